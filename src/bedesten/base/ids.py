@@ -1,0 +1,30 @@
+"""Opaque identifiers: a short prefix that says what it names, and 26 digits that sort by time."""
+
+import os
+
+from bedesten.base.clock import system_clock
+
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_PAIRS = tuple(a + b for a in _DIGITS for b in _DIGITS)
+MAX_ID_LENGTH = 64
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id such as `ord_01jd…`: 48 bits of time in milliseconds, then 80 random bits.
+
+    Ids made later sort later (to the millisecond), which keeps index pages together; the random part makes them
+    impossible to guess.
+    """
+    number = (system_clock() & 0xFFFFFFFFFFFF) << 80 | int.from_bytes(os.urandom(10))
+    pairs = _PAIRS
+    return (
+        f"{prefix}_{pairs[number >> 120 & 1023]}{pairs[number >> 110 & 1023]}{pairs[number >> 100 & 1023]}"
+        f"{pairs[number >> 90 & 1023]}{pairs[number >> 80 & 1023]}{pairs[number >> 70 & 1023]}"
+        f"{pairs[number >> 60 & 1023]}{pairs[number >> 50 & 1023]}{pairs[number >> 40 & 1023]}"
+        f"{pairs[number >> 30 & 1023]}{pairs[number >> 20 & 1023]}{pairs[number >> 10 & 1023]}{pairs[number & 1023]}"
+    )
+
+
+def is_id(text: str) -> bool:
+    """Whether the text could be an id at all: 1 to 64 ASCII letters, digits, `_` or `-`."""
+    return 0 < len(text) <= MAX_ID_LENGTH and text.isascii() and text.replace("_", "a").replace("-", "a").isalnum()

@@ -1,0 +1,33 @@
+"""Money: whole minor units and a currency. Decimal at the edges, never a binary float."""
+
+from decimal import Decimal
+
+EXPONENTS = {
+    "AED": 2, "AUD": 2, "AZN": 2, "BHD": 3, "BRL": 2, "CAD": 2, "CHF": 2, "CNY": 2, "CZK": 2, "DKK": 2, "EUR": 2,
+    "GBP": 2, "GEL": 2, "HKD": 2, "HUF": 2, "IDR": 2, "INR": 2, "JPY": 0, "KRW": 0, "KWD": 3, "KZT": 2, "MXN": 2,
+    "NOK": 2, "NZD": 2, "PHP": 2, "PLN": 2, "QAR": 2, "RON": 2, "RUB": 2, "SAR": 2, "SEK": 2, "SGD": 2, "THB": 2,
+    "TRY": 2, "UAH": 2, "USD": 2, "VND": 0, "ZAR": 2,
+}  # fmt: skip
+"""Digits after the point for each currency that can be used (ISO 4217)."""
+
+MAX_MINOR = 10**15
+"""No single amount reaches this many minor units, so that sums stay far inside 64 bits and inside JSON's exact range."""
+
+
+def to_minor(amount: Decimal, currency: str) -> int:
+    """Minor units of a decimal amount. Raises ValueError if it is not finite, too large, or finer than the currency."""
+    exponent = EXPONENTS[currency]
+    if not amount.is_finite() or amount.adjusted() > 15 or amount.adjusted() < -(exponent + 1):
+        if amount.is_finite() and not amount:
+            return 0
+        raise ValueError("not an amount")
+    scaled = amount.scaleb(exponent)
+    minor = int(scaled)
+    if minor != scaled or abs(minor) >= MAX_MINOR:
+        raise ValueError(f"an amount in {currency} has at most {exponent} digits after the point and is below 10^15")
+    return minor
+
+
+def to_decimal(minor: int, currency: str) -> Decimal:
+    """The amount as the wire shows it: a decimal with exactly the currency's digits after the point."""
+    return Decimal(minor).scaleb(-EXPONENTS[currency])

@@ -1,0 +1,138 @@
+"""The numbered catalogue: every refusal that this platform can give, one row each.
+
+Clients decide on the number, never on the text. A number is never used again for something else. The public text comes
+from the row and from nowhere else; the precise cause goes to the log under the request id.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """One refusal: its number on the wire, the HTTP status, what the caller is told, and what it may do next."""
+
+    number: int
+    name: str
+    status: int
+    text: str
+    remedy: str
+
+
+_ROWS: dict[int, ErrorRow] = {}
+
+
+def _row(number: int, name: str, status: int, text: str, remedy: str) -> ErrorRow:
+    assert number not in _ROWS, "a number is never used twice"
+    row = ErrorRow(number, name, status, text, remedy)
+    _ROWS[number] = row
+    return row
+
+
+INTERNAL = _row(
+    -1, "internal-error", 500, "Something went wrong on our side; nothing of the request was kept.",
+    "Try again later with the same reference or Idempotency-Key; if it persists, tell us the request id.")  # fmt: skip
+BAD_REQUEST = _row(
+    -2, "bad-request", 400, "The request cannot be understood, or a field is wrong.",
+    "Mend the request; `errors` names the fields where a field is at fault.")  # fmt: skip
+NOT_FOUND = _row(
+    -3, "not-found", 404, "There is no such thing.",
+    "Check the path and the id.")  # fmt: skip
+METHOD_NOT_ALLOWED = _row(
+    -4, "method-not-allowed", 405, "This method is not allowed here.",
+    "Use a method that the Allow header names.")  # fmt: skip
+TOO_LARGE = _row(
+    -5, "too-large", 413, "The request is too large.",
+    "Send less at a time.")  # fmt: skip
+NOT_JSON = _row(
+    -6, "not-json", 415, "The body must be JSON.",
+    "Send Content-Type: application/json, without a Content-Encoding.")  # fmt: skip
+TOO_MANY_REQUESTS = _row(
+    -7, "too-many-requests", 429, "Too many requests.",
+    "Wait for the seconds that Retry-After names.")  # fmt: skip
+CONFLICT = _row(
+    -8, "conflict", 409, "This conflicts with the present state, or the reference was used with another content.",
+    "Read the present state; use a new reference for a new content.")  # fmt: skip
+UNAVAILABLE = _row(
+    -9, "unavailable", 503, "The service cannot answer safely at the moment; nothing was done.",
+    "Try again after the seconds that Retry-After names.")  # fmt: skip
+UNKNOWN_HOST = _row(
+    -10, "unknown-host", 421, "No shop has this host.",
+    "Check the host name of the API.")  # fmt: skip
+TOKEN_MISSING = _row(
+    -20, "token-missing", 401, "A bearer token is required: Authorization: Bearer <token>.",
+    "Send exactly one Authorization header of the form `Bearer <token>`.")  # fmt: skip
+TOKEN_INVALID = _row(
+    -21, "token-invalid", 401, "The bearer token is not valid.",
+    "Generate a new token, once; if that one is refused too, check the host and the surface.")  # fmt: skip
+TOKEN_EXPIRED = _row(
+    -22, "token-expired", 401, "The bearer token has expired.",
+    "Generate a new token and repeat the request.")  # fmt: skip
+KEY_REFUSED = _row(
+    -23, "key-refused", 401, "A valid API key is required in the header ApiKey.",
+    "Check the key, the host and the header; do not retry in a loop.")  # fmt: skip
+SCOPE_MISSING = _row(
+    -24, "scope-missing", 403, "The token does not carry the scope that this call needs.",
+    "Ask the shop's operator for the scope, then generate a new token.")  # fmt: skip
+NOT_GRANTED = _row(
+    -25, "not-granted", 403, "This API key has no access to this endpoint.",
+    "Ask the shop's operator for access.")  # fmt: skip
+LOGIN_REFUSED = _row(
+    -26, "login-refused", 400, "The login was refused.",
+    "Check e-mail and password; the account must be enabled for API use.")  # fmt: skip
+TOO_MANY_LOGINS = _row(
+    -27, "too-many-logins", 429, "Too many failed logins.",
+    "Wait for the seconds that Retry-After names.")  # fmt: skip
+NOT_ORDERABLE = _row(
+    -200, "not-orderable", 409, "The order was not placed: some lines cannot be ordered.",
+    "`data.items` names every such line and why; nothing was taken.")  # fmt: skip
+NOT_DELIVERABLE = _row(
+    -500, "not-deliverable", 409, "The line is not waiting for this delivery.",
+    "Read the awaiting lines again; send exactly as many codes as the line has units.")  # fmt: skip
+INSUFFICIENT_BALANCE = _row(
+    -300, "insufficient-balance", 409, "The available balance does not cover this.",
+    "Deposit money, or order less.")  # fmt: skip
+DEPOSIT_STATE = _row(
+    -400, "deposit-state", 409, "The deposit is not in a state that allows this.",
+    "Read the deposit's present state.")  # fmt: skip
+PAYMENT_STATE = _row(
+    -401, "payment-state", 409, "The payment is not in a state that allows this.",
+    "Read the payment's present state.")  # fmt: skip
+CHECKOUT_EXPIRED = _row(
+    -402, "checkout-expired", 409, "The checkout has expired and its goods are gone; nothing was captured.",
+    "Give the payer the money back and let the customer check out again.")  # fmt: skip
+
+CATALOGUE: Mapping[int, ErrorRow] = MappingProxyType(_ROWS)
+"""Every row by its number."""
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an accident
+    """A refusal on its way to the caller. Raised inside a transaction it undoes everything done there.
+
+    `cause` is for the log only. `fields` become `errors` on the wire, `data` is shown as it is; neither may hold a
+    secret. `retry_after` is in whole seconds.
+    """
+
+    def __init__(
+        self,
+        row: ErrorRow,
+        cause: str = "",
+        *,
+        fields: Mapping[str, str] | None = None,
+        data: object = None,
+        retry_after: int | None = None,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        super().__init__(f"{row.number} {row.name}: {cause}")
+        self.row = row
+        self.cause = cause
+        self.fields = fields
+        self.data = data
+        self.retry_after = retry_after
+        self.headers = headers
+
+
+def bad_field(name: str, problem: str) -> Refusal:
+    """The refusal for one wrong field, named as the caller spells it."""
+    return Refusal(BAD_REQUEST, f"{name}: {problem}", fields={name: problem})
