@@ -1,0 +1,78 @@
+"""Hosts: the one spelling of a `Host` header by which a tenant is found, and what may be written down as a host.
+
+RFC 9110 section 7.2 and RFC 3986 section 3.2.2. Stricter than both where they allow what no host name uses: percent
+encoding, sub-delimiters (`!$&'()*+,;=`), empty labels, IPv6 zones and IPv4 addresses dressed up as IPv6 are malformed.
+"""
+
+import re
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+
+MAX_HOST_LENGTH = 253
+"""Characters of a name without its trailing dot (RFC 1035 section 2.3.4, less the length octets)."""
+
+_HEADER = re.compile(
+    rb"(?:(?P<name>[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*)\.?|\[(?P<ipv6>[0-9A-Fa-f:.]{2,45})\])(?::(?P<port>[0-9]{0,5}))?"
+)
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
+
+def canonical_host(raw: bytes) -> str | None:
+    """The host of a `Host` header value: lower case, without port and without one trailing dot; None if malformed.
+
+    Says nothing about whether such a host exists. `[0:0::1]` becomes `[::1]`.
+    """
+    match = _HEADER.fullmatch(raw)
+    if match is None:
+        return None
+    port = match["port"]
+    if port and not 1 <= int(port) <= 65_535:
+        return None
+    name = match["name"]
+    if name is None:
+        return _canonical_ipv6(match["ipv6"].decode("ascii"))
+    return name.decode("ascii").lower() if len(name) <= MAX_HOST_LENGTH else None
+
+
+def _canonical_ipv6(text: str) -> str | None:
+    try:
+        address = IPv6Address(text)
+    except AddressValueError:
+        return None
+    return None if address.ipv4_mapped is not None else f"[{address.compressed}]"
+
+
+def valid_tenant_host(text: str, *, allow_loopback: bool) -> str:
+    """The canonical form of a host that a tenant is to be given. Raises ValueError with a reason for people.
+
+    `allow_loopback` says that the server listens on loopback only: then `localhost`, names below it and loopback
+    addresses may be hosts as well. Nothing is looked up: neither DNS nor the list of public suffixes.
+    """
+    if "*" in text:
+        raise ValueError("a host is one name: there are no wildcards")
+    if not text.isascii():
+        raise ValueError("an international host name is written in its ASCII form (xn--…)")
+    host = canonical_host(text.encode("ascii"))
+    if host is None:
+        raise ValueError("not a host name")
+    labels = host.split(".")
+    if host.startswith("[") or _NUMBER.fullmatch(labels[-1]):
+        _require_loopback_address(host, allow_loopback)
+    elif not all(_LABEL.fullmatch(label) for label in labels):
+        raise ValueError("a label of a host has 1 to 63 letters, digits and inner hyphens (RFC 1123)")
+    elif labels[-1] == "localhost":
+        if not allow_loopback:
+            raise ValueError("localhost is a host only while the server listens on loopback only")
+    elif len(labels) == 1:
+        raise ValueError("a host has at least two labels, such as api.example.com")
+    return host
+
+
+def _require_loopback_address(host: str, allow_loopback: bool) -> None:
+    """Whatever ends in a number is an address to some client or other (WHATWG URL, "ends in a number")."""
+    try:
+        address = IPv6Address(host[1:-1]) if host.startswith("[") else IPv4Address(host)
+    except AddressValueError:
+        raise ValueError("not a host name: it ends in a number and is no address") from None
+    if not (allow_loopback and address.is_loopback):
+        raise ValueError("an address is a host only if it is loopback and the server listens on loopback only")
