@@ -36,7 +36,7 @@ RINGS = ("sign", "digest", "wrap")
 _ID = re.compile(r"[a-z][a-z0-9]{0,15}")
 _KID = re.compile(r"([a-z][a-z0-9]{0,15})\.(0|[1-9][0-9]{0,8})")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
-_HEX = re.compile(r"[0-9A-Fa-f]+")
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _MAX_DERIVED = 16_384
 
 

@@ -1,0 +1,98 @@
+"""An API key has one form, comes in one header line, and may be bound to addresses."""
+
+import pytest
+
+from bedesten.gate.apikeys import (
+    SAMPLE,
+    KeyMalformed,
+    address_allowed,
+    extract,
+    importable,
+    is_live,
+    new_api_key,
+    parse_networks,
+)
+
+KEY = "ak_live_0123456789abcdef0123456789abcdef"
+
+
+def test_a_new_key_is_its_prefix_and_128_random_bits() -> None:
+    assert new_api_key(False, lambda count: bytes(range(count))).reveal() == "ak_live_000102030405060708090a0b0c0d0e0f"
+    assert new_api_key(True, lambda count: bytes(range(count))).reveal() == "ak_test_000102030405060708090a0b0c0d0e0f"
+    assert len({new_api_key(False).reveal() for _ in range(1000)}) == 1000
+    assert repr(new_api_key(False)) == "Secret(…)"
+
+
+def test_the_documented_sample_is_never_issued_and_never_imported() -> None:
+    rolls = iter([bytes.fromhex(SAMPLE[8:]), bytes(16)])
+    assert new_api_key(False, lambda _: next(rolls)).reveal() == "ak_live_" + "0" * 32
+    assert not importable(SAMPLE)
+    assert extract([SAMPLE.encode()]) == SAMPLE
+
+
+@pytest.mark.parametrize("value", [KEY, f"  {KEY}", f"{KEY}\t ", KEY.replace("live", "test")])
+def test_a_well_formed_key_is_taken_out_of_its_header(value: str) -> None:
+    assert extract([value.encode()]) == value.strip()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [], [b""], [b"  "], [KEY.encode()] * 2, [KEY.encode(), b""], [f"{KEY},{KEY}".encode()], [KEY[:-1].encode()],
+        [(KEY + "0").encode()], [(KEY * 2).encode()], [KEY.upper().encode()], [KEY.replace("a", "A").encode()],
+        [f'"{KEY}"'.encode()], [KEY.replace("_", "%5F").encode()], [b"\xa0" + KEY.encode()], [KEY.encode() + b"\0"],
+        [KEY.encode() + b"\n"], [KEY.replace("live", "prod").encode()], [b"Bearer " + KEY.encode()],
+        [b"ApiKey " + KEY.encode()], [b"' OR 1=1 --"], [b"%"], [b"*"], [b"${jndi:ldap://x}"], [b"a" * 4096],
+        ["ａｋ".encode() + KEY[2:].encode()],
+    ],
+)  # fmt: skip
+def test_r96_to_r101_any_other_header_is_malformed(values: list[bytes]) -> None:
+    with pytest.raises(KeyMalformed) as refused:
+        extract(values)
+    assert str(refused.value) in {"no ApiKey header", "sent twice", "not of the form of an API key"}
+
+
+def test_a_key_says_whether_it_is_for_live_tenants() -> None:
+    assert is_live(KEY)
+    assert not is_live(KEY.replace("live", "test"))
+
+
+def test_only_a_well_formed_key_is_imported() -> None:
+    assert importable(KEY)
+    for key in ("", KEY + "0", KEY + "\n", KEY.upper(), " " + KEY):
+        assert not importable(key)
+
+
+# --- addresses ---
+
+
+@pytest.mark.parametrize(
+    ("networks", "peer", "allowed"),
+    [
+        ([], "192.0.2.1", True),
+        ([], "", True),
+        (["192.0.2.0/24"], "192.0.2.255", True),
+        (["192.0.2.0/24"], "192.0.3.0", False),
+        (["192.0.2.7"], "192.0.2.7", True),
+        (["192.0.2.0/24"], "::ffff:192.0.2.1", True),
+        (["::ffff:192.0.2.0/120"], "192.0.2.1", True),
+        (["::ffff:192.0.2.0/120"], "192.0.3.1", False),
+        (["2001:db8::/32"], "2001:db8::1", True),
+        (["2001:db8::/32"], "2001:db9::1", False),
+        (["fe80::/10"], "fe80::1%eth0", True),
+        (["0.0.0.0/0"], "2001:db8::1", False),
+        (["::/0"], "192.0.2.1", False),
+        (["192.0.2.0/24", "2001:db8::/32"], "2001:db8::1", True),
+        (["0.0.0.0/0", "::/0"], "", False),
+        (["0.0.0.0/0", "::/0"], "unix", False),
+        (["192.0.2.0/24"], "192.0.2.01", False),
+    ],
+)
+def test_a_peer_is_allowed_by_the_networks_it_lies_in(networks: list[str], peer: str, allowed: bool) -> None:
+    assert address_allowed(parse_networks(networks), peer) is allowed
+
+
+@pytest.mark.parametrize("text", ["", "x", "192.0.2.1/24", "192.0.2.0/33", "2001:db8::1/32", "192.0.2", "1"])
+def test_what_is_no_network_is_named(text: str) -> None:
+    with pytest.raises(ValueError, match="not a network"):
+        parse_networks(["192.0.2.0/24", text])

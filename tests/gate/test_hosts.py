@@ -1,0 +1,101 @@
+"""A host has one spelling."""
+
+import pytest
+
+from bedesten.gate.hosts import canonical_host, valid_tenant_host
+
+
+@pytest.mark.parametrize(
+    ("raw", "host"),
+    [
+        (b"api.example.com", "api.example.com"),
+        (b"API.Example.COM", "api.example.com"),
+        (b"api.example.com.", "api.example.com"),
+        (b"api.example.com:", "api.example.com"),
+        (b"api.example.com:1", "api.example.com"),
+        (b"api.example.com.:65535", "api.example.com"),
+        (b"localhost:8080", "localhost"),
+        (b"127.0.0.1:8080", "127.0.0.1"),
+        (b"my_app:80", "my_app"),
+        (b"[::1]", "[::1]"),
+        (b"[0:0:0:0:0:0:0:1]:8080", "[::1]"),
+        (b"[2001:DB8::A]", "[2001:db8::a]"),
+        (b"a" * 253, "a" * 253),
+    ],
+)
+def test_a_host_header_has_one_canonical_form(raw: bytes, host: str) -> None:
+    assert canonical_host(raw) == host
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"", b":", b":80", b".", b"..", b".a.example", b"a..example", b"a.example..",
+        b"a.example:0", b"a.example:65536",
+        b"a.example:99999999", b"a.example:abc", b"a.example:-1", b"a.example:+1", b"a.example:80:80", b"a.example/",
+        b"a.example/health?", b"a.example?x", b"a.example#x", b"user@a.example", b"a example", b" a.example",
+        b"a.example ", b"a.example,b.example", b"a.example\t", b"a.example\x00", b"a.example\n", b"a.ex\xc3\xa4mple",
+        b"a%2eexample", b"a;b", b"*", b"[::1", b"::1", b"[::1]x", b"[::1]:abc", b"[]", b"[::1%lo]", b"[1::2::3]",
+        b"[v1.a]", b"[127.0.0.1]", b"[::ffff:127.0.0.1]", b"[::ffff:7f00:1]", b"a" * 254, b"\xff", b"http://a.example",
+    ],
+)  # fmt: skip
+def test_r196_a_malformed_host_header_has_none(raw: bytes) -> None:
+    assert canonical_host(raw) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("API.Example.com.", "api.example.com"),
+        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("a-b.example:443", "a-b.example"),
+        ("1.example", "1.example"),
+        ("a" * 63 + ".example", "a" * 63 + ".example"),
+    ],
+)
+@pytest.mark.parametrize("allow_loopback", [False, True])
+def test_a_public_name_may_be_a_tenants_host(text: str, host: str, allow_loopback: bool) -> None:
+    assert valid_tenant_host(text, allow_loopback=allow_loopback) == host
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("*.example.com", "wildcards"),
+        ("bücher.example", "xn--"),
+        ("", "not a host name"),
+        ("a b.example", "not a host name"),
+        ("https://a.example", "not a host name"),
+        ("intranet", "two labels"),
+        ("my_shop.example", "RFC 1123"),
+        ("-a.example", "RFC 1123"),
+        ("a-.example", "RFC 1123"),
+        ("a" * 64 + ".example", "RFC 1123"),
+        ("192.0.2.1", "loopback"),
+        ("[2001:db8::1]", "loopback"),
+        ("0.0.0.0", "loopback"),
+        ("127.1", "ends in a number"),
+        ("2130706433", "ends in a number"),
+        ("a.0x7f", "ends in a number"),
+    ],
+)
+@pytest.mark.parametrize("allow_loopback", [False, True])
+def test_r222_what_no_tenant_may_have_is_refused_with_a_reason(text: str, reason: str, allow_loopback: bool) -> None:
+    with pytest.raises(ValueError, match=reason):
+        valid_tenant_host(text, allow_loopback=allow_loopback)
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("LocalHost:8080", "localhost"),
+        ("shop.localhost", "shop.localhost"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("127.8.8.8", "127.8.8.8"),
+        ("[::1]:80", "[::1]"),
+    ],
+)
+def test_loopback_may_be_a_host_only_while_the_server_listens_there_only(text: str, host: str) -> None:
+    assert valid_tenant_host(text, allow_loopback=True) == host
+    with pytest.raises(ValueError, match="loopback"):
+        valid_tenant_host(text, allow_loopback=False)

@@ -1,0 +1,341 @@
+"""Keys are derived from a few master secrets, which are never weak, never shown and never readable by others."""
+
+import hashlib
+import json
+import os
+import pickle
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bedesten.gate.keyring import Keyring, Ring, frame, hkdf_sha256, make_kid, parse_kid
+from bedesten.gate.scopes import Surface
+
+
+def dice(seed: str) -> Callable[[int], bytes]:
+    """Randomness that repeats itself from test to test, never within one."""
+    rolls = iter(range(1_000_000))
+    return lambda count: hashlib.shake_256(f"{seed} {next(rolls)}".encode()).digest(count)
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    return Keyring.generate(dice("keyring"))
+
+
+# --- HKDF, RFC 5869 appendix A ---
+
+
+@pytest.mark.parametrize(
+    ("secret", "salt", "info", "length", "output"),
+    [
+        pytest.param(
+            "0b" * 22,
+            "000102030405060708090a0b0c",
+            "f0f1f2f3f4f5f6f7f8f9",
+            42,
+            "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865",
+            id="A.1",
+        ),
+        pytest.param(
+            bytes(range(0x50)).hex(),
+            bytes(range(0x60, 0xB0)).hex(),
+            bytes(range(0xB0, 0x100)).hex(),
+            82,
+            "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c59045a99cac7827271cb41c65e590e09"
+            "da3275600c2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87",
+            id="A.2",
+        ),
+        pytest.param(
+            "0b" * 22,
+            "",
+            "",
+            42,
+            "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8",
+            id="A.3",
+        ),
+    ],
+)
+def test_hkdf_holds_the_vectors_of_its_rfc(secret: str, salt: str, info: str, length: int, output: str) -> None:
+    derived = hkdf_sha256(bytes.fromhex(secret), bytes.fromhex(salt), bytes.fromhex(info), length)
+    assert derived.hex() == output
+
+
+@pytest.mark.parametrize("length", [0, -1, 255 * 32 + 1])
+def test_hkdf_refuses_a_length_that_it_cannot_give(length: int) -> None:
+    with pytest.raises(ValueError, match="8160"):
+        hkdf_sha256(b"secret", b"", b"", length)
+
+
+@given(st.lists(st.text(max_size=5), max_size=4), st.lists(st.text(max_size=5), max_size=4))
+def test_no_two_lists_of_fields_are_framed_alike(one: list[str], other: list[str]) -> None:
+    assert (frame(*one) == frame(*other)) == (one == other)
+
+
+# --- deriving ---
+
+
+def test_a_signing_key_differs_by_secret_tenant_surface_and_generation(keyring: Keyring) -> None:
+    rotated = keyring.rotate_signing(dice("next"))
+    keys = {
+        rotated.signing_key(master, tenant, surface, generation)
+        for master in ("s1", "s2")
+        for tenant in ("ten_1", "ten_11")
+        for surface in (Surface.RESELLER, Surface.STOREFRONT)
+        for generation in (0, 1, 11)
+    }
+    assert len(keys) == 24
+    assert {len(key) for key in keys if key is not None} == {32}
+
+
+def test_derivation_never_changes_from_release_to_release(keyring: Keyring) -> None:
+    key = keyring.signing_key("s1", "ten_1", Surface.RESELLER, 3)
+    assert key == hkdf_sha256(
+        keyring.sign.secrets["s1"],
+        b"bedesten keyring 1",
+        b"\0\0\0\x0cbearer-token\0\0\0\x05ten_1\0\0\0\x08reseller\0\0\0\x013",
+    )
+
+
+def test_an_unknown_signing_secret_gives_no_key(keyring: Keyring) -> None:
+    assert keyring.signing_key("s2", "ten_1", Surface.RESELLER, 0) is None
+    assert keyring.signing_key("d1", "ten_1", Surface.RESELLER, 0) is None
+    assert keyring.signs("s1")
+    assert not keyring.signs("s2")
+
+
+def test_a_digest_binds_key_tenant_and_pepper(keyring: Keyring) -> None:
+    other = Keyring.generate(dice("other"))
+    digests = {
+        ring.key_digest(tenant, key)
+        for ring in (keyring, other)
+        for tenant in ("ten_1", "ten_2")
+        for key in ("ak_live_" + "0" * 32, "ak_live_" + "1" * 32)
+    }
+    assert len(digests) == 8
+    assert {len(digest) for digest in digests} == {32}
+
+
+def test_one_pepper_gives_unrelated_keys_for_unrelated_purposes(keyring: Keyring) -> None:
+    outputs = [
+        keyring.password_pepper(),
+        keyring.wrapping_key("w1"),
+        keyring.signing_key("s1", "t", Surface.RESELLER, 0),
+        keyring.key_digest("t", "reseller"),
+        keyring.login_digest("t", Surface.RESELLER, ""),
+        *(ring.secrets[ring.current] for ring in (keyring.sign, keyring.digest, keyring.wrap)),
+    ]
+    assert len(set(outputs)) == 8
+
+
+def test_a_retired_pepper_is_still_asked_for_after_the_current_one(keyring: Keyring) -> None:
+    fresh = dice("d2")(32)
+    both = Keyring(keyring.sign, Ring("d2", {**keyring.digest.secrets, "d2": fresh}), keyring.wrap)
+    assert both.digest_ids() == ("d2", "d1")
+    assert both.key_digest("t", "k", "d1") == keyring.key_digest("t", "k")
+    assert both.key_digest("t", "k") == both.key_digest("t", "k", "d2") != keyring.key_digest("t", "k")
+    assert both.password_pepper("d1") == keyring.password_pepper()
+    assert both.wrapping_key("w2") is None
+    with pytest.raises(KeyError):
+        both.key_digest("t", "k", "d3")
+
+
+# --- rotating ---
+
+
+def test_rotating_signs_with_a_fresh_secret_and_keeps_the_old_one(keyring: Keyring) -> None:
+    rotated = keyring.rotate_signing(dice("r1")).rotate_signing(dice("r2"))
+    assert rotated.sign.ids == ("s3", "s2", "s1")
+    assert rotated.signing_key("s1", "t", Surface.RESELLER, 0) == keyring.signing_key("s1", "t", Surface.RESELLER, 0)
+    assert rotated.digest is keyring.digest
+    assert rotated.wrap is keyring.wrap
+    assert keyring.sign.ids == ("s1",)
+
+
+def test_r147_r148_a_forgotten_secret_verifies_nothing_and_its_id_is_not_used_again(keyring: Keyring) -> None:
+    rotated = keyring.rotate_signing(dice("r1")).forget_signing("s1")
+    assert rotated.signing_key("s1", "t", Surface.RESELLER, 0) is None
+    assert rotated.rotate_signing(dice("r2")).sign.ids == ("s3", "s2")
+    for master in ("s2", "s9"):
+        with pytest.raises(ValueError, match="only a retired"):
+            rotated.forget_signing(master)
+
+
+# --- kid ---
+
+
+def test_a_kid_names_master_and_generation() -> None:
+    assert make_kid("s1", 4) == "s1.4"
+    assert parse_kid("s1.4") == ("s1", 4)
+    assert parse_kid("abcdefghijklmnop.0") == ("abcdefghijklmnop", 0)
+
+
+@pytest.mark.parametrize(
+    "kid",
+    ["", "s1", "s1.", ".1", "S1.1", "s1.01", "s1.-1", "s1.1.1", "s1.1 ", " s1.1", "s1.1\n", "1s.1",
+    "s1.１", "s1.9999999999",
+     "abcdefghijklmnopq.1", "../../dev/null", "s1.1\0"],
+)  # fmt: skip
+def test_r69_r70_a_kid_has_one_spelling(kid: str) -> None:
+    assert parse_kid(kid) is None
+
+
+@pytest.mark.parametrize(("master", "generation"), [("S1", 0), ("s1", -1), ("", 0), ("s.1", 0), ("s1", 10**9)])
+def test_no_other_kid_is_made(master: str, generation: int) -> None:
+    with pytest.raises(ValueError, match="not a kid"):
+        make_kid(master, generation)
+
+
+# --- nothing shows ---
+
+
+def test_a_keyring_shows_ids_only_and_is_not_pickled(keyring: Keyring) -> None:
+    assert repr(keyring.rotate_signing(dice("r"))) == "Keyring(sign=Ring(s2, s1), digest=Ring(d1), wrap=Ring(w1))"
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(keyring)
+
+
+# --- text ---
+
+
+def test_a_keyring_survives_its_text(keyring: Keyring) -> None:
+    rotated = keyring.rotate_signing(dice("r"))
+    again = Keyring.from_json(rotated.to_json())
+    assert again.to_json() == rotated.to_json()
+    assert again.sign.ids == ("s2", "s1")
+    assert again.key_digest("t", "k") == keyring.key_digest("t", "k")
+
+
+GOOD = "sVjF2nq0Yw8cP5uK3xTzR7mLbHd1aQeG9oNiJt6WvXk"
+TEXT = "cmVhZGFibGUgdGV4dCBpcyBubyByYW5kb20gc2VjcmV0IQ"
+
+
+@pytest.mark.parametrize(
+    ("secret", "problem"),
+    [
+        pytest.param("", "base64url", id="R76-empty"),
+        pytest.param(None, "text in base64url", id="R76-null"),
+        pytest.param(GOOD[:40], "32 bytes", id="R76-short"),
+        pytest.param("A" * 43, "equal", id="R76-all-zero"),
+        pytest.param("_" * 42 + "8", "equal", id="R76-all-ones"),
+        pytest.param("AAAAAQAAAAEAAAABAAAAAQAAAAEAAAABAAAAAQAAAAE", "differ", id="R76-hardly-any-differ"),
+        pytest.param("0123456789abcdef" * 4, "hexadecimal", id="R76-hex"),
+        pytest.param(TEXT, "text, where random", id="R76-readable-text"),
+        pytest.param("17TKJ5LyCf14G5Ravea_hyyl6pHRMI0FF974uzIvi3o", "published", id="R76-on-the-public-list"),
+        pytest.param("-----BEGIN PRIVATE KEY-----", "PEM", id="R76-PEM"),
+        pytest.param('{"kty":"oct","k":"x"}', "JWK", id="R76-JWK"),
+        pytest.param(GOOD + "=", "without padding", id="padded"),
+        pytest.param(GOOD[:-1] + "/", "base64url", id="standard-alphabet"),
+        pytest.param(GOOD[:-1] + "l", "canonical", id="unused-bits"),
+        pytest.param(GOOD + "AA", "base64url", id="impossible-length"),
+        pytest.param(" " + GOOD, "base64url", id="white-space"),
+    ],
+)
+def test_a_weak_or_misspelt_secret_is_refused_by_its_name_and_not_shown(
+    keyring: Keyring, secret: str | None, problem: str
+) -> None:
+    rings = json.loads(keyring.to_json())
+    rings["digest"]["secrets"]["d1"] = secret
+    with pytest.raises(ValueError) as refused:
+        Keyring.from_json(json.dumps(rings))
+    message = str(refused.value)
+    assert message.startswith("digest.d1: ")
+    assert problem in message
+    assert not secret or secret not in message
+
+
+def test_r76_a_secret_may_not_stand_twice(keyring: Keyring) -> None:
+    rings = json.loads(keyring.to_json())
+    rings["wrap"]["secrets"]["w1"] = rings["sign"]["secrets"]["s1"]
+    with pytest.raises(ValueError) as refused:
+        Keyring.from_json(json.dumps(rings))
+    assert str(refused.value) == "wrap.w1: the same secret as sign.s1"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rings: rings.pop("wrap"), "keyring: exactly the rings"),
+        (lambda rings: rings.update(more={}), "keyring: exactly the rings"),
+        (lambda rings: rings.update(sign=[]), "sign: exactly the fields"),
+        (lambda rings: rings["sign"].pop("current"), "sign: exactly the fields"),
+        (lambda rings: rings["sign"].update(note=1), "sign: exactly the fields"),
+        (lambda rings: rings["sign"].update(current="s2"), "sign: current"),
+        (lambda rings: rings["sign"].update(current=["s1"]), "sign: current"),
+        (lambda rings: rings["sign"].update(secrets=[]), "sign: an id"),
+        (lambda rings: rings["sign"]["secrets"].update({"S 2": GOOD}), "sign: an id"),
+    ],
+)
+def test_an_incomplete_or_unknown_setting_is_named(
+    keyring: Keyring, change: Callable[[dict[str, object]], object], message: str
+) -> None:
+    rings = json.loads(keyring.to_json())
+    change(rings)
+    with pytest.raises(ValueError, match=message):
+        Keyring.from_json(json.dumps(rings))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", '{"sign": 1, "sign": 2}', "\ud800", "[" * 5000])
+def test_what_is_not_strict_json_is_no_keyring(text: str) -> None:
+    with pytest.raises(ValueError, match="keyring: "):
+        Keyring.from_json(text)
+
+
+def test_randomness_that_repeats_itself_makes_no_keyring() -> None:
+    with pytest.raises(ValueError, match="the same secret"):
+        Keyring.generate(lambda count: hashlib.sha256(b"always").digest()[:count])
+
+
+# --- file ---
+
+
+def test_r212_a_keyring_file_is_the_owners_alone(keyring: Keyring, tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    before = os.umask(0)
+    try:
+        keyring.write_file(path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert Keyring.read_file(path).to_json() == keyring.to_json()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o620, 0o601])
+def test_r212_a_file_that_others_can_reach_is_refused(keyring: Keyring, tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "secrets.json"
+    keyring.write_file(path)
+    path.chmod(mode)
+    with pytest.raises(ValueError) as refused:
+        Keyring.read_file(path)
+    assert str(refused.value) == f"{path} has mode {mode:04o}: others than its owner can reach it"
+
+
+def test_a_file_is_never_overwritten_unless_told(keyring: Keyring, tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    keyring.write_file(path)
+    other = keyring.rotate_signing(dice("r"))
+    with pytest.raises(FileExistsError):
+        other.write_file(path)
+    assert Keyring.read_file(path).sign.ids == ("s1",)
+    other.write_file(path, overwrite=True)
+    assert Keyring.read_file(path).sign.ids == ("s2", "s1")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_bad_file_is_named_and_not_shown(keyring: Keyring, tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    path.touch(0o600)
+    path.write_bytes(b'{"sign": "\xff secret"}')
+    with pytest.raises(ValueError) as refused:
+        Keyring.read_file(path)
+    assert str(refused.value) == f"{path}: keyring: not UTF-8"
+    path.write_bytes(b" " * 70_000)
+    with pytest.raises(ValueError, match="too large"):
+        Keyring.read_file(path)
+    with pytest.raises(FileNotFoundError):
+        Keyring.read_file(tmp_path / "absent.json")

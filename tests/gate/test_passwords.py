@@ -1,0 +1,188 @@
+"""Passwords are peppered argon2id, cost the same whoever asks, and may be anything but easy to guess."""
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import pytest
+
+from bedesten.gate.passwords import Hasher, canonical_email, normalise, password_problem
+
+PEPPER = bytes(range(32))
+
+
+@pytest.fixture(scope="module")
+def hasher() -> Hasher:
+    return Hasher(PEPPER, memory_kib=64, time_cost=1)
+
+
+# --- e-mail addresses ---
+
+
+@pytest.mark.parametrize(
+    ("text", "email"),
+    [
+        ("ada@example.com", "ada@example.com"),
+        ("  Ada.Lovelace+x@EXAMPLE.com\n", "ada.lovelace+x@example.com"),
+        ("\u212aate@example.com", "kate@example.com"),
+        ("ｋate＠ｅxample.com", "kate@example.com"),
+        ("straße@example.com", "strasse@example.com"),
+        ("çelik1@example.com", "çelik1@example.com"),
+        ("c\u0327elik1@example.com", "çelik1@example.com"),
+        ("ı@example.com", "ı@example.com"),
+        ("анна@example.com", "анна@example.com"),
+        ("root@localhost", "root@localhost"),
+        ("a" * 64 + "@example.com", "a" * 64 + "@example.com"),
+    ],
+)
+def test_r126_an_address_has_one_spelling(text: str, email: str) -> None:
+    assert canonical_email(text) == email
+    assert canonical_email(email) == email
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "@", "ada", "ada@", "@example.com", "a@b@example.com", "a b@example.com",
+        "a\u00a0b@example.com", "a\0@x.org",
+        "a\n@example.com", "a\u200b@example.com", "a\u2060@example.com", "a\u202e@example.com", "a\ufeffb@example.com",
+        "а" + "da@example.com", "ada@ex\u0430mple.com", "ada@bücher.example", "ada@example..com",
+        "ada@.com", "ada@-x.com",
+        "ada@example.com.", ".ada@example.com", "ada.@example.com", "a..da@example.com",
+        '"a b"@example.com', "a,b@x.org",
+        "<ada@example.com>", "ada@[192.0.2.1]", "😀@example.com", "a" * 65 + "@example.com", "a@" + "b." * 126 + "com",
+        "\ud800@example.com", "a" * 1_000_000, "ﷺ" * 200 + "@example.com",
+    ],
+)  # fmt: skip
+def test_r126_what_could_pass_for_another_address_is_none(text: str) -> None:
+    assert canonical_email(text) is None
+
+
+# --- hashing ---
+
+
+def test_r208_a_hash_is_argon2id_with_the_parameters_of_the_default_and_its_own_salt() -> None:
+    hasher = Hasher(PEPPER)
+    one, other = hasher.hash("correct horse"), hasher.hash("correct horse")
+    assert one.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert one != other
+    assert hasher.verify(one, "correct horse")
+    assert hasher.verify(other, "correct horse")
+
+
+def test_r124_nothing_is_cut_off_trimmed_or_folded(hasher: Hasher) -> None:
+    phc = hasher.hash("A" * 72 + "B")
+    assert hasher.verify(phc, "A" * 72 + "B")
+    for wrong in ("A" * 72 + "C", "A" * 72, "a" * 72 + "b", "A" * 72 + "B ", " " + "A" * 72 + "B", "A" * 72 + "B\0"):
+        assert not hasher.verify(phc, wrong)
+    assert not hasher.verify(hasher.hash("PASS\0x"), "PASS\0y")
+
+
+def test_r125_composed_and_decomposed_text_is_one_password(hasher: Hasher) -> None:
+    assert hasher.verify(hasher.hash("\u00e9t\u00e9 \u00e0 la mer"), "e\u0301te\u0301 a\u0300 la mer")
+    assert normalise("e\u0301") == "\u00e9"
+
+
+def test_without_the_pepper_the_right_password_is_wrong(hasher: Hasher) -> None:
+    assert not Hasher(PEPPER[::-1], memory_kib=64, time_cost=1).verify(hasher.hash("correct horse"), "correct horse")
+
+
+@pytest.mark.parametrize("phc", ["", "x", "$argon2id$", "$2b$12$abcdefghijklmnopqrstuv", "plain text"])
+def test_what_is_no_hash_matches_nothing_and_is_to_be_made_again(hasher: Hasher, phc: str) -> None:
+    assert not hasher.verify(phc, "correct horse")
+    assert hasher.needs_rehash(phc)
+
+
+def test_r136_a_hash_of_other_parameters_verifies_and_is_to_be_made_again(hasher: Hasher) -> None:
+    stronger = Hasher(PEPPER, memory_kib=128, time_cost=1)
+    phc = hasher.hash("correct horse")
+    assert stronger.verify(phc, "correct horse")
+    assert stronger.needs_rehash(phc)
+    assert not hasher.needs_rehash(phc)
+
+
+@pytest.mark.parametrize(
+    "password", ["", "x" * 1025, "\ud800", "x" * 1_000_000], ids=["empty", "1025", "surrogate", "MB"]
+)
+def test_r127_an_impossible_password_is_wrong_and_never_hashed(hasher: Hasher, password: str) -> None:
+    assert not hasher.verify(hasher.hash("correct horse"), password)
+    hasher.waste(password)
+    with pytest.raises(ValueError, match="a password"):
+        hasher.hash(password)
+
+
+def test_r113_an_unknown_account_and_an_overlong_password_take_the_time_of_a_wrong_one() -> None:
+    hasher = Hasher(PEPPER)
+    phc = hasher.hash("correct horse")
+    ways: tuple[Callable[[], object], ...] = (
+        lambda: hasher.verify(phc, "wrong"),
+        lambda: hasher.waste("wrong"),
+        lambda: hasher.verify(phc, "x" * 1_000_000),
+    )
+    times: list[list[int]] = [[], [], []]
+    for _ in range(25):
+        for way, seen in zip(ways, times, strict=True):
+            started = time.perf_counter_ns()
+            way()
+            seen.append(time.perf_counter_ns() - started)
+    wrong, unknown, overlong = (median(seen) for seen in times)
+    assert abs(unknown - wrong) < 0.25 * wrong
+    assert abs(overlong - wrong) < 0.25 * wrong
+
+
+def test_a_hasher_shows_nothing(hasher: Hasher) -> None:
+    assert repr(hasher) == "Hasher(argon2id)"
+
+
+# --- policy ---
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse battery staple", "my dog ate 14 blue sofas", "日本語のパスワードは長くて安全です",
+        "8301 7742 9915 6620",
+        "a password nobody else would think of", "xK9$mQ2!vB7#nR4%", "😀😃😄😁😆😅😂🤣😊😇🙂🙃😉😌😍",
+        "x" * 7 + "correct horse battery" * 2,
+    ],
+)  # fmt: skip
+def test_r122_a_long_password_needs_no_composition(password: str) -> None:
+    assert password_problem(password) is None
+
+
+def test_r122_length_counts_code_points() -> None:
+    assert password_problem("😀😃😄😁😆😅😂🤣😊😇🙂🙃😉😌") == "use at least 15 characters"
+    assert password_problem("correct horse b") is None
+    assert password_problem("correct horse ") == "use at least 15 characters"
+    assert password_problem("xK9$mQ2!", minimum=8) is None
+    assert password_problem("xK9$mQ2", minimum=8) == "use at least 8 characters"
+    assert password_problem("correct horse battery " * 9) == "it repeats itself"
+    assert password_problem("x" * 1025) == "a password has 1 to 1024 characters"
+
+
+@pytest.mark.parametrize(
+    ("password", "problem"),
+    [
+        ("aaaaaaaaaaaaaaaa", "it repeats itself"),
+        ("abcabcabcabcabcabc", "it repeats itself"),
+        ("1111222211112222", "it repeats itself"),
+        ("abcdefghijklmnopq", "it is little more than a sequence"),
+        ("qwertyuiopasdfghjkl", "it is little more than a sequence"),
+        ("09876543210987654321", "it is little more than a sequence"),
+        ("aaaabbbbccccddddeeee", "it is little more than a sequence"),
+        ("PasswordPassword1", "it is little more than a common password"),
+        ("P@ssw0rd!P@55w0rd!", "it is little more than a common password"),
+        ("letmeinletmeinplease", "it is little more than a common password"),
+        ("!!!Galatasaray1905!!!", "it is little more than a common password"),
+        ("ada.lovelace@example.com", "it is little more than your own or the shop's name"),
+        ("AdaLovelace-2024-2025", "it is little more than your own or the shop's name"),
+        ("Hansa Cards 2024 !", "it is little more than your own or the shop's name"),
+    ],
+)
+def test_r123_what_an_attacker_tries_first_is_refused_with_a_reason(password: str, problem: str) -> None:
+    assert password_problem(password, words=("ada.lovelace@example.com", "Hansa Cards")) == problem
+
+
+@pytest.mark.parametrize("password", ["password", "12345678", "qwertyui", "iloveyou1", "admin123", "welcome1"])
+def test_r123_short_ones_are_refused_too_where_the_minimum_is_lowered(password: str) -> None:
+    assert str(password_problem(password, minimum=8)).startswith("it is little more than a ")
