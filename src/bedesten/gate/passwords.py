@@ -107,7 +107,10 @@ class Hasher:
         return self._matches(phc, keyed)
 
     def waste(self, password: str) -> None:
-        """Takes the time of `verify` for an account that does not exist or may not log in."""
+        """Takes the time of `verify` for an account that does not exist or may not log in.
+
+        The time is that of today's parameters: after they were raised, an account is told apart until its next login.
+        """
         self._matches(self._dummy, self._keyed(password[:MAX_PASSWORD_LENGTH]))
 
     def needs_rehash(self, phc: str) -> bool:
@@ -164,11 +167,12 @@ def password_problem(password: str, *, minimum: int = 15, words: Iterable[str] =
     enough = max(4, minimum // 2)
     own = [part for word in words for part in re.split(r"[^\w]+", word.casefold()) if len(part) >= 4]
     for spelling in (folded, folded.translate(_LEET)):
-        if len(_without_runs(spelling)) < enough:
+        rest = _without_runs(spelling)
+        if len(rest) < enough:
             return "it is little more than a sequence"
-        if len(_without_words(_without_runs(spelling), own)) < enough:
+        if len(_without_words(rest, own)) < enough:
             return "it is little more than your own or the shop's name"
-        if len(_without_words(_without_runs(spelling), [*own, *_COMMON])) < enough:
+        if len(_without_words(rest, [*own, *_COMMON])) < enough:
             return "it is little more than a common password"
     return None
 
@@ -190,10 +194,14 @@ def _without_runs(text: str) -> str:
     """What is left of a text without stretches of four or more that follow an alphabet, the digits or a key row."""
     kept, at = [], 0
     while at < len(text):
-        length = next((n for n in range(min(27, len(text) - at), 3, -1) if _is_run(text[at : at + n])), 0)
-        if not length:
+        end = at + 4
+        if end <= len(text) and _is_run(text[at:end]):
+            while end < len(text) and _is_run(text[at : end + 1]):
+                end += 1
+            at = end
+        else:
             kept.append(text[at])
-        at += length or 1
+            at += 1
     return "".join(kept)
 
 
