@@ -1,0 +1,183 @@
+"""Bedesten as a contender: set up by its own program and over its own surfaces, as an operator would.
+
+Nothing is imported from it and no file of it is touched; what is measured is what anyone gets who types the same
+commands. The order of events: `Shop.start` (init, tenant, supplier's key, product, partner, credit, serve), then
+`Shop.open` (log in, fill the stock over HTTP, build the two requests).
+"""
+
+import http.client
+import json
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.harness import ORDER, READ, Contender, Running, log_path
+from benchmarks.wire import PLACEHOLDER, http_request
+
+TENANT: Final = "shop"
+SUPPLIER: Final = "warehouse"
+SKU: Final = "GIFT-10"
+EMAIL: Final = "partner@bench.example"
+CREDIT: Final = "100000000"
+CHUNK: Final = 1000
+
+_PROGRAM = Path(sys.executable).with_name("bedesten")
+
+
+class SetupError(RuntimeError):
+    """Bedesten did not do what the contract says it does; the text has the command or call, and the answer."""
+
+
+def contender(stock: int) -> Contender:
+    """Bedesten with this many stock codes, which bound the orders of the whole run."""
+    shop = Shop(stock)
+    return Contender("bedesten", shop.start, shop.open)
+
+
+@dataclass
+class Shop:
+    """One installation, one tenant, one product sold from stock, one partner with much credit."""
+
+    stock: int
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    supplier_key: str = ""
+
+    def start(self, data: Path, port: int) -> subprocess.Popen[bytes]:
+        """Everything that the program sets up, and the running server."""
+        command(data, "init")
+        create_tenant(data)
+        self.supplier_key = create_supplier_key(data)
+        import_product(data)
+        create_partner(data, self.password)
+        return serve(data, port)
+
+    def open(self, data: Path, port: int) -> Running:
+        """Everything that goes over HTTP; called once the server listens."""
+        token = log_in(port, self.password)
+        product = find_product(port, token)
+        fill_stock(port, self.supplier_key, self.stock)
+        host = f"localhost:{port}"
+        requests = {
+            READ: http_request("GET", "/Account/Details", host=host, token=token),
+            ORDER: http_request("POST", "/Orders/Create", host=host, token=token, body=order_body(product)),
+        }
+        return Running(requests, order_budget=self.stock)
+
+
+# -- the program -------------------------------------------------------------------------------------------------------
+
+
+def command(data: Path, *words: str, stdin: str | None = None) -> Any:
+    """Runs one command with `--json` and gives its document."""
+    line = [str(_PROGRAM), *words, "--data", str(data), "--json"]
+    try:
+        done = subprocess.run(line, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+    except FileNotFoundError:
+        raise SetupError("the program bedesten is not installed beside this interpreter") from None
+    if done.returncode:
+        raise SetupError(f"bedesten {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def create_tenant(data: Path) -> None:
+    command(data, "tenants", "create", TENANT, "--host", "localhost", "--host", "127.0.0.1")
+
+
+def create_supplier_key(data: Path) -> str:
+    """The API key in clear, shown this once; the supplier is made by the way."""
+    document = command(data, "keys", "create", "--tenant", TENANT, "--surface", "supplier", "--owner", SUPPLIER)
+    return str(find(document, "apiKey", "key", "secret"))
+
+
+def import_product(data: Path) -> None:
+    product = {
+        "sku": SKU,
+        "name": "Gift card",
+        "category": "Gift cards",
+        "currency": "EUR",
+        "price": 1.00,
+        "fulfilment": "stock",
+        "supplier": SUPPLIER,
+        "supplierSku": SKU,
+    }
+    file = log_path(data).with_suffix(".products.json")
+    file.write_text(json.dumps([product]), encoding="utf-8")
+    command(data, "products", "import", str(file), "--tenant", TENANT)
+
+
+def create_partner(data: Path, password: str) -> None:
+    """An account for API use that may owe more than the run will spend."""
+    create = ("partners", "create", "--tenant", TENANT, "--email", EMAIL, "--password-stdin")
+    command(data, *create, stdin=password + "\n")
+    command(data, "partners", "credit", EMAIL, "--tenant", TENANT, "--limit", CREDIT)
+
+
+def serve(data: Path, port: int) -> subprocess.Popen[bytes]:
+    """The server with one worker, on the core that the caller is pinned to."""
+    with log_path(data).open("wb") as log:
+        return subprocess.Popen(
+            [str(_PROGRAM), "serve", "--port", str(port), "--admin-port", "0", "--workers", "1", "--data", str(data)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+
+# -- the surfaces ------------------------------------------------------------------------------------------------------
+
+
+def call(port: int, path: str, body: object, headers: dict[str, str], method: str = "POST") -> Any:
+    """The `data` of a successful answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        sent = None if method == "GET" else json.dumps(body)
+        headers = {"Host": f"localhost:{port}", "Content-Type": "application/json", **headers}
+        connection.request(method, path, sent, headers)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise SetupError(f"{method} {path}: {answer.status} {text[:1000]}")
+    return json.loads(text)["data"]
+
+
+def log_in(port: int, password: str) -> str:
+    return str(call(port, "/Login/Customer/Api/Verify", {"email": EMAIL, "password": password}, {})["token"])
+
+
+def find_product(port: int, token: str) -> str:
+    """The `customerStoreProductId` under which the partner may order."""
+    items = call(port, "/Products/List", {}, {"Authorization": f"Bearer {token}"})["items"]
+    return str(find(items[0], "customerStoreProductId", "productId", "id"))
+
+
+def fill_stock(port: int, key: str, count: int) -> None:
+    """Uploads codes in chunks; returns when all are there."""
+    items = call(port, "/Supplier/Products/List", {}, {"ApiKey": key})["items"]
+    product = str(find(items[0], "productId", "id"))
+    for codes in stock_codes(count):
+        call(port, "/Supplier/Stock/Upload", {"productId": product, "codes": codes}, {"ApiKey": key})
+
+
+def stock_codes(count: int) -> Iterator[list[str]]:
+    """Distinct codes as they are sold, a chunk at a time."""
+    for begin in range(0, count, CHUNK):
+        yield [f"GIFT-{number:08d}-{secrets.token_hex(4)}" for number in range(begin, min(begin + CHUNK, count))]
+
+
+def order_body(product: str) -> bytes:
+    """An order of one unit; the placeholder makes its reference unique."""
+    line = {"deliverId": "1", "customerStoreProductId": product, "quantity": 1}
+    return json.dumps({"orderReference": PLACEHOLDER.decode(), "basketData": [line]}).encode()
+
+
+def find(document: Any, *names: str) -> Any:
+    """The first of these fields that a document has."""
+    for name in names:
+        if name in document:
+            return document[name]
+    raise SetupError(f"none of {names} in {document}")

@@ -1,0 +1,172 @@
+"""Contenders take turns: A B C, A B C …, each pinned to the same core, and are compared round by round.
+
+A ratio is taken inside one round, between runs that follow each other, so that a machine that slows down or speeds up
+slows down or speeds up both. What is reported is the median of these ratios, with the smallest and the largest.
+"""
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.load import Load, Result, run
+from benchmarks.machine import Cores, cpu_seconds, free_port, pinned
+from benchmarks.wire import Template
+
+READ = "read"
+ORDER = "order"
+_READY_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+_NUMBERS_A_ROUND = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A contender that listens: its requests by workload, and how many orders it can take in all (None: no end)."""
+
+    requests: Mapping[str, Template]
+    order_budget: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """Something to measure.
+
+    `start` prepares an empty directory, starts the server in it and returns at once; `open` is called when the port
+    accepts connections and gives the requests. The server's output goes to `log_path(data)`.
+    """
+
+    name: str
+    start: Callable[[Path, int], subprocess.Popen[bytes]]
+    open: Callable[[Path, int], Running]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how often."""
+
+    rounds: int = 5
+    seconds: float = 3.0
+    warm_up: float = 1.5
+    connections: int = 32
+    pause: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One contender's turn in one round; `server_cpu_s` is what its processes used meanwhile."""
+
+    result: Result
+    server_cpu_s: float
+
+    @property
+    def cpu_us(self) -> float:
+        """Microseconds of the server's CPU for each request."""
+        return self.server_cpu_s / self.result.requests * 1e6 if self.result.requests else 0.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """All turns of one workload, in order, by contender."""
+
+    workload: str
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Seat:
+    """A contender that is up, and what is left of its goods."""
+
+    contender: Contender
+    process: subprocess.Popen[bytes]
+    port: int
+    running: Running
+    orders_left: int | None
+    turns: int = 0
+
+
+def log_path(data: Path) -> Path:
+    """Where a contender's output goes."""
+    return data.with_suffix(".log")
+
+
+def measure(
+    contenders: list[Contender], workloads: list[str], plan: Plan, cores: Cores, directory: Path
+) -> list[Outcome]:
+    """Starts all contenders, warms them up and lets them take turns, one workload after the other."""
+    outcomes = []
+    with ExitStack() as stack:
+        seats = [stack.enter_context(_seated(each, directory, cores)) for each in contenders]
+        for workload in workloads:
+            outcome = Outcome(workload)
+            able = [seat for seat in seats if workload in seat.running.requests]
+            for seat in able:
+                _turn(seat, workload, plan, cores, plan.warm_up, plan.rounds + 1)
+            for done in range(plan.rounds):
+                for seat in able:
+                    time.sleep(plan.pause)
+                    sample = _turn(seat, workload, plan, cores, plan.seconds, plan.rounds - done)
+                    outcome.samples.setdefault(seat.contender.name, []).append(sample)
+            outcomes.append(outcome)
+    return outcomes
+
+
+def _turn(seat: _Seat, workload: str, plan: Plan, cores: Cores, seconds: float, turns_left: int) -> Sample:
+    """One run against one contender; a budget of orders is spread evenly over the turns that are left."""
+    budget = seat.orders_left if workload == ORDER else None
+    load = Load(
+        seat.port,
+        seat.running.requests[workload],
+        connections=plan.connections,
+        seconds=seconds,
+        max_requests=None if budget is None else budget // turns_left,
+        first=seat.turns * _NUMBERS_A_ROUND,
+        core=cores.generator,
+    )
+    before = cpu_seconds(seat.process.pid)
+    result = run(load)
+    sample = Sample(result, cpu_seconds(seat.process.pid) - before)
+    seat.turns += 1
+    if budget is not None:
+        seat.orders_left = budget - result.requests
+    if seat.process.poll() is not None:
+        raise RuntimeError(f"{seat.contender.name} died during {workload!r}")
+    return sample
+
+
+@contextmanager
+def _seated(contender: Contender, directory: Path, cores: Cores) -> Iterator[_Seat]:
+    data, port = directory / contender.name, free_port()
+    data.mkdir()
+    with pinned(cores.server):
+        process = contender.start(data, port)
+    try:
+        _await_port(contender, process, data, port)
+        running = contender.open(data, port)
+        yield _Seat(contender, process, port, running, running.order_budget)
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await_port(contender: Contender, process: subprocess.Popen[bytes], data: Path, port: int) -> None:
+    end = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+            continue
+        return
+    log = log_path(data)
+    tail = log.read_text(encoding="utf-8", errors="replace")[-2000:] if log.exists() else ""
+    raise RuntimeError(f"{contender.name} does not listen on its port:\n{tail}")

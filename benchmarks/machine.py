@@ -1,0 +1,117 @@
+"""What the machine is, and what it can do at the moment."""
+
+import os
+import platform
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROBE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Where the server and the generator run; None where there is one core only and nothing is pinned."""
+
+    server: int | None
+    generator: int | None
+
+
+def choose_cores() -> Cores:
+    """The first usable core for the server, the second for the generator."""
+    usable = sorted(os.sched_getaffinity(0))
+    return Cores(usable[0], usable[1]) if len(usable) >= 2 else Cores(None, None)
+
+
+@contextmanager
+def pinned(core: int | None) -> Iterator[None]:
+    """What is started inside inherits this core, threads and children included."""
+    if core is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nothing listened on a moment ago."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    assert isinstance(port, int)
+    return port
+
+
+def cpu_seconds(pid: int) -> float:
+    """The CPU time that a process, its threads and its living descendants have used so far."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    total = 0
+    for process in _family(pid):
+        try:
+            fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        except OSError:
+            continue
+        total += int(fields[11]) + int(fields[12])
+    return total / ticks
+
+
+def _family(pid: int) -> list[int]:
+    found = [pid]
+    for parent in found:
+        for listing in Path(f"/proc/{parent}/task").glob("*/children"):
+            try:
+                found += [int(child) for child in listing.read_text(encoding="ascii").split()]
+            except OSError:
+                continue
+    return found
+
+
+def syncs_per_second(directory: Path) -> int:
+    """How many times a second a page can be appended and synchronised, one after another: the floor under commits."""
+    path = directory / "sync-probe"
+    count, begin = 0, time.perf_counter()
+    with path.open("wb", buffering=0) as file:
+        while time.perf_counter() - begin < _PROBE_SECONDS:
+            file.write(bytes(4096))
+            os.fdatasync(file.fileno())
+            count += 1
+    elapsed = time.perf_counter() - begin
+    path.unlink()
+    return round(count / elapsed)
+
+
+def filesystem(directory: Path) -> str:
+    """The type of the file system below a directory: `tmpfs` makes every durable figure meaningless."""
+    where, kind, best = str(directory.resolve()), "unknown", -1
+    for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines():
+        _, mount, found, *_ = line.split()
+        if len(mount) > best and (where + "/").startswith(mount.rstrip("/") + "/"):
+            kind, best = found, len(mount)
+    return kind
+
+
+def describe(directory: Path) -> dict[str, object]:
+    """The facts that a reader of a figure wants beside it."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "filesystem": filesystem(directory),
+        "syncs_per_second": syncs_per_second(directory),
+        "load_average": round(os.getloadavg()[0], 2),
+    }
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

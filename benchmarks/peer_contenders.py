@@ -1,0 +1,56 @@
+"""The plain applications of `peers` as contenders."""
+
+import json
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+from benchmarks.harness import ORDER, READ, Contender, Running, log_path
+from benchmarks.peers import common
+from benchmarks.report import YARDSTICK
+from benchmarks.wire import PLACEHOLDER, http_request
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+def start_module(module: str, data: Path, port: int) -> subprocess.Popen[bytes]:
+    """A peer as a process of its own, with its output in the log."""
+    with log_path(data).open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, "--port", str(port), "--data", str(data)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=_ROOT,
+        )
+
+
+def _start(module: str, data: Path, port: int) -> subprocess.Popen[bytes]:
+    common.prepare(data)
+    return start_module(module, data, port)
+
+
+def _open(data: Path, port: int) -> Running:
+    host, token = f"localhost:{port}", common.issue(data)
+    line = {"deliverId": "1", "customerStoreProductId": common.PRODUCT, "quantity": 1}
+    body = json.dumps({"orderReference": PLACEHOLDER.decode(), "basketData": [line]}).encode()
+    return Running(
+        {
+            READ: http_request("GET", "/Account/Details", host=host, token=token),
+            ORDER: http_request("POST", "/Orders/Create", host=host, token=token, body=body),
+        }
+    )
+
+
+def _open_ceiling(data: Path, port: int) -> Running:
+    return Running({READ: http_request("GET", "/Account/Details", host=f"localhost:{port}", token="x" * 400)})
+
+
+def peer(name: str, module: str) -> Contender:
+    """A contender out of a module that serves `peers.common`'s database."""
+    return Contender(name, partial(_start, module), _open)
+
+
+FASTAPI_RAW = peer("fastapi-raw", "benchmarks.peers.fastapi_raw")
+FASTAPI_ORM = peer("fastapi-orm", "benchmarks.peers.fastapi_orm")
+CEILING = Contender(YARDSTICK, partial(start_module, "benchmarks.peers.ceiling"), _open_ceiling)

@@ -1,0 +1,101 @@
+"""FastAPI + PyJWT + a SQLAlchemy ORM session a request; the read uses the ORM as well.
+
+The order is a `def` in the thread pool, as FastAPI's documentation has it: commits wait for the disk there. A lock lets
+one session write at a time; without it SQLite's writers starve each other and fewer orders come through.
+"""
+
+import threading
+import time
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.responses import JSONResponse
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+
+from benchmarks.peers import common
+
+
+class Base(DeclarativeBase):
+    """The mapped tables."""
+
+
+class Account(Base):
+    """A partner's money."""
+
+    __tablename__ = "accounts"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    currency: Mapped[str]
+    balance: Mapped[int]
+    held: Mapped[int]
+    credit_limit: Mapped[int]
+
+
+class Order(Base):
+    """An order of one line."""
+
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    partner_id: Mapped[str]
+    order_reference: Mapped[str]
+    product_id: Mapped[str]
+    quantity: Mapped[int]
+    price: Mapped[int]
+    status: Mapped[int]
+    created_at: Mapped[int]
+
+
+def open_engine(data: Path) -> Engine:
+    """An engine whose every connection is durable."""
+    engine = create_engine(f"sqlite:///{common.database(data)}", connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def durable(connection: common.Connection, record: object) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    return engine
+
+
+def make(data: Path) -> FastAPI:
+    """The application over a prepared data directory."""
+    app = FastAPI(openapi_url=None)
+    sessions: sessionmaker[Session] = sessionmaker(open_engine(data), expire_on_commit=False)
+    writing = threading.Lock()
+    reader = common.require(data, "account.read")
+    buyer = common.require(data, "orders.create")
+
+    @app.get("/Account/Details")
+    async def details(caller: Annotated[common.Caller, Depends(reader)]) -> JSONResponse:
+        with sessions() as session:
+            account = session.get_one(Account, caller.partner)
+            answer = common.account_answer(account.currency, account.balance, account.held, account.credit_limit)
+        return JSONResponse(answer)
+
+    @app.post("/Orders/Create")
+    def create(body: common.OrderBody, caller: Annotated[common.Caller, Depends(buyer)]) -> JSONResponse:
+        line, price = common.total(body)
+        order = Order(
+            partner_id=caller.partner,
+            order_reference=body.orderReference,
+            product_id=common.PRODUCT,
+            quantity=line.quantity,
+            price=price,
+            status=2,
+            created_at=int(time.time() * 1000),
+        )
+        with writing, sessions() as session:
+            session.add(order)
+            try:
+                session.commit()
+            except IntegrityError:
+                raise HTTPException(409) from None
+        return JSONResponse(common.order_answer(order.id, line, price))
+
+    return app
+
+
+if __name__ == "__main__":
+    common.serve(make)

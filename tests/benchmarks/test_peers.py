@@ -1,0 +1,95 @@
+"""The plain applications do what they are compared for: they check tokens, and an order that was answered is there."""
+
+import http.client
+import json
+import sqlite3  # noqa: TID251 - reads a peer's file, never Bedesten's
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi")
+pytest.importorskip("jwt")
+pytest.importorskip("uvicorn")
+
+from benchmarks.machine import free_port
+from benchmarks.peer_contenders import start_module
+from benchmarks.peers import common
+
+ORDER = {
+    "orderReference": "r-1",
+    "basketData": [{"deliverId": "1", "customerStoreProductId": common.PRODUCT, "quantity": 2}],
+}
+
+
+class Peer:
+    """A running peer and how to call it."""
+
+    def __init__(self, data: Path, port: int) -> None:
+        self.data, self.port = data, port
+
+    def call(self, method: str, path: str, body: object = None, token: str | None = None) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope="module", params=["fastapi_raw", "fastapi_orm"])
+def peer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    data, port = tmp_path_factory.mktemp("peer") / "data", free_port()
+    data.mkdir()
+    common.prepare(data)
+    process = start_module(f"benchmarks.peers.{request.param}", data, port)
+    try:
+        wait_for(data.with_suffix(".log"), f"ready {port}")
+        yield Peer(data, port)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def wait_for(log: Path, line: str) -> None:
+    end = time.monotonic() + 30
+    while line not in (text := log.read_text(encoding="utf-8")).splitlines():
+        assert time.monotonic() < end, text
+        time.sleep(0.05)
+
+
+def test_a_living_token_reads_the_balance(peer: Peer) -> None:
+    status, body = peer.call("GET", "/Account/Details", token=common.issue(peer.data))
+    assert status == 200
+    assert json.loads(body)["data"] == {
+        "currency": "EUR",
+        "balance": 10000.0,
+        "held": 0.0,
+        "available": 10000.0,
+        "creditLimit": 0.0,
+    }
+
+
+def test_missing_expired_and_weak_tokens_are_refused(peer: Peer) -> None:
+    assert peer.call("GET", "/Account/Details")[0] == 401
+    assert peer.call("GET", "/Account/Details", token="x.y.z")[0] == 401
+    assert peer.call("GET", "/Account/Details", token=common.issue(peer.data, lifetime=-1))[0] == 401
+    weak = common.issue(peer.data, scope="account.read")
+    assert peer.call("POST", "/Orders/Create", ORDER | {"orderReference": "weak"}, weak)[0] == 403
+
+
+def test_an_order_that_was_answered_is_there_once(peer: Peer) -> None:
+    token = common.issue(peer.data)
+    status, body = peer.call("POST", "/Orders/Create", ORDER, token)
+    assert status == 200
+    order_id = int(json.loads(body)["data"]["orderId"])
+    assert peer.call("POST", "/Orders/Create", ORDER, token)[0] == 409
+    reader = sqlite3.connect(common.database(peer.data))
+    try:
+        rows = reader.execute("SELECT id, order_reference, quantity, price FROM orders").fetchall()
+    finally:
+        reader.close()
+    assert rows == [(order_id, "r-1", 2, 2 * common.UNIT_PRICE)]
