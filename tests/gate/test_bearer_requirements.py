@@ -352,6 +352,32 @@ def test_expired_without_any_leeway(exp: int) -> None:
     assert refused.value.why is Why.EXPIRED
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"scope": " "},
+        {"iss": "x"},
+        {"aud": "storefront"},
+        {"tenant": "ten_02"},
+        {"sub": ""},
+        {"ep": []},
+        {"nbf": IAT + 99},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_expired_is_said_only_of_a_token_with_nothing_else_wrong(wrong: dict[str, object]) -> None:
+    with pytest.raises(BearerRefused) as refused:
+        present(with_claims(iat=IAT - 3600, exp=IAT, **wrong))
+    assert refused.value.why is Why.INVALID
+
+
+def test_r63_r76_a_short_key_verifies_nothing() -> None:
+    short = raw_token(compact(HEADER), compact(CLAIMS), b"k" * 31)
+    with pytest.raises(BearerRefused) as refused:
+        verify(short, key_for=lambda _: b"k" * 31, issuer="", audience="", tenant="", now=NOW, max_lifetime=1)
+    assert refused.value.cause == "no key of this kid"
+
+
 def test_r68_r74_a_forged_header_never_reaches_the_key() -> None:
     asked: list[str] = []
 

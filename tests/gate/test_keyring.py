@@ -293,9 +293,10 @@ def test_randomness_that_repeats_itself_makes_no_keyring() -> None:
 # --- file ---
 
 
-def test_r212_a_keyring_file_is_the_owners_alone(keyring: Keyring, tmp_path: Path) -> None:
+@pytest.mark.parametrize("umask", [0, 0o777])
+def test_r212_a_keyring_file_is_the_owners_alone(keyring: Keyring, tmp_path: Path, umask: int) -> None:
     path = tmp_path / "secrets.json"
-    before = os.umask(0)
+    before = os.umask(umask)
     try:
         keyring.write_file(path)
     finally:

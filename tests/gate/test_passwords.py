@@ -26,6 +26,7 @@ def hasher() -> Hasher:
         ("  Ada.Lovelace+x@EXAMPLE.com\n", "ada.lovelace+x@example.com"),
         ("\u212aate@example.com", "kate@example.com"),
         ("ｋate＠ｅxample.com", "kate@example.com"),
+        ("𝐀𝐝𝐚@example.com", "ada@example.com"),
         ("straße@example.com", "strasse@example.com"),
         ("çelik1@example.com", "çelik1@example.com"),
         ("c\u0327elik1@example.com", "çelik1@example.com"),
