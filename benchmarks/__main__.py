@@ -63,7 +63,10 @@ def show(outcomes: list[Outcome]) -> None:
 
 
 def main() -> int:
-    """Runs what was asked for; 1 if an answer was not a 200 (such a figure compares nothing), 2 if a contender would not run."""
+    """Runs what was asked for.
+
+    Gives 1 if an answer was not a 200, since such a figure compares nothing, and 2 if a contender would not run.
+    """
     arguments = parse()
     plan, cores = plan_of(arguments), choose_cores()
     workloads = [arguments.only] if arguments.only else [READ, ORDER]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.harness import ORDER, READ, Contender, Running, log_path
+from benchmarks.machine import free_port
 from benchmarks.wire import PLACEHOLDER, http_request
 
 TENANT: Final = "shop"
@@ -118,12 +119,10 @@ def create_partner(data: Path, password: str) -> None:
 
 def serve(data: Path, port: int) -> subprocess.Popen[bytes]:
     """The server with one worker, on the core that the caller is pinned to."""
+    ports = ("--port", str(port), "--admin-port", str(free_port()))
+    line = [str(_PROGRAM), "serve", *ports, "--workers", "1", "--data", str(data)]
     with log_path(data).open("wb") as log:
-        return subprocess.Popen(
-            [str(_PROGRAM), "serve", "--port", str(port), "--admin-port", "0", "--workers", "1", "--data", str(data)],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        return subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT)
 
 
 # -- the surfaces ------------------------------------------------------------------------------------------------------
