@@ -1,0 +1,316 @@
+"""The listening sockets, and the life of one child process that serves on one of them.
+
+The supervisor binds before anything starts and keeps every socket; each worker inherits its own. A single worker's
+socket is exclusive. Several share the port by SO_REUSEPORT, and then the address is first bound exclusively once, as a
+probe, because SO_REUSEPORT by itself would join whoever listens there already. (One socket for all workers was tried:
+of 16 connections opened at once one worker of two took 15 or 16.) When a worker is killed, the connections that it had
+not accepted wait in its socket for its successor. Children are started by exec, never by a bare fork, and carry a
+thread that ends them when their parent is gone.
+
+What the server below answers by itself, without a body and without the application having been asked (granian 2.8.7,
+held by `tests/web/test_asgi.py`). Every row ends the connection:
+
+| sent | answer |
+|---|---|
+| head over `head_bytes` (32 KiB): one header of 60 KiB, many headers, a URL of 64 KiB | 431 |
+| more than 100 header lines | 431 |
+| a URL over 65,534 bytes, if `head_bytes` were larger | 414 |
+| HTTP/0.9, HTTP/2.0 in the request line, a leading space, a raw byte from 0x7F up in the target | 400 |
+| the HTTP/2 preface | closed |
+| a header line without a colon, with a space before it, folded, with a control byte | 400 |
+| `Content-Length` negative, signed, hexadecimal, of 20 digits, empty, a list, or two that differ | 400 |
+| `Transfer-Encoding` whose last coding is not `chunked`; any in HTTP/1.0 | 400 |
+| a head that does not come within `idle_ms` (slow headers), or a silent kept-alive connection | closed |
+
+The adapter answers, after which the connection ends:
+
+| sent | answer |
+|---|---|
+| `Transfer-Encoding: gzip, chunked`; `chunked` twice | 400, -2 |
+| a bad chunk size or data not ended by CRLF, in a body that is read | 400 |
+| the same in a body that nobody reads | the application's answer |
+| the end of the connection before the end of the body | 400 (to nobody) |
+| a body that stops coming (10 s), or is not whole after 30 s, and the application lets it escape | 408 |
+| `Content-Length` together with `Transfer-Encoding` | the application's answer; the chunks count |
+
+The application is asked, and has to judge: a missing, doubled or malformed `Host`; HTTP/1.0; a method in lower case,
+`CONNECT` (with an empty path), `*`; `Upgrade` (ignored: neither h2c nor websocket is spoken); doubled credentials;
+bytes from 0x80 up in header values. Taken as they are: pipelined requests (answered in order), bare LF as a line's end
+in the head, an empty line before the request, chunk extensions and trailers (dropped), `Expect` other than
+100-continue.
+
+At SIGTERM a worker stops accepting, closes idle connections at once, finishes what runs and exits. A head that was
+begun and not ended, and a body that stalls, hold it until the supervisor's deadline.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import gc
+import importlib
+import inspect
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+log = logging.getLogger(__name__)
+CHILD_VARIABLE = "BEDESTEN_CHILD"
+SETTINGS_VARIABLE = "BEDESTEN_CHILD_SETTINGS"
+_PR_SET_PDEATHSIG = 1
+
+
+class PortBusy(Exception):
+    """The address cannot be listened on; the text says why, for the person at the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """What one worker takes before it refuses or waits.
+
+    `connections` is a ceiling per worker, idle ones included; past it, connections wait in the kernel's queue of
+    `backlog`, so overload costs bounded memory. `head_bytes` bounds request line and headers together. `idle_ms` is
+    both the time a request's head may take and the time a kept-alive connection may be silent: the server has one
+    timer for both.
+    """
+
+    connections: int = 1024
+    backlog: int = 1024
+    head_bytes: int = 32 * 1024
+    idle_ms: int = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """What a child is told by its parent through the environment.
+
+    `listen_fd` is -1 for a child without HTTP. Into `ready_fd` the child writes "1" when it is ready, or why it never
+    will be; with `verbose` the traceback goes to the log as well.
+    """
+
+    name: str
+    target: str
+    parent: int
+    life_fd: int
+    ready_fd: int
+    listen_fd: int
+    limits: HttpLimits
+    path: list[str]
+    verbose: bool = True
+
+    def dump(self) -> str:
+        """The text for `CHILD_VARIABLE`."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def load(cls, text: str) -> "ChildSpec":
+        """The reverse of `dump`."""
+        values = json.loads(text)
+        return cls(**{**values, "limits": HttpLimits(**values["limits"])})
+
+
+def bind(host: str, port: int, count: int = 1, backlog: int = 1024) -> list[socket.socket]:
+    """`count` listening sockets on one address, which nobody else holds. Raises `PortBusy` with the reason, also for an
+    address that is not this machine's. Port 0 stands for any free one."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with contextlib.ExitStack() as opened:
+            first = opened.enter_context(_bound(family, address, shared=False))
+            if count == 1:
+                sockets = [first]
+            else:
+                address = first.getsockname()
+                first.close()
+                sockets = [opened.enter_context(_bound(family, address, shared=True)) for _ in range(count)]
+            for sock in sockets:
+                sock.listen(backlog)
+            opened.pop_all()
+            return sockets
+    except (OSError, UnicodeError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else problem
+        raise PortBusy(f"cannot listen on {host} port {port}: {reason}") from problem
+
+
+def _bound(family: int, address: Any, *, shared: bool) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shared))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by what is accepted
+        sock.bind(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def free_port(preferred: int, host: str = "127.0.0.1") -> int:
+    """`preferred` if it can be listened on now, else a port that can. Another process may take it in between."""
+    for port in (preferred, 0):
+        with contextlib.suppress(PortBusy), bind(host, port)[0] as sock:
+            return int(sock.getsockname()[1])
+    raise PortBusy(f"no free port on {host}")
+
+
+def resolve(target: str) -> Callable[..., Any]:
+    """The object that an import string `package.module:name` means."""
+    module, _, name = target.partition(":")
+    found = getattr(importlib.import_module(module), name)
+    assert callable(found), f"{target} cannot be called"
+    return found  # type: ignore[no-any-return]
+
+
+def die_with_parent(parent: int, life_fd: int) -> None:
+    """Ends this process at once when its parent is gone: by the kernel where it can, by a watching thread anyway."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+    def watch() -> None:
+        while os.read(life_fd, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def main() -> int:
+    """The child's whole life. Gives its exit code."""
+    spec = ChildSpec.load(os.environ.pop(CHILD_VARIABLE))
+    settings = os.environ.pop(SETTINGS_VARIABLE)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the supervisor's business
+    die_with_parent(spec.parent, spec.life_fd)
+    sys.path[:] = spec.path
+    try:
+        return _run_plain(spec, settings) if spec.listen_fd < 0 else _run_http(spec, settings)
+    except Exception as problem:
+        say_why(spec, problem)
+        return 1
+
+
+def say_why(spec: ChildSpec, problem: BaseException) -> None:
+    """Tells the supervisor in one line why this child ends. After it was ready only the log hears of it."""
+    if spec.verbose:
+        log.error("%s ends", spec.name, exc_info=problem)
+    with contextlib.suppress(OSError):
+        os.write(spec.ready_fd, f"{type(problem).__name__}: {problem}".replace("\n", " ")[:400].encode())
+
+
+def _run_plain(spec: ChildSpec, settings: str) -> int:
+    target = resolve(spec.target)
+    os.write(spec.ready_fd, b"1")
+    os.close(spec.ready_fd)
+    result = target(settings)
+    if inspect.iscoroutine(result):
+        result = asyncio.run(result)
+    return int(result or 0)
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's loop if it happens to be installed (about a fifth less CPU per request), else asyncio's."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _run_http(spec: ChildSpec, settings: str) -> int:
+    loop = new_loop()
+    asyncio.set_event_loop(loop)
+    stopping = loop.run_until_complete(_serve(spec, settings, loop))
+    return 0 if stopping else 1
+
+
+async def _serve(spec: ChildSpec, settings: str, loop: asyncio.AbstractEventLoop) -> bool:
+    """Serves until SIGTERM. False if the server ended by itself, because the application refused to start."""
+    stopping = False
+    application: Callable[..., Any]
+
+    def enter(scope: Any, receive: Any, send: Any) -> Any:
+        if scope["type"] == "lifespan":
+            return application(scope, receive, _announcing(send, spec.ready_fd, loop))
+        return application(scope, receive, send)
+
+    # The server configures logging when it is made, closing what handlers there are; so it is made first.
+    server = _make_server(enter, spec)
+
+    def stop() -> None:
+        nonlocal stopping
+        stopping = True
+        server.stop()
+
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    application = resolve(spec.target)(settings)
+    with contextlib.suppress(_fatal()):
+        await server.serve()
+    return stopping
+
+
+def _announcing(send: Any, ready_fd: int, loop: asyncio.AbstractEventLoop) -> Any:
+    """`send` of the lifespan, with the news for the supervisor.
+
+    The server starts to accept a turn or two of the loop after it has heard the same.
+    """
+
+    def announce() -> None:
+        gc.collect()
+        gc.freeze()  # what startup loaded lives for ever: it is not to be walked again and again
+        os.write(ready_fd, b"1")
+        os.close(ready_fd)
+
+    async def sending(message: Any) -> None:
+        await send(message)
+        if message["type"] == "lifespan.startup.complete":
+            loop.call_later(0.01, announce)
+        elif message["type"] == "lifespan.startup.failed":
+            os.write(ready_fd, str(message.get("message", "startup failed")).encode()[:400])
+
+    return sending
+
+
+def _fatal() -> type[Exception]:
+    from granian.errors import FatalError
+
+    return FatalError
+
+
+def _make_server(application: Any, spec: ChildSpec) -> Any:
+    from granian._granian import SocketHolder
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
+    from granian.server.embed import Server
+
+    make_holder: Any = SocketHolder  # its stub lacks the constructor
+    holder = make_holder(spec.listen_fd, False, spec.limits.backlog)
+
+    class Inherited(Server):
+        """Granian's embedded server (one loop, one runtime thread), on the socket that the supervisor gave us."""
+
+        def _init_shared_socket(self) -> None:
+            self._shd = holder
+
+    return Inherited(
+        application,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=spec.limits.idle_ms, keep_alive=True, max_buffer_size=spec.limits.head_bytes
+        ),
+        websockets=False,
+        backlog=spec.limits.backlog,
+        backpressure=spec.limits.connections,
+        log_enabled=False,
+        log_access=False,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

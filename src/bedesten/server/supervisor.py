@@ -1,0 +1,386 @@
+"""One parent that binds the port, starts the children, replaces the dead and stops them all.
+
+Everything that can be refused is refused before the first child starts. The parent itself opens no database and runs
+no request: it only waits for signals and for pipes.
+"""
+
+import contextlib
+import errno
+import fcntl
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from bedesten.server.listener import CHILD_VARIABLE, SETTINGS_VARIABLE, ChildSpec, HttpLimits, PortBusy, bind
+
+log = logging.getLogger(__name__)
+OnEvent = Callable[[dict[str, object]], None]
+INTERRUPTED = 130
+
+
+class AlreadyServing(Exception):
+    """Another server holds this data directory."""
+
+
+class DataDirectoryLock:
+    """The right to serve one data directory: an flock on `DIR/serve.lock`.
+
+    The lock belongs to the open file, which every child inherits: it is free again when the supervisor *and* all its
+    children are gone, so a second server can never run beside an orphan of the first. That takes well under a second
+    after a kill -9; `acquire` therefore waits a little before it refuses. The file stays; only the lock counts.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd = -1
+
+    @property
+    def fd(self) -> int:
+        """The open file, for children to inherit."""
+        return self._fd
+
+    def acquire(self, wait_s: float = 2.0) -> None:
+        """Takes the lock or raises `AlreadyServing` with the holder's process id."""
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        end = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as problem:
+                holder = os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
+                if problem.errno not in (errno.EWOULDBLOCK, errno.EACCES) or time.monotonic() >= end:
+                    os.close(fd)
+                    raise AlreadyServing(
+                        f"another server (process {holder}) serves the data directory {self.path.parent}"
+                    ) from problem
+            time.sleep(0.05)
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+        self._fd = fd
+
+    def release(self) -> None:
+        """Gives up this process's share of the lock."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A process beside the workers. `target` is called with the settings and runs until SIGTERM.
+
+    With `listen` (host, port) it is instead an HTTP worker of its own on that address, and `target` an application
+    factory: the operator's plane is one.
+    """
+
+    name: str
+    target: str
+    listen: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RespawnPolicy:
+    """When to start a dead child again, in seconds.
+
+    A child that died before it was ready, or sooner than `settled_s` after, has failed; the n-th failure in a row
+    waits `first_s` * 2 ** (n - 1), at most `longest_s`, and the `tries`-th ends the server. A child that takes longer
+    than `start_s` to be ready is killed, which is a failure too.
+    """
+
+    first_s: float = 0.1
+    longest_s: float = 2.0
+    settled_s: float = 1.0
+    tries: int = 5
+    start_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSpec:
+    """All that the supervisor needs to know. `settings_json` reaches every child as it is and must hold no secret."""
+
+    host: str
+    port: int
+    workers: int
+    app_factory: str
+    settings_json: str
+    lock_path: Path
+    sides: tuple[Side, ...] = ()
+    graceful_s: float = 10.0
+    limits: HttpLimits = field(default_factory=HttpLimits)
+    respawn: RespawnPolicy = field(default_factory=RespawnPolicy)
+
+
+@dataclass(slots=True)
+class _Child:
+    name: str
+    target: str
+    sock: socket.socket | None
+    process: "subprocess.Popen[bytes] | None" = None
+    ready_fd: int = -1
+    started: float = 0.0
+    ready_at: float = 0.0
+    failures: int = 0
+    reason: str = ""
+    start_at: float = 0.0
+
+
+def run(spec: ServeSpec, on_ready: Callable[[], None], on_event: OnEvent | None = None) -> int:
+    """Serves until SIGTERM, SIGINT or SIGHUP. Gives the exit code: 0 stopped when asked to, 1 refused or gave up, 130
+    interrupted twice. To be called from the main thread.
+
+    `on_ready` is called once, when every HTTP worker accepts. `on_event` is told `listening`, `ready`, `died`,
+    `respawned`, `killed`, `stopping`, `refused` and `gave-up`, each with what belongs to it; without it they go to the
+    log, and a reason to end goes to standard error in one line.
+    """
+    tell = on_event or _tell
+    lock = DataDirectoryLock(spec.lock_path)
+    with contextlib.ExitStack() as stack:
+        try:
+            lock.acquire()
+            stack.callback(lock.release)
+            children = _children(spec, stack)
+        except (AlreadyServing, PortBusy, OSError) as refusal:
+            tell({"event": "refused", "reason": str(refusal)})
+            return 1
+        for child in (children[0], *children[spec.workers :]):
+            if child.sock is not None:
+                host, port = child.sock.getsockname()[:2]
+                name = "web" if child is children[0] else child.name
+                tell({"event": "listening", "name": name, "host": host, "port": port})
+        return _Supervisor(spec, children, lock.fd, on_ready, tell).run()
+
+
+def _tell(event: dict[str, object]) -> None:
+    log.info("%s", event)
+    if event["event"] in ("refused", "gave-up"):
+        sys.stderr.write(f"bedesten: {event['reason']}\n")
+
+
+def _children(spec: ServeSpec, stack: contextlib.ExitStack) -> list[_Child]:
+    """Every child, not yet started, with its socket bound."""
+    backlog = spec.limits.backlog
+    children = [
+        _Child(f"web-{number}", spec.app_factory, stack.enter_context(sock))
+        for number, sock in enumerate(bind(spec.host, spec.port, spec.workers, backlog), 1)
+    ]
+    for side in spec.sides:
+        own = stack.enter_context(bind(*side.listen, backlog=backlog)[0]) if side.listen else None
+        children.append(_Child(side.name, side.target, own))
+    return children
+
+
+class _Supervisor:
+    def __init__(
+        self, spec: ServeSpec, children: list[_Child], lock_fd: int, on_ready: Callable[[], None], tell: OnEvent
+    ) -> None:
+        self._spec = spec
+        self._children = children
+        self._lock_fd = lock_fd
+        self._on_ready = on_ready
+        self._tell = tell
+        self._announced = False
+        self._signals: list[int] = []
+        self._wake_fd = -1
+        self._life: tuple[int, int] = (-1, -1)
+
+    def run(self) -> int:
+        with self._signals_caught(), contextlib.ExitStack() as stack:
+            self._life = os.pipe()
+            stack.callback(os.close, self._life[0])
+            stack.callback(os.close, self._life[1])
+            stack.callback(self._kill_all)
+            code = self._watch()
+            interrupted = self._stop()
+            return INTERRUPTED if interrupted else code
+
+    @contextlib.contextmanager
+    def _signals_caught(self) -> Iterator[None]:
+        """Signals are noted and wake the loop; afterwards all is as it was."""
+        read, write = socket.socketpair()
+        for end in (read, write):
+            end.setblocking(False)
+        self._wake_fd = read.fileno()
+        waking = signal.set_wakeup_fd(write.fileno(), warn_on_full_buffer=False)
+        before: dict[int, Any] = {}
+
+        def note(number: int, _frame: FrameType | None) -> None:
+            self._signals.append(number)
+
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # nohup
+            before[number] = signal.signal(number, note)
+        try:
+            yield
+        finally:
+            for caught, handler in before.items():
+                signal.signal(caught, handler)
+            signal.set_wakeup_fd(waking)
+            read.close()
+            write.close()
+
+    def _watch(self) -> int:
+        """Starts, replaces and announces until told to stop (0) or until it makes no sense any more (1)."""
+        while not self._asked_to_stop():
+            now = time.monotonic()
+            for child in self._children:
+                reason = self._tend(child, now)
+                if reason:
+                    self._tell({"event": "gave-up", "name": child.name, "reason": reason})
+                    return 1
+            self._announce()
+            self._wait(self._next_deadline())
+        return 0
+
+    def _asked_to_stop(self) -> bool:
+        asked = [number for number in self._signals if number != signal.SIGCHLD]
+        self._signals.clear()
+        return bool(asked)
+
+    def _tend(self, child: _Child, now: float) -> str | None:
+        """Does what is due for one child. Gives the reason if the server has to give up."""
+        if child.process is None:
+            if now >= child.start_at:
+                self._start(child)
+            return None
+        code = child.process.poll()
+        if code is None:
+            if not child.ready_at and now - child.started > self._spec.respawn.start_s:
+                child.process.kill()
+            return None
+        return self._bury(child, code, now)
+
+    def _bury(self, child: _Child, code: int, now: float) -> str | None:
+        policy = self._spec.respawn
+        settled = child.ready_at and now - child.ready_at >= policy.settled_s
+        child.failures = 0 if settled else child.failures + 1
+        self._hear(child)
+        why = child.reason or f"exit code {code}"
+        self._tell({"event": "died", "name": child.name, "code": code, "reason": why, "failures": child.failures})
+        child.process = None
+        if child.failures >= policy.tries:
+            return f"{child.name} ended {child.failures} times in a row at its start: {why}"
+        delay = min(policy.longest_s, policy.first_s * 2 ** max(0, child.failures - 1)) if child.failures else 0.0
+        child.start_at = now + delay
+        if not delay:
+            self._start(child)
+        return None
+
+    def _start(self, child: _Child) -> None:
+        again = child.started > 0
+        ready, told = os.pipe()
+        told_spec = ChildSpec(
+            name=child.name,
+            target=child.target,
+            parent=os.getpid(),
+            life_fd=self._life[0],
+            ready_fd=told,
+            listen_fd=child.sock.fileno() if child.sock else -1,
+            limits=self._spec.limits,
+            path=[entry or os.getcwd() for entry in sys.path],
+            verbose=child.failures == 0,
+        )
+        kept = [told, self._life[0], self._lock_fd] + ([child.sock.fileno()] if child.sock else [])
+        environment = {CHILD_VARIABLE: told_spec.dump(), SETTINGS_VARIABLE: self._spec.settings_json}
+        child.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "bedesten.server.listener"],
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            pass_fds=kept,
+            process_group=0,  # the terminal's Ctrl-C reaches the supervisor alone
+        )
+        os.close(told)
+        os.set_blocking(ready, False)
+        child.ready_fd = ready
+        child.reason = ""
+        child.ready_at = 0.0
+        child.started = time.monotonic()
+        if again:
+            self._tell({"event": "respawned", "name": child.name, "pid": child.process.pid})
+
+    def _announce(self) -> None:
+        web = [child for child in self._children if child.sock is not None]
+        if not self._announced and all(child.ready_at for child in web):
+            self._announced = True
+            pids = {child.name: child.process.pid for child in self._children if child.process}
+            self._tell({"event": "ready", "pids": pids})
+            self._on_ready()
+
+    def _next_deadline(self) -> float | None:
+        """Seconds until something is due without a signal or a pipe, None if nothing is."""
+        due = [child.start_at for child in self._children if child.process is None]
+        due += [
+            child.started + self._spec.respawn.start_s + 0.01
+            for child in self._children
+            if child.process is not None and not child.ready_at
+        ]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _wait(self, timeout: float | None) -> None:
+        """Until a signal, a child's word or the time-out."""
+        by_fd = {child.ready_fd: child for child in self._children if child.ready_fd >= 0}
+        readable, _, _ = select.select([self._wake_fd, *by_fd], [], [], timeout)
+        for fd in readable:
+            if fd == self._wake_fd:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(fd, 4096)
+                continue
+            self._hear(by_fd[fd])
+
+    def _hear(self, child: _Child) -> None:
+        """Reads what a child has said, if it has: that it is ready, or why it will not be."""
+        if child.ready_fd < 0:
+            return
+        with contextlib.suppress(BlockingIOError):
+            said = os.read(child.ready_fd, 4096)
+            if said == b"1":
+                child.ready_at = time.monotonic()
+            else:
+                child.reason = said.decode("utf-8", "replace")
+        self._close_ready(child)
+
+    def _close_ready(self, child: _Child) -> None:
+        if child.ready_fd >= 0:
+            os.close(child.ready_fd)
+            child.ready_fd = -1
+
+    def _living(self) -> list[_Child]:
+        return [child for child in self._children if child.process is not None and child.process.poll() is None]
+
+    def _stop(self) -> bool:
+        """Ends every child: first by asking, after `graceful_s` by force. True if a second signal cut it short."""
+        self._tell({"event": "stopping"})
+        for child in self._children:
+            if child.sock is not None:
+                child.sock.close()  # once the worker has closed its own copy, the port refuses
+            if child.process is not None:
+                child.process.terminate()
+        end = time.monotonic() + self._spec.graceful_s
+        while self._living() and time.monotonic() < end:
+            self._wait(max(0.0, end - time.monotonic()))
+            if self._asked_to_stop():
+                self._kill_all()
+                return True
+        self._kill_all()
+        return False
+
+    def _kill_all(self) -> None:
+        for child in self._living():
+            assert child.process is not None
+            self._tell({"event": "killed", "name": child.name, "pid": child.process.pid})
+            child.process.kill()
+        for child in self._children:
+            if child.process is not None:
+                child.process.wait()
+            self._close_ready(child)

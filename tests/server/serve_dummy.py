@@ -1,0 +1,29 @@
+"""Runs a supervisor in a process of its own: `python serve_dummy.py SPEC_JSON`; events go to standard output."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from bedesten.server.listener import HttpLimits
+from bedesten.server.supervisor import RespawnPolicy, ServeSpec, Side, run
+
+
+def say(event: dict[str, object]) -> None:
+    """One event a line."""
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+
+def main(values: dict[str, Any]) -> int:
+    """Gives the supervisor's exit code."""
+    values["sides"] = tuple(Side(**side) for side in values.pop("sides", []))
+    values["limits"] = HttpLimits(**values.pop("limits", {}))
+    values["respawn"] = RespawnPolicy(**values.pop("respawn", {}))
+    values["lock_path"] = Path(values["lock_path"])
+    spec = ServeSpec(host="127.0.0.1", **values)
+    return run(spec, lambda: say({"event": "on_ready"}), None if spec.settings_json == "{}" else say)
+
+
+if __name__ == "__main__":
+    sys.exit(main(json.loads(sys.argv[1])))

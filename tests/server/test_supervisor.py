@@ -1,0 +1,323 @@
+"""The processes around the application: real ones, killed for real."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bedesten.server.listener import PortBusy, bind, free_port
+from bedesten.server.supervisor import AlreadyServing, DataDirectoryLock
+
+SERVE = Path(__file__).with_name("serve_dummy.py")
+QUICK = {"first_s": 0.02, "longest_s": 0.1, "settled_s": 0.2, "tries": 3}
+
+
+class Server:
+    """A supervisor in a process of its own, and what it says."""
+
+    def __init__(self, lock: Path, **values: Any) -> None:
+        spec = {"port": 0, "workers": 2, "app_factory": "dummy_app:build", "settings_json": "{ }", "respawn": QUICK}
+        command = [sys.executable, str(SERVE), json.dumps({**spec, "lock_path": str(lock), **values})]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.events: list[dict[str, Any]] = []
+
+    def until(self, name: str) -> dict[str, Any]:
+        """Reads events up to the named one."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.events.append(json.loads(line))
+            if self.events[-1]["event"] == name:
+                return self.events[-1]
+        raise AssertionError(f"no {name} in {self.events}; {self.process.stderr and self.process.stderr.read()}")
+
+    @property
+    def port(self) -> int:
+        return int(next(event["port"] for event in self.events if event["event"] == "listening"))
+
+    @property
+    def children(self) -> list[int]:
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def get(self, path: str = "/pid", timeout: float = 10) -> bytes:
+        """The body of one answer on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            assert answer.status == 200
+            return answer.read()
+        finally:
+            connection.close()
+
+    def stop(self) -> int:
+        """Asks it to stop; gives the exit code."""
+        self.process.terminate()
+        return self.process.wait(20)
+
+
+Start = Callable[..., Server]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts servers on one data directory (or another `lock`); whatever still runs afterwards is killed."""
+    servers: list[Server] = []
+
+    def begin(wait_for: str = "on_ready", lock: Path | None = None, **values: Any) -> Server:
+        server = Server(lock or tmp_path / "serve.lock", **values)
+        servers.append(server)
+        server.until(wait_for)
+        return server
+
+    yield begin
+    for server in servers:
+        server.process.kill()
+        server.process.communicate(timeout=10)
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs (a zombie does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def eventually(truth: Callable[[], bool], within: float) -> bool:
+    """Whether it came true in time."""
+    end = time.monotonic() + within
+    while time.monotonic() < end:
+        if truth():
+            return True
+        time.sleep(0.02)
+    return truth()
+
+
+def refuses(port: int) -> bool:
+    """Whether nobody listens there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def test_every_worker_serves_and_sigterm_ends_all_with_0(start: Start) -> None:
+    server = start()
+    pids = server.children
+    assert len(pids) == 2
+    assert eventually(lambda: {int(server.get()) for _ in range(8)} == set(pids), 10)
+    assert server.stop() == 0
+    assert not any(alive(pid) for pid in pids)
+    assert refuses(server.port)
+
+
+def test_a_busy_port_is_refused_before_anything_starts(start: Start, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # as a server that would share it does
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for workers in (1, 2):
+            server = start("refused", port=port, workers=workers)
+            assert server.process.wait(10) == 1
+            assert server.events == [
+                {"event": "refused", "reason": f"cannot listen on 127.0.0.1 port {port}: Address already in use"}
+            ]
+
+
+def test_a_refusal_is_one_line_on_standard_error(tmp_path: Path) -> None:
+    with bind("127.0.0.1", 0)[0] as taken:
+        port = taken.getsockname()[1]
+        server = Server(tmp_path / "serve.lock", port=port, settings_json="{}")
+        said, complained = server.process.communicate(timeout=10)
+    assert server.process.returncode == 1
+    assert said == ""
+    assert complained == f"bedesten: cannot listen on 127.0.0.1 port {port}: Address already in use\n"
+
+
+def test_a_second_server_on_one_data_directory_is_refused(start: Start, tmp_path: Path) -> None:
+    first = start(workers=1)
+    second = start("refused")
+    assert second.process.wait(10) == 1
+    reason = second.events[-1]["reason"]
+    assert f"another server (process {first.process.pid})" in reason
+    assert str(tmp_path) in reason
+    assert int(first.get()) in first.children
+    assert first.stop() == 0
+    assert start(workers=1).stop() == 0
+
+
+def test_a_killed_worker_is_replaced_and_service_goes_on(start: Start) -> None:
+    server = start()
+    before = server.children
+    os.kill(before[0], signal.SIGKILL)
+    answers = {int(server.get()) for _ in range(20)}
+    assert server.until("died")["code"] == -signal.SIGKILL
+    assert server.until("respawned")["pid"] not in before
+    assert before[0] not in answers
+    assert eventually(lambda: len({int(server.get()) for _ in range(8)}) == 2, 10)
+    assert server.stop() == 0
+
+
+def test_no_child_outlives_a_killed_supervisor(start: Start, tmp_path: Path) -> None:
+    side = {"name": "outbox", "target": "dummy_app:side"}
+    settings = json.dumps({"side_file": str(tmp_path / "side")})
+    server = start(sides=[side], settings_json=settings)
+    assert eventually((tmp_path / "side").exists, 10)
+    pids = server.children
+    assert len(pids) == 3
+    server.process.kill()
+    server.process.wait(5)
+    assert eventually(lambda: not any(alive(pid) for pid in pids) and refuses(server.port), 2)
+    again = start(port=server.port)  # neither the port nor the directory is held by a ghost
+    assert again.stop() == 0
+
+
+def test_the_pipe_alone_ends_an_orphan(tmp_path: Path) -> None:
+    """A child without the kernel's help: its parent's end of the pipe closes, and it is gone."""
+    code = (
+        "import os, sys, time; from bedesten.server import listener;"
+        "listener.ctypes = None; listener.die_with_parent(os.getppid(), int(sys.argv[1])); print(1, flush=True);"
+        "time.sleep(60)"
+    )
+    read, write = os.pipe()
+    with subprocess.Popen([sys.executable, "-c", code, str(read)], pass_fds=[read], stdout=subprocess.PIPE) as child:
+        os.close(read)
+        assert child.stdout is not None
+        child.stdout.readline()
+        os.close(write)
+        assert child.wait(5) == 1
+
+
+def test_a_running_request_is_finished_before_the_end(start: Start) -> None:
+    server = start(workers=1)
+    port = server.port
+    idle = socket.create_connection(("127.0.0.1", port))
+    with idle, socket.create_connection(("127.0.0.1", port), timeout=10) as busy:
+        busy.sendall(b"GET /sleep/1 HTTP/1.1\r\nHost: a\r\n\r\n")
+        time.sleep(0.3)
+        server.process.terminate()
+        assert eventually(lambda: refuses(port), 5)
+        answer = busy.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"connection: close\r\n" in answer
+    assert server.process.wait(10) == 0
+
+
+def test_a_request_that_does_not_end_is_cut_off_at_the_deadline(start: Start) -> None:
+    server = start(workers=1, graceful_s=0.5)
+    with socket.create_connection(("127.0.0.1", server.port)) as busy:
+        busy.sendall(b"GET /sleep/60 HTTP/1.1\r\nHost: a\r\n\r\n")
+        time.sleep(0.3)
+        assert server.stop() == 0
+    assert server.until("killed")["name"] == "web-1"
+
+
+def test_a_second_interrupt_ends_at_once(start: Start) -> None:
+    server = start(workers=1)
+    pids = server.children
+    with socket.create_connection(("127.0.0.1", server.port)) as busy:
+        busy.sendall(b"GET /sleep/60 HTTP/1.1\r\nHost: a\r\n\r\n")
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGINT)
+        server.until("stopping")
+        time.sleep(0.2)
+        assert alive(pids[0])
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(5) == 130
+    assert not alive(pids[0])
+
+
+@pytest.mark.parametrize(
+    ("factory", "reason"),
+    [
+        ("dummy_app:build_broken", "RuntimeError: this application cannot be built"),
+        ("dummy_app:build_refusing", "RuntimeError: this application cannot start"),
+        ("dummy_app:missing", "AttributeError: module 'dummy_app' has no attribute 'missing'"),
+    ],
+)
+def test_an_application_that_cannot_start_ends_the_server_with_the_reason(
+    start: Start, factory: str, reason: str
+) -> None:
+    server = start("gave-up", workers=1, app_factory=factory)
+    assert server.events[-1]["reason"] == f"web-1 ended 3 times in a row at its start: {reason}"
+    assert server.process.wait(10) == 1
+    assert not any(event["event"] == "on_ready" for event in server.events)
+
+
+def test_a_side_process_runs_is_replaced_and_is_asked_to_stop(start: Start, tmp_path: Path) -> None:
+    file = tmp_path / "side"
+    side = {"name": "outbox", "target": "dummy_app:side"}
+    server = start(workers=1, sides=[side], settings_json=json.dumps({"side_file": str(file)}))
+    assert eventually(lambda: file.exists() and file.read_text() != "", 10)
+    first = int(file.read_text())
+    os.kill(first, signal.SIGKILL)
+    assert server.until("respawned")["name"] == "outbox"
+    assert eventually(lambda: file.read_text() not in ("", str(first)), 10)
+    assert server.stop() == 0
+
+
+def test_a_side_may_listen_on_an_address_of_its_own(start: Start) -> None:
+    side = {"name": "operator", "target": "dummy_app:build", "listen": ["127.0.0.1", 0]}
+    server = start(workers=1, sides=[side])
+    own = [event["port"] for event in server.events if event["event"] == "listening" and event["name"] == "operator"]
+    connection = http.client.HTTPConnection("127.0.0.1", own[0], timeout=10)
+    connection.request("GET", "/pid")
+    answered = int(connection.getresponse().read())
+    connection.close()
+    assert answered in server.children
+    assert answered != int(server.get())
+    assert server.stop() == 0
+
+
+def test_more_connections_than_allowed_wait_and_are_served(start: Start) -> None:
+    server = start(workers=1, limits={"connections": 4})
+    with contextlib.ExitStack() as stack:
+        crowd = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10)) for _ in range(12)
+        ]
+        for sock in crowd:
+            sock.sendall(b"GET /sleep/0.1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert all(sock.recv(4096).startswith(b"HTTP/1.1 200 ") for sock in crowd)
+    assert server.stop() == 0
+
+
+def test_the_lock_is_exclusive_names_its_holder_and_frees_itself(tmp_path: Path) -> None:
+    first, second = DataDirectoryLock(tmp_path / "serve.lock"), DataDirectoryLock(tmp_path / "serve.lock")
+    first.acquire()
+    with pytest.raises(AlreadyServing, match=f"process {os.getpid()}"):
+        second.acquire(wait_s=0.1)
+    first.release()
+    second.acquire(wait_s=0.1)
+    second.release()
+    assert (tmp_path / "serve.lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_free_port_is_the_preferred_one_unless_it_is_taken() -> None:
+    with bind("127.0.0.1", 0)[0] as taken:
+        port = int(taken.getsockname()[1])
+        other = free_port(port)
+        assert other not in (0, port)
+    assert free_port(port) == port
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    with pytest.raises(PortBusy, match=r"cannot listen on 192\.0\.2\.1 port 80"):
+        bind("192.0.2.1", 80)
+    with pytest.raises(PortBusy, match="cannot listen on no such host"):
+        bind("no such host", 80)
