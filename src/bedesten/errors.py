@@ -107,7 +107,7 @@ CATALOGUE: Mapping[int, ErrorRow] = MappingProxyType(_ROWS)
 """Every row by its number."""
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an accident
+class Refusal(Exception):
     """A refusal on its way to the caller. Raised inside a transaction it undoes everything done there.
 
     `cause` is for the log only. `fields` become `errors` on the wire, `data` is shown as it is; neither may hold a

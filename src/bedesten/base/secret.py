@@ -11,7 +11,7 @@ class Secret(Generic[Value]):
     __slots__ = ("_value",)
 
     def __init__(self, value: Value) -> None:
-        self._value = value
+        self._value: Value = value
 
     def reveal(self) -> Value:
         """The secret itself. Every call of this is a place to review."""

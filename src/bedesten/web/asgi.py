@@ -31,7 +31,7 @@ no body; `Content-Length` of a HEAD is that of the body a GET would have.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -197,15 +197,14 @@ class Adapter:
         self._shutdown = shutdown
         self._pace = pace or BodyPace()
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """One connection's request, or the lifespan."""
+    def __call__(self, scope: Message, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        """One request, or the lifespan."""
         kind = scope["type"]
         if kind == "http":
-            await self._http(scope, receive, send)
-        elif kind == "lifespan":
-            await self._lifespan(receive, send)
-        else:
-            raise ValueError(f"no {kind} here")
+            return self._http(scope, receive, send)
+        if kind == "lifespan":
+            return self._lifespan(receive, send)
+        raise ValueError(f"no {kind} here")
 
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
         headers: Headers = scope["headers"]

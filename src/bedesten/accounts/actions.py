@@ -1,0 +1,205 @@
+"""Making accounts and changing what they may do."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+
+from bedesten import errors
+from bedesten.accounts.tables import accounts, revoked_tokens
+from bedesten.audit.actions import OPERATOR, Actor, record
+from bedesten.base.clock import wire_time
+from bedesten.base.ids import new_id
+from bedesten.errors import Refusal, bad_field
+from bedesten.gate.scopes import Surface, check_scopes
+from bedesten.store.sql import TENANT, inserting, into, p, statement
+from bedesten.store.transaction import Transaction
+
+PREFIXES = {"partner": "par", "customer": "cus", "supplier": "sup", "integration": "int"}
+SURFACES = {"partner": Surface.RESELLER, "customer": Surface.STOREFRONT}
+OWNERS = {Surface.SUPPLIER: "supplier", Surface.PAYMENT: "integration"}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account. `scopes` None means every scope of its surface; `password` is an argon2id hash or None."""
+
+    id: str
+    kind: str
+    handle: str
+    name: str
+    password: str | None
+    api: bool
+    disabled: bool
+    scopes: str | None
+    epoch: int
+    created: int
+
+
+_COLUMNS = (
+    accounts.c.id,
+    accounts.c.kind,
+    accounts.c.handle,
+    accounts.c.name,
+    accounts.c.password,
+    accounts.c.api,
+    accounts.c.disabled,
+    accounts.c.scopes,
+    accounts.c.epoch,
+    accounts.c.created,
+)
+_CREATE = inserting(accounts, or_ignore=True)
+_BY_HANDLE = into(
+    Account,
+    select(*_COLUMNS).where(
+        accounts.c.tenant_id == TENANT, accounts.c.kind == p("kind"), accounts.c.handle == p("handle")
+    ),
+)
+_BY_ID = into(
+    Account,
+    select(*_COLUMNS).where(accounts.c.tenant_id == TENANT, accounts.c.kind == p("kind"), accounts.c.id == p("id")),
+)
+_LIST = into(
+    Account,
+    select(*_COLUMNS).where(accounts.c.tenant_id == TENANT, accounts.c.kind == p("kind")).order_by(accounts.c.id),
+)
+_HERE = (accounts.c.tenant_id == TENANT) & (accounts.c.id == p("id"))
+_SET_SCOPES = statement(update(accounts).where(_HERE).values(scopes=p("scopes")))
+_SET_DISABLED = statement(update(accounts).where(_HERE).values(disabled=p("disabled")))
+_SET_PASSWORD = statement(update(accounts).where(_HERE).values(password=p("password")))
+_UPGRADE = statement(update(accounts).where(_HERE, accounts.c.password == p("was")).values(password=p("password")))
+_ADVANCE = statement(update(accounts).where(_HERE).values(epoch=accounts.c.epoch + 1))
+_REVOKE_TOKEN = inserting(revoked_tokens, or_ignore=True)
+
+
+def create(
+    tx: Transaction,
+    kind: str,
+    handle: str,
+    name: str,
+    *,
+    password: str | None = None,
+    api: bool = True,
+    scopes: Iterable[str] | None = None,
+) -> str | None:
+    """The id of a fresh account, or None when the tenant has one of this kind and handle already."""
+    account = new_id(PREFIXES[kind])
+    made = tx.run(
+        _CREATE,
+        id=account,
+        kind=kind,
+        handle=handle,
+        name=name,
+        password=password,
+        api=int(api),
+        disabled=0,
+        scopes=_scopes(kind, scopes),
+        epoch=1,
+        created=tx.now,
+    )
+    return account if made else None
+
+
+def owner(tx: Transaction, surface: Surface, name: str) -> str:
+    """The id of the supplier or integration that is called so; it is made if it does not exist."""
+    kind = OWNERS[surface]
+    handle = " ".join(name.casefold().split())
+    if not handle or len(handle) > 100 or not handle.isprintable():
+        raise bad_field("owner", "1 to 100 printable characters")
+    found = tx.one(_BY_HANDLE, kind=kind, handle=handle)
+    if found:
+        return found.id
+    made = create(tx, kind, handle, name.strip())
+    if made:
+        record(tx, OPERATOR, f"{kind}.create", made, name=name.strip())
+        return made
+    found = tx.one(_BY_HANDLE, kind=kind, handle=handle)
+    assert found is not None, "a conflicting account is there to be read"
+    return found.id
+
+
+def by_handle(tx: Transaction, kind: str, handle: str) -> Account | None:
+    """The account of this kind and handle (a canonical e-mail or a folded name)."""
+    return tx.one(_BY_HANDLE, kind=kind, handle=handle)
+
+
+def by_id(tx: Transaction, kind: str, account: str) -> Account | None:
+    """The account of this kind with this id."""
+    return tx.one(_BY_ID, kind=kind, id=account)
+
+
+def find(tx: Transaction, kind: str, name: str) -> Account:
+    """The account with this id or handle. Raises `Refusal`."""
+    found = by_id(tx, kind, name) or by_handle(tx, kind, " ".join(name.casefold().split()))
+    if found is None:
+        raise Refusal(errors.NOT_FOUND, f"no {kind} {name!r}", fields={kind: f"there is no such {kind}"})
+    return found
+
+
+def set_scopes(tx: Transaction, account: Account, scopes: Iterable[str] | None) -> None:
+    """Names the account's scopes anew; None gives it every scope of its surface. Holds on the next request."""
+    tx.run(_SET_SCOPES, id=account.id, scopes=_scopes(account.kind, scopes))
+    tx.changed("account", account.id)
+    named = None if scopes is None else sorted(scopes)
+    record(tx, OPERATOR, "account.scopes", account.id, before=account.scopes, after=named)
+
+
+def set_disabled(tx: Transaction, account: Account, disabled: bool) -> None:
+    """Disables the account, which ends its tokens for good, or lets it in again."""
+    tx.run(_SET_DISABLED, id=account.id, disabled=int(disabled))
+    tx.run(_ADVANCE, id=account.id)
+    tx.changed("account", account.id)
+    record(tx, OPERATOR, "account.disable" if disabled else "account.enable", account.id)
+
+
+def set_password(tx: Transaction, account: Account, password: str) -> None:
+    """Changes the password (an argon2id hash) and ends every token that was issued with the old one."""
+    tx.run(_SET_PASSWORD, id=account.id, password=password)
+    end_tokens(tx, account.id, OPERATOR)
+
+
+def upgrade_hash(tx: Transaction, account: Account, password: str) -> None:
+    """Stores a better hash of the same password, unless the password was changed meanwhile. Tokens live on."""
+    tx.run(_UPGRADE, id=account.id, was=account.password, password=password)
+
+
+def end_tokens(tx: Transaction, account: str, actor: Actor) -> None:
+    """Ends every bearer token of the account that was issued before now."""
+    if not tx.run(_ADVANCE, id=account):
+        raise Refusal(errors.NOT_FOUND, "no such account", fields={"subject": "there is no such account"})
+    tx.changed("account", account)
+    record(tx, actor, "account.tokens.revoke", account)
+
+
+def revoke_token(tx: Transaction, jti: str, expires: int, actor: Actor) -> None:
+    """Ends one bearer token; `expires` is when it may be forgotten again. Doing it twice changes nothing."""
+    if tx.run(_REVOKE_TOKEN, jti=jti, expires=expires):
+        tx.changed("token", f"{jti} {expires}")
+        record(tx, actor, "token.revoke", jti)
+
+
+def list_all(tx: Transaction, kind: str) -> list[dict[str, object]]:
+    """Every account of the kind, as the operator sees it."""
+    return [shown(account) for account in tx.all(_LIST, kind=kind)]
+
+
+def shown(account: Account) -> dict[str, object]:
+    """An account as the operator sees it."""
+    view: dict[str, object] = {"id": account.id, "name": account.name, "disabled": bool(account.disabled)}
+    if account.kind in SURFACES:
+        view["email"] = account.handle
+        view["api"] = bool(account.api)
+        view["scopes"] = None if account.scopes is None else account.scopes.split()
+    view["created"] = wire_time(account.created)
+    return view
+
+
+def _scopes(kind: str, scopes: Iterable[str] | None) -> str | None:
+    if scopes is None:
+        return None
+    named = frozenset(scopes)
+    try:
+        check_scopes(SURFACES[kind], named)
+    except ValueError as error:
+        raise bad_field("scope", str(error)) from error
+    return " ".join(sorted(named))

@@ -1,0 +1,67 @@
+"""Reads what the gate wants to know about accounts and credentials."""
+
+from sqlalchemy import select
+
+from bedesten.accounts.tables import accounts, api_keys, key_secrets, revoked_tokens
+from bedesten.gate.apikeys import parse_networks
+from bedesten.gate.directory import AccountEntry, KeyEntry
+from bedesten.gate.scopes import Surface
+from bedesten.store.sql import crossing, p
+from bedesten.store.transaction import CrossTransaction
+
+_ACCOUNT = crossing(
+    select(
+        accounts.c.id,
+        accounts.c.tenant_id,
+        accounts.c.kind,
+        accounts.c.disabled,
+        accounts.c.scopes,
+        accounts.c.epoch,
+    ).where(accounts.c.id == p("id"))
+)
+_KEY = crossing(
+    select(
+        api_keys.c.id,
+        api_keys.c.tenant_id,
+        api_keys.c.surface,
+        api_keys.c.owner_id,
+        api_keys.c.grants,
+        api_keys.c.networks,
+        api_keys.c.expires,
+        key_secrets.c.expires,
+    )
+    .select_from(key_secrets.join(api_keys, api_keys.c.id == key_secrets.c.key_id))
+    .where(key_secrets.c.digest == p("digest"))
+)
+_REVOKED = crossing(select(revoked_tokens.c.jti, revoked_tokens.c.expires).where(revoked_tokens.c.expires > p("now")))
+
+
+def account_entry(tx: CrossTransaction, account: str) -> AccountEntry | None:
+    """The account as the gate sees it."""
+    row = tx.one(_ACCOUNT, id=account)
+    if row is None:
+        return None
+    scopes = None if row[4] is None else frozenset(row[4].split())
+    return AccountEntry(id=row[0], tenant=row[1], kind=row[2], disabled=bool(row[3]), scopes=scopes, epoch=row[5])
+
+
+def key_entry(tx: CrossTransaction, digest: bytes) -> KeyEntry | None:
+    """What a live secret stands for."""
+    row = tx.one(_KEY, digest=digest)
+    if row is None:
+        return None
+    ends = [moment for moment in (row[6], row[7]) if moment is not None]
+    return KeyEntry(
+        key_id=row[0],
+        tenant=row[1],
+        surface=Surface(row[2]),
+        owner=row[3],
+        grants=None if row[4] is None else frozenset(row[4].split()),
+        networks=parse_networks(row[5].split() if row[5] else []),
+        expires=min(ends) if ends else None,
+    )
+
+
+def revoked(tx: CrossTransaction) -> dict[str, int]:
+    """Every revoked token that has not expired yet, and when it will."""
+    return dict(tx.all(_REVOKED, now=tx.now))

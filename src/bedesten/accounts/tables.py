@@ -1,0 +1,81 @@
+"""Accounts, API keys and their secrets, revoked tokens, failed logins."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
+from sqlalchemy.schema import Table
+
+from bedesten.store.sql import blob, integer, metadata, text
+
+accounts = Table(
+    "accounts",
+    metadata,
+    text("id", key=True),
+    text("tenant_id", ForeignKey("tenants.id")),
+    text("kind", CheckConstraint("kind IN ('partner', 'customer', 'supplier', 'integration')", name="kind")),
+    text("handle"),
+    text("name"),
+    text("password", null=True),
+    integer("api", CheckConstraint("api IN (0, 1)", name="api")),
+    integer("disabled", CheckConstraint("disabled IN (0, 1)", name="disabled")),
+    text("scopes", null=True),
+    integer("epoch"),
+    integer("created"),
+    UniqueConstraint("tenant_id", "kind", "handle"),
+    UniqueConstraint("tenant_id", "id"),
+    CheckConstraint("(password IS NULL) = (kind IN ('supplier', 'integration'))", name="password"),
+)
+"""`handle` is what names the account inside its tenant and kind: the canonical e-mail, or the folded name.
+`scopes` NULL means every scope of the surface."""
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    text("id", key=True),
+    text("tenant_id"),
+    text("owner_id"),
+    text("surface", CheckConstraint("surface IN ('payment', 'supplier')", name="surface")),
+    text("hint"),
+    text("grants", null=True),
+    text("networks", null=True),
+    integer("expires", null=True),
+    integer("revoked", null=True),
+    integer("created"),
+    UniqueConstraint("tenant_id", "id"),
+    ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
+)
+"""`hint` is what may be shown of the key: prefix and last four. `grants` NULL means all that the surface offers."""
+
+key_secrets = Table(
+    "key_secrets",
+    metadata,
+    blob("digest", key=True),
+    text("pepper_id"),
+    text("tenant_id"),
+    text("key_id"),
+    integer("slot", CheckConstraint("slot IN (0, 1)", name="slot")),
+    integer("expires", null=True),
+    UniqueConstraint("tenant_id", "key_id", "slot"),
+    ForeignKeyConstraint(["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"]),
+)
+"""The live secrets only: 0 the current one, 1 the previous one in its grace. Revoking deletes the row, so that a
+revoked key is as unknown as one that never was."""
+
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    text("jti"),
+    text("tenant_id"),
+    integer("expires"),
+    PrimaryKeyConstraint("tenant_id", "jti"),
+)
+Index(None, revoked_tokens.c.expires)
+
+login_failures = Table(
+    "login_failures",
+    metadata,
+    blob("digest", key=True),
+    text("tenant_id"),
+    integer("failures", CheckConstraint("failures >= 0", name="failures")),
+    integer("blocked_until"),
+    integer("updated"),
+)
+"""Failed logins by a keyed digest of surface and e-mail, for accounts that exist and for those that do not."""

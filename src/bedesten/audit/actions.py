@@ -1,0 +1,41 @@
+"""Writing the trail."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bedesten.audit.tables import APPEND
+from bedesten.base.ids import new_id
+from bedesten.store.transaction import Transaction
+
+INSTALLATION = "-"
+"""Stands for the tenant where something concerns the installation as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did it: `operator`, or an account's id; and the request in which it was done, if it was one."""
+
+    name: str
+    request_id: str | None = None
+
+
+OPERATOR = Actor("operator")
+
+
+def record(tx: Transaction, actor: Actor, action: str, subject: str, **detail: object) -> None:
+    """Appends one row to the trail, in the transaction of what it tells of."""
+    tx.run(
+        APPEND,
+        id=new_id("aud"),
+        actor=actor.name,
+        action=action,
+        subject=subject,
+        detail=_detail(detail),
+        request_id=actor.request_id,
+        at=tx.now,
+    )
+
+
+def _detail(detail: Mapping[str, object]) -> str:
+    return json.dumps(detail, ensure_ascii=False, separators=(",", ":"), default=str)

@@ -1,0 +1,127 @@
+"""Stock codes: put in, taken, attached to a unit of an order line, put back, opened.
+
+The row of the stock level is always changed first. On PostgreSQL it is the lock that makes buyers of one product wait for
+each other, so that nobody is told "sold out" while another's order can still be undone; its check constraint is the
+promise that stock is never oversold.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+
+from bedesten.base.ids import new_id
+from bedesten.catalogue.tables import stock_codes, stock_levels
+from bedesten.store.sql import TENANT, inserting, p, statement
+from bedesten.store.transaction import Transaction
+from bedesten.tenants.vault import Vault
+
+FREE, CLAIMED, DELIVERED = 0, 1, 2
+PURPOSE = "stock-code"
+
+_L, _C = stock_levels.c, stock_codes.c
+_LEVEL = (_L.tenant_id == TENANT) & (_L.product_id == p("product"))
+_TAKE = statement(
+    update(stock_levels).where(_LEVEL, _L.available >= p("count")).values(available=_L.available - p("count"))
+)
+_PUT = statement(update(stock_levels).where(_LEVEL).values(available=_L.available + p("count")))
+_ADD = inserting(stock_codes, or_ignore=True)
+_NEXT = (
+    select(_C.id)
+    .where(_C.tenant_id == TENANT, _C.product_id == p("product"), _C.state == 0)
+    .order_by(_C.id)
+    .limit(1)
+    .scalar_subquery()
+)
+_ATTACH = statement(
+    update(stock_codes)
+    .where(_C.tenant_id == TENANT, _C.id == _NEXT, _C.state == 0)
+    .values(state=p("to_state"), line_id=p("line"), line_quantity=p("quantity"), unit=p("at"))
+)
+_OF_LINE = (_C.tenant_id == TENANT) & (_C.line_id == p("line"))
+_DETACH = statement(
+    update(stock_codes)
+    .where(_OF_LINE, _C.state == CLAIMED)
+    .values(state=0, line_id=None, line_quantity=None, unit=None)
+)
+_DELIVER = statement(update(stock_codes).where(_OF_LINE, _C.state == CLAIMED).values(state=DELIVERED))
+_SEALED = statement(select(_C.id, _C.sealed).where(_OF_LINE, _C.state == DELIVERED).order_by(_C.unit))
+_DIGESTS = statement(select(_C.digest).where(_OF_LINE, _C.state == DELIVERED).order_by(_C.unit))
+
+
+def upload(tx: Transaction, vault: Vault, product: str, codes: Sequence[str]) -> int:
+    """Puts codes into stock, each once in the tenant; answers how many were new."""
+    added = 0
+    for code in codes:
+        added += _insert(tx, vault, product, code, state=FREE, line=None, quantity=None, unit=None)
+    if added:
+        tx.run(_PUT, product=product, count=added)
+    return added
+
+
+def take(tx: Transaction, product: str, count: int) -> bool:
+    """Takes units off the level, all or none. Whoever took them attaches them in the same transaction."""
+    return bool(tx.run(_TAKE, product=product, count=count))
+
+
+def attach(tx: Transaction, product: str, line: str, count: int, state: int) -> None:
+    """Gives the oldest free codes, which were taken before, to the units of a line."""
+    for unit in range(count):
+        done = tx.run(_ATTACH, product=product, line=line, quantity=count, at=unit, to_state=state)
+        assert done, "a unit that the level had is there"
+
+
+def put_back(tx: Transaction, product: str, line: str) -> None:
+    """Frees the codes that a line had claimed and not got."""
+    freed = tx.run(_DETACH, line=line)
+    if freed:
+        tx.run(_PUT, product=product, count=freed)
+
+
+def deliver_claimed(tx: Transaction, line: str) -> int:
+    """Turns what a line had claimed into what it got; answers how many codes that were."""
+    return tx.run(_DELIVER, line=line)
+
+
+def deliver_new(tx: Transaction, vault: Vault, product: str, line: str, codes: Sequence[str]) -> bool:
+    """Gives codes that a supplier just sent to a line. False if one of them was in this tenant before."""
+    return all(
+        _insert(tx, vault, product, code, state=DELIVERED, line=line, quantity=len(codes), unit=unit)
+        for unit, code in enumerate(codes)
+    )
+
+
+def delivered(tx: Transaction, vault: Vault, line: str) -> list[str]:
+    """The codes that a line got, opened. Every caller leaves a row in the trail."""
+    return [vault.open(tx, PURPOSE, row, bytes(sealed)) for row, sealed in tx.all(_SEALED, line=line)]
+
+
+def has_delivered(tx: Transaction, vault: Vault, line: str, codes: Sequence[str]) -> bool:
+    """Whether exactly these codes are what the line got."""
+    return [bytes(row[0]) for row in tx.all(_DIGESTS, line=line)] == [
+        vault.fingerprint(tx.tenant, code) for code in codes
+    ]
+
+
+def _insert(
+    tx: Transaction,
+    vault: Vault,
+    product: str,
+    code: str,
+    *,
+    state: int,
+    line: str | None,
+    quantity: int | None,
+    unit: int | None,
+) -> int:
+    row = new_id("cod")
+    return tx.run(
+        _ADD,
+        id=row,
+        product_id=product,
+        digest=vault.fingerprint(tx.tenant, code),
+        sealed=vault.seal(tx, PURPOSE, row, code),
+        state=state,
+        line_id=line,
+        line_quantity=quantity,
+        unit=unit,
+    )

@@ -1,0 +1,65 @@
+"""The supplier's queue and its deliveries."""
+
+import json
+from collections.abc import Sequence
+
+from bedesten import errors
+from bedesten.audit.actions import Actor, record
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue import stock
+from bedesten.errors import Refusal
+from bedesten.ledger import actions as ledger
+from bedesten.orders import actions as orders
+from bedesten.orders import statements as sql
+from bedesten.orders.model import DELIVERED, PROCESSING, Line, Order
+from bedesten.store.transaction import Transaction
+from bedesten.tenants.vault import Vault
+
+
+def awaiting(tx: Transaction, supplier: str, after: str, size: int) -> list[Line]:
+    """One more than a page of the lines that wait for the supplier, the oldest first."""
+    return tx.all(sql.AWAITING, supplier=supplier, after=after, most=size + 1)
+
+
+def deliver(
+    tx: Transaction, vault: Vault, supplier: str, line_id: str, codes: Sequence[str], notes: Sequence[str]
+) -> Line:
+    """Delivers a waiting line with as many codes as it has units, or with notes alone (a top-up).
+
+    The same codes again for a line that they delivered change nothing. Raises `Refusal`: -3 for a line that is not the
+    supplier's; -500 if it does not wait, the number of codes is not the line's, or a code was delivered before.
+    """
+    line = tx.one(sql.LINE, line=line_id)
+    if line is None or line.supplier_id != supplier or line.queued is None:
+        raise Refusal(errors.NOT_FOUND, "no such line in this supplier's queue")
+    note = json.dumps(list(notes), ensure_ascii=False, separators=(",", ":")) if notes else None
+    if line.status == DELIVERED and line.note == note and stock.has_delivered(tx, vault, line.id, codes):
+        return line
+    order = tx.one(sql.ORDER_BY_ID, order_id=line.order_id)
+    assert order is not None, "a line has an order"
+    _check(line, codes, notes)
+    orders.finish(tx, order, line, DELIVERED, note)
+    if not stock.deliver_new(tx, vault, line.product_id, line.id, codes):
+        raise Refusal(errors.NOT_DELIVERABLE, "a code was here before", fields={"codes": "a code was used before"})
+    _book(tx, supplier, order, line)
+    record(tx, Actor(supplier), "line.deliver", line.id, codes=len(codes))
+    delivered = tx.one(sql.LINE, line=line_id)
+    assert delivered is not None, "it was there a moment ago"
+    return delivered
+
+
+def _check(line: Line, codes: Sequence[str], notes: Sequence[str]) -> None:
+    if line.status != PROCESSING:
+        raise Refusal(errors.NOT_DELIVERABLE, f"the line has status {line.status}")
+    if codes and len(codes) != line.quantity:
+        problem = f"the line has {line.quantity} units"
+        raise Refusal(errors.NOT_DELIVERABLE, problem, fields={"codes": problem})
+    if not codes and not notes:
+        raise errors.bad_field("codes", "codes or a note are needed")
+
+
+def _book(tx: Transaction, supplier: str, order: Order, line: Line) -> None:
+    ledger.capture(tx, order.id, line.price, line.id)
+    product = catalogue.product(tx, line.product_id)
+    if product is not None and product.cost:
+        ledger.owe(tx, supplier, order.currency, product.cost * line.quantity, line.id, order.id)

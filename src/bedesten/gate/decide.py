@@ -1,0 +1,226 @@
+"""The one ordered function that decides: who is calling, and may they.
+
+Read `decide` top to bottom: that is the order of the contract (credential, then scope or grant). It is pure: it looks at
+the directory, never at the store, and raises `Unloaded` when the directory lacks an entry. After a refusal nothing of
+the request was done.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bedesten import errors
+from bedesten.errors import Refusal
+from bedesten.gate import apikeys, bearer
+from bedesten.gate.access import Access, Anonymous, Keyed, Open, Scoped
+from bedesten.gate.bearer import BearerRefused, Claims, TokenMemory, Why
+from bedesten.gate.directory import NOTHING, AccountEntry, Directory, KeyEntry, Loaded, TenantEntry
+from bedesten.gate.hosts import canonical_host
+from bedesten.gate.keyring import Keyring, parse_kid
+from bedesten.gate.principal import Principal
+from bedesten.gate.scopes import Surface, effective
+
+REALM = "bedesten"
+_BEARER = f'Bearer realm="{REALM}"'
+_CHALLENGES = {
+    errors.TOKEN_MISSING: _BEARER,
+    errors.TOKEN_INVALID: f'{_BEARER}, error="invalid_token", error_description="The token is not valid"',
+    errors.TOKEN_EXPIRED: f'{_BEARER}, error="invalid_token", error_description="The token has expired"',
+    errors.KEY_REFUSED: f'ApiKey realm="{REALM}"',
+}
+_ROWS = {Why.MISSING: errors.TOKEN_MISSING, Why.INVALID: errors.TOKEN_INVALID, Why.EXPIRED: errors.TOKEN_EXPIRED}
+_NO_KEY = "ak_live_00000000000000000000000000000000"
+_OWNER_KINDS = {
+    Surface.RESELLER: "partner",
+    Surface.STOREFRONT: "customer",
+    Surface.PAYMENT: "integration",
+    Surface.SUPPLIER: "supplier",
+}
+
+
+@dataclass(slots=True)
+class Credentials:
+    """What a request presents: every line of the two credential headers, and where it came from."""
+
+    authorization: list[bytes]
+    api_key: list[bytes]
+    address: str
+
+
+@dataclass(slots=True)
+class Gate:
+    """What deciding needs: the directory, the keyring, the installation's name in tokens, and tokens already verified."""
+
+    directory: Directory
+    keyring: Keyring
+    issuer: str
+    memory: TokenMemory = field(default_factory=TokenMemory)
+
+    def tenant(self, host_lines: list[bytes], loaded: Loaded = NOTHING) -> TenantEntry:
+        """The tenant by exact match of the canonical host; there is no default one. Raises `Refusal`, `Unloaded`."""
+        host = canonical_host(host_lines[0]) if len(host_lines) == 1 else None
+        if host is None:
+            raise Refusal(errors.BAD_REQUEST, "the Host header is missing, repeated or malformed")
+        entry = self.directory.tenant_of_host(host, loaded)
+        if entry is None:
+            raise Refusal(errors.UNKNOWN_HOST, "no tenant has this host")
+        return entry
+
+    def decide(
+        self,
+        tenant: TenantEntry,
+        access: Access,
+        endpoint: str,
+        presented: Credentials,
+        now: int,
+        loaded: Loaded = NOTHING,
+    ) -> Principal | None:
+        """Who is calling; None where nobody needs to be. Raises `Refusal` (401, 403), `Unloaded`."""
+        match access:
+            case Scoped(surface, scope):
+                principal = self._by_token(tenant, surface, presented, now, loaded)
+                if scope not in principal.scopes or not tenant.allows(surface, endpoint):
+                    raise _scope_missing(scope)
+                return principal
+            case Keyed(surface, grant):
+                key, principal = self._by_key(tenant, presented, now, loaded)
+                if key.surface is not surface:
+                    raise Refusal(errors.NOT_GRANTED, f"a key of the surface {key.surface.value}")
+                if not tenant.allows(surface, endpoint):
+                    raise Refusal(errors.NOT_GRANTED, "switched off for the tenant")
+                if key.grants is not None and grant not in key.grants:
+                    raise Refusal(errors.NOT_GRANTED, f"the key lacks {grant}")
+                return principal
+            case Anonymous(surface):
+                if tenant.suspended:
+                    raise Refusal(errors.UNKNOWN_HOST, "the tenant is suspended")
+                caller = None
+                if presented.authorization:
+                    caller = self._by_token(tenant, surface, presented, now, loaded)
+                if not tenant.allows(surface, endpoint):
+                    raise Refusal(errors.NOT_FOUND, "switched off for the tenant")
+                return caller
+            case Open(surface):
+                if surface is None and tenant.suspended:
+                    raise Refusal(errors.UNKNOWN_HOST, "the tenant is suspended")
+                return None
+
+    def knocks(self, tenant: TenantEntry, surface: Surface, presented: Credentials, now: int, loaded: Loaded) -> None:
+        """Lets only a valid key of the surface learn that a path does not exist. Raises `Refusal`, `Unloaded`."""
+        key, _ = self._by_key(tenant, presented, now, loaded)
+        if key.surface is not surface:
+            raise Refusal(errors.NOT_GRANTED, f"a key of the surface {key.surface.value}")
+
+    def _by_token(
+        self, tenant: TenantEntry, surface: Surface, presented: Credentials, now: int, loaded: Loaded
+    ) -> Principal:
+        try:
+            claims = self._verified(tenant, surface, bearer.extract(presented.authorization), now)
+        except BearerRefused as refused:
+            row = _ROWS[refused.why]
+            raise Refusal(row, refused.cause, headers=_challenge(row)) from refused
+        account = self.directory.account(claims.subject, loaded)
+        if account is None or account.tenant != tenant.id or account.kind != _OWNER_KINDS[surface]:
+            raise _token_invalid("the subject does not exist")
+        self._not_revoked(tenant, surface, account, claims)
+        return Principal(
+            tenant=tenant.id,
+            surface=surface,
+            owner=claims.subject,
+            credential=claims.token_id,
+            scopes=effective(claims.scopes, account.scopes, surface),
+            grants=None,
+        )
+
+    def _verified(self, tenant: TenantEntry, surface: Surface, token: bytes, now: int) -> Claims:
+        known = self.memory.get(token, tenant.id, surface.value, now)
+        if known is not None and known.kid == self._kid(tenant, known.kid):
+            return known
+        claims = bearer.verify(
+            token,
+            key_for=self._key_for(tenant, surface),
+            issuer=self.issuer,
+            audience=surface.value,
+            tenant=tenant.id,
+            now=now,
+            max_lifetime=MAX_LIFETIME,
+        )
+        self.memory.put(token, tenant.id, surface.value, claims)
+        return claims
+
+    def _key_for(self, tenant: TenantEntry, surface: Surface) -> Callable[[str], bytes | None]:
+        def find(kid: str) -> bytes | None:
+            master, generation = parse_kid(kid) or ("", -1)
+            if generation != tenant.generation:
+                return None
+            return self.keyring.signing_key(master, tenant.id, surface, generation)
+
+        return find
+
+    def _kid(self, tenant: TenantEntry, kid: str) -> str | None:
+        """The kid, if it is still of the tenant's generation and of a master secret in the ring."""
+        master, generation = parse_kid(kid) or ("", -1)
+        return kid if generation == tenant.generation and self.keyring.signs(master) else None
+
+    def _not_revoked(self, tenant: TenantEntry, surface: Surface, account: AccountEntry, claims: Claims) -> None:
+        if tenant.suspended:
+            raise _token_invalid("the tenant is suspended")
+        if account.disabled:
+            raise _token_invalid("the account is disabled")
+        if claims.epochs != (self.directory.epoch, tenant.epoch, tenant.surface_epochs[surface], account.epoch):
+            raise _token_invalid("issued before a revocation")
+        if self.directory.revoked(claims.token_id):
+            raise _token_invalid("this token was revoked")
+
+    def _by_key(
+        self, tenant: TenantEntry, presented: Credentials, now: int, loaded: Loaded
+    ) -> tuple[KeyEntry, Principal]:
+        try:
+            key, cause = apikeys.extract(presented.api_key), "no live key has this digest"
+        except apikeys.KeyMalformed as malformed:
+            key, cause = _NO_KEY, str(malformed)  # looked up all the same: every refusal takes the same time
+        entry = self._live_key(tenant, key, loaded)
+        account = self.directory.account(entry.owner, loaded) if entry else None
+        if entry is None or account is None:
+            raise _key_refused(cause)
+        if entry.tenant != tenant.id or tenant.suspended or account.disabled:
+            raise _key_refused("another tenant's, a suspended tenant's or a disabled owner's key")
+        if entry.expires is not None and now >= entry.expires:
+            raise _key_refused("expired")
+        if not apikeys.address_allowed(entry.networks, presented.address):
+            raise _key_refused("not from an allowed address")
+        return entry, Principal(
+            tenant=tenant.id,
+            surface=entry.surface,
+            owner=entry.owner,
+            credential=entry.key_id,
+            scopes=frozenset(),
+            grants=entry.grants,
+        )
+
+    def _live_key(self, tenant: TenantEntry, key: str, loaded: Loaded) -> KeyEntry | None:
+        for pepper in self.keyring.digest_ids():
+            entry = self.directory.key(self.keyring.key_digest(tenant.id, key, pepper), loaded)
+            if entry is not None:
+                return entry
+        return None
+
+
+MAX_LIFETIME = 24 * 3_600_000
+"""No token lives longer than a day, whatever a tenant asks for (milliseconds)."""
+
+
+def _challenge(row: errors.ErrorRow) -> tuple[tuple[bytes, bytes], ...]:
+    return ((b"www-authenticate", _CHALLENGES[row].encode()),)
+
+
+def _token_invalid(cause: str) -> Refusal:
+    return Refusal(errors.TOKEN_INVALID, cause, headers=_challenge(errors.TOKEN_INVALID))
+
+
+def _key_refused(cause: str) -> Refusal:
+    return Refusal(errors.KEY_REFUSED, cause, headers=_challenge(errors.KEY_REFUSED))
+
+
+def _scope_missing(scope: str) -> Refusal:
+    challenge = f'{_BEARER}, error="insufficient_scope", scope="{scope}"'
+    return Refusal(errors.SCOPE_MISSING, f"lacks {scope}", headers=((b"www-authenticate", challenge.encode()),))

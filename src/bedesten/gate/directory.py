@@ -1,0 +1,200 @@
+"""The directory: what this process knows about tenants, accounts and credentials, and how it forgets.
+
+It is a memory, not a copy: an entry is read from the store when it is first needed (`Unloaded` says which) and dropped
+when the fence reports a change of it. So ten thousand tenants cost nothing at start, and an account in its default state
+needs nothing written. Absence is never remembered: an unknown key costs the same each time, whatever made it unknown.
+
+Not safe for several threads; it lives on the event loop. Entries must be put in only while the directory's version is
+the one under which they were read (see `web.fence`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bedesten.gate.apikeys import Networks
+from bedesten.gate.scopes import Surface
+
+MOST_ENTRIES = 200_000
+"""Of each kind; past it the older half is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class TenantEntry:
+    """One tenant as the gate sees it. Times in milliseconds; `access` holds only what the operator switched."""
+
+    id: str
+    suspended: bool
+    sandbox: bool
+    currency: str
+    region: str
+    generation: int
+    epoch: int
+    surface_epochs: Mapping[Surface, int]
+    lifetimes: Mapping[Surface, int]
+    idle: Mapping[Surface, int | None]
+    access: Mapping[str, bool]
+
+    def allows(self, surface: Surface, endpoint: str) -> bool:
+        """Whether the operator left the endpoint on; an endpoint's own switch is stronger than its surface's."""
+        if not self.access:
+            return True
+        return self.access.get(endpoint.lower(), self.access.get(surface.value, True))
+
+
+@dataclass(frozen=True, slots=True)
+class AccountEntry:
+    """One account as the gate sees it; `scopes` None means every scope of its surface."""
+
+    id: str
+    tenant: str
+    kind: str
+    disabled: bool
+    scopes: frozenset[str] | None
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEntry:
+    """What one live secret of an API key stands for. `expires` is the earlier of the key's and the secret's, in ms."""
+
+    key_id: str
+    tenant: str
+    surface: Surface
+    owner: str
+    grants: frozenset[str] | None
+    networks: Networks
+    expires: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Something to read from the store: kind `host`, `tenant`, `account` or `key`, and which."""
+
+    kind: str
+    ref: str | bytes
+
+
+class Unloaded(Exception):
+    """A decision needs an entry that is not in memory. Load `want` and decide again."""
+
+    def __init__(self, want: Want) -> None:
+        super().__init__(want.kind)
+        self.want = want
+
+
+Entry = TenantEntry | AccountEntry | KeyEntry | str
+Loaded = Mapping[Want, Entry | None]
+"""What was read from the store for the decision at hand; None: there is no such thing."""
+
+NOTHING: Loaded = {}
+
+
+class Directory:
+    """Entries by what they are asked for, valid as of `version` of the fence's counter."""
+
+    def __init__(self) -> None:
+        self.version = -1
+        self.epoch = 0
+        self._hosts: dict[str, str] = {}
+        self._tenants: dict[str, TenantEntry] = {}
+        self._accounts: dict[str, AccountEntry] = {}
+        self._keys: dict[bytes, KeyEntry] = {}
+        self._revoked: dict[str, int] = {}
+
+    def tenant_of_host(self, host: str, loaded: Loaded = NOTHING) -> TenantEntry | None:
+        """The tenant whose host this is, or None. Raises `Unloaded`."""
+        tenant = self._hosts.get(host)
+        if tenant is None:
+            found = _from(loaded, Want("host", host))
+            if not isinstance(found, str):
+                return None
+            tenant = found
+        entry = self._tenants.get(tenant)
+        if entry is None:
+            read = _from(loaded, Want("tenant", tenant))
+            return read if isinstance(read, TenantEntry) else None
+        return entry
+
+    def account(self, account: str, loaded: Loaded = NOTHING) -> AccountEntry | None:
+        """The account with this id, or None. Raises `Unloaded`."""
+        entry = self._accounts.get(account)
+        if entry is None:
+            read = _from(loaded, Want("account", account))
+            return read if isinstance(read, AccountEntry) else None
+        return entry
+
+    def key(self, digest: bytes, loaded: Loaded = NOTHING) -> KeyEntry | None:
+        """What the digest of an API key stands for, or None. Raises `Unloaded`."""
+        entry = self._keys.get(digest)
+        if entry is None:
+            read = _from(loaded, Want("key", digest))
+            return read if isinstance(read, KeyEntry) else None
+        return entry
+
+    def revoked(self, jti: str) -> bool:
+        """Whether this very token was revoked."""
+        return jti in self._revoked
+
+    def put(self, want: Want, entry: Entry) -> None:
+        """Remembers what was read, as long as nothing changes it."""
+        if isinstance(entry, str):
+            _bounded(self._hosts)[str(want.ref)] = entry
+        elif isinstance(entry, TenantEntry):
+            _bounded(self._tenants)[entry.id] = entry
+        elif isinstance(entry, AccountEntry):
+            _bounded(self._accounts)[entry.id] = entry
+        elif isinstance(want.ref, bytes):
+            _bounded(self._keys)[want.ref] = entry
+
+    def apply(self, changes: Iterable[tuple[int, str, str]]) -> None:
+        """Forgets what the changes touched and moves to the number of the last one.
+
+        Raises ValueError when a number is missing between `version` and the first change: then `restart`.
+        """
+        for seq, kind, ref in changes:
+            if seq != self.version + 1:
+                raise ValueError("changes are missing")
+            self._forget(kind, ref)
+            self.version = seq
+
+    def restart(self, version: int, epoch: int, revoked: Mapping[str, int]) -> None:
+        """Forgets everything and begins again at a version, with the installation's epoch and the revoked tokens."""
+        for memory in (self._hosts, self._tenants, self._accounts, self._keys):
+            memory.clear()
+        self._revoked = dict(revoked)
+        self.epoch = epoch
+        self.version = version
+
+    def prune(self, now: int) -> None:
+        """Drops revoked tokens that have expired by now: they are refused for that already."""
+        self._revoked = {jti: expires for jti, expires in self._revoked.items() if expires > now}
+
+    def _forget(self, kind: str, ref: str) -> None:
+        match kind:
+            case "host":
+                self._hosts.pop(ref, None)
+            case "tenant":
+                self._tenants.pop(ref, None)
+            case "account":
+                self._accounts.pop(ref, None)
+            case "key":
+                self._keys.pop(bytes.fromhex(ref), None)
+            case "token":
+                jti, _, expires = ref.partition(" ")
+                self._revoked[jti] = int(expires)
+            case _:
+                raise ValueError("a change that needs a fresh start")
+
+
+def _from(loaded: Loaded, want: Want) -> Entry | None:
+    if want not in loaded:
+        raise Unloaded(want)
+    return loaded[want]
+
+
+def _bounded(memory: dict[str, object] | dict[bytes, object] | dict) -> dict:  # type: ignore[type-arg]
+    """The same dictionary, after its older half was dropped if it was full."""
+    if len(memory) >= MOST_ENTRIES:
+        for old in list(memory)[: MOST_ENTRIES // 2]:
+            del memory[old]
+    return memory

@@ -1,0 +1,193 @@
+"""Moving money. Every function works in the caller's transaction and undoes nothing of it: it raises instead."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+
+from bedesten import errors
+from bedesten.base.ids import new_id
+from bedesten.errors import Refusal
+from bedesten.ledger.tables import holds, ledger_accounts, transfers
+from bedesten.store.sql import TENANT, inserting, into, p, statement
+from bedesten.store.transaction import Transaction
+
+BOUNDED = frozenset({"partner", "customer"})
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """A ledger account in minor units. `posted` is the sum of its transfers, `held` what orders have set aside."""
+
+    id: str
+    currency: str
+    posted: int
+    held: int
+    credit_limit: int
+
+    @property
+    def available(self) -> int:
+        """What can still be spent before credit: posted − held."""
+        return self.posted - self.held
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What one order has set aside, and what became of it; `placed` = captured + released + still held."""
+
+    account_id: str
+    currency: str
+    placed: int
+    captured: int
+    released: int
+
+
+_A = ledger_accounts.c
+_OPEN = inserting(ledger_accounts, or_ignore=True)
+_BALANCE = into(
+    Balance,
+    select(_A.id, _A.currency, _A.posted, _A.held, _A.credit_limit).where(
+        _A.tenant_id == TENANT, _A.owner_id == p("owner"), _A.kind == p("kind"), _A.currency == p("currency")
+    ),
+)
+_HERE = (_A.tenant_id == TENANT) & (_A.id == p("id"))
+_COVERED = _A.posted - _A.held + _A.credit_limit >= p("amount")
+_RESERVE = statement(update(ledger_accounts).where(_HERE, _COVERED).values(held=_A.held + p("amount")))
+_SPEND = statement(update(ledger_accounts).where(_HERE, _COVERED).values(posted=_A.posted - p("amount")))
+_CAPTURE = statement(
+    update(ledger_accounts).where(_HERE).values(held=_A.held - p("amount"), posted=_A.posted - p("amount"))
+)
+_RELEASE = statement(update(ledger_accounts).where(_HERE).values(held=_A.held - p("amount")))
+_RECEIVE = statement(update(ledger_accounts).where(_HERE).values(posted=_A.posted + p("amount")))
+_SET_CREDIT = statement(
+    update(ledger_accounts).where(_HERE, _A.posted - _A.held >= -p("limit")).values(credit_limit=p("limit"))
+)
+_TRANSFER = inserting(transfers, or_ignore=True)
+_HOLD = inserting(holds)
+_READ_HOLD = into(
+    Hold,
+    select(holds.c.account_id, holds.c.currency, holds.c.placed, holds.c.captured, holds.c.released).where(
+        holds.c.tenant_id == TENANT, holds.c.order_id == p("order_id")
+    ),
+)
+_H = (holds.c.tenant_id == TENANT) & (holds.c.order_id == p("order_id"))
+_HOLD_CAPTURE = statement(update(holds).where(_H).values(captured=holds.c.captured + p("amount")))
+_HOLD_RELEASE = statement(update(holds).where(_H).values(released=holds.c.released + p("amount")))
+
+
+def account(tx: Transaction, owner: str, kind: str, currency: str) -> Balance:
+    """The owner's ledger account in this currency; opened, empty, if there is none yet."""
+    found = tx.one(_BALANCE, owner=owner, kind=kind, currency=currency)
+    if found is None:
+        tx.run(
+            _OPEN,
+            id=new_id("acc"),
+            owner_id=owner,
+            kind=kind,
+            currency=currency,
+            bounded=int(kind in BOUNDED),
+            posted=0,
+            held=0,
+            credit_limit=0,
+        )
+        found = tx.one(_BALANCE, owner=owner, kind=kind, currency=currency)
+    assert found is not None, "an account that was just opened is there"
+    return found
+
+
+def balance(tx: Transaction, owner: str, kind: str, currency: str) -> Balance | None:
+    """The owner's ledger account, only read."""
+    return tx.one(_BALANCE, owner=owner, kind=kind, currency=currency)
+
+
+def receive(tx: Transaction, to: Balance, amount: int, business_key: str, order: str | None = None) -> bool:
+    """Money from outside into a bounded account. False, and nothing done, if the business key was used before."""
+    clearing = account(tx, tx.tenant, "clearing", to.currency)
+    if not _transfer(tx, clearing.id, to.id, to.currency, amount, business_key, order):
+        return False
+    tx.run(_RECEIVE, id=to.id, amount=amount)
+    return True
+
+
+def hold(tx: Transaction, from_: Balance, amount: int, order: str, captured: int = 0) -> None:
+    """Sets money aside for an order and captures the part that is delivered at once. Raises `Refusal` (-300).
+
+    The balance is checked and changed in one statement each, so that two orders can never spend the same money.
+    """
+    waiting = amount - captured
+    if captured and not tx.run(_SPEND, id=from_.id, amount=captured):
+        raise _insufficient()
+    if waiting and not tx.run(_RESERVE, id=from_.id, amount=waiting):
+        raise _insufficient()
+    tx.run(
+        _HOLD,
+        order_id=order,
+        account_id=from_.id,
+        currency=from_.currency,
+        placed=amount,
+        captured=captured,
+        released=0,
+    )
+
+
+def sold(tx: Transaction, buyer_id: str, sales: Balance, amount: int, line: str, order: str) -> None:
+    """The transfer for one delivered line, once; the account's row is changed by `hold` or `capture`."""
+    if amount:
+        done = _transfer(tx, buyer_id, sales.id, sales.currency, amount, f"line:{line}", order)
+        assert done, "a line is delivered once"
+
+
+def capture(tx: Transaction, order: str, amount: int, line: str) -> None:
+    """Turns part of an order's hold into a transfer to the tenant's sales: a line was delivered."""
+    held = _the_hold(tx, order)
+    sales = account(tx, tx.tenant, "sales", held.currency)
+    tx.run(_HOLD_CAPTURE, order_id=order, amount=amount)
+    tx.run(_CAPTURE, id=held.account_id, amount=amount)
+    sold(tx, held.account_id, sales, amount, line, order)
+
+
+def release(tx: Transaction, order: str, amount: int) -> None:
+    """Gives part of an order's hold back: a line was cancelled."""
+    held = _the_hold(tx, order)
+    tx.run(_HOLD_RELEASE, order_id=order, amount=amount)
+    tx.run(_RELEASE, id=held.account_id, amount=amount)
+
+
+def owe(tx: Transaction, supplier: str, currency: str, amount: int, line: str, order: str) -> None:
+    """What a supplier earned with one delivered line: from the tenant's sales to the supplier's account."""
+    if amount:
+        sales = account(tx, tx.tenant, "sales", currency)
+        payable = account(tx, supplier, "supplier", currency)
+        _transfer(tx, sales.id, payable.id, currency, amount, f"cost:{line}", order)
+
+
+def set_credit(tx: Transaction, of: Balance, limit: int) -> None:
+    """Changes how far the account may go below zero. Refused if it is further below already."""
+    if not tx.run(_SET_CREDIT, id=of.id, limit=limit):
+        raise _insufficient()
+
+
+def _the_hold(tx: Transaction, order: str) -> Hold:
+    held = tx.one(_READ_HOLD, order_id=order)
+    assert held is not None, "an order that was placed has a hold"
+    return held
+
+
+def _transfer(
+    tx: Transaction, from_id: str, to_id: str, currency: str, amount: int, business_key: str, order: str | None
+) -> bool:
+    made = tx.run(
+        _TRANSFER,
+        id=new_id("trf"),
+        business_key=business_key,
+        from_id=from_id,
+        to_id=to_id,
+        currency=currency,
+        amount=amount,
+        order_id=order,
+        created=tx.now,
+    )
+    return bool(made)
+
+
+def _insufficient() -> Refusal:
+    return Refusal(errors.INSUFFICIENT_BALANCE, "the available balance does not cover it")

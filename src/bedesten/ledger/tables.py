@@ -1,0 +1,71 @@
+"""Ledger accounts, transfers, holds."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy.schema import Table
+
+from bedesten.store.sql import integer, metadata, text
+
+ledger_accounts = Table(
+    "ledger_accounts",
+    metadata,
+    text("id", key=True),
+    text("tenant_id", ForeignKey("tenants.id")),
+    text("owner_id"),
+    text("kind", CheckConstraint("kind IN ('partner', 'customer', 'supplier', 'clearing', 'sales')", name="kind")),
+    text("currency"),
+    integer("bounded", CheckConstraint("bounded IN (0, 1)", name="bounded")),
+    integer("posted"),
+    integer("held", CheckConstraint("held >= 0", name="held")),
+    integer("credit_limit", CheckConstraint("credit_limit >= 0", name="credit_limit")),
+    UniqueConstraint("tenant_id", "owner_id", "kind", "currency"),
+    UniqueConstraint("tenant_id", "id", "currency"),
+    CheckConstraint("bounded = 0 OR posted - held >= -credit_limit", name="never_overdrawn"),
+    CheckConstraint("bounded = 1 OR (posted = 0 AND held = 0)", name="only_bounded_are_cached"),
+)
+
+transfers = Table(
+    "transfers",
+    metadata,
+    text("id", key=True),
+    text("tenant_id"),
+    text("business_key"),
+    text("from_id"),
+    text("to_id"),
+    text("currency"),
+    integer("amount", CheckConstraint("amount > 0", name="amount")),
+    text("order_id", null=True),
+    integer("created"),
+    UniqueConstraint("tenant_id", "business_key"),
+    CheckConstraint("from_id <> to_id", name="two_accounts"),
+    ForeignKeyConstraint(
+        ["tenant_id", "from_id", "currency"],
+        ["ledger_accounts.tenant_id", "ledger_accounts.id", "ledger_accounts.currency"],
+        name="fk_transfers_from",
+    ),
+    ForeignKeyConstraint(
+        ["tenant_id", "to_id", "currency"],
+        ["ledger_accounts.tenant_id", "ledger_accounts.id", "ledger_accounts.currency"],
+        name="fk_transfers_to",
+    ),
+)
+Index(None, transfers.c.from_id, transfers.c.id)
+Index(None, transfers.c.to_id, transfers.c.id)
+
+holds = Table(
+    "holds",
+    metadata,
+    text("order_id", key=True),
+    text("tenant_id"),
+    text("account_id"),
+    text("currency"),
+    integer("placed", CheckConstraint("placed >= 0", name="placed")),
+    integer("captured", CheckConstraint("captured >= 0", name="captured")),
+    integer("released", CheckConstraint("released >= 0", name="released")),
+    CheckConstraint("captured + released <= placed", name="never_more_than_placed"),
+    ForeignKeyConstraint(
+        ["tenant_id", "account_id", "currency"],
+        ["ledger_accounts.tenant_id", "ledger_accounts.id", "ledger_accounts.currency"],
+        name="fk_holds_account",
+    ),
+)
+Index(None, holds.c.account_id)

@@ -1,0 +1,12 @@
+"""Orders: what a buyer asked for, line by line, and how far each line has come.
+
+An *order* belongs to a buyer (a partner or a customer) who named it by a reference of its own. States: awaiting payment
+(0, a customer's checkout), placed (1), expired (2). An *order line* has the status that the wire shows: 0 cancelled,
+1 delivered, 2 being processed, 3 taken out of processing; `version` counts its changes of status, and each of them is
+exactly one event of the room `webhooks`.
+
+All or nothing: an order in which one line cannot be had is no order. The same reference with the same content gives the
+same order again, with other content it is refused. Money: the hold of an order is placed with it, captured line by line
+with delivery, released with cancellation. Locks are taken in one order (the order's reference, stock by product id, the
+buyer's ledger account), so that two orders never wait for each other.
+"""

@@ -1,0 +1,283 @@
+"""Placing orders and moving their lines.
+
+Locks are taken in one order everywhere: the order's row, stock levels by product id, the ledger account.
+"""
+
+import json
+from dataclasses import dataclass
+
+from bedesten import errors
+from bedesten.base.ids import new_id
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue import stock
+from bedesten.catalogue.actions import Product
+from bedesten.errors import Refusal
+from bedesten.ledger import actions as ledger
+from bedesten.orders import statements as sql
+from bedesten.orders.model import DELIVERED, PLACED, PROCESSING, UNPAID, Buyer, Line, NewLine, NewOrder, Order, Reason
+from bedesten.store.transaction import Transaction, TryAgain
+from bedesten.webhooks import actions as webhooks
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An order and its lines; `replayed` when the reference had named it before."""
+
+    order: Order
+    lines: list[Line]
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One line of a request with the product that it names."""
+
+    line: NewLine
+    product: Product
+    position: int
+    from_stock: bool
+
+    @property
+    def price(self) -> int:
+        assert self.product.price is not None, "only sellable products get here"
+        return self.product.price * self.line.quantity
+
+
+def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed:
+    """Orders, all or nothing: holds the money, hands out stock codes, puts the other lines into suppliers' queues.
+
+    The same reference with the same content gives the first order again, with other content it is refused (-8).
+    Raises `Refusal`: -200 with every line that cannot be had and why, -300 when the balance does not cover it.
+    """
+    known = _replayed(tx, buyer, request)
+    if known:
+        return known
+    wanted = _take(tx, _understand(tx, buyer, request))
+    total = sum(one.price for one in wanted)
+    money = ledger.account(tx, buyer.id, buyer.kind, buyer.currency)
+    order = _insert_order(tx, buyer, request, total, PLACED, None)
+    if order is None:
+        raise TryAgain("the same reference was used at the same moment: the next run finds its order")
+    lines = [_insert_line(tx, order, one) for one in wanted]
+    _pay(tx, order, money, wanted, lines)
+    _hand_out(tx, wanted, lines, stock.DELIVERED)
+    _tell(tx, order, lines)
+    return Placed(order, lines, replayed=False)
+
+
+def reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int) -> Placed:
+    """A customer's checkout: like `place`, but the codes are only claimed, until a payment is captured or it expires."""
+    known = _replayed(tx, buyer, request)
+    if known:
+        return known
+    wanted = _take(tx, _understand(tx, buyer, request))
+    order = _insert_order(tx, buyer, request, sum(one.price for one in wanted), UNPAID, expires)
+    if order is None:
+        raise TryAgain("the same reference was used at the same moment: the next run finds its order")
+    lines = [_insert_line(tx, order, one, reserved=True) for one in wanted]
+    _hand_out(tx, wanted, lines, stock.CLAIMED)
+    return Placed(order, lines, replayed=False)
+
+
+def order_of(tx: Transaction, buyer: str, order_id: str = "", reference: str = "") -> Order:
+    """The buyer's order by id or by its own reference. Raises `Refusal` (-3)."""
+    if order_id:
+        found = tx.one(sql.ORDER_BY_ID, order_id=order_id)
+    else:
+        found = tx.one(sql.ORDER_BY_REFERENCE, buyer=buyer, reference=reference)
+    if found is None or found.buyer_id != buyer:
+        raise Refusal(errors.NOT_FOUND, "no such order, or another buyer's")
+    return found
+
+
+def lines_of(tx: Transaction, order: str) -> list[Line]:
+    """The lines of an order, in the order of the request."""
+    return tx.all(sql.LINES, order_id=order)
+
+
+def line_of(tx: Transaction, buyer: str, line_id: str) -> tuple[Order, Line]:
+    """One line of one of the buyer's orders. Raises `Refusal` (-3)."""
+    line = tx.one(sql.LINE, line=line_id)
+    order = tx.one(sql.ORDER_BY_ID, order_id=line.order_id) if line else None
+    if line is None or order is None or order.buyer_id != buyer:
+        raise Refusal(errors.NOT_FOUND, "no such order line, or another buyer's")
+    return order, line
+
+
+def finish(tx: Transaction, order: Order, line: Line, status: int, note: str | None = None) -> None:
+    """Moves a line out of processing, once, and writes its event. The caller has seen it wait."""
+    if not tx.run(sql.FINISH, line=line.id, was=line.version, to=status, new_note=note, now=tx.now):
+        raise TryAgain("the line was moved at this moment")
+    endpoint = webhooks.endpoint_of(tx, order.buyer_id)
+    webhooks.record(tx, line.id, line.version + 1, status, endpoint, order.notify_url)
+
+
+def ask_supplier(tx: Transaction, order: Order, line: Line, supplier: str) -> None:
+    """Puts a paid line into its supplier's queue and writes its event."""
+    done = tx.run(sql.ASK_SUPPLIER, line=line.id, was=line.version, supplier=supplier, now=tx.now)
+    assert done, "the order's row is locked by the caller"
+    endpoint = webhooks.endpoint_of(tx, order.buyer_id)
+    webhooks.record(tx, line.id, line.version + 1, PROCESSING, endpoint, order.notify_url)
+
+
+def _replayed(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed | None:
+    known = tx.one(sql.ORDER_BY_REFERENCE, buyer=buyer.id, reference=request.reference)
+    if known is None:
+        return None
+    if bytes(known.digest) != request.digest():
+        raise Refusal(errors.CONFLICT, "the reference names an order with another content")
+    return Placed(known, lines_of(tx, known.id), replayed=True)
+
+
+def _understand(tx: Transaction, buyer: Buyer, request: NewOrder) -> list[_Wanted]:
+    wanted: list[_Wanted] = []
+    problems: list[dict[str, str]] = []
+    for position, line in enumerate(request.lines):
+        product = catalogue.product(tx, line.product_id)
+        reason = _problem(product, buyer, line)
+        if reason or product is None:
+            problems.append({"deliverId": line.deliver_id, "reason": reason or Reason.UNKNOWN_PRODUCT})
+        else:
+            wanted.append(_Wanted(line, product, position, from_stock=product.fulfilment != catalogue.SUPPLIER))
+    if problems:
+        raise _not_orderable(problems)
+    return wanted
+
+
+def _problem(product: Product | None, buyer: Buyer, line: NewLine) -> str | None:
+    if product is None or not product.sellable or product.price is None:
+        return Reason.UNKNOWN_PRODUCT
+    if product.region not in (None, buyer.region) or product.currency != buyer.currency:
+        return Reason.UNKNOWN_PRODUCT
+    if line.max_unit_price is not None and product.price > line.max_unit_price:
+        return Reason.PRICE_ABOVE_MAXIMUM
+    known = {one.id: one.required for one in product.requirements}
+    said = {datum.id for datum in line.data}
+    if said - set(known):
+        return Reason.REQUIRED_DATA_UNKNOWN
+    if any(required and name not in said for name, required in known.items()):
+        return Reason.REQUIRED_DATA_MISSING
+    return None
+
+
+def _take(tx: Transaction, wanted: list[_Wanted]) -> list[_Wanted]:
+    """Takes every line's units off the stock levels, by product id; what a supplier can bring instead is left to it."""
+    taken: list[_Wanted] = []
+    problems: list[dict[str, str]] = []
+    for one in sorted(wanted, key=lambda one: one.product.id):
+        if not one.from_stock or stock.take(tx, one.product.id, one.line.quantity):
+            taken.append(one)
+        elif one.product.fulfilment == catalogue.STOCK_FIRST:
+            taken.append(_Wanted(one.line, one.product, one.position, from_stock=False))
+        else:
+            problems.append({"deliverId": one.line.deliver_id, "reason": Reason.OUT_OF_STOCK})
+    if problems:
+        raise _not_orderable(problems)
+    return sorted(taken, key=lambda one: one.position)
+
+
+def _not_orderable(problems: list[dict[str, str]]) -> Refusal:
+    return Refusal(errors.NOT_ORDERABLE, f"{len(problems)} lines", data={"items": problems})
+
+
+def _insert_order(
+    tx: Transaction, buyer: Buyer, request: NewOrder, total: int, state: int, expires: int | None
+) -> Order | None:
+    order = Order(
+        id=new_id("ord"),
+        surface=buyer.surface,
+        buyer_id=buyer.id,
+        reference=request.reference,
+        digest=request.digest(),
+        currency=buyer.currency,
+        total=total,
+        notify_url=request.notify_url,
+        state=state,
+        expires=expires,
+        created=tx.now,
+    )
+    made = tx.run(
+        sql.INSERT_ORDER,
+        id=order.id,
+        surface=order.surface,
+        buyer_id=order.buyer_id,
+        reference=order.reference,
+        digest=order.digest,
+        currency=order.currency,
+        total=order.total,
+        notify_url=order.notify_url,
+        state=order.state,
+        expires=order.expires,
+        created=order.created,
+    )
+    return order if made else None
+
+
+def _insert_line(tx: Transaction, order: Order, wanted: _Wanted, *, reserved: bool = False) -> Line:
+    product, line = wanted.product, wanted.line
+    assert product.price is not None, "only sellable products get here"
+    status = DELIVERED if wanted.from_stock and not reserved else PROCESSING
+    asked = not wanted.from_stock and not reserved
+    data = [{"productRequireId": one.id, "identifier": one.identifier, "value": one.value} for one in line.data]
+    made = Line(
+        id=new_id("odl"),
+        order_id=order.id,
+        position=wanted.position,
+        deliver_id=line.deliver_id,
+        product_id=product.id,
+        product_name=product.name,
+        quantity=line.quantity,
+        unit_price=product.price,
+        price=wanted.price,
+        status=status,
+        placed_status=status,
+        version=0 if reserved else 1,
+        supplier_id=None if wanted.from_stock else product.supplier_id,
+        queued=tx.now if asked else None,
+        require_data=json.dumps(data, ensure_ascii=False, separators=(",", ":")) if data else "[]",
+        note=None,
+        updated=tx.now,
+    )
+    tx.run(
+        sql.INSERT_LINE,
+        id=made.id,
+        order_id=made.order_id,
+        position=made.position,
+        deliver_id=made.deliver_id,
+        product_id=made.product_id,
+        product_name=made.product_name,
+        quantity=made.quantity,
+        unit_price=made.unit_price,
+        price=made.price,
+        status=made.status,
+        placed_status=made.placed_status,
+        version=made.version,
+        supplier_id=made.supplier_id,
+        queued=made.queued,
+        require_data=made.require_data,
+        note=made.note,
+        updated=made.updated,
+    )
+    return made
+
+
+def _pay(tx: Transaction, order: Order, money: ledger.Balance, wanted: list[_Wanted], lines: list[Line]) -> None:
+    """Sets the order's money aside; what is delivered at once is captured at once."""
+    at_once = [line for line, one in zip(lines, wanted, strict=True) if one.from_stock]
+    ledger.hold(tx, money, order.total, order.id, captured=sum(line.price for line in at_once))
+    if at_once:
+        sales = ledger.account(tx, tx.tenant, "sales", order.currency)
+        for line in at_once:
+            ledger.sold(tx, money.id, sales, line.price, line.id, order.id)
+
+
+def _hand_out(tx: Transaction, wanted: list[_Wanted], lines: list[Line], state: int) -> None:
+    for line, one in zip(lines, wanted, strict=True):
+        if one.from_stock:
+            stock.attach(tx, one.product.id, line.id, line.quantity, state)
+
+
+def _tell(tx: Transaction, order: Order, lines: list[Line]) -> None:
+    endpoint = webhooks.endpoint_of(tx, order.buyer_id)
+    for line in lines:
+        webhooks.record(tx, line.id, line.version, line.status, endpoint, order.notify_url)

@@ -1,0 +1,108 @@
+"""What is asked for, and what there is: requests in minor units, orders and lines as they are stored."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT = 0, 1, 2, 3
+"""Statuses of an order line, as the wire shows them."""
+
+UNPAID, PLACED, EXPIRED = 0, 1, 2
+"""States of an order."""
+
+MOST_LINES, MOST_UNITS = 50, 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Datum:
+    """One thing that a buyer says with a line: a player id for the requirement `id`."""
+
+    id: str
+    identifier: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """One line of a request. `deliver_id` is the caller's own id of it; `max_unit_price` in minor units."""
+
+    deliver_id: str
+    product_id: str
+    quantity: int
+    max_unit_price: int | None = None
+    data: tuple[Datum, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """A request for an order. `reference` is the buyer's own; it names the order once and for all."""
+
+    reference: str
+    lines: tuple[NewLine, ...]
+    notify_url: str | None = None
+
+    def digest(self) -> bytes:
+        """A digest of the normalised request: what must be the same when the reference is used again."""
+        text = json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Who orders: an account, the kind of its ledger account, and where it is."""
+
+    id: str
+    kind: str
+    surface: str
+    currency: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order. `total` in minor units; `expires` only while it waits for a payment."""
+
+    id: str
+    surface: str
+    buyer_id: str
+    reference: str
+    digest: bytes
+    currency: str
+    total: int
+    notify_url: str | None
+    state: int
+    expires: int | None
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One order line. `price` is the line's total in minor units; `note` a JSON list of strings or None."""
+
+    id: str
+    order_id: str
+    position: int
+    deliver_id: str
+    product_id: str
+    product_name: str
+    quantity: int
+    unit_price: int
+    price: int
+    status: int
+    placed_status: int
+    version: int
+    supplier_id: str | None
+    queued: int | None
+    require_data: str
+    note: str | None
+    updated: int
+
+
+class Reason:
+    """Why a line cannot be ordered, as `data.items[].reason` names it. Never used again for something else."""
+
+    UNKNOWN_PRODUCT = "unknownProduct"
+    OUT_OF_STOCK = "outOfStock"
+    PRICE_ABOVE_MAXIMUM = "priceAboveMaximum"
+    REQUIRED_DATA_MISSING = "requiredDataMissing"
+    REQUIRED_DATA_UNKNOWN = "requiredDataUnknown"

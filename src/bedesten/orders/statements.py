@@ -1,0 +1,60 @@
+"""Every statement over orders and their lines."""
+
+from sqlalchemy import select, update
+
+from bedesten.orders.model import Line, Order
+from bedesten.orders.tables import order_lines, orders
+from bedesten.store.sql import TENANT, crossing, inserting, into, p, statement
+
+_O, _L = orders.c, order_lines.c
+_ORDER_COLUMNS = (
+    _O.id, _O.surface, _O.buyer_id, _O.reference, _O.digest, _O.currency, _O.total, _O.notify_url, _O.state,
+    _O.expires, _O.created,
+)  # fmt: skip
+_LINE_COLUMNS = (
+    _L.id, _L.order_id, _L.position, _L.deliver_id, _L.product_id, _L.product_name, _L.quantity, _L.unit_price,
+    _L.price, _L.status, _L.placed_status, _L.version, _L.supplier_id, _L.queued, _L.require_data, _L.note, _L.updated,
+)  # fmt: skip
+_THE_ORDER = (_O.tenant_id == TENANT) & (_O.id == p("order_id"))
+_THE_LINE = (_L.tenant_id == TENANT) & (_L.id == p("line"))
+
+INSERT_ORDER = inserting(orders, or_ignore=True)
+INSERT_LINE = inserting(order_lines)
+ORDER_BY_REFERENCE = into(
+    Order,
+    select(*_ORDER_COLUMNS).where(_O.tenant_id == TENANT, _O.buyer_id == p("buyer"), _O.reference == p("reference")),
+)
+ORDER_BY_ID = into(Order, select(*_ORDER_COLUMNS).where(_THE_ORDER))
+LINES = into(
+    Line,
+    select(*_LINE_COLUMNS).where(_L.tenant_id == TENANT, _L.order_id == p("order_id")).order_by(_L.position),
+)
+LINE = into(Line, select(*_LINE_COLUMNS).where(_THE_LINE))
+AWAITING = into(
+    Line,
+    select(*_LINE_COLUMNS)
+    .where(
+        _L.tenant_id == TENANT,
+        _L.supplier_id == p("supplier"),
+        _L.status == 2,
+        _L.queued.is_not(None),
+        _L.id > p("after"),
+    )
+    .order_by(_L.id)
+    .limit(p("most")),
+)
+MARK_PLACED = statement(update(orders).where(_THE_ORDER, _O.state == p("was")).values(state=1, expires=None))
+MARK_EXPIRED = statement(update(orders).where(_THE_ORDER, _O.state == 0).values(state=2, expires=None))
+UNPAID_BEFORE = crossing(
+    select(_O.tenant_id, _O.id).where(_O.state == 0, _O.expires <= p("now")).order_by(_O.expires).limit(p("most"))
+)
+FINISH = statement(
+    update(order_lines)
+    .where(_THE_LINE, _L.status == 2, _L.version == p("was"))
+    .values(status=p("to"), version=_L.version + 1, note=p("new_note"), updated=p("now"))
+)
+ASK_SUPPLIER = statement(
+    update(order_lines)
+    .where(_THE_LINE, _L.status == 2, _L.version == p("was"))
+    .values(version=_L.version + 1, supplier_id=p("supplier"), queued=p("now"), updated=p("now"))
+)

@@ -1,0 +1,69 @@
+"""Orders and their lines."""
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.schema import Table
+
+from bedesten.store import sql
+from bedesten.store.sql import blob, integer, metadata
+
+orders = Table(
+    "orders",
+    metadata,
+    sql.text("id", key=True),
+    sql.text("tenant_id"),
+    sql.text("surface", CheckConstraint("surface IN ('reseller', 'storefront')", name="surface")),
+    sql.text("buyer_id"),
+    sql.text("reference"),
+    blob("digest"),
+    sql.text("currency"),
+    integer("total", CheckConstraint("total >= 0", name="total")),
+    sql.text("notify_url", null=True),
+    integer("state", CheckConstraint("state IN (0, 1, 2)", name="state")),
+    integer("expires", null=True),
+    integer("created"),
+    UniqueConstraint("tenant_id", "buyer_id", "reference"),
+    UniqueConstraint("tenant_id", "id"),
+    ForeignKeyConstraint(["tenant_id", "buyer_id"], ["accounts.tenant_id", "accounts.id"]),
+    CheckConstraint("(state = 0) = (expires IS NOT NULL)", name="expires_while_unpaid"),
+)
+"""`digest` is of the normalised request: the same reference with another digest is a conflict."""
+
+Index("ix_orders_unpaid", orders.c.expires, sqlite_where=text("state = 0"), postgresql_where=text("state = 0"))
+
+order_lines = Table(
+    "order_lines",
+    metadata,
+    sql.text("id", key=True),
+    sql.text("tenant_id"),
+    sql.text("order_id"),
+    integer("position"),
+    sql.text("deliver_id"),
+    sql.text("product_id"),
+    sql.text("product_name"),
+    integer("quantity", CheckConstraint("quantity BETWEEN 1 AND 1000", name="quantity")),
+    integer("unit_price", CheckConstraint("unit_price >= 0", name="unit_price")),
+    integer("price"),
+    integer("status", CheckConstraint("status IN (0, 1, 2, 3)", name="status")),
+    integer("placed_status", CheckConstraint("placed_status IN (1, 2)", name="placed_status")),
+    integer("version", CheckConstraint("version >= 0", name="version")),
+    sql.text("supplier_id", null=True),
+    integer("queued", null=True),
+    sql.text("require_data"),
+    sql.text("note", null=True),
+    integer("updated"),
+    UniqueConstraint("order_id", "position"),
+    UniqueConstraint("tenant_id", "id", "quantity"),
+    CheckConstraint("price = unit_price * quantity", name="price"),
+    ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
+    ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
+)
+"""`supplier_id` and `queued` are set while a supplier is asked; `note` is a JSON list of strings or NULL."""
+
+Index(
+    "ix_order_lines_queue",
+    order_lines.c.supplier_id,
+    order_lines.c.queued,
+    order_lines.c.id,
+    sqlite_where=text("queued IS NOT NULL AND status = 2"),
+    postgresql_where=text("queued IS NOT NULL AND status = 2"),
+)

@@ -1,0 +1,211 @@
+"""Deposits into partners' balances and payments of storefront orders."""
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+
+from bedesten import errors
+from bedesten.base.ids import new_id
+from bedesten.errors import ErrorRow, Refusal
+from bedesten.ledger import actions as ledger
+from bedesten.orders import checkout
+from bedesten.orders import statements as orders
+from bedesten.orders.model import PLACED
+from bedesten.payments.tables import deposits, payments
+from bedesten.store.sql import TENANT, Statement, inserting, into, p, statement
+from bedesten.store.transaction import Transaction, TryAgain
+
+CREATED, BOOKED, ENDED = 0, 1, 2
+"""States of both: created; confirmed or captured; rejected or cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """Money for a partner, as a payment service announced it. `amount` in minor units."""
+
+    id: str
+    integration_id: str
+    partner_id: str
+    reference: str
+    digest: bytes
+    currency: str
+    amount: int
+    state: int
+    created: int
+    updated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """Money for one storefront order. `amount` in minor units."""
+
+    id: str
+    integration_id: str
+    order_id: str
+    reference: str
+    digest: bytes
+    currency: str
+    amount: int
+    state: int
+    created: int
+    updated: int
+
+
+_D, _P = deposits.c, payments.c
+_DEPOSIT_COLUMNS = (
+    _D.id, _D.integration_id, _D.partner_id, _D.reference, _D.digest, _D.currency, _D.amount, _D.state, _D.created,
+    _D.updated,
+)  # fmt: skip
+_PAYMENT_COLUMNS = (
+    _P.id, _P.integration_id, _P.order_id, _P.reference, _P.digest, _P.currency, _P.amount, _P.state, _P.created,
+    _P.updated,
+)  # fmt: skip
+_NEW_DEPOSIT = inserting(deposits, or_ignore=True)
+_DEPOSIT = into(
+    Deposit,
+    select(*_DEPOSIT_COLUMNS).where(_D.tenant_id == TENANT, _D.integration_id == p("integration"), _D.id == p("id")),
+)
+_DEPOSIT_BY_REFERENCE = into(
+    Deposit,
+    select(*_DEPOSIT_COLUMNS).where(
+        _D.tenant_id == TENANT, _D.integration_id == p("integration"), _D.reference == p("reference")
+    ),
+)
+_MOVE_DEPOSIT = statement(
+    update(deposits)
+    .where(_D.tenant_id == TENANT, _D.id == p("id"), _D.state == CREATED)
+    .values(state=p("to"), updated=p("now"))
+)
+_NEW_PAYMENT = inserting(payments, or_ignore=True)
+_PAYMENT = into(
+    Payment,
+    select(*_PAYMENT_COLUMNS).where(_P.tenant_id == TENANT, _P.integration_id == p("integration"), _P.id == p("id")),
+)
+_PAYMENT_BY_REFERENCE = into(
+    Payment,
+    select(*_PAYMENT_COLUMNS).where(
+        _P.tenant_id == TENANT, _P.integration_id == p("integration"), _P.reference == p("reference")
+    ),
+)
+_MOVE_PAYMENT = statement(
+    update(payments)
+    .where(_P.tenant_id == TENANT, _P.id == p("id"), _P.state == CREATED)
+    .values(state=p("to"), updated=p("now"))
+)
+
+
+def create_deposit(
+    tx: Transaction, integration: str, partner: str, reference: str, currency: str, amount: int
+) -> Deposit:
+    """Announces money for a partner. The same reference with the same content gives the first deposit again (-8)."""
+    digest = _digest(partner, currency, amount)
+    made = tx.run(
+        _NEW_DEPOSIT,
+        id=new_id("dep"),
+        integration_id=integration,
+        partner_id=partner,
+        reference=reference,
+        digest=digest,
+        currency=currency,
+        amount=amount,
+        state=CREATED,
+        created=tx.now,
+        updated=tx.now,
+    )
+    found = tx.one(_DEPOSIT_BY_REFERENCE, integration=integration, reference=reference)
+    assert found is not None, "inserted or conflicting, it is there"
+    if not made and bytes(found.digest) != digest:
+        raise _used("deposit")
+    return found
+
+
+def confirm_deposit(tx: Transaction, integration: str, deposit_id: str) -> Deposit:
+    """Books the deposit's money into the partner's balance, once; confirming again changes nothing.
+
+    Raises `Refusal`: -3 for another's deposit, -400 for one that was rejected.
+    """
+    found = tx.one(_DEPOSIT, integration=integration, id=deposit_id)
+    if found is None:
+        raise Refusal(errors.NOT_FOUND, "no such deposit")
+    if _move(tx, _MOVE_DEPOSIT, found, errors.DEPOSIT_STATE):
+        money = ledger.account(tx, found.partner_id, "partner", found.currency)
+        booked = ledger.receive(tx, money, found.amount, f"deposit:{found.id}")
+        assert booked, "a deposit that was just confirmed is not booked yet"
+    confirmed = tx.one(_DEPOSIT, integration=integration, id=deposit_id)
+    assert confirmed is not None, "it was there a moment ago"
+    return confirmed
+
+
+def create_payment(tx: Transaction, integration: str, order_id: str, reference: str, minor: int) -> Payment:
+    """Announces a payment of a customer's order. The amount must be the order's total.
+
+    Raises `Refusal`: -3 for an order that is none of the storefront's, -401 for one that is paid, -8.
+    """
+    order = tx.one(orders.ORDER_BY_ID, order_id=order_id)
+    if order is None or order.surface != "storefront":
+        raise Refusal(errors.NOT_FOUND, "no such storefront order")
+    digest = _digest(order_id, order.currency, minor)
+    known = tx.one(_PAYMENT_BY_REFERENCE, integration=integration, reference=reference)
+    if known:
+        if bytes(known.digest) != digest:
+            raise _used("payment")
+        return known
+    if order.state == PLACED:
+        raise Refusal(errors.PAYMENT_STATE, "the order is paid already")
+    if minor != order.total:
+        raise errors.bad_field("amount", "must be the order's total")
+    made = tx.run(
+        _NEW_PAYMENT,
+        id=new_id("pay"),
+        integration_id=integration,
+        order_id=order_id,
+        reference=reference,
+        digest=digest,
+        currency=order.currency,
+        amount=minor,
+        state=CREATED,
+        created=tx.now,
+        updated=tx.now,
+    )
+    if not made:
+        raise TryAgain("the same reference was used at the same moment")
+    found = tx.one(_PAYMENT_BY_REFERENCE, integration=integration, reference=reference)
+    assert found is not None, "it was just inserted"
+    return found
+
+
+def capture_payment(tx: Transaction, integration: str, payment_id: str) -> Payment:
+    """Books a payment and delivers or queues its order, once; capturing again changes nothing.
+
+    Raises `Refusal`: -3, -401 when the payment was cancelled or the order paid by another, -402 when the checkout
+    expired and its goods are gone. After a refusal nothing is booked: the payer must get the money back.
+    """
+    found = tx.one(_PAYMENT, integration=integration, id=payment_id)
+    if found is None:
+        raise Refusal(errors.NOT_FOUND, "no such payment")
+    if _move(tx, _MOVE_PAYMENT, found, errors.PAYMENT_STATE):
+        checkout.paid(tx, found.order_id, f"payment:{found.id}")
+    captured = tx.one(_PAYMENT, integration=integration, id=payment_id)
+    assert captured is not None, "it was there a moment ago"
+    return captured
+
+
+def _move(tx: Transaction, move: Statement[tuple[object, ...]], found: Deposit | Payment, row: ErrorRow) -> bool:
+    """Books what was created; False if it was booked before. Raises `Refusal` with the row if it was ended."""
+    if found.state == BOOKED:
+        return False
+    if found.state == ENDED:
+        raise Refusal(row, "it was ended")
+    moved = tx.run(move, id=found.id, to=BOOKED, now=tx.now)
+    if not moved:
+        raise TryAgain("it was moved at this moment")
+    return True
+
+
+def _digest(*content: object) -> bytes:
+    return hashlib.sha256("\x1f".join(map(str, content)).encode()).digest()
+
+
+def _used(what: str) -> Refusal:
+    return Refusal(errors.CONFLICT, f"the reference names a {what} with another content")

@@ -1,0 +1,135 @@
+"""The side process: sends webhooks that are due, ends checkouts whose time is over, sweeps what has expired.
+
+Any number of them may run, on any number of machines: every piece of work is taken in a transaction.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import httpx2
+import structlog
+
+from bedesten.base.secret import Secret
+from bedesten.orders import checkout
+from bedesten.orders.notice import notice
+from bedesten.server.build import Installation, open_installation
+from bedesten.server.logs import configure
+from bedesten.server.settings import Settings
+from bedesten.server.sweep import sweep
+from bedesten.store.tables import INSTALLATION
+from bedesten.store.transaction import CrossTransaction, StoreUnavailable
+from bedesten.webhooks import outbox, sender
+from bedesten.webhooks.actions import OUTBOUND_KEY, SECRET
+from bedesten.webhooks.outbox import Delivery
+from bedesten.webhooks.sender import Letter
+from bedesten.webhooks.targets import Network, parse_networks
+
+log = structlog.get_logger("bedesten.worker")
+AT_ONCE = 32
+PAUSE, SLOW_PAUSE = 0.1, 1.0
+SWEEP_EVERY = 60.0
+
+
+def main(settings_json: str) -> None:
+    """Runs until it is told to stop (SIGTERM); what it was sending is then given back."""
+    settings = Settings.model_validate_json(settings_json)
+    configure(settings.log_level)
+    installation = open_installation(settings)
+    try:
+        asyncio.run(_until_stopped(installation))
+    finally:
+        installation.store.close()
+
+
+async def _until_stopped(installation: Installation) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    tasks = [
+        asyncio.create_task(_deliver_for_ever(installation)),
+        asyncio.create_task(_expire_for_ever(installation)),
+        asyncio.create_task(_sweep_for_ever(installation)),
+    ]
+    waiter = asyncio.create_task(_wait(stopped))
+    done, _ = await asyncio.wait([waiter, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done - {waiter}:
+        task.result()
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def _deliver_for_ever(installation: Installation) -> None:
+    async with sender.client() as http:
+        while True:
+            sent = 0
+            with _store_may_be_away():
+                sent = await deliver_due(installation, http)
+            await asyncio.sleep(0 if sent else PAUSE)
+
+
+async def deliver_due(installation: Installation, http: httpx2.AsyncClient) -> int:
+    """Sends what is due now; answers how many deliveries that were."""
+    store = installation.store
+    due = await store.write_across(lambda tx: outbox.lease(tx, AT_ONCE))
+    if due:
+        installed = await store.read_across(lambda tx: tx.one(INSTALLATION))
+        allowed = parse_networks(installed[2] if installed else "")
+        await asyncio.gather(*(_deliver(installation, http, one, allowed) for one in due))
+    return len(due)
+
+
+async def _deliver(
+    installation: Installation, http: httpx2.AsyncClient, due: Delivery, allowed: tuple[Network, ...]
+) -> None:
+    letter = await installation.store.write_across(lambda tx: _letter(tx, installation, due))
+    outcome = await sender.send(http, letter, allowed)
+
+    def settle(tx: CrossTransaction) -> None:
+        if outcome.taken and outcome.status is not None:
+            outbox.delivered(tx, due, outcome.status)
+        else:
+            outbox.failed(tx, due, outcome.status, outcome.error)
+
+    await installation.store.write_across(settle)
+    log.info("webhook", delivery=due.id, attempt=due.attempts + 1, status=outcome.status, error=outcome.error)
+
+
+def _letter(tx: CrossTransaction, installation: Installation, due: Delivery) -> Letter:
+    bound, vault = tx.bound(due.tenant_id), installation.vault
+    return Letter(
+        id=due.event_id,
+        url=due.url,
+        body=notice(bound, vault, due.line_id, due.status),
+        secret=Secret(vault.open(bound, SECRET, due.endpoint_id, due.secret)),
+        outbound_key=Secret(vault.open(bound, OUTBOUND_KEY, due.endpoint_id, due.outbound_key)),
+    )
+
+
+async def _expire_for_ever(installation: Installation) -> None:
+    while True:
+        with _store_may_be_away():
+            for tenant, order in await installation.store.read_across(checkout.expired):
+                await installation.store.write(tenant, checkout.expire, order)
+        await asyncio.sleep(SLOW_PAUSE)
+
+
+async def _sweep_for_ever(installation: Installation) -> None:
+    while True:
+        with _store_may_be_away():
+            await installation.store.write_across(sweep)
+        await asyncio.sleep(SWEEP_EVERY)
+
+
+@contextlib.contextmanager
+def _store_may_be_away() -> Iterator[None]:
+    try:
+        yield
+    except StoreUnavailable as problem:
+        log.warning("store-unavailable", cause=str(problem))

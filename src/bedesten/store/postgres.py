@@ -1,0 +1,158 @@
+"""The engine for more than one machine: PostgreSQL through psycopg, one transaction an action.
+
+READ COMMITTED with conditional updates: a check that the application makes in one statement and relies on in the next
+is never trusted, the count of the second one is. Actions that would lock the same rows lock them in the same order;
+where that fails the engine says so, and the action runs again.
+"""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import psycopg
+from psycopg import errors as pg
+
+from bedesten.base.clock import Clock, system_clock
+from bedesten.store.fence import COUNTER
+from bedesten.store.store import Store, Work
+from bedesten.store.transaction import CrossTransaction, StoreUnavailable, TryAgain
+
+Result = TypeVar("Result")
+Connection = psycopg.Connection[tuple[object, ...]]
+
+TRIES = 8
+_AGAIN = (pg.DeadlockDetected, pg.SerializationFailure, TryAgain)
+_GONE = (pg.OperationalError, psycopg.InterfaceError)
+
+
+class PostgresStore(Store):
+    """A pool of threads, each with a connection of its own that it opens when first needed and again when it broke.
+
+    One more thread serves the fence: all requests that arrive while its query is under way share the next one.
+    """
+
+    dialect = "postgresql"
+
+    def __init__(self, url: str, clock: Clock = system_clock, connections: int = 8) -> None:
+        self._url = url
+        self._clock = clock
+        self._local = threading.local()
+        self._opened: list[Connection] = []
+        self._pool = ThreadPoolExecutor(connections, "store")
+        self._fence_pool = ThreadPoolExecutor(1, "store-fence")
+        self._fence_next: asyncio.Future[int] | None = None
+        self._fence_busy = False
+        self._counter_sql = COUNTER.compiled("postgresql")
+
+    async def read_across(self, work: Work[Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._transact, work, True)
+
+    async def write_across(self, work: Work[Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._transact, work, False)
+
+    def read_now(self, work: Work[Result]) -> Result:
+        return self._transact(work, True)
+
+    def write_now(self, work: Work[Result]) -> Result:
+        return self._transact(work, False)
+
+    async def counter(self) -> int:
+        if self._fence_next is None:
+            self._fence_next = asyncio.get_running_loop().create_future()
+            if not self._fence_busy:
+                self._ask_fence()
+        return await asyncio.shield(self._fence_next)
+
+    def _ask_fence(self) -> None:
+        """Sends the one query for all who wait by now; whoever comes later waits for the next one."""
+        waiting, self._fence_next = self._fence_next, None
+        assert waiting is not None
+        self._fence_busy = True
+        asked = asyncio.get_running_loop().run_in_executor(self._fence_pool, self._read_counter)
+
+        def told(done: asyncio.Future[int]) -> None:
+            self._fence_busy = False
+            if not waiting.done():
+                if error := done.exception():
+                    waiting.set_exception(error)
+                else:
+                    waiting.set_result(done.result())
+            if self._fence_next is not None:
+                self._ask_fence()
+
+        asked.add_done_callback(told)
+
+    def close(self) -> None:
+        self._pool.shutdown()
+        self._fence_pool.shutdown()
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
+
+    def _connection(self) -> Connection:
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is None or connection.closed:
+            connection = psycopg.connect(
+                self._url, autocommit=True, prepare_threshold=2, connect_timeout=5, application_name="bedesten"
+            )
+            connection.execute("SET lock_timeout = '10s'")
+            connection.execute("SET idle_in_transaction_session_timeout = '30s'")
+            self._local.connection = connection
+            self._opened = [known for known in self._opened if not known.closed]
+            self._opened.append(connection)
+        return connection
+
+    def _read_counter(self) -> int:
+        for last in (False, True):
+            try:
+                row = self._connection().execute(self._counter_sql).fetchone()
+            except _GONE as error:
+                if last:
+                    raise StoreUnavailable(f"the fence cannot be read: {error}") from error
+                continue
+            except psycopg.Error as error:
+                raise StoreUnavailable(f"the fence cannot be read: {error}") from error
+            if row is None or not isinstance(row[0], int):
+                raise StoreUnavailable("the fence has no counter")
+            return row[0]
+        raise AssertionError("unreachable")
+
+    def _transact(self, work: Work[Result], reading: bool) -> Result:
+        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if reading else "BEGIN"
+        for attempt in range(1, TRIES + 1):
+            try:
+                connection = self._connection()
+                connection.execute(begin)
+            except psycopg.Error as error:
+                self._drop()
+                if attempt < 3:
+                    continue
+                raise StoreUnavailable(f"the store cannot be reached: {error}") from error
+            try:
+                result = work(CrossTransaction(connection, "postgresql", self._clock()))
+                connection.execute("COMMIT")
+                return result
+            except _AGAIN as error:
+                self._undo(connection)
+                if attempt == TRIES:
+                    raise StoreUnavailable(f"the store was too contended: {error}") from error
+            except _GONE as error:
+                self._drop()
+                raise StoreUnavailable(f"the store went away: {error}") from error
+            except BaseException:
+                self._undo(connection)
+                raise
+        raise AssertionError("unreachable")
+
+    def _undo(self, connection: Connection) -> None:
+        try:
+            connection.execute("ROLLBACK")
+        except psycopg.Error:
+            self._drop()
+
+    def _drop(self) -> None:
+        connection: Connection | None = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if connection is not None:
+            connection.close()

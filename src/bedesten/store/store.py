@@ -1,0 +1,72 @@
+"""What both engines offer to the rest of the house."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from bedesten.store.sql import DialectName
+from bedesten.store.transaction import CrossTransaction, Transaction
+
+Result = TypeVar("Result")
+Args = ParamSpec("Args")
+
+Work = Callable[[CrossTransaction], Result]
+
+
+class Store(ABC):
+    """Runs actions in transactions. Safe to use from one event loop and any number of threads.
+
+    Raises `StoreUnavailable` when it cannot know; whatever an action raises comes out as it is, and nothing is kept.
+    `read` gives one consistent view, at least as new as the moment of the call. `write` answers after COMMIT; the
+    action may run more than once (a deadlock on PostgreSQL), so it has no effect outside its transaction.
+    """
+
+    dialect: DialectName
+
+    @abstractmethod
+    async def read_across(self, work: Work[Result]) -> Result:
+        """Runs a reading action over all tenants."""
+
+    @abstractmethod
+    async def write_across(self, work: Work[Result]) -> Result:
+        """Runs a writing action over all tenants."""
+
+    @abstractmethod
+    def read_now(self, work: Work[Result]) -> Result:
+        """`read_across` for callers without an event loop; blocks."""
+
+    @abstractmethod
+    def write_now(self, work: Work[Result]) -> Result:
+        """`write_across` for callers without an event loop; blocks."""
+
+    @abstractmethod
+    async def counter(self) -> int:
+        """The fence's counter, read after this call began."""
+
+    def counter_now(self) -> int | None:
+        """The same without waiting, where the engine is so near that this costs microseconds; else None."""
+        return None
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finishes what is under way and lets go of every connection."""
+
+    async def read(
+        self,
+        tenant: str,
+        action: Callable[Concatenate[Transaction, Args], Result],
+        *args: Args.args,
+        **kwargs: Args.kwargs,
+    ) -> Result:
+        """Runs a reading action inside one tenant."""
+        return await self.read_across(lambda tx: action(tx.bound(tenant), *args, **kwargs))
+
+    async def write(
+        self,
+        tenant: str,
+        action: Callable[Concatenate[Transaction, Args], Result],
+        *args: Args.args,
+        **kwargs: Args.kwargs,
+    ) -> Result:
+        """Runs a writing action inside one tenant."""
+        return await self.write_across(lambda tx: action(tx.bound(tenant), *args, **kwargs))

@@ -1,0 +1,52 @@
+"""The store's own tables: the installation and stored idempotent answers."""
+
+from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, select, update
+from sqlalchemy.schema import Table
+
+from bedesten.store.sql import (
+    TENANT,
+    blob,
+    crossing,
+    inserting,
+    inserting_across,
+    integer,
+    metadata,
+    p,
+    statement,
+    text,
+)
+
+installation = Table(
+    "installation",
+    metadata,
+    integer("id", CheckConstraint("id = 1", name="single"), key=True),
+    text("issuer"),
+    integer("epoch"),
+    text("webhook_networks"),
+    integer("created"),
+)
+
+INSTALL = inserting_across(installation, or_ignore=True)
+INSTALLATION = crossing(select(installation.c.issuer, installation.c.epoch, installation.c.webhook_networks))
+END_ALL_TOKENS = crossing(update(installation).values(epoch=installation.c.epoch + 1))
+SET_NETWORKS = crossing(update(installation).values(webhook_networks=p("networks")))
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    text("tenant_id"),
+    text("owner_id"),
+    text("key"),
+    blob("digest"),
+    text("answer"),
+    integer("created"),
+    PrimaryKeyConstraint("tenant_id", "owner_id", "key"),
+)
+"""First answers of calls that carried an Idempotency-Key. An answer never holds a code or a secret."""
+
+REMEMBER = inserting(idempotency, or_ignore=True)
+REMEMBERED = statement(
+    select(idempotency.c.digest, idempotency.c.answer).where(
+        idempotency.c.tenant_id == TENANT, idempotency.c.owner_id == p("owner_id"), idempotency.c.key == p("key")
+    )
+)

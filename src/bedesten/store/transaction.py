@@ -1,0 +1,128 @@
+"""What an action is handed: one transaction, bound to one tenant, or to none and then under another name."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol, TypeVar
+
+from bedesten.store.fence import ADVANCE, APPEND
+from bedesten.store.sql import CrossingStatement, DialectName, Statement
+
+Row = TypeVar("Row")
+
+
+class Cursor(Protocol):
+    """The part of a DB-API cursor that is used here."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> tuple[Any, ...] | None: ...
+    def fetchall(self) -> list[tuple[Any, ...]]: ...
+
+
+class Connection(Protocol):
+    """The part of a driver's connection that is used here; pysqlite3 and psycopg both have it."""
+
+    def execute(self, sql: Any, parameters: Any = ..., /) -> Any: ...
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be reached, is full, or lost the transaction: nothing was kept, and asking again is safe."""
+
+
+class TryAgain(Exception):
+    """Raised by an action that another transaction overtook: everything is undone and the action runs again."""
+
+
+class _Executing:
+    """Runs compiled statements on a driver's connection."""
+
+    __slots__ = ("_connection", "_dialect", "now")
+
+    def __init__(self, connection: Connection, dialect: DialectName, now: int) -> None:
+        self._connection = connection
+        self._dialect: DialectName = dialect
+        self.now = now
+
+    def _execute(self, statement: Statement[Any], parameters: dict[str, Any]) -> Any:
+        return self._connection.execute(statement.compiled(self._dialect), parameters)
+
+
+class Transaction(_Executing):
+    """One transaction that sees one tenant. `now` is the moment at which it began, in epoch milliseconds.
+
+    Conflicts that can be expected are conditional statements (`ON CONFLICT DO NOTHING`, `UPDATE … WHERE`) whose count
+    is looked at; a constraint that fires is a defect and undoes the whole action.
+    """
+
+    __slots__ = ("tenant",)
+
+    def __init__(self, connection: Connection, dialect: DialectName, now: int, tenant: str) -> None:
+        super().__init__(connection, dialect, now)
+        self.tenant = tenant
+
+    def one(self, statement: Statement[Row], **parameters: Any) -> Row | None:
+        """The first row, or None."""
+        parameters["tenant"] = self.tenant
+        row = self._execute(statement, parameters).fetchone()
+        return None if row is None else statement.into(*row)
+
+    def all(self, statement: Statement[Row], **parameters: Any) -> list[Row]:
+        """Every row."""
+        parameters["tenant"] = self.tenant
+        into = statement.into
+        return [into(*row) for row in self._execute(statement, parameters).fetchall()]
+
+    def run(self, statement: Statement[Any], **parameters: Any) -> int:
+        """Runs a statement that gives no rows; answers how many rows it changed."""
+        parameters["tenant"] = self.tenant
+        count: int = self._execute(statement, parameters).rowcount
+        return count
+
+    def changed(self, kind: str, ref: str) -> None:
+        """Advances the fence: a right was given or taken in this transaction. See `store.fence` for the kinds."""
+        record_change(self._connection, self._dialect, kind, ref)
+
+
+class CrossTransaction(_Executing):
+    """One transaction over all tenants: for the operator, the worker and the gate's look-ups.
+
+    `bound` narrows it to one tenant; statements that are bound to a tenant run only there.
+    """
+
+    __slots__ = ()
+
+    def bound(self, tenant: str) -> Transaction:
+        """The same transaction, seen by one tenant."""
+        return Transaction(self._connection, self._dialect, self.now, tenant)
+
+    def one(self, statement: CrossingStatement[Row], **parameters: Any) -> Row | None:
+        """The first row, or None."""
+        row = self._execute(statement, parameters).fetchone()
+        return None if row is None else statement.into(*row)
+
+    def all(self, statement: CrossingStatement[Row], **parameters: Any) -> list[Row]:
+        """Every row."""
+        return [statement.into(*row) for row in self._execute(statement, parameters).fetchall()]
+
+    def run(self, statement: CrossingStatement[Any], **parameters: Any) -> int:
+        """Runs a statement that gives no rows; answers how many rows it changed."""
+        count: int = self._execute(statement, parameters).rowcount
+        return count
+
+    def run_each(self, statement: CrossingStatement[Any], rows: Iterable[dict[str, Any]]) -> None:
+        """Runs a statement once for each set of parameters."""
+        for row in rows:
+            self._execute(statement, row)
+
+    def changed(self, kind: str, ref: str) -> None:
+        """Advances the fence: a right was given or taken in this transaction."""
+        record_change(self._connection, self._dialect, kind, ref)
+
+
+def record_change(connection: Connection, dialect: DialectName, kind: str, ref: str) -> None:
+    """Moves the fence's counter and writes what moved it.
+
+    The counter's row stays locked until COMMIT, so on every engine changes become visible in the order of their
+    numbers and without gaps.
+    """
+    seq = connection.execute(ADVANCE.compiled(dialect), {}).fetchone()[0]
+    connection.execute(APPEND.compiled(dialect), {"seq": seq, "kind": kind, "ref": ref})

@@ -1,0 +1,175 @@
+"""What more than one surface shows or asks."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, TypeVar
+
+from msgspec import Meta
+
+from bedesten.base import strictjson
+from bedesten.base.clock import wire_time
+from bedesten.base.ids import is_id
+from bedesten.base.money import to_decimal
+from bedesten.base.paging import DEFAULT_PAGE, LARGEST_PAGE, make_cursor, read_cursor
+from bedesten.catalogue.actions import Page, Product
+from bedesten.errors import bad_field
+from bedesten.orders.model import Datum
+from bedesten.web.call import Call
+from bedesten.web.logins import Issued
+from bedesten.web.shapes import Input, Output
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Reference = Annotated[str, Meta(min_length=1, max_length=128)]
+Short = Annotated[str, Meta(min_length=1, max_length=200)]
+Long = Annotated[str, Meta(max_length=2_000)]
+Quantity = Annotated[int, Meta(ge=1, le=1_000)]
+PageSize = Annotated[int, Meta(ge=1, le=LARGEST_PAGE)]
+
+Item = TypeVar("Item")
+Shown = TypeVar("Shown")
+
+
+class Login(Input, frozen=True):
+    """Credentials of an account. `callbackData` is echoed unchanged."""
+
+    email: Annotated[str, Meta(max_length=1_000)]
+    password: Annotated[str, Meta(max_length=16_384)]
+
+
+class Token(Output, frozen=True):
+    """A bearer token, when it ends, and after how many seconds without use it is dead (null: never)."""
+
+    token: str
+    expiration: str
+    idle_timeout_seconds: int | None
+    callback_data: object
+
+
+class Paging(Input, frozen=True):
+    """Which part of a list: `cursor` from the page before; `updatedSince` as `yyyy-MM-ddTHH:mm:ssZ`."""
+
+    page_size: PageSize = DEFAULT_PAGE
+    cursor: Annotated[str, Meta(max_length=300)] | None = None
+    updated_since: Annotated[str, Meta(max_length=40)] | None = None
+
+
+class RequireData(Input, frozen=True):
+    """What a product asks of its buyer, such as a player id."""
+
+    product_require_id: Id
+    value: Annotated[str, Meta(min_length=1, max_length=500)]
+    identifier: Annotated[str, Meta(max_length=200)] = ""
+
+
+class RequirementView(Output, frozen=True):
+    """Something that a buyer must say with an order of the product."""
+
+    product_require_id: str
+    name: str
+    required: bool
+
+
+class ProductView(Output, frozen=True):
+    """A product as buyers see it."""
+
+    customer_store_product_id: str
+    name: str
+    description: str
+    category_id: str | None
+    region: str | None
+    price: Decimal
+    currency: str
+    in_stock: bool
+    require_data: list[RequirementView]
+    updated: str
+
+
+class CategoryView(Output, frozen=True):
+    """A category and the number of products in it that are sold in the caller's region."""
+
+    category_id: str
+    name: str
+    products: int
+
+
+def token_view(call: Call, issued: Issued) -> Token:
+    """The answer to a login."""
+    idle = issued.idle // 1000 if issued.idle else None
+    return Token(issued.token, wire_time(issued.expires), idle, _callback_data(call.body))
+
+
+def _callback_data(body: bytes) -> object:
+    """The caller's own value, its inner keys as they were written."""
+    members = strictjson.loads(body) if body else {}
+    assert isinstance(members, dict), "understood before"
+    return next((value for name, value in members.items() if name.lower() == "callbackdata"), None)
+
+
+def page_of(call: Call, kind: str, paging: Paging) -> Page:
+    """The page that is asked for. Raises `Refusal` (-2) for a cursor of another list or tenant."""
+    after, since = "", 0
+    if paging.cursor:
+        try:
+            after = read_cursor(call.tenant.id, kind, paging.cursor)
+        except ValueError as error:
+            raise bad_field("cursor", str(error)) from error
+    if paging.updated_since:
+        since = parse_time(paging.updated_since, "updatedSince")
+    return Page(after=after, size=paging.page_size, since=since)
+
+
+def page_view(
+    call: Call, kind: str, found: Sequence[Item], page: Page, key: Callable[[Item], str], show: Callable[[Item], Shown]
+) -> dict[str, object]:
+    """`items` and `nextCursor` of what was found: one more than the page tells that there is a next one."""
+    shown = found[: page.size]
+    more = len(found) > page.size
+    cursor = make_cursor(call.tenant.id, kind, key(shown[-1])) if more else None
+    return {"items": [show(item) for item in shown], "nextCursor": cursor}
+
+
+def product_view(product: Product) -> ProductView:
+    """A product as buyers see it; only sellable ones are shown."""
+    assert product.price is not None, "only sellable products are shown"
+    return ProductView(
+        customer_store_product_id=product.id,
+        name=product.name,
+        description=product.description,
+        category_id=product.category_id,
+        region=product.region,
+        price=to_decimal(product.price, product.currency),
+        currency=product.currency,
+        in_stock=product.in_stock,
+        require_data=[RequirementView(one.id, one.name, one.required) for one in product.requirements],
+        updated=wire_time(product.updated),
+    )
+
+
+def data_of(required: Sequence[RequireData], field: str) -> tuple[Datum, ...]:
+    """What the caller said for the product's requirements; each of them once."""
+    if len({one.product_require_id for one in required}) != len(required):
+        raise bad_field(field, "a requirement is answered twice")
+    return tuple(Datum(one.product_require_id, one.identifier, one.value) for one in required)
+
+
+def parse_time(text: str, field: str) -> int:
+    """Epoch ms of `yyyy-MM-ddTHH:mm:ssZ`. Raises `Refusal` (-2)."""
+    try:
+        return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp() * 1000)
+    except ValueError as error:
+        raise bad_field(field, "a time is written yyyy-MM-ddTHH:mm:ssZ") from error
+
+
+def path_id(call: Call) -> str:
+    """The id that ends the path; one that cannot be an id names nothing, and that is all that is said of it."""
+    return call.argument if is_id(call.argument) else "-"
+
+
+def notes(text: str | None) -> list[str] | None:
+    """A stored delivery note: a list of strings, or None."""
+    if text is None:
+        return None
+    parsed: list[str] = json.loads(text)
+    return parsed

@@ -1,0 +1,82 @@
+"""What payment services' calls do."""
+
+from decimal import Decimal
+
+from bedesten import errors
+from bedesten.accounts import actions as accounts
+from bedesten.base.clock import wire_time
+from bedesten.base.money import to_decimal
+from bedesten.errors import Refusal, bad_field
+from bedesten.gate.passwords import canonical_email
+from bedesten.payments import actions as payments
+from bedesten.payments.actions import Deposit, Payment
+from bedesten.store.transaction import Transaction
+from bedesten.surfaces.payment import shapes
+from bedesten.web.call import Call
+from bedesten.web.shapes import amount
+
+_DEPOSIT_STATES = ("created", "confirmed", "rejected")
+_PAYMENT_STATES = ("created", "captured", "cancelled")
+
+
+def create_deposit(tx: Transaction, call: Call, body: shapes.CreateDeposit) -> shapes.DepositView:
+    """Announces money for a partner, or answers the same deposit again."""
+    email = canonical_email(body.partner)
+    partner = accounts.by_handle(tx, "partner", email) if email else accounts.by_id(tx, "partner", body.partner)
+    if partner is None:
+        raise Refusal(errors.NOT_FOUND, "no such partner", fields={"partner": "there is no such partner"})
+    minor = _positive(call, body.amount, body.currency)
+    return _deposit_view(
+        payments.create_deposit(tx, call.who.owner, partner.id, body.reference, call.tenant.currency, minor)
+    )
+
+
+def confirm_deposit(tx: Transaction, call: Call, body: shapes.TheDeposit) -> shapes.DepositView:
+    """Books a deposit into the partner's balance, once."""
+    return _deposit_view(payments.confirm_deposit(tx, call.who.owner, body.deposit_id))
+
+
+def create_payment(tx: Transaction, call: Call, body: shapes.CreatePayment) -> shapes.PaymentView:
+    """Announces a payment of a storefront order, or answers the same payment again."""
+    minor = _positive(call, body.amount, body.currency)
+    return _payment_view(payments.create_payment(tx, call.who.owner, body.order_id, body.reference, minor))
+
+
+def capture_payment(tx: Transaction, call: Call, body: shapes.ThePayment) -> shapes.PaymentView:
+    """Books a payment and delivers or queues its order, once."""
+    return _payment_view(payments.capture_payment(tx, call.who.owner, body.payment_id))
+
+
+def _positive(call: Call, value: Decimal, currency: str | None) -> int:
+    if currency is not None and currency.upper() != call.tenant.currency:
+        raise bad_field("currency", f"this shop's money is {call.tenant.currency}")
+    minor = amount(value, call.tenant.currency, "amount")
+    if minor <= 0:
+        raise bad_field("amount", "must be above zero")
+    return minor
+
+
+def _deposit_view(deposit: Deposit) -> shapes.DepositView:
+    return shapes.DepositView(
+        deposit_id=deposit.id,
+        partner_id=deposit.partner_id,
+        reference=deposit.reference,
+        amount=to_decimal(deposit.amount, deposit.currency),
+        currency=deposit.currency,
+        state=_DEPOSIT_STATES[deposit.state],
+        created=wire_time(deposit.created),
+        updated=wire_time(deposit.updated),
+    )
+
+
+def _payment_view(payment: Payment) -> shapes.PaymentView:
+    return shapes.PaymentView(
+        payment_id=payment.id,
+        order_id=payment.order_id,
+        reference=payment.reference,
+        amount=to_decimal(payment.amount, payment.currency),
+        currency=payment.currency,
+        state=_PAYMENT_STATES[payment.state],
+        created=wire_time(payment.created),
+        updated=wire_time(payment.updated),
+    )

@@ -1,0 +1,44 @@
+"""The Payment surface as a table."""
+
+from bedesten.gate.access import Keyed
+from bedesten.gate.scopes import Surface
+from bedesten.surfaces.payment import handlers, shapes
+from bedesten.web.route import Route, Writes
+
+_DEPOSITS = Keyed(Surface.PAYMENT, "deposits:manage")
+_PAYMENTS = Keyed(Surface.PAYMENT, "payments:manage")
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/Payment/Deposits/Create",
+        access=_DEPOSITS,
+        handler=Writes(handlers.create_deposit),
+        body=shapes.CreateDeposit,
+        summary="Announce money for a partner",
+    ),
+    Route(
+        method="POST",
+        path="/Payment/Deposits/Confirm",
+        access=_DEPOSITS,
+        handler=Writes(handlers.confirm_deposit),
+        body=shapes.TheDeposit,
+        summary="Book a deposit into the partner's balance",
+    ),
+    Route(
+        method="POST",
+        path="/Payment/Payments/Create",
+        access=_PAYMENTS,
+        handler=Writes(handlers.create_payment),
+        body=shapes.CreatePayment,
+        summary="Announce a payment of a storefront order",
+    ),
+    Route(
+        method="POST",
+        path="/Payment/Payments/Capture",
+        access=_PAYMENTS,
+        handler=Writes(handlers.capture_payment),
+        body=shapes.ThePayment,
+        summary="Book a payment and deliver its order",
+    ),
+)

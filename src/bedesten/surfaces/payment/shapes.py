@@ -1,0 +1,67 @@
+"""What payment services send and get."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta
+
+from bedesten.surfaces.common import Id, Reference
+from bedesten.web.shapes import Input, Output
+
+Currency = Annotated[str, Meta(min_length=3, max_length=3)]
+
+
+class CreateDeposit(Input, frozen=True):
+    """Money for a partner, named by id or e-mail. `reference` is the payment service's own and names it once."""
+
+    partner: Annotated[str, Meta(min_length=1, max_length=254)]
+    amount: Decimal
+    reference: Reference
+    currency: Currency | None = None
+
+
+class TheDeposit(Input, frozen=True):
+    """Which deposit."""
+
+    deposit_id: Id
+
+
+class CreatePayment(Input, frozen=True):
+    """A payment of one storefront order. `amount` is the order's total."""
+
+    order_id: Id
+    amount: Decimal
+    reference: Reference
+    currency: Currency | None = None
+
+
+class ThePayment(Input, frozen=True):
+    """Which payment."""
+
+    payment_id: Id
+
+
+class DepositView(Output, frozen=True):
+    """A deposit: `created`, `confirmed` or `rejected`."""
+
+    deposit_id: str
+    partner_id: str
+    reference: str
+    amount: Decimal
+    currency: str
+    state: str
+    created: str
+    updated: str
+
+
+class PaymentView(Output, frozen=True):
+    """A payment: `created`, `captured` or `cancelled`."""
+
+    payment_id: str
+    order_id: str
+    reference: str
+    amount: Decimal
+    currency: str
+    state: str
+    created: str
+    updated: str

@@ -1,0 +1,152 @@
+"""What partners' calls do. The gate has let them in; each runs in one transaction of the caller's tenant."""
+
+from bedesten import errors
+from bedesten.accounts import actions as accounts
+from bedesten.audit.actions import record
+from bedesten.base.clock import wire_time
+from bedesten.base.money import to_decimal
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue import stock
+from bedesten.errors import Refusal, bad_field
+from bedesten.gate.scopes import Surface
+from bedesten.ledger import actions as ledger
+from bedesten.orders import actions as orders
+from bedesten.orders.actions import Placed
+from bedesten.orders.model import DELIVERED, Buyer, Line, NewLine, NewOrder, Order
+from bedesten.store.transaction import Transaction
+from bedesten.surfaces import common
+from bedesten.surfaces.common import CategoryView, Login, ProductView, Token
+from bedesten.surfaces.reseller import shapes
+from bedesten.web.call import Call
+from bedesten.web.logins import log_in
+from bedesten.web.shapes import Nothing, amount
+from bedesten.webhooks.targets import check_url
+
+
+async def generate_token(call: Call, body: Login) -> Token:
+    """*Generate Token*."""
+    return common.token_view(call, await log_in(call, Surface.RESELLER, body.email, body.password))
+
+
+def categories(tx: Transaction, call: Call, _: Nothing) -> dict[str, object]:
+    """The categories that have anything for the caller's region."""
+    return {"items": [CategoryView(*row) for row in catalogue.list_categories(tx, call.region)]}
+
+
+def list_products(tx: Transaction, call: Call, body: shapes.ListProducts) -> dict[str, object]:
+    """A page of what is sold in the caller's region."""
+    page = common.page_of(call, "products", body)
+    found = catalogue.shop_products(tx, page, call.region, body.category_id or "")
+    return common.page_view(call, "products", found, page, lambda one: one.id, common.product_view)
+
+
+def product(tx: Transaction, call: Call, _: Nothing) -> ProductView:
+    """One product that is sold in the caller's region."""
+    return common.product_view(catalogue.shop_product(tx, common.path_id(call), call.region))
+
+
+def create_order(tx: Transaction, call: Call, body: shapes.CreateOrder) -> shapes.PlacedOrder:
+    """Places an order, or answers the same order again."""
+    if body.notify_url is not None:
+        check_url(body.notify_url, "notifyUrl")
+    buyer = Buyer(call.who.owner, "partner", "reseller", call.tenant.currency, call.region)
+    return _placed_view(orders.place(tx, buyer, _requested(call, body)))
+
+
+def get_order(tx: Transaction, call: Call, body: shapes.GetOrder) -> shapes.OrderView:
+    """One order with all its lines and codes."""
+    if (body.order_id is None) == (body.order_reference is None):
+        raise bad_field("orderId", "exactly one of orderId and orderReference")
+    order = orders.order_of(tx, call.who.owner, body.order_id or "", body.order_reference or "")
+    return shapes.OrderView(
+        order_id=order.id,
+        order_reference=order.reference,
+        currency=order.currency,
+        total=to_decimal(order.total, order.currency),
+        created=wire_time(order.created),
+        details=[_line_view(tx, call, order, line) for line in orders.lines_of(tx, order.id)],
+    )
+
+
+def order_detail(tx: Transaction, call: Call, _: Nothing) -> shapes.LineView:
+    """One order line with its codes."""
+    return _line_view(tx, call, *orders.line_of(tx, call.who.owner, common.path_id(call)))
+
+
+def account_details(tx: Transaction, call: Call, _: Nothing) -> shapes.AccountView:
+    """Who the caller is here, and its money."""
+    who = accounts.by_id(tx, "partner", call.who.owner)
+    if who is None:
+        raise Refusal(errors.NOT_FOUND, "the account is gone")
+    currency = call.tenant.currency
+    money = ledger.balance(tx, who.id, "partner", currency) or ledger.Balance("", currency, 0, 0, 0)
+    return shapes.AccountView(
+        account_id=who.id,
+        name=who.name,
+        email=who.handle,
+        scopes=sorted(call.who.scopes),
+        currency=currency,
+        balance=to_decimal(money.posted, currency),
+        held=to_decimal(money.held, currency),
+        available=to_decimal(money.available, currency),
+        credit_limit=to_decimal(money.credit_limit, currency),
+    )
+
+
+def _requested(call: Call, body: shapes.CreateOrder) -> NewOrder:
+    if len({line.deliver_id for line in body.basket_data}) != len(body.basket_data):
+        raise bad_field("basketData", "a deliverId stands twice")
+    lines = []
+    for at, line in enumerate(body.basket_data):
+        where = f"basketData[{at}]"
+        limit = line.max_unit_price
+        lines.append(
+            NewLine(
+                deliver_id=line.deliver_id,
+                product_id=line.customer_store_product_id,
+                quantity=line.quantity,
+                max_unit_price=None if limit is None else amount(limit, call.tenant.currency, f"{where}.maxUnitPrice"),
+                data=common.data_of(line.require_data, f"{where}.requireData"),
+            )
+        )
+    return NewOrder(body.order_reference, tuple(lines), body.notify_url)
+
+
+def _placed_view(placed: Placed) -> shapes.PlacedOrder:
+    order = placed.order
+    return shapes.PlacedOrder(
+        order_id=order.id,
+        order_reference=order.reference,
+        currency=order.currency,
+        total=to_decimal(order.total, order.currency),
+        details=[
+            shapes.PlacedLine(
+                deliver_id=line.deliver_id,
+                order_detail_id=line.id,
+                quantity=line.quantity,
+                price=to_decimal(line.price, order.currency),
+                status=line.placed_status,
+            )
+            for line in placed.lines
+        ],
+    )
+
+
+def _line_view(tx: Transaction, call: Call, order: Order, line: Line) -> shapes.LineView:
+    codes = stock.delivered(tx, call.house.vault, line.id) if line.status == DELIVERED else []
+    if codes:
+        record(tx, call.actor, "line.reveal", line.id, codes=len(codes))
+    return shapes.LineView(
+        deliver_id=line.deliver_id,
+        order_detail_id=line.id,
+        customer_store_product_id=line.product_id,
+        product_name=line.product_name,
+        quantity=line.quantity,
+        unit_price=to_decimal(line.unit_price, order.currency),
+        price=to_decimal(line.price, order.currency),
+        currency=order.currency,
+        status=line.status,
+        delivery_data=codes or None,
+        delivery_note=common.notes(line.note),
+        updated=wire_time(line.updated),
+    )

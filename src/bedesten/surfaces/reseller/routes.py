@@ -1,0 +1,78 @@
+"""The Reseller surface as a table."""
+
+from bedesten.gate.access import Open, Scoped
+from bedesten.gate.scopes import Surface
+from bedesten.surfaces.common import Login
+from bedesten.surfaces.reseller import handlers, shapes
+from bedesten.web.route import Reads, Route, Runs, Writes
+
+
+def _scope(name: str) -> Scoped:
+    return Scoped(Surface.RESELLER, name)
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/Login/Customer/Api/Verify",
+        access=Open(Surface.RESELLER),
+        handler=Runs(handlers.generate_token),
+        body=Login,
+        summary="Generate Token",
+    ),
+    Route(
+        method="GET",
+        path="/Categories",
+        access=_scope("catalogue:read"),
+        handler=Reads(handlers.categories),
+        summary="List the categories",
+    ),
+    Route(
+        method="POST",
+        path="/Products/List",
+        access=_scope("catalogue:read"),
+        handler=Reads(handlers.list_products),
+        body=shapes.ListProducts,
+        summary="List products",
+    ),
+    Route(
+        method="POST",
+        path="/Products/Detail/{productId}",
+        access=_scope("catalogue:read"),
+        handler=Reads(handlers.product),
+        summary="Read one product",
+    ),
+    Route(
+        method="POST",
+        path="/Orders/Create",
+        aliases=("/Order/Create",),
+        access=_scope("orders:create"),
+        handler=Writes(handlers.create_order),
+        body=shapes.CreateOrder,
+        summary="Place an order",
+    ),
+    Route(
+        method="POST",
+        path="/Orders/Get",
+        access=_scope("orders:read"),
+        handler=Writes(handlers.get_order),  # writes: every code that is shown leaves a row in the trail
+        body=shapes.GetOrder,
+        summary="Read one order",
+    ),
+    Route(
+        method="GET",
+        path="/Orders/Detail/{orderDetailId}",
+        aliases=("/Order/detail/{orderDetailId}",),
+        access=_scope("orders:read"),
+        handler=Writes(handlers.order_detail),
+        summary="Read one order line",
+    ),
+    Route(
+        method="GET",
+        path="/Account/Details",
+        aliases=("/Customer/Get",),
+        access=_scope("account:read"),
+        handler=Reads(handlers.account_details),
+        summary="Read the account and its balance",
+    ),
+)

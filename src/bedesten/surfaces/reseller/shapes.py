@@ -1,0 +1,103 @@
+"""What partners send and get."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta
+
+from bedesten.orders.model import MOST_LINES
+from bedesten.surfaces.common import Id, Paging, Quantity, Reference, RequireData
+from bedesten.web.shapes import Input, Output
+
+
+class ListProducts(Paging, frozen=True):
+    """Which products: of one category, or of all."""
+
+    category_id: Id | None = None
+
+
+class BasketLine(Input, frozen=True):
+    """One line of an order; `deliverId` is the partner's own id of it."""
+
+    deliver_id: Reference
+    customer_store_product_id: Id
+    quantity: Quantity
+    max_unit_price: Decimal | None = None
+    require_data: Annotated[list[RequireData], Meta(max_length=50)] = []
+
+
+class CreateOrder(Input, frozen=True):
+    """An order, all or nothing. `orderReference` is the partner's own and names it once and for all."""
+
+    order_reference: Reference
+    basket_data: Annotated[list[BasketLine], Meta(min_length=1, max_length=MOST_LINES)]
+    notify_url: Annotated[str, Meta(max_length=2_000)] | None = None
+
+
+class GetOrder(Input, frozen=True):
+    """One order, by its id or by the partner's own reference."""
+
+    order_id: Id | None = None
+    order_reference: Reference | None = None
+
+
+class PlacedLine(Output, frozen=True):
+    """A line as it was placed. `price` is the line's total."""
+
+    deliver_id: str
+    order_detail_id: str
+    quantity: int
+    price: Decimal
+    status: int
+
+
+class PlacedOrder(Output, frozen=True):
+    """The answer to an order, and again to the same order."""
+
+    order_id: str
+    order_reference: str
+    currency: str
+    total: Decimal
+    details: list[PlacedLine]
+
+
+class LineView(Output, frozen=True):
+    """A line as it stands. `deliveryData` are the codes, once it is delivered with codes."""
+
+    deliver_id: str
+    order_detail_id: str
+    customer_store_product_id: str
+    product_name: str
+    quantity: int
+    unit_price: Decimal
+    price: Decimal
+    currency: str
+    status: int
+    delivery_data: list[str] | None
+    delivery_note: list[str] | None
+    updated: str
+
+
+class OrderView(Output, frozen=True):
+    """An order as it stands."""
+
+    order_id: str
+    order_reference: str
+    currency: str
+    total: Decimal
+    created: str
+    details: list[LineView]
+
+
+class AccountView(Output, frozen=True):
+    """The partner's account and money: `available` = `balance` − `held`."""
+
+    account_id: str
+    name: str
+    email: str
+    scopes: list[str]
+    currency: str
+    balance: Decimal
+    held: Decimal
+    available: Decimal
+    credit_limit: Decimal

@@ -1,0 +1,64 @@
+"""The Storefront surface as a table."""
+
+from bedesten.gate.access import Anonymous, Open, Scoped
+from bedesten.gate.scopes import Surface
+from bedesten.surfaces.common import Login
+from bedesten.surfaces.storefront import handlers, shapes
+from bedesten.web.route import Reads, Route, Runs, Writes
+
+_ANONYMOUS = Anonymous(Surface.STOREFRONT)
+
+
+def _scope(name: str) -> Scoped:
+    return Scoped(Surface.STOREFRONT, name)
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/Storefront/Customers/Register",
+        access=_ANONYMOUS,
+        handler=Runs(handlers.register),
+        body=shapes.Register,
+        summary="Register a customer",
+    ),
+    Route(
+        method="POST",
+        path="/Storefront/Customers/Login",
+        access=Open(Surface.STOREFRONT),
+        handler=Runs(handlers.login),
+        body=Login,
+        summary="Log a customer in",
+    ),
+    Route(
+        method="POST",
+        path="/Storefront/Products/List",
+        access=_ANONYMOUS,
+        handler=Reads(handlers.list_products),
+        body=shapes.ListProducts,
+        summary="List products",
+    ),
+    Route(
+        method="POST",
+        path="/Storefront/Products/Detail/{productId}",
+        access=_ANONYMOUS,
+        handler=Reads(handlers.product),
+        summary="Read one product",
+    ),
+    Route(
+        method="POST",
+        path="/Storefront/Checkout/Create",
+        access=_scope("orders:create"),
+        handler=Writes(handlers.create_checkout),
+        body=shapes.CreateCheckout,
+        summary="Check out",
+    ),
+    Route(
+        method="POST",
+        path="/Storefront/Orders/Get",
+        access=_scope("orders:read"),
+        handler=Writes(handlers.get_order),  # writes: every code that is shown leaves a row in the trail
+        body=shapes.GetOrder,
+        summary="Read one order and its codes",
+    ),
+)

@@ -1,0 +1,72 @@
+"""What web shops and apps send and get."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta
+
+from bedesten.orders.model import MOST_LINES
+from bedesten.surfaces.common import Id, Paging, Quantity, Reference, RequireData, Short
+from bedesten.web.shapes import Input, Output
+
+
+class Register(Input, frozen=True):
+    """A customer who is to be. The answer is alike for known and unknown e-mails."""
+
+    email: Annotated[str, Meta(max_length=1_000)]
+    password: Annotated[str, Meta(max_length=16_384)]
+    name: Short | None = None
+
+
+class ListProducts(Paging, frozen=True):
+    """Which products: of one category, or of all."""
+
+    category_id: Id | None = None
+
+
+class CheckoutItem(Input, frozen=True):
+    """One product of a checkout."""
+
+    product_id: Id
+    quantity: Quantity
+    require_data: Annotated[list[RequireData], Meta(max_length=50)] = []
+
+
+class CreateCheckout(Input, frozen=True):
+    """A checkout: the goods are reserved until it expires. With a `reference` it can be sent again safely."""
+
+    items: Annotated[list[CheckoutItem], Meta(min_length=1, max_length=MOST_LINES)]
+    reference: Reference | None = None
+
+
+class GetOrder(Input, frozen=True):
+    """Which order."""
+
+    order_id: Id
+
+
+class CustomerLine(Output, frozen=True):
+    """One line of a customer's order. `deliveryData` are the codes, once it is paid and delivered with codes."""
+
+    order_detail_id: str
+    product_id: str
+    product_name: str
+    quantity: int
+    unit_price: Decimal
+    price: Decimal
+    status: int
+    delivery_data: list[str] | None
+    delivery_note: list[str] | None
+
+
+class CustomerOrder(Output, frozen=True):
+    """A customer's order: `awaitingPayment` until `expires`, `placed`, or `expired`."""
+
+    order_id: str
+    reference: str
+    state: str
+    currency: str
+    total: Decimal
+    created: str
+    expires: str | None
+    items: list[CustomerLine]

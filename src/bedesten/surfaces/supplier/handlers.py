@@ -1,0 +1,102 @@
+"""What suppliers' calls do. A supplier sees its own products and lines, and nothing of who bought them."""
+
+import json
+
+from bedesten import errors
+from bedesten.audit.actions import record
+from bedesten.base.clock import wire_time
+from bedesten.base.money import to_decimal
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue import stock
+from bedesten.catalogue.actions import Offer, Product
+from bedesten.errors import Refusal, bad_field
+from bedesten.fulfilment import actions as fulfilment
+from bedesten.orders.model import Line
+from bedesten.store.transaction import Transaction
+from bedesten.surfaces import common
+from bedesten.surfaces.common import Paging
+from bedesten.surfaces.supplier import shapes
+from bedesten.web.call import Call
+from bedesten.web.shapes import amount
+
+
+def list_products(tx: Transaction, call: Call, body: Paging) -> dict[str, object]:
+    """A page of the supplier's own products."""
+    page = common.page_of(call, "offers", body)
+    found = catalogue.supplier_products(tx, page, call.who.owner)
+    return common.page_view(call, "offers", found, page, lambda one: one.id, _offer_view)
+
+
+def upsert_products(tx: Transaction, call: Call, body: shapes.UpsertProducts) -> dict[str, object]:
+    """Makes or changes products, all or none."""
+    if len({one.sku for one in body.products}) != len(body.products):
+        raise bad_field("products", "a sku stands twice")
+    changed = []
+    for at, one in enumerate(body.products):
+        cost = amount(one.cost, call.tenant.currency, f"products[{at}].cost")
+        if cost < 0:
+            raise bad_field(f"products[{at}].cost", "not below zero")
+        offer = Offer(one.sku, one.name, cost, one.offered)
+        changed.append(catalogue.upsert_offer(tx, call.who.owner, call.tenant.currency, offer))
+    return {"items": [_offer_view(product) for product in changed]}
+
+
+def upload_stock(tx: Transaction, call: Call, body: shapes.UploadStock) -> shapes.Uploaded:
+    """Puts codes into stock; a code that was in the shop before is left out and counted."""
+    product = catalogue.product(tx, body.product_id)
+    if product is None or product.supplier_id != call.who.owner:
+        raise Refusal(errors.NOT_FOUND, "no such product of this supplier")
+    if product.fulfilment == catalogue.SUPPLIER:
+        raise bad_field("productId", "this product is delivered on demand and keeps no stock")
+    added = stock.upload(tx, call.house.vault, product.id, body.codes)
+    record(tx, call.actor, "stock.upload", product.id, added=added)
+    after = catalogue.product(tx, product.id)
+    assert after is not None, "it was there a moment ago"
+    return shapes.Uploaded(added=added, duplicates=len(body.codes) - added, available=after.available)
+
+
+def awaiting(tx: Transaction, call: Call, body: Paging) -> dict[str, object]:
+    """A page of the lines that wait for the supplier, the oldest first."""
+    page = common.page_of(call, "awaiting", body)
+    found = fulfilment.awaiting(tx, call.who.owner, page.after, page.size)
+    return common.page_view(call, "awaiting", found, page, lambda one: one.id, _awaiting_view)
+
+
+def deliver(tx: Transaction, call: Call, body: shapes.Deliver) -> shapes.Delivered:
+    """Delivers a waiting line, once."""
+    if len(set(body.delivery_data)) != len(body.delivery_data):
+        raise bad_field("deliveryData", "a code stands twice")
+    line = fulfilment.deliver(
+        tx, call.house.vault, call.who.owner, body.order_detail_id, body.delivery_data, body.delivery_note
+    )
+    return shapes.Delivered(line.id, line.status)
+
+
+def _offer_view(product: Product) -> shapes.OfferView:
+    return shapes.OfferView(
+        product_id=product.id,
+        sku=product.supplier_sku,
+        name=product.name,
+        cost=None if product.cost is None else to_decimal(product.cost, product.currency),
+        currency=product.currency,
+        offered=bool(product.offered),
+        on_sale=product.sellable,
+        fulfilment=product.fulfilment,
+        available=product.available,
+        updated=wire_time(product.updated),
+    )
+
+
+def _awaiting_view(line: Line) -> shapes.AwaitingLine:
+    assert line.queued is not None, "only queued lines wait"
+    return shapes.AwaitingLine(
+        order_detail_id=line.id,
+        product_id=line.product_id,
+        product_name=line.product_name,
+        quantity=line.quantity,
+        require_data=[
+            shapes.RequireDataView(one["productRequireId"], one["identifier"], one["value"])
+            for one in json.loads(line.require_data)
+        ],
+        queued=wire_time(line.queued),
+    )

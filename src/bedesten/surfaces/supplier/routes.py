@@ -1,0 +1,59 @@
+"""The Supplier surface as a table."""
+
+from bedesten.gate.access import Keyed
+from bedesten.gate.scopes import Surface
+from bedesten.surfaces.common import Paging
+from bedesten.surfaces.supplier import handlers, shapes
+from bedesten.web.route import LARGE_BODY, Reads, Route, Writes
+
+
+def _grant(name: str) -> Keyed:
+    return Keyed(Surface.SUPPLIER, name)
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/Supplier/Products/List",
+        access=_grant("products:read"),
+        handler=Reads(handlers.list_products),
+        body=Paging,
+        summary="List the supplier's own products",
+    ),
+    Route(
+        method="POST",
+        path="/Supplier/Products/Upsert",
+        access=_grant("products:write"),
+        handler=Writes(handlers.upsert_products),
+        body=shapes.UpsertProducts,
+        limit=LARGE_BODY,
+        summary="Make or change products",
+    ),
+    Route(
+        method="POST",
+        path="/Supplier/Stock/Upload",
+        access=_grant("stock:write"),
+        handler=Writes(handlers.upload_stock),
+        body=shapes.UploadStock,
+        limit=LARGE_BODY,
+        summary="Put stock codes in",
+    ),
+    Route(
+        method="POST",
+        path="/Supplier/Orders/Awaiting",
+        access=_grant("orders:read"),
+        handler=Reads(handlers.awaiting),
+        body=Paging,
+        summary="List the order lines that wait",
+    ),
+    Route(
+        method="POST",
+        path="/Supplier/Orders/Deliver",
+        aliases=("/Order/deliver",),
+        access=_grant("orders:deliver"),
+        handler=Writes(handlers.deliver),
+        body=shapes.Deliver,
+        limit=LARGE_BODY,
+        summary="Deliver an order line",
+    ),
+)

@@ -1,0 +1,90 @@
+"""What suppliers send and get."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta
+
+from bedesten.surfaces.common import Id, Short
+from bedesten.web.shapes import Input, Output
+
+Code = Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class OfferIn(Input, frozen=True):
+    """One product as its supplier offers it. `cost` is what the supplier earns with a unit."""
+
+    sku: Annotated[str, Meta(min_length=1, max_length=100)]
+    name: Short
+    cost: Decimal
+    offered: bool = True
+
+
+class UpsertProducts(Input, frozen=True):
+    """Products to make or to change."""
+
+    products: Annotated[list[OfferIn], Meta(min_length=1, max_length=200)]
+
+
+class UploadStock(Input, frozen=True):
+    """Codes for one product."""
+
+    product_id: Id
+    codes: Annotated[list[Code], Meta(min_length=1, max_length=1_000)]
+
+
+class Deliver(Input, frozen=True):
+    """A delivery: as many codes as the line has units, or a note (for a top-up), or both."""
+
+    order_detail_id: Id
+    delivery_data: Annotated[list[Code], Meta(max_length=1_000)] = []
+    delivery_note: Annotated[list[Annotated[str, Meta(min_length=1, max_length=1_000)]], Meta(max_length=20)] = []
+
+
+class OfferView(Output, frozen=True):
+    """A product as its supplier sees it. `available` counts the free stock codes."""
+
+    product_id: str
+    sku: str | None
+    name: str
+    cost: Decimal | None
+    currency: str
+    offered: bool
+    on_sale: bool
+    fulfilment: str
+    available: int
+    updated: str
+
+
+class Uploaded(Output, frozen=True):
+    """What became of an upload: codes that were in the shop before are left out."""
+
+    added: int
+    duplicates: int
+    available: int
+
+
+class RequireDataView(Output, frozen=True):
+    """What the buyer said."""
+
+    product_require_id: str
+    identifier: str
+    value: str
+
+
+class AwaitingLine(Output, frozen=True):
+    """A line that waits for its supplier."""
+
+    order_detail_id: str
+    product_id: str
+    product_name: str
+    quantity: int
+    require_data: list[RequireDataView]
+    queued: str
+
+
+class Delivered(Output, frozen=True):
+    """A line after its delivery."""
+
+    order_detail_id: str
+    status: int

@@ -1,0 +1,232 @@
+"""What an operator does with tenants. Every change of a right moves the fence and leaves a row in the trail."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select, update
+
+from bedesten import errors
+from bedesten.audit.actions import OPERATOR, record
+from bedesten.base.clock import DAY, HOUR, MINUTE, wire_time
+from bedesten.base.ids import new_id
+from bedesten.base.money import EXPONENTS
+from bedesten.errors import Refusal, bad_field
+from bedesten.gate.decide import MAX_LIFETIME
+from bedesten.gate.hosts import valid_tenant_host
+from bedesten.gate.scopes import Surface
+from bedesten.store.sql import (
+    TENANT,
+    crossing,
+    insert,
+    inserting,
+    inserting_across,
+    p,
+    statement,
+)
+from bedesten.store.sql import Statement as Bound
+from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.tenants.tables import hosts, tenant_access, tenants
+from bedesten.tenants.vault import Vault
+
+DEFAULT_LIFETIMES = {Surface.RESELLER: HOUR, Surface.STOREFRONT: 30 * MINUTE}
+SHORTEST_IDLE = 1_000
+
+_CREATE = inserting_across(tenants, or_ignore=True)
+_ADD_HOST = inserting(hosts, or_ignore=True)
+_REMOVE_HOST = statement(delete(hosts).where(hosts.c.host == p("host"), hosts.c.tenant_id == TENANT))
+_HOSTS = statement(select(hosts.c.host).where(hosts.c.tenant_id == TENANT).order_by(hosts.c.host))
+_FIND = crossing(select(tenants.c.id).where((tenants.c.id == p("name")) | (tenants.c.name == p("name"))))
+_LIST = crossing(
+    select(
+        tenants.c.id,
+        tenants.c.name,
+        tenants.c.suspended,
+        tenants.c.sandbox,
+        tenants.c.currency,
+        tenants.c.region,
+        tenants.c.lifetime_reseller,
+        tenants.c.lifetime_storefront,
+        tenants.c.idle_reseller,
+        tenants.c.idle_storefront,
+        tenants.c.created,
+    ).order_by(tenants.c.id)
+)
+_SUSPEND = statement(update(tenants).where(tenants.c.id == TENANT).values(suspended=p("state")))
+_LIFETIME = {
+    Surface.RESELLER: statement(update(tenants).where(tenants.c.id == TENANT).values(lifetime_reseller=p("time"))),
+    Surface.STOREFRONT: statement(update(tenants).where(tenants.c.id == TENANT).values(lifetime_storefront=p("time"))),
+}
+_IDLE = {
+    Surface.RESELLER: statement(update(tenants).where(tenants.c.id == TENANT).values(idle_reseller=p("time"))),
+    Surface.STOREFRONT: statement(update(tenants).where(tenants.c.id == TENANT).values(idle_storefront=p("time"))),
+}
+_ADVANCE = statement(update(tenants).where(tenants.c.id == TENANT).values(epoch=tenants.c.epoch + 1))
+_UPSERT = insert(tenant_access).values(tenant_id=TENANT)
+_SWITCH: Bound[tuple[object, ...]] = Bound(
+    _UPSERT.on_conflict_do_update(index_elements=["tenant_id", "target"], set_={"allowed": _UPSERT.excluded.allowed}),
+    lambda *row: row,
+    ("target", "allowed"),
+)
+_ACCESS = statement(
+    select(tenant_access.c.target, tenant_access.c.allowed)
+    .where(tenant_access.c.tenant_id == TENANT)
+    .order_by(tenant_access.c.target)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewTenant:
+    """What an operator says of a tenant that is to be."""
+
+    name: str
+    hosts: Sequence[str]
+    sandbox: bool = False
+    currency: str = "USD"
+    region: str = "GLOBAL"
+
+
+def find(tx: CrossTransaction, name: str) -> str:
+    """The id of the tenant that is called so, by name or by id. Raises `Refusal`."""
+    row = tx.one(_FIND, name=name)
+    if row is None:
+        raise Refusal(errors.NOT_FOUND, f"no tenant {name!r}", fields={"tenant": "there is no such tenant"})
+    found: str = row[0]
+    return found
+
+
+def create(tx: CrossTransaction, vault: Vault, new: NewTenant) -> dict[str, object]:
+    """Makes a tenant with its hosts and its data key."""
+    if new.currency not in EXPONENTS:
+        raise bad_field("currency", "not a currency that can be used")
+    if not new.name.strip() or len(new.name) > 100 or not new.name.isprintable():
+        raise bad_field("name", "1 to 100 printable characters")
+    if not new.hosts:
+        raise bad_field("host", "a tenant needs at least one host")
+    tenant = new_id("ten")
+    wrapping_id, wrapped = vault.new_data_key(tenant)
+    made = tx.run(
+        _CREATE,
+        id=tenant,
+        name=new.name,
+        suspended=0,
+        sandbox=int(new.sandbox),
+        currency=new.currency,
+        region=new.region,
+        generation=1,
+        epoch=1,
+        epoch_reseller=1,
+        epoch_storefront=1,
+        lifetime_reseller=DEFAULT_LIFETIMES[Surface.RESELLER],
+        lifetime_storefront=DEFAULT_LIFETIMES[Surface.STOREFRONT],
+        idle_reseller=None,
+        idle_storefront=None,
+        wrapping_id=wrapping_id,
+        wrapped_key=wrapped,
+        created=tx.now,
+    )
+    if not made:
+        raise Refusal(errors.CONFLICT, "the name is taken", fields={"name": "there is a tenant of this name"})
+    bound = tx.bound(tenant)
+    added = [add_host(bound, host) for host in new.hosts]
+    record(bound, OPERATOR, "tenant.create", tenant, name=new.name, hosts=added, sandbox=new.sandbox)
+    return {"id": tenant, "name": new.name, "hosts": added, "sandbox": new.sandbox, "currency": new.currency}
+
+
+def add_host(tx: Transaction, host: str) -> str:
+    """Gives the tenant one more host; answers its canonical form."""
+    try:
+        canonical = valid_tenant_host(host, allow_loopback=True)
+    except ValueError as error:
+        raise bad_field("host", str(error)) from error
+    if not tx.run(_ADD_HOST, host=canonical):
+        raise Refusal(errors.CONFLICT, f"host {canonical} is taken", fields={"host": "a tenant has this host already"})
+    tx.changed("host", canonical)
+    record(tx, OPERATOR, "tenant.host.add", canonical)
+    return canonical
+
+
+def remove_host(tx: Transaction, host: str) -> None:
+    """Takes a host away from the tenant: from the next request on it leads nowhere."""
+    if not tx.run(_REMOVE_HOST, host=host):
+        raise Refusal(errors.NOT_FOUND, "not a host of the tenant", fields={"host": "the tenant has no such host"})
+    tx.changed("host", host)
+    record(tx, OPERATOR, "tenant.host.remove", host)
+
+
+def list_hosts(tx: Transaction) -> list[str]:
+    """The tenant's hosts."""
+    return [row[0] for row in tx.all(_HOSTS)]
+
+
+def set_suspended(tx: Transaction, suspended: bool) -> None:
+    """Suspends the tenant or lets it go on; its credentials and money stay as they are."""
+    tx.run(_SUSPEND, state=int(suspended))
+    tx.changed("tenant", tx.tenant)
+    record(tx, OPERATOR, "tenant.suspend" if suspended else "tenant.resume", tx.tenant)
+
+
+def set_lifetime(tx: Transaction, surface: Surface, lifetime: int) -> None:
+    """Changes how long new tokens of the surface live (milliseconds, up to a day)."""
+    if not surface.uses_tokens:
+        raise bad_field("surface", "tokens are used on reseller and storefront only")
+    if not 1_000 <= lifetime <= MAX_LIFETIME:
+        raise bad_field("tokenLifetime", "between 1s and 1d")
+    tx.run(_LIFETIME[surface], time=lifetime)
+    tx.changed("tenant", tx.tenant)
+    record(tx, OPERATOR, "tenant.token_lifetime", surface.value, milliseconds=lifetime)
+
+
+def set_idle(tx: Transaction, surface: Surface, idle: int | None) -> None:
+    """Changes after how long without use a token of the surface is dead (milliseconds; None: never)."""
+    if not surface.uses_tokens:
+        raise bad_field("surface", "tokens are used on reseller and storefront only")
+    if idle is not None and not SHORTEST_IDLE <= idle <= 30 * DAY:
+        raise bad_field("tokenIdle", "between 1s and 30d")
+    tx.run(_IDLE[surface], time=idle)
+    tx.changed("tenant", tx.tenant)
+    record(tx, OPERATOR, "tenant.token_idle", surface.value, milliseconds=idle)
+
+
+def switch_access(tx: Transaction, target: str, allowed: bool) -> None:
+    """Switches a surface (`supplier`) or an endpoint (`POST /Supplier/Products/List`) on or off for the tenant."""
+    tx.run(_SWITCH, target=target.lower(), allowed=int(allowed))
+    tx.changed("tenant", tx.tenant)
+    record(tx, OPERATOR, "tenant.access", target, allowed=allowed)
+
+
+def list_access(tx: Transaction) -> dict[str, bool]:
+    """What was switched, and how."""
+    return {target: bool(allowed) for target, allowed in tx.all(_ACCESS)}
+
+
+def end_tokens(tx: Transaction) -> None:
+    """Ends every bearer token of the tenant that was issued before now."""
+    tx.run(_ADVANCE)
+    tx.changed("tenant", tx.tenant)
+    record(tx, OPERATOR, "tenant.tokens.revoke", tx.tenant)
+
+
+def list_all(tx: CrossTransaction) -> list[dict[str, object]]:
+    """Every tenant, as the operator sees it."""
+    listed = []
+    for row in tx.all(_LIST):
+        bound = tx.bound(row[0])
+        listed.append(
+            {
+                "id": row[0],
+                "name": row[1],
+                "suspended": bool(row[2]),
+                "sandbox": bool(row[3]),
+                "currency": row[4],
+                "region": row[5],
+                "hosts": list_hosts(bound),
+                "tokenLifetimeSeconds": {"reseller": row[6] // 1000, "storefront": row[7] // 1000},
+                "tokenIdleSeconds": {
+                    "reseller": row[8] // 1000 if row[8] else None,
+                    "storefront": row[9] // 1000 if row[9] else None,
+                },
+                "access": list_access(bound),
+                "created": wire_time(row[10]),
+            }
+        )
+    return listed

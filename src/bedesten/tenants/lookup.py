@@ -1,0 +1,57 @@
+"""Reads what the gate wants to know about tenants."""
+
+from sqlalchemy import select
+
+from bedesten.gate.directory import TenantEntry
+from bedesten.gate.scopes import Surface
+from bedesten.store.sql import crossing, p
+from bedesten.store.transaction import CrossTransaction
+from bedesten.tenants.tables import hosts, tenant_access, tenants
+
+_HOST = crossing(select(hosts.c.tenant_id).where(hosts.c.host == p("host")))
+_ACCESS = crossing(
+    select(tenant_access.c.target, tenant_access.c.allowed).where(tenant_access.c.tenant_id == p("tenant_id"))
+)
+_TENANT = crossing(
+    select(
+        tenants.c.id,
+        tenants.c.suspended,
+        tenants.c.sandbox,
+        tenants.c.currency,
+        tenants.c.region,
+        tenants.c.generation,
+        tenants.c.epoch,
+        tenants.c.epoch_reseller,
+        tenants.c.epoch_storefront,
+        tenants.c.lifetime_reseller,
+        tenants.c.lifetime_storefront,
+        tenants.c.idle_reseller,
+        tenants.c.idle_storefront,
+    ).where(tenants.c.id == p("id"))
+)
+
+
+def tenant_of_host(tx: CrossTransaction, host: str) -> str | None:
+    """The id of the tenant that has the host."""
+    row = tx.one(_HOST, host=host)
+    return row[0] if row else None
+
+
+def tenant_entry(tx: CrossTransaction, tenant: str) -> TenantEntry | None:
+    """The tenant as the gate sees it."""
+    row = tx.one(_TENANT, id=tenant)
+    if row is None:
+        return None
+    return TenantEntry(
+        id=row[0],
+        suspended=bool(row[1]),
+        sandbox=bool(row[2]),
+        currency=row[3],
+        region=row[4],
+        generation=row[5],
+        epoch=row[6],
+        surface_epochs={Surface.RESELLER: row[7], Surface.STOREFRONT: row[8]},
+        lifetimes={Surface.RESELLER: row[9], Surface.STOREFRONT: row[10]},
+        idle={Surface.RESELLER: row[11], Surface.STOREFRONT: row[12]},
+        access={target: bool(allowed) for target, allowed in tx.all(_ACCESS, tenant_id=tenant)},
+    )

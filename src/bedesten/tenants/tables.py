@@ -1,0 +1,45 @@
+"""Tenants, their hosts, and what they have access to."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, UniqueConstraint
+from sqlalchemy.schema import Table
+
+from bedesten.store.sql import blob, integer, metadata, text
+
+tenants = Table(
+    "tenants",
+    metadata,
+    text("id", key=True),
+    text("name"),
+    integer("suspended", CheckConstraint("suspended IN (0, 1)", name="suspended")),
+    integer("sandbox", CheckConstraint("sandbox IN (0, 1)", name="sandbox")),
+    text("currency"),
+    text("region"),
+    integer("generation"),
+    integer("epoch"),
+    integer("epoch_reseller"),
+    integer("epoch_storefront"),
+    integer("lifetime_reseller", CheckConstraint("lifetime_reseller > 0", name="lifetime_reseller")),
+    integer("lifetime_storefront", CheckConstraint("lifetime_storefront > 0", name="lifetime_storefront")),
+    integer("idle_reseller", null=True),
+    integer("idle_storefront", null=True),
+    text("wrapping_id"),
+    blob("wrapped_key"),
+    integer("created"),
+    UniqueConstraint("name"),
+)
+"""`generation` is part of the derivation of the tenant's signing keys; the epochs end tokens issued before.
+`wrapped_key` is the tenant's data key, wrapped by the master secret `wrapping_id`. Times in milliseconds."""
+
+hosts = Table("hosts", metadata, text("host", key=True), text("tenant_id", ForeignKey("tenants.id")))
+Index(None, hosts.c.tenant_id)
+
+tenant_access = Table(
+    "tenant_access",
+    metadata,
+    text("tenant_id", ForeignKey("tenants.id")),
+    text("target"),
+    integer("allowed", CheckConstraint("allowed IN (0, 1)", name="allowed")),
+    PrimaryKeyConstraint("tenant_id", "target"),
+)
+"""What the operator switched: a surface (`supplier`) or an endpoint (`POST /Supplier/Products/List`). Default: allowed;
+an endpoint's own row is stronger than its surface's."""

@@ -1,0 +1,74 @@
+"""Answers: the envelope of success, and a failure in either of its two forms."""
+
+from bedesten.errors import Refusal
+from bedesten.web.message import Headers, Response
+from bedesten.web.shapes import encode
+
+_OPEN, _CLOSE = b'{"success":true,"message":"OK","data":', b"}"
+_JSON = (b"content-type", b"application/json")
+_PROBLEM = (b"content-type", b"application/problem+json")
+_NO_STORE = (b"cache-control", b"no-store")
+_NO_SNIFF = (b"x-content-type-options", b"nosniff")
+
+
+def success(data: bytes, request_id: str) -> Response:
+    """200 with the encoded data in the envelope."""
+    headers = [_JSON, _NO_STORE, _NO_SNIFF, (b"x-request-id", request_id.encode())]
+    return Response(200, headers, _OPEN + data + _CLOSE)
+
+
+def failure(refusal: Refusal, request_id: str, accept: bytes) -> Response:
+    """The refusal as an envelope, or as an RFC 9457 document where the caller prefers that."""
+    row = refusal.row
+    problem = prefers_problem(accept)
+    body: dict[str, object]
+    if problem:
+        body = {
+            "type": f"/documentation/errors/{row.number}",
+            "title": row.text,
+            "status": row.status,
+            "code": row.number,
+            "requestId": request_id,
+        }
+        if refusal.data is not None:
+            body["data"] = refusal.data
+    else:
+        body = {
+            "success": False,
+            "message": row.text,
+            "code": row.number,
+            "errorCode": row.number,
+            "data": refusal.data,
+            "requestId": request_id,
+        }
+    if refusal.fields:
+        body["errors"] = [{"field": name, "message": text} for name, text in refusal.fields.items()]
+    headers: Headers = [_PROBLEM if problem else _JSON, _NO_STORE, _NO_SNIFF, (b"x-request-id", request_id.encode())]
+    if refusal.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % max(1, refusal.retry_after)))
+    headers.extend(refusal.headers)
+    return Response(row.status, headers, encode(body))
+
+
+def prefers_problem(accept: bytes) -> bool:
+    """Whether `application/problem+json` is named with a preference no lower than JSON's (RFC 9110 section 12.5.1)."""
+    if b"problem+json" not in accept.lower():
+        return False
+    named: dict[str, float] = {}
+    for part in accept.decode("latin-1").lower().split(","):
+        kind, *parameters = (piece.strip() for piece in part.split(";"))
+        named[kind] = _quality(parameters)
+    problem = named.get("application/problem+json", 0.0)
+    json = named.get("application/json", 0.0)
+    return problem > 0 and problem >= json
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                value = float(parameter[2:])
+            except ValueError:
+                return 0.0
+            return value if 0.0 <= value <= 1.0 else 0.0
+    return 1.0

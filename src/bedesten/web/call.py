@@ -1,0 +1,57 @@
+"""What a handler is handed besides its transaction: who calls, for which tenant, and the house's services."""
+
+from dataclasses import dataclass
+
+from bedesten.audit.actions import Actor
+from bedesten.base.clock import MINUTE, Clock
+from bedesten.gate.decide import Gate
+from bedesten.gate.directory import TenantEntry
+from bedesten.gate.keyring import Keyring
+from bedesten.gate.principal import Principal
+from bedesten.gate.throttle import AddressThrottle
+from bedesten.store.store import Store
+from bedesten.tenants.vault import Vault
+from bedesten.web.fence import Fence
+from bedesten.web.hashing import Hashing
+
+
+@dataclass(slots=True)
+class House:
+    """The services of one process, put together in `server.build`. `checkout_time` in milliseconds."""
+
+    store: Store
+    gate: Gate
+    fence: Fence
+    vault: Vault
+    keyring: Keyring
+    hashing: Hashing
+    throttle: AddressThrottle
+    clock: Clock
+    checkout_time: int = 15 * MINUTE
+    password_minimum: int = 15
+
+
+@dataclass(slots=True)
+class Call:
+    """One request after the gate. `argument` is the path's last segment where the route has one; `body` the raw bytes."""
+
+    house: House
+    tenant: TenantEntry
+    principal: Principal | None
+    endpoint: str
+    request_id: str
+    address: str
+    region: str
+    argument: str
+    body: bytes = b""
+
+    @property
+    def who(self) -> Principal:
+        """The principal of a route that demands one."""
+        assert self.principal is not None, "the route demands a credential"
+        return self.principal
+
+    @property
+    def actor(self) -> Actor:
+        """Who the trail names."""
+        return Actor(self.principal.owner if self.principal else "anonymous", self.request_id)

@@ -1,0 +1,35 @@
+"""Sending again safely: the first answer to an Idempotency-Key is the answer to every later request with it."""
+
+import hashlib
+import json
+from collections.abc import Callable
+
+from bedesten import errors
+from bedesten.errors import Refusal
+from bedesten.store.tables import REMEMBER, REMEMBERED
+from bedesten.store.transaction import Transaction, TryAgain
+from bedesten.web.shapes import encode
+
+
+def digest(endpoint: str, argument: str, members: dict[str, object]) -> bytes:
+    """A digest of the normalised request: folded keys in order, no white space, numbers as they were written."""
+    text = json.dumps([endpoint, argument, members], sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).digest()
+
+
+def once(tx: Transaction, owner: str, key: str, content: bytes, work: Callable[[], object]) -> bytes:
+    """The encoded answer of `work`, run at most once for this owner and key.
+
+    Another content under the same key is refused (-8). A refusal is not remembered: it may be mended and sent again.
+    On PostgreSQL the second of two that run at the same moment waits for the first and then gives its answer.
+    """
+    known = tx.one(REMEMBERED, owner_id=owner, key=key)
+    if known is not None:
+        if bytes(known[0]) != content:
+            raise Refusal(errors.CONFLICT, "the Idempotency-Key was used with another content")
+        stored: str = known[1]
+        return stored.encode()
+    answer = encode(work())
+    if not tx.run(REMEMBER, owner_id=owner, key=key, digest=content, answer=answer.decode(), created=tx.now):
+        raise TryAgain("the same key was used at the same moment")
+    return answer

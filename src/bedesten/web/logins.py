@@ -1,0 +1,95 @@
+"""Logins: an e-mail and a password become a bearer token, or everything that is wrong becomes one answer."""
+
+import os
+from dataclasses import dataclass
+
+import structlog
+
+from bedesten import errors
+from bedesten.accounts import actions as accounts
+from bedesten.accounts import logins
+from bedesten.accounts.actions import Account
+from bedesten.errors import Refusal
+from bedesten.gate import bearer
+from bedesten.gate.bearer import Claims
+from bedesten.gate.keyring import make_kid
+from bedesten.gate.passwords import canonical_email
+from bedesten.gate.scopes import SCOPES, Surface
+from bedesten.store.transaction import Transaction
+from bedesten.web.call import Call
+
+log = structlog.get_logger("bedesten.logins")
+KINDS = {Surface.RESELLER: "partner", Surface.STOREFRONT: "customer"}
+LONGEST_EMAIL, LONGEST_PASSWORD = 1_000, 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A fresh token and its end in epoch ms. `idle` in ms, or None."""
+
+    token: str
+    expires: int
+    idle: int | None
+
+
+async def log_in(call: Call, surface: Surface, email: str, password: str) -> Issued:
+    """A token for the account, if the password is its own and it may log in.
+
+    Raises `Refusal`: -26 for every other case alike, after the time of one password hash; -27 with the time to wait
+    after too many failures, for accounts that exist and for those that do not.
+    """
+    house, tenant = call.house, call.tenant
+    handle = canonical_email(email) or ""
+    digest = house.keyring.login_digest(tenant.id, surface, handle or email[:LONGEST_EMAIL])
+    wait = await house.store.read(tenant.id, logins.wait, digest)
+    if wait:
+        raise Refusal(errors.TOO_MANY_LOGINS, "too many failures in a row", retry_after=-(-wait // 1000))
+    found = await house.store.read(tenant.id, accounts.by_handle, KINDS[surface], handle)
+    proved = await house.hashing.verify(found.password if found else None, password)
+    if found is None or not proved or not found.api or found.disabled or not _open(call, surface):
+        await house.store.write(tenant.id, logins.failed, digest)
+        log.info("login", result="refused", tenant=tenant.id, address=call.address, request_id=call.request_id)
+        raise Refusal(errors.LOGIN_REFUSED, "unknown, wrong password, not flagged, disabled or suspended")
+    await house.store.write(tenant.id, _welcome, found, digest, await _better_hash(call, found, password))
+    log.info("login", result="ok", tenant=tenant.id, subject=found.id, address=call.address, request_id=call.request_id)
+    return issue(call, surface, found)
+
+
+def issue(call: Call, surface: Surface, account: Account) -> Issued:
+    """A token with what the server has configured for the account, and nothing that the caller asked for."""
+    house, tenant = call.house, call.tenant
+    now = house.clock() // 1000
+    lifetime = tenant.lifetimes[surface] // 1000
+    scopes = SCOPES[surface] if account.scopes is None else frozenset(account.scopes.split())
+    kid = make_kid(house.keyring.sign.current, tenant.generation)
+    claims = Claims(
+        issuer=house.gate.issuer,
+        audience=surface.value,
+        subject=account.id,
+        tenant=tenant.id,
+        scopes=scopes,
+        issued_at=now,
+        expires_at=now + lifetime,
+        token_id=os.urandom(12).hex(),
+        epochs=(house.gate.directory.epoch, tenant.epoch, tenant.surface_epochs[surface], account.epoch),
+        kid=kid,
+    )
+    key = house.keyring.signing_key(house.keyring.sign.current, tenant.id, surface, tenant.generation)
+    assert key is not None, "the current secret is in the ring"
+    return Issued(bearer.mint(claims, key), claims.expires_at * 1000, tenant.idle[surface])
+
+
+def _open(call: Call, surface: Surface) -> bool:
+    return not call.tenant.suspended and call.tenant.allows(surface, call.endpoint)
+
+
+async def _better_hash(call: Call, account: Account, password: str) -> str | None:
+    if account.password and call.house.hashing.outdated(account.password):
+        return await call.house.hashing.hash(password)
+    return None
+
+
+def _welcome(tx: Transaction, account: Account, digest: bytes, better: str | None) -> None:
+    logins.succeeded(tx, digest)
+    if better:
+        accounts.upgrade_hash(tx, account, better)

@@ -1,0 +1,242 @@
+"""The way of a request, top to bottom. The order of the checks is part of the contract.
+
+framing → fence → Host → route → address limit → credential, scope or grant → media type and size → body → object,
+state, money (the handler, in its transaction) → answer after COMMIT.
+
+There is no other middleware. After a refusal nothing of the request was done.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from bedesten import errors
+from bedesten.errors import Refusal
+from bedesten.gate.access import Anonymous, Open
+from bedesten.gate.decide import Credentials
+from bedesten.gate.directory import NOTHING, Entry, Loaded, TenantEntry, Unloaded, Want
+from bedesten.gate.principal import Principal
+from bedesten.store.transaction import StoreUnavailable, Transaction
+from bedesten.web import answer, idempotency
+from bedesten.web.call import Call, House
+from bedesten.web.message import BodyStalled, BodyTooLarge, ClientGone, Request, Response
+from bedesten.web.route import Match, Reads, Route, RouteMap, Runs, Shows, Writes, keyed_surface
+from bedesten.web.shapes import encode, parse, understand
+
+log = structlog.get_logger("bedesten.web")
+Decision = TypeVar("Decision")
+
+_COUNTED = frozenset({errors.LOGIN_REFUSED.number, errors.UNKNOWN_HOST.number})
+MOST_LOADS = 8
+"""A decision needs at most this many entries that the directory lacks: host, tenant, two digests, account."""
+
+
+@dataclass(slots=True)
+class Head:
+    """The headers that mean something here, every line of them, so that a repeated one is seen."""
+
+    host: list[bytes]
+    authorization: list[bytes]
+    api_key: list[bytes]
+    content_type: list[bytes]
+    content_encoding: list[bytes]
+    accept: list[bytes]
+    region: list[bytes]
+    idempotency_key: list[bytes]
+
+
+_NAMES = {
+    b"host": 0,
+    b"authorization": 1,
+    b"apikey": 2,
+    b"content-type": 3,
+    b"content-encoding": 4,
+    b"accept": 5,
+    b"h-region-code": 6,
+    b"idempotency-key": 7,
+}
+
+
+def read_head(request: Request) -> Head:
+    """Sorts out the headers in one pass."""
+    lines: tuple[list[bytes], ...] = ([], [], [], [], [], [], [], [])
+    for name, value in request.headers:
+        place = _NAMES.get(name)
+        if place is not None:
+            lines[place].append(value)
+    return Head(*lines)
+
+
+class Pipeline:
+    """Answers requests. Holds no state of its own between two of them."""
+
+    def __init__(self, house: House, routes: RouteMap) -> None:
+        self._house = house
+        self._routes = routes
+
+    async def handle(self, request: Request) -> Response:
+        """The answer to one request. Raises only `ClientGone`: then there is nobody to answer."""
+        request_id = f"req_{os.urandom(12).hex()}"
+        head = read_head(request)
+        try:
+            return await self._answer(request, head, request_id)
+        except Refusal as refusal:
+            refused = refusal
+        except (StoreUnavailable, BodyTooLarge, BodyStalled) as problem:
+            refused = _as_refusal(problem)
+        except ClientGone:
+            raise
+        except Exception:
+            log.exception("internal-error", request_id=request_id, method=request.method)
+            refused = Refusal(errors.INTERNAL, "an exception")
+        self._note(refused, request, request_id)
+        return answer.failure(refused, request_id, b",".join(head.accept))
+
+    async def _answer(self, request: Request, head: Head, request_id: str) -> Response:
+        house = self._house
+        _check_framing(head)
+        await house.fence.passed()
+        tenant = await self._decided(lambda loaded: house.gate.tenant(head.host, loaded))
+        match = self._routes.find(request.path)
+        now = house.clock()
+        wait = house.throttle.admit(request.peer, now)
+        if wait is not None:
+            raise Refusal(errors.TOO_MANY_REQUESTS, "too many refusals", retry_after=wait)
+        presented = Credentials(head.authorization, head.api_key, request.peer)
+        route = await self._route(request, tenant, match, presented, now)
+        principal = await self._principal(tenant, route, presented, now)
+        call = Call(
+            house=house,
+            tenant=tenant,
+            principal=principal,
+            endpoint=route.endpoint,
+            request_id=request_id,
+            address=request.peer,
+            region=_region(head, tenant),
+            argument=match.argument if match else "",
+        )
+        if isinstance(route.handler, Shows):
+            return route.handler.action(call)
+        if request.method != "GET":
+            _check_media_type(head)
+            call.body = await request.body.read(route.limit)
+            if call.body and not head.content_type and isinstance(route.access, Open | Anonymous):
+                raise Refusal(errors.NOT_JSON, "no Content-Type on a route without a credential")
+        return answer.success(await self._handled(call, route, head), request_id)
+
+    async def _handled(self, call: Call, route: Route, head: Head) -> bytes:
+        members = parse(call.body)
+        body = understand(members, route.body)
+        store, tenant = self._house.store, call.tenant.id
+        match route.handler:
+            case Reads(action):
+                return encode(await store.read(tenant, action, call, body))
+            case Writes(action):
+                key = _idempotency_key(head)
+                if key is None:
+                    return encode(await store.write(tenant, action, call, body))
+                digest = idempotency.digest(call.endpoint, call.argument, members)
+
+                def once(tx: Transaction) -> bytes:
+                    return idempotency.once(tx, call.who.owner, key, digest, lambda: action(tx, call, body))
+
+                return await store.write(tenant, once)
+            case Runs(run):
+                return encode(await run(call, body))
+        raise AssertionError("a page has no body")
+
+    async def _route(
+        self, request: Request, tenant: TenantEntry, match: Match | None, presented: Credentials, now: int
+    ) -> Route:
+        route = match.routes.get(request.method) if match else None
+        if route is not None:
+            return route
+        surface = keyed_surface(request.path, match)
+        if surface is not None:
+            gate = self._house.gate
+            await self._decided(lambda loaded: gate.knocks(tenant, surface, presented, now, loaded))
+        if match is None:
+            raise Refusal(errors.NOT_FOUND, "no such path")
+        allow = ", ".join(sorted(match.routes)).encode()
+        raise Refusal(errors.METHOD_NOT_ALLOWED, "no such method here", headers=((b"allow", allow),))
+
+    async def _principal(self, tenant: TenantEntry, route: Route, presented: Credentials, now: int) -> Principal | None:
+        gate = self._house.gate
+        return await self._decided(
+            lambda loaded: gate.decide(tenant, route.access, route.endpoint, presented, now, loaded)
+        )
+
+    async def _decided(self, decide: Callable[[Loaded], Decision]) -> Decision:
+        """Asks the gate, and reads what the directory lacks until it can tell."""
+        try:
+            return decide(NOTHING)
+        except Unloaded as unloaded:
+            want = unloaded.want
+        loaded: dict[Want, Entry | None] = {}
+        for _ in range(MOST_LOADS):
+            loaded[want] = await self._house.fence.load(want)
+            try:
+                return decide(loaded)
+            except Unloaded as unloaded:
+                want = unloaded.want
+        raise AssertionError("a decision that never ends")
+
+    def _note(self, refusal: Refusal, request: Request, request_id: str) -> None:
+        """The precise cause goes to the log, and what smells of guessing is counted against the address."""
+        row = refusal.row
+        if row.status in (401, 403) or row.number in _COUNTED:
+            self._house.throttle.refused(request.peer, self._house.clock())
+        log.info(
+            "refused",
+            code=row.number,
+            cause=refusal.cause,
+            request_id=request_id,
+            method=request.method[:16],
+            address=request.peer,
+        )
+
+
+def _check_framing(head: Head) -> None:
+    for lines in (head.content_type, head.content_encoding, head.region, head.idempotency_key):
+        if len(lines) > 1:
+            raise Refusal(errors.BAD_REQUEST, "a header that may stand once was repeated")
+
+
+def _check_media_type(head: Head) -> None:
+    if head.content_encoding and head.content_encoding[0].strip().lower() not in (b"", b"identity"):
+        raise Refusal(errors.NOT_JSON, "a Content-Encoding")
+    if not head.content_type:
+        return
+    kind, _, parameters = head.content_type[0].lower().partition(b";")
+    charset = parameters.strip().removeprefix(b"charset=").strip(b'"')
+    if kind.strip() != b"application/json" or charset not in (b"", b"utf-8"):
+        raise Refusal(errors.NOT_JSON, "another Content-Type")
+
+
+def _region(head: Head, tenant: TenantEntry) -> str:
+    if not head.region:
+        return tenant.region
+    code = head.region[0].strip()
+    if not 2 <= len(code) <= 16 or not code.replace(b"-", b"").isalnum():
+        raise errors.bad_field("h-region-code", "2 to 16 letters, digits or hyphens")
+    return code.decode("ascii").upper()
+
+
+def _idempotency_key(head: Head) -> str | None:
+    if not head.idempotency_key:
+        return None
+    key = head.idempotency_key[0].strip()
+    if not 1 <= len(key) <= 255 or not key.isascii() or not key.decode("ascii").isprintable():
+        raise errors.bad_field("Idempotency-Key", "1 to 255 printable ASCII characters")
+    return key.decode("ascii")
+
+
+def _as_refusal(problem: Exception) -> Refusal:
+    if isinstance(problem, StoreUnavailable):
+        return Refusal(errors.UNAVAILABLE, str(problem), retry_after=1)
+    if isinstance(problem, BodyTooLarge):
+        return Refusal(errors.TOO_LARGE, "the body is too long")
+    return Refusal(errors.BAD_REQUEST, "the body stopped coming")

@@ -1,0 +1,124 @@
+"""Routes as data: what a path is, what it demands, and what answers it.
+
+From the tables come dispatch, the access matrix, and the documents. A route cannot be made without saying its access.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bedesten.gate.access import Access, Keyed
+from bedesten.gate.scopes import Surface
+from bedesten.store.transaction import Transaction
+from bedesten.web.message import Response
+from bedesten.web.shapes import Input, Nothing
+
+if TYPE_CHECKING:
+    from bedesten.web.call import Call
+
+SMALL_BODY, LARGE_BODY = 64 * 1024, 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Answered from one consistent view of the store."""
+
+    action: Callable[[Transaction, "Call", Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """Answered after the action's transaction was committed."""
+
+    action: Callable[[Transaction, "Call", Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Answered by something that waits for more than one transaction: a login."""
+
+    action: Callable[["Call", Any], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shows:
+    """A page or a document that is ready as it is."""
+
+    action: Callable[["Call"], Response]
+
+
+Handler = Reads | Writes | Runs | Shows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One operation. `path` may end in `{name}`, one segment that the handler gets as `call.argument`."""
+
+    method: str
+    path: str
+    access: Access
+    handler: Handler
+    body: type[Input] = Nothing
+    limit: int = SMALL_BODY
+    aliases: tuple[str, ...] = ()
+    summary: str = ""
+
+    @property
+    def endpoint(self) -> str:
+        """How operators and grants name it: `POST /Supplier/Products/List`."""
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a path leads to: its routes by method, and the last segment where the path ends in one."""
+
+    routes: dict[str, Route]
+    argument: str = ""
+
+
+@dataclass(slots=True)
+class RouteMap:
+    """Finds routes by path, without regard to case; nothing is decoded, nothing is normalised."""
+
+    exact: dict[str, dict[str, Route]] = field(default_factory=dict)
+    tails: dict[str, dict[str, Route]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, routes: Iterable[Route]) -> "RouteMap":
+        """The map of these routes and their aliases. Two routes for one method and path are a mistake."""
+        made = cls()
+        for route in routes:
+            for path in (route.path, *route.aliases):
+                head, brace, _ = path.lower().partition("{")
+                known = (made.tails if brace else made.exact).setdefault(head, {})
+                assert route.method not in known, f"{route.method} {path} twice"
+                known[route.method] = route
+        return made
+
+    def find(self, path: bytes) -> Match | None:
+        """The routes of a raw path, or None."""
+        try:
+            text = path.decode("ascii")
+        except UnicodeDecodeError:
+            return None
+        folded = text.lower()
+        exact = self.exact.get(folded)
+        if exact is not None:
+            return Match(exact)
+        cut = folded.rfind("/") + 1
+        tail = self.tails.get(folded[:cut])
+        return Match(tail, text[cut:]) if tail is not None and cut < len(text) else None
+
+
+KEYED_PREFIXES = ((b"/payment", Surface.PAYMENT), (b"/supplier", Surface.SUPPLIER))
+
+
+def keyed_surface(path: bytes, match: Match | None) -> Surface | None:
+    """The surface of API keys that a path lies in, whether it leads anywhere or not."""
+    folded = path.lower()
+    for prefix, surface in KEYED_PREFIXES:
+        if folded.startswith(prefix) and folded[len(prefix) : len(prefix) + 1] in (b"", b"/"):
+            return surface
+    access = next(iter(match.routes.values())).access if match else None
+    return access.surface if isinstance(access, Keyed) else None

@@ -1,0 +1,108 @@
+"""Wire shapes: how requests are understood and answers are written.
+
+Input keys are matched without regard to case, output keys are camelCase. Amounts are decimal numbers; times are text.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Any, TypeVar, get_args
+
+import msgspec
+
+from bedesten import errors
+from bedesten.base import strictjson
+from bedesten.base.money import to_minor
+from bedesten.errors import Refusal, bad_field
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "")
+
+
+def camel(name: str) -> str:
+    """The wire's spelling of a field: `order_reference` is `orderReference`."""
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+class Input(msgspec.Struct, frozen=True, rename=_folded):
+    """A request body, or a part of one. Unknown keys are ignored."""
+
+
+class Output(msgspec.Struct, frozen=True, rename="camel"):
+    """An answer's data, or a part of it."""
+
+
+class Nothing(Input, frozen=True):
+    """A body of which nothing is asked."""
+
+
+Body = TypeVar("Body", bound=Input)
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def encode(value: object) -> bytes:
+    """JSON of an answer; decimals as numbers with all their digits."""
+    return _encode(value)
+
+
+def parse(raw: bytes) -> dict[str, object]:
+    """The body's members with folded keys. Raises `Refusal` (-2)."""
+    if not raw:
+        return {}
+    try:
+        parsed = strictjson.loads(raw, fold=True)
+    except strictjson.StrictJsonError as error:
+        raise Refusal(errors.BAD_REQUEST, f"the body is not JSON as it should be: {error}") from error
+    if not isinstance(parsed, dict):
+        raise Refusal(errors.BAD_REQUEST, "the body is not an object")
+    return parsed
+
+
+def understand(members: dict[str, object], shape: type[Body]) -> Body:
+    """The body as the route wants it. Raises `Refusal` (-2) that names the field as the wire spells it."""
+    try:
+        return msgspec.convert(members, shape)
+    except msgspec.ValidationError as error:
+        problem, _, where = str(error).partition(" - at `$")
+        path = where.rstrip("`").removeprefix(".")
+        if not path and "missing required field" in problem:
+            path = problem.rpartition("`")[0].rpartition("`")[2]
+            problem = "is required"
+        elif "missing required field" in problem:
+            path = f"{path}.{problem.rpartition('`')[0].rpartition('`')[2]}"
+            problem = "is required"
+        raise bad_field(_spelt(path, shape), problem.replace("`", "'")) from error
+
+
+def amount(value: Decimal, currency: str, field: str) -> int:
+    """Minor units of an amount that a caller sent. Raises `Refusal` (-2)."""
+    try:
+        return to_minor(value, currency)
+    except ValueError as error:
+        raise bad_field(field, str(error)) from error
+
+
+def _spelt(path: str, shape: type[Input]) -> str:
+    """The path with every field in the wire's spelling: `basketdata[0].deliverid` is `basketData[0].deliverId`."""
+    spelling = _spellings(shape)
+    parts = []
+    for part in path.split("."):
+        name, bracket, rest = part.partition("[")
+        parts.append(spelling.get(name, name) + bracket + rest)
+    return ".".join(parts) or "body"
+
+
+@cache
+def _spellings(shape: type[Input]) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    waiting: list[Any] = [shape]
+    while waiting:
+        kind = waiting.pop()
+        waiting.extend(get_args(kind))
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            for field in msgspec.structs.fields(kind):
+                found[_folded(field.name)] = camel(field.name)
+                waiting.append(field.type)
+    return found

@@ -1,0 +1,91 @@
+"""The outbox: events and deliveries, written in the transaction of the change they tell of."""
+
+import base64
+import os
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+
+from bedesten.base.ids import new_id
+from bedesten.base.secret import Secret
+from bedesten.store.sql import TENANT, inserting, into, p, statement
+from bedesten.store.transaction import Transaction
+from bedesten.tenants.vault import Vault
+from bedesten.webhooks.tables import deliveries, events, webhook_endpoints
+
+DUE, DONE, GIVEN_UP = 0, 1, 2
+SECRET, OUTBOUND_KEY = "webhook-secret", "webhook-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an account is told of changes; `url` None: only where an order names a URL of its own."""
+
+    id: str
+    url: str | None
+    secret: bytes
+    outbound_key: bytes
+
+
+_E = webhook_endpoints.c
+_CREATE = inserting(webhook_endpoints)
+_OF_OWNER = into(
+    Endpoint,
+    select(_E.id, _E.url, _E.secret, _E.outbound_key).where(_E.tenant_id == TENANT, _E.owner_id == p("owner")),
+)
+_SET_URL = statement(
+    update(webhook_endpoints).where(_E.tenant_id == TENANT, _E.owner_id == p("owner")).values(url=p("new_url"))
+)
+_EVENT = inserting(events)
+_QUEUE = inserting(deliveries)
+
+
+def create_endpoint(tx: Transaction, vault: Vault, owner: str, url: str | None) -> tuple[Secret[str], Secret[str]]:
+    """Gives an account its endpoint: answers the signing secret (`whsec_…`) and the outbound key, seen this once."""
+    endpoint = new_id("whk")
+    secret = "whsec_" + base64.b64encode(os.urandom(32)).decode()
+    outbound = "ok_" + os.urandom(16).hex()
+    tx.run(
+        _CREATE,
+        id=endpoint,
+        owner_id=owner,
+        url=url,
+        secret=vault.seal(tx, SECRET, endpoint, secret),
+        outbound_key=vault.seal(tx, OUTBOUND_KEY, endpoint, outbound),
+        created=tx.now,
+    )
+    return Secret(secret), Secret(outbound)
+
+
+def endpoint_of(tx: Transaction, owner: str) -> Endpoint | None:
+    """The account's endpoint, its secrets still sealed."""
+    return tx.one(_OF_OWNER, owner=owner)
+
+
+def set_url(tx: Transaction, owner: str, url: str | None) -> None:
+    """Changes where the account is told of changes."""
+    tx.run(_SET_URL, owner=owner, new_url=url)
+
+
+def record(tx: Transaction, line: str, version: int, status: int, endpoint: Endpoint | None, url: str | None) -> None:
+    """One event for one change of a line's status, and its delivery if anybody wants to be told.
+
+    `url` is the order's own `notifyUrl`; it is stronger than the endpoint's.
+    """
+    event = new_id("evt")
+    tx.run(_EVENT, id=event, line_id=line, version=version, status=status, created=tx.now)
+    target = url or (endpoint.url if endpoint else None)
+    if endpoint and target:
+        tx.run(
+            _QUEUE,
+            id=new_id("dlv"),
+            event_id=event,
+            endpoint_id=endpoint.id,
+            url=target,
+            state=DUE,
+            attempts=0,
+            next_at=tx.now,
+            last_status=None,
+            last_error=None,
+            updated=tx.now,
+        )

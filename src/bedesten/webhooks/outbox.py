@@ -1,0 +1,98 @@
+"""The worker's side of the outbox: which deliveries are due, and what became of them.
+
+A delivery that is being sent is leased: its next moment lies ahead, so that nobody else sends it meanwhile, and a worker
+that dies gives it back by doing nothing.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+
+from bedesten.base.clock import DAY, HOUR, MINUTE, SECOND
+from bedesten.store.sql import crossing, crossing_into, p
+from bedesten.store.transaction import CrossTransaction
+from bedesten.webhooks.actions import DONE, DUE, GIVEN_UP
+from bedesten.webhooks.tables import deliveries, events, webhook_endpoints
+
+LEASE = 60 * SECOND
+DELAYS = (
+    2 * SECOND, 10 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY,
+    DAY, DAY,
+)  # fmt: skip
+"""How long after each failed attempt the next one comes: thirteen more attempts over almost four days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One delivery that is due, with what is needed to make and sign it. Secrets are still sealed."""
+
+    id: str
+    tenant_id: str
+    url: str
+    attempts: int
+    event_id: str
+    line_id: str
+    status: int
+    created: int
+    endpoint_id: str
+    secret: bytes
+    outbound_key: bytes
+
+
+_D, _E, _W = deliveries.c, events.c, webhook_endpoints.c
+_DUE = crossing_into(
+    Delivery,
+    select(
+        _D.id, _D.tenant_id, _D.url, _D.attempts, _E.id, _E.line_id, _E.status, _E.created, _W.id, _W.secret,
+        _W.outbound_key,
+    )
+    .select_from(deliveries.join(events, _E.id == _D.event_id).join(webhook_endpoints, _W.id == _D.endpoint_id))
+    .where(_D.state == DUE, _D.next_at <= p("now"))
+    .order_by(_D.next_at, _D.id)
+    .limit(p("most"))
+    .with_for_update(skip_locked=True, of=deliveries),
+)  # fmt: skip
+_LEASE = crossing(
+    update(deliveries)
+    .where(_D.id == p("id"), _D.state == DUE)
+    .values(attempts=_D.attempts + 1, next_at=p("until"), updated=p("now"))
+)
+_SETTLE = crossing(
+    update(deliveries)
+    .where(_D.id == p("id"), _D.state == DUE)
+    .values(
+        state=p("to_state"),
+        next_at=p("again"),
+        last_status=p("http_status"),
+        last_error=p("error"),
+        updated=p("now"),
+    )
+)
+
+
+def lease(tx: CrossTransaction, most: int) -> list[Delivery]:
+    """Takes deliveries that are due, the longest waiting first, for the time of a lease."""
+    due = tx.all(_DUE, now=tx.now, most=most)
+    for one in due:
+        tx.run(_LEASE, id=one.id, until=tx.now + LEASE, now=tx.now)
+    return due
+
+
+def delivered(tx: CrossTransaction, delivery: Delivery, http_status: int) -> None:
+    """The receiver took it."""
+    tx.run(_SETTLE, id=delivery.id, to_state=DONE, again=tx.now, http_status=http_status, error=None, now=tx.now)
+
+
+def failed(tx: CrossTransaction, delivery: Delivery, http_status: int | None, error: str) -> None:
+    """The receiver did not take it: again later, or given up after the last attempt."""
+    over = delivery.attempts >= len(DELAYS)
+    again = tx.now + (0 if over else DELAYS[delivery.attempts])
+    tx.run(
+        _SETTLE,
+        id=delivery.id,
+        to_state=GIVEN_UP if over else DUE,
+        again=again,
+        http_status=http_status,
+        error=error[:200],
+        now=tx.now,
+    )

@@ -1,0 +1,55 @@
+"""Events, endpoints, deliveries."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.schema import Table
+
+from bedesten.store import sql
+from bedesten.store.sql import blob, integer, metadata
+
+events = Table(
+    "events",
+    metadata,
+    sql.text("id", key=True),
+    sql.text("tenant_id"),
+    sql.text("line_id", ForeignKey("order_lines.id")),
+    integer("version"),
+    integer("status"),
+    integer("created"),
+    UniqueConstraint("line_id", "version"),
+)
+
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    sql.text("id", key=True),
+    sql.text("tenant_id"),
+    sql.text("owner_id"),
+    sql.text("url", null=True),
+    blob("secret"),
+    blob("outbound_key"),
+    integer("created"),
+    UniqueConstraint("tenant_id", "owner_id"),
+    UniqueConstraint("tenant_id", "id"),
+    ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
+)
+"""One endpoint an account for now. `url` NULL: only orders that name a `notifyUrl` of their own are told.
+`secret` and `outbound_key` are sealed with the tenant's data key."""
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    sql.text("id", key=True),
+    sql.text("tenant_id"),
+    sql.text("event_id", ForeignKey("events.id")),
+    sql.text("endpoint_id"),
+    sql.text("url"),
+    integer("state", CheckConstraint("state IN (0, 1, 2)", name="state")),
+    integer("attempts"),
+    integer("next_at"),
+    integer("last_status", null=True),
+    sql.text("last_error", null=True),
+    integer("updated"),
+    UniqueConstraint("event_id", "endpoint_id"),
+    ForeignKeyConstraint(["tenant_id", "endpoint_id"], ["webhook_endpoints.tenant_id", "webhook_endpoints.id"]),
+)
+Index("ix_deliveries_due", deliveries.c.next_at, sqlite_where=text("state = 0"), postgresql_where=text("state = 0"))

@@ -1,0 +1,69 @@
+"""Where webhooks may go: a URL of the right form, and at the moment of sending an address that is allowed."""
+
+import socket
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import SplitResult, urlsplit
+
+from bedesten.errors import bad_field
+
+Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
+
+
+class Unreachable(Exception):
+    """The target may not or cannot be reached; the text says why and holds nothing of the caller's."""
+
+
+def check_url(url: str, field: str) -> None:
+    """Refuses (-2) what can never be a target. Whether its address is allowed shows when it is sent to."""
+    try:
+        _split(url)
+    except ValueError as error:
+        raise bad_field(field, str(error)) from error
+
+
+def _split(url: str) -> SplitResult:
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        raise ValueError("a URL in printable ASCII characters")
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ValueError("an absolute https URL")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a URL without user name and password")
+    if parts.port == 0:
+        raise ValueError("a port from 1 to 65535")
+    return parts
+
+
+def parse_networks(text: str) -> tuple[Network, ...]:
+    """The private networks that the operator allowed, written in CIDR, separated by spaces."""
+    return tuple(ip_network(one) for one in text.split())
+
+
+def resolve(url: str, allowed: tuple[Network, ...]) -> tuple[SplitResult, str]:
+    """The parts of the URL and the one address to connect to. Blocks on DNS. Raises `Unreachable`.
+
+    The caller connects to this very address, so that a name which answers differently the second time (DNS
+    rebinding) gains nothing. Every address of the name must be allowed, not only the one that is used.
+    """
+    try:
+        parts = _split(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except (ValueError, OSError) as error:
+        raise Unreachable("the name does not resolve") from error
+    addresses = [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    named = [_permitted(address, allowed) for address in addresses]
+    if not named or None in named:
+        raise Unreachable("the address is private; the operator can allow its network")
+    if parts.scheme == "http" and "named" not in named:
+        raise Unreachable("plain http is for allowed private networks only")
+    return parts, str(addresses[0])
+
+
+def _permitted(address: Address, allowed: tuple[Network, ...]) -> str | None:
+    """`named` if the operator named its network, `public` if it is public, None if it is out of reach."""
+    plain = address.ipv4_mapped if isinstance(address, IPv6Address) and address.ipv4_mapped else address
+    if any(plain.version == network.version and plain in network for network in allowed):
+        return "named"
+    return "public" if plain.is_global and not plain.is_multicast and not plain.is_reserved else None
