@@ -69,7 +69,7 @@ stock_codes = Table(
     integer("line_quantity", null=True),
     integer("unit", null=True),
     UniqueConstraint("tenant_id", "digest"),
-    UniqueConstraint("line_id", "unit"),
+    UniqueConstraint("tenant_id", "line_id", "unit"),
     CheckConstraint("(state = 0) = (line_id IS NULL)", name="claimed_by_a_line"),
     CheckConstraint("line_id IS NULL OR (unit >= 0 AND unit < line_quantity)", name="no_more_than_ordered"),
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),

@@ -1,6 +1,6 @@
 """Ledger accounts, transfers, holds."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy.schema import Table
 
 from bedesten.store.sql import integer, metadata, text
@@ -26,7 +26,7 @@ ledger_accounts = Table(
 transfers = Table(
     "transfers",
     metadata,
-    text("id", key=True),
+    text("id"),
     text("tenant_id"),
     text("business_key"),
     text("from_id"),
@@ -35,6 +35,7 @@ transfers = Table(
     integer("amount", CheckConstraint("amount > 0", name="amount")),
     text("order_id", null=True),
     integer("created"),
+    PrimaryKeyConstraint("tenant_id", "id"),
     UniqueConstraint("tenant_id", "business_key"),
     CheckConstraint("from_id <> to_id", name="two_accounts"),
     ForeignKeyConstraint(
@@ -47,6 +48,7 @@ transfers = Table(
         ["ledger_accounts.tenant_id", "ledger_accounts.id", "ledger_accounts.currency"],
         name="fk_transfers_to",
     ),
+    sqlite_with_rowid=False,
 )
 Index(None, transfers.c.from_id, transfers.c.id)
 Index(None, transfers.c.to_id, transfers.c.id)
@@ -54,18 +56,20 @@ Index(None, transfers.c.to_id, transfers.c.id)
 holds = Table(
     "holds",
     metadata,
-    text("order_id", key=True),
+    text("order_id"),
     text("tenant_id"),
     text("account_id"),
     text("currency"),
     integer("placed", CheckConstraint("placed >= 0", name="placed")),
     integer("captured", CheckConstraint("captured >= 0", name="captured")),
     integer("released", CheckConstraint("released >= 0", name="released")),
+    PrimaryKeyConstraint("tenant_id", "order_id"),
     CheckConstraint("captured + released <= placed", name="never_more_than_placed"),
     ForeignKeyConstraint(
         ["tenant_id", "account_id", "currency"],
         ["ledger_accounts.tenant_id", "ledger_accounts.id", "ledger_accounts.currency"],
         name="fk_holds_account",
     ),
+    sqlite_with_rowid=False,
 )
 Index(None, holds.c.account_id)

@@ -1,8 +1,9 @@
 """What is asked for, and what there is: requests in minor units, orders and lines as they are stored."""
 
 import hashlib
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+
+import msgspec
 
 CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT = 0, 1, 2, 3
 """Statuses of an order line, as the wire shows them."""
@@ -13,8 +14,7 @@ UNPAID, PLACED, EXPIRED = 0, 1, 2
 MOST_LINES, MOST_UNITS = 50, 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Datum:
+class Datum(msgspec.Struct, frozen=True):
     """One thing that a buyer says with a line: a player id for the requirement `id`."""
 
     id: str
@@ -22,8 +22,7 @@ class Datum:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewLine:
+class NewLine(msgspec.Struct, frozen=True):
     """One line of a request. `deliver_id` is the caller's own id of it; `max_unit_price` in minor units."""
 
     deliver_id: str
@@ -33,8 +32,7 @@ class NewLine:
     data: tuple[Datum, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NewOrder:
+class NewOrder(msgspec.Struct, frozen=True):
     """A request for an order. `reference` is the buyer's own; it names the order once and for all."""
 
     reference: str
@@ -43,8 +41,7 @@ class NewOrder:
 
     def digest(self) -> bytes:
         """A digest of the normalised request: what must be the same when the reference is used again."""
-        text = json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).digest()
+        return hashlib.sha256(msgspec.json.encode(self)).digest()
 
 
 @dataclass(frozen=True, slots=True)

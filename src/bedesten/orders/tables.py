@@ -1,6 +1,6 @@
 """Orders and their lines."""
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
 from sqlalchemy.schema import Table
 
 from bedesten.store import sql
@@ -9,7 +9,7 @@ from bedesten.store.sql import blob, integer, metadata
 orders = Table(
     "orders",
     metadata,
-    sql.text("id", key=True),
+    sql.text("id"),
     sql.text("tenant_id"),
     sql.text("surface", CheckConstraint("surface IN ('reseller', 'storefront')", name="surface")),
     sql.text("buyer_id"),
@@ -21,10 +21,11 @@ orders = Table(
     integer("state", CheckConstraint("state IN (0, 1, 2)", name="state")),
     integer("expires", null=True),
     integer("created"),
+    PrimaryKeyConstraint("tenant_id", "id"),
     UniqueConstraint("tenant_id", "buyer_id", "reference"),
-    UniqueConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "buyer_id"], ["accounts.tenant_id", "accounts.id"]),
     CheckConstraint("(state = 0) = (expires IS NOT NULL)", name="expires_while_unpaid"),
+    sqlite_with_rowid=False,
 )
 """`digest` is of the normalised request: the same reference with another digest is a conflict."""
 
@@ -33,7 +34,7 @@ Index("ix_orders_unpaid", orders.c.expires, sqlite_where=text("state = 0"), post
 order_lines = Table(
     "order_lines",
     metadata,
-    sql.text("id", key=True),
+    sql.text("id"),
     sql.text("tenant_id"),
     sql.text("order_id"),
     integer("position"),
@@ -51,11 +52,13 @@ order_lines = Table(
     sql.text("require_data"),
     sql.text("note", null=True),
     integer("updated"),
-    UniqueConstraint("order_id", "position"),
+    PrimaryKeyConstraint("tenant_id", "id"),
+    UniqueConstraint("tenant_id", "order_id", "position"),
     UniqueConstraint("tenant_id", "id", "quantity"),
     CheckConstraint("price = unit_price * quantity", name="price"),
     ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
+    sqlite_with_rowid=False,
 )
 """`supplier_id` and `queued` are set while a supplier is asked; `note` is a JSON list of strings or NULL."""
 

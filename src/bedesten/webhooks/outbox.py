@@ -46,7 +46,9 @@ _DUE = crossing_into(
         _D.id, _D.tenant_id, _D.url, _D.attempts, _E.id, _E.line_id, _E.status, _E.created, _W.id, _W.secret,
         _W.outbound_key,
     )
-    .select_from(deliveries.join(events, _E.id == _D.event_id).join(webhook_endpoints, _W.id == _D.endpoint_id))
+    .select_from(deliveries.join(events, (_E.tenant_id == _D.tenant_id) & (_E.id == _D.event_id)).join(
+            webhook_endpoints, (_W.tenant_id == _D.tenant_id) & (_W.id == _D.endpoint_id)
+        ))
     .where(_D.state == DUE, _D.next_at <= p("now"))
     .order_by(_D.next_at, _D.id)
     .limit(p("most"))
@@ -54,12 +56,12 @@ _DUE = crossing_into(
 )  # fmt: skip
 _LEASE = crossing(
     update(deliveries)
-    .where(_D.id == p("id"), _D.state == DUE)
+    .where(_D.tenant_id == p("owner"), _D.id == p("id"), _D.state == DUE)
     .values(attempts=_D.attempts + 1, next_at=p("until"), updated=p("now"))
 )
 _SETTLE = crossing(
     update(deliveries)
-    .where(_D.id == p("id"), _D.state == DUE)
+    .where(_D.tenant_id == p("owner"), _D.id == p("id"), _D.state == DUE)
     .values(
         state=p("to_state"),
         next_at=p("again"),
@@ -74,13 +76,22 @@ def lease(tx: CrossTransaction, most: int) -> list[Delivery]:
     """Takes deliveries that are due, the longest waiting first, for the time of a lease."""
     due = tx.all(_DUE, now=tx.now, most=most)
     for one in due:
-        tx.run(_LEASE, id=one.id, until=tx.now + LEASE, now=tx.now)
+        tx.run(_LEASE, owner=one.tenant_id, id=one.id, until=tx.now + LEASE, now=tx.now)
     return due
 
 
 def delivered(tx: CrossTransaction, delivery: Delivery, http_status: int) -> None:
     """The receiver took it."""
-    tx.run(_SETTLE, id=delivery.id, to_state=DONE, again=tx.now, http_status=http_status, error=None, now=tx.now)
+    tx.run(
+        _SETTLE,
+        owner=delivery.tenant_id,
+        id=delivery.id,
+        to_state=DONE,
+        again=tx.now,
+        http_status=http_status,
+        error=None,
+        now=tx.now,
+    )
 
 
 def failed(tx: CrossTransaction, delivery: Delivery, http_status: int | None, error: str) -> None:
@@ -89,6 +100,7 @@ def failed(tx: CrossTransaction, delivery: Delivery, http_status: int | None, er
     again = tx.now + (0 if over else DELAYS[delivery.attempts])
     tx.run(
         _SETTLE,
+        owner=delivery.tenant_id,
         id=delivery.id,
         to_state=GIVEN_UP if over else DUE,
         again=again,

@@ -1,6 +1,6 @@
 """Events, endpoints, deliveries."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
 from sqlalchemy.schema import Table
 
 from bedesten.store import sql
@@ -9,13 +9,16 @@ from bedesten.store.sql import blob, integer, metadata
 events = Table(
     "events",
     metadata,
-    sql.text("id", key=True),
+    sql.text("id"),
     sql.text("tenant_id"),
-    sql.text("line_id", ForeignKey("order_lines.id")),
+    sql.text("line_id"),
     integer("version"),
     integer("status"),
     integer("created"),
-    UniqueConstraint("line_id", "version"),
+    PrimaryKeyConstraint("tenant_id", "id"),
+    UniqueConstraint("tenant_id", "line_id", "version"),
+    ForeignKeyConstraint(["tenant_id", "line_id"], ["order_lines.tenant_id", "order_lines.id"]),
+    sqlite_with_rowid=False,
 )
 
 webhook_endpoints = Table(
@@ -38,9 +41,9 @@ webhook_endpoints = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    sql.text("id", key=True),
+    sql.text("id"),
     sql.text("tenant_id"),
-    sql.text("event_id", ForeignKey("events.id")),
+    sql.text("event_id"),
     sql.text("endpoint_id"),
     sql.text("url"),
     integer("state", CheckConstraint("state IN (0, 1, 2)", name="state")),
@@ -49,7 +52,10 @@ deliveries = Table(
     integer("last_status", null=True),
     sql.text("last_error", null=True),
     integer("updated"),
-    UniqueConstraint("event_id", "endpoint_id"),
+    PrimaryKeyConstraint("tenant_id", "id"),
+    UniqueConstraint("tenant_id", "event_id", "endpoint_id"),
+    ForeignKeyConstraint(["tenant_id", "event_id"], ["events.tenant_id", "events.id"]),
     ForeignKeyConstraint(["tenant_id", "endpoint_id"], ["webhook_endpoints.tenant_id", "webhook_endpoints.id"]),
+    sqlite_with_rowid=False,
 )
 Index("ix_deliveries_due", deliveries.c.next_at, sqlite_where=text("state = 0"), postgresql_where=text("state = 0"))

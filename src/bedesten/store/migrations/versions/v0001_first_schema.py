@@ -235,7 +235,8 @@ def upgrade() -> None:
             ["ledger_accounts.tenant_id", "ledger_accounts.id", "ledger_accounts.currency"],
             name="fk_holds_account",
         ),
-        sa.PrimaryKeyConstraint("order_id", name=op.f("pk_holds")),
+        sa.PrimaryKeyConstraint("tenant_id", "order_id", name=op.f("pk_holds")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_holds_account_id"), "holds", ["account_id"], unique=False)
     op.create_table(
@@ -256,9 +257,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["tenant_id", "buyer_id"], ["accounts.tenant_id", "accounts.id"], name=op.f("fk_orders_tenant_id_buyer_id")
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_orders")),
         sa.UniqueConstraint("tenant_id", "buyer_id", "reference", name=op.f("uq_orders_tenant_id_buyer_id_reference")),
-        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_orders_tenant_id_id")),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_orders_unpaid",
@@ -332,8 +333,9 @@ def upgrade() -> None:
             ["ledger_accounts.tenant_id", "ledger_accounts.id", "ledger_accounts.currency"],
             name="fk_transfers_to",
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_transfers")),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_transfers")),
         sa.UniqueConstraint("tenant_id", "business_key", name=op.f("uq_transfers_tenant_id_business_key")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_transfers_from_id_id"), "transfers", ["from_id", "id"], unique=False)
     op.create_index(op.f("ix_transfers_to_id_id"), "transfers", ["to_id", "id"], unique=False)
@@ -398,9 +400,12 @@ def upgrade() -> None:
             ["products.tenant_id", "products.id"],
             name=op.f("fk_order_lines_tenant_id_product_id"),
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_order_lines")),
-        sa.UniqueConstraint("order_id", "position", name=op.f("uq_order_lines_order_id_position")),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_order_lines")),
         sa.UniqueConstraint("tenant_id", "id", "quantity", name=op.f("uq_order_lines_tenant_id_id_quantity")),
+        sa.UniqueConstraint(
+            "tenant_id", "order_id", "position", name=op.f("uq_order_lines_tenant_id_order_id_position")
+        ),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_order_lines_queue",
@@ -465,9 +470,14 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("status", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.ForeignKeyConstraint(["line_id"], ["order_lines.id"], name=op.f("fk_events_line_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
-        sa.UniqueConstraint("line_id", "version", name=op.f("uq_events_line_id_version")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "line_id"],
+            ["order_lines.tenant_id", "order_lines.id"],
+            name=op.f("fk_events_tenant_id_line_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_events")),
+        sa.UniqueConstraint("tenant_id", "line_id", "version", name=op.f("uq_events_tenant_id_line_id_version")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "stock_codes",
@@ -495,8 +505,8 @@ def upgrade() -> None:
             name=op.f("fk_stock_codes_tenant_id_product_id"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stock_codes")),
-        sa.UniqueConstraint("line_id", "unit", name=op.f("uq_stock_codes_line_id_unit")),
         sa.UniqueConstraint("tenant_id", "digest", name=op.f("uq_stock_codes_tenant_id_digest")),
+        sa.UniqueConstraint("tenant_id", "line_id", "unit", name=op.f("uq_stock_codes_tenant_id_line_id_unit")),
     )
     op.create_index(
         "ix_stock_codes_free",
@@ -519,14 +529,19 @@ def upgrade() -> None:
         sa.Column("last_status", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_deliveries_event_id")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "endpoint_id"],
             ["webhook_endpoints.tenant_id", "webhook_endpoints.id"],
             name=op.f("fk_deliveries_tenant_id_endpoint_id"),
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
-        sa.UniqueConstraint("event_id", "endpoint_id", name=op.f("uq_deliveries_event_id_endpoint_id")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "event_id"], ["events.tenant_id", "events.id"], name=op.f("fk_deliveries_tenant_id_event_id")
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_deliveries")),
+        sa.UniqueConstraint(
+            "tenant_id", "event_id", "endpoint_id", name=op.f("uq_deliveries_tenant_id_event_id_endpoint_id")
+        ),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_deliveries_due",
