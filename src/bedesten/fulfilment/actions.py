@@ -40,7 +40,9 @@ def deliver(
     _check(line, codes, notes)
     orders.finish(tx, order, line, DELIVERED, note)
     if not stock.deliver_new(tx, vault, line.product_id, line.id, codes):
-        raise Refusal(errors.NOT_DELIVERABLE, "a code was here before", fields={"codes": "a code was used before"})
+        raise Refusal(
+            errors.NOT_DELIVERABLE, "a code was here before", fields={"deliveryData": "a code was used before"}
+        )
     _book(tx, supplier, order, line)
     record(tx, Actor(supplier), "line.deliver", line.id, codes=len(codes))
     delivered = tx.one(sql.LINE, line=line_id)
@@ -53,9 +55,9 @@ def _check(line: Line, codes: Sequence[str], notes: Sequence[str]) -> None:
         raise Refusal(errors.NOT_DELIVERABLE, f"the line has status {line.status}")
     if codes and len(codes) != line.quantity:
         problem = f"the line has {line.quantity} units"
-        raise Refusal(errors.NOT_DELIVERABLE, problem, fields={"codes": problem})
+        raise Refusal(errors.NOT_DELIVERABLE, problem, fields={"deliveryData": problem})
     if not codes and not notes:
-        raise errors.bad_field("codes", "codes or a note are needed")
+        raise errors.bad_field("deliveryData", "codes or a note are needed")
 
 
 def _book(tx: Transaction, supplier: str, order: Order, line: Line) -> None:
