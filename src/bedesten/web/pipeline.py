@@ -134,8 +134,8 @@ class Pipeline:
         match route.handler:
             case Reads(action):
                 return encode(await store.read(tenant, action, call, body))
-            case Writes(action):
-                key = _idempotency_key(head)
+            case Writes(action, reveals):
+                key = None if reveals else _idempotency_key(head)
                 if key is None:
                     return encode(await store.write(tenant, action, call, body))
                 digest = idempotency.digest(call.endpoint, call.argument, members)

@@ -28,9 +28,13 @@ class Reads:
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """Answered after the action's transaction was committed."""
+    """Answered after the action's transaction was committed.
+
+    With an `Idempotency-Key` the answer is stored, to be given again; not so where it `reveals` stock codes.
+    """
 
     action: Callable[[Transaction, "Call", Any], object]
+    reveals: bool = False
 
 
 @dataclass(frozen=True, slots=True)

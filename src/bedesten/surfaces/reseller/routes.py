@@ -55,7 +55,7 @@ ROUTES = (
         method="POST",
         path="/Orders/Get",
         access=_scope("orders:read"),
-        handler=Writes(handlers.get_order),  # writes: every code that is shown leaves a row in the trail
+        handler=Writes(handlers.get_order, reveals=True),  # writes: every code that is shown leaves a row in the trail
         body=shapes.GetOrder,
         summary="Read one order",
     ),
@@ -64,7 +64,7 @@ ROUTES = (
         path="/Orders/Detail/{orderDetailId}",
         aliases=("/Order/detail/{orderDetailId}",),
         access=_scope("orders:read"),
-        handler=Writes(handlers.order_detail),
+        handler=Writes(handlers.order_detail, reveals=True),
         summary="Read one order line",
     ),
     Route(

@@ -57,7 +57,7 @@ ROUTES = (
         method="POST",
         path="/Storefront/Orders/Get",
         access=_scope("orders:read"),
-        handler=Writes(handlers.get_order),  # writes: every code that is shown leaves a row in the trail
+        handler=Writes(handlers.get_order, reveals=True),  # writes: every code that is shown leaves a row in the trail
         body=shapes.GetOrder,
         summary="Read one order and its codes",
     ),
