@@ -69,6 +69,19 @@ revoked_tokens = Table(
 )
 Index(None, revoked_tokens.c.expires)
 
+token_uses = Table(
+    "token_uses",
+    metadata,
+    text("jti"),
+    text("tenant_id"),
+    integer("used"),
+    integer("expires"),
+    PrimaryKeyConstraint("tenant_id", "jti"),
+    sqlite_with_rowid=False,
+)
+"""When a bearer token was last seen in use, to a twentieth of the idle time-out; only where there is one."""
+Index(None, token_uses.c.expires)
+
 login_failures = Table(
     "login_failures",
     metadata,

@@ -60,7 +60,8 @@ class Claims(msgspec.Struct, frozen=True, gc=False):  # no cycles: thousands of 
     """What a token says. Times are whole seconds since the epoch (NumericDate without a fraction).
 
     `audience` is a `Surface` value, `token_id` the `jti`; `epochs` are those of installation, tenant, surface and
-    subject at the moment of issue. `scopes` may be empty: such a token is valid and may do nothing.
+    subject at the moment of issue; `authenticated_at` is when the password was given (OpenID Connect's `auth_time`), 0 in
+    a token that does not say. `scopes` may be empty: such a token is valid and may do nothing.
     """
 
     issuer: str
@@ -73,6 +74,7 @@ class Claims(msgspec.Struct, frozen=True, gc=False):  # no cycles: thousands of 
     token_id: str
     epochs: tuple[int, int, int, int]
     kid: str
+    authenticated_at: int = 0
 
 
 class _Wire(msgspec.Struct, frozen=True, gc=False):
@@ -87,6 +89,7 @@ class _Wire(msgspec.Struct, frozen=True, gc=False):
     exp: _Second
     jti: str
     ep: tuple[_Count, _Count, _Count, _Count]
+    auth_time: _Second | msgspec.UnsetType = msgspec.UNSET
     nbf: _Second | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -114,6 +117,7 @@ def mint(claims: Claims, key: bytes) -> str:
         claims.expires_at,
         claims.token_id,
         claims.epochs,
+        claims.authenticated_at or msgspec.UNSET,
     )
     signed = _minted_header(claims.kid) + b"." + _encode(_to_json(wire))
     return (signed + b"." + _mac(signed, key)).decode("ascii")
@@ -191,7 +195,8 @@ def verify(
         raise BearerRefused(Why.INVALID, "sub or jti is not an id")
     scopes = _scopes(wire.scope)
     _check_times(wire, now, max_lifetime, leeway)
-    return Claims(wire.iss, wire.aud, wire.sub, wire.tenant, scopes, wire.iat, wire.exp, wire.jti, wire.ep, kid)
+    since = 0 if wire.auth_time is msgspec.UNSET else wire.auth_time
+    return Claims(wire.iss, wire.aud, wire.sub, wire.tenant, scopes, wire.iat, wire.exp, wire.jti, wire.ep, kid, since)
 
 
 def split(token: bytes) -> tuple[bytes, bytes, bytes, bytes]:

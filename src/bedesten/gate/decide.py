@@ -1,7 +1,7 @@
-"""The one ordered function that decides: who is calling, and may they.
+"""The gate's three questions, in their order: which tenant, who is calling, and may they.
 
-Read `decide` top to bottom: that is the order of the contract (credential, then scope or grant). It is pure: it looks at
-the directory, never at the store, and raises `Unloaded` when the directory lacks an entry. After a refusal nothing of
+`Gate.tenant`, `Gate.authenticate`, `Gate.authorise`: the pipeline asks them one after the other. They are pure: they look
+at the directory, never at the store, and raise `Unloaded` when the directory lacks an entry. After a refusal nothing of
 the request was done.
 """
 
@@ -65,50 +65,47 @@ class Gate:
             raise Refusal(errors.UNKNOWN_HOST, "no tenant has this host")
         return entry
 
-    def decide(
-        self,
-        tenant: TenantEntry,
-        access: Access,
-        endpoint: str,
-        presented: Credentials,
-        now: int,
-        loaded: Loaded = NOTHING,
+    def authenticate(
+        self, tenant: TenantEntry, access: Access, presented: Credentials, now: int, loaded: Loaded = NOTHING
     ) -> Principal | None:
-        """Who is calling; None where nobody needs to be. Raises `Refusal` (401, 403), `Unloaded`."""
+        """Who is calling; None where nobody needs to be. Raises `Refusal` (401, or 421), `Unloaded`."""
         match access:
-            case Scoped(surface, scope):
-                principal = self._by_token(tenant, surface, presented, now, loaded)
-                if scope not in principal.scopes or not tenant.allows(surface, endpoint):
-                    raise _scope_missing(scope)
-                return principal
-            case Keyed(surface, grant):
-                key, principal = self._by_key(tenant, presented, now, loaded)
-                if key.surface is not surface:
-                    raise Refusal(errors.NOT_GRANTED, f"a key of the surface {key.surface.value}")
-                if not tenant.allows(surface, endpoint):
-                    raise Refusal(errors.NOT_GRANTED, "switched off for the tenant")
-                if key.grants is not None and grant not in key.grants:
-                    raise Refusal(errors.NOT_GRANTED, f"the key lacks {grant}")
-                return principal
+            case Scoped(surface):
+                return self._by_token(tenant, surface, presented, now, loaded)
+            case Keyed():
+                return self._by_key(tenant, presented, now, loaded)
             case Anonymous(surface):
                 if tenant.suspended:
                     raise Refusal(errors.UNKNOWN_HOST, "the tenant is suspended")
-                caller = None
                 if presented.authorization:
-                    caller = self._by_token(tenant, surface, presented, now, loaded)
-                if not tenant.allows(surface, endpoint):
-                    raise Refusal(errors.NOT_FOUND, "switched off for the tenant")
-                return caller
+                    return self._by_token(tenant, surface, presented, now, loaded)
             case Open(surface):
                 if surface is None and tenant.suspended:
                     raise Refusal(errors.UNKNOWN_HOST, "the tenant is suspended")
-                return None
+        return None
+
+    @staticmethod
+    def authorise(tenant: TenantEntry, access: Access, endpoint: str, principal: Principal | None) -> None:
+        """May they: the scope or grant, and what the operator left on for the tenant. Raises `Refusal` (403)."""
+        match access:
+            case Scoped(surface, scope):
+                if principal is None or scope not in principal.scopes or not tenant.allows(surface, endpoint):
+                    raise _scope_missing(scope)
+            case Keyed(surface, grant):
+                if principal is None or principal.surface is not surface:
+                    raise Refusal(errors.NOT_GRANTED, "a key of another surface")
+                if not tenant.allows(surface, endpoint):
+                    raise Refusal(errors.NOT_GRANTED, "switched off for the tenant")
+                if principal.grants is not None and grant not in principal.grants:
+                    raise Refusal(errors.NOT_GRANTED, f"the key lacks {grant}")
+            case Anonymous(surface):
+                if not tenant.allows(surface, endpoint):
+                    raise Refusal(errors.NOT_FOUND, "switched off for the tenant")
 
     def knocks(self, tenant: TenantEntry, surface: Surface, presented: Credentials, now: int, loaded: Loaded) -> None:
         """Lets only a valid key of the surface learn that a path does not exist. Raises `Refusal`, `Unloaded`."""
-        key, _ = self._by_key(tenant, presented, now, loaded)
-        if key.surface is not surface:
-            raise Refusal(errors.NOT_GRANTED, f"a key of the surface {key.surface.value}")
+        if self._by_key(tenant, presented, now, loaded).surface is not surface:
+            raise Refusal(errors.NOT_GRANTED, "a key of another surface")
 
     def _by_token(
         self, tenant: TenantEntry, surface: Surface, presented: Credentials, now: int, loaded: Loaded
@@ -117,7 +114,7 @@ class Gate:
             claims = self._verified(tenant, surface, bearer.extract(presented.authorization), now)
         except BearerRefused as refused:
             row = _ROWS[refused.why]
-            raise Refusal(row, refused.cause, headers=_challenge(row)) from refused
+            raise Refusal(row, refused.cause, headers=challenge(row)) from refused
         account = self.directory.account(claims.subject, loaded)
         if account is None or account.tenant != tenant.id or account.kind != _OWNER_KINDS[surface]:
             raise _token_invalid("the subject does not exist")
@@ -129,6 +126,7 @@ class Gate:
             credential=claims.token_id,
             scopes=effective(claims.scopes, account.scopes, surface),
             grants=None,
+            token=claims,
         )
 
     def _verified(self, tenant: TenantEntry, surface: Surface, token: bytes, now: int) -> Claims:
@@ -171,9 +169,7 @@ class Gate:
         if self.directory.revoked(claims.token_id):
             raise _token_invalid("this token was revoked")
 
-    def _by_key(
-        self, tenant: TenantEntry, presented: Credentials, now: int, loaded: Loaded
-    ) -> tuple[KeyEntry, Principal]:
+    def _by_key(self, tenant: TenantEntry, presented: Credentials, now: int, loaded: Loaded) -> Principal:
         try:
             key, cause = apikeys.extract(presented.api_key), "no live key has this digest"
         except apikeys.KeyMalformed as malformed:
@@ -188,7 +184,7 @@ class Gate:
             raise _key_refused("expired")
         if not apikeys.address_allowed(entry.networks, presented.address):
             raise _key_refused("not from an allowed address")
-        return entry, Principal(
+        return Principal(
             tenant=tenant.id,
             surface=entry.surface,
             owner=entry.owner,
@@ -209,16 +205,17 @@ MAX_LIFETIME = 24 * 3_600_000
 """No token lives longer than a day, whatever a tenant asks for (milliseconds)."""
 
 
-def _challenge(row: errors.ErrorRow) -> tuple[tuple[bytes, bytes], ...]:
+def challenge(row: errors.ErrorRow) -> tuple[tuple[bytes, bytes], ...]:
+    """The `WWW-Authenticate` header that goes with a 401 (RFC 9110 section 11.6.1, RFC 6750 section 3)."""
     return ((b"www-authenticate", _CHALLENGES[row].encode()),)
 
 
 def _token_invalid(cause: str) -> Refusal:
-    return Refusal(errors.TOKEN_INVALID, cause, headers=_challenge(errors.TOKEN_INVALID))
+    return Refusal(errors.TOKEN_INVALID, cause, headers=challenge(errors.TOKEN_INVALID))
 
 
 def _key_refused(cause: str) -> Refusal:
-    return Refusal(errors.KEY_REFUSED, cause, headers=_challenge(errors.KEY_REFUSED))
+    return Refusal(errors.KEY_REFUSED, cause, headers=challenge(errors.KEY_REFUSED))
 
 
 def _scope_missing(scope: str) -> Refusal:

@@ -20,7 +20,8 @@ MOST_ENTRIES = 200_000
 
 @dataclass(frozen=True, slots=True)
 class TenantEntry:
-    """One tenant as the gate sees it. Times in milliseconds; `access` holds only what the operator switched."""
+    """One tenant as the gate sees it. Times in milliseconds; `idle_since` is when the idle time-out was last
+    changed; `access` holds only what the operator switched."""
 
     id: str
     suspended: bool
@@ -32,6 +33,7 @@ class TenantEntry:
     surface_epochs: Mapping[Surface, int]
     lifetimes: Mapping[Surface, int]
     idle: Mapping[Surface, int | None]
+    idle_since: Mapping[Surface, int]
     access: Mapping[str, bool]
 
     def allows(self, surface: Surface, endpoint: str) -> bool:

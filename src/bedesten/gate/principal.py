@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bedesten.gate.bearer import Claims
 from bedesten.gate.scopes import Surface
 
 
@@ -12,7 +13,7 @@ class Principal:
     `owner` is the partner, customer, supplier or payment integration; `credential` names what was presented (a token's
     `jti`, an API key's id: never the secret itself) for the audit trail. A token has `scopes` and no grants. An API
     key has no scopes; its `grants` are None if it may do all that its surface offers its tenant. The right to
-    an endpoint is not in here: the route's access compares it with these.
+    an endpoint is not in here: the route's access compares it with these. `token` is what a bearer token said.
     """
 
     tenant: str
@@ -21,3 +22,4 @@ class Principal:
     credential: str
     scopes: frozenset[str]
     grants: frozenset[str] | None
+    token: Claims | None = None

@@ -29,6 +29,7 @@ from bedesten.web.asgi import Adapter
 from bedesten.web.call import House
 from bedesten.web.fence import Fence
 from bedesten.web.hashing import Hashing
+from bedesten.web.idle import IdleWatch
 from bedesten.web.pipeline import Pipeline
 from bedesten.web.route import Route, RouteMap
 
@@ -120,6 +121,7 @@ def open_house(installation: Installation, clock: Clock = system_clock) -> House
         vault=installation.vault,
         keyring=installation.keyring,
         hashing=Hashing(installation.hasher()),
+        idle=IdleWatch(installation.store, clock),
         throttle=AddressThrottle(limit=600, window_ms=MINUTE),
         clock=clock,
         checkout_time=installation.settings.checkout_seconds * SECOND,

@@ -1,6 +1,6 @@
 """What has had its time: revoked tokens past their expiry, old idempotent answers, old failures, old fence changes."""
 
-from bedesten.accounts.tables import login_failures, revoked_tokens
+from bedesten.accounts.tables import login_failures, revoked_tokens, token_uses
 from bedesten.base.clock import DAY
 from bedesten.store.fence import COUNTER, FORGET, KEPT
 from bedesten.store.sql import crossing, p
@@ -10,6 +10,7 @@ from bedesten.store.transaction import CrossTransaction
 ANSWERS_KEPT = 30 * DAY
 
 _TOKENS = crossing(revoked_tokens.delete().where(revoked_tokens.c.expires <= p("now")))
+_USES = crossing(token_uses.delete().where(token_uses.c.expires <= p("now")))
 _FAILURES = crossing(login_failures.delete().where(login_failures.c.updated < p("before")))
 _ANSWERS = crossing(idempotency.delete().where(idempotency.c.created < p("before")))
 
@@ -17,6 +18,7 @@ _ANSWERS = crossing(idempotency.delete().where(idempotency.c.created < p("before
 def sweep(tx: CrossTransaction) -> None:
     """Removes it. Running it twice, or in two processes, changes nothing more."""
     tx.run(_TOKENS, now=tx.now)
+    tx.run(_USES, now=tx.now)
     tx.run(_FAILURES, before=tx.now - DAY)
     tx.run(_ANSWERS, before=tx.now - ANSWERS_KEPT)
     counter = tx.one(COUNTER)

@@ -57,8 +57,12 @@ _LIFETIME = {
     Surface.STOREFRONT: statement(update(tenants).where(tenants.c.id == TENANT).values(lifetime_storefront=p("time"))),
 }
 _IDLE = {
-    Surface.RESELLER: statement(update(tenants).where(tenants.c.id == TENANT).values(idle_reseller=p("time"))),
-    Surface.STOREFRONT: statement(update(tenants).where(tenants.c.id == TENANT).values(idle_storefront=p("time"))),
+    Surface.RESELLER: statement(
+        update(tenants).where(tenants.c.id == TENANT).values(idle_reseller=p("time"), idle_reseller_since=p("now"))
+    ),
+    Surface.STOREFRONT: statement(
+        update(tenants).where(tenants.c.id == TENANT).values(idle_storefront=p("time"), idle_storefront_since=p("now"))
+    ),
 }
 _ADVANCE = statement(update(tenants).where(tenants.c.id == TENANT).values(epoch=tenants.c.epoch + 1))
 _UPSERT = insert(tenant_access).values(tenant_id=TENANT)
@@ -120,6 +124,8 @@ def create(tx: CrossTransaction, vault: Vault, new: NewTenant) -> dict[str, obje
         lifetime_storefront=DEFAULT_LIFETIMES[Surface.STOREFRONT],
         idle_reseller=None,
         idle_storefront=None,
+        idle_reseller_since=tx.now,
+        idle_storefront_since=tx.now,
         wrapping_id=wrapping_id,
         wrapped_key=wrapped,
         created=tx.now,
@@ -182,7 +188,7 @@ def set_idle(tx: Transaction, surface: Surface, idle: int | None) -> None:
         raise bad_field("surface", "tokens are used on reseller and storefront only")
     if idle is not None and not SHORTEST_IDLE <= idle <= 30 * DAY:
         raise bad_field("tokenIdle", "between 1s and 30d")
-    tx.run(_IDLE[surface], time=idle)
+    tx.run(_IDLE[surface], time=idle, now=tx.now)
     tx.changed("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.token_idle", surface.value, milliseconds=idle)
 

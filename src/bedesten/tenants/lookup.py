@@ -27,6 +27,8 @@ _TENANT = crossing(
         tenants.c.lifetime_storefront,
         tenants.c.idle_reseller,
         tenants.c.idle_storefront,
+        tenants.c.idle_reseller_since,
+        tenants.c.idle_storefront_since,
     ).where(tenants.c.id == p("id"))
 )
 
@@ -53,5 +55,6 @@ def tenant_entry(tx: CrossTransaction, tenant: str) -> TenantEntry | None:
         surface_epochs={Surface.RESELLER: row[7], Surface.STOREFRONT: row[8]},
         lifetimes={Surface.RESELLER: row[9], Surface.STOREFRONT: row[10]},
         idle={Surface.RESELLER: row[11], Surface.STOREFRONT: row[12]},
+        idle_since={Surface.RESELLER: row[13], Surface.STOREFRONT: row[14]},
         access={target: bool(allowed) for target, allowed in tx.all(_ACCESS, tenant_id=tenant)},
     )

@@ -22,6 +22,8 @@ tenants = Table(
     integer("lifetime_storefront", CheckConstraint("lifetime_storefront > 0", name="lifetime_storefront")),
     integer("idle_reseller", null=True),
     integer("idle_storefront", null=True),
+    integer("idle_reseller_since"),
+    integer("idle_storefront_since"),
     text("wrapping_id"),
     blob("wrapped_key"),
     integer("created"),

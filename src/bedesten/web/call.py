@@ -13,6 +13,7 @@ from bedesten.store.store import Store
 from bedesten.tenants.vault import Vault
 from bedesten.web.fence import Fence
 from bedesten.web.hashing import Hashing
+from bedesten.web.idle import IdleWatch
 
 
 @dataclass(slots=True)
@@ -25,6 +26,7 @@ class House:
     vault: Vault
     keyring: Keyring
     hashing: Hashing
+    idle: IdleWatch
     throttle: AddressThrottle
     clock: Clock
     checkout_time: int = 15 * MINUTE

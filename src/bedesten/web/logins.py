@@ -73,6 +73,7 @@ def issue(call: Call, surface: Surface, account: Account) -> Issued:
         token_id=os.urandom(12).hex(),
         epochs=(house.gate.directory.epoch, tenant.epoch, tenant.surface_epochs[surface], account.epoch),
         kid=kid,
+        authenticated_at=now,
     )
     key = house.keyring.signing_key(house.keyring.sign.current, tenant.id, surface, tenant.generation)
     assert key is not None, "the current secret is in the ring"

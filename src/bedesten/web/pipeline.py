@@ -18,7 +18,6 @@ from bedesten.errors import Refusal
 from bedesten.gate.access import Anonymous, Open
 from bedesten.gate.decide import Credentials
 from bedesten.gate.directory import NOTHING, Entry, Loaded, TenantEntry, Unloaded, Want
-from bedesten.gate.principal import Principal
 from bedesten.store.transaction import StoreUnavailable, Transaction
 from bedesten.web import answer, idempotency
 from bedesten.web.call import Call, House
@@ -107,7 +106,12 @@ class Pipeline:
             raise Refusal(errors.TOO_MANY_REQUESTS, "too many refusals", retry_after=wait)
         presented = Credentials(head.authorization, head.api_key, request.peer)
         route = await self._route(request, tenant, match, presented, now)
-        principal = await self._principal(tenant, route, presented, now)
+        principal = await self._decided(
+            lambda loaded: house.gate.authenticate(tenant, route.access, presented, now, loaded)
+        )
+        if principal is not None and principal.token is not None:
+            await house.idle.used(tenant, principal.surface, principal.token)
+        house.gate.authorise(tenant, route.access, route.endpoint, principal)
         call = Call(
             house=house,
             tenant=tenant,
@@ -162,12 +166,6 @@ class Pipeline:
             raise Refusal(errors.NOT_FOUND, "no such path")
         allow = ", ".join(sorted(match.routes)).encode()
         raise Refusal(errors.METHOD_NOT_ALLOWED, "no such method here", headers=((b"allow", allow),))
-
-    async def _principal(self, tenant: TenantEntry, route: Route, presented: Credentials, now: int) -> Principal | None:
-        gate = self._house.gate
-        return await self._decided(
-            lambda loaded: gate.decide(tenant, route.access, route.endpoint, presented, now, loaded)
-        )
 
     async def _decided(self, decide: Callable[[Loaded], Decision]) -> Decision:
         """Asks the gate, and reads what the directory lacks until it can tell."""

@@ -90,12 +90,24 @@ def upgrade() -> None:
         sa.Column("lifetime_storefront", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("idle_reseller", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("idle_storefront", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("idle_reseller_since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("idle_storefront_since", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("wrapping_id", sa.Text(), nullable=False),
         sa.Column("wrapped_key", sa.LargeBinary(), nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tenants")),
         sa.UniqueConstraint("name", name=op.f("uq_tenants_name")),
     )
+    op.create_table(
+        "token_uses",
+        sa.Column("jti", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("used", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "jti", name=op.f("pk_token_uses")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_token_uses_expires"), "token_uses", ["expires"], unique=False)
     op.create_table(
         "accounts",
         sa.Column("id", sa.Text(), nullable=False),

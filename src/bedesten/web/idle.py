@@ -1,0 +1,48 @@
+"""The idle time-out: a token that was not used for so long is dead, although its `exp` lies ahead.
+
+Uses are written to the store at most every twentieth of the time-out, before the request goes on, and the time-out is
+measured with that much to spare. So a token in use is never refused, whichever worker or node sees it next, and an
+unused one dies at most a twentieth late. Without a time-out nothing is written or read.
+"""
+
+from bedesten import errors
+from bedesten.accounts import uses
+from bedesten.base.clock import Clock
+from bedesten.errors import Refusal
+from bedesten.gate.bearer import Claims
+from bedesten.gate.decide import challenge
+from bedesten.gate.directory import TenantEntry
+from bedesten.gate.scopes import Surface
+from bedesten.store.store import Store
+
+STEPS = 20
+MOST_REMEMBERED = 100_000
+
+
+class IdleWatch:
+    """Remembers which uses this process has written. Lives on the event loop."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._written: dict[str, int] = {}
+
+    async def used(self, tenant: TenantEntry, surface: Surface, token: Claims) -> None:
+        """Counts this request as a use. Raises `Refusal` (-22) if the token has been idle for too long."""
+        idle = tenant.idle[surface]
+        if idle is None:
+            return
+        step = max(1, idle // STEPS)
+        now, since = self._clock(), tenant.idle_since[surface]
+        written = self._written.get(token.token_id, 0)
+        if written >= since and 0 <= now - written < step:
+            return
+        earliest = max(since, token.issued_at * 1000)
+        alive = await self._store.write(
+            tenant.id, uses.use, token.token_id, earliest, idle + step, token.expires_at * 1000
+        )
+        if not alive:
+            raise Refusal(errors.TOKEN_EXPIRED, "idle for too long", headers=challenge(errors.TOKEN_EXPIRED))
+        if len(self._written) >= MOST_REMEMBERED:
+            self._written.clear()
+        self._written[token.token_id] = now
