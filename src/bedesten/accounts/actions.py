@@ -29,6 +29,7 @@ class Account:
     handle: str
     name: str
     password: str | None
+    pepper_id: str | None
     api: bool
     disabled: bool
     scopes: str | None
@@ -42,6 +43,7 @@ _COLUMNS = (
     accounts.c.handle,
     accounts.c.name,
     accounts.c.password,
+    accounts.c.pepper_id,
     accounts.c.api,
     accounts.c.disabled,
     accounts.c.scopes,
@@ -79,6 +81,7 @@ def create(
     name: str,
     *,
     password: str | None = None,
+    pepper_id: str | None = None,
     api: bool = True,
     scopes: Iterable[str] | None = None,
 ) -> str | None:
@@ -91,6 +94,7 @@ def create(
         handle=handle,
         name=name,
         password=password,
+        pepper_id=pepper_id,
         api=int(api),
         disabled=0,
         scopes=_scopes(kind, scopes),

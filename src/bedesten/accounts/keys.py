@@ -83,11 +83,14 @@ def create(tx: Transaction, keyring: Keyring, new: NewKey, actor: Actor) -> tupl
         networks=networks,
         expires=new.expires,
         revoked=None,
+        warned=None,
         created=tx.now,
     )
     pepper = keyring.digest_ids()[0]
     digest = keyring.key_digest(tx.tenant, key.reveal(), pepper)
-    tx.run(_ADD_SECRET, digest=digest, pepper_id=pepper, key_id=key_id, slot=CURRENT, expires=None)
+    tx.run(
+        _ADD_SECRET, digest=digest, pepper_id=pepper, key_id=key_id, slot=CURRENT, imported=0, grace=None, expires=None
+    )
     record(tx, actor, "key.create", key_id, surface=new.surface.value, owner=new.owner, hint=masked(key.reveal()))
     return key_id, key
 

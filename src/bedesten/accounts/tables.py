@@ -14,6 +14,7 @@ accounts = Table(
     text("handle"),
     text("name"),
     text("password", null=True),
+    text("pepper_id", null=True),
     integer("api", CheckConstraint("api IN (0, 1)", name="api")),
     integer("disabled", CheckConstraint("disabled IN (0, 1)", name="disabled")),
     text("scopes", null=True),
@@ -24,7 +25,7 @@ accounts = Table(
     CheckConstraint("(password IS NULL) = (kind IN ('supplier', 'integration'))", name="password"),
 )
 """`handle` is what names the account inside its tenant and kind: the canonical e-mail, or the folded name.
-`scopes` NULL means every scope of the surface."""
+`scopes` NULL means every scope of the surface; `pepper_id` names the pepper under which the password was hashed."""
 
 api_keys = Table(
     "api_keys",
@@ -38,11 +39,13 @@ api_keys = Table(
     text("networks", null=True),
     integer("expires", null=True),
     integer("revoked", null=True),
+    integer("warned", null=True),
     integer("created"),
     UniqueConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
 )
-"""`hint` is what may be shown of the key: prefix and last four. `grants` NULL means all that the surface offers."""
+"""`hint` is what may be shown of the key: prefix and last four. `grants` NULL means all that the surface offers;
+`warned` is the expiry of which a warning was given."""
 
 key_secrets = Table(
     "key_secrets",
@@ -52,12 +55,30 @@ key_secrets = Table(
     text("tenant_id"),
     text("key_id"),
     integer("slot", CheckConstraint("slot IN (0, 1)", name="slot")),
+    integer("imported", CheckConstraint("imported IN (0, 1)", name="imported")),
+    integer("grace", null=True),
     integer("expires", null=True),
     UniqueConstraint("tenant_id", "key_id", "slot"),
     ForeignKeyConstraint(["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"]),
 )
-"""The live secrets only: 0 the current one, 1 the previous one in its grace. Revoking deletes the row, so that a
+"""The live secrets only: 0 the current one, 1 the previous one in its grace. `grace` (ms) waits for
+the first use of the current one; `imported` is a digest of another system's digest, replaced upon first use. Revoking deletes the row, so that a
 revoked key is as unknown as one that never was."""
+
+key_uses = Table(
+    "key_uses",
+    metadata,
+    text("tenant_id"),
+    text("key_id"),
+    integer("slot"),
+    integer("used"),
+    integer("uses"),
+    text("address"),
+    text("agent"),
+    PrimaryKeyConstraint("tenant_id", "key_id", "slot"),
+    ForeignKeyConstraint(["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"]),
+)
+"""The last use of each secret, written now and then, never with the request."""
 
 revoked_tokens = Table(
     "revoked_tokens",
@@ -92,3 +113,15 @@ login_failures = Table(
     integer("updated"),
 )
 """Failed logins by a keyed digest of surface and e-mail, for accounts that exist and for those that do not."""
+
+login_addresses = Table(
+    "login_addresses",
+    metadata,
+    text("tenant_id"),
+    blob("digest"),
+    blob("address"),
+    integer("succeeded"),
+    PrimaryKeyConstraint("tenant_id", "digest", "address"),
+)
+"""From where an account logged in before, as keyed digests: failures elsewhere do not lock these addresses out."""
+Index(None, login_addresses.c.succeeded)

@@ -34,6 +34,8 @@ def record(tx: Transaction, actor: Actor, action: str, subject: str, **detail: o
         detail=_detail(detail),
         request_id=actor.request_id,
         at=tx.now,
+        seq=None,
+        hash=None,
     )
 
 

@@ -1,9 +1,9 @@
 """The one table of the trail."""
 
-from sqlalchemy import Index
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.schema import Table
 
-from bedesten.store.sql import inserting, integer, metadata, text
+from bedesten.store.sql import blob, inserting, integer, metadata, text
 
 audit = Table(
     "audit",
@@ -16,8 +16,21 @@ audit = Table(
     text("detail"),
     text("request_id", null=True),
     integer("at"),
+    integer("seq", null=True),
+    blob("hash", null=True),
+    UniqueConstraint("seq"),
 )
 Index(None, audit.c.tenant_id, audit.c.id)
-"""`tenant_id` is `-` for what concerns the installation as a whole."""
+"""`tenant_id` is `-` for what concerns the installation as a whole. `seq` and `hash` are
+filled when the row is sealed into the chain; afterwards nothing of it may change."""
+
+audit_chain = Table(
+    "audit_chain",
+    metadata,
+    integer("id", CheckConstraint("id = 1", name="single"), key=True),
+    integer("seq"),
+    blob("hash"),
+)
+"""The last sealed row: its number and its hash. Rows are sealed, in order, a moment after they were written."""
 
 APPEND = inserting(audit)

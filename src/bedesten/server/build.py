@@ -82,7 +82,16 @@ def initialise(settings: Settings) -> bool:
 
 
 def _install(tx: CrossTransaction) -> None:
-    tx.run(INSTALL, id=1, issuer=new_id("bedesten"), epoch=1, webhook_networks="", created=tx.now)
+    tx.run(
+        INSTALL,
+        id=1,
+        issuer=new_id("bedesten"),
+        epoch=1,
+        webhook_networks="",
+        ring=1,
+        leak_policy="notify",
+        created=tx.now,
+    )
     tx.run(OPEN, id=1, counter=0)
 
 

@@ -23,8 +23,12 @@ installation = Table(
     text("issuer"),
     integer("epoch"),
     text("webhook_networks"),
+    integer("ring"),
+    text("leak_policy", CheckConstraint("leak_policy IN ('notify', 'grace', 'revoke')", name="leak_policy")),
     integer("created"),
 )
+
+"""`ring` is the version of the secrets file that every process must have read; see `gate.keyring`."""
 
 INSTALL = inserting_across(installation, or_ignore=True)
 INSTALLATION = crossing(select(installation.c.issuer, installation.c.epoch, installation.c.webhook_networks))

@@ -126,6 +126,8 @@ def create(tx: CrossTransaction, vault: Vault, new: NewTenant) -> dict[str, obje
         idle_storefront=None,
         idle_reseller_since=tx.now,
         idle_storefront_since=tx.now,
+        origins="",
+        limits="{}",
         wrapping_id=wrapping_id,
         wrapped_key=wrapped,
         created=tx.now,

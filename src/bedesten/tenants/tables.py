@@ -24,13 +24,15 @@ tenants = Table(
     integer("idle_storefront", null=True),
     integer("idle_reseller_since"),
     integer("idle_storefront_since"),
+    text("origins"),
+    text("limits"),
     text("wrapping_id"),
     blob("wrapped_key"),
     integer("created"),
     UniqueConstraint("name"),
 )
 """`generation` is part of the derivation of the tenant's signing keys; the epochs end tokens issued before.
-`wrapped_key` is the tenant's data key, wrapped by the master secret `wrapping_id`. Times in milliseconds."""
+`origins` are the web origins of the storefront (CORS), `limits` a JSON object of rate limits; `wrapped_key` is the tenant's data key, wrapped by the master secret `wrapping_id`. Times in milliseconds."""
 
 hosts = Table("hosts", metadata, text("host", key=True), text("tenant_id", ForeignKey("tenants.id")))
 Index(None, hosts.c.tenant_id)

@@ -22,9 +22,19 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("request_id", sa.Text(), nullable=True),
         sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("hash", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
+        sa.UniqueConstraint("seq", name=op.f("uq_audit_seq")),
     )
     op.create_index(op.f("ix_audit_tenant_id_id"), "audit", ["tenant_id", "id"], unique=False)
+    op.create_table(
+        "audit_chain",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_chain")),
+    )
     op.create_table(
         "changes",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -54,9 +64,20 @@ def upgrade() -> None:
         sa.Column("issuer", sa.Text(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("webhook_networks", sa.Text(), nullable=False),
+        sa.Column("ring", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("leak_policy", sa.Text(), nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
     )
+    op.create_table(
+        "login_addresses",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("address", sa.LargeBinary(), nullable=False),
+        sa.Column("succeeded", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "digest", "address", name=op.f("pk_login_addresses")),
+    )
+    op.create_index(op.f("ix_login_addresses_succeeded"), "login_addresses", ["succeeded"], unique=False)
     op.create_table(
         "login_failures",
         sa.Column("digest", sa.LargeBinary(), nullable=False),
@@ -92,6 +113,8 @@ def upgrade() -> None:
         sa.Column("idle_storefront", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("idle_reseller_since", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("idle_storefront_since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("origins", sa.Text(), nullable=False),
+        sa.Column("limits", sa.Text(), nullable=False),
         sa.Column("wrapping_id", sa.Text(), nullable=False),
         sa.Column("wrapped_key", sa.LargeBinary(), nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -116,6 +139,7 @@ def upgrade() -> None:
         sa.Column("handle", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("password", sa.Text(), nullable=True),
+        sa.Column("pepper_id", sa.Text(), nullable=True),
         sa.Column("api", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("disabled", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("scopes", sa.Text(), nullable=True),
@@ -195,6 +219,7 @@ def upgrade() -> None:
         sa.Column("networks", sa.Text(), nullable=True),
         sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("revoked", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("warned", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant_id", "owner_id"],
@@ -376,12 +401,28 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("key_id", sa.Text(), nullable=False),
         sa.Column("slot", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("imported", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("grace", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"], name=op.f("fk_key_secrets_tenant_id_key_id")
         ),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_key_secrets")),
         sa.UniqueConstraint("tenant_id", "key_id", "slot", name=op.f("uq_key_secrets_tenant_id_key_id_slot")),
+    )
+    op.create_table(
+        "key_uses",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("key_id", sa.Text(), nullable=False),
+        sa.Column("slot", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("used", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("uses", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("agent", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"], name=op.f("fk_key_uses_tenant_id_key_id")
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "key_id", "slot", name=op.f("pk_key_uses")),
     )
     op.create_table(
         "order_lines",
