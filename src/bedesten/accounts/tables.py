@@ -61,9 +61,9 @@ key_secrets = Table(
     UniqueConstraint("tenant_id", "key_id", "slot"),
     ForeignKeyConstraint(["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"]),
 )
-"""The live secrets only: 0 the current one, 1 the previous one in its grace. `grace` (ms) waits for
-the first use of the current one; `imported` is a digest of another system's digest, replaced upon first use. Revoking deletes the row, so that a
-revoked key is as unknown as one that never was."""
+"""The live secrets only: 0 the current one, 1 the previous one in its grace. `grace` (ms) waits for the first use of the
+current one; `imported` marks the digest of another system's digest, replaced upon first use. Revoking deletes the row, so
+that a revoked key is as unknown as one that never was."""
 
 key_uses = Table(
     "key_uses",

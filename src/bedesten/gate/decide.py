@@ -55,6 +55,11 @@ class Gate:
     issuer: str
     memory: TokenMemory = field(default_factory=TokenMemory)
 
+    def turn(self, keyring: Keyring) -> None:
+        """Goes on with another version of the rings; what was verified under the old one is verified anew."""
+        self.keyring = keyring
+        self.memory.clear()
+
     def tenant(self, host_lines: list[bytes], loaded: Loaded = NOTHING) -> TenantEntry:
         """The tenant by exact match of the canonical host; there is no default one. Raises `Refusal`, `Unloaded`."""
         host = canonical_host(host_lines[0]) if len(host_lines) == 1 else None

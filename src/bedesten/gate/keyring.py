@@ -63,10 +63,14 @@ class Keyring:
     where a stranger may name it (`signing_key`, `wrapping_key`) and is a KeyError where only our own rows name it.
     """
 
-    __slots__ = ("_derived", "_signing_keys", "digest", "sign", "wrap")
+    __slots__ = ("_derived", "_signing_keys", "digest", "sign", "version", "wrap")
 
-    def __init__(self, sign: Ring, digest: Ring, wrap: Ring) -> None:
-        """Raises ValueError, naming ring and id, if a secret is too weak or stands twice."""
+    def __init__(self, sign: Ring, digest: Ring, wrap: Ring, version: int = 1) -> None:
+        """Raises ValueError, naming ring and id, if a secret is too weak or stands twice.
+
+        `version` grows with every change of the rings; the store says which one every process must know at least.
+        """
+        self.version = version
         self.sign = sign
         self.digest = digest
         self.wrap = wrap
@@ -77,21 +81,23 @@ class Keyring:
     @classmethod
     def generate(cls, randomness: Randomness = os.urandom) -> "Keyring":
         """A new installation's keyring: one fresh secret a ring."""
-        return cls(*(Ring(f"{name[0]}1", _frozen({f"{name[0]}1": randomness(SECRET_LENGTH)})) for name in RINGS))
+        made = {name: Ring(f"{name[0]}1", _frozen({f"{name[0]}1": randomness(SECRET_LENGTH)})) for name in RINGS}
+        return cls(made["sign"], made["digest"], made["wrap"])
 
     def rotate_signing(self, randomness: Randomness = os.urandom) -> "Keyring":
         """The keyring after `secrets rotate`: a fresh secret signs, the old ones still verify. No id is used again."""
-        numbers = [int(name[1:]) for name in self.sign.secrets if re.fullmatch(r"s[0-9]{1,9}", name)]
-        fresh = f"s{max(numbers, default=0) + 1}"
-        sign = Ring(fresh, _frozen({fresh: randomness(SECRET_LENGTH), **self.sign.secrets}))
-        return Keyring(sign, self.digest, self.wrap)
+        return Keyring(_turned("s", self.sign, randomness), self.digest, self.wrap, self.version + 1)
+
+    def rotate_digest(self, randomness: Randomness = os.urandom) -> "Keyring":
+        """The keyring after a pepper roll: a fresh pepper digests, the old ones still find what they digested."""
+        return Keyring(self.sign, _turned("d", self.digest, randomness), self.wrap, self.version + 1)
 
     def forget_signing(self, master_id: str) -> "Keyring":
         """The keyring without a retired signing secret: every token it signed is dead. ValueError for the current."""
         if master_id == self.sign.current or master_id not in self.sign.secrets:
             raise ValueError("only a retired signing secret can be forgotten")
         kept = {name: secret for name, secret in self.sign.secrets.items() if name != master_id}
-        return Keyring(Ring(self.sign.current, _frozen(kept)), self.digest, self.wrap)
+        return Keyring(Ring(self.sign.current, _frozen(kept)), self.digest, self.wrap, self.version + 1)
 
     # --- bearer tokens ---
 
@@ -148,7 +154,7 @@ class Keyring:
             name: {"current": ring.current, "secrets": {i: _to_text(ring.secrets[i]) for i in ring.ids}}
             for name, ring in ((name, getattr(self, name)) for name in RINGS)
         }
-        return json.dumps(rings, indent=2) + "\n"
+        return json.dumps({"version": self.version, **rings}, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Keyring":
@@ -157,9 +163,13 @@ class Keyring:
             rings: object = strictjson.loads(text.encode("utf-8", "surrogatepass"))
         except strictjson.StrictJsonError as problem:
             raise ValueError(f"keyring: {problem}") from None
-        if not isinstance(rings, dict) or set(rings) != set(RINGS):
+        if not isinstance(rings, dict) or set(rings) - {"version"} != set(RINGS):
             raise ValueError("keyring: exactly the rings sign, digest and wrap are needed")
-        return cls(*(_read_ring(name, rings[name]) for name in RINGS))
+        version = rings.get("version", 1)
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+            raise ValueError("keyring: version is a number from 1")
+        sign, digest, wrap = (_read_ring(name, rings[name]) for name in RINGS)
+        return cls(sign, digest, wrap, version)
 
     @classmethod
     def read_file(cls, path: Path) -> "Keyring":
@@ -341,6 +351,13 @@ def _is_text(secret: bytes) -> bool:
         return "".join(secret.decode("utf-8").split()).isprintable()
     except UnicodeDecodeError:
         return False
+
+
+def _turned(letter: str, ring: Ring, randomness: Randomness) -> Ring:
+    """The ring with a fresh current secret, under an id that was never used, and the others retired."""
+    numbers = [int(name[1:]) for name in ring.secrets if re.fullmatch(letter + r"[0-9]{1,9}", name)]
+    fresh = f"{letter}{max(numbers, default=0) + 1}"
+    return Ring(fresh, _frozen({fresh: randomness(SECRET_LENGTH), **ring.secrets}))
 
 
 def _frozen(secrets: dict[str, bytes]) -> Mapping[str, bytes]:

@@ -18,7 +18,7 @@ from bedesten.store.postgres import PostgresStore
 from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALL, INSTALLATION
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import CrossTransaction, StoreUnavailable
 from bedesten.surfaces.payment import routes as payment
 from bedesten.surfaces.reseller import routes as reseller
 from bedesten.surfaces.storefront import routes as storefront
@@ -117,18 +117,24 @@ def open_installation(settings: Settings, clock: Clock = system_clock) -> Instal
     if installed is None or store.read_now(lambda tx: tx.one(COUNTER)) is None:
         store.close()
         raise NotAnInstallation("the store is not an installation: run `bedesten init`")
-    return Installation(settings, store, keyring, Vault(keyring), installed[0])
+    return Installation(settings, store, keyring, Vault(keyring), installed.issuer)
 
 
 def open_house(installation: Installation, clock: Clock = system_clock) -> House:
     """The services of one web process."""
     directory = Directory()
+    gate = Gate(directory, installation.keyring, installation.issuer)
+
+    def know(version: int) -> None:
+        if gate.keyring.version < version:
+            gate.turn(_read_ring(installation.settings.secrets_file, version))
+            installation.vault.turn(gate.keyring)
+
     return House(
         store=installation.store,
-        gate=Gate(directory, installation.keyring, installation.issuer),
-        fence=Fence(installation.store, directory),
+        gate=gate,
+        fence=Fence(installation.store, directory, know),
         vault=installation.vault,
-        keyring=installation.keyring,
         hashing=Hashing(installation.hasher()),
         idle=IdleWatch(installation.store, clock),
         throttle=AddressThrottle(limit=600, window_ms=MINUTE),
@@ -136,6 +142,17 @@ def open_house(installation: Installation, clock: Clock = system_clock) -> House
         checkout_time=installation.settings.checkout_seconds * SECOND,
         password_minimum=installation.settings.password_minimum,
     )
+
+
+def _read_ring(path: Path, version: int) -> Keyring:
+    """The secrets file, if it is as new as the store says that it must be. Until it is, this process answers 503."""
+    try:
+        keyring = Keyring.read_file(path)
+    except (OSError, ValueError) as problem:
+        raise StoreUnavailable(f"the secrets file cannot be read: {problem}") from problem
+    if keyring.version < version:
+        raise StoreUnavailable(f"the secrets file has version {keyring.version}, the store asks for {version}")
+    return keyring
 
 
 def web_application(settings_json: str) -> Adapter:

@@ -80,7 +80,7 @@ async def deliver_due(installation: Installation, http: httpx2.AsyncClient) -> i
     due = await store.write_across(lambda tx: outbox.lease(tx, AT_ONCE))
     if due:
         installed = await store.read_across(lambda tx: tx.one(INSTALLATION))
-        allowed = parse_networks(installed[2] if installed else "")
+        allowed = parse_networks(installed.webhook_networks if installed else "")
         await asyncio.gather(*(_deliver(installation, http, one, allowed) for one in due))
     return len(due)
 

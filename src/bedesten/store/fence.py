@@ -8,7 +8,7 @@ Kinds of change, and what `ref` is:
 
 | kind         | ref                            | forget                                        |
 |--------------|--------------------------------|-----------------------------------------------|
-| installation | (empty)                        | everything (global epoch, ring of secrets)    |
+| installation | (empty)                        | everything (global epoch, secrets file)       |
 | tenant       | tenant id                      | the tenant's entry                            |
 | host         | canonical host                 | which tenant the host belongs to              |
 | account      | account id                     | state, scopes and epoch of one account        |

@@ -1,5 +1,7 @@
 """The store's own tables: the installation and stored idempotent answers."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, select, update
 from sqlalchemy.schema import Table
 
@@ -7,6 +9,7 @@ from bedesten.store.sql import (
     TENANT,
     blob,
     crossing,
+    crossing_into,
     inserting,
     inserting_across,
     integer,
@@ -31,7 +34,23 @@ installation = Table(
 """`ring` is the version of the secrets file that every process must have read; see `gate.keyring`."""
 
 INSTALL = inserting_across(installation, or_ignore=True)
-INSTALLATION = crossing(select(installation.c.issuer, installation.c.epoch, installation.c.webhook_networks))
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The installation's own settings. `webhook_networks` in CIDR, separated by spaces."""
+
+    issuer: str
+    epoch: int
+    webhook_networks: str
+    ring: int
+    leak_policy: str
+
+
+_I = installation.c
+INSTALLATION = crossing_into(Installed, select(_I.issuer, _I.epoch, _I.webhook_networks, _I.ring, _I.leak_policy))
+SET_RING = crossing(update(installation).values(ring=p("version")))
+SET_LEAK_POLICY = crossing(update(installation).values(leak_policy=p("policy")))
 END_ALL_TOKENS = crossing(update(installation).values(epoch=installation.c.epoch + 1))
 SET_NETWORKS = crossing(update(installation).values(webhook_networks=p("networks")))
 

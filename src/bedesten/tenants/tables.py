@@ -31,8 +31,9 @@ tenants = Table(
     integer("created"),
     UniqueConstraint("name"),
 )
-"""`generation` is part of the derivation of the tenant's signing keys; the epochs end tokens issued before.
-`origins` are the web origins of the storefront (CORS), `limits` a JSON object of rate limits; `wrapped_key` is the tenant's data key, wrapped by the master secret `wrapping_id`. Times in milliseconds."""
+"""`generation` is part of the derivation of the tenant's signing keys; the epochs end tokens issued before. `origins` are
+the web origins of the storefront (CORS), `limits` a JSON object of rate limits. `wrapped_key` is the tenant's data key,
+wrapped by the master secret `wrapping_id`. Times in milliseconds."""
 
 hosts = Table("hosts", metadata, text("host", key=True), text("tenant_id", ForeignKey("tenants.id")))
 Index(None, hosts.c.tenant_id)

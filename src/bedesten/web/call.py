@@ -24,13 +24,17 @@ class House:
     gate: Gate
     fence: Fence
     vault: Vault
-    keyring: Keyring
     hashing: Hashing
     idle: IdleWatch
     throttle: AddressThrottle
     clock: Clock
     checkout_time: int = 15 * MINUTE
     password_minimum: int = 15
+
+    @property
+    def keyring(self) -> Keyring:
+        """The master secrets, as new as the fence."""
+        return self.gate.keyring
 
 
 @dataclass(slots=True)

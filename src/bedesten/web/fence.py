@@ -1,6 +1,7 @@
 """Passing the fence: before anything of a request is decided, this process knows all that was changed before it arrived."""
 
 import asyncio
+from collections.abc import Callable
 
 from bedesten.accounts.lookup import account_entry, key_entry, revoked
 from bedesten.gate.directory import Directory, Entry, Want
@@ -17,9 +18,11 @@ class Fence:
     Raises `StoreUnavailable` when the store cannot be asked: a process that cannot know does not guess.
     """
 
-    def __init__(self, store: Store, directory: Directory) -> None:
+    def __init__(self, store: Store, directory: Directory, ring: Callable[[int], None]) -> None:
+        """`ring` makes sure that the secrets file has been read in at least this version, or raises."""
         self._store = store
         self._directory = directory
+        self._ring = ring
         self._catching_up = asyncio.Lock()
 
     async def passed(self) -> None:
@@ -50,7 +53,9 @@ class Fence:
                 return
             except ValueError:
                 pass  # the list was cut meanwhile: begin anew
-        directory.restart(*await self._store.read_across(_state))
+        version, epoch, ring, revoked_tokens = await self._store.read_across(_state)
+        self._ring(ring)
+        directory.restart(version, epoch, revoked_tokens)
 
 
 def _read(tx: CrossTransaction, want: Want) -> Entry | None:
@@ -66,8 +71,8 @@ def _read(tx: CrossTransaction, want: Want) -> Entry | None:
     raise AssertionError(f"nobody wants {want.kind}")
 
 
-def _state(tx: CrossTransaction) -> tuple[int, int, dict[str, int]]:
+def _state(tx: CrossTransaction) -> tuple[int, int, int, dict[str, int]]:
     counter, installed = tx.one(COUNTER), tx.one(INSTALLATION)
     if counter is None or installed is None:
         raise StoreUnavailable("this store is not an installation yet")
-    return counter[0], installed[1], revoked(tx)
+    return counter[0], installed.epoch, installed.ring, revoked(tx)
