@@ -1,51 +1,103 @@
-"""Failed logins: counted for accounts that exist and for those that do not, by a digest that names neither."""
+"""Failed logins: counted for accounts that exist and for those that do not, by digests that name neither.
+
+Three counters. An account's own takes every failure from an address that never succeeded for it; an address that did
+has a counter for this account alone, so that a stranger's failures never lock the rightful owner out. An address's own
+takes all failures from there, whatever the account: one password tried on many accounts. Past its free tries a counter
+makes each next try wait twice as long. All of it is in the store, so that it holds for all workers together.
+"""
+
+from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
 
-from bedesten.accounts.tables import login_failures
+from bedesten.accounts.tables import login_addresses, login_failures
+from bedesten.base.clock import DAY, HOUR, MINUTE, SECOND
 from bedesten.store.sql import TENANT, inserting, p, statement
 from bedesten.store.transaction import Transaction
 
-FREE = 5
+FREE, FREE_OF_AN_ADDRESS = 5, 60
 """This many failures in a row cost nothing; each further one doubles the wait."""
-FIRST_WAIT, LONGEST_WAIT = 1_000, 60_000
-FORGOTTEN_AFTER = 3_600_000
-"""An hour without a failure begins the count anew (milliseconds)."""
+FIRST_WAIT, LONGEST_WAIT = SECOND, 15 * MINUTE
+FORGOTTEN_AFTER = HOUR
+"""This long without a failure begins a count anew (milliseconds)."""
+ADDRESS_KEPT = 90 * DAY
+"""So long an address counts as one that succeeded before."""
 
 _HERE = (login_failures.c.tenant_id == TENANT) & (login_failures.c.digest == p("digest"))
-_READ = statement(select(login_failures.c.failures, login_failures.c.blocked_until).where(_HERE))
+_READ = statement(select(login_failures.c.blocked_until).where(_HERE))
 _START = inserting(login_failures, or_ignore=True)
+_RENEW = statement(
+    update(login_failures)
+    .where(_HERE, login_failures.c.updated < p("long_ago"))
+    .values(failures=0, blocked_until=0, updated=p("now"))
+)
 _COUNT = statement(
     update(login_failures)
     .where(_HERE)
     .values(failures=login_failures.c.failures + 1, updated=p("now"))
     .returning(login_failures.c.failures)
 )
-_RENEW = statement(
-    update(login_failures)
-    .where(_HERE, login_failures.c.updated < p("long_ago"))
-    .values(failures=p("none"), blocked_until=p("none"))
-)
 _BLOCK = statement(update(login_failures).where(_HERE).values(blocked_until=p("until")))
 _CLEAR = statement(delete(login_failures).where(_HERE))
 
+_A = login_addresses.c
+_KNOWN = statement(
+    select(_A.succeeded).where(
+        _A.tenant_id == TENANT, _A.digest == p("digest"), _A.address == p("address"), _A.succeeded > p("since")
+    )
+)
+_REMEMBER = inserting(login_addresses, or_ignore=True)
+_REFRESH = statement(
+    update(login_addresses)
+    .where(_A.tenant_id == TENANT, _A.digest == p("digest"), _A.address == p("address"))
+    .values(succeeded=p("now"))
+)
 
-def wait(tx: Transaction, digest: bytes) -> int:
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Who tries and from where, as keyed digests: the account, the address, and both together."""
+
+    account: bytes
+    address: bytes
+    pair: bytes
+
+
+def wait(tx: Transaction, attempt: Attempt) -> int:
     """Milliseconds until the next try is looked at; 0 if now."""
-    row = tx.one(_READ, digest=digest)
-    return max(0, row[1] - tx.now) if row else 0
+    counted = attempt.pair if _is_known(tx, attempt) else attempt.account
+    blocks = [tx.one(_READ, digest=digest) for digest in (counted, attempt.address)]
+    return max(0, *(row[0] - tx.now for row in blocks if row), 0)
 
 
-def failed(tx: Transaction, digest: bytes) -> None:
+def failed(tx: Transaction, attempt: Attempt) -> None:
     """Counts one failure, and makes the next tries wait once there were too many."""
+    _count(tx, attempt.pair if _is_known(tx, attempt) else attempt.account, FREE)
+    _count(tx, attempt.address, FREE_OF_AN_ADDRESS)
+
+
+def succeeded(tx: Transaction, attempt: Attempt) -> None:
+    """Remembers the address for the account and forgets the failures of both together; the others stay counted."""
+    tx.run(_REMEMBER, digest=attempt.account, address=attempt.address, succeeded=tx.now)
+    tx.run(_REFRESH, digest=attempt.account, address=attempt.address, now=tx.now)
+    tx.run(_CLEAR, digest=attempt.pair)
+
+
+def needs_note(tx: Transaction, attempt: Attempt) -> bool:
+    """Whether `succeeded` has anything to write: not when the address was seen today and nothing failed."""
+    recent = tx.one(_KNOWN, digest=attempt.account, address=attempt.address, since=tx.now - DAY)
+    return recent is None or tx.one(_READ, digest=attempt.pair) is not None
+
+
+def _is_known(tx: Transaction, attempt: Attempt) -> bool:
+    since = tx.now - ADDRESS_KEPT
+    return tx.one(_KNOWN, digest=attempt.account, address=attempt.address, since=since) is not None
+
+
+def _count(tx: Transaction, digest: bytes, free: int) -> None:
     tx.run(_START, digest=digest, failures=0, blocked_until=0, updated=tx.now)
-    tx.run(_RENEW, digest=digest, long_ago=tx.now - FORGOTTEN_AFTER, none=0)
+    tx.run(_RENEW, digest=digest, long_ago=tx.now - FORGOTTEN_AFTER, now=tx.now)
     row = tx.one(_COUNT, digest=digest, now=tx.now)
-    if row and row[0] > FREE:
-        delay = min(LONGEST_WAIT, FIRST_WAIT << min(row[0] - FREE - 1, 10))
+    if row and row[0] > free:
+        delay = min(LONGEST_WAIT, FIRST_WAIT << min(row[0] - free - 1, 20))
         tx.run(_BLOCK, digest=digest, until=tx.now + delay)
-
-
-def succeeded(tx: Transaction, digest: bytes) -> None:
-    """Forgets the failures."""
-    tx.run(_CLEAR, digest=digest)

@@ -9,12 +9,14 @@ from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.accounts import logins
 from bedesten.accounts.actions import Account
+from bedesten.accounts.logins import Attempt
 from bedesten.errors import Refusal
 from bedesten.gate import bearer
 from bedesten.gate.bearer import Claims
 from bedesten.gate.keyring import make_kid
 from bedesten.gate.passwords import canonical_email
 from bedesten.gate.scopes import SCOPES, Surface
+from bedesten.gate.throttle import counting_unit
 from bedesten.store.transaction import Transaction
 from bedesten.web.call import Call
 
@@ -40,17 +42,19 @@ async def log_in(call: Call, surface: Surface, email: str, password: str) -> Iss
     """
     house, tenant = call.house, call.tenant
     handle = canonical_email(email) or ""
-    digest = house.keyring.login_digest(tenant.id, surface, handle or email[:LONGEST_EMAIL])
-    wait = await house.store.read(tenant.id, logins.wait, digest)
+    attempt = _attempt(call, surface, handle or email[:LONGEST_EMAIL])
+    wait = await house.store.read(tenant.id, logins.wait, attempt)
     if wait:
         raise Refusal(errors.TOO_MANY_LOGINS, "too many failures in a row", retry_after=-(-wait // 1000))
     found = await house.store.read(tenant.id, accounts.by_handle, KINDS[surface], handle)
     proved = await house.hashing.verify(found.password if found else None, password)
     if found is None or not proved or not found.api or found.disabled or not _open(call, surface):
-        await house.store.write(tenant.id, logins.failed, digest)
+        await house.store.write(tenant.id, logins.failed, attempt)
         log.info("login", result="refused", tenant=tenant.id, address=call.address, request_id=call.request_id)
         raise Refusal(errors.LOGIN_REFUSED, "unknown, wrong password, not flagged, disabled or suspended")
-    await house.store.write(tenant.id, _welcome, found, digest, await _better_hash(call, found, password))
+    better = await _better_hash(call, found, password)
+    if better or await house.store.read(tenant.id, logins.needs_note, attempt):
+        await house.store.write(tenant.id, _welcome, found, attempt, better)
     log.info("login", result="ok", tenant=tenant.id, subject=found.id, address=call.address, request_id=call.request_id)
     return issue(call, surface, found)
 
@@ -80,6 +84,15 @@ def issue(call: Call, surface: Surface, account: Account) -> Issued:
     return Issued(bearer.mint(claims, key), claims.expires_at * 1000, tenant.idle[surface])
 
 
+def _attempt(call: Call, surface: Surface, email: str) -> Attempt:
+    keyring, tenant, address = call.house.keyring, call.tenant.id, counting_unit(call.address)
+    return Attempt(
+        account=keyring.login_digest(tenant, surface, email),
+        address=keyring.login_digest(tenant, surface, f"address {address}"),
+        pair=keyring.login_digest(tenant, surface, f"{email} from {address}"),
+    )
+
+
 def _open(call: Call, surface: Surface) -> bool:
     return not call.tenant.suspended and call.tenant.allows(surface, call.endpoint)
 
@@ -90,7 +103,7 @@ async def _better_hash(call: Call, account: Account, password: str) -> str | Non
     return None
 
 
-def _welcome(tx: Transaction, account: Account, digest: bytes, better: str | None) -> None:
-    logins.succeeded(tx, digest)
+def _welcome(tx: Transaction, account: Account, attempt: Attempt, better: str | None) -> None:
+    logins.succeeded(tx, attempt)
     if better:
         accounts.upgrade_hash(tx, account, better)

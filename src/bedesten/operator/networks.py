@@ -1,0 +1,34 @@
+"""The private networks that webhooks may reach: none, unless the operator names them."""
+
+from collections.abc import Iterable
+
+from bedesten.audit.actions import INSTALLATION as WHOLE
+from bedesten.audit.actions import OPERATOR, record
+from bedesten.errors import bad_field
+from bedesten.gate.apikeys import parse_networks
+from bedesten.store.tables import INSTALLATION, SET_NETWORKS
+from bedesten.store.transaction import CrossTransaction
+
+
+def allowed(tx: CrossTransaction) -> list[str]:
+    """The networks, in CIDR notation."""
+    installed = tx.one(INSTALLATION)
+    return installed[2].split() if installed else []
+
+
+def change(tx: CrossTransaction, add: Iterable[str] = (), remove: Iterable[str] = ()) -> list[str]:
+    """Adds networks and takes others away; answers what is allowed from the next delivery on. Raises `Refusal` (-2)."""
+    before = allowed(tx)
+    unwanted = set(_parsed(remove))
+    after = [one for one in dict.fromkeys([*before, *_parsed(add)]) if one not in unwanted]
+    if after != before:
+        tx.run(SET_NETWORKS, networks=" ".join(after))
+        record(tx.bound(WHOLE), OPERATOR, "webhooks.networks", WHOLE, before=before, after=after)
+    return after
+
+
+def _parsed(texts: Iterable[str]) -> list[str]:
+    try:
+        return [str(network) for network in parse_networks(texts)]
+    except ValueError as error:
+        raise bad_field("network", str(error)) from error

@@ -1,0 +1,126 @@
+"""Partners: a reseller account, the ledger account that it buys from, and the endpoint that its webhooks go to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bedesten import errors
+from bedesten.accounts import actions as accounts
+from bedesten.accounts.actions import Account
+from bedesten.audit.actions import OPERATOR, record
+from bedesten.base.money import to_decimal
+from bedesten.base.secret import Secret
+from bedesten.errors import Refusal, bad_field
+from bedesten.gate.passwords import canonical_email
+from bedesten.ledger import actions as ledger
+from bedesten.operator.amounts import minor_amount
+from bedesten.store.transaction import Transaction
+from bedesten.tenants.vault import Vault
+from bedesten.webhooks import actions as webhooks
+from bedesten.webhooks.targets import check_url
+
+LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class NewPartner:
+    """What the operator says of a partner that is to be.
+
+    `password` is its hash, never the password. `scopes` None: every scope of the surface. `credit` in the tenant's
+    currency, of which the account has none unless it is given.
+    """
+
+    email: str
+    password: str
+    name: str = ""
+    scopes: Iterable[str] | None = None
+    webhook: str | None = None
+    credit: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A fresh partner, and the outbound secret and key by which it knows our webhooks: they are seen this once."""
+
+    id: str
+    email: str
+    webhook_secret: Secret[str]
+    webhook_key: Secret[str]
+
+
+def address(email: str) -> str:
+    """The one spelling of a partner's e-mail. Raises `Refusal` (-2)."""
+    canonical = canonical_email(email)
+    if canonical is None:
+        raise bad_field("email", "not an e-mail address")
+    return canonical
+
+
+def find(tx: Transaction, name: str) -> Account:
+    """The partner with this e-mail or id. Raises `Refusal` (-3)."""
+    return accounts.find(tx, "partner", canonical_email(name) or name)
+
+
+def create(tx: Transaction, vault: Vault, currency: str, new: NewPartner) -> Made:
+    """Makes the account, its ledger account and its endpoint. Raises `Refusal`: -2, or -8 if the e-mail is taken."""
+    email = address(new.email)
+    name = new.name.strip() or email
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise bad_field("name", f"1 to {LONGEST_NAME} printable characters")
+    if new.webhook is not None:
+        check_url(new.webhook, "webhook")
+    made = accounts.create(tx, "partner", email, name, password=new.password, scopes=new.scopes)
+    if made is None:
+        raise Refusal(errors.CONFLICT, f"there is a partner {email}", fields={"email": "a partner has this e-mail"})
+    balance = ledger.account(tx, made, "partner", currency)
+    credit = minor_amount(new.credit, currency, "credit")
+    if credit:
+        ledger.set_credit(tx, balance, credit)
+    secret, key = webhooks.create_endpoint(tx, vault, made, new.webhook)
+    record(tx, OPERATOR, "partner.create", made, email=email, credit=credit, webhook=new.webhook)
+    return Made(made, email, secret, key)
+
+
+def set_credit(tx: Transaction, currency: str, partner: Account, limit: Decimal) -> None:
+    """Changes how far the partner's balance may go below zero. Raises `Refusal`: -2, or -300 if it is there already."""
+    minor = minor_amount(limit, currency, "amount")
+    before = ledger.account(tx, partner.id, "partner", currency)
+    ledger.set_credit(tx, before, minor)
+    record(tx, OPERATOR, "partner.credit", partner.id, before=before.credit_limit, after=minor, currency=currency)
+
+
+def set_webhook(tx: Transaction, vault: Vault, partner: Account, url: str | None) -> Made | None:
+    """Changes where the partner is told of changes; None: only where an order names a URL of its own.
+
+    A partner without an endpoint gets one, whose secrets are then answered.
+    """
+    if url is not None:
+        check_url(url, "url")
+    before = webhooks.endpoint_of(tx, partner.id)
+    made = None
+    if before is None:
+        made = Made(partner.id, partner.handle, *webhooks.create_endpoint(tx, vault, partner.id, url))
+    else:
+        webhooks.set_url(tx, partner.id, url)
+    record(tx, OPERATOR, "partner.webhook", partner.id, before=before.url if before else None, after=url)
+    return made
+
+
+def shown(tx: Transaction, currency: str, partner: Account) -> dict[str, object]:
+    """A partner as the operator sees it, with its money and its endpoint's address."""
+    balance = ledger.balance(tx, partner.id, "partner", currency)
+    endpoint = webhooks.endpoint_of(tx, partner.id)
+    return {
+        **accounts.shown(partner),
+        "currency": currency,
+        "balance": to_decimal(balance.posted if balance else 0, currency),
+        "held": to_decimal(balance.held if balance else 0, currency),
+        "available": to_decimal(balance.available if balance else 0, currency),
+        "creditLimit": to_decimal(balance.credit_limit if balance else 0, currency),
+        "webhook": endpoint.url if endpoint else None,
+    }
+
+
+def listed(tx: Transaction, currency: str) -> list[dict[str, object]]:
+    """Every partner of the tenant."""
+    return [shown(tx, currency, find(tx, str(one["id"]))) for one in accounts.list_all(tx, "partner")]
