@@ -67,7 +67,8 @@ def wait(tx: Transaction, attempt: Attempt) -> int:
     """Milliseconds until the next try is looked at; 0 if now."""
     counted = attempt.pair if _is_known(tx, attempt) else attempt.account
     blocks = [tx.one(_READ, digest=digest) for digest in (counted, attempt.address)]
-    return max(0, *(row[0] - tx.now for row in blocks if row), 0)
+    until: int = max((row[0] for row in blocks if row), default=0)
+    return max(0, until - tx.now)
 
 
 def failed(tx: Transaction, attempt: Attempt) -> None:

@@ -53,7 +53,8 @@ async def log_in(call: Call, surface: Surface, email: str, password: str) -> Iss
         log.info("login", result="refused", tenant=tenant.id, address=call.address, request_id=call.request_id)
         raise Refusal(errors.LOGIN_REFUSED, "unknown, wrong password, not flagged, disabled or suspended")
     better = await _better_hash(call, found, password)
-    if better or await house.store.read(tenant.id, logins.needs_note, attempt):
+    noteworthy = await house.store.read(tenant.id, logins.needs_note, attempt)
+    if better or noteworthy:
         await house.store.write(tenant.id, _welcome, found, attempt, better)
     log.info("login", result="ok", tenant=tenant.id, subject=found.id, address=call.address, request_id=call.request_id)
     return issue(call, surface, found)
