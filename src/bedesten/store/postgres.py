@@ -60,9 +60,10 @@ class PostgresStore(Store):
     async def counter(self) -> int:
         if self._fence_next is None:
             self._fence_next = asyncio.get_running_loop().create_future()
-            if not self._fence_busy:
-                self._ask_fence()
-        return await asyncio.shield(self._fence_next)
+        mine = self._fence_next
+        if not self._fence_busy:
+            self._ask_fence()
+        return await asyncio.shield(mine)
 
     def _ask_fence(self) -> None:
         """Sends the one query for all who wait by now; whoever comes later waits for the next one."""
