@@ -55,9 +55,9 @@ def render(name: str, text: str, address_of: AddressOf) -> bytes:
     body = body.replace("<table>", '<div class="wide" tabindex="0"><table>').replace("</table>", "</table></div>")
     title = next((heading.text for heading in headings if heading.level == 1), name)
     chapters = [heading for heading in headings if heading.level == 2]
-    contents = _contents(chapters) if len(chapters) > 3 else ""
-    page = _PAGE.format(title=escape(title), style=_STYLE, contents=contents, body=body)
-    return page.encode()
+    if len(chapters) > 3:
+        body = body.replace("<h2 ", _contents(chapters) + "<h2 ", 1)
+    return _PAGE.format(title=escape(title), style=_STYLE, body=body).encode()
 
 
 def _inline(tokens: Sequence[Token]) -> list[Token]:
@@ -106,30 +106,30 @@ a:hover { text-decoration-thickness: .12em }
 header { border-bottom: 1px solid var(--line); padding: .75rem 1.25rem; display: flex; flex-wrap: wrap; gap: .25rem 1.25rem;
   font-size: .9375rem }
 header strong { margin-right: auto; font-weight: 600 }
-.page { max-width: 76rem; margin: 0 auto; padding: 0 1.25rem 4rem }
-main { max-width: 46rem; min-width: 0; overflow-wrap: break-word }
+main { max-width: 48.5rem; margin: 0 auto; padding: 0 1.25rem 4rem; overflow-wrap: break-word }
 h1 { font-size: clamp(1.6rem, 1.2rem + 2vw, 2.15rem); line-height: 1.2; letter-spacing: -.015em; margin: 2rem 0 1rem }
 h2 { font-size: 1.4rem; line-height: 1.3; margin: 2.75rem 0 .75rem; padding-top: .75rem; border-top: 1px solid var(--line) }
 h3 { font-size: 1.1rem; line-height: 1.4; margin: 1.75rem 0 .5rem }
-code { font: .875em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; background: var(--shade);
+li { margin: .3rem 0 }
+code { font: .875em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; background: var(--shade);
   padding: .1em .3em; border-radius: 4px }
-pre { background: var(--shade); border: 1px solid var(--line); border-radius: 8px; padding: .85rem 1rem; overflow-x: auto }
+pre { background: var(--shade); border: 1px solid var(--line); border-radius: 8px; padding: .85rem 1rem; overflow-x: auto;
+  line-height: 1.4 }
 pre code { background: none; padding: 0 }
-blockquote { margin: 1rem 0; padding: .1rem 1rem; border-left: 3px solid var(--link); color: var(--soft) }
 .wide { overflow-x: auto; margin: 1rem 0 }
-table { border-collapse: collapse; width: 100%; font-size: .9375rem; line-height: 1.5 }
+table { border-collapse: collapse; width: 100%; min-width: 34rem; font-size: .9375rem; line-height: 1.5 }
 th, td { text-align: left; vertical-align: top; padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line) }
 th { font-weight: 600; color: var(--soft); white-space: nowrap }
-td:first-child code { white-space: nowrap }
+td:first-child a { white-space: nowrap }
+nav { margin: 1.5rem 0; padding: 1rem; border: 1px solid var(--line); border-radius: 8px }
 nav h2 { font-size: .8125rem; margin: 0 0 .5rem; padding: 0; border: 0; color: var(--soft); font-weight: 600 }
 nav ul { list-style: none; margin: 0; padding: 0; font-size: .9375rem; line-height: 1.4 }
 nav li { margin: .4rem 0 }
 nav a { text-decoration: none }
-nav { margin-top: 1.5rem; padding: 1rem; border: 1px solid var(--line); border-radius: 8px }
-@media (min-width: 64rem) {
-  .page { display: grid; grid-template-columns: minmax(0, 46rem) 15rem; gap: 4rem; justify-content: center }
-  nav { order: 2; border: 0; border-left: 1px solid var(--line); border-radius: 0; padding: 0 0 0 1.25rem;
-    position: sticky; top: 2.5rem; align-self: start; margin-top: 2.5rem }
+@media (min-width: 70rem) {
+  main { margin-left: calc(50vw - 33.5rem) }
+  nav { float: right; width: 15rem; margin: 0 -19rem 0 0; padding: 0 0 0 1.25rem; border-width: 0 0 0 1px;
+    border-radius: 0; position: sticky; top: 2rem }
 }
 @media print { header, nav { display: none } body { background: none; color: #000 } }
 """
@@ -137,8 +137,8 @@ nav { margin-top: 1.5rem; padding: 1rem; border: 1px solid var(--line); border-r
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><style>{style}</style></head>
-<body><header><strong>API documentation</strong><a href="/documentation/guides/authentication">Authentication</a>
+<body><header><strong>Documentation</strong><a href="/documentation/guides/authentication">Authentication</a>
 <a href="/documentation/guides/errors">Errors</a></header>
-<div class="page">{contents}<main>
-{body}</main></div></body></html>
+<main>
+{body}</main></body></html>
 """
