@@ -21,7 +21,8 @@ MOST_ENTRIES = 200_000
 @dataclass(frozen=True, slots=True)
 class TenantEntry:
     """One tenant as the gate sees it. Times in milliseconds; `idle_since` is when the idle time-out was last
-    changed; `access` holds only what the operator switched."""
+    changed; `access` holds only what the operator switched;
+    `limits` are requests a minute by `credential`, `tenant` and `address`, where there is a limit."""
 
     id: str
     suspended: bool
@@ -35,6 +36,8 @@ class TenantEntry:
     idle: Mapping[Surface, int | None]
     idle_since: Mapping[Surface, int]
     access: Mapping[str, bool]
+    origins: frozenset[str]
+    limits: Mapping[str, int]
 
     def allows(self, surface: Surface, endpoint: str) -> bool:
         """Whether the operator left the endpoint on; an endpoint's own switch is stronger than its surface's."""

@@ -13,7 +13,7 @@ from bedesten.store.transaction import CrossTransaction
 def allowed(tx: CrossTransaction) -> list[str]:
     """The networks, in CIDR notation."""
     installed = tx.one(INSTALLATION)
-    return installed[2].split() if installed else []
+    return installed.webhook_networks.split() if installed else []
 
 
 def change(tx: CrossTransaction, add: Iterable[str] = (), remove: Iterable[str] = ()) -> list[str]:

@@ -8,6 +8,7 @@ from bedesten.base.ids import new_id
 from bedesten.gate.decide import Gate
 from bedesten.gate.directory import Directory
 from bedesten.gate.keyring import Keyring
+from bedesten.gate.limits import SharedLimits
 from bedesten.gate.passwords import Hasher
 from bedesten.gate.throttle import AddressThrottle
 from bedesten.server.logs import configure
@@ -31,6 +32,7 @@ from bedesten.web.fence import Fence
 from bedesten.web.hashing import Hashing
 from bedesten.web.idle import IdleWatch
 from bedesten.web.pipeline import Pipeline
+from bedesten.web.proxies import Proxies
 from bedesten.web.route import Route, RouteMap
 
 ROUTES: tuple[Route, ...] = (
@@ -138,6 +140,8 @@ def open_house(installation: Installation, clock: Clock = system_clock) -> House
         hashing=Hashing(installation.hasher()),
         idle=IdleWatch(installation.store, clock),
         throttle=AddressThrottle(limit=600, window_ms=MINUTE),
+        limits=SharedLimits(installation.settings.limits_file),
+        proxies=Proxies(installation.settings.trusted_proxies, installation.settings.proxy_header),
         clock=clock,
         checkout_time=installation.settings.checkout_seconds * SECOND,
         password_minimum=installation.settings.password_minimum,

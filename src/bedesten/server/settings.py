@@ -15,6 +15,8 @@ class Settings(BaseSettings):
     database: str | None = Field(default=None, pattern=r"^postgres(ql)?://", repr=False)
     checkout_seconds: int = Field(default=900, ge=1, le=86_400)
     password_minimum: int = Field(default=15, ge=8, le=64)
+    trusted_proxies: list[str] = []
+    proxy_header: str = Field(default="x-forwarded-for", pattern="^(x-forwarded-for|forwarded)$")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 
     @property
@@ -26,6 +28,11 @@ class Settings(BaseSettings):
     def sqlite_file(self) -> Path:
         """The embedded store."""
         return self.data / "bedesten.db"
+
+    @property
+    def limits_file(self) -> Path:
+        """The table of rate limits that the workers of one machine share; it may be lost."""
+        return self.data / "limits.map"
 
     @property
     def lock_file(self) -> Path:

@@ -1,6 +1,8 @@
 """What an operator does with tenants. Every change of a right moves the fence and leaves a row in the trail."""
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
@@ -65,6 +67,19 @@ _IDLE = {
     ),
 }
 _ADVANCE = statement(update(tenants).where(tenants.c.id == TENANT).values(epoch=tenants.c.epoch + 1))
+_ADVANCE_SURFACE = {
+    Surface.RESELLER: statement(
+        update(tenants).where(tenants.c.id == TENANT).values(epoch_reseller=tenants.c.epoch_reseller + 1)
+    ),
+    Surface.STOREFRONT: statement(
+        update(tenants).where(tenants.c.id == TENANT).values(epoch_storefront=tenants.c.epoch_storefront + 1)
+    ),
+}
+_ORIGINS = statement(update(tenants).where(tenants.c.id == TENANT).values(origins=p("new_origins")))
+_LIMITS = statement(select(tenants.c.limits).where(tenants.c.id == TENANT))
+_SET_LIMITS = statement(update(tenants).where(tenants.c.id == TENANT).values(limits=p("new_limits")))
+_ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9][0-9]{0,4})?")
+LIMITS = ("credential", "tenant", "address")
 _UPSERT = insert(tenant_access).values(tenant_id=TENANT)
 _SWITCH: Bound[tuple[object, ...]] = Bound(
     _UPSERT.on_conflict_do_update(index_elements=["tenant_id", "target"], set_={"allowed": _UPSERT.excluded.allowed}),
@@ -205,6 +220,40 @@ def switch_access(tx: Transaction, target: str, allowed: bool) -> None:
 def list_access(tx: Transaction) -> dict[str, bool]:
     """What was switched, and how."""
     return {target: bool(allowed) for target, allowed in tx.all(_ACCESS)}
+
+
+def set_origins(tx: Transaction, origins: Sequence[str]) -> None:
+    """Names the web origins that may call the Storefront from a browser; none by default."""
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise bad_field("origin", "an origin is written https://shop.example, with a port if it is not 443")
+    tx.run(_ORIGINS, new_origins=" ".join(dict.fromkeys(origins)))
+    tx.changed("tenant", tx.tenant)
+    record(tx, OPERATOR, "tenant.origins", tx.tenant, origins=list(origins))
+
+
+def set_limits(tx: Transaction, limits: Mapping[str, int | None]) -> None:
+    """Changes how many requests a minute a credential, the whole tenant, or one address may make; None: no limit."""
+    row = tx.one(_LIMITS)
+    known: dict[str, int] = json.loads(row[0]) if row else {}
+    for name, limit in limits.items():
+        if name not in LIMITS or (limit is not None and not 1 <= limit <= 10_000_000):
+            raise bad_field("limit", f"one of {', '.join(LIMITS)}, 1 to 10000000 requests a minute")
+        known.pop(name, None)
+        if limit is not None:
+            known[name] = limit
+    tx.run(_SET_LIMITS, new_limits=json.dumps(known, separators=(",", ":")))
+    tx.changed("tenant", tx.tenant)
+    record(tx, OPERATOR, "tenant.limits", tx.tenant, limits=known)
+
+
+def end_surface_tokens(tx: Transaction, surface: Surface) -> None:
+    """Ends every bearer token of one surface of the tenant that was issued before now."""
+    if not surface.uses_tokens:
+        raise bad_field("surface", "tokens are used on reseller and storefront only")
+    tx.run(_ADVANCE_SURFACE[surface])
+    tx.changed("tenant", tx.tenant)
+    record(tx, OPERATOR, "tenant.tokens.revoke", tx.tenant, surface=surface.value)
 
 
 def end_tokens(tx: Transaction) -> None:

@@ -1,5 +1,7 @@
 """Reads what the gate wants to know about tenants."""
 
+import json
+
 from sqlalchemy import select
 
 from bedesten.gate.directory import TenantEntry
@@ -29,6 +31,8 @@ _TENANT = crossing(
         tenants.c.idle_storefront,
         tenants.c.idle_reseller_since,
         tenants.c.idle_storefront_since,
+        tenants.c.origins,
+        tenants.c.limits,
     ).where(tenants.c.id == p("id"))
 )
 
@@ -57,4 +61,6 @@ def tenant_entry(tx: CrossTransaction, tenant: str) -> TenantEntry | None:
         idle={Surface.RESELLER: row[11], Surface.STOREFRONT: row[12]},
         idle_since={Surface.RESELLER: row[13], Surface.STOREFRONT: row[14]},
         access={target: bool(allowed) for target, allowed in tx.all(_ACCESS, tenant_id=tenant)},
+        origins=frozenset(row[15].split()),
+        limits=json.loads(row[16]),
     )

@@ -7,6 +7,7 @@ from bedesten.base.clock import MINUTE, Clock
 from bedesten.gate.decide import Gate
 from bedesten.gate.directory import TenantEntry
 from bedesten.gate.keyring import Keyring
+from bedesten.gate.limits import SharedLimits
 from bedesten.gate.principal import Principal
 from bedesten.gate.throttle import AddressThrottle
 from bedesten.store.store import Store
@@ -14,6 +15,7 @@ from bedesten.tenants.vault import Vault
 from bedesten.web.fence import Fence
 from bedesten.web.hashing import Hashing
 from bedesten.web.idle import IdleWatch
+from bedesten.web.proxies import Proxies
 
 
 @dataclass(slots=True)
@@ -27,6 +29,8 @@ class House:
     hashing: Hashing
     idle: IdleWatch
     throttle: AddressThrottle
+    limits: SharedLimits
+    proxies: Proxies
     clock: Clock
     checkout_time: int = 15 * MINUTE
     password_minimum: int = 15

@@ -8,7 +8,7 @@ There is no other middleware. After a refusal nothing of the request was done.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import structlog
@@ -18,16 +18,18 @@ from bedesten.errors import Refusal
 from bedesten.gate.access import Anonymous, Open
 from bedesten.gate.decide import Credentials
 from bedesten.gate.directory import NOTHING, Entry, Loaded, TenantEntry, Unloaded, Want
+from bedesten.gate.limits import Verdict
 from bedesten.store.transaction import StoreUnavailable, Transaction
-from bedesten.web import answer, idempotency
+from bedesten.web import answer, cors, idempotency
 from bedesten.web.call import Call, House
-from bedesten.web.message import BodyStalled, BodyTooLarge, ClientGone, Request, Response
+from bedesten.web.message import BodyStalled, BodyTooLarge, ClientGone, Headers, Request, Response
 from bedesten.web.route import Match, Reads, Route, RouteMap, Runs, Shows, Writes, keyed_surface
 from bedesten.web.shapes import encode, parse, understand
 
 log = structlog.get_logger("bedesten.web")
 Decision = TypeVar("Decision")
 
+_STALLED = Refusal(errors.BAD_REQUEST, "the body stopped coming")
 _COUNTED = frozenset({errors.LOGIN_REFUSED.number, errors.UNKNOWN_HOST.number})
 MOST_LOADS = 8
 """A decision needs at most this many entries that the directory lacks: host, tenant, two digests, account."""
@@ -69,6 +71,27 @@ def read_head(request: Request) -> Head:
     return Head(*lines)
 
 
+@dataclass(slots=True)
+class Progress:
+    """What has become known of a request on its way: enough to answer it whatever happens next."""
+
+    request_id: str
+    address: str
+    tenant: TenantEntry | None = None
+    headers: Headers = field(default_factory=list)
+    tightest: int | None = None
+
+    def show(self, verdict: Verdict) -> None:
+        """Puts a limit's state into the answer, if it is the tightest one so far."""
+        if self.tightest is None or verdict.remaining < self.tightest:
+            self.tightest = verdict.remaining
+            self.headers = [
+                (b"ratelimit-limit", b"%d" % verdict.limit),
+                (b"ratelimit-remaining", b"%d" % verdict.remaining),
+                (b"ratelimit-reset", b"%d" % verdict.reset),
+            ]
+
+
 class Pipeline:
     """Answers requests. Holds no state of its own between two of them."""
 
@@ -78,10 +101,16 @@ class Pipeline:
 
     async def handle(self, request: Request) -> Response:
         """The answer to one request. Raises only `ClientGone`: then there is nobody to answer."""
-        request_id = f"req_{os.urandom(12).hex()}"
+        progress = Progress(f"req_{os.urandom(12).hex()}", self._house.proxies.client(request))
         head = read_head(request)
+        response = await self._answered(request, head, progress)
+        response.headers += progress.headers
+        cors.dress(response, request, progress.tenant)
+        return response
+
+    async def _answered(self, request: Request, head: Head, progress: Progress) -> Response:
         try:
-            return await self._answer(request, head, request_id)
+            return await self._answer(request, head, progress)
         except Refusal as refusal:
             refused = refusal
         except (StoreUnavailable, BodyTooLarge, BodyStalled) as problem:
@@ -89,22 +118,28 @@ class Pipeline:
         except ClientGone:
             raise
         except Exception:
-            log.exception("internal-error", request_id=request_id, method=request.method)
+            log.exception("internal-error", request_id=progress.request_id, method=request.method[:16])
             refused = Refusal(errors.INTERNAL, "an exception")
-        self._note(refused, request, request_id)
-        return answer.failure(refused, request_id, b",".join(head.accept))
+        self._note(refused, request, progress)
+        response = answer.failure(refused, progress.request_id, b",".join(head.accept))
+        response.close = refused is _STALLED
+        return response
 
-    async def _answer(self, request: Request, head: Head, request_id: str) -> Response:
+    async def _answer(self, request: Request, head: Head, progress: Progress) -> Response:
         house = self._house
         _check_framing(head)
         await house.fence.passed()
         tenant = await self._decided(lambda loaded: house.gate.tenant(head.host, loaded))
+        progress.tenant = tenant
         match = self._routes.find(request.path)
+        if match is not None and (preflight := cors.preflight(request, tenant, list(match.routes))):
+            return preflight
         now = house.clock()
-        wait = house.throttle.admit(request.peer, now)
+        wait = house.throttle.admit(progress.address, now)
         if wait is not None:
             raise Refusal(errors.TOO_MANY_REQUESTS, "too many refusals", retry_after=wait)
-        presented = Credentials(head.authorization, head.api_key, request.peer)
+        self._take(progress, tenant, "address", progress.address, now)
+        presented = Credentials(head.authorization, head.api_key, progress.address)
         route = await self._route(request, tenant, match, presented, now)
         principal = await self._decided(
             lambda loaded: house.gate.authenticate(tenant, route.access, presented, now, loaded)
@@ -112,13 +147,16 @@ class Pipeline:
         if principal is not None and principal.token is not None:
             await house.idle.used(tenant, principal.surface, principal.token)
         house.gate.authorise(tenant, route.access, route.endpoint, principal)
+        if principal is not None:
+            self._take(progress, tenant, "credential", principal.owner, now)
+        self._take(progress, tenant, "tenant", tenant.id, now)
         call = Call(
             house=house,
             tenant=tenant,
             principal=principal,
             endpoint=route.endpoint,
-            request_id=request_id,
-            address=request.peer,
+            request_id=progress.request_id,
+            address=progress.address,
             region=_region(head, tenant),
             argument=match.argument if match else "",
         )
@@ -129,7 +167,7 @@ class Pipeline:
             call.body = await request.body.read(route.limit)
             if call.body and not head.content_type and isinstance(route.access, Open | Anonymous):
                 raise Refusal(errors.NOT_JSON, "no Content-Type on a route without a credential")
-        return answer.success(await self._handled(call, route, head), request_id)
+        return answer.success(await self._handled(call, route, head), progress.request_id)
 
     async def _handled(self, call: Call, route: Route, head: Head) -> bytes:
         members = parse(call.body)
@@ -182,18 +220,28 @@ class Pipeline:
                 want = unloaded.want
         raise AssertionError("a decision that never ends")
 
-    def _note(self, refusal: Refusal, request: Request, request_id: str) -> None:
+    def _take(self, progress: Progress, tenant: TenantEntry, kind: str, name: str, now: int) -> None:
+        """Takes a request out of a limit that the operator set for the tenant; the tightest one is shown to the caller."""
+        limit = tenant.limits.get(kind)
+        if limit is None:
+            return
+        verdict = self._house.limits.take(f"{tenant.id} {kind} {name}", limit, now)
+        progress.show(verdict)
+        if not verdict.allowed:
+            raise Refusal(errors.TOO_MANY_REQUESTS, f"over the {kind} limit", retry_after=verdict.retry)
+
+    def _note(self, refusal: Refusal, request: Request, progress: Progress) -> None:
         """The precise cause goes to the log, and what smells of guessing is counted against the address."""
         row = refusal.row
         if row.status in (401, 403) or row.number in _COUNTED:
-            self._house.throttle.refused(request.peer, self._house.clock())
+            self._house.throttle.refused(progress.address, self._house.clock())
         log.info(
             "refused",
             code=row.number,
             cause=refusal.cause,
-            request_id=request_id,
+            request_id=progress.request_id,
             method=request.method[:16],
-            address=request.peer,
+            address=progress.address,
         )
 
 
@@ -237,4 +285,4 @@ def _as_refusal(problem: Exception) -> Refusal:
         return Refusal(errors.UNAVAILABLE, str(problem), retry_after=1)
     if isinstance(problem, BodyTooLarge):
         return Refusal(errors.TOO_LARGE, "the body is too long")
-    return Refusal(errors.BAD_REQUEST, "the body stopped coming")
+    return _STALLED
