@@ -1,14 +1,20 @@
 """Brings a store's schema to the version of this program, and says which version it has."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from pysqlite3 import dbapi2
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError
+
+from bedesten.store.transaction import StoreUnavailable
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0001"
+"""The version that this program needs. Written down, so that opening a store need not load the migrations; a test
+compares it with them."""
 
 
 def engine(database: str | Path) -> Engine:
@@ -32,7 +38,9 @@ def _begin(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     config.set_main_option("path_separator", "os")
@@ -41,6 +49,8 @@ def _config() -> Config:
 
 def upgrade(database: str | Path) -> None:
     """Runs every migration that the store does not have yet, in one transaction. Safe to call again."""
+    from alembic import command
+
     config = _config()
     made = engine(database)
     try:
@@ -52,17 +62,30 @@ def upgrade(database: str | Path) -> None:
 
 
 def head() -> str:
-    """The version that this program needs."""
+    """The version that the migrations lead to."""
+    from alembic.script import ScriptDirectory
+
     found = ScriptDirectory.from_config(_config()).get_current_head()
     assert found is not None
     return found
 
 
+def knows(version: str) -> bool:
+    """Whether the migrations come by this version."""
+    from alembic.script import ScriptDirectory
+
+    return any(one.revision == version for one in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def current(database: str | Path) -> str | None:
-    """The version that the store has, or None if it is empty."""
+    """The version that the store has, or None if it is empty. Raises `StoreUnavailable`."""
+    from alembic.runtime.migration import MigrationContext
+
     made = engine(database)
     try:
         with made.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
+    except DatabaseError as error:
+        raise StoreUnavailable(f"the store cannot be opened: {str(error.orig).partition(chr(10))[0]}") from error
     finally:
         made.dispose()

@@ -1,0 +1,141 @@
+"""An installation: its data directory, secrets and store, made once and opened by every process.
+
+Kept apart from `build`, so that the operator's commands load neither the surfaces nor the web, and from the engines'
+heavier half: the driver of PostgreSQL and the migrations are imported where they are used.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import column, select, table
+
+from bedesten.base.clock import Clock, system_clock
+from bedesten.base.ids import new_id
+from bedesten.gate.keyring import Keyring
+from bedesten.gate.passwords import Hasher
+from bedesten.server.settings import Settings
+from bedesten.store import migrate
+from bedesten.store.fence import COUNTER, OPEN
+from bedesten.store.sql import crossing
+from bedesten.store.sqlite import SqliteStore
+from bedesten.store.store import Store
+from bedesten.store.tables import INSTALL, INSTALLATION
+from bedesten.store.transaction import CrossTransaction, StoreUnavailable
+from bedesten.tenants.vault import Vault
+
+_VERSION = crossing(select(column("version_num")).select_from(table("alembic_version")))
+
+
+class NotAnInstallation(Exception):
+    """The data directory or the database is not (or not yet) an installation of this version; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """An opened installation: what the operator's commands, the worker and every web process begin with."""
+
+    settings: Settings
+    store: Store
+    keyring: Keyring
+    vault: Vault
+    issuer: str
+
+    def hasher(self) -> Hasher:
+        """Hashes passwords with the installation's pepper; making one costs the time of a hash."""
+        return Hasher(self.keyring.password_pepper())
+
+
+def initialise(settings: Settings) -> bool:
+    """Makes an installation, or brings an older one to this version. False if there was nothing to do.
+
+    Raises `NotAnInstallation` for a store whose secrets are elsewhere, since new ones would open nothing of it, and
+    for one of a later version; `StoreUnavailable`, `OSError`.
+    """
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not settings.database:
+        settings.sqlite_file.touch(mode=0o600)
+    found = migrate.current(_database(settings))
+    fresh = not settings.secrets_file.exists()
+    if fresh and found is not None:
+        raise NotAnInstallation(
+            f"the store is in use, and its secrets are missing: put them at {settings.secrets_file}"
+        )
+    if found is not None and not migrate.knows(found):
+        raise NotAnInstallation(f"the store has version {found}, which this program does not know")
+    if fresh:
+        Keyring.generate().write_file(settings.secrets_file)
+    if found != migrate.HEAD:
+        migrate.upgrade(_database(settings))
+        fresh = True
+    store = open_store(settings)
+    try:
+        store.write_now(_install)
+    finally:
+        store.close()
+    return fresh
+
+
+def _install(tx: CrossTransaction) -> None:
+    tx.run(
+        INSTALL,
+        id=1,
+        issuer=new_id("bedesten"),
+        epoch=1,
+        webhook_networks="",
+        ring=1,
+        leak_policy="notify",
+        created=tx.now,
+    )
+    tx.run(OPEN, id=1, counter=0)
+
+
+def open_store(settings: Settings, clock: Clock = system_clock) -> Store:
+    """The store that the settings name."""
+    if settings.database:
+        from bedesten.store.postgres import PostgresStore
+
+        return PostgresStore(settings.database, clock)
+    return SqliteStore(settings.sqlite_file, clock)
+
+
+def open_installation(settings: Settings, clock: Clock = system_clock) -> Installation:
+    """Opens an installation. Raises `NotAnInstallation`, `ValueError` (weak or readable secrets), `StoreUnavailable`."""
+    if not settings.secrets_file.exists():
+        raise NotAnInstallation(f"{settings.data} is not an installation: run `bedesten init` first")
+    keyring = Keyring.read_file(settings.secrets_file)
+    if not settings.database and not settings.sqlite_file.exists():
+        raise NotAnInstallation(f"{settings.data} has secrets but no store: run `bedesten init`")
+    store = open_store(settings, clock)
+    try:
+        found = version_of(store, settings)
+        if found != migrate.HEAD:
+            raise NotAnInstallation(
+                f"the store has version {found}, this program needs {migrate.HEAD}: `bedesten init`"
+            )
+        installed = store.read_now(lambda tx: tx.one(INSTALLATION))
+        if installed is None or store.read_now(lambda tx: tx.one(COUNTER)) is None:
+            raise NotAnInstallation("the store is not an installation: run `bedesten init`")
+    except BaseException:
+        store.close()
+        raise
+    return Installation(settings, store, keyring, Vault(keyring), installed.issuer)
+
+
+def version_of(store: Store, settings: Settings) -> str | None:
+    """The version of the store's schema, None for an empty one. Raises `StoreUnavailable`."""
+    try:
+        row = store.read_now(lambda tx: tx.one(_VERSION))
+    except StoreUnavailable:
+        row = None
+    except Exception as problem:
+        if type(problem).__name__ != "UndefinedTable":
+            raise
+        row = None
+    if row is not None:
+        version: str = row[0]
+        return version
+    return migrate.current(_database(settings))  # the slow way knows an empty store from one out of reach
+
+
+def _database(settings: Settings) -> str | Path:
+    return settings.database or settings.sqlite_file
