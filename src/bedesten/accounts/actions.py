@@ -11,6 +11,7 @@ from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.base.clock import wire_time
 from bedesten.base.ids import new_id
 from bedesten.errors import Refusal, bad_field
+from bedesten.gate.passwords import Hashed
 from bedesten.gate.scopes import Surface, check_scopes
 from bedesten.store.sql import TENANT, inserting, into, p, statement
 from bedesten.store.transaction import Transaction
@@ -68,8 +69,10 @@ _LIST = into(
 _HERE = (accounts.c.tenant_id == TENANT) & (accounts.c.id == p("id"))
 _SET_SCOPES = statement(update(accounts).where(_HERE).values(scopes=p("scopes")))
 _SET_DISABLED = statement(update(accounts).where(_HERE).values(disabled=p("disabled")))
-_SET_PASSWORD = statement(update(accounts).where(_HERE).values(password=p("password")))
-_UPGRADE = statement(update(accounts).where(_HERE, accounts.c.password == p("was")).values(password=p("password")))
+_SET_PASSWORD = statement(update(accounts).where(_HERE).values(password=p("phc"), pepper_id=p("pepper")))
+_UPGRADE = statement(
+    update(accounts).where(_HERE, accounts.c.password == p("was")).values(password=p("phc"), pepper_id=p("pepper"))
+)
 _ADVANCE = statement(update(accounts).where(_HERE).values(epoch=accounts.c.epoch + 1))
 _REVOKE_TOKEN = inserting(revoked_tokens, or_ignore=True)
 
@@ -80,8 +83,7 @@ def create(
     handle: str,
     name: str,
     *,
-    password: str | None = None,
-    pepper_id: str | None = None,
+    password: Hashed | None = None,
     api: bool = True,
     scopes: Iterable[str] | None = None,
 ) -> str | None:
@@ -93,8 +95,8 @@ def create(
         kind=kind,
         handle=handle,
         name=name,
-        password=password,
-        pepper_id=pepper_id,
+        password=password.phc if password else None,
+        pepper_id=password.pepper_id if password else None,
         api=int(api),
         disabled=0,
         scopes=_scopes(kind, scopes),
@@ -156,15 +158,15 @@ def set_disabled(tx: Transaction, account: Account, disabled: bool) -> None:
     record(tx, OPERATOR, "account.disable" if disabled else "account.enable", account.id)
 
 
-def set_password(tx: Transaction, account: Account, password: str) -> None:
-    """Changes the password (an argon2id hash) and ends every token that was issued with the old one."""
-    tx.run(_SET_PASSWORD, id=account.id, password=password)
-    end_tokens(tx, account.id, OPERATOR)
+def set_password(tx: Transaction, account: str, password: Hashed, actor: Actor) -> None:
+    """Changes the password and ends every token that was issued with the old one."""
+    tx.run(_SET_PASSWORD, id=account, phc=password.phc, pepper=password.pepper_id)
+    end_tokens(tx, account, actor)
 
 
-def upgrade_hash(tx: Transaction, account: Account, password: str) -> None:
+def upgrade_hash(tx: Transaction, account: Account, better: Hashed) -> None:
     """Stores a better hash of the same password, unless the password was changed meanwhile. Tokens live on."""
-    tx.run(_UPGRADE, id=account.id, was=account.password, password=password)
+    tx.run(_UPGRADE, id=account.id, was=account.password, phc=better.phc, pepper=better.pepper_id)
 
 
 def end_tokens(tx: Transaction, account: str, actor: Actor) -> None:

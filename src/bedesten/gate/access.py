@@ -36,6 +36,13 @@ class Scoped:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A bearer token of the surface, whatever its scopes: what every holder may do with its own token."""
+
+    surface: Surface
+
+
+@dataclass(frozen=True, slots=True)
 class Keyed:
     """An API key of the surface that has the grant, in a tenant that has access to the endpoint."""
 
@@ -43,4 +50,4 @@ class Keyed:
     grant: str
 
 
-Access = Open | Anonymous | Scoped | Keyed
+Access = Open | Anonymous | SignedIn | Scoped | Keyed

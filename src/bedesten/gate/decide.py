@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from bedesten import errors
 from bedesten.errors import Refusal
 from bedesten.gate import apikeys, bearer
-from bedesten.gate.access import Access, Anonymous, Keyed, Open, Scoped
+from bedesten.gate.access import Access, Anonymous, Keyed, Open, Scoped, SignedIn
 from bedesten.gate.bearer import BearerRefused, Claims, TokenMemory, Why
 from bedesten.gate.directory import NOTHING, AccountEntry, Directory, KeyEntry, Loaded, TenantEntry
 from bedesten.gate.hosts import canonical_host
@@ -75,7 +75,7 @@ class Gate:
     ) -> Principal | None:
         """Who is calling; None where nobody needs to be. Raises `Refusal` (401, or 421), `Unloaded`."""
         match access:
-            case Scoped(surface):
+            case Scoped(surface) | SignedIn(surface):
                 return self._by_token(tenant, surface, presented, now, loaded)
             case Keyed():
                 return self._by_key(tenant, presented, now, loaded)
@@ -96,6 +96,9 @@ class Gate:
             case Scoped(surface, scope):
                 if principal is None or scope not in principal.scopes or not tenant.allows(surface, endpoint):
                     raise _scope_missing(scope)
+            case SignedIn(surface):
+                if not tenant.allows(surface, endpoint):
+                    raise Refusal(errors.SCOPE_MISSING, "switched off for the tenant")
             case Keyed(surface, grant):
                 if principal is None or principal.surface is not surface:
                     raise Refusal(errors.NOT_GRANTED, "a key of another surface")

@@ -9,6 +9,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -67,6 +68,14 @@ def normalise(password: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in password):
         raise ValueError("a password is Unicode text")
     return unicodedata.normalize("NFC", password)
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """A password as it is stored: its argon2id hash in PHC form, and the id of the pepper under which it was made."""
+
+    phc: str
+    pepper_id: str
 
 
 class Hasher:

@@ -11,7 +11,7 @@ from bedesten.audit.actions import OPERATOR, record
 from bedesten.base.money import to_decimal
 from bedesten.base.secret import Secret
 from bedesten.errors import Refusal, bad_field
-from bedesten.gate.passwords import canonical_email
+from bedesten.gate.passwords import Hashed, canonical_email
 from bedesten.ledger import actions as ledger
 from bedesten.operator.amounts import minor_amount
 from bedesten.store.transaction import Transaction
@@ -31,7 +31,7 @@ class NewPartner:
     """
 
     email: str
-    password: str
+    password: Hashed
     name: str = ""
     scopes: Iterable[str] | None = None
     webhook: str | None = None

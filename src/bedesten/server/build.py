@@ -55,7 +55,7 @@ def open_house(installation: Installation, clock: Clock = system_clock) -> House
         gate=gate,
         fence=Fence(installation.store, directory, know),
         vault=installation.vault,
-        hashing=Hashing(installation.hasher()),
+        hashing=Hashing(lambda: gate.keyring),
         idle=IdleWatch(installation.store, clock),
         throttle=AddressThrottle(limit=600, window_ms=MINUTE),
         limits=SharedLimits(installation.settings.limits_file),

@@ -12,7 +12,7 @@ from sqlalchemy import column, select, table
 from bedesten.base.clock import Clock, system_clock
 from bedesten.base.ids import new_id
 from bedesten.gate.keyring import Keyring
-from bedesten.gate.passwords import Hasher
+from bedesten.gate.passwords import Hashed, Hasher
 from bedesten.server.settings import Settings
 from bedesten.store import migrate
 from bedesten.store.fence import COUNTER, OPEN
@@ -40,9 +40,21 @@ class Installation:
     vault: Vault
     issuer: str
 
-    def hasher(self) -> Hasher:
-        """Hashes passwords with the installation's pepper; making one costs the time of a hash."""
-        return Hasher(self.keyring.password_pepper())
+    def hasher(self) -> "PasswordHasher":
+        """Hashes passwords under the installation's current pepper; making one costs the time of a hash."""
+        return PasswordHasher(self.keyring)
+
+
+class PasswordHasher:
+    """Hashes the passwords of accounts that an operator makes."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._pepper_id = keyring.digest.current
+        self._hasher = Hasher(keyring.password_pepper())
+
+    def hash(self, password: str) -> Hashed:
+        """The password as it is stored. Raises ValueError for one that can be none."""
+        return Hashed(self._hasher.hash(password), self._pepper_id)
 
 
 def initialise(settings: Settings) -> bool:

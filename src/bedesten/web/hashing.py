@@ -8,7 +8,8 @@ from typing import ParamSpec, TypeVar
 
 from bedesten import errors
 from bedesten.errors import Refusal
-from bedesten.gate.passwords import Hasher
+from bedesten.gate.keyring import Keyring
+from bedesten.gate.passwords import Hashed, Hasher
 
 Args = ParamSpec("Args")
 Result = TypeVar("Result")
@@ -19,26 +20,47 @@ AT_ONCE, WAITING = 2, 64
 class Hashing:
     """Runs argon2id in threads (it releases the GIL). Past the queue: 503 with `Retry-After`."""
 
-    def __init__(self, hasher: Hasher, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
-        self._hasher = hasher
+    def __init__(self, keyring: Callable[[], Keyring], at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
+        self._keyring = keyring
+        self._hashers: dict[str, Hasher] = {}
         self._pool = ThreadPoolExecutor(at_once, "hashing")
         self._most = at_once + waiting
         self._under_way = 0
 
-    async def hash(self, password: str) -> str:
-        """An argon2id hash in PHC form."""
-        return await self._run(self._hasher.hash, password)
+    @property
+    def under_way(self) -> int:
+        """How many hashes are being made or waited for."""
+        return self._under_way
 
-    async def verify(self, known: str | None, password: str) -> bool:
-        """Whether the password is the known hash's; takes the same time when there is no known hash."""
-        if known is None:
-            await self._run(self._hasher.waste, password)
+    async def hash(self, password: str) -> Hashed:
+        """A fresh hash under the current pepper."""
+        pepper_id = self._keyring().digest.current
+        return Hashed(await self._run(self._hash, pepper_id, password), pepper_id)
+
+    async def verify(self, known: Hashed | None, password: str) -> bool:
+        """Whether the password is the known one; takes the same time when there is no known one."""
+        return await self._run(self._verify, known, password)
+
+    def outdated(self, known: Hashed) -> bool:
+        """Whether a hash was made with parameters or a pepper that are no longer today's."""
+        current = self._keyring().digest.current
+        return known.pepper_id != current or self._hasher(current).needs_rehash(known.phc)
+
+    def _hash(self, pepper_id: str, password: str) -> str:
+        return self._hasher(pepper_id).hash(password)
+
+    def _verify(self, known: Hashed | None, password: str) -> bool:
+        keyring = self._keyring()
+        if known is None or known.pepper_id not in keyring.digest.secrets:
+            self._hasher(keyring.digest.current).waste(password)
             return False
-        return await self._run(self._hasher.verify, known, password)
+        return self._hasher(known.pepper_id).verify(known.phc, password)
 
-    def outdated(self, known: str) -> bool:
-        """Whether a hash was made with parameters that are no longer today's."""
-        return self._hasher.needs_rehash(known)
+    def _hasher(self, pepper_id: str) -> Hasher:
+        hasher = self._hashers.get(pepper_id)
+        if hasher is None:
+            hasher = self._hashers[pepper_id] = Hasher(self._keyring().password_pepper(pepper_id))
+        return hasher
 
     async def _run(self, work: Callable[Args, Result], *args: Args.args, **kwargs: Args.kwargs) -> Result:
         if self._under_way >= self._most:

@@ -1,6 +1,7 @@
 """Logins: an e-mail and a password become a bearer token, or everything that is wrong becomes one answer."""
 
 import os
+import secrets
 from dataclasses import dataclass
 
 import structlog
@@ -10,11 +11,13 @@ from bedesten.accounts import actions as accounts
 from bedesten.accounts import logins
 from bedesten.accounts.actions import Account
 from bedesten.accounts.logins import Attempt
+from bedesten.base.clock import DAY
 from bedesten.errors import Refusal
 from bedesten.gate import bearer
 from bedesten.gate.bearer import Claims
+from bedesten.gate.decide import challenge
 from bedesten.gate.keyring import make_kid
-from bedesten.gate.passwords import canonical_email
+from bedesten.gate.passwords import Hashed, canonical_email
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.gate.throttle import counting_unit
 from bedesten.store.transaction import Transaction
@@ -22,7 +25,11 @@ from bedesten.web.call import Call
 
 log = structlog.get_logger("bedesten.logins")
 KINDS = {Surface.RESELLER: "partner", Surface.STOREFRONT: "customer"}
-LONGEST_EMAIL, LONGEST_PASSWORD = 1_000, 16_384
+LONGEST_EMAIL = 1_000
+LONGEST_SESSION = 30 * DAY
+"""A token can be exchanged for a fresh one until so long after the password was given (milliseconds)."""
+SHORTEST_JITTERED = 60
+"""Lifetimes below a minute are kept to the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,12 @@ class Issued:
 
 
 async def log_in(call: Call, surface: Surface, email: str, password: str) -> Issued:
-    """A token for the account, if the password is its own and it may log in.
+    """A token for the account, if the password is its own and it may log in. Raises `Refusal` as `prove` does."""
+    return issue(call, surface, await prove(call, surface, email, password))
+
+
+async def prove(call: Call, surface: Surface, email: str, password: str) -> Account:
+    """The account of this e-mail and password, if it may log in here.
 
     Raises `Refusal`: -26 for every other case alike, after the time of one password hash; -27 with the time to wait
     after too many failures, for accounts that exist and for those that do not.
@@ -47,7 +59,7 @@ async def log_in(call: Call, surface: Surface, email: str, password: str) -> Iss
     if wait:
         raise Refusal(errors.TOO_MANY_LOGINS, "too many failures in a row", retry_after=-(-wait // 1000))
     found = await house.store.read(tenant.id, accounts.by_handle, KINDS[surface], handle)
-    proved = await house.hashing.verify(found.password if found else None, password)
+    proved = await house.hashing.verify(_hashed(found), password)
     if found is None or not proved or not found.api or found.disabled or not _open(call, surface):
         await house.store.write(tenant.id, logins.failed, attempt)
         log.info("login", result="refused", tenant=tenant.id, address=call.address, request_id=call.request_id)
@@ -57,14 +69,33 @@ async def log_in(call: Call, surface: Surface, email: str, password: str) -> Iss
     if better or noteworthy:
         await house.store.write(tenant.id, _welcome, found, attempt, better)
     log.info("login", result="ok", tenant=tenant.id, subject=found.id, address=call.address, request_id=call.request_id)
-    return issue(call, surface, found)
+    return found
 
 
-def issue(call: Call, surface: Surface, account: Account) -> Issued:
-    """A token with what the server has configured for the account, and nothing that the caller asked for."""
+def exchange(call: Call, surface: Surface, account: Account) -> Issued:
+    """A fresh token for a living one. The session goes back to the same password, and ends `LONGEST_SESSION` after it.
+
+    Raises `Refusal` (-22) when the session is over: then log in again.
+    """
+    token = call.who.token
+    assert token is not None, "the route demands a token"
+    since = token.authenticated_at or token.issued_at
+    if call.house.clock() // 1000 >= since + LONGEST_SESSION // 1000:
+        raise Refusal(errors.TOKEN_EXPIRED, "the session is over", headers=challenge(errors.TOKEN_EXPIRED))
+    return issue(call, surface, account, since)
+
+
+def issue(call: Call, surface: Surface, account: Account, since: int | None = None) -> Issued:
+    """A token with what the server has configured for the account, and nothing that the caller asked for.
+
+    `since` (epoch seconds) is when the password was given, now by default. Tokens live for the configured time less a
+    random part of up to a twentieth, so that clients which started together do not all come back together.
+    """
     house, tenant = call.house, call.tenant
     now = house.clock() // 1000
-    lifetime = tenant.lifetimes[surface] // 1000
+    authenticated_at = now if since is None else since
+    lifetime = _jittered(tenant.lifetimes[surface] // 1000)
+    ends = min(now + lifetime, authenticated_at + LONGEST_SESSION // 1000)
     scopes = SCOPES[surface] if account.scopes is None else frozenset(account.scopes.split())
     kid = make_kid(house.keyring.sign.current, tenant.generation)
     claims = Claims(
@@ -74,15 +105,19 @@ def issue(call: Call, surface: Surface, account: Account) -> Issued:
         tenant=tenant.id,
         scopes=scopes,
         issued_at=now,
-        expires_at=now + lifetime,
+        expires_at=ends,
         token_id=os.urandom(12).hex(),
         epochs=(house.gate.directory.epoch, tenant.epoch, tenant.surface_epochs[surface], account.epoch),
         kid=kid,
-        authenticated_at=now,
+        authenticated_at=authenticated_at,
     )
     key = house.keyring.signing_key(house.keyring.sign.current, tenant.id, surface, tenant.generation)
     assert key is not None, "the current secret is in the ring"
     return Issued(bearer.mint(claims, key), claims.expires_at * 1000, tenant.idle[surface])
+
+
+def _jittered(seconds: int) -> int:
+    return seconds - secrets.randbelow(seconds // 20 + 1) if seconds >= SHORTEST_JITTERED else seconds
 
 
 def _attempt(call: Call, surface: Surface, email: str) -> Attempt:
@@ -98,13 +133,20 @@ def _open(call: Call, surface: Surface) -> bool:
     return not call.tenant.suspended and call.tenant.allows(surface, call.endpoint)
 
 
-async def _better_hash(call: Call, account: Account, password: str) -> str | None:
-    if account.password and call.house.hashing.outdated(account.password):
+def _hashed(account: Account | None) -> Hashed | None:
+    if account is None or account.password is None or account.pepper_id is None:
+        return None
+    return Hashed(account.password, account.pepper_id)
+
+
+async def _better_hash(call: Call, account: Account, password: str) -> Hashed | None:
+    known = _hashed(account)
+    if known is not None and call.house.hashing.outdated(known):
         return await call.house.hashing.hash(password)
     return None
 
 
-def _welcome(tx: Transaction, account: Account, attempt: Attempt, better: str | None) -> None:
+def _welcome(tx: Transaction, account: Account, attempt: Attempt, better: Hashed | None) -> None:
     logins.succeeded(tx, attempt)
     if better:
         accounts.upgrade_hash(tx, account, better)

@@ -1,14 +1,16 @@
 """What web shops' and apps' calls do."""
 
+from bedesten import errors
 from bedesten.accounts import actions as accounts
+from bedesten.accounts.actions import Account
 from bedesten.audit.actions import record
 from bedesten.base.clock import wire_time
 from bedesten.base.ids import new_id
 from bedesten.base.money import to_decimal
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
-from bedesten.errors import bad_field
-from bedesten.gate.passwords import canonical_email, password_problem
+from bedesten.errors import Refusal, bad_field
+from bedesten.gate.passwords import Hashed, canonical_email, password_problem
 from bedesten.gate.scopes import Surface
 from bedesten.orders import actions as orders
 from bedesten.orders.model import DELIVERED, Buyer, Line, NewLine, NewOrder, Order
@@ -17,7 +19,7 @@ from bedesten.surfaces import common
 from bedesten.surfaces.common import Login, ProductView, Token
 from bedesten.surfaces.storefront import shapes
 from bedesten.web.call import Call
-from bedesten.web.logins import log_in
+from bedesten.web.logins import exchange, issue, log_in, prove
 from bedesten.web.shapes import Nothing
 
 _STATES = ("awaitingPayment", "placed", "expired")
@@ -28,15 +30,13 @@ async def register(call: Call, body: shapes.Register) -> dict[str, str]:
     email = canonical_email(body.email)
     if email is None:
         raise bad_field("email", "not an e-mail address")
-    problem = password_problem(body.password, minimum=call.house.password_minimum, words=(email.split("@")[0],))
-    if problem:
-        raise bad_field("password", problem)
+    _check_password(call, email, body.password, "password")
     hashed = await call.house.hashing.hash(body.password)
     await call.house.store.write(call.tenant.id, _register, call, email, body.name or email.split("@")[0], hashed)
     return {"status": "accepted"}
 
 
-def _register(tx: Transaction, call: Call, email: str, name: str, password: str) -> None:
+def _register(tx: Transaction, call: Call, email: str, name: str, password: Hashed) -> None:
     made = accounts.create(tx, "customer", email, name, password=password)
     if made:
         record(tx, call.actor, "customer.register", made)
@@ -45,6 +45,53 @@ def _register(tx: Transaction, call: Call, email: str, name: str, password: str)
 async def login(call: Call, body: Login) -> Token:
     """The customer login."""
     return common.token_view(call, await log_in(call, Surface.STOREFRONT, body.email, body.password))
+
+
+async def refresh(call: Call, _: Nothing) -> Token:
+    """A fresh token for a living one; the old one lives on until its own end."""
+    customer = await call.house.store.read(call.tenant.id, _customer, call)
+    return common.token_view(call, exchange(call, Surface.STOREFRONT, customer))
+
+
+def logout(tx: Transaction, call: Call, body: shapes.Logout) -> dict[str, str]:
+    """Ends the token that was sent, or every token of the customer; from the next request on, on every worker."""
+    if body.everywhere:
+        accounts.end_tokens(tx, call.who.owner, call.actor)
+    else:
+        token = call.who.token
+        assert token is not None, "the route demands a token"
+        accounts.revoke_token(tx, token.token_id, token.expires_at * 1000, call.actor)
+    return {"status": "ended"}
+
+
+async def change_password(call: Call, body: shapes.ChangePassword) -> Token:
+    """Changes the password, ends every token that there was, and gives a fresh one."""
+    store, tenant = call.house.store, call.tenant.id
+    customer = await store.read(tenant, _customer, call)
+    await prove(call, Surface.STOREFRONT, customer.handle, body.current_password)
+    _check_password(call, customer.handle, body.new_password, "newPassword")
+    hashed = await call.house.hashing.hash(body.new_password)
+    await store.write(tenant, accounts.set_password, customer.id, hashed, call.actor)
+    return common.token_view(call, issue(call, Surface.STOREFRONT, await store.read(tenant, _customer, call)))
+
+
+def profile(tx: Transaction, call: Call, _: Nothing) -> shapes.Profile:
+    """Who the caller is here."""
+    customer = _customer(tx, call)
+    return shapes.Profile(customer.id, customer.handle, customer.name, wire_time(customer.created))
+
+
+def _customer(tx: Transaction, call: Call) -> Account:
+    customer = accounts.by_id(tx, "customer", call.who.owner)
+    if customer is None:
+        raise Refusal(errors.NOT_FOUND, "the account is gone")
+    return customer
+
+
+def _check_password(call: Call, email: str, password: str, field: str) -> None:
+    problem = password_problem(password, minimum=call.house.password_minimum, words=(email.split("@")[0],))
+    if problem:
+        raise bad_field(field, problem)
 
 
 def list_products(tx: Transaction, call: Call, body: shapes.ListProducts) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """The Storefront surface as a table."""
 
-from bedesten.gate.access import Anonymous, Open, Scoped
+from bedesten.gate.access import Anonymous, Open, Scoped, SignedIn
 from bedesten.gate.scopes import Surface
 from bedesten.surfaces.common import Login
 from bedesten.surfaces.storefront import handlers, shapes
@@ -29,6 +29,36 @@ ROUTES = (
         handler=Runs(handlers.login),
         body=Login,
         summary="Log a customer in",
+    ),
+    Route(
+        method="POST",
+        path="/Storefront/Customers/Refresh",
+        access=SignedIn(Surface.STOREFRONT),
+        handler=Runs(handlers.refresh),
+        summary="Exchange a living token for a fresh one",
+    ),
+    Route(
+        method="POST",
+        path="/Storefront/Customers/Logout",
+        access=SignedIn(Surface.STOREFRONT),
+        handler=Writes(handlers.logout),
+        body=shapes.Logout,
+        summary="End the token, or all of them",
+    ),
+    Route(
+        method="POST",
+        path="/Storefront/Customers/Profile",
+        access=_scope("profile:manage"),
+        handler=Reads(handlers.profile),
+        summary="Read the customer's own account",
+    ),
+    Route(
+        method="POST",
+        path="/Storefront/Customers/Password",
+        access=_scope("profile:manage"),
+        handler=Runs(handlers.change_password),
+        body=shapes.ChangePassword,
+        summary="Change the password",
     ),
     Route(
         method="POST",

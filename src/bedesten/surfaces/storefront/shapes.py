@@ -18,6 +18,28 @@ class Register(Input, frozen=True):
     name: Short | None = None
 
 
+class Logout(Input, frozen=True):
+    """Which tokens to end: the one that is sent, or with `everywhere` every token of the customer."""
+
+    everywhere: bool = False
+
+
+class ChangePassword(Input, frozen=True):
+    """The password as it is, and as it shall be."""
+
+    current_password: Annotated[str, Meta(max_length=16_384)]
+    new_password: Annotated[str, Meta(max_length=16_384)]
+
+
+class Profile(Output, frozen=True):
+    """A customer's own account."""
+
+    customer_id: str
+    email: str
+    name: str
+    created: str
+
+
 class ListProducts(Paging, frozen=True):
     """Which products: of one category, or of all."""
 
