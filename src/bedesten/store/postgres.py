@@ -15,13 +15,12 @@ from psycopg import errors as pg
 
 from bedesten.base.clock import Clock, system_clock
 from bedesten.store.fence import COUNTER
-from bedesten.store.store import Store, Work
+from bedesten.store.store import TRIES, Store, Work
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable, TryAgain
 
 Result = TypeVar("Result")
 Connection = psycopg.Connection[tuple[object, ...]]
 
-TRIES = 8
 _AGAIN = (pg.DeadlockDetected, pg.SerializationFailure, TryAgain)
 _GONE = (pg.OperationalError, psycopg.InterfaceError)
 
@@ -39,6 +38,7 @@ class PostgresStore(Store):
         self._clock = clock
         self._local = threading.local()
         self._opened: list[Connection] = []
+        self._opening = threading.Lock()
         self._pool = ThreadPoolExecutor(connections, "store")
         self._fence_pool = ThreadPoolExecutor(1, "store-fence")
         self._fence_next: asyncio.Future[int] | None = None
@@ -100,8 +100,9 @@ class PostgresStore(Store):
             connection.execute("SET lock_timeout = '10s'")
             connection.execute("SET idle_in_transaction_session_timeout = '30s'")
             self._local.connection = connection
-            self._opened = [known for known in self._opened if not known.closed]
-            self._opened.append(connection)
+            with self._opening:
+                self._opened = [known for known in self._opened if not known.closed]
+                self._opened.append(connection)
         return connection
 
     def _read_counter(self) -> int:
@@ -132,7 +133,9 @@ class PostgresStore(Store):
                 raise StoreUnavailable(f"the store cannot be reached: {error}") from error
             try:
                 result = work(CrossTransaction(connection, "postgresql", self._clock()))
-                connection.execute("COMMIT")
+                if connection.execute("COMMIT").statusmessage != "COMMIT":
+                    # an error that the action swallowed had ended the transaction, and COMMIT undid it
+                    raise StoreUnavailable("the transaction ended under an action")
                 return result
             except _AGAIN as error:
                 self._undo(connection)

@@ -13,6 +13,7 @@ Why so (each was measured or lost data in an experiment):
 """
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import threading
@@ -25,8 +26,8 @@ from pysqlite3 import dbapi2
 
 from bedesten.base.clock import Clock, system_clock
 from bedesten.store.fence import COUNTER
-from bedesten.store.store import Store, Work
-from bedesten.store.transaction import CrossTransaction, StoreUnavailable
+from bedesten.store.store import TRIES, Store, Work
+from bedesten.store.transaction import CrossTransaction, StoreUnavailable, TryAgain
 
 Result = TypeVar("Result")
 Connection = Any  # pysqlite3 ships no types
@@ -60,6 +61,16 @@ def connect(path: Path) -> Connection:
     return connection
 
 
+def _open(path: Path) -> Connection:
+    """A connection to a store that is there; a missing file is never made anew, it would be an empty store."""
+    if not path.exists():
+        raise StoreUnavailable(f"there is no store at {path}")
+    try:
+        return connect(path)
+    except dbapi2.Error as error:
+        raise StoreUnavailable(f"the store cannot be opened: {error}") from error
+
+
 class _Job:
     """One action that waits for the writer, and the one who waits for its outcome."""
 
@@ -72,6 +83,16 @@ class _Job:
         self.done: threading.Event | None = None if loop else threading.Event()
         self.result: Any = None
         self.error: BaseException | None = None
+
+    def attempt(self, transaction: CrossTransaction) -> None:
+        """Runs the action once and keeps what it gave or raised."""
+        self.error = None
+        try:
+            self.result = self.work(transaction)
+        except dbapi2.OperationalError as error:
+            self.error = StoreUnavailable(f"the store failed: {error}")
+        except Exception as error:
+            self.error = error
 
     def settle(self) -> None:
         """Hands the outcome over; on the waiter's own loop if it has one."""
@@ -113,37 +134,42 @@ class _Writer:
         self._clock = clock
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
+        self._closing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
     def submit(self, job: _Job) -> None:
-        if self._closed:
-            raise StoreUnavailable("the store is closed")
-        self._queue.put(job)
+        with self._closing:  # nothing may come into the queue behind its end: nobody would answer it
+            if self._closed:
+                raise StoreUnavailable("the store is closed")
+            self._queue.put(job)
 
     def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._queue.put(None)
-            self._thread.join()
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join()
 
     def _run(self) -> None:
-        lock = _WriterLock(self._path.with_suffix(".writer"))
+        lock: _WriterLock | None = None
         connection: Connection = None
         while (batch := self._next_batch()) is not None:
             try:
-                connection = connection or connect(self._path)
+                connection = connection or _open(self._path)
+                lock = lock or _WriterLock(self._path.with_suffix(".writer"))
                 with lock:
                     self._commit(connection, batch)
             except BaseException as error:
                 _abandon(connection)
                 connection = None
-                for job in batch:
-                    job.error = job.error or StoreUnavailable(f"the writer lost its transaction: {error}")
+                for job in batch:  # also those that were refused: what they were refused for is undone with the rest
+                    job.error = StoreUnavailable(f"the writer lost its transaction: {error}")
             self._answer(batch)
         if connection:
             connection.close()
-        lock.close()
+        if lock:
+            lock.close()
 
     def _next_batch(self) -> list[_Job] | None:
         first = self._queue.get()
@@ -166,14 +192,14 @@ class _Writer:
         transaction = CrossTransaction(connection, "sqlite", self._clock())
         for job in batch:
             connection.execute("SAVEPOINT action")
-            try:
-                job.result = job.work(transaction)
-            except Exception as error:
-                job.error = error
-                if isinstance(error, dbapi2.OperationalError):
-                    job.error = StoreUnavailable(f"the store failed: {error}")
-                if connection.in_transaction:
+            for _ in range(TRIES):
+                job.attempt(transaction)
+                if job.error and connection.in_transaction:
                     connection.execute("ROLLBACK TO action")
+                if not isinstance(job.error, TryAgain):
+                    break
+            else:
+                job.error = StoreUnavailable(f"the store was too contended: {job.error}")
             if not connection.in_transaction:
                 raise StoreUnavailable("the transaction ended under an action")
             connection.execute("RELEASE action")
@@ -187,8 +213,9 @@ class _Writer:
         for loop, jobs in loops.items():
             if loop is None:
                 _settle(jobs)
-            elif not loop.is_closed():
-                loop.call_soon_threadsafe(_settle, jobs)
+            else:
+                with contextlib.suppress(RuntimeError):  # a loop that was closed meanwhile waits for nothing
+                    loop.call_soon_threadsafe(_settle, jobs)
 
 
 def _abandon(connection: Connection) -> None:
@@ -279,12 +306,8 @@ class SqliteStore(Store):
     def _reader(self) -> Connection:
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            if not self._path.exists():
-                raise StoreUnavailable(f"there is no store at {self._path}")
-            try:
-                connection = self._local.connection = connect(self._path)
-            except dbapi2.Error as error:
-                raise StoreUnavailable(f"the store cannot be opened: {error}") from error
+            connection = self._local.connection = _open(self._path)
+            connection.execute("PRAGMA query_only = ON")  # writes go through the writer, or not at all
             self._readers.append(connection)
         return connection
 

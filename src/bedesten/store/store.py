@@ -12,6 +12,9 @@ Args = ParamSpec("Args")
 
 Work = Callable[[CrossTransaction], Result]
 
+TRIES = 8
+"""So often an action runs at the most when others overtake it (`TryAgain`, a deadlock); then the store is unavailable."""
+
 
 class Store(ABC):
     """Runs actions in transactions. Safe to use from one event loop and any number of threads.
