@@ -52,12 +52,10 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed:
     known = _replayed(tx, buyer, request)
     if known:
         return known
-    wanted = _take(tx, _understand(tx, buyer, request))
-    total = sum(one.price for one in wanted)
+    asked = _understand(tx, buyer, request)
+    order = _insert_order(tx, buyer, request, asked, PLACED, None)
+    wanted = _take(tx, asked)
     money = ledger.account(tx, buyer.id, buyer.kind, buyer.currency)
-    order = _insert_order(tx, buyer, request, total, PLACED, None)
-    if order is None:
-        raise TryAgain("the same reference was used at the same moment: the next run finds its order")
     lines = [_insert_line(tx, order, one) for one in wanted]
     _pay(tx, order, money, wanted, lines)
     _hand_out(tx, wanted, lines, stock.DELIVERED)
@@ -70,10 +68,9 @@ def reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int) -> P
     known = _replayed(tx, buyer, request)
     if known:
         return known
-    wanted = _take(tx, _understand(tx, buyer, request))
-    order = _insert_order(tx, buyer, request, sum(one.price for one in wanted), UNPAID, expires)
-    if order is None:
-        raise TryAgain("the same reference was used at the same moment: the next run finds its order")
+    asked = _understand(tx, buyer, request)
+    order = _insert_order(tx, buyer, request, asked, UNPAID, expires)
+    wanted = _take(tx, asked)
     lines = [_insert_line(tx, order, one, reserved=True) for one in wanted]
     _hand_out(tx, wanted, lines, stock.CLAIMED)
     return Placed(order, lines, replayed=False)
@@ -181,8 +178,10 @@ def _not_orderable(problems: list[dict[str, str]]) -> Refusal:
 
 
 def _insert_order(
-    tx: Transaction, buyer: Buyer, request: NewOrder, total: int, state: int, expires: int | None
-) -> Order | None:
+    tx: Transaction, buyer: Buyer, request: NewOrder, asked: list[_Wanted], state: int, expires: int | None
+) -> Order:
+    """The order's row, before anything is taken: who uses a reference at the same moment waits here for its first user,
+    and is then given its order, rather than told that the goods are gone."""
     order = Order(
         id=new_id("ord"),
         surface=buyer.surface,
@@ -190,7 +189,7 @@ def _insert_order(
         reference=request.reference,
         digest=request.digest(),
         currency=buyer.currency,
-        total=total,
+        total=sum(one.price for one in asked),
         notify_url=request.notify_url,
         state=state,
         expires=expires,
@@ -210,7 +209,9 @@ def _insert_order(
         expires=order.expires,
         created=order.created,
     )
-    return order if made else None
+    if not made:
+        raise TryAgain("the same reference was used at the same moment: the next run finds its order")
+    return order
 
 
 def _insert_line(tx: Transaction, order: Order, wanted: _Wanted, *, reserved: bool = False) -> Line:
