@@ -43,6 +43,8 @@ AWAITING = into(
     .order_by(_L.id)
     .limit(p("most")),
 )
+LOCK = statement(select(_O.id).where(_THE_ORDER).with_for_update())
+"""Makes whoever else wants to move the order wait; where one writes at a time it only reads."""
 MARK_PLACED = statement(update(orders).where(_THE_ORDER, _O.state == p("was")).values(state=1, expires=None))
 MARK_EXPIRED = statement(update(orders).where(_THE_ORDER, _O.state == 0).values(state=2, expires=None))
 UNPAID_BEFORE = crossing(

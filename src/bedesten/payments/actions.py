@@ -181,11 +181,15 @@ def capture_payment(tx: Transaction, integration: str, payment_id: str) -> Payme
     Raises `Refusal`: -3, -401 when the payment was cancelled or the order paid by another, -402 when the checkout
     expired and its goods are gone. After a refusal nothing is booked: the payer must get the money back.
     """
-    found = tx.one(_PAYMENT, integration=integration, id=payment_id)
-    if found is None:
+    named = tx.one(_PAYMENT, integration=integration, id=payment_id)
+    if named is None:
         raise Refusal(errors.NOT_FOUND, "no such payment")
-    if _move(tx, _MOVE_PAYMENT, found, errors.PAYMENT_STATE):
+    tx.one(orders.LOCK, order_id=named.order_id)  # the order's payments are captured one after the other
+    found = tx.one(_PAYMENT, integration=integration, id=payment_id)
+    assert found is not None, "it was there a moment ago"
+    if found.state == CREATED:
         checkout.paid(tx, found.order_id, f"payment:{found.id}")
+    _move(tx, _MOVE_PAYMENT, found, errors.PAYMENT_STATE)
     captured = tx.one(_PAYMENT, integration=integration, id=payment_id)
     assert captured is not None, "it was there a moment ago"
     return captured
