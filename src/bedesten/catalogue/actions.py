@@ -10,7 +10,7 @@ from bedesten.base.ids import new_id
 from bedesten.catalogue.tables import categories, products, stock_levels
 from bedesten.errors import Refusal
 from bedesten.store.sql import TENANT, inserting, into, p, statement
-from bedesten.store.transaction import Transaction
+from bedesten.store.transaction import Transaction, TryAgain
 
 STOCK, SUPPLIER, STOCK_FIRST = "stock", "supplier", "stock_first"
 
@@ -109,7 +109,7 @@ _BY_SUPPLIER_SKU = into(
     .select_from(_FROM)
     .where(_P.tenant_id == TENANT, _P.supplier_id == p("supplier"), _P.supplier_sku == p("sku")),
 )
-_CREATE = inserting(products)
+_CREATE = inserting(products, or_ignore=True)
 _LEVEL = inserting(stock_levels)
 _OFFER = statement(
     update(products).where(_HERE).values(name=p("name"), cost=p("cost"), offered=p("offered"), updated=p("now"))
@@ -214,7 +214,7 @@ def upsert_offer(tx: Transaction, supplier: str, currency: str, offer: Offer) ->
         tx.run(_OFFER, id=found.id, name=offer.name, cost=offer.cost, offered=int(offer.offered), now=tx.now)
         product_id = found.id
     else:
-        product_id = _insert(
+        made = _insert(
             tx,
             ProductFields(
                 name=offer.name,
@@ -227,6 +227,9 @@ def upsert_offer(tx: Transaction, supplier: str, currency: str, offer: Offer) ->
                 offered=offer.offered,
             ),
         )
+        if made is None:
+            raise TryAgain("the supplier's sku was offered at the same moment: the next run finds its product")
+        product_id = made
     changed = product(tx, product_id)
     assert changed is not None, "a product that was just written is there"
     return changed
@@ -253,10 +256,21 @@ class ProductFields:
 
 
 def put_product(tx: Transaction, fields: ProductFields) -> str:
-    """Makes the product with this sku, or replaces the operator's part of it. Answers its id."""
+    """Makes the product with this sku, or replaces the operator's part of it. Answers its id.
+
+    Raises `Refusal` (-8) when another product has the supplier's sku.
+    """
     row = tx.one(_BY_SKU, sku=fields.sku) if fields.sku else None
+    if fields.supplier_id and fields.supplier_sku:
+        theirs = tx.one(_BY_SUPPLIER_SKU, supplier=fields.supplier_id, sku=fields.supplier_sku)
+        if theirs and (row is None or theirs.id != row[0]):
+            problem = "another product has this sku of the supplier"
+            raise Refusal(errors.CONFLICT, problem, fields={"supplierSku": problem})
     if row is None:
-        return _insert(tx, fields)
+        made = _insert(tx, fields)
+        if made is None:
+            raise TryAgain("the sku was taken at the same moment: the next run finds its product")
+        return made
     tx.run(
         _REPLACE,
         id=row[0],
@@ -282,9 +296,10 @@ def set_price(tx: Transaction, product_id: str, price: int) -> None:
         raise Refusal(errors.NOT_FOUND, "no such product", fields={"product": "there is no such product"})
 
 
-def _insert(tx: Transaction, fields: ProductFields) -> str:
+def _insert(tx: Transaction, fields: ProductFields) -> str | None:
+    """The id of the fresh product, None when its sku or its supplier's is another's."""
     product_id = new_id("prd")
-    tx.run(
+    made = tx.run(
         _CREATE,
         id=product_id,
         sku=fields.sku,
@@ -303,6 +318,8 @@ def _insert(tx: Transaction, fields: ProductFields) -> str:
         offered=int(fields.offered),
         updated=tx.now,
     )
+    if not made:
+        return None
     tx.run(_LEVEL, product_id=product_id, available=0)
     return product_id
 
