@@ -39,6 +39,7 @@ class PostgresStore(Store):
         self._local = threading.local()
         self._opened: list[Connection] = []
         self._opening = threading.Lock()
+        self._closed = False
         self._pool = ThreadPoolExecutor(connections, "store")
         self._fence_pool = ThreadPoolExecutor(1, "store-fence")
         self._fence_next: asyncio.Future[int] | None = None
@@ -46,10 +47,10 @@ class PostgresStore(Store):
         self._counter_sql = COUNTER.compiled("postgresql")
 
     async def read_across(self, work: Work[Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._transact, work, True)
+        return await self._in_a_thread(work, True)
 
     async def write_across(self, work: Work[Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._transact, work, False)
+        return await self._in_a_thread(work, False)
 
     def read_now(self, work: Work[Result]) -> Result:
         return self._transact(work, True)
@@ -57,7 +58,12 @@ class PostgresStore(Store):
     def write_now(self, work: Work[Result]) -> Result:
         return self._transact(work, False)
 
+    async def _in_a_thread(self, work: Work[Result], reading: bool) -> Result:
+        self._still_open()
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._transact, work, reading)
+
     async def counter(self) -> int:
+        self._still_open()
         if self._fence_next is None:
             self._fence_next = asyncio.get_running_loop().create_future()
         mine = self._fence_next
@@ -85,13 +91,19 @@ class PostgresStore(Store):
         asked.add_done_callback(told)
 
     def close(self) -> None:
+        self._closed = True
         self._pool.shutdown()
         self._fence_pool.shutdown()
         for connection in self._opened:
             connection.close()
         self._opened.clear()
 
+    def _still_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+
     def _connection(self) -> Connection:
+        self._still_open()
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None or connection.closed:
             connection = psycopg.connect(

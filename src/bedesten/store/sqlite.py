@@ -242,6 +242,7 @@ class SqliteStore(Store):
         self._counter_sql = COUNTER.compiled("sqlite")
         self._writer: _Writer | None = None
         self._starting = threading.Lock()
+        self._closed = False
         self._readers: list[Connection] = []
 
     async def read_across(self, work: Work[Result]) -> Result:
@@ -290,6 +291,8 @@ class SqliteStore(Store):
         return counter
 
     def close(self) -> None:
+        with self._starting:
+            self._closed = True
         if self._writer:
             self._writer.close()
         for connection in self._readers:
@@ -300,12 +303,16 @@ class SqliteStore(Store):
     def _submit(self, job: _Job) -> None:
         if self._writer is None:
             with self._starting:
+                if self._closed:
+                    raise StoreUnavailable("the store is closed")
                 self._writer = self._writer or _Writer(self._path, self._clock)
         self._writer.submit(job)
 
     def _reader(self) -> Connection:
         connection = getattr(self._local, "connection", None)
         if connection is None:
+            if self._closed:
+                raise StoreUnavailable("the store is closed")
             connection = self._local.connection = _open(self._path)
             connection.execute("PRAGMA query_only = ON")  # writes go through the writer, or not at all
             self._readers.append(connection)
