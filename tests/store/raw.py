@@ -1,0 +1,73 @@
+"""The engine's own driver on a connection of its own: what is really there, past all of our code."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+
+from bedesten.server.settings import Settings
+from bedesten.store import sqlite
+from bedesten.store.sql import DialectName
+from bedesten.store.transaction import CrossTransaction
+
+
+def dialect_of(settings: Settings) -> DialectName:
+    """The engine that the settings name."""
+    return "postgresql" if settings.database else "sqlite"
+
+
+def connect(settings: Settings) -> Any:
+    """A fresh connection in autocommit."""
+    if settings.database:
+        return psycopg.connect(settings.database, autocommit=True)
+    return sqlite.connect(settings.sqlite_file)
+
+
+class Raw:
+    """Runs SQL as it is written; parameters are spelt `:name` for both engines."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.dialect = dialect_of(settings)
+        self.connection = connect(settings)
+
+    def rows(self, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
+        """What a query gives."""
+        found: list[tuple[Any, ...]] = self._execute(sql, parameters).fetchall()
+        return found
+
+    def one(self, sql: str, **parameters: object) -> Any:
+        """The first column of the only row."""
+        (row,) = self.rows(sql, **parameters)
+        return row[0]
+
+    def run(self, sql: str, **parameters: object) -> int:
+        """How many rows a statement changed."""
+        count: int = self._execute(sql, parameters).rowcount
+        return count
+
+    def _execute(self, sql: str, parameters: dict[str, object]) -> Any:
+        if self.dialect == "postgresql":
+            sql = re.sub(r"(?<!:):(\w+)", r"%(\1)s", sql)
+        return self.connection.execute(sql, parameters) if parameters else self.connection.execute(sql)
+
+    @contextlib.contextmanager
+    def undone(self) -> Iterator[CrossTransaction]:
+        """A transaction of ours on this very connection, which is undone whatever happens in it."""
+        self.connection.execute("BEGIN")
+        try:
+            yield CrossTransaction(self.connection, self.dialect, 0)
+        finally:
+            self.connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+        self.connection.close()
+
+
+@contextlib.contextmanager
+def raw(settings: Settings) -> Iterator[Raw]:
+    """A connection for the time of a block."""
+    with contextlib.closing(Raw(settings)) as opened:
+        yield opened

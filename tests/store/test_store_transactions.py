@@ -1,0 +1,288 @@
+"""An action commits when it returns and undoes everything when it raises, alone or in one commit with others."""
+
+import asyncio
+import contextlib
+import itertools
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+
+from bedesten import errors
+from bedesten.errors import Refusal
+from bedesten.payments import actions as payments
+from bedesten.server import build
+from bedesten.server.settings import Settings
+from bedesten.store.sqlite import SqliteStore
+from bedesten.store.store import TRIES, Store
+from bedesten.store.transaction import CrossTransaction, StoreUnavailable, Transaction, TryAgain
+from store import notes
+from store.raw import Raw
+
+
+class Boom(Exception):
+    """Raised by actions that fail."""
+
+
+def within(tenant: str, action: Callable[[Transaction], object]) -> Callable[[CrossTransaction], object]:
+    """The action, bound to one tenant."""
+    return lambda tx: action(tx.bound(tenant))
+
+
+def test_what_an_action_did_is_seen_by_another_connection_once_the_write_has_answered(
+    store: Store, tenant: str, other_connection: Raw
+) -> None:
+    for number in range(20):
+        assert store.write_now(within(tenant, partial(notes.put, name=f"n{number:02}"))) is True
+        assert other_connection.one(notes.COUNT, tenant=tenant) == number + 1
+
+
+def test_nothing_is_seen_by_another_connection_before_the_action_has_returned(
+    store: Store, tenant: str, other_connection: Raw
+) -> None:
+    def action(tx: Transaction) -> tuple[str | None, object]:
+        notes.put(tx, "early")
+        return notes.get(tx, "early"), other_connection.one(notes.COUNT, tenant=tenant)
+
+    assert store.write_now(within(tenant, action)) == ("text", 0)
+    assert other_connection.one(notes.COUNT, tenant=tenant) == 1
+
+
+def test_raising_undoes_everything_the_fence_included(store: Store, tenant: str, other_connection: Raw) -> None:
+    def action(tx: Transaction) -> None:
+        assert notes.put(tx, "gone")
+        tx.changed("tenant", tx.tenant)
+        raise Boom("no")
+
+    before = other_connection.rows("SELECT counter FROM fence")
+    changes = other_connection.one("SELECT count(*) FROM changes")
+    with pytest.raises(Boom, match="no"):
+        store.write_now(within(tenant, action))
+    assert other_connection.one(notes.COUNT, tenant=tenant) == 0
+    assert other_connection.rows("SELECT counter FROM fence") == before
+    assert other_connection.one("SELECT count(*) FROM changes") == changes
+
+
+def test_returning_a_refusal_commits_what_was_done_before(store: Store, tenant: str, other_connection: Raw) -> None:
+    def action(tx: Transaction) -> Refusal:
+        notes.put(tx, "counted")
+        return Refusal(errors.LOGIN_REFUSED, "wrong password")
+
+    answer = store.write_now(within(tenant, action))
+    assert isinstance(answer, Refusal)
+    assert answer.row.number == -26
+    assert other_connection.rows(notes.NAMES, tenant=tenant) == [("counted",)]
+
+
+def break_a_constraint(tx: Transaction) -> None:
+    """A deposit below zero: no surface lets one through."""
+    payments.create_deposit(tx, "nobody", "nobody", "below zero", "USD", -1)
+
+
+def test_a_constraint_that_fires_undoes_the_whole_action(store: Store, tenant: str, other_connection: Raw) -> None:
+    def action(tx: Transaction) -> None:
+        notes.put(tx, "gone")
+        break_a_constraint(tx)
+
+    with pytest.raises(Exception, match="deposits_amount"):
+        store.write_now(within(tenant, action))
+    assert other_connection.one(notes.COUNT, tenant=tenant) == 0
+
+
+def test_an_action_that_swallows_an_error_of_the_database_is_told_that_it_went_well_only_if_it_did(
+    store: Store, tenant: str, other_connection: Raw
+) -> None:
+    """PostgreSQL ends the transaction upon the first error, and its COMMIT then answers ROLLBACK, without an error."""
+
+    def action(tx: Transaction) -> str:
+        notes.put(tx, "kept or refused")
+        with contextlib.suppress(Exception):
+            break_a_constraint(tx)
+        return "swallowed"
+
+    if store.dialect == "sqlite":
+        assert store.write_now(within(tenant, action)) == "swallowed"
+    else:
+        with pytest.raises(StoreUnavailable, match="ended under an action"):
+            store.write_now(within(tenant, action))
+    assert other_connection.one(notes.COUNT, tenant=tenant) == (1 if store.dialect == "sqlite" else 0)
+
+
+def test_actions_that_run_at_once_fail_alone(store: Store, tenant: str, other_connection: Raw) -> None:
+    def action(number: int) -> Callable[[Transaction], int]:
+        def work(tx: Transaction) -> int:
+            notes.put(tx, f"n{number:03}")
+            if number % 3 == 0:
+                raise Boom(str(number))
+            return number
+
+        return work
+
+    async def all_at_once() -> list[object]:
+        waiting = (store.write_across(within(tenant, action(number))) for number in range(60))
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    outcomes = asyncio.run(all_at_once())
+    assert [str(one) for one in outcomes if isinstance(one, Boom)] == [str(number) for number in range(0, 60, 3)]
+    kept = [number for number in range(60) if number % 3]
+    assert [one for one in outcomes if not isinstance(one, Boom)] == kept
+    assert other_connection.rows(notes.NAMES, tenant=tenant) == [(f"n{number:03}",) for number in kept]
+
+
+def test_writers_without_a_loop_and_writers_on_a_loop_share_one_store(store: Store, tenant: str) -> None:
+    def one(name: str) -> object:
+        return store.write_now(within(tenant, lambda tx: notes.put(tx, name)))
+
+    async def some(prefix: str) -> list[object]:
+        return list(
+            await asyncio.gather(*(store.write(tenant, notes.put, f"{prefix}{number}") for number in range(20)))
+        )
+
+    with ThreadPoolExecutor(4) as threads:
+        plain = [threads.submit(one, f"plain{number}") for number in range(20)]
+        loops = [threads.submit(asyncio.run, some(f"loop{number}-")) for number in range(2)]
+        assert [job.result() for job in plain] == [True] * 20
+        assert [job.result() for job in loops] == [[True] * 20] * 2
+    assert store.read_now(within(tenant, lambda tx: notes.get(tx, "loop1-19"))) == "text"
+
+
+def test_a_reading_action_sees_one_moment_whatever_is_committed_meanwhile(store: Store, tenant: str) -> None:
+    def twice(tx: Transaction) -> tuple[str | None, str | None]:
+        first = notes.get(tx, "later")
+        with ThreadPoolExecutor(1) as writer:
+            done = writer.submit(store.write_now, within(tenant, lambda other: notes.put(other, "later")))
+            assert done.result() is True
+        return first, notes.get(tx, "later")
+
+    assert store.read_now(within(tenant, twice)) == (None, None)
+    assert store.read_now(within(tenant, lambda tx: notes.get(tx, "later"))) == "text"
+
+
+def test_a_reading_action_cannot_write(store: Store, tenant: str, other_connection: Raw) -> None:
+    with pytest.raises(Exception, match=r"readonly|read-only"):
+        store.read_now(within(tenant, lambda tx: notes.put(tx, "sneaked")))
+    assert other_connection.one(notes.COUNT, tenant=tenant) == 0
+    assert store.write_now(within(tenant, lambda tx: notes.put(tx, "honest"))) is True
+
+
+def test_an_action_that_was_overtaken_runs_again_on_a_clean_slate(
+    store: Store, tenant: str, other_connection: Raw
+) -> None:
+    runs: list[str | None] = []
+
+    def action(tx: Transaction) -> str:
+        runs.append(notes.get(tx, "slate"))
+        notes.put(tx, "slate")
+        if len(runs) < 3:
+            raise TryAgain("overtaken")
+        return "done"
+
+    assert store.write_now(within(tenant, action)) == "done"
+    assert runs == [None, None, None]
+    assert other_connection.one(notes.COUNT, tenant=tenant) == 1
+
+
+def test_an_action_that_is_overtaken_again_and_again_is_told_that_the_store_is_unavailable(
+    store: Store, tenant: str, other_connection: Raw
+) -> None:
+    runs: list[int] = []
+
+    def action(tx: Transaction) -> None:
+        notes.put(tx, "never")
+        runs.append(1)
+        raise TryAgain("overtaken")
+
+    with pytest.raises(StoreUnavailable, match="contended"):
+        store.write_now(within(tenant, action))
+    assert len(runs) == TRIES
+    assert other_connection.one(notes.COUNT, tenant=tenant) == 0
+
+
+def test_one_moment_of_the_clock_is_every_action_s_now(settings: Settings, tenant: str, other_connection: Raw) -> None:
+    store = build.open_store(settings, clock=lambda: 1_234_567)
+    try:
+        assert store.write_now(lambda tx: (notes.put(tx.bound(tenant), "dated"), tx.now)) == (True, 1_234_567)
+        assert store.read_now(lambda tx: tx.now) == 1_234_567
+    finally:
+        store.close()
+    assert other_connection.rows(notes.CLOCK, tenant=tenant) == [(1_234_567,)]
+
+
+def test_a_store_that_was_closed_takes_no_more_work_and_hangs_nobody(
+    settings: Settings, tenant: str, other_connection: Raw
+) -> None:
+    store, unused = build.open_store(settings), build.open_store(settings)
+    assert store.write_now(within(tenant, partial(notes.put, name="before"))) is True
+    for closed in (store, unused):
+        closed.close()
+        closed.close()
+        with pytest.raises(StoreUnavailable, match="closed"):
+            closed.write_now(within(tenant, partial(notes.put, name="after")))
+        with pytest.raises(StoreUnavailable, match="closed"):
+            closed.read_now(within(tenant, partial(notes.get, name="before")))
+        with pytest.raises(StoreUnavailable, match="closed"):
+            asyncio.run(closed.write(tenant, notes.put, "after"))
+        with pytest.raises(StoreUnavailable, match="closed"):
+            asyncio.run(closed.counter())
+    assert other_connection.rows(notes.NAMES, tenant=tenant) == [("before",)]
+
+
+class Gate:
+    """Holds the writer inside an action, so that what is asked for meanwhile shares the next commit."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.released = threading.Event()
+
+    def action(self, _: CrossTransaction) -> None:
+        """Says that it has begun and waits to be let go."""
+        self.entered.set()
+        assert self.released.wait(30)
+
+
+@pytest.mark.parametrize("count", [5, 128, 300])
+def test_on_sqlite_what_queues_up_behind_a_commit_shares_the_next_one_and_still_fails_alone(
+    sqlite_settings: Settings, sqlite_tenant: str, count: int
+) -> None:
+    """The clock is read once a commit, so actions with one `now` were committed together."""
+    ticks = itertools.count(1)
+    store = build.open_store(sqlite_settings, clock=lambda: next(ticks))
+    gate = Gate()
+
+    def action(number: int) -> Callable[[Transaction], int]:
+        def work(tx: Transaction) -> int:
+            notes.put(tx, f"g{count}-{number:03}")
+            if number % 5 == 1:
+                raise Boom(str(number))
+            return tx.now
+
+        return work
+
+    async def all_at_once() -> list[object]:
+        first = asyncio.ensure_future(store.write_across(gate.action))
+        await asyncio.to_thread(gate.entered.wait, 30)
+        rest = [asyncio.ensure_future(store.write(sqlite_tenant, action(number))) for number in range(count)]
+        await asyncio.sleep(0)
+        gate.released.set()
+        await first
+        return await asyncio.gather(*rest, return_exceptions=True)
+
+    try:
+        outcomes = asyncio.run(all_at_once())
+    finally:
+        store.close()
+    failed = [number for number, one in enumerate(outcomes) if isinstance(one, Boom)]
+    assert failed == list(range(1, count, 5))
+    moments = {one for one in outcomes if isinstance(one, int)}
+    commits = -(-count // 128)
+    assert sorted(moments) == list(range(2, 2 + commits))
+    read = SqliteStore(sqlite_settings.sqlite_file)
+    try:
+        for number in range(count):
+            expected = None if number in failed else "text"
+            found = read.read_now(within(sqlite_tenant, partial(notes.get, name=f"g{count}-{number:03}")))
+            assert found == expected
+    finally:
+        read.close()
