@@ -52,9 +52,9 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed:
     known = _replayed(tx, buyer, request)
     if known:
         return known
-    asked = _understand(tx, buyer, request)
+    asked, problems = _understand(tx, buyer, request)
     order = _insert_order(tx, buyer, request, asked, PLACED, None)
-    wanted = _take(tx, asked)
+    wanted = _take(tx, asked, problems)
     money = ledger.account(tx, buyer.id, buyer.kind, buyer.currency)
     lines = [_insert_line(tx, order, one) for one in wanted]
     _pay(tx, order, money, wanted, lines)
@@ -68,9 +68,9 @@ def reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int) -> P
     known = _replayed(tx, buyer, request)
     if known:
         return known
-    asked = _understand(tx, buyer, request)
+    asked, problems = _understand(tx, buyer, request)
     order = _insert_order(tx, buyer, request, asked, UNPAID, expires)
-    wanted = _take(tx, asked)
+    wanted = _take(tx, asked, problems)
     lines = [_insert_line(tx, order, one, reserved=True) for one in wanted]
     _hand_out(tx, wanted, lines, stock.CLAIMED)
     return Placed(order, lines, replayed=False)
@@ -126,19 +126,21 @@ def _replayed(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed | None
     return Placed(known, lines_of(tx, known.id), replayed=True)
 
 
-def _understand(tx: Transaction, buyer: Buyer, request: NewOrder) -> list[_Wanted]:
+_Problems = dict[int, dict[str, str]]
+"""By position in the request: the caller's own id of the line, and why it cannot be had."""
+
+
+def _understand(tx: Transaction, buyer: Buyer, request: NewOrder) -> tuple[list[_Wanted], _Problems]:
     wanted: list[_Wanted] = []
-    problems: list[dict[str, str]] = []
+    problems: _Problems = {}
     for position, line in enumerate(request.lines):
         product = catalogue.product(tx, line.product_id)
         reason = _problem(product, buyer, line)
         if reason or product is None:
-            problems.append({"deliverId": line.deliver_id, "reason": reason or Reason.UNKNOWN_PRODUCT})
+            problems[position] = {"deliverId": line.deliver_id, "reason": reason or Reason.UNKNOWN_PRODUCT}
         else:
             wanted.append(_Wanted(line, product, position, from_stock=product.fulfilment != catalogue.SUPPLIER))
-    if problems:
-        raise _not_orderable(problems)
-    return wanted
+    return wanted, problems
 
 
 def _problem(product: Product | None, buyer: Buyer, line: NewLine) -> str | None:
@@ -157,24 +159,23 @@ def _problem(product: Product | None, buyer: Buyer, line: NewLine) -> str | None
     return None
 
 
-def _take(tx: Transaction, wanted: list[_Wanted]) -> list[_Wanted]:
-    """Takes every line's units off the stock levels, by product id; what a supplier can bring instead is left to it."""
+def _take(tx: Transaction, wanted: list[_Wanted], problems: _Problems) -> list[_Wanted]:
+    """Takes every line's units off the stock levels, by product id; what a supplier can bring instead is left to it.
+
+    Raises `Refusal` with every line that cannot be had, for these problems or for want of stock, in the request's order.
+    """
     taken: list[_Wanted] = []
-    problems: list[dict[str, str]] = []
     for one in sorted(wanted, key=lambda one: one.product.id):
         if not one.from_stock or stock.take(tx, one.product.id, one.line.quantity):
             taken.append(one)
         elif one.product.fulfilment == catalogue.STOCK_FIRST:
             taken.append(_Wanted(one.line, one.product, one.position, from_stock=False))
         else:
-            problems.append({"deliverId": one.line.deliver_id, "reason": Reason.OUT_OF_STOCK})
+            problems[one.position] = {"deliverId": one.line.deliver_id, "reason": Reason.OUT_OF_STOCK}
     if problems:
-        raise _not_orderable(problems)
+        items = [problems[position] for position in sorted(problems)]
+        raise Refusal(errors.NOT_ORDERABLE, f"{len(items)} lines", data={"items": items})
     return sorted(taken, key=lambda one: one.position)
-
-
-def _not_orderable(problems: list[dict[str, str]]) -> Refusal:
-    return Refusal(errors.NOT_ORDERABLE, f"{len(problems)} lines", data={"items": problems})
 
 
 def _insert_order(
