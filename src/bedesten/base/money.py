@@ -21,9 +21,9 @@ def to_minor(amount: Decimal, currency: str) -> int:
         if amount.is_finite() and not amount:
             return 0
         raise ValueError("not an amount")
-    scaled = amount.scaleb(exponent)
-    minor = int(scaled)
-    if minor != scaled or abs(minor) >= MAX_MINOR:
+    numerator, denominator = amount.as_integer_ratio()  # exact: Decimal's own arithmetic rounds to 28 digits
+    minor, rest = divmod(numerator * int(10**exponent), denominator)
+    if rest or abs(minor) >= MAX_MINOR:
         raise ValueError(f"an amount in {currency} has at most {exponent} digits after the point and is below 10^15")
     return minor
 
