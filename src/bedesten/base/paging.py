@@ -3,6 +3,8 @@
 import base64
 import binascii
 
+from bedesten.base.ids import is_id
+
 DEFAULT_PAGE, LARGEST_PAGE = 50, 200
 
 
@@ -18,6 +20,6 @@ def read_cursor(tenant: str, kind: str, cursor: str) -> str:
     except (binascii.Error, UnicodeError) as error:
         raise ValueError("not a cursor") from error
     made_for, found_kind, last = [*text.split(" ", 2), "", "", ""][:3]
-    if made_for != tenant or found_kind != kind or make_cursor(tenant, kind, last) != cursor:
+    if made_for != tenant or found_kind != kind or not is_id(last) or make_cursor(tenant, kind, last) != cursor:
         raise ValueError("not a cursor of this list")
     return last
