@@ -59,7 +59,7 @@ def prefers_problem(accept: bytes) -> bool:
         kind, *parameters = (piece.strip() for piece in part.split(";"))
         named[kind] = _quality(parameters)
     problem = named.get("application/problem+json", 0.0)
-    json = named.get("application/json", 0.0)
+    json = next((named[kind] for kind in ("application/json", "application/*", "*/*") if kind in named), 0.0)
     return problem > 0 and problem >= json
 
 
