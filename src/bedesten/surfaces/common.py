@@ -27,6 +27,7 @@ Long = Annotated[str, Meta(max_length=2_000)]
 Quantity = Annotated[int, Meta(ge=1, le=1_000)]
 PageSize = Annotated[int, Meta(ge=1, le=LARGEST_PAGE)]
 
+_TIME, _TIME_PROBLEM = "%Y-%m-%dT%H:%M:%SZ", "a time is written yyyy-MM-ddTHH:mm:ssZ"
 Item = TypeVar("Item")
 Shown = TypeVar("Shown")
 
@@ -157,9 +158,12 @@ def data_of(required: Sequence[RequireData], field: str) -> tuple[Datum, ...]:
 def parse_time(text: str, field: str) -> int:
     """Epoch ms of `yyyy-MM-ddTHH:mm:ssZ`. Raises `Refusal` (-2)."""
     try:
-        return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp() * 1000)
+        moment = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
     except ValueError as error:
-        raise bad_field(field, "a time is written yyyy-MM-ddTHH:mm:ssZ") from error
+        raise bad_field(field, _TIME_PROBLEM) from error
+    if len(text) != 20 or not text.isascii():  # strptime takes one digit for two, and other scripts' digits
+        raise bad_field(field, _TIME_PROBLEM)
+    return int(moment.timestamp() * 1000)
 
 
 def path_id(call: Call) -> str:
