@@ -19,6 +19,7 @@ from bedesten.gate.access import Anonymous, Open
 from bedesten.gate.decide import Credentials
 from bedesten.gate.directory import NOTHING, Entry, Loaded, TenantEntry, Unloaded, Want
 from bedesten.gate.limits import Verdict
+from bedesten.gate.scopes import Surface
 from bedesten.store.transaction import StoreUnavailable, Transaction
 from bedesten.web import answer, cors, idempotency
 from bedesten.web.call import Call, House
@@ -134,13 +135,17 @@ class Pipeline:
         match = self._routes.find(request.path)
         if match is not None and (preflight := cors.preflight(request, tenant, list(match.routes))):
             return preflight
+        route = _route(request, match)
         now = house.clock()
         wait = house.throttle.admit(progress.address, now)
         if wait is not None:
             raise Refusal(errors.TOO_MANY_REQUESTS, "too many refusals", retry_after=wait)
         self._take(progress, tenant, "address", progress.address, now)
         presented = Credentials(head.authorization, head.api_key, progress.address)
-        route = await self._route(request, tenant, match, presented, now)
+        if isinstance(route, Surface):
+            surface = route
+            await self._decided(lambda loaded: house.gate.knocks(tenant, surface, presented, now, loaded))
+            raise _no_route(match)
         principal = await self._decided(
             lambda loaded: house.gate.authenticate(tenant, route.access, presented, now, loaded)
         )
@@ -190,21 +195,6 @@ class Pipeline:
                 return encode(await run(call, body))
         raise AssertionError("a page has no body")
 
-    async def _route(
-        self, request: Request, tenant: TenantEntry, match: Match | None, presented: Credentials, now: int
-    ) -> Route:
-        route = match.routes.get(request.method) if match else None
-        if route is not None:
-            return route
-        surface = keyed_surface(request.path, match)
-        if surface is not None:
-            gate = self._house.gate
-            await self._decided(lambda loaded: gate.knocks(tenant, surface, presented, now, loaded))
-        if match is None:
-            raise Refusal(errors.NOT_FOUND, "no such path")
-        allow = ", ".join(sorted(match.routes)).encode()
-        raise Refusal(errors.METHOD_NOT_ALLOWED, "no such method here", headers=((b"allow", allow),))
-
     async def _decided(self, decide: Callable[[Loaded], Decision]) -> Decision:
         """Asks the gate, and reads what the directory lacks until it can tell."""
         try:
@@ -243,6 +233,22 @@ class Pipeline:
             method=request.method[:16],
             address=progress.address,
         )
+
+
+def _route(request: Request, match: Match | None) -> Route | Surface:
+    """The route; where there is none on a surface of API keys, that surface: only its own callers may learn it."""
+    route = match.routes.get(request.method) if match else None
+    found = route or keyed_surface(request.path, match)
+    if found is None:
+        raise _no_route(match)
+    return found
+
+
+def _no_route(match: Match | None) -> Refusal:
+    if match is None:
+        return Refusal(errors.NOT_FOUND, "no such path")
+    allow = ", ".join(sorted(match.routes)).encode()
+    return Refusal(errors.METHOD_NOT_ALLOWED, "no such method here", headers=((b"allow", allow),))
 
 
 def _check_framing(head: Head) -> None:
