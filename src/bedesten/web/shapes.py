@@ -38,6 +38,9 @@ class Nothing(Input, frozen=True):
     """A body of which nothing is asked."""
 
 
+Amount = Decimal | int
+"""An amount in a request: a JSON number. A string is none, although msgspec by itself would take it for a decimal."""
+
 Body = TypeVar("Body", bound=Input)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -63,7 +66,7 @@ def parse(raw: bytes) -> dict[str, object]:
 def understand(members: dict[str, object], shape: type[Body]) -> Body:
     """The body as the route wants it. Raises `Refusal` (-2) that names the field as the wire spells it."""
     try:
-        return msgspec.convert(members, shape)
+        return msgspec.convert(members, shape, builtin_types=(Decimal,))
     except msgspec.ValidationError as error:
         problem, _, where = str(error).partition(" - at `$")
         path = where.rstrip("`").removeprefix(".")
@@ -76,10 +79,10 @@ def understand(members: dict[str, object], shape: type[Body]) -> Body:
         raise bad_field(_spelt(path, shape), problem.replace("`", "'")) from error
 
 
-def amount(value: Decimal, currency: str, field: str) -> int:
+def amount(value: Amount, currency: str, field: str) -> int:
     """Minor units of an amount that a caller sent. Raises `Refusal` (-2)."""
     try:
-        return to_minor(value, currency)
+        return to_minor(Decimal(value), currency)
     except ValueError as error:
         raise bad_field(field, str(error)) from error
 

@@ -1,7 +1,5 @@
 """What payment services' calls do."""
 
-from decimal import Decimal
-
 from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.base.clock import wire_time
@@ -13,7 +11,7 @@ from bedesten.payments.actions import Deposit, Payment
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces.payment import shapes
 from bedesten.web.call import Call
-from bedesten.web.shapes import amount
+from bedesten.web.shapes import Amount, amount
 
 _DEPOSIT_STATES = ("created", "confirmed", "rejected")
 _PAYMENT_STATES = ("created", "captured", "cancelled")
@@ -47,7 +45,7 @@ def capture_payment(tx: Transaction, call: Call, body: shapes.ThePayment) -> sha
     return _payment_view(payments.capture_payment(tx, call.who.owner, body.payment_id))
 
 
-def _positive(call: Call, value: Decimal, currency: str | None) -> int:
+def _positive(call: Call, value: Amount, currency: str | None) -> int:
     if currency is not None and currency.upper() != call.tenant.currency:
         raise bad_field("currency", f"this shop's money is {call.tenant.currency}")
     minor = amount(value, call.tenant.currency, "amount")

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from bedesten.surfaces.common import Id, Reference
-from bedesten.web.shapes import Input, Output
+from bedesten.web.shapes import Amount, Input, Output
 
 Currency = Annotated[str, Meta(min_length=3, max_length=3)]
 
@@ -15,7 +15,7 @@ class CreateDeposit(Input, frozen=True):
     """Money for a partner, named by id or e-mail. `reference` is the payment service's own and names it once."""
 
     partner: Annotated[str, Meta(min_length=1, max_length=254)]
-    amount: Decimal
+    amount: Amount
     reference: Reference
     currency: Currency | None = None
 
@@ -30,7 +30,7 @@ class CreatePayment(Input, frozen=True):
     """A payment of one storefront order. `amount` is the order's total."""
 
     order_id: Id
-    amount: Decimal
+    amount: Amount
     reference: Reference
     currency: Currency | None = None
 

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from bedesten.orders.model import MOST_LINES
 from bedesten.surfaces.common import Id, Paging, Quantity, Reference, RequireData
-from bedesten.web.shapes import Input, Output
+from bedesten.web.shapes import Amount, Input, Output
 
 
 class ListProducts(Paging, frozen=True):
@@ -22,7 +22,7 @@ class BasketLine(Input, frozen=True):
     deliver_id: Reference
     customer_store_product_id: Id
     quantity: Quantity
-    max_unit_price: Decimal | None = None
+    max_unit_price: Amount | None = None
     require_data: Annotated[list[RequireData], Meta(max_length=50)] = []
 
 

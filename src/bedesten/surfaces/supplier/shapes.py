@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from bedesten.surfaces.common import Id, Short
-from bedesten.web.shapes import Input, Output
+from bedesten.web.shapes import Amount, Input, Output
 
 Code = Annotated[str, Meta(min_length=1, max_length=500)]
 
@@ -16,7 +16,7 @@ class OfferIn(Input, frozen=True):
 
     sku: Annotated[str, Meta(min_length=1, max_length=100)]
     name: Short
-    cost: Decimal
+    cost: Amount
     offered: bool = True
 
 
