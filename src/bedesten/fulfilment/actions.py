@@ -16,9 +16,9 @@ from bedesten.store.transaction import Transaction
 from bedesten.tenants.vault import Vault
 
 
-def awaiting(tx: Transaction, supplier: str, after: str, size: int) -> list[Line]:
+def awaiting(tx: Transaction, supplier: str, after: str, size: int, since: int = 0) -> list[Line]:
     """One more than a page of the lines that wait for the supplier, the oldest first."""
-    return tx.all(sql.AWAITING, supplier=supplier, after=after, most=size + 1)
+    return tx.all(sql.AWAITING, supplier=supplier, after=after, most=size + 1, since=since)
 
 
 def deliver(

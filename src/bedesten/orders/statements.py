@@ -39,6 +39,7 @@ AWAITING = into(
         _L.status == 2,
         _L.queued.is_not(None),
         _L.id > p("after"),
+        _L.updated >= p("since"),
     )
     .order_by(_L.id)
     .limit(p("most")),

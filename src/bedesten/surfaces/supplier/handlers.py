@@ -58,7 +58,7 @@ def upload_stock(tx: Transaction, call: Call, body: shapes.UploadStock) -> shape
 def awaiting(tx: Transaction, call: Call, body: Paging) -> dict[str, object]:
     """A page of the lines that wait for the supplier, the oldest first."""
     page = common.page_of(call, "awaiting", body)
-    found = fulfilment.awaiting(tx, call.who.owner, page.after, page.size)
+    found = fulfilment.awaiting(tx, call.who.owner, page.after, page.size, page.since)
     return common.page_view(call, "awaiting", found, page, lambda one: one.id, _awaiting_view)
 
 
