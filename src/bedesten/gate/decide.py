@@ -25,6 +25,7 @@ _CHALLENGES = {
     errors.TOKEN_MISSING: _BEARER,
     errors.TOKEN_INVALID: f'{_BEARER}, error="invalid_token", error_description="The token is not valid"',
     errors.TOKEN_EXPIRED: f'{_BEARER}, error="invalid_token", error_description="The token has expired"',
+    errors.SCOPE_MISSING: f'{_BEARER}, error="insufficient_scope"',
     errors.KEY_REFUSED: f'ApiKey realm="{REALM}"',
 }
 _ROWS = {Why.MISSING: errors.TOKEN_MISSING, Why.INVALID: errors.TOKEN_INVALID, Why.EXPIRED: errors.TOKEN_EXPIRED}
@@ -98,7 +99,7 @@ class Gate:
                     raise _scope_missing(scope)
             case SignedIn(surface):
                 if not tenant.allows(surface, endpoint):
-                    raise Refusal(errors.SCOPE_MISSING, "switched off for the tenant")
+                    raise Refusal(errors.SCOPE_MISSING, "switched off", headers=challenge(errors.SCOPE_MISSING))
             case Keyed(surface, grant):
                 if principal is None or principal.surface is not surface:
                     raise Refusal(errors.NOT_GRANTED, "a key of another surface")
