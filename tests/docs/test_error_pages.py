@@ -1,0 +1,39 @@
+"""The catalogue of errors and its documents: neither has what the other lacks."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bedesten import errors
+from bedesten.errors import CATALOGUE, ErrorRow
+from support.documents import DOCS, ROOT, name_of, section
+
+PAGES = sorted((DOCS / "errors").glob("*.md"))
+CHAPTERS = ("## What happened", "## How to mend it", "## Often confused with")
+NAMES = {row.number: name for name, row in vars(errors).items() if isinstance(row, ErrorRow)}
+
+
+def test_every_error_has_a_page_and_every_page_an_error() -> None:
+    assert {page.name for page in PAGES} == {f"{-number}.md" for number in CATALOGUE}
+
+
+def test_what_is_generated_from_the_catalogue_is_up_to_date() -> None:
+    script = [sys.executable, str(ROOT / "scripts" / "error_pages.py"), "--check"]
+    checked = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_page_says_what_happened_how_to_mend_it_and_what_it_is_confused_with(page: Path) -> None:
+    for chapter in CHAPTERS:
+        assert len(section(page, chapter).split()) >= 8, f"{chapter} says nothing"
+
+
+@pytest.mark.parametrize("number", CATALOGUE, ids=str)
+def test_every_error_is_raised_somewhere(number: int) -> None:
+    name = re.compile(rf"\b{NAMES[number]}\b")
+    sources = [path for path in (ROOT / "src" / "bedesten").rglob("*.py") if path.name != "errors.py"]
+    assert any(name.search(path.read_text("utf-8")) for path in sources)

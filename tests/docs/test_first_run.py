@@ -1,0 +1,51 @@
+"""The tutorial is a program: its blocks, pasted one after the other into one shell, do what it says they do."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bedesten.server.listener import free_port
+from support.documents import DOCS, blocks
+
+TUTORIAL = DOCS / "tutorials" / "first-run.md"
+
+
+def run(script: str, directory: Path) -> None:
+    """Runs the script as a reader would, with the program of this environment first in PATH."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BEDESTEN_")}
+    environment = {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1"}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(300)
+def test_the_first_run_works_as_it_is_printed(tmp_path: Path) -> None:
+    shell = [block.code for block in blocks(TUTORIAL) if block.language == "sh"]
+    port, admin = free_port(0), free_port(0)
+    script = "\n".join(shell).replace("8080", str(port)).replace("8081", str(admin))
+    run("trap 'kill \"${SERVER:-}\" 2>/dev/null || true' EXIT\n" + script, tmp_path)
+
+    def answer(name: str) -> dict[str, object]:
+        parsed: dict[str, object] = json.loads((tmp_path / "first-run" / name).read_text("utf-8"))
+        return parsed
+
+    placed, delivered, refused = answer("order.json"), answer("delivered.json"), answer("refused.json")
+    details = dict(placed["data"])["details"]  # type: ignore[call-overload]
+    assert [line["status"] for line in details] == [1, 2]
+    lines = dict(delivered["data"])["details"]  # type: ignore[call-overload]
+    assert [line["status"] for line in lines] == [1, 1]
+    assert len(lines[0]["deliveryData"]) == 2
+    assert lines[1]["deliveryData"] == ["ESIM-ACTIVATION-1"]
+    assert refused["code"] == -23

@@ -1,0 +1,134 @@
+"""The reference says what the code does: operations, fields, scopes, grants, settings, and commands."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import msgspec
+import pytest
+from typer.main import get_command
+
+from bedesten.cli import NOUNS, program
+from bedesten.gate.access import GRANTS, Anonymous, Keyed, Open, Scoped
+from bedesten.gate.scopes import SCOPES, Surface
+from bedesten.server.build import ROUTES
+from bedesten.server.settings import Settings
+from bedesten.web.route import Route
+from bedesten.web.shapes import Input, camel
+from support.documents import DOCS, section, tables
+
+REFERENCE = DOCS / "reference"
+GUIDE = DOCS / "guides" / "authentication.md"
+OPERATIONS = [route for route in ROUTES if route.access.surface is not None]
+
+
+def operations(surface: Surface) -> list[Route]:
+    return [route for route in OPERATIONS if route.access.surface is surface]
+
+
+def demanded(route: Route) -> str:
+    """What the column of the reference says of a route's access."""
+    match route.access:
+        case Scoped(_, scope):
+            return f"`{scope}`"
+        case Keyed(_, grant):
+            return f"`{grant}`"
+        case Anonymous(_):
+            return "anonymous"
+        case Open(_):
+            return "none"
+        case _:
+            return "any"
+
+
+def spelt(name: str) -> str:
+    """The wire's spelling, or the one that a field has in a shape without underscores."""
+    return camel(name)
+
+
+def fields(shape: type[Input]) -> Iterator[str]:
+    """The names of every field of a shape and of the shapes in it."""
+    waiting: list[Any] = [shape]
+    while waiting:
+        kind = waiting.pop()
+        waiting.extend(get_args(kind))
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            for field in msgspec.structs.fields(kind):
+                yield spelt(field.name)
+                waiting.append(field.type)
+
+
+@pytest.mark.parametrize("surface", Surface)
+def test_the_page_of_a_surface_lists_exactly_its_operations_as_the_route_table_has_them(surface: Surface) -> None:
+    _, *listed = tables((REFERENCE / f"{surface}.md").read_text("utf-8"))[0]
+    expected = [
+        [f"`{route.endpoint}`", demanded(route), ", ".join(f"`{alias}`" for alias in route.aliases), route.summary]
+        for route in operations(surface)
+    ]
+    assert listed == expected
+
+
+@pytest.mark.parametrize("route", OPERATIONS, ids=lambda route: route.endpoint)
+def test_every_operation_has_a_section_that_names_every_field_it_takes(route: Route) -> None:
+    text = section(REFERENCE / f"{route.access.surface}.md", f"## {route.endpoint}")
+    assert text, "there is no such section"
+    named = set(re.findall(r"`(?:[A-Za-z]+\[\]\.)*([A-Za-z]+)(?:\[\])?`", text))
+    assert set(fields(route.body)) - named == set()
+
+
+def test_the_authentication_guide_lists_every_scope_and_every_grant() -> None:
+    text = GUIDE.read_text("utf-8")
+    for names in (SCOPES[Surface.RESELLER], SCOPES[Surface.STOREFRONT], *GRANTS.values()):
+        assert {name for name in names if f"`{name}`" not in text} == set()
+
+
+@pytest.mark.parametrize("surface", Surface)
+def test_the_authentication_guide_says_what_every_scope_and_grant_opens(surface: Surface) -> None:
+    wanted: dict[str, set[str]] = {}
+    for route in operations(surface):
+        if isinstance(route.access, Scoped | Keyed):
+            wanted.setdefault(demanded(route), set()).add(
+                route.path.removeprefix(f"/{surface.value.title()}/").lstrip("/")
+            )
+    heading = "## Claims and scopes" if surface in SCOPES else "## Getting an API key"
+    _, *rows = next(found for found in tables(section(GUIDE, heading)) if found[0][-1] == "opens")
+    told: dict[str, set[str]] = {}
+    current = ""
+    for first, names, opens in rows:
+        current = first or current
+        for name in re.findall(r"`[^`]+`", names):
+            if current in (surface.value.title(), "both"):
+                told.setdefault(name, set()).update(re.findall(r"`([^`]+)`", opens))
+    assert {name: paths for name, paths in told.items() if paths and name != "`orders:reveal`"} == wanted
+
+
+def test_the_configuration_page_lists_every_setting_with_its_default() -> None:
+    _, *rows = tables((REFERENCE / "configuration.md").read_text("utf-8"))[0]
+    told = {name.strip("`"): default.strip("`") for name, default, _ in rows}
+    expected = {
+        f"BEDESTEN_{name.upper()}": "none" if field.default is None else str(field.default)
+        for name, field in Settings.model_fields.items()
+    }
+    assert told == expected
+
+
+def commands() -> dict[str, set[str]]:
+    """Every command of the program with its own options."""
+    found: dict[str, set[str]] = {}
+    shared = {"--data", "--database", "--json", "--help", "-h"}
+    for noun, group in vars(get_command(program(NOUNS)))["commands"].items():
+        for verb, one in (vars(group).get("commands") or {"": group}).items():
+            names = {name for parameter in one.params for name in (*parameter.opts, *parameter.secondary_opts)}
+            options = {name for name in names if name.startswith("-")}
+            found[f"{noun} {verb}".strip()] = options - (set() if noun == "demo" else shared)
+    return found
+
+
+def test_the_page_of_commands_lists_every_command_with_every_option() -> None:
+    told: dict[str, set[str]] = {}
+    for head, *rows in tables((REFERENCE / "cli.md").read_text("utf-8")):
+        if head[0] == "command":
+            for command, options, *_ in rows:
+                words = [word for word in command.strip("`").split() if word.islower()]
+                told[" ".join(words)] = set(re.findall(r"--[a-z-]+", options))
+    assert told == commands()
