@@ -1,0 +1,72 @@
+"""Real servers for the black-box tests, started once a session and only where a test asks for one."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.backoffice import Operator
+from support.shop import Shop, open_shop
+from support.sites import ENGINES, Site, opened, serving
+
+
+def _site(engine: str, folders: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = folders.mktemp(engine)
+    with opened(engine, folder) as installation, serving(installation, folder) as site:
+        yield site
+        site.stop()
+    assert site.failures() == []
+
+
+@pytest.fixture(scope="session")
+def sqlite_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server with two workers on SQLite. Whatever it logs of its own faults fails the session."""
+    yield from _site("sqlite", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def postgresql_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The same on PostgreSQL, with a database of its own."""
+    yield from _site("postgresql", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def site(sqlite_site: Site) -> Site:
+    """The server that most tests use."""
+    return sqlite_site
+
+
+@pytest.fixture(scope="session")
+def operator(site: Site) -> Operator:
+    """Its operator."""
+    return Operator(site.installation)
+
+
+@pytest.fixture(scope="session")
+def shop(site: Site, operator: Operator) -> Shop:
+    """A shop in which nothing is ever taken away."""
+    return open_shop(site, operator, "acme")
+
+
+@pytest.fixture(scope="session")
+def other_shop(site: Site, operator: Operator) -> Shop:
+    """Another tenant's shop on the same server, with the same names in it."""
+    return open_shop(site, operator, "bravo")
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def each_site(request: pytest.FixtureRequest) -> Site:
+    """A server on each of the two engines."""
+    found: Site = request.getfixturevalue(f"{request.param}_site")
+    return found
+
+
+@pytest.fixture(scope="session")
+def each_operator(each_site: Site) -> Operator:
+    """Its operator."""
+    return Operator(each_site.installation)
+
+
+@pytest.fixture(scope="session")
+def each_shop(each_site: Site, each_operator: Operator) -> Shop:
+    """A shop on each of the two engines."""
+    return open_shop(each_site, each_operator, "carmel")

@@ -1,0 +1,45 @@
+"""Goods under way in a shop: an order that was delivered, and everything else half-way, so that requests have objects."""
+
+from dataclasses import dataclass
+
+from support.shop import CARD_PRICE, Shop, fresh, line
+
+
+@dataclass(frozen=True)
+class Goods:
+    """Ids of one shop. The line waits for its supplier, deposit and payment are only announced, the checkout unpaid."""
+
+    category_id: str
+    order_reference: str
+    order_id: str
+    line_id: str
+    awaiting_id: str
+    deposit_id: str
+    checkout_id: str
+    checkout_line_id: str
+    payment_id: str
+    code: str
+
+
+def goods_of(shop: Shop) -> Goods:
+    """Fresh goods, made by the shop's own callers over HTTP."""
+    reseller, payments, storefront = shop.reseller, shop.payments, shop.storefront
+    categories = reseller.get("/Categories").data["items"]
+    reference = fresh("goods")
+    basket = [line(shop.card, 1, "a"), line(shop.topup, 1, "b", topup=shop.topup)]
+    order = reseller.data("/Orders/Create", {"orderReference": reference, "basketData": basket})
+    deposit = {"partner": shop.partner, "amount": 20, "reference": fresh("deposit")}
+    checkout = storefront.data("/Storefront/Checkout/Create", {"items": [{"productId": shop.card, "quantity": 1}]})
+    payment = {"orderId": checkout["orderId"], "amount": float(CARD_PRICE), "reference": fresh("payment")}
+    return Goods(
+        category_id=categories[0]["categoryId"],
+        order_reference=reference,
+        order_id=order["orderId"],
+        line_id=order["details"][0]["orderDetailId"],
+        awaiting_id=order["details"][1]["orderDetailId"],
+        deposit_id=payments.data("/Payment/Deposits/Create", deposit)["depositId"],
+        checkout_id=checkout["orderId"],
+        checkout_line_id=checkout["items"][0]["orderDetailId"],
+        payment_id=payments.data("/Payment/Payments/Create", payment)["paymentId"],
+        code=fresh("TOPUP"),
+    )

@@ -1,0 +1,197 @@
+"""What the contract promises of every route: the credential that it demands, and one request that is right.
+
+Written by hand and from the contract, not derived from the route tables: a route that is not here fails the tests.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from bedesten.gate.scopes import Surface
+from support.backoffice import PASSWORD
+from support.client import ABSENT, Lines, bearer
+from support.goods import Goods
+from support.shop import CARD_PRICE, Shop, fresh, line
+
+Kind = Literal["scoped", "signed", "anonymous", "login", "keyed", "public"]
+Name = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a route asks of its caller. `right` is the scope or the grant; `signed` asks for a token, whatever its scopes."""
+
+    kind: Kind
+    surface: Surface | None = None
+    right: str = ""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One request that is right, with every field that the route knows."""
+
+    path: str
+    body: object = ABSENT
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One route, by method and path as the contract writes it."""
+
+    method: str
+    path: str
+    demand: Demand
+    sample: Callable[[Shop, Goods], Sample]
+    spends: bool = False
+    """Whether success ends the token that was sent."""
+
+    @property
+    def name(self) -> Name:
+        """Method and path."""
+        return self.method, self.path
+
+
+def _scoped(surface: Surface, scope: str) -> Demand:
+    return Demand("scoped", surface, scope)
+
+
+def _keyed(surface: Surface, grant: str) -> Demand:
+    return Demand("keyed", surface, grant)
+
+
+_RESELLER, _STOREFRONT = Surface.RESELLER, Surface.STOREFRONT
+_ANONYMOUS = Demand("anonymous", _STOREFRONT)
+_SIGNED = Demand("signed", _STOREFRONT)
+_PROFILE = _scoped(_STOREFRONT, "profile:manage")
+_PUBLIC = Demand("public")
+_DEPOSITS = _keyed(Surface.PAYMENT, "deposits:manage")
+_PAYMENTS = _keyed(Surface.PAYMENT, "payments:manage")
+_SINCE = "2020-01-01T00:00:00Z"
+_PASSWORDS = {"currentPassword": PASSWORD, "newPassword": "twelve herons in the reeds"}
+
+
+def _to(path: str, body: object = ABSENT) -> Callable[[Shop, Goods], Sample]:
+    return lambda shop, goods: Sample(path, body)
+
+
+def _page(**more: object) -> dict[str, object]:
+    return {"pageSize": 5, "cursor": None, "updatedSince": _SINCE, **more}
+
+
+def order_body(shop: Shop) -> dict[str, object]:
+    """A new order with every field that there is."""
+    only = {**line(shop.topup, topup=shop.topup), "maxUnitPrice": 7.25}
+    return {"orderReference": fresh("order"), "basketData": [only], "notifyUrl": "https://hooks.example/orders"}
+
+
+def _checkout(shop: Shop) -> dict[str, object]:
+    item = {"productId": shop.topup, "quantity": 1, "requireData": line(shop.topup, topup=shop.topup)["requireData"]}
+    return {"items": [item], "reference": fresh("checkout")}
+
+
+def _register() -> dict[str, object]:
+    return {"email": f"{fresh('new')}@example.com", "password": "eleven sparrows on a wire", "name": "New"}
+
+
+def _login(email: str, password: str = PASSWORD) -> dict[str, object]:
+    return {"email": email, "password": password, "callbackData": {"Basket": [1]}}
+
+
+def _upsert(shop: Shop) -> dict[str, object]:
+    return {"products": [{"sku": fresh("sku"), "name": "Gems", "cost": 1.25, "offered": True}]}
+
+
+def _money(amount: str | float, **more: object) -> dict[str, object]:
+    return {"amount": float(amount), "reference": fresh("money"), "currency": "USD", **more}
+
+
+def credential_for(shop: Shop, promise: Promise) -> Lines:
+    """The header with a good credential for the route; a token that success ends is a fresh customer's."""
+    if promise.demand.surface is None:
+        return ()
+    if promise.spends:
+        customer = shop.operator.account(shop.id, "customer", f"{fresh('spare')}@example.com")
+        return bearer(shop.token(_STOREFRONT, customer))
+    return shop.lines(promise.demand.surface)
+
+
+_CANONICAL = (
+    Promise("POST", "/Login/Customer/Api/Verify", Demand("login", _RESELLER),
+            lambda shop, goods: Sample("/Login/Customer/Api/Verify", _login(shop.partner_email))),
+    Promise("GET", "/Categories", _scoped(_RESELLER, "catalogue:read"), _to("/Categories")),
+    Promise("POST", "/Products/List", _scoped(_RESELLER, "catalogue:read"),
+            lambda shop, goods: Sample("/Products/List", _page(categoryId=goods.category_id))),
+    Promise("POST", "/Products/Detail/{productId}", _scoped(_RESELLER, "catalogue:read"),
+            lambda shop, goods: Sample(f"/Products/Detail/{shop.card}")),
+    Promise("POST", "/Orders/Create", _scoped(_RESELLER, "orders:create"),
+            lambda shop, goods: Sample("/Orders/Create", order_body(shop))),
+    Promise("POST", "/Orders/Get", _scoped(_RESELLER, "orders:read"),
+            lambda shop, goods: Sample("/Orders/Get", {"orderId": None, "orderReference": goods.order_reference})),
+    Promise("GET", "/Orders/Detail/{orderDetailId}", _scoped(_RESELLER, "orders:read"),
+            lambda shop, goods: Sample(f"/Orders/Detail/{goods.line_id}")),
+    Promise("GET", "/Account/Details", _scoped(_RESELLER, "account:read"), _to("/Account/Details")),
+    Promise("POST", "/Storefront/Customers/Register", _ANONYMOUS,
+            lambda shop, goods: Sample("/Storefront/Customers/Register", _register())),
+    Promise("POST", "/Storefront/Customers/Login", Demand("login", _STOREFRONT),
+            lambda shop, goods: Sample("/Storefront/Customers/Login", _login(shop.customer_email))),
+    Promise("POST", "/Storefront/Customers/Refresh", _SIGNED, _to("/Storefront/Customers/Refresh")),
+    Promise("POST", "/Storefront/Customers/Logout", _SIGNED,
+            _to("/Storefront/Customers/Logout", {"everywhere": False}), spends=True),
+    Promise("POST", "/Storefront/Customers/Profile", _PROFILE, _to("/Storefront/Customers/Profile")),
+    Promise("POST", "/Storefront/Customers/Password", _PROFILE, _to("/Storefront/Customers/Password", _PASSWORDS),
+            spends=True),
+    Promise("POST", "/Storefront/Products/List", _ANONYMOUS,
+            lambda shop, goods: Sample("/Storefront/Products/List", _page(categoryId=goods.category_id))),
+    Promise("POST", "/Storefront/Products/Detail/{productId}", _ANONYMOUS,
+            lambda shop, goods: Sample(f"/Storefront/Products/Detail/{shop.card}")),
+    Promise("POST", "/Storefront/Checkout/Create", _scoped(_STOREFRONT, "orders:create"),
+            lambda shop, goods: Sample("/Storefront/Checkout/Create", _checkout(shop))),
+    Promise("POST", "/Storefront/Orders/Get", _scoped(_STOREFRONT, "orders:read"),
+            lambda shop, goods: Sample("/Storefront/Orders/Get", {"orderId": goods.checkout_id})),
+    Promise("POST", "/Payment/Deposits/Create", _DEPOSITS,
+            lambda shop, goods: Sample("/Payment/Deposits/Create", _money(12.5, partner=shop.partner_email))),
+    Promise("POST", "/Payment/Deposits/Confirm", _DEPOSITS,
+            lambda shop, goods: Sample("/Payment/Deposits/Confirm", {"depositId": goods.deposit_id})),
+    Promise("POST", "/Payment/Payments/Create", _PAYMENTS,
+            lambda shop, goods: Sample("/Payment/Payments/Create", _money(CARD_PRICE, orderId=goods.checkout_id))),
+    Promise("POST", "/Payment/Payments/Capture", _PAYMENTS,
+            lambda shop, goods: Sample("/Payment/Payments/Capture", {"paymentId": goods.payment_id})),
+    Promise("POST", "/Supplier/Products/List", _keyed(Surface.SUPPLIER, "products:read"),
+            lambda shop, goods: Sample("/Supplier/Products/List", _page())),
+    Promise("POST", "/Supplier/Products/Upsert", _keyed(Surface.SUPPLIER, "products:write"),
+            lambda shop, goods: Sample("/Supplier/Products/Upsert", _upsert(shop))),
+    Promise("POST", "/Supplier/Stock/Upload", _keyed(Surface.SUPPLIER, "stock:write"),
+            lambda shop, goods: Sample("/Supplier/Stock/Upload", {"productId": shop.card, "codes": [fresh("NEW")]})),
+    Promise("POST", "/Supplier/Orders/Awaiting", _keyed(Surface.SUPPLIER, "orders:read"),
+            lambda shop, goods: Sample("/Supplier/Orders/Awaiting", _page())),
+    Promise("POST", "/Supplier/Orders/Deliver", _keyed(Surface.SUPPLIER, "orders:deliver"),
+            lambda shop, goods: Sample("/Supplier/Orders/Deliver", {
+                "orderDetailId": goods.awaiting_id, "deliveryData": [goods.code], "deliveryNote": ["Thank you"]})),
+    Promise("GET", "/documentation/guides/{name}", _PUBLIC, _to("/documentation/guides/authentication")),
+    Promise("GET", "/documentation/errors/{code}", _PUBLIC, _to("/documentation/errors/-23.json")),
+)  # fmt: skip
+
+ALIASES = {
+    ("POST", "/Order/Create"): "/Orders/Create",
+    ("GET", "/Order/detail/{orderDetailId}"): "/Orders/Detail/{orderDetailId}",
+    ("GET", "/Customer/Get"): "/Account/Details",
+    ("POST", "/Order/deliver"): "/Supplier/Orders/Deliver",
+}
+"""Older names (contract section 7): the method and the credential of the canonical route."""
+
+
+def _aliased(method: str, path: str, canonical: Promise) -> Promise:
+    before, after = canonical.path.partition("{")[0], path.partition("{")[0]
+
+    def sample(shop: Shop, goods: Goods) -> Sample:
+        right = canonical.sample(shop, goods)
+        return Sample(after + right.path.removeprefix(before), right.body)
+
+    return replace(canonical, method=method, path=path, sample=sample)
+
+
+_BY_NAME = {promise.name: promise for promise in _CANONICAL}
+PROMISES: dict[Name, Promise] = _BY_NAME | {
+    (method, path): _aliased(method, path, _BY_NAME[method, canonical]) for (method, path), canonical in ALIASES.items()
+}
+"""Every route and every alias."""

@@ -1,0 +1,32 @@
+"""Serves an installation in a process tree of its own: `python serve.py SETTINGS_JSON WORKERS`; events go to stdout."""
+
+import json
+import sys
+
+from bedesten.server.settings import Settings
+from bedesten.server.supervisor import ServeSpec, Side, run
+
+
+def say(event: dict[str, object]) -> None:
+    """One event a line."""
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+
+def main(settings_json: str, workers: str) -> int:
+    """Gives the supervisor's exit code."""
+    settings = Settings.model_validate_json(settings_json)
+    spec = ServeSpec(
+        host="127.0.0.1",
+        port=0,
+        workers=int(workers),
+        app_factory="bedesten.server.build:web_application",
+        settings_json=settings_json,
+        lock_path=settings.lock_file,
+        sides=(Side("worker", "bedesten.server.worker:main"),),
+    )
+    return run(spec, lambda: say({"event": "serving"}), say)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,136 @@
+"""A site to test against: an installation on one of the two engines, and a real server that serves it."""
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy.schema import Table
+
+from bedesten.server import build
+from bedesten.server.build import Installation
+from bedesten.server.settings import Settings
+from bedesten.store import sqlite
+from bedesten.store.sql import metadata
+from support.client import Client, Lines
+
+SERVE = Path(__file__).with_name("serve.py")
+POSTGRES = os.environ.get("BEDESTEN_TEST_POSTGRES", "postgresql://127.0.0.1:5432/postgres")
+"""A PostgreSQL on which databases may be made. One that cannot be reached is a failure: half would not be tested."""
+
+ENGINES = ("sqlite", "postgresql")
+
+
+@dataclass
+class Site:
+    """An installation, opened in this process as the operator's commands open it, and the server beside it."""
+
+    installation: Installation
+    port: int
+    process: "subprocess.Popen[str]"
+    log: Path
+
+    @property
+    def database(self) -> str | None:
+        """The PostgreSQL database, None on SQLite."""
+        return self.installation.settings.database
+
+    def client(self, host: str, lines: Lines = (), source: str | None = None) -> Client:
+        """A client of the tenant that has this host, from an address of its own."""
+        return Client(self.port, host, lines, source)
+
+    def rows(self, *tenants: str, without: frozenset[str] = frozenset()) -> dict[str, list[tuple[object, ...]]]:
+        """Everything that the store holds of these tenants, by table, read through a fresh connection."""
+        tables = [table for table in metadata.sorted_tables if "tenant_id" in table.c and table.name not in without]
+        with _connection(self.installation.settings) as connection:
+            return {table.name: [row for one in tenants for row in _rows(connection, table, one)] for table in tables}
+
+    def failures(self) -> list[str]:
+        """What the server's log tells of its own faults: each is a defect, whatever the client was told."""
+        lines = self.log.read_text("utf-8").splitlines()
+        return [line for line in lines if "internal-error" in line or "Traceback" in line]
+
+    def stop(self) -> None:
+        """Asks the server to stop and waits until it has."""
+        self.process.terminate()
+        assert self.process.wait(30) == 0, self.log.read_text("utf-8")[-2000:]
+
+
+def _rows(connection: contextlib.AbstractContextManager[object], table: Table, tenant: str) -> list[tuple[object, ...]]:
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    mark = "%s" if isinstance(connection, psycopg.Connection) else "?"
+    text = f"SELECT {columns} FROM {table.name} WHERE tenant_id = {mark}"
+    found: list[tuple[object, ...]] = connection.execute(text, (tenant,)).fetchall()  # type: ignore[attr-defined]
+    return sorted(found, key=repr)
+
+
+@contextlib.contextmanager
+def _connection(settings: Settings) -> Iterator["contextlib.AbstractContextManager[object]"]:
+    if settings.database:
+        with psycopg.connect(settings.database, autocommit=True) as connection:
+            yield connection
+    else:
+        with contextlib.closing(sqlite.connect(settings.sqlite_file)) as connection:
+            yield connection
+
+
+@contextlib.contextmanager
+def postgres_database() -> Iterator[str]:
+    """The URL of a fresh database that is dropped afterwards."""
+    name = f"bedesten_test_{os.getpid()}_{secrets.token_hex(4)}"
+    with psycopg.connect(POSTGRES, autocommit=True, connect_timeout=10) as server:
+        server.execute(f'CREATE DATABASE "{name}"')
+        try:
+            known = conninfo_to_dict(POSTGRES)
+            login = f"{known['user']}:{known.get('password', '')}@" if "user" in known else ""
+            yield f"postgresql://{login}{known.get('host', '127.0.0.1')}:{known.get('port', 5432)}/{name}"
+        finally:
+            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextlib.contextmanager
+def opened(engine: str, folder: Path, **settings: object) -> Iterator[Installation]:
+    """A fresh installation on the engine."""
+    with contextlib.ExitStack() as stack:
+        database = stack.enter_context(postgres_database()) if engine == "postgresql" else None
+        made = Settings.model_validate({"data": folder / "data", "database": database, **settings})
+        assert build.initialise(made)
+        installation = build.open_installation(made)
+        stack.callback(installation.store.close)
+        yield installation
+
+
+@contextlib.contextmanager
+def serving(installation: Installation, folder: Path, workers: int = 2) -> Iterator[Site]:
+    """The installation with a server beside it, until the end of the block."""
+    log = folder / "server.log"
+    command = [sys.executable, "-P", str(SERVE), installation.settings.model_dump_json(), str(workers)]
+    with (
+        log.open("ab") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        try:
+            yield Site(installation, _port(process, log), process, log)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+
+
+def _port(process: "subprocess.Popen[str]", log: Path) -> int:
+    """The port, once every worker accepts."""
+    port = 0
+    assert process.stdout is not None
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "listening" and event["name"] == "web":
+            port = int(event["port"])
+        if event["event"] == "serving":
+            return port
+    raise AssertionError(f"the server did not start: {log.read_text('utf-8')[-2000:]}")

@@ -1,0 +1,199 @@
+"""One HTTP/1.1 connection, byte for byte: what is sent is what the test wrote, what comes back is kept as it came.
+
+No HTTP library stands between: a library would refuse to send half of what hostile clients send, and would mend or hide
+half of what a server must be seen to answer.
+"""
+
+import itertools
+import json
+import re
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+PATIENCE = 20.0
+"""Seconds after which a server that says nothing has hung."""
+
+_addresses = itertools.count(1)
+
+
+def fresh_address() -> str:
+    """A loopback address of one's own: refusals are counted by address, and tests must not count for each other."""
+    number = next(_addresses)
+    return f"127.{16 + number // 62_500}.{number // 250 % 250}.{1 + number % 250}"
+
+
+class NoAnswer(Exception):
+    """The connection ended before a whole answer had come; `raw` is what did come."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(f"the connection ended after {raw[:200]!r}")
+        self.raw = raw
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer. Header names are lower case, in the order in which they came."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    raw: bytes = field(repr=False)
+
+    def every(self, name: str) -> list[str]:
+        """All values of a header."""
+        return [value for known, value in self.headers if known == name]
+
+    def header(self, name: str) -> str | None:
+        """The value of a header that stands at most once."""
+        values = self.every(name)
+        assert len(values) <= 1, f"{name} stands {len(values)} times"
+        return values[0] if values else None
+
+    @property
+    def closes(self) -> bool:
+        """Whether the server ends the connection after this answer."""
+        return (self.header("connection") or "").lower() == "close"
+
+    @cached_property
+    def json(self) -> Any:
+        """The body, with its decimals as they were written."""
+        return json.loads(self.body, parse_float=Decimal)
+
+    @property
+    def data(self) -> Any:
+        """The data of a success; anything else is an assertion that shows the answer."""
+        assert self.status == 200, f"{self.status} {self.body!r}"
+        assert self.json["success"] is True
+        return self.json["data"]
+
+    @property
+    def code(self) -> int | None:
+        """The error's number, None for a success and for a refusal that has no body."""
+        code: int | None = self.json["code"] if self.status >= 400 and self.body else None
+        return code
+
+    @property
+    def told(self) -> tuple[int, int | None]:
+        """Status and number together: what a client decides on."""
+        return self.status, self.code
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields at fault, as the wire spells them."""
+        return [one["field"] for one in self.json.get("errors", ())]
+
+    @property
+    def anonymous(self) -> bytes:
+        """The answer's bytes with request id and `Date` blotted out: the only parts in which two equal answers differ."""
+        plain = re.sub(rb"req_[0-9a-f]+", b"req_X", self.raw)
+        return re.sub(rb"(?im)^date: [^\r\n]*", b"date: X", plain)
+
+
+class Connection:
+    """A connection to the server under test, kept open until one side ends it."""
+
+    def __init__(self, port: int, source: str | None = None, timeout: float = PATIENCE) -> None:
+        self.source = source or fresh_address()
+        self._sock = socket.create_connection(("127.0.0.1", port), timeout, (self.source, 0))
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._buffer = b""
+
+    def send(self, raw: bytes) -> None:
+        """Sends bytes; a server that has answered and left already is no failure, its answer is still to be read."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._sock.sendall(raw)
+
+    def receive(self, method: str = "GET") -> Answer:
+        """The next answer that is not an interim one. Raises `NoAnswer` if the connection ends, `TimeoutError`."""
+        while True:
+            answer = self._one(method)
+            if answer.status >= 200:
+                return answer
+
+    def interim(self) -> int:
+        """The status of the next answer, whatever it is; for `100 Continue`."""
+        return self._one("HEAD").status
+
+    def exchange(self, raw: bytes) -> Answer:
+        """Sends one request and gives its answer."""
+        self.send(raw)
+        return self.receive(raw[:5].decode("latin-1").split(" ")[0])
+
+    def half_close(self) -> None:
+        """Says that nothing more will be sent."""
+        self._sock.shutdown(socket.SHUT_WR)
+
+    def rest(self) -> bytes:
+        """All that still comes until the server ends the connection."""
+        with suppress(ConnectionResetError):
+            while self._more():
+                pass
+        return self._buffer
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection can be used again: nothing has come that was not asked for, not even its end."""
+        if self._buffer:
+            return False
+        self._sock.setblocking(False)
+        try:
+            return self._sock.recv(1, socket.MSG_PEEK) != b"" and False
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            self._sock.settimeout(PATIENCE)
+
+    def close(self) -> None:
+        """Leaves."""
+        self._sock.close()
+
+    def __enter__(self) -> "Connection":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _one(self, method: str) -> Answer:
+        try:
+            while b"\r\n\r\n" not in self._buffer:
+                self._need()
+            head, _, _ = self._buffer.partition(b"\r\n\r\n")
+            first, *lines = head.decode("latin-1").split("\r\n")
+            version, status, *_ = first.split(" ")
+            assert version in ("HTTP/1.1", "HTTP/1.0"), first
+            headers = tuple((name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines))
+            end = len(head) + 4 + self._length(int(status), dict(headers), method)
+            while len(self._buffer) < end:
+                self._need()
+        except ConnectionResetError as problem:
+            raise NoAnswer(self._buffer) from problem
+        raw, self._buffer = self._buffer[:end], self._buffer[end:]
+        return Answer(int(status), headers, raw[len(head) + 4 :], raw)
+
+    @staticmethod
+    def _length(status: int, headers: dict[str, str], method: str) -> int:
+        if method == "HEAD" or status < 200 or status in (204, 304):
+            return 0
+        assert "transfer-encoding" not in headers, "every answer of ours announces its length"
+        return int(headers["content-length"])
+
+    def _need(self) -> None:
+        if not self._more():
+            raise NoAnswer(self._buffer)
+
+    def _more(self) -> bool:
+        chunk = self._sock.recv(65_536)
+        self._buffer += chunk
+        return bool(chunk)
+
+
+def speak(port: int, raw: bytes, source: str | None = None) -> Answer:
+    """The answer to exactly these bytes on a connection of their own."""
+    with Connection(port, source) as connection:
+        return connection.exchange(raw)
