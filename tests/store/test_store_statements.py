@@ -1,0 +1,179 @@
+"""Every statement of the house, as it is declared: it compiles, both engines know it, and it stays inside one tenant."""
+
+import importlib
+import pkgutil
+import re
+from typing import Any
+
+import pytest
+from sqlalchemy import BindParameter, ColumnElement, Delete, Insert, Table, Update
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import BinaryExpression
+from sqlalchemy.sql.operators import eq
+
+import bedesten
+from bedesten.server.build import Installation
+from bedesten.server.settings import Settings
+from bedesten.store.sql import DIALECTS, CrossingStatement, DialectName, Statement, all_statements, metadata
+from bedesten.store.transaction import Transaction
+from store import notes
+from store.raw import Raw, raw
+
+_PARAMETER: dict[DialectName, str] = {"sqlite": r"(?<!\w):(\w+)", "postgresql": r"%\((\w+)\)s"}
+
+
+def every_statement() -> tuple[Statement[Any], ...]:
+    """What all modules of the package have declared once they are all imported."""
+    for module in pkgutil.walk_packages(bedesten.__path__, "bedesten."):
+        if not module.name.endswith(("__main__", "migrations.env")):
+            importlib.import_module(module.name)
+    return all_statements()
+
+
+STATEMENTS = every_statement()
+
+
+def text_of(statement: Statement[Any]) -> str:
+    """The statement on one line, for the reader of a failure."""
+    return " ".join(statement.compiled("sqlite").split())
+
+
+def binds_of(statement: Statement[Any]) -> dict[str, BindParameter[Any]]:
+    """The parameters that have no value of their own."""
+    made = statement.core.compile(dialect=DIALECTS["postgresql"], column_keys=list(statement.columns))
+    assert isinstance(made, SQLCompiler)
+    return {name: bind for name, bind in made.binds.items() if bind.required}
+
+
+def examples_for(statement: Statement[Any]) -> dict[str, object]:
+    """A value for each parameter, of the type that PostgreSQL's text casts it to somewhere; else NULL."""
+    sql = statement.compiled("postgresql")
+    casts = {name: re.search(rf"%\({name}\)s::(\w+)", sql) for name in binds_of(statement)}
+    examples: dict[str, object] = {"BIGINT": 1, "INTEGER": 1, "VARCHAR": "x", "BYTEA": b"x"}
+    return {name: examples[cast[1]] if cast else None for name, cast in casts.items()}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_statement_compiles_and_either_names_the_tenant_or_crosses_tenants(dialect: DialectName) -> None:
+    assert len(STATEMENTS) > 200
+    for statement in STATEMENTS:
+        parameters = set(re.findall(_PARAMETER[dialect], _without_literals(statement.compiled(dialect))))
+        assert ("tenant" in parameters) is not isinstance(statement, CrossingStatement), text_of(statement)
+        assert statement.crosses is isinstance(statement, CrossingStatement)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_parameter_is_filled_by_whoever_runs_the_statement_and_constants_are_written_out(
+    dialect: DialectName,
+) -> None:
+    for statement in STATEMENTS:
+        parameters = set(re.findall(_PARAMETER[dialect], _without_literals(statement.compiled(dialect))))
+        assert parameters == set(binds_of(statement)), text_of(statement)
+
+
+def _without_literals(sql: str) -> str:
+    return re.sub(r"'(?:[^']|'')*'", "''", sql)
+
+
+def test_both_engines_know_every_statement(settings: Settings) -> None:
+    """They parse and plan it: every table, column and function is there, every ON CONFLICT names a constraint."""
+    with raw(settings) as other:
+        for statement in STATEMENTS:
+            sql = statement.compiled(other.dialect)
+            other.connection.execute(f"EXPLAIN {sql}", examples_for(statement)).fetchall()
+
+
+# --- inside one tenant ------------------------------------------------------------------------------------------------
+
+
+def _owned(column: object) -> bool:
+    """Whether it is the column that says whose a row is."""
+    table = getattr(column, "table", None)
+    if not isinstance(table, Table):
+        return False
+    return column is table.c.get("tenant_id") or (table.name == "tenants" and column is table.c.id)
+
+
+def _is_tenant(element: object) -> bool:
+    return isinstance(element, BindParameter) and element.key == "tenant"
+
+
+def tables_of(core: Any) -> set[Any]:
+    """The tables of tenants that a statement reads or changes."""
+    found: set[Any] = {element for element in visitors.iterate(core) if isinstance(element, Table)}
+    if isinstance(core, Insert | Update | Delete):
+        found.add(core.table)
+    return {table for table in found if "tenant_id" in table.c or table.name == "tenants"}
+
+
+def tables_inside(core: Any) -> set[Any]:
+    """Those of them whose rows are the tenant's own: by the parameter itself, or by a join with such a table."""
+    inside: set[Any] = set()
+    joins: list[tuple[Any, Any]] = []
+    for element in visitors.iterate(core):
+        if isinstance(element, BinaryExpression) and element.operator is eq:
+            left: Any = element.left
+            right: Any = element.right
+            for one, other in ((left, right), (right, left)):
+                if _owned(one) and _is_tenant(other):
+                    inside.add(one.table)
+            if isinstance(getattr(left, "table", None), Table) and isinstance(getattr(right, "table", None), Table):
+                joins.append((left.table, right.table))
+    if isinstance(core, Insert):
+        inside.add(core.table)
+    for _ in joins:
+        for one, other in joins:
+            if one in inside or other in inside:
+                inside |= {one, other}
+    return inside
+
+
+def test_every_statement_of_a_tenant_is_bound_to_it_in_each_of_its_tables() -> None:
+    """The parameter alone is not enough: a statement that only stored it would reach into everybody's rows."""
+    bound = [statement for statement in STATEMENTS if not statement.crosses]
+    assert len(bound) > 100
+    for statement in bound:
+        tables = tables_of(statement.core)
+        assert tables, text_of(statement)
+        assert tables <= tables_inside(statement.core), text_of(statement)
+
+
+def test_every_insert_of_a_tenant_writes_the_tenant_that_the_transaction_is_bound_to() -> None:
+    inserts = [one for one in STATEMENTS if isinstance(one.core, Insert) and not one.crosses]
+    assert len(inserts) > 15
+    for statement in inserts:
+        core = statement.core
+        assert isinstance(core, Insert)
+        values: dict[Any, ColumnElement[Any]] = core._values or {}
+        owner = {getattr(column, "name", column): value for column, value in values.items()}
+        assert _is_tenant(owner["tenant_id"]), text_of(statement)
+
+
+def test_every_table_says_whose_its_rows_are_or_is_named_here() -> None:
+    nobodys = {table.name for table in metadata.sorted_tables if "tenant_id" not in table.c}
+    assert nobodys == {"audit_chain", "changes", "fence", "installation", "tenants"}
+
+
+def test_another_tenant_s_row_is_as_unknown_as_one_that_never_was(
+    installation: Installation, tenant: str, stranger: str, other_connection: Raw
+) -> None:
+    store = installation.store
+    assert store.write_now(lambda tx: notes.put(tx.bound(tenant), "mine", "secret")) is True
+    assert store.read_now(lambda tx: notes.get(tx.bound(stranger), "mine")) is None
+    assert store.write_now(lambda tx: notes.put(tx.bound(stranger), "mine", "theirs")) is True
+    assert store.read_now(lambda tx: notes.get(tx.bound(tenant), "mine")) == "secret"
+    assert other_connection.rows(notes.NAMES, tenant=stranger) == [("mine",)]
+
+
+def test_a_caller_cannot_name_another_tenant_than_its_transaction_s(
+    installation: Installation, tenant: str, stranger: str
+) -> None:
+    from bedesten.store.tables import REMEMBERED
+
+    def reach(tx: Transaction) -> object:
+        return tx.one(REMEMBERED, tenant=stranger, owner_id=notes.WRITER, key="theirs")
+
+    installation.store.write_now(lambda tx: notes.put(tx.bound(stranger), "theirs"))
+    assert installation.store.read_now(lambda tx: reach(tx.bound(tenant))) is None
+    assert installation.store.read_now(lambda tx: notes.get(tx.bound(stranger), "theirs")) == "text"
