@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 import httpx2
+import msgspec
 
-SHOWN_OF_ANSWERS = ("www-authenticate", "retry-after")
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+SHOWN_OF_ANSWERS = ("WWW-Authenticate", "Retry-After")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def _headers(*, token: str = "", authorization: str = "", api_key: str = "", hos
 
 
 def _ask(http: httpx2.Client, method: str, path: str, body: object, headers: dict[str, str]) -> Exchange:
-    content = None if body is None else json.dumps(body, ensure_ascii=False, default=_number).encode()
+    content = None if body is None else _encode(body)
     kind = {} if content is None else {"Content-Type": "application/json"}
     begun = time.perf_counter()
     answer = http.request(method, path, content=content, headers={**headers, **kind})
@@ -105,9 +107,7 @@ def _ask(http: httpx2.Client, method: str, path: str, body: object, headers: dic
         body=body,
         status=answer.status_code,
         reason=answer.reason_phrase,
-        answer_headers=tuple(
-            (name.title(), answer.headers[name]) for name in SHOWN_OF_ANSWERS if name in answer.headers
-        ),
+        answer_headers=tuple((name, answer.headers[name]) for name in SHOWN_OF_ANSWERS if name in answer.headers),
         answer=_parsed(answer.content),
         milliseconds=taken,
     )
@@ -119,8 +119,3 @@ def _parsed(content: bytes) -> Any:
         return json.loads(content, parse_float=Decimal)
     except ValueError:
         return content.decode("utf-8", "replace")
-
-
-def _number(value: object) -> float:
-    assert isinstance(value, Decimal), "bodies are JSON and exact amounts"
-    return float(value)

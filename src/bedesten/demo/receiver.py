@@ -18,7 +18,7 @@ from bedesten.base.secret import Secret
 
 PATH = "/webhooks"
 LARGEST = 1 << 20
-SHOWN = ("webhook-id", "webhook-timestamp", "webhook-signature", "apikey")
+SHOWN = ("webhook-id", "webhook-timestamp", "webhook-signature", "Apikey")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Receiver:
             parsed = self._webhook.verify(body, headers)
         except (WebhookVerificationError, ValueError):
             return None
-        return Received(headers["webhook-id"], tuple((name, headers[name]) for name in SHOWN), parsed)
+        return Received(headers["webhook-id"], tuple((name, headers[name.lower()]) for name in SHOWN), parsed)
 
 
 class _Server(ThreadingHTTPServer):
@@ -121,5 +121,5 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Nothing: what was received is shown by the demo."""

@@ -12,16 +12,15 @@ from bedesten.base.secret import Secret
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
 from bedesten.catalogue.actions import ProductFields, Requirement
-from bedesten.gate.scopes import SCOPES, Surface
-from bedesten.ledger import actions as ledger
-from bedesten.server import build
-from bedesten.server.build import Installation
+from bedesten.gate.passwords import Hashed
+from bedesten.gate.scopes import Surface
+from bedesten.operator import networks, owners, partners
+from bedesten.operator.partners import NewPartner
+from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.settings import Settings
-from bedesten.store.tables import SET_NETWORKS
 from bedesten.store.transaction import CrossTransaction, Transaction
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.actions import NewTenant
-from bedesten.webhooks import actions as webhooks
 
 DEMO, DEMO_HOSTS = "demo", ("localhost", "127.0.0.1", "[::1]")
 SECOND, SECOND_HOST = "second shop", "second.example"
@@ -65,13 +64,13 @@ class Cast:
 
 def make(settings: Settings, webhook_url: str) -> Cast:
     """Makes the installation in the (empty) data directory of the settings."""
-    build.initialise(settings)
+    initialise(settings)
     with operating(settings) as installation:
         password = secrets.token_urlsafe(18)
         hashed = installation.hasher().hash(password)
 
         def act(tx: CrossTransaction) -> Cast:
-            tx.run(SET_NETWORKS, networks="127.0.0.0/8")
+            networks.change(tx, add=["127.0.0.0/8"])
             return _cast(tx, installation, webhook_url, password, hashed)
 
         return installation.store.write_now(act)
@@ -80,60 +79,41 @@ def make(settings: Settings, webhook_url: str) -> Cast:
 @contextlib.contextmanager
 def operating(settings: Settings) -> Iterator[Installation]:
     """The opened installation, as every command of the operator has it beside a running server."""
-    installation = build.open_installation(settings)
+    installation = open_installation(settings)
     try:
         yield installation
     finally:
         installation.store.close()
 
 
-def revoke_key(settings: Settings, tenant: str, key_id: str) -> None:
-    """What `bedesten keys revoke` does."""
-    with operating(settings) as installation:
-        installation.store.write_now(lambda tx: keys.revoke(tx.bound(tenant), key_id, OPERATOR))
-
-
-def take_scope(settings: Settings, tenant: str, email: str, scope: str) -> None:
-    """What `bedesten partners scopes --scope …` does, with every scope but one."""
-    _set_scopes(settings, tenant, email, SCOPES[Surface.RESELLER] - {scope})
-
-
 def fresh_credentials(settings: Settings, cast: Cast) -> ApiKey:
     """Gives the partner all scopes again and the supplier a new API key, which is answered."""
-    _set_scopes(settings, cast.tenant, cast.partner.email, None)
-    with operating(settings) as installation:
-        return installation.store.write_now(
-            lambda tx: _key(tx.bound(cast.tenant), installation, Surface.SUPPLIER, cast.supplier_id)
-        )
 
-
-def _set_scopes(settings: Settings, tenant: str, email: str, scopes: frozenset[str] | None) -> None:
-    def act(tx: CrossTransaction) -> None:
-        bound = tx.bound(tenant)
-        accounts.set_scopes(bound, accounts.find(bound, "partner", email), scopes)
+    def act(tx: CrossTransaction) -> ApiKey:
+        bound = tx.bound(cast.tenant)
+        accounts.set_scopes(bound, partners.find(bound, cast.partner.email), None)
+        return _key(bound, installation, Surface.SUPPLIER, cast.supplier_id)
 
     with operating(settings) as installation:
-        installation.store.write_now(act)
+        return installation.store.write_now(act)
 
 
-def _cast(tx: CrossTransaction, installation: Installation, webhook_url: str, password: str, hashed: str) -> Cast:
+def _cast(tx: CrossTransaction, installation: Installation, webhook_url: str, password: str, hashed: Hashed) -> Cast:
     tenant = str(tenants.create(tx, installation.vault, NewTenant(DEMO, DEMO_HOSTS))["id"])
     second = str(tenants.create(tx, installation.vault, NewTenant(SECOND, [SECOND_HOST], currency="EUR"))["id"])
     bound, elsewhere = tx.bound(tenant), tx.bound(second)
-    email = "partner@demo.example"
-    partner = accounts.create(bound, "partner", email, "Corner Shop Ltd", password=hashed)
-    assert partner is not None, "the installation is fresh"
-    ledger.account(bound, partner, "partner", "USD")
-    webhook_secret, webhook_key = webhooks.create_endpoint(bound, installation.vault, partner, webhook_url)
-    supplier = accounts.owner(bound, Surface.SUPPLIER, "Anatolia Codes")
+    new = NewPartner("partner@demo.example", hashed, "Corner Shop", webhook=webhook_url)
+    partner = partners.create(bound, installation.vault, "USD", new)
+    supplier = owners.create(bound, Surface.SUPPLIER, "Anatolia Codes").id
+    till = owners.create(bound, Surface.PAYMENT, "Till").id
     _fill(bound, installation, supplier)
     return Cast(
         tenant=tenant,
         second=second,
-        partner=Account(partner, email, Secret(password)),
-        webhook_secret=webhook_secret,
-        webhook_key=webhook_key,
-        payment=_key(bound, installation, Surface.PAYMENT, accounts.owner(bound, Surface.PAYMENT, "Till")),
+        partner=Account(partner.id, partner.email, Secret(password)),
+        webhook_secret=partner.webhook_secret,
+        webhook_key=partner.webhook_key,
+        payment=_key(bound, installation, Surface.PAYMENT, till),
         supplier_id=supplier,
         supplier=_key(bound, installation, Surface.SUPPLIER, supplier),
         second_supplier=_fill_second(elsewhere, installation),
@@ -143,7 +123,7 @@ def _cast(tx: CrossTransaction, installation: Installation, webhook_url: str, pa
 def _fill(tx: Transaction, installation: Installation, supplier: str) -> None:
     gift_card = ProductFields(
         name=GIFT_CARD,
-        description="A gift card over 25 USD, from stock: the code is there at once.",
+        description="25 USD, from stock: the code is there at once.",
         currency="USD",
         sku="LANTERN-25",
         category_id=catalogue.category(tx, "Gift cards"),
@@ -154,7 +134,7 @@ def _fill(tx: Transaction, installation: Installation, supplier: str) -> None:
     stock.upload(tx, installation.vault, catalogue.put_product(tx, gift_card), _codes("LNTN", CODES_IN_STOCK))
     esim = ProductFields(
         name=ESIM,
-        description="An eSIM for one device, made by the supplier when it is ordered.",
+        description="For one device, made by the supplier on demand.",
         currency="USD",
         sku="SILK-5GB",
         category_id=catalogue.category(tx, "eSIMs"),
@@ -169,7 +149,7 @@ def _fill(tx: Transaction, installation: Installation, supplier: str) -> None:
 
 
 def _fill_second(tx: Transaction, installation: Installation) -> ApiKey:
-    supplier = accounts.owner(tx, Surface.SUPPLIER, "Anatolia Codes")
+    supplier = owners.create(tx, Surface.SUPPLIER, "Anatolia Codes").id
     ticket = ProductFields(
         name="Museum Ticket",
         currency="EUR",

@@ -1,0 +1,43 @@
+# Every target sets up what it needs in .venv by itself: Python 3.11 or newer and make are enough to begin with.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check lint types contracts bench clean
+MAKEFLAGS += --no-print-directory
+
+PYTHON_HERE := .venv/bin/python
+BOOTSTRAP := @sh scripts/bootstrap.sh
+# ONCE=1 make demo: exit when the last step is done.
+DEMO_OPTIONS := $(if $(filter-out 0 no false,$(ONCE)),--once) $(if $(PORT),--port $(PORT))
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: ## one order of a partner and one of a customer through all four surfaces, then goes on serving (ONCE=1: ends)
+	$(BOOTSTRAP)
+	@$(PYTHON_HERE) -m bedesten demo $(DEMO_OPTIONS)
+
+test: ## all tests (ARGS='tests/gate -x' narrows them down)
+	$(BOOTSTRAP) dev
+	@$(PYTHON_HERE) -m pytest $(ARGS)
+
+check: lint types contracts test ## everything that must hold before a change lands
+
+lint: ## ruff: style, and that everything is formatted
+	$(BOOTSTRAP) dev
+	@$(PYTHON_HERE) -m ruff check
+	@$(PYTHON_HERE) -m ruff format --check
+
+types: ## mypy --strict
+	$(BOOTSTRAP) dev
+	@$(PYTHON_HERE) -m mypy
+
+contracts: ## which rooms may import which
+	$(BOOTSTRAP) dev
+	@.venv/bin/lint-imports
+
+bench: ## beside plain FastAPI applications, as ratios (ARGS=--quick: shows that it runs)
+	$(BOOTSTRAP) bench
+	@$(PYTHON_HERE) -m benchmarks $(ARGS)
+
+clean: ## take .venv and what tools left behind away
+	@rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
