@@ -26,8 +26,7 @@ LONGEST_NAME = 200
 class NewPartner:
     """What the operator says of a partner that is to be.
 
-    `password` is its hash, never the password. `scopes` None: every scope of the surface. `credit` in the tenant's
-    currency, of which the account has none unless it is given.
+    `scopes` None: every scope of the surface. `credit` is in the tenant's currency.
     """
 
     email: str

@@ -138,6 +138,8 @@ def version_of(store: Store, settings: Settings) -> str | None:
     try:
         row = store.read_now(lambda tx: tx.one(_VERSION))
     except StoreUnavailable:
+        if not settings.database and not settings.sqlite_file.exists():
+            raise
         row = None
     except Exception as problem:
         if type(problem).__name__ != "UndefinedTable":

@@ -1,0 +1,16 @@
+"""`bedesten check`."""
+
+import typer
+
+from bedesten.cli.common import Answer, Here, command, printable
+from bedesten.operator.check import breaches
+
+app = typer.Typer()
+
+
+@command(app, "check")
+def check(here: Here) -> Answer:
+    """Walk the invariants over the whole store; exit 1 and name each breach. Beside a running server, too."""
+    found = breaches(here.installation)
+    lines = [printable(one) for one in found] or ["All invariants hold."]
+    return Answer({"ok": not found, "breaches": found}, lines, code=1 if found else 0)

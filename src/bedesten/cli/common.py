@@ -1,0 +1,302 @@
+"""What every command shares: three options, an opened installation, one way to answer and one to refuse."""
+
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bedesten import errors
+from bedesten.base.clock import parse_duration
+from bedesten.base.secret import Secret
+from bedesten.cli import forget_output
+from bedesten.errors import Refusal, bad_field
+from bedesten.gate.directory import TenantEntry
+from bedesten.operator.amounts import read_amount
+from bedesten.server.installation import Installation, NotAnInstallation, open_installation
+from bedesten.server.settings import Settings
+from bedesten.store.store import Work
+from bedesten.store.transaction import CrossTransaction, StoreUnavailable, Transaction
+from bedesten.tenants import actions as tenants
+from bedesten.tenants.lookup import tenant_entry
+from bedesten.tenants.vault import Unsealable
+from bedesten.web.shapes import encode
+
+Result = TypeVar("Result")
+Inside = Callable[[Transaction, TenantEntry], Result]
+
+TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="A tenant's name or id.")]
+TenantOption = Annotated[str, typer.Option("--tenant", metavar="T", help="The tenant's name or id.")]
+
+_COMMON: tuple[tuple[str, Any, object], ...] = (
+    (
+        "data",
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--data", metavar="DIR", envvar="BEDESTEN_DATA", help="The installation. By default bedesten-data."
+            ),
+        ],
+        None,
+    ),
+    (
+        "database",
+        Annotated[
+            str | None,
+            typer.Option(
+                "--database",
+                metavar="postgresql://…",
+                envvar="BEDESTEN_DATABASE",
+                help="PostgreSQL in place of the embedded store.",
+            ),
+        ],
+        None,
+    ),
+    ("as_json", Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")], False),
+)
+
+PIPE_WIDTH = 240
+"""Columns of a table that nobody's terminal folds."""
+
+Document = dict[str, Any]
+"""A JSON object on its way out."""
+
+REPEATED: list[str] = []
+"""The default of an option that may be given several times; nobody changes it."""
+
+Shown = RenderableType
+"""What people see: a line of text, or a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command has to say: the JSON document, the same for people, and the exit code."""
+
+    document: Document | None
+    shown: Sequence[Shown] = ()
+    code: int = 0
+
+
+class Stopped(Exception):
+    """The command cannot go on, for a reason that is none of the catalogue's refusals; the text is for people."""
+
+
+class Here:
+    """The installation that a command works on. It is opened when it is first needed."""
+
+    def __init__(self, settings: Settings, as_json: bool) -> None:
+        self.settings = settings
+        self.as_json = as_json
+
+    @cached_property
+    def installation(self) -> Installation:
+        """The opened installation. Raises `Stopped`, `NotAnInstallation`, `StoreUnavailable`, `OSError`."""
+        try:
+            return open_installation(self.settings)
+        except ValueError as problem:
+            raise Stopped(str(problem)) from problem
+
+    def read(self, work: Work[Result]) -> Result:
+        """Runs a reading action over all tenants."""
+        return self.installation.store.read_now(work)
+
+    def write(self, work: Work[Result]) -> Result:
+        """Runs a writing action over all tenants; it holds for every request that starts after this returns."""
+        return self.installation.store.write_now(work)
+
+    def read_in(self, tenant: str, work: Inside[Result]) -> Result:
+        """Runs a reading action inside the tenant of this name or id."""
+        return self.read(lambda tx: work(*_inside(tx, tenant)))
+
+    def write_in(self, tenant: str, work: Inside[Result]) -> Result:
+        """Runs a writing action inside the tenant of this name or id."""
+        return self.write(lambda tx: work(*_inside(tx, tenant)))
+
+    def close(self) -> None:
+        """Lets go of the store, if it was opened."""
+        if "installation" in self.__dict__:
+            self.installation.store.close()
+
+
+def _inside(tx: CrossTransaction, name: str) -> tuple[Transaction, TenantEntry]:
+    tenant = tenants.find(tx, name)
+    entry = tenant_entry(tx, tenant)
+    assert entry is not None, "the tenant was just found"
+    return tx.bound(tenant), entry
+
+
+def command(app: typer.Typer, name: str) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
+    """Makes a command of an action `(here, its own options…) -> Answer`; adds what all of them share."""
+
+    def register(action: Callable[..., Answer]) -> Callable[..., Answer]:
+        own = list(inspect.signature(action).parameters.values())[1:]
+
+        def run(*, data: Path | None, database: str | None, as_json: bool, **values: Any) -> None:
+            here = Here(read_settings(data, database), as_json)
+            raise typer.Exit(perform(here, lambda: action(here, **values)))
+
+        shared = [
+            inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+            for option, kind, default in _COMMON
+        ]
+        parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + shared
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        run.__doc__ = action.__doc__
+        app.command(name)(run)
+        return action
+
+    return register
+
+
+def read_settings(data: Path | None, database: str | None) -> Settings:
+    """The settings of the command line and the environment. Wrong usage if they are not possible; repeats no value."""
+    try:
+        return Settings(data=(data or Path("bedesten-data")).absolute(), database=database or None)
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        name = str(problem["loc"][0])
+        reason = "must be postgresql://…" if name == "database" else problem["msg"]
+        raise typer.BadParameter(f"{name} (or BEDESTEN_{name.upper()}): {reason}") from None
+
+
+def perform(here: Here, action: Callable[[], Answer]) -> int:
+    """Runs the action and says what came of it; answers the exit code."""
+    try:
+        answer = action()
+        if answer.document is not None and here.as_json:
+            write_json(answer.document)
+        elif not here.as_json:
+            show(answer.shown)
+        return answer.code
+    except BrokenPipeError:
+        forget_output()
+    except (Refusal, NotAnInstallation, StoreUnavailable, Stopped, Unsealable, OSError) as problem:
+        refuse(problem, here.as_json)
+    finally:
+        here.close()
+    return 1
+
+
+# --- saying things -----------------------------------------------------------------------------------------------------
+
+
+def write_json(document: object) -> None:
+    """One JSON document on one line of standard output; amounts are numbers with all their digits."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(encode(document) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def show(shown: Iterable[Shown]) -> None:
+    """Lines and tables for people. Text stands as it is: no mark-up, no cutting, so that it can be copied."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, emoji=False, width=PIPE_WIDTH)
+    for one in shown:
+        console.print(one, soft_wrap=isinstance(one, str))
+
+
+def table(rows: Iterable[Mapping[str, Any]], empty: str, **columns: str) -> Shown:
+    """A table of rows; each column is named by its title and says which member it shows. `empty` if there are none."""
+    listed = list(rows)
+    if not listed:
+        return Text(empty)
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for title in columns:
+        made.add_column(title.replace("_", " "), overflow="fold")
+    for row in listed:
+        made.add_row(*(Text(printable(cell(row.get(member)))) for member in columns.values()))
+    return made
+
+
+def cell(value: object) -> str:
+    """A value as people read it in a table."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value)) or "-"
+    if isinstance(value, dict):
+        return " ".join(f"{name}={cell(one)}" for name, one in value.items()) or "-"
+    return str(value)
+
+
+def once(**secrets: Secret[str] | None) -> list[Shown]:
+    """Secrets that are shown this once, each on a line of its own, and the remark that it is so."""
+    lines: list[Shown] = [
+        f"{name.replace('_', ' ') + ':':17}{secret.reveal()}" for name, secret in secrets.items() if secret
+    ]
+    return [*lines, "Keep them now: they cannot be shown again."] if lines else []
+
+
+def printable(text: str) -> str:
+    """The text without anything that could steer a terminal."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+# --- refusing ----------------------------------------------------------------------------------------------------------
+
+
+def refuse(problem: Exception, as_json: bool) -> None:
+    """One line on standard error; with --json a document on standard output. Several fields: a line for each."""
+    code, message, fields = _reason(problem)
+    if as_json:
+        write_json({"error": {"code": code, "message": message, "fields": fields}})
+        return
+    details = [f"{name}: {text}" for name, text in fields.items() if text not in message] if code == -2 else []
+    lines = [f"{message}: {details[0]}"] if len(details) == 1 else [message, *(f"  {detail}" for detail in details)]
+    sys.stderr.write("bedesten: " + "\n".join(map(printable, lines)) + "\n")
+
+
+def _reason(problem: Exception) -> tuple[int, str, Mapping[str, str]]:
+    """The number that names the refusal, what is said of it, and the fields at fault."""
+    if isinstance(problem, Refusal):
+        return problem.row.number, problem.cause or problem.row.text, problem.fields or {}
+    if isinstance(problem, OSError):
+        where = f"{problem.filename}: " if problem.filename else ""
+        return errors.UNAVAILABLE.number, f"{where}{problem.strerror or problem}", {}
+    return errors.UNAVAILABLE.number, str(problem), {}
+
+
+# --- values of options -------------------------------------------------------------------------------------------------
+
+
+def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
+    """`NAME=VALUE…` as a dictionary. Wrong usage if one is not of that form or a name stands twice."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.rpartition("=")
+        if not sign or not name or not value:
+            raise typer.BadParameter(f"{json.dumps(text)} is not NAME=VALUE", param_hint=option)
+        if name in found:
+            raise typer.BadParameter(f"{json.dumps(name)} stands twice", param_hint=option)
+        found[name] = value
+    return found
+
+
+def amount(text: str, field: str) -> Decimal:
+    """The exact decimal of an amount. Raises `Refusal` (-2)."""
+    try:
+        return read_amount(text)
+    except ValueError as error:
+        raise bad_field(field, str(error)) from error
+
+
+def duration(text: str, option: str) -> int:
+    """Milliseconds of `90s`, `30m`, `1h`, `7d`. Wrong usage otherwise."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error

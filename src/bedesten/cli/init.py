@@ -1,0 +1,39 @@
+"""`bedesten init`."""
+
+import typer
+
+from bedesten.cli.common import Answer, Here, command
+from bedesten.server.installation import initialise
+from bedesten.server.settings import Settings
+
+app = typer.Typer()
+
+
+@command(app, "init")
+def init(here: Here) -> Answer:
+    """Make an installation: the store, and the master secrets in a file that only its owner can read.
+
+    On an installation of an older version: bring the store to this version. Otherwise nothing happens.
+    """
+    made = initialise(here.settings)
+    document = {"data": str(here.settings.data), "database": where(here.settings), "created": made}
+    told = "is ready" if made else "was ready before; nothing was changed"
+    lines = [f"The installation in {document['data']} {told}."]
+    if made:
+        lines.append(
+            f"Its master secrets are in {here.settings.secrets_file}: without them nothing in it can be opened."
+        )
+        lines.append("Next: bedesten tenants create NAME --host HOST")
+    return Answer(document, lines)
+
+
+def where(settings: Settings) -> str:
+    """The store's place, without the password that may stand in it."""
+    if not settings.database:
+        return str(settings.sqlite_file)
+    from psycopg import conninfo
+
+    parts = conninfo.conninfo_to_dict(settings.database)
+    user = f"{parts['user']}@" if parts.get("user") else ""
+    port = f":{parts['port']}" if parts.get("port") else ""
+    return f"postgresql://{user}{parts.get('host') or ''}{port}/{parts.get('dbname') or ''}"

@@ -1,0 +1,193 @@
+"""`bedesten partners …`."""
+
+import secrets
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from bedesten.accounts import actions as accounts
+from bedesten.accounts.actions import Account
+from bedesten.base.secret import Secret
+from bedesten.cli.common import (
+    REPEATED,
+    Answer,
+    Document,
+    Here,
+    Shown,
+    TenantOption,
+    amount,
+    command,
+    once,
+    table,
+)
+from bedesten.errors import bad_field
+from bedesten.gate.directory import TenantEntry
+from bedesten.gate.passwords import MAX_PASSWORD_LENGTH, password_problem
+from bedesten.operator import partners
+from bedesten.operator.partners import Made, NewPartner
+from bedesten.store.transaction import Transaction
+
+app = typer.Typer(no_args_is_help=True)
+Partner = Annotated[str, typer.Argument(metavar="PARTNER", help="The partner's e-mail or id.")]
+Change = Callable[[Transaction, TenantEntry, Account], None]
+_SCOPE = typer.Option("--scope", metavar="S", help="Repeatable; without it every scope of the Reseller surface.")
+_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+
+
+@command(app, "create")
+def create(
+    here: Here,
+    tenant: TenantOption,
+    email: Annotated[str, typer.Option("--email", metavar="E")],
+    name: Annotated[str, typer.Option("--name", metavar="N", help="By default the e-mail.")] = "",
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from a line of standard input.")
+    ] = False,
+    scope: Annotated[list[str], _SCOPE] = REPEATED,
+    webhook: Annotated[
+        str | None, typer.Option("--webhook", metavar="URL", help="Where it is told of changes.")
+    ] = None,
+    credit: Annotated[str, typer.Option("--credit", metavar="AMOUNT", help="How far below zero it may go.")] = "0",
+) -> Answer:
+    """Make a reseller account. Without a given password a strong one is made and shown once."""
+    limit = amount(credit, "credit")
+    handle = partners.address(email)
+    password = _read_password() if password_stdin else _new_password()
+    words = ("bedesten", name, *handle.split("@"), tenant)
+    problem = password_problem(password.reveal(), minimum=here.settings.password_minimum, words=words)
+    if problem:
+        raise bad_field("password", problem)
+    hashed = here.installation.hasher().hash(password.reveal())
+    new = NewPartner(handle, hashed, name, scope or None, webhook, limit)
+    made = here.write_in(tenant, lambda tx, entry: partners.create(tx, here.installation.vault, entry.currency, new))
+    document: Document = {"id": made.id, "email": made.email}
+    if not password_stdin:
+        document["password"] = password.reveal()
+    shown = once(Password=None if password_stdin else password, **_secrets(made))
+    return Answer({**document, **_outbound(made)}, [f"Partner {made.email} ({made.id}) is made.", *shown])
+
+
+@command(app, "scopes")
+def scopes(
+    here: Here,
+    partner: Partner,
+    tenant: TenantOption,
+    scope: Annotated[list[str], typer.Option("--scope", metavar="S", help="Repeatable.")] = REPEATED,
+    every: Annotated[bool, typer.Option("--all", help="Every scope of the Reseller surface.")] = False,
+) -> Answer:
+    """Name a partner's scopes anew. One taken away is gone on the next request; one added needs a new token."""
+    if bool(scope) is every:
+        raise typer.BadParameter("either --scope or --all")
+
+    def act(tx: Transaction, _: TenantEntry, account: Account) -> None:
+        accounts.set_scopes(tx, account, None if every else scope)
+
+    return _changed(here, tenant, partner, act)
+
+
+@command(app, "credit")
+def credit(
+    here: Here,
+    partner: Partner,
+    limit: Annotated[str, typer.Argument(metavar="AMOUNT", help="In the tenant's currency; 0 for none.")],
+    tenant: TenantOption,
+) -> Answer:
+    """Change how far a partner's balance may go below zero."""
+    exact = amount(limit, "amount")
+
+    def act(tx: Transaction, entry: TenantEntry, account: Account) -> None:
+        partners.set_credit(tx, entry.currency, account, exact)
+
+    return _changed(here, tenant, partner, act)
+
+
+@command(app, "disable")
+def disable(here: Here, partner: Partner, tenant: TenantOption) -> Answer:
+    """Shut a partner out from the next request on; its tokens are dead for good."""
+    return _changed(here, tenant, partner, lambda tx, _, account: accounts.set_disabled(tx, account, True))
+
+
+@command(app, "enable")
+def enable(here: Here, partner: Partner, tenant: TenantOption) -> Answer:
+    """Let a disabled partner log in again."""
+    return _changed(here, tenant, partner, lambda tx, _, account: accounts.set_disabled(tx, account, False))
+
+
+@command(app, "webhook")
+def webhook(
+    here: Here,
+    partner: Partner,
+    url: Annotated[str, typer.Argument(metavar="URL", help="An https URL, or off.")],
+    tenant: TenantOption,
+) -> Answer:
+    """Change where a partner is told of changes; its secrets stay."""
+    target = None if url == "off" else url
+
+    def act(tx: Transaction, entry: TenantEntry) -> tuple[Made | None, Document]:
+        account = partners.find(tx, partner)
+        made = partners.set_webhook(tx, here.installation.vault, account, target)
+        return made, partners.shown(tx, entry.currency, account)
+
+    made, shown = here.write_in(tenant, act)
+    secrets_once = once(**_secrets(made)) if made else []
+    return Answer({**shown, **(_outbound(made) if made else {})}, [f"Its webhooks go to {url}.", *secrets_once])
+
+
+@command(app, "list")
+def show_all(here: Here, tenant: TenantOption) -> Answer:
+    """Show a tenant's partners and their money."""
+    listed = here.read_in(tenant, lambda tx, entry: partners.listed(tx, entry.currency))
+    return Answer({"partners": listed}, [_table(listed)])
+
+
+def _changed(here: Here, tenant: str, partner: str, act: Change) -> Answer:
+    """Changes one partner and shows it as it is then."""
+
+    def change(tx: Transaction, entry: TenantEntry) -> Document:
+        account = partners.find(tx, partner)
+        act(tx, entry, account)
+        return partners.shown(tx, entry.currency, partners.find(tx, account.id))
+
+    shown = here.write_in(tenant, change)
+    return Answer(shown, [_table([shown])])
+
+
+def _read_password() -> Secret[str]:
+    """One line of standard input, without its end. Raises `Refusal` (-2)."""
+    raw = sys.stdin.buffer.readline(4 * MAX_PASSWORD_LENGTH + 2)
+    try:
+        return Secret(raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8"))
+    except UnicodeDecodeError:
+        pass
+    raise bad_field("password", "a password is Unicode text in UTF-8")
+
+
+def _new_password() -> Secret[str]:
+    """Six groups of four, easy to tell apart and to type: 118 random bits."""
+    return Secret("-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(6)))
+
+
+def _outbound(made: Made) -> Document:
+    return {"webhookSecret": made.webhook_secret.reveal(), "webhookKey": made.webhook_key.reveal()}
+
+
+def _secrets(made: Made) -> dict[str, Secret[str]]:
+    return {"Webhook_secret": made.webhook_secret, "Webhook_key": made.webhook_key}
+
+
+def _table(rows: list[Document]) -> Shown:
+    return table(
+        rows,
+        "There is no partner yet.",
+        Email="email",
+        Id="id",
+        Balance="balance",
+        Held="held",
+        Credit="creditLimit",
+        Currency="currency",
+        Scopes="scopes",
+        Disabled="disabled",
+        Webhook="webhook",
+    )

@@ -1,0 +1,94 @@
+"""`bedesten serve`."""
+
+import contextlib
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from bedesten.cli.common import Answer, Here, Stopped, command, printable, show, write_json
+from bedesten.server import exposure, supervisor
+from bedesten.server.supervisor import ServeSpec, Side
+
+app = typer.Typer()
+MOST_WORKERS = 8
+"""Without --workers there is one for each processor, but no more than this."""
+
+
+@command(app, "serve")
+def serve(
+    here: Here,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Where the four surfaces listen.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: any free one.")] = 8080,
+    admin_host: Annotated[
+        str, typer.Option("--admin-host", metavar="ADDRESS", help="Where the operator's plane listens.")
+    ] = "127.0.0.1",
+    admin_port: Annotated[int, typer.Option("--admin-port", min=0, max=65_535, help="0: no operator's plane.")] = 8081,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, max=64, help="Processes. By default one for each processor.")
+    ] = None,
+) -> Answer:
+    """Serve the four surfaces until told to stop. With --json every event is one JSON document on a line."""
+    settings, store = here.settings, here.installation.store
+    sides = [Side("worker", "bedesten.server.worker:main")]
+    if admin_port:
+        sides.append(Side("operator", "bedesten.server.plane:application", (admin_host, admin_port)))
+    spec = ServeSpec(
+        host=host,
+        port=port,
+        workers=workers or min(MOST_WORKERS, len(os.sched_getaffinity(0))),
+        app_factory="bedesten.server.build:web_application",
+        settings_json=settings.model_dump_json(),
+        lock_path=settings.lock_file,
+        sides=tuple(sides),
+    )
+    with exposure.exposed(settings, store, host):
+        here.close()
+        events = _Events(here.as_json, spec.workers)
+        code = supervisor.run(spec, lambda: None, events.hear)
+    if events.reason:
+        raise Stopped(events.reason)
+    return Answer(None, code=code)
+
+
+class _Events:
+    """Tells what happens to the processes. A terminal that has gone away changes nothing for those who are served."""
+
+    def __init__(self, as_json: bool, workers: int) -> None:
+        self._as_json = as_json
+        self._workers = workers
+        self._urls: dict[str, str] = {}
+        self.reason = ""
+
+    def hear(self, event: dict[str, object]) -> None:
+        """Notes what ends the server, and passes everything else on."""
+        kind, name = str(event["event"]), str(event.get("name", ""))
+        if kind in ("refused", "gave-up"):
+            self.reason = str(event["reason"])
+            return
+        if kind == "listening":
+            self._urls[name] = _url(str(event["host"]), event["port"])
+        if kind == "ready":
+            event = {"event": kind, "url": self._urls["web"], "operatorUrl": self._urls.get("operator"), **event}
+        with contextlib.suppress(OSError):
+            self._tell(kind, event)
+
+    def _tell(self, kind: str, event: dict[str, object]) -> None:
+        if self._as_json:
+            write_json(event)
+        elif kind == "ready":
+            counted = "1 worker" if self._workers == 1 else f"{self._workers} workers"
+            lines = [f"Bedesten serves on {self._urls['web']} with {counted}. Ctrl-C stops it."]
+            if "operator" in self._urls:
+                lines.append(f"Operator's plane: {self._urls['operator']}/health/ready")
+            show(lines)
+        elif kind in ("died", "respawned", "killed"):
+            reason = f": {event['reason']}" if event.get("reason") else ""
+            sys.stderr.write(printable(f"bedesten: {event['name']} {kind}{reason}") + "\n")
+
+
+def _url(host: str, port: object) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,187 @@
+"""`bedesten tenants …`."""
+
+from typing import Annotated
+
+import typer
+
+from bedesten.base.money import EXPONENTS
+from bedesten.cli.common import REPEATED, Answer, Document, Here, Shown, TenantName, command, duration, pairs, table
+from bedesten.errors import bad_field
+from bedesten.gate.directory import TenantEntry
+from bedesten.gate.scopes import Surface
+from bedesten.operator import access, hosts
+from bedesten.server.exposure import unexposed
+from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.tenants import actions as tenants
+from bedesten.tenants.actions import NewTenant
+
+app = typer.Typer(no_args_is_help=True)
+_ACCESS_HELP = "A surface, or an endpoint such as 'POST /Supplier/Products/List'."
+
+
+@command(app, "create")
+def create(
+    here: Here,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    host: Annotated[list[str], typer.Option("--host", metavar="HOST", help="Where its API answers; repeatable.")],
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Play money and ak_test_ keys.")] = False,
+    currency: Annotated[str, typer.Option("--currency", metavar="CODE", help="The money it trades in.")] = "USD",
+    region: Annotated[str, typer.Option("--region", metavar="CODE", help="Whose products are shown.")] = "GLOBAL",
+) -> Answer:
+    """Make a tenant. It answers on its hosts from the next request on."""
+    new = NewTenant(name, host, sandbox, _currency(currency), hosts.region(region))
+    with unexposed(here.settings, host):
+        made = here.write(lambda tx: tenants.create(tx, here.installation.vault, new))
+    return Answer(made, [f"Tenant {made['name']} ({made['id']}) answers on {', '.join(new.hosts)}."])
+
+
+@command(app, "hosts")
+def change_hosts(
+    here: Here,
+    tenant: TenantName,
+    add: Annotated[list[str], typer.Option("--add", metavar="HOST", help="Repeatable.")] = REPEATED,
+    remove: Annotated[list[str], typer.Option("--remove", metavar="HOST", help="Repeatable.")] = REPEATED,
+) -> Answer:
+    """Show a tenant's hosts, give it more, take some away."""
+
+    def change(tx: Transaction, entry: TenantEntry) -> Document:
+        for host in add:
+            tenants.add_host(tx, host)
+        for host in remove:
+            tenants.remove_host(tx, hosts.spelt(host))
+        return {"id": entry.id, "hosts": tenants.list_hosts(tx)}
+
+    with unexposed(here.settings, add):
+        document = here.write_in(tenant, change) if add or remove else here.read_in(tenant, change)
+    return Answer(document, [f"{host}" for host in document["hosts"]] or ["It has no host."])
+
+
+@command(app, "suspend")
+def suspend(here: Here, tenant: TenantName) -> Answer:
+    """Refuse every credential of a tenant from the next request on. Nothing of it is lost."""
+    return _suspended(here, tenant, True)
+
+
+@command(app, "resume")
+def resume(here: Here, tenant: TenantName) -> Answer:
+    """Let a suspended tenant go on."""
+    return _suspended(here, tenant, False)
+
+
+@command(app, "set")
+def change(
+    here: Here,
+    tenant: TenantName,
+    token_lifetime: Annotated[
+        list[str], typer.Option("--token-lifetime", metavar="SURFACE=1h", help="For new tokens; repeatable.")
+    ] = REPEATED,
+    token_idle: Annotated[
+        list[str], typer.Option("--token-idle", metavar="SURFACE=30m|off", help="For living ones too; repeatable.")
+    ] = REPEATED,
+) -> Answer:
+    """Change how long a tenant's bearer tokens live, and after how long without use they are dead."""
+    lifetimes = {
+        _surface(name, "--token-lifetime"): duration(text, "--token-lifetime")
+        for name, text in pairs(token_lifetime, "--token-lifetime").items()
+    }
+    idle = {
+        _surface(name, "--token-idle"): None if text == "off" else duration(text, "--token-idle")
+        for name, text in pairs(token_idle, "--token-idle").items()
+    }
+    if not lifetimes and not idle:
+        raise typer.BadParameter("say what to change: --token-lifetime or --token-idle")
+
+    def act(tx: Transaction, _: TenantEntry) -> None:
+        for surface, time in lifetimes.items():
+            tenants.set_lifetime(tx, surface, time)
+        for surface, limit in idle.items():
+            tenants.set_idle(tx, surface, limit)
+
+    here.write_in(tenant, act)
+    shown = here.read(lambda tx: _one(tx, tenant))
+    lives, idles = "tokenLifetimeSeconds", "tokenIdleSeconds"
+    return Answer(shown, [table([shown], "", Name="name", Token_lifetime_in_seconds=lives, Idle_in_seconds=idles)])
+
+
+@command(app, "access")
+def change_access(
+    here: Here,
+    tenant: TenantName,
+    deny: Annotated[list[str], typer.Option("--deny", metavar="X", help=_ACCESS_HELP)] = REPEATED,
+    allow: Annotated[list[str], typer.Option("--allow", metavar="X", help="The same.")] = REPEATED,
+) -> Answer:
+    """Show what was switched for a tenant, and switch surfaces and endpoints; an endpoint's own switch is stronger."""
+    from bedesten.server.build import ROUTES
+
+    switched = {access.canonical_target(ROUTES, one): False for one in deny}
+    for one in allow:
+        target = access.canonical_target(ROUTES, one)
+        if target in switched:
+            raise bad_field("access", f"{target} is denied and allowed at once")
+        switched[target] = True
+
+    def act(tx: Transaction, entry: TenantEntry) -> Document:
+        for target, allowed in switched.items():
+            tenants.switch_access(tx, target, allowed)
+        return {"id": entry.id, "access": access.shown(ROUTES, tenants.list_access(tx))}
+
+    document = here.write_in(tenant, act) if switched else here.read_in(tenant, act)
+    rows = [{"target": target, "allowed": allowed} for target, allowed in document["access"].items()]
+    return Answer(document, [table(rows, "Everything is allowed.", Surface_or_endpoint="target", Allowed="allowed")])
+
+
+@command(app, "list")
+def show_all(here: Here) -> Answer:
+    """Show every tenant."""
+    listed = [_spelt(row) for row in here.read(tenants.list_all)]
+    return Answer({"tenants": listed}, [_table(listed)])
+
+
+def _suspended(here: Here, tenant: str, suspended: bool) -> Answer:
+    def act(tx: Transaction, entry: TenantEntry) -> str:
+        tenants.set_suspended(tx, suspended)
+        return entry.id
+
+    found = here.write_in(tenant, act)
+    told = "is suspended: nothing of it answers any more" if suspended else "goes on"
+    return Answer({"id": found, "suspended": suspended}, [f"Tenant {tenant} {told}."])
+
+
+def _one(tx: CrossTransaction, tenant: str) -> Document:
+    found = tenants.find(tx, tenant)
+    return next(_spelt(row) for row in tenants.list_all(tx) if row["id"] == found)
+
+
+def _spelt(row: Document) -> Document:
+    """The row, its switched endpoints as the tables spell them."""
+    if not row["access"]:
+        return row
+    from bedesten.server.build import ROUTES
+
+    return {**row, "access": access.shown(ROUTES, row["access"])}
+
+
+def _table(rows: list[Document]) -> Shown:
+    return table(
+        rows,
+        "There is no tenant yet: bedesten tenants create NAME --host HOST",
+        Name="name",
+        Id="id",
+        Hosts="hosts",
+        Currency="currency",
+        Sandbox="sandbox",
+        Suspended="suspended",
+    )
+
+
+def _surface(name: str, option: str) -> Surface:
+    try:
+        return Surface(name.lower())
+    except ValueError as error:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(Surface)}", param_hint=option) from error
+
+
+def _currency(code: str) -> str:
+    if code.upper() not in EXPONENTS:
+        raise bad_field("currency", f"one of {', '.join(EXPONENTS)}")
+    return code.upper()

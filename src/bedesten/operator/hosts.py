@@ -1,0 +1,52 @@
+"""Hosts and regions of tenants, as operators write them."""
+
+import re
+
+from sqlalchemy import select
+
+from bedesten.errors import bad_field
+from bedesten.gate.hosts import canonical_host, valid_tenant_host
+from bedesten.store.sql import crossing
+from bedesten.store.transaction import CrossTransaction
+from bedesten.tenants.tables import hosts, tenants
+
+_HOSTS = crossing(
+    select(hosts.c.host, tenants.c.name)
+    .select_from(hosts.join(tenants, tenants.c.id == hosts.c.tenant_id))
+    .order_by(hosts.c.host)
+)
+_REGION = re.compile(r"[A-Z0-9-]{2,16}")
+
+
+def spelt(host: str) -> str:
+    """The one spelling of a host; what cannot be a host stays as it is."""
+    try:
+        return canonical_host(host.encode("ascii")) or host
+    except UnicodeEncodeError:
+        return host
+
+
+def only_on_loopback(host: str) -> bool:
+    """Whether a tenant may have this host only while the server listens on loopback (`localhost`, 127.0.0.1, ::1)."""
+    try:
+        valid_tenant_host(host, allow_loopback=True)
+    except ValueError:
+        return False
+    try:
+        valid_tenant_host(host, allow_loopback=False)
+    except ValueError:
+        return True
+    return False
+
+
+def loopback_hosts(tx: CrossTransaction) -> list[tuple[str, str]]:
+    """Every host that only a server on loopback may answer for, and the name of the tenant that has it."""
+    return [(host, name) for host, name in tx.all(_HOSTS) if only_on_loopback(host)]
+
+
+def region(text: str) -> str:
+    """A region's code in capitals. Raises `Refusal` (-2)."""
+    code = text.strip().upper()
+    if _REGION.fullmatch(code) is None:
+        raise bad_field("region", "2 to 16 letters, digits or hyphens")
+    return code

@@ -1,0 +1,288 @@
+"""A catalogue in a file: CSV with a header row, or a JSON list of objects. Pure: bytes in, rows and problems out.
+
+Columns and keys have the same names, in any order, without regard to case. What a file does not mention is left as it
+is; a cell that is empty (JSON: null) is emptied. Amounts are exact decimals. In CSV `requireData` is written
+`id:name;id2:name2?`, where `?` says that the buyer may leave it out; in JSON it is a list of
+`{"id", "name", "required"}`.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bedesten import errors
+from bedesten.base import strictjson
+from bedesten.catalogue.actions import STOCK, STOCK_FIRST, SUPPLIER, Requirement
+from bedesten.errors import Refusal
+from bedesten.operator.amounts import read_amount
+
+MOST_BYTES = 32 * 1024 * 1024
+MOST_ROWS = 20_000
+"""A file is one transaction, during which other writers wait: longer catalogues come in several files."""
+MOST_PROBLEMS = 100
+READ_ONLY = frozenset({"id", "currency", "offered", "available", "updated"})
+"""What `products list` shows besides; it may stand in a file and is not looked at."""
+_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One product of a file: the line on which it begins, and what is said of it; None stands for an emptied field."""
+
+    line: int
+    given: Mapping[str, object]
+
+
+class Problems:
+    """What is wrong with a file, by line and field, in the order in which it was found."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._found: dict[str, str] = {}
+        self._count = 0
+
+    def add(self, line: int, field: str, problem: str) -> None:
+        """Notes one; past `MOST_PROBLEMS` they are only counted."""
+        self._count += 1
+        if len(self._found) < MOST_PROBLEMS:
+            self._found.setdefault(f"line {line}, {field}" if field else f"line {line}", problem)
+
+    def refuse_if_any(self) -> None:
+        """Raises `Refusal` (-2) with all of them."""
+        if self._count:
+            problems = "1 problem" if self._count == 1 else f"{self._count} problems"
+            raise Refusal(
+                errors.BAD_REQUEST, f"{self._source}: {problems}, nothing was imported", fields=dict(self._found)
+            )
+
+
+def read_rows(source: str, raw: bytes) -> list[Row]:
+    """The rows of a file that is named `source`. Raises `Refusal` (-2) with everything that is wrong in any of them."""
+    if len(raw) > MOST_BYTES:
+        raise Refusal(errors.TOO_LARGE, f"{source}: more than {MOST_BYTES >> 20} MiB; import it in parts")
+    raw = raw.removeprefix(_MARK)
+    problems = Problems(source)
+    found = list(_json_rows(raw, problems) if _is_json(source, raw) else _csv_rows(raw, problems))
+    problems.refuse_if_any()
+    if len(found) > MOST_ROWS:
+        raise Refusal(errors.TOO_LARGE, f"{source}: more than {MOST_ROWS} products; import it in parts")
+    return found
+
+
+def _is_json(source: str, raw: bytes) -> bool:
+    suffix = source.lower().rpartition(".")[2]
+    return suffix == "json" or (suffix != "csv" and raw.lstrip()[:1] in (b"[", b"{"))
+
+
+# --- CSV --------------------------------------------------------------------------------------------------------------
+
+
+def _csv_rows(raw: bytes, problems: Problems) -> Iterator[Row]:
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        problems.add(1 + raw[: error.start].count(b"\n"), "", "not UTF-8")
+        return
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    columns: list[str] | None = None
+    begins = 1
+    try:
+        for cells in reader:
+            line, begins = begins, reader.line_num + 1
+            if not any(cells):
+                continue
+            if columns is None:
+                columns = _columns(cells, line, problems)
+            elif len(cells) != len(columns):
+                problems.add(line, "", f"{len(cells)} cells, where the header has {len(columns)}")
+            else:
+                yield _row(line, dict(zip(columns, cells, strict=True)), problems)
+    except csv.Error as error:
+        problems.add(reader.line_num, "", f"not CSV: {error}")
+    if columns is None:
+        problems.add(1, "", "no header row")
+
+
+def _columns(cells: list[str], line: int, problems: Problems) -> list[str]:
+    columns = []
+    for cell in cells:
+        name = _SPELLING.get(cell.strip().lower(), cell.strip())
+        if name not in _READERS and name not in READ_ONLY:
+            problems.add(line, name, f"no such column; there are {', '.join(_READERS)}")
+        if name in columns:
+            problems.add(line, name, "stands twice")
+        columns.append(name)
+    return columns
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------------
+
+
+def _json_rows(raw: bytes, problems: Problems) -> Iterator[Row]:
+    try:
+        listed = strictjson.loads(raw, fold=True)
+    except strictjson.StrictJsonError as error:
+        problems.add(_line_of_error(raw), "", str(error))
+        return
+    if not isinstance(listed, list):
+        problems.add(1, "", "not a list of objects")
+        return
+    for line, item in zip(_lines(raw.decode("utf-8")), listed, strict=True):
+        if not isinstance(item, dict):
+            problems.add(line, "", "not an object")
+            continue
+        members = {_SPELLING.get(str(name), str(name)): value for name, value in item.items()}
+        for name in sorted(members.keys() - _READERS.keys() - READ_ONLY):
+            problems.add(line, name, f"no such field; there are {', '.join(_READERS)}")
+        yield _row(line, members, problems)
+
+
+def _lines(text: str) -> Iterator[int]:
+    """The line on which each item of a JSON list begins; the text is known to be one."""
+    scan = json.JSONDecoder().raw_decode
+    at, line = text.index("[") + 1, 1 + text.count("\n", 0, text.index("["))
+    while True:
+        begin = _SPACE.match(text, at).end()  # type: ignore[union-attr]  # matches everywhere
+        if text[begin] == "]":
+            return
+        line += text.count("\n", at, begin)
+        yield line
+        end = scan(text, begin)[1]
+        line += text.count("\n", begin, end)
+        at = end
+
+
+def _line_of_error(raw: bytes) -> int:
+    try:
+        json.loads(raw)
+    except json.JSONDecodeError as error:
+        return error.lineno
+    except (ValueError, RecursionError):
+        pass
+    return 1
+
+
+_SPACE = re.compile(r"[\s,]*")
+
+# --- one field ---------------------------------------------------------------------------------------------------------
+
+
+def _row(line: int, values: Mapping[str, object], problems: Problems) -> Row:
+    given: dict[str, object] = {}
+    for name, value in values.items():
+        read = _READERS.get(name)
+        if read is None:
+            continue
+        value = value.strip() if isinstance(value, str) else value
+        try:
+            given[name] = None if value is None or value == "" else read(value)
+        except ValueError as error:
+            problems.add(line, name, str(error))
+            given[name] = None
+    if values.get("sku") in (None, ""):
+        problems.add(line, "sku", "is required")
+    return Row(line, given)
+
+
+def _text(most: int, *, lines: bool = False) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if not isinstance(value, str):
+            raise ValueError("must be text")
+        plain = value.translate(_LINE_SIGNS if lines else _SPACES)
+        if len(value) > most or not plain.isprintable():
+            raise ValueError(f"at most {most} printable characters")
+        return value
+
+    return read
+
+
+_SPACES = dict.fromkeys((0xA0, 0x202F), " ")
+"""Spreadsheets are full of spaces that do not break; they are as good as others."""
+_LINE_SIGNS = {**_SPACES, 9: " ", 10: " ", 13: " "}
+
+
+def _amount(value: object) -> Decimal:
+    if isinstance(value, str):
+        return read_amount(value)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError("must be a decimal number")
+    if value < 0:
+        raise ValueError("not below zero")
+    return Decimal(value)
+
+
+def _region(value: object) -> str:
+    if not isinstance(value, str) or re.fullmatch(r"[A-Za-z0-9-]{2,16}", value) is None:
+        raise ValueError("2 to 16 letters, digits or hyphens")
+    return value.upper()
+
+
+def _fulfilment(value: object) -> str:
+    if value not in (STOCK, SUPPLIER, STOCK_FIRST):
+        raise ValueError(f"one of {STOCK}, {SUPPLIER}, {STOCK_FIRST}")
+    return str(value)
+
+
+def _active(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    found = _YES_NO.get(value.lower()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("true or false")
+    return found
+
+
+_YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def _requirements(value: object) -> tuple[Requirement, ...]:
+    found = tuple(_from_cell(value) if isinstance(value, str) else _from_list(value))
+    if len({one.id for one in found}) != len(found):
+        raise ValueError("an id stands twice")
+    for one in found:
+        if not 1 <= len(one.id) <= 64 or not 1 <= len(one.name) <= 200 or not (one.id + one.name).isprintable():
+            raise ValueError("an id of 1 to 64 and a name of 1 to 200 printable characters")
+    return found
+
+
+def _from_cell(text: str) -> Iterator[Requirement]:
+    for part in text.split(";"):
+        if not part.strip():
+            continue
+        key, colon, name = part.partition(":")
+        if not colon:
+            raise ValueError("written like id:name;id2:name2?")
+        name = name.strip()
+        yield Requirement(key.strip(), name.removesuffix("?").strip(), required=not name.endswith("?"))
+
+
+def _from_list(value: object) -> Iterator[Requirement]:
+    if not isinstance(value, list):
+        raise ValueError('must be a list of {"id", "name", "required"}')
+    for item in value:
+        key, name = (item.get("id"), item.get("name")) if isinstance(item, dict) else (None, None)
+        required = item.get("required", True) if isinstance(item, dict) else None
+        if not isinstance(key, str) or not isinstance(name, str) or not isinstance(required, bool):
+            raise ValueError('must be a list of {"id", "name", "required"}')
+        yield Requirement(key, name, required)
+
+
+_READERS: dict[str, Callable[[object], object]] = {
+    "sku": _text(100),
+    "name": _text(200),
+    "category": _text(200),
+    "price": _amount,
+    "description": _text(10_000, lines=True),
+    "region": _region,
+    "fulfilment": _fulfilment,
+    "supplier": _text(100),
+    "supplierSku": _text(100),
+    "cost": _amount,
+    "requireData": _requirements,
+    "active": _active,
+}
+_SPELLING = {name.lower(): name for name in (*_READERS, *READ_ONLY)}

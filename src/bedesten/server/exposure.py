@@ -1,0 +1,73 @@
+"""Loopback hosts and a server that others can reach exclude each other: held by a lock on `DIR/exposed.lock`.
+
+A tenant may be given `localhost` and loopback addresses while the server listens on loopback only. So a server that
+listens elsewhere holds the lock, shared, for as long as it runs, and refuses to start while a tenant has such a host;
+who gives a tenant such a host holds the lock alone meanwhile. The lock belongs to the process and ends with it.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
+
+from bedesten import errors
+from bedesten.errors import Refusal
+from bedesten.operator.hosts import loopback_hosts, only_on_loopback
+from bedesten.server.settings import Settings
+from bedesten.store.store import Store
+
+FILE = "exposed.lock"
+
+
+def on_loopback(host: str) -> bool:
+    """Whether nobody but this machine reaches a server that listens on this address or name."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        return False  # listening there will fail, with a reason
+    return all(ip_address(str(entry[4][0]).partition("%")[0]).is_loopback for entry in found)
+
+
+@contextlib.contextmanager
+def exposed(settings: Settings, store: Store, host: str) -> Iterator[None]:
+    """For as long as a server listens on `host`. Raises `Refusal` if that is not loopback and a tenant forbids it."""
+    if on_loopback(host):
+        yield
+        return
+    with _locked(settings, fcntl.LOCK_SH):
+        found = store.read_now(loopback_hosts)
+        if found:
+            named = ", ".join(f"{one} (tenant {name})" for one, name in found)
+            raise Refusal(errors.CONFLICT, f"cannot listen on {host}: these hosts are for loopback only: {named}")
+        yield
+
+
+@contextlib.contextmanager
+def unexposed(settings: Settings, hosts: Iterable[str]) -> Iterator[None]:
+    """While a tenant is given `hosts`. Raises `Refusal` if one is for loopback only and the server listens elsewhere."""
+    named = [host for host in hosts if only_on_loopback(host)]
+    if not named or not settings.data.is_dir():
+        yield
+        return
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(_locked(settings, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        except OSError as problem:
+            if problem.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise
+            reason = "a host only while the server listens on loopback only"
+            raise Refusal(errors.CONFLICT, f"{named[0]} is {reason}", fields={"host": reason}) from problem
+        yield
+
+
+@contextlib.contextmanager
+def _locked(settings: Settings, how: int) -> Iterator[None]:
+    descriptor = os.open(settings.data / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)

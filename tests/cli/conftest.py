@@ -1,0 +1,42 @@
+"""The real program on an installation of its own: made once a session and copied for each test."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bedesten.server.installation import initialise
+from bedesten.server.settings import Settings
+from support.program import Program
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have an installation: its settings are none of ours."""
+    for name in os.environ:
+        if name.startswith("BEDESTEN_") and name != "BEDESTEN_TEST_POSTGRES":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh installation that nobody changes."""
+    data = tmp_path_factory.mktemp("fresh") / "data"
+    assert initialise(Settings(data=data, database=None))
+    return data
+
+
+@pytest.fixture
+def bedesten(fresh: Path, tmp_path: Path) -> Program:
+    """The program on a fresh installation of this test's own."""
+    data = tmp_path / "data"
+    shutil.copytree(fresh, data)
+    return Program(data)
+
+
+@pytest.fixture
+def shop(bedesten: Program) -> Program:
+    """The same with a tenant `shop` that trades in US dollars."""
+    bedesten.does("tenants", "create", "shop", "--host", "localhost", "--host", "api.shop.example")
+    return bedesten

@@ -1,0 +1,163 @@
+"""`bedesten suppliers`, `integrations`, `keys`, `tokens` and `webhooks`."""
+
+import json
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from bedesten.store import sqlite
+from support.program import Program
+
+
+def make(shop: Program, *more: str) -> Any:
+    return shop.does("keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", *more)
+
+
+def keys(shop: Program) -> Any:
+    return shop.does("keys", "list", "--tenant", "shop")["keys"]
+
+
+@pytest.mark.parametrize(("noun", "prefix"), [("suppliers", "sup_"), ("integrations", "int_")])
+def test_owners_are_made_once_and_listed(shop: Program, noun: str, prefix: str) -> None:
+    made = shop.does(noun, "create", " Acme  Codes", "--tenant", "shop")
+    assert made["id"].startswith(prefix)
+    assert made["name"] == "Acme  Codes"
+    (listed,) = shop.does(noun, "list", "--tenant", "shop")[noun]
+    assert (listed["id"], listed["disabled"]) == (made["id"], False)
+    error = shop.refuses(noun, "create", "acme codes", "--tenant", "shop")
+    assert (error["code"], error["fields"]) == (-8, {"name": "taken"})
+
+
+def test_a_key_is_shown_once_and_its_owner_is_made(shop: Program) -> None:
+    made = make(shop)
+    assert {"id", "key", "surface", "owner", "ownerId"} <= set(made)
+    assert made["key"].startswith("ak_live_")
+    assert (made["surface"], made["owner"]) == ("supplier", "Acme")
+    assert shop.does("suppliers", "list", "--tenant", "shop")["suppliers"][0]["id"] == made["ownerId"]
+    (listed,) = keys(shop)
+    assert listed["id"] == made["id"]
+    assert listed["hint"] == f"ak_live_…{made['key'][-4:]}"
+    assert made["key"] not in json.dumps(listed)
+    assert made["key"] not in shop.run("keys", "list", "--tenant", "shop").out
+
+
+def test_the_same_owner_has_several_keys_and_one_of_the_other_surface_is_another(shop: Program) -> None:
+    first, second = make(shop), make(shop)
+    assert first["ownerId"] == second["ownerId"]
+    by_id = shop.does("keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", first["ownerId"])
+    assert by_id["ownerId"] == first["ownerId"]
+    other = shop.does("keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Acme")
+    assert other["ownerId"].startswith("int_")
+    assert len(keys(shop)) == 4
+
+
+def test_a_sandbox_has_test_keys(shop: Program) -> None:
+    shop.does("tenants", "create", "play", "--host", "play.example.org", "--sandbox")
+    made = shop.does("keys", "create", "--tenant", "play", "--surface", "payment", "--owner", "Pay")
+    assert made["key"].startswith("ak_test_")
+
+
+def test_grants_networks_and_expiry_are_kept(shop: Program) -> None:
+    make(shop, "--grant", "stock:write", "--grant", "orders:read", "--allow", "10.0.0.0/8", "--allow", "2001:db8::/32",
+         "--expires", "2030-02-28T12:30:00Z")  # fmt: skip
+    (listed,) = keys(shop)
+    assert listed["grants"] == ["orders:read", "stock:write"]
+    assert listed["networks"] == ["10.0.0.0/8", "2001:db8::/32"]
+    assert listed["expires"] == "2030-02-28T12:30:00Z"
+
+
+def test_an_expiry_may_be_a_duration(shop: Program) -> None:
+    made = make(shop, "--expires", "30d")
+    assert made["expires"] == keys(shop)[0]["expires"]
+    assert made["expires"] > keys(shop)[0]["created"]
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "field"),
+    [
+        (["--grant", "deposits:manage"], -2, "grant"),
+        (["--allow", "10.0.0.1/8"], -2, "allow"),
+        (["--expires", "2020-01-01T00:00:00Z"], -2, "expires"),
+    ],
+)
+def test_what_a_key_cannot_be_is_refused_and_leaves_no_owner(
+    shop: Program, more: list[str], code: int, field: str
+) -> None:
+    error = shop.refuses("keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", *more)
+    assert (error["code"], list(error["fields"])) == (code, [field])
+    assert shop.does("suppliers", "list", "--tenant", "shop")["suppliers"] == []
+
+
+@pytest.mark.parametrize("more", [["--expires", "soon"], ["--expires", "2030-13-01T00:00:00Z"], ["--expires", "30"]])
+def test_an_expiry_that_cannot_be_understood_is_wrong_usage(shop: Program, more: list[str]) -> None:
+    outcome = shop.run("keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", *more)
+    assert outcome.code == 2
+    assert "yyyy-MM-ddTHH:mm:ssZ" in outcome.err
+
+
+@pytest.mark.parametrize("surface", ["reseller", "storefront", "keys"])
+def test_keys_exist_on_two_surfaces_only(shop: Program, surface: str) -> None:
+    outcome = shop.run("keys", "create", "--tenant", "shop", "--surface", surface, "--owner", "Acme")
+    assert outcome.code == 2
+    assert "payment, supplier" in outcome.err
+
+
+def test_a_key_is_revoked_by_its_id_alone(shop: Program) -> None:
+    made, kept = make(shop), make(shop)
+    assert shop.does("keys", "revoke", made["id"]) == {"id": made["id"], "revoked": True, "changed": True}
+    assert shop.does("keys", "revoke", made["id"]) == {"id": made["id"], "revoked": True, "changed": False}
+    revoked = {one["id"]: one["revoked"] is not None for one in keys(shop)}
+    assert revoked == {made["id"]: True, kept["id"]: False}
+    with closing(sqlite.connect(shop.data / "bedesten.db")) as fresh:
+        assert fresh.execute("SELECT key_id FROM key_secrets").fetchall() == [(kept["id"],)]
+
+
+def test_revoking_the_previous_secret_leaves_the_present_one(shop: Program) -> None:
+    made = make(shop)
+    assert shop.does("keys", "revoke", made["id"], "--previous")["changed"] is False
+    assert keys(shop)[0]["revoked"] is None
+
+
+def test_a_key_that_never_was_cannot_be_revoked(shop: Program) -> None:
+    error = shop.refuses("keys", "revoke", "key_0000")
+    assert (error["code"], error["fields"]) == (-3, {"key": "there is no such key"})
+
+
+def test_tokens_are_revoked_by_subject_token_or_all(shop: Program) -> None:
+    partner = shop.does("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
+    revoke = ("tokens", "revoke", "--tenant", "shop")
+    by_email = shop.does(*revoke, "--subject", "P@partner.example")
+    assert by_email == {"revoked": {"subject": "P@partner.example", "accounts": [partner["id"]]}}
+    assert shop.does(*revoke, "--subject", partner["id"])["revoked"]["accounts"] == [partner["id"]]
+    assert shop.does(*revoke, "--jti", "0a1b2c") == {"revoked": {"jti": "0a1b2c"}}
+    assert shop.does(*revoke, "--all") == {"revoked": {"all": True}}
+    with closing(sqlite.connect(shop.data / "bedesten.db")) as fresh:
+        assert fresh.execute("SELECT epoch FROM accounts").fetchall() == [(3,)]
+        assert fresh.execute("SELECT epoch FROM tenants").fetchall() == [(2,)]
+        assert fresh.execute("SELECT jti FROM revoked_tokens").fetchall() == [("0a1b2c",)]
+        kinds = [kind for (kind,) in fresh.execute("SELECT kind FROM changes ORDER BY seq").fetchall()]
+    assert kinds[-4:] == ["account", "account", "token", "tenant"]
+
+
+@pytest.mark.parametrize(
+    ("more", "code"), [(["--subject", "nobody@partner.example"], -3), (["--jti", "a b"], -2), (["--jti", ""], -2)]
+)
+def test_tokens_that_cannot_be_named_are_not_revoked(shop: Program, more: list[str], code: int) -> None:
+    assert shop.refuses("tokens", "revoke", "--tenant", "shop", *more)["code"] == code
+
+
+@pytest.mark.parametrize("more", [[], ["--all", "--jti", "a"], ["--jti", "a", "--subject", "b"]])
+def test_exactly_one_way_to_name_tokens_is_right_usage(shop: Program, more: list[str]) -> None:
+    assert shop.run("tokens", "revoke", "--tenant", "shop", *more).code == 2
+
+
+def test_private_networks_are_allowed_and_denied_again(bedesten: Program) -> None:
+    assert bedesten.does("webhooks", "allow") == {"networks": []}
+    assert bedesten.does("webhooks", "allow", "10.1.0.0/16", "fd00::/8") == {"networks": ["10.1.0.0/16", "fd00::/8"]}
+    assert bedesten.does("webhooks", "allow", "10.1.0.0/16", "127.0.0.1")["networks"] == [
+        "10.1.0.0/16", "fd00::/8", "127.0.0.1/32",
+    ]  # fmt: skip
+    assert bedesten.does("webhooks", "deny", "10.1.0.0/16", "127.0.0.1/32") == {"networks": ["fd00::/8"]}
+    assert bedesten.refuses("webhooks", "allow", "10.1.0.0/8")["code"] == -2
+    assert bedesten.does("webhooks", "allow")["networks"] == ["fd00::/8"]

@@ -1,0 +1,148 @@
+"""`bedesten partners`."""
+
+import base64
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bedesten.gate.passwords import password_problem
+from support.program import Program
+
+EMAIL = "buyer@partner.example"
+PASSWORD = b"seven lanterns by the gate\n"
+
+
+def made(shop: Program, *more: str) -> Any:
+    return shop.does("partners", "create", "--tenant", "shop", "--email", EMAIL, *more)
+
+
+def partners(shop: Program) -> Any:
+    return shop.does("partners", "list", "--tenant", "shop")["partners"]
+
+
+def test_a_partner_gets_an_account_money_and_an_endpoint(shop: Program) -> None:
+    new = made(shop, "--name", "Buyer Ltd", "--webhook", "https://partner.example/hook", "--credit", "250.50")
+    assert set(new) == {"id", "email", "password", "webhookSecret", "webhookKey"}
+    assert new["email"] == EMAIL
+    assert len(base64.b64decode(new["webhookSecret"].removeprefix("whsec_"))) == 32
+    assert new["webhookKey"].startswith("ok_")
+    (listed,) = partners(shop)
+    assert listed["id"] == new["id"]
+    assert (listed["name"], listed["webhook"]) == ("Buyer Ltd", "https://partner.example/hook")
+    assert (listed["balance"], listed["held"], listed["available"]) == (Decimal("0.00"),) * 3
+    assert str(listed["creditLimit"]) == "250.50"
+    assert (listed["currency"], listed["scopes"], listed["api"], listed["disabled"]) == ("USD", None, True, False)
+
+
+def test_a_password_that_is_made_is_strong_and_never_the_same(shop: Program) -> None:
+    first = made(shop)["password"]
+    second = shop.does("partners", "create", "--tenant", "shop", "--email", "b@partner.example")["password"]
+    assert first != second
+    assert len(first) == 29
+    assert password_problem(first, minimum=24) is None
+
+
+def test_people_are_told_that_secrets_are_shown_once(shop: Program) -> None:
+    outcome = shop.run("partners", "create", "--tenant", "shop", "--email", EMAIL)
+    labels = [line.partition(":")[0] for line in outcome.out.splitlines()[1:4]]
+    assert labels == ["Password", "Webhook secret", "Webhook key"]
+    assert outcome.out.splitlines()[-1] == "Keep them now: they cannot be shown again."
+
+
+def test_a_given_password_is_not_shown(shop: Program) -> None:
+    new = shop.does("partners", "create", "--tenant", "shop", "--email", EMAIL, "--password-stdin", stdin=PASSWORD)
+    assert set(new) == {"id", "email", "webhookSecret", "webhookKey"}
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b"short\n", "use at least 15 characters"),
+        (b"\n", "a password has 1 to 1024 characters"),
+        (b"buyer@partner.example\n", "it is little more than your own or the shop's name"),
+        (b"x" * 5000, "a password has 1 to 1024 characters"),
+        (b"\xff" * 20 + b"\n", "a password is Unicode text in UTF-8"),
+    ],
+)
+def test_a_weak_password_is_refused_and_no_partner_is_made(shop: Program, line: bytes, problem: str) -> None:
+    error = shop.refuses("partners", "create", "--tenant", "shop", "--email", EMAIL, "--password-stdin", stdin=line)
+    assert error["code"] == -2
+    assert error["fields"] == {"password": problem}
+    given = line.strip().decode("latin-1")
+    assert not given or given not in json.dumps(error, ensure_ascii=False)
+    assert partners(shop) == []
+
+
+def test_the_shortest_password_is_a_setting(shop: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEDESTEN_PASSWORD_MINIMUM", "40")
+    create = ("partners", "create", "--tenant", "shop", "--email", EMAIL, "--password-stdin")
+    assert shop.refuses(*create, stdin=PASSWORD)["fields"] == {"password": "use at least 40 characters"}
+    monkeypatch.setenv("BEDESTEN_PASSWORD_MINIMUM", "8")
+    assert shop.does(*create, stdin=PASSWORD)["email"] == EMAIL
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "field"),
+    [
+        (["--email", "nobody"], -2, "email"),
+        (["--email", "Buyer@Partner.example"], -8, "email"),
+        (["--email", "n@p.example", "--credit", "1.005"], -2, "credit"),
+        (["--email", "n@p.example", "--credit", "12,50"], -2, "credit"),
+        (["--email", "n@p.example", "--credit", "-1"], -2, "credit"),
+        (["--email", "n@p.example", "--webhook", "ftp://p.example"], -2, "webhook"),
+        (["--email", "n@p.example", "--scope", "basket:manage"], -2, "scope"),
+        (["--email", "n@p.example", "--name", "a\x1bb"], -2, "name"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_leaves_nothing(
+    shop: Program, arguments: list[str], code: int, field: str
+) -> None:
+    made(shop)
+    error = shop.refuses("partners", "create", "--tenant", "shop", *arguments)
+    assert error["code"] == code
+    assert list(error["fields"]) == [field]
+    assert [one["email"] for one in partners(shop)] == [EMAIL]
+
+
+def test_scopes_are_named_anew_or_given_all(shop: Program) -> None:
+    new = made(shop, "--scope", "orders:read", "--scope", "catalogue:read")
+    assert partners(shop)[0]["scopes"] == ["catalogue:read", "orders:read"]
+    change = ("partners", "scopes", EMAIL, "--tenant", "shop")
+    assert shop.does(*change, "--scope", "orders:create")["scopes"] == ["orders:create"]
+    assert shop.does("partners", "scopes", new["id"], "--tenant", "shop", "--all")["scopes"] is None
+    assert shop.run(*change).code == 2
+    assert shop.run(*change, "--all", "--scope", "orders:read").code == 2
+    assert shop.refuses(*change, "--scope", "everything")["code"] == -2
+
+
+def test_credit_is_exact_and_changed_for_this_partner_only(shop: Program) -> None:
+    made(shop)
+    shop.does("partners", "create", "--tenant", "shop", "--email", "b@partner.example")
+    assert str(shop.does("partners", "credit", EMAIL, "1000000.01", "--tenant", "shop")["creditLimit"]) == "1000000.01"
+    assert [str(one["creditLimit"]) for one in partners(shop)] == ["1000000.01", "0.00"]
+
+
+def test_a_partner_is_disabled_and_enabled(shop: Program) -> None:
+    made(shop)
+    assert shop.does("partners", "disable", EMAIL, "--tenant", "shop")["disabled"] is True
+    assert shop.does("partners", "enable", "BUYER@partner.example", "--tenant", "shop")["disabled"] is False
+
+
+def test_a_webhook_is_moved_and_switched_off_without_new_secrets(shop: Program) -> None:
+    made(shop, "--webhook", "https://partner.example/hook")
+    moved = shop.does("partners", "webhook", EMAIL, "https://partner.example/other", "--tenant", "shop")
+    assert moved["webhook"] == "https://partner.example/other"
+    assert "webhookSecret" not in moved
+    assert shop.does("partners", "webhook", EMAIL, "off", "--tenant", "shop")["webhook"] is None
+    assert shop.refuses("partners", "webhook", EMAIL, "nowhere", "--tenant", "shop")["code"] == -2
+
+
+def test_another_tenants_partner_does_not_exist(shop: Program) -> None:
+    new = made(shop)
+    shop.does("tenants", "create", "other", "--host", "other.example.org")
+    for name in (EMAIL, new["id"]):
+        error = shop.refuses("partners", "disable", name, "--tenant", "other")
+        assert (error["code"], error["fields"]) == (-3, {"partner": "there is no such partner"})
+    assert partners(shop)[0]["disabled"] is False

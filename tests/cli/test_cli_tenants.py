@@ -1,0 +1,134 @@
+"""`bedesten tenants`."""
+
+import pytest
+
+from support.program import Program
+
+
+def test_a_tenant_is_made_and_listed(bedesten: Program) -> None:
+    made = bedesten.does("tenants", "create", "Acme", "--host", "API.acme.example.", "--currency", "try", "--sandbox")
+    assert set(made) == {"id", "name", "hosts", "sandbox", "currency"}
+    assert made["id"].startswith("ten_")
+    assert (made["name"], made["hosts"], made["sandbox"], made["currency"]) == (
+        "Acme",
+        ["api.acme.example"],
+        True,
+        "TRY",
+    )
+    (listed,) = bedesten.does("tenants", "list")["tenants"]
+    assert listed["id"] == made["id"]
+    assert listed["region"] == "GLOBAL"
+    assert listed["tokenLifetimeSeconds"] == {"reseller": 3600, "storefront": 1800}
+    assert listed["tokenIdleSeconds"] == {"reseller": None, "storefront": None}
+    assert (listed["suspended"], listed["access"]) == (False, {})
+
+
+def test_people_see_a_table_and_each_name_in_it(shop: Program) -> None:
+    shop.does("tenants", "create", "[bold]brackets", "--host", "b.example.org")
+    outcome = shop.run("tenants", "list")
+    assert outcome.code == 0
+    header, *rows = outcome.out.splitlines()
+    assert header.split()[:3] == ["Name", "Id", "Hosts"]
+    assert [row.split()[0] for row in rows] == ["shop", "[bold]brackets"]
+    assert "api.shop.example localhost" in rows[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "field"),
+    [
+        (["shop", "--host", "x.example.org"], -8, "name"),
+        (["new", "--host", "localhost"], -8, "host"),
+        (["new", "--host", "*.example.org"], -2, "host"),
+        (["new", "--host", "10.0.0.1"], -2, "host"),
+        (["new", "--host", "single"], -2, "host"),
+        (["new", "--host", "x.example.org", "--currency", "XXX"], -2, "currency"),
+        (["new", "--host", "x.example.org", "--region", "?"], -2, "region"),
+        (["a\tb", "--host", "x.example.org"], -2, "name"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_leaves_nothing(
+    shop: Program, arguments: list[str], code: int, field: str
+) -> None:
+    error = shop.refuses("tenants", "create", *arguments)
+    assert error["code"] == code
+    assert list(error["fields"]) == [field]
+    assert [one["name"] for one in shop.does("tenants", "list")["tenants"]] == ["shop"]
+
+
+def test_hosts_are_added_and_removed_in_any_spelling(shop: Program) -> None:
+    changed = shop.does("tenants", "hosts", "shop", "--add", "B.Example.org", "--remove", "API.shop.example.")
+    assert changed["hosts"] == ["b.example.org", "localhost"]
+    assert shop.does("tenants", "hosts", changed["id"]) == changed
+    assert shop.refuses("tenants", "hosts", "shop", "--remove", "c.example.org")["code"] == -3
+
+
+def test_adding_and_removing_hosts_is_one_change(shop: Program) -> None:
+    error = shop.refuses("tenants", "hosts", "shop", "--add", "b.example.org", "--remove", "c.example.org")
+    assert error["code"] == -3
+    assert shop.does("tenants", "hosts", "shop")["hosts"] == ["api.shop.example", "localhost"]
+
+
+def test_a_tenant_is_suspended_and_goes_on_by_name_or_id(shop: Program) -> None:
+    suspended = shop.does("tenants", "suspend", "shop")
+    assert suspended["suspended"] is True
+    assert shop.does("tenants", "list")["tenants"][0]["suspended"] is True
+    assert shop.does("tenants", "resume", suspended["id"]) == {"id": suspended["id"], "suspended": False}
+    assert shop.refuses("tenants", "suspend", "nobody") == {
+        "code": -3,
+        "message": "no tenant 'nobody'",
+        "fields": {"tenant": "there is no such tenant"},
+    }
+
+
+def test_token_times_are_set_for_each_surface(shop: Program) -> None:
+    after = shop.does("tenants", "set", "shop", "--token-lifetime", "Reseller=2h", "--token-idle", "storefront=30m")
+    assert after["tokenLifetimeSeconds"] == {"reseller": 7200, "storefront": 1800}
+    assert after["tokenIdleSeconds"] == {"reseller": None, "storefront": 1800}
+    off = shop.does("tenants", "set", "shop", "--token-idle", "storefront=off")
+    assert off["tokenIdleSeconds"] == {"reseller": None, "storefront": None}
+    assert shop.does("tenants", "list")["tenants"] == [off]
+
+
+@pytest.mark.parametrize("option", ["--token-lifetime", "--token-idle"])
+def test_surfaces_without_tokens_have_no_token_times(shop: Program, option: str) -> None:
+    assert shop.refuses("tenants", "set", "shop", option, "payment=1h")["code"] == -2
+
+
+@pytest.mark.parametrize("text", ["reseller", "reseller=", "reseller=soon", "reseller=-1s", "nobody=1h"])
+def test_a_token_time_that_cannot_be_understood_is_wrong_usage(shop: Program, text: str) -> None:
+    assert shop.run("tenants", "set", "shop", "--token-lifetime", text).code == 2
+    assert shop.run("tenants", "set", "shop").code == 2
+
+
+def test_access_is_switched_by_surface_and_endpoint_in_any_case_and_by_alias(shop: Program) -> None:
+    changed = shop.does(
+        "tenants", "access", "shop", "--deny", "SUPPLIER", "--allow", "post  /supplier/products/list",
+        "--deny", "POST /Order/Create", "--deny", "get /order/detail/{id}",
+    )  # fmt: skip
+    assert changed["access"] == {
+        "supplier": False,
+        "POST /Supplier/Products/List": True,
+        "POST /Orders/Create": False,
+        "GET /Orders/Detail/{orderDetailId}": False,
+    }
+    assert shop.does("tenants", "access", "shop") == changed
+    assert shop.does("tenants", "list")["tenants"][0]["access"] == changed["access"]
+    again = shop.does("tenants", "access", "shop", "--allow", "supplier")
+    assert again["access"]["supplier"] is True
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["suppliers", "/Supplier/Products/List", "GET /Supplier/Products/List", "", "GET /documentation/guides/{name}"],
+)
+def test_access_to_what_does_not_exist_is_refused_with_the_list_of_what_does(shop: Program, target: str) -> None:
+    error = shop.refuses("tenants", "access", "shop", "--deny", target)
+    assert error["code"] == -2
+    assert "reseller, storefront, payment, supplier, " in error["message"]
+    assert "POST /Supplier/Products/List" in error["message"]
+    assert shop.does("tenants", "access", "shop")["access"] == {}
+
+
+def test_denied_and_allowed_at_once_is_refused(shop: Program) -> None:
+    error = shop.refuses("tenants", "access", "shop", "--deny", "supplier", "--allow", "Supplier")
+    assert error["fields"] == {"access": "supplier is denied and allowed at once"}

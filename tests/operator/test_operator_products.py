@@ -1,0 +1,211 @@
+"""Importing, pricing and listing a catalogue, on both engines."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import pytest
+
+from bedesten.accounts import actions as accounts
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue.actions import Offer
+from bedesten.errors import BAD_REQUEST, NOT_FOUND, Refusal
+from bedesten.gate.scopes import Surface
+from bedesten.operator import products
+from bedesten.operator.productfile import read_rows
+from bedesten.operator.products import Imported
+from bedesten.store.transaction import Transaction
+from bedesten.tenants import actions as tenants
+from bedesten.tenants.actions import NewTenant
+from bedesten.web.shapes import encode
+from support.sites import ENGINES, opened
+
+Result = TypeVar("Result")
+Run = Callable[[Callable[[Transaction], Result]], Result]
+
+
+class Shop:
+    """One tenant of an installation, and what its operator does."""
+
+    def __init__(self, run: Run[Any]) -> None:
+        self.run = run
+
+    def brings(self, text: str, source: str = "f.csv") -> Imported:
+        rows = read_rows(source, text.encode())
+        done: Imported = self.run(lambda tx: products.import_rows(tx, "USD", source, rows))
+        return done
+
+    def refused(self, text: str, source: str = "f.csv") -> dict[str, str]:
+        before = self.catalogue
+        with pytest.raises(Refusal) as caught:
+            self.brings(text, source)
+        assert caught.value.row is BAD_REQUEST
+        assert self.catalogue == before
+        return dict(caught.value.fields or {})
+
+    @property
+    def catalogue(self) -> dict[str, dict[str, Any]]:
+        """The products as they are listed, by sku."""
+        return {one["sku"]: one for one in self.run(products.listed)}
+
+    def offers(self, supplier: str, sku: str, cost: int) -> str:
+        """What a supplier offers by itself; the id of its product."""
+
+        def act(tx: Transaction) -> str:
+            owner = accounts.owner(tx, Surface.SUPPLIER, supplier)
+            return catalogue.upsert_offer(tx, owner, "USD", Offer(sku, f"Offer {sku}", cost)).id
+
+        made: str = self.run(act)
+        return made
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def tenant_maker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], Shop]]:
+    with opened(request.param, tmp_path_factory.mktemp("products")) as installation:
+        numbers = iter(range(1000))
+
+        def make() -> Shop:
+            number = next(numbers)
+            new = NewTenant(f"shop{number}", [f"shop{number}.example.org"])
+            store = installation.store
+            tenant = str(store.write_now(lambda tx: tenants.create(tx, installation.vault, new))["id"])
+            return Shop(lambda work: store.write_now(lambda tx: work(tx.bound(tenant))))
+
+        yield make
+
+
+@pytest.fixture
+def shop(tenant_maker: Callable[[], Shop]) -> Shop:
+    return tenant_maker()
+
+
+def test_products_categories_and_suppliers_are_made_and_the_second_time_changed(shop: Shop) -> None:
+    text = "sku,name,category,price,supplier,supplierSku,cost,fulfilment\nc-1,Card,Games,12.50,Acme,a,7,supplier\n"
+    assert shop.brings(text) == Imported(1, 0, ())
+    assert shop.brings(text.replace("12.50", "13")) == Imported(0, 1, ())
+    (card,) = shop.catalogue.values()
+    shown = {name: card[name] for name in ("name", "category", "supplier", "supplierSku", "fulfilment", "currency")}
+    assert shown == {
+        "name": "Card",
+        "category": "Games",
+        "supplier": "Acme",
+        "supplierSku": "a",
+        "fulfilment": "supplier",
+        "currency": "USD",
+    }
+    assert (str(card["price"]), str(card["cost"])) == ("13.00", "7.00")
+    assert (card["active"], card["offered"], card["available"], card["region"]) == (True, True, 0, None)
+
+
+def test_names_of_categories_and_suppliers_lead_to_one_of_each(shop: Shop) -> None:
+    shop.brings("sku,name,category,supplier\na,A,Games,Acme\nb,B,Games,ACME\n")
+    shop.brings("sku,name,category,supplier\nc,C,Games,acme \n")
+    found = shop.run(lambda tx: (accounts.list_all(tx, "supplier"), catalogue.list_categories(tx, "GLOBAL")))
+    assert [one["name"] for one in found[0]] == ["Acme"]
+    assert [row[1] for row in found[1]] == []  # none has a price, so nothing is sold
+    assert {one["category"] for one in shop.catalogue.values()} == {"Games"}
+
+
+def test_what_a_file_does_not_mention_stays_and_an_empty_cell_empties(shop: Shop) -> None:
+    shop.brings(
+        "sku,name,category,price,description,region,requireData,active\nc-1,Card,Games,5,Long,tr,p:Player,false\n"
+    )
+    before = shop.catalogue["c-1"]
+    assert shop.brings("sku,price\nc-1,6\n") == Imported(0, 1, ())
+    assert shop.catalogue["c-1"] == {**before, "price": Decimal("6.00"), "updated": shop.catalogue["c-1"]["updated"]}
+    shop.brings("sku,category,price,description,region,requireData,active\nc-1,,,,,,\n")
+    emptied = shop.catalogue["c-1"]
+    assert (emptied["name"], emptied["category"], emptied["price"], emptied["region"]) == ("Card", None, None, None)
+    assert (emptied["description"], emptied["requireData"], emptied["active"]) == ("", [], True)
+
+
+def test_one_wrong_row_and_nothing_is_imported(shop: Shop) -> None:
+    shop.brings("sku,name,price\nc-1,Card,5\n")
+    text = (
+        "sku,name,price,fulfilment,supplier,supplierSku\nc-1,Card,9,stock,,\nc-2,,0.001,supplier,,x\nc-1,B,1,stock,,\n"
+    )
+    assert shop.refused(text) == {
+        "line 3, name": "is required",
+        "line 3, supplier": "is required, because fulfilment is supplier",
+        "line 3, price": "an amount in USD has at most 2 digits after the point and is below 10^15",
+        "line 3, supplierSku": "belongs to a supplier, and none is named",
+        "line 4, sku": "stands in the file twice",
+    }
+
+
+def test_a_suppliers_sku_belongs_to_one_product(shop: Shop) -> None:
+    shop.brings("sku,name,supplier,supplierSku\na,A,Acme,1\n")
+    found = shop.refused("sku,name,supplier,supplierSku\nb,B,Acme,1\nc,C,New,2\nd,D,new,2\n")
+    assert found == {
+        "line 2, supplierSku": "product a of this supplier has it",
+        "line 4, supplierSku": "stands in the file twice for this supplier",
+    }
+
+
+def test_what_a_supplier_offered_by_itself_is_given_the_operators_sku_price_and_category(shop: Shop) -> None:
+    offered = shop.offers("Acme", "s-1", 300)
+    text = "sku,category,price,supplier,supplierSku,active\nc-1,Games,5,Acme,s-1,true\n"
+    assert shop.brings(text) == Imported(0, 1, ())
+    (card,) = shop.catalogue.values()
+    assert (card["id"], card["sku"], card["name"], card["fulfilment"]) == (offered, "c-1", "Offer s-1", "stock_first")
+    assert (str(card["price"]), str(card["cost"]), card["active"]) == ("5.00", "3.00", True)
+
+
+def test_the_cost_that_a_supplier_has_said_stays_and_a_note_says_so(shop: Shop) -> None:
+    shop.offers("Acme", "s-1", 300)
+    note = "line 2: the cost stays 3.00, as its supplier has it"
+    assert shop.brings("sku,supplier,supplierSku,cost\nc-1,Acme,s-1,2\n") == Imported(0, 1, (note,))
+    assert str(shop.catalogue["c-1"]["cost"]) == "3.00"
+    assert shop.brings("sku,cost\nc-1,3.00\n").notes == ()
+
+
+def test_a_cost_that_nobody_said_yet_is_the_operators_to_say(shop: Shop) -> None:
+    shop.brings("sku,name,supplier\nc-1,Card,Acme\nc-2,Free,\n")
+    assert shop.brings("sku,cost\nc-1,2\nc-2,1\n").notes == ()
+    assert shop.brings("sku,cost\nc-2,1.5\n").notes == ()
+    assert {sku: str(one["cost"]) for sku, one in shop.catalogue.items()} == {"c-1": "2.00", "c-2": "1.50"}
+
+
+def test_a_list_is_a_file(shop: Shop) -> None:
+    shop.brings(
+        "sku,name,category,price,cost,supplier,supplierSku,requireData,fulfilment\n"
+        "a,A,Games,5,3,Acme,1,p:Player;z:Zone?,stock_first\nb,B,,,,,,,stock\n"
+    )
+    before = shop.catalogue
+    text = encode(list(before.values())).decode()
+    assert shop.brings(text, "list.json") == Imported(0, 2, ())
+    without = {sku: {**one, "updated": ""} for sku, one in before.items()}
+    assert {sku: {**one, "updated": ""} for sku, one in shop.catalogue.items()} == without
+
+
+def test_prices_are_set_by_sku_or_id_and_switch_products_on(shop: Shop) -> None:
+    offered = shop.offers("Acme", "s-1", 300)
+    shop.brings("sku,name,price,active\na,A,1,false\n")
+    prices = {"a": Decimal("2.5"), offered: Decimal(9)}
+    priced = shop.run(lambda tx: products.set_prices(tx, "USD", prices))
+    assert sorted((one["name"], str(one["price"]), one["active"]) for one in priced) == [
+        ("A", "2.50", True),
+        ("Offer s-1", "9.00", True),
+    ]
+
+
+def test_prices_of_what_does_not_exist_change_nothing(shop: Shop) -> None:
+    shop.brings("sku,name,price\na,A,1\n")
+    with pytest.raises(Refusal) as caught:
+        shop.run(lambda tx: products.set_prices(tx, "USD", {"a": Decimal(2), "b": Decimal(3)}))
+    assert (caught.value.row, caught.value.fields) == (NOT_FOUND, {"b": "there is no such product"})
+    assert str(shop.catalogue["a"]["price"]) == "1.00"
+    known = shop.catalogue["a"]["id"]
+    with pytest.raises(Refusal) as caught:
+        shop.run(lambda tx: products.set_prices(tx, "USD", {"a": Decimal(2), known: Decimal(3)}))
+    assert caught.value.fields == {known: "the same product is priced twice"}
+
+
+def test_one_tenants_file_changes_nothing_of_anothers(tenant_maker: Callable[[], Shop]) -> None:
+    one, other = tenant_maker(), tenant_maker()
+    one.brings("sku,name,price,supplier\na,A,1,Acme\n")
+    other.brings("sku,name,price,supplier\na,B,2,Acme\n")
+    assert (one.catalogue["a"]["name"], other.catalogue["a"]["name"]) == ("A", "B")
+    assert one.catalogue["a"]["id"] != other.catalogue["a"]["id"]
