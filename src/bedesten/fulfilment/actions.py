@@ -29,6 +29,8 @@ def deliver(
     The same codes again for a line that they delivered change nothing. Raises `Refusal`: -3 for a line that is not the
     supplier's; -500 if it does not wait, the number of codes is not the line's, or a code was delivered before.
     """
+    if not codes and not notes:
+        raise errors.bad_field("deliveryData", "codes or a note are needed")
     line = tx.one(sql.LINE, line=line_id)
     if line is None or line.supplier_id != supplier or line.queued is None:
         raise Refusal(errors.NOT_FOUND, "no such line in this supplier's queue")
@@ -37,7 +39,7 @@ def deliver(
         return line
     order = tx.one(sql.ORDER_BY_ID, order_id=line.order_id)
     assert order is not None, "a line has an order"
-    _check(line, codes, notes)
+    _check(line, codes)
     orders.finish(tx, order, line, DELIVERED, note)
     if not stock.deliver_new(tx, vault, line.product_id, line.id, codes):
         raise Refusal(
@@ -50,14 +52,12 @@ def deliver(
     return delivered
 
 
-def _check(line: Line, codes: Sequence[str], notes: Sequence[str]) -> None:
+def _check(line: Line, codes: Sequence[str]) -> None:
     if line.status != PROCESSING:
         raise Refusal(errors.NOT_DELIVERABLE, f"the line has status {line.status}")
     if codes and len(codes) != line.quantity:
         problem = f"the line has {line.quantity} units"
         raise Refusal(errors.NOT_DELIVERABLE, problem, fields={"deliveryData": problem})
-    if not codes and not notes:
-        raise errors.bad_field("deliveryData", "codes or a note are needed")
 
 
 def _book(tx: Transaction, supplier: str, order: Order, line: Line) -> None:
