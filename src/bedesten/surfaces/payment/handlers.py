@@ -19,11 +19,11 @@ _PAYMENT_STATES = ("created", "captured", "cancelled")
 
 def create_deposit(tx: Transaction, call: Call, body: shapes.CreateDeposit) -> shapes.DepositView:
     """Announces money for a partner, or answers the same deposit again."""
+    minor = _positive(call, body.amount, body.currency)
     email = canonical_email(body.partner)
     partner = accounts.by_handle(tx, "partner", email) if email else accounts.by_id(tx, "partner", body.partner)
     if partner is None:
         raise Refusal(errors.NOT_FOUND, "no such partner", fields={"partner": "there is no such partner"})
-    minor = _positive(call, body.amount, body.currency)
     return _deposit_view(
         payments.create_deposit(tx, call.who.owner, partner.id, body.reference, call.tenant.currency, minor)
     )
