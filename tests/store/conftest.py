@@ -1,6 +1,5 @@
 """Every test of the store runs on both engines, each with an installation of its own."""
 
-import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -8,19 +7,9 @@ import pytest
 from bedesten.server.build import Installation
 from bedesten.server.settings import Settings
 from bedesten.store.store import Store
-from bedesten.tenants import actions as tenants
+from store.fresh import fresh_tenant
 from store.raw import Raw, raw
 from support.sites import ENGINES, opened
-
-_numbers = itertools.count(1)
-
-
-def fresh_tenant(installation: Installation) -> str:
-    """The id of a tenant that nobody else uses."""
-    name = f"store-{next(_numbers)}"
-    new = tenants.NewTenant(name, [f"{name}.example.com"])
-    made = installation.store.write_now(lambda tx: tenants.create(tx, installation.vault, new))
-    return str(made["id"])
 
 
 @pytest.fixture(scope="session", params=ENGINES)

@@ -1,0 +1,14 @@
+"""Tenants that nobody else uses."""
+
+import secrets
+
+from bedesten.server.build import Installation
+from bedesten.tenants import actions as tenants
+
+
+def fresh_tenant(installation: Installation) -> str:
+    """The id of a tenant of its own name and host."""
+    name = f"t-{secrets.token_hex(8)}"
+    new = tenants.NewTenant(name, [f"{name}.example.com"])
+    made = installation.store.write_now(lambda tx: tenants.create(tx, installation.vault, new))
+    return str(made["id"])

@@ -1,0 +1,63 @@
+"""Several processes write to one store: nothing is lost, nothing is doubled, and every one of them gets its turn."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bedesten.server.build import Installation
+from store import notes
+from store.raw import raw
+
+WRITER = Path(__file__).with_name("writer_process.py")
+CLIENTS, TOTAL = 8, 640
+
+
+def write_in_processes(installation: Installation, tenant: str, names: str) -> dict[str, list[list[str]]]:
+    """What each client of each process was told that it wrote; all of them begin at the same moment."""
+    settings = installation.settings.model_dump_json()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(WRITER.parents[1]), *sys.path])}
+    processes = {
+        name: subprocess.Popen(
+            [sys.executable, str(WRITER), settings, tenant, name, str(CLIENTS), str(TOTAL)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for name in names
+    }
+    for process in processes.values():
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes.values():
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    outcomes = {name: process.communicate(timeout=100)[0] for name, process in processes.items()}
+    assert [process.returncode for process in processes.values()] == [0] * len(names)
+    return {name: json.loads(text) for name, text in outcomes.items()}
+
+
+@pytest.fixture
+def written(installation: Installation, tenant: str) -> dict[str, list[list[str]]]:
+    """Two processes with eight clients each."""
+    return write_in_processes(installation, tenant, "ab")
+
+
+def test_two_processes_on_one_store_lose_nothing_and_both_make_progress(
+    installation: Installation, tenant: str, written: dict[str, list[list[str]]]
+) -> None:
+    acknowledged = [note for clients in written.values() for client in clients for note in client]
+    assert len(acknowledged) == len(set(acknowledged)) == TOTAL
+    with raw(installation.settings) as other:
+        assert [name for (name,) in other.rows(notes.NAMES, tenant=tenant)] == sorted(acknowledged)
+        turns = other.one("SELECT epoch FROM tenants WHERE id = :tenant", tenant=tenant)
+    assert turns == 1 + TOTAL + 2 * CLIENTS
+    shares = {name: sum(map(len, clients)) for name, clients in written.items()}
+    assert min(shares.values()) >= TOTAL // 5, shares
+    fewest = min(len(client) for clients in written.values() for client in clients)
+    assert fewest >= TOTAL // (2 * CLIENTS) // 5, written

@@ -1,0 +1,64 @@
+"""One of several processes that write to one store: `python writer_process.py SETTINGS_JSON TENANT NAME CLIENTS TOTAL`.
+
+Each client is a task that writes one note after the other, waiting for each answer, until all processes together have
+written TOTAL. Says "ready", waits for a line on standard input, then writes, and prints what was acknowledged as JSON.
+"""
+
+import asyncio
+import json
+import sys
+
+from sqlalchemy import func, select, update
+
+from bedesten.server import build
+from bedesten.server.settings import Settings
+from bedesten.store.sql import TENANT, statement
+from bedesten.store.store import Store
+from bedesten.store.tables import idempotency
+from bedesten.store.transaction import Transaction
+from bedesten.tenants.tables import tenants
+from store import notes
+
+_BUMP = statement(update(tenants).where(tenants.c.id == TENANT).values(epoch=tenants.c.epoch + 1))
+_COUNTER = statement(select(tenants.c.epoch).where(tenants.c.id == TENANT))
+_NOTES = statement(select(func.count()).select_from(idempotency).where(idempotency.c.tenant_id == TENANT))
+
+
+def step(tx: Transaction, name: str, total: int) -> bool:
+    """Writes one note and moves one counter that all clients share; False once there are enough."""
+    tx.run(_BUMP)
+    row = tx.one(_COUNTER)
+    assert row is not None
+    if row[0] > total + 1:  # it began at 1
+        return False
+    notes.put(tx, name, "x" * 100)
+    return True
+
+
+async def client(store: Store, tenant: str, name: str, total: int) -> list[str]:
+    """Writes until there are enough; gives what was acknowledged."""
+    acknowledged: list[str] = []
+    while True:
+        note = f"{name}-{len(acknowledged):05}"
+        if not await store.write(tenant, step, note, total):
+            return acknowledged
+        acknowledged.append(note)
+
+
+async def main(settings_json: str, tenant: str, name: str, clients: int, total: int) -> list[list[str]]:
+    """All clients of this process."""
+    store = build.open_store(Settings.model_validate_json(settings_json))
+    await store.counter()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    try:
+        return await asyncio.gather(*(client(store, tenant, f"{name}{n}", total) for n in range(clients)))
+    finally:
+        store.close()
+
+
+if __name__ == "__main__":
+    _, settings_json, tenant, name, clients, total = sys.argv
+    done = asyncio.run(main(settings_json, tenant, name, int(clients), int(total)))
+    sys.stdout.write(json.dumps(done) + "\n")
