@@ -1,6 +1,7 @@
-"""The one table of the trail."""
+"""The trail's tables. Triggers (migration 0002) let nothing be changed or deleted in them, whoever asks."""
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import text as fragment
 from sqlalchemy.schema import Table
 
 from bedesten.store.sql import blob, inserting, integer, metadata, text
@@ -22,7 +23,10 @@ audit = Table(
 )
 Index(None, audit.c.tenant_id, audit.c.id)
 """`tenant_id` is `-` for what concerns the installation as a whole. `seq` and `hash` are
-filled when the row is sealed into the chain; afterwards nothing of it may change."""
+filled when the row is sealed into the chain; before and after that nothing of it may change."""
+
+_UNSEALED = fragment("seq IS NULL")
+Index("ix_audit_unsealed", audit.c.at, audit.c.id, sqlite_where=_UNSEALED, postgresql_where=_UNSEALED)
 
 audit_chain = Table(
     "audit_chain",

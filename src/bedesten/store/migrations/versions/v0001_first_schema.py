@@ -28,11 +28,20 @@ def upgrade() -> None:
         sa.UniqueConstraint("seq", name=op.f("uq_audit_seq")),
     )
     op.create_index(op.f("ix_audit_tenant_id_id"), "audit", ["tenant_id", "id"], unique=False)
+    op.create_index(
+        "ix_audit_unsealed",
+        "audit",
+        ["at", "id"],
+        unique=False,
+        sqlite_where=sa.text("seq IS NULL"),
+        postgresql_where=sa.text("seq IS NULL"),
+    )
     op.create_table(
         "audit_chain",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_audit_chain_single")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_chain")),
     )
     op.create_table(
@@ -46,6 +55,7 @@ def upgrade() -> None:
         "fence",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("counter", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_fence_single")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_fence")),
     )
     op.create_table(
@@ -67,6 +77,8 @@ def upgrade() -> None:
         sa.Column("ring", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("leak_policy", sa.Text(), nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("leak_policy IN ('notify', 'grace', 'revoke')", name=op.f("ck_installation_leak_policy")),
+        sa.CheckConstraint("id = 1", name=op.f("ck_installation_single")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
     )
     op.create_table(
@@ -85,6 +97,7 @@ def upgrade() -> None:
         sa.Column("failures", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("blocked_until", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("failures >= 0", name=op.f("ck_login_failures_failures")),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_login_failures")),
     )
     op.create_table(
@@ -118,6 +131,10 @@ def upgrade() -> None:
         sa.Column("wrapping_id", sa.Text(), nullable=False),
         sa.Column("wrapped_key", sa.LargeBinary(), nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("lifetime_reseller > 0", name=op.f("ck_tenants_lifetime_reseller")),
+        sa.CheckConstraint("lifetime_storefront > 0", name=op.f("ck_tenants_lifetime_storefront")),
+        sa.CheckConstraint("sandbox IN (0, 1)", name=op.f("ck_tenants_sandbox")),
+        sa.CheckConstraint("suspended IN (0, 1)", name=op.f("ck_tenants_suspended")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tenants")),
         sa.UniqueConstraint("name", name=op.f("uq_tenants_name")),
     )
@@ -148,6 +165,9 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(password IS NULL) = (kind IN ('supplier', 'integration'))", name=op.f("ck_accounts_password")
         ),
+        sa.CheckConstraint("kind IN ('partner', 'customer', 'supplier', 'integration')", name=op.f("ck_accounts_kind")),
+        sa.CheckConstraint("api IN (0, 1)", name=op.f("ck_accounts_api")),
+        sa.CheckConstraint("disabled IN (0, 1)", name=op.f("ck_accounts_disabled")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_accounts_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_accounts_tenant_id_id")),
@@ -184,11 +204,17 @@ def upgrade() -> None:
         sa.Column("held", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("credit_limit", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint(
+            "kind IN ('partner', 'customer', 'supplier', 'clearing', 'sales')", name=op.f("ck_ledger_accounts_kind")
+        ),
+        sa.CheckConstraint(
             "bounded = 0 OR posted - held >= -credit_limit", name=op.f("ck_ledger_accounts_never_overdrawn")
         ),
         sa.CheckConstraint(
             "bounded = 1 OR (posted = 0 AND held = 0)", name=op.f("ck_ledger_accounts_only_bounded_are_cached")
         ),
+        sa.CheckConstraint("bounded IN (0, 1)", name=op.f("ck_ledger_accounts_bounded")),
+        sa.CheckConstraint("credit_limit >= 0", name=op.f("ck_ledger_accounts_credit_limit")),
+        sa.CheckConstraint("held >= 0", name=op.f("ck_ledger_accounts_held")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_ledger_accounts_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_accounts")),
         sa.UniqueConstraint("tenant_id", "id", "currency", name=op.f("uq_ledger_accounts_tenant_id_id_currency")),
@@ -205,6 +231,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("allowed", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("allowed IN (0, 1)", name=op.f("ck_tenant_access_allowed")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_tenant_access_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "target", name=op.f("pk_tenant_access")),
     )
@@ -221,6 +248,7 @@ def upgrade() -> None:
         sa.Column("revoked", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("warned", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("surface IN ('payment', 'supplier')", name=op.f("ck_api_keys_surface")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "owner_id"],
             ["accounts.tenant_id", "accounts.id"],
@@ -242,6 +270,8 @@ def upgrade() -> None:
         sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_deposits_amount")),
+        sa.CheckConstraint("state IN (0, 1, 2)", name=op.f("ck_deposits_state")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "integration_id"],
             ["accounts.tenant_id", "accounts.id"],
@@ -267,6 +297,9 @@ def upgrade() -> None:
         sa.Column("captured", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("released", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint("captured + released <= placed", name=op.f("ck_holds_never_more_than_placed")),
+        sa.CheckConstraint("captured >= 0", name=op.f("ck_holds_captured")),
+        sa.CheckConstraint("placed >= 0", name=op.f("ck_holds_placed")),
+        sa.CheckConstraint("released >= 0", name=op.f("ck_holds_released")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "account_id", "currency"],
             ["ledger_accounts.tenant_id", "ledger_accounts.id", "ledger_accounts.currency"],
@@ -290,7 +323,10 @@ def upgrade() -> None:
         sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("surface IN ('reseller', 'storefront')", name=op.f("ck_orders_surface")),
         sa.CheckConstraint("(state = 0) = (expires IS NOT NULL)", name=op.f("ck_orders_expires_while_unpaid")),
+        sa.CheckConstraint("state IN (0, 1, 2)", name=op.f("ck_orders_state")),
+        sa.CheckConstraint("total >= 0", name=op.f("ck_orders_total")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "buyer_id"], ["accounts.tenant_id", "accounts.id"], name=op.f("fk_orders_tenant_id_buyer_id")
         ),
@@ -328,6 +364,11 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "fulfilment = 'stock' OR supplier_id IS NOT NULL", name=op.f("ck_products_somebody_delivers")
         ),
+        sa.CheckConstraint("fulfilment IN ('stock', 'supplier', 'stock_first')", name=op.f("ck_products_fulfilment")),
+        sa.CheckConstraint("active IN (0, 1)", name=op.f("ck_products_active")),
+        sa.CheckConstraint("cost >= 0", name=op.f("ck_products_cost")),
+        sa.CheckConstraint("offered IN (0, 1)", name=op.f("ck_products_offered")),
+        sa.CheckConstraint("price >= 0", name=op.f("ck_products_price")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "category_id"],
             ["categories.tenant_id", "categories.id"],
@@ -359,6 +400,7 @@ def upgrade() -> None:
         sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("order_id", sa.Text(), nullable=True),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_transfers_amount")),
         sa.CheckConstraint("from_id <> to_id", name=op.f("ck_transfers_two_accounts")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "from_id", "currency"],
@@ -404,6 +446,8 @@ def upgrade() -> None:
         sa.Column("imported", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("grace", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.CheckConstraint("imported IN (0, 1)", name=op.f("ck_key_secrets_imported")),
+        sa.CheckConstraint("slot IN (0, 1)", name=op.f("ck_key_secrets_slot")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"], name=op.f("fk_key_secrets_tenant_id_key_id")
         ),
@@ -444,7 +488,12 @@ def upgrade() -> None:
         sa.Column("require_data", sa.Text(), nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("placed_status IN (1, 2)", name=op.f("ck_order_lines_placed_status")),
         sa.CheckConstraint("price = unit_price * quantity", name=op.f("ck_order_lines_price")),
+        sa.CheckConstraint("quantity BETWEEN 1 AND 1000", name=op.f("ck_order_lines_quantity")),
+        sa.CheckConstraint("status IN (0, 1, 2, 3)", name=op.f("ck_order_lines_status")),
+        sa.CheckConstraint("unit_price >= 0", name=op.f("ck_order_lines_unit_price")),
+        sa.CheckConstraint("version >= 0", name=op.f("ck_order_lines_version")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], name=op.f("fk_order_lines_tenant_id_order_id")
         ),
@@ -481,6 +530,8 @@ def upgrade() -> None:
         sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_payments_amount")),
+        sa.CheckConstraint("state IN (0, 1, 2)", name=op.f("ck_payments_state")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "integration_id"],
             ["accounts.tenant_id", "accounts.id"],
@@ -508,6 +559,7 @@ def upgrade() -> None:
         sa.Column("product_id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("available", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("available >= 0", name=op.f("ck_stock_levels_never_oversold")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "product_id"],
             ["products.tenant_id", "products.id"],
@@ -547,6 +599,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "line_id IS NULL OR (unit >= 0 AND unit < line_quantity)", name=op.f("ck_stock_codes_no_more_than_ordered")
         ),
+        sa.CheckConstraint("state IN (0, 1, 2)", name=op.f("ck_stock_codes_state")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "line_id", "line_quantity"],
             ["order_lines.tenant_id", "order_lines.id", "order_lines.quantity"],
@@ -582,6 +635,7 @@ def upgrade() -> None:
         sa.Column("last_status", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("state IN (0, 1, 2)", name=op.f("ck_deliveries_state")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "endpoint_id"],
             ["webhook_endpoints.tenant_id", "webhook_endpoints.id"],
