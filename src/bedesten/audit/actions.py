@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bedesten.audit.tables import APPEND
-from bedesten.base.ids import new_id
+from bedesten.base.ids import OrderedIds
 from bedesten.store.transaction import Transaction
 
 INSTALLATION = "-"
@@ -21,13 +21,14 @@ class Actor:
 
 
 OPERATOR = Actor("operator")
+_ids = OrderedIds("aud")
 
 
 def record(tx: Transaction, actor: Actor, action: str, subject: str, **detail: object) -> None:
     """Appends one row to the trail, in the transaction of what it tells of."""
     tx.run(
         APPEND,
-        id=new_id("aud"),
+        id=_ids.new(),
         actor=actor.name,
         action=action,
         subject=subject,

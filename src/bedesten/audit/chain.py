@@ -1,0 +1,219 @@
+"""The chain: rows are sealed one after the other, each with the hash of all that came before it.
+
+A row is written unsealed, in the transaction of what it tells of, so that nobody who changes something waits for the
+chain. A moment later a worker gives it the next number and
+
+    hash = SHA-256("bedesten-audit-1" || previous hash || fields)
+
+where the fields are seq, id, tenant, actor, action, subject, detail, request id and at, in this order, each as its UTF-8
+text behind its length in eight bytes, and an absent request id as eight bytes of 0xFF. The first row follows 32 zero
+bytes. No secret enters: whoever has the rows can check them.
+
+What the chain shows: that a sealed row was altered, moved, taken out or slipped in. What it cannot show by itself: that
+somebody with the whole database at hand wrote all rows from some point on anew, or cut them off together with the head.
+For that a head that was noted elsewhere (the worker logs one a minute) has to be looked for, see `verify`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import select, update
+
+from bedesten.audit.tables import audit, audit_chain
+from bedesten.base.clock import MINUTE, wire_time
+from bedesten.store.sql import crossing, crossing_into, p
+from bedesten.store.store import Store
+from bedesten.store.transaction import CrossTransaction
+
+BATCH = 500
+"""Rows that are sealed, or read when verifying, in one transaction."""
+LATE = MINUTE
+"""A row that waits longer than this while others are sealed was held back (milliseconds)."""
+MOST_BREACHES = 100
+
+_FORM = b"bedesten-audit-1"
+_ABSENT = b"\xff" * 8
+START = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the trail, as it is stored."""
+
+    id: str
+    tenant: str
+    actor: str
+    action: str
+    subject: str
+    detail: str
+    request_id: str | None
+    at: int
+    seq: int | None
+    hash: bytes | None
+
+    def sealed_as(self, seq: int, previous: bytes) -> bytes:
+        """The hash of this row as number `seq` behind a row with the hash `previous`."""
+        texts = (str(seq), self.id, self.tenant, self.actor, self.action, self.subject, self.detail, self.request_id)
+        return sha256(b"".join([_FORM, previous, *map(_field, texts), _field(str(self.at))])).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last sealed row: how many there are, and the hash that stands for all of them."""
+
+    seq: int
+    hash: bytes
+
+    def __str__(self) -> str:
+        return f"{self.seq}:{self.hash.hex()}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Head":
+        """The reverse of `str`. Raises ValueError."""
+        seq, _, digest = text.partition(":")
+        if not (seq.isascii() and seq.isdigit() and len(seq) <= 18 and len(digest) == 64 and digest.isascii()):
+            raise ValueError("a head is written SEQ:HASH, a number and 64 hexadecimal digits")
+        return cls(int(seq), bytes.fromhex(digest))
+
+
+def _field(text: str | None) -> bytes:
+    if text is None:
+        return _ABSENT
+    raw = text.encode()
+    return len(raw).to_bytes(8, "big") + raw
+
+
+_A = audit.c
+COLUMNS = (_A.id, _A.tenant_id, _A.actor, _A.action, _A.subject, _A.detail, _A.request_id, _A.at, _A.seq, _A.hash)
+
+
+def _head(seq: int, digest: bytes) -> Head:
+    return Head(seq, bytes(digest))
+
+
+HEAD = crossing_into(_head, select(audit_chain.c.seq, audit_chain.c.hash).where(audit_chain.c.id == p("chain")))
+_LOCKED_HEAD = crossing_into(
+    _head, select(audit_chain.c.seq, audit_chain.c.hash).where(audit_chain.c.id == p("chain")).with_for_update()
+)
+_MOVE_HEAD = crossing(update(audit_chain).where(audit_chain.c.id == p("chain")).values(seq=p("last"), hash=p("digest")))
+_UNSEALED = crossing_into(Row, select(*COLUMNS).where(_A.seq.is_(None)).order_by(_A.at, _A.id).limit(p("most")))
+_SEAL = crossing(update(audit).where(_A.id == p("row"), _A.seq.is_(None)).values(seq=p("number"), hash=p("digest")))
+_SEALED = crossing_into(Row, select(*COLUMNS).where(_A.seq > p("after")).order_by(_A.seq).limit(p("most")))
+_BY_SEQ = crossing_into(Row, select(*COLUMNS).where(_A.seq == p("number")))
+
+
+def seal(tx: CrossTransaction, most: int = BATCH) -> Head | None:
+    """Seals the longest waiting rows, at most so many; None when there were none. Answers the new head.
+
+    The head's row is locked until COMMIT, so any number of workers may do this at once: one after the other, each goes
+    on where the last one ended.
+    """
+    head = tx.one(_LOCKED_HEAD, chain=1)
+    assert head is not None, "the migration made the head"
+    rows = tx.all(_UNSEALED, most=most)
+    if not rows:
+        return None
+    seq, digest = head.seq, head.hash
+    for row in rows:
+        seq, digest = seq + 1, row.sealed_as(seq + 1, digest)
+        tx.run(_SEAL, row=row.id, number=seq, digest=digest)
+    tx.run(_MOVE_HEAD, chain=1, last=seq, digest=digest)
+    return Head(seq, digest)
+
+
+def head_of(tx: CrossTransaction) -> Head:
+    """The head of the chain; number 0 and zeros before the first row was sealed."""
+    return tx.one(HEAD, chain=1) or Head(0, START)
+
+
+def waiting(tx: CrossTransaction) -> Row | None:
+    """The row that has waited for its seal the longest."""
+    return tx.one(_UNSEALED, most=1)
+
+
+def verify(store: Store, noted: Iterable[Head] = ()) -> list[str]:
+    """Walks the whole chain; one line for each breach, the first one first, none for a sound trail.
+
+    `noted` are heads that somebody kept elsewhere: each must still be in the chain. Reads in batches, so that a server
+    beside it goes on; rows that are sealed meanwhile are walked too. After a breach it goes on from what is stored, so
+    that one altered row is one line. Raises `StoreUnavailable`.
+    """
+    found: list[str] = []
+    for breach in _breaches(store, list(noted)):
+        found.append(breach)
+        if len(found) == MOST_BREACHES:
+            return [*found, "there may be more: this is where the walk ended"]
+    return found
+
+
+def _breaches(store: Store, noted: list[Head]) -> Iterator[str]:
+    walk = _Walk()
+    more = True
+    while more:
+        rows, head = _next(store, walk.after)
+        for row in rows:
+            yield from walk.step(row)
+        more = len(rows) == BATCH
+    if head is None:
+        yield "the head of the chain is missing"
+    elif (walk.seq, walk.hash) != (head.seq, head.hash):
+        yield _wrong_head(walk, head)
+    for one in noted:
+        if one.seq and _hash_of(store, one.seq) != one.hash:
+            yield f"row {one.seq} is not the one that was noted: the chain was cut off or written anew before it"
+    yield from _held_back(store, walk.latest)
+
+
+def _next(store: Store, after: int) -> tuple[list[Row], Head | None]:
+    """The sealed rows after a number, and the head, as of one moment."""
+    return store.read_now(lambda tx: (tx.all(_SEALED, after=after, most=BATCH), tx.one(HEAD, chain=1)))
+
+
+def _hash_of(store: Store, seq: int) -> bytes | None:
+    row = store.read_now(lambda tx: tx.one(_BY_SEQ, number=seq))
+    return row.hash if row else None
+
+
+def _wrong_head(walk: "_Walk", head: Head) -> str:
+    if walk.seq < head.seq:
+        return f"the chain ends with row {walk.seq}, its head says {head.seq}: rows were cut off"
+    if walk.seq > head.seq:
+        return f"row {head.seq + 1} lies past the head of the chain, which says {head.seq}"
+    return f"the head of the chain has another hash than its last row {walk.seq}"
+
+
+def _held_back(store: Store, latest: int) -> Iterator[str]:
+    """Waiting rows that the sealing has passed by: they were put there later than they say, or kept out of the chain."""
+    row = store.read_now(waiting)
+    if row is not None and row.at < latest - LATE:
+        yield (
+            f"row {row.id} of {wire_time(row.at)} is not sealed, although rows of {wire_time(latest)} are: it was slipped"
+            " in, or held back"
+        )
+
+
+class _Walk:
+    """How far the walk has come, and what the next row must follow. `latest` is when the last sealed row was written."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.hash = START
+        self.after = -(1 << 62)
+        self.latest = 0
+
+    def step(self, row: Row) -> Iterator[str]:
+        """Looks at the next stored row."""
+        assert row.seq is not None, "only sealed rows are walked"
+        digest = bytes(row.hash or b"")
+        expected = self.seq + 1
+        self.after = row.seq
+        if row.seq < expected:
+            yield f"row {row.seq} ({row.id}) stands before the first one"
+            return
+        if row.seq > expected:
+            gap = f"row {expected} is" if row.seq == expected + 1 else f"rows {expected} to {row.seq - 1} are"
+            yield f"{gap} missing"
+        elif row.sealed_as(row.seq, self.hash) != digest:
+            yield f"row {row.seq} ({row.id}, {row.action}, {wire_time(row.at)}) was altered, moved or slipped in"
+        self.seq, self.hash, self.latest = row.seq, digest, row.at

@@ -1,0 +1,24 @@
+"""Every test of the trail runs on both engines, each with an installation of its own that it may break."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from audit.rows import Trail
+from bedesten.server.build import Installation
+from store.raw import raw
+from support.sites import ENGINES, opened
+
+
+@pytest.fixture(params=ENGINES)
+def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A fresh installation."""
+    with opened(request.param, tmp_path_factory.mktemp("audit")) as made:
+        yield made
+
+
+@pytest.fixture
+def trail(installation: Installation) -> Iterator[Trail]:
+    """Its audit trail, and somebody with the password of its database."""
+    with raw(installation.settings) as connection:
+        yield Trail(installation.store, connection)

@@ -1,0 +1,51 @@
+"""A trail to tamper with."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from bedesten.audit import chain
+from bedesten.audit.actions import OPERATOR, record
+from bedesten.audit.chain import Head
+from bedesten.store.store import Store
+from bedesten.store.transaction import CrossTransaction
+from store.raw import Raw
+
+TRIGGERS = {
+    "audit": ("audit_born_unsealed", "audit_sealed_once", "audit_kept"),
+    "audit_chain": ("audit_chain_forward",),
+}
+
+
+@dataclass
+class Trail:
+    """The store as the house uses it, and `raw`: the database as somebody uses it who has its password."""
+
+    store: Store
+    raw: Raw
+
+    def append(self, count: int, tenant: str = "ten_a") -> None:
+        """Writes so many rows, each in a transaction of its own."""
+
+        def write(tx: CrossTransaction, number: int) -> None:
+            record(tx.bound(tenant), OPERATOR, "test.note", f"n{number}", number=number)
+
+        for number in range(count):
+            self.store.write_now(partial(write, number=number))
+
+    def seal(self, most: int = 1_000) -> Head | None:
+        """Seals what waits."""
+        return self.store.write_now(lambda tx: chain.seal(tx, most))
+
+    def head(self) -> Head:
+        """The head of the chain."""
+        return self.store.read_now(chain.head_of)
+
+    def disarm(self) -> None:
+        """Takes the triggers away, as only the owner of the tables can."""
+        for table, names in TRIGGERS.items():
+            for name in names:
+                self.raw.run(f"DROP TRIGGER {name}" + (f" ON {table}" if self.raw.dialect == "postgresql" else ""))
+
+    def id_of(self, seq: int) -> str:
+        """The id of a sealed row."""
+        return str(self.raw.one("SELECT id FROM audit WHERE seq = :seq", seq=seq))
