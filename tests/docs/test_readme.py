@@ -1,0 +1,72 @@
+"""The README's first screen is true: its curl lines, pasted as they are printed, do against the demo what they say."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from bedesten.gate.scopes import Surface
+from bedesten.server.listener import free_port
+from support.documents import ROOT, blocks, tables
+
+README = ROOT / "README.md"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a second terminal while the demo serves."""
+    folder = tmp_path_factory.mktemp("demo")
+    environment = {**os.environ, "TMPDIR": str(folder), "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "bedesten", "demo", "--port", str(free_port(0))]
+    with (folder / "out").open("wb") as out:
+        process = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            end = time.monotonic() + 100
+            while not list(folder.glob("bedesten-demo-*/credentials.env")):
+                assert process.poll() is None, (folder / "out").read_text("utf-8")[-4000:]
+                assert time.monotonic() < end, "the demo never came to serve"
+                time.sleep(0.1)
+            yield environment
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+            process.wait()
+    assert list(folder.glob("bedesten-demo-*")) == [], "the demo leaves nothing behind"
+
+
+@pytest.mark.timeout(240)
+def test_the_curl_lines_work_as_they_are_printed(demo: dict[str, str]) -> None:
+    script = next(block.code for block in blocks(README) if "credentials.env" in block.code)
+    for _ in range(2):  # "the same once more: the same order"
+        done = subprocess.run(["bash", "-eu", "-c", script], env=demo, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert re.findall(r"^HTTP/1.1 (\d+)", done.stdout, re.MULTILINE) == ["200", "401", "200", "401"]
+        assert re.findall(r'"code":(-\d+)', done.stdout) == ["-20", "-23"]
+        assert len(set(re.findall(r'"orderReference":"([^"]+)"', done.stdout))) == 1
+        assert '"customerStoreProductId"' not in done.stdout
+        assert '"sku"' in done.stdout
+
+
+def test_the_first_table_names_every_surface() -> None:
+    _, *rows = tables(README.read_text("utf-8"))[0]
+    assert {row[0].lower() for row in rows} == {surface.value for surface in Surface}
+
+
+def test_the_first_screen_holds_the_table_the_two_commands_and_the_two_requests() -> None:
+    first = README.read_text("utf-8").splitlines()[:50]
+    text = "\n".join(first)
+    for needed in (
+        "| surface |",
+        "make demo",
+        "make test",
+        "$URL/Orders/Create",
+        "$URL/Supplier/Products/List",
+        "ApiKey:",
+    ):
+        assert needed in text, needed
