@@ -8,53 +8,63 @@ from functools import lru_cache
 from ipaddress import IPv6Network
 
 from bedesten.gate.apikeys import parse_address
+from bedesten.gate.limits import NOTE, Tables
+
+_SHIFT = 44
+_MOMENT = (1 << _SHIFT) - 1
+_MOST = (1 << 64 - _SHIFT) - 1
 
 
 class AddressThrottle:
     """Refusals by address in windows of fixed length, each opened by an address's first refusal.
 
-    IPv6 is counted by /64, which is what one subscriber gets; IPv4 in IPv6 counts as IPv4. At most `max_addresses`
-    are remembered: a full young half becomes the old half, and the one before that is forgotten, the least recently
-    refused first. Every step takes constant time. For one thread (the event loop), and for one process: N workers
-    let through up to N times the limit.
+    IPv6 is counted by /64, which is what one subscriber gets; IPv4 in IPv6 counts as IPv4. The counts are in a table of
+    `tables`, so the limit holds for all workers of the machine together and its memory is bounded: when more addresses
+    are refused than it has room for, those are forgotten first that were refused the least.
+
+    A slot's word is the number of refusals above the end of the window in epoch milliseconds. A word of the header
+    notes until when anybody has to wait at all: in honest times that is all that is ever looked at.
     """
 
-    __slots__ = ("_half", "_limit", "_old", "_window", "_young")
+    __slots__ = ("_limit", "_table", "_tables", "_window", "_words")
 
-    def __init__(self, limit: int = 600, window_ms: int = 60_000, max_addresses: int = 65_536) -> None:
+    def __init__(self, tables: Tables, limit: int = 600, window_ms: int = 60_000) -> None:
+        self._tables = tables
+        self._table = tables.refusals
+        self._words = tables.words
         self._limit = limit
         self._window = window_ms
-        self._half = max(1, max_addresses // 2)
-        self._young: dict[str, tuple[int, int]] = {}  # address: start of its window (ms), refusals in it
-        self._old: dict[str, tuple[int, int]] = {}
 
     def admit(self, address: str, now: int) -> int | None:
         """None if the address may be answered; else the whole seconds, at least 1, for `Retry-After`."""
-        if not self._young:
+        if now >= self._words[NOTE]:
             return None
-        counted = self._counted(counting_unit(address))
-        if counted is None or counted[1] < self._limit:
-            return None
-        left = counted[0] + self._window - now
-        if not 0 < left <= self._window:  # over, or the clock went back
-            return None
-        return -(-left // 1000)
+        count, end = self._counted(self._table.get(counting_unit(address)), now)
+        return -((now - end) // 1000) if count >= self._limit else None
 
     def refused(self, address: str, now: int) -> None:
         """Counts one refusal (401 and its like) against the address."""
         unit = counting_unit(address)
-        start, count = self._counted(unit) or (now, 0)
-        if not start <= now < start + self._window:
-            start, count = now, 0
-        if unit not in self._young and len(self._young) >= self._half:
-            self._old, self._young = self._young, {}
-        self._young[unit] = (start, count + 1)
+        self._tables.lock()
+        try:
+            self._count(unit, now)
+        finally:
+            self._tables.unlock()
 
-    def _counted(self, unit: str) -> tuple[int, int] | None:
-        return self._young.get(unit) or self._old.get(unit)
+    def _count(self, unit: str, now: int) -> None:
+        at, word = self._table.slot(unit, lambda word: word if self._counted(word, now)[0] else 0)
+        count, end = self._counted(word, now)
+        if not count:
+            end = now + self._window
+        count = min(count + 1, _MOST)
+        self._table.put(unit, at, count << _SHIFT | end)
+        if count >= self._limit and not end <= self._words[NOTE] <= now + self._window:
+            self._words[NOTE] = end
 
-    def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+    def _counted(self, word: int, now: int) -> tuple[int, int]:
+        """Refusals in the window that runs now, and its end; nothing if it is over, or if the clock went back."""
+        end = word & _MOMENT
+        return (word >> _SHIFT, end) if 0 < end - now <= self._window else (0, now)
 
 
 @lru_cache(maxsize=8192)

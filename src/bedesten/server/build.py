@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import structlog
+
 from bedesten.base.clock import MINUTE, SECOND, Clock, system_clock
 from bedesten.gate.decide import Gate
 from bedesten.gate.directory import Directory
 from bedesten.gate.keyring import Keyring
-from bedesten.gate.limits import SharedLimits
+from bedesten.gate.limits import Limits, Tables
 from bedesten.gate.throttle import AddressThrottle
 from bedesten.server.installation import Installation as Installation
 from bedesten.server.installation import NotAnInstallation as NotAnInstallation
@@ -30,6 +32,8 @@ from bedesten.web.pipeline import Pipeline
 from bedesten.web.proxies import Proxies
 from bedesten.web.route import Route, RouteMap
 
+log = structlog.get_logger("bedesten.server")
+
 ROUTES: tuple[Route, ...] = (
     *reseller.ROUTES,
     *storefront.ROUTES,
@@ -50,6 +54,10 @@ def open_house(installation: Installation, clock: Clock = system_clock) -> House
             gate.turn(_read_ring(installation.settings.secrets_file, version))
             installation.vault.turn(gate.keyring)
 
+    tables = Tables(installation.settings.limits_file)
+    if not tables.shared:
+        log.warning("limits-not-shared", file=str(installation.settings.limits_file))
+
     return House(
         store=installation.store,
         gate=gate,
@@ -57,8 +65,8 @@ def open_house(installation: Installation, clock: Clock = system_clock) -> House
         vault=installation.vault,
         hashing=Hashing(lambda: gate.keyring),
         idle=IdleWatch(installation.store, clock),
-        throttle=AddressThrottle(limit=600, window_ms=MINUTE),
-        limits=SharedLimits(installation.settings.limits_file),
+        throttle=AddressThrottle(tables, limit=600, window_ms=MINUTE),
+        limits=Limits(tables),
         proxies=Proxies(installation.settings.trusted_proxies, installation.settings.proxy_header),
         clock=clock,
         checkout_time=installation.settings.checkout_seconds * SECOND,

@@ -49,6 +49,11 @@ log = logging.getLogger(__name__)
 _CHUNKED = -1
 _SERVER = (b"server", b"bedesten")
 _CLOSE = (b"connection", b"close")
+_PLAIN = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
 _NO_CONTENT = frozenset({204, 304})
 
 
@@ -268,4 +273,4 @@ def _last_resort(problem: Exception, request: Request) -> Response:
 
 def _envelope(row: ErrorRow) -> Response:
     text = f'{{"success":false,"message":"{row.text}","code":{row.number},"errorCode":{row.number},"data":null}}'
-    return Response(row.status, [(b"content-type", b"application/json")], text.encode(), close=True)
+    return Response(row.status, list(_PLAIN), text.encode(), close=True)

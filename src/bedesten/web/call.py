@@ -7,7 +7,7 @@ from bedesten.base.clock import MINUTE, Clock
 from bedesten.gate.decide import Gate
 from bedesten.gate.directory import TenantEntry
 from bedesten.gate.keyring import Keyring
-from bedesten.gate.limits import SharedLimits
+from bedesten.gate.limits import Limits
 from bedesten.gate.principal import Principal
 from bedesten.gate.throttle import AddressThrottle
 from bedesten.store.store import Store
@@ -29,7 +29,7 @@ class House:
     hashing: Hashing
     idle: IdleWatch
     throttle: AddressThrottle
-    limits: SharedLimits
+    limits: Limits
     proxies: Proxies
     clock: Clock
     checkout_time: int = 15 * MINUTE

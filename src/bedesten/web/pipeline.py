@@ -18,8 +18,9 @@ from bedesten.errors import Refusal
 from bedesten.gate.access import Anonymous, Open
 from bedesten.gate.decide import Credentials
 from bedesten.gate.directory import NOTHING, Entry, Loaded, TenantEntry, Unloaded, Want
-from bedesten.gate.limits import Verdict
+from bedesten.gate.limits import Ask, Verdict
 from bedesten.gate.scopes import Surface
+from bedesten.gate.throttle import counting_unit
 from bedesten.store.transaction import StoreUnavailable, Transaction
 from bedesten.web import answer, cors, idempotency
 from bedesten.web.call import Call, House
@@ -32,6 +33,8 @@ Decision = TypeVar("Decision")
 
 _STALLED = Refusal(errors.BAD_REQUEST, "the body stopped coming")
 _COUNTED = frozenset({errors.LOGIN_REFUSED.number, errors.UNKNOWN_HOST.number})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""What a resource could have. TRACE, CONNECT, and whatever is spelt otherwise are refused wherever they are sent."""
 MOST_LOADS = 8
 """A decision needs at most this many entries that the directory lacks: host, tenant, two digests, account."""
 
@@ -83,8 +86,8 @@ class Progress:
     tightest: int | None = None
 
     def show(self, verdict: Verdict) -> None:
-        """Puts a limit's state into the answer, if it is the tightest one so far."""
-        if self.tightest is None or verdict.remaining < self.tightest:
+        """Puts a limit's state into the answer, if it is the tightest one so far or the one that refuses."""
+        if self.tightest is None or not verdict.allowed or verdict.remaining < self.tightest:
             self.tightest = verdict.remaining
             self.headers = [
                 (b"ratelimit-limit", b"%d" % verdict.limit),
@@ -94,11 +97,12 @@ class Progress:
 
 
 class Pipeline:
-    """Answers requests. Holds no state of its own between two of them."""
+    """Answers requests. Holds no state of its own between two of them, but for `_looking`: see `_doubted`."""
 
     def __init__(self, house: House, routes: RouteMap) -> None:
         self._house = house
         self._routes = routes
+        self._looking = False
 
     async def handle(self, request: Request) -> Response:
         """The answer to one request. Raises only `ClientGone`: then there is nobody to answer."""
@@ -128,33 +132,34 @@ class Pipeline:
 
     async def _answer(self, request: Request, head: Head, progress: Progress) -> Response:
         house = self._house
-        _check_framing(head)
+        _check_framing(request, head)
         await house.fence.passed()
         tenant = await self._decided(lambda loaded: house.gate.tenant(head.host, loaded))
         progress.tenant = tenant
         match = self._routes.find(request.path)
-        if match is not None and (preflight := cors.preflight(request, tenant, list(match.routes))):
-            return preflight
+        if cors.is_preflight(request):
+            return cors.preflight(request, tenant, match.routes if match else (), progress.request_id)
         route = _route(request, match)
         now = house.clock()
         wait = house.throttle.admit(progress.address, now)
-        if wait is not None:
-            raise Refusal(errors.TOO_MANY_REQUESTS, "too many refusals", retry_after=wait)
-        self._take(progress, tenant, "address", progress.address, now)
+        if wait is not None and isinstance(route, Route) and route.is_login:
+            raise _refused_too_often(wait)
+        self._take(progress, tenant, now, address=counting_unit(progress.address))
         presented = Credentials(head.authorization, head.api_key, progress.address)
         if isinstance(route, Surface):
             surface = route
-            await self._decided(lambda loaded: house.gate.knocks(tenant, surface, presented, now, loaded))
+            await self._doubted(lambda loaded: house.gate.knocks(tenant, surface, presented, now, loaded), wait)
             raise _no_route(match)
-        principal = await self._decided(
-            lambda loaded: house.gate.authenticate(tenant, route.access, presented, now, loaded)
+        principal = await self._doubted(
+            lambda loaded: house.gate.authenticate(tenant, route.access, presented, now, loaded), wait
         )
+        if principal is None:
+            self._take(progress, tenant, now, tenant=tenant.id)
+        else:
+            self._take(progress, tenant, now, tenant=tenant.id, credential=principal.owner)
         if principal is not None and principal.token is not None:
             await house.idle.used(tenant, principal.surface, principal.token)
         house.gate.authorise(tenant, route.access, route.endpoint, principal)
-        if principal is not None:
-            self._take(progress, tenant, "credential", principal.owner, now)
-        self._take(progress, tenant, "tenant", tenant.id, now)
         call = Call(
             house=house,
             tenant=tenant,
@@ -210,15 +215,40 @@ class Pipeline:
                 want = unloaded.want
         raise AssertionError("a decision that never ends")
 
-    def _take(self, progress: Progress, tenant: TenantEntry, kind: str, name: str, now: int) -> None:
-        """Takes a request out of a limit that the operator set for the tenant; the tightest one is shown to the caller."""
-        limit = tenant.limits.get(kind)
-        if limit is None:
+    async def _doubted(self, decide: Callable[[Loaded], Decision], wait: int | None) -> Decision:
+        """The decision about a credential. An address that has to `wait` is told so in place of any refusal, while good
+        credentials from there are as good as ever: others may call from behind the same address.
+
+        For such addresses one request at a time looks into the store, so that a flood of bad API keys costs it little.
+        """
+        if wait is None:
+            return await self._decided(decide)
+        try:
+            return decide(NOTHING)
+        except Refusal as refused:
+            raise _refused_too_often(wait) from refused
+        except Unloaded as unloaded:
+            if self._looking:
+                raise _refused_too_often(wait) from unloaded
+        self._looking = True
+        try:
+            return await self._decided(decide)
+        except Refusal as refused:
+            raise _refused_too_often(wait) from refused
+        finally:
+            self._looking = False
+
+    def _take(self, progress: Progress, tenant: TenantEntry, now: int, /, **names: str) -> None:
+        """Takes the request out of the limits that the operator set for the tenant, out of all of these or of none."""
+        limits = tenant.limits
+        asks = [Ask(kind, f"{tenant.id} {kind} {name}", limits[kind]) for kind, name in names.items() if kind in limits]
+        if not asks:
             return
-        verdict = self._house.limits.take(f"{tenant.id} {kind} {name}", limit, now)
-        progress.show(verdict)
-        if not verdict.allowed:
-            raise Refusal(errors.TOO_MANY_REQUESTS, f"over the {kind} limit", retry_after=verdict.retry)
+        verdicts = sorted(self._house.limits.take(asks, now), key=lambda verdict: verdict.retry)
+        for verdict in verdicts:
+            progress.show(verdict)
+        if not verdicts[-1].allowed:
+            raise Refusal(errors.TOO_MANY_REQUESTS, "over a rate limit", retry_after=verdicts[-1].retry)
 
     def _note(self, refusal: Refusal, request: Request, progress: Progress) -> None:
         """The precise cause goes to the log, and what smells of guessing is counted against the address."""
@@ -237,6 +267,8 @@ class Pipeline:
 
 def _route(request: Request, match: Match | None) -> Route | Surface:
     """The route; where there is none on a surface of API keys, that surface: only its own callers may learn it."""
+    if request.method not in METHODS:
+        raise Refusal(errors.METHOD_NOT_ALLOWED, "a method of no use here", headers=((b"allow", b"GET, POST"),))
     route = match.routes.get(request.method) if match else None
     found = route or keyed_surface(request.path, match)
     if found is None:
@@ -251,7 +283,13 @@ def _no_route(match: Match | None) -> Refusal:
     return Refusal(errors.METHOD_NOT_ALLOWED, "no such method here", headers=((b"allow", allow),))
 
 
-def _check_framing(head: Head) -> None:
+def _refused_too_often(wait: int) -> Refusal:
+    return Refusal(errors.TOO_MANY_REQUESTS, "too many refusals", retry_after=wait)
+
+
+def _check_framing(request: Request, head: Head) -> None:
+    if not request.path.startswith(b"/"):
+        raise Refusal(errors.BAD_REQUEST, "the request's target is no path")
     for lines in (head.content_type, head.content_encoding, head.region, head.idempotency_key):
         if len(lines) > 1:
             raise Refusal(errors.BAD_REQUEST, "a header that may stand once was repeated")
