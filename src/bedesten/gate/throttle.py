@@ -1,7 +1,7 @@
 """The throttle: an address that is refused far beyond honest trouble is told to wait.
 
-It counts refusals, not requests: whoever presents a good credential is never slowed down by it, and up to the limit
-every refusal keeps its true answer.
+It counts refusals, not requests: up to the limit every refusal keeps its true answer, and good credentials count for
+nothing. The limit is so far beyond honest trouble that those who share an address with somebody in trouble never notice.
 """
 
 from functools import lru_cache

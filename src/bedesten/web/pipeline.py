@@ -97,12 +97,11 @@ class Progress:
 
 
 class Pipeline:
-    """Answers requests. Holds no state of its own between two of them, but for `_looking`: see `_doubted`."""
+    """Answers requests. Holds no state of its own between two of them."""
 
     def __init__(self, house: House, routes: RouteMap) -> None:
         self._house = house
         self._routes = routes
-        self._looking = False
 
     async def handle(self, request: Request) -> Response:
         """The answer to one request. Raises only `ClientGone`: then there is nobody to answer."""
@@ -142,16 +141,16 @@ class Pipeline:
         route = _route(request, match)
         now = house.clock()
         wait = house.throttle.admit(progress.address, now)
-        if wait is not None and isinstance(route, Route) and route.is_login:
-            raise _refused_too_often(wait)
+        if wait is not None:
+            raise Refusal(errors.TOO_MANY_REQUESTS, "too many refusals", retry_after=wait)
         self._take(progress, tenant, now, address=counting_unit(progress.address))
         presented = Credentials(head.authorization, head.api_key, progress.address)
         if isinstance(route, Surface):
             surface = route
-            await self._doubted(lambda loaded: house.gate.knocks(tenant, surface, presented, now, loaded), wait)
+            await self._decided(lambda loaded: house.gate.knocks(tenant, surface, presented, now, loaded))
             raise _no_route(match)
-        principal = await self._doubted(
-            lambda loaded: house.gate.authenticate(tenant, route.access, presented, now, loaded), wait
+        principal = await self._decided(
+            lambda loaded: house.gate.authenticate(tenant, route.access, presented, now, loaded)
         )
         if principal is None:
             self._take(progress, tenant, now, tenant=tenant.id)
@@ -215,29 +214,6 @@ class Pipeline:
                 want = unloaded.want
         raise AssertionError("a decision that never ends")
 
-    async def _doubted(self, decide: Callable[[Loaded], Decision], wait: int | None) -> Decision:
-        """The decision about a credential. An address that has to `wait` is told so in place of any refusal, while good
-        credentials from there are as good as ever: others may call from behind the same address.
-
-        For such addresses one request at a time looks into the store, so that a flood of bad API keys costs it little.
-        """
-        if wait is None:
-            return await self._decided(decide)
-        try:
-            return decide(NOTHING)
-        except Refusal as refused:
-            raise _refused_too_often(wait) from refused
-        except Unloaded as unloaded:
-            if self._looking:
-                raise _refused_too_often(wait) from unloaded
-        self._looking = True
-        try:
-            return await self._decided(decide)
-        except Refusal as refused:
-            raise _refused_too_often(wait) from refused
-        finally:
-            self._looking = False
-
     def _take(self, progress: Progress, tenant: TenantEntry, now: int, /, **names: str) -> None:
         """Takes the request out of the limits that the operator set for the tenant, out of all of these or of none."""
         limits = tenant.limits
@@ -281,10 +257,6 @@ def _no_route(match: Match | None) -> Refusal:
         return Refusal(errors.NOT_FOUND, "no such path")
     allow = ", ".join(sorted(match.routes)).encode()
     return Refusal(errors.METHOD_NOT_ALLOWED, "no such method here", headers=((b"allow", allow),))
-
-
-def _refused_too_often(wait: int) -> Refusal:
-    return Refusal(errors.TOO_MANY_REQUESTS, "too many refusals", retry_after=wait)
 
 
 def _check_framing(request: Request, head: Head) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bedesten.gate.access import Access, Keyed, Open
+from bedesten.gate.access import Access, Keyed
 from bedesten.gate.scopes import Surface
 from bedesten.store.transaction import Transaction
 from bedesten.web.message import Response
@@ -71,11 +71,6 @@ class Route:
     def endpoint(self) -> str:
         """How operators and grants name it: `POST /Supplier/Products/List`."""
         return f"{self.method} {self.path}"
-
-    @property
-    def is_login(self) -> bool:
-        """Whether the credential comes in the body."""
-        return isinstance(self.access, Open) and self.access.surface is not None
 
 
 @dataclass(frozen=True, slots=True)
