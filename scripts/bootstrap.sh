@@ -2,7 +2,7 @@
 # Makes .venv ready on a machine that has Python alone; silent and instant when there is nothing to do.
 #
 #   scripts/bootstrap.sh        what Bedesten needs to run
-#   scripts/bootstrap.sh dev    and what its tests and checks need
+#   scripts/bootstrap.sh dev    and what its tests and checks need (they test and check the benchmarks too)
 #   scripts/bootstrap.sh bench  and what its benchmarks need
 #
 # PYTHON=/path/to/python chooses the interpreter. If it cannot be done, one line on standard error says why, and the
@@ -12,7 +12,9 @@ cd "$(dirname "$0")/.."
 
 group=${1:-}
 case $group in
-    '' | dev | bench) ;;
+    '') groups='' ;;
+    dev) groups='--group dev --group bench' ;;
+    bench) groups='--group bench' ;;
     *) echo "usage: scripts/bootstrap.sh [dev|bench]" >&2; exit 2 ;;
 esac
 venv=.venv
@@ -88,7 +90,7 @@ say "installing $what into $venv (once; about a minute)"
 "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >>"$log" 2>&1 || stop "$venv has no pip: remove $venv and try again"
 pip install --retries 1 'pip>=25.1'
 # shellcheck disable=SC2086
-pip install --retries 1 -c constraints.txt -e . ${group:+--group $group}
+pip install --retries 1 -c constraints.txt -e . $groups
 wanted >"$stamp"
-[ -z "$group" ] || wanted >"$venv/bedesten-run.stamp"
+for less in run ${groups:+bench}; do wanted >"$venv/bedesten-$less.stamp"; done
 say "ready"

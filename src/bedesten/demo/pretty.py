@@ -1,5 +1,6 @@
 """The demo for eyes: steps, requests and answers, checks, a table, and what the visitor is left with."""
 
+import io
 import os
 import sys
 import textwrap
@@ -48,6 +49,8 @@ class _Wire(RegexHighlighter):
 def terminal(file: IO[str] | None = None) -> Console:
     """A console on standard output that uses no escape sequences if `NO_COLOR` is set or if it is no terminal."""
     stream = file or sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")  # a check mark that cannot be written ends no demo
     coloured = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     console = Console(
         file=stream, theme=THEME, highlight=False, markup=False, emoji=False,
@@ -77,12 +80,15 @@ class Pretty(Show):
         for line in lay_out(value, self._width - INDENT - 2):
             self._line(self._wire(line), indent=INDENT + 2)
 
+    def opens(self) -> None:
+        self._console.print()
+        self._line(("Bedesten", "bold"), ("  one hall, four gates", "dim"), indent=2)
+        self._console.print()
+
     def progress(self, text: str) -> None:
         self._line((text, "dim"), indent=2)
 
     def begins(self, scenery: Scenery) -> None:
-        self._console.print()
-        self._line(("Bedesten", "bold"), ("  one hall, four gates", "dim"), indent=2)
         self._console.print()
         rows = [("installation", scenery.directory, "thrown away at the end")]
         rows.append(("server", scenery.url, f"{scenery.processes}, up in {scenery.seconds:.1f} s"))

@@ -83,12 +83,13 @@ def _throw_away(show: Show) -> Iterator[Path]:
             shutil.rmtree(directory, ignore_errors=True)
             if not directory.exists():
                 break
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(OSError):  # nobody may be there to read it
             show.ends(str(directory))
 
 
 def _demo(show: Show, *, once: bool, port: int) -> int:
     news: News = queue.SimpleQueue()
+    show.opens()
     with contextlib.ExitStack() as stack:
         settings = Settings(data=stack.enter_context(_throw_away(show)), database=None, log_level="info")
         receiver = Receiver(news.put)

@@ -40,6 +40,9 @@ class Recipe:
 class Show:
     """Shows nothing. What there is to be shown, in the order in which it comes."""
 
+    def opens(self) -> None:
+        """The first thing that is shown."""
+
     def progress(self, text: str) -> None:
         """Something takes a moment."""
 
