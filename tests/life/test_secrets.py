@@ -1,15 +1,19 @@
 """Turning the master secrets of a running installation, seen at two web processes."""
 
 import asyncio
+import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bedesten.accounts import actions as accounts
 from bedesten.gate.keyring import Keyring
 from bedesten.operator import secrets
 from bedesten.server import build
 from bedesten.store.tables import SET_RING
+from bedesten.store.transaction import CrossTransaction, Transaction
 from life.conftest import Life, Moved
 from support.backoffice import Operator
 from support.sites import ENGINES, opened
@@ -34,9 +38,6 @@ def _path(life: Life) -> Path:
 
 
 def _kid(token: str) -> object:
-    import base64
-    import json
-
     header = token.split(".")[0]
     return json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"]
 
@@ -73,13 +74,18 @@ def test_a_process_that_cannot_read_the_new_secrets_answers_503_until_it_can_r14
 
     async def scenario() -> None:
         token = await own.token()
-        own.installation.store.write_now(lambda tx: (tx.run(SET_RING, version=2), tx.changed("installation", "")))
+        own.installation.store.write_now(_ask_for_version_2)
         refused = await own.profile(token)
         assert (refused.status, refused.code, refused.headers["retry-after"]) == (503, -9, "1")
         Keyring.read_file(_path(own)).rotate_signing().write_file(_path(own), overwrite=True)
         assert (await own.profile(token)).status == 200
 
     asyncio.run(scenario())
+
+
+def _ask_for_version_2(tx: CrossTransaction) -> None:
+    tx.run(SET_RING, version=2)
+    tx.changed("installation", "")
 
 
 def test_passwords_go_on_working_through_a_pepper_roll_and_move_to_the_new_one_r149(own: Life) -> None:
@@ -93,10 +99,6 @@ def test_passwords_go_on_working_through_a_pepper_roll_and_move_to_the_new_one_r
     asyncio.run(scenario())
 
 
-def _peppers(tx: object) -> dict[str, str | None]:
-    from bedesten.accounts import actions as accounts
-    from bedesten.store.transaction import Transaction
-
-    assert isinstance(tx, Transaction)
+def _peppers(tx: Transaction) -> dict[str, str | None]:
     found = [accounts.by_handle(tx, kind, f"{kind}@example.com") for kind in ("customer", "partner")]
     return {one.handle: one.pepper_id for one in found if one}
