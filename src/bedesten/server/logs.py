@@ -1,31 +1,184 @@
-"""Structured logs: one JSON object a line on standard error, never a secret in it."""
+"""Structured logs: one JSON object a line on standard error, never a secret in it.
+
+Three things hold for every line, whoever logs it, the standard library's loggers included:
+
+- It is one line of at most `LONGEST_LINE` bytes, which a pipe takes in one piece, so that the lines of several processes
+  never mix. Values are cut, and nothing in it can steer a terminal: control characters are escaped, also those that JSON
+  would let pass.
+- What has the form of one of our credentials is masked. That is the last line of defence: nobody is to log one.
+- Exceptions come as a traceback without local variables, and of their texts anything that could be a credential is
+  masked, because libraries put into them what they were given.
+
+Whoever reads the log and has gone away, or is too slow, never makes a request fail.
+"""
 
 import logging
+import os
+import re
 import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from types import TracebackType
 from typing import Any
 
 import msgspec
 import structlog
 
+LONGEST_LINE = 4_000
+LONGEST_VALUE, LONGEST_MESSAGE, LONGEST_TRACE = 500, 300, 2_400
+MOST_FRAMES, MOST_CAUSES = 10, 4
+
 _encode = msgspec.json.Encoder(enc_hook=str).encode
+_CREDENTIAL = re.compile(
+    rb"ak_(?:live|test)_[0-9A-Za-z]{8,}|whsec_[0-9A-Za-z+/=]{8,}|ok_[0-9a-f]{16,}"
+    rb"|eyJ[0-9A-Za-z_-]{8,}(?:\.[0-9A-Za-z_-]*)*|\$argon2id?\$[^\"\\\s]+|(?<=://)[^/@\"\\\s]*:[^/@\"\\\s]*@"
+)
+"""API keys, outbound secrets and keys, bearer tokens, password hashes, user and password of a database's address."""
+_MARKS = (b"ak_", b"whsec_", b"ok_", b"eyJ", b"$argon2", b"://")
+"""One of these is in whatever `_CREDENTIAL` finds; looking for them first is ten times as fast."""
+_SUSPECT = re.compile(r"[0-9A-Za-z+_=.~-]{20,}")
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+_MASK = b"[masked]"
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def configure(level: str) -> None:
-    """Sets the process's logging up. What is logged is escaped by JSON; long values are cut by those who log them."""
+    """Sets the process's logging up."""
     number = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(stream=sys.stderr, level=max(number, logging.WARNING), format="%(message)s")
+    handler = _Handler()
+    logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _render,
-        ],
+        processors=[_render],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        logger_factory=_Lines,
         cache_logger_on_first_use=True,
     )
 
 
-def _render(_logger: Any, _method: str, event: Any) -> bytes:
-    return _encode(event)
+def line(level: str, event: dict[str, Any]) -> bytes:
+    """One finished line, without its end. `exc_info` in the event becomes a traceback."""
+    values: dict[str, object] = {"timestamp": _now(), "level": level}
+    trouble = _exception(event.pop("exc_info", None))
+    for name, value in event.items():
+        values[name] = value if value.__class__ in _PLAIN else _cut(value, LONGEST_VALUE)
+    if trouble is not None:
+        values["exception"] = _trace(trouble)
+    made = _finished(values)
+    if len(made) > LONGEST_LINE:  # escapes made it longer than its parts
+        made = _finished({name: _cut(value, 40) for name, value in list(values.items())[:12]})
+    return made
+
+
+_PLAIN = frozenset({int, bool, float, type(None)})
+
+
+def _finished(values: dict[str, object]) -> bytes:
+    try:
+        raw = _encode(values)
+    except (TypeError, ValueError):  # half of a surrogate pair
+        raw = _encode({name: str(value).encode(errors="backslashreplace").decode() for name, value in values.items()})
+    if b"\x7f" in raw or not raw.isascii():
+        raw = _UNPRINTABLE.sub(_escaped, raw.decode()).encode()
+    for mark in _MARKS:
+        if mark in raw:
+            return _CREDENTIAL.sub(_MASK, raw)
+    return raw
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+def _now() -> str:
+    global _second
+    milliseconds = time.time_ns() // 1_000_000
+    if _second[0] != milliseconds // 1000:
+        _second = (milliseconds // 1000, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds // 1000)))
+    return f"{_second[1]}.{milliseconds % 1000:03d}Z"
+
+
+_second = (0, "")
+"""The last second that was spelt out, and how: spelling it costs more than all the rest of a line."""
+
+
+def _cut(value: object, longest: int) -> str:
+    text = value if isinstance(value, str) else str(value)
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
+
+
+# --- exceptions ---------------------------------------------------------------------------------------------------------
+
+
+def _exception(told: object) -> BaseException | None:
+    if isinstance(told, BaseException):
+        return told
+    if isinstance(told, tuple):
+        return told[1] if len(told) == 3 and isinstance(told[1], BaseException) else None
+    return sys.exc_info()[1] if told else None
+
+
+def _trace(error: BaseException) -> str:
+    """The traceback of an exception and of those that led to it, the last one first if it has to be cut."""
+    parts = list(_parts(error))
+    text = "\nwhich led to\n".join(reversed(parts))
+    return text if len(text) <= LONGEST_TRACE else f"… {text[-LONGEST_TRACE:]}"
+
+
+def _parts(error: BaseException) -> Iterator[str]:
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen and len(seen) < MOST_CAUSES:
+        seen.add(id(found))
+        frames = "".join(traceback.format_tb(found.__traceback__, limit=-MOST_FRAMES))
+        yield f"Traceback (most recent call last):\n{frames}{type(found).__name__}: {_message(found)}"
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+
+
+def _message(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:
+        return "(its text cannot be had)"
+    return _SUSPECT.sub("[masked]", _cut(text, LONGEST_MESSAGE))
+
+
+# --- where lines go -----------------------------------------------------------------------------------------------------
+
+
+def _render(_logger: Any, method: str, event: Any) -> bytes:
+    return line("error" if method == "exception" else method, event)
+
+
+class _Lines:
+    """Writes finished lines to standard error, past its buffer."""
+
+    _lock = threading.Lock()
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def msg(self, made: bytes) -> None:
+        """Writes one line. A reader that has gone away or does not read is no failure of ours."""
+        with self._lock:
+            try:
+                os.write(2, made + b"\n")
+            except OSError:
+                return
+
+    debug = info = warning = warn = error = critical = exception = fatal = log = msg
+
+
+class _Handler(logging.Handler):
+    """Brings what the standard library's loggers say into the same form."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes one line."""
+        try:
+            text = record.getMessage()
+        except Exception:
+            text = str(record.msg)
+        event = {"event": text, "logger": record.name, "exc_info": record.exc_info}
+        _Lines().msg(line(record.levelname.lower(), event))
