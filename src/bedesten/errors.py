@@ -110,8 +110,9 @@ CATALOGUE: Mapping[int, ErrorRow] = MappingProxyType(_ROWS)
 class Refusal(Exception):
     """A refusal on its way to the caller. Raised inside a transaction it undoes everything done there.
 
-    `cause` is for the log only. `fields` become `errors` on the wire, `data` is shown as it is; neither may hold a
-    secret. `retry_after` is in whole seconds.
+    `cause` is for the log and the trail only, and so is `who`, the account that it concerns as far as that is known.
+    `fields` become `errors` on the wire, `data` is shown as it is; neither may hold a secret. `retry_after` is in whole
+    seconds.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class Refusal(Exception):
         data: object = None,
         retry_after: int | None = None,
         headers: tuple[tuple[bytes, bytes], ...] = (),
+        who: str = "",
     ) -> None:
         super().__init__(f"{row.number} {row.name}: {cause}")
         self.row = row
@@ -131,6 +133,7 @@ class Refusal(Exception):
         self.data = data
         self.retry_after = retry_after
         self.headers = headers
+        self.who = who
 
 
 def bad_field(name: str, problem: str) -> Refusal:

@@ -1,0 +1,178 @@
+"""What happens too often for a row each: refused credentials and logins, summed up until they are written.
+
+A process counts in memory, by tenant, code, cause, caller, counted address and endpoint, and writes the sums every few
+seconds, so that an attack costs some rows a minute and no request waits for one. The memory is bounded, and what does not
+fit is still counted. A process that is killed (kill -9) loses what it had not yet written: the last few seconds.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bedesten.audit.actions import INSTALLATION, Actor, record
+from bedesten.base.clock import wire_time
+from bedesten.gate.throttle import counting_unit
+from bedesten.store.transaction import CrossTransaction
+
+REFUSED, LOGIN = "credential.refused", "login.ok"
+MOST_ROWS = {REFUSED: 200, LOGIN: 500}
+"""Rows of each kind that are written at a time; all else becomes one more. Hashing bounds logins below that."""
+MOST_GROUPS, MOST_OF_A_TENANT = 4_000, 1_000
+"""Sums of one action that are kept apart between two writings, in all and for one tenant: an attack on one tenant hides no
+other's, and no login."""
+SAMPLES = 3
+LONGEST_TEXT = 200
+
+
+class Key(NamedTuple):
+    """What is summed up together. `who` is the account that it concerns, as far as it is known, else empty."""
+
+    action: str
+    tenant: str
+    code: int
+    cause: str
+    who: str
+    address: str
+    endpoint: str
+
+
+@dataclass(slots=True)
+class Sum:
+    """How often, from when to when (epoch ms), and some of the request ids."""
+
+    count: int
+    first: int
+    last: int
+    requests: list[str]
+
+    def add(self, other: "Sum") -> None:
+        """Takes another sum of the same kind in."""
+        self.count += other.count
+        self.first, self.last = min(self.first, other.first), max(self.last, other.last)
+        self.requests = (self.requests + other.requests)[:SAMPLES]
+
+
+@dataclass(slots=True)
+class Others:
+    """Everything of one action that was not kept apart, by code."""
+
+    total: Sum
+    codes: Counter[int]
+
+    def add(self, other: "Others") -> None:
+        """Takes more of the same action in."""
+        self.total.add(other.total)
+        self.codes.update(other.codes)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is written at once."""
+
+    rows: list[tuple[Key, Sum]]
+    others: dict[str, Others]
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.others)
+
+
+class Tally:
+    """Counts for one process. Lives on the event loop."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, dict[Key, Sum]] = {action: {} for action in MOST_ROWS}
+        self._tenants: Counter[tuple[str, str]] = Counter()
+        self._others: dict[str, Others] = {}
+
+    def refused(
+        self, tenant: str, code: int, cause: str, who: str, address: str, endpoint: str, request_id: str, now: int
+    ) -> None:
+        """Counts one refused credential: its number, the precise cause, who it was if that is known."""
+        self._count(Key(REFUSED, tenant, code, cause, who, counting_unit(address), endpoint), request_id, now)
+
+    def logged_in(self, tenant: str, account: str, address: str, endpoint: str, request_id: str, now: int) -> None:
+        """Counts one login."""
+        self._count(Key(LOGIN, tenant, 0, "", account, counting_unit(address), endpoint), request_id, now)
+
+    def take(self) -> Batch:
+        """What was counted since the last time, cut to what is written at once: of every tenant its largest first."""
+        rows, others = [], self._others
+        for action, most in MOST_ROWS.items():
+            chosen = _fairly(self._sums[action].items())
+            rows += chosen[:most]
+            for key, one in chosen[most:]:
+                _to_others(others, key, one)
+            self._sums[action] = {}
+        self._others = {}
+        self._tenants.clear()
+        return Batch(rows, others)
+
+    def put_back(self, batch: Batch) -> None:
+        """Counts again what could not be written."""
+        for key, one in batch.rows:
+            self._add(key, one)
+        for action, others in batch.others.items():
+            if action in self._others:
+                self._others[action].add(others)
+            else:
+                self._others[action] = others
+
+    def _count(self, key: Key, request_id: str, now: int) -> None:
+        known = self._sums[key.action].get(key)
+        if known is None:
+            self._add(key, Sum(1, now, now, [request_id]))
+            return
+        known.count += 1
+        known.last = now
+        if len(known.requests) < SAMPLES:
+            known.requests.append(request_id)
+
+    def _add(self, key: Key, one: Sum) -> None:
+        sums, place = self._sums[key.action], (key.action, key.tenant)
+        known = sums.get(key)
+        if known is not None:
+            known.add(one)
+        elif len(sums) < MOST_GROUPS and self._tenants[place] < MOST_OF_A_TENANT:
+            self._tenants[place] += 1
+            sums[key] = one
+        else:
+            _to_others(self._others, key, one)
+
+
+def _to_others(others: dict[str, Others], key: Key, one: Sum) -> None:
+    more = Others(Sum(one.count, one.first, one.last, one.requests[:SAMPLES]), Counter({key.code: one.count}))
+    if key.action in others:
+        others[key.action].add(more)
+    else:
+        others[key.action] = more
+
+
+def _fairly(sums: Iterable[tuple[Key, Sum]]) -> list[tuple[Key, Sum]]:
+    """The largest sum of every tenant, then the second largest of every tenant, and so on."""
+    by_tenant: defaultdict[str, list[tuple[Key, Sum]]] = defaultdict(list)
+    for key, one in sums:
+        by_tenant[key.tenant].append((key, one))
+    ranked: list[tuple[int, int, Key, Sum]] = []
+    for mine in by_tenant.values():
+        mine.sort(key=lambda entry: -entry[1].count)
+        ranked += [(rank, -one.count, key, one) for rank, (key, one) in enumerate(mine)]
+    return [(key, one) for _, _, key, one in sorted(ranked, key=lambda entry: entry[:2])]
+
+
+def write(tx: CrossTransaction, batch: Batch) -> None:
+    """Appends a batch to the trail."""
+    for key, one in batch.rows:
+        actor = Actor(key.who or "anonymous", one.requests[0])
+        detail: dict[str, object] = {"address": key.address[:LONGEST_TEXT], **_shown(one)}
+        if key.action == REFUSED:
+            detail = {"code": key.code, "cause": key.cause[:LONGEST_TEXT], **detail}
+        record(tx.bound(key.tenant), actor, key.action, key.endpoint[:LONGEST_TEXT], **detail)
+    for action, others in batch.others.items():
+        codes = {str(code): count for code, count in sorted(others.codes.items())}
+        actor = Actor("anonymous", others.total.requests[0])
+        record(tx.bound(INSTALLATION), actor, action, "others", codes=codes, **_shown(others.total))
+
+
+def _shown(one: Sum) -> dict[str, object]:
+    return {"count": one.count, "first": wire_time(one.first), "last": wire_time(one.last), "requests": one.requests}

@@ -1,0 +1,137 @@
+"""The meter: what a process counts of itself, in plain integers, so that counting costs a request about a microsecond.
+
+Nothing is locked and nothing is sent: once a second the whole of it is put where the operator's plane finds it (see
+`slots`). The names are those of the metrics, without their prefix; what they mean is in `operator.metrics`.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+FENCE_BOUNDS = (0.000_025, 0.000_1, 0.000_25, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0, 5.0)
+REQUEST_BOUNDS = (0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+MOST_SERIES = 2_000
+"""Nobody outside can make up a label; this is in case somebody inside makes that possible by mistake."""
+
+Label = tuple[str, ...]
+"""A metric's name and the values of its labels."""
+
+
+@dataclass(slots=True)
+class Histogram:
+    """How often something took how long: counts up to each of `bounds` (seconds) and above the last one, and the sum."""
+
+    bounds: tuple[float, ...]
+    counts: list[int]
+    total: float = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Counts one."""
+        self.counts[bisect_left(self.bounds, seconds)] += 1
+        self.total += seconds
+
+
+class Snapshot(msgspec.Struct):
+    """Everything that a process has counted up to a moment (epoch ms). Each counter and gauge is a label and a number."""
+
+    kind: str
+    pid: int
+    at: int
+    counters: list[tuple[Label, int]] = []
+    gauges: list[tuple[Label, float]] = []
+    histograms: list[tuple[Label, tuple[float, ...], list[int], float]] = []
+    logins: list[tuple[int, int, int]] = []
+    """Minutes since the epoch, with logins that succeeded and that were refused in them."""
+
+
+@dataclass(slots=True)
+class LoginMinutes:
+    """Logins of the last minutes, for the alarm about their ratio."""
+
+    minutes: dict[int, list[int]] = field(default_factory=dict)
+    kept: int = 10
+
+    def count(self, now: int, refused: bool) -> None:
+        """Counts one at a moment (epoch ms)."""
+        minute = now // 60_000
+        if minute not in self.minutes:
+            self.minutes = {at: counts for at, counts in self.minutes.items() if abs(minute - at) < self.kept}
+            self.minutes[minute] = [0, 0]
+        self.minutes[minute][refused] += 1
+
+
+class Meter:
+    """The counts of one process. For one thread (the event loop)."""
+
+    __slots__ = ("_fence", "_fence_worst", "_requests", "counters", "histograms", "logins")
+
+    def __init__(self) -> None:
+        self.counters: dict[Label, int] = {}
+        self.histograms: dict[Label, Histogram] = {}
+        self.logins = LoginMinutes()
+        self._fence = self._histogram(("fence_wait_seconds",), FENCE_BOUNDS)
+        self._fence_worst = [0.0, 0.0]
+
+    def count(self, *label: str, by: int = 1) -> None:
+        """Adds to a counter."""
+        counters = self.counters
+        known = counters.get(label)
+        if known is not None:
+            counters[label] = known + by
+        elif len(counters) < MOST_SERIES:
+            counters[label] = by
+
+    def answered(self, surface: str, status: int, code: int, seconds: float) -> None:
+        """Counts an answer: its surface, its status, the number of its refusal or 0, and how long it took."""
+        self.count("requests", surface, _CLASSES[status // 100], str(code))
+        histogram = self.histograms.get(("request_seconds", surface))
+        if histogram is None:
+            histogram = self._histogram(("request_seconds", surface), REQUEST_BOUNDS)
+        histogram.observe(seconds)
+
+    def passed(self, seconds: float) -> None:
+        """Counts how long a request waited at the fence."""
+        self._fence.observe(seconds)
+        if seconds > self._fence_worst[1]:
+            self._fence_worst[1] = seconds
+
+    def worst_wait(self) -> float:
+        """The longest wait at the fence since the call before the last one."""
+        worst = max(self._fence_worst)
+        self._fence_worst = [self._fence_worst[1], 0.0]
+        return worst
+
+    def _histogram(self, label: Label, bounds: tuple[float, ...]) -> Histogram:
+        made = self.histograms[label] = Histogram(bounds, [0] * (len(bounds) + 1))
+        return made
+
+    def snapshot(self, kind: str, pid: int, now: int, gauges: Iterable[tuple[Label, float]]) -> Snapshot:
+        """Everything, as of now."""
+        return Snapshot(
+            kind,
+            pid,
+            now,
+            list(self.counters.items()),
+            list(gauges),
+            [(label, one.bounds, list(one.counts), one.total) for label, one in self.histograms.items()],
+            [(minute, *counts) for minute, counts in self.logins.minutes.items()],  # type: ignore[misc]
+        )
+
+    def go_on_from(self, before: Snapshot) -> None:
+        """Takes over what a process counted that is gone, so that no counter goes back when it is replaced."""
+        for label, value in before.counters:
+            self.count(*label, by=value)
+        for label, bounds, counts, total in before.histograms:
+            known = self.histograms.get(label)
+            if known is None:
+                known = self._histogram(label, tuple(bounds))
+            if known.bounds == tuple(bounds):
+                known.counts = [mine + theirs for mine, theirs in zip(known.counts, counts, strict=True)]
+                known.total += total
+        for minute, ok, refused in before.logins:
+            self.logins.minutes[minute] = [ok, refused]
+
+
+_CLASSES = ("0xx", "1xx", "2xx", "3xx", "4xx", "5xx")

@@ -1,0 +1,154 @@
+"""Refused credentials are in the trail, every one counted, in few rows whatever is thrown at the house."""
+
+import json
+
+from audit.rows import Trail
+from bedesten.audit import tally
+from bedesten.audit import trail as reading
+from bedesten.audit.tally import MOST_GROUPS, MOST_OF_A_TENANT, MOST_ROWS, REFUSED, Tally
+from bedesten.base.clock import SECOND
+
+T0 = 1_700_000_000_000
+DetailsOf = list[tuple[str, str, str, dict[str, object]]]
+
+
+def refuse(counts: Tally, number: int = 0, tenant: str = "ten_a", **values: object) -> None:
+    """One refused token."""
+    told: dict[str, object] = {
+        "code": -21,
+        "cause": "wrong MAC",
+        "who": "",
+        "address": "192.0.2.1",
+        "endpoint": "GET /x",
+    }
+    told.update(values)
+    counts.refused(tenant=tenant, request_id=f"req_{number}", now=T0 + number, **told)  # type: ignore[arg-type]
+
+
+def written(kept: Trail, counts: Tally) -> DetailsOf:
+    """What a flush put into the trail: tenant, actor, subject and detail of each row."""
+    batch = counts.take()
+    kept.store.write_now(lambda tx: tally.write(tx, batch))
+    rows = kept.store.read_now(lambda tx: reading.newest(tx, 2_000))
+    return [(row.tenant, row.actor, row.subject, json.loads(row.detail)) for row in rows]
+
+
+def test_ten_thousand_refusals_of_one_kind_are_one_row_with_their_count(trail: Trail) -> None:
+    counts = Tally()
+    for number in range(10_000):
+        refuse(counts, number)
+    assert written(trail, counts) == [
+        (
+            "ten_a",
+            "anonymous",
+            "GET /x",
+            {
+                "code": -21,
+                "cause": "wrong MAC",
+                "address": "192.0.2.1",
+                "count": 10_000,
+                "first": "2023-11-14T22:13:20Z",
+                "last": "2023-11-14T22:13:29Z",
+                "requests": ["req_0", "req_1", "req_2"],
+            },
+        )
+    ]
+    assert not counts.take()
+
+
+def test_tenant_code_cause_caller_address_and_endpoint_are_kept_apart(trail: Trail) -> None:
+    counts = Tally()
+    refuse(counts)
+    for other in (
+        {"tenant": "ten_b"}, {"code": -22}, {"cause": "past its exp"}, {"who": "acc_1"}, {"address": "192.0.2.2"},
+        {"endpoint": "GET /y"},
+    ):  # fmt: skip
+        refuse(counts, **other)
+    rows = written(trail, counts)
+    assert [row[3]["count"] for row in rows] == [1] * 7
+    assert ("ten_a", "acc_1", "GET /x") in [row[:3] for row in rows]
+
+
+def test_the_addresses_of_one_ipv6_subscriber_are_one(trail: Trail) -> None:
+    counts = Tally()
+    for number in range(300):
+        refuse(counts, number, address=f"2001:db8:1:2::{number:x}")
+    rows = written(trail, counts)
+    assert [(row[3]["address"], row[3]["count"]) for row in rows] == [("2001:db8:1:2::/64", 300)]
+
+
+def test_an_attack_from_everywhere_is_two_hundred_rows_and_one_for_the_others_and_nothing_is_lost(trail: Trail) -> None:
+    counts = Tally()
+    for number in range(10_000):
+        refuse(counts, number, address=f"198.51.{number // 250}.{number % 250}", code=-21 - number % 2)
+    rows = written(trail, counts)
+    assert len(rows) == MOST_ROWS[REFUSED] + 1 == 201
+    (others,) = [row for row in rows if row[2] == "others"]
+    assert others[0] == "-"
+    assert others[3]["codes"] == {"-22": 4_900, "-21": 4_900}
+    assert sum(int(str(row[3]["count"])) for row in rows) == 10_000
+
+
+def test_an_attack_on_one_tenant_hides_no_other_tenant_s_refusals(trail: Trail) -> None:
+    counts = Tally()
+    for number in range(20_000):
+        refuse(counts, number, tenant="ten_loud", address=f"198.51.{number // 250}.{number % 250}")
+    refuse(counts, tenant="ten_quiet", who="acc_9")
+    rows = written(trail, counts)
+    assert [row[:2] for row in rows if row[0] == "ten_quiet"] == [("ten_quiet", "acc_9")]
+    assert len(rows) == 201
+
+
+def test_the_memory_between_two_writings_is_bounded() -> None:
+    counts = Tally()
+    for number in range(3 * MOST_GROUPS):
+        refuse(counts, number, tenant=f"ten_{number % 7}", address=f"198.51.{number // 250}.{number % 250}")
+    assert len(counts._sums[REFUSED]) == MOST_GROUPS
+    batch = counts.take()
+    assert sum(one.count for _, one in batch.rows) + batch.others[REFUSED].total.count == 3 * MOST_GROUPS
+    for number in range(2 * MOST_OF_A_TENANT):
+        refuse(counts, number, address=f"198.51.{number // 250}.{number % 250}")
+    assert len(counts._sums[REFUSED]) == MOST_OF_A_TENANT
+
+
+def test_what_could_not_be_written_is_counted_again(trail: Trail) -> None:
+    counts = Tally()
+    for number in range(400):
+        refuse(counts, number, address=f"198.51.100.{number // 2}")
+    for number in range(300):
+        refuse(counts, number, address=f"203.0.{number}.1")
+    failed = counts.take()
+    refuse(counts, 500, address="198.51.100.0")
+    counts.put_back(failed)
+    rows = written(trail, counts)
+    assert sum(int(str(row[3]["count"])) for row in rows) == 701
+    first = next(row for row in rows if row[3].get("address") == "198.51.100.0")
+    assert first[3]["count"] == 3
+    assert first[3]["first"] == "2023-11-14T22:13:20Z"
+
+
+def test_logins_are_summed_up_by_account_and_never_pushed_out_by_refusals(trail: Trail) -> None:
+    counts = Tally()
+    for number in range(1_000):
+        refuse(counts, number, address=f"198.51.{number // 250}.{number % 250}")
+    for number in range(400):
+        for again in range(2):
+            counts.logged_in("ten_a", f"acc_{number}", "192.0.2.1", "POST /Login", f"req_{number}", T0 + again * SECOND)
+    rows = written(trail, counts)
+    logins = [row for row in rows if row[1].startswith("acc_")]
+    assert len(logins) == 400
+    assert {row[3]["count"] for row in logins} == {2}
+    assert next(row[3] for row in logins if row[1] == "acc_7") == {
+        "address": "192.0.2.1",
+        "count": 2,
+        "first": "2023-11-14T22:13:20Z",
+        "last": "2023-11-14T22:13:21Z",
+        "requests": ["req_7", "req_7"],
+    }
+
+
+def test_a_cause_of_any_length_is_cut(trail: Trail) -> None:
+    counts = Tally()
+    refuse(counts, cause="x" * 1_000_000, address="y" * 1_000_000, endpoint="z" * 1_000_000)
+    ((_, _, subject, detail),) = written(trail, counts)
+    assert (len(subject), len(str(detail["cause"])), len(str(detail["address"]))) == (200, 200, 200)
