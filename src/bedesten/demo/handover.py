@@ -1,8 +1,11 @@
 """What the visitor is left with: fresh credentials, and command lines that work as they are printed."""
 
+import contextlib
 import json
 import os
 import shlex
+import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +64,7 @@ def recipes(mine: Credentials) -> list[Recipe]:
         return _curl(mine.url + "/Orders/Create", order, f"Authorization: {authorization}")
 
     return [
-        Recipe("An order, with a bearer token; again, it is the same", 200, None, ordering(f"Bearer {token}"), token),
+        Recipe("An order, with a bearer token; again: the same order", 200, None, ordering(f"Bearer {token}"), token),
         Recipe("The same without the word Bearer", 401, -20, ordering(token), token),
         Recipe("A supplier's products, with its API key", 200, None, _curl(products, None, f"ApiKey: {api_key}")),
         Recipe("The same without an API key", 401, -23, _curl(products, None)),
@@ -74,6 +77,16 @@ def recipes(mine: Credentials) -> list[Recipe]:
             _curl(mine.url + "/Login/Customer/Api/Verify", login),
         ),
     ]  # fmt: skip
+
+
+def program() -> str:
+    """How the program is typed here."""
+    if shutil.which("bedesten"):
+        return "bedesten"
+    beside = Path(sys.executable).with_name("bedesten")
+    with contextlib.suppress(ValueError):
+        return str(beside.relative_to(Path.cwd()))
+    return str(beside)
 
 
 def _curl(url: str, body: object, *headers: str) -> str:

@@ -204,10 +204,10 @@ class Pretty(Show):
             self._line(line, indent=2)
         self._console.print()
         self._line((f"{'read':<14}", "dim"), f"{scenery.url}/documentation/guides/authentication", indent=2)
-        self._line((f"{'operate':<14}", "dim"), f"export BEDESTEN_DATA={scenery.directory}", indent=2)
-        self._line(f"{'':<14}bedesten tenants list", indent=2)
-        self._line((f"{'all of it':<14}", "dim"), f". {credentials}", indent=2)
-        self._line((f"{'':<14}sets URL, TOKEN, API_KEY, PRODUCT for this shell", "dim"), indent=2)
+        operate = f"BEDESTEN_DATA={scenery.directory} {scenery.program} tenants list"
+        self._line((f"{'operate':<14}", "dim"), operate, indent=2)
+        names = "   sets URL, TOKEN, API_KEY, PRODUCT"
+        self._line((f"{'credentials':<14}", "dim"), f". {credentials}", (names, "dim"), indent=2)
         self._line((f"{'server log':<14}", "dim"), f"{scenery.directory}/server.log", indent=2)
         self._console.print()
         self._line("Serving at ", (scenery.url, "bold"), "; Ctrl-C ends it and removes everything.", indent=2)

@@ -137,6 +137,7 @@ def _open(show: Show, settings: Settings, house: House, receiver: Receiver, port
         shops=((DEMO, " ".join(DEMO_HOSTS)), (SECOND, SECOND_HOST)),
         processes=f"{WORKERS + 1} processes",
         seconds=time.perf_counter() - begun,
+        program=handover.program(),
     )
     show.begins(scenery)
     return scenery

@@ -23,6 +23,7 @@ class Scenery:
     shops: tuple[tuple[str, str], ...]
     processes: str
     seconds: float
+    program: str = "bedesten"
 
 
 @dataclass(frozen=True, slots=True)
