@@ -1,0 +1,249 @@
+"""The catalogue: products as operator and supplier write them, stock levels, and codes that are sealed and given once."""
+
+import pytest
+
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue import stock
+from bedesten.catalogue.actions import Offer, Page, ProductFields
+from bedesten.errors import Refusal
+from bedesten.server.build import Installation
+from bedesten.store.sql import metadata
+from bedesten.tenants.vault import Unsealable
+from rooms.refused import DANGLING, DOUBLE, refuses
+from rooms.stall import Stall, fresh, open_stall
+from store.raw import Raw
+
+STATES = "SELECT state, count(*) FROM stock_codes WHERE tenant_id = :tenant GROUP BY state ORDER BY state"
+
+
+def fields(**changes: object) -> ProductFields:
+    """A product of the operator's, sold at 5.00 unless said otherwise."""
+    return ProductFields(**{"name": "P", "currency": "USD", "sku": fresh("sku"), "price": 500, **changes})  # type: ignore[arg-type]
+
+
+# --- products ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_sku_names_one_product_that_is_replaced(stall: Stall) -> None:
+    first = stall.write(catalogue.put_product, fields(sku="one", name="Before", price=1))
+    again = stall.write(catalogue.put_product, fields(sku="one", name="After", price=2, active=False))
+    assert again == first
+    found = stall.read(catalogue.product, first)
+    assert found is not None
+    assert (found.name, found.price, found.active, found.sellable) == ("After", 2, 0, False)
+    assert stall.write(catalogue.put_product, fields(sku="two")) != first
+
+
+def test_a_sku_belongs_to_its_tenant(stall: Stall, installation: Installation) -> None:
+    stranger = open_stall(installation)
+    mine, theirs = (one.write(catalogue.put_product, fields(sku="same")) for one in (stall, stranger))
+    assert mine != theirs
+    assert stranger.read(catalogue.product, mine) is None
+
+
+def test_a_supplier_s_sku_belongs_to_one_product(stall: Stall) -> None:
+    sold = {"fulfilment": "supplier", "supplier_id": stall.supplier, "supplier_sku": "their-1"}
+    first = stall.write(catalogue.put_product, fields(sku="mine-1", **sold))
+    with pytest.raises(Refusal) as told:
+        stall.write(catalogue.put_product, fields(sku="mine-2", **sold))
+    assert told.value.row.number == -8
+    assert told.value.fields == {"supplierSku": "another product has this sku of the supplier"}
+    second = stall.write(catalogue.put_product, fields(sku="mine-2"))
+    with pytest.raises(Refusal):
+        stall.write(catalogue.put_product, fields(sku="mine-2", **sold))
+    assert stall.write(catalogue.put_product, fields(sku="mine-1", name="Renamed", **sold)) == first
+    found = stall.read(catalogue.product, second)
+    assert found is not None
+    assert found.supplier_sku is None
+
+
+def test_a_supplier_changes_its_own_part_of_a_product_and_nothing_else(stall: Stall) -> None:
+    offer = stall.write(catalogue.upsert_offer, stall.supplier, "USD", Offer("s1", "Their name", 200))
+    assert (offer.cost, offer.price, offer.active, offer.offered, offer.sellable) == (200, None, 0, 1, False)
+    stall.write(catalogue.set_price, offer.id, 350)
+    again = stall.write(catalogue.upsert_offer, stall.supplier, "USD", Offer("s1", "New name", 250, offered=False))
+    assert (again.id, again.name, again.cost, again.price, again.active) == (offer.id, "New name", 250, 350, 1)
+    assert again.sellable is False
+    assert [one.id for one in stall.read(catalogue.supplier_products, Page(), stall.supplier)] == [offer.id]
+    assert stall.read(catalogue.supplier_products, Page(), stall.integration) == []
+
+
+def test_a_price_for_a_product_that_is_not_there_is_refused(stall: Stall, installation: Installation) -> None:
+    stranger = open_stall(installation)
+    theirs = stranger.write(catalogue.put_product, fields(price=1))
+    for unknown in ("prd_none", theirs):
+        with pytest.raises(Refusal) as told:
+            stall.write(catalogue.set_price, unknown, 5)
+        assert told.value.row.number == -3
+    found = stranger.read(catalogue.product, theirs)
+    assert found is not None
+    assert found.price == 1
+
+
+def test_buyers_see_what_is_sold_in_their_region_page_by_page(stall: Stall) -> None:
+    category = stall.write(catalogue.category, "Games")
+    shown = [
+        stall.write(catalogue.put_product, fields(category_id=category, region=region)) for region in (None, "TR", None)
+    ]
+    for hidden in ({"price": None}, {"active": False}, {"offered": False}, {"region": "DE"}):
+        stall.write(catalogue.put_product, fields(category_id=category, **hidden))
+    elsewhere = stall.write(catalogue.put_product, fields())
+    pages, after = [], ""
+    while True:
+        found = stall.read(catalogue.shop_products, Page(after=after, size=2), "TR", category)
+        pages.append([one.id for one in found[:2]])
+        if len(found) <= 2:
+            break
+        after = found[1].id
+    assert sorted(one for page in pages for one in page) == sorted(shown)
+    assert [len(page) for page in pages] == [2, 1]
+    assert elsewhere in {one.id for one in stall.read(catalogue.shop_products, Page(), "TR")}
+    assert stall.read(catalogue.list_categories, "TR") == [(category, "Games", 3)]
+    assert stall.read(catalogue.list_categories, "GLOBAL") == [(category, "Games", 2)]
+    assert stall.read(catalogue.shop_product, shown[1], "TR").id == shown[1]
+    with pytest.raises(Refusal) as told:
+        stall.read(catalogue.shop_product, shown[1], "GLOBAL")
+    assert told.value.row.number == -3
+
+
+def test_a_category_is_made_once(stall: Stall) -> None:
+    first = stall.write(catalogue.category, "Cards")
+    assert stall.write(catalogue.category, "Cards") == first
+    assert stall.write(catalogue.category, "Games") != first
+    assert stall.read(catalogue.list_categories, "GLOBAL") == []
+
+
+# --- stock codes ------------------------------------------------------------------------------------------------------
+
+
+def test_a_code_is_put_in_once_in_its_tenant(stall: Stall, installation: Installation, other_connection: Raw) -> None:
+    card, other = stall.card(0), stall.card(0)
+    assert stall.upload(card, ["A-1", "A-2", "A-1"]) == 2
+    assert stall.upload(card, ["A-2", "A-3"]) == 1
+    assert stall.upload(other, ["A-1"]) == 0
+    assert (stall.available(card), stall.available(other)) == (3, 0)
+    assert other_connection.rows(STATES, tenant=stall.tenant) == [(0, 3)]
+    stranger = open_stall(installation)
+    assert stranger.upload(stranger.card(0), ["A-1", "A-2"]) == 2
+
+
+def test_a_code_that_was_sold_is_not_taken_in_again(stall: Stall) -> None:
+    card = stall.card(0)
+    stall.upload(card, ["SOLD-ONCE"])
+    stall.order((card, 1))
+    assert stall.upload(card, ["SOLD-ONCE"]) == 0
+    assert stall.available(card) == 0
+
+
+def test_no_code_lies_in_clear_in_any_table(stall: Stall, other_connection: Raw) -> None:
+    code, card = "CLEAR-TEXT-CODE-4711", stall.card(0)
+    stall.upload(card, [code])
+    line = stall.order((card, 1)).lines[0]
+    assert stall.codes(line.id) == [code]
+    looked_at = 0
+    for table in metadata.sorted_tables:
+        for row in other_connection.rows(f"SELECT * FROM {table.name}"):
+            looked_at += 1
+            assert not [value for value in row if isinstance(value, str) and code in value], table.name
+            assert not [value for value in row if isinstance(value, bytes) and code.encode() in bytes(value)], (
+                table.name
+            )
+    assert looked_at > 10
+
+
+def test_a_sealed_code_opens_for_its_own_row_and_tenant_only(
+    stall: Stall, installation: Installation, other_connection: Raw
+) -> None:
+    card = stall.card(0)
+    stall.upload(card, ["MOVED-1", "MOVED-2"])
+    (one, sealed), (other, _) = other_connection.rows(
+        "SELECT id, sealed FROM stock_codes WHERE tenant_id = :tenant ORDER BY id", tenant=stall.tenant
+    )
+    vault, stranger = installation.vault, open_stall(installation)
+    assert stall.read(lambda tx: vault.open(tx, stock.PURPOSE, one, bytes(sealed))) in ("MOVED-1", "MOVED-2")
+    with pytest.raises(Unsealable):
+        stall.read(lambda tx: vault.open(tx, stock.PURPOSE, other, bytes(sealed)))
+    with pytest.raises(Unsealable):
+        stall.read(lambda tx: vault.open(tx, "webhook-secret", one, bytes(sealed)))
+    with pytest.raises(Unsealable):
+        stranger.read(lambda tx: vault.open(tx, stock.PURPOSE, one, bytes(sealed)))
+
+
+def test_the_oldest_codes_go_first(stall: Stall) -> None:
+    card = stall.card(0)
+    for code in ("OLD-1", "OLD-2", "OLD-3"):
+        stall.upload(card, [code])
+    assert [stall.codes(stall.order((card, 1)).lines[0].id) for _ in range(3)] == [["OLD-1"], ["OLD-2"], ["OLD-3"]]
+
+
+def test_units_are_taken_all_or_none(stall: Stall) -> None:
+    card = stall.card(3)
+    assert stall.write(lambda tx: (stock.take(tx, card, 4), stock.take(tx, card, 3), stock.take(tx, card, 1))) == (
+        False,
+        True,
+        False,
+    )
+    stall.write(lambda tx: tx.run(stock._PUT, product=card, count=3))
+
+
+# --- what the database refuses by itself ------------------------------------------------------------------------------
+
+
+def test_the_database_refuses_to_sell_more_than_there_is(stall: Stall, other_connection: Raw) -> None:
+    card = stall.card(2)
+    change = "UPDATE stock_levels SET available = available - 3 WHERE product_id = :card"
+    refuses(other_connection, "never_oversold", change, card=card)
+    assert stall.available(card) == 2
+
+
+def test_the_database_refuses_a_code_that_belongs_to_two_units_or_to_none(stall: Stall, other_connection: Raw) -> None:
+    card = stall.card(3)
+    line = stall.order((card, 2)).lines[0]
+    mine = "WHERE tenant_id = :tenant AND line_id = '" + line.id + "'"
+    free = "WHERE tenant_id = :tenant AND state = 0"
+    attach = f"state = 2, line_id = '{line.id}', line_quantity = {{}}, unit = {{}}"
+    for why, setting, where in (
+        (DOUBLE, "unit = 0", f"{mine} AND unit = 1"),
+        (DOUBLE, attach.format(2, 1), free),
+        ("no_more_than_ordered", attach.format(2, 2), free),
+        (DANGLING, attach.format(3, 2), free),
+        (DANGLING, "line_id = 'odl_of_nobody'", mine),
+        ("claimed_by_a_line", "state = 0", mine),
+        ("claimed_by_a_line", "state = 1", free),
+        ("stock_codes_state", "state = 3", mine),
+    ):
+        refuses(other_connection, why, f"UPDATE stock_codes SET {setting} {where}", tenant=stall.tenant)
+    assert other_connection.rows(STATES, tenant=stall.tenant) == [(0, 1), (2, 2)]
+
+
+def test_the_database_refuses_a_code_of_one_tenant_in_a_line_of_another(
+    stall: Stall, installation: Installation, other_connection: Raw
+) -> None:
+    stall.card(1)
+    stranger = open_stall(installation, credit=1_000)
+    theirs = stranger.order((stranger.card(1), 1)).lines[0]
+    change = "UPDATE stock_codes SET state = 2, line_id = :line, line_quantity = 1, unit = 5 WHERE tenant_id = :tenant"
+    refuses(other_connection, f"{DANGLING}|no_more_than", change, line=theirs.id, tenant=stall.tenant)
+    change = change.replace("unit = 5", "unit = 0")
+    refuses(other_connection, DANGLING, change, line=theirs.id, tenant=stall.tenant)
+
+
+def test_the_database_refuses_a_code_twice_in_a_tenant(stall: Stall, other_connection: Raw) -> None:
+    stall.card(2)
+    change = "UPDATE stock_codes SET digest = 'same' WHERE tenant_id = :tenant"
+    refuses(other_connection, DOUBLE, change, tenant=stall.tenant)
+
+
+def test_the_database_refuses_a_product_that_nobody_delivers_or_that_costs_less_than_nothing(
+    stall: Stall, other_connection: Raw
+) -> None:
+    stall.topup()
+    for why, setting in (
+        ("somebody_delivers", "supplier_id = NULL"),
+        ("products_fulfilment", "fulfilment = 'magic'"),
+        ("products_price", "price = -1"),
+        ("products_cost", "cost = -1"),
+        (DANGLING, "category_id = 'cat_of_nobody'"),
+        (DANGLING, "supplier_id = 'sup_of_nobody'"),
+    ):
+        refuses(other_connection, why, f"UPDATE products SET {setting} WHERE tenant_id = :tenant", tenant=stall.tenant)
