@@ -1,0 +1,241 @@
+"""What holds for every command: three options, one JSON document, one line of reason, an exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from bedesten.cli import NOUNS, PLAIN, program
+from bedesten.errors import CATALOGUE
+from support.program import ENVIRONMENT, Program
+from support.sites import postgres_database
+
+SERVES = {"serve", "demo"}
+"""They write JSON lines, and are run by tests of their own."""
+
+PARTNER = ("--tenant", "shop", "--email", "p@partner.example")
+COMMANDS = (
+    ("init",),
+    ("tenants", "create", "shop", "--host", "api.shop.example"),
+    ("tenants", "hosts", "shop", "--add", "b.example.org"),
+    ("tenants", "suspend", "shop"),
+    ("tenants", "resume", "shop"),
+    ("tenants", "set", "shop", "--token-idle", "reseller=10m"),
+    ("tenants", "access", "shop", "--deny", "payment"),
+    ("tenants", "list"),
+    ("partners", "create", *PARTNER),
+    ("partners", "scopes", "p@partner.example", "--tenant", "shop", "--all"),
+    ("partners", "credit", "p@partner.example", "10", "--tenant", "shop"),
+    ("partners", "disable", "p@partner.example", "--tenant", "shop"),
+    ("partners", "enable", "p@partner.example", "--tenant", "shop"),
+    ("partners", "webhook", "p@partner.example", "https://partner.example/", "--tenant", "shop"),
+    ("partners", "list", "--tenant", "shop"),
+    ("suppliers", "create", "Acme", "--tenant", "shop"),
+    ("suppliers", "list", "--tenant", "shop"),
+    ("integrations", "create", "Pay", "--tenant", "shop"),
+    ("integrations", "list", "--tenant", "shop"),
+    ("products", "import", "-", "--tenant", "shop"),
+    ("products", "prices", "--tenant", "shop", "c-1=2.50"),
+    ("products", "list", "--tenant", "shop"),
+    ("keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Pay"),
+    ("keys", "list", "--tenant", "shop"),
+    ("keys", "revoke", "{key}"),
+    ("tokens", "revoke", "--tenant", "shop", "--all"),
+    ("webhooks", "allow", "10.0.0.0/8"),
+    ("webhooks", "deny", "10.0.0.0/8"),
+    ("check",),
+)
+"""Every command once, in an order in which each can do what it is told."""
+FILE = b"sku,name,price\nc-1,Card,1\n"
+
+
+def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command that does something, with its path."""
+    verbs = getattr(command, "commands", None)
+    if verbs is None:
+        yield path, command
+    else:
+        for name, verb in verbs.items():
+            yield from leaves(verb, (*path, name))
+
+
+@pytest.fixture(scope="module")
+def every() -> dict[tuple[str, ...], Any]:
+    return dict(leaves(typer.main.get_command(program(NOUNS))))
+
+
+def path_of(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    return arguments[: 1 if arguments[0] in PLAIN else 2]
+
+
+def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
+    """The arguments with the id of the first API key, where one is asked for."""
+    if "{key}" not in arguments:
+        return list(arguments)
+    return [
+        shop.does("keys", "list", "--tenant", "shop")["keys"][0]["id"] if one == "{key}" else one for one in arguments
+    ]
+
+
+def test_every_command_is_run_by_this_file(every: dict[tuple[str, ...], Any]) -> None:
+    assert {path_of(one) for one in COMMANDS} == {path for path in every if path[0] not in SERVES}
+    assert {path[0] for path in every} == set(NOUNS)
+
+
+def test_every_command_takes_the_shared_options_and_says_what_it_does(every: dict[tuple[str, ...], Any]) -> None:
+    for path, command in every.items():
+        options = {option for parameter in command.params for option in parameter.opts}
+        shared = {"--json"} if path == ("demo",) else {"--json", "--data", "--database"}
+        assert shared <= options, path
+        assert len(command.help) > 10, path
+
+
+def test_every_command_answers_with_one_json_document(bedesten: Program) -> None:
+    for arguments in COMMANDS:
+        document = bedesten.does(*filled(bedesten, arguments), stdin=FILE)
+        assert isinstance(document, dict), arguments
+        assert "error" not in document, arguments
+
+
+def test_every_command_does_the_same_on_postgresql(tmp_path: Path) -> None:
+    with postgres_database() as database:
+        bedesten = Program(tmp_path / "data", database)
+        for arguments in COMMANDS:
+            document = bedesten.does(*filled(bedesten, arguments), stdin=FILE)
+            assert "error" not in document, arguments
+        assert not (tmp_path / "data" / "bedesten.db").exists()
+        assert bedesten.does("init")["database"].endswith(database.rpartition("/")[2])
+
+
+def test_every_command_speaks_to_people_and_writes_no_json(bedesten: Program) -> None:
+    for arguments in COMMANDS:
+        outcome = bedesten.run(*filled(bedesten, arguments), stdin=FILE)
+        assert (outcome.code, outcome.err) == (0, ""), arguments
+        assert outcome.out.strip() and outcome.out[0] not in "{[", arguments  # noqa: PT018 - one thing: a text
+
+
+def test_no_command_but_init_works_without_an_installation(tmp_path: Path) -> None:
+    nowhere = Program(tmp_path / "nowhere")
+    for arguments in [one for one in COMMANDS if one != ("init",)] + [("serve", "--port", "0", "--admin-port", "0")]:
+        error = nowhere.refuses(*arguments, stdin=FILE)
+        assert error == {
+            "code": -9,
+            "message": f"{tmp_path}/nowhere is not an installation: run `bedesten init` first",
+            "fields": {},
+        }, arguments
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_refusal_is_one_line_on_standard_error(shop: Program) -> None:
+    outcome = shop.real("tenants", "suspend", "nobody")
+    assert (outcome.code, outcome.out, outcome.err) == (1, "", "bedesten: no tenant 'nobody'\n")
+
+
+def test_a_refusal_as_json_is_a_document_and_nothing_else(shop: Program) -> None:
+    outcome = shop.real("tenants", "suspend", "nobody", "--json")
+    assert (outcome.code, outcome.err) == (1, "")
+    assert outcome.document["error"]["code"] in CATALOGUE
+
+
+def test_several_problems_of_a_file_are_a_line_each(shop: Program) -> None:
+    outcome = shop.run("products", "import", "-", "--tenant", "shop", stdin=b"sku,price\na,x\nb,y\n")
+    assert outcome.code == 1
+    assert outcome.err.splitlines() == [
+        "bedesten: standard input: 2 problems, nothing was imported",
+        "  line 2, price: an amount is written like 12 or 12.50",
+        "  line 3, price: an amount is written like 12 or 12.50",
+    ]
+    one = shop.run("products", "import", "-", "--tenant", "shop", stdin=b"sku,price\na,x\n")
+    assert one.err == (
+        "bedesten: standard input: 1 problem, nothing was imported: "
+        "line 2, price: an amount is written like 12 or 12.50\n"
+    )
+
+
+def test_what_a_refusal_repeats_cannot_steer_a_terminal(shop: Program) -> None:
+    outcome = shop.run("tenants", "suspend", "\x1b[2J\nnobody")
+    assert outcome.err.count("\n") == 1
+    assert "\x1b" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("tenants",),
+        ("tenants", "create", "x"),
+        ("nothing",),
+        ("tenants", "nothing"),
+        ("tenants", "list", "--nothing"),
+    ],
+)
+def test_wrong_usage_exits_2(bedesten: Program, arguments: tuple[str, ...]) -> None:
+    where = [] if len(arguments) < 2 else bedesten.where
+    done = subprocess.run(
+        [sys.executable, "-m", "bedesten", *arguments, *where],
+        env=ENVIRONMENT, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_wrong_usage_is_one_line_that_names_the_command(bedesten: Program) -> None:
+    outcome = bedesten.run("tenants", "create", "x")
+    assert outcome.err == "bedesten tenants create: Missing option '--host'. (try bedesten tenants create --help)\n"
+    assert bedesten.run("tenants", "create", "x", "--json").document["error"]["code"] == -2
+
+
+def test_a_database_that_is_none_is_wrong_usage_and_is_not_repeated(bedesten: Program) -> None:
+    outcome = bedesten.run("tenants", "list", "--database", "mysql://me:hunter2@db/x")
+    assert outcome.code == 2
+    assert "must be postgresql://" in outcome.err
+    assert "hunter2" not in outcome.err
+
+
+def test_the_environment_says_where_the_installation_is(shop: Program, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bedesten", "tenants", "list", "--json"],
+        env={**ENVIRONMENT, "BEDESTEN_DATA": str(shop.data)},
+        cwd=tmp_path, capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    assert [one["name"] for one in json.loads(done.stdout)["tenants"]] == ["shop"]
+
+
+@pytest.mark.parametrize("arguments", [["tenants", "list"], ["tenants", "list", "--json"], ["--help"]])
+def test_a_reader_that_leaves_is_met_without_a_traceback(shop: Program, arguments: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "bedesten", *arguments, *([] if arguments == ["--help"] else shop.where)],
+        env=ENVIRONMENT, stdout=write, stderr=subprocess.PIPE, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_help_loads_neither_the_store_nor_the_web() -> None:
+    script = (
+        "import sys; from bedesten.cli import main; main(['--help']); "
+        "heavy = {'sqlalchemy', 'pydantic', 'alembic', 'granian', 'bedesten.server.build'} & set(sys.modules); "
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert done.stderr == ""
+    assert all(noun in done.stdout for noun in NOUNS)
+
+
+def test_a_list_loads_neither_the_surfaces_nor_the_migrations(shop: Program) -> None:
+    script = (
+        f"import sys; from bedesten.cli import main; main(['tenants', 'list', '--json', *{shop.where!r}]); "
+        "heavy = {'psycopg', 'alembic', 'granian', 'structlog', 'bedesten.server.build'} & set(sys.modules); "
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert done.stderr == ""
+    assert json.loads(done.stdout)["tenants"][0]["name"] == "shop"

@@ -1,0 +1,106 @@
+"""`bedesten init`, and an installation whose parts do not fit."""
+
+import base64
+import json
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bedesten.cli.init import where
+from bedesten.server.settings import Settings
+from bedesten.store import sqlite
+from support.program import Program
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_an_installation_is_made_once(tmp_path: Path) -> None:
+    bedesten = Program(tmp_path / "deep" / "data")
+    made = bedesten.does("init")
+    assert made == {"data": str(bedesten.data), "database": str(bedesten.data / "bedesten.db"), "created": True}
+    secrets = (bedesten.data / "secrets.json").read_bytes()
+    assert bedesten.does("init")["created"] is False
+    assert (bedesten.data / "secrets.json").read_bytes() == secrets
+    assert bedesten.does("tenants", "list") == {"tenants": []}
+
+
+def test_nobody_but_its_owner_reaches_an_installation(tmp_path: Path) -> None:
+    bedesten = Program(tmp_path / "data")
+    bedesten.does("init")
+    assert mode(bedesten.data) == 0o700
+    files = [path for path in bedesten.data.rglob("*") if path.is_file()]
+    assert len(files) >= 2
+    assert {mode(path) for path in files} == {0o600}
+
+
+def test_a_store_without_its_secrets_is_not_given_new_ones(shop: Program) -> None:
+    (shop.data / "secrets.json").rename(shop.data / "kept.json")
+    error = shop.refuses("init")
+    assert error["message"] == f"the store is in use, and its secrets are missing: put them at {shop.data}/secrets.json"
+    assert not (shop.data / "secrets.json").exists()
+    (shop.data / "kept.json").rename(shop.data / "secrets.json")
+    assert shop.does("init")["created"] is False
+
+
+def test_secrets_without_a_store_are_kept(shop: Program) -> None:
+    secrets = (shop.data / "secrets.json").read_bytes()
+    (shop.data / "bedesten.db").unlink()
+    assert "has secrets but no store" in shop.refuses("tenants", "list")["message"]
+    assert not (shop.data / "bedesten.db").exists()
+    assert shop.does("init")["created"] is True
+    assert (shop.data / "secrets.json").read_bytes() == secrets
+
+
+def test_a_store_of_another_version_is_refused(shop: Program) -> None:
+    with closing(sqlite.connect(shop.data / "bedesten.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    assert "the store has version 9999" in shop.refuses("tenants", "list")["message"]
+    assert shop.refuses("init")["message"] == "the store has version 9999, which this program does not know"
+
+
+def test_a_file_that_is_no_store_is_refused_in_one_line(shop: Program) -> None:
+    for name in ("bedesten.db-wal", "bedesten.db-shm"):
+        (shop.data / name).unlink(missing_ok=True)
+    (shop.data / "bedesten.db").write_bytes(b"not a database" * 100)
+    outcome = shop.run("tenants", "list")
+    assert outcome.code == 1
+    assert outcome.err == "bedesten: the store cannot be opened: file is not a database\n"
+
+
+@pytest.mark.parametrize("command", [("tenants", "list"), ("serve", "--port", "0", "--admin-port", "0")])
+def test_weak_or_readable_secrets_are_refused_in_one_line(shop: Program, command: tuple[str, ...]) -> None:
+    path = shop.data / "secrets.json"
+    path.chmod(0o640)
+    outcome = shop.run(*command)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == f"bedesten: {path} has mode 0640: others than its owner can reach it\n"
+    rings = json.loads(path.read_text())
+    weak = base64.urlsafe_b64encode(b"x" * 32).decode().rstrip("=")
+    rings["sign"]["secrets"] = {rings["sign"]["current"]: weak}
+    path.write_text(json.dumps(rings))
+    path.chmod(0o600)
+    outcome = shop.run(*command)
+    assert outcome.code == 1
+    assert outcome.err.count("\n") == 1
+    assert "all bytes are equal" in outcome.err
+    assert weak not in outcome.err
+
+
+def test_a_store_out_of_reach_is_refused_in_one_line(shop: Program) -> None:
+    database = "postgresql://me:hunter2@127.0.0.1:1/nothing"
+    outcome = Program(shop.data, database).run("tenants", "list")
+    assert outcome.code == 1
+    assert outcome.err.startswith("bedesten: the store cannot be ")
+    assert outcome.err.count("\n") == 1
+    assert "hunter2" not in outcome.err
+
+
+def test_the_password_of_a_database_is_never_shown(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, database="postgresql://me:hunter2@db.example:5433/shop?sslmode=require")
+    assert where(settings) == "postgresql://me@db.example:5433/shop"
+    assert "hunter2" not in repr(settings)
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings

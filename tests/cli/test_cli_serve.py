@@ -1,0 +1,282 @@
+"""`bedesten serve`, and the other commands beside it: what they do holds on every worker's next request."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from bedesten.server.listener import free_port
+from support.client import Client, api_key, bearer
+from support.program import ENVIRONMENT, Program
+from support.served import Served, served
+from support.sites import ENGINES, POSTGRES, postgres_database
+
+HOST = "api.shop.example"
+PASSWORD = b"seven lanterns by the gate\n"
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def program(request: pytest.FixtureRequest, fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """An installation with a shop, on each of the two engines."""
+    data = tmp_path_factory.mktemp("served") / "data"
+    if request.param == "postgresql":
+        with postgres_database() as database:
+            made = Program(data, database)
+            assert made.does("init")["created"] is True
+            yield made
+    else:
+        shutil.copytree(fresh, data)
+        yield Program(data)
+
+
+@pytest.fixture(scope="module")
+def server(program: Program) -> Iterator[Served]:
+    """Its server: two workers, and the operator's plane."""
+    with served(program, "--workers", "2", "--admin-port", str(free_port(0))) as started:
+        yield started
+        started.process.send_signal(signal.SIGTERM)
+        assert started.process.wait(20) == 0
+        assert started.until("stopping") == {"event": "stopping"}
+
+
+@pytest.fixture
+def shop(program: Program, server: Served) -> Iterator[str]:
+    """A shop of this test's own, made beside the running server; its host."""
+    host = f"s{len(program.does('tenants', 'list')['tenants'])}.shop.example"
+    program.does("tenants", "create", host.split(".")[0], "--host", host)
+    yield host
+    assert program.does("check") == {"ok": True, "breaches": []}
+
+
+def key_of(program: Program, shop: str) -> Any:
+    tenant = shop.split(".")[0]
+    return program.does("keys", "create", "--tenant", tenant, "--surface", "supplier", "--owner", "Acme")
+
+
+def codes(clients: list[Client], method: str, path: str) -> set[tuple[int, int | None]]:
+    """The answers of all of them, each on the connection that it has: status and code."""
+    answers = [client.call(method, path) for client in clients]
+    return {(answer.status, answer.code) for answer in answers}
+
+
+def test_it_says_where_it_serves_and_who_does_it(server: Served) -> None:
+    assert server.ready["url"].startswith("http://127.0.0.1:")
+    assert set(server.ready["pids"]) == {"web-1", "web-2", "worker", "operator"}
+    assert [event["name"] for event in server.events if event["event"] == "listening"] == ["web", "operator"]
+
+
+def test_a_tenant_answers_on_its_host_as_soon_as_it_is_made(program: Program, server: Served) -> None:
+    clients = server.clients("late.shop.example", ())
+    assert codes(clients, "GET", "/Categories") == {(421, -10)}
+    program.does("tenants", "create", "late", "--host", "late.shop.example")
+    assert codes(clients, "GET", "/Categories") == {(401, -20)}
+    program.does("tenants", "hosts", "late", "--remove", "late.shop.example")
+    assert codes(clients, "GET", "/Categories") == {(421, -10)}
+
+
+def test_a_revoked_key_is_dead_on_the_next_request_through_every_worker(
+    program: Program, server: Served, shop: str
+) -> None:
+    key = key_of(program, shop)
+    clients = server.clients(shop, api_key(key["key"]))
+    assert codes(clients, "POST", "/Supplier/Products/List") == {(200, None)}
+    program.does("keys", "revoke", key["id"])
+    assert codes(clients, "POST", "/Supplier/Products/List") == {(401, -23)}
+
+
+def test_access_that_is_denied_is_denied_on_the_next_request_and_given_again(
+    program: Program, server: Served, shop: str
+) -> None:
+    tenant = shop.split(".")[0]
+    clients = server.clients(shop, api_key(key_of(program, shop)["key"]))
+    assert codes(clients, "POST", "/Supplier/Products/List") == {(200, None)}
+    program.does("tenants", "access", tenant, "--deny", "post /supplier/products/list")
+    assert codes(clients, "POST", "/Supplier/Products/List") == {(403, -25)}
+    assert codes(clients, "POST", "/Supplier/Orders/Awaiting") == {(200, None)}
+    program.does("tenants", "access", tenant, "--deny", "supplier", "--allow", "POST /Supplier/Products/List")
+    assert codes(clients, "POST", "/Supplier/Products/List") == {(200, None)}
+    assert codes(clients, "POST", "/Supplier/Orders/Awaiting") == {(403, -25)}
+
+
+def token_of(server: Served, shop: str) -> str:
+    login = {"email": "p@partner.example", "password": PASSWORD.decode().strip()}
+    return str(Client(server.port, shop).data("/Login/Customer/Api/Verify", login)["token"])
+
+
+@pytest.fixture
+def partner(program: Program, shop: str) -> list[str]:
+    """The options that name a partner of the shop."""
+    tenant = shop.split(".")[0]
+    create = ("partners", "create", "--tenant", tenant, "--email", "p@partner.example", "--password-stdin")
+    program.does(*create, stdin=PASSWORD)
+    return ["p@partner.example", "--tenant", tenant]
+
+
+@pytest.mark.parametrize(
+    ("taken", "code"),
+    [
+        (["partners", "scopes", "{partner}", "--scope", "orders:read"], (403, -24)),
+        (["partners", "disable", "{partner}"], (401, -21)),
+        (["tokens", "revoke", "--subject", "p@partner.example", "{tenant}"], (401, -21)),
+        (["tokens", "revoke", "--all", "{tenant}"], (401, -21)),
+        (["tenants", "suspend", "{name}"], (401, -21)),
+    ],
+)
+def test_what_is_taken_from_a_partner_is_gone_on_the_next_request_through_every_worker(
+    program: Program, server: Served, shop: str, partner: list[str], taken: list[str], code: tuple[int, int]
+) -> None:
+    clients = server.clients(shop, bearer(token_of(server, shop)))
+    assert codes(clients, "GET", "/Account/Details") == {(200, None)}
+    words = {"{partner}": partner, "{tenant}": partner[1:], "{name}": partner[2:]}
+    program.does(*(each for one in taken for each in words.get(one, [one])))
+    assert codes(clients, "GET", "/Account/Details") == {code}
+
+
+def test_an_imported_catalogue_is_sold_at_once(program: Program, server: Served, shop: str, partner: list[str]) -> None:
+    file = b"sku,name,category,price,requireData\nc-1,Card,Games,12.50,player:Player id\n"
+    assert program.does("products", "import", "-", *partner[1:], stdin=file) == {
+        "created": 1,
+        "updated": 0,
+        "notes": [],
+    }
+    client = Client(server.port, shop, bearer(token_of(server, shop)))
+    (card,) = client.data("/Products/List", {})["items"]
+    assert (card["name"], str(card["price"]), card["currency"]) == ("Card", "12.50", "USD")
+    assert card["requireData"] == [{"productRequireId": "player", "name": "Player id", "required": True}]
+    program.does("products", "prices", "c-1=13", *partner[1:])
+    assert str(client.data("/Products/List", {})["items"][0]["price"]) == "13.00"
+
+
+def test_the_operators_plane_knows_its_own_paths_and_nothing_of_the_tenants(server: Served, shop: str) -> None:
+    assert server.operator("/health/live") == (200, {"status": "ok"})
+    assert server.operator("/health/ready") == (200, {"status": "ok"})
+    assert server.operator("/health/ready", "HEAD") == (200, None)
+    assert server.operator("/health/ready", "POST") == (405, {"status": "not allowed"})
+    for path in ("/", "/Categories", "/Supplier/Products/List", "/health", "/health/live/", "/documentation/errors/-1"):
+        assert server.operator(path) == (404, {"status": "not found"})
+    tenant = Client(server.port, shop)
+    assert codes([tenant], "GET", "/health/live") == {(404, -3)}
+    assert codes([tenant], "GET", "/health/ready") == {(404, -3)}
+
+
+def test_a_worker_that_is_killed_is_replaced_and_the_server_says_so(server: Served, shop: str) -> None:
+    os.kill(server.workers[0], signal.SIGKILL)
+    died = server.until("died")
+    assert (died["name"], died["code"]) == ("web-1", -9)
+    assert server.until("respawned")["name"] == "web-1"
+
+
+def test_a_second_server_on_the_same_installation_is_refused(program: Program, server: Served) -> None:
+    outcome = program.run("serve", "--port", "0", "--admin-port", "0")
+    assert outcome.code == 1
+    reason = f"another server (process {server.process.pid}) serves the data directory {program.data}"
+    assert outcome.err == f"bedesten: {reason}\n"
+
+
+# --- without a server of their own -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["--port", "--admin-port"])
+def test_a_busy_port_is_refused_before_anything_starts(bedesten: Program, option: str) -> None:
+    other = "--admin-port" if option == "--port" else "--port"
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        command = ("serve", option, str(port), other, str(free_port(0)))
+        assert (
+            bedesten.run(*command).err == f"bedesten: cannot listen on 127.0.0.1 port {port}: Address already in use\n"
+        )
+        error = bedesten.refuses(*command)
+        assert error["message"] == f"cannot listen on 127.0.0.1 port {port}: Address already in use"
+
+
+def test_a_server_that_others_reach_is_refused_while_a_tenant_has_a_loopback_host(bedesten: Program) -> None:
+    bedesten.does("tenants", "create", "shop", "--host", "localhost", "--host", HOST)
+    error = bedesten.refuses("serve", "--host", "0.0.0.0", "--port", "0", "--admin-port", "0")
+    assert error["code"] == -8
+    assert error["message"] == ("cannot listen on 0.0.0.0: these hosts are for loopback only: localhost (tenant shop)")
+
+
+def test_no_tenant_gets_a_loopback_host_while_others_reach_the_server(bedesten: Program) -> None:
+    bedesten.does("tenants", "create", "shop", "--host", HOST)
+    with served(bedesten, "--host", "0.0.0.0", "--workers", "1", "--admin-port", "0") as server:
+        assert server.ready["operatorUrl"] is None
+        assert bedesten.refuses("tenants", "hosts", "shop", "--add", "127.0.0.1")["code"] == -8
+        assert bedesten.refuses("tenants", "create", "other", "--host", "localhost")["code"] == -8
+        assert bedesten.does("tenants", "hosts", "shop", "--add", "b.example.org")["hosts"] == [HOST, "b.example.org"]
+    assert bedesten.does("tenants", "hosts", "shop", "--add", "localhost")["hosts"][-1] == "localhost"
+
+
+def test_people_are_told_the_address_and_may_close_their_terminal(bedesten: Program) -> None:
+    command = [sys.executable, "-m", "bedesten", "serve", "--port", "0", "--workers", "1", "--admin-port", "0"]
+    with subprocess.Popen(
+        [*command, *bedesten.where], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("Bedesten serves on http://127.0.0.1:")
+        assert line.endswith(" with 1 worker. Ctrl-C stops it.\n")
+        client = Client(int(line.split()[3].rpartition(":")[2]), HOST)
+        process.stdout.close()
+        for child in children(process.pid):
+            os.kill(child, signal.SIGKILL)  # of which nobody can be told
+        assert eventually(lambda: codes([client], "GET", "/Categories") == {(421, -10)})
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def eventually(truth: Callable[[], bool]) -> bool:
+    """Whether it came true within 20 seconds; a connection that breaks is no truth."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError, EOFError):
+            if truth():
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_store_that_goes_away_is_not_ready_but_alive(tmp_path: Path) -> None:
+    with postgres_database() as database, contextlib.ExitStack() as stack:
+        program = Program(tmp_path / "data", database)
+        program.does("init")
+        program.does("tenants", "create", "shop", "--host", HOST)
+        admin = str(free_port(0))
+        with served(program, "--workers", "1", "--admin-port", admin) as server:
+            assert server.operator("/health/ready") == (200, {"status": "ok"})
+            drop(database)
+            stack.callback(restore, database)
+            assert server.operator("/health/ready") == (503, {"status": "unavailable"})
+            assert server.operator("/health/live") == (200, {"status": "ok"})
+            assert codes([Client(server.port, HOST)], "GET", "/Categories") == {(503, -9)}
+            outcome = program.run("tenants", "list")
+            assert outcome.code == 1
+            assert outcome.err.startswith("bedesten: the store cannot be opened")
+
+
+def drop(database: str) -> None:
+    """Takes the database away from everybody who uses it."""
+    run_on_server(f'DROP DATABASE "{database.rpartition("/")[2]}" WITH (FORCE)')
+
+
+def restore(database: str) -> None:
+    """An empty one of its name, for whoever drops it at the end."""
+    run_on_server(f'CREATE DATABASE "{database.rpartition("/")[2]}"')
+
+
+def run_on_server(statement: str) -> None:
+    with psycopg.connect(POSTGRES, autocommit=True) as connection:
+        connection.execute(statement)

@@ -1,0 +1,95 @@
+"""`bedesten serve` as a process of its own, and what it says."""
+
+import contextlib
+import http.client
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from support.client import Client
+from support.program import ENVIRONMENT, Program
+
+
+@dataclass
+class Served:
+    """A running server."""
+
+    process: "subprocess.Popen[str]"
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def until(self, name: str) -> dict[str, Any]:
+        """Reads events up to the named one."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.events.append(json.loads(line))
+            if self.events[-1].get("event") == name:
+                return self.events[-1]
+        raise AssertionError(f"no {name} in {self.events}")
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        """What it said when every worker accepted."""
+        return next(event for event in self.events if event["event"] == "ready")
+
+    @property
+    def port(self) -> int:
+        """Where the four surfaces are."""
+        return urlsplit(self.ready["url"]).port or 0
+
+    @property
+    def workers(self) -> list[int]:
+        """The process ids of the workers."""
+        return [pid for name, pid in self.ready["pids"].items() if name.startswith("web-")]
+
+    def operator(self, path: str, method: str = "GET") -> tuple[int, Any]:
+        """The status and document that the operator's plane answers."""
+        connection = http.client.HTTPConnection(urlsplit(self.ready["operatorUrl"]).netloc, timeout=20)
+        with contextlib.closing(connection):
+            connection.request(method, path)
+            answer = connection.getresponse()
+            body = answer.read()
+            return answer.status, json.loads(body) if body else None
+
+    def clients(self, host: str, lines: tuple[tuple[str, str], ...]) -> list[Client]:
+        """Clients with a living connection each, so many that every worker holds one of them."""
+        before = {pid: _sockets(pid) for pid in self.workers}
+        made: list[Client] = []
+        while not all(_sockets(pid) > count for pid, count in before.items()):
+            assert len(made) < 200, "a worker that accepts nothing"
+            made.append(Client(self.port, host, lines))
+            made[-1].get("/documentation/errors/-1.json")
+        return made
+
+
+def _sockets(pid: int) -> int:
+    """How many sockets a process holds."""
+    count = 0
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            count += str(entry.readlink()).startswith("socket:")
+    return count
+
+
+@contextlib.contextmanager
+def served(program: Program, *arguments: str, wait_for: str = "ready") -> Iterator[Served]:
+    """The program's server, on free ports unless told otherwise; ended at the end of the block."""
+    command = [sys.executable, "-m", "bedesten", "serve", "--port", "0", *arguments, "--json", *program.where]
+    with subprocess.Popen(
+        command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            server = Served(process)
+            server.until(wait_for)
+            yield server
+        finally:
+            process.terminate()
+            try:
+                process.communicate(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
