@@ -114,7 +114,7 @@ def create_partner(data: Path, password: str) -> None:
     """An account for API use that may owe more than the run will spend."""
     create = ("partners", "create", "--tenant", TENANT, "--email", EMAIL, "--password-stdin")
     command(data, *create, stdin=password + "\n")
-    command(data, "partners", "credit", EMAIL, "--tenant", TENANT, "--limit", CREDIT)
+    command(data, "partners", "credit", EMAIL, CREDIT, "--tenant", TENANT)
 
 
 def serve(data: Path, port: int) -> subprocess.Popen[bytes]:
