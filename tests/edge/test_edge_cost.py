@@ -1,0 +1,195 @@
+"""What a refused request costs: nothing is written for it, nothing is read for it, and nothing is run for it.
+
+Here the pipeline runs in this process, so that every use of the store can be counted.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from bedesten.base.clock import SECOND, system_clock
+from bedesten.gate.scopes import Surface
+from bedesten.server import build
+from bedesten.store.sqlite import SqliteStore
+from bedesten.store.store import Work
+from bedesten.tenants import actions as tenants
+from bedesten.web.call import House
+from bedesten.web.message import Request, Response
+from bedesten.web.pipeline import Pipeline
+from bedesten.web.route import RouteMap
+from support.backoffice import PASSWORD, Operator
+from support.client import Lines, api_key, bearer, encoded
+from support.edges import Commits
+from support.shop import fresh
+from support.sites import opened
+from support.wire import fresh_address
+
+Result = TypeVar("Result")
+HOST = "api.cost.example"
+
+
+class CountingStore(SqliteStore):
+    """The real store, which counts what is asked of it besides the fence's counter."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.reads = self.writes = 0
+
+    async def read_across(self, work: Work[Result]) -> Result:
+        self.reads += 1
+        return await super().read_across(work)
+
+    async def write_across(self, work: Work[Result]) -> Result:
+        self.writes += 1
+        return await super().write_across(work)
+
+
+class Sent:
+    """A body that knows whether anybody read it."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.was_read = False
+
+    async def read(self, limit: int) -> bytes:
+        self.was_read = True
+        return self._body
+
+
+@dataclass
+class Cost:
+    """What one request came to."""
+
+    response: Response
+    reads: int
+    writes: int
+    commits: int
+    body_read: bool
+
+    @property
+    def told(self) -> tuple[int, tuple[int, int, int, bool]]:
+        """Its status, and whatever was done for it."""
+        return self.response.status, (self.reads, self.writes, self.commits, self.body_read)
+
+
+@dataclass
+class Till:
+    """A house in this process, its store and its operator."""
+
+    house: House
+    pipeline: Pipeline
+    store: CountingStore
+    commits: Commits
+    operator: Operator
+    tenant: str
+
+    def ask(self, path: str, lines: Lines, body: object, peer: str = "203.0.113.1", method: str = "POST") -> Cost:
+        """One request and what it cost."""
+        sent = Sent(encoded(body))
+        headers = [(b"host", HOST.encode()), (b"content-type", b"application/json")]
+        headers += [(name.lower().encode(), value.encode()) for name, value in lines]
+        before = self.store.reads, self.store.writes, self.commits.number()
+        request = Request(method, path.encode(), b"", headers, peer, sent)
+        response = asyncio.run(self.pipeline.handle(request))
+        used = self.store.reads - before[0], self.store.writes - before[1], self.commits.number() - before[2]
+        return Cost(response, *used, sent.was_read)
+
+    def limit(self, **limits: int | None) -> None:
+        """Sets the tenant's limits."""
+        self.operator.within(self.tenant, lambda tx: tenants.set_limits(tx, limits))
+
+    def partner(self) -> Lines:
+        """The token of a fresh partner."""
+        account = self.operator.account(self.tenant, "partner", f"{fresh('p')}@example.com")
+        return bearer(self.operator.mint(self.operator.claims(self.tenant, Surface.RESELLER, account)))
+
+
+@pytest.fixture
+def till(tmp_path: Path) -> Iterator[Till]:
+    with opened("sqlite", tmp_path) as installation:
+        operator = Operator(installation)
+        tenant = operator.tenant("cost", [HOST])
+        store = CountingStore(installation.settings.sqlite_file)
+        commits = Commits(installation.settings.sqlite_file)
+        house = build.open_house(replace(installation, store=store))
+        yield Till(house, Pipeline(house, RouteMap.of(build.ROUTES)), store, commits, operator, tenant)
+        commits.close()
+        store.close()
+
+
+NOTHING = (0, 0, 0, False)
+
+
+def test_the_scales_work(till: Till) -> None:
+    register = {"email": "new@example.com", "password": "correct horse battery staple"}
+    cost = till.ask("/Storefront/Customers/Register", (), register)
+    assert cost.response.status == 200
+    assert cost.reads > 0
+    assert cost.writes > 0
+    assert cost.commits > 0
+    assert cost.body_read
+
+
+@pytest.mark.parametrize("kind", ["credential", "tenant", "address"])
+def test_over_a_limit_nothing_is_read_written_or_run(till: Till, kind: str) -> None:
+    till.limit(**{kind: 2})
+    lines = till.partner()
+    accepted = [till.ask("/Products/List", lines, {}) for _ in range(2)]
+    assert [cost.response.status for cost in accepted] == [200, 200]
+    assert accepted[1].reads > 0, "an accepted request reads"
+    for _ in range(20):
+        assert till.ask("/Products/List", lines, {}).told == (429, NOTHING)
+        assert till.ask("/Orders/Create", lines, {"orderReference": "x"}).told == (429, NOTHING)
+
+
+def test_over_a_limit_an_idle_time_out_is_not_written_either(till: Till) -> None:
+    till.operator.within(till.tenant, lambda tx: tenants.set_idle(tx, Surface.RESELLER, SECOND))
+    till.limit(credential=1)
+    lines = till.partner()
+    assert till.ask("/Products/List", lines, {}).writes == 1
+    till.house.idle._written.clear()
+    assert till.ask("/Products/List", lines, {}).told == (429, NOTHING)
+
+
+def test_r156_an_address_that_was_refused_too_often_costs_nothing_whatever_it_tries(till: Till) -> None:
+    lines = till.partner()
+    assert till.ask("/Products/List", lines, {}).response.status == 200
+    peer = "203.0.113.9"
+    for _ in range(600):
+        till.house.throttle.refused(peer, system_clock())
+    for path, presented, body in (
+        ("/Products/List", lines, {}),
+        ("/Products/List", bearer("x"), {}),
+        ("/Supplier/Products/List", api_key("ak_live_" + "0" * 32), {}),
+        ("/Supplier/Nothing", api_key("ak_live_" + "1" * 32), {}),
+        ("/Login/Customer/Api/Verify", (), {"email": "x@example.com", "password": PASSWORD}),
+        ("/Storefront/Customers/Login", (), {"email": "x@example.com", "password": PASSWORD}),
+        ("/Storefront/Customers/Register", (), {"email": "x@example.com", "password": PASSWORD}),
+    ):
+        assert till.ask(path, presented, body, peer).told == (429, NOTHING), path
+    assert till.house.hashing.under_way == 0
+
+
+def test_refused_credentials_write_nothing(till: Till) -> None:
+    till.ask("/Products/List", till.partner(), {})
+    for path, lines in (
+        ("/Products/List", ()),
+        ("/Products/List", bearer("x")),
+        ("/Supplier/Products/List", ()),
+        ("/Supplier/Products/List", api_key("ak_live_" + "0" * 32)),
+        ("/Payment/Nothing", api_key("ak_live_" + "1" * 32)),
+    ):
+        cost = till.ask(path, lines, {}, fresh_address())
+        assert (cost.response.status, cost.writes, cost.commits, cost.body_read) == (401, 0, 0, False), path
+
+
+def test_the_throttle_looks_at_one_word_as_long_as_nobody_has_to_wait(till: Till) -> None:
+    table = till.house.throttle._table
+    before = table.place.cache_info().misses
+    for number in range(100):
+        assert till.house.throttle.admit(f"203.0.113.{number}", system_clock()) is None
+    assert table.place.cache_info().misses == before

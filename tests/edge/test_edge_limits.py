@@ -1,0 +1,194 @@
+"""Rate limits as the clients of a server with two workers meet them."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bedesten.gate.scopes import Surface
+from bedesten.tenants import actions as tenants
+from support.client import bearer, request_bytes
+from support.edges import to_every_worker
+from support.shop import Shop
+from support.wire import Answer, Connection, fresh_address
+
+Limit = Callable[..., None]
+DETAILS = "/Account/Details"
+CATALOGUE = "/Storefront/Products/List"
+
+
+@pytest.fixture
+def limit(amber: Shop) -> Iterator[Limit]:
+    """Sets limits of the shop; afterwards there are none."""
+
+    def change(**limits: int | None) -> None:
+        amber.operator.within(amber.id, lambda tx: tenants.set_limits(tx, limits))
+
+    yield change
+    change(credential=None, tenant=None, address=None)
+
+
+def partner(shop: Shop) -> bytes:
+    """A request of a fresh partner, who has used nothing up."""
+    number = fresh_address()
+    account = shop.operator.account(shop.id, "partner", f"p{number}@example.com")
+    return request_bytes("GET", DETAILS, shop.host, bearer(shop.token(Surface.RESELLER, account)))
+
+
+def burst(connection: Connection, raw: bytes, times: int) -> list[Answer]:
+    """The same request over and over on one connection, in the manner of a client that waits for nothing."""
+    answers = []
+    for start in range(0, times, 50):
+        number = min(50, times - start)
+        connection.send(raw * number)
+        answers += [connection.receive() for _ in range(number)]
+    return answers
+
+
+def accepted(answers: list[Answer]) -> int:
+    assert {answer.told for answer in answers} <= {(200, None), (429, -7)}
+    return sum(answer.status == 200 for answer in answers)
+
+
+def test_r153_over_the_limit_is_429_and_who_waits_as_told_is_let_in(amber: Shop, limit: Limit) -> None:
+    limit(credential=60)
+    raw = partner(amber)
+    with Connection(amber.site.port) as connection:
+        first = connection.exchange(raw)
+        assert (first.header("ratelimit-limit"), first.header("ratelimit-remaining")) == ("60", "59")
+        assert first.header("ratelimit-reset") == "1"
+        answers = burst(connection, raw, 70)
+        refused = next(answer for answer in answers if answer.status == 429)
+        assert refused.told == (429, -7)
+        assert refused.header("retry-after") == "1"
+        assert refused.header("ratelimit-limit") == "60"
+        assert refused.header("ratelimit-remaining") == "0"
+        assert 55 <= int(refused.header("ratelimit-reset") or "") <= 60
+        assert refused.header("cache-control") == "no-store"
+        assert 59 <= accepted(answers) <= 61
+        time.sleep(int(refused.header("retry-after") or ""))
+        assert connection.exchange(raw).status == 200
+
+
+def test_without_a_limit_there_is_nothing_to_tell(amber: Shop) -> None:
+    with Connection(amber.site.port) as connection:
+        answer = connection.exchange(partner(amber))
+    assert answer.status == 200
+    assert [name for name, _ in answer.headers if name.startswith("ratelimit")] == []
+
+
+@pytest.mark.parametrize("kind", ["credential", "tenant", "address"])
+def test_r154_two_workers_hold_one_limit_together(amber: Shop, limit: Limit, kind: str) -> None:
+    raw = partner(amber)
+    with to_every_worker(amber.site, amber.host) as connections:
+        limit(**{kind: 600})
+        began = time.monotonic()
+        with ThreadPoolExecutor(2) as pool:
+            answers = [*pool.map(lambda connection: burst(connection, raw, 500), connections[:2])]
+        passed = time.monotonic() - began
+    counts = [accepted(one) for one in answers]
+    assert min(counts) > 0, "both workers answered"
+    assert 600 <= sum(counts) <= 600 * 1.1 + passed * 10
+
+
+def test_a_fresh_token_buys_no_further_request(amber: Shop, limit: Limit) -> None:
+    limit(credential=3)
+    account = amber.operator.account(amber.id, "partner", "tokens@example.com")
+    requests = [
+        request_bytes("GET", DETAILS, amber.host, bearer(amber.token(Surface.RESELLER, account))) for _ in range(5)
+    ]
+    with Connection(amber.site.port) as connection:
+        assert [connection.exchange(raw).status for raw in requests] == [200, 200, 200, 429, 429]
+        assert connection.exchange(partner(amber)).status == 200, "another account has its own"
+
+
+def test_r155_a_tenant_at_its_limit_takes_nothing_from_another(amber: Shop, basalt: Shop, limit: Limit) -> None:
+    limit(tenant=60)
+    loud, quiet = partner(amber), partner(basalt)
+    with Connection(amber.site.port) as first, Connection(amber.site.port) as second, ThreadPoolExecutor(1) as pool:
+        flood = pool.submit(burst, first, loud, 2000)
+        answers = burst(second, quiet, 500)
+        assert accepted(answers) == 500
+        assert accepted(flood.result()) <= 66
+
+
+def test_the_tenants_limit_counts_whoever_calls(amber: Shop, limit: Limit) -> None:
+    limit(tenant=4)
+    with Connection(amber.site.port) as connection:
+        raw = [
+            partner(amber),
+            request_bytes("POST", CATALOGUE, amber.host),
+            request_bytes("POST", "/Supplier/Products/List", amber.host, amber.lines(Surface.SUPPLIER)),
+            request_bytes("GET", "/documentation/errors/-7.json", amber.host),
+        ]
+        assert [connection.exchange(one).status for one in raw] == [200] * 4
+        assert [connection.exchange(one).told for one in raw] == [(429, -7)] * 4
+        assert connection.exchange(request_bytes("GET", DETAILS, amber.host)).told == (401, -20), "counts for nothing"
+
+
+def test_the_address_limit_comes_before_the_credential(amber: Shop, limit: Limit) -> None:
+    limit(address=3)
+    bad = request_bytes("GET", DETAILS, amber.host, bearer("x"))
+    with Connection(amber.site.port) as connection, Connection(amber.site.port) as neighbour:
+        assert [connection.exchange(bad).told for _ in range(3)] == [(401, -21)] * 3
+        assert connection.exchange(bad).told == (429, -7)
+        assert connection.exchange(partner(amber)).told == (429, -7)
+        assert neighbour.exchange(partner(amber)).status == 200, "it comes from elsewhere"
+
+
+def test_the_nearest_limit_is_shown(amber: Shop, limit: Limit) -> None:
+    limit(address=100, tenant=1000, credential=10)
+    with Connection(amber.site.port) as connection:
+        answer = connection.exchange(partner(amber))
+        assert (answer.header("ratelimit-limit"), answer.header("ratelimit-remaining")) == ("10", "9")
+        limit(address=2)
+        burst(connection, partner(amber), 3)
+        answer = connection.exchange(partner(amber))
+        assert (answer.status, answer.header("ratelimit-limit")) == (429, "2")
+
+
+def test_a_limit_is_changed_and_lifted_at_once(amber: Shop, limit: Limit) -> None:
+    raw = partner(amber)
+    with Connection(amber.site.port) as connection:
+        limit(credential=1)
+        assert [connection.exchange(raw).status for _ in range(2)] == [200, 429]
+        limit(credential=None)
+        assert accepted(burst(connection, raw, 100)) == 100
+        limit(credential=1)
+        assert connection.exchange(raw).status == 429, "what was counted before still counts"
+
+
+def test_r156_six_hundred_refusals_keep_their_true_answer_for_all_workers_together(basalt: Shop) -> None:
+    bad = request_bytes("GET", DETAILS, basalt.host, bearer("x"))
+    with to_every_worker(basalt.site, basalt.host) as connections:
+        one, other = connections[:2]
+        answers = burst(one, bad, 300) + burst(other, bad, 300)
+        assert {answer.told for answer in answers} == {(401, -21)}
+        for connection in (one, other):
+            refused = connection.exchange(bad)
+            assert refused.told == (429, -7)
+            assert 50 <= int(refused.header("retry-after") or "") <= 60
+            assert connection.exchange(partner(basalt)).told == (429, -7)
+    with Connection(basalt.site.port) as elsewhere:
+        assert elsewhere.exchange(bad).told == (401, -21)
+        assert elsewhere.exchange(partner(basalt)).status == 200
+
+
+def test_r156_good_credentials_never_count_as_refusals(basalt: Shop) -> None:
+    raw = partner(basalt)
+    bad = request_bytes("GET", DETAILS, basalt.host, bearer("x"))
+    with Connection(basalt.site.port) as connection:
+        assert accepted(burst(connection, raw, 700)) == 700
+        assert {answer.told for answer in burst(connection, bad, 100)} == {(401, -21)}
+        assert accepted(burst(connection, raw, 100)) == 100
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "True-Client-IP", "CF-Connecting-IP"])
+def test_r157_no_header_of_an_untrusted_peer_opens_a_fresh_bucket(amber: Shop, limit: Limit, name: str) -> None:
+    limit(address=5)
+    with Connection(amber.site.port) as connection:
+        for number in range(8):
+            value = f"for=198.51.100.{number}" if name == "Forwarded" else f"198.51.100.{number}"
+            answer = connection.exchange(request_bytes("POST", CATALOGUE, amber.host, [(name, value)]))
+            assert answer.status == (200 if number < 5 else 429)
