@@ -170,6 +170,16 @@ class Directory:
         self.epoch = epoch
         self.version = version
 
+    def sizes(self) -> dict[str, int]:
+        """How many entries of each kind are in memory."""
+        return {
+            "hosts": len(self._hosts),
+            "tenants": len(self._tenants),
+            "accounts": len(self._accounts),
+            "keys": len(self._keys),
+            "revoked": len(self._revoked),
+        }
+
     def prune(self, now: int) -> None:
         """Drops revoked tokens that have expired by now: they are refused for that already."""
         self._revoked = {jti: expires for jti, expires in self._revoked.items() if expires > now}

@@ -26,8 +26,10 @@ from bedesten.web import documentation
 from bedesten.web.asgi import Adapter
 from bedesten.web.call import House
 from bedesten.web.fence import Fence
+from bedesten.web.gauges import web_gauges
 from bedesten.web.hashing import Hashing
 from bedesten.web.idle import IdleWatch
+from bedesten.web.observer import Observer
 from bedesten.web.pipeline import Pipeline
 from bedesten.web.proxies import Proxies
 from bedesten.web.route import Route, RouteMap
@@ -69,6 +71,7 @@ def open_house(installation: Installation, clock: Clock = system_clock) -> House
         limits=Limits(tables),
         proxies=Proxies(installation.settings.trusted_proxies, installation.settings.proxy_header),
         clock=clock,
+        observer=Observer(installation.store, clock, installation.settings.metrics_directory),
         checkout_time=installation.settings.checkout_seconds * SECOND,
         password_minimum=installation.settings.password_minimum,
     )
@@ -93,8 +96,10 @@ def web_application(settings_json: str) -> Adapter:
 
     async def started() -> None:
         await house.fence.passed()
+        house.observer.start("web", lambda: web_gauges(house))
 
     async def stopped() -> None:
+        await house.observer.stop()
         house.store.close()
 
     return Adapter(Pipeline(house, RouteMap.of(ROUTES)).handle, started, stopped)

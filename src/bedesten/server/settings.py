@@ -35,6 +35,11 @@ class Settings(BaseSettings):
         return self.data / "limits.map"
 
     @property
+    def metrics_directory(self) -> Path:
+        """Where the processes of this machine put their counts for the operator's plane; they may be lost."""
+        return self.data / "metrics"
+
+    @property
     def lock_file(self) -> Path:
         """Held by the one server that may run on this data directory."""
         return self.data / "serve.lock"

@@ -15,7 +15,7 @@ from psycopg import errors as pg
 
 from bedesten.base.clock import Clock, system_clock
 from bedesten.store.fence import COUNTER
-from bedesten.store.store import TRIES, Store, Work
+from bedesten.store.store import TRIES, Commits, Store, Work
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable, TryAgain
 
 Result = TypeVar("Result")
@@ -36,6 +36,7 @@ class PostgresStore(Store):
     def __init__(self, url: str, clock: Clock = system_clock, connections: int = 8) -> None:
         self._url = url
         self._clock = clock
+        self.commits = Commits()
         self._local = threading.local()
         self._opened: list[Connection] = []
         self._opening = threading.Lock()
@@ -148,6 +149,8 @@ class PostgresStore(Store):
                 if connection.execute("COMMIT").statusmessage != "COMMIT":
                     # an error that the action swallowed had ended the transaction, and COMMIT undid it
                     raise StoreUnavailable("the transaction ended under an action")
+                if not reading:
+                    self.commits.add(1)
                 return result
             except _AGAIN as error:
                 self._undo(connection)

@@ -26,7 +26,7 @@ from pysqlite3 import dbapi2
 
 from bedesten.base.clock import Clock, system_clock
 from bedesten.store.fence import COUNTER
-from bedesten.store.store import TRIES, Store, Work
+from bedesten.store.store import TRIES, Commits, Store, Work
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable, TryAgain
 
 Result = TypeVar("Result")
@@ -129,9 +129,10 @@ class _WriterLock:
 class _Writer:
     """The thread that writes. Its connection is opened in it and never leaves it."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, commits: Commits) -> None:
         self._path = path
         self._clock = clock
+        self._commits = commits
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
         self._closing = threading.Lock()
@@ -204,6 +205,7 @@ class _Writer:
                 raise StoreUnavailable("the transaction ended under an action")
             connection.execute("RELEASE action")
         connection.execute("COMMIT")
+        self._commits.add(len(batch))
 
     @staticmethod
     def _answer(batch: list[_Job]) -> None:
@@ -238,6 +240,7 @@ class SqliteStore(Store):
     def __init__(self, path: Path, clock: Clock = system_clock) -> None:
         self._path = path
         self._clock = clock
+        self.commits = Commits()
         self._local = threading.local()
         self._counter_sql = COUNTER.compiled("sqlite")
         self._writer: _Writer | None = None
@@ -305,7 +308,7 @@ class SqliteStore(Store):
             with self._starting:
                 if self._closed:
                     raise StoreUnavailable("the store is closed")
-                self._writer = self._writer or _Writer(self._path, self._clock)
+                self._writer = self._writer or _Writer(self._path, self._clock, self.commits)
         self._writer.submit(job)
 
     def _reader(self) -> Connection:

@@ -1,5 +1,6 @@
 """What both engines offer to the rest of the house."""
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
@@ -16,6 +17,21 @@ TRIES = 8
 """So often an action runs at the most when others overtake it (`TryAgain`, a deadlock); then the store is unavailable."""
 
 
+class Commits:
+    """How many transactions a store has committed since it was opened, and how many actions were in them."""
+
+    def __init__(self) -> None:
+        self.transactions = 0
+        self.actions = 0
+        self._lock = threading.Lock()
+
+    def add(self, actions: int) -> None:
+        """Counts one transaction with so many actions."""
+        with self._lock:
+            self.transactions += 1
+            self.actions += actions
+
+
 class Store(ABC):
     """Runs actions in transactions. Safe to use from one event loop and any number of threads.
 
@@ -25,6 +41,7 @@ class Store(ABC):
     """
 
     dialect: DialectName
+    commits: Commits
 
     @abstractmethod
     async def read_across(self, work: Work[Result]) -> Result:

@@ -15,6 +15,7 @@ from bedesten.tenants.vault import Vault
 from bedesten.web.fence import Fence
 from bedesten.web.hashing import Hashing
 from bedesten.web.idle import IdleWatch
+from bedesten.web.observer import Observer
 from bedesten.web.proxies import Proxies
 
 
@@ -32,6 +33,7 @@ class House:
     limits: Limits
     proxies: Proxies
     clock: Clock
+    observer: Observer
     checkout_time: int = 15 * MINUTE
     password_minimum: int = 15
 

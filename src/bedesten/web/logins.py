@@ -4,8 +4,6 @@ import os
 import secrets
 from dataclasses import dataclass
 
-import structlog
-
 from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.accounts import logins
@@ -22,8 +20,8 @@ from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.gate.throttle import counting_unit
 from bedesten.store.transaction import Transaction
 from bedesten.web.call import Call
+from bedesten.web.observer import Seen
 
-log = structlog.get_logger("bedesten.logins")
 KINDS = {Surface.RESELLER: "partner", Surface.STOREFRONT: "customer"}
 LONGEST_EMAIL = 1_000
 LONGEST_SESSION = 30 * DAY
@@ -62,13 +60,14 @@ async def prove(call: Call, surface: Surface, email: str, password: str) -> Acco
     proved = await house.hashing.verify(_hashed(found), password)
     if found is None or not proved or not found.api or found.disabled or not _open(call, surface):
         await house.store.write(tenant.id, logins.failed, attempt)
-        log.info("login", result="refused", tenant=tenant.id, address=call.address, request_id=call.request_id)
-        raise Refusal(errors.LOGIN_REFUSED, "unknown, wrong password, not flagged, disabled or suspended")
+        who = found.id if found else ""
+        raise Refusal(errors.LOGIN_REFUSED, _fault(call, found, proved), who=who)
     better = await _better_hash(call, found, password)
     noteworthy = await house.store.read(tenant.id, logins.needs_note, attempt)
     if better or noteworthy:
         await house.store.write(tenant.id, _welcome, found, attempt, better)
-    log.info("login", result="ok", tenant=tenant.id, subject=found.id, address=call.address, request_id=call.request_id)
+    seen = Seen(call.request_id, "", call.address, tenant.id, surface.value, call.endpoint, found.id)
+    house.observer.logged_in(seen, house.clock())
     return found
 
 
@@ -127,6 +126,19 @@ def _attempt(call: Call, surface: Surface, email: str) -> Attempt:
         address=keyring.login_digest(tenant, surface, f"address {address}"),
         pair=keyring.login_digest(tenant, surface, f"{email} from {address}"),
     )
+
+
+def _fault(call: Call, found: Account | None, proved: bool) -> str:
+    """Why a login was refused, for the trail and the log alone."""
+    if found is None:
+        return "no such account"
+    if not proved:
+        return "wrong password"
+    if not found.api:
+        return "not flagged for API use"
+    if found.disabled:
+        return "the account is disabled"
+    return "the tenant is suspended" if call.tenant.suspended else "switched off for the tenant"
 
 
 def _open(call: Call, surface: Surface) -> bool:

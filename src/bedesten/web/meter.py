@@ -7,6 +7,7 @@ Nothing is locked and nothing is sent: once a second the whole of it is put wher
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from time import perf_counter
 
 import msgspec
 
@@ -65,14 +66,16 @@ class LoginMinutes:
 class Meter:
     """The counts of one process. For one thread (the event loop)."""
 
-    __slots__ = ("_fence", "_fence_worst", "_requests", "counters", "histograms", "logins")
+    __slots__ = ("_fence", "_fence_rolled", "_fence_worst", "counters", "histograms", "logins", "passed_at")
 
     def __init__(self) -> None:
         self.counters: dict[Label, int] = {}
         self.histograms: dict[Label, Histogram] = {}
         self.logins = LoginMinutes()
+        self.passed_at = perf_counter()
         self._fence = self._histogram(("fence_wait_seconds",), FENCE_BOUNDS)
         self._fence_worst = [0.0, 0.0]
+        self._fence_rolled = self.passed_at
 
     def count(self, *label: str, by: int = 1) -> None:
         """Adds to a counter."""
@@ -91,16 +94,20 @@ class Meter:
             histogram = self._histogram(("request_seconds", surface), REQUEST_BOUNDS)
         histogram.observe(seconds)
 
-    def passed(self, seconds: float) -> None:
-        """Counts how long a request waited at the fence."""
+    def passed(self, began: float) -> None:
+        """Counts a request that passed the fence now, having come to it at a moment of `perf_counter`."""
+        self.passed_at = now = perf_counter()
+        seconds = now - began
         self._fence.observe(seconds)
         if seconds > self._fence_worst[1]:
             self._fence_worst[1] = seconds
 
     def worst_wait(self) -> float:
-        """The longest wait at the fence since the call before the last one."""
-        worst = max(self._fence_worst)
-        self._fence_worst = [self._fence_worst[1], 0.0]
+        """The longest wait at the fence in the last one to two minutes, if this is asked every now and then."""
+        worst, now = max(self._fence_worst), perf_counter()
+        if now - self._fence_rolled >= 60:
+            self._fence_worst = [self._fence_worst[1], 0.0]
+            self._fence_rolled = now
         return worst
 
     def _histogram(self, label: Label, bounds: tuple[float, ...]) -> Histogram:

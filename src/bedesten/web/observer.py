@@ -93,6 +93,7 @@ class Observer:
         self._gauges: Gauges = tuple
         self._kind = ""
         self._tasks: list[asyncio.Task[None]] = []
+        self._commits = (0, 0)
 
     def refused(self, refusal: Refusal, seen: Seen, now: int) -> None:
         """Notes a refusal with its precise cause."""
@@ -161,6 +162,9 @@ class Observer:
         if withheld:
             self.meter.count("refusals_unlogged", by=withheld)
             log.warning("refused-not-logged", count=withheld)
+        before, self._commits = self._commits, (self._store.commits.transactions, self._store.commits.actions)
+        self.meter.count("commits", by=self._commits[0] - before[0])
+        self.meter.count("committed_actions", by=self._commits[1] - before[1])
         if self._slot is not None:
             self._slot.publish(self.meter.snapshot(self._kind, os.getpid(), self._clock(), self._gauges()))
 

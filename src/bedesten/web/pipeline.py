@@ -9,6 +9,7 @@ There is no other middleware. After a refusal nothing of the request was done.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import TypeVar
 
 import structlog
@@ -25,6 +26,7 @@ from bedesten.store.transaction import StoreUnavailable, Transaction
 from bedesten.web import answer, cors, idempotency
 from bedesten.web.call import Call, House
 from bedesten.web.message import BodyStalled, BodyTooLarge, ClientGone, Headers, Request, Response
+from bedesten.web.observer import Seen
 from bedesten.web.route import Match, Reads, Route, RouteMap, Runs, Shows, Writes, keyed_surface
 from bedesten.web.shapes import encode, parse, understand
 
@@ -82,8 +84,19 @@ class Progress:
     request_id: str
     address: str
     tenant: TenantEntry | None = None
+    route: Route | Surface | None = None
+    who: str = ""
+    code: int = 0
     headers: Headers = field(default_factory=list)
     tightest: int | None = None
+
+    @property
+    def surface(self) -> str:
+        """The surface that the request is for, as far as it is known: a documentation page is of none."""
+        if self.route is None:
+            return "unknown"
+        surface = self.route if isinstance(self.route, Surface) else self.route.access.surface
+        return surface.value if surface else "public"
 
     def show(self, verdict: Verdict) -> None:
         """Puts a limit's state into the answer, if it is the tightest one so far or the one that refuses."""
@@ -105,11 +118,14 @@ class Pipeline:
 
     async def handle(self, request: Request) -> Response:
         """The answer to one request. Raises only `ClientGone`: then there is nobody to answer."""
+        begun = perf_counter()
         progress = Progress(f"req_{os.urandom(12).hex()}", self._house.proxies.client(request))
         head = read_head(request)
         response = await self._answered(request, head, progress)
         response.headers += progress.headers
         cors.dress(response, request, progress.tenant)
+        meter = self._house.observer.meter
+        meter.answered(progress.surface, response.status, progress.code, perf_counter() - begun)
         return response
 
     async def _answered(self, request: Request, head: Head, progress: Progress) -> Response:
@@ -119,6 +135,8 @@ class Pipeline:
             refused = refusal
         except (StoreUnavailable, BodyTooLarge, BodyStalled) as problem:
             refused = _as_refusal(problem)
+            if refused.row is errors.UNAVAILABLE:
+                self._house.observer.meter.count("store_unavailable")
         except ClientGone:
             raise
         except Exception:
@@ -132,13 +150,15 @@ class Pipeline:
     async def _answer(self, request: Request, head: Head, progress: Progress) -> Response:
         house = self._house
         _check_framing(request, head)
+        waits = perf_counter()
         await house.fence.passed()
+        house.observer.meter.passed(waits)
         tenant = await self._decided(lambda loaded: house.gate.tenant(head.host, loaded))
         progress.tenant = tenant
         match = self._routes.find(request.path)
         if cors.is_preflight(request):
             return cors.preflight(request, tenant, match.routes if match else (), progress.request_id)
-        route = _route(request, match)
+        route = progress.route = _route(request, match)
         now = house.clock()
         wait = house.throttle.admit(progress.address, now)
         if wait is not None:
@@ -155,6 +175,7 @@ class Pipeline:
         if principal is None:
             self._take(progress, tenant, now, tenant=tenant.id)
         else:
+            progress.who = principal.owner
             self._take(progress, tenant, now, tenant=tenant.id, credential=principal.owner)
         if principal is not None and principal.token is not None:
             await house.idle.used(tenant, principal.surface, principal.token)
@@ -227,18 +248,21 @@ class Pipeline:
             raise Refusal(errors.TOO_MANY_REQUESTS, "over a rate limit", retry_after=verdicts[-1].retry)
 
     def _note(self, refusal: Refusal, request: Request, progress: Progress) -> None:
-        """The precise cause goes to the log, and what smells of guessing is counted against the address."""
-        row = refusal.row
+        """The precise cause goes to log and trail, and what smells of guessing is counted against the address."""
+        row, route, now = refusal.row, progress.route, self._house.clock()
+        progress.code = row.number
         if row.status in (401, 403) or row.number in _COUNTED:
-            self._house.throttle.refused(progress.address, self._house.clock())
-        log.info(
-            "refused",
-            code=row.number,
-            cause=refusal.cause,
+            self._house.throttle.refused(progress.address, now)
+        seen = Seen(
             request_id=progress.request_id,
-            method=request.method[:16],
+            method=request.method,
             address=progress.address,
+            tenant=progress.tenant.id if progress.tenant else "",
+            surface=progress.surface,
+            endpoint=route.endpoint if isinstance(route, Route) else "",
+            who=progress.who,
         )
+        self._house.observer.refused(refusal, seen, now)
 
 
 def _route(request: Request, match: Match | None) -> Route | Surface:
