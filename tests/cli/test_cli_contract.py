@@ -198,6 +198,19 @@ def test_a_database_that_is_none_is_wrong_usage_and_is_not_repeated(bedesten: Pr
     assert "hunter2" not in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("PASSWORD_MINIMUM", "hunter2"), ("LOG_LEVEL", "hunter2"), ("TRUSTED_PROXIES", "hunter2")]
+)
+def test_a_setting_that_is_none_is_wrong_usage_and_is_not_repeated(
+    bedesten: Program, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"BEDESTEN_{name}", value)
+    outcome = bedesten.run("tenants", "list")
+    assert outcome.code == 2
+    assert name.lower() in outcome.err
+    assert value not in outcome.err
+
+
 def test_the_environment_says_where_the_installation_is(shop: Program, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bedesten", "tenants", "list", "--json"],

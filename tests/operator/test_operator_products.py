@@ -5,15 +5,18 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import pytest
+from sqlalchemy import update
 
 from bedesten.accounts import actions as accounts
 from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue import tables as catalogue_tables
 from bedesten.catalogue.actions import Offer
 from bedesten.errors import BAD_REQUEST, NOT_FOUND, Refusal
 from bedesten.gate.scopes import Surface
 from bedesten.operator import products
 from bedesten.operator.productfile import read_rows
 from bedesten.operator.products import Imported
+from bedesten.store.sql import TENANT, statement
 from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.actions import NewTenant
@@ -22,6 +25,11 @@ from support.sites import ENGINES, opened
 
 Result = TypeVar("Result")
 Run = Callable[[Callable[[Transaction], Result]], Result]
+
+
+_LONG_AGO = statement(
+    update(catalogue_tables.products).where(catalogue_tables.products.c.tenant_id == TENANT).values(updated=0)
+)
 
 
 class Shop:
@@ -119,6 +127,20 @@ def test_what_a_file_does_not_mention_stays_and_an_empty_cell_empties(shop: Shop
     emptied = shop.catalogue["c-1"]
     assert (emptied["name"], emptied["category"], emptied["price"], emptied["region"]) == ("Card", None, None, None)
     assert (emptied["description"], emptied["requireData"], emptied["active"]) == ("", [], True)
+
+
+def test_a_product_of_which_nothing_changes_is_not_touched(shop: Shop) -> None:
+    shop.brings("sku,name,category,price,supplier\na,A,Games,1,Acme\nb,B,Games,1,Acme\nc,C,Games,1,Acme\n")
+    shop.run(lambda tx: tx.run(_LONG_AGO))
+    assert shop.brings("sku,category,price,supplier\na,Games,1.00,acme\nb,Games,2,Acme\nc,Other,1,Acme\n").updated == 3
+    long_ago = "1970-01-01T00:00:00Z"
+    assert {sku: one["updated"] == long_ago for sku, one in shop.catalogue.items()} == {
+        "a": True,
+        "b": False,
+        "c": False,
+    }
+    assert [str(one["price"]) for one in shop.catalogue.values()] == ["1.00", "2.00", "1.00"]
+    assert [one["category"] for one in shop.catalogue.values()] == ["Games", "Games", "Other"]
 
 
 def test_one_wrong_row_and_nothing_is_imported(shop: Shop) -> None:

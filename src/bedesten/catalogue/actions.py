@@ -1,6 +1,7 @@
 """Reading and changing the catalogue."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import case, func, select, update
@@ -282,7 +283,7 @@ def put_product(tx: Transaction, fields: ProductFields) -> str:
         fulfilment=fields.fulfilment,
         supplier_id=fields.supplier_id,
         supplier_sku=fields.supplier_sku,
-        require_data=_requirements(fields),
+        require_data=requirements_text(fields.requirements),
         active=int(fields.active),
         now=tx.now,
     )
@@ -313,7 +314,7 @@ def _insert(tx: Transaction, fields: ProductFields) -> str | None:
         fulfilment=fields.fulfilment,
         supplier_id=fields.supplier_id,
         supplier_sku=fields.supplier_sku,
-        require_data=_requirements(fields),
+        require_data=requirements_text(fields.requirements),
         active=int(fields.active),
         offered=int(fields.offered),
         updated=tx.now,
@@ -324,9 +325,10 @@ def _insert(tx: Transaction, fields: ProductFields) -> str | None:
     return product_id
 
 
-def _requirements(fields: ProductFields) -> str:
+def requirements_text(requirements: Iterable[Requirement]) -> str:
+    """Requirements as they are stored."""
     return json.dumps(
-        [{"id": one.id, "name": one.name, "required": one.required} for one in fields.requirements],
+        [{"id": one.id, "name": one.name, "required": one.required} for one in requirements],
         ensure_ascii=False,
         separators=(",", ":"),
     )

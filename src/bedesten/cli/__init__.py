@@ -33,6 +33,7 @@ NOUNS = {
     "keys": "API keys: made once, shown once, revoked at once.",
     "tokens": "Bearer tokens issued before now: revoke them.",
     "webhooks": "Private networks that webhooks may reach.",
+    "audit": "The trail of who did what: read it, verify that it is whole.",
     "check": "Walk the invariants over the whole store; exit 1 and name each breach.",
 }
 """Every noun, in the order of the help. A noun without verbs is a command itself."""

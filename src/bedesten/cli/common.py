@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -168,6 +169,8 @@ def read_settings(data: Path | None, database: str | None) -> Settings:
         name = str(problem["loc"][0])
         reason = "must be postgresql://…" if name == "database" else problem["msg"]
         raise typer.BadParameter(f"{name} (or BEDESTEN_{name.upper()}): {reason}") from None
+    except SettingsError as error:
+        raise typer.BadParameter(f"the environment: {error}") from None
 
 
 def perform(here: Here, action: Callable[[], Answer]) -> int:

@@ -21,7 +21,7 @@ from bedesten.errors import Refusal
 from bedesten.operator.amounts import read_amount
 
 MOST_BYTES = 32 * 1024 * 1024
-MOST_ROWS = 20_000
+MOST_ROWS = 10_000
 """A file is one transaction, during which other writers wait: longer catalogues come in several files."""
 MOST_PROBLEMS = 100
 READ_ONLY = frozenset({"id", "currency", "offered", "available", "updated"})

@@ -34,6 +34,20 @@ _BY_SUPPLIER_SKU = into(Product, _PRODUCTS.where(_P.supplier_id == p("supplier")
 _LIST = into(Product, _PRODUCTS.order_by(_P.id))
 _HERE = (_P.tenant_id == TENANT) & (_P.id == p("id"))
 _ADOPT = statement(update(products).where(_HERE, _P.sku.is_(None)).values(sku=p("sku")))
+_REVISE = statement(
+    update(products)
+    .where(_HERE)
+    .values(
+        name=p("name"),
+        description=p("description"),
+        region=p("region"),
+        price=p("price"),
+        fulfilment=p("fulfilment"),
+        require_data=p("require_data"),
+        active=p("active"),
+        updated=p("now"),
+    )
+)
 _SET_COST = statement(update(products).where(_HERE).values(cost=p("cost")))
 _CATEGORIES = statement(select(categories.c.id, categories.c.name).where(categories.c.tenant_id == TENANT))
 
@@ -81,20 +95,47 @@ def _write(
 ) -> str | None:
     """Writes one row; answers what was left aside of it."""
     before, cost = one.before, one.after.cost
-    if before is not None and before.sku is None:
-        tx.run(_ADOPT, id=before.id, sku=one.after.sku)
     after = replace(
         one.after,
         category_id=category(one.category) if one.category else None,
         supplier_id=supplier(one.supplier) if one.supplier else None,
     )
-    product_id = catalogue.put_product(tx, after)
+    if before is not None and before.sku is None:
+        tx.run(_ADOPT, id=before.id, sku=after.sku)
+    if before is None or _references(before) != _references(after):
+        product_id = catalogue.put_product(tx, after)
+    else:
+        product_id = before.id
+        if _texts(before) != _texts(after):
+            tx.run(_REVISE, id=before.id, now=tx.now, **_texts(after))
     if before is None or cost is None or cost == before.cost:
         return None
     if before.cost is not None and before.supplier_id is not None and before.supplier_id == after.supplier_id:
         return f"line {one.line}: the cost stays {to_decimal(before.cost, before.currency)}, as its supplier has it"
     tx.run(_SET_COST, id=product_id, cost=cost)
     return None
+
+
+def _references(of: Product | ProductFields) -> tuple[str | None, ...]:
+    """What of a product leads to other rows."""
+    return of.category_id, of.supplier_id, of.supplier_sku
+
+
+def _texts(of: Product | ProductFields) -> dict[str, object]:
+    """What of a product can change while its references stay.
+
+    Such a change is a statement of its own: one that touches a foreign key makes SQLite keep a journal for each
+    statement, whose end takes time in proportion to all that the transaction has changed.
+    """
+    return {
+        "name": of.name,
+        "description": of.description,
+        "region": of.region,
+        "price": of.price,
+        "fulfilment": of.fulfilment,
+        "require_data": catalogue.requirements_text(of.requirements),
+        "active": int(of.active),
+    }
 
 
 class _Planner:

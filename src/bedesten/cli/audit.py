@@ -1,0 +1,113 @@
+"""`bedesten audit …`: the trail."""
+
+import contextlib
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from bedesten.audit import trail
+from bedesten.audit.chain import Head, Row, head_of, verify
+from bedesten.base.clock import system_clock, wire_time
+from bedesten.base.ids import first_id
+from bedesten.cli.common import Answer, Document, Here, cell, command, printable, write_json
+from bedesten.store.transaction import CrossTransaction
+from bedesten.tenants import actions as tenants
+
+app = typer.Typer(no_args_is_help=True)
+app.callback()(lambda: None)
+POLL = 1.0
+MOST_AT_ONCE = 1_000
+
+
+@command(app, "tail")
+def tail(
+    here: Here,
+    tenant: Annotated[
+        str | None, typer.Option("--tenant", metavar="T", help="Of this tenant alone; -: of the installation.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="So many of the newest.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+) -> Answer:
+    """Show the newest rows of the trail, the oldest of them first. With --json each is one JSON document on a line."""
+
+    def begin(tx: CrossTransaction) -> tuple[str | None, list[Row], set[str]]:
+        owner = tenant if tenant in (None, "-") else tenants.find(tx, tenant)
+        known = {row.id for row in _recent(tx, owner)} if follow else set()
+        return owner, trail.newest(tx, limit, owner), known
+
+    owner, rows, known = here.read(begin)
+    _tell(here, rows)
+    with contextlib.suppress(KeyboardInterrupt):
+        while follow:
+            time.sleep(POLL)
+            recent = here.read(lambda tx: _recent(tx, owner))
+            _tell(here, [row for row in recent if row.id not in known])
+            known = {row.id for row in recent}
+    return Answer(None)
+
+
+@command(app, "verify")
+def check(
+    here: Here,
+    since_hash: Annotated[
+        list[str],
+        typer.Option("--since-hash", metavar="SEQ:HASH", help="A head that was noted: is it still there? Repeatable."),
+    ] = [],  # noqa: B006
+) -> Answer:
+    """Walk the chain of the trail; exit 1 and name each breach. Shows the head, for noting it somewhere else."""
+    noted = [_noted(text) for text in since_hash]
+    head, (waiting, oldest) = here.read(lambda tx: (head_of(tx), trail.unsealed(tx)))
+    found = verify(here.installation.store, noted)
+    since = None if oldest is None else max(0, (system_clock() - oldest) // 1000)
+    document: Document = {
+        "ok": not found,
+        "breaches": found,
+        "seq": head.seq,
+        "hash": head.hash.hex(),
+        "unsealed": waiting,
+        "unsealedSeconds": since,
+    }
+    lines = [printable(one) for one in found] or ["The trail is whole."]
+    lines.append(f"Its head, for noting it elsewhere: {head}")
+    if oldest is not None:
+        lines.append(
+            f"{waiting} not sealed yet, the oldest of {wire_time(oldest)}: a running server seals every second."
+        )
+    return Answer(document, lines, code=1 if found else 0)
+
+
+def _noted(text: str) -> Head:
+    try:
+        return Head.parse(text)
+    except ValueError as problem:
+        raise typer.BadParameter(f"--since-hash: {problem}") from None
+
+
+def _recent(tx: CrossTransaction, owner: str | None) -> list[Row]:
+    """The rows of the last minute, the oldest first.
+
+    A row can be seen when its transaction has ended, up to a minute after it got its id, and then it stands before others
+    that were seen earlier. So who follows reads the last minute again and again, and leaves out what is known.
+    """
+    found: list[Row] = []
+    after = first_id("aud", system_clock() - trail.LONGEST_WAIT)
+    while True:
+        rows = trail.after(tx, after, MOST_AT_ONCE, owner)
+        found += rows
+        if len(rows) < MOST_AT_ONCE:
+            return found
+        after = rows[-1].id
+
+
+def _tell(here: Here, rows: list[Row]) -> None:
+    for row in rows:
+        shown = trail.shown(row)
+        if here.as_json:
+            write_json(shown)
+            continue
+        number = f"#{row.seq}" if row.seq is not None else "#-"
+        parts = (shown["at"], number, row.tenant, row.actor, row.action, row.subject, cell(shown["detail"]))
+        sys.stdout.write(printable("  ".join(map(str, parts))) + "\n")
+        sys.stdout.flush()
