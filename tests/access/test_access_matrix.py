@@ -8,6 +8,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.server.build import ROUTES
 from support.backoffice import Operator
 from support.cast import PASSES, WRONGS, Cast, Wrong, assemble
+from support.client import bearer
 from support.promises import PROMISES, Promise
 from support.sites import Site
 from support.wire import Answer, fresh_address
@@ -121,3 +122,20 @@ def test_a_key_with_an_address_list_is_good_from_inside_of_it(cast: Cast) -> Non
             path = f"/{surface.value}/nothing"
             assert cast.home.client(None, key, "127.1.0.77").post(path).told == (404, -3)
             assert cast.home.client(None, key, "127.2.0.1").post(path).told == (401, -23)
+
+
+def test_genuine_and_mutated_tokens_are_never_mixed_up_R40(cast: Cast) -> None:
+    home, away = cast.home, cast.away
+    genuine = {home.partner_token: home, away.partner_token: away}
+    clients = [home.client() for _ in range(4)]
+    for turn in range(100):
+        client = clients[turn % len(clients)]
+        for token, shop in genuine.items():
+            client.host = shop.host
+            assert client.get("/Account/Details", bearer(token)).data["accountId"] == shop.partner
+            start, _, mac = token.rpartition(".")
+            at = turn % len(mac)
+            mutated = f"{start}.{mac[:at]}{'A' if mac[at] != 'A' else 'B'}{mac[at + 1 :]}"
+            assert client.get("/Account/Details", bearer(mutated)).told == (401, -21)
+            client.host = away.host if shop is home else home.host
+            assert client.get("/Account/Details", bearer(token)).told == (401, -21)

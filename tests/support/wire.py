@@ -114,6 +114,15 @@ class Connection:
             if answer.status >= 200:
                 return answer
 
+    def receive_or_end(self, method: str = "GET") -> Answer | None:
+        """The next answer, or None if the connection ended instead, with nothing of an answer before its end."""
+        try:
+            return self.receive(method)
+        except NoAnswer as end:
+            if end.raw:
+                raise
+            return None
+
     def interim(self) -> int:
         """The status of the next answer, whatever it is; for `100 Continue`."""
         return self._one("HEAD").status

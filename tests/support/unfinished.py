@@ -1,0 +1,23 @@
+"""Orders whose bodies never end."""
+
+from support.client import bearer, encoded, request_bytes
+from support.shop import Shop
+
+
+def unfinished(shop: Shop, reference: str) -> dict[str, bytes]:
+    """Requests that are whole but for the end of their body, each with a reference of its own."""
+    good = [*bearer(shop.partner_token), ("Content-Type", "application/json")]
+
+    def head(*lines: tuple[str, str]) -> bytes:
+        return request_bytes("POST", "/Orders/Create", shop.host, [*good, *lines])
+
+    def order(suffix: str) -> bytes:
+        return encoded(shop.order(reference=f"{reference}-{suffix}"))
+
+    half, whole, chunk = order("half"), order("whole"), order("chunk")
+    return {
+        "nothing": head(("Content-Length", "500")),
+        "half": head(("Content-Length", str(len(half)))) + half[: len(half) // 2],
+        "whole": head(("Content-Length", str(len(whole) + 1))) + whole,
+        "chunk": head(("Transfer-Encoding", "chunked")) + b"%x\r\n%s\r\n" % (len(chunk), chunk),
+    }
