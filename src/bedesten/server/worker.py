@@ -1,4 +1,4 @@
-"""The side process: sends webhooks that are due, ends checkouts whose time is over, sweeps what has expired.
+"""The side process: sends webhooks, ends checkouts whose time is over, seals the trail, sweeps what has expired.
 
 Any number of them may run, on any number of machines: every piece of work is taken in a transaction.
 """
@@ -16,10 +16,14 @@ from bedesten.orders import checkout
 from bedesten.orders.notice import notice
 from bedesten.server.build import Installation, open_installation
 from bedesten.server.logs import configure
+from bedesten.server.sealing import seal_for_ever
 from bedesten.server.settings import Settings
 from bedesten.server.sweep import sweep
 from bedesten.store.tables import INSTALLATION
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable
+from bedesten.web.gauges import process_gauges
+from bedesten.web.meter import Meter
+from bedesten.web.observer import Observer
 from bedesten.webhooks import outbox, sender
 from bedesten.webhooks.actions import OUTBOUND_KEY, SECRET
 from bedesten.webhooks.outbox import Delivery
@@ -47,8 +51,11 @@ async def _until_stopped(installation: Installation) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    observer = Observer(installation.store, directory=installation.settings.metrics_directory)
+    observer.start("worker", process_gauges)
     tasks = [
-        asyncio.create_task(_deliver_for_ever(installation)),
+        asyncio.create_task(_deliver_for_ever(installation, observer.meter)),
+        asyncio.create_task(seal_for_ever(installation.store)),
         asyncio.create_task(_expire_for_ever(installation)),
         asyncio.create_task(_sweep_for_ever(installation)),
     ]
@@ -57,6 +64,7 @@ async def _until_stopped(installation: Installation) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    await observer.stop()
     for task in done - {waiter}:
         task.result()
 
@@ -65,28 +73,28 @@ async def _wait(event: asyncio.Event) -> None:
     await event.wait()
 
 
-async def _deliver_for_ever(installation: Installation) -> None:
+async def _deliver_for_ever(installation: Installation, meter: Meter) -> None:
     async with sender.client() as http:
         while True:
             sent = 0
             with _store_may_be_away():
-                sent = await deliver_due(installation, http)
+                sent = await deliver_due(installation, http, meter)
             await asyncio.sleep(0 if sent else PAUSE)
 
 
-async def deliver_due(installation: Installation, http: httpx2.AsyncClient) -> int:
+async def deliver_due(installation: Installation, http: httpx2.AsyncClient, meter: Meter) -> int:
     """Sends what is due now; answers how many deliveries that were."""
     store = installation.store
     due = await store.write_across(lambda tx: outbox.lease(tx, AT_ONCE))
     if due:
         installed = await store.read_across(lambda tx: tx.one(INSTALLATION))
         allowed = parse_networks(installed.webhook_networks if installed else "")
-        await asyncio.gather(*(_deliver(installation, http, one, allowed) for one in due))
+        await asyncio.gather(*(_deliver(installation, http, one, allowed, meter) for one in due))
     return len(due)
 
 
 async def _deliver(
-    installation: Installation, http: httpx2.AsyncClient, due: Delivery, allowed: tuple[Network, ...]
+    installation: Installation, http: httpx2.AsyncClient, due: Delivery, allowed: tuple[Network, ...], meter: Meter
 ) -> None:
     letter = await installation.store.write_across(lambda tx: _letter(tx, installation, due))
     outcome = await sender.send(http, letter, allowed)
@@ -98,6 +106,7 @@ async def _deliver(
             outbox.failed(tx, due, outcome.status, outcome.error)
 
     await installation.store.write_across(settle)
+    meter.count("deliveries", "taken" if outcome.taken else "failed")
     log.info("webhook", delivery=due.id, attempt=due.attempts + 1, status=outcome.status, error=outcome.error)
 
 

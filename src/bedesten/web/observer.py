@@ -21,7 +21,7 @@ import structlog
 from bedesten import errors
 from bedesten.audit import tally
 from bedesten.audit.tally import Tally
-from bedesten.base.clock import Clock
+from bedesten.base.clock import Clock, system_clock
 from bedesten.errors import Refusal
 from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable
@@ -82,7 +82,7 @@ class LineLimit:
 class Observer:
     """One process's. Lives on the event loop. `directory` is where counts are published; None: nowhere."""
 
-    def __init__(self, store: Store, clock: Clock, directory: Path | None = None) -> None:
+    def __init__(self, store: Store, clock: Clock = system_clock, directory: Path | None = None) -> None:
         self.meter = Meter()
         self.tally = Tally()
         self._store = store

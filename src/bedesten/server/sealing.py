@@ -1,0 +1,47 @@
+"""Sealing the trail: every second what was written since, in order; see `audit.chain`.
+
+Once a minute, if it moved, the head of the chain is logged. Whoever sends the log somewhere else keeps the head there, out
+of reach of those who could write the trail anew, and `bedesten audit verify --since-hash` looks for it.
+"""
+
+import asyncio
+from time import monotonic
+
+import structlog
+
+from bedesten.audit import chain
+from bedesten.audit.chain import Head
+from bedesten.store.store import Store
+from bedesten.store.transaction import StoreUnavailable
+
+log = structlog.get_logger("bedesten.audit")
+PAUSE, TELL_EVERY = 1.0, 60.0
+
+
+async def seal_for_ever(store: Store) -> None:
+    """Seals until it is cancelled. A store that is away is asked again a second later."""
+    told = Head(0, chain.START)
+    next_time = monotonic()
+    while True:
+        try:
+            await seal_what_waits(store)
+            if monotonic() >= next_time:
+                next_time = monotonic() + TELL_EVERY
+                told = await _tell(store, told)
+        except StoreUnavailable as problem:
+            log.warning("store-unavailable", cause=str(problem))
+        await asyncio.sleep(PAUSE)
+
+
+async def seal_what_waits(store: Store) -> None:
+    """Seals, a bounded number of rows in each transaction, until nothing waits. Writes nothing if nothing does."""
+    while await store.read_across(chain.waiting):
+        if await store.write_across(chain.seal) is None:
+            return
+
+
+async def _tell(store: Store, told: Head) -> Head:
+    head = await store.read_across(chain.head_of)
+    if head != told:
+        log.info("audit-head", seq=head.seq, hash=head.hash.hex())
+    return head
