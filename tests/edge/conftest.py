@@ -8,6 +8,7 @@ from support.backoffice import Operator
 from support.edges import a_site
 from support.shop import Shop, fresh, open_shop
 from support.sites import Site
+from support.slow import Slow
 
 PROXIES = ["127.0.0.1/32", "127.9.0.0/16"]
 
@@ -41,3 +42,9 @@ def behind(proxied: Site) -> Shop:
 def beside(proxied: Site) -> Shop:
     """Another one on it."""
     return open_shop(proxied, Operator(proxied.installation), "beside")
+
+
+@pytest.fixture(scope="session")
+def slow(shop: Shop) -> Slow:
+    """Slow clients on the common server; they take half a minute."""
+    return Slow(shop).begin()

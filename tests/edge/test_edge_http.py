@@ -1,0 +1,354 @@
+"""What a hostile or a clumsy client meets on the socket of the real server: framing, methods, targets, bodies.
+
+`tests/web/test_asgi.py` holds what the server below and the adapter answer; here stands what the whole does with it.
+Nothing may give a 5xx, a hang, or a connection that ends without an answer where an answer is due.
+"""
+
+import socket
+
+import pytest
+
+from bedesten.gate.scopes import Surface
+from support.client import Lines, bearer, request_bytes
+from support.shop import Shop, fresh
+from support.wire import Answer, Connection, NoAnswer, speak
+
+pytestmark = pytest.mark.usefixtures("slow")  # begun early: they are waited for in `test_edge_slow`
+DETAILS = "/Account/Details"
+JSON = ("Content-Type", "application/json")
+
+
+def head(shop: Shop, first: str, *lines: tuple[str, str], good: bool = True) -> bytes:
+    """A head with this first line, the shop's host and, if `good`, the partner's token."""
+    listed = [("Host", shop.host), *(bearer(shop.partner_token) if good else ()), *lines]
+    return (first + "\r\n" + "".join(f"{name}: {value}\r\n" for name, value in listed) + "\r\n").encode("latin-1")
+
+
+def told(shop: Shop, raw: bytes) -> tuple[int, int | None]:
+    return speak(shop.site.port, raw).told
+
+
+def ask(shop: Shop, path: str, lines: Lines = (), body: object = None, method: str = "POST") -> bytes:
+    """A request with the partner's token."""
+    return request_bytes(method, path, shop.host, [*bearer(shop.partner_token), *lines], body or {})
+
+
+# --- methods and targets ------------------------------------------------------------------------------------------------
+
+ALLOWED = {
+    DETAILS: "GET",
+    "/Storefront/Products/List": "POST",
+    "/documentation/guides/x": "GET",
+    "/Nothing": "GET, POST",
+    "/Supplier/Products/List": "GET, POST",
+    "/Supplier/x": "GET, POST",
+}
+"""What `Allow` says; below the keyed surfaces it tells nobody what is there."""
+ODD_METHODS = ("TRACE", "TRACK", "CONNECT", "get", "Post", "PURGE", "QUERY", "PROPFIND", "PRI", "X" * 200)
+
+
+@pytest.mark.parametrize("path", ALLOWED)
+@pytest.mark.parametrize("method", ODD_METHODS)
+def test_r167_r182_a_method_of_no_use_is_405_wherever_it_is_sent(shop: Shop, method: str, path: str) -> None:
+    secret = "Bearer not-to-be-echoed"
+    answer = speak(shop.site.port, head(shop, f"{method} {path} HTTP/1.1", ("Authorization", secret), good=False))
+    assert (answer.told, answer.header("allow")) == ((405, -4), ALLOWED[path])
+    assert b"not-to-be-echoed" not in answer.raw
+    assert method.encode() not in answer.body or len(method) < 5
+
+
+@pytest.mark.parametrize("method", ["GET\t", "G@T", "G ET", '"GET"', "GET\x00", "", "GE\xe9"])
+def test_r182_what_is_no_method_is_a_400_and_the_end(shop: Shop, method: str) -> None:
+    answer = speak(shop.site.port, head(shop, f"{method} {DETAILS} HTTP/1.1"))
+    assert (answer.status, answer.closes) == (400, True)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
+def test_a_method_that_the_path_lacks_is_405_with_those_it_has(shop: Shop, method: str) -> None:
+    answer = speak(shop.site.port, head(shop, f"{method} {DETAILS} HTTP/1.1"))
+    assert (answer.status, answer.header("allow")) == (405, "GET")
+
+
+def test_r17_an_answer_to_head_has_no_body_and_the_connection_goes_on(shop: Shop) -> None:
+    with Connection(shop.site.port) as connection:
+        connection.send(head(shop, f"HEAD {DETAILS} HTTP/1.1") + head(shop, f"GET {DETAILS} HTTP/1.1"))
+        assert connection.receive("HEAD").status == 405
+        assert connection.receive().data["email"] == shop.partner_email
+
+
+@pytest.mark.parametrize("target", ["*", "{host}:443", "{host}", "nobody.example:80"])
+@pytest.mark.parametrize("method", ["OPTIONS", "GET", "POST", "CONNECT", "TRACE"])
+def test_r181_r182_a_target_that_is_no_path_is_refused_and_nothing_is_tunnelled(
+    shop: Shop, method: str, target: str
+) -> None:
+    answer = speak(shop.site.port, head(shop, f"{method} {target.format(host=shop.host)} HTTP/1.1"))
+    assert answer.status == 400
+    if answer.body:
+        assert answer.code == -2
+
+
+@pytest.mark.parametrize("target", ["?x=1", "#x", "", " ", "\\", "http://", "http:///", "://x"])
+def test_a_target_that_is_none_at_all_is_a_400_or_nothing_that_exists(shop: Shop, target: str) -> None:
+    assert speak(shop.site.port, head(shop, f"GET {target} HTTP/1.1")).status in (400, 404)
+
+
+TRICKS = (
+    "/..", "/../Account/Details", "/%2e%2e/x", "/./Account/Details", "/Account%2fDetails", "//Account/Details",
+    "/Account//Details", "/Account/Details/", "/Account/Details;x", "/Account/Details%20", "/Account/Details%00",
+    "/%41ccount/Details", "/Account\\Details", "/%00", "/%ff", "/%", "/%zz", "//b.example/x", "//b.example/Account/Details",
+    "/Storefront/../Account/Details", "/documentation/../Account/Details", "/documentation/guides/..%2f..%2fREADME",
+    "/documentation/guides/../errors/-1", "/documentation/errors/..", "/documentation/guides/%2e%2e", "/*",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", TRICKS)
+def test_r181_nothing_in_a_path_is_decoded_or_normalised(shop: Shop, path: str) -> None:
+    assert told(shop, head(shop, f"GET {path} HTTP/1.1")) == (404, -3)
+
+
+@pytest.mark.parametrize(
+    "path", ["/Supplier/../Account/Details", "/supplier/%2e%2e/Account/Details", "/Payment/..", "/PAYMENT//"]
+)
+def test_r181_below_the_keyed_surfaces_only_a_key_opens_anything(shop: Shop, path: str) -> None:
+    assert told(shop, head(shop, f"GET {path} HTTP/1.1")) == (401, -23)
+
+
+def test_r200_the_authority_of_an_absolute_target_is_not_seen_and_host_alone_decides(
+    shop: Shop, other_shop: Shop
+) -> None:
+    """The documented exception (a proxy in front normalises it, `test_edge_nginx`): what is answered is always the data
+    of the shop whose token it is, or a refusal."""
+    raw = head(shop, f"GET http://{other_shop.host}{DETAILS} HTTP/1.1")
+    assert speak(shop.site.port, raw).data["email"] == shop.partner_email
+    foreign = request_bytes("GET", f"http://{shop.host}{DETAILS}", other_shop.host, bearer(shop.partner_token))
+    assert told(shop, foreign) == (401, -21)
+    hostless = f"GET http://{other_shop.host}{DETAILS} HTTP/1.1\r\nAuthorization: Bearer {shop.partner_token}\r\n\r\n"
+    assert told(shop, hostless.encode()) == (401, -21)
+
+
+# --- versions and upgrades ----------------------------------------------------------------------------------------------
+
+
+def test_http_1_0_is_answered_if_it_names_a_host(shop: Shop) -> None:
+    with Connection(shop.site.port) as connection:
+        answer = connection.exchange(head(shop, f"GET {DETAILS} HTTP/1.0"))
+        assert answer.data["email"] == shop.partner_email
+        assert connection.rest() == b"", "without keep-alive it is the last one"
+    hostless = f"GET {DETAILS} HTTP/1.0\r\nAuthorization: Bearer {shop.partner_token}\r\n\r\n".encode()
+    assert told(shop, hostless) == (400, -2)
+    chunked = head(shop, "POST /Products/List HTTP/1.0", JSON, ("Transfer-Encoding", "chunked"))
+    assert speak(shop.site.port, chunked + b"2\r\n{}\r\n0\r\n\r\n").status == 400
+
+
+@pytest.mark.parametrize("first", [f"GET {DETAILS}", f"GET {DETAILS} HTTP/1.2", f"GET {DETAILS} HTTP/2.0",
+                                   f"GET {DETAILS} HTTP/11", f"GET {DETAILS} HTTPS/1.1", f"GET  {DETAILS} HTTP/1.1",
+                                   f"GET {DETAILS} HTTP/1.1 x", f" GET {DETAILS} HTTP/1.1"])  # fmt: skip
+def test_r182_another_version_is_a_400_and_the_end(shop: Shop, first: str) -> None:
+    answer = speak(shop.site.port, head(shop, first))
+    assert (answer.status, answer.closes) == (400, True)
+
+
+def test_the_preface_of_http_2_ends_the_connection(shop: Shop) -> None:
+    with pytest.raises(NoAnswer):
+        speak(shop.site.port, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABkAAQCAAAAAAIAAAAA")],
+        [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
+         ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")],
+        [("Connection", "Upgrade"), ("Upgrade", "TLS/1.0")],
+    ],
+    ids=["h2c", "websocket", "tls"],
+)  # fmt: skip
+def test_r182_no_upgrade_is_made_and_the_credential_is_asked_for_as_ever(shop: Shop, lines: Lines) -> None:
+    with Connection(shop.site.port) as connection:
+        refused = connection.exchange(head(shop, f"GET {DETAILS} HTTP/1.1", *lines, good=False))
+        assert (refused.told, refused.header("upgrade")) == ((401, -20), None)
+        assert connection.exchange(head(shop, f"GET {DETAILS} HTTP/1.1", *lines)).data["email"] == shop.partner_email
+
+
+# --- Expect and bodies --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/Orders/Create", "/Supplier/Products/Upsert", "/Storefront/Orders/Get"])
+def test_r183_a_bad_credential_is_refused_before_the_body_is_asked_for(shop: Shop, path: str) -> None:
+    lines = [JSON, ("Expect", "100-continue"), ("Content-Length", "1000"), ("ApiKey", "ak_live_x")]
+    with Connection(shop.site.port) as connection:
+        connection.send(head(shop, f"POST {path} HTTP/1.1", *lines, good=False))
+        assert connection.interim() == 401
+
+
+def test_a_good_credential_is_told_to_go_on_and_then_answered(shop: Shop) -> None:
+    with Connection(shop.site.port) as connection:
+        connection.send(
+            head(shop, "POST /Products/List HTTP/1.1", JSON, ("Expect", "100-continue"), ("Content-Length", "2"))
+        )
+        assert connection.interim() == 100
+        connection.send(b"{}")
+        assert connection.receive().status == 200
+
+
+ELEVEN_MB = 11 * 1024 * 1024
+
+
+def test_r176_eleven_megabytes_are_413_early_and_401_without_a_credential(shop: Shop) -> None:
+    lines = [JSON, ("Content-Length", str(ELEVEN_MB))]
+    for good, expected in ((True, (413, -5)), (False, (401, -20))):
+        raw = head(shop, "POST /Orders/Create HTTP/1.1", *lines, good=good)
+        with Connection(shop.site.port) as connection:
+            connection.send(raw)
+            early = connection.receive()
+            assert (early.told, early.closes) == (expected, True), "nothing of the body was sent yet"
+        assert told(shop, raw + b" " * ELEVEN_MB) == expected
+
+
+def test_r176_an_endless_chunked_body_ends_at_the_limit(shop: Shop) -> None:
+    chunk = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
+    with Connection(shop.site.port) as connection:
+        connection.send(head(shop, "POST /Orders/Create HTTP/1.1", JSON, ("Transfer-Encoding", "chunked")))
+        connection.send(chunk * 1024)
+        assert connection.receive().told == (413, -5)
+
+
+def test_r177_r178_a_body_in_another_form_is_415_and_a_bomb_is_never_inflated(shop: Shop) -> None:
+    for lines in (
+        [("Content-Type", "text/plain")],
+        [JSON, ("Content-Encoding", "gzip")],
+        [JSON, ("Content-Encoding", "br")],
+    ):
+        assert told(shop, ask(shop, "/Products/List", lines)) == (415, -6)
+
+
+# --- several requests on one connection ---------------------------------------------------------------------------------
+
+
+def test_good_and_bad_requests_in_a_row_each_get_their_own_answer(shop: Shop, other_shop: Shop) -> None:
+    mine, theirs = shop.partner_email, other_shop.partner_email
+    good = request_bytes("GET", DETAILS, shop.host, bearer(shop.partner_token))
+    other = request_bytes("GET", DETAILS, other_shop.host, bearer(other_shop.partner_token))
+    crossed = request_bytes("GET", DETAILS, other_shop.host, bearer(shop.partner_token))
+    missing = request_bytes("GET", DETAILS, shop.host)
+    lost = request_bytes("GET", DETAILS, "nobody.example", bearer(shop.partner_token))
+    broken = ask(shop, "/Products/List", [JSON], b"{")
+    unread = request_bytes("POST", "/Orders/Create", shop.host, (), {"orderReference": "x" * 1000})
+    rows: list[tuple[bytes, object]] = [
+        (good, mine), (crossed, (401, -21)), (other, theirs), (missing, (401, -20)), (good, mine), (lost, (421, -10)),
+        (broken, (400, -2)), (good, mine), (unread, (401, -20)), (other, theirs), (good, mine),
+    ]  # fmt: skip
+    with Connection(shop.site.port) as connection:
+        for _ in range(5):
+            connection.send(b"".join(raw for raw, _ in rows))
+            for _, expected in rows:
+                answer = connection.receive()
+                assert (answer.data["email"] if answer.status == 200 else answer.told) == expected
+
+
+def test_what_is_hidden_in_a_refused_body_is_never_taken_for_a_request(shop: Shop) -> None:
+    inner = request_bytes("GET", DETAILS, shop.host, bearer(shop.partner_token))
+    for lines in (
+        [("Content-Length", str(len(inner)))],
+        [("Transfer-Encoding", "chunked"), ("Content-Length", "0")],
+        [("Transfer-Encoding", "xchunked")],
+        [("Content-Length", "0"), ("Content-Length", str(len(inner)))],
+    ):
+        with Connection(shop.site.port) as connection:
+            connection.send(head(shop, "POST /Orders/Create HTTP/1.1", JSON, *lines, good=False) + inner)
+            connection.half_close()
+            assert b"200 OK" not in connection.rest(), lines
+            assert shop.partner_email.encode() not in connection.rest()
+
+
+# --- nothing of the request stands in a header of the answer --------------------------------------------------------------
+
+SPLIT = "%0d%0aX-Injected:%20yes"
+RAW_SPLITS = ("\r\nX-Injected: yes", "\rX-Injected: yes", "\nX-Injected: yes", "\u0085X-Injected: yes")
+
+
+@pytest.mark.parametrize(
+    "raw_path",
+    [f"/Nothing{SPLIT}", f"/Orders/Detail/{SPLIT}", f"/Storefront/{SPLIT}", f"/documentation/errors/{SPLIT}"],
+)
+def test_r186_an_encoded_line_break_stays_encoded(shop: Shop, raw_path: str) -> None:
+    answer = speak(shop.site.port, head(shop, f"GET {raw_path}?a={SPLIT} HTTP/1.1"))
+    assert answer.header("x-injected") is None
+    assert b"Injected" not in answer.raw.split(b"\r\n\r\n")[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["X-Request-Id", "h-region-code", "Idempotency-Key", "Origin", "Accept", "Content-Type"]
+)
+@pytest.mark.parametrize("value", [f"a{SPLIT}", "a\u0085b", "a\tb", "\xff\xfe"])
+def test_r186_no_value_of_the_caller_reaches_a_header(shop: Shop, name: str, value: str) -> None:
+    answer = speak(shop.site.port, ask(shop, "/Storefront/Products/List", [(name, value)]))
+    assert answer.status in (200, 400, 401, 415)
+    assert "Injected" not in answer.raw.split(b"\r\n\r\n")[0].decode("latin-1")
+    assert (answer.header("x-request-id") or "").startswith("req_")
+    assert value not in [known for _, known in answer.headers]
+
+
+def test_r186_line_breaks_inside_a_json_string_stay_there(shop: Shop) -> None:
+    text = "".join(RAW_SPLITS)
+    answer = speak(shop.site.port, ask(shop, "/Orders/Get", [JSON], {"orderReference": text}))
+    assert (answer.told, answer.header("x-injected")) == ((404, -3), None)
+    login = {"email": "x", "password": "y", "callbackData": text}
+    assert b"\r\nX-Injected" not in speak(shop.site.port, ask(shop, "/Login/Customer/Api/Verify", [JSON], login)).raw
+
+
+# --- headers of every answer --------------------------------------------------------------------------------------------
+
+
+def kinds(shop: Shop) -> list[Answer]:
+    """An answer of every kind that a client can cause."""
+    port, host = shop.site.port, shop.host
+    raws = [
+        ask(shop, DETAILS, method="GET"), ask(shop, "/Nothing"), ask(shop, "/Products/List", [JSON], b"{"),
+        request_bytes("GET", DETAILS, host), request_bytes("GET", DETAILS, "nobody.example"),
+        request_bytes("GET", DETAILS, ""), request_bytes("POST", "/Supplier/x", host),
+        request_bytes("POST", "/Storefront/Products/List", host), head(shop, f"TRACE {DETAILS} HTTP/1.1"),
+        head(shop, f"GET {DETAILS} HTTP/3"), ask(shop, "/Products/List", [("Transfer-Encoding", "gzip, chunked")]),
+        head(shop, f"GET /{'a' * 40_000} HTTP/1.1"), request_bytes("GET", "/documentation/guides/errors", host),
+    ]  # fmt: skip
+    return [speak(port, raw) for raw in raws]
+
+
+def test_r165_no_answer_names_a_product_a_version_or_a_library(shop: Shop) -> None:
+    for answer in kinds(shop):
+        assert answer.every("server") in (["bedesten"], []), answer.raw
+        assert answer.header("x-powered-by") is None
+        told = answer.raw.lower()
+        for name in (b"granian", b"hyper", b"python", b"uvloop", b"sqlite", b"traceback", b"msgspec"):
+            assert name not in told or answer.header("content-type") == "text/html; charset=utf-8", answer.raw
+
+
+def test_r184_no_answer_is_a_redirect(shop: Shop) -> None:
+    lines = [("Upgrade-Insecure-Requests", "1"), ("X-Forwarded-Proto", "http")]
+    for path in (DETAILS, "/", "/documentation", "/documentation/guides/errors/", "/Storefront/Products/List/"):
+        answer = speak(shop.site.port, ask(shop, path, lines, method="GET"))
+        assert answer.status in (200, 404), path
+        assert answer.header("location") is None
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_r185_the_storefront_tells_browsers_what_not_to_do(shop: Shop, good: bool) -> None:
+    lines = shop.lines(Surface.STOREFRONT) if good else ()
+    answer = speak(shop.site.port, request_bytes("POST", "/storefront/Customers/Profile", shop.host, lines))
+    assert answer.status == (200 if good else 401)
+    assert answer.header("strict-transport-security") == "max-age=31536000"
+    assert answer.header("content-security-policy") == "default-src 'none'; frame-ancestors 'none'"
+    assert answer.header("x-content-type-options") == "nosniff"
+    assert answer.header("cache-control") == "no-store"
+
+
+# --- the clumsy -----------------------------------------------------------------------------------------------------
+
+
+def test_connections_that_are_dropped_at_any_byte_hurt_nobody(shop: Shop) -> None:
+    raw = ask(shop, "/Orders/Create", [JSON], {"orderReference": fresh("dropped"), "basketData": []})
+    for end in range(0, len(raw), 7):
+        with socket.create_connection(("127.0.0.1", shop.site.port)) as sock:
+            sock.sendall(raw[:end])
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    assert told(shop, raw) == (400, -2)

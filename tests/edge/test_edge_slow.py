@@ -1,0 +1,34 @@
+"""Clients that take their time: they block nobody, and all of them are sent away in the end."""
+
+import pytest
+
+from bedesten.gate.scopes import Surface
+from support.client import request_bytes
+from support.shop import Shop
+from support.slow import EACH, PLANS, Slow
+from support.wire import speak
+
+ANSWERS = {
+    "no body": b"HTTP/1.1 400",
+    "a body byte by byte": b"HTTP/1.1 400",
+    "an idle connection": b"HTTP/1.1 200",
+}
+"""The others never asked anything, and hear nothing."""
+
+
+def ask(shop: Shop) -> tuple[int, int | None]:
+    return speak(shop.site.port, request_bytes("GET", "/Account/Details", shop.host, shop.lines(Surface.RESELLER))).told
+
+
+@pytest.mark.usefixtures("slow")
+def test_r176_slow_clients_block_nobody(shop: Shop) -> None:
+    assert [ask(shop) for _ in range(300)] == [(200, None)] * 300
+
+
+def test_r176_every_slow_client_is_sent_away(shop: Shop, slow: Slow) -> None:
+    slow.wait()
+    for name in PLANS:
+        received = slow.ends[name]
+        assert len(received) == EACH, f"{name}: {EACH - len(received)} connections are still open"
+        assert {one[:12] for one in received} == {ANSWERS.get(name, b"")}, name
+    assert ask(shop) == (200, None)

@@ -1,0 +1,60 @@
+"""Requests of two tenants, mixed on the same connections by many clients at once: nobody ever sees the other's (R205)."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from bedesten.gate.scopes import Surface
+from support.client import api_key, bearer, request_bytes
+from support.shop import Shop
+from support.wire import Connection
+
+THREADS, ROUNDS, AT_ONCE = 8, 1_000, 10
+Row = tuple[bytes, int, str]
+
+
+def rows_of(shop: Shop, other: Shop) -> list[Row]:
+    """Requests of a shop, with the status and with what has to stand in the answer: its own names, or a refusal."""
+    profile = request_bytes("POST", "/Storefront/Customers/Profile", shop.host, shop.lines(Surface.STOREFRONT))
+    return [
+        (request_bytes("GET", "/Account/Details", shop.host, bearer(shop.partner_token)), 200, shop.partner_email),
+        (profile, 200, shop.customer_email),
+        (request_bytes("GET", "/Account/Details", shop.host, bearer(other.partner_token)), 401, '"code":-21'),
+        (request_bytes("POST", "/Supplier/Products/List", shop.host, shop.lines(Surface.SUPPLIER)), 200, shop.card),
+        (
+            request_bytes("POST", "/Supplier/Products/List", shop.host, api_key(other.supplier_key.text)),
+            401,
+            '"code":-23',
+        ),
+        (request_bytes("POST", f"/Products/Detail/{shop.card}", shop.host, bearer(shop.partner_token)), 200, shop.card),
+        (
+            request_bytes("POST", f"/Products/Detail/{other.card}", shop.host, bearer(shop.partner_token)),
+            404,
+            '"code":-3',
+        ),
+    ]
+
+
+def leaks(port: int, mixed: list[Row], foreign: dict[int, list[str]], start: int) -> list[str]:
+    """What a client sees that it must not, over a thousand requests on one connection, several under way at a time."""
+    seen = []
+    with Connection(port) as connection:
+        for first in range(0, ROUNDS, AT_ONCE):
+            numbers = [(start + first + step) % len(mixed) for step in range(AT_ONCE)]
+            connection.send(b"".join(mixed[number][0] for number in numbers))
+            for number in numbers:
+                answer = connection.receive()
+                text = answer.raw.decode("utf-8")
+                _, status, own = mixed[number]
+                if answer.status != status or own not in text or any(name in text for name in foreign[number % 2]):
+                    seen.append(f"{number}: {text}")
+    return seen
+
+
+def test_r205_mixed_requests_on_kept_alive_connections_leak_nothing(amber: Shop, basalt: Shop) -> None:
+    mixed = [row for pair in zip(rows_of(amber, basalt), rows_of(basalt, amber), strict=True) for row in pair]
+    foreign = {
+        number % 2: [other.host, other.id, other.card, other.topup, other.partner, other.customer]
+        for number, other in ((0, basalt), (1, amber))
+    }
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = list(pool.map(lambda start: leaks(amber.site.port, mixed, foreign, start), range(THREADS)))
+    assert [one for seen in found for one in seen[:1]] == []
