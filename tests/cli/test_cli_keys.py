@@ -42,6 +42,13 @@ def test_a_key_is_shown_once_and_its_owner_is_made(shop: Program) -> None:
     assert made["key"] not in shop.run("keys", "list", "--tenant", "shop").out
 
 
+def test_people_see_that_a_key_without_limits_has_none(shop: Program) -> None:
+    make(shop)
+    make(shop, "--grant", "stock:write", "--allow", "10.0.0.0/8")
+    rows = shop.run("keys", "list", "--tenant", "shop").out.splitlines()[1:]
+    assert [row.split()[4:6] for row in rows] == [["all", "anywhere"], ["stock:write", "10.0.0.0/8"]]
+
+
 def test_the_same_owner_has_several_keys_and_one_of_the_other_surface_is_another(shop: Program) -> None:
     first, second = make(shop), make(shop)
     assert first["ownerId"] == second["ownerId"]

@@ -87,7 +87,7 @@ def show_all(here: Here, tenant: TenantOption) -> Answer:
     """Show a tenant's API keys, live or not; never the keys themselves."""
     listed = here.read_in(tenant, lambda tx, _: keys.list_all(tx))
     shown = table(
-        listed,
+        ({**one, "grants": one["grants"] or "all", "networks": one["networks"] or "anywhere"} for one in listed),
         "There is no API key yet.",
         Id="id",
         Key="hint",

@@ -179,7 +179,7 @@ def _secrets(made: Made) -> dict[str, Secret[str]]:
 
 def _table(rows: list[Document]) -> Shown:
     return table(
-        rows,
+        ({**row, "scopes": "all" if row["scopes"] is None else row["scopes"]} for row in rows),
         "There is no partner yet.",
         Email="email",
         Id="id",
