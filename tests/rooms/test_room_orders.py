@@ -48,7 +48,7 @@ def test_an_order_from_stock_is_delivered_and_paid_at_once(stall: Stall, other_c
     (line,) = placed.lines
     assert (placed.order.state, placed.order.total, placed.replayed) == (PLACED, 2 * CARD, False)
     assert (line.status, line.quantity, line.price, line.version, line.supplier_id) == (1, 2, 2 * CARD, 1, None)
-    assert sorted([*stall.codes(line.id), "CCCC-3333"]) == ["AAAA-1111", "BBBB-2222", "CCCC-3333"]
+    assert len(set(stall.codes(line.id)) & {"AAAA-1111", "BBBB-2222", "CCCC-3333"}) == len(stall.codes(line.id)) == 2
     assert stall.available(card) == 1
     assert (stall.balance().posted, stall.balance().held) == (-2 * CARD, 0)
     assert counts(other_connection, stall) == (1, 1, 1, 1, 1, 2)

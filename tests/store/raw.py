@@ -48,9 +48,11 @@ class Raw:
         return count
 
     def _execute(self, sql: str, parameters: dict[str, object]) -> Any:
+        if not parameters:
+            return self.connection.execute(sql)
         if self.dialect == "postgresql":
             sql = re.sub(r"(?<!:):(\w+)", r"%(\1)s", sql)
-        return self.connection.execute(sql, parameters) if parameters else self.connection.execute(sql)
+        return self.connection.execute(sql, parameters)
 
     @contextlib.contextmanager
     def undone(self) -> Iterator[CrossTransaction]:
