@@ -139,8 +139,8 @@ def test_a_product_of_which_nothing_changes_is_not_touched(shop: Shop) -> None:
         "b": False,
         "c": False,
     }
-    assert [str(one["price"]) for one in shop.catalogue.values()] == ["1.00", "2.00", "1.00"]
-    assert [one["category"] for one in shop.catalogue.values()] == ["Games", "Games", "Other"]
+    assert {sku: str(one["price"]) for sku, one in shop.catalogue.items()} == {"a": "1.00", "b": "2.00", "c": "1.00"}
+    assert {sku: one["category"] for sku, one in shop.catalogue.items()} == {"a": "Games", "b": "Games", "c": "Other"}
 
 
 def test_one_wrong_row_and_nothing_is_imported(shop: Shop) -> None:
