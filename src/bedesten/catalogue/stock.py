@@ -51,8 +51,8 @@ _DIGESTS = statement(select(_C.digest).where(_OF_LINE, _C.state == DELIVERED).or
 def upload(tx: Transaction, vault: Vault, product: str, codes: Sequence[str]) -> int:
     """Puts codes into stock, each once in the tenant; answers how many were new."""
     added = 0
-    for code in codes:
-        added += _insert(tx, vault, product, code, state=FREE, line=None, quantity=None, unit=None)
+    for digest, code, _ in _in_order(tx, vault, codes):
+        added += _insert(tx, vault, product, code, digest, state=FREE, line=None, quantity=None, unit=None)
     if added:
         tx.run(_PUT, product=product, count=added)
     return added
@@ -85,8 +85,8 @@ def deliver_claimed(tx: Transaction, line: str) -> int:
 def deliver_new(tx: Transaction, vault: Vault, product: str, line: str, codes: Sequence[str]) -> bool:
     """Gives codes that a supplier just sent to a line. False if one of them was in this tenant before."""
     return all(
-        _insert(tx, vault, product, code, state=DELIVERED, line=line, quantity=len(codes), unit=unit)
-        for unit, code in enumerate(codes)
+        _insert(tx, vault, product, code, digest, state=DELIVERED, line=line, quantity=len(codes), unit=unit)
+        for digest, code, unit in _in_order(tx, vault, codes)
     )
 
 
@@ -102,11 +102,18 @@ def has_delivered(tx: Transaction, vault: Vault, line: str, codes: Sequence[str]
     ]
 
 
+def _in_order(tx: Transaction, vault: Vault, codes: Sequence[str]) -> list[tuple[bytes, str, int]]:
+    """Digest, code and place of each, in the order in which everybody puts codes in: two who put the same ones in at
+    once then wait for each other one way only."""
+    return sorted((vault.fingerprint(tx.tenant, code), code, at) for at, code in enumerate(codes))
+
+
 def _insert(
     tx: Transaction,
     vault: Vault,
     product: str,
     code: str,
+    digest: bytes,
     *,
     state: int,
     line: str | None,
@@ -118,7 +125,7 @@ def _insert(
         _ADD,
         id=row,
         product_id=product,
-        digest=vault.fingerprint(tx.tenant, code),
+        digest=digest,
         sealed=vault.seal(tx, PURPOSE, row, code),
         state=state,
         line_id=line,
