@@ -1,0 +1,64 @@
+"""Every race is run on both engines. On PostgreSQL each runner has a connection of its own, so that they really meet."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bedesten.operator.check import breaches
+from bedesten.server.build import Installation
+from rooms.stall import Stall, open_stall
+from store.raw import Raw, raw
+from support.sites import ENGINES, opened
+
+RUNNERS = 16
+
+Race = Callable[[Callable[[int], object]], list[object]]
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """One for each engine. After all races in it, no invariant is broken."""
+    with opened(request.param, tmp_path_factory.mktemp("races")) as made:
+        yield made
+        assert breaches(made) == []
+
+
+@pytest.fixture
+def stall(installation: Installation) -> Stall:
+    """A tenant of this race's own, whose partner may spend 1,000.00."""
+    return open_stall(installation, credit=100_000)
+
+
+@pytest.fixture
+def other_connection(installation: Installation) -> Iterator[Raw]:
+    """The engine's own driver, past all of our code."""
+    with raw(installation.settings) as opened_raw:
+        yield opened_raw
+
+
+@pytest.fixture(scope="session")
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """Sixteen threads that last, so that each keeps its connection."""
+    with ThreadPoolExecutor(RUNNERS) as pool:
+        yield pool
+
+
+@pytest.fixture
+def race(threads: ThreadPoolExecutor) -> Race:
+    """Runs an action in sixteen threads that begin at the same moment; gives what each gave or raised, in order."""
+
+    def run(action: Callable[[int], object]) -> list[object]:
+        line = threading.Barrier(RUNNERS)
+
+        def runner(number: int) -> object:
+            line.wait(30)
+            try:
+                return action(number)
+            except Exception as problem:
+                return problem
+
+        return list(threads.map(runner, range(RUNNERS)))
+
+    return run

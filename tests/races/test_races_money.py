@@ -1,0 +1,231 @@
+"""Sixteen at once: money is booked once, spent once, and never beyond the limit; a right that was taken is gone."""
+
+from collections import Counter
+
+from bedesten.accounts import actions as accounts
+from bedesten.accounts.lookup import account_entry
+from bedesten.audit.actions import OPERATOR
+from bedesten.errors import Refusal
+from bedesten.ledger import actions as ledger
+from bedesten.orders import actions as orders
+from bedesten.orders import checkout
+from bedesten.orders.actions import Placed
+from bedesten.orders.model import EXPIRED, PLACED
+from bedesten.payments import actions as payments
+from bedesten.store.fence import CHANGES, COUNTER
+from bedesten.store.transaction import Transaction
+from races.conftest import RUNNERS, Race
+from rooms.stall import CARD, TOPUP, Stall, fresh
+from store.raw import Raw
+
+
+def refusals(outcomes: list[object]) -> list[int]:
+    """The numbers of the refusals; anything else that was raised is a defect."""
+    assert not [one for one in outcomes if isinstance(one, Exception) and not isinstance(one, Refusal)], outcomes
+    return [one.row.number for one in outcomes if isinstance(one, Refusal)]
+
+
+def test_the_last_money_pays_for_one_of_sixteen_orders(stall: Stall, race: Race) -> None:
+    stall.credit(CARD)
+    card = stall.card(RUNNERS)
+    outcomes = race(lambda number: stall.order((card, 1), reference=f"o{number}"))
+    assert refusals(outcomes) == [-300] * (RUNNERS - 1)
+    assert stall.balance().available + stall.balance().credit_limit == 0
+    assert stall.available(card) == RUNNERS - 1
+
+
+def test_two_ways_of_spending_the_last_money_do_not_add_up(stall: Stall, race: Race) -> None:
+    """Half of them hold it for a supplier's line, half spend it on stock: together no more than there is."""
+    stall.credit(5 * TOPUP)
+    card, topup = stall.card(RUNNERS, price=TOPUP), stall.topup()
+    outcomes = race(lambda number: stall.order((topup if number % 2 else card, 1), reference=f"o{number}"))
+    assert Counter(refusals(outcomes)) == {-300: RUNNERS - 5}
+    assert stall.balance().available == -5 * TOPUP
+
+
+def test_a_limit_that_is_lowered_while_money_is_spent_is_never_passed(stall: Stall, race: Race) -> None:
+    card = stall.card(200)
+    stall.credit(20 * CARD)
+
+    def spend_or_lower(number: int) -> object:
+        if number:
+            return [stall.order((card, 1), reference=f"o{number}-{turn}") for turn in range(3)]
+        for limit in range(19 * CARD, 0, -CARD):
+            try:
+                stall.credit(limit)
+            except Refusal:
+                return "as low as it goes"
+        return "all the way"
+
+    outcomes = race(spend_or_lower)
+    assert set(refusals(outcomes)) <= {-300}
+    after = stall.balance()
+    assert after.available >= -after.credit_limit
+    assert stall.available(card) == 200 + after.posted // CARD
+
+
+def test_a_deposit_that_sixteen_confirm_is_booked_once(stall: Stall, race: Race) -> None:
+    made = stall.write(payments.create_deposit, stall.integration, stall.partner, fresh("dep"), "USD", 1_000)
+    outcomes = race(lambda _: stall.write(payments.confirm_deposit, stall.integration, made.id).state)
+    assert outcomes == [1] * RUNNERS
+    assert stall.balance().posted == 1_000
+
+
+def test_a_deposit_that_sixteen_announce_is_one_and_another_content_is_a_conflict(stall: Stall, race: Race) -> None:
+    create, service = payments.create_deposit, stall.integration
+    same = race(lambda _: stall.write(create, service, stall.partner, "same", "USD", 500).id)
+    assert len(set(map(str, same))) == 1
+    assert refusals(same) == []
+    mixed = race(lambda n: stall.write(create, service, stall.partner, "mixed", "USD", 500 + n % 2).amount)
+    assert Counter(refusals(mixed)) == {-8: RUNNERS // 2}
+
+
+def test_deposits_and_orders_at_once_leave_the_exact_balance(stall: Stall, race: Race) -> None:
+    card = stall.card(RUNNERS * 3)
+
+    def pay_or_spend(number: int) -> object:
+        if number % 2:
+            return [stall.deposit(100 + number) for _ in range(3)]
+        return [stall.order((card, 1), reference=f"o{number}-{turn}") for turn in range(3)]
+
+    outcomes = race(pay_or_spend)
+    assert refusals(outcomes) == []
+    paid_in = 3 * sum(100 + number for number in range(1, RUNNERS, 2))
+    assert stall.balance().posted == paid_in - 24 * CARD
+
+
+def test_a_payment_that_sixteen_capture_delivers_once(stall: Stall, race: Race, other_connection: Raw) -> None:
+    card, topup = stall.card(5), stall.topup()
+    placed = stall.checkout((card, 2), (topup, 1))
+    payment = stall.payment(placed)
+    outcomes = race(lambda _: stall.capture(payment).state)
+    assert outcomes == [1] * RUNNERS
+    assert len(stall.codes(placed.lines[0].id)) == 2
+    assert [line.version for line in stall.read(orders.lines_of, placed.order.id)] == [1, 1]
+    money = stall.balance(stall.customer, "customer")
+    assert (money.posted, money.held) == (TOPUP, TOPUP)
+    booked = "SELECT count(*) FROM transfers WHERE tenant_id = :tenant"
+    assert other_connection.one(booked, tenant=stall.tenant) == 2
+
+
+def test_of_sixteen_payments_of_one_order_one_is_captured(stall: Stall, race: Race) -> None:
+    placed = stall.checkout((stall.card(1), 1))
+    announced = [stall.payment(placed) for _ in range(RUNNERS)]
+    outcomes = race(lambda number: stall.capture(announced[number]).state)
+    assert Counter(refusals(outcomes)) == {-401: RUNNERS - 1}
+    assert len(stall.codes(placed.lines[0].id)) == 1
+    assert stall.balance(stall.customer, "customer").posted == 0
+
+
+def test_a_checkout_is_paid_or_expires_and_never_both(stall: Stall, race: Race) -> None:
+    """Whoever comes second sees what the first did: goods that went back are taken again, or the payer is told."""
+    card = stall.card(RUNNERS)
+    placed = [stall.checkout((card, 1), minutes=-1) for _ in range(RUNNERS // 2)]
+    announced = [stall.payment(one) for one in placed]
+
+    def capture_or_expire(number: int) -> object:
+        at = number // 2
+        return stall.capture(announced[at]).state if number % 2 else stall.write(checkout.expire, placed[at].order.id)
+
+    outcomes = race(capture_or_expire)
+    assert refusals(outcomes) == []
+    assert outcomes[1::2] == [1] * 8
+    states = [stall.read(orders.order_of, stall.customer, one.order.id).state for one in placed]
+    assert states == [PLACED] * 8
+    codes = [code for one in placed for code in stall.codes(one.lines[0].id)]
+    assert len(codes) == len(set(codes)) == 8
+    assert stall.available(card) == RUNNERS - 8
+
+
+def test_an_expiring_checkout_s_last_unit_goes_to_its_payer_or_to_a_buyer_and_never_to_both(
+    stall: Stall, race: Race
+) -> None:
+    card = stall.card(1)
+    placed = stall.checkout((card, 1), minutes=-1)
+    payment = stall.payment(placed)
+
+    def anything(number: int) -> object:
+        match number % 3:
+            case 0:
+                return stall.write(checkout.expire, placed.order.id)
+            case 1:
+                return stall.capture(payment)
+        return stall.order((card, 1), reference=f"b{number}")
+
+    outcomes = race(anything)
+    assert set(refusals(outcomes)) <= {-200, -402}
+    state = stall.read(orders.order_of, stall.customer, placed.order.id).state
+    bought = [one for one in outcomes if isinstance(one, Placed)]
+    theirs = stall.codes(placed.lines[0].id)
+    assert len(bought) + len(theirs) + stall.available(card) == 1
+    assert (state, len(theirs)) in ((PLACED, 1), (EXPIRED, 0))
+
+
+def test_the_first_orders_of_a_tenant_open_its_accounts_once(stall: Stall, race: Race, other_connection: Raw) -> None:
+    """Nobody has a ledger account yet: sixteen open them at the same moment, each in another order."""
+    topup, card = stall.topup(), stall.card(RUNNERS)
+    line = stall.order((topup, 1)).lines[0]
+
+    def begin(number: int) -> object:
+        match number % 3:
+            case 0:
+                return stall.order((card, 1), reference=f"o{number}")
+            case 1:
+                return stall.deliver(line.id, ["FIRST"])
+        return stall.deposit(100)
+
+    assert refusals(race(begin)) == []
+    opened = other_connection.rows(
+        "SELECT kind, count(*) FROM ledger_accounts WHERE tenant_id = :tenant GROUP BY kind ORDER BY kind",
+        tenant=stall.tenant,
+    )
+    assert opened == [("clearing", 1), ("partner", 1), ("sales", 1), ("supplier", 1)]
+
+
+# --- rights -----------------------------------------------------------------------------------------------------------
+
+
+def test_rights_that_sixteen_take_at_once_are_all_in_the_list_and_in_one_order(stall: Stall, race: Race) -> None:
+    counter = stall.store.read_now(lambda tx: tx.one(COUNTER))
+    assert counter is not None
+
+    def take(number: int) -> None:
+        for turn in range(3):
+            stall.write(accounts.revoke_token, f"jti-{number}-{turn}", 4_102_444_800_000, OPERATOR)
+
+    assert race(take) == [None] * RUNNERS
+    rows = stall.store.read_now(lambda tx: tx.all(CHANGES, seen=counter[0], most=200))
+    assert [seq for seq, _, _ in rows] == list(range(counter[0] + 1, counter[0] + 1 + 3 * RUNNERS))
+
+
+def test_a_right_that_was_taken_is_gone_for_whoever_looks_afterwards(stall: Stall, race: Race) -> None:
+    """While one takes and gives a scope, the others read: what they see is what was acknowledged, or newer."""
+    acknowledged: list[int] = [1]
+
+    def take_or_look(number: int) -> object:
+        if number == 0:
+            for _ in range(30):
+                stall.write(accounts.end_tokens, stall.partner, OPERATOR)
+                acknowledged.append(acknowledged[-1] + 1)
+            return True
+        seen = []
+        for _ in range(30):
+            known = acknowledged[-1]
+            entry = stall.store.read_now(lambda tx: account_entry(tx, stall.partner))
+            assert entry is not None
+            seen.append(entry.epoch >= known)
+        return all(seen)
+
+    assert race(take_or_look) == [True] * RUNNERS
+
+
+def test_the_ledger_s_cached_balance_is_the_sum_after_everything_at_once(stall: Stall, race: Race) -> None:
+    def receive(tx: Transaction, key: str) -> None:
+        ledger.receive(tx, ledger.account(tx, stall.partner, "partner", "USD"), 3, key)
+
+    def book(number: int) -> None:
+        for turn in range(5):
+            stall.write(receive, f"in-{number}-{turn}")
+
+    assert race(book) == [None] * RUNNERS
+    assert stall.balance().posted == 3 * 5 * RUNNERS
