@@ -239,7 +239,7 @@ def test_a_count_that_cannot_be_is_taken_for_none(tables: Tables, word: int) -> 
     assert accepted(Limits(tables), 5, 3) == 3
 
 
-def test_without_a_place_for_the_file_each_process_counts_by_itself(tmp_path: Path) -> None:
+def test_r158_without_a_place_for_the_file_each_process_counts_by_itself(tmp_path: Path) -> None:
     tables = Tables(tmp_path / "missing" / "limits.map")
     assert not tables.shared
     assert accepted(Limits(tables), 5, 3) == 3

@@ -291,7 +291,7 @@ def _statuses(front: Shopfront) -> list[tuple[int, Told]]:
     ]
 
 
-def test_r191_a_listed_origin_may_read_every_answer_and_what_tells_it_to_go_on(front: Shopfront) -> None:
+def test_r190_r191_a_listed_origin_may_read_every_answer_and_never_with_cookies(front: Shopfront) -> None:
     for status, told in _statuses(front):
         assert told.status == status
         assert told.one("access-control-allow-origin") == ORIGIN, status
