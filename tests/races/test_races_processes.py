@@ -1,0 +1,56 @@
+"""The same across processes: two of them, eight buyers in each, on one store."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from rooms.stall import CARD, Stall
+from store.raw import Raw
+
+BUYER = Path(__file__).with_name("buyer_process.py")
+
+
+def in_two_processes(stall: Stall, card: str, shared: str) -> list[dict[str, object]]:
+    """What sixteen buyers got."""
+    people = {name: value for name, value in vars(stall).items() if isinstance(value, str)}
+    command = [sys.executable, str(BUYER), stall.installation.settings.model_dump_json(), json.dumps(people)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(BUYER.parents[1]), *sys.path])}
+    processes = [
+        subprocess.Popen(
+            [*command, json.dumps([card, shared]), name, "8"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for name in "ab"
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    outcomes = [process.communicate(timeout=90)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    return [one for text in outcomes for one in json.loads(text)]
+
+
+def test_sixteen_buyers_in_two_processes_get_exactly_twenty_units_and_one_shared_order(
+    stall: Stall, other_connection: Raw
+) -> None:
+    card, shared = stall.card(20), stall.card(1)
+    outcomes = in_two_processes(stall, card, shared)
+    assert len(outcomes) == 16
+    got = [order for one in outcomes for order in one["got"]]  # type: ignore[attr-defined]
+    assert len(got) == len(set(got)) == 20
+    assert len({one["shared"] for one in outcomes}) == 1
+    placed = other_connection.rows("SELECT id FROM orders WHERE tenant_id = :tenant", tenant=stall.tenant)
+    assert sorted(order for (order,) in placed) == sorted([*got, outcomes[0]["shared"]])
+    codes = "SELECT count(*), count(DISTINCT line_id) FROM stock_codes WHERE tenant_id = :tenant AND state = 2"
+    assert other_connection.rows(codes, tenant=stall.tenant) == [(21, 21)]
+    assert (stall.available(card), stall.available(shared)) == (0, 0)
+    assert stall.balance().posted == -21 * CARD
