@@ -1,0 +1,246 @@
+"""The server behind a real nginx with the configuration that we ship, and with the variant for a chain of proxies."""
+
+import re
+import ssl
+from collections.abc import Iterator
+
+import pytest
+
+from bedesten.gate.scopes import Surface
+from bedesten.server.listener import HttpLimits
+from bedesten.tenants import actions as tenants
+from bedesten.web.route import LARGE_BODY
+from support.client import Lines, api_key, bearer, request_bytes
+from support.nginx import SHIPPED, Nginx, nginx
+from support.shop import Shop
+from support.wire import Answer, Connection, speak
+
+DETAILS, LIST = "/Account/Details", "/Supplier/Products/List"
+NEAR, FAR = "127.45.0.1", "127.46.0.1"
+ALLOWED = "127.45.0.0/16"
+VARIANTS: dict[str, list[tuple[str, str]]] = {
+    "as shipped": [],
+    "one of a chain": [("X-Forwarded-For $remote_addr;", "X-Forwarded-For $proxy_add_x_forwarded_for;")],
+}
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def front(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, behind: Shop, beside: Shop
+) -> Iterator[Nginx]:
+    folder = tmp_path_factory.mktemp("nginx") / "prefix"
+    with nginx(folder, behind.site.port, [behind.host, beside.host], VARIANTS[request.param]) as running:
+        yield running
+    assert running.complaints() == []
+
+
+def ask(
+    front: Nginx, shop: Shop, path: str = DETAILS, lines: Lines = (), method: str = "GET", source: str | None = None
+) -> Answer:
+    with front.connect(shop.host, source) as connection:
+        return connection.exchange(request_bytes(method, path, shop.host, lines))
+
+
+# --- who calls ----------------------------------------------------------------------------------------------------------
+
+SPOOFED = [("X-Forwarded-For", NEAR), ("X-Forwarded-For", f"{NEAR}, 127.0.0.1"), ("Forwarded", f"for={NEAR}"),
+           ("X-Real-IP", NEAR), ("True-Client-IP", NEAR), ("CF-Connecting-IP", NEAR), ("X-Client-IP", NEAR)]  # fmt: skip
+
+
+def test_r202_the_client_and_not_nginx_is_who_an_allow_list_asks_for(front: Nginx, behind: Shop) -> None:
+    key = behind.operator.key(behind.id, Surface.SUPPLIER, behind.supplier, networks=[ALLOWED])
+    assert ask(front, behind, LIST, api_key(key.text), "POST", NEAR).status == 200
+    assert ask(front, behind, LIST, api_key(key.text), "POST", FAR).told == (401, -23)
+    near_nginx = behind.operator.key(behind.id, Surface.SUPPLIER, behind.supplier, networks=["127.0.0.1"])
+    assert ask(front, behind, LIST, api_key(near_nginx.text), "POST", FAR).told == (401, -23)
+
+
+@pytest.mark.parametrize("line", SPOOFED, ids=[f"{name} {number}" for number, (name, _) in enumerate(SPOOFED)])
+def test_r157_what_the_client_says_of_its_address_counts_for_nothing(
+    front: Nginx, behind: Shop, line: tuple[str, str]
+) -> None:
+    key = behind.operator.key(behind.id, Surface.SUPPLIER, behind.supplier, networks=[ALLOWED])
+    assert ask(front, behind, LIST, [*api_key(key.text), line], "POST", FAR).told == (401, -23)
+    lie = (line[0], line[1].replace(NEAR, FAR))
+    assert ask(front, behind, LIST, [*api_key(key.text), lie], "POST", NEAR).status == 200
+
+
+def test_a_limit_of_addresses_is_one_of_clients(front: Nginx, behind: Shop) -> None:
+    behind.operator.within(behind.id, lambda tx: tenants.set_limits(tx, {"address": 2}))
+    try:
+        for source in (f"127.47.{front.tls_port % 250}.1", f"127.47.{front.tls_port % 250}.2"):
+            answers = [
+                ask(
+                    front,
+                    behind,
+                    lines=[*bearer(behind.partner_token), ("X-Forwarded-For", f"10.0.0.{number}")],
+                    source=source,
+                )
+                for number in range(4)
+            ]
+            assert [answer.status for answer in answers] == [200, 200, 429, 429]
+            assert answers[3].code == -7
+            assert answers[3].header("retry-after") == "30"
+            assert answers[3].header("ratelimit-remaining") == "0"
+    finally:
+        behind.operator.within(behind.id, lambda tx: tenants.set_limits(tx, {"address": None}))
+
+
+# --- which shop ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_host_is_handed_on(front: Nginx, behind: Shop, beside: Shop) -> None:
+    for shop in (behind, beside):
+        for host in (shop.host, shop.host.upper(), f"{shop.host}:443", f"{shop.host}."):
+            with front.connect(shop.host) as connection:
+                answer = connection.exchange(request_bytes("GET", DETAILS, host, bearer(shop.partner_token)))
+            assert answer.data["email"] == shop.partner_email
+    assert ask(front, beside, lines=bearer(behind.partner_token)).told == (401, -21)
+    hosts = [("X-Forwarded-Host", beside.host), ("X-Host", beside.host), ("Forwarded", f"host={beside.host}")]
+    assert ask(front, behind, lines=[*bearer(behind.partner_token), *hosts]).data["email"] == behind.partner_email
+
+
+def test_a_host_that_is_nobodys_gets_no_shop(front: Nginx, behind: Shop) -> None:
+    with front.connect(behind.host) as connection:
+        answer = connection.exchange(request_bytes("GET", DETAILS, "nobody.example", bearer(behind.partner_token)))
+    assert answer.told == (421, -10)
+    with pytest.raises(ssl.SSLError):
+        front.connect("nobody.example")
+
+
+def test_r195_a_missing_or_repeated_host_never_gets_as_far(front: Nginx, behind: Shop, beside: Shop) -> None:
+    for hosts in ([], [("Host", behind.host)] * 2, [("Host", behind.host), ("Host", beside.host)]):
+        with front.connect(behind.host) as connection:
+            raw = request_bytes("GET", DETAILS, "", [*hosts, *bearer(behind.partner_token)])
+            assert connection.exchange(raw).status == 400
+
+
+def test_r200_an_absolute_target_is_made_plain_and_its_authority_decides(
+    front: Nginx, behind: Shop, beside: Shop
+) -> None:
+    target = f"https://{beside.host}{DETAILS}"
+    with front.connect(behind.host) as connection:
+        theirs = connection.exchange(request_bytes("GET", target, behind.host, bearer(beside.partner_token)))
+        assert theirs.data["email"] == beside.partner_email
+        mine = connection.exchange(request_bytes("GET", target, behind.host, bearer(behind.partner_token)))
+        assert mine.told == (401, -21), "never one shop's data under the other's name"
+
+
+def test_the_path_goes_on_as_it_is(front: Nginx, behind: Shop) -> None:
+    good = bearer(behind.partner_token)
+    assert (
+        ask(front, behind, f"/Products/Detail/{behind.card}", good, "POST").data["customerStoreProductId"]
+        == behind.card
+    )
+    for path in ("/Account%2fDetails", "//Account/Details", "/Account/./Details", "/%41ccount/Details"):
+        assert ask(front, behind, path, good).told == (404, -3), path
+
+
+# --- what comes through -------------------------------------------------------------------------------------------------
+
+
+def test_connections_are_kept_on_both_sides(front: Nginx, behind: Shop) -> None:
+    raw = request_bytes("GET", DETAILS, behind.host, bearer(behind.partner_token))
+    body = request_bytes("POST", "/Products/List", behind.host, bearer(behind.partner_token), {"pageSize": 1})
+    with front.connect(behind.host) as connection:
+        for _ in range(20):
+            assert connection.exchange(raw).status == 200
+            assert connection.exchange(body).status == 200
+        connection.send(raw * 5)
+        assert [connection.receive().status for _ in range(5)] == [200] * 5
+
+
+def test_a_body_that_is_too_large_is_413_whoever_says_so(front: Nginx, behind: Shop) -> None:
+    good = bearer(behind.partner_token)
+    for size, ours in ((100_000, True), (1_048_577, False), (11_000_000, False)):
+        with front.connect(behind.host) as connection:
+            raw = request_bytes("POST", "/Orders/Create", behind.host, good, b" " * size)
+            answer = connection.exchange(raw)
+        assert answer.told == (413, -5), size
+        assert (answer.header("x-request-id") is not None) is ours
+        assert answer.header("cache-control") == "no-store"
+    upload = {"productId": behind.card, "codes": ["x" * 500] * 1_500}
+    with front.connect(behind.host) as connection:
+        lines = [*api_key(behind.supplier_key.text)]
+        assert (
+            connection.exchange(request_bytes("POST", "/Supplier/Stock/Upload", behind.host, lines, upload)).status
+            != 413
+        )
+
+
+def test_no_body_is_ever_written_to_the_disk_of_nginx(front: Nginx, behind: Shop) -> None:
+    with front.connect(behind.host) as connection:
+        for _ in range(3):
+            lines = api_key(behind.supplier_key.text)
+            raw = request_bytes(
+                "POST", "/Supplier/Stock/Upload", behind.host, lines, b'{"x":"' + b"s" * 1_000_000 + b'"}'
+            )
+            assert connection.exchange(raw).told == (400, -2)
+    assert "temporary file" not in (front.folder / "error.log").read_text("utf-8")
+
+
+def test_a_refusal_comes_through_with_its_headers(front: Nginx, behind: Shop) -> None:
+    answer = ask(front, behind, lines=bearer("x"))
+    assert answer.told == (401, -21)
+    assert (answer.header("www-authenticate") or "").startswith('Bearer realm="bedesten", error="invalid_token"')
+    assert answer.header("cache-control") == "no-store"
+    assert (answer.header("x-request-id") or "").startswith("req_")
+    key = ask(front, behind, LIST, method="POST")
+    assert (key.told, key.header("www-authenticate")) == ((401, -23), 'ApiKey realm="bedesten"')
+
+
+def test_cors_and_the_security_headers_come_through_once(front: Nginx, behind: Shop) -> None:
+    origin = "https://shop.example"
+    behind.operator.within(behind.id, lambda tx: tenants.set_origins(tx, [origin]))
+    lines = [("Origin", origin), ("Access-Control-Request-Method", "POST")]
+    preflight = ask(front, behind, "/Storefront/Orders/Get", lines, "OPTIONS")
+    assert (preflight.status, preflight.header("access-control-allow-origin")) == (204, origin)
+    answer = ask(front, behind, "/Storefront/Products/List", lines, "POST")
+    assert (answer.status, answer.header("access-control-allow-origin")) == (200, origin)
+    assert answer.header("strict-transport-security") == "max-age=31536000"
+    assert answer.header("vary") == "Origin"
+
+
+def test_r165_nobody_is_told_what_runs_here(front: Nginx, behind: Shop) -> None:
+    assert ask(front, behind, lines=bearer("x")).header("server") == "bedesten"
+    for raw in (b"GET / HTTP/1.1\r\n\r\n", request_bytes("GET", "/", "nobody.example"), b"GET /x HTTP/3\r\n\r\n"):
+        with front.connect(behind.host) as connection:
+            assert connection.exchange(raw).header("server") == "nginx"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [[("Content-Length", "2"), ("Content-Length", "3")], [("Transfer-Encoding", "xchunked")], [("Content-Length", "-1")],
+     [("Transfer-Encoding", "chunked"), ("Content-Length", "2")]],
+)  # fmt: skip
+def test_broken_framing_ends_at_nginx(front: Nginx, behind: Shop, lines: Lines) -> None:
+    known = [("Host", behind.host), *bearer(behind.partner_token), *lines]
+    raw = "POST /Products/List HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in known) + "\r\n{}"
+    with front.connect(behind.host) as connection:
+        assert connection.exchange(raw.encode()).status in (400, 501)
+
+
+def test_r184_plain_http_is_refused_and_not_redirected(front: Nginx, behind: Shop) -> None:
+    answer = speak(front.plain_port, request_bytes("GET", DETAILS, behind.host, bearer(behind.partner_token)))
+    assert (answer.status, answer.header("location")) == (403, None)
+    with Connection(front.tls_port) as connection:
+        assert connection.exchange(request_bytes("GET", DETAILS, behind.host)).status == 400
+
+
+def test_without_a_server_behind_it_clients_hear_it_in_the_form_that_they_know(
+    tmp_path_factory: pytest.TempPathFactory, behind: Shop
+) -> None:
+    with nginx(tmp_path_factory.mktemp("alone") / "prefix", 1, [behind.host]) as front:
+        answer = ask(front, behind, lines=bearer(behind.partner_token))
+    assert answer.told == (503, -9)
+    assert answer.header("retry-after") == "1"
+    assert answer.json["success"] is False
+
+
+def test_what_is_shipped_fits_the_limits_of_the_server() -> None:
+    text = SHIPPED.read_text("utf-8")
+    kept = re.search(r"keepalive_timeout (\d+)s;", text)
+    assert kept is not None
+    assert int(kept[1]) * 1000 < HttpLimits().idle_ms, "nginx lets go of a silent connection before the server does"
+    assert LARGE_BODY == 1024 * 1024
+    assert "client_max_body_size  1m;" in text

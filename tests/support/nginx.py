@@ -1,0 +1,150 @@
+"""An nginx of one's own with `deploy/nginx.conf`, and TLS connections to it."""
+
+import contextlib
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from support.wire import PATIENCE, Connection, fresh_address
+
+SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx.conf"
+MAIN = """
+{user}
+daemon off;
+worker_processes 1;
+pid nginx.pid;
+error_log error.log info;
+events {{ worker_connections 512; }}
+http {{
+    access_log access.log;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    include bedesten.conf;
+}}
+"""
+
+
+class TlsConnection(Connection):
+    """A connection by TLS, whose certificate is checked, to the host that is named."""
+
+    def __init__(self, port: int, host: str, authority: Path, source: str | None = None) -> None:
+        super().__init__(port, source)
+        context = ssl.create_default_context(cafile=str(authority))
+        self._sock = context.wrap_socket(self._sock, server_hostname=host)
+
+
+@dataclass
+class Nginx:
+    """A running nginx and where it listens."""
+
+    tls_port: int
+    plain_port: int
+    authority: Path
+    folder: Path
+
+    def connect(self, host: str, source: str | None = None) -> TlsConnection:
+        """A connection of a client at an address of its own."""
+        return TlsConnection(self.tls_port, host, self.authority, source)
+
+    def complaints(self) -> list[str]:
+        """What its log tells that is worse than a client's or a server's mistake."""
+        lines = (self.folder / "error.log").read_text("utf-8").splitlines()
+        return [line for line in lines if any(f"[{level}]" in line for level in ("warn", "crit", "alert", "emerg"))]
+
+
+@contextlib.contextmanager
+def nginx(
+    folder: Path, upstream: int, hosts: Sequence[str], changes: Sequence[tuple[str, str]] = ()
+) -> Iterator[Nginx]:
+    """The shipped configuration in front of the server at this port, with no more changed than places and names."""
+    program = _installed()
+    folder.mkdir()
+    tls_port, plain_port = _free_port(), _free_port()
+    certificate, secret = _certificate(folder, hosts)
+    text = SHIPPED.read_text("utf-8")
+    for old, new, times in (
+        ("server 127.0.0.1:8080;", f"server 127.0.0.1:{upstream};", 1),
+        ("listen 443 ssl", f"listen 127.0.0.1:{tls_port} ssl", 2),
+        ("listen 80 ", f"listen 127.0.0.1:{plain_port} ", 1),
+        ("api.shop.example api.other.example", " ".join(hosts), 1),
+        ("/etc/ssl/bedesten/fullchain.pem", str(certificate), 1),
+        ("/etc/ssl/bedesten/privkey.pem", str(secret), 1),
+        *((old, new, 1) for old, new in changes),
+    ):
+        assert text.count(old) == times, f"{old} stands {text.count(old)} times"
+        text = text.replace(old, new)
+    (folder / "bedesten.conf").write_text(text, "utf-8")
+    (folder / "nginx.conf").write_text(MAIN.format(user="user root;" if os.geteuid() == 0 else ""), "utf-8")
+    command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            _until_it_listens(process, tls_port)
+            yield Nginx(tls_port, plain_port, certificate, folder)
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+
+
+def _installed() -> str:
+    """The program, from Debian's package. It is installed if it is missing; that it cannot be is a failure."""
+    places = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+    found = shutil.which("nginx", path=places)
+    if found is None and os.geteuid() == 0:
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "nginx"]):
+            subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL, check=True, timeout=100)
+        found = shutil.which("nginx", path=places)
+    assert found is not None, "nginx is missing: apt-get install nginx"
+    return found
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+def _until_it_listens(process: "subprocess.Popen[str]", port: int) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1, (fresh_address(), 0)):
+            return
+        time.sleep(0.02)
+    raise AssertionError("nginx does not listen")
+
+
+def _certificate(folder: Path, hosts: Sequence[str]) -> tuple[Path, Path]:
+    """A certificate of these hosts that vouches for itself, and its private key."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, hosts[0])])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
+        .sign(private, hashes.SHA256())
+    )
+    certificate, secret = folder / "certificate.pem", folder / "private.pem"
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    form = serialization.PrivateFormat.PKCS8
+    secret.write_bytes(private.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    return certificate, secret
