@@ -9,7 +9,7 @@ from typing import Literal
 
 from bedesten.gate.scopes import Surface
 from support.backoffice import PASSWORD
-from support.client import ABSENT, Lines, bearer
+from support.client import ABSENT, Lines, api_key, bearer
 from support.goods import Goods
 from support.shop import CARD_PRICE, Shop, fresh, line
 
@@ -43,7 +43,7 @@ class Promise:
     demand: Demand
     sample: Callable[[Shop, Goods], Sample]
     spends: bool = False
-    """Whether success ends the token that was sent."""
+    """Whether success ends the credential that was sent, at once or in time."""
 
     @property
     def name(self) -> Name:
@@ -68,6 +68,17 @@ _DEPOSITS = _keyed(Surface.PAYMENT, "deposits:manage")
 _PAYMENTS = _keyed(Surface.PAYMENT, "payments:manage")
 _SINCE = "2020-01-01T00:00:00Z"
 _PASSWORDS = {"currentPassword": PASSWORD, "newPassword": "twelve herons in the reeds"}
+
+
+def _key_calls(surface: Surface) -> "tuple[Promise, ...]":
+    """What the holder of an API key does with it, below the surface's path."""
+    path, demand = f"/{surface.value.title()}/Keys", _keyed(surface, "keys:manage")
+    rotation = {"graceSeconds": 60, "fromFirstUse": True}
+    return (
+        Promise("POST", f"{path}/Get", demand, _to(f"{path}/Get")),
+        Promise("POST", f"{path}/Rotate", demand, _to(f"{path}/Rotate", rotation), spends=True),
+        Promise("POST", f"{path}/Revoke", demand, _to(f"{path}/Revoke", {"previous": False}), spends=True),
+    )
 
 
 def _to(path: str, body: object = ABSENT) -> Callable[[Shop, Goods], Sample]:
@@ -106,9 +117,12 @@ def _money(amount: str | float, **more: object) -> dict[str, object]:
 
 
 def credential_for(shop: Shop, promise: Promise) -> Lines:
-    """The header with a good credential for the route; a token that success ends is a fresh customer's."""
+    """The header with a good credential for the route; one that success ends is fresh."""
     if promise.demand.surface is None:
         return ()
+    if promise.spends and promise.demand.kind == "keyed":
+        owner = shop.supplier if promise.demand.surface is Surface.SUPPLIER else shop.integration
+        return api_key(shop.operator.key(shop.id, promise.demand.surface, owner).text)
     if promise.spends:
         customer = shop.operator.account(shop.id, "customer", f"{fresh('spare')}@example.com")
         return bearer(shop.token(_STOREFRONT, customer))
@@ -167,6 +181,8 @@ _CANONICAL = (
     Promise("POST", "/Supplier/Orders/Deliver", _keyed(Surface.SUPPLIER, "orders:deliver"),
             lambda shop, goods: Sample("/Supplier/Orders/Deliver", {
                 "orderDetailId": goods.awaiting_id, "deliveryData": [goods.code], "deliveryNote": ["Thank you"]})),
+    *_key_calls(Surface.PAYMENT),
+    *_key_calls(Surface.SUPPLIER),
     Promise("GET", "/documentation/guides/{name}", _PUBLIC, _to("/documentation/guides/authentication")),
     Promise("GET", "/documentation/errors/{code}", _PUBLIC, _to("/documentation/errors/-23.json")),
 )  # fmt: skip

@@ -1,4 +1,8 @@
-"""API keys: made, listed, revoked. The key itself is seen once, when it is made."""
+"""API keys: made, listed, revoked. The key itself is seen once, when it is made.
+
+Whatever changes a key first locks its row (`locked`), so that a revocation, a rotation and the first use of a secret
+never pass each other unseen: what is revoked is every secret that the key has at that moment.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select, update
 
 from bedesten import errors
+from bedesten.accounts.key_expiry import stage_of
 from bedesten.accounts.tables import accounts, api_keys, key_secrets
 from bedesten.audit.actions import Actor, record
 from bedesten.base.clock import wire_time
@@ -16,43 +21,11 @@ from bedesten.gate.access import GRANTS
 from bedesten.gate.apikeys import new_api_key, parse_networks
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.scopes import Surface
-from bedesten.store.sql import TENANT, inserting, p, statement
+from bedesten.store.sql import TENANT, inserting, into, p, statement
 from bedesten.store.transaction import Transaction
 
 CURRENT, PREVIOUS = 0, 1
-
-_CREATE = inserting(api_keys)
-_ADD_SECRET = inserting(key_secrets)
-_SECRETS = statement(
-    select(key_secrets.c.digest, key_secrets.c.slot).where(
-        key_secrets.c.tenant_id == TENANT, key_secrets.c.key_id == p("key_id")
-    )
-)
-_DROP_SECRET = statement(
-    delete(key_secrets).where(key_secrets.c.tenant_id == TENANT, key_secrets.c.digest == p("digest"))
-)
-_REVOKE = statement(
-    update(api_keys)
-    .where(api_keys.c.tenant_id == TENANT, api_keys.c.id == p("id"), api_keys.c.revoked.is_(None))
-    .values(revoked=p("now"))
-)
-_EXISTS = statement(select(api_keys.c.id).where(api_keys.c.tenant_id == TENANT, api_keys.c.id == p("id")))
-_LIST = statement(
-    select(
-        api_keys.c.id,
-        api_keys.c.surface,
-        accounts.c.name,
-        api_keys.c.hint,
-        api_keys.c.grants,
-        api_keys.c.networks,
-        api_keys.c.expires,
-        api_keys.c.revoked,
-        api_keys.c.created,
-    )
-    .select_from(api_keys.join(accounts, accounts.c.id == api_keys.c.owner_id))
-    .where(api_keys.c.tenant_id == TENANT)
-    .order_by(api_keys.c.id)
-)
+SLOTS = {CURRENT: "current", PREVIOUS: "previous"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,47 +40,154 @@ class NewKey:
     expires: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """One API key, live or not. `hint` is what may be shown of its current secret; times in epoch ms."""
+
+    id: str
+    surface: str
+    owner_id: str
+    owner: str
+    hint: str
+    grants: str | None
+    networks: str | None
+    expires: int | None
+    revoked: int | None
+    created: int
+
+    def ended(self, now: int) -> bool:
+        """Whether it was revoked or has expired."""
+        return self.revoked is not None or (self.expires is not None and self.expires <= now)
+
+
+@dataclass(frozen=True, slots=True)
+class KeySecret:
+    """One secret of an API key as it is stored; see the table. `expires` is its own end, in epoch ms."""
+
+    digest: bytes
+    pepper_id: str
+    slot: int
+    imported: int
+    grace: int | None
+    expires: int | None
+
+    def live(self, now: int) -> bool:
+        """Whether its own end lies ahead; the key's may come first."""
+        return self.expires is None or self.expires > now
+
+
+_K, _S = api_keys.c, key_secrets.c
+_KEYS = (
+    select(
+        _K.id, _K.surface, _K.owner_id, accounts.c.name, _K.hint, _K.grants, _K.networks, _K.expires, _K.revoked,
+        _K.created,
+    )
+    .select_from(api_keys.join(accounts, accounts.c.id == _K.owner_id))
+    .where(_K.tenant_id == TENANT)
+)  # fmt: skip
+_LIST = into(ApiKey, _KEYS.order_by(_K.id))
+_ONE = into(ApiKey, _KEYS.where(_K.id == p("id")))
+_LOCK = into(ApiKey, _KEYS.where(_K.id == p("id")).with_for_update(key_share=True, of=api_keys))
+_CREATE = inserting(api_keys)
+_REVOKE = statement(
+    update(api_keys)
+    .where(_K.tenant_id == TENANT, _K.id == p("id"), _K.revoked.is_(None))
+    .values(revoked=p("now"))
+)  # fmt: skip
+
+_ADD_SECRET = inserting(key_secrets)
+_SECRETS = into(
+    KeySecret,
+    select(_S.digest, _S.pepper_id, _S.slot, _S.imported, _S.grace, _S.expires)
+    .where(_S.tenant_id == TENANT, _S.key_id == p("key_id"))
+    .order_by(_S.slot),
+)
+_PREVIOUS = statement(select(_S.key_id, _S.expires).where(_S.tenant_id == TENANT, _S.slot == PREVIOUS))
+_DROP_SECRET = statement(delete(key_secrets).where(_S.tenant_id == TENANT, _S.digest == p("digest")))
+
+
 def create(tx: Transaction, keyring: Keyring, new: NewKey, actor: Actor) -> tuple[str, Secret[str]]:
     """A fresh key: its id, and the key, which cannot be shown again."""
-    key_id, key = new_id("key"), new_api_key(new.sandbox)
+    key = new_api_key(new.sandbox)
+    hint = masked(key.reveal())
+    key_id = insert(tx, new, hint)
+    add_secret(tx, keyring, key_id, key.reveal())
+    record(tx, actor, "key.create", key_id, surface=new.surface.value, owner=new.owner, hint=hint)
+    return key_id, key
+
+
+def insert(tx: Transaction, new: NewKey, hint: str) -> str:
+    """The id of a fresh key that has no secret yet. Raises `Refusal` (-2)."""
     if new.expires is not None and new.expires <= tx.now:
         raise bad_field("expires", "must lie in the future")
-    networks = _networks(new.networks)
+    key_id = new_id("key")
     tx.run(
         _CREATE,
         id=key_id,
         owner_id=new.owner,
         surface=new.surface.value,
-        hint=masked(key.reveal()),
+        hint=hint,
         grants=_grants(new.surface, new.grants),
-        networks=networks,
+        networks=_networks(new.networks),
         expires=new.expires,
         revoked=None,
-        warned=None,
+        warned=None if new.expires is None else stage_of(new.expires - tx.now),
         created=tx.now,
     )
-    pepper = keyring.digest_ids()[0]
-    digest = keyring.key_digest(tx.tenant, key.reveal(), pepper)
+    return key_id
+
+
+def add_secret(
+    tx: Transaction, keyring: Keyring, key_id: str, text: str, *, imported: bool = False, grace: int | None = None
+) -> bytes:
+    """Stores the digest of a key (or of its foreign form) as the current secret; answers the digest."""
+    pepper = keyring.digest.current
+    digest = keyring.key_digest(tx.tenant, text, pepper)
     tx.run(
-        _ADD_SECRET, digest=digest, pepper_id=pepper, key_id=key_id, slot=CURRENT, imported=0, grace=None, expires=None
+        _ADD_SECRET,
+        digest=digest,
+        pepper_id=pepper,
+        key_id=key_id,
+        slot=CURRENT,
+        imported=int(imported),
+        grace=grace,
+        expires=None,
     )
-    record(tx, actor, "key.create", key_id, surface=new.surface.value, owner=new.owner, hint=masked(key.reveal()))
-    return key_id, key
+    return digest
+
+
+def locked(tx: Transaction, key_id: str) -> ApiKey:
+    """The key, which nobody else changes until this transaction ends. Raises `Refusal` (-3)."""
+    return _found(tx.one(_LOCK, id=key_id))
+
+
+def get(tx: Transaction, key_id: str) -> ApiKey:
+    """The key. Raises `Refusal` (-3): there is none, or it is another tenant's."""
+    return _found(tx.one(_ONE, id=key_id))
+
+
+def secrets_of(tx: Transaction, key_id: str) -> dict[int, KeySecret]:
+    """The secrets that are stored of a key, by slot; one whose end has come may still be among them."""
+    return {secret.slot: secret for secret in tx.all(_SECRETS, key_id=key_id)}
+
+
+def drop(tx: Transaction, secret: KeySecret) -> None:
+    """Ends a secret at once: its row goes, so that it is from now on as unknown as one that never was."""
+    tx.run(_DROP_SECRET, digest=secret.digest)
+    tx.changed("key", secret.digest.hex())
 
 
 def revoke(tx: Transaction, key_id: str, actor: Actor, *, previous_only: bool = False) -> bool:
     """Ends a key, or only the previous secret of its rotation. False if there was nothing left to end.
 
-    The secret's row goes, so that the key is from now on as unknown as one that never was. Raises `Refusal`.
+    Raises `Refusal` (-3). Doing it twice changes nothing.
     """
-    if tx.one(_EXISTS, id=key_id) is None:
-        raise Refusal(errors.NOT_FOUND, "no such key", fields={"key": "there is no such key"})
+    locked(tx, key_id)
     ended = False
-    for digest, slot in tx.all(_SECRETS, key_id=key_id):
+    for slot, secret in secrets_of(tx, key_id).items():
         if slot == PREVIOUS or not previous_only:
-            tx.run(_DROP_SECRET, digest=digest)
-            tx.changed("key", bytes(digest).hex())
-            ended = True
+            drop(tx, secret)
+            ended = ended or secret.live(tx.now)
     if not previous_only:
         ended = bool(tx.run(_REVOKE, id=key_id, now=tx.now)) or ended
     if ended:
@@ -117,20 +197,37 @@ def revoke(tx: Transaction, key_id: str, actor: Actor, *, previous_only: bool = 
 
 def list_all(tx: Transaction) -> list[dict[str, object]]:
     """Every key of the tenant, live or not; never the key itself."""
+    previous = dict(tx.all(_PREVIOUS))
     return [
         {
-            "id": row[0],
-            "surface": row[1],
-            "owner": row[2],
-            "hint": row[3],
-            "grants": row[4].split() if row[4] is not None else None,
-            "networks": row[5].split() if row[5] else [],
-            "expires": wire_time(row[6]) if row[6] else None,
-            "revoked": wire_time(row[7]) if row[7] else None,
-            "created": wire_time(row[8]),
+            "id": key.id,
+            "surface": key.surface,
+            "owner": key.owner,
+            "hint": key.hint,
+            "grants": key.grants.split() if key.grants is not None else None,
+            "networks": key.networks.split() if key.networks else [],
+            "expires": _time(key.expires),
+            "revoked": _time(key.revoked),
+            "previous": previous_view(previous[key.id], tx.now) if key.id in previous else None,
+            "created": wire_time(key.created),
         }
-        for row in tx.all(_LIST)
+        for key in tx.all(_LIST)
     ]
+
+
+def previous_view(ends: int | None, now: int) -> dict[str, object] | None:
+    """A previous secret as it is shown: when it ends, null as long as that waits for the current one's first use."""
+    return None if ends is not None and ends <= now else {"ends": _time(ends)}
+
+
+def _found(key: ApiKey | None) -> ApiKey:
+    if key is None:
+        raise Refusal(errors.NOT_FOUND, "no such key", fields={"key": "there is no such key"})
+    return key
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else wire_time(at)
 
 
 def _networks(networks: Iterable[str]) -> str | None:

@@ -1,5 +1,7 @@
 """Reads what the gate wants to know about accounts and credentials."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import select
 
 from bedesten.accounts.tables import accounts, api_keys, key_secrets, revoked_tokens
@@ -29,9 +31,16 @@ _KEY = crossing(
         api_keys.c.networks,
         api_keys.c.expires,
         key_secrets.c.expires,
+        key_secrets.c.pepper_id,
+        key_secrets.c.slot,
+        key_secrets.c.imported,
+        key_secrets.c.grace,
     )
     .select_from(key_secrets.join(api_keys, api_keys.c.id == key_secrets.c.key_id))
     .where(key_secrets.c.digest == p("digest"))
+)
+_IMPORTED = crossing(
+    select(key_secrets.c.key_id).where(key_secrets.c.tenant_id == p("tenant_id"), key_secrets.c.imported == 1).limit(1)
 )
 _REVOKED = crossing(select(revoked_tokens.c.jti, revoked_tokens.c.expires).where(revoked_tokens.c.expires > p("now")))
 
@@ -45,11 +54,12 @@ def account_entry(tx: CrossTransaction, account: str) -> AccountEntry | None:
     return AccountEntry(id=row[0], tenant=row[1], kind=row[2], disabled=bool(row[3]), scopes=scopes, epoch=row[5])
 
 
-def key_entry(tx: CrossTransaction, digest: bytes) -> KeyEntry | None:
-    """What a live secret stands for."""
-    row = tx.one(_KEY, digest=digest)
-    if row is None:
+def key_entry(tx: CrossTransaction, digests: Iterable[bytes]) -> KeyEntry | None:
+    """What a live secret stands for that may be stored under any of the digests; all of them are looked up."""
+    found = [(digest, row) for digest in digests if (row := tx.one(_KEY, digest=digest))]
+    if not found:
         return None
+    digest, row = found[0]
     ends = [moment for moment in (row[6], row[7]) if moment is not None]
     return KeyEntry(
         key_id=row[0],
@@ -59,7 +69,17 @@ def key_entry(tx: CrossTransaction, digest: bytes) -> KeyEntry | None:
         grants=None if row[4] is None else frozenset(row[4].split()),
         networks=parse_networks(row[5].split() if row[5] else []),
         expires=min(ends) if ends else None,
+        digest=digest,
+        pepper_id=row[8],
+        slot=row[9],
+        imported=bool(row[10]),
+        unused=row[11] is not None,
     )
+
+
+def has_imports(tx: CrossTransaction, tenant: str) -> bool:
+    """Whether the tenant has an API key that was imported and not used since."""
+    return tx.one(_IMPORTED, tenant_id=tenant) is not None
 
 
 def revoked(tx: CrossTransaction) -> dict[str, int]:

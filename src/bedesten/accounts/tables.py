@@ -1,6 +1,7 @@
 """Accounts, API keys and their secrets, revoked tokens, failed logins."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
+from sqlalchemy import text as fragment
 from sqlalchemy.schema import Table
 
 from bedesten.store.sql import blob, integer, metadata, text
@@ -45,7 +46,10 @@ api_keys = Table(
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
 )
 """`hint` is what may be shown of the key: prefix and last four. `grants` NULL means all that the surface offers;
-`warned` is the expiry of which a warning was given."""
+`warned` is the last warning of the expiry: it was given when so many days were left."""
+
+_EXPIRING = fragment("expires IS NOT NULL")
+Index("ix_api_keys_expires", api_keys.c.expires, sqlite_where=_EXPIRING, postgresql_where=_EXPIRING)
 
 key_secrets = Table(
     "key_secrets",
@@ -61,9 +65,25 @@ key_secrets = Table(
     UniqueConstraint("tenant_id", "key_id", "slot"),
     ForeignKeyConstraint(["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"]),
 )
-"""The live secrets only: 0 the current one, 1 the previous one in its grace. `grace` (ms) waits for the first use of the
-current one; `imported` marks the digest of another system's digest, replaced upon first use. Revoking deletes the row, so
-that a revoked key is as unknown as one that never was."""
+"""The live secrets only: 0 the current one, 1 the previous one in its grace. `grace` (ms) on the current one says that a
+rotation made it and that nobody has used it yet: upon its first use the previous one's end is at most so far away.
+`imported` marks the digest of another system's digest, replaced upon first use. Revoking deletes the row, so that a
+revoked key is as unknown as one that never was."""
+
+_IMPORTED = fragment("imported = 1")
+Index("ix_key_secrets_imported", key_secrets.c.tenant_id, sqlite_where=_IMPORTED, postgresql_where=_IMPORTED)
+Index("ix_key_secrets_expires", key_secrets.c.expires, sqlite_where=_EXPIRING, postgresql_where=_EXPIRING)
+
+key_imports = Table(
+    "key_imports",
+    metadata,
+    blob("digest", key=True),
+    text("tenant_id"),
+    text("key_id"),
+    ForeignKeyConstraint(["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"]),
+)
+"""Every digest that was ever imported, also after it was replaced or revoked: what is imported again would outlive the
+revocation of the first."""
 
 key_uses = Table(
     "key_uses",
@@ -78,7 +98,8 @@ key_uses = Table(
     PrimaryKeyConstraint("tenant_id", "key_id", "slot"),
     ForeignKeyConstraint(["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"]),
 )
-"""The last use of each secret, written now and then, never with the request."""
+"""The last use of each secret and how often it was used, written now and then, never with the request. The row of slot 1
+stays when that secret has ended, until the next rotation."""
 
 revoked_tokens = Table(
     "revoked_tokens",

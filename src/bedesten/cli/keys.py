@@ -1,25 +1,45 @@
 """`bedesten keys …`: API keys."""
 
 import re
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bedesten.accounts import keys
+from bedesten.accounts import key_import, key_uses, keys, rotation
 from bedesten.accounts.actions import Account
 from bedesten.accounts.keys import NewKey
 from bedesten.audit.actions import OPERATOR
 from bedesten.base.clock import parse_duration, wire_time
 from bedesten.base.secret import Secret
-from bedesten.cli.common import REPEATED, Answer, Document, Here, TenantOption, command, once, table
+from bedesten.cli.common import REPEATED, Answer, Document, Here, TenantOption, command, duration, once, table
+from bedesten.errors import bad_field
 from bedesten.gate.directory import TenantEntry
 from bedesten.gate.scopes import Surface
-from bedesten.operator import owners
+from bedesten.operator import leaks, owners
 from bedesten.operator.keys import inside_tenant_of
 from bedesten.store.transaction import CrossTransaction, Transaction
 
 app = typer.Typer(no_args_is_help=True)
+LARGEST_FILE = 16 * 2**20
+PreviousEnd = tuple[bool, int | None]
+
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="The id of the API key, never the key itself.")]
+SurfaceOption = Annotated[str, typer.Option("--surface", metavar="payment|supplier")]
+OwnerOption = Annotated[
+    str, typer.Option("--owner", metavar="NAME", help="Its owner; made if there is none of this name.")
+]
+GrantOption = Annotated[
+    list[str], typer.Option("--grant", metavar="G", help="Repeatable; without it all that the surface offers.")
+]
+ExpiryOption = Annotated[
+    str | None, typer.Option("--expires", metavar="30d|yyyy-MM-ddTHH:mm:ssZ", help="By default never.")
+]
+AllowOption = Annotated[
+    list[str], typer.Option("--allow", metavar="CIDR", help="From where it may be used; repeatable.")
+]
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
@@ -27,19 +47,11 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 def create(
     here: Here,
     tenant: TenantOption,
-    surface: Annotated[str, typer.Option("--surface", metavar="payment|supplier")],
-    owner: Annotated[
-        str, typer.Option("--owner", metavar="NAME", help="Its owner; made if there is none of this name.")
-    ],
-    grant: Annotated[
-        list[str], typer.Option("--grant", metavar="G", help="Repeatable; without it all that the surface offers.")
-    ] = REPEATED,
-    expires: Annotated[
-        str | None, typer.Option("--expires", metavar="30d|yyyy-MM-ddTHH:mm:ssZ", help="By default never.")
-    ] = None,
-    allow: Annotated[
-        list[str], typer.Option("--allow", metavar="CIDR", help="From where it may be used; repeatable.")
-    ] = REPEATED,
+    surface: SurfaceOption,
+    owner: OwnerOption,
+    grant: GrantOption = REPEATED,
+    expires: ExpiryOption = None,
+    allow: AllowOption = REPEATED,
 ) -> Answer:
     """Make an API key. It is shown once: of what is stored it cannot be told."""
     gate = _surface(surface)
@@ -68,7 +80,7 @@ def create(
 @command(app, "revoke")
 def revoke(
     here: Here,
-    key: Annotated[str, typer.Argument(metavar="ID", help="The id of the API key, never the key itself.")],
+    key: KeyId,
     previous: Annotated[bool, typer.Option("--previous", help="Only the old secret of a rotation.")] = False,
 ) -> Answer:
     """End an API key: from now on no worker accepts it. `changed` is false if there was nothing left to end."""
@@ -97,8 +109,152 @@ def show_all(here: Here, tenant: TenantOption) -> Answer:
         Networks="networks",
         Expires="expires",
         Revoked="revoked",
+        Previous="previous",
     )
     return Answer({"keys": listed}, [shown])
+
+
+@command(app, "rotate")
+def rotate(
+    here: Here,
+    key: KeyId,
+    grace: Annotated[
+        str, typer.Option("--grace", metavar="1h|0", help="How long the old secret stays good; 0 ends it at once.")
+    ] = "1h",
+    from_first_use: Annotated[
+        bool, typer.Option("--from-first-use", help="The grace begins when the new secret is first used.")
+    ] = False,
+) -> Answer:
+    """Give an API key another secret under the same id. It is shown once."""
+    time = 0 if grace == "0" else duration(grace, "--grace")
+
+    def act(tx: CrossTransaction) -> tuple[Secret[str], PreviousEnd]:
+        bound = inside_tenant_of(tx, key)
+        secret = rotation.rotate(bound, here.installation.keyring, key, time, from_first_use, OPERATOR)
+        return secret, rotation.previous_end(bound, key)
+
+    secret, (kept, ends) = here.write(act)
+    previous = {"ends": wire_time(ends) if ends else None} if kept else None
+    if not kept:
+        told = "The old secret has ended."
+    elif ends is None:
+        told = f"The old secret stays good until {grace} after the first use of the new one."
+    else:
+        told = f"The old secret stays good until {wire_time(ends)}."
+    document: Document = {"id": key, "key": secret.reveal(), "previous": previous}
+    return Answer(document, [f"API key {key} has another secret. {told}", *once(API_key=secret)])
+
+
+@command(app, "usage")
+def usage(here: Here, key: KeyId) -> Answer:
+    """Show until when each secret of an API key is good, and who used it last: who breaks if it ends?"""
+    found: Document = here.read(lambda tx: key_uses.usage(inside_tenant_of(tx, key), key))
+    shown = table(
+        found["secrets"],
+        "It has no secret any more, and was never seen in use.",
+        Which="secret",
+        Live="live",
+        Ends="ends",
+        Last_used="lastUsed",
+        Uses="uses",
+        Address="address",
+        User_agent="userAgent",
+    )
+    return Answer(found, [f"API key {key} ({found['hint']}) of {found['owner']}", shown])
+
+
+@command(app, "import")
+def take_over(
+    here: Here,
+    tenant: TenantOption,
+    surface: SurfaceOption,
+    owner: OwnerOption,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="By default standard input.")] = None,
+    grant: GrantOption = REPEATED,
+    expires: ExpiryOption = None,
+    allow: AllowOption = REPEATED,
+) -> Answer:
+    """Take over API keys of another system by their SHA-256: lines of `digest[,hint]`, all or none."""
+    gate = _surface(surface)
+    after, at = _expiry(expires)
+    lines = key_import.parse(_lines(file))
+
+    def act(tx: Transaction, entry: TenantEntry) -> list[str]:
+        holder = owners.find_or_create(tx, gate, owner)
+        end = tx.now + after if after is not None else at
+        new = NewKey(gate, holder.id, entry.sandbox, grant or None, allow, end)
+        return key_import.import_keys(tx, here.installation.keyring, new, lines, OPERATOR)
+
+    made = here.write_in(tenant, act)
+    told = f"{len(made)} API keys of {owner} were taken over. Each becomes an ordinary one upon its first use."
+    return Answer({"imported": len(made), "ids": made}, [told])
+
+
+@command(app, "leaked")
+def leaked(
+    here: Here,
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read what was found from standard input.")] = False,
+    source: Annotated[str, typer.Option("--source", metavar="TEXT", help="Where it was found, for the trail.")] = "",
+) -> Answer:
+    """Report API keys that were found where they do not belong, and do what the leak policy says."""
+    if not stdin:
+        raise typer.BadParameter(
+            "API keys are read from standard input only, never from arguments", param_hint="--stdin"
+        )
+    report = leaks.report_leaks(here.installation.store, here.installation.keyring, _lines(None), source)
+    found = [
+        {
+            "id": one.key_id,
+            "tenant": one.tenant,
+            "surface": one.surface,
+            "owner": one.owner,
+            "hint": one.hint,
+            "secret": one.secret,
+            "done": one.done,
+            "ends": wire_time(one.ends) if one.ends else None,
+        }
+        for one in report.leaked
+    ]
+    document: Document = {"policy": report.policy, "candidates": report.candidates, "leaked": found}
+    shown = table(
+        found,
+        "None of it is a live API key.",
+        Id="id",
+        Owner="owner",
+        Key="hint",
+        Which="secret",
+        Done="done",
+        Ends="ends",
+    )
+    told = f"{report.candidates} candidates, {len(found)} of them live; the policy is {report.policy}."
+    return Answer(document, [told, shown])
+
+
+@command(app, "leak-policy")
+def leak_policy(
+    here: Here,
+    policy: Annotated[
+        str | None, typer.Argument(metavar="[notify|grace|revoke]", help="Without it the policy is shown.")
+    ] = None,
+) -> Answer:
+    """What happens to an API key that is reported as leaked: notify, grace (it ends after 24 hours), revoke."""
+    if policy is not None:
+        here.write(lambda tx: leaks.set_leak_policy(tx, policy.lower()))
+    now = here.read(leaks.leak_policy)
+    return Answer({"policy": now}, [f"The leak policy is {now}."])
+
+
+def _lines(file: Path | None) -> list[str]:
+    """The lines of a file or of standard input. Raises `OSError`, `Refusal` (-2)."""
+    raw = sys.stdin.buffer.read(LARGEST_FILE + 1) if file is None else _read(file)
+    if len(raw) > LARGEST_FILE:
+        raise bad_field("file", f"more than {LARGEST_FILE // 2**20} MiB: send it in parts")
+    return raw.decode("utf-8-sig", "replace").splitlines()
+
+
+def _read(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(LARGEST_FILE + 1)
 
 
 def _surface(name: str) -> Surface:

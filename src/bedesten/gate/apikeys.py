@@ -4,13 +4,14 @@ A key is `ak_live_` or `ak_test_` and 32 lower-case hexadecimal digits, all rand
 that is found by its digest (`Keyring.key_digest`), which is all that is stored of it.
 """
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from bedesten.base.secret import Secret
+from bedesten.base.secret import Secret, masked
 
 SAMPLE = "ak_live_8f3b1c0e5a4d4f2c9b1e7d6c5a4b3c2d"
 """The key that documentation prints. It is never issued and never imported, so it is unknown everywhere for ever."""
@@ -55,6 +56,26 @@ def is_live(key: str) -> bool:
 def importable(key: str) -> bool:
     """Whether a key made elsewhere may be taken over: the exact form, and not the documented sample."""
     return _FORM.fullmatch(key) is not None and key != SAMPLE
+
+
+def foreign_form(key: str) -> str:
+    """What is known of a key that another system made and of which only the SHA-256 was handed over."""
+    return foreign_form_of(hashlib.sha256(key.encode("ascii")).hexdigest())
+
+
+def foreign_form_of(sha256: str) -> str:
+    """The same, of the SHA-256 in 64 lower-case hexadecimal digits. No key is ever spelt like this."""
+    return "sha256:" + sha256
+
+
+def keys_in(text: str) -> list[str]:
+    """Whatever in the text has the form of a key, each once, in the order in which they stand."""
+    return list(dict.fromkeys(_FORM.findall(text)))
+
+
+def without_keys(text: str) -> str:
+    """The text with everything that has the form of a key masked, so that it may be kept."""
+    return _FORM.sub(lambda found: masked(found[0]), text)
 
 
 # --- the address allow-list -------------------------------------------------------------------------------------------

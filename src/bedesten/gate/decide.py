@@ -5,7 +5,7 @@ at the directory, never at the store, and raise `Unloaded` when the directory la
 the request was done.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from bedesten import errors
@@ -183,16 +183,13 @@ class Gate:
             key, cause = apikeys.extract(presented.api_key), "no live key has this digest"
         except apikeys.KeyMalformed as malformed:
             key, cause = _NO_KEY, str(malformed)  # looked up all the same: every refusal takes the same time
-        entry = self._live_key(tenant, key, loaded)
-        account = self.directory.account(entry.owner, loaded) if entry else None
-        if entry is None or account is None:
-            raise _key_refused(cause)
-        if entry.tenant != tenant.id or tenant.suspended or account.disabled:
-            raise _key_refused("another tenant's, a suspended tenant's or a disabled owner's key")
-        if entry.expires is not None and now >= entry.expires:
-            raise _key_refused("expired")
-        if not apikeys.address_allowed(entry.networks, presented.address):
-            raise _key_refused("not from an allowed address")
+        entry = self._stored(tenant, key, loaded)
+        if entry is None:
+            raise key_refused(cause)
+        fault = self._fault(tenant, entry, key, presented.address, now, loaded)
+        if fault is not None:
+            self._stored(tenant, _NO_KEY, loaded)  # as much is looked up as for a key that is not there at all
+            raise key_refused(fault)
         return Principal(
             tenant=tenant.id,
             surface=entry.surface,
@@ -200,14 +197,44 @@ class Gate:
             credential=entry.key_id,
             scopes=frozenset(),
             grants=entry.grants,
+            key=entry,
         )
 
-    def _live_key(self, tenant: TenantEntry, key: str, loaded: Loaded) -> KeyEntry | None:
-        for pepper in self.keyring.digest_ids():
-            entry = self.directory.key(self.keyring.key_digest(tenant.id, key, pepper), loaded)
+    def _fault(
+        self, tenant: TenantEntry, entry: KeyEntry, key: str, address: str, now: int, loaded: Loaded
+    ) -> str | None:
+        """Why a key that is known does not count, or None."""
+        account = self.directory.account(entry.owner, loaded)
+        if account is None or account.disabled:
+            return "a disabled owner's key"
+        if entry.tenant != tenant.id or tenant.suspended:
+            return "another tenant's or a suspended tenant's key"
+        if apikeys.is_live(key) is tenant.sandbox:
+            return "a key from the other side of the wall between sandboxes and live tenants"
+        if entry.expires is not None and now >= entry.expires:
+            return "expired"
+        if not apikeys.address_allowed(entry.networks, address):
+            return "not from an allowed address"
+        return None
+
+    def _stored(self, tenant: TenantEntry, key: str, loaded: Loaded) -> KeyEntry | None:
+        """What is known of a key under any pepper; the store is asked about all of them at once."""
+        digests = []
+        for digest in self._digests(tenant, key):
+            entry = self.directory.known_key(digest)
             if entry is not None:
                 return entry
-        return None
+            digests.append(digest)
+        return self.directory.key(tuple(digests), loaded)
+
+    def _digests(self, tenant: TenantEntry, key: str) -> Iterator[bytes]:
+        """Every digest under which the key may be stored, the likeliest first."""
+        for pepper in self.keyring.digest_ids():
+            yield self.keyring.key_digest(tenant.id, key, pepper)
+        if tenant.imports:
+            foreign = apikeys.foreign_form(key)
+            for pepper in self.keyring.digest_ids():
+                yield self.keyring.key_digest(tenant.id, foreign, pepper)
 
 
 MAX_LIFETIME = 24 * 3_600_000
@@ -223,7 +250,8 @@ def _token_invalid(cause: str) -> Refusal:
     return Refusal(errors.TOKEN_INVALID, cause, headers=challenge(errors.TOKEN_INVALID))
 
 
-def _key_refused(cause: str) -> Refusal:
+def key_refused(cause: str) -> Refusal:
+    """The one refusal of an API key, whatever the cause."""
     return Refusal(errors.KEY_REFUSED, cause, headers=challenge(errors.KEY_REFUSED))
 
 

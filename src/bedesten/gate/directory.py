@@ -22,7 +22,8 @@ MOST_ENTRIES = 200_000
 class TenantEntry:
     """One tenant as the gate sees it. Times in milliseconds; `idle_since` is when the idle time-out was last
     changed; `access` holds only what the operator switched;
-    `limits` are requests a minute by `credential`, `tenant` and `address`, where there is a limit."""
+    `limits` are requests a minute by `credential`, `tenant` and `address`, where there is a limit; `imports` says that
+    some API key of another system has not been used here yet."""
 
     id: str
     suspended: bool
@@ -38,6 +39,7 @@ class TenantEntry:
     access: Mapping[str, bool]
     origins: frozenset[str]
     limits: Mapping[str, int]
+    imports: bool = False
 
     def allows(self, surface: Surface, endpoint: str) -> bool:
         """Whether the operator left the endpoint on; an endpoint's own switch is stronger than its surface's."""
@@ -60,7 +62,11 @@ class AccountEntry:
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """What one live secret of an API key stands for. `expires` is the earlier of the key's and the secret's, in ms."""
+    """What one live secret of an API key stands for. `expires` is the earlier of the key's and the secret's, in ms.
+
+    `digest` is what it was found by, under the pepper `pepper_id`; `slot` is 0 for the current secret and 1 for the
+    previous one of a rotation. `imported` and `unused` secrets have something to be written upon their first use.
+    """
 
     key_id: str
     tenant: str
@@ -69,14 +75,23 @@ class KeyEntry:
     grants: frozenset[str] | None
     networks: Networks
     expires: int | None
+    digest: bytes = b""
+    pepper_id: str = ""
+    slot: int = 0
+    imported: bool = False
+    unused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """Something to read from the store: kind `host`, `tenant`, `account` or `key`, and which."""
+    """Something to read from the store: kind `host`, `tenant`, `account` or `key`, and which.
+
+    A key is asked for by every digest under which it may be stored: one view of the store tells, so that a key whose
+    digest is being replaced is found before or after and never missed in between.
+    """
 
     kind: str
-    ref: str | bytes
+    ref: str | tuple[bytes, ...]
 
 
 class Unloaded(Exception):
@@ -128,13 +143,14 @@ class Directory:
             return read if isinstance(read, AccountEntry) else None
         return entry
 
-    def key(self, digest: bytes, loaded: Loaded = NOTHING) -> KeyEntry | None:
-        """What the digest of an API key stands for, or None. Raises `Unloaded`."""
-        entry = self._keys.get(digest)
-        if entry is None:
-            read = _from(loaded, Want("key", digest))
-            return read if isinstance(read, KeyEntry) else None
-        return entry
+    def known_key(self, digest: bytes) -> KeyEntry | None:
+        """What the digest of an API key stands for, if that is in memory; None says nothing."""
+        return self._keys.get(digest)
+
+    def key(self, digests: tuple[bytes, ...], loaded: Loaded) -> KeyEntry | None:
+        """What any of the digests of one API key stands for, or None. Raises `Unloaded`."""
+        read = _from(loaded, Want("key", digests))
+        return read if isinstance(read, KeyEntry) else None
 
     def revoked(self, jti: str) -> bool:
         """Whether this very token was revoked."""
@@ -148,8 +164,8 @@ class Directory:
             _bounded(self._tenants)[entry.id] = entry
         elif isinstance(entry, AccountEntry):
             _bounded(self._accounts)[entry.id] = entry
-        elif isinstance(want.ref, bytes):
-            _bounded(self._keys)[want.ref] = entry
+        else:
+            _bounded(self._keys)[entry.digest] = entry
 
     def apply(self, changes: Iterable[tuple[int, str, str]]) -> None:
         """Forgets what the changes touched and moves to the number of the last one.

@@ -29,6 +29,7 @@ from bedesten.web.fence import Fence
 from bedesten.web.gauges import web_gauges
 from bedesten.web.hashing import Hashing
 from bedesten.web.idle import IdleWatch
+from bedesten.web.key_watch import KeyWatch
 from bedesten.web.observer import Observer
 from bedesten.web.pipeline import Pipeline
 from bedesten.web.proxies import Proxies
@@ -67,6 +68,7 @@ def open_house(installation: Installation, clock: Clock = system_clock) -> House
         vault=installation.vault,
         hashing=Hashing(lambda: gate.keyring),
         idle=IdleWatch(installation.store, clock),
+        key_watch=KeyWatch(installation.store, lambda: gate.keyring, clock),
         throttle=AddressThrottle(tables, limit=600, window_ms=MINUTE),
         limits=Limits(tables),
         proxies=Proxies(installation.settings.trusted_proxies, installation.settings.proxy_header),
@@ -97,8 +99,10 @@ def web_application(settings_json: str) -> Adapter:
     async def started() -> None:
         await house.fence.passed()
         house.observer.start("web", lambda: web_gauges(house))
+        house.key_watch.start()
 
     async def stopped() -> None:
+        await house.key_watch.stop()
         await house.observer.stop()
         house.store.close()
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import httpx2
 import structlog
 
+from bedesten.accounts import key_expiry
+from bedesten.base.clock import wire_time
 from bedesten.base.secret import Secret
 from bedesten.orders import checkout
 from bedesten.orders.notice import notice
@@ -133,7 +135,22 @@ async def _sweep_for_ever(installation: Installation) -> None:
     while True:
         with _store_may_be_away():
             await installation.store.write_across(sweep)
+            await _tend_keys(installation)
         await asyncio.sleep(SWEEP_EVERY)
+
+
+async def _tend_keys(installation: Installation) -> None:
+    """Warns of API keys that will soon expire, and puts the secrets of those away that have long ended."""
+    for key, days in await installation.store.write_across(key_expiry.warn):
+        log.warning(
+            "key-expiring",
+            tenant=key.tenant,
+            key=key.key_id,
+            owner=key.owner,
+            days=days,
+            expires=wire_time(key.expires),
+        )
+    await installation.store.write_across(key_expiry.put_away)
 
 
 @contextlib.contextmanager

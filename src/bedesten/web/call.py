@@ -15,6 +15,7 @@ from bedesten.tenants.vault import Vault
 from bedesten.web.fence import Fence
 from bedesten.web.hashing import Hashing
 from bedesten.web.idle import IdleWatch
+from bedesten.web.key_watch import KeyWatch
 from bedesten.web.observer import Observer
 from bedesten.web.proxies import Proxies
 
@@ -29,6 +30,7 @@ class House:
     vault: Vault
     hashing: Hashing
     idle: IdleWatch
+    key_watch: KeyWatch
     throttle: AddressThrottle
     limits: Limits
     proxies: Proxies

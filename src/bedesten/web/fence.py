@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
-from bedesten.accounts.lookup import account_entry, key_entry, revoked
+from bedesten.accounts.lookup import account_entry, has_imports, key_entry, revoked
 from bedesten.gate.directory import Directory, Entry, Want
 from bedesten.store.fence import CHANGES, COUNTER, KEPT
 from bedesten.store.store import Store
@@ -63,11 +64,12 @@ def _read(tx: CrossTransaction, want: Want) -> Entry | None:
         case "host", str(host):
             return tenant_of_host(tx, host)
         case "tenant", str(tenant):
-            return tenant_entry(tx, tenant)
+            entry = tenant_entry(tx, tenant)
+            return replace(entry, imports=has_imports(tx, tenant)) if entry else None
         case "account", str(account):
             return account_entry(tx, account)
-        case "key", bytes(digest):
-            return key_entry(tx, digest)
+        case "key", tuple(digests):
+            return key_entry(tx, digests)
     raise AssertionError(f"nobody wants {want.kind}")
 
 

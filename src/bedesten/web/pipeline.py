@@ -38,7 +38,7 @@ _COUNTED = frozenset({errors.LOGIN_REFUSED.number, errors.UNKNOWN_HOST.number})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """What a resource could have. TRACE, CONNECT, and whatever is spelt otherwise are refused wherever they are sent."""
 MOST_LOADS = 8
-"""A decision needs at most this many entries that the directory lacks: host, tenant, two digests, account."""
+"""A decision needs at most this many entries that the directory lacks: host and tenant, or two API keys and an account."""
 
 
 @dataclass(slots=True)
@@ -53,6 +53,7 @@ class Head:
     accept: list[bytes]
     region: list[bytes]
     idempotency_key: list[bytes]
+    user_agent: list[bytes]
 
 
 _NAMES = {
@@ -64,12 +65,13 @@ _NAMES = {
     b"accept": 5,
     b"h-region-code": 6,
     b"idempotency-key": 7,
+    b"user-agent": 8,
 }
 
 
 def read_head(request: Request) -> Head:
     """Sorts out the headers in one pass."""
-    lines: tuple[list[bytes], ...] = ([], [], [], [], [], [], [], [])
+    lines: tuple[list[bytes], ...] = ([], [], [], [], [], [], [], [], [])
     for name, value in request.headers:
         place = _NAMES.get(name)
         if place is not None:
@@ -190,6 +192,7 @@ class Pipeline:
             region=_region(head, tenant),
             argument=match.argument if match else "",
         )
+        await house.key_watch.used(call, head.api_key, head.user_agent, now)
         if isinstance(route.handler, Shows):
             return route.handler.action(call)
         if request.method != "GET":

@@ -2,6 +2,7 @@
 
 from bedesten.gate.access import Keyed
 from bedesten.gate.scopes import Surface
+from bedesten.surfaces import keys
 from bedesten.surfaces.payment import handlers, shapes
 from bedesten.web.route import Route, Writes
 
@@ -41,4 +42,5 @@ ROUTES = (
         body=shapes.ThePayment,
         summary="Book a payment and deliver its order",
     ),
+    *keys.routes(Surface.PAYMENT),
 )

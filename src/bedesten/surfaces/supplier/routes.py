@@ -2,6 +2,7 @@
 
 from bedesten.gate.access import Keyed
 from bedesten.gate.scopes import Surface
+from bedesten.surfaces import keys
 from bedesten.surfaces.common import Paging
 from bedesten.surfaces.supplier import handlers, shapes
 from bedesten.web.route import LARGE_BODY, Reads, Route, Writes
@@ -56,4 +57,5 @@ ROUTES = (
         limit=LARGE_BODY,
         summary="Deliver an order line",
     ),
+    *keys.routes(Surface.SUPPLIER),
 )

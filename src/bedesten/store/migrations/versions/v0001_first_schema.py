@@ -257,6 +257,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_api_keys_tenant_id_id")),
     )
+    op.create_index(
+        "ix_api_keys_expires",
+        "api_keys",
+        ["expires"],
+        unique=False,
+        sqlite_where=sa.text("expires IS NOT NULL"),
+        postgresql_where=sa.text("expires IS NOT NULL"),
+    )
     op.create_table(
         "deposits",
         sa.Column("id", sa.Text(), nullable=False),
@@ -437,6 +445,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("tenant_id", "owner_id", name=op.f("uq_webhook_endpoints_tenant_id_owner_id")),
     )
     op.create_table(
+        "key_imports",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("key_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"], name=op.f("fk_key_imports_tenant_id_key_id")
+        ),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_key_imports")),
+    )
+    op.create_table(
         "key_secrets",
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("pepper_id", sa.Text(), nullable=False),
@@ -453,6 +471,22 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_key_secrets")),
         sa.UniqueConstraint("tenant_id", "key_id", "slot", name=op.f("uq_key_secrets_tenant_id_key_id_slot")),
+    )
+    op.create_index(
+        "ix_key_secrets_expires",
+        "key_secrets",
+        ["expires"],
+        unique=False,
+        sqlite_where=sa.text("expires IS NOT NULL"),
+        postgresql_where=sa.text("expires IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_key_secrets_imported",
+        "key_secrets",
+        ["tenant_id"],
+        unique=False,
+        sqlite_where=sa.text("imported = 1"),
+        postgresql_where=sa.text("imported = 1"),
     )
     op.create_table(
         "key_uses",

@@ -1,0 +1,162 @@
+"""API keys that were found where they do not belong: in a repository, a log, a chat.
+
+Whoever scans for them sends what looks like one. The key itself is never stored, printed or logged; what is said of it
+is its id and its hint. What then happens is the installation's leak policy:
+
+| policy | what happens |
+|---|---|
+| `notify` | a row in the trail and a warning in the log |
+| `grace` | and the secret ends after 24 hours, if it would not end before |
+| `revoke` | and it ends at once: only the previous secret, if it was that one, else the whole key |
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from sqlalchemy import select, update
+
+from bedesten.accounts import keys
+from bedesten.accounts.keys import PREVIOUS, SLOTS
+from bedesten.accounts.tables import key_secrets
+from bedesten.audit.actions import INSTALLATION as WHOLE
+from bedesten.audit.actions import OPERATOR, Actor, record
+from bedesten.base.clock import DAY, wire_time
+from bedesten.errors import bad_field
+from bedesten.gate.apikeys import foreign_form, keys_in, without_keys
+from bedesten.gate.keyring import Keyring
+from bedesten.store.sql import TENANT, crossing, p, statement
+from bedesten.store.store import Store
+from bedesten.store.tables import INSTALLATION, SET_LEAK_POLICY
+from bedesten.store.transaction import CrossTransaction
+
+log = structlog.get_logger("bedesten.leaks")
+POLICIES = ("notify", "grace", "revoke")
+GRACE = DAY
+MOST_CANDIDATES = 1_000
+"""In one report; each is looked for in every tenant."""
+LONGEST_SOURCE = 200
+
+_S = key_secrets.c
+_WAYS = crossing(select(_S.tenant_id, _S.pepper_id, _S.imported).distinct())
+_FOUND = crossing(select(_S.key_id).where(_S.digest == p("digest")))
+_END = statement(update(key_secrets).where(_S.tenant_id == TENANT, _S.digest == p("digest")).values(expires=p("ends")))
+
+
+@dataclass(frozen=True, slots=True)
+class Leaked:
+    """One secret of one tenant's key that was found, and what was done: `noted`, `ends`, `revoked`."""
+
+    tenant: str
+    key_id: str
+    surface: str
+    owner: str
+    hint: str
+    secret: str
+    done: str
+    ends: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a report: how many candidates there were, and which of them are somebody's live secret."""
+
+    policy: str
+    candidates: int
+    leaked: tuple[Leaked, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    tenant: str
+    key_id: str
+    digest: bytes
+
+
+def report_leaks(
+    store: Store, keyring: Keyring, lines: Iterable[str], source: str = "", actor: Actor = OPERATOR
+) -> Report:
+    """Looks for every key that stands in the lines and does what the policy says. Blocks; safe to send again.
+
+    Raises `Refusal` (-2) for more candidates than one report may have: nothing was done then.
+    """
+    candidates = _candidates(lines)
+    told = without_keys("".join(each for each in source if each.isprintable()))[:LONGEST_SOURCE]
+    ways = store.read_now(lambda tx: tx.all(_WAYS))
+    policy = store.read_now(leak_policy)
+    leaked = []
+    for key in candidates:
+        for place in store.read_now(partial(_places, digests=_digests(keyring, key, ways))):
+            done = store.write_now(partial(_act, place=place, policy=policy, source=told, actor=actor))
+            if done is not None:
+                leaked.append(done)
+                log.warning(
+                    "key-leaked", tenant=done.tenant, key=done.key_id, hint=done.hint, done=done.done, source=told
+                )
+    return Report(policy, len(candidates), tuple(leaked))
+
+
+def leak_policy(tx: CrossTransaction) -> str:
+    """What happens to a key that was reported as leaked."""
+    installed = tx.one(INSTALLATION)
+    assert installed is not None, "an opened store is an installation"
+    return installed.leak_policy
+
+
+def set_leak_policy(tx: CrossTransaction, policy: str) -> None:
+    """Changes it, for the next report. Raises `Refusal` (-2)."""
+    if policy not in POLICIES:
+        raise bad_field("policy", f"one of {', '.join(POLICIES)}")
+    before = leak_policy(tx)
+    tx.run(SET_LEAK_POLICY, policy=policy)
+    record(tx.bound(WHOLE), OPERATOR, "keys.leak_policy", WHOLE, before=before, after=policy)
+
+
+def _candidates(lines: Iterable[str]) -> list[str]:
+    found: dict[str, None] = {}
+    for line in lines:
+        found.update(dict.fromkeys(keys_in(line)))
+        if len(found) > MOST_CANDIDATES:
+            raise bad_field("keys", f"more than {MOST_CANDIDATES} in one report")
+    return list(found)
+
+
+def _digests(keyring: Keyring, key: str, ways: Iterable[tuple[str, str, int]]) -> list[tuple[str, bytes]]:
+    """Under which digests each tenant would have the key, as far as it has any key stored in that way."""
+    forms, known = (key, foreign_form(key)), keyring.digest_ids()
+    return [
+        (tenant, keyring.key_digest(tenant, forms[imported], pepper))
+        for tenant, pepper, imported in ways
+        if pepper in known
+    ]
+
+
+def _places(tx: CrossTransaction, digests: Iterable[tuple[str, bytes]]) -> list[_Place]:
+    return [
+        _Place(tenant, row[0], digest)
+        for tenant, digest in digests
+        if (row := tx.one(_FOUND, digest=digest)) is not None
+    ]
+
+
+def _act(across: CrossTransaction, place: _Place, policy: str, source: str, actor: Actor) -> Leaked | None:
+    """What the policy says, for one secret; None if it has ended by itself."""
+    tx = across.bound(place.tenant)
+    key = keys.locked(tx, place.key_id)
+    secret = next((one for one in keys.secrets_of(tx, key.id).values() if one.digest == place.digest), None)
+    if secret is None or not secret.live(tx.now) or key.ended(tx.now):
+        return None
+    done, ends = "noted", secret.expires
+    if policy == "grace":
+        done, ends = "ends", tx.now + GRACE if secret.expires is None else min(secret.expires, tx.now + GRACE)
+        tx.run(_END, digest=secret.digest, ends=ends)
+        tx.changed("key", secret.digest.hex())
+    elif policy == "revoke":
+        done, ends = "revoked", tx.now
+    name = SLOTS[secret.slot]
+    until = None if ends is None else wire_time(ends)
+    record(tx, actor, "key.leaked", key.id, secret=name, source=source, policy=policy, ends=until)
+    if policy == "revoke":
+        keys.revoke(tx, key.id, actor, previous_only=secret.slot == PREVIOUS)
+    return Leaked(tx.tenant, key.id, key.surface, key.owner, key.hint, name, done, ends)

@@ -1,0 +1,164 @@
+"""What the holder of an API key does with it: the same three operations on both surfaces that take one.
+
+They act on the key that is presented and on no other; so none of them takes an id.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from bedesten.accounts import key_uses, keys, rotation
+from bedesten.accounts.keys import SLOTS
+from bedesten.base.clock import SECOND, wire_time
+from bedesten.gate.access import Keyed
+from bedesten.gate.directory import KeyEntry
+from bedesten.gate.scopes import Surface
+from bedesten.store.transaction import Transaction
+from bedesten.web.call import Call
+from bedesten.web.route import Reads, Route, Writes
+from bedesten.web.shapes import Input, Nothing, Output
+
+
+class Rotate(Input, frozen=True):
+    """How long the secret that is presented stays good: from now on, or from the first use of the new one."""
+
+    grace_seconds: Annotated[int, Meta(ge=0, le=rotation.LONGEST_GRACE // SECOND)] = rotation.DEFAULT_GRACE // SECOND
+    from_first_use: bool = False
+
+
+class Revoke(Input, frozen=True):
+    """The whole key, or only the previous secret of its rotation."""
+
+    previous: bool = False
+
+
+class PreviousSecret(Output, frozen=True):
+    """The previous secret of a rotation. `ends` null: not before the current one is used for the first time."""
+
+    ends: str | None
+
+
+class Rotated(Output, frozen=True):
+    """The key with its new secret, which is shown this once. `previous` null: the old secret has ended."""
+
+    id: str
+    key: str
+    hint: str
+    previous: PreviousSecret | None
+
+
+class Revoked(Output, frozen=True):
+    """Whether anything was ended; false if there was nothing to end."""
+
+    id: str
+    revoked: bool
+
+
+class LastUse(Output, frozen=True):
+    """The last use of one secret, `current` or `previous`, as it was a minute ago at the latest."""
+
+    secret: str
+    used: str
+    uses: int
+    address: str
+    user_agent: str
+
+
+class KeyView(Output, frozen=True):
+    """An API key as its holder sees it. `presented` says which of its secrets came with this request.
+
+    `grants` null: all that the surface offers. `networks` empty: from anywhere.
+    """
+
+    id: str
+    hint: str
+    presented: str
+    grants: list[str] | None
+    networks: list[str]
+    expires: str | None
+    created: str
+    previous: PreviousSecret | None
+    last_uses: list[LastUse]
+
+
+def rotate(tx: Transaction, call: Call, body: Rotate) -> Rotated:
+    """Another secret for the key. Sent again with the old secret, because the answer was lost, it gives another one."""
+    entry = _presented(call)
+    secret = rotation.rotate(
+        tx,
+        call.house.keyring,
+        entry.key_id,
+        body.grace_seconds * SECOND,
+        body.from_first_use,
+        call.actor,
+        presented=entry.digest,
+    )
+    return Rotated(entry.key_id, secret.reveal(), keys.get(tx, entry.key_id).hint, _previous(tx, entry.key_id))
+
+
+def revoke(tx: Transaction, call: Call, body: Revoke) -> Revoked:
+    """Ends the key or its previous secret: the next request with it is refused, on every worker."""
+    key_id = call.who.credential
+    return Revoked(key_id, keys.revoke(tx, key_id, call.actor, previous_only=body.previous))
+
+
+def get(tx: Transaction, call: Call, _body: Nothing) -> KeyView:
+    """What is known of the key; never the key itself."""
+    entry = _presented(call)
+    key = keys.get(tx, entry.key_id)
+    return KeyView(
+        id=key.id,
+        hint=key.hint,
+        presented=SLOTS[entry.slot],
+        grants=key.grants.split() if key.grants is not None else None,
+        networks=key.networks.split() if key.networks else [],
+        expires=None if key.expires is None else wire_time(key.expires),
+        created=wire_time(key.created),
+        previous=_previous(tx, key.id),
+        last_uses=[
+            LastUse(SLOTS[use.slot], wire_time(use.used), use.uses, use.address, use.agent)
+            for _, use in sorted(key_uses.last_uses(tx, key.id).items())
+        ],
+    )
+
+
+def routes(surface: Surface) -> tuple[Route, ...]:
+    """The three operations below the surface's path."""
+    access = Keyed(surface, "keys:manage")
+    path = f"/{surface.value.capitalize()}/Keys"
+    return (
+        Route(
+            method="POST",
+            path=f"{path}/Get",
+            access=access,
+            handler=Reads(get),
+            summary="What is known of the API key that is presented",
+        ),
+        Route(
+            method="POST",
+            path=f"{path}/Rotate",
+            access=access,
+            handler=Writes(rotate, reveals=True),
+            body=Rotate,
+            summary="Another secret for the API key, which is shown once",
+        ),
+        Route(
+            method="POST",
+            path=f"{path}/Revoke",
+            access=access,
+            handler=Writes(revoke),
+            body=Revoke,
+            summary="End the API key, or the previous secret of its rotation",
+        ),
+    )
+
+
+def _presented(call: Call) -> KeyEntry:
+    entry = call.who.key
+    assert entry is not None, "the route takes an API key"
+    return entry
+
+
+def _previous(tx: Transaction, key_id: str) -> PreviousSecret | None:
+    kept, ends = rotation.previous_end(tx, key_id)
+    return PreviousSecret(None if ends is None else wire_time(ends)) if kept else None
