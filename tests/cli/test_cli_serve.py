@@ -259,7 +259,10 @@ def test_a_store_that_goes_away_is_not_ready_but_alive(tmp_path: Path) -> None:
             assert server.operator("/health/ready") == (200, {"status": "ok"})
             drop(database)
             stack.callback(restore, database)
-            assert server.operator("/health/ready") == (503, {"status": "unavailable"})
+            assert server.operator("/health/ready") == (
+                503,
+                {"status": "unavailable", "reason": "the store is out of reach"},
+            )
             assert server.operator("/health/live") == (200, {"status": "ok"})
             assert codes([Client(server.port, HOST)], "GET", "/Categories") == {(503, -9)}
             outcome = program.run("tenants", "list")

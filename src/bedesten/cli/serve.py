@@ -41,7 +41,9 @@ def serve(
         port=port,
         workers=workers or min(MOST_WORKERS, len(os.sched_getaffinity(0))),
         app_factory="bedesten.server.build:web_application",
-        settings_json=settings.model_dump_json(),
+        settings_json=settings.model_copy(
+            update={"admin_names": [*settings.admin_names, admin_host]}
+        ).model_dump_json(),
         lock_path=settings.lock_file,
         sides=tuple(sides),
     )

@@ -1,38 +1,86 @@
-"""The operator's plane: an application of its own, on a listener of its own, that knows no tenant and no Host.
+"""The operator's plane: an application of its own, on a listener of its own, that knows no tenant.
 
-`GET /health/live` says that the process runs. `GET /health/ready` says whether requests can be answered: the store is
-in reach, its fence can be read and its schema is this program's; else 503. The reason goes to the log, not to the caller.
+| path | says |
+|---|---|
+| `GET /health/live` | that the process runs |
+| `GET /health/ready` | whether requests can be answered: else 503 with a reason; the whole cause is in the log |
+| `GET /metrics` | what the processes of this machine count, in the text format of Prometheus |
+
+It asks for no credential, which is why it listens on loopback unless it is told otherwise. A page in the operator's browser
+must not read it through a name of its own that leads to loopback: a `Host` is an address, `localhost`, or one of the names
+that were configured; any other is answered 421. A client that sends none (HTTP/1.0) is no browser.
 """
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address
+from typing import Any, Generic, TypeVar
 
 import structlog
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Told = TypeVar("Told")
+Answer = tuple[int, bytes, bytes]
+"""Status, content type, body."""
 
 log = structlog.get_logger("bedesten.operator")
 PATIENCE = 5.0
 """Seconds after which a store that does not answer counts as out of reach."""
+PATHS = ("/health/live", "/health/ready", "/metrics")
+
+
+class NotReady(Exception):
+    """Why requests cannot be answered, in a few words that may be shown to whoever asks."""
+
+
+class Shared(Generic[Told]):
+    """A question that blocks: one at a time, in a thread, however many ask; all who wait share the answer."""
+
+    def __init__(self, ask: Callable[[], Told], pool: ThreadPoolExecutor) -> None:
+        self._ask = ask
+        self._pool = pool
+        self._asking: asyncio.Future[Told] | None = None
+
+    async def __call__(self) -> Told:
+        """The answer. Raises what the question raises, and `TimeoutError`; an answer that comes later is for nobody."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.get_running_loop().run_in_executor(self._pool, self._ask)
+            self._asking.add_done_callback(_looked_at)
+        return await asyncio.wait_for(asyncio.shield(self._asking), PATIENCE)
+
+
+def _looked_at(done: asyncio.Future[Any]) -> None:
+    """An answer that came too late, and was a failure, is nobody's."""
+    if not done.cancelled():
+        done.exception()
 
 
 class Plane:
-    """The ASGI application. `ready` blocks, and raises what is the matter; `close` is called at the end."""
+    """The ASGI application. `ready` blocks and raises what is the matter; `metrics` blocks and gives the metrics' lines for
+    an `Accept` header and their content type; `close` is called at the end. `names` are hosts besides addresses."""
 
-    def __init__(self, ready: Callable[[], None], close: Callable[[], None]) -> None:
-        self._ready = ready
+    def __init__(
+        self,
+        ready: Callable[[], None],
+        metrics: Callable[[], Callable[[str], tuple[bytes, str]]],
+        close: Callable[[], None],
+        names: Collection[str] = (),
+    ) -> None:
+        pool = ThreadPoolExecutor(2, "operator")
+        self._ready = Shared(ready, pool)
+        self._metrics = Shared(metrics, pool)
         self._close = close
-        self._asking: asyncio.Future[None] | None = None
+        self._names = frozenset(name.lower().rstrip(".") for name in names) | {"localhost"}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            await self._answer(scope, send)
+            await self._respond(scope, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -41,20 +89,13 @@ class Plane:
         self._close()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _answer(self, scope: Message, send: Send) -> None:
-        status, text = 404, "not found"
-        if scope["path"] in ("/health/live", "/health/ready"):
-            if scope["method"] not in ("GET", "HEAD"):
-                status, text = 405, "not allowed"
-            elif scope["path"] == "/health/live" or await self._is_ready():
-                status, text = 200, "ok"
-            else:
-                status, text = 503, "unavailable"
-        body = json.dumps({"status": text}).encode()
+    async def _respond(self, scope: Message, send: Send) -> None:
+        status, kind, body = await self._answer(scope)
         headers = [
-            (b"content-type", b"application/json"),
+            (b"content-type", kind),
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
             (b"server", b"bedesten"),
         ]
         if status == 405:
@@ -62,13 +103,59 @@ class Plane:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _is_ready(self) -> bool:
-        """One question to the store at a time, however many ask; all who wait share its answer."""
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.get_running_loop().run_in_executor(None, self._ready)
+    async def _answer(self, scope: Message) -> Answer:
+        hosts = [value for name, value in scope["headers"] if name == b"host" and value]
+        if not all(is_own(host, self._names) for host in hosts):
+            return _document(421, "unknown host")
+        path = scope["path"]
+        if path not in PATHS:
+            return _document(404, "not found")
+        if scope["method"] not in ("GET", "HEAD"):
+            return _document(405, "not allowed")
+        if path == "/health/live":
+            return _document(200, "ok")
+        if path == "/health/ready":
+            return await self._readiness()
+        accept = b",".join(value for name, value in scope["headers"] if name == b"accept")
+        return await self._measures(accept.decode("latin-1"))
+
+    async def _readiness(self) -> Answer:
         try:
-            await asyncio.wait_for(asyncio.shield(self._asking), PATIENCE)
+            await self._ready()
         except Exception as problem:
-            log.warning("not-ready", cause=str(problem) or type(problem).__name__)
-            return False
+            reason = str(problem) if isinstance(problem, NotReady) else "the store is out of reach"
+            log.warning("not-ready", reason=reason, cause=str(problem.__cause__ or problem) or type(problem).__name__)
+            return _document(503, "unavailable", reason)
+        return _document(200, "ok")
+
+    async def _measures(self, accept: str) -> Answer:
+        try:
+            render = await self._metrics()
+        except TimeoutError:
+            return _document(503, "unavailable", "the metrics took too long")
+        body, kind = render(accept)
+        return 200, kind.encode(), body
+
+
+def is_own(host: bytes, names: Collection[str]) -> bool:
+    """Whether a `Host` may mean this listener: an address with or without a port, or one of the names."""
+    text = host.decode("latin-1").strip().lower()
+    if text.startswith("["):
+        name, bracket, port = text[1:].partition("]")
+        port = port.removeprefix(":") if bracket else "?"
+    else:
+        name, _, port = text.partition(":")
+    if port and not (port.isascii() and port.isdigit()):
+        return False
+    if name.rstrip(".") in names:
         return True
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _document(status: int, text: str, reason: str | None = None) -> Answer:
+    body = {"status": text} if reason is None else {"status": text, "reason": reason}
+    return status, b"application/json", json.dumps(body).encode()

@@ -1,12 +1,18 @@
 """The operator's plane of one installation; what its process loads."""
 
-from bedesten.operator.listener import Plane
+from collections.abc import Callable
+
+from bedesten.base.clock import system_clock
+from bedesten.gate.keyring import Keyring
+from bedesten.operator import metrics
+from bedesten.operator.listener import NotReady, Plane
 from bedesten.server.installation import open_store, version_of
 from bedesten.server.logs import configure
 from bedesten.server.settings import Settings
 from bedesten.store import migrate
 from bedesten.store.fence import COUNTER
-from bedesten.store.transaction import StoreUnavailable
+from bedesten.store.store import Store
+from bedesten.store.tables import INSTALLATION
 
 
 def application(settings_json: str) -> Plane:
@@ -15,11 +21,23 @@ def application(settings_json: str) -> Plane:
     configure(settings.log_level)
     store = open_store(settings)
 
-    def ready() -> None:
-        found = version_of(store, settings)
-        if found != migrate.HEAD:
-            raise StoreUnavailable(f"the store has version {found}, this program needs {migrate.HEAD}")
-        if store.read_now(lambda tx: tx.one(COUNTER)) is None:
-            raise StoreUnavailable("the fence has no counter")
+    def measured() -> Callable[[str], tuple[bytes, str]]:
+        return metrics.render(settings.metrics_directory, store, system_clock())
 
-    return Plane(ready, store.close)
+    return Plane(lambda: check(store, settings), measured, store.close, settings.admin_names)
+
+
+def check(store: Store, settings: Settings) -> None:
+    """Whether this machine can answer requests now. Raises `NotReady`, or whatever keeps the store from being asked."""
+    found = version_of(store, settings)
+    if found != migrate.HEAD:
+        raise NotReady(f"the store has version {found}, this program needs {migrate.HEAD}")
+    counter, installed = store.read_now(lambda tx: (tx.one(COUNTER), tx.one(INSTALLATION)))
+    if counter is None or installed is None:
+        raise NotReady("the store is not an installation")
+    try:
+        ring = Keyring.read_file(settings.secrets_file).version
+    except (OSError, ValueError) as problem:
+        raise NotReady("the secrets file cannot be read") from problem
+    if ring < installed.ring:
+        raise NotReady(f"the secrets file has version {ring}, the store asks for {installed.ring}")

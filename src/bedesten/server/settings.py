@@ -17,6 +17,7 @@ class Settings(BaseSettings):
     password_minimum: int = Field(default=15, ge=8, le=64)
     trusted_proxies: list[str] = []
     proxy_header: str = Field(default="x-forwarded-for", pattern="^(x-forwarded-for|forwarded)$")
+    admin_names: list[str] = []
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 
     @property

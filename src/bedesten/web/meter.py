@@ -13,6 +13,10 @@ import msgspec
 
 FENCE_BOUNDS = (0.000_025, 0.000_1, 0.000_25, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0, 5.0)
 REQUEST_BOUNDS = (0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+LOGIN_WINDOW = 5
+"""Minutes over which refused logins are compared with all."""
+ALARMING = 50
+"""So many refused logins in that time, and at least half of all, are an attack on passwords (or a broken client)."""
 MOST_SERIES = 2_000
 """Nobody outside can make up a label; this is in case somebody inside makes that possible by mistake."""
 
@@ -47,6 +51,11 @@ class Snapshot(msgspec.Struct):
     """Minutes since the epoch, with logins that succeeded and that were refused in them."""
 
 
+def login_alarm(ok: int, refused: int) -> bool:
+    """Whether so many logins of the last minutes were refused that somebody should look."""
+    return refused >= ALARMING and refused >= ok
+
+
 @dataclass(slots=True)
 class LoginMinutes:
     """Logins of the last minutes, for the alarm about their ratio."""
@@ -61,6 +70,12 @@ class LoginMinutes:
             self.minutes = {at: counts for at, counts in self.minutes.items() if abs(minute - at) < self.kept}
             self.minutes[minute] = [0, 0]
         self.minutes[minute][refused] += 1
+
+    def recent(self, now: int) -> tuple[int, int]:
+        """Logins of the last minutes that succeeded and that were refused."""
+        this = now // 60_000
+        counts = [counts for minute, counts in self.minutes.items() if this - LOGIN_WINDOW < minute <= this]
+        return sum(ok for ok, _ in counts), sum(refused for _, refused in counts)
 
 
 class Meter:

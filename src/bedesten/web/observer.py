@@ -25,7 +25,7 @@ from bedesten.base.clock import Clock, system_clock
 from bedesten.errors import Refusal
 from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable
-from bedesten.web.meter import Label, Meter
+from bedesten.web.meter import Label, Meter, login_alarm
 from bedesten.web.slots import NoSlot, Slot
 
 log = structlog.get_logger("bedesten.web")
@@ -94,6 +94,7 @@ class Observer:
         self._kind = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._commits = (0, 0)
+        self._alarmed = False
 
     def refused(self, refusal: Refusal, seen: Seen, now: int) -> None:
         """Notes a refusal with its precise cause."""
@@ -157,11 +158,15 @@ class Observer:
             self._slot = None
 
     def publish(self) -> None:
-        """Puts the counts where the operator's plane finds them, and tells of lines that were withheld."""
+        """Puts the counts where the operator's plane finds them, and logs what only sums can tell."""
         withheld, self._lines.withheld = self._lines.withheld, 0
         if withheld:
             self.meter.count("refusals_unlogged", by=withheld)
             log.warning("refused-not-logged", count=withheld)
+        ok, refused = self.meter.logins.recent(self._clock())
+        if login_alarm(ok, refused) is not self._alarmed:
+            self._alarmed = not self._alarmed
+            log.warning("many-logins-refused", alarm=self._alarmed, refused=refused, ok=ok)
         before, self._commits = self._commits, (self._store.commits.transactions, self._store.commits.actions)
         self.meter.count("commits", by=self._commits[0] - before[0])
         self.meter.count("committed_actions", by=self._commits[1] - before[1])
@@ -182,11 +187,11 @@ class Observer:
 
     async def _publish_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(PUBLISH_EVERY)
             try:
                 self.publish()
             except Exception:
                 log.exception("counts-not-published")
+            await asyncio.sleep(PUBLISH_EVERY)
 
     async def _write_for_ever(self) -> None:
         pause = WRITE_EVERY

@@ -1,0 +1,63 @@
+"""Metrics as Prometheus reads them."""
+
+import http.client
+import time
+from collections.abc import Callable
+
+from prometheus_client.parser import text_string_to_metric_families
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def samples(text: str) -> Samples:
+    """Every sample of the text format, by its name and labels."""
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def of(found: Samples, name: str, **labels: str) -> float:
+    """One sample; 0 if it is not there."""
+    return found.get((f"bedesten_{name}", tuple(sorted(labels.items()))), 0.0)
+
+
+def ask(port: int, path: str, host: str | None = None, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+    """The plane's answer to a request with this `Host`, the usual one by default: status, headers, body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.putrequest(method, path, skip_host=host is not None)
+        if host:
+            connection.putheader("Host", host)
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+def scrape(port: int) -> Samples:
+    """The metrics of a server."""
+    status, _, body = ask(port, "/metrics")
+    assert status == 200, body
+    return samples(body.decode())
+
+
+def settled(port: int) -> Samples:
+    """The metrics once everything that happened before is in them: counts are published once a second."""
+    while True:
+        first = scrape(port)
+        time.sleep(1.3)
+        second = scrape(port)
+        if of(first, "fence_wait_seconds_count") == of(second, "fence_wait_seconds_count"):
+            return second
+
+
+def until(told: Callable[[], bool]) -> bool:
+    """Whether something comes to be true within ten seconds."""
+    for _ in range(200):
+        if told():
+            return True
+        time.sleep(0.05)
+    return False
