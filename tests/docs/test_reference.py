@@ -115,11 +115,11 @@ def test_the_configuration_page_lists_every_setting_with_its_default() -> None:
 def commands() -> dict[str, set[str]]:
     """Every command of the program with its own options."""
     found: dict[str, set[str]] = {}
-    shared = {"--data", "--database", "--json", "--help", "-h"}
+    shared = {"--data", "--database", "--json", "--help"}
     for noun, group in vars(get_command(program(NOUNS)))["commands"].items():
         for verb, one in (vars(group).get("commands") or {"": group}).items():
             names = {name for parameter in one.params for name in (*parameter.opts, *parameter.secondary_opts)}
-            options = {name for name in names if name.startswith("-")}
+            options = {name for name in names if name.startswith("--")}
             found[f"{noun} {verb}".strip()] = options - (set() if noun == "demo" else shared)
     return found
 
