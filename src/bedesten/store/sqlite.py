@@ -61,14 +61,36 @@ def connect(path: Path) -> Connection:
     return connection
 
 
-def _open(path: Path) -> Connection:
-    """A connection to a store that is there; a missing file is never made anew, it would be an empty store."""
-    if not path.exists():
-        raise StoreUnavailable(f"there is no store at {path}")
-    try:
-        return connect(path)
-    except dbapi2.Error as error:
-        raise StoreUnavailable(f"the store cannot be opened: {error}") from error
+class _File:
+    """The store's file, and that it is still the one that this process opened first.
+
+    A file that was moved away or replaced while it is open goes on answering, and taking writes, for this process alone:
+    nobody else sees it any more. Looking costs a microsecond.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known: tuple[int, int] | None = None
+
+    def check(self) -> None:
+        """Raises `StoreUnavailable` if the file is gone, or another one has taken its place."""
+        try:
+            found = os.stat(self.path)
+        except OSError as error:
+            raise StoreUnavailable(f"there is no store at {self.path}") from error
+        here = (found.st_dev, found.st_ino)
+        if self._known is None:
+            self._known = here
+        elif self._known != here:
+            raise StoreUnavailable(f"another file has taken the place of {self.path}: start the server again")
+
+    def open(self) -> Connection:
+        """A connection to a store that is there; a missing file is never made anew, it would be an empty store."""
+        self.check()
+        try:
+            return connect(self.path)
+        except dbapi2.Error as error:
+            raise StoreUnavailable(f"the store cannot be opened: {error}") from error
 
 
 class _Job:
@@ -129,8 +151,8 @@ class _WriterLock:
 class _Writer:
     """The thread that writes. Its connection is opened in it and never leaves it."""
 
-    def __init__(self, path: Path, clock: Clock, commits: Commits) -> None:
-        self._path = path
+    def __init__(self, file: _File, clock: Clock, commits: Commits) -> None:
+        self._file = file
         self._clock = clock
         self._commits = commits
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
@@ -157,9 +179,10 @@ class _Writer:
         connection: Connection = None
         while (batch := self._next_batch()) is not None:
             try:
-                connection = connection or _open(self._path)
-                lock = lock or _WriterLock(self._path.with_suffix(".writer"))
+                connection = connection or self._file.open()
+                lock = lock or _WriterLock(self._file.path.with_suffix(".writer"))
                 with lock:
+                    self._file.check()
                     self._commit(connection, batch)
             except BaseException as error:
                 _abandon(connection)
@@ -238,7 +261,7 @@ class SqliteStore(Store):
     dialect = "sqlite"
 
     def __init__(self, path: Path, clock: Clock = system_clock) -> None:
-        self._path = path
+        self._file = _File(path)
         self._clock = clock
         self.commits = Commits()
         self._local = threading.local()
@@ -284,6 +307,7 @@ class SqliteStore(Store):
         return self.counter_now()
 
     def counter_now(self) -> int:
+        self._file.check()
         try:
             row = self._reader().execute(self._counter_sql).fetchone()
         except dbapi2.Error as error:
@@ -308,7 +332,7 @@ class SqliteStore(Store):
             with self._starting:
                 if self._closed:
                     raise StoreUnavailable("the store is closed")
-                self._writer = self._writer or _Writer(self._path, self._clock, self.commits)
+                self._writer = self._writer or _Writer(self._file, self._clock, self.commits)
         self._writer.submit(job)
 
     def _reader(self) -> Connection:
@@ -316,7 +340,7 @@ class SqliteStore(Store):
         if connection is None:
             if self._closed:
                 raise StoreUnavailable("the store is closed")
-            connection = self._local.connection = _open(self._path)
+            connection = self._local.connection = self._file.open()
             connection.execute("PRAGMA query_only = ON")  # writes go through the writer, or not at all
             self._readers.append(connection)
         return connection
