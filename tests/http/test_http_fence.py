@@ -1,6 +1,8 @@
 """A server whose store is out of reach cannot know, and says so (contract section 4, R146, R161): 503, never a guess."""
 
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -10,7 +12,7 @@ from bedesten.gate.scopes import Surface
 from support.backoffice import Operator
 from support.client import api_key, bearer, request_bytes
 from support.shop import Shop, open_shop
-from support.sites import POSTGRES, Site
+from support.sites import POSTGRES, Site, opened, serving
 from support.wire import Answer, speak
 
 
@@ -81,6 +83,54 @@ def test_when_its_store_is_back_the_server_goes_on_by_itself(standing: Shop) -> 
     assert (answers["a right key"].status, answers["a public page"].status) == (200, 200)
     assert answers["unknown host"].told == (421, -10)
     assert answers["a bad key"].told == (401, -23)
+
+
+# --- the embedded store -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def movable(tmp_path: Path) -> Iterator[Shop]:
+    """A shop of its own on SQLite, whose file can be taken away."""
+    with opened("sqlite", tmp_path) as installation, serving(installation, tmp_path) as site:
+        yield open_shop(site, Operator(installation), "movable")
+        assert site.failures() == []
+
+
+def test_a_store_file_that_was_taken_away_is_out_of_reach_until_it_is_back(movable: Shop) -> None:
+    requests = broken_requests(movable)
+    assert movable.reseller.data("/Orders/Create", movable.order())["total"] == 5
+    files = [(file, file.with_name(f"{file.name}.away")) for file in _store_files(movable)]
+    for here, away in files:
+        here.rename(away)
+
+    answers = {what: speak(movable.site.port, raw) for what, raw in requests.items() for _ in range(4)}
+
+    assert {what: answer.told for what, answer in answers.items()} == dict.fromkeys(requests, (503, -9))
+    for answer in answers.values():
+        assert_tells_nothing(answer)
+    for here, away in files:
+        away.rename(here)
+    assert {speak(movable.site.port, requests["right"]).status for _ in range(8)} == {200}
+
+
+def test_a_store_file_that_was_replaced_is_not_taken_for_the_store(movable: Shop) -> None:
+    requests = broken_requests(movable)
+    assert movable.reseller.data("/Orders/Create", movable.order())["total"] == 5
+    for file in _store_files(movable):
+        copy = file.with_name(f"{file.name}.copy")
+        subprocess.run(
+            ["cp", str(file), str(copy)], check=True
+        )  # by another process: opening it here drops SQLite's locks
+        copy.replace(file)
+
+    told = {speak(movable.site.port, requests[what]).told for what in ("right", "a right key") for _ in range(8)}
+
+    assert told == {(503, -9)}, "whoever revokes now, revokes in another file"
+
+
+def _store_files(shop: Shop) -> list[Path]:
+    store = shop.site.installation.settings.sqlite_file
+    return [file for file in store.parent.glob(f"{store.name}*") if file.suffix != ".writer"]
 
 
 def assert_tells_nothing(answer: Answer) -> None:
