@@ -18,6 +18,9 @@ from bedesten.tenants.actions import NewTenant
 app = typer.Typer(no_args_is_help=True)
 _ACCESS_HELP = "A surface, or an endpoint such as 'POST /Supplier/Products/List'."
 
+_LIMIT_HELP = "Requests a minute: of every credential, of the tenant, or of every address; repeatable."
+_ORIGIN_HELP = "All origins of web pages that may call its Storefront, in place of those before; repeatable."
+
 
 @command(app, "create")
 def create(
@@ -78,8 +81,11 @@ def change(
     token_idle: Annotated[
         list[str], typer.Option("--token-idle", metavar="SURFACE=30m|off", help="For living ones too; repeatable.")
     ] = REPEATED,
+    limit: Annotated[list[str], typer.Option("--limit", metavar="KIND=600|off", help=_LIMIT_HELP)] = REPEATED,
+    origin: Annotated[list[str], typer.Option("--origin", metavar="https://…", help=_ORIGIN_HELP)] = REPEATED,
+    no_origins: Annotated[bool, typer.Option("--no-origins", help="No web page may call it.")] = False,
 ) -> Answer:
-    """Change how long a tenant's bearer tokens live, and after how long without use they are dead."""
+    """Change a tenant's token times, its rate limits, and the web origins that may call its Storefront."""
     lifetimes = {
         _surface(name, "--token-lifetime"): duration(text, "--token-lifetime")
         for name, text in pairs(token_lifetime, "--token-lifetime").items()
@@ -88,19 +94,29 @@ def change(
         _surface(name, "--token-idle"): None if text == "off" else duration(text, "--token-idle")
         for name, text in pairs(token_idle, "--token-idle").items()
     }
-    if not lifetimes and not idle:
-        raise typer.BadParameter("say what to change: --token-lifetime or --token-idle")
+    limits = {kind: _per_minute(text) for kind, text in pairs(limit, "--limit").items()}
+    if origin and no_origins:
+        raise typer.BadParameter("--origin and --no-origins exclude each other")
+    if not (lifetimes or idle or limits or origin or no_origins):
+        raise typer.BadParameter(
+            "say what to change: --token-lifetime, --token-idle, --limit, --origin or --no-origins"
+        )
 
     def act(tx: Transaction, _: TenantEntry) -> None:
         for surface, time in lifetimes.items():
             tenants.set_lifetime(tx, surface, time)
-        for surface, limit in idle.items():
-            tenants.set_idle(tx, surface, limit)
+        for surface, time_out in idle.items():
+            tenants.set_idle(tx, surface, time_out)
+        if limits:
+            tenants.set_limits(tx, limits)
+        if origin or no_origins:
+            tenants.set_origins(tx, origin)
 
     here.write_in(tenant, act)
     shown = here.read(lambda tx: _one(tx, tenant))
-    lives, idles = "tokenLifetimeSeconds", "tokenIdleSeconds"
-    return Answer(shown, [table([shown], "", Name="name", Token_lifetime_in_seconds=lives, Idle_in_seconds=idles)])
+    columns = {"Token_lifetime_in_seconds": "tokenLifetimeSeconds", "Idle_in_seconds": "tokenIdleSeconds"}
+    columns |= {"Requests_a_minute": "limits", "Origins": "origins"}
+    return Answer(shown, [table([shown], "", Name="name", **columns)])
 
 
 @command(app, "access")
@@ -145,6 +161,14 @@ def _suspended(here: Here, tenant: str, suspended: bool) -> Answer:
     found = here.write_in(tenant, act)
     told = "is suspended: nothing of it answers any more" if suspended else "goes on"
     return Answer({"id": found, "suspended": suspended}, [f"Tenant {tenant} {told}."])
+
+
+def _per_minute(text: str) -> int | None:
+    if text == "off":
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise typer.BadParameter("a limit is a whole number of requests a minute, or off", param_hint="--limit")
+    return int(text)
 
 
 def _one(tx: CrossTransaction, tenant: str) -> Document:

@@ -1,9 +1,13 @@
 """Where an installation is, from the command line or the environment (`BEDESTEN_DATA`, `BEDESTEN_DATABASE`)."""
 
+import json
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bedesten.gate.apikeys import parse_networks
 
 
 class Settings(BaseSettings):
@@ -15,10 +19,33 @@ class Settings(BaseSettings):
     database: str | None = Field(default=None, pattern=r"^postgres(ql)?://", repr=False)
     checkout_seconds: int = Field(default=900, ge=1, le=86_400)
     password_minimum: int = Field(default=15, ge=8, le=64)
-    trusted_proxies: list[str] = []
+    trusted_proxies: Annotated[list[str], NoDecode] = []
     proxy_header: str = Field(default="x-forwarded-for", pattern="^(x-forwarded-for|forwarded)$")
     admin_names: list[str] = []
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _separated(cls, value: object) -> object:
+        """A JSON list, or networks with commas or spaces between them."""
+        if not isinstance(value, str):
+            return value
+        if not value.lstrip().startswith("["):
+            return value.replace(",", " ").split()
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError("neither a JSON list nor networks with commas between them") from None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        """One that is no network is refused here, before a worker starts; what it says is not repeated."""
+        try:
+            parse_networks(network for network in value if network != "unix")
+        except ValueError:
+            raise ValueError("not networks in CIDR notation") from None
+        return value
 
     @property
     def secrets_file(self) -> Path:

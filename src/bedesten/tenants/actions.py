@@ -51,6 +51,8 @@ _LIST = crossing(
         tenants.c.idle_reseller,
         tenants.c.idle_storefront,
         tenants.c.created,
+        tenants.c.limits,
+        tenants.c.origins,
     ).order_by(tenants.c.id)
 )
 _SUSPEND = statement(update(tenants).where(tenants.c.id == TENANT).values(suspended=p("state")))
@@ -78,7 +80,7 @@ _ADVANCE_SURFACE = {
 _ORIGINS = statement(update(tenants).where(tenants.c.id == TENANT).values(origins=p("new_origins")))
 _LIMITS = statement(select(tenants.c.limits).where(tenants.c.id == TENANT))
 _SET_LIMITS = statement(update(tenants).where(tenants.c.id == TENANT).values(limits=p("new_limits")))
-_ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9][0-9]{0,4})?")
+_ORIGIN = re.compile(r"(?P<scheme>https?)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:(?P<port>[1-9][0-9]{0,4}))?")
 LIMITS = ("credential", "tenant", "address")
 _UPSERT = insert(tenant_access).values(tenant_id=TENANT)
 _SWITCH: Bound[tuple[object, ...]] = Bound(
@@ -225,11 +227,22 @@ def list_access(tx: Transaction) -> dict[str, bool]:
 def set_origins(tx: Transaction, origins: Sequence[str]) -> None:
     """Names the web origins that may call the Storefront from a browser; none by default."""
     for origin in origins:
-        if not _ORIGIN.fullmatch(origin):
-            raise bad_field("origin", "an origin is written https://shop.example, with a port if it is not 443")
+        if not _is_origin(origin):
+            raise bad_field(
+                "origin", "an origin is written https://shop.example, with a port if it is not the usual one"
+            )
     tx.run(_ORIGINS, new_origins=" ".join(dict.fromkeys(origins)))
     tx.changed("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.origins", tx.tenant, origins=list(origins))
+
+
+def _is_origin(text: str) -> bool:
+    """Whether a browser ever writes an origin so: in lower case, without the scheme's own port."""
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
+        return False
+    port = match["port"]
+    return port is None or (int(port) <= 65_535 and (match["scheme"], port) not in (("https", "443"), ("http", "80")))
 
 
 def set_limits(tx: Transaction, limits: Mapping[str, int | None]) -> None:
@@ -283,6 +296,8 @@ def list_all(tx: CrossTransaction) -> list[dict[str, object]]:
                     "storefront": row[9] // 1000 if row[9] else None,
                 },
                 "access": list_access(bound),
+                "limits": json.loads(row[11]),
+                "origins": row[12].split(),
                 "created": wire_time(row[10]),
             }
         )
