@@ -144,10 +144,11 @@ def find(tx: Transaction, kind: str, name: str) -> Account:
 
 def set_scopes(tx: Transaction, account: Account, scopes: Iterable[str] | None) -> None:
     """Names the account's scopes anew; None gives it every scope of its surface. Holds on the next request."""
-    tx.run(_SET_SCOPES, id=account.id, scopes=_scopes(account.kind, scopes))
+    before, after = account.scopes, _scopes(account.kind, scopes)
+    tx.run(_SET_SCOPES, id=account.id, scopes=after)
     tx.changed("account", account.id)
-    named = None if scopes is None else sorted(scopes)
-    record(tx, OPERATOR, "account.scopes", account.id, before=account.scopes, after=named)
+    named = [None if text is None else text.split() for text in (before, after)]
+    record(tx, OPERATOR, "account.scopes", account.id, before=named[0], after=named[1])
 
 
 def set_disabled(tx: Transaction, account: Account, disabled: bool) -> None:
@@ -155,7 +156,8 @@ def set_disabled(tx: Transaction, account: Account, disabled: bool) -> None:
     tx.run(_SET_DISABLED, id=account.id, disabled=int(disabled))
     tx.run(_ADVANCE, id=account.id)
     tx.changed("account", account.id)
-    record(tx, OPERATOR, "account.disable" if disabled else "account.enable", account.id)
+    action = "account.disable" if disabled else "account.enable"
+    record(tx, OPERATOR, action, account.id, before=bool(account.disabled), after=disabled)
 
 
 def set_password(tx: Transaction, account: str, password: Hashed, actor: Actor) -> None:

@@ -106,13 +106,24 @@ _PREVIOUS = statement(select(_S.key_id, _S.expires).where(_S.tenant_id == TENANT
 _DROP_SECRET = statement(delete(key_secrets).where(_S.tenant_id == TENANT, _S.digest == p("digest")))
 
 
+def _told(new: NewKey) -> dict[str, object]:
+    """What the trail says of a fresh key."""
+    return {
+        "surface": new.surface.value,
+        "owner": new.owner,
+        "grants": None if new.grants is None else sorted(new.grants),
+        "networks": list(new.networks),
+        "expires": None if new.expires is None else wire_time(new.expires),
+    }
+
+
 def create(tx: Transaction, keyring: Keyring, new: NewKey, actor: Actor) -> tuple[str, Secret[str]]:
     """A fresh key: its id, and the key, which cannot be shown again."""
     key = new_api_key(new.sandbox)
     hint = masked(key.reveal())
     key_id = insert(tx, new, hint)
     add_secret(tx, keyring, key_id, key.reveal())
-    record(tx, actor, "key.create", key_id, surface=new.surface.value, owner=new.owner, hint=hint)
+    record(tx, actor, "key.create", key_id, **_told(new), hint=hint)
     return key_id, key
 
 

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
+from urllib.parse import urlsplit
 
 from bedesten.audit.tables import APPEND
 from bedesten.base.ids import OrderedIds
@@ -38,6 +40,15 @@ def record(tx: Transaction, actor: Actor, action: str, subject: str, **detail: o
         seq=None,
         hash=None,
     )
+
+
+def place_of(url: str | None) -> str | None:
+    """A URL as the trail names it: where it leads, and of the rest a digest to compare by, as it may hold a secret."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    rest = sha256(url.encode()).hexdigest()[:12]
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/… (SHA-256 {rest}…)"
 
 
 def _detail(detail: Mapping[str, object]) -> str:

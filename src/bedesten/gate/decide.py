@@ -170,13 +170,13 @@ class Gate:
 
     def _not_revoked(self, tenant: TenantEntry, surface: Surface, account: AccountEntry, claims: Claims) -> None:
         if tenant.suspended:
-            raise _token_invalid("the tenant is suspended")
+            raise _token_invalid("the tenant is suspended", account.id)
         if account.disabled:
-            raise _token_invalid("the account is disabled")
+            raise _token_invalid("the account is disabled", account.id)
         if claims.epochs != (self.directory.epoch, tenant.epoch, tenant.surface_epochs[surface], account.epoch):
-            raise _token_invalid("issued before a revocation")
+            raise _token_invalid("issued before a revocation", account.id)
         if self.directory.revoked(claims.token_id):
-            raise _token_invalid("this token was revoked")
+            raise _token_invalid("this token was revoked", account.id)
 
     def _by_key(self, tenant: TenantEntry, presented: Credentials, now: int, loaded: Loaded) -> Principal:
         try:
@@ -189,7 +189,7 @@ class Gate:
         fault = self._fault(tenant, entry, key, presented.address, now, loaded)
         if fault is not None:
             self._stored(tenant, _NO_KEY, loaded)  # as much is looked up as for a key that is not there at all
-            raise key_refused(fault)
+            raise key_refused(f"{fault} ({entry.key_id})", entry.owner if entry.tenant == tenant.id else "")
         return Principal(
             tenant=tenant.id,
             surface=entry.surface,
@@ -246,13 +246,13 @@ def challenge(row: errors.ErrorRow) -> tuple[tuple[bytes, bytes], ...]:
     return ((b"www-authenticate", _CHALLENGES[row].encode()),)
 
 
-def _token_invalid(cause: str) -> Refusal:
-    return Refusal(errors.TOKEN_INVALID, cause, headers=challenge(errors.TOKEN_INVALID))
+def _token_invalid(cause: str, who: str = "") -> Refusal:
+    return Refusal(errors.TOKEN_INVALID, cause, headers=challenge(errors.TOKEN_INVALID), who=who)
 
 
-def key_refused(cause: str) -> Refusal:
-    """The one refusal of an API key, whatever the cause."""
-    return Refusal(errors.KEY_REFUSED, cause, headers=challenge(errors.KEY_REFUSED))
+def key_refused(cause: str, who: str = "") -> Refusal:
+    """The one refusal of an API key, whatever the cause; that and `who` are for the trail and the log alone."""
+    return Refusal(errors.KEY_REFUSED, cause, headers=challenge(errors.KEY_REFUSED), who=who)
 
 
 def _scope_missing(scope: str) -> Refusal:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import Account
-from bedesten.audit.actions import OPERATOR, record
+from bedesten.audit.actions import OPERATOR, place_of, record
 from bedesten.base.money import to_decimal
 from bedesten.base.secret import Secret
 from bedesten.errors import Refusal, bad_field
@@ -76,7 +76,8 @@ def create(tx: Transaction, vault: Vault, currency: str, new: NewPartner) -> Mad
     if credit:
         ledger.set_credit(tx, balance, credit)
     secret, key = webhooks.create_endpoint(tx, vault, made, new.webhook)
-    record(tx, OPERATOR, "partner.create", made, email=email, credit=credit, webhook=new.webhook)
+    told = {"email": email, "scopes": None if new.scopes is None else sorted(new.scopes), "credit": credit}
+    record(tx, OPERATOR, "partner.create", made, **told, currency=currency, webhook=place_of(new.webhook))
     return Made(made, email, secret, key)
 
 
@@ -101,7 +102,8 @@ def set_webhook(tx: Transaction, vault: Vault, partner: Account, url: str | None
         made = Made(partner.id, partner.handle, *webhooks.create_endpoint(tx, vault, partner.id, url))
     else:
         webhooks.set_url(tx, partner.id, url)
-    record(tx, OPERATOR, "partner.webhook", partner.id, before=before.url if before else None, after=url)
+    was = place_of(before.url) if before else None
+    record(tx, OPERATOR, "partner.webhook", partner.id, before=was, after=place_of(url))
     return made
 
 

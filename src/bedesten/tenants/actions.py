@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import delete, select, update
 
@@ -55,6 +56,14 @@ _LIST = crossing(
         tenants.c.origins,
     ).order_by(tenants.c.id)
 )
+_T = tenants.c
+_BEFORE = statement(
+    select(
+        _T.suspended, _T.lifetime_reseller, _T.lifetime_storefront, _T.idle_reseller, _T.idle_storefront, _T.origins
+    )
+    .where(_T.id == TENANT)
+    .with_for_update()
+)  # fmt: skip
 _SUSPEND = statement(update(tenants).where(tenants.c.id == TENANT).values(suspended=p("state")))
 _LIFETIME = {
     Surface.RESELLER: statement(update(tenants).where(tenants.c.id == TENANT).values(lifetime_reseller=p("time"))),
@@ -78,7 +87,7 @@ _ADVANCE_SURFACE = {
     ),
 }
 _ORIGINS = statement(update(tenants).where(tenants.c.id == TENANT).values(origins=p("new_origins")))
-_LIMITS = statement(select(tenants.c.limits).where(tenants.c.id == TENANT))
+_LIMITS = statement(select(tenants.c.limits).where(tenants.c.id == TENANT).with_for_update())
 _SET_LIMITS = statement(update(tenants).where(tenants.c.id == TENANT).values(limits=p("new_limits")))
 _ORIGIN = re.compile(r"(?P<scheme>https?)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:(?P<port>[1-9][0-9]{0,4}))?")
 LIMITS = ("credential", "tenant", "address")
@@ -153,7 +162,8 @@ def create(tx: CrossTransaction, vault: Vault, new: NewTenant) -> dict[str, obje
         raise Refusal(errors.CONFLICT, "the name is taken", fields={"name": "there is a tenant of this name"})
     bound = tx.bound(tenant)
     added = [add_host(bound, host) for host in new.hosts]
-    record(bound, OPERATOR, "tenant.create", tenant, name=new.name, hosts=added, sandbox=new.sandbox)
+    made_of = {"sandbox": new.sandbox, "currency": new.currency, "region": new.region}
+    record(bound, OPERATOR, "tenant.create", tenant, name=new.name, hosts=added, **made_of)
     return {"id": tenant, "name": new.name, "hosts": added, "sandbox": new.sandbox, "currency": new.currency}
 
 
@@ -185,9 +195,11 @@ def list_hosts(tx: Transaction) -> list[str]:
 
 def set_suspended(tx: Transaction, suspended: bool) -> None:
     """Suspends the tenant or lets it go on; its credentials and money stay as they are."""
+    before = _before(tx)["suspended"]
     tx.run(_SUSPEND, state=int(suspended))
     tx.changed("tenant", tx.tenant)
-    record(tx, OPERATOR, "tenant.suspend" if suspended else "tenant.resume", tx.tenant)
+    action = "tenant.suspend" if suspended else "tenant.resume"
+    record(tx, OPERATOR, action, tx.tenant, before=bool(before), after=suspended)
 
 
 def set_lifetime(tx: Transaction, surface: Surface, lifetime: int) -> None:
@@ -196,9 +208,10 @@ def set_lifetime(tx: Transaction, surface: Surface, lifetime: int) -> None:
         raise bad_field("surface", "tokens are used on reseller and storefront only")
     if not 1_000 <= lifetime <= MAX_LIFETIME:
         raise bad_field("tokenLifetime", "between 1s and 1d")
+    before = _before(tx)[f"lifetime_{surface.value}"]
     tx.run(_LIFETIME[surface], time=lifetime)
     tx.changed("tenant", tx.tenant)
-    record(tx, OPERATOR, "tenant.token_lifetime", surface.value, milliseconds=lifetime)
+    record(tx, OPERATOR, "tenant.token_lifetime", surface.value, before=before, after=lifetime, unit="ms")
 
 
 def set_idle(tx: Transaction, surface: Surface, idle: int | None) -> None:
@@ -207,16 +220,18 @@ def set_idle(tx: Transaction, surface: Surface, idle: int | None) -> None:
         raise bad_field("surface", "tokens are used on reseller and storefront only")
     if idle is not None and not SHORTEST_IDLE <= idle <= 30 * DAY:
         raise bad_field("tokenIdle", "between 1s and 30d")
+    before = _before(tx)[f"idle_{surface.value}"]
     tx.run(_IDLE[surface], time=idle, now=tx.now)
     tx.changed("tenant", tx.tenant)
-    record(tx, OPERATOR, "tenant.token_idle", surface.value, milliseconds=idle)
+    record(tx, OPERATOR, "tenant.token_idle", surface.value, before=before, after=idle, unit="ms")
 
 
 def switch_access(tx: Transaction, target: str, allowed: bool) -> None:
     """Switches a surface (`supplier`) or an endpoint (`POST /Supplier/Products/List`) on or off for the tenant."""
+    before = list_access(tx).get(target.lower())
     tx.run(_SWITCH, target=target.lower(), allowed=int(allowed))
     tx.changed("tenant", tx.tenant)
-    record(tx, OPERATOR, "tenant.access", target, allowed=allowed)
+    record(tx, OPERATOR, "tenant.access", target, before=before, after=allowed)
 
 
 def list_access(tx: Transaction) -> dict[str, bool]:
@@ -231,9 +246,10 @@ def set_origins(tx: Transaction, origins: Sequence[str]) -> None:
             raise bad_field(
                 "origin", "an origin is written https://shop.example, with a port if it is not the usual one"
             )
+    before = _before(tx)["origins"]
     tx.run(_ORIGINS, new_origins=" ".join(dict.fromkeys(origins)))
     tx.changed("tenant", tx.tenant)
-    record(tx, OPERATOR, "tenant.origins", tx.tenant, origins=list(origins))
+    record(tx, OPERATOR, "tenant.origins", tx.tenant, before=before.split(), after=list(origins))
 
 
 def _is_origin(text: str) -> bool:
@@ -249,6 +265,7 @@ def set_limits(tx: Transaction, limits: Mapping[str, int | None]) -> None:
     """Changes how many requests a minute a credential, the whole tenant, or one address may make; None: no limit."""
     row = tx.one(_LIMITS)
     known: dict[str, int] = json.loads(row[0]) if row else {}
+    before = dict(known)
     for name, limit in limits.items():
         if name not in LIMITS or (limit is not None and not 1 <= limit <= 10_000_000):
             raise bad_field("limit", f"one of {', '.join(LIMITS)}, 1 to 10000000 requests a minute")
@@ -257,7 +274,15 @@ def set_limits(tx: Transaction, limits: Mapping[str, int | None]) -> None:
             known[name] = limit
     tx.run(_SET_LIMITS, new_limits=json.dumps(known, separators=(",", ":")))
     tx.changed("tenant", tx.tenant)
-    record(tx, OPERATOR, "tenant.limits", tx.tenant, limits=known)
+    record(tx, OPERATOR, "tenant.limits", tx.tenant, before=before, after=known)
+
+
+def _before(tx: Transaction) -> dict[str, Any]:
+    """The tenant's settings before a change. The row is locked: what the trail says of them is what they were."""
+    row = tx.one(_BEFORE)
+    names = ("suspended", "lifetime_reseller", "lifetime_storefront", "idle_reseller", "idle_storefront", "origins")
+    assert row is not None, "a transaction is bound to a tenant that exists"
+    return dict(zip(names, row, strict=True))
 
 
 def end_surface_tokens(tx: Transaction, surface: Surface) -> None:
