@@ -15,7 +15,7 @@ from bedesten.web.route import Route
 from support.backoffice import PASSWORD
 from support.client import encoded
 from support.goods import Goods, goods_of
-from support.promises import PROMISES, credential_for
+from support.promises import PROMISES
 from support.shop import Shop
 
 Path = tuple[str | int, ...]
@@ -142,7 +142,7 @@ def test_every_wrong_field_is_refused_and_named_as_the_wire_spells_it(shop: Shop
     shape = inspect.type_info(route.body)
     assert isinstance(shape, inspect.StructType)
     before = shop.site.rows(shop.id)
-    client = shop.client(None, credential_for(shop, promise) if not promise.spends else shop.lines(Surface.STOREFRONT))
+    client = shop.client(promise.demand.surface)
 
     told, expected = {}, {}
     for fault in faults(route, shape, body):

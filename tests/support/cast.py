@@ -65,7 +65,7 @@ class Cast:
 def assemble(site: Site, operator: Operator) -> Cast:
     """The whole cast. Everything that is taken away was there before."""
     home, away, closed, shut, narrow = (
-        open_shop(site, operator, name) for name in ("home", "away", "closed", "shut", "narrow")
+        open_shop(site, operator, name, stock=10) for name in ("home", "away", "closed", "shut", "narrow")
     )
     cast = Cast(home, away, closed, shut, narrow)
     cast.goods = {shop.id: goods_of(shop) for shop in cast.shops}

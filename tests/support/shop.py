@@ -136,13 +136,13 @@ def _staffed(site: Site, operator: Operator, name: str, currency: str) -> Shop:
     return shop
 
 
-def open_shop(site: Site, operator: Operator, name: str) -> Shop:
-    """A tenant of this name at `api.NAME.example`, with one of everything."""
+def open_shop(site: Site, operator: Operator, name: str, stock: int = STOCK) -> Shop:
+    """A tenant of this name at `api.NAME.example`, with one of everything and so many codes of the card."""
     shop = _staffed(site, operator, name, "USD")
     card = ProductFields(
         name="Card 5", currency="USD", sku="card", price=500, supplier_id=shop.supplier, supplier_sku="s-card"
     )
-    codes = [f"{name.upper()}-CARD-{number:04}" for number in range(STOCK)]
+    codes = [f"{name.upper()}-CARD-{number:04}" for number in range(stock)]
     shop.card = operator.product(shop.id, card, codes, category=shop.category)
     topup = ProductFields(
         name="Top-up",

@@ -50,8 +50,8 @@ class Site:
     def rows(self, *tenants: str, without: frozenset[str] = frozenset()) -> dict[str, list[tuple[object, ...]]]:
         """Everything that the store holds of these tenants, by table, read through a fresh connection.
 
-        Without what the server writes by itself and in its own time: the last uses of API keys, and the seals of the
-        audit trail.
+        Without what the server writes by itself and in its own time: the last uses of API keys, the seals of the audit
+        trail, and the sums in it of what was refused.
         """
         left_out = without | {"key_uses"}
         tables = [table for table in metadata.sorted_tables if "tenant_id" in table.c and table.name not in left_out]
@@ -73,6 +73,8 @@ def _rows(connection: contextlib.AbstractContextManager[object], table: Table, t
     columns = ", ".join(f'"{column.name}"' for column in table.columns if f"{table.name}.{column.name}" not in SEALS)
     mark = "%s" if isinstance(connection, psycopg.Connection) else "?"
     text = f"SELECT {columns} FROM {table.name} WHERE tenant_id = {mark}"
+    if table.name == "audit":
+        text += " AND action NOT IN ('credential.refused', 'login.ok')"
     found: list[tuple[object, ...]] = connection.execute(text, (tenant,)).fetchall()  # type: ignore[attr-defined]
     return sorted(found, key=repr)
 
