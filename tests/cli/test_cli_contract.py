@@ -45,6 +45,11 @@ COMMANDS = (
     ("products", "list", "--tenant", "shop"),
     ("keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Pay"),
     ("keys", "list", "--tenant", "shop"),
+    ("keys", "rotate", "{key}", "--grace", "1h"),
+    ("keys", "usage", "{key}"),
+    ("keys", "import", "--tenant", "shop", "--surface", "payment", "--owner", "Old"),
+    ("keys", "leak-policy", "grace"),
+    ("keys", "leaked", "--stdin"),
     ("keys", "revoke", "{key}"),
     ("tokens", "revoke", "--tenant", "shop", "--all"),
     ("webhooks", "allow", "10.0.0.0/8"),
@@ -54,6 +59,10 @@ COMMANDS = (
 )
 """Every command once, in an order in which each can do what it is told."""
 FILE = b"sku,name,price\nc-1,Card,1\n"
+INPUTS: dict[tuple[str, ...], bytes] = {
+    ("keys", "import"): b"ab" * 32 + b"\n",
+    ("keys", "leaked"): b"nothing to be found here\n",
+}
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -69,6 +78,10 @@ def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
 @pytest.fixture(scope="module")
 def every() -> dict[tuple[str, ...], Any]:
     return dict(leaves(typer.main.get_command(program(NOUNS))))
+
+
+def input_of(arguments: tuple[str, ...]) -> bytes:
+    return INPUTS.get(path_of(arguments), FILE)
 
 
 def path_of(arguments: tuple[str, ...]) -> tuple[str, ...]:
@@ -99,7 +112,7 @@ def test_every_command_takes_the_shared_options_and_says_what_it_does(every: dic
 
 def test_every_command_answers_with_one_json_document(bedesten: Program) -> None:
     for arguments in COMMANDS:
-        document = bedesten.does(*filled(bedesten, arguments), stdin=FILE)
+        document = bedesten.does(*filled(bedesten, arguments), stdin=input_of(arguments))
         assert isinstance(document, dict), arguments
         assert "error" not in document, arguments
 
@@ -108,7 +121,7 @@ def test_every_command_does_the_same_on_postgresql(tmp_path: Path) -> None:
     with postgres_database() as database:
         bedesten = Program(tmp_path / "data", database)
         for arguments in COMMANDS:
-            document = bedesten.does(*filled(bedesten, arguments), stdin=FILE)
+            document = bedesten.does(*filled(bedesten, arguments), stdin=input_of(arguments))
             assert "error" not in document, arguments
         assert not (tmp_path / "data" / "bedesten.db").exists()
         assert bedesten.does("init")["database"].endswith(database.rpartition("/")[2])
@@ -116,7 +129,7 @@ def test_every_command_does_the_same_on_postgresql(tmp_path: Path) -> None:
 
 def test_every_command_speaks_to_people_and_writes_no_json(bedesten: Program) -> None:
     for arguments in COMMANDS:
-        outcome = bedesten.run(*filled(bedesten, arguments), stdin=FILE)
+        outcome = bedesten.run(*filled(bedesten, arguments), stdin=input_of(arguments))
         assert (outcome.code, outcome.err) == (0, ""), arguments
         assert outcome.out.strip() and outcome.out[0] not in "{[", arguments  # noqa: PT018 - one thing: a text
 
@@ -124,7 +137,7 @@ def test_every_command_speaks_to_people_and_writes_no_json(bedesten: Program) ->
 def test_no_command_but_init_works_without_an_installation(tmp_path: Path) -> None:
     nowhere = Program(tmp_path / "nowhere")
     for arguments in [one for one in COMMANDS if one != ("init",)] + [("serve", "--port", "0", "--admin-port", "0")]:
-        error = nowhere.refuses(*arguments, stdin=FILE)
+        error = nowhere.refuses(*arguments, stdin=input_of(arguments))
         assert error == {
             "code": -9,
             "message": f"{tmp_path}/nowhere is not an installation: run `bedesten init` first",
