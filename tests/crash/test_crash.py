@@ -1,0 +1,216 @@
+"""kill -9 of a worker or of everything, at any moment, under load: what was acknowledged is there, nothing is half done.
+
+A real server with two workers; callers of all four surfaces; a partner's receiver. After the last restart everything is
+compared with what the callers were told, row by row, and the invariants are walked.
+"""
+
+import contextlib
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bedesten.base.money import to_minor
+from bedesten.catalogue import stock
+from bedesten.operator.check import breaches
+from bedesten.server.build import Installation
+from crash.receiver import Receiver
+from crash.traffic import Traffic
+from store.raw import Raw, raw
+from support.backoffice import Operator
+from support.shop import Shop, open_shop
+from support.sites import Site, opened, serving
+
+CODES = 4_000
+ANSWERS = 12
+"""So many new acknowledgements come before the next kill: without them a round would show nothing."""
+
+
+@dataclass
+class Run:
+    """One whole run: the server that is there now, who calls it, who is told, and what was killed."""
+
+    installation: Installation
+    folder: Path
+    stack: contextlib.ExitStack
+    receiver: Receiver
+    site: Site
+    shop: Shop
+    traffic: Traffic
+    kills: Counter[str]
+
+    def start(self) -> None:
+        """A server, in the place of the one that is gone."""
+        self.site = self.stack.enter_context(serving(self.installation, self.folder))
+
+    def kill_everything(self) -> None:
+        """The supervisor and all its children, each by a signal of its own."""
+        for process in (self.site.process.pid, *children(self.site.process.pid)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self.site.process.wait(20)
+        self.kills["everything"] += 1
+
+    def kill_one(self, chance: random.Random) -> None:
+        """One child, whichever: a web worker or the one that sends webhooks."""
+        alive = children(self.site.process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(chance.choice(alive), signal.SIGKILL)
+        self.kills["one"] += 1
+
+    def codes(self, line: str) -> list[str]:
+        """What the store says that a line got."""
+        vault, tenant = self.installation.vault, self.shop.id
+        return self.installation.store.read_now(lambda tx: stock.delivered(tx.bound(tenant), vault, line))
+
+    def wait_for_answers(self) -> None:
+        """Until the callers have been told of enough that was done."""
+        before, end = self.traffic.acknowledged, time.monotonic() + 40
+        while self.traffic.acknowledged < before + ANSWERS:
+            assert self.traffic.failures == []
+            assert time.monotonic() < end, "the server does nothing any more"
+            time.sleep(0.01)
+
+
+def children(process: int) -> list[int]:
+    """The children of a process."""
+    return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+@contextlib.contextmanager
+def running(engine: str, folder: Path) -> Iterator[Run]:
+    """A fresh installation with its server, its shop and its callers."""
+    with contextlib.ExitStack() as stack:
+        installation = stack.enter_context(opened(engine, folder))
+        receiver = stack.enter_context(Receiver().listening())
+        site = stack.enter_context(serving(installation, folder))
+        operator = Operator(installation)
+        operator.allow_webhooks("127.0.0.0/8")
+        shop = open_shop(site, operator, "crash")
+        codes = [f"CRASH-CODE-{number:05}" for number in range(CODES)]
+        operator.within(shop.id, lambda tx: stock.upload(tx, installation.vault, shop.card, codes))
+        receiver.secret, _ = operator.endpoint(shop.id, shop.partner, receiver.url)
+        servers = stack.enter_context(contextlib.ExitStack())
+        run = Run(installation, folder, servers, receiver, site, shop, None, Counter())  # type: ignore[arg-type]
+        run.traffic = Traffic(shop, lambda: run.site.port)
+        yield run
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("engine", "rounds"), [("sqlite", 10), ("postgresql", 3)])
+def test_what_was_acknowledged_survives_kill_9_and_nothing_is_half_done(
+    engine: str, rounds: int, tmp_path: Path
+) -> None:
+    chance = random.Random(f"{engine}, the same moments every time as far as they can be")
+    with running(engine, tmp_path) as run:
+        run.traffic.start()
+        for number in range(rounds):
+            run.wait_for_answers()
+            time.sleep(chance.uniform(0, 0.3))
+            if number % 2:
+                run.kill_one(chance)
+            else:
+                run.kill_everything()
+                run.start()
+        run.wait_for_answers()
+        run.traffic.stop()
+        assert run.traffic.failures == []
+        with raw(run.installation.settings) as other:
+            deliver_the_rest(other)
+            run.site.stop()
+            assert breaches(run.installation) == []
+            orders_are_as_acknowledged(run, other)
+            deliveries_are_as_acknowledged(run)
+            money_is_as_acknowledged(run, other)
+            every_event_was_received(run, other)
+        assert run.site.failures() == []
+        assert run.kills == {"everything": (rounds + 1) // 2, "one": rounds // 2}
+        assert run.traffic.sent_again > 0
+        assert run.traffic.acknowledged >= ANSWERS * rounds
+
+
+def deliver_the_rest(other: Raw) -> None:
+    """Waits until the outbox is empty. What a killed worker had leased is due again at once: its minute passes."""
+    end = time.monotonic() + 60
+    while other.one("SELECT count(*) FROM deliveries WHERE state = 0"):
+        assert time.monotonic() < end, "the outbox does not go on"
+        other.run("UPDATE deliveries SET next_at = 1 WHERE state = 0 AND attempts > 0")
+        time.sleep(0.5)
+
+
+def orders_are_as_acknowledged(run: Run, other: Raw) -> None:
+    """Every acknowledged order is there, with exactly its lines; and no other."""
+    found = other.rows(
+        "SELECT o.reference, o.id, l.deliver_id, l.id, l.quantity, l.price FROM orders o JOIN order_lines l"
+        " ON l.tenant_id = o.tenant_id AND l.order_id = o.id WHERE o.tenant_id = :tenant AND o.surface = 'reseller'",
+        tenant=run.shop.id,
+    )
+    told = [
+        (
+            reference,
+            order["orderId"],
+            line["deliverId"],
+            line["orderDetailId"],
+            line["quantity"],
+            to_minor(line["price"], "USD"),
+        )
+        for reference, order in run.traffic.orders.items()
+        for line in order["details"]
+    ]
+    assert sorted(found) == sorted(told)
+    assert len(run.traffic.orders) > 0
+    states = other.rows("SELECT id, state FROM orders WHERE tenant_id = :t AND surface = 'storefront'", t=run.shop.id)
+    assert sorted(states) == sorted((order, 1) for order in run.traffic.captures)
+    assert len(run.traffic.captures) > 0
+
+
+def deliveries_are_as_acknowledged(run: Run) -> None:
+    """Every line that a supplier was told is delivered has the supplier's codes, in their order."""
+    for line, codes in run.traffic.deliveries.items():
+        assert run.codes(line) == codes
+    assert len(run.traffic.deliveries) > 0
+
+
+def money_is_as_acknowledged(run: Run, other: Raw) -> None:
+    """Deposits are booked once each; what was delivered is paid once; the rest is held."""
+    booked = other.rows("SELECT id, amount, state FROM deposits WHERE tenant_id = :tenant", tenant=run.shop.id)
+    assert sorted(booked) == sorted((one, amount, 1) for one, amount in run.traffic.deposits.items())
+    assert len(booked) > 0
+    spent, waiting = (
+        other.one(
+            "SELECT coalesce(sum(l.price), 0) FROM order_lines l JOIN orders o ON o.tenant_id = l.tenant_id AND o.id ="
+            " l.order_id WHERE o.tenant_id = :tenant AND o.buyer_id = :partner AND l.status = :status",
+            tenant=run.shop.id,
+            partner=run.shop.partner,
+            status=status,
+        )
+        for status in (1, 2)
+    )
+    money = other.rows("SELECT posted, held FROM ledger_accounts WHERE owner_id = :partner", partner=run.shop.partner)
+    assert money == [(sum(run.traffic.deposits.values()) - spent, waiting)]
+    claimed = other.one("SELECT count(*) FROM stock_codes WHERE tenant_id = :t AND state = 2", t=run.shop.id)
+    units = other.one("SELECT sum(quantity) FROM order_lines WHERE tenant_id = :t AND status = 1", t=run.shop.id)
+    assert claimed == units
+
+
+def every_event_was_received(run: Run, other: Raw) -> None:
+    """Each event of the partner's lines came at least once, signed, always with the same content: its own."""
+    events = other.rows(
+        "SELECT e.id, e.line_id, e.status, d.state FROM events e JOIN order_lines l ON l.tenant_id = e.tenant_id AND"
+        " l.id = e.line_id JOIN orders o ON o.tenant_id = l.tenant_id AND o.id = l.order_id LEFT JOIN deliveries d ON"
+        " d.tenant_id = e.tenant_id AND d.event_id = e.id WHERE e.tenant_id = :tenant AND o.surface = 'reseller'",
+        tenant=run.shop.id,
+    )
+    assert {state for _, _, _, state in events} == {1}
+    assert run.receiver.forged == []
+    assert set(run.receiver.bodies) == {event for event, _, _, _ in events}
+    for event, line, status, _ in events:
+        codes = run.codes(line) if status == 1 else []
+        for body in run.receiver.bodies[event]:
+            assert (body["orderDetailId"], body["status"], body["deliveryData"]) == (line, status, codes or None)

@@ -1,0 +1,146 @@
+"""Callers of all surfaces that go on whatever happens to the server, and remember what was acknowledged to them.
+
+Each does what a careful client does: when no answer comes, it sends the very same request again until one does.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from support.client import Client, Lines
+from support.shop import Shop, line
+from support.wire import Answer, NoAnswer
+
+PAUSE = 0.02
+
+
+class Caller:
+    """One client, which connects anew when it has to, to wherever the server then is."""
+
+    def __init__(self, shop: Shop, port: Callable[[], int], lines: Lines) -> None:
+        self._shop = shop
+        self._port = port
+        self._lines = tuple(lines)
+        self._client: Client | None = None
+        self.again = 0
+
+    def post(self, path: str, body: object) -> Any:
+        """The data of the answer, however many attempts it takes; anything but success and 503 is an assertion."""
+        while True:
+            answer = self._attempt(path, body)
+            if answer is not None and answer.status != 503:
+                return answer.data
+            self.again += 1
+            time.sleep(0.05)
+
+    def _attempt(self, path: str, body: object) -> Answer | None:
+        try:
+            if self._client is None:
+                self._client = Client(self._port(), self._shop.host, self._lines)
+            return self._client.post(path, body)
+        except (OSError, NoAnswer):
+            self.close()
+            return None
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+class Traffic:
+    """Runs the callers in threads. `orders` by reference, `deliveries` by line, `deposits` and `captures` by id."""
+
+    def __init__(self, shop: Shop, port: Callable[[], int]) -> None:
+        self.shop = shop
+        self.orders: dict[str, dict[str, Any]] = {}
+        self.deliveries: dict[str, list[str]] = {}
+        self.deposits: dict[str, int] = {}
+        self.captures: dict[str, str] = {}
+        self.failures: list[str] = []
+        self._stopped = threading.Event()
+        self._callers: list[Caller] = []
+        self._threads: list[threading.Thread] = []
+        parts = [*[self._order] * 4, *[self._deliver] * 2, self._deposit, self._check_out]
+        for number, part in enumerate(parts):
+            self._threads.append(threading.Thread(target=self._run, args=(part, f"{number}", port)))
+
+    @property
+    def acknowledged(self) -> int:
+        """How many answers of success so far."""
+        return len(self.orders) + len(self.deliveries) + len(self.deposits) + len(self.captures)
+
+    @property
+    def sent_again(self) -> int:
+        """How many requests had no answer and were sent again."""
+        return sum(caller.again for caller in self._callers)
+
+    def start(self) -> None:
+        """Begins."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Lets everybody finish what is under way; the server must be there for that."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(60)
+            assert not thread.is_alive(), "a caller never got its answer"
+
+    def _run(self, part: Callable[[str, Callable[..., Caller]], None], name: str, port: Callable[[], int]) -> None:
+        def caller(lines: Lines) -> Caller:
+            made = Caller(self.shop, port, lines)
+            self._callers.append(made)
+            return made
+
+        try:
+            part(name, caller)
+        except BaseException as problem:
+            self.failures.append(f"{part.__name__}: {problem!r}")
+
+    def _turns(self) -> Any:
+        turn = 0
+        while not self._stopped.is_set():
+            yield turn
+            turn += 1
+            time.sleep(PAUSE)
+
+    def _order(self, name: str, caller: Callable[..., Caller]) -> None:
+        shop = self.shop
+        partner = caller(shop.reseller.lines)
+        for turn in self._turns():
+            reference = f"o-{name}-{turn}"
+            basket = [line(shop.card, 1 + turn % 2, "a")]
+            if turn % 3 == 0:
+                basket.append(line(shop.topup, 1 + turn % 2, "b", topup=shop.topup))
+            body = {"orderReference": reference, "basketData": basket}
+            self.orders[reference] = partner.post("/Orders/Create", body)
+
+    def _deliver(self, name: str, caller: Callable[..., Caller]) -> None:
+        supplier = caller(self.shop.supplies.lines)
+        for _ in self._turns():
+            for waiting in supplier.post("/Supplier/Orders/Awaiting", {"pageSize": 10})["items"]:
+                one = waiting["orderDetailId"]
+                codes = [f"TOPPED-UP-{one}-{unit}" for unit in range(waiting["quantity"])]
+                supplier.post("/Supplier/Orders/Deliver", {"orderDetailId": one, "deliveryData": codes})
+                self.deliveries[one] = codes
+
+    def _deposit(self, name: str, caller: Callable[..., Caller]) -> None:
+        service = caller(self.shop.payments.lines)
+        for turn in self._turns():
+            body = {"partner": self.shop.partner, "amount": turn + 1, "reference": f"d-{name}-{turn}"}
+            made = service.post("/Payment/Deposits/Create", body)
+            service.post("/Payment/Deposits/Confirm", {"depositId": made["depositId"]})
+            self.deposits[made["depositId"]] = 100 * (turn + 1)
+
+    def _check_out(self, name: str, caller: Callable[..., Caller]) -> None:
+        customer, service = caller(self.shop.storefront.lines), caller(self.shop.payments.lines)
+        for turn in self._turns():
+            wanted = {"items": [{"productId": self.shop.card, "quantity": 1}], "reference": f"c-{name}-{turn}"}
+            order = customer.post("/Storefront/Checkout/Create", wanted)
+            body = {"orderId": order["orderId"], "amount": 5, "reference": f"p-{name}-{turn}"}
+            payment = service.post("/Payment/Payments/Create", body)
+            service.post("/Payment/Payments/Capture", {"paymentId": payment["paymentId"]})
+            self.captures[order["orderId"]] = payment["paymentId"]
