@@ -123,10 +123,18 @@ class Observer:
             )
 
     def logged_in(self, seen: Seen, now: int) -> None:
-        """Notes a login that succeeded."""
+        """Notes a login that succeeded. How many there are is bounded by the hashing of passwords."""
         self.tally.logged_in(seen.tenant, seen.who, seen.address, seen.endpoint, seen.request_id, now)
         self.meter.count("logins", seen.surface, "ok")
         self.meter.logins.count(now, refused=False)
+        log.info(
+            "login",
+            request_id=seen.request_id,
+            tenant=seen.tenant,
+            who=seen.who,
+            surface=seen.surface,
+            address=seen.address,
+        )
 
     # --- beside the requests ---
 

@@ -1,0 +1,149 @@
+"""R162: many hostile requests, with every line that can be logged, and afterwards no part of any secret in log or trail."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import structlog
+
+from audit.desk import HOST, Desk, found_in
+from bedesten.gate.scopes import Surface
+from bedesten.server import build
+from bedesten.server.build import Installation
+from bedesten.server.logs import configure
+from bedesten.server.settings import Settings
+from bedesten.web.observer import LineLimit
+from store.raw import raw
+from support.backoffice import PASSWORD
+from support.client import api_key, bearer
+from support.sites import ENGINES, POSTGRES, opened, postgres_database
+
+DATABASE_PASSWORD = secrets.token_urlsafe(24)
+
+
+@dataclass
+class Scene:
+    """A house to attack, and every secret that is used in it."""
+
+    desk: Desk
+    tenant: str
+    secrets: list[str] = field(default_factory=list)
+
+    def use(self, secret: str) -> str:
+        """A secret that must not be seen again."""
+        self.secrets.append(secret)
+        return secret
+
+
+@pytest.fixture(params=ENGINES)
+def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+    """A shop; on PostgreSQL its database's address holds a password."""
+    if request.param == "sqlite":
+        with opened("sqlite", tmp_path) as installation:
+            yield _scene(installation)
+        return
+    with postgres_database() as database:
+        user = database.partition("://")[2].partition("@")[0] if "@" in database else "root"
+        place = database.rpartition("@")[2] if "@" in database else database.partition("://")[2]
+        settings = Settings(
+            data=tmp_path / "data", database=f"postgresql://{user.partition(':')[0]}:{DATABASE_PASSWORD}@{place}"
+        )
+        assert build.initialise(settings)
+        installation = build.open_installation(settings)
+        yield _scene(installation)
+        installation.store.close()
+
+
+def _scene(installation: Installation) -> Scene:
+    desk = Desk(installation)
+    scene = Scene(desk, desk.operator.tenant("shop", [HOST]), [PASSWORD, DATABASE_PASSWORD])
+    written = json.loads(installation.settings.secrets_file.read_text("ascii"))
+    scene.secrets += [text for ring in ("sign", "digest", "wrap") for text in written[ring]["secrets"].values()]
+    return scene
+
+
+def hostile(scene: Scene) -> None:
+    """Requests with good, spoilt and misplaced credentials, and with what must not steer a log."""
+    desk, use = scene.desk, scene.use
+    operator, tenant = desk.operator, scene.tenant
+    partner = operator.account(tenant, "partner", "p@partner.example")
+    supplier = operator.owner(tenant, Surface.SUPPLIER, "Acme")
+    key = use(operator.key(tenant, Surface.SUPPLIER, supplier).text)
+    token = use(operator.mint(operator.claims(tenant, Surface.RESELLER, partner)))
+    outbound = operator.endpoint(tenant, partner, f"https://hooks.example/{use(secrets.token_urlsafe(32))}")
+    scene.secrets += outbound
+    foreign = [use(f"ak_live_{secrets.token_hex(16)}"), use(secrets.token_urlsafe(48)), use(secrets.token_hex(40))]
+    spoilt = [token[:-1], token + "x", token.replace(".", "", 1), f"{token} {token}", f'"{token}"', *foreign]
+    for each in [token, *spoilt]:
+        for lines in (bearer(each), (("Authorization", each),), (("ApiKey", each),), (("X-Api-Key", each),)):
+            for method, path in (("GET", "/Account/Details"), ("POST", "/Supplier/Products/List"), ("TRACE", "/x")):
+                desk.ask(method, path, lines, {} if method == "POST" else None)
+    for each in [key, key[:-1], key.upper(), f"{key}{key}", *foreign]:
+        for path in ("/Supplier/Products/List", "/Payment/Deposits/List", f"/Supplier/{each}", f"/{each}"):
+            desk.ask("POST", path, (*api_key(each), ("User-Agent", each), ("X-Forwarded-For", each)), {"a": each})
+            desk.ask("GET", f"{path}?access_token={each}&apikey={each}", bearer(each))
+    for each in (PASSWORD, *foreign, use("korrekt-Pferd-Batterie-Heftklammer")):
+        desk.login("p@partner.example", each)
+        desk.login(each, each)
+        desk.ask(
+            "POST",
+            "/Login/Customer/Api/Verify",
+            body=json.dumps({"email": "p@partner.example", "password": each, each: each}).encode(),
+        )
+        desk.ask("POST", "/Login/Customer/Api/Verify", body=f'{{"email": {each}'.encode())
+        desk.ask("POST", "/Storefront/Customers/Register", body={"email": f"{each}@x.example", "password": each})
+        desk.ask("POST", "/Storefront/Customers/Register", body={"email": each, "password": each, each: 1})
+        desk.ask("GET", "/Account/Details", (("Host", each), ("Idempotency-Key", each)), host=f"{each[:20]}.example")
+
+
+def break_it(scene: Scene) -> None:
+    """Makes the house fail in its own code, with secrets all around, and then takes its store away."""
+    desk, settings = scene.desk, scene.desk.installation.settings
+    with raw(settings) as connection:
+        connection.run("UPDATE tenants SET limits = '{" + scene.secrets[-1] + "'")
+        connection.run("UPDATE fence SET counter = counter + 1")
+    scene.desk.house.gate.directory.restart(-1, 0, {})
+    for each in scene.secrets:
+        assert desk.ask("GET", "/Account/Details", bearer(each)).status == 500
+    if settings.database is None:
+        settings.sqlite_file.rename(settings.sqlite_file.with_name("elsewhere"))
+        return
+    import psycopg
+
+    with psycopg.connect(POSTGRES, autocommit=True) as server:
+        name = settings.database.rpartition("/")[2]
+        server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+
+
+def test_no_part_of_a_secret_is_in_the_log_or_in_the_trail(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
+    configure("debug")
+    scene.desk.house.observer._lines = LineLimit(a_second=1_000_000, at_once=1_000_000)
+    hostile(scene)
+    trail = "\n".join(map(repr, scene.desk.write()))
+    break_it(scene)
+    scene.desk.house.observer.tally.refused(scene.tenant, -21, "x", "", "192.0.2.1", "GET /x", "req_1", 1)
+    for each in scene.secrets:
+        scene.desk.ask("GET", "/Account/Details", bearer(each))
+    scene.desk.write_or_not()
+    out, log = capfd.readouterr()
+    structlog.reset_defaults()
+    lines = [json.loads(line) for line in log.splitlines()]
+    events = {line["event"] for line in lines}
+    assert {"refused", "login", "internal-error"} <= events
+    assert len(lines) > 200
+    assert len({line["cause"] for line in lines if line["event"] == "refused"}) > 10
+    assert out == ""
+    assert found_in(log, scene.secrets) == set()
+    assert found_in(trail, scene.secrets) == set()
+    assert "wrong password" in trail
+
+
+def test_the_search_finds_any_twenty_characters_of_a_secret() -> None:
+    secret = secrets.token_hex(32)
+    assert found_in(f"… {secret[17:37]} …", [secret]) == {secret[17:37]}
+    assert found_in(f"… {secret[17:36]} …", [secret]) == set()
+    assert found_in("the word is short", ["short"]) == {"short"}
