@@ -1,5 +1,6 @@
 """Rate limits as the clients of a server with two workers meet them."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -192,3 +193,16 @@ def test_r157_no_header_of_an_untrusted_peer_opens_a_fresh_bucket(amber: Shop, l
             value = f"for=198.51.100.{number}" if name == "Forwarded" else f"198.51.100.{number}"
             answer = connection.exchange(request_bytes("POST", CATALOGUE, amber.host, [(name, value)]))
             assert answer.status == (200 if number < 5 else 429)
+
+
+def test_r158_a_table_that_is_damaged_under_a_running_server_takes_nobody_down(amber: Shop, limit: Limit) -> None:
+    table = amber.site.installation.settings.limits_file
+    size = table.stat().st_size
+    limit(credential=3)
+    for damage in (b"", b"rubbish", os.urandom(size), os.urandom(10_000)):
+        table.write_bytes(damage)
+        with to_every_worker(amber.site, amber.host) as connections:
+            raw = partner(amber)
+            answers = [connection.exchange(raw) for connection in connections[:2] for _ in range(4)]
+        assert accepted(answers) == 3
+        assert table.stat().st_size == size

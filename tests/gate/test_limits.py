@@ -148,18 +148,25 @@ def test_what_one_opening_counted_another_sees(tmp_path: Path) -> None:
     assert os.stat(tmp_path / "limits.map").st_mode & 0o777 == 0o600
 
 
-def test_r159_a_million_names_take_no_more_memory_and_do_not_free_who_goes_on(tmp_path: Path) -> None:
-    tables = Tables(tmp_path / "limits.map")
+def test_r159_a_million_names_take_no_more_memory_and_do_not_free_who_goes_on(tables: Tables) -> None:
     counted = Limits(tables)
-    size = (tmp_path / "limits.map").stat().st_size
-    assert size < 3 * 1024 * 1024
     assert accepted(counted, 600, 600, name="heavy") == 600
     resident = _resident()
+    moment = NOW * 1000 + 100_000
     for number in range(1_000_000):
-        counted.take([Ask("credential", f"par_{number}", 600)], NOW)
+        at, _ = tables.callers.slot(name := f"par_{number}", lambda empty_at: empty_at)
+        tables.callers.put(name, at, moment)
     assert not take(counted, 600, name="heavy").allowed
-    assert (tmp_path / "limits.map").stat().st_size == size
     assert _resident() - resident < 16 * 1024 * 1024
+
+
+def test_the_file_never_grows(tmp_path: Path) -> None:
+    tables = Tables(tmp_path / "limits.map")
+    size = (tmp_path / "limits.map").stat().st_size
+    assert size < 3 * 1024 * 1024
+    for number in range(20_000):
+        Limits(tables).take([Ask("credential", f"par_{number}", 600)], NOW)
+    assert (tmp_path / "limits.map").stat().st_size == size
 
 
 def test_addresses_crowd_out_no_credential(counted: Limits) -> None:
@@ -227,8 +234,8 @@ def test_whatever_stands_in_the_files_place_is_made_anew(tmp_path: Path, spoil: 
 
 def test_rubbish_behind_the_header_locks_nobody_out_and_hides_no_limit(tmp_path: Path) -> None:
     tables = Tables(tmp_path / "limits.map")
-    for at in range(8, len(tables.words)):
-        tables.words[at] = int.from_bytes(os.urandom(8), "little")
+    size = (tmp_path / "limits.map").stat().st_size
+    tables.write(64, os.urandom(size - 64))
     assert accepted(Limits(tables), 5, 3) == 3
 
 
@@ -237,6 +244,27 @@ def test_a_count_that_cannot_be_is_taken_for_none(tables: Tables, word: int) -> 
     at, _ = tables.callers.slot("par_1", lambda count: count)
     tables.callers.put("par_1", at, word)
     assert accepted(Limits(tables), 5, 3) == 3
+
+
+@pytest.mark.parametrize("length", [0, 4, 30, 100, 10_000])
+def test_a_file_that_is_cut_in_use_is_mended_and_stays_the_one_of_all(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "limits.map"
+    first, second = Tables(path), Tables(path)
+    assert accepted(Limits(first), 2, 3) == 2
+    size = path.stat().st_size
+    os.truncate(path, length)
+    assert accepted(Limits(first), 1, 3) == 1
+    assert accepted(Limits(second), 5, 3) in (0, 1, 2), "what was counted before the cut may be forgotten"
+    assert not take(Limits(first), 3).allowed
+    assert path.stat().st_size == size
+    assert accepted(Limits(Tables(path)), 5, 3) == 0, "whoever opens it now shares it"
+
+
+def test_on_a_full_disk_nothing_is_counted_and_nothing_fails() -> None:
+    tables = Tables()
+    tables._file = os.open("/dev/full", os.O_RDWR)
+    assert accepted(Limits(tables), 5, 3) == 5
+    tables.close()
 
 
 def test_r158_without_a_place_for_the_file_each_process_counts_by_itself(tmp_path: Path) -> None:

@@ -1,24 +1,26 @@
-"""Rate limits that all workers of one machine share: counts by name, in a file that each of them has mapped.
+"""Rate limits that all workers of one machine share: counts by name, in a file that each of them has open.
 
 What is counted: `Limits` counts requests by credential, tenant and address (this module), `AddressThrottle` counts
 refusals by address (`gate.throttle`). Each has tables of its own, so that whoever can make up names, as addresses can be
 made up, crowds out no count but those of others who can.
 
-How it is kept: a table is a fixed number of slots of two words, the name's tag and the count. A name may stand in
-any of eight slots; when all are taken it gets the one that is worth the least. So the memory is bounded whatever is
-counted, and a flood of names costs some of them their count, never the server its memory. Whoever writes holds a lock on
-the file for a microsecond or two, without which two busy workers lose a third of their counts; nobody waits for it
-longer than a few milliseconds, so that a worker that was stopped in the wrong moment stops no other.
+How it is kept: a table is a fixed number of slots of two words, the name's tag and the count. A name may stand in any of
+eight slots; when all are taken it gets the one that is worth the least. So the memory is bounded whatever is counted,
+and a flood of names costs some of them their count, never the server its memory. Whoever counts holds a lock on the file
+for a few microseconds, without which two busy workers lose a third of their counts; nobody waits for it longer than a
+few milliseconds, so that a worker that was stopped in the wrong moment stops no other.
 
-What can go wrong: the file may be lost, cut or filled with rubbish at any time. A file that is none, or of another size,
-is made anew; a count that cannot be is taken for none, which also mends what a clock that went back leaves behind.
-Without the file (`Tables.shared` is False) each process counts by itself. No limit ever fails a request.
+What can go wrong: the file may be cut, filled with rubbish or on a full disk at any time. It is read and written, never
+mapped: a mapped page that cannot be had kills the process. When opened, a file that is none of ours is made anew; in use,
+what is missing is put back, and a count that cannot be is taken for none, which also mends what a clock that went back
+leaves behind. Without the file (`Tables.shared` is False) each process counts by itself. No limit ever fails a request.
 """
 
+import contextlib
 import fcntl
-import mmap
 import os
 import stat
+import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,77 +34,108 @@ LONGEST_US = MINUTE_US + 1_000_000
 
 WAYS = 8
 _WORD = 8
-_HEADER = 8  # words: what the file is, the two words of the hash's secret, one for the throttle, four spare
-_HASHED = 3 * _WORD
+_HEADER = 8  # words: what the file is, the two of the hash's secret, the note, four spare
+_ROW = struct.Struct(f"<{WAYS * 2}Q")
+_PAIR = struct.Struct("<2Q")
+_SINGLE = struct.Struct("<Q")
 _MAGIC = b"bedlim01"
 PATIENCE = 2_000
 """Tries for the lock, each of a microsecond or two."""
 SLOTS = (("callers", 1 << 16), ("addresses", 1 << 16), ("refusals", 1 << 15))
 """Names that can be counted at once, by table."""
 _SIZE = (_HEADER + sum(slots for _, slots in SLOTS) * 2) * _WORD
-NOTE = 3
-"""The header's word that the throttle keeps."""
+_NOTE = 3 * _WORD
 
 Worth = Callable[[int], int]
 """How much a count is worth keeping; 0: nothing."""
 
 
 class Table:
-    """Counts by name within one region of the words. Safe for several processes and threads, in the sense above."""
+    """Counts by name within one region of the file. Safe for several processes, in the sense above."""
 
-    def __init__(self, words: "memoryview[int]", start: int, slots: int, secret: bytes) -> None:
-        self.words = words
-        buckets = slots // WAYS
+    __slots__ = ("_tables", "place")
+
+    def __init__(self, tables: "Tables", start: int, slots: int, secret: bytes) -> None:
+        self._tables = tables
+        rows = slots // WAYS
 
         @lru_cache(maxsize=16_384)
         def place(name: str) -> tuple[int, int]:
-            """The name's tag and the first word of its eight slots. Nobody outside can tell which names share them."""
+            """The name's tag and where its eight slots begin. Nobody outside can tell which names share them."""
             number = int.from_bytes(blake2b(name.encode(), digest_size=8, key=secret).digest(), "little")
-            return number | 1, start + number % buckets * WAYS * 2
+            return number | 1, start + number % rows * _ROW.size
 
         self.place = place
 
     def get(self, name: str) -> int:
         """The name's count, 0 if it has none."""
         tag, first = self.place(name)
-        words = self.words
-        for at in range(first, first + WAYS * 2, 2):
-            if words[at] == tag:
-                return words[at + 1]
-        return 0
+        row = _ROW.unpack(self._tables.read(first, _ROW.size))
+        tags = row[::2]
+        return row[tags.index(tag) * 2 + 1] if tag in tags else 0
 
     def slot(self, name: str, worth: Worth) -> tuple[int, int]:
         """Where the name's count is to be written (`put`), and what it is now. May take the slot of another name."""
         tag, first = self.place(name)
-        words = self.words
-        for at in range(first, first + WAYS * 2, 2):
-            if words[at] == tag:
-                return at, words[at + 1]
-        return min(range(first, first + WAYS * 2, 2), key=lambda at: worth(words[at + 1])), 0
+        row = _ROW.unpack(self._tables.read(first, _ROW.size))
+        tags = row[::2]
+        if tag in tags:
+            number = tags.index(tag)
+            return first + number * _PAIR.size, row[number * 2 + 1]
+        number = min(range(WAYS), key=lambda one: worth(row[one * 2 + 1]))
+        return first + number * _PAIR.size, 0
 
     def put(self, name: str, at: int, count: int) -> None:
         """Writes the name's count into the slot that `slot` gave."""
-        self.words[at + 1] = count
-        self.words[at] = self.place(name)[0]
+        self._tables.write(at, _PAIR.pack(self.place(name)[0], count))
 
 
 class Tables:
-    """The tables of one machine. `shared` says whether other processes see them: `path` None keeps them in this one."""
+    """The tables of one machine. `shared` says whether other processes see them: `path` None keeps them in this one.
+
+    `note` is one more number that all share; the throttle keeps it.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
         self._file = _shared(path) if path is not None else -1
         self.shared = self._file >= 0
-        self._map = mmap.mmap(self._file, _SIZE)
-        self.words = memoryview(self._map).cast("Q")
-        if not self.shared:
-            self._map[:_HASHED] = _MAGIC + os.urandom(2 * _WORD)
-        secret = self.words[1:3].tobytes()
-        made = {}
-        start = _HEADER
+        self._memory = bytearray() if self.shared else bytearray(_SIZE)
+        self._header = self.read(0, _HEADER * _WORD) if self.shared else _fresh_header()
+        self._mend()
+        secret = self._header[_WORD : 3 * _WORD]
+        made, start = {}, _HEADER * _WORD
         for name, slots in SLOTS:
-            made[name] = Table(self.words, start, slots, secret)
-            start += slots * 2
+            made[name] = Table(self, start, slots, secret)
+            start += slots * _PAIR.size
         self.callers, self.addresses, self.refusals = made["callers"], made["addresses"], made["refusals"]
+
+    @property
+    def note(self) -> int:
+        """The number in the header."""
+        note: int = _SINGLE.unpack(self.read(_NOTE, _WORD))[0]
+        return note
+
+    @note.setter
+    def note(self, number: int) -> None:
+        self.write(_NOTE, _SINGLE.pack(number))
+
+    def read(self, at: int, size: int) -> bytes:
+        """So many bytes from there; zeros where there is nothing."""
+        if self._file < 0:
+            return bytes(self._memory[at : at + size])
+        found = os.pread(self._file, size, at)
+        if len(found) < size:
+            self._mend()
+            found = found.ljust(size, b"\0")
+        return found
+
+    def write(self, at: int, words: bytes) -> None:
+        """Writes them there, if that can be done."""
+        if self._file < 0:
+            self._memory[at : at + len(words)] = words
+            return
+        with contextlib.suppress(OSError):  # a full disk: what is not counted is let through
+            os.pwrite(self._file, words, at)
 
     def lock(self) -> None:
         """Keeps other processes from writing until `unlock`, unless one of them holds the lock for too long."""
@@ -122,18 +155,23 @@ class Tables:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Lets go of the memory; nothing can be counted any more."""
-        self.words.release()
-        self._map.close()
+        """Lets go of the file."""
         if self._file >= 0:
             os.close(self._file)
+            self._file = -1
+
+    def _mend(self) -> None:
+        """Gives a file that was cut its size and its header back, so that a worker that opens it now shares it."""
+        if self._file >= 0:
+            with contextlib.suppress(OSError):
+                os.pwrite(self._file, self._header[: 3 * _WORD], 0)
+                os.ftruncate(self._file, _SIZE)
 
 
 def _shared(path: Path) -> int:
     """The file of this path, opened, made if need be; -1 if it cannot be had.
 
-    Under a lock on its directory, so that workers that start together all get the same one. The whole of it is
-    allocated at once: on a full disk the first use of a missing page would kill the process.
+    Under a lock on its directory, so that workers that start together all get the same one.
     """
     try:
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -158,7 +196,6 @@ def _found(path: Path) -> int:
     try:
         known = os.fstat(file)
         if stat.S_ISREG(known.st_mode) and known.st_size == _SIZE and os.pread(file, _WORD, 0) == _MAGIC:
-            os.posix_fallocate(file, 0, _SIZE)
             return file
     except OSError:
         pass  # it is made anew, or not to be had
@@ -175,13 +212,17 @@ def _made(path: Path) -> int:
     file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         os.posix_fallocate(file, 0, _SIZE)
-        os.pwrite(file, _MAGIC + os.urandom(2 * _WORD), 0)
+        os.pwrite(file, _fresh_header(), 0)
         fresh.replace(path)
     except OSError:
         os.close(file)
         fresh.unlink(missing_ok=True)
         raise
     return file
+
+
+def _fresh_header() -> bytes:
+    return _MAGIC + os.urandom(2 * _WORD)
 
 
 # --- limits of requests -------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from functools import lru_cache
 from ipaddress import IPv6Network
 
 from bedesten.gate.apikeys import parse_address
-from bedesten.gate.limits import NOTE, Tables
+from bedesten.gate.limits import Tables
 
 _SHIFT = 44
 _MOMENT = (1 << _SHIFT) - 1
@@ -22,22 +22,21 @@ class AddressThrottle:
     `tables`, so the limit holds for all workers of the machine together and its memory is bounded: when more addresses
     are refused than it has room for, those are forgotten first that were refused the least.
 
-    A slot's word is the number of refusals above the end of the window in epoch milliseconds. A word of the header
-    notes until when anybody has to wait at all: in honest times that is all that is ever looked at.
+    A slot's word is the number of refusals above the end of the window in epoch milliseconds. The tables' note is until
+    when anybody has to wait at all: in honest times that is all that is ever looked at.
     """
 
-    __slots__ = ("_limit", "_table", "_tables", "_window", "_words")
+    __slots__ = ("_limit", "_table", "_tables", "_window")
 
     def __init__(self, tables: Tables, limit: int = 600, window_ms: int = 60_000) -> None:
         self._tables = tables
         self._table = tables.refusals
-        self._words = tables.words
         self._limit = limit
         self._window = window_ms
 
     def admit(self, address: str, now: int) -> int | None:
         """None if the address may be answered; else the whole seconds, at least 1, for `Retry-After`."""
-        if now >= self._words[NOTE]:
+        if now >= self._tables.note:
             return None
         count, end = self._counted(self._table.get(counting_unit(address)), now)
         return -((now - end) // 1000) if count >= self._limit else None
@@ -58,8 +57,8 @@ class AddressThrottle:
             end = now + self._window
         count = min(count + 1, _MOST)
         self._table.put(unit, at, count << _SHIFT | end)
-        if count >= self._limit and not end <= self._words[NOTE] <= now + self._window:
-            self._words[NOTE] = end
+        if count >= self._limit and not end <= self._tables.note <= now + self._window:
+            self._tables.note = end
 
     def _counted(self, word: int, now: int) -> tuple[int, int]:
         """Refusals in the window that runs now, and its end; nothing if it is over, or if the clock went back."""
