@@ -135,7 +135,7 @@ def test_what_waits_is_listed_the_oldest_first_and_page_by_page(stall: Stall) ->
         listed += [line.id for line in found[:2]]
         if len(found) <= 2:
             break
-        after = found[1].id
+        after = fulfilment.place(found[1])
     assert listed == sorted(lines)
     stall.deliver(lines[2], [fresh("TOP")])
     left = [line.id for line in stall.read(fulfilment.awaiting, stall.supplier, "", 10)]
@@ -160,3 +160,10 @@ def test_a_delivery_leaves_a_row_in_the_trail_without_the_codes(stall: Stall, ot
         tenant=stall.tenant,
     )
     assert rows == [(stall.supplier, "line.deliver", line.id, '{"codes":1}')]
+
+
+def test_a_cursor_that_is_no_place_in_the_queue_is_refused(stall: Stall) -> None:
+    for after in ("odl_01m85zgjqyrqfx288y4a7q11qs", "x-odl_1", "99999999999999999-odl_1"):
+        with pytest.raises(Refusal) as refused:
+            stall.read(fulfilment.awaiting, stall.supplier, after, 10)
+        assert refused.value.row.number == -2

@@ -32,6 +32,7 @@ NOUNS = {
     "products": "A tenant's catalogue: import, prices.",
     "keys": "API keys: made once, shown once, revoked at once.",
     "tokens": "Bearer tokens issued before now: revoke them.",
+    "secrets": "The master secrets: turn the rings, drop a secret that leaked.",
     "webhooks": "Private networks that webhooks may reach.",
     "audit": "The trail of who did what: read it, verify that it is whole.",
     "check": "Walk the invariants over the whole store; exit 1 and name each breach.",

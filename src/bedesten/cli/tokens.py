@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from bedesten.audit.actions import OPERATOR
-from bedesten.cli.common import Answer, Document, Here, TenantOption, command
+from bedesten.cli.common import Answer, Document, Here, command
 from bedesten.errors import bad_field
+from bedesten.gate.scopes import Surface
 from bedesten.operator import tokens
 from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants
@@ -20,16 +21,29 @@ _JTI = re.compile(r"[A-Za-z0-9_-]{1,64}")
 @command(app, "revoke")
 def revoke(
     here: Here,
-    tenant: TenantOption,
+    tenant: Annotated[str | None, typer.Option("--tenant", metavar="T", help="A tenant's name or id.")] = None,
     subject: Annotated[
         str | None, typer.Option("--subject", metavar="S", help="A partner's or customer's id or e-mail.")
     ] = None,
     jti: Annotated[str | None, typer.Option("--jti", metavar="J", help="One token, by its claim jti.")] = None,
+    surface: Annotated[
+        str | None, typer.Option("--surface", metavar="SURFACE", help="Every token of one surface of the tenant.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every token of the tenant.")] = False,
+    everyone: Annotated[
+        bool, typer.Option("--everyone", help="Every token of every tenant; without --tenant.")
+    ] = False,
 ) -> Answer:
     """End bearer tokens that were issued before now, from the next request on. API keys are not touched."""
-    if (subject is not None) + (jti is not None) + every != 1:
-        raise typer.BadParameter("exactly one of --subject, --jti and --all")
+    if (subject is not None) + (jti is not None) + (surface is not None) + every + everyone != 1:
+        raise typer.BadParameter("exactly one of --subject, --jti, --surface, --all and --everyone")
+    if everyone:
+        if tenant is not None:
+            raise typer.BadParameter("--everyone is for all tenants: leave --tenant out")
+        here.write(tokens.end_everyones)
+        return Answer({"revoked": {"everyone": True}}, ["Every bearer token of every tenant is dead."])
+    if tenant is None:
+        raise typer.BadParameter("--tenant says whose tokens")
     if jti is not None and _JTI.fullmatch(jti) is None:
         raise bad_field("jti", "1 to 64 letters, digits, hyphens or underscores")
 
@@ -39,8 +53,18 @@ def revoke(
         if jti is not None:
             tokens.end_one(tx, jti, OPERATOR)
             return {"jti": jti}
+        if surface is not None:
+            tenants.end_surface_tokens(tx, _surface(surface))
+            return {"surface": surface}
         tenants.end_tokens(tx)
         return {"all": True}
 
     ended = here.write_in(tenant, act)
     return Answer({"revoked": ended}, ["Every bearer token of that kind which was issued before now is dead."])
+
+
+def _surface(name: str) -> Surface:
+    try:
+        return Surface(name)
+    except ValueError as problem:
+        raise bad_field("surface", "reseller or storefront") from problem

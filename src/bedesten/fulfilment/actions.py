@@ -17,8 +17,23 @@ from bedesten.tenants.vault import Vault
 
 
 def awaiting(tx: Transaction, supplier: str, after: str, size: int, since: int = 0) -> list[Line]:
-    """One more than a page of the lines that wait for the supplier, the oldest first."""
-    return tx.all(sql.AWAITING, supplier=supplier, after=after, most=size + 1, since=since)
+    """One more than a page of the lines that wait for the supplier, those that wait longest first.
+
+    `after` is `place` of the last line of the page before. A line may begin to wait long after it was ordered (a checkout
+    that is paid late), so whoever looks for new work begins at the first page again.
+    Raises `Refusal` (-2) for an `after` that is no place.
+    """
+    queued, _, line = after.partition("-")
+    if after and not (queued.isascii() and queued.isdigit() and len(queued) <= 16):
+        raise errors.bad_field("cursor", "not a cursor of this list")
+    return tx.all(
+        sql.AWAITING, supplier=supplier, after_queued=int(queued or 0), after=line, most=size + 1, since=since
+    )
+
+
+def place(line: Line) -> str:
+    """Where a waiting line stands in its queue."""
+    return f"{line.queued}-{line.id}"
 
 
 def deliver(

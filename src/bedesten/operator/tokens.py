@@ -3,11 +3,12 @@
 from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import SURFACES, Account
-from bedesten.audit.actions import OPERATOR, Actor
+from bedesten.audit.actions import INSTALLATION, OPERATOR, Actor, record
 from bedesten.errors import Refusal
 from bedesten.gate.decide import MAX_LIFETIME
 from bedesten.gate.passwords import canonical_email
-from bedesten.store.transaction import Transaction
+from bedesten.store.tables import END_ALL_TOKENS
+from bedesten.store.transaction import CrossTransaction, Transaction
 
 
 def end_of(tx: Transaction, subject: str) -> list[str]:
@@ -25,6 +26,13 @@ def end_of(tx: Transaction, subject: str) -> list[str]:
     for account in found:
         accounts.end_tokens(tx, account.id, OPERATOR)
     return [account.id for account in found]
+
+
+def end_everyones(tx: CrossTransaction) -> None:
+    """Ends every bearer token of every tenant that was issued before now."""
+    tx.run(END_ALL_TOKENS)
+    tx.changed("installation", "")
+    record(tx.bound(INSTALLATION), OPERATOR, "installation.tokens.revoke", INSTALLATION)
 
 
 def end_one(tx: Transaction, jti: str, actor: Actor) -> None:

@@ -1,6 +1,6 @@
 """Every statement over orders and their lines."""
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 
 from bedesten.orders.model import Line, Order
 from bedesten.orders.tables import order_lines, orders
@@ -38,10 +38,10 @@ AWAITING = into(
         _L.supplier_id == p("supplier"),
         _L.status == 2,
         _L.queued.is_not(None),
-        _L.id > p("after"),
+        or_(_L.queued > p("after_queued"), and_(_L.queued == p("after_queued"), _L.id > p("after"))),
         _L.updated >= p("since"),
     )
-    .order_by(_L.id)
+    .order_by(_L.queued, _L.id)
     .limit(p("most")),
 )
 LOCK = statement(select(_O.id).where(_THE_ORDER).with_for_update())

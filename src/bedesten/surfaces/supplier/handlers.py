@@ -56,10 +56,10 @@ def upload_stock(tx: Transaction, call: Call, body: shapes.UploadStock) -> shape
 
 
 def awaiting(tx: Transaction, call: Call, body: Paging) -> dict[str, object]:
-    """A page of the lines that wait for the supplier, the oldest first."""
+    """A page of the lines that wait for the supplier, those that wait longest first."""
     page = common.page_of(call, "awaiting", body)
     found = fulfilment.awaiting(tx, call.who.owner, page.after, page.size, page.since)
-    return common.page_view(call, "awaiting", found, page, lambda one: one.id, _awaiting_view)
+    return common.page_view(call, "awaiting", found, page, fulfilment.place, _awaiting_view)
 
 
 def deliver(tx: Transaction, call: Call, body: shapes.Deliver) -> shapes.Delivered:
