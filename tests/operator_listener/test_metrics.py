@@ -17,6 +17,7 @@ from bedesten.web.meter import LoginMinutes, Meter, login_alarm
 from bedesten.web.observer import LineLimit
 from bedesten.web.slots import NoSlot, Slot
 from operator_listener.scraped import Samples, of, samples
+from support.documents import DOCS, tables
 from support.sites import ENGINES, opened
 
 NOW = 1_700_000_000_000
@@ -206,6 +207,20 @@ def test_every_metric_has_a_text_and_every_published_name_is_known(tmp_path: Pat
     body, _ = metrics.render(tmp_path, store, NOW)("")
     for name in known:
         assert f"# HELP bedesten_{name}".encode() in body
+
+
+def test_the_reference_lists_exactly_the_metrics_there_are_with_their_labels() -> None:
+    _, *listed = tables((DOCS / "reference" / "metrics.md").read_text("utf-8"))[1]
+    documented = {(row[0], row[1], row[2]) for row in listed}
+    known = {
+        (f"`bedesten_{name}{'_total' if kind == 'counter' else ''}`", kind, " ".join(f"`{label}`" for label in told.labels))
+        for kind, table in (
+            ("counter", metrics.COUNTERS), ("histogram", metrics.HISTOGRAMS), ("gauge", metrics.PROCESS_GAUGES),
+            ("gauge", metrics.GAUGES),
+        )
+        for name, told in table.items()
+    }  # fmt: skip
+    assert documented == known
 
 
 def test_whoever_asks_for_open_metrics_gets_that(tmp_path: Path, store: Store) -> None:
