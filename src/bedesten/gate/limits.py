@@ -22,7 +22,6 @@ import os
 import stat
 import struct
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -236,8 +235,7 @@ class Ask(NamedTuple):
     per_minute: int
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What a limit says: `remaining` requests now, the bucket full again in `reset` seconds, or a wait of `retry`."""
 
     limit: int
