@@ -27,7 +27,9 @@ from bedesten.store.store import Store
 from bedesten.store.transaction import CrossTransaction
 
 BATCH = 500
-"""Rows that are sealed, or read when verifying, in one transaction."""
+"""Rows that are read in one transaction when verifying."""
+SEALED_AT_ONCE = 200
+"""Rows that are sealed in one transaction: on SQLite nobody else writes for that time, some ten milliseconds."""
 LATE = MINUTE
 """A row that waits longer than this while others are sealed was held back (milliseconds)."""
 MOST_BREACHES = 100
@@ -103,7 +105,7 @@ _SEALED = crossing_into(Row, select(*COLUMNS).where(_A.seq > p("after")).order_b
 _BY_SEQ = crossing_into(Row, select(*COLUMNS).where(_A.seq == p("number")))
 
 
-def seal(tx: CrossTransaction, most: int = BATCH) -> Head | None:
+def seal(tx: CrossTransaction, most: int = SEALED_AT_ONCE) -> Head | None:
     """Seals the longest waiting rows, at most so many; None when there were none. Answers the new head.
 
     The head's row is locked until COMMIT, so any number of workers may do this at once: one after the other, each goes
