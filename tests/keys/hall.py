@@ -1,6 +1,7 @@
 """Two web processes' worth of the server on one store, in this process, with a clock that only tests move."""
 
 import asyncio
+import hashlib
 import json
 import secrets
 from collections.abc import Callable, Coroutine, Iterable
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 
 from bedesten.accounts import actions as accounts
-from bedesten.accounts import key_uses, keys, rotation
+from bedesten.accounts import key_import, key_uses, keys, rotation
 from bedesten.audit.actions import OPERATOR
 from bedesten.audit.tables import audit
 from bedesten.base.clock import HOUR
@@ -217,6 +218,13 @@ class Hall:
     def revoke(self, key: Made, *, previous_only: bool = False) -> bool:
         """Ends a key."""
         return self.within(lambda tx: keys.revoke(tx, key.id, OPERATOR, previous_only=previous_only))
+
+    def import_key(self, text: str, hint: str = "imported", tenant: str = "", owner: str = "") -> Made:
+        """A key of another system, of which only the SHA-256 is handed over."""
+        new = keys.NewKey(Surface.SUPPLIER, owner or self.owner, False)
+        lines = [key_import.Foreign(1, hashlib.sha256(text.encode()).hexdigest(), hint)]
+        (key_id,) = self.within(lambda tx: key_import.import_keys(tx, self.keyring, new, lines, OPERATOR), tenant)
+        return Made(key_id, text)
 
     def roll_pepper(self) -> None:
         """A fresh secret digests from now on."""

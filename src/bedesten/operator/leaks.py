@@ -5,12 +5,12 @@ is its id and its hint. What then happens is the installation's leak policy:
 
 | policy | what happens |
 |---|---|
-| `notify` | a row in the trail and a warning in the log |
+| `notify` | a row in the trail, and whoever asked is told (`tell`): a warning in the log by default |
 | `grace` | and the secret ends after 24 hours, if it would not end before |
 | `revoke` | and it ends at once: only the previous secret, if it was that one, else the whole key |
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -69,17 +69,32 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
+    """Where a key was found: whose it is, and everything that it may be stored under by the time it is acted on."""
+
     tenant: str
     key_id: str
-    digest: bytes
+    digests: frozenset[bytes]
+
+
+def warn(leaked: Leaked, source: str) -> None:
+    """Writes a warning into the log."""
+    log.warning(
+        "key-leaked", tenant=leaked.tenant, key=leaked.key_id, hint=leaked.hint, done=leaked.done, source=source
+    )
 
 
 def report_leaks(
-    store: Store, keyring: Keyring, lines: Iterable[str], source: str = "", actor: Actor = OPERATOR
+    store: Store,
+    keyring: Keyring,
+    lines: Iterable[str],
+    source: str = "",
+    actor: Actor = OPERATOR,
+    tell: Callable[[Leaked, str], None] = warn,
 ) -> Report:
     """Looks for every key that stands in the lines and does what the policy says. Blocks; safe to send again.
 
-    Raises `Refusal` (-2) for more candidates than one report may have: nothing was done then.
+    `source` says where they were found, for the trail. Raises `Refusal` (-2) for more candidates than one report may
+    have: nothing was done then.
     """
     candidates = _candidates(lines)
     told = without_keys("".join(each for each in source if each.isprintable()))[:LONGEST_SOURCE]
@@ -87,13 +102,12 @@ def report_leaks(
     policy = store.read_now(leak_policy)
     leaked = []
     for key in candidates:
-        for place in store.read_now(partial(_places, digests=_digests(keyring, key, ways))):
+        digests = _digests(keyring, key, ways)
+        for place in store.read_now(partial(_places, digests=digests)):
             done = store.write_now(partial(_act, place=place, policy=policy, source=told, actor=actor))
             if done is not None:
                 leaked.append(done)
-                log.warning(
-                    "key-leaked", tenant=done.tenant, key=done.key_id, hint=done.hint, done=done.done, source=told
-                )
+                tell(done, told)
     return Report(policy, len(candidates), tuple(leaked))
 
 
@@ -122,20 +136,25 @@ def _candidates(lines: Iterable[str]) -> list[str]:
     return list(found)
 
 
-def _digests(keyring: Keyring, key: str, ways: Iterable[tuple[str, str, int]]) -> list[tuple[str, bytes]]:
-    """Under which digests each tenant would have the key, as far as it has any key stored in that way."""
-    forms, known = (key, foreign_form(key)), keyring.digest_ids()
-    return [
-        (tenant, keyring.key_digest(tenant, forms[imported], pepper))
-        for tenant, pepper, imported in ways
-        if pepper in known
-    ]
+def _digests(keyring: Keyring, key: str, ways: Iterable[tuple[str, str, int]]) -> dict[str, frozenset[bytes]]:
+    """Under which digests each tenant may have the key: its own under every pepper, since the next use may replace the
+    one by the other, and the imported form where the tenant has any key in that form."""
+    known, foreign = keyring.digest_ids(), foreign_form(key)
+    found: dict[str, set[bytes]] = {}
+    for tenant, pepper, imported in ways:
+        mine = found.get(tenant)
+        if mine is None:
+            mine = found[tenant] = {keyring.key_digest(tenant, key, one) for one in known}
+        if imported and pepper in known:
+            mine.add(keyring.key_digest(tenant, foreign, pepper))
+    return {tenant: frozenset(digests) for tenant, digests in found.items()}
 
 
-def _places(tx: CrossTransaction, digests: Iterable[tuple[str, bytes]]) -> list[_Place]:
+def _places(tx: CrossTransaction, digests: Mapping[str, frozenset[bytes]]) -> list[_Place]:
     return [
-        _Place(tenant, row[0], digest)
-        for tenant, digest in digests
+        _Place(tenant, row[0], mine)
+        for tenant, mine in digests.items()
+        for digest in mine
         if (row := tx.one(_FOUND, digest=digest)) is not None
     ]
 
@@ -144,7 +163,7 @@ def _act(across: CrossTransaction, place: _Place, policy: str, source: str, acto
     """What the policy says, for one secret; None if it has ended by itself."""
     tx = across.bound(place.tenant)
     key = keys.locked(tx, place.key_id)
-    secret = next((one for one in keys.secrets_of(tx, key.id).values() if one.digest == place.digest), None)
+    secret = next((one for one in keys.secrets_of(tx, key.id).values() if one.digest in place.digests), None)
     if secret is None or not secret.live(tx.now) or key.ended(tx.now):
         return None
     done, ends = "noted", secret.expires

@@ -135,11 +135,11 @@ async def _sweep_for_ever(installation: Installation) -> None:
     while True:
         with _store_may_be_away():
             await installation.store.write_across(sweep)
-            await _tend_keys(installation)
+            await tend_keys(installation)
         await asyncio.sleep(SWEEP_EVERY)
 
 
-async def _tend_keys(installation: Installation) -> None:
+async def tend_keys(installation: Installation) -> None:
     """Warns of API keys that will soon expire, and puts the secrets of those away that have long ended."""
     for key, days in await installation.store.write_across(key_expiry.warn):
         log.warning(
