@@ -1,0 +1,47 @@
+"""The access matrix as a page: whoever changes who may call what changes a line that a reviewer reads."""
+
+import re
+import subprocess
+import sys
+
+from bedesten.gate.access import Keyed
+from bedesten.server.build import ROUTES
+from support.documents import DOCS, ROOT
+
+GOLDEN = (ROOT / "tests" / "access" / "golden" / "access.txt").read_text("utf-8")
+LINE = re.compile(r"(?:  = )?([A-Z]+ /\S+)(?:  .*)?")
+
+
+def test_the_golden_matrix_is_what_the_route_tables_and_the_gate_say() -> None:
+    script = [sys.executable, str(ROOT / "scripts" / "access_matrix.py"), "--check"]
+    checked = subprocess.run(script, capture_output=True, text=True, check=False)
+
+    assert checked.stderr == ""
+    assert (checked.returncode, checked.stdout) == (0, ""), (
+        "review what changed, then write it down: .venv/bin/python scripts/access_matrix.py"
+    )
+
+
+def test_the_reference_shows_the_same_matrix() -> None:
+    assert f"\n```text\n{GOLDEN}```\n" in (DOCS / "reference" / "access.md").read_text("utf-8")
+
+
+def test_every_operation_has_one_line_and_every_alias_stands_beneath_its_own() -> None:
+    table = GOLDEN.partition("WITHOUT ANY CREDENTIAL")[0]
+    named = [match[1] for match in map(LINE.fullmatch, table.splitlines()) if match]
+
+    assert named == [
+        f"{route.method} {path}"
+        for surface in dict.fromkeys(route.access.surface for route in ROUTES)
+        for route in ROUTES
+        if route.access.surface is surface
+        for path in (route.path, *route.aliases)
+    ]
+
+
+def test_nothing_below_a_surface_of_api_keys_passes_for_anybody_who_lacks_something() -> None:
+    lines = GOLDEN.splitlines()
+    for route in ROUTES:
+        if isinstance(route.access, Keyed):
+            (line,) = [line for line in lines if line.startswith(f"{route.endpoint} ")]
+            assert line.split()[-8:] == ["401", "-23", "401", "-23", "403", "-25", "403", "-25"]
