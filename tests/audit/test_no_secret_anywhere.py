@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
 import pytest
 import structlog
 
 from audit.desk import HOST, Desk, found_in
+from bedesten import errors
 from bedesten.gate.scopes import Surface
 from bedesten.server import build
 from bedesten.server.build import Installation
@@ -99,32 +101,36 @@ def hostile(scene: Scene) -> None:
         desk.ask("GET", "/Account/Details", (("Host", each), ("Idempotency-Key", each)), host=f"{each[:20]}.example")
 
 
-def break_it(scene: Scene) -> None:
-    """Makes the house fail in its own code, with secrets all around, and then takes its store away."""
-    desk, settings = scene.desk, scene.desk.installation.settings
-    with raw(settings) as connection:
+def spoil(scene: Scene) -> None:
+    """Makes the house's own code fail, with a secret in what it fails over."""
+    with raw(scene.desk.installation.settings) as connection:
         connection.run("UPDATE tenants SET limits = '{" + scene.secrets[-1] + "'")
-        connection.run("UPDATE fence SET counter = counter + 1")
     scene.desk.house.gate.directory.restart(-1, 0, {})
-    for each in scene.secrets:
-        assert desk.ask("GET", "/Account/Details", bearer(each)).status == 500
+
+
+def take_away(scene: Scene) -> None:
+    """Takes the store away."""
+    settings = scene.desk.installation.settings
     if settings.database is None:
         settings.sqlite_file.rename(settings.sqlite_file.with_name("elsewhere"))
         return
-    import psycopg
-
     with psycopg.connect(POSTGRES, autocommit=True) as server:
         name = settings.database.rpartition("/")[2]
         server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
 
 
-def test_no_part_of_a_secret_is_in_the_log_or_in_the_trail(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
+def test_r162_no_part_of_a_secret_is_in_the_log_or_in_the_trail(
+    scene: Scene, capfd: pytest.CaptureFixture[str]
+) -> None:
     configure("debug")
     scene.desk.house.observer._lines = LineLimit(a_second=1_000_000, at_once=1_000_000)
     hostile(scene)
     trail = "\n".join(map(repr, scene.desk.write()))
-    break_it(scene)
+    spoil(scene)
+    for each in scene.secrets:
+        assert scene.desk.ask("GET", "/Account/Details", bearer(each)).status == 500
+    take_away(scene)
     scene.desk.house.observer.tally.refused(scene.tenant, -21, "x", "", "192.0.2.1", "GET /x", "req_1", 1)
     for each in scene.secrets:
         scene.desk.ask("GET", "/Account/Details", bearer(each))
@@ -140,6 +146,22 @@ def test_no_part_of_a_secret_is_in_the_log_or_in_the_trail(scene: Scene, capfd: 
     assert found_in(log, scene.secrets) == set()
     assert found_in(trail, scene.secrets) == set()
     assert "wrong password" in trail
+
+
+def test_r161_a_fault_of_ours_tells_a_fixed_text_and_the_request_and_nothing_of_itself(scene: Scene) -> None:
+    spoil(scene)
+    fault = scene.desk.ask("GET", "/Account/Details")
+    take_away(scene)
+    away = scene.desk.ask("GET", "/Account/Details")
+    for answer, row in ((fault, errors.INTERNAL), (away, errors.UNAVAILABLE)):
+        document = json.loads(answer.body)
+        request_id = document.pop("requestId")
+        assert (b"x-request-id", request_id.encode()) in answer.headers
+        assert document == {
+            "success": False, "message": row.text, "code": row.number, "errorCode": row.number, "data": None
+        }  # fmt: skip
+        assert answer.status == row.status
+    assert scene.desk.house.observer.meter.counters[("store_unavailable",)] == 1
 
 
 def test_the_search_finds_any_twenty_characters_of_a_secret() -> None:

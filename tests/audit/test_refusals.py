@@ -57,7 +57,7 @@ def refused(rows: list[Row]) -> set[tuple[int, str, str, str]]:
     return {(one["code"], one["cause"], row.actor, row.subject) for one, row in details}
 
 
-def test_every_cause_of_a_refused_token_is_told_apart(shop: Shop) -> None:
+def test_r169_every_cause_of_a_refused_token_is_told_apart(shop: Shop) -> None:
     desk, operator = shop.desk, shop.desk.operator
     good = shop.token()
     cases: list[tuple[str, int, str, str]] = [
@@ -88,7 +88,7 @@ def _decoded(token: str) -> bytes:
     return base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4))
 
 
-def test_every_cause_of_a_refused_api_key_is_told_apart(shop: Shop) -> None:
+def test_r169_every_cause_of_a_refused_api_key_is_told_apart(shop: Shop) -> None:
     desk, operator = shop.desk, shop.desk.operator
     here = operator.key(shop.id, Surface.SUPPLIER, shop.supplier)
     elsewhere = operator.key(shop.id, Surface.SUPPLIER, shop.supplier, networks=["198.51.100.0/24"])
@@ -129,7 +129,7 @@ def test_a_scope_that_is_missing_and_a_limit_that_is_passed_name_the_caller(shop
     assert {one for one in found if one[0] == -7} == {(-7, "over a rate limit", shop.partner, "GET /Account/Details")}
 
 
-def test_the_caller_sees_one_refusal_of_a_login_and_the_trail_every_cause_and_account(shop: Shop) -> None:
+def test_r169_the_caller_sees_one_refusal_of_a_login_and_the_trail_every_cause_and_account(shop: Shop) -> None:
     desk, operator = shop.desk, shop.desk.operator
     closed = operator.account(shop.id, "partner", "closed@partner.example", api=False)
     barred = operator.account(shop.id, "partner", "barred@partner.example")

@@ -71,7 +71,7 @@ def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield made
 
 
-def test_the_plane_listens_on_loopback_unless_it_is_told_otherwise(here: House) -> None:
+def test_r216_the_plane_listens_on_loopback_unless_it_is_told_otherwise(here: House) -> None:
     (listening,) = [event for event in here.server.events if event.get("name") == "operator"]
     assert listening["host"] == "127.0.0.1"
 
@@ -98,9 +98,10 @@ def test_nothing_of_the_tenants_answers_on_the_plane(here: House) -> None:
     assert ask(here.admin, "/metrics", method="POST")[0] == 405
 
 
-def test_nothing_of_the_plane_answers_on_a_tenant_s_host_nor_on_a_host_of_nobody(here: House) -> None:
+def test_r215_nothing_of_the_plane_answers_on_a_tenant_s_host_nor_on_a_host_of_nobody(here: House) -> None:
     for path in ("/metrics", "/health/live", "/health/ready"):
         assert here.client().get(path).status == 404
+        assert here.client(*bearer("x.y.z")).get(path).status == 404
         assert Client(here.server.port, "nobody.example").get(path).status == 421
 
 
@@ -185,6 +186,29 @@ def test_the_trail_is_sealed_by_the_running_server(here: House) -> None:
     verified = here.program.does("audit", "verify")
     assert verified["ok"] is True
     assert verified["seq"] >= of(scrape(here.admin), "audit_sealed") > 0
+
+
+def processes_of(parent: int) -> list[int]:
+    """A process and all that it started."""
+    return [parent] + [
+        child for task in Path(f"/proc/{parent}/task").iterdir() for number in (task / "children").read_text().split()
+        for child in processes_of(int(number))
+    ]  # fmt: skip
+
+
+def test_r168_no_secret_is_on_the_command_line_or_in_the_environment_of_a_process_nor_in_a_help(here: House) -> None:
+    written = json.loads(here.settings.secrets_file.read_text("ascii"))
+    secrets = [text for ring in ("sign", "digest", "wrap") for text in written[ring]["secrets"].values()]
+    seen = processes_of(here.server.process.pid)
+    assert len(seen) >= 5, "serve, two workers, the outbox's, the plane's"
+    for process in seen:
+        told = Path(f"/proc/{process}/cmdline").read_bytes() + Path(f"/proc/{process}/environ").read_bytes()
+        assert [secret for secret in secrets if secret.encode() in told] == []
+    address = "postgresql://bedesten:hunter2-and-more@db.example/shop"
+    for command in (("serve", "--help"), ("init", "--help"), ("audit", "verify", "--help")):
+        shown = here.program.real(*command, BEDESTEN_DATABASE=address)
+        assert shown.code == 0
+        assert "hunter2" not in shown.out + shown.err
 
 
 def test_counters_go_on_when_a_worker_is_killed_and_replaced(tmp_path: Path) -> None:

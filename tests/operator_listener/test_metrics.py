@@ -161,7 +161,7 @@ def test_the_number_of_series_is_bounded() -> None:
     assert len(counted.counters) == meter.MOST_SERIES
 
 
-def test_many_refused_logins_raise_the_alarm_and_the_ratio_is_told(tmp_path: Path, store: Store) -> None:
+def test_r118_many_refused_logins_raise_the_alarm_and_the_ratio_is_told(tmp_path: Path, store: Store) -> None:
     slots_held = [Slot(tmp_path), Slot(tmp_path)]
     for slot in slots_held:
         counted = Meter()
