@@ -1,112 +1,126 @@
-"""Writes docs/reference/requirements.md: which test holds which security requirement, or why it does not apply.
+"""Writes docs/reference/requirements.md: which test holds which security requirement, or why none does.
 
-A test holds a requirement if its source names it: `R137` in its name, its docstring, its ids or its comments. Reasons for
-requirements that no test can hold, or that do not apply, stand below. Run: `python scripts/requirements.py [--check]`.
+A test holds a requirement if it names it: as `r137` or `R137` in its own name, or as `R137` in the ids of its cases, its
+docstring, its comments or its assertions. A module whose docstring names one holds it as a whole. Reasons for
+requirements that do not apply, or that no test can hold, stand in `requirements.txt` beside this file, a line each:
+`R107 why`. Run: `python scripts/requirements.py [--check]`.
 """
 
 import ast
+import io
 import re
+import subprocess
 import sys
-from collections import defaultdict
+import tokenize
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "docs" / "reference" / "requirements.md"
+REASONS = Path(__file__).with_name("requirements.txt")
 LAST = 217
-NAMED = re.compile(r"(?<![A-Za-z0-9])[Rr](\d{1,3})(?![0-9])(?:\s*(?:–|to|-)\s*[Rr](\d{1,3})(?![0-9]))?")
+SHOWN = 4
+"""So many holders of one requirement are named."""
+NAMED = re.compile(r"(?<![A-Za-z0-9])R(\d{1,3})(?![0-9])")
+IN_NAME = re.compile(r"(?<=_)[Rr](\d{1,3})(?=_|$)")
 
 HEAD = """# The security requirements, and what holds each
 
-The numbers are those of the project's black-box requirements. A row names the tests whose source names the number, or says
-why there is none. This page is made by `scripts/requirements.py`; a test keeps it true.
+The numbers are those of the project's black-box requirements. A row names the tests that name the number, with how many of
+their cases do, or says why there is none. This page is made by `scripts/requirements.py`; a test keeps it true.
 
 | requirement | held by |
 |---|---|
 """
 
+Holders = dict[int, Counter[str]]
+"""How many cases of which test, by requirement. A module that holds one as a whole counts as one."""
+
 
 def reasons() -> dict[int, str]:
-    """Why a requirement has no test of its own: number and reason, a line each, in `requirements.txt` beside this file."""
+    """Why a requirement has no test of its own."""
     found = {}
-    for line in (Path(__file__).with_name("requirements.txt")).read_text("utf-8").splitlines():
+    for line in REASONS.read_text("utf-8").splitlines():
         number, _, reason = line.partition(" ")
-        if number.startswith("R"):
+        if NAMED.fullmatch(number):
             found[int(number[1:])] = reason.strip()
     return found
 
 
-def holders() -> dict[int, list[str]]:
-    """Test names by the requirements that their source names, the tables and functions that make their cases included."""
-    found: dict[int, list[str]] = defaultdict(list)
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        text = path.read_text("utf-8")
-        tree, lines = ast.parse(text), text.splitlines()
-        parts = _parts(tree)
-        for name, node in parts.items():
-            if name.startswith("test_"):
-                source = "\n".join(_source(one, lines) for one in _reached(node, parts))
-                for number in sorted(_numbers(source)):
-                    found[number].append(f"{path.relative_to(ROOT)}::{name}")
+def collected() -> list[str]:
+    """Every case of every test, as pytest names them."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "--assert=plain", "-o", "addopts=", "tests"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"the tests cannot be collected:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return [line for line in done.stdout.splitlines() if line.startswith("tests/") and "::" in line]
+
+
+def holders(cases: list[str]) -> Holders:
+    """What holds what, among these cases."""
+    found: Holders = defaultdict(Counter)
+    said = {path: dict(_said(ROOT / path)) for path in {case.partition("::")[0] for case in cases}}
+    seen: set[str] = set()
+    for case in cases:
+        path, _, rest = case.partition("::")
+        name, _, case_id = rest.partition("[")
+        function = name.rpartition("::")[2]
+        test = f"{path}::{name}"
+        own = {int(number) for number in IN_NAME.findall(function)} | said[path].get(function, set())
+        for number in own | _numbers(case_id):
+            found[number][test] += 1
+        if path not in seen:
+            seen.add(path)
+            for number in said[path][""]:
+                found[number][path] = 1
     return found
 
 
-def _parts(tree: ast.Module) -> dict[str, ast.stmt]:
-    """A module's own functions and values, by name; the methods of its test classes too."""
-    found: dict[str, ast.stmt] = {}
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            found[node.name] = node
-        elif isinstance(node, ast.ClassDef):
-            found.update((one.name, one) for one in node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            found.update((one.id, node) for one in targets if isinstance(one, ast.Name))
-    return found
+def _said(path: Path) -> Iterator[tuple[str, set[int]]]:
+    """The numbers that a module's docstring names, under "", and those in each test's docstring, comments, assertions."""
+    text = path.read_text("utf-8")
+    tree = ast.parse(text)
+    comments = [
+        (token.start[0], token.string)
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.COMMENT
+    ]
+    yield "", _numbers(ast.get_docstring(tree) or "")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            last = node.end_lineno or node.lineno
+            words = [ast.get_docstring(node) or ""]
+            words += [comment for line, comment in comments if node.lineno <= line <= last]
+            words += [ast.unparse(one.msg) for one in ast.walk(node) if isinstance(one, ast.Assert) and one.msg]
+            yield node.name, _numbers("\n".join(words))
 
 
-def _reached(node: ast.stmt, parts: dict[str, ast.stmt]) -> list[ast.stmt]:
-    """The node and everything of its module that it uses, however far."""
-    reached, waiting = [node], [node]
-    while waiting:
-        used = {one.id for one in ast.walk(waiting.pop()) if isinstance(one, ast.Name)}
-        fresh = [parts[name] for name in used if name in parts and parts[name] not in reached]
-        reached += fresh
-        waiting += fresh
-    return reached
+def _numbers(text: str) -> set[int]:
+    return {int(number) for number in NAMED.findall(text.replace("_", " "))}
 
 
-def _source(node: ast.stmt, lines: list[str]) -> str:
-    decorators = getattr(node, "decorator_list", [])
-    first = min([node.lineno, *(one.lineno for one in decorators)])
-    return "\n".join(lines[first - 1 : node.end_lineno])
-
-
-def _numbers(source: str) -> set[int]:
-    numbers: set[int] = set()
-    for match in NAMED.finditer(source.replace("_", " ")):
-        first = int(match[1])
-        last = int(match[2]) if match[2] else first
-        if last - first <= 20:
-            numbers.update(range(first, last + 1))
-    return numbers
-
-
-def page() -> str:
+def page(found: Holders) -> str:
     """The whole page."""
-    held, why = holders(), reasons()
+    why = reasons()
     rows = []
     for number in range(1, LAST + 1):
-        tests = held.get(number, [])
-        cell = "<br>".join(f"`{name}`" for name in tests[:3])
-        if len(tests) > 3:
-            cell += f"<br>and {len(tests) - 3} more"
-        rows.append(f"| R{number} | {cell or why.get(number, '**nothing yet**')} |")
+        tests = sorted(found.get(number, Counter()).items())
+        cells = [f"`{name}`" + (f" ({count} cases)" if count > 1 else "") for name, count in tests[:SHOWN]]
+        if len(tests) > SHOWN:
+            cells.append(f"and {len(tests) - SHOWN} more")
+        rows.append(f"| R{number} | {'<br>'.join(cells) or why.get(number, '**nothing yet**')} |")
     return HEAD + "\n".join(rows) + "\n"
 
 
 def main() -> int:
     """Writes the page, or with `--check` says whether it is up to date."""
-    text = page()
+    text = page(holders(collected()))
     if "--check" in sys.argv:
         return 0 if TARGET.read_text("utf-8") == text else 1
     TARGET.write_text(text, "utf-8")

@@ -72,8 +72,8 @@ def applies(wrong: Wrong, promise: Promise) -> bool:
     return not promise.spends and (wrong.name[:14] != "a good API key" or promise.demand.kind != "keyed")
 
 
-@pytest.mark.parametrize("wrong", WRONGS, ids=lambda wrong: wrong.name)
-def test_a_refusal_carries_its_challenge_and_is_never_stored(cast: Cast, wrong: Wrong) -> None:
+@pytest.mark.parametrize("wrong", WRONGS, ids=lambda wrong: wrong.name.partition(", R")[0])
+def test_r1_r17_r104_a_refusal_carries_its_challenge_and_is_never_stored(cast: Cast, wrong: Wrong) -> None:
     one_of_each = {promise.demand: promise for promise in PROMISES.values()}.values()
 
     for promise, answer in ask(cast, wrong, one_of_each):

@@ -1,4 +1,4 @@
-"""SECURITY R21 to R75, one by one: each id names its requirement. A forgery has the right MAC unless it says not."""
+"""The security requirements on tokens, one by one: each id names its own. A forgery has the right MAC unless it says not."""
 
 import hmac
 import json
