@@ -17,9 +17,12 @@ RUNNERS = 16
 Race = Callable[[Callable[[int], object]], list[object]]
 
 
-@pytest.fixture(scope="session", params=ENGINES)
+@pytest.fixture(scope="module", params=ENGINES)
 def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """One for each engine. After all races in it, no invariant is broken."""
+    """One for each engine, for the races of one file: sixteen connections are not kept for longer than they are needed.
+
+    After all races in it, no invariant is broken.
+    """
     with opened(request.param, tmp_path_factory.mktemp("races")) as made:
         yield made
         assert breaches(made) == []
@@ -38,9 +41,9 @@ def other_connection(installation: Installation) -> Iterator[Raw]:
         yield opened_raw
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def threads() -> Iterator[ThreadPoolExecutor]:
-    """Sixteen threads that last, so that each keeps its connection."""
+    """Sixteen threads that last as long as the installation, so that each keeps its connection."""
     with ThreadPoolExecutor(RUNNERS) as pool:
         yield pool
 
