@@ -1,0 +1,76 @@
+"""A tenant with somebody on each of its four surfaces, asked in this process: no socket stands between."""
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+from audit.desk import Desk, Lines
+from bedesten.gate.scopes import Surface
+from support.backoffice import Key, Operator
+
+ENDPOINTS = {
+    Surface.RESELLER: ("GET", "/Account/Details"),
+    Surface.STOREFRONT: ("POST", "/Storefront/Customers/Profile"),
+    Surface.PAYMENT: ("POST", "/Payment/Keys/Get"),
+    Surface.SUPPLIER: ("POST", "/Supplier/Products/List"),
+}
+"""A harmless call of each surface."""
+
+_turns = itertools.count()
+
+
+def _address() -> str:
+    """One of many: refusals are counted by address, and here it is their number that is asked for."""
+    return f"198.51.100.{next(_turns) % 250}"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One tenant, and a good credential of each surface."""
+
+    desk: Desk
+    host: str
+    tenant: str
+    partner: str
+    customer: str
+    tokens: dict[Surface, str]
+    keys: dict[Surface, Key]
+
+    @classmethod
+    def of(cls, desk: Desk, host: str) -> "Stage":
+        """A fresh tenant at this host."""
+        operator = desk.operator
+        tenant = operator.tenant(host, [host])
+        partner = operator.account(tenant, "partner", "partner@example.com")
+        customer = operator.account(tenant, "customer", "customer@example.com")
+        subjects = {Surface.RESELLER: partner, Surface.STOREFRONT: customer}
+        owners = {Surface.PAYMENT: "Paywell", Surface.SUPPLIER: "Acme"}
+        return cls(
+            desk,
+            host,
+            tenant,
+            partner,
+            customer,
+            {one: operator.mint(operator.claims(tenant, one, subject)) for one, subject in subjects.items()},
+            {one: operator.key(tenant, one, operator.owner(tenant, one, name)) for one, name in owners.items()},
+        )
+
+    @property
+    def operator(self) -> Operator:
+        """Who runs the installation."""
+        return self.desk.operator
+
+    @property
+    def credentials(self) -> dict[Surface, str]:
+        """Every good credential as its holder sends it."""
+        return {**self.tokens, **{surface: key.text for surface, key in self.keys.items()}}
+
+    def code(self, method: str, path: str, lines: Lines = (), body: Any = None) -> int:
+        """The number of the refusal, 0 for a success."""
+        given = {} if body is None else body
+        return self.desk.code(method, path, lines, given, host=self.host, address=_address())
+
+    def call(self, surface: Surface, lines: Lines) -> int:
+        """The number of what the surface's harmless call is told."""
+        method, path = ENDPOINTS[surface]
+        return self.code(method, path, lines)
