@@ -2,9 +2,7 @@
 
 import hmac
 import json
-import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from statistics import median
 
 import pytest
 from hypothesis import given, settings
@@ -197,22 +195,6 @@ def test_a_refusal_never_holds_any_of_the_token() -> None:
     assert str(refused) == "INVALID: wrong MAC"
     assert refused.__context__ is None
     assert refused.__cause__ is None
-
-
-def test_r77_where_a_mac_differs_cannot_be_told_from_the_time() -> None:
-    first = TOKEN[:-43] + (b"A" if TOKEN[-43:-42] != b"A" else b"B") + TOKEN[-42:]
-    last = TOKEN[:-2] + (b"A" if TOKEN[-2:-1] != b"A" else b"B") + TOKEN[-1:]
-    times: dict[bytes, list[int]] = {first: [], last: []}
-    for _ in range(2000):
-        for token, seen in times.items():
-            started = time.perf_counter_ns()
-            try:
-                accept(token)
-            except BearerRefused:
-                seen.append(time.perf_counter_ns() - started)
-    assert len(times[first]) == len(times[last]) == 2000
-    # A regression to `==` moves nothing measurable in 43 bytes; this catches a check that is done in steps.
-    assert abs(median(times[first]) - median(times[last])) < 0.10 * median(times[last])
 
 
 # --- the memory ---

@@ -1,0 +1,295 @@
+"""The directory remembers what was read until the fence says that it changed, and never remembers that something is not."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from bedesten.gate import directory
+from bedesten.gate.directory import Directory, Entry, KeyEntry, TenantEntry, Unloaded, Want
+from bedesten.gate.scopes import Surface
+from gate.gatehouse import CUSTOMER, PARTNER, SUPPLIER_KEY, TENANT
+
+HOST, TENANT_WANT = Want("host", "shop.example"), Want("tenant", "ten_1")
+PARTNER_WANT, CUSTOMER_WANT = Want("account", "par_1"), Want("account", "cus_1")
+DIGEST = bytes(range(32))
+KEY = replace(SUPPLIER_KEY, digest=DIGEST)
+KEY_WANT = Want("key", (DIGEST,))
+
+
+def full() -> Directory:
+    made = Directory()
+    made.restart(7, 1, {"tok_old": 5_000})
+    entries: dict[Want, Entry] = {HOST: "ten_1", TENANT_WANT: TENANT, PARTNER_WANT: PARTNER, KEY_WANT: KEY}
+    for want, entry in entries.items():
+        made.put(want, entry)
+    return made
+
+
+def known(made: Directory) -> set[str]:
+    """Which of the four entries are in memory."""
+    found = set()
+    for name, ask in (
+        ("host or tenant", lambda: made.tenant_of_host("shop.example")),
+        ("tenant", lambda: made.tenant_of_host("shop.example", {HOST: "ten_1"})),
+        ("account", lambda: made.account("par_1")),
+        ("key", lambda: made.known_key(DIGEST)),
+    ):
+        try:
+            found |= {name} if ask() is not None else set()
+        except Unloaded:
+            continue
+    return found
+
+
+EVERYTHING = {"host or tenant", "tenant", "account", "key"}
+
+
+# --- remembering --------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_directory_knows_nothing_and_is_older_than_any_store() -> None:
+    made = Directory()
+    assert made.version == -1
+    assert made.epoch == 0
+    assert made.sizes() == {"hosts": 0, "tenants": 0, "accounts": 0, "keys": 0, "revoked": 0}
+
+
+def test_what_was_put_in_is_found_under_what_it_was_asked_for() -> None:
+    made = full()
+    assert made.tenant_of_host("shop.example") is TENANT
+    assert made.account("par_1") is PARTNER
+    assert made.known_key(DIGEST) is KEY
+    assert made.sizes() == {"hosts": 1, "tenants": 1, "accounts": 1, "keys": 1, "revoked": 1}
+
+
+def test_what_is_not_in_memory_is_asked_for_by_name() -> None:
+    made = Directory()
+    for ask, want in (
+        (lambda: made.tenant_of_host("shop.example"), HOST),
+        (lambda: made.tenant_of_host("shop.example", {HOST: "ten_1"}), TENANT_WANT),
+        (lambda: made.account("par_1"), PARTNER_WANT),
+        (lambda: made.key((DIGEST, b"x"), {}), Want("key", (DIGEST, b"x"))),
+    ):
+        with pytest.raises(Unloaded) as unloaded:
+            ask()
+        assert unloaded.value.want == want
+        assert str(unloaded.value) == want.kind
+
+
+def test_what_was_read_for_this_decision_counts_without_being_remembered() -> None:
+    made = Directory()
+    assert made.tenant_of_host("shop.example", {HOST: "ten_1", TENANT_WANT: TENANT}) is TENANT
+    assert made.account("par_1", {PARTNER_WANT: PARTNER}) is PARTNER
+    assert made.key((DIGEST,), {KEY_WANT: KEY}) is KEY
+    assert set(made.sizes().values()) == {0}
+
+
+def test_there_is_no_such_thing_is_an_answer_too_and_is_not_remembered() -> None:
+    made = Directory()
+    assert made.tenant_of_host("shop.example", {HOST: None}) is None
+    assert made.tenant_of_host("shop.example", {HOST: "ten_1", TENANT_WANT: None}) is None
+    assert made.account("par_1", {PARTNER_WANT: None}) is None
+    assert made.key((DIGEST,), {KEY_WANT: None}) is None
+    assert made.known_key(DIGEST) is None
+    with pytest.raises(Unloaded):
+        made.account("par_1")
+
+
+def test_an_entry_of_another_kind_is_no_answer() -> None:
+    made = Directory()
+    assert made.tenant_of_host("shop.example", {HOST: PARTNER}) is None
+    assert made.tenant_of_host("shop.example", {HOST: "ten_1", TENANT_WANT: PARTNER}) is None
+    assert made.account("par_1", {PARTNER_WANT: TENANT}) is None
+    assert made.key((DIGEST,), {KEY_WANT: PARTNER}) is None
+
+
+def test_what_is_in_memory_is_stronger_than_what_was_read() -> None:
+    made = full()
+    assert made.account("par_1", {PARTNER_WANT: replace(PARTNER, disabled=True)}) is PARTNER
+    assert made.tenant_of_host("shop.example", {HOST: "ten_2"}) is TENANT
+
+
+def _host(number: int) -> tuple[Want, Entry]:
+    return Want("host", f"{number}.example"), f"ten_{number}"
+
+
+def _tenant(number: int) -> tuple[Want, Entry]:
+    return Want("tenant", f"ten_{number}"), replace(TENANT, id=f"ten_{number}")
+
+
+def _account(number: int) -> tuple[Want, Entry]:
+    return Want("account", f"par_{number}"), replace(PARTNER, id=f"par_{number}")
+
+
+def _key(number: int) -> tuple[Want, Entry]:
+    return Want("key", (b"%d" % number,)), replace(KEY, digest=b"%d" % number)
+
+
+MEMORIES: dict[str, tuple[Callable[[int], tuple[Want, Entry]], Callable[[Directory, int], object]]] = {
+    "hosts": (_host, lambda made, number: made.tenant_of_host(f"{number}.example", dict([_tenant(number)]))),
+    "tenants": (_tenant, lambda made, number: made.tenant_of_host(f"{number}.example", dict([_host(number)]))),
+    "accounts": (_account, lambda made, number: made.account(f"par_{number}")),
+    "keys": (_key, lambda made, number: made.known_key(b"%d" % number)),
+}
+
+
+@pytest.mark.parametrize("kind", MEMORIES)
+def test_a_memory_that_is_full_forgets_its_older_half(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(directory, "MOST_ENTRIES", 10)
+    made = Directory()
+    entry, found = MEMORIES[kind]
+
+    def kept(number: int) -> bool:
+        with suppress(Unloaded):
+            return found(made, number) is not None
+        return False
+
+    sizes = []
+    for number in range(16):
+        made.put(*entry(number))
+        sizes.append(made.sizes()[kind])
+
+    assert sizes == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 6, 7, 8, 9, 10, 6]
+    assert [number for number in range(16) if kept(number)] == [10, 11, 12, 13, 14, 15]
+
+
+def test_two_hundred_thousand_entries_of_a_kind_are_kept() -> None:
+    assert directory.MOST_ENTRIES == 200_000
+
+
+# --- forgetting ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        (("host", "shop.example"), {"tenant", "account", "key"}),
+        (("tenant", "ten_1"), {"account", "key"}),
+        (("account", "par_1"), EVERYTHING - {"account"}),
+        (("key", DIGEST.hex()), EVERYTHING - {"key"}),
+        (("token", "tok_9 9000"), EVERYTHING),
+        (("host", "other.example"), EVERYTHING),
+        (("tenant", "ten_2"), EVERYTHING),
+        (("account", "par_2"), EVERYTHING),
+        (("key", bytes(32).hex()), EVERYTHING),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_change_makes_forget_exactly_what_it_touched(change: tuple[str, str], left: set[str]) -> None:
+    made = full()
+    assert known(made) == EVERYTHING
+    made.apply([(8, *change)])
+    assert known(made) == left
+    assert made.version == 8
+
+
+def test_a_revoked_token_is_known_from_the_change_on_until_it_has_expired() -> None:
+    made = full()
+    assert made.revoked("tok_old")
+    assert not made.revoked("tok_9")
+    made.apply([(8, "token", "tok_9 9000")])
+    assert made.revoked("tok_9")
+    assert not made.revoked("tok_9 9000")
+    made.prune(4_999)
+    assert made.revoked("tok_old")
+    made.prune(5_000)
+    assert not made.revoked("tok_old")
+    made.prune(8_999)
+    assert made.revoked("tok_9")
+    made.prune(9_000)
+    assert not made.revoked("tok_9")
+    assert made.sizes()["revoked"] == 0
+
+
+def test_changes_are_applied_in_their_order_to_the_last() -> None:
+    made = full()
+    made.apply([(8, "account", "par_1"), (9, "key", DIGEST.hex()), (10, "token", "tok_9 9000")])
+    assert made.version == 10
+    assert known(made) == {"host or tenant", "tenant"}
+    made.apply([])
+    assert made.version == 10
+
+
+@pytest.mark.parametrize("seq", [6, 7, 9, 800])
+def test_a_change_that_is_not_the_next_one_is_refused_and_forgets_nothing(seq: int) -> None:
+    made = full()
+    with pytest.raises(ValueError) as refused:
+        made.apply([(seq, "account", "par_1")])
+    assert str(refused.value) == "changes are missing"
+    assert made.version == 7
+    assert known(made) == EVERYTHING
+
+
+def test_a_gap_among_changes_stops_before_it() -> None:
+    made = full()
+    with pytest.raises(ValueError, match="missing"):
+        made.apply([(8, "account", "par_1"), (10, "key", DIGEST.hex())])
+    assert made.version == 8
+    assert known(made) == EVERYTHING - {"account"}
+
+
+@pytest.mark.parametrize("kind", ["installation", "something new", ""])
+def test_a_change_of_an_unknown_kind_asks_for_a_fresh_start_and_is_not_passed_over(kind: str) -> None:
+    made = full()
+    with pytest.raises(ValueError) as refused:
+        made.apply([(8, kind, "")])
+    assert str(refused.value) == "a change that needs a fresh start"
+    assert made.version == 7
+
+
+def test_a_fresh_start_forgets_everything_and_takes_over_what_the_store_says() -> None:
+    made = full()
+    revoked = {"tok_2": 9}
+    made.restart(12, 5, revoked)
+    revoked["tok_3"] = 9
+    assert (made.version, made.epoch) == (12, 5)
+    assert made.sizes() == {"hosts": 0, "tenants": 0, "accounts": 0, "keys": 0, "revoked": 1}
+    assert known(made) == set()
+    assert [made.revoked(jti) for jti in ("tok_old", "tok_2", "tok_3")] == [False, True, False]
+    made.apply([(13, "account", "par_1")])
+    assert made.version == 13
+
+
+# --- entries ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("access", "surface", "endpoint", "allowed"),
+    [
+        ({}, Surface.SUPPLIER, "POST /Supplier/Products/List", True),
+        ({"supplier": False}, Surface.SUPPLIER, "POST /Supplier/Products/List", False),
+        ({"supplier": True}, Surface.SUPPLIER, "POST /Supplier/Products/List", True),
+        ({"supplier": False}, Surface.PAYMENT, "POST /Payment/Payments/Get", True),
+        ({"post /supplier/products/list": False}, Surface.SUPPLIER, "POST /Supplier/Products/List", False),
+        ({"post /supplier/products/list": False}, Surface.SUPPLIER, "POST /Supplier/Products/Upsert", True),
+        ({"supplier": False, "post /supplier/products/list": True}, Surface.SUPPLIER, "POST /Supplier/Products/List",
+         True),
+        ({"supplier": True, "post /supplier/products/list": False}, Surface.SUPPLIER, "POST /Supplier/Products/List",
+         False),
+    ],
+)  # fmt: skip
+def test_an_endpoints_own_switch_is_stronger_than_its_surfaces(
+    access: dict[str, bool], surface: Surface, endpoint: str, allowed: bool
+) -> None:
+    assert replace(TENANT, access=access).allows(surface, endpoint) is allowed
+
+
+def test_an_entry_of_a_key_is_of_a_current_secret_that_has_been_used_unless_it_says_otherwise() -> None:
+    entry = KeyEntry("key_1", "ten_1", Surface.SUPPLIER, "sup_1", None, (), None)
+    assert (entry.digest, entry.pepper_id, entry.slot) == (b"", "", 0)
+    assert (entry.imported, entry.unused) == (False, False)
+
+
+def test_an_entry_of_a_tenant_has_no_imported_keys_unless_it_says_so() -> None:
+    assert TENANT.imports is False
+
+
+def test_entries_are_values_that_nobody_alters() -> None:
+    for entry, name in ((TENANT, "suspended"), (CUSTOMER, "disabled"), (KEY, "tenant"), (HOST, "kind")):
+        with pytest.raises(AttributeError):
+            setattr(entry, name, True)
+    assert Want("account", "cus_1") == CUSTOMER_WANT
+    assert {CUSTOMER_WANT, Want("account", "cus_1")} == {CUSTOMER_WANT}
+    assert isinstance(TENANT, TenantEntry)
