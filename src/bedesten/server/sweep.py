@@ -1,5 +1,6 @@
 """What has had its time: revoked tokens past their expiry, old idempotent answers, old failures, old fence changes."""
 
+from bedesten.accounts.lookup import REMEMBERED
 from bedesten.accounts.tables import login_failures, revoked_tokens, token_uses
 from bedesten.base.clock import DAY
 from bedesten.store.fence import COUNTER, FORGET, KEPT
@@ -17,7 +18,7 @@ _ANSWERS = crossing(idempotency.delete().where(idempotency.c.created < p("before
 
 def sweep(tx: CrossTransaction) -> None:
     """Removes it. Running it twice, or in two processes, changes nothing more."""
-    tx.run(_TOKENS, now=tx.now)
+    tx.run(_TOKENS, now=tx.now - REMEMBERED)
     tx.run(_USES, now=tx.now)
     tx.run(_FAILURES, before=tx.now - DAY)
     tx.run(_ANSWERS, before=tx.now - ANSWERS_KEPT)
