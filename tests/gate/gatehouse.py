@@ -48,6 +48,7 @@ OWNERS = {
     Surface.SUPPLIER: SUPPLIER,
     Surface.PAYMENT: INTEGRATION,
 }
+NOTHING = Credentials([], [], ADDRESS)
 SUPPLIER_KEY = KeyEntry("key_1", "ten_1", Surface.SUPPLIER, "sup_1", None, (), None)
 
 
