@@ -1,24 +1,30 @@
-"""`python -m benchmarks`: all contenders, all workloads, one table each and the ratios."""
+"""`python -m benchmarks [SUITE …]`: contenders beside each other, one table a workload, and the ratios."""
 
 import argparse
 import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import bedesten_contender, report
-from benchmarks.harness import ORDER, READ, Contender, Outcome, Plan, measure
+from benchmarks import postgres, report
+from benchmarks.harness import Outcome, Plan
 from benchmarks.machine import choose_cores, describe
-from benchmarks.peer_contenders import CEILING, FASTAPI_ORM, FASTAPI_RAW
+from benchmarks.suites import SUITES, USUAL, Job
 
 _RESULTS = Path(__file__).with_name("results") / "latest.json"
-_ORDERS_A_SECOND = 20_000
 _QUICK = Plan(rounds=2, seconds=1.0, warm_up=0.5)
+_WIDTH = max(map(len, SUITES))
+_SUITES = "\n".join(f"  {name:{_WIDTH}}  {suite.__doc__}" for name, suite in SUITES.items())
 
 
 def parse(words: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=[READ, ORDER], help="one workload instead of both")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        epilog=f"suites (without a name: {', '.join(USUAL)}):\n{_SUITES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help="any of those below")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 1 s: a smoke test, not a measurement")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of each turn")
@@ -26,10 +32,16 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--stock", type=int, help="codes that Bedesten is filled with (default: enough, 200,000 at most)"
     )
+    parser.add_argument("--tenants", type=int, default=10_000, help="of the suite keys")
+    parser.add_argument("--keys", type=int, default=100, help="of the suite keys: API keys of each tenant")
+    parser.add_argument("--postgres", metavar="URL", default=postgres.SERVER, help="where databases may be made")
     parser.add_argument("--peers-only", action="store_true", help="leave Bedesten out")
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/latest.json")
     parser.add_argument("--dir", type=Path, help="where the data goes: a real disk (default: the temporary directory)")
-    return parser.parse_args(words)
+    arguments = parser.parse_args(words)
+    if unknown := [name for name in arguments.suites if name not in SUITES]:
+        parser.error(f"there is no suite {unknown[0]!r}: choose from {', '.join(SUITES)}")
+    return arguments
 
 
 def plan_of(arguments: argparse.Namespace) -> Plan:
@@ -43,46 +55,37 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
     )
 
 
-def contenders_of(arguments: argparse.Namespace, plan: Plan) -> list[Contender]:
-    """Bedesten first, then the peers, then the yardstick."""
-    chosen = [FASTAPI_RAW, FASTAPI_ORM, CEILING]
-    if not arguments.peers_only:
-        enough = int((plan.warm_up + plan.rounds * plan.seconds) * _ORDERS_A_SECOND)
-        stock = arguments.stock or (min(enough, 200_000) if arguments.only != READ else bedesten_contender.CHUNK)
-        chosen.insert(0, bedesten_contender.contender(stock))
-    return chosen
-
-
-def show(outcomes: list[Outcome]) -> None:
-    for outcome in outcomes:
-        print("\n" + report.table(outcome))
-    print()
-    for outcome in outcomes:
-        if compared := report.ratio_table(outcome):
-            print(compared)
-
-
 def main() -> int:
     """Runs what was asked for.
 
-    Gives 1 if an answer was not a 200, since such a figure compares nothing, and 2 if a contender would not run.
+    Gives 1 if an answer was not the one that was expected, since such a figure compares nothing, and 2 if a contender
+    would not run.
     """
     arguments = parse()
     plan, cores = plan_of(arguments), choose_cores()
-    workloads = [arguments.only] if arguments.only else [READ, ORDER]
+    outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory(prefix="bedesten-bench-", dir=arguments.dir) as name:
-        directory = Path(name)
-        machine = describe(directory)
+        machine = describe(Path(name))
         print(", ".join(f"{key} {value}" for key, value in machine.items()))
         print(f"server on core {cores.server}, generator on core {cores.generator}; {plan}")
         if machine["filesystem"] == "tmpfs":
             print("! the data is in memory: nothing here is durable; choose a disk with --dir")
+        job = Job(
+            plan,
+            cores,
+            Path(name),
+            stock=arguments.stock,
+            peers_only=arguments.peers_only,
+            postgres=arguments.postgres,
+            tenants=arguments.tenants,
+            keys_each=arguments.keys,
+        )
         try:
-            outcomes = measure(contenders_of(arguments, plan), workloads, plan, cores, directory)
+            for suite in arguments.suites or USUAL:
+                outcomes += SUITES[suite](job)
         except RuntimeError as error:
             print(f"! {error}", file=sys.stderr)
             return 2
-    show(outcomes)
     if arguments.save:
         report.save(_RESULTS, outcomes, plan, machine)
     return int(any(each.result.errors for outcome in outcomes for row in outcome.samples.values() for each in row))

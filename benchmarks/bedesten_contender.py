@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from benchmarks.harness import ORDER, READ, Contender, Running, log_path
 from benchmarks.machine import free_port
+from benchmarks.material import SetupError
 from benchmarks.wire import PLACEHOLDER, http_request
 
 TENANT: Final = "shop"
@@ -29,14 +30,38 @@ CHUNK: Final = 1000
 _PROGRAM = Path(sys.executable).with_name("bedesten")
 
 
-class SetupError(RuntimeError):
-    """Bedesten did not do what the contract says it does; the text has the command or call, and the answer."""
-
-
-def contender(stock: int) -> Contender:
-    """Bedesten with this many stock codes, which bound the orders of the whole run."""
-    shop = Shop(stock)
+def contender(stock: int, workers: int = 1, database: str | None = None) -> Contender:
+    """Bedesten with this many stock codes, which bound the orders of the whole run; on SQLite, or on PostgreSQL."""
+    shop = Shop(stock, Program(database), workers)
     return Contender("bedesten", shop.start, shop.open)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The program, on SQLite or on a PostgreSQL database."""
+
+    database: str | None = None
+
+    def __call__(self, data: Path, *words: str, stdin: str | None = None) -> Any:
+        """Runs one command with `--json` and gives its document."""
+        line = [str(_PROGRAM), *words, *self._where(data), "--json"]
+        try:
+            done = subprocess.run(line, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+        except FileNotFoundError:
+            raise SetupError("the program bedesten is not installed beside this interpreter") from None
+        if done.returncode:
+            raise SetupError(f"bedesten {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return json.loads(done.stdout)
+
+    def serve(self, data: Path, port: int, workers: int) -> subprocess.Popen[bytes]:
+        """The server, on the core that the caller is pinned to."""
+        ports = ("--port", str(port), "--admin-port", str(free_port()))
+        line = [str(_PROGRAM), "serve", *ports, "--workers", str(workers), *self._where(data)]
+        with log_path(data).open("wb") as log:
+            return subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT)
+
+    def _where(self, data: Path) -> tuple[str, ...]:
+        return ("--data", str(data), *(("--database", self.database) if self.database else ()))
 
 
 @dataclass
@@ -44,17 +69,19 @@ class Shop:
     """One installation, one tenant, one product sold from stock, one partner with much credit."""
 
     stock: int
+    program: Program = field(default_factory=Program)
+    workers: int = 1
     password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     supplier_key: str = ""
 
     def start(self, data: Path, port: int) -> subprocess.Popen[bytes]:
         """Everything that the program sets up, and the running server."""
-        command(data, "init")
-        create_tenant(data)
-        self.supplier_key = create_supplier_key(data)
-        import_product(data)
-        create_partner(data, self.password)
-        return serve(data, port)
+        self.program(data, "init")
+        create_tenant(self.program, data)
+        self.supplier_key = create_supplier_key(self.program, data)
+        import_product(self.program, data)
+        create_partner(self.program, data, self.password)
+        return self.program.serve(data, port, self.workers)
 
     def open(self, data: Path, port: int) -> Running:
         """Everything that goes over HTTP; called once the server listens."""
@@ -69,32 +96,20 @@ class Shop:
         return Running(requests, order_budget=self.stock)
 
 
-# -- the program -------------------------------------------------------------------------------------------------------
+# -- the program's commands ------------------------------------------------------------------------------------------
 
 
-def command(data: Path, *words: str, stdin: str | None = None) -> Any:
-    """Runs one command with `--json` and gives its document."""
-    line = [str(_PROGRAM), *words, "--data", str(data), "--json"]
-    try:
-        done = subprocess.run(line, input=stdin, capture_output=True, text=True, timeout=60, check=False)
-    except FileNotFoundError:
-        raise SetupError("the program bedesten is not installed beside this interpreter") from None
-    if done.returncode:
-        raise SetupError(f"bedesten {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-    return json.loads(done.stdout)
-
-
-def create_tenant(data: Path) -> None:
+def create_tenant(command: Program, data: Path) -> None:
     command(data, "tenants", "create", TENANT, "--host", "localhost", "--host", "127.0.0.1")
 
 
-def create_supplier_key(data: Path) -> str:
+def create_supplier_key(command: Program, data: Path) -> str:
     """The API key in clear, shown this once; the supplier is made by the way."""
     document = command(data, "keys", "create", "--tenant", TENANT, "--surface", "supplier", "--owner", SUPPLIER)
     return str(find(document, "apiKey", "key", "secret"))
 
 
-def import_product(data: Path) -> None:
+def import_product(command: Program, data: Path) -> None:
     product = {
         "sku": SKU,
         "name": "Gift card",
@@ -110,19 +125,11 @@ def import_product(data: Path) -> None:
     command(data, "products", "import", str(file), "--tenant", TENANT)
 
 
-def create_partner(data: Path, password: str) -> None:
+def create_partner(command: Program, data: Path, password: str) -> None:
     """An account for API use that may owe more than the run will spend."""
     create = ("partners", "create", "--tenant", TENANT, "--email", EMAIL, "--password-stdin")
     command(data, *create, stdin=password + "\n")
     command(data, "partners", "credit", EMAIL, CREDIT, "--tenant", TENANT)
-
-
-def serve(data: Path, port: int) -> subprocess.Popen[bytes]:
-    """The server with one worker, on the core that the caller is pinned to."""
-    ports = ("--port", str(port), "--admin-port", str(free_port()))
-    line = [str(_PROGRAM), "serve", *ports, "--workers", "1", "--data", str(data)]
-    with log_path(data).open("wb") as log:
-        return subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT)
 
 
 # -- the surfaces ------------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Contenders take turns: A B C, A B C …, each pinned to the same core, and are compared round by round.
 
+`measure` compares contenders workload by workload; `measure_cases` compares the workloads themselves, all in one row.
+
 A ratio is taken inside one round, between runs that follow each other, so that a machine that slows down or speeds up
 slows down or speeds up both. What is reported is the median of these ratios, with the smallest and the largest.
 """
@@ -12,23 +14,25 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.load import Load, Result, run
-from benchmarks.machine import Cores, cpu_seconds, free_port, pinned
-from benchmarks.wire import Template
+from benchmarks.load import Build, Load, Result, run
+from benchmarks.machine import Cores, cpu_seconds, free_port, largest_mib, pinned
 
 READ = "read"
 ORDER = "order"
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 10.0
-_NUMBERS_A_ROUND = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A contender that listens: its requests by workload, and how many orders it can take in all (None: no end)."""
+    """A contender that listens: its requests by workload, and how many orders it can take in all (None: no end).
 
-    requests: Mapping[str, Template]
+    `statuses` are the answers that are right where that is not 200.
+    """
+
+    requests: Mapping[str, Build]
     order_budget: int | None = None
+    statuses: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +61,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One contender's turn in one round; `server_cpu_s` is what its processes used meanwhile."""
+    """One contender's turn in one round.
+
+    `server_cpu_s` is what its processes used meanwhile, `memory_mib` the largest of them at the end.
+    """
 
     result: Result
     server_cpu_s: float
+    memory_mib: float = 0.0
 
     @property
     def cpu_us(self) -> float:
@@ -85,7 +93,7 @@ class _Seat:
     port: int
     running: Running
     orders_left: int | None
-    turns: int = 0
+    sent: int = 0
 
 
 def log_path(data: Path) -> Path:
@@ -114,8 +122,27 @@ def measure(
     return outcomes
 
 
+def measure_cases(contenders: list[Contender], name: str, plan: Plan, cores: Cores, directory: Path) -> Outcome:
+    """Starts all contenders and lets every workload of each take turns; the samples are by workload."""
+    outcome = Outcome(name)
+    with ExitStack() as stack:
+        seats = [stack.enter_context(_seated(each, directory, cores)) for each in contenders]
+        cases = [(seat, workload) for seat in seats for workload in seat.running.requests]
+        for seat, workload in cases:
+            _turn(seat, workload, plan, cores, plan.warm_up, plan.rounds + 1)
+        for done in range(plan.rounds):
+            for seat, workload in cases:
+                time.sleep(plan.pause)
+                sample = _turn(seat, workload, plan, cores, plan.seconds, plan.rounds - done)
+                outcome.samples.setdefault(workload, []).append(sample)
+    return outcome
+
+
 def _turn(seat: _Seat, workload: str, plan: Plan, cores: Cores, seconds: float, turns_left: int) -> Sample:
-    """One run against one contender; a budget of orders is spread evenly over the turns that are left."""
+    """One run against one contender; a budget of orders is spread evenly over the turns that are left.
+
+    Requests are numbered on from turn to turn, so that no number comes twice and none is left out.
+    """
     budget = seat.orders_left if workload == ORDER else None
     load = Load(
         seat.port,
@@ -123,18 +150,26 @@ def _turn(seat: _Seat, workload: str, plan: Plan, cores: Cores, seconds: float, 
         connections=plan.connections,
         seconds=seconds,
         max_requests=None if budget is None else budget // turns_left,
-        first=seat.turns * _NUMBERS_A_ROUND,
+        first=seat.sent,
         core=cores.generator,
+        status=seat.running.statuses.get(workload, 200),
     )
     before = cpu_seconds(seat.process.pid)
     result = run(load)
-    sample = Sample(result, cpu_seconds(seat.process.pid) - before)
-    seat.turns += 1
+    sample = Sample(result, cpu_seconds(seat.process.pid) - before, largest_mib(seat.process.pid))
+    seat.sent += result.requests
     if budget is not None:
         seat.orders_left = budget - result.requests
     if seat.process.poll() is not None:
         raise RuntimeError(f"{seat.contender.name} died during {workload!r}")
     return sample
+
+
+@contextmanager
+def seated(contender: Contender, directory: Path, cores: Cores) -> Iterator[int]:
+    """The port of a contender that is up, for who asks in a way of his own."""
+    with _seated(contender, directory, cores) as seat:
+        yield seat.port
 
 
 @contextmanager
@@ -145,7 +180,10 @@ def _seated(contender: Contender, directory: Path, cores: Cores) -> Iterator[_Se
         process = contender.start(data, port)
     try:
         _await_port(contender, process, data, port)
-        running = contender.open(data, port)
+        try:
+            running = contender.open(data, port)
+        except RuntimeError as problem:
+            raise RuntimeError(f"{contender.name}: {problem}\n{_log_tail(data)}") from problem
         yield _Seat(contender, process, port, running, running.order_budget)
     finally:
         process.terminate()
@@ -167,6 +205,9 @@ def _await_port(contender: Contender, process: subprocess.Popen[bytes], data: Pa
             time.sleep(0.05)
             continue
         return
+    raise RuntimeError(f"{contender.name} does not listen on its port:\n{_log_tail(data)}")
+
+
+def _log_tail(data: Path) -> str:
     log = log_path(data)
-    tail = log.read_text(encoding="utf-8", errors="replace")[-2000:] if log.exists() else ""
-    raise RuntimeError(f"{contender.name} does not listen on its port:\n{tail}")
+    return log.read_text(encoding="utf-8", errors="replace")[-2000:] if log.exists() else ""

@@ -28,7 +28,8 @@ _LENGTH = b"\r\ncontent-length: "
 class Load:
     """What to send. `build(n)` gives the whole n-th request; n counts up from `first`, each number once.
 
-    Ends after `seconds` or `max_requests`, whichever comes first. `core` pins the generator's process.
+    Ends after `seconds` or `max_requests`, whichever comes first. `core` pins the generator's process. `status` is the
+    answer that is right: what a refusal costs is measured by asking for one.
     """
 
     port: int
@@ -39,11 +40,12 @@ class Load:
     first: int = 0
     host: str = "127.0.0.1"
     core: int | None = None
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came back. Every request that was sent is in `requests`; `errors` of them were not answered by a 200."""
+    """What came back. Every request that was sent is in `requests`; `errors` of them were not answered as expected."""
 
     requests: int
     seconds: float
@@ -55,7 +57,7 @@ class Result:
 
     @property
     def rate(self) -> float:
-        """Requests answered by a 200, a second."""
+        """Requests answered as expected, a second."""
         return (self.requests - self.errors) / self.seconds if self.seconds else 0.0
 
     @property
@@ -126,6 +128,7 @@ class _Loop:
     def __init__(self, load: Load) -> None:
         self.load = load
         self.build = load.build
+        self.status = b"%03d" % load.status
         self.next = load.first
         self.end = load.first + load.max_requests if load.max_requests is not None else 1 << 62
         self.deadline = 0
@@ -176,12 +179,12 @@ class _Loop:
                 return
             if connection.buffer:
                 data = connection.buffer + data
-            if (ok := _answered(data)) is None:
+            if (status := answered(data)) is None:
                 connection.buffer = data
                 return
             self.last = now = clock()
             self.record(now - connection.started)
-            if not ok:
+            if status != self.status:
                 self._fail(1, data.decode("latin-1"))
             connection.buffer = b""
             number = self.next
@@ -252,8 +255,8 @@ def _percentile(ordered: list[int], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))] / 1e6
 
 
-def _answered(data: bytes) -> bool | None:
-    """Whether a complete answer is a 200; None while more is to come."""
+def answered(data: bytes) -> bytes | None:
+    """The status of a complete answer; None while more is to come."""
     head = data.find(b"\r\n\r\n")
     if head < 0:
         return None
@@ -267,7 +270,7 @@ def _answered(data: bytes) -> bool | None:
         return None
     if len(data) < head + 4 + body:
         return None
-    return data[9:12] == b"200"
+    return data[9:12]
 
 
 def _unusual_length(head: bytes, body: bytes) -> int | None:

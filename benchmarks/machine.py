@@ -53,7 +53,7 @@ def cpu_seconds(pid: int) -> float:
     """The CPU time that a process, its threads and its living descendants have used so far."""
     ticks = os.sysconf("SC_CLK_TCK")
     total = 0
-    for process in _family(pid):
+    for process in family(pid):
         try:
             fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         except OSError:
@@ -62,7 +62,20 @@ def cpu_seconds(pid: int) -> float:
     return total / ticks
 
 
-def _family(pid: int) -> list[int]:
+def largest_mib(pid: int) -> float:
+    """The resident memory of the largest among a process and its living descendants, in MiB."""
+    largest = 0
+    for process in family(pid):
+        try:
+            lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            continue
+        largest = max([largest, *(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))])
+    return largest / 1024
+
+
+def family(pid: int) -> list[int]:
+    """A process and its living descendants."""
     found = [pid]
     for parent in found:
         for listing in Path(f"/proc/{parent}/task").glob("*/children"):

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.harness import ORDER, READ, Contender, Running, log_path
-from benchmarks.peers import common
+from benchmarks.peers import common, fastapi_postgres
 from benchmarks.report import YARDSTICK
 from benchmarks.wire import PLACEHOLDER, http_request
 
@@ -49,6 +49,16 @@ def _open_ceiling(data: Path, port: int) -> Running:
 def peer(name: str, module: str) -> Contender:
     """A contender out of a module that serves `peers.common`'s database."""
     return Contender(name, partial(_start, module), _open)
+
+
+def on_postgres(url: str) -> Contender:
+    """Two processes over one database."""
+
+    def start(data: Path, port: int) -> subprocess.Popen[bytes]:
+        fastapi_postgres.prepare(data, url)
+        return start_module("benchmarks.peers.fastapi_postgres", data, port)
+
+    return Contender("fastapi-orm", start, _open)
 
 
 FASTAPI_RAW = peer("fastapi-raw", "benchmarks.peers.fastapi_raw")

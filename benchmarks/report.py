@@ -1,7 +1,7 @@
 """What came of a run: tables for people, a document for programs."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import median
 
@@ -10,21 +10,22 @@ from benchmarks.harness import Outcome, Plan, Sample
 SUBJECT = "bedesten"
 YARDSTICK = "ceiling"
 """Shows what the generator can ask; compares nothing."""
-_HEAD = f"{'':14}{'req/s':>8}  {'min–max':>15}{'p50 ms':>9}{'p99 ms':>9}{'µs/req':>8}{'srv':>6}{'gen':>6}{'errors':>8}"
+_HEAD = f"{'req/s':>8}  {'min–max':>15}{'p50 ms':>9}{'p99 ms':>9}{'µs/req':>8}{'srv':>6}{'gen':>6}{'errors':>8}"
 
 
 def table(outcome: Outcome) -> str:
     """Medians over the rounds; `µs/req` and `srv` are the server's CPU, `gen` the generator's share of its core."""
-    lines = [f"{outcome.workload}", _HEAD]
-    lines += [_line(name, samples) for name, samples in outcome.samples.items()]
+    width = 2 + max(len(name) for name in [*outcome.samples, SUBJECT])
+    lines = [outcome.workload, " " * width + _HEAD]
+    lines += [f"{name:{width}}" + _line(samples) for name, samples in outcome.samples.items()]
     return "\n".join(lines + list(_warnings(outcome)))
 
 
-def _line(name: str, samples: list[Sample]) -> str:
+def _line(samples: list[Sample]) -> str:
     rates = [each.result.rate for each in samples]
     spread = f"{min(rates):,.0f}–{max(rates):,.0f}"
     return (
-        f"{name:14}{median(rates):>8,.0f}  {spread:>15}"
+        f"{median(rates):>8,.0f}  {spread:>15}"
         f"{median(each.result.p50_ms for each in samples):>9.2f}"
         f"{median(each.result.p99_ms for each in samples):>9.2f}"
         f"{median(each.cpu_us for each in samples):>8.0f}"
@@ -41,27 +42,58 @@ def _warnings(outcome: Outcome) -> Iterable[str]:
         elif any(each.result.generator_bound for each in samples):
             yield f"! {name}: the generator was the bottleneck; the server can do more than is shown"
         if first := next((each.result.first_error for each in samples if each.result.errors), None):
-            yield f"! {name}: not every answer was a 200; the first that was not: {first[:300]!r}"
+            yield f"! {name}: not every answer was as expected; the first that was not: {first[:300]!r}"
 
 
-def ratios(outcome: Outcome, subject: str = SUBJECT) -> dict[str, list[float]]:
-    """How many times a peer's rate the subject reached, for each peer, round by round."""
+Measure = Callable[[Sample], float]
+
+
+def rate(sample: Sample) -> float:
+    """Requests a second: more is better."""
+    return sample.result.rate
+
+
+def cost(sample: Sample) -> float:
+    """The server's CPU for a request: less is better. Steadier than the rate where others use the machine too."""
+    return sample.cpu_us
+
+
+def ratios(outcome: Outcome, subject: str = SUBJECT, of: Measure = rate) -> dict[str, list[float]]:
+    """How many times each of the others the subject reached, round by round."""
     ours = outcome.samples.get(subject)
     if ours is None:
         return {}
     return {
-        name: [a.result.rate / b.result.rate if b.result.rate else 0.0 for a, b in zip(ours, theirs, strict=True)]
+        name: [of(a) / of(b) if of(b) else 0.0 for a, b in zip(ours, theirs, strict=True)]
         for name, theirs in outcome.samples.items()
         if name not in (subject, YARDSTICK)
     }
 
 
-def ratio_table(outcome: Outcome) -> str:
-    """One line a peer: the median of the ratios of the rounds, and their spread."""
+def ratio_table(outcome: Outcome, subject: str = SUBJECT) -> str:
+    """One line a peer: the median of the ratios of the rounds, their spread, and how many times its CPU a peer used."""
+    cheaper = ratios(outcome, subject, cost)
     return "\n".join(
-        f"{outcome.workload}: {SUBJECT} / {name:14} {median(each):6.2f} ×   ({min(each):.2f}–{max(each):.2f})"
-        for name, each in ratios(outcome).items()
+        f"{outcome.workload}: {subject} / {name:12} {median(each):6.2f} ×   ({min(each):.2f}–{max(each):.2f})"
+        f"   by CPU {_inverse(cheaper[name]):.2f} ×"
+        for name, each in ratios(outcome, subject).items()
     )
+
+
+def _inverse(values: list[float]) -> float:
+    middle = median(values)
+    return 1 / middle if middle else 0.0
+
+
+def cost_table(outcome: Outcome, baseline: str) -> str:
+    """One line a case: its CPU beside the baseline's, median over the rounds and spread. Below 1 it is cheaper."""
+    width = 2 + max(len(name) for name in outcome.samples)
+    used = median(each.cpu_us for each in outcome.samples[baseline])
+    lines = [f"{outcome.workload}: CPU of a request beside {baseline!r} ({used:.0f} µs)"]
+    for name, each in ratios(outcome, baseline, cost).items():
+        theirs = [1 / value if value else 0.0 for value in each]
+        lines.append(f"{name:{width}}{median(theirs):5.2f} ×   ({min(theirs):.2f}–{max(theirs):.2f})")
+    return "\n".join(lines)
 
 
 def save(path: Path, outcomes: list[Outcome], plan: Plan, machine: dict[str, object]) -> None:

@@ -1,6 +1,10 @@
 """The bytes of a request, made once and varied cheaply."""
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
 PLACEHOLDER: Final = b"{reference-}"
@@ -21,11 +25,69 @@ class Template:
         return b"%s%012d%s" % (self.before, number, self.after)
 
 
-def http_request(method: str, path: str, *, host: str, token: str | None = None, body: bytes = b"") -> Template:
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """A request whose credential is another line of a file each time, all in turn. Can be pickled: the file is read
+    where the requests are made."""
+
+    path: Path
+    before: bytes
+    after: bytes
+
+    def __call__(self, number: int) -> bytes:
+        """The whole request with the line of this number."""
+        lines = _lines(self.path)
+        return b"%s%s%s" % (self.before, lines[number % len(lines)], self.after)
+
+
+@lru_cache(maxsize=4)
+def _lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines()
+
+
+@dataclass(frozen=True, slots=True)
+class AnyKey:
+    """A request with an API key that is drawn uniformly from all keys of all tenants, by `api_key` and `key_host`."""
+
+    seed: str
+    tenants: int
+    keys: int
+    path: str
+
+    def __call__(self, number: int) -> bytes:
+        """The whole request; the same number draws the same API key."""
+        drawn = int.from_bytes(hashlib.blake2b(b"%d" % number, digest_size=8).digest(), "big")
+        tenant, key = drawn % self.tenants, drawn // self.tenants % self.keys
+        return (
+            f"GET {self.path} HTTP/1.1\r\nHost: {key_host(tenant)}\r\nAccept: application/json\r\n"
+            f"ApiKey: {api_key(self.seed, tenant, key)}\r\n\r\n"
+        ).encode("ascii")
+
+
+def key_host(tenant: int) -> str:
+    """The host of one of many tenants."""
+    return f"t{tenant}.example"
+
+
+def api_key(seed: str, tenant: int, key: int) -> str:
+    """One of a tenant's API keys, which needs to be kept nowhere."""
+    return "ak_live_" + hashlib.sha256(f"{seed} {tenant} {key}".encode("ascii")).hexdigest()[:32]
+
+
+def http_request(
+    method: str,
+    path: str,
+    *,
+    host: str,
+    token: str | None = None,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+) -> Template:
     """A keep-alive HTTP/1.1 request; the placeholder may stand once in the body."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Accept: application/json"]
     if token is not None:
         lines.append(f"Authorization: Bearer {token}")
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if body or method != "GET":
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
     whole = "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body

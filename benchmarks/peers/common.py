@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Connection, IntegrityError  # noqa: TID251 - as above
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import jwt
 import uvicorn
@@ -21,6 +21,7 @@ from fastapi import FastAPI, Header, HTTPException
 from pydantic import BaseModel
 
 __all__ = [
+    "FAST",
     "Caller",
     "Connection",
     "IntegrityError",
@@ -30,6 +31,7 @@ __all__ = [
     "connect",
     "database",
     "issue",
+    "make_secret",
     "next_order_id",
     "order_answer",
     "prepare",
@@ -48,6 +50,19 @@ _SECRET_FILE = "secret"
 _DATABASE_FILE = "shop.db"
 _REVOKED = 1000
 _REQUIRED: Final = ["exp", "aud", "iss", "sub", "jti"]
+
+FAST: Final[dict[str, Any]] = {
+    "host": "127.0.0.1",
+    "loop": "uvloop",
+    "http": "httptools",
+    "ws": "none",
+    "lifespan": "off",
+    "access_log": False,
+    "log_level": "warning",
+    "proxy_headers": False,
+    "server_header": False,
+}
+"""How uvicorn serves every peer."""
 
 _SCHEMA = """
 CREATE TABLE accounts (
@@ -91,6 +106,11 @@ def prepare(data: Path) -> None:
         connection.executescript(_SCHEMA)
         connection.execute("INSERT INTO accounts VALUES (?, 'EUR', 1000000, 0, 0)", (PARTNER,))
     connection.close()
+    make_secret(data)
+
+
+def make_secret(data: Path) -> None:
+    """What `issue` signs with and `require` verifies with."""
     (data / _SECRET_FILE).write_bytes(secrets.token_bytes(32))
 
 
@@ -199,17 +219,4 @@ def serve(make: Callable[[Path], FastAPI]) -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()
-    config = uvicorn.Config(
-        make(arguments.data),
-        host="127.0.0.1",
-        port=arguments.port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_level="warning",
-        proxy_headers=False,
-        server_header=False,
-    )
-    _Server(config).run()
+    _Server(uvicorn.Config(make(arguments.data), port=arguments.port, **FAST)).run()

@@ -6,12 +6,13 @@ one session write at a time; without it SQLite's writers starve each other and f
 
 import threading
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import JSONResponse
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import BigInteger, Engine, UniqueConstraint, create_engine, event
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
@@ -37,6 +38,7 @@ class Order(Base):
     """An order of one line."""
 
     __tablename__ = "orders"
+    __table_args__ = (UniqueConstraint("partner_id", "order_reference"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     partner_id: Mapped[str]
     order_reference: Mapped[str]
@@ -44,7 +46,7 @@ class Order(Base):
     quantity: Mapped[int]
     price: Mapped[int]
     status: Mapped[int]
-    created_at: Mapped[int]
+    created_at: Mapped[int] = mapped_column(BigInteger)
 
 
 def open_engine(data: Path) -> Engine:
@@ -61,9 +63,13 @@ def open_engine(data: Path) -> Engine:
 
 def make(data: Path) -> FastAPI:
     """The application over a prepared data directory."""
+    return application(data, open_engine(data), threading.Lock())
+
+
+def application(data: Path, engine: Engine, writing: AbstractContextManager[object]) -> FastAPI:
+    """The application over an engine; `writing` is held by whoever writes, and has to be usable again and again."""
     app = FastAPI(openapi_url=None)
-    sessions: sessionmaker[Session] = sessionmaker(open_engine(data), expire_on_commit=False)
-    writing = threading.Lock()
+    sessions: sessionmaker[Session] = sessionmaker(engine, expire_on_commit=False)
     reader = common.require(data, "account.read")
     buyer = common.require(data, "orders.create")
 

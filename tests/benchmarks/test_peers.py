@@ -7,15 +7,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 pytest.importorskip("fastapi")
 pytest.importorskip("jwt")
 pytest.importorskip("uvicorn")
 
-from benchmarks.machine import free_port
-from benchmarks.peer_contenders import start_module
+from benchmarks.harness import seated
+from benchmarks.machine import Cores, free_port
+from benchmarks.peer_contenders import on_postgres, start_module
 from benchmarks.peers import common
+
+from benchmarks import postgres
 
 ORDER = {
     "orderReference": "r-1",
@@ -79,6 +83,17 @@ def test_missing_expired_and_weak_tokens_are_refused(peer: Peer) -> None:
     assert peer.call("GET", "/Account/Details", token=common.issue(peer.data, lifetime=-1))[0] == 401
     weak = common.issue(peer.data, scope="account.read")
     assert peer.call("POST", "/Orders/Create", ORDER | {"orderReference": "weak"}, weak)[0] == 403
+
+
+def test_two_processes_on_postgresql_keep_an_order_once(tmp_path: Path) -> None:
+    with postgres.database(postgres.SERVER) as url, seated(on_postgres(url), tmp_path, Cores(None, None)) as port:
+        peer = Peer(tmp_path / "fastapi-orm", port)
+        token = common.issue(peer.data)
+        assert [peer.call("POST", "/Orders/Create", ORDER, token)[0] for _ in range(5)] == [200, 409, 409, 409, 409]
+        assert peer.call("GET", "/Account/Details", token=token)[0] == 200
+        with psycopg.connect(url) as connection:
+            rows = connection.execute("SELECT order_reference, quantity, price FROM orders").fetchall()
+    assert rows == [("r-1", 2, 2 * common.UNIT_PRICE)]
 
 
 def test_an_order_that_was_answered_is_there_once(peer: Peer) -> None:

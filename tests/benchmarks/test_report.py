@@ -37,7 +37,16 @@ def test_without_the_subject_nothing_is_compared() -> None:
 def test_a_busy_generator_and_wrong_answers_are_named() -> None:
     text = report.table(Outcome("read", {"busy": [sample(5, cpu_s=0.95)], "wrong": [sample(5, errors=2)]}))
     assert "busy: the generator was the bottleneck" in text
-    assert "wrong: not every answer was a 200; the first that was not: 'HTTP/1.1 500 Oh'" in text
+    assert "wrong: not every answer was as expected; the first that was not: 'HTTP/1.1 500 Oh'" in text
+
+
+def test_what_a_case_costs_is_compared_by_the_servers_cpu() -> None:
+    cheap, dear = (Sample(sample(100).result, server_cpu_s) for server_cpu_s in (0.01, 0.02))
+    text = report.cost_table(Outcome("refused", {"accepted": [cheap] * 2, "refused": [dear] * 2}), "accepted")
+    assert text.splitlines() == [
+        "refused: CPU of a request beside 'accepted' (100 µs)",
+        "refused    2.00 ×   (2.00–2.00)",
+    ]
 
 
 def test_errors_do_not_count_as_speed() -> None:

@@ -1,0 +1,106 @@
+"""The gate over HTTP: Bedesten's, FastAPI's and HAProxy's, all with the same tokens.
+
+Before anything is measured, each contender has to accept what is right and to refuse what is wrong.
+"""
+
+import http.client
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from benchmarks import haproxy
+from benchmarks.harness import Contender, Running, log_path
+from benchmarks.load import Build
+from benchmarks.material import ROOT, Case, GateMaterial, SetupError, material_file, read_gate
+from benchmarks.peer_contenders import CEILING, start_module
+from benchmarks.report import SUBJECT
+from benchmarks.wire import PLACEHOLDER, Cycle, http_request
+
+WARM, COLD, KEY = "gate: one token", "gate: a token each time", "gate: API key"
+TOKENS: Final = 80_000
+"""More than the 65,536 that are remembered: when all have had their turn, the first one is forgotten."""
+_PROXY_REFUSES: Final = ("no credential", "malformed token", "wrong MAC", "expired", "revoked", "another tenant's")
+_PEER_REFUSES: Final = (*_PROXY_REFUSES, "lacks the scope", "unknown API key", "no API key")
+
+
+def contenders(data: Path, *, peers_only: bool = False) -> list[Contender]:
+    """Everyone, over an installation that was prepared as `gate` in this directory."""
+    known = read_gate(data)
+    found: list[Contender] = [] if peers_only else [bedesten(data)]
+    found.append(Contender("fastapi", partial(_start_fastapi, data), lambda _, port: _open(known, port, _PEER_REFUSES)))
+    if program := haproxy.program():
+        proxy = haproxy.Haproxy(program, known)
+        found.append(Contender("haproxy", proxy.start, lambda _, port: _open_proxy(known, port)))
+    ceiling = {each: http_request("GET", "/", host=known.host, token="x" * 400) for each in (WARM, COLD, KEY)}
+    found.append(replace(CEILING, open=lambda _, port: Running(ceiling)))
+    return found
+
+
+def bedesten(data: Path, name: str = SUBJECT, application: str = "whole", database: str | None = None) -> Contender:
+    """Bedesten with one worker, by one of the applications of `house.app`."""
+    known = read_gate(data)
+    start = partial(start_house, data, application, database)
+    return Contender(name, start, lambda _, port: _open(known, port, known.refused))
+
+
+def start_house(
+    prepared: Path, application: str, database: str | None, data: Path, port: int
+) -> "subprocess.Popen[bytes]":
+    """Serves a prepared installation; the contender's own directory holds nothing but its log."""
+    line = [sys.executable, "-m", "benchmarks.house.serve", "--data", str(prepared), "--port", str(port)]
+    line += ["--application", application, *(["--database", database] if database else [])]
+    with log_path(data).open("wb") as log:
+        return subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT)
+
+
+def _start_fastapi(prepared: Path, data: Path, port: int) -> "subprocess.Popen[bytes]":
+    shutil.copy(material_file(prepared), material_file(data))
+    return start_module("benchmarks.peers.fastapi_gate", data, port)
+
+
+def _open(known: GateMaterial, port: int, refuses: Iterable[str]) -> Running:
+    check(port, [known.accepted["token"], known.accepted["API key"], *(known.refused[name] for name in refuses)])
+    requests: dict[str, Build] = {
+        WARM: known.accepted["token"].request(),
+        COLD: each_token(known),
+        KEY: known.accepted["API key"].request(),
+    }
+    return Running(requests)
+
+
+def _open_proxy(known: GateMaterial, port: int) -> Running:
+    check(port, [known.accepted["token"], *(known.refused[name] for name in _PROXY_REFUSES)])
+    return Running({WARM: known.accepted["token"].request(), COLD: each_token(known)})
+
+
+def each_token(known: GateMaterial) -> Cycle:
+    """The request with another valid token each time."""
+    mark = PLACEHOLDER.decode()
+    case = replace(known.accepted["token"], token=mark)
+    template = case.request()
+    assert template.after is not None
+    return Cycle(Path(known.tokens), template.before, template.after)
+
+
+def check(port: int, cases: Iterable[Case]) -> None:
+    """Asks for each case once. Raises `SetupError` for an answer that is not the right one."""
+    for case in cases:
+        status = _status(port, case)
+        if status != case.status:
+            raise SetupError(f"{case.path} as {case.host}: {status} in place of {case.status}")
+
+
+def _status(port: int, case: Case) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Host": case.host} | ({"Authorization": f"Bearer {case.token}"} if case.token else {})
+    headers |= {"ApiKey": case.api_key} if case.api_key else {}
+    try:
+        connection.request(case.method, case.path, case.body or None, headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()

@@ -1,0 +1,74 @@
+"""The product's application and two trivial routes: one behind a bearer token and a scope, one behind an API key."""
+
+from bedesten.accounts import logins
+from bedesten.base.clock import HOUR, MINUTE
+from bedesten.gate.access import Keyed, Scoped
+from bedesten.gate.limits import Tables
+from bedesten.gate.scopes import Surface
+from bedesten.gate.throttle import AddressThrottle
+from bedesten.server import build
+from bedesten.web.asgi import Adapter
+from bedesten.web.call import Call
+from bedesten.web.fence import Fence
+from bedesten.web.route import Route, Runs
+from bedesten.web.shapes import Nothing
+from benchmarks.material import KEY_PATH, TOKEN_PATH
+
+_NEVER = 1 << 20
+"""More refusals than are ever counted."""
+
+
+async def _trivial(call: Call, _: Nothing) -> object:
+    return {"owner": call.who.owner}
+
+
+ROUTES = (
+    Route(method="GET", path=TOKEN_PATH, access=Scoped(Surface.RESELLER, "account:read"), handler=Runs(_trivial)),
+    Route(method="GET", path=KEY_PATH, access=Keyed(Surface.SUPPLIER, "products:read"), handler=Runs(_trivial)),
+)
+
+
+def whole(settings_json: str) -> Adapter:
+    """Everything as in the product."""
+    build.ROUTES = (*build.ROUTES, *ROUTES)
+    return build.web_application(settings_json)
+
+
+def unfenced(settings_json: str) -> Adapter:
+    """The same without the fence: fast and wrong, since it goes on with what it knew at its start."""
+    build.Fence = _NoFence  # type: ignore[attr-defined]
+    return whole(settings_json)
+
+
+def patient(settings_json: str) -> Adapter:
+    """The same, but that nobody is ever told to wait, whatever is refused. Refusals are counted as always."""
+    _throttle(_NEVER, MINUTE)
+    logins.FREE = logins.FREE_OF_AN_ADDRESS = _NEVER
+    return whole(settings_json)
+
+
+def strict(settings_json: str) -> Adapter:
+    """The same, but that an address which was refused once has to wait for an hour."""
+    _throttle(1, HOUR)
+    return whole(settings_json)
+
+
+def _throttle(refusals: int, window: int) -> None:
+    """So many refusals in so many milliseconds, whatever the product says."""
+
+    class Throttle(AddressThrottle):
+        def __init__(self, tables: Tables, **_: int) -> None:
+            super().__init__(tables, refusals, window)
+
+    build.AddressThrottle = Throttle  # type: ignore[attr-defined,assignment]
+
+
+class _NoFence(Fence):
+    """Is passed once, at the start."""
+
+    _passed = False
+
+    async def passed(self) -> None:
+        if not self._passed:
+            await super().passed()
+            self._passed = True

@@ -1,0 +1,37 @@
+"""Serves an installation with one of the applications of `app`: `python -m benchmarks.house.serve`.
+
+By the product's own supervisor, but without the side processes, so that nothing but the workers uses the core.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from bedesten.server.settings import Settings
+from bedesten.server.supervisor import ServeSpec, run
+
+APPLICATIONS = ("whole", "unfenced", "patient", "strict")
+
+
+def main() -> int:
+    """Gives the supervisor's exit code."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--database")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--application", choices=APPLICATIONS, default="whole")
+    arguments = parser.parse_args()
+    settings = Settings(data=arguments.data, database=arguments.database, log_level="error")
+    spec = ServeSpec(
+        host="127.0.0.1",
+        port=arguments.port,
+        workers=1,
+        app_factory=f"benchmarks.house.app:{arguments.application}",
+        settings_json=settings.model_dump_json(),
+        lock_path=arguments.data / f"serve-{arguments.application}.lock",
+    )
+    return run(spec, lambda: print("ready", flush=True))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""The same server over many API keys and over few: what a large installation costs a request, a start and the memory."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import Popen
+from typing import Final
+
+from benchmarks.gate_contenders import check, start_house
+from benchmarks.harness import Contender, Running
+from benchmarks.material import KEY_PATH, Case, prepare
+from benchmarks.wire import AnyKey, api_key, key_host
+
+UNIFORM: Final = "any API key, uniformly"
+_SEED = "bench"
+
+
+@dataclass
+class Keys:
+    """`tenants` tenants with `each` API keys each. `filled_s` and `ready_s` are known after the start."""
+
+    tenants: int
+    each: int
+    filled_s: float = 0.0
+    ready_s: float = 0.0
+    _began: float = field(default=0.0, repr=False)
+
+    @property
+    def name(self) -> str:
+        return f"{self.tenants * self.each}-keys"
+
+    def contender(self) -> Contender:
+        return Contender(self.name, self.start, self.open)
+
+    def start(self, data: Path, port: int) -> "Popen[bytes]":
+        """Fills the store, which takes a minute or two for a million, and starts."""
+        began = time.perf_counter()
+        prepare("keys", data, "--seed", _SEED, "--tenants", str(self.tenants), "--keys", str(self.each))
+        self._began = time.perf_counter()
+        self.filled_s = self._began - began
+        return start_house(data, "whole", None, data, port)
+
+    def open(self, data: Path, port: int) -> Running:
+        """Ready when a key of the last tenant has been let in; the port is bound before anybody answers on it."""
+        last, key = self.tenants - 1, api_key(_SEED, self.tenants - 1, self.each - 1)
+        check(port, [Case(key_host(last), KEY_PATH, api_key=key, status=200)])
+        self.ready_s = time.perf_counter() - self._began
+        check(port, [Case(key_host(last), KEY_PATH, api_key=api_key(_SEED, self.tenants, 0))])
+        return Running({UNIFORM: AnyKey(_SEED, self.tenants, self.each, KEY_PATH)})

@@ -1,0 +1,101 @@
+"""What a prepared installation tells the harness: plain values, in a JSON file beside its data."""
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from subprocess import run
+from typing import Any, Final
+
+from benchmarks.harness import log_path
+from benchmarks.wire import Template, http_request
+
+ROOT = Path(__file__).resolve().parents[1]
+TOKEN_PATH: Final = "/Bench/Token"
+KEY_PATH: Final = "/Bench/Key"
+FIRST: Final = "API key, seen for the first time"
+"""A group of requests none of which may come twice."""
+DENIED: Final = 1000
+"""So many tokens are revoked."""
+
+
+class SetupError(RuntimeError):
+    """Something could not be set up, or does not do what it has to; the text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A request, and the status that is right for it."""
+
+    host: str
+    path: str
+    token: str = ""
+    api_key: str = ""
+    status: int = 401
+    method: str = "GET"
+    body: str = ""
+    code: int = 0
+
+    def request(self) -> Template:
+        """Its bytes."""
+        headers = {"ApiKey": self.api_key} if self.api_key else {}
+        token, body = self.token or None, self.body.encode()
+        return http_request(self.method, self.path, host=self.host, token=token, body=body, headers=headers)
+
+
+@dataclass(frozen=True, slots=True)
+class GateMaterial:
+    """One tenant, its credentials, and one of every sort that has to be refused.
+
+    `signing_key` (hexadecimal) is the one that the tenant's tokens are signed with, for peers that verify the same
+    tokens; `tokens` is a file with one valid token a line; `denied` are the `jti`s of revoked ones.
+    """
+
+    host: str
+    tenant: str
+    issuer: str
+    audience: str
+    signing_key: str
+    token: str
+    api_key: str
+    tokens: str
+    denied: list[str]
+    accepted: dict[str, Case]
+    refused: dict[str, Case]
+
+
+def prepare(kind: str, data: Path, *options: str) -> None:
+    """Makes an installation of a kind in a process of its own (`house.prepare`); returns when it is ready."""
+    line = [sys.executable, "-m", "benchmarks.house.prepare", kind, "--data", str(data), *options]
+    done = run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SetupError(f"the installation {kind} was not made:\n{done.stderr[-2000:]}")
+
+
+def material_file(data: Path) -> Path:
+    """Where the values are."""
+    return log_path(data).with_suffix(".material.json")
+
+
+def write_material(data: Path, values: dict[str, Any]) -> None:
+    material_file(data).write_text(json.dumps(values), encoding="utf-8")
+
+
+def read_gate(data: Path) -> GateMaterial:
+    """The values of an installation that was prepared as `gate`."""
+    return GateMaterial(**_with_cases(read_values(data), "accepted", "refused"))
+
+
+def read_values(data: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(material_file(data).read_text(encoding="utf-8"))
+    return values
+
+
+def _with_cases(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    cases = {name: {label: Case(**case) for label, case in values[name].items()} for name in names}
+    return values | cases
+
+
+def gate_values(material: GateMaterial) -> dict[str, Any]:
+    """The values as they are written."""
+    return asdict(material)

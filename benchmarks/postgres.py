@@ -1,0 +1,31 @@
+"""A PostgreSQL on which databases may be made: `--postgres URL`, or BEDESTEN_TEST_POSTGRES, or the one on this machine."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+SERVER = os.environ.get("BEDESTEN_TEST_POSTGRES", "postgresql://127.0.0.1:5432/postgres")
+
+
+def reachable(server: str) -> str | None:
+    """None if it can be used, else why not."""
+    try:
+        with psycopg.connect(server, connect_timeout=5):
+            return None
+    except psycopg.Error as problem:
+        return str(problem).partition("\n")[0]
+
+
+@contextmanager
+def database(server: str) -> Iterator[str]:
+    """The URL of a fresh database, which is dropped afterwards."""
+    name = f"bedesten_bench_{os.getpid()}_{secrets.token_hex(4)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield f"{server.rpartition('/')[0]}/{name}"
+        finally:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

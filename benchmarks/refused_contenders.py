@@ -1,0 +1,41 @@
+"""One server that refuses everything for its own reason, and one that no longer looks at what it is sent."""
+
+from pathlib import Path
+from typing import Final
+
+from benchmarks.gate_contenders import check, start_house
+from benchmarks.harness import Contender, Running
+from benchmarks.load import Build
+from benchmarks.material import Case, read_gate
+
+THROTTLED: Final = "refused too often"
+
+
+def patient(prepared: Path) -> Contender:
+    """A server that answers every refusal truly, however many there were, and lets in what is right."""
+    known = read_gate(prepared)
+    cases = {f"accepted: {name}": case for name, case in known.accepted.items()} | known.refused
+
+    def opened(_: Path, port: int) -> Running:
+        check(port, cases.values())
+        return _running(cases)
+
+    return Contender("patient", lambda data, port: start_house(prepared, "patient", None, data, port), opened)
+
+
+def strict(prepared: Path) -> Contender:
+    """A server that was refused at once, and tells the address to wait from then on, whatever it sends."""
+    known = read_gate(prepared)
+    wrong, right = known.refused["wrong MAC"], known.accepted["token"]
+    told = Case(right.host, right.path, right.token, status=429)
+
+    def opened(_: Path, port: int) -> Running:
+        check(port, [wrong, told])
+        return _running({THROTTLED: told})
+
+    return Contender("strict", lambda data, port: start_house(prepared, "strict", None, data, port), opened)
+
+
+def _running(cases: dict[str, Case]) -> Running:
+    requests: dict[str, Build] = {name: case.request() for name, case in cases.items()}
+    return Running(requests, statuses={name: case.status for name, case in cases.items()})

@@ -1,0 +1,101 @@
+"""What the timing suite compares are refusals that their answers do not tell apart; only then the time says anything."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks.gate_contenders import start_house
+from benchmarks.harness import Contender, Running, seated
+from benchmarks.machine import Cores
+from benchmarks.material import Case, prepare, read_values
+from benchmarks.timing import Series, ask, exchange, line, table
+
+_OWN = re.compile(rb"req_[0-9a-f]{24}|\r\ndate: [^\r]*")
+"""What is another in every answer: the request id and the date."""
+
+
+class Shop:
+    """A running server and the groups of requests that it was set up for."""
+
+    def __init__(self, port: int, groups: dict[str, Any]) -> None:
+        self.port = port
+        self.groups = {
+            group: {name: [Case(**case) for case in some] for name, some in names.items()}
+            for group, names in groups.items()
+        }
+
+    def answers(self, group: str) -> dict[bytes, list[str]]:
+        """Who got which answer."""
+        found: dict[bytes, list[str]] = {}
+        with line(self.port) as sock:
+            for name, cases in self.groups[group].items():
+                found.setdefault(_OWN.sub(b"", exchange(sock, cases[0].request()(0))), []).append(name)
+        return found
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("timing")
+    prepared = folder / "timing"
+    prepare("timing", prepared)
+
+    def start(data: Path, port: int) -> Any:
+        return start_house(prepared, "patient", None, data, port)
+
+    with seated(Contender("server", start, lambda _, port: Running({})), folder, Cores(None, None)) as port:
+        yield Shop(port, read_values(prepared))
+
+
+def test_r85_r111_every_api_key_that_is_no_good_gets_one_answer(shop: Shop) -> None:
+    (names,) = shop.answers("API key").values()
+    assert {"unknown", "revoked (R111)", "another tenant's (R85)", "expired", "missing"} < set(names)
+
+
+def test_the_right_key_of_a_suspended_tenant_gets_the_answer_of_an_unknown_one(shop: Shop) -> None:
+    assert list(shop.answers("API key, suspended tenant").values()) == [["unknown", "right"]]
+
+
+def test_r77_a_mac_gets_one_answer_wherever_it_is_wrong(shop: Shop) -> None:
+    (names,) = shop.answers("MAC").values()
+    assert {"1st byte wrong", "31st byte wrong (R77)"} < set(names)
+
+
+def test_every_token_that_ended_gets_the_answer_of_a_forged_one(shop: Shop) -> None:
+    (names,) = shop.answers("bearer token").values()
+    assert {"wrong MAC", "another tenant's", "revoked", "disabled account's"} < set(names)
+
+
+@pytest.mark.parametrize("group", ["object of another tenant, own token", "object, another tenant's token"])
+def test_r170_what_another_tenant_has_gets_the_answer_of_what_nobody_has(shop: Shop, group: str) -> None:
+    (names,) = shop.answers(group).values()
+    assert {"no such object", "an object (R170)"} < set(names)
+
+
+def test_r113_every_login_that_fails_gets_one_answer(shop: Shop) -> None:
+    (names,) = shop.answers("login").values()
+    assert {"wrong password", "unknown account (R113)", "disabled account (R113)"} < set(names)
+    assert {"over-long password (R113)", "no e-mail at all", "suspended tenant"} < set(names)
+
+
+def test_each_case_is_asked_about_as_often_as_the_others(shop: Shop) -> None:
+    with line(shop.port) as sock:
+        found = ask(sock, shop.groups["MAC"], seconds=0.0)
+    assert [len(series.times) for series in found.values()] == [5, 5, 5]
+    assert [series.wrong for series in found.values()] == [0, 0, 0]
+
+
+def test_an_answer_that_is_not_the_right_one_is_counted(shop: Shop) -> None:
+    case = shop.groups["MAC"]["1st byte wrong"][0]
+    wrong = Case(case.host, case.path, case.token, code=-23)
+    with line(shop.port) as sock:
+        found = ask(sock, {"right": [case], "wrong": [wrong]}, seconds=0.0)
+    assert (found["right"].wrong, found["wrong"].wrong) == (0, 7)
+
+
+def test_the_table_says_how_far_a_median_is_from_the_first_and_when_that_is_too_far() -> None:
+    groups = {"API key": {"unknown": Series([100.0, 100.0]), "near": Series([105.0] * 2), "far": Series([115.0] * 2)}}
+    near, far = table(groups).splitlines()[-2:]
+    assert near.split()[-1] == "5.0%"
+    assert far.split("  ")[-1].strip() == "above 10%"
