@@ -3,6 +3,8 @@
 import pytest
 
 from bedesten.accounts import actions as accounts
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue.actions import Offer
 from bedesten.errors import Refusal
 from bedesten.fulfilment import actions as fulfilment
 from bedesten.gate.scopes import Surface
@@ -56,6 +58,24 @@ def test_a_product_without_a_cost_owes_nothing(stall: Stall, other_connection: R
     line = waiting(stall, product=stall.topup(cost=cost))
     assert stall.deliver(line.id, [fresh("TOP")]).status == 1
     assert other_connection.one(EARNED, tenant=stall.tenant) == 0
+
+
+def test_the_supplier_gets_what_it_asked_when_the_order_was_placed(stall: Stall, other_connection: Raw) -> None:
+    product = stall.topup()
+    line = waiting(stall, 2, product)
+    stall.write(
+        catalogue.upsert_offer, stall.supplier, "USD", Offer(sku_of(stall, product), "Top-up", 100 * TOPUP_COST)
+    )
+    stall.deliver(line.id, [fresh("TOP"), fresh("TOP")])
+    assert other_connection.one(EARNED, tenant=stall.tenant) == 2 * TOPUP_COST
+
+
+def sku_of(stall: Stall, product: str) -> str:
+    """The supplier's own name of a product."""
+    found = stall.read(catalogue.product, product)
+    assert found is not None
+    assert found.supplier_sku is not None
+    return found.supplier_sku
 
 
 def test_the_same_delivery_again_changes_nothing(stall: Stall, other_connection: Raw) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from bedesten import errors
 from bedesten.audit.actions import Actor, record
-from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
@@ -77,6 +76,5 @@ def _check(line: Line, codes: Sequence[str]) -> None:
 
 def _book(tx: Transaction, supplier: str, order: Order, line: Line) -> None:
     ledger.capture(tx, order.id, line.price, line.id)
-    product = catalogue.product(tx, line.product_id)
-    if product is not None and product.cost:
-        ledger.owe(tx, supplier, order.currency, product.cost * line.quantity, line.id, order.id)
+    if line.unit_cost:
+        ledger.owe(tx, supplier, order.currency, line.unit_cost * line.quantity, line.id, order.id)

@@ -84,6 +84,7 @@ class Line:
     product_name: str
     quantity: int
     unit_price: int
+    unit_cost: int | None
     price: int
     status: int
     placed_status: int

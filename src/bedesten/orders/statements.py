@@ -13,7 +13,8 @@ _ORDER_COLUMNS = (
 )  # fmt: skip
 _LINE_COLUMNS = (
     _L.id, _L.order_id, _L.position, _L.deliver_id, _L.product_id, _L.product_name, _L.quantity, _L.unit_price,
-    _L.price, _L.status, _L.placed_status, _L.version, _L.supplier_id, _L.queued, _L.require_data, _L.note, _L.updated,
+    _L.unit_cost, _L.price, _L.status, _L.placed_status, _L.version, _L.supplier_id, _L.queued, _L.require_data,
+    _L.note, _L.updated,
 )  # fmt: skip
 _THE_ORDER = (_O.tenant_id == TENANT) & (_O.id == p("order_id"))
 _THE_LINE = (_L.tenant_id == TENANT) & (_L.id == p("line"))

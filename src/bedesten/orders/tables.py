@@ -43,6 +43,7 @@ order_lines = Table(
     sql.text("product_name"),
     integer("quantity", CheckConstraint("quantity BETWEEN 1 AND 1000", name="quantity")),
     integer("unit_price", CheckConstraint("unit_price >= 0", name="unit_price")),
+    integer("unit_cost", CheckConstraint("unit_cost >= 0", name="unit_cost"), null=True),
     integer("price"),
     integer("status", CheckConstraint("status IN (0, 1, 2, 3)", name="status")),
     integer("placed_status", CheckConstraint("placed_status IN (1, 2)", name="placed_status")),
@@ -60,7 +61,8 @@ order_lines = Table(
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
     sqlite_with_rowid=False,
 )
-"""`supplier_id` and `queued` are set while a supplier is asked; `note` is a JSON list of strings or NULL."""
+"""`supplier_id` and `queued` are set while a supplier is asked; `note` is a JSON list of strings or NULL. `unit_cost` is
+what the supplier asked when the order was placed: that is what it gets, whatever it asks later."""
 
 Index(
     "ix_order_lines_queue",

@@ -23,13 +23,14 @@ from bedesten.server.settings import Settings
 from bedesten.server.sweep import sweep
 from bedesten.store.tables import INSTALLATION
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable
+from bedesten.tenants.vault import Unsealable
 from bedesten.web.gauges import process_gauges
 from bedesten.web.meter import Meter
 from bedesten.web.observer import Observer
 from bedesten.webhooks import outbox, sender
 from bedesten.webhooks.actions import OUTBOUND_KEY, SECRET
 from bedesten.webhooks.outbox import Delivery
-from bedesten.webhooks.sender import Letter
+from bedesten.webhooks.sender import Letter, Outcome
 from bedesten.webhooks.targets import Network, parse_networks
 
 log = structlog.get_logger("bedesten.worker")
@@ -98,8 +99,11 @@ async def deliver_due(installation: Installation, http: httpx2.AsyncClient, mete
 async def _deliver(
     installation: Installation, http: httpx2.AsyncClient, due: Delivery, allowed: tuple[Network, ...], meter: Meter
 ) -> None:
-    letter = await installation.store.write_across(lambda tx: _letter(tx, installation, due))
-    outcome = await sender.send(http, letter, allowed)
+    try:
+        letter = await installation.store.write_across(lambda tx: _letter(tx, installation, due))
+        outcome = await sender.send(http, letter, allowed)
+    except Unsealable as problem:
+        outcome = Outcome(None, str(problem))
 
     def settle(tx: CrossTransaction) -> None:
         if outcome.taken and outcome.status is not None:

@@ -513,6 +513,7 @@ def upgrade() -> None:
         sa.Column("product_name", sa.Text(), nullable=False),
         sa.Column("quantity", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("unit_price", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("unit_cost", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("price", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("status", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("placed_status", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -526,6 +527,7 @@ def upgrade() -> None:
         sa.CheckConstraint("price = unit_price * quantity", name=op.f("ck_order_lines_price")),
         sa.CheckConstraint("quantity BETWEEN 1 AND 1000", name=op.f("ck_order_lines_quantity")),
         sa.CheckConstraint("status IN (0, 1, 2, 3)", name=op.f("ck_order_lines_status")),
+        sa.CheckConstraint("unit_cost >= 0", name=op.f("ck_order_lines_unit_cost")),
         sa.CheckConstraint("unit_price >= 0", name=op.f("ck_order_lines_unit_price")),
         sa.CheckConstraint("version >= 0", name=op.f("ck_order_lines_version")),
         sa.ForeignKeyConstraint(
