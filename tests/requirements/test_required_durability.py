@@ -1,0 +1,167 @@
+"""What was acknowledged outlives the machine: power that fails (what was not synced is gone), and a restored backup."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from audit.desk import HOST, OTHER_HOST, Desk
+from bedesten.gate.scopes import Surface
+from bedesten.server import build
+from bedesten.server.settings import Settings
+from bedesten.store import sqlite
+from requirements.stage import Stage, kill_everything
+from store.raw import raw
+from support.backoffice import Operator
+from support.client import Client, api_key, bearer
+from support.program import Program
+from support.shop import Shop, open_shop
+from support.sites import Site, opened, serving
+
+DISK = Path(__file__).with_name("disk")
+TRUST = Path(__file__).parents[2] / "docs" / "explanation" / "trust.md"
+WRITE_ONE = """
+import os, sys
+from pathlib import Path
+from bedesten.store import sqlite
+store = sqlite.connect(Path(sys.argv[1]))
+store.execute(f"PRAGMA synchronous = {sys.argv[2]}")
+store.execute("CREATE TABLE written (one)")
+store.execute("INSERT INTO written VALUES (1)")
+os._exit(0)
+"""
+
+
+def forgetful(image: Path) -> dict[str, str]:
+    """The environment of a process whose disk keeps in `image` what was synced, and nothing else."""
+    return {"PYTHONPATH": str(DISK), "DURABLE_IMAGE": str(image)}
+
+
+@pytest.mark.parametrize(("level", "kept"), [("FULL", 1), ("NORMAL", 0)])
+def test_the_disk_of_these_tests_forgets_what_was_not_synced(level: str, kept: int, tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    image.mkdir()
+    command = [sys.executable, "-c", WRITE_ONE, str(tmp_path / "one.db"), level]
+    subprocess.run(command, env=forgetful(image), check=True, timeout=30)
+    left = sqlite.connect(image / "one.db")
+    assert left.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (kept,)
+    left.close()
+
+
+def asked(shop: Shop, port: int, credential: str) -> tuple[int, int | None]:
+    """What a credential is told: an API key of the supplier, or a token of the customer."""
+    if credential.startswith("ak_"):
+        return Client(port, shop.host, api_key(credential)).post("/Supplier/Keys/Get").told
+    return Client(port, shop.host, bearer(credential)).post("/Storefront/Customers/Profile").told
+
+
+def acknowledge(shop: Shop, site: Site, program: Program, image: Path) -> dict[str, tuple[int, int | None]]:
+    """Takes rights over HTTP and by command until each was acknowledged; what every credential is told from then on."""
+    operator = shop.operator
+    keys = [operator.key(shop.id, Surface.SUPPLIER, shop.supplier) for _ in range(4)]
+    logged_out = shop.token(Surface.STOREFRONT, shop.customer)
+    credentials = [*(key.text for key in keys), logged_out, shop.customer_token]
+    subprocess.run(["cp", "-p", *map(str, program.data.glob("bedesten.db*")), str(image)], check=True)
+    assert {asked(shop, site.port, one) for one in credentials} == {(200, None)}
+
+    supplier = Client(site.port, shop.host, api_key(keys[0].text))
+    assert supplier.data("/Supplier/Keys/Revoke")["revoked"] is True
+    rotating = Client(site.port, shop.host, api_key(keys[1].text))
+    fresh = rotating.data("/Supplier/Keys/Rotate", {"graceSeconds": 0})["key"]
+    done = program.real("keys", "revoke", keys[2].id, "--json", **forgetful(image))
+    assert (done.code, done.document) == (0, {"id": keys[2].id, "revoked": True, "changed": True})
+    Client(site.port, shop.host, bearer(logged_out)).data("/Storefront/Customers/Logout")
+    gone = {keys[0].text: (401, -23), keys[1].text: (401, -23), keys[2].text: (401, -23), logged_out: (401, -21)}
+    return {**gone, keys[3].text: (200, None), fresh: (200, None), shop.customer_token: (200, None)}
+
+
+def test_r140_what_was_acknowledged_is_still_so_after_the_power_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real server and a real command, on a disk that keeps only what was synced before the acknowledgement."""
+    image = tmp_path / "image"
+    with opened("sqlite", tmp_path) as installation:
+        operator = Operator(installation)
+        image.mkdir(mode=0o700)
+        for name, value in forgetful(image).items():
+            monkeypatch.setenv(name, value)
+        with serving(installation, tmp_path) as site:
+            shop = open_shop(site, operator, "powerless", stock=3)
+            expected = acknowledge(shop, site, Program(installation.settings.data), image)
+            ordered = shop.reseller.data("/Orders/Create", shop.order(reference="last words"))
+            kill_everything(site)
+        monkeypatch.delenv("PYTHONPATH")
+        subprocess.run(["cp", "-p", str(installation.settings.secrets_file), str(image)], check=True)
+    left = build.open_installation(Settings(data=image))
+    with serving(left, tmp_path) as again:
+        assert {one: asked(shop, again.port, one) for one in expected} == expected
+        found = Client(again.port, shop.host, bearer(shop.partner_token)).data(
+            "/Orders/Get", {"orderReference": "last words"}
+        )
+        assert found["orderId"] == ordered["orderId"]
+        again.stop()
+    assert again.failures() == []
+    with raw(left.settings) as connection:
+        assert connection.one("PRAGMA integrity_check") == "ok"
+    left.store.close()
+
+
+def test_r140_on_postgresql_a_commit_waits_for_its_log_as_that_server_is_told_to(postgresql_site: Site) -> None:
+    """What is acknowledged there is what PostgreSQL has acknowledged: none of our connections asks it to hurry."""
+    store = postgresql_site.installation.store
+    assert postgresql_site.database is not None
+    with psycopg.connect(postgresql_site.database) as plain:
+        (usual,) = plain.execute("SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'").fetchone() or ()
+        hurried = plain.execute(
+            "SELECT count(*) FROM pg_db_role_setting WHERE array_to_string(setconfig, ',') ~ 'synchronous_commit|fsync'"
+        ).fetchone()
+    assert hurried == (0,)
+    for way in (store.read_now, store.write_now):
+        told = way(lambda tx: tx._connection.execute("SHOW synchronous_commit").fetchone())
+        assert told == (usual,) == ("on",)
+
+
+def restored(settings: Settings, backup: Path, target: Path) -> Desk:
+    """A web process on an installation that was put together from the secrets file and a backup of the store."""
+    target.mkdir(mode=0o700)
+    subprocess.run(["cp", "-p", str(settings.secrets_file), str(target)], check=True)
+    sqlite.backup(backup, target / "bedesten.db")
+    return Desk(build.open_installation(Settings(data=target)))
+
+
+def test_r213_a_backup_keeps_what_was_taken_before_it_and_what_came_later_is_taken_again(tmp_path: Path) -> None:
+    with opened("sqlite", tmp_path / "first") as installation:
+        desk = Desk(installation)
+        early, late = Stage.of(desk, HOST), Stage.of(desk, OTHER_HOST)
+        store = installation.settings.sqlite_file
+        for stage in (early, late):
+            assert stage.call(Surface.SUPPLIER, api_key(stage.keys[Surface.SUPPLIER].text)) == 0
+        take(early)
+        sqlite.backup(store, tmp_path / "backup.db")
+        take(late)
+        desk.close()
+        again = restored(installation.settings, tmp_path / "backup.db", tmp_path / "second")
+    early, late = (dataclasses.replace(one, desk=again) for one in (early, late))
+    assert refusals(early) == {-21, -23}
+    assert refusals(late) == {0}, "the backup is of a day on which it was good"
+    assert "After restoring, end all tokens" in TRUST.read_text("utf-8")
+    assert "and revoke again what was revoked since" in TRUST.read_text("utf-8")
+    take(late)
+    assert refusals(late) == {-21, -23}
+    again.close()
+    again.installation.store.close()
+
+
+def take(stage: Stage) -> None:
+    """Revokes a supplier's key and ends every token."""
+    stage.operator.revoke_key(stage.tenant, stage.keys[Surface.SUPPLIER])
+    stage.operator.end_tokens(stage.tenant)
+
+
+def refusals(stage: Stage) -> set[int]:
+    """What the key and the tokens are told."""
+    keyed = stage.call(Surface.SUPPLIER, api_key(stage.keys[Surface.SUPPLIER].text))
+    return {keyed, *(stage.call(surface, bearer(token)) for surface, token in stage.tokens.items())}
