@@ -14,6 +14,7 @@ import structlog
 from bedesten.base.secret import Secret
 from bedesten.server import logs
 from bedesten.server.logs import LONGEST_LINE, configure, line
+from bedesten.server.settings import Settings
 
 KEY = "ak_live_0123456789abcdef0123456789abcdef"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhY2NfMSJ9.c2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJl"
@@ -181,3 +182,9 @@ def test_the_level_decides_what_is_logged(capfd: pytest.CaptureFixture[str], cap
     log.info("not this")
     log.warning("this")
     assert [one["event"] for one in captured()] == ["this"]
+
+
+def test_settings_that_cannot_be_read_do_not_repeat_what_was_given() -> None:
+    with pytest.raises(ValueError) as problem:
+        Settings.model_validate_json('{"database": "mysql://bedesten:hunter2-and-more@db.example/shop"}')
+    assert "hunter2" not in str(problem.value)

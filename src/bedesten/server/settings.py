@@ -13,7 +13,7 @@ from bedesten.gate.apikeys import parse_networks
 class Settings(BaseSettings):
     """One installation. The data directory always holds the secrets file; `database` replaces only the SQLite file."""
 
-    model_config = SettingsConfigDict(env_prefix="BEDESTEN_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="BEDESTEN_", extra="ignore", hide_input_in_errors=True)
 
     data: Path = Path("bedesten-data")
     database: str | None = Field(default=None, pattern=r"^postgres(ql)?://", repr=False)

@@ -1,0 +1,74 @@
+"""The trail of a running server: written when it stops, sealed while it runs, its head in the log."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.client import Client, api_key
+from support.program import Program
+from support.served import served
+from support.sites import ENGINES, postgres_database
+
+HOST = "api.shop.example"
+
+
+@pytest.fixture(params=ENGINES)
+def program(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Program]:
+    """An installation with a shop."""
+    for name in [name for name in os.environ if name.startswith("BEDESTEN_") and name != "BEDESTEN_TEST_POSTGRES"]:
+        monkeypatch.delenv(name)
+    if request.param == "sqlite":
+        yield _with_shop(Program(tmp_path / "data"))
+        return
+    with postgres_database() as database:
+        yield _with_shop(Program(tmp_path / "data", database))
+
+
+def _with_shop(program: Program) -> Program:
+    program.does("init")
+    program.does("tenants", "create", "shop", "--host", HOST)
+    return program
+
+
+def refusals(program: Program) -> list[dict[str, Any]]:
+    """What was refused, as the program shows it."""
+    rows = [json.loads(line) for line in program.run("audit", "tail", "--json", "--limit", "1000").out.splitlines()]
+    return [row for row in rows if row["action"] == "credential.refused"]
+
+
+def test_every_worker_writes_what_it_has_summed_up_when_the_server_stops(program: Program) -> None:
+    answered = []
+    with served(program, "--workers", "2", "--admin-port", "0") as server:
+        for _ in range(40):
+            client = Client(server.port, HOST, api_key("ak_live_" + "0" * 32), source="127.0.0.9")
+            answered.append(client.post("/Supplier/Products/List", {}).json["requestId"])
+            client.close()
+        server.process.terminate()
+        _, log = server.process.communicate(timeout=20)
+    rows = refusals(program)
+    assert 1 <= len(rows) <= 2 * 3, "a row a worker and flush"
+    assert sum(row["detail"]["count"] for row in rows) == 40
+    for row in rows:
+        assert set(row["detail"]["requests"]) <= set(answered)
+        assert row["requestId"] in answered
+    lines = [json.loads(line) for line in log.splitlines()]
+    logged = [line["request_id"] for line in lines if line["event"] == "refused"]
+    assert sorted(logged) == sorted(answered)
+    assert [line["event"] for line in lines if line["level"] in ("error", "critical")] == []
+
+
+def test_the_worker_seals_what_commands_write_and_logs_a_head_that_is_found_later(program: Program) -> None:
+    with served(program, "--workers", "1", "--admin-port", "0") as server:
+        assert server.process.stderr is not None
+        for line in server.process.stderr:
+            told = json.loads(line)
+            if told["event"] == "audit-head":
+                break
+        program.does("tenants", "suspend", "shop")
+    assert told["seq"] == 2
+    head = f"{told['seq']}:{told['hash']}"
+    assert program.does("audit", "verify", "--since-hash", head)["ok"] is True
