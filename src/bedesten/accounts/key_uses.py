@@ -4,6 +4,7 @@ A use is noted in memory by the process that saw it and written later, many at a
 that was killed had not written yet is lost; nothing depends on it but this knowledge.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,10 +14,13 @@ from bedesten.accounts import keys
 from bedesten.accounts.keys import CURRENT, PREVIOUS, SLOTS, ApiKey, KeySecret
 from bedesten.accounts.tables import api_keys, key_secrets, key_uses
 from bedesten.base.clock import wire_time
+from bedesten.gate import apikeys
 from bedesten.store.sql import TENANT, Statement, insert, into, p, statement
 from bedesten.store.transaction import CrossTransaction, Transaction
 
 LONGEST_AGENT = 200
+_TOKEN = re.compile(r"eyJ[0-9A-Za-z_-]{8,}(?:\.[0-9A-Za-z_-]*)*")
+"""What a bearer token looks like. Some callers send a credential as their `User-Agent`; it must not be kept."""
 
 
 @dataclass(slots=True)
@@ -125,9 +129,10 @@ def usage(tx: Transaction, key_id: str) -> dict[str, object]:
 
 
 def shown_agent(raw: bytes) -> str:
-    """A `User-Agent` as it is kept: what is printable of it, cut."""
+    """A `User-Agent` as it is kept: what is printable of it, credentials masked, cut."""
     text = raw[: 4 * LONGEST_AGENT].decode("utf-8", "replace")
-    return "".join(each for each in text if each.isprintable())[:LONGEST_AGENT]
+    printable = "".join(each for each in text if each.isprintable())
+    return _TOKEN.sub("…", apikeys.without_keys(printable))[:LONGEST_AGENT]
 
 
 def _shown(name: str, key: ApiKey, secret: KeySecret | None, use: Use | None, now: int) -> dict[str, object]:
