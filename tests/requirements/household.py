@@ -1,0 +1,253 @@
+"""A whole day of a real installation: everything secret that can be in one is made, used, misused, and written down here."""
+
+import base64
+import contextlib
+import json
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bedesten.server.listener import free_port
+from bedesten.server.settings import Settings
+from operator_listener.scraped import ask
+from support.client import Client, Lines, api_key, bearer
+from support.program import ENVIRONMENT, Program
+from support.receiver import Receiver, receiving
+from support.shop import line
+from support.sites import postgres_database
+
+HOST, OTHER_HOST = "api.day.example", "api.other.example"
+LOGIN, CUSTOMER_LOGIN = "/Login/Customer/Api/Verify", "/Storefront/Customers/Login"
+PARTNER, CUSTOMER = "partner@example.com", "customer@example.com"
+
+
+@dataclass
+class Household:
+    """The installation while its server runs, and every secret that was in use, by what it is."""
+
+    program: Program
+    settings: Settings
+    receiver: Receiver
+    log: Path
+    process: "subprocess.Popen[bytes]"
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What `serve` has said so far."""
+        return [json.loads(one) for one in self.log.with_suffix(".events").read_text("utf-8").splitlines()]
+
+    @property
+    def port(self) -> int:
+        """Where the four surfaces are."""
+        return self._port("url")
+
+    def client(self, lines: Lines = (), host: str = HOST) -> Client:
+        """A client from an address of its own."""
+        return Client(self.port, host, lines)
+
+    def keep(self, name: str, secret: str) -> str:
+        """Writes a secret down and hands it back."""
+        assert name not in self.secrets
+        self.secrets[name] = secret
+        return secret
+
+    def metrics(self) -> str:
+        """The page of the operator's plane."""
+        status, _, body = ask(self._port("operatorUrl"), "/metrics")
+        assert status == 200
+        return body.decode()
+
+    def _port(self, name: str) -> int:
+        (ready,) = [event for event in self.events if event["event"] == "ready"]
+        return urlsplit(ready[name]).port or 0
+
+
+@contextlib.contextmanager
+def household(engine: str, folder: Path) -> Iterator[Household]:
+    """It, on one of the engines, at the end of its day. On PostgreSQL its database's address holds a password."""
+    with contextlib.ExitStack() as stack:
+        database = stack.enter_context(postgres_database()) if engine == "postgresql" else None
+        password = secrets.token_urlsafe(24)
+        if database:
+            user, _, place = database.removeprefix("postgresql://").rpartition("@")
+            database = f"postgresql://{(user or 'root').partition(':')[0]}:{password}@{place}"
+        program = Program(folder / "data", database)
+        program.does("init")
+        receiver = stack.enter_context(receiving())
+        process = stack.enter_context(_serving(program, folder / "server.log"))
+        settings = Settings(data=program.data, database=database)
+        made = Household(program, settings, receiver, folder / "server.log", process)
+        if database:
+            made.keep("the database's password", password)
+        _read_rings(made, "at first")
+        _staff(made)
+        _trade(made)
+        _turn(made)
+        _misuse(made)
+        yield made
+
+
+@contextlib.contextmanager
+def _serving(program: Program, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    command = [sys.executable, "-m", "bedesten", "serve", "--port", "0", "--admin-port", str(free_port(0))]
+    environment = {**ENVIRONMENT, "BEDESTEN_LOG_LEVEL": "debug", "BEDESTEN_DATABASE": program.database or ""}
+    if not program.database:
+        del environment["BEDESTEN_DATABASE"]
+    with (
+        log.open("wb") as errors,
+        log.with_suffix(".events").open("wb") as events,
+        subprocess.Popen(
+            [*command, "--workers", "2", "--json", "--data", str(program.data)],
+            env=environment, stdout=events, stderr=errors,
+        ) as process,
+    ):  # fmt: skip
+        try:
+            end = time.monotonic() + 60
+            while b'"event":"ready"' not in log.with_suffix(".events").read_bytes().replace(b" ", b""):
+                assert time.monotonic() < end, log.read_text("utf-8")[-2000:]
+                time.sleep(0.05)
+            yield process
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _read_rings(house: Household, when: str) -> None:
+    """The master secrets that are in the file now."""
+    written = json.loads(house.settings.secrets_file.read_text("ascii"))
+    for ring in ("sign", "digest", "wrap"):
+        for name, text in written[ring]["secrets"].items():
+            if text not in house.secrets.values():
+                house.keep(f"the master secret {ring}.{name}, {when}", text)
+
+
+def _staff(house: Household) -> None:
+    """Tenants, accounts and keys, by command."""
+    program, keep = house.program, house.keep
+    program.does("webhooks", "allow", "127.0.0.0/8")
+    for name, host in (("day", HOST), ("other", OTHER_HOST)):
+        program.does("tenants", "create", name, "--host", host)
+    chosen = keep("a partner's chosen password", " ".join(secrets.token_hex(4) for _ in range(4)))
+    where = ["--tenant", "day", "--webhook", house.receiver.url, "--credit", "1000"]
+    partner = program.does(
+        "partners", "create", "--email", PARTNER, "--password-stdin", *where, stdin=chosen.encode()
+    )  # fmt: skip
+    keep("a webhook's signing secret", partner["webhookSecret"])
+    keep("a webhook's outbound key", partner["webhookKey"])
+    other = program.does("partners", "create", "--email", "made@example.com", "--tenant", "other")
+    keep("a partner's made password", other["password"])
+    for surface, owner in (("supplier", "Acme"), ("payment", "Paywell")):
+        for tenant in ("day", "other"):
+            made = program.does("keys", "create", "--tenant", tenant, "--surface", surface, "--owner", owner)
+            keep(f"{tenant}'s {surface} key", made["key"])
+    rows = [
+        {"sku": "card", "name": "Card", "price": 5, "supplier": "Acme", "supplierSku": "s-card"},
+        {"sku": "topup", "name": "Top-up", "price": 7, "cost": 3, "fulfilment": "supplier", "supplier": "Acme",
+         "supplierSku": "s-topup", "requireData": [{"id": "player", "name": "Player"}]},
+    ]  # fmt: skip
+    file = house.log.with_name("products.json")
+    file.write_text(json.dumps(rows), "utf-8")
+    program.does("products", "import", str(file), "--tenant", "day")
+
+
+def _trade(house: Household) -> None:
+    """Orders of a partner and of a customer, through all four surfaces."""
+    keep = house.keep
+    supplier = house.client(api_key(house.secrets["day's supplier key"]))
+    products = {one["sku"]: one["productId"] for one in supplier.data("/Supplier/Products/List")["items"]}
+    codes = [keep(f"stock code {number}", f"CARD-{secrets.token_hex(12).upper()}") for number in range(4)]
+    supplier.data("/Supplier/Stock/Upload", {"productId": products["s-card"], "codes": codes})
+    login = {"email": PARTNER, "password": house.secrets["a partner's chosen password"]}
+    partner = house.client(bearer(keep("a partner's token", house.client().data(LOGIN, login)["token"])))
+    order = {
+        "orderReference": "day-1",
+        "basketData": [line(products["s-card"], 2, "a"), line(products["s-topup"], 1, "b", topup=products["s-topup"])],
+    }
+    for _ in range(2):
+        partner.data("/Orders/Create", order, (("Idempotency-Key", "day-1-key"),))
+    delivered = keep("a delivered code", f"TOPUP-{secrets.token_hex(12).upper()}")
+    (waiting,) = supplier.data("/Supplier/Orders/Awaiting")["items"]
+    done = {"orderDetailId": waiting["orderDetailId"], "deliveryData": [delivered]}
+    for _ in range(2):
+        supplier.data("/Supplier/Orders/Deliver", done, (("Idempotency-Key", "deliver-1-key"),))
+    assert delivered in str(partner.data("/Orders/Get", {"orderReference": "day-1"}))
+    sent = house.receiver.wait_for(3)
+    assert delivered in "".join(notice.body.decode() for notice in sent)
+    assert {notice.headers["apikey"] for notice in sent} == {house.secrets["a webhook's outbound key"]}
+    _shop_online(house, products["s-card"])
+
+
+def _shop_online(house: Household, card: str) -> None:
+    keep, anybody = house.keep, house.client()
+    first, second = (
+        keep(f"a customer's {one} password", f"{secrets.token_hex(8)} {one} one") for one in ("old", "new")
+    )
+    anybody.data("/Storefront/Customers/Register", {"email": CUSTOMER, "password": first, "name": "Ada"})
+    token = keep("a customer's token", anybody.data(CUSTOMER_LOGIN, {"email": CUSTOMER, "password": first})["token"])
+    customer = house.client(bearer(token))
+    order = customer.data("/Storefront/Checkout/Create", {"items": [{"productId": card, "quantity": 1}]})
+    service = house.client(api_key(house.secrets["day's payment key"]))
+    payment = service.data(
+        "/Payment/Payments/Create", {"orderId": order["orderId"], "amount": 5, "reference": "day-payment"}
+    )
+    service.data("/Payment/Payments/Capture", {"paymentId": payment["paymentId"]})
+    assert "CARD-" in str(customer.data("/Storefront/Orders/Get", {"orderId": order["orderId"]}))
+    changed = customer.data("/Storefront/Customers/Password", {"currentPassword": first, "newPassword": second})
+    keep("a customer's second token", changed["token"])
+
+
+def _turn(house: Household) -> None:
+    """Secrets of every kind are turned: keys by their holder and by command, the rings by command."""
+    program, keep = house.program, house.keep
+    payment = house.client(api_key(house.secrets["day's payment key"]))
+    rotated = payment.data("/Payment/Keys/Rotate", {"graceSeconds": 3600})
+    keep("day's payment key, rotated", rotated["key"])
+    (listed,) = [
+        one for one in program.does("keys", "list", "--tenant", "other")["keys"] if one["surface"] == "supplier"
+    ]
+    keep("other's supplier key, rotated", program.does("keys", "rotate", listed["id"], "--grace", "1h")["key"])
+    program.does("secrets", "rotate")
+    program.does("secrets", "rotate", "--pepper")
+    _read_rings(house, "after a turn")
+    login = {"email": PARTNER, "password": house.secrets["a partner's chosen password"]}
+    keep("a partner's token after the turn", house.client().data(LOGIN, login)["token"])
+    for name, surface in (("day's payment key, rotated", "Payment"), ("day's supplier key", "Supplier")):
+        assert house.client(api_key(house.secrets[name])).post(f"/{surface}/Keys/Get").status == 200
+
+
+def _misuse(house: Household) -> None:
+    """Every secret, where it does not belong and spoilt: whatever is logged, kept or counted of it, is kept now."""
+    typed = house.keep("a password typed wrong", f"{secrets.token_hex(10)} mistyped")
+    for secret in list(house.secrets.values()):
+        spoilt = secret[:-1] + ("x" if secret[-1] != "x" else "y")
+        for shown in (secret, spoilt):
+            for lines in (bearer(shown), (("Authorization", shown),), api_key(shown), (("X-Api-Key", shown),)):
+                client = house.client([*lines, ("User-Agent", shown), ("Idempotency-Key", shown)])
+                client.post("/Orders/Create", {"orderReference": "x", shown: shown})
+                client.post("/Supplier/Orders/Deliver", {"orderDetailId": shown})
+                client.close()
+            path = shown.replace(" ", "+")
+            house.client().get(f"/{path}?access_token={path}")
+            house.client().post(LOGIN, f'{{"email": "{shown}", "password": {shown}'.encode())
+        house.client().post("/Storefront/Customers/Register", {"email": "x@x.example", "password": secret})
+    for email in (PARTNER, "nobody@example.com", typed):
+        house.client().post(LOGIN, {"email": email, "password": typed})
+    house.client(host=house.secrets["day's supplier key"]).post("/Supplier/Products/List")
+
+
+def raw_forms(secret: str) -> set[bytes]:
+    """The bytes that a text stands for, if it is base64url or hexadecimal."""
+    found = set()
+    bare = secret.removeprefix("whsec_").removeprefix("ak_live_")
+    with contextlib.suppress(ValueError):
+        found.add(bytes.fromhex(bare))
+    with contextlib.suppress(ValueError):
+        found.add(base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4)))
+    return {one for one in found if len(one) >= 16}
