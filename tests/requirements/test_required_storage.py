@@ -1,0 +1,199 @@
+"""What somebody gets who can read the database, and what somebody gets who can write into it."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from pysqlite3 import dbapi2
+
+from audit.desk import HOST, OTHER_HOST, Desk
+from bedesten.gate.keyring import Keyring, frame
+from bedesten.gate.passwords import Hasher
+from bedesten.gate.scopes import Surface
+from bedesten.server.build import Installation, open_installation
+from bedesten.server.settings import Settings
+from requirements.stage import Stage
+from store.raw import Raw, raw
+from support.backoffice import PASSWORD
+from support.client import api_key
+from support.program import Program
+from support.sites import ENGINES, opened
+
+TRUST = Path(__file__).parents[2] / "docs" / "explanation" / "trust.md"
+LOGINS = ("/Login/Customer/Api/Verify", "/Storefront/Customers/Login")
+OWN = "ak_live_" + "0123456789abcdef" * 2
+"""A key that the attacker made up."""
+
+
+@pytest.fixture(params=ENGINES)
+def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
+    """A fresh installation."""
+    with opened(request.param, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def two(installation: Installation) -> Iterator[tuple[Stage, Stage]]:
+    """Two tenants of it: the attacker is at home in the first and wants into the second."""
+    desk = Desk(installation)
+    yield Stage.of(desk, HOST), Stage.of(desk, OTHER_HOST)
+    desk.close()
+
+
+def told(stage: Stage, key: str) -> set[int]:
+    """What the key is told at this tenant: by a process that has looked before, and by one that starts now."""
+    fresh = Desk(stage.operator.installation)
+    answers = {
+        stage.call(Surface.SUPPLIER, api_key(key)),
+        replace(stage, desk=fresh).call(Surface.SUPPLIER, api_key(key)),
+    }
+    fresh.close()
+    return answers
+
+
+def written(store: Raw, sql: str, **values: object) -> int:
+    """Writes as an attacker does, who lets every process know of it, so that it counts at once."""
+    changed = store.run(sql, **values)
+    store.run("UPDATE fence SET counter = counter + 1")
+    return changed
+
+
+# --- who reads --------------------------------------------------------------------------------------------------------
+
+
+def test_r209_a_key_is_stored_as_a_mac_that_nobody_finds_without_the_pepper(two: tuple[Stage, Stage]) -> None:
+    home, _ = two
+    keyring, key = home.operator.installation.keyring, home.keys[Surface.SUPPLIER]
+    with raw(home.operator.installation.settings) as store:
+        rows = store.rows("SELECT digest, pepper_id FROM key_secrets WHERE key_id = :key", key=key.id)
+        ((digest, pepper),) = [(bytes(row[0]), row[1]) for row in rows]
+        again = "INSERT INTO key_secrets (digest, pepper_id, tenant_id, key_id, slot, imported)"
+        with pytest.raises((dbapi2.IntegrityError, psycopg.errors.UniqueViolation)):
+            store.run(
+                f"{again} VALUES (:digest, 'd1', :tenant, :key, 1, 0)", digest=digest, tenant=home.tenant, key=key.id
+            )
+    assert len(digest) == 32
+    assert digest == keyring.key_digest(home.tenant, key.text, pepper)
+    text = key.text.encode()
+    for guess in (
+        hashlib.sha256(text).digest(),
+        hashlib.sha256(text[8:]).digest(),
+        hashlib.sha256(frame(home.tenant, key.text)).digest(),
+        hmac.digest(b"", text, "sha256"),
+        hmac.digest(home.tenant.encode(), text, "sha256"),
+        hmac.digest(bytes(32), frame(home.tenant, key.text), "sha256"),
+        Keyring.generate().key_digest(home.tenant, key.text),
+        keyring.key_digest("ten_another", key.text),
+    ):
+        assert guess != digest
+
+
+# --- who writes -------------------------------------------------------------------------------------------------------
+
+
+def test_r210_a_digest_that_is_moved_to_another_tenant_opens_neither(two: tuple[Stage, Stage]) -> None:
+    home, away = two
+    mine, theirs = home.keys[Surface.SUPPLIER], away.keys[Surface.SUPPLIER]
+    assert (told(home, mine.text), told(away, mine.text), told(away, theirs.text)) == ({0}, {-23}, {0})
+    with raw(home.operator.installation.settings) as store:
+        moved = written(
+            store,
+            "UPDATE key_secrets SET tenant_id = :tenant, key_id = :key, slot = 1 WHERE key_id = :mine",
+            tenant=away.tenant, key=theirs.id, mine=mine.id,
+        )  # fmt: skip
+    assert moved == 1
+    assert (told(home, mine.text), told(away, mine.text), told(away, theirs.text)) == ({-23}, {-23}, {0})
+
+
+HASHES: dict[str, Callable[[str], bytes]] = {
+    "its SHA-256": lambda tenant: hashlib.sha256(OWN.encode()).digest(),
+    "its SHA-256 with the tenant": lambda tenant: hashlib.sha256(frame(tenant, OWN)).digest(),
+    "a MAC under no pepper": lambda tenant: hmac.digest(b"", frame(tenant, OWN), "sha256"),
+    "a MAC under a pepper of zeros": lambda tenant: hmac.digest(bytes(32), frame(tenant, OWN), "sha256"),
+    "a MAC under the tenant's name": lambda tenant: hmac.digest(tenant.encode(), frame(tenant, OWN), "sha256"),
+    "the key itself": lambda tenant: OWN.encode(),
+    "nothing": lambda tenant: b"",
+}
+
+
+@pytest.mark.parametrize("imported", [0, 1], ids=["made here", "imported"])
+def test_r210_no_digest_that_can_be_made_without_the_pepper_makes_a_key(
+    two: tuple[Stage, Stage], imported: int
+) -> None:
+    _, away = two
+    theirs = away.keys[Surface.SUPPLIER]
+    for make in HASHES.values():
+        with raw(away.operator.installation.settings) as store:
+            store.run("DELETE FROM key_secrets WHERE key_id = :key AND slot = 1", key=theirs.id)
+            written(
+                store,
+                "INSERT INTO key_secrets (digest, pepper_id, tenant_id, key_id, slot, imported)"
+                " VALUES (:digest, 'd1', :tenant, :key, 1, :imported)",
+                digest=make(away.tenant), tenant=away.tenant, key=theirs.id, imported=imported,
+            )  # fmt: skip
+        assert told(away, OWN) == {-23}
+    assert told(away, theirs.text) == {0}
+
+
+def test_r211_a_password_hash_is_bound_to_the_pepper_and_not_to_its_account_and_the_page_on_trust_says_so(
+    two: tuple[Stage, Stage],
+) -> None:
+    home, away = two
+    operator = home.operator
+    with raw(operator.installation.settings) as store:
+        (mine,) = store.rows("SELECT password FROM accounts WHERE id = :id", id=home.partner)
+        assert not Hasher(Keyring.generate().password_pepper()).verify(mine[0], PASSWORD)
+        written(store, "UPDATE accounts SET password = '' WHERE id = :id", id=away.partner)
+        assert signs_in(away) == -26
+        written(store, "UPDATE accounts SET password = :hash WHERE id = :id", hash=mine[0], id=away.partner)
+    assert signs_in(away) == 0
+    said = " ".join(TRUST.read_text("utf-8").split())
+    assert "put the password hash of one account into another" in said
+
+
+def signs_in(stage: Stage) -> Any:
+    """What a login with the first one's password is told at the second one's account."""
+    body = {"email": "partner@example.com", "password": PASSWORD}
+    return stage.code("POST", LOGINS[0], (), body)
+
+
+# --- who comes first --------------------------------------------------------------------------------------------------
+
+
+def test_r133_nothing_is_there_that_nobody_made_and_what_is_made_is_random(tmp_path: Path) -> None:
+    """A made password is shown once and is good until it is changed: it is a machine's, nobody ever types it."""
+    program = Program(tmp_path / "data")
+    assert set(program.does("init")) == {"data", "database", "created"}
+    with raw(program_settings(program)) as store:
+        for table in ("tenants", "accounts", "api_keys", "key_secrets", "hosts"):
+            assert store.one(f"SELECT count(*) FROM {table}") == 0, table
+    program.does("tenants", "create", "shop", "--host", HOST)
+    made = [
+        program.does("partners", "create", "--tenant", "shop", "--email", f"{one}@example.com")["password"]
+        for one in ("a", "b")
+    ]
+    assert made[0] != made[1]
+    assert all(len(set(one)) > 12 and len(one) >= 20 for one in made)
+    assert made[0] not in str(program.does("partners", "list", "--tenant", "shop"))
+    installation = opened_again(program)
+    desk = Desk(installation)
+    for name in ("admin", "root", "test", "demo", "bedesten", "operator", "postgres"):
+        for path, email in zip(LOGINS, (name, f"{name}@{HOST}"), strict=True):
+            assert desk.login(email, name, path)["code"] == -26, email
+    desk.close()
+    installation.store.close()
+
+
+def program_settings(program: Program) -> Settings:
+    """Where the program's installation is."""
+    return Settings(data=program.data)
+
+
+def opened_again(program: Program) -> Installation:
+    """It, opened in this process."""
+    return open_installation(program_settings(program))
