@@ -7,12 +7,16 @@ guessed at), and hashed with argon2id. A login for an account that does not exis
 import hmac
 import os
 import re
+import string
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
+
+from bedesten.gate import common
+from bedesten.gate.common import STEP, STEPS
 
 MAX_PASSWORD_LENGTH = 1024
 """Code points of a password. Longer ones are never accepted, never stored, and never fed to the hash."""
@@ -144,25 +148,40 @@ class Hasher:
 
 # --- what makes a password too easy -----------------------------------------------------------------------------------
 
-_COMMON = """
-    password passwort passwd pass1234 secret letmein welcome admin administrator root master login guest access default
-    changeme test tester demo qwerty qwertz azerty iloveyou sunshine princess monkey dragon football baseball basketball
-    superman batman trustno1 shadow michael jennifer jordan hunter ashley bailey charlie freedom whatever starwars
-    pokemon computer internet google facebook samsung killer pepper ginger cookie flower summer winter spring autumn
-    hello lovely family friend soccer liverpool arsenal chelsea mustang ferrari mercedes porsche
-    parola sifre istanbul galatasaray fenerbahce besiktas trabzonspor turkiye bedesten giftcard
-""".split()  # noqa: SIM905 - a word list reads better as text
-_ROWS = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "1234567890", "qwertyuiop", "qwertzuiop", "asdfghjkl", "zxcvbnm")
-_SEQUENCES = tuple(row for forward in _ROWS for row in (forward, forward[::-1]))
-_LEET = str.maketrans("01345789@$!", "oieastbgasi")
+_LEET = str.maketrans("01345789@$!|+", "oieastbgasilt")
+_HANGING = string.digits + string.punctuation
+_DAY, _MONTH, _YEAR = r"(?:0[1-9]|[12]\d|3[01])", r"(?:0[1-9]|1[0-2])", r"(?:19|20)\d\d"
+_DATE = re.compile(
+    rf"(?<!\d)(?:{_DAY}{_MONTH}(?:{_YEAR}|\d\d)|{_MONTH}{_DAY}{_YEAR}|{_YEAR}(?:{_MONTH}{_DAY})?"
+    r"|\d\d?[./-]\d\d?[./-]\d{2,4}|\d{4}[./-]\d\d?[./-]\d\d?)(?!\d)"
+)
+"""A date as people write one, or a year."""
+_LOOKED_AT = 64
+"""Characters of a password that are looked at: of a longer one the beginning says enough."""
+_NEXT_WORD = 4
+"""What a second common word counts, and every further one: a phrase of several is a good password."""
+_GAP = "\n"
+"""Stands where something was taken out, so that its neighbours do not become a word."""
+_PART = re.compile(r"[^\W_]{4,}")
+_SAME = re.compile(r"(.)\1{3,}", re.DOTALL)
+
+
+def _by_beginning(words: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for word in sorted(words, key=len, reverse=True):
+        found.setdefault(word[:4], []).append(word)
+    return {beginning: tuple(longest_first) for beginning, longest_first in found.items()}
+
+
+_COMMON = _by_beginning(common.WORDS)
 
 
 def password_problem(password: str, *, minimum: int = 15, words: Iterable[str] = ()) -> str | None:
     """Why a password may not be set, for its owner to read; None if it may. There are no rules of composition.
 
     Each code point counts one. `words` are what an attacker tries first here: the user's name and address, the
-    tenant's name, the product's. Such words, common passwords, runs of neighbouring keys and repetitions may be
-    part of a password, but do not count towards what makes it hard to guess.
+    tenant's name, the product's. Such words, common passwords (`gate.common`), dates, runs of neighbouring keys and
+    repetitions may be part of a password, but do not count towards what makes it hard to guess. Takes some 30 µs.
     """
     try:
         text = normalise(password)
@@ -170,49 +189,89 @@ def password_problem(password: str, *, minimum: int = 15, words: Iterable[str] =
         return str(problem)
     if len(text) < minimum:
         return f"use at least {minimum} characters"
-    folded = text.casefold()
-    if len(set(folded)) < 5 or _period(folded) * 3 <= len(folded):
+    folded = _plain(text)
+    if len(set(folded)) < 5 or _repeats(folded):
         return "it repeats itself"
+    folded = folded[: (folded + folded).find(folded, 1)][:_LOOKED_AT]  # once, if it is the same twice
     enough = max(4, minimum // 2)
-    own = [part for word in words for part in re.split(r"[^\w]+", word.casefold()) if len(part) >= 4]
-    for spelling in (folded, folded.translate(_LEET)):
+    own = sorted({part for word in words for part in _PART.findall(_plain(word))}, key=len, reverse=True)
+    for spelling in _spellings(folded):
         rest = _without_runs(spelling)
-        if len(rest) < enough:
+        if _worth(rest, spelling) < enough:
             return "it is little more than a sequence"
-        if len(_without_words(rest, own)) < enough:
+        rest = _DATE.sub(_GAP, rest)
+        if _worth(rest, spelling) < enough:
+            return "it is little more than a date"
+        rest = _without_own(rest, own)
+        if _worth(rest, spelling) < enough:
             return "it is little more than your own or the shop's name"
-        if len(_without_words(rest, [*own, *_COMMON])) < enough:
+        ways = [_without_words(rest)] if rest == spelling else [_without_words(rest), _words_first(spelling, own)]
+        if any(_worth(left, spelling) + _NEXT_WORD * max(0, len(found) - 1) < enough for left, found in ways):
             return "it is little more than a common password"
     return None
 
 
-def _period(text: str) -> int:
-    """The length of the shortest beginning that, repeated, gives the text (the last repetition may be cut off)."""
-    return next(length for length in range(1, len(text) + 1) if text.startswith(text[length:]))
+def _spellings(folded: str) -> Iterable[str]:
+    """The text as it stands, and read with digits and signs for letters, with and without those that hang behind it."""
+    hanging = len(folded) - len(folded.rstrip(_HANGING))
+    cuts = [len(folded) - tail for tail in (0, min(hanging, 4), hanging)]
+    return dict.fromkeys((folded, *(folded[:cut].translate(_LEET) + folded[cut:] for cut in cuts)))
 
 
-def _without_words(text: str, words: list[str]) -> str:
-    """What is left of a text without these words and, if it holds any, without the digits and signs around them."""
-    rest = text
-    for word in sorted(words, key=len, reverse=True):
-        rest = rest.replace(word, " ")
-    return text if rest == text else "".join(character for character in rest if character.isalpha())
+def _plain(text: str) -> str:
+    """The text without case and accents: `Şifrem` as `sifrem`."""
+    folded = text.casefold()
+    if folded.isascii():
+        return folded
+    parts = unicodedata.normalize("NFKD", folded.replace("ı", "i"))
+    return unicodedata.normalize("NFC", "".join(part for part in parts if not unicodedata.combining(part)))
+
+
+def _repeats(text: str) -> bool:
+    """Whether some beginning, repeated three times or more, gives the text (the last repetition may be cut off)."""
+    return any(text.startswith(text[length:]) for length in range(1, min(len(text) // 3, _LOOKED_AT) + 1))
+
+
+def _worth(rest: str, whole: str) -> int:
+    """What a rest counts: all of it if nothing was taken out, else its letters and half of its digits, but no signs."""
+    if rest == whole:
+        return len(rest)
+    letters = sum(character.isalpha() or not character.isascii() for character in rest)
+    return letters + sum(map(str.isdecimal, rest)) // 2
+
+
+def _without_own(text: str, longest_first: Iterable[str]) -> str:
+    """What is left of a text without these words."""
+    for word in longest_first:
+        text = text.replace(word, _GAP)
+    return text
+
+
+def _without_words(text: str) -> tuple[str, set[str]]:
+    """What is left of a text without common words, the longest wherever several fit, and which were found."""
+    kept, found, end = [], set(), 0
+    for at in [at for at in range(len(text) - 3) if text[at : at + 4] in _COMMON]:
+        word = next((word for word in _COMMON[text[at : at + 4]] if text.startswith(word, at)), "")
+        if word and at >= end:
+            kept += [text[end:at], _GAP]
+            found.add(word)
+            end = at + len(word)
+    return "".join(kept) + text[end:], found
+
+
+def _words_first(text: str, own: Iterable[str]) -> tuple[str, set[str]]:
+    """The same with dates and runs, which may share letters with a word, taken out after the words."""
+    rest, found = _without_words(_without_own(text, own))
+    return _without_runs(_DATE.sub(_GAP, rest)), found
 
 
 def _without_runs(text: str) -> str:
-    """What is left of a text without stretches of four or more that follow an alphabet, the digits or a key row."""
-    kept, at = [], 0
-    while at < len(text):
-        end = at + 4
-        if end <= len(text) and _is_run(text[at:end]):
-            while end < len(text) and _is_run(text[at : end + 1]):
-                end += 1
-            at = end
-        else:
-            kept.append(text[at])
-            at += 1
+    """What is left of a text without stretches of four or more that follow a row of keys or repeat one character."""
+    text = _SAME.sub(_GAP, text)
+    runs = [at for at in range(len(text) - STEP + 1) if text[at : at + STEP] in STEPS]
+    if not runs:
+        return text
+    kept = list(text)
+    for at in runs:
+        kept[at : at + STEP] = [_GAP] * STEP
     return "".join(kept)
-
-
-def _is_run(text: str) -> bool:
-    return len(set(text)) == 1 or any(text in row for row in _SEQUENCES)
