@@ -266,6 +266,25 @@ def test_a_roll_under_load_refuses_nobody(hall: Hall) -> None:
     assert {secret.pepper_id for key in made for secret in hall.secrets(key).values()} <= {"d1", "d2"}
 
 
+@pytest.mark.parametrize("imported", [False, True], ids=["after a pepper roll", "imported"])
+def test_a_revocation_beside_first_uses_leaves_nothing_alive(hall: Hall, imported: bool) -> None:
+    """Replacing a digest and deleting it at the same moment: whoever comes second sees what the first one did."""
+    made = [hall.import_key(f"ak_live_{number:032x}") if imported else hall.make() for number in range(10)]
+    if not imported:
+        hall.roll_pepper()
+
+    async def story(key: Made) -> None:
+        revocation = hall.installation.store.write(hall.tenant, keys.revoke, key.id, OPERATOR)
+        uses = [process.status(key.text) for process in (hall.first, hall.second) for _ in range(3)]
+        told = await asyncio.gather(*uses[:3], revocation, *uses[3:])
+        assert set(told) <= {200, REFUSED, True}
+
+    for key in made:
+        hall.run(story(key))
+    assert {secret for key in made for secret in hall.secrets(key).values()} == set()
+    assert set(hall.answers(*(key.text for key in made))) == {REFUSED}
+
+
 def test_an_imported_key_survives_a_pepper_roll_before_its_first_use(hall: Hall) -> None:
     key = hall.import_key(FOREIGN)
     hall.roll_pepper()
