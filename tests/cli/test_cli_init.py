@@ -72,7 +72,7 @@ def test_a_file_that_is_no_store_is_refused_in_one_line(shop: Program) -> None:
 
 
 @pytest.mark.parametrize("command", [("tenants", "list"), ("serve", "--port", "0", "--admin-port", "0")])
-def test_weak_or_readable_secrets_are_refused_in_one_line(shop: Program, command: tuple[str, ...]) -> None:
+def test_r76_r212_weak_or_readable_secrets_are_refused_in_one_line(shop: Program, command: tuple[str, ...]) -> None:
     path = shop.data / "secrets.json"
     path.chmod(0o640)
     outcome = shop.run(*command)

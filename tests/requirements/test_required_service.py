@@ -1,0 +1,172 @@
+"""A real server while secrets turn, workers die and everybody logs in at once; and what it says of where it is."""
+
+import json
+import os
+import re
+import signal
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from audit.desk import HOST, Desk
+from bedesten.gate.scopes import Surface
+from bedesten.operator import secrets
+from bedesten.web.meter import login_alarm
+from requirements.stage import Stage
+from support.backoffice import PASSWORD, Operator
+from support.client import Client, bearer
+from support.promises import PROMISES
+from support.shop import Shop, open_shop
+from support.sites import Site, opened, serving
+from support.wire import NoAnswer, fresh_address
+
+LOGIN, CUSTOMER_LOGIN, PROFILE = (
+    "/Login/Customer/Api/Verify",
+    "/Storefront/Customers/Login",
+    "/Storefront/Customers/Profile",
+)
+HASH_BYTES = 19_456 * 1024
+"""What one argon2id computation needs at the parameters of the default."""
+AT_ONCE, SLACK = 2, 24 * 2**20
+
+
+def web_workers(site: Site) -> list[int]:
+    """The two web workers: those of the children whose memory a login uses."""
+    supervisor = site.process.pid
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text("ascii").split()
+    assert len(children) == 3
+    return sorted(map(int, children))[:2]
+
+
+def memory(process: int, what: str) -> int:
+    """One of the kernel's numbers of a process's memory, in bytes: `VmRSS` now, `VmHWM` at most so far."""
+    (line,) = [one for one in Path(f"/proc/{process}/status").read_text("ascii").splitlines() if one.startswith(what)]
+    return int(line.split()[1]) * 1024
+
+
+def test_r128_fifty_logins_at_once_take_bounded_memory_and_leave_other_calls_alone(shop: Shop) -> None:
+    workers = web_workers(shop.site)
+    before = {process: memory(process, "VmRSS") for process in workers}
+    for process in workers:
+        Path(f"/proc/{process}/clear_refs").write_text("5")  # the highest mark begins anew
+    body = {"email": shop.customer_email, "password": PASSWORD}
+
+    def log_in(_: int) -> int:
+        return Client(shop.site.port, shop.host, (), fresh_address()).post(CUSTOMER_LOGIN, body).status
+
+    with ThreadPoolExecutor(50) as pool:
+        logins = [pool.submit(log_in, number) for number in range(50)]
+        other = shop.storefront
+        between = [other.post(PROFILE).status for _ in range(20)]
+        told = Counter(login.result() for login in logins)
+
+    assert between == [200] * 20
+    assert set(told) <= {200, 503}
+    assert told[200] >= 40
+    for process in workers:
+        assert memory(process, "VmHWM") - before[process] <= AT_ONCE * HASH_BYTES + SLACK
+
+
+def test_r118_five_hundred_addresses_behind_a_trusted_proxy_share_one_account_s_counter(tmp_path: Path) -> None:
+    """Stuffing: of all these only the first few are looked at, and who runs the house is alarmed."""
+    with opened("sqlite", tmp_path, trusted_proxies=["192.0.2.0/24"]) as installation:
+        desk = Desk(installation)
+        Stage.of(desk, HOST)
+        body = {"email": "partner@example.com", "password": "none of these passwords is right"}
+        told = Counter(
+            desk.code("POST", LOGIN, (("X-Forwarded-For", f"203.0.{one // 250}.{one % 250 + 1}"),), body)
+            for one in range(500)
+        )
+        assert set(told) == {-26, -27}
+        assert 6 <= told[-26] <= 20, "a wait that is over lets the next one through"
+        assert login_alarm(*desk.house.observer.meter.logins.recent(desk.house.clock()))
+        elsewhere = {"email": "nobody@example.com", "password": "one person with one wrong password"}
+        assert desk.code("POST", LOGIN, (("X-Forwarded-For", "198.51.100.9"),), elsewhere) == -26
+        desk.close()
+
+
+# --- secrets turn under load ------------------------------------------------------------------------------------------
+
+
+class Callers:
+    """Threads that call with one token each, again and again, whatever happens to the connection."""
+
+    def __init__(self, shop: Shop, tokens: list[str]) -> None:
+        self.told: Counter[tuple[int, int | None]] = Counter()
+        self._shop = shop
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._call, args=(token,)) for token in tokens]
+        for thread in self._threads:
+            thread.start()
+
+    def _call(self, token: str) -> None:
+        while not self._stop.is_set():
+            client = self._shop.client(None, bearer(token))
+            for _ in range(20):
+                try:
+                    self.told[client.post(PROFILE).told] += 1
+                except (OSError, NoAnswer):  # the worker was killed
+                    break
+            client.close()
+
+    def wait_for(self, more: int) -> None:
+        """Until so many more calls were answered."""
+        wanted, end = self.told.total() + more, time.monotonic() + 60
+        while self.told.total() < wanted:
+            assert time.monotonic() < end, f"nobody is answered any more: {self.told}"
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Lets everybody finish."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+
+
+def test_r147_no_valid_token_is_refused_while_secrets_turn_and_workers_are_replaced_one_by_one(tmp_path: Path) -> None:
+    with opened("sqlite", tmp_path) as installation, serving(installation, tmp_path) as site:
+        shop = open_shop(site, Operator(installation), "turning", stock=1)
+        old = [shop.token(Surface.STOREFRONT, shop.customer) for _ in range(2)]
+        store, file = installation.store, installation.settings.secrets_file
+        callers = Callers(shop, old)
+        callers.wait_for(50)
+        secrets.rotate(store, file)
+        login = shop.client().data(CUSTOMER_LOGIN, {"email": shop.customer_email, "password": PASSWORD})
+        beside = Callers(shop, [login["token"]])
+        for process in web_workers(site):
+            os.kill(process, signal.SIGKILL)
+            callers.wait_for(50)
+            beside.wait_for(50)
+        callers.stop()
+        assert set(callers.told) == {(200, None)}
+
+        secrets.forget(store, file, "s1")
+
+        assert {shop.client(None, bearer(one)).post(PROFILE).told for one in old * 4} == {(401, -21)}
+        beside.wait_for(50)
+        beside.stop()
+        assert set(beside.told) == {(200, None)}
+        site.stop()
+        assert site.failures() == []
+
+
+# --- where it says that it is -----------------------------------------------------------------------------------------
+
+
+def test_r203_no_answer_builds_a_link_from_the_host_that_was_asked_for(shop: Shop, other_shop: Shop) -> None:
+    """No mail is sent. Whoever may choose how a host is spelt finds it in no answer, nor any other host of ours."""
+    clients = [shop.client(None, (("Accept", "application/problem+json"),)) for _ in range(2)]
+    clients[1].host = f"{shop.host.upper()}.:81"
+    for path in [path for method, path in PROMISES if method == "GET"] + ["/nothing", "/openapi/nothing.json"]:
+        answers = [client.get(path) for client in clients]
+        assert answers[0].status == answers[1].status
+        for answer in answers:
+            text = answer.raw.decode("utf-8").lower()
+            assert shop.host not in text, path
+            assert other_shop.host not in text
+            assert answer.header("location") is None
+    (page,) = [shop.client().get("/openapi/reseller.json")]
+    servers = json.dumps(page.json.get("servers", []))
+    assert re.search(r"https?://", servers) is None, "a document is the same for every host"
