@@ -41,6 +41,7 @@ def test_people_see_a_table_and_each_name_in_it(shop: Program) -> None:
         (["new", "--host", "*.example.org"], -2, "host"),
         (["new", "--host", "10.0.0.1"], -2, "host"),
         (["new", "--host", "single"], -2, "host"),
+        (["new", "--host", "com.tr"], -2, "host"),
         (["new", "--host", "x.example.org", "--currency", "XXX"], -2, "currency"),
         (["new", "--host", "x.example.org", "--region", "?"], -2, "region"),
         (["a\tb", "--host", "x.example.org"], -2, "name"),
@@ -132,3 +133,14 @@ def test_access_to_what_does_not_exist_is_refused_with_the_list_of_what_does(sho
 def test_denied_and_allowed_at_once_is_refused(shop: Program) -> None:
     error = shop.refuses("tenants", "access", "shop", "--deny", "supplier", "--allow", "Supplier")
     assert error["fields"] == {"access": "supplier is denied and allowed at once"}
+
+
+def test_r222_a_name_of_the_operators_plane_is_no_tenants_host(shop: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEDESTEN_ADMIN_NAMES", '["ops.example.org"]')
+    for arguments in (
+        ("create", "new", "--host", "OPS.example.org:8081"),
+        ("hosts", "shop", "--add", "ops.example.org."),
+    ):
+        error = shop.refuses("tenants", *arguments)
+        assert (error["code"], error["fields"]) == (-2, {"host": "a name of the operator's own"})
+    assert shop.does("tenants", "hosts", "shop", "--add", "b.ops.example.org")["hosts"][-1] == "localhost"

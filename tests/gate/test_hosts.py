@@ -3,6 +3,7 @@
 import pytest
 
 from bedesten.gate.hosts import canonical_host, valid_tenant_host
+from bedesten.gate.suffixes import SUFFIXES
 
 
 @pytest.mark.parametrize(
@@ -99,3 +100,39 @@ def test_loopback_may_be_a_host_only_while_the_server_listens_there_only(text: s
     assert valid_tenant_host(text, allow_loopback=True) == host
     with pytest.raises(ValueError, match="loopback"):
         valid_tenant_host(text, allow_loopback=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["co.uk", "COM.TR", "com.tr.", "com.au", "co.jp", "com.br", "co.za", "github.io", "pages.dev:443", "cloudapp.azure.com",
+     "uk.eu.org", "ip6.arpa"],
+)  # fmt: skip
+def test_r222_a_public_suffix_is_nobodys_host_and_a_name_below_it_may_be_one(text: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        valid_tenant_host(text, allow_loopback=True)
+    assert str(refused.value) == "a public suffix: the names below it are other people's"
+    below = f"shop.{canonical_host(text.encode())}"
+    assert valid_tenant_host(below, allow_loopback=False) == below
+
+
+@pytest.mark.parametrize("text", ["web.de", "co.de", "uk.example", "co.uk.example", "com.example", "github.com"])
+def test_a_name_that_only_looks_like_a_public_suffix_may_be_a_host(text: str) -> None:
+    assert valid_tenant_host(text, allow_loopback=False) == text
+
+
+def test_every_suffix_could_be_a_host_but_for_being_one() -> None:
+    assert len(SUFFIXES) > 600
+    for suffix in SUFFIXES:
+        assert canonical_host(suffix.encode()) == suffix
+        assert "." in suffix
+        assert valid_tenant_host(f"shop.{suffix}", allow_loopback=False) == f"shop.{suffix}"
+
+
+def test_r222_the_operators_own_names_are_no_tenants_in_whatever_spelling() -> None:
+    reserved = ["Ops.Example.COM", "metrics.internal.", "192.0.2.1", "bücher"]
+    for text in ("ops.example.com", "OPS.example.com.:8081", "metrics.internal"):
+        with pytest.raises(ValueError) as refused:
+            valid_tenant_host(text, allow_loopback=True, reserved=reserved)
+        assert str(refused.value) == "a name of the operator's own"
+    for text in ("api.example.com", "shop.ops.example.com", "localhost"):
+        assert valid_tenant_host(text, allow_loopback=True, reserved=reserved) == text

@@ -5,7 +5,10 @@ encoding, sub-delimiters (`!$&'()*+,;=`), empty labels, IPv6 zones and IPv4 addr
 """
 
 import re
+from collections.abc import Collection
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
+
+from bedesten.gate.suffixes import SUFFIXES
 
 MAX_HOST_LENGTH = 253
 """Characters of a name without its trailing dot (RFC 1035 section 2.3.4, less the length octets)."""
@@ -42,11 +45,12 @@ def _canonical_ipv6(text: str) -> str | None:
     return None if address.ipv4_mapped is not None else f"[{address.compressed}]"
 
 
-def valid_tenant_host(text: str, *, allow_loopback: bool) -> str:
+def valid_tenant_host(text: str, *, allow_loopback: bool, reserved: Collection[str] = ()) -> str:
     """The canonical form of a host that a tenant is to be given. Raises ValueError with a reason for people.
 
     `allow_loopback` says that the server listens on loopback only: then `localhost`, names below it and loopback
-    addresses may be hosts as well. Nothing is looked up: neither DNS nor the list of public suffixes.
+    addresses may be hosts as well. `reserved` are the operator's own names, such as those of its listener. Nothing is
+    looked up: whose a name is, DNS decides; of public suffixes those are known that `gate.suffixes` lists.
     """
     if "*" in text:
         raise ValueError("a host is one name: there are no wildcards")
@@ -65,6 +69,10 @@ def valid_tenant_host(text: str, *, allow_loopback: bool) -> str:
             raise ValueError("localhost is a host only while the server listens on loopback only")
     elif len(labels) == 1:
         raise ValueError("a host has at least two labels, such as api.example.com")
+    if host in SUFFIXES:
+        raise ValueError("a public suffix: the names below it are other people's")
+    if host in {canonical_host(name.encode("ascii", "replace")) for name in reserved}:
+        raise ValueError("a name of the operator's own")
     return host
 
 

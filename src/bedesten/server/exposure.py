@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from bedesten import errors
-from bedesten.errors import Refusal
+from bedesten.errors import Refusal, bad_field
+from bedesten.gate.hosts import valid_tenant_host
 from bedesten.operator.hosts import loopback_hosts, only_on_loopback
 from bedesten.server.settings import Settings
 from bedesten.store.store import Store
@@ -47,7 +48,10 @@ def exposed(settings: Settings, store: Store, host: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unexposed(settings: Settings, hosts: Iterable[str]) -> Iterator[None]:
-    """While a tenant is given `hosts`. Raises `Refusal` if one is for loopback only and the server listens elsewhere."""
+    """While a tenant is given `hosts`. Raises `Refusal` if one is for loopback only and the server listens elsewhere,
+    or is a name of the operator's own plane."""
+    hosts = list(hosts)
+    _refuse_own(settings, hosts)
     named = [host for host in hosts if only_on_loopback(host)]
     if not named or not settings.data.is_dir():
         yield
@@ -61,6 +65,15 @@ def unexposed(settings: Settings, hosts: Iterable[str]) -> Iterator[None]:
             reason = "a host only while the server listens on loopback only"
             raise Refusal(errors.CONFLICT, f"{named[0]} is {reason}", fields={"host": reason}) from problem
         yield
+
+
+def _refuse_own(settings: Settings, hosts: Iterable[str]) -> None:
+    if settings.admin_names:
+        for host in hosts:
+            try:
+                valid_tenant_host(host, allow_loopback=True, reserved=settings.admin_names)
+            except ValueError as problem:
+                raise bad_field("host", str(problem)) from problem
 
 
 @contextlib.contextmanager
