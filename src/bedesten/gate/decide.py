@@ -30,12 +30,8 @@ _CHALLENGES = {
 }
 _ROWS = {Why.MISSING: errors.TOKEN_MISSING, Why.INVALID: errors.TOKEN_INVALID, Why.EXPIRED: errors.TOKEN_EXPIRED}
 _NO_KEY = "ak_live_00000000000000000000000000000000"
-_OWNER_KINDS = {
-    Surface.RESELLER: "partner",
-    Surface.STOREFRONT: "customer",
-    Surface.PAYMENT: "integration",
-    Surface.SUPPLIER: "supplier",
-}
+_SUBJECTS = {Surface.RESELLER: "partner", Surface.STOREFRONT: "customer"}
+"""Whose tokens a surface takes."""
 
 
 @dataclass(slots=True)
@@ -125,7 +121,7 @@ class Gate:
             row = _ROWS[refused.why]
             raise Refusal(row, refused.cause, headers=challenge(row)) from refused
         account = self.directory.account(claims.subject, loaded)
-        if account is None or account.tenant != tenant.id or account.kind != _OWNER_KINDS[surface]:
+        if account is None or account.tenant != tenant.id or account.kind != _SUBJECTS[surface]:
             raise _token_invalid("the subject does not exist")
         self._not_revoked(tenant, surface, account, claims)
         return Principal(
@@ -140,7 +136,7 @@ class Gate:
 
     def _verified(self, tenant: TenantEntry, surface: Surface, token: bytes, now: int) -> Claims:
         known = self.memory.get(token, tenant.id, surface.value, now)
-        if known is not None and known.kid == self._kid(tenant, known.kid):
+        if known is not None and self._signer(tenant, known.kid) is not None:
             return known
         claims = bearer.verify(
             token,
@@ -156,17 +152,17 @@ class Gate:
 
     def _key_for(self, tenant: TenantEntry, surface: Surface) -> Callable[[str], bytes | None]:
         def find(kid: str) -> bytes | None:
-            master, generation = parse_kid(kid) or ("", -1)
-            if generation != tenant.generation:
-                return None
-            return self.keyring.signing_key(master, tenant.id, surface, generation)
+            master = self._signer(tenant, kid)
+            return None if master is None else self.keyring.signing_key(master, tenant.id, surface, tenant.generation)
 
         return find
 
-    def _kid(self, tenant: TenantEntry, kid: str) -> str | None:
-        """The kid, if it is still of the tenant's generation and of a master secret in the ring."""
-        master, generation = parse_kid(kid) or ("", -1)
-        return kid if generation == tenant.generation and self.keyring.signs(master) else None
+    def _signer(self, tenant: TenantEntry, kid: str) -> str | None:
+        """The master secret that a kid names, if it is in the ring and the kid is of the tenant's generation."""
+        named = parse_kid(kid)
+        if named is None or named[1] != tenant.generation or not self.keyring.signs(named[0]):
+            return None
+        return named[0]
 
     def _not_revoked(self, tenant: TenantEntry, surface: Surface, account: AccountEntry, claims: Claims) -> None:
         if tenant.suspended:
