@@ -33,8 +33,10 @@ def test_a_list_is_separated_by_single_spaces() -> None:
     ["", " ", "a ", " a", "a  b", "a\tb", "a\nb", "a\u00a0b", 'a"b', "a\\b", "é", "a a", "a b a", "\x7f", "a\x00"],
 )
 def test_any_other_list_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="scope"):
+    with pytest.raises(ValueError) as refused:
         parse_scopes(text)
+    twice, malformed = "a scope stands twice", "scopes are words of printable ASCII, separated by single spaces"
+    assert str(refused.value) == (twice if text in ("a a", "a b a") else malformed)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,12 @@ def test_r79_a_scope_that_the_surface_does_not_know_is_named(scope: str) -> None
     with pytest.raises(ValueError) as refused:
         check_scopes(Surface.RESELLER, frozenset({scope, "orders:read"}))
     assert str(refused.value) == f"the reseller surface has no scope {scope}"
+
+
+def test_several_unknown_scopes_are_named_in_their_order() -> None:
+    with pytest.raises(ValueError) as refused:
+        check_scopes(Surface.STOREFRONT, frozenset({"b", "orders:read", "a", "c"}))
+    assert str(refused.value) == "the storefront surface has no scope a, b, c"
 
 
 def test_known_scopes_and_no_scopes_pass() -> None:
