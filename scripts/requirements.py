@@ -3,7 +3,7 @@
 A test holds a requirement if it names it: as `r137` or `R137` in its own name, or as `R137` in the ids of its cases, its
 docstring, its comments or its assertions. A module whose docstring names one holds it as a whole. Reasons for
 requirements that do not apply, or that no test can hold, stand in `requirements.txt` beside this file, a line each:
-`R107 why`. Run: `python scripts/requirements.py [--check]`.
+`R107 why`; and what the tests leave out of a requirement: `R77+ what`. Run: `python scripts/requirements.py [--check]`.
 """
 
 import ast
@@ -38,13 +38,13 @@ Holders = dict[int, Counter[str]]
 """How many cases of which test, by requirement. A module that holds one as a whole counts as one."""
 
 
-def reasons() -> dict[int, str]:
-    """Why a requirement has no test of its own."""
+def reasons(mark: str = "") -> dict[int, str]:
+    """Why a requirement has no test of its own; with the mark `+`, what its tests leave out."""
     found = {}
     for line in REASONS.read_text("utf-8").splitlines():
         number, _, reason = line.partition(" ")
-        if NAMED.fullmatch(number):
-            found[int(number[1:])] = reason.strip()
+        if number.endswith(mark) and NAMED.fullmatch(number.removesuffix(mark)):
+            found[int(number.removesuffix(mark)[1:])] = reason.strip()
     return found
 
 
@@ -107,13 +107,15 @@ def _numbers(text: str) -> set[int]:
 
 def page(found: Holders) -> str:
     """The whole page."""
-    why = reasons()
+    why, left_out = reasons(), reasons("+")
     rows = []
     for number in range(1, LAST + 1):
         tests = sorted(found.get(number, Counter()).items())
         cells = [f"`{name}`" + (f" ({count} cases)" if count > 1 else "") for name, count in tests[:SHOWN]]
         if len(tests) > SHOWN:
             cells.append(f"and {len(tests) - SHOWN} more")
+        if tests and number in left_out:
+            cells.append(left_out[number])
         rows.append(f"| R{number} | {'<br>'.join(cells) or why.get(number, '**nothing yet**')} |")
     return HEAD + "\n".join(rows) + "\n"
 

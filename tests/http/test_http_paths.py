@@ -87,7 +87,7 @@ TRICKS = [
 
 
 @pytest.mark.parametrize("path", TRICKS)
-def test_a_path_that_is_no_route_is_never_another_one_R92_R181(shop: Shop, path: str) -> None:
+def test_a_path_that_is_no_route_is_never_another_one_R92_R166_R181(shop: Shop, path: str) -> None:
     for lines in ((), bearer(shop.partner_token), api_key(shop.supplier_key.text)):
         told = refusal(shop.site.port, request_bytes("GET", path, shop.host, lines))
         assert told in ((404, -3), (405, -4), (400, None), (400, -2)), told

@@ -209,7 +209,7 @@ NOT_GRANTED = {**NOTHING, "keyed": (403, -25)}
 IGNORED: Mapping[Kind, Told] = dict.fromkeys(NOTHING, PASSES)
 
 _TOKENS = (
-    Wrong("nothing at all, R1 R96", _at_home(lambda cast, promise: ()), NOTHING),
+    Wrong("nothing at all, R1 R92 R96", _at_home(lambda cast, promise: ()), NOTHING),
     Wrong("a token without Bearer, R2", _value(lambda token: token), MISSING),
     Wrong("a token as Basic, R3", _value(lambda token: f"Basic {token}"), MISSING),
     Wrong("a token as Token, R3", _value(lambda token: f"Token {token}"), MISSING),
