@@ -1,7 +1,7 @@
 # Every target sets up what it needs in .venv by itself: Python 3.11 or newer and make are enough to begin with.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check lint types contracts bench clean
+.PHONY: help demo test check lint types contracts bench mutants clean
 MAKEFLAGS += --no-print-directory
 
 PYTHON_HERE := .venv/bin/python
@@ -38,6 +38,10 @@ contracts: ## which rooms may import which
 bench: ## beside plain FastAPI applications, as ratios (ARGS=--quick: shows that it runs)
 	$(BOOTSTRAP) bench
 	@$(PYTHON_HERE) -m benchmarks $(ARGS)
+
+mutants: ## defects put into the gate one at a time: would a test notice? (about an hour; ARGS=decide: one module)
+	$(BOOTSTRAP) dev
+	@$(PYTHON_HERE) scripts/mutate_gate.py $(if $(ARGS),,--write) $(ARGS)
 
 clean: ## take .venv and what tools left behind away
 	@rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
