@@ -133,7 +133,7 @@ def test_the_body_is_taken_as_long_as_nothing_is_wrong_with_it(
 
 @every_route
 @pytest.mark.parametrize("what", FLAWS)
-def test_what_is_not_strict_json_is_refused(
+def test_what_is_not_strict_json_is_refused_R129_R180(
     shop: Shop, goods: Goods, clients: dict[str, Client], path: str, what: str
 ) -> None:
     answer = clients[path].post(path, FLAWS[what](right_body(shop, goods, path)))

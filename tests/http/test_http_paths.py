@@ -238,7 +238,7 @@ def test_a_header_line_that_is_none_is_refused_R12_R175(shop: Shop, line: bytes)
     assert refusal(shop.site.port, broken)[0] in (0, 400, 401)
 
 
-def test_heads_beyond_all_bounds_are_refused_R20(shop: Shop) -> None:
+def test_heads_beyond_all_bounds_are_refused_R20_R101(shop: Shop) -> None:
     port, good = shop.site.port, bearer(shop.partner_token)
     for raw in (
         request_bytes("GET", "/Account/Details", shop.host, [*good, ("X-Large", "x" * 61_440)]),

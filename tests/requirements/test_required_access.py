@@ -44,6 +44,25 @@ def test_r78_every_endpoint_is_opened_by_its_own_scope_and_by_no_other(stage: St
     assert list(opened.values()).count(True) == len(scoped(surface)) >= 3
 
 
+def test_r79_a_scope_in_a_token_counts_to_the_letter_or_not_at_all(stage: Stage) -> None:
+    for text in ("*", "all", "Account:read", "account:rea", "account:reads", "account:*", "account", ":read", "read"):
+        token = stage.operator.mint(stage.operator.claims(stage.tenant, Surface.RESELLER, stage.partner, scopes=[text]))
+        assert stage.call(Surface.RESELLER, bearer(token)) == NO_SCOPE, text
+    both = stage.operator.claims(stage.tenant, Surface.RESELLER, stage.partner, scopes=["*", "account:read"])
+    assert stage.call(Surface.RESELLER, bearer(stage.operator.mint(both))) == 0, "an unknown one beside it does no harm"
+
+
+def test_r52_a_subject_that_is_nobody_of_this_kind_or_gone_is_refused_under_a_good_mac(stage: Stage) -> None:
+    operator = stage.operator
+    good = operator.claims(stage.tenant, Surface.RESELLER, stage.partner)
+    gone = operator.account(stage.tenant, "partner", "gone@example.com")
+    operator.disable(stage.tenant, "partner", gone)
+    supplier = operator.owner(stage.tenant, Surface.SUPPLIER, "Acme")
+    for subject in ("par_01m8000000000000000000000x", "nobody", stage.customer, supplier, stage.tenant, gone):
+        assert stage.call(Surface.RESELLER, bearer(operator.mint(replace(good, subject=subject)))) == INVALID, subject
+    assert stage.call(Surface.RESELLER, bearer(operator.mint(good))) == 0
+
+
 HOW: dict[str, Callable[[str], Lines]] = {
     "as a bearer token": bearer,
     "as an API key": api_key,

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from pysqlite3 import dbapi2
 
 from audit.desk import HOST, OTHER_HOST, Desk
 from bedesten.gate.keyring import Keyring, frame
-from bedesten.gate.passwords import Hasher
+from bedesten.gate.passwords import Hasher, password_problem
 from bedesten.gate.scopes import Surface
 from bedesten.server.build import Installation, open_installation
 from bedesten.server.settings import Settings
@@ -160,6 +161,13 @@ def signs_in(stage: Stage) -> Any:
     """What a login with the first one's password is told at the second one's account."""
     body = {"email": "partner@example.com", "password": PASSWORD}
     return stage.code("POST", LOGINS[0], (), body)
+
+
+@pytest.mark.parametrize("length", [15, 64, 200, 1024])
+def test_r122_any_code_points_make_a_password_and_each_counts_as_one(length: int) -> None:
+    password = "".join(random.Random(length).choices("müşteri パスワード 🔑🗝 qz7!", k=length))
+    assert password_problem(password) is None
+    assert password_problem("あ" + password[:13]) == "use at least 15 characters"
 
 
 # --- who comes first --------------------------------------------------------------------------------------------------
