@@ -70,6 +70,23 @@ def test_r56_a_token_says_exactly_this() -> None:
     }
 
 
+def test_what_a_token_says_is_a_value_that_nobody_alters() -> None:
+    with pytest.raises(AttributeError):
+        CLAIMS.tenant = "ten_02"  # type: ignore[misc]
+
+
+def test_the_last_second_that_can_be_minted_is_the_last_of_the_year_9999() -> None:
+    last = replace(CLAIMS, issued_at=253_402_300_740, expires_at=253_402_300_799)
+    assert accept(mint(last, KEY).encode(), now=253_402_300_740_000) == last
+    with pytest.raises(ValueError, match="expires"):
+        mint(replace(last, expires_at=253_402_300_800), KEY)
+
+
+def test_a_token_may_be_minted_in_the_first_second_of_all() -> None:
+    first = replace(CLAIMS, issued_at=0, expires_at=1)
+    assert accept(mint(first, KEY).encode(), now=0) == first
+
+
 def test_the_signature_is_the_standard_librarys_hmac() -> None:
     signed, _, signature = TOKEN.rpartition(b".")
     assert urlsafe_b64encode(hmac.digest(KEY, signed, "sha256")).rstrip(b"=") == signature

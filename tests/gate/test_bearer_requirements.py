@@ -404,3 +404,40 @@ def test_what_the_lookup_of_keys_raises_passes_through() -> None:
 
     with pytest.raises(ConnectionError):
         verify(GENUINE, key_for=out_of_reach, issuer="", audience="", tenant="", now=NOW, max_lifetime=1)
+
+
+def of_length(length: int) -> bytes:
+    """A genuine token of exactly so many bytes."""
+    for note in range(4):
+        for fill in range(length):
+            header, claims = compact({**HEADER, "note": "n" * note}), compact({**CLAIMS, "fill": "f" * fill})
+            wanted = length - len(b64(header)) - 2 - 43
+            if len(b64(claims)) == wanted:
+                return raw_token(header, claims)
+            if len(b64(claims)) > wanted:
+                break
+    raise AssertionError
+
+
+def test_r39_a_token_has_4096_bytes_at_most() -> None:
+    longest, longer = of_length(4096), of_length(4097)
+    assert (len(longest), len(longer)) == (4096, 4097)
+    assert present(longest).subject == "ptn_01"
+    with pytest.raises(BearerRefused) as refused:
+        present(longer)
+    assert refused.value.cause == "too long"
+
+
+def test_times_go_from_the_epoch_to_the_end_of_the_year_9999() -> None:
+    first, last = with_claims(iat=0, exp=60), with_claims(iat=253_402_300_740, exp=253_402_300_799)
+    assert present(first, now=0).issued_at == 0
+    assert present(last, now=253_402_300_740_000).expires_at == 253_402_300_799
+    with pytest.raises(BearerRefused) as refused:
+        present(with_claims(iat=253_402_300_740, exp=253_402_300_800), now=253_402_300_740_000)
+    assert refused.value.cause == "a claim is missing or of the wrong type"
+
+
+def test_epochs_go_from_0_to_what_every_reader_of_json_counts_exactly() -> None:
+    assert present(with_claims(ep=[0, 1, 2**53 - 1, 2**53])).epochs == (0, 1, 2**53 - 1, 2**53)
+    with pytest.raises(BearerRefused):
+        present(with_claims(ep=[0, 1, 2, 2**53 + 1]))
