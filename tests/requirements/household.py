@@ -104,7 +104,7 @@ def _serving(program: Program, log: Path) -> Iterator["subprocess.Popen[bytes]"]
         log.open("wb") as errors,
         log.with_suffix(".events").open("wb") as events,
         subprocess.Popen(
-            [*command, "--workers", "2", "--json", "--data", str(program.data)],
+            [*command, "--workers", "1", "--json", "--data", str(program.data)],
             env=environment, stdout=events, stderr=errors,
         ) as process,
     ):  # fmt: skip

@@ -88,7 +88,7 @@ def test_r140_what_was_acknowledged_is_still_so_after_the_power_failed(
         image.mkdir(mode=0o700)
         for name, value in forgetful(image).items():
             monkeypatch.setenv(name, value)
-        with serving(installation, tmp_path) as site:
+        with serving(installation, tmp_path, workers=1) as site:
             shop = open_shop(site, operator, "powerless", stock=3)
             expected = acknowledge(shop, site, Program(installation.settings.data), image)
             ordered = shop.reseller.data("/Orders/Create", shop.order(reference="last words"))
@@ -96,7 +96,7 @@ def test_r140_what_was_acknowledged_is_still_so_after_the_power_failed(
         monkeypatch.delenv("PYTHONPATH")
         subprocess.run(["cp", "-p", str(installation.settings.secrets_file), str(image)], check=True)
     left = build.open_installation(Settings(data=image))
-    with serving(left, tmp_path) as again:
+    with serving(left, tmp_path, workers=1) as again:
         assert {one: asked(shop, again.port, one) for one in expected} == expected
         found = Client(again.port, shop.host, bearer(shop.partner_token)).data(
             "/Orders/Get", {"orderReference": "last words"}
