@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from bedesten.gate.scopes import SCOPES, Surface
-from support.backoffice import PASSWORD
+from support.backoffice import PASSWORD, Operator
 from support.client import Client, bearer, claims_of
-from support.shop import Shop, fresh
+from support.shop import Shop, fresh, open_shop
+from support.sites import Site
 from support.wire import Answer
 
 PARTNERS, CUSTOMERS = "/Login/Customer/Api/Verify", "/Storefront/Customers/Login"
@@ -288,11 +289,23 @@ def test_registration_wants_an_address_and_a_password_that_is_hard_to_guess_R122
         ({"password": "abcdefghijklmnopqrstuvwxyz"}, "password"),
         ({"password": "password password password"}, "password"),
         ({"password": "x y" * 400}, "password"),
+        ({"password": f"{good['email'].title()}2024"}, "password"),
+        ({"name": "Perihan Okyanuslu", "password": "perihan.okyanuslu.34"}, "password"),
         ({"name": ""}, "name"),
     ):
         answer = client.post("/Storefront/Customers/Register", {**good, **wrong})
         assert (*answer.told, answer.fields) == (400, -2, [field]), wrong
     assert client.post(CUSTOMERS, {"email": good["email"], "password": good["password"]}).told == (400, -26)
+
+
+def test_a_password_is_not_the_shops_name_R123(site: Site, operator: Operator) -> None:
+    shop = open_shop(site, operator, "kaplumbaga-dukkani")
+    good = {"email": f"{fresh('reg')}@example.com", "password": "Kaplumbağa Dükkânı 2024!"}
+
+    answer = shop.client().post("/Storefront/Customers/Register", good)
+
+    assert (*answer.told, answer.fields) == (400, -2, ["password"])
+    assert "the shop's name" in str(answer.json["errors"])
 
 
 def test_a_password_may_be_typed_in_either_normal_form_R125(shop: Shop) -> None:

@@ -39,6 +39,7 @@ _ADD_HOST = inserting(hosts, or_ignore=True)
 _REMOVE_HOST = statement(delete(hosts).where(hosts.c.host == p("host"), hosts.c.tenant_id == TENANT))
 _HOSTS = statement(select(hosts.c.host).where(hosts.c.tenant_id == TENANT).order_by(hosts.c.host))
 _FIND = crossing(select(tenants.c.id).where((tenants.c.id == p("name")) | (tenants.c.name == p("name"))))
+_NAME = statement(select(tenants.c.name).where(tenants.c.id == TENANT))
 _LIST = crossing(
     select(
         tenants.c.id,
@@ -122,6 +123,12 @@ def find(tx: CrossTransaction, name: str) -> str:
         raise Refusal(errors.NOT_FOUND, f"no tenant {name!r}", fields={"tenant": "there is no such tenant"})
     found: str = row[0]
     return found
+
+
+def name_of(tx: Transaction) -> str:
+    """What the tenant is called."""
+    row = tx.one(_NAME)
+    return str(row[0]) if row else ""
 
 
 def create(tx: CrossTransaction, vault: Vault, new: NewTenant) -> dict[str, object]:

@@ -18,6 +18,7 @@ from bedesten.store.transaction import Transaction
 from bedesten.surfaces import common
 from bedesten.surfaces.common import Login, ProductView, Token
 from bedesten.surfaces.storefront import shapes
+from bedesten.tenants import actions as tenants
 from bedesten.web.call import Call
 from bedesten.web.logins import exchange, issue, log_in, prove
 from bedesten.web.shapes import Nothing
@@ -30,7 +31,7 @@ async def register(call: Call, body: shapes.Register) -> dict[str, str]:
     email = canonical_email(body.email)
     if email is None:
         raise bad_field("email", "not an e-mail address")
-    _check_password(call, email, body.password, "password")
+    await _check_password(call, body.password, "password", email, body.name or "")
     hashed = await call.house.hashing.hash(body.password)
     await call.house.store.write(call.tenant.id, _register, call, email, body.name or email.split("@")[0], hashed)
     return {"status": "accepted"}
@@ -69,7 +70,7 @@ async def change_password(call: Call, body: shapes.ChangePassword) -> Token:
     store, tenant = call.house.store, call.tenant.id
     customer = await store.read(tenant, _customer, call)
     await prove(call, Surface.STOREFRONT, customer.handle, body.current_password)
-    _check_password(call, customer.handle, body.new_password, "newPassword")
+    await _check_password(call, body.new_password, "newPassword", customer.handle, customer.name)
     hashed = await call.house.hashing.hash(body.new_password)
     await store.write(tenant, accounts.set_password, customer.id, hashed, call.actor)
     return common.token_view(call, issue(call, Surface.STOREFRONT, await store.read(tenant, _customer, call)))
@@ -88,8 +89,10 @@ def _customer(tx: Transaction, call: Call) -> Account:
     return customer
 
 
-def _check_password(call: Call, email: str, password: str, field: str) -> None:
-    problem = password_problem(password, minimum=call.house.password_minimum, words=(email.split("@")[0],))
+async def _check_password(call: Call, password: str, field: str, *about: str) -> None:
+    """Refuses a password that is easy to guess for whoever knows this about its owner, or the shop's name."""
+    shop = await call.house.store.read(call.tenant.id, tenants.name_of)
+    problem = password_problem(password, minimum=call.house.password_minimum, words=(shop, *about))
     if problem:
         raise bad_field(field, problem)
 
