@@ -72,7 +72,7 @@ def _with_sync_seen(address: int) -> Methods:
     return methods
 
 
-def _see_syncs() -> None:
+def _see_syncs() -> object:
     library = ctypes.CDLL(_sqlite3.__file__)
     library.sqlite3_vfs_find.restype = ctypes.POINTER(Vfs)
     vfs = library.sqlite3_vfs_find(None).contents
@@ -91,8 +91,10 @@ def _see_syncs() -> None:
             methods.value = ctypes.addressof(_replaced[address])
         return code
 
-    vfs.xOpen = _seen_open = OPEN(opened)
-    _replaced[0] = _seen_open  # type: ignore[assignment]
+    seen = OPEN(opened)
+    vfs.xOpen = seen
+    return seen
 
 
-_see_syncs()
+_kept = _see_syncs()
+"""SQLite calls it for as long as the process lives."""
