@@ -44,4 +44,4 @@ mutants: ## defects put into the gate one at a time: would a test notice? (about
 	@$(PYTHON_HERE) scripts/mutate_gate.py $(if $(ARGS),,--write) $(ARGS)
 
 clean: ## take .venv and what tools left behind away
-	@rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
+	@rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutants .pytest_cache

@@ -5,15 +5,16 @@ constant off by one, a `raise` gone. It never touches the disk: a fork of this p
 and runs the tests of `tests/gate` and `tests/base` that are about it, until one fails. A survivor is a defect that no test
 would notice, or no defect at all; the latter are listed with their reason in `mutants.txt`.
 
-    python scripts/mutate_gate.py [MODULE ...] [--jobs 2] [--write]
+    python scripts/mutate_gate.py [MODULE ...] [--jobs 2] [--trust] [--write]
 
-Survivors are printed as they are found, with their line. `--write` brings the rows of the modules that were tried up to
-date in docs/explanation/mutation.md.
+Survivors are printed as they are found, with their line. What became of each mutant is kept in `.mutants` for as long as
+neither the module nor its tests change.
 """
 
 import argparse
 import importlib.abc
 import importlib.util
+import json
 import os
 import resource
 import select
@@ -23,6 +24,7 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -111,6 +113,37 @@ def tests_of(module: str) -> list[str]:
     return [str(path) for name in TESTS[module] if (path := ROOT / "tests" / "gate" / f"{name}.py").exists()]
 
 
+@dataclass
+class Memo:
+    """What became of a module's mutants so far, kept in a file, so that a run that was broken off goes on."""
+
+    path: Path
+    known: dict[str, str]
+
+    @classmethod
+    def of(cls, module: str, source: str, *, trust: bool) -> "Memo":
+        """What is known of this source under these tests; with `trust`, also what older tests killed."""
+        folder = ROOT / ".mutants"
+        folder.mkdir(exist_ok=True)
+        helpers = sorted(str(path) for path in (ROOT / "tests" / "gate").glob("[!t]*.py"))
+        tests = b"".join(Path(path).read_bytes() for path in [*tests_of(module), *helpers])
+        head = {"source": sha256(source.encode()).hexdigest(), "tests": sha256(tests).hexdigest()}
+        made = cls(folder / f"{module}.jsonl", {})
+        first, *lines = made.path.read_text("utf-8").splitlines() if made.path.exists() else [""]
+        before = json.loads(first or "{}")
+        if before.get("source") == head["source"] and (trust or before == head):
+            ended = dict(json.loads(line) for line in lines)
+            made.known = {name: how for name, how in ended.items() if how == "killed" or before == head}
+        kept = [json.dumps(head), *(json.dumps([name, how]) for name, how in made.known.items())]
+        made.path.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+        return made
+
+    def add(self, name: str, ended: str) -> None:
+        """Remembers one more."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([name, ended]) + "\n")
+
+
 @dataclass(frozen=True)
 class Fork:
     """A process that runs tests. Its end of `pipe` closes when it is gone."""
@@ -135,24 +168,26 @@ class Fork:
         return cls(process, pipe, time.monotonic() + PATIENCE)
 
     def ended(self) -> str | None:
-        """How it ended: `killed`, `hung` or `survived`; None while it runs and may go on."""
+        """How it ended: `killed`, `hung`, `survived`, or `lost` if somebody else ended it; None while it may go on."""
         gone = bool(select.select([self.pipe], [], [], 0)[0])
         if not gone and time.monotonic() < self.until:
             return None
         if not gone:
             os.killpg(self.process, signal.SIGKILL)
-        status = os.waitpid(self.process, 0)[1]
+        status = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
         os.close(self.pipe)
-        if gone and os.waitstatus_to_exitcode(status) > 2:
-            raise SystemExit(f"pytest ended with {os.waitstatus_to_exitcode(status)}")
-        return "hung" if not gone else "killed" if status else "survived"
+        if status > 2:
+            raise SystemExit(f"pytest ended with {status}")
+        if not gone or status == -signal.SIGXCPU:
+            return "hung"
+        return "lost" if status == -signal.SIGKILL else "killed" if status else "survived"
 
 
 def _tested(module: str, code: CodeType | None) -> int:
     import pytest
 
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-    resource.setrlimit(resource.RLIMIT_CPU, (BUDGET, BUDGET))
+    resource.setrlimit(resource.RLIMIT_CPU, (BUDGET, BUDGET + 10))
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
@@ -167,10 +202,15 @@ def _tested(module: str, code: CodeType | None) -> int:
     return 0
 
 
-def judged(module: str, jobs: int) -> Iterator[Outcome]:
-    """Every mutant of a module, tried."""
+def judged(module: str, jobs: int, *, trust: bool) -> Iterator[Outcome]:
+    """Every mutant of a module, tried or remembered."""
     source = (GATE / f"{module}.py").read_text("utf-8")
-    waiting: list[Mutant | None] = [None, *mutants_of(source)]
+    memo = Memo.of(module, source, trust=trust)
+    every = mutants_of(source)
+    yield from (Outcome(mutant, memo.known[mutant.name]) for mutant in every if mutant.name in memo.known)
+    waiting: list[Mutant | None] = [mutant for mutant in every if mutant.name not in memo.known]
+    if waiting:
+        waiting.insert(0, None)
     running: dict[Fork, Mutant | None] = {}
     while waiting or running:
         while waiting and len(running) < jobs:
@@ -179,12 +219,16 @@ def judged(module: str, jobs: int) -> Iterator[Outcome]:
         select.select([fork.pipe for fork in running], [], [], 1)
         for fork in list(running):
             ended = fork.ended()
-            if ended is not None:
-                mutant = running.pop(fork)
-                if mutant is not None:
-                    yield Outcome(mutant, ended)
-                elif ended != "survived":
-                    raise SystemExit(f"{module}: its tests fail as it is")
+            if ended is None:
+                continue
+            mutant = running.pop(fork)
+            if ended == "lost":
+                waiting.append(mutant)
+            elif mutant is not None:
+                memo.add(mutant.name, ended)
+                yield Outcome(mutant, ended)
+            elif ended != "survived":
+                raise SystemExit(f"{module}: its tests fail as it is")
 
 
 def _compiled(module: str, source: str, mutant: Mutant) -> CodeType:
@@ -242,14 +286,17 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     arguments.add_argument("modules", nargs="*", metavar="MODULE", default=[])
     arguments.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    arguments.add_argument("--write", action="store_true")
+    arguments.add_argument("--trust", action="store_true", help="what older tests killed counts as killed")
+    arguments.add_argument(
+        "--write", action="store_true", help="bring the rows of docs/explanation/mutation.md up to date"
+    )
     asked = arguments.parse_args()
     prepared()
     reasons, alive = justified(), 0
     rows: list[list[str]] = []
     for module in asked.modules or TESTS:
         started = time.monotonic()
-        row = report(module, judged(module, asked.jobs), reasons)
+        row = report(module, judged(module, asked.jobs, trust=asked.trust), reasons)
         rows.append(row)
         alive += int(row[4])
         sys.stdout.write(f"{' | '.join(row)} | {time.monotonic() - started:.0f} s\n")

@@ -5,6 +5,12 @@ import pytest
 from bedesten.gate.hosts import canonical_host, valid_tenant_host
 from bedesten.gate.suffixes import SUFFIXES
 
+WILDCARD = "a host is one name: there are no wildcards"
+LABEL = "a label of a host has 1 to 63 letters, digits and inner hyphens (RFC 1123)"
+NUMBER = "not a host name: it ends in a number and is no address"
+LOOPBACK = "an address is a host only if it is loopback and the server listens on loopback only"
+LOCALHOST = "localhost is a host only while the server listens on loopback only"
+
 
 @pytest.mark.parametrize(
     ("raw", "host"),
@@ -62,28 +68,30 @@ def test_a_public_name_may_be_a_tenants_host(text: str, host: str, allow_loopbac
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("*.example.com", "wildcards"),
-        ("bücher.example", "xn--"),
+        ("*.example.com", WILDCARD),
+        ("bücher.example", "an international host name is written in its ASCII form (xn--…)"),
         ("", "not a host name"),
         ("a b.example", "not a host name"),
         ("https://a.example", "not a host name"),
-        ("intranet", "two labels"),
-        ("my_shop.example", "RFC 1123"),
-        ("-a.example", "RFC 1123"),
-        ("a-.example", "RFC 1123"),
-        ("a" * 64 + ".example", "RFC 1123"),
-        ("192.0.2.1", "loopback"),
-        ("[2001:db8::1]", "loopback"),
-        ("0.0.0.0", "loopback"),
-        ("127.1", "ends in a number"),
-        ("2130706433", "ends in a number"),
-        ("a.0x7f", "ends in a number"),
+        ("intranet", "a host has at least two labels, such as api.example.com"),
+        ("my_shop.example", LABEL),
+        ("-a.example", LABEL),
+        ("a-.example", LABEL),
+        ("a" * 64 + ".example", LABEL),
+        ("192.0.2.1", LOOPBACK),
+        ("[2001:db8::1]", LOOPBACK),
+        ("0.0.0.0", LOOPBACK),
+        ("127.1", NUMBER),
+        ("2130706433", NUMBER),
+        ("a.0x7f", NUMBER),
     ],
 )
 @pytest.mark.parametrize("allow_loopback", [False, True])
 def test_r222_what_no_tenant_may_have_is_refused_with_a_reason(text: str, reason: str, allow_loopback: bool) -> None:
-    with pytest.raises(ValueError, match=reason):
+    with pytest.raises(ValueError) as refused:
         valid_tenant_host(text, allow_loopback=allow_loopback)
+    assert str(refused.value) == reason
+    assert refused.value.__cause__ is None
 
 
 @pytest.mark.parametrize(
@@ -98,8 +106,9 @@ def test_r222_what_no_tenant_may_have_is_refused_with_a_reason(text: str, reason
 )
 def test_loopback_may_be_a_host_only_while_the_server_listens_there_only(text: str, host: str) -> None:
     assert valid_tenant_host(text, allow_loopback=True) == host
-    with pytest.raises(ValueError, match="loopback"):
+    with pytest.raises(ValueError) as refused:
         valid_tenant_host(text, allow_loopback=False)
+    assert str(refused.value) == (LOCALHOST if "ocal" in text else LOOPBACK)
 
 
 @pytest.mark.parametrize(

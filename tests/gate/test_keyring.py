@@ -67,7 +67,7 @@ def test_hkdf_holds_the_vectors_of_its_rfc(secret: str, salt: str, info: str, le
 
 @pytest.mark.parametrize("length", [0, -1, 255 * 32 + 1])
 def test_hkdf_refuses_a_length_that_it_cannot_give(length: int) -> None:
-    with pytest.raises(ValueError, match="8160"):
+    with pytest.raises(ValueError, match=r"^HKDF-SHA256 gives 1 to 8160 bytes$"):
         hkdf_sha256(b"secret", b"", b"", length)
 
 
@@ -161,7 +161,7 @@ def test_r147_r148_a_forgotten_secret_verifies_nothing_and_its_id_is_not_used_ag
     assert rotated.signing_key("s1", "t", Surface.RESELLER, 0) is None
     assert rotated.rotate_signing(dice("r2")).sign.ids == ("s3", "s2")
     for master in ("s2", "s9"):
-        with pytest.raises(ValueError, match="only a retired"):
+        with pytest.raises(ValueError, match=r"^only a retired signing secret can be forgotten$"):
             rotated.forget_signing(master)
 
 
@@ -186,7 +186,7 @@ def test_r69_r70_a_kid_has_one_spelling(kid: str) -> None:
 
 @pytest.mark.parametrize(("master", "generation"), [("S1", 0), ("s1", -1), ("", 0), ("s.1", 0), ("s1", 10**9)])
 def test_no_other_kid_is_made(master: str, generation: int) -> None:
-    with pytest.raises(ValueError, match="not a kid"):
+    with pytest.raises(ValueError, match=r"^not a kid$"):
         make_kid(master, generation)
 
 
@@ -195,7 +195,7 @@ def test_no_other_kid_is_made(master: str, generation: int) -> None:
 
 def test_a_keyring_shows_ids_only_and_is_not_pickled(keyring: Keyring) -> None:
     assert repr(keyring.rotate_signing(dice("r"))) == "Keyring(sign=Ring(s2, s1), digest=Ring(d1), wrap=Ring(w1))"
-    with pytest.raises(TypeError, match="not pickled"):
+    with pytest.raises(TypeError, match=r"^a keyring is not pickled$"):
         pickle.dumps(keyring)
 
 
@@ -211,28 +211,35 @@ def test_a_keyring_survives_its_text(keyring: Keyring) -> None:
 
 
 GOOD = "sVjF2nq0Yw8cP5uK3xTzR7mLbHd1aQeG9oNiJt6WvXk"
+PEM = "a secret is random bytes in base64url, not a PEM or a JWK"
 TEXT = "cmVhZGFibGUgdGV4dCBpcyBubyByYW5kb20gc2VjcmV0IQ"
 
 
 @pytest.mark.parametrize(
     ("secret", "problem"),
     [
-        pytest.param("", "base64url", id="R76-empty"),
-        pytest.param(None, "text in base64url", id="R76-null"),
-        pytest.param(GOOD[:40], "32 bytes", id="R76-short"),
-        pytest.param("A" * 43, "equal", id="R76-all-zero"),
-        pytest.param("_" * 42 + "8", "equal", id="R76-all-ones"),
-        pytest.param("AAAAAQAAAAEAAAABAAAAAQAAAAEAAAABAAAAAQAAAAE", "differ", id="R76-hardly-any-differ"),
-        pytest.param("0123456789abcdef" * 4, "hexadecimal", id="R76-hex"),
-        pytest.param(TEXT, "text, where random", id="R76-readable-text"),
-        pytest.param("17TKJ5LyCf14G5Ravea_hyyl6pHRMI0FF974uzIvi3o", "published", id="R76-on-the-public-list"),
-        pytest.param("-----BEGIN PRIVATE KEY-----", "PEM", id="R76-PEM"),
-        pytest.param('{"kty":"oct","k":"x"}', "JWK", id="R76-JWK"),
-        pytest.param(GOOD + "=", "without padding", id="padded"),
-        pytest.param(GOOD[:-1] + "/", "base64url", id="standard-alphabet"),
-        pytest.param(GOOD[:-1] + "l", "canonical", id="unused-bits"),
-        pytest.param(GOOD + "AA", "base64url", id="impossible-length"),
-        pytest.param(" " + GOOD, "base64url", id="white-space"),
+        pytest.param("", "not base64url without padding", id="R76-empty"),
+        pytest.param(None, "a secret is text in base64url", id="R76-null"),
+        pytest.param(GOOD[:40], "at least 32 bytes are needed", id="R76-short"),
+        pytest.param("A" * 43, "all bytes are equal", id="R76-all-zero"),
+        pytest.param("_" * 42 + "8", "all bytes are equal", id="R76-all-ones"),
+        pytest.param(
+            "AAAAAQAAAAEAAAABAAAAAQAAAAEAAAABAAAAAQAAAAE", "hardly any of the bytes differ", id="R76-hardly-any-differ"
+        ),
+        pytest.param("0123456789abcdef" * 4, "hexadecimal digits, where base64url is expected", id="R76-hex"),
+        pytest.param(TEXT, "text, where random bytes are expected", id="R76-readable-text"),
+        pytest.param(
+            "17TKJ5LyCf14G5Ravea_hyyl6pHRMI0FF974uzIvi3o",
+            "published on the list of secrets found in public code",
+            id="R76-on-the-public-list",
+        ),
+        pytest.param("-----BEGIN PRIVATE KEY-----", PEM, id="R76-PEM"),
+        pytest.param('{"kty":"oct","k":"x"}', PEM, id="R76-JWK"),
+        pytest.param(GOOD + "=", "not base64url without padding", id="padded"),
+        pytest.param(GOOD[:-1] + "/", "not base64url without padding", id="standard-alphabet"),
+        pytest.param(GOOD[:-1] + "l", "not canonical base64url", id="unused-bits"),
+        pytest.param(GOOD + "AA", "not base64url without padding", id="impossible-length"),
+        pytest.param(" " + GOOD, "not base64url without padding", id="white-space"),
     ],
 )
 def test_a_weak_or_misspelt_secret_is_refused_by_its_name_and_not_shown(
@@ -243,8 +250,7 @@ def test_a_weak_or_misspelt_secret_is_refused_by_its_name_and_not_shown(
     with pytest.raises(ValueError) as refused:
         Keyring.from_json(json.dumps(rings))
     message = str(refused.value)
-    assert message.startswith("digest.d1: ")
-    assert problem in message
+    assert message == f"digest.d1: {problem}"
     assert not secret or secret not in message
 
 
@@ -259,15 +265,21 @@ def test_r76_a_secret_may_not_stand_twice(keyring: Keyring) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda rings: rings.pop("wrap"), "keyring: exactly the rings"),
-        (lambda rings: rings.update(more={}), "keyring: exactly the rings"),
-        (lambda rings: rings.update(sign=[]), "sign: exactly the fields"),
-        (lambda rings: rings["sign"].pop("current"), "sign: exactly the fields"),
-        (lambda rings: rings["sign"].update(note=1), "sign: exactly the fields"),
-        (lambda rings: rings["sign"].update(current="s2"), "sign: current"),
-        (lambda rings: rings["sign"].update(current=["s1"]), "sign: current"),
-        (lambda rings: rings["sign"].update(secrets=[]), "sign: an id"),
-        (lambda rings: rings["sign"]["secrets"].update({"S 2": GOOD}), "sign: an id"),
+        (lambda rings: rings.pop("wrap"), "keyring: exactly the rings sign, digest and wrap are needed"),
+        (lambda rings: rings.update(more={}), "keyring: exactly the rings sign, digest and wrap are needed"),
+        (lambda rings: rings.update(sign=[]), "sign: exactly the fields current and secrets are needed"),
+        (lambda rings: rings["sign"].pop("current"), "sign: exactly the fields current and secrets are needed"),
+        (lambda rings: rings["sign"].update(note=1), "sign: exactly the fields current and secrets are needed"),
+        (lambda rings: rings["sign"].update(current="s2"), "sign: current does not name one of the secrets"),
+        (lambda rings: rings["sign"].update(current=["s1"]), "sign: current does not name one of the secrets"),
+        (
+            lambda rings: rings["sign"].update(secrets=[]),
+            "sign: an id is a lower-case letter and at most 15 letters or digits",
+        ),
+        (
+            lambda rings: rings["sign"]["secrets"].update({"S 2": GOOD}),
+            "sign: an id is a lower-case letter and at most 15 letters or digits",
+        ),
     ],
 )
 def test_an_incomplete_or_unknown_setting_is_named(
@@ -275,8 +287,9 @@ def test_an_incomplete_or_unknown_setting_is_named(
 ) -> None:
     rings = json.loads(keyring.to_json())
     change(rings)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError) as refused:
         Keyring.from_json(json.dumps(rings))
+    assert str(refused.value) == message
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", '{"sign": 1, "sign": 2}', "\ud800", "[" * 5000])
@@ -286,7 +299,7 @@ def test_what_is_not_strict_json_is_no_keyring(text: str) -> None:
 
 
 def test_randomness_that_repeats_itself_makes_no_keyring() -> None:
-    with pytest.raises(ValueError, match="the same secret"):
+    with pytest.raises(ValueError, match=r"^digest.d1: the same secret as sign.s1$"):
         Keyring.generate(lambda count: hashlib.sha256(b"always").digest()[:count])
 
 
@@ -336,7 +349,7 @@ def test_a_bad_file_is_named_and_not_shown(keyring: Keyring, tmp_path: Path) -> 
         Keyring.read_file(path)
     assert str(refused.value) == f"{path}: keyring: not UTF-8"
     path.write_bytes(b" " * 70_000)
-    with pytest.raises(ValueError, match="too large"):
+    with pytest.raises(ValueError, match=rf"^{path} is too large for a keyring$"):
         Keyring.read_file(path)
     with pytest.raises(FileNotFoundError):
         Keyring.read_file(tmp_path / "absent.json")
