@@ -1,5 +1,6 @@
 """Real servers for the black-box tests, started once a session and only where a test asks for one."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,11 @@ import pytest
 from support.backoffice import Operator
 from support.shop import Shop, open_shop
 from support.sites import ENGINES, Site, opened, serving
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background by a shell: what tests start would inherit that Ctrl-C means nothing.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _site(engine: str, folders: pytest.TempPathFactory) -> Iterator[Site]:
