@@ -9,7 +9,6 @@ from support.backoffice import Operator
 from support.shop import Shop, open_shop
 from support.sites import ENGINES, Site, opened, serving
 
-
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background by a shell: what tests start would inherit that Ctrl-C means nothing.
     signal.signal(signal.SIGINT, signal.default_int_handler)
