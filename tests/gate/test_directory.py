@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bedesten.gate import directory
-from bedesten.gate.directory import Directory, Entry, KeyEntry, TenantEntry, Unloaded, Want
+from bedesten.gate.directory import PRUNED_FROM, Directory, Entry, KeyEntry, TenantEntry, Unloaded, Want
 from bedesten.gate.scopes import Surface
 from gate.gatehouse import CUSTOMER, PARTNER, SUPPLIER_KEY, TENANT
 
@@ -293,3 +293,18 @@ def test_entries_are_values_that_nobody_alters() -> None:
     assert Want("account", "cus_1") == CUSTOMER_WANT
     assert {CUSTOMER_WANT, Want("account", "cus_1")} == {CUSTOMER_WANT}
     assert isinstance(TENANT, TenantEntry)
+
+
+def test_revoked_tokens_that_are_over_are_dropped_as_others_join_them() -> None:
+    day = 24 * 3_600_000
+    made = Directory()
+    made.restart(0, 1, {})
+    made.apply((seq, "token", f"old{seq} {day}") for seq in range(1, PRUNED_FROM))
+    assert made.sizes()["revoked"] == PRUNED_FROM - 1
+    made.apply([(PRUNED_FROM, "token", f"late {3 * day - 1}")])
+    assert made.sizes()["revoked"] == PRUNED_FROM
+    assert made.revoked("old1")
+    made.apply((PRUNED_FROM + more, "token", f"later{more} {3 * day}") for more in range(1, PRUNED_FROM + 1))
+    assert not made.revoked("old1")
+    assert made.revoked("late")
+    assert made.sizes()["revoked"] == PRUNED_FROM + 1

@@ -14,6 +14,10 @@ from dataclasses import dataclass
 from bedesten.gate.apikeys import Networks
 from bedesten.gate.scopes import Surface
 
+PRUNED_FROM = 10_000
+"""From so many revoked tokens on, those that are certainly over are dropped now and then."""
+LONGEST_ALIVE = 2 * 24 * 3_600_000
+"""A token expires at most a day after it is revoked; another day is left for clocks that are wrong (milliseconds)."""
 MOST_ENTRIES = 200_000
 """Of each kind; past it the older half is forgotten."""
 
@@ -120,6 +124,7 @@ class Directory:
         self._accounts: dict[str, AccountEntry] = {}
         self._keys: dict[bytes, KeyEntry] = {}
         self._revoked: dict[str, int] = {}
+        self._prune_at = PRUNED_FROM
 
     def tenant_of_host(self, host: str, loaded: Loaded = NOTHING) -> TenantEntry | None:
         """The tenant whose host this is, or None. Raises `Unloaded`."""
@@ -199,6 +204,7 @@ class Directory:
     def prune(self, now: int) -> None:
         """Drops revoked tokens that have expired by now: they are refused for that already."""
         self._revoked = {jti: expires for jti, expires in self._revoked.items() if expires > now}
+        self._prune_at = max(PRUNED_FROM, 2 * len(self._revoked))
 
     def _forget(self, kind: str, ref: str) -> None:
         match kind:
@@ -213,6 +219,8 @@ class Directory:
             case "token":
                 jti, _, expires = ref.partition(" ")
                 self._revoked[jti] = int(expires)
+                if len(self._revoked) >= self._prune_at:
+                    self.prune(int(expires) - LONGEST_ALIVE)
             case _:
                 raise ValueError("a change that needs a fresh start")
 
