@@ -1,5 +1,7 @@
 """An API key has one form, comes in one header line, and may be bound to addresses."""
 
+from ipaddress import IPv4Network, IPv6Address, IPv6Network
+
 import pytest
 
 from bedesten.gate.apikeys import (
@@ -7,10 +9,15 @@ from bedesten.gate.apikeys import (
     KeyMalformed,
     address_allowed,
     extract,
+    foreign_form,
+    foreign_form_of,
     importable,
     is_live,
+    keys_in,
     new_api_key,
+    parse_address,
     parse_networks,
+    without_keys,
 )
 
 KEY = "ak_live_0123456789abcdef0123456789abcdef"
@@ -63,7 +70,44 @@ def test_only_a_well_formed_key_is_imported() -> None:
         assert not importable(key)
 
 
+def test_a_foreign_key_is_known_by_its_sha_256_in_a_form_that_no_key_has() -> None:
+    digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+    assert foreign_form_of(digest) == f"sha256:{digest}"
+    assert foreign_form("ak_live_" + "0" * 32) == (
+        "sha256:114130e3b8452731d834dce0ecd9bb9eeb8005fbbd425b16fecef7f63f7ab2bc"
+    )
+
+
+# --- keys in texts of others ---
+
+
+def test_keys_are_found_in_a_text_each_once_and_in_their_order() -> None:
+    other = KEY.replace("live", "test")
+    assert keys_in(f"{other}, then '{KEY}' and x{other}y, {KEY[:-1]}") == [other, KEY]
+    assert keys_in("nothing here") == []
+
+
+def test_a_text_is_kept_without_the_keys_in_it() -> None:
+    assert without_keys(f"curl -H 'ApiKey: {KEY}' # {KEY}") == "curl -H 'ApiKey: ak_live_…cdef' # ak_live_…cdef"
+    assert without_keys("nothing here") == "nothing here"
+
+
 # --- addresses ---
+
+
+def test_ipv4_written_as_ipv6_is_ipv4() -> None:
+    assert parse_networks(["::ffff:0:0/96", "::ffff:10.0.0.0/104", "::/0", "fe80::/10"]) == (
+        IPv4Network("0.0.0.0/0"),
+        IPv4Network("10.0.0.0/8"),
+        IPv6Network("::/0"),
+        IPv6Network("fe80::/10"),
+    )
+
+
+def test_an_address_is_read_without_its_zone() -> None:
+    assert parse_address("fe80::1%eth0") == IPv6Address("fe80::1")
+    assert parse_address("fe80::1%") == IPv6Address("fe80::1")
+    assert parse_address("eth0") is None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from bedesten.gate import bearer
 from bedesten.gate.bearer import BearerRefused, Claims, TokenMemory, Why, extract, mint, verify
 from bedesten.gate.keyring import hmac_sha256
 
@@ -131,6 +132,11 @@ def test_r4_r7_the_scheme_has_no_case_and_white_space_around_the_value_is_not_pa
     assert extract([value]) == b"a.b.c"
 
 
+@pytest.mark.parametrize("token", [b"X", b"XXX", b"Xa.b.cX", b"x.y.z==", b"a-._~+/9"])
+def test_a_token_is_taken_as_it_is(token: bytes) -> None:
+    assert extract([b"Bearer " + token]) == token
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -140,6 +146,7 @@ def test_r4_r7_the_scheme_has_no_case_and_white_space_around_the_value_is_not_pa
         [b"Bearer token=a.b.c"], [b"Bearer Bearer a.b.c"], [b"Bearer a.b.c x"], [b"Bearer a.b.c,"],
         [b"Bearer a.b.c, Bearer a.b.c"], [b"Bearer a.b.c", b"Bearer a.b.c"], [b"Bearer a.b.c", b""], [b"Bearer a\x00"],
         [b"Bearer a\r"], [b"Bearer a\n"], [b"Bearer a\xe9"], [b"Bearer\xc2\xa0a"], [b"Bearer a\r\n b"], [b"Bearer =a"],
+        [b"Bearer ="], [b"Bearer =="], [b"XBearer a.b.c"], [b"Bearer a.b.c=d"],
     ],
 )  # fmt: skip
 def test_r1_to_r10_any_other_form_is_a_missing_token(values: list[bytes]) -> None:
@@ -176,6 +183,69 @@ def test_r48_a_token_from_the_future_is_refused_beyond_the_skew_of_clocks() -> N
 def test_r44_no_token_lives_longer_than_the_ceiling() -> None:
     assert accept(max_lifetime=3_600_000) == CLAIMS
     assert refusal(TOKEN, max_lifetime=3_599_999).cause == "lifetime out of bounds"
+
+
+@pytest.mark.parametrize("lifetime", [0, -1, -60])
+def test_a_token_that_never_lived_is_out_of_bounds_and_not_merely_expired(lifetime: int) -> None:
+    text, second = b64decode_payload(TOKEN), NOW // 1000 + 30
+    text["iat"], text["exp"] = second, second + lifetime
+    for now in (NOW, NOW + 3_600_000):
+        assert refusal(resigned(text), now=now).cause == "lifetime out of bounds"
+
+
+def test_a_token_that_begins_in_the_future_says_so() -> None:
+    text = b64decode_payload(TOKEN) | {"nbf": NOW // 1000 + 61}
+    assert refusal(resigned(text)).cause == "nbf in the future"
+
+
+def b64decode_payload(token: bytes) -> dict[str, object]:
+    payload = token.split(b".")[1]
+    claims: dict[str, object] = json.loads(urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)))
+    return claims
+
+
+def resigned(claims: dict[str, object], header: dict[str, object] | None = None) -> bytes:
+    """A token that says this under the right MAC."""
+    texts = (header or {"alg": "HS256", "typ": "JWT", "kid": "s1.4"}, claims)
+    signed = b".".join(urlsafe_b64encode(json.dumps(text).encode()).rstrip(b"=") for text in texts)
+    return signed + b"." + urlsafe_b64encode(hmac.digest(KEY, signed, "sha256")).rstrip(b"=")
+
+
+@pytest.mark.parametrize("token", [b"..", b".a.b", b"a..b", b"a.b."])
+def test_r21_an_empty_segment_is_seen_before_anything_is_read(token: bytes) -> None:
+    assert refusal(token).cause == "an empty segment"
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"alg": "none"}, "alg is not HS256"),
+        ({"kid": ""}, "no kid"),
+        ({"kid": 1}, "no kid"),
+        ({"typ": "at+jwt"}, "typ is not JWT"),
+        ({"x5t": "x"}, "a header member that is never accepted"),
+        ({"x5t#S256": "x"}, "a header member that is never accepted"),
+    ],
+)
+def test_what_is_wrong_with_a_header_is_told_apart_in_the_log(change: dict[str, object], cause: str) -> None:
+    header = {"alg": "HS256", "typ": "JWT", "kid": "s1.4"} | change
+    assert refusal(resigned(b64decode_payload(TOKEN), header)).cause == cause
+
+
+def test_headers_are_remembered_only_from_genuine_tokens_and_only_so_many() -> None:
+    claims = b64decode_payload(TOKEN)
+    known = bearer._genuine_headers
+    sizes = []
+    for number in range(600):
+        token = resigned(claims, {"alg": "HS256", "typ": "JWT", "kid": "s1.4", "n": number})
+        header = token.split(b".")[0]
+        refusal(token[:-1] + (b"A" if token[-1:] != b"A" else b"E"))
+        assert header not in known
+        assert accept(token) == CLAIMS
+        assert known[header] == "s1.4"
+        sizes.append(len(known))
+    assert max(sizes) == 256
+    assert sizes[-1] > 80, "emptied when it is full, and not before"
 
 
 # --- every bit ---
@@ -253,3 +323,38 @@ def test_the_memory_can_be_emptied_and_never_shows_a_token() -> None:
     assert repr(memory) == "TokenMemory(1 tokens)"
     memory.clear()
     assert memory.get(TOKEN, "ten_01", "reseller", NOW) is None
+
+
+def test_a_memory_that_is_emptied_forgets_its_old_half_too() -> None:
+    memory = TokenMemory(limit=10)
+    for number in range(8):
+        memory.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
+    assert len(memory) == 8
+    memory.clear()
+    assert len(memory) == 0
+    assert memory.get(b"0", "ten_01", "reseller", NOW) is None
+
+
+def test_a_memory_keeps_at_least_half_of_its_limit() -> None:
+    memory = TokenMemory(limit=10)
+    for number in range(5):
+        memory.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
+    assert [memory.get(b"%d" % number, "ten_01", "reseller", NOW) for number in range(5)] == [CLAIMS] * 5
+
+
+def test_a_process_remembers_65536_tokens_at_most() -> None:
+    memory = TokenMemory()
+    most = 0
+    for number in range(70_000):
+        memory.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
+        most = max(most, len(memory))
+    assert most == 65_536
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2])
+def test_the_smallest_memory_still_has_the_last_token(limit: int) -> None:
+    memory = TokenMemory(limit)
+    for number in range(5):
+        memory.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
+        assert memory.get(b"%d" % number, "ten_01", "reseller", NOW) is CLAIMS
+        assert len(memory) <= 2

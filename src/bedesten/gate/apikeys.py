@@ -94,8 +94,8 @@ def _parse_network(text: str) -> IPv4Network | IPv6Network:
         network = ip_network(text)
     except ValueError:
         raise ValueError(f"not a network in CIDR notation, or with bits set outside of it: {text[:64]!r}") from None
-    if isinstance(network, IPv6Network) and network.prefixlen >= 96:
-        inner = network.network_address.ipv4_mapped
+    if isinstance(network, IPv6Network):
+        inner = network.network_address.ipv4_mapped  # such an address fixes 96 bits, so the network does as well
         if inner is not None:
             return IPv4Network((inner, network.prefixlen - 96))
     return network

@@ -352,7 +352,7 @@ class TokenMemory:
     __slots__ = ("_half", "_old", "_young")
 
     def __init__(self, limit: int = 65_536) -> None:
-        self._half = max(1, limit // 2)
+        self._half = limit // 2
         self._young: dict[tuple[bytes, str, str], Claims] = {}
         self._old: dict[tuple[bytes, str, str], Claims] = {}
 

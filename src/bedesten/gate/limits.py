@@ -96,8 +96,8 @@ class Tables:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._file = _shared(path) if path is not None else -1
-        self.shared = self._file >= 0
+        self._file = None if path is None else _shared(path)
+        self.shared = self._file is not None
         self._memory = bytearray() if self.shared else bytearray(_SIZE)
         self._header = self.read(0, _HEADER * _WORD) if self.shared else _fresh_header()
         self._mend()
@@ -120,7 +120,7 @@ class Tables:
 
     def read(self, at: int, size: int) -> bytes:
         """So many bytes from there; zeros where there is nothing."""
-        if self._file < 0:
+        if self._file is None:
             return bytes(self._memory[at : at + size])
         found = os.pread(self._file, size, at)
         if len(found) < size:
@@ -130,7 +130,7 @@ class Tables:
 
     def write(self, at: int, words: bytes) -> None:
         """Writes them there, if that can be done."""
-        if self._file < 0:
+        if self._file is None:
             self._memory[at : at + len(words)] = words
             return
         with contextlib.suppress(OSError):  # a full disk: what is not counted is let through
@@ -138,7 +138,7 @@ class Tables:
 
     def lock(self) -> None:
         """Keeps other processes from writing until `unlock`, unless one of them holds the lock for too long."""
-        if self._file < 0:
+        if self._file is None:
             return
         for _ in range(PATIENCE):
             try:
@@ -150,48 +150,48 @@ class Tables:
 
     def unlock(self) -> None:
         """The end of what `lock` began."""
-        if self._file >= 0:
+        if self._file is not None:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Lets go of the file."""
-        if self._file >= 0:
+        if self._file is not None:
             os.close(self._file)
-            self._file = -1
+            self._file = None
 
     def _mend(self) -> None:
         """Gives a file that was cut its size and its header back, so that a worker that opens it now shares it."""
-        if self._file >= 0:
+        if self._file is not None:
             with contextlib.suppress(OSError):
                 os.pwrite(self._file, self._header[: 3 * _WORD], 0)
                 os.ftruncate(self._file, _SIZE)
 
 
-def _shared(path: Path) -> int:
-    """The file of this path, opened, made if need be; -1 if it cannot be had.
+def _shared(path: Path) -> int | None:
+    """The file of this path, opened, made if need be; None if it cannot be had.
 
     Under a lock on its directory, so that workers that start together all get the same one.
     """
     try:
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
-        return -1
+        return None
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         found = _found(path)
-        return found if found >= 0 else _made(path)
+        return _made(path) if found is None else found
     except OSError:
-        return -1
+        return None
     finally:
         os.close(folder)
 
 
-def _found(path: Path) -> int:
-    """The file as it is, if it is one of ours, else -1."""
+def _found(path: Path) -> int | None:
+    """The file as it is, if it is one of ours, else None."""
     try:
         file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return -1
+        return None
     try:
         known = os.fstat(file)
         if stat.S_ISREG(known.st_mode) and known.st_size == _SIZE and os.pread(file, _WORD, 0) == _MAGIC:
@@ -199,7 +199,7 @@ def _found(path: Path) -> int:
     except OSError:
         pass  # it is made anew, or not to be had
     os.close(file)
-    return -1
+    return None
 
 
 def _made(path: Path) -> int:
@@ -215,7 +215,7 @@ def _made(path: Path) -> int:
         fresh.replace(path)
     except OSError:
         os.close(file)
-        fresh.unlink(missing_ok=True)
+        fresh.unlink()
         raise
     return file
 
@@ -294,4 +294,4 @@ def _judged(per_minute: int, empty_at: int, moment: int) -> tuple[Verdict, int]:
 
 
 def _seconds(microseconds: int) -> int:
-    return max(1, -(-microseconds // 1_000_000))
+    return -(-microseconds // 1_000_000)  # rounded up, so that whoever waits as long is let in
