@@ -21,7 +21,7 @@ accounts = Table(
     text("scopes", null=True),
     integer("epoch"),
     integer("created"),
-    UniqueConstraint("tenant_id", "kind", "handle"),
+    UniqueConstraint("kind", "handle", "tenant_id"),
     UniqueConstraint("tenant_id", "id"),
     CheckConstraint("(password IS NULL) = (kind IN ('supplier', 'integration'))", name="password"),
 )
@@ -62,7 +62,7 @@ key_secrets = Table(
     integer("imported", CheckConstraint("imported IN (0, 1)", name="imported")),
     integer("grace", null=True),
     integer("expires", null=True),
-    UniqueConstraint("tenant_id", "key_id", "slot"),
+    UniqueConstraint("key_id", "slot", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"]),
 )
 """The live secrets only: 0 the current one, 1 the previous one in its grace. `grace` (ms) on the current one says that a

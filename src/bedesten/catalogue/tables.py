@@ -13,7 +13,7 @@ categories = Table(
     sql.text("tenant_id", ForeignKey("tenants.id")),
     sql.text("name"),
     integer("position"),
-    UniqueConstraint("tenant_id", "name"),
+    UniqueConstraint("name", "tenant_id"),
     UniqueConstraint("tenant_id", "id"),
 )
 
@@ -38,14 +38,12 @@ products = Table(
     integer("offered", CheckConstraint("offered IN (0, 1)", name="offered")),
     integer("updated"),
     UniqueConstraint("tenant_id", "id"),
-    UniqueConstraint("tenant_id", "sku"),
-    UniqueConstraint("tenant_id", "supplier_id", "supplier_sku"),
+    UniqueConstraint("sku", "tenant_id"),
+    UniqueConstraint("supplier_id", "supplier_sku", "tenant_id"),
     CheckConstraint("fulfilment = 'stock' OR supplier_id IS NOT NULL", name="somebody_delivers"),
     ForeignKeyConstraint(["tenant_id", "category_id"], ["categories.tenant_id", "categories.id"]),
     ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
 )
-Index(None, products.c.tenant_id, products.c.updated, products.c.id)
-Index(None, products.c.tenant_id, products.c.supplier_id)
 
 stock_levels = Table(
     "stock_levels",
@@ -68,8 +66,8 @@ stock_codes = Table(
     sql.text("line_id", null=True),
     integer("line_quantity", null=True),
     integer("unit", null=True),
-    UniqueConstraint("tenant_id", "digest"),
-    UniqueConstraint("tenant_id", "line_id", "unit"),
+    UniqueConstraint("digest", "tenant_id"),
+    UniqueConstraint("line_id", "unit", "tenant_id"),
     CheckConstraint("(state = 0) = (line_id IS NULL)", name="claimed_by_a_line"),
     CheckConstraint("line_id IS NULL OR (unit >= 0 AND unit < line_quantity)", name="no_more_than_ordered"),
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),

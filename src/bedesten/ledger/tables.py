@@ -17,8 +17,8 @@ ledger_accounts = Table(
     integer("posted"),
     integer("held", CheckConstraint("held >= 0", name="held")),
     integer("credit_limit", CheckConstraint("credit_limit >= 0", name="credit_limit")),
-    UniqueConstraint("tenant_id", "owner_id", "kind", "currency"),
-    UniqueConstraint("tenant_id", "id", "currency"),
+    UniqueConstraint("owner_id", "kind", "currency", "tenant_id"),
+    UniqueConstraint("id", "currency", "tenant_id"),
     CheckConstraint("bounded = 0 OR posted - held >= -credit_limit", name="never_overdrawn"),
     CheckConstraint("bounded = 1 OR (posted = 0 AND held = 0)", name="only_bounded_are_cached"),
 )
@@ -36,7 +36,7 @@ transfers = Table(
     text("order_id", null=True),
     integer("created"),
     PrimaryKeyConstraint("tenant_id", "id"),
-    UniqueConstraint("tenant_id", "business_key"),
+    UniqueConstraint("business_key", "tenant_id"),
     CheckConstraint("from_id <> to_id", name="two_accounts"),
     ForeignKeyConstraint(
         ["tenant_id", "from_id", "currency"],

@@ -20,7 +20,7 @@ deposits = Table(
     integer("state", CheckConstraint("state IN (0, 1, 2)", name="state")),
     integer("created"),
     integer("updated"),
-    UniqueConstraint("tenant_id", "integration_id", "reference"),
+    UniqueConstraint("integration_id", "reference", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "integration_id"], ["accounts.tenant_id", "accounts.id"]),
     ForeignKeyConstraint(["tenant_id", "partner_id"], ["accounts.tenant_id", "accounts.id"]),
 )
@@ -39,7 +39,7 @@ payments = Table(
     integer("state", CheckConstraint("state IN (0, 1, 2)", name="state")),
     integer("created"),
     integer("updated"),
-    UniqueConstraint("tenant_id", "integration_id", "reference"),
+    UniqueConstraint("integration_id", "reference", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "integration_id"], ["accounts.tenant_id", "accounts.id"]),
     ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
 )

@@ -16,7 +16,7 @@ events = Table(
     integer("status"),
     integer("created"),
     PrimaryKeyConstraint("tenant_id", "id"),
-    UniqueConstraint("tenant_id", "line_id", "version"),
+    UniqueConstraint("line_id", "version", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "line_id"], ["order_lines.tenant_id", "order_lines.id"]),
     sqlite_with_rowid=False,
 )
@@ -31,7 +31,7 @@ webhook_endpoints = Table(
     blob("secret"),
     blob("outbound_key"),
     integer("created"),
-    UniqueConstraint("tenant_id", "owner_id"),
+    UniqueConstraint("owner_id", "tenant_id"),
     UniqueConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
 )
@@ -53,7 +53,7 @@ deliveries = Table(
     sql.text("last_error", null=True),
     integer("updated"),
     PrimaryKeyConstraint("tenant_id", "id"),
-    UniqueConstraint("tenant_id", "event_id", "endpoint_id"),
+    UniqueConstraint("event_id", "endpoint_id", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "event_id"], ["events.tenant_id", "events.id"]),
     ForeignKeyConstraint(["tenant_id", "endpoint_id"], ["webhook_endpoints.tenant_id", "webhook_endpoints.id"]),
     sqlite_with_rowid=False,

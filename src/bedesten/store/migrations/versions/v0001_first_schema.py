@@ -171,7 +171,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_accounts_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_accounts_tenant_id_id")),
-        sa.UniqueConstraint("tenant_id", "kind", "handle", name=op.f("uq_accounts_tenant_id_kind_handle")),
+        sa.UniqueConstraint("kind", "handle", "tenant_id", name=op.f("uq_accounts_kind_handle_tenant_id")),
     )
     op.create_table(
         "categories",
@@ -182,7 +182,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_categories_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_categories")),
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_categories_tenant_id_id")),
-        sa.UniqueConstraint("tenant_id", "name", name=op.f("uq_categories_tenant_id_name")),
+        sa.UniqueConstraint("name", "tenant_id", name=op.f("uq_categories_name_tenant_id")),
     )
     op.create_table(
         "hosts",
@@ -217,13 +217,13 @@ def upgrade() -> None:
         sa.CheckConstraint("held >= 0", name=op.f("ck_ledger_accounts_held")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_ledger_accounts_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_accounts")),
-        sa.UniqueConstraint("tenant_id", "id", "currency", name=op.f("uq_ledger_accounts_tenant_id_id_currency")),
+        sa.UniqueConstraint("id", "currency", "tenant_id", name=op.f("uq_ledger_accounts_id_currency_tenant_id")),
         sa.UniqueConstraint(
-            "tenant_id",
             "owner_id",
             "kind",
             "currency",
-            name=op.f("uq_ledger_accounts_tenant_id_owner_id_kind_currency"),
+            "tenant_id",
+            name=op.f("uq_ledger_accounts_owner_id_kind_currency_tenant_id"),
         ),
     )
     op.create_table(
@@ -292,7 +292,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deposits")),
         sa.UniqueConstraint(
-            "tenant_id", "integration_id", "reference", name=op.f("uq_deposits_tenant_id_integration_id_reference")
+            "integration_id", "reference", "tenant_id", name=op.f("uq_deposits_integration_id_reference_tenant_id")
         ),
     )
     op.create_table(
@@ -339,7 +339,7 @@ def upgrade() -> None:
             ["tenant_id", "buyer_id"], ["accounts.tenant_id", "accounts.id"], name=op.f("fk_orders_tenant_id_buyer_id")
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_orders")),
-        sa.UniqueConstraint("tenant_id", "buyer_id", "reference", name=op.f("uq_orders_tenant_id_buyer_id_reference")),
+        sa.UniqueConstraint("buyer_id", "reference", "tenant_id", name=op.f("uq_orders_buyer_id_reference_tenant_id")),
         sqlite_with_rowid=False,
     )
     op.create_index(
@@ -390,13 +390,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_products_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_products")),
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_products_tenant_id_id")),
-        sa.UniqueConstraint("tenant_id", "sku", name=op.f("uq_products_tenant_id_sku")),
+        sa.UniqueConstraint("sku", "tenant_id", name=op.f("uq_products_sku_tenant_id")),
         sa.UniqueConstraint(
-            "tenant_id", "supplier_id", "supplier_sku", name=op.f("uq_products_tenant_id_supplier_id_supplier_sku")
+            "supplier_id", "supplier_sku", "tenant_id", name=op.f("uq_products_supplier_id_supplier_sku_tenant_id")
         ),
     )
-    op.create_index(op.f("ix_products_tenant_id_supplier_id"), "products", ["tenant_id", "supplier_id"], unique=False)
-    op.create_index(op.f("ix_products_tenant_id_updated_id"), "products", ["tenant_id", "updated", "id"], unique=False)
     op.create_table(
         "transfers",
         sa.Column("id", sa.Text(), nullable=False),
@@ -421,7 +419,7 @@ def upgrade() -> None:
             name="fk_transfers_to",
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_transfers")),
-        sa.UniqueConstraint("tenant_id", "business_key", name=op.f("uq_transfers_tenant_id_business_key")),
+        sa.UniqueConstraint("business_key", "tenant_id", name=op.f("uq_transfers_business_key_tenant_id")),
         sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_transfers_from_id_id"), "transfers", ["from_id", "id"], unique=False)
@@ -442,7 +440,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoints")),
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_webhook_endpoints_tenant_id_id")),
-        sa.UniqueConstraint("tenant_id", "owner_id", name=op.f("uq_webhook_endpoints_tenant_id_owner_id")),
+        sa.UniqueConstraint("owner_id", "tenant_id", name=op.f("uq_webhook_endpoints_owner_id_tenant_id")),
     )
     op.create_table(
         "key_imports",
@@ -470,7 +468,7 @@ def upgrade() -> None:
             ["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"], name=op.f("fk_key_secrets_tenant_id_key_id")
         ),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_key_secrets")),
-        sa.UniqueConstraint("tenant_id", "key_id", "slot", name=op.f("uq_key_secrets_tenant_id_key_id_slot")),
+        sa.UniqueConstraint("key_id", "slot", "tenant_id", name=op.f("uq_key_secrets_key_id_slot_tenant_id")),
     )
     op.create_index(
         "ix_key_secrets_expires",
@@ -539,9 +537,9 @@ def upgrade() -> None:
             name=op.f("fk_order_lines_tenant_id_product_id"),
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_order_lines")),
-        sa.UniqueConstraint("tenant_id", "id", "quantity", name=op.f("uq_order_lines_tenant_id_id_quantity")),
+        sa.UniqueConstraint("id", "quantity", "tenant_id", name=op.f("uq_order_lines_id_quantity_tenant_id")),
         sa.UniqueConstraint(
-            "tenant_id", "order_id", "position", name=op.f("uq_order_lines_tenant_id_order_id_position")
+            "order_id", "position", "tenant_id", name=op.f("uq_order_lines_order_id_position_tenant_id")
         ),
         sqlite_with_rowid=False,
     )
@@ -578,7 +576,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
         sa.UniqueConstraint(
-            "tenant_id", "integration_id", "reference", name=op.f("uq_payments_tenant_id_integration_id_reference")
+            "integration_id", "reference", "tenant_id", name=op.f("uq_payments_integration_id_reference_tenant_id")
         ),
     )
     op.create_index(op.f("ix_payments_order_id"), "payments", ["order_id"], unique=False)
@@ -617,7 +615,7 @@ def upgrade() -> None:
             name=op.f("fk_events_tenant_id_line_id"),
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_events")),
-        sa.UniqueConstraint("tenant_id", "line_id", "version", name=op.f("uq_events_tenant_id_line_id_version")),
+        sa.UniqueConstraint("line_id", "version", "tenant_id", name=op.f("uq_events_line_id_version_tenant_id")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -647,8 +645,8 @@ def upgrade() -> None:
             name=op.f("fk_stock_codes_tenant_id_product_id"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stock_codes")),
-        sa.UniqueConstraint("tenant_id", "digest", name=op.f("uq_stock_codes_tenant_id_digest")),
-        sa.UniqueConstraint("tenant_id", "line_id", "unit", name=op.f("uq_stock_codes_tenant_id_line_id_unit")),
+        sa.UniqueConstraint("digest", "tenant_id", name=op.f("uq_stock_codes_digest_tenant_id")),
+        sa.UniqueConstraint("line_id", "unit", "tenant_id", name=op.f("uq_stock_codes_line_id_unit_tenant_id")),
     )
     op.create_index(
         "ix_stock_codes_free",
@@ -682,7 +680,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_deliveries")),
         sa.UniqueConstraint(
-            "tenant_id", "event_id", "endpoint_id", name=op.f("uq_deliveries_tenant_id_event_id_endpoint_id")
+            "event_id", "endpoint_id", "tenant_id", name=op.f("uq_deliveries_event_id_endpoint_id_tenant_id")
         ),
         sqlite_with_rowid=False,
     )
