@@ -44,6 +44,7 @@ class TenantEntry:
     origins: frozenset[str]
     limits: Mapping[str, int]
     imports: bool = False
+    name: str = ""
 
     def allows(self, surface: Surface, endpoint: str) -> bool:
         """Whether the operator left the endpoint on; an endpoint's own switch is stronger than its surface's."""

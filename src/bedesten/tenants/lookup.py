@@ -33,6 +33,7 @@ _TENANT = crossing(
         tenants.c.idle_storefront_since,
         tenants.c.origins,
         tenants.c.limits,
+        tenants.c.name,
     ).where(tenants.c.id == p("id"))
 )
 
@@ -63,4 +64,5 @@ def tenant_entry(tx: CrossTransaction, tenant: str) -> TenantEntry | None:
         access={target: bool(allowed) for target, allowed in tx.all(_ACCESS, tenant_id=tenant)},
         origins=frozenset(row[15].split()),
         limits=json.loads(row[16]),
+        name=row[17],
     )

@@ -1,7 +1,7 @@
 """Answers: the envelope of success, and a failure in either of its two forms."""
 
 from bedesten.errors import Refusal
-from bedesten.web.message import Headers, Response
+from bedesten.web.message import Headers, Request, Response
 from bedesten.web.shapes import encode
 
 _OPEN, _CLOSE = b'{"success":true,"message":"OK","data":', b"}"
@@ -48,6 +48,15 @@ def failure(refusal: Refusal, request_id: str, accept: bytes) -> Response:
         headers.append((b"retry-after", b"%d" % max(1, refusal.retry_after)))
     headers.extend(refusal.headers)
     return Response(row.status, headers, encode(body))
+
+
+def unless_known(shown: Response, request: Request) -> Response:
+    """The same, or 304 if the client names the `ETag` that it would get (RFC 9110 section 13.1.2, weak comparison)."""
+    tag = next((value for name, value in shown.headers if name == b"etag"), None)
+    named = b",".join(value for name, value in request.headers if name == b"if-none-match")
+    if tag is None or tag not in (one.strip().removeprefix(b"W/") for one in named.split(b",")):
+        return shown
+    return Response(304, [line for line in shown.headers if line[0] != b"content-type"], b"")
 
 
 def prefers_problem(accept: bytes) -> bool:

@@ -47,7 +47,8 @@ class House:
 
 @dataclass(slots=True)
 class Call:
-    """One request after the gate. `argument` is the path's last segment where the route has one; `body` the raw bytes."""
+    """One request after the gate. `argument` is the path's last segment where the route has one; `body` the raw bytes;
+    `authority` the `Host` header as it was sent, of which the gate has made sure that it is a well-formed one."""
 
     house: House
     tenant: TenantEntry
@@ -58,6 +59,7 @@ class Call:
     region: str
     argument: str
     body: bytes = b""
+    authority: bytes = b""
 
     @property
     def who(self) -> Principal:

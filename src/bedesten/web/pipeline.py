@@ -191,10 +191,11 @@ class Pipeline:
             address=progress.address,
             region=_region(head, tenant),
             argument=match.argument if match else "",
+            authority=head.host[0],
         )
         await house.key_watch.used(call, head.api_key, head.user_agent, now)
         if isinstance(route.handler, Shows):
-            return route.handler.action(call)
+            return answer.unless_known(route.handler.action(call), request)
         if request.method != "GET":
             _check_media_type(head)
             call.body = await request.body.read(route.limit)
