@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from msgspec import Meta
 
@@ -13,7 +13,8 @@ from bedesten.base.clock import wire_time
 from bedesten.base.ids import is_id
 from bedesten.base.money import to_decimal
 from bedesten.base.paging import DEFAULT_PAGE, LARGEST_PAGE, make_cursor, read_cursor
-from bedesten.catalogue.actions import Page, Product
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue.actions import Product
 from bedesten.errors import bad_field
 from bedesten.orders.model import Datum
 from bedesten.web.call import Call
@@ -31,21 +32,44 @@ _TIME, _TIME_PROBLEM = "%Y-%m-%dT%H:%M:%SZ", "a time is written yyyy-MM-ddTHH:mm
 Item = TypeVar("Item")
 Shown = TypeVar("Shown")
 
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, examples=["2026-03-01T09:30:00Z"])]
+Status = Annotated[
+    int,
+    Meta(
+        description="0 cancelled, 1 delivered, 2 being processed, 3 taken out of processing",
+        extra_json_schema={"enum": [0, 1, 2, 3]},
+    ),
+]
+
 
 class Login(Input, frozen=True):
     """Credentials of an account. `callbackData` is echoed unchanged."""
 
     email: Annotated[str, Meta(max_length=1_000)]
     password: Annotated[str, Meta(max_length=16_384)]
+    callback_data: Any = None
 
 
 class Token(Output, frozen=True):
     """A bearer token, when it ends, and after how many seconds without use it is dead (null: never)."""
 
     token: str
-    expiration: str
+    expiration: Time
     idle_timeout_seconds: int | None
-    callback_data: object
+    callback_data: Any
+
+
+class Page(Output, Generic[Shown], frozen=True):
+    """A part of a list. `nextCursor` asks for the next one; null on the last."""
+
+    items: list[Shown]
+    next_cursor: str | None
+
+
+class Items(Output, Generic[Shown], frozen=True):
+    """A whole list."""
+
+    items: list[Shown]
 
 
 class Paging(Input, frozen=True):
@@ -84,7 +108,7 @@ class ProductView(Output, frozen=True):
     currency: str
     in_stock: bool
     require_data: list[RequirementView]
-    updated: str
+    updated: Time
 
 
 class CategoryView(Output, frozen=True):
@@ -108,7 +132,7 @@ def _callback_data(body: bytes) -> object:
     return next((value for name, value in members.items() if name.lower() == "callbackdata"), None)
 
 
-def page_of(call: Call, kind: str, paging: Paging) -> Page:
+def page_of(call: Call, kind: str, paging: Paging) -> catalogue.Page:
     """The page that is asked for. Raises `Refusal` (-2) for a cursor of another list or tenant."""
     after, since = "", 0
     if paging.cursor:
@@ -118,17 +142,22 @@ def page_of(call: Call, kind: str, paging: Paging) -> Page:
             raise bad_field("cursor", str(error)) from error
     if paging.updated_since:
         since = parse_time(paging.updated_since, "updatedSince")
-    return Page(after=after, size=paging.page_size, since=since)
+    return catalogue.Page(after=after, size=paging.page_size, since=since)
 
 
 def page_view(
-    call: Call, kind: str, found: Sequence[Item], page: Page, key: Callable[[Item], str], show: Callable[[Item], Shown]
-) -> dict[str, object]:
-    """`items` and `nextCursor` of what was found: one more than the page tells that there is a next one."""
+    call: Call,
+    kind: str,
+    found: Sequence[Item],
+    page: catalogue.Page,
+    key: Callable[[Item], str],
+    show: Callable[[Item], Shown],
+) -> Page[Shown]:
+    """A page of what was found: one more than the page tells that there is a next one."""
     shown = found[: page.size]
     more = len(found) > page.size
     cursor = make_cursor(call.tenant.id, kind, key(shown[-1])) if more else None
-    return {"items": [show(item) for item in shown], "nextCursor": cursor}
+    return Page([show(item) for item in shown], cursor)
 
 
 def product_view(product: Product) -> ProductView:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from bedesten import errors
 from bedesten.accounts import key_uses, keys, rotation
 from bedesten.accounts.keys import SLOTS
 from bedesten.base.clock import SECOND, wire_time
@@ -14,9 +15,12 @@ from bedesten.gate.access import Keyed
 from bedesten.gate.directory import KeyEntry
 from bedesten.gate.scopes import Surface
 from bedesten.store.transaction import Transaction
+from bedesten.surfaces.common import Time
 from bedesten.web.call import Call
 from bedesten.web.route import Reads, Route, Writes
 from bedesten.web.shapes import Input, Nothing, Output
+
+Slot = Annotated[str, Meta(extra_json_schema={"enum": list(SLOTS.values())})]
 
 
 class Rotate(Input, frozen=True):
@@ -35,7 +39,7 @@ class Revoke(Input, frozen=True):
 class PreviousSecret(Output, frozen=True):
     """The previous secret of a rotation. `ends` null: not before the current one is used for the first time."""
 
-    ends: str | None
+    ends: Time | None
 
 
 class Rotated(Output, frozen=True):
@@ -57,8 +61,8 @@ class Revoked(Output, frozen=True):
 class LastUse(Output, frozen=True):
     """The last use of one secret, `current` or `previous`, as it was a minute ago at the latest."""
 
-    secret: str
-    used: str
+    secret: Slot
+    used: Time
     uses: int
     address: str
     user_agent: str
@@ -72,11 +76,11 @@ class KeyView(Output, frozen=True):
 
     id: str
     hint: str
-    presented: str
+    presented: Slot
     grants: list[str] | None
     networks: list[str]
-    expires: str | None
-    created: str
+    expires: Time | None
+    created: Time
     previous: PreviousSecret | None
     last_uses: list[LastUse]
 
@@ -132,6 +136,8 @@ def routes(surface: Surface) -> tuple[Route, ...]:
             path=f"{path}/Get",
             access=access,
             handler=Reads(get),
+            answers=KeyView,
+            refuses=(errors.NOT_FOUND,),
             summary="What is known of the API key that is presented",
         ),
         Route(
@@ -140,6 +146,8 @@ def routes(surface: Surface) -> tuple[Route, ...]:
             access=access,
             handler=Writes(rotate, reveals=True),
             body=Rotate,
+            answers=Rotated,
+            refuses=(errors.NOT_FOUND, errors.CONFLICT),
             summary="Another secret for the API key, which is shown once",
         ),
         Route(
@@ -148,6 +156,8 @@ def routes(surface: Surface) -> tuple[Route, ...]:
             access=access,
             handler=Writes(revoke),
             body=Revoke,
+            answers=Revoked,
+            refuses=(errors.NOT_FOUND,),
             summary="End the API key, or the previous secret of its rotation",
         ),
     )

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bedesten.errors import ErrorRow
 from bedesten.gate.access import Access, Keyed
 from bedesten.gate.scopes import Surface
 from bedesten.store.transaction import Transaction
@@ -54,23 +55,58 @@ class Shows:
 Handler = Reads | Writes | Runs | Shows
 
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A right request and its answer as documents show them, in the route's own shapes; `argument` ends the path."""
+
+    data: object
+    body: Input | None = None
+    argument: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One operation. `path` may end in `{name}`, one segment that the handler gets as `call.argument`."""
+    """One operation. `path` may end in `{name}`, one segment that the handler gets as `call.argument`.
+
+    `answers` is the type of the answer's data. `refuses` are the refusals of the handler's own; what the way there may
+    refuse is the same for many routes and not repeated (see `web.refusals`). `regional`: the caller's region counts.
+    `name` names the operation where its path does not do it well.
+    """
 
     method: str
     path: str
     access: Access
     handler: Handler
     body: type[Input] = Nothing
+    answers: Any = None
+    refuses: tuple[ErrorRow, ...] = ()
+    regional: bool = False
     limit: int = SMALL_BODY
     aliases: tuple[str, ...] = ()
     summary: str = ""
+    name: str = ""
+    example: Example | None = None
 
     @property
     def endpoint(self) -> str:
         """How operators and grants name it: `POST /Supplier/Products/List`."""
         return f"{self.method} {self.path}"
+
+    @property
+    def operation(self) -> str:
+        """How documents and generated clients name it, once in its surface: `ordersCreate`, and for good."""
+        if self.name:
+            return self.name
+        first, *rest = self.words
+        return first[0].lower() + first[1:] + "".join(rest)
+
+    @property
+    def words(self) -> list[str]:
+        """What the path says, without its surface and what is filled in: `Orders`, `Create`."""
+        surface = self.access.surface
+        below = f"/{surface.value}/" if surface else "/"
+        path = self.path[len(below) :] if self.path.lower().startswith(below) else self.path
+        return [part for part in path.split("/") if part and not part.startswith("{")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from bedesten.surfaces.payment import shapes
 from bedesten.web.call import Call
 from bedesten.web.shapes import Amount, amount
 
-_DEPOSIT_STATES = ("created", "confirmed", "rejected")
-_PAYMENT_STATES = ("created", "captured", "cancelled")
+_DEPOSIT_STATES: tuple[shapes.DepositState, ...] = ("created", "confirmed", "rejected")
+_PAYMENT_STATES: tuple[shapes.PaymentState, ...] = ("created", "captured", "cancelled")
 
 
 def create_deposit(tx: Transaction, call: Call, body: shapes.CreateDeposit) -> shapes.DepositView:

@@ -1,5 +1,6 @@
 """The Payment surface as a table."""
 
+from bedesten import errors
 from bedesten.gate.access import Keyed
 from bedesten.gate.scopes import Surface
 from bedesten.surfaces import keys
@@ -16,6 +17,8 @@ ROUTES = (
         access=_DEPOSITS,
         handler=Writes(handlers.create_deposit),
         body=shapes.CreateDeposit,
+        answers=shapes.DepositView,
+        refuses=(errors.NOT_FOUND, errors.CONFLICT),
         summary="Announce money for a partner",
     ),
     Route(
@@ -24,6 +27,8 @@ ROUTES = (
         access=_DEPOSITS,
         handler=Writes(handlers.confirm_deposit),
         body=shapes.TheDeposit,
+        answers=shapes.DepositView,
+        refuses=(errors.NOT_FOUND, errors.DEPOSIT_STATE),
         summary="Book a deposit into the partner's balance",
     ),
     Route(
@@ -32,6 +37,8 @@ ROUTES = (
         access=_PAYMENTS,
         handler=Writes(handlers.create_payment),
         body=shapes.CreatePayment,
+        answers=shapes.PaymentView,
+        refuses=(errors.NOT_FOUND, errors.CONFLICT, errors.PAYMENT_STATE),
         summary="Announce a payment of a storefront order",
     ),
     Route(
@@ -40,6 +47,8 @@ ROUTES = (
         access=_PAYMENTS,
         handler=Writes(handlers.capture_payment),
         body=shapes.ThePayment,
+        answers=shapes.PaymentView,
+        refuses=(errors.NOT_FOUND, errors.PAYMENT_STATE, errors.CHECKOUT_EXPIRED),
         summary="Book a payment and deliver its order",
     ),
     *keys.routes(Surface.PAYMENT),

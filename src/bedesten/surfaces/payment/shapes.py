@@ -1,14 +1,16 @@
 """What payment services send and get."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from bedesten.surfaces.common import Id, Reference
+from bedesten.surfaces.common import Id, Reference, Time
 from bedesten.web.shapes import Amount, Input, Output
 
 Currency = Annotated[str, Meta(min_length=3, max_length=3)]
+DepositState = Literal["created", "confirmed", "rejected"]
+PaymentState = Literal["created", "captured", "cancelled"]
 
 
 class CreateDeposit(Input, frozen=True):
@@ -49,9 +51,9 @@ class DepositView(Output, frozen=True):
     reference: str
     amount: Decimal
     currency: str
-    state: str
-    created: str
-    updated: str
+    state: DepositState
+    created: Time
+    updated: Time
 
 
 class PaymentView(Output, frozen=True):
@@ -62,6 +64,6 @@ class PaymentView(Output, frozen=True):
     reference: str
     amount: Decimal
     currency: str
-    state: str
-    created: str
-    updated: str
+    state: PaymentState
+    created: Time
+    updated: Time

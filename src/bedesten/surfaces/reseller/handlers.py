@@ -15,7 +15,7 @@ from bedesten.orders.actions import Placed
 from bedesten.orders.model import DELIVERED, Buyer, Line, NewLine, NewOrder, Order
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import common
-from bedesten.surfaces.common import CategoryView, Login, ProductView, Token
+from bedesten.surfaces.common import CategoryView, Items, Login, Page, ProductView, Token
 from bedesten.surfaces.reseller import shapes
 from bedesten.web.call import Call
 from bedesten.web.logins import log_in
@@ -28,12 +28,12 @@ async def generate_token(call: Call, body: Login) -> Token:
     return common.token_view(call, await log_in(call, Surface.RESELLER, body.email, body.password))
 
 
-def categories(tx: Transaction, call: Call, _: Nothing) -> dict[str, object]:
+def categories(tx: Transaction, call: Call, _: Nothing) -> Items[CategoryView]:
     """The categories that have anything for the caller's region."""
-    return {"items": [CategoryView(*row) for row in catalogue.list_categories(tx, call.region)]}
+    return Items([CategoryView(*row) for row in catalogue.list_categories(tx, call.region)])
 
 
-def list_products(tx: Transaction, call: Call, body: shapes.ListProducts) -> dict[str, object]:
+def list_products(tx: Transaction, call: Call, body: shapes.ListProducts) -> Page[ProductView]:
     """A page of what is sold in the caller's region."""
     page = common.page_of(call, "products", body)
     found = catalogue.shop_products(tx, page, call.region, body.category_id or "")

@@ -1,8 +1,9 @@
 """The Reseller surface as a table."""
 
+from bedesten import errors
 from bedesten.gate.access import Open, Scoped
 from bedesten.gate.scopes import Surface
-from bedesten.surfaces.common import Login
+from bedesten.surfaces.common import CategoryView, Items, Login, Page, ProductView, Token
 from bedesten.surfaces.reseller import handlers, shapes
 from bedesten.web.route import Reads, Route, Runs, Writes
 
@@ -18,6 +19,9 @@ ROUTES = (
         access=Open(Surface.RESELLER),
         handler=Runs(handlers.generate_token),
         body=Login,
+        answers=Token,
+        refuses=(errors.LOGIN_REFUSED, errors.TOO_MANY_LOGINS),
+        name="generateToken",
         summary="Generate Token",
     ),
     Route(
@@ -25,6 +29,9 @@ ROUTES = (
         path="/Categories",
         access=_scope("catalogue:read"),
         handler=Reads(handlers.categories),
+        answers=Items[CategoryView],
+        regional=True,
+        name="categoriesList",
         summary="List the categories",
     ),
     Route(
@@ -33,6 +40,8 @@ ROUTES = (
         access=_scope("catalogue:read"),
         handler=Reads(handlers.list_products),
         body=shapes.ListProducts,
+        answers=Page[ProductView],
+        regional=True,
         summary="List products",
     ),
     Route(
@@ -40,6 +49,9 @@ ROUTES = (
         path="/Products/Detail/{productId}",
         access=_scope("catalogue:read"),
         handler=Reads(handlers.product),
+        answers=ProductView,
+        refuses=(errors.NOT_FOUND,),
+        regional=True,
         summary="Read one product",
     ),
     Route(
@@ -49,6 +61,9 @@ ROUTES = (
         access=_scope("orders:create"),
         handler=Writes(handlers.create_order),
         body=shapes.CreateOrder,
+        answers=shapes.PlacedOrder,
+        refuses=(errors.CONFLICT, errors.NOT_ORDERABLE, errors.INSUFFICIENT_BALANCE),
+        regional=True,
         summary="Place an order",
     ),
     Route(
@@ -57,6 +72,8 @@ ROUTES = (
         access=_scope("orders:read"),
         handler=Writes(handlers.get_order, reveals=True),  # writes: every code that is shown leaves a row in the trail
         body=shapes.GetOrder,
+        answers=shapes.OrderView,
+        refuses=(errors.NOT_FOUND,),
         summary="Read one order",
     ),
     Route(
@@ -65,6 +82,8 @@ ROUTES = (
         aliases=("/Order/detail/{orderDetailId}",),
         access=_scope("orders:read"),
         handler=Writes(handlers.order_detail, reveals=True),
+        answers=shapes.LineView,
+        refuses=(errors.NOT_FOUND,),
         summary="Read one order line",
     ),
     Route(
@@ -73,6 +92,8 @@ ROUTES = (
         aliases=("/Customer/Get",),
         access=_scope("account:read"),
         handler=Reads(handlers.account_details),
+        answers=shapes.AccountView,
+        refuses=(errors.NOT_FOUND,),
         summary="Read the account and its balance",
     ),
 )

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from bedesten.orders.model import MOST_LINES
-from bedesten.surfaces.common import Id, Paging, Quantity, Reference, RequireData
+from bedesten.surfaces.common import Id, Paging, Quantity, Reference, RequireData, Status, Time
 from bedesten.web.shapes import Amount, Input, Output
 
 
@@ -48,7 +48,7 @@ class PlacedLine(Output, frozen=True):
     order_detail_id: str
     quantity: int
     price: Decimal
-    status: int
+    status: Status
 
 
 class PlacedOrder(Output, frozen=True):
@@ -72,10 +72,10 @@ class LineView(Output, frozen=True):
     unit_price: Decimal
     price: Decimal
     currency: str
-    status: int
+    status: Status
     delivery_data: list[str] | None
     delivery_note: list[str] | None
-    updated: str
+    updated: Time
 
 
 class OrderView(Output, frozen=True):
@@ -85,7 +85,7 @@ class OrderView(Output, frozen=True):
     order_reference: str
     currency: str
     total: Decimal
-    created: str
+    created: Time
     details: list[LineView]
 
 

@@ -16,17 +16,17 @@ from bedesten.orders import actions as orders
 from bedesten.orders.model import DELIVERED, Buyer, Line, NewLine, NewOrder, Order
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import common
-from bedesten.surfaces.common import Login, ProductView, Token
+from bedesten.surfaces.common import Login, Page, ProductView, Token
 from bedesten.surfaces.storefront import shapes
 from bedesten.tenants import actions as tenants
 from bedesten.web.call import Call
 from bedesten.web.logins import exchange, issue, log_in, prove
 from bedesten.web.shapes import Nothing
 
-_STATES = ("awaitingPayment", "placed", "expired")
+_STATES: tuple[shapes.OrderState, ...] = ("awaitingPayment", "placed", "expired")
 
 
-async def register(call: Call, body: shapes.Register) -> dict[str, str]:
+async def register(call: Call, body: shapes.Register) -> shapes.Registered:
     """Makes a customer. Whether the e-mail was known before is not told: the owner of the address knows."""
     email = canonical_email(body.email)
     if email is None:
@@ -34,7 +34,7 @@ async def register(call: Call, body: shapes.Register) -> dict[str, str]:
     await _check_password(call, body.password, "password", email, body.name or "")
     hashed = await call.house.hashing.hash(body.password)
     await call.house.store.write(call.tenant.id, _register, call, email, body.name or email.split("@")[0], hashed)
-    return {"status": "accepted"}
+    return shapes.Registered()
 
 
 def _register(tx: Transaction, call: Call, email: str, name: str, password: Hashed) -> None:
@@ -54,7 +54,7 @@ async def refresh(call: Call, _: Nothing) -> Token:
     return common.token_view(call, exchange(call, Surface.STOREFRONT, customer))
 
 
-def logout(tx: Transaction, call: Call, body: shapes.Logout) -> dict[str, str]:
+def logout(tx: Transaction, call: Call, body: shapes.Logout) -> shapes.Ended:
     """Ends the token that was sent, or every token of the customer; from the next request on, on every worker."""
     if body.everywhere:
         accounts.end_tokens(tx, call.who.owner, call.actor)
@@ -62,7 +62,7 @@ def logout(tx: Transaction, call: Call, body: shapes.Logout) -> dict[str, str]:
         token = call.who.token
         assert token is not None, "the route demands a token"
         accounts.revoke_token(tx, token.token_id, token.expires_at * 1000, call.actor)
-    return {"status": "ended"}
+    return shapes.Ended()
 
 
 async def change_password(call: Call, body: shapes.ChangePassword) -> Token:
@@ -97,7 +97,7 @@ async def _check_password(call: Call, password: str, field: str, *about: str) ->
         raise bad_field(field, problem)
 
 
-def list_products(tx: Transaction, call: Call, body: shapes.ListProducts) -> dict[str, object]:
+def list_products(tx: Transaction, call: Call, body: shapes.ListProducts) -> Page[ProductView]:
     """A page of what is sold in the caller's region."""
     page = common.page_of(call, "products", body)
     found = catalogue.shop_products(tx, page, call.region, body.category_id or "")

@@ -1,8 +1,9 @@
 """The Storefront surface as a table."""
 
+from bedesten import errors
 from bedesten.gate.access import Anonymous, Open, Scoped, SignedIn
 from bedesten.gate.scopes import Surface
-from bedesten.surfaces.common import Login
+from bedesten.surfaces.common import Login, Page, ProductView, Token
 from bedesten.surfaces.storefront import handlers, shapes
 from bedesten.web.route import Reads, Route, Runs, Writes
 
@@ -20,6 +21,7 @@ ROUTES = (
         access=_ANONYMOUS,
         handler=Runs(handlers.register),
         body=shapes.Register,
+        answers=shapes.Registered,
         summary="Register a customer",
     ),
     Route(
@@ -28,6 +30,8 @@ ROUTES = (
         access=Open(Surface.STOREFRONT),
         handler=Runs(handlers.login),
         body=Login,
+        answers=Token,
+        refuses=(errors.LOGIN_REFUSED, errors.TOO_MANY_LOGINS),
         summary="Log a customer in",
     ),
     Route(
@@ -35,6 +39,8 @@ ROUTES = (
         path="/Storefront/Customers/Refresh",
         access=SignedIn(Surface.STOREFRONT),
         handler=Runs(handlers.refresh),
+        answers=Token,
+        refuses=(errors.NOT_FOUND,),
         summary="Exchange a living token for a fresh one",
     ),
     Route(
@@ -43,6 +49,7 @@ ROUTES = (
         access=SignedIn(Surface.STOREFRONT),
         handler=Writes(handlers.logout),
         body=shapes.Logout,
+        answers=shapes.Ended,
         summary="End the token, or all of them",
     ),
     Route(
@@ -50,6 +57,8 @@ ROUTES = (
         path="/Storefront/Customers/Profile",
         access=_scope("profile:manage"),
         handler=Reads(handlers.profile),
+        answers=shapes.Profile,
+        refuses=(errors.NOT_FOUND,),
         summary="Read the customer's own account",
     ),
     Route(
@@ -58,6 +67,8 @@ ROUTES = (
         access=_scope("profile:manage"),
         handler=Runs(handlers.change_password),
         body=shapes.ChangePassword,
+        answers=Token,
+        refuses=(errors.LOGIN_REFUSED, errors.TOO_MANY_LOGINS, errors.NOT_FOUND),
         summary="Change the password",
     ),
     Route(
@@ -66,6 +77,8 @@ ROUTES = (
         access=_ANONYMOUS,
         handler=Reads(handlers.list_products),
         body=shapes.ListProducts,
+        answers=Page[ProductView],
+        regional=True,
         summary="List products",
     ),
     Route(
@@ -73,6 +86,9 @@ ROUTES = (
         path="/Storefront/Products/Detail/{productId}",
         access=_ANONYMOUS,
         handler=Reads(handlers.product),
+        answers=ProductView,
+        refuses=(errors.NOT_FOUND,),
+        regional=True,
         summary="Read one product",
     ),
     Route(
@@ -81,6 +97,9 @@ ROUTES = (
         access=_scope("orders:create"),
         handler=Writes(handlers.create_checkout),
         body=shapes.CreateCheckout,
+        answers=shapes.CustomerOrder,
+        refuses=(errors.CONFLICT, errors.NOT_ORDERABLE),
+        regional=True,
         summary="Check out",
     ),
     Route(
@@ -89,6 +108,8 @@ ROUTES = (
         access=_scope("orders:read"),
         handler=Writes(handlers.get_order, reveals=True),  # writes: every code that is shown leaves a row in the trail
         body=shapes.GetOrder,
+        answers=shapes.CustomerOrder,
+        refuses=(errors.NOT_FOUND,),
         summary="Read one order and its codes",
     ),
 )

@@ -1,13 +1,15 @@
 """What web shops and apps send and get."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from bedesten.orders.model import MOST_LINES
-from bedesten.surfaces.common import Id, Paging, Quantity, Reference, RequireData, Short
+from bedesten.surfaces.common import Id, Paging, Quantity, Reference, RequireData, Short, Status, Time
 from bedesten.web.shapes import Input, Output
+
+OrderState = Literal["awaitingPayment", "placed", "expired"]
 
 
 class Register(Input, frozen=True):
@@ -18,10 +20,22 @@ class Register(Input, frozen=True):
     name: Short | None = None
 
 
+class Registered(Output, frozen=True):
+    """That the registration was taken; not whether the e-mail was known before."""
+
+    status: Literal["accepted"] = "accepted"
+
+
 class Logout(Input, frozen=True):
     """Which tokens to end: the one that is sent, or with `everywhere` every token of the customer."""
 
     everywhere: bool = False
+
+
+class Ended(Output, frozen=True):
+    """That the tokens are dead."""
+
+    status: Literal["ended"] = "ended"
 
 
 class ChangePassword(Input, frozen=True):
@@ -37,7 +51,7 @@ class Profile(Output, frozen=True):
     customer_id: str
     email: str
     name: str
-    created: str
+    created: Time
 
 
 class ListProducts(Paging, frozen=True):
@@ -76,7 +90,7 @@ class CustomerLine(Output, frozen=True):
     quantity: int
     unit_price: Decimal
     price: Decimal
-    status: int
+    status: Status
     delivery_data: list[str] | None
     delivery_note: list[str] | None
 
@@ -86,9 +100,9 @@ class CustomerOrder(Output, frozen=True):
 
     order_id: str
     reference: str
-    state: str
+    state: OrderState
     currency: str
     total: Decimal
-    created: str
-    expires: str | None
+    created: Time
+    expires: Time | None
     items: list[CustomerLine]

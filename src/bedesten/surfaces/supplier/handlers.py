@@ -14,20 +14,20 @@ from bedesten.fulfilment import actions as fulfilment
 from bedesten.orders.model import Line
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import common
-from bedesten.surfaces.common import Paging
+from bedesten.surfaces.common import Items, Page, Paging
 from bedesten.surfaces.supplier import shapes
 from bedesten.web.call import Call
 from bedesten.web.shapes import amount
 
 
-def list_products(tx: Transaction, call: Call, body: Paging) -> dict[str, object]:
+def list_products(tx: Transaction, call: Call, body: Paging) -> Page[shapes.OfferView]:
     """A page of the supplier's own products."""
     page = common.page_of(call, "offers", body)
     found = catalogue.supplier_products(tx, page, call.who.owner)
     return common.page_view(call, "offers", found, page, lambda one: one.id, _offer_view)
 
 
-def upsert_products(tx: Transaction, call: Call, body: shapes.UpsertProducts) -> dict[str, object]:
+def upsert_products(tx: Transaction, call: Call, body: shapes.UpsertProducts) -> Items[shapes.OfferView]:
     """Makes or changes products, all or none."""
     if len({one.sku for one in body.products}) != len(body.products):
         raise bad_field("products", "a sku stands twice")
@@ -38,7 +38,7 @@ def upsert_products(tx: Transaction, call: Call, body: shapes.UpsertProducts) ->
             raise bad_field(f"products[{at}].cost", "not below zero")
         offer = Offer(one.sku, one.name, cost, one.offered)
         changed.append(catalogue.upsert_offer(tx, call.who.owner, call.tenant.currency, offer))
-    return {"items": [_offer_view(product) for product in changed]}
+    return Items([_offer_view(product) for product in changed])
 
 
 def upload_stock(tx: Transaction, call: Call, body: shapes.UploadStock) -> shapes.Uploaded:
@@ -55,7 +55,7 @@ def upload_stock(tx: Transaction, call: Call, body: shapes.UploadStock) -> shape
     return shapes.Uploaded(added=added, duplicates=len(body.codes) - added, available=after.available)
 
 
-def awaiting(tx: Transaction, call: Call, body: Paging) -> dict[str, object]:
+def awaiting(tx: Transaction, call: Call, body: Paging) -> Page[shapes.AwaitingLine]:
     """A page of the lines that wait for the supplier, those that wait longest first."""
     page = common.page_of(call, "awaiting", body)
     found = fulfilment.awaiting(tx, call.who.owner, page.after, page.size, page.since)

@@ -1,9 +1,10 @@
 """The Supplier surface as a table."""
 
+from bedesten import errors
 from bedesten.gate.access import Keyed
 from bedesten.gate.scopes import Surface
 from bedesten.surfaces import keys
-from bedesten.surfaces.common import Paging
+from bedesten.surfaces.common import Items, Page, Paging
 from bedesten.surfaces.supplier import handlers, shapes
 from bedesten.web.route import LARGE_BODY, Reads, Route, Writes
 
@@ -19,6 +20,7 @@ ROUTES = (
         access=_grant("products:read"),
         handler=Reads(handlers.list_products),
         body=Paging,
+        answers=Page[shapes.OfferView],
         summary="List the supplier's own products",
     ),
     Route(
@@ -28,6 +30,7 @@ ROUTES = (
         handler=Writes(handlers.upsert_products),
         body=shapes.UpsertProducts,
         limit=LARGE_BODY,
+        answers=Items[shapes.OfferView],
         summary="Make or change products",
     ),
     Route(
@@ -37,6 +40,8 @@ ROUTES = (
         handler=Writes(handlers.upload_stock),
         body=shapes.UploadStock,
         limit=LARGE_BODY,
+        answers=shapes.Uploaded,
+        refuses=(errors.NOT_FOUND,),
         summary="Put stock codes in",
     ),
     Route(
@@ -45,6 +50,7 @@ ROUTES = (
         access=_grant("orders:read"),
         handler=Reads(handlers.awaiting),
         body=Paging,
+        answers=Page[shapes.AwaitingLine],
         summary="List the order lines that wait",
     ),
     Route(
@@ -55,6 +61,8 @@ ROUTES = (
         handler=Writes(handlers.deliver),
         body=shapes.Deliver,
         limit=LARGE_BODY,
+        answers=shapes.Delivered,
+        refuses=(errors.NOT_FOUND, errors.NOT_DELIVERABLE),
         summary="Deliver an order line",
     ),
     *keys.routes(Surface.SUPPLIER),

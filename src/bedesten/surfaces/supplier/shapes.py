@@ -5,9 +5,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from bedesten.surfaces.common import Id, Short
+from bedesten.catalogue.actions import STOCK, STOCK_FIRST, SUPPLIER
+from bedesten.surfaces.common import Id, Short, Status, Time
 from bedesten.web.shapes import Amount, Input, Output
 
+Fulfilment = Annotated[str, Meta(extra_json_schema={"enum": [STOCK, STOCK_FIRST, SUPPLIER]})]
 Code = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
@@ -51,9 +53,9 @@ class OfferView(Output, frozen=True):
     currency: str
     offered: bool
     on_sale: bool
-    fulfilment: str
+    fulfilment: Fulfilment
     available: int
-    updated: str
+    updated: Time
 
 
 class Uploaded(Output, frozen=True):
@@ -80,11 +82,11 @@ class AwaitingLine(Output, frozen=True):
     product_name: str
     quantity: int
     require_data: list[RequireDataView]
-    queued: str
+    queued: Time
 
 
 class Delivered(Output, frozen=True):
     """A line after its delivery."""
 
     order_detail_id: str
-    status: int
+    status: Status
