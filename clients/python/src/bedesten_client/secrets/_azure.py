@@ -1,0 +1,34 @@
+"""Azure Key Vault, through Azure's own libraries: identity as `DefaultAzureCredential` finds it."""
+
+from azure.core import exceptions
+from azure.identity import CredentialUnavailableError, DefaultAzureCredential
+from azure.keyvault.secrets import SecretClient
+
+from bedesten_client.secrets._errors import Trouble
+from bedesten_client.secrets._held import Held
+from bedesten_client.secrets._local import Raw, text_of
+
+
+def read(vault: str, name: str, version: str | None, seconds: float) -> Held:
+    """A secret, in its latest enabled version unless one is named. Raises `Trouble`."""
+    once = {"retry_total": 0, "connection_timeout": min(3.0, seconds), "read_timeout": seconds}
+    try:
+        with (
+            DefaultAzureCredential(**once) as credential,
+            SecretClient(f"https://{vault}.vault.azure.net", credential, **once) as client,
+        ):
+            found = client.get_secret(name, version).value
+    except CredentialUnavailableError:
+        raise Trouble("azure-identity finds no identity for Azure") from None
+    except exceptions.ClientAuthenticationError as problem:
+        raise Trouble(f"Azure does not accept the identity ({_status(problem)})") from None
+    except exceptions.HttpResponseError as problem:
+        status = problem.status_code or 0
+        raise Trouble(f"Azure refused: HTTP {status}", passing=status in (408, 429) or status >= 500) from None
+    except exceptions.AzureError as problem:
+        raise Trouble(f"Azure cannot be asked ({type(problem).__name__})", passing=True) from None
+    return text_of(Raw((found or "").encode("utf-8", "surrogatepass")))
+
+
+def _status(problem: exceptions.ClientAuthenticationError) -> str:
+    return f"HTTP {problem.status_code}" if problem.status_code else "no token"

@@ -1,0 +1,73 @@
+"""HashiCorp Vault and OpenBao, KV version 2, through hvac."""
+
+import os
+
+import hvac
+import requests
+from hvac import exceptions
+
+from bedesten_client.secrets._errors import Trouble
+from bedesten_client.secrets._held import Held
+from bedesten_client.secrets._local import Raw, read_file, text_of
+
+
+def read(url: str, mount: str, path: str, field: str, seconds: float) -> Held:
+    """One field of the latest version of a secret. Raises `Trouble`.
+
+    The token is read anew each time, since agents renew it in its file. No redirect is followed: the token would go
+    wherever an answer says.
+    """
+    token = _token(seconds)
+    verify = os.environ.get("VAULT_CACERT") or os.environ.get("VAULT_CAPATH") or True
+    namespace = os.environ.get("VAULT_NAMESPACE") or None
+    try:
+        client = hvac.Client(
+            url, token.reveal(), verify=verify, namespace=namespace, timeout=seconds, allow_redirects=False
+        )
+        answer = client.secrets.kv.v2.read_secret_version(path, mount_point=mount, raise_on_deleted_version=True)
+    except exceptions.VaultError as problem:
+        raise _refused(problem) from None
+    except requests.exceptions.SSLError:
+        raise Trouble("Vault's certificate is not one that is trusted here (VAULT_CACERT)") from None
+    except requests.RequestException as problem:
+        raise Trouble(f"Vault cannot be asked ({type(problem).__name__})", passing=True) from None
+    try:
+        found = answer["data"]["data"][field]
+    except (KeyError, TypeError):
+        found = None
+    del answer
+    if not isinstance(found, str):
+        raise Trouble("has no such field with a text in it")
+    return text_of(Raw(found.encode("utf-8", "surrogatepass")))
+
+
+def _token(seconds: float) -> Held:
+    """The token that this program shows Vault. Raises `Trouble`."""
+    if text := os.environ.get("VAULT_TOKEN"):
+        return Held(text)
+    file = os.environ.get("VAULT_TOKEN_FILE")
+    if not file:
+        raise Trouble("neither VAULT_TOKEN nor VAULT_TOKEN_FILE is set")
+    try:
+        return read_file(file, seconds)
+    except Trouble as trouble:
+        why = trouble.why
+    raise Trouble(f"VAULT_TOKEN_FILE: {why}")
+
+
+_STATUS = (
+    (exceptions.InvalidPath, "HTTP 404, nothing is there", False),
+    (exceptions.Forbidden, "HTTP 403", False),
+    (exceptions.Unauthorized, "HTTP 401", False),
+    (exceptions.RateLimitExceeded, "HTTP 429", True),
+    (exceptions.VaultDown, "sealed, or down", True),
+    (exceptions.InternalServerError, "HTTP 500", True),
+    (exceptions.BadGateway, "HTTP 502", True),
+)
+
+
+def _refused(problem: exceptions.VaultError) -> Trouble:
+    for kind, words, passing in _STATUS:
+        if isinstance(problem, kind):
+            return Trouble(f"Vault refused: {words}", passing=passing)
+    return Trouble(f"Vault refused ({type(problem).__name__})")
