@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 group=${1:-}
 case $group in
     '') groups='' ;;
-    dev) groups='--group dev --group bench' ;;
+    dev) groups='-e ./clients/python --group dev --group bench --group secrets' ;;
     bench) groups='--group bench' ;;
     *) echo "usage: scripts/bootstrap.sh [dev|bench]" >&2; exit 2 ;;
 esac
@@ -29,7 +29,7 @@ stop() { printf 'bedesten: %s\n' "$*" >&2; exit 1; }
 # What an environment must have been made from to be used as it is. The directory counts: an installation points into it.
 wanted() {
     pwd
-    cksum pyproject.toml constraints.txt scripts/bootstrap.sh
+    cksum pyproject.toml clients/python/pyproject.toml constraints.txt scripts/bootstrap.sh
 }
 
 works() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }

@@ -13,7 +13,7 @@ class SecretUnavailable(SecretError):
     """The place that keeps the secret did not give it, and nothing is remembered."""
 
 
-class Trouble(Exception):  # noqa: N818 - it never leaves this package
+class Trouble(Exception):
     """Why one attempt to read failed, in words that are safe to show. `passing`: another attempt may go better."""
 
     def __init__(self, why: str, *, passing: bool = False) -> None:
