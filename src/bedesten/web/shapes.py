@@ -6,7 +6,7 @@ Input keys are matched without regard to case, output keys are camelCase. Amount
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -50,6 +50,18 @@ def encode(value: object) -> bytes:
     return _encode(value)
 
 
+def written(sent: Input) -> dict[str, object]:
+    """A request as a client writes it: in the wire's spelling, without the fields that are left at their defaults."""
+    made: dict[str, object] = {}
+    for field in msgspec.structs.fields(sent):
+        value = getattr(sent, field.name)
+        if value != field.default or field.required:
+            parts = value if isinstance(value, list) else [value]
+            shown = [written(part) if isinstance(part, Input) else part for part in parts]
+            made[camel(field.name)] = shown if isinstance(value, list) else shown[0]
+    return made
+
+
 def parse(raw: bytes) -> dict[str, object]:
     """The body's members with folded keys. Raises `Refusal` (-2)."""
     if not raw:
@@ -89,7 +101,7 @@ def amount(value: Amount, currency: str, field: str) -> int:
 
 def _spelt(path: str, shape: type[Input]) -> str:
     """The path with every field in the wire's spelling: `basketdata[0].deliverid` is `basketData[0].deliverId`."""
-    spelling = _spellings(shape)
+    spelling = spellings(shape)
     parts = []
     for part in path.split("."):
         name, bracket, rest = part.partition("[")
@@ -98,14 +110,16 @@ def _spelt(path: str, shape: type[Input]) -> str:
 
 
 @cache
-def _spellings(shape: type[Input]) -> Mapping[str, str]:
+def spellings(shape: Any) -> Mapping[str, str]:
+    """How the wire spells every field of the shape and of the shapes in it, by the name that the shape has for it."""
     found: dict[str, str] = {}
     waiting: list[Any] = [shape]
     while waiting:
         kind = waiting.pop()
         waiting.extend(get_args(kind))
+        kind = get_origin(kind) or kind
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             for field in msgspec.structs.fields(kind):
-                found[_folded(field.name)] = camel(field.name)
+                found[field.encode_name] = camel(field.name)
                 waiting.append(field.type)
     return found

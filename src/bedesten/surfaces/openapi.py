@@ -1,0 +1,83 @@
+"""The documents of the four surfaces: OpenAPI, a Postman collection, curl lines. Served on every tenant's host.
+
+Made from the tables once a process; what differs between tenants is the server's URL, and which operations they have.
+"""
+
+import hashlib
+from functools import lru_cache
+from typing import Any
+
+from bedesten import errors
+from bedesten.errors import Refusal
+from bedesten.gate.access import Open
+from bedesten.gate.hosts import canonical_host
+from bedesten.gate.scopes import Surface
+from bedesten.surfaces.tables import ROUTES as OPERATIONS
+from bedesten.web.call import Call
+from bedesten.web.message import Response
+from bedesten.web.openapi.document import document as document_of
+from bedesten.web.route import Route, Shows
+from bedesten.web.shapes import encode
+
+_HERE = "https://server.invalid"
+"""Stands in documents that are ready for where the server's URL comes."""
+_SURFACES = {surface.value: surface for surface in Surface}
+
+
+def document(surface: Surface, server_url: str) -> dict[str, Any]:
+    """The OpenAPI document of a surface, for a server at this URL."""
+    return document_of(OPERATIONS, surface, server_url)
+
+
+def server_url(authority: bytes) -> str:
+    """Where the server is for a client that sent this `Host`. TLS is a proxy's work and not to be seen from here: so it is
+    `https`, but for loopback and for a port of its own, with which clients talk to the server itself."""
+    text = authority.decode("ascii").lower()
+    name = canonical_host(authority) or ""
+    port = text.removeprefix(name).removeprefix(".").removeprefix(":")
+    plain = port not in ("", "443") or name.endswith("localhost") or name.startswith(("127.", "["))
+    return f"{'http' if plain else 'https'}://{text}"
+
+
+@lru_cache(maxsize=256)
+def _ready(surface: Surface, off: frozenset[str]) -> bytes:
+    """The document, without the endpoints that are switched off."""
+    return encode(document_of([route for route in OPERATIONS if route.endpoint not in off], surface, _HERE))
+
+
+def _shown(call: Call, body: bytes, kind: bytes) -> Response:
+    body = body.replace(_HERE.encode(), server_url(call.authority).encode())
+    headers = [
+        (b"content-type", kind),
+        (b"cache-control", b"public, max-age=300"),
+        (b"vary", b"Host"),
+        (b"etag", b'"%s"' % hashlib.sha256(body).hexdigest()[:32].encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-request-id", call.request_id.encode()),
+    ]
+    return Response(200, headers, body)
+
+
+def show(call: Call) -> Response:
+    """The document that the path names, of a surface of which the tenant has any operation left."""
+    name, _, form = call.argument.lower().partition(".")
+    surface = _SURFACES.get(name)
+    if surface is None or form != "json":
+        raise Refusal(errors.NOT_FOUND, "no such document")
+    own = [route.endpoint for route in OPERATIONS if route.access.surface is surface]
+    off = frozenset(endpoint for endpoint in own if not call.tenant.allows(surface, endpoint))
+    if len(off) == len(own):
+        raise Refusal(errors.NOT_FOUND, "the surface is switched off for the tenant")
+    return _shown(call, _ready(surface, off), b"application/json")
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/openapi/{document}",
+        access=Open(None),
+        handler=Shows(show),
+        refuses=(errors.NOT_FOUND,),
+        summary="Read a surface's operations as OpenAPI, Postman collection, or curl lines",
+    ),
+)

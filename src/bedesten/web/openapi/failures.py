@@ -1,0 +1,183 @@
+"""Refusals as documents show them: a schema a row of the catalogue, an example a row, a response a status."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from bedesten import errors
+from bedesten.errors import ErrorRow
+from bedesten.orders.model import Reason
+from bedesten.web.openapi.schemas import PREFIX, Schema
+from bedesten.web.shapes import Output
+
+REQUEST_ID = "req_5f0d7b1f6f4f4b7b9c2a1d3e"
+REASONS = [value for name, value in vars(Reason).items() if name.isupper()]
+
+
+class RefusedLine(Output, frozen=True):
+    """A line that cannot be ordered, and why. `deliverId` of a checkout's item is its place, from 0."""
+
+    deliver_id: str
+    reason: Annotated[str, Meta(extra_json_schema={"enum": REASONS})]
+
+
+class NotOrdered(Output, frozen=True):
+    """Every line that cannot be ordered."""
+
+    items: list[RefusedLine]
+
+
+DETAILS: dict[ErrorRow, object] = {
+    errors.NOT_ORDERABLE: NotOrdered([RefusedLine("1", Reason.OUT_OF_STOCK)]),
+}
+"""What `data` shows with the rows where it shows anything, by an example of it."""
+_FIELD = {"field": "quantity", "message": "Expected 'int', got 'str'"}
+
+HEADERS: dict[str, Schema] = {
+    "X-Request-Id": {
+        "description": "Names the request in the logs and the audit trail of the shop's operator.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "WWW-Authenticate": {
+        "description": "The scheme that is asked for, and what is wrong with what was sent (RFC 6750 section 3).",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {
+        "description": "Seconds, after which the request may be sent again.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    **{
+        f"RateLimit-{name}": {
+            "description": f"{text} Only where the operator has set a limit: of the one with the least left.",
+            "schema": {"type": "integer", "minimum": 0},
+        }
+        for name, text in (
+            ("Limit", "Requests a minute."),
+            ("Remaining", "Requests that may come now."),
+            ("Reset", "Seconds until nothing is used up any more."),
+        )
+    },
+}
+"""The headers of answers that mean something to a client. Names as documents write them; no case is meant."""
+_ALWAYS = ("X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+
+
+def headers(*more: str) -> Schema:
+    """What every answer has, and more."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*_ALWAYS, *more)}
+
+
+def name_of(row: ErrorRow) -> str:
+    """The row's component: `not-orderable` is `NotOrderableFailure`."""
+    return "".join(part.capitalize() for part in row.name.split("-")) + "Failure"
+
+
+def components(rows: Iterable[ErrorRow], details: dict[ErrorRow, Schema]) -> dict[str, Schema]:
+    """A schema for each row, and those that they share. `details` are the schemas of what `data` shows."""
+    rows = list(rows)
+    made: dict[str, Schema] = {
+        "FieldError": {
+            "description": "One field that is at fault, as the request spells it.",
+            **_object({"field": {"type": "string"}, "message": {"type": "string"}}),
+        },
+        "Problem": _problem(rows),
+    }
+    for row in rows:
+        number = {"type": "integer", "const": row.number}
+        made[name_of(row)] = {
+            "description": f"{row.text} {row.remedy}",
+            **_object(
+                {
+                    "success": {"type": "boolean", "const": False},
+                    "message": {"type": "string"},
+                    "code": number,
+                    "errorCode": number,
+                    "data": details.get(row, {"type": "null"}),
+                    "requestId": {"type": "string"},
+                    "errors": _ERRORS,
+                },
+                optional=("errors",),
+            ),
+        }
+    return made
+
+
+def responses(rows: Sequence[ErrorRow]) -> dict[str, Schema]:
+    """The response for each status that the rows have, by status; the rows stand in this order."""
+    return {str(status): _response(list(group)) for status, group in groupby(rows, key=lambda row: row.status)}
+
+
+_ERRORS = {"type": "array", "items": {"$ref": f"{PREFIX}FieldError"}}
+
+
+def _object(properties: Schema, optional: Sequence[str] = ()) -> Schema:
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def _problem(rows: Sequence[ErrorRow]) -> Schema:
+    properties: Schema = {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "enum": sorted({row.status for row in rows})},
+        "code": {"type": "integer", "enum": sorted((row.number for row in rows), reverse=True)},
+        "requestId": {"type": "string"},
+        "data": {},
+        "errors": _ERRORS,
+    }
+    text = "The same failure as an RFC 9457 document, for those who ask for `application/problem+json`."
+    return {"description": text, **_object(properties, optional=("data", "errors"))}
+
+
+def _response(rows: Sequence[ErrorRow]) -> Schema:
+    refs = [{"$ref": PREFIX + name_of(row)} for row in rows]
+    more = set()
+    for row in rows:
+        if row.status == 401 or row is errors.SCOPE_MISSING:
+            more.add("WWW-Authenticate")
+        if row.status in (429, 503):
+            more.add("Retry-After")
+    return {
+        "description": "\n".join(f"- [{row.number}](/documentation/errors/{row.number}) {row.text}" for row in rows),
+        "headers": headers(*sorted(more)),
+        "content": {
+            "application/json": {
+                "schema": refs[0] if len(refs) == 1 else {"oneOf": refs},
+                "examples": {row.name: {"summary": row.text, "value": _envelope(row)} for row in rows},
+            },
+            "application/problem+json": {
+                "schema": {"$ref": f"{PREFIX}Problem"},
+                "examples": {row.name: {"summary": row.text, "value": _document(row)} for row in rows},
+            },
+        },
+    }
+
+
+def _envelope(row: ErrorRow) -> dict[str, Any]:
+    shown = {
+        "success": False,
+        "message": row.text,
+        "code": row.number,
+        "errorCode": row.number,
+        "data": DETAILS.get(row),
+        "requestId": REQUEST_ID,
+    }
+    return shown | ({"errors": [_FIELD]} if row is errors.BAD_REQUEST else {})
+
+
+def _document(row: ErrorRow) -> dict[str, Any]:
+    shown = {
+        "type": f"/documentation/errors/{row.number}",
+        "title": row.text,
+        "status": row.status,
+        "code": row.number,
+        "requestId": REQUEST_ID,
+    }
+    if row in DETAILS:
+        shown["data"] = DETAILS[row]
+    return shown | ({"errors": [_FIELD]} if row is errors.BAD_REQUEST else {})
