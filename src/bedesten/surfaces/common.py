@@ -16,7 +16,7 @@ from bedesten.base.paging import DEFAULT_PAGE, LARGEST_PAGE, make_cursor, read_c
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import Product
 from bedesten.errors import bad_field
-from bedesten.orders.model import Datum
+from bedesten.orders.model import CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT, Datum
 from bedesten.web.call import Call
 from bedesten.web.logins import Issued
 from bedesten.web.shapes import Input, Output
@@ -36,8 +36,12 @@ Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, examples=[
 Status = Annotated[
     int,
     Meta(
+        title="LineStatus",
         description="0 cancelled, 1 delivered, 2 being processed, 3 taken out of processing",
-        extra_json_schema={"enum": [0, 1, 2, 3]},
+        extra_json_schema={
+            "enum": [CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT],
+            "x-enum-varnames": ["CANCELLED", "DELIVERED", "PROCESSING", "TAKEN_OUT"],
+        },
     ),
 ]
 

@@ -20,7 +20,7 @@ from bedesten.web.call import Call
 from bedesten.web.route import Reads, Route, Writes
 from bedesten.web.shapes import Input, Nothing, Output
 
-Slot = Annotated[str, Meta(extra_json_schema={"enum": list(SLOTS.values())})]
+Slot = Annotated[str, Meta(title="WhichSecret", extra_json_schema={"enum": list(SLOTS.values())})]
 
 
 class Rotate(Input, frozen=True):

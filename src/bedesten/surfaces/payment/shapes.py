@@ -51,7 +51,7 @@ class DepositView(Output, frozen=True):
     reference: str
     amount: Decimal
     currency: str
-    state: DepositState
+    state: Annotated[DepositState, Meta(title="DepositState")]
     created: Time
     updated: Time
 
@@ -64,6 +64,6 @@ class PaymentView(Output, frozen=True):
     reference: str
     amount: Decimal
     currency: str
-    state: PaymentState
+    state: Annotated[PaymentState, Meta(title="PaymentState")]
     created: Time
     updated: Time

@@ -100,7 +100,7 @@ class CustomerOrder(Output, frozen=True):
 
     order_id: str
     reference: str
-    state: OrderState
+    state: Annotated[OrderState, Meta(title="OrderState")]
     currency: str
     total: Decimal
     created: Time

@@ -9,7 +9,7 @@ from bedesten.catalogue.actions import STOCK, STOCK_FIRST, SUPPLIER
 from bedesten.surfaces.common import Id, Short, Status, Time
 from bedesten.web.shapes import Amount, Input, Output
 
-Fulfilment = Annotated[str, Meta(extra_json_schema={"enum": [STOCK, STOCK_FIRST, SUPPLIER]})]
+Fulfilment = Annotated[str, Meta(title="Fulfilment", extra_json_schema={"enum": [STOCK, STOCK_FIRST, SUPPLIER]})]
 Code = Annotated[str, Meta(min_length=1, max_length=500)]
 
 

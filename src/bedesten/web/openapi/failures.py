@@ -20,7 +20,7 @@ class RefusedLine(Output, frozen=True):
     """A line that cannot be ordered, and why. `deliverId` of a checkout's item is its place, from 0."""
 
     deliver_id: str
-    reason: Annotated[str, Meta(extra_json_schema={"enum": REASONS})]
+    reason: Annotated[str, Meta(title="NotOrderableReason", extra_json_schema={"enum": REASONS})]
 
 
 class NotOrdered(Output, frozen=True):

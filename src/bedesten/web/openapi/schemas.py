@@ -18,12 +18,12 @@ _NUMBER = {"type": "number"}
 
 def schemas(shapes: Sequence[Any]) -> tuple[list[Schema], dict[str, Schema]]:
     """The schema of each shape, and the components that these refer to."""
-    made, components = msgspec.json.schema_components(shapes, ref_template=PREFIX + "{name}")
-    names = _spelt(shapes)
-    return (
-        [_wire(schema, names) for schema in made],
-        {_named(name): _wire(schema, names) for name, schema in components.items()},
-    )
+    made, found = msgspec.json.schema_components(shapes, ref_template=PREFIX + "{name}")
+    wire = _Wire(_spelt(shapes))
+    for name, schema in found.items():
+        del schema["title"]
+        wire.components[_named(name)] = wire.of(schema)
+    return [wire.of(schema) for schema in made], wire.components
 
 
 def _spelt(shapes: Iterable[Any]) -> dict[str, str]:
@@ -41,31 +41,39 @@ def _named(name: str) -> str:
     return generic[2] + generic[1] if generic else name
 
 
-def _wire(schema: Any, names: dict[str, str]) -> Any:
-    """The schema with fields as they are written, amounts as numbers, and without what only msgspec says."""
-    if isinstance(schema, list):
-        return [_wire(part, names) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if schema == _DECIMAL:
-        return dict(_NUMBER)
-    made: Schema = {}
-    for word, value in schema.items():
-        if word == "properties":
-            made[word] = {names.get(name, name): _wire(part, names) for name, part in value.items()}
-        elif word == "required":
-            made[word] = [names.get(name, name) for name in value]
-        elif word == "$ref":
-            made[word] = PREFIX + _named(value.removeprefix(PREFIX))
-        elif word == "anyOf":
-            made.update(_any_of([_wire(part, names) for part in value]))
-        elif word == "title" or (word == "default" and value is None):
-            continue
-        elif word in ("default", "enum", "const", "examples"):
-            made[word] = value
-        else:
-            made[word] = _wire(value, names)
-    return made
+class _Wire:
+    """Turns msgspec's schemas into ours: fields as they are written (`names`), amounts as numbers, a component for
+    whatever has a title."""
+
+    def __init__(self, names: dict[str, str]) -> None:
+        self.names = names
+        self.components: dict[str, Schema] = {}
+
+    def of(self, schema: Schema) -> Schema:
+        if schema == _DECIMAL:
+            return dict(_NUMBER)
+        made: Schema = {}
+        for word, value in schema.items():
+            match word:
+                case "properties":
+                    made[word] = {self.names.get(name, name): self.of(part) for name, part in value.items()}
+                case "required":
+                    made[word] = [self.names.get(name, name) for name in value]
+                case "$ref":
+                    made[word] = PREFIX + _named(value.removeprefix(PREFIX))
+                case "anyOf":
+                    made.update(_any_of([self.of(part) for part in value]))
+                case "items":
+                    made[word] = self.of(value)
+                case "default" if value is None:
+                    pass  # null is what a field is that is left out
+                case _:
+                    made[word] = value
+        title = made.pop("title", None)
+        if title is None:
+            return made
+        self.components[title] = made
+        return {"$ref": PREFIX + title}
 
 
 def _any_of(parts: list[Schema]) -> Schema:
