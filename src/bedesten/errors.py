@@ -84,6 +84,9 @@ LOGIN_REFUSED = _row(
 TOO_MANY_LOGINS = _row(
     -27, "too-many-logins", 429, "Too many failed logins.",
     "Wait for the seconds that Retry-After names.")  # fmt: skip
+NOT_GUARDED = _row(
+    -28, "not-guarded", 403, "Nobody may call this path with this method.",
+    "Check method and path; ask whoever operates the service to open it.")  # fmt: skip
 NOT_ORDERABLE = _row(
     -200, "not-orderable", 409, "The order was not placed: some lines cannot be ordered.",
     "`data.items` names every such line and why; nothing was taken.")  # fmt: skip

@@ -3,12 +3,14 @@
 import contextlib
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bedesten.cli.common import Answer, Here, Stopped, command, printable, show, write_json
-from bedesten.server import exposure, supervisor
+from bedesten.server import exposure, gate_secret, supervisor
+from bedesten.server.settings import Settings
 from bedesten.server.supervisor import ServeSpec, Side
 
 app = typer.Typer()
@@ -27,12 +29,21 @@ def serve(
         str, typer.Option("--admin-host", metavar="ADDRESS", help="Where the operator's plane listens.")
     ] = "127.0.0.1",
     admin_port: Annotated[int, typer.Option("--admin-port", min=0, max=65_535, help="0: no operator's plane.")] = 8081,
+    gate_routes: Annotated[
+        Path | None,
+        typer.Option(
+            "--gate-routes",
+            metavar="FILE",
+            envvar="BEDESTEN_GATE_ROUTES",
+            help="Decide for other services too, by the rules in this file.",
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, max=64, help="Processes. By default one for each processor.")
     ] = None,
 ) -> Answer:
     """Serve the four surfaces until told to stop. With --json every event is one JSON document on a line."""
-    settings, store = here.settings, here.installation.store
+    settings, store = _with_gate(here.settings, gate_routes, admin_port), here.installation.store
     sides = [Side("worker", "bedesten.server.worker:main")]
     if admin_port:
         sides.append(Side("operator", "bedesten.server.plane:application", (admin_host, admin_port)))
@@ -54,6 +65,26 @@ def serve(
     if events.reason:
         raise Stopped(events.reason)
     return Answer(None, code=code)
+
+
+def _with_gate(settings: Settings, routes: Path | None, admin_port: int) -> Settings:
+    """The settings with the gate for other services, if one is wanted. Raises `Stopped` if it could not work."""
+    from bedesten.web import routefile  # the web is not loaded for every other command
+
+    routes = routes or settings.gate_routes
+    if routes is None:
+        return settings
+    routes = routes.absolute()
+    if not admin_port:
+        raise Stopped("--gate-routes needs the operator's plane, which --admin-port 0 leaves out")
+    if not settings.trusted_proxies:
+        raise Stopped("--gate-routes needs BEDESTEN_TRUSTED_PROXIES: only these proxies are answered")
+    try:
+        routefile.read_file(routes)
+        gate_secret.make_secrets(settings.gate_secret_file)
+    except ValueError as problem:
+        raise Stopped(str(problem)) from problem
+    return settings.model_copy(update={"gate_routes": routes})
 
 
 class _Events:

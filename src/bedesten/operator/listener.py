@@ -5,6 +5,7 @@
 | `GET /health/live` | that the process runs |
 | `GET /health/ready` | whether requests can be answered: else 503 with a reason; the whole cause is in the log |
 | `GET /metrics` | what the processes of this machine count, in the text format of Prometheus |
+| `GET /gate/decide`, `/gate/envoy/…` | to trusted proxies: whether a request to another service may go on (`foreign`) |
 
 It asks for no credential, which is why it listens on loopback unless it is told otherwise. A page in the operator's browser
 must not read it through a name of its own that leads to loopback: a `Host` is an address, `localhost`, or one of the names
@@ -16,9 +17,12 @@ import json
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
+
+from bedesten.operator import foreign
+from bedesten.web.message import Response
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -59,9 +63,26 @@ def _looked_at(done: asyncio.Future[Any]) -> None:
         done.exception()
 
 
+class Gatekeeper(Protocol):
+    """The gate for other services."""
+
+    async def start(self) -> None:
+        """Before the first request."""
+
+    async def stop(self) -> None:
+        """After the last one."""
+
+    def trusts(self, peer: str) -> bool:
+        """Whether a question from there is answered."""
+
+    async def decide(self, scope: Message) -> Response:
+        """The answer to one."""
+
+
 class Plane:
     """The ASGI application. `ready` blocks and raises what is the matter; `metrics` blocks and gives the metrics' lines for
-    an `Accept` header and their content type; `close` is called at the end. `names` are hosts besides addresses."""
+    an `Accept` header and their content type; `close` is called at the end. `names` are hosts besides addresses. Without a
+    `gate` nothing is decided here."""
 
     def __init__(
         self,
@@ -69,11 +90,13 @@ class Plane:
         metrics: Callable[[], Callable[[str], tuple[bytes, str]]],
         close: Callable[[], None],
         names: Collection[str] = (),
+        gate: Gatekeeper | None = None,
     ) -> None:
         pool = ThreadPoolExecutor(2, "operator")
         self._ready = Shared(ready, pool)
         self._metrics = Shared(metrics, pool)
         self._close = close
+        self._gate = gate
         self._names = frozenset(name.lower().rstrip(".") for name in names) | {"localhost"}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -84,12 +107,21 @@ class Plane:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        if self._gate is not None:
+            await self._gate.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        if self._gate is not None:
+            await self._gate.stop()
         self._close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _respond(self, scope: Message, send: Send) -> None:
+        if self._gate is not None and scope["raw_path"].startswith((foreign.FORWARDED, foreign.ENVOY)):
+            decision = await self._decision(self._gate, scope)
+            if decision is not None:
+                await _send_decision(send, decision)
+                return
         status, kind, body = await self._answer(scope)
         headers = [
             (b"content-type", kind),
@@ -119,6 +151,21 @@ class Plane:
         accept = b",".join(value for name, value in scope["headers"] if name == b"accept")
         return await self._measures(accept.decode("latin-1"))
 
+    async def _decision(self, gate: Gatekeeper, scope: Message) -> Response | None:
+        """What the gate says; None if it is not asked for, or not by whom or how it may be."""
+        raw = scope["raw_path"]
+        hosts = [value for name, value in scope["headers"] if name == b"host" and value]
+        if raw == foreign.FORWARDED:
+            if not all(is_own(host, self._names) for host in hosts):
+                return None
+        elif not raw.startswith(foreign.ENVOY + b"/"):  # there the host is the one that the client has named
+            return None
+        client = scope["client"]
+        peer = client[0] if client and client[0][:1] not in ("", "/") else "unix"
+        if not gate.trusts(peer):
+            return foreign.not_a_proxy(peer)
+        return await gate.decide(scope)
+
     async def _readiness(self) -> Answer:
         try:
             await self._ready()
@@ -135,6 +182,12 @@ class Plane:
             return _document(503, "unavailable", "the metrics took too long")
         body, kind = render(accept)
         return 200, kind.encode(), body
+
+
+async def _send_decision(send: Send, decision: Response) -> None:
+    headers = [*decision.headers, (b"content-length", b"%d" % len(decision.body)), (b"server", b"bedesten")]
+    await send({"type": "http.response.start", "status": decision.status, "headers": headers})
+    await send({"type": "http.response.body", "body": decision.body})
 
 
 def is_own(host: bytes, names: Collection[str]) -> bool:

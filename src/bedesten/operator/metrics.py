@@ -106,7 +106,7 @@ def _families(found: list[Found], stored: dict[str, float], now: int) -> Iterato
     alive = [one for one in found if one.alive]
     yield from _process_gauges(alive)
     values: dict[str, list[tuple[list[str], float]]] = defaultdict(list)
-    for kind in ("web", "worker"):
+    for kind in ("web", "worker", "gate"):
         values["processes"].append(([kind], sum(1 for one in alive if one.snapshot.kind == kind)))
     ok, refused = _logins(found, now)
     values["login_failure_ratio"] = [([], refused / (ok + refused) if refused else 0.0)]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from bedesten.base.clock import system_clock
 from bedesten.gate.keyring import Keyring
 from bedesten.operator import metrics
-from bedesten.operator.listener import NotReady, Plane
+from bedesten.operator.listener import Gatekeeper, NotReady, Plane
 from bedesten.server.installation import open_store, version_of
 from bedesten.server.logs import configure
 from bedesten.server.settings import Settings
@@ -24,7 +24,15 @@ def application(settings_json: str) -> Plane:
     def measured() -> Callable[[str], tuple[bytes, str]]:
         return metrics.render(settings.metrics_directory, store, system_clock())
 
-    return Plane(lambda: check(store, settings), measured, store.close, settings.admin_names)
+    gate = gatehouse(settings) if settings.gate_routes else None
+    return Plane(lambda: check(store, settings), measured, store.close, settings.admin_names, gate)
+
+
+def gatehouse(settings: Settings) -> Gatekeeper:
+    """The gate for other services. Only with it does this process load the surfaces and the web."""
+    from bedesten.server.gatehouse import Gatehouse
+
+    return Gatehouse(settings)
 
 
 def check(store: Store, settings: Settings) -> None:

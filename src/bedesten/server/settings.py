@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[list[str], NoDecode] = []
     proxy_header: str = Field(default="x-forwarded-for", pattern="^(x-forwarded-for|forwarded)$")
     admin_names: list[str] = []
+    gate_routes: Path | None = None
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 
     @field_validator("trusted_proxies", mode="before")
@@ -66,6 +67,11 @@ class Settings(BaseSettings):
     def metrics_directory(self) -> Path:
         """Where the processes of this machine put their counts for the operator's plane; they may be lost."""
         return self.data / "metrics"
+
+    @property
+    def gate_secret_file(self) -> Path:
+        """What signs the identity headers of the gate for other services; they have a copy of it."""
+        return self.data / "gate-secret"
 
     @property
     def lock_file(self) -> Path:

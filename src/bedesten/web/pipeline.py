@@ -20,6 +20,7 @@ from bedesten.gate.access import Anonymous, Open
 from bedesten.gate.decide import Credentials
 from bedesten.gate.directory import NOTHING, Entry, Loaded, TenantEntry, Unloaded, Want
 from bedesten.gate.limits import Ask, Verdict
+from bedesten.gate.principal import Principal
 from bedesten.gate.scopes import Surface
 from bedesten.gate.throttle import counting_unit
 from bedesten.store.transaction import StoreUnavailable, Transaction
@@ -27,7 +28,7 @@ from bedesten.web import answer, cors, idempotency
 from bedesten.web.call import Call, House
 from bedesten.web.message import BodyStalled, BodyTooLarge, ClientGone, Headers, Request, Response
 from bedesten.web.observer import Seen
-from bedesten.web.route import Match, Reads, Route, RouteMap, Runs, Shows, Writes, keyed_surface
+from bedesten.web.route import Finds, Match, Reads, Route, Runs, Shows, Writes, keyed_surface
 from bedesten.web.shapes import encode, parse, understand
 
 log = structlog.get_logger("bedesten.web")
@@ -114,7 +115,7 @@ class Progress:
 class Pipeline:
     """Answers requests. Holds no state of its own between two of them."""
 
-    def __init__(self, house: House, routes: RouteMap) -> None:
+    def __init__(self, house: House, routes: Finds) -> None:
         self._house = house
         self._routes = routes
 
@@ -160,7 +161,7 @@ class Pipeline:
         match = self._routes.find(request.path)
         if cors.is_preflight(request):
             return cors.preflight(request, tenant, match.routes if match else (), progress.request_id)
-        route = progress.route = _route(request, match)
+        route = progress.route = self._chosen(request, match)
         now = house.clock()
         wait = house.throttle.admit(progress.address, now)
         if wait is not None:
@@ -181,7 +182,7 @@ class Pipeline:
             self._take(progress, tenant, now, tenant=tenant.id, credential=principal.owner)
         if principal is not None and principal.token is not None:
             await house.idle.used(tenant, principal.surface, principal.token)
-        house.gate.authorise(tenant, route.access, route.endpoint, principal)
+        self._authorise(tenant, route, principal)
         call = Call(
             house=house,
             tenant=tenant,
@@ -202,6 +203,14 @@ class Pipeline:
             if call.body and not head.content_type and isinstance(route.access, Open | Anonymous):
                 raise Refusal(errors.NOT_JSON, "no Content-Type on a route without a credential")
         return answer.success(await self._handled(call, route, head), progress.request_id)
+
+    def _chosen(self, request: Request, match: Match | None) -> Route | Surface:
+        """What a request asks for. Raises `Refusal` where that is nothing."""
+        return _route(request, match)
+
+    def _authorise(self, tenant: TenantEntry, route: Route, principal: Principal | None) -> None:
+        """Whether the caller may have it. Raises `Refusal`."""
+        self._house.gate.authorise(tenant, route.access, route.endpoint, principal)
 
     async def _handled(self, call: Call, route: Route, head: Head) -> bytes:
         members = parse(call.body)

@@ -50,6 +50,14 @@ class Proxies:
             known = address
         return known
 
+    def trusts(self, peer: str) -> bool:
+        """Whether this peer is one of the proxies."""
+        return self._trusts(_plain(peer))
+
+    def tells(self, request: Request) -> bool:
+        """Whether the header that the proxies write is there at all."""
+        return any(name == self._name for name, _ in request.headers)
+
     def _trusts(self, peer: str) -> bool:
         return self._unix if peer == UNIX else bool(self._trusted) and address_allowed(self._trusted, peer)
 

@@ -5,7 +5,7 @@ From the tables come dispatch, the access matrix, and the documents. A route can
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bedesten.errors import ErrorRow
 from bedesten.gate.access import Access, Keyed
@@ -115,6 +115,13 @@ class Match:
 
     routes: dict[str, Route]
     argument: str = ""
+
+
+class Finds(Protocol):
+    """A table of routes, however it is looked up."""
+
+    def find(self, path: bytes) -> Match | None:
+        """The routes of a raw path, or None."""
 
 
 @dataclass(slots=True)

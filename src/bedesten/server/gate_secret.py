@@ -1,0 +1,36 @@
+"""The file of the secrets that sign identity headers. Whoever checks them has a copy of it."""
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from bedesten.base.secret import Secret
+from bedesten.gate.identity import read_secrets
+
+LARGEST = 4096
+
+
+def make_secrets(path: Path) -> tuple[Secret[str], ...]:
+    """The secrets of the file, which is made with one in it if it is not there. Raises `OSError`, ValueError."""
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+    return load_secrets(path)
+
+
+def load_secrets(path: Path) -> tuple[Secret[str], ...]:
+    """The secrets of the file. Raises `OSError`, ValueError; neither holds any of them."""
+    with path.open("rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(mode) or mode & 0o077:
+            raise ValueError(f"{path} is not a file that only its owner can reach (mode 0600)")
+        raw = file.read(LARGEST)
+    try:
+        return read_secrets(raw.decode("ascii"))
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: not ASCII") from None
+    except ValueError as problem:
+        raise ValueError(f"{path}: {problem}") from None

@@ -1,0 +1,130 @@
+"""The gate for other services, within the operator's process: opened when it can be, and closed until then.
+
+It follows the route file and the file of its secrets: what was changed holds within a second or two. A file that cannot be
+used changes nothing, and the log says why; without one that ever could, everything is refused.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from bedesten.base.secret import Secret
+from bedesten.operator import foreign
+from bedesten.server.build import open_house, open_installation
+from bedesten.server.gate_secret import load_secrets
+from bedesten.server.settings import Settings
+from bedesten.web.call import House
+from bedesten.web.doorway import Doorway
+from bedesten.web.gauges import web_gauges
+from bedesten.web.guarded import Guarded
+from bedesten.web.message import Response
+from bedesten.web.routefile import read_file
+
+log = structlog.get_logger("bedesten.gate")
+EVERY = 1.0
+"""Seconds between two looks at the files."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A file, and what told its content apart when it was last looked at."""
+
+    path: Path
+    seen: tuple[int, ...] = field(default=())
+
+    def changed(self) -> bool:
+        """Whether there is something that was not looked at yet."""
+        try:
+            known = self.path.stat()
+            mark: tuple[int, ...] = (known.st_ino, known.st_mode, known.st_size, known.st_mtime_ns)
+        except OSError:
+            mark = (0,)
+        if mark == self.seen:
+            return False
+        self.seen = mark
+        return True
+
+
+class Gatehouse:
+    """One process's. Lives on the event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        assert settings.gate_routes is not None
+        self._settings = settings
+        self._routes_file = _Watched(settings.gate_routes)
+        self._secrets_file = _Watched(settings.gate_secret_file)
+        self._routes: Guarded | None = None
+        self._secret: Secret[str] | None = None
+        self._house: House | None = None
+        self._doorway: Doorway | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Opens the gate if that can be done, and goes on trying and watching."""
+        await self._tend()
+        self._task = asyncio.get_running_loop().create_task(self._tend_for_ever())
+
+    async def stop(self) -> None:
+        """Ends the watching, writes what was noted, and lets go of the store."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._house is not None:
+            await self._house.key_watch.stop()
+            await self._house.observer.stop()
+            self._house.store.close()
+
+    async def decide(self, scope: Any) -> Response:
+        """The answer to one question of a proxy."""
+        if self._doorway is None or self._house is None or self._secret is None:
+            return foreign.unavailable("the gate is not open yet")
+        return await foreign.decided(self._doorway, scope, self._secret, self._house.clock())
+
+    def trusts(self, peer: str) -> bool:
+        """Whether whoever asks is a trusted proxy; nobody is before the gate is open."""
+        return self._house is None or self._house.proxies.trusts(peer)
+
+    async def _tend_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            await self._tend()
+
+    async def _tend(self) -> None:
+        if self._routes_file.changed():
+            self._reread_routes()
+        if self._secrets_file.changed():
+            self._reread_secret()
+        if self._house is None:
+            await self._open()
+        if self._house is not None and self._routes is not None:
+            if self._doorway is None:
+                self._doorway = Doorway(self._house, self._routes)
+            self._doorway.turn(self._routes)
+
+    def _reread_routes(self) -> None:
+        try:
+            self._routes = read_file(self._routes_file.path)
+        except ValueError as problem:
+            log.error("gate-routes-refused", cause=str(problem), kept=self._routes is not None)
+        else:
+            log.info("gate-routes-read", file=str(self._routes_file.path))
+
+    def _reread_secret(self) -> None:
+        try:
+            self._secret = load_secrets(self._secrets_file.path)[0]
+        except (OSError, ValueError) as problem:
+            log.error("gate-secret-refused", cause=str(problem), kept=self._secret is not None)
+
+    async def _open(self) -> None:
+        try:
+            installation = await asyncio.to_thread(open_installation, self._settings)
+            house = open_house(installation)
+        except Exception as problem:
+            log.warning("gate-not-open", cause=str(problem) or type(problem).__name__)
+            return
+        house.observer.start("gate", lambda: web_gauges(house))
+        house.key_watch.start()
+        self._house = house
