@@ -9,15 +9,18 @@ from msgspec import Meta
 
 from bedesten import errors
 from bedesten.accounts import key_uses, keys, rotation
-from bedesten.accounts.keys import SLOTS
+from bedesten.accounts.keys import CURRENT, SLOTS
 from bedesten.base.clock import SECOND, wire_time
+from bedesten.base.secret import masked
 from bedesten.gate.access import Keyed
+from bedesten.gate.apikeys import SAMPLE
 from bedesten.gate.directory import KeyEntry
 from bedesten.gate.scopes import Surface
 from bedesten.store.transaction import Transaction
+from bedesten.surfaces import samples
 from bedesten.surfaces.common import Time
 from bedesten.web.call import Call
-from bedesten.web.route import Reads, Route, Writes
+from bedesten.web.route import Example, Reads, Route, Writes
 from bedesten.web.shapes import Input, Nothing, Output
 
 Slot = Annotated[str, Meta(title="WhichSecret", extra_json_schema={"enum": list(SLOTS.values())})]
@@ -85,6 +88,24 @@ class KeyView(Output, frozen=True):
     last_uses: list[LastUse]
 
 
+_PREVIOUS = PreviousSecret(samples.LATER)
+_GET = Example(
+    KeyView(
+        id=samples.KEY,
+        hint=masked(SAMPLE),
+        presented=SLOTS[CURRENT],
+        grants=None,
+        networks=[],
+        expires=None,
+        created=samples.EARLIER,
+        previous=None,
+        last_uses=[LastUse(SLOTS[CURRENT], samples.NOW, 12, "192.0.2.7", "acme-sync/2.1")],
+    )
+)
+_ROTATE = Example(Rotated(samples.KEY, SAMPLE, masked(SAMPLE), _PREVIOUS), Rotate(grace_seconds=900))
+_REVOKE = Example(Revoked(samples.KEY, True), Revoke(previous=True))
+
+
 def rotate(tx: Transaction, call: Call, body: Rotate) -> Rotated:
     """Another secret for the key. Sent again with the old secret, because the answer was lost, it gives another one."""
     entry = _presented(call)
@@ -139,6 +160,7 @@ def routes(surface: Surface) -> tuple[Route, ...]:
             answers=KeyView,
             refuses=(errors.NOT_FOUND,),
             summary="What is known of the API key that is presented",
+            example=_GET,
         ),
         Route(
             method="POST",
@@ -149,6 +171,7 @@ def routes(surface: Surface) -> tuple[Route, ...]:
             answers=Rotated,
             refuses=(errors.NOT_FOUND, errors.CONFLICT),
             summary="Another secret for the API key, which is shown once",
+            example=_ROTATE,
         ),
         Route(
             method="POST",
@@ -159,6 +182,7 @@ def routes(surface: Surface) -> tuple[Route, ...]:
             answers=Revoked,
             refuses=(errors.NOT_FOUND,),
             summary="End the API key, or the previous secret of its rotation",
+            example=_REVOKE,
         ),
     )
 

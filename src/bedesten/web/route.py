@@ -55,7 +55,7 @@ class Shows:
 Handler = Reads | Writes | Runs | Shows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Example:
     """A right request and its answer as documents show them, in the route's own shapes; `argument` ends the path."""
 
@@ -64,7 +64,7 @@ class Example:
     argument: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Route:
     """One operation. `path` may end in `{name}`, one segment that the handler gets as `call.argument`.
 

@@ -55,7 +55,8 @@ def written(sent: Input) -> dict[str, object]:
     made: dict[str, object] = {}
     for field in msgspec.structs.fields(sent):
         value = getattr(sent, field.name)
-        if value != field.default or field.required:
+        default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        if value != default or field.required:
             parts = value if isinstance(value, list) else [value]
             shown = [written(part) if isinstance(part, Input) else part for part in parts]
             made[camel(field.name)] = shown if isinstance(value, list) else shown[0]

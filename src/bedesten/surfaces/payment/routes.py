@@ -4,7 +4,7 @@ from bedesten import errors
 from bedesten.gate.access import Keyed
 from bedesten.gate.scopes import Surface
 from bedesten.surfaces import keys
-from bedesten.surfaces.payment import handlers, shapes
+from bedesten.surfaces.payment import examples, handlers, shapes
 from bedesten.web.route import Route, Writes
 
 _DEPOSITS = Keyed(Surface.PAYMENT, "deposits:manage")
@@ -20,6 +20,7 @@ ROUTES = (
         answers=shapes.DepositView,
         refuses=(errors.NOT_FOUND, errors.CONFLICT),
         summary="Announce money for a partner",
+        example=examples.CREATE_DEPOSIT,
     ),
     Route(
         method="POST",
@@ -30,6 +31,7 @@ ROUTES = (
         answers=shapes.DepositView,
         refuses=(errors.NOT_FOUND, errors.DEPOSIT_STATE),
         summary="Book a deposit into the partner's balance",
+        example=examples.CONFIRM_DEPOSIT,
     ),
     Route(
         method="POST",
@@ -40,6 +42,7 @@ ROUTES = (
         answers=shapes.PaymentView,
         refuses=(errors.NOT_FOUND, errors.CONFLICT, errors.PAYMENT_STATE),
         summary="Announce a payment of a storefront order",
+        example=examples.CREATE_PAYMENT,
     ),
     Route(
         method="POST",
@@ -50,6 +53,7 @@ ROUTES = (
         answers=shapes.PaymentView,
         refuses=(errors.NOT_FOUND, errors.PAYMENT_STATE, errors.CHECKOUT_EXPIRED),
         summary="Book a payment and deliver its order",
+        example=examples.CAPTURE_PAYMENT,
     ),
     *keys.routes(Surface.PAYMENT),
 )

@@ -4,7 +4,7 @@ from bedesten import errors
 from bedesten.gate.access import Open, Scoped
 from bedesten.gate.scopes import Surface
 from bedesten.surfaces.common import CategoryView, Items, Login, Page, ProductView, Token
-from bedesten.surfaces.reseller import handlers, shapes
+from bedesten.surfaces.reseller import examples, handlers, shapes
 from bedesten.web.route import Reads, Route, Runs, Writes
 
 
@@ -23,6 +23,7 @@ ROUTES = (
         refuses=(errors.LOGIN_REFUSED, errors.TOO_MANY_LOGINS),
         name="generateToken",
         summary="Generate Token",
+        example=examples.GENERATE_TOKEN,
     ),
     Route(
         method="GET",
@@ -33,6 +34,7 @@ ROUTES = (
         regional=True,
         name="categoriesList",
         summary="List the categories",
+        example=examples.CATEGORIES,
     ),
     Route(
         method="POST",
@@ -43,6 +45,7 @@ ROUTES = (
         answers=Page[ProductView],
         regional=True,
         summary="List products",
+        example=examples.LIST_PRODUCTS,
     ),
     Route(
         method="POST",
@@ -53,6 +56,7 @@ ROUTES = (
         refuses=(errors.NOT_FOUND,),
         regional=True,
         summary="Read one product",
+        example=examples.PRODUCT,
     ),
     Route(
         method="POST",
@@ -65,6 +69,7 @@ ROUTES = (
         refuses=(errors.CONFLICT, errors.NOT_ORDERABLE, errors.INSUFFICIENT_BALANCE),
         regional=True,
         summary="Place an order",
+        example=examples.CREATE_ORDER,
     ),
     Route(
         method="POST",
@@ -75,6 +80,7 @@ ROUTES = (
         answers=shapes.OrderView,
         refuses=(errors.NOT_FOUND,),
         summary="Read one order",
+        example=examples.GET_ORDER,
     ),
     Route(
         method="GET",
@@ -85,6 +91,7 @@ ROUTES = (
         answers=shapes.LineView,
         refuses=(errors.NOT_FOUND,),
         summary="Read one order line",
+        example=examples.ORDER_DETAIL,
     ),
     Route(
         method="GET",
@@ -95,5 +102,6 @@ ROUTES = (
         answers=shapes.AccountView,
         refuses=(errors.NOT_FOUND,),
         summary="Read the account and its balance",
+        example=examples.ACCOUNT,
     ),
 )

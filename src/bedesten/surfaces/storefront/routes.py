@@ -4,7 +4,7 @@ from bedesten import errors
 from bedesten.gate.access import Anonymous, Open, Scoped, SignedIn
 from bedesten.gate.scopes import Surface
 from bedesten.surfaces.common import Login, Page, ProductView, Token
-from bedesten.surfaces.storefront import handlers, shapes
+from bedesten.surfaces.storefront import examples, handlers, shapes
 from bedesten.web.route import Reads, Route, Runs, Writes
 
 _ANONYMOUS = Anonymous(Surface.STOREFRONT)
@@ -23,6 +23,7 @@ ROUTES = (
         body=shapes.Register,
         answers=shapes.Registered,
         summary="Register a customer",
+        example=examples.REGISTER,
     ),
     Route(
         method="POST",
@@ -33,6 +34,7 @@ ROUTES = (
         answers=Token,
         refuses=(errors.LOGIN_REFUSED, errors.TOO_MANY_LOGINS),
         summary="Log a customer in",
+        example=examples.LOGIN,
     ),
     Route(
         method="POST",
@@ -42,6 +44,7 @@ ROUTES = (
         answers=Token,
         refuses=(errors.NOT_FOUND,),
         summary="Exchange a living token for a fresh one",
+        example=examples.REFRESH,
     ),
     Route(
         method="POST",
@@ -51,6 +54,7 @@ ROUTES = (
         body=shapes.Logout,
         answers=shapes.Ended,
         summary="End the token, or all of them",
+        example=examples.LOGOUT,
     ),
     Route(
         method="POST",
@@ -60,6 +64,7 @@ ROUTES = (
         answers=shapes.Profile,
         refuses=(errors.NOT_FOUND,),
         summary="Read the customer's own account",
+        example=examples.PROFILE,
     ),
     Route(
         method="POST",
@@ -70,6 +75,7 @@ ROUTES = (
         answers=Token,
         refuses=(errors.LOGIN_REFUSED, errors.TOO_MANY_LOGINS, errors.NOT_FOUND),
         summary="Change the password",
+        example=examples.CHANGE_PASSWORD,
     ),
     Route(
         method="POST",
@@ -80,6 +86,7 @@ ROUTES = (
         answers=Page[ProductView],
         regional=True,
         summary="List products",
+        example=examples.LIST_PRODUCTS,
     ),
     Route(
         method="POST",
@@ -90,6 +97,7 @@ ROUTES = (
         refuses=(errors.NOT_FOUND,),
         regional=True,
         summary="Read one product",
+        example=examples.PRODUCT,
     ),
     Route(
         method="POST",
@@ -101,6 +109,7 @@ ROUTES = (
         refuses=(errors.CONFLICT, errors.NOT_ORDERABLE),
         regional=True,
         summary="Check out",
+        example=examples.CREATE_CHECKOUT,
     ),
     Route(
         method="POST",
@@ -111,5 +120,6 @@ ROUTES = (
         answers=shapes.CustomerOrder,
         refuses=(errors.NOT_FOUND,),
         summary="Read one order and its codes",
+        example=examples.GET_ORDER,
     ),
 )

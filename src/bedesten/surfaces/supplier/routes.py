@@ -5,7 +5,7 @@ from bedesten.gate.access import Keyed
 from bedesten.gate.scopes import Surface
 from bedesten.surfaces import keys
 from bedesten.surfaces.common import Items, Page, Paging
-from bedesten.surfaces.supplier import handlers, shapes
+from bedesten.surfaces.supplier import examples, handlers, shapes
 from bedesten.web.route import LARGE_BODY, Reads, Route, Writes
 
 
@@ -22,6 +22,7 @@ ROUTES = (
         body=Paging,
         answers=Page[shapes.OfferView],
         summary="List the supplier's own products",
+        example=examples.LIST_PRODUCTS,
     ),
     Route(
         method="POST",
@@ -32,6 +33,7 @@ ROUTES = (
         limit=LARGE_BODY,
         answers=Items[shapes.OfferView],
         summary="Make or change products",
+        example=examples.UPSERT_PRODUCTS,
     ),
     Route(
         method="POST",
@@ -43,6 +45,7 @@ ROUTES = (
         answers=shapes.Uploaded,
         refuses=(errors.NOT_FOUND,),
         summary="Put stock codes in",
+        example=examples.UPLOAD_STOCK,
     ),
     Route(
         method="POST",
@@ -52,6 +55,7 @@ ROUTES = (
         body=Paging,
         answers=Page[shapes.AwaitingLine],
         summary="List the order lines that wait",
+        example=examples.AWAITING,
     ),
     Route(
         method="POST",
@@ -64,6 +68,7 @@ ROUTES = (
         answers=shapes.Delivered,
         refuses=(errors.NOT_FOUND, errors.NOT_DELIVERABLE),
         summary="Deliver an order line",
+        example=examples.DELIVER,
     ),
     *keys.routes(Surface.SUPPLIER),
 )

@@ -54,6 +54,7 @@ def document(routes: Sequence[Route], surface: Surface, server_url: str) -> dict
         "paths": paths,
         "components": {
             "schemas": components,
+            "responses": failures.response_components(map(refusals, own)),
             "headers": failures.HEADERS,
             "parameters": _parameters(own),
             "securitySchemes": {scheme: operations.SCHEMES[scheme]},

@@ -108,8 +108,24 @@ def components(rows: Iterable[ErrorRow], details: dict[ErrorRow, Schema]) -> dic
 
 
 def responses(rows: Sequence[ErrorRow]) -> dict[str, Schema]:
-    """The response for each status that the rows have, by status; the rows stand in this order."""
-    return {str(status): _response(list(group)) for status, group in groupby(rows, key=lambda row: row.status)}
+    """For each status that the rows have, which come in its order: where its response is among the components."""
+    return {
+        str(group[0].status): {"$ref": f"#/components/responses/{_response_name(group)}"} for group in _groups(rows)
+    }
+
+
+def response_components(asked: Iterable[Sequence[ErrorRow]]) -> dict[str, Schema]:
+    """Every response that `responses` names for any of these."""
+    return {_response_name(group): _response(group) for rows in asked for group in _groups(rows)}
+
+
+def _groups(rows: Sequence[ErrorRow]) -> list[list[ErrorRow]]:
+    return [list(group) for _, group in groupby(rows, key=lambda row: row.status)]
+
+
+def _response_name(rows: Sequence[ErrorRow]) -> str:
+    """Its status and what it may mean: `409-8-200`."""
+    return f"{rows[0].status}{''.join(str(row.number) for row in rows)}"
 
 
 _ERRORS = {"type": "array", "items": {"$ref": f"{PREFIX}FieldError"}}

@@ -1,0 +1,61 @@
+"""What the examples of several surfaces have in common: one small shop, whose ids stand in all of them."""
+
+from decimal import Decimal
+
+from bedesten.surfaces.common import Login, ProductView, RequirementView, Token
+
+CARD = "prd_01m8692580gb8esj5r5ma8t4cd"
+TOP_UP = "prd_01m8692580pykgejx9r022r7j1"
+CATEGORY = "cat_01m8692580e1djfj06nrne1g94"
+PARTNER = "par_01m8692580ngca40bmjq2f33bw"
+CUSTOMER = "cus_01m86925802zpcpgqccta58w4e"
+ORDER = "ord_01m86925803ka88zw29egs78bp"
+CHECKOUT = "ord_01m8692580282ex3szypjhtpbv"
+CARD_LINE = "odl_01m86925809x1ewas0k0s1pxhz"
+TOP_UP_LINE = "odl_01m8692580jzygz818hfaw7gag"
+CHECKOUT_LINE = "odl_01m8692580v33q2azg5eybkvnn"
+DEPOSIT = "dep_01m8692580c4jrx97xw9334nnc"
+PAYMENT = "pay_01m86925800dpt71ms6cmm5c4b"
+KEY = "key_01m8692580wrkv6nxsrssrfsz7"
+
+PLAYER = "player"
+CODE = "GIFT-7Q2M-XK4R-9TBD"
+PARTNER_EMAIL, CUSTOMER_EMAIL = "buyer@partner.example", "ada@customer.example"
+PASSWORD, NEW_PASSWORD = "correct horse battery staple", "another long and quiet phrase"
+EARLIER, NOW, LATER = "2026-03-01T09:00:00Z", "2026-03-01T09:30:00Z", "2026-03-01T09:45:00Z"
+BEARER = "eyJhbGciOiJIUzI1NiIsImtpZCI6Im0xLjAiLCJ0eXAiOiJKV1QifQ.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl"
+
+CARD_VIEW = ProductView(
+    customer_store_product_id=CARD,
+    name="Gift Card 5 USD",
+    description="A code for 5 USD of credit.",
+    category_id=CATEGORY,
+    region=None,
+    price=Decimal("5.00"),
+    currency="USD",
+    in_stock=True,
+    require_data=[],
+    updated=EARLIER,
+)
+TOP_UP_VIEW = ProductView(
+    customer_store_product_id=TOP_UP,
+    name="Game Top-up",
+    description="Gems for the player that is named.",
+    category_id=CATEGORY,
+    region=None,
+    price=Decimal("7.25"),
+    currency="USD",
+    in_stock=True,
+    require_data=[RequirementView(product_require_id=PLAYER, name="Player", required=True)],
+    updated=EARLIER,
+)
+
+
+def login(email: str) -> Login:
+    """A login that asks for an echo."""
+    return Login(email=email, password=PASSWORD, callback_data={"session": 7})
+
+
+def token(callback_data: object = None) -> Token:
+    """What a login answers."""
+    return Token(token=BEARER, expiration=LATER, idle_timeout_seconds=None, callback_data=callback_data)

@@ -1,0 +1,62 @@
+"""Requests and answers of the Storefront surface as the documents show them."""
+
+from decimal import Decimal
+
+from bedesten.orders.model import DELIVERED, PROCESSING
+from bedesten.surfaces import samples
+from bedesten.surfaces.common import Page
+from bedesten.surfaces.storefront import shapes
+from bedesten.web.route import Example
+from bedesten.web.shapes import Nothing
+
+_REFERENCE = "basket-42"
+
+
+def _order(state: shapes.OrderState, expires: str | None, status: int, codes: list[str] | None) -> shapes.CustomerOrder:
+    line = shapes.CustomerLine(
+        order_detail_id=samples.CHECKOUT_LINE,
+        product_id=samples.CARD,
+        product_name=samples.CARD_VIEW.name,
+        quantity=1,
+        unit_price=Decimal("5.00"),
+        price=Decimal("5.00"),
+        status=status,
+        delivery_data=codes,
+        delivery_note=None,
+    )
+    return shapes.CustomerOrder(
+        order_id=samples.CHECKOUT,
+        reference=_REFERENCE,
+        state=state,
+        currency="USD",
+        total=Decimal("5.00"),
+        created=samples.NOW,
+        expires=expires,
+        items=[line],
+    )
+
+
+REGISTER = Example(
+    shapes.Registered(), shapes.Register(email=samples.CUSTOMER_EMAIL, password=samples.PASSWORD, name="Ada")
+)
+LOGIN = Example(samples.token({"session": 7}), samples.login(samples.CUSTOMER_EMAIL))
+REFRESH = Example(samples.token(), Nothing())
+LOGOUT = Example(shapes.Ended(), shapes.Logout(everywhere=True))
+PROFILE = Example(shapes.Profile(samples.CUSTOMER, samples.CUSTOMER_EMAIL, "Ada", samples.EARLIER))
+CHANGE_PASSWORD = Example(
+    samples.token(),
+    shapes.ChangePassword(current_password=samples.PASSWORD, new_password=samples.NEW_PASSWORD),
+)
+LIST_PRODUCTS = Example(
+    Page([samples.CARD_VIEW, samples.TOP_UP_VIEW], None),
+    shapes.ListProducts(page_size=20, category_id=samples.CATEGORY),
+)
+PRODUCT = Example(samples.CARD_VIEW, argument=samples.CARD)
+CREATE_CHECKOUT = Example(
+    _order("awaitingPayment", samples.LATER, PROCESSING, None),
+    shapes.CreateCheckout(items=[shapes.CheckoutItem(product_id=samples.CARD, quantity=1)], reference=_REFERENCE),
+)
+GET_ORDER = Example(
+    _order("placed", None, DELIVERED, [samples.CODE]),
+    shapes.GetOrder(order_id=samples.CHECKOUT),
+)
