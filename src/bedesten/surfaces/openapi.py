@@ -4,6 +4,8 @@ Made from the tables once a process; what differs between tenants is the server'
 """
 
 import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +17,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.surfaces.tables import ROUTES as OPERATIONS
 from bedesten.web.call import Call
 from bedesten.web.message import Response
+from bedesten.web.openapi.collection import collection, curl_lines
 from bedesten.web.openapi.document import document as document_of
 from bedesten.web.route import Route, Shows
 from bedesten.web.shapes import encode
@@ -39,10 +42,26 @@ def server_url(authority: bytes) -> str:
     return f"{'http' if plain else 'https'}://{text}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """One kind of document: its media type, and how it is made."""
+
+    kind: bytes
+    make: Callable[[Sequence[Route], Surface, str], bytes]
+
+
+_FORMS = {
+    "json": _Form(b"application/json", lambda *what: encode(document_of(*what))),
+    "postman.json": _Form(b"application/json", lambda *what: encode(collection(*what))),
+    "curl.txt": _Form(b"text/plain; charset=utf-8", lambda *what: curl_lines(*what).encode()),
+}
+"""By what follows the surface's name in the address."""
+
+
 @lru_cache(maxsize=256)
-def _ready(surface: Surface, off: frozenset[str]) -> bytes:
+def _ready(surface: Surface, form: str, off: frozenset[str]) -> bytes:
     """The document, without the endpoints that are switched off."""
-    return encode(document_of([route for route in OPERATIONS if route.endpoint not in off], surface, _HERE))
+    return _FORMS[form].make([route for route in OPERATIONS if route.endpoint not in off], surface, _HERE)
 
 
 def _shown(call: Call, body: bytes, kind: bytes) -> Response:
@@ -62,13 +81,13 @@ def show(call: Call) -> Response:
     """The document that the path names, of a surface of which the tenant has any operation left."""
     name, _, form = call.argument.lower().partition(".")
     surface = _SURFACES.get(name)
-    if surface is None or form != "json":
+    if surface is None or form not in _FORMS:
         raise Refusal(errors.NOT_FOUND, "no such document")
     own = [route.endpoint for route in OPERATIONS if route.access.surface is surface]
     off = frozenset(endpoint for endpoint in own if not call.tenant.allows(surface, endpoint))
     if len(off) == len(own):
         raise Refusal(errors.NOT_FOUND, "the surface is switched off for the tenant")
-    return _shown(call, _ready(surface, off), b"application/json")
+    return _shown(call, _ready(surface, form, off), _FORMS[form].kind)
 
 
 ROUTES = (

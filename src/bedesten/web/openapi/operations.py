@@ -51,7 +51,7 @@ def operation(route: Route, body: Schema | None) -> Schema:
         "operationId": route.operation,
         "tags": [tag(route)],
         "summary": route.summary,
-        "description": _description(route),
+        "description": description(route),
         "security": security(route.access),
     }
     if taken := _parameters(route):
@@ -108,7 +108,8 @@ def argument(route: Route) -> str:
     return route.path.partition("{")[2].rstrip("}")
 
 
-def _description(route: Route) -> str:
+def description(route: Route) -> str:
+    """What it does, what it asks for, its older names, and how much it takes."""
     parts = [inspect.getdoc(route.handler.action) or "", _demand(route.access)]
     if route.aliases:
         older = ", ".join(f"`{route.method} {alias}`" for alias in route.aliases)
