@@ -59,9 +59,11 @@ class Site:
             return {table.name: [row for one in tenants for row in _rows(connection, table, one)] for table in tables}
 
     def failures(self) -> list[str]:
-        """What the server's log tells of its own faults: each is a defect, whatever the client was told."""
+        """What the server's log tells of its own faults: each is a defect, whatever the client was told. So is a refusal
+        that the route does not declare: the documents would not tell of it."""
+        faults = ("internal-error", "Traceback", "refusal-not-declared")
         lines = self.log.read_text("utf-8").splitlines()
-        return [line for line in lines if "internal-error" in line or "Traceback" in line]
+        return [line for line in lines if any(fault in line for fault in faults)]
 
     def stop(self) -> None:
         """Asks the server to stop and waits until it has."""

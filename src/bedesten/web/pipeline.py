@@ -28,6 +28,7 @@ from bedesten.web import answer, cors, idempotency
 from bedesten.web.call import Call, House
 from bedesten.web.message import BodyStalled, BodyTooLarge, ClientGone, Headers, Request, Response
 from bedesten.web.observer import Seen
+from bedesten.web.refusals import refusals
 from bedesten.web.route import Finds, Match, Reads, Route, Runs, Shows, Writes, keyed_surface
 from bedesten.web.shapes import encode, parse, understand
 
@@ -276,6 +277,8 @@ class Pipeline:
             who=progress.who,
         )
         self._house.observer.refused(refusal, seen, now)
+        if isinstance(route, Route) and route.access.surface and row not in refusals(route):
+            log.error("refusal-not-declared", endpoint=route.endpoint, code=row.number, request_id=progress.request_id)
 
 
 def _route(request: Request, match: Match | None) -> Route | Surface:
