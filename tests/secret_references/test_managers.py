@@ -1,0 +1,318 @@
+"""Each manager is read through its vendor's own library, from a real peer or one written from the published protocol."""
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bedesten_client.secrets import BadReference, SecretUnavailable, source
+from secret_references.cloud import AZURE_SECRET, AZURE_TOKEN, VAULT_TOKEN, Cloud, Told, crc32c
+from secret_references.peers import REGION, Aws, Bao
+
+SECRET = "ak_live_0123456789abcdef0123456789abcdef"
+NEXT = "ak_live_fedcba9876543210fedcba9876543210"
+
+
+# --- AWS, against moto's server ---
+
+
+def test_a_secret_of_aws_is_read_and_read_again_when_it_was_refused(aws: Aws) -> None:
+    aws.put("shop/api-key", SecretString=SECRET)
+    secret = source(f"aws-sm://{REGION}/shop/api-key")
+    assert secret.get() == SECRET
+    aws.put("shop/api-key", SecretString=NEXT)
+    assert secret.get() == SECRET
+    assert secret.refresh(SECRET) == NEXT
+    assert secret.get() == NEXT
+
+
+def test_one_field_of_the_json_in_a_secret_of_aws(aws: Aws) -> None:
+    aws.put("db", SecretString=json.dumps({"username": "shop", "password": SECRET, "port": 5432}))
+    assert source(f"aws-sm://{REGION}/db#password").get() == SECRET
+    for field in ("missing", "port"):
+        with pytest.raises(SecretUnavailable, match="has no such field"):
+            source(f"aws-sm://{REGION}/db#{field}").get()
+    aws.put("plain", SecretString=SECRET)
+    with pytest.raises(SecretUnavailable, match="is not JSON") as caught:
+        source(f"aws-sm://{REGION}/plain#password").get()
+    assert SECRET not in str(caught.value)
+
+
+def test_a_binary_secret_of_aws_is_text_in_utf8(aws: Aws) -> None:
+    aws.put("binary", SecretBinary="schlüssel".encode())
+    assert source(f"aws-sm://{REGION}/binary").get() == "schlüssel"
+    aws.put("noise", SecretBinary=b"\xff\xfe")
+    with pytest.raises(SecretUnavailable, match="not text in UTF-8"):
+        source(f"aws-sm://{REGION}/noise").get()
+
+
+def test_what_aws_does_not_have_is_named_with_its_reason(aws: Aws) -> None:
+    with pytest.raises(SecretUnavailable) as caught:
+        source(f"aws-sm://{REGION}/nowhere").get()
+    assert str(caught.value) == f"aws-sm://{REGION}/nowhere: AWS refused: ResourceNotFoundException"
+
+
+def test_aws_without_credentials_says_so(aws: Aws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    with pytest.raises(SecretUnavailable, match="finds no credentials for AWS"):
+        source(f"aws-sm://{REGION}/x").get()
+
+
+# --- Vault, against OpenBao ---
+
+
+def test_a_field_of_a_secret_in_a_real_vault(bao: Bao, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAULT_TOKEN", bao.token)
+    bao.put("shop/reseller", key=SECRET, other="no")
+    secret = source(f"vault+http://{bao.address}/secret/shop/reseller#key")
+    assert secret.get() == SECRET
+    bao.put("shop/reseller", key=NEXT)
+    assert secret.refresh(SECRET) == NEXT
+
+
+def test_what_a_real_vault_refuses_is_said(bao: Bao, monkeypatch: pytest.MonkeyPatch) -> None:
+    bao.put("gone", key=SECRET)
+    bao.delete("gone")
+    bao.put("there", key=SECRET)
+    monkeypatch.setenv("VAULT_TOKEN", bao.token)
+    address = f"vault+http://{bao.address}/secret"
+    assert _reason(f"{address}/nothing#key") == "Vault refused: HTTP 404, nothing is there"
+    assert _reason(f"{address}/gone#key") == "Vault refused: HTTP 404, nothing is there"
+    assert _reason(f"{address}/there#other") == "has no such field with a text in it"
+    monkeypatch.setenv("VAULT_TOKEN", "wrong")
+    assert _reason(f"{address}/there#key") == "Vault refused: HTTP 403"
+
+
+def test_the_token_for_vault_comes_from_a_file_too_and_is_read_anew(
+    bao: Bao, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bao.put("by-file", key=SECRET)
+    token = tmp_path / "token"
+    token.write_text("old\n")
+    token.chmod(0o600)
+    monkeypatch.setenv("VAULT_TOKEN_FILE", str(token))
+    reference = f"vault+http://{bao.address}/secret/by-file#key"
+    secret = source(reference)
+    with pytest.raises(SecretUnavailable, match="HTTP 403"):
+        secret.get()
+    token.write_text(f"{bao.token}\n")
+    assert secret.get() == SECRET
+    token.chmod(0o644)
+    assert _reason(reference) == "VAULT_TOKEN_FILE: mode 0644 lets others reach it (chmod 600)"
+    monkeypatch.delenv("VAULT_TOKEN_FILE")
+    assert _reason(reference) == "neither VAULT_TOKEN nor VAULT_TOKEN_FILE is set"
+
+
+def test_vault_is_asked_over_tls_that_is_checked(
+    cloud: Cloud, vault: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cloud.secrets["team/kv/data/shop"] = json.dumps({"key": SECRET})
+    reference = f"vault://{vault}/team%2Fkv/shop#key"
+    assert source(reference).get() == SECRET
+    monkeypatch.delenv("VAULT_CACERT")
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    assert _reason(reference) == "Vault's certificate is not one that is trusted here (VAULT_CACERT)"
+
+
+def test_the_token_for_vault_follows_no_redirect(cloud: Cloud, vault: str) -> None:
+    cloud.always = Told(307, b"", {"Location": f"https://{vault}/v1/secret/elsewhere"})
+    assert _reason(f"vault://{vault}/secret/shop#key")
+    assert {one.path for one in cloud.asked} == {"/v1/secret/data/shop"}
+
+
+# --- Azure and Google, against doubles in the name of the real hosts ---
+
+
+def test_a_secret_of_azure_by_its_challenge_and_the_microsoft_login(cloud: Cloud) -> None:
+    cloud.secrets["acme-kv/api-key"] = SECRET
+    secret = source("azure-kv://acme-kv/api-key")
+    assert secret.get() == SECRET
+    hosts = [one.host for one in cloud.asked]
+    assert hosts[-1] == "acme-kv.vault.azure.net"
+    assert "login.microsoftonline.com" in hosts
+    cloud.secrets["acme-kv/api-key"] = NEXT
+    assert secret.refresh(SECRET) == NEXT
+
+
+def test_one_version_of_a_secret_of_azure(cloud: Cloud) -> None:
+    cloud.secrets["acme-kv/api-key/0123456789abcdef"] = SECRET
+    assert source("azure-kv://acme-kv/api-key/0123456789abcdef").get() == SECRET
+    assert _reason("azure-kv://acme-kv/api-key") == "Azure refused: HTTP 404"
+
+
+def test_an_identity_that_azure_does_not_accept(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "another-password")
+    assert _reason("azure-kv://acme-kv/api-key") == "Azure does not accept the identity (no token)"
+
+
+def test_a_secret_of_google_with_its_checksum(cloud: Cloud) -> None:
+    cloud.secrets["projects/acme-1/secrets/api-key/versions/latest"] = SECRET
+    secret = source("gcp-sm://acme-1/api-key")
+    assert secret.get() == SECRET
+    cloud.secrets["projects/acme-1/secrets/api-key/versions/latest"] = NEXT
+    assert secret.refresh(SECRET) == NEXT
+    cloud.secrets["projects/acme-1/secrets/api-key/versions/7"] = "seventh"
+    assert source("gcp-sm://acme-1/api-key/7").get() == "seventh"
+    assert _reason("gcp-sm://acme-1/other") == "Google refused: HTTP 404"
+
+
+def test_a_secret_of_google_that_arrives_damaged_is_asked_for_again(cloud: Cloud) -> None:
+    cloud.secrets["projects/acme-1/secrets/api-key/versions/latest"] = SECRET
+    wrong = {"name": "x", "payload": {"data": "d3Jvbmc=", "dataCrc32c": str(crc32c(b"right"))}}
+    cloud.faults = [Told(200, wrong)]
+    assert source("gcp-sm://acme-1/api-key").get() == SECRET
+    cloud.always = Told(200, wrong)
+    assert _reason("gcp-sm://acme-1/api-key") == "arrived damaged: its checksum differs"
+
+
+# --- all of them ---
+
+References = dict[str, str]
+
+
+@pytest.fixture
+def references(cloud: Cloud, vault: str) -> References:
+    """A reference to the same secret in each of three managers."""
+    cloud.secrets["acme-kv/api-key"] = SECRET
+    cloud.secrets["projects/acme-1/secrets/api-key/versions/latest"] = SECRET
+    cloud.secrets["secret/data/api-key"] = json.dumps({"key": SECRET})
+    return {
+        "azure": "azure-kv://acme-kv/api-key",
+        "google": "gcp-sm://acme-1/api-key",
+        "vault": f"vault://{vault}/secret/api-key#key",
+    }
+
+
+MANAGERS = pytest.mark.parametrize("manager", ["azure", "google", "vault"])
+
+
+@MANAGERS
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_what_passes_is_tried_again_a_few_times(
+    cloud: Cloud, references: References, manager: str, status: int
+) -> None:
+    source(references[manager]).get()  # who one is has been settled
+    before = cloud.reads
+    cloud.faults = [Told(status, {"errors": ["later"]}), Told(status, {"errors": ["later"]})]
+    assert source(references[manager]).get() == SECRET
+    assert cloud.faults == []
+    cloud.always = Told(status, {"errors": ["never"]})
+    middle = cloud.reads
+    with pytest.raises(SecretUnavailable):
+        source(references[manager]).get()
+    assert middle - before <= 4
+    assert cloud.reads - middle <= 4
+
+
+@MANAGERS
+def test_a_manager_that_refuses_is_asked_once(cloud: Cloud, references: References, manager: str) -> None:
+    source(references[manager]).get()
+    before = cloud.reads
+    cloud.always = Told(403, {"error": {"code": 403, "message": f"not for {SECRET}"}})
+    reason = _reason(references[manager])
+    assert "403" in reason
+    assert SECRET not in reason
+    assert cloud.reads - before == 1
+
+
+@MANAGERS
+@pytest.mark.parametrize("body", [b"<html>welcome</html>", b'{"value": ', b"", b"[1]", b'{"value": null}', b"\xff\xfe"])
+def test_an_answer_that_is_none_is_an_error_that_repeats_nothing_of_it(
+    cloud: Cloud, references: References, manager: str, body: bytes
+) -> None:
+    cloud.always = Told(200, body)
+    reason = _reason(references[manager])
+    assert "welcome" not in reason
+    assert "\n" not in reason
+    assert len(reason) < 200
+
+
+@MANAGERS
+def test_a_manager_that_is_down_leaves_what_is_remembered(
+    cloud: Cloud, references: References, manager: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = source(references[manager])
+    secret.get()
+    cloud.always = Told(503, {"errors": ["down"]})
+    assert secret.refresh(SECRET) == SECRET
+    assert secret.get() == SECRET
+    warned = [one.getMessage() for one in caplog.records if one.name == "bedesten_client.secrets"]
+    assert len(warned) == 1
+    assert references[manager] in warned[0]
+    assert "the remembered secret is used on" in warned[0]
+    assert SECRET not in caplog.text
+
+
+@MANAGERS
+def test_a_manager_that_hangs_holds_nobody_past_the_deadline(
+    cloud: Cloud, references: References, manager: str
+) -> None:
+    known = source(references[manager], deadline=0.5)
+    cloud.held_up.clear()
+    with pytest.raises(SecretUnavailable, match=r"no answer within 0\.5 s|cannot be asked"):
+        known.get()
+    cloud.held_up.set()
+
+
+def test_nothing_that_was_asked_shows_more_than_its_manager_needs(cloud: Cloud, references: References) -> None:
+    for reference in references.values():
+        source(reference).get()
+    for one in cloud.asked:
+        shown = repr(one)
+        assert AZURE_SECRET not in shown or one.host == "login.microsoftonline.com"
+        assert AZURE_TOKEN not in shown or one.host.endswith(".vault.azure.net")
+        assert VAULT_TOKEN not in shown or one.host == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("reference", "extra", "module"),
+    [
+        ("aws-sm://eu-central-1/x", "aws", "boto3"),
+        ("azure-kv://acme-kv/x", "azure", "azure.identity"),
+        ("gcp-sm://acme-1/x", "gcp", "google.cloud.secretmanager"),
+        ("vault://vault.example/secret/x#y", "vault", "hvac"),
+    ],
+)
+def test_a_missing_library_is_named_with_its_extra(
+    reference: str, extra: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(BadReference) as caught:
+        source(reference)
+    told = f"{reference}: {module} is not installed: pip install 'bedesten-client[{extra}]'"
+    assert str(caught.value) == told
+
+
+def test_many_threads_that_were_refused_read_once(cloud: Cloud, references: References) -> None:
+    secret = source(references["vault"])
+    secret.get()
+    cloud.secrets["secret/data/api-key"] = json.dumps({"key": NEXT})
+    cloud.held_up.clear()
+    before, found = cloud.reads, []
+    threads = _threads(50, lambda: found.append(secret.refresh(SECRET)))
+    while cloud.reads == before:
+        threading.Event().wait(0.01)
+    cloud.held_up.set()
+    for thread in threads:
+        thread.join(20)
+    assert found == [NEXT] * 50
+    assert cloud.reads - before == 1
+
+
+def _threads(count: int, work: Callable[[], object]) -> list[threading.Thread]:
+    made = [threading.Thread(target=work, daemon=True) for _ in range(count)]
+    for one in made:
+        one.start()
+    return made
+
+
+def _reason(reference: str) -> str:
+    """Why a secret cannot be had, without the reference that stands before it."""
+    with pytest.raises(SecretUnavailable) as caught:
+        source(reference, deadline=5).get()
+    assert str(caught.value).startswith(f"{reference}: ")
+    return str(caught.value).removeprefix(f"{reference}: ")
