@@ -37,11 +37,11 @@ def _order(state: shapes.OrderState, expires: str | None, status: int, codes: li
 
 
 REGISTER = Example(
-    shapes.Registered(), shapes.Register(email=samples.CUSTOMER_EMAIL, password=samples.PASSWORD, name="Ada")
+    shapes.Registered("accepted"), shapes.Register(email=samples.CUSTOMER_EMAIL, password=samples.PASSWORD, name="Ada")
 )
 LOGIN = Example(samples.token({"session": 7}), samples.login(samples.CUSTOMER_EMAIL))
 REFRESH = Example(samples.token(), Nothing())
-LOGOUT = Example(shapes.Ended(), shapes.Logout(everywhere=True))
+LOGOUT = Example(shapes.Ended("ended"), shapes.Logout(everywhere=True))
 PROFILE = Example(shapes.Profile(samples.CUSTOMER, samples.CUSTOMER_EMAIL, "Ada", samples.EARLIER))
 CHANGE_PASSWORD = Example(
     samples.token(),

@@ -34,7 +34,7 @@ async def register(call: Call, body: shapes.Register) -> shapes.Registered:
     await _check_password(call, body.password, "password", email, body.name or "")
     hashed = await call.house.hashing.hash(body.password)
     await call.house.store.write(call.tenant.id, _register, call, email, body.name or email.split("@")[0], hashed)
-    return shapes.Registered()
+    return shapes.Registered("accepted")
 
 
 def _register(tx: Transaction, call: Call, email: str, name: str, password: Hashed) -> None:
@@ -62,7 +62,7 @@ def logout(tx: Transaction, call: Call, body: shapes.Logout) -> shapes.Ended:
         token = call.who.token
         assert token is not None, "the route demands a token"
         accounts.revoke_token(tx, token.token_id, token.expires_at * 1000, call.actor)
-    return shapes.Ended()
+    return shapes.Ended("ended")
 
 
 async def change_password(call: Call, body: shapes.ChangePassword) -> Token:

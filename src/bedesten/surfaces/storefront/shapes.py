@@ -23,7 +23,7 @@ class Register(Input, frozen=True):
 class Registered(Output, frozen=True):
     """That the registration was taken; not whether the e-mail was known before."""
 
-    status: Literal["accepted"] = "accepted"
+    status: Literal["accepted"]
 
 
 class Logout(Input, frozen=True):
@@ -35,7 +35,7 @@ class Logout(Input, frozen=True):
 class Ended(Output, frozen=True):
     """That the tokens are dead."""
 
-    status: Literal["ended"] = "ended"
+    status: Literal["ended"]
 
 
 class ChangePassword(Input, frozen=True):

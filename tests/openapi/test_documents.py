@@ -1,0 +1,188 @@
+"""The documents are OpenAPI 3.1, say of every operation what its route says, and keep their names."""
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from bedesten import errors
+from bedesten.errors import CATALOGUE
+from bedesten.gate.access import Anonymous, Keyed, Open, Scoped, SignedIn
+from bedesten.gate.scopes import Surface
+from bedesten.surfaces.tables import ROUTES
+from bedesten.web.openapi.failures import name_of
+from bedesten.web.refusals import refusals
+from bedesten.web.route import Route, Writes
+from bedesten.web.shapes import Nothing, parse, understand
+from support.schema import DOCUMENTS, JSON, PROBLEM, Described
+
+GOLDEN = Path(__file__).parent / "golden" / "operations.txt"
+SURFACES = list(Surface)
+by_endpoint = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.endpoint)
+
+
+def described(route: Route) -> Described:
+    assert route.access.surface is not None
+    return DOCUMENTS[route.access.surface].operations[route.method, route.path]
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_the_document_is_valid(surface: Surface) -> None:
+    text = json.loads(json.dumps(DOCUMENTS[surface].value, default=float))
+    assert [error.message for error in OpenAPIV31SpecValidator(text).iter_errors()] == []
+    assert text["openapi"] == "3.1.0"
+    assert text["servers"] == [{"url": "https://api.shop.example"}]
+
+
+def test_the_documents_have_every_operation_of_the_tables_and_no_other() -> None:
+    told = [name for document in DOCUMENTS.values() for name in document.operations]
+    assert sorted(told) == sorted((route.method, route.path) for route in ROUTES)
+
+
+def test_operations_are_named_for_good() -> None:
+    named = "".join(f"{route.access.surface} {route.operation} {route.endpoint}\n" for route in ROUTES)
+    assert named == GOLDEN.read_text("utf-8"), "clients are generated with these names: only add to them"
+    for surface in SURFACES:
+        names = [route.operation for route in ROUTES if route.access.surface is surface]
+        assert len({name.lower() for name in names}) == len(names)
+
+
+@by_endpoint
+def test_security_is_what_the_gate_asks_for(route: Route) -> None:
+    told: list[dict[str, list[str]]] = list(described(route).operation["security"])
+    match route.access:
+        case Scoped(_, right):
+            assert told == [{"bearerToken": [right]}]
+        case SignedIn():
+            assert told == [{"bearerToken": []}]
+        case Keyed(_, right):
+            assert told == [{"apiKey": [right]}]
+        case Anonymous():
+            assert told == [{}, {"bearerToken": []}]
+        case Open():
+            assert told == []
+
+
+def test_each_document_defines_the_one_scheme_that_its_surface_takes() -> None:
+    for surface, document in DOCUMENTS.items():
+        (scheme,) = document.value["components"]["securitySchemes"].items()
+        told = {key: value for key, value in scheme[1].items() if key != "description"}
+        if surface.uses_tokens:
+            assert (scheme[0], told) == ("bearerToken", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+        else:
+            assert (scheme[0], told) == ("apiKey", {"type": "apiKey", "in": "header", "name": "ApiKey"})
+
+
+@by_endpoint
+def test_every_refusal_of_a_route_is_told_with_an_example_that_holds(route: Route) -> None:
+    operation = described(route)
+    for status in {row.status for row in refusals(route)}:
+        rows = [row for row in refusals(route) if row.status == status]
+        content = operation.response(status)["content"]
+        for kind in (JSON, PROBLEM):
+            assert list(content[kind]["examples"]) == [row.name for row in rows]
+            for row in rows:
+                value = content[kind]["examples"][row.name]["value"]
+                assert operation.document.faults(content[kind]["schema"], value) == []
+                assert value["code"] == row.number
+    assert set(operation.operation["responses"]) == {"200", *(str(row.status) for row in refusals(route))}
+
+
+def test_a_failure_is_of_one_schema_only() -> None:
+    """Clients tell one from another by `code`: no two schemas take the same document."""
+    for document in DOCUMENTS.values():
+        names = [name_of(row) for row in CATALOGUE.values() if name_of(row) in document.value["components"]["schemas"]]
+        for operation in document.operations.values():
+            for status, response in operation.operation["responses"].items():
+                if status != "200":
+                    for example in document.resolved(response)["content"][JSON]["examples"].values():
+                        fitting = [
+                            name
+                            for name in names
+                            if not document.faults({"$ref": f"#/components/schemas/{name}"}, example["value"])
+                        ]
+                        assert len(fitting) == 1
+
+
+@by_endpoint
+def test_the_refusals_of_a_credential_are_told_where_one_is_asked_for_and_nowhere_else(route: Route) -> None:
+    told = {row.number for row in refusals(route)}
+    bearer = isinstance(route.access, Scoped | SignedIn | Anonymous)
+    assert ({-20, -21, -22} <= told) is bearer
+    assert (-24 in told) is isinstance(route.access, Scoped | SignedIn)
+    assert ({-23, -25} <= told) is isinstance(route.access, Keyed)
+    assert ({-26, -27} <= told) is (isinstance(route.access, Open) or route.path.endswith("/Password"))
+    assert {-1, -2, -7, -9, -10} <= told
+    assert ({-5, -6} <= told) is (route.method != "GET")
+
+
+@by_endpoint
+def test_the_examples_are_as_the_schemas_say_and_as_the_server_understands(route: Route) -> None:
+    operation = described(route)
+    document = operation.document
+    assert route.example is not None
+    content = operation.response(200)["content"][JSON]
+    assert document.faults(content["schema"], content["example"]) == []
+    if route.body is Nothing:
+        assert operation.body is None
+    else:
+        assert operation.body is not None
+        assert document.faults(operation.body["schema"], operation.body["example"]) == []
+        sent = json.dumps(operation.body["example"], default=float).encode()
+        assert understand(parse(sent), route.body) == route.example.body
+    assert bool(route.example.argument) is ("{" in route.path)
+
+
+@by_endpoint
+def test_request_headers_are_told_where_they_count(route: Route) -> None:
+    names = {
+        told.get("name", told.get("$ref", "")).rpartition("/")[2]
+        for told in described(route).operation.get("parameters", ())
+    }
+    assert ("IdempotencyKey" in names) is (isinstance(route.handler, Writes) and not route.handler.reveals)
+    assert ("Region" in names) is ("call.region" in inspect.getsource(route.handler.action))
+
+
+@by_endpoint
+def test_every_answer_tells_its_headers(route: Route) -> None:
+    operation = described(route)
+    for status in operation.operation["responses"]:
+        names = set(operation.response(int(status))["headers"])
+        assert {"X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"} <= names
+        assert ("Retry-After" in names) is (status in ("429", "503"))
+        assert ("WWW-Authenticate" in names) is (status == "401" or (status == "403" and operation_is_bearer(route)))
+
+
+def operation_is_bearer(route: Route) -> bool:
+    return route.access.surface is not None and route.access.surface.uses_tokens
+
+
+@by_endpoint
+def test_every_object_of_an_answer_says_which_members_are_always_there(route: Route) -> None:
+    """The server leaves nothing out, so generated clients need not ask whether a member is there."""
+    document = described(route).document
+    waiting: list[Any] = [described(route).response(200)["content"][JSON]["schema"]]
+    while waiting:
+        schema = document.resolved(waiting.pop())
+        assert set(schema.get("properties", {})) == set(schema.get("required", []))
+        waiting += [*schema.get("properties", {}).values(), *schema.get("anyOf", ())]
+        if "items" in schema:
+            waiting.append(schema["items"])
+
+
+def test_every_schema_is_used() -> None:
+    for document in DOCUMENTS.values():
+        text = json.dumps(document.value, default=float)
+        unused = [name for name in document.value["components"]["schemas"] if f'schemas/{name}"' not in text]
+        assert unused == []
+
+
+def test_what_is_shown_with_an_order_that_cannot_be_placed_has_a_schema() -> None:
+    document = DOCUMENTS[Surface.RESELLER]
+    schema = document.value["components"]["schemas"][name_of(errors.NOT_ORDERABLE)]
+    assert schema["properties"]["data"] == {"$ref": "#/components/schemas/NotOrdered"}
+    (reason,) = [document.value["components"]["schemas"]["NotOrderableReason"]["enum"]]
+    assert "outOfStock" in reason
