@@ -1,1 +1,72 @@
-"""The client library of Bedesten."""
+"""The client library of Bedesten: the four surfaces, for threads and for asyncio.
+
+`ResellerClient`, `StorefrontClient`, `PaymentClient` and `SupplierClient` have every operation of their surface as a
+method, and each has a twin for asyncio. What is sent and what comes back is in `shapes`, what can go wrong in `errors`.
+
+Inside, a call is a *flow* without I/O (`flow`, `call`, `tokens`, `credentials`) which both kinds of client run.
+"""
+
+from bedesten_client.auth import ApiKeyAuth, BearerAuth
+from bedesten_client.call import Options
+from bedesten_client.clients import (
+    AsyncPaymentClient,
+    AsyncResellerClient,
+    AsyncStorefrontClient,
+    AsyncSupplierClient,
+    PaymentClient,
+    ResellerClient,
+    StorefrontClient,
+    SupplierClient,
+)
+from bedesten_client.errors import (
+    ApiError,
+    BadRequest,
+    BedestenError,
+    Conflict,
+    DeadlineExceeded,
+    Forbidden,
+    LoginRefused,
+    NoAnswer,
+    NotFound,
+    NotSignedIn,
+    ServerError,
+    TooManyRequests,
+    Unauthorized,
+    UnexpectedAnswer,
+)
+from bedesten_client.secret import Secret
+from bedesten_client.shapes import BasketLine, CheckoutItem, LineStatus, Offer, RequireData
+
+__all__ = [
+    "ApiError",
+    "ApiKeyAuth",
+    "AsyncPaymentClient",
+    "AsyncResellerClient",
+    "AsyncStorefrontClient",
+    "AsyncSupplierClient",
+    "BadRequest",
+    "BasketLine",
+    "BearerAuth",
+    "BedestenError",
+    "CheckoutItem",
+    "Conflict",
+    "DeadlineExceeded",
+    "Forbidden",
+    "LineStatus",
+    "LoginRefused",
+    "NoAnswer",
+    "NotFound",
+    "NotSignedIn",
+    "Offer",
+    "Options",
+    "PaymentClient",
+    "RequireData",
+    "ResellerClient",
+    "Secret",
+    "ServerError",
+    "StorefrontClient",
+    "SupplierClient",
+    "TooManyRequests",
+    "Unauthorized",
+    "UnexpectedAnswer",
+]

@@ -1,0 +1,246 @@
+"""What all clients are made of: the shop's address, a credential, options, and how calls are run."""
+
+import copy
+import ipaddress
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import replace
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
+from urllib.parse import urlsplit
+
+import httpx2
+import msgspec
+
+from bedesten_client.call import Call, Options, OptionValues, perform
+from bedesten_client.credentials import Credential, Given, KeyCredential
+from bedesten_client.errors import UnexpectedAnswer
+from bedesten_client.flow import Clock, Flow, run, run_async
+from bedesten_client.secret import Secret
+from bedesten_client.secrets import SecretSource, source
+from bedesten_client.shapes import Page
+from bedesten_client.tokens import Login, TokenCredential
+
+Result = TypeVar("Result")
+Item = TypeVar("Item")
+Parameters = ParamSpec("Parameters")
+SecretLike = str | Secret | SecretSource
+"""A secret: by reference (`env:NAME`, `file:/path`, a secret manager's address), as it is, or as a source of one's own."""
+
+
+def source_of(secret: SecretLike) -> SecretSource:
+    """Where the secret is read. A `Secret` is the value itself, whatever it looks like."""
+    return Given(secret) if isinstance(secret, Secret) else source(secret)
+
+
+def address_of(shop: str, *, allow_http: bool = False) -> str:
+    """The address of a shop, from its host name or its address. Raises ValueError for one that credentials may not go to."""
+    text = shop if "://" in shop else f"https://{shop}"
+    parts = urlsplit(text)
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("the shop is a host name such as api.shop.example, or its https address")
+    if "@" in parts.netloc:
+        raise ValueError("the shop's address holds a user or a password: they do not belong there")
+    if parts.scheme == "http" and not allow_http and not _is_here(parts.hostname):
+        raise ValueError("over plain http a credential can be read on its way: use https, or say allow_http=True")
+    return text.rstrip("/")
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost" or host.lower().endswith(".localhost")
+
+
+def token_login(path: str, email: str | None, password: SecretLike | None) -> Login | None:
+    """The login of an account, None if none is given."""
+    if (email is None) != (password is None):
+        raise ValueError("email and password go together")
+    return Login(path, email, source_of(password)) if email is not None and password is not None else None
+
+
+class Base:
+    """What a client of either kind holds. Threads and tasks may share one."""
+
+    def __init__(self, address: str, credential: Credential, options: Options) -> None:
+        self._clock: Clock = time.monotonic
+        self._address = address
+        self._credential = credential
+        self._options = options
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._address!r})"
+
+    def with_options(self, **changes: Unpack[OptionValues]) -> Self:
+        """The same client, with the same credential and connections, whose calls have other `Options`."""
+        made = copy.copy(self)
+        made._options = options_of(changes, self._options)
+        return made
+
+    def _flow(self, call: Call[Result]) -> Flow[Result]:
+        return perform(call, self._credential, self._options, self._clock)
+
+
+class SyncBase(Base):
+    """A client for threads. Use it as a context manager, or `close()` it."""
+
+    def __init__(self, address: str, credential: Credential, options: Options, http: httpx2.Client | None) -> None:
+        super().__init__(address, credential, options)
+        self._own = http is None
+        self._http = http or httpx2.Client(follow_redirects=False)
+
+    def close(self) -> None:
+        """Closes the connections, unless they are those of an httpx2 client that was handed over."""
+        if self._own:
+            self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self, flow: Flow[Result]) -> Result:
+        return run(flow, self._http, self._address)
+
+
+class AsyncBase(Base):
+    """A client for asyncio. Use it as a context manager, or `aclose()` it."""
+
+    def __init__(self, address: str, credential: Credential, options: Options, http: httpx2.AsyncClient | None) -> None:
+        super().__init__(address, credential, options)
+        self._own = http is None
+        self._http = http or httpx2.AsyncClient(follow_redirects=False)
+
+    async def aclose(self) -> None:
+        """Closes the connections, unless they are those of an httpx2 client that was handed over."""
+        if self._own:
+            await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def _run(self, flow: Flow[Result]) -> Result:
+        return await run_async(flow, self._http, self._address)
+
+
+# --- operations as methods --------------------------------------------------------------------------------------------
+
+
+def sync(build: Callable[Parameters, Call[Result]]) -> Callable[Concatenate[SyncBase, Parameters], Result]:
+    """The method that makes a call and runs it."""
+
+    @wraps(build)
+    def method(self: SyncBase, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        return self._run(self._flow(build(*args, **kwargs)))
+
+    return method
+
+
+def awaited(
+    build: Callable[Parameters, Call[Result]],
+) -> Callable[Concatenate[AsyncBase, Parameters], Coroutine[Any, Any, Result]]:
+    """The same for asyncio."""
+
+    @wraps(build)
+    async def method(self: AsyncBase, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        return await self._run(self._flow(build(*args, **kwargs)))
+
+    return method
+
+
+def each(build: Callable[Parameters, Call[Page[Item]]]) -> Callable[Concatenate[SyncBase, Parameters], Iterator[Item]]:
+    """The method that goes through a list, page by page as they are needed."""
+
+    @wraps(build)
+    def method(self: SyncBase, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Iterator[Item]:
+        call: Call[Page[Item]] | None = build(*args, **kwargs)
+        while call is not None:
+            page = self._run(self._flow(call))
+            yield from page.items
+            call = _next(call, page)
+
+    return method
+
+
+def each_awaited(
+    build: Callable[Parameters, Call[Page[Item]]],
+) -> Callable[Concatenate[AsyncBase, Parameters], AsyncIterator[Item]]:
+    """The same for asyncio."""
+
+    @wraps(build)
+    async def method(self: AsyncBase, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> AsyncIterator[Item]:
+        call: Call[Page[Item]] | None = build(*args, **kwargs)
+        while call is not None:
+            page = await self._run(self._flow(call))
+            for item in page.items:
+                yield item
+            call = _next(call, page)
+
+    return method
+
+
+def _next(call: Call[Page[Item]], page: Page[Item]) -> Call[Page[Item]] | None:
+    """The call for the page after this one, None after the last."""
+    if page.next_cursor is None:
+        return None
+    body = call.body
+    assert isinstance(body, msgspec.Struct), "a list takes a body"
+    if page.next_cursor == getattr(body, "cursor", None):
+        raise UnexpectedAnswer("the list does not go on: the same cursor came twice", status=200)
+    return replace(call, body=msgspec.structs.replace(body, cursor=page.next_cursor))
+
+
+class KeyedSync(SyncBase):
+    """A client with an API key. `shop` is the host of the shop; options are those of `Options`."""
+
+    def __init__(
+        self,
+        shop: str,
+        *,
+        key: SecretLike,
+        http: httpx2.Client | None = None,
+        allow_http: bool = False,
+        **options: Unpack[OptionValues],
+    ) -> None:
+        super().__init__(address_of(shop, allow_http=allow_http), key_credential(key), options_of(options), http)
+
+
+class KeyedAsync(AsyncBase):
+    """The same for asyncio."""
+
+    def __init__(
+        self,
+        shop: str,
+        *,
+        key: SecretLike,
+        http: httpx2.AsyncClient | None = None,
+        allow_http: bool = False,
+        **options: Unpack[OptionValues],
+    ) -> None:
+        super().__init__(address_of(shop, allow_http=allow_http), key_credential(key), options_of(options), http)
+
+
+# --- making clients ---------------------------------------------------------------------------------------------------
+
+
+def key_credential(key: SecretLike) -> KeyCredential:
+    """The credential of an API key."""
+    return KeyCredential(source_of(key), time.monotonic)
+
+
+def token_credential(login: Login | None, refresh_path: str | None = None) -> TokenCredential:
+    """The credential of an account."""
+    return TokenCredential(login, time.monotonic, refresh_path)
+
+
+def options_of(options: OptionValues, before: Options | None = None) -> Options:
+    """The options of a client. Raises TypeError for one that there is not, ValueError for one that cannot be."""
+    made = replace(before or Options(), **options)
+    if not (made.deadline > 0 and made.attempt_timeout > 0 and made.attempts >= 1):
+        raise ValueError("deadline and attempt_timeout are above zero, attempts is at least one")
+    return made

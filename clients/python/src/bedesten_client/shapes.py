@@ -1,0 +1,357 @@
+"""What is sent and what comes back, with types. Members that a newer server adds are left out."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from bedesten_client.secret import Secret
+
+Item = TypeVar("Item")
+Amount = Decimal | int
+"""Money in a request. Not a float: it cannot hold most amounts."""
+
+_CODES = frozenset({"delivery_data", "codes", "value"})
+
+
+class LineStatus(IntEnum):
+    """What an order line's `status` says."""
+
+    CANCELLED = 0
+    DELIVERED = 1
+    PROCESSING = 2
+    TAKEN_OUT = 3
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A part of a request or an answer. Its `repr` leaves out stock codes and what buyers said."""
+
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{name}=…" if name in _CODES and getattr(self, name) else f"{name}={getattr(self, name)!r}"
+            for name in self.__struct_fields__
+        )
+        return f"{type(self).__name__}({shown})"
+
+
+class Page(Shape, Generic[Item], frozen=True):
+    """A part of a list. `next_cursor` asks for the next one; None: this was the last."""
+
+    items: tuple[Item, ...] = ()
+    next_cursor: str | None = None
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self.items)
+
+
+class Token(Shape, frozen=True):
+    """A bearer token, when it ends, and after how many seconds without use it is dead (None: never)."""
+
+    token: Secret
+    expiration: datetime
+    idle_timeout_seconds: int | None = None
+    callback_data: Any = None
+
+
+class Status(Shape, frozen=True):
+    """An answer that says only that it is so."""
+
+    status: str
+
+
+# --- catalogue --------------------------------------------------------------------------------------------------------
+
+
+class Category(Shape, frozen=True):
+    """A category and the number of products in it that are sold in the caller's region."""
+
+    category_id: str
+    name: str
+    products: int
+
+
+class Requirement(Shape, frozen=True):
+    """Something that a buyer must say with an order of the product."""
+
+    product_require_id: str
+    name: str
+    required: bool
+
+
+class Product(Shape, frozen=True):
+    """A product as buyers see it. `region` None: sold everywhere."""
+
+    customer_store_product_id: str
+    name: str
+    description: str
+    category_id: str | None
+    region: str | None
+    price: Decimal
+    currency: str
+    in_stock: bool
+    require_data: tuple[Requirement, ...]
+    updated: datetime
+
+
+class RequireData(Shape, frozen=True):
+    """What a buyer says for a product's requirement, such as a player id."""
+
+    product_require_id: str
+    value: str
+    identifier: str = ""
+
+
+# --- Reseller ---------------------------------------------------------------------------------------------------------
+
+
+class BasketLine(Shape, frozen=True, kw_only=False):
+    """One line of an order. `deliver_id` is the partner's own id of it; the order is refused above `max_unit_price`."""
+
+    deliver_id: str
+    customer_store_product_id: str
+    quantity: int
+    max_unit_price: Amount | None = None
+    require_data: tuple[RequireData, ...] = ()
+
+
+class PlacedLine(Shape, frozen=True):
+    """A line as it was placed. `price` is the line's total."""
+
+    deliver_id: str
+    order_detail_id: str
+    quantity: int
+    price: Decimal
+    status: int
+
+
+class PlacedOrder(Shape, frozen=True):
+    """The answer to an order, and again to the same order."""
+
+    order_id: str
+    order_reference: str
+    currency: str
+    total: Decimal
+    details: tuple[PlacedLine, ...]
+
+
+class OrderLine(Shape, frozen=True):
+    """A line as it stands. `delivery_data` are the codes, once it is delivered with codes."""
+
+    deliver_id: str
+    order_detail_id: str
+    customer_store_product_id: str
+    product_name: str
+    quantity: int
+    unit_price: Decimal
+    price: Decimal
+    currency: str
+    status: int
+    delivery_data: tuple[str, ...] | None
+    delivery_note: tuple[str, ...] | None
+    updated: datetime
+
+
+class Order(Shape, frozen=True):
+    """An order as it stands."""
+
+    order_id: str
+    order_reference: str
+    currency: str
+    total: Decimal
+    created: datetime
+    details: tuple[OrderLine, ...]
+
+
+class Account(Shape, frozen=True):
+    """The partner's account and money: `available` = `balance` − `held`."""
+
+    account_id: str
+    name: str
+    email: str
+    scopes: tuple[str, ...]
+    currency: str
+    balance: Decimal
+    held: Decimal
+    available: Decimal
+    credit_limit: Decimal
+
+
+# --- Storefront -------------------------------------------------------------------------------------------------------
+
+
+class Profile(Shape, frozen=True):
+    """A customer's own account."""
+
+    customer_id: str
+    email: str
+    name: str
+    created: datetime
+
+
+class CheckoutItem(Shape, frozen=True, kw_only=False):
+    """One product of a checkout."""
+
+    product_id: str
+    quantity: int
+    require_data: tuple[RequireData, ...] = ()
+
+
+class CustomerLine(Shape, frozen=True):
+    """One line of a customer's order. `delivery_data` are the codes, once it is paid and delivered with codes."""
+
+    order_detail_id: str
+    product_id: str
+    product_name: str
+    quantity: int
+    unit_price: Decimal
+    price: Decimal
+    status: int
+    delivery_data: tuple[str, ...] | None
+    delivery_note: tuple[str, ...] | None
+
+
+class CustomerOrder(Shape, frozen=True):
+    """A customer's order: `awaitingPayment` until `expires`, `placed`, or `expired`."""
+
+    order_id: str
+    reference: str
+    state: str
+    currency: str
+    total: Decimal
+    created: datetime
+    expires: datetime | None
+    items: tuple[CustomerLine, ...]
+
+
+# --- Payment ----------------------------------------------------------------------------------------------------------
+
+
+class Deposit(Shape, frozen=True):
+    """Money for a partner: `created`, `confirmed` or `rejected`."""
+
+    deposit_id: str
+    partner_id: str
+    reference: str
+    amount: Decimal
+    currency: str
+    state: str
+    created: datetime
+    updated: datetime
+
+
+class Payment(Shape, frozen=True):
+    """A payment of a storefront order: `created`, `captured` or `cancelled`."""
+
+    payment_id: str
+    order_id: str
+    reference: str
+    amount: Decimal
+    currency: str
+    state: str
+    created: datetime
+    updated: datetime
+
+
+# --- Supplier ---------------------------------------------------------------------------------------------------------
+
+
+class Offer(Shape, frozen=True, kw_only=False):
+    """A product as its supplier offers it. `cost` is what the supplier earns with a unit."""
+
+    sku: str
+    name: str
+    cost: Amount
+    offered: bool = True
+
+
+class SupplierProduct(Shape, frozen=True):
+    """A product as its supplier sees it. `available` counts the free stock codes."""
+
+    product_id: str
+    sku: str | None
+    name: str
+    cost: Decimal | None
+    currency: str
+    offered: bool
+    on_sale: bool
+    fulfilment: str
+    available: int
+    updated: datetime
+
+
+class Uploaded(Shape, frozen=True):
+    """What became of an upload: codes that were in the shop before are left out."""
+
+    added: int
+    duplicates: int
+    available: int
+
+
+class AwaitingLine(Shape, frozen=True):
+    """A line that waits for its supplier."""
+
+    order_detail_id: str
+    product_id: str
+    product_name: str
+    quantity: int
+    require_data: tuple[RequireData, ...]
+    queued: datetime
+
+
+class Delivered(Shape, frozen=True):
+    """A line after its delivery."""
+
+    order_detail_id: str
+    status: int
+
+
+# --- API keys ---------------------------------------------------------------------------------------------------------
+
+
+class PreviousSecret(Shape, frozen=True):
+    """The previous secret of a rotation. `ends` None: not before the current one is used for the first time."""
+
+    ends: datetime | None
+
+
+class LastUse(Shape, frozen=True):
+    """The last use of one secret of the key, `current` or `previous`."""
+
+    secret: str
+    used: datetime
+    uses: int
+    address: str
+    user_agent: str
+
+
+class ApiKey(Shape, frozen=True):
+    """What is known of the API key that is presented; never the key itself."""
+
+    id: str
+    hint: str
+    presented: str
+    grants: tuple[str, ...] | None
+    networks: tuple[str, ...]
+    expires: datetime | None
+    created: datetime
+    previous: PreviousSecret | None
+    last_uses: tuple[LastUse, ...]
+
+
+class Rotated(Shape, frozen=True):
+    """The API key's new secret, which is shown this once: store it. `previous` None: the old one has ended."""
+
+    id: str
+    key: Secret
+    hint: str
+    previous: PreviousSecret | None
+
+
+class Revoked(Shape, frozen=True):
+    """Whether anything was ended; false if there was nothing to end."""
+
+    id: str
+    revoked: bool

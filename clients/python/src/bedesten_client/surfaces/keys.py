@@ -1,0 +1,40 @@
+"""What the holder of an API key does with it; the same on both surfaces that take one."""
+
+from bedesten_client.call import Operation
+from bedesten_client.paging import Body
+from bedesten_client.retry import Repeat
+from bedesten_client.shapes import ApiKey, Revoked, Rotated
+
+
+class _Rotate(Body, frozen=True):
+    grace_seconds: int | None = None
+    from_first_use: bool | None = None
+
+
+class _Revoke(Body, frozen=True):
+    previous: bool = False
+
+
+def get(surface: str) -> Operation[ApiKey]:
+    """Reading what is known of the key."""
+    return Operation(method="POST", path=f"/{surface}/Keys/Get", result=ApiKey)
+
+
+def rotate(surface: str) -> Operation[Rotated]:
+    """Never sent twice by itself: each time makes another secret. The key that is presented is the one that is turned."""
+    return Operation(method="POST", path=f"/{surface}/Keys/Rotate", result=Rotated, repeat=Repeat.NEVER, renews=False)
+
+
+def revoke(surface: str) -> Operation[Revoked]:
+    """Never sent with another key than the one that was meant."""
+    return Operation(method="POST", path=f"/{surface}/Keys/Revoke", result=Revoked, repeat=Repeat.NEVER, renews=False)
+
+
+def rotate_body(grace_seconds: int | None, from_first_use: bool) -> Body:
+    """How long the old secret stays good."""
+    return _Rotate(grace_seconds=grace_seconds, from_first_use=from_first_use or None)
+
+
+def revoke_body(previous: bool) -> Body:
+    """Which secret is ended."""
+    return _Revoke(previous=previous)

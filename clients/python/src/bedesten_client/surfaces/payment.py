@@ -1,0 +1,72 @@
+"""The Payment surface: payment services and back offices."""
+
+from bedesten_client.call import Call, Operation
+from bedesten_client.paging import Body
+from bedesten_client.retry import Repeat
+from bedesten_client.shapes import Amount, ApiKey, Deposit, Payment, Revoked, Rotated
+from bedesten_client.surfaces import keys
+
+
+class _NewDeposit(Body, frozen=True):
+    partner: str
+    amount: Amount
+    reference: str
+    currency: str | None = None
+
+
+class _TheDeposit(Body, frozen=True):
+    deposit_id: str
+
+
+class _NewPayment(Body, frozen=True):
+    order_id: str
+    amount: Amount
+    reference: str
+    currency: str | None = None
+
+
+class _ThePayment(Body, frozen=True):
+    payment_id: str
+
+
+_KEYED = Repeat.KEYED
+CREATE_DEPOSIT = Operation(method="POST", path="/Payment/Deposits/Create", result=Deposit, repeat=_KEYED)
+CONFIRM_DEPOSIT = Operation(method="POST", path="/Payment/Deposits/Confirm", result=Deposit, repeat=_KEYED)
+CREATE_PAYMENT = Operation(method="POST", path="/Payment/Payments/Create", result=Payment, repeat=_KEYED)
+CAPTURE_PAYMENT = Operation(method="POST", path="/Payment/Payments/Capture", result=Payment, repeat=_KEYED)
+GET_KEY, ROTATE_KEY, REVOKE_KEY = keys.get("Payment"), keys.rotate("Payment"), keys.revoke("Payment")
+
+
+def create_deposit(partner: str, amount: Amount, reference: str, *, currency: str | None = None) -> Call[Deposit]:
+    """Announces money for a partner, named by id or e-mail. The reference names the deposit."""
+    return Call(CREATE_DEPOSIT, _NewDeposit(partner=partner, amount=amount, reference=reference, currency=currency))
+
+
+def confirm_deposit(deposit_id: str) -> Call[Deposit]:
+    """Books a deposit into the partner's balance, once."""
+    return Call(CONFIRM_DEPOSIT, _TheDeposit(deposit_id=deposit_id))
+
+
+def create_payment(order_id: str, amount: Amount, reference: str, *, currency: str | None = None) -> Call[Payment]:
+    """Announces the payment of a storefront order. The reference names the payment."""
+    return Call(CREATE_PAYMENT, _NewPayment(order_id=order_id, amount=amount, reference=reference, currency=currency))
+
+
+def capture_payment(payment_id: str) -> Call[Payment]:
+    """Books a payment and delivers or queues its order, once."""
+    return Call(CAPTURE_PAYMENT, _ThePayment(payment_id=payment_id))
+
+
+def get_key() -> Call[ApiKey]:
+    """What is known of the API key that the client presents."""
+    return Call(GET_KEY)
+
+
+def rotate_key(*, grace_seconds: int | None = None, from_first_use: bool = False) -> Call[Rotated]:
+    """Another secret for the API key: store it where the client reads it. It is never sent twice by itself."""
+    return Call(ROTATE_KEY, keys.rotate_body(grace_seconds, from_first_use))
+
+
+def revoke_key(*, previous: bool = False) -> Call[Revoked]:
+    """Ends the API key, or only the previous secret of its rotation."""
+    return Call(REVOKE_KEY, keys.revoke_body(previous))

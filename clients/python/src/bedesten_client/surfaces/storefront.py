@@ -1,0 +1,112 @@
+"""The Storefront surface: web shops and apps of end customers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bedesten_client.call import Call, Operation, lines
+from bedesten_client.paging import Body, Paging, since
+from bedesten_client.retry import Repeat
+from bedesten_client.secret import Secret
+from bedesten_client.shapes import CheckoutItem, CustomerOrder, Page, Product, Profile, Status, Token
+from bedesten_client.surfaces.reseller import login_body
+
+LOGIN_PATH, REFRESH_PATH = "/Storefront/Customers/Login", "/Storefront/Customers/Refresh"
+
+
+class _Register(Body, frozen=True):
+    email: str
+    password: Secret
+    name: str | None = None
+
+
+class _Logout(Body, frozen=True):
+    everywhere: bool = False
+
+
+class _ChangePassword(Body, frozen=True):
+    current_password: Secret
+    new_password: Secret
+
+
+class _Checkout(Body, frozen=True):
+    items: tuple[CheckoutItem, ...]
+    reference: str | None = None
+
+
+class _GetOrder(Body, frozen=True):
+    order_id: str
+
+
+_SAFE, _KEYED, _NEVER = Repeat.SAFE, Repeat.KEYED, Repeat.NEVER
+REGISTER = Operation(method="POST", path="/Storefront/Customers/Register", result=Status, anonymous=True)
+LOGIN = Operation(method="POST", path=LOGIN_PATH, result=Token, anonymous=True)
+REFRESH = Operation(method="POST", path=REFRESH_PATH, result=Token)
+LOGOUT = Operation(method="POST", path="/Storefront/Customers/Logout", result=Status, repeat=_KEYED, renews=False)
+PROFILE = Operation(method="POST", path="/Storefront/Customers/Profile", result=Profile)
+CHANGE_PASSWORD = Operation(method="POST", path="/Storefront/Customers/Password", result=Token, repeat=_NEVER)
+LIST_PRODUCTS = Operation(method="POST", path="/Storefront/Products/List", result=Page[Product], anonymous=True)
+PRODUCT = Operation(method="POST", path="/Storefront/Products/Detail/{productId}", result=Product, anonymous=True)
+CREATE_CHECKOUT = Operation(method="POST", path="/Storefront/Checkout/Create", result=CustomerOrder, repeat=_KEYED)
+GET_ORDER = Operation(method="POST", path="/Storefront/Orders/Get", result=CustomerOrder)
+
+
+def _secret(value: str | Secret) -> Secret:
+    return value if isinstance(value, Secret) else Secret(value)
+
+
+def register(email: str, password: str | Secret, *, name: str | None = None) -> Call[Status]:
+    """Registers a customer. The answer is alike for known and unknown e-mails."""
+    return Call(REGISTER, _Register(email=email, password=_secret(password), name=name))
+
+
+def login(email: str, password: str | Secret, *, callback_data: object = None) -> Call[Token]:
+    """Logs a customer in."""
+    return Call(LOGIN, login_body(email, password, callback_data))
+
+
+def refresh() -> Call[Token]:
+    """Exchanges the living token for a fresh one."""
+    return Call(REFRESH)
+
+
+def logout(*, everywhere: bool = False) -> Call[Status]:
+    """Ends the token, or every token of the customer."""
+    return Call(LOGOUT, _Logout(everywhere=everywhere))
+
+
+def profile() -> Call[Profile]:
+    """The customer's own account."""
+    return Call(PROFILE)
+
+
+def change_password(current_password: str | Secret, new_password: str | Secret) -> Call[Token]:
+    """Changes the password and ends every token that there was."""
+    body = _ChangePassword(current_password=_secret(current_password), new_password=_secret(new_password))
+    return Call(CHANGE_PASSWORD, body)
+
+
+def list_products(
+    *,
+    category_id: str | None = None,
+    updated_since: datetime | None = None,
+    page_size: int | None = None,
+    cursor: str | None = None,
+) -> Call[Page[Product]]:
+    """A page of what is sold in the region."""
+    asked = Paging(page_size=page_size, cursor=cursor, updated_since=since(updated_since), category_id=category_id)
+    return Call(LIST_PRODUCTS, asked)
+
+
+def product(product_id: str) -> Call[Product]:
+    """One product."""
+    return Call(PRODUCT, None, product_id)
+
+
+def create_checkout(items: Sequence[CheckoutItem], *, reference: str | None = None) -> Call[CustomerOrder]:
+    """Reserves goods until the checkout expires. With a reference it can be sent again after a restart as well."""
+    return Call(CREATE_CHECKOUT, _Checkout(items=lines(items), reference=reference))
+
+
+def get_order(order_id: str) -> Call[CustomerOrder]:
+    """One order, with its codes once it is paid and delivered."""
+    return Call(GET_ORDER, _GetOrder(order_id=order_id))

@@ -1,0 +1,189 @@
+"""What goes over the wire, as values: a request, the answer to it, or why there is none. No I/O here."""
+
+import email.utils
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Generic, TypeVar, cast
+
+import msgspec
+
+from bedesten_client import errors
+from bedesten_client.errors import ApiError, BedestenError, NoAnswer, UnexpectedAnswer
+from bedesten_client.secret import Secret
+
+Result = TypeVar("Result")
+LARGEST_ANSWER = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request. What may hold a secret is not in its `repr`."""
+
+    method: str
+    path: str
+    body: bytes | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
+    credential: tuple[str, str, Secret] | None = field(default=None, repr=False)
+    """A header with a secret in it: its name, what stands before the secret, and the secret."""
+
+    def header_lines(self) -> dict[str, str]:
+        """All headers, the credential's included. Every call of this is a place to review."""
+        lines = dict(self.headers)
+        if self.body is not None:
+            lines["Content-Type"] = "application/json"
+        if self.credential is not None:
+            name, prefix, secret = self.credential
+            lines[name] = prefix + secret.reveal()
+        return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def date(self) -> float | None:
+        """When it was made, by the clock of the server (seconds since 1970)."""
+        return http_date(self.headers.get("date", ""))
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the server asks to wait for; a date is read against the server's own clock."""
+        text = self.headers.get("retry-after", "").strip()
+        if text.isascii() and text.isdigit() and len(text) < 10:
+            return float(text)
+        then, now = http_date(text), self.date
+        return max(0.0, then - now) if then is not None and now is not None else None
+
+    @property
+    def code(self) -> int | None:
+        """The number of a refusal, None for anything that is not a refusal of this API."""
+        refusal = _refusal(self)
+        return None if refusal is None else refusal.code
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why there is no answer. `untouched`: the request did not reach the server at all."""
+
+    text: str
+    untouched: bool = False
+
+
+Reply = Answer | Trouble
+
+
+class _Field(msgspec.Struct, frozen=True):
+    field: str
+    message: str
+
+
+class _Refusal(msgspec.Struct, frozen=True, rename="camel"):
+    code: int
+    message: str = ""
+    request_id: str | None = None
+    errors: tuple[_Field, ...] = ()
+    data: Any = None
+
+
+def encode(body: object) -> bytes:
+    """JSON of a request; decimals as numbers with all their digits, secrets as what they are."""
+    return _encoder.encode(body)
+
+
+def http_date(text: str) -> float | None:
+    """Seconds since 1970 of an HTTP date, None for anything else."""
+    try:
+        return email.utils.parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def result_of(answer: Answer, kind: type[Result]) -> Result:
+    """The data of a success. Raises what the answer is otherwise."""
+    if answer.status != 200:
+        raise error_of(answer)
+    try:
+        envelope = _decoder(cast(Any, kind)).decode(answer.body)
+        if envelope.success:
+            return cast("Result", envelope.data)
+        reason = "success is false"
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        reason = str(problem)
+    raise UnexpectedAnswer(
+        f"an answer that is not one of this API: {reason}", status=200, request_id=answer.headers.get("x-request-id")
+    )
+
+
+def error_of(reply: Reply) -> BedestenError:
+    """The error that stands for what came instead of a success."""
+    if isinstance(reply, Trouble):
+        return NoAnswer(reply.text)
+    refusal = _refusal(reply)
+    request_id = reply.headers.get("x-request-id")
+    if refusal is None:
+        kind = reply.headers.get("content-type", "no content type").partition(";")[0][:60]
+        text = f"status {reply.status} with {kind!r}: this is not an answer of the API"
+        return UnexpectedAnswer(text, status=reply.status, request_id=request_id, retry_after=reply.retry_after)
+    make: type[ApiError] = errors.api_error_class(reply.status, refusal.code)
+    return make(
+        _told(refusal),
+        code=refusal.code,
+        status=reply.status,
+        request_id=refusal.request_id or request_id,
+        retry_after=reply.retry_after,
+        fields={one.field: one.message for one in refusal.errors},
+        data=refusal.data,
+    )
+
+
+def _told(refusal: _Refusal) -> str:
+    fields = "".join(f"; {one.field}: {one.message}" for one in refusal.errors)
+    return f"{refusal.code}: {refusal.message}{fields} (request {refusal.request_id})"
+
+
+def _refusal(answer: Answer) -> _Refusal | None:
+    if answer.status < 400:
+        return None
+    try:
+        refusal = _refusals.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return refusal if refusal.code < 0 else None
+
+
+def _hook(kind: type, value: object) -> object:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise NotImplementedError(kind)
+
+
+def _revealed(value: object) -> object:
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise NotImplementedError(type(value))
+
+
+_refusals = msgspec.json.Decoder(_Refusal)
+_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_revealed)
+
+
+class _Envelope(msgspec.Struct, Generic[Result], frozen=True):
+    success: bool
+    data: Result
+
+
+@cache
+def _decoder(kind: type) -> "msgspec.json.Decoder[_Envelope[object]]":
+    return msgspec.json.Decoder(_Envelope[kind], dec_hook=_hook)  # type: ignore[valid-type]
+
+
+def random_key() -> str:
+    """A fresh Idempotency-Key."""
+    return secrets.token_hex(16)

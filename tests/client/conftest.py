@@ -1,0 +1,22 @@
+"""Clients of the library against the real server, and a server that misbehaves as it is told."""
+
+from collections.abc import Callable, Iterator
+
+import httpx2
+import pytest
+
+from client.rerouted import rerouted, rerouted_async
+from support.shop import Shop
+
+
+@pytest.fixture(scope="session")
+def http(shop: Shop) -> Iterator[httpx2.Client]:
+    """An httpx2 client for which every host is the test's server."""
+    with rerouted(shop.site.port) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def http_async(shop: Shop) -> Callable[[], httpx2.AsyncClient]:
+    """The same for asyncio: one for each loop."""
+    return lambda: rerouted_async(shop.site.port)
