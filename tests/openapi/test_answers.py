@@ -1,0 +1,158 @@
+"""What a running server answers is what the documents say: every operation, done and refused."""
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from support.backoffice import Operator
+from support.client import Client, Lines, bearer
+from support.goods import Goods, goods_of
+from support.promises import PROMISES, Promise, credential_for
+from support.schema import DOCUMENTS, JSON, PROBLEM, Described
+from support.shop import Shop, fresh, open_shop
+from support.sites import Site
+from support.wire import Answer
+
+OPERATIONS = {name: operation for document in DOCUMENTS.values() for name, operation in document.operations.items()}
+EVERY = [promise for promise in PROMISES.values() if promise.name in OPERATIONS]
+AS_PROBLEM = (("Accept", PROBLEM),)
+every_operation = pytest.mark.parametrize("promise", EVERY, ids=lambda promise: " ".join(promise.name))
+
+
+@pytest.fixture(scope="module")
+def shop(site: Site, operator: Operator) -> Shop:
+    return open_shop(site, operator, "described")
+
+
+@pytest.fixture(scope="module")
+def goods(shop: Shop) -> Goods:
+    return goods_of(shop)
+
+
+def ask(shop: Shop, goods: Goods, promise: Promise, lines: Lines | None = None, more: Lines = ()) -> Answer:
+    """The answer to a right request with the good credential, or with these lines in its place."""
+    presented = credential_for(shop, promise) if lines is None else lines
+    sample = promise.sample(shop, goods)
+    return shop.client(None, [*presented, *more]).call(promise.method, sample.path, sample.body)
+
+
+def faults(promise: Promise, answers: Iterable[Answer]) -> list[str]:
+    operation = OPERATIONS[promise.name]
+    return [fault for answer in answers for fault in operation.faults(answer)]
+
+
+def test_every_operation_of_the_documents_is_asked() -> None:
+    assert {promise.name for promise in EVERY} == set(OPERATIONS)
+
+
+@every_operation
+def test_a_success_is_as_the_document_says(shop: Shop, goods: Goods, promise: Promise) -> None:
+    answer = ask(shop, goods, promise)
+
+    assert answer.told == (200, None), answer.body
+    assert faults(promise, [answer]) == []
+
+
+@every_operation
+def test_a_right_request_is_as_the_document_says(shop: Shop, goods: Goods, promise: Promise) -> None:
+    operation, body = OPERATIONS[promise.name], promise.sample(shop, goods).body
+
+    if operation.body is not None:
+        assert operation.document.faults(operation.body["schema"], body) == []
+
+
+def wrongs(shop: Shop, goods: Goods, promise: Promise) -> Iterator[Answer]:
+    """Refusals on every step of the way, and in both of their forms."""
+    sample = promise.sample(shop, goods)
+    other = "/".join([*sample.path.split("/")[:-1], "prd_unknown"])
+    for form in ((), AS_PROBLEM):
+        good = (*credential_for(shop, promise), *form)
+        yield ask(shop, goods, promise, (), form)
+        yield ask(shop, goods, promise, (("Authorization", "Bearer x.y.z"), ("ApiKey", "ak_live_x"), *form))
+        yield ask(shop, goods, promise, bearer(shop.customer_token + "x"), form)
+        yield shop.site.client("api.nowhere.example", form).call(promise.method, sample.path)
+        client = shop.client(None, good)
+        yield client.call(promise.method, sample.path, b"[]")
+        yield client.call(promise.method, sample.path, {"pageSize": "many", "orderId": 7, "quantity": None})
+        yield client.call(promise.method, sample.path, b"x" * 2_000_000)
+        yield client.call(promise.method, sample.path, b"{}", [("Content-Type", "text/plain")])
+        yield client.call(promise.method, sample.path, sample.body, [("h-region-code", "?")])
+        yield client.call(promise.method, sample.path, sample.body, [("Idempotency-Key", "")])
+        if "{" in promise.path:
+            yield client.call(promise.method, other)
+
+
+@every_operation
+def test_refusals_are_as_the_document_says(shop: Shop, goods: Goods, promise: Promise) -> None:
+    answers = list(wrongs(shop, goods, promise))
+
+    assert faults(promise, answers) == []
+    assert {answer.status for answer in answers} >= {400, 421}
+    kinds = {answer.header("content-type") for answer in answers if answer.status >= 400}
+    assert kinds == {JSON, PROBLEM}
+
+
+def test_what_the_state_refuses_is_as_the_document_says(shop: Shop) -> None:
+    """The refusals that routes declare as their own, provoked where a test can."""
+    seen: dict[str, set[int]] = {}
+    for path, client, bodies in conflicts(shop, goods_of(shop)):
+        for body in bodies:
+            for form in ((), AS_PROBLEM):
+                answer = client.post(path, body, form)
+                operation: Described = OPERATIONS["POST", path]
+                assert operation.faults(answer) == [], answer.body
+                seen.setdefault(path, set()).add(answer.code or 0)
+
+    assert seen == {
+        "/Login/Customer/Api/Verify": {-26},
+        "/Orders/Create": {0, -8, -200, -300},
+        "/Orders/Get": {-2, -3},
+        "/Storefront/Customers/Password": {-2, -26},
+        "/Storefront/Checkout/Create": {0, -8, -200},
+        "/Storefront/Orders/Get": {-3},
+        "/Payment/Deposits/Create": {0, -2, -3, -8},
+        "/Payment/Deposits/Confirm": {-3},
+        "/Payment/Payments/Create": {-2, -3, -8, -401},
+        "/Payment/Payments/Capture": {-3},
+        "/Supplier/Stock/Upload": {-2, -3},
+        "/Supplier/Orders/Deliver": {-2, -3, -500},
+    }
+
+
+def conflicts(shop: Shop, goods: Goods) -> Iterator[tuple[str, Client, list[dict[str, object]]]]:
+    reseller, storefront, payments, supplies = shop.reseller, shop.storefront, shop.payments, shop.supplies
+    order: dict[str, object] = shop.order()
+    many: dict[str, object] = {"orderReference": fresh("dear"), "basketData": [
+        {"deliverId": str(at), "customerStoreProductId": shop.topup, "quantity": 1000,
+         "requireData": [{"productRequireId": "player", "value": "p"}]} for at in range(50)]}  # fmt: skip
+    wrong: dict[str, object] = {"email": shop.partner_email, "password": "not this one at all"}
+    yield "/Login/Customer/Api/Verify", reseller, [wrong]
+    yield "/Orders/Create", reseller, [order, {**order, "notifyUrl": "https://h.example/"}, shop.order("x"), many]
+    yield "/Orders/Get", reseller, [{"orderId": "ord_x"}, {"orderReference": "none"}, {}]
+    passwords: dict[str, object] = {
+        "currentPassword": "not this one at all",
+        "newPassword": "twelve herons in the reeds",
+    }
+    yield "/Storefront/Customers/Password", storefront, [passwords, {**passwords, "newPassword": 3}]
+    checkout: dict[str, object] = {"items": [{"productId": shop.card, "quantity": 1}], "reference": fresh("checkout")}
+    other = {**checkout, "items": [{"productId": shop.card, "quantity": 2}]}
+    yield "/Storefront/Checkout/Create", storefront, [checkout, other, {"items": [{"productId": "x", "quantity": 1}]}]
+    yield "/Storefront/Orders/Get", storefront, [{"orderId": "ord_x"}]
+    deposit: dict[str, object] = {"partner": shop.partner, "amount": 5, "reference": fresh("deposit")}
+    yield "/Payment/Deposits/Create", payments, [
+        deposit, {**deposit, "amount": 6}, {**deposit, "partner": "nobody"}, {**deposit, "amount": 0.001}]  # fmt: skip
+    yield "/Payment/Deposits/Confirm", payments, [{"depositId": "dep_x"}]
+    payment: dict[str, object] = {"orderId": goods.checkout_id, "amount": 1, "reference": fresh("payment")}
+    known = payments.data("/Payment/Payments/Create", {**payment, "amount": 5})
+    used = {**payment, "reference": known["reference"], "amount": 6}
+    new = {**payment, "reference": fresh("payment")}
+    paid = goods_of(shop)
+    payments.data("/Payment/Payments/Capture", {"paymentId": paid.payment_id})
+    late = {**new, "orderId": paid.checkout_id, "amount": 5}
+    yield "/Payment/Payments/Create", payments, [new, used, late, {**new, "orderId": "ord_x"}]
+    yield "/Payment/Payments/Capture", payments, [{"paymentId": "pay_x"}]
+    yield "/Supplier/Stock/Upload", supplies, [
+        {"productId": "prd_x", "codes": ["a"]}, {"productId": shop.topup, "codes": ["a"]}]  # fmt: skip
+    line: dict[str, object] = {"orderDetailId": goods.awaiting_id}
+    yield "/Supplier/Orders/Deliver", supplies, [
+        {"orderDetailId": "odl_x", "deliveryData": ["a"]}, line, {**line, "deliveryData": ["a", "b"]}]  # fmt: skip
