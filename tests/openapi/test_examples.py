@@ -1,0 +1,90 @@
+"""The examples work: in a shop that has what they name, each is sent as it stands and answered as it says."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from bedesten.gate.apikeys import SAMPLE
+from bedesten.orders.model import PROCESSING
+from bedesten.surfaces import samples
+from bedesten.surfaces.tables import ROUTES
+from bedesten.web.openapi.operations import sent, takes_body
+from bedesten.web.route import Route
+from bedesten.web.shapes import encode
+from support.backoffice import Operator
+from support.client import ABSENT, api_key, bearer
+from support.promises import PROMISES, credential_for
+from support.sample_shop import HOST, open_sample_shop
+from support.shop import Shop
+from support.sites import Site
+from support.wire import Answer
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+PASSING = {"token", "key", "hint", "id", "presented", "previous", "lastUses", "expires", "deliveryData"}
+"""What is another one every time."""
+OTHERWISE: dict[str, dict[str, object]] = {
+    "GET /Account/Details": {"balance": Decimal("-5.00"), "available": Decimal("-12.25")},
+    "POST /Storefront/Orders/Get": {"state": "awaitingPayment", "items.0.status": PROCESSING},
+    "POST /Supplier/Stock/Upload": {"added": 0, "duplicates": 1, "available": 12},
+    "POST /Payment/Keys/Revoke": {"revoked": False},
+    "POST /Supplier/Keys/Revoke": {"revoked": False},
+}
+"""Where the shop is in another state than the example's, and how that shows."""
+
+
+@pytest.fixture(scope="module")
+def answers(site: Site, operator: Operator) -> dict[str, Answer]:
+    """The answer to every example, sent in the order of the tables."""
+    shop = open_sample_shop(site, operator)
+    return {route.endpoint: ask(shop, route) for route in ROUTES}
+
+
+def ask(shop: Shop, route: Route) -> Answer:
+    """What a client gets that sends the example as it stands."""
+    assert route.example is not None
+    promise = replace(PROMISES[route.method, route.path], spends=route.path.endswith(("Keys/Rotate", "Keys/Revoke")))
+    if route.access.surface is not None and route.access.surface.uses_tokens:
+        shop.customer_token = shop.token(promise.demand.surface or route.access.surface, _account(shop, route))
+        shop.partner_token = shop.customer_token
+    path = route.path.partition("{")[0] + route.example.argument
+    body = sent(route) if takes_body(route) else ABSENT
+    return shop.client(None, credential_for(shop, promise)).call(route.method, path, body)
+
+
+def _account(shop: Shop, route: Route) -> str:
+    return shop.partner if route.access.surface == "reseller" else shop.customer
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.endpoint)
+def test_the_example_is_answered_as_it_says(answers: dict[str, Answer], route: Route) -> None:
+    assert route.example is not None
+    told = json.loads(encode(route.example.data), parse_float=Decimal)
+
+    answer = answers[route.endpoint]
+
+    assert answer.told == (200, None), answer.body
+    assert dict(leaves(answer.data)) == dict(leaves(told)) | OTHERWISE.get(route.endpoint, {})
+
+
+def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Every member by its path; what is another one every time only by its kind."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from [(f"{path}{name}", ...)] if name in PASSING else leaves(part, f"{path}{name}.")
+    elif isinstance(value, list):
+        for at, part in enumerate(value):
+            yield from leaves(part, f"{path}{at}.")
+    elif isinstance(value, str) and TIME.fullmatch(value):
+        yield path.rstrip("."), "a time"
+    else:
+        yield path.rstrip("."), value
+
+
+def test_the_samples_of_credentials_are_none(answers: dict[str, Answer], site: Site) -> None:
+    assert answers
+    assert site.client(HOST, bearer(samples.BEARER)).get("/Account/Details").told == (401, -21)
+    assert site.client(HOST, api_key(SAMPLE)).post("/Supplier/Keys/Get").told == (401, -23)

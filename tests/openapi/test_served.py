@@ -1,0 +1,193 @@
+"""The documents on every tenant's host: for that host, of what the tenant has, cached, and with lines that work."""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from bedesten.gate.scopes import Surface
+from bedesten.surfaces.openapi import document, server_url
+from bedesten.surfaces.tables import ROUTES
+from bedesten.web.shapes import encode
+from support.backoffice import Operator
+from support.client import Lines, api_key, bearer
+from support.shop import Shop, fresh, open_shop
+from support.sites import Site
+
+FORMS = ("json", "postman.json", "curl.txt")
+SURFACES = list(Surface)
+
+
+@pytest.fixture(scope="module")
+def shop(site: Site, operator: Operator) -> Shop:
+    return open_shop(site, operator, "documented", stock=10)
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_the_document_is_the_surfaces_for_the_host_that_was_asked(shop: Shop, surface: Surface) -> None:
+    answer = shop.client().get(f"/openapi/{surface}.json")
+
+    assert answer.status == 200
+    assert answer.header("content-type") == "application/json"
+    assert answer.body == encode(document(surface, f"https://{shop.host}"))
+    assert list(OpenAPIV31SpecValidator(json.loads(answer.body)).iter_errors()) == []
+
+
+@pytest.mark.parametrize(
+    ("authority", "url"),
+    [
+        (b"api.shop.example", "https://api.shop.example"),
+        (b"API.Shop.Example", "https://api.shop.example"),
+        (b"api.shop.example.", "https://api.shop.example."),
+        (b"api.shop.example:443", "https://api.shop.example:443"),
+        (b"api.shop.example:8080", "http://api.shop.example:8080"),
+        (b"localhost", "http://localhost"),
+        (b"localhost:8080", "http://localhost:8080"),
+        (b"127.0.0.1:8080", "http://127.0.0.1:8080"),
+        (b"[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_the_server_is_where_the_client_found_it(authority: bytes, url: str) -> None:
+    assert server_url(authority) == url
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_document_is_not_sent_again_to_who_has_it(shop: Shop, form: str) -> None:
+    client = shop.client()
+    first = client.get(f"/openapi/supplier.{form}")
+    tag = first.header("etag") or ""
+
+    again = client.get(f"/openapi/supplier.{form}", [("If-None-Match", f'"other", W/{tag}')])
+    other = client.get(f"/openapi/supplier.{form}", [("If-None-Match", '"other"')])
+
+    assert re.fullmatch(r'"[0-9a-f]{32}"', tag)
+    assert first.header("cache-control") == "public, max-age=300"
+    assert first.header("vary") == "Host"
+    assert (again.status, again.body, again.header("etag")) == (304, b"", tag)
+    assert (other.status, other.body) == (200, first.body)
+
+
+def test_the_tag_is_another_for_another_host(shop: Shop, other_shop: Shop) -> None:
+    tags = {one.client().get("/openapi/reseller.json").header("etag") for one in (shop, other_shop)}
+    assert len(tags) == 2
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_surface_that_is_switched_off_has_no_documents(site: Site, operator: Operator, form: str) -> None:
+    shut = open_shop(site, operator, f"shut-{form.replace('.', '-')}", stock=1)
+    path = f"/openapi/payment.{form}"
+    assert shut.client().get(path).status == 200
+
+    operator.switch(shut.id, "payment", False)
+
+    assert shut.client().get(path).told == (404, -3)
+    assert shut.client().get(f"/openapi/supplier.{form}").status == 200
+
+    operator.switch(shut.id, "POST /Payment/Keys/Get", True)
+    text = shut.client().get(path).body
+    assert b"Keys/Get" in text
+    assert b"Deposits" not in text
+
+
+def test_an_endpoint_that_is_switched_off_is_in_no_document(site: Site, operator: Operator) -> None:
+    narrow = open_shop(site, operator, "narrowly", stock=1)
+    operator.switch(narrow.id, "POST /Orders/Create", False)
+
+    for form, orders in zip(FORMS, ("/Orders/Create", '"Create"', "/Orders/Create"), strict=True):
+        assert orders not in narrow.client().get(f"/openapi/reseller.{form}").body.decode()
+    told = json.loads(narrow.client().get("/openapi/reseller.json").body)
+    assert "CreateOrder" not in told["components"]["schemas"]
+    assert list(OpenAPIV31SpecValidator(told).iter_errors()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing.json", "reseller", "reseller.", "reseller.yaml", ".json", "reseller.json.gz", "%72eseller.json"]
+)
+def test_other_names_are_not_found(shop: Shop, name: str) -> None:
+    assert shop.client().get(f"/openapi/{name}").told == (404, -3)
+
+
+def test_a_name_is_matched_without_regard_to_case_and_needs_no_credential(shop: Shop) -> None:
+    assert shop.client().get("/OpenAPI/Reseller.JSON").status == 200
+    garbage = [("Authorization", "garbage"), ("ApiKey", "garbage")]
+    assert shop.client(None, garbage).get("/openapi/reseller.json").status == 200
+    assert shop.client().post("/openapi/reseller.json", {}).told == (405, -4)
+
+
+def test_a_suspended_tenant_and_an_unknown_host_have_none(site: Site, operator: Operator) -> None:
+    closed = open_shop(site, operator, "documents-closed", stock=1)
+    operator.suspend(closed.id)
+
+    assert closed.client().get("/openapi/reseller.json").told == (421, -10)
+    assert site.client("api.nowhere.example").get("/openapi/reseller.json").told == (421, -10)
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_the_collection_has_every_operation_and_no_secret(shop: Shop, surface: Surface) -> None:
+    told = json.loads(shop.client().get(f"/openapi/{surface}.postman.json").body)
+    items = [item for folder in told["item"] for item in folder["item"]]
+
+    sent = [
+        f"{item['request']['method']} {item['request']['url']['raw'].removeprefix('{{baseUrl}}')}" for item in items
+    ]
+    assert sent == [
+        route.endpoint.replace("{", ":").replace("}", "") for route in ROUTES if route.access.surface is surface
+    ]
+    assert told["info"]["schema"].endswith("/v2.1.0/collection.json")
+    assert {one["key"]: one["value"] for one in told["variable"]} == {
+        "baseUrl": f"https://{shop.host}",
+        "token" if surface.uses_tokens else "apiKey": "",
+    }
+    assert {item["request"].get("auth", told["auth"])["type"] for item in items} == (
+        {"bearer", "noauth"} if surface.uses_tokens else {"apikey"}
+    )
+    for item in items:
+        url = item["request"]["url"]
+        assert "/".join(["{{baseUrl}}", *url["path"]]) == url["raw"]
+        assert [f":{one['key']}" for one in url.get("variable", ())] == [part for part in url["path"] if part[0] == ":"]
+        if "body" in item["request"]:
+            assert json.loads(item["request"]["body"]["raw"]) is not None
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_the_lines_are_shell_and_reach_the_server(shop: Shop, surface: Surface) -> None:
+    lines = shop.client().get(f"/openapi/{surface}.curl.txt")
+    text = lines.body.decode()
+    assert lines.header("content-type") == "text/plain; charset=utf-8"
+    assert text.count("\ncurl ") == len([route for route in ROUTES if route.access.surface is surface])
+    assert f"URL=https://{shop.host}\n" in text
+
+    here = re.sub(r"^(URL|TOKEN|API_KEY)=.*$", "", text, flags=re.MULTILINE)
+    here = here.replace("curl -sS", f"curl -s -o /dev/null -w '%{{http_code}}\\n' -H 'Host: {shop.host}'")
+    credential = dict(spare(shop, surface))
+    environment = {
+        **os.environ,
+        "URL": f"http://127.0.0.1:{shop.site.port}",
+        "TOKEN": credential.get("Authorization", "").removeprefix("Bearer "),
+        "API_KEY": credential.get("ApiKey", ""),
+    }
+    done = subprocess.run(["bash", "-eu", "-c", here], env=environment, capture_output=True, text=True, timeout=60)
+
+    assert done.stderr == ""
+    told = done.stdout.split()
+    assert len(told) == text.count("\ncurl ")
+    assert set(told) <= {"200", "400", "404", "409", *(["401"] if ends_tokens(surface) else [])}
+    assert "200" in told
+
+
+def ends_tokens(surface: Surface) -> bool:
+    """The line of the logout ends the very token that the lines after it bring."""
+    return surface is Surface.STOREFRONT
+
+
+def spare(shop: Shop, surface: Surface) -> Lines:
+    """A credential that may be ended."""
+    if surface.uses_tokens:
+        kind = "partner" if surface is Surface.RESELLER else "customer"
+        account = shop.operator.account(shop.id, kind, f"{fresh('curl')}@example.com")
+        return bearer(shop.token(surface, account))
+    owner = shop.supplier if surface is Surface.SUPPLIER else shop.integration
+    return api_key(shop.operator.key(shop.id, surface, owner).text)

@@ -1,0 +1,122 @@
+"""The shop of the documents' examples: whatever they name is there, under the very ids that stand in them."""
+
+import contextlib
+from collections.abc import Iterator
+from decimal import Decimal
+from unittest import mock
+
+from bedesten.accounts import actions as accounts
+from bedesten.base import ids
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue.actions import ProductFields, Requirement
+from bedesten.gate.passwords import Hashed
+from bedesten.gate.scopes import Surface
+from bedesten.orders import actions as orders
+from bedesten.orders.model import Buyer, Datum, NewLine, NewOrder
+from bedesten.payments import actions as payments
+from bedesten.store.transaction import Transaction
+from bedesten.surfaces import samples
+from support.backoffice import Operator
+from support.shop import Shop
+from support.sites import Site
+
+HOST = "api.samples.example"
+_ROOMS = (accounts, catalogue, orders, payments)
+
+
+@contextlib.contextmanager
+def named(*wanted: str) -> Iterator[None]:
+    """What the rooms make inside of the block gets these ids, each kind in its order."""
+    left = list(wanted)
+
+    def new_id(prefix: str) -> str:
+        found = next((one for one in left if one.startswith(f"{prefix}_")), None)
+        if found is None:
+            return ids.new_id(prefix)
+        left.remove(found)
+        return found
+
+    with contextlib.ExitStack() as stack:
+        for room in _ROOMS:
+            stack.enter_context(mock.patch.object(room, "new_id", new_id))
+        yield
+    assert left == [], "everything that was named was made"
+
+
+def open_sample_shop(site: Site, operator: Operator) -> Shop:
+    """The shop. The partner's order waits for its second line; the customer's checkout waits for its payment."""
+    shop = Shop(site, operator, operator.tenant("Samples", [HOST]), HOST)
+    with named(samples.PARTNER, samples.CUSTOMER, samples.CARD, samples.TOP_UP, samples.CATEGORY):
+        _people(shop)
+        _goods(shop)
+    with named(samples.ORDER, samples.CARD_LINE, samples.TOP_UP_LINE):
+        _order(shop)
+    with named(samples.CHECKOUT, samples.CHECKOUT_LINE, samples.PAYMENT, samples.DEPOSIT):
+        operator.within(shop.id, lambda tx: _checkout(tx, shop))
+    return shop
+
+
+def _people(shop: Shop) -> None:
+    operator = shop.operator
+    hashed = operator.installation.hasher().hash(samples.PASSWORD)
+
+    def account(kind: str, email: str, name: str) -> str:
+        def make(tx: Transaction, hashed: Hashed = hashed) -> str | None:
+            return accounts.create(tx, kind, email, name, password=hashed)
+
+        made = operator.within(shop.id, make)
+        assert made is not None
+        return made
+
+    shop.partner = account("partner", samples.PARTNER_EMAIL, "Partner Ltd")
+    shop.customer = account("customer", samples.CUSTOMER_EMAIL, "Ada")
+    operator.credit(shop.id, shop.partner, 500_00)
+    shop.supplier = operator.owner(shop.id, Surface.SUPPLIER, "Acme Codes")
+    shop.integration = operator.owner(shop.id, Surface.PAYMENT, "Paywell")
+    shop.partner_token = shop.token(Surface.RESELLER, shop.partner)
+    shop.customer_token = shop.token(Surface.STOREFRONT, shop.customer)
+    shop.supplier_key = operator.key(shop.id, Surface.SUPPLIER, shop.supplier)
+    shop.payment_key = operator.key(shop.id, Surface.PAYMENT, shop.integration)
+
+
+def _goods(shop: Shop) -> None:
+    card, top_up = samples.CARD_VIEW, samples.TOP_UP_VIEW
+    shop.card = shop.operator.product(
+        shop.id,
+        ProductFields(
+            name=card.name, description=card.description, currency="USD", sku="card", price=_minor(card.price),
+            cost=460, fulfilment=catalogue.STOCK_FIRST, supplier_id=shop.supplier, supplier_sku="card-5",
+        ),
+        [samples.CODE, *(f"GIFT-{number:04}" for number in range(13))],
+        category="Gift cards",
+    )  # fmt: skip
+    shop.topup = shop.operator.product(
+        shop.id,
+        ProductFields(
+            name=top_up.name, description=top_up.description, currency="USD", sku="top-up",
+            price=_minor(top_up.price), cost=600, fulfilment=catalogue.SUPPLIER, supplier_id=shop.supplier,
+            supplier_sku="top-up", requirements=(Requirement(samples.PLAYER, "Player"),),
+        ),
+        category="Gift cards",
+    )  # fmt: skip
+
+
+def _order(shop: Shop) -> None:
+    buyer = Buyer(shop.partner, "partner", "reseller", "USD", "GLOBAL")
+    lines = (
+        NewLine("1", samples.CARD, 1, 550),
+        NewLine("2", samples.TOP_UP, 1, data=(Datum(samples.PLAYER, "", "p-77"),)),
+    )
+    shop.operator.within(shop.id, lambda tx: orders.place(tx, buyer, NewOrder("PO-1001", lines)))
+
+
+def _checkout(tx: Transaction, shop: Shop) -> None:
+    buyer = Buyer(shop.customer, "customer", "storefront", "USD", "GLOBAL")
+    order = NewOrder("basket-42", (NewLine("0", samples.CARD, 1),))
+    orders.reserve(tx, buyer, order, expires=tx.now + 900_000)
+    payments.create_payment(tx, shop.integration, samples.CHECKOUT, "charge-5150", 500)
+    payments.create_deposit(tx, shop.integration, shop.partner, "transfer-8841", "USD", 100_00)
+
+
+def _minor(price: Decimal) -> int:
+    return int(price * 100)
