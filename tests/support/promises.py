@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bedesten.gate.scopes import Surface
+from bedesten.web.site.assets import asset
 from support.backoffice import PASSWORD
 from support.client import ABSENT, Lines, api_key, bearer
 from support.goods import Goods
@@ -183,8 +184,14 @@ _CANONICAL = (
                 "orderDetailId": goods.awaiting_id, "deliveryData": [goods.code], "deliveryNote": ["Thank you"]})),
     *_key_calls(Surface.PAYMENT),
     *_key_calls(Surface.SUPPLIER),
+    Promise("GET", "/documentation", _PUBLIC, _to("/documentation")),
+    Promise("GET", "/documentation/", _PUBLIC, _to("/documentation/")),
+    Promise("GET", "/documentation/downloads", _PUBLIC, _to("/documentation/downloads")),
+    Promise("GET", "/documentation/surfaces/{surface}", _PUBLIC, _to("/documentation/surfaces/reseller")),
+    Promise("GET", "/documentation/assets/{name}", _PUBLIC, _to(asset("site.css").address)),
     Promise("GET", "/documentation/guides/{name}", _PUBLIC, _to("/documentation/guides/authentication")),
     Promise("GET", "/documentation/errors/{code}", _PUBLIC, _to("/documentation/errors/-23.json")),
+    Promise("GET", "/openapi/{document}", _PUBLIC, _to("/openapi/reseller.json")),
 )  # fmt: skip
 
 ALIASES = {

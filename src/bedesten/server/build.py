@@ -18,11 +18,7 @@ from bedesten.server.installation import open_store as open_store
 from bedesten.server.logs import configure
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import StoreUnavailable
-from bedesten.surfaces.payment import routes as payment
-from bedesten.surfaces.reseller import routes as reseller
-from bedesten.surfaces.storefront import routes as storefront
-from bedesten.surfaces.supplier import routes as supplier
-from bedesten.web import documentation
+from bedesten.surfaces import documentation, openapi, tables
 from bedesten.web.asgi import Adapter
 from bedesten.web.call import House
 from bedesten.web.fence import Fence
@@ -38,11 +34,9 @@ from bedesten.web.route import Route, RouteMap
 log = structlog.get_logger("bedesten.server")
 
 ROUTES: tuple[Route, ...] = (
-    *reseller.ROUTES,
-    *storefront.ROUTES,
-    *payment.ROUTES,
-    *supplier.ROUTES,
+    *tables.ROUTES,
     *documentation.ROUTES,
+    *openapi.ROUTES,
 )
 """Every operation that answers on a tenant's host."""
 

@@ -1,0 +1,146 @@
+"""Public pages on every tenant's host: the site of the documentation, its assets, and each error as JSON."""
+
+from functools import lru_cache
+
+from bedesten import errors
+from bedesten.errors import CATALOGUE, Refusal
+from bedesten.gate.access import Open
+from bedesten.gate.directory import TenantEntry
+from bedesten.gate.scopes import Surface
+from bedesten.surfaces import openapi
+from bedesten.surfaces.tables import ROUTES as OPERATIONS
+from bedesten.web.call import Call
+from bedesten.web.message import Response
+from bedesten.web.openapi.document import document
+from bedesten.web.page import Article
+from bedesten.web.route import Route, Shows
+from bedesten.web.shapes import encode
+from bedesten.web.site import assets, guides, layout, pages, prose
+from bedesten.web.site import surface as surfaces
+from bedesten.web.site.layout import HOME, Site
+
+_SURFACES = {surface.value: surface for surface in Surface}
+_ROWS = {str(number): row for number, row in CATALOGUE.items()}
+_HTML, _JSON = b"text/html; charset=utf-8", b"application/json"
+_FRESH, _FOR_EVER = b"public, max-age=300", b"public, max-age=31536000, immutable"
+_SEALED = b"default-src 'none'; frame-ancestors 'none'"
+_READS, _TRIES = ("site.js",), ("site.js", "builder.js")
+
+
+def site_of(call: Call) -> Site:
+    """What the pages say of the tenant that was asked. A surface of which every operation is switched off is not there."""
+    tenant = call.tenant
+    shown = tuple(surface for surface in Surface if _operations(tenant, surface))
+    return Site(tenant.name, tenant.sandbox, shown, openapi.server_url(call.authority))
+
+
+def start(call: Call) -> Response:
+    """The first page."""
+    site = site_of(call)
+    return _page(call, site, HOME, pages.overview(site))
+
+
+def downloads(call: Call) -> Response:
+    """Documents for tools."""
+    site = site_of(call)
+    return _page(call, site, f"{HOME}/downloads", pages.downloads(site))
+
+
+def surface(call: Call) -> Response:
+    """The operations of one surface, without those that are switched off for the tenant."""
+    site = site_of(call)
+    shown = _SURFACES.get(call.argument)
+    if shown is None or shown not in site.surfaces:
+        raise Refusal(errors.NOT_FOUND, "no such surface")
+    routes = tuple(_operations(call.tenant, shown))
+    article = guides.addressed(_surface(shown, routes, site.sandbox, site.hidden), site)
+    return _page(call, site, f"{HOME}/surfaces/{shown.value}", article, _TRIES if site.sandbox else _READS)
+
+
+def guide(call: Call) -> Response:
+    """One guide as a page."""
+    return _document(call, f"{HOME}/guides/{call.argument}", guides.GUIDES.get(call.argument))
+
+
+def error(call: Call) -> Response:
+    """One error: as a page, or as JSON where the name ends in `.json`."""
+    number = call.argument.removesuffix(".json")
+    row = _ROWS.get(number)
+    if row is None:
+        raise Refusal(errors.NOT_FOUND, "no such error")
+    if number != call.argument:
+        return _shown(call, encode(_as_json(row)), _JSON, _SEALED)
+    return _document(call, f"{HOME}/errors/{number}", f"errors/{-row.number}")
+
+
+def asset(call: Call) -> Response:
+    """A stylesheet or a script."""
+    found = assets.find(call.argument)
+    if found is None:
+        raise Refusal(errors.NOT_FOUND, "no such asset")
+    return _shown(call, found.body, found.kind, _SEALED, _FOR_EVER)
+
+
+def _operations(tenant: TenantEntry, surface: Surface) -> list[Route]:
+    return [route for route in OPERATIONS if route.access.surface is surface and tenant.allows(surface, route.endpoint)]
+
+
+@lru_cache(256)
+def _surface(surface: Surface, routes: tuple[Route, ...], sandbox: bool, hidden: frozenset[str]) -> Article:
+    told = prose.told(surface, lambda name: guides.address_of(name, hidden), hidden)
+    made = surfaces.article(surface, routes, document(routes, surface, guides.SAMPLE_URL), told, sandbox)
+    return Article(made.title, guides.without_lost_anchors(made.body, hidden), made.chapters)
+
+
+def _document(call: Call, address: str, name: str | None) -> Response:
+    site = site_of(call)
+    article = guides.article(name, site) if name else None
+    if article is None:
+        raise Refusal(errors.NOT_FOUND, "no such page")
+    return _page(call, site, address, article)
+
+
+def _page(call: Call, site: Site, address: str, article: Article, scripts: tuple[str, ...] = _READS) -> Response:
+    policy = layout.policy(calls=scripts is _TRIES)
+    return _shown(call, layout.page(site, address, article, scripts), _HTML, policy)
+
+
+def _shown(call: Call, body: bytes, kind: bytes, policy: bytes, kept: bytes = _FRESH) -> Response:
+    headers = [
+        (b"content-type", kind),
+        (b"cache-control", kept),
+        (b"etag", layout.tag_of(body)),
+        (b"vary", b"Host"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"content-security-policy", policy),
+        (b"x-request-id", call.request_id.encode()),
+    ]
+    return Response(200, headers, body)
+
+
+def _as_json(row: errors.ErrorRow) -> dict[str, object]:
+    return {
+        "code": row.number,
+        "name": row.name,
+        "status": row.status,
+        "message": row.text,
+        "remedy": row.remedy,
+        "documentation": f"{HOME}/errors/{row.number}",
+    }
+
+
+def _public(path: str, handler: Shows, summary: str) -> Route:
+    refuses = (errors.NOT_FOUND,) if "{" in path else ()
+    return Route(method="GET", path=path, access=Open(None), handler=handler, refuses=refuses, summary=summary)
+
+
+ROUTES = (
+    _public(HOME, Shows(start), "Read what there is"),
+    _public(f"{HOME}/", Shows(start), "The same"),
+    _public(f"{HOME}/downloads", Shows(downloads), "Find documents for tools"),
+    _public(f"{HOME}/surfaces/{{surface}}", Shows(surface), "Read about the operations of a surface"),
+    _public(f"{HOME}/guides/{{name}}", Shows(guide), "Read a guide"),
+    _public(f"{HOME}/errors/{{code}}", Shows(error), "Read about an error"),
+    _public(f"{HOME}/assets/{{name}}", Shows(asset), "Fetch a stylesheet or a script"),
+)

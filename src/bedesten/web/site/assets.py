@@ -1,0 +1,40 @@
+"""Stylesheet and scripts, shipped with the package. Their names hold a digest, so that they can be kept for ever."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+_KINDS = {"css": b"text/css; charset=utf-8", "js": b"text/javascript; charset=utf-8"}
+FOLDER = "/documentation/assets/"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file as it is served: at `FOLDER` + `name`."""
+
+    name: str
+    kind: bytes
+    body: bytes
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return FOLDER + self.name
+
+
+@cache
+def asset(file: str) -> Asset:
+    """The file of this name in the package's folder."""
+    body = (resources.files(__package__) / "assets" / file).read_bytes()
+    stem, _, ending = file.rpartition(".")
+    digest = hashlib.sha256(body).hexdigest()[:12]
+    return Asset(f"{stem}.{digest}.{ending}", _KINDS[ending], body)
+
+
+FILES = ("site.css", "site.js", "builder.js")
+
+
+def find(name: str) -> Asset | None:
+    """The asset that is served under this name. A digest of another version is not it: it must not be kept for ever."""
+    return next((one for one in map(asset, FILES) if one.name == name), None)

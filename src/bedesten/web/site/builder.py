@@ -1,0 +1,67 @@
+"""The request builder: forms with which an operation is called from its page, on a sandbox tenant's host only.
+
+Without scripts nothing of it is shown. What is typed stays in the page: nothing here has a name under which a browser
+would keep it, and the script writes to no storage.
+"""
+
+from bedesten.gate.access import Keyed, Open
+from bedesten.gate.scopes import Surface
+from bedesten.web.route import Route
+from bedesten.web.site.markup import Markup, el, join
+
+
+def credential(surface: Surface) -> Markup:
+    """Where the credential of all forms of the page is typed."""
+    word = "Bearer token" if surface.uses_tokens else "API key"
+    hint = (
+        "A login that you send from this page fills it in."
+        if surface.uses_tokens
+        else "Of this sandbox: it begins with ak_test_."
+    )
+    field = f"credential-{surface.value}"
+    return el(
+        "div",
+        el("label", f"{word} for the requests on this page", for_=field),
+        el("input", id=field, type="password", autocomplete="off", spellcheck="false", data_credential=True),
+        el("p", f"{hint} It stays in this page's memory and is gone when you leave or reload it."),
+        class_="key",
+        hidden=True,
+    )
+
+
+def form(route: Route, argument: str, body: str) -> Markup:
+    """The form of one operation."""
+    scheme = "none" if isinstance(route.access, Open) else "apikey" if isinstance(route.access, Keyed) else "bearer"
+    head, brace, tail = route.path.partition("{")
+    name = tail.rstrip("}")
+    field = f"try-{route.operation}"
+    return el(
+        "details",
+        el("summary", "Try it in the sandbox"),
+        el(
+            "form",
+            _input(f"{field}-argument", name, argument) if brace else None,
+            _text(f"{field}-body", body) if body else None,
+            el("button", f"Send {route.method} {route.path}", type="submit"),
+            autocomplete="off",
+        ),
+        el("output", aria_live="polite"),
+        class_="try",
+        hidden=True,
+        data_method=route.method,
+        data_path=head,
+        data_scheme=scheme,
+    )
+
+
+def _input(field: str, name: str, value: str) -> Markup:
+    typed = el(
+        "input", id=field, value=value, required=True, autocomplete="off", spellcheck="false", data_argument=True
+    )
+    return join([el("label", name, for_=field), typed])
+
+
+def _text(field: str, body: str) -> Markup:
+    rows = str(min(18, body.count("\n") + 2))
+    typed = el("textarea", "\n" + body, id=field, rows=rows, autocomplete="off", spellcheck="false", data_body=True)
+    return join([el("label", "Body (JSON)", for_=field), typed])

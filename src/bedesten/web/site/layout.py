@@ -1,0 +1,170 @@
+"""The shell around every article: head, navigation, the chapters of the page, and what is before and after it."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bedesten.gate.scopes import Surface
+from bedesten.web.page import Article, contents
+from bedesten.web.site.assets import asset
+from bedesten.web.site.markup import Markup, el, join, link
+
+HOME = "/documentation"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a page has to know of the tenant it is shown for. `url` is where its API is, for whoever asked."""
+
+    name: str
+    sandbox: bool
+    surfaces: tuple[Surface, ...]
+    url: str
+
+    @property
+    def authority(self) -> str:
+        """The host, with its port where it has one."""
+        return self.url.partition("://")[2]
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The names of the surfaces that the tenant does not have."""
+        return frozenset(surface.value for surface in Surface if surface not in self.surfaces)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One page in the navigation."""
+
+    address: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Some pages of the navigation under one name."""
+
+    title: str
+    entries: tuple[Entry, ...]
+
+
+def groups(site: Site) -> tuple[Group, ...]:
+    """The navigation, in reading order."""
+    guides = f"{HOME}/guides"
+    surfaces = tuple(Entry(f"{HOME}/surfaces/{one.value}", one.value.title()) for one in site.surfaces)
+    webhooks = (Entry(f"{guides}/webhooks", "Webhooks"),) if Surface.RESELLER in site.surfaces else ()
+    found = (
+        Group("Start", (Entry(HOME, "Overview"), Entry(f"{guides}/getting-started", "Getting started"))),
+        Group(
+            "Guides",
+            (
+                Entry(f"{guides}/authentication", "Authentication"),
+                Entry(f"{guides}/conventions", "Conventions"),
+                *webhooks,
+                Entry(f"{guides}/errors", "Errors"),
+                Entry(f"{guides}/limits", "Limits"),
+            ),
+        ),
+        Group("Operations", surfaces),
+        Group("More", (Entry(f"{HOME}/downloads", "Downloads"), Entry(f"{guides}/changes", "Changes"))),
+    )
+    return tuple(group for group in found if group.entries)
+
+
+def page(site: Site, address: str, article: Article, scripts: Sequence[str] = ("site.js",)) -> bytes:
+    """The whole page."""
+    menu = _menu(site, address)
+    chapters = el("ul", contents(article.chapters)) if len(article.chapters) > 2 else None
+    inpage = el("details", el("summary", "On this page"), chapters, class_="inpage") if chapters else None
+    aside = _aside(chapters) if chapters else None
+    body = el(
+        "body",
+        el("a", "Skip to the content", href="#content", class_="skip"),
+        el(
+            "header",
+            link(HOME, el("span", site.name, class_="name"), " ", el("span", "Documentation"), class_="brand"),
+            _badge(site),
+            el("details", el("summary", "Menu"), el("nav", menu, aria_label="Pages"), class_="menu"),
+            class_="top",
+        ),
+        el(
+            "div",
+            el("nav", menu, aria_label="Pages", class_="side"),
+            el("main", inpage, el("article", article.body), _around(site, address), id="content", tabindex="-1"),
+            aside,
+            class_="frame" if aside else "frame narrow",
+        ),
+    )
+    head = el(
+        "head",
+        el("meta", charset="utf-8"),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("meta", name="color-scheme", content="light dark"),
+        el("title", _title(site, article)),
+        el("link", rel="icon", href="data:,"),
+        el("link", rel="stylesheet", href=asset("site.css").address),
+        [el("script", src=asset(one).address, defer=True) for one in scripts],
+    )
+    return f"<!doctype html>\n{el('html', head, body, lang='en')}\n".encode()
+
+
+def policy(*, calls: bool) -> bytes:
+    """The `Content-Security-Policy` of a page: nothing from elsewhere. `calls`: its scripts may call this host."""
+    connect = "connect-src 'self'; " if calls else ""
+    return (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+        + connect
+        + "base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    ).encode()
+
+
+def tag_of(body: bytes) -> bytes:
+    """The `ETag` of a body."""
+    return b'"' + base64.urlsafe_b64encode(hashlib.sha256(body).digest()[:15]) + b'"'
+
+
+def _title(site: Site, article: Article) -> str:
+    return f"{article.title} · {site.name}"
+
+
+def _badge(site: Site) -> Markup | None:
+    return el("span", "Sandbox", class_="badge", title="Play money only") if site.sandbox else None
+
+
+def _menu(site: Site, address: str) -> Markup:
+    return join(
+        [
+            el("p", group.title, class_="label"),
+            el(
+                "ul",
+                [
+                    el("li", link(one.address, one.title, aria_current="page" if one.address == address else None))
+                    for one in group.entries
+                ],
+            ),
+        ]
+        for group in groups(site)
+    )
+
+
+def _aside(chapters: Markup) -> Markup:
+    return el("nav", el("p", "On this page", class_="label"), chapters, aria_label="On this page", class_="chapters")
+
+
+def _around(site: Site, address: str) -> Markup | None:
+    """Links to the page before and the page after, in reading order."""
+    entries = [entry for group in groups(site) for entry in group.entries]
+    at = next((number for number, entry in enumerate(entries) if entry.address == address), None)
+    if at is None:
+        return None
+    before = entries[at - 1] if at else None
+    after = entries[at + 1] if at + 1 < len(entries) else None
+    return el(
+        "nav",
+        link(before.address, el("span", "Before"), before.title, rel="prev") if before else None,
+        link(after.address, el("span", "Next"), after.title, rel="next", class_="after") if after else None,
+        aria_label="Before and after",
+        class_="around",
+    )

@@ -1,0 +1,114 @@
+"""JSON Schemas as lists of fields that people read, and as samples."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bedesten.web.site.markup import Child, Markup, code, el
+
+Schema = Mapping[str, Any]
+Meanings = Mapping[str, Child]
+"""What is said of fields beyond their schema, by their path: `basketData.quantity`."""
+
+_PREFIX = "#/components/schemas/"
+_DEEPEST = 6
+_SAMPLES: Mapping[str, object] = {"string": "…", "integer": 1, "number": 1, "boolean": True, "null": None}
+
+
+class Schemas:
+    """The schemas of one document. `known` says what is known of the members of a schema, by the reference to it."""
+
+    def __init__(self, components: Mapping[str, Schema], known: Mapping[str, Meanings]) -> None:
+        self._components = components
+        self._known = known
+
+    def resolved(self, schema: Schema) -> tuple[Schema, bool]:
+        """The schema without references, and whether null will do as well."""
+        if "$ref" in schema:
+            return self.resolved(self._components[schema["$ref"].removeprefix(_PREFIX)])
+        choices = schema.get("anyOf", ())
+        others = [one for one in choices if one.get("type") != "null"]
+        if choices and len(others) == 1:
+            found, _ = self.resolved(others[0])
+            return {**found, **{name: value for name, value in schema.items() if name != "anyOf"}}, True
+        return schema, False
+
+    def fields(self, schema: Schema, meanings: Meanings, *, sent: bool, depth: int = 0) -> Markup | None:
+        """The fields of an object, or of the objects in a list; None if it has none. `sent`: required fields are marked."""
+        found, _ = self.resolved(schema)
+        meanings = {**self._known.get(schema.get("$ref", ""), {}), **meanings}
+        if found.get("type") == "array":
+            return self.fields(found.get("items", {}), meanings, sent=sent, depth=depth)
+        properties = found.get("properties")
+        if not properties or depth > _DEEPEST:
+            return None
+        required = set(found.get("required", ())) if sent else set()
+        rows = [self._field(name, one, meanings, sent, name in required, depth) for name, one in properties.items()]
+        return el("ul", rows, class_="fields")
+
+    def sample(self, schema: Schema, depth: int = 0) -> object:
+        """A value that fits the schema."""
+        for word in ("const", "example", "default"):
+            if word in schema and schema[word] not in (None, []):
+                return schema[word]
+        found, _ = self.resolved(schema)
+        if found.get("examples"):
+            return found["examples"][0]
+        if found.get("enum"):
+            return found["enum"][0]
+        kind = found.get("type")
+        if kind == "array":
+            return [self.sample(found.get("items", {}), depth + 1)] if depth < _DEEPEST else []
+        if kind == "object" or "properties" in found:
+            return {name: self.sample(one, depth + 1) for name, one in found.get("properties", {}).items()}
+        return found.get("minimum", _SAMPLES.get(str(kind)))
+
+    def _field(self, name: str, schema: Schema, meanings: Meanings, sent: bool, must: bool, depth: int) -> Markup:
+        found, nullable = self.resolved(schema)
+        below = {path.removeprefix(f"{name}."): one for path, one in meanings.items() if path.startswith(f"{name}.")}
+        inner = self.fields(schema, below, sent=sent, depth=depth + 1)
+        told = meanings.get(name) or (found.get("description") if inner is None else None)
+        head = el(
+            "div",
+            code(name),
+            el("span", self._kind(found, nullable and not sent), class_="kind"),
+            el("span", "required", class_="must") if must else None,
+            class_="head",
+        )
+        nested = el("details", el("summary", f"Fields of {name}"), inner, open=depth == 0) if inner else None
+        limits = "" if told else _limits(found)
+        return el(
+            "li", head, el("p", told) if told else None, el("p", limits, class_="soft") if limits else None, nested
+        )
+
+    def _kind(self, schema: Schema, nullable: bool) -> str:
+        kind = schema.get("type", "any JSON")
+        if kind == "array":
+            items, _ = self.resolved(schema.get("items", {}))
+            kind = f"list of {_plural(str(items.get('type', 'any JSON')))}"
+        elif schema.get("format") == "date-time":
+            kind = "time"
+        elif kind == "number":
+            kind = "amount"
+        return f"{kind} or null" if nullable else str(kind)
+
+
+def _plural(kind: str) -> str:
+    return {"any JSON": kind}.get(kind, kind + "s")
+
+
+def _limits(schema: Schema) -> str:
+    """What a value may be, in words."""
+    parts = []
+    if enum := schema.get("enum"):
+        parts.append("one of " + ", ".join(map(str, enum)))
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is not None or high is not None:
+        parts.append(f"{low:,} to {high:,}" if low is not None and high is not None else f"at least {low}")
+    for low_word, high_word, what in (("minLength", "maxLength", "characters"), ("minItems", "maxItems", "items")):
+        if high_word in schema:
+            least = schema.get(low_word)
+            parts.append(f"{least} to {schema[high_word]:,} {what}" if least else f"up to {schema[high_word]:,} {what}")
+    if schema.get("default") not in (None, []):
+        parts.append(f"{json.dumps(schema['default'])} unless given")
+    return "; ".join(parts)
