@@ -28,6 +28,7 @@ Long = Annotated[str, Meta(max_length=2_000)]
 Quantity = Annotated[int, Meta(ge=1, le=1_000)]
 PageSize = Annotated[int, Meta(ge=1, le=LARGEST_PAGE)]
 
+_TIME_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 _TIME, _TIME_PROBLEM = "%Y-%m-%dT%H:%M:%SZ", "a time is written yyyy-MM-ddTHH:mm:ssZ"
 Item = TypeVar("Item")
 Shown = TypeVar("Shown")
@@ -81,7 +82,7 @@ class Paging(Input, frozen=True):
 
     page_size: PageSize = DEFAULT_PAGE
     cursor: Annotated[str, Meta(max_length=300)] | None = None
-    updated_since: Annotated[str, Meta(max_length=40)] | None = None
+    updated_since: Annotated[str, Meta(max_length=40, extra_json_schema={"pattern": _TIME_PATTERN})] | None = None
 
 
 class RequireData(Input, frozen=True):

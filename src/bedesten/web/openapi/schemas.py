@@ -14,6 +14,8 @@ PREFIX = "#/components/schemas/"
 _GENERIC = re.compile(r"(\w+?)_(\w+)_")
 _DECIMAL = {"type": "string", "format": "decimal"}
 _NUMBER = {"type": "number"}
+_EMPTY: tuple[object, ...] = (None, "", [])
+"""Defaults that say no more than that a field was left out."""
 
 
 def schemas(shapes: Sequence[Any]) -> tuple[list[Schema], dict[str, Schema]]:
@@ -58,15 +60,17 @@ class _Wire:
                 case "properties":
                     made[word] = {self.names.get(name, name): self.of(part) for name, part in value.items()}
                 case "required":
-                    made[word] = [self.names.get(name, name) for name in value]
+                    made |= {word: [self.names.get(name, name) for name in value]} if value else {}
                 case "$ref":
                     made[word] = PREFIX + _named(value.removeprefix(PREFIX))
                 case "anyOf":
                     made.update(_any_of([self.of(part) for part in value]))
                 case "items":
                     made[word] = self.of(value)
-                case "default" if value is None:
-                    pass  # null is what a field is that is left out
+                case "default":
+                    # Told in words: generators of TypeScript take a member with a default for one that must be sent.
+                    if value not in _EMPTY:
+                        made["description"] = f"By default {msgspec.json.encode(value).decode()}."
                 case _:
                     made[word] = value
         title = made.pop("title", None)
