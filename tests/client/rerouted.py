@@ -1,33 +1,58 @@
-"""httpx2 clients for which every shop's host is the test's own server, as a name server would have it."""
+"""httpx2 clients for which every shop's host is the test's own server, as a name server would have it.
+
+Each sends from a few addresses of its own: refusals are counted by address, and tests must not count for each other.
+"""
+
+import itertools
+from collections import Counter
 
 import httpx2
 
+from support.wire import fresh_address
 
-class _Sync(httpx2.HTTPTransport):
-    def __init__(self, port: int) -> None:
-        super().__init__(limits=httpx2.Limits(max_connections=64))
-        self._port = port
+LIMITS = httpx2.Limits(max_connections=16)
+ADDRESSES = 4
+
+
+class _Sync(httpx2.BaseTransport):
+    def __init__(self, port: int, paths: "Counter[str]") -> None:
+        self._paths, self._port = paths, port
+        self._inner = [httpx2.HTTPTransport(limits=LIMITS, local_address=fresh_address()) for _ in range(ADDRESSES)]
+        self._next = itertools.cycle(self._inner)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        self._paths[request.url.path] += 1
         request.url = request.url.copy_with(scheme="http", host="127.0.0.1", port=self._port)
-        return super().handle_request(request)
+        return next(self._next).handle_request(request)
+
+    def close(self) -> None:
+        for one in self._inner:
+            one.close()
 
 
-class _Async(httpx2.AsyncHTTPTransport):
-    def __init__(self, port: int) -> None:
-        super().__init__(limits=httpx2.Limits(max_connections=64))
-        self._port = port
+class _Async(httpx2.AsyncBaseTransport):
+    def __init__(self, port: int, paths: "Counter[str]") -> None:
+        self._paths, self._port = paths, port
+        self._inner = [
+            httpx2.AsyncHTTPTransport(limits=LIMITS, local_address=fresh_address()) for _ in range(ADDRESSES)
+        ]
+        self._next = itertools.cycle(self._inner)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        self._paths[request.url.path] += 1
         request.url = request.url.copy_with(scheme="http", host="127.0.0.1", port=self._port)
-        return await super().handle_async_request(request)
+        return await next(self._next).handle_async_request(request)
+
+    async def aclose(self) -> None:
+        for one in self._inner:
+            await one.aclose()
 
 
-def rerouted(port: int) -> httpx2.Client:
-    """For threads."""
-    return httpx2.Client(transport=_Sync(port), trust_env=False)
+def rerouted(port: int, paths: "Counter[str] | None" = None) -> httpx2.Client:
+    """For threads. `paths` counts the requests."""
+    return httpx2.Client(transport=_Sync(port, Counter() if paths is None else paths), trust_env=False)
 
 
-def rerouted_async(port: int) -> httpx2.AsyncClient:
+def rerouted_async(port: int, paths: "Counter[str] | None" = None) -> httpx2.AsyncClient:
     """For asyncio."""
-    return httpx2.AsyncClient(transport=_Async(port), trust_env=False)
+    return httpx2.AsyncClient(transport=_Async(port, Counter() if paths is None else paths), trust_env=False)

@@ -1,0 +1,40 @@
+"""A monotonic clock that a test moves, and clients that live by it."""
+
+import time
+from dataclasses import dataclass
+
+import httpx2
+
+from bedesten_client import AsyncResellerClient, ResellerClient
+from bedesten_client.client import source_of
+from bedesten_client.surfaces import reseller
+from bedesten_client.tokens import Login, TokenCredential
+
+
+@dataclass
+class Moved:
+    """Goes with the machine's, as far ahead as a test wants it."""
+
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+def credential(email: str, password: str, clock: Moved, refresh_path: str | None = None) -> TokenCredential:
+    """A partner's tokens by this clock."""
+    return TokenCredential(Login(reseller.LOGIN_PATH, email, source_of(password)), clock, refresh_path)
+
+
+def partner(shop: str, tokens: TokenCredential, http: httpx2.Client | None = None) -> ResellerClient:
+    """A client that shares these tokens with others."""
+    made = ResellerClient(shop, email="nobody@partner.example", password="unused", http=http)
+    made._credential = tokens
+    return made
+
+
+def partner_async(shop: str, tokens: TokenCredential, http: httpx2.AsyncClient | None = None) -> AsyncResellerClient:
+    """The same for asyncio."""
+    made = AsyncResellerClient(shop, email="nobody@partner.example", password="unused", http=http)
+    made._credential = tokens
+    return made

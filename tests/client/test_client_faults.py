@@ -1,0 +1,332 @@
+"""Bad days: what is away, slow, half or something else. Each has a stated outcome, for both kinds of client."""
+
+import logging
+import socket
+import threading
+import time
+
+import httpx2
+import pytest
+
+from bedesten_client import (
+    BasketLine,
+    BedestenError,
+    Conflict,
+    DeadlineExceeded,
+    NoAnswer,
+    ResellerClient,
+    ServerError,
+    TooManyRequests,
+    UnexpectedAnswer,
+)
+from bedesten_client.flow import Send, trouble
+from bedesten_client.retry import Repeat, again, backoff
+from bedesten_client.wire import Answer, Outgoing, Trouble
+from client.both import kind as kind
+from client.both import partner_call, supplier_call
+from client.rerouted import rerouted
+from client.scripted import ACCOUNT, LOGIN, PLACED, Asked, Raw, Script, http, ok, refusal, scripted, token
+from support.backoffice import PASSWORD
+from support.shop import Shop, fresh
+
+LINE = [BasketLine("1", "prd_1", 1)]
+
+
+def then(*answers: bytes | Raw) -> Script:
+    """Logins succeed; calls get these answers, the last of them for ever."""
+    waiting = list(answers)
+
+    def script(asked: Asked) -> bytes | Raw:
+        if asked.path == LOGIN:
+            return token("t")
+        return waiting.pop(0) if len(waiting) > 1 else waiting[0]
+
+    return script
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def test_a_server_that_is_away_is_no_answer(kind: str) -> None:
+    with pytest.raises(NoAnswer) as failed:
+        partner_call(kind, f"http://127.0.0.1:{free_port()}", "account", deadline=1)
+    assert (failed.value.code, failed.value.status, failed.value.request_id) == (None, None, None)
+
+
+def test_a_server_that_comes_back_within_the_deadline_is_waited_for(kind: str) -> None:
+    answers = then(Raw([]), Raw([]), ok(ACCOUNT))
+    with scripted(answers) as server:
+        assert partner_call(kind, server.url, "account")
+        assert len(server.calls) == 3
+
+
+def test_a_server_that_says_nothing_meets_the_deadline(kind: str) -> None:
+    never = threading.Event()
+    with scripted(then(Raw([], gate=never))) as server, pytest.raises(DeadlineExceeded):
+        partner_call(kind, server.url, "account", deadline=0.5)
+    never.set()
+
+
+def test_an_attempt_that_takes_too_long_is_made_again(kind: str) -> None:
+    never = threading.Event()
+    with scripted(then(Raw([], gate=never), ok(ACCOUNT))) as server:
+        assert partner_call(kind, server.url, "account", attempt_timeout=0.5)
+        assert len(server.calls) == 2
+    never.set()
+
+
+def test_a_body_that_trickles_meets_the_deadline(kind: str) -> None:
+    whole = ok(ACCOUNT)
+    slow = Raw([whole[:-40], *(whole[at : at + 1] for at in range(len(whole) - 40, len(whole)))], pause=0.1)
+    with scripted(then(slow)) as server, pytest.raises(DeadlineExceeded):
+        partner_call(kind, server.url, "account", deadline=1, attempt_timeout=1)
+
+
+@pytest.mark.parametrize("status", [200, 404, 302])
+def test_a_page_where_an_answer_should_be_is_told_as_such_and_not_tried_again(kind: str, status: int) -> None:
+    page = http(status, b"<html>Welcome to the hotel</html>", "Location: https://hotel.example/", kind="text/html")
+    with scripted(then(page)) as server:
+        with pytest.raises(UnexpectedAnswer) as failed:
+            partner_call(kind, server.url, "account")
+        assert (failed.value.status, failed.value.code) == (status, None)
+        assert len(server.calls) == 1
+
+
+def test_a_proxy_without_its_server_is_asked_again(kind: str) -> None:
+    page = http(502, b"<html>Bad gateway</html>", kind="text/html")
+    with scripted(then(page, page, ok(ACCOUNT))) as server:
+        assert partner_call(kind, server.url, "account")
+        assert len(server.calls) == 3
+
+
+def test_half_a_document_is_no_answer_and_the_call_is_made_again(kind: str) -> None:
+    whole = ok(PLACED)
+    with scripted(then(Raw([whole[:-30]]), whole)) as server:
+        partner_call(kind, server.url, "create_order", "r", LINE)
+        assert len(server.calls) == 2
+        assert server.calls[0].body == server.calls[1].body
+
+
+def test_half_a_document_in_a_whole_answer_is_told_as_such(kind: str) -> None:
+    body = b'{"success": true, "message": "OK", "data": {"accountId": "par_1", "na'
+    with scripted(then(http(200, body, "X-Request-Id: req_7"))) as server:
+        with pytest.raises(UnexpectedAnswer) as failed:
+            partner_call(kind, server.url, "account")
+        assert (failed.value.status, failed.value.request_id) == (200, "req_7")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"null", b"[]", b'{"success": false, "data": null}', b'{"success": true}', b"\xff\xfe", b"[" * 100_000],
+    ids=["nothing", "null", "a list", "not so", "no data", "no text", "depth"],
+)
+def test_another_document_is_told_as_such(kind: str, body: bytes) -> None:
+    with scripted(then(http(200, body))) as server, pytest.raises(UnexpectedAnswer):
+        partner_call(kind, server.url, "account")
+
+
+def test_an_answer_that_does_not_end_is_left(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bedesten_client.flow.LARGEST_ANSWER", 10_000)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n"
+    with scripted(then(Raw([head, b"[" * 60_000], pause=0.1))) as server, pytest.raises(NoAnswer):
+        partner_call(kind, server.url, "account", attempts=1)
+
+
+# --- too many requests, and a server that cannot know -------------------------------------------------------------------
+
+
+def test_429_for_a_minute_is_told_at_once_with_the_time_to_wait(kind: str) -> None:
+    with scripted(then(refusal(429, -7, "Retry-After: 60"))) as server:
+        with pytest.raises(TooManyRequests) as failed:
+            partner_call(kind, server.url, "account")
+        assert (failed.value.code, failed.value.retry_after) == (-7, 60)
+        assert len(server.calls) == 1
+
+
+def test_429_for_a_second_is_waited_for_even_where_nothing_may_be_sent_twice(kind: str) -> None:
+    rotated = ok({"id": "key_1", "key": "ak_live_1", "hint": "…", "previous": None})
+    with scripted(then(refusal(429, -7, "Retry-After: 1"), rotated)) as server:
+        began = time.monotonic()
+        supplier_call(kind, server.url, "rotate_key")
+        assert time.monotonic() - began >= 1, "Retry-After is respected"
+        assert len(server.calls) == 2
+
+
+def test_a_date_as_retry_after_is_read_by_the_servers_own_clock() -> None:
+    headers = {"retry-after": "Fri, 01 Jan 2100 00:00:30 GMT", "date": "Fri, 01 Jan 2100 00:00:00 GMT"}
+    assert Answer(429, headers, b"").retry_after == 30
+    for nonsense in ("-1", "soon", "1e3", "٣", "99999999999"):
+        assert Answer(429, {"retry-after": nonsense}, b"").retry_after is None
+
+
+def test_503_is_asked_again_and_at_last_told(kind: str) -> None:
+    with scripted(then(refusal(503, -9))) as server:
+        with pytest.raises(ServerError) as failed:
+            partner_call(kind, server.url, "account", attempts=3)
+        assert (failed.value.code, failed.value.status) == (-9, 503)
+        assert len(server.calls) == 3
+
+
+def test_a_conflict_that_says_when_is_the_first_one_still_running(kind: str) -> None:
+    with scripted(then(refusal(409, -8, "Retry-After: 0"), ok(PLACED))) as server:
+        partner_call(kind, server.url, "create_order", "r", LINE)
+        assert len(server.calls) == 2
+
+
+def test_other_conflicts_are_told_at_once(kind: str) -> None:
+    body = b'{"success":false,"message":"no","code":-200,"data":{"items":[{"deliverId":"1"}]},"requestId":"req_2"}'
+    with scripted(then(http(409, body))) as server:
+        with pytest.raises(Conflict) as failed:
+            partner_call(kind, server.url, "create_order", "r", LINE)
+        assert (failed.value.code, failed.value.data) == (-200, {"items": [{"deliverId": "1"}]})
+        assert len(server.calls) == 1
+
+
+# --- what may be sent twice ---------------------------------------------------------------------------------------------
+
+
+def test_what_changes_something_carries_one_idempotency_key_through_all_its_attempts(kind: str) -> None:
+    done = ok({"added": 1, "duplicates": 0, "available": 1})
+    with scripted(then(Raw([]), refusal(503, -9, "Retry-After: 0"), done)) as server:
+        supplier_call(kind, server.url, "upload_stock", "prd_1", ["code"])
+        keys = {one.headers["idempotency-key"] for one in server.calls}
+        assert (len(server.calls), len(keys)) == (3, 1)
+        assert len(keys.pop()) >= 32
+        supplier_call(kind, server.url, "upload_stock", "prd_1", ["code"])
+        assert len({one.headers["idempotency-key"] for one in server.calls}) == 2
+
+
+def test_an_idempotency_key_of_the_caller_s_own_is_used() -> None:
+    done = ok({"added": 1, "duplicates": 0, "available": 1})
+    with scripted(then(done)) as server:
+        supplier_call("threads", server.url, "upload_stock", "prd_1", ["code"], idempotency_key="mine")
+        assert server.calls[0].headers["idempotency-key"] == "mine"
+
+
+@pytest.mark.parametrize("method", ["rotate_key", "revoke_key"])
+def test_a_rotation_whose_answer_was_lost_is_the_caller_s_to_look_at(kind: str, method: str) -> None:
+    with scripted(then(Raw([]))) as server:
+        with pytest.raises(NoAnswer):
+            supplier_call(kind, server.url, method)
+        assert len(server.calls) == 1
+
+
+class Cutting(httpx2.BaseTransport):
+    """Lets a request through and loses the first answer to it."""
+
+    def __init__(self, port: int) -> None:
+        self._inner = rerouted(port)._transport
+        self.lost: list[str] = []
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path
+        response = self._inner.handle_request(request)
+        if path not in self.lost:
+            self.lost.append(path)
+            response.read()
+            raise httpx2.ReadError("the connection was cut")
+        return response
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def test_an_order_whose_answer_was_lost_is_placed_exactly_once(shop: Shop) -> None:
+    before = len(shop.site.rows(shop.id)["orders"])
+    with httpx2.Client(transport=Cutting(shop.site.port), trust_env=False) as cut:
+        client = ResellerClient(shop.host, email=shop.partner_email, password=PASSWORD, http=cut)
+        placed = client.create_order(fresh("lost"), [BasketLine("1", shop.card, 1)])
+        assert client.get_order(placed.order_id).order_id == placed.order_id
+    assert len(shop.site.rows(shop.id)["orders"]) == before + 1
+
+
+# --- the rules themselves -----------------------------------------------------------------------------------------------
+
+
+def test_waits_double_up_to_a_limit_and_differ() -> None:
+    assert all(0.125 <= backoff(1) <= 0.25 for _ in range(50))
+    assert all(4 <= backoff(20) <= 8 for _ in range(50))
+    assert len({backoff(3) for _ in range(10)}) == 10
+
+
+def test_retry_after_is_the_least_and_those_who_were_refused_together_do_not_come_back_together() -> None:
+    body = b'{"success":false,"code":-7}'
+    waits = {again(Answer(429, {"retry-after": "10"}, body), Repeat.SAFE, 1) for _ in range(10)}
+    assert len(waits) == 10
+    assert all(one is not None and 10 <= one.seconds <= 11.1 for one in waits)
+
+
+@pytest.mark.parametrize(
+    ("reply", "safe", "never"),
+    [
+        (Trouble("refused", untouched=True), True, True),
+        (Trouble("cut"), True, False),
+        (Answer(503, {}, b'{"code": -9}'), True, True),
+        (Answer(503, {}, b"<html>"), True, False),
+        (Answer(500, {}, b'{"code": -1}'), True, False),
+        (Answer(500, {}, b"<html>"), False, False),
+        (Answer(429, {}, b"<html>"), True, False),
+        (Answer(429, {}, b'{"code": -27}'), False, False),
+        (Answer(401, {}, b'{"code": -21}'), False, False),
+        (Answer(409, {}, b'{"code": -8}'), False, False),
+        (Answer(200, {}, b"{}"), False, False),
+    ],
+)
+def test_what_is_sent_again(reply: Answer | Trouble, safe: bool, never: bool) -> None:
+    assert (again(reply, Repeat.SAFE, 1) is not None) is safe
+    assert (again(reply, Repeat.KEYED, 1) is not None) is safe
+    assert (again(reply, Repeat.NEVER, 1) is not None) is never
+
+
+# --- what is never shown ------------------------------------------------------------------------------------------------
+
+
+def test_a_header_that_cannot_be_sent_is_not_quoted() -> None:
+    told = trouble(httpx2.LocalProtocolError("Illegal header value b'ak_live_secret'"))
+    assert "ak_live" not in told.text
+    request = Outgoing("POST", "/x", b'{"password": "p"}')
+    assert "password" not in repr(Send(request, 1))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal(401, -21), refusal(503, -9), http(200, b"<html>"), Raw([]),
+        http(302, b"", "Location: https://x.example/"),
+    ],
+    ids=["401", "503", "a page", "nothing", "a redirect"],
+)  # fmt: skip
+def test_no_secret_is_in_an_error_its_traceback_or_a_log(
+    kind: str, answer: bytes | Raw, caplog: pytest.LogCaptureFixture
+) -> None:
+    import traceback
+
+    secrets = ["seven-lanterns-by-the-gate", "tok-very-secret", "ak_live_0123456789abcdef0123456789abcdef"]
+
+    def script(asked: Asked) -> bytes | Raw:
+        return token("tok-very-secret") if asked.path == LOGIN else answer
+
+    caplog.set_level(logging.DEBUG)
+    with scripted(script) as server:
+        shown = []
+        for call, options in (
+            (partner_call, {"password": secrets[0]}),
+            (supplier_call, {"key": secrets[2]}),
+        ):
+            method = "account" if call is partner_call else "get_key"
+            with pytest.raises(BedestenError) as failed:
+                call(kind, server.url, method, attempts=2, **options)
+            error: BaseException | None = failed.value
+            while error is not None:
+                frames = traceback.TracebackException.from_exception(error, capture_locals=True)
+                # The frames of this test and of its helpers hold the secrets that they hand over.
+                frames.stack = traceback.StackSummary.from_list(
+                    [one for one in frames.stack if "bedesten_client" in one.filename or "httpx2" in one.filename]
+                )
+                shown += list(frames.format(chain=False))
+                error = error.__cause__ or error.__context__
+        assert any("bedesten_client" in line for line in shown), "the frames of the library were looked at"
+        text = "\n".join(shown) + caplog.text
+        assert [one for one in secrets if one in text] == []

@@ -1,0 +1,454 @@
+"""Bearer tokens are looked after: against a real server, and against one that misbehaves."""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from bedesten_client import (
+    AsyncResellerClient,
+    BadRequest,
+    BasketLine,
+    DeadlineExceeded,
+    Forbidden,
+    LoginRefused,
+    NoAnswer,
+    NotSignedIn,
+    ResellerClient,
+    StorefrontClient,
+    TooManyRequests,
+    Unauthorized,
+    UnexpectedAnswer,
+)
+from client.clocks import Moved, credential, partner, partner_async
+from client.rerouted import rerouted, rerouted_async
+from client.scripted import ACCOUNT, LOGIN, PLACED, Asked, Raw, Server, http, ok, refusal, scripted, token
+from support.backoffice import PASSWORD, Operator
+from support.shop import Shop, fresh, open_shop
+from support.sites import Site
+
+HOUR = 3600.0
+
+
+@pytest.fixture(scope="module")
+def own(site: Site, operator: Operator) -> Shop:
+    """A shop whose tokens are ended."""
+    return open_shop(site, operator, "clientele")
+
+
+@pytest.fixture
+def counted(own: Shop) -> Iterator[tuple[httpx2.Client, "Counter[str]"]]:
+    """An httpx2 client, and how often each path was asked through it."""
+    paths: Counter[str] = Counter()
+    with rerouted(own.site.port, paths) as made:
+        yield made, paths
+
+
+Counting = tuple[httpx2.Client, "Counter[str]"]
+
+
+# --- a real server ----------------------------------------------------------------------------------------------------
+
+
+def test_one_login_serves_many_calls(own: Shop, counted: Counting) -> None:
+    http_client, paths = counted
+    client = ResellerClient(own.host, email=own.partner_email, password=PASSWORD, http=http_client)
+    assert paths[LOGIN] == 0, "a token is fetched when it is needed"
+    for _ in range(5):
+        client.account()
+    assert paths[LOGIN] == 1
+
+
+def test_an_order_that_meets_the_401_is_placed_exactly_once(own: Shop, counted: Counting) -> None:
+    http_client, paths = counted
+    client = ResellerClient(own.host, email=own.partner_email, password=PASSWORD, http=http_client)
+    client.account()
+    own.operator.end_tokens(own.id)
+    before = own.site.rows(own.id)["orders"]
+    client.create_order(fresh("once"), [BasketLine("1", own.card, 1)])
+    assert (paths[LOGIN], paths["/Orders/Create"]) == (2, 2)
+    assert len(own.site.rows(own.id)["orders"]) == len(before) + 1
+
+
+def test_a_thousand_parallel_calls_whose_token_was_ended_make_one_login(own: Shop) -> None:
+    async def scenario() -> "Counter[str]":
+        paths: Counter[str] = Counter()
+        async with rerouted_async(own.site.port, paths) as http_client:
+            client = AsyncResellerClient(
+                own.host, email=own.partner_email, password=PASSWORD, http=http_client, deadline=60, attempt_timeout=50
+            )
+            await client.account()
+            own.operator.end_tokens(own.id)
+            answers = await asyncio.gather(*(client.account() for _ in range(1000)))
+            assert {one.email for one in answers} == {own.partner_email}
+        return paths
+
+    assert asyncio.run(scenario())[LOGIN] == 2
+
+
+def test_at_expiry_threads_and_tasks_that_share_a_token_make_one_login(own: Shop, counted: Counting) -> None:
+    http_client, paths = counted
+    clock = Moved()
+    tokens = credential(own.partner_email, PASSWORD, clock)
+    threads = partner(own.host, tokens, http_client).with_options(deadline=60, attempt_timeout=50)
+    threads.account()
+    clock.ahead = HOUR  # the token is over, as far as the client can know
+
+    async def tasks() -> list[object]:
+        async with rerouted_async(own.site.port, paths) as http_async:
+            client = partner_async(own.host, tokens, http_async).with_options(deadline=60, attempt_timeout=50)
+            return list(await asyncio.gather(*(client.account() for _ in range(800))))
+
+    with ThreadPoolExecutor(201) as pool:
+        loop = pool.submit(asyncio.run, tasks())
+        others = [pool.submit(threads.account) for _ in range(200)]
+        assert len(loop.result(90)) + len([one.result(90) for one in others]) == 1000
+    assert paths[LOGIN] == 2
+
+
+def test_a_token_is_renewed_before_its_end_and_no_call_notices(own: Shop, counted: Counting) -> None:
+    http_client, paths = counted
+    clock = Moved()
+    client = partner(own.host, credential(own.partner_email, PASSWORD, clock), http_client)
+    client.account()
+    clock.ahead = 0.75 * HOUR * 0.95  # the server takes up to a twentieth off the hour
+    client.account()
+    assert paths[LOGIN] == 1
+    clock.ahead = 0.96 * HOUR
+    for _ in range(3):
+        client.account()
+    assert paths == {LOGIN: 2, "/Account/Details": 5}
+
+
+def test_a_time_of_day_that_is_wrong_by_a_day_does_no_harm(
+    own: Shop, counted: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http_client, paths = counted
+    right = time.time
+    for wrong in (86_400.0, -86_400.0):
+        monkeypatch.setattr(time, "time", lambda wrong=wrong: right() + wrong)
+        client = ResellerClient(own.host, email=own.partner_email, password=PASSWORD, http=http_client)
+        paths.clear()
+        for _ in range(3):
+            client.account()
+        assert paths == {LOGIN: 1, "/Account/Details": 3}
+
+
+def test_400_and_403_never_make_a_login(own: Shop, counted: Counting) -> None:
+    http_client, paths = counted
+    account = own.operator.account(own.id, "partner", "narrow@partner.example", scopes=["account:read"])
+    client = ResellerClient(own.host, email="narrow@partner.example", password=PASSWORD, http=http_client)
+    client.account()
+    with pytest.raises(Forbidden) as refused:
+        client.categories()
+    assert (refused.value.code, refused.value.status) == (-24, 403)
+    with pytest.raises(BadRequest):
+        client.with_options(region="?").account()
+    assert paths[LOGIN] == 1
+    own.operator.disable(own.id, "partner", account)
+    with pytest.raises(LoginRefused) as over:
+        client.account()
+    assert over.value.code == -26
+
+
+def test_wrong_credentials_are_no_storm(own: Shop, counted: Counting) -> None:
+    http_client, paths = counted
+    client = ResellerClient(own.host, email="nobody@partner.example", password="not the password", http=http_client)
+
+    def attempt(_: int) -> int | None:
+        with pytest.raises(LoginRefused) as refused:
+            client.account()
+        return refused.value.code
+
+    with ThreadPoolExecutor(50) as pool:
+        assert set(pool.map(attempt, range(100))) == {-26}
+    assert attempt(0) == -26
+    assert paths == {LOGIN: 1}
+
+
+def test_a_password_that_was_changed_in_its_file_is_read_again(own: Shop, counted: Counting, tmp_path: Path) -> None:
+    http_client, paths = counted
+    kept = tmp_path / "password"
+    kept.write_text("an older password\n")
+    kept.chmod(0o600)
+    client = ResellerClient(own.host, email=own.partner_email, password=f"file:{kept}", http=http_client)
+    with pytest.raises(LoginRefused):
+        client.account()
+    other = ResellerClient(own.host, email=own.partner_email, password=f"file:{kept}", http=http_client)
+    other._credential._login.password.get()  # type: ignore[attr-defined]  # remembered before it is changed
+    kept.write_text(f"{PASSWORD}\n")
+    assert other.account().email == own.partner_email
+    assert paths[LOGIN] == 3
+
+
+def test_a_customer_s_session_goes_on_by_exchange_and_ends_with_the_caller(own: Shop, counted: Counting) -> None:
+    http_client, paths = counted
+    client = StorefrontClient(own.host, http=http_client)
+    with pytest.raises(NotSignedIn):
+        client.profile()
+    client.login(own.customer_email, PASSWORD)
+    held = client._tokens._held
+    assert held is not None
+    held.due = time.monotonic()
+    client.profile()
+    client.profile()
+    assert paths["/Storefront/Customers/Refresh"] == 1
+    own.operator.end_tokens(own.id)
+    with pytest.raises(Unauthorized) as refused:
+        client.profile()
+    assert refused.value.code == -21
+    assert paths["/Storefront/Customers/Login"] == 1
+
+
+def test_a_logout_that_meets_a_401_logs_nobody_in_and_out(own: Shop, counted: Counting) -> None:
+    http_client, paths = counted
+    client = StorefrontClient(own.host, email=own.customer_email, password=PASSWORD, http=http_client)
+    client.profile()
+    own.operator.end_tokens(own.id)
+    with pytest.raises(Unauthorized):
+        client.logout()
+    assert paths["/Storefront/Customers/Login"] == 1
+
+
+# --- a server that misbehaves -----------------------------------------------------------------------------------------
+
+
+def logging_in(script: Callable[[Asked], bytes | Raw]) -> Callable[[Asked], bytes | Raw]:
+    """The script for calls; every login is given a token of its own."""
+    counted = iter(range(1, 1_000_000))
+    return lambda asked: token(f"t{next(counted)}") if asked.path == LOGIN else script(asked)
+
+
+def client_of(server: Server, **options: float) -> ResellerClient:
+    """A client of it."""
+    made = ResellerClient(server.url, email="p@partner.example", password="a password of a partner")
+    return made.with_options(**options)  # type: ignore[arg-type]
+
+
+def test_a_second_401_is_the_callers_and_401_for_ever_is_no_storm() -> None:
+    with scripted(logging_in(lambda _: refusal(401, -21))) as server, client_of(server) as client:
+        with pytest.raises(Unauthorized) as refused:
+            client.account()
+        assert (refused.value.code, refused.value.request_id) == (-21, "req_1")
+        assert (server.logins, len(server.calls)) == (2, 2)
+        for _ in range(30):
+            with pytest.raises(Unauthorized):
+                client.account()
+        assert server.logins <= 4
+
+
+def test_a_token_that_was_taken_before_is_renewed_each_time_it_is_refused() -> None:
+    refused: set[str] = set()
+
+    def script(asked: Asked) -> bytes:
+        return refusal(401, -22) if asked.headers["authorization"] in refused else ok(ACCOUNT)
+
+    with scripted(logging_in(script)) as server, client_of(server) as client:
+        for number in range(1, 8):
+            client.account()
+            refused.add(f"Bearer t{number}")
+        assert server.logins == 7
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [refusal(401, -20), http(401, b"<html>", kind="text/html")],
+    ids=["-20, our own defect", "a 401 of somebody else"],
+)
+def test_other_401s_make_no_login(answer: bytes) -> None:
+    with scripted(logging_in(lambda _: answer)) as server, client_of(server) as client:
+        with pytest.raises((Unauthorized, UnexpectedAnswer)) as refused:
+            client.account()
+        assert refused.value.status == 401
+        assert server.logins == 1
+
+
+def test_a_gateway_s_401_without_a_number_is_understood_by_its_challenge() -> None:
+    challenge = 'WWW-Authenticate: Bearer realm="bedesten", error="invalid_token"'
+
+    def script(asked: Asked) -> bytes:
+        fine = asked.headers["authorization"] == "Bearer t2"
+        return ok(ACCOUNT) if fine else http(401, b"<html>", challenge, kind="text/html")
+
+    with scripted(logging_in(script)) as server, client_of(server) as client:
+        assert client.account().email == "p@partner.example"
+        assert server.logins == 2
+
+
+def test_429_makes_no_login() -> None:
+    with scripted(logging_in(lambda _: refusal(429, -7, "Retry-After: 60"))) as server, client_of(server) as client:
+        with pytest.raises(TooManyRequests):
+            client.account()
+        assert (server.logins, len(server.calls)) == (1, 1)
+
+
+def test_too_many_logins_are_believed_until_the_time_that_the_server_named() -> None:
+    with scripted(lambda _: refusal(429, -27, "Retry-After: 600")) as server, client_of(server) as client:
+        for _ in range(5):
+            with pytest.raises(TooManyRequests) as refused:
+                client.account()
+            assert refused.value.code == -27
+            assert 590 < (refused.value.retry_after or 0) <= 600
+        assert len(server.asked) == 1
+
+
+def test_a_renewal_that_fails_while_the_old_token_lives_is_nobody_s_trouble() -> None:
+    away = threading.Event()
+
+    def script(asked: Asked) -> bytes:
+        if asked.path == LOGIN:
+            return refusal(503, -9, "Retry-After: 1") if away.is_set() else token("t")
+        return ok(ACCOUNT)
+
+    clock = Moved()
+    with scripted(script) as server, partner(server.url, credential("p@partner.example", "pw", clock)) as client:
+        client.account()
+        clock.ahead = 0.7 * HOUR
+        client.account()
+        assert server.logins == 1, "too early to renew"
+        away.set()
+        clock.ahead = 0.96 * HOUR
+        for _ in range(5):
+            client.account()
+        assert server.logins == 2, "once, and then not before some seconds"
+        away.clear()
+        clock.ahead += 10
+        client.account()
+        assert server.logins == 3
+
+
+def test_moments_of_renewal_are_spread() -> None:
+    with scripted(lambda _: token("t")) as server:
+        due = set()
+        for _ in range(20):
+            clock = Moved()
+            with partner(server.url, credential("p@partner.example", "pw", clock)) as client:
+                with pytest.raises(UnexpectedAnswer):
+                    client.account()
+                held = client._credential._held  # type: ignore[attr-defined]
+                due.add(round(held.due - held.used))
+        assert len(due) > 5
+        assert all(0.79 * HOUR < one < 0.96 * HOUR for one in due)
+
+
+@pytest.mark.parametrize("date", ["nonsense", "Fri, 02 Jan 2100 00:00:00 GMT"], ids=["no date", "a date past the end"])
+def test_a_lifetime_that_cannot_be_known_is_learnt_from_a_401(date: str) -> None:
+    counted = iter(range(1, 100))
+
+    def script(asked: Asked) -> bytes:
+        if asked.path == LOGIN:
+            return token(f"t{next(counted)}", date=date)
+        return ok(ACCOUNT) if asked.headers["authorization"] == "Bearer t2" else refusal(401, -22)
+
+    with scripted(script) as server, client_of(server) as client:
+        for _ in range(3):
+            client.account()
+        assert server.logins == 2
+
+
+def test_an_idle_token_is_renewed_before_it_is_refused() -> None:
+    def script(asked: Asked) -> bytes:
+        data = {"token": "t", "expiration": "2100-01-02T00:00:00Z", "idleTimeoutSeconds": 60, "callbackData": None}
+        return ok(data, "Date: Fri, 01 Jan 2100 00:00:00 GMT") if asked.path == LOGIN else ok(ACCOUNT)
+
+    clock = Moved()
+    with scripted(script) as server, partner(server.url, credential("p@partner.example", "pw", clock)) as client:
+        for _ in range(4):
+            client.account()
+            clock.ahead += 50
+        assert server.logins == 1
+        clock.ahead += 20
+        client.account()
+        assert server.logins == 2
+
+
+def test_a_task_that_is_cancelled_while_it_logs_in_for_all_leaves_nobody_behind() -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def script(asked: Asked) -> bytes | Raw:
+        if asked.path != LOGIN:
+            return ok(ACCOUNT)
+        if begun.is_set():
+            return token("t2")
+        begun.set()
+        return Raw([token("t1")], gate=go)
+
+    async def scenario(server: Server) -> None:
+        async with AsyncResellerClient(server.url, email="p@partner.example", password="pw") as client:
+            leader = asyncio.create_task(client.account())
+            await asyncio.to_thread(begun.wait, 20)
+            others = [asyncio.create_task(client.account()) for _ in range(20)]
+            await asyncio.sleep(0)
+            leader.cancel()
+            assert {one.email for one in await asyncio.gather(*others)} == {"p@partner.example"}
+            assert leader.cancelled()
+        assert server.logins == 2
+
+    with scripted(script) as server:
+        asyncio.run(scenario(server))
+        go.set()
+
+
+def test_whoever_waits_for_another_s_login_keeps_to_its_own_deadline() -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def script(asked: Asked) -> bytes | Raw:
+        if asked.path != LOGIN:
+            return ok(ACCOUNT)
+        begun.set()
+        return Raw([token("t1")], gate=go)
+
+    with scripted(script) as server, client_of(server) as client, ThreadPoolExecutor(1) as pool:
+        leader = pool.submit(client.account)
+        assert begun.wait(20)
+        with pytest.raises(DeadlineExceeded):
+            client.with_options(deadline=0.2).account()
+        go.set()
+        assert leader.result(20).email == "p@partner.example"
+        assert server.logins == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "most"),
+    [
+        (http(200, b"<html>hello", kind="text/html"), UnexpectedAnswer, 1),
+        (ok({"nothing": 1}), UnexpectedAnswer, 1),
+        (refusal(421, -10), BadRequest, 1),
+        (refusal(401, -21), Unauthorized, 1),
+        (http(302, b"", "Location: https://elsewhere.example/"), UnexpectedAnswer, 1),
+        (http(502, b"<html>", kind="text/html"), UnexpectedAnswer, 4),
+        (Raw([]), NoAnswer, 4),
+    ],
+    ids=["a page", "another document", "no such shop", "401", "a redirect", "a proxy alone", "a connection that ends"],
+)
+def test_a_login_that_is_answered_in_vain_is_made_once_for_all(
+    answer: bytes | Raw, error: type[Exception], most: int
+) -> None:
+    gate = threading.Barrier(20)
+
+    def attempt(client: ResellerClient) -> None:
+        gate.wait(20)
+        with pytest.raises(error):
+            client.account()
+
+    with scripted(lambda _: answer) as server, client_of(server) as client, ThreadPoolExecutor(20) as pool:
+        for one in [pool.submit(attempt, client) for _ in range(20)]:
+            one.result(30)
+        assert server.calls == []
+        assert server.logins <= 3 * most, "not one for each of the twenty"
+
+
+def test_the_order_of_a_401_carries_the_same_body_again() -> None:
+    def script(asked: Asked) -> bytes:
+        return ok(PLACED) if asked.headers["authorization"] == "Bearer t2" else refusal(401, -21)
+
+    with scripted(logging_in(script)) as server, client_of(server) as client:
+        client.create_order("r", [BasketLine("1", "prd_1", 1)])
+        first, second = server.calls
+        assert first.body == second.body
