@@ -29,7 +29,7 @@ def account(tx: Transaction, stall: Stall) -> Balance:
 def hold(stall: Stall, amount: int, captured: int = 0, order: str = "") -> str:
     """Sets the partner's money aside for an order that has no row: the ledger knows nothing of orders."""
     order = order or fresh("ord")
-    stall.write(lambda tx: ledger.hold(tx, account(tx, stall), amount, order, captured=captured))
+    stall.write(lambda tx: tx.run_all(ledger.holding(account(tx, stall), amount, order, captured=captured)))
     return order
 
 

@@ -102,6 +102,24 @@ def test_two_lines_of_one_product_cannot_take_more_than_there_is(stall: Stall, o
     assert len({code for line in placed.lines for code in stall.codes(line.id)}) == 3
 
 
+def test_lines_of_one_product_and_of_others_each_get_their_own_codes(stall: Stall, other_connection: Raw) -> None:
+    card, other = stall.card(0), stall.card(0)
+    stall.upload(card, [f"CARD-{number:04}" for number in range(9)])
+    stall.upload(other, [f"OTHER-{number:04}" for number in range(3)])
+    placed = stall.order((card, 3), (other, 1), (card, 1), (other, 2), (card, 4))
+    got = [stall.codes(line.id) for line in placed.lines]
+    assert [len(codes) for codes in got] == [3, 1, 1, 2, 4]
+    assert [{code.partition("-")[0] for code in codes} for codes in got] == [
+        {"CARD"}, {"OTHER"}, {"CARD"}, {"OTHER"}, {"CARD"}
+    ]  # fmt: skip
+    assert len({code for codes in got for code in codes}) == 11
+    assert (stall.available(card), stall.available(other)) == (1, 0)
+    units = other_connection.rows(
+        "SELECT line_id, unit FROM stock_codes WHERE tenant_id = :tenant AND state = 2", tenant=stall.tenant
+    )
+    assert sorted(units) == sorted((line.id, unit) for line in placed.lines for unit in range(line.quantity))
+
+
 def test_every_reason_is_named(stall: Stall) -> None:
     def product(**fields: object) -> str:
         made = ProductFields(name="P", currency="USD", sku=fresh("p"), **{"price": 5, **fields})  # type: ignore[arg-type]

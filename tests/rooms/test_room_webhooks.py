@@ -185,7 +185,9 @@ class Mail:
         self.store = build.open_store(installation.settings, clock)
         self.clock = clock
         self.stall = open_stall(
-            Installation(installation.settings, self.store, installation.keyring, installation.vault, "test"),
+            Installation(
+                installation.settings, self.store, installation.keyring, installation.vault, "test", installation.rings
+            ),
             10_000,
             clock,
         )

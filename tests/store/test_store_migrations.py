@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint
 
 from bedesten.server import build
 from bedesten.server.build import Installation
@@ -156,3 +157,13 @@ def test_an_empty_database_has_no_version_and_one_that_is_away_is_not_taken_for_
         migrate.current(f"{url}_{secrets.token_hex(4)}")
     with psycopg.connect("postgresql://127.0.0.1:5432/postgres", connect_timeout=10) as server:
         assert server.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_an_index_begins_with_what_is_looked_up_and_not_with_the_tenant() -> None:
+    """Without statistics PostgreSQL takes any index that begins with an equal column for as good as another, and then
+    walks through a whole tenant for one row. Where a table has but one such index there is nothing to mix up."""
+    for table in metadata.sorted_tables:
+        unique = [one for one in table.constraints if isinstance(one, PrimaryKeyConstraint | UniqueConstraint)]
+        whole = [one for one in table.indexes if one.dialect_options["postgresql"]["where"] is None]
+        led = [list(one.columns.keys()) for one in [*unique, *whole] if one.columns.keys()[0] == "tenant_id"]
+        assert len(led) <= 1, f"{table.name}: {led}"

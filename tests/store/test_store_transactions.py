@@ -17,7 +17,8 @@ from bedesten.server import build
 from bedesten.server.settings import Settings
 from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import TRIES, Store
-from bedesten.store.transaction import CrossTransaction, StoreUnavailable, Transaction, TryAgain
+from bedesten.store.tables import REMEMBER
+from bedesten.store.transaction import AT_ONCE, CrossTransaction, Step, StoreUnavailable, Transaction, TryAgain
 from store import notes
 from store.raw import Raw
 
@@ -286,3 +287,38 @@ def test_on_sqlite_what_queues_up_behind_a_commit_shares_the_next_one_and_still_
             assert found == expected
     finally:
         read.close()
+
+
+# --- steps that travel together ---
+
+
+def step(name: str, rows: int = 1) -> Step:
+    """Writes a note."""
+    what = {"owner_id": notes.WRITER, "key": name, "digest": b"d" * 32, "answer": "text", "created": 1}
+    return Step(REMEMBER, what, rows=rows, otherwise=partial(Boom, name))
+
+
+@pytest.mark.parametrize("count", [0, 1, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE])
+def test_any_number_of_steps_is_run(store: Store, tenant: str, other_connection: Raw, count: int) -> None:
+    store.write_now(within(tenant, lambda tx: tx.run_all([step(f"n{at:02}") for at in range(count)])))
+    assert other_connection.rows(notes.NAMES, tenant=tenant) == [(f"n{at:02}",) for at in range(count)]
+
+
+@pytest.mark.parametrize("place", [0, 1, AT_ONCE])
+def test_a_step_that_changes_another_number_of_rows_says_so_and_undoes_all(
+    store: Store, tenant: str, other_connection: Raw, place: int
+) -> None:
+    def action(tx: Transaction) -> None:
+        notes.put(tx, "n00")
+        steps = [step(f"m{at}") for at in range(AT_ONCE + 1)]
+        steps[place] = step("n00")
+        tx.run_all(steps)
+
+    with pytest.raises(Boom, match=r"^n00$"):
+        store.write_now(within(tenant, action))
+    assert other_connection.one(notes.COUNT, tenant=tenant) == 0
+
+
+def test_of_several_steps_that_fail_the_first_one_is_told(store: Store, tenant: str) -> None:
+    with pytest.raises(Boom, match=r"^first$"):
+        store.write_now(within(tenant, lambda tx: tx.run_all([step("a"), step("first", 2), step("second", 0)])))

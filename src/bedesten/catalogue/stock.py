@@ -6,13 +6,14 @@ promise that stock is never oversold.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from bedesten.base.ids import new_id
 from bedesten.catalogue.tables import stock_codes, stock_levels
 from bedesten.store.sql import TENANT, inserting, p, statement
-from bedesten.store.transaction import Transaction
+from bedesten.store.transaction import Step, Transaction
 from bedesten.tenants.vault import Vault
 
 FREE, CLAIMED, DELIVERED = 0, 1, 2
@@ -25,17 +26,24 @@ _TAKE = statement(
 )
 _PUT = statement(update(stock_levels).where(_LEVEL).values(available=_L.available + p("count")))
 _ADD = inserting(stock_codes, or_ignore=True)
-_NEXT = (
+_FREE = (
     select(_C.id)
     .where(_C.tenant_id == TENANT, _C.product_id == p("product"), _C.state == 0)
     .order_by(_C.id)
-    .limit(1)
-    .scalar_subquery()
+    .limit(p("quantity"))
 )
-_ATTACH = statement(
+_GIVEN = {"state": p("to_state"), "line_id": p("line"), "line_quantity": p("quantity")}
+_ATTACH_ONE = statement(
     update(stock_codes)
-    .where(_C.tenant_id == TENANT, _C.id == _NEXT, _C.state == 0)
-    .values(state=p("to_state"), line_id=p("line"), line_quantity=p("quantity"), unit=p("at"))
+    .where(_C.tenant_id == TENANT, _C.id == _FREE.scalar_subquery(), _C.state == 0)
+    .values(unit=0, **_GIVEN)
+)
+_CHOSEN = _FREE.subquery()
+_PLACED = select(_CHOSEN.c.id, (func.row_number().over(order_by=_CHOSEN.c.id) - 1).label("unit")).subquery()
+_ATTACH_MANY = statement(
+    update(stock_codes)
+    .where(_C.tenant_id == TENANT, _C.id == _PLACED.c.id, _C.state == 0)
+    .values(unit=_PLACED.c.unit, **_GIVEN)
 )
 _OF_LINE = (_C.tenant_id == TENANT) & (_C.line_id == p("line"))
 _DETACH = statement(
@@ -63,11 +71,14 @@ def take(tx: Transaction, product: str, count: int) -> bool:
     return bool(tx.run(_TAKE, product=product, count=count))
 
 
-def attach(tx: Transaction, product: str, line: str, count: int, state: int) -> None:
-    """Gives the oldest free codes, which were taken before, to the units of a line."""
-    for unit in range(count):
-        done = tx.run(_ATTACH, product=product, line=line, quantity=count, at=unit, to_state=state)
-        assert done, "a unit that the level had is there"
+def attaching(product: str, line: str, count: int, state: int) -> Step:
+    """Gives the oldest free codes, which were taken before, to the units of a line.
+
+    Never in one step with taking them: only a later statement sees what others, for whom the level waited, have left.
+    """
+    attach = _ATTACH_ONE if count == 1 else _ATTACH_MANY
+    what = {"product": product, "line": line, "quantity": count, "to_state": state}
+    return Step(attach, what, rows=count, otherwise=partial(AssertionError, "a unit that the level had is there"))
 
 
 def put_back(tx: Transaction, product: str, line: str) -> None:

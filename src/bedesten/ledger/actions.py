@@ -1,6 +1,7 @@
 """Moving money. Every function works in the caller's transaction and undoes nothing of it: it raises instead."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import select, update
 
@@ -9,7 +10,7 @@ from bedesten.base.ids import new_id
 from bedesten.errors import Refusal
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
 from bedesten.store.sql import TENANT, inserting, into, p, statement
-from bedesten.store.transaction import Transaction
+from bedesten.store.transaction import Step, Transaction
 
 BOUNDED = frozenset({"partner", "customer"})
 
@@ -50,9 +51,11 @@ _BALANCE = into(
     ),
 )
 _HERE = (_A.tenant_id == TENANT) & (_A.id == p("id"))
-_COVERED = _A.posted - _A.held + _A.credit_limit >= p("amount")
-_RESERVE = statement(update(ledger_accounts).where(_HERE, _COVERED).values(held=_A.held + p("amount")))
-_SPEND = statement(update(ledger_accounts).where(_HERE, _COVERED).values(posted=_A.posted - p("amount")))
+_SET_ASIDE = statement(
+    update(ledger_accounts)
+    .where(_HERE, _A.posted - _A.held + _A.credit_limit >= p("waiting") + p("captured"))
+    .values(held=_A.held + p("waiting"), posted=_A.posted - p("captured"))
+)
 _CAPTURE = statement(
     update(ledger_accounts).where(_HERE).values(held=_A.held - p("amount"), posted=_A.posted - p("amount"))
 )
@@ -102,38 +105,31 @@ def balance(tx: Transaction, owner: str, kind: str, currency: str) -> Balance | 
 def receive(tx: Transaction, to: Balance, amount: int, business_key: str, order: str | None = None) -> bool:
     """Money from outside into a bounded account. False, and nothing done, if the business key was used before."""
     clearing = account(tx, tx.tenant, "clearing", to.currency)
-    if not _transfer(tx, clearing.id, to.id, to.currency, amount, business_key, order):
+    if not tx.run(_TRANSFER, **_transfer(tx, clearing.id, to.id, to.currency, amount, business_key, order)):
         return False
     tx.run(_RECEIVE, id=to.id, amount=amount)
     return True
 
 
-def hold(tx: Transaction, from_: Balance, amount: int, order: str, captured: int = 0) -> None:
-    """Sets money aside for an order and captures the part that is delivered at once. Raises `Refusal` (-300).
+def holding(from_: Balance, amount: int, order: str, captured: int = 0) -> list[Step]:
+    """Sets money aside for an order and captures the part that is delivered at once; or `Refusal` (-300).
 
-    The balance is checked and changed in one statement each, so that two orders can never spend the same money.
+    The balance is checked and changed in one statement, so that two orders can never spend the same money.
     """
-    waiting = amount - captured
-    if captured and not tx.run(_SPEND, id=from_.id, amount=captured):
-        raise _insufficient()
-    if waiting and not tx.run(_RESERVE, id=from_.id, amount=waiting):
-        raise _insufficient()
-    tx.run(
-        _HOLD,
-        order_id=order,
-        account_id=from_.id,
-        currency=from_.currency,
-        placed=amount,
-        captured=captured,
-        released=0,
-    )
+    parts = {"id": from_.id, "waiting": amount - captured, "captured": captured}
+    held = {"account_id": from_.id, "currency": from_.currency, "placed": amount, "captured": captured, "released": 0}
+    return [
+        Step(_SET_ASIDE, parts, otherwise=_insufficient),
+        Step(_HOLD, {"order_id": order, **held}),
+    ]
 
 
-def sold(tx: Transaction, buyer_id: str, sales: Balance, amount: int, line: str, order: str) -> None:
-    """The transfer for one delivered line, once; the account's row is changed by `hold` or `capture`."""
-    if amount:
-        done = _transfer(tx, buyer_id, sales.id, sales.currency, amount, f"line:{line}", order)
-        assert done, "a line is delivered once"
+def selling(tx: Transaction, buyer_id: str, sales: Balance, amount: int, line: str, order: str) -> list[Step]:
+    """The transfer for one delivered line, once; the account's row is changed by `holding` or `capture`."""
+    if not amount:
+        return []
+    row = _transfer(tx, buyer_id, sales.id, sales.currency, amount, f"line:{line}", order)
+    return [Step(_TRANSFER, row, otherwise=partial(AssertionError, "a line is delivered once"))]
 
 
 def capture(tx: Transaction, order: str, amount: int, line: str) -> None:
@@ -142,7 +138,7 @@ def capture(tx: Transaction, order: str, amount: int, line: str) -> None:
     sales = account(tx, tx.tenant, "sales", held.currency)
     tx.run(_HOLD_CAPTURE, order_id=order, amount=amount)
     tx.run(_CAPTURE, id=held.account_id, amount=amount)
-    sold(tx, held.account_id, sales, amount, line, order)
+    tx.run_all(selling(tx, held.account_id, sales, amount, line, order))
 
 
 def release(tx: Transaction, order: str, amount: int) -> None:
@@ -157,7 +153,7 @@ def owe(tx: Transaction, supplier: str, currency: str, amount: int, line: str, o
     if amount:
         sales = account(tx, tx.tenant, "sales", currency)
         payable = account(tx, supplier, "supplier", currency)
-        _transfer(tx, sales.id, payable.id, currency, amount, f"cost:{line}", order)
+        tx.run(_TRANSFER, **_transfer(tx, sales.id, payable.id, currency, amount, f"cost:{line}", order))
 
 
 def set_credit(tx: Transaction, of: Balance, limit: int) -> None:
@@ -174,19 +170,18 @@ def _the_hold(tx: Transaction, order: str) -> Hold:
 
 def _transfer(
     tx: Transaction, from_id: str, to_id: str, currency: str, amount: int, business_key: str, order: str | None
-) -> bool:
-    made = tx.run(
-        _TRANSFER,
-        id=new_id("trf"),
-        business_key=business_key,
-        from_id=from_id,
-        to_id=to_id,
-        currency=currency,
-        amount=amount,
-        order_id=order,
-        created=tx.now,
-    )
-    return bool(made)
+) -> dict[str, str | int | None]:
+    """The row of a transfer; there is one for a business key."""
+    return {
+        "id": new_id("trf"),
+        "business_key": business_key,
+        "from_id": from_id,
+        "to_id": to_id,
+        "currency": currency,
+        "amount": amount,
+        "order_id": order,
+        "created": tx.now,
+    }
 
 
 def _insufficient() -> Refusal:

@@ -15,7 +15,7 @@ from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import statements as sql
 from bedesten.orders.model import DELIVERED, PLACED, PROCESSING, UNPAID, Buyer, Line, NewLine, NewOrder, Order, Reason
-from bedesten.store.transaction import Transaction, TryAgain
+from bedesten.store.transaction import Step, Transaction, TryAgain
 from bedesten.webhooks import actions as webhooks
 
 
@@ -53,13 +53,18 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed:
     if known:
         return known
     asked, problems = _understand(tx, buyer, request)
+    # whatever is only read comes first: between taking from the stock and COMMIT other buyers wait
+    money = ledger.account(tx, buyer.id, buyer.kind, buyer.currency)
+    sales = ledger.account(tx, tx.tenant, "sales", buyer.currency)
+    endpoint = webhooks.endpoint_of(tx, buyer.id)
     order = _insert_order(tx, buyer, request, asked, PLACED, None)
     wanted = _take(tx, asked, problems)
-    money = ledger.account(tx, buyer.id, buyer.kind, buyer.currency)
-    lines = [_insert_line(tx, order, one) for one in wanted]
-    _pay(tx, order, money, wanted, lines)
-    _hand_out(tx, wanted, lines, stock.DELIVERED)
-    _tell(tx, order, lines)
+    lines = [_line(tx, order, one) for one in wanted]
+    steps = [_inserting(line) for line in lines]
+    steps += _paying(tx, order, money, sales, wanted, lines)
+    for line in lines:
+        steps += webhooks.recording(tx, line.id, line.version, line.status, endpoint, order.notify_url)
+    _run(tx, steps, wanted, lines, stock.DELIVERED)
     return Placed(order, lines, replayed=False)
 
 
@@ -71,8 +76,8 @@ def reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int) -> P
     asked, problems = _understand(tx, buyer, request)
     order = _insert_order(tx, buyer, request, asked, UNPAID, expires)
     wanted = _take(tx, asked, problems)
-    lines = [_insert_line(tx, order, one, reserved=True) for one in wanted]
-    _hand_out(tx, wanted, lines, stock.CLAIMED)
+    lines = [_line(tx, order, one, reserved=True) for one in wanted]
+    _run(tx, [_inserting(line) for line in lines], wanted, lines, stock.CLAIMED)
     return Placed(order, lines, replayed=False)
 
 
@@ -106,7 +111,7 @@ def finish(tx: Transaction, order: Order, line: Line, status: int, note: str | N
     if not tx.run(sql.FINISH, line=line.id, was=line.version, to=status, new_note=note, now=tx.now):
         raise TryAgain("the line was moved at this moment")
     endpoint = webhooks.endpoint_of(tx, order.buyer_id)
-    webhooks.record(tx, line.id, line.version + 1, status, endpoint, order.notify_url)
+    tx.run_all(webhooks.recording(tx, line.id, line.version + 1, status, endpoint, order.notify_url))
 
 
 def ask_supplier(tx: Transaction, order: Order, line: Line, supplier: str) -> None:
@@ -114,7 +119,7 @@ def ask_supplier(tx: Transaction, order: Order, line: Line, supplier: str) -> No
     done = tx.run(sql.ASK_SUPPLIER, line=line.id, was=line.version, supplier=supplier, now=tx.now)
     assert done, "the order's row is locked by the caller"
     endpoint = webhooks.endpoint_of(tx, order.buyer_id)
-    webhooks.record(tx, line.id, line.version + 1, PROCESSING, endpoint, order.notify_url)
+    tx.run_all(webhooks.recording(tx, line.id, line.version + 1, PROCESSING, endpoint, order.notify_url))
 
 
 def _replayed(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed | None:
@@ -215,13 +220,13 @@ def _insert_order(
     return order
 
 
-def _insert_line(tx: Transaction, order: Order, wanted: _Wanted, *, reserved: bool = False) -> Line:
+def _line(tx: Transaction, order: Order, wanted: _Wanted, *, reserved: bool = False) -> Line:
     product, line = wanted.product, wanted.line
     assert product.price is not None, "only sellable products get here"
     status = DELIVERED if wanted.from_stock and not reserved else PROCESSING
     asked = not wanted.from_stock and not reserved
     data = [{"productRequireId": one.id, "identifier": one.identifier, "value": one.value} for one in line.data]
-    made = Line(
+    return Line(
         id=new_id("odl"),
         order_id=order.id,
         position=wanted.position,
@@ -241,47 +246,37 @@ def _insert_line(tx: Transaction, order: Order, wanted: _Wanted, *, reserved: bo
         note=None,
         updated=tx.now,
     )
-    tx.run(
-        sql.INSERT_LINE,
-        id=made.id,
-        order_id=made.order_id,
-        position=made.position,
-        deliver_id=made.deliver_id,
-        product_id=made.product_id,
-        product_name=made.product_name,
-        quantity=made.quantity,
-        unit_price=made.unit_price,
-        unit_cost=made.unit_cost,
-        price=made.price,
-        status=made.status,
-        placed_status=made.placed_status,
-        version=made.version,
-        supplier_id=made.supplier_id,
-        queued=made.queued,
-        require_data=made.require_data,
-        note=made.note,
-        updated=made.updated,
-    )
-    return made
 
 
-def _pay(tx: Transaction, order: Order, money: ledger.Balance, wanted: list[_Wanted], lines: list[Line]) -> None:
+def _inserting(line: Line) -> Step:
+    return Step(sql.INSERT_LINE, {name: getattr(line, name) for name in sql.INSERT_LINE.columns})
+
+
+def _paying(
+    tx: Transaction,
+    order: Order,
+    money: ledger.Balance,
+    sales: ledger.Balance,
+    wanted: list[_Wanted],
+    lines: list[Line],
+) -> list[Step]:
     """Sets the order's money aside; what is delivered at once is captured at once."""
     at_once = [line for line, one in zip(lines, wanted, strict=True) if one.from_stock]
-    ledger.hold(tx, money, order.total, order.id, captured=sum(line.price for line in at_once))
-    if at_once:
-        sales = ledger.account(tx, tx.tenant, "sales", order.currency)
-        for line in at_once:
-            ledger.sold(tx, money.id, sales, line.price, line.id, order.id)
+    steps = ledger.holding(money, order.total, order.id, captured=sum(line.price for line in at_once))
+    for line in at_once:
+        steps += ledger.selling(tx, money.id, sales, line.price, line.id, order.id)
+    return steps
 
 
-def _hand_out(tx: Transaction, wanted: list[_Wanted], lines: list[Line], state: int) -> None:
+def _run(tx: Transaction, steps: list[Step], wanted: list[_Wanted], lines: list[Line], state: int) -> None:
+    """Runs the steps and gives the lines their codes. A product's second line must see which codes the first one got."""
+    seen: set[str] = set()
+    later: list[Step] = []
     for line, one in zip(lines, wanted, strict=True):
         if one.from_stock:
-            stock.attach(tx, one.product.id, line.id, line.quantity, state)
-
-
-def _tell(tx: Transaction, order: Order, lines: list[Line]) -> None:
-    endpoint = webhooks.endpoint_of(tx, order.buyer_id)
-    for line in lines:
-        webhooks.record(tx, line.id, line.version, line.status, endpoint, order.notify_url)
+            step = stock.attaching(one.product.id, line.id, line.quantity, state)
+            (later if one.product.id in seen else steps).append(step)
+            seen.add(one.product.id)
+    tx.run_all(steps)
+    for step in later:
+        tx.run_all([step])

@@ -29,10 +29,11 @@ def paid(tx: Transaction, order_id: str, business_key: str) -> Order:
     money = ledger.account(tx, order.buyer_id, "customer", order.currency)
     if order.total:
         ledger.receive(tx, money, order.total, business_key, order.id)
-    ledger.hold(tx, money, order.total, order.id, captured=sum(line.price for line in ready))
     sales = ledger.account(tx, tx.tenant, "sales", order.currency)
+    steps = ledger.holding(money, order.total, order.id, captured=sum(line.price for line in ready))
     for line in ready:
-        ledger.sold(tx, money.id, sales, line.price, line.id, order.id)
+        steps += ledger.selling(tx, money.id, sales, line.price, line.id, order.id)
+    tx.run_all(steps)
     for line in lines:
         if line.supplier_id is None:
             got = stock.deliver_claimed(tx, line.id)
@@ -48,7 +49,7 @@ def _claim_again(tx: Transaction, lines: list[Line]) -> None:
         if line.supplier_id is None:
             if not stock.take(tx, line.product_id, line.quantity):
                 raise Refusal(errors.CHECKOUT_EXPIRED, "expired, and the stock is gone")
-            stock.attach(tx, line.product_id, line.id, line.quantity, stock.CLAIMED)
+            tx.run_all([stock.attaching(line.product_id, line.id, line.quantity, stock.CLAIMED)])
 
 
 def expire(tx: Transaction, order_id: str) -> bool:

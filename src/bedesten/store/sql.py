@@ -6,6 +6,7 @@ milliseconds, minor units, 0 and 1), text and bytes, nothing else. No Python-sid
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Generic, Literal, TypeVar
 
 from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, Text, bindparam
@@ -113,6 +114,22 @@ class CrossingStatement(Statement[Row]):
 
     crosses = True
     __slots__ = ()
+
+
+@cache
+def together(statements: tuple[Statement[Any], ...]) -> str:
+    """One text for PostgreSQL that runs these, none of which gives rows, and gives one row: how many each changed.
+
+    The parameters of the first are named `0_…`, of the second `1_…`; `tenant` is shared. All see the rows as before.
+    """
+    parts = [_named(statement.compiled("postgresql"), number) for number, statement in enumerate(statements)]
+    ran = ", ".join(f"s{number} AS ({part} RETURNING 1)" for number, part in enumerate(parts))
+    counts = ", ".join(f"(SELECT count(*) FROM s{number})" for number in range(len(parts)))  # noqa: S608
+    return f"WITH {ran} SELECT {counts}"
+
+
+def _named(text: str, number: int) -> str:
+    return re.sub(r"%\((?!tenant\))(\w+)\)s", rf"%({number}_\1)s", text)
 
 
 _STATEMENTS: list[Statement[Any]] = []

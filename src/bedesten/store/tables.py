@@ -50,6 +50,7 @@ class Installed:
 _I = installation.c
 INSTALLATION = crossing_into(Installed, select(_I.issuer, _I.epoch, _I.webhook_networks, _I.ring, _I.leak_policy))
 SET_RING = crossing(update(installation).values(ring=p("version")))
+RAISE_RING = crossing(update(installation).where(_I.ring < p("version")).values(ring=p("version")))
 SET_LEAK_POLICY = crossing(update(installation).values(leak_policy=p("policy")))
 END_ALL_TOKENS = crossing(update(installation).values(epoch=installation.c.epoch + 1))
 SET_NETWORKS = crossing(update(installation).values(webhook_networks=p("networks")))

@@ -1,12 +1,17 @@
 """What an action is handed: one transaction, bound to one tenant, or to none and then under another name."""
 
-from collections.abc import Iterable
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
 
 from bedesten.store.fence import ADVANCE, APPEND
-from bedesten.store.sql import CrossingStatement, DialectName, Statement
+from bedesten.store.sql import CrossingStatement, DialectName, Statement, together
 
 Row = TypeVar("Row")
+
+AT_ONCE: Final = 12
+"""As many steps go to a server as one statement: an order of one line fits, and few texts are made of them."""
 
 
 class Cursor(Protocol):
@@ -30,6 +35,19 @@ class StoreUnavailable(Exception):
 
 class TryAgain(Exception):
     """Raised by an action that another transaction overtook: everything is undone and the action runs again."""
+
+
+_defect = partial(AssertionError, "a row that had to change did not")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A statement that gives no rows, its parameters, and how many rows it must change, or `otherwise` is raised."""
+
+    statement: Statement[Any]
+    parameters: dict[str, Any]
+    rows: int = 1
+    otherwise: Callable[[], Exception] = _defect
 
 
 class _Executing:
@@ -77,9 +95,38 @@ class Transaction(_Executing):
         count: int = self._execute(statement, parameters).rowcount
         return count
 
+    def run_all(self, steps: Sequence[Step]) -> None:
+        """Runs steps that neither need nor see each other's changes.
+
+        To a server they travel together, a dozen at a time: others wait for what a transaction has locked, and most of
+        that time would be spent on the way.
+        """
+        if self._dialect == "sqlite":
+            for step in steps:
+                _look(step, self.run(step.statement, **step.parameters))
+            return
+        for start in range(0, len(steps), AT_ONCE):
+            part = steps[start : start + AT_ONCE]
+            for step, changed in zip(part, self._run_together(part), strict=True):
+                _look(step, changed)
+
+    def _run_together(self, steps: Sequence[Step]) -> tuple[int, ...]:
+        parameters: dict[str, Any] = {"tenant": self.tenant}
+        for at, step in enumerate(steps):
+            parameters.update((f"{at}_{name}", value) for name, value in step.parameters.items())
+        counts: tuple[int, ...] = self._connection.execute(
+            together(tuple(step.statement for step in steps)), parameters
+        ).fetchone()
+        return counts
+
     def changed(self, kind: str, ref: str) -> None:
         """Advances the fence: a right was given or taken in this transaction. See `store.fence` for the kinds."""
         record_change(self._connection, self._dialect, kind, ref)
+
+
+def _look(step: Step, changed: int) -> None:
+    if changed != step.rows:
+        raise step.otherwise()
 
 
 class CrossTransaction(_Executing):

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from bedesten.base.ids import new_id
 from bedesten.base.secret import Secret
 from bedesten.store.sql import TENANT, inserting, into, p, statement
-from bedesten.store.transaction import Transaction
+from bedesten.store.transaction import Step, Transaction
 from bedesten.tenants.vault import Vault
 from bedesten.webhooks.tables import deliveries, events, webhook_endpoints
 
@@ -67,25 +67,28 @@ def set_url(tx: Transaction, owner: str, url: str | None) -> None:
     tx.run(_SET_URL, owner=owner, new_url=url)
 
 
-def record(tx: Transaction, line: str, version: int, status: int, endpoint: Endpoint | None, url: str | None) -> None:
+def recording(
+    tx: Transaction, line: str, version: int, status: int, endpoint: Endpoint | None, url: str | None
+) -> list[Step]:
     """One event for one change of a line's status, and its delivery if anybody wants to be told.
 
     `url` is the order's own `notifyUrl`; it is stronger than the endpoint's.
     """
     event = new_id("evt")
-    tx.run(_EVENT, id=event, line_id=line, version=version, status=status, created=tx.now)
+    told = {"id": event, "line_id": line, "version": version, "status": status, "created": tx.now}
     target = url or (endpoint.url if endpoint else None)
-    if endpoint and target:
-        tx.run(
-            _QUEUE,
-            id=new_id("dlv"),
-            event_id=event,
-            endpoint_id=endpoint.id,
-            url=target,
-            state=DUE,
-            attempts=0,
-            next_at=tx.now,
-            last_status=None,
-            last_error=None,
-            updated=tx.now,
-        )
+    if not endpoint or not target:
+        return [Step(_EVENT, told)]
+    due = {
+        "id": new_id("dlv"),
+        "event_id": event,
+        "endpoint_id": endpoint.id,
+        "url": target,
+        "state": DUE,
+        "attempts": 0,
+        "next_at": tx.now,
+        "last_status": None,
+        "last_error": None,
+        "updated": tx.now,
+    }
+    return [Step(_EVENT, told), Step(_QUEUE, due)]
