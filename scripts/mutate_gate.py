@@ -56,12 +56,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     "common": ("test_common_passwords",),
     "hosts": ("test_hosts", "test_decide"),
     "keyring": ("test_keyring", "test_decide", "test_decide_keys", "test_bearer"),
-    "limits": ("test_limits", "test_throttle"),
+    "limits": ("test_limits_tables", "test_limits", "test_throttle"),
     "passwords": ("test_passwords", "test_common_passwords"),
     "principal": ("test_principal", "test_decide"),
     "scopes": ("test_scopes", "test_access", "test_decide"),
     "suffixes": ("test_hosts",),
-    "throttle": ("test_throttle",),
+    "throttle": ("test_throttle", "test_limits_tables"),
 }
 """The test files of a module, the quickest to kill first."""
 ELSEWHERE = "r154 or million_names or flood_of_addresses or crowd_out"
