@@ -1,0 +1,45 @@
+"""A server of its own that tools from outside are let loose on: its tenant's host is the address itself."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from bedesten.gate.scopes import Surface
+from bedesten.tenants import actions as tenants
+from support.backoffice import PASSWORD, Operator
+from support.shop import Shop, open_shop
+from support.sites import opened, serving
+
+IN_CI = bool(os.environ.get("CI"))
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The shop as somebody sees it who has a URL and credentials."""
+
+    shop: Shop
+    url: str
+
+    @property
+    def login(self) -> tuple[str, str]:
+        """The partner's e-mail and password."""
+        return self.shop.partner_email, PASSWORD
+
+    def document(self, surface: Surface) -> str:
+        """Where the surface's OpenAPI document is."""
+        return f"{self.url}/openapi/{surface}.json"
+
+
+@pytest.fixture(scope="session")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    """A server with one worker. Whatever it logs of its own faults fails the session."""
+    folder = tmp_path_factory.mktemp("outside")
+    with opened("sqlite", folder) as installation, serving(installation, folder, workers=1) as site:
+        operator = Operator(installation)
+        shop = open_shop(site, operator, "outside")
+        operator.within(shop.id, lambda tx: tenants.add_host(tx, "127.0.0.1"))
+        yield Outside(shop, f"http://127.0.0.1:{site.port}")
+        site.stop()
+    assert site.failures() == []

@@ -1,0 +1,138 @@
+"""Other people's generators take the documents: clients that they make log in and place an order."""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bedesten.gate.scopes import Surface
+from openapi.conftest import IN_CI, Outside
+from support.shop import fresh
+
+PARTNER = Path(__file__).parent / "partner"
+TOTAL, UNORDERABLE = 12.25, "unknownProduct"
+
+
+def run(*command: str | Path, folder: Path, **environment: str) -> str:
+    """What a command says that has to work."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def install(*command: str | Path, folder: Path, **environment: str) -> None:
+    """Fetches what a test needs. Without a network the test is left out, but never where changes are let in."""
+    try:
+        run(*command, folder=folder, **environment)
+    except (AssertionError, subprocess.TimeoutExpired) as problem:
+        if IN_CI:
+            raise
+        pytest.skip(f"the packages cannot be fetched: {str(problem)[-300:]}")
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with openapi-python-client, of the versions that are pinned."""
+    folder = tmp_path_factory.mktemp("generator")
+    run(sys.executable, "-m", "venv", "venv", folder=folder)
+    install("venv/bin/pip", "install", "-q", "--no-deps", "-r", PARTNER / "requirements.txt", folder=folder)
+    return folder / "venv" / "bin"
+
+
+@pytest.fixture(scope="module")
+def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the lock file pins."""
+    if shutil.which("npm") is None and not IN_CI:
+        pytest.skip("there is no npm")
+    folder = tmp_path_factory.mktemp("npm")
+    for name in ("package.json", "package-lock.json", "tsconfig.json", "partner.ts"):
+        shutil.copy(PARTNER / name, folder)
+    install("npm", "ci", "--no-audit", "--no-fund", folder=folder)
+    return folder
+
+
+def generate(generator: Path, outside: Outside, surface: Surface, folder: Path) -> Path:
+    """The package that openapi-python-client makes of a surface; a warning is a failure."""
+    names = folder / "names.yml"
+    names.write_text(f"package_name_override: {surface}\n", "utf-8")
+    run(
+        generator / "openapi-python-client", "generate", "--url", outside.document(surface), "--config", names,
+        "--output-path", folder / surface, "--meta", "none", "--fail-on-warning",
+        folder=folder, PATH=f"{generator}{os.pathsep}{os.environ['PATH']}",
+    )  # fmt: skip
+    return folder / surface
+
+
+@pytest.mark.parametrize("surface", list(Surface))
+def test_openapi_python_client_makes_a_function_of_every_operation(
+    generator: Path, outside: Outside, tmp_path: Path, surface: Surface
+) -> None:
+    made = generate(generator, outside, surface, tmp_path)
+
+    sources = [path for path in (made / "api").rglob("*.py") if path.name != "__init__.py"]
+    operations = {operation["operationId"] for operation in operations_of(outside, surface)}
+    assert {path.stem.replace("_", "") for path in sources} == {name.lower() for name in operations}
+    for path in made.rglob("*.py"):
+        ast.parse(path.read_text("utf-8"))
+
+
+def operations_of(outside: Outside, surface: Surface) -> list[dict[str, Any]]:
+    document = outside.shop.client().get(f"/openapi/{surface}.json").json
+    return [operation for methods in document["paths"].values() for operation in methods.values()]
+
+
+@pytest.mark.timeout(300)
+def test_a_generated_python_client_places_an_order(generator: Path, outside: Outside, tmp_path: Path) -> None:
+    generate(generator, outside, Surface.RESELLER, tmp_path)
+
+    said = run(
+        generator / "python", PARTNER / "partner.py", outside.url, *outside.login, fresh("python"),
+        folder=tmp_path, PYTHONPATH=str(tmp_path),
+    )  # fmt: skip
+
+    told = json.loads(said)
+    assert told["order"].startswith("ord_")
+    assert told["total"] == TOTAL
+    assert sorted(told["statuses"]) == ["DELIVERED", "PROCESSING"]
+    assert sorted(codes is None for codes in told["codes"]) == [False, True]
+    assert told["created"] == "UTC"
+    assert told["refused"] == [409, "NotOrderableFailure", UNORDERABLE]
+    assert told["login"] == ["LoginRefusedFailure", -26]
+    assert told["currency"] == "USD"
+
+
+@pytest.mark.timeout(300)
+def test_a_generated_typescript_client_places_an_order(npm: Path, outside: Outside) -> None:
+    run("npx", "openapi-typescript", outside.document(Surface.RESELLER), "-o", "reseller.ts", folder=npm)
+    run("npx", "tsc", folder=npm)
+
+    said = run("node", "partner.js", outside.url, *outside.login, fresh("typescript"), folder=npm)
+
+    told = json.loads(said)
+    assert told["order"].startswith("ord_")
+    assert told["total"] == TOTAL
+    assert sorted(told["statuses"]) == [1, 2]
+    assert sorted(codes is None for codes in told["codes"]) == [False, True]
+    assert told["refused"] == [409, -200, UNORDERABLE]
+    assert told["line"]
+
+
+@pytest.mark.parametrize("surface", list(Surface))
+def test_openapi_typescript_takes_every_document_and_the_compiler_what_it_makes(
+    npm: Path, outside: Outside, surface: Surface
+) -> None:
+    run("npx", "openapi-typescript", outside.document(surface), "-o", f"types/{surface}.ts", folder=npm)
+    run("npx", "tsc", "--noEmit", "--strict", f"types/{surface}.ts", folder=npm)
