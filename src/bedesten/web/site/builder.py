@@ -7,7 +7,7 @@ would keep it, and the script writes to no storage.
 from bedesten.gate.access import Keyed, Open
 from bedesten.gate.scopes import Surface
 from bedesten.web.route import Route
-from bedesten.web.site.markup import Markup, el, join
+from bedesten.web.site.markup import Markup, el, join, link
 
 
 def credential(surface: Surface) -> Markup:
@@ -38,6 +38,7 @@ def form(route: Route, argument: str, body: str) -> Markup:
     return el(
         "details",
         el("summary", "Try it in the sandbox"),
+        _sent_with(route, scheme),
         el(
             "form",
             _input(f"{field}-argument", name, argument) if brace else None,
@@ -51,6 +52,16 @@ def form(route: Route, argument: str, body: str) -> Markup:
         data_method=route.method,
         data_path=head,
         data_scheme=scheme,
+    )
+
+
+def _sent_with(route: Route, scheme: str) -> Markup | None:
+    surface = route.access.surface
+    if scheme == "none" or surface is None:
+        return None
+    word = "bearer token" if scheme == "bearer" else "API key"
+    return el(
+        "p", "With the ", link(f"#credential-{surface.value}", f"{word} at the top of this page"), ".", class_="soft"
     )
 
 

@@ -100,7 +100,7 @@ def _operation(
         el("p", el("span", route.method, class_="method"), code(route.path), class_="endpoint"),
         said.text if said else el("p", operation["description"].partition("\n\n")[0]),
         _facts(route),
-        [el("h3", "It takes"), taken] if taken else None,
+        [el("h3", "It takes"), _path(route), taken] if taken or "{" in route.path else None,
         block(_curl(route, sent), f"{route.summary} with curl"),
         [el("h3", "It answers"), el("p", "In ", code("data"), ":"), given] if given else None,
         el("details", el("summary", "A sample"), block(_written(answered), "A sample of the answer"), class_="sample"),
@@ -128,6 +128,12 @@ def _data(document: Mapping[str, Any], route: Route) -> Mapping[str, Any]:
     name = document["paths"][route.path][route.method.lower()]["responses"]["200"]["content"][_MEDIA]["schema"]["$ref"]
     data: Mapping[str, Any] = document["components"]["schemas"][name.rpartition("/")[2]]["properties"]["data"]
     return data
+
+
+def _path(route: Route) -> Markup | None:
+    """What ends the path, where something does."""
+    name = route.path.partition("{")[2].rstrip("}")
+    return el("p", "In the path: ", code(name), ", the id of what is asked for.") if name else None
 
 
 def _facts(route: Route) -> Markup:
