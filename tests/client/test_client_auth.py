@@ -1,0 +1,136 @@
+"""Credentials for people who have their own httpx2 client."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from bedesten.gate.scopes import Surface
+from bedesten_client import ApiKeyAuth, BearerAuth, LoginRefused
+from client.rerouted import rerouted, rerouted_async
+from client.scripted import ACCOUNT, LOGIN, Asked, Raw, http, ok, refusal, scripted, token
+from support.backoffice import PASSWORD
+from support.shop import Shop, fresh, open_shop
+
+GET_KEY = "/Supplier/Keys/Get"
+
+
+def renewing(answer: Callable[[Asked], bytes]) -> Callable[[Asked], bytes | Raw]:
+    """Every login brings a token of its own."""
+    numbers = iter(range(1, 100))
+    return lambda asked: token(f"t{next(numbers)}") if asked.path == LOGIN else answer(asked)
+
+
+def test_bearer_tokens_on_a_client_of_ones_own(shop: Shop) -> None:
+    own = open_shop(shop.site, shop.operator, "bareauth")
+    auth = BearerAuth(own.host, email=own.partner_email, password=PASSWORD)
+    order = own.order(reference=fresh("bare"))
+
+    def post(client: httpx2.Client) -> httpx2.Response:
+        return client.post(f"https://{own.host}/Orders/Create", json=order, auth=auth)
+
+    with rerouted(own.site.port) as client:
+        first = post(client)
+        own.operator.end_tokens(own.id)
+        second = post(client)
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert first.json()["data"] == second.json()["data"]
+
+    async def again() -> httpx2.Response:
+        own.operator.end_tokens(own.id)
+        async with rerouted_async(own.site.port) as client:
+            return await client.post(f"https://{own.host}/Orders/Create", json=order, auth=auth)
+
+    assert asyncio.run(again()).json()["data"] == first.json()["data"]
+    customer = BearerAuth(own.host, email=own.customer_email, password=PASSWORD, surface="storefront")
+    with rerouted(own.site.port) as client:
+        assert client.post(f"https://{own.host}/Storefront/Customers/Profile", auth=customer).status_code == 200
+
+
+def test_an_api_key_on_a_client_of_ones_own(shop: Shop, tmp_path: Path) -> None:
+    old, new = (shop.operator.key(shop.id, Surface.SUPPLIER, shop.supplier) for _ in range(2))
+    kept = tmp_path / "key"
+    kept.touch(0o600)
+    kept.write_text(old.text)
+    with rerouted(shop.site.port) as client:
+        client.auth = ApiKeyAuth(shop.host, key=f"file:{kept}")
+        assert client.post(f"https://{shop.host}{GET_KEY}").json()["data"]["id"] == old.id
+        kept.write_text(new.text)
+        shop.operator.revoke_key(shop.id, old)
+        assert client.post(f"https://{shop.host}{GET_KEY}").json()["data"]["id"] == new.id
+
+
+def test_many_threads_share_one_login() -> None:
+    with scripted(renewing(lambda asked: ok(ACCOUNT))) as server, httpx2.Client() as client:
+        auth = BearerAuth(server.url, email="p@partner.example", password="pw")
+        with ThreadPoolExecutor(50) as pool:
+            answers = list(pool.map(lambda _: client.get(f"{server.url}/Account/Details", auth=auth), range(50)))
+        assert {one.status_code for one in answers} == {200}
+        assert server.logins == 1
+
+
+def test_a_second_401_is_the_callers() -> None:
+    with scripted(renewing(lambda _: refusal(401, -21))) as server, httpx2.Client() as client:
+        auth = BearerAuth(server.url, email="p@partner.example", password="pw")
+        answer = client.get(f"{server.url}/Account/Details", auth=auth)
+        assert (answer.status_code, answer.json()["code"]) == (401, -21)
+        assert (server.logins, len(server.calls)) == (2, 2)
+
+
+def test_a_refused_login_is_raised() -> None:
+    with scripted(lambda _: refusal(400, -26)) as server, httpx2.Client() as client:
+        auth = BearerAuth(server.url, email="p@partner.example", password="pw")
+        for _ in range(3):
+            with pytest.raises(LoginRefused):
+                client.get(f"{server.url}/Account/Details", auth=auth)
+        assert server.logins == 1
+
+
+def test_a_login_that_breaks_off_leaves_nobody_waiting() -> None:
+    answers: list[bytes | Raw] = [Raw([]), token("t")]
+    script = lambda asked: answers.pop(0) if asked.path == LOGIN else ok(ACCOUNT)  # noqa: E731
+    with scripted(script) as server, httpx2.Client() as client:
+        auth = BearerAuth(server.url, email="p@partner.example", password="pw")
+        with pytest.raises(httpx2.RemoteProtocolError):
+            client.get(f"{server.url}/Account/Details", auth=auth)
+        assert client.get(f"{server.url}/Account/Details", auth=auth).status_code == 200
+
+
+def test_a_credential_goes_to_its_own_shop_only() -> None:
+    with scripted(lambda _: http(200, b"{}")) as elsewhere, httpx2.Client() as client:
+        for auth in (
+            BearerAuth("api.shop.example", email="p@partner.example", password="pw"),
+            ApiKeyAuth("api.shop.example", key="ak_live_1"),
+        ):
+            client.post(f"{elsewhere.url}/Orders/Create", json={}, auth=auth)
+        assert len(elsewhere.asked) == 2
+        assert not any({"authorization", "apikey"} & set(one.headers) for one in elsewhere.asked)
+
+
+def test_answers_may_still_be_streamed() -> None:
+    with scripted(renewing(lambda _: ok(ACCOUNT))) as server, httpx2.Client() as client:
+        auth = BearerAuth(server.url, email="p@partner.example", password="pw")
+        with client.stream("GET", f"{server.url}/Account/Details", auth=auth) as answer:
+            assert not answer.is_stream_consumed
+            assert b"".join(answer.iter_bytes()).startswith(b'{"success"')
+
+
+def test_what_is_sent_from_a_stream_is_sent_again_whole() -> None:
+    def script(asked: Asked) -> bytes:
+        return ok(ACCOUNT) if asked.headers["authorization"] == "Bearer t2" else refusal(401, -22)
+
+    with scripted(renewing(script)) as server, httpx2.Client() as client:
+        auth = BearerAuth(server.url, email="p@partner.example", password="pw")
+        lines = {"Content-Length": "4"}
+        client.post(f"{server.url}/x", content=iter([b"ab", b"cd"]), headers=lines, auth=auth)
+        assert [one.body for one in server.calls] == [b"abcd", b"abcd"]
+
+
+def test_nothing_of_it_is_shown() -> None:
+    shown = repr(BearerAuth("api.shop.example", email="p@partner.example", password="seven lanterns"))
+    assert shown == "BearerAuth('https://api.shop.example')"
+    with pytest.raises(ValueError, match="surfaces"):
+        BearerAuth("api.shop.example", email="p@partner.example", password="pw", surface="supplier")

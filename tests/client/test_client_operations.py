@@ -1,0 +1,240 @@
+"""The library has every operation of the server's tables, and sends and expects what the tables say."""
+
+import inspect
+from collections.abc import Callable
+from decimal import Decimal
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import pytest
+
+import bedesten_client
+from bedesten.gate.access import Anonymous, Open
+from bedesten.gate.scopes import Surface
+from bedesten.server.build import ROUTES
+from bedesten.web.route import Route, Writes
+from bedesten.web.shapes import camel
+from bedesten_client import BasketLine, CheckoutItem, Offer, RequireData
+from bedesten_client.call import Call, Operation, Options, outgoing
+from bedesten_client.client import options_of
+from bedesten_client.retry import Repeat
+from bedesten_client.surfaces import payment, reseller, storefront, supplier
+
+MODULES = {
+    Surface.RESELLER: reseller,
+    Surface.STOREFRONT: storefront,
+    Surface.PAYMENT: payment,
+    Surface.SUPPLIER: supplier,
+}
+SAMPLES: dict[str, tuple[Any, ...]] = {
+    "generate_token": ("e", "p"), "login": ("e", "p"), "register": ("e", "p"), "change_password": ("p", "q"),
+    "product": ("prd_1",), "order_detail": ("odl_1",), "create_order": ("r", [BasketLine("1", "prd_1", 1)]),
+    "create_checkout": ([CheckoutItem("prd_1", 1)],), "create_deposit": ("p", Decimal(1), "r"),
+    "confirm_deposit": ("dep_1",), "create_payment": ("ord_1", Decimal(1), "r"), "capture_payment": ("pay_1",),
+    "upsert_products": ([Offer("s", "n", 1)],), "upload_stock": ("prd_1", ["c"]), "deliver": ("odl_1",),
+}  # fmt: skip
+"""What operations are called with that need something. `get_order` asks for an id only on the Storefront."""
+
+NAMED_BY_ITSELF = {"POST /Orders/Create"}
+LOOK_FIRST = {
+    "POST /Supplier/Keys/Revoke", "POST /Payment/Keys/Revoke", "POST /Supplier/Keys/Rotate",
+    "POST /Payment/Keys/Rotate", "POST /Storefront/Customers/Password",
+}  # fmt: skip
+
+
+def routes(surface: Surface) -> dict[str, Route]:
+    return {route.endpoint: route for route in ROUTES if route.access.surface is surface}
+
+
+def operations(module: ModuleType) -> dict[str, Operation[Any]]:
+    found = [one for one in vars(module).values() if isinstance(one, Operation)]
+    return {f"{one.method} {one.path}": one for one in found}
+
+
+def builders(module: ModuleType) -> dict[str, Callable[..., Call[Any]]]:
+    return {
+        name: one
+        for name, one in inspect.getmembers(module, inspect.isfunction)
+        if one.__module__ == module.__name__ and "Call" in str(inspect.signature(one).return_annotation)
+    }
+
+
+def calls(surface: Surface) -> dict[str, Call[Any]]:
+    """A call of every operation, by its endpoint."""
+    made = []
+    for name, build in builders(MODULES[surface]).items():
+        asked = ("ord_1",) if name == "get_order" and surface is Surface.STOREFRONT else SAMPLES.get(name, ())
+        made.append(build(*asked))
+    return {f"{one.operation.method} {one.operation.path}": one for one in made}
+
+
+@pytest.mark.parametrize("surface", Surface)
+def test_the_library_has_exactly_the_operations_of_the_table(surface: Surface) -> None:
+    assert set(operations(MODULES[surface])) == set(routes(surface))
+    assert set(calls(surface)) == set(routes(surface)), "each of them has a function that calls it"
+
+
+@pytest.mark.parametrize("prefix", ["", "Async"])
+@pytest.mark.parametrize("surface", Surface)
+def test_every_operation_is_a_method_of_both_clients(surface: Surface, prefix: str) -> None:
+    client = getattr(bedesten_client, f"{prefix}{surface.value.title()}Client")
+    for name, build in builders(MODULES[surface]).items():
+        method = getattr(client, name)
+        told = [one for one in inspect.signature(method).parameters if one != "self"]
+        assert told == list(inspect.signature(build).parameters)
+        assert inspect.iscoroutinefunction(method) is (prefix == "Async")
+        assert method.__doc__
+        if "cursor" in told:
+            assert getattr(client, f"each_{name.removeprefix('list_').removesuffix('s')}")
+
+
+@pytest.mark.parametrize("surface", Surface)
+def test_a_call_sends_the_fields_that_the_table_takes(surface: Surface) -> None:
+    for endpoint, route in routes(surface).items():
+        body = calls(surface)[endpoint].body
+        sent = {camel(name) for name in body.__struct_fields__} if isinstance(body, msgspec.Struct) else set()
+        taken = {camel(one.name) for one in msgspec.structs.fields(route.body)}
+        never_set = {"categoryId"} if "cursor" in taken and "categoryId" not in taken else set()
+        assert sent - never_set == taken, endpoint
+
+
+@pytest.mark.parametrize("surface", Surface)
+def test_what_may_be_sent_again_is_what_the_server_makes_safe(surface: Surface) -> None:
+    for endpoint, operation in operations(MODULES[surface]).items():
+        handler = routes(surface)[endpoint].handler
+        takes_keys = isinstance(handler, Writes) and not handler.reveals
+        if endpoint in LOOK_FIRST:
+            expected = Repeat.NEVER
+        elif takes_keys and endpoint not in NAMED_BY_ITSELF:
+            expected = Repeat.KEYED
+        else:
+            expected = Repeat.SAFE
+        assert operation.repeat is expected, endpoint
+
+
+@pytest.mark.parametrize("surface", Surface)
+def test_credentials_go_to_what_demands_one(surface: Surface) -> None:
+    for endpoint, operation in operations(MODULES[surface]).items():
+        assert operation.anonymous is isinstance(routes(surface)[endpoint].access, Anonymous | Open), endpoint
+
+
+def test_parts_of_requests_are_as_the_server_has_them() -> None:
+    from bedesten.surfaces import common
+    from bedesten.surfaces.reseller import shapes as reseller_shapes
+    from bedesten.surfaces.storefront import shapes as storefront_shapes
+    from bedesten.surfaces.supplier import shapes as supplier_shapes
+
+    pairs: list[tuple[Any, Any]] = [
+        (BasketLine, reseller_shapes.BasketLine),
+        (CheckoutItem, storefront_shapes.CheckoutItem),
+        (Offer, supplier_shapes.OfferIn),
+        (RequireData, common.RequireData),
+    ]
+    for ours, theirs in pairs:
+        assert set(ours.__struct_fields__) == {one.name for one in msgspec.structs.fields(theirs)}
+
+
+def test_results_are_as_the_server_has_them() -> None:
+    from bedesten.surfaces import common, keys
+    from bedesten.surfaces.payment import shapes as payment_shapes
+    from bedesten.surfaces.reseller import shapes as reseller_shapes
+    from bedesten.surfaces.storefront import shapes as storefront_shapes
+    from bedesten.surfaces.supplier import shapes as supplier_shapes
+    from bedesten_client import shapes
+
+    pairs: list[tuple[Any, Any]] = [
+        (shapes.Token, common.Token), (shapes.Category, common.CategoryView), (shapes.Product, common.ProductView),
+        (shapes.Requirement, common.RequirementView), (shapes.PlacedOrder, reseller_shapes.PlacedOrder),
+        (shapes.PlacedLine, reseller_shapes.PlacedLine), (shapes.OrderLine, reseller_shapes.LineView),
+        (shapes.Order, reseller_shapes.OrderView), (shapes.Account, reseller_shapes.AccountView),
+        (shapes.Profile, storefront_shapes.Profile), (shapes.CustomerOrder, storefront_shapes.CustomerOrder),
+        (shapes.CustomerLine, storefront_shapes.CustomerLine), (shapes.Deposit, payment_shapes.DepositView),
+        (shapes.Payment, payment_shapes.PaymentView), (shapes.SupplierProduct, supplier_shapes.OfferView),
+        (shapes.Uploaded, supplier_shapes.Uploaded), (shapes.AwaitingLine, supplier_shapes.AwaitingLine),
+        (shapes.Delivered, supplier_shapes.Delivered), (shapes.ApiKey, keys.KeyView), (shapes.LastUse, keys.LastUse),
+        (shapes.PreviousSecret, keys.PreviousSecret), (shapes.Rotated, keys.Rotated), (shapes.Revoked, keys.Revoked),
+    ]  # fmt: skip
+    for ours, theirs in pairs:
+        assert ours.__struct_fields__ == theirs.__struct_fields__, ours
+
+
+# --- requests as values -------------------------------------------------------------------------------------------------
+
+
+def test_an_id_cannot_lead_to_another_path() -> None:
+    assert outgoing(reseller.product("../Orders/Get?x#y"), Options()).path.endswith("/..%2FOrders%2FGet%3Fx%23y")
+    with pytest.raises(ValueError, match="the id is empty"):
+        outgoing(reseller.product(""), Options())
+
+
+def test_amounts_go_out_as_they_are() -> None:
+    sent = outgoing(payment.create_deposit("p", Decimal("1234567890123.45"), "r"), Options()).body
+    assert b'"amount":1234567890123.45' in (sent or b"")
+
+
+def test_a_text_is_no_list_of_codes() -> None:
+    with pytest.raises(TypeError):
+        supplier.upload_stock("prd_1", "CODE-1")
+
+
+def test_times_need_a_zone() -> None:
+    from datetime import datetime, timedelta, timezone
+
+    with pytest.raises(ValueError, match="time zone"):
+        reseller.list_products(updated_since=datetime(2026, 1, 1))  # noqa: DTZ001
+    moment = datetime(2026, 1, 1, 3, tzinfo=timezone(timedelta(hours=3)))
+    body = outgoing(reseller.list_products(updated_since=moment), Options()).body
+    assert body == b'{"updatedSince":"2026-01-01T00:00:00Z"}'
+
+
+def test_options_that_cannot_be_are_refused() -> None:
+    with pytest.raises(TypeError):
+        options_of({"dealine": 3})  # type: ignore[typeddict-unknown-key]
+    for wrong in ({"deadline": 0}, {"attempts": 0}, {"attempt_timeout": -1}):
+        with pytest.raises(ValueError, match="above zero"):
+            options_of(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("api.shop.example", "https://api.shop.example"),
+        ("https://api.shop.example/", "https://api.shop.example"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+    ],
+)
+def test_a_shop_is_named_by_its_host_or_its_address(given: str, address: str) -> None:
+    client = bedesten_client.SupplierClient(given, key="ak_live_1")
+    assert repr(client) == f"SupplierClient({address!r})"
+    client.close()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "http://api.shop.example",
+        "ftp://api.shop.example",
+        "https://u:p@api.shop.example",
+        "https://",
+        "https://a?b",
+        "",
+    ],
+)
+def test_credentials_do_not_go_just_anywhere(given: str) -> None:
+    with pytest.raises(ValueError, match=r"shop|https"):
+        bedesten_client.SupplierClient(given, key="ak_live_1")
+    with pytest.raises(ValueError, match=r"shop|https"):
+        bedesten_client.ApiKeyAuth(given, key="ak_live_1")
+
+
+def test_a_list_that_does_not_go_on_is_told() -> None:
+    from client.scripted import LOGIN, ok, scripted, token
+
+    page = ok({"items": [], "nextCursor": "again"})
+    with scripted(lambda asked: token("t") if asked.path == LOGIN else page) as server:
+        client = bedesten_client.ResellerClient(server.url, email="e", password="p")
+        with client, pytest.raises(bedesten_client.UnexpectedAnswer):
+            list(client.each_product())
+        assert [one.json.get("cursor") for one in server.calls] == [None, "again"]
