@@ -5,7 +5,7 @@ import http.client
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from support.client import Client
 from support.program import ENVIRONMENT, Program
+
+EMPTY: Mapping[str, str] = {}
 
 
 @dataclass
@@ -76,11 +78,13 @@ def _sockets(pid: int) -> int:
 
 
 @contextlib.contextmanager
-def served(program: Program, *arguments: str, wait_for: str = "ready") -> Iterator[Served]:
+def served(
+    program: Program, *arguments: str, wait_for: str = "ready", environment: Mapping[str, str] = EMPTY
+) -> Iterator[Served]:
     """The program's server, on free ports unless told otherwise; ended at the end of the block."""
     command = [sys.executable, "-m", "bedesten", "serve", "--port", "0", *arguments, "--json", *program.where]
     with subprocess.Popen(
-        command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, env={**ENVIRONMENT, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             server = Served(process)

@@ -1,0 +1,161 @@
+"""A service that is none of ours, and an installation whose gate decides for it."""
+
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bedesten.server.listener import free_port
+from support.client import Client, Lines, bearer
+from support.documents import DOCS, blocks
+from support.program import Program
+from support.served import Served, served
+
+HOST, PASSWORD = "reports.shop.example", "seven lanterns by the gate"
+ROUTES = """
+routes:
+  - prefix: /reports
+    methods: [GET, POST]
+    surface: reseller
+    scopes: [orders:read, account:read]
+  - path: /reports/secret
+    surface: reseller
+    scopes: [orders:cancel]
+  - path: /me
+    surface: reseller
+    scopes: []
+  - path: /stock/upload
+    methods: [POST]
+    surface: supplier
+    grants: [stock:write]
+  - path: /supplier/any
+    surface: supplier
+    grants: []
+  - path: /status
+    public: true
+"""
+SpeaksFor = Callable[[list[str], str, str, Mapping[str, str]], bool]
+
+
+def checker() -> SpeaksFor:
+    """The function that the reference gives to services for checking the signature."""
+    (code,) = [one.code for one in blocks(DOCS / "reference" / "gate-routes.md") if one.language == "python"]
+    found: dict[str, Any] = {}
+    exec(code, found)
+    function: SpeaksFor = found["is_from_the_gate"]
+    return function
+
+
+@dataclass
+class Service:
+    """Answers everything with what it was sent, and whether the gate speaks for it. `asked` is all that reached it."""
+
+    secrets: list[str]
+    asked: list[str] = field(default_factory=list)
+    port: int = 0
+
+
+@contextlib.contextmanager
+def a_service(secret_file: Path) -> Iterator[Service]:
+    """The service on a port of its own, until the end of the block. It has a copy of the gate's secret."""
+    service = Service(secret_file.read_text("ascii").split())
+    speaks_for = checker()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            service.asked.append(f"{self.command} {self.path}")
+            told = {
+                "method": self.command,
+                "path": self.path,
+                "headers": [[name.lower(), value] for name, value in self.headers.items()],
+                "body": body.decode(),
+                "signed": speaks_for(service.secrets, self.command, self.path, self.headers),  # type: ignore[arg-type]
+            }
+            answer = json.dumps(told).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(answer)
+
+        do_HEAD = do_POST = do_PUT = do_DELETE = do_OPTIONS = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        service.port = server.server_address[1]
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield service
+        finally:
+            server.shutdown()
+
+
+@dataclass
+class Guarded:
+    """An installation with one shop, whose server's plane decides by a route file."""
+
+    program: Program
+    server: Served
+    routes: Path
+    partner: str
+    tenant: str
+
+    @property
+    def admin(self) -> int:
+        """The plane's port."""
+        return urlsplit(self.server.ready["operatorUrl"]).port or 0
+
+    @property
+    def secret_file(self) -> Path:
+        """Where the gate's secret lies."""
+        return self.program.data / "gate-secret"
+
+    def login(self) -> Lines:
+        """The header with a fresh token of the partner."""
+        body = {"email": "p@partner.example", "password": PASSWORD}
+        answer = Client(self.server.port, HOST).post("/Login/Customer/Api/Verify", body)
+        return bearer(answer.data["token"])
+
+    def key(self, *options: str) -> Any:
+        """A supplier's API key, as `keys create` tells of it."""
+        return self.program.does(
+            "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", *options
+        )
+
+    def plane(self) -> int:
+        """The process id of the operator's plane."""
+        found: int = self.server.ready["pids"]["operator"]
+        return found
+
+
+@contextlib.contextmanager
+def guarded(
+    folder: Path, routes: str = ROUTES, database: str | None = None, proxies: str = "127.0.0.1"
+) -> Iterator[Guarded]:
+    """The installation, served."""
+    program = Program(folder / "data", database)
+    program.does("init")
+    tenant = program.does("tenants", "create", "shop", "--host", HOST)["id"]
+    partner = program.does(
+        "partners", "create", "--tenant", "shop", "--email", "p@partner.example", "--password-stdin",
+        stdin=PASSWORD.encode(),
+    )["id"]  # fmt: skip
+    file = folder / "gate.yaml"
+    file.write_text(routes, "utf-8")
+    arguments = ("--workers", "1", "--admin-port", str(free_port(0)), "--gate-routes", os.fspath(file))
+    environment = {"BEDESTEN_TRUSTED_PROXIES": proxies, "BEDESTEN_LOG_LEVEL": "error"}  # nobody reads what it logs
+    with served(program, *arguments, environment=environment) as server:
+        yield Guarded(program, server, file, partner, tenant)

@@ -1,0 +1,121 @@
+"""nginx and Caddy in front of a foreign service, each with the configuration that its how-to page shows."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from bedesten.server.listener import free_port
+from support.documents import DOCS, blocks
+from support.wire import PATIENCE, fresh_address
+
+PLACES = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+NGINX_MAIN = """
+{user}
+daemon off;
+worker_processes 1;
+pid nginx.pid;
+error_log error.log info;
+events {{ worker_connections 512; }}
+http {{
+    access_log access.log;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    include gate.conf;
+}}
+"""
+CADDY_MAIN = "{\n\tadmin off\n\tauto_https off\n}\n\n"
+
+
+def shown(page: str, language: str) -> str:
+    """The one block of configuration on a how-to page."""
+    (code,) = [one.code for one in blocks(DOCS / "how-to" / page) if one.language == language]
+    return code
+
+
+def changed(text: str, changes: Sequence[tuple[str, str]]) -> str:
+    """The configuration with ports and names of this machine in it, each of which stands exactly once."""
+    for old, new in changes:
+        assert text.count(old) == 1, f"{old} stands {text.count(old)} times"
+        text = text.replace(old, new)
+    return text
+
+
+def installed(name: str) -> str:
+    """The program, from Debian's package of that name. CI must have it; elsewhere its tests say that they did not run."""
+    found = shutil.which(name, path=PLACES)
+    if found is None and os.environ.get("CI") != "true":
+        pytest.skip(f"NOT TESTED: {name} is missing; apt-get install {name}")
+    assert found is not None, f"{name} is missing: apt-get install {name}"
+    return found
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, gate: int, service: int) -> Iterator[int]:
+    """nginx's port."""
+    program, port = installed("nginx"), free_port(0)
+    folder.mkdir()
+    text = changed(
+        shown("gate-nginx.md", "nginx"),
+        [
+            ("server 127.0.0.1:8081;", f"server 127.0.0.1:{gate};"),
+            ("listen 8443;", f"listen 127.0.0.1:{port};"),
+            ("proxy_pass http://127.0.0.1:9000;", f"proxy_pass http://127.0.0.1:{service};"),
+        ],
+    )
+    (folder / "gate.conf").write_text(text, "utf-8")
+    (folder / "nginx.conf").write_text(NGINX_MAIN.format(user="user root;" if os.geteuid() == 0 else ""), "utf-8")
+    with _running([program, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"], folder, port):
+        yield port
+
+
+@contextlib.contextmanager
+def caddy(folder: Path, gate: int, service: int) -> Iterator[int]:
+    """Caddy's port."""
+    program, port = installed("caddy"), free_port(0)
+    folder.mkdir()
+    text = changed(
+        shown("gate-caddy.md", "caddyfile"),
+        [
+            ("reports.shop.example {", f"http://:{port} {{\n\tbind 127.0.0.1"),
+            ("forward_auth 127.0.0.1:8081 {", f"forward_auth 127.0.0.1:{gate} {{"),
+            ("reverse_proxy 127.0.0.1:9000", f"reverse_proxy 127.0.0.1:{service}"),
+        ],
+    )
+    (folder / "Caddyfile").write_text(CADDY_MAIN + text, "utf-8")
+    with _running([program, "run", "--config", "Caddyfile", "--adapter", "caddyfile"], folder, port):
+        yield port
+
+
+@contextlib.contextmanager
+def _running(command: list[str], folder: Path, port: int) -> Iterator[None]:
+    home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    with (
+        (folder / "said").open("wb") as said,
+        subprocess.Popen(command, cwd=folder, env={**os.environ, **home}, stdout=said, stderr=said) as process,
+    ):
+        try:
+            _until_it_listens(process, folder / "said", port)
+            yield
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+
+
+def _until_it_listens(process: "subprocess.Popen[bytes]", said: Path, port: int) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        assert process.poll() is None, said.read_text("utf-8")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1, (fresh_address(), 0)):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{process.args!r} does not listen")
