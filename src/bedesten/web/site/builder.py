@@ -1,7 +1,8 @@
 """The request builder: forms with which an operation is called from its page, on a sandbox tenant's host only.
 
-Without scripts nothing of it is shown. What is typed stays in the page: nothing here has a name under which a browser
-would keep it, and the script writes to no storage.
+Without scripts nothing of it is shown. What is typed stays in the page: the script writes to no storage, and nothing here
+has a name under which a browser would keep it. The credential's field is not of the type `password`, which browsers offer to
+remember; the stylesheet hides what is in it.
 """
 
 from bedesten.gate.access import Keyed, Open
@@ -22,7 +23,7 @@ def credential(surface: Surface) -> Markup:
     return el(
         "div",
         el("label", f"{word} for the requests on this page", for_=field),
-        el("input", id=field, type="password", autocomplete="off", spellcheck="false", data_credential=True),
+        el("input", id=field, type="text", autocomplete="off", spellcheck="false", data_credential=True),
         el("p", f"{hint} It stays in this page's memory and is gone when you leave or reload it."),
         class_="key",
         hidden=True,

@@ -1,0 +1,129 @@
+"""The request builder in a real browser: it calls the sandbox, keeps nothing, and is nowhere else."""
+
+import json
+from typing import Any
+
+from bedesten.accounts import actions, keys
+from bedesten.audit.actions import OPERATOR
+from bedesten.gate.scopes import Surface
+from bedesten.store.transaction import CrossTransaction
+from bedesten.tenants import actions as tenants
+from browser.conftest import EMAIL, Pages
+from support.backoffice import PASSWORD, Operator
+from support.chromium import Window
+
+
+def send(browser: Window, path: str, body: object | None = None, argument: str | None = None) -> tuple[str, Any]:
+    """Fills the form of an operation in, sends it, and gives the status and the document that are shown."""
+    form = f'document.querySelector(`.try[data-path="{path}"]`)'
+    browser.run(f"{form}.open = true; {form}.querySelector('output').replaceChildren()")
+    if body is not None:
+        browser.run(f"{form}.querySelector('[data-body]').value = arguments[0]", json.dumps(body))
+    if argument is not None:
+        browser.run(f"{form}.querySelector('[data-argument]').value = arguments[0]", argument)
+    browser.run(f"{form}.querySelector('button[type=submit]').click()")
+    status = browser.wait(f"({form}.querySelector('.status') || {{}}).textContent")
+    assert status, "nothing is shown"
+    text = browser.run(f"return [...{form}.querySelectorAll('output code')].at(-1).textContent")
+    return status, json.loads(text)
+
+
+def credential(browser: Window) -> str:
+    """What stands in the field of the credential."""
+    found: str = browser.run("return document.querySelector('[data-credential]').value")
+    return found
+
+
+def stored(browser: Window) -> list[object]:
+    """Everything that a page can leave behind."""
+    kept = "return [Object.entries(localStorage), Object.entries(sessionStorage), document.cookie, history.state, name]"
+    found: list[object] = browser.run(kept)
+    return found
+
+
+def test_a_login_and_an_order_go_through_and_leave_nothing_behind(browser: Window, sandbox: Pages) -> None:
+    browser.open(f"{sandbox.home}/surfaces/reseller")
+    status, refused = send(browser, "/Orders/Create", {})
+    assert (status[:3], refused["code"]) == ("401", -20)
+    assert (
+        browser.run("return [...document.querySelectorAll('output a')].at(-1).pathname") == "/documentation/errors/-20"
+    )
+
+    status, login = send(browser, "/Login/Customer/Api/Verify", {"email": EMAIL, "password": PASSWORD})
+    assert status[:3] == "200"
+    assert credential(browser) == login["data"]["token"]
+
+    line = {"deliverId": "1", "customerStoreProductId": sandbox.product, "quantity": 1}
+    status, placed = send(browser, "/Orders/Create", {"orderReference": "from-the-page", "basketData": [line]})
+    assert status[:3] == "200"
+    status, detail = send(browser, "/Orders/Detail/", argument=placed["data"]["details"][0]["orderDetailId"])
+    assert status[:3] == "200"
+    assert detail["data"]["deliveryData"][0].startswith("CODE-")
+    status, shown = send(browser, "/Categories")
+    assert (status[:3], shown["success"]) == ("200", True)
+
+    assert stored(browser) == [[], [], "", None, ""]
+    browser.open(f"{sandbox.home}/guides/limits")
+    browser.driver.back()
+    assert browser.wait("document.querySelector('[data-credential]') !== null")
+    assert credential(browser) == ""
+    browser.driver.refresh()
+    assert credential(browser) == ""
+
+
+def test_an_api_key_is_sent_as_one(browser: Window, sandbox: Pages, operator: Operator) -> None:
+    browser.open(f"{sandbox.home}/surfaces/supplier")
+    status, refused = send(browser, "/Supplier/Keys/Get")
+    assert (status[:3], refused["code"]) == ("401", -23)
+    key = _key(operator, sandbox)
+    browser.run("document.querySelector('[data-credential]').value = arguments[0]", f"  {key} ")
+    status, told = send(browser, "/Supplier/Keys/Get")
+    assert (status[:3], told["data"]["presented"]) == ("200", "current")
+
+
+def _key(operator: Operator, pages: Pages) -> str:
+    def make(tx: CrossTransaction) -> str:
+        bound = tx.bound(tenants.find(tx, "Sandbox & Sons"))
+        new = keys.NewKey(Surface.SUPPLIER, actions.owner(bound, Surface.SUPPLIER, "Codes"), True)
+        return str(keys.create(bound, operator.installation.keyring, new, OPERATOR)[1].reveal())
+
+    return operator.across(make)
+
+
+def test_what_an_answer_holds_is_shown_and_never_obeyed(browser: Window, sandbox: Pages) -> None:
+    browser.open(f"{sandbox.home}/surfaces/reseller")
+    hostile = "<img src=x onerror=alert(1)></code><script>alert(1)</script>"
+    body = {"email": EMAIL, "password": PASSWORD, "callbackData": hostile}
+    _, login = send(browser, "/Login/Customer/Api/Verify", body)
+    assert login["data"]["callbackData"] == hostile
+    assert browser.run("return document.querySelectorAll('output img, output script').length") == 0
+    assert browser.console() == []
+
+
+def test_what_is_typed_cannot_lead_a_request_elsewhere(browser: Window, sandbox: Pages) -> None:
+    browser.open(f"{sandbox.home}/surfaces/reseller")
+    browser.requested()
+    for argument in ("../../Account/Details", "//elsewhere.example/", "x?y#z", "%2e%2e", "\\elsewhere.example"):
+        status, _ = send(browser, "/Orders/Detail/", argument=argument)
+        assert status[0] == "4"
+    asked = browser.requested()
+    assert len(asked) == 5
+    assert [url for url in asked if not url.startswith(f"{sandbox.url}/Orders/Detail/")] == []
+
+
+def test_a_server_that_is_away_is_said_to_be(browser: Window, sandbox: Pages) -> None:
+    browser.open(f"{sandbox.home}/surfaces/reseller")
+    browser.run("window.fetch = () => Promise.reject(new TypeError('Failed to fetch'))")
+    browser.run("const one = document.querySelector('.try'); one.open = true; one.querySelector('button').click()")
+    assert "Nothing came back" in browser.wait("(document.querySelector('.try .status') || {}).textContent")
+    assert browser.run("return document.querySelector('.try button').disabled") is False
+
+
+def test_a_live_shops_page_has_no_builder_and_its_browser_would_refuse_the_call(browser: Window, live: Pages) -> None:
+    browser.open(f"{live.home}/surfaces/reseller")
+    assert browser.run("return document.querySelectorAll('.try, .key, form, script[src*=builder]').length") == 0
+    called = (
+        "const done = arguments[0]; fetch('/Categories').then(() => done('called'), (problem) => done(problem.name))"
+    )
+    assert browser.driver.execute_async_script(called) == "TypeError"
+    assert any("Content Security Policy" in line for line in browser.console())

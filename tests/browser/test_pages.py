@@ -1,0 +1,166 @@
+"""Every page in a real browser: nothing breaks, nothing is fetched from elsewhere, and everybody can read it."""
+
+import re
+
+import pytest
+
+from bedesten.gate.scopes import Surface
+from bedesten.web.site.guides import PAGES
+from browser.conftest import Pages
+from support.chromium import Window
+from support.sites import Site
+
+HOME = "/documentation"
+SURFACES = [f"{HOME}/surfaces/{surface}" for surface in Surface]
+EVERY = [HOME, f"{HOME}/downloads", *SURFACES, *PAGES.values()]
+SOME = [HOME, f"{HOME}/surfaces/reseller", f"{HOME}/guides/authentication", f"{HOME}/errors/-23"]
+
+CONTRAST = """
+const channel = (value) => { value /= 255; return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4; };
+const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+const ground = (element) => {
+  for (; element; element = element.parentElement) {
+    const colour = numbers(getComputedStyle(element).backgroundColor);
+    if (colour.length < 4 || colour[3] > 0) return colour;
+  }
+  return [255, 255, 255];
+};
+const poor = [];
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+let seen = 0;
+while (walker.nextNode()) {
+  const element = walker.currentNode.parentElement;
+  if (!walker.currentNode.textContent.trim() || !element.checkVisibility()) continue;
+  seen += 1;
+  const [a, b] = [light(numbers(getComputedStyle(element).color)), light(ground(element))];
+  const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  if (ratio < 4.5) poor.push(`${ratio.toFixed(2)} ${element.outerHTML.slice(0, 200)}`);
+}
+return [seen, poor];
+"""
+"""Relative luminance and contrast of all text that is shown (WCAG 2.2, 1.4.3)."""
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("kind", ["sandbox", "live"])
+def test_every_page_loads_quietly_from_its_own_host_and_fits(
+    browser: Window, sandbox: Pages, live: Pages, kind: str, width: int, dark: bool
+) -> None:
+    pages = sandbox if kind == "sandbox" else live
+    browser.look(width=width, height=780, dark=dark)
+    for address in EVERY if dark else [*SOME, *SURFACES]:
+        browser.open(pages.url + address)
+        wide = browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, f"{address} is {wide} pixels wider than the window"
+        assert browser.console() == [], address
+        asked = browser.requested()
+        assert f"{pages.url}{address}" in asked
+        assert [url for url in asked if not url.startswith((f"{pages.url}/", "data:,"))] == []
+        assert browser.run("return document.title").endswith(f" · {kind.title()} & Sons")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_all_text_stands_out_from_its_ground(browser: Window, sandbox: Pages, width: int, dark: bool) -> None:
+    browser.look(width=width, dark=dark)
+    for address in [*SOME, *SURFACES, f"{HOME}/downloads", f"{HOME}/guides/limits"]:
+        browser.open(sandbox.url + address)
+        browser.run("for (const one of document.querySelectorAll('details')) one.open = true")
+        seen, poor = browser.run(CONTRAST)
+        assert seen > 20
+        assert poor == [], address
+
+
+def test_every_link_of_every_page_is_answered(browser: Window, sandbox: Pages, site: Site) -> None:
+    found: set[str] = set()
+    for address in EVERY:
+        browser.open(sandbox.url + address)
+        found.update(browser.run("return [...document.links].map((link) => link.href)"))
+    own = {re.sub("#.*", "", url) for url in found if url.startswith(sandbox.url)}
+    assert {f"{sandbox.url}{address}" for address in EVERY} <= own
+    client = site.client(sandbox.host)
+    assert {url for url in own if client.get(url.removeprefix(sandbox.url)).status != 200} == set()
+    client.close()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_without_scripts_every_page_can_be_read_and_nothing_is_offered_that_does_not_work(
+    browser: Window, sandbox: Pages, width: int
+) -> None:
+    browser.look(width=width, scripts=False)
+    for address in [*SOME, *SURFACES]:
+        browser.open(sandbox.url + address)
+        main = browser.driver.find_element("css selector", "main").text
+        assert len(main) > 300, address
+        for hidden in (".copy", ".try", ".key"):
+            shown = [one for one in browser.driver.find_elements("css selector", hidden) if one.is_displayed()]
+            assert shown == [], f"{hidden} on {address}"
+    if width == 360:
+        summary = browser.driver.find_element("css selector", ".menu summary")
+        summary.click()
+        link = browser.driver.find_element("css selector", f'.menu a[href="{HOME}/guides/limits"]')
+        assert link.is_displayed()
+        link.click()
+        assert browser.driver.current_url == f"{sandbox.home}/guides/limits"
+
+
+def test_on_a_phone_the_menu_is_folded_and_on_a_desk_it_is_beside_the_text(browser: Window, live: Pages) -> None:
+    def shown(selector: str) -> bool:
+        return bool(browser.driver.find_element("css selector", selector).is_displayed())
+
+    browser.look(width=360)
+    browser.open(f"{live.home}/guides/authentication")
+    assert (shown(".menu summary"), shown(".menu nav"), shown(".side"), shown(".chapters")) == (
+        True,
+        False,
+        False,
+        False,
+    )
+    browser.look(width=1280)
+    assert (shown(".menu summary"), shown(".side"), shown(".chapters"), shown(".inpage")) == (False, True, True, False)
+
+
+def test_the_keyboard_reaches_the_text_at_once_and_its_place_is_seen(browser: Window, live: Pages) -> None:
+    keys = "\ue004", "\ue007", "\ue00c"  # tabulator, enter, escape
+    browser.open(live.home)
+    body = browser.driver.switch_to.active_element
+    body.send_keys(keys[0])
+    focused = browser.driver.switch_to.active_element
+    assert focused.text == "Skip to the content"
+    assert focused.rect["x"] >= 0, "it comes into sight with the focus"
+    assert browser.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    focused.send_keys(keys[1])
+    assert browser.run("return location.hash") == "#content"
+    assert browser.run("return document.activeElement.id") == "content"
+
+    browser.look(width=360)
+    browser.open(live.home)
+    summary = browser.driver.find_element("css selector", ".menu summary")
+    summary.send_keys(keys[1])
+    assert browser.run("return document.querySelector('.menu').open") is True
+    browser.driver.find_element("css selector", ".menu nav a").send_keys(keys[2])
+    assert browser.run("return [document.querySelector('.menu').open, document.activeElement.tagName]") == [
+        False,
+        "SUMMARY",
+    ]
+
+
+def test_a_block_of_code_is_copied_whole(browser: Window, live: Pages) -> None:
+    browser.grant(live.url, "clipboardReadWrite", "clipboardSanitizedWrite")
+    browser.open(f"{live.home}/surfaces/reseller")
+    code = browser.run("return document.querySelector('.code code').textContent")
+    browser.run("document.querySelector('.copy').click()")
+    assert browser.wait("document.querySelector('.copy').textContent === 'Copied'")
+    read = "const done = arguments[0]; navigator.clipboard.readText().then(done, (problem) => done(String(problem)))"
+    assert browser.driver.execute_async_script(read) == code
+
+
+def test_on_paper_there_is_the_text_alone(browser: Window, sandbox: Pages) -> None:
+    browser.print_out()
+    browser.open(f"{sandbox.home}/surfaces/reseller")
+    for hidden in (".top", ".side", ".chapters", ".around", ".try", ".key", ".copy"):
+        shown = [one for one in browser.driver.find_elements("css selector", hidden) if one.is_displayed()]
+        assert shown == [], hidden
+    assert browser.driver.find_element("css selector", "main").is_displayed()
