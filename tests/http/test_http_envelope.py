@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from bedesten.gate.scopes import Surface
+from store.raw import raw
 from support.client import bearer
 from support.goods import Goods, goods_of
 from support.promises import PROMISES, Promise, credential_for
@@ -345,6 +346,18 @@ def test_an_idempotency_key_gives_the_first_answer_again_and_refuses_another_con
     assert again.data == first.data
     assert client.post("/Orders/Create", {**body, "orderReference": fresh("order")}).told == (409, -8)
     assert shop.reseller.get("/Account/Details").data["balance"] == before - 5
+
+
+def test_what_was_sent_as_an_idempotency_key_is_not_in_the_store(shop: Shop) -> None:
+    """It is the caller's to choose, and may be the credential by mistake."""
+    key = fresh("key")
+    client = shop.client(None, [*bearer(shop.token(Surface.RESELLER, shop.partner)), ("Idempotency-Key", key)])
+    body = {"orderReference": fresh("order"), "basketData": [line(shop.card)]}
+    assert client.post("/Orders/Create", body).status == 200
+    with raw(shop.site.installation.settings) as other:
+        kept = [name for (name,) in other.rows("SELECT key FROM idempotency")]
+    assert kept
+    assert not [name for name in kept if key in name]
 
 
 def test_an_idempotency_key_belongs_to_one_owner(shop: Shop, other_shop: Shop) -> None:

@@ -22,7 +22,9 @@ def once(tx: Transaction, owner: str, key: str, content: bytes, work: Callable[[
 
     Another content under the same key is refused (-8). A refusal is not remembered: it may be mended and sent again.
     On PostgreSQL the second of two that run at the same moment waits for the first and then gives its answer.
+    The key is kept as a digest: a caller may have put anything there, a credential too.
     """
+    key = hashlib.sha256(key.encode()).hexdigest()
     known = tx.one(REMEMBERED, owner_id=owner, key=key)
     if known is not None:
         if bytes(known[0]) != content:
