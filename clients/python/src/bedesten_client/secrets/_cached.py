@@ -38,13 +38,16 @@ class SecretSource(Protocol):
         ...
 
 
-def source(reference: "str | SecretSource", *, ttl: float | None = None, deadline: float = DEADLINE) -> "SecretSource":
+def source(
+    reference: "str | SecretSource", *, ttl: float | None = None, deadline: float = DEADLINE, known: str | None = None
+) -> "SecretSource":
     """The source of a reference; a source is given back as it is. Nothing is read yet.
 
     Raises `BadReference`, also if the manager's library is not installed.
 
     `ttl`: seconds after which a remembered secret is read again when it is next asked for; without it, only when it was
-    refused. `deadline`: seconds that anybody waits at most.
+    refused. `deadline`: seconds that anybody waits at most. `known`: what it holds, if that is known from elsewhere; it
+    is remembered as if it had just been read.
     """
     if not isinstance(reference, str):
         if callable(getattr(reference, "get", None)) and callable(getattr(reference, "refresh", None)):
@@ -56,7 +59,7 @@ def source(reference: "str | SecretSource", *, ttl: float | None = None, deadlin
         raise ValueError("deadline is a number of seconds above zero")
     named = parse(reference)
     check_installed(named)
-    return Remembered(named, ttl, deadline)
+    return Remembered(named, ttl, deadline, known)
 
 
 class _Flight:
@@ -81,13 +84,14 @@ class Remembered:
 
     __slots__ = ("_deadline", "_failures", "_flight", "_held", "_lock", "_not_before", "_read_at", "_reference", "_ttl")
 
-    def __init__(self, reference: Reference, ttl: float | None, deadline: float) -> None:
+    def __init__(self, reference: Reference, ttl: float | None, deadline: float, known: str | None = None) -> None:
         self._reference = reference
         self._ttl = ttl
         self._deadline = deadline
         self._lock = threading.Lock()
-        self._held: Held | None = None
-        self._read_at = self._not_before = -float("inf")
+        self._held = Held(known) if known else None
+        self._read_at = time.monotonic() if known else -float("inf")
+        self._not_before = -float("inf")
         self._failures = 0
         self._flight: _Flight | None = None
 

@@ -1,0 +1,277 @@
+"""Ready-made receivers of webhooks: applications for ASGI and WSGI servers. Their outcomes are those of `webhooks`."""
+
+import asyncio
+import inspect
+import threading
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass
+from enum import Enum
+from logging import getLogger
+from typing import Any, Protocol
+
+from bedesten_client.client import SecretLike
+from bedesten_client.secrets import SecretError
+from bedesten_client.webhooks import Event, Verifier, WebhookRefused
+
+LARGEST = 2 * 1024 * 1024
+_log = getLogger("bedesten_client.webhooks")
+
+Handler = Callable[[Event], Awaitable[object] | object]
+Scope = MutableMapping[str, Any]
+AsgiApp = Callable[
+    [Scope, Callable[[], Awaitable[Scope]], Callable[[Scope], Awaitable[None]]],
+    Awaitable[None],
+]
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Claim(Enum):
+    """What is known of an event that came."""
+
+    NEW = "handle it"
+    BUSY = "it is being handled"
+    DONE = "it was handled"
+
+
+class Seen(Protocol):
+    """Remembers events, so that each is handled once. One of your own is a table with a unique column."""
+
+    def claim(self, event_id: str) -> Claim:
+        """NEW to exactly one of those who ask before `done` or `release`."""
+        ...
+
+    def done(self, event_id: str) -> None:
+        """It was handled."""
+        ...
+
+    def release(self, event_id: str) -> None:
+        """It was not, and will come again."""
+        ...
+
+
+class MemorySeen:
+    """The memory of one process: after a restart, and in another process, an event that comes again is handled again."""
+
+    def __init__(self, most: int = 100_000) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, Claim] = OrderedDict()
+
+    def claim(self, event_id: str) -> Claim:
+        """See `Seen`."""
+        with self._lock:
+            known = self._known.get(event_id)
+            if known is None:
+                self._known[event_id] = Claim.BUSY
+                while len(self._known) > self._most:
+                    self._known.popitem(last=False)
+                return Claim.NEW
+            return known
+
+    def done(self, event_id: str) -> None:
+        """See `Seen`."""
+        with self._lock:
+            self._known[event_id] = Claim.DONE
+
+    def release(self, event_id: str) -> None:
+        """See `Seen`."""
+        with self._lock:
+            self._known.pop(event_id, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered: a status, and headers beside the usual ones."""
+
+    status: int
+    lines: tuple[tuple[str, str], ...] = ()
+
+
+HANDLED, FAILED, TRUNCATED, TOO_LARGE = Reply(204), Reply(500), Reply(400), Reply(413)
+NOT_POST, BUSY, NO_LENGTH = Reply(405, (("Allow", "POST"),)), Reply(503, (("Retry-After", "5"),)), Reply(411)
+_REASONS = {
+    204: "No Content",
+    400: "Bad Request",
+    401: "Unauthorized",
+    405: "Method Not Allowed",
+    411: "Length Required",
+    413: "Content Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+
+class _Desk:
+    """What both kinds of receiver do between reading and handling."""
+
+    def __init__(self, verifier: Verifier, seen: Seen) -> None:
+        self._verifier = verifier
+        self._seen = seen
+
+    def admit(self, headers: Iterable[tuple[str, str]], body: bytes) -> Event | Reply:
+        """The event that is to be handled now, or the answer to what is not."""
+        try:
+            event = self._verifier.verify(headers, body)
+        except WebhookRefused as refused:
+            _log.warning("a webhook was refused (%s): %s", refused.reason, refused)
+            return Reply(refused.status)
+        except SecretError as problem:
+            _log.error("webhooks cannot be verified: %s", problem)
+            return BUSY
+        match self._seen.claim(event.id):
+            case Claim.NEW:
+                return event
+            case Claim.DONE:
+                _log.info("webhook %s came again", event.id)
+                return HANDLED
+            case Claim.BUSY:
+                return BUSY
+
+    def handled(self, event: Event) -> Reply:
+        """The answer to what was handled."""
+        self._seen.done(event.id)
+        return HANDLED
+
+    def failed(self, event: Event, problem: BaseException) -> Reply:
+        """The answer to what was not."""
+        self._seen.release(event.id)
+        _log.error("webhook %s was not handled and will come again", event.id, exc_info=problem)
+        return FAILED
+
+
+def wsgi_receiver(
+    secret: SecretLike | Verifier,
+    handle: Callable[[Event], object],
+    *,
+    seen: Seen | None = None,
+    largest: int = LARGEST,
+) -> WsgiApp:
+    """A WSGI application that calls `handle` once for each event. What `handle` raises brings the event again."""
+    desk = _Desk(secret if isinstance(secret, Verifier) else Verifier(secret), seen or MemorySeen())
+
+    def answer(environ: dict[str, Any]) -> Reply:
+        if environ["REQUEST_METHOD"] != "POST":
+            return NOT_POST
+        body = _wsgi_body(environ, largest)
+        if isinstance(body, Reply):
+            return body
+        lines = [(key[5:].replace("_", "-"), value) for key, value in environ.items() if key.startswith("HTTP_")]
+        event = desk.admit(lines, body)
+        if isinstance(event, Reply):
+            return event
+        try:
+            handle(event)
+        except Exception as problem:
+            return desk.failed(event, problem)
+        except BaseException as problem:
+            desk.failed(event, problem)
+            raise
+        return desk.handled(event)
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        reply = answer(environ)
+        length = () if reply.status == 204 else (("Content-Length", "0"),)
+        start_response(f"{reply.status} {_REASONS[reply.status]}", [*reply.lines, *length])
+        return [b""]
+
+    return application
+
+
+def _wsgi_body(environ: dict[str, Any], largest: int) -> bytes | Reply:
+    text = environ.get("CONTENT_LENGTH") or ""
+    if not (text.isascii() and text.isdigit() and len(text) < 12):
+        return NO_LENGTH
+    length = int(text)
+    if length > largest:
+        return TOO_LARGE
+    body = bytearray()
+    while len(body) < length:
+        piece = environ["wsgi.input"].read(length - len(body))
+        if not piece:
+            return TRUNCATED
+        body += piece
+    return bytes(body)
+
+
+def asgi_receiver(
+    secret: SecretLike | Verifier,
+    handle: Handler,
+    *,
+    seen: Seen | None = None,
+    largest: int = LARGEST,
+) -> AsgiApp:
+    """An ASGI application that calls `handle`, plain or async, once for each event.
+
+    A plain one runs in a thread. What it raises brings the event again. `seen` is called in threads as well.
+    """
+    desk = _Desk(secret if isinstance(secret, Verifier) else Verifier(secret), seen or MemorySeen())
+
+    async def work(event: Event) -> None:
+        made = handle(event) if inspect.iscoroutinefunction(handle) else await asyncio.to_thread(handle, event)
+        if inspect.isawaitable(made):
+            await made
+
+    async def answer(scope: Scope, receive: Callable[[], Awaitable[Scope]]) -> Reply | None:
+        if scope["method"] != "POST":
+            return NOT_POST
+        body = await _asgi_body(scope, receive, largest)
+        if body is None or isinstance(body, Reply):
+            return body
+        lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        event = await asyncio.to_thread(desk.admit, lines, body)
+        if isinstance(event, Reply):
+            return event
+        try:
+            await work(event)
+        except Exception as problem:
+            return await asyncio.to_thread(desk.failed, event, problem)
+        except BaseException as problem:  # cancelled: nothing may be waited for
+            desk.failed(event, problem)
+            raise
+        return await asyncio.to_thread(desk.handled, event)
+
+    async def application(
+        scope: Scope, receive: Callable[[], Awaitable[Scope]], send: Callable[[Scope], Awaitable[None]]
+    ) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            raise ValueError("webhooks come over HTTP")
+        reply = await answer(scope, receive)
+        if reply is None:
+            return
+        length = [] if reply.status == 204 else [(b"content-length", b"0")]
+        lines = [(name.lower().encode(), value.encode()) for name, value in reply.lines] + length
+        await send({"type": "http.response.start", "status": reply.status, "headers": lines})
+        await send({"type": "http.response.body", "body": b""})
+
+    return application
+
+
+async def _asgi_body(scope: Scope, receive: Callable[[], Awaitable[Scope]], largest: int) -> bytes | Reply | None:
+    """The body, an answer instead, or None where nobody waits for one any more."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            _log.warning("a webhook broke off before its end")
+            return None
+        body += message.get("body", b"")
+        if len(body) > largest:
+            return TOO_LARGE
+        if not message.get("more_body", False):
+            break
+    declared = next((value for name, value in scope["headers"] if name.lower() == b"content-length"), None)
+    if declared is not None and declared.isdigit() and int(declared) != len(body):
+        return TRUNCATED
+    return bytes(body)
+
+
+async def _lifespan(receive: Callable[[], Awaitable[Scope]], send: Callable[[Scope], Awaitable[None]]) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

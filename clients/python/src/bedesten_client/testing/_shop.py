@@ -1,0 +1,249 @@
+"""What a shop does for a partner, in memory: a model, and no more of one than tests of a partner need."""
+
+import itertools
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+Data = dict[str, Any]
+CURRENCY = "USD"
+DELIVERED, PROCESSING = 1, 2
+
+
+class Refused(Exception):
+    """A refusal, as an answer."""
+
+    def __init__(self, status: int, code: int, data: object = None, fields: dict[str, str] | None = None) -> None:
+        super().__init__(f"{status} {code}")
+        self.status = status
+        self.code = code
+        self.data = data
+        self.fields = fields or {}
+
+
+@dataclass
+class Line:
+    """One order line."""
+
+    id: str
+    deliver_id: str
+    product: Data
+    quantity: int
+    status: int
+    codes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def price(self) -> Decimal:
+        """The line's total."""
+        total: Decimal = self.product["price"] * self.quantity
+        return total
+
+
+@dataclass
+class Order:
+    """An order, and what it was asked with."""
+
+    id: str
+    reference: str
+    asked: Data
+    lines: list[Line]
+    placed: Data
+
+
+@dataclass
+class Shop:
+    """Products, one partner's money, and its orders."""
+
+    balance: Decimal
+    products: dict[str, Data] = field(default_factory=dict)
+    stock: dict[str, list[str]] = field(default_factory=dict)
+    on_demand: set[str] = field(default_factory=set)
+    orders: dict[str, Order] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def new_id(self, kind: str) -> str:
+        """An id as the platform makes them, but in order."""
+        return f"{kind}_{next(self._numbers):08}"
+
+    # --- operations: what they are asked, and the data of the answer ---
+
+    def categories(self, _: Data, __: str) -> Data:
+        """GET /Categories."""
+        found: dict[str, int] = {}
+        for one in self.products.values():
+            if one["categoryId"]:
+                found[one["categoryId"]] = found.get(one["categoryId"], 0) + 1
+        return {"items": [{"categoryId": name, "name": name, "products": count} for name, count in found.items()]}
+
+    def list_products(self, asked: Data, _: str) -> Data:
+        """POST /Products/List."""
+        ids = sorted(one for one, product in self.products.items() if _is_in(product, asked.get("categoryId")))
+        after = asked.get("cursor") or ""
+        size = asked.get("pageSize") or 50
+        if not 1 <= size <= 200:
+            raise Refused(400, -2, fields={"pageSize": "between 1 and 200"})
+        waiting = [one for one in ids if one > after]
+        more = len(waiting) > size
+        return {
+            "items": [self._product(one) for one in waiting[:size]],
+            "nextCursor": waiting[size - 1] if more else None,
+        }
+
+    def product(self, _: Data, product_id: str) -> Data:
+        """POST /Products/Detail/{productId}."""
+        if product_id not in self.products:
+            raise Refused(404, -3)
+        return self._product(product_id)
+
+    def create_order(self, asked: Data, _: str) -> Data:
+        """POST /Orders/Create: all or nothing, and once for a reference."""
+        reference, basket = asked.get("orderReference"), asked.get("basketData")
+        if not reference or not basket:
+            name = "basketData" if reference else "orderReference"
+            raise Refused(400, -2, fields={name: "is required"})
+        known = self.orders.get(reference)
+        if known is not None:
+            if known.asked != asked:
+                raise Refused(409, -8)
+            return known.placed
+        missing = [problem for one in basket if (problem := self._problem(one))]
+        if missing:
+            raise Refused(409, -200, {"items": missing})
+        total = sum(
+            (self.products[one["customerStoreProductId"]]["price"] * one["quantity"] for one in basket), Decimal()
+        )
+        if total > self.balance:
+            raise Refused(409, -300)
+        self.balance -= total
+        order = Order(self.new_id("ord"), reference, asked, [self._line(one) for one in basket], {})
+        order.placed = _placed(order)
+        self.orders[reference] = order
+        return order.placed
+
+    def get_order(self, asked: Data, _: str) -> Data:
+        """POST /Orders/Get."""
+        by_id, reference = asked.get("orderId"), asked.get("orderReference")
+        if (by_id is None) == (reference is None):
+            raise Refused(400, -2, fields={"orderId": "exactly one of orderId and orderReference"})
+        for order in self.orders.values():
+            if order.id == by_id or order.reference == reference:
+                return {
+                    "orderId": order.id,
+                    "orderReference": order.reference,
+                    "currency": CURRENCY,
+                    "total": sum((one.price for one in order.lines), Decimal()),
+                    "created": _now(),
+                    "details": [_line_view(one) for one in order.lines],
+                }
+        raise Refused(404, -3)
+
+    def order_detail(self, _: Data, line_id: str) -> Data:
+        """GET /Orders/Detail/{orderDetailId}."""
+        return _line_view(self.line(line_id))
+
+    def account(self, _: Data, __: str) -> Data:
+        """GET /Account/Details."""
+        lines = [one for order in self.orders.values() for one in order.lines]
+        held = sum((one.price for one in lines if one.status == PROCESSING), Decimal("0.00"))
+        return {
+            "accountId": "par_00000001",
+            "name": "Partner",
+            "email": "partner@fake.example",
+            "scopes": ["account:read", "catalogue:read", "orders:create", "orders:read"],
+            "currency": CURRENCY,
+            "balance": self.balance + held,
+            "held": held,
+            "available": self.balance,
+            "creditLimit": Decimal("0.00"),
+        }
+
+    def line(self, line_id: str) -> Line:
+        """An order line by its id."""
+        for order in self.orders.values():
+            for one in order.lines:
+                if one.id == line_id:
+                    return one
+        raise Refused(404, -3)
+
+    def _product(self, product_id: str) -> Data:
+        return {
+            **self.products[product_id],
+            "inStock": product_id in self.on_demand or bool(self.stock.get(product_id)),
+        }
+
+    def _problem(self, asked: Data) -> Data | None:
+        product_id = asked.get("customerStoreProductId", "")
+        quantity = asked.get("quantity", 0)
+        limit = asked.get("maxUnitPrice")
+        needed = {one["productRequireId"] for one in self.products.get(product_id, {}).get("requireData", ())}
+        said = {one["productRequireId"] for one in asked.get("requireData") or ()}
+        if product_id not in self.products:
+            reason = "unknownProduct"
+        elif limit is not None and self.products[product_id]["price"] > Decimal(str(limit)):
+            reason = "priceAboveMaximum"
+        elif product_id not in self.on_demand and len(self.stock.get(product_id, [])) < quantity:
+            reason = "outOfStock"
+        elif needed - said:
+            reason = "requiredDataMissing"
+        elif said - needed:
+            reason = "requiredDataUnknown"
+        else:
+            return None
+        return {"deliverId": asked.get("deliverId"), "reason": reason}
+
+    def _line(self, asked: Data) -> Line:
+        product_id = asked["customerStoreProductId"]
+        line = Line(self.new_id("odl"), asked["deliverId"], self.products[product_id], asked["quantity"], PROCESSING)
+        if product_id not in self.on_demand:
+            held = self.stock[product_id]
+            line.codes, self.stock[product_id] = held[: line.quantity], held[line.quantity :]
+            line.status = DELIVERED
+        return line
+
+
+def _is_in(product: Data, category: str | None) -> bool:
+    return category is None or product["categoryId"] == category
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _placed(order: Order) -> Data:
+    return {
+        "orderId": order.id,
+        "orderReference": order.reference,
+        "currency": CURRENCY,
+        "total": sum((one.price for one in order.lines), Decimal()),
+        "details": [
+            {
+                "deliverId": one.deliver_id,
+                "orderDetailId": one.id,
+                "quantity": one.quantity,
+                "price": one.price,
+                "status": one.status,
+            }
+            for one in order.lines
+        ],
+    }
+
+
+def _line_view(line: Line) -> Data:
+    return {
+        "deliverId": line.deliver_id,
+        "orderDetailId": line.id,
+        "customerStoreProductId": line.product["customerStoreProductId"],
+        "productName": line.product["name"],
+        "quantity": line.quantity,
+        "unitPrice": line.product["price"],
+        "price": line.price,
+        "currency": CURRENCY,
+        "status": line.status,
+        "deliveryData": line.codes or None,
+        "deliveryNote": line.notes or None,
+        "updated": _now(),
+    }

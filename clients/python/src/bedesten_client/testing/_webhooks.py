@@ -1,0 +1,43 @@
+"""Webhooks as the platform sends them."""
+
+import secrets
+import time
+from dataclasses import dataclass
+
+import msgspec
+
+from bedesten_client.secret import Secret
+from bedesten_client.webhooks import ID, SIGNATURE, TIMESTAMP, Event, signature
+
+
+@dataclass(frozen=True, slots=True)
+class SignedWebhook:
+    """A request to a receiver: post `body` with `headers`."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+def sign(event: Event, secret: str | Secret, *, at: float | None = None) -> SignedWebhook:
+    """The event as a request, signed now or at another time (seconds since 1970). Without an id it gets a fresh one."""
+    body = msgspec.json.encode(
+        {
+            "deliverId": event.deliver_id,
+            "orderDetailId": event.order_detail_id,
+            "status": event.status,
+            "deliveryData": event.delivery_data,
+            "deliveryNote": event.delivery_note,
+        }
+    )
+    event_id = event.id or f"evt_{secrets.token_hex(12)}"
+    timestamp = str(int(time.time() if at is None else at))
+    held = secret if isinstance(secret, Secret) else Secret(secret)
+    return SignedWebhook(
+        {
+            "Content-Type": "application/json",
+            ID: event_id,
+            TIMESTAMP: timestamp,
+            SIGNATURE: signature(held, event_id, timestamp, body),
+        },
+        body,
+    )

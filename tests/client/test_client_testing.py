@@ -1,0 +1,179 @@
+"""The fake shop answers a partner as the real server does, and keeps what it was asked."""
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import httpx2
+import pytest
+
+from bedesten_client import (
+    AsyncResellerClient,
+    BasketLine,
+    Conflict,
+    LoginRefused,
+    NoAnswer,
+    NotFound,
+    PaymentClient,
+    RequireData,
+    ResellerClient,
+    ServerError,
+    StorefrontClient,
+    SupplierClient,
+    TooManyRequests,
+    Unauthorized,
+)
+from bedesten_client.receivers import wsgi_receiver
+from bedesten_client.shapes import Shape
+from bedesten_client.testing import FakeShop
+from client.test_client_webhooks import HOOK, Handled, _wsgi
+from support.backoffice import PASSWORD
+from support.shop import Shop, fresh, open_shop
+
+PLAYER = (RequireData(product_require_id="player", value="p-77", identifier="Player"),)
+ACCIDENTS = ("_id", "reference", "created", "updated", "name", "email", "description", "category")
+
+
+def told(result: object) -> object:
+    """A result, or the number of a refusal, without what differs between any two shops."""
+    if isinstance(result, Shape):
+        return {
+            name: told(getattr(result, name))
+            for name in result.__struct_fields__
+            if not name.endswith(ACCIDENTS) and name not in ("delivery_data", "scopes", "balance", "held")
+        } | ({"codes": len(result.delivery_data or ())} if hasattr(result, "delivery_data") else {})
+    if isinstance(result, tuple):
+        return [told(one) for one in result]
+    return result
+
+
+def attempt(call: Any, *arguments: Any, **options: Any) -> object:
+    try:
+        return told(call(*arguments, **options))
+    except (Conflict, NotFound, Unauthorized) as refused:
+        items = refused.data["items"] if isinstance(refused.data, dict) else []
+        return refused.code, refused.status, [one["reason"] for one in items]
+
+
+def scenario(client: ResellerClient, card: str, topup: str, ours: str) -> list[object]:
+    """What a partner does, and what it is told."""
+    line = BasketLine("1", card, 2)
+    wanting = BasketLine("2", topup, 1, require_data=PLAYER)
+    return [
+        attempt(client.product, card),
+        attempt(client.product, topup),
+        attempt(client.product, "prd_nothing"),
+        attempt(client.create_order, ours, [line, wanting]),
+        attempt(client.create_order, ours, [line, wanting]),
+        attempt(client.create_order, ours, [line]),
+        attempt(client.create_order, f"{ours}-x", [BasketLine("1", "prd_nothing", 1)]),
+        attempt(client.create_order, f"{ours}-y", [BasketLine("1", card, 500)]),
+        attempt(client.create_order, f"{ours}-z", [BasketLine("1", card, 1, max_unit_price=Decimal("4.99"))]),
+        attempt(client.create_order, f"{ours}-w", [BasketLine("1", topup, 1)]),
+        attempt(client.get_order, order_reference=ours),
+        attempt(client.get_order, order_reference="nothing"),
+        attempt(client.order_detail, client.get_order(order_reference=ours).details[1].order_detail_id),
+        attempt(client.order_detail, "odl_nothing"),
+        len(list(client.each_product(page_size=1))),
+        [one.products for one in client.categories()],
+        attempt(client.account)["currency"],  # type: ignore[index]
+    ]
+
+
+def test_a_partner_cannot_tell_it_from_the_real_server(shop: Shop, http: httpx2.Client) -> None:
+    own = open_shop(shop.site, shop.operator, fresh("likeness"), stock=10)
+    real = ResellerClient(own.host, email=own.partner_email, password=PASSWORD, http=http)
+    with FakeShop() as fake:
+        card = fake.add_product("Card 5", "5.00", codes=[f"C{one}" for one in range(10)], category="Cards")
+        topup = fake.add_product("Top-up", "7.25", category="Cards", require_data=["player"])
+        with ResellerClient(fake.url, email=fake.email, password=fake.password) as client:
+            assert scenario(client, card, topup, "r") == scenario(real, own.card, own.topup, fresh("r"))
+
+
+def test_it_keeps_what_it_was_asked_without_credentials() -> None:
+    with FakeShop() as fake, ResellerClient(fake.url, email=fake.email, password=fake.password) as client:
+        card = fake.add_product("Card", 5, codes=["A"])
+        client.create_order("r", [BasketLine("1", card, 1)])
+        client.product(card)
+        login, order, product = fake.asked
+        assert (login.operation, order.operation) == ("POST /Login/Customer/Api/Verify", "POST /Orders/Create")
+        assert (product.operation, product.argument) == ("POST /Products/Detail/{id}", card)
+        assert order.body["orderReference"] == "r"
+        assert order.headers["user-agent"].startswith("bedesten-client")
+        assert fake.password not in repr(fake.asked)
+        assert "authorization" not in order.headers
+
+
+def test_money_and_stock_run_out() -> None:
+    with FakeShop(balance=12) as fake, ResellerClient(fake.url, email=fake.email, password=fake.password) as client:
+        card = fake.add_product("Card", 5, codes=["A", "B", "C"])
+        client.create_order("1", [BasketLine("1", card, 2)])
+        with pytest.raises(Conflict) as poor:
+            client.create_order("2", [BasketLine("1", card, 1)])
+        assert poor.value.code == -300
+        assert client.account().available == Decimal("2.00")
+
+
+def test_answers_can_be_prescribed() -> None:
+    with FakeShop() as fake, SupplierClient(fake.url, key=fake.key) as client:
+        fake.answer("POST /Supplier/Stock/Upload", {"added": 2, "duplicates": 0, "available": 2})
+        assert client.upload_stock("prd_1", ["A", "B"]).added == 2
+        assert fake.asked[-1].body["codes"] == ["A", "B"]
+        with pytest.raises(ServerError, match="prescribe it"):
+            client.with_options(attempts=1).upload_stock("prd_1", ["A", "B"])
+        fake.refuse("POST /Supplier/Stock/Upload", 429, -7, retry_after=60)
+        with pytest.raises(TooManyRequests) as busy:
+            client.upload_stock("prd_1", ["A"])
+        assert busy.value.retry_after == 60
+        with pytest.raises(ValueError, match="named as in the reference"):
+            fake.answer("Stock/Upload", {})
+
+
+def test_bad_days_can_be_had() -> None:
+    with FakeShop() as fake, ResellerClient(fake.url, email=fake.email, password=fake.password) as client:
+        card = fake.add_product("Card", 5, codes=["A", "B"])
+        fake.break_off("POST /Orders/Create")
+        client.create_order("r", [BasketLine("1", card, 1)])
+        assert [one.operation for one in fake.asked].count("POST /Orders/Create") == 2
+        assert len(client.get_order(order_reference="r").details[0].delivery_data or ()) == 1
+        fake.end_tokens()
+        client.account()
+        fake.break_off("GET /Account/Details", done=False)
+        with pytest.raises(NoAnswer):
+            client.with_options(attempts=1).account()
+    with FakeShop() as fake, PaymentClient(fake.url, key=fake.key) as payments:
+        fake.rotate_key()
+        with pytest.raises(Unauthorized):
+            payments.get_key()
+    with (
+        FakeShop() as fake,
+        ResellerClient(fake.url, email=fake.email, password="wrong") as stranger,
+        pytest.raises(LoginRefused),
+    ):
+        stranger.account()
+
+
+def test_a_line_that_waits_is_delivered_and_told_by_a_webhook() -> None:
+    with FakeShop() as fake, ResellerClient(fake.url, email=fake.email, password=fake.password) as client:
+        esim = fake.add_product("eSIM", "3.50")
+        line = client.create_order("r", [BasketLine("1", esim, 1)]).details[0].order_detail_id
+        assert client.account().held == Decimal("3.50")
+        fake.deliver(line, ["ACTIVATE"], notes=["scan it"])
+        handled = Handled()
+        with _wsgi(wsgi_receiver(fake.webhook_secret, handled)) as port:
+            assert fake.send_webhook(f"http://127.0.0.1:{port}{HOOK}", line, event_id="evt_1") == 204
+            assert fake.send_webhook(f"http://127.0.0.1:{port}{HOOK}", line, event_id="evt_1") == 204
+        assert [one.delivery_data for one in handled.events] == [("ACTIVATE",)]
+        assert client.order_detail(line).delivery_note == ("scan it",)
+
+
+def test_asyncio_and_the_storefront_work_with_it() -> None:
+    async def ordered(fake: FakeShop, card: str) -> int:
+        async with AsyncResellerClient(fake.url, email=fake.email, password=fake.password) as client:
+            return (await client.create_order("r", [BasketLine("1", card, 1)])).details[0].status
+
+    with FakeShop() as fake:
+        card = fake.add_product("Card", 5, codes=["A"])
+        assert asyncio.run(ordered(fake, card)) == 1
+        with StorefrontClient(fake.url) as visitor:
+            assert visitor.product(card).name == "Card"
