@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.server import build
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import CrossTransaction
+from bedesten.surfaces import openapi
 from bedesten.surfaces.tables import ROUTES as OPERATIONS
 from bedesten.tenants import actions as tenants
 from bedesten.web import page
@@ -22,7 +24,7 @@ from bedesten.web.message import Request, Response
 from bedesten.web.pipeline import Pipeline
 from bedesten.web.refusals import refusals
 from bedesten.web.route import RouteMap
-from bedesten.web.site import assets
+from bedesten.web.site import assets, prose
 from bedesten.web.site.guides import GUIDES, PAGES
 
 HOME = "/documentation"
@@ -234,6 +236,39 @@ def test_the_request_builder_is_a_sandboxs_alone(site: Site) -> None:
         assert 'class="try" hidden' in sand, "without scripts it is not to be seen"
 
 
+def members(schemas: dict[str, Any], schema: dict[str, Any]) -> set[str]:
+    """The paths of every member of a schema: `details.price`."""
+    if "$ref" in schema:
+        return members(schemas, schemas[schema["$ref"].rpartition("/")[2]])
+    found = {path for one in schema.get("anyOf", ()) for path in members(schemas, one)}
+    found |= members(schemas, schema["items"]) if isinstance(schema.get("items"), dict) else set()
+    for name, inner in schema.get("properties", {}).items():
+        found |= {name} | {f"{name}.{path}" for path in members(schemas, inner)}
+    return found
+
+
+@pytest.mark.parametrize("surface", Surface)
+def test_what_the_reference_says_of_fields_is_said_of_fields_that_there_are(surface: Surface) -> None:
+    document = openapi.document(surface, "https://api.shop.example")
+    schemas = document["components"]["schemas"]
+    told = prose.told(surface, PAGES.get, frozenset())
+    assert set(told) == {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
+    for endpoint, said in told.items():
+        method, path = endpoint.split()
+        operation = document["paths"][path][method.lower()]
+        taken = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+        given = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        assert set(said.taken) <= members(schemas, taken), endpoint
+        assert {f"data.{name}" for name in said.given} <= members(schemas, given), endpoint
+
+
+def test_tables_say_on_narrow_screens_what_column_a_cell_is_of() -> None:
+    text = "| a | b | c |\n|---|---|---|\n| 1 | 2 | 3 |\n\n| d | e |\n|---|---|\n| 4 | 5 |\n"
+    cells = Outline(page.fragment("guides/x", text, PAGES.get)).of("td")
+    assert [attributes.get("data-label") for _, attributes in cells] == [None, "b", "c", None, None]
+    assert {attributes.get("role") for _, attributes in cells} == {"cell"}
+
+
 @pytest.mark.parametrize("surface", Surface)
 def test_the_page_of_a_surface_has_every_operation_with_all_of_its_refusals(site: Site, surface: Surface) -> None:
     html = site.html(f"{HOME}/surfaces/{surface}", "sand.localhost")
@@ -271,8 +306,8 @@ def test_a_surface_that_is_switched_off_is_nowhere_to_be_seen(only_reseller: Sit
         assert site.get(address).status == 404
     authentication = site.html(f"{HOME}/guides/authentication")
     assert "ApiKey" not in authentication.partition("<main")[2]
-    assert "<td>Reseller</td>" in authentication
-    assert "<td>Supplier</td>" not in authentication
+    assert ">Reseller</td>" in authentication
+    assert ">Supplier</td>" not in authentication
     assert site.get(f"{HOME}/surfaces/supplier", "sand.localhost").status == 200, "another tenant has it still"
 
 
@@ -422,4 +457,4 @@ def test_a_link_to_a_page_that_is_not_shown_is_left_as_text() -> None:
 def test_rows_of_a_hidden_surface_are_left_out_with_those_that_continue_them() -> None:
     text = "| surface | scope |\n|---|---|\n| Supplier | a |\n| | b |\n| Reseller | c |\n| | d |\n"
     article = page.render("guides/x", text, PAGES.get, {"supplier"})
-    assert re.findall(r"<td>(\w?)</td>", article.body) == ["c", "", "d"]
+    assert re.findall(r"<td[^>]*>(\w?)</td>", article.body) == ["c", "", "d"]

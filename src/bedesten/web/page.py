@@ -32,11 +32,11 @@ _FRAMES = (
         r'<div class="code" data-language="\1"><pre tabindex="0" role="region" aria-label="Code"><code>',
     ),
     (re.compile(r"</code></pre>"), "</code></pre></div>"),
-    (re.compile(r"<table>"), '<div class="wide" tabindex="0" role="region" aria-label="Table"><table>'),
+    (re.compile(r"<table "), '<div class="wide"><table '),
     (re.compile(r"</table>"), "</table></div>"),
-    (re.compile(r"<th>"), '<th scope="col">'),
 )
-"""What scrolls sideways is put into a frame that the keyboard can reach."""
+"""What may be too wide is put into a frame; one that scrolls can be reached by the keyboard."""
+_ROLES = {"table_open": "table", "tr_open": "row", "th_open": "columnheader", "td_open": "cell"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +112,36 @@ def contents(chapters: Sequence[Heading]) -> Markup:
 def _html(name: str, tokens: Sequence[Token], address_of: AddressOf) -> Markup:
     for token in tokens:
         _lead(name, token.children or [], address_of)
+    _stack(tokens)
     body = str(_RENDERER.renderer.render(tokens, _RENDERER.options, {}))
     for pattern, frame in _FRAMES:
         body = pattern.sub(frame, body)
     return Markup(body)
+
+
+def _stack(tokens: Sequence[Token]) -> None:
+    """Prepares tables for narrow screens, where their cells stand below each other: each says what column it is of.
+
+    The roles keep a table a table for those who hear it, however the stylesheet lays it out.
+    """
+    columns: list[str] = []
+    column = 0
+    for at, token in enumerate(tokens):
+        if token.type not in _ROLES:
+            continue
+        token.attrs["role"] = _ROLES[token.type]
+        if token.type == "table_open":
+            token.attrs["class"] = "stack"
+            columns = []
+        elif token.type == "tr_open":
+            column = 0
+        elif token.type == "th_open":
+            token.attrs["scope"] = "col"
+            columns.append(_text(tokens[at + 1]))
+        else:
+            if column and len(columns) > 2:
+                token.attrs["data-label"] = columns[column]
+            column += 1
 
 
 def _text(token: Token) -> str:

@@ -1,6 +1,6 @@
 """HTML that cannot be forgotten to be escaped: text is escaped unless it is `Markup` already."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 _VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
@@ -54,17 +54,25 @@ def block(text: str, label: str) -> Markup:
     return el("div", el("pre", el("code", text), tabindex="0", role="region", aria_label=label), class_="code")
 
 
-def table(head: Iterable[Child], rows: Iterable[Iterable[Child]], label: str) -> Markup:
+def table(head: Sequence[str], rows: Iterable[Iterable[Child]], label: str) -> Markup:
     """A table. On a narrow screen its cells stand below each other; the roles keep it a table for those who hear it."""
+    labels = ["", *head[1:]] if len(head) > 2 else [""] * len(head)
     return el(
         "div",
         el(
             "table",
             el("thead", el("tr", [el("th", cell, scope="col", role="columnheader") for cell in head], role="row")),
-            el("tbody", [el("tr", [el("td", cell, role="cell") for cell in row], role="row") for row in rows]),
+            el(
+                "tbody",
+                [el("tr", [_cell(cell, of) for cell, of in zip(row, labels, strict=True)], role="row") for row in rows],
+            ),
             class_="stack",
             role="table",
             aria_label=label,
         ),
         class_="wide",
     )
+
+
+def _cell(cell: Child, label: str) -> Markup:
+    return el("td", cell, role="cell", data_label=label or None)

@@ -12,6 +12,8 @@ Meanings = Mapping[str, Child]
 
 _PREFIX = "#/components/schemas/"
 _DEEPEST = 6
+_USUAL = {"currency": "ISO 4217, such as USD", "nextCursor": "the cursor of the next page; null on the last"}
+"""What names mean wherever they stand, if nothing else is said."""
 _SAMPLES: Mapping[str, object] = {"string": "…", "integer": 1, "number": 1, "boolean": True, "null": None}
 
 
@@ -67,7 +69,7 @@ class Schemas:
         found, nullable = self.resolved(schema)
         below = {path.removeprefix(f"{name}."): one for path, one in meanings.items() if path.startswith(f"{name}.")}
         inner = self.fields(schema, below, sent=sent, depth=depth + 1)
-        told = meanings.get(name) or (found.get("description") if inner is None else None)
+        told = meanings.get(name) or (found.get("description") if inner is None else None) or _USUAL.get(name)
         head = el(
             "div",
             code(name),
