@@ -1,16 +1,18 @@
 """A server of its own that tools from outside are let loose on: its tenant's host is the address itself."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from bedesten.gate.scopes import Surface
 from bedesten.tenants import actions as tenants
 from support.backoffice import PASSWORD, Operator
+from support.sample_shop import open_sample_shop
 from support.shop import Shop, open_shop
-from support.sites import opened, serving
+from support.sites import Site, opened, serving
 
 IN_CI = bool(os.environ.get("CI"))
 
@@ -32,14 +34,24 @@ class Outside:
         return f"{self.url}/openapi/{surface}.json"
 
 
-@pytest.fixture(scope="session")
-def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+def _served(folder: Path, open_one: Callable[[Site, Operator], Shop]) -> Iterator[Outside]:
     """A server with one worker. Whatever it logs of its own faults fails the session."""
-    folder = tmp_path_factory.mktemp("outside")
     with opened("sqlite", folder) as installation, serving(installation, folder, workers=1) as site:
         operator = Operator(installation)
-        shop = open_shop(site, operator, "outside")
+        shop = open_one(site, operator)
         operator.within(shop.id, lambda tx: tenants.add_host(tx, "127.0.0.1"))
         yield Outside(shop, f"http://127.0.0.1:{site.port}")
         site.stop()
     assert site.failures() == []
+
+
+@pytest.fixture(scope="session")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    """A shop with goods to order."""
+    yield from _served(tmp_path_factory.mktemp("outside"), lambda site, operator: open_shop(site, operator, "outside"))
+
+
+@pytest.fixture(scope="session")
+def samples_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    """The shop of the documents' examples."""
+    yield from _served(tmp_path_factory.mktemp("samples"), open_sample_shop)

@@ -28,7 +28,8 @@ Long = Annotated[str, Meta(max_length=2_000)]
 Quantity = Annotated[int, Meta(ge=1, le=1_000)]
 PageSize = Annotated[int, Meta(ge=1, le=LARGEST_PAGE)]
 
-_TIME_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+_DAY, _HOUR = "(?:0[1-9]|[12][0-9]|3[01])", "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+_TIME_PATTERN = f"^(?:[1-9][0-9]{{3}}-(?:0[1-9]|1[0-2])-{_DAY}T{_HOUR}Z)?$"
 _TIME, _TIME_PROBLEM = "%Y-%m-%dT%H:%M:%SZ", "a time is written yyyy-MM-ddTHH:mm:ssZ"
 Item = TypeVar("Item")
 Shown = TypeVar("Shown")

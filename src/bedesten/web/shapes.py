@@ -80,6 +80,10 @@ def understand(members: dict[str, object], shape: type[Body]) -> Body:
     """The body as the route wants it. Raises `Refusal` (-2) that names the field as the wire spells it."""
     try:
         return msgspec.convert(members, shape, builtin_types=(Decimal,))
+    except msgspec.ValidationError:
+        pass
+    try:  # 5.0 is a whole number in JSON Schema and in most languages; only where it was written like that, this costs
+        return msgspec.convert(_whole(members), shape, builtin_types=(Decimal,))
     except msgspec.ValidationError as error:
         problem, _, where = str(error).partition(" - at `$")
         path = where.rstrip("`").removeprefix(".")
@@ -90,6 +94,17 @@ def understand(members: dict[str, object], shape: type[Body]) -> Body:
             path = f"{path}.{problem.rpartition('`')[0].rpartition('`')[2]}"
             problem = "is required"
         raise bad_field(_spelt(path, shape), problem.replace("`", "'")) from error
+
+
+def _whole(value: Any) -> Any:
+    """The same, with whole numbers as such however they were written; one that is far too long stays as it is."""
+    if isinstance(value, dict):
+        return {name: _whole(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_whole(part) for part in value]
+    if isinstance(value, Decimal) and value.adjusted() < strictjson.MAX_DIGITS and value == value.to_integral_value():
+        return int(value)
+    return value
 
 
 def amount(value: Amount, currency: str, field: str) -> int:

@@ -17,7 +17,7 @@ class CreateDeposit(Input, frozen=True):
     """Money for a partner, named by id or e-mail. `reference` is the payment service's own and names it once."""
 
     partner: Annotated[str, Meta(min_length=1, max_length=254)]
-    amount: Amount
+    amount: Annotated[Amount, Meta(extra_json_schema={"exclusiveMinimum": 0})]
     reference: Reference
     currency: Currency | None = None
 
@@ -32,7 +32,7 @@ class CreatePayment(Input, frozen=True):
     """A payment of one storefront order. `amount` is the order's total."""
 
     order_id: Id
-    amount: Amount
+    amount: Annotated[Amount, Meta(extra_json_schema={"exclusiveMinimum": 0})]
     reference: Reference
     currency: Currency | None = None
 

@@ -9,6 +9,8 @@ from bedesten.orders.model import MOST_LINES
 from bedesten.surfaces.common import Id, Paging, Quantity, Reference, RequireData, Short, Status, Time
 from bedesten.web.shapes import Input, Output
 
+PASSWORD = {"minLength": 8}
+"""What documents tell of a new password. The shop may ask for a longer one, and what is easy to guess is refused."""
 OrderState = Literal["awaitingPayment", "placed", "expired"]
 
 
@@ -16,7 +18,7 @@ class Register(Input, frozen=True):
     """A customer who is to be. The answer is alike for known and unknown e-mails."""
 
     email: Annotated[str, Meta(max_length=1_000)]
-    password: Annotated[str, Meta(max_length=16_384)]
+    password: Annotated[str, Meta(max_length=16_384, extra_json_schema=PASSWORD)]
     name: Short | None = None
 
 
@@ -42,7 +44,7 @@ class ChangePassword(Input, frozen=True):
     """The password as it is, and as it shall be."""
 
     current_password: Annotated[str, Meta(max_length=16_384)]
-    new_password: Annotated[str, Meta(max_length=16_384)]
+    new_password: Annotated[str, Meta(max_length=16_384, extra_json_schema=PASSWORD)]
 
 
 class Profile(Output, frozen=True):

@@ -18,7 +18,7 @@ class OfferIn(Input, frozen=True):
 
     sku: Annotated[str, Meta(min_length=1, max_length=100)]
     name: Short
-    cost: Amount
+    cost: Annotated[Amount, Meta(extra_json_schema={"minimum": 0})]
     offered: bool = True
 
 

@@ -1,0 +1,183 @@
+"""Schemathesis runs all of its checks against every operation of a running server, with good credentials.
+
+Three things are said otherwise than it would have them, and why:
+
+- Strings with U+0000 are not made (`allow-x00`): the server refuses them wherever they stand, and a schema that told so
+  would need a pattern at every string.
+- 413 is a refusal of what breaks a schema as well (`negative_data_rejection` knows it not): a body that is too long for
+  its route may be too long for a field too.
+- In place of `positive_data_acceptance` stands `only_rules_refuse_what_the_schema_takes`, which is stricter: a request that
+  the schema takes may be refused with 400 only for a field that has a rule which no schema can tell, and these are listed.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, settings
+from requests.adapters import HTTPAdapter
+from schemathesis import Case, CheckContext
+from schemathesis.checks import CHECKS
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.transport import Response
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
+
+from bedesten.gate.scopes import Surface
+from bedesten.surfaces import samples
+from bedesten.surfaces.openapi import document as surface_document
+from bedesten.web.shapes import encode
+from openapi.conftest import Outside
+from support.client import api_key, bearer
+from support.schema import DOCUMENTS
+from support.shop import Shop, fresh
+from support.wire import fresh_address
+
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+EXAMPLES = 12
+"""Random requests an operation, besides those that schemathesis derives from the schemas one by one."""
+CONFIG = {
+    "generation": {"allow-x00": False, "max-examples": EXAMPLES, "deterministic": True, "database": "none"},
+    "checks": {
+        "negative_data_rejection": {
+            "expected-statuses": [400, 401, 403, 404, 405, 406, 409, 413, 415, 421, 422, 429, 503]
+        }
+    },
+    "parameters": {"productId": samples.CARD, "orderDetailId": samples.CARD_LINE},
+}
+RULES: Mapping[str, str] = {
+    r"cursor": "a cursor is one that the server gave for this list",
+    r"updatedSince": "a day that the month has",
+    r"(items\[\]|basketData\[\])\.requireData": "a requirement is answered once",
+    r"basketData": "a deliverId stands once",
+    r"basketData\[\]\.maxUnitPrice|products\[\]\.cost|amount": "as many digits as the shop's currency has",
+    r"notifyUrl": "an absolute URL that webhooks may go to",
+    r"orderId": "exactly one of orderId and orderReference; a payment's order",
+    r"email": "an e-mail address",
+    r"password|newPassword": "not easy to guess, nor shorter than the shop wants it",
+    r"currency": "the shop's own",
+    r"products": "a sku stands once",
+    r"productId": "a product that keeps stock",
+    r"deliveryData": "codes or a note, and each code once",
+}
+"""Fields of requests that the schema takes and the server may refuse all the same, and the rule."""
+LOGINS = {"generateToken", "customersLogin", "customersPassword"}
+SPENDING = {"keysRotate", "keysRevoke", "customersLogout", "customersPassword"}
+"""Operations after which the credential is another one: each request brings one of its own."""
+
+
+_asked_for_credentials: set[tuple[Surface, str]] = set()
+"""Operations that were seen to refuse the same request without a credential and with a wrong one. Once is enough: such
+requests come from one address, and so many refusals of one address would end in 429."""
+
+
+@schemathesis.check
+def only_rules_refuse_what_the_schema_takes(ctx: CheckContext, response: Response, case: Case[Any]) -> None:
+    """A request that is as the schema says is refused with 400 only for one of `RULES`, or by a login."""
+    if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE or response.status_code != 400:
+        return
+    told = response.json()
+    if told["code"] == -26:
+        assert operation_id(case) in LOGINS
+        return
+    fields = [re.sub(r"\[\d+\]", "[]", one["field"]) for one in told.get("errors", ())]
+    assert fields, "what is refused is named"
+    assert all(any(re.fullmatch(rule, field) for rule in RULES) for field in fields), told
+
+
+def operation_id(case: Case[Any]) -> str:
+    return str(case.operation.definition.raw["operationId"])
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as made:
+        made.trust_env = False
+        yield made
+
+
+def credential(shop: Shop, surface: Surface, name: str) -> dict[str, str]:
+    """The header of the good credential; of one more, if the operation may end it."""
+    if name not in SPENDING:
+        return dict(shop.lines(surface))
+    if surface.uses_tokens:
+        customer = shop.operator.account(shop.id, "customer", f"{fresh('spare')}@example.com")
+        return dict(bearer(shop.token(surface, customer)))
+    owner = shop.supplier if surface is Surface.SUPPLIER else shop.integration
+    return dict(api_key(shop.operator.key(shop.id, surface, owner).text))
+
+
+def try_out(case: Case[Any], outside: Outside, session: requests.Session, surface: Surface) -> None:
+    """Sends the request and runs every check on its answer.
+
+    The same `Idempotency-Key` with another content is a conflict; so that right requests get further, theirs are fresh.
+    """
+    if case.meta and case.meta.generation.mode is GenerationMode.POSITIVE and "Idempotency-Key" in (case.headers or {}):
+        case.headers["Idempotency-Key"] = fresh("key")
+    name = operation_id(case)
+    adapter = HTTPAdapter()
+    adapter.init_poolmanager(4, 4, source_address=(fresh_address(), 0))  # refusals count by address
+    session.mount("http://", adapter)
+    answer = case.call_and_validate(
+        base_url=outside.url,
+        session=session,
+        headers=credential(outside.shop, surface, name),
+        excluded_checks=[
+            positive_data_acceptance,
+            *([ignored_auth] if (surface, name) in _asked_for_credentials else []),
+        ],
+    )
+    if answer.status_code == 200 and case.meta and case.meta.generation.mode is GenerationMode.POSITIVE:
+        _asked_for_credentials.add((surface, name))
+
+
+def requests_of(surface: Surface) -> Decorator:
+    """Calls a test with the requests that are made of the surface's document, operation by operation."""
+    document = json.loads(encode(surface_document(surface, "http://127.0.0.1")))
+    made: Decorator = schemathesis.openapi.from_dict(
+        document, config=SchemathesisConfig.from_dict(CONFIG)
+    ).parametrize()
+    return made
+
+
+bounded = settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
+)
+
+
+@requests_of(Surface.RESELLER)
+@bounded
+def test_the_reseller_surface(case: Case[Any], samples_outside: Outside, session: requests.Session) -> None:
+    try_out(case, samples_outside, session, Surface.RESELLER)
+
+
+@requests_of(Surface.STOREFRONT)
+@bounded
+def test_the_storefront_surface(case: Case[Any], samples_outside: Outside, session: requests.Session) -> None:
+    try_out(case, samples_outside, session, Surface.STOREFRONT)
+
+
+@requests_of(Surface.PAYMENT)
+@bounded
+def test_the_payment_surface(case: Case[Any], samples_outside: Outside, session: requests.Session) -> None:
+    try_out(case, samples_outside, session, Surface.PAYMENT)
+
+
+@requests_of(Surface.SUPPLIER)
+@bounded
+def test_the_supplier_surface(case: Case[Any], samples_outside: Outside, session: requests.Session) -> None:
+    try_out(case, samples_outside, session, Surface.SUPPLIER)
+
+
+def test_no_check_is_left_out_and_no_operation_is_named_that_is_not_there() -> None:
+    assert {check.__name__ for check in CHECKS.get_all()} >= {
+        "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
+        "response_schema_conformance", "negative_data_rejection", "missing_required_header", "unsupported_method",
+        "allow_header_conformance", "ignored_auth", "only_rules_refuse_what_the_schema_takes",
+    }  # fmt: skip
+    named = {operation.id for document in DOCUMENTS.values() for operation in document.operations.values()}
+    assert named >= LOGINS | SPENDING
