@@ -55,6 +55,7 @@ COMMANDS = (
     ("secrets", "list"),
     ("secrets", "rotate"),
     ("secrets", "forget", "s1"),
+    ("secrets", "reload"),
     ("webhooks", "allow", "10.0.0.0/8"),
     ("webhooks", "deny", "10.0.0.0/8"),
     ("audit", "verify"),

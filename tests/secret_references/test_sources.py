@@ -111,7 +111,7 @@ def test_a_source_is_its_own_source_and_nothing_else_is_one() -> None:
         source(other)  # type: ignore[arg-type]
     for bad in ({"ttl": 0.0}, {"ttl": float("nan")}, {"deadline": 0.0}, {"deadline": float("inf")}):
         with pytest.raises(ValueError):
-            source(SECRET, **bad)
+            source(SECRET, **bad)  # type: ignore[arg-type]
 
 
 # --- the environment and files ---

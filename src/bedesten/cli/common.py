@@ -25,6 +25,7 @@ from bedesten.errors import Refusal, bad_field
 from bedesten.gate.directory import TenantEntry
 from bedesten.operator.amounts import read_amount
 from bedesten.server.installation import Installation, NotAnInstallation, open_installation
+from bedesten.server.known import Known
 from bedesten.server.settings import Settings
 from bedesten.store.store import Work
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable, Transaction
@@ -98,12 +99,13 @@ class Here:
     def __init__(self, settings: Settings, as_json: bool) -> None:
         self.settings = settings
         self.as_json = as_json
+        self.known = Known()
 
     @cached_property
     def installation(self) -> Installation:
         """The opened installation. Raises `Stopped`, `NotAnInstallation`, `StoreUnavailable`, `OSError`."""
         try:
-            return open_installation(self.settings)
+            return open_installation(self.settings, known=self.known)
         except ValueError as problem:
             raise Stopped(str(problem)) from problem
 
@@ -160,6 +162,13 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., Answer]], Ca
     return register
 
 
+_FORMS = {
+    "database": "must be postgresql://…, or name where that is kept",
+    "secrets": "must name where they are kept: file:/…, azure-kv://…, aws-sm://…, vault://… or gcp-sm://…",
+}
+"""What is said of a setting whose text is not of its form."""
+
+
 def read_settings(data: Path | None, database: str | None) -> Settings:
     """The settings of the command line and the environment. Wrong usage if they are not possible; repeats no value."""
     try:
@@ -167,7 +176,7 @@ def read_settings(data: Path | None, database: str | None) -> Settings:
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False)[0]
         name = str(problem["loc"][0])
-        reason = "must be postgresql://…" if name == "database" else problem["msg"]
+        reason = _FORMS.get(name, problem["msg"])
         raise typer.BadParameter(f"{name} (or BEDESTEN_{name.upper()}): {reason}") from None
     except SettingsError as error:
         raise typer.BadParameter(f"the environment: {error}") from None

@@ -2,8 +2,9 @@
 
 import typer
 
-from bedesten.cli.common import Answer, Here, command
+from bedesten.cli.common import Answer, Here, Stopped, command
 from bedesten.server.installation import initialise
+from bedesten.server.references import is_reference
 from bedesten.server.settings import Settings
 
 app = typer.Typer()
@@ -15,14 +16,16 @@ def init(here: Here) -> Answer:
 
     On an installation of an older version: bring the store to this version. Otherwise nothing happens.
     """
-    made = initialise(here.settings)
+    try:
+        made = initialise(here.settings)
+    except ValueError as problem:
+        raise Stopped(str(problem)) from None
     document = {"data": str(here.settings.data), "database": where(here.settings), "created": made}
     told = "is ready" if made else "was ready before; nothing was changed"
     lines = [f"The installation in {document['data']} {told}."]
     if made:
-        lines.append(
-            f"Its master secrets are in {here.settings.secrets_file}: without them nothing in it can be opened."
-        )
+        kept = here.settings.secrets or here.settings.secrets_file
+        lines.append(f"Its master secrets are in {kept}: without them nothing in it can be opened.")
         lines.append("Next: bedesten tenants create NAME --host HOST")
     return Answer(document, lines)
 
@@ -31,6 +34,8 @@ def where(settings: Settings) -> str:
     """The store's place, without the password that may stand in it."""
     if not settings.database:
         return str(settings.sqlite_file)
+    if is_reference(settings.database):
+        return settings.database
     from psycopg import conninfo
 
     parts = conninfo.conninfo_to_dict(settings.database)

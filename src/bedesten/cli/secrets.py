@@ -1,20 +1,27 @@
 """`bedesten secrets …`: the master secrets. Ids only; no command shows a secret."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bedesten.cli.common import Answer, Here, command
+from bedesten.cli.common import Answer, Here, Stopped, command
 from bedesten.gate.keyring import Keyring
 from bedesten.operator import secrets
+from bedesten.server.references import BadSetting
 
 app = typer.Typer(no_args_is_help=True)
+
+To = Annotated[
+    Path | None,
+    typer.Option("--to", metavar="FILE", help="Write the next version into a new file and change nothing else."),
+]
 
 
 @command(app, "list")
 def listed(here: Here) -> Answer:
     """Show the ids of the master secrets, the current one of each ring first."""
-    return _answer(Keyring.read_file(here.installation.settings.secrets_file))
+    return _answer(_now(here))
 
 
 @command(app, "rotate")
@@ -23,19 +30,51 @@ def rotate(
     pepper: Annotated[
         bool, typer.Option("--pepper", help="Turn the ring that digests API keys and passwords instead.")
     ] = False,
+    to: To = None,
 ) -> Answer:
     """Let a new master secret sign; the old one verifies until its tokens have expired. Holds on the next request."""
-    settings = here.installation.settings
     ring = "digest" if pepper else "sign"
-    return _answer(secrets.rotate(here.installation.store, settings.secrets_file, ring))
+    if to:
+        return _answer(secrets.prepare(secrets.rotated(_now(here), ring), to))
+    return _answer(secrets.rotate(here.installation.store, _file(here), ring))
 
 
 @command(app, "forget")
 def forget(
-    here: Here, secret: Annotated[str, typer.Argument(metavar="ID", help="A retired signing secret: s1.")]
+    here: Here,
+    secret: Annotated[str, typer.Argument(metavar="ID", help="A retired signing secret: s1.")],
+    to: To = None,
 ) -> Answer:
     """Drop a retired signing secret: every token that it signed is dead on the next request."""
-    return _answer(secrets.forget(here.installation.store, here.installation.settings.secrets_file, secret))
+    if to:
+        return _answer(secrets.prepare(secrets.forgotten(_now(here), secret), to))
+    return _answer(secrets.forget(here.installation.store, _file(here), secret))
+
+
+@command(app, "reload")
+def reload(here: Here) -> Answer:
+    """Let every process take up the master secrets that were brought where they are kept. Holds on the next request."""
+    keyring = _now(here)
+    here.write(lambda tx: secrets.take_up(tx, keyring))
+    return _answer(keyring)
+
+
+def _now(here: Here) -> Keyring:
+    """The rings as they are kept at this moment."""
+    try:
+        return here.installation.rings.read_now()
+    except (BadSetting, ValueError) as problem:
+        raise Stopped(str(problem)) from None
+
+
+def _file(here: Here) -> Path:
+    """The file that this program may write."""
+    if here.installation.rings.in_a_manager:
+        raise Stopped(
+            "the master secrets are where BEDESTEN_SECRETS says, and this program does not write there: write the next "
+            "version with --to FILE, bring it there, then `bedesten secrets reload`"
+        )
+    return here.installation.settings.secrets_file
 
 
 def _answer(keyring: Keyring) -> Answer:

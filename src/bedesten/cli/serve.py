@@ -10,6 +10,7 @@ import typer
 
 from bedesten.cli.common import Answer, Here, Stopped, command, printable, show, write_json
 from bedesten.server import exposure, gate_secret, supervisor
+from bedesten.server.known import Known
 from bedesten.server.settings import Settings
 from bedesten.server.supervisor import ServeSpec, Side
 
@@ -43,6 +44,7 @@ def serve(
     ] = None,
 ) -> Answer:
     """Serve the four surfaces until told to stop. With --json every event is one JSON document on a line."""
+    here.known = Known.shared()
     settings, store = _with_gate(here.settings, gate_routes, admin_port), here.installation.store
     sides = [Side("worker", "bedesten.server.worker:main")]
     if admin_port:
@@ -57,6 +59,7 @@ def serve(
         ).model_dump_json(),
         lock_path=settings.lock_file,
         sides=tuple(sides),
+        known_fd=here.known.fd,
     )
     with exposure.exposed(settings, store, host):
         here.close()

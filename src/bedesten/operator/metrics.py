@@ -49,6 +49,7 @@ COUNTERS = {
     "commits": Told("Transactions that were committed."),
     "committed_actions": Told("Actions in them; on SQLite several share one."),
     "deliveries": Told("Webhooks that were sent.", ("result",)),
+    "secret_reads": Told("Looks at the master secrets in a manager.", ("result",)),
 }
 HISTOGRAMS = {
     "request_seconds": Told("From the head of a request to its answer.", ("surface",)),
@@ -60,6 +61,7 @@ PROCESS_GAUGES = {
     "directory_entries": Told("What the process remembers.", ("process", "kind")),
     "hashing_under_way": Told("Password hashes that are being made or waited for.", ("process",)),
     "resident_bytes": Told("Memory that the process holds.", ("process",)),
+    "secrets_age_seconds": Told("Since the manager last gave master secrets that can be used.", ("process",)),
 }
 GAUGES = {
     "processes": Told("Processes that are alive.", ("kind",)),

@@ -1,42 +1,89 @@
 """Turning the master secrets of a running installation. The file is written first, then the store asks for it.
 
 A process that has not read the file in the version that the store names answers 503 until it has: on one machine that is
-never seen, on several the file has to be brought to each before the command is run on the store (`--prepared`).
+never seen, on several the file has to be brought to each before the store is told.
+
+That is also how rings are turned that lie in a secret manager, which this program cannot write: the next version is
+written into a file (`prepare`), the operator brings it where the rings are kept, and the store is told (`take_up`).
 """
 
 from pathlib import Path
 
+from sqlalchemy import select
+
+from bedesten import errors
 from bedesten.audit.actions import INSTALLATION, OPERATOR, record
-from bedesten.errors import bad_field
+from bedesten.errors import Refusal, bad_field
 from bedesten.gate.keyring import Keyring
+from bedesten.store import tables
+from bedesten.store.sql import crossing
 from bedesten.store.store import Store
-from bedesten.store.tables import SET_RING
+from bedesten.store.tables import RAISE_RING
 from bedesten.store.transaction import CrossTransaction
+from bedesten.tenants.tables import tenants
+
+_WRAPPING = crossing(select(tenants.c.wrapping_id).distinct())
 
 
 def rotate(store: Store, path: Path, ring: str = "sign") -> Keyring:
     """A fresh secret signs (or digests) from now on; the old ones go on verifying. Raises `Refusal`, `OSError`."""
-    known = Keyring.read_file(path)
-    turned = known.rotate_signing() if ring == "sign" else known.rotate_digest()
-    return _publish(store, path, turned, f"secrets.rotate.{ring}")
+    return _publish(store, path, rotated(Keyring.read_file(path), ring), f"secrets.rotate.{ring}")
 
 
 def forget(store: Store, path: Path, master_id: str) -> Keyring:
     """Drops a retired signing secret: every token that it signed is dead on the next request everywhere."""
+    return _publish(store, path, forgotten(Keyring.read_file(path), master_id), f"secrets.forget.{master_id}")
+
+
+def rotated(known: Keyring, ring: str = "sign") -> Keyring:
+    """The next version of the rings, with a fresh secret that signs or digests."""
+    return known.rotate_signing() if ring == "sign" else known.rotate_digest()
+
+
+def forgotten(known: Keyring, master_id: str) -> Keyring:
+    """The next version of the rings, without a retired signing secret. Raises `Refusal`."""
     try:
-        turned = Keyring.read_file(path).forget_signing(master_id)
+        return known.forget_signing(master_id)
     except ValueError as problem:
         raise bad_field("id", str(problem)) from problem
-    return _publish(store, path, turned, f"secrets.forget.{master_id}")
+
+
+def prepare(keyring: Keyring, path: Path) -> Keyring:
+    """Writes rings into a new file, to be brought where they are kept. Raises `Refusal` if there is one, `OSError`."""
+    try:
+        keyring.write_file(path)
+    except FileExistsError as problem:
+        raise Refusal(errors.CONFLICT, f"{path} is there already") from problem
+    return keyring
+
+
+def take_up(tx: CrossTransaction, keyring: Keyring) -> bool:
+    """Every process has to know these rings from now on. False if they are asked for already.
+
+    Raises `Refusal` if they are older than what the store asks for, or could not open what is in it.
+    """
+    installed = tx.one(tables.INSTALLATION)
+    if installed is not None and installed.ring == keyring.version:
+        return False
+    if installed is None or installed.ring > keyring.version:
+        asked = installed.ring if installed else 0
+        raise Refusal(errors.CONFLICT, f"version {keyring.version} is older than version {asked}, which is in use")
+    missing = {name for (name,) in tx.all(_WRAPPING)} - set(keyring.wrap.ids)
+    if missing:
+        named = ", ".join(sorted(missing))
+        raise Refusal(errors.CONFLICT, f"what wrap.{named} encrypted could not be opened: it is missing")
+    return _ask(tx, keyring, "secrets.reload")
 
 
 def _publish(store: Store, path: Path, keyring: Keyring, action: str) -> Keyring:
     keyring.write_file(path, overwrite=True)
-
-    def ask(tx: CrossTransaction) -> None:
-        tx.run(SET_RING, version=keyring.version)
-        tx.changed("installation", "")
-        record(tx.bound(INSTALLATION), OPERATOR, action, f"version {keyring.version}")
-
-    store.write_now(ask)
+    store.write_now(lambda tx: _ask(tx, keyring, action))
     return keyring
+
+
+def _ask(tx: CrossTransaction, keyring: Keyring, action: str) -> bool:
+    if not tx.run(RAISE_RING, version=keyring.version):
+        return False
+    tx.changed("installation", "")
+    record(tx.bound(INSTALLATION), OPERATOR, action, f"version {keyring.version}")
+    return True

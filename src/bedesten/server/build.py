@@ -1,13 +1,12 @@
 """The only place where concrete parts meet: settings become a store, a gate, a pipeline, an application."""
 
-from pathlib import Path
+import asyncio
 
 import structlog
 
 from bedesten.base.clock import MINUTE, SECOND, Clock, system_clock
 from bedesten.gate.decide import Gate
 from bedesten.gate.directory import Directory
-from bedesten.gate.keyring import Keyring
 from bedesten.gate.limits import Limits, Tables
 from bedesten.gate.throttle import AddressThrottle
 from bedesten.server.installation import Installation as Installation
@@ -17,7 +16,6 @@ from bedesten.server.installation import open_installation as open_installation
 from bedesten.server.installation import open_store as open_store
 from bedesten.server.logs import configure
 from bedesten.server.settings import Settings
-from bedesten.store.transaction import StoreUnavailable
 from bedesten.surfaces import documentation, openapi, tables
 from bedesten.web.asgi import Adapter
 from bedesten.web.call import House
@@ -46,9 +44,9 @@ def open_house(installation: Installation, clock: Clock = system_clock) -> House
     directory = Directory()
     gate = Gate(directory, installation.keyring, installation.issuer)
 
-    def know(version: int) -> None:
+    async def know(version: int) -> None:
         if gate.keyring.version < version:
-            gate.turn(_read_ring(installation.settings.secrets_file, version))
+            gate.turn(await asyncio.to_thread(installation.rings.at_least, version))
             installation.vault.turn(gate.keyring)
 
     tables = Tables(installation.settings.limits_file)
@@ -71,17 +69,6 @@ def open_house(installation: Installation, clock: Clock = system_clock) -> House
         checkout_time=installation.settings.checkout_seconds * SECOND,
         password_minimum=installation.settings.password_minimum,
     )
-
-
-def _read_ring(path: Path, version: int) -> Keyring:
-    """The secrets file, if it is as new as the store says that it must be. Until it is, this process answers 503."""
-    try:
-        keyring = Keyring.read_file(path)
-    except (OSError, ValueError) as problem:
-        raise StoreUnavailable(f"the secrets file cannot be read: {problem}") from problem
-    if keyring.version < version:
-        raise StoreUnavailable(f"the secrets file has version {keyring.version}, the store asks for {version}")
-    return keyring
 
 
 def web_application(settings_json: str) -> Adapter:

@@ -13,6 +13,10 @@ from bedesten.base.clock import Clock, system_clock
 from bedesten.base.ids import new_id
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.passwords import Hashed, Hasher
+from bedesten.server.database import Database
+from bedesten.server.known import Known
+from bedesten.server.references import BadSetting
+from bedesten.server.rings import Rings
 from bedesten.server.settings import Settings
 from bedesten.store import migrate
 from bedesten.store.fence import COUNTER, OPEN
@@ -39,6 +43,7 @@ class Installation:
     keyring: Keyring
     vault: Vault
     issuer: str
+    rings: Rings
 
     def hasher(self) -> "PasswordHasher":
         """Hashes passwords under the installation's current pepper; making one costs the time of a hash."""
@@ -61,13 +66,23 @@ def initialise(settings: Settings) -> bool:
     """Makes an installation, or brings an older one to this version. False if there was nothing to do.
 
     Raises `NotAnInstallation` for a store whose secrets are elsewhere, since new ones would open nothing of it, and
-    for one of a later version; `StoreUnavailable`, `OSError`.
+    for one of a later version; `StoreUnavailable`, `ValueError`, `OSError`.
     """
+    known = Known.inherited()
+    try:
+        return _initialise(settings, known)
+    except BadSetting as problem:
+        raise NotAnInstallation(str(problem)) from None
+
+
+def _initialise(settings: Settings, known: Known) -> bool:
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not settings.database:
         settings.sqlite_file.touch(mode=0o600)
-    found = migrate.current(_database(settings))
-    fresh = not settings.secrets_file.exists()
+    database = _database(settings, known)
+    found = migrate.current(database)
+    rings = Rings(settings, known)
+    fresh = not rings.in_a_manager and not settings.secrets_file.exists()
     if fresh and found is not None:
         raise NotAnInstallation(
             f"the store is in use, and its secrets are missing: put them at {settings.secrets_file}"
@@ -76,48 +91,66 @@ def initialise(settings: Settings) -> bool:
         raise NotAnInstallation(f"the store has version {found}, which this program does not know")
     if fresh:
         Keyring.generate().write_file(settings.secrets_file)
+    version = rings.read().version
     if found != migrate.HEAD:
-        migrate.upgrade(_database(settings))
+        migrate.upgrade(database)
         fresh = True
-    store = open_store(settings)
+    store = open_store(settings, known=known)
     try:
-        store.write_now(_install)
+        store.write_now(lambda tx: _install(tx, version))
     finally:
         store.close()
     return fresh
 
 
-def _install(tx: CrossTransaction) -> None:
+def _install(tx: CrossTransaction, ring: int) -> None:
     tx.run(
         INSTALL,
         id=1,
         issuer=new_id("bedesten"),
         epoch=1,
         webhook_networks="",
-        ring=1,
+        ring=ring,
         leak_policy="notify",
         created=tx.now,
     )
     tx.run(OPEN, id=1, counter=0)
 
 
-def open_store(settings: Settings, clock: Clock = system_clock) -> Store:
-    """The store that the settings name."""
+def open_store(settings: Settings, clock: Clock = system_clock, known: Known | None = None) -> Store:
+    """The store that the settings name. Raises `NotAnInstallation` if its address is kept elsewhere and wrongly named."""
     if settings.database:
         from bedesten.store.postgres import PostgresStore
 
-        return PostgresStore(settings.database, clock)
+        try:
+            return PostgresStore(Database(settings, known or Known.inherited()), clock)
+        except BadSetting as problem:
+            raise NotAnInstallation(str(problem)) from None
     return SqliteStore(settings.sqlite_file, clock)
 
 
-def open_installation(settings: Settings, clock: Clock = system_clock) -> Installation:
-    """Opens an installation. Raises `NotAnInstallation`, `ValueError` (weak or readable secrets), `StoreUnavailable`."""
-    if not settings.secrets_file.exists():
+def open_installation(settings: Settings, clock: Clock = system_clock, known: Known | None = None) -> Installation:
+    """Opens an installation. Raises `NotAnInstallation`, `ValueError` (weak or readable secrets), `StoreUnavailable`.
+
+    `known`: what this machine knows of secrets that are kept elsewhere; by default what the parent process has handed on.
+    """
+    known = known or Known.inherited()
+    try:
+        return _open(settings, clock, known)
+    except BadSetting as problem:
+        raise NotAnInstallation(str(problem)) from None
+
+
+def _open(settings: Settings, clock: Clock, known: Known) -> Installation:
+    rings = Rings(settings, known)
+    if not rings.in_a_manager and not settings.secrets_file.exists():
         raise NotAnInstallation(f"{settings.data} is not an installation: run `bedesten init` first")
-    keyring = Keyring.read_file(settings.secrets_file)
+    keyring = rings.read()
     if not settings.database and not settings.sqlite_file.exists():
         raise NotAnInstallation(f"{settings.data} has secrets but no store: run `bedesten init`")
-    store = open_store(settings, clock)
+    if settings.database:
+        Database(settings, known).read()  # what is wrong with it is the setting's fault, not the store's
+    store = open_store(settings, clock, known)
     try:
         found = version_of(store, settings)
         if found != migrate.HEAD:
@@ -130,7 +163,7 @@ def open_installation(settings: Settings, clock: Clock = system_clock) -> Instal
     except BaseException:
         store.close()
         raise
-    return Installation(settings, store, keyring, Vault(keyring), installed.issuer)
+    return Installation(settings, store, keyring, Vault(keyring), installed.issuer, rings)
 
 
 def version_of(store: Store, settings: Settings) -> str | None:
@@ -148,8 +181,10 @@ def version_of(store: Store, settings: Settings) -> str | None:
     if row is not None:
         version: str = row[0]
         return version
-    return migrate.current(_database(settings))  # the slow way knows an empty store from one out of reach
+    return migrate.current(
+        _database(settings, Known.inherited())
+    )  # the slow way knows an empty store from one out of reach
 
 
-def _database(settings: Settings) -> str | Path:
-    return settings.database or settings.sqlite_file
+def _database(settings: Settings, known: Known) -> str | Path:
+    return Database(settings, known).read() if settings.database else settings.sqlite_file

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 from bedesten.base.clock import system_clock
-from bedesten.gate.keyring import Keyring
 from bedesten.operator import metrics
 from bedesten.operator.listener import Gatekeeper, NotReady, Plane
 from bedesten.server.installation import open_store, version_of
+from bedesten.server.known import Known
 from bedesten.server.logs import configure
+from bedesten.server.references import BadSetting
+from bedesten.server.rings import Rings
 from bedesten.server.settings import Settings
 from bedesten.store import migrate
 from bedesten.store.fence import COUNTER
@@ -19,13 +21,14 @@ def application(settings_json: str) -> Plane:
     """The ASGI application. It serves although the store is out of reach: it is there to say so."""
     settings = Settings.model_validate_json(settings_json)
     configure(settings.log_level)
-    store = open_store(settings)
+    known = Known.inherited()
+    store, rings = open_store(settings, known=known), Rings(settings, known)
 
     def measured() -> Callable[[str], tuple[bytes, str]]:
         return metrics.render(settings.metrics_directory, store, system_clock())
 
     gate = gatehouse(settings) if settings.gate_routes else None
-    return Plane(lambda: check(store, settings), measured, store.close, settings.admin_names, gate)
+    return Plane(lambda: check(store, settings, rings), measured, store.close, settings.admin_names, gate)
 
 
 def gatehouse(settings: Settings) -> Gatekeeper:
@@ -35,7 +38,7 @@ def gatehouse(settings: Settings) -> Gatekeeper:
     return Gatehouse(settings)
 
 
-def check(store: Store, settings: Settings) -> None:
+def check(store: Store, settings: Settings, rings: Rings) -> None:
     """Whether this machine can answer requests now. Raises `NotReady`, or whatever keeps the store from being asked."""
     found = version_of(store, settings)
     if found != migrate.HEAD:
@@ -44,8 +47,8 @@ def check(store: Store, settings: Settings) -> None:
     if counter is None or installed is None:
         raise NotReady("the store is not an installation")
     try:
-        ring = Keyring.read_file(settings.secrets_file).version
-    except (OSError, ValueError) as problem:
-        raise NotReady("the secrets file cannot be read") from problem
+        ring = rings.known_version(installed.ring)
+    except (OSError, ValueError, BadSetting) as problem:
+        raise NotReady(f"{rings.name} cannot be read") from problem
     if ring < installed.ring:
-        raise NotReady(f"the secrets file has version {ring}, the store asks for {installed.ring}")
+        raise NotReady(f"{rings.name} has version {ring}, the store asks for {installed.ring}")

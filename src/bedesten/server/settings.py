@@ -8,15 +8,22 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bedesten.gate.apikeys import parse_networks
+from bedesten.server.references import REFERENCE
 
 
 class Settings(BaseSettings):
-    """One installation. The data directory always holds the secrets file; `database` replaces only the SQLite file."""
+    """One installation. `database` replaces only the SQLite file, `secrets` only the secrets file.
+
+    `secrets`, `database` and `database_password` may name a secret that is kept elsewhere; see `references`.
+    """
 
     model_config = SettingsConfigDict(env_prefix="BEDESTEN_", extra="ignore", hide_input_in_errors=True)
 
     data: Path = Path("bedesten-data")
-    database: str | None = Field(default=None, pattern=r"^postgres(ql)?://", repr=False)
+    database: str | None = Field(default=None, pattern=rf"^(?:postgres(?:ql)?://|{REFERENCE})", repr=False)
+    database_password: str | None = Field(default=None, min_length=1, repr=False)
+    secrets: str | None = Field(default=None, pattern=f"^{REFERENCE}")
+    secrets_poll_seconds: int = Field(default=60, ge=5, le=3_600)
     checkout_seconds: int = Field(default=900, ge=1, le=86_400)
     password_minimum: int = Field(default=15, ge=8, le=64)
     trusted_proxies: Annotated[list[str], NoDecode] = []
@@ -50,7 +57,7 @@ class Settings(BaseSettings):
 
     @property
     def secrets_file(self) -> Path:
-        """The master secrets, readable by the owner only."""
+        """The master secrets, readable by the owner only, unless `secrets` says that they are elsewhere."""
         return self.data / "secrets.json"
 
     @property

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from bedesten.server.known import VARIABLE as KNOWN_VARIABLE
 from bedesten.server.listener import CHILD_VARIABLE, SETTINGS_VARIABLE, ChildSpec, HttpLimits, PortBusy, bind
 
 log = logging.getLogger(__name__)
@@ -107,7 +108,10 @@ class RespawnPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ServeSpec:
-    """All that the supervisor needs to know. `settings_json` reaches every child as it is and must hold no secret."""
+    """All that the supervisor needs to know. `settings_json` reaches every child as it is and must hold no secret.
+
+    `known_fd` is the memory file in which the children find the secrets that their settings name; see `known`.
+    """
 
     host: str
     port: int
@@ -119,6 +123,7 @@ class ServeSpec:
     graceful_s: float = 10.0
     limits: HttpLimits = field(default_factory=HttpLimits)
     respawn: RespawnPolicy = field(default_factory=RespawnPolicy)
+    known_fd: int = -1
 
 
 @dataclass(slots=True)
@@ -293,6 +298,9 @@ class _Supervisor:
         )
         kept = [told, self._life[0], self._lock_fd] + ([child.sock.fileno()] if child.sock else [])
         environment = {CHILD_VARIABLE: told_spec.dump(), SETTINGS_VARIABLE: self._spec.settings_json}
+        if self._spec.known_fd >= 0:
+            kept.append(self._spec.known_fd)
+            environment[KNOWN_VARIABLE] = str(self._spec.known_fd)
         child.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "bedesten.server.listener"],
             env={**os.environ, **environment},

@@ -18,13 +18,13 @@ from bedesten.orders import checkout
 from bedesten.orders.notice import notice
 from bedesten.server.build import Installation, open_installation
 from bedesten.server.logs import configure
+from bedesten.server.ring_watch import RingWatch
 from bedesten.server.sealing import seal_for_ever
 from bedesten.server.settings import Settings
 from bedesten.server.sweep import sweep
 from bedesten.store.tables import INSTALLATION
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable
 from bedesten.tenants.vault import Unsealable
-from bedesten.web.gauges import process_gauges
 from bedesten.web.meter import Meter
 from bedesten.web.observer import Observer
 from bedesten.webhooks import outbox, sender
@@ -55,12 +55,14 @@ async def _until_stopped(installation: Installation) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     observer = Observer(installation.store, directory=installation.settings.metrics_directory)
-    observer.start("worker", process_gauges)
+    watch = RingWatch(installation)
+    observer.start("worker", watch.gauges)
     tasks = [
         asyncio.create_task(_deliver_for_ever(installation, observer.meter)),
         asyncio.create_task(seal_for_ever(installation.store)),
         asyncio.create_task(_expire_for_ever(installation)),
         asyncio.create_task(_sweep_for_ever(installation)),
+        asyncio.create_task(watch.look_for_ever(observer.meter)),
     ]
     waiter = asyncio.create_task(_wait(stopped))
     done, _ = await asyncio.wait([waiter, *tasks], return_when=asyncio.FIRST_COMPLETED)

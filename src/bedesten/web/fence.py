@@ -1,7 +1,7 @@
 """Passing the fence: before anything of a request is decided, this process knows all that was changed before it arrived."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from bedesten.accounts.lookup import account_entry, has_imports, key_entry, revoked
@@ -19,8 +19,8 @@ class Fence:
     Raises `StoreUnavailable` when the store cannot be asked: a process that cannot know does not guess.
     """
 
-    def __init__(self, store: Store, directory: Directory, ring: Callable[[int], None]) -> None:
-        """`ring` makes sure that the secrets file has been read in at least this version, or raises."""
+    def __init__(self, store: Store, directory: Directory, ring: Callable[[int], Awaitable[None]]) -> None:
+        """`ring` makes sure that the master secrets are known in at least this version, or raises."""
         self._store = store
         self._directory = directory
         self._ring = ring
@@ -55,7 +55,7 @@ class Fence:
             except ValueError:
                 pass  # the list was cut meanwhile: begin anew
         version, epoch, ring, revoked_tokens = await self._store.read_across(_state)
-        self._ring(ring)
+        await self._ring(ring)
         directory.restart(version, epoch, revoked_tokens)
 
 

@@ -1,0 +1,94 @@
+"""Where PostgreSQL is, with a password that may be kept elsewhere and may change while the server runs."""
+
+import re
+from urllib.parse import quote
+
+from bedesten.server.known import Known
+from bedesten.server.references import BadSetting, NamedSecret, is_reference
+from bedesten.server.settings import Settings
+from bedesten.store.transaction import StoreUnavailable
+
+_URL = re.compile(r"postgres(?:ql)?://.")
+
+
+class Database:
+    """The address that `BEDESTEN_DATABASE` and `BEDESTEN_DATABASE_PASSWORD` make; see `store.postgres.Address`."""
+
+    def __init__(self, settings: Settings, known: Known) -> None:
+        """Raises `BadSetting`."""
+        assert settings.database, "there is one"
+        self._url = _secret("BEDESTEN_DATABASE", settings.database, known)
+        password = settings.database_password
+        self._password = _secret("BEDESTEN_DATABASE_PASSWORD", password, known) if password else None
+
+    def get(self) -> str:
+        """The whole address. Raises `StoreUnavailable`."""
+        try:
+            return self.read()
+        except BadSetting as problem:
+            raise StoreUnavailable(str(problem)) from None
+
+    def read(self) -> str:
+        """The whole address. Raises `BadSetting`."""
+        return self._joined(_current(self._url), _current(self._password) if self._password else None)
+
+    def refresh(self, stale: str) -> str:
+        """The whole address, after a server refused who came with `stale`. Raises `StoreUnavailable`."""
+        try:
+            now = self.read()
+            if now != stale:
+                return now
+            return self._joined(_again(self._url), _again(self._password) if self._password else None)
+        except BadSetting as problem:
+            raise StoreUnavailable(str(problem)) from None
+
+    def _joined(self, url: str, password: str | None) -> str:
+        if not _URL.match(url) or not _is_understood(url):
+            raise BadSetting("BEDESTEN_DATABASE: must be postgresql://…")
+        if password is None:
+            return url
+        scheme, _, rest = url.partition("://")
+        authority, mark, tail = re.fullmatch(r"([^/?]*)([/?]?)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
+        user, sign, hosts = authority.rpartition("@")
+        if not sign or not user or ":" in user:
+            raise BadSetting("BEDESTEN_DATABASE_PASSWORD: BEDESTEN_DATABASE must name a user, and no password")
+        return f"{scheme}://{user}:{quote(password, safe='')}@{hosts}{mark}{tail}"
+
+    def __repr__(self) -> str:
+        return "Database(…)"
+
+
+def _is_understood(url: str) -> bool:
+    """Whether PostgreSQL's own library can read the address; what it says of one that it cannot repeats parts of it."""
+    from psycopg import ProgrammingError, conninfo
+
+    try:
+        conninfo.conninfo_to_dict(url)
+    except ProgrammingError:
+        return False
+    return True
+
+
+class _Held:
+    """A setting that holds its secret itself."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return "_Held(…)"
+
+
+_Secret = NamedSecret | _Held
+
+
+def _secret(setting: str, text: str, known: Known) -> _Secret:
+    return NamedSecret(setting, text, known) if is_reference(text) else _Held(text)
+
+
+def _current(secret: _Secret) -> str:
+    return secret.text if isinstance(secret, _Held) else secret.get()
+
+
+def _again(secret: _Secret) -> str:
+    return secret.text if isinstance(secret, _Held) else secret.refresh(secret.get())

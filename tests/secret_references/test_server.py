@@ -1,0 +1,217 @@
+"""The server's own secrets in a manager: the master secrets and the database's password, on a running server."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from bedesten.gate.keyring import Keyring
+from bedesten.server.known import Known
+from bedesten.server.references import is_reference
+from bedesten.server.rings import unfit
+from bedesten_client.secrets._references import SCHEMES
+from secret_references.cloud import Cloud
+from secret_references.peers import REGION, Aws
+from support.program import Program
+from support.served import served
+from support.sites import postgres_database
+
+RINGS = f"aws-sm://{REGION}/bedesten"
+
+
+@pytest.fixture
+def kept(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """An installation whose master secrets are in AWS Secrets Manager, with one tenant."""
+    aws.put("bedesten", SecretString=Keyring.generate().to_json())
+    monkeypatch.setenv("BEDESTEN_SECRETS", RINGS)
+    monkeypatch.setenv("BEDESTEN_SECRETS_POLL_SECONDS", "5")
+    program = Program(tmp_path / "data")
+    assert program.does("init")["created"] is True
+    program.does("tenants", "create", "shop", "--host", "shop.example")
+    assert not (tmp_path / "data" / "secrets.json").exists()
+    return program
+
+
+def _environment(aws: Aws, **more: str) -> dict[str, str]:
+    return {**aws.environment(), "BEDESTEN_SECRETS": RINGS, "BEDESTEN_SECRETS_POLL_SECONDS": "5", **more}
+
+
+def _until(done: Callable[[], Any]) -> Any:
+    end = time.monotonic() + 60
+    while not (found := done()):
+        assert time.monotonic() < end, "it does not happen"
+        time.sleep(0.1)
+    return found
+
+
+def test_rings_that_were_turned_in_the_manager_are_taken_up_without_a_restart(
+    aws: Aws, kept: Program, tmp_path: Path
+) -> None:
+    with served(kept, "--workers", "1", "--admin-port", "0", environment=_environment(aws)) as server:
+        pids = server.ready["pids"]
+        kept.does("secrets", "rotate", "--to", str(tmp_path / "next.json"))
+        assert kept.does("secrets", "list")["sign"] == ["s1"]
+        aws.put("bedesten", SecretString=(tmp_path / "next.json").read_text())
+        _until(lambda: _asked_for(tmp_path) == 2)
+        client = server.clients("shop.example", ())[0]
+        assert client.get("/documentation/errors/-1.json").status == 200
+        assert server.ready["pids"] == pids
+
+
+def test_they_are_taken_up_at_once_when_the_operator_says_so(aws: Aws, kept: Program, tmp_path: Path) -> None:
+    kept.does("secrets", "rotate", "--to", str(tmp_path / "next.json"))
+    assert _asked_for(tmp_path) == 1
+    aws.put("bedesten", SecretString=(tmp_path / "next.json").read_text())
+    assert kept.does("secrets", "reload")["sign"] == ["s2", "s1"]
+    assert _asked_for(tmp_path) == 2
+    assert "does not write there" in kept.refuses("secrets", "rotate")["message"]
+    assert "is there already" in kept.refuses("secrets", "rotate", "--to", str(tmp_path / "next.json"))["message"]
+
+
+def test_a_worker_is_replaced_while_the_manager_is_down(aws: Aws, kept: Program) -> None:
+    environment = _environment(aws)
+    with served(kept, "--workers", "1", "--admin-port", "0", environment=environment) as server:
+        aws.forget()  # every read of the manager fails from now on
+        os.kill(server.workers[0], signal.SIGKILL)
+        server.until("respawned")
+        client = _until(lambda: next(iter(server_clients(server.port)), None))
+        assert client.get("/documentation/errors/-1.json").status == 200
+        assert "ResourceNotFoundException" in kept.refuses("secrets", "list")["message"]
+
+
+def server_clients(port: int) -> list[Any]:
+    """A client, if somebody accepts."""
+    from support.client import Client
+
+    try:
+        return [Client(port, "shop.example", ())]
+    except OSError:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        (f"aws-sm://{REGION}/missing", "ResourceNotFoundException"),
+        (f"aws-sm://{REGION}/broken", "exactly the rings"),
+        ("file:/nowhere/rings", "No such file or directory"),
+        ("vault://host", "the form is"),
+    ],
+)
+def test_at_start_up_it_refuses_and_names_the_setting_and_no_value(
+    aws: Aws, kept: Program, setting: str, reason: str
+) -> None:
+    aws.put("broken", SecretString='{"leaked-value": 1}')
+    outcome = kept.real("serve", "--port", "0", **_environment(aws, BEDESTEN_SECRETS=setting))
+    assert outcome.code == 1
+    assert "BEDESTEN_SECRETS: " in outcome.err
+    assert reason in outcome.err
+    assert "leaked-value" not in outcome.err + outcome.out
+    assert "Traceback" not in outcome.err
+
+
+def test_a_text_that_is_no_reference_is_wrong_usage_and_not_repeated(kept: Program) -> None:
+    outcome = kept.real("check", BEDESTEN_SECRETS="super-secret-rings")
+    assert outcome.code == 2
+    assert "super-secret-rings" not in outcome.err
+
+
+def test_the_password_of_the_database_is_read_from_the_manager(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgres_database() as database:
+        name = conninfo_to_dict(database)["dbname"]
+        cloud.secrets["acme-kv/database"] = database
+        monkeypatch.setenv("BEDESTEN_DATABASE", "azure-kv://acme-kv/database")
+        program = Program(tmp_path / "data")
+        assert program.does("init")["database"] == "azure-kv://acme-kv/database"
+        monkeypatch.setenv("BEDESTEN_DATABASE", f"postgresql://nobody@127.0.0.1:5432/{name}")
+        monkeypatch.setenv("BEDESTEN_DATABASE_PASSWORD", "azure-kv://acme-kv/none")
+        message = program.refuses("check")["message"]
+        assert message == "BEDESTEN_DATABASE_PASSWORD: azure-kv://acme-kv/none: Azure refused: HTTP 404"
+
+
+def test_an_address_that_changed_is_read_again_when_no_connection_can_be_made(cloud: Cloud, tmp_path: Path) -> None:
+    from bedesten.server.database import Database
+    from bedesten.server.settings import Settings
+    from bedesten.store.postgres import PostgresStore
+
+    with postgres_database() as database:
+        roles = [f"role_{os.getpid()}_{number}" for number in (1, 2)]
+        where = conninfo_to_dict(database)
+        urls = [f"postgresql://{role}:p@{where['host']}:{where.get('port', 5432)}/{where['dbname']}" for role in roles]
+        with psycopg.connect(database, autocommit=True) as admin:
+            for role in roles:
+                admin.execute(f'CREATE ROLE "{role}" LOGIN SUPERUSER')
+            try:
+                cloud.secrets["acme-kv/database"] = urls[0]
+                settings = Settings(data=tmp_path, database="azure-kv://acme-kv/database")
+                store = PostgresStore(Database(settings, Known()))
+                assert store.read_now(lambda tx: tx.now) > 0
+                admin.execute(f'ALTER ROLE "{roles[0]}" NOLOGIN')
+                admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [roles[0]])
+                cloud.secrets["acme-kv/database"] = urls[1]
+                _until(lambda: _reads(store))
+                store.close()
+            finally:
+                for role in roles:
+                    admin.execute(f'DROP ROLE "{role}"')
+
+
+def _reads(store: Any) -> bool:
+    from bedesten.store.transaction import StoreUnavailable
+
+    try:
+        return bool(store.read_now(lambda tx: tx.now))
+    except StoreUnavailable:
+        return False
+
+
+def test_rings_that_cannot_follow_are_told_apart() -> None:
+    old = Keyring.generate()
+    assert unfit(old, old) is None
+    assert unfit(old, old.rotate_signing()) is None
+    assert unfit(old, old.rotate_signing().forget_signing("s1")) is None
+    assert unfit(old.rotate_signing(), old) == "version 1 is older than version 2, which is in use"
+    assert unfit(old, Keyring.generate()) == "they have changed, and their version has not"
+    assert unfit(old, Keyring.generate().rotate_digest()) == "sign.s1 is another secret than before"
+
+
+def test_what_is_known_is_shared_and_a_torn_file_is_an_empty_one() -> None:
+    known = Known.shared()
+    other = Known(known.fd)
+    assert other.get("a") is None
+    known.put("a", "secret-1")
+    known.put("b", "secret-2")
+    assert (other.get("a"), other.get("b")) == ("secret-1", "secret-2")
+    assert "secret" not in repr(known)
+    os.pwrite(known.fd, b"x", 40)
+    assert other.get("a") is None
+    known.close()
+
+
+def test_the_server_knows_the_same_references_as_the_client() -> None:
+    for scheme in SCHEMES:
+        assert is_reference(f"{scheme}://x/y")
+    assert not is_reference("postgresql://host/database")
+    assert not is_reference("password")
+
+
+def _asked_for(folder: Path) -> int:
+    """The version of the rings that the store asks for."""
+    from bedesten.server.installation import open_store
+    from bedesten.server.settings import Settings
+    from bedesten.store.tables import INSTALLATION
+
+    store = open_store(Settings(data=folder / "data", database=None))
+    try:
+        installed = store.read_now(lambda tx: tx.one(INSTALLATION))
+        return installed.ring if installed else 0
+    finally:
+        store.close()
