@@ -46,6 +46,10 @@ class Fault:
 def accepted(kind: inspect.Type) -> set[str]:
     """Which of `VALUES` a type takes."""
     match kind:
+        case inspect.Metadata(plain):
+            return accepted(plain)
+        case inspect.AnyType():
+            return set(VALUES)
         case inspect.UnionType(types):
             return {name for one in types for name in accepted(one)}
         case inspect.NoneType():
@@ -68,6 +72,8 @@ def accepted(kind: inspect.Type) -> set[str]:
 def beyond(kind: inspect.Type) -> Iterator[tuple[str, object]]:
     """Values of the right type that are outside of its bounds."""
     match kind:
+        case inspect.Metadata(plain):
+            yield from beyond(plain)
         case inspect.UnionType(types):
             for one in types:
                 yield from beyond(one)
@@ -118,7 +124,9 @@ def _of_value(route: Route, kind: inspect.Type, sample: object, at: Path) -> Ite
 
 
 def _inside(kind: inspect.Type) -> inspect.Type:
-    """The type without its null."""
+    """The type without what is told of it to documents only, and without its null."""
+    if isinstance(kind, inspect.Metadata):
+        return _inside(kind.type)
     if isinstance(kind, inspect.UnionType):
         plain = [one for one in kind.types if not isinstance(one, inspect.NoneType)]
         return plain[0] if len(plain) == 1 else kind
