@@ -92,7 +92,7 @@ class Gate:
         match access:
             case Scoped(surface, scope):
                 if principal is None or scope not in principal.scopes or not tenant.allows(surface, endpoint):
-                    raise _scope_missing(scope)
+                    raise scope_missing(scope)
             case SignedIn(surface):
                 if not tenant.allows(surface, endpoint):
                     raise Refusal(errors.SCOPE_MISSING, "switched off", headers=challenge(errors.SCOPE_MISSING))
@@ -251,6 +251,7 @@ def key_refused(cause: str, who: str = "") -> Refusal:
     return Refusal(errors.KEY_REFUSED, cause, headers=challenge(errors.KEY_REFUSED), who=who)
 
 
-def _scope_missing(scope: str) -> Refusal:
+def scope_missing(scope: str) -> Refusal:
+    """The refusal of a bearer token that lacks a scope; the challenge names it (RFC 6750 section 3.1)."""
     challenge = f'{_BEARER}, error="insufficient_scope", scope="{scope}"'
     return Refusal(errors.SCOPE_MISSING, f"lacks {scope}", headers=((b"www-authenticate", challenge.encode()),))

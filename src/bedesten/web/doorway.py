@@ -39,6 +39,12 @@ class Doorway(Pipeline):
         """Goes on with other rules."""
         self._routes = routes
 
+    async def close(self) -> None:
+        """Writes what was noted, and lets go of the store."""
+        await self._house.key_watch.stop()
+        await self._house.observer.stop()
+        self._house.store.close()
+
     def _chosen(self, request: Request, match: Match | None) -> Route | Surface:
         route = match.routes.get(request.method) if match else None
         if route is None:

@@ -1,0 +1,81 @@
+"""The gate around an ASGI application: HTTP and websockets. The caller stands in `scope["bedesten"]`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from bedesten.errors import Refusal
+from bedesten.middleware.caller import KEY, Caller
+from bedesten.middleware.door import Door, refused
+from bedesten.web.message import Response
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+POLICY_VIOLATION = 1008
+
+
+class AsgiGate:
+    """An ASGI 3 application. What is refused never reaches the one behind it, and not a byte of its body is read."""
+
+    def __init__(self, app: AsgiApp, door: Door) -> None:
+        self._app = app
+        self._door = door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, one websocket, or the lifespan."""
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self._app(scope, receive, self._closing(send))
+            return
+        if kind not in ("http", "websocket"):
+            raise ValueError(f"no {kind} comes through the gate")
+        decision = await self._decision(scope)
+        if isinstance(decision, Caller):
+            await self._app({**scope, KEY: decision}, receive, send)
+        elif kind == "http":
+            await _answer(send, decision, "http.response", scope["method"])
+        else:
+            await _reject(scope, receive, send, decision)
+
+    async def _decision(self, scope: Scope) -> Caller | Response:
+        client = scope.get("client")
+        peer = client[0] if client and client[0][:1] not in ("", "/") else "unix"
+        headers = [(bytes(name).lower(), bytes(value)) for name, value in scope["headers"]]
+        try:
+            request = self._door.request(
+                scope.get("method", "GET"),
+                scope["path"].encode("utf-8", "surrogateescape"),
+                scope.get("query_string", b""),
+                headers,
+                peer,
+            )
+        except Refusal as refusal:
+            return refused(refusal, "", b"")
+        return await self._door.decide(request)
+
+    def _closing(self, send: Send) -> Send:
+        """`send` of the lifespan; at its end the door is closed."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "lifespan.shutdown.complete":
+                await asyncio.to_thread(self._door.close)
+            await send(message)
+
+        return sending
+
+
+async def _reject(scope: Scope, receive: Receive, send: Send, refusal: Response) -> None:
+    await receive()  # websocket.connect
+    if "websocket.http.response" in scope.get("extensions", {}):
+        await _answer(send, refusal, "websocket.http.response", "GET")
+    else:
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+
+
+async def _answer(send: Send, refusal: Response, kind: str, method: str) -> None:
+    headers = [*refusal.headers, (b"content-length", b"%d" % len(refusal.body))]
+    await send({"type": f"{kind}.start", "status": refusal.status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": b"" if method == "HEAD" else refusal.body})

@@ -1,0 +1,93 @@
+"""Django behind the gate.
+
+Settings: `"bedesten.middleware.django.GateMiddleware"` as the first of `MIDDLEWARE`, and `BEDESTEN_DOOR`, a `Door` or a
+function that makes one. The caller is `request.bedesten`; `@requires("orders:read")` on a view demands more.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from bedesten.errors import Refusal
+from bedesten.middleware.caller import KEY, Caller, requirement
+from bedesten.middleware.door import Door, refused
+from bedesten.middleware.wsgi import headers_of
+from bedesten.web.message import Response
+
+View = Callable[..., Any]
+
+
+class GateMiddleware:
+    """Django's middleware. What is refused reaches no view and no other middleware."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+        made = settings.BEDESTEN_DOOR
+        self._door: Door = made if isinstance(made, Door) else made()
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """One request."""
+        decision = self._decision(request)
+        if isinstance(decision, Caller):
+            setattr(request, KEY, decision)
+            return self._get_response(request)
+        return _response(decision)
+
+    def _decision(self, request: HttpRequest) -> Caller | Response:
+        try:
+            asked = self._door.request(
+                request.method,
+                request.path.encode("utf-8", "surrogateescape"),
+                request.META.get("QUERY_STRING", "").encode("latin-1"),
+                headers_of(request.META),
+                request.META.get("REMOTE_ADDR") or "unix",
+            )
+        except Refusal as refusal:
+            return refused(refusal, "", b"")
+        return self._door.decide_now(asked)
+
+
+def requires(*rights: str) -> Callable[[View], View]:
+    """Lets only callers into a view who have all of these scopes or grants; whoever lacks one gets 403."""
+    needed = requirement(rights)
+
+    def demand(view: View) -> View:
+        if iscoroutinefunction(view):
+
+            @wraps(view)
+            async def waiting(request: HttpRequest, *args: Any, **values: Any) -> Any:
+                refusal = _lacking(request, needed)
+                return await view(request, *args, **values) if refusal is None else refusal
+
+            return waiting
+
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, **values: Any) -> Any:
+            refusal = _lacking(request, needed)
+            return view(request, *args, **values) if refusal is None else refusal
+
+        return checked
+
+    return demand
+
+
+def _lacking(request: HttpRequest, needed: tuple[str, ...]) -> HttpResponse | None:
+    found = getattr(request, KEY, None)
+    if not isinstance(found, Caller):
+        raise RuntimeError("there is no gate around this view: GateMiddleware is not among MIDDLEWARE")
+    try:
+        found.require(*needed)
+    except Refusal as refusal:
+        return _response(refused(refusal, found.request_id, request.META.get("HTTP_ACCEPT", "").encode("latin-1")))
+    return None
+
+
+def _response(refusal: Response) -> HttpResponse:
+    response = HttpResponse(refusal.body, status=refusal.status)
+    for name, value in refusal.headers:
+        response[name.decode("latin-1")] = value.decode("latin-1")
+    return response

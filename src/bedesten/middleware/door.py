@@ -1,0 +1,204 @@
+"""The gate, opened within a service's own process.
+
+It lives on an event loop in a thread of its own, which begins with the first request of a process: so it serves ASGI and
+WSGI alike, whatever the service's own loops and threads, and a server that forks its workers after loading the service
+opens nothing before the fork. If the installation cannot be opened, requests are answered 503 and the next one tries again.
+"""
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import Iterable
+from multiprocessing.util import Finalize
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import structlog
+
+from bedesten import errors
+from bedesten.errors import Refusal
+from bedesten.gate.scopes import Surface
+from bedesten.middleware.caller import Caller
+from bedesten.server.build import open_house, open_installation
+from bedesten.server.listener import new_loop
+from bedesten.server.settings import Settings
+from bedesten.web import answer
+from bedesten.web.doorway import Doorway, told
+from bedesten.web.gauges import web_gauges
+from bedesten.web.guarded import Admitted, Guarded, Rule, check_target
+from bedesten.web.message import Headers, Request, Response
+from bedesten.web.routefile import read_file
+
+if TYPE_CHECKING:
+    from bedesten.middleware.asgi import AsgiApp, AsgiGate
+    from bedesten.middleware.wsgi import WsgiApp, WsgiGate
+
+log = structlog.get_logger("bedesten.gate")
+PATIENCE = 30.0
+"""Seconds that a request waits for the gate's word; then it is refused."""
+TRY_AGAIN = 1.0
+"""Seconds between two tries to open an installation that could not be opened."""
+
+
+def everything(surface: str, *, public: Iterable[str] = ()) -> Guarded:
+    """Rules for a service whose paths all demand a living credential of one surface, but for those that are public."""
+    rules = [Rule("/", True, surface=Surface(surface))]
+    return Guarded([*rules, *(Rule(path, False) for path in public)])
+
+
+class _NoBody:
+    async def read(self, limit: int) -> bytes:  # noqa: ARG002
+        return b""
+
+
+class Door:
+    """Decides about a service's requests. Safe for any number of threads and loops.
+
+    `routes` are rules, or the path of a route file. `data` and `database` name the installation, as the program's options;
+    what is left out comes from the environment (`BEDESTEN_DATA`, `BEDESTEN_TRUSTED_PROXIES` and the rest). With `host` the
+    service is of the tenant that has this host, whatever hosts it is called by. Raises `RouteFileError`, `ValueError`.
+    """
+
+    def __init__(
+        self,
+        routes: Guarded | Path | str,
+        *,
+        data: Path | str | None = None,
+        database: str | None = None,
+        host: str | None = None,
+    ) -> None:
+        self._routes = routes if isinstance(routes, Guarded) else read_file(Path(routes))
+        given: dict[str, Any] = {"data": data, "database": database}
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        self._settings = settings.model_copy(update={"data": settings.data.absolute()})
+        self._host = None if host is None else host.encode("ascii")
+        self._starting = threading.Lock()
+        self._running: _Running | None = None
+        if not structlog.is_configured():
+            _log_as_the_service_does()
+
+    def asgi(self, app: "AsgiApp") -> "AsgiGate":
+        """The application behind the gate."""
+        from bedesten.middleware.asgi import AsgiGate
+
+        return AsgiGate(app, self)
+
+    def wsgi(self, app: "WsgiApp") -> "WsgiGate":
+        """The application behind the gate."""
+        from bedesten.middleware.wsgi import WsgiGate
+
+        return WsgiGate(app, self)
+
+    async def decide(self, request: Request) -> "Caller | Response":
+        """Who calls, or the refusal to answer; for code on an event loop."""
+        running = self._process()
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(running.decide(request), running.loop))
+
+    def decide_now(self, request: Request) -> "Caller | Response":
+        """The same for code without one; blocks."""
+        running = self._process()
+        deciding = asyncio.run_coroutine_threadsafe(running.decide(request), running.loop)
+        try:
+            return deciding.result(PATIENCE)
+        except TimeoutError:
+            deciding.cancel()
+            return refused(Refusal(errors.UNAVAILABLE, "the gate took too long", retry_after=1), "", b"")
+
+    def request(self, method: str, path: bytes, query: bytes, headers: Headers, peer: str) -> Request:
+        """A request as the gate sees it. `path` is the one by which the service finds its answer, decoded.
+
+        Header names in lower case. Raises `Refusal` (-2) for one that could be read in two ways.
+        """
+        hosts = [value for name, value in headers if name == b"host"]
+        raw = quote(path, safe="/!$&'()*+,=:@").encode()
+        check_target(raw, query)
+        lines = told(headers, hosts if self._host is None else [self._host])
+        return Request(method, raw, query, lines, peer, _NoBody())
+
+    def close(self) -> None:
+        """Writes what was noted and lets go of the installation. A later request opens it again."""
+        with self._starting:
+            running, self._running = self._running, None
+        if running is not None and running.pid == os.getpid():
+            running.close()
+
+    def _process(self) -> "_Running":
+        running = self._running
+        if running is None or running.pid != os.getpid():
+            with self._starting:
+                running = self._running
+                if running is None or running.pid != os.getpid():
+                    running = self._running = _Running(self._settings, self._routes)
+                    # A process that a server has made by multiprocessing ends without what `atexit` knows.
+                    atexit.register(self.close)
+                    Finalize(None, self.close, exitpriority=0)
+        return running
+
+
+class _Running:
+    """The door of one process, with its thread and its loop."""
+
+    def __init__(self, settings: Settings, routes: Guarded) -> None:
+        self.pid = os.getpid()
+        self.loop = new_loop()
+        self._settings = settings
+        self._routes = routes
+        self._doorway: Doorway | None = None
+        self._opening: asyncio.Lock | None = None
+        self._failed = (0.0, "")
+        self._thread = threading.Thread(target=self.loop.run_forever, name="bedesten-gate", daemon=True)
+        self._thread.start()
+
+    async def decide(self, request: Request) -> Caller | Response:
+        doorway = self._doorway or await self._open()
+        if doorway is None:
+            return refused(Refusal(errors.UNAVAILABLE, self._failed[1], retry_after=1), "", b"")
+        response = await doorway.handle(request)
+        if isinstance(response, Admitted):
+            assert response.call is not None
+            return Caller.of(response.call)
+        return response
+
+    async def _open(self) -> Doorway | None:
+        self._opening = self._opening or asyncio.Lock()
+        async with self._opening:
+            if self._doorway is None and monotonic() >= self._failed[0]:
+                try:
+                    installation = await asyncio.to_thread(open_installation, self._settings)
+                    house = open_house(installation)
+                except Exception as problem:
+                    self._failed = (monotonic() + TRY_AGAIN, str(problem) or type(problem).__name__)
+                    log.error("gate-not-open", cause=self._failed[1])
+                    return None
+                house.observer.start("gate", lambda: web_gauges(house))
+                house.key_watch.start()
+                self._doorway = Doorway(house, self._routes)
+            return self._doorway
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self.loop).result(PATIENCE)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(PATIENCE)
+        self.loop.close()
+
+    async def _close(self) -> None:
+        if self._doorway is not None:
+            await self._doorway.close()
+
+
+def refused(refusal: Refusal, request_id: str, accept: bytes) -> Response:
+    """The answer to a request that is refused here."""
+    return answer.failure(refusal, request_id or f"req_{os.urandom(12).hex()}", accept)
+
+
+def _log_as_the_service_does() -> None:
+    """What the gate logs goes to the standard library's loggers, for the service to show or not."""
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, structlog.processors.KeyValueRenderer(key_order=["event"])],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

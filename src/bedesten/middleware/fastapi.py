@@ -1,0 +1,50 @@
+"""FastAPI behind the gate: `protect(app, door)` once, and `Depends(requires("orders:read"))` where more is demanded.
+
+Starlette's applications can be protected as well, with `door.asgi` and `caller(request)`.
+"""
+
+from collections.abc import Callable
+
+from fastapi import FastAPI, Request, Response
+
+from bedesten.errors import Refusal
+from bedesten.middleware.asgi import AsgiGate
+from bedesten.middleware.caller import KEY, Caller, requirement
+from bedesten.middleware.door import Door, refused
+
+
+def protect(app: FastAPI, door: Door) -> None:
+    """Puts the gate around the application, and lets refusals of `requires` look like the gate's own."""
+    app.add_middleware(AsgiGate, door=door)
+    app.add_exception_handler(Refusal, _refuse)
+
+
+def caller(request: Request) -> Caller:
+    """Who calls; a dependency. Without the gate around it there is none, which is a mistake and never an open door."""
+    found = request.scope.get(KEY)
+    if not isinstance(found, Caller):
+        raise RuntimeError("there is no gate around this application: protect(app, door)")
+    return found
+
+
+def requires(*rights: str) -> Callable[[Request], Caller]:
+    """A dependency that gives the caller who has all of these scopes or grants; whoever lacks one gets 403."""
+    needed = requirement(rights)
+
+    def who(request: Request) -> Caller:
+        found = caller(request)
+        found.require(*needed)
+        return found
+
+    return who
+
+
+async def _refuse(request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Refusal)
+    accept = request.headers.get("accept", "").encode("latin-1")
+    found = request.scope.get(KEY)
+    made = refused(refusal, found.request_id if isinstance(found, Caller) else "", accept)
+    response = Response(made.body, made.status)
+    for name, value in made.headers:
+        response.headers[name.decode("latin-1")] = value.decode("latin-1")
+    return response
