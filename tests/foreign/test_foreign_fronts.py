@@ -161,7 +161,7 @@ def test_what_is_revoked_is_refused_from_the_next_request_on(front: Front) -> No
         client.close()
 
 
-def test_r202_an_allow_list_asks_for_the_client_s_address(front: Front) -> None:
+def test_an_allow_list_asks_for_the_client_s_address(front: Front) -> None:
     near = "127.45.0.1"
     listed = api_key(front.gate.key("--allow", "127.45.0.0/16")["key"])
     assert front.ask("/stock/upload", listed, "POST", near).status == 200
