@@ -1,0 +1,186 @@
+"""The library's pages say what it has, and every block of them runs as it is printed."""
+
+import dataclasses
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+import bedesten_client
+from bedesten.gate.scopes import Surface
+from bedesten.tenants import actions as tenants
+from bedesten_client import BedestenError, Options
+from bedesten_client.call import Call
+from bedesten_client.testing import FakeShop, sign
+from bedesten_client.webhooks import Event
+from client.test_client_operations import MODULES, builders, calls
+from client.test_client_webhooks import HOOK, _asgi
+from support.backoffice import PASSWORD, Operator
+from support.documents import DOCS, ROOT, blocks, section, tables
+from support.shop import Shop, open_shop
+from support.sites import opened, serving
+
+REFERENCE = DOCS / "reference" / "python-client.md"
+GUIDE = DOCS / "how-to" / "use-the-python-client.md"
+TUTORIAL = DOCS / "tutorials" / "first-order.md"
+CLIENT_README = ROOT / "clients" / "python" / "README.md"
+PLACEHOLDERS = ("api.shop.example", "buyer@partner.example")
+
+
+def _spelt(name: str, build: Callable[..., Call[Any]]) -> str:
+    """A method as the reference spells it."""
+    parts, starred = [], False
+    for one in inspect.signature(build).parameters.values():
+        if one.kind is one.KEYWORD_ONLY and not starred:
+            parts.append("*")
+            starred = True
+        parts.append(one.name if one.default is one.empty else f"{one.name}=")
+    return f"`{name}({', '.join(parts)})`"
+
+
+@pytest.mark.parametrize("surface", Surface)
+def test_the_reference_lists_every_method_with_its_operation(surface: Surface) -> None:
+    _, *listed = tables(section(REFERENCE, f"### {surface.value.title()}"))[0]
+    client = getattr(bedesten_client, f"{surface.value.title()}Client")
+    by_endpoint = calls(surface)
+    expected = set()
+    for name, build in builders(MODULES[surface]).items():
+        method = _spelt(name, build)
+        each = [one for one in vars(client) if one.startswith("each_") and one.removeprefix("each_") in name]
+        if "cursor=" in method:
+            method += f", `{each[0]}`"
+        gives = str(inspect.signature(build).return_annotation).replace("bedesten_client.shapes.", "")
+        endpoint = next(
+            endpoint for endpoint, call in by_endpoint.items() if call.operation is _operation(name, surface)
+        )
+        result = gives.removeprefix("bedesten_client.call.Call[").removesuffix("]")
+        expected.add((method, f"`{endpoint}`", f"`{result}`"))
+    assert {tuple(row) for row in listed} == expected
+
+
+def _operation(name: str, surface: Surface) -> object:
+    from client.test_client_operations import SAMPLES
+
+    asked = ("ord_1",) if name == "get_order" and surface is Surface.STOREFRONT else SAMPLES.get(name, ())
+    return builders(MODULES[surface])[name](*asked).operation
+
+
+def test_the_reference_lists_every_option_with_its_default() -> None:
+    _, *listed = tables(section(REFERENCE, "## Making a client"))[0]
+    told = {name.strip("`"): default for name, default, _ in listed}
+    assert told == {one.name: str(one.default) for one in dataclasses.fields(Options)}
+
+
+def test_the_reference_lists_every_error() -> None:
+    _, *listed = tables(section(REFERENCE, "## Errors"))[0]
+    errors = {
+        name
+        for name, one in vars(bedesten_client).items()
+        if inspect.isclass(one) and issubclass(one, BedestenError) and one is not BedestenError
+    }
+    assert {name.strip("`") for name, _ in listed} == errors
+
+
+def test_the_reference_lists_every_member_of_the_fake_shop() -> None:
+    text = section(REFERENCE, "## For tests")
+    members = {name for name, _ in inspect.getmembers(FakeShop) if not name.startswith("_")}
+    with FakeShop() as fake:
+        members |= {name for name in vars(fake) if not name.startswith("_")}
+    assert {name for name in members if not re.search(rf"`{name}[`(]", text)} == set()
+
+
+# --- blocks -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeShop]:
+    """A fake shop, and its password where the pages look for it."""
+    with FakeShop() as made:
+        made.add_product("Card", "5.00", codes=["CODE-1", "CODE-2"])
+        monkeypatch.setenv("SHOP_PASSWORD", made.password)
+        monkeypatch.setenv("SHOP_KEY", made.key)
+        monkeypatch.setenv("WEBHOOK_SECRET", made.webhook_secret.reveal())
+        yield made
+
+
+def execute(code: str, fake: FakeShop) -> dict[str, Any]:
+    """Runs a block against the fake shop; what it leaves behind."""
+    text = code.replace("https://api.shop.example", fake.url).replace("api.shop.example", fake.url)
+    names: dict[str, Any] = {"__name__": "block"}
+    exec(compile(text.replace("buyer@partner.example", fake.email), "block", "exec"), names)
+    return names
+
+
+def printed(page: Path) -> list[str]:
+    return [block.code for block in blocks(page) if block.language == "python"]
+
+
+def test_the_example_of_the_readme_is_short_and_works(fake: FakeShop, capsys: pytest.CaptureFixture[str]) -> None:
+    code = printed(CLIENT_README)[0]
+    assert len(code.splitlines()) < 10
+    execute(code, fake)
+    assert "CODE-1" in capsys.readouterr().out
+
+
+def test_the_blocks_of_the_guide_work(fake: FakeShop, capsys: pytest.CaptureFixture[str]) -> None:
+    partner, supplier, booking, receiver, own_client, testing = printed(GUIDE)
+    execute(partner, fake)
+    assert "CODE-1" in capsys.readouterr().out
+    assert "SupplierClient(" in repr(execute(supplier, fake)["shop"])
+    assert inspect.iscoroutinefunction(execute(booking, fake)["book"])
+    execute(own_client, fake)
+    assert "'success': True" in capsys.readouterr().out
+    execute(testing, fake)
+    app = execute(receiver, fake)["app"]
+    signed = sign(Event(deliver_id="1", order_detail_id="odl_1", status=1), fake.webhook_secret)
+    with _asgi(app) as port:
+        url = f"http://127.0.0.1:{port}{HOOK}"
+        answer = httpx2.post(url, content=signed.body, headers=signed.headers, trust_env=False)
+        assert answer.status_code == 204
+    assert "has status 1" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def partnered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, str]]:
+    """A shop that is reached by a name which this machine knows, and its address."""
+    folder = tmp_path_factory.mktemp("first-order")
+    with opened("sqlite", folder) as installation, serving(installation, folder) as site:
+        shop = open_shop(site, Operator(installation), "lantern")
+        shop.operator.within(shop.id, lambda tx: tenants.add_host(tx, "localhost"))
+        yield shop, f"http://localhost:{site.port}"
+        site.stop()
+    assert site.failures() == []
+
+
+def test_the_first_order_is_placed_as_it_is_printed(partnered: tuple[Shop, str], tmp_path: Path) -> None:
+    shop, address = partnered
+    script = "\n".join(block.code for block in blocks(TUTORIAL) if block.language == "sh")
+    for placeholder, given in zip(PLACEHOLDERS, (address, shop.partner_email), strict=True):
+        assert placeholder in script
+        script = script.replace(placeholder, given)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BEDESTEN_", "SHOP"))}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=tmp_path,
+        env={**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        input=f"{PASSWORD}\n",
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "You can spend 100000.00 USD" in done.stdout
+    orders = re.findall(r"(ord_\w+) costs 5.00 USD\nstatus: DELIVERED", done.stdout)
+    assert (len(orders), len(set(orders))) == (2, 1), "twice the same order"
+    assert len(re.findall(r"code: LANTERN-CARD-\d+", done.stdout)) == 1
+    assert re.search(r"refused with -8 as request req_\w+", done.stdout)
+    assert len(shop.site.rows(shop.id)["orders"]) == 1
+    assert PASSWORD not in done.stdout + done.stderr
