@@ -81,7 +81,8 @@ TRICKS = [
     "*", "Account/Details", "/", "", "/Orders/Detail/", "/Orders/Detail", "/Orders/Detail/a/b",
     "/Products/Detail/", "/documentation/guides/", "/documentation/guides/../errors/-1",
     "/documentation/guides/..%2f..%2fREADME", "/documentation/guides/%2e%2e/errors", "/documentation/errors/-1%00",
-    "/documentation/nothing", "/documentation//", "/docs", "/openapi.json", "/redoc", "/metrics", "/health", "/healthz", "/debug", "/admin",
+    "/documentation/nothing", "/documentation//", "/docs", "/openapi.json", "/redoc", "/metrics", "/health",
+    "/healthz", "/debug", "/admin",
     "/.git/config", "/.env", "/robots.txt",
 ]  # fmt: skip
 
