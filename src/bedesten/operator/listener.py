@@ -6,10 +6,11 @@
 | `GET /health/ready` | whether requests can be answered: else 503 with a reason; the whole cause is in the log |
 | `GET /metrics` | what the processes of this machine count, in the text format of Prometheus |
 | `GET /gate/decide`, `/gate/envoy/…` | to trusted proxies: whether a request to another service may go on (`foreign`) |
+| `POST /leaks` | to secret scanners, which show a secret: which of the texts that they found are live keys (`scanners`) |
 
-It asks for no credential, which is why it listens on loopback unless it is told otherwise. A page in the operator's browser
-must not read it through a name of its own that leads to loopback: a `Host` is an address, `localhost`, or one of the names
-that were configured; any other is answered 421. A client that sends none (HTTP/1.0) is no browser.
+But for the last it asks for no credential, which is why it listens on loopback unless it is told otherwise. A page in the
+operator's browser must not read it through a name of its own that leads to loopback: a `Host` is an address, `localhost`,
+or one of the names that were configured; any other is answered 421. A client that sends none (HTTP/1.0) is no browser.
 """
 
 import asyncio
@@ -21,7 +22,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
-from bedesten.operator import foreign
+from bedesten.operator import foreign, scanners
+from bedesten.store.transaction import StoreUnavailable
 from bedesten.web.message import Response
 
 Message = MutableMapping[str, Any]
@@ -34,6 +36,7 @@ Answer = tuple[int, bytes, bytes]
 log = structlog.get_logger("bedesten.operator")
 PATIENCE = 5.0
 """Seconds after which a store that does not answer counts as out of reach."""
+LEAKS = "/leaks"
 PATHS = ("/health/live", "/health/ready", "/metrics")
 
 
@@ -82,7 +85,7 @@ class Gatekeeper(Protocol):
 class Plane:
     """The ASGI application. `ready` blocks and raises what is the matter; `metrics` blocks and gives the metrics' lines for
     an `Accept` header and their content type; `close` is called at the end. `names` are hosts besides addresses. Without a
-    `gate` nothing is decided here."""
+    `gate` nothing is decided here, without `scanners` no leak is reported."""
 
     def __init__(
         self,
@@ -91,19 +94,22 @@ class Plane:
         close: Callable[[], None],
         names: Collection[str] = (),
         gate: Gatekeeper | None = None,
+        scanners: scanners.Scanners | None = None,
     ) -> None:
-        pool = ThreadPoolExecutor(2, "operator")
+        pool = self._pool = ThreadPoolExecutor(3, "operator")
         self._ready = Shared(ready, pool)
         self._metrics = Shared(metrics, pool)
         self._close = close
         self._gate = gate
+        self._scanners = scanners
+        self._reporting = asyncio.Lock()
         self._names = frozenset(name.lower().rstrip(".") for name in names) | {"localhost"}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            await self._respond(scope, send)
+            await self._respond(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -116,13 +122,13 @@ class Plane:
         self._close()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _respond(self, scope: Message, send: Send) -> None:
+    async def _respond(self, scope: Message, receive: Receive, send: Send) -> None:
         if self._gate is not None and scope["raw_path"].startswith((foreign.FORWARDED, foreign.ENVOY)):
             decision = await self._decision(self._gate, scope)
             if decision is not None:
                 await _send_decision(send, decision)
                 return
-        status, kind, body = await self._answer(scope)
+        status, kind, body = await self._answer(scope, receive)
         headers = [
             (b"content-type", kind),
             (b"content-length", b"%d" % len(body)),
@@ -135,11 +141,13 @@ class Plane:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, scope: Message) -> Answer:
+    async def _answer(self, scope: Message, receive: Receive) -> Answer:
         hosts = [value for name, value in scope["headers"] if name == b"host" and value]
         if not all(is_own(host, self._names) for host in hosts):
             return _document(421, "unknown host")
         path = scope["path"]
+        if path == LEAKS and scope["method"] == "POST" and self._scanners is not None:
+            return await self._leaks(self._scanners, scope, receive)
         if path not in PATHS:
             return _document(404, "not found")
         if scope["method"] not in ("GET", "HEAD"):
@@ -150,6 +158,30 @@ class Plane:
             return await self._readiness()
         accept = b",".join(value for name, value in scope["headers"] if name == b"accept")
         return await self._measures(accept.decode("latin-1"))
+
+    async def _leaks(self, taker: scanners.Scanners, scope: Message, receive: Receive) -> Answer:
+        """A report of a secret scanner, one at a time: each finding is looked for in every tenant."""
+        run = asyncio.get_running_loop().run_in_executor
+        shown = [value for name, value in scope["headers"] if name == b"authorization"]
+        try:
+            if not await run(self._pool, taker.knows, shown):
+                return _document(401, "unauthorised")
+        except FileNotFoundError:
+            return _document(404, "not found")
+        except (OSError, ValueError) as problem:
+            log.warning("leak-secret-unusable", cause=str(problem))
+            return _document(503, "unavailable")
+        body = await _whole(receive, scanners.LARGEST)
+        if body is None:
+            return _document(413, "too large")
+        async with self._reporting:
+            try:
+                return 200, b"application/json", await run(self._pool, taker.answer, body)
+            except ValueError as problem:
+                return _document(400, "not a report", str(problem))
+            except StoreUnavailable as problem:
+                log.warning("leaks-not-reported", cause=str(problem))
+                return _document(503, "unavailable", "the store is out of reach: send the report again")
 
     async def _decision(self, gate: Gatekeeper, scope: Message) -> Response | None:
         """What the gate says; None if it is not asked for, or not by whom or how it may be."""
@@ -182,6 +214,20 @@ class Plane:
             return _document(503, "unavailable", "the metrics took too long")
         body, kind = render(accept)
         return 200, kind.encode(), body
+
+
+async def _whole(receive: Receive, largest: int) -> bytes | None:
+    """The body; None if it is larger, or did not come to its end."""
+    body = bytearray()
+    while True:
+        part = await receive()
+        if part["type"] != "http.request":
+            return None
+        body += part.get("body", b"")
+        if len(body) > largest:
+            return None
+        if not part.get("more_body", False):
+            return bytes(body)
 
 
 async def _send_decision(send: Send, decision: Response) -> None:

@@ -1,10 +1,15 @@
 """The operator's plane of one installation; what its process loads."""
 
 from collections.abc import Callable
+from functools import partial
 
+from bedesten.audit.actions import Actor
 from bedesten.base.clock import system_clock
 from bedesten.operator import metrics
+from bedesten.operator.leaks import report_leaks
 from bedesten.operator.listener import Gatekeeper, NotReady, Plane
+from bedesten.operator.scanners import Scanners
+from bedesten.server.gate_secret import load_secrets
 from bedesten.server.installation import open_store, version_of
 from bedesten.server.known import Known
 from bedesten.server.logs import configure
@@ -15,6 +20,8 @@ from bedesten.store import migrate
 from bedesten.store.fence import COUNTER
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALLATION
+
+SCANNER = Actor("scanner")
 
 
 def application(settings_json: str) -> Plane:
@@ -28,7 +35,13 @@ def application(settings_json: str) -> Plane:
         return metrics.render(settings.metrics_directory, store, system_clock())
 
     gate = gatehouse(settings) if settings.gate_routes else None
-    return Plane(lambda: check(store, settings, rings), measured, store.close, settings.admin_names, gate)
+    scanners = Scanners(lambda: load_secrets(settings.leak_secret_file), partial(reported, store, rings))
+    return Plane(lambda: check(store, settings, rings), measured, store.close, settings.admin_names, gate, scanners)
+
+
+def reported(store: Store, rings: Rings, text: str, source: str) -> bool:
+    """Does what the leak policy says with the keys in a text that stood somewhere; whether there was a live one."""
+    return bool(report_leaks(store, rings.read(), [text], source, actor=SCANNER).leaked)
 
 
 def gatehouse(settings: Settings) -> Gatekeeper:

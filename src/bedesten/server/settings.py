@@ -81,6 +81,11 @@ class Settings(BaseSettings):
         return self.data / "gate-secret"
 
     @property
+    def leak_secret_file(self) -> Path:
+        """What secret scanners show who report leaked keys. While there is no such file, no report is taken."""
+        return self.data / "leak-secret"
+
+    @property
     def lock_file(self) -> Path:
         """Held by the one server that may run on this data directory."""
         return self.data / "serve.lock"

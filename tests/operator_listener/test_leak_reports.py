@@ -1,0 +1,128 @@
+"""Secret scanners report what they found to the operator's plane: only with the secret, and nothing of it is given back."""
+
+import base64
+import hashlib
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from operator_listener.scraped import ask
+from operator_listener.test_listener import HOST, House, house
+from store.raw import raw
+from support.client import Client, api_key
+from support.sites import ENGINES
+
+SECRET = "c2Nhbm5lcnMtYW5kLXdlLWtub3ctdGhpcy1vbmU-and-nobody-else"
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house with a supplier."""
+    with house(request.param, tmp_path_factory.mktemp("leaks")) as made:
+        yield made
+
+
+@pytest.fixture
+def secret(here: House) -> Iterator[Path]:
+    """The file that makes the endpoint be there."""
+    path = here.settings.leak_secret_file
+    path.touch(0o600)
+    path.write_text(f"{SECRET}\n")
+    yield path
+    path.unlink()
+
+
+def new_key(here: House) -> str:
+    """A key of the supplier, in clear."""
+    made = here.program.does("keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "warehouse")
+    return str(made["key"])
+
+
+def accepted(here: House, key: str) -> bool:
+    """Whether the key still lets its holder in."""
+    return Client(here.server.port, HOST, api_key(key)).post("/Supplier/Products/List", {}).status == 200
+
+
+def report(here: House, body: object, authorization: tuple[str, ...] = (f"Bearer {SECRET}",)) -> tuple[int, bytes]:
+    """Sends a report: status and body of the answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", here.admin, timeout=20)
+    sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+    connection.putrequest("POST", "/leaks")
+    connection.putheader("Content-Length", str(len(sent)))
+    for line in authorization:
+        connection.putheader("Authorization", line)
+    connection.endheaders(sent)
+    answer = connection.getresponse()
+    told = answer.status, answer.read()
+    connection.close()
+    return told
+
+
+def hash_of(text: str) -> str:
+    """As it is given back."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def test_without_the_file_there_is_no_such_endpoint(here: House) -> None:
+    assert report(here, [])[0] == 404
+    assert ask(here.admin, "/leaks")[0] == 404
+
+
+def test_a_live_key_is_told_from_what_is_none_and_what_the_policy_says_is_done(here: House, secret: Path) -> None:
+    key, other = new_key(here), new_key(here)
+    dead = f"ak_live_{'0123456789abcdef' * 2}"
+    here.program.does("keys", "leak-policy", "revoke")
+    shown = f"curl -H 'ApiKey: {key}'"
+    found = [
+        {"token": shown, "type": "bedesten_key", "url": "https://git.example/a.txt", "more": [1]},
+        {"token": dead, "source": "chat"},
+        {"token": "nothing at all"},
+    ]
+    status, body = report(here, found)
+    assert status == 200
+    assert json.loads(body) == [
+        {"token_hash": hash_of(shown), "token_type": "bedesten_key", "label": "true_positive"},
+        {"token_hash": hash_of(dead), "token_type": "", "label": "false_positive"},
+        {"token_hash": hash_of("nothing at all"), "token_type": "", "label": "false_positive"},
+    ]
+    assert key.encode() not in body
+    assert not accepted(here, key)
+    assert accepted(here, other)
+    with raw(here.settings) as kept:
+        assert kept.rows("SELECT actor FROM audit WHERE action = 'key.leaked'") == [("scanner",)]
+        assert not [detail for (detail,) in kept.rows("SELECT detail FROM audit") if key in detail]
+    assert json.loads(report(here, found)[1])[0]["label"] == "false_positive", "sent again: it is over by now"
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [(), ("Bearer ",), (f"Bearer {SECRET}x",), (f"Basic {SECRET}",), (SECRET,), (f"Bearer {SECRET}",) * 2],
+)
+def test_nobody_is_heard_without_the_secret(here: House, secret: Path, authorization: tuple[str, ...]) -> None:
+    key = new_key(here)
+    assert report(here, [{"token": key}], authorization)[0] == 401
+    assert accepted(here, key)
+
+
+def test_a_secret_that_others_can_read_is_none(here: House, secret: Path) -> None:
+    secret.chmod(0o644)
+    assert report(here, [])[0] == 503
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", b"null", b"[1]", b"[{}]", b'[{"token": ""}]', b'[{"token": 1}]', b'[{"token": "\xff"}]', b"[" * 9999],
+)
+def test_what_is_no_report_is_refused_and_not_repeated(here: House, secret: Path, body: bytes) -> None:
+    status, told = report(here, body)
+    assert status == 400
+    assert json.loads(told)["status"] == "not a report"
+
+
+def test_a_report_has_a_hundred_findings_and_a_mebibyte_at_most(here: House, secret: Path) -> None:
+    assert report(here, [{"token": "x"}] * 100)[0] == 200
+    assert report(here, [{"token": "x"}] * 101)[0] == 400
+    assert report(here, b" " * (1 << 20) + b"[]")[0] == 413
