@@ -1,9 +1,12 @@
 """Keys are derived from a few master secrets, which are never weak, never shown and never readable by others."""
 
+import contextlib
 import hashlib
+import hmac
 import json
 import os
 import pickle
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bedesten.gate.keyring import Keyring, Ring, frame, hkdf_sha256, make_kid, parse_kid
+from bedesten.gate.keyring import Keyring, Ring, frame, hkdf_sha256, hmac_sha256, make_kid, parse_kid
 from bedesten.gate.scopes import Surface
 
 
@@ -353,3 +356,174 @@ def test_a_bad_file_is_named_and_not_shown(keyring: Keyring, tmp_path: Path) -> 
         Keyring.read_file(path)
     with pytest.raises(FileNotFoundError):
         Keyring.read_file(tmp_path / "absent.json")
+
+
+# --- what mutation testing found nobody to notice ---
+
+
+def test_every_derived_key_stays_what_it_is_from_release_to_release(keyring: Keyring) -> None:
+    """Rows of a store are found and opened by these: another value loses every key, password and code."""
+    pepper, wrap = (ring.secrets[ring.current] for ring in (keyring.digest, keyring.wrap))
+
+    def derived(secret: bytes, purpose: str) -> bytes:
+        return hkdf_sha256(secret, b"bedesten keyring 1", frame(purpose))
+
+    def mac(purpose: str, *fields: str) -> bytes:
+        return hmac.digest(derived(pepper, purpose), frame(*fields), "sha256")
+
+    assert keyring.key_digest("ten_1", "ak_live_x") == mac("api-key", "ten_1", "ak_live_x")
+    assert keyring.login_digest("ten_1", Surface.RESELLER, "a@b.example") == mac(
+        "login", "ten_1", "reseller", "a@b.example"
+    )
+    assert keyring.password_pepper() == derived(pepper, "password")
+    assert keyring.wrapping_key(keyring.wrap.current) == derived(wrap, "wrap")
+    assert keyring.wrapping_key("w9") is None
+
+
+@pytest.mark.parametrize("length", [1, 31, 32, 33, 255 * 32])
+def test_hkdf_gives_as_many_bytes_as_are_asked_for_and_the_longer_begins_with_the_shorter(length: int) -> None:
+    output = hkdf_sha256(b"secret", b"salt", b"info", length)
+    assert len(output) == length
+    assert hkdf_sha256(b"secret", b"salt", b"info", 255 * 32).startswith(output)
+
+
+def test_hkdf_without_a_salt_takes_as_many_zeros_as_the_hash_is_long() -> None:
+    assert hkdf_sha256(b"secret", b"", b"info") == hkdf_sha256(b"secret", bytes(32), b"info")
+    assert len(hkdf_sha256(b"secret", b"", b"info")) == 32
+
+
+@pytest.mark.parametrize("length", [1, 63, 64, 65, 200])
+def test_the_quick_hmac_equals_the_library_s_for_keys_around_a_block(length: int) -> None:
+    key = bytes(range(1, length + 1))
+    assert hmac_sha256(key, b"message") == hmac.digest(key, b"message", "sha256")
+
+
+def test_every_change_of_the_rings_makes_the_next_version(keyring: Keyring) -> None:
+    assert keyring.version == 1
+    turned = keyring.rotate_signing(dice("next"))
+    assert (turned.version, turned.rotate_digest(dice("pepper")).version) == (2, 3)
+    forgotten = turned.forget_signing("s1")
+    assert forgotten.version == 3
+    assert Keyring.from_json(forgotten.to_json()).version == 3
+
+
+@pytest.mark.parametrize("version", [0, -1, True, 1.0, "1", None])
+def test_a_version_is_a_number_from_one(keyring: Keyring, version: object) -> None:
+    text = json.dumps(json.loads(keyring.to_json()) | {"version": version})
+    with pytest.raises(ValueError, match=r"^keyring: version is a number from 1$"):
+        Keyring.from_json(text)
+
+
+def test_a_text_from_before_there_were_versions_is_the_first(keyring: Keyring) -> None:
+    text = json.loads(keyring.to_json())
+    del text["version"]
+    assert Keyring.from_json(json.dumps(text)).version == 1
+
+
+def test_a_file_is_text_with_two_spaces_an_indent_and_ends_with_a_line(keyring: Keyring) -> None:
+    assert keyring.to_json().startswith('{\n  "version": 1,\n  "sign": {\n    "current": "s1"')
+    assert keyring.to_json().endswith("}\n")
+
+
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path, 0o600)
+    keeper = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    os.write(keeper, b"{}")
+    try:
+        with pytest.raises(ValueError, match=rf"^{re.escape(str(path))} is not a regular file$"):
+            Keyring.read_file(path)
+    finally:
+        os.close(keeper)
+
+
+def test_a_file_may_be_as_large_as_64_kib(keyring: Keyring, tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    text = keyring.to_json().rstrip()
+    path.touch(0o600)
+    path.write_text(text.ljust(65_536))
+    assert Keyring.read_file(path).to_json() == keyring.to_json()
+    path.write_text(text.ljust(65_537))
+    with pytest.raises(ValueError, match=r" is too large for a keyring$"):
+        Keyring.read_file(path)
+
+
+def test_a_draft_is_a_hidden_file_beside_it_and_both_are_on_the_disk_in_the_end(
+    keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[str, int]] = []
+    synced: list[str] = []
+    real_open, real_sync = os.open, os.fsync
+
+    def opening(path: Path, flags: int, mode: int = 0o777) -> int:
+        made.append((Path(path).name, mode))
+        return real_open(path, flags, mode)
+
+    def syncing(descriptor: int) -> None:
+        at = os.readlink(f"/proc/self/fd/{descriptor}")
+        synced.append("folder" if Path(at).is_dir() else Path(at).read_text())
+        real_sync(descriptor)
+
+    monkeypatch.setattr(os, "open", opening)
+    monkeypatch.setattr(os, "fsync", syncing)
+    before = len(os.listdir("/proc/self/fd"))
+    keyring.write_file(tmp_path / "secrets.json")
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert re.fullmatch(r"\.secrets\.json\.[0-9a-f]{16}", made[0][0])
+    assert made[0][1] == 0o600
+    assert synced == [keyring.to_json(), "folder"]
+
+
+def ring(current: str, **secrets: bytes) -> Ring:
+    """A ring as a caller may build it."""
+    return Ring(current, secrets)
+
+
+def test_rings_that_are_built_are_looked_at_as_those_that_are_read(keyring: Keyring) -> None:
+    roll = dice("built")
+    with pytest.raises(ValueError, match=r"^sign: current does not name one of the secrets$"):
+        Keyring(ring("s2", s1=roll(32)), keyring.digest, keyring.wrap)
+    with pytest.raises(ValueError, match=r"^sign: an id is a lower-case letter and at most 15 letters or digits$"):
+        Keyring(ring("S1", S1=roll(32)), keyring.digest, keyring.wrap)
+
+
+@pytest.mark.parametrize(("different", "weak"), [(1, True), (9, True), (10, False), (11, False)])
+def test_ten_bytes_of_a_secret_differ_at_least(keyring: Keyring, different: int, weak: bool) -> None:
+    secret = bytes(0x80 + number % different for number in range(32))
+    with pytest.raises(ValueError, match=r"differ|equal") if weak else contextlib.nullcontext():
+        Keyring(ring("s1", s1=secret), keyring.digest, keyring.wrap)
+
+
+def test_text_is_text_with_white_space_in_it_too(keyring: Keyring) -> None:
+    with pytest.raises(ValueError, match=r"^sign\.s1: text, where random bytes are expected$"):
+        Keyring(ring("s1", s1=b"correct horse\tbattery staple\nand more"), keyring.digest, keyring.wrap)
+
+
+def test_a_fresh_id_is_the_number_after_the_largest_of_its_letter(keyring: Keyring) -> None:
+    roll = dice("ids")
+    found = Keyring(ring("old", old=roll(32), s7=roll(32), s12=roll(32), x99=roll(32)), keyring.digest, keyring.wrap)
+    assert found.rotate_signing(roll).sign.current == "s13"
+    none_of_ours = Keyring(ring("old", old=roll(32)), keyring.digest, keyring.wrap)
+    assert none_of_ours.rotate_signing(roll).sign.current == "s1"
+
+
+@pytest.mark.parametrize(
+    ("rings", "problem"),
+    [
+        ({"current": "s1"}, "sign: exactly the fields current and secrets are needed"),
+        ([], "sign: exactly the fields current and secrets are needed"),
+        (
+            {"current": "s1", "secrets": {"S 1": "x"}},
+            "sign: an id is a lower-case letter and at most 15 letters or digits",
+        ),
+        ({"current": "s2", "secrets": {"s1": "x"}}, "sign: current does not name one of the secrets"),
+        ({"current": 1, "secrets": {"s1": "x"}}, "sign: current does not name one of the secrets"),
+        ({"current": "s1", "secrets": {"s1": "A" * 45}}, r"sign\.s1: not base64url without padding"),
+        ({"current": "s1", "secrets": {"s1": "A" * 43 + "="}}, r"sign\.s1: not base64url without padding"),
+        ({"current": "s1", "secrets": {"s1": "A" * 42 + "B"}}, r"sign\.s1: not canonical base64url"),
+    ],
+)
+def test_what_is_wrong_with_a_ring_that_is_read_is_said(keyring: Keyring, rings: object, problem: str) -> None:
+    text = json.dumps(json.loads(keyring.to_json()) | {"sign": rings})
+    with pytest.raises(ValueError, match=f"^{problem}$"):
+        Keyring.from_json(text)
