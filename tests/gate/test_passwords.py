@@ -166,3 +166,93 @@ def test_r123_what_an_attacker_tries_first_is_refused_with_a_reason(password: st
 @pytest.mark.parametrize("password", ["password", "12345678", "qwertyui", "iloveyou1", "admin123", "welcome1"])
 def test_r123_short_ones_are_refused_too_where_the_minimum_is_lowered(password: str) -> None:
     assert str(password_problem(password, minimum=8)).startswith("it is little more than a ")
+
+
+# --- what mutation testing found nobody to notice ---
+
+
+def test_an_address_has_254_characters_at_most_of_which_64_stand_before_the_at() -> None:
+    domain = ".".join(["d" * 63, "e" * 63, "f" * 61])
+    longest = f"{'a' * 64}@{domain}"
+    assert len(longest) == 254
+    assert canonical_email(longest) == longest
+    assert canonical_email(f"{'a' * 65}@{domain[:-1]}") is None
+    assert canonical_email(f"{'a' * 63}@{domain}ff") is None
+    assert canonical_email("shop.example") is None
+    assert canonical_email("@shop.example") is None
+
+
+def test_a_text_that_is_far_too_long_is_not_even_folded() -> None:
+    assert canonical_email(" " * (4 * 254 - 5) + "a@b.c") == "a@b.c"
+    assert canonical_email(" " * (4 * 254 - 4) + "a@b.c") is None
+
+
+@pytest.mark.parametrize("local", ["a.!#$%&'*+/=?^_`{|}~-z", "0123456789", "şule", "ю1", "ा"])
+def test_what_may_stand_before_the_at(local: str) -> None:
+    assert canonical_email(f"{local}@b.example") == f"{local}@b.example"
+
+
+@pytest.mark.parametrize(
+    "local", ["a b", "a,b", "a(b", 'a"b', "a:b", "a;b", "a<b", "a[b", "a\\b", "a\x7fb", "a€b", "a…", "aа"]
+)
+def test_what_may_not(local: str) -> None:
+    assert canonical_email(f"{local}@b.example") is None
+
+
+@pytest.mark.parametrize("character", ["\ud7ff", "\ue000"])
+def test_the_neighbours_of_surrogates_are_text(character: str) -> None:
+    assert normalise(character) == character
+
+
+def test_surrogates_are_none() -> None:
+    for character in ("\ud800", "\udbff", "\udc00", "\udfff"):
+        with pytest.raises(ValueError, match=r"^a password is Unicode text$"):
+            normalise(f"a{character}")
+
+
+@pytest.mark.parametrize("length", [1, 1024])
+def test_a_password_of_a_length_at_the_edge_is_one(length: int) -> None:
+    assert normalise("x" * length) == "x" * length
+
+
+def test_salt_and_hash_are_as_long_as_they_are_recommended_to_be() -> None:
+    *_, salt, digest = Hasher(b"pepper" * 6, memory_kib=64, time_cost=1).hash("seven lanterns").split("$")
+    assert (len(salt), len(digest)) == (22, 43), "16 and 32 bytes in unpadded Base64"
+
+
+class Counted(Hasher):
+    """Counts how often the function itself is run."""
+
+    __slots__ = ("runs",)
+
+    def _matches(self, phc: str, keyed: bytes) -> bool:
+        self.runs = getattr(self, "runs", 0) + 1
+        return super()._matches(phc, keyed)
+
+
+@pytest.mark.parametrize("password", ["right", "wrong", "", "x" * 1025, "\ud800"])
+def test_every_password_costs_one_hash_and_so_does_an_account_that_does_not_exist(password: str) -> None:
+    hasher = Counted(b"pepper" * 6, memory_kib=64, time_cost=1)
+    phc = hasher.hash("right")
+    assert hasher.verify(phc, password) is (password == "right")
+    assert hasher.runs == 1
+    hasher.waste(password)
+    assert hasher.runs == 2
+
+
+def test_what_is_hashed_for_nobody_is_random_and_as_long_as_a_key() -> None:
+    asked: list[int] = []
+
+    def randomness(count: int) -> bytes:
+        asked.append(count)
+        return bytes(count)
+
+    Hasher(b"pepper" * 6, memory_kib=64, time_cost=1, randomness=randomness)
+    assert asked == [32]
+
+
+def test_where_a_password_is_looked_at_it_is_looked_at_to_the_edge() -> None:
+    assert password_problem("lantern-harbour") is None, "fifteen characters"
+    assert password_problem("lantern-harbou") == "use at least 15 characters"
+    assert password_problem("abcdeabcdeabcde") == "it repeats itself"
+    assert password_problem("kvz" * 5) == "it repeats itself"
