@@ -41,16 +41,21 @@ def test_the_document_is_the_surfaces_for_the_host_that_was_asked(shop: Shop, su
     [
         (b"api.shop.example", "https://api.shop.example"),
         (b"API.Shop.Example", "https://api.shop.example"),
-        (b"api.shop.example.", "https://api.shop.example."),
-        (b"api.shop.example:443", "https://api.shop.example:443"),
-        (b"api.shop.example:8080", "http://api.shop.example:8080"),
+        (b"api.shop.example.", "https://api.shop.example"),
+        (b"API.shop.example.:443", "https://api.shop.example"),
+        (b"api.shop.example:8080", "https://api.shop.example"),
+        (b"127.example:80", "https://127.example"),
+        (b"notlocalhost:80", "https://notlocalhost"),
         (b"localhost", "http://localhost"),
-        (b"localhost:8080", "http://localhost:8080"),
+        (b"LOCALHOST.:8080", "http://localhost:8080"),
+        (b"api.acme.localhost:8080", "http://api.acme.localhost:8080"),
+        (b"127.0.0.1", "http://127.0.0.1"),
         (b"127.0.0.1:8080", "http://127.0.0.1:8080"),
-        (b"[::1]:8080", "http://[::1]:8080"),
+        (b"[::1]", "http://[::1]"),
+        (b"[0::1]:8080", "http://[::1]:8080"),
     ],
 )
-def test_the_server_is_where_the_client_found_it(authority: bytes, url: str) -> None:
+def test_the_server_is_the_configured_host_and_a_port_counts_on_loopback_only(authority: bytes, url: str) -> None:
     assert server_url(authority) == url
 
 

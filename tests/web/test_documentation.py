@@ -332,7 +332,7 @@ def test_what_a_tenant_is_called_is_shown_and_never_obeyed(site: Site) -> None:
     [
         ("localhost", "http://localhost"),
         ("LOCALHOST:8080", "http://localhost:8080"),
-        ("localhost.", "http://localhost."),
+        ("localhost.", "http://localhost"),
     ],
 )
 def test_the_examples_have_the_address_that_was_asked(site: Site, host: str, url: str) -> None:

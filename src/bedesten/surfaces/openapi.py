@@ -4,6 +4,7 @@ Made from the tables once a process; what differs between tenants is the server'
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +25,7 @@ from bedesten.web.shapes import encode
 
 _HERE = "https://server.invalid"
 """Stands in documents that are ready for where the server's URL comes."""
+_LOOPBACK = re.compile(r"(?:.+\.)?localhost|127(?:\.[0-9]+){3}|\[::1\]")
 _SURFACES = {surface.value: surface for surface in Surface}
 
 
@@ -33,13 +35,16 @@ def document(surface: Surface, server_url: str) -> dict[str, Any]:
 
 
 def server_url(authority: bytes) -> str:
-    """Where the server is for a client that sent this `Host`. TLS is a proxy's work and not to be seen from here: so it is
-    `https`, but for loopback and for a port of its own, with which clients talk to the server itself."""
-    text = authority.decode("ascii").lower()
+    """Where the server is for a client that sent this `Host`, which the gate has found among the tenant's hosts.
+
+    The name stands as it was configured, however it was spelt, and without a port: a port is whatever the client said, and
+    a shop is reached by `https` on its usual one. Only on loopback, where nobody but the machine itself asks, it counts.
+    """
     name = canonical_host(authority) or ""
-    port = text.removeprefix(name).removeprefix(".").removeprefix(":")
-    plain = port not in ("", "443") or name.endswith("localhost") or name.startswith(("127.", "["))
-    return f"{'http' if plain else 'https'}://{text}"
+    if not _LOOPBACK.fullmatch(name):
+        return f"https://{name}"
+    port = authority.decode("ascii").rpartition(":")[2]
+    return f"http://{name}:{port}" if port.isdecimal() else f"http://{name}"
 
 
 @dataclass(frozen=True, slots=True)
