@@ -13,6 +13,10 @@ from bedesten.web.site.markup import Markup
 
 GUIDES = {
     "getting-started": "guides/getting-started",
+    "first-order": "tutorials/first-order",
+    "python-client": "how-to/use-the-python-client",
+    "python-client-reference": "reference/python-client",
+    "secret-managers": "how-to/keep-secrets-in-a-manager",
     "authentication": "guides/authentication",
     "conventions": "reference/http",
     "webhooks": "reference/webhooks",
@@ -29,7 +33,8 @@ PAGES = {document: f"{HOME}/guides/{name}" for name, document in GUIDES.items()}
 """Every document that is shown: its path below `docs`, and its address."""
 
 _SURFACES = {f"reference/{surface.value}": surface for surface in Surface}
-_WEBHOOKS = frozenset({"reference/webhooks", "how-to/receive-webhooks"})
+_RESELLERS = frozenset({"reference/webhooks", "how-to/receive-webhooks", "tutorials/first-order"})
+"""Documents for partners only."""
 SAMPLE_URL, SAMPLE_HOST = "https://api.shop.example", "api.shop.example"
 _MOST_VARIANTS = 512
 _ANCHORED = re.compile(rf'href="{HOME}/guides/(?P<name>[a-z-]+)#(?P<anchor>[^"]+)"')
@@ -53,7 +58,7 @@ def address_of(document: str, hidden: frozenset[str]) -> str | None:
     if document in _SURFACES:
         surface = _SURFACES[document].value
         return None if surface in hidden else f"{HOME}/surfaces/{surface}"
-    if document in _WEBHOOKS and Surface.RESELLER.value in hidden:
+    if document in _RESELLERS and Surface.RESELLER.value in hidden:
         return None
     return PAGES.get(document)
 

@@ -53,9 +53,12 @@ def groups(site: Site) -> tuple[Group, ...]:
     """The navigation, in reading order."""
     guides = f"{HOME}/guides"
     surfaces = tuple(Entry(f"{HOME}/surfaces/{one.value}", one.value.title()) for one in site.surfaces)
-    webhooks = (Entry(f"{guides}/webhooks", "Webhooks"),) if Surface.RESELLER in site.surfaces else ()
+    resellers = Surface.RESELLER in site.surfaces
+    webhooks = (Entry(f"{guides}/webhooks", "Webhooks"),) if resellers else ()
+    first_order = (Entry(f"{guides}/first-order", "First order in Python"),) if resellers else ()
+    python = (*first_order, Entry(f"{guides}/python-client", "Python client"))
     found = (
-        Group("Start", (Entry(HOME, "Overview"), Entry(f"{guides}/getting-started", "Getting started"))),
+        Group("Start", (Entry(HOME, "Overview"), Entry(f"{guides}/getting-started", "Getting started"), *python)),
         Group(
             "Guides",
             (
