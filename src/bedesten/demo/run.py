@@ -175,7 +175,7 @@ def _serve(show: Show, news: News) -> int:
             if isinstance(earlier := news.get_nowait(), dict):
                 show.news(earlier)
     while True:
-        match news.get():
+        match _next(news):
             case Received() as delivery:
                 show.delivery(delivery)
             case {"event": "ended" | "gave-up", "reason": reason}:
@@ -183,3 +183,10 @@ def _serve(show: Show, news: News) -> int:
                 return 1
             case dict() as event:
                 show.news(event)
+
+
+def _next(news: News) -> Received | dict[str, Any]:
+    """What happens next. It looks up now and then: a signal that comes in the moment before a wait does not end the wait."""
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return news.get(timeout=0.5)
