@@ -6,7 +6,6 @@ state, money (the handler, in its transaction) → answer after COMMIT.
 There is no other middleware. After a refusal nothing of the request was done.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -15,6 +14,7 @@ from typing import TypeVar
 import structlog
 
 from bedesten import errors
+from bedesten.base.ids import request_id
 from bedesten.errors import Refusal
 from bedesten.gate.access import Anonymous, Open
 from bedesten.gate.decide import Credentials
@@ -123,7 +123,7 @@ class Pipeline:
     async def handle(self, request: Request) -> Response:
         """The answer to one request. Raises only `ClientGone`: then there is nobody to answer."""
         begun = perf_counter()
-        progress = Progress(f"req_{os.urandom(12).hex()}", self._house.proxies.client(request))
+        progress = Progress(request_id(), self._house.proxies.client(request))
         head = read_head(request)
         response = await self._answered(request, head, progress)
         response.headers += progress.headers

@@ -8,6 +8,7 @@ has to hand the `Host` on.
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from bedesten.gate.apikeys import address_allowed, parse_address, parse_networks
 from bedesten.web.message import Request
@@ -70,6 +71,7 @@ class Proxies:
             yield from (_forwarded_for(part) for part in _from_the_right(line, ",") if part.strip())
 
 
+@lru_cache(maxsize=4096)
 def _plain(peer: str) -> str:
     """An address as it is compared and counted: IPv4 in IPv6 as IPv4. What is no address stays as it is."""
     parsed = parse_address(peer)
