@@ -4,15 +4,17 @@ import asyncio
 import base64
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from bedesten.accounts import actions as accounts
+from bedesten.errors import Refusal
 from bedesten.gate.keyring import Keyring
 from bedesten.operator import secrets
 from bedesten.server import build
-from bedesten.store.tables import SET_RING
+from bedesten.store.tables import INSTALLATION, SET_RING
 from bedesten.store.transaction import CrossTransaction, Transaction
 from life.conftest import Life, Moved
 from support.backoffice import Operator
@@ -102,3 +104,27 @@ def test_passwords_go_on_working_through_a_pepper_roll_and_move_to_the_new_one_r
 def _peppers(tx: Transaction) -> dict[str, str | None]:
     found = [accounts.by_handle(tx, kind, f"{kind}@example.com") for kind in ("customer", "partner")]
     return {one.handle: one.pepper_id for one in found if one}
+
+
+def test_who_turns_the_rings_at_once_turn_them_one_after_the_other(own: Life) -> None:
+    store, path = own.installation.store, _path(own)
+    with ThreadPoolExecutor(8) as pool:
+        turned = list(pool.map(lambda _: secrets.rotate(store, path), range(8)))
+    known = Keyring.read_file(path)
+    assert sorted(one.version for one in turned) == list(range(2, 10))
+    assert (known.version, set(known.sign.ids)) == (9, {f"s{number}" for number in range(1, 10)})
+    for one in turned:
+        assert known.sign.secrets[one.sign.current] == one.sign.secrets[one.sign.current]
+    (installed,) = [store.read_now(lambda tx: tx.one(INSTALLATION))]
+    assert installed is not None
+    assert installed.ring == 9
+
+
+def test_a_file_that_is_behind_the_store_is_not_turned(own: Life) -> None:
+    path = _path(own)
+    before = path.read_bytes()
+    secrets.rotate(own.installation.store, path)
+    path.write_bytes(before)
+    with pytest.raises(Refusal, match="version 1, the store asks for 2: bring the newer file here first"):
+        secrets.rotate(own.installation.store, path)
+    assert path.read_bytes() == before

@@ -7,6 +7,10 @@ That is also how rings are turned that lie in a secret manager, which this progr
 written into a file (`prepare`), the operator brings it where the rings are kept, and the store is told (`take_up`).
 """
 
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sqlalchemy import select
@@ -26,13 +30,16 @@ _WRAPPING = crossing(select(tenants.c.wrapping_id).distinct())
 
 
 def rotate(store: Store, path: Path, ring: str = "sign") -> Keyring:
-    """A fresh secret signs (or digests) from now on; the old ones go on verifying. Raises `Refusal`, `OSError`."""
-    return _publish(store, path, rotated(Keyring.read_file(path), ring), f"secrets.rotate.{ring}")
+    """A fresh secret signs (or digests) from now on; the old ones go on verifying. Raises `Refusal`, `OSError`.
+
+    Of two who turn the rings of one file at once the second turns what the first has left.
+    """
+    return _turn(store, path, lambda known: rotated(known, ring), f"secrets.rotate.{ring}")
 
 
 def forget(store: Store, path: Path, master_id: str) -> Keyring:
     """Drops a retired signing secret: every token that it signed is dead on the next request everywhere."""
-    return _publish(store, path, forgotten(Keyring.read_file(path), master_id), f"secrets.forget.{master_id}")
+    return _turn(store, path, lambda known: forgotten(known, master_id), f"secrets.forget.{master_id}")
 
 
 def rotated(known: Keyring, ring: str = "sign") -> Keyring:
@@ -75,10 +82,29 @@ def take_up(tx: CrossTransaction, keyring: Keyring) -> bool:
     return _ask(tx, keyring, "secrets.reload")
 
 
-def _publish(store: Store, path: Path, keyring: Keyring, action: str) -> Keyring:
-    keyring.write_file(path, overwrite=True)
-    store.write_now(lambda tx: _ask(tx, keyring, action))
-    return keyring
+def _turn(store: Store, path: Path, change: Callable[[Keyring], Keyring], action: str) -> Keyring:
+    with _alone(path.parent):
+        known = Keyring.read_file(path)
+        installed = store.read_now(lambda tx: tx.one(tables.INSTALLATION))
+        asked = installed.ring if installed else 0
+        if known.version < asked:
+            reason = f"{path} has version {known.version}, the store asks for {asked}: bring the newer file here first"
+            raise Refusal(errors.CONFLICT, reason)
+        turned = change(known)
+        turned.write_file(path, overwrite=True)
+        store.write_now(lambda tx: _ask(tx, turned, action))
+        return turned
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else on this machine turns the rings of this folder meanwhile."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _ask(tx: CrossTransaction, keyring: Keyring, action: str) -> bool:
