@@ -28,6 +28,7 @@ COMMANDS = (
     ("tenants", "resume", "shop"),
     ("tenants", "set", "shop", "--token-idle", "reseller=10m"),
     ("tenants", "access", "shop", "--deny", "payment"),
+    ("tenants", "brand", "shop", "--accent", "#0a7ea4"),
     ("tenants", "list"),
     ("partners", "create", *PARTNER),
     ("partners", "scopes", "p@partner.example", "--tenant", "shop", "--all"),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -120,6 +121,31 @@ class Outline(HTMLParser):
     @property
     def ids(self) -> list[str]:
         return [str(attributes["id"]) for _, attributes in self.tags if "id" in attributes]
+
+
+def brand(site: Site, accent: str, logo: bytes) -> None:
+    """Gives the live tenant its brand, or takes it away."""
+    site.opened.store.write_now(lambda tx: tenants.set_brand(tx.bound(site.tenant), accent, logo))
+
+
+def test_a_tenant_s_colour_and_picture_are_on_its_own_pages_only(site: Site) -> None:
+    plain = site.html(HOME)
+    picture = b"GIF89a" + bytes(20)
+    brand(site, "#0A7EA4", picture)
+    shown = Outline(site.html(f"{HOME}/guides/errors"))
+    other = site.html(HOME, "sand.localhost")
+    sheet = site.get(f"{assets.FOLDER}brand.0a7ea4.css")
+    brand(site, "", b"")
+
+    assert [one["src"] for _, one in shown.of("img")] == [f"data:image/gif;base64,{b64encode(picture).decode()}"]
+    sheets = [one["href"] for _, one in shown.of("link") if one["rel"] == "stylesheet"]
+    assert sheets == [assets.asset("site.css").address, f"{assets.FOLDER}brand.0a7ea4.css"]
+    assert (sheet.status, dict(sheet.headers)[b"content-type"]) == (200, b"text/css; charset=utf-8")
+    assert sheet.body.startswith(b":root{--accent:#")
+    assert "<img" not in other
+    assert "brand." not in other
+    assert site.html(HOME) == plain
+    assert site.get(f"{assets.FOLDER}brand.0a7ea4.css").status == 404
 
 
 @pytest.mark.parametrize("address", EVERY)

@@ -1,5 +1,6 @@
 """`bedesten tenants …`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -117,6 +118,41 @@ def change(
     columns = {"Token_lifetime_in_seconds": "tokenLifetimeSeconds", "Idle_in_seconds": "tokenIdleSeconds"}
     columns |= {"Requests_a_minute": "limits", "Origins": "origins"}
     return Answer(shown, [table([shown], "", Name="name", **columns)])
+
+
+@command(app, "brand")
+def change_brand(
+    here: Here,
+    tenant: TenantName,
+    accent: Annotated[str | None, typer.Option("--accent", metavar="#RRGGBB", help="The colour of its links.")] = None,
+    logo: Annotated[Path | None, typer.Option("--logo", metavar="FILE", help="PNG, JPEG or GIF, up to 16 KiB.")] = None,
+    no_accent: Annotated[bool, typer.Option("--no-accent", help="The usual colour.")] = False,
+    no_logo: Annotated[bool, typer.Option("--no-logo", help="No picture.")] = False,
+) -> Answer:
+    """Show how a tenant's documentation looks, and change it."""
+    if (accent and no_accent) or (logo and no_logo):
+        raise typer.BadParameter("--accent and --no-accent, --logo and --no-logo exclude each other")
+    picture = b"" if no_logo else _picture(logo) if logo else None
+    colour = "" if no_accent else accent
+
+    def act(tx: Transaction, entry: TenantEntry) -> Document:
+        if colour is not None or picture is not None:
+            tenants.set_brand(tx, colour, picture)
+        brand = tenants.brand_of(tx)
+        return {"id": entry.id, "accent": brand.get("accent"), "logo": brand.get("logo")}
+
+    changes = colour is not None or picture is not None
+    document = here.write_in(tenant, act) if changes else here.read_in(tenant, act)
+    shown = document["accent"] or "the usual colour"
+    return Answer(document, [f"{shown}, {'a logo' if document['logo'] else 'no logo'}"])
+
+
+def _picture(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(tenants.LARGEST_LOGO + 1)
+    except OSError as problem:
+        raise typer.BadParameter(f"{path}: {problem.strerror}", param_hint="--logo") from None
 
 
 @command(app, "access")

@@ -9,7 +9,7 @@ the one under which they were read (see `web.fence`).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bedesten.gate.apikeys import Networks
 from bedesten.gate.scopes import Surface
@@ -45,6 +45,7 @@ class TenantEntry:
     limits: Mapping[str, int]
     imports: bool = False
     name: str = ""
+    brand: Mapping[str, str] = field(default_factory=dict)
 
     def allows(self, surface: Surface, endpoint: str) -> bool:
         """Whether the operator left the endpoint on; an endpoint's own switch is stronger than its surface's."""

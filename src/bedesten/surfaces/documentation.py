@@ -17,6 +17,7 @@ from bedesten.web.route import Route, Shows
 from bedesten.web.shapes import encode
 from bedesten.web.site import assets, guides, layout, pages, prose
 from bedesten.web.site import surface as surfaces
+from bedesten.web.site.brand import stylesheet
 from bedesten.web.site.layout import HOME, Site
 
 _SURFACES = {surface.value: surface for surface in Surface}
@@ -31,7 +32,8 @@ def site_of(call: Call) -> Site:
     """What the pages say of the tenant that was asked. A surface of which every operation is switched off is not there."""
     tenant = call.tenant
     shown = tuple(surface for surface in Surface if _operations(tenant, surface))
-    return Site(tenant.name, tenant.sandbox, shown, openapi.server_url(call.authority))
+    look = {"accent": tenant.brand.get("accent", ""), "logo": tenant.brand.get("logo", "")}
+    return Site(tenant.name, tenant.sandbox, shown, openapi.server_url(call.authority), **look)
 
 
 def start(call: Call) -> Response:
@@ -74,7 +76,10 @@ def error(call: Call) -> Response:
 
 
 def asset(call: Call) -> Response:
-    """A stylesheet or a script."""
+    """A stylesheet or a script, or the stylesheet of the tenant's own colour."""
+    accent = call.tenant.brand.get("accent", "")
+    if accent and call.argument == layout.brand_file(accent):
+        return _shown(call, stylesheet(accent), b"text/css; charset=utf-8", _SEALED)
     found = assets.find(call.argument)
     if found is None:
         raise Refusal(errors.NOT_FOUND, "no such asset")

@@ -34,6 +34,7 @@ _TENANT = crossing(
         tenants.c.origins,
         tenants.c.limits,
         tenants.c.name,
+        tenants.c.brand,
     ).where(tenants.c.id == p("id"))
 )
 
@@ -65,4 +66,5 @@ def tenant_entry(tx: CrossTransaction, tenant: str) -> TenantEntry | None:
         origins=frozenset(row[15].split()),
         limits=json.loads(row[16]),
         name=row[17],
+        brand=json.loads(row[18] or "{}"),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bedesten.gate.scopes import Surface
 from bedesten.web.page import Article, contents
-from bedesten.web.site.assets import asset
+from bedesten.web.site.assets import FOLDER, asset
 from bedesten.web.site.markup import Markup, el, join, link
 
 HOME = "/documentation"
@@ -15,12 +15,15 @@ HOME = "/documentation"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a page has to know of the tenant it is shown for. `url` is where its API is, for whoever asked."""
+    """What a page has to know of the tenant it is shown for. `url` is where its API is, for whoever asked;
+    `accent` a colour, `logo` a data URL, where it has them."""
 
     name: str
     sandbox: bool
     surfaces: tuple[Surface, ...]
     url: str
+    accent: str = ""
+    logo: str = ""
 
     @property
     def authority(self) -> str:
@@ -86,7 +89,14 @@ def page(site: Site, address: str, article: Article, scripts: Sequence[str] = ("
         el("a", "Skip to the content", href="#content", class_="skip"),
         el(
             "header",
-            link(HOME, el("span", site.name, class_="name"), " ", el("span", "Documentation"), class_="brand"),
+            link(
+                HOME,
+                _logo(site),
+                el("span", site.name, class_="name"),
+                " ",
+                el("span", "Documentation"),
+                class_="brand",
+            ),
             _badge(site),
             el("details", el("summary", "Menu"), el("nav", menu, aria_label="Pages"), class_="menu"),
             class_="top",
@@ -107,6 +117,7 @@ def page(site: Site, address: str, article: Article, scripts: Sequence[str] = ("
         el("title", _title(site, article)),
         el("link", rel="icon", href="data:,"),
         el("link", rel="stylesheet", href=asset("site.css").address),
+        el("link", rel="stylesheet", href=f"{FOLDER}{brand_file(site.accent)}") if site.accent else None,
         [el("script", src=asset(one).address, defer=True) for one in scripts],
     )
     return f"<!doctype html>\n{el('html', head, body, lang='en')}\n".encode()
@@ -130,6 +141,15 @@ def tag_of(body: bytes) -> bytes:
 
 def _title(site: Site, article: Article) -> str:
     return f"{article.title} · {site.name}"
+
+
+def brand_file(accent: str) -> str:
+    """The name of an accent's stylesheet. It holds the colour, so that another one shows at once."""
+    return f"brand.{accent.removeprefix('#')}.css"
+
+
+def _logo(site: Site) -> Markup | None:
+    return el("img", src=site.logo, alt="") if site.logo else None
 
 
 def _badge(site: Site) -> Markup | None:

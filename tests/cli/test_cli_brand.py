@@ -1,0 +1,54 @@
+"""`bedesten tenants brand`: a colour and a picture, within limits."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from support.program import Program
+
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+def test_a_brand_is_a_colour_and_a_picture_each_on_its_own(shop: Program, tmp_path: Path) -> None:
+    tenant = shop.does("tenants", "list")["tenants"][0]["id"]
+    file = tmp_path / "logo.png"
+    file.write_bytes(PICTURE)
+    logo = f"data:image/png;base64,{base64.b64encode(PICTURE).decode()}"
+    assert shop.does("tenants", "brand", "shop") == {"id": tenant, "accent": None, "logo": None}
+    assert shop.does("tenants", "brand", "shop", "--accent", "#0A7EA4")["accent"] == "#0a7ea4"
+    both = {"id": tenant, "accent": "#0a7ea4", "logo": logo}
+    assert shop.does("tenants", "brand", "shop", "--logo", str(file)) == both
+    assert shop.does("tenants", "brand", "shop") == both
+    assert shop.does("tenants", "brand", "shop", "--no-accent") == {**both, "accent": None}
+    assert shop.does("tenants", "brand", "shop", "--no-logo") == {"id": tenant, "accent": None, "logo": None}
+
+
+@pytest.mark.parametrize("colour", ["red", "#fff", "#0a7ea", "0a7ea4", "#0a7ea4;}", "url(x)"])
+def test_what_is_no_colour_is_refused(shop: Program, colour: str) -> None:
+    refused = shop.refuses("tenants", "brand", "shop", "--accent", colour)
+    assert (refused["code"], list(refused["fields"])) == (-2, ["accent"])
+
+
+@pytest.mark.parametrize("content", [b"<svg/>", b"x", b"\x89PNG", PICTURE.ljust(16_385, b"\0")])
+def test_what_is_no_small_picture_is_refused(shop: Program, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "logo"
+    file.write_bytes(content)
+    refused = shop.refuses("tenants", "brand", "shop", "--logo", str(file))
+    assert (refused["code"], list(refused["fields"])) == (-2, ["logo"])
+    assert shop.does("tenants", "brand", "shop")["logo"] is None
+
+
+def test_a_picture_may_have_16_kib(shop: Program, tmp_path: Path) -> None:
+    file = tmp_path / "logo"
+    file.write_bytes(PICTURE.ljust(16_384, b"\0"))
+    assert shop.does("tenants", "brand", "shop", "--logo", str(file))["logo"].startswith("data:image/png;base64,")
+
+
+def test_what_excludes_each_other_and_a_file_that_is_not_there_are_wrong_usage(shop: Program, tmp_path: Path) -> None:
+    assert shop.run("tenants", "brand", "shop", "--accent", "#000000", "--no-accent").code == 2
+    assert shop.run("tenants", "brand", "shop", "--logo", str(tmp_path), "--no-logo").code == 2
+    assert shop.run("tenants", "brand", "shop", "--logo", str(tmp_path / "nothing")).code == 2
+    assert shop.run("tenants", "brand", "shop", "--logo", str(tmp_path)).code == 2
