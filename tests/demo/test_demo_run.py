@@ -199,6 +199,27 @@ def test_stopped_in_the_middle_it_ends_in_order(
     assert ended(played)
 
 
+def test_a_signal_that_comes_while_something_is_finalised_is_heard_a_moment_later(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Ending:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            for _ in range(1000):
+                pass
+
+    heard = []
+    with _stoppable() as asked:
+        asked.check()
+        Ending()
+        try:
+            asked.check()
+        except Stopped:
+            heard.append(True)
+    assert heard == [True]
+    assert capsys.readouterr().err == ""
+
+
 def test_killed_it_leaves_no_process_behind(demo: Callable[..., Demo]) -> None:
     played = demo("--json", "--port", "0")
     played.until('"serving"')

@@ -33,6 +33,18 @@ class Stopped(BaseException):
     """Somebody asked the demo to stop."""
 
 
+class Asked:
+    """Whether somebody did. What is raised inside a finaliser goes nowhere, so it is asked for again."""
+
+    def __init__(self) -> None:
+        self.to_stop = False
+
+    def check(self) -> None:
+        """Raises `Stopped` if it was to be raised before."""
+        if self.to_stop:
+            raise Stopped
+
+
 def run(*, once: bool, port: int, as_json: bool) -> int:
     """Gives the exit code: 0 if all went well, 1 if something did not.
 
@@ -42,9 +54,9 @@ def run(*, once: bool, port: int, as_json: bool) -> int:
         del os.environ[name]  # what is set there is meant for another installation
     show: Show = JsonLines() if as_json else Pretty()
     try:
-        with _stoppable():
+        with _stoppable() as asked:
             try:
-                return _demo(show, once=once, port=port)
+                return _demo(show, asked, once=once, port=port)
             except Stopped:
                 return INTERRUPTED if once else 0
     except BrokenPipeError:
@@ -53,8 +65,9 @@ def run(*, once: bool, port: int, as_json: bool) -> int:
 
 
 @contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
+def _stoppable() -> Iterator[Asked]:
     """The first signal raises `Stopped` where the program is; what it then tears down cannot be interrupted."""
+    asked = Asked()
     signals = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
         signals.append(signal.SIGHUP)
@@ -62,14 +75,21 @@ def _stoppable() -> Iterator[None]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         for one in signals:
             signal.signal(one, signal.SIG_IGN)
+        asked.to_stop = True
         raise Stopped
 
+    def unraisable(told: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(told.exc_type, Stopped):
+            hook(told)
+
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable
     before = {one: signal.signal(one, stop) for one in signals}
     try:
-        yield
+        yield asked
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
+        sys.unraisablehook = hook
 
 
 @contextlib.contextmanager
@@ -87,7 +107,7 @@ def _throw_away(show: Show) -> Iterator[Path]:
             show.ends(str(directory))
 
 
-def _demo(show: Show, *, once: bool, port: int) -> int:
+def _demo(show: Show, asked: Asked, *, once: bool, port: int) -> int:
     news: News = queue.SimpleQueue()
     show.opens()
     with contextlib.ExitStack() as stack:
@@ -107,16 +127,18 @@ def _demo(show: Show, *, once: bool, port: int) -> int:
         def record(exchange: Exchange) -> None:
             exchanges.append(exchange)
             show.exchange(exchange)
+            asked.check()
 
         client = Client(house.url, record)
         stack.callback(client.close)
         stage = Stage(settings, cast, receiver, show, client, exchanges)
         if not _played(stage, house):
             return 1
+        asked.check()
         if once:
             return 0
         _hand_over(stage, house, scenery)
-        return _serve(show, news)
+        return _serve(show, news, asked)
 
 
 def _open(show: Show, settings: Settings, house: House, receiver: Receiver, port: int) -> Scenery | None:
@@ -168,14 +190,14 @@ def _hand_over(stage: Stage, house: House, scenery: Scenery) -> None:
     stage.show.serving(scenery, handover.recipes(mine), str(path))
 
 
-def _serve(show: Show, news: News) -> int:
+def _serve(show: Show, news: News, asked: Asked) -> int:
     """Tells what happens until the server ends by itself, which is a failure, or a signal comes."""
     with contextlib.suppress(queue.Empty):
         while True:  # what belongs to the steps has been shown there
             if isinstance(earlier := news.get_nowait(), dict):
                 show.news(earlier)
     while True:
-        match _next(news):
+        match _next(news, asked):
             case Received() as delivery:
                 show.delivery(delivery)
             case {"event": "ended" | "gave-up", "reason": reason}:
@@ -185,8 +207,9 @@ def _serve(show: Show, news: News) -> int:
                 show.news(event)
 
 
-def _next(news: News) -> Received | dict[str, Any]:
+def _next(news: News, asked: Asked) -> Received | dict[str, Any]:
     """What happens next. It looks up now and then: a signal that comes in the moment before a wait does not end the wait."""
     while True:
+        asked.check()
         with contextlib.suppress(queue.Empty):
             return news.get(timeout=0.5)
