@@ -17,6 +17,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from bedesten.demo.run import Stopped, _stoppable
+
 ALL = [sys.executable, "-m", "bedesten", "demo"]
 WRONG_ON_PURPOSE = """
 import sys
