@@ -17,7 +17,7 @@ from bedesten.base.secret import masked
 from bedesten.gate.scopes import Surface
 from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.settings import Settings
-from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.store.transaction import CrossTransaction, Transaction, TryAgain
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.actions import NewTenant
 from benchmarks.house import timing_shop
@@ -71,6 +71,8 @@ def open_gate(installation: Installation, data: Path, tokens: int) -> GateMateri
         new = NewKey(Surface.SUPPLIER, supplier, sandbox=False)
         _, key = keys.create(tx.bound(shop), installation.keyring, new, OPERATOR)
         here = Minter.of(tx, installation, shop, partner)
+        if b"\0" in here.key:  # HAProxy takes a key in a variable for text, which ends there: one tenant in eight
+            raise TryAgain("another tenant has another key")
         there = Minter.of(tx, installation, closed, stranger)
         tenants.set_suspended(tx.bound(closed), True)
         return shop, here, there, key.reveal()
