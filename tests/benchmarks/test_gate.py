@@ -11,9 +11,9 @@ from benchmarks.material import Case, GateMaterial, SetupError, prepare, read_ga
 from benchmarks.refused_contenders import THROTTLED, patient, strict
 
 from benchmarks import gate_contenders as gate
-from benchmarks import haproxy
+from support.programs import installed
 
-CONTENDERS = ["bedesten", "fastapi", *(["haproxy"] if haproxy.program() else [])]
+CONTENDERS = ["bedesten", "fastapi", "haproxy"]
 LOOSE = Cores(None, None)
 SHORT = Plan(rounds=1, seconds=0.1, warm_up=0.05, connections=2, pause=0.0)
 
@@ -33,8 +33,9 @@ def known(prepared: Path) -> GateMaterial:
 @pytest.fixture(scope="module", params=CONTENDERS)
 def port(request: pytest.FixtureRequest, prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Of a contender that has just passed its own check."""
+    if request.param == "haproxy":
+        installed("haproxy")
     found = {one.name: one for one in gate.contenders(prepared)}
-    assert ("haproxy" in found) is (haproxy.program() is not None)
     with seated(found[request.param], tmp_path_factory.mktemp(request.param), LOOSE) as port:
         yield port
 

@@ -2,37 +2,17 @@
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import pytest
-
 from bedesten.server.listener import free_port
 from support.documents import DOCS, blocks
+from support.programs import installed, nginx_main
 from support.wire import PATIENCE, fresh_address
 
-PLACES = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
-NGINX_MAIN = """
-{user}
-daemon off;
-worker_processes 1;
-pid nginx.pid;
-error_log error.log info;
-events {{ worker_connections 512; }}
-http {{
-    access_log access.log;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    include gate.conf;
-}}
-"""
 CADDY_MAIN = "{\n\tadmin off\n\tauto_https off\n}\n\n"
 
 
@@ -50,15 +30,6 @@ def changed(text: str, changes: Sequence[tuple[str, str]]) -> str:
     return text
 
 
-def installed(name: str) -> str:
-    """The program, from Debian's package of that name. CI must have it; elsewhere its tests say that they did not run."""
-    found = shutil.which(name, path=PLACES)
-    if found is None and os.environ.get("CI") != "true":
-        pytest.skip(f"NOT TESTED: {name} is missing; apt-get install {name}")
-    assert found is not None, f"{name} is missing: apt-get install {name}"
-    return found
-
-
 @contextlib.contextmanager
 def nginx(folder: Path, gate: int, service: int) -> Iterator[int]:
     """nginx's port."""
@@ -73,7 +44,7 @@ def nginx(folder: Path, gate: int, service: int) -> Iterator[int]:
         ],
     )
     (folder / "gate.conf").write_text(text, "utf-8")
-    (folder / "nginx.conf").write_text(NGINX_MAIN.format(user="user root;" if os.geteuid() == 0 else ""), "utf-8")
+    (folder / "nginx.conf").write_text(nginx_main("gate.conf"), "utf-8")
     with _running([program, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"], folder, port):
         yield port
 

@@ -1,8 +1,6 @@
 """An nginx of one's own with `deploy/nginx.conf`, and TLS connections to it."""
 
 import contextlib
-import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -16,26 +14,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from support.programs import installed, nginx_main
 from support.wire import PATIENCE, Connection, fresh_address
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx.conf"
-MAIN = """
-{user}
-daemon off;
-worker_processes 1;
-pid nginx.pid;
-error_log error.log info;
-events {{ worker_connections 512; }}
-http {{
-    access_log access.log;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    include bedesten.conf;
-}}
-"""
 
 
 class TlsConnection(Connection):
@@ -71,7 +53,7 @@ def nginx(
     folder: Path, upstream: int, hosts: Sequence[str], changes: Sequence[tuple[str, str]] = ()
 ) -> Iterator[Nginx]:
     """The shipped configuration in front of the server at this port, with no more changed than places and names."""
-    program = _installed()
+    program = installed("nginx")
     folder.mkdir()
     tls_port, plain_port = _free_port(), _free_port()
     certificate, secret = _certificate(folder, hosts)
@@ -88,7 +70,7 @@ def nginx(
         assert text.count(old) == times, f"{old} stands {text.count(old)} times"
         text = text.replace(old, new)
     (folder / "bedesten.conf").write_text(text, "utf-8")
-    (folder / "nginx.conf").write_text(MAIN.format(user="user root;" if os.geteuid() == 0 else ""), "utf-8")
+    (folder / "nginx.conf").write_text(nginx_main("bedesten.conf"), "utf-8")
     command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -97,19 +79,6 @@ def nginx(
         finally:
             process.terminate()
     assert process.returncode == 0
-
-
-def _installed() -> str:
-    """The program, from Debian's package. It is installed if it is missing; that it cannot be is a failure."""
-    places = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
-    found = shutil.which("nginx", path=places)
-    if found is None and os.geteuid() == 0:
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "nginx"]):
-            subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL, check=True, timeout=100)
-        found = shutil.which("nginx", path=places)
-    assert found is not None, "nginx is missing: apt-get install nginx"
-    return found
 
 
 def _free_port() -> int:

@@ -1,0 +1,39 @@
+"""Programs of others that tests put in front of a server: Debian's packages of their names."""
+
+import os
+import shutil
+
+import pytest
+
+PLACES = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+NGINX_MAIN = """
+{user}
+daemon off;
+worker_processes 1;
+pid nginx.pid;
+error_log error.log info;
+events {{ worker_connections 512; }}
+http {{
+    access_log access.log;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    include {include};
+}}
+"""
+
+
+def installed(name: str) -> str:
+    """The program. CI must have it (`.ci/run` installs it); elsewhere its tests say that they did not run."""
+    found = shutil.which(name, path=PLACES)
+    if found is None and os.environ.get("CI") != "true":
+        pytest.skip(f"NOT TESTED: {name} is missing; apt-get install {name}")
+    assert found is not None, f"{name} is missing: apt-get install {name}"
+    return found
+
+
+def nginx_main(include: str) -> str:
+    """nginx's own configuration, around the one that is tested: everything in its folder, nothing in the background."""
+    return NGINX_MAIN.format(user="user root;" if os.geteuid() == 0 else "", include=include)
