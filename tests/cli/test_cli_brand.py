@@ -52,3 +52,5 @@ def test_what_excludes_each_other_and_a_file_that_is_not_there_are_wrong_usage(s
     assert shop.run("tenants", "brand", "shop", "--logo", str(tmp_path), "--no-logo").code == 2
     assert shop.run("tenants", "brand", "shop", "--logo", str(tmp_path / "nothing")).code == 2
     assert shop.run("tenants", "brand", "shop", "--logo", str(tmp_path)).code == 2
+    (tmp_path / "empty").touch()
+    assert shop.run("tenants", "brand", "shop", "--logo", str(tmp_path / "empty")).code == 2

@@ -291,6 +291,66 @@ def test_an_async_handler() -> None:
     assert events == [EVENT]
 
 
+def test_an_event_whose_sender_has_gone_is_handled_to_its_end_and_not_again() -> None:
+    handled: list[str] = []
+
+    async def scenario() -> None:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def handle(event: Event) -> None:
+            begun.set()
+            await go_on.wait()
+            handled.append(event.id)
+
+        app = asgi_receiver(SECRET, handle)
+        first = asyncio.ensure_future(_asked(app))
+        await begun.wait()
+        first.cancel()
+        assert await _asked(app) == 503, "it is being handled"
+        go_on.set()
+        while not handled:
+            await asyncio.sleep(0.01)
+        assert await _asked(app) == 204
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+    assert handled == [EVENT.id]
+
+
+async def _asked(app: Any) -> int:
+    signed, told = sign(EVENT, SECRET), []
+    headers = [(name.lower().encode(), value.encode()) for name, value in signed.headers.items()]
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": signed.body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    await app({"type": "http", "method": "POST", "path": HOOK, "headers": headers}, receive, send)
+    status: int = told[0]["status"]
+    return status
+
+
+class _Forgetful(MemorySeen):
+    """Somebody's memory of events whose server is away when an event is done."""
+
+    away = True
+
+    def done(self, event_id: str) -> None:
+        if self.away:
+            raise ConnectionError("away")
+        super().done(event_id)
+
+
+def test_one_that_was_handled_and_could_not_be_remembered_comes_again(receiving: Receiving) -> None:
+    handled, seen = Handled(), _Forgetful()
+    with receiving(SECRET, handled, seen=seen) as url:
+        assert post(url) == 500
+        seen.away = False
+        assert post(url) == 204
+    assert handled.events == [EVENT, EVENT]
+
+
 # --- the verifier and the memory by themselves --------------------------------------------------------------------------
 
 

@@ -245,7 +245,8 @@ ODD = (
     "/reports/%5csecret", "/reports/x%00", "/reports/secret%20%09", "/reports/%252e", "/reports;x=y", "/reports/%ff",
     "/reports/secret/", "/REPORTS/secret", "/reports/SECRET", "/Status", "/status/", "/reports/\u00ef\u00bc\u008f".encode(
         "latin-1"
-    ).decode("latin-1"), "/reports/%EF%BC%8E%EF%BC%8E", "/reports/" + "x" * 5000,
+    ).decode("latin-1"), "/reports/%EF%BC%8E%EF%BC%8E", "/reports/%C5%BFecret", "/reports/%EF%BC%B3ecret",
+    "/reports/" + "x" * 5000,
 )  # fmt: skip
 
 

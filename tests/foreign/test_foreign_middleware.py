@@ -1,5 +1,6 @@
 """The examples behind the gate, each in a real server of its own: FastAPI by uvicorn, Django by granian."""
 
+import asyncio
 import contextlib
 import http.client
 import os
@@ -13,8 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
 
+from bedesten.middleware.door import Door, everything
 from bedesten.server.listener import free_port
+from bedesten.web.message import Response
 from support.client import Client, Lines, api_key
 from support.documents import ROOT
 from support.foreign import HOST, Guarded, guarded
@@ -248,3 +252,29 @@ def test_without_its_store_a_service_answers_503(tmp_path: Path) -> None:
                 assert answer.told == (503, -9)
                 assert answer.header("retry-after") == "1"
             os.rename(tmp_path / "elsewhere.db", house.program.data / "bedesten.db")
+
+
+def test_what_the_door_refuses_itself_is_logged_and_answered_as_it_was_asked_for(tmp_path: Path) -> None:
+    door = Door(everything("reseller"), data=tmp_path)
+    with structlog.testing.capture_logs() as logged:
+        refused = door.request(
+            "GET", b"/a", b"q#", [(b"host", b"h"), (b"accept", b"application/problem+json")], "192.0.2.1"
+        )
+    assert isinstance(refused, Response)
+    assert (refused.status, dict(refused.headers)[b"content-type"]) == (400, b"application/problem+json")
+    (line,) = logged
+    assert (line["event"], line["code"]) == ("not-admitted", -2)
+    assert line["request_id"].encode() in refused.body
+    assert not list(tmp_path.iterdir()), "nothing was opened for it"
+
+
+def test_a_door_whose_installation_hangs_answers_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    door = Door(everything("reseller"), data=tmp_path)
+    made = door.request("GET", b"/a", b"", [(b"host", b"h")], "192.0.2.1")
+    assert not isinstance(made, Response)
+    monkeypatch.setattr("bedesten.middleware.door.PATIENCE", 0.05)
+    monkeypatch.setattr("bedesten.middleware.door._Running.decide", lambda *_: asyncio.sleep(60))
+    for answer in (door.decide_now(made), asyncio.run(door.decide(made))):
+        assert isinstance(answer, Response)
+        assert (answer.status, dict(answer.headers)[b"retry-after"]) == (503, b"1")
+    door.close()

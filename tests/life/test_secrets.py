@@ -11,10 +11,10 @@ import pytest
 
 from bedesten.accounts import actions as accounts
 from bedesten.errors import Refusal
-from bedesten.gate.keyring import Keyring
+from bedesten.gate.keyring import Keyring, Ring
 from bedesten.operator import secrets
 from bedesten.server import build
-from bedesten.store.tables import INSTALLATION, SET_RING
+from bedesten.store.tables import INSTALLATION, RAISE_RING
 from bedesten.store.transaction import CrossTransaction, Transaction
 from life.conftest import Life, Moved
 from support.backoffice import Operator
@@ -85,8 +85,27 @@ def test_a_process_that_cannot_read_the_new_secrets_answers_503_until_it_can_r14
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("lost", ["all of them", "digest"])
+def test_a_process_goes_on_with_no_rings_that_cannot_follow_its_own(own: Life, lost: str) -> None:
+    """Another installation's file, copied here by mistake; one in which somebody has cleared up."""
+
+    async def scenario() -> None:
+        token, path = await own.token(), _path(own)
+        known = Keyring.read_file(path).rotate_digest()
+        cleared = Ring(known.digest.current, {known.digest.current: known.digest.secrets[known.digest.current]})
+        wrong = Keyring(known.sign, cleared, known.wrap, known.version)
+        (Keyring.generate().rotate_digest() if lost == "all of them" else wrong).write_file(path, overwrite=True)
+        own.installation.store.write_now(_ask_for_version_2)
+        for node in (0, 1):
+            assert (await own.profile(token, node)).code == -9
+        known.write_file(path, overwrite=True)
+        assert (await own.profile(token)).status == 200
+
+    asyncio.run(scenario())
+
+
 def _ask_for_version_2(tx: CrossTransaction) -> None:
-    tx.run(SET_RING, version=2)
+    tx.run(RAISE_RING, version=2)
     tx.changed("installation", "")
 
 

@@ -1,14 +1,21 @@
 """Secret scanners report what they found to the operator's plane: only with the secret, and nothing of it is given back."""
 
+import asyncio
 import base64
 import hashlib
 import http.client
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bedesten.base.secret import Secret
+from bedesten.operator.listener import Plane
+from bedesten.operator.scanners import Scanners
+from bedesten.web.asgi import BodyPace
 from operator_listener.scraped import ask
 from operator_listener.test_listener import HOST, House, house
 from store.raw import raw
@@ -126,3 +133,81 @@ def test_a_report_has_a_hundred_findings_and_a_mebibyte_at_most(here: House, sec
     assert report(here, [{"token": "x"}] * 100)[0] == 200
     assert report(here, [{"token": "x"}] * 101)[0] == 400
     assert report(here, b" " * (1 << 20) + b"[]")[0] == 413
+
+
+def test_what_is_kept_of_the_place_has_no_credential_in_it(here: House, secret: Path) -> None:
+    here.program.does("keys", "leak-policy", "notify")
+    places = {
+        "https://joe:pass1word@git.example/a/b?token=abcd1234#L10-L12": "https://git.example/a/b",
+        "https://t0ken@git.example/a.py#L10": "https://git.example/a.py#L10",
+        "see https://x.example/?k=v and whsec_" + "A" * 32: "see https://x.example/ and [masked]",
+        "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxIn0" * 2 + "." + "s" * 43 + " in chat": "[masked] in chat",
+        "ok_" + "0a" * 16: "[masked]",
+        "$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA": "[masked]",
+    }
+    for place in places:
+        assert json.loads(report(here, [{"token": new_key(here), "url": place}])[1])[0]["label"] == "true_positive"
+    with raw(here.settings) as kept:
+        found = kept.rows("SELECT detail FROM audit WHERE action = 'key.leaked' ORDER BY id")
+    assert [json.loads(detail)["source"] for (detail,) in found][-len(places) :] == list(places.values())
+    assert here.program.does("check")["breaches"] == []
+
+
+def test_with_master_secrets_older_than_the_stores_nothing_is_said_of_a_key(here: House, secret: Path) -> None:
+    path = here.settings.secrets_file
+    before = path.read_bytes()
+    here.program.does("secrets", "rotate", "--pepper")
+    now, key = path.read_bytes(), new_key(here)
+    path.write_bytes(before)
+    try:
+        status, told = report(here, [{"token": key}])
+        assert (status, json.loads(told)["status"]) == (503, "unavailable")
+        assert here.program.run("keys", "leaked", "--stdin", stdin=key.encode()).code != 0
+        path.unlink()
+        assert report(here, [{"token": key}])[0] == 503
+    finally:
+        path.write_bytes(now)
+        path.chmod(0o600)
+    assert json.loads(report(here, [{"token": key}])[1])[0]["label"] == "true_positive"
+
+
+def test_a_member_that_stands_twice_is_refused_and_nothing_is_done(here: House, secret: Path) -> None:
+    key = new_key(here)
+    here.program.does("keys", "leak-policy", "revoke")
+    twice = b'[{"token": "%s"}, {"token": "x", "token": "%s"}]' % (key.encode(), key.encode())
+    assert report(here, twice)[0] == 400
+    assert accepted(here, key)
+
+
+def test_whoever_has_no_secret_is_told_what_is_asked_for(here: House, secret: Path) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", here.admin, timeout=20)
+    connection.request("POST", "/leaks", b"[]")
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("WWW-Authenticate")) == (401, "Bearer")
+    connection.close()
+
+
+@pytest.mark.parametrize("body", [b'5\r\n[{"t"\r\nzz\r\n', b"not a length\r\n"])
+def test_a_body_of_broken_chunks_is_refused(here: House, secret: Path, body: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", here.admin), timeout=20) as peer:
+        lines = (f"Host: 127.0.0.1:{here.admin}", f"Authorization: Bearer {SECRET}", "Transfer-Encoding: chunked")
+        peer.sendall("\r\n".join(("POST /leaks HTTP/1.1", *lines, "", "")).encode() + body)
+        assert peer.recv(65_536).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    pace = BodyPace(between_s=0.02, whole_s=0.1)
+    taker = Scanners(lambda: (Secret(SECRET),), lambda *_: True)
+    plane = Plane(lambda: None, lambda: lambda _: (b"", ""), lambda: None, scanners=taker, pace=pace)
+    headers = [(b"authorization", f"Bearer {SECRET}".encode()), (b"content-length", b"9")]
+    scope = {"type": "http", "method": "POST", "path": "/leaks", "raw_path": b"/leaks", "headers": headers}
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(asyncio.wait_for(plane(scope, receive, send), 10))
+    assert sent[0]["status"] == 408

@@ -1,5 +1,8 @@
 """The catalogue: products as operator and supplier write them, stock levels, and codes that are sealed and given once."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from bedesten.base.clock import system_clock
@@ -7,12 +10,16 @@ from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
 from bedesten.catalogue.actions import Offer, Page, ProductFields
 from bedesten.errors import Refusal
+from bedesten.operator.check import breaches
+from bedesten.operator.secrets import rotate
+from bedesten.orders.model import DELIVERED
 from bedesten.server.build import Installation
 from bedesten.store.sql import metadata
-from bedesten.tenants.vault import Unsealable
+from bedesten.tenants.vault import Unsealable, Vault
 from rooms.refused import DANGLING, DOUBLE, refuses
 from rooms.stall import Stall, fresh, open_stall
 from store.raw import Raw
+from support.sites import ENGINES, opened
 
 STATES = "SELECT state, count(*) FROM stock_codes WHERE tenant_id = :tenant GROUP BY state ORDER BY state"
 
@@ -134,6 +141,24 @@ def test_a_code_that_was_sold_is_not_taken_in_again(stall: Stall) -> None:
     stall.order((card, 1))
     assert stall.upload(card, ["SOLD-ONCE"]) == 0
     assert stall.available(card) == 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_code_is_known_again_after_every_rotation_of_the_master_secrets(engine: str, tmp_path: Path) -> None:
+    with opened(engine, tmp_path) as made:
+        stall = open_stall(made, credit=10_000)
+        card, line = stall.card(0), stall.order((stall.topup(), 1)).lines[0].id
+        stall.upload(card, ["KNOWN-AGAIN"])
+        stall.deliver(line, ["SENT-ONCE"])
+        for ring in ("digest", "sign", "digest"):
+            fresh_rings = rotate(made.store, made.settings.secrets_file, ring)
+            made.vault.turn(fresh_rings)
+            for vault in (made.vault, Vault(fresh_rings)):
+                turned = replace(made, vault=vault)
+                later = replace(stall, installation=turned)
+                assert later.upload(card, ["KNOWN-AGAIN", "SENT-ONCE"]) == 0
+                assert later.deliver(line, ["SENT-ONCE"]).status == DELIVERED
+                assert breaches(turned) == []
 
 
 def test_no_code_lies_in_clear_in_any_table(stall: Stall, other_connection: Raw) -> None:

@@ -1,6 +1,8 @@
 """The server's own secrets in a manager: the master secrets and the database's password, on a running server."""
 
+import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -11,10 +13,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from bedesten.gate.keyring import Keyring
+from bedesten.gate.keyring import Keyring, Ring
 from bedesten.server.known import Known
 from bedesten.server.references import is_reference
 from bedesten.server.rings import unfit
+from bedesten.server.settings import Settings
 from bedesten_client.secrets._references import SCHEMES
 from secret_references.cloud import Cloud
 from secret_references.peers import REGION, Aws
@@ -181,6 +184,35 @@ def test_rings_that_cannot_follow_are_told_apart() -> None:
     assert unfit(old.rotate_signing(), old) == "version 1 is older than version 2, which is in use"
     assert unfit(old, Keyring.generate()) == "they have changed, and their version has not"
     assert unfit(old, Keyring.generate().rotate_digest()) == "sign.s1 is another secret than before"
+    fresh = old.rotate_digest()
+    without = Keyring(old.sign, Ring("d2", {"d2": fresh.digest.secrets["d2"]}), old.wrap, 2)
+    assert unfit(old, without) == "digest.d1 is missing, and without it API keys and passwords are not found"
+
+
+def test_another_installations_rings_are_not_taken_up(aws: Aws, kept: Program, tmp_path: Path) -> None:
+    aws.put("bedesten", SecretString=Keyring.generate().rotate_digest().to_json())
+    message = kept.refuses("secrets", "reload")["message"]
+    assert "another" in message
+    assert _asked_for(tmp_path) == 1
+
+
+def test_rings_in_the_setting_itself_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rings = json.dumps(json.loads(Keyring.generate().to_json()))
+    monkeypatch.setenv("BEDESTEN_SECRETS", f"value:{rings}")
+    outcome = Program(tmp_path / "data").real("init", BEDESTEN_SECRETS=f"value:{rings}")
+    assert outcome.code == 0
+    assert "are in the setting itself" in outcome.out
+    for secret in re.findall(r"[A-Za-z0-9_-]{43}", rings):
+        assert secret not in outcome.out + outcome.err
+        assert secret not in repr(Settings())
+
+
+def test_a_password_without_a_database_is_wrong_usage(tmp_path: Path) -> None:
+    outcome = Program(tmp_path / "data").real("init", BEDESTEN_DATABASE_PASSWORD="the-password")
+    assert outcome.code == 2
+    assert "there is no BEDESTEN_DATABASE" in outcome.err
+    assert "the-password" not in outcome.err
+    assert not (tmp_path / "data").exists()
 
 
 def test_what_is_known_is_shared_and_a_torn_file_is_an_empty_one() -> None:

@@ -108,15 +108,13 @@ def delivered(tx: Transaction, vault: Vault, line: str) -> list[str]:
 
 def has_delivered(tx: Transaction, vault: Vault, line: str, codes: Sequence[str]) -> bool:
     """Whether exactly these codes are what the line got."""
-    return [bytes(row[0]) for row in tx.all(_DIGESTS, line=line)] == [
-        vault.fingerprint(tx.tenant, code) for code in codes
-    ]
+    return [bytes(row[0]) for row in tx.all(_DIGESTS, line=line)] == [vault.fingerprint(tx, code) for code in codes]
 
 
 def _in_order(tx: Transaction, vault: Vault, codes: Sequence[str]) -> list[tuple[bytes, str, int]]:
     """Digest, code and place of each, in the order in which everybody puts codes in: two who put the same ones in at
     once then wait for each other one way only."""
-    return sorted((vault.fingerprint(tx.tenant, code), code, at) for at, code in enumerate(codes))
+    return sorted((vault.fingerprint(tx, code), code, at) for at, code in enumerate(codes))
 
 
 def _insert(

@@ -4,7 +4,7 @@ import typer
 
 from bedesten.cli.common import Answer, Here, Stopped, command
 from bedesten.server.installation import initialise
-from bedesten.server.references import is_reference
+from bedesten.server.references import is_reference, shown
 from bedesten.server.settings import Settings
 
 app = typer.Typer()
@@ -12,7 +12,8 @@ app = typer.Typer()
 
 @command(app, "init")
 def init(here: Here) -> Answer:
-    """Make an installation: the store, and the master secrets in a file that only its owner can read.
+    """Make an installation: the store, and the master secrets in a file that only its owner can read, unless they are kept
+    elsewhere.
 
     On an installation of an older version: bring the store to this version. Otherwise nothing happens.
     """
@@ -24,7 +25,7 @@ def init(here: Here) -> Answer:
     told = "is ready" if made else "was ready before; nothing was changed"
     lines = [f"The installation in {document['data']} {told}."]
     if made:
-        kept = here.settings.secrets or here.settings.secrets_file
+        kept = shown(here.settings.secrets) if here.settings.secrets else here.settings.secrets_file
         lines.append(f"Its master secrets are in {kept}: without them nothing in it can be opened.")
         lines.append("Next: bedesten tenants create NAME --host HOST")
     return Answer(document, lines)
@@ -35,7 +36,7 @@ def where(settings: Settings) -> str:
     if not settings.database:
         return str(settings.sqlite_file)
     if is_reference(settings.database):
-        return settings.database
+        return shown(settings.database)
     from psycopg import conninfo
 
     parts = conninfo.conninfo_to_dict(settings.database)

@@ -201,8 +201,8 @@ def leaked(
         raise typer.BadParameter(
             "API keys are read from standard input only, never from arguments", param_hint="--stdin"
         )
-    store, keyring = here.installation.store, here.installation.keyring
-    report = leaks.report_leaks(store, keyring, _lines(None), source, tell=lambda *_: None)
+    opened = here.installation
+    report = leaks.report_leaks(opened.store, opened.rings.at_least, _lines(None), source, tell=lambda *_: None)
     found = [
         {
             "id": one.key_id,

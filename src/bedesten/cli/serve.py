@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bedesten.cli.common import Answer, Here, Stopped, command, printable, show, write_json
-from bedesten.server import exposure, gate_secret, supervisor
+from bedesten.server import exposure, secret_file, supervisor
 from bedesten.server.known import Known
 from bedesten.server.settings import Settings
 from bedesten.server.supervisor import ServeSpec, Side
@@ -84,7 +84,7 @@ def _with_gate(settings: Settings, routes: Path | None, admin_port: int) -> Sett
         raise Stopped("--gate-routes needs BEDESTEN_TRUSTED_PROXIES: only these proxies are answered")
     try:
         routefile.read_file(routes)
-        gate_secret.make_secrets(settings.gate_secret_file)
+        secret_file.make_secrets(settings.gate_secret_file)
     except ValueError as problem:
         raise Stopped(str(problem)) from problem
     return settings.model_copy(update={"gate_routes": routes})

@@ -150,9 +150,12 @@ def change_brand(
 def _picture(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(tenants.LARGEST_LOGO + 1)
+            content = file.read(tenants.LARGEST_LOGO + 1)
     except OSError as problem:
         raise typer.BadParameter(f"{path}: {problem.strerror}", param_hint="--logo") from None
+    if not content:
+        raise typer.BadParameter(f"{path} is empty", param_hint="--logo")
+    return content
 
 
 @command(app, "access")

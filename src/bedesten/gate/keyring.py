@@ -75,7 +75,7 @@ class Keyring:
         self.digest = digest
         self.wrap = wrap
         self._signing_keys = lru_cache(maxsize=_MAX_DERIVED)(self._derive_signing_key)
-        self._derived = lru_cache(maxsize=64)(_derive)
+        self._derived = lru_cache(maxsize=64)(derived_key)
         _check_secrets({name: getattr(self, name) for name in RINGS})
 
     @classmethod
@@ -113,7 +113,7 @@ class Keyring:
         return self._signing_keys(master_id, tenant, surface, generation) if self.signs(master_id) else None
 
     def _derive_signing_key(self, master_id: str, tenant: str, surface: Surface, generation: int) -> bytes:
-        return _derive(self.sign.secrets[master_id], "bearer-token", tenant, surface.value, str(generation))
+        return derived_key(self.sign.secrets[master_id], "bearer-token", tenant, surface.value, str(generation))
 
     # --- digests ---
 
@@ -256,7 +256,8 @@ def hkdf_sha256(secret: bytes, salt: bytes, info: bytes, length: int = 32) -> by
     return output[:length]
 
 
-def _derive(secret: bytes, purpose: str, *fields: str) -> bytes:
+def derived_key(secret: bytes, purpose: str, *fields: str) -> bytes:
+    """32 bytes for one purpose; no other purpose or fields give the same."""
     return hkdf_sha256(secret, b"bedesten keyring 1", frame(purpose, *fields))
 
 

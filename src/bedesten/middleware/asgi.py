@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from bedesten.errors import Refusal
 from bedesten.middleware.caller import KEY, Caller
-from bedesten.middleware.door import Door, refused
-from bedesten.web.message import Response
+from bedesten.middleware.door import Door
+from bedesten.web.message import Response, peer_of
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -41,20 +40,15 @@ class AsgiGate:
             await _reject(scope, receive, send, decision)
 
     async def _decision(self, scope: Scope) -> Caller | Response:
-        client = scope.get("client")
-        peer = client[0] if client and client[0][:1] not in ("", "/") else "unix"
         headers = [(bytes(name).lower(), bytes(value)) for name, value in scope["headers"]]
-        try:
-            request = self._door.request(
-                scope.get("method", "GET"),
-                scope["path"].encode("utf-8", "surrogateescape"),
-                scope.get("query_string", b""),
-                headers,
-                peer,
-            )
-        except Refusal as refusal:
-            return refused(refusal, "", b"")
-        return await self._door.decide(request)
+        request = self._door.request(
+            scope.get("method", "GET"),
+            scope["path"].encode("utf-8", "surrogateescape"),
+            scope.get("query_string", b""),
+            headers,
+            peer_of(scope),
+        )
+        return request if isinstance(request, Response) else await self._door.decide(request)
 
     def _closing(self, send: Send) -> Send:
         """`send` of the lifespan; at its end the door is closed."""

@@ -38,17 +38,14 @@ class GateMiddleware:
         return _response(decision)
 
     def _decision(self, request: HttpRequest) -> Caller | Response:
-        try:
-            asked = self._door.request(
-                request.method,
-                request.path.encode("utf-8", "surrogateescape"),
-                request.META.get("QUERY_STRING", "").encode("latin-1"),
-                headers_of(request.META),
-                request.META.get("REMOTE_ADDR") or "unix",
-            )
-        except Refusal as refusal:
-            return refused(refusal, "", b"")
-        return self._door.decide_now(asked)
+        asked = self._door.request(
+            request.method,
+            request.path.encode("utf-8", "surrogateescape"),
+            request.META.get("QUERY_STRING", "").encode("latin-1"),
+            headers_of(request.META),
+            request.META.get("REMOTE_ADDR") or "unix",
+        )
+        return asked if isinstance(asked, Response) else self._door.decide_now(asked)
 
 
 def requires(*rights: str) -> Callable[[View], View]:
@@ -82,7 +79,7 @@ def _lacking(request: HttpRequest, needed: tuple[str, ...]) -> HttpResponse | No
     try:
         found.require(*needed)
     except Refusal as refusal:
-        return _response(refused(refusal, found.request_id, request.META.get("HTTP_ACCEPT", "").encode("latin-1")))
+        return _response(refused(refusal, headers_of(request.META), found.request_id))
     return None
 
 

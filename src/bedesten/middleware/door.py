@@ -10,6 +10,7 @@ import atexit
 import os
 import threading
 from collections.abc import Iterable
+from concurrent.futures import Future
 from multiprocessing.util import Finalize
 from pathlib import Path
 from time import monotonic
@@ -19,6 +20,7 @@ from urllib.parse import quote
 import structlog
 
 from bedesten import errors
+from bedesten.base.ids import request_id
 from bedesten.errors import Refusal
 from bedesten.gate.scopes import Surface
 from bedesten.middleware.caller import Caller
@@ -29,7 +31,7 @@ from bedesten.web import answer
 from bedesten.web.doorway import Doorway, told
 from bedesten.web.gauges import web_gauges
 from bedesten.web.guarded import Admitted, Guarded, Rule, check_target
-from bedesten.web.message import Headers, Request, Response
+from bedesten.web.message import Headers, NoBody, Request, Response
 from bedesten.web.routefile import read_file
 
 if TYPE_CHECKING:
@@ -47,11 +49,6 @@ def everything(surface: str, *, public: Iterable[str] = ()) -> Guarded:
     """Rules for a service whose paths all demand a living credential of one surface, but for those that are public."""
     rules = [Rule("/", True, surface=Surface(surface))]
     return Guarded([*rules, *(Rule(path, False) for path in public)])
-
-
-class _NoBody:
-    async def read(self, limit: int) -> bytes:  # noqa: ARG002
-        return b""
 
 
 class Door:
@@ -77,6 +74,7 @@ class Door:
         self._host = None if host is None else host.encode("ascii")
         self._starting = threading.Lock()
         self._running: _Running | None = None
+        self._ends_with = 0
         if not structlog.is_configured():
             _log_as_the_service_does()
 
@@ -94,29 +92,38 @@ class Door:
 
     async def decide(self, request: Request) -> "Caller | Response":
         """Who calls, or the refusal to answer; for code on an event loop."""
-        running = self._process()
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(running.decide(request), running.loop))
+        deciding = self._asked(request)
+        if deciding is None:
+            return _unavailable(request, "the gate is being closed")
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(deciding), PATIENCE)
+        except TimeoutError:
+            return _unavailable(request, "the gate took too long")
 
     def decide_now(self, request: Request) -> "Caller | Response":
         """The same for code without one; blocks."""
-        running = self._process()
-        deciding = asyncio.run_coroutine_threadsafe(running.decide(request), running.loop)
+        deciding = self._asked(request)
+        if deciding is None:
+            return _unavailable(request, "the gate is being closed")
         try:
             return deciding.result(PATIENCE)
         except TimeoutError:
             deciding.cancel()
-            return refused(Refusal(errors.UNAVAILABLE, "the gate took too long", retry_after=1), "", b"")
+            return _unavailable(request, "the gate took too long")
 
-    def request(self, method: str, path: bytes, query: bytes, headers: Headers, peer: str) -> Request:
-        """A request as the gate sees it. `path` is the one by which the service finds its answer, decoded.
+    def request(self, method: str, path: bytes, query: bytes, headers: Headers, peer: str) -> Request | Response:
+        """A request as the gate sees it, or the refusal (-2) of one that could be read in two ways.
 
-        Header names in lower case. Raises `Refusal` (-2) for one that could be read in two ways.
+        `path` is the one by which the service finds its answer, decoded. Header names in lower case.
         """
         hosts = [value for name, value in headers if name == b"host"]
         raw = quote(path, safe="/!$&'()*+,=:@").encode()
-        check_target(raw, query)
-        lines = told(headers, hosts if self._host is None else [self._host])
-        return Request(method, raw, query, lines, peer, _NoBody())
+        try:
+            check_target(raw, query)
+            lines = told(headers, hosts if self._host is None else [self._host])
+        except Refusal as refusal:
+            return refused(refusal, headers)
+        return Request(method, raw, query, lines, peer, NoBody())
 
     def close(self) -> None:
         """Writes what was noted and lets go of the installation. A later request opens it again."""
@@ -125,6 +132,16 @@ class Door:
         if running is not None and running.pid == os.getpid():
             running.close()
 
+    def _asked(self, request: Request) -> "Future[Caller | Response] | None":
+        """The decision that comes; None where the door is being closed at this moment."""
+        running = self._process()
+        deciding = running.decide(request)
+        try:
+            return asyncio.run_coroutine_threadsafe(deciding, running.loop)
+        except RuntimeError:  # its loop is closed
+            deciding.close()
+            return None
+
     def _process(self) -> "_Running":
         running = self._running
         if running is None or running.pid != os.getpid():
@@ -132,9 +149,11 @@ class Door:
                 running = self._running
                 if running is None or running.pid != os.getpid():
                     running = self._running = _Running(self._settings, self._routes)
-                    # A process that a server has made by multiprocessing ends without what `atexit` knows.
-                    atexit.register(self.close)
-                    Finalize(None, self.close, exitpriority=0)
+                    if self._ends_with != running.pid:
+                        self._ends_with = running.pid
+                        # A process that a server has made by multiprocessing ends without what `atexit` knows.
+                        atexit.register(self.close)
+                        Finalize(None, self.close, exitpriority=0)
         return running
 
 
@@ -155,7 +174,7 @@ class _Running:
     async def decide(self, request: Request) -> Caller | Response:
         doorway = self._doorway or await self._open()
         if doorway is None:
-            return refused(Refusal(errors.UNAVAILABLE, self._failed[1], retry_after=1), "", b"")
+            return refused(Refusal(errors.UNAVAILABLE, self._failed[1], retry_after=1), request.headers)
         response = await doorway.handle(request)
         if isinstance(response, Admitted):
             assert response.call is not None
@@ -189,9 +208,15 @@ class _Running:
             await self._doorway.close()
 
 
-def refused(refusal: Refusal, request_id: str, accept: bytes) -> Response:
-    """The answer to a request that is refused here."""
-    return answer.failure(refusal, request_id or f"req_{os.urandom(12).hex()}", accept)
+def refused(refusal: Refusal, headers: Headers, request: str = "") -> Response:
+    """The answer to a request that is refused here; its cause is in the log under the request id."""
+    request = request or request_id()
+    log.warning("not-admitted", cause=refusal.cause, code=refusal.row.number, request_id=request)
+    return answer.failure(refusal, request, b",".join(value for name, value in headers if name == b"accept"))
+
+
+def _unavailable(request: Request, cause: str) -> Response:
+    return refused(Refusal(errors.UNAVAILABLE, cause, retry_after=1), request.headers)
 
 
 def _log_as_the_service_does() -> None:

@@ -41,9 +41,8 @@ def requires(*rights: str) -> Callable[[Request], Caller]:
 
 async def _refuse(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
-    accept = request.headers.get("accept", "").encode("latin-1")
     found = request.scope.get(KEY)
-    made = refused(refusal, found.request_id if isinstance(found, Caller) else "", accept)
+    made = refused(refusal, request.headers.raw, found.request_id if isinstance(found, Caller) else "")
     response = Response(made.body, made.status)
     for name, value in made.headers:
         response.headers[name.decode("latin-1")] = value.decode("latin-1")

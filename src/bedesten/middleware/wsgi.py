@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
-from bedesten.errors import Refusal
 from bedesten.middleware.caller import KEY, Caller
-from bedesten.middleware.door import Door, refused
+from bedesten.middleware.door import Door
 from bedesten.web.message import Headers, Response
 
 Environ = dict[str, Any]
@@ -36,17 +35,14 @@ def decided(door: Door, environ: Environ) -> Caller | Response:
     """Who calls, or the refusal to answer."""
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     query = environ.get("QUERY_STRING", "")
-    try:
-        request = door.request(
-            environ["REQUEST_METHOD"],
-            path.encode("latin-1"),
-            query.encode("latin-1"),
-            headers_of(environ),
-            environ.get("REMOTE_ADDR") or "unix",
-        )
-    except Refusal as refusal:
-        return refused(refusal, "", b"")
-    return door.decide_now(request)
+    request = door.request(
+        environ["REQUEST_METHOD"],
+        path.encode("latin-1"),
+        query.encode("latin-1"),
+        headers_of(environ),
+        environ.get("REMOTE_ADDR") or "unix",
+    )
+    return request if isinstance(request, Response) else door.decide_now(request)
 
 
 def headers_of(environ: Environ) -> Headers:

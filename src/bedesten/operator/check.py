@@ -114,7 +114,7 @@ def _sealed(tx: CrossTransaction, vault: Vault) -> Iterator[str]:
                 yield _breach(8, tenant, f"stock code {row} does not open")
                 continue
             opened.append(code)
-            if vault.fingerprint(tenant, code) != bytes(digest):
+            if vault.fingerprint(bound, code) != bytes(digest):
                 yield _breach(8, tenant, f"the digest of stock code {row} is another code's")
         for row, secret, key in tx.all(_ENDPOINTS, owner=tenant, most=SAMPLE):
             for purpose, sealed in ((SECRET, secret), (OUTBOUND_KEY, key)):

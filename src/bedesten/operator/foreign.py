@@ -9,18 +9,18 @@ One form reads one set of headers, each exactly once: what a client sends of ano
 its proxy says. Only a trusted proxy is answered, and it has to say who its client is.
 """
 
-import os
 from typing import Any
 
 import structlog
 
 from bedesten import errors
+from bedesten.base.ids import request_id
 from bedesten.base.secret import Secret
 from bedesten.errors import Refusal
 from bedesten.web import answer
 from bedesten.web.doorway import Doorway, identity, told
 from bedesten.web.guarded import Admitted, check_target
-from bedesten.web.message import Headers, Request, Response
+from bedesten.web.message import Headers, NoBody, Request, Response, peer_of
 
 FORWARDED, ENVOY = b"/gate/decide", b"/gate/envoy"
 LONGEST_DOCUMENT = 2048
@@ -30,14 +30,6 @@ _ASKED = (b"x-forwarded-method", b"x-forwarded-uri", b"x-forwarded-host")
 _DOCUMENT = b"x-bedesten-document"
 
 log = structlog.get_logger("bedesten.gate")
-
-
-class NoBody:
-    """The body of a foreign request, of which nothing is read here."""
-
-    async def read(self, limit: int) -> bytes:  # noqa: ARG002
-        """Nothing."""
-        return b""
 
 
 def request_of(scope: Any) -> tuple[Request, bytes]:
@@ -53,10 +45,8 @@ def request_of(scope: Any) -> tuple[Request, bytes]:
         target = path + b"?" + query if query else path
         hosts = [value for name, value in headers if name == b"host"]
     check_target(path, query)
-    client = scope["client"]
-    peer = client[0] if client and client[0][:1] not in ("", "/") else "unix"
     lines = told(headers, hosts)
-    return Request(method.decode("latin-1"), path, query, lines, peer, NoBody()), target
+    return Request(method.decode("latin-1"), path, query, lines, peer_of(scope), NoBody()), target
 
 
 def _once(headers: Headers, name: bytes) -> bytes:
@@ -73,16 +63,16 @@ async def decided(doorway: Doorway, scope: Any, secret: Secret[str], now: int) -
         if not doorway.proxies.tells(request):
             raise Refusal(errors.BAD_REQUEST, "the proxy has to say who its client is")
     except Refusal as refusal:
-        request_id = f"req_{os.urandom(12).hex()}"
-        log.warning("not-asked-right", cause=refusal.cause, request_id=request_id)
-        response = answer.failure(refusal, request_id, b"")
+        named = request_id()
+        log.warning("not-asked-right", cause=refusal.cause, request_id=named)
+        response = answer.failure(refusal, named, b"")
     else:
         response = await doorway.handle(request)
         if isinstance(response, Admitted):
             assert response.call is not None
             lines = identity(response.call).signed(secret, request.method, target.decode("latin-1"), now)
-            named = [(name.lower().encode(), value.encode("latin-1")) for name, value in lines]
-            return Response(200, [*response.headers, (b"cache-control", b"no-store"), *named], b"")
+            spelt = [(name.lower().encode(), value.encode("latin-1")) for name, value in lines]
+            return Response(200, [*response.headers, (b"cache-control", b"no-store"), *spelt], b"")
     if b"document=header" in scope["query_string"].split(b"&") and scope["raw_path"] == FORWARDED:
         _repeat(response)
     return response
@@ -90,16 +80,16 @@ async def decided(doorway: Doorway, scope: Any, secret: Secret[str], now: int) -
 
 def unavailable(cause: str) -> Response:
     """503: the gate cannot know."""
-    request_id = f"req_{os.urandom(12).hex()}"
-    log.warning("gate-unavailable", cause=cause, request_id=request_id)
-    return answer.failure(Refusal(errors.UNAVAILABLE, cause, retry_after=1), request_id, b"")
+    named = request_id()
+    log.warning("gate-unavailable", cause=cause, request_id=named)
+    return answer.failure(Refusal(errors.UNAVAILABLE, cause, retry_after=1), named, b"")
 
 
 def not_a_proxy(peer: str) -> Response:
     """403 for whoever is not among the trusted proxies: its word on who calls whom would count for nothing."""
-    request_id = f"req_{os.urandom(12).hex()}"
-    log.warning("not-a-proxy", peer=peer, request_id=request_id)
-    return answer.failure(Refusal(errors.NOT_GUARDED, "not a trusted proxy"), request_id, b"")
+    named = request_id()
+    log.warning("not-a-proxy", peer=peer, request_id=named)
+    return answer.failure(Refusal(errors.NOT_GUARDED, "not a trusted proxy"), named, b"")
 
 
 def _repeat(response: Response) -> None:

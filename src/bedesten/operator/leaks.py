@@ -22,13 +22,14 @@ from bedesten.accounts.keys import PREVIOUS, SLOTS
 from bedesten.accounts.tables import key_secrets
 from bedesten.audit.actions import INSTALLATION as WHOLE
 from bedesten.audit.actions import OPERATOR, Actor, record
+from bedesten.base import credential
 from bedesten.base.clock import DAY, wire_time
 from bedesten.errors import bad_field
 from bedesten.gate.apikeys import foreign_form, keys_in, without_keys
 from bedesten.gate.keyring import Keyring
 from bedesten.store.sql import TENANT, crossing, p, statement
 from bedesten.store.store import Store
-from bedesten.store.tables import INSTALLATION, SET_LEAK_POLICY
+from bedesten.store.tables import INSTALLATION, SET_LEAK_POLICY, Installed
 from bedesten.store.transaction import CrossTransaction
 
 log = structlog.get_logger("bedesten.leaks")
@@ -85,7 +86,7 @@ def warn(leaked: Leaked, source: str) -> None:
 
 def report_leaks(
     store: Store,
-    keyring: Keyring,
+    rings: Callable[[int], Keyring],
     lines: Iterable[str],
     source: str = "",
     actor: Actor = OPERATOR,
@@ -93,13 +94,14 @@ def report_leaks(
 ) -> Report:
     """Looks for every key that stands in the lines and does what the policy says. Blocks; safe to send again.
 
-    `source` says where they were found, for the trail. Raises `Refusal` (-2) for more candidates than one report may
-    have: nothing was done then.
+    `rings` gives the master secrets in a version or a later one: with older ones a live key would not be known. `source`
+    says where the lines were found, for the trail. Raises `Refusal` (-2) for more candidates than one report may have and
+    what `rings` raises: nothing was done then.
     """
     candidates = _candidates(lines)
-    told = without_keys("".join(each for each in source if each.isprintable()))[:LONGEST_SOURCE]
-    ways = store.read_now(lambda tx: tx.all(_WAYS))
-    policy = store.read_now(leak_policy)
+    told = credential.place(without_keys("".join(each for each in source if each.isprintable())))[:LONGEST_SOURCE]
+    installed, ways = store.read_now(lambda tx: (_installed(tx), tx.all(_WAYS)))
+    keyring, policy = rings(installed.ring), installed.leak_policy
     leaked = []
     for key in candidates:
         digests = _digests(keyring, key, ways)
@@ -113,9 +115,7 @@ def report_leaks(
 
 def leak_policy(tx: CrossTransaction) -> str:
     """What happens to a key that was reported as leaked."""
-    installed = tx.one(INSTALLATION)
-    assert installed is not None, "an opened store is an installation"
-    return installed.leak_policy
+    return _installed(tx).leak_policy
 
 
 def set_leak_policy(tx: CrossTransaction, policy: str) -> None:
@@ -125,6 +125,12 @@ def set_leak_policy(tx: CrossTransaction, policy: str) -> None:
     before = leak_policy(tx)
     tx.run(SET_LEAK_POLICY, policy=policy)
     record(tx.bound(WHOLE), OPERATOR, "keys.leak_policy", WHOLE, before=before, after=policy)
+
+
+def _installed(tx: CrossTransaction) -> Installed:
+    installed = tx.one(INSTALLATION)
+    assert installed is not None, "an opened store is an installation"
+    return installed
 
 
 def _candidates(lines: Iterable[str]) -> list[str]:

@@ -24,7 +24,8 @@ import structlog
 
 from bedesten.operator import foreign, scanners
 from bedesten.store.transaction import StoreUnavailable
-from bedesten.web.message import Response
+from bedesten.web.asgi import BodyPace, IncomingBody
+from bedesten.web.message import BodyStalled, BodyTooLarge, ClientGone, Response, peer_of
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -95,6 +96,7 @@ class Plane:
         names: Collection[str] = (),
         gate: Gatekeeper | None = None,
         scanners: scanners.Scanners | None = None,
+        pace: BodyPace | None = None,
     ) -> None:
         pool = self._pool = ThreadPoolExecutor(3, "operator")
         self._ready = Shared(ready, pool)
@@ -102,6 +104,7 @@ class Plane:
         self._close = close
         self._gate = gate
         self._scanners = scanners
+        self._pace = pace or BodyPace()
         self._reporting = asyncio.Lock()
         self._names = frozenset(name.lower().rstrip(".") for name in names) | {"localhost"}
 
@@ -138,6 +141,10 @@ class Plane:
         ]
         if status == 405:
             headers.append((b"allow", b"GET, HEAD"))
+        if status == 401:
+            headers.append((b"www-authenticate", b"Bearer"))
+        if scope["path"] == LEAKS and status != 200:  # of the body something may still be on its way
+            headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -171,14 +178,22 @@ class Plane:
         except (OSError, ValueError) as problem:
             log.warning("leak-secret-unusable", cause=str(problem))
             return _document(503, "unavailable")
-        body = await _whole(receive, scanners.LARGEST)
-        if body is None:
+        body = IncomingBody(scope["headers"], receive, self._pace)
+        try:
+            if body.malformed:
+                raise ClientGone
+            findings = scanners.read(await body.read(scanners.LARGEST))
+        except BodyTooLarge:
             return _document(413, "too large")
+        except BodyStalled:
+            return _document(408, "too slow")
+        except ClientGone:
+            return _document(400, "not a report", "the body did not come to its end")
+        except ValueError as problem:
+            return _document(400, "not a report", str(problem))
         async with self._reporting:
             try:
-                return 200, b"application/json", await run(self._pool, taker.answer, body)
-            except ValueError as problem:
-                return _document(400, "not a report", str(problem))
+                return 200, b"application/json", await run(self._pool, taker.answer, findings)
             except StoreUnavailable as problem:
                 log.warning("leaks-not-reported", cause=str(problem))
                 return _document(503, "unavailable", "the store is out of reach: send the report again")
@@ -192,8 +207,7 @@ class Plane:
                 return None
         elif not raw.startswith(foreign.ENVOY + b"/"):  # there the host is the one that the client has named
             return None
-        client = scope["client"]
-        peer = client[0] if client and client[0][:1] not in ("", "/") else "unix"
+        peer = peer_of(scope)
         if not gate.trusts(peer):
             return foreign.not_a_proxy(peer)
         return await gate.decide(scope)
@@ -214,20 +228,6 @@ class Plane:
             return _document(503, "unavailable", "the metrics took too long")
         body, kind = render(accept)
         return 200, kind.encode(), body
-
-
-async def _whole(receive: Receive, largest: int) -> bytes | None:
-    """The body; None if it is larger, or did not come to its end."""
-    body = bytearray()
-    while True:
-        part = await receive()
-        if part["type"] != "http.request":
-            return None
-        body += part.get("body", b"")
-        if len(body) > largest:
-            return None
-        if not part.get("more_body", False):
-            return bytes(body)
 
 
 async def _send_decision(send: Send, decision: Response) -> None:

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import msgspec
 
+from bedesten.base import strictjson
 from bedesten.base.secret import Secret
 
 MOST = 100
@@ -40,7 +41,13 @@ class Label(msgspec.Struct):
     label: str
 
 
-_FINDINGS = msgspec.json.Decoder(Annotated[list[Finding], msgspec.Meta(max_length=MOST)])
+_Findings = Annotated[list[Finding], msgspec.Meta(max_length=MOST)]
+
+
+def read(body: bytes) -> list[Finding]:
+    """What was reported. Raises ValueError for what is no report; it says where and not what."""
+    findings: list[Finding] = msgspec.convert(strictjson.loads(body), _Findings)
+    return findings
 
 
 class Scanners:
@@ -62,13 +69,9 @@ class Scanners:
         known = [hashlib.sha256(secret.reveal().encode()).digest() for secret in self._secrets()]
         return any(hmac.compare_digest(sent, one) for one in known) and scheme.lower() == b"bearer"
 
-    def answer(self, body: bytes) -> bytes:
-        """Acts on every finding; blocks. Raises `ValueError` for what is no report: nothing was done then.
-
-        A store that cannot be reached raises `StoreUnavailable`; what was done before stays done, and the whole report may
-        be sent again.
-        """
-        findings = _FINDINGS.decode(body)  # msgspec's errors are ValueErrors, and say where and not what
+    def answer(self, findings: list[Finding]) -> bytes:
+        """Acts on every finding; blocks. Raises what `report` raises: what was done before stays done, and the whole report
+        may be sent again."""
         return msgspec.json.encode([self._label(finding) for finding in findings])
 
     def _label(self, finding: Finding) -> Label:

@@ -25,8 +25,9 @@ from bedesten.store.store import Store
 from bedesten.store.tables import RAISE_RING
 from bedesten.store.transaction import CrossTransaction
 from bedesten.tenants.tables import tenants
+from bedesten.tenants.vault import opens
 
-_WRAPPING = crossing(select(tenants.c.wrapping_id).distinct())
+_WRAPPED = crossing(select(tenants.c.id, tenants.c.wrapping_id, tenants.c.wrapped_key))
 
 
 def rotate(store: Store, path: Path, ring: str = "sign") -> Keyring:
@@ -75,10 +76,15 @@ def take_up(tx: CrossTransaction, keyring: Keyring) -> bool:
     if installed is None or installed.ring > keyring.version:
         asked = installed.ring if installed else 0
         raise Refusal(errors.CONFLICT, f"version {keyring.version} is older than version {asked}, which is in use")
-    missing = {name for (name,) in tx.all(_WRAPPING)} - set(keyring.wrap.ids)
+    wrapped = tx.all(_WRAPPED)
+    missing = {wrapping_id for _, wrapping_id, _ in wrapped} - set(keyring.wrap.ids)
     if missing:
         named = ", ".join(sorted(missing))
         raise Refusal(errors.CONFLICT, f"what wrap.{named} encrypted could not be opened: it is missing")
+    if not all(opens(keyring, tenant, wrapping_id, bytes(key)) for tenant, wrapping_id, key in wrapped):
+        raise Refusal(
+            errors.CONFLICT, "they are another installation's: what is encrypted here does not open with them"
+        )
     return _ask(tx, keyring, "secrets.reload")
 
 

@@ -15,7 +15,9 @@ from bedesten.server.installation import initialise as initialise
 from bedesten.server.installation import open_installation as open_installation
 from bedesten.server.installation import open_store as open_store
 from bedesten.server.logs import configure
+from bedesten.server.rings import unfit
 from bedesten.server.settings import Settings
+from bedesten.store.transaction import StoreUnavailable
 from bedesten.surfaces import documentation, openapi, tables
 from bedesten.web.asgi import Adapter
 from bedesten.web.call import House
@@ -46,8 +48,12 @@ def open_house(installation: Installation, clock: Clock = system_clock) -> House
 
     async def know(version: int) -> None:
         if gate.keyring.version < version:
-            gate.turn(await asyncio.to_thread(installation.rings.at_least, version))
-            installation.vault.turn(gate.keyring)
+            fresh = await asyncio.to_thread(installation.rings.at_least, version)
+            reason = unfit(gate.keyring, fresh)
+            if reason:
+                raise StoreUnavailable(f"{installation.rings.name} cannot be used: {reason}")
+            gate.turn(fresh)
+            installation.vault.turn(fresh)
 
     tables = Tables(installation.settings.limits_file)
     if not tables.shared:
@@ -82,9 +88,4 @@ def web_application(settings_json: str) -> Adapter:
         house.observer.start("web", lambda: web_gauges(house))
         house.key_watch.start()
 
-    async def stopped() -> None:
-        await house.key_watch.stop()
-        await house.observer.stop()
-        house.store.close()
-
-    return Adapter(Pipeline(house, RouteMap.of(ROUTES)).handle, started, stopped)
+    return Adapter(Pipeline(house, RouteMap.of(ROUTES)).handle, started, house.close)

@@ -14,7 +14,7 @@ import structlog
 from bedesten.base.secret import Secret
 from bedesten.operator import foreign
 from bedesten.server.build import open_house, open_installation
-from bedesten.server.gate_secret import load_secrets
+from bedesten.server.secret_file import load_secrets
 from bedesten.server.settings import Settings
 from bedesten.web.call import House
 from bedesten.web.doorway import Doorway
@@ -73,9 +73,7 @@ class Gatehouse:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         if self._house is not None:
-            await self._house.key_watch.stop()
-            await self._house.observer.stop()
-            self._house.store.close()
+            await self._house.close()
 
     async def decide(self, scope: Any) -> Response:
         """The answer to one question of a proxy."""

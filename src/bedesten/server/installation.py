@@ -152,7 +152,7 @@ def _open(settings: Settings, clock: Clock, known: Known) -> Installation:
         Database(settings, known).read()  # what is wrong with it is the setting's fault, not the store's
     store = open_store(settings, clock, known)
     try:
-        found = version_of(store, settings)
+        found = version_of(store, settings, known)
         if found != migrate.HEAD:
             raise NotAnInstallation(
                 f"the store has version {found}, this program needs {migrate.HEAD}: `bedesten init`"
@@ -166,7 +166,7 @@ def _open(settings: Settings, clock: Clock, known: Known) -> Installation:
     return Installation(settings, store, keyring, Vault(keyring), installed.issuer, rings)
 
 
-def version_of(store: Store, settings: Settings) -> str | None:
+def version_of(store: Store, settings: Settings, known: Known | None = None) -> str | None:
     """The version of the store's schema, None for an empty one. Raises `StoreUnavailable`."""
     try:
         row = store.read_now(lambda tx: tx.one(_VERSION))
@@ -181,9 +181,8 @@ def version_of(store: Store, settings: Settings) -> str | None:
     if row is not None:
         version: str = row[0]
         return version
-    return migrate.current(
-        _database(settings, Known.inherited())
-    )  # the slow way knows an empty store from one out of reach
+    # the slow way knows an empty store from one out of reach
+    return migrate.current(_database(settings, known or Known.inherited()))
 
 
 def _database(settings: Settings, known: Known) -> str | Path:

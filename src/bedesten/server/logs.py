@@ -26,21 +26,18 @@ from typing import Any
 import msgspec
 import structlog
 
+from bedesten.base import credential
+
 LONGEST_LINE = 4_000
 LONGEST_VALUE, LONGEST_MESSAGE, LONGEST_TRACE = 500, 300, 2_400
 MOST_FRAMES, MOST_CAUSES = 10, 4
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
-_CREDENTIAL = re.compile(
-    rb"ak_(?:live|test)_[0-9A-Za-z]{8,}|whsec_[0-9A-Za-z+/=]{8,}|ok_[0-9a-f]{16,}"
-    rb"|eyJ[0-9A-Za-z_-]{8,}(?:\.[0-9A-Za-z_-]*)*|\$argon2id?\$[^\"\\\s]+|(?<=://)[^/@\"\\\s]*:[^/@\"\\\s]*@"
-)
-"""API keys, outbound secrets and keys, bearer tokens, password hashes, user and password of a database's address."""
-_MARKS = (b"ak_", b"whsec_", b"ok_", b"eyJ", b"$argon2", b"://")
-"""One of these is in whatever `_CREDENTIAL` finds; looking for them first is ten times as fast."""
+_CREDENTIAL = re.compile(credential.FORM.encode())
+_MARKS = tuple(mark.encode() for mark in credential.MARKS)
 _SUSPECT = re.compile(r"[0-9A-Za-z+_=.~-]{20,}")
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
-_MASK = b"[masked]"
+_MASK = credential.MASK.encode()
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
@@ -142,7 +139,7 @@ def _message(error: BaseException) -> str:
         text = str(error)
     except Exception:
         return "(its text cannot be had)"
-    return _SUSPECT.sub("[masked]", _cut(text, LONGEST_MESSAGE))
+    return _SUSPECT.sub(credential.MASK, _cut(text, LONGEST_MESSAGE))
 
 
 # --- where lines go -----------------------------------------------------------------------------------------------------

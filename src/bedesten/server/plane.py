@@ -9,12 +9,12 @@ from bedesten.operator import metrics
 from bedesten.operator.leaks import report_leaks
 from bedesten.operator.listener import Gatekeeper, NotReady, Plane
 from bedesten.operator.scanners import Scanners
-from bedesten.server.gate_secret import load_secrets
 from bedesten.server.installation import open_store, version_of
 from bedesten.server.known import Known
 from bedesten.server.logs import configure
 from bedesten.server.references import BadSetting
 from bedesten.server.rings import Rings
+from bedesten.server.secret_file import load_secrets
 from bedesten.server.settings import Settings
 from bedesten.store import migrate
 from bedesten.store.fence import COUNTER
@@ -40,8 +40,11 @@ def application(settings_json: str) -> Plane:
 
 
 def reported(store: Store, rings: Rings, text: str, source: str) -> bool:
-    """Does what the leak policy says with the keys in a text that stood somewhere; whether there was a live one."""
-    return bool(report_leaks(store, rings.read(), [text], source, actor=SCANNER).leaked)
+    """Does what the leak policy says with the keys in a text that stood somewhere; whether there was a live one.
+
+    Raises `StoreUnavailable`, also where the master secrets cannot be had as new as the store's.
+    """
+    return bool(report_leaks(store, rings.at_least, [text], source, actor=SCANNER).leaked)
 
 
 def gatehouse(settings: Settings) -> Gatekeeper:

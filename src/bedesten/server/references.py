@@ -32,6 +32,11 @@ def is_reference(text: str) -> bool:
     return _REFERENCE.match(text) is not None
 
 
+def shown(text: str) -> str:
+    """A setting that is a reference, for people: where the secret is, and never the secret."""
+    return "the setting itself" if text.lower().startswith("value:") else text
+
+
 class NamedSecret:
     """The secret that one setting names. For threads; may wait for a manager, up to `DEADLINE`."""
 

@@ -49,11 +49,12 @@ class RingWatch:
     async def look(self) -> bool:
         """Looks once. Whether the manager has rings that can be used, be they new or not."""
         try:
+            held = await asyncio.to_thread(self._installation.rings.read)  # other processes may know more than this one
             fresh = await asyncio.to_thread(self._installation.rings.read_now)
         except (BadSetting, ValueError, OSError) as problem:
             log.warning("secrets-not-read", cause=str(problem), used="what is known")
             return False
-        reason = unfit(self._known, fresh)
+        reason = unfit(held, fresh)
         if reason:
             log.error("secrets-not-taken", cause=f"BEDESTEN_SECRETS: {reason}", used="what is known")
             return False
@@ -63,7 +64,7 @@ class RingWatch:
                 self._installation.rings.remember(fresh)
                 asked = await self._installation.store.write_across(lambda tx: take_up(tx, fresh))
             except (Refusal, StoreUnavailable) as problem:
-                self._installation.rings.remember(self._known)
+                self._installation.rings.remember(held)
                 log.warning("secrets-not-taken", cause=str(problem), used="what is known")
                 return False
             self._installation.vault.turn(fresh)

@@ -77,7 +77,7 @@ class Rings:
 
 
 def unfit(old: Keyring, new: Keyring) -> str | None:
-    """Why rings from a manager cannot follow those that are in use; None if they can."""
+    """Why rings cannot follow those that are in use; None if they can."""
     if new.version < old.version:
         return f"version {new.version} is older than version {old.version}, which is in use"
     if new.version == old.version:
@@ -88,6 +88,8 @@ def unfit(old: Keyring, new: Keyring) -> str | None:
             return f"{name}.{secret_id} is another secret than before"
         if other is None and name == "wrap":
             return f"wrap.{secret_id} is missing, and without it what it encrypted cannot be opened"
+        if other is None and name == "digest":
+            return f"digest.{secret_id} is missing, and without it API keys and passwords are not found"
     return None
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bedesten.gate.apikeys import parse_networks
@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     data: Path = Path("bedesten-data")
     database: str | None = Field(default=None, pattern=rf"^(?:postgres(?:ql)?://|{REFERENCE})", repr=False)
     database_password: str | None = Field(default=None, min_length=1, repr=False)
-    secrets: str | None = Field(default=None, pattern=f"^{REFERENCE}")
+    secrets: str | None = Field(default=None, pattern=f"^{REFERENCE}", repr=False)
     secrets_poll_seconds: int = Field(default=60, ge=5, le=3_600)
     checkout_seconds: int = Field(default=900, ge=1, le=86_400)
     password_minimum: int = Field(default=15, ge=8, le=64)
@@ -53,6 +53,14 @@ class Settings(BaseSettings):
             parse_networks(network for network in value if network != "unix")
         except ValueError:
             raise ValueError("not networks in CIDR notation") from None
+        return value
+
+    @field_validator("database_password")
+    @classmethod
+    def _of_a_database(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """A password alone is an address that somebody forgot: the embedded store would be used in silence."""
+        if value is not None and "database" in info.data and info.data["database"] is None:
+            raise ValueError("there is no BEDESTEN_DATABASE that it could be the password of")
         return value
 
     @property

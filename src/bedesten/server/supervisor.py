@@ -108,7 +108,9 @@ class RespawnPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ServeSpec:
-    """All that the supervisor needs to know. `settings_json` reaches every child as it is and must hold no secret.
+    """All that the supervisor needs to know. `settings_json` reaches every child as it is, in its environment.
+
+    The database's password may stand in it, unless the settings name it in a manager.
 
     `known_fd` is the memory file in which the children find the secrets that their settings name; see `known`.
     """

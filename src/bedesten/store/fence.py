@@ -8,7 +8,7 @@ Kinds of change, and what `ref` is:
 
 | kind         | ref                            | forget                                        |
 |--------------|--------------------------------|-----------------------------------------------|
-| installation | (empty)                        | everything (global epoch, secrets file)       |
+| installation | (empty)                        | everything (global epoch, master secrets)     |
 | tenant       | tenant id                      | the tenant's entry                            |
 | host         | canonical host                 | which tenant the host belongs to              |
 | account      | account id                     | state, scopes and epoch of one account        |

@@ -6,7 +6,7 @@ milliseconds, minor units, 0 and 1), text and bytes, nothing else. No Python-sid
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from typing import Any, Generic, Literal, TypeVar
 
 from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, Text, bindparam
@@ -116,7 +116,7 @@ class CrossingStatement(Statement[Row]):
     __slots__ = ()
 
 
-@cache
+@lru_cache(256)
 def together(statements: tuple[Statement[Any], ...]) -> str:
     """One text for PostgreSQL that runs these, none of which gives rows, and gives one row: how many each changed.
 

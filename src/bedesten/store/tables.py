@@ -31,7 +31,7 @@ installation = Table(
     integer("created"),
 )
 
-"""`ring` is the version of the secrets file that every process must have read; see `gate.keyring`."""
+"""`ring` is the version of the master secrets that every process must have read; see `gate.keyring`."""
 
 INSTALL = inserting_across(installation, or_ignore=True)
 
@@ -49,7 +49,6 @@ class Installed:
 
 _I = installation.c
 INSTALLATION = crossing_into(Installed, select(_I.issuer, _I.epoch, _I.webhook_networks, _I.ring, _I.leak_policy))
-SET_RING = crossing(update(installation).values(ring=p("version")))
 RAISE_RING = crossing(update(installation).where(_I.ring < p("version")).values(ring=p("version")))
 SET_LEAK_POLICY = crossing(update(installation).values(leak_policy=p("policy")))
 END_ALL_TOKENS = crossing(update(installation).values(epoch=installation.c.epoch + 1))

@@ -11,7 +11,7 @@ from bedesten.store.sql import CrossingStatement, DialectName, Statement, togeth
 Row = TypeVar("Row")
 
 AT_ONCE: Final = 12
-"""As many steps go to a server as one statement: an order of one line fits, and few texts are made of them."""
+"""As many steps go to a server as one statement: an order of one line fits."""
 
 
 class Cursor(Protocol):

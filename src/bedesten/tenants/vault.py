@@ -1,38 +1,48 @@
 """Envelope encryption of what must be shown or used again: stock codes and outbound webhook secrets.
 
-AES-256-GCM (NIST SP 800-38D) with one data key a tenant, wrapped by a master secret of the ring `wrap`. The purpose, the
-tenant and the row's own id are authenticated with it, so that a sealed value moved to another row does not open.
-A nonce is 96 random bits; one data key stays far below the 2^32 values at which that would become a risk.
+A tenant has one data key for life, wrapped by a master secret of the ring `wrap`; the key that seals and the key of the
+fingerprints are derived from it. So no rotation of a master secret changes what is sealed, or how a code is known again.
+
+Values are sealed with AES-256-GCM (NIST SP 800-38D). The purpose, the tenant and the row's own id are authenticated with
+it, so that a sealed value moved to another row does not open. A nonce is 96 random bits; one key stays far below the 2^32
+values at which that would become a risk.
 """
 
 import os
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import select
 
-from bedesten.gate.keyring import Keyring
+from bedesten.gate.keyring import Keyring, derived_key, frame, hmac_sha256
 from bedesten.store.sql import TENANT, statement
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.tables import tenants
 
 _WRAPPED = statement(select(tenants.c.wrapping_id, tenants.c.wrapped_key).where(tenants.c.id == TENANT))
 NONCE = 12
+DATA_KEY = 32
 
 
 class Unsealable(Exception):
     """A sealed value does not open: another row's, another tenant's, damaged, or its master secret is missing."""
 
 
+class _Keys(NamedTuple):
+    sealing: AESGCM
+    fingerprints: bytes
+
+
 class Vault:
-    """Seals and opens values. Keeps opened data keys in memory; safe for several threads."""
+    """Seals and opens values. Keeps the keys of tenants in memory; safe for several threads."""
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
-        self._data_keys: dict[str, AESGCM] = {}
+        self._keys: dict[str, _Keys] = {}
 
     def turn(self, keyring: Keyring) -> None:
-        """Goes on with another version of the rings; data keys that are open stay open."""
+        """Goes on with another version of the rings; keys that are known stay known."""
         self._keyring = keyring
 
     def new_data_key(self, tenant: str) -> tuple[str, bytes]:
@@ -40,32 +50,31 @@ class Vault:
         wrapping_id = self._keyring.wrap.current
         nonce = os.urandom(NONCE)
         return wrapping_id, nonce + self._wrapping(wrapping_id).encrypt(
-            nonce, AESGCM.generate_key(256), _context("key", tenant, "")
+            nonce, os.urandom(DATA_KEY), _context("key", tenant, "")
         )
 
     def seal(self, tx: Transaction, purpose: str, row: str, value: str) -> bytes:
         """The value, encrypted for this purpose, this tenant and this row only."""
-        cipher = self._data_key(tx)
         nonce = os.urandom(NONCE)
-        return nonce + cipher.encrypt(nonce, value.encode(), _context(purpose, tx.tenant, row))
+        return nonce + self._of(tx).sealing.encrypt(nonce, value.encode(), _context(purpose, tx.tenant, row))
 
     def open(self, tx: Transaction, purpose: str, row: str, sealed: bytes) -> str:
         """The value again. Raises `Unsealable`."""
-        cipher = self._data_key(tx)
-        return _decrypt(cipher, sealed, _context(purpose, tx.tenant, row)).decode()
+        return _decrypt(self._of(tx).sealing, sealed, _context(purpose, tx.tenant, row)).decode()
 
-    def fingerprint(self, tenant: str, value: str) -> bytes:
+    def fingerprint(self, tx: Transaction, value: str) -> bytes:
         """A keyed digest by which a duplicate is found; without the master secrets it says nothing about the value."""
-        return self._keyring.key_digest(tenant, "code:" + value)
+        return hmac_sha256(self._of(tx).fingerprints, frame(tx.tenant, value))
 
-    def _data_key(self, tx: Transaction) -> AESGCM:
-        known = self._data_keys.get(tx.tenant)
+    def _of(self, tx: Transaction) -> _Keys:
+        known = self._keys.get(tx.tenant)
         if known is None:
             found = tx.one(_WRAPPED)
             if found is None:
                 raise Unsealable("the tenant has no data key")
-            key = _decrypt(self._wrapping(found[0]), bytes(found[1]), _context("key", tx.tenant, ""))
-            known = self._data_keys[tx.tenant] = AESGCM(key)
+            data_key = _decrypt(self._wrapping(found[0]), bytes(found[1]), _context("key", tx.tenant, ""))
+            sealing, fingerprints = (derived_key(data_key, purpose, tx.tenant) for purpose in ("seal", "fingerprint"))
+            known = self._keys[tx.tenant] = _Keys(AESGCM(sealing), fingerprints)
         return known
 
     def _wrapping(self, wrapping_id: str) -> AESGCM:
@@ -73,6 +82,18 @@ class Vault:
         if secret is None:
             raise Unsealable("the master secret that wraps the tenant's data key is not in the ring")
         return AESGCM(secret)
+
+
+def opens(keyring: Keyring, tenant: str, wrapping_id: str, wrapped: bytes) -> bool:
+    """Whether a tenant's data key can be had with these rings."""
+    secret = keyring.wrapping_key(wrapping_id)
+    if secret is None:
+        return False
+    try:
+        _decrypt(AESGCM(secret), wrapped, _context("key", tenant, ""))
+    except Unsealable:
+        return False
+    return True
 
 
 def _decrypt(cipher: AESGCM, sealed: bytes, context: bytes) -> bytes:

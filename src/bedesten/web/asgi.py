@@ -36,7 +36,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bedesten.errors import BAD_REQUEST, INTERNAL, TOO_LARGE, ErrorRow
-from bedesten.web.message import BodyStalled, BodyTooLarge, ClientGone, Headers, Request, Response
+from bedesten.web.message import BodyStalled, BodyTooLarge, ClientGone, Headers, Request, Response, peer_of
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -215,9 +215,7 @@ class Adapter:
         headers: Headers = scope["headers"]
         body = IncomingBody(headers, receive, self._pace)
         method: str = scope["method"]
-        client = scope["client"]
-        peer = client[0] if client and client[0][:1] not in ("", "/") else "unix"
-        request = Request(method, scope["raw_path"], scope["query_string"], headers, peer, body)
+        request = Request(method, scope["raw_path"], scope["query_string"], headers, peer_of(scope), body)
         try:
             response = await self._handle(request) if not body.malformed else _envelope(BAD_REQUEST)
         except Exception as problem:

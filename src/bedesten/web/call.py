@@ -44,6 +44,12 @@ class House:
         """The master secrets, as new as the fence."""
         return self.gate.keyring
 
+    async def close(self) -> None:
+        """Writes what was noted and lets go of the store."""
+        await self.key_watch.stop()
+        await self.observer.stop()
+        self.store.close()
+
 
 @dataclass(slots=True)
 class Call:

@@ -41,9 +41,7 @@ class Doorway(Pipeline):
 
     async def close(self) -> None:
         """Writes what was noted, and lets go of the store."""
-        await self._house.key_watch.stop()
-        await self._house.observer.stop()
-        self._house.store.close()
+        await self._house.close()
 
     def _chosen(self, request: Request, match: Match | None) -> Route | Surface:
         route = match.routes.get(request.method) if match else None

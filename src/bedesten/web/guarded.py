@@ -147,7 +147,7 @@ class Guarded:
         except ValueError as problem:
             raise Refusal(errors.BAD_REQUEST, str(problem)) from None
         found = _lookup(text, self._exact, self._below)
-        folded = _lookup(text.lower(), self._folded_exact, self._folded_below)
+        folded = _lookup(_folded(text), self._folded_exact, self._folded_below)
         return Match(found) if found is not None and found is folded else None
 
     def _add(self, rule: Rule) -> None:
@@ -167,6 +167,14 @@ class Guarded:
             elif method in rule.methods or not rule.methods:
                 assert isinstance(before, GuardedRoute)
                 raise RuleError(rule, "methods", f"{method} {rule.path} stands on line {before.rule.line} already")
+
+
+def _folded(path: str) -> str:
+    """The path as whoever takes letters for each other reads it, in case or in width: `%C5%BF` is an s to some."""
+    if "%" not in path:
+        return path.lower()
+    decoded = unquote_to_bytes(path).decode("utf-8")
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", decoded).casefold())
 
 
 def _lookup(

@@ -1,7 +1,7 @@
 """What the pipeline eats and gives: plain values that know no server."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -26,6 +26,20 @@ class Body(Protocol):
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises `BodyTooLarge` past the limit, `BodyStalled` past the deadline, `ClientGone`."""
+
+
+class NoBody:
+    """A body of which nothing is read: it belongs to somebody else."""
+
+    async def read(self, limit: int) -> bytes:  # noqa: ARG002
+        """Nothing."""
+        return b""
+
+
+def peer_of(scope: Any) -> str:
+    """The address of the other end, from an ASGI scope; `unix` for a socket that has none."""
+    client = scope.get("client")
+    return client[0] if client and client[0][:1] not in ("", "/") else "unix"
 
 
 @dataclass(slots=True)

@@ -129,14 +129,20 @@ class _Desk:
                 return BUSY
 
     def handled(self, event: Event) -> Reply:
-        """The answer to what was handled."""
-        self._seen.done(event.id)
+        """The answer to what was handled. If that cannot be remembered it comes again."""
+        try:
+            self._seen.done(event.id)
+        except Exception as problem:
+            return self.failed(event, problem)
         return HANDLED
 
     def failed(self, event: Event, problem: BaseException) -> Reply:
         """The answer to what was not."""
-        self._seen.release(event.id)
         _log.error("webhook %s was not handled and will come again", event.id, exc_info=problem)
+        try:
+            self._seen.release(event.id)
+        except Exception:
+            _log.exception("webhook %s stays marked as being handled", event.id)
         return FAILED
 
 
@@ -203,9 +209,11 @@ def asgi_receiver(
 ) -> AsgiApp:
     """An ASGI application that calls `handle`, plain or async, once for each event.
 
-    A plain one runs in a thread. What it raises brings the event again. `seen` is called in threads as well.
+    A plain one runs in a thread. What it raises brings the event again. `seen` is called in threads as well. An event that
+    was begun is finished although its sender has gone: a handler that is cut off half-way would be called again.
     """
     desk = _Desk(secret if isinstance(secret, Verifier) else Verifier(secret), seen or MemorySeen())
+    under_way: set[asyncio.Future[Reply]] = set()
 
     async def work(event: Event) -> None:
         made = handle(event) if inspect.iscoroutinefunction(handle) else await asyncio.to_thread(handle, event)
@@ -219,6 +227,12 @@ def asgi_receiver(
         if body is None or isinstance(body, Reply):
             return body
         lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        task = asyncio.ensure_future(finish(lines, body))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+        return await asyncio.shield(task)
+
+    async def finish(lines: list[tuple[str, str]], body: bytes) -> Reply:
         event = await asyncio.to_thread(desk.admit, lines, body)
         if isinstance(event, Reply):
             return event
@@ -226,7 +240,7 @@ def asgi_receiver(
             await work(event)
         except Exception as problem:
             return await asyncio.to_thread(desk.failed, event, problem)
-        except BaseException as problem:  # cancelled: nothing may be waited for
+        except BaseException as problem:  # the loop ends: nothing may be waited for
             desk.failed(event, problem)
             raise
         return await asyncio.to_thread(desk.handled, event)

@@ -1,6 +1,5 @@
 """JSON Schemas as lists of fields that people read, and as samples."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,7 +49,7 @@ class Schemas:
 
     def sample(self, schema: Schema, depth: int = 0) -> object:
         """A value that fits the schema."""
-        for word in ("const", "example", "default"):
+        for word in ("const", "example"):
             if word in schema and schema[word] not in (None, []):
                 return schema[word]
         found, _ = self.resolved(schema)
@@ -111,6 +110,4 @@ def _limits(schema: Schema) -> str:
         if high_word in schema:
             least = schema.get(low_word)
             parts.append(f"{least} to {schema[high_word]:,} {what}" if least else f"up to {schema[high_word]:,} {what}")
-    if schema.get("default") not in (None, []):
-        parts.append(f"{json.dumps(schema['default'])} unless given")
     return "; ".join(parts)

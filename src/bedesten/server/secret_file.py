@@ -1,4 +1,4 @@
-"""The file of the secrets that sign identity headers. Whoever checks them has a copy of it."""
+"""Files of secrets that somebody else has a copy of: what signs identity headers, what secret scanners show."""
 
 import contextlib
 import os
