@@ -84,7 +84,7 @@ def test_a_tenant_answers_on_its_host_as_soon_as_it_is_made(program: Program, se
     assert codes(clients, "GET", "/Categories") == {(421, -10)}
 
 
-def test_a_revoked_key_is_dead_on_the_next_request_through_every_worker(
+def test_r224_a_revoked_key_is_dead_on_the_next_request_through_every_worker(
     program: Program, server: Served, shop: str
 ) -> None:
     key = key_of(program, shop)
@@ -94,7 +94,7 @@ def test_a_revoked_key_is_dead_on_the_next_request_through_every_worker(
     assert codes(clients, "POST", "/Supplier/Products/List") == {(401, -23)}
 
 
-def test_access_that_is_denied_is_denied_on_the_next_request_and_given_again(
+def test_r224_access_that_is_denied_is_denied_on_the_next_request_and_given_again(
     program: Program, server: Served, shop: str
 ) -> None:
     tenant = shop.split(".")[0]
@@ -132,7 +132,7 @@ def partner(program: Program, shop: str) -> list[str]:
         (["tenants", "suspend", "{name}"], (401, -21)),
     ],
 )
-def test_what_is_taken_from_a_partner_is_gone_on_the_next_request_through_every_worker(
+def test_r224_what_is_taken_from_a_partner_is_gone_on_the_next_request_through_every_worker(
     program: Program, server: Served, shop: str, partner: list[str], taken: list[str], code: tuple[int, int]
 ) -> None:
     clients = server.clients(shop, bearer(token_of(server, shop)))
@@ -142,7 +142,9 @@ def test_what_is_taken_from_a_partner_is_gone_on_the_next_request_through_every_
     assert codes(clients, "GET", "/Account/Details") == {code}
 
 
-def test_an_imported_catalogue_is_sold_at_once(program: Program, server: Served, shop: str, partner: list[str]) -> None:
+def test_r224_an_imported_catalogue_is_sold_at_once(
+    program: Program, server: Served, shop: str, partner: list[str]
+) -> None:
     file = b"sku,name,category,price,requireData\nc-1,Card,Games,12.50,player:Player id\n"
     assert program.does("products", "import", "-", *partner[1:], stdin=file) == {
         "created": 1,

@@ -9,7 +9,9 @@ import httpx2
 import pytest
 
 from bedesten.gate.scopes import Surface
-from bedesten_client import ApiKeyAuth, BearerAuth, LoginRefused
+from bedesten_client import ApiKeyAuth, BearerAuth, BedestenError, LoginRefused
+from client.both import kind as kind
+from client.both import partner_call, supplier_call
 from client.rerouted import rerouted, rerouted_async
 from client.scripted import ACCOUNT, LOGIN, Asked, Raw, http, ok, refusal, scripted, token
 from support.backoffice import PASSWORD
@@ -63,7 +65,7 @@ def test_an_api_key_on_a_client_of_ones_own(shop: Shop, tmp_path: Path) -> None:
         assert client.post(f"https://{shop.host}{GET_KEY}").json()["data"]["id"] == new.id
 
 
-def test_many_threads_share_one_login() -> None:
+def test_r226_many_threads_share_one_login() -> None:
     with scripted(renewing(lambda asked: ok(ACCOUNT))) as server, httpx2.Client() as client:
         auth = BearerAuth(server.url, email="p@partner.example", password="pw")
         with ThreadPoolExecutor(50) as pool:
@@ -72,7 +74,7 @@ def test_many_threads_share_one_login() -> None:
         assert server.logins == 1
 
 
-def test_a_second_401_is_the_callers() -> None:
+def test_r225_a_second_401_is_the_callers() -> None:
     with scripted(renewing(lambda _: refusal(401, -21))) as server, httpx2.Client() as client:
         auth = BearerAuth(server.url, email="p@partner.example", password="pw")
         answer = client.get(f"{server.url}/Account/Details", auth=auth)
@@ -99,7 +101,7 @@ def test_a_login_that_breaks_off_leaves_nobody_waiting() -> None:
         assert client.get(f"{server.url}/Account/Details", auth=auth).status_code == 200
 
 
-def test_a_credential_goes_to_its_own_shop_only() -> None:
+def test_r228_a_credential_goes_to_its_own_shop_only() -> None:
     with scripted(lambda _: http(200, b"{}")) as elsewhere, httpx2.Client() as client:
         for auth in (
             BearerAuth("api.shop.example", email="p@partner.example", password="pw"),
@@ -110,6 +112,48 @@ def test_a_credential_goes_to_its_own_shop_only() -> None:
         assert not any({"authorization", "apikey"} & set(one.headers) for one in elsewhere.asked)
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_r228_a_redirect_takes_no_credential_along_even_on_a_client_that_follows_it(status: int) -> None:
+    with scripted(lambda _: http(200, b"{}")) as elsewhere:
+        there = http(status, b"", f"Location: http://localhost:{elsewhere.url.rpartition(':')[2]}/x")
+        seen: list[str] = []
+        with scripted(lambda asked: token("t1") if asked.path == LOGIN else there) as shop:
+            key = ApiKeyAuth(shop.url, key="ak_live_1", allow_http=True)
+            password = BearerAuth(shop.url, email="p@partner.example", password="pw", allow_http=True)
+
+            async def asynchronous() -> None:
+                async def trace(event: str, _: object) -> None:
+                    seen.append(event)
+
+                async with httpx2.AsyncClient(follow_redirects=True) as client:
+                    for auth in (key, password):
+                        answer = await client.post(f"{shop.url}/a", json={}, auth=auth, extensions={"trace": trace})
+                        assert answer.status_code == 200
+
+            with httpx2.Client(follow_redirects=True) as client:
+                for auth in (key, password):
+                    options = {"trace": lambda event, _: seen.append(event)}
+                    assert client.post(f"{shop.url}/a", json={}, auth=auth, extensions=options).status_code == 200
+            asyncio.run(asynchronous())
+        assert sum("apikey" in one.headers for one in shop.calls) == 2
+        assert sum("authorization" in one.headers for one in shop.calls) == 2
+        assert len(elsewhere.asked) == 4
+        assert not any({"authorization", "apikey"} & set(one.headers) for one in elsewhere.asked)
+        assert seen.count("http11.send_request_headers.complete") == 8, "the caller's own trace goes on"
+
+
+def test_r228_a_client_of_this_library_follows_no_redirect(kind: str) -> None:
+    with scripted(lambda _: http(200, b"{}")) as elsewhere:
+        with scripted(
+            lambda asked: token("t1") if asked.path == LOGIN else http(307, b"", f"Location: {elsewhere.url}/x")
+        ) as shop:
+            for call, options in ((partner_call, {"password": "pw"}), (supplier_call, {"key": "ak_live_1"})):
+                method = "account" if call is partner_call else "get_key"
+                with pytest.raises(BedestenError):
+                    call(kind, shop.url, method, **options)
+        assert elsewhere.asked == []
+
+
 def test_answers_may_still_be_streamed() -> None:
     with scripted(renewing(lambda _: ok(ACCOUNT))) as server, httpx2.Client() as client:
         auth = BearerAuth(server.url, email="p@partner.example", password="pw")
@@ -118,7 +162,7 @@ def test_answers_may_still_be_streamed() -> None:
             assert b"".join(answer.iter_bytes()).startswith(b'{"success"')
 
 
-def test_what_is_sent_from_a_stream_is_sent_again_whole() -> None:
+def test_r227_what_is_sent_from_a_stream_is_sent_again_whole() -> None:
     def script(asked: Asked) -> bytes:
         return ok(ACCOUNT) if asked.headers["authorization"] == "Bearer t2" else refusal(401, -22)
 
@@ -129,7 +173,7 @@ def test_what_is_sent_from_a_stream_is_sent_again_whole() -> None:
         assert [one.body for one in server.calls] == [b"abcd", b"abcd"]
 
 
-def test_nothing_of_it_is_shown() -> None:
+def test_r230_nothing_of_it_is_shown() -> None:
     shown = repr(BearerAuth("api.shop.example", email="p@partner.example", password="seven lanterns"))
     assert shown == "BearerAuth('https://api.shop.example')"
     with pytest.raises(ValueError, match="surfaces"):

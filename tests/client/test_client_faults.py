@@ -137,7 +137,7 @@ def test_an_answer_that_does_not_end_is_left(kind: str, monkeypatch: pytest.Monk
 # --- too many requests, and a server that cannot know -------------------------------------------------------------------
 
 
-def test_429_for_a_minute_is_told_at_once_with_the_time_to_wait(kind: str) -> None:
+def test_r229_429_for_a_minute_is_told_at_once_with_the_time_to_wait(kind: str) -> None:
     with scripted(then(refusal(429, -7, "Retry-After: 60"))) as server:
         with pytest.raises(TooManyRequests) as failed:
             partner_call(kind, server.url, "account")
@@ -187,7 +187,7 @@ def test_other_conflicts_are_told_at_once(kind: str) -> None:
 # --- what may be sent twice ---------------------------------------------------------------------------------------------
 
 
-def test_what_changes_something_carries_one_idempotency_key_through_all_its_attempts(kind: str) -> None:
+def test_r227_what_changes_something_carries_one_idempotency_key_through_all_its_attempts(kind: str) -> None:
     done = ok({"added": 1, "duplicates": 0, "available": 1})
     with scripted(then(Raw([]), refusal(503, -9, "Retry-After: 0"), done)) as server:
         supplier_call(kind, server.url, "upload_stock", "prd_1", ["code"])
@@ -233,7 +233,7 @@ class Cutting(httpx2.BaseTransport):
         self._inner.close()
 
 
-def test_an_order_whose_answer_was_lost_is_placed_exactly_once(shop: Shop) -> None:
+def test_r227_an_order_whose_answer_was_lost_is_placed_exactly_once(shop: Shop) -> None:
     before = len(shop.site.rows(shop.id)["orders"])
     with httpx2.Client(transport=Cutting(shop.site.port), trust_env=False) as cut:
         client = ResellerClient(shop.host, email=shop.partner_email, password=PASSWORD, http=cut)
@@ -251,7 +251,7 @@ def test_waits_double_up_to_a_limit_and_differ() -> None:
     assert len({backoff(3) for _ in range(10)}) == 10
 
 
-def test_retry_after_is_the_least_and_those_who_were_refused_together_do_not_come_back_together() -> None:
+def test_r229_retry_after_is_the_least_and_those_who_were_refused_together_do_not_come_back_together() -> None:
     body = b'{"success":false,"code":-7}'
     waits = {again(Answer(429, {"retry-after": "10"}, body), Repeat.SAFE, 1) for _ in range(10)}
     assert len(waits) == 10
@@ -298,7 +298,7 @@ def test_a_header_that_cannot_be_sent_is_not_quoted() -> None:
     ],
     ids=["401", "503", "a page", "nothing", "a redirect"],
 )  # fmt: skip
-def test_no_secret_is_in_an_error_its_traceback_or_a_log(
+def test_r230_no_secret_is_in_an_error_its_traceback_or_a_log(
     kind: str, answer: bytes | Raw, caplog: pytest.LogCaptureFixture
 ) -> None:
     import traceback

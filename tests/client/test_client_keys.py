@@ -186,7 +186,7 @@ def test_a_key_that_no_header_can_hold_is_refused_without_being_shown(text: str)
         assert server.asked == []
 
 
-def test_a_secret_shows_itself_to_nobody() -> None:
+def test_r230_a_secret_shows_itself_to_nobody() -> None:
     import pickle
 
     secret = Secret("ak_live_1")

@@ -65,7 +65,7 @@ def test_one_login_serves_many_calls(own: Shop, counted: Counting) -> None:
     assert paths[LOGIN] == 1
 
 
-def test_an_order_that_meets_the_401_is_placed_exactly_once(own: Shop, counted: Counting) -> None:
+def test_r225_r227_an_order_that_meets_the_401_is_placed_exactly_once(own: Shop, counted: Counting) -> None:
     http_client, paths = counted
     client = ResellerClient(own.host, email=own.partner_email, password=PASSWORD, http=http_client)
     client.account()
@@ -76,7 +76,7 @@ def test_an_order_that_meets_the_401_is_placed_exactly_once(own: Shop, counted: 
     assert len(own.site.rows(own.id)["orders"]) == len(before) + 1
 
 
-def test_a_thousand_parallel_calls_whose_token_was_ended_make_one_login(own: Shop) -> None:
+def test_r226_a_thousand_parallel_calls_whose_token_was_ended_make_one_login(own: Shop) -> None:
     async def scenario() -> "Counter[str]":
         paths: Counter[str] = Counter()
         async with rerouted_async(own.site.port, paths) as http_client:
@@ -92,7 +92,7 @@ def test_a_thousand_parallel_calls_whose_token_was_ended_make_one_login(own: Sho
     assert asyncio.run(scenario())[LOGIN] == 2
 
 
-def test_at_expiry_threads_and_tasks_that_share_a_token_make_one_login(own: Shop, counted: Counting) -> None:
+def test_r226_at_expiry_threads_and_tasks_that_share_a_token_make_one_login(own: Shop, counted: Counting) -> None:
     http_client, paths = counted
     clock = Moved()
     tokens = credential(own.partner_email, PASSWORD, clock)
@@ -140,7 +140,7 @@ def test_a_time_of_day_that_is_wrong_by_a_day_does_no_harm(
         assert paths == {LOGIN: 1, "/Account/Details": 3}
 
 
-def test_400_and_403_never_make_a_login(own: Shop, counted: Counting) -> None:
+def test_r229_400_and_403_never_make_a_login(own: Shop, counted: Counting) -> None:
     http_client, paths = counted
     account = own.operator.account(own.id, "partner", "narrow@partner.example", scopes=["account:read"])
     client = ResellerClient(own.host, email="narrow@partner.example", password=PASSWORD, http=http_client)
@@ -231,7 +231,7 @@ def client_of(server: Server, **options: float) -> ResellerClient:
     return made.with_options(**options)  # type: ignore[arg-type]
 
 
-def test_a_second_401_is_the_callers_and_401_for_ever_is_no_storm() -> None:
+def test_r225_a_second_401_is_the_callers_and_401_for_ever_is_no_storm() -> None:
     with scripted(logging_in(lambda _: refusal(401, -21))) as server, client_of(server) as client:
         with pytest.raises(Unauthorized) as refused:
             client.account()
@@ -281,7 +281,7 @@ def test_a_gateway_s_401_without_a_number_is_understood_by_its_challenge() -> No
         assert server.logins == 2
 
 
-def test_429_makes_no_login() -> None:
+def test_r229_429_makes_no_login() -> None:
     with scripted(logging_in(lambda _: refusal(429, -7, "Retry-After: 60"))) as server, client_of(server) as client:
         with pytest.raises(TooManyRequests):
             client.account()
@@ -444,7 +444,7 @@ def test_a_login_that_is_answered_in_vain_is_made_once_for_all(
         assert server.logins <= 3 * most, "not one for each of the twenty"
 
 
-def test_the_order_of_a_401_carries_the_same_body_again() -> None:
+def test_r227_the_order_of_a_401_carries_the_same_body_again() -> None:
     def script(asked: Asked) -> bytes:
         return ok(PLACED) if asked.headers["authorization"] == "Bearer t2" else refusal(401, -21)
 

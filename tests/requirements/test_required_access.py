@@ -52,6 +52,29 @@ def test_r79_a_scope_in_a_token_counts_to_the_letter_or_not_at_all(stage: Stage)
     assert stage.call(Surface.RESELLER, bearer(stage.operator.mint(both))) == 0, "an unknown one beside it does no harm"
 
 
+@pytest.mark.parametrize("surface", BY_KEY)
+def test_r221_a_key_gives_itself_no_right_and_makes_no_key(stage: Stage, surface: Surface) -> None:
+    granted = [one for one in PROMISES.values() if one.demand.kind == "keyed" and one.demand.surface is surface]
+    rights = {str(one.demand.right) for one in granted}
+    assert len(rights) > 1
+    operator, prefix = stage.operator, f"/{surface.value.title()}/Keys"
+    owner = operator.owner(stage.tenant, surface, "Narrow")
+    narrow = api_key(operator.key(stage.tenant, surface, owner, grants=["keys:manage"]).text)
+    more = {"grants": sorted(rights), "networks": [], "expires": None, "owner": "Wide", "surface": "payment"}
+    for path in (prefix, f"{prefix}/Create", f"{prefix}/Update", f"{prefix}/Grant"):
+        assert stage.code("POST", path, narrow, more) == -3
+    answer = stage.desk.ask("POST", f"{prefix}/Rotate", narrow, more, host=stage.host)
+    rotated = api_key(json.loads(answer.body)["data"]["key"])
+    for lines in (narrow, rotated):
+        opened = {
+            one.demand.right
+            for one in granted
+            if not one.path.startswith(prefix) and stage.code(one.method, one.path, lines) != NOT_GRANTED
+        }
+        assert opened == set()
+        assert stage.code("POST", f"{prefix}/Get", lines) == 0
+
+
 def test_r52_a_subject_that_is_nobody_of_this_kind_or_gone_is_refused_under_a_good_mac(stage: Stage) -> None:
     operator = stage.operator
     good = operator.claims(stage.tenant, Surface.RESELLER, stage.partner)

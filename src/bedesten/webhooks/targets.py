@@ -10,6 +10,12 @@ Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
 
+_UNICAST = ip_network("2000::/3")
+_NEVER = (ip_network("192.0.0.0/24"), ip_network("192.88.99.0/24"), ip_network("2002::/16"))
+"""What `is_global` lets pass, in some versions or in all: protocol assignments, and 6to4, where an address that looks public
+leads on to an IPv4 address that may be anybody's (RFC 7526)."""
+
+
 class Unreachable(Exception):
     """The target may not or cannot be reached; the text says why and holds nothing of the caller's."""
 
@@ -66,4 +72,6 @@ def _permitted(address: Address, allowed: tuple[Network, ...]) -> str | None:
     plain = address.ipv4_mapped if isinstance(address, IPv6Address) and address.ipv4_mapped else address
     if any(plain.version == network.version and plain in network for network in allowed):
         return "named"
-    return "public" if plain.is_global and not plain.is_multicast and not plain.is_reserved else None
+    never = any(plain.version == network.version and plain in network for network in _NEVER)
+    public = plain.is_global and not plain.is_multicast and not plain.is_reserved and not never
+    return "public" if public and (plain.version == 4 or plain in _UNICAST) else None

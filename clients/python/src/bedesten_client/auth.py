@@ -1,12 +1,14 @@
 """The same credentials for people who have their own httpx2 client: `httpx2.Client(auth=BearerAuth(…))`.
 
 They send a credential to their shop's own address and to nobody else, renew it as the clients do, and send the refused
-request once more. Everything else, an answer's status included, is the caller's. Leave redirects off, as they are in
-httpx2: it would take an `ApiKey` header along to wherever a redirect leads.
+request once more. Everything else, an answer's status included, is the caller's. A client of httpx2 that follows
+redirects leaves an `Authorization` behind on its way to another host, but no `ApiKey`: that is taken off here, as soon as
+a request was sent.
 """
 
 import time
 from collections.abc import AsyncGenerator, Generator
+from typing import Any
 
 import httpx2
 
@@ -33,6 +35,14 @@ class _Auth(httpx2.Auth):
     def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """httpx2's form of the flow, for threads."""
         request.read()  # so that it can be sent again
+        traced = request.extensions.get("trace")
+
+        def trace(event: str, info: dict[str, Any]) -> None:
+            _forget_when_sent(request, event)
+            if traced is not None:
+                traced(event, info)
+
+        request.extensions = {**request.extensions, "trace": trace}
         flow = self._flow(request)
         try:
             effect = step(flow)
@@ -56,6 +66,14 @@ class _Auth(httpx2.Auth):
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """httpx2's form of the flow, for asyncio."""
         await request.aread()
+        traced = request.extensions.get("trace")
+
+        async def trace(event: str, info: dict[str, Any]) -> None:
+            _forget_when_sent(request, event)
+            if traced is not None:
+                await traced(event, info)
+
+        request.extensions = {**request.extensions, "trace": trace}
         flow = self._flow(request)
         try:
             effect = step(flow)
@@ -132,6 +150,12 @@ class ApiKeyAuth(_Auth):
 
     def __init__(self, shop: str, *, key: SecretLike, allow_http: bool = False) -> None:
         super().__init__(address_of(shop, allow_http=allow_http), key_credential(key), 30.0)
+
+
+def _forget_when_sent(request: httpx2.Request, event: str) -> None:
+    """Takes the API key off. A redirect is made of what the request is by then."""
+    if event.endswith(".send_request_headers.complete"):
+        request.headers.pop("ApiKey", None)
 
 
 def _is_at(url: httpx2.URL, shop: httpx2.URL) -> bool:

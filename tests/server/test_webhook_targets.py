@@ -1,0 +1,127 @@
+"""Where webhooks may go: not into the operator's own network, by no spelling, no redirect and no second answer of a DNS."""
+
+import asyncio
+import socket
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from bedesten.base.secret import Secret
+from bedesten.errors import Refusal
+from bedesten.webhooks import sender
+from bedesten.webhooks.sender import Letter, Outcome
+from bedesten.webhooks.targets import Unreachable, check_url, parse_networks, resolve
+from client.scripted import Server, http, scripted
+
+PRIVATE = (
+    "127.0.0.1", "127.8.8.8", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "localhost", "0.0.0.0", "0", "10.0.0.1",
+    "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "192.0.0.8", "192.0.2.1", "198.18.0.1", "192.88.99.1",
+    "224.0.0.1", "240.0.0.1", "255.255.255.255", "[::1]", "[::]", "[::127.0.0.1]", "[::ffff:127.0.0.1]",
+    "[::ffff:169.254.169.254]", "[64:ff9b::7f00:1]", "[64:ff9b:1::1]", "[2002:7f00:1::]", "[2001:0:7f00:1::]",
+    "[fe80::1]", "[fe80::1%25lo]", "[fec0::1]", "[fc00::1]", "[fd00:ec2::254]", "[ff02::1]", "[2001:db8::1]", "[5f00::1]",
+)  # fmt: skip
+WRONG = (
+    "", "x", "//h/x", "ftp://h.example/", "file:///etc/passwd", "gopher://h.example/", "https://", "https:///x",
+    "https://u@h.example/", "https://u:p@h.example/", "https://h.example:0/", "https://h.example:99999/",
+    "https://h.example\\@127.0.0.1/", "https://h.example/\r\nX: y", "https://h example/", "https://h\u00e9.example/",
+    "https://[::1/",
+)  # fmt: skip
+LETTER = Letter("evt_1", "", {"a": 1}, Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Secret("ok_" + "0" * 32))
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+@pytest.mark.parametrize("host", PRIVATE)
+def test_r223_an_address_that_is_not_public_is_out_of_reach_in_every_spelling(host: str, scheme: str) -> None:
+    with pytest.raises(Unreachable):
+        resolve(f"{scheme}://{host}/hook", ())
+
+
+@pytest.mark.parametrize("url", WRONG)
+def test_r223_what_is_no_absolute_url_is_refused_when_it_is_set(url: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        check_url(url, "notifyUrl")
+    assert refused.value.row.number == -2
+    with pytest.raises(Unreachable):
+        resolve(url, ())
+
+
+@pytest.mark.parametrize("host", ["93.184.215.14", "[2606:4700::1111]"])
+def test_a_public_address_is_reached_over_tls_only(host: str) -> None:
+    assert resolve(f"https://{host}/hook", ())[1] == host.strip("[]")
+    with pytest.raises(Unreachable, match="plain http"):
+        resolve(f"http://{host}/hook", ())
+
+
+def test_what_the_operator_allows_is_reached_and_nothing_beside_it() -> None:
+    allowed = parse_networks("10.1.0.0/16 fd00::/8")
+    for host in ("10.1.2.3", "[fd00::1]", "[::ffff:10.1.2.3]"):
+        assert ip_address(resolve(f"http://{host}/hook", allowed)[1]) == ip_address(host.strip("[]"))
+    for host in ("10.2.0.1", "127.0.0.1", "[fe80::1]", "169.254.169.254"):
+        with pytest.raises(Unreachable):
+            resolve(f"http://{host}/hook", allowed)
+
+
+def _names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
+    """A DNS that gives these answers one after the other; whom it was asked for."""
+    asked: list[str] = []
+    coming = iter(answers)
+
+    def lookup(host: str, port: int, **_: Any) -> list[Any]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in next(coming)]
+
+    monkeypatch.setattr("bedesten.webhooks.targets.socket.getaddrinfo", lookup)
+    return asked
+
+
+def test_r223_a_name_with_one_private_address_among_public_ones_is_out_of_reach(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _names(monkeypatch, ["93.184.215.14", "10.0.0.1"], ["10.0.0.1", "93.184.215.14"], [])
+    for _ in range(3):
+        with pytest.raises(Unreachable):
+            resolve("https://both.example/hook", ())
+
+
+def test_r223_a_name_that_answers_differently_the_second_time_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked once for one attempt, and connected to is what was checked."""
+    with scripted(lambda _: http(200, b"")) as server:
+        asked = _names(monkeypatch, ["127.0.0.1"])
+        outcome = _sent(f"http://rebound.example:{_port(server)}/hook?a=b", "127.0.0.1/32")
+    assert outcome == Outcome(200, "")
+    assert asked == ["rebound.example"]
+    (one,) = server.asked
+    assert (one.path, one.headers["host"]) == ("/hook?a=b", f"rebound.example:{_port(server)}")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_r223_a_redirect_is_not_followed_and_is_no_delivery(status: int) -> None:
+    with scripted(lambda _: http(200, b"")) as inside:
+        with scripted(lambda _: http(status, b"", f"Location: {inside.url}/metadata")) as server:
+            outcome = _sent(f"{server.url}/hook", "127.0.0.0/8")
+        assert outcome == Outcome(status, "not a 2xx answer")
+        assert not outcome.taken
+        assert inside.asked == []
+    assert len(server.asked) == 1
+
+
+def test_r223_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with scripted(lambda _: http(200, b"")) as proxy, scripted(lambda _: http(204, b"")) as server:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        assert _sent(f"{server.url}/hook", "127.0.0.0/8").taken
+        assert proxy.asked == []
+
+
+def _port(server: Server) -> int:
+    return int(server.url.rpartition(":")[2])
+
+
+def _sent(url: str, allowed: str) -> Outcome:
+    async def scenario() -> Outcome:
+        async with sender.client() as client:
+            letter = Letter(LETTER.id, url, LETTER.body, LETTER.secret, LETTER.outbound_key)
+            return await sender.send(client, letter, parse_networks(allowed))
+
+    return asyncio.run(scenario())
