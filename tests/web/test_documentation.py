@@ -433,12 +433,17 @@ def test_every_error_is_there_as_json_with_all_that_its_row_says(site: Site) -> 
 @pytest.mark.parametrize(
     "name",
     ["errors/23", "errors/--23", "errors/-999", "errors/-23.jsonx", "errors/.json", "errors/-", "guides/secrets",
-     "guides/limits.md", "surfaces/operator", "surfaces/", "surfaces/Reseller", "assets/site.css", "assets/..",
+     "guides/limits.md", "surfaces/operator", "surfaces/", "assets/site.css", "assets/..",
      "assets/%2e%2e", "downloads/", "nothing"],
 )  # fmt: skip
 def test_a_page_that_does_not_exist_is_404(site: Site, name: str) -> None:
     shown = site.get(f"{HOME}/{name}")
     assert (shown.status, json.loads(shown.body)["code"]) == (404, -3)
+
+
+@pytest.mark.parametrize("address", [*EVERY, f"{HOME}/errors/-23", f"{HOME}/errors/-23.json", "/openapi/reseller.json"])
+def test_paths_are_matched_without_regard_to_case(site: Site, address: str) -> None:
+    assert site.get(address.upper()).body == site.get(address.title()).body == site.get(address).body
 
 
 def test_the_pages_are_a_tenants_own_and_go_with_it(site: Site) -> None:

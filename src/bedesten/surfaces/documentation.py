@@ -51,7 +51,7 @@ def downloads(call: Call) -> Response:
 def surface(call: Call) -> Response:
     """The operations of one surface, without those that are switched off for the tenant."""
     site = site_of(call)
-    shown = _SURFACES.get(call.argument)
+    shown = _SURFACES.get(_name(call))
     if shown is None or shown not in site.surfaces:
         raise Refusal(errors.NOT_FOUND, "no such surface")
     routes = tuple(_operations(call.tenant, shown))
@@ -61,29 +61,36 @@ def surface(call: Call) -> Response:
 
 def guide(call: Call) -> Response:
     """One guide as a page."""
-    return _document(call, f"{HOME}/guides/{call.argument}", guides.GUIDES.get(call.argument))
+    name = _name(call)
+    return _document(call, f"{HOME}/guides/{name}", guides.GUIDES.get(name))
 
 
 def error(call: Call) -> Response:
     """One error: as a page, or as JSON where the name ends in `.json`."""
-    number = call.argument.removesuffix(".json")
+    name = _name(call)
+    number = name.removesuffix(".json")
     row = _ROWS.get(number)
     if row is None:
         raise Refusal(errors.NOT_FOUND, "no such error")
-    if number != call.argument:
+    if number != name:
         return _shown(call, encode(_as_json(row)), _JSON, _SEALED)
     return _document(call, f"{HOME}/errors/{number}", f"errors/{-row.number}")
 
 
 def asset(call: Call) -> Response:
     """A stylesheet or a script, or the stylesheet of the tenant's own colour."""
-    accent = call.tenant.brand.get("accent", "")
-    if accent and call.argument == layout.brand_file(accent):
+    name, accent = _name(call), call.tenant.brand.get("accent", "")
+    if accent and name == layout.brand_file(accent):
         return _shown(call, stylesheet(accent), b"text/css; charset=utf-8", _SEALED)
-    found = assets.find(call.argument)
+    found = assets.find(name)
     if found is None:
         raise Refusal(errors.NOT_FOUND, "no such asset")
     return _shown(call, found.body, found.kind, _SEALED, _FOR_EVER)
+
+
+def _name(call: Call) -> str:
+    """The last segment of the path: in any case, like all of it."""
+    return call.argument.lower()
 
 
 def _operations(tenant: TenantEntry, surface: Surface) -> list[Route]:
