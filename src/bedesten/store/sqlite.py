@@ -28,6 +28,7 @@ from bedesten.base.clock import Clock, system_clock
 from bedesten.store.fence import COUNTER
 from bedesten.store.store import TRIES, Commits, Store, Work
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable, TryAgain
+from bedesten.store.walindex import WalIndex
 
 Result = TypeVar("Result")
 Connection = Any  # pysqlite3 ships no types
@@ -270,6 +271,8 @@ class SqliteStore(Store):
         self._starting = threading.Lock()
         self._closed = False
         self._readers: list[Connection] = []
+        self._index: WalIndex | None = None
+        self._counted: tuple[bytes | None, int] = (None, 0)
 
     async def read_across(self, work: Work[Result]) -> Result:
         return self.read_now(work)
@@ -308,14 +311,28 @@ class SqliteStore(Store):
 
     def counter_now(self) -> int:
         self._file.check()
+        reader, index = self._reader(), self._index
+        header = index.header() if index else None  # before the counter is read: it is at least as new as that
+        known, counter = self._counted
+        if header is not None and header == known:
+            return counter
         try:
-            row = self._reader().execute(self._counter_sql).fetchone()
+            row = reader.execute(self._counter_sql).fetchone()
         except dbapi2.Error as error:
             raise StoreUnavailable(f"the fence cannot be read: {error}") from error
         if row is None:
             raise StoreUnavailable("the fence has no counter")
-        counter: int = row[0]
-        return counter
+        self._counted = (header, row[0])
+        self._index = index or self._look()
+        return row[0]  # type: ignore[no-any-return]
+
+    def _look(self) -> WalIndex | None:
+        """The header that says whether anything was committed; None where it cannot be had: then the store is asked."""
+        with self._starting:
+            if self._index is None and not self._closed:
+                with contextlib.suppress(OSError):
+                    self._index = WalIndex(self._file.path)
+            return self._index
 
     def close(self) -> None:
         with self._starting:
@@ -325,6 +342,8 @@ class SqliteStore(Store):
         for connection in self._readers:
             connection.close()
         self._readers.clear()
+        if self._index:
+            self._index.close()
         self._local = threading.local()
 
     def _submit(self, job: _Job) -> None:

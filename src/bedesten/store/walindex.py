@@ -1,0 +1,73 @@
+"""Whether anything was committed since: the header of SQLite's WAL-index, compared in memory that all processes share.
+
+SQLite keeps the header in the first bytes of `…-shm` (https://www.sqlite.org/walformat.html, section 2.1): twice, with a
+version, a counter of the transactions, the end of the log, its salts and a checksum. Every commit rewrites it, and every
+reader decides by it alone whether what it has read before is still all that there is. So does this: bytes that have not
+changed mean that nothing was committed since they were looked at. It costs a fifth of a microsecond, and no system call;
+a real read costs six, and lets go of the interpreter's lock.
+
+A file descriptor of `…-shm` that is closed drops the locks that SQLite holds on it in this process (fcntl(2)). So it is
+opened once in a process and closed with the last store of that file, when SQLite has no lock of its own left.
+"""
+
+import mmap
+import os
+import threading
+from pathlib import Path
+from typing import Final
+
+VERSION: Final = (3_007_000).to_bytes(4, "little"), (3_007_000).to_bytes(4, "big")
+"""Of the format, in the machine's byte order."""
+_HALF: Final = 48
+
+
+class _Mapped:
+    """One file. `users` are the stores that look at it."""
+
+    def __init__(self, path: Path) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.memory = mmap.mmap(self.descriptor, 2 * _HALF, mmap.MAP_SHARED, mmap.PROT_READ)
+        self.users = 0
+
+    def close(self) -> None:
+        self.memory.close()
+        os.close(self.descriptor)
+
+
+_mapped: dict[tuple[int, int], _Mapped] = {}
+_mapping = threading.Lock()
+
+
+class WalIndex:
+    """The header of one store's WAL-index. The store holds a connection as long as this is open; for several threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `OSError`, also where the file is too short to be one."""
+        file = path.with_name(path.name + "-shm")
+        with _mapping:
+            found = os.stat(file)
+            if found.st_size < 2 * _HALF:
+                raise OSError(f"{file} has no header")
+            self._key = (found.st_dev, found.st_ino)
+            mapped = _mapped.get(self._key)
+            if mapped is None:
+                mapped = _mapped[self._key] = _Mapped(file)
+            mapped.users += 1
+        self._memory: mmap.mmap | None = mapped.memory
+
+    def header(self) -> bytes | None:
+        """The header as it is now; None while it is being written, or is none that is understood."""
+        found = self._memory[:] if self._memory is not None else b""
+        return found if found[:_HALF] == found[_HALF:] and found[:4] in VERSION else None
+
+    def close(self) -> None:
+        """To be called when the store's connections are closed."""
+        with _mapping:
+            mapped = _mapped.get(self._key)
+            if self._memory is None or mapped is None:
+                return
+            self._memory = None
+            mapped.users -= 1
+            if not mapped.users:
+                del _mapped[self._key]
+                mapped.close()

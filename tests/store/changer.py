@@ -1,0 +1,25 @@
+"""Another process that changes rights: `python changer.py SETTINGS_JSON`. For each line on standard input it makes one
+change, and says how far the counter is once that is committed."""
+
+import sys
+
+from bedesten.server import build
+from bedesten.server.settings import Settings
+from bedesten.store.fence import COUNTER
+from bedesten.store.transaction import CrossTransaction
+
+
+def change(tx: CrossTransaction) -> int:
+    """One change of a right; the counter after it."""
+    tx.changed("account", "somebody")
+    row = tx.one(COUNTER)
+    assert row is not None
+    return int(row[0])
+
+
+if __name__ == "__main__":
+    store = build.open_store(Settings.model_validate_json(sys.argv[1]))
+    for _ in sys.stdin:
+        sys.stdout.write(f"{store.write_now(change)}\n")
+        sys.stdout.flush()
+    store.close()
