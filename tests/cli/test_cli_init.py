@@ -1,6 +1,7 @@
 """`bedesten init`, and an installation whose parts do not fit."""
 
 import base64
+import contextlib
 import json
 import stat
 from contextlib import closing
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from bedesten.cli.init import where
+from bedesten.gate.keyring import Keyring
 from bedesten.server.settings import Settings
 from bedesten.store import sqlite
 from support.program import Program
+from support.sites import ENGINES, postgres_database
 
 
 def mode(path: Path) -> int:
@@ -46,13 +49,77 @@ def test_a_store_without_its_secrets_is_not_given_new_ones(shop: Program) -> Non
     assert shop.does("init")["created"] is False
 
 
-def test_secrets_without_a_store_are_kept(shop: Program) -> None:
-    secrets = (shop.data / "secrets.json").read_bytes()
-    (shop.data / "bedesten.db").unlink()
-    assert "has secrets but no store" in shop.refuses("tenants", "list")["message"]
+def test_a_store_that_is_missing_is_not_replaced_by_an_empty_one(shop: Program) -> None:
+    (shop.data / "bedesten.db").rename(shop.data / "kept.db")
+    assert shop.refuses("tenants", "list")["message"] == f"the store is missing: put it at {shop.data}/bedesten.db"
+    assert shop.refuses("init")["message"] == (
+        f"{shop.data}/secrets.json is there and its store is not: put bedesten.db back beside it,"
+        " or begin anew in an empty directory"
+    )
     assert not (shop.data / "bedesten.db").exists()
+    (shop.data / "kept.db").rename(shop.data / "bedesten.db")
+    assert len(shop.does("tenants", "list")["tenants"]) == 1
+
+
+def test_an_init_that_was_interrupted_before_the_store_was_made_is_finished(tmp_path: Path) -> None:
+    bedesten = Program(tmp_path / "data")
+    bedesten.data.mkdir(mode=0o700)
+    (bedesten.data / "bedesten.db").touch(0o600)
+    Keyring.generate().write_file(bedesten.data / "secrets.json")
+    assert bedesten.does("init")["created"] is True
+    assert bedesten.does("tenants", "list") == {"tenants": []}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("wrong", ["another installation's", "older than version 2, which is in use"])
+def test_master_secrets_that_are_not_the_stores_are_refused_by_every_command(
+    engine: str, wrong: str, tmp_path: Path
+) -> None:
+    with contextlib.ExitStack() as stack:
+        database = stack.enter_context(postgres_database()) if engine == "postgresql" else None
+        shop = Program(tmp_path / "data", database)
+        shop.does("init")
+        old = (shop.data / "secrets.json").read_bytes()
+        shop.does("tenants", "create", "shop", "--host", "api.shop.example")
+        shop.does("secrets", "rotate", "--pepper")
+        right = (shop.data / "secrets.json").read_bytes()
+        if wrong == "another installation's":
+            Keyring.generate().rotate_digest().write_file(shop.data / "secrets.json", overwrite=True)
+        else:
+            (shop.data / "secrets.json").write_bytes(old)
+        for command in (
+            ("tenants", "list"), ("check",), ("secrets", "rotate"), ("keys", "leaked", "--stdin"),
+            ("keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme"), ("serve", "--port", "0"),
+        ):  # fmt: skip
+            message = shop.refuses(*command)["message"]
+            assert message.startswith("the secrets file cannot be used: ")
+            assert wrong in message
+        (shop.data / "secrets.json").write_bytes(right)
+        assert shop.does("check")["breaches"] == []
+
+
+def test_a_store_of_before_knows_its_master_secrets_after_the_next_init(shop: Program) -> None:
+    with closing(sqlite.connect(shop.data / "bedesten.db")) as connection:
+        connection.execute("ALTER TABLE installation DROP COLUMN prints")
+        connection.execute("UPDATE alembic_version SET version_num = '0003'")
+    assert "`bedesten init`" in shop.refuses("tenants", "list")["message"]
     assert shop.does("init")["created"] is True
-    assert (shop.data / "secrets.json").read_bytes() == secrets
+    assert shop.does("check")["breaches"] == []
+    Keyring.generate().write_file(shop.data / "secrets.json", overwrite=True)
+    assert "another installation's" in shop.refuses("tenants", "list")["message"]
+
+
+def test_a_forgotten_setting_leads_to_no_other_store(tmp_path: Path) -> None:
+    with postgres_database() as database:
+        Program(tmp_path / "data", database).does("init")
+        forgetful = Program(tmp_path / "data")
+        for command in (("init",), ("tenants", "list"), ("tokens", "revoke", "--everyone"), ("serve", "--port", "0")):
+            message = forgetful.refuses(*command)["message"]
+            assert "is kept on PostgreSQL: set BEDESTEN_DATABASE" in message
+        assert not (tmp_path / "data" / "bedesten.db").exists()
+        (tmp_path / "data" / "store-is-elsewhere").unlink()  # another machine, to which the secrets were brought
+        Program(tmp_path / "data", database).does("tenants", "list")
+        assert "is kept on PostgreSQL" in forgetful.refuses("tenants", "list")["message"]
 
 
 def test_a_store_of_another_version_is_refused(shop: Program) -> None:

@@ -105,7 +105,7 @@ def test_a_process_goes_on_with_no_rings_that_cannot_follow_its_own(own: Life, l
 
 
 def _ask_for_version_2(tx: CrossTransaction) -> None:
-    tx.run(RAISE_RING, version=2)
+    tx.run(RAISE_RING, version=2, prints=None)
     tx.changed("installation", "")
 
 
@@ -144,6 +144,8 @@ def test_a_file_that_is_behind_the_store_is_not_turned(own: Life) -> None:
     before = path.read_bytes()
     secrets.rotate(own.installation.store, path)
     path.write_bytes(before)
-    with pytest.raises(Refusal, match="version 1, the store asks for 2: bring the newer file here first"):
+    with pytest.raises(
+        Refusal, match="version 1 is older than version 2, which is in use: bring the right file here first"
+    ):
         secrets.rotate(own.installation.store, path)
     assert path.read_bytes() == before

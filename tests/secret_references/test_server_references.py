@@ -16,7 +16,6 @@ from psycopg.conninfo import conninfo_to_dict
 from bedesten.gate.keyring import Keyring, Ring
 from bedesten.server.known import Known
 from bedesten.server.references import is_reference
-from bedesten.server.rings import unfit
 from bedesten.server.settings import Settings
 from bedesten_client.secrets._references import SCHEMES
 from secret_references.cloud import Cloud
@@ -178,15 +177,23 @@ def _reads(store: Any) -> bool:
 
 def test_rings_that_cannot_follow_are_told_apart() -> None:
     old = Keyring.generate()
-    assert unfit(old, old) is None
-    assert unfit(old, old.rotate_signing()) is None
-    assert unfit(old, old.rotate_signing().forget_signing("s1")) is None
-    assert unfit(old.rotate_signing(), old) == "version 1 is older than version 2, which is in use"
-    assert unfit(old, Keyring.generate()) == "they have changed, and their version has not"
-    assert unfit(old, Keyring.generate().rotate_digest()) == "sign.s1 is another secret than before"
     fresh = old.rotate_digest()
+    mixed = Keyring(Keyring.generate().sign, old.digest, old.wrap)
     without = Keyring(old.sign, Ring("d2", {"d2": fresh.digest.secrets["d2"]}), old.wrap, 2)
-    assert unfit(old, without) == "digest.d1 is missing, and without it API keys and passwords are not found"
+    assert _unfit(old, old) is None
+    assert _unfit(old, old.rotate_signing()) is None
+    assert _unfit(old, old.rotate_signing().forget_signing("s1")) is None
+    assert _unfit(old.rotate_signing(), old) == "version 1 is older than version 2, which is in use"
+    assert _unfit(old, Keyring.generate()) == "they are another installation's"
+    assert _unfit(old, Keyring.generate().rotate_digest()) == "they are another installation's"
+    assert _unfit(old, mixed) == "sign.s1 is another secret than before"
+    assert _unfit(old, without) == "digest.d1 is missing, and without it API keys and passwords are not found"
+    unversioned = Keyring(fresh.sign, fresh.digest, fresh.wrap, old.version)
+    assert _unfit(old, unversioned) == "they have changed, and their version has not"
+
+
+def _unfit(old: Keyring, new: Keyring) -> str | None:
+    return new.unfit(old.version, old.prints())
 
 
 def test_another_installations_rings_are_not_taken_up(aws: Aws, kept: Program, tmp_path: Path) -> None:

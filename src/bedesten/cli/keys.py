@@ -202,7 +202,7 @@ def leaked(
             "API keys are read from standard input only, never from arguments", param_hint="--stdin"
         )
     opened = here.installation
-    report = leaks.report_leaks(opened.store, opened.rings.at_least, _lines(None), source, tell=lambda *_: None)
+    report = leaks.report_leaks(opened.store, opened.rings.for_store, _lines(None), source, tell=lambda *_: None)
     found = [
         {
             "id": one.key_id,

@@ -33,6 +33,11 @@ SECRET_LENGTH = 32
 MAX_FILE_LENGTH = 65_536
 RINGS = ("sign", "digest", "wrap")
 
+_LOST = {
+    "digest": "API keys and passwords are not found",
+    "wrap": "what it encrypted cannot be opened",
+}
+
 _ID = re.compile(r"[a-z][a-z0-9]{0,15}")
 _KID = re.compile(r"([a-z][a-z0-9]{0,15})\.(0|[1-9][0-9]{0,8})")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
@@ -98,6 +103,32 @@ class Keyring:
             raise ValueError("only a retired signing secret can be forgotten")
         kept = {name: secret for name, secret in self.sign.secrets.items() if name != master_id}
         return Keyring(Ring(self.sign.current, _frozen(kept)), self.digest, self.wrap, self.version + 1)
+
+    # --- which ones they are ---
+
+    def prints(self) -> dict[str, str]:
+        """Each secret by ring and id (`sign.s1`), as 16 digits that tell it from every other and say nothing of it."""
+        return {
+            f"{name}.{secret_id}": derived_key(secret, "print")[:8].hex()
+            for name in RINGS
+            for secret_id, secret in getattr(self, name).secrets.items()
+        }
+
+    def unfit(self, version: int, prints: Mapping[str, str]) -> str | None:
+        """Why these cannot follow the rings that are in use, of that version and with these prints; None if they can."""
+        own = self.prints()
+        if prints and not set(own.items()) & set(prints.items()):
+            return "they are another installation's"
+        if self.version < version:
+            return f"version {self.version} is older than version {version}, which is in use"
+        for name, known in prints.items():
+            if name in own and own[name] != known:
+                return f"{name} is another secret than before"
+            if name not in own and not name.startswith("sign."):
+                return f"{name} is missing, and without it {_LOST[name.partition('.')[0]]}"
+        if self.version == version and own != prints:
+            return "they have changed, and their version has not"
+        return None
 
     # --- bearer tokens ---
 

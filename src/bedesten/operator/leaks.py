@@ -86,7 +86,7 @@ def warn(leaked: Leaked, source: str) -> None:
 
 def report_leaks(
     store: Store,
-    rings: Callable[[int], Keyring],
+    rings: Callable[[Installed], Keyring],
     lines: Iterable[str],
     source: str = "",
     actor: Actor = OPERATOR,
@@ -94,14 +94,14 @@ def report_leaks(
 ) -> Report:
     """Looks for every key that stands in the lines and does what the policy says. Blocks; safe to send again.
 
-    `rings` gives the master secrets in a version or a later one: with older ones a live key would not be known. `source`
+    `rings` gives the store's master secrets: with older ones, or others, a live key would not be known. `source`
     says where the lines were found, for the trail. Raises `Refusal` (-2) for more candidates than one report may have and
     what `rings` raises: nothing was done then.
     """
     candidates = _candidates(lines)
     told = credential.place(without_keys("".join(each for each in source if each.isprintable())))[:LONGEST_SOURCE]
     installed, ways = store.read_now(lambda tx: (_installed(tx), tx.all(_WAYS)))
-    keyring, policy = rings(installed.ring), installed.leak_policy
+    keyring, policy = rings(installed), installed.leak_policy
     leaked = []
     for key in candidates:
         digests = _digests(keyring, key, ways)

@@ -9,25 +9,19 @@ written into a file (`prepare`), the operator brings it where the rings are kept
 
 import contextlib
 import fcntl
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-
-from sqlalchemy import select
 
 from bedesten import errors
 from bedesten.audit.actions import INSTALLATION, OPERATOR, record
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.keyring import Keyring
 from bedesten.store import tables
-from bedesten.store.sql import crossing
 from bedesten.store.store import Store
 from bedesten.store.tables import RAISE_RING
 from bedesten.store.transaction import CrossTransaction
-from bedesten.tenants.tables import tenants
-from bedesten.tenants.vault import opens
-
-_WRAPPED = crossing(select(tenants.c.id, tenants.c.wrapping_id, tenants.c.wrapped_key))
 
 
 def rotate(store: Store, path: Path, ring: str = "sign") -> Keyring:
@@ -68,34 +62,37 @@ def prepare(keyring: Keyring, path: Path) -> Keyring:
 def take_up(tx: CrossTransaction, keyring: Keyring) -> bool:
     """Every process has to know these rings from now on. False if they are asked for already.
 
-    Raises `Refusal` if they are older than what the store asks for, or could not open what is in it.
+    Raises `Refusal` if they cannot follow those that are in use.
     """
     installed = tx.one(tables.INSTALLATION)
-    if installed is not None and installed.ring == keyring.version:
-        return False
-    if installed is None or installed.ring > keyring.version:
-        asked = installed.ring if installed else 0
-        raise Refusal(errors.CONFLICT, f"version {keyring.version} is older than version {asked}, which is in use")
-    wrapped = tx.all(_WRAPPED)
-    missing = {wrapping_id for _, wrapping_id, _ in wrapped} - set(keyring.wrap.ids)
-    if missing:
-        named = ", ".join(sorted(missing))
-        raise Refusal(errors.CONFLICT, f"what wrap.{named} encrypted could not be opened: it is missing")
-    if not all(opens(keyring, tenant, wrapping_id, bytes(key)) for tenant, wrapping_id, key in wrapped):
-        raise Refusal(
-            errors.CONFLICT, "they are another installation's: what is encrypted here does not open with them"
-        )
+    assert installed is not None, "an opened store is an installation"
+    reason = unfit(installed, keyring)
+    if reason:
+        raise Refusal(errors.CONFLICT, reason)
     return _ask(tx, keyring, "secrets.reload")
+
+
+def unfit(installed: tables.Installed, keyring: Keyring) -> str | None:
+    """Why these master secrets are not the ones for this store; None if they are."""
+    known = json.loads(installed.prints) if installed.prints else {}
+    if known or keyring.version < installed.ring:
+        return keyring.unfit(installed.ring, known)
+    return None
+
+
+def prints(keyring: Keyring) -> str:
+    """What the store keeps of the master secrets, to know them again by."""
+    return json.dumps(keyring.prints(), separators=(",", ":"))
 
 
 def _turn(store: Store, path: Path, change: Callable[[Keyring], Keyring], action: str) -> Keyring:
     with _alone(path.parent):
         known = Keyring.read_file(path)
         installed = store.read_now(lambda tx: tx.one(tables.INSTALLATION))
-        asked = installed.ring if installed else 0
-        if known.version < asked:
-            reason = f"{path} has version {known.version}, the store asks for {asked}: bring the newer file here first"
-            raise Refusal(errors.CONFLICT, reason)
+        assert installed is not None, "an opened store is an installation"
+        reason = unfit(installed, known)
+        if reason:
+            raise Refusal(errors.CONFLICT, f"{path}: {reason}: bring the right file here first")
         turned = change(known)
         turned.write_file(path, overwrite=True)
         store.write_now(lambda tx: _ask(tx, turned, action))
@@ -114,7 +111,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _ask(tx: CrossTransaction, keyring: Keyring, action: str) -> bool:
-    if not tx.run(RAISE_RING, version=keyring.version):
+    if not tx.run(RAISE_RING, version=keyring.version, prints=prints(keyring)):
         return False
     tx.changed("installation", "")
     record(tx.bound(INSTALLATION), OPERATOR, action, f"version {keyring.version}")

@@ -15,7 +15,6 @@ from bedesten.server.installation import initialise as initialise
 from bedesten.server.installation import open_installation as open_installation
 from bedesten.server.installation import open_store as open_store
 from bedesten.server.logs import configure
-from bedesten.server.rings import unfit
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.surfaces import documentation, openapi, tables
@@ -49,7 +48,7 @@ def open_house(installation: Installation, clock: Clock = system_clock) -> House
     async def know(version: int) -> None:
         if gate.keyring.version < version:
             fresh = await asyncio.to_thread(installation.rings.at_least, version)
-            reason = unfit(gate.keyring, fresh)
+            reason = fresh.unfit(gate.keyring.version, gate.keyring.prints())
             if reason:
                 raise StoreUnavailable(f"{installation.rings.name} cannot be used: {reason}")
             gate.turn(fresh)

@@ -4,6 +4,7 @@ Kept apart from `build`, so that the operator's commands load neither the surfac
 heavier half: the driver of PostgreSQL and the migrations are imported where they are used.
 """
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bedesten.base.clock import Clock, system_clock
 from bedesten.base.ids import new_id
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.passwords import Hashed, Hasher
+from bedesten.operator.secrets import prints, unfit
 from bedesten.server.database import Database
 from bedesten.server.known import Known
 from bedesten.server.references import BadSetting
@@ -23,7 +25,7 @@ from bedesten.store.fence import COUNTER, OPEN
 from bedesten.store.sql import crossing
 from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import Store
-from bedesten.store.tables import INSTALL, INSTALLATION
+from bedesten.store.tables import INSTALL, INSTALLATION, NOTE_PRINTS
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable
 from bedesten.tenants.vault import Vault
 
@@ -76,8 +78,14 @@ def initialise(settings: Settings) -> bool:
 
 
 def _initialise(settings: Settings, known: Known) -> bool:
+    _check_place(settings)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not settings.database:
+        if settings.secrets_file.exists() and not settings.sqlite_file.exists():  # the file of the store is made first
+            raise NotAnInstallation(
+                f"{settings.secrets_file} is there and its store is not: put {settings.sqlite_file.name} back beside it,"
+                " or begin anew in an empty directory"
+            )
         settings.sqlite_file.touch(mode=0o600)
     database = _database(settings, known)
     found = migrate.current(database)
@@ -91,29 +99,46 @@ def _initialise(settings: Settings, known: Known) -> bool:
         raise NotAnInstallation(f"the store has version {found}, which this program does not know")
     if fresh:
         Keyring.generate().write_file(settings.secrets_file)
-    version = rings.read().version
+    keyring = rings.read()
     if found != migrate.HEAD:
         migrate.upgrade(database)
         fresh = True
     store = open_store(settings, known=known)
     try:
-        store.write_now(lambda tx: _install(tx, version))
+        store.write_now(lambda tx: _install(tx, keyring))
     finally:
         store.close()
+    _note_place(settings)
     return fresh
 
 
-def _install(tx: CrossTransaction, ring: int) -> None:
+def _check_place(settings: Settings) -> None:
+    if not settings.database and settings.elsewhere_file.exists():
+        raise NotAnInstallation(
+            f"the store of {settings.data} is kept on PostgreSQL: set BEDESTEN_DATABASE"
+            f" (if that is no longer true, remove {settings.elsewhere_file})"
+        )
+
+
+def _note_place(settings: Settings) -> None:
+    if settings.database:
+        with contextlib.suppress(OSError):  # a data directory that is only read is as good
+            settings.elsewhere_file.touch(mode=0o600)
+
+
+def _install(tx: CrossTransaction, keyring: Keyring) -> None:
     tx.run(
         INSTALL,
         id=1,
         issuer=new_id("bedesten"),
         epoch=1,
         webhook_networks="",
-        ring=ring,
+        ring=keyring.version,
         leak_policy="notify",
         created=tx.now,
+        prints=prints(keyring),
     )
+    tx.run(NOTE_PRINTS, version=keyring.version, prints=prints(keyring))
     tx.run(OPEN, id=1, counter=0)
 
 
@@ -142,12 +167,16 @@ def open_installation(settings: Settings, clock: Clock = system_clock, known: Kn
 
 
 def _open(settings: Settings, clock: Clock, known: Known) -> Installation:
+    _check_place(settings)
     rings = Rings(settings, known)
+    stored = not settings.database and settings.sqlite_file.exists()
     if not rings.in_a_manager and not settings.secrets_file.exists():
+        if stored or settings.database:
+            raise NotAnInstallation(f"the master secrets are missing: put them at {settings.secrets_file}")
         raise NotAnInstallation(f"{settings.data} is not an installation: run `bedesten init` first")
     keyring = rings.read()
-    if not settings.database and not settings.sqlite_file.exists():
-        raise NotAnInstallation(f"{settings.data} has secrets but no store: run `bedesten init`")
+    if not settings.database and not stored:
+        raise NotAnInstallation(f"the store is missing: put it at {settings.sqlite_file}")
     if settings.database:
         Database(settings, known).read()  # what is wrong with it is the setting's fault, not the store's
     store = open_store(settings, clock, known)
@@ -160,9 +189,13 @@ def _open(settings: Settings, clock: Clock, known: Known) -> Installation:
         installed = store.read_now(lambda tx: tx.one(INSTALLATION))
         if installed is None or store.read_now(lambda tx: tx.one(COUNTER)) is None:
             raise NotAnInstallation("the store is not an installation: run `bedesten init`")
+        reason = unfit(installed, keyring)
+        if reason:
+            raise NotAnInstallation(f"{rings.name} cannot be used: {reason}")
     except BaseException:
         store.close()
         raise
+    _note_place(settings)
     return Installation(settings, store, keyring, Vault(keyring), installed.issuer, rings)
 
 

@@ -12,7 +12,6 @@ from bedesten.operator.scanners import Scanners
 from bedesten.server.installation import open_store, version_of
 from bedesten.server.known import Known
 from bedesten.server.logs import configure
-from bedesten.server.references import BadSetting
 from bedesten.server.rings import Rings
 from bedesten.server.secret_file import load_secrets
 from bedesten.server.settings import Settings
@@ -20,6 +19,7 @@ from bedesten.store import migrate
 from bedesten.store.fence import COUNTER
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALLATION
+from bedesten.store.transaction import StoreUnavailable
 
 SCANNER = Actor("scanner")
 
@@ -42,9 +42,9 @@ def application(settings_json: str) -> Plane:
 def reported(store: Store, rings: Rings, text: str, source: str) -> bool:
     """Does what the leak policy says with the keys in a text that stood somewhere; whether there was a live one.
 
-    Raises `StoreUnavailable`, also where the master secrets cannot be had as new as the store's.
+    Raises `StoreUnavailable`, also where the store's master secrets cannot be had.
     """
-    return bool(report_leaks(store, rings.at_least, [text], source, actor=SCANNER).leaked)
+    return bool(report_leaks(store, rings.for_store, [text], source, actor=SCANNER).leaked)
 
 
 def gatehouse(settings: Settings) -> Gatekeeper:
@@ -63,8 +63,6 @@ def check(store: Store, settings: Settings, rings: Rings) -> None:
     if counter is None or installed is None:
         raise NotReady("the store is not an installation")
     try:
-        ring = rings.known_version(installed.ring)
-    except (OSError, ValueError, BadSetting) as problem:
-        raise NotReady(f"{rings.name} cannot be read") from problem
-    if ring < installed.ring:
-        raise NotReady(f"{rings.name} has version {ring}, the store asks for {installed.ring}")
+        rings.for_store(installed)
+    except StoreUnavailable as problem:
+        raise NotReady(str(problem).partition(":")[0]) from problem  # the rest may name files

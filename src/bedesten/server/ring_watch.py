@@ -15,7 +15,6 @@ from bedesten.errors import Refusal
 from bedesten.operator.secrets import take_up
 from bedesten.server.installation import Installation
 from bedesten.server.references import BadSetting
-from bedesten.server.rings import unfit
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.web.gauges import process_gauges
 from bedesten.web.meter import Label, Meter
@@ -54,7 +53,7 @@ class RingWatch:
         except (BadSetting, ValueError, OSError) as problem:
             log.warning("secrets-not-read", cause=str(problem), used="what is known")
             return False
-        reason = unfit(held, fresh)
+        reason = fresh.unfit(held.version, held.prints())
         if reason:
             log.error("secrets-not-taken", cause=f"BEDESTEN_SECRETS: {reason}", used="what is known")
             return False

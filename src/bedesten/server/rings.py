@@ -5,13 +5,12 @@ tells the store. A manager's value is written by the operator; `take_up` tells t
 reload`) or when the worker next looks.
 """
 
-import hmac
-from collections.abc import Iterator
-
-from bedesten.gate.keyring import RINGS, Keyring
+from bedesten.gate.keyring import Keyring
+from bedesten.operator.secrets import unfit
 from bedesten.server.known import Known
 from bedesten.server.references import BadSetting, NamedSecret
 from bedesten.server.settings import Settings
+from bedesten.store.tables import Installed
 from bedesten.store.transaction import StoreUnavailable
 
 
@@ -59,9 +58,13 @@ class Rings:
             raise StoreUnavailable(f"{self.name} has version {keyring.version}, the store asks for {version}")
         return keyring
 
-    def known_version(self, wanted: int) -> int:
-        """The version that this machine has, after another look if it is not `wanted`. Raises as `read`."""
-        return self._sought(wanted).version
+    def for_store(self, installed: Installed) -> Keyring:
+        """The rings of this store, as new as it asks for. Raises `StoreUnavailable`. May wait for a manager."""
+        keyring = self.at_least(installed.ring)
+        reason = unfit(installed, keyring)
+        if reason:
+            raise StoreUnavailable(f"{self.name} cannot be used: {reason}")
+        return keyring
 
     def _sought(self, version: int) -> Keyring:
         keyring = self.read()
@@ -74,26 +77,3 @@ class Rings:
             return Keyring.from_json(text)
         except ValueError as problem:
             raise ValueError(f"BEDESTEN_SECRETS: {problem}") from None
-
-
-def unfit(old: Keyring, new: Keyring) -> str | None:
-    """Why rings cannot follow those that are in use; None if they can."""
-    if new.version < old.version:
-        return f"version {new.version} is older than version {old.version}, which is in use"
-    if new.version == old.version:
-        return None if new.to_json() == old.to_json() else "they have changed, and their version has not"
-    for name, secret_id, secret in _secrets(old):
-        other = getattr(new, name).secrets.get(secret_id)
-        if other is not None and not hmac.compare_digest(other, secret):
-            return f"{name}.{secret_id} is another secret than before"
-        if other is None and name == "wrap":
-            return f"wrap.{secret_id} is missing, and without it what it encrypted cannot be opened"
-        if other is None and name == "digest":
-            return f"digest.{secret_id} is missing, and without it API keys and passwords are not found"
-    return None
-
-
-def _secrets(keyring: Keyring) -> Iterator[tuple[str, str, bytes]]:
-    for name in RINGS:
-        for secret_id, secret in getattr(keyring, name).secrets.items():
-            yield name, secret_id, secret

@@ -69,6 +69,11 @@ class Settings(BaseSettings):
         return self.data / "secrets.json"
 
     @property
+    def elsewhere_file(self) -> Path:
+        """Is there if the store is not in the data directory: without it a forgotten setting would mean another store."""
+        return self.data / "store-is-elsewhere"
+
+    @property
     def sqlite_file(self) -> Path:
         """The embedded store."""
         return self.data / "bedesten.db"

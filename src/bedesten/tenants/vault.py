@@ -84,18 +84,6 @@ class Vault:
         return AESGCM(secret)
 
 
-def opens(keyring: Keyring, tenant: str, wrapping_id: str, wrapped: bytes) -> bool:
-    """Whether a tenant's data key can be had with these rings."""
-    secret = keyring.wrapping_key(wrapping_id)
-    if secret is None:
-        return False
-    try:
-        _decrypt(AESGCM(secret), wrapped, _context("key", tenant, ""))
-    except Unsealable:
-        return False
-    return True
-
-
 def _decrypt(cipher: AESGCM, sealed: bytes, context: bytes) -> bytes:
     try:
         return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], context)
