@@ -3,13 +3,17 @@
 import base64
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bedesten.gate.passwords import password_problem
+from support.client import Client, bearer
 from support.program import Program
+from support.served import served
 
+LOGIN = "/Login/Customer/Api/Verify"
 EMAIL = "buyer@partner.example"
 PASSWORD = b"seven lanterns by the gate\n"
 
@@ -54,6 +58,34 @@ def test_people_are_told_that_secrets_are_shown_once(shop: Program) -> None:
 def test_a_given_password_is_not_shown(shop: Program) -> None:
     new = shop.does("partners", "create", "--tenant", "shop", "--email", EMAIL, "--password-stdin", stdin=PASSWORD)
     assert set(new) == {"id", "email", "webhookSecret", "webhookKey"}
+
+
+def test_another_password_ends_the_old_one_and_every_token(tmp_path: Path) -> None:
+    program = Program(tmp_path / "data")
+    program.does("init")
+    program.does("tenants", "create", "shop", "--host", "api.shop.example")
+    old = made(program)["password"]
+    with served(program, "--workers", "1", "--admin-port", "0") as server:
+        shop = Client(server.port, "api.shop.example")
+        token = shop.data(LOGIN, {"email": EMAIL, "password": old})["token"]
+        partner = Client(server.port, "api.shop.example", bearer(token))
+        assert partner.get("/Account/Details").status == 200
+        new = program.does("partners", "password", EMAIL, "--tenant", "shop")
+        assert set(new) == {"id", "email", "password"}
+        assert new["password"] != old
+        assert password_problem(new["password"], minimum=24) is None
+        assert partner.get("/Account/Details").told == (401, -21)
+        assert shop.post(LOGIN, {"email": EMAIL, "password": old}).told == (400, -26)
+        assert shop.post(LOGIN, {"email": EMAIL, "password": new["password"]}).status == 200
+        given = ("partners", "password", EMAIL, "--tenant", "shop", "--password-stdin")
+        assert set(program.does(*given, stdin=PASSWORD)) == {"id", "email"}
+        assert shop.post(LOGIN, {"email": EMAIL, "password": PASSWORD.decode().strip()}).status == 200
+        assert program.refuses(*given, stdin=b"short\n")["fields"].keys() == {"password"}
+        assert shop.post(LOGIN, {"email": EMAIL, "password": PASSWORD.decode().strip()}).status == 200
+    trail = [json.loads(line) for line in program.run("audit", "tail", "--json", "--limit", "100").out.splitlines()]
+    assert [row["action"] for row in trail].count("account.password") == 2
+    assert new["password"] not in json.dumps(trail)
+    assert program.refuses("partners", "password", "nobody@partner.example", "--tenant", "shop")["code"] == -3
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,12 @@ NOUNS = {
     "secrets": "The master secrets: turn the rings, drop a secret that leaked.",
     "webhooks": "Private networks that webhooks may reach.",
     "audit": "The trail of who did what: read it, verify that it is whole.",
+    "backup": "Copy the SQLite store into a file, whole and consistent, beside a running server.",
     "check": "Walk the invariants over the whole store; exit 1 and name each breach.",
 }
 """Every noun, in the order of the help. A noun without verbs is a command itself."""
 
-PLAIN = frozenset({"init", "serve", "demo", "check"})
+PLAIN = frozenset({"init", "serve", "demo", "backup", "check"})
 COMPLETION = "_BEDESTEN_COMPLETE"
 
 

@@ -9,6 +9,7 @@ import typer
 
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import Account
+from bedesten.audit.actions import OPERATOR, record
 from bedesten.base.secret import Secret
 from bedesten.cli.common import (
     REPEATED,
@@ -24,7 +25,7 @@ from bedesten.cli.common import (
 )
 from bedesten.errors import bad_field
 from bedesten.gate.directory import TenantEntry
-from bedesten.gate.passwords import MAX_PASSWORD_LENGTH, password_problem
+from bedesten.gate.passwords import MAX_PASSWORD_LENGTH, Hashed, password_problem
 from bedesten.operator import partners
 from bedesten.operator.partners import Made, NewPartner
 from bedesten.store.transaction import Transaction
@@ -54,12 +55,7 @@ def create(
     """Make a reseller account. Without a given password a strong one is made and shown once."""
     limit = amount(credit, "credit")
     handle = partners.address(email)
-    password = _read_password() if password_stdin else _new_password()
-    words = ("bedesten", name, *handle.split("@"), tenant)
-    problem = password_problem(password.reveal(), minimum=here.settings.password_minimum, words=words)
-    if problem:
-        raise bad_field("password", problem)
-    hashed = here.installation.hasher().hash(password.reveal())
+    password, hashed = _password(here, password_stdin, name, handle, tenant)
     new = NewPartner(handle, hashed, name, scope or None, webhook, limit)
     made = here.write_in(tenant, lambda tx, entry: partners.create(tx, here.installation.vault, entry.currency, new))
     document: Document = {"id": made.id, "email": made.email}
@@ -115,6 +111,31 @@ def enable(here: Here, partner: Partner, tenant: TenantOption) -> Answer:
     return _changed(here, tenant, partner, lambda tx, _, account: accounts.set_disabled(tx, account, False))
 
 
+@command(app, "password")
+def password(
+    here: Here,
+    partner: Partner,
+    tenant: TenantOption,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the new password from a line of standard input.")
+    ] = False,
+) -> Answer:
+    """Give a partner another password: a strong one, shown once, unless one is given. Its tokens are dead at once."""
+    account = here.read_in(tenant, lambda tx, _: partners.find(tx, partner))
+    new, hashed = _password(here, password_stdin, account.name, account.handle, tenant)
+
+    def act(tx: Transaction, _: TenantEntry) -> None:
+        accounts.set_password(tx, account.id, hashed, OPERATOR)
+        record(tx, OPERATOR, "account.password", account.id)
+
+    here.write_in(tenant, act)
+    document: Document = {"id": account.id, "email": account.handle}
+    if not password_stdin:
+        document["password"] = new.reveal()
+    told = f"Partner {account.handle} ({account.id}) has another password; every bearer token of it is dead."
+    return Answer(document, [told, *once(Password=None if password_stdin else new)])
+
+
 @command(app, "webhook")
 def webhook(
     here: Here,
@@ -152,6 +173,16 @@ def _changed(here: Here, tenant: str, partner: str, act: Change) -> Answer:
 
     shown = here.write_in(tenant, change)
     return Answer(shown, [_table([shown])])
+
+
+def _password(here: Here, given: bool, name: str, email: str, tenant: str) -> tuple[Secret[str], Hashed]:
+    """A password that may be one, and as it is stored. Raises `Refusal` (-2)."""
+    password = _read_password() if given else _new_password()
+    words = ("bedesten", name, *email.split("@"), tenant)
+    problem = password_problem(password.reveal(), minimum=here.settings.password_minimum, words=words)
+    if problem:
+        raise bad_field("password", problem)
+    return password, here.installation.hasher().hash(password.reveal())
 
 
 def _read_password() -> Secret[str]:

@@ -14,7 +14,8 @@ from bedesten.audit.actions import OPERATOR, record
 from bedesten.base.clock import wire_time
 from bedesten.base.money import to_decimal, to_minor
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue.actions import STOCK, Product, ProductFields
+from bedesten.catalogue import stock
+from bedesten.catalogue.actions import STOCK, SUPPLIER, Product, ProductFields
 from bedesten.catalogue.tables import categories, products, stock_levels
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.scopes import Surface
@@ -22,6 +23,7 @@ from bedesten.operator.amounts import minor_amount
 from bedesten.operator.productfile import Problems, Row
 from bedesten.store.sql import TENANT, into, p, statement
 from bedesten.store.transaction import Transaction
+from bedesten.tenants.vault import Vault
 
 _P = products.c
 _PRODUCTS = (
@@ -277,6 +279,23 @@ def set_prices(tx: Transaction, currency: str, prices: Mapping[str, Decimal]) ->
         catalogue.set_price(tx, product.id, after[product.id])
     record(tx, OPERATOR, "products.prices", tx.tenant, before=before, after=after, currency=currency)
     return [shown for shown in listed(tx) if shown["id"] in after]
+
+
+def put_stock(tx: Transaction, vault: Vault, name: str, codes: Sequence[str]) -> tuple[Product, int]:
+    """Puts the operator's own codes into the stock of a product, named by sku or id; answers it and how many were new.
+
+    Raises `Refusal`: -3, or -2 for a product that keeps no stock.
+    """
+    product = tx.one(_BY_SKU, sku=name) or catalogue.product(tx, name)
+    if product is None:
+        raise Refusal(errors.NOT_FOUND, f"no product {name}", fields={name: "there is no such product"})
+    if product.fulfilment == SUPPLIER:
+        raise bad_field(name, "this product is delivered by its supplier and keeps no stock")
+    added = stock.upload(tx, vault, product.id, codes)
+    record(tx, OPERATOR, "stock.upload", product.id, added=added)
+    after = catalogue.product(tx, product.id)
+    assert after is not None, "it was there a moment ago"
+    return after, added
 
 
 def listed(tx: Transaction) -> list[dict[str, object]]:

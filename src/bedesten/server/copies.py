@@ -1,0 +1,32 @@
+"""Copies of a running SQLite store."""
+
+import os
+import secrets
+from pathlib import Path
+
+from bedesten.store import sqlite
+
+
+def copy_store(source: Path, target: Path) -> int:
+    """Copies the store as it is at one moment; answers how many bytes that are. `target` is there wholly or not at all, and
+    on the disk when this returns. Raises `FileExistsError`, `OSError`, `StoreUnavailable`."""
+    if target.exists():
+        raise FileExistsError(17, "there is such a file already", str(target))
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    try:
+        sqlite.backup(source, draft)
+        _sync(draft)
+        os.link(draft, target)  # unlike a rename, fails if the name is taken
+    finally:
+        draft.unlink(missing_ok=True)
+    _sync(target.parent)
+    return target.stat().st_size
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
