@@ -15,7 +15,7 @@ from bedesten.web.openapi.document import document
 from bedesten.web.page import Article
 from bedesten.web.route import Route, Shows
 from bedesten.web.shapes import encode
-from bedesten.web.site import assets, guides, layout, pages, prose
+from bedesten.web.site import assets, guides, layout, pages, prose, wheel
 from bedesten.web.site import surface as surfaces
 from bedesten.web.site.brand import stylesheet
 from bedesten.web.site.layout import HOME, Site
@@ -78,10 +78,12 @@ def error(call: Call) -> Response:
 
 
 def asset(call: Call) -> Response:
-    """A stylesheet or a script, or the stylesheet of the tenant's own colour."""
+    """A stylesheet or a script, the stylesheet of the tenant's own colour, or the client library."""
     name, accent = _name(call), call.tenant.brand.get("accent", "")
     if accent and name == layout.brand_file(accent):
         return _shown(call, stylesheet(accent), b"text/css; charset=utf-8", _SEALED)
+    if name == wheel.name():
+        return _shown(call, wheel.wheel().body, b"application/zip", _SEALED)
     found = assets.find(name)
     if found is None:
         raise Refusal(errors.NOT_FOUND, "no such asset")
