@@ -112,6 +112,15 @@ def test_r228_a_credential_goes_to_its_own_shop_only() -> None:
         assert not any({"authorization", "apikey"} & set(one.headers) for one in elsewhere.asked)
 
 
+def test_the_shop_s_host_under_another_scheme_or_port_is_a_mistake_that_is_told() -> None:
+    with scripted(lambda _: http(200, b"{}")) as server, httpx2.Client() as client:
+        host = server.url.removeprefix("http://")
+        for shop in (host, "http://127.0.0.1:1"):
+            with pytest.raises(ValueError, match="the shop is at"):
+                client.get(f"{server.url}/Account/Details", auth=ApiKeyAuth(shop, key="ak_live_1", allow_http=True))
+        assert server.asked == []
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_r228_a_redirect_takes_no_credential_along_even_on_a_client_that_follows_it(status: int) -> None:
     with scripted(lambda _: http(200, b"{}")) as elsewhere:

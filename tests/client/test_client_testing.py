@@ -177,3 +177,9 @@ def test_asyncio_and_the_storefront_work_with_it() -> None:
         assert asyncio.run(ordered(fake, card)) == 1
         with StorefrontClient(fake.url) as visitor:
             assert visitor.product(card).name == "Card"
+
+
+@pytest.mark.parametrize("wrong", ["player", [{"productRequireId": "player"}]])
+def test_what_a_product_asks_for_are_ids(wrong: Any) -> None:
+    with FakeShop() as fake, pytest.raises(TypeError, match="list of ids"):
+        fake.add_product("Top-up", "5.00", require_data=wrong)

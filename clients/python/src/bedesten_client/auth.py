@@ -1,6 +1,7 @@
 """The same credentials for people who have their own httpx2 client: `httpx2.Client(auth=BearerAuth(…))`.
 
-They send a credential to their shop's own address and to nobody else, renew it as the clients do, and send the refused
+They send a credential to their shop's own address and to nobody else (its host with another scheme or port is a mistake,
+and raises ValueError), renew it as the clients do, and send the refused
 request once more. Everything else, an answer's status included, is the caller's. A client of httpx2 that follows
 redirects leaves an `Authorization` behind on its way to another host, but no `ApiKey`: that is taken off here, as soon as
 a request was sent.
@@ -96,7 +97,10 @@ class _Auth(httpx2.Auth):
 
     def _flow(self, request: httpx2.Request) -> Flow[None]:
         """Sends the caller's request with the credential, and once more with another one."""
-        if not _is_at(request.url, httpx2.URL(self._address)):
+        shop = httpx2.URL(self._address)
+        if not _is_at(request.url, shop):
+            if request.url.host == shop.host:
+                raise ValueError(f"the shop is at {self._address}, and the request goes to {_origin(request.url)}")
             yield _OWN
             return
         deadline = Deadline.after(self._deadline, time.monotonic)
@@ -160,6 +164,10 @@ def _forget_when_sent(request: httpx2.Request, event: str) -> None:
 
 def _is_at(url: httpx2.URL, shop: httpx2.URL) -> bool:
     return (url.scheme, url.host, url.port) == (shop.scheme, shop.host, shop.port)
+
+
+def _origin(url: httpx2.URL) -> str:
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
 
 def _matters(effect: Send, response: httpx2.Response) -> bool:

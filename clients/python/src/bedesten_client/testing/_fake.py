@@ -104,7 +104,13 @@ class FakeShop:
         category: str | None = None,
         require_data: Iterable[str] = (),
     ) -> str:
-        """A product's id. With `codes` it is sold from stock, without it waits for `deliver`."""
+        """A product's id. With `codes` it is sold from stock, without it waits for `deliver`.
+
+        `require_data` are the ids of what the buyer has to say.
+        """
+        asked = list(require_data)
+        if isinstance(require_data, str) or not all(isinstance(one, str) for one in asked):
+            raise TypeError("require_data is a list of ids, such as ['player']")
         with self._shop.lock:
             product_id = self._shop.new_id("prd")
             self._shop.products[product_id] = {
@@ -115,7 +121,7 @@ class FakeShop:
                 "region": None,
                 "price": Decimal(price).quantize(Decimal("0.01")),
                 "currency": CURRENCY,
-                "requireData": [{"productRequireId": one, "name": one, "required": True} for one in require_data],
+                "requireData": [{"productRequireId": one, "name": one, "required": True} for one in asked],
                 "updated": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             }
             if codes is None:
