@@ -18,6 +18,7 @@ import httpx2
 import pytest
 
 from bedesten.demo.run import Stopped, _stoppable
+from support.client import Client, bearer
 
 ALL = [sys.executable, "-m", "bedesten", "demo"]
 WRONG_ON_PURPOSE = """
@@ -118,7 +119,7 @@ def test_the_whole_demo_is_as_promised_and_leaves_nothing_behind(demo: Callable[
     serving, summary, last = events[0], events[-2], events[-1]
     steps = events[1:-2]
     assert serving["url"] != f"http://127.0.0.1:{port}"
-    assert serving["tenants"] == {"demo": ["localhost", "127.0.0.1", "[::1]"], "second shop": ["second.example"]}
+    assert serving["tenants"] == {"demo": ["localhost", "127.0.0.1", "[::1]"], "sandbox shop": ["sandbox.localhost"]}
     assert [one["step"] for one in steps if not one["ok"] or one["error"] or not one["checks"]] == []
     assert {name: summary[name] for name in ("ok", "steps", "passed", "failed", "webhooks")} == {
         "ok": True, "steps": 25, "passed": 25, "failed": [], "webhooks": 3,
@@ -166,6 +167,14 @@ def test_it_goes_on_serving_with_fresh_credentials_until_ctrl_c(demo: Callable[.
     assert list(credentials) == ["URL", "TOKEN", "API_KEY", "PRODUCT", "EMAIL", "PASSWORD"]
     assert (played.directory / "credentials.env").stat().st_mode & 0o777 == 0o600
     assert [name for name in ("TOKEN", "API_KEY", "PASSWORD") if shlex.split(credentials[name])[0] in before] == []
+    port = int(shlex.split(credentials["URL"])[0].rpartition(":")[2])
+    builder = f"http://sandbox.localhost:{port}/documentation/surfaces/reseller"
+    assert builder in after
+    sandbox = Client(port, "sandbox.localhost")
+    assert b"Try it in the sandbox" in sandbox.get("/documentation/surfaces/reseller").body
+    login = {"email": shlex.split(credentials["EMAIL"])[0], "password": shlex.split(credentials["PASSWORD"])[0]}
+    own = Client(port, "sandbox.localhost", bearer(sandbox.data("/Login/Customer/Api/Verify", login)["token"]))
+    assert own.data("/Products/List", {})["items"][0]["inStock"] is True
     told = "".join(played.until('"deliveryNote"'))
     assert "to the partner's server" in told
     assert '"deliveryData": ["LNTN-' in told

@@ -69,7 +69,7 @@ def recipes(mine: Credentials) -> list[Recipe]:
         Recipe("A supplier's products, with its API key", 200, None, _curl(products, None, f"ApiKey: {api_key}")),
         Recipe("The same without an API key", 401, -23, _curl(products, None)),
         Recipe(
-            "The other shop, found by its host; anybody may look around", 200, None,
+            "The sandbox shop, found by its host; anybody may look around", 200, None,
             _curl(mine.url + "/Storefront/Products/List", None, f"Host: {SECOND_HOST}"),
         ),
         Recipe(

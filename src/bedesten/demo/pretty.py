@@ -204,9 +204,10 @@ class Pretty(Show):
             self._line(line, indent=2)
         self._console.print()
         self._line((f"{'read':<14}", "dim"), f"{scenery.url}/documentation/guides/authentication", indent=2)
+        self._line((f"{'try':<14}", "dim"), scenery.builder, ("   log in with EMAIL and PASSWORD", "dim"), indent=2)
         operate = f"BEDESTEN_DATA={scenery.directory} {scenery.program} tenants list"
         self._line((f"{'operate':<14}", "dim"), operate, indent=2)
-        names = "   sets URL, TOKEN, API_KEY, PRODUCT"
+        names = "   sets URL, TOKEN, API_KEY, PRODUCT, EMAIL, PASSWORD"
         self._line((f"{'credentials':<14}", "dim"), f". {credentials}", (names, "dim"), indent=2)
         self._line((f"{'server log':<14}", "dim"), f"{scenery.directory}/server.log", indent=2)
         self._console.print()

@@ -3,7 +3,8 @@
 import contextlib
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from bedesten.accounts import actions as accounts
 from bedesten.accounts import keys
@@ -23,7 +24,7 @@ from bedesten.tenants import actions as tenants
 from bedesten.tenants.actions import NewTenant
 
 DEMO, DEMO_HOSTS = "demo", ("localhost", "127.0.0.1", "[::1]")
-SECOND, SECOND_HOST = "second shop", "second.example"
+SECOND, SECOND_HOST = "sandbox shop", "sandbox.localhost"
 GIFT_CARD, GIFT_CARD_PRICE = "Lantern Gift Card 25", 2400
 ESIM, ESIM_PRICE = "Silk Road eSIM 5 GB", 1350
 REQUIRED = "eid"
@@ -100,10 +101,12 @@ def fresh_credentials(settings: Settings, cast: Cast) -> ApiKey:
 
 def _cast(tx: CrossTransaction, installation: Installation, webhook_url: str, password: str, hashed: Hashed) -> Cast:
     tenant = str(tenants.create(tx, installation.vault, NewTenant(DEMO, DEMO_HOSTS))["id"])
-    second = str(tenants.create(tx, installation.vault, NewTenant(SECOND, [SECOND_HOST], currency="EUR"))["id"])
+    sandbox = NewTenant(SECOND, [SECOND_HOST], currency="EUR", sandbox=True)
+    second = str(tenants.create(tx, installation.vault, sandbox)["id"])
     bound, elsewhere = tx.bound(tenant), tx.bound(second)
     new = NewPartner("partner@demo.example", hashed, "Corner Shop", webhook=webhook_url)
     partner = partners.create(bound, installation.vault, "USD", new)
+    partners.create(elsewhere, installation.vault, "EUR", replace(new, webhook=None, credit=Decimal(1000)))
     supplier = owners.create(bound, Surface.SUPPLIER, "Anatolia Codes").id
     till = owners.create(bound, Surface.PAYMENT, "Till").id
     _fill(bound, installation, supplier)
@@ -160,7 +163,7 @@ def _fill_second(tx: Transaction, installation: Installation) -> ApiKey:
         supplier_sku="M-1",
     )
     stock.upload(tx, installation.vault, catalogue.put_product(tx, ticket), _codes("MUSE", 20))
-    return _key(tx, installation, Surface.SUPPLIER, supplier)
+    return _key(tx, installation, Surface.SUPPLIER, supplier, sandbox=True)
 
 
 def _codes(prefix: str, count: int) -> list[str]:
@@ -169,5 +172,5 @@ def _codes(prefix: str, count: int) -> list[str]:
     return [f"{prefix}-{'-'.join(three)}" for three in zip(groups, groups, groups, strict=True)]
 
 
-def _key(tx: Transaction, installation: Installation, surface: Surface, owner: str) -> ApiKey:
-    return ApiKey(*keys.create(tx, installation.keyring, keys.NewKey(surface, owner, sandbox=False), OPERATOR))
+def _key(tx: Transaction, installation: Installation, surface: Surface, owner: str, *, sandbox: bool = False) -> ApiKey:
+    return ApiKey(*keys.create(tx, installation.keyring, keys.NewKey(surface, owner, sandbox), OPERATOR))

@@ -5,9 +5,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from bedesten.demo.client import Exchange
 from bedesten.demo.receiver import Received
+from bedesten.demo.setup import SECOND_HOST
 
 if TYPE_CHECKING:
     from bedesten.demo.stage import Outcome
@@ -24,6 +26,11 @@ class Scenery:
     processes: str
     seconds: float
     program: str = "bedesten"
+
+    @property
+    def builder(self) -> str:
+        """Where requests can be made from a web page: of the shop that is a sandbox."""
+        return f"http://{SECOND_HOST}:{urlsplit(self.url).port}/documentation/surfaces/reseller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,7 @@ class JsonLines(Show):
         self._say(
             "ready",
             url=scenery.url,
+            builder=scenery.builder,
             data=scenery.directory,
             credentials=credentials,
             recipes=[{"title": one.title, "status": one.status, "code": one.code, "line": one.line} for one in recipes],
