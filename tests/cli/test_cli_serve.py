@@ -1,6 +1,7 @@
 """`bedesten serve`, and the other commands beside it: what they do holds on every worker's next request."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -175,7 +176,19 @@ def test_a_worker_that_is_killed_is_replaced_and_the_server_says_so(server: Serv
     os.kill(server.workers[0], signal.SIGKILL)
     died = server.until("died")
     assert (died["name"], died["code"]) == ("web-1", -9)
-    assert server.until("respawned")["name"] == "web-1"
+    respawned = server.until("respawned")
+    assert respawned["name"] == "web-1"
+    assert server.process.stderr is not None
+    told: list[dict[str, Any]] = []
+    while not told or told[-1]["event"] != "process-respawned":
+        line = json.loads(server.process.stderr.readline())
+        told += [line] if line["event"].startswith("process-") else []
+    assert [(one["level"], one["event"], one["process"]) for one in told] == [
+        ("warning", "process-died", "web-1"),
+        ("info", "process-respawned", "web-1"),
+    ]
+    assert told[1]["pid"] == respawned["pid"]
+    assert all(one["timestamp"] for one in told)
 
 
 def test_a_second_server_on_the_same_installation_is_refused(program: Program, server: Served) -> None:

@@ -2,14 +2,13 @@
 
 import contextlib
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bedesten.cli.common import Answer, Here, Stopped, command, printable, show, write_json
-from bedesten.server import exposure, secret_file, supervisor
+from bedesten.cli.common import Answer, Here, Stopped, command, show, write_json
+from bedesten.server import exposure, logs, secret_file, supervisor
 from bedesten.server.known import Known
 from bedesten.server.settings import Settings
 from bedesten.server.supervisor import ServeSpec, Side
@@ -121,9 +120,10 @@ class _Events:
             if "operator" in self._urls:
                 lines.append(f"Operator's plane: {self._urls['operator']}/health/ready")
             show(lines)
-        elif kind in ("died", "respawned", "killed"):
-            reason = f": {event['reason']}" if event.get("reason") else ""
-            sys.stderr.write(printable(f"bedesten: {event['name']} {kind}{reason}") + "\n")
+        if kind in ("died", "respawned", "killed"):
+            told = {name: value for name, value in event.items() if name not in ("event", "name")}
+            level = "info" if kind == "respawned" else "warning"
+            os.write(2, logs.line(level, {"event": f"process-{kind}", "process": event["name"], **told}) + b"\n")
 
 
 def _url(host: str, port: object) -> str:
