@@ -27,6 +27,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
+from bedesten.base import brief
+
 MINUTE_US = 60_000_000
 LONGEST_US = MINUTE_US + 1_000_000
 """No bucket is empty later than this from now; a slot that says so is rubbish, or of before the clock went back."""
@@ -122,7 +124,7 @@ class Tables:
         """So many bytes from there; zeros where there is nothing."""
         if self._file is None:
             return bytes(self._memory[at : at + size])
-        found = os.pread(self._file, size, at)
+        found = brief.pread(self._file, size, at)
         if len(found) < size:
             self._mend()
             found = found.ljust(size, b"\0")

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 
 from pysqlite3 import dbapi2
 
+from bedesten.base import brief
 from bedesten.base.clock import Clock, system_clock
 from bedesten.store.fence import COUNTER
 from bedesten.store.store import TRIES, Commits, Store, Work
@@ -71,15 +72,15 @@ class _File:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._name = os.fsencode(path)
         self._known: tuple[int, int] | None = None
 
     def check(self) -> None:
         """Raises `StoreUnavailable` if the file is gone, or another one has taken its place."""
         try:
-            found = os.stat(self.path)
+            here = brief.identity(self._name)
         except OSError as error:
             raise StoreUnavailable(f"there is no store at {self.path}") from error
-        here = (found.st_dev, found.st_ino)
         if self._known is None:
             self._known = here
         elif self._known != here:
