@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+import time
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ import pytest
 import bedesten_client
 from bedesten.gate.scopes import Surface
 from bedesten.tenants import actions as tenants
-from bedesten_client import BedestenError, Options
+from bedesten_client import BasketLine, BedestenError, Options, ResellerClient
 from bedesten_client.call import Call
 from bedesten_client.testing import FakeShop, sign
 from bedesten_client.webhooks import Event
@@ -31,7 +33,8 @@ REFERENCE = DOCS / "reference" / "python-client.md"
 GUIDE = DOCS / "how-to" / "use-the-python-client.md"
 TUTORIAL = DOCS / "tutorials" / "first-order.md"
 CLIENT_README = ROOT / "clients" / "python" / "README.md"
-PLACEHOLDERS = ("api.shop.example", "buyer@partner.example")
+ADDRESS, EMAIL = PLACEHOLDERS = ("https://api.shop.example", "buyer@partner.example")
+SCRIPT = re.compile(r"^cat > (\w+)\.py <<'PY'\n(.*?)^PY$", re.MULTILINE | re.DOTALL)
 
 
 def _spelt(name: str, build: Callable[..., Call[Any]]) -> str:
@@ -112,9 +115,8 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeShop]:
 
 def execute(code: str, fake: FakeShop) -> dict[str, Any]:
     """Runs a block against the fake shop; what it leaves behind."""
-    text = code.replace("https://api.shop.example", fake.url).replace("api.shop.example", fake.url)
     names: dict[str, Any] = {"__name__": "block"}
-    exec(compile(text.replace("buyer@partner.example", fake.email), "block", "exec"), names)
+    exec(compile(code.replace(ADDRESS, fake.url).replace(EMAIL, fake.email), "block", "exec"), names)
     return names
 
 
@@ -130,13 +132,16 @@ def test_the_example_of_the_readme_is_short_and_works(fake: FakeShop, capsys: py
 
 
 def test_the_blocks_of_the_guide_work(fake: FakeShop, capsys: pytest.CaptureFixture[str]) -> None:
+    fake.add_product("LATER", "5.00", codes=["CODE-3"], require_data=["Player id"])
     partner, supplier, booking, receiver, own_client, testing = printed(GUIDE)
     execute(partner, fake)
-    assert "CODE-1" in capsys.readouterr().out
+    bought = capsys.readouterr().out
+    assert "CODE-1" in bought
+    assert "LATER" in bought, "what cannot be ordered is listed too"
     assert "SupplierClient(" in repr(execute(supplier, fake)["shop"])
     assert inspect.iscoroutinefunction(execute(booking, fake)["book"])
     execute(own_client, fake)
-    assert "'success': True" in capsys.readouterr().out
+    assert "'available': Decimal('995.00')" in capsys.readouterr().out
     execute(testing, fake)
     app = execute(receiver, fake)["app"]
     signed = sign(Event(deliver_id="1", order_detail_id="odl_1", status=1), fake.webhook_secret)
@@ -177,6 +182,7 @@ def test_the_first_order_is_placed_as_it_is_printed(partnered: tuple[Shop, str],
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^chosen: .* for 5.00 USD$", done.stdout, re.MULTILINE)
     assert "You can spend 100000.00 USD" in done.stdout
     orders = re.findall(r"(ord_\w+) costs 5.00 USD\nstatus: DELIVERED", done.stdout)
     assert (len(orders), len(set(orders))) == (2, 1), "twice the same order"
@@ -184,3 +190,72 @@ def test_the_first_order_is_placed_as_it_is_printed(partnered: tuple[Shop, str],
     assert re.search(r"refused with -8 as request req_\w+", done.stdout)
     assert len(shop.site.rows(shop.id)["orders"]) == 1
     assert PASSWORD not in done.stdout + done.stderr
+
+
+@pytest.fixture
+def scripts(fake: FakeShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Runs a script of the tutorial in this process: by its name, with its arguments, in a folder of its own."""
+    code = dict(SCRIPT.findall(TUTORIAL.read_text("utf-8")))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHOP", fake.url)
+    monkeypatch.setenv("SHOP_EMAIL", fake.email)
+    client = types.ModuleType("client")
+    exec(code["client"], vars(client))
+    monkeypatch.setitem(sys.modules, "client", client)
+
+    def run(name: str, *arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
+        execute(code[name], fake)
+
+    return run
+
+
+def test_the_order_is_the_same_again_though_its_product_is_sold_out_by_now(
+    fake: FakeShop, scripts: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripts("choose")
+    for reference in ("mine", "the-last-one", "mine"):
+        scripts("order", reference)
+        fake.add_product("Another", "4.00", codes=["CODE-9"])
+    first, other, again = re.findall(r"ord_\w+", capsys.readouterr().out)
+    assert first == again != other
+
+
+@pytest.mark.parametrize("arrives", [4, 58, None])
+def test_a_line_of_a_supplier_is_waited_for_a_minute_and_no_longer(
+    arrives: int | None,
+    fake: FakeShop,
+    scripts: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+    with ResellerClient(fake.url, email=fake.email, password=fake.password) as shop:
+        placed = shop.create_order("slow", [BasketLine("1", fake.add_product("Slow", "5.00"), 1)])
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if sum(waits) == arrives:
+            fake.deliver(placed.details[0].order_detail_id, ["LATE-CODE"])
+
+    monkeypatch.setattr(time, "sleep", wait)
+    if arrives is None:
+        with pytest.raises(SystemExit, match=r"^Still being processed"):
+            scripts("goods", "slow")
+    else:
+        scripts("goods", "slow")
+    printed = capsys.readouterr().out
+    assert printed.count("waiting for the supplier of Slow") == 1
+    assert printed.count("code: LATE-CODE") == (0 if arrives is None else 1)
+    assert sum(waits) == (arrives or 60)
+
+
+def test_who_is_not_let_in_is_told_why_in_one_line(
+    scripts: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SHOP_PASSWORD")
+    with pytest.raises(SystemExit, match=r"^SecretUnavailable: env:SHOP_PASSWORD: "):
+        scripts("hello")
+    monkeypatch.setenv("SHOP_PASSWORD", "another one")
+    with pytest.raises(SystemExit, match=r"^LoginRefused: -26: "):
+        scripts("hello")

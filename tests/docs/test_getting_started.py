@@ -5,42 +5,65 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from bedesten.catalogue.actions import ProductFields
+from bedesten.accounts import actions as accounts
+from bedesten.catalogue.actions import ProductFields, Requirement
 from bedesten.gate.scopes import Surface
-from support.backoffice import PASSWORD, Operator
+from support.backoffice import Operator
 from support.documents import DOCS, blocks
 from support.sites import Site
 
 GUIDE = DOCS / "guides" / "getting-started.md"
 HOST = "started.localhost"
+EMAIL = "buyer@partner.example"
+PASSWORD = ' a "quoted" pass\\word of $mine '
+
+
+def answers(printed: str) -> list[Any]:
+    """The data of every answer that was printed, in order."""
+    lines = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+    assert [one["success"] for one in lines] == [True] * len(lines)
+    return [one["data"] for one in lines]
 
 
 def test_getting_started_works_as_it_is_printed(site: Site, operator: Operator, tmp_path: Path) -> None:
     tenant = operator.tenant("Started", [HOST])
-    partner = operator.account(tenant, "partner", "buyer@partner.example")
-    operator.credit(tenant, partner, 10_00, "USD")
-    operator.product(
-        tenant, ProductFields(name="Card", currency="USD", sku="c", price=5_00), ["THE-CODE"], category="C"
+    hashed = operator.installation.hasher().hash(PASSWORD)
+    partner = operator.within(
+        tenant, lambda tx: accounts.create(tx, "partner", EMAIL, "Buyer", password=hashed, api=True)
     )
+    assert partner is not None
+    operator.credit(tenant, partner, 10_00, "USD")
+
+    def product(sku: str, *codes: str, asks: tuple[Requirement, ...] = ()) -> str:
+        fields = ProductFields(name=sku, currency="USD", sku=sku, price=5_00, requirements=asks)
+        return operator.product(tenant, fields, codes, category="C")
+
+    sold_out, asking = product("sold-out"), product("asking", "A", asks=(Requirement("player", "Player id"),))
+    card = product("card", "THE-CODE")
     key = operator.key(tenant, Surface.SUPPLIER, operator.owner(tenant, Surface.SUPPLIER, "Codes"))
 
-    url = f"http://{HOST}:{site.port}"
     script = "\n".join(block.code for block in blocks(GUIDE) if block.language == "sh")
-    for printed, meant in (
-        ("https://api.shop.example", url),
-        ("PASSWORD='what the operator handed out'", f"PASSWORD='{PASSWORD}'"),
-        ("API_KEY='what the operator handed out'", f"API_KEY={key.text}"),
-    ):
-        assert printed in script
-        script = script.replace(printed, meant)
+    assert "https://api.shop.example" in script
+    script = script.replace("https://api.shop.example", f"http://{HOST}:{site.port}")
     script = script.replace("curl -s", f"curl -s --resolve {HOST}:{site.port}:127.0.0.1")
-    command = ["bash", "-euo", "pipefail", "-c", script]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=tmp_path,
+        input=f"{PASSWORD}\n{key.text}\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
-    def answered(name: str) -> Any:
-        return json.loads((tmp_path / name).read_text("utf-8"))["data"]
-
-    assert [line["status"] for line in answered("placed.json")["details"]] == [1]
-    assert [line["deliveryData"] for line in answered("order.json")["details"]] == [["THE-CODE"]]
-    assert answered("key.json")["id"] == key.id
+    account, placed, order, known = answers(done.stdout)
+    assert account["accountId"] == partner
+    assert f"{card} 5.00 USD card" in done.stdout.splitlines()
+    assert sold_out not in done.stdout
+    assert asking not in done.stdout
+    assert [line["status"] for line in placed["details"]] == [1]
+    assert [line["deliveryData"] for line in order["details"]] == [["THE-CODE"]]
+    assert known["id"] == key.id
+    assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+    assert not any(secret in done.stdout + done.stderr for secret in (PASSWORD, key.text, "eyJ"))

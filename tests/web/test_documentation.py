@@ -366,6 +366,12 @@ def test_the_examples_have_the_address_that_was_asked(site: Site, host: str, url
     assert f"curl -s {url}/Orders/Create" in site.html(f"{HOME}/surfaces/reseller", host)
 
 
+@pytest.mark.parametrize("address", EVERY)
+def test_wherever_the_address_stands_it_says_how_it_is_spoken_to(site: Site, address: str) -> None:
+    text = site.html(address, "sand.localhost:8080").replace("Host: sand.localhost:8080", "")
+    assert re.findall(r".{0,40}(?<!http://)sand\.localhost.{0,20}", text) == []
+
+
 @pytest.mark.parametrize(
     "host", ['localhost"><script>', "localhost:80'x", "localhost<b>", "localhost/x", "localhost:99999"]
 )
@@ -396,6 +402,7 @@ def test_the_authentication_guide_keeps_its_order(site: Site) -> None:
         "Sending a bearer token",
         "Life of a bearer token",
         "Claims and scopes",
+        "A bearer token or a password leaked: what now",
         "When a bearer token is refused",
         "Getting an API key",
         "Sending an API key",

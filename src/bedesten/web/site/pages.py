@@ -18,7 +18,7 @@ def overview(site: Site) -> Article:
     """What is here, and where to begin."""
     guides = f"{HOME}/guides"
     cards = [
-        (f"{guides}/getting-started", "Getting started", "From credentials to a first answer in ten minutes."),
+        (f"{guides}/getting-started", "Getting started", "From credentials to a first call in ten minutes."),
         (
             f"{guides}/authentication",
             "Authentication",
@@ -79,8 +79,8 @@ def downloads(site: Site) -> Article:
     body = join(
         [
             el("h1", "Downloads"),
-            el("p", "Made from the same tables that answer your requests, for this address: ", code(site.url), ". They need "
-               "no credential and hold none."),
+            el("p", "They describe what this shop offers, at ", code(site.url), ". Reading them takes no credential, and "
+               "none is in them."),
             table(("surface", "OpenAPI 3.1", "Postman collection", "curl lines"), rows, "Documents for tools"),
             el("h2", "OpenAPI", id="openapi"),
             el("p", "For generators of clients, mock servers and editors. The addresses stay, so a tool may read them again "
