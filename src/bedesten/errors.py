@@ -35,7 +35,7 @@ INTERNAL = _row(
     "Try again later with the same reference or Idempotency-Key; if it persists, tell us the request id.")  # fmt: skip
 BAD_REQUEST = _row(
     -2, "bad-request", 400, "The request cannot be understood, or a field is wrong.",
-    "Mend the request; `errors` names the fields where a field is at fault.")  # fmt: skip
+    "Correct the request; `errors` names the fields where a field is at fault.")  # fmt: skip
 NOT_FOUND = _row(
     -3, "not-found", 404, "There is no such thing.",
     "Check the path and the id.")  # fmt: skip
