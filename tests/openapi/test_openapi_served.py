@@ -4,16 +4,21 @@ import json
 import os
 import re
 import subprocess
+from itertools import takewhile
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from bedesten.gate.access import Anonymous, Open
 from bedesten.gate.scopes import Surface
+from bedesten.surfaces import samples
 from bedesten.surfaces.openapi import document, server_url
 from bedesten.surfaces.tables import ROUTES
+from bedesten.web.openapi.collection import curl_lines
+from bedesten.web.route import Route
 from bedesten.web.shapes import encode
-from support.backoffice import Operator
-from support.client import Lines, api_key, bearer
+from support.backoffice import PASSWORD, Operator
+from support.client import ABSENT, Lines, api_key, bearer
 from support.shop import Shop, fresh, open_shop
 from support.sites import Site
 
@@ -157,30 +162,105 @@ def test_the_collection_has_every_operation_and_no_secret(shop: Shop, surface: S
             assert json.loads(item["request"]["body"]["raw"]) is not None
 
 
+def own(surface: Surface) -> list[Route]:
+    return [route for route in ROUTES if route.access.surface is surface]
+
+
 @pytest.mark.parametrize("surface", SURFACES)
-def test_the_lines_are_shell_and_reach_the_server(shop: Shop, surface: Surface) -> None:
-    lines = shop.client().get(f"/openapi/{surface}.curl.txt")
-    text = lines.body.decode()
-    assert lines.header("content-type") == "text/plain; charset=utf-8"
-    assert text.count("\ncurl ") == len([route for route in ROUTES if route.access.surface is surface])
-    assert f"URL=https://{shop.host}\n" in text
+def test_the_collection_asks_for_no_credential_where_none_is_needed(shop: Shop, surface: Surface) -> None:
+    """Sent as Postman sends it before a variable is filled in: `noauth` is no header, what is inherited an empty one."""
+    told = json.loads(shop.client().get(f"/openapi/{surface}.postman.json").body)
+    asked = []
+    for item in (item for folder in told["item"] for item in folder["item"]):
+        request = item["request"]
+        header = ("Authorization", "Bearer ") if surface.uses_tokens else ("ApiKey", "")
+        lines = [] if request.get("auth", told["auth"])["type"] == "noauth" else [header]
+        ids = {f":{one['key']}": one["value"] for one in request["url"].get("variable", ())}
+        path = "/" + "/".join(ids.get(part, part) for part in request["url"]["path"])
+        body = request["body"]["raw"].encode() if "body" in request else ABSENT
+        asked.append(shop.client(None, lines).call(request["method"], path, body).status != 401)
 
-    here = re.sub(r"^(URL|TOKEN|API_KEY)=.*$", "", text, flags=re.MULTILINE)
-    here = here.replace("curl -sS", f"curl -s -o /dev/null -w '%{{http_code}}\\n' -H 'Host: {shop.host}'")
+    assert asked == [needs_nothing(route) for route in own(surface)]
+
+
+def run(shop: Shop, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs lines as a reader would who has nothing but this in the environment."""
+    there = {"PATH": os.environ["PATH"], "URL": f"http://127.0.0.1:{shop.site.port}", **environment}
+    here = script.replace("curl -sS", f"curl -sS -H 'Host: {shop.host}'")
+    return subprocess.run(["bash", "-eu", "-c", here], env=there, capture_output=True, text=True, timeout=60)
+
+
+def statuses(shop: Shop, script: str, **environment: str) -> list[int]:
+    """The statuses of the calls."""
+    done = run(shop, script.replace("-w '\\n'", "-o /dev/null -w '%{http_code}\\n'"), **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [int(line) for line in done.stdout.splitlines()]
+
+
+def lines_of(shop: Shop, surface: Surface) -> str:
+    answer = shop.client().get(f"/openapi/{surface}.curl.txt")
+    assert answer.header("content-type") == "text/plain; charset=utf-8"
+    return answer.body.decode()
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_the_lines_are_shell_and_reach_the_server_with_what_the_environment_has(shop: Shop, surface: Surface) -> None:
+    text = lines_of(shop, surface)
+    assert text.count("\ncurl ") == len(own(surface))
+    assert f"URL=${{URL:-https://{shop.host}}}\n" in text
+
     credential = dict(spare(shop, surface))
-    environment = {
-        **os.environ,
-        "URL": f"http://127.0.0.1:{shop.site.port}",
-        "TOKEN": credential.get("Authorization", "").removeprefix("Bearer "),
-        "API_KEY": credential.get("ApiKey", ""),
-    }
-    done = subprocess.run(["bash", "-eu", "-c", here], env=environment, capture_output=True, text=True, timeout=60)
+    token = credential.get("Authorization", "").removeprefix("Bearer ")
+    told = statuses(shop, text, TOKEN=token, API_KEY=credential.get("ApiKey", ""))
 
-    assert done.stderr == ""
-    told = done.stdout.split()
-    assert len(told) == text.count("\ncurl ")
-    assert set(told) <= {"200", "400", "404", "409", *(["401"] if ends_tokens(surface) else [])}
-    assert "200" in told
+    assert len(told) == len(own(surface))
+    assert set(told) <= {200, 400, 404, 409, *([401] if ends_tokens(surface) else [])}
+    assert 200 in told
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_only_lines_that_need_a_credential_send_it(shop: Shop, surface: Surface) -> None:
+    told = statuses(shop, lines_of(shop, surface), TOKEN="x.y.z", API_KEY="none")
+
+    assert [status != 401 for status in told] == [needs_nothing(route) for route in own(surface)]
+
+
+@pytest.mark.parametrize("surface", [Surface.RESELLER, Surface.STOREFRONT])
+def test_the_lines_take_the_token_of_their_own_login_and_end_their_answers(shop: Shop, surface: Surface) -> None:
+    email = f"{fresh('shell')}@example.com"
+    shop.operator.account(shop.id, "partner" if surface is Surface.RESELLER else "customer", email)
+    text = lines_of(shop, surface).replace(samples.PASSWORD, PASSWORD)
+    assert "Replace: email, password\n" in text
+
+    done = run(shop, text.replace(samples.PARTNER_EMAIL, email).replace(samples.CUSTOMER_EMAIL, email))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    told = dict(zip(own(surface), map(json.loads, done.stdout.splitlines()), strict=True))
+    answered = {route.endpoint: answer["success"] for route, answer in told.items()}
+    assert answered["GET /Account/Details" if surface is Surface.RESELLER else "POST /Storefront/Customers/Refresh"]
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_without_a_credential_the_lines_come_as_far_as_none_is_needed(shop: Shop, surface: Surface) -> None:
+    done = run(shop, lines_of(shop, surface).replace(samples.PASSWORD, "no"))
+
+    assert done.returncode != 0
+    assert ("TOKEN: " if surface.uses_tokens else "API_KEY: ") in done.stderr
+    assert len(done.stdout.splitlines()) == len(list(takewhile(needs_nothing, own(surface))))
+
+
+@pytest.mark.parametrize("surface", [Surface.RESELLER, Surface.STOREFRONT])
+def test_without_a_login_among_them_the_lines_ask_for_a_token(surface: Surface) -> None:
+    routes = [route for route in own(surface) if not isinstance(route.access, Open)]
+
+    text = curl_lines(routes, surface, "https://api.shop.example")
+
+    assert "\nTOKEN=${TOKEN:?a bearer token of this surface}\n" in text
+    assert subprocess.run(["bash", "-n"], input=text.encode()).returncode == 0
+
+
+def needs_nothing(route: Route) -> bool:
+    return isinstance(route.access, Anonymous | Open)
 
 
 def ends_tokens(surface: Surface) -> bool:

@@ -1,11 +1,11 @@
 """A surface as a Postman collection (format v2.1), and as lines for a shell: what one sends to see that it works."""
 
 import shlex
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
+from itertools import groupby, takewhile
 from typing import Any
 
-from bedesten.gate.access import Open
+from bedesten.gate.access import Anonymous, Open
 from bedesten.gate.scopes import Surface
 from bedesten.web.openapi import operations
 from bedesten.web.openapi.operations import argument, sent, takes_body
@@ -16,6 +16,8 @@ FORMAT = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 _JSON = {"key": "Content-Type", "value": "application/json"}
 _KEEP_TOKEN = "pm.collectionVariables.set('token', pm.response.json().data.token);"  # noqa: S105
 """Runs in Postman after a login, so that what follows is sent with the token."""
+_TOKEN_IN = """sed -n 's/.*"token":"\\([^"]*\\)".*/\\1/p'"""  # noqa: S105
+"""Cuts the token out of the answer to a login."""
 
 
 def collection(routes: Sequence[Route], surface: Surface, server_url: str) -> dict[str, Any]:
@@ -38,9 +40,20 @@ def collection(routes: Sequence[Route], surface: Surface, server_url: str) -> di
 
 
 def curl_lines(routes: Sequence[Route], surface: Surface, server_url: str) -> str:
-    """A line for a shell for each of those routes that are the surface's, behind the variables that it needs."""
+    """A line for a shell for each of those routes that are the surface's, behind the variables that it needs.
+
+    What the environment says of these counts. The credential is asked for where the first line needs it, so that what
+    needs none works without.
+    """
     own = [route for route in routes if route.access.surface is surface]
-    return "\n".join([*_preamble(own, surface, server_url), *(_curl(route) for route in own)]) + "\n"
+    free = list(takewhile(_needs_nothing, own))
+    parts = [
+        _preamble(surface, server_url),
+        *map(_curl, free),
+        _credential(own, surface),
+        *map(_curl, own[len(free) :]),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def _auth(surface: Surface) -> dict[str, Any]:
@@ -64,12 +77,16 @@ def _item(route: Route) -> dict[str, Any]:
     }
     if takes_body(route):
         request["body"] = {"mode": "raw", "raw": _body(route), "options": {"raw": {"language": "json"}}}
-    if isinstance(route.access, Open):
+    if _needs_nothing(route):
         request["auth"] = {"type": "noauth"}
     item: dict[str, Any] = {"name": route.summary, "request": request, "response": []}
     if _gives_token(route):
         item["event"] = [{"listen": "test", "script": {"type": "text/javascript", "exec": [_KEEP_TOKEN]}}]
     return item
+
+
+def _needs_nothing(route: Route) -> bool:
+    return isinstance(route.access, Anonymous | Open)
 
 
 def _gives_token(route: Route) -> bool:
@@ -80,24 +97,57 @@ def _body(route: Route) -> str:
     return encode(sent(route)).decode()
 
 
-def _preamble(routes: Sequence[Route], surface: Surface, server_url: str) -> Iterator[str]:
-    yield f"# The {surface.value.capitalize()} surface. Say where it is and who you are, then send a line."
-    yield f"URL={shlex.quote(server_url)}"
-    if surface.uses_tokens:
-        login = next((route.path for route in routes if isinstance(route.access, Open)), "")
-        yield f"TOKEN='data.token of {login}'"
-    else:
-        yield "API_KEY='the API key, as it was shown once'"
+def _preamble(surface: Surface, server_url: str) -> str:
+    variables = "URL, TOKEN" if surface.uses_tokens else "URL, API_KEY"
+    return f"""\
+# The {surface.value.capitalize()} surface: a call for each operation. Paste these lines, then the call that you want.
+# The environment counts where it has them: {variables}.
+
+URL=${{URL:-{shlex.quote(server_url)}}}"""
+
+
+def _credential(routes: Sequence[Route], surface: Surface) -> str:
+    """The lines that say who one is."""
+    if not surface.uses_tokens:
+        return "API_KEY=${API_KEY:?the API key, as it was shown once}"
+    login = next((route for route in routes if isinstance(route.access, Open) and _gives_token(route)), None)
+    if login is None:
+        return "TOKEN=${TOKEN:?a bearer token of this surface}"
+    return f"""\
+# The token of the calls below. Replace: {", ".join(_samples(login))}
+TOKEN=${{TOKEN:-$({_call(login)} | {_TOKEN_IN})}}
+TOKEN=${{TOKEN:?the login gave none}}"""
 
 
 def _curl(route: Route) -> str:
+    samples = _samples(route)
+    told = f". Replace: {', '.join(samples)}" if samples else ""
+    return f"# {route.summary}{told}\n{_call(route)}"
+
+
+def _samples(route: Route) -> list[str]:
+    """The names of what only stands for a value of the reader's own: every text."""
+    found = [argument(route)] if argument(route) else []
+    waiting: list[tuple[str, Any]] = [("", sent(route))] if takes_body(route) else []
+    while waiting:
+        name, value = waiting.pop(0)
+        if isinstance(value, dict):
+            waiting += value.items()
+        elif isinstance(value, list):
+            waiting += [(name, part) for part in value]
+        elif isinstance(value, str):
+            found.append(name)
+    return list(dict.fromkeys(found))
+
+
+def _call(route: Route) -> str:
     path = route.path.partition("{")[0] + (route.example.argument if route.example and argument(route) else "")
-    parts = [f'curl -sS "$URL{path}"']
+    parts = ["curl -sS -w '\\n'", f'"$URL{path}"']
     if route.method != "GET" and not takes_body(route):
         parts.append(f"-X {route.method}")
-    if not isinstance(route.access, Open):
+    if not _needs_nothing(route):
         uses_tokens = route.access.surface is not None and route.access.surface.uses_tokens
         parts.append('-H "Authorization: Bearer $TOKEN"' if uses_tokens else '-H "ApiKey: $API_KEY"')
     if takes_body(route):
         parts += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(_body(route))}"]
-    return f"\n# {route.summary}\n{' '.join(parts)}"
+    return " ".join(parts)
