@@ -94,6 +94,25 @@ def test_what_leaves_room_for_a_second_reading_is_refused(raw: bytes, reason: st
     assert refused.value.__context__ is None
 
 
+@pytest.mark.parametrize(
+    ("raw", "place"),
+    [
+        (b"", "line 1, column 1"),
+        (b'{"a": 1,}', "line 1, column 9"),
+        (b'{"a": 1,\n "b" 2}', "line 2, column 6"),
+        ('{"é": x}'.encode(), "line 1, column 7"),
+        (b"{} x", "line 1, column 4"),
+        (b'{"a": 1, "a": 1}', ""),
+        (b"[" * 40, ""),
+        (b"\xff", ""),
+    ],
+)
+def test_a_syntax_error_has_its_place(raw: bytes, place: str) -> None:
+    with pytest.raises(StrictJsonError) as refused:
+        loads(raw)
+    assert refused.value.place == place
+
+
 def test_members_that_fold_together_are_refused_only_when_folding() -> None:
     with pytest.raises(StrictJsonError, match=TWICE):
         loads(b'{"Exp": 1, "exP": 2}', fold=True)

@@ -139,8 +139,23 @@ def test_what_is_not_strict_json_is_refused_R129_R180(
     answer = clients[path].post(path, FLAWS[what](right_body(shop, goods, path)))
 
     assert answer.told == (400, -2)
-    assert answer.fields == [], "it is the body that is at fault, not a field"
+    assert answer.fields == [""], "it is the body that is at fault, not a field"
     assert len(answer.raw) < 1000, "nothing of what was sent comes back"
+
+
+def test_where_json_breaks_is_told_by_its_place_alone(shop: Shop) -> None:
+    raw = b'{"orderReference": "PO-secret",\n "basketData": [{"deliverId": hush}]}'
+
+    answer = shop.reseller.post("/Orders/Create", raw)
+
+    assert answer.json["errors"] == [{"field": "", "message": "not JSON: line 2, column 31"}]
+    assert b"hush" not in answer.raw
+    assert b"PO-secret" not in answer.raw
+    twice = shop.reseller.post("/Orders/Create", b'{"orderReference": 1, "ORDERREFERENCE": 2}')
+    assert twice.json["errors"] == [{"field": "", "message": "a member stands twice"}]
+    assert shop.reseller.post("/Orders/Create", b"[1]").json["errors"] == [
+        {"field": "", "message": "must be an object"}
+    ]
 
 
 def test_an_amount_of_very_many_digits_is_refused_and_of_not_so_many_is_read(shop: Shop) -> None:

@@ -23,7 +23,14 @@ Pairs = list[tuple[str, object]]
 
 
 class StrictJsonError(ValueError):
-    """The text is not strict JSON. The reason is one of a few fixed phrases and never repeats any of the text."""
+    """The text is not strict JSON. The reason is one of a few fixed phrases and never repeats any of the text.
+
+    `place` is where reading came to its end, `line 1, column 84` (both from 1, in characters), if that is known.
+    """
+
+    def __init__(self, reason: str, place: str = "") -> None:
+        super().__init__(reason)
+        self.place = place
 
 
 def loads(raw: bytes, *, fold: bool = False, max_depth: int = MAX_DEPTH) -> object:
@@ -55,15 +62,17 @@ def _decoded(raw: bytes) -> str:
 
 
 def _parsed(text: str, decoder: json.JSONDecoder) -> object:
-    reason = "not JSON"
+    reason, place = "not JSON", ""
     try:
         value: object = decoder.decode(text)
         return value
     except StrictJsonError as problem:
         reason = str(problem)
+    except json.JSONDecodeError as problem:
+        place = f"line {problem.lineno}, column {problem.colno}"
     except (ValueError, RecursionError):
         pass
-    raise StrictJsonError(reason)
+    raise StrictJsonError(reason, place)
 
 
 # --- depth, known before anything is parsed ---------------------------------------------------------------------------

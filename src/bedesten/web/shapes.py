@@ -3,6 +3,7 @@
 Input keys are matched without regard to case, output keys are camelCase. Amounts are decimal numbers; times are text.
 """
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
@@ -10,10 +11,10 @@ from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 
-from bedesten import errors
 from bedesten.base import strictjson
 from bedesten.base.money import to_minor
-from bedesten.errors import Refusal, bad_field
+from bedesten.errors import bad_field
+from bedesten.web.wording import in_words
 
 
 def _folded(name: str) -> str:
@@ -41,7 +42,10 @@ class Nothing(Input, frozen=True):
 Amount = Decimal | int
 """An amount in a request: a JSON number. A string is none, although msgspec by itself would take it for a decimal."""
 
+_WHOLE = ""
+"""What names the body as a whole among fields at fault."""
 Body = TypeVar("Body", bound=Input)
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -70,9 +74,9 @@ def parse(raw: bytes) -> dict[str, object]:
     try:
         parsed = strictjson.loads(raw, fold=True)
     except strictjson.StrictJsonError as error:
-        raise Refusal(errors.BAD_REQUEST, f"the body is not JSON as it should be: {error}") from error
+        raise bad_field(_WHOLE, f"{error}: {error.place}" if error.place else str(error)) from error
     if not isinstance(parsed, dict):
-        raise Refusal(errors.BAD_REQUEST, "the body is not an object")
+        raise bad_field(_WHOLE, "must be an object")
     return parsed
 
 
@@ -87,13 +91,9 @@ def understand(members: dict[str, object], shape: type[Body]) -> Body:
     except msgspec.ValidationError as error:
         problem, _, where = str(error).partition(" - at `$")
         path = where.rstrip("`").removeprefix(".")
-        if not path and "missing required field" in problem:
-            path = problem.rpartition("`")[0].rpartition("`")[2]
-            problem = "is required"
-        elif "missing required field" in problem:
-            path = f"{path}.{problem.rpartition('`')[0].rpartition('`')[2]}"
-            problem = "is required"
-        raise bad_field(_spelt(path, shape), problem.replace("`", "'")) from error
+        if missing := _MISSING.fullmatch(problem):
+            raise bad_field(_spelt(f"{path}.{missing[1]}".lstrip("."), shape), "is required") from error
+        raise bad_field(_spelt(path, shape), in_words(problem)) from error
 
 
 def _whole(value: Any) -> Any:

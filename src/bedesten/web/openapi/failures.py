@@ -33,7 +33,7 @@ DETAILS: dict[ErrorRow, object] = {
     errors.NOT_ORDERABLE: NotOrdered([RefusedLine("1", Reason.OUT_OF_STOCK)]),
 }
 """What `data` shows with the rows where it shows anything, by an example of it."""
-_FIELD = {"field": "quantity", "message": "Expected 'int', got 'str'"}
+_FIELD = {"field": "quantity", "message": "must be a whole number, not text"}
 
 HEADERS: dict[str, Schema] = {
     "X-Request-Id": {
@@ -82,7 +82,7 @@ def components(rows: Iterable[ErrorRow], details: dict[ErrorRow, Schema]) -> dic
     rows = list(rows)
     made: dict[str, Schema] = {
         "FieldError": {
-            "description": "One field that is at fault, as the request spells it.",
+            "description": "One field that is at fault.",
             **_object({"field": {"type": "string"}, "message": {"type": "string"}}),
         },
         "Problem": _problem(rows),

@@ -1,0 +1,41 @@
+"""What is wrong with a field of a request, in the words of those who send it."""
+
+import re
+
+_KINDS = {
+    "array": "a list",
+    "bool": "true or false",
+    "decimal": "a number",
+    "int": "a whole number",
+    "null": "null",
+    "object": "an object",
+    "str": "text",
+}
+_PARTS = {"str": "character", "array": "item"}
+_OF_ANOTHER_KIND = re.compile(r"Expected `(?P<wanted>[a-z |]+)`, got `(?P<got>[a-z]+)`")
+_OUT_OF_BOUNDS = re.compile(r"Expected `(?P<kind>[a-z]+)`(?P<long> of length)? (?P<bound>[<>]=) (?P<limit>-?\d+)")
+_MOST, _LEAST = "at most", "at least"
+_UNTOLD = "is not as the reference says"
+
+
+def in_words(problem: str) -> str:
+    """What msgspec found wrong, without a word of the value: what is not known here is not repeated."""
+    if kinds := _OF_ANOTHER_KIND.fullmatch(problem):
+        return _of_another_kind(kinds["wanted"].split(" | "), kinds["got"])
+    if bounds := _OUT_OF_BOUNDS.fullmatch(problem):
+        bound, limit = _MOST if bounds["bound"] == "<=" else _LEAST, int(bounds["limit"])
+        if not bounds["long"]:
+            return f"must be {bound} {limit:,}"
+        if part := _PARTS.get(bounds["kind"]):
+            return f"must have {bound} {limit:,} {part}{'' if limit == 1 else 's'}"
+    return _UNTOLD
+
+
+def _of_another_kind(wanted: list[str], got: str) -> str:
+    if "decimal" in wanted:
+        wanted = [kind for kind in wanted if kind != "int"]
+    named = [_KINDS[kind] for kind in wanted if kind in _KINDS and kind != "null"]
+    if not named or got not in _KINDS:
+        return _UNTOLD
+    found = "a fraction" if got == "decimal" and "int" in wanted else _KINDS[got]
+    return f"must be {' or '.join(named)}, not {found}"
