@@ -1,5 +1,6 @@
 """The catalogue of errors and its documents: neither has what the other lacks."""
 
+import json
 import re
 import subprocess
 import sys
@@ -9,7 +10,9 @@ import pytest
 
 from bedesten import errors
 from bedesten.errors import CATALOGUE, ErrorRow
-from support.documents import DOCS, ROOT, name_of, section
+from bedesten.web.openapi.failures import name_of as name_of_failure
+from support.documents import DOCS, ROOT, blocks, name_of, section
+from support.schema import DOCUMENTS
 
 PAGES = sorted((DOCS / "errors").glob("*.md"))
 CHAPTERS = ("## What happened", "## How to mend it", "## Often confused with")
@@ -30,6 +33,19 @@ def test_what_is_generated_from_the_catalogue_is_up_to_date() -> None:
 def test_every_page_says_what_happened_how_to_mend_it_and_what_it_is_confused_with(page: Path) -> None:
     for chapter in CHAPTERS:
         assert len(section(page, chapter).split()) >= 8, f"{chapter} says nothing"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_the_sample_of_a_page_is_an_answer_as_the_documents_for_tools_have_it(page: Path) -> None:
+    row = CATALOGUE[-int(page.stem)]
+    sample = json.loads(next(block.code for block in blocks(page) if block.language == "json"))
+    told = [one for one in DOCUMENTS.values() if name_of_failure(row) in one.value["components"]["schemas"]]
+
+    assert sample["code"] == row.number
+    assert ("errors" in sample) is (row is errors.BAD_REQUEST)
+    for document in told:
+        assert document.faults({"$ref": f"#/components/schemas/{name_of_failure(row)}"}, sample) == []
+    assert bool(told) is (row is not errors.NOT_GUARDED and row is not errors.METHOD_NOT_ALLOWED)
 
 
 @pytest.mark.parametrize("number", CATALOGUE, ids=str)

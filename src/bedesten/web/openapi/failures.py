@@ -164,7 +164,7 @@ def _response(rows: Sequence[ErrorRow]) -> Schema:
         "content": {
             "application/json": {
                 "schema": refs[0] if len(refs) == 1 else {"oneOf": refs},
-                "examples": {row.name: {"summary": row.text, "value": _envelope(row)} for row in rows},
+                "examples": {row.name: {"summary": row.text, "value": envelope(row)} for row in rows},
             },
             "application/problem+json": {
                 "schema": {"$ref": f"{PREFIX}Problem"},
@@ -174,7 +174,8 @@ def _response(rows: Sequence[ErrorRow]) -> Schema:
     }
 
 
-def _envelope(row: ErrorRow) -> dict[str, Any]:
+def envelope(row: ErrorRow) -> dict[str, Any]:
+    """A sample of the whole answer, with what `data` and `errors` show where they show anything."""
     shown = {
         "success": False,
         "message": row.text,
