@@ -2,9 +2,12 @@
 
 import inspect
 import json
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -16,8 +19,9 @@ from bedesten.surfaces.tables import ROUTES
 from bedesten.web.openapi.failures import name_of
 from bedesten.web.refusals import refusals
 from bedesten.web.route import Route, Writes
-from bedesten.web.shapes import Nothing, parse, understand
-from support.schema import DOCUMENTS, JSON, PROBLEM, Described
+from bedesten.web.shapes import Nothing, camel, parse, understand
+from support.documents import DOCS, section
+from support.schema import DOCUMENTS, JSON, PROBLEM, Described, Document
 
 GOLDEN = Path(__file__).parent / "golden" / "operations.txt"
 SURFACES = list(Surface)
@@ -173,6 +177,74 @@ def test_every_object_of_an_answer_says_which_members_are_always_there(route: Ro
             waiting.append(schema["items"])
 
 
+def members(document: Document) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every member of every schema by its path."""
+    for name, schema in document.value["components"]["schemas"].items():
+        for member, told in schema.get("properties", {}).items():
+            yield f"{name}.{member}", told
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_no_member_of_any_schema_is_left_without_a_text(surface: Surface) -> None:
+    document = DOCUMENTS[surface]
+    told = {name: {**document.resolved(one), **one}.get("description", "") for name, one in members(document)}
+
+    assert [name for name, text in told.items() if not text.strip()] == []
+    assert [name for name, text in told.items() if "](" in text] == [], "generators take it for no Markdown"
+
+
+@by_endpoint
+def test_an_operation_and_its_fields_are_told_in_the_words_of_the_reference(route: Route) -> None:
+    operation = described(route)
+    text = section(DOCS / "reference" / f"{route.access.surface}.md", f"## {route.endpoint}")
+    first = text.strip().partition("\n\n")[0]
+    fields = text.partition("| field | meaning |")[2].partition("\n\n")[0]
+    rows = dict(re.findall(r"^\| `(\w+)(?:\[\])?` \| (.+) \|$", fields, re.MULTILINE))
+
+    assert first.startswith("| ") or without_links(first) in without_links(operation.operation["description"])
+    if operation.body is not None:
+        schema = operation.document.resolved(operation.body["schema"])
+        assert {name: one["description"] for name, one in schema["properties"].items()} == rows
+
+
+def without_links(text: str) -> str:
+    return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+
+
+@by_endpoint
+def test_a_default_is_told_in_words(route: Route) -> None:
+    operation = described(route)
+    schema = operation.document.resolved(operation.body["schema"]) if operation.body else {"properties": {}}
+    for field in msgspec.structs.fields(route.body):
+        told = schema["properties"].get(camel(field.name), {})
+        assert "default" not in told, "generators of TypeScript take it for one that must be sent"
+        if field.default not in (msgspec.NODEFAULT, None, ""):
+            written = f"{field.default:,}" if type(field.default) is int else json.dumps(field.default)
+            assert written in told["description"]
+
+
+def test_links_in_descriptions_lead_to_pages_of_the_same_host() -> None:
+    text = str(DOCUMENTS[Surface.RESELLER].operations["POST", "/Orders/Create"].operation["description"])
+    assert "[webhook](https://api.shop.example/documentation/guides/webhooks)" in text
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_what_has_values_of_its_own_says_of_what_kind_they_are(surface: Surface) -> None:
+    waiting: list[Any] = [DOCUMENTS[surface].value["components"]["schemas"]]
+    found = 0
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            waiting += part.values()
+            if isinstance(part.get("enum"), list):
+                kind = {str: "string", int: "integer"}[type(part["enum"][0])]
+                assert part["type"] == kind, part
+                found += 1
+    assert found > 2
+
+
 def test_every_schema_is_used() -> None:
     for document in DOCUMENTS.values():
         text = json.dumps(document.value, default=float)
@@ -183,6 +255,6 @@ def test_every_schema_is_used() -> None:
 def test_what_is_shown_with_an_order_that_cannot_be_placed_has_a_schema() -> None:
     document = DOCUMENTS[Surface.RESELLER]
     schema = document.value["components"]["schemas"][name_of(errors.NOT_ORDERABLE)]
-    assert schema["properties"]["data"] == {"$ref": "#/components/schemas/NotOrdered"}
+    assert schema["properties"]["data"]["$ref"] == "#/components/schemas/NotOrdered"
     (reason,) = [document.value["components"]["schemas"]["NotOrderableReason"]["enum"]]
     assert "outOfStock" in reason

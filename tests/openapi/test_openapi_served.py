@@ -102,6 +102,20 @@ def test_a_surface_that_is_switched_off_has_no_documents(site: Site, operator: O
     assert b"Deposits" not in text
 
 
+def test_texts_do_not_lead_to_a_surface_that_is_switched_off(site: Site, operator: Operator) -> None:
+    lone = open_shop(site, operator, "lonely", stock=1)
+    link = f"https://{lone.host}/documentation/surfaces/payment".encode()
+    forms = ("json", "postman.json")
+    assert all(link in lone.client().get(f"/openapi/storefront.{form}").body for form in forms)
+
+    operator.switch(lone.id, "payment", False)
+
+    for form in forms:
+        text = lone.client().get(f"/openapi/storefront.{form}").body
+        assert link not in text
+        assert b"captures a payment of the order" in text
+
+
 def test_an_endpoint_that_is_switched_off_is_in_no_document(site: Site, operator: Operator) -> None:
     narrow = open_shop(site, operator, "narrowly", stock=1)
     operator.switch(narrow.id, "POST /Orders/Create", False)

@@ -27,6 +27,7 @@ from bedesten.web.refusals import refusals
 from bedesten.web.route import RouteMap
 from bedesten.web.site import assets, prose
 from bedesten.web.site.guides import GUIDES, PAGES
+from bedesten.web.site.schema import Schemas
 
 HOME = "/documentation"
 SURFACES = [f"{HOME}/surfaces/{surface}" for surface in Surface]
@@ -286,6 +287,53 @@ def test_what_the_reference_says_of_fields_is_said_of_fields_that_there_are(surf
         given = operation["responses"]["200"]["content"]["application/json"]["schema"]
         assert set(said.taken) <= members(schemas, taken), endpoint
         assert {f"data.{name}" for name in said.given} <= members(schemas, given), endpoint
+
+
+@pytest.mark.parametrize("surface", Surface)
+def test_every_field_on_the_page_of_a_surface_has_a_kind_and_a_text(site: Site, surface: Surface) -> None:
+    html = site.html(f"{HOME}/surfaces/{surface}")
+    field = re.compile(
+        r'<li><div class="head"><code>(?P<name>\w+)</code><span class="kind">(?P<kind>[^<]+)</span>'
+        r'(?:<span class="must">required</span>)?</div><p>(?P<text>.*?)</p>(?:<p class="soft">(?P<limits>.*?)</p>)?'
+    )
+    told = [match.groupdict() for match in field.finditer(html)]
+
+    assert len(told) == html.count('<li><div class="head">') > 50
+    assert [one for one in told if not one["text"]] == []
+    assert {one["name"] for one in told if "any JSON" in one["kind"]} <= {"callbackData"}
+    assert {one["kind"] for one in told if one["name"] == "updatedSince"} <= {"time"}
+    for one in told:
+        if one["name"] == "state":
+            assert one["kind"] == "string"
+            assert "created" in one["text"] or "awaitingPayment" in one["text"]
+
+
+def test_values_and_limits_that_a_text_does_not_name_are_shown_beside_it() -> None:
+    shown = Schemas({}).fields(
+        {
+            "type": "object",
+            "properties": {
+                "status": {"type": "string", "enum": ["ended"], "description": "what became of it"},
+                "state": {"type": "string", "enum": ["a1", "b2"], "description": "`a1` or `b2`"},
+                "size": {"type": "integer", "minimum": 1, "maximum": 2000, "description": "how many"},
+                "word": {"type": "string", "minLength": 3, "maxLength": 3, "description": "a word"},
+                "list": {"type": "array", "items": {"type": "string"}, "maxItems": 50, "description": "up to 50"},
+                "since": {"type": "string", "format": "utc-time", "maxLength": 40, "description": "since when"},
+            },
+        },
+        {"size": "of `pages`"},
+        sent=True,
+    )
+
+    texts = re.findall(r"<p>(.*?)</p>(?:<p class=\"soft\">(.*?)</p>)?", str(shown))
+    assert texts == [
+        ("what became of it", "one of ended"),
+        ("<code>a1</code> or <code>b2</code>", ""),
+        ("of <code>pages</code>", "1 to 2,000"),
+        ("a word", "3 characters"),
+        ("up to 50", ""),
+        ("since when", ""),
+    ]
 
 
 def test_tables_say_on_narrow_screens_what_column_a_cell_is_of() -> None:

@@ -31,6 +31,8 @@ PageSize = Annotated[int, Meta(ge=1, le=LARGEST_PAGE)]
 _DAY, _HOUR = "(?:0[1-9]|[12][0-9]|3[01])", "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 _TIME_PATTERN = f"^(?:[1-9][0-9]{{3}}-(?:0[1-9]|1[0-2])-{_DAY}T{_HOUR}Z)?$"
 _TIME, _TIME_PROBLEM = "%Y-%m-%dT%H:%M:%SZ", "a time is written yyyy-MM-ddTHH:mm:ssZ"
+_SENT_TIME = {"pattern": _TIME_PATTERN, "format": "utc-time"}
+"""Not `date-time`: clients that are made for that write times in other ways as well."""
 Item = TypeVar("Item")
 Shown = TypeVar("Shown")
 
@@ -83,7 +85,7 @@ class Paging(Input, frozen=True):
 
     page_size: PageSize = DEFAULT_PAGE
     cursor: Annotated[str, Meta(max_length=300)] | None = None
-    updated_since: Annotated[str, Meta(max_length=40, extra_json_schema={"pattern": _TIME_PATTERN})] | None = None
+    updated_since: Annotated[str, Meta(max_length=40, extra_json_schema=_SENT_TIME)] | None = None
 
 
 class RequireData(Input, frozen=True):

@@ -5,10 +5,8 @@ from functools import lru_cache
 from bedesten import errors
 from bedesten.errors import CATALOGUE, Refusal
 from bedesten.gate.access import Open
-from bedesten.gate.directory import TenantEntry
 from bedesten.gate.scopes import Surface
 from bedesten.surfaces import openapi
-from bedesten.surfaces.tables import ROUTES as OPERATIONS
 from bedesten.web.call import Call
 from bedesten.web.message import Response
 from bedesten.web.openapi.document import document
@@ -31,7 +29,7 @@ _READS, _TRIES = ("site.js",), ("site.js", "builder.js")
 def site_of(call: Call) -> Site:
     """What the pages say of the tenant that was asked. A surface of which every operation is switched off is not there."""
     tenant = call.tenant
-    shown = tuple(surface for surface in Surface if _operations(tenant, surface))
+    shown = tuple(surface for surface in Surface if openapi.operations_of(tenant, surface))
     look = {"accent": tenant.brand.get("accent", ""), "logo": tenant.brand.get("logo", "")}
     return Site(tenant.name, tenant.sandbox, shown, openapi.server_url(call.authority), **look)
 
@@ -54,7 +52,7 @@ def surface(call: Call) -> Response:
     shown = _SURFACES.get(_name(call))
     if shown is None or shown not in site.surfaces:
         raise Refusal(errors.NOT_FOUND, "no such surface")
-    routes = tuple(_operations(call.tenant, shown))
+    routes = tuple(openapi.operations_of(call.tenant, shown))
     article = guides.addressed(_surface(shown, routes, site.sandbox, site.hidden), site)
     return _page(call, site, f"{HOME}/surfaces/{shown.value}", article, _TRIES if site.sandbox else _READS)
 
@@ -95,14 +93,10 @@ def _name(call: Call) -> str:
     return call.argument.lower()
 
 
-def _operations(tenant: TenantEntry, surface: Surface) -> list[Route]:
-    return [route for route in OPERATIONS if route.access.surface is surface and tenant.allows(surface, route.endpoint)]
-
-
 @lru_cache(256)
 def _surface(surface: Surface, routes: tuple[Route, ...], sandbox: bool, hidden: frozenset[str]) -> Article:
     told = prose.told(surface, lambda name: guides.address_of(name, hidden), hidden)
-    made = surfaces.article(surface, routes, document(routes, surface, guides.SAMPLE_URL), told, sandbox)
+    made = surfaces.article(surface, routes, document(routes, surface, guides.SAMPLE_URL, told), told, sandbox)
     return Article(made.title, guides.without_lost_anchors(made.body, hidden), made.chapters)
 
 

@@ -5,7 +5,7 @@ Made from the tables once a process; what differs between tenants is the server'
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from bedesten import errors
 from bedesten.errors import Refusal
 from bedesten.gate.access import Open
+from bedesten.gate.directory import TenantEntry
 from bedesten.gate.hosts import canonical_host
 from bedesten.gate.scopes import Surface
 from bedesten.surfaces.tables import ROUTES as OPERATIONS
@@ -22,6 +23,8 @@ from bedesten.web.openapi.collection import collection, curl_lines
 from bedesten.web.openapi.document import document as document_of
 from bedesten.web.route import Route, Shows
 from bedesten.web.shapes import encode
+from bedesten.web.site import guides, prose
+from bedesten.web.site.prose import Told
 
 _HERE = "https://server.invalid"
 """Stands in documents that are ready for where the server's URL comes."""
@@ -31,7 +34,22 @@ _SURFACES = {surface.value: surface for surface in Surface}
 
 def document(surface: Surface, server_url: str) -> dict[str, Any]:
     """The OpenAPI document of a surface, for a server at this URL."""
-    return document_of(OPERATIONS, surface, server_url)
+    return document_of(OPERATIONS, surface, server_url, _told(surface, server_url, frozenset()))
+
+
+def _told(surface: Surface, server_url: str, hidden: frozenset[str]) -> dict[str, Told]:
+    """What people wrote of the operations, with links that can be followed from anywhere."""
+
+    def address_of(name: str) -> str | None:
+        address = guides.address_of(name, hidden)
+        return server_url + address if address else None
+
+    return prose.told(surface, address_of, hidden)
+
+
+def operations_of(tenant: TenantEntry, surface: Surface) -> list[Route]:
+    """Those of the surface's operations that the tenant has."""
+    return [route for route in OPERATIONS if route.access.surface is surface and tenant.allows(surface, route.endpoint)]
 
 
 def server_url(authority: bytes) -> str:
@@ -52,21 +70,22 @@ class _Form:
     """One kind of document: its media type, and how it is made."""
 
     kind: bytes
-    make: Callable[[Sequence[Route], Surface, str], bytes]
+    make: Callable[[Sequence[Route], Surface, str, Mapping[str, Told]], bytes]
 
 
 _FORMS = {
     "json": _Form(b"application/json", lambda *what: encode(document_of(*what))),
     "postman.json": _Form(b"application/json", lambda *what: encode(collection(*what))),
-    "curl.txt": _Form(b"text/plain; charset=utf-8", lambda *what: curl_lines(*what).encode()),
+    "curl.txt": _Form(b"text/plain; charset=utf-8", lambda *what: curl_lines(*what[:3]).encode()),
 }
 """By what follows the surface's name in the address."""
 
 
 @lru_cache(maxsize=256)
-def _ready(surface: Surface, form: str, off: frozenset[str]) -> bytes:
-    """The document, without the endpoints that are switched off."""
-    return _FORMS[form].make([route for route in OPERATIONS if route.endpoint not in off], surface, _HERE)
+def _ready(surface: Surface, form: str, off: frozenset[str], hidden: frozenset[str]) -> bytes:
+    """The document, without the endpoints that are switched off and without links to surfaces that are."""
+    routes = [route for route in OPERATIONS if route.endpoint not in off]
+    return _FORMS[form].make(routes, surface, _HERE, _told(surface, _HERE, hidden))
 
 
 def _shown(call: Call, body: bytes, kind: bytes) -> Response:
@@ -88,11 +107,13 @@ def show(call: Call) -> Response:
     surface = _SURFACES.get(name)
     if surface is None or form not in _FORMS:
         raise Refusal(errors.NOT_FOUND, "no such document")
-    own = [route.endpoint for route in OPERATIONS if route.access.surface is surface]
-    off = frozenset(endpoint for endpoint in own if not call.tenant.allows(surface, endpoint))
-    if len(off) == len(own):
+    tenant = call.tenant
+    on = {one: operations_of(tenant, one) for one in Surface}
+    if not on[surface]:
         raise Refusal(errors.NOT_FOUND, "the surface is switched off for the tenant")
-    return _shown(call, _ready(surface, form, off), _FORMS[form].kind)
+    off = frozenset(r.endpoint for r in OPERATIONS if r.access.surface is surface and r not in on[surface])
+    hidden = frozenset(one.value for one in Surface if not on[one])
+    return _shown(call, _ready(surface, form, off, hidden), _FORMS[form].kind)
 
 
 ROUTES = (

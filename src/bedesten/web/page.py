@@ -24,6 +24,7 @@ AddressOf = Callable[[str], str | None]
 
 _ONLY = re.compile(r"<!-- only: (?P<surfaces>[a-z ]+) -->\n(?P<text>.*?)<!-- end of only -->\n", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
+_LINK = re.compile(r"\[(?P<label>[^\[\]]+)\]\((?P<href>[^()\s]+)\)")
 _NOT_IN_ANCHORS = re.compile(r"[^\w\- ]")
 _RENDERER = MarkdownIt("commonmark", {"html": False}).enable("table")
 _FRAMES = (
@@ -73,6 +74,16 @@ def read(name: str, hidden: Collection[str] = ()) -> str | None:
         return "" if set(match["surfaces"].split()) <= set(hidden) else match["text"]
 
     return _COMMENT.sub("", _ONLY.sub(kept, source.read_text("utf-8")))
+
+
+def readdressed(name: str, text: str, address_of: AddressOf) -> str:
+    """The Markdown with every link to a page leading to its address; links to pages that are not shown are left as text."""
+
+    def led(match: re.Match[str]) -> str:
+        href = _href(name, match["href"], address_of)
+        return match["label"] if href is None else f"[{match['label']}]({href})"
+
+    return _LINK.sub(led, text)
 
 
 def render(name: str, text: str, address_of: AddressOf, hidden: Collection[str] = ()) -> Article:

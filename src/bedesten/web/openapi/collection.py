@@ -1,7 +1,7 @@
 """A surface as a Postman collection (format v2.1), and as lines for a shell: what one sends to see that it works."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby, takewhile
 from typing import Any
 
@@ -11,6 +11,7 @@ from bedesten.web.openapi import operations
 from bedesten.web.openapi.operations import argument, sent, takes_body
 from bedesten.web.route import Route
 from bedesten.web.shapes import encode
+from bedesten.web.site.prose import Told
 
 FORMAT = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 _JSON = {"key": "Content-Type", "value": "application/json"}
@@ -20,7 +21,7 @@ _TOKEN_IN = """sed -n 's/.*"token":"\\([^"]*\\)".*/\\1/p'"""  # noqa: S105
 """Cuts the token out of the answer to a login."""
 
 
-def collection(routes: Sequence[Route], surface: Surface, server_url: str) -> dict[str, Any]:
+def collection(routes: Sequence[Route], surface: Surface, server_url: str, told: Mapping[str, Told]) -> dict[str, Any]:
     """The Postman collection of those routes that are the surface's. Its one secret is an empty variable."""
     own = [route for route in routes if route.access.surface is surface]
     secret = "token" if surface.uses_tokens else "apiKey"
@@ -33,7 +34,7 @@ def collection(routes: Sequence[Route], surface: Surface, server_url: str) -> di
         "auth": _auth(surface),
         "variable": [{"key": "baseUrl", "value": server_url}, {"key": secret, "value": ""}],
         "item": [
-            {"name": name, "item": [_item(route) for route in group]}
+            {"name": name, "item": [_item(route, told.get(route.endpoint)) for route in group]}
             for name, group in groupby(own, key=operations.tag)
         ],
     }
@@ -63,7 +64,7 @@ def _auth(surface: Surface) -> dict[str, Any]:
     return {"type": "apikey", "apikey": [{"key": key, "value": value, "type": "string"} for key, value in told.items()]}
 
 
-def _item(route: Route) -> dict[str, Any]:
+def _item(route: Route, said: Told | None) -> dict[str, Any]:
     name = argument(route)
     path = [f":{name}" if part.startswith("{") else part for part in route.path.split("/")[1:]]
     url: dict[str, Any] = {"raw": "{{baseUrl}}/" + "/".join(path), "host": ["{{baseUrl}}"], "path": path}
@@ -73,7 +74,7 @@ def _item(route: Route) -> dict[str, Any]:
         "method": route.method,
         "header": [_JSON] if takes_body(route) else [],
         "url": url,
-        "description": operations.description(route),
+        "description": operations.description(route, said),
     }
     if takes_body(route):
         request["body"] = {"mode": "raw", "raw": _body(route), "options": {"raw": {"language": "json"}}}

@@ -1,6 +1,6 @@
 """A surface as an OpenAPI 3.1 document."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bedesten import __version__
@@ -9,8 +9,10 @@ from bedesten.gate.scopes import Surface
 from bedesten.web.openapi import failures, operations
 from bedesten.web.openapi.failures import DETAILS
 from bedesten.web.openapi.schemas import Schema, schemas
+from bedesten.web.openapi.texts import describe
 from bedesten.web.refusals import refusals
 from bedesten.web.route import Route
+from bedesten.web.site.prose import Told
 
 VERSION = "3.1.0"
 _CALLERS = {
@@ -26,17 +28,23 @@ Clients decide by `code`, never by texts.
 """
 
 
-def document(routes: Sequence[Route], surface: Surface, server_url: str) -> dict[str, Any]:
+def document(routes: Sequence[Route], surface: Surface, server_url: str, told: Mapping[str, Told]) -> dict[str, Any]:
     """The document of those routes that are the surface's, for a server at this URL (without a slash at its end).
 
-    Made of dicts, lists and what the encoder of answers encodes; amounts in it are decimals.
+    `told` is what people wrote of the operations, by endpoint. Made of dicts, lists and what the encoder of answers
+    encodes; amounts in it are decimals.
     """
     own = [route for route in routes if route.access.surface is surface]
     rows = list(dict.fromkeys(row for route in own for row in refusals(route)))
     paths: dict[str, Schema] = {}
     bodies, components = _components(own, rows)
     for route, body in zip(own, bodies, strict=True):
-        paths.setdefault(route.path, {})[route.method.lower()] = operations.operation(route, body)
+        if said := told.get(route.endpoint):
+            _describe(components, route, body, said)
+    for route, body in zip(own, bodies, strict=True):
+        paths.setdefault(route.path, {})[route.method.lower()] = operations.operation(
+            route, body, told.get(route.endpoint)
+        )
     scheme = operations.BEARER if surface.uses_tokens else operations.API_KEY
     return {
         "openapi": VERSION,
@@ -60,6 +68,12 @@ def document(routes: Sequence[Route], surface: Surface, server_url: str) -> dict
             "securitySchemes": {scheme: operations.SCHEMES[scheme]},
         },
     }
+
+
+def _describe(components: dict[str, Schema], route: Route, body: Schema | None, said: Told) -> None:
+    if body is not None:
+        describe(components, body, said.taken)
+    describe(components, components[operations.answer_name(route)]["properties"]["data"], said.given)
 
 
 def _components(routes: Sequence[Route], rows: Sequence[ErrorRow]) -> tuple[list[Schema | None], dict[str, Schema]]:

@@ -19,14 +19,17 @@ REASONS = [value for name, value in vars(Reason).items() if name.isupper()]
 class RefusedLine(Output, frozen=True):
     """A line that cannot be ordered, and why. `deliverId` of a checkout's item is its place, from 0."""
 
-    deliver_id: str
-    reason: Annotated[str, Meta(title="NotOrderableReason", extra_json_schema={"enum": REASONS})]
+    deliver_id: Annotated[str, Meta(description="the caller's own id of the line")]
+    reason: Annotated[
+        str,
+        Meta(title="NotOrderableReason", description="why it cannot be ordered", extra_json_schema={"enum": REASONS}),
+    ]
 
 
 class NotOrdered(Output, frozen=True):
     """Every line that cannot be ordered."""
 
-    items: list[RefusedLine]
+    items: Annotated[list[RefusedLine], Meta(description="the lines")]
 
 
 DETAILS: dict[ErrorRow, object] = {
@@ -83,22 +86,25 @@ def components(rows: Iterable[ErrorRow], details: dict[ErrorRow, Schema]) -> dic
     made: dict[str, Schema] = {
         "FieldError": {
             "description": "One field that is at fault.",
-            **_object({"field": {"type": "string"}, "message": {"type": "string"}}),
+            **_object(
+                {"field": _text("as the reference spells it; empty: the body as a whole"), "message": _text(_FAULT)}
+            ),
         },
         "Problem": _problem(rows),
     }
     for row in rows:
         number = {"type": "integer", "const": row.number}
+        data = details.get(row)
         made[name_of(row)] = {
             "description": f"{row.text} {row.remedy}",
             **_object(
                 {
-                    "success": {"type": "boolean", "const": False},
-                    "message": {"type": "string"},
-                    "code": number,
-                    "errorCode": number,
-                    "data": details.get(row, {"type": "null"}),
-                    "requestId": {"type": "string"},
+                    "success": {"type": "boolean", "const": False, "description": "false: nothing was done"},
+                    "message": _text(_MESSAGE),
+                    "code": {**number, "description": "what clients decide by"},
+                    "errorCode": {**number, "description": "the same as `code`"},
+                    "data": {"description": "what cannot be done", **data} if data else _NO_DATA,
+                    "requestId": _text(_REQUEST),
                     "errors": _ERRORS,
                 },
                 optional=("errors",),
@@ -128,7 +134,19 @@ def _response_name(rows: Sequence[ErrorRow]) -> str:
     return f"{rows[0].status}{''.join(str(row.number) for row in rows)}"
 
 
-_ERRORS = {"type": "array", "items": {"$ref": f"{PREFIX}FieldError"}}
+def _text(description: str) -> Schema:
+    return {"type": "string", "description": description}
+
+
+_FAULT = "what is wrong with it, in words that may change; never its value"
+_MESSAGE = "what happened, in words that may change"
+_REQUEST = "what the shop's operator finds the cause by"
+_NO_DATA = {"type": "null", "description": "always null"}
+_ERRORS = {
+    "type": "array",
+    "items": {"$ref": f"{PREFIX}FieldError"},
+    "description": "the fields that are at fault, where there are any",
+}
 
 
 def _object(properties: Schema, optional: Sequence[str] = ()) -> Schema:
@@ -138,12 +156,20 @@ def _object(properties: Schema, optional: Sequence[str] = ()) -> Schema:
 
 def _problem(rows: Sequence[ErrorRow]) -> Schema:
     properties: Schema = {
-        "type": {"type": "string", "format": "uri-reference"},
-        "title": {"type": "string"},
-        "status": {"type": "integer", "enum": sorted({row.status for row in rows})},
-        "code": {"type": "integer", "enum": sorted((row.number for row in rows), reverse=True)},
-        "requestId": {"type": "string"},
-        "data": {},
+        "type": {**_text("where the number is explained"), "format": "uri-reference"},
+        "title": _text(_MESSAGE),
+        "status": {
+            "type": "integer",
+            "enum": sorted({row.status for row in rows}),
+            "description": "the status of the answer",
+        },
+        "code": {
+            "type": "integer",
+            "enum": sorted((row.number for row in rows), reverse=True),
+            "description": "what clients decide by",
+        },
+        "requestId": _text(_REQUEST),
+        "data": {"description": "what cannot be done, with the numbers that tell it"},
         "errors": _ERRORS,
     }
     text = "The same failure as an RFC 9457 document, for those who ask for `application/problem+json`."

@@ -11,6 +11,7 @@ from bedesten.web.openapi.schemas import PREFIX, Schema
 from bedesten.web.refusals import refusals
 from bedesten.web.route import Route, Writes
 from bedesten.web.shapes import Nothing, written
+from bedesten.web.site.prose import Told
 
 BEARER, API_KEY = "bearerToken", "apiKey"
 SCHEMES: dict[str, Schema] = {
@@ -42,16 +43,17 @@ PARAMETERS: dict[str, Schema] = {
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9](?:[A-Za-z0-9-]{0,14}[A-Za-z0-9])$"},
     },
 }
+_ARGUMENT = "the id of what is asked for"
 _ID = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
 
 
-def operation(route: Route, body: Schema | None) -> Schema:
+def operation(route: Route, body: Schema | None, said: Told | None) -> Schema:
     """The operation. `body` is the schema of what it takes; its answer's is the component `answer_name` names."""
     made: Schema = {
         "operationId": route.operation,
         "tags": [tag(route)],
         "summary": route.summary,
-        "description": description(route),
+        "description": description(route, said),
         "security": security(route.access),
     }
     if taken := _parameters(route):
@@ -74,7 +76,11 @@ def answer_name(route: Route) -> str:
 
 def answer(data: Schema) -> Schema:
     """The envelope of success."""
-    properties = {"success": {"type": "boolean", "const": True}, "message": {"type": "string"}, "data": data}
+    properties: Schema = {
+        "success": {"type": "boolean", "const": True, "description": "true: it was done"},
+        "message": {"type": "string", "description": "always `OK`"},
+        "data": {"description": "what the operation answers", **data},
+    }
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
@@ -108,9 +114,10 @@ def argument(route: Route) -> str:
     return route.path.partition("{")[2].rstrip("}")
 
 
-def description(route: Route) -> str:
+def description(route: Route, said: Told | None) -> str:
     """What it does, what it asks for, its older names, and how much it takes."""
-    parts = [inspect.getdoc(route.handler.action) or "", _demand(route.access)]
+    text = said.text if said else ""
+    parts = [text or inspect.getdoc(route.handler.action) or "", _demand(route.access)]
     if route.aliases:
         older = ", ".join(f"`{route.method} {alias}`" for alias in route.aliases)
         parts.append(f"Older name, with the same credential: {older}.")
@@ -136,7 +143,7 @@ def _demand(access: Access) -> str:
 def _parameters(route: Route) -> list[Schema]:
     made: list[Schema] = []
     if name := argument(route):
-        path: Schema = {"name": name, "in": "path", "required": True, "schema": _ID}
+        path: Schema = {"name": name, "in": "path", "required": True, "description": _ARGUMENT, "schema": _ID}
         made.append(path | ({"example": route.example.argument} if route.example else {}))
     if takes_idempotency_key(route):
         made.append({"$ref": "#/components/parameters/IdempotencyKey"})

@@ -14,8 +14,6 @@ PREFIX = "#/components/schemas/"
 _GENERIC = re.compile(r"(\w+?)_(\w+)_")
 _DECIMAL = {"type": "string", "format": "decimal"}
 _NUMBER = {"type": "number"}
-_EMPTY: tuple[object, ...] = (None, "", [])
-"""Defaults that say no more than that a field was left out."""
 
 
 def schemas(shapes: Sequence[Any]) -> tuple[list[Schema], dict[str, Schema]]:
@@ -68,9 +66,9 @@ class _Wire:
                 case "items":
                     made[word] = self.of(value)
                 case "default":
-                    # Told in words: generators of TypeScript take a member with a default for one that must be sent.
-                    if value not in _EMPTY:
-                        made["description"] = f"By default {msgspec.json.encode(value).decode()}."
+                    pass  # told in words: generators of TypeScript take a member with a default for one that must be sent
+                case "enum" if all(isinstance(one, str) for one in value):
+                    made |= {"type": "string", word: value}
                 case _:
                     made[word] = value
         title = made.pop("title", None)

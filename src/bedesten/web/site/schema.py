@@ -3,25 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bedesten.web.site.markup import Child, Markup, code, el
+from bedesten.web import page
+from bedesten.web.site.markup import Markup, code, el
 
 Schema = Mapping[str, Any]
-Meanings = Mapping[str, Child]
-"""What is said of fields beyond their schema, by their path: `basketData.quantity`."""
+Meanings = Mapping[str, str]
+"""What is said of fields in this place, in Markdown, by their path: `basketData.quantity`. Else their description holds."""
 
 _PREFIX = "#/components/schemas/"
 _DEEPEST = 6
-_USUAL = {"currency": "ISO 4217, such as USD", "nextCursor": "the cursor of the next page; null on the last"}
-"""What names mean wherever they stand, if nothing else is said."""
+_TIMES = ("date-time", "utc-time")
 _SAMPLES: Mapping[str, object] = {"string": "…", "integer": 1, "number": 1, "boolean": True, "null": None}
 
 
 class Schemas:
-    """The schemas of one document. `known` says what is known of the members of a schema, by the reference to it."""
+    """The schemas of one document."""
 
-    def __init__(self, components: Mapping[str, Schema], known: Mapping[str, Meanings]) -> None:
+    def __init__(self, components: Mapping[str, Schema]) -> None:
         self._components = components
-        self._known = known
 
     def resolved(self, schema: Schema) -> tuple[Schema, bool]:
         """The schema without references, and whether null will do as well."""
@@ -37,7 +36,6 @@ class Schemas:
     def fields(self, schema: Schema, meanings: Meanings, *, sent: bool, depth: int = 0) -> Markup | None:
         """The fields of an object, or of the objects in a list; None if it has none. `sent`: required fields are marked."""
         found, _ = self.resolved(schema)
-        meanings = {**self._known.get(schema.get("$ref", ""), {}), **meanings}
         if found.get("type") == "array":
             return self.fields(found.get("items", {}), meanings, sent=sent, depth=depth)
         properties = found.get("properties")
@@ -68,7 +66,7 @@ class Schemas:
         found, nullable = self.resolved(schema)
         below = {path.removeprefix(f"{name}."): one for path, one in meanings.items() if path.startswith(f"{name}.")}
         inner = self.fields(schema, below, sent=sent, depth=depth + 1)
-        told = meanings.get(name) or (found.get("description") if inner is None else None) or _USUAL.get(name)
+        told = meanings.get(name) or schema.get("description", "")
         head = el(
             "div",
             code(name),
@@ -77,17 +75,15 @@ class Schemas:
             class_="head",
         )
         nested = el("details", el("summary", f"Fields of {name}"), inner, open=depth == 0) if inner else None
-        limits = "" if told else _limits(found)
-        return el(
-            "li", head, el("p", told) if told else None, el("p", limits, class_="soft") if limits else None, nested
-        )
+        limits = _limits(found, told)
+        return el("li", head, el("p", _line(told)), el("p", limits, class_="soft") if limits else None, nested)
 
     def _kind(self, schema: Schema, nullable: bool) -> str:
         kind = schema.get("type", "any JSON")
         if kind == "array":
             items, _ = self.resolved(schema.get("items", {}))
             kind = f"list of {_plural(str(items.get('type', 'any JSON')))}"
-        elif schema.get("format") == "date-time":
+        elif schema.get("format") in _TIMES:
             kind = "time"
         elif kind == "number":
             kind = "amount"
@@ -98,16 +94,31 @@ def _plural(kind: str) -> str:
     return {"any JSON": kind}.get(kind, kind + "s")
 
 
-def _limits(schema: Schema) -> str:
-    """What a value may be, in words."""
-    parts = []
+def _line(text: str) -> Markup:
+    return page.line("", text, lambda _: None)
+
+
+def _limits(schema: Schema, told: str) -> str:
+    """What a value may be, in words, as far as the text says no word of it."""
+    parts: list[tuple[list[Any], str]] = []
     if enum := schema.get("enum"):
-        parts.append("one of " + ", ".join(map(str, enum)))
-    low, high = schema.get("minimum"), schema.get("maximum")
-    if low is not None or high is not None:
-        parts.append(f"{low:,} to {high:,}" if low is not None and high is not None else f"at least {low}")
-    for low_word, high_word, what in (("minLength", "maxLength", "characters"), ("minItems", "maxItems", "items")):
-        if high_word in schema:
-            least = schema.get(low_word)
-            parts.append(f"{least} to {schema[high_word]:,} {what}" if least else f"up to {schema[high_word]:,} {what}")
-    return "; ".join(parts)
+        parts.append((enum, "one of " + ", ".join(map(str, enum))))
+    parts += _range(schema, "minimum", "maximum", "")
+    if schema.get("format") not in _TIMES:
+        parts += _range(schema, "minLength", "maxLength", " characters")
+    parts += _range(schema, "minItems", "maxItems", " items")
+    return "; ".join(words for values, words in parts if any(_written(value) not in told for value in values))
+
+
+def _range(schema: Schema, lowest: str, highest: str, what: str) -> list[tuple[list[Any], str]]:
+    low, high = schema.get(lowest), schema.get(highest)
+    if high is None:
+        return [([low], f"at least {_written(low)}{what}")] if low else []
+    if low is None:
+        return [([high], f"up to {_written(high)}{what}")]
+    words = _written(low) if low == high else f"{_written(low)} to {_written(high)}"
+    return [([low, high], words + what)]
+
+
+def _written(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -9,6 +9,7 @@ import msgspec
 from bedesten.errors import ErrorRow
 from bedesten.gate.access import Anonymous, Keyed, Open, Scoped
 from bedesten.gate.scopes import Surface
+from bedesten.web import page
 from bedesten.web.page import Article, Heading, anchor_of
 from bedesten.web.refusals import ALWAYS, refusals
 from bedesten.web.route import Route, Writes
@@ -35,7 +36,7 @@ def article(
 ) -> Article:
     """The page. `routes` are those that the tenant has, all of them in the document; `told` is the hand-written part."""
     title = f"{surface.value.title()} operations"
-    schemas = Schemas(document["components"]["schemas"], _known(routes, document, told))
+    schemas = Schemas(document["components"]["schemas"])
     chapters = tuple(Heading(2, route.summary, anchor_of(route.endpoint)) for route in routes)
     body = join(
         [
@@ -98,7 +99,7 @@ def _operation(
         "section",
         el("h2", route.summary, id=anchor),
         el("p", el("span", route.method, class_="method"), code(route.path), class_="endpoint"),
-        said.text if said else el("p", operation["description"].partition("\n\n")[0]),
+        page.fragment("", said.text, lambda _: None) if said else None,
         _facts(route),
         [el("h3", "It takes"), _path(route), taken] if taken or "{" in route.path else None,
         block(_curl(route, sent), f"{route.summary} with curl"),
@@ -109,18 +110,6 @@ def _operation(
         builder.form(route, _argument(route), _written(sent) if sent is not None else "") if sandbox else None,
         aria_labelledby=anchor,
     )
-
-
-def _known(
-    routes: Sequence[Route], document: Mapping[str, Any], told: Mapping[str, Told]
-) -> dict[str, Mapping[str, Markup]]:
-    """What is said of the members of a shape where it is answered alone: it holds wherever the shape is."""
-    found: dict[str, Mapping[str, Markup]] = {}
-    for route in routes:
-        given = told[route.endpoint].given if route.endpoint in told else {}
-        if given:
-            found[_data(document, route).get("$ref", "")] = given
-    return found
 
 
 def _data(document: Mapping[str, Any], route: Route) -> Mapping[str, Any]:
