@@ -150,6 +150,7 @@ def test_r224_an_imported_catalogue_is_sold_at_once(
     assert program.does("products", "import", "-", *partner[1:], stdin=file) == {
         "created": 1,
         "updated": 0,
+        "unchanged": 0,
         "notes": [],
     }
     client = Client(server.port, shop, bearer(token_of(server, shop)))

@@ -132,7 +132,8 @@ def test_what_a_file_does_not_mention_stays_and_an_empty_cell_empties(shop: Shop
 def test_a_product_of_which_nothing_changes_is_not_touched(shop: Shop) -> None:
     shop.brings("sku,name,category,price,supplier\na,A,Games,1,Acme\nb,B,Games,1,Acme\nc,C,Games,1,Acme\n")
     shop.run(lambda tx: tx.run(_LONG_AGO))
-    assert shop.brings("sku,category,price,supplier\na,Games,1.00,acme\nb,Games,2,Acme\nc,Other,1,Acme\n").updated == 3
+    again = "sku,category,price,supplier\na,Games,1.00,acme\nb,Games,2,Acme\nc,Other,1,Acme\n"
+    assert shop.brings(again) == Imported(0, 2, (), unchanged=1)
     long_ago = "1970-01-01T00:00:00Z"
     assert {sku: one["updated"] == long_ago for sku, one in shop.catalogue.items()} == {
         "a": True,
@@ -185,8 +186,8 @@ def test_the_cost_that_a_supplier_has_said_stays_and_a_note_says_so(shop: Shop) 
 
 def test_a_cost_that_nobody_said_yet_is_the_operators_to_say(shop: Shop) -> None:
     shop.brings("sku,name,supplier\nc-1,Card,Acme\nc-2,Free,\n")
-    assert shop.brings("sku,cost\nc-1,2\nc-2,1\n").notes == ()
-    assert shop.brings("sku,cost\nc-2,1.5\n").notes == ()
+    assert shop.brings("sku,cost\nc-1,2\nc-2,1\n") == Imported(0, 2, ())
+    assert shop.brings("sku,cost\nc-1,2\nc-2,1.5\n") == Imported(0, 1, (), unchanged=1)
     assert {sku: str(one["cost"]) for sku, one in shop.catalogue.items()} == {"c-1": "2.00", "c-2": "1.50"}
 
 
@@ -197,7 +198,8 @@ def test_a_list_is_a_file(shop: Shop) -> None:
     )
     before = shop.catalogue
     text = encode(list(before.values())).decode()
-    assert shop.brings(text, "list.json") == Imported(0, 2, ())
+    assert shop.brings(text, "list.json") == Imported(0, 0, (), 2)
+    assert shop.brings(f'{{"products": {text}}}', "list.json") == Imported(0, 0, (), 2)
     without = {sku: {**one, "updated": ""} for sku, one in before.items()}
     assert {sku: {**one, "updated": ""} for sku, one in shop.catalogue.items()} == without
 

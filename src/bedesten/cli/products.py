@@ -23,7 +23,7 @@ AT_ONCE = 1_000
 @command(app, "import")
 def bring_in(
     here: Here,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with a header row, or a JSON list; - for input.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with a header row, or JSON; - for input.")],
     tenant: TenantOption,
 ) -> Answer:
     """Make or change products from a file, all or none; categories and suppliers that do not exist are made.
@@ -36,8 +36,13 @@ def bring_in(
     source = "standard input" if str(file) == FROM_INPUT else file.name
     rows = productfile.read_rows(source, raw)
     done = here.write_in(tenant, lambda tx, entry: products.import_rows(tx, entry.currency, source, rows))
-    document = {"created": done.created, "updated": done.updated, "notes": list(done.notes)}
-    told = f"{done.created} made, {done.updated} changed."
+    document = {
+        "created": done.created,
+        "updated": done.updated,
+        "unchanged": done.unchanged,
+        "notes": list(done.notes),
+    }
+    told = f"{done.created} made, {done.updated} changed, {done.unchanged} as they were."
     return Answer(document, [told, *map(printable, done.notes)])
 
 
@@ -76,7 +81,7 @@ def put_in(
 
 @command(app, "list")
 def show_all(here: Here, tenant: TenantOption) -> Answer:
-    """Show a tenant's products, sold or not. With --json their list is a file for `import`."""
+    """Show a tenant's products, sold or not. What --json writes is a file for `import`."""
     listed = here.read_in(tenant, lambda tx, _: products.listed(tx))
     shown = table(
         listed,

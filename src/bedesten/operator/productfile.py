@@ -1,4 +1,6 @@
-"""A catalogue in a file: CSV with a header row, or a JSON list of objects. Pure: bytes in, rows and problems out.
+"""A catalogue in a file: CSV with a header row, or JSON. Pure: bytes in, rows and problems out.
+
+JSON is a list of objects, or `{"products": [...]}` as `products list --json` answers it.
 
 Columns and keys have the same names, in any order, without regard to case. What a file does not mention is left as it
 is; a cell that is empty (JSON: null) is emptied. Amounts are exact decimals. In CSV `requireData` is written
@@ -97,6 +99,8 @@ def _csv_rows(raw: bytes, problems: Problems) -> Iterator[Row]:
                 continue
             if columns is None:
                 columns = _columns(cells, line, problems)
+                if not columns:
+                    return
             elif len(cells) != len(columns):
                 problems.add(line, "", f"{len(cells)} cells, where the header has {len(columns)}")
             else:
@@ -107,8 +111,14 @@ def _csv_rows(raw: bytes, problems: Problems) -> Iterator[Row]:
         problems.add(1, "", "no header row")
 
 
+_SIGNS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
 def _columns(cells: list[str], line: int, problems: Problems) -> list[str]:
-    columns = []
+    columns: list[str] = []
+    if len(cells) == 1 and (sign := next((one for one in ";\t|" if one in cells[0]), None)):
+        problems.add(line, "", f"the columns are separated by {_SIGNS[sign]}: separate them by commas")
+        return columns
     for cell in cells:
         name = _SPELLING.get(cell.strip().lower(), cell.strip())
         if name not in _READERS and name not in READ_ONLY:
@@ -128,8 +138,10 @@ def _json_rows(raw: bytes, problems: Problems) -> Iterator[Row]:
     except strictjson.StrictJsonError as error:
         problems.add(_line_of_error(raw), "", str(error))
         return
+    if isinstance(listed, dict) and listed.keys() == {"products"}:
+        listed = listed["products"]
     if not isinstance(listed, list):
-        problems.add(1, "", "not a list of objects")
+        problems.add(1, "", 'neither a list of objects nor {"products": [...]}')
         return
     for line, item in zip(_lines(raw.decode("utf-8")), listed, strict=True):
         if not isinstance(item, dict):

@@ -56,11 +56,12 @@ _CATEGORIES = statement(select(categories.c.id, categories.c.name).where(categor
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of a file. `notes` say what of it was left aside, and why."""
+    """What became of a file. `notes` say what of it was left aside, and why; `unchanged` rows say what was so already."""
 
     created: int
     updated: int
     notes: tuple[str, ...]
+    unchanged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +87,18 @@ def import_rows(tx: Transaction, currency: str, source: str, rows: Sequence[Row]
     problems.refuse_if_any()
     category = cache(lambda name: catalogue.category(tx, name))
     supplier = cache(lambda name: _supplier(tx, name) or accounts.owner(tx, Surface.SUPPLIER, name))
-    notes = tuple(note for one in planned if (note := _write(tx, one, category, supplier)))
+    written = [_write(tx, one, category, supplier) for one in planned]
     created = sum(1 for one in planned if one.before is None)
-    record(tx, OPERATOR, "products.import", source, created=created, updated=len(planned) - created)
-    return Imported(created, len(planned) - created, notes)
+    updated = sum(changed for changed, _ in written) - created
+    record(tx, OPERATOR, "products.import", source, created=created, updated=updated)
+    return Imported(created, updated, tuple(note for _, note in written if note), len(planned) - created - updated)
 
 
 def _write(
     tx: Transaction, one: _Planned, category: Callable[[str], str], supplier: Callable[[str], str]
-) -> str | None:
-    """Writes one row; answers what was left aside of it."""
-    before, cost = one.before, one.after.cost
+) -> tuple[bool, str | None]:
+    """Writes one row; answers whether that changed anything, and what was left aside of it."""
+    before, cost, changed = one.before, one.after.cost, False
     after = replace(
         one.after,
         category_id=category(one.category) if one.category else None,
@@ -104,18 +106,22 @@ def _write(
     )
     if before is not None and before.sku is None:
         tx.run(_ADOPT, id=before.id, sku=after.sku)
+        changed = True
     if before is None or _references(before) != _references(after):
         product_id = catalogue.put_product(tx, after)
+        changed = True
     else:
         product_id = before.id
         if _texts(before) != _texts(after):
             tx.run(_REVISE, id=before.id, now=tx.now, **_texts(after))
+            changed = True
     if before is None or cost is None or cost == before.cost:
-        return None
+        return changed, None
     if before.cost is not None and before.supplier_id is not None and before.supplier_id == after.supplier_id:
-        return f"line {one.line}: the cost stays {to_decimal(before.cost, before.currency)}, as its supplier has it"
+        kept = to_decimal(before.cost, before.currency)
+        return changed, f"line {one.line}: the cost stays {kept}, as its supplier has it"
     tx.run(_SET_COST, id=product_id, cost=cost)
-    return None
+    return True, None
 
 
 def _references(of: Product | ProductFields) -> tuple[str | None, ...]:
