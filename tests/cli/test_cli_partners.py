@@ -1,7 +1,12 @@
 """`bedesten partners`."""
 
 import base64
+import contextlib
 import json
+import os
+import pty
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,7 +15,7 @@ import pytest
 
 from bedesten.gate.passwords import password_problem
 from support.client import Client, bearer
-from support.program import Program
+from support.program import ENVIRONMENT, Program
 from support.served import served
 
 LOGIN = "/Login/Customer/Api/Verify"
@@ -86,6 +91,56 @@ def test_another_password_ends_the_old_one_and_every_token(tmp_path: Path) -> No
     assert [row["action"] for row in trail].count("account.password") == 2
     assert new["password"] not in json.dumps(trail)
     assert program.refuses("partners", "password", "nobody@partner.example", "--tenant", "shop")["code"] == -3
+
+
+@pytest.mark.parametrize(("again", "code"), [(PASSWORD, 0), (b"something else\n", 1)])
+def test_a_terminal_is_asked_twice_for_the_password_and_shows_nothing_of_it(
+    shop: Program, again: bytes, code: int
+) -> None:
+    ours, theirs = pty.openpty()
+    arguments = ("partners", "create", "--tenant", "shop", "--email", EMAIL, "--password-stdin", *shop.where)
+    with subprocess.Popen(
+        [sys.executable, "-m", "bedesten", *arguments],
+        env=ENVIRONMENT, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        bufsize=0,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        for prompt, line in ((b"Password: ", PASSWORD), (b"Once more: ", again)):
+            assert b"".join(process.stderr.read(1) for _ in prompt) == prompt
+            os.write(ours, line)
+            assert process.stderr.read(1) == b"\n"
+        out, err = process.communicate(timeout=30)
+    os.set_blocking(ours, False)
+    with contextlib.suppress(BlockingIOError):
+        assert b"lantern" not in os.read(ours, 4096)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == code, err
+    assert b"lantern" not in out + err
+    assert len(partners(shop)) == (code == 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "noted"),
+    [
+        ("https://127.0.0.1:9000/hooks", True),
+        ("http://localhost:9000/", True),
+        ("https://[::1]/", True),
+        ("https://10.1.2.3/", False),
+        ("https://192.0.2.7/", True),
+        ("https://93.184.216.34/", False),
+        ("https://partner.example/", False),
+        ("off", False),
+    ],
+)
+def test_a_webhook_that_cannot_arrive_is_noted(shop: Program, url: str, noted: bool) -> None:
+    note = "Note: private addresses are not sent to until `bedesten webhooks allow NETWORK`."
+    shop.does("webhooks", "allow", "10.0.0.0/8")
+    made(shop)
+    assert (note in shop.run("partners", "webhook", EMAIL, url, "--tenant", "shop").out) is noted
+    if url != "off":
+        create = ("partners", "create", "--tenant", "shop", "--email", "b@partner.example", "--webhook", url)
+        assert (note in shop.run(*create).out) is noted
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import secrets
 import sys
 from collections.abc import Callable
+from getpass import getpass
 from typing import Annotated
 
 import typer
@@ -21,12 +22,13 @@ from bedesten.cli.common import (
     amount,
     command,
     once,
+    printable,
     table,
 )
 from bedesten.errors import bad_field
 from bedesten.gate.directory import TenantEntry
 from bedesten.gate.passwords import MAX_PASSWORD_LENGTH, Hashed, password_problem
-from bedesten.operator import partners
+from bedesten.operator import networks, partners
 from bedesten.operator.partners import Made, NewPartner
 from bedesten.store.transaction import Transaction
 
@@ -61,7 +63,7 @@ def create(
     document: Document = {"id": made.id, "email": made.email}
     if not password_stdin:
         document["password"] = password.reveal()
-    shown = once(Password=None if password_stdin else password, **_secrets(made))
+    shown = [*_reached(here, webhook), *once(Password=None if password_stdin else password, **_secrets(made))]
     return Answer({**document, **_outbound(made)}, [f"Partner {made.email} ({made.id}) is made.", *shown])
 
 
@@ -152,8 +154,9 @@ def webhook(
         return made, partners.shown(tx, entry.currency, account)
 
     made, shown = here.write_in(tenant, act)
-    secrets_once = once(**_secrets(made)) if made else []
-    return Answer({**shown, **(_outbound(made) if made else {})}, [f"Its webhooks go to {url}.", *secrets_once])
+    told = f"Its webhooks go to {printable(target)}." if target else "It has no address for webhooks any more."
+    lines = [told, *_reached(here, target), *(once(**_secrets(made)) if made else [])]
+    return Answer({**shown, **(_outbound(made) if made else {})}, lines)
 
 
 @command(app, "list")
@@ -185,14 +188,35 @@ def _password(here: Here, given: bool, name: str, email: str, tenant: str) -> tu
     return password, here.installation.hasher().hash(password.reveal())
 
 
+def _reached(here: Here, url: str | None) -> list[Shown]:
+    """A note, if webhooks to this URL cannot arrive as things are."""
+    if url is None or not here.read(lambda tx: networks.out_of_reach(tx, url)):
+        return []
+    return ["Note: private addresses are not sent to until `bedesten webhooks allow NETWORK`."]
+
+
 def _read_password() -> Secret[str]:
-    """One line of standard input, without its end. Raises `Refusal` (-2)."""
-    raw = sys.stdin.buffer.readline(4 * MAX_PASSWORD_LENGTH + 2)
+    """One line of standard input, without its end; a terminal is asked for it, and shows nothing of it.
+
+    Raises `Refusal` (-2).
+    """
+    raw = _asked() if sys.stdin.isatty() else sys.stdin.buffer.readline(4 * MAX_PASSWORD_LENGTH + 2)
     try:
         return Secret(raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8"))
     except UnicodeDecodeError:
         pass
     raise bad_field("password", "a password is Unicode text in UTF-8")
+
+
+def _asked() -> bytes:
+    """What somebody types twice. Raises `Refusal` (-2) if it is not the same."""
+    try:
+        first, second = (getpass(prompt, sys.stderr) for prompt in ("Password: ", "Once more: "))
+    except EOFError:
+        return b""
+    if first != second:
+        raise bad_field("password", "the two were not the same")
+    return first.encode("utf-8", "surrogateescape")
 
 
 def _new_password() -> Secret[str]:

@@ -28,6 +28,17 @@ def check_url(url: str, field: str) -> None:
         raise bad_field(field, str(error)) from error
 
 
+def literally_private(url: str, allowed: tuple[Network, ...]) -> bool:
+    """Whether the URL names, without any DNS, an address that `resolve` would refuse: a private one, or `localhost`."""
+    host = (_split(url).hostname or "").rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        host = "127.0.0.1"
+    try:
+        return _permitted(ip_address(host.partition("%")[0]), allowed) is None
+    except ValueError:
+        return False
+
+
 def _split(url: str) -> SplitResult:
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         raise ValueError("a URL in printable ASCII characters")
