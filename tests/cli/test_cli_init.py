@@ -144,7 +144,7 @@ def test_r76_r212_weak_or_readable_secrets_are_refused_in_one_line(shop: Program
     path.chmod(0o640)
     outcome = shop.run(*command)
     assert (outcome.code, outcome.out) == (1, "")
-    assert outcome.err == f"bedesten: {path} has mode 0640: others than its owner can reach it\n"
+    assert outcome.err == f"bedesten: {path} has mode 0640: others than its owner can reach it: chmod 600 {path}\n"
     rings = json.loads(path.read_text())
     weak = base64.urlsafe_b64encode(b"x" * 32).decode().rstrip("=")
     rings["sign"]["secrets"] = {rings["sign"]["current"]: weak}

@@ -56,6 +56,11 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     assert [one["name"] for one in shop.does("tenants", "list")["tenants"]] == ["shop"]
 
 
+def test_a_tenants_hosts_are_told_as_they_are_stored(bedesten: Program) -> None:
+    outcome = bedesten.run("tenants", "create", "shop", "--host", "Shop.Example:8080")
+    assert outcome.out.endswith(" answers on shop.example.\n")
+
+
 def test_hosts_are_added_and_removed_in_any_spelling(shop: Program) -> None:
     changed = shop.does("tenants", "hosts", "shop", "--add", "B.Example.org", "--remove", "API.shop.example.")
     assert changed["hosts"] == ["b.example.org", "localhost"]

@@ -329,7 +329,7 @@ def test_r212_a_file_that_others_can_reach_is_refused(keyring: Keyring, tmp_path
     path.chmod(mode)
     with pytest.raises(ValueError) as refused:
         Keyring.read_file(path)
-    assert str(refused.value) == f"{path} has mode {mode:04o}: others than its owner can reach it"
+    assert str(refused.value) == f"{path} has mode {mode:04o}: others than its owner can reach it: chmod 600 {path}"
 
 
 def test_a_file_is_never_overwritten_unless_told(keyring: Keyring, tmp_path: Path) -> None:

@@ -35,8 +35,8 @@ def create(
     """Make a tenant. It answers on its hosts from the next request on."""
     new = NewTenant(name, host, sandbox, _currency(currency), hosts.region(region))
     with unexposed(here.settings, host):
-        made = here.write(lambda tx: tenants.create(tx, here.installation.vault, new))
-    return Answer(made, [f"Tenant {made['name']} ({made['id']}) answers on {', '.join(new.hosts)}."])
+        made: Document = here.write(lambda tx: tenants.create(tx, here.installation.vault, new))
+    return Answer(made, [f"Tenant {made['name']} ({made['id']}) answers on {', '.join(made['hosts'])}."])
 
 
 @command(app, "hosts")

@@ -210,7 +210,9 @@ class Keyring:
             if not stat.S_ISREG(mode):
                 raise ValueError(f"{path} is not a regular file")
             if mode & 0o077:
-                raise ValueError(f"{path} has mode {stat.S_IMODE(mode):04o}: others than its owner can reach it")
+                raise ValueError(
+                    f"{path} has mode {stat.S_IMODE(mode):04o}: others than its owner can reach it: chmod 600 {path}"
+                )
             raw = file.read(MAX_FILE_LENGTH + 1)
         if len(raw) > MAX_FILE_LENGTH:
             raise ValueError(f"{path} is too large for a keyring")

@@ -64,10 +64,12 @@ def parse_scopes(text: str) -> frozenset[str]:
 
 
 def check_scopes(surface: Surface, scopes: frozenset[str]) -> None:
-    """Raises ValueError, naming them, if the surface does not know some of the scopes."""
-    unknown = scopes - SCOPES.get(surface, frozenset())
+    """Raises ValueError, naming them and those that there are, if the surface does not know some of the scopes."""
+    known = SCOPES.get(surface, frozenset())
+    unknown = scopes - known
     if unknown:
-        raise ValueError(f"the {surface} surface has no scope {', '.join(sorted(unknown))}")
+        there_are = f"; there are {', '.join(sorted(known))}" if known else ""
+        raise ValueError(f"the {surface} surface has no scope {', '.join(sorted(unknown))}{there_are}")
 
 
 def effective(snapshot: frozenset[str], configured: frozenset[str] | None, surface: Surface) -> frozenset[str]:
