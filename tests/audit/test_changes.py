@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from support.program import Program
 from support.sites import ENGINES, postgres_database
 
 PASSWORD = "seven lanterns by the gate"
+USER = "alice"
 HOOK = "https://hooks.example/T024/very-secret-path-4711?token=abcdef"
 
 
@@ -22,6 +24,7 @@ def program(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     """The program on an installation with a shop."""
     for name in [name for name in os.environ if name.startswith("BEDESTEN_") and name != "BEDESTEN_TEST_POSTGRES"]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("SUDO_USER", USER)
     if request.param == "sqlite":
         yield _with_shop(Program(tmp_path / "data"))
         return
@@ -52,7 +55,7 @@ def told_of(program: Program, *command: str, stdin: bytes = b"") -> tuple[Any, l
 def changed(program: Program, *command: str) -> tuple[str, Any, Any]:
     """The one row that a command left: its action, what was before and what is after."""
     _, (row,) = told_of(program, *command)
-    assert row["actor"] == "operator"
+    assert (row["actor"], row["detail"]["os_user"]) == ("operator", USER)
     return row["action"], row["detail"]["before"], row["detail"]["after"]
 
 
@@ -60,7 +63,8 @@ def test_a_setting_of_a_tenant_is_told_with_what_it_was_and_became(program: Prog
     shop = "shop"
     (first,) = [row for row in rows(program) if row["action"] == "tenant.create"]
     assert first["detail"] == {
-        "name": "shop", "hosts": ["api.shop.example"], "sandbox": False, "currency": "EUR", "region": "GLOBAL"
+        "name": "shop", "hosts": ["api.shop.example"], "sandbox": False, "currency": "EUR", "region": "GLOBAL",
+        "os_user": USER,
     }  # fmt: skip
     hour, half = 3_600_000, 1_800_000
     times = ("tenants", "set", shop, "--token-lifetime")
@@ -91,7 +95,9 @@ def test_partners_and_keys_are_told_with_what_was_given_and_without_what_is_secr
     made, (row,) = told_of(program, *command, stdin=PASSWORD.encode())
     place = row["detail"].pop("webhook")
     assert place.startswith("https://hooks.example/… (SHA-256 ")
-    assert row["detail"] == {"email": "p@partner.example", "scopes": ["orders:read"], "credit": 0, "currency": "EUR"}
+    assert row["detail"] == {
+        "email": "p@partner.example", "scopes": ["orders:read"], "credit": 0, "currency": "EUR", "os_user": USER
+    }  # fmt: skip
     assert changed(program, "partners", "scopes", made["id"], *where, "--all") == (
         "account.scopes",
         ["orders:read"],
@@ -109,6 +115,7 @@ def test_partners_and_keys_are_told_with_what_was_given_and_without_what_is_secr
     assert told[1]["detail"] == {
         "surface": "payment", "owner": key["ownerId"], "grants": ["deposits:manage"], "networks": ["10.0.0.0/8"],
         "expires": None, "hint": f"{key['key'][:8]}…{key['key'][-4:]}",
+        "os_user": USER,
     }  # fmt: skip
     rotated, told = told_of(program, "keys", "rotate", key["id"])
     assert [row["action"] for row in told] == ["key.rotate"]
@@ -119,6 +126,20 @@ def test_partners_and_keys_are_told_with_what_was_given_and_without_what_is_secr
     whole = json.dumps(rows(program), ensure_ascii=False)
     used = [PASSWORD, made["webhookSecret"], made["webhookKey"], key["key"], rotated["key"], HOOK.partition("T024")[2]]
     assert found_in(whole, used) == set()
+
+
+def test_rows_name_who_ran_the_program_as_the_machine_says_it(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "bob\x1b")
+    assert told_of(program, "webhooks", "allow", "10.0.0.0/8")[1][0]["detail"]["os_user"] == "bob"
+    assert told_of(program, "secrets", "rotate")[1][0]["detail"]["os_user"] == "bob"
+    monkeypatch.delenv("SUDO_USER")
+    mine = told_of(program, "webhooks", "deny", "10.0.0.0/8")[1][0]["detail"]["os_user"]
+    assert mine == pwd.getpwuid(os.getuid()).pw_name
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
+    assert told_of(program, "webhooks", "allow", "10.0.0.0/8")[1][0]["detail"]["os_user"] == "uid 2147483641"
+    assert program.does("audit", "verify")["ok"] is True
 
 
 def test_tail_shows_one_tenant_or_the_installation_or_the_newest(program: Program) -> None:

@@ -13,6 +13,7 @@ import typer
 
 from bedesten.cli import NOUNS, PLAIN, program
 from bedesten.errors import CATALOGUE
+from bedesten.server.settings import Settings, misspelt
 from support.program import ENVIRONMENT, Program
 from support.sites import postgres_database
 
@@ -233,6 +234,64 @@ def test_a_setting_that_is_none_is_wrong_usage_and_is_not_repeated(
     assert outcome.code == 2
     assert name.lower() in outcome.err
     assert value not in outcome.err
+
+
+def test_what_is_wrong_with_a_setting_is_said_in_our_words(bedesten: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value, reason in [
+        ("LOG_LEVEL", "loud", "log_level (or BEDESTEN_LOG_LEVEL): must be debug, info, warning or error"),
+        ("PROXY_HEADER", "x", "proxy_header (or BEDESTEN_PROXY_HEADER): must be x-forwarded-for or forwarded"),
+        ("TRUSTED_PROXIES", "x", "trusted_proxies (or BEDESTEN_TRUSTED_PROXIES): not networks in CIDR notation"),
+        ("ADMIN_NAMES", "[x", "admin_names (or BEDESTEN_ADMIN_NAMES): neither a JSON list nor items with commas"),
+    ]:
+        with monkeypatch.context() as patch:
+            patch.setenv(f"BEDESTEN_{name}", value)
+            assert f"Invalid value: {reason}" in bedesten.run("tenants", "list").err
+
+
+def test_names_of_the_operators_plane_may_have_commas_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text in ("metrics.internal,b.internal", "metrics.internal b.internal", '["metrics.internal", "b.internal"]'):
+        monkeypatch.setenv("BEDESTEN_ADMIN_NAMES", text)
+        assert Settings().admin_names == ["metrics.internal", "b.internal"]
+
+
+def test_a_misspelt_setting_is_named_with_the_one_that_was_meant(
+    bedesten: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in [
+        ("BEDESTEN_TRUSTED_PROXY", "10.0.0.1"), ("BEDESTEN_XYZZY", "hunter2"), ("BEDESTEN_LOG_LEVEL", "info"),
+        ("bedesten_checkout_seconds", "900"), ("BEDESTEN_TEST_POSTGRES", "x"), ("BEDESTEN_CHILD", "x"),
+        ("BEDESTEN_PEPPER", "x"), ("BEDESTEN_DATABASE_PASSWORD", "env:BEDESTEN_PEPPER"),
+        ("BEDESTEN_DATABASE", "postgresql://me@127.0.0.1:1/x"),
+    ]:  # fmt: skip
+        monkeypatch.setenv(name, value)
+    assert list(misspelt(os.environ)) == [
+        ("BEDESTEN_TRUSTED_PROXY", "BEDESTEN_TRUSTED_PROXIES"), ("BEDESTEN_XYZZY", None),
+    ]  # fmt: skip
+    monkeypatch.delenv("BEDESTEN_DATABASE")
+    monkeypatch.delenv("BEDESTEN_DATABASE_PASSWORD")
+    monkeypatch.delenv("BEDESTEN_PEPPER")
+    outcome = bedesten.run("tenants", "list", "--json")
+    assert outcome.document == {"tenants": []}
+    assert outcome.err.splitlines() == [
+        "bedesten: BEDESTEN_TRUSTED_PROXY is no setting and has no effect; is BEDESTEN_TRUSTED_PROXIES meant?",
+        "bedesten: BEDESTEN_XYZZY is no setting and has no effect",
+    ]
+
+
+@pytest.mark.parametrize("module", ["typer", "bedesten.cli.audit", "sqlalchemy", "bedesten.operator.amounts"])
+def test_ctrl_c_while_the_program_is_loaded_ends_it_quietly_with_130(shop: Program, module: str) -> None:
+    script = (
+        "import signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}: signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        f"sys.argv[1:] = ['audit', 'verify', *{shop.where!r}]\n"
+        "from bedesten.__main__ import start\n"
+        "sys.exit(start())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_the_environment_says_where_the_installation_is(shop: Program, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Writing the trail."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import urlsplit
@@ -23,11 +24,31 @@ class Actor:
 
 
 OPERATOR = Actor("operator")
+
+
+class _Shell:
+    """Who has started the program in this process, as the operating system says it."""
+
+    user: str | None = None
+
+
+@contextmanager
+def started_by(user: str) -> Iterator[None]:
+    """Names the operating system's user in every row that the operator's doing leaves meanwhile, in any thread."""
+    before, _Shell.user = _Shell.user, user
+    try:
+        yield
+    finally:
+        _Shell.user = before
+
+
 _ids = OrderedIds("aud")
 
 
 def record(tx: Transaction, actor: Actor, action: str, subject: str, **detail: object) -> None:
     """Appends one row to the trail, in the transaction of what it tells of."""
+    if actor == OPERATOR and _Shell.user is not None:
+        detail["os_user"] = _Shell.user
     tx.run(
         APPEND,
         id=_ids.new(),

@@ -1,22 +1,36 @@
-"""Reading the trail, as an operator does: the newest rows, and those that come after them."""
+"""Reading the trail, as an operator does: the newest rows, those that come after them, and all that are wanted.
+
+A search walks the trail `AT_ONCE` rows at a time, each time in a transaction of its own and along an index, so that a trail
+of any length can be searched beside a running server.
+"""
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import func, select
 
 from bedesten.audit.chain import COLUMNS, Row
 from bedesten.audit.tables import audit
 from bedesten.base.clock import wire_time
+from bedesten.base.ids import first_id
 from bedesten.store.sql import crossing, crossing_into, p
+from bedesten.store.store import Store
 from bedesten.store.transaction import CrossTransaction
 
 LONGEST_WAIT = 60_000
 """A row comes to be seen at most so long after it got its id (milliseconds): no transaction lives longer."""
 
-_NEWEST = crossing_into(Row, select(*COLUMNS).order_by(audit.c.id.desc()).limit(p("most")))
-_NEWEST_OF = crossing_into(
-    Row, select(*COLUMNS).where(audit.c.tenant_id == p("owner")).order_by(audit.c.id.desc()).limit(p("most"))
-)
+AT_ONCE = 1_000
+"""Rows that a search reads in one transaction."""
+_END = "b"
+"""Sorts behind every id of the trail, whatever the collation: they begin with `aud_`."""
+
+_BACKWARDS = select(*COLUMNS).where(audit.c.id < p("before")).order_by(audit.c.id.desc()).limit(p("most"))
+_BEFORE = crossing_into(Row, _BACKWARDS)
+_BEFORE_OF = crossing_into(Row, _BACKWARDS.where(audit.c.tenant_id == p("owner")))
+_SEALED = crossing_into(Row, select(*COLUMNS).where(audit.c.seq > p("after")).order_by(audit.c.seq).limit(p("most")))
 _AFTER = crossing_into(Row, select(*COLUMNS).where(audit.c.id > p("after")).order_by(audit.c.id).limit(p("most")))
 _AFTER_OF = crossing_into(
     Row,
@@ -28,10 +42,72 @@ _AFTER_OF = crossing_into(
 _UNSEALED = crossing(select(func.count(audit.c.id), func.min(audit.c.at)).where(audit.c.seq.is_(None)))
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows are looked for; None: any. An action that ends in a dot stands for all that begin so."""
+
+    tenant: str | None = None
+    actor: str | None = None
+    action: str | None = None
+    subject: str | None = None
+
+    def matches(self, row: Row) -> bool:
+        """Whether this row is one of them."""
+        named = ((self.tenant, row.tenant), (self.actor, row.actor), (self.subject, row.subject))
+        return all(asked in (None, found) for asked, found in named) and self._acts(row.action)
+
+    def _acts(self, action: str) -> bool:
+        asked = self.action
+        return asked is None or action == asked or (asked.endswith(".") and action.startswith(asked))
+
+
 def newest(tx: CrossTransaction, most: int, tenant: str | None = None) -> list[Row]:
     """The newest rows, of one tenant or of all, the oldest of them first."""
-    rows = tx.all(_NEWEST, most=most) if tenant is None else tx.all(_NEWEST_OF, most=most, owner=tenant)
-    return rows[::-1]
+    return _before(tx, _END, most, tenant)[::-1]
+
+
+def newest_of(store: Store, most: int, wanted: Wanted) -> list[Row]:
+    """The newest rows that are wanted, the oldest of them first."""
+    found: list[Row] = []
+    before = _END
+    while len(found) < most:
+        rows = store.read_now(partial(_before, before=before, most=AT_ONCE, tenant=wanted.tenant))
+        found += filter(wanted.matches, rows)
+        if len(rows) < AT_ONCE:
+            break
+        before = rows[-1].id
+    return found[:most][::-1]
+
+
+def since(store: Store, at: int, wanted: Wanted) -> Iterator[Row]:
+    """The wanted rows that were written from this moment on (epoch ms), the oldest first."""
+    last = first_id("aud", at)
+    while True:
+        rows = store.read_now(partial(after, row_id=last, most=AT_ONCE, tenant=wanted.tenant))
+        yield from filter(wanted.matches, rows)
+        if len(rows) < AT_ONCE:
+            return
+        last = rows[-1].id
+
+
+def sealed_after(store: Store, seq: int, wanted: Wanted) -> Iterator[Row]:
+    """The wanted rows behind this number of the chain, in its order; those that are not sealed yet are not among them."""
+    while True:
+        rows = store.read_now(partial(_numbered, after=seq))
+        yield from filter(wanted.matches, rows)
+        if len(rows) < AT_ONCE:
+            return
+        seq = rows[-1].seq or 0
+
+
+def _before(tx: CrossTransaction, before: str, most: int, tenant: str | None) -> list[Row]:
+    if tenant is None:
+        return tx.all(_BEFORE, before=before, most=most)
+    return tx.all(_BEFORE_OF, before=before, most=most, owner=tenant)
+
+
+def _numbered(tx: CrossTransaction, after: int) -> list[Row]:
+    return tx.all(_SEALED, after=after, most=AT_ONCE)
 
 
 def after(tx: CrossTransaction, row_id: str, most: int, tenant: str | None = None) -> list[Row]:

@@ -4,7 +4,7 @@
 (see `common.command`) reads its options, opens the installation, runs one use case in one transaction, beside a running
 server if there is one, and answers: for people, or with `--json` one JSON document on standard output.
 
-Exit codes: 0 done, 1 refused (one line says why), 2 wrong usage.
+Exit codes: 0 done, 1 refused (one line says why), 2 wrong usage, 130 ended by Ctrl-C.
 
 What does not belong here: rules. They are the rooms' and the operator's.
 """
@@ -113,10 +113,12 @@ def _root(
 
 
 def _misused(problem: typer.TyperException, arguments: Sequence[str]) -> int:
-    """Says in one line what is wrong with the command line."""
+    """Says in one line what is wrong with the command line; an API key that stands there is not repeated."""
+    from bedesten.gate.apikeys import without_keys
+
     context = getattr(problem, "ctx", None)
     path = context.command_path if context else "bedesten"
-    message = " ".join(problem.format_message().split())
+    message = without_keys(" ".join(problem.format_message().split()))
     if not message:
         return problem.exit_code  # asked for nothing, it was told what there is
     if "--json" in arguments:

@@ -3,15 +3,18 @@
 import contextlib
 import sys
 import time
+from collections.abc import Iterable
+from itertools import islice
 from typing import Annotated
 
 import typer
 
 from bedesten.audit import trail
 from bedesten.audit.chain import Head, Row, head_of, verify
+from bedesten.audit.trail import Wanted
 from bedesten.base.clock import system_clock, wire_time
 from bedesten.base.ids import first_id
-from bedesten.cli.common import Answer, Document, Here, cell, command, printable, write_json
+from bedesten.cli.common import Answer, Document, Here, cell, command, duration_or_time, printable, write_json
 from bedesten.store.transaction import CrossTransaction
 from bedesten.tenants import actions as tenants
 
@@ -19,6 +22,7 @@ app = typer.Typer(no_args_is_help=True)
 app.callback()(lambda: None)
 POLL = 1.0
 MOST_AT_ONCE = 1_000
+NEWEST = 20
 
 
 @command(app, "tail")
@@ -27,25 +31,66 @@ def tail(
     tenant: Annotated[
         str | None, typer.Option("--tenant", metavar="T", help="Of this tenant alone; -: of the installation.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="So many of the newest.")] = 20,
+    actor: Annotated[
+        str | None, typer.Option("--actor", metavar="A", help="By operator, or by the account with this id.")
+    ] = None,
+    action: Annotated[
+        str | None, typer.Option("--action", metavar="A", help="This action; key. stands for all that begin so.")
+    ] = None,
+    subject: Annotated[str | None, typer.Option("--subject", metavar="S", help="Of the thing with this id.")] = None,
+    after: Annotated[
+        int | None, typer.Option("--after", metavar="SEQ", min=0, help="All sealed rows behind this number; 0: all.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="1h|yyyy-MM-ddTHH:mm:ssZ", help="All rows from then on.")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            min=1,
+            max=10_000,
+            help=f"So many at the most; without --after and --since the newest (by default {NEWEST}).",
+        ),
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
 ) -> Answer:
-    """Show the newest rows of the trail, the oldest of them first. With --json each is one JSON document on a line."""
+    """Show rows of the trail, the oldest first: the newest ones, or all behind a number or a time.
 
-    def begin(tx: CrossTransaction) -> tuple[str | None, list[Row], set[str]]:
-        owner = tenant if tenant in (None, "-") else tenants.find(tx, tenant)
-        known = {row.id for row in _recent(tx, owner)} if follow else set()
-        return owner, trail.newest(tx, limit, owner), known
+    With --json each is one JSON document on a line.
+    """
+    if (after is not None) + (since is not None) + follow > 1:
+        raise typer.BadParameter("--after, --since and --follow exclude each other")
+    begin = None if since is None else _moment(since)
+    owner = tenant if tenant in (None, "-") else here.read(lambda tx: tenants.find(tx, tenant))
+    wanted, store = Wanted(owner, actor, action, subject), here.installation.store
+    if after is not None:
+        _tell(here, islice(trail.sealed_after(store, after, wanted), limit))
+    elif begin is not None:
+        _tell(here, islice(trail.since(store, begin, wanted), limit))
+    else:
+        _newest(here, limit or NEWEST, wanted, follow)
+    return Answer(None)
 
-    owner, rows, known = here.read(begin)
+
+def _newest(here: Here, most: int, wanted: Wanted, follow: bool) -> None:
+    """The newest rows, and with `follow` those that come. What is known is read first, so that no row is left out."""
+    known = {row.id for row in here.read(lambda tx: _recent(tx, wanted.tenant))} if follow else set()
+    rows = trail.newest_of(here.installation.store, most, wanted)
+    known |= {row.id for row in rows}
     _tell(here, rows)
     with contextlib.suppress(KeyboardInterrupt):
         while follow:
             time.sleep(POLL)
-            recent = here.read(lambda tx: _recent(tx, owner))
-            _tell(here, [row for row in recent if row.id not in known])
+            recent = here.read(lambda tx: _recent(tx, wanted.tenant))
+            _tell(here, [row for row in recent if row.id not in known and wanted.matches(row)])
             known = {row.id for row in recent}
-    return Answer(None)
+
+
+def _moment(text: str) -> int:
+    """The time of `--since` in epoch ms. Wrong usage otherwise."""
+    ago, at = duration_or_time(text, "--since")
+    return max(0, at if at is not None else system_clock() - (ago or 0))
 
 
 @command(app, "verify")
@@ -101,7 +146,7 @@ def _recent(tx: CrossTransaction, owner: str | None) -> list[Row]:
         after = rows[-1].id
 
 
-def _tell(here: Here, rows: list[Row]) -> None:
+def _tell(here: Here, rows: Iterable[Row]) -> None:
     for row in rows:
         shown = trail.shown(row)
         if here.as_json:

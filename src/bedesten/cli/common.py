@@ -2,9 +2,13 @@
 
 import inspect
 import json
+import os
+import pwd
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -18,15 +22,17 @@ from rich.table import Table
 from rich.text import Text
 
 from bedesten import errors
+from bedesten.audit.actions import started_by
 from bedesten.base.clock import parse_duration
 from bedesten.base.secret import Secret
 from bedesten.cli import forget_output
 from bedesten.errors import Refusal, bad_field
+from bedesten.gate.apikeys import without_keys
 from bedesten.gate.directory import TenantEntry
 from bedesten.operator.amounts import read_amount
 from bedesten.server.installation import Installation, NotAnInstallation, open_installation
 from bedesten.server.known import Known
-from bedesten.server.settings import Settings
+from bedesten.server.settings import Settings, misspelt
 from bedesten.store.store import Work
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable, Transaction
 from bedesten.tenants import actions as tenants
@@ -70,8 +76,13 @@ _COMMON: tuple[tuple[str, Any, object], ...] = (
 PIPE_WIDTH = 240
 """Columns of a table that nobody's terminal folds."""
 
+LONGEST_USER = 64
+"""Characters of an operating system's user in the trail."""
+
 Document = dict[str, Any]
 """A JSON object on its way out."""
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 REPEATED: list[str] = []
 """The default of an option that may be given several times; nobody changes it."""
@@ -164,19 +175,27 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., Answer]], Ca
 
 _FORMS = {
     "database": "must be postgresql://…, or name where that is kept",
+    "log_level": "must be debug, info, warning or error",
+    "proxy_header": "must be x-forwarded-for or forwarded",
     "secrets": "must name where they are kept: file:/…, azure-kv://…, aws-sm://…, vault://… or gcp-sm://…",
 }
 """What is said of a setting whose text is not of its form."""
 
 
 def read_settings(data: Path | None, database: str | None) -> Settings:
-    """The settings of the command line and the environment. Wrong usage if they are not possible; repeats no value."""
+    """The settings of the command line and the environment. Wrong usage if they are not possible; repeats no value.
+
+    A variable that looks like a setting and is none is named on standard error.
+    """
+    for name, meant in misspelt(os.environ):
+        hint = f"; is {meant} meant?" if meant else ""
+        sys.stderr.write(printable(f"bedesten: {name} is no setting and has no effect{hint}") + "\n")
     try:
         return Settings(data=(data or Path("bedesten-data")).absolute(), database=database or None)
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False)[0]
         name = str(problem["loc"][0])
-        reason = _FORMS.get(name, problem["msg"])
+        reason = _FORMS.get(name, problem["msg"].removeprefix("Value error, "))
         raise typer.BadParameter(f"{name} (or BEDESTEN_{name.upper()}): {reason}") from None
     except SettingsError as error:
         raise typer.BadParameter(f"the environment: {error}") from None
@@ -185,7 +204,8 @@ def read_settings(data: Path | None, database: str | None) -> Settings:
 def perform(here: Here, action: Callable[[], Answer]) -> int:
     """Runs the action and says what came of it; answers the exit code."""
     try:
-        answer = action()
+        with started_by(os_user()):
+            answer = action()
         if answer.document is not None and here.as_json:
             write_json(answer.document)
         elif not here.as_json:
@@ -198,6 +218,17 @@ def perform(here: Here, action: Callable[[], Answer]) -> int:
     finally:
         here.close()
     return 1
+
+
+def os_user() -> str:
+    """Who runs the program: whoever called `sudo`, else the name of the real user id. What the machine says, no proof."""
+    name = os.environ.get("SUDO_USER", "")
+    if not name:
+        try:
+            name = pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            name = f"uid {os.getuid()}"
+    return "".join(each for each in name if each.isprintable())[:LONGEST_USER]
 
 
 # --- saying things -----------------------------------------------------------------------------------------------------
@@ -262,8 +293,12 @@ def printable(text: str) -> str:
 
 
 def refuse(problem: Exception, as_json: bool) -> None:
-    """One line on standard error; with --json a document on standard output. Several fields: a line for each."""
-    code, message, fields = _reason(problem)
+    """One line on standard error; with --json a document on standard output. Several fields: a line for each.
+
+    An API key that somebody gave in place of something else is not repeated.
+    """
+    code, message, given = _reason(problem)
+    message, fields = without_keys(message), {name: without_keys(text) for name, text in given.items()}
     if as_json:
         write_json({"error": {"code": code, "message": message, "fields": fields}})
         return
@@ -312,3 +347,14 @@ def duration(text: str, option: str) -> int:
         return parse_duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+def duration_or_time(text: str, option: str) -> tuple[int, None] | tuple[None, int]:
+    """Milliseconds of a duration, or a moment in epoch ms. Wrong usage otherwise."""
+    try:
+        if _TIME.fullmatch(text):
+            return None, int(datetime.fromisoformat(text).astimezone(UTC).timestamp()) * 1000
+        return parse_duration(text), None
+    except ValueError:
+        reason = "a duration such as 30d, or a time as yyyy-MM-ddTHH:mm:ssZ"
+        raise typer.BadParameter(reason, param_hint=option) from None

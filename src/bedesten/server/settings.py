@@ -1,6 +1,8 @@
 """Where an installation is, from the command line or the environment (`BEDESTEN_DATA`, `BEDESTEN_DATABASE`)."""
 
 import json
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bedesten.gate.apikeys import parse_networks
 from bedesten.server.references import REFERENCE
 
+PREFIX = "BEDESTEN_"
+_OURS = (f"{PREFIX}CHILD", f"{PREFIX}TEST_")
+"""What else begins like a setting: what the server tells its processes, and what the tests are told."""
+
 
 class Settings(BaseSettings):
     """One installation. `database` replaces only the SQLite file, `secrets` only the secrets file.
@@ -17,7 +23,7 @@ class Settings(BaseSettings):
     `secrets`, `database` and `database_password` may name a secret that is kept elsewhere; see `references`.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BEDESTEN_", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
 
     data: Path = Path("bedesten-data")
     database: str | None = Field(default=None, pattern=rf"^(?:postgres(?:ql)?://|{REFERENCE})", repr=False)
@@ -28,14 +34,14 @@ class Settings(BaseSettings):
     password_minimum: int = Field(default=15, ge=8, le=64)
     trusted_proxies: Annotated[list[str], NoDecode] = []
     proxy_header: str = Field(default="x-forwarded-for", pattern="^(x-forwarded-for|forwarded)$")
-    admin_names: list[str] = []
+    admin_names: Annotated[list[str], NoDecode] = []
     gate_routes: Path | None = None
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "admin_names", mode="before")
     @classmethod
     def _separated(cls, value: object) -> object:
-        """A JSON list, or networks with commas or spaces between them."""
+        """A JSON list, or its items with commas or spaces between them."""
         if not isinstance(value, str):
             return value
         if not value.lstrip().startswith("["):
@@ -43,7 +49,7 @@ class Settings(BaseSettings):
         try:
             return json.loads(value)
         except ValueError:
-            raise ValueError("neither a JSON list nor networks with commas between them") from None
+            raise ValueError("neither a JSON list nor items with commas between them") from None
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -102,3 +108,18 @@ class Settings(BaseSettings):
     def lock_file(self) -> Path:
         """Held by the one server that may run on this data directory."""
         return self.data / "serve.lock"
+
+
+def misspelt(environment: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
+    """The names of variables that look like settings and are none, each with the setting that was meant, if it is near.
+
+    A variable that a setting refers to (`env:NAME`) may have any name.
+    """
+    known = [f"{PREFIX}{field.upper()}" for field in Settings.model_fields]
+    referred = set(environment.values())
+    for name in sorted(environment):
+        spelt = name.upper()
+        if not spelt.startswith(PREFIX) or spelt in known or spelt.startswith(_OURS):
+            continue
+        if f"env:{name}" not in referred:
+            yield name, next(iter(get_close_matches(spelt, known, 1, 0.8)), None)

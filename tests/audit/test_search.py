@@ -1,0 +1,122 @@
+"""Searching the trail: by who, what and on what, behind a number or a time, however long it is."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from audit.rows import Trail
+from bedesten.audit import trail as reading
+from bedesten.audit.actions import OPERATOR, Actor, record
+from bedesten.audit.chain import Row, seal
+from bedesten.audit.trail import Wanted, newest_of, sealed_after, since
+from bedesten.base.clock import system_clock
+from bedesten.store.transaction import CrossTransaction
+from support.program import Program
+
+ANY = Wanted()
+
+
+@pytest.fixture(autouse=True)
+def _few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a short trail is walked in many steps."""
+    monkeypatch.setattr(reading, "AT_ONCE", 3)
+
+
+def subjects(rows: Iterable[Row]) -> list[str]:
+    return [row.subject for row in rows]
+
+
+@pytest.mark.parametrize("count", [0, 2, 3, 7, 9])
+def test_everything_is_found_in_order_whatever_fits_into_one_step(trail: Trail, count: int) -> None:
+    trail.append(count)
+    trail.seal()
+    whole = [f"n{number}" for number in range(count)]
+    assert subjects(newest_of(trail.store, 10_000, ANY)) == whole
+    assert subjects(since(trail.store, 0, ANY)) == whole
+    assert subjects(sealed_after(trail.store, 0, ANY)) == whole
+    assert subjects(sealed_after(trail.store, 1, ANY)) == whole[1:]
+    assert subjects(newest_of(trail.store, 4, ANY)) == whole[-4:]
+
+
+def test_rows_are_found_by_tenant_actor_action_and_subject(trail: Trail) -> None:
+    def write(tx: CrossTransaction) -> None:
+        for number in range(5):
+            record(tx.bound("ten_a"), OPERATOR, "key.create", f"k{number}")
+            record(tx.bound("ten_b"), Actor("par_1"), "key.rotate", f"k{number}")
+            record(tx.bound("ten_a"), OPERATOR, "keys.leak_policy", "-")
+
+    trail.store.write_now(write)
+    trail.seal()
+    for wanted, expected in [
+        (Wanted(tenant="ten_b"), ["k0", "k1", "k2", "k3", "k4"]),
+        (Wanted(actor="par_1", subject="k3"), ["k3"]),
+        (Wanted(action="key.", subject="k1"), ["k1", "k1"]),
+        (Wanted(action="key"), []),
+        (Wanted(action="keys.leak_policy"), ["-"] * 5),
+        (Wanted(tenant="ten_a", action="key.rotate"), []),
+    ]:
+        assert subjects(newest_of(trail.store, 100, wanted)) == expected
+        assert subjects(since(trail.store, 0, wanted)) == expected
+        assert subjects(sealed_after(trail.store, 0, wanted)) == expected
+    assert subjects(newest_of(trail.store, 2, Wanted(tenant="ten_b"))) == ["k3", "k4"]
+
+
+def test_a_number_finds_what_is_sealed_and_a_time_what_was_written_from_then_on(trail: Trail) -> None:
+    trail.append(2)
+    trail.seal()
+    trail.append(1)
+    assert subjects(sealed_after(trail.store, 0, ANY)) == ["n0", "n1"]
+    assert subjects(since(trail.store, 0, ANY)) == ["n0", "n1", "n0"]
+    assert subjects(since(trail.store, system_clock() + 60_000, ANY)) == []
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    """The program on an installation with a shop and ten API keys, of which one is revoked."""
+    made = Program(tmp_path / "data")
+    made.does("init")
+    made.does("tenants", "create", "shop", "--host", "api.shop.example")
+    key = ("keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Pay")
+    made.does("keys", "revoke", [made.does(*key)["id"] for _ in range(10)][4])
+    return made
+
+
+def told(program: Program, *options: str) -> list[str]:
+    outcome = program.run("audit", "tail", "--json", *options)
+    assert (outcome.code, outcome.err) == (0, "")
+    return [json.loads(line)["action"] for line in outcome.out.splitlines()]
+
+
+def test_tail_searches_and_exports(program: Program) -> None:
+    assert told(program, "--after", "0") == []
+    from bedesten.store.sqlite import SqliteStore
+
+    store = SqliteStore(program.data / "bedesten.db", system_clock)
+    head = store.write_now(seal)
+    store.close()
+    assert head is not None
+    assert len(told(program, "--after", "0")) == head.seq == 14
+    assert told(program, "--after", "13") == ["key.revoke"]
+    assert told(program, "--after", "0", "--limit", "1") == ["tenant.host.add"]
+    assert told(program, "--action", "key.revoke") == ["key.revoke"]
+    assert len(told(program, "--action", "key.", "--since", "1h", "--tenant", "shop")) == 11
+    assert told(program, "--since", "2999-01-01T00:00:00Z") == []
+    assert len(told(program, "--since", "1970-01-01T00:00:00Z", "--actor", "operator")) == 14
+    assert told(program, "--since", "999999999d", "--actor", "par_1") == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--since", "yesterday"],
+        ["--after", "-1"],
+        ["--after", "0", "--since", "1h"],
+        ["--after", "0", "--follow"],
+        ["--since", "1h", "--follow"],
+        ["--limit", "10001"],
+    ],
+)
+def test_what_cannot_be_meant_is_wrong_usage(program: Program, options: list[str]) -> None:
+    assert program.run("audit", "tail", *options).code == 2
