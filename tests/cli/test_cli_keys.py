@@ -9,6 +9,8 @@ import pytest
 from bedesten.store import sqlite
 from support.program import Program
 
+JTI = "0a1b2c3d" * 3
+
 
 def make(shop: Program, *more: str) -> Any:
     return shop.does("keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", *more)
@@ -131,27 +133,76 @@ def test_a_key_that_never_was_cannot_be_revoked(shop: Program) -> None:
     assert (error["code"], error["fields"]) == (-3, {"key": "there is no such key"})
 
 
+@pytest.mark.parametrize("verb", ["revoke", "rotate", "usage"])
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_an_api_key_in_place_of_its_id_is_refused_and_not_repeated(shop: Program, verb: str, more: list[str]) -> None:
+    key = make(shop)["key"]
+    for given in (key, f" {key}", key[:-1]):
+        outcome = shop.run("keys", verb, given, *more)
+        assert outcome.code == 1
+        assert "keys leaked --stdin" in outcome.out + outcome.err
+        assert key[8:20] not in outcome.out + outcome.err
+    assert keys(shop)[0]["revoked"] is None
+
+
+def test_an_api_key_in_any_other_place_is_not_repeated(shop: Program) -> None:
+    key = make(shop)["key"]
+    for arguments in (("keys", "leaked", key), ("tenants", "suspend", key), ("tenants", "list", f"--{key}")):
+        for more in ([], ["--json"]):
+            outcome = shop.run(*arguments, *more)
+            assert outcome.code in (1, 2)
+            assert key not in outcome.out + outcome.err
+
+
+def test_an_owner_that_was_made_is_told_since_its_name_may_be_a_slip(shop: Program) -> None:
+    create = ("keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner")
+    assert "The supplier Acme did not exist and was made." in shop.run(*create, "Acme").out
+    assert "was made" not in shop.run(*create, "ACME ").out
+    assert shop.does(*create, "acme")["ownerMade"] is False
+    assert shop.does(*create, "Acme Code")["ownerMade"] is True
+    bring = ("keys", "import", "--tenant", "shop", "--surface", "payment", "--owner", "Pay")
+    assert shop.run(*bring, stdin=b"ab" * 32).out.splitlines() == [
+        "1 API key of Pay taken over. Each becomes an ordinary one upon its first use.",
+        "The integration Pay did not exist and was made.",
+    ]
+    assert shop.does(*bring, stdin=b"cd" * 32)["ownerMade"] is False
+
+
 def test_tokens_are_revoked_by_subject_token_or_all(shop: Program) -> None:
     partner = shop.does("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
     revoke = ("tokens", "revoke", "--tenant", "shop")
     by_email = shop.does(*revoke, "--subject", "P@partner.example")
     assert by_email == {"revoked": {"subject": "P@partner.example", "accounts": [partner["id"]]}}
     assert shop.does(*revoke, "--subject", partner["id"])["revoked"]["accounts"] == [partner["id"]]
-    assert shop.does(*revoke, "--jti", "0a1b2c") == {"revoked": {"jti": "0a1b2c"}}
+    assert shop.does(*revoke, "--jti", JTI) == {"revoked": {"jti": JTI}}
     assert shop.does(*revoke, "--all") == {"revoked": {"all": True}}
     with closing(sqlite.connect(shop.data / "bedesten.db")) as fresh:
         assert fresh.execute("SELECT epoch FROM accounts").fetchall() == [(3,)]
         assert fresh.execute("SELECT epoch FROM tenants").fetchall() == [(2,)]
-        assert fresh.execute("SELECT jti FROM revoked_tokens").fetchall() == [("0a1b2c",)]
+        assert fresh.execute("SELECT jti FROM revoked_tokens").fetchall() == [(JTI,)]
         kinds = [kind for (kind,) in fresh.execute("SELECT kind FROM changes ORDER BY seq").fetchall()]
     assert kinds[-4:] == ["account", "account", "token", "tenant"]
 
 
 @pytest.mark.parametrize(
-    ("more", "code"), [(["--subject", "nobody@partner.example"], -3), (["--jti", "a b"], -2), (["--jti", ""], -2)]
+    ("more", "code"), [(["--subject", "nobody@partner.example"], -3), (["--jti", "nonexist"], -2), (["--jti", ""], -2)]
 )
 def test_tokens_that_cannot_be_named_are_not_revoked(shop: Program, more: list[str], code: int) -> None:
     assert shop.refuses("tokens", "revoke", "--tenant", "shop", *more)["code"] == code
+
+
+def test_people_are_told_which_tokens_are_dead_and_that_a_single_one_was_not_looked_up(shop: Program) -> None:
+    partner = shop.does("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
+    revoke = ("tokens", "revoke", "--tenant", "shop")
+    assert shop.run(*revoke, "--jti", JTI).out == (
+        f"The bearer token {JTI} is refused from now on. Whether there is one was not looked up.\n"
+    )
+    for more, whose in [
+        (["--subject", "p@partner.example"], partner["id"]),
+        (["--surface", "storefront"], "the storefront surface of shop"),
+        (["--all"], "shop"),
+    ]:
+        assert shop.run(*revoke, *more).out == (f"Every bearer token of {whose} that was issued before now is dead.\n")
 
 
 @pytest.mark.parametrize("more", [[], ["--all", "--jti", "a"], ["--jti", "a", "--subject", "b"]])

@@ -26,7 +26,8 @@ def program(hall: Hall) -> Program:
 def test_rotate_shows_the_new_secret_once_and_both_work_on_the_running_server(hall: Hall, program: Program) -> None:
     old = hall.make()
     made = program.does("keys", "rotate", old.id)
-    assert set(made) == {"id", "key", "previous"}
+    assert set(made) == {"id", "key", "previous", "ended"}
+    assert made["ended"] is None
     assert made["previous"]["ends"].endswith("Z")
     assert hall.answers(old.text, made["key"]) == [200] * 4
     assert made["key"] not in program.run("keys", "list", "--tenant", hall.tenant).out
@@ -39,12 +40,34 @@ def test_rotate_takes_a_grace_and_its_beginning(hall: Hall, program: Program) ->
     assert program.does("keys", "rotate", key.id, "--grace", "0")["previous"] is None
     waiting = program.does("keys", "rotate", key.id, "--grace", "2h", "--from-first-use")
     assert waiting["previous"] == {"ends": None}
-    shown = program.run("keys", "rotate", key.id, "--from-first-use").out
+    shown = program.run("keys", "rotate", key.id, "--from-first-use", "--yes").out
     assert "The old secret stays good until 1h after the first use of the new one." in shown
     assert shown.count("ak_live_") == 1
     assert program.run("keys", "rotate", key.id, "--grace", "soon").code == 2
-    assert program.refuses("keys", "rotate", key.id, "--grace", "31d")["fields"] == {"grace": "from 0 to 30 days"}
+    too_long = program.refuses("keys", "rotate", key.id, "--grace", "31d", "--yes")
+    assert too_long["fields"] == {"grace": "from 0 to 30 days"}
     assert program.refuses("keys", "rotate", "key_none")["code"] == -3
+
+
+def test_a_rotation_that_would_end_what_everybody_uses_asks_for_yes_and_says_what_it_ended(
+    hall: Hall, program: Program
+) -> None:
+    old = hall.make()
+    first = program.does("keys", "rotate", old.id)["key"]
+    hall.run(hall.first.status(old.text, address="198.51.100.7", agent="acme/3"))
+    hall.run(hall.first.house.key_watch.write(None))
+    refused = program.refuses("keys", "rotate", old.id)
+    assert (refused["code"], refused["fields"]) == (-8, {"key": "its previous secret is still good"})
+    assert "198.51.100.7 by acme/3) is still good and would end at once: add --yes" in refused["message"]
+    assert program.refuses("keys", "rotate", old.id, "--grace", "0")["code"] == -8
+    assert hall.answers(old.text, first) == [200] * 4
+    shown = program.run("keys", "rotate", old.id, "--yes").out
+    assert "The secret before it (last used " in shown
+    assert "from 198.51.100.7 by acme/3) has ended now." in shown
+    assert hall.answers(old.text, first) == [REFUSED, 200] * 2
+    assert program.does("keys", "rotate", old.id, "--yes")["ended"] == {"lastUsed": None}
+    program.does("keys", "revoke", old.id, "--previous")
+    assert program.does("keys", "rotate", old.id)["ended"] is None
 
 
 def test_usage_tells_who_breaks(hall: Hall, program: Program) -> None:
@@ -101,6 +124,24 @@ def test_leaked_does_what_the_policy_says_and_never_shows_a_key(hall: Hall, prog
     assert hall.answers(key.text) == [REFUSED, REFUSED]
 
 
+def test_people_are_told_that_a_noted_key_still_works_and_when_one_ends(hall: Hall, program: Program) -> None:
+    key = hall.make()
+    found = program.run("keys", "leaked", "--stdin", stdin=key.text.encode()).out
+    assert found.startswith(
+        "1 candidate, 1 of them live; the policy is notify. Those still work: revoke or rotate them."
+    )
+    assert "still work" not in program.run("keys", "leaked", "--stdin", stdin=b"nothing").out
+    (before,) = program.does("keys", "list", "--tenant", hall.tenant)["keys"]
+    assert (before["expires"], before["ends"]) == (None, None)
+    program.does("keys", "leak-policy", "grace")
+    (leaked,) = program.does("keys", "leaked", "--stdin", stdin=key.text.encode())["leaked"]
+    (after,) = program.does("keys", "list", "--tenant", hall.tenant)["keys"]
+    assert (after["expires"], after["ends"]) == (None, leaked["ends"])
+    assert leaked["ends"] in program.run("keys", "list", "--tenant", hall.tenant).out
+
+
 def test_keys_are_never_taken_from_the_command_line(hall: Hall, program: Program) -> None:
-    assert program.run("keys", "leaked").code == 2
+    without = program.run("keys", "leaked")
+    assert without.code == 2
+    assert "add --stdin" in without.err
     assert program.run("keys", "leaked", hall.make().text).code == 2

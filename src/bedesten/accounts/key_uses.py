@@ -136,11 +136,10 @@ def shown_agent(raw: bytes) -> str:
 
 
 def _shown(name: str, key: ApiKey, secret: KeySecret | None, use: Use | None, now: int) -> dict[str, object]:
-    ends = [end for end in (key.expires, secret.expires if secret else None) if end is not None]
     return {
         "secret": name,
         "live": secret is not None and secret.live(now) and not key.ended(now),
-        "ends": _time(min(ends, default=None)),
+        "ends": _time(keys.earliest(key.expires, secret.expires if secret else None)),
         "lastUsed": _time(use.used if use else None),
         "uses": use.uses if use else 0,
         "address": use.address if use else None,

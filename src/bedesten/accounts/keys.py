@@ -102,7 +102,7 @@ _SECRETS = into(
     .where(_S.tenant_id == TENANT, _S.key_id == p("key_id"))
     .order_by(_S.slot),
 )
-_PREVIOUS = statement(select(_S.key_id, _S.expires).where(_S.tenant_id == TENANT, _S.slot == PREVIOUS))
+_ENDS = statement(select(_S.key_id, _S.expires).where(_S.tenant_id == TENANT, _S.slot == p("slot")))
 _DROP_SECRET = statement(delete(key_secrets).where(_S.tenant_id == TENANT, _S.digest == p("digest")))
 
 
@@ -207,8 +207,11 @@ def revoke(tx: Transaction, key_id: str, actor: Actor, *, previous_only: bool = 
 
 
 def list_all(tx: Transaction) -> list[dict[str, object]]:
-    """Every key of the tenant, live or not; never the key itself."""
-    previous = dict(tx.all(_PREVIOUS))
+    """Every key of the tenant, live or not; never the key itself.
+
+    `expires` is the key's own end, `ends` that of its current secret: the sooner one of the two that a leak report may set.
+    """
+    current, previous = dict(tx.all(_ENDS, slot=CURRENT)), dict(tx.all(_ENDS, slot=PREVIOUS))
     return [
         {
             "id": key.id,
@@ -218,12 +221,18 @@ def list_all(tx: Transaction) -> list[dict[str, object]]:
             "grants": key.grants.split() if key.grants is not None else None,
             "networks": key.networks.split() if key.networks else [],
             "expires": _time(key.expires),
+            "ends": _time(earliest(key.expires, current.get(key.id))),
             "revoked": _time(key.revoked),
             "previous": previous_view(previous[key.id], tx.now) if key.id in previous else None,
             "created": wire_time(key.created),
         }
         for key in tx.all(_LIST)
     ]
+
+
+def earliest(*ends: int | None) -> int | None:
+    """The first of these ends (epoch ms); None stands for never."""
+    return min((end for end in ends if end is not None), default=None)
 
 
 def previous_view(ends: int | None, now: int) -> dict[str, object] | None:

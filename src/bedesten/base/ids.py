@@ -67,6 +67,16 @@ def _spelt(prefix: str, number: int) -> str:
     )
 
 
+def token_id() -> str:
+    """A fresh `jti` of a bearer token: 96 random bits in 24 hexadecimal digits."""
+    return os.urandom(12).hex()
+
+
+def is_token_id(text: str) -> bool:
+    """Whether the text has the form of a `jti` that this house issues."""
+    return len(text) == 24 and not set(text) - set("0123456789abcdef")
+
+
 def is_id(text: str) -> bool:
     """Whether the text could be an id at all: 1 to 64 ASCII letters, digits, `_` or `-`."""
     return 0 < len(text) <= MAX_ID_LENGTH and text.isascii() and text.replace("_", "a").replace("-", "a").isalnum()

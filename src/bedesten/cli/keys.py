@@ -1,30 +1,41 @@
 """`bedesten keys …`: API keys."""
 
-import re
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bedesten.accounts import key_import, key_uses, keys, rotation
-from bedesten.accounts.actions import Account
+from bedesten.accounts import key_import, key_uses, keys
+from bedesten.accounts.actions import OWNERS, Account
 from bedesten.accounts.keys import NewKey
 from bedesten.audit.actions import OPERATOR
-from bedesten.base.clock import parse_duration, wire_time
+from bedesten.base.clock import wire_time
 from bedesten.base.secret import Secret
-from bedesten.cli.common import REPEATED, Answer, Document, Here, TenantOption, command, duration, once, table
+from bedesten.cli.common import (
+    REPEATED,
+    Answer,
+    Document,
+    Here,
+    Shown,
+    TenantOption,
+    command,
+    duration,
+    duration_or_time,
+    once,
+    printable,
+    table,
+)
 from bedesten.errors import bad_field
 from bedesten.gate.directory import TenantEntry
 from bedesten.gate.scopes import Surface
+from bedesten.operator import keys as house
 from bedesten.operator import leaks, owners
-from bedesten.operator.keys import inside_tenant_of
+from bedesten.operator.keys import Grace, inside_tenant_of
 from bedesten.store.transaction import CrossTransaction, Transaction
 
 app = typer.Typer(no_args_is_help=True)
 LARGEST_FILE = 16 * 2**20
-PreviousEnd = tuple[bool, int | None]
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The id of the API key, never the key itself.")]
 SurfaceOption = Annotated[str, typer.Option("--surface", metavar="payment|supplier")]
@@ -40,7 +51,6 @@ ExpiryOption = Annotated[
 AllowOption = Annotated[
     list[str], typer.Option("--allow", metavar="CIDR", help="From where it may be used; repeatable.")
 ]
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
 @command(app, "create")
@@ -57,24 +67,26 @@ def create(
     gate = _surface(surface)
     after, at = _expiry(expires)
 
-    def act(tx: Transaction, entry: TenantEntry) -> tuple[str, Secret[str], Account, int | None]:
-        holder = owners.find_or_create(tx, gate, owner)
+    def act(tx: Transaction, entry: TenantEntry) -> tuple[str, Secret[str], Account, bool, int | None]:
+        holder, fresh = owners.find_or_create(tx, gate, owner)
         end = tx.now + after if after is not None else at
         new = NewKey(gate, holder.id, entry.sandbox, grant or None, allow, end)
-        return *keys.create(tx, here.installation.keyring, new, OPERATOR), holder, end
+        return *keys.create(tx, here.installation.keyring, new, OPERATOR), holder, fresh, end
 
-    key_id, key, holder, end = here.write_in(tenant, act)
+    key_id, key, holder, fresh, end = here.write_in(tenant, act)
     document: Document = {
         "id": key_id,
         "key": key.reveal(),
         "surface": gate.value,
         "owner": holder.name,
         "ownerId": holder.id,
+        "ownerMade": fresh,
         "grants": sorted(grant) or None,
         "networks": allow,
         "expires": wire_time(end) if end else None,
     }
-    return Answer(document, [f"API key {key_id} of {holder.name} on the {gate} surface.", *once(API_key=key)])
+    told = [f"API key {key_id} of {printable(holder.name)} on the {gate} surface.", *_fresh(gate, holder, fresh)]
+    return Answer(document, [*told, *once(API_key=key)])
 
 
 @command(app, "revoke")
@@ -107,7 +119,7 @@ def show_all(here: Here, tenant: TenantOption) -> Answer:
         Owner="owner",
         Grants="grants",
         Networks="networks",
-        Expires="expires",
+        Ends="ends",
         Revoked="revoked",
         Previous="previous",
     )
@@ -124,25 +136,28 @@ def rotate(
     from_first_use: Annotated[
         bool, typer.Option("--from-first-use", help="The grace begins when the new secret is first used.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Even if that ends the secret before the old one, which is still good.")
+    ] = False,
 ) -> Answer:
-    """Give an API key another secret under the same id. It is shown once."""
-    time = 0 if grace == "0" else duration(grace, "--grace")
-
-    def act(tx: CrossTransaction) -> tuple[Secret[str], PreviousEnd]:
-        bound = inside_tenant_of(tx, key)
-        secret = rotation.rotate(bound, here.installation.keyring, key, time, from_first_use, OPERATOR)
-        return secret, rotation.previous_end(bound, key)
-
-    secret, (kept, ends) = here.write(act)
-    previous = {"ends": wire_time(ends) if ends else None} if kept else None
-    if not kept:
+    """Give an API key another secret under the same id. It is shown once. A key has two secrets at the most."""
+    given = Grace(0 if grace == "0" else duration(grace, "--grace"), from_first_use)
+    done = here.write(lambda tx: house.rotate(tx, here.installation.keyring, key, given, end_previous=yes))
+    if not done.kept:
         told = "The old secret has ended."
-    elif ends is None:
+    elif done.ends is None:
         told = f"The old secret stays good until {grace} after the first use of the new one."
     else:
-        told = f"The old secret stays good until {wire_time(ends)}."
-    document: Document = {"id": key, "key": secret.reveal(), "previous": previous}
-    return Answer(document, [f"API key {key} has another secret. {told}", *once(API_key=secret)])
+        told = f"The old secret stays good until {wire_time(done.ends)}."
+    if done.ended:
+        told += f" The secret before it ({house.used(done.last_use)}) has ended now."
+    document: Document = {
+        "id": key,
+        "key": done.secret.reveal(),
+        "previous": {"ends": wire_time(done.ends) if done.ends else None} if done.kept else None,
+        "ended": {"lastUsed": wire_time(done.last_use.used) if done.last_use else None} if done.ended else None,
+    }
+    return Answer(document, [f"API key {key} has another secret. {told}", *once(API_key=done.secret)])
 
 
 @command(app, "usage")
@@ -179,15 +194,17 @@ def take_over(
     after, at = _expiry(expires)
     lines = key_import.parse(_lines(file))
 
-    def act(tx: Transaction, entry: TenantEntry) -> list[str]:
-        holder = owners.find_or_create(tx, gate, owner)
+    def act(tx: Transaction, entry: TenantEntry) -> tuple[list[str], Account, bool]:
+        holder, fresh = owners.find_or_create(tx, gate, owner)
         end = tx.now + after if after is not None else at
         new = NewKey(gate, holder.id, entry.sandbox, grant or None, allow, end)
-        return key_import.import_keys(tx, here.installation.keyring, new, lines, OPERATOR)
+        return key_import.import_keys(tx, here.installation.keyring, new, lines, OPERATOR), holder, fresh
 
-    made = here.write_in(tenant, act)
-    told = f"{len(made)} API keys of {owner} were taken over. Each becomes an ordinary one upon its first use."
-    return Answer({"imported": len(made), "ids": made}, [told])
+    made, holder, fresh = here.write_in(tenant, act)
+    counted = "1 API key" if len(made) == 1 else f"{len(made)} API keys"
+    told = f"{counted} of {printable(holder.name)} taken over. Each becomes an ordinary one upon its first use."
+    document: Document = {"imported": len(made), "ids": made, "ownerMade": fresh}
+    return Answer(document, [told, *_fresh(gate, holder, fresh)])
 
 
 @command(app, "leaked")
@@ -199,7 +216,7 @@ def leaked(
     """Report API keys that were found where they do not belong, and do what the leak policy says."""
     if not stdin:
         raise typer.BadParameter(
-            "API keys are read from standard input only, never from arguments", param_hint="--stdin"
+            "add --stdin: API keys are read from standard input, never from arguments", param_hint="--stdin"
         )
     opened = here.installation
     report = leaks.report_leaks(opened.store, opened.rings.for_store, _lines(None), source, tell=lambda *_: None)
@@ -227,7 +244,10 @@ def leaked(
         Done="done",
         Ends="ends",
     )
-    told = f"{report.candidates} candidates, {len(found)} of them live; the policy is {report.policy}."
+    counted = "1 candidate" if report.candidates == 1 else f"{report.candidates} candidates"
+    told = f"{counted}, {len(found)} of them live; the policy is {report.policy}."
+    if found and report.policy == "notify":
+        told += " Those still work: revoke or rotate them."
     return Answer(document, [told, shown])
 
 
@@ -243,6 +263,11 @@ def leak_policy(
         here.write(lambda tx: leaks.set_leak_policy(tx, policy.lower()))
     now = here.read(leaks.leak_policy)
     return Answer({"policy": now}, [f"The leak policy is {now}."])
+
+
+def _fresh(gate: Surface, holder: Account, made: bool) -> list[Shown]:
+    """Says that the owner was made, since its name may be a slip."""
+    return [f"The {OWNERS[gate]} {printable(holder.name)} did not exist and was made."] if made else []
 
 
 def _lines(file: Path | None) -> list[str]:
@@ -267,12 +292,4 @@ def _surface(name: str) -> Surface:
 
 def _expiry(text: str | None) -> tuple[int | None, int | None]:
     """How long from now in ms, or when in epoch ms; neither: never. Wrong usage otherwise."""
-    if text is None:
-        return None, None
-    try:
-        if _TIME.fullmatch(text):
-            return None, int(datetime.fromisoformat(text).astimezone(UTC).timestamp()) * 1000
-        return parse_duration(text), None
-    except ValueError:
-        reason = "a duration such as 30d, or a time as yyyy-MM-ddTHH:mm:ssZ"
-        raise typer.BadParameter(reason, param_hint="--expires") from None
+    return (None, None) if text is None else duration_or_time(text, "--expires")

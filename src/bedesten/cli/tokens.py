@@ -1,11 +1,11 @@
 """`bedesten tokens …`: bearer tokens."""
 
-import re
 from typing import Annotated
 
 import typer
 
 from bedesten.audit.actions import OPERATOR
+from bedesten.base.ids import is_token_id
 from bedesten.cli.common import Answer, Document, Here, command
 from bedesten.errors import bad_field
 from bedesten.gate.scopes import Surface
@@ -15,7 +15,7 @@ from bedesten.tenants import actions as tenants
 
 app = typer.Typer(no_args_is_help=True)
 app.callback()(lambda: None)
-_JTI = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_DEAD = " that was issued before now is dead."
 
 
 @command(app, "revoke")
@@ -44,23 +44,26 @@ def revoke(
         return Answer({"revoked": {"everyone": True}}, ["Every bearer token of every tenant is dead."])
     if tenant is None:
         raise typer.BadParameter("--tenant says whose tokens")
-    if jti is not None and _JTI.fullmatch(jti) is None:
-        raise bad_field("jti", "1 to 64 letters, digits, hyphens or underscores")
+    if jti is not None and not is_token_id(jti):
+        raise bad_field("jti", "24 hexadecimal digits: the claim jti in the middle part of the token")
 
-    def act(tx: Transaction, _: object) -> Document:
+    def act(tx: Transaction, _: object) -> tuple[Document, str]:
         if subject is not None:
-            return {"subject": subject, "accounts": tokens.end_of(tx, subject)}
+            accounts = tokens.end_of(tx, subject)
+            return {"subject": subject, "accounts": accounts}, f"Every bearer token of {', '.join(accounts)}{_DEAD}"
         if jti is not None:
             tokens.end_one(tx, jti, OPERATOR)
-            return {"jti": jti}
+            told = f"The bearer token {jti} is refused from now on. Whether there is one was not looked up."
+            return {"jti": jti}, told
         if surface is not None:
-            tenants.end_surface_tokens(tx, _surface(surface))
-            return {"surface": surface}
+            gate = _surface(surface)
+            tenants.end_surface_tokens(tx, gate)
+            return {"surface": surface}, f"Every bearer token of the {gate} surface of {tenant}{_DEAD}"
         tenants.end_tokens(tx)
-        return {"all": True}
+        return {"all": True}, f"Every bearer token of {tenant}{_DEAD}"
 
-    ended = here.write_in(tenant, act)
-    return Answer({"revoked": ended}, ["Every bearer token of that kind which was issued before now is dead."])
+    ended, told = here.write_in(tenant, act)
+    return Answer({"revoked": ended}, [told])
 
 
 def _surface(name: str) -> Surface:

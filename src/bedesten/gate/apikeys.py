@@ -73,6 +73,11 @@ def keys_in(text: str) -> list[str]:
     return list(dict.fromkeys(_FORM.findall(text)))
 
 
+def looks_like_key(text: str) -> bool:
+    """Whether the text is meant to be a key, or part of one, whatever else is in it."""
+    return text.strip().lower().startswith(("ak_live_", "ak_test_"))
+
+
 def without_keys(text: str) -> str:
     """The text with everything that has the form of a key masked, so that it may be kept."""
     return _FORM.sub(lambda found: masked(found[0]), text)

@@ -20,10 +20,13 @@ def create(tx: Transaction, surface: Surface, name: str) -> Account:
     return accounts.find(tx, kind, accounts.owner(tx, surface, name))
 
 
-def find_or_create(tx: Transaction, surface: Surface, name: str) -> Account:
-    """The owner with this id or name; made if there is none."""
+def find_or_create(tx: Transaction, surface: Surface, name: str) -> tuple[Account, bool]:
+    """The owner with this id or name, and whether it was made because there was none."""
     kind = OWNERS[surface]
-    return accounts.by_id(tx, kind, name) or accounts.find(tx, kind, accounts.owner(tx, surface, name))
+    known = accounts.by_id(tx, kind, name) or accounts.by_handle(tx, kind, " ".join(name.casefold().split()))
+    if known is not None:
+        return known, False
+    return accounts.find(tx, kind, accounts.owner(tx, surface, name)), True
 
 
 def listed(tx: Transaction, surface: Surface) -> list[dict[str, object]]:

@@ -1,6 +1,5 @@
 """Logins: an e-mail and a password become a bearer token, or everything that is wrong becomes one answer."""
 
-import os
 import secrets
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from bedesten.accounts import logins
 from bedesten.accounts.actions import Account
 from bedesten.accounts.logins import Attempt
 from bedesten.base.clock import DAY
+from bedesten.base.ids import token_id
 from bedesten.errors import Refusal
 from bedesten.gate import bearer
 from bedesten.gate.bearer import Claims
@@ -105,7 +105,7 @@ def issue(call: Call, surface: Surface, account: Account, since: int | None = No
         scopes=scopes,
         issued_at=now,
         expires_at=ends,
-        token_id=os.urandom(12).hex(),
+        token_id=token_id(),
         epochs=(house.gate.directory.epoch, tenant.epoch, tenant.surface_epochs[surface], account.epoch),
         kid=kid,
         authenticated_at=authenticated_at,
