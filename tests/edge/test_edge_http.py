@@ -38,7 +38,7 @@ def ask(shop: Shop, path: str, lines: Lines = (), body: object = None, method: s
 ALLOWED = {
     DETAILS: "GET",
     "/Storefront/Products/List": "POST",
-    "/documentation/guides/x": "GET",
+    "/documentation/guides/x": "GET, HEAD",
     "/Nothing": "GET, POST",
     "/Supplier/Products/List": "GET, POST",
     "/Supplier/x": "GET, POST",
@@ -74,6 +74,16 @@ def test_r17_an_answer_to_head_has_no_body_and_the_connection_goes_on(shop: Shop
         connection.send(head(shop, f"HEAD {DETAILS} HTTP/1.1") + head(shop, f"GET {DETAILS} HTTP/1.1"))
         assert connection.receive("HEAD").status == 405
         assert connection.receive().data["email"] == shop.partner_email
+
+
+@pytest.mark.parametrize("path", ["/documentation", "/documentation/guides/errors", "/openapi/reseller.json"])
+def test_a_page_is_there_for_head_without_its_body(shop: Shop, path: str) -> None:
+    with Connection(shop.site.port) as connection:
+        connection.send(head(shop, f"HEAD {path} HTTP/1.1") + head(shop, f"GET {path} HTTP/1.1"))
+        asked, got = connection.receive("HEAD"), connection.receive()
+    assert (asked.status, asked.body) == (200, b"")
+    assert asked.header("content-length") == got.header("content-length") == str(len(got.body))
+    assert asked.header("etag") == got.header("etag")
 
 
 @pytest.mark.parametrize("target", ["*", "{host}:443", "{host}", "nobody.example:80"])

@@ -133,7 +133,10 @@ class RouteMap:
 
     @classmethod
     def of(cls, routes: Iterable[Route]) -> "RouteMap":
-        """The map of these routes and their aliases. Two routes for one method and path are a mistake."""
+        """The map of these routes and their aliases. Two routes for one method and path are a mistake.
+
+        What is shown to GET answers HEAD as well (RFC 9110 section 9.3.2); the adapter leaves the body out.
+        """
         made = cls()
         for route in routes:
             for path in (route.path, *route.aliases):
@@ -141,6 +144,8 @@ class RouteMap:
                 known = (made.tails if brace else made.exact).setdefault(head, {})
                 assert route.method not in known, f"{route.method} {path} twice"
                 known[route.method] = route
+                if route.method == "GET" and isinstance(route.handler, Shows):
+                    known["HEAD"] = route
         return made
 
     def find(self, path: bytes) -> Match | None:
