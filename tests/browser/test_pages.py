@@ -12,8 +12,8 @@ from support.sites import Site
 
 HOME = "/documentation"
 SURFACES = [f"{HOME}/surfaces/{surface}" for surface in Surface]
-EVERY = [HOME, f"{HOME}/downloads", *SURFACES, *PAGES.values()]
-SOME = [HOME, f"{HOME}/surfaces/reseller", f"{HOME}/guides/authentication", f"{HOME}/errors/-23"]
+EVERY = [HOME, f"{HOME}/index", f"{HOME}/downloads", *SURFACES, *PAGES.values()]
+SOME = [HOME, f"{HOME}/surfaces/reseller", f"{HOME}/guides/authentication", f"{HOME}/errors/-23", f"{HOME}/index"]
 
 CONTRAST = """
 const channel = (value) => { value /= 255; return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4; };
@@ -52,8 +52,11 @@ def test_every_page_loads_quietly_from_its_own_host_and_fits(
     browser.look(width=width, height=780, dark=dark)
     for address in EVERY if dark else [*SOME, *SURFACES]:
         browser.open(pages.url + address)
-        wide = browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide <= 0, f"{address} is {wide} pixels wider than the window"
+        for opened in (False, True):
+            if opened:
+                browser.run("for (const one of document.querySelectorAll('main details')) one.open = true")
+            wide = browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 0, f"{address} is {wide} pixels wider than the window, {opened=}"
         assert browser.console() == [], address
         asked = browser.requested()
         assert f"{pages.url}{address}" in asked
@@ -94,7 +97,7 @@ def test_without_scripts_every_page_can_be_read_and_nothing_is_offered_that_does
         browser.open(sandbox.url + address)
         main = browser.driver.find_element("css selector", "main").text
         assert len(main) > 300, address
-        for hidden in (".copy", ".try", ".key"):
+        for hidden in (".copy", ".try", ".key", ".filter"):
             shown = [one for one in browser.driver.find_elements("css selector", hidden) if one.is_displayed()]
             assert shown == [], f"{hidden} on {address}"
     if width == 360:
@@ -157,10 +160,111 @@ def test_a_block_of_code_is_copied_whole(browser: Window, live: Pages) -> None:
     assert browser.driver.execute_async_script(read) == code
 
 
+COVERED = """
+return [...document.querySelectorAll('.copy')].filter((button) => {
+  const [a, b] = [button, button.parentElement.querySelector('code')].map((one) => one.getBoundingClientRect());
+  const frame = button.parentElement.querySelector('pre').getBoundingClientRect();
+  const [left, right] = [Math.max(b.left, frame.left), Math.min(b.right, frame.right)];
+  return a.width && a.left < right && a.right > left && a.top < b.bottom && a.bottom > b.top;
+}).map((button) => button.parentElement.textContent);
+"""
+"""The blocks of which the button covers code that is in sight."""
+BANDS = """
+return [...document.querySelectorAll('.code pre')].map((pre) => getComputedStyle(pre))
+  .filter((style) => style.paddingTop !== style.paddingBottom).length;
+"""
+
+
+def test_on_a_phone_a_copy_button_has_room_of_its_own_and_without_one_there_is_none(
+    browser: Window, sandbox: Pages
+) -> None:
+    browser.look(width=360, height=740)
+    for address in (HOME, f"{HOME}/guides/getting-started", f"{HOME}/guides/python-client"):
+        browser.open(sandbox.url + address)
+        assert browser.run("return document.querySelectorAll('.copy').length") > 0
+        assert browser.run(COVERED) == [], address
+    browser.look(width=360, height=740, scripts=False)
+    for address in (HOME, f"{HOME}/guides/getting-started"):
+        browser.open(sandbox.url + address)
+        assert browser.run(BANDS) == 0, address
+
+
+def test_beside_a_long_page_the_chapter_that_is_read_is_marked(browser: Window, live: Pages) -> None:
+    def marked(text: str) -> bool:
+        wanted = f"[...document.querySelectorAll('.chapters [aria-current]')].map((one) => one.textContent) == '{text}'"
+        return bool(browser.wait(wanted))
+
+    browser.open(f"{live.home}/guides/authentication")
+    assert marked("")
+    assert browser.run("return getComputedStyle(document.querySelector('.up')).visibility") == "hidden"
+    longest = """
+    const top = (one) => one.getBoundingClientRect().top + scrollY;
+    const tops = [...document.querySelectorAll('h2')].map((one) => [one.textContent, top(one)]);
+    return tops.slice(0, -1).map(([name, top], at) => [tops[at + 1][1] - top, name, (top + tops[at + 1][1]) / 2])
+      .sort((a, b) => b[0] - a[0]).slice(0, 3);
+    """
+    for height, name, middle in browser.run(longest):
+        assert height > browser.run("return innerHeight * 2 / 3"), "no heading is near when its middle is at the top"
+        browser.run("scrollTo(0, arguments[0])", middle)
+        assert marked(name)
+    browser.run("scrollTo(0, document.body.scrollHeight)")
+    assert browser.wait("getComputedStyle(document.querySelector('.up')).visibility === 'visible'")
+    browser.run("document.getElementById('getting-a-bearer-token').scrollIntoView()")
+    assert marked("Getting a bearer token")
+    browser.run("document.querySelector('.up').click()")
+    assert marked("")
+    assert browser.run("return scrollY") == 0
+
+
+def test_the_index_shows_only_what_is_looked_for(browser: Window, live: Pages) -> None:
+    browser.open(f"{live.home}/index")
+    field = browser.driver.find_element("css selector", "#filter")
+
+    def shown() -> list[str]:
+        found = "return [...document.querySelectorAll('.index li, .index h2')].filter((one) => one.checkVisibility())"
+        return list(browser.run(f"{found}.map((one) => (one.querySelector('a') || one).textContent)"))
+
+    everything = shown()
+    assert len(everything) > 100
+    field.send_keys("BASKETDATA  place")
+    assert shown() == ["Reseller operations", "Place an order"]
+    assert browser.driver.find_element("css selector", ".filter p").text == "1 found"
+    field.clear()
+    field.send_keys("-23")
+    assert shown() == ["Error numbers", "-23 key-refused"]
+    field.send_keys("zzz")
+    assert shown() == []
+    assert browser.driver.find_element("css selector", ".filter p").text == "Nothing found"
+    field.clear()
+    field.send_keys(" ")
+    assert shown() == everything
+
+
+def test_a_mistyped_address_leads_on(browser: Window, live: Pages) -> None:
+    browser.look(width=360)
+    browser.open(f"{live.home}/errors")
+    assert browser.driver.title == "There is no such page · Live & Sons"
+    browser.driver.find_element("link text", "Errors").click()
+    assert browser.driver.current_url == f"{live.home}/guides/errors"
+    browser.console()
+
+
+def test_on_a_phone_every_card_of_a_group_has_its_name(browser: Window, live: Pages) -> None:
+    browser.look(width=360)
+    browser.open(f"{live.home}/guides/authentication")
+    names = """
+    return [...document.querySelectorAll('td[data-group]')].map((cell) =>
+      [cell.checkVisibility() && getComputedStyle(cell, '::before').content, JSON.stringify(cell.dataset.group)]);
+    """
+    found = browser.run(names)
+    assert len(found) > 5
+    assert [shown for shown, _ in found] == [named for _, named in found]
+
+
 def test_on_paper_there_is_the_text_alone(browser: Window, sandbox: Pages) -> None:
     browser.print_out()
     browser.open(f"{sandbox.home}/surfaces/reseller")
-    for hidden in (".top", ".side", ".chapters", ".around", ".try", ".key", ".copy"):
+    for hidden in (".top", ".side", ".chapters", ".around", ".try", ".key", ".copy", ".up"):
         shown = [one for one in browser.driver.find_elements("css selector", hidden) if one.is_displayed()]
         assert shown == [], hidden
     assert browser.driver.find_element("css selector", "main").is_displayed()

@@ -186,6 +186,7 @@ _CANONICAL = (
     *_key_calls(Surface.SUPPLIER),
     Promise("GET", "/documentation", _PUBLIC, _to("/documentation")),
     Promise("GET", "/documentation/", _PUBLIC, _to("/documentation/")),
+    Promise("GET", "/documentation/index", _PUBLIC, _to("/documentation/index")),
     Promise("GET", "/documentation/downloads", _PUBLIC, _to("/documentation/downloads")),
     Promise("GET", "/documentation/surfaces/{surface}", _PUBLIC, _to("/documentation/surfaces/reseller")),
     Promise("GET", "/documentation/assets/{name}", _PUBLIC, _to(asset("site.css").address)),

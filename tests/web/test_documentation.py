@@ -5,7 +5,6 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.server import build
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import CrossTransaction
-from bedesten.surfaces import openapi
+from bedesten.surfaces import documentation, openapi
 from bedesten.surfaces.tables import ROUTES as OPERATIONS
 from bedesten.tenants import actions as tenants
 from bedesten.web import page
@@ -28,10 +27,11 @@ from bedesten.web.route import RouteMap
 from bedesten.web.site import assets, prose
 from bedesten.web.site.guides import GUIDES, PAGES
 from bedesten.web.site.schema import Schemas
+from support.outline import Outline
 
 HOME = "/documentation"
 SURFACES = [f"{HOME}/surfaces/{surface}" for surface in Surface]
-EVERY = [HOME, f"{HOME}/downloads", *SURFACES, *PAGES.values()]
+EVERY = [HOME, f"{HOME}/index", f"{HOME}/downloads", *SURFACES, *PAGES.values()]
 NAME = "Söhne & <b>Co</b> \"x'"
 
 
@@ -52,15 +52,15 @@ class Site:
         self.opened = build.open_installation(settings)
         self.tenant = self._tenant(tenants.NewTenant(NAME, ["localhost"]))
         self._tenant(tenants.NewTenant("Sand", ["sand.localhost"], sandbox=True))
-        self._pipeline = Pipeline(build.open_house(self.opened), RouteMap.of(build.ROUTES))
+        self._pipeline = Pipeline(build.open_house(self.opened), RouteMap.of(build.ROUTES), documentation.missing)
 
     def _tenant(self, new: tenants.NewTenant) -> str:
         return str(self.opened.store.write_now(lambda tx: tenants.create(tx, self.opened.vault, new))["id"])
 
-    def get(self, path: str, host: str = "localhost", *lines: tuple[bytes, bytes]) -> Response:
-        """The answer to a GET."""
+    def get(self, path: str, host: str = "localhost", *lines: tuple[bytes, bytes], method: str = "GET") -> Response:
+        """The answer to a GET, or to what else is asked."""
         head = [(b"host", host.encode()), *lines]
-        return asyncio.run(self._pipeline.handle(Request("GET", path.encode(), b"", head, "127.0.0.1", Nothing())))
+        return asyncio.run(self._pipeline.handle(Request(method, path.encode(), b"", head, "127.0.0.1", Nothing())))
 
     def html(self, path: str, host: str = "localhost") -> str:
         """A page that has to be there."""
@@ -91,37 +91,6 @@ def only_reseller(site: Site) -> Iterator[Site]:
     site.switch(**others)
     yield site
     site.switch(**dict.fromkeys(others, True))
-
-
-class Outline(HTMLParser):
-    """What a page is made of."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "link", "input", "br", "img", "hr"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open, f"</{tag}> closes nothing"
-        assert self.open.pop() == tag
-
-    def of(self, *names: str) -> list[tuple[str, dict[str, str | None]]]:
-        return [(tag, attributes) for tag, attributes in self.tags if tag in names]
-
-    @property
-    def hrefs(self) -> list[str]:
-        return [str(attributes["href"]) for _, attributes in self.of("a")]
-
-    @property
-    def ids(self) -> list[str]:
-        return [str(attributes["id"]) for _, attributes in self.tags if "id" in attributes]
 
 
 def brand(site: Site, accent: str, logo: bytes) -> None:
@@ -336,13 +305,6 @@ def test_values_and_limits_that_a_text_does_not_name_are_shown_beside_it() -> No
     ]
 
 
-def test_tables_say_on_narrow_screens_what_column_a_cell_is_of() -> None:
-    text = "| a | b | c |\n|---|---|---|\n| 1 | 2 | 3 |\n\n| d | e |\n|---|---|\n| 4 | 5 |\n"
-    cells = Outline(page.fragment("guides/x", text, PAGES.get)).of("td")
-    assert [attributes.get("data-label") for _, attributes in cells] == [None, "b", "c", None, None]
-    assert {attributes.get("role") for _, attributes in cells} == {"cell"}
-
-
 @pytest.mark.parametrize("surface", Surface)
 def test_the_page_of_a_surface_has_every_operation_with_all_of_its_refusals(site: Site, surface: Surface) -> None:
     html = site.html(f"{HOME}/surfaces/{surface}", "sand.localhost")
@@ -496,6 +458,110 @@ def test_a_page_that_does_not_exist_is_404(site: Site, name: str) -> None:
     assert (shown.status, json.loads(shown.body)["code"]) == (404, -3)
 
 
+BROWSER = b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize("host", ["localhost", "sand.localhost"])
+def test_a_browser_gets_a_page_with_the_menu_where_a_page_is_not(site: Site, host: str) -> None:
+    for name in ("errors/-999", "guides/secrets", "surfaces/operator", "assets/site.css", "errors", "a/b/c", "%3Cb%3E"):
+        shown = site.get(f"{HOME}/{name}", host, (b"accept", BROWSER))
+        headers, outline = dict(shown.headers), Outline(shown.body.decode())
+        assert (shown.status, headers[b"content-type"]) == (404, b"text/html; charset=utf-8"), name
+        assert headers[b"cache-control"] == b"no-store"
+        assert headers[b"vary"] == b"Host, Accept"
+        assert headers[b"x-content-type-options"] == b"nosniff"
+        assert headers[b"x-request-id"].startswith(b"req_")
+        assert headers[b"content-security-policy"] == dict(site.get(HOME).headers)[b"content-security-policy"]
+        assert outline.open == []
+        assert set(Outline(site.html(HOME, host)).hrefs) & set(EVERY) <= set(outline.hrefs), "the whole menu"
+        assert all(href in ("#content", *EVERY) for href in outline.hrefs)
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [("errors", "guides/errors"), ("guides/errors/", "guides/errors"), ("errors/23", "errors/-23"),
+     ("errors/-23/", "errors/-23"), ("guides/limits.md", "guides/limits"), ("reseller", "surfaces/reseller"),
+     ("guides/authentification", "guides/authentication"), ("guides", None), ("x" * 9000, None)],
+)  # fmt: skip
+def test_the_page_names_what_was_meant(site: Site, path: str, meant: str | None) -> None:
+    html = site.get(f"{HOME}/{path}", "localhost", (b"accept", BROWSER)).body.decode()
+    listed = Outline(html.partition("<article>")[2].partition("</article>")[0])
+    assert (f"{HOME}/{meant}" in listed.hrefs) is (meant is not None)
+    assert ("Did you mean" in html) is (meant is not None)
+
+
+@pytest.mark.parametrize(
+    ("accept", "page"),
+    [("*/*", False), ("", False), ("application/json", False), ("text/html", True), ("text/html, */*", True),
+     ("application/json, text/html", False), ("application/json;q=0.5, text/html", True), ("text/html;q=0.5, */*", False),
+     ("text/html;q=0", False), ("text/html;q=x, */*", False), ("text/html, application/problem+json", False)],
+)  # fmt: skip
+def test_programs_keep_the_refusal_as_json(site: Site, accept: str, page: bool) -> None:
+    shown = site.get(f"{HOME}/nothing", "localhost", (b"accept", accept.encode()))
+    assert (shown.status, b"<html" in shown.body) == (404, page)
+    assert page or json.loads(shown.body)["code"] == -3
+
+
+@pytest.mark.parametrize("path", [f"{HOME}/errors/-999.json", "/documentations", "/nothing", "/openapi/nothing.json"])
+def test_only_pages_are_missed_as_pages(site: Site, path: str) -> None:
+    assert json.loads(site.get(path, "localhost", (b"accept", BROWSER)).body)["code"] == -3
+    assert site.get(f"{HOME}/nothing", "localhost", (b"accept", BROWSER), method="POST").body[:1] == b"{"
+    assert site.get(f"{HOME}/nothing", "unknown.example", (b"accept", BROWSER)).status == 421
+
+
+@pytest.mark.parametrize("path", [*EVERY, f"{HOME}/errors/-23.json", "/openapi/reseller.json"])
+def test_head_is_answered_like_get(site: Site, path: str) -> None:
+    asked, got = site.get(path, method="HEAD"), site.get(path)
+    kept = [line for line in got.headers if line[0] != b"x-request-id"]
+    assert (asked.status, [line for line in asked.headers if line[0] != b"x-request-id"]) == (200, kept)
+    assert dict(site.get(path, method="POST").headers)[b"allow"] == b"GET, HEAD"
+
+
+@pytest.mark.parametrize("address", [one for one in EVERY if "/errors/-" not in one])
+def test_every_page_has_its_place_in_the_menu(site: Site, address: str) -> None:
+    outline = Outline(site.html(address))
+    marked = [attributes["href"] for _, attributes in outline.of("a") if attributes.get("aria-current") == "page"]
+    assert marked == [address, address], "in the menu and beside the text"
+    assert {"prev", "next"} & {str(attributes.get("rel")) for _, attributes in outline.of("a")}
+
+
+def test_the_page_of_an_error_is_below_errors_and_between_its_neighbours(site: Site) -> None:
+    numbers = list(CATALOGUE)
+    for at, number in enumerate(numbers):
+        links = Outline(site.html(f"{HOME}/errors/{number}")).of("a")
+        marked = {one["href"]: one["aria-current"] for _, one in links if "aria-current" in one}
+        assert marked == {f"{HOME}/guides/errors": "true"}
+        around = {one["rel"]: one["href"] for _, one in links if "rel" in one}
+        before = f"{HOME}/errors/{numbers[at - 1]}" if at else f"{HOME}/guides/errors"
+        after = {"next": f"{HOME}/errors/{numbers[at + 1]}"} if at + 1 < len(numbers) else {}
+        assert around == {"prev": before} | after
+
+
+def test_the_index_has_every_operation_with_its_fields_every_number_and_every_chapter(site: Site) -> None:
+    html = site.html(f"{HOME}/index").partition("<article>")[2].partition("</article>")[0]
+    hrefs = set(Outline(html).hrefs)
+    for surface in Surface:
+        document = openapi.document(surface, "https://api.shop.example")
+        for path, item in document["paths"].items():
+            for method, operation in item.items():
+                endpoint = f"{method.upper()} {path}"
+                assert f"{HOME}/surfaces/{surface}#{page.anchor_of(endpoint)}" in hrefs
+                entry = html.partition(f"<code>{endpoint}</code>")[2].partition("</li>")[0]
+                schema = (
+                    operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+                )
+                listed = set(entry.partition('"soft">')[2].partition("<")[0].split(", "))
+                taken = {
+                    name for path in members(document["components"]["schemas"], schema) for name in path.split(".")
+                }
+                assert taken <= listed, endpoint
+    assert {f"{HOME}/errors/{number}" for number in CATALOGUE} <= hrefs
+    for name, document_name in GUIDES.items():
+        shown = page.render(document_name, page.read(document_name) or "", PAGES.get)
+        address = f"{HOME}/guides/{name}"
+        assert {address, *(f"{address}#{chapter.anchor}" for chapter in shown.chapters)} <= hrefs
+
+
 @pytest.mark.parametrize("address", [*EVERY, f"{HOME}/errors/-23", f"{HOME}/errors/-23.json", "/openapi/reseller.json"])
 def test_paths_are_matched_without_regard_to_case(site: Site, address: str) -> None:
     assert site.get(address.upper()).body == site.get(address.title()).body == site.get(address).body
@@ -518,29 +584,3 @@ def test_the_pages_are_a_tenants_own_and_go_with_it(site: Site) -> None:
 
 def test_every_guide_has_its_document() -> None:
     assert {name for name, document in GUIDES.items() if page.read(document) is None} == set()
-
-
-def test_markup_in_the_markdown_is_shown_and_never_obeyed() -> None:
-    text = (
-        "# A & B <b>\n\n<script>alert(1)</script>\n\n`<token>` [x](javascript:alert(1)) ![y](https://y.example/z.png)\n"
-    )
-    article = page.render("guides/x", text, PAGES.get)
-
-    assert article.title == "A & B <b>"
-    assert "<script" not in article.body
-    assert "&lt;script&gt;" in article.body
-    assert "<code>&lt;token&gt;</code>" in article.body
-    assert 'href="javascript' not in article.body
-
-
-def test_a_link_to_a_page_that_is_not_shown_is_left_as_text() -> None:
-    article = page.render("guides/x", "[there *now*](../explanation/fence.md) [here](errors.md#a)", PAGES.get)
-    assert article.body == f'<p>there <em>now</em> <a href="{HOME}/guides/errors#a">here</a></p>\n'
-    kept = page.render("guides/x", "[rfc](https://www.rfc-editor.org/rfc/rfc9457) [in](#here)", PAGES.get)
-    assert {"https://www.rfc-editor.org/rfc/rfc9457", "#here"} <= set(Outline(kept.body).hrefs)
-
-
-def test_rows_of_a_hidden_surface_are_left_out_with_those_that_continue_them() -> None:
-    text = "| surface | scope |\n|---|---|\n| Supplier | a |\n| | b |\n| Reseller | c |\n| | d |\n"
-    article = page.render("guides/x", text, PAGES.get, {"supplier"})
-    assert re.findall(r"<td[^>]*>(\w?)</td>", article.body) == ["c", "", "d"]

@@ -87,4 +87,4 @@ def web_application(settings_json: str) -> Adapter:
         house.observer.start("web", lambda: web_gauges(house))
         house.key_watch.start()
 
-    return Adapter(Pipeline(house, RouteMap.of(ROUTES)).handle, started, house.close)
+    return Adapter(Pipeline(house, RouteMap.of(ROUTES), documentation.missing).handle, started, house.close)

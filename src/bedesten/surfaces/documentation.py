@@ -5,50 +5,59 @@ from functools import lru_cache
 from bedesten import errors
 from bedesten.errors import CATALOGUE, Refusal
 from bedesten.gate.access import Open
+from bedesten.gate.directory import TenantEntry
 from bedesten.gate.scopes import Surface
 from bedesten.surfaces import openapi
 from bedesten.web.call import Call
-from bedesten.web.message import Response
+from bedesten.web.message import Request, Response
 from bedesten.web.openapi.document import document
 from bedesten.web.page import Article
 from bedesten.web.route import Route, Shows
 from bedesten.web.shapes import encode
-from bedesten.web.site import assets, guides, layout, pages, prose, wheel
+from bedesten.web.site import assets, guides, layout, lost, pages, prose, wheel
+from bedesten.web.site import index as indexes
 from bedesten.web.site import surface as surfaces
 from bedesten.web.site.brand import stylesheet
-from bedesten.web.site.layout import HOME, Site
+from bedesten.web.site.layout import HOME, Entry, Site
 
 _SURFACES = {surface.value: surface for surface in Surface}
 _ROWS = {str(number): row for number, row in CATALOGUE.items()}
 _HTML, _JSON = b"text/html; charset=utf-8", b"application/json"
 _FRESH, _FOR_EVER = b"public, max-age=300", b"public, max-age=31536000, immutable"
 _SEALED = b"default-src 'none'; frame-ancestors 'none'"
+_NOT_KEPT = b"no-store"
 _READS, _TRIES = ("site.js",), ("site.js", "builder.js")
 
 
-def site_of(call: Call) -> Site:
+def site_of(tenant: TenantEntry, authority: bytes) -> Site:
     """What the pages say of the tenant that was asked. A surface of which every operation is switched off is not there."""
-    tenant = call.tenant
     shown = tuple(surface for surface in Surface if openapi.operations_of(tenant, surface))
     look = {"accent": tenant.brand.get("accent", ""), "logo": tenant.brand.get("logo", "")}
-    return Site(tenant.name, tenant.sandbox, shown, openapi.server_url(call.authority), **look)
+    return Site(tenant.name, tenant.sandbox, shown, openapi.server_url(authority), **look)
 
 
 def start(call: Call) -> Response:
     """The first page."""
-    site = site_of(call)
+    site = site_of(call.tenant, call.authority)
     return _page(call, site, HOME, pages.overview(site))
 
 
 def downloads(call: Call) -> Response:
     """Documents for tools."""
-    site = site_of(call)
+    site = site_of(call.tenant, call.authority)
     return _page(call, site, f"{HOME}/downloads", pages.downloads(site))
+
+
+def index(call: Call) -> Response:
+    """Everything by name."""
+    site = site_of(call.tenant, call.authority)
+    shown = _index(tuple((one, tuple(openapi.operations_of(call.tenant, one))) for one in site.surfaces), site.hidden)
+    return _page(call, site, f"{HOME}/index", shown)
 
 
 def surface(call: Call) -> Response:
     """The operations of one surface, without those that are switched off for the tenant."""
-    site = site_of(call)
+    site = site_of(call.tenant, call.authority)
     shown = _SURFACES.get(_name(call))
     if shown is None or shown not in site.surfaces:
         raise Refusal(errors.NOT_FOUND, "no such surface")
@@ -71,7 +80,7 @@ def error(call: Call) -> Response:
     if row is None:
         raise Refusal(errors.NOT_FOUND, "no such error")
     if number != name:
-        return _shown(call, encode(_as_json(row)), _JSON, _SEALED)
+        return _shown(call.request_id, encode(_as_json(row)), _JSON, _SEALED)
     return _document(call, f"{HOME}/errors/{number}", f"errors/{-row.number}")
 
 
@@ -79,13 +88,24 @@ def asset(call: Call) -> Response:
     """A stylesheet or a script, the stylesheet of the tenant's own colour, or the client library."""
     name, accent = _name(call), call.tenant.brand.get("accent", "")
     if accent and name == layout.brand_file(accent):
-        return _shown(call, stylesheet(accent), b"text/css; charset=utf-8", _SEALED)
+        return _shown(call.request_id, stylesheet(accent), b"text/css; charset=utf-8", _SEALED)
     if name == wheel.name():
-        return _shown(call, wheel.wheel().body, b"application/zip", _SEALED)
+        return _shown(call.request_id, wheel.wheel().body, b"application/zip", _SEALED)
     found = assets.find(name)
     if found is None:
         raise Refusal(errors.NOT_FOUND, "no such asset")
-    return _shown(call, found.body, found.kind, _SEALED, _FOR_EVER)
+    return _shown(call.request_id, found.body, found.kind, _SEALED, _FOR_EVER)
+
+
+def missing(request: Request, tenant: TenantEntry, authority: bytes, request_id: str) -> Response | None:
+    """A page for browsers in place of -3, for what is not there below `/documentation`. Documents for programs have none."""
+    path = request.path.decode("ascii", "replace").lower()
+    if not path.startswith(f"{HOME}/") or path.endswith(".json"):
+        return None
+    site = site_of(tenant, authority)
+    body = _missing(site, lost.meant(site, path))
+    vary = b"Host, Accept"
+    return _shown(request_id, body, _HTML, layout.policy(calls=False), _NOT_KEPT, status=404, vary=vary)
 
 
 def _name(call: Call) -> str:
@@ -100,8 +120,19 @@ def _surface(surface: Surface, routes: tuple[Route, ...], sandbox: bool, hidden:
     return Article(made.title, guides.without_lost_anchors(made.body, hidden), made.chapters)
 
 
+@lru_cache(256)
+def _index(shown: tuple[tuple[Surface, tuple[Route, ...]], ...], hidden: frozenset[str]) -> Article:
+    surfaces = [indexes.Shown(one, routes, document(routes, one, guides.SAMPLE_URL, {})) for one, routes in shown]
+    return indexes.article(surfaces, guides.all_of(hidden))
+
+
+@lru_cache(256)
+def _missing(site: Site, meant: tuple[Entry, ...]) -> bytes:
+    return layout.page(site, "", lost.article(meant), _READS)
+
+
 def _document(call: Call, address: str, name: str | None) -> Response:
-    site = site_of(call)
+    site = site_of(call.tenant, call.authority)
     article = guides.article(name, site) if name else None
     if article is None:
         raise Refusal(errors.NOT_FOUND, "no such page")
@@ -110,21 +141,30 @@ def _document(call: Call, address: str, name: str | None) -> Response:
 
 def _page(call: Call, site: Site, address: str, article: Article, scripts: tuple[str, ...] = _READS) -> Response:
     policy = layout.policy(calls=scripts is _TRIES)
-    return _shown(call, layout.page(site, address, article, scripts), _HTML, policy)
+    return _shown(call.request_id, layout.page(site, address, article, scripts), _HTML, policy)
 
 
-def _shown(call: Call, body: bytes, kind: bytes, policy: bytes, kept: bytes = _FRESH) -> Response:
+def _shown(
+    request_id: str,
+    body: bytes,
+    kind: bytes,
+    policy: bytes,
+    kept: bytes = _FRESH,
+    *,
+    status: int = 200,
+    vary: bytes = b"Host",
+) -> Response:
     headers = [
         (b"content-type", kind),
         (b"cache-control", kept),
         (b"etag", layout.tag_of(body)),
-        (b"vary", b"Host"),
+        (b"vary", vary),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),
         (b"content-security-policy", policy),
-        (b"x-request-id", call.request_id.encode()),
+        (b"x-request-id", request_id.encode()),
     ]
-    return Response(200, headers, body)
+    return Response(status, headers, body)
 
 
 def _as_json(row: errors.ErrorRow) -> dict[str, object]:
@@ -147,6 +187,7 @@ ROUTES = (
     _public(HOME, Shows(start), "Read what there is"),
     _public(f"{HOME}/", Shows(start), "The same"),
     _public(f"{HOME}/downloads", Shows(downloads), "Find documents for tools"),
+    _public(f"{HOME}/index", Shows(index), "Find anything by name"),
     _public(f"{HOME}/surfaces/{{surface}}", Shows(surface), "Read about the operations of a surface"),
     _public(f"{HOME}/guides/{{name}}", Shows(guide), "Read a guide"),
     _public(f"{HOME}/errors/{{code}}", Shows(error), "Read about an error"),

@@ -131,19 +131,21 @@ def _html(name: str, tokens: Sequence[Token], address_of: AddressOf) -> Markup:
 
 
 def _stack(tokens: Sequence[Token]) -> None:
-    """Prepares tables for narrow screens, where their cells stand below each other: each says what column it is of.
+    """Prepares tables for narrow screens, where their cells stand below each other: each says what column it is of, and
+    a row that continues the one before it has the name of their group.
 
     The roles keep a table a table for those who hear it, however the stylesheet lays it out.
     """
     columns: list[str] = []
     column = 0
+    group = ""
     for at, token in enumerate(tokens):
         if token.type not in _ROLES:
             continue
         token.attrs["role"] = _ROLES[token.type]
         if token.type == "table_open":
             token.attrs["class"] = "stack"
-            columns = []
+            columns, group = [], ""
         elif token.type == "tr_open":
             column = 0
         elif token.type == "th_open":
@@ -152,6 +154,11 @@ def _stack(tokens: Sequence[Token]) -> None:
         else:
             if column and len(columns) > 2:
                 token.attrs["data-label"] = columns[column]
+            elif not column:
+                name = _text(tokens[at + 1])
+                if group and not name:
+                    token.attrs["data-group"] = group
+                group = name or group
             column += 1
 
 

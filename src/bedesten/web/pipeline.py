@@ -39,6 +39,8 @@ _STALLED = Refusal(errors.BAD_REQUEST, "the body stopped coming")
 _COUNTED = frozenset({errors.LOGIN_REFUSED.number, errors.UNKNOWN_HOST.number})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """What a resource could have. TRACE, CONNECT, and whatever is spelt otherwise are refused wherever they are sent."""
+Explains = Callable[[Request, TenantEntry, bytes, str], Response | None]
+"""A page for people in place of -3, where there is one: for a request, its tenant, its `Host` and its request id."""
 MOST_LOADS = 8
 """A decision needs at most this many entries that the directory lacks: host and tenant, or two API keys and an account."""
 
@@ -116,9 +118,10 @@ class Progress:
 class Pipeline:
     """Answers requests. Holds no state of its own between two of them."""
 
-    def __init__(self, house: House, routes: Finds) -> None:
+    def __init__(self, house: House, routes: Finds, explains: Explains | None = None) -> None:
         self._house = house
         self._routes = routes
+        self._explains = explains
 
     async def handle(self, request: Request) -> Response:
         """The answer to one request. Raises only `ClientGone`: then there is nobody to answer."""
@@ -147,9 +150,21 @@ class Pipeline:
             log.exception("internal-error", request_id=progress.request_id, method=request.method[:16])
             refused = Refusal(errors.INTERNAL, "an exception")
         self._note(refused, request, progress)
+        page = self._explained(refused, request, head, progress)
+        if page is not None:
+            return page
         response = answer.failure(refused, progress.request_id, b",".join(head.accept))
         response.close = refused is _STALLED
         return response
+
+    def _explained(self, refused: Refusal, request: Request, head: Head, progress: Progress) -> Response | None:
+        """What is not there, as a page, if a browser asks where pages are."""
+        tenant = progress.tenant
+        if self._explains is None or tenant is None or refused.row is not errors.NOT_FOUND:
+            return None
+        if request.method not in ("GET", "HEAD") or not answer.prefers_page(b",".join(head.accept)):
+            return None
+        return self._explains(request, tenant, head.host[0], progress.request_id)
 
     async def _answer(self, request: Request, head: Head, progress: Progress) -> Response:
         house = self._house

@@ -46,6 +46,12 @@ def article(document: str, site: Site) -> Article | None:
     return None if shown is None else addressed(shown, site)
 
 
+def all_of(hidden: frozenset[str]) -> list[tuple[str, Article]]:
+    """Every guide that those who call the tenant have: its address, and what it shows."""
+    found = ((address_of(document, hidden), _article(document, hidden)) for document in GUIDES.values())
+    return [(address, shown) for address, shown in found if address is not None and shown is not None]
+
+
 def addressed(shown: Article, site: Site) -> Article:
     """The article with the tenant's own address wherever the sample one stands."""
     body = shown.body.replace(SAMPLE_URL, escape(site.url)).replace(SAMPLE_HOST, escape(site.authority))

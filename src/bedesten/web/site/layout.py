@@ -5,12 +5,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bedesten.errors import CATALOGUE
 from bedesten.gate.scopes import Surface
 from bedesten.web.page import Article, contents
 from bedesten.web.site.assets import FOLDER, asset
 from bedesten.web.site.markup import Markup, el, join, link
 
 HOME = "/documentation"
+ERRORS = f"{HOME}/guides/errors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,11 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One page in the navigation."""
+    """One page in the navigation; `below` the one before it: it goes into what that one is about."""
 
     address: str
     title: str
+    below: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +60,43 @@ def groups(site: Site) -> tuple[Group, ...]:
     guides = f"{HOME}/guides"
     surfaces = tuple(Entry(f"{HOME}/surfaces/{one.value}", one.value.title()) for one in site.surfaces)
     resellers = Surface.RESELLER in site.surfaces
-    webhooks = (Entry(f"{guides}/webhooks", "Webhooks"),) if resellers else ()
+    received = Entry(f"{guides}/receive-webhooks", "Receiving webhooks", below=True)
+    webhooks = (Entry(f"{guides}/webhooks", "Webhooks"), received) if resellers else ()
     first_order = (Entry(f"{guides}/first-order", "First order in Python"),) if resellers else ()
-    python = (*first_order, Entry(f"{guides}/python-client", "Python client"))
+    python = (
+        *first_order,
+        Entry(f"{guides}/python-client", "Python client"),
+        Entry(f"{guides}/python-client-reference", "Client reference", below=True),
+    )
     found = (
         Group("Start", (Entry(HOME, "Overview"), Entry(f"{guides}/getting-started", "Getting started"), *python)),
         Group(
             "Guides",
             (
                 Entry(f"{guides}/authentication", "Authentication"),
+                Entry(f"{guides}/secret-managers", "Secret managers", below=True),
                 Entry(f"{guides}/conventions", "Conventions"),
                 *webhooks,
-                Entry(f"{guides}/errors", "Errors"),
+                Entry(ERRORS, "Errors"),
                 Entry(f"{guides}/limits", "Limits"),
             ),
         ),
         Group("Operations", surfaces),
-        Group("More", (Entry(f"{HOME}/downloads", "Downloads"), Entry(f"{guides}/changes", "Changes"))),
+        Group(
+            "More",
+            (
+                Entry(f"{HOME}/index", "Index"),
+                Entry(f"{HOME}/downloads", "Downloads"),
+                Entry(f"{guides}/changes", "Changes"),
+            ),
+        ),
     )
     return tuple(group for group in found if group.entries)
+
+
+NUMBERS = tuple(Entry(f"{HOME}/errors/{row.number}", f"{row.number} {row.name}") for row in CATALOGUE.values())
+"""The pages of the errors, in order. The menu has the guide that lists them, and marks it for them."""
+_NUMBERED = frozenset(entry.address for entry in NUMBERS)
 
 
 def page(site: Site, address: str, article: Article, scripts: Sequence[str] = ("site.js",)) -> bytes:
@@ -104,7 +125,15 @@ def page(site: Site, address: str, article: Article, scripts: Sequence[str] = ("
         el(
             "div",
             el("nav", menu, aria_label="Pages", class_="side"),
-            el("main", inpage, el("article", article.body), _around(site, address), id="content", tabindex="-1"),
+            el(
+                "main",
+                inpage,
+                el("article", article.body),
+                link("#content", "Back to top", class_="up") if chapters else None,
+                _around(site, address),
+                id="content",
+                tabindex="-1",
+            ),
             aside,
             class_="frame" if aside else "frame narrow",
         ),
@@ -163,13 +192,23 @@ def _menu(site: Site, address: str) -> Markup:
             el(
                 "ul",
                 [
-                    el("li", link(one.address, one.title, aria_current="page" if one.address == address else None))
+                    el(
+                        "li",
+                        link(one.address, one.title, aria_current=_current(one, address)),
+                        class_="below" if one.below else None,
+                    )
                     for one in group.entries
                 ],
             ),
         ]
         for group in groups(site)
     )
+
+
+def _current(entry: Entry, address: str) -> str | None:
+    if entry.address == address:
+        return "page"
+    return "true" if entry.address == ERRORS and address in _NUMBERED else None
 
 
 def _aside(chapters: Markup) -> Markup:
@@ -179,6 +218,8 @@ def _aside(chapters: Markup) -> Markup:
 def _around(site: Site, address: str) -> Markup | None:
     """Links to the page before and the page after, in reading order."""
     entries = [entry for group in groups(site) for entry in group.entries]
+    if address in _NUMBERED:
+        entries = [Entry(ERRORS, "Errors"), *NUMBERS]
     at = next((number for number, entry in enumerate(entries) if entry.address == address), None)
     if at is None:
         return None

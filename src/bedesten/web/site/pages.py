@@ -20,6 +20,11 @@ def overview(site: Site) -> Article:
     cards = [
         (f"{guides}/getting-started", "Getting started", "From credentials to a first call in ten minutes."),
         (
+            f"{guides}/python-client",
+            "Python client",
+            "Every operation as a method, with logins and repetitions done for you.",
+        ),
+        (
             f"{guides}/authentication",
             "Authentication",
             "Get, send, renew and store credentials; what to do when one leaks.",
@@ -29,8 +34,10 @@ def overview(site: Site) -> Article:
     ]
     if Surface.RESELLER in site.surfaces:
         cards.insert(
-            2, (f"{guides}/webhooks", "Webhooks", "Be told when an order line changes, and verify that it is true.")
+            3, (f"{guides}/webhooks", "Webhooks", "Be told when an order line changes, and verify that it is true.")
         )
+    else:
+        cards.insert(3, (f"{guides}/conventions", "Conventions", "Names, times, amounts, pages and repetitions."))
     rows = [
         (
             link(f"{HOME}/surfaces/{one.value}", one.value.title()),
@@ -44,6 +51,7 @@ def overview(site: Site) -> Article:
         [
             el("h1", f"The API of {site.name}"),
             el("p", "Digital goods by HTTP: browse, order, deliver, get paid. All you need is here.", class_="lead"),
+            el("p", "Looking for an operation, a field or a number? The ", link(f"{HOME}/index", "index"), " has them all."),
             _sandbox(site),
             el("p", "The address of the API:"),
             block(site.url, "Address of the API"),

@@ -45,6 +45,16 @@ class Schemas:
         rows = [self._field(name, one, meanings, sent, name in required, depth) for name, one in properties.items()]
         return el("ul", rows, class_="fields")
 
+    def names(self, schema: Schema, depth: int = 0) -> frozenset[str]:
+        """The names of all members, however deep they are."""
+        found, _ = self.resolved(schema)
+        if depth > _DEEPEST:
+            return frozenset()
+        if found.get("type") == "array":
+            return self.names(found.get("items", {}), depth + 1)
+        properties = found.get("properties", {})
+        return frozenset(properties).union(*(self.names(one, depth + 1) for one in properties.values()))
+
     def sample(self, schema: Schema, depth: int = 0) -> object:
         """A value that fits the schema."""
         for word in ("const", "example"):

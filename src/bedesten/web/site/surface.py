@@ -85,26 +85,26 @@ def _common(surface: Surface) -> Markup:
 def _operation(
     route: Route, document: Mapping[str, Any], schemas: Schemas, told: Mapping[str, Told], sandbox: bool
 ) -> Markup:
-    operation = document["paths"][route.path][route.method.lower()]
+    operation = _described(document, route)
     anchor = anchor_of(route.endpoint)
     said = told.get(route.endpoint)
     content = operation.get("requestBody", {}).get("content", {}).get(_MEDIA)
     answer = operation["responses"]["200"]["content"][_MEDIA]
-    data = _data(document, route)
-    taken = schemas.fields(content["schema"], said.taken if said else {}, sent=True) if content else None
+    data = answered(document, route)
+    takes = schemas.fields(content["schema"], said.taken if said else {}, sent=True) if content else None
     given = schemas.fields(data, said.given if said else {}, sent=False)
     sent = _sent(content, schemas)
-    answered = answer.get("example") or {"success": True, "message": "OK", "data": schemas.sample(data)}
+    sample = answer.get("example") or {"success": True, "message": "OK", "data": schemas.sample(data)}
     return el(
         "section",
         el("h2", route.summary, id=anchor),
         el("p", el("span", route.method, class_="method"), code(route.path), class_="endpoint"),
         page.fragment("", said.text, lambda _: None) if said else None,
         _facts(route),
-        [el("h3", "It takes"), _path(route), taken] if taken or "{" in route.path else None,
+        [el("h3", "It takes"), _path(route), takes] if takes or "{" in route.path else None,
         block(_curl(route, sent), f"{route.summary} with curl"),
         [el("h3", "It answers"), el("p", "In ", code("data"), ":"), given] if given else None,
-        el("details", el("summary", "A sample"), block(_written(answered), "A sample of the answer"), class_="sample"),
+        el("details", el("summary", "A sample"), block(_written(sample), "A sample of the answer"), class_="sample"),
         el("h3", "It refuses"),
         _refused(route),
         builder.form(route, _argument(route), _written(sent) if sent is not None else "") if sandbox else None,
@@ -112,9 +112,21 @@ def _operation(
     )
 
 
-def _data(document: Mapping[str, Any], route: Route) -> Mapping[str, Any]:
+def _described(document: Mapping[str, Any], route: Route) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = document["paths"][route.path][route.method.lower()]
+    return found
+
+
+def taken(document: Mapping[str, Any], route: Route) -> Mapping[str, Any] | None:
+    """The schema of the body that the route takes, if it takes one."""
+    content = _described(document, route).get("requestBody", {}).get("content", {}).get(_MEDIA)
+    found: Mapping[str, Any] | None = content["schema"] if content else None
+    return found
+
+
+def answered(document: Mapping[str, Any], route: Route) -> Mapping[str, Any]:
     """The schema of what the route answers in `data`."""
-    name = document["paths"][route.path][route.method.lower()]["responses"]["200"]["content"][_MEDIA]["schema"]["$ref"]
+    name = _described(document, route)["responses"]["200"]["content"][_MEDIA]["schema"]["$ref"]
     data: Mapping[str, Any] = document["components"]["schemas"][name.rpartition("/")[2]]["properties"]["data"]
     return data
 
