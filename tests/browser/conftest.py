@@ -33,6 +33,7 @@ def _opened(site: Site, operator: Operator, name: str, sandbox: bool) -> Pages:
     host = f"{name}.localhost"
     new = tenants.NewTenant(f"{name.title()} & Sons", [host], sandbox=sandbox)
     made = str(operator.across(lambda tx: tenants.create(tx, site.installation.vault, new))["id"])
+    operator.account(made, "customer", EMAIL)
     operator.credit(made, operator.account(made, "partner", EMAIL), 100_00)
     codes = [f"CODE-{number}" for number in range(20)]
     product = operator.product(

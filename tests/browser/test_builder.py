@@ -111,12 +111,101 @@ def test_what_is_typed_cannot_lead_a_request_elsewhere(browser: Window, sandbox:
     assert [url for url in asked if not url.startswith(f"{sandbox.url}/Orders/Detail/")] == []
 
 
+def test_an_answer_is_laid_out_with_its_numbers_as_they_came(browser: Window, sandbox: Pages) -> None:
+    browser.open(f"{sandbox.home}/surfaces/storefront")
+    answers = {
+        '{"a":24.00,"b":[1.50,-0,1e2],"c":{},"d":[ ],"e":"{\\"x\\":[1,2]}, \\\\"}': (
+            '{\n  "a": 24.00,\n  "b": [\n    1.50,\n    -0,\n    1e2\n  ],\n  "c": {},\n  "d": [],\n'
+            '  "e": "{\\"x\\":[1,2]}, \\\\"\n}'
+        ),
+        '{"n": 12345678901234567890.10}': '{\n  "n": 12345678901234567890.10\n}',
+        "24.00": "24.00",
+        "<html> 24.00 {": "<html> 24.00 {",
+        "": "",
+    }
+    for sent, expected in answers.items():
+        browser.run("window.fetch = () => Promise.resolve(new Response(arguments[0]))", sent)
+        assert raw(browser, "/Storefront/Products/List") == expected
+
+    browser.driver.refresh()
+    assert '"price": 5.00,' in raw(browser, "/Storefront/Products/List")
+    assert browser.run("return document.querySelectorAll('output .copyable .copy').length") > 0
+
+
+def raw(browser: Window, path: str) -> str:
+    """The text of the answer to a form as it stands."""
+    form = f'document.querySelector(`.try[data-path="{path}"]`)'
+    browser.run(f"{form}.querySelector('output').replaceChildren(); {form}.querySelector('[type=submit]').click()")
+    assert browser.wait(f"{form}.querySelector('.status')")
+    found: str = browser.run(f"return [...{form}.querySelectorAll('output code')].at(-1).textContent")
+    return found
+
+
+def test_a_credential_goes_only_where_it_is_needed_and_ends_with_a_logout(browser: Window, sandbox: Pages) -> None:
+    browser.open(f"{sandbox.home}/surfaces/storefront")
+    browser.run("document.querySelector('[data-credential]').value = 'long.dead.token'")
+    status, listed = send(browser, "/Storefront/Products/List")
+    assert (status[:3], listed["data"]["items"][0]["customerStoreProductId"]) == ("200", sandbox.product)
+    status, refused = send(browser, "/Storefront/Customers/Profile")
+    assert (status[:3], refused["code"]) == ("401", -21)
+
+    _, login = send(browser, "/Storefront/Customers/Login", {"email": EMAIL, "password": PASSWORD})
+    assert credential(browser) == login["data"]["token"]
+    status, _ = send(browser, "/Storefront/Customers/Logout", {"everywhere": 7})
+    assert (status[:3], credential(browser)) == ("400", login["data"]["token"]), "it did not go through"
+    status, _ = send(browser, "/Storefront/Customers/Logout", {})
+    assert (status[:3], credential(browser)) == ("200", "")
+
+
+def test_forms_that_nobody_changed_have_the_ids_of_earlier_answers(browser: Window, sandbox: Pages) -> None:
+    browser.open(f"{sandbox.home}/surfaces/reseller")
+    send(browser, "/Login/Customer/Api/Verify", {"email": EMAIL, "password": PASSWORD})
+    status, _ = send(browser, "/Products/Detail/")
+    assert status[:3] == "404", "a sample's id is nobody's"
+    written = "document.querySelector(`.try[data-path='/Orders/Get'] [data-body]`).value"
+    browser.run(f'{written} = \'{{"orderReference": "mine"}}\'')
+
+    status, listed = send(browser, "/Products/List")
+    assert (status[:3], len(listed["data"]["items"])) == ("200", 1)
+    status, shown = send(browser, "/Products/Detail/")
+    assert (status[:3], shown["data"]["customerStoreProductId"]) == ("200", sandbox.product)
+    status, placed = send(browser, "/Orders/Create")
+    assert status[:3] == "200"
+    status, detail = send(browser, "/Orders/Detail/")
+    assert detail["data"]["orderDetailId"] == placed["data"]["details"][0]["orderDetailId"]
+    assert browser.run(f"return {written}") == '{"orderReference": "mine"}'
+    assert '"orderReference": "PO-1001"' in browser.run(
+        "return document.querySelector(`.try[data-path='/Orders/Create'] [data-body]`).value"
+    )
+
+
+def test_headers_of_choice_are_sent(browser: Window, sandbox: Pages) -> None:
+    def choose(name: str, value: str) -> None:
+        field = f"document.querySelector(`.try[data-path='/Orders/Create'] [data-header='{name}']`)"
+        browser.run(f"{field}.value = arguments[0]", value)
+
+    browser.open(f"{sandbox.home}/surfaces/reseller")
+    send(browser, "/Login/Customer/Api/Verify", {"email": EMAIL, "password": PASSWORD})
+    line = {"deliverId": "1", "customerStoreProductId": sandbox.product, "quantity": 1}
+    choose("h-region-code", "?")
+    status, refused = send(browser, "/Orders/Create", {"orderReference": "key-1", "basketData": [line]})
+    assert (status[:3], refused["errors"][0]["field"]) == ("400", "h-region-code")
+    choose("h-region-code", "")
+    choose("Idempotency-Key", " once ")
+    status, _ = send(browser, "/Orders/Create", {"orderReference": "key-1", "basketData": [line]})
+    assert status[:3] == "200"
+    status, refused = send(browser, "/Orders/Create", {"orderReference": "key-2", "basketData": [line]})
+    assert (status[:3], refused["code"]) == ("409", -8)
+
+
 def test_a_server_that_is_away_is_said_to_be(browser: Window, sandbox: Pages) -> None:
     browser.open(f"{sandbox.home}/surfaces/reseller")
     browser.run("window.fetch = () => Promise.reject(new TypeError('Failed to fetch'))")
-    browser.run("const one = document.querySelector('.try'); one.open = true; one.querySelector('button').click()")
+    browser.run(
+        "const one = document.querySelector('.try'); one.open = true; one.querySelector('[type=submit]').click()"
+    )
     assert "Nothing came back" in browser.wait("(document.querySelector('.try .status') || {}).textContent")
-    assert browser.run("return document.querySelector('.try button').disabled") is False
+    assert browser.run("return document.querySelector('.try [type=submit]').disabled") is False
 
 
 def test_a_live_shops_page_has_no_builder_and_its_browser_would_refuse_the_call(browser: Window, live: Pages) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bedesten.errors import CATALOGUE
+from bedesten.gate.access import Anonymous, Keyed, Open
 from bedesten.gate.scopes import Surface
 from bedesten.server import build
 from bedesten.server.settings import Settings
@@ -23,7 +24,7 @@ from bedesten.web import page
 from bedesten.web.message import Request, Response
 from bedesten.web.pipeline import Pipeline
 from bedesten.web.refusals import refusals
-from bedesten.web.route import RouteMap
+from bedesten.web.route import RouteMap, Writes
 from bedesten.web.site import assets, prose
 from bedesten.web.site.guides import GUIDES, PAGES
 from bedesten.web.site.schema import Schemas
@@ -230,6 +231,20 @@ def test_the_request_builder_is_a_sandboxs_alone(site: Site) -> None:
         assert "builder." not in live
         assert "data-method" not in live
         assert 'class="try" hidden' in sand, "without scripts it is not to be seen"
+
+
+def test_a_form_sends_what_its_operation_looks_at_and_nothing_else(site: Site) -> None:
+    for surface in Surface:
+        html = site.html(f"{HOME}/surfaces/{surface}", "sand.localhost")
+        for route in (route for route in OPERATIONS if route.access.surface is surface):
+            form = html.partition(f'data-path="{route.path.partition("{")[0]}"')[2].partition("</details>")[0]
+            needed = not isinstance(route.access, Open | Anonymous)
+            scheme = "apikey" if isinstance(route.access, Keyed) else "bearer" if needed else "none"
+            assert form.startswith(f' data-scheme="{scheme}"'), route.endpoint
+            repeatable = isinstance(route.handler, Writes) and not route.handler.reveals
+            assert ('data-header="Idempotency-Key"' in form) is repeatable, route.endpoint
+            assert ('data-header="h-region-code"' in form) is route.regional, route.endpoint
+            assert (" data-ends" in form.partition(">")[0]) is route.path.endswith("/Logout"), route.endpoint
 
 
 def members(schemas: dict[str, Any], schema: dict[str, Any]) -> set[str]:

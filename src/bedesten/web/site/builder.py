@@ -5,10 +5,20 @@ has a name under which a browser would keep it. The credential's field is not of
 remember; the stylesheet hides what is in it.
 """
 
-from bedesten.gate.access import Keyed, Open
+from bedesten.gate.access import Anonymous, Keyed, Open
 from bedesten.gate.scopes import Surface
-from bedesten.web.route import Route
+from bedesten.web.route import Route, Writes
 from bedesten.web.site.markup import Markup, el, join, link
+
+_NARROWS = frozenset({"categoryId", "updatedSince", "cursor", "maxUnitPrice"})
+"""Optional fields that would leave nothing of what a sandbox has, with the values that samples have."""
+
+
+def shortest(sample: object) -> object:
+    """A sample that is likely to go through: without what narrows it, and with one item in its lists."""
+    if isinstance(sample, dict):
+        return {name: shortest(value) for name, value in sample.items() if name not in _NARROWS}
+    return [shortest(one) for one in sample[:1]] if isinstance(sample, list) else sample
 
 
 def credential(surface: Surface) -> Markup:
@@ -32,7 +42,13 @@ def credential(surface: Surface) -> Markup:
 
 def form(route: Route, argument: str, body: str) -> Markup:
     """The form of one operation."""
-    scheme = "none" if isinstance(route.access, Open) else "apikey" if isinstance(route.access, Keyed) else "bearer"
+    scheme = (
+        "none"
+        if isinstance(route.access, Open | Anonymous)
+        else "apikey"
+        if isinstance(route.access, Keyed)
+        else "bearer"
+    )
     head, brace, tail = route.path.partition("{")
     name = tail.rstrip("}")
     field = f"try-{route.operation}"
@@ -44,7 +60,8 @@ def form(route: Route, argument: str, body: str) -> Markup:
             "form",
             _input(f"{field}-argument", name, argument) if brace else None,
             _text(f"{field}-body", body) if body else None,
-            el("button", f"Send {route.method} {route.path}", type="submit"),
+            _headers(route, field),
+            el("button", "Send the request", type="submit"),
             autocomplete="off",
         ),
         el("output", aria_live="polite"),
@@ -53,6 +70,7 @@ def form(route: Route, argument: str, body: str) -> Markup:
         data_method=route.method,
         data_path=head,
         data_scheme=scheme,
+        data_ends=route.words[-1] == "Logout",
     )
 
 
@@ -68,9 +86,23 @@ def _sent_with(route: Route, scheme: str) -> Markup | None:
 
 def _input(field: str, name: str, value: str) -> Markup:
     typed = el(
-        "input", id=field, value=value, required=True, autocomplete="off", spellcheck="false", data_argument=True
+        "input", id=field, value=value, required=True, autocomplete="off", spellcheck="false", data_argument=name
     )
     return join([el("label", name, for_=field), typed])
+
+
+def _headers(route: Route, field: str) -> Markup | None:
+    names = ["Idempotency-Key"] if isinstance(route.handler, Writes) and not route.handler.reveals else []
+    names += ["h-region-code"] if route.regional else []
+    fields = [
+        el(
+            "div",
+            el("label", name, el("span", " (optional)", class_="soft"), for_=f"{field}-{name.lower()}"),
+            el("input", id=f"{field}-{name.lower()}", autocomplete="off", spellcheck="false", data_header=name),
+        )
+        for name in names
+    ]
+    return el("div", fields, class_="headers") if fields else None
 
 
 def _text(field: str, body: str) -> Markup:

@@ -107,7 +107,9 @@ def _operation(
         el("details", el("summary", "A sample"), block(_written(sample), "A sample of the answer"), class_="sample"),
         el("h3", "It refuses"),
         _refused(route),
-        builder.form(route, _argument(route), _written(sent) if sent is not None else "") if sandbox else None,
+        builder.form(route, _argument(route), _written(builder.shortest(sent)) if sent is not None else "")
+        if sandbox
+        else None,
         aria_labelledby=anchor,
     )
 

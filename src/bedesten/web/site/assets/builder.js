@@ -20,19 +20,86 @@
     pre.tabIndex = 0;
     pre.append(element("code", text));
     frame.append(pre);
+    offerCopy(frame);
     return frame;
   };
 
-  const pretty = (text) => {
+  const parsed = (text) => {
     try {
-      return JSON.stringify(JSON.parse(text), null, 2);
+      return JSON.parse(text);
     } catch {
-      return text;
+      return undefined;
     }
   };
 
-  const headersFor = (scheme, body) => {
+  /* JSON on lines of its own, token by token: numbers stay as they came, since 24.00 is not 24 to a reader. */
+  const pretty = (text) => {
+    let depth = 0;
+    let written = "";
+    const line = () => `\n${"  ".repeat(depth)}`;
+    for (const [token] of text.matchAll(/"(?:[^"\\]+|\\.)*"|[[{]\s*[\]}]|[[\]{},:]|[^\s[\]{},:"]+/g)) {
+      if (token === "{" || token === "[") {
+        depth += 1;
+        written += token + line();
+      } else if (token === "}" || token === "]") {
+        depth -= 1;
+        written += line() + token;
+      } else if (token === ",") {
+        written += token + line();
+      } else if (token === ":") {
+        written += ": ";
+      } else {
+        written += /^[[{]/.test(token) ? token.replace(/\s/g, "") : token;
+      }
+    }
+    return written;
+  };
+
+  /* Ids of the samples give way to the last ones that answers on this page had, in forms that nobody has changed. */
+  const same = { customerStoreProductId: "productId" };
+  const names = [
+    "productId", "customerStoreProductId", "orderId", "orderDetailId", "orderReference", "paymentId", "depositId",
+  ];
+  const seen = {};
+
+  const remember = (value) => {
+    if (Array.isArray(value)) {
+      remember(value[0]);
+    } else if (value && typeof value === "object") {
+      for (const [name, inner] of Object.entries(value)) {
+        if (typeof inner !== "string") remember(inner);
+        else if (names.includes(name)) seen[same[name] || name] = inner;
+      }
+    }
+  };
+
+  const refill = (input, text) => {
+    if (input.value !== input.defaultValue) return;
+    input.defaultValue = text;
+    input.value = text;
+  };
+
+  const fill = (operation) => {
+    const argument = operation.querySelector("[data-argument]");
+    const area = operation.querySelector("[data-body]");
+    if (argument && seen[argument.dataset.argument]) refill(argument, seen[argument.dataset.argument]);
+    if (!area) return;
+    let text = area.value;
+    for (const name of names) {
+      const id = seen[same[name] || name];
+      const taken = name === "orderReference" && operation.dataset.path.endsWith("/Create");
+      const member = new RegExp(`("${name}"\\s*:\\s*)"[^"]*"`, "g");
+      if (id && !taken) text = text.replace(member, (_, head) => head + JSON.stringify(id));
+    }
+    refill(area, text);
+  };
+
+  const headersFor = (operation, body) => {
     const headers = {};
+    const { scheme } = operation.dataset;
+    for (const input of operation.querySelectorAll("[data-header]")) {
+      if (input.value.trim()) headers[input.dataset.header] = input.value.trim();
+    }
     const credential = field.value.trim();
     if (scheme === "bearer" && credential) headers.Authorization = `Bearer ${credential}`;
     if (scheme === "apikey" && credential) headers.ApiKey = credential;
@@ -40,33 +107,36 @@
     return headers;
   };
 
-  const show = (output, answer, text) => {
+  const show = (operation, output, answer, text) => {
+    const told = parsed(text);
     const parts = [element("p", `${answer.status} ${answer.statusText}`.trim(), `status ${answer.ok ? "good" : "bad"}`)];
     const lines = shown.filter((name) => answer.headers.has(name)).map((name) => `${name}: ${answer.headers.get(name)}`);
     if (lines.length) parts.push(framed(lines.join("\n")));
-    parts.push(framed(pretty(text)));
-    let told;
-    try {
-      told = JSON.parse(text);
-    } catch {
-      told = {};
-    }
-    if (Number.isInteger(told.code)) {
+    parts.push(framed(told === undefined ? text : pretty(text)));
+    if (told && Number.isInteger(told.code)) {
       const link = element("a", `What ${told.code} means`);
       link.href = `/documentation/errors/${told.code}`;
       const line = document.createElement("p");
       line.append(link);
       parts.push(line);
     }
-    if (told.success === true && told.data && typeof told.data.token === "string") {
-      field.value = told.data.token;
-      parts.push(element("p", "The other requests on this page use this bearer token now.", "soft"));
+    if (told && told.success === true) {
+      if (told.data && typeof told.data.token === "string") {
+        field.value = told.data.token;
+        parts.push(element("p", "The other requests on this page use this bearer token now.", "soft"));
+      }
+      if ("ends" in operation.dataset) {
+        field.value = "";
+        parts.push(element("p", "This bearer token has ended. The field above is empty again.", "soft"));
+      }
+      remember(told.data);
+      document.querySelectorAll(".try").forEach(fill);
     }
     output.replaceChildren(...parts);
   };
 
   const send = async (operation) => {
-    const { method, path, scheme } = operation.dataset;
+    const { method, path } = operation.dataset;
     const argument = operation.querySelector("[data-argument]");
     const area = operation.querySelector("[data-body]");
     const output = operation.querySelector("output");
@@ -76,10 +146,10 @@
     output.replaceChildren(element("p", "Sending …", "soft"));
     try {
       const answer = await fetch(path + (argument ? encodeURIComponent(argument.value.trim()) : ""), {
-        method, body, headers: headersFor(scheme, body),
+        method, body, headers: headersFor(operation, body),
         mode: "same-origin", credentials: "omit", cache: "no-store", redirect: "error", referrerPolicy: "no-referrer",
       });
-      show(output, answer, await answer.text());
+      show(operation, output, answer, await answer.text());
     } catch (problem) {
       output.replaceChildren(element("p", `Nothing came back: ${problem.message}`, "status bad"));
     } finally {
