@@ -4,6 +4,7 @@ import base64
 import csv
 import hashlib
 import io
+import re
 import subprocess
 import sys
 import zipfile
@@ -15,6 +16,8 @@ import pytest
 
 from bedesten.web.site import wheel
 from bedesten.web.site.assets import FOLDER
+from bedesten.web.site.guides import SAMPLE_URL
+from support.documents import DOCS
 from support.program import Program
 from support.served import served
 
@@ -56,13 +59,19 @@ def test_it_says_of_itself_what_the_distribution_says(packed: zipfile.ZipFile) -
     built = BytesParser().parsebytes((metadata.distribution("bedesten-client").read_text("METADATA") or "").encode())
     for field in ASKED:
         assert own.get_all(field) == built.get_all(field), field
-    assert own.get_payload() == built.get_payload()
+    assert own.get_payload() == (SOURCES.parent / "README.md").read_text("utf-8")
 
 
 def test_the_same_sources_give_the_same_bytes() -> None:
     first = wheel.wheel()
     wheel.wheel.cache_clear()
     assert wheel.wheel() == first
+
+
+@pytest.mark.parametrize("page", ["tutorials/first-order.md", "how-to/use-the-python-client.md"])
+def test_pages_name_the_wheel_that_there_is(page: str) -> None:
+    (address,) = re.findall(r"^pip install (\S+)", (DOCS / page).read_text("utf-8"), re.MULTILINE)
+    assert address == f"{SAMPLE_URL}{FOLDER}{wheel.name()}"
 
 
 def test_pip_installs_it_from_the_shop(tmp_path: Path) -> None:
