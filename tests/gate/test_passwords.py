@@ -256,3 +256,10 @@ def test_where_a_password_is_looked_at_it_is_looked_at_to_the_edge() -> None:
     assert password_problem("lantern-harbou") == "use at least 15 characters"
     assert password_problem("abcdeabcdeabcde") == "it repeats itself"
     assert password_problem("kvz" * 5) == "it repeats itself"
+
+
+@pytest.mark.parametrize("number", ["1", "36", "123", "4567", "98765"])
+@pytest.mark.parametrize("spelt", ["{}2024", "{}!2024", "2024-{}", "{}"])
+def test_r123_an_address_and_a_year_are_no_password_whatever_its_parts_are(number: str, spelt: str) -> None:
+    email = f"reg-{number}@example.com"
+    assert password_problem(spelt.format(email.title()), words=(email,)) is not None

@@ -181,7 +181,7 @@ def _changed(here: Here, tenant: str, partner: str, act: Change) -> Answer:
 def _password(here: Here, given: bool, name: str, email: str, tenant: str) -> tuple[Secret[str], Hashed]:
     """A password that may be one, and as it is stored. Raises `Refusal` (-2)."""
     password = _read_password() if given else _new_password()
-    words = ("bedesten", name, *email.split("@"), tenant)
+    words = ("bedesten", name, email, tenant)
     problem = password_problem(password.reveal(), minimum=here.settings.password_minimum, words=words)
     if problem:
         raise bad_field("password", problem)

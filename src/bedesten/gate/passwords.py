@@ -162,6 +162,7 @@ _NEXT_WORD = 4
 """What a second common word counts, and every further one: a phrase of several is a good password."""
 _GAP = "\n"
 """Stands where something was taken out, so that its neighbours do not become a word."""
+_LEAST_OWN = 4
 _PART = re.compile(r"[^\W_]{4,}")
 _SAME = re.compile(r"(.)\1{3,}", re.DOTALL)
 
@@ -194,7 +195,9 @@ def password_problem(password: str, *, minimum: int = 15, words: Iterable[str] =
         return "it repeats itself"
     folded = folded[: (folded + folded).find(folded, 1)][:_LOOKED_AT]  # once, if it is the same twice
     enough = max(4, minimum // 2)
-    own = sorted({part for word in words for part in _PART.findall(_plain(word))}, key=len, reverse=True)
+    plain = [_plain(word) for word in words]
+    parts = {part for word in plain for part in (word, *_PART.findall(word)) if len(part) >= _LEAST_OWN}
+    own = sorted(parts, key=len, reverse=True)
     for spelling in _spellings(folded):
         rest = _without_runs(spelling)
         if _worth(rest, spelling) < enough:
