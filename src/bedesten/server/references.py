@@ -20,6 +20,8 @@ REFERENCE = r"(?i:(?:env|file|value):|(?:azure-kv|aws-sm|gcp-sm|vault|vault\+htt
 """How a reference begins; a test compares it with the client's own list."""
 DEADLINE = 5.0
 """Seconds that anything here waits for a manager."""
+INSTALL = "in a clone of the repository, pip install -c constraints.txt ./clients/python '.[secrets]'"
+"""How the client library is installed, as long as neither package is in a public registry."""
 _REFERENCE = re.compile(REFERENCE)
 
 
@@ -78,7 +80,9 @@ class NamedSecret:
         try:
             from bedesten_client import secrets
         except ImportError:
-            raise BadSetting(f"{self.setting} names a secret; for that, pip install 'bedesten[secrets]'") from None
+            raise BadSetting(
+                f"{self.setting} names a secret, which needs the package bedesten-client: {INSTALL}"
+            ) from None
         try:
             return secrets.source(self._reference, deadline=DEADLINE, known=known)
         except secrets.SecretError as problem:
