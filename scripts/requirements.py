@@ -27,8 +27,9 @@ IN_NAME = re.compile(r"(?<=_)[Rr](\d{1,3})(?=_|$)")
 
 HEAD = """# The security requirements, and what holds each
 
-The numbers are those of the project's black-box requirements. A row names the tests that name the number, with how many of
-their cases do, or says why there is none. This page is made by `scripts/requirements.py`; a test keeps it true.
+The numbers are those of a list of black-box requirements that the project was built against. Its texts are not published:
+what a number demands is said by the names of its tests. A row names the tests that name the number, with how many of their
+cases do, or says why there is none. This page is made by `scripts/requirements.py`; a test keeps it true.
 
 | requirement | held by |
 |---|---|

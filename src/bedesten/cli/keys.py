@@ -63,7 +63,7 @@ def create(
     expires: ExpiryOption = None,
     allow: AllowOption = REPEATED,
 ) -> Answer:
-    """Make an API key. It is shown once: of what is stored it cannot be told."""
+    """Make an API key. It is shown once: it cannot be recovered from what is stored."""
     gate = _surface(surface)
     after, at = _expiry(expires)
 
