@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,11 @@ def test_the_first_run_works_as_it_is_printed(tmp_path: Path) -> None:
         parsed: dict[str, object] = json.loads((tmp_path / "first-run" / name).read_text("utf-8"))
         return parsed
 
+    made = tmp_path / "first-run" / "partner.json"
+    assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    assert str(answer("partner.json")["webhookSecret"]).startswith("whsec_")
+    account = dict(answer("account.json")["data"])  # type: ignore[call-overload]
+    assert (account["balance"], account["held"]) == (-61.5, 0)
     placed, delivered, refused = answer("order.json"), answer("delivered.json"), answer("refused.json")
     details = dict(placed["data"])["details"]  # type: ignore[call-overload]
     assert [line["status"] for line in details] == [1, 2]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -15,10 +16,12 @@ from bedesten.server.build import ROUTES
 from bedesten.server.settings import Settings
 from bedesten.web.route import Route
 from bedesten.web.shapes import Input, camel
-from support.documents import DOCS, section, tables
+from support.documents import DOCS, blocks, documents, name_of, section, tables
 
 REFERENCE = DOCS / "reference"
 GUIDE = DOCS / "guides" / "authentication.md"
+SHARED = {"--data", "--database", "--json", "--help"}
+"""What every command but `demo` takes."""
 OPERATIONS = [route for route in ROUTES if route.access.surface is not None]
 
 
@@ -115,12 +118,11 @@ def test_the_configuration_page_lists_every_setting_with_its_default() -> None:
 def commands() -> dict[str, set[str]]:
     """Every command of the program with its own options."""
     found: dict[str, set[str]] = {}
-    shared = {"--data", "--database", "--json", "--help"}
     for noun, group in vars(get_command(program(NOUNS)))["commands"].items():
         for verb, one in (vars(group).get("commands") or {"": group}).items():
             names = {name for parameter in one.params for name in (*parameter.opts, *parameter.secondary_opts)}
             options = {name for name in names if name.startswith("--")}
-            found[f"{noun} {verb}".strip()] = options - (set() if noun == "demo" else shared)
+            found[f"{noun} {verb}".strip()] = options - (set() if noun == "demo" else SHARED)
     return found
 
 
@@ -132,3 +134,20 @@ def test_the_page_of_commands_lists_every_command_with_every_option() -> None:
                 words = [word for word in command.strip("`").split() if word.islower()]
                 told[" ".join(words)] = set(re.findall(r"--[a-z-]+", options))
     assert told == commands()
+
+
+@pytest.mark.parametrize("document", documents(), ids=name_of)
+def test_every_command_that_a_document_shows_is_one_with_such_options(document: Path) -> None:
+    known = commands()
+    nouns = {command.partition(" ")[0] for command in known}
+    code = [block.code for block in blocks(document) if block.language in ("sh", "bash", "console")]
+    code += re.findall(r"`([^`\n]+)`", document.read_text("utf-8"))
+    for line in "\n".join(code).replace("\\\n", " ").splitlines():
+        for shown in re.findall(r"(?:^|[ (/])bedesten ([a-z][^|;#)]*)", line):
+            first, _, rest = shown.partition(" ")
+            second = rest.split(" ")[0]
+            command = first if first in known else f"{first} {second}"
+            if first in nouns and second in ("", "…"):
+                continue
+            assert command in known, shown
+            assert set(re.findall(r"(?<!\S)--[a-z-]+", shown)) - SHARED <= known[command], shown
