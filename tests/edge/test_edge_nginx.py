@@ -1,6 +1,8 @@
 """The server behind a real nginx with the configuration that we ship, and with the variant for a chain of proxies."""
 
+import json
 import re
+import socket
 import ssl
 from collections.abc import Iterator
 
@@ -13,7 +15,7 @@ from bedesten.web.route import LARGE_BODY
 from support.client import Lines, api_key, bearer, request_bytes
 from support.nginx import SHIPPED, Nginx, nginx
 from support.shop import Shop
-from support.wire import Answer, Connection, speak
+from support.wire import PATIENCE, Answer, Connection, speak
 
 DETAILS, LIST = "/Account/Details", "/Supplier/Products/List"
 NEAR, FAR = "127.45.0.1", "127.46.0.1"
@@ -225,6 +227,50 @@ def test_r184_plain_http_is_refused_and_not_redirected(front: Nginx, behind: Sho
     assert (answer.status, answer.header("location")) == (403, None)
     with Connection(front.tls_port) as connection:
         assert connection.exchange(request_bytes("GET", DETAILS, behind.host)).status == 400
+
+
+def test_r184_an_authority_s_challenge_is_all_that_plain_http_answers(front: Nginx) -> None:
+    challenges = front.folder / ".well-known" / "acme-challenge"
+    challenges.mkdir(parents=True, exist_ok=True)
+    (challenges / "token-1").write_text("token-1.thumbprint", "ascii")
+    answer = speak(front.plain_port, request_bytes("GET", "/.well-known/acme-challenge/token-1", "anyone.example"))
+    assert (answer.status, answer.body) == (200, b"token-1.thumbprint")
+    for path, status in (
+        ("/.well-known/acme-challenge/token-2", 404),
+        ("/.well-known/acme-challenge/../../private.pem", 403),
+        ("/.well-known/acme-challenge/%2e%2e/%2e%2e/private.pem", 403),
+        ("/.well-known/acme-challenge", 403),
+        ("/", 403),
+    ):
+        assert speak(front.plain_port, request_bytes("GET", path, "anyone.example")).status == status, path
+
+
+def test_ipv6_is_heard_like_ipv4(front: Nginx, behind: Shop) -> None:
+    context = ssl.create_default_context(cafile=str(front.authority))
+    lines = [*bearer(behind.partner_token), ("Connection", "close")]
+    with (
+        socket.create_connection((front.second, front.tls_port), PATIENCE) as plain,
+        context.wrap_socket(plain, server_hostname=behind.host) as sock,
+    ):
+        sock.sendall(request_bytes("GET", DETAILS, behind.host, lines))
+        assert b"".join(iter(lambda: sock.recv(65_536), b"")).startswith(b"HTTP/1.1 200")
+
+
+def test_the_access_log_names_the_request_as_its_client_knows_it_and_no_credential(
+    tmp_path_factory: pytest.TempPathFactory, behind: Shop
+) -> None:
+    with nginx(tmp_path_factory.mktemp("logged") / "prefix", behind.site.port, [behind.host]) as front:
+        answers = [
+            ask(front, behind, f"{DETAILS}?token={behind.partner_token}", bearer(credential), source=NEAR)
+            for credential in (behind.partner_token, "wrong")
+        ]
+    text = (front.folder / "bedesten.log").read_text("utf-8")
+    logged = [json.loads(line) for line in text.splitlines()]
+    assert [(line["request_id"], line["status"], line["path"], line["address"], line["host"]) for line in logged] == [
+        (answer.header("x-request-id"), status, DETAILS, NEAR, behind.host)
+        for answer, status in zip(answers, (200, 401), strict=True)
+    ]
+    assert behind.partner_token not in text
 
 
 def test_without_a_server_behind_it_clients_hear_it_in_the_form_that_they_know(

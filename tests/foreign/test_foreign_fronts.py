@@ -10,6 +10,7 @@ import pytest
 from support import fronts
 from support.client import Client, Lines, api_key, request_bytes
 from support.foreign import HOST, Guarded, Service, a_service, guarded
+from support.nginx import TlsConnection
 from support.wire import Answer, Connection
 
 Runs = Callable[[Path, int, int], contextlib.AbstractContextManager[int]]
@@ -263,6 +264,15 @@ def test_spaces_and_letters_of_all_languages_come_through_as_they_were_sent(fron
         answer = front.ask(path, token)
         front.asked(answer)
         assert answer.json["path"] == path
+
+
+def test_nginx_shows_the_certificate_that_the_page_names(gate: Guarded, token: Lines, tmp_path: Path) -> None:
+    folder = tmp_path / "front"
+    with a_service(gate.secret_file) as service, fronts.nginx(folder, gate.admin, service.port):
+        port = int((folder / fronts.TLS_PORT).read_text("ascii"))
+        with TlsConnection(port, HOST, folder / fronts.CERTIFICATE) as connection:
+            answer = connection.exchange(request_bytes("GET", "/reports", HOST, token))
+    assert (answer.status, answer.json["path"]) == (200, "/reports")
 
 
 # --- when the gate is away ----------------------------------------------------------------------------------------------

@@ -10,9 +10,13 @@ from pathlib import Path
 
 from bedesten.server.listener import free_port
 from support.documents import DOCS, blocks
+from support.foreign import HOST
+from support.nginx import a_certificate
 from support.programs import installed, nginx_main
 from support.wire import PATIENCE, fresh_address
 
+CERTIFICATE, TLS_PORT = "certificate.pem", "tls-port"
+"""In nginx's folder: what its certificate is vouched for with, and the port at which it is shown."""
 CADDY_MAIN = "{\n\tadmin off\n\tauto_https off\n}\n\n"
 
 
@@ -32,14 +36,19 @@ def changed(text: str, changes: Sequence[tuple[str, str]]) -> str:
 
 @contextlib.contextmanager
 def nginx(folder: Path, gate: int, service: int) -> Iterator[int]:
-    """nginx's port."""
-    program, port = installed("nginx"), free_port(0)
+    """nginx's port. It speaks HTTP there, so that one client does for all fronts; what the page shows is at `TLS_PORT`."""
+    program, port, tls_port = installed("nginx"), free_port(0), free_port(0)
     folder.mkdir()
+    certificate, secret = a_certificate(folder, [HOST])
+    (folder / TLS_PORT).write_text(str(tls_port), "ascii")
     text = changed(
         shown("gate-nginx.md", "nginx"),
         [
             ("server 127.0.0.1:8081;", f"server 127.0.0.1:{gate};"),
-            ("listen 8443;", f"listen 127.0.0.1:{port};"),
+            ("listen 443 ssl;", f"listen 127.0.0.1:{port}; listen 127.0.0.1:{tls_port} ssl;"),
+            ("listen [::]:443 ssl;", ""),
+            ("/etc/ssl/bedesten/fullchain.pem", str(certificate)),
+            ("/etc/ssl/bedesten/privkey.pem", str(secret)),
             ("proxy_pass http://127.0.0.1:9000;", f"proxy_pass http://127.0.0.1:{service};"),
         ],
     )

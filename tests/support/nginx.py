@@ -37,6 +37,8 @@ class Nginx:
     plain_port: int
     authority: Path
     folder: Path
+    second: str
+    """The other address that it listens at: the loopback of IPv6, where the machine has one."""
 
     def connect(self, host: str, source: str | None = None) -> TlsConnection:
         """A connection of a client at an address of its own."""
@@ -56,12 +58,18 @@ def nginx(
     program = installed("nginx")
     folder.mkdir()
     tls_port, plain_port = _free_port(), _free_port()
-    certificate, secret = _certificate(folder, hosts)
+    second = _second_address()
+    bracketed = f"[{second}]" if ":" in second else second
+    certificate, secret = a_certificate(folder, hosts)
     text = SHIPPED.read_text("utf-8")
     for old, new, times in (
         ("server 127.0.0.1:8080;", f"server 127.0.0.1:{upstream};", 1),
         ("listen 443 ssl", f"listen 127.0.0.1:{tls_port} ssl", 2),
         ("listen 80 ", f"listen 127.0.0.1:{plain_port} ", 1),
+        ("listen [::]:443 ssl", f"listen {bracketed}:{tls_port} ssl", 2),
+        ("listen [::]:80 ", f"listen {bracketed}:{plain_port} ", 1),
+        ("root /var/www/acme;", f"root {folder};", 1),
+        ("/var/log/nginx/bedesten.log", str(folder / "bedesten.log"), 1),
         ("api.shop.example api.other.example", " ".join(hosts), 1),
         ("/etc/ssl/bedesten/fullchain.pem", str(certificate), 1),
         ("/etc/ssl/bedesten/privkey.pem", str(secret), 1),
@@ -75,7 +83,7 @@ def nginx(
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             _until_it_listens(process, tls_port)
-            yield Nginx(tls_port, plain_port, certificate, folder)
+            yield Nginx(tls_port, plain_port, certificate, folder, second)
         finally:
             process.terminate()
     assert process.returncode == 0
@@ -84,6 +92,12 @@ def nginx(
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         return int(sock.getsockname()[1])
+
+
+def _second_address() -> str:
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return "::1"
+    return "127.0.0.2"
 
 
 def _until_it_listens(process: "subprocess.Popen[str]", port: int) -> None:
@@ -96,7 +110,7 @@ def _until_it_listens(process: "subprocess.Popen[str]", port: int) -> None:
     raise AssertionError("nginx does not listen")
 
 
-def _certificate(folder: Path, hosts: Sequence[str]) -> tuple[Path, Path]:
+def a_certificate(folder: Path, hosts: Sequence[str]) -> tuple[Path, Path]:
     """A certificate of these hosts that vouches for itself, and its private key."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, hosts[0])])
