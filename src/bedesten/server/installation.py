@@ -96,7 +96,7 @@ def _initialise(settings: Settings, known: Known) -> bool:
             f"the store is in use, and its secrets are missing: put them at {settings.secrets_file}"
         )
     if found is not None and not migrate.knows(found):
-        raise NotAnInstallation(f"the store has version {found}, which this program does not know")
+        raise NotAnInstallation(_too_new(found))
     if fresh:
         Keyring.generate().write_file(settings.secrets_file)
     keyring = rings.read()
@@ -110,6 +110,10 @@ def _initialise(settings: Settings, known: Known) -> bool:
         store.close()
     _note_place(settings)
     return fresh
+
+
+def _too_new(version: str) -> str:
+    return f"the store has version {version}, which this program does not know: a newer one made it"
 
 
 def _check_place(settings: Settings) -> None:
@@ -183,6 +187,8 @@ def _open(settings: Settings, clock: Clock, known: Known) -> Installation:
     try:
         found = version_of(store, settings, known)
         if found != migrate.HEAD:
+            if found is not None and not migrate.knows(found):
+                raise NotAnInstallation(_too_new(found))
             raise NotAnInstallation(
                 f"the store has version {found}, this program needs {migrate.HEAD}: `bedesten init`"
             )
