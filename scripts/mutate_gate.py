@@ -55,6 +55,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "directory": ("test_directory", "test_decide", "test_decide_keys"),
     "common": ("test_common_passwords",),
     "hosts": ("test_hosts", "test_decide"),
+    "derivation": ("test_keyring", "test_bearer"),
     "keyring": ("test_keyring", "test_decide", "test_decide_keys", "test_bearer"),
     "limits": ("test_limits_tables", "test_limits", "test_throttle"),
     "passwords": ("test_passwords", "test_common_passwords"),

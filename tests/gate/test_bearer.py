@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from bedesten.gate import bearer
 from bedesten.gate.bearer import BearerRefused, Claims, TokenMemory, Why, extract, mint, verify
-from bedesten.gate.keyring import hmac_sha256
+from bedesten.gate.derivation import hmac_sha256
 
 KEY = bytes(range(7, 39))
 NOW = 1_700_000_000_000

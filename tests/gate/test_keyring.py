@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bedesten.gate.keyring import Keyring, Ring, frame, hkdf_sha256, hmac_sha256, make_kid, parse_kid
+from bedesten.gate.derivation import frame, hkdf_sha256, hmac_sha256
+from bedesten.gate.keyring import Keyring, Ring, make_kid, parse_kid
 from bedesten.gate.scopes import Surface
 
 

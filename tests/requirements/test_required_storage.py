@@ -13,7 +13,8 @@ import pytest
 from pysqlite3 import dbapi2
 
 from audit.desk import HOST, OTHER_HOST, Desk
-from bedesten.gate.keyring import Keyring, frame
+from bedesten.gate.derivation import frame
+from bedesten.gate.keyring import Keyring
 from bedesten.gate.passwords import Hasher, password_problem
 from bedesten.gate.scopes import Surface
 from bedesten.server.build import Installation, open_installation

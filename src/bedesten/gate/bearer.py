@@ -23,7 +23,7 @@ import msgspec
 
 from bedesten.base import strictjson
 from bedesten.base.ids import is_id
-from bedesten.gate.keyring import hmac_sha256
+from bedesten.gate.derivation import hmac_sha256
 from bedesten.gate.scopes import parse_scopes
 
 MAX_TOKEN_LENGTH = 4096

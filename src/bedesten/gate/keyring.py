@@ -11,7 +11,6 @@ The file of a keyring is the one thing to back up apart from the database, and t
 import base64
 import binascii
 import hashlib
-import hmac
 import json
 import os
 import re
@@ -23,6 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bedesten.base import strictjson
+from bedesten.gate.derivation import derived_key, frame, hmac_sha256
 from bedesten.gate.scopes import Surface
 
 Randomness = Callable[[int], bytes]
@@ -263,55 +263,6 @@ def parse_kid(kid: str) -> tuple[str, int] | None:
     """Master id and generation of a `kid` in its one spelling; None for anything else."""
     match = _KID.fullmatch(kid)
     return (match[1], int(match[2])) if match else None
-
-
-# --- derivation -------------------------------------------------------------------------------------------------------
-
-
-def frame(*fields: str) -> bytes:
-    """The fields as bytes that no other fields give: each in UTF-8 after its length in four bytes."""
-    framed = b""
-    for field in fields:
-        raw = field.encode("utf-8")
-        framed += len(raw).to_bytes(4, "big") + raw
-    return framed
-
-
-def hkdf_sha256(secret: bytes, salt: bytes, info: bytes, length: int = 32) -> bytes:
-    """HKDF with SHA-256 (RFC 5869): extract, then expand to `length` bytes (at most 255 × 32)."""
-    if not 0 < length <= 255 * 32:
-        raise ValueError("HKDF-SHA256 gives 1 to 8160 bytes")
-    extracted = hmac.digest(salt or bytes(32), secret, "sha256")
-    block, output = b"", b""
-    for counter in range(1, -(-length // 32) + 1):
-        block = hmac.digest(extracted, block + info + bytes([counter]), "sha256")
-        output += block
-    return output[:length]
-
-
-def derived_key(secret: bytes, purpose: str, *fields: str) -> bytes:
-    """32 bytes for one purpose; no other purpose or fields give the same."""
-    return hkdf_sha256(secret, b"bedesten keyring 1", frame(purpose, *fields))
-
-
-_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
-
-
-@lru_cache(maxsize=4096)
-def _keyed_hashes(key: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
-    """SHA-256 that has taken in the inner and the outer pad: what RFC 2104 section 4 advises to keep for a key."""
-    block = (key if len(key) <= 64 else hashlib.sha256(key).digest()).ljust(64, b"\0")
-    return hashlib.sha256(block.translate(_INNER_PAD)), hashlib.sha256(block.translate(_OUTER_PAD))
-
-
-def hmac_sha256(key: bytes, message: bytes) -> bytes:
-    """Equals `hmac.digest(key, message, "sha256")`, and takes half its time for a key that is used again and again."""
-    inner, outer = _keyed_hashes(key)
-    inner, outer = inner.copy(), outer.copy()
-    inner.update(message)
-    outer.update(inner.digest())
-    return outer.digest()
 
 
 # --- reading and refusing ---------------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import select
 
-from bedesten.gate.keyring import Keyring, derived_key, frame, hmac_sha256
+from bedesten.gate.derivation import derived_key, frame, hmac_sha256
+from bedesten.gate.keyring import Keyring
 from bedesten.store.sql import TENANT, statement
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.tables import tenants
