@@ -74,7 +74,7 @@ def take_up(tx: CrossTransaction, keyring: Keyring) -> bool:
 
 def unfit(installed: tables.Installed, keyring: Keyring) -> str | None:
     """Why these master secrets are not the ones for this store; None if they are."""
-    known = json.loads(installed.prints) if installed.prints else {}
+    known = json.loads(installed.prints)
     if known or keyring.version < installed.ring:
         return keyring.unfit(installed.ring, known)
     return None

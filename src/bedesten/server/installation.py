@@ -25,7 +25,7 @@ from bedesten.store.fence import COUNTER, OPEN
 from bedesten.store.sql import crossing
 from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import Store
-from bedesten.store.tables import INSTALL, INSTALLATION, NOTE_PRINTS
+from bedesten.store.tables import INSTALL, INSTALLATION
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable
 from bedesten.tenants.vault import Vault
 
@@ -113,7 +113,7 @@ def _initialise(settings: Settings, known: Known) -> bool:
 
 
 def _too_new(version: str) -> str:
-    return f"the store has version {version}, which this program does not know: a newer one made it"
+    return f"the store has version {version}, which this program does not know: another version of the program made it"
 
 
 def _check_place(settings: Settings) -> None:
@@ -142,7 +142,6 @@ def _install(tx: CrossTransaction, keyring: Keyring) -> None:
         created=tx.now,
         prints=prints(keyring),
     )
-    tx.run(NOTE_PRINTS, version=keyring.version, prints=prints(keyring))
     tx.run(OPEN, id=1, counter=0)
 
 

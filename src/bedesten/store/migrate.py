@@ -12,7 +12,7 @@ from bedesten.store.transaction import StoreUnavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0004"
+HEAD = "0001"
 """The version that this program needs. Written down, so that opening a store need not load the migrations; a test
 compares it with them."""
 

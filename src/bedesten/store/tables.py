@@ -29,10 +29,10 @@ installation = Table(
     integer("ring"),
     text("leak_policy", CheckConstraint("leak_policy IN ('notify', 'grace', 'revoke')", name="leak_policy")),
     integer("created"),
-    text("prints", null=True),
+    text("prints"),
 )
 """`ring` is the version of the master secrets that every process must have read, `prints` what that version is known again
-by, as JSON (`Keyring.prints`); null in a store that is older than the column."""
+by, as JSON (`Keyring.prints`)."""
 
 INSTALL = inserting_across(installation, or_ignore=True)
 
@@ -46,7 +46,7 @@ class Installed:
     webhook_networks: str
     ring: int
     leak_policy: str
-    prints: str | None
+    prints: str
 
 
 _I = installation.c
@@ -54,9 +54,6 @@ INSTALLATION = crossing_into(
     Installed, select(_I.issuer, _I.epoch, _I.webhook_networks, _I.ring, _I.leak_policy, _I.prints)
 )
 RAISE_RING = crossing(update(installation).where(_I.ring < p("version")).values(ring=p("version"), prints=p("prints")))
-NOTE_PRINTS = crossing(
-    update(installation).where(_I.prints.is_(None), _I.ring == p("version")).values(prints=p("prints"))
-)
 SET_LEAK_POLICY = crossing(update(installation).values(leak_policy=p("policy")))
 END_ALL_TOKENS = crossing(update(installation).values(epoch=installation.c.epoch + 1))
 SET_NETWORKS = crossing(update(installation).values(webhook_networks=p("networks")))

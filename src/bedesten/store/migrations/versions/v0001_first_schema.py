@@ -1,4 +1,4 @@
-"""The first schema"""
+"""The whole schema. Before the first release it changes in place, together with the tables that it mirrors."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,6 +7,37 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+REFUSED = "the audit trail is append-only"
+
+_SEALED = "OLD.seq IS NOT NULL OR NEW.seq IS NULL OR NEW.hash IS NULL"
+_WRITTEN = ("id", "tenant_id", "actor", "action", "subject", "detail", "request_id", "at")
+_ALTERED = " OR ".join(f"NEW.{name} {{differs}} OLD.{name}" for name in _WRITTEN)
+_TAKEN = "EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)"
+_BACKWARDS = "NEW.id <> OLD.id OR NEW.seq <= OLD.seq"
+
+SQLITE = {
+    "audit_born_unsealed": "INSERT ON audit WHEN NEW.seq IS NOT NULL OR NEW.hash IS NOT NULL"
+    " OR EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)",
+    "audit_sealed_once": f"UPDATE ON audit WHEN {_SEALED} OR {_TAKEN} OR {_ALTERED.format(differs='IS NOT')}",
+    "audit_kept": "DELETE ON audit",
+    "audit_chain_single": "INSERT ON audit_chain WHEN EXISTS (SELECT 1 FROM audit_chain)",
+    "audit_chain_forward": f"UPDATE ON audit_chain WHEN {_BACKWARDS}",
+    "audit_chain_kept": "DELETE ON audit_chain",
+}
+"""`INSERT OR REPLACE` and `UPDATE OR REPLACE` delete rows without firing DELETE triggers, hence the checks for a row that
+they would replace."""
+
+POSTGRESQL = {
+    "audit_born_unsealed": "INSERT ON audit FOR EACH ROW WHEN (NEW.seq IS NOT NULL OR NEW.hash IS NOT NULL)",
+    "audit_sealed_once": "UPDATE ON audit FOR EACH ROW"
+    f" WHEN ({_SEALED} OR {_ALTERED.format(differs='IS DISTINCT FROM')})",
+    "audit_kept": "DELETE ON audit FOR EACH ROW",
+    "audit_not_emptied": "TRUNCATE ON audit FOR EACH STATEMENT",
+    "audit_chain_forward": f"UPDATE ON audit_chain FOR EACH ROW WHEN ({_BACKWARDS})",
+    "audit_chain_kept": "DELETE ON audit_chain FOR EACH ROW",
+    "audit_chain_not_emptied": "TRUNCATE ON audit_chain FOR EACH STATEMENT",
+}
 
 
 def upgrade() -> None:
@@ -77,6 +108,7 @@ def upgrade() -> None:
         sa.Column("ring", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("leak_policy", sa.Text(), nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("prints", sa.Text(), nullable=False),
         sa.CheckConstraint("leak_policy IN ('notify', 'grace', 'revoke')", name=op.f("ck_installation_leak_policy")),
         sa.CheckConstraint("id = 1", name=op.f("ck_installation_single")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
@@ -131,6 +163,7 @@ def upgrade() -> None:
         sa.Column("wrapping_id", sa.Text(), nullable=False),
         sa.Column("wrapped_key", sa.LargeBinary(), nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("brand", sa.Text(), nullable=True),
         sa.CheckConstraint("lifetime_reseller > 0", name=op.f("ck_tenants_lifetime_reseller")),
         sa.CheckConstraint("lifetime_storefront > 0", name=op.f("ck_tenants_lifetime_storefront")),
         sa.CheckConstraint("sandbox IN (0, 1)", name=op.f("ck_tenants_sandbox")),
@@ -693,6 +726,23 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 0"),
     )
     # ### end Alembic commands ###
+    _make_the_audit_trail_append_only()
+
+
+def _make_the_audit_trail_append_only() -> None:
+    """Rows start unsealed, are sealed once, and are never changed or deleted; the head of the chain only moves forward."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("INSERT INTO audit_chain (id, seq, hash) VALUES (1, 0, zeroblob(32))")
+        for name, when in SQLITE.items():
+            op.execute(f"CREATE TRIGGER {name} BEFORE {when} BEGIN SELECT RAISE(ABORT, '{REFUSED}'); END")
+    else:
+        op.execute("INSERT INTO audit_chain (id, seq, hash) VALUES (1, 0, decode(repeat('00', 32), 'hex'))")
+        op.execute(
+            "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN RAISE EXCEPTION '{REFUSED}'; END $$"
+        )
+        for name, when in POSTGRESQL.items():
+            op.execute(f"CREATE TRIGGER {name} BEFORE {when} EXECUTE FUNCTION audit_refuse()")
 
 
 def downgrade() -> None:
