@@ -1,0 +1,198 @@
+"""PostgreSQL clusters of a test's own: made, copied to a standby, cut off, promoted, paused, killed, and removed.
+
+The server on which other tests make their databases is never touched. A cluster listens on loopback only, at a free port,
+and takes everybody in. initdb and postgres refuse root, so as root they run as the user `postgres`.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from bedesten.server.listener import free_port
+
+PATIENCE_S = 60.0
+"""For whatever takes a moment on a quiet machine."""
+SYSTEM_USER = "postgres"
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "shared_buffers": "16MB",
+    "max_connections": "200",
+    "dynamic_shared_memory_type": "mmap",
+    "wal_sender_timeout": "0",
+    "autovacuum": "off",
+}
+
+
+def _program(name: str) -> str:
+    """A program of PostgreSQL's server. Debian keeps them out of PATH, each version in a folder of its own."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: int(one.parent.name), reverse=True)
+    found = shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ.get("PATH", "")]))
+    if found is None and not os.environ.get("CI"):
+        pytest.skip(f"NOT TESTED: {name} is missing; apt-get install postgresql")
+    assert found is not None, f"{name} is missing: apt-get install postgresql"
+    return found
+
+
+def _command(name: str, *arguments: str) -> list[str]:
+    """The command line that runs a program as a user it accepts, and ends it together with the test that started it."""
+    identity = [f"--reuid={SYSTEM_USER}", f"--regid={SYSTEM_USER}", "--init-groups"] if os.geteuid() == 0 else []
+    return ["setpriv", *identity, "--pdeathsig", "QUIT", _program(name), *arguments]
+
+
+def _run(name: str, *arguments: str) -> None:
+    done = subprocess.run(_command(name, *arguments), cwd="/", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Returns once the condition holds."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}"
+        time.sleep(0.02)
+
+
+class Cluster:
+    """One cluster: a data directory, a port, and its server while it runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port(0)
+        self.log = folder.with_suffix(".log")
+        """What the server logs."""
+        self.standbys: list[Cluster] = []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def url(self, database: str = "postgres") -> str:
+        """The address of one of its databases."""
+        return f"postgresql://{SYSTEM_USER}@127.0.0.1:{self.port}/{database}"
+
+    def rows(self, sql: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        """What a statement gives, on a connection of its own in autocommit."""
+        with psycopg.connect(self.url(database), autocommit=True, connect_timeout=10) as connection:
+            cursor = connection.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    def configure(self, **settings: str) -> None:
+        """Changes settings that need no restart, and waits until the server has read them."""
+        for name, value in settings.items():
+            self.rows(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.rows("SELECT pg_reload_conf()")
+        shown = [(value,) for value in settings.values()]
+        until(lambda: [self.rows(f"SHOW {name}")[0] for name in settings] == shown, f"the settings are {settings}")
+
+    def start(self) -> None:
+        """Starts the server and waits until it answers."""
+        options = [option for name, value in _SETTINGS.items() for option in ("-c", f"{name}={value}")]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                _command("postgres", "-D", str(self.folder), "-p", str(self.port), *options),
+                cwd="/",
+                stdout=log,
+                stderr=log,
+            )
+        until(self.answers, f"{self.log.read_text('utf-8')[-2000:]}")
+
+    def answers(self) -> bool:
+        """Whether the server takes a connection now."""
+        assert self._process is not None
+        assert self._process.poll() is None, self.log.read_text("utf-8")[-2000:]
+        try:
+            return self.rows("SELECT 1") == [(1,)]
+        except psycopg.OperationalError:
+            return False
+
+    def pids(self) -> list[int]:
+        """The server's processes, the first one first."""
+        if self._process is None or self._process.poll() is not None:
+            return []
+        first = self._process.pid
+        children = Path(f"/proc/{first}/task/{first}/children").read_text("ascii").split()
+        return [first, *map(int, children)]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal to every process of the server."""
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def pause(self) -> None:
+        """Stops every process where it is: whatever was sent to the server, and whatever comes, waits."""
+        self.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Lets them go on."""
+        self.signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Ends the server as a machine that loses its power does."""
+        self.signal(signal.SIGKILL)
+        self._ended()
+
+    def stop(self) -> None:
+        """Ends the server and every connection, without a checkpoint: `start` then recovers."""
+        if self._process is not None and self._process.poll() is None:
+            self.resume()
+            self._process.send_signal(signal.SIGQUIT)
+        self._ended()
+
+    def _ended(self) -> None:
+        if self._process is not None:
+            self._process.wait(PATIENCE_S)
+            self._process = None
+
+    # --- standbys ---
+
+    def standby(self, name: str) -> "Cluster":
+        """A running hot standby of this cluster, which follows it asynchronously."""
+        made = Cluster(self.folder.with_name(name))
+        _run("pg_basebackup", "-d", self.url(), "-D", str(made.folder), "-R", "-X", "stream", "-c", "fast", "--no-sync")
+        self.standbys.append(made)
+        made.start()
+        return made
+
+    def catch_up(self, primary: "Cluster") -> None:
+        """Returns once this standby has applied all that the primary has committed by now."""
+        ((end,),) = primary.rows("SELECT pg_current_wal_lsn()::text")
+        until(
+            lambda: self.rows(f"SELECT pg_last_wal_replay_lsn() >= '{end}'::pg_lsn") == [(True,)],
+            "the standby has applied what the primary committed",
+        )
+
+    def cut_off(self) -> None:
+        """Makes this standby follow nobody: what the primary commits from now on does not reach it."""
+        self.configure(primary_conninfo="")
+        until(lambda: self.rows("SELECT pid FROM pg_stat_wal_receiver") == [], "the standby follows nobody")
+
+    def promote(self) -> None:
+        """Makes this standby a primary, and waits until it takes writes."""
+        assert self.rows(f"SELECT pg_promote(true, {int(PATIENCE_S)})") == [(True,)]
+
+
+@contextlib.contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """A running cluster. It and all that was copied from it end with the block, and nothing of them is left."""
+    with tempfile.TemporaryDirectory(prefix="bedesten-cluster-", ignore_cleanup_errors=True) as folder:
+        if os.geteuid() == 0:
+            shutil.chown(folder, SYSTEM_USER, SYSTEM_USER)
+        first = Cluster(Path(folder, "primary"))
+        _run(
+            "initdb", "-D", str(first.folder), "-U", SYSTEM_USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"
+        )
+        try:
+            first.start()
+            yield first
+        finally:
+            for one in (*first.standbys, first):
+                one.stop()
