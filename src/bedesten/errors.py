@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from bedesten.base.text import Text, TextError
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorRow:
@@ -137,6 +139,14 @@ class Refusal(Exception):
         self.retry_after = retry_after
         self.headers = headers
         self.who = who
+
+
+def as_kind(kind: Text, value: str, field: str) -> str:
+    """The normal form of a text of this kind. Raises `Refusal` (-2) that names the field."""
+    try:
+        return kind(value)
+    except TextError as error:
+        raise bad_field(field, str(error)) from error
 
 
 def bad_field(name: str, problem: str) -> Refusal:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bedesten.gate.passwords import Hasher, canonical_email, normalise, password_problem
+from bedesten.base.text import secret
+from bedesten.gate.passwords import Hasher, password_problem
 
 PEPPER = bytes(range(32))
 
@@ -10,49 +11,6 @@ PEPPER = bytes(range(32))
 @pytest.fixture(scope="module")
 def hasher() -> Hasher:
     return Hasher(PEPPER, memory_kib=64, time_cost=1)
-
-
-# --- e-mail addresses ---
-
-
-@pytest.mark.parametrize(
-    ("text", "email"),
-    [
-        ("ada@example.com", "ada@example.com"),
-        ("  Ada.Lovelace+x@EXAMPLE.com\n", "ada.lovelace+x@example.com"),
-        ("\u212aate@example.com", "kate@example.com"),
-        ("ｋate＠ｅxample.com", "kate@example.com"),
-        ("𝐀𝐝𝐚@example.com", "ada@example.com"),
-        ("straße@example.com", "strasse@example.com"),
-        ("çelik1@example.com", "çelik1@example.com"),
-        ("c\u0327elik1@example.com", "çelik1@example.com"),
-        ("ı@example.com", "ı@example.com"),
-        ("анна@example.com", "анна@example.com"),
-        ("root@localhost", "root@localhost"),
-        ("a" * 64 + "@example.com", "a" * 64 + "@example.com"),
-    ],
-)
-def test_r126_an_address_has_one_spelling(text: str, email: str) -> None:
-    assert canonical_email(text) == email
-    assert canonical_email(email) == email
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "", "@", "ada", "ada@", "@example.com", "a@b@example.com", "a b@example.com",
-        "a\u00a0b@example.com", "a\0@x.org",
-        "a\n@example.com", "a\u200b@example.com", "a\u2060@example.com", "a\u202e@example.com", "a\ufeffb@example.com",
-        "а" + "da@example.com", "ada@ex\u0430mple.com", "ada@bücher.example", "ada@example..com",
-        "ada@.com", "ada@-x.com",
-        "ada@example.com.", ".ada@example.com", "ada.@example.com", "a..da@example.com",
-        '"a b"@example.com', "a,b@x.org",
-        "<ada@example.com>", "ada@[192.0.2.1]", "😀@example.com", "a" * 65 + "@example.com", "a@" + "b." * 126 + "com",
-        "\ud800@example.com", "a" * 1_000_000, "ﷺ" * 200 + "@example.com",
-    ],
-)  # fmt: skip
-def test_r126_what_could_pass_for_another_address_is_none(text: str) -> None:
-    assert canonical_email(text) is None
 
 
 # --- hashing ---
@@ -72,12 +30,11 @@ def test_r124_nothing_is_cut_off_trimmed_or_folded(hasher: Hasher) -> None:
     assert hasher.verify(phc, "A" * 72 + "B")
     for wrong in ("A" * 72 + "C", "A" * 72, "a" * 72 + "b", "A" * 72 + "B ", " " + "A" * 72 + "B", "A" * 72 + "B\0"):
         assert not hasher.verify(phc, wrong)
-    assert not hasher.verify(hasher.hash("PASS\0x"), "PASS\0y")
 
 
 def test_r125_composed_and_decomposed_text_is_one_password(hasher: Hasher) -> None:
     assert hasher.verify(hasher.hash("\u00e9t\u00e9 \u00e0 la mer"), "e\u0301te\u0301 a\u0300 la mer")
-    assert normalise("e\u0301") == "\u00e9"
+    assert secret("e\u0301") == "\u00e9"
 
 
 def test_without_the_pepper_the_right_password_is_wrong(hasher: Hasher) -> None:
@@ -171,48 +128,27 @@ def test_r123_short_ones_are_refused_too_where_the_minimum_is_lowered(password: 
 # --- what mutation testing found nobody to notice ---
 
 
-def test_an_address_has_254_characters_at_most_of_which_64_stand_before_the_at() -> None:
-    domain = ".".join(["d" * 63, "e" * 63, "f" * 61])
-    longest = f"{'a' * 64}@{domain}"
-    assert len(longest) == 254
-    assert canonical_email(longest) == longest
-    assert canonical_email(f"{'a' * 65}@{domain[:-1]}") is None
-    assert canonical_email(f"{'a' * 63}@{domain}ff") is None
-    assert canonical_email("shop.example") is None
-    assert canonical_email("@shop.example") is None
-
-
-def test_a_text_that_is_far_too_long_is_not_even_folded() -> None:
-    assert canonical_email(" " * (4 * 254 - 5) + "a@b.c") == "a@b.c"
-    assert canonical_email(" " * (4 * 254 - 4) + "a@b.c") is None
-
-
-@pytest.mark.parametrize("local", ["a.!#$%&'*+/=?^_`{|}~-z", "0123456789", "şule", "ю1", "ा"])
-def test_what_may_stand_before_the_at(local: str) -> None:
-    assert canonical_email(f"{local}@b.example") == f"{local}@b.example"
-
-
-@pytest.mark.parametrize(
-    "local", ["a b", "a,b", "a(b", 'a"b', "a:b", "a;b", "a<b", "a[b", "a\\b", "a\x7fb", "a€b", "a…", "aа"]
-)
-def test_what_may_not(local: str) -> None:
-    assert canonical_email(f"{local}@b.example") is None
-
-
 @pytest.mark.parametrize("character", ["\ud7ff", "\ue000"])
 def test_the_neighbours_of_surrogates_are_text(character: str) -> None:
-    assert normalise(character) == character
+    assert secret(character) == character
+
+
+@pytest.mark.parametrize("control", ["\0", "\n", "\x7f", "\x85"])
+def test_a_password_with_a_control_character_is_never_hashed(hasher: Hasher, control: str) -> None:
+    with pytest.raises(ValueError, match=r"^a password holds no control characters and no line breaks$"):
+        hasher.hash(f"violet{control}harbour teacup nineteen")
+    assert password_problem(f"violet{control}harbour teacup nineteen") is not None
 
 
 def test_surrogates_are_none() -> None:
     for character in ("\ud800", "\udbff", "\udc00", "\udfff"):
         with pytest.raises(ValueError, match=r"^a password is Unicode text$"):
-            normalise(f"a{character}")
+            secret(f"a{character}")
 
 
 @pytest.mark.parametrize("length", [1, 1024])
 def test_a_password_of_a_length_at_the_edge_is_one(length: int) -> None:
-    assert normalise("x" * length) == "x" * length
+    assert secret("x" * length) == "x" * length
 
 
 def test_salt_and_hash_are_as_long_as_they_are_recommended_to_be() -> None:

@@ -23,6 +23,11 @@ VALUES: dict[str, object] = {
     "null": None, "true": True, "a number": 7, "a fraction": 7.5, "a string": "7", "a list": [], "an object": {},
 }  # fmt: skip
 GREAT = 10**30
+NO_TEXTS = {
+    "blank": " ", "blanks": "\u00a0\t\n", "invisible": "\u200b", "invisible inside": "a\u2060b", "bidirectional": "a\u202eb",
+    "an escape": "a\x1b[2Jb", "a line separator": "a\u2028b",
+}  # fmt: skip
+"""What no text of any kind is."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,8 @@ def beyond(kind: inspect.Type) -> Iterator[tuple[str, object]]:
     match kind:
         case inspect.Metadata(plain):
             yield from beyond(plain)
+            if (kind.extra or {}).get("text"):
+                yield from NO_TEXTS.items()
         case inspect.UnionType(types):
             for one in types:
                 yield from beyond(one)

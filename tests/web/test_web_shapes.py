@@ -58,7 +58,7 @@ LINE = '{"orderReference": "a", "basketData": [{"deliverId": "1", "customerStore
          "must be a number, not text"),
         (LINE % '"x": 1', CreateOrder, "basketData[0].quantity", "is required"),
         ("{}", CreateOrder, "orderReference", "is required"),
-        ('{"orderReference": "", "basketData": []}', CreateOrder, "orderReference", "must have at least 1 character"),
+        ('{"orderReference": "", "basketData": []}', CreateOrder, "orderReference", "must not be blank"),
         ('{"orderReference": "%s"}' % ("x" * 129), CreateOrder, "orderReference", "must have at most 128 characters"),
         ('{"orderReference": "a", "basketData": []}', CreateOrder, "basketData", "must have at least 1 item"),
         ('{"orderReference": "a", "basketData": {}}', CreateOrder, "basketData", "must be a list, not an object"),

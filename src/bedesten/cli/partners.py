@@ -12,6 +12,7 @@ from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import Account
 from bedesten.audit.actions import OPERATOR, record
 from bedesten.base.secret import Secret
+from bedesten.base.text import MAX_SECRET
 from bedesten.cli.common import (
     REPEATED,
     Answer,
@@ -27,7 +28,7 @@ from bedesten.cli.common import (
 )
 from bedesten.errors import bad_field
 from bedesten.gate.directory import TenantEntry
-from bedesten.gate.passwords import MAX_PASSWORD_LENGTH, Hashed, password_problem
+from bedesten.gate.passwords import Hashed, password_problem
 from bedesten.operator import networks, partners
 from bedesten.operator.partners import Made, NewPartner
 from bedesten.store.transaction import Transaction
@@ -200,7 +201,7 @@ def _read_password() -> Secret[str]:
 
     Raises `Refusal` (-2).
     """
-    raw = _asked() if sys.stdin.isatty() else sys.stdin.buffer.readline(4 * MAX_PASSWORD_LENGTH + 2)
+    raw = _asked() if sys.stdin.isatty() else sys.stdin.buffer.readline(4 * MAX_SECRET + 2)
     try:
         return Secret(raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8"))
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Passwords and the e-mail addresses that go with them (NIST SP 800-63B-4, RFC 8265, RFC 9106).
+"""Passwords (NIST SP 800-63B-4, RFC 8265, RFC 9106).
 
 A password is brought to NFC, keyed with the pepper (HMAC-SHA256, so nothing is cut off and a stolen database cannot be
 guessed at), and hashed with argon2id. A login for an account that does not exist costs the same hash as any other.
@@ -15,63 +15,11 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from bedesten.base.text import MAX_SECRET, secret
 from bedesten.gate import common
 from bedesten.gate.common import STEP, STEPS
 
-MAX_PASSWORD_LENGTH = 1024
-"""Code points of a password. Longer ones are never accepted, never stored, and never fed to the hash."""
-MAX_EMAIL_LENGTH = 254
-"""Characters of an e-mail address (RFC 5321 section 4.5.3.1.3, less the angle brackets)."""
-
-
-# --- e-mail addresses -------------------------------------------------------------------------------------------------
-
-_LOCAL_ASCII = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.!#$%&'*+/=?^_`{|}~-")
-_DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*")
-
-
-def canonical_email(text: str) -> str | None:
-    """The one spelling under which an account is kept and looked up: NFKC and case-folded; None if it is no address.
-
-    White space around it goes; inside it, and for controls, zero-width and bidirectional characters, it is no address.
-    The domain must be ASCII after folding (international ones in their xn-- form). The local part may hold letters,
-    marks and digits of one script besides ASCII digits and signs, so that no Cyrillic `а` stands among Latin letters.
-    Two spellings with the same result (case, full width, the Kelvin sign) are one account, never two.
-    """
-    if len(text) > 4 * MAX_EMAIL_LENGTH:
-        return None
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text.strip()).casefold())
-    local, at, domain = folded.rpartition("@")
-    if not at or len(folded) > MAX_EMAIL_LENGTH or not 1 <= len(local) <= 64:
-        return None
-    if _DOMAIN.fullmatch(domain) is None or local.startswith(".") or local.endswith(".") or ".." in local:
-        return None
-    return folded if _local_part_is_plain(local) else None
-
-
-def _local_part_is_plain(local: str) -> bool:
-    scripts = set()
-    for character in local:
-        if character not in _LOCAL_ASCII and (character.isascii() or unicodedata.category(character)[0] not in "LMN"):
-            return False
-        if unicodedata.category(character)[0] == "L":
-            scripts.add(unicodedata.name(character, "UNNAMED").partition(" ")[0])
-    return len(scripts) <= 1
-
-
 # --- hashing ----------------------------------------------------------------------------------------------------------
-
-
-def normalise(password: str) -> str:
-    """The password as it is hashed: NFC (RFC 8265 section 4.2), nothing trimmed, nothing folded.
-
-    Raises ValueError, without the password, if it has not 1 to 1024 code points or is not Unicode text.
-    """
-    if not 1 <= len(password) <= MAX_PASSWORD_LENGTH:
-        raise ValueError(f"a password has 1 to {MAX_PASSWORD_LENGTH} characters")
-    if any("\ud800" <= character <= "\udfff" for character in password):
-        raise ValueError("a password is Unicode text")
-    return unicodedata.normalize("NFC", password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +53,7 @@ class Hasher:
 
     def hash(self, password: str) -> str:
         """The PHC string of a password, with a fresh salt. Raises ValueError where `normalise` does."""
-        return self._argon2.hash(self._keyed(normalise(password)))
+        return self._argon2.hash(self._keyed(secret(password)))
 
     def verify(self, phc: str, password: str) -> bool:
         """Whether the password is the one. Takes the time of one hash whatever the password, and never raises for it.
@@ -113,7 +61,7 @@ class Hasher:
         An impossible password (empty, longer than 1024) costs a hash of something short and is wrong.
         """
         try:
-            keyed = self._keyed(normalise(password))
+            keyed = self._keyed(secret(password))
         except ValueError:
             self.waste(password)
             return False
@@ -124,7 +72,7 @@ class Hasher:
 
         The time is that of today's parameters: after they were raised, an account is told apart until its next login.
         """
-        self._matches(self._dummy, self._keyed(password[:MAX_PASSWORD_LENGTH]))
+        self._matches(self._dummy, self._keyed(password[:MAX_SECRET]))
 
     def needs_rehash(self, phc: str) -> bool:
         """Whether a hash was made with other parameters than today's: then hash again upon the next good login."""
@@ -185,7 +133,7 @@ def password_problem(password: str, *, minimum: int = 15, words: Iterable[str] =
     repetitions may be part of a password, but do not count towards what makes it hard to guess. Takes some 30 µs.
     """
     try:
-        text = normalise(password)
+        text = secret(password)
     except ValueError as problem:
         return str(problem)
     if len(text) < minimum:

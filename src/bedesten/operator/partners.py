@@ -8,18 +8,17 @@ from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import Account
 from bedesten.audit.actions import OPERATOR, place_of, record
+from bedesten.base import text
 from bedesten.base.money import to_decimal
 from bedesten.base.secret import Secret
-from bedesten.errors import Refusal, bad_field
-from bedesten.gate.passwords import Hashed, canonical_email
+from bedesten.errors import Refusal, as_kind
+from bedesten.gate.passwords import Hashed
 from bedesten.ledger import actions as ledger
 from bedesten.operator.amounts import minor_amount
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.vault import Vault
 from bedesten.webhooks import actions as webhooks
 from bedesten.webhooks.targets import check_url
-
-LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +48,18 @@ class Made:
 
 def address(email: str) -> str:
     """The one spelling of a partner's e-mail. Raises `Refusal` (-2)."""
-    canonical = canonical_email(email)
-    if canonical is None:
-        raise bad_field("email", "not an e-mail address")
-    return canonical
+    return as_kind(text.email, email, "email")
 
 
 def find(tx: Transaction, name: str) -> Account:
     """The partner with this e-mail or id. Raises `Refusal` (-3)."""
-    return accounts.find(tx, "partner", canonical_email(name) or name)
+    return accounts.find(tx, "partner", text.email_or_none(name) or name)
 
 
 def create(tx: Transaction, vault: Vault, currency: str, new: NewPartner) -> Made:
     """Makes the account, its ledger account and its endpoint. Raises `Refusal`: -2, or -8 if the e-mail is taken."""
     email = address(new.email)
-    name = new.name.strip() or email
-    if len(name) > LONGEST_NAME or not name.isprintable():
-        raise bad_field("name", f"1 to {LONGEST_NAME} printable characters")
+    name = as_kind(text.name, new.name, "name") if new.name.strip() else email
     if new.webhook is not None:
         check_url(new.webhook, "webhook")
     made = accounts.create(tx, "partner", email, name, password=new.password, scopes=new.scopes)

@@ -4,9 +4,9 @@ from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import SURFACES, Account
 from bedesten.audit.actions import INSTALLATION, OPERATOR, Actor, record
+from bedesten.base.text import email_or_none
 from bedesten.errors import Refusal
 from bedesten.gate.decide import MAX_LIFETIME
-from bedesten.gate.passwords import canonical_email
 from bedesten.store.tables import END_ALL_TOKENS
 from bedesten.store.transaction import CrossTransaction, Transaction
 
@@ -41,4 +41,4 @@ def end_one(tx: Transaction, jti: str, actor: Actor) -> None:
 
 
 def _find(tx: Transaction, kind: str, subject: str) -> Account | None:
-    return accounts.by_id(tx, kind, subject) or accounts.by_handle(tx, kind, canonical_email(subject) or "-")
+    return accounts.by_id(tx, kind, subject) or accounts.by_handle(tx, kind, email_or_none(subject) or "-")

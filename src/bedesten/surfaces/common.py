@@ -8,9 +8,9 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from msgspec import Meta
 
-from bedesten.base import strictjson
+from bedesten.base import strictjson, text
 from bedesten.base.clock import wire_time
-from bedesten.base.ids import is_id
+from bedesten.base.ids import MAX_ID_LENGTH, is_id
 from bedesten.base.money import to_decimal
 from bedesten.base.paging import DEFAULT_PAGE, LARGEST_PAGE, make_cursor, read_cursor
 from bedesten.catalogue import actions as catalogue
@@ -20,11 +20,17 @@ from bedesten.orders.model import CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT, D
 from bedesten.web.call import Call
 from bedesten.web.logins import Issued
 from bedesten.web.shapes import Input, Output
+from bedesten.web.texts import kind
 
-Id = Annotated[str, Meta(min_length=1, max_length=64)]
-Reference = Annotated[str, Meta(min_length=1, max_length=128)]
-Short = Annotated[str, Meta(min_length=1, max_length=200)]
-Long = Annotated[str, Meta(max_length=2_000)]
+Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH, extra=kind(text.identifier))]
+Sku = Annotated[str, Meta(min_length=1, max_length=text.MAX_IDENTIFIER, extra=kind(text.sku))]
+Reference = Annotated[str, Meta(min_length=1, max_length=text.MAX_REFERENCE, extra=kind(text.reference))]
+Name = Annotated[str, Meta(min_length=1, max_length=text.MAX_NAME, extra=kind(text.name))]
+Code = Annotated[str, Meta(min_length=1, max_length=text.MAX_CODE, extra=kind(text.code))]
+Email = Annotated[str, Meta(max_length=1_000, extra=kind(text.email))]
+ShortNote = Annotated[str, Meta(min_length=1, max_length=1_000, extra=kind(text.note))]
+Answer = Annotated[str, Meta(min_length=1, max_length=500, extra=kind(text.note))]
+"""What a buyer says for a requirement of a product."""
 Quantity = Annotated[int, Meta(ge=1, le=1_000)]
 PageSize = Annotated[int, Meta(ge=1, le=LARGEST_PAGE)]
 
@@ -92,8 +98,8 @@ class RequireData(Input, frozen=True):
     """What a product asks of its buyer, such as a player id."""
 
     product_require_id: Id
-    value: Annotated[str, Meta(min_length=1, max_length=500)]
-    identifier: Annotated[str, Meta(max_length=200)] = ""
+    value: Answer
+    identifier: Name | None = None
 
 
 class RequirementView(Output, frozen=True):
@@ -189,16 +195,16 @@ def data_of(required: Sequence[RequireData], field: str) -> tuple[Datum, ...]:
     """What the caller said for the product's requirements; each of them once."""
     if len({one.product_require_id for one in required}) != len(required):
         raise bad_field(field, "a requirement is answered twice")
-    return tuple(Datum(one.product_require_id, one.identifier, one.value) for one in required)
+    return tuple(Datum(one.product_require_id, one.identifier or "", one.value) for one in required)
 
 
-def parse_time(text: str, field: str) -> int:
+def parse_time(written: str, field: str) -> int:
     """Epoch ms of `yyyy-MM-ddTHH:mm:ssZ`. Raises `Refusal` (-2)."""
     try:
-        moment = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+        moment = datetime.strptime(written, _TIME).replace(tzinfo=UTC)
     except ValueError as error:
         raise bad_field(field, _TIME_PROBLEM) from error
-    if len(text) != 20 or not text.isascii():  # strptime takes one digit for two, and other scripts' digits
+    if len(written) != 20 or not written.isascii():  # strptime takes one digit for two, and other scripts' digits
         raise bad_field(field, _TIME_PROBLEM)
     return int(moment.timestamp() * 1000)
 
@@ -208,9 +214,9 @@ def path_id(call: Call) -> str:
     return call.argument if is_id(call.argument) else "-"
 
 
-def notes(text: str | None) -> list[str] | None:
+def notes(stored: str | None) -> list[str] | None:
     """A stored delivery note: a list of strings, or None."""
-    if text is None:
+    if stored is None:
         return None
-    parsed: list[str] = json.loads(text)
+    parsed: list[str] = json.loads(stored)
     return parsed

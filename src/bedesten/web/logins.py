@@ -10,12 +10,13 @@ from bedesten.accounts.actions import Account
 from bedesten.accounts.logins import Attempt
 from bedesten.base.clock import DAY
 from bedesten.base.ids import token_id
+from bedesten.base.text import email_or_none
 from bedesten.errors import Refusal
 from bedesten.gate import bearer
 from bedesten.gate.bearer import Claims
 from bedesten.gate.decide import challenge
 from bedesten.gate.keyring import make_kid
-from bedesten.gate.passwords import Hashed, canonical_email
+from bedesten.gate.passwords import Hashed
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.gate.throttle import counting_unit
 from bedesten.store.transaction import Transaction
@@ -51,7 +52,7 @@ async def prove(call: Call, surface: Surface, email: str, password: str) -> Acco
     after too many failures, for accounts that exist and for those that do not.
     """
     house, tenant = call.house, call.tenant
-    handle = canonical_email(email) or ""
+    handle = email_or_none(email) or ""
     attempt = _attempt(call, surface, handle or email[:LONGEST_EMAIL])
     wait = await house.store.read(tenant.id, logins.wait, attempt)
     if wait:

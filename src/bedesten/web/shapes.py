@@ -11,9 +11,11 @@ from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 
+from bedesten import errors
 from bedesten.base import strictjson
 from bedesten.base.money import to_minor
-from bedesten.errors import bad_field
+from bedesten.errors import Refusal, bad_field
+from bedesten.web import texts
 from bedesten.web.wording import in_words
 
 
@@ -81,7 +83,12 @@ def parse(raw: bytes) -> dict[str, object]:
 
 
 def understand(members: dict[str, object], shape: type[Body]) -> Body:
-    """The body as the route wants it. Raises `Refusal` (-2) that names the field as the wire spells it."""
+    """The body as the route wants it, its texts in normal form. Raises `Refusal` (-2) that names the field as the wire
+    spells it."""
+    members, problems = texts.normalise(members, shape)
+    if problems:
+        named = {_spelt(path, shape): problem for path, problem in problems.items()}
+        raise Refusal(errors.BAD_REQUEST, "; ".join(f"{name}: {named[name]}" for name in named), fields=named)
     try:
         return msgspec.convert(members, shape, builtin_types=(Decimal,))
     except msgspec.ValidationError:

@@ -4,8 +4,8 @@ from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.base.clock import wire_time
 from bedesten.base.money import to_decimal
+from bedesten.base.text import email_or_none
 from bedesten.errors import Refusal, bad_field
-from bedesten.gate.passwords import canonical_email
 from bedesten.payments import actions as payments
 from bedesten.payments.actions import Deposit, Payment
 from bedesten.store.transaction import Transaction
@@ -20,7 +20,7 @@ _PAYMENT_STATES: tuple[shapes.PaymentState, ...] = ("created", "captured", "canc
 def create_deposit(tx: Transaction, call: Call, body: shapes.CreateDeposit) -> shapes.DepositView:
     """Announces money for a partner, or answers the same deposit again."""
     minor = _positive(call, body.amount, body.currency)
-    email = canonical_email(body.partner)
+    email = email_or_none(body.partner)
     partner = accounts.by_handle(tx, "partner", email) if email else accounts.by_id(tx, "partner", body.partner)
     if partner is None:
         raise Refusal(errors.NOT_FOUND, "no such partner", fields={"partner": "there is no such partner"})

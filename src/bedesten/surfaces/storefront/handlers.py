@@ -10,7 +10,7 @@ from bedesten.base.money import to_decimal
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
 from bedesten.errors import Refusal, bad_field
-from bedesten.gate.passwords import Hashed, canonical_email, password_problem
+from bedesten.gate.passwords import Hashed, password_problem
 from bedesten.gate.scopes import Surface
 from bedesten.orders import actions as orders
 from bedesten.orders.model import DELIVERED, Buyer, Line, NewLine, NewOrder, Order
@@ -28,12 +28,10 @@ _STATES: tuple[shapes.OrderState, ...] = ("awaitingPayment", "placed", "expired"
 
 async def register(call: Call, body: shapes.Register) -> shapes.Registered:
     """Makes a customer. Whether the e-mail was known before is not told: the owner of the address knows."""
-    email = canonical_email(body.email)
-    if email is None:
-        raise bad_field("email", "not an e-mail address")
-    await _check_password(call, body.password, "password", email, body.name or "")
+    await _check_password(call, body.password, "password", body.email, body.name or "")
     hashed = await call.house.hashing.hash(body.password)
-    await call.house.store.write(call.tenant.id, _register, call, email, body.name or email.split("@")[0], hashed)
+    name = body.name or body.email.split("@")[0]
+    await call.house.store.write(call.tenant.id, _register, call, body.email, name, hashed)
     return shapes.Registered("accepted")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from bedesten.orders.model import MOST_LINES
-from bedesten.surfaces.common import Id, Paging, Quantity, Reference, RequireData, Short, Status, Time
+from bedesten.surfaces.common import Email, Id, Name, Paging, Quantity, Reference, RequireData, Status, Time
 from bedesten.web.shapes import Input, Output
 
 PASSWORD = {"minLength": 8}
@@ -17,9 +17,9 @@ OrderState = Literal["awaitingPayment", "placed", "expired"]
 class Register(Input, frozen=True):
     """A customer who is to be. The answer is alike for known and unknown e-mails."""
 
-    email: Annotated[str, Meta(max_length=1_000)]
+    email: Email
     password: Annotated[str, Meta(max_length=16_384, extra_json_schema=PASSWORD)]
-    name: Short | None = None
+    name: Name | None = None
 
 
 class Registered(Output, frozen=True):

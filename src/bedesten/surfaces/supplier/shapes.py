@@ -6,18 +6,17 @@ from typing import Annotated
 from msgspec import Meta
 
 from bedesten.catalogue.actions import STOCK, STOCK_FIRST, SUPPLIER
-from bedesten.surfaces.common import Id, Short, Status, Time
+from bedesten.surfaces.common import Code, Id, Name, ShortNote, Sku, Status, Time
 from bedesten.web.shapes import Amount, Input, Output
 
 Fulfilment = Annotated[str, Meta(title="Fulfilment", extra_json_schema={"enum": [STOCK, STOCK_FIRST, SUPPLIER]})]
-Code = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
 class OfferIn(Input, frozen=True):
     """One product as its supplier offers it. `cost` is what the supplier earns with a unit."""
 
-    sku: Annotated[str, Meta(min_length=1, max_length=100)]
-    name: Short
+    sku: Sku
+    name: Name
     cost: Annotated[Amount, Meta(extra_json_schema={"minimum": 0})]
     offered: bool = True
 
@@ -40,7 +39,7 @@ class Deliver(Input, frozen=True):
 
     order_detail_id: Id
     delivery_data: Annotated[list[Code], Meta(max_length=1_000)] = []
-    delivery_note: Annotated[list[Annotated[str, Meta(min_length=1, max_length=1_000)]], Meta(max_length=20)] = []
+    delivery_note: Annotated[list[ShortNote], Meta(max_length=20)] = []
 
 
 class OfferView(Output, frozen=True):

@@ -1,0 +1,205 @@
+"""The kinds of text: one normal form, one set of refused characters and one length each, the same at every door.
+
+| kind | length | what it is |
+|---|---|---|
+| `identifier` | 1..100 | names one thing within a shop: a sku, the id of a requirement |
+| `name` | 1..200 | what people call a thing, on one line |
+| `reference` | 1..128 | a caller's own name of what it sends: an order reference, the id of a line |
+| `note` | 1..10,000 | a text for people; the only kind with line breaks and tabs |
+| `code` | 1..500 | a stock code |
+| `email` | 3..254 | an address: ASCII letters of the local part in lower case, the domain in its IDNA form |
+| `secret` | 1..1,024 | a password: nothing is trimmed, nothing folded |
+
+Each kind is a function from a text to its normal form; it raises `TextError` with a reason in plain words. Every normal
+form is NFC and its own normal form. White space around a text is not part of it (but of a secret), and no kind is blank.
+Control characters, bidirectional controls and other characters that cannot be seen are refused. In names and notes
+U+200C and U+200D stay where scripts and emoji need them, which is behind a character from U+0590 on.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import idna
+
+Text = Callable[[str], str]
+
+
+class TextError(ValueError):
+    """A text that is none of its kind. The reason is for people and repeats nothing of the text."""
+
+
+MAX_IDENTIFIER, MAX_NAME, MAX_REFERENCE, MAX_NOTE, MAX_CODE, MAX_EMAIL, MAX_SECRET = (
+    100,
+    200,
+    128,
+    10_000,
+    500,
+    254,
+    1_024,
+)
+
+_JOINERS = frozenset("\u200c\u200d")
+_SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | frozenset(
+    map(chr, range(0xE0100, 0xE01F0))
+)
+"""Characters that are letters, marks or signs by their category and yet cannot be seen."""
+_FIRST_JOINED = "\u0590"
+"""Scripts whose letters join, and emoji, begin here (Hebrew); nothing before it needs a joiner."""
+_ID_FORM = re.compile(r"[a-z]{3}_[0-9a-z]{26}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The rule of one kind of text.
+
+    joined: joiners and variation selectors may stand in it. lines: so may line breaks and tabs. spaces: every kind of
+    space counts as the plain one; otherwise only the plain one is taken. runs: several spaces stay as many. id_form: it
+    may look like an id.
+    """
+
+    name: str
+    most: int
+    joined: bool = False
+    lines: bool = False
+    spaces: bool = True
+    runs: bool = True
+    id_form: bool = True
+
+    def __call__(self, text: str) -> str:
+        """The normal form. Raises `TextError`."""
+        if text.isascii() and text.isprintable():
+            normal = text.strip()
+        else:
+            normal = self._normal(text)
+            self._refuse_unseen(normal)
+        if not self.runs:
+            normal = _RUN.sub(" ", normal)
+        if not normal:
+            raise TextError("must not be blank")
+        if len(normal) > self.most:
+            raise TextError(f"must have at most {self.most:,} characters")
+        if not self.id_form and _ID_FORM.fullmatch(normal):
+            raise TextError("must not have the form of an id")
+        return normal
+
+    def _normal(self, text: str) -> str:
+        if len(text) > 4 * self.most:
+            raise TextError(f"must have at most {self.most:,} characters")
+        normal = unicodedata.normalize("NFC", text)
+        if self.lines:
+            normal = normal.replace("\r\n", "\n").replace("\r", "\n")
+        if self.spaces:
+            normal = "".join(" " if unicodedata.category(each) == "Zs" else each for each in normal)
+        return normal.strip()
+
+    def _refuse_unseen(self, normal: str) -> None:
+        before = " "
+        for each in normal:
+            if each in _JOINERS or each in _SELECTORS:
+                unseen = not (self.joined and _continues(before, each))
+            else:
+                unseen = each in _BLANK or unicodedata.category(each) == "Cf"
+            if unseen:
+                raise TextError("must not hold invisible characters")
+            if not each.isprintable() and each not in _JOINERS and not (self.lines and each in "\n\t"):
+                raise TextError(f"must hold printable characters only{'' if self.lines else ', on one line'}")
+            before = each
+
+
+def _continues(before: str, each: str) -> bool:
+    """Whether a joiner or a variation selector means something behind this character."""
+    if each in _SELECTORS:
+        return before not in _SELECTORS and not before.isspace()
+    return before >= _FIRST_JOINED and unicodedata.category(before)[0] in "LMS"
+
+
+_RUN = re.compile(" {2,}")
+
+identifier = Kind("identifier", MAX_IDENTIFIER)
+sku = Kind("sku", MAX_IDENTIFIER, id_form=False)
+"""An identifier that is looked up where an id may stand as well: it cannot be taken for one."""
+name = Kind("name", MAX_NAME, joined=True, runs=False, id_form=False)
+reference = Kind("reference", MAX_REFERENCE)
+note = Kind("note", MAX_NOTE, joined=True, lines=True)
+code = Kind("code", MAX_CODE, spaces=False)
+
+
+def secret(text: str) -> str:
+    """The normal form of a password: NFC (RFC 8265 section 4.2). Raises `TextError`, without the secret."""
+    if not 1 <= len(text) <= MAX_SECRET:
+        raise TextError(f"a password has 1 to {MAX_SECRET} characters")
+    categories = {unicodedata.category(each) for each in text}
+    if "Cs" in categories:
+        raise TextError("a password is Unicode text")
+    if "Cc" in categories:
+        raise TextError("a password holds no control characters and no line breaks")
+    return unicodedata.normalize("NFC", text)
+
+
+# --- e-mail addresses -------------------------------------------------------------------------------------------------
+
+_LOCAL_ASCII = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.!#$%&'*+/=?^_`{|}~-")
+_DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*")
+_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+_NO_ADDRESS = "must be an e-mail address"
+
+
+def email(text: str) -> str:
+    """The one spelling under which an account is kept and looked up. Raises `TextError`.
+
+    NFC; in the local part ASCII letters become small and nothing else changes; the domain is written in its IDNA 2008
+    form (`xn--…`). The local part may hold letters, marks and digits of one script besides ASCII digits and signs, so
+    that no Cyrillic `а` stands among Latin letters, and no compatibility characters such as full-width letters.
+    """
+    if len(text) > 4 * MAX_EMAIL:
+        raise TextError(_NO_ADDRESS)
+    local, _, domain = unicodedata.normalize("NFC", text.strip()).rpartition("@")
+    local, domain = local.translate(_LOWER), _ascii_domain(domain)
+    if not 1 <= len(local) <= 64 or len(local) + 1 + len(domain) > MAX_EMAIL or not _local_part_is_plain(local):
+        raise TextError(_NO_ADDRESS)
+    return f"{local}@{domain}"
+
+
+def email_or_none(text: str) -> str | None:
+    """The same, None for what is no address."""
+    try:
+        return email(text)
+    except TextError:
+        return None
+
+
+def _ascii_domain(domain: str) -> str:
+    if not all(each in "-." or unicodedata.category(each)[0] in "LMN" for each in domain):
+        raise TextError(_NO_ADDRESS)  # IDNA would leave invisible characters out
+    try:
+        ascii_form = domain.lower() if domain.isascii() else idna.encode(domain, uts46=True, std3_rules=True).decode()
+    except UnicodeError:  # what `idna` raises is one
+        ascii_form = ""
+    if _DOMAIN.fullmatch(ascii_form) is None:
+        raise TextError(_NO_ADDRESS)
+    return ascii_form
+
+
+def _local_part_is_plain(local: str) -> bool:
+    if local.startswith(".") or local.endswith(".") or ".." in local or unicodedata.normalize("NFKC", local) != local:
+        return False
+    scripts = set()
+    for character in local:
+        if character not in _LOCAL_ASCII and (character.isascii() or unicodedata.category(character)[0] not in "LMN"):
+            return False
+        if unicodedata.category(character)[0] == "L":
+            scripts.add(unicodedata.name(character, "UNNAMED").partition(" ")[0])
+    return len(scripts) <= 1
+
+
+# --- comparing --------------------------------------------------------------------------------------------------------
+
+
+def key(text: str) -> str:
+    """What two names or skus have in common when they are the same to people: case, width, joiners and spaces aside."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    seen = "".join(each for each in folded if each not in _JOINERS and each not in _SELECTORS)
+    return unicodedata.normalize("NFC", " ".join(seen.split()))
