@@ -8,7 +8,7 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 from bedesten.audit.tables import APPEND
-from bedesten.base.ids import OrderedIds
+from bedesten.base.ids import new_id
 from bedesten.store.transaction import Transaction
 
 INSTALLATION = "-"
@@ -42,16 +42,13 @@ def started_by(user: str) -> Iterator[None]:
         _Shell.user = before
 
 
-_ids = OrderedIds("aud")
-
-
 def record(tx: Transaction, actor: Actor, action: str, subject: str, **detail: object) -> None:
     """Appends one row to the trail, in the transaction of what it tells of."""
     if actor == OPERATOR and _Shell.user is not None:
         detail["os_user"] = _Shell.user
     tx.run(
         APPEND,
-        id=_ids.new(),
+        id=new_id("aud"),
         actor=actor.name,
         action=action,
         subject=subject,

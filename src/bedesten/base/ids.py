@@ -2,21 +2,39 @@
 
 import os
 import threading
-
-from bedesten.base.clock import system_clock
+import time
+from collections.abc import Callable
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 _PAIRS = tuple(a + b for a in _DIGITS for b in _DIGITS)
 MAX_ID_LENGTH = 64
 
 
-def new_id(prefix: str) -> str:
-    """A fresh id such as `ord_01jd…`: 48 bits of time in milliseconds, then 80 random bits.
+class Ids:
+    """Makes ids that sort as they were made: in one process always, also when the clock goes back; between processes of
+    one clock to the fraction of a microsecond. Safe for several threads.
 
-    Ids made later sort later (to the millisecond), which keeps index pages together; the random part makes them
-    impossible to guess.
+    64 bits of time (48 count milliseconds, 16 the fraction of one), then 64 random bits, so that nobody guesses one.
     """
-    return _spelt(prefix, (system_clock() & 0xFFFFFFFFFFFF) << 80 | int.from_bytes(os.urandom(10)))
+
+    def __init__(
+        self, clock_ns: Callable[[], int] = time.time_ns, randomness: Callable[[int], bytes] = os.urandom
+    ) -> None:
+        self._clock_ns = clock_ns
+        self._randomness = randomness
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def new(self, prefix: str) -> str:
+        """A fresh id, greater than every one before it of the same prefix."""
+        now = ((self._clock_ns() << 16) // 1_000_000) & 0xFFFFFFFFFFFFFFFF
+        with self._lock:
+            self._last = number = max(now, self._last + 1)
+        return _spelt(prefix, number << 64 | int.from_bytes(self._randomness(8)))
+
+
+new_id = Ids().new
+"""A fresh id such as `ord_01jd…` of this process."""
 
 
 def first_id(prefix: str, at: int) -> str:
@@ -36,25 +54,6 @@ def request_id() -> str:
         drawn = os.urandom(12 * 256).hex()
         _request_ids.extend(f"req_{drawn[at : at + 24]}" for at in range(0, len(drawn), 24))
         return request_id()
-
-
-class OrderedIds:
-    """Ids that sort as they were made, also within a millisecond and when the clock goes back; in one process.
-
-    Of the 80 bits behind the time 16 count and 64 are random. Safe for several threads.
-    """
-
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
-        self._last = 0
-        self._lock = threading.Lock()
-
-    def new(self) -> str:
-        """A fresh id, greater than every one before."""
-        now = (system_clock() & 0xFFFFFFFFFFFF) << 16
-        with self._lock:
-            self._last = number = max(now, self._last + 1)
-        return _spelt(self._prefix, number << 64 | int.from_bytes(os.urandom(8)))
 
 
 def _spelt(prefix: str, number: int) -> str:
