@@ -185,12 +185,24 @@ def test_one_whose_handling_failed_comes_again(receiving: Receiving, caplog: pyt
     assert "CODE-1" not in caplog.text
 
 
+NOW = 1_800_000_000
+"""What the receiver's clock says where it stands still."""
+
+
 @pytest.mark.parametrize("off", [-301, 301, 86_400])
 def test_a_stale_one_is_refused(receiving: Receiving, off: float) -> None:
     handled = Handled()
-    with receiving(SECRET, handled) as url:
-        assert post(url, at=time.time() + off) == 401
+    with receiving(Verifier(SECRET, clock=lambda: NOW), handled) as url:
+        assert post(url, at=NOW + off) == 401
     assert handled.events == []
+
+
+@pytest.mark.parametrize("off", [-300, 0, 300])
+def test_one_within_the_tolerance_is_handled(receiving: Receiving, off: float) -> None:
+    handled = Handled()
+    with receiving(Verifier(SECRET, clock=lambda: NOW), handled) as url:
+        assert post(url, at=NOW + off) == 204
+    assert len(handled.events) == 1
 
 
 def test_a_machine_whose_time_cannot_be_relied_on_may_say_so(receiving: Receiving) -> None:

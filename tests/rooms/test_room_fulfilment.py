@@ -156,10 +156,10 @@ def test_what_waits_is_listed_the_oldest_first_and_page_by_page(stall: Stall) ->
         if len(found) <= 2:
             break
         after = fulfilment.place(found[1])
-    assert listed == sorted(lines)
+    assert listed == lines
     stall.deliver(lines[2], [fresh("TOP")])
     left = [line.id for line in stall.read(fulfilment.awaiting, stall.supplier, "", 10)]
-    assert sorted(left) == sorted({*lines} - {lines[2]})
+    assert left == [*lines[:2], *lines[3:]]
 
 
 def test_lines_of_one_order_are_delivered_one_by_one_and_captured_one_by_one(stall: Stall) -> None:
