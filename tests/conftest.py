@@ -72,6 +72,14 @@ def each_operator(each_site: Site) -> Operator:
 
 
 @pytest.fixture(scope="session")
-def each_shop(each_site: Site, each_operator: Operator) -> Shop:
+def shops_by_database() -> dict[str | None, Shop]:
+    """The shops that `each_shop` has opened. pytest makes `each_site` again whenever its parameter changes."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def each_shop(each_site: Site, each_operator: Operator, shops_by_database: dict[str | None, Shop]) -> Shop:
     """A shop on each of the two engines."""
-    return open_shop(each_site, each_operator, "carmel")
+    if each_site.database not in shops_by_database:
+        shops_by_database[each_site.database] = open_shop(each_site, each_operator, "carmel")
+    return shops_by_database[each_site.database]

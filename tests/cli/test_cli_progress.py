@@ -29,14 +29,16 @@ def test_nothing_is_written_to_a_pipe_or_with_json(terminal: bool, as_json: bool
     assert shown(terminal=terminal, as_json=as_json) == ""
 
 
-def test_work_that_fails_takes_its_bar_away_and_its_error_comes_out() -> None:
-    console = Console(file=io.StringIO(), force_terminal=True, width=80)
-    with (
-        pytest.raises(ValueError, match="broken"),
-        progress("importing", 2, as_json=False, console=console) as advance,
-    ):
+def work_that_fails(console: Console) -> None:
+    with progress("importing", 2, as_json=False, console=console) as advance:
         advance(1)
         raise ValueError("broken")
+
+
+def test_work_that_fails_takes_its_bar_away_and_its_error_comes_out() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    with pytest.raises(ValueError, match="broken"):
+        work_that_fails(console)
     with progress("again", 1, as_json=False, console=console) as advance:
         advance(1)
 

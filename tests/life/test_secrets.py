@@ -105,7 +105,7 @@ def test_a_process_goes_on_with_no_rings_that_cannot_follow_its_own(own: Life, l
 
 
 def _ask_for_version_2(tx: CrossTransaction) -> None:
-    tx.run(RAISE_RING, version=2, prints=None)
+    tx.run(RAISE_RING, version=2, prints="{}")
     tx.changed("installation", "")
 
 

@@ -346,7 +346,10 @@ def test_a_row_that_is_there_twice_is_named_for_everything_that_should_be_unique
         assert [line for line in found if line.startswith("invariant 3: ") and says in line], same
 
 
-REFERENCES = [pytest.param(column, target, id=f"{column.table.name}.{column.name}") for column, target in references()]
+REFERENCES = [
+    pytest.param(column, target, id=f"{column.table.name}.{column.name}")
+    for column, target in sorted(references(), key=lambda pair: str(pair[0]))
+]
 
 
 @pytest.mark.parametrize(("column", "target"), REFERENCES)
