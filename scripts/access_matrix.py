@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+from bedesten.base.revision import Revision
 from bedesten.errors import Refusal
 from bedesten.gate.access import GRANTS, Anonymous, Keyed, Open, Scoped, SignedIn
 from bedesten.gate.bearer import Claims, mint
@@ -75,7 +76,7 @@ class House:
         self.keyring = Keyring.generate()
         self._numbers = count(1)
         self.directory = Directory()
-        self.directory.restart(0, 0, {})
+        self.directory.restart(Revision(0, 0), 0, {})
         self.gate = Gate(self.directory, self.keyring, "https://hall.example")
         for account in OWNERS.values():
             self.directory.put(Want("account", account.id), account)

@@ -12,6 +12,7 @@ import structlog
 
 from audit.desk import HOST, Desk, found_in
 from bedesten import errors
+from bedesten.base.revision import Revision
 from bedesten.gate.scopes import Surface
 from bedesten.server import build
 from bedesten.server.build import Installation
@@ -105,7 +106,7 @@ def spoil(scene: Scene) -> None:
     """Makes the house's own code fail, with a secret in what it fails over."""
     with raw(scene.desk.installation.settings) as connection:
         connection.run("UPDATE tenants SET limits = '{" + scene.secrets[-1] + "'")
-    scene.desk.house.gate.directory.restart(-1, 0, {})
+    scene.desk.house.gate.directory.restart(Revision(-1, 0), 0, {})
 
 
 def take_away(scene: Scene) -> None:

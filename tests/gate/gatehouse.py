@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from bedesten.base.revision import Revision
 from bedesten.errors import ErrorRow, Refusal
 from bedesten.gate.access import Access
 from bedesten.gate.bearer import Claims, mint
@@ -69,7 +70,7 @@ class House:
 
     def __post_init__(self) -> None:
         directory = Directory()
-        directory.restart(7, 1, {})
+        directory.restart(Revision(7, 70), 1, {})
         self.gate = Gate(directory, self.keyring, "https://hall.example")
         self.knows(*OWNERS.values())
 

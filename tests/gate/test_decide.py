@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from bedesten import errors
+from bedesten.base.revision import Revision
 from bedesten.gate.access import Anonymous, Keyed, Open, Scoped, SignedIn
 from bedesten.gate.bearer import mint
 from bedesten.gate.decide import MAX_LIFETIME, REALM, Credentials, Gate, challenge
-from bedesten.gate.directory import AccountEntry, Directory, TenantEntry, Unloaded, Want
+from bedesten.gate.directory import AccountEntry, Change, Directory, TenantEntry, Unloaded, Want
 from bedesten.gate.keyring import Keyring, make_kid
 from bedesten.gate.principal import Principal
 from bedesten.gate.scopes import SCOPES, Surface
@@ -268,13 +269,13 @@ def test_another_surfaces_revocation_leaves_this_ones_tokens_alone(house: House)
 @pytest.mark.parametrize("epoch", [0, 2])
 def test_the_end_of_everybodys_tokens_refuses_them_all(house: House, epoch: int) -> None:
     token = house.token()
-    house.gate.directory.restart(8, epoch, {})
+    house.gate.directory.restart(Revision(8, 80), epoch, {})
     assert told(house.refused(READS, token)) == (errors.TOKEN_INVALID, "issued before a revocation")
 
 
 def test_a_single_token_that_was_revoked_is_refused_and_no_other_one(house: House) -> None:
     one, other = house.token(), house.token(token_id="tok_2")
-    house.gate.directory.apply([(8, "token", f"tok_1 {NOW + 3_600_000}")])
+    house.gate.directory.apply([Change(Revision(8, 80), "token", f"tok_1 {NOW + 3_600_000}")])
     refused = house.refused(READS, one)
     assert told(refused) == (errors.TOKEN_INVALID, "this token was revoked")
     assert refused.who == "par_1"

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from bedesten.base.revision import Revision
 from bedesten.gate import directory
-from bedesten.gate.directory import PRUNED_FROM, Directory, Entry, KeyEntry, TenantEntry, Unloaded, Want
+from bedesten.gate.directory import PRUNED_FROM, Change, Directory, Entry, KeyEntry, TenantEntry, Unloaded, Want
 from bedesten.gate.scopes import Surface
 from gate.gatehouse import CUSTOMER, PARTNER, SUPPLIER_KEY, TENANT
 
@@ -18,9 +19,14 @@ KEY = replace(SUPPLIER_KEY, digest=DIGEST)
 KEY_WANT = Want("key", (DIGEST,))
 
 
+def at(number: int) -> Revision:
+    """A revision of a store that never went back."""
+    return Revision(number, -number)
+
+
 def full() -> Directory:
     made = Directory()
-    made.restart(7, 1, {"tok_old": 5_000})
+    made.restart(at(7), 1, {"tok_old": 5_000})
     entries: dict[Want, Entry] = {HOST: "ten_1", TENANT_WANT: TENANT, PARTNER_WANT: PARTNER, KEY_WANT: KEY}
     for want, entry in entries.items():
         made.put(want, entry)
@@ -51,7 +57,7 @@ EVERYTHING = {"host or tenant", "tenant", "account", "key"}
 
 def test_a_new_directory_knows_nothing_and_is_older_than_any_store() -> None:
     made = Directory()
-    assert made.version == -1
+    assert made.revision is None
     assert made.epoch == 0
     assert made.sizes() == {"hosts": 0, "tenants": 0, "accounts": 0, "keys": 0, "revoked": 0}
 
@@ -180,16 +186,16 @@ def test_two_hundred_thousand_entries_of_a_kind_are_kept() -> None:
 def test_a_change_makes_forget_exactly_what_it_touched(change: tuple[str, str], left: set[str]) -> None:
     made = full()
     assert known(made) == EVERYTHING
-    made.apply([(8, *change)])
+    made.apply([Change(at(8), *change)])
     assert known(made) == left
-    assert made.version == 8
+    assert made.revision == at(8)
 
 
 def test_a_revoked_token_is_known_from_the_change_on_until_it_has_expired() -> None:
     made = full()
     assert made.revoked("tok_old")
     assert not made.revoked("tok_9")
-    made.apply([(8, "token", "tok_9 9000")])
+    made.apply([Change(at(8), "token", "tok_9 9000")])
     assert made.revoked("tok_9")
     assert not made.revoked("tok_9 9000")
     made.prune(4_999)
@@ -205,28 +211,30 @@ def test_a_revoked_token_is_known_from_the_change_on_until_it_has_expired() -> N
 
 def test_changes_are_applied_in_their_order_to_the_last() -> None:
     made = full()
-    made.apply([(8, "account", "par_1"), (9, "key", DIGEST.hex()), (10, "token", "tok_9 9000")])
-    assert made.version == 10
+    made.apply(
+        [Change(at(8), "account", "par_1"), Change(at(9), "key", DIGEST.hex()), Change(at(10), "token", "tok_9 9000")]
+    )
+    assert made.revision == at(10)
     assert known(made) == {"host or tenant", "tenant"}
     made.apply([])
-    assert made.version == 10
+    assert made.revision == at(10)
 
 
 @pytest.mark.parametrize("seq", [6, 7, 9, 800])
 def test_a_change_that_is_not_the_next_one_is_refused_and_forgets_nothing(seq: int) -> None:
     made = full()
     with pytest.raises(ValueError) as refused:
-        made.apply([(seq, "account", "par_1")])
+        made.apply([Change(at(seq), "account", "par_1")])
     assert str(refused.value) == "changes are missing"
-    assert made.version == 7
+    assert made.revision == at(7)
     assert known(made) == EVERYTHING
 
 
 def test_a_gap_among_changes_stops_before_it() -> None:
     made = full()
     with pytest.raises(ValueError, match="missing"):
-        made.apply([(8, "account", "par_1"), (10, "key", DIGEST.hex())])
-    assert made.version == 8
+        made.apply([Change(at(8), "account", "par_1"), Change(at(10), "key", DIGEST.hex())])
+    assert made.revision == at(8)
     assert known(made) == EVERYTHING - {"account"}
 
 
@@ -234,22 +242,22 @@ def test_a_gap_among_changes_stops_before_it() -> None:
 def test_a_change_of_an_unknown_kind_asks_for_a_fresh_start_and_is_not_passed_over(kind: str) -> None:
     made = full()
     with pytest.raises(ValueError) as refused:
-        made.apply([(8, kind, "")])
+        made.apply([Change(at(8), kind, "")])
     assert str(refused.value) == "a change that needs a fresh start"
-    assert made.version == 7
+    assert made.revision == at(7)
 
 
 def test_a_fresh_start_forgets_everything_and_takes_over_what_the_store_says() -> None:
     made = full()
     revoked = {"tok_2": 9}
-    made.restart(12, 5, revoked)
+    made.restart(at(12), 5, revoked)
     revoked["tok_3"] = 9
-    assert (made.version, made.epoch) == (12, 5)
+    assert (made.revision, made.epoch) == (at(12), 5)
     assert made.sizes() == {"hosts": 0, "tenants": 0, "accounts": 0, "keys": 0, "revoked": 1}
     assert known(made) == set()
     assert [made.revoked(jti) for jti in ("tok_old", "tok_2", "tok_3")] == [False, True, False]
-    made.apply([(13, "account", "par_1")])
-    assert made.version == 13
+    made.apply([Change(at(13), "account", "par_1")])
+    assert made.revision == at(13)
 
 
 # --- entries ------------------------------------------------------------------------------------------------------------
@@ -298,13 +306,13 @@ def test_entries_are_values_that_nobody_alters() -> None:
 def test_revoked_tokens_that_are_over_are_dropped_as_others_join_them() -> None:
     day = 24 * 3_600_000
     made = Directory()
-    made.restart(0, 1, {})
-    made.apply((seq, "token", f"old{seq} {day}") for seq in range(1, PRUNED_FROM))
+    made.restart(at(0), 1, {})
+    made.apply(Change(at(seq), "token", f"old{seq} {day}") for seq in range(1, PRUNED_FROM))
     assert made.sizes()["revoked"] == PRUNED_FROM - 1
-    made.apply([(PRUNED_FROM, "token", f"late {3 * day - 1}")])
+    made.apply([Change(at(PRUNED_FROM), "token", f"late {3 * day - 1}")])
     assert made.sizes()["revoked"] == PRUNED_FROM
     assert made.revoked("old1")
-    made.apply((PRUNED_FROM + more, "token", f"later{more} {3 * day}") for more in range(1, PRUNED_FROM + 1))
+    made.apply(Change(at(PRUNED_FROM + more), "token", f"later{more} {3 * day}") for more in range(1, PRUNED_FROM + 1))
     assert not made.revoked("old1")
     assert made.revoked("late")
     assert made.sizes()["revoked"] == PRUNED_FROM + 1

@@ -239,7 +239,7 @@ class Hall:
 
     def changes(self) -> int:
         """How often anything that gives or takes a right was written."""
-        return self.run(self.installation.store.counter())
+        return self.run(self.installation.store.counter()).number
 
     def trail(self) -> list[Told]:
         """Every row of the tenant's audit trail, in order."""

@@ -76,10 +76,11 @@ def test_a_process_that_cannot_read_the_new_secrets_answers_503_until_it_can_r14
 
     async def scenario() -> None:
         token = await own.token()
-        own.installation.store.write_now(_ask_for_version_2)
+        fresh = Keyring.read_file(_path(own)).rotate_signing()
+        own.installation.store.write_now(lambda tx: _ask_for(tx, fresh))
         refused = await own.profile(token)
         assert (refused.status, refused.code, refused.headers["retry-after"]) == (503, -9, "1")
-        Keyring.read_file(_path(own)).rotate_signing().write_file(_path(own), overwrite=True)
+        fresh.write_file(_path(own), overwrite=True)
         assert (await own.profile(token)).status == 200
 
     asyncio.run(scenario())
@@ -95,7 +96,7 @@ def test_a_process_goes_on_with_no_rings_that_cannot_follow_its_own(own: Life, l
         cleared = Ring(known.digest.current, {known.digest.current: known.digest.secrets[known.digest.current]})
         wrong = Keyring(known.sign, cleared, known.wrap, known.version)
         (Keyring.generate().rotate_digest() if lost == "all of them" else wrong).write_file(path, overwrite=True)
-        own.installation.store.write_now(_ask_for_version_2)
+        own.installation.store.write_now(lambda tx: _ask_for(tx, known))
         for node in (0, 1):
             assert (await own.profile(token, node)).code == -9
         known.write_file(path, overwrite=True)
@@ -104,8 +105,8 @@ def test_a_process_goes_on_with_no_rings_that_cannot_follow_its_own(own: Life, l
     asyncio.run(scenario())
 
 
-def _ask_for_version_2(tx: CrossTransaction) -> None:
-    tx.run(RAISE_RING, version=2, prints="{}")
+def _ask_for(tx: CrossTransaction, keyring: Keyring) -> None:
+    tx.run(RAISE_RING, version=keyring.version, prints=secrets.prints(keyring))
     tx.changed("installation", "")
 
 

@@ -194,8 +194,8 @@ def test_rights_that_sixteen_take_at_once_are_all_in_the_list_and_in_one_order(s
             stall.write(accounts.revoke_token, f"jti-{number}-{turn}", 4_102_444_800_000, OPERATOR)
 
     assert race(take) == [None] * RUNNERS
-    rows = stall.store.read_now(lambda tx: tx.all(CHANGES, seen=counter[0], most=200))
-    assert [seq for seq, _, _ in rows] == list(range(counter[0] + 1, counter[0] + 1 + 3 * RUNNERS))
+    rows = stall.store.read_now(lambda tx: tx.all(CHANGES, seen=counter.number, most=200))
+    assert [row[0] for row in rows] == list(range(counter.number + 1, counter.number + 1 + 3 * RUNNERS))
 
 
 def test_a_right_that_was_taken_is_gone_for_whoever_looks_afterwards(stall: Stall, race: Race) -> None:

@@ -14,7 +14,7 @@ def change(tx: CrossTransaction) -> int:
     tx.changed("account", "somebody")
     row = tx.one(COUNTER)
     assert row is not None
-    return int(row[0])
+    return row.number
 
 
 if __name__ == "__main__":

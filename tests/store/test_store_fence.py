@@ -10,6 +10,7 @@ import pytest
 
 from bedesten.accounts import actions as accounts
 from bedesten.audit.actions import OPERATOR
+from bedesten.base.revision import Revision
 from bedesten.gate.directory import TenantEntry, Want
 from bedesten.server import build
 from bedesten.server.build import Installation
@@ -29,7 +30,7 @@ def counter_of(store: Store) -> int:
     """The counter as any other process reads it."""
     row = store.read_now(lambda tx: tx.one(COUNTER))
     assert row is not None
-    return int(row[0])
+    return row.number
 
 
 def change(ref: str, tx: CrossTransaction) -> int:
@@ -37,7 +38,7 @@ def change(ref: str, tx: CrossTransaction) -> int:
     tx.changed("account", ref)
     row = tx.one(COUNTER)
     assert row is not None
-    return int(row[0])
+    return row.number
 
 
 def test_the_counter_moves_with_the_change_by_one_for_each_and_the_list_says_what_moved_it(
@@ -53,9 +54,9 @@ def test_the_counter_moves_with_the_change_by_one_for_each_and_the_list_says_wha
 
     store.write_now(action)
     assert counter_of(store) == before + 3
-    assert asyncio.run(store.counter()) == before + 3
+    assert asyncio.run(store.counter()).number == before + 3
     rows = store.read_now(lambda tx: tx.all(CHANGES, seen=before, most=10))
-    assert rows == [
+    assert [(seq, kind, ref) for seq, _, kind, ref in rows] == [
         (before + 1, "host", "a.example.com"),
         (before + 2, "tenant", tenant),
         (before + 3, "key", "ab" * 32),
@@ -79,8 +80,8 @@ def test_changes_of_sixteen_writers_at_once_have_numbers_without_gaps_or_doubles
     with ThreadPoolExecutor(16) as threads:
         list(threads.map(one, range(96)))
     rows = store.read_now(lambda tx: tx.all(CHANGES, seen=before, most=200))
-    assert [seq for seq, _, _ in rows] == list(range(before + 1, before + 97))
-    assert {ref for _, _, ref in rows} == {f"{tenant}-{number}" for number in range(96)}
+    assert [row[0] for row in rows] == list(range(before + 1, before + 97))
+    assert {row[-1] for row in rows} == {f"{tenant}-{number}" for number in range(96)}
     assert counter_of(store) == before + 96
 
 
@@ -130,7 +131,7 @@ def test_a_change_made_elsewhere_holds_on_the_next_request(
         entry = process.tenant(tenant)
         assert entry is not None
         assert entry.suspended is state
-        assert process.directory.version == counter_of(installation.store)
+        assert process.directory.revision == installation.store.read_now(lambda tx: tx.one(COUNTER))
 
 
 def test_what_was_not_changed_stays_in_memory(installation: Installation, tenant: str, process: Process) -> None:
@@ -156,7 +157,7 @@ def test_a_process_whose_list_was_cut_begins_anew(installation: Installation, te
     assert after is not kept
     assert after is not None
     assert after.suspended is False
-    assert process.directory.version == last
+    assert process.directory.revision == installation.store.read_now(lambda tx: tx.one(COUNTER))
 
 
 def test_a_process_that_is_too_far_behind_begins_anew(
@@ -202,7 +203,7 @@ class Counting(PostgresStore):
         self.free = threading.Event()
         self.free.set()
 
-    def _read_counter(self) -> int:
+    def _read_counter(self) -> Revision:
         self.queries += 1
         assert self.free.wait(30)
         return super()._read_counter()
@@ -212,7 +213,7 @@ def test_all_who_arrive_while_a_query_is_under_way_share_the_next_one(postgres_s
     assert postgres_settings.database
     store = Counting(postgres_settings.database)
 
-    async def crowd() -> list[int]:
+    async def crowd() -> list[Revision]:
         store.free.clear()
         first = asyncio.ensure_future(store.counter())
         await asyncio.sleep(0)
@@ -235,7 +236,7 @@ def test_nobody_gets_a_counter_that_is_older_than_its_question(postgres_settings
 
     async def change_and_ask(number: int) -> bool:
         moved = await store.write_across(partial(change, f"acc-{number}"))
-        return await store.counter() >= moved
+        return (await store.counter()).number >= moved
 
     async def crowd() -> list[bool]:
         return await asyncio.gather(*(change_and_ask(number) for number in range(100)))
@@ -249,13 +250,13 @@ def test_a_question_that_fails_fails_for_those_who_shared_it_and_for_nobody_else
     assert postgres_settings.database
     store = Counting(postgres_settings.database)
 
-    async def crowd() -> tuple[list[object], int]:
-        good, store._counter_sql = store._counter_sql, "SELECT counter FROM no_such_table"
+    async def crowd() -> tuple[list[object], Revision]:
+        good, store._counter_sql = store._counter_sql, "SELECT counter, nonce FROM no_such_table"
         failed = await asyncio.gather(*(store.counter() for _ in range(5)), return_exceptions=True)
         store._counter_sql = good
         return list(failed), await store.counter()
 
     failed, after = asyncio.run(crowd())
     assert [type(one).__name__ for one in failed] == ["StoreUnavailable"] * 5
-    assert after >= 1
+    assert after.number >= 1
     store.close()

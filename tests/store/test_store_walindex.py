@@ -67,14 +67,14 @@ def asked(store: SqliteStore) -> list[str]:
 
 
 def test_the_store_is_asked_once_for_each_commit_and_not_once_for_each_request(store: SqliteStore) -> None:
-    before, statements = store.counter_now(), asked(store)
-    assert {store.counter_now() for _ in range(100)} == {before}
+    before, statements = store.counter_now().number, asked(store)
+    assert {store.counter_now().number for _ in range(100)} == {before}
     assert statements == []
     store.write_now(lambda tx: notes.put(tx.bound("a"), "no right was changed"))
-    assert {store.counter_now() for _ in range(100)} == {before}
+    assert {store.counter_now().number for _ in range(100)} == {before}
     assert len(statements) == 1
     store.write_now(change)
-    assert {store.counter_now() for _ in range(100)} == {before + 1}
+    assert {store.counter_now().number for _ in range(100)} == {before + 1}
     assert len(statements) == 2
 
 
@@ -82,7 +82,7 @@ def test_what_another_process_was_told_is_committed_is_known_at_once(
     store: SqliteStore, elsewhere: "subprocess.Popen[str]"
 ) -> None:
     for _ in range(300):
-        assert changed(elsewhere) == store.counter_now()
+        assert changed(elsewhere) == store.counter_now().number
 
 
 def test_what_other_threads_and_processes_commit_is_known_at_once_to_every_thread(
@@ -94,14 +94,14 @@ def test_what_other_threads_and_processes_commit_is_known_at_once_to_every_threa
     def look() -> None:
         last = 0
         while not done.is_set():
-            last, before = store.counter_now(), last
+            last, before = store.counter_now().number, last
             if last < before:
                 wrong.append((before, last))
 
     def write() -> None:
         for _ in range(100):
             committed = store.write_now(change)
-            if store.counter_now() < committed:
+            if store.counter_now().number < committed:
                 wrong.append((committed, -1))
 
     looking = [threading.Thread(target=look) for _ in range(3)]
@@ -110,7 +110,7 @@ def test_what_other_threads_and_processes_commit_is_known_at_once_to_every_threa
         thread.start()
     for _ in range(100):
         committed = changed(elsewhere)
-        if store.counter_now() < committed:
+        if store.counter_now().number < committed:
             wrong.append((committed, -2))
     for thread in writing:
         thread.join()
@@ -123,24 +123,24 @@ def test_what_other_threads_and_processes_commit_is_known_at_once_to_every_threa
 def test_a_checkpoint_and_a_log_that_begins_anew_are_no_news_and_hide_none(
     own: Installation, store: SqliteStore
 ) -> None:
-    before, statements = store.counter_now(), asked(store)
+    before, statements = store.counter_now().number, asked(store)
     for kind in ("PASSIVE", "RESTART", "TRUNCATE"):
         store.write_now(change)
         code = f"import sys, sqlite3; sqlite3.connect(sys.argv[1]).execute('PRAGMA wal_checkpoint({kind})').fetchall()"
         subprocess.run([sys.executable, "-c", code, str(own.settings.sqlite_file)], check=True)
         before += 1
-        assert store.counter_now() == before
+        assert store.counter_now().number == before
     assert len([one for one in statements if "SELECT" in one]) <= 6
 
 
 def test_what_is_brought_into_the_running_store_is_known(own: Installation, store: SqliteStore, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
-    before = store.counter_now()
+    before = store.counter_now().number
     backup(own.settings.sqlite_file, copy)
     store.write_now(change)
-    assert store.counter_now() == before + 1
+    assert store.counter_now().number == before + 1
     backup(copy, own.settings.sqlite_file)
-    assert store.counter_now() == before
+    assert store.counter_now().number == before
 
 
 def test_a_file_that_was_moved_away_or_replaced_is_known_although_nothing_was_committed(
@@ -171,7 +171,7 @@ def test_a_store_that_is_closed_takes_no_lock_from_another_one_of_its_file(
     subprocess.run([sys.executable, "-c", code, str(own.settings.sqlite_file)], check=True)
     assert index.stat().st_ino == before
     committed = store.write_now(change)
-    assert store.counter_now() == committed
+    assert store.counter_now().number == committed
 
 
 def test_the_last_store_of_a_file_leaves_nothing_open(own: Installation, store: SqliteStore) -> None:
@@ -221,6 +221,6 @@ def test_a_file_that_is_too_short_is_none(tmp_path: Path) -> None:
 
 def test_without_the_index_the_store_is_asked_each_time(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WalIndex, "header", lambda _: None)
-    before, statements = store.counter_now(), asked(store)
-    assert [store.counter_now() for _ in range(3)] == [before] * 3
+    before, statements = store.counter_now().number, asked(store)
+    assert [store.counter_now().number for _ in range(3)] == [before] * 3
     assert len(statements) == 3

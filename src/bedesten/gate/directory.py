@@ -4,13 +4,15 @@ It is a memory, not a copy: an entry is read from the store when it is first nee
 when the fence reports a change of it. So ten thousand tenants cost nothing at start, and an account in its default state
 needs nothing written. Absence is never remembered: an unknown key costs the same each time, whatever made it unknown.
 
-Not safe for several threads; it lives on the event loop. Entries must be put in only while the directory's version is
+Not safe for several threads; it lives on the event loop. Entries must be put in only while the directory's revision is
 the one under which they were read (see `web.fence`).
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from bedesten.base.revision import Revision
 from bedesten.gate.apikeys import Networks
 from bedesten.gate.scopes import Surface
 
@@ -115,11 +117,23 @@ Loaded = Mapping[Want, Entry | None]
 NOTHING: Loaded = {}
 
 
+APPLIED = frozenset({"host", "tenant", "account", "key", "token"})
+"""The kinds of change that a directory applies. Any other one needs a fresh start."""
+
+
+class Change(NamedTuple):
+    """One row of the store's list of changes; `kind` and `ref` as in `store.fence`."""
+
+    revision: Revision
+    kind: str
+    ref: str
+
+
 class Directory:
-    """Entries by what they are asked for, valid as of `version` of the fence's counter."""
+    """Entries by what they are asked for, valid as of `revision` of the store; None before the first `restart`."""
 
     def __init__(self) -> None:
-        self.version = -1
+        self.revision: Revision | None = None
         self.epoch = 0
         self._hosts: dict[str, str] = {}
         self._tenants: dict[str, TenantEntry] = {}
@@ -174,24 +188,25 @@ class Directory:
         else:
             _bounded(self._keys)[entry.digest] = entry
 
-    def apply(self, changes: Iterable[tuple[int, str, str]]) -> None:
-        """Forgets what the changes touched and moves to the number of the last one.
+    def apply(self, changes: Iterable[Change]) -> None:
+        """Forgets what the changes touched and moves to the revision of the last one.
 
-        Raises ValueError when a number is missing between `version` and the first change: then `restart`.
+        Raises ValueError when a number is missing between `revision` and the first change, or a change is of a kind
+        that is not `APPLIED`: then `restart`.
         """
-        for seq, kind, ref in changes:
-            if seq != self.version + 1:
+        for change in changes:
+            if self.revision is None or change.revision.number != self.revision.number + 1:
                 raise ValueError("changes are missing")
-            self._forget(kind, ref)
-            self.version = seq
+            self._forget(change.kind, change.ref)
+            self.revision = change.revision
 
-    def restart(self, version: int, epoch: int, revoked: Mapping[str, int]) -> None:
-        """Forgets everything and begins again at a version, with the installation's epoch and the revoked tokens."""
+    def restart(self, revision: Revision, epoch: int, revoked: Mapping[str, int]) -> None:
+        """Forgets everything and begins again at a revision, with the installation's epoch and the revoked tokens."""
         for memory in (self._hosts, self._tenants, self._accounts, self._keys):
             memory.clear()
         self._revoked = dict(revoked)
         self.epoch = epoch
-        self.version = version
+        self.revision = revision
 
     def sizes(self) -> dict[str, int]:
         """How many entries of each kind are in memory."""

@@ -9,6 +9,7 @@ from bedesten.gate.decide import Gate
 from bedesten.gate.directory import Directory
 from bedesten.gate.limits import Limits, Tables
 from bedesten.gate.throttle import AddressThrottle
+from bedesten.operator.secrets import unfit
 from bedesten.server.installation import Installation as Installation
 from bedesten.server.installation import NotAnInstallation as NotAnInstallation
 from bedesten.server.installation import initialise as initialise
@@ -16,6 +17,7 @@ from bedesten.server.installation import open_installation as open_installation
 from bedesten.server.installation import open_store as open_store
 from bedesten.server.logs import configure
 from bedesten.server.settings import Settings
+from bedesten.store.tables import Installed
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.surfaces import documentation, openapi, tables
 from bedesten.web.asgi import Adapter
@@ -45,12 +47,11 @@ def open_house(installation: Installation, clock: Clock = system_clock) -> House
     directory = Directory()
     gate = Gate(directory, installation.keyring, installation.issuer)
 
-    async def know(version: int) -> None:
-        if gate.keyring.version < version:
-            fresh = await asyncio.to_thread(installation.rings.at_least, version)
-            reason = fresh.unfit(gate.keyring.version, gate.keyring.prints())
-            if reason:
-                raise StoreUnavailable(f"{installation.rings.name} cannot be used: {reason}")
+    async def know(installed: Installed) -> None:
+        if installed.issuer != installation.issuer:
+            raise StoreUnavailable("the store is another installation's: start the server again")
+        if unfit(installed, gate.keyring):
+            fresh = await asyncio.to_thread(installation.rings.for_store, installed)
             gate.turn(fresh)
             installation.vault.turn(fresh)
 

@@ -21,12 +21,12 @@ from bedesten.server.references import BadSetting
 from bedesten.server.rings import Rings
 from bedesten.server.settings import Settings
 from bedesten.store import migrate
-from bedesten.store.fence import COUNTER, OPEN
+from bedesten.store.fence import COUNTER
 from bedesten.store.sql import crossing
 from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALL, INSTALLATION
-from bedesten.store.transaction import CrossTransaction, StoreUnavailable
+from bedesten.store.transaction import CrossTransaction, StoreUnavailable, open_fence
 from bedesten.tenants.vault import Vault
 
 _VERSION = crossing(select(column("version_num")).select_from(table("alembic_version")))
@@ -142,7 +142,7 @@ def _install(tx: CrossTransaction, keyring: Keyring) -> None:
         created=tx.now,
         prints=prints(keyring),
     )
-    tx.run(OPEN, id=1, counter=0)
+    open_fence(tx)
 
 
 def open_store(settings: Settings, clock: Clock = system_clock, known: Known | None = None) -> Store:

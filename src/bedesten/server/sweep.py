@@ -24,4 +24,4 @@ def sweep(tx: CrossTransaction) -> None:
     tx.run(_ANSWERS, before=tx.now - ANSWERS_KEPT)
     counter = tx.one(COUNTER)
     if counter:
-        tx.run(FORGET, until=counter[0] - KEPT)
+        tx.run(FORGET, until=counter.number - KEPT)

@@ -14,6 +14,7 @@ import psycopg
 from psycopg import errors as pg
 
 from bedesten.base.clock import Clock, system_clock
+from bedesten.base.revision import Revision
 from bedesten.store.fence import COUNTER
 from bedesten.store.store import TRIES, Commits, Store, Work
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable, TryAgain
@@ -63,7 +64,7 @@ class PostgresStore(Store):
         self._closed = False
         self._pool = ThreadPoolExecutor(connections, "store")
         self._fence_pool = ThreadPoolExecutor(1, "store-fence")
-        self._fence_next: asyncio.Future[int] | None = None
+        self._fence_next: asyncio.Future[Revision] | None = None
         self._fence_busy = False
         self._counter_sql = COUNTER.compiled("postgresql")
 
@@ -83,7 +84,7 @@ class PostgresStore(Store):
         self._still_open()
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._transact, work, reading)
 
-    async def counter(self) -> int:
+    async def counter(self) -> Revision:
         self._still_open()
         if self._fence_next is None:
             self._fence_next = asyncio.get_running_loop().create_future()
@@ -99,7 +100,7 @@ class PostgresStore(Store):
         self._fence_busy = True
         asked = asyncio.get_running_loop().run_in_executor(self._fence_pool, self._read_counter)
 
-        def told(done: asyncio.Future[int]) -> None:
+        def told(done: asyncio.Future[Revision]) -> None:
             self._fence_busy = False
             if not waiting.done():
                 if error := done.exception():
@@ -149,7 +150,7 @@ class PostgresStore(Store):
                 raise
         return _connected(fresh)
 
-    def _read_counter(self) -> int:
+    def _read_counter(self) -> Revision:
         for last in (False, True):
             try:
                 row = self._connection().execute(self._counter_sql).fetchone()
@@ -159,9 +160,9 @@ class PostgresStore(Store):
                 continue
             except psycopg.Error as error:
                 raise StoreUnavailable(f"the fence cannot be read: {error}") from error
-            if row is None or not isinstance(row[0], int):
+            if row is None:
                 raise StoreUnavailable("the fence has no counter")
-            return row[0]
+            return Revision(*row)  # type: ignore[arg-type]
         raise AssertionError("unreachable")
 
     def _transact(self, work: Work[Result], reading: bool) -> Result:

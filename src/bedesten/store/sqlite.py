@@ -26,6 +26,7 @@ from pysqlite3 import dbapi2
 
 from bedesten.base import brief
 from bedesten.base.clock import Clock, system_clock
+from bedesten.base.revision import Revision
 from bedesten.store.fence import COUNTER
 from bedesten.store.store import TRIES, Commits, Store, Work
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable, TryAgain
@@ -273,7 +274,7 @@ class SqliteStore(Store):
         self._closed = False
         self._readers: list[Connection] = []
         self._index: WalIndex | None = None
-        self._counted: tuple[bytes | None, int] = (None, 0)
+        self._counted: tuple[bytes | None, Revision] = (None, Revision(0, 0))
 
     async def read_across(self, work: Work[Result]) -> Result:
         return self.read_now(work)
@@ -307,25 +308,26 @@ class SqliteStore(Store):
         result: Result = job.result
         return result
 
-    async def counter(self) -> int:
+    async def counter(self) -> Revision:
         return self.counter_now()
 
-    def counter_now(self) -> int:
+    def counter_now(self) -> Revision:
         self._file.check()
         reader, index = self._reader(), self._index
         header = index.header() if index else None  # before the counter is read: it is at least as new as that
-        known, counter = self._counted
+        known, revision = self._counted
         if header is not None and header == known:
-            return counter
+            return revision
         try:
             row = reader.execute(self._counter_sql).fetchone()
         except dbapi2.Error as error:
             raise StoreUnavailable(f"the fence cannot be read: {error}") from error
         if row is None:
             raise StoreUnavailable("the fence has no counter")
-        self._counted = (header, row[0])
+        revision = Revision(*row)
+        self._counted = (header, revision)
         self._index = index or self._look()
-        return row[0]  # type: ignore[no-any-return]
+        return revision
 
     def _look(self) -> WalIndex | None:
         """The header that says whether anything was committed; None where it cannot be had: then the store is asked."""

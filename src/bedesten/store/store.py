@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
+from bedesten.base.revision import Revision
 from bedesten.store.sql import DialectName
 from bedesten.store.transaction import CrossTransaction, Transaction
 
@@ -60,10 +61,10 @@ class Store(ABC):
         """`write_across` for callers without an event loop; blocks."""
 
     @abstractmethod
-    async def counter(self) -> int:
-        """The fence's counter, read after this call began."""
+    async def counter(self) -> Revision:
+        """The fence's revision, read after this call began."""
 
-    def counter_now(self) -> int | None:
+    def counter_now(self) -> Revision | None:
         """The same without waiting, where the engine is so near that this costs microseconds; else None."""
         return None
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
-from bedesten.store.fence import ADVANCE, APPEND
+from bedesten.base.revision import new_nonce
+from bedesten.store.fence import ADVANCE, APPEND, OPEN
 from bedesten.store.sql import CrossingStatement, DialectName, Statement, together
 
 Row = TypeVar("Row")
@@ -165,11 +166,19 @@ class CrossTransaction(_Executing):
         record_change(self._connection, self._dialect, kind, ref)
 
 
-def record_change(connection: Connection, dialect: DialectName, kind: str, ref: str) -> None:
-    """Moves the fence's counter and writes what moved it.
+def open_fence(tx: CrossTransaction) -> None:
+    """Writes the fence's row, and the row of the list of changes that goes with it, unless they are there."""
+    nonce = new_nonce()
+    if tx.run(OPEN, id=1, counter=0, nonce=nonce):
+        tx.run(APPEND, seq=0, nonce=nonce, kind="installation", ref="")
 
-    The counter's row stays locked until COMMIT, so on every engine changes become visible in the order of their
+
+def record_change(connection: Connection, dialect: DialectName, kind: str, ref: str) -> None:
+    """Advances the fence and appends what advanced it to the list of changes.
+
+    The fence's row stays locked until COMMIT, so on every engine changes become visible in the order of their
     numbers and without gaps.
     """
-    seq = connection.execute(ADVANCE.compiled(dialect), {}).fetchone()[0]
-    connection.execute(APPEND.compiled(dialect), {"seq": seq, "kind": kind, "ref": ref})
+    nonce = new_nonce()
+    seq = connection.execute(ADVANCE.compiled(dialect), {"nonce": nonce}).fetchone()[0]
+    connection.execute(APPEND.compiled(dialect), {"seq": seq, "nonce": nonce, "kind": kind, "ref": ref})

@@ -78,6 +78,7 @@ def upgrade() -> None:
     op.create_table(
         "changes",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("nonce", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("ref", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_changes")),
@@ -86,6 +87,7 @@ def upgrade() -> None:
         "fence",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("counter", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("nonce", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint("id = 1", name=op.f("ck_fence_single")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_fence")),
     )

@@ -1,0 +1,193 @@
+"""A store that went back: a restored backup, or a standby that was promoted before it had everything.
+
+What a process remembers is then of another history. It forgets all of it, whatever number the present store has reached.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+
+from bedesten.base.revision import Revision
+from bedesten.gate.directory import Directory, KeyEntry, Want
+from bedesten.gate.scopes import Surface
+from bedesten.server.build import Installation
+from bedesten.store.fence import COUNTER
+from bedesten.store.store import Store
+from bedesten.store.tables import Installed
+from bedesten.store.transaction import CrossTransaction, StoreUnavailable
+from bedesten.web.fence import Fence
+from store.raw import Raw, raw
+
+KEPT = KeyEntry("key_1", "ten_1", Surface.SUPPLIER, "sup_1", None, (), None, digest=b"k" * 32)
+
+
+class Process:
+    """A web process's directory and fence, on the installation's store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.directory = Directory()
+        self.asked: list[int] = []
+        self.fence = Fence(store, self.directory, self._ring)
+
+    async def _ring(self, installed: Installed) -> None:
+        self.asked.append(installed.ring)
+
+    def passes(self) -> Revision | None:
+        """A request passes the fence; what the directory is then worth."""
+        asyncio.run(self.fence.passed())
+        return self.directory.revision
+
+    def remembers(self) -> None:
+        """It learns of an API key that nothing has touched."""
+        self.directory.put(Want("key", (KEPT.digest,)), KEPT)
+
+    @property
+    def knows(self) -> bool:
+        """Whether the API key is still remembered."""
+        return self.directory.known_key(KEPT.digest) is not None
+
+
+@pytest.fixture
+def process(own_installation: Installation) -> Process:
+    """A process that has seen five changes, and remembers an API key."""
+    store = own_installation.store
+    changes(store, *(f"{number:064}" for number in range(5)))
+    made = Process(store)
+    assert made.passes() == present(store)
+    made.remembers()
+    return made
+
+
+@pytest.fixture
+def other(own_installation: Installation) -> Iterator[Raw]:
+    """The engine's own driver."""
+    with raw(own_installation.settings) as opened:
+        yield opened
+
+
+def present(store: Store) -> Revision:
+    """The store's revision, as any other process reads it."""
+    found = store.read_now(lambda tx: tx.one(COUNTER))
+    assert found is not None
+    return found
+
+
+def goes_back(other: Raw, by: int) -> None:
+    """What a promoted standby looks like that lacked the last changes: their rows were never there."""
+    last = other.one("SELECT counter FROM fence") - by
+    nonce = other.one("SELECT nonce FROM changes WHERE seq = :last", last=last)
+    other.run("DELETE FROM changes WHERE seq > :last", last=last)
+    other.run("UPDATE fence SET counter = :last, nonce = :nonce", last=last, nonce=nonce)
+
+
+def changes(store: Store, *refs: str) -> None:
+    """One change for each reference, in a transaction of its own."""
+    for ref in refs:
+        store.write_now(partial(CrossTransaction.changed, kind="key", ref=ref))
+
+
+@pytest.mark.parametrize("later", [0, 1, 2, 3, 4, 9], ids=lambda later: f"{later}-changes-after-it-went-back-by-3")
+def test_a_store_that_went_back_is_noticed_whatever_number_it_has_reached(
+    process: Process, other: Raw, later: int
+) -> None:
+    """With one or two changes the number is smaller than the one that is known, with three it is the same, then larger."""
+    goes_back(other, 3)
+    changes(process.store, *(f"{number:064}" for number in range(later)))
+    assert process.knows
+    assert process.passes() == present(process.store)
+    assert not process.knows
+
+
+def test_a_revocation_in_the_present_store_counts_whatever_it_was_called_before(process: Process, other: Raw) -> None:
+    goes_back(other, 1)
+    changes(process.store, KEPT.digest.hex())
+    assert present(process.store).number == 5
+    process.passes()
+    assert not process.knows
+
+
+def test_a_revocation_that_the_present_store_never_had_is_not_remembered(process: Process, other: Raw) -> None:
+    """The present store decides, in both directions."""
+    process.store.write_now(lambda tx: tx.changed("token", "jti-1 4102444800000"))
+    process.passes()
+    assert process.directory.revoked("jti-1")
+    goes_back(other, 1)
+    process.passes()
+    assert not process.directory.revoked("jti-1")
+
+
+def test_a_store_that_goes_on_makes_nobody_forget(process: Process, other: Raw) -> None:
+    changes(process.store, *(f"{number:064}" for number in range(7)))
+    restarts = len(process.asked)
+    assert process.passes() == present(process.store)
+    assert process.knows
+    assert len(process.asked) == restarts
+
+
+def test_the_first_change_of_an_installation_makes_nobody_forget(own_installation: Installation) -> None:
+    process = Process(own_installation.store)
+    assert process.passes() == present(process.store)
+    process.remembers()
+    changes(process.store, "00" * 32)
+    process.passes()
+    assert process.knows
+
+
+def test_what_was_read_from_the_store_before_it_went_back_is_not_remembered(
+    own_installation: Installation, process: Process, other: Raw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The entry is on its way while another request finds that the store went back, and reached the number again."""
+    read_across = own_installation.store.read_across
+
+    async def overtaken(work: Callable[[CrossTransaction], object]) -> object:
+        found = await read_across(lambda _: KEPT)
+        goes_back(other, 1)
+        changes(process.store, KEPT.digest.hex())
+        monkeypatch.setattr(own_installation.store, "read_across", read_across)
+        await process.fence.passed()
+        return found
+
+    monkeypatch.setattr(own_installation.store, "read_across", overtaken)
+    assert asyncio.run(process.fence.load(Want("key", (KEPT.digest,)))) == KEPT
+    assert present(process.store).number == 5
+    assert not process.knows
+
+
+def test_requests_that_come_while_the_store_moves_on_read_its_changes_once(process: Process) -> None:
+    """A request whose answer is older than what another one has read meanwhile does not take it for a step back."""
+    reads = 0
+    read_across = process.store.read_across
+
+    async def counted(work: Callable[[CrossTransaction], object]) -> object:
+        nonlocal reads
+        reads += 1
+        return await read_across(work)
+
+    async def crowd() -> None:
+        changes(process.store, "00" * 32)
+        first = asyncio.gather(*(process.fence.passed() for _ in range(20)))
+        await asyncio.sleep(0)
+        changes(process.store, "11" * 32)
+        await asyncio.gather(first, *(process.fence.passed() for _ in range(20)))
+
+    process.store.read_across = counted  # type: ignore[assignment, method-assign]
+    asyncio.run(crowd())
+    assert process.directory.revision == present(process.store)
+    assert process.knows
+    assert reads <= 4
+
+
+def test_connections_that_lead_to_two_stores_are_no_knowledge(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fence reads one server, the pool of connections still another one."""
+    elsewhere = Revision(6, 4711)
+    monkeypatch.setattr(process.store, "counter_now", lambda: elsewhere)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="went back"):
+            process.passes()
+    monkeypatch.undo()
+    assert process.passes() == present(process.store)
