@@ -103,10 +103,10 @@ DEPOSIT_STATE = _row(
     "Read the deposit's present state.")  # fmt: skip
 PAYMENT_STATE = _row(
     -401, "payment-state", 409, "The payment is not in a state that allows this.",
-    "Read the payment's present state.")  # fmt: skip
+    "If the payer was charged, give the money back: the order is paid by another payment, or this one is over.")  # fmt: skip
 CHECKOUT_EXPIRED = _row(
-    -402, "checkout-expired", 409, "The checkout has expired and its goods are gone; nothing was captured.",
-    "Give the payer the money back and let the customer check out again.")  # fmt: skip
+    -402, "checkout-expired", 409, "The checkout is over and cannot be had any more; nothing was captured.",
+    "Give the payer the money in `data` back: the payment is over. The customer may check out again.")  # fmt: skip
 
 CATALOGUE: Mapping[int, ErrorRow] = MappingProxyType(_ROWS)
 """Every row by its number."""

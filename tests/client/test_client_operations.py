@@ -32,6 +32,7 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "product": ("prd_1",), "order_detail": ("odl_1",), "create_order": ("r", [BasketLine("1", "prd_1", 1)]),
     "create_checkout": ([CheckoutItem("prd_1", 1)],), "create_deposit": ("p", Decimal(1), "r"),
     "confirm_deposit": ("dep_1",), "create_payment": ("ord_1", Decimal(1), "r"), "capture_payment": ("pay_1",),
+    "cancel_payment": ("pay_1",), "cancel_checkout": ("ord_1",),
     "upsert_products": ([Offer("s", "n", 1)],), "upload_stock": ("prd_1", ["c"]), "deliver": ("odl_1",),
 }  # fmt: skip
 """What operations are called with that need something. `get_order` asks for an id only on the Storefront."""

@@ -85,6 +85,45 @@ def test_a_checkout_of_a_supplied_product_is_asked_for_once_it_is_paid(each_shop
     assert (read["items"][0]["status"], read["items"][0]["deliveryData"]) == (1, [code])
 
 
+def test_a_customer_cancels_a_checkout_and_its_payment_is_refused_for_good(each_shop: Shop) -> None:
+    customer, payments = each_shop.storefront, each_shop.payments
+    stock = _available(each_shop)
+    items = [{"productId": each_shop.card, "quantity": 3}]
+    order = customer.data("/Storefront/Checkout/Create", {"items": items})
+    announced = {"orderId": order["orderId"], "amount": 15, "reference": fresh("payment")}
+    payment = payments.data("/Payment/Payments/Create", announced)["paymentId"]
+
+    for _ in range(2):
+        cancelled = customer.data("/Storefront/Checkout/Cancel", {"orderId": order["orderId"]})
+        assert (cancelled["state"], cancelled["expires"]) == ("cancelled", None)
+
+    assert _available(each_shop) == stock
+    again = [("Idempotency-Key", fresh("capture"))]
+    for lines in ((), again, again):
+        refused = payments.post("/Payment/Payments/Capture", {"paymentId": payment}, lines)
+        assert refused.told == (409, -402)
+        assert refused.json["data"] == {"refundAmount": Decimal("15.00"), "currency": "USD", "items": []}
+    assert payments.data("/Payment/Payments/Create", announced)["state"] == "refused"
+    assert payments.data("/Payment/Payments/Cancel", {"paymentId": payment})["state"] == "refused"
+    assert customer.post("/Storefront/Checkout/Cancel", {"orderId": "ord_x"}).told == (404, -3)
+
+
+def test_a_paid_checkout_cannot_be_cancelled_and_a_closed_payment_not_be_captured(each_shop: Shop) -> None:
+    customer, payments = each_shop.storefront, each_shop.payments
+    order = customer.data("/Storefront/Checkout/Create", {"items": [{"productId": each_shop.card, "quantity": 1}]})
+
+    def announce() -> object:
+        announced = {"orderId": order["orderId"], "amount": 5, "reference": fresh("payment")}
+        return payments.data("/Payment/Payments/Create", announced)["paymentId"]
+
+    closed, paid = announce(), announce()
+    assert payments.data("/Payment/Payments/Cancel", {"paymentId": closed})["state"] == "cancelled"
+    assert payments.post("/Payment/Payments/Capture", {"paymentId": closed}).told == (409, -401)
+    payments.data("/Payment/Payments/Capture", {"paymentId": paid})
+    assert payments.post("/Payment/Payments/Cancel", {"paymentId": paid}).told == (409, -401)
+    assert customer.post("/Storefront/Checkout/Cancel", {"orderId": order["orderId"]}).told == (409, -8)
+
+
 def test_a_payment_must_be_the_orders_total(each_shop: Shop) -> None:
     order = each_shop.storefront.data(
         "/Storefront/Checkout/Create", {"items": [{"productId": each_shop.card, "quantity": 1}]}

@@ -113,7 +113,9 @@ def test_what_the_state_refuses_is_as_the_document_says(shop: Shop) -> None:
         "/Payment/Deposits/Create": {0, -2, -3, -8},
         "/Payment/Deposits/Confirm": {-3},
         "/Payment/Payments/Create": {-2, -3, -8, -401},
-        "/Payment/Payments/Capture": {-3},
+        "/Payment/Payments/Capture": {-3, -401, -402},
+        "/Payment/Payments/Cancel": {-3, -401},
+        "/Storefront/Checkout/Cancel": {-3, -8},
         "/Supplier/Stock/Upload": {-2, -3},
         "/Supplier/Orders/Deliver": {-2, -3, -500},
     }
@@ -150,7 +152,13 @@ def conflicts(shop: Shop, goods: Goods) -> Iterator[tuple[str, Client, list[dict
     payments.data("/Payment/Payments/Capture", {"paymentId": paid.payment_id})
     late = {**new, "orderId": paid.checkout_id, "amount": 5}
     yield "/Payment/Payments/Create", payments, [new, used, late, {**new, "orderId": "ord_x"}]
-    yield "/Payment/Payments/Capture", payments, [{"paymentId": "pay_x"}]
+    lost: dict[str, object] = {"paymentId": paid.spare_payment_id}
+    gone = {"orderId": paid.spare_checkout_id, "amount": 5, "reference": fresh("payment")}
+    late = {"paymentId": payments.data("/Payment/Payments/Create", gone)["paymentId"]}
+    storefront.data("/Storefront/Checkout/Cancel", {"orderId": paid.spare_checkout_id})
+    yield "/Payment/Payments/Capture", payments, [{"paymentId": "pay_x"}, lost, late]
+    yield "/Payment/Payments/Cancel", payments, [{"paymentId": "pay_x"}, {"paymentId": paid.payment_id}]
+    yield "/Storefront/Checkout/Cancel", storefront, [{"orderId": "ord_x"}, {"orderId": paid.checkout_id}]
     yield "/Supplier/Stock/Upload", supplies, [
         {"productId": "prd_x", "codes": ["a"]}, {"productId": shop.topup, "codes": ["a"]}]  # fmt: skip
     line: dict[str, object] = {"orderDetailId": goods.awaiting_id}

@@ -10,7 +10,7 @@ from bedesten.ledger import actions as ledger
 from bedesten.orders import actions as orders
 from bedesten.orders import checkout
 from bedesten.orders.actions import Placed
-from bedesten.orders.model import EXPIRED, PLACED
+from bedesten.orders.model import EXPIRED, PLACED, WITHDRAWN
 from bedesten.payments import actions as payments
 from bedesten.store.fence import CHANGES, COUNTER
 from bedesten.store.transaction import Transaction
@@ -159,6 +159,48 @@ def test_an_expiring_checkout_s_last_unit_goes_to_its_payer_or_to_a_buyer_and_ne
     theirs = stall.codes(placed.lines[0].id)
     assert len(bought) + len(theirs) + stall.available(card) == 1
     assert (state, len(theirs)) in ((PLACED, 1), (EXPIRED, 0))
+
+
+def test_a_checkout_is_paid_or_cancelled_or_expires_and_its_goods_are_there_once(stall: Stall, race: Race) -> None:
+    """Six checkouts, each captured, cancelled and expired at the same moment; two of the runners buy meanwhile."""
+    card = stall.card(6)
+    placed = [stall.checkout((card, 1), minutes=1 if at % 2 else -1) for at in range(6)]
+    announced = [stall.payment(one) for one in placed]
+
+    def anything(number: int) -> object:
+        at = number % 6
+        if number < 6:
+            return stall.capture(announced[at]).state
+        if number < 12:
+            return stall.write(checkout.cancel, stall.customer, placed[at].order.id).state
+        return stall.write(checkout.expire, placed[at].order.id)
+
+    outcomes = race(anything)
+    assert set(refusals(outcomes)) <= {-402, -8}
+    for at, one in enumerate(placed):
+        state = stall.read(orders.order_of, stall.customer, one.order.id).state
+        codes = len(stall.codes(one.lines[0].id))
+        captured = not isinstance(outcomes[at], Refusal)
+        assert (state, codes) == ((PLACED, 1) if captured else (WITHDRAWN, 0))
+        assert isinstance(outcomes[at + 6], Refusal) == captured
+    assert stall.available(card) == 6 - sum(not isinstance(one, Refusal) for one in outcomes[:6])
+
+
+def test_a_payment_is_captured_or_closed_and_never_both(stall: Stall, race: Race) -> None:
+    placed = [stall.checkout((stall.card(1), 1)) for _ in range(RUNNERS // 2)]
+    announced = [stall.payment(one) for one in placed]
+
+    def capture_or_close(number: int) -> object:
+        payment = announced[number // 2]
+        if number % 2:
+            return stall.capture(payment).state
+        return stall.write(payments.cancel_payment, stall.integration, payment.id).state
+
+    outcomes = race(capture_or_close)
+    for at in range(RUNNERS // 2):
+        closed, captured = outcomes[2 * at], outcomes[2 * at + 1]
+        assert isinstance(closed, Refusal) != isinstance(captured, Refusal), outcomes
+        assert refusals([closed, captured]) == [-401]
 
 
 def test_the_first_orders_of_a_tenant_open_its_accounts_once(stall: Stall, race: Race, other_connection: Raw) -> None:

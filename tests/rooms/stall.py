@@ -11,6 +11,7 @@ from bedesten.base.clock import HOUR, Clock, system_clock
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
 from bedesten.catalogue.actions import ProductFields
+from bedesten.errors import Refusal
 from bedesten.fulfilment import actions as fulfilment
 from bedesten.gate.passwords import Hashed
 from bedesten.gate.scopes import Surface
@@ -66,8 +67,11 @@ class Stall:
     def write(
         self, action: Callable[Concatenate[Transaction, Args], Result], *args: Args.args, **kwargs: Args.kwargs
     ) -> Result:
-        """Runs a writing action in the tenant."""
-        return self.store.write_now(lambda tx: action(tx.bound(self.tenant), *args, **kwargs))
+        """Runs a writing action in the tenant. A refusal that it answers is raised after COMMIT, as the pipeline does."""
+        answered = self.store.write_now(lambda tx: action(tx.bound(self.tenant), *args, **kwargs))
+        if isinstance(answered, Refusal):
+            raise answered
+        return answered
 
     def read(
         self, action: Callable[Concatenate[Transaction, Args], Result], *args: Args.args, **kwargs: Args.kwargs
@@ -163,7 +167,9 @@ class Stall:
 
     def capture(self, payment: Payment) -> Payment:
         """The payment, captured."""
-        return self.write(payments.capture_payment, self.integration, payment.id)
+        captured = self.write(payments.capture_payment, self.integration, payment.id)
+        assert isinstance(captured, Payment)
+        return captured
 
     def deliver(self, line: str, codes: Sequence[str] = (), notes: Sequence[str] = ()) -> Line:
         """The supplier's delivery of a line."""

@@ -248,6 +248,16 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
         ("UPDATE payments SET state = 0 WHERE id = '{payment}'",),
         r"order ord_\w+ with state 1 and a total of 500 has 0 captured payments",
     ),
+    "a payment that was refused and is open again": (
+        5,
+        ("UPDATE payments SET refusal = -402 WHERE id = '{second_payment}'",),
+        r"payment pay_\w+ with state 0 was refused with -402",
+    ),
+    "an expired checkout that was paid": (
+        5,
+        ("UPDATE orders SET state = 3 WHERE id = '{paid}'",),
+        r"order ord_\w+ with state 3 and a total of 500 has 1 captured payments",
+    ),
     "a change without its event": (
         6,
         ("DELETE FROM events WHERE line_id = '{by_code}' AND version = 1",),

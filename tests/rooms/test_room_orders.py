@@ -315,8 +315,9 @@ def test_a_checkout_that_was_paid_does_not_expire(stall: Stall) -> None:
 def test_the_database_refuses_a_second_order_of_one_reference(stall: Stall, other_connection: Raw) -> None:
     stall.order((stall.card(1), 1), reference="only")
     copied = (
-        "INSERT INTO orders (id, tenant_id, surface, buyer_id, reference, digest, currency, total, state, created)"
-        " SELECT 'ord_x', tenant_id, surface, {}, reference, digest, currency, total, state, created FROM orders"
+        "INSERT INTO orders (id, tenant_id, surface, buyer_id, reference, digest, currency, total, state, created,"
+        " region, units) SELECT 'ord_x', tenant_id, surface, {}, reference, digest, currency, total, state, created,"
+        " region, units FROM orders"
         " WHERE tenant_id = :tenant"
     )
     refuses(other_connection, DOUBLE, copied.format("buyer_id"), tenant=stall.tenant)
@@ -326,7 +327,8 @@ def test_the_database_refuses_a_second_order_of_one_reference(stall: Stall, othe
 def test_the_database_refuses_states_that_no_order_and_no_line_has(stall: Stall, other_connection: Raw) -> None:
     stall.order((stall.card(1), 1))
     for table, setting, why in (
-        ("orders", "state = 3", "orders_state"),
+        ("orders", "state = 4, surface = 'storefront'", "orders_state"),
+        ("orders", "state = 3", "only_checkouts_are_open"),
         ("orders", "expires = 5", "expires_while_unpaid"),
         ("orders", "total = -1", "orders_total"),
         ("order_lines", "status = 4", "lines_status"),

@@ -18,6 +18,8 @@ class Goods:
     checkout_id: str
     checkout_line_id: str
     payment_id: str
+    spare_checkout_id: str
+    spare_payment_id: str
     code: str
 
 
@@ -29,8 +31,11 @@ def goods_of(shop: Shop) -> Goods:
     basket = [line(shop.card, 1, "a"), line(shop.topup, 1, "b", topup=shop.topup)]
     order = reseller.data("/Orders/Create", {"orderReference": reference, "basketData": basket})
     deposit = {"partner": shop.partner, "amount": 20, "reference": fresh("deposit")}
-    checkout = storefront.data("/Storefront/Checkout/Create", {"items": [{"productId": shop.card, "quantity": 1}]})
-    payment = {"orderId": checkout["orderId"], "amount": float(CARD_PRICE), "reference": fresh("payment")}
+    items = [{"productId": shop.card, "quantity": 1}]
+    checkout, spare = (storefront.data("/Storefront/Checkout/Create", {"items": items}) for _ in range(2))
+    payment, other = (
+        {"orderId": checkout["orderId"], "amount": float(CARD_PRICE), "reference": fresh("payment")} for _ in range(2)
+    )
     return Goods(
         category_id=categories[0]["categoryId"],
         order_reference=reference,
@@ -41,5 +46,7 @@ def goods_of(shop: Shop) -> Goods:
         checkout_id=checkout["orderId"],
         checkout_line_id=checkout["items"][0]["orderDetailId"],
         payment_id=payments.data("/Payment/Payments/Create", payment)["paymentId"],
+        spare_checkout_id=spare["orderId"],
+        spare_payment_id=payments.data("/Payment/Payments/Create", other)["paymentId"],
         code=fresh("TOPUP"),
     )

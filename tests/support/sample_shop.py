@@ -51,7 +51,8 @@ def open_sample_shop(site: Site, operator: Operator) -> Shop:
         _goods(shop)
     with named(samples.ORDER, samples.CARD_LINE, samples.TOP_UP_LINE):
         _order(shop)
-    with named(samples.CHECKOUT, samples.CHECKOUT_LINE, samples.PAYMENT, samples.DEPOSIT):
+    ids = (samples.CHECKOUT, samples.OTHER_CHECKOUT, samples.CHECKOUT_LINE, samples.OTHER_LINE)
+    with named(*ids, samples.PAYMENT, samples.OTHER_PAYMENT, samples.DEPOSIT):
         operator.within(shop.id, lambda tx: _checkout(tx, shop))
     return shop
 
@@ -112,9 +113,11 @@ def _order(shop: Shop) -> None:
 
 def _checkout(tx: Transaction, shop: Shop) -> None:
     buyer = Buyer(shop.customer, "customer", "storefront", "USD", "GLOBAL")
-    order = NewOrder("basket-42", (NewLine("0", samples.CARD, 1),))
-    orders.reserve(tx, buyer, order, expires=tx.now + 900_000)
-    payments.create_payment(tx, shop.integration, samples.CHECKOUT, "charge-5150", 500)
+    for reference in ("basket-42", "basket-43"):
+        order = NewOrder(reference, (NewLine("0", samples.CARD, 1),))
+        orders.reserve(tx, buyer, order, expires=tx.now + 900_000)
+    for reference in ("charge-5150", "charge-5151"):
+        payments.create_payment(tx, shop.integration, samples.CHECKOUT, reference, 500)
     payments.create_deposit(tx, shop.integration, shop.partner, "transfer-8841", "USD", 100_00)
 
 

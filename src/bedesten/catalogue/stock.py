@@ -81,6 +81,11 @@ def attaching(product: str, line: str, count: int, state: int) -> Step:
     return Step(attach, what, rows=count, otherwise=partial(AssertionError, "a unit that the level had is there"))
 
 
+def untake(tx: Transaction, product: str, count: int) -> None:
+    """Undoes `take` in the same transaction."""
+    tx.run(_PUT, product=product, count=count)
+
+
 def put_back(tx: Transaction, product: str, line: str) -> None:
     """Frees the codes that a line had claimed and not got."""
     freed = tx.run(_DETACH, line=line)

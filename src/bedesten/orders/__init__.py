@@ -1,7 +1,9 @@
 """Orders: what a buyer asked for, line by line, and how far each line has come.
 
 An *order* belongs to a buyer (a partner or a customer) who named it by a reference of its own. States: awaiting payment
-(0, a customer's checkout), placed (1), expired (2). An *order line* has the status that the wire shows: 0 cancelled,
+(0, a customer's checkout), placed (1), expired (2), withdrawn (3). A partner's order is placed at once. A checkout moves
+from 0 to 1 (paid), 2 (its time is over) or 3 (its customer cancelled it); from 2 back to 0 (resumed), to 1 (paid late) or
+to 3; never out of 1 or 3. An *order line* has the status that the wire shows: 0 cancelled,
 1 delivered, 2 being processed, 3 taken out of processing; `version` counts its changes of status, and each of them is
 exactly one event of the room `webhooks`.
 

@@ -14,7 +14,20 @@ from bedesten.catalogue.actions import Product
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import statements as sql
-from bedesten.orders.model import DELIVERED, PLACED, PROCESSING, UNPAID, Buyer, Line, NewLine, NewOrder, Order, Reason
+from bedesten.orders.model import (
+    DELIVERED,
+    EXPIRED,
+    PLACED,
+    PROCESSING,
+    UNPAID,
+    Buyer,
+    Datum,
+    Line,
+    NewLine,
+    NewOrder,
+    Order,
+    Reason,
+)  # fmt: skip
 from bedesten.store.transaction import Step, Transaction, TryAgain
 from bedesten.webhooks import actions as webhooks
 
@@ -58,7 +71,7 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed:
     sales = ledger.account(tx, tx.tenant, "sales", buyer.currency)
     endpoint = webhooks.endpoint_of(tx, buyer.id)
     order = _insert_order(tx, buyer, request, asked, PLACED, None)
-    wanted = _take(tx, asked, problems)
+    wanted = _take_all(tx, asked, problems)
     lines = [_line(tx, order, one) for one in wanted]
     steps = [_inserting(line) for line in lines]
     steps += _paying(tx, order, money, sales, wanted, lines)
@@ -69,16 +82,70 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed:
 
 
 def reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int) -> Placed:
-    """A customer's checkout: like `place`, but the codes are only claimed, until a payment is captured or it expires."""
+    """A customer's checkout: like `place`, but the codes are only claimed, until a payment is captured or it expires.
+
+    The same request again resumes a checkout that has expired meanwhile: its goods are claimed again, at its prices.
+    """
     known = _replayed(tx, buyer, request)
     if known:
-        return known
+        return known if known.order.state != EXPIRED else _resume(tx, known.order, expires)
     asked, problems = _understand(tx, buyer, request)
     order = _insert_order(tx, buyer, request, asked, UNPAID, expires)
-    wanted = _take(tx, asked, problems)
+    wanted = _take_all(tx, asked, problems)
     lines = [_line(tx, order, one, reserved=True) for one in wanted]
     _run(tx, [_inserting(line) for line in lines], wanted, lines, stock.CLAIMED)
     return Placed(order, lines, replayed=False)
+
+
+def reclaim(tx: Transaction, order: Order) -> list[dict[str, str]]:
+    """Asks of an expired checkout what is asked of a new order, and claims its goods again; answers what cannot be had.
+
+    Nothing is changed where a single line cannot be had. A product that costs more than the line is `priceAboveMaximum`.
+    The caller has locked the order's row.
+    """
+    lines = lines_of(tx, order.id)
+    buyer = Buyer(order.buyer_id, "customer", order.surface, order.currency, order.region)
+    again = NewOrder(order.reference, tuple(_as_asked(line) for line in lines))
+    asked, problems = _understand(tx, buyer, again)
+    taken = _take(tx, asked, problems)
+    if problems:
+        for one in taken:
+            if one.from_stock:
+                stock.untake(tx, one.product.id, one.line.quantity)
+        return _in_order(problems)
+    steps = [
+        Step(
+            sql.RENEW_LINE,
+            {
+                "line": line.id,
+                "supplier": None if one.from_stock else one.product.supplier_id,
+                "cost": one.product.cost,
+            },
+        )
+        for line, one in zip(lines, taken, strict=True)
+    ]
+    _run(tx, steps, taken, lines, stock.CLAIMED)
+    return []
+
+
+def _as_asked(line: Line) -> NewLine:
+    """The request that a line was made of; it may not cost more today than it did then."""
+    data = tuple(
+        Datum(one["productRequireId"], one["identifier"], one["value"]) for one in json.loads(line.require_data)
+    )
+    return NewLine(line.deliver_id, line.product_id, line.quantity, line.unit_price, data)
+
+
+def _resume(tx: Transaction, order: Order, expires: int) -> Placed:
+    """Opens an expired checkout again. Raises `Refusal` (-200) when it cannot be had any more."""
+    if not tx.run(sql.RESUME, order_id=order.id, until=expires):
+        raise TryAgain("it was resumed, paid or cancelled at this moment")
+    problems = reclaim(tx, order)
+    if problems:
+        raise _not_orderable(problems)
+    resumed = tx.one(sql.ORDER_BY_ID, order_id=order.id)
+    assert resumed is not None, "it was there a moment ago"
+    return Placed(resumed, lines_of(tx, order.id), replayed=True)
 
 
 def order_of(tx: Transaction, buyer: str, order_id: str = "", reference: str = "") -> Order:
@@ -164,10 +231,18 @@ def _problem(product: Product | None, buyer: Buyer, line: NewLine) -> str | None
     return None
 
 
-def _take(tx: Transaction, wanted: list[_Wanted], problems: _Problems) -> list[_Wanted]:
-    """Takes every line's units off the stock levels, by product id; what a supplier can bring instead is left to it.
+def _take_all(tx: Transaction, wanted: list[_Wanted], problems: _Problems) -> list[_Wanted]:
+    """Takes every line. Raises `Refusal` with every one that cannot be had, for these problems or for want of stock."""
+    taken = _take(tx, wanted, problems)
+    if problems:
+        raise _not_orderable(_in_order(problems))
+    return taken
 
-    Raises `Refusal` with every line that cannot be had, for these problems or for want of stock, in the request's order.
+
+def _take(tx: Transaction, wanted: list[_Wanted], problems: _Problems) -> list[_Wanted]:
+    """Takes the lines' units off the stock levels, by product id; what a supplier can bring instead is left to it.
+
+    Answers those that were taken, in the request's order, and adds the others to the problems.
     """
     taken: list[_Wanted] = []
     for one in sorted(wanted, key=lambda one: one.product.id):
@@ -177,10 +252,15 @@ def _take(tx: Transaction, wanted: list[_Wanted], problems: _Problems) -> list[_
             taken.append(_Wanted(one.line, one.product, one.position, from_stock=False))
         else:
             problems[one.position] = {"deliverId": one.line.deliver_id, "reason": Reason.OUT_OF_STOCK}
-    if problems:
-        items = [problems[position] for position in sorted(problems)]
-        raise Refusal(errors.NOT_ORDERABLE, f"{len(items)} lines", data={"items": items})
     return sorted(taken, key=lambda one: one.position)
+
+
+def _in_order(problems: _Problems) -> list[dict[str, str]]:
+    return [problems[position] for position in sorted(problems)]
+
+
+def _not_orderable(items: list[dict[str, str]]) -> Refusal:
+    return Refusal(errors.NOT_ORDERABLE, f"{len(items)} lines", data={"items": items})
 
 
 def _insert_order(
@@ -200,21 +280,11 @@ def _insert_order(
         state=state,
         expires=expires,
         created=tx.now,
+        region=buyer.region,
+        units=sum(line.quantity for line in request.lines),
+        address=buyer.address,
     )
-    made = tx.run(
-        sql.INSERT_ORDER,
-        id=order.id,
-        surface=order.surface,
-        buyer_id=order.buyer_id,
-        reference=order.reference,
-        digest=order.digest,
-        currency=order.currency,
-        total=order.total,
-        notify_url=order.notify_url,
-        state=order.state,
-        expires=order.expires,
-        created=order.created,
-    )
+    made = tx.run(sql.INSERT_ORDER, **{name: getattr(order, name) for name in sql.INSERT_ORDER.columns})
     if not made:
         raise TryAgain("the same reference was used at the same moment: the next run finds its order")
     return order

@@ -1,4 +1,4 @@
-"""What happens to a customer's checkout: it is paid, or it expires and its goods go back."""
+"""What happens to a customer's checkout: it is paid, it expires, or its customer cancels it; then its goods go back."""
 
 from bedesten import errors
 from bedesten.catalogue import stock
@@ -6,25 +6,38 @@ from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import actions
 from bedesten.orders import statements as sql
-from bedesten.orders.model import DELIVERED, EXPIRED, PLACED, Line, Order
+from bedesten.orders.model import DELIVERED, EXPIRED, PLACED, UNPAID, WITHDRAWN, Line, Order
 from bedesten.store.transaction import CrossTransaction, Transaction, TryAgain
 
 
-def paid(tx: Transaction, order_id: str, business_key: str) -> Order:
+def paid(tx: Transaction, order_id: str, business_key: str) -> Refusal | None:
     """The order's money arrived: books it, delivers what was claimed, asks the suppliers for the rest.
 
-    A checkout that expired is served all the same while its goods can still be had. Raises `Refusal`: -402 when they
-    are gone, -401 when the order was paid already. In both cases nothing is booked.
+    A checkout whose time is over is asked what a new order is asked, and served if it can still be had. Answers why the
+    order is not to be paid any more, and has then booked nothing: -402 when it cannot be had or was cancelled, -401 when
+    it was paid already. The caller has locked the order's row.
     """
     order = tx.one(sql.ORDER_BY_ID, order_id=order_id)
     assert order is not None, "a payment's order exists"
     if order.state == PLACED:
-        raise Refusal(errors.PAYMENT_STATE, "the order is paid already")
-    if not tx.run(sql.MARK_PLACED, order_id=order.id, was=order.state):
+        return Refusal(errors.PAYMENT_STATE, "the order is paid already")
+    if order.state == WITHDRAWN:
+        return Refusal(errors.CHECKOUT_EXPIRED, "the customer cancelled the checkout", data={"items": []})
+    state = order.state
+    if order.expires is not None and order.expires <= tx.now:  # the worker is late, or stopped
+        expire(tx, order.id)
+        state = EXPIRED
+    if state == EXPIRED:
+        problems = actions.reclaim(tx, order)
+        if problems:
+            return Refusal(errors.CHECKOUT_EXPIRED, "expired, and not to be had any more", data={"items": problems})
+    if not tx.run(sql.MARK_PLACED, order_id=order.id, was=state):
         raise TryAgain("it was paid or expired at this moment")
-    lines = actions.lines_of(tx, order.id)
-    if order.state == EXPIRED:
-        _claim_again(tx, lines)
+    _deliver(tx, order, actions.lines_of(tx, order.id), business_key)
+    return None
+
+
+def _deliver(tx: Transaction, order: Order, lines: list[Line], business_key: str) -> None:
     ready = [line for line in lines if line.supplier_id is None]
     money = ledger.account(tx, order.buyer_id, "customer", order.currency)
     if order.total:
@@ -41,25 +54,39 @@ def paid(tx: Transaction, order_id: str, business_key: str) -> Order:
             actions.finish(tx, order, line, DELIVERED)
         else:
             actions.ask_supplier(tx, order, line, line.supplier_id)
-    return order
-
-
-def _claim_again(tx: Transaction, lines: list[Line]) -> None:
-    for line in sorted(lines, key=lambda line: line.product_id):
-        if line.supplier_id is None:
-            if not stock.take(tx, line.product_id, line.quantity):
-                raise Refusal(errors.CHECKOUT_EXPIRED, "expired, and the stock is gone")
-            tx.run_all([stock.attaching(line.product_id, line.id, line.quantity, stock.CLAIMED)])
 
 
 def expire(tx: Transaction, order_id: str) -> bool:
     """Ends a checkout that nobody paid in time and puts its goods back. False if it was paid meanwhile."""
     if not tx.run(sql.MARK_EXPIRED, order_id=order_id):
         return False
+    _put_back(tx, order_id)
+    return True
+
+
+def _put_back(tx: Transaction, order_id: str) -> None:
     for line in sorted(actions.lines_of(tx, order_id), key=lambda line: line.product_id):
         if line.supplier_id is None:
             stock.put_back(tx, line.product_id, line.id)
-    return True
+
+
+def cancel(tx: Transaction, buyer: str, order_id: str) -> Order:
+    """Ends a customer's checkout that is not paid and puts its goods back; a payment of it is refused from now on.
+
+    Cancelling again changes nothing. Raises `Refusal`: -3, or -8 when the order is paid.
+    """
+    order_id = actions.order_of(tx, buyer, order_id).id
+    tx.one(sql.LOCK, order_id=order_id)
+    order = actions.order_of(tx, buyer, order_id)
+    if order.state == PLACED:
+        raise Refusal(errors.CONFLICT, "the order is paid", fields={"orderId": "is paid, and no checkout any more"})
+    if order.state == WITHDRAWN:
+        return order
+    if not tx.run(sql.MARK_WITHDRAWN, order_id=order_id, was=order.state):
+        raise TryAgain("it was paid or expired at this moment")
+    if order.state == UNPAID:
+        _put_back(tx, order_id)
+    return actions.order_of(tx, buyer, order_id)
 
 
 def expired(tx: CrossTransaction, most: int = 100) -> list[tuple[str, str]]:

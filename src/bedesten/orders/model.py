@@ -8,8 +8,8 @@ import msgspec
 CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT = 0, 1, 2, 3
 """Statuses of an order line, as the wire shows them."""
 
-UNPAID, PLACED, EXPIRED = 0, 1, 2
-"""States of an order."""
+UNPAID, PLACED, EXPIRED, WITHDRAWN = 0, 1, 2, 3
+"""States of an order. A withdrawn one is a checkout that its customer cancelled; see the chapter for the moves."""
 
 MOST_LINES, MOST_UNITS = 50, 1_000
 
@@ -46,18 +46,22 @@ class NewOrder(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """Who orders: an account, the kind of its ledger account, and where it is."""
+    """Who orders: an account, the kind of its ledger account, and where it is.
+
+    `address` is a keyed digest of the network address that a checkout came from.
+    """
 
     id: str
     kind: str
     surface: str
     currency: str
     region: str
+    address: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order. `total` in minor units; `expires` only while it waits for a payment."""
+    """One order. `total` in minor units; `units` of all its lines; `expires` only while it waits for a payment."""
 
     id: str
     surface: str
@@ -70,6 +74,9 @@ class Order:
     state: int
     expires: int | None
     created: int
+    region: str
+    units: int
+    address: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from bedesten.store.sql import TENANT, crossing, inserting, into, p, statement
 _O, _L = orders.c, order_lines.c
 _ORDER_COLUMNS = (
     _O.id, _O.surface, _O.buyer_id, _O.reference, _O.digest, _O.currency, _O.total, _O.notify_url, _O.state,
-    _O.expires, _O.created,
+    _O.expires, _O.created, _O.region, _O.units, _O.address,
 )  # fmt: skip
 _LINE_COLUMNS = (
     _L.id, _L.order_id, _L.position, _L.deliver_id, _L.product_id, _L.product_name, _L.quantity, _L.unit_price,
@@ -49,6 +49,11 @@ LOCK = statement(select(_O.id).where(_THE_ORDER).with_for_update())
 """Makes whoever else wants to move the order wait; where one writes at a time it only reads."""
 MARK_PLACED = statement(update(orders).where(_THE_ORDER, _O.state == p("was")).values(state=1, expires=None))
 MARK_EXPIRED = statement(update(orders).where(_THE_ORDER, _O.state == 0).values(state=2, expires=None))
+MARK_WITHDRAWN = statement(update(orders).where(_THE_ORDER, _O.state == p("was")).values(state=3, expires=None))
+RESUME = statement(update(orders).where(_THE_ORDER, _O.state == 2).values(state=0, expires=p("until")))
+RENEW_LINE = statement(
+    update(order_lines).where(_THE_LINE, _L.version == 0).values(supplier_id=p("supplier"), unit_cost=p("cost"))
+)
 UNPAID_BEFORE = crossing(
     select(_O.tenant_id, _O.id).where(_O.state == 0, _O.expires <= p("now")).order_by(_O.expires).limit(p("most"))
 )

@@ -18,18 +18,26 @@ orders = Table(
     sql.text("currency"),
     integer("total", CheckConstraint("total >= 0", name="total")),
     sql.text("notify_url", null=True),
-    integer("state", CheckConstraint("state IN (0, 1, 2)", name="state")),
+    integer("state", CheckConstraint("state IN (0, 1, 2, 3)", name="state")),
     integer("expires", null=True),
     integer("created"),
+    sql.text("region"),
+    integer("units", CheckConstraint("units >= 1", name="units")),
+    blob("address", null=True),
     PrimaryKeyConstraint("tenant_id", "id"),
     UniqueConstraint("buyer_id", "reference", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "buyer_id"], ["accounts.tenant_id", "accounts.id"]),
     CheckConstraint("(state = 0) = (expires IS NOT NULL)", name="expires_while_unpaid"),
+    CheckConstraint("state = 1 OR surface = 'storefront'", name="only_checkouts_are_open"),
     sqlite_with_rowid=False,
 )
-"""`digest` is of the normalised request: the same reference with another digest is a conflict."""
+"""`digest` is of the normalised request: the same reference with another digest is a conflict. `region` and `address` (a
+keyed digest) are the request's: a checkout that expired is asked again what is asked of a new one."""
 
-Index("ix_orders_unpaid", orders.c.expires, sqlite_where=text("state = 0"), postgresql_where=text("state = 0"))
+_OPEN = text("state = 0")
+Index("ix_orders_unpaid", orders.c.expires, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index("ix_orders_unpaid_buyer", orders.c.buyer_id, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index("ix_orders_unpaid_address", orders.c.address, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
 order_lines = Table(
     "order_lines",

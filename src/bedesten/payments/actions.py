@@ -1,23 +1,26 @@
 """Deposits into partners' balances and payments of storefront orders."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
 from bedesten import errors
+from bedesten.audit.actions import Actor, record
 from bedesten.base.ids import new_id
+from bedesten.base.money import to_decimal
 from bedesten.errors import ErrorRow, Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import checkout
 from bedesten.orders import statements as orders
-from bedesten.orders.model import PLACED
+from bedesten.orders.model import PLACED, WITHDRAWN
 from bedesten.payments.tables import deposits, payments
 from bedesten.store.sql import TENANT, Statement, inserting, into, p, statement
 from bedesten.store.transaction import Transaction, TryAgain
 
-CREATED, BOOKED, ENDED = 0, 1, 2
-"""States of both: created; confirmed or captured; rejected or cancelled."""
+CREATED, BOOKED, ENDED, REFUSED = 0, 1, 2, 3
+"""States of both: created; confirmed or captured; rejected or cancelled. Of payments alone: refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Deposit:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """Money for one storefront order. `amount` in minor units."""
+    """Money for one storefront order. `amount` in minor units; `refusal` and its lines (JSON) of a refused one."""
 
     id: str
     integration_id: str
@@ -50,6 +53,8 @@ class Payment:
     state: int
     created: int
     updated: int
+    refusal: int | None
+    refused_items: str | None
 
 
 _D, _P = deposits.c, payments.c
@@ -59,7 +64,7 @@ _DEPOSIT_COLUMNS = (
 )  # fmt: skip
 _PAYMENT_COLUMNS = (
     _P.id, _P.integration_id, _P.order_id, _P.reference, _P.digest, _P.currency, _P.amount, _P.state, _P.created,
-    _P.updated,
+    _P.updated, _P.refusal, _P.refused_items,
 )  # fmt: skip
 _NEW_DEPOSIT = inserting(deposits, or_ignore=True)
 _DEPOSIT = into(
@@ -92,6 +97,11 @@ _MOVE_PAYMENT = statement(
     update(payments)
     .where(_P.tenant_id == TENANT, _P.id == p("id"), _P.state == CREATED)
     .values(state=p("to"), updated=p("now"))
+)
+_REFUSE = statement(
+    update(payments)
+    .where(_P.tenant_id == TENANT, _P.id == p("id"), _P.state == CREATED)
+    .values(state=REFUSED, refusal=p("number"), refused_items=p("items"), updated=p("now"))
 )
 
 
@@ -140,7 +150,7 @@ def confirm_deposit(tx: Transaction, integration: str, deposit_id: str) -> Depos
 def create_payment(tx: Transaction, integration: str, order_id: str, reference: str, minor: int) -> Payment:
     """Announces a payment of a customer's order. The amount must be the order's total.
 
-    Raises `Refusal`: -3 for an order that is none of the storefront's, -401 for one that is paid, -8.
+    Raises `Refusal`: -3 for an order that is none of the storefront's, -401 for one that is paid or cancelled, -8.
     """
     order = tx.one(orders.ORDER_BY_ID, order_id=order_id)
     if order is None or order.surface != "storefront":
@@ -151,8 +161,8 @@ def create_payment(tx: Transaction, integration: str, order_id: str, reference: 
         if bytes(known.digest) != digest:
             raise _used("payment")
         return known
-    if order.state == PLACED:
-        raise Refusal(errors.PAYMENT_STATE, "the order is paid already")
+    if order.state in (PLACED, WITHDRAWN):
+        raise Refusal(errors.PAYMENT_STATE, "the order is paid already, or cancelled")
     if minor != order.total:
         raise errors.bad_field("amount", "must be the order's total")
     made = tx.run(
@@ -167,6 +177,8 @@ def create_payment(tx: Transaction, integration: str, order_id: str, reference: 
         state=CREATED,
         created=tx.now,
         updated=tx.now,
+        refusal=None,
+        refused_items=None,
     )
     if not made:
         raise TryAgain("the same reference was used at the same moment")
@@ -175,24 +187,69 @@ def create_payment(tx: Transaction, integration: str, order_id: str, reference: 
     return found
 
 
-def capture_payment(tx: Transaction, integration: str, payment_id: str) -> Payment:
+def capture_payment(tx: Transaction, integration: str, payment_id: str) -> Payment | Refusal:
     """Books a payment and delivers or queues its order, once; capturing again changes nothing.
 
-    Raises `Refusal`: -3, -401 when the payment was cancelled or the order paid by another, -402 when the checkout
-    expired and its goods are gone. After a refusal nothing is booked: the payer must get the money back.
+    Answers a `Refusal`, so that it is kept, when the money must be given back: -401 when the order was paid by another
+    payment, -402 when the checkout is over and cannot be had any more. The payment is then over too, and every later
+    capture is refused alike. Raises `Refusal`: -3, and -401 for a payment that was cancelled.
     """
+    found = _locked(tx, integration, payment_id)
+    if found.state == CREATED:
+        refusal = checkout.paid(tx, found.order_id, f"payment:{found.id}")
+        if refusal is not None:
+            return _refuse(tx, found, refusal)
+    if found.state == REFUSED:
+        raise _as_refused(found)
+    _move(tx, _MOVE_PAYMENT, found, errors.PAYMENT_STATE)
+    return _read(tx, found)
+
+
+def cancel_payment(tx: Transaction, integration: str, payment_id: str) -> Payment:
+    """Closes a payment that was not captured, for good; one that is over already is answered as it is.
+
+    Raises `Refusal`: -3, or -401 when it was captured.
+    """
+    found = _locked(tx, integration, payment_id)
+    if found.state == BOOKED:
+        raise Refusal(errors.PAYMENT_STATE, "it was captured")
+    if found.state == CREATED and not tx.run(_MOVE_PAYMENT, id=found.id, to=ENDED, now=tx.now):
+        raise TryAgain("it was moved at this moment")
+    return _read(tx, found)
+
+
+def _locked(tx: Transaction, integration: str, payment_id: str) -> Payment:
+    """The payment, its order's row locked: the payments of one order are moved one after the other."""
     named = tx.one(_PAYMENT, integration=integration, id=payment_id)
     if named is None:
         raise Refusal(errors.NOT_FOUND, "no such payment")
-    tx.one(orders.LOCK, order_id=named.order_id)  # the order's payments are captured one after the other
-    found = tx.one(_PAYMENT, integration=integration, id=payment_id)
+    tx.one(orders.LOCK, order_id=named.order_id)
+    return _read(tx, named)
+
+
+def _read(tx: Transaction, known: Payment) -> Payment:
+    found = tx.one(_PAYMENT, integration=known.integration_id, id=known.id)
     assert found is not None, "it was there a moment ago"
-    if found.state == CREATED:
-        checkout.paid(tx, found.order_id, f"payment:{found.id}")
-    _move(tx, _MOVE_PAYMENT, found, errors.PAYMENT_STATE)
-    captured = tx.one(_PAYMENT, integration=integration, id=payment_id)
-    assert captured is not None, "it was there a moment ago"
-    return captured
+    return found
+
+
+def _refuse(tx: Transaction, found: Payment, refusal: Refusal) -> Refusal:
+    items = json.dumps(refusal.data["items"]) if isinstance(refusal.data, dict) else None
+    if not tx.run(_REFUSE, id=found.id, number=refusal.row.number, items=items, now=tx.now):
+        raise TryAgain("it was moved at this moment")
+    money = f"{to_decimal(found.amount, found.currency)} {found.currency}"
+    record(tx, Actor(found.integration_id), "payment.refuse", found.id, code=refusal.row.number, give_back=money)
+    return _as_refused(_read(tx, found), refusal.cause)
+
+
+def _as_refused(payment: Payment, cause: str = "it was refused before") -> Refusal:
+    """The refusal that ended a payment, with the money that the payer must have back."""
+    assert payment.refusal is not None, "a refused payment has a number"
+    data: dict[str, object] | None = None
+    if payment.refused_items is not None:
+        money = to_decimal(payment.amount, payment.currency)
+        data = {"refundAmount": money, "currency": payment.currency, "items": json.loads(payment.refused_items)}
+    return Refusal(errors.CATALOGUE[payment.refusal], cause, data=data)
 
 
 def _move(tx: Transaction, move: Statement[tuple[object, ...]], found: Deposit | Payment, row: ErrorRow) -> bool:

@@ -36,13 +36,17 @@ payments = Table(
     blob("digest"),
     sql.text("currency"),
     integer("amount", CheckConstraint("amount > 0", name="amount")),
-    integer("state", CheckConstraint("state IN (0, 1, 2)", name="state")),
+    integer("state", CheckConstraint("state IN (0, 1, 2, 3)", name="state")),
     integer("created"),
     integer("updated"),
+    integer("refusal", CheckConstraint("refusal IN (-401, -402)", name="refusal"), null=True),
+    sql.text("refused_items", null=True),
+    CheckConstraint("(state = 3) = (refusal IS NOT NULL)", name="refused_with_a_number"),
     UniqueConstraint("integration_id", "reference", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "integration_id"], ["accounts.tenant_id", "accounts.id"]),
     ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
 )
+"""`refusal` is the number of the refusal that ended a payment, `refused_items` the lines that it named, as JSON."""
 Index(
     "uq_payments_captured",
     payments.c.order_id,

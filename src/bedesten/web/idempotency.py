@@ -17,7 +17,7 @@ def digest(endpoint: str, argument: str, members: dict[str, object]) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def once(tx: Transaction, owner: str, key: str, content: bytes, work: Callable[[], object]) -> bytes:
+def once(tx: Transaction, owner: str, key: str, content: bytes, work: Callable[[], object]) -> bytes | Refusal:
     """The encoded answer of `work`, run at most once for this owner and key.
 
     Another content under the same key is refused (-8). A refusal is not remembered: it may be mended and sent again.
@@ -31,7 +31,10 @@ def once(tx: Transaction, owner: str, key: str, content: bytes, work: Callable[[
             raise Refusal(errors.CONFLICT, "the Idempotency-Key was used with another content")
         stored: str = known[1]
         return stored.encode()
-    answer = encode(work())
+    made = work()
+    if isinstance(made, Refusal):
+        return made
+    answer = encode(made)
     if not tx.run(REMEMBER, owner_id=owner, key=key, digest=content, answer=answer.decode(), created=tx.now):
         raise TryAgain("the same key was used at the same moment")
     return answer

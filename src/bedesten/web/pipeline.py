@@ -34,6 +34,7 @@ from bedesten.web.shapes import encode, parse, understand
 
 log = structlog.get_logger("bedesten.web")
 Decision = TypeVar("Decision")
+Answered = TypeVar("Answered")
 
 _STALLED = Refusal(errors.BAD_REQUEST, "the body stopped coming")
 _COUNTED = frozenset({errors.LOGIN_REFUSED.number, errors.UNKNOWN_HOST.number})
@@ -238,13 +239,13 @@ class Pipeline:
             case Writes(action, reveals):
                 key = None if reveals else _idempotency_key(head)
                 if key is None:
-                    return encode(await store.write(tenant, action, call, body))
+                    return encode(_kept(await store.write(tenant, action, call, body)))
                 digest = idempotency.digest(call.endpoint, call.argument, members)
 
-                def once(tx: Transaction) -> bytes:
+                def once(tx: Transaction) -> bytes | Refusal:
                     return idempotency.once(tx, call.who.owner, key, digest, lambda: action(tx, call, body))
 
-                return await store.write(tenant, once)
+                return _kept(await store.write(tenant, once))
             case Runs(run):
                 return encode(await run(call, body))
         raise AssertionError("a page has no body")
@@ -294,6 +295,13 @@ class Pipeline:
         self._house.observer.refused(refusal, seen, now)
         if isinstance(route, Route) and route.access.surface and row not in refusals(route):
             log.error("refusal-not-declared", endpoint=route.endpoint, code=row.number, request_id=progress.request_id)
+
+
+def _kept(answered: Answered | Refusal) -> Answered:
+    """What an action answered. A refusal that it answers, and does not raise, is raised after COMMIT: what it did stays."""
+    if isinstance(answered, Refusal):
+        raise answered
+    return answered
 
 
 def _route(request: Request, match: Match | None) -> Route | Surface:

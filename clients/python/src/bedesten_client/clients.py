@@ -141,6 +141,7 @@ class StorefrontClient(_Shopper, SyncBase):
     each_product = each(storefront.list_products)
     product = sync(storefront.product)
     create_checkout = sync(storefront.create_checkout)
+    cancel_checkout = sync(storefront.cancel_checkout)
     get_order = sync(storefront.get_order)
 
 
@@ -185,6 +186,7 @@ class AsyncStorefrontClient(_Shopper, AsyncBase):
     each_product = each_awaited(storefront.list_products)
     product = awaited(storefront.product)
     create_checkout = awaited(storefront.create_checkout)
+    cancel_checkout = awaited(storefront.cancel_checkout)
     get_order = awaited(storefront.get_order)
 
 
@@ -195,6 +197,7 @@ class PaymentClient(KeyedSync):
     confirm_deposit = sync(payment.confirm_deposit)
     create_payment = sync(payment.create_payment)
     capture_payment = sync(payment.capture_payment)
+    cancel_payment = sync(payment.cancel_payment)
     get_key = sync(payment.get_key)
     rotate_key = sync(payment.rotate_key)
     revoke_key = sync(payment.revoke_key)
@@ -207,6 +210,7 @@ class AsyncPaymentClient(KeyedAsync):
     confirm_deposit = awaited(payment.confirm_deposit)
     create_payment = awaited(payment.create_payment)
     capture_payment = awaited(payment.capture_payment)
+    cancel_payment = awaited(payment.cancel_payment)
     get_key = awaited(payment.get_key)
     rotate_key = awaited(payment.rotate_key)
     revoke_key = awaited(payment.revoke_key)

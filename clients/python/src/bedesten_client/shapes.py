@@ -214,7 +214,7 @@ class CustomerLine(Shape, frozen=True):
 
 
 class CustomerOrder(Shape, frozen=True):
-    """A customer's order: `awaitingPayment` until `expires`, `placed`, or `expired`."""
+    """A customer's order: `awaitingPayment` until `expires`, `placed`, `expired` or `cancelled`."""
 
     order_id: str
     reference: str
@@ -243,7 +243,7 @@ class Deposit(Shape, frozen=True):
 
 
 class Payment(Shape, frozen=True):
-    """A payment of a storefront order: `created`, `captured` or `cancelled`."""
+    """A payment of a storefront order: `created`, `captured`, `cancelled` or `refused` (to be given back)."""
 
     payment_id: str
     order_id: str

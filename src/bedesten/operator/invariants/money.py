@@ -8,7 +8,7 @@ from bedesten.ledger.tables import holds, ledger_accounts, transfers
 from bedesten.operator.invariants.question import Question, question, sum_where
 from bedesten.orders import model
 from bedesten.orders.tables import order_lines, orders
-from bedesten.payments.actions import BOOKED
+from bedesten.payments.actions import BOOKED, REFUSED
 from bedesten.payments.tables import deposits, payments
 
 _A, _T, _H = ledger_accounts.c, transfers.c, holds.c
@@ -156,6 +156,13 @@ MONEY = (
         .where(_paid != case((_Y.state == BOOKED, _Y.amount), else_=0)),
     ),
     _without_its_row("payment:", "captured payment", _Y, payments, _Y.state == BOOKED),
+    question(
+        5,
+        "payment {} with state {} was refused with {}: it is one that ended with a refusal, or has none",
+        select(_Y.tenant_id, _Y.id, _Y.state, func.coalesce(_Y.refusal, 0)).where(
+            (_Y.state == REFUSED) != _Y.refusal.is_not(None)
+        ),
+    ),
     question(
         5,
         "order {} with state {} and a total of {} has {} captured payments",

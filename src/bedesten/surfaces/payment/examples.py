@@ -20,11 +20,13 @@ def _deposit(state: shapes.DepositState, updated: str) -> shapes.DepositView:
     )
 
 
-def _payment(state: shapes.PaymentState, updated: str) -> shapes.PaymentView:
+def _payment(
+    state: shapes.PaymentState, updated: str, payment: str = samples.PAYMENT, reference: str = "charge-5150"
+) -> shapes.PaymentView:
     return shapes.PaymentView(
-        payment_id=samples.PAYMENT,
+        payment_id=payment,
         order_id=samples.CHECKOUT,
-        reference="charge-5150",
+        reference=reference,
         amount=Decimal("5.00"),
         currency="USD",
         state=state,
@@ -43,5 +45,9 @@ CONFIRM_DEPOSIT = Example(_deposit("confirmed", samples.NOW), shapes.TheDeposit(
 CREATE_PAYMENT = Example(
     _payment("created", samples.EARLIER),
     shapes.CreatePayment(order_id=samples.CHECKOUT, amount=Decimal("5.00"), reference="charge-5150", currency="USD"),
+)
+CANCEL_PAYMENT = Example(
+    _payment("cancelled", samples.NOW, samples.OTHER_PAYMENT, "charge-5151"),
+    shapes.ThePayment(payment_id=samples.OTHER_PAYMENT),
 )
 CAPTURE_PAYMENT = Example(_payment("captured", samples.NOW), shapes.ThePayment(payment_id=samples.PAYMENT))

@@ -14,7 +14,7 @@ from bedesten.web.call import Call
 from bedesten.web.shapes import Amount, amount
 
 _DEPOSIT_STATES: tuple[shapes.DepositState, ...] = ("created", "confirmed", "rejected")
-_PAYMENT_STATES: tuple[shapes.PaymentState, ...] = ("created", "captured", "cancelled")
+_PAYMENT_STATES: tuple[shapes.PaymentState, ...] = ("created", "captured", "cancelled", "refused")
 
 
 def create_deposit(tx: Transaction, call: Call, body: shapes.CreateDeposit) -> shapes.DepositView:
@@ -40,9 +40,15 @@ def create_payment(tx: Transaction, call: Call, body: shapes.CreatePayment) -> s
     return _payment_view(payments.create_payment(tx, call.who.owner, body.order_id, body.reference, minor))
 
 
-def capture_payment(tx: Transaction, call: Call, body: shapes.ThePayment) -> shapes.PaymentView:
-    """Books a payment and delivers or queues its order, once."""
-    return _payment_view(payments.capture_payment(tx, call.who.owner, body.payment_id))
+def capture_payment(tx: Transaction, call: Call, body: shapes.ThePayment) -> shapes.PaymentView | Refusal:
+    """Books a payment and delivers or queues its order, once; or ends it for good."""
+    captured = payments.capture_payment(tx, call.who.owner, body.payment_id)
+    return captured if isinstance(captured, Refusal) else _payment_view(captured)
+
+
+def cancel_payment(tx: Transaction, call: Call, body: shapes.ThePayment) -> shapes.PaymentView:
+    """Closes a payment that was not captured."""
+    return _payment_view(payments.cancel_payment(tx, call.who.owner, body.payment_id))
 
 
 def _positive(call: Call, value: Amount, currency: str | None) -> int:

@@ -55,5 +55,16 @@ ROUTES = (
         summary="Book a payment and deliver its order",
         example=examples.CAPTURE_PAYMENT,
     ),
+    Route(
+        method="POST",
+        path="/Payment/Payments/Cancel",
+        access=_PAYMENTS,
+        handler=Writes(handlers.cancel_payment),
+        body=shapes.ThePayment,
+        answers=shapes.PaymentView,
+        refuses=(errors.NOT_FOUND, errors.PAYMENT_STATE),
+        summary="Close a payment that was not captured",
+        example=examples.CANCEL_PAYMENT,
+    ),
     *keys.routes(Surface.PAYMENT),
 )

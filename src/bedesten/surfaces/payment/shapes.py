@@ -10,7 +10,7 @@ from bedesten.web.shapes import Amount, Input, Output
 
 Currency = Annotated[str, Meta(min_length=3, max_length=3)]
 DepositState = Literal["created", "confirmed", "rejected"]
-PaymentState = Literal["created", "captured", "cancelled"]
+PaymentState = Literal["created", "captured", "cancelled", "refused"]
 
 
 class CreateDeposit(Input, frozen=True):
@@ -57,7 +57,7 @@ class DepositView(Output, frozen=True):
 
 
 class PaymentView(Output, frozen=True):
-    """A payment: `created`, `captured` or `cancelled`."""
+    """A payment: `created`, `captured`, `cancelled` or `refused`; a refused one must be given back."""
 
     payment_id: str
     order_id: str

@@ -12,9 +12,16 @@ from bedesten.web.shapes import Nothing
 _REFERENCE = "basket-42"
 
 
-def _order(state: shapes.OrderState, expires: str | None, status: int, codes: list[str] | None) -> shapes.CustomerOrder:
+def _order(
+    state: shapes.OrderState,
+    expires: str | None,
+    status: int,
+    codes: list[str] | None = None,
+    named: tuple[str, str, str] = (samples.CHECKOUT, samples.CHECKOUT_LINE, _REFERENCE),
+) -> shapes.CustomerOrder:
+    order, detail, reference = named
     line = shapes.CustomerLine(
-        order_detail_id=samples.CHECKOUT_LINE,
+        order_detail_id=detail,
         product_id=samples.CARD,
         product_name=samples.CARD_VIEW.name,
         quantity=1,
@@ -25,8 +32,8 @@ def _order(state: shapes.OrderState, expires: str | None, status: int, codes: li
         delivery_note=None,
     )
     return shapes.CustomerOrder(
-        order_id=samples.CHECKOUT,
-        reference=_REFERENCE,
+        order_id=order,
+        reference=reference,
         state=state,
         currency="USD",
         total=Decimal("5.00"),
@@ -55,6 +62,10 @@ PRODUCT = Example(samples.CARD_VIEW, argument=samples.CARD)
 CREATE_CHECKOUT = Example(
     _order("awaitingPayment", samples.LATER, PROCESSING, None),
     shapes.CreateCheckout(items=[shapes.CheckoutItem(product_id=samples.CARD, quantity=1)], reference=_REFERENCE),
+)
+CANCEL_CHECKOUT = Example(
+    _order("cancelled", None, PROCESSING, named=(samples.OTHER_CHECKOUT, samples.OTHER_LINE, "basket-43")),
+    shapes.GetOrder(order_id=samples.OTHER_CHECKOUT),
 )
 GET_ORDER = Example(
     _order("placed", None, DELIVERED, [samples.CODE]),

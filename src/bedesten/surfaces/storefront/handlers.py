@@ -13,6 +13,7 @@ from bedesten.errors import Refusal, bad_field
 from bedesten.gate.passwords import Hashed, password_problem
 from bedesten.gate.scopes import Surface
 from bedesten.orders import actions as orders
+from bedesten.orders import checkout
 from bedesten.orders.model import DELIVERED, Buyer, Line, NewLine, NewOrder, Order
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import common
@@ -23,7 +24,7 @@ from bedesten.web.call import Call
 from bedesten.web.logins import exchange, issue, log_in, prove
 from bedesten.web.shapes import Nothing
 
-_STATES: tuple[shapes.OrderState, ...] = ("awaitingPayment", "placed", "expired")
+_STATES: tuple[shapes.OrderState, ...] = ("awaitingPayment", "placed", "expired", "cancelled")
 
 
 async def register(call: Call, body: shapes.Register) -> shapes.Registered:
@@ -124,6 +125,13 @@ def create_checkout(tx: Transaction, call: Call, body: shapes.CreateCheckout) ->
     )
     placed = orders.reserve(tx, buyer, request, expires=tx.now + call.house.checkout_time)
     return _order_view(tx, call, placed.order, placed.lines, reveal=False)
+
+
+def cancel_checkout(tx: Transaction, call: Call, body: shapes.GetOrder) -> shapes.CustomerOrder:
+    """Ends a checkout that is not paid, and puts its goods back."""
+    order = checkout.cancel(tx, call.who.owner, body.order_id)
+    record(tx, call.actor, "checkout.cancel", order.id)
+    return _order_view(tx, call, order, orders.lines_of(tx, order.id), reveal=False)
 
 
 def get_order(tx: Transaction, call: Call, body: shapes.GetOrder) -> shapes.CustomerOrder:

@@ -113,6 +113,17 @@ ROUTES = (
     ),
     Route(
         method="POST",
+        path="/Storefront/Checkout/Cancel",
+        access=_scope("orders:create"),
+        handler=Writes(handlers.cancel_checkout),
+        body=shapes.GetOrder,
+        answers=shapes.CustomerOrder,
+        refuses=(errors.NOT_FOUND, errors.CONFLICT),
+        summary="Cancel a checkout that is not paid",
+        example=examples.CANCEL_CHECKOUT,
+    ),
+    Route(
+        method="POST",
         path="/Storefront/Orders/Get",
         access=_scope("orders:read"),
         handler=Writes(handlers.get_order, reveals=True),  # writes: every code that is shown leaves a row in the trail

@@ -11,7 +11,7 @@ from bedesten.web.shapes import Input, Output
 
 PASSWORD = {"minLength": 8}
 """What documents tell of a new password. The shop may ask for a longer one, and what is easy to guess is refused."""
-OrderState = Literal["awaitingPayment", "placed", "expired"]
+OrderState = Literal["awaitingPayment", "placed", "expired", "cancelled"]
 
 
 class Register(Input, frozen=True):
@@ -98,7 +98,7 @@ class CustomerLine(Output, frozen=True):
 
 
 class CustomerOrder(Output, frozen=True):
-    """A customer's order: `awaitingPayment` until `expires`, `placed`, or `expired`."""
+    """A customer's order: `awaitingPayment` until `expires`, `placed`, `expired` or `cancelled`."""
 
     order_id: str
     reference: str

@@ -1,6 +1,7 @@
 """Refusals as documents show them: a schema a row of the catalogue, an example a row, a response a status."""
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from itertools import groupby
 from typing import Annotated, Any
 
@@ -32,8 +33,17 @@ class NotOrdered(Output, frozen=True):
     items: Annotated[list[RefusedLine], Meta(description="the lines")]
 
 
+class NotCaptured(Output, frozen=True):
+    """The money that the payer must have back, and every line that cannot be had; none if the customer cancelled."""
+
+    refund_amount: Annotated[Decimal, Meta(description="what to give back: the payment's whole amount")]
+    currency: Annotated[str, Meta(description="of the amount: ISO 4217, such as USD")]
+    items: Annotated[list[RefusedLine], Meta(description="the lines that cannot be had; none after a cancellation")]
+
+
 DETAILS: dict[ErrorRow, object] = {
     errors.NOT_ORDERABLE: NotOrdered([RefusedLine("1", Reason.OUT_OF_STOCK)]),
+    errors.CHECKOUT_EXPIRED: NotCaptured(Decimal("9.99"), "USD", [RefusedLine("0", Reason.OUT_OF_STOCK)]),
 }
 """What `data` shows with the rows where it shows anything, by an example of it."""
 _FIELD = {"field": "quantity", "message": "must be a whole number, not text"}

@@ -50,8 +50,8 @@ class _Wire:
         self.components: dict[str, Schema] = {}
 
     def of(self, schema: Schema) -> Schema:
-        if schema == _DECIMAL:
-            return dict(_NUMBER)
+        if schema.items() >= _DECIMAL.items():
+            return _NUMBER | {word: value for word, value in schema.items() if word not in _DECIMAL}
         made: Schema = {}
         for word, value in schema.items():
             match word:

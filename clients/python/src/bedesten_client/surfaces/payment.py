@@ -34,6 +34,7 @@ CREATE_DEPOSIT = Operation(method="POST", path="/Payment/Deposits/Create", resul
 CONFIRM_DEPOSIT = Operation(method="POST", path="/Payment/Deposits/Confirm", result=Deposit, repeat=_KEYED)
 CREATE_PAYMENT = Operation(method="POST", path="/Payment/Payments/Create", result=Payment, repeat=_KEYED)
 CAPTURE_PAYMENT = Operation(method="POST", path="/Payment/Payments/Capture", result=Payment, repeat=_KEYED)
+CANCEL_PAYMENT = Operation(method="POST", path="/Payment/Payments/Cancel", result=Payment, repeat=_KEYED)
 GET_KEY, ROTATE_KEY, REVOKE_KEY = keys.get("Payment"), keys.rotate("Payment"), keys.revoke("Payment")
 
 
@@ -55,6 +56,11 @@ def create_payment(order_id: str, amount: Amount, reference: str, *, currency: s
 def capture_payment(payment_id: str) -> Call[Payment]:
     """Books a payment and delivers or queues its order, once."""
     return Call(CAPTURE_PAYMENT, _ThePayment(payment_id=payment_id))
+
+
+def cancel_payment(payment_id: str) -> Call[Payment]:
+    """Closes a payment that was not captured."""
+    return Call(CANCEL_PAYMENT, _ThePayment(payment_id=payment_id))
 
 
 def get_key() -> Call[ApiKey]:

@@ -47,6 +47,7 @@ CHANGE_PASSWORD = Operation(method="POST", path="/Storefront/Customers/Password"
 LIST_PRODUCTS = Operation(method="POST", path="/Storefront/Products/List", result=Page[Product], anonymous=True)
 PRODUCT = Operation(method="POST", path="/Storefront/Products/Detail/{productId}", result=Product, anonymous=True)
 CREATE_CHECKOUT = Operation(method="POST", path="/Storefront/Checkout/Create", result=CustomerOrder, repeat=_KEYED)
+CANCEL_CHECKOUT = Operation(method="POST", path="/Storefront/Checkout/Cancel", result=CustomerOrder, repeat=_KEYED)
 GET_ORDER = Operation(method="POST", path="/Storefront/Orders/Get", result=CustomerOrder)
 
 
@@ -105,6 +106,11 @@ def product(product_id: str) -> Call[Product]:
 def create_checkout(items: Sequence[CheckoutItem], *, reference: str | None = None) -> Call[CustomerOrder]:
     """Reserves goods until the checkout expires. With a reference it can be sent again after a restart as well."""
     return Call(CREATE_CHECKOUT, _Checkout(items=lines(items), reference=reference))
+
+
+def cancel_checkout(order_id: str) -> Call[CustomerOrder]:
+    """Cancels a checkout that is not paid; its goods go back."""
+    return Call(CANCEL_CHECKOUT, _GetOrder(order_id=order_id))
 
 
 def get_order(order_id: str) -> Call[CustomerOrder]:

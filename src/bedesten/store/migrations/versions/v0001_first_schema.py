@@ -366,10 +366,15 @@ def upgrade() -> None:
         sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("region", sa.Text(), nullable=False),
+        sa.Column("units", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("address", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint("surface IN ('reseller', 'storefront')", name=op.f("ck_orders_surface")),
         sa.CheckConstraint("(state = 0) = (expires IS NOT NULL)", name=op.f("ck_orders_expires_while_unpaid")),
-        sa.CheckConstraint("state IN (0, 1, 2)", name=op.f("ck_orders_state")),
+        sa.CheckConstraint("state = 1 OR surface = 'storefront'", name=op.f("ck_orders_only_checkouts_are_open")),
+        sa.CheckConstraint("state IN (0, 1, 2, 3)", name=op.f("ck_orders_state")),
         sa.CheckConstraint("total >= 0", name=op.f("ck_orders_total")),
+        sa.CheckConstraint("units >= 1", name=op.f("ck_orders_units")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "buyer_id"], ["accounts.tenant_id", "accounts.id"], name=op.f("fk_orders_tenant_id_buyer_id")
         ),
@@ -381,6 +386,22 @@ def upgrade() -> None:
         "ix_orders_unpaid",
         "orders",
         ["expires"],
+        unique=False,
+        sqlite_where=sa.text("state = 0"),
+        postgresql_where=sa.text("state = 0"),
+    )
+    op.create_index(
+        "ix_orders_unpaid_buyer",
+        "orders",
+        ["buyer_id"],
+        unique=False,
+        sqlite_where=sa.text("state = 0"),
+        postgresql_where=sa.text("state = 0"),
+    )
+    op.create_index(
+        "ix_orders_unpaid_address",
+        "orders",
+        ["address"],
         unique=False,
         sqlite_where=sa.text("state = 0"),
         postgresql_where=sa.text("state = 0"),
@@ -599,8 +620,12 @@ def upgrade() -> None:
         sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("refusal", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("refused_items", sa.Text(), nullable=True),
+        sa.CheckConstraint("(state = 3) = (refusal IS NOT NULL)", name=op.f("ck_payments_refused_with_a_number")),
         sa.CheckConstraint("amount > 0", name=op.f("ck_payments_amount")),
-        sa.CheckConstraint("state IN (0, 1, 2)", name=op.f("ck_payments_state")),
+        sa.CheckConstraint("refusal IN (-401, -402)", name=op.f("ck_payments_refusal")),
+        sa.CheckConstraint("state IN (0, 1, 2, 3)", name=op.f("ck_payments_state")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "integration_id"],
             ["accounts.tenant_id", "accounts.id"],
