@@ -91,7 +91,7 @@ class House:
         master, second = self.keyring.sign.current, NOW // 1000
         signing = self.keyring.signing_key(master, TENANT.id, surface, 0) or b""
         claims = Claims(
-            self.gate.issuer, surface.value, OWNERS[surface].id, TENANT.id, scopes, second, second + 60, "tok_1",
+            self.gate.issuer, surface.value, OWNERS[surface].id, TENANT.id, scopes, second, second + 60, "tok_1", "ses_1",
             (0, 0, 0, 0), make_kid(master, 0),
         )  # fmt: skip
         return mint(claims, signing).encode()

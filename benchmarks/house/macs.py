@@ -23,6 +23,7 @@ _CLAIMS = Claims(
     issued_at=_SECONDS,
     expires_at=_SECONDS + 3600,
     token_id="01",
+    session_id="01",
     epochs=(1, 1, 1, 1),
     kid="s1.1",
 )

@@ -1,6 +1,5 @@
 """Tokens as a login would give them, any number of them."""
 
-import os
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Any
 
 from bedesten.accounts.lookup import account_entry
 from bedesten.base.clock import HOUR
+from bedesten.base.ids import session_id, token_id
 from bedesten.gate import bearer
 from bedesten.gate.bearer import Claims
 from bedesten.gate.keyring import make_kid
@@ -47,6 +47,7 @@ class Minter:
             issued_at=now,
             expires_at=now + LIFETIME // 1000,
             token_id="0",
+            session_id="0",
             epochs=(installed.epoch, known.epoch, known.surface_epochs[Surface.RESELLER], who.epoch),
             kid=make_kid(master, known.generation),
             authenticated_at=now,
@@ -56,7 +57,9 @@ class Minter:
     def mint(self, **other: Any) -> str:
         """A token with an id of its own, or with `other` claims than usual."""
         usual = {name: getattr(self.claims, name) for name in Claims.__struct_fields__}
-        return bearer.mint(Claims(**usual | {"token_id": os.urandom(12).hex()} | other), self.key)
+        session = session_id()
+        fresh = {"token_id": token_id(session), "session_id": session}
+        return bearer.mint(Claims(**usual | fresh | other), self.key)
 
     def expired(self) -> str:
         """A token whose time was over an hour ago."""

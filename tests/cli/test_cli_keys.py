@@ -9,7 +9,9 @@ import pytest
 from bedesten.store import sqlite
 from support.program import Program
 
-JTI = "0a1b2c3d" * 3
+SESSION = "ses_" + "0a1b2c3d4e5f6g7h8j9k0mnpqr"
+OTHER = SESSION[:-1] + "s"
+JTI = f"{SESSION}-0a1b2c3d4e5f6071"
 
 
 def make(shop: Program, *more: str) -> Any:
@@ -174,29 +176,46 @@ def test_tokens_are_revoked_by_subject_token_or_all(shop: Program) -> None:
     by_email = shop.does(*revoke, "--subject", "P@partner.example")
     assert by_email == {"revoked": {"subject": "P@partner.example", "accounts": [partner["id"]]}}
     assert shop.does(*revoke, "--subject", partner["id"])["revoked"]["accounts"] == [partner["id"]]
-    assert shop.does(*revoke, "--jti", JTI) == {"revoked": {"jti": JTI}}
+    assert shop.does(*revoke, "--jti", JTI, "--only-this") == {"revoked": {"jti": JTI}}
+    assert shop.does(*revoke, "--jti", JTI) == {"revoked": {"jti": JTI, "session": SESSION}}
+    assert shop.does(*revoke, "--session", OTHER) == {"revoked": {"session": OTHER}}
+    assert shop.does(*revoke, "--session", OTHER) == {"revoked": {"session": OTHER}}
     assert shop.does(*revoke, "--all") == {"revoked": {"all": True}}
     with closing(sqlite.connect(shop.data / "bedesten.db")) as fresh:
         assert fresh.execute("SELECT epoch FROM accounts").fetchall() == [(3,)]
         assert fresh.execute("SELECT epoch FROM tenants").fetchall() == [(2,)]
         assert fresh.execute("SELECT jti FROM revoked_tokens").fetchall() == [(JTI,)]
+        ended = fresh.execute("SELECT sid FROM revoked_sessions ORDER BY sid").fetchall()
+        assert ended == [(SESSION,), (OTHER,)]
         kinds = [kind for (kind,) in fresh.execute("SELECT kind FROM changes ORDER BY seq").fetchall()]
-    assert kinds[-4:] == ["account", "account", "token", "tenant"]
+    assert kinds[-6:] == ["account", "account", "token", "session", "session", "tenant"]
 
 
 @pytest.mark.parametrize(
-    ("more", "code"), [(["--subject", "nobody@partner.example"], -3), (["--jti", "nonexist"], -2), (["--jti", ""], -2)]
+    ("more", "code"),
+    [
+        (["--subject", "nobody@partner.example"], -3),
+        (["--jti", "nonexist"], -2),
+        (["--jti", ""], -2),
+        (["--jti", SESSION], -2),
+        (["--session", JTI], -2),
+    ],
 )
 def test_tokens_that_cannot_be_named_are_not_revoked(shop: Program, more: list[str], code: int) -> None:
     assert shop.refuses("tokens", "revoke", "--tenant", "shop", *more)["code"] == code
 
 
-def test_people_are_told_which_tokens_are_dead_and_that_a_single_one_was_not_looked_up(shop: Program) -> None:
+def test_people_read_which_tokens_are_dead_and_that_the_command_looks_up_no_single_one(shop: Program) -> None:
     partner = shop.does("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
     revoke = ("tokens", "revoke", "--tenant", "shop")
-    assert shop.run(*revoke, "--jti", JTI).out == (
-        f"The bearer token {JTI} is refused from now on. Whether there is one was not looked up.\n"
-    )
+    for more, what in [
+        (["--jti", JTI], f"Every bearer token of session {SESSION}"),
+        (["--session", SESSION], f"Every bearer token of session {SESSION}"),
+        (["--jti", JTI, "--only-this"], f"The bearer token {JTI}"),
+    ]:
+        assert shop.run(*revoke, *more).out == (
+            f"{what} is refused from now on. The command does not look up whether there is one.\n"
+        )
     for more, whose in [
         (["--subject", "p@partner.example"], partner["id"]),
         (["--surface", "storefront"], "the storefront surface of shop"),
@@ -205,7 +224,11 @@ def test_people_are_told_which_tokens_are_dead_and_that_a_single_one_was_not_loo
         assert shop.run(*revoke, *more).out == (f"Every bearer token of {whose} that was issued before now is dead.\n")
 
 
-@pytest.mark.parametrize("more", [[], ["--all", "--jti", "a"], ["--jti", "a", "--subject", "b"]])
+@pytest.mark.parametrize(
+    "more",
+    [[], ["--all", "--jti", "a"], ["--jti", "a", "--subject", "b"], ["--jti", "a", "--session", "b"],
+     ["--session", "b", "--only-this"], ["--all", "--only-this"]],
+)  # fmt: skip
 def test_exactly_one_way_to_name_tokens_is_right_usage(shop: Program, more: list[str]) -> None:
     assert shop.run("tokens", "revoke", "--tenant", "shop", *more).code == 2
 

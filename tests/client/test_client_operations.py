@@ -34,6 +34,7 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "confirm_deposit": ("dep_1",), "create_payment": ("ord_1", Decimal(1), "r"), "capture_payment": ("pay_1",),
     "cancel_payment": ("pay_1",), "cancel_checkout": ("ord_1",),
     "upsert_products": ([Offer("s", "n", 1)],), "upload_stock": ("prd_1", ["c"]), "deliver": ("odl_1",),
+    "end_session": ("ses_1",),
 }  # fmt: skip
 """What operations are called with that need something. `get_order` asks for an id only on the Storefront."""
 

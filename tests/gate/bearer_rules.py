@@ -22,6 +22,7 @@ CLAIMS: dict[str, object] = {
     "iat": NOW - 600,
     "exp": NOW + 3000,
     "jti": "tok_01",
+    "sid": "ses_01",
     "ep": [0, 1, 2, 3],
 }
 LONGEST_LIFE = 86_400
@@ -164,8 +165,10 @@ RULES: Mapping[str, tuple[str, Callable[[Presented], bool]]] = {
     "typed claims": ("a claim is missing or of the wrong type", _untyped),
     "tenant": ("wrong tenant", lambda one: one.claims.get("tenant") != "ten_01"),
     "ids": (
-        "sub or jti is not an id",
-        lambda one: not all(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", str(one.claims[name])) for name in ("sub", "jti")),
+        "sub, jti or sid is not an id",
+        lambda one: (
+            not all(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", str(one.claims[name])) for name in ("sub", "jti", "sid"))
+        ),
     ),
     "scope list": ("scope is not a list of scopes", _bad_scope),
     "lifetime": ("lifetime out of bounds", _lifetime),

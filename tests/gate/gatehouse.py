@@ -114,6 +114,7 @@ class House:
             "issued_at": SECOND,
             "expires_at": SECOND + 3600,
             "token_id": "tok_1",
+            "session_id": "ses_1",
             "epochs": (1, tenant.epoch, tenant.surface_epochs[surface], owner.epoch),
             "kid": make_kid(self.keyring.sign.current, tenant.generation),
         }

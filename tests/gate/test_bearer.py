@@ -24,6 +24,7 @@ CLAIMS = Claims(
     issued_at=NOW // 1000,
     expires_at=NOW // 1000 + 3600,
     token_id="tok_01",
+    session_id="ses_01",
     epochs=(0, 1, 2, 3),
     kid="s1.4",
 )
@@ -50,7 +51,7 @@ def refusal(token: bytes, now: int = NOW, max_lifetime: int = 3_600_000) -> Bear
 
 # --- minting ---
 
-IDS, LIFETIME = "subject and token id are ids", "a token expires after it was issued"
+IDS, LIFETIME = "subject, token id and session id are ids", "a token expires after it was issued"
 
 
 def test_what_is_minted_is_read_back_whole() -> None:
@@ -69,6 +70,7 @@ def test_r56_a_token_says_exactly_this() -> None:
         "iat": 1_700_000_000,
         "exp": 1_700_003_600,
         "jti": "tok_01",
+        "sid": "ses_01",
         "ep": [0, 1, 2, 3],
     }
 

@@ -57,7 +57,7 @@ def theirs(token: bytes) -> dict[str, object] | None:
         return jwt.decode(
             token, KEYS[kid], algorithms=["HS256"], audience="reseller", issuer="https://hall.example", leeway=60,
             options={
-                "require": ["exp", "iat", "iss", "aud", "sub", "jti"], "strict_aud": True,
+                "require": ["exp", "iat", "iss", "aud", "sub", "jti", "sid"], "strict_aud": True,
                 "enforce_minimum_key_length": True,
             },
         )  # fmt: skip
@@ -76,6 +76,7 @@ def as_they_say_it(claims: Claims) -> dict[str, object]:
         "iat": claims.issued_at,
         "exp": claims.expires_at,
         "jti": claims.token_id,
+        "sid": claims.session_id,
         "ep": list(claims.epochs),
     }
 
@@ -150,7 +151,7 @@ WITNESSES = {
     "whole seconds": [of(exp=f"{NOW + 60}"), of(exp=NOW + 60.0), of(iat=NOW - 0.5), of(nbf=True), of(auth_time="x")],
     "typed claims": [of(ep=[0, 0, 0]), of(ep="0 0 0 0"), of(scope=["orders:read"]), of(ep=[0, 0, 0, True])],
     "tenant": [of(tenant="ten_02"), of(tenant="ten_01 ")],
-    "ids": [of(sub="ptn 01"), of(jti="p" * 65), of(sub="")],
+    "ids": [of(sub="ptn 01"), of(jti="p" * 65), of(sid="p" * 65), of(sub="")],
     "scope list": [of(scope="a  b"), of(scope="a a"), of(scope=" ")],
     "lifetime": [of(exp=NOW + 86_400), of(iat=NOW - 30, exp=NOW - 30), of(iat=NOW + 30, exp=NOW + 20)],
     "no leeway": [of(exp=NOW), of(exp=NOW - 59)],

@@ -24,6 +24,7 @@ CLAIMS: dict[str, object] = {
     "iat": IAT,
     "exp": IAT + 3600,
     "jti": "tok_01",
+    "sid": "ses_01",
     "ep": [0, 0, 0, 0],
 }
 
@@ -168,7 +169,7 @@ def json_forms() -> Iterator[tuple[str, bytes]]:
         yield f"R34-duplicate-{member}", payload_with(compact({member: CLAIMS[member]})[1:-1])
     for bad in ("\ud800", "a\0", "\udfff\ud800"):
         yield f"R36-kid-{bad!r}", with_header(kid=bad)
-        for member in ("sub", "tenant", "jti", "iss", "aud", "scope"):
+        for member in ("sub", "tenant", "jti", "sid", "iss", "aud", "scope"):
             yield f"R36-{member}-{bad!r}", with_claims(**{member: bad})
 
 
@@ -212,6 +213,7 @@ def claims() -> Iterator[tuple[str, bytes]]:
     for value in (ABSENT, 1, None, "", [], ["ptn_01"], "ptn_01 ", "ptn_01\0", "*", "' OR 1=1 --", "p" * 65, "ptn_０１"):
         yield f"R52-sub-{value!r:.40}", with_claims(sub=value)
         yield f"R55-jti-{value!r:.40}", with_claims(jti=value)
+        yield f"R55-sid-{value!r:.40}", with_claims(sid=value)
     for value in (ABSENT, 1, None, [], ["ten_01"], {"a": 1}, "", "*", "ten_02", "ten_01 ", "TEN_01", "ten_０1"):
         yield f"R54-tenant-{value!r:.40}", with_claims(tenant=value)
     for value in (ABSENT, None, 1, [], ["orders:read"], "a  b", " a", "a ", "a\tb", "a a", 'a"'):
@@ -340,6 +342,7 @@ def test_accepted_with_the_same_claims(token: bytes) -> None:
             issued_at=IAT,
             expires_at=IAT + 3600,
             token_id="tok_01",
+            session_id="ses_01",
             epochs=(0, 0, 0, 0),
             kid="s1.0",
         )

@@ -303,6 +303,14 @@ def test_entries_are_values_that_nobody_alters() -> None:
     assert isinstance(TENANT, TenantEntry)
 
 
+def test_a_session_that_ends_joins_the_revoked_ones_and_nothing_is_forgotten() -> None:
+    made = full()
+    before = known(made)
+    made.apply([Change(at(8), "session", "ses_1 9000")])
+    assert [made.revoked(ref) for ref in ("ses_1", "ses_2", "9000")] == [True, False, False]
+    assert known(made) == before
+
+
 def test_revoked_tokens_that_are_over_are_dropped_as_others_join_them() -> None:
     day = 24 * 3_600_000
     made = Directory()

@@ -45,7 +45,7 @@ def side(site: Site, operator: Operator, shop: Shop, other_shop: Shop) -> Side:
         supplier=supplier,
         integration=integration,
         partner_token=shop.token(Surface.RESELLER, partner),
-        customer_token=shop.token(Surface.STOREFRONT, customer),
+        customer_token=shop.signed_in(customer),
         supplier_key=operator.key(shop.id, Surface.SUPPLIER, supplier),
         payment_key=operator.key(shop.id, Surface.PAYMENT, integration),
         card=shop.card,
@@ -106,6 +106,9 @@ LOOKS: dict[str, tuple[Surface, Ask, Callable[[Side], list[str]]]] = {
     "a customer's order": (
         Surface.STOREFRONT, post("/Storefront/Orders/Get", orderId="ID"),
         lambda s: [s.foreign.checkout_id, s.neighbour.checkout_id, s.goods.order_id]),
+    "a session": (
+        Surface.STOREFRONT, post("/Storefront/Customers/Sessions/End", sessionId="ID"),
+        lambda s: [s.foreign.session_id, s.neighbour.session_id]),
     "a deposit": (
         Surface.PAYMENT, post("/Payment/Deposits/Confirm", depositId="ID"),
         lambda s: [s.foreign.deposit_id, s.neighbour.deposit_id]),
@@ -167,6 +170,7 @@ def test_lists_show_only_what_is_ones_own_R87(side: Side) -> None:
     products = _ids(home.reseller.data("/Products/List", everything), "customerStoreProductId")
     offers = _ids(home.supplies.data("/Supplier/Products/List", everything), "productId")
     waiting = _ids(home.supplies.data("/Supplier/Orders/Awaiting", everything), "orderDetailId")
+    sessions = _ids(home.storefront.data("/Storefront/Customers/Sessions/List", everything), "sessionId")
     foreign = home.reseller.data("/Products/List", {"categoryId": side.foreign.category_id})
 
     assert home.card in products
@@ -175,6 +179,8 @@ def test_lists_show_only_what_is_ones_own_R87(side: Side) -> None:
     assert not {away.card, side.neighbour_product} & offers
     assert side.goods.awaiting_id in waiting
     assert side.foreign.awaiting_id not in waiting
+    assert side.goods.session_id in sessions
+    assert not {side.foreign.session_id, side.neighbour.session_id} & sessions
     assert foreign["items"] == []
     assert [one["categoryId"] for one in home.reseller.get("/Categories").data["items"]] == [side.goods.category_id]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from bedesten.base.ids import session_of
 from bedesten.gate.scopes import SCOPES, Surface
 from support.backoffice import Key, Operator
 from support.client import api_key, bearer, request_bytes
@@ -99,6 +100,8 @@ TAKINGS = (
     Taking("a key is revoked R137", Scene.with_key, lambda s: s.operator.revoke_key(s.shop.id, s.key), (401, -23)),
     Taking("a key's owner is disabled", Scene.with_key,
            lambda s: s.operator.disable(s.shop.id, "supplier", s.shop.supplier), (401, -23)),
+    Taking("a session is ended", Scene.with_token,
+           lambda s: s.operator.end_session(s.shop.id, session_of(s.jti)), (401, -21)),
     Taking("one token is revoked", Scene.with_token,
            lambda s: s.operator.revoke_token(s.shop.id, s.jti, s.expires), (401, -21)),
     Taking("an account's tokens are ended R150", Scene.with_token,

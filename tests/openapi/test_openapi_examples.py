@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from bedesten.gate.apikeys import SAMPLE
+from bedesten.gate.scopes import Surface
 from bedesten.orders.model import PROCESSING
 from bedesten.surfaces import samples
 from bedesten.surfaces.tables import ROUTES
@@ -47,16 +48,13 @@ def ask(shop: Shop, route: Route) -> Answer:
     """What a client gets that sends the example as it stands."""
     assert route.example is not None
     promise = replace(PROMISES[route.method, route.path], spends=route.path.endswith(("Keys/Rotate", "Keys/Revoke")))
-    if route.access.surface is not None and route.access.surface.uses_tokens:
-        shop.customer_token = shop.token(promise.demand.surface or route.access.surface, _account(shop, route))
-        shop.partner_token = shop.customer_token
+    if route.access.surface is Surface.RESELLER:
+        shop.partner_token = shop.token(Surface.RESELLER, shop.partner)
+    if route.access.surface is Surface.STOREFRONT:
+        shop.customer_token = shop.signed_in(shop.customer, samples.SESSION if "Sessions" in route.path else None)
     path = route.path.partition("{")[0] + route.example.argument
     body = sent(route) if takes_body(route) else ABSENT
     return shop.client(None, credential_for(shop, promise)).call(route.method, path, body)
-
-
-def _account(shop: Shop, route: Route) -> str:
-    return shop.partner if route.access.surface == "reseller" else shop.customer
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.endpoint)

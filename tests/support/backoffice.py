@@ -1,16 +1,17 @@
 """What an operator does, through the Python API on the running installation: it holds on the server at once."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
 from bedesten.accounts import actions as accounts
-from bedesten.accounts import keys
+from bedesten.accounts import keys, sessions
 from bedesten.accounts.actions import Account
+from bedesten.accounts.sessions import Session
 from bedesten.audit.actions import OPERATOR
 from bedesten.base.clock import system_clock
+from bedesten.base.ids import session_id, token_id
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
 from bedesten.catalogue.actions import ProductFields
@@ -135,6 +136,10 @@ class Operator:
         """Ends one bearer token."""
         self.within(tenant, lambda tx: accounts.revoke_token(tx, jti, expires, OPERATOR))
 
+    def end_session(self, tenant: str, session: str) -> None:
+        """Ends one session."""
+        self.within(tenant, lambda tx: sessions.end(tx, session, OPERATOR))
+
     def end_tokens_of(self, tenant: str, account: str) -> None:
         """Ends every token that the account was given before now."""
         self.within(tenant, lambda tx: accounts.end_tokens(tx, account, OPERATOR))
@@ -174,6 +179,7 @@ class Operator:
         scopes: Iterable[str] | None = None,
         issued: int | None = None,
         lifetime: int = 3600,
+        session: str | None = None,
     ) -> Claims:
         """What a token of the account would say if it were issued at that second."""
         keyring = self.installation.keyring
@@ -184,6 +190,7 @@ class Operator:
         assert entry is not None
         assert installed is not None
         at = system_clock() // 1000 if issued is None else issued
+        session = session or session_id()
         return Claims(
             issuer=self.installation.issuer,
             audience=surface.value,
@@ -192,10 +199,23 @@ class Operator:
             scopes=SCOPES[surface] if scopes is None else frozenset(scopes),
             issued_at=at,
             expires_at=at + lifetime,
-            token_id=os.urandom(12).hex(),
+            token_id=token_id(session),
+            session_id=session,
             epochs=(installed.epoch, entry.epoch, entry.surface_epochs[surface], found.epoch),
             kid=make_kid(keyring.sign.current, entry.generation),
         )
+
+    def signed_in(self, claims: Claims) -> str:
+        """The token that says this, of a customer's session that can go on."""
+        at, ends = claims.issued_at * 1000, claims.expires_at * 1000
+        kept = Session(claims.session_id, at, at, ends, "192.0.2.7", "Mozilla/5.0")
+
+        def work(tx: Transaction) -> None:
+            if not sessions.renew(tx, claims.subject, claims.session_id, ends):
+                sessions.begin(tx, claims.subject, claims.epochs, kept)
+
+        self.within(claims.tenant, work)
+        return self.mint(claims)
 
     def mint(self, claims: Claims) -> str:
         """The token that says this, signed as a login signs it."""

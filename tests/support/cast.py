@@ -51,6 +51,7 @@ class Cast:
     goods: dict[str, Goods] = field(default_factory=dict)
     disabled: dict[Surface, str] = field(default_factory=dict)
     unscoped: dict[Surface, str] = field(default_factory=dict)
+    sessions: dict[Surface, str] = field(default_factory=dict)
     ended: dict[Surface, str] = field(default_factory=dict)
     revoked: dict[Surface, str] = field(default_factory=dict)
     keys: dict[tuple[str, Surface], Key] = field(default_factory=dict)
@@ -86,13 +87,16 @@ def _token_holders(cast: Cast, operator: Operator) -> None:
         cast.disabled[surface] = home.token(surface, gone)
         operator.disable(home.id, kind, gone)
         bare = operator.account(home.id, kind, f"bare-{kind}@example.com", scopes=[])
-        cast.unscoped[surface] = home.token(surface, bare)
+        cast.unscoped[surface] = home.signed_in(bare) if kind == "customer" else home.token(surface, bare)
         old = operator.account(home.id, kind, f"old-{kind}@example.com")
         cast.ended[surface] = home.token(surface, old)
         operator.end_tokens_of(home.id, old)
         one = operator.claims(home.id, surface, home.partner if kind == "partner" else home.customer)
         cast.revoked[surface] = operator.mint(one)
         operator.revoke_token(home.id, one.token_id, one.expires_at * 1000)
+        other = operator.claims(home.id, surface, one.subject)
+        cast.sessions[surface] = operator.mint(other)
+        operator.end_session(home.id, other.session_id)
 
 
 def _key_holders(cast: Cast, operator: Operator) -> None:
@@ -245,6 +249,8 @@ _TOKENS = (
     Wrong("another surface's token, R83", _other_surface, INVALID),
     Wrong("a revoked token, R143",
           _at_home(lambda cast, promise: bearer(cast.revoked[_tokens(promise)])), INVALID),
+    Wrong("a token whose session was ended",
+          _at_home(lambda cast, promise: bearer(cast.sessions[_tokens(promise)])), INVALID),
     Wrong("a token from before all were ended, R150",
           _at_home(lambda cast, promise: bearer(cast.ended[_tokens(promise)])), INVALID),
     Wrong("a disabled account's token, R143",

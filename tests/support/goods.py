@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bedesten.gate.scopes import Surface
 from support.shop import CARD_PRICE, Shop, fresh, line
 
 
@@ -20,6 +21,7 @@ class Goods:
     payment_id: str
     spare_checkout_id: str
     spare_payment_id: str
+    session_id: str
     code: str
 
 
@@ -48,5 +50,13 @@ def goods_of(shop: Shop) -> Goods:
         payment_id=payments.data("/Payment/Payments/Create", payment)["paymentId"],
         spare_checkout_id=spare["orderId"],
         spare_payment_id=payments.data("/Payment/Payments/Create", other)["paymentId"],
+        session_id=_session(shop),
         code=fresh("TOPUP"),
     )
+
+
+def _session(shop: Shop) -> str:
+    """Another session of the shop's customer."""
+    claims = shop.operator.claims(shop.id, Surface.STOREFRONT, shop.customer)
+    shop.operator.signed_in(claims)
+    return claims.session_id

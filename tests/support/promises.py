@@ -126,7 +126,7 @@ def credential_for(shop: Shop, promise: Promise) -> Lines:
         return api_key(shop.operator.key(shop.id, promise.demand.surface, owner).text)
     if promise.spends:
         customer = shop.operator.account(shop.id, "customer", f"{fresh('spare')}@example.com")
-        return bearer(shop.token(_STOREFRONT, customer))
+        return bearer(shop.signed_in(customer))
     return shop.lines(promise.demand.surface)
 
 
@@ -152,6 +152,10 @@ _CANONICAL = (
     Promise("POST", "/Storefront/Customers/Refresh", _SIGNED, _to("/Storefront/Customers/Refresh")),
     Promise("POST", "/Storefront/Customers/Logout", _SIGNED,
             _to("/Storefront/Customers/Logout", {"everywhere": False}), spends=True),
+    Promise("POST", "/Storefront/Customers/Sessions/List", _PROFILE,
+            _to("/Storefront/Customers/Sessions/List", _page())),
+    Promise("POST", "/Storefront/Customers/Sessions/End", _PROFILE,
+            lambda shop, goods: Sample("/Storefront/Customers/Sessions/End", {"sessionId": goods.session_id})),
     Promise("POST", "/Storefront/Customers/Profile", _PROFILE, _to("/Storefront/Customers/Profile")),
     Promise("POST", "/Storefront/Customers/Password", _PROFILE, _to("/Storefront/Customers/Password", _PASSWORDS),
             spends=True),

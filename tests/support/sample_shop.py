@@ -75,7 +75,7 @@ def _people(shop: Shop) -> None:
     shop.supplier = operator.owner(shop.id, Surface.SUPPLIER, "Acme Codes")
     shop.integration = operator.owner(shop.id, Surface.PAYMENT, "Paywell")
     shop.partner_token = shop.token(Surface.RESELLER, shop.partner)
-    shop.customer_token = shop.token(Surface.STOREFRONT, shop.customer)
+    shop.customer_token = shop.signed_in(shop.customer)
     shop.supplier_key = operator.key(shop.id, Surface.SUPPLIER, shop.supplier)
     shop.payment_key = operator.key(shop.id, Surface.PAYMENT, shop.integration)
 

@@ -39,6 +39,7 @@ class Shop:
     integration: str = ""
     partner_token: str = ""
     customer_token: str = ""
+    customer_session: str | None = None
     supplier_key: Key = field(default_factory=lambda: Key("", ""))
     payment_key: Key = field(default_factory=lambda: Key("", ""))
     category: str = "Cards"
@@ -56,8 +57,16 @@ class Shop:
         return f"customer@{self.host}"
 
     def token(self, surface: Surface, account: str, scopes: Iterable[str] | None = None) -> str:
-        """A fresh token of an account of this shop."""
-        return self.operator.mint(self.operator.claims(self.id, surface, account, scopes=scopes))
+        """A fresh token of an account of this shop. Those of the shop's own customer are of one session that can go on."""
+        session = self.customer_session if account == self.customer else None
+        return self.operator.mint(self.operator.claims(self.id, surface, account, scopes=scopes, session=session))
+
+    def signed_in(self, customer: str, session: str | None = None) -> str:
+        """A fresh token of a customer of this shop, of a session that can go on."""
+        claims = self.operator.claims(self.id, Surface.STOREFRONT, customer, session=session)
+        if customer == self.customer and session is None:
+            self.customer_session = claims.session_id
+        return self.operator.signed_in(claims)
 
     def lines(self, surface: Surface) -> Lines:
         """The header with the shop's good credential for the surface."""
@@ -132,7 +141,7 @@ def _staffed(site: Site, operator: Operator, name: str, currency: str) -> Shop:
     shop.supplier_key = operator.key(shop.id, Surface.SUPPLIER, shop.supplier)
     shop.payment_key = operator.key(shop.id, Surface.PAYMENT, shop.integration)
     shop.partner_token = shop.token(Surface.RESELLER, shop.partner)
-    shop.customer_token = shop.token(Surface.STOREFRONT, shop.customer)
+    shop.customer_token = shop.signed_in(shop.customer)
     return shop
 
 

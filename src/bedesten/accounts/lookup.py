@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import select
 
-from bedesten.accounts.tables import accounts, api_keys, key_secrets, revoked_tokens
+from bedesten.accounts.tables import accounts, api_keys, key_secrets, revoked_sessions, revoked_tokens
 from bedesten.base.clock import DAY
 from bedesten.gate.apikeys import parse_networks
 from bedesten.gate.directory import AccountEntry, KeyEntry
@@ -47,6 +47,9 @@ _IMPORTED = crossing(
     select(key_secrets.c.key_id).where(key_secrets.c.tenant_id == p("tenant_id"), key_secrets.c.imported == 1).limit(1)
 )
 _REVOKED = crossing(select(revoked_tokens.c.jti, revoked_tokens.c.expires).where(revoked_tokens.c.expires > p("now")))
+_ENDED = crossing(
+    select(revoked_sessions.c.sid, revoked_sessions.c.expires).where(revoked_sessions.c.expires > p("now"))
+)
 
 
 def account_entry(tx: CrossTransaction, account: str) -> AccountEntry | None:
@@ -87,5 +90,6 @@ def has_imports(tx: CrossTransaction, tenant: str) -> bool:
 
 
 def revoked(tx: CrossTransaction) -> dict[str, int]:
-    """Every revoked token that may still be alive by anybody's clock, and when it expires."""
-    return dict(tx.all(_REVOKED, now=tx.now - REMEMBERED))
+    """Every revoked session and token that may still be alive by anybody's clock, and when it expires."""
+    since = tx.now - REMEMBERED
+    return dict([*tx.all(_REVOKED, now=since), *tx.all(_ENDED, now=since)])

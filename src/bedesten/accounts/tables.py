@@ -111,6 +111,37 @@ revoked_tokens = Table(
 )
 Index(None, revoked_tokens.c.expires)
 
+sessions = Table(
+    "sessions",
+    metadata,
+    text("tenant_id"),
+    text("id"),
+    text("account_id"),
+    text("epochs"),
+    integer("created"),
+    integer("renewed"),
+    integer("expires"),
+    text("address"),
+    text("agent"),
+    PrimaryKeyConstraint("tenant_id", "id"),
+    ForeignKeyConstraint(["tenant_id", "account_id"], ["accounts.tenant_id", "accounts.id"]),
+)
+"""The sessions of customers that can go on: without its row a token cannot be exchanged for a fresh one. `epochs` are those
+of its tokens, `expires` is the end of the newest of them. The row of a session that ends is deleted."""
+Index(None, sessions.c.account_id, sessions.c.id)
+Index(None, sessions.c.expires)
+
+revoked_sessions = Table(
+    "revoked_sessions",
+    metadata,
+    text("sid"),
+    text("tenant_id"),
+    integer("expires"),
+    PrimaryKeyConstraint("tenant_id", "sid"),
+)
+"""Sessions that were ended while tokens of them may be alive; `expires` is when the last of these has expired."""
+Index(None, revoked_sessions.c.expires)
+
 token_uses = Table(
     "token_uses",
     metadata,

@@ -1,12 +1,14 @@
 """Opaque identifiers: a short prefix that says what it names, and 26 digits that sort by time."""
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 _PAIRS = tuple(a + b for a in _DIGITS for b in _DIGITS)
+_SESSION = f"ses_[{_DIGITS}]{{26}}"
 MAX_ID_LENGTH = 64
 
 
@@ -66,14 +68,29 @@ def _spelt(prefix: str, number: int) -> str:
     )
 
 
-def token_id() -> str:
-    """A fresh `jti` of a bearer token: 96 random bits in 24 hexadecimal digits."""
-    return os.urandom(12).hex()
+def session_id() -> str:
+    """A fresh `sid` of a bearer token: what a login begins."""
+    return new_id("ses")
+
+
+def is_session_id(text: str) -> bool:
+    """Whether the text has the form of a `sid` that this installation issues."""
+    return re.fullmatch(_SESSION, text) is not None
+
+
+def token_id(session: str) -> str:
+    """A fresh `jti` of a bearer token: its session's id and 64 random bits, so that a token names its session."""
+    return f"{session}-{os.urandom(8).hex()}"
 
 
 def is_token_id(text: str) -> bool:
-    """Whether the text has the form of a `jti` that this house issues."""
-    return len(text) == 24 and not set(text) - set("0123456789abcdef")
+    """Whether the text has the form of a `jti` that this installation issues."""
+    return re.fullmatch(_SESSION + "-[0-9a-f]{16}", text) is not None
+
+
+def session_of(token: str) -> str:
+    """The session of a `jti` that `token_id` made."""
+    return token.partition("-")[0]
 
 
 def is_id(text: str) -> bool:

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
+from bedesten.accounts import sessions
 from bedesten.audit.actions import OPERATOR
-from bedesten.base.ids import is_token_id
+from bedesten.base.ids import is_session_id, is_token_id
 from bedesten.cli.common import Answer, Document, Here, command
 from bedesten.errors import bad_field
 from bedesten.gate.scopes import Surface
@@ -16,6 +17,7 @@ from bedesten.tenants import actions as tenants
 app = typer.Typer(no_args_is_help=True)
 app.callback()(lambda: None)
 _DEAD = " that was issued before now is dead."
+_REFUSED = " is refused from now on. The command does not look up whether there is one."
 
 
 @command(app, "revoke")
@@ -25,7 +27,15 @@ def revoke(
     subject: Annotated[
         str | None, typer.Option("--subject", metavar="S", help="A partner's or customer's id or e-mail.")
     ] = None,
-    jti: Annotated[str | None, typer.Option("--jti", metavar="J", help="One token, by its claim jti.")] = None,
+    jti: Annotated[
+        str | None, typer.Option("--jti", metavar="J", help="The session of one token, by the token's claim jti.")
+    ] = None,
+    only_this: Annotated[
+        bool, typer.Option("--only-this", help="With --jti: that token alone; its session goes on.")
+    ] = False,
+    session: Annotated[
+        str | None, typer.Option("--session", metavar="S", help="One session, by its claim sid.")
+    ] = None,
     surface: Annotated[
         str | None, typer.Option("--surface", metavar="SURFACE", help="Every token of one surface of the tenant.")
     ] = None,
@@ -35,8 +45,11 @@ def revoke(
     ] = False,
 ) -> Answer:
     """End bearer tokens that were issued before now, from the next request on. API keys are not touched."""
-    if (subject is not None) + (jti is not None) + (surface is not None) + every + everyone != 1:
-        raise typer.BadParameter("exactly one of --subject, --jti, --surface, --all and --everyone")
+    chosen = [one is not None for one in (subject, jti, session, surface)]
+    if sum(chosen) + every + everyone != 1:
+        raise typer.BadParameter("exactly one of --subject, --jti, --session, --surface, --all and --everyone")
+    if only_this and jti is None:
+        raise typer.BadParameter("--only-this goes with --jti")
     if everyone:
         if tenant is not None:
             raise typer.BadParameter("--everyone is for all tenants: leave --tenant out")
@@ -45,16 +58,19 @@ def revoke(
     if tenant is None:
         raise typer.BadParameter("--tenant says whose tokens")
     if jti is not None and not is_token_id(jti):
-        raise bad_field("jti", "24 hexadecimal digits: the claim jti in the middle part of the token")
+        raise bad_field("jti", "ses_…-… with 26 and 16 digits: the claim jti in the middle part of the token")
+    if session is not None and not is_session_id(session):
+        raise bad_field("session", "ses_… with 26 digits: the claim sid in the middle part of the token")
 
     def act(tx: Transaction, _: object) -> tuple[Document, str]:
         if subject is not None:
             accounts = tokens.end_of(tx, subject)
             return {"subject": subject, "accounts": accounts}, f"Every bearer token of {', '.join(accounts)}{_DEAD}"
         if jti is not None:
-            tokens.end_one(tx, jti, OPERATOR)
-            told = f"The bearer token {jti} is refused from now on. Whether there is one was not looked up."
-            return {"jti": jti}, told
+            return _one_token(tx, jti, only_this)
+        if session is not None:
+            sessions.end(tx, session, OPERATOR)
+            return {"session": session}, f"Every bearer token of session {session}{_REFUSED}"
         if surface is not None:
             gate = _surface(surface)
             tenants.end_surface_tokens(tx, gate)
@@ -64,6 +80,14 @@ def revoke(
 
     ended, told = here.write_in(tenant, act)
     return Answer({"revoked": ended}, [told])
+
+
+def _one_token(tx: Transaction, jti: str, only_this: bool) -> tuple[Document, str]:
+    if only_this:
+        tokens.end_one(tx, jti, OPERATOR)
+        return {"jti": jti}, f"The bearer token {jti}{_REFUSED}"
+    ended = tokens.end_session_of(tx, jti, OPERATOR)
+    return {"jti": jti, "session": ended}, f"Every bearer token of session {ended}{_REFUSED}"
 
 
 def _surface(name: str) -> Surface:

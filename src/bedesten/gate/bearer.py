@@ -7,7 +7,7 @@ because no library refuses everything that SECURITY sections 2 to 4 refuse.
 A token that `mint` wrote is recognised by its bytes and costs a few microseconds. Any other one whose MAC is right
 (another member order, white space, unknown claims) goes through the strict and slower reader, with the same outcome.
 
-What a verified token claims still has to hold today: epochs, revoked `jti`s, idle time and scopes are compared by
+What a verified token claims still has to hold today: epochs, revoked `sid`s and `jti`s, idle time and scopes are compared by
 `bedesten.gate.decide`, against what the directory knows.
 """
 
@@ -59,7 +59,8 @@ class BearerRefused(Exception):
 class Claims(msgspec.Struct, frozen=True, gc=False):  # no cycles: thousands of them cost the collector nothing
     """What a token says. Times are whole seconds since the epoch (NumericDate without a fraction).
 
-    `audience` is a `Surface` value, `token_id` the `jti`; `epochs` are those of installation, tenant, surface and
+    `audience` is a `Surface` value, `token_id` the `jti`, `session_id` the `sid`: what one login began, shared by all
+    tokens that were exchanged from its first one. `epochs` are those of installation, tenant, surface and
     subject at the moment of issue; `authenticated_at` is when the password was given (OpenID Connect's `auth_time`), 0 in
     a token that does not say. `scopes` may be empty: such a token is valid and may do nothing.
     """
@@ -72,6 +73,7 @@ class Claims(msgspec.Struct, frozen=True, gc=False):  # no cycles: thousands of 
     issued_at: int
     expires_at: int
     token_id: str
+    session_id: str
     epochs: tuple[int, int, int, int]
     kid: str
     authenticated_at: int = 0
@@ -88,6 +90,7 @@ class _Wire(msgspec.Struct, frozen=True, gc=False):
     iat: _Second
     exp: _Second
     jti: str
+    sid: str
     ep: tuple[_Count, _Count, _Count, _Count]
     auth_time: _Second | msgspec.UnsetType = msgspec.UNSET
     nbf: _Second | msgspec.UnsetType = msgspec.UNSET
@@ -103,8 +106,8 @@ def mint(claims: Claims, key: bytes) -> str:
     """
     if len(key) < MIN_KEY_LENGTH:
         raise ValueError("a signing key has at least 32 bytes")
-    if not (is_id(claims.subject) and is_id(claims.token_id)):
-        raise ValueError("subject and token id are ids")
+    if not (is_id(claims.subject) and is_id(claims.token_id) and is_id(claims.session_id)):
+        raise ValueError("subject, token id and session id are ids")
     if not 0 <= claims.issued_at < claims.expires_at <= _LATEST:
         raise ValueError("a token expires after it was issued")
     wire = _Wire(
@@ -116,6 +119,7 @@ def mint(claims: Claims, key: bytes) -> str:
         claims.issued_at,
         claims.expires_at,
         claims.token_id,
+        claims.session_id,
         claims.epochs,
         claims.authenticated_at or msgspec.UNSET,
     )
@@ -191,12 +195,25 @@ def verify(
         raise BearerRefused(Why.INVALID, "wrong aud")
     if wire.tenant != tenant:
         raise BearerRefused(Why.INVALID, "wrong tenant")
-    if not (is_id(wire.sub) and is_id(wire.jti)):
-        raise BearerRefused(Why.INVALID, "sub or jti is not an id")
+    if not (is_id(wire.sub) and is_id(wire.jti) and is_id(wire.sid)):
+        raise BearerRefused(Why.INVALID, "sub, jti or sid is not an id")
     scopes = _scopes(wire.scope)
     _check_times(wire, now, max_lifetime, leeway)
     since = 0 if wire.auth_time is msgspec.UNSET else wire.auth_time
-    return Claims(wire.iss, wire.aud, wire.sub, wire.tenant, scopes, wire.iat, wire.exp, wire.jti, wire.ep, kid, since)
+    return Claims(
+        wire.iss,
+        wire.aud,
+        wire.sub,
+        wire.tenant,
+        scopes,
+        wire.iat,
+        wire.exp,
+        wire.jti,
+        wire.sid,
+        wire.ep,
+        kid,
+        since,
+    )
 
 
 def split(token: bytes) -> tuple[bytes, bytes, bytes, bytes]:

@@ -171,6 +171,8 @@ class Gate:
             raise _token_invalid("the account is disabled", account.id)
         if claims.epochs != (self.directory.epoch, tenant.epoch, tenant.surface_epochs[surface], account.epoch):
             raise _token_invalid("issued before a revocation", account.id)
+        if self.directory.revoked(claims.session_id):
+            raise _token_invalid("its session was ended", account.id)
         if self.directory.revoked(claims.token_id):
             raise _token_invalid("this token was revoked", account.id)
 

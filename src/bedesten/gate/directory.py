@@ -117,7 +117,7 @@ Loaded = Mapping[Want, Entry | None]
 NOTHING: Loaded = {}
 
 
-APPLIED = frozenset({"host", "tenant", "account", "key", "token"})
+APPLIED = frozenset({"host", "tenant", "account", "key", "token", "session"})
 """The kinds of change that a directory applies. Any other one needs a fresh start."""
 
 
@@ -173,9 +173,9 @@ class Directory:
         read = _from(loaded, Want("key", digests))
         return read if isinstance(read, KeyEntry) else None
 
-    def revoked(self, jti: str) -> bool:
-        """Whether this very token was revoked."""
-        return jti in self._revoked
+    def revoked(self, ref: str) -> bool:
+        """Whether this very session (`sid`) or token (`jti`) was revoked."""
+        return ref in self._revoked
 
     def put(self, want: Want, entry: Entry) -> None:
         """Remembers what was read, as long as nothing changes it."""
@@ -219,8 +219,8 @@ class Directory:
         }
 
     def prune(self, now: int) -> None:
-        """Drops revoked tokens that have expired by now: they are refused for that already."""
-        self._revoked = {jti: expires for jti, expires in self._revoked.items() if expires > now}
+        """Drops revoked sessions and tokens that have expired by now: they are refused for that already."""
+        self._revoked = {ref: expires for ref, expires in self._revoked.items() if expires > now}
         self._prune_at = max(PRUNED_FROM, 2 * len(self._revoked))
 
     def _forget(self, kind: str, ref: str) -> None:
@@ -233,9 +233,9 @@ class Directory:
                 self._accounts.pop(ref, None)
             case "key":
                 self._keys.pop(bytes.fromhex(ref), None)
-            case "token":
-                jti, _, expires = ref.partition(" ")
-                self._revoked[jti] = int(expires)
+            case "token" | "session":
+                revoked, _, expires = ref.partition(" ")
+                self._revoked[revoked] = int(expires)
                 if len(self._revoked) >= self._prune_at:
                     self.prune(int(expires) - LONGEST_ALIVE)
             case _:

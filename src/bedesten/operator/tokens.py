@@ -2,8 +2,10 @@
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
+from bedesten.accounts import sessions
 from bedesten.accounts.actions import SURFACES, Account
 from bedesten.audit.actions import INSTALLATION, OPERATOR, Actor, record
+from bedesten.base.ids import session_of
 from bedesten.base.text import email_or_none
 from bedesten.errors import Refusal
 from bedesten.gate.decide import MAX_LIFETIME
@@ -33,6 +35,13 @@ def end_everyones(tx: CrossTransaction) -> None:
     tx.run(END_ALL_TOKENS)
     tx.changed("installation", "")
     record(tx.bound(INSTALLATION), OPERATOR, "installation.tokens.revoke", INSTALLATION)
+
+
+def end_session_of(tx: Transaction, jti: str, actor: Actor) -> str:
+    """Ends the session of a token, whether it was ever seen or not; answers the session's id."""
+    session = session_of(jti)
+    sessions.end(tx, session, actor)
+    return session
 
 
 def end_one(tx: Transaction, jti: str, actor: Actor) -> None:

@@ -1,7 +1,7 @@
 """What has had its time: revoked tokens past their expiry, old idempotent answers, old failures, old fence changes."""
 
 from bedesten.accounts.lookup import REMEMBERED
-from bedesten.accounts.tables import login_failures, revoked_tokens, token_uses
+from bedesten.accounts.tables import login_failures, revoked_sessions, revoked_tokens, sessions, token_uses
 from bedesten.base.clock import DAY
 from bedesten.store.fence import COUNTER, FORGET, KEPT
 from bedesten.store.sql import crossing, p
@@ -11,6 +11,8 @@ from bedesten.store.transaction import CrossTransaction
 ANSWERS_KEPT = 30 * DAY
 
 _TOKENS = crossing(revoked_tokens.delete().where(revoked_tokens.c.expires <= p("now")))
+_ENDED = crossing(revoked_sessions.delete().where(revoked_sessions.c.expires <= p("now")))
+_SESSIONS = crossing(sessions.delete().where(sessions.c.expires <= p("now")))
 _USES = crossing(token_uses.delete().where(token_uses.c.expires <= p("now")))
 _FAILURES = crossing(login_failures.delete().where(login_failures.c.updated < p("before")))
 _ANSWERS = crossing(idempotency.delete().where(idempotency.c.created < p("before")))
@@ -19,6 +21,8 @@ _ANSWERS = crossing(idempotency.delete().where(idempotency.c.created < p("before
 def sweep(tx: CrossTransaction) -> None:
     """Removes it. Running it twice, or in two processes, changes nothing more."""
     tx.run(_TOKENS, now=tx.now - REMEMBERED)
+    tx.run(_ENDED, now=tx.now - REMEMBERED)
+    tx.run(_SESSIONS, now=tx.now - REMEMBERED)
     tx.run(_USES, now=tx.now)
     tx.run(_FAILURES, before=tx.now - DAY)
     tx.run(_ANSWERS, before=tx.now - ANSWERS_KEPT)

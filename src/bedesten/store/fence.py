@@ -18,6 +18,7 @@ Kinds of change, and what `ref` is:
 | account      | account id                     | state, scopes and epoch of one account        |
 | key          | digest of an API key in hex    | what the digest stands for                    |
 | token        | jti, a space, expiry in ms     | nothing: the token joins the revoked ones     |
+| session      | sid, a space, expiry in ms     | nothing: the session joins the revoked ones   |
 """
 
 from sqlalchemy import CheckConstraint, select, update

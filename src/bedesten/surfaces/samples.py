@@ -19,6 +19,7 @@ CHECKOUT_LINE = "odl_01m8692580v33q2azg5eybkvnn"
 DEPOSIT = "dep_01m8692580c4jrx97xw9334nnc"
 PAYMENT = "pay_01m86925800dpt71ms6cmm5c4b"
 OTHER_PAYMENT = "pay_01m86925807hz3kd5y8fvc1qje"
+SESSION = "ses_01m8692580hw1bhn4c9ssyd3ee"
 KEY = "key_01m8692580wrkv6nxsrssrfsz7"
 
 PLAYER = "player"

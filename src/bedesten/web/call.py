@@ -54,7 +54,8 @@ class House:
 @dataclass(slots=True)
 class Call:
     """One request after the gate. `argument` is the path's last segment where the route has one; `body` the raw bytes;
-    `authority` the `Host` header as it was sent, of which the gate has made sure that it is a well-formed one."""
+    `authority` the `Host` header as it was sent, of which the gate has made sure that it is a well-formed one; `user_agent`
+    the header of that name, as it was sent."""
 
     house: House
     tenant: TenantEntry
@@ -66,6 +67,7 @@ class Call:
     argument: str
     body: bytes = b""
     authority: bytes = b""
+    user_agent: bytes = b""
 
     @property
     def who(self) -> Principal:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
-from bedesten.accounts import logins
+from bedesten.accounts import logins, sessions
 from bedesten.accounts.actions import Account
+from bedesten.accounts.key_uses import shown_agent
 from bedesten.accounts.logins import Attempt
+from bedesten.accounts.sessions import Epochs, Session
 from bedesten.base.clock import DAY
-from bedesten.base.ids import token_id
+from bedesten.base.ids import session_id, token_id
 from bedesten.base.text import email_or_none
 from bedesten.errors import Refusal
 from bedesten.gate import bearer
@@ -42,7 +44,7 @@ class Issued:
 
 async def log_in(call: Call, surface: Surface, email: str, password: str) -> Issued:
     """A token for the account, if the password is its own and it may log in. Raises `Refusal` as `prove` does."""
-    return issue(call, surface, await prove(call, surface, email, password))
+    return await begin_session(call, surface, await prove(call, surface, email, password))
 
 
 async def prove(call: Call, surface: Surface, email: str, password: str) -> Account:
@@ -72,46 +74,67 @@ async def prove(call: Call, surface: Surface, email: str, password: str) -> Acco
     return found
 
 
-def exchange(call: Call, surface: Surface, account: Account) -> Issued:
-    """A fresh token for a living one. The session goes back to the same password, and ends `LONGEST_SESSION` after it.
+async def begin_session(call: Call, surface: Surface, account: Account) -> Issued:
+    """The first token of a session. A customer's session is kept in the store before the token is given."""
+    house, tenant = call.house, call.tenant
+    epochs = (house.gate.directory.epoch, tenant.epoch, tenant.surface_epochs[surface], account.epoch)
+    now = house.clock()
+    claims = _claims(call, surface, account, epochs, session_id(), now // 1000)
+    issued = _issued(call, surface, claims)
+    if surface is Surface.STOREFRONT:
+        agent = shown_agent(call.user_agent)
+        kept = Session(claims.session_id, now, now, claims.expires_at * 1000, call.address, agent)
+        await house.store.write(tenant.id, sessions.begin, account.id, epochs, kept)
+    return issued
 
-    Raises `Refusal` (-22) when the session is over: then log in again.
+
+async def exchange(call: Call, surface: Surface, account: Account) -> Issued:
+    """A fresh token for a living one, of the same session. It ends `LONGEST_SESSION` after the password was given.
+
+    The fresh token has the living one's epochs: what ends that one ends both, also while the exchange is under way.
+    Raises `Refusal`: -22 when the session is over, -21 when it was ended meanwhile.
     """
     token = call.who.token
     assert token is not None, "the route demands a token"
     since = token.authenticated_at or token.issued_at
     if call.house.clock() // 1000 >= since + LONGEST_SESSION // 1000:
         raise Refusal(errors.TOKEN_EXPIRED, "the session is over", headers=challenge(errors.TOKEN_EXPIRED))
-    return issue(call, surface, account, since)
+    claims = _claims(call, surface, account, token.epochs, token.session_id, since)
+    issued = _issued(call, surface, claims)
+    if not await call.house.store.write(call.tenant.id, sessions.renew, account.id, token.session_id, issued.expires):
+        raise Refusal(errors.TOKEN_INVALID, "its session was ended", headers=challenge(errors.TOKEN_INVALID))
+    return issued
 
 
-def issue(call: Call, surface: Surface, account: Account, since: int | None = None) -> Issued:
-    """A token with what the server has configured for the account, and nothing that the caller asked for.
+def _claims(
+    call: Call, surface: Surface, account: Account, epochs: Epochs, session: str, authenticated_at: int
+) -> Claims:
+    """What a fresh token says: what the server has configured for the account, and nothing that the caller asked for.
 
-    `since` (epoch seconds) is when the password was given, now by default. Tokens live for the configured time less a
-    random part of up to a twentieth, so that clients which started together do not all come back together.
+    `authenticated_at` (epoch seconds) is when the password was given. Tokens live for the configured time less a random
+    part of up to a twentieth, so that clients which started together do not all come back together.
     """
     house, tenant = call.house, call.tenant
     now = house.clock() // 1000
-    authenticated_at = now if since is None else since
-    lifetime = _jittered(tenant.lifetimes[surface] // 1000)
-    ends = min(now + lifetime, authenticated_at + LONGEST_SESSION // 1000)
-    scopes = SCOPES[surface] if account.scopes is None else frozenset(account.scopes.split())
-    kid = make_kid(house.keyring.sign.current, tenant.generation)
-    claims = Claims(
+    return Claims(
         issuer=house.gate.issuer,
         audience=surface.value,
         subject=account.id,
         tenant=tenant.id,
-        scopes=scopes,
+        scopes=SCOPES[surface] if account.scopes is None else frozenset(account.scopes.split()),
         issued_at=now,
-        expires_at=ends,
-        token_id=token_id(),
-        epochs=(house.gate.directory.epoch, tenant.epoch, tenant.surface_epochs[surface], account.epoch),
-        kid=kid,
+        expires_at=min(now + _jittered(tenant.lifetimes[surface] // 1000), authenticated_at + LONGEST_SESSION // 1000),
+        token_id=token_id(session),
+        session_id=session,
+        epochs=epochs,
+        kid=make_kid(house.keyring.sign.current, tenant.generation),
         authenticated_at=authenticated_at,
     )
-    key = house.keyring.signing_key(house.keyring.sign.current, tenant.id, surface, tenant.generation)
+
+
+def _issued(call: Call, surface: Surface, claims: Claims) -> Issued:
+    keyring, tenant = call.house.keyring, call.tenant
+    key = keyring.signing_key(keyring.sign.current, tenant.id, surface, tenant.generation)
     assert key is not None, "the current secret is in the ring"
     return Issued(bearer.mint(claims, key), claims.expires_at * 1000, tenant.idle[surface])
 

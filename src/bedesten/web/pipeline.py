@@ -210,6 +210,7 @@ class Pipeline:
             region=_region(head, tenant),
             argument=match.argument if match else "",
             authority=head.host[0],
+            user_agent=head.user_agent[0] if head.user_agent else b"",
         )
         await house.key_watch.used(call, head.api_key, head.user_agent, now)
         if isinstance(route.handler, Shows):

@@ -129,13 +129,16 @@ class StorefrontClient(_Shopper, SyncBase):
         return self._run(self._adopting(storefront.refresh()))
 
     def logout(self, *, everywhere: bool = False) -> Status:
-        """Ends the token, or every token of the customer."""
+        """Ends the session, or every session of the customer."""
         return self._run(self._forgetting(storefront.logout(everywhere=everywhere)))
 
     def change_password(self, current_password: str | Secret, new_password: str | Secret) -> Token:
         """Changes the password and ends every token that there was; the client goes on with a fresh one."""
         return self._run(self._changing_password(current_password, new_password))
 
+    list_sessions = sync(storefront.list_sessions)
+    each_session = each(storefront.list_sessions)
+    end_session = sync(storefront.end_session)
     profile = sync(storefront.profile)
     list_products = sync(storefront.list_products)
     each_product = each(storefront.list_products)
@@ -174,13 +177,16 @@ class AsyncStorefrontClient(_Shopper, AsyncBase):
         return await self._run(self._adopting(storefront.refresh()))
 
     async def logout(self, *, everywhere: bool = False) -> Status:
-        """Ends the token, or every token of the customer."""
+        """Ends the session, or every session of the customer."""
         return await self._run(self._forgetting(storefront.logout(everywhere=everywhere)))
 
     async def change_password(self, current_password: str | Secret, new_password: str | Secret) -> Token:
         """Changes the password and ends every token that there was; the client goes on with a fresh one."""
         return await self._run(self._changing_password(current_password, new_password))
 
+    list_sessions = awaited(storefront.list_sessions)
+    each_session = each_awaited(storefront.list_sessions)
+    end_session = awaited(storefront.end_session)
     profile = awaited(storefront.profile)
     list_products = awaited(storefront.list_products)
     each_product = each_awaited(storefront.list_products)

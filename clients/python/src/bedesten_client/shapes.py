@@ -191,6 +191,18 @@ class Profile(Shape, frozen=True):
     created: datetime
 
 
+class Session(Shape, frozen=True):
+    """What began with one login. `address` and `user_agent` are where that came from."""
+
+    session_id: str
+    current: bool
+    created: datetime
+    renewed: datetime
+    expires: datetime
+    address: str
+    user_agent: str
+
+
 class CheckoutItem(Shape, frozen=True, kw_only=False):
     """One product of a checkout."""
 

@@ -49,6 +49,24 @@ REGISTER = Example(
 LOGIN = Example(samples.token({"session": 7}), samples.login(samples.CUSTOMER_EMAIL))
 REFRESH = Example(samples.token(), Nothing())
 LOGOUT = Example(shapes.Ended("ended"), shapes.Logout(everywhere=True))
+LIST_SESSIONS = Example(
+    Page(
+        [
+            shapes.SessionView(
+                session_id=samples.SESSION,
+                current=True,
+                created=samples.EARLIER,
+                renewed=samples.NOW,
+                expires=samples.LATER,
+                address="192.0.2.7",
+                user_agent="Mozilla/5.0",
+            )
+        ],
+        None,
+    ),
+    shapes.ListSessions(page_size=20),
+)
+END_SESSION = Example(shapes.Ended("ended"), shapes.EndSession(session_id=samples.SESSION))
 PROFILE = Example(shapes.Profile(samples.CUSTOMER, samples.CUSTOMER_EMAIL, "Ada", samples.EARLIER))
 CHANGE_PASSWORD = Example(
     samples.token(),

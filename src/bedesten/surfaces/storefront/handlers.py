@@ -2,7 +2,9 @@
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
+from bedesten.accounts import sessions
 from bedesten.accounts.actions import Account
+from bedesten.accounts.sessions import Session
 from bedesten.audit.actions import record
 from bedesten.base.clock import wire_time
 from bedesten.base.ids import new_id
@@ -21,7 +23,7 @@ from bedesten.surfaces.common import Login, Page, ProductView, Token
 from bedesten.surfaces.storefront import shapes
 from bedesten.tenants import actions as tenants
 from bedesten.web.call import Call
-from bedesten.web.logins import exchange, issue, log_in, prove
+from bedesten.web.logins import begin_session, exchange, log_in, prove
 from bedesten.web.shapes import Nothing
 
 _STATES: tuple[shapes.OrderState, ...] = ("awaitingPayment", "placed", "expired", "cancelled")
@@ -48,31 +50,65 @@ async def login(call: Call, body: Login) -> Token:
 
 
 async def refresh(call: Call, _: Nothing) -> Token:
-    """A fresh token for a living one; the old one lives on until its own end."""
+    """A fresh token of the same session for a living one; the old one lives on until its own end."""
     customer = await call.house.store.read(call.tenant.id, _customer, call)
-    return common.token_view(call, exchange(call, Surface.STOREFRONT, customer))
+    return common.token_view(call, await exchange(call, Surface.STOREFRONT, customer))
 
 
 def logout(tx: Transaction, call: Call, body: shapes.Logout) -> shapes.Ended:
-    """Ends the token that was sent, or every token of the customer; from the next request on, on every worker."""
+    """Ends the session of the token that was sent, or every one of the customer; from the next request on, everywhere."""
     if body.everywhere:
         accounts.end_tokens(tx, call.who.owner, call.actor)
     else:
         token = call.who.token
         assert token is not None, "the route demands a token"
-        accounts.revoke_token(tx, token.token_id, token.expires_at * 1000, call.actor)
+        sessions.end(tx, token.session_id, call.actor)
     return shapes.Ended("ended")
 
 
 async def change_password(call: Call, body: shapes.ChangePassword) -> Token:
-    """Changes the password, ends every token that there was, and gives a fresh one."""
+    """Changes the password, ends every session that there was, and begins a fresh one."""
     store, tenant = call.house.store, call.tenant.id
     customer = await store.read(tenant, _customer, call)
     await prove(call, Surface.STOREFRONT, customer.handle, body.current_password)
     await _check_password(call, body.new_password, "newPassword", customer.handle, customer.name)
     hashed = await call.house.hashing.hash(body.new_password)
-    await store.write(tenant, accounts.set_password, customer.id, hashed, call.actor)
-    return common.token_view(call, issue(call, Surface.STOREFRONT, await store.read(tenant, _customer, call)))
+    changed = await store.write(tenant, _set_password, call, hashed)
+    return common.token_view(call, await begin_session(call, Surface.STOREFRONT, changed))
+
+
+def _set_password(tx: Transaction, call: Call, password: Hashed) -> Account:
+    """The account as it is right after the change: what ends its tokens later ends the fresh one as well."""
+    accounts.set_password(tx, call.who.owner, password, call.actor)
+    return _customer(tx, call)
+
+
+def list_sessions(tx: Transaction, call: Call, body: shapes.ListSessions) -> Page[shapes.SessionView]:
+    """A page of the customer's living sessions, the newest first."""
+    token = call.who.token
+    assert token is not None, "the route demands a token"
+    page = common.page_of(call, "sessions", body)
+    found = sessions.living(tx, call.who.owner, token.epochs, page.after, page.since, page.size + 1)
+
+    def show(one: Session) -> shapes.SessionView:
+        return shapes.SessionView(
+            session_id=one.id,
+            current=one.id == token.session_id,
+            created=wire_time(one.created),
+            renewed=wire_time(one.renewed),
+            expires=wire_time(one.expires),
+            address=one.address,
+            user_agent=one.agent,
+        )
+
+    return common.page_view(call, "sessions", found, page, lambda one: one.id, show)
+
+
+def end_session(tx: Transaction, call: Call, body: shapes.EndSession) -> shapes.Ended:
+    """Ends one of the customer's sessions, also the one that is used; from the next request on, everywhere."""
+    if not sessions.end_own(tx, call.who.owner, body.session_id, call.actor):
+        raise Refusal(errors.NOT_FOUND, "the customer has no such session")
+    return shapes.Ended("ended")
 
 
 def profile(tx: Transaction, call: Call, _: Nothing) -> shapes.Profile:

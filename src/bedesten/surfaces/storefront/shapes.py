@@ -29,7 +29,7 @@ class Registered(Output, frozen=True):
 
 
 class Logout(Input, frozen=True):
-    """Which tokens to end: the one that is sent, or with `everywhere` every token of the customer."""
+    """What to end: the session of the token that is sent, or with `everywhere` every session of the customer."""
 
     everywhere: bool = False
 
@@ -38,6 +38,28 @@ class Ended(Output, frozen=True):
     """That the tokens are dead."""
 
     status: Literal["ended"]
+
+
+class ListSessions(Paging, frozen=True):
+    """Which sessions: all that can go on."""
+
+
+class SessionView(Output, frozen=True):
+    """A session: what began with one login. `address` and `userAgent` are where that came from."""
+
+    session_id: str
+    current: bool
+    created: Time
+    renewed: Time
+    expires: Time
+    address: str
+    user_agent: str
+
+
+class EndSession(Input, frozen=True):
+    """Which session."""
+
+    session_id: Id
 
 
 class ChangePassword(Input, frozen=True):

@@ -7,7 +7,7 @@ from bedesten_client.call import Call, Operation, lines
 from bedesten_client.paging import Body, Paging, since
 from bedesten_client.retry import Repeat
 from bedesten_client.secret import Secret
-from bedesten_client.shapes import CheckoutItem, CustomerOrder, Page, Product, Profile, Status, Token
+from bedesten_client.shapes import CheckoutItem, CustomerOrder, Page, Product, Profile, Session, Status, Token
 from bedesten_client.surfaces.reseller import login_body
 
 LOGIN_PATH, REFRESH_PATH = "/Storefront/Customers/Login", "/Storefront/Customers/Refresh"
@@ -21,6 +21,10 @@ class _Register(Body, frozen=True):
 
 class _Logout(Body, frozen=True):
     everywhere: bool = False
+
+
+class _EndSession(Body, frozen=True):
+    session_id: str
 
 
 class _ChangePassword(Body, frozen=True):
@@ -42,6 +46,8 @@ REGISTER = Operation(method="POST", path="/Storefront/Customers/Register", resul
 LOGIN = Operation(method="POST", path=LOGIN_PATH, result=Token, anonymous=True)
 REFRESH = Operation(method="POST", path=REFRESH_PATH, result=Token)
 LOGOUT = Operation(method="POST", path="/Storefront/Customers/Logout", result=Status, repeat=_KEYED, renews=False)
+LIST_SESSIONS = Operation(method="POST", path="/Storefront/Customers/Sessions/List", result=Page[Session])
+END_SESSION = Operation(method="POST", path="/Storefront/Customers/Sessions/End", result=Status, repeat=_KEYED)
 PROFILE = Operation(method="POST", path="/Storefront/Customers/Profile", result=Profile)
 CHANGE_PASSWORD = Operation(method="POST", path="/Storefront/Customers/Password", result=Token, repeat=_NEVER)
 LIST_PRODUCTS = Operation(method="POST", path="/Storefront/Products/List", result=Page[Product], anonymous=True)
@@ -71,8 +77,20 @@ def refresh() -> Call[Token]:
 
 
 def logout(*, everywhere: bool = False) -> Call[Status]:
-    """Ends the token, or every token of the customer."""
+    """Ends the session, or every session of the customer."""
     return Call(LOGOUT, _Logout(everywhere=everywhere))
+
+
+def list_sessions(
+    *, updated_since: datetime | None = None, page_size: int | None = None, cursor: str | None = None
+) -> Call[Page[Session]]:
+    """A page of the customer's living sessions, the newest first."""
+    return Call(LIST_SESSIONS, Paging(page_size=page_size, cursor=cursor, updated_since=since(updated_since)))
+
+
+def end_session(session_id: str) -> Call[Status]:
+    """Ends one of the customer's sessions."""
+    return Call(END_SESSION, _EndSession(session_id=session_id))
 
 
 def profile() -> Call[Profile]:

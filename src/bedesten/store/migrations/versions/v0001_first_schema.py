@@ -143,6 +143,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_revoked_tokens_expires"), "revoked_tokens", ["expires"], unique=False)
     op.create_table(
+        "revoked_sessions",
+        sa.Column("sid", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "sid", name=op.f("pk_revoked_sessions")),
+    )
+    op.create_index(op.f("ix_revoked_sessions_expires"), "revoked_sessions", ["expires"], unique=False)
+    op.create_table(
         "tenants",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -208,6 +216,26 @@ def upgrade() -> None:
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_accounts_tenant_id_id")),
         sa.UniqueConstraint("kind", "handle", "tenant_id", name=op.f("uq_accounts_kind_handle_tenant_id")),
     )
+    op.create_table(
+        "sessions",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("epochs", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("renewed", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("agent", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "account_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_sessions_tenant_id_account_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_sessions")),
+    )
+    op.create_index(op.f("ix_sessions_account_id_id"), "sessions", ["account_id", "id"], unique=False)
+    op.create_index(op.f("ix_sessions_expires"), "sessions", ["expires"], unique=False)
     op.create_table(
         "categories",
         sa.Column("id", sa.Text(), nullable=False),

@@ -1,0 +1,117 @@
+"""Sessions: what one login begins, and all tokens that are exchanged from its first one belong to.
+
+A customer's session has a row as long as it can go on. An exchange moves the row's `expires` in the transaction that
+allows it; ending the session deletes the row. So of two that happen at once the database lets one be first: either the
+exchange finds no row, or its token belongs to a session that every process knows to be revoked. A partner's session is
+one token, which cannot be exchanged: it has no row.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import case, delete, select, update
+
+from bedesten.accounts.tables import revoked_sessions, sessions
+from bedesten.audit.actions import Actor, record
+from bedesten.gate.decide import MAX_LIFETIME
+from bedesten.store.sql import TENANT, inserting, into, p, statement
+from bedesten.store.transaction import Transaction
+
+Epochs = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One customer's session. Times in ms; `address` and `agent` are those of its login."""
+
+    id: str
+    created: int
+    renewed: int
+    expires: int
+    address: str
+    agent: str
+
+
+_BEHIND_ALL = "ses_" + "z" * 27
+_S = sessions.c
+_OWN = (_S.tenant_id == TENANT) & (_S.account_id == p("account"))
+_OPEN = inserting(sessions)
+_RENEW = statement(
+    update(sessions)
+    .where(_OWN, _S.id == p("id"))
+    .values(
+        renewed=case((_S.renewed < p("now"), p("now")), else_=_S.renewed),
+        expires=case((_S.expires < p("ends"), p("ends")), else_=_S.expires),
+    )
+)
+_CLOSE = statement(delete(sessions).where(_S.tenant_id == TENANT, _S.id == p("id")))
+_CLOSE_OWN = statement(delete(sessions).where(_OWN, _S.id == p("id")))
+_REVOKE = inserting(revoked_sessions, or_ignore=True)
+_LIVING = into(
+    Session,
+    select(_S.id, _S.created, _S.renewed, _S.expires, _S.address, _S.agent)
+    .where(_OWN, _S.epochs == p("epochs"), _S.expires > p("now"), _S.id < p("before"), _S.renewed >= p("since"))
+    .order_by(_S.id.desc())
+    .limit(p("most")),
+)
+
+
+def begin(tx: Transaction, account: str, epochs: Epochs, session: Session) -> None:
+    """Keeps a customer's fresh session."""
+    tx.run(
+        _OPEN,
+        id=session.id,
+        account_id=account,
+        epochs=_text(epochs),
+        created=session.created,
+        renewed=session.renewed,
+        expires=session.expires,
+        address=session.address,
+        agent=session.agent,
+    )
+
+
+def renew(tx: Transaction, account: str, session: str, ends: int) -> bool:
+    """Lets a session have one more token, which ends at `ends` (ms). False if the session has ended."""
+    return bool(tx.run(_RENEW, account=account, id=session, now=tx.now, ends=ends))
+
+
+def end(tx: Transaction, session: str, actor: Actor) -> None:
+    """Ends a session, whether it was ever seen or not: every token of it is refused. Doing it twice changes nothing.
+
+    It is remembered for as long as a token that was issued until now can be alive.
+    """
+    tx.run(_CLOSE, id=session)
+    expires = tx.now + MAX_LIFETIME
+    if tx.run(_REVOKE, sid=session, expires=expires):
+        tx.changed("session", f"{session} {expires}")
+        record(tx, actor, "session.end", session)
+
+
+def end_own(tx: Transaction, account: str, session: str, actor: Actor) -> bool:
+    """Ends a session of this customer. False if the customer has no such session."""
+    if not tx.run(_CLOSE_OWN, account=account, id=session):
+        return False
+    end(tx, session, actor)
+    return True
+
+
+def living(
+    tx: Transaction, account: str, epochs: Epochs, before: str = "", since: int = 0, most: int = 100
+) -> list[Session]:
+    """The customer's sessions with tokens of these epochs, the newest first.
+
+    Of these the ones that began before the session `before` and were renewed since `since` (ms).
+    """
+    return tx.all(
+        _LIVING,
+        account=account,
+        epochs=_text(epochs),
+        now=tx.now,
+        before=before or _BEHIND_ALL,
+        since=since,
+        most=most,
+    )
+
+
+def _text(epochs: Epochs) -> str:
+    return ".".join(map(str, epochs))
