@@ -16,7 +16,9 @@ from bedesten.server import build
 from bedesten.server.build import Installation
 from bedesten.server.settings import Settings
 from bedesten.store.fence import CHANGES, COUNTER, FORGET
+from bedesten.store.job import Job
 from bedesten.store.postgres import PostgresStore
+from bedesten.store.session import Session
 from bedesten.store.store import Store
 from bedesten.store.transaction import CrossTransaction
 from bedesten.tenants import actions as tenants
@@ -203,10 +205,10 @@ class Counting(PostgresStore):
         self.free = threading.Event()
         self.free.set()
 
-    def _read_counter(self) -> Revision:
+    def _read_counter(self, session: Session, job: Job) -> Revision:
         self.queries += 1
         assert self.free.wait(30)
-        return super()._read_counter()
+        return super()._read_counter(session, job)
 
 
 def test_all_who_arrive_while_a_query_is_under_way_share_the_next_one(postgres_settings: Settings) -> None:

@@ -3,181 +3,310 @@
 READ COMMITTED with conditional updates: a check that the application makes in one statement and relies on in the next
 is never trusted, the count of the second one is. Actions that would lock the same rows lock them in the same order;
 where that fails the engine says so, and the action runs again.
+
+Reads, writes and the revision counter have threads of their own. An action that meets a locked row gives its thread up
+soon and waits in a lane for such actions, so that one locked row never holds more than a few of them.
+
+Nobody waits for a silent server beyond `patience`: the waiter is answered, and the connection is cut off. While the
+query of the revision counter is overdue, whoever asks next is answered at once; the same holds for writes while a COMMIT
+is, since each of them would leave one more process at the server that waits for a standby.
 """
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors as pg
 
 from bedesten.base.clock import Clock, system_clock
 from bedesten.base.revision import Revision
+from bedesten.store import patience
 from bedesten.store.fence import COUNTER
+from bedesten.store.job import Job, State, Watchdog
+from bedesten.store.lane import Lane
+from bedesten.store.patience import Patience
+from bedesten.store.recovery import Recovery
+from bedesten.store.session import GONE, Address, Session, Watched
 from bedesten.store.store import TRIES, Commits, Store, Work
-from bedesten.store.transaction import CrossTransaction, StoreUnavailable, TryAgain
+from bedesten.store.transaction import CrossTransaction, OutcomeOpen, StoreUnavailable, TryAgain
 
 Result = TypeVar("Result")
-Connection = psycopg.Connection[tuple[object, ...]]
 
-_SETTINGS = (
-    "SET lock_timeout = '10s'",
-    "SET idle_in_transaction_session_timeout = '30s'",
-    # Every statement of a request is led by an index. Without statistics (a fresh or a restored database) a planner that
-    # may use bitmaps collects and sorts all free codes of a product to hand out one: 120,000 codes, 30 orders a second.
-    "SET enable_bitmapscan = off",
-)
+READERS, WRITERS, LOCK_WAITERS = 3, 4, 2
+"""Threads, each with a connection; with the one for the revision counter a process has at most one more than these."""
+MAX_WAITING, MAX_LOCK_WAITING = 256, 32
+LOCK_MS, LOCK_WAITER_MS, COMMAND_LOCK_MS = 200, 2_000, 10_000
+"""How long a row may be locked by others: at first, for an action that waits for it, and for an operator's command."""
+LONGEST_COMMIT_S = 300.0
 
 _AGAIN = (pg.DeadlockDetected, pg.SerializationFailure, TryAgain)
-_GONE = (pg.OperationalError, psycopg.InterfaceError)
+_PROBE = "SELECT pg_logical_emit_message(true, 'bedesten', 'a write')"
+"""Writes something that no table shows: COMMIT then takes the way of every other one, standbys included."""
 
 
-class Address(Protocol):
-    """Where the database is, with a password that may change."""
-
-    def get(self) -> str:
-        """The address in the form `postgresql://…`. Raises `StoreUnavailable`."""
-        ...
-
-    def refresh(self, stale: str) -> str:
-        """The address after no connection could be made with `stale`, which it gives again if it knows no better."""
-        ...
+class RowLocked(StoreUnavailable):
+    """A row was locked by others for too long."""
 
 
 class PostgresStore(Store):
-    """A pool of threads, each with a connection of its own that it opens when first needed and again when it broke.
-
-    One more thread serves the fence: all requests that arrive while its query is under way share the next one.
-    """
+    """Lanes of threads, each with a connection of its own. All requests that arrive while a query of the revision counter
+    is under way share the next one. Callers without an event loop run their actions in their own thread."""
 
     dialect = "postgresql"
 
-    def __init__(self, address: str | Address, clock: Clock = system_clock, connections: int = 8) -> None:
+    def __init__(self, address: str | Address, clock: Clock = system_clock) -> None:
         self._address = address
         self._clock = clock
         self.commits = Commits()
         self._local = threading.local()
-        self._opened: list[Connection] = []
-        self._opening = threading.Lock()
+        self._sessions: list[Session] = []
         self._closed = False
-        self._pool = ThreadPoolExecutor(connections, "store")
-        self._fence_pool = ThreadPoolExecutor(1, "store-fence")
+        self._epoch = 0
+        self._watchdog = Watchdog()
+        self._reads = Lane("reads", READERS, MAX_WAITING, partial(self._session, LOCK_WAITER_MS), self._read)
+        self._writes = Lane("writes", WRITERS, MAX_WAITING, partial(self._session, LOCK_MS), self._write)
+        self._lock_waits = Lane(
+            "locked rows", LOCK_WAITERS, MAX_LOCK_WAITING, partial(self._session, LOCK_WAITER_MS), self._wait_for_lock
+        )
+        self._revisions = Lane("revision", 1, MAX_WAITING, partial(self._session, LOCK_WAITER_MS), self._ask_counter)
+        self._silence = Recovery("silence", self._counter_again, patience.REVISION_S, patience.REVISION_S)
+        self._overdue_commit = Recovery("overdue commit", self._commit_again, 10.0, LONGEST_COMMIT_S)
         self._fence_next: asyncio.Future[Revision] | None = None
         self._fence_busy = False
         self._counter_sql = COUNTER.compiled("postgresql")
 
+    # --- for callers ---
+
     async def read_across(self, work: Work[Result]) -> Result:
-        return await self._in_a_thread(work, True)
+        return await self._in_a_lane(self._reads, work)
 
     async def write_across(self, work: Work[Result]) -> Result:
-        return await self._in_a_thread(work, False)
+        self._takes_writes()
+        return await self._in_a_lane(self._writes, work)
 
     def read_now(self, work: Work[Result]) -> Result:
-        return self._transact(work, True)
+        return self._here(work, True, patience.COMMAND_READ_S)
 
     def write_now(self, work: Work[Result]) -> Result:
-        return self._transact(work, False)
+        self._takes_writes()
+        return self._here(work, False, patience.COMMAND_WRITE_S)
 
-    async def _in_a_thread(self, work: Work[Result], reading: bool) -> Result:
-        self._still_open()
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._transact, work, reading)
+    def check_writable(self) -> None:
+        self.write_now(lambda tx: tx.run_text(_PROBE))
 
     async def counter(self) -> Revision:
         self._still_open()
+        if self._silence.lasts:
+            raise StoreUnavailable("the store is silent")
         if self._fence_next is None:
             self._fence_next = asyncio.get_running_loop().create_future()
         mine = self._fence_next
         if not self._fence_busy:
             self._ask_fence()
-        return await asyncio.shield(mine)
+        began, limit = monotonic(), patience.current()
+        try:
+            return await asyncio.shield(mine)
+        finally:
+            if limit is not None:
+                limit.spend(monotonic() - began)
+
+    def close(self) -> None:
+        self._closed = True
+        for recovery in (self._silence, self._overdue_commit):
+            recovery.close()
+        for lane in (self._reads, self._writes, self._lock_waits, self._revisions):
+            lane.close()
+        self._watchdog.close()
+        for session in self._sessions:
+            session.drop()
+        self._sessions.clear()
+        self._local = threading.local()
+
+    # --- threads and sessions ---
+
+    async def _in_a_lane(self, lane: Lane[Session], work: Work[Result]) -> Result:
+        self._still_open()
+        job = Job(
+            work,
+            patience.current() or Patience(patience.BACKGROUND_S),
+            asyncio.get_running_loop(),
+            self._given_up,
+        )
+        self._submit(lane, job)
+        assert job.future is not None
+        result: Result = await job.future
+        return result
+
+    def _submit(self, lane: Lane[Session], job: Job) -> None:
+        self._watchdog.watch(job)
+        try:
+            lane.submit(job)
+        except StoreUnavailable:
+            self._watchdog.forget(job)
+            raise
+
+    def _here(self, work: Work[Result], reading: bool, seconds: float) -> Result:
+        self._still_open()
+        session: Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = self._session(COMMAND_LOCK_MS)
+            self._sessions.append(session)
+        job = Job(work, patience.current() or Patience(seconds), None, self._given_up)
+        result: Result = self._watched(session, job, partial(self._transact, reading=reading))
+        return result
+
+    def _watched(self, session: Session, job: Job, run: Callable[[Session, Job], Result]) -> Result:
+        """Runs a job in this thread, which the watchdog sets free."""
+        self._watchdog.watch(job)
+        try:
+            return run(session, job)
+        except (StoreUnavailable, psycopg.Error):
+            if job.error is not None:
+                raise job.error from None
+            raise
+        finally:
+            job.finish(None, None)
+            self._watchdog.forget(job)
+
+    def _session(self, lock_timeout_ms: int) -> Session:
+        return Session(self._address, lock_timeout_ms, lambda: self._epoch, self._count_connection)
+
+    def _count_connection(self) -> None:
+        self.commits.connections += 1
+
+    def _still_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+
+    def _given_up(self, state: State) -> None:
+        if state is State.COMMITTING:
+            self._overdue_commit.begin()
+
+    def _takes_writes(self) -> None:
+        if self._overdue_commit.lasts:
+            raise StoreUnavailable("an earlier COMMIT is overdue")
+
+    # --- the revision counter ---
 
     def _ask_fence(self) -> None:
         """Sends the one query for all who wait by now; whoever comes later waits for the next one."""
         waiting, self._fence_next = self._fence_next, None
         assert waiting is not None
         self._fence_busy = True
-        asked = asyncio.get_running_loop().run_in_executor(self._fence_pool, self._read_counter)
+        job = Job(_nothing, Patience(patience.REVISION_S), asyncio.get_running_loop(), self._fell_silent)
+        assert job.future is not None
 
-        def told(done: asyncio.Future[Revision]) -> None:
+        def answered(done: "asyncio.Future[Revision]") -> None:
             self._fence_busy = False
-            if not waiting.done():
-                if error := done.exception():
-                    waiting.set_exception(error)
-                else:
-                    waiting.set_result(done.result())
+            _pass_on(done, waiting)
             if self._fence_next is not None:
-                self._ask_fence()
+                if self._silence.lasts:  # who came meanwhile does not wait for another one
+                    following, self._fence_next = self._fence_next, None
+                    _pass_on(done, following)
+                else:
+                    self._ask_fence()
 
-        asked.add_done_callback(told)
-
-    def close(self) -> None:
-        self._closed = True
-        self._pool.shutdown()
-        self._fence_pool.shutdown()
-        for connection in self._opened:
-            connection.close()
-        self._opened.clear()
-
-    def _still_open(self) -> None:
-        if self._closed:
-            raise StoreUnavailable("the store is closed")
-
-    def _connection(self) -> Connection:
-        self._still_open()
-        connection: Connection | None = getattr(self._local, "connection", None)
-        if connection is None or connection.closed:
-            connection = self._connect()
-            for setting in _SETTINGS:
-                connection.execute(setting)
-            self._local.connection = connection
-            with self._opening:
-                self._opened = [known for known in self._opened if not known.closed]
-                self._opened.append(connection)
-        return connection
-
-    def _connect(self) -> Connection:
-        """A connection. If there is none to be had, the password may have been changed meanwhile."""
-        if isinstance(self._address, str):
-            return _connected(self._address)
-        url = self._address.get()
+        job.future.add_done_callback(answered)
         try:
-            return _connected(url)
-        except psycopg.OperationalError:
-            fresh = self._address.refresh(url)
-            if fresh == url:
-                raise
-        return _connected(fresh)
+            self._submit(self._revisions, job)
+        except StoreUnavailable as problem:
+            job.future.set_exception(problem)
 
-    def _read_counter(self) -> Revision:
+    def _fell_silent(self, _state: State) -> None:
+        """Connections from before the silence are not used again: those that were idle may lead nowhere."""
+        self._epoch += 1
+        self._silence.begin()
+
+    def _ask_counter(self, session: Session, job: Job) -> None:
+        try:
+            job.finish(self._read_counter(session, job), None)
+        except BaseException as error:
+            job.finish(None, error)
+        self._watchdog.forget(job)
+
+    def _read_counter(self, session: Session, job: Job) -> Revision:
+        if not job.begin(session):
+            raise StoreUnavailable("the store is silent")
         for last in (False, True):
             try:
-                row = self._connection().execute(self._counter_sql).fetchone()
-            except _GONE as error:
-                if last:
+                row = session.connected(job).execute(self._counter_sql).fetchone()
+            except GONE as error:
+                session.drop()
+                if last or job.answered:
                     raise StoreUnavailable(f"the fence cannot be read: {error}") from error
                 continue
             except psycopg.Error as error:
                 raise StoreUnavailable(f"the fence cannot be read: {error}") from error
             if row is None:
                 raise StoreUnavailable("the fence has no counter")
-            return Revision(*row)  # type: ignore[arg-type]
+            return Revision(*row)
         raise AssertionError("unreachable")
 
-    def _transact(self, work: Work[Result], reading: bool) -> Result:
-        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if reading else "BEGIN"
+    def _counter_again(self, limit_s: float) -> None:
+        self._once(Job(_nothing, Patience(limit_s)), self._read_counter)
+
+    def _commit_again(self, limit_s: float) -> None:
+        self._once(Job(lambda tx: tx.run_text(_PROBE), Patience(limit_s)), partial(self._transact, reading=False))
+
+    def _once(self, job: Job, run: Callable[[Session, Job], object]) -> None:
+        """Runs a job on a connection that is for nothing else."""
+        session = self._session(COMMAND_LOCK_MS)
+        try:
+            self._watched(session, job, run)
+        finally:
+            session.drop()
+
+    # --- transactions ---
+
+    def _read(self, session: Session, job: Job) -> None:
+        self._run(session, job, True)
+
+    def _write(self, session: Session, job: Job) -> None:
+        try:
+            self._run(session, job, False)
+        except RowLocked:
+            self.commits.lock_waits += 1
+            job.again()
+            try:
+                self._lock_waits.submit(job)
+            except StoreUnavailable as full:
+                job.finish(None, full)
+                self._watchdog.forget(job)
+
+    def _wait_for_lock(self, session: Session, job: Job) -> None:
+        try:
+            self._run(session, job, False)
+        except RowLocked as error:
+            job.finish(None, error)
+            self._watchdog.forget(job)
+
+    def _run(self, session: Session, job: Job, reading: bool) -> None:
+        """Runs a job to its end. Raises only `RowLocked`: then the job is not answered yet."""
+        try:
+            result = self._transact(session, job, reading)
+        except RowLocked:
+            if not reading:
+                raise
+            job.finish(None, StoreUnavailable("a row was locked for too long"))
+        except BaseException as error:
+            job.finish(None, error)
+        else:
+            job.finish(result, None)
+        self._watchdog.forget(job)
+
+    def _transact(self, session: Session, job: Job, reading: bool) -> Any:
         for attempt in range(1, TRIES + 1):
+            if not job.begin(session):
+                raise StoreUnavailable("the store was silent for too long")
+            connection = self._begun(session, job, reading)
             try:
-                connection = self._connection()
-                connection.execute(begin)
-            except psycopg.Error as error:
-                self._drop()
-                if attempt < 3:
-                    continue
-                raise StoreUnavailable(f"the store cannot be reached: {error}") from error
-            try:
-                result = work(CrossTransaction(connection, "postgresql", self._clock()))
+                result = job.work(CrossTransaction(connection, "postgresql", self._clock()))
+                if not reading:
+                    job.commits()
                 if connection.execute("COMMIT").statusmessage != "COMMIT":
                     # an error that the action swallowed had ended the transaction, and COMMIT undid it
                     raise StoreUnavailable("the transaction ended under an action")
@@ -185,29 +314,46 @@ class PostgresStore(Store):
                     self.commits.add(1)
                 return result
             except _AGAIN as error:
-                self._undo(connection)
+                session.undo()
+                self.commits.retries += 1
                 if attempt == TRIES:
                     raise StoreUnavailable(f"the store was too contended: {error}") from error
-            except _GONE as error:
-                self._drop()
+            except pg.LockNotAvailable as error:
+                session.undo()
+                raise RowLocked(f"a row was locked for too long: {error}") from error
+            except GONE as error:
+                session.drop()
+                if job.state is State.COMMITTING:
+                    raise OutcomeOpen(f"outcome open: the store went away at COMMIT: {error}") from error
                 raise StoreUnavailable(f"the store went away: {error}") from error
             except BaseException:
-                self._undo(connection)
+                session.undo()
                 raise
         raise AssertionError("unreachable")
 
-    def _undo(self, connection: Connection) -> None:
-        try:
-            connection.execute("ROLLBACK")
-        except psycopg.Error:
-            self._drop()
+    def _begun(self, session: Session, job: Job, reading: bool) -> Watched:
+        """The session's connection in a transaction. One that was lost since it was last used is made again."""
+        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if reading else "BEGIN"
+        while True:
+            kept = session.kept
+            try:
+                connection = session.connected(job)
+                connection.execute(begin)
+                return connection
+            except psycopg.Error as error:
+                session.drop()
+                if not kept or job.answered:
+                    raise StoreUnavailable(f"the store cannot be reached: {error}") from error
 
-    def _drop(self) -> None:
-        connection: Connection | None = getattr(self._local, "connection", None)
-        self._local.connection = None
-        if connection is not None:
-            connection.close()
+
+def _nothing(_tx: CrossTransaction) -> None:
+    """What reads the counter is no action."""
 
 
-def _connected(url: str) -> Connection:
-    return psycopg.connect(url, autocommit=True, prepare_threshold=2, connect_timeout=5, application_name="bedesten")
+def _pass_on(done: "asyncio.Future[Revision]", waiting: "asyncio.Future[Revision]") -> None:
+    if waiting.done():
+        return
+    if error := done.exception():
+        waiting.set_exception(error)
+    else:
+        waiting.set_result(done.result())

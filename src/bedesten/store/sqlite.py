@@ -8,6 +8,8 @@ Why so (each was measured or lost data in an experiment):
   commits once, and only then answers all of them: one fsync for many orders.
 - Between processes a lock on a file of its own is held around BEGIN … COMMIT. SQLite's own waiting starves; this is
   fair.
+- Nobody waits beyond `patience` for a writer that has to wait itself: for another process, or for the disk. Reads are
+  not bounded by it, they run where they are asked for: a disk that hangs stops the process.
 - A full disk or an interrupt can end the whole transaction under an action's feet. So after each action the
   transaction must still be open; if it is not, nobody in the batch is told that it went well.
 """
@@ -27,19 +29,33 @@ from pysqlite3 import dbapi2
 from bedesten.base import brief
 from bedesten.base.clock import Clock, system_clock
 from bedesten.base.revision import Revision
+from bedesten.store import patience
 from bedesten.store.fence import COUNTER
+from bedesten.store.job import Job, State, Watchdog, settle_all
+from bedesten.store.patience import Patience
 from bedesten.store.store import TRIES, Commits, Store, Work
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable, TryAgain
 from bedesten.store.walindex import WalIndex
 
 Result = TypeVar("Result")
 Connection = Any  # pysqlite3 ships no types
+Outcome = tuple[Job, Any, BaseException | None]
+"""An action, what it gave, and what it raised."""
 
 OLDEST = (3, 51, 3)
 """Older SQLite versions can lose rows when the WAL is reset while another process reads."""
 
+CLOSING_S = 10.0
+"""So long `close` waits for what is under way."""
+
 BATCH = 128
 """At most this many actions share one commit, which bounds how long the first of them waits."""
+
+MIN_FREE_BYTES = 64 * 1024 * 1024
+"""With less room on its disk than this, a store counts as one that takes no writes."""
+
+WRITER_BUSY_MS, LOOP_BUSY_MS = 2_000, 100
+"""How long a lock of another program on the file is waited for: by the writer, and by reads on an event loop."""
 
 _PRAGMAS = (
     "PRAGMA busy_timeout = 10000",
@@ -96,45 +112,6 @@ class _File:
             raise StoreUnavailable(f"the store cannot be opened: {error}") from error
 
 
-class _Job:
-    """One action that waits for the writer, and the one who waits for its outcome."""
-
-    __slots__ = ("done", "error", "future", "loop", "result", "work")
-
-    def __init__(self, work: Work[Any], loop: asyncio.AbstractEventLoop | None) -> None:
-        self.work = work
-        self.loop = loop
-        self.future: asyncio.Future[Any] | None = loop.create_future() if loop else None
-        self.done: threading.Event | None = None if loop else threading.Event()
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def attempt(self, transaction: CrossTransaction) -> None:
-        """Runs the action once and keeps what it gave or raised."""
-        self.error = None
-        try:
-            self.result = self.work(transaction)
-        except dbapi2.OperationalError as error:
-            self.error = StoreUnavailable(f"the store failed: {error}")
-        except Exception as error:
-            self.error = error
-
-    def settle(self) -> None:
-        """Hands the outcome over; on the waiter's own loop if it has one."""
-        if self.done:
-            self.done.set()
-        elif self.future and not self.future.done():
-            if self.error:
-                self.future.set_exception(self.error)
-            else:
-                self.future.set_result(self.result)
-
-
-def _settle(jobs: list[_Job]) -> None:
-    for job in jobs:
-        job.settle()
-
-
 class _WriterLock:
     """A lock between processes, fair enough; held around every writing transaction."""
 
@@ -155,19 +132,21 @@ class _Writer:
     """The thread that writes. Its connection is opened in it and never leaves it."""
 
     def __init__(self, file: _File, clock: Clock, commits: Commits) -> None:
+        self._watchdog = Watchdog()
         self._file = file
         self._clock = clock
         self._commits = commits
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._closed = False
         self._closing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, job: _Job) -> None:
+    def submit(self, job: Job) -> None:
         with self._closing:  # nothing may come into the queue behind its end: nobody would answer it
             if self._closed:
                 raise StoreUnavailable("the store is closed")
+            self._watchdog.watch(job)
             self._queue.put(job)
 
     def close(self) -> None:
@@ -175,30 +154,36 @@ class _Writer:
             if not self._closed:
                 self._closed = True
                 self._queue.put(None)
-        self._thread.join()
+        self._thread.join(CLOSING_S)
+        self._watchdog.close()
 
     def _run(self) -> None:
         lock: _WriterLock | None = None
         connection: Connection = None
         while (batch := self._next_batch()) is not None:
             try:
-                connection = connection or self._file.open()
+                if connection is None:
+                    connection = self._file.open()
+                    connection.execute(f"PRAGMA busy_timeout = {WRITER_BUSY_MS}")
                 lock = lock or _WriterLock(self._file.path.with_suffix(".writer"))
                 with lock:
                     self._file.check()
-                    self._commit(connection, batch)
+                    outcomes = self._commit(connection, batch)
             except BaseException as error:
                 _abandon(connection)
                 connection = None
-                for job in batch:  # also those that were refused: what they were refused for is undone with the rest
-                    job.error = StoreUnavailable(f"the writer lost its transaction: {error}")
-            self._answer(batch)
+                lost = StoreUnavailable(f"the writer lost its transaction: {error}")
+                # also those that were refused: what they were refused for is undone with the rest
+                outcomes = [(job, None, lost) for job in batch]
+            for job in batch:
+                self._watchdog.forget(job)
+            settle_all([job for job, result, error in outcomes if job.take(result, error)])
         if connection:
             connection.close()
         if lock:
             lock.close()
 
-    def _next_batch(self) -> list[_Job] | None:
+    def _next_batch(self) -> list[Job] | None:
         first = self._queue.get()
         if first is None:
             return None
@@ -214,36 +199,42 @@ class _Writer:
             batch.append(job)
         return batch
 
-    def _commit(self, connection: Connection, batch: list[_Job]) -> None:
+    def _commit(self, connection: Connection, batch: list[Job]) -> list[Outcome]:
         connection.execute("BEGIN IMMEDIATE")
         transaction = CrossTransaction(connection, "sqlite", self._clock())
+        outcomes: list[Outcome] = []
         for job in batch:
+            if not job.begin(state=State.COMMITTING):
+                continue
+            if job.patience.renewed:
+                job.takes_its_time()
             connection.execute("SAVEPOINT action")
             for _ in range(TRIES):
-                job.attempt(transaction)
-                if job.error and connection.in_transaction:
+                result, error = _attempt(job, transaction)
+                if error and connection.in_transaction:
                     connection.execute("ROLLBACK TO action")
-                if not isinstance(job.error, TryAgain):
+                if not isinstance(error, TryAgain):
                     break
+                self._commits.retries += 1
             else:
-                job.error = StoreUnavailable(f"the store was too contended: {job.error}")
+                error = StoreUnavailable(f"the store was too contended: {error}")
             if not connection.in_transaction:
                 raise StoreUnavailable("the transaction ended under an action")
             connection.execute("RELEASE action")
+            outcomes.append((job, result, error))
         connection.execute("COMMIT")
-        self._commits.add(len(batch))
+        self._commits.add(len(outcomes))
+        return outcomes
 
-    @staticmethod
-    def _answer(batch: list[_Job]) -> None:
-        loops: dict[asyncio.AbstractEventLoop | None, list[_Job]] = {}
-        for job in batch:
-            loops.setdefault(job.loop, []).append(job)
-        for loop, jobs in loops.items():
-            if loop is None:
-                _settle(jobs)
-            else:
-                with contextlib.suppress(RuntimeError):  # a loop that was closed meanwhile waits for nothing
-                    loop.call_soon_threadsafe(_settle, jobs)
+
+def _attempt(job: Job, transaction: CrossTransaction) -> tuple[Any, Exception | None]:
+    """Runs an action once. Gives what it gave, or what it raised."""
+    try:
+        return job.work(transaction), None
+    except dbapi2.OperationalError as error:
+        return None, StoreUnavailable(f"the store failed: {error}")
+    except Exception as error:
+        return None, error
 
 
 def _abandon(connection: Connection) -> None:
@@ -292,14 +283,14 @@ class SqliteStore(Store):
             raise StoreUnavailable(f"the store cannot be read: {error}") from error
 
     async def write_across(self, work: Work[Result]) -> Result:
-        job = _Job(work, asyncio.get_running_loop())
+        job = Job(work, patience.current() or Patience(patience.BACKGROUND_S), asyncio.get_running_loop())
         self._submit(job)
         assert job.future is not None
         result: Result = await job.future
         return result
 
     def write_now(self, work: Work[Result]) -> Result:
-        job = _Job(work, None)
+        job = Job(work, patience.current() or Patience(patience.COMMAND_WRITE_S))
         self._submit(job)
         assert job.done is not None
         job.done.wait()
@@ -337,6 +328,15 @@ class SqliteStore(Store):
                     self._index = WalIndex(self._file.path)
             return self._index
 
+    def check_writable(self) -> None:
+        self._file.check()
+        place = os.statvfs(self._file.path)
+        if place.f_flag & os.ST_RDONLY:
+            raise StoreUnavailable("the store's disk is read-only")
+        if place.f_bavail * place.f_frsize < MIN_FREE_BYTES:
+            raise StoreUnavailable(f"the store's disk has less than {MIN_FREE_BYTES >> 20} MiB of room")
+        self.write_now(lambda _tx: None)
+
     def close(self) -> None:
         with self._starting:
             self._closed = True
@@ -349,7 +349,7 @@ class SqliteStore(Store):
             self._index.close()
         self._local = threading.local()
 
-    def _submit(self, job: _Job) -> None:
+    def _submit(self, job: Job) -> None:
         if self._writer is None:
             with self._starting:
                 if self._closed:
@@ -363,6 +363,8 @@ class SqliteStore(Store):
             if self._closed:
                 raise StoreUnavailable("the store is closed")
             connection = self._local.connection = self._file.open()
+            if asyncio._get_running_loop() is not None:  # whatever else runs on it would wait as well
+                connection.execute(f"PRAGMA busy_timeout = {LOOP_BUSY_MS}")
             connection.execute("PRAGMA query_only = ON")  # writes go through the writer, or not at all
             self._readers.append(connection)
         return connection

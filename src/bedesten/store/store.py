@@ -19,11 +19,15 @@ TRIES = 8
 
 
 class Commits:
-    """How many transactions a store has committed since it was opened, and how many actions were in them."""
+    """What a store has done since it was opened: committed transactions, and the actions in them; actions that ran again
+    because another one overtook them, or that waited for a locked row; connections that it opened."""
 
     def __init__(self) -> None:
         self.transactions = 0
         self.actions = 0
+        self.retries = 0
+        self.lock_waits = 0
+        self.connections = 0
         self._lock = threading.Lock()
 
     def add(self, actions: int) -> None:
@@ -67,6 +71,10 @@ class Store(ABC):
     def counter_now(self) -> Revision | None:
         """The same without waiting, where the engine is so near that this costs microseconds; else None."""
         return None
+
+    @abstractmethod
+    def check_writable(self) -> None:
+        """Raises `StoreUnavailable` if nothing can be written now. Blocks."""
 
     @abstractmethod
     def close(self) -> None:

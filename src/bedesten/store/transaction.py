@@ -31,7 +31,11 @@ class Connection(Protocol):
 
 
 class StoreUnavailable(Exception):
-    """The store cannot be reached, is full, or lost the transaction: nothing was kept, and asking again is safe."""
+    """The store cannot be reached, is full, or lost the transaction. Nothing was kept, but see `OutcomeOpen`."""
+
+
+class OutcomeOpen(StoreUnavailable):
+    """The store was lost, or was silent, at COMMIT: everything of the action was kept, or nothing."""
 
 
 class TryAgain(Exception):
@@ -155,6 +159,10 @@ class CrossTransaction(_Executing):
         """Runs a statement that gives no rows; answers how many rows it changed."""
         count: int = self._execute(statement, parameters).rowcount
         return count
+
+    def run_text(self, sql: str) -> None:
+        """Runs SQL that only this engine understands: the store's own, never an action's."""
+        self._connection.execute(sql)
 
     def run_each(self, statement: CrossingStatement[Any], rows: Iterable[dict[str, Any]]) -> None:
         """Runs a statement once for each set of parameters."""

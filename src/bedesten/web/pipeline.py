@@ -23,6 +23,7 @@ from bedesten.gate.limits import Ask, Verdict
 from bedesten.gate.principal import Principal
 from bedesten.gate.scopes import Surface
 from bedesten.gate.throttle import counting_unit
+from bedesten.store import patience
 from bedesten.store.transaction import StoreUnavailable, Transaction
 from bedesten.web import answer, cors, idempotency
 from bedesten.web.call import Call, House
@@ -127,6 +128,7 @@ class Pipeline:
     async def handle(self, request: Request) -> Response:
         """The answer to one request. Raises only `ClientGone`: then there is nobody to answer."""
         begun = perf_counter()
+        patience.limit()
         progress = Progress(request_id(), self._house.proxies.client(request))
         head = read_head(request)
         response = await self._answered(request, head, progress)

@@ -1,0 +1,227 @@
+"""One action on its way through the store, and the thread that answers for those which take too long."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterable
+from enum import Enum
+from math import inf
+from time import monotonic, sleep
+from typing import Any, Protocol
+
+from bedesten.store.patience import Patience
+from bedesten.store.transaction import CrossTransaction, OutcomeOpen, StoreUnavailable
+
+TICK_S = 0.05
+"""How late an answer may be because nobody looked."""
+
+
+class State(Enum):
+    """How far a job has come. Nothing of a job that is `WAITING` or `RUNNING` is kept once it was given up."""
+
+    WAITING = "waited for its turn"
+    RUNNING = "waited for a statement"
+    COMMITTING = "waited for COMMIT"
+
+
+class Cut(Protocol):
+    """What a job runs on."""
+
+    def cut(self) -> None:
+        """Ends whatever waits on it, from another thread and at once."""
+
+
+class Job:
+    """One action, and the one who waits for its outcome: on `loop`, or, without one, in a thread.
+
+    It is answered exactly once: by who runs it, or by the watchdog if the store is silent for longer than `patience`.
+    """
+
+    __slots__ = (
+        "_lock",
+        "_runs_on",
+        "answered",
+        "done",
+        "error",
+        "future",
+        "loop",
+        "on_given_up",
+        "patience",
+        "result",
+        "since",
+        "state",
+        "work",
+    )
+
+    def __init__(
+        self,
+        work: Callable[[CrossTransaction], Any],
+        patience: Patience,
+        loop: asyncio.AbstractEventLoop | None = None,
+        on_given_up: Callable[[State], None] | None = None,
+    ) -> None:
+        """`on_given_up` is called with how far the job had come, in the watchdog's thread."""
+        self.work = work
+        self.patience = patience
+        self.loop = loop
+        self.on_given_up = on_given_up
+        self.future: asyncio.Future[Any] | None = loop.create_future() if loop else None
+        self.done: threading.Event | None = None if loop else threading.Event()
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.answered = False
+        self.state = State.WAITING
+        self.since = monotonic()
+        self._runs_on: Cut | None = None
+        self._lock = threading.Lock()
+
+    # --- for who runs it ---
+
+    def begin(self, runs_on: Cut | None = None, state: State = State.RUNNING) -> bool:
+        """Its turn has come. False if it was given up meanwhile."""
+        with self._lock:
+            if self.answered:
+                return False
+            self._runs_on, self.state = runs_on, state
+        self.went_on()
+        return True
+
+    def check(self) -> None:
+        """Raises `StoreUnavailable` if the job was given up."""
+        if self.answered:
+            raise StoreUnavailable("the store was silent for too long")
+
+    def commits(self) -> None:
+        """From here on the outcome is open until COMMIT is answered. Raises `StoreUnavailable` if the job was given up."""
+        with self._lock:
+            self.check()
+            self.state = State.COMMITTING
+
+    def waits(self) -> None:
+        """Something was asked of the store."""
+        self.since = monotonic()
+
+    def went_on(self) -> None:
+        """Something came back, or the job's turn has come."""
+        now = monotonic()
+        self.patience.spend(now - self.since)
+        self.since = now
+
+    def takes_its_time(self) -> None:
+        """What it waits for is its own work: it is not given up any more."""
+        self.since = inf
+
+    def again(self) -> None:
+        """It waits for another turn: what it did was undone."""
+        with self._lock:
+            self._runs_on, self.state = None, State.WAITING
+
+    def take(self, result: Any, error: BaseException | None) -> bool:
+        """Keeps the outcome, unless the job was given up (False); nothing is cut off any more afterwards."""
+        with self._lock:
+            self._runs_on = None
+            if self.answered:
+                return False
+            self.answered = True
+            self.result, self.error = result, error
+        return True
+
+    def finish(self, result: Any, error: BaseException | None) -> None:
+        """Answers, unless the job was given up."""
+        if self.take(result, error):
+            settle_all((self,))
+
+    # --- for the watchdog ---
+
+    def overdue(self, now: float) -> bool:
+        """Whether the store has been silent for too long."""
+        return not self.answered and now - self.since > self.patience.left_s
+
+    def give_up(self) -> None:
+        """Answers that the store is unavailable, and cuts off what the job runs on."""
+        with self._lock:
+            if self.answered:
+                return
+            self.answered = True
+            state = self.state
+            if state is State.COMMITTING:
+                self.error = OutcomeOpen(f"outcome open: the action {state.value} for too long")
+            else:
+                self.error = StoreUnavailable(f"the action {state.value} for too long")
+            if self._runs_on is not None:
+                self._runs_on.cut()
+        if self.on_given_up is not None:
+            self.on_given_up(state)
+        settle_all((self,))
+
+    # --- for who waits ---
+
+    def settle(self) -> None:
+        """Hands the outcome over; on the waiter's own loop if it has one."""
+        if self.done:
+            self.done.set()
+        elif self.future and not self.future.done():
+            if self.error:
+                self.future.set_exception(self.error)
+            else:
+                self.future.set_result(self.result)
+
+
+def settle_all(jobs: Iterable[Job]) -> None:
+    """Hands outcomes over, with one call into each loop."""
+    loops: dict[asyncio.AbstractEventLoop | None, list[Job]] = {}
+    for job in jobs:
+        loops.setdefault(job.loop, []).append(job)
+    for loop, of_loop in loops.items():
+        if loop is None:
+            _settle(of_loop)
+        else:
+            with contextlib.suppress(RuntimeError):  # a loop that was closed meanwhile waits for nothing
+                loop.call_soon_threadsafe(_settle, of_loop)
+
+
+def _settle(jobs: list[Job]) -> None:
+    for job in jobs:
+        job.settle()
+
+
+class Watchdog:
+    """A thread that gives up jobs for which the store was silent for too long. It sleeps while there are no jobs."""
+
+    def __init__(self) -> None:
+        self._jobs: set[Job] = set()
+        self._wake = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def watch(self, job: Job) -> None:
+        """From now on the job is given up in time."""
+        self._jobs.add(job)
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="store-watchdog", daemon=True)
+                    self._thread.start()
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def forget(self, job: Job) -> None:
+        """The job has come to its end."""
+        self._jobs.discard(job)
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._closed = True
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._wake.clear()
+            if not self._jobs:
+                self._wake.wait()
+            now = monotonic()
+            for job in tuple(self._jobs):
+                if job.overdue(now):
+                    job.give_up()
+            sleep(TICK_S)

@@ -1,0 +1,195 @@
+"""A connection to PostgreSQL that belongs to one thread, and that another thread can cut off.
+
+What the address does not say is set so that silence is noticed: a connection attempt ends after two seconds, and the
+kernel gives a connection up whose packets nobody has acknowledged for three. Only a server that takes writes is
+connected to, and a standby is never used, whatever the address says: it would know of a revocation too late.
+"""
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import psycopg
+from psycopg import conninfo
+from psycopg import errors as pg
+
+from bedesten.store.job import Job
+from bedesten.store.transaction import StoreUnavailable
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+GONE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    pg.ReadOnlySqlTransaction,
+    pg.IdleInTransactionSessionTimeout,
+)
+"""The server or the connection is of no use for now: out of reach, shutting down, read-only, full, or cut off."""
+
+CONNECTING: dict[str, str | int] = {
+    "connect_timeout": 2,
+    "tcp_user_timeout": 3_000,
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "target_session_attrs": "read-write",
+    "application_name": "bedesten",
+}
+"""What is asked for where the address says nothing else. `tcp_user_timeout` in milliseconds, the others in seconds."""
+
+_PREPARE = """
+SELECT pg_is_in_recovery(),
+       set_config('lock_timeout', %s, false),
+       set_config('idle_in_transaction_session_timeout', '30s', false),
+       set_config('enable_bitmapscan', 'off', false)
+"""
+# Every statement of a request is led by an index. Without statistics (a fresh or a restored database) a planner that may
+# use bitmaps collects and sorts all free codes of a product to hand out one: 120,000 codes, 30 orders a second.
+
+_LOOK_AT_CLIENT = "SET client_connection_check_interval = '1s'"
+"""A statement whose client has gone away ends, and lets go of its locks: not every server can do that."""
+
+
+class Address(Protocol):
+    """Where the database is, with a password that may change."""
+
+    def get(self) -> str:
+        """The address in the form `postgresql://…`. Raises `StoreUnavailable`."""
+        ...
+
+    def refresh(self, stale: str) -> str:
+        """The address after no connection could be made with `stale`, which it gives again if it knows no better."""
+        ...
+
+
+class Watched:
+    """A connection as actions see it: their job knows when it waits for the server."""
+
+    __slots__ = ("_connection", "_job")
+
+    def __init__(self, connection: Connection, job: Job) -> None:
+        self._connection = connection
+        self._job = job
+
+    def execute(self, sql: Any, parameters: Any = None, /) -> Any:
+        """Runs one statement."""
+        self._job.waits()
+        try:
+            return self._connection.execute(sql, parameters)
+        finally:
+            self._job.went_on()
+
+
+class Session:
+    """One thread's connection, made when it is first needed and again when it broke. `cut` is for other threads.
+
+    `epoch` gives a number: a connection that was made while it was another one is not used again.
+    """
+
+    def __init__(
+        self, address: str | Address, lock_timeout_ms: int, epoch: Callable[[], int], opened: Callable[[], None]
+    ) -> None:
+        self._address = address
+        self._lock_timeout = f"{lock_timeout_ms}ms"
+        self._epoch = epoch
+        self._opened = opened
+        self._made_in = -1
+        self._connection: Connection | None = None
+        self._socket: socket.socket | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def kept(self) -> bool:
+        """Whether there is a connection from before, which may have been lost meanwhile."""
+        return self._usable() is not None
+
+    def connected(self, job: Job) -> Watched:
+        """The connection. Raises `psycopg.Error`, and `StoreUnavailable` also if the job was given up meanwhile."""
+        connection = self._usable()
+        if connection is None:
+            self.drop()
+            job.waits()
+            try:
+                connection = self._connect()
+            finally:
+                job.went_on()
+            job.check()
+        return Watched(connection, job)
+
+    def cut(self) -> None:
+        """Ends whatever waits for an answer on this connection, at once. The connection is of no use afterwards."""
+        with self._lock:
+            if self._socket is not None:
+                with contextlib.suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
+
+    def drop(self) -> None:
+        """Lets go of the connection."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+            twin, self._socket = self._socket, None
+        if connection is not None:
+            connection.close()
+        if twin is not None:
+            twin.close()
+
+    def undo(self) -> None:
+        """Undoes the open transaction, or drops the connection if that cannot be done."""
+        try:
+            if self._connection is not None:
+                self._connection.execute("ROLLBACK")
+        except psycopg.Error:
+            self.drop()
+
+    def _usable(self) -> Connection | None:
+        known = self._connection
+        if known is None or known.closed or self._made_in != self._epoch():
+            return None
+        return known
+
+    def _connect(self) -> Connection:
+        self._made_in = self._epoch()
+        connection = self._reached()
+        # What can be cut off from another thread is a second descriptor of the same socket: the driver may close its own
+        # at any moment, and the number would be another file's.
+        twin = socket.socket(fileno=os.dup(connection.fileno()))
+        with self._lock:
+            self._connection, self._socket = connection, twin
+        self._opened()
+        try:
+            row = connection.execute(_PREPARE, (self._lock_timeout,)).fetchone()
+            if row is None or row[0]:
+                raise StoreUnavailable("the store cannot be used: the server is a standby")
+            with contextlib.suppress(psycopg.DatabaseError):
+                connection.execute(_LOOK_AT_CLIENT)
+        except BaseException:
+            self.drop()
+            raise
+        return connection
+
+    def _reached(self) -> Connection:
+        """A connection. If there is none to be had, the password may have been changed meanwhile."""
+        if isinstance(self._address, str):
+            return _connected(self._address)
+        url = self._address.get()
+        try:
+            return _connected(url)
+        except psycopg.OperationalError:
+            fresh = self._address.refresh(url)
+            if fresh == url:
+                raise
+        return _connected(fresh)
+
+
+def unsaid(url: str) -> dict[str, str | int]:
+    """Of what is asked for with a connection, that which the address says nothing about."""
+    said = conninfo.conninfo_to_dict(url)
+    return {name: value for name, value in CONNECTING.items() if name == "application_name" or name not in said}
+
+
+def _connected(url: str) -> Connection:
+    made: Connection = psycopg.connect(url, autocommit=True, prepare_threshold=2, **unsaid(url))  # type: ignore[arg-type]
+    return made
