@@ -95,6 +95,13 @@ def test_token_times_are_set_for_each_surface(shop: Program) -> None:
     assert shop.does("tenants", "list")["tenants"] == [off]
 
 
+def test_a_tenant_is_lenient_only_while_the_operator_wants_it(shop: Program) -> None:
+    assert shop.does("tenants", "list")["tenants"][0]["lenient"] is False
+    assert shop.does("tenants", "set", "shop", "--lenient")["lenient"] is True
+    assert shop.does("tenants", "set", "shop", "--token-lifetime", "Reseller=2h")["lenient"] is True
+    assert shop.does("tenants", "set", "shop", "--strict")["lenient"] is False
+
+
 @pytest.mark.parametrize("option", ["--token-lifetime", "--token-idle"])
 def test_surfaces_without_tokens_have_no_token_times(shop: Program, option: str) -> None:
     assert shop.refuses("tenants", "set", "shop", option, "payment=1h")["code"] == -2

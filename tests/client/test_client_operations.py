@@ -13,8 +13,8 @@ import bedesten_client
 from bedesten.gate.access import Anonymous, Open
 from bedesten.gate.scopes import Surface
 from bedesten.server.build import ROUTES
-from bedesten.web.route import Route, Writes
-from bedesten.web.shapes import camel
+from bedesten.web.members import camel
+from bedesten.web.route import Route
 from bedesten_client import BasketLine, CheckoutItem, Offer, RequireData
 from bedesten_client.call import Call, Operation, Options, outgoing
 from bedesten_client.client import options_of
@@ -104,8 +104,7 @@ def test_a_call_sends_the_fields_that_the_table_takes(surface: Surface) -> None:
 @pytest.mark.parametrize("surface", Surface)
 def test_what_may_be_sent_again_is_what_the_server_makes_safe(surface: Surface) -> None:
     for endpoint, operation in operations(MODULES[surface]).items():
-        handler = routes(surface)[endpoint].handler
-        takes_keys = isinstance(handler, Writes) and not handler.reveals
+        takes_keys = routes(surface)[endpoint].repeatable
         if endpoint in LOOK_FIRST:
             expected = Repeat.NEVER
         elif takes_keys and endpoint not in NAMED_BY_ITSELF:

@@ -14,8 +14,9 @@ from bedesten.gate.access import GRANTS, Anonymous, Keyed, Open, Scoped
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.server.build import ROUTES
 from bedesten.server.settings import Settings
+from bedesten.web.members import camel
 from bedesten.web.route import Route
-from bedesten.web.shapes import Input, camel
+from bedesten.web.shapes import Input
 from support.documents import DOCS, blocks, documents, name_of, section, tables
 
 REFERENCE = DOCS / "reference"

@@ -218,9 +218,8 @@ def test_the_two_headers_of_credentials_have_any_case_R4_R95(shop: Shop) -> None
         assert client.post("/Supplier/Orders/Awaiting").status == 200
 
 
-def test_unknown_keys_are_ignored_and_never_applied_R88(shop: Shop, other_shop: Shop) -> None:
-    body = {
-        **shop.order(),
+def test_unknown_members_are_never_applied_R88(shop: Shop, other_shop: Shop) -> None:
+    beyond = {
         "tenant": other_shop.id,
         "tenantId": other_shop.id,
         "buyerId": other_shop.partner,
@@ -228,11 +227,15 @@ def test_unknown_keys_are_ignored_and_never_applied_R88(shop: Shop, other_shop: 
         "status": 1,
         "scope": "everything",
     }
+    body = shop.order()
+
+    refused = shop.reseller.post("/Orders/Create", {**body, **beyond})
+    assert (*refused.told, set(refused.fields)) == (400, -2, set(beyond))
 
     placed = shop.reseller.data("/Orders/Create", body)
-
     assert placed["total"] == Decimal("5.00")
-    assert shop.reseller.data("/Orders/Get", {"orderId": placed["orderId"]})["total"] == Decimal("5.00")
+    read = shop.reseller.data("/Orders/Get", {"orderId": placed["orderId"], **beyond})
+    assert read["total"] == Decimal("5.00")
     assert other_shop.reseller.post("/Orders/Get", {"orderId": placed["orderId"]}).told == (404, -3)
 
 

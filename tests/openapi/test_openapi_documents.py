@@ -16,10 +16,11 @@ from bedesten.errors import CATALOGUE
 from bedesten.gate.access import Anonymous, Keyed, Open, Scoped, SignedIn
 from bedesten.gate.scopes import Surface
 from bedesten.surfaces.tables import ROUTES
+from bedesten.web.members import camel
 from bedesten.web.openapi.failures import name_of
 from bedesten.web.refusals import refusals
-from bedesten.web.route import Route, Writes
-from bedesten.web.shapes import Nothing, camel, parse, understand
+from bedesten.web.route import Route
+from bedesten.web.shapes import Nothing, parse, understand
 from support.documents import DOCS, section
 from support.schema import DOCUMENTS, JSON, PROBLEM, Described, Document
 
@@ -146,7 +147,7 @@ def test_request_headers_are_told_where_they_count(route: Route) -> None:
         told.get("name", told.get("$ref", "")).rpartition("/")[2]
         for told in described(route).operation.get("parameters", ())
     }
-    assert ("IdempotencyKey" in names) is (isinstance(route.handler, Writes) and not route.handler.reveals)
+    assert ("IdempotencyKey" in names) is route.repeatable
     assert ("Region" in names) is ("call.region" in inspect.getsource(route.handler.action))
 
 

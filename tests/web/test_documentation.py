@@ -20,11 +20,12 @@ from bedesten.store.transaction import CrossTransaction
 from bedesten.surfaces import documentation, openapi
 from bedesten.surfaces.tables import ROUTES as OPERATIONS
 from bedesten.tenants import actions as tenants
+from bedesten.tenants import brand as tenant_brand
 from bedesten.web import page
 from bedesten.web.message import Request, Response
 from bedesten.web.pipeline import Pipeline
 from bedesten.web.refusals import refusals
-from bedesten.web.route import RouteMap, Writes
+from bedesten.web.route import RouteMap
 from bedesten.web.site import assets, prose
 from bedesten.web.site.guides import GUIDES, PAGES
 from bedesten.web.site.schema import Schemas
@@ -96,7 +97,7 @@ def only_reseller(site: Site) -> Iterator[Site]:
 
 def brand(site: Site, accent: str, logo: bytes) -> None:
     """Gives the live tenant its brand, or takes it away."""
-    site.opened.store.write_now(lambda tx: tenants.set_brand(tx.bound(site.tenant), accent, logo))
+    site.opened.store.write_now(lambda tx: tenant_brand.set_brand(tx.bound(site.tenant), accent, logo))
 
 
 def test_a_tenant_s_colour_and_picture_are_on_its_own_pages_only(site: Site) -> None:
@@ -241,7 +242,7 @@ def test_a_form_sends_what_its_operation_looks_at_and_nothing_else(site: Site) -
             needed = not isinstance(route.access, Open | Anonymous)
             scheme = "apikey" if isinstance(route.access, Keyed) else "bearer" if needed else "none"
             assert form.startswith(f' data-scheme="{scheme}"'), route.endpoint
-            repeatable = isinstance(route.handler, Writes) and not route.handler.reveals
+            repeatable = route.repeatable
             assert ('data-header="Idempotency-Key"' in form) is repeatable, route.endpoint
             assert ('data-header="h-region-code"' in form) is route.regional, route.endpoint
             assert (" data-ends" in form.partition(">")[0]) is route.path.endswith("/Logout"), route.endpoint

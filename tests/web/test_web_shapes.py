@@ -73,7 +73,7 @@ def test_what_is_wrong_is_told_in_plain_words(raw: str, shape: type[Input], fiel
     with pytest.raises(Refusal) as refused:
         understand(parse(raw.encode()), shape)
 
-    assert refused.value.fields == {field: problem}
+    assert (refused.value.fields or {})[field] == problem
 
 
 WRONG: tuple[object, ...] = (

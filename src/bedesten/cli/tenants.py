@@ -14,12 +14,14 @@ from bedesten.operator import access, hosts
 from bedesten.server.exposure import unexposed
 from bedesten.store.transaction import CrossTransaction, Transaction
 from bedesten.tenants import actions as tenants
+from bedesten.tenants import brand
 from bedesten.tenants.actions import NewTenant
 
 app = typer.Typer(no_args_is_help=True)
 _ACCESS_HELP = "A surface, or an endpoint such as 'POST /Supplier/Products/List'."
 
 _LIMIT_HELP = "Requests a minute: of every credential, of the tenant, or of every address; repeatable."
+_LENIENT_HELP = "Whether calls ignore members that they do not know, for clients of another platform, or refuse them."
 _ORIGIN_HELP = "All origins of web pages that may call its Storefront, in place of those before; repeatable."
 
 
@@ -85,8 +87,9 @@ def change(
     limit: Annotated[list[str], typer.Option("--limit", metavar="KIND=600|off", help=_LIMIT_HELP)] = REPEATED,
     origin: Annotated[list[str], typer.Option("--origin", metavar="https://…", help=_ORIGIN_HELP)] = REPEATED,
     no_origins: Annotated[bool, typer.Option("--no-origins", help="No web page may call it.")] = False,
+    lenient: Annotated[bool | None, typer.Option("--lenient/--strict", help=_LENIENT_HELP)] = None,
 ) -> Answer:
-    """Change a tenant's token times, its rate limits, and the web origins that may call its Storefront."""
+    """Change a tenant's token times, its rate limits, the web origins that may call its Storefront, and its leniency."""
     lifetimes = {
         _surface(name, "--token-lifetime"): duration(text, "--token-lifetime")
         for name, text in pairs(token_lifetime, "--token-lifetime").items()
@@ -98,9 +101,9 @@ def change(
     limits = {kind: _per_minute(text) for kind, text in pairs(limit, "--limit").items()}
     if origin and no_origins:
         raise typer.BadParameter("--origin and --no-origins exclude each other")
-    if not (lifetimes or idle or limits or origin or no_origins):
+    if not (lifetimes or idle or limits or origin or no_origins or lenient is not None):
         raise typer.BadParameter(
-            "say what to change: --token-lifetime, --token-idle, --limit, --origin or --no-origins"
+            "say what to change: --token-lifetime, --token-idle, --limit, --origin, --no-origins, --lenient or --strict"
         )
 
     def act(tx: Transaction, _: TenantEntry) -> None:
@@ -112,11 +115,13 @@ def change(
             tenants.set_limits(tx, limits)
         if origin or no_origins:
             tenants.set_origins(tx, origin)
+        if lenient is not None:
+            tenants.set_lenient(tx, lenient)
 
     here.write_in(tenant, act)
     shown = here.read(lambda tx: _one(tx, tenant))
     columns = {"Token_lifetime_in_seconds": "tokenLifetimeSeconds", "Idle_in_seconds": "tokenIdleSeconds"}
-    columns |= {"Requests_a_minute": "limits", "Origins": "origins"}
+    columns |= {"Requests_a_minute": "limits", "Origins": "origins", "Lenient": "lenient"}
     return Answer(shown, [table([shown], "", Name="name", **columns)])
 
 
@@ -137,9 +142,9 @@ def change_brand(
 
     def act(tx: Transaction, entry: TenantEntry) -> Document:
         if colour is not None or picture is not None:
-            tenants.set_brand(tx, colour, picture)
-        brand = tenants.brand_of(tx)
-        return {"id": entry.id, "accent": brand.get("accent"), "logo": brand.get("logo")}
+            brand.set_brand(tx, colour, picture)
+        now = brand.brand_of(tx)
+        return {"id": entry.id, "accent": now.get("accent"), "logo": now.get("logo")}
 
     changes = colour is not None or picture is not None
     document = here.write_in(tenant, act) if changes else here.read_in(tenant, act)
@@ -150,7 +155,7 @@ def change_brand(
 def _picture(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(tenants.LARGEST_LOGO + 1)
+            content = file.read(brand.LARGEST_LOGO + 1)
     except OSError as problem:
         raise typer.BadParameter(f"{path}: {problem.strerror}", param_hint="--logo") from None
     if not content:

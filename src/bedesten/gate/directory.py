@@ -29,7 +29,8 @@ class TenantEntry:
     """One tenant as the gate sees it. Times in milliseconds; `idle_since` is when the idle time-out was last
     changed; `access` holds only what the operator switched;
     `limits` are requests a minute by `credential`, `tenant` and `address`, where there is a limit; `imports` says that
-    some API key of another system has not been used here yet."""
+    some API key of another system has not been used here yet; `lenient` that calls ignore members that they do not know,
+    for the clients of another platform."""
 
     id: str
     suspended: bool
@@ -46,6 +47,7 @@ class TenantEntry:
     origins: frozenset[str]
     limits: Mapping[str, int]
     imports: bool = False
+    lenient: bool = False
     name: str = ""
     brand: Mapping[str, str] = field(default_factory=dict)
 

@@ -1,9 +1,10 @@
 """What is asked for, and what there is: requests in minor units, orders and lines as they are stored."""
 
-import hashlib
 from dataclasses import dataclass
 
 import msgspec
+
+from bedesten.base import meaning
 
 CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT = 0, 1, 2, 3
 """Statuses of an order line, as the wire shows them."""
@@ -40,8 +41,8 @@ class NewOrder(msgspec.Struct, frozen=True):
     notify_url: str | None = None
 
     def digest(self) -> bytes:
-        """A digest of the normalised request: what must be the same when the reference is used again."""
-        return hashlib.sha256(msgspec.json.encode(self)).digest()
+        """What must be the same when the reference is used again."""
+        return meaning.digest(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Deposits into partners' balances and payments of storefront orders."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ from sqlalchemy import select, update
 
 from bedesten import errors
 from bedesten.audit.actions import Actor, record
+from bedesten.base import meaning
 from bedesten.base.ids import new_id
 from bedesten.base.money import to_decimal
 from bedesten.errors import ErrorRow, Refusal
@@ -109,7 +109,7 @@ def create_deposit(
     tx: Transaction, integration: str, partner: str, reference: str, currency: str, amount: int
 ) -> Deposit:
     """Announces money for a partner. The same reference with the same content gives the first deposit again (-8)."""
-    digest = _digest(partner, currency, amount)
+    digest = meaning.digest(partner, currency, amount)
     made = tx.run(
         _NEW_DEPOSIT,
         id=new_id("dep"),
@@ -155,7 +155,7 @@ def create_payment(tx: Transaction, integration: str, order_id: str, reference: 
     order = tx.one(orders.ORDER_BY_ID, order_id=order_id)
     if order is None or order.surface != "storefront":
         raise Refusal(errors.NOT_FOUND, "no such storefront order")
-    digest = _digest(order_id, order.currency, minor)
+    digest = meaning.digest(order_id, order.currency, minor)
     known = tx.one(_PAYMENT_BY_REFERENCE, integration=integration, reference=reference)
     if known:
         if bytes(known.digest) != digest:
@@ -262,10 +262,6 @@ def _move(tx: Transaction, move: Statement[tuple[object, ...]], found: Deposit |
     if not moved:
         raise TryAgain("it was moved at this moment")
     return True
-
-
-def _digest(*content: object) -> bytes:
-    return hashlib.sha256("\x1f".join(map(str, content)).encode()).digest()
 
 
 def _used(what: str) -> Refusal:

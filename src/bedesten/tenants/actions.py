@@ -1,6 +1,5 @@
 """What an operator does with tenants. Every change of a right moves the fence and leaves a row in the trail."""
 
-import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,6 @@ from sqlalchemy import delete, select, update
 from bedesten import errors
 from bedesten.audit.actions import OPERATOR, record
 from bedesten.base.clock import DAY, HOUR, MINUTE, wire_time
-from bedesten.base.colour import parse, spelt
 from bedesten.base.ids import new_id
 from bedesten.base.money import EXPONENTS
 from bedesten.errors import Refusal, bad_field
@@ -57,16 +55,22 @@ _LIST = crossing(
         tenants.c.created,
         tenants.c.limits,
         tenants.c.origins,
+        tenants.c.lenient,
     ).order_by(tenants.c.id)
 )
 _T = tenants.c
 _BEFORE = statement(
     select(
-        _T.suspended, _T.lifetime_reseller, _T.lifetime_storefront, _T.idle_reseller, _T.idle_storefront, _T.origins
+        _T.suspended, _T.lifetime_reseller, _T.lifetime_storefront, _T.idle_reseller, _T.idle_storefront, _T.origins,
+        _T.lenient,
     )
     .where(_T.id == TENANT)
     .with_for_update()
 )  # fmt: skip
+_BEFORE_NAMES = (
+    "suspended", "lifetime_reseller", "lifetime_storefront", "idle_reseller", "idle_storefront", "origins", "lenient",
+)  # fmt: skip
+_SET_LENIENT = statement(update(tenants).where(tenants.c.id == TENANT).values(lenient=p("state")))
 _SUSPEND = statement(update(tenants).where(tenants.c.id == TENANT).values(suspended=p("state")))
 _LIFETIME = {
     Surface.RESELLER: statement(update(tenants).where(tenants.c.id == TENANT).values(lifetime_reseller=p("time"))),
@@ -92,12 +96,6 @@ _ADVANCE_SURFACE = {
 _ORIGINS = statement(update(tenants).where(tenants.c.id == TENANT).values(origins=p("new_origins")))
 _LIMITS = statement(select(tenants.c.limits).where(tenants.c.id == TENANT).with_for_update())
 _SET_LIMITS = statement(update(tenants).where(tenants.c.id == TENANT).values(limits=p("new_limits")))
-_SHOWN_BRAND = select(tenants.c.brand).where(tenants.c.id == TENANT)
-_BRAND, _LOCKED_BRAND = statement(_SHOWN_BRAND), statement(_SHOWN_BRAND.with_for_update())
-_SET_BRAND = statement(update(tenants).where(tenants.c.id == TENANT).values(brand=p("new_brand")))
-LARGEST_LOGO = 16_384
-"""Bytes of a logo: it stands in every page."""
-_PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 _ORIGIN = re.compile(r"(?P<scheme>https?)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:(?P<port>[1-9][0-9]{0,4}))?")
 LIMITS = ("credential", "tenant", "address")
 _UPSERT = insert(tenant_access).values(tenant_id=TENANT)
@@ -173,6 +171,7 @@ def create(tx: CrossTransaction, vault: Vault, new: NewTenant) -> dict[str, obje
         wrapped_key=wrapped,
         created=tx.now,
         brand=None,
+        lenient=0,
     )
     if not made:
         raise Refusal(errors.CONFLICT, "the name is taken", fields={"name": "there is a tenant of this name"})
@@ -277,6 +276,14 @@ def _is_origin(text: str) -> bool:
     return port is None or (int(port) <= 65_535 and (match["scheme"], port) not in (("https", "443"), ("http", "80")))
 
 
+def set_lenient(tx: Transaction, lenient: bool) -> None:
+    """Decides whether calls that change something ignore members that they do not know, or refuse them."""
+    before = _before(tx)["lenient"]
+    tx.run(_SET_LENIENT, state=int(lenient))
+    tx.changed("tenant", tx.tenant)
+    record(tx, OPERATOR, "tenant.lenient", tx.tenant, before=bool(before), after=lenient)
+
+
 def set_limits(tx: Transaction, limits: Mapping[str, int | None]) -> None:
     """Changes how many requests a minute a credential, the whole tenant, or one address may make; None: no limit."""
     row = tx.one(_LIMITS)
@@ -293,52 +300,18 @@ def set_limits(tx: Transaction, limits: Mapping[str, int | None]) -> None:
     record(tx, OPERATOR, "tenant.limits", tx.tenant, before=before, after=known)
 
 
-def set_brand(tx: Transaction, accent: str | None, logo: bytes | None) -> None:
-    """Changes how the tenant's documentation looks: an accent (`#85480a`), a logo (PNG, JPEG or GIF). None leaves what there
-    is, an empty one takes it away."""
-    before = _brand(tx.one(_LOCKED_BRAND))
-    brand = dict(before)
-    if accent is not None:
-        brand["accent"] = _accent(accent)
-    if logo is not None:
-        brand["logo"] = _data_url(logo)
-    brand = {name: value for name, value in brand.items() if value}
-    tx.run(_SET_BRAND, new_brand=json.dumps(brand) if brand else None)
-    tx.changed("tenant", tx.tenant)
-    told = [{"accent": one.get("accent"), "logo": len(one.get("logo", ""))} for one in (before, brand)]
-    record(tx, OPERATOR, "tenant.brand", tx.tenant, before=told[0], after=told[1])
-
-
-def brand_of(tx: Transaction) -> dict[str, str]:
-    """The tenant's `accent` and `logo` (a data URL), where it has them."""
-    return _brand(tx.one(_BRAND))
-
-
-def _brand(row: tuple[Any, ...] | None) -> dict[str, str]:
-    brand: dict[str, str] = json.loads(row[0]) if row and row[0] else {}
-    return brand
-
-
-def _accent(text: str) -> str:
-    try:
-        return spelt(parse(text)) if text else ""
-    except ValueError as problem:
-        raise bad_field("accent", str(problem)) from None
-
-
-def _data_url(logo: bytes) -> str:
-    if len(logo) > LARGEST_LOGO:
-        raise bad_field("logo", f"at most {LARGEST_LOGO} bytes")
-    kind = next((kind for magic, kind in _PICTURES.items() if logo.startswith(magic)), None)
-    if logo and kind is None:
-        raise bad_field("logo", "a PNG, JPEG or GIF picture")
-    return f"data:{kind};base64,{base64.b64encode(logo).decode()}" if logo else ""
-
-
 def _before(tx: Transaction) -> dict[str, Any]:
     """The tenant's settings before a change. The row is locked: what the trail says of them is what they were."""
     row = tx.one(_BEFORE)
-    names = ("suspended", "lifetime_reseller", "lifetime_storefront", "idle_reseller", "idle_storefront", "origins")
+    names = (
+        "suspended",
+        "lifetime_reseller",
+        "lifetime_storefront",
+        "idle_reseller",
+        "idle_storefront",
+        "origins",
+        "lenient",
+    )
     assert row is not None, "a transaction is bound to a tenant that exists"
     return dict(zip(names, row, strict=True))
 
@@ -381,6 +354,7 @@ def list_all(tx: CrossTransaction) -> list[dict[str, object]]:
                 "access": list_access(bound),
                 "limits": json.loads(row[11]),
                 "origins": row[12].split(),
+                "lenient": bool(row[13]),
                 "created": wire_time(row[10]),
             }
         )

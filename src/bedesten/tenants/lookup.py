@@ -35,6 +35,7 @@ _TENANT = crossing(
         tenants.c.limits,
         tenants.c.name,
         tenants.c.brand,
+        tenants.c.lenient,
     ).where(tenants.c.id == p("id"))
 )
 
@@ -67,4 +68,5 @@ def tenant_entry(tx: CrossTransaction, tenant: str) -> TenantEntry | None:
         limits=json.loads(row[16]),
         name=row[17],
         brand=json.loads(row[18] or "{}"),
+        lenient=bool(row[19]),
     )

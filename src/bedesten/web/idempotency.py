@@ -1,7 +1,6 @@
 """Sending again safely: the first answer to an Idempotency-Key is the answer to every later request with it."""
 
 import hashlib
-import json
 from collections.abc import Callable
 
 from bedesten import errors
@@ -9,12 +8,6 @@ from bedesten.errors import Refusal
 from bedesten.store.tables import REMEMBER, REMEMBERED
 from bedesten.store.transaction import Transaction, TryAgain
 from bedesten.web.shapes import encode
-
-
-def digest(endpoint: str, argument: str, members: dict[str, object]) -> bytes:
-    """A digest of the normalised request: folded keys in order, no white space, numbers as they were written."""
-    text = json.dumps([endpoint, argument, members], sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).digest()
 
 
 def once(tx: Transaction, owner: str, key: str, content: bytes, work: Callable[[], object]) -> bytes | Refusal:

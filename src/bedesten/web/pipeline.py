@@ -14,6 +14,7 @@ from typing import TypeVar
 import structlog
 
 from bedesten import errors
+from bedesten.base import meaning
 from bedesten.base.ids import request_id
 from bedesten.errors import Refusal
 from bedesten.gate.access import Anonymous, Open
@@ -30,7 +31,7 @@ from bedesten.web.call import Call, House
 from bedesten.web.message import BodyStalled, BodyTooLarge, ClientGone, Headers, Request, Response
 from bedesten.web.observer import Seen
 from bedesten.web.refusals import refusals
-from bedesten.web.route import Finds, Match, Reads, Route, Runs, Shows, Writes, keyed_surface
+from bedesten.web.route import Finds, Match, Reads, Reveals, Route, Runs, Shows, Writes, keyed_surface
 from bedesten.web.shapes import encode, parse, understand
 
 log = structlog.get_logger("bedesten.web")
@@ -233,8 +234,7 @@ class Pipeline:
         self._house.gate.authorise(tenant, route.access, route.endpoint, principal)
 
     async def _handled(self, call: Call, route: Route, head: Head) -> bytes:
-        members = parse(call.body)
-        body = understand(members, route.body)
+        body = understand(parse(call.body), route.body, strict=route.strict and not call.tenant.lenient, raw=call.body)
         store, tenant = self._house.store, call.tenant.id
         match route.handler:
             case Reads(action):
@@ -243,12 +243,14 @@ class Pipeline:
                 key = None if reveals else _idempotency_key(head)
                 if key is None:
                     return encode(_kept(await store.write(tenant, action, call, body)))
-                digest = idempotency.digest(call.endpoint, call.argument, members)
+                content = meaning.digest(call.endpoint, call.argument, body)
 
                 def once(tx: Transaction) -> bytes | Refusal:
-                    return idempotency.once(tx, call.who.owner, key, digest, lambda: action(tx, call, body))
+                    return idempotency.once(tx, call.who.owner, key, content, lambda: action(tx, call, body))
 
                 return _kept(await store.write(tenant, once))
+            case Reveals(action):
+                return encode(await store.write(tenant, action, call, body))
             case Runs(run):
                 return encode(await run(call, body))
         raise AssertionError("a page has no body")

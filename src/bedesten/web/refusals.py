@@ -5,7 +5,7 @@ from functools import cache
 from bedesten import errors
 from bedesten.errors import ErrorRow
 from bedesten.gate.access import Access, Anonymous, Keyed, Open, Scoped, SignedIn
-from bedesten.web.route import Route, Shows, Writes
+from bedesten.web.route import Route, Shows
 
 ALWAYS = (
     errors.INTERNAL,
@@ -25,7 +25,7 @@ def refusals(route: Route) -> tuple[ErrorRow, ...]:
     found = {*ALWAYS, *_credential(route.access), *route.refuses}
     if route.method != "GET" and not isinstance(route.handler, Shows):
         found.update(_BODY)
-    if isinstance(route.handler, Writes) and not route.handler.reveals:
+    if route.repeatable:
         found.add(errors.CONFLICT)  # the Idempotency-Key was used with another content
     return tuple(sorted(found, key=lambda row: (row.status, -row.number)))
 

@@ -31,11 +31,18 @@ class Reads:
 class Writes:
     """Answered after the action's transaction was committed.
 
-    With an `Idempotency-Key` the answer is stored, to be given again; not so where it `reveals` stock codes.
+    With an `Idempotency-Key` the answer is stored, to be given again; not so where it `reveals` a secret.
     """
 
     action: Callable[[Transaction, "Call", Any], object]
     reveals: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reveals:
+    """Only reads, and leaves a row in the trail for every code that it shows: so it runs where writes run."""
+
+    action: Callable[[Transaction, "Call", Any], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ class Shows:
     action: Callable[["Call"], Response]
 
 
-Handler = Reads | Writes | Runs | Shows
+Handler = Reads | Writes | Reveals | Runs | Shows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +106,19 @@ class Route:
             return self.name
         first, *rest = self.words
         return first[0].lower() + first[1:] + "".join(rest)
+
+    @property
+    def strict(self) -> bool:
+        """Whether it refuses members that it does not know: what changes anything does, what only reads ignores them.
+
+        A login ignores them too: nothing that is asked for beyond its fields ever reaches the token.
+        """
+        return isinstance(self.handler, Writes)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether an `Idempotency-Key` is looked at."""
+        return isinstance(self.handler, Writes) and not self.handler.reveals
 
     @property
     def words(self) -> list[str]:

@@ -3,10 +3,10 @@
 Input keys are matched without regard to case, output keys are camelCase. Amounts are decimal numbers; times are text.
 """
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
+from itertools import islice
 from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
@@ -16,21 +16,15 @@ from bedesten.base import strictjson
 from bedesten.base.money import to_minor
 from bedesten.errors import Refusal, bad_field
 from bedesten.web import texts
-from bedesten.web.wording import in_words
+from bedesten.web.members import Faults, Members, camel, settled
 
 
 def _folded(name: str) -> str:
     return name.replace("_", "")
 
 
-def camel(name: str) -> str:
-    """The wire's spelling of a field: `order_reference` is `orderReference`."""
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
-
-
 class Input(msgspec.Struct, frozen=True, rename=_folded):
-    """A request body, or a part of one. Unknown keys are ignored."""
+    """A request body, or a part of one. Members that it does not know are refused where the route is strict."""
 
 
 class Output(msgspec.Struct, frozen=True, rename="camel"):
@@ -47,7 +41,8 @@ Amount = Decimal | int
 _WHOLE = ""
 """What names the body as a whole among fields at fault."""
 Body = TypeVar("Body", bound=Input)
-_MISSING = re.compile(r"Object missing required field `(\w+)`")
+_MAX_CAUSES = 10
+"""Fields at fault that the log names; the caller is told of more."""
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -69,7 +64,7 @@ def written(sent: Input) -> dict[str, object]:
     return made
 
 
-def parse(raw: bytes) -> dict[str, object]:
+def parse(raw: bytes) -> Members:
     """The body's members with folded keys. Raises `Refusal` (-2)."""
     if not raw:
         return {}
@@ -82,25 +77,42 @@ def parse(raw: bytes) -> dict[str, object]:
     return parsed
 
 
-def understand(members: dict[str, object], shape: type[Body]) -> Body:
-    """The body as the route wants it, its texts in normal form. Raises `Refusal` (-2) that names the field as the wire
-    spells it."""
+def understand(members: Members, shape: type[Body], *, strict: bool = False, raw: bytes = b"") -> Body:
+    """The body as the route wants it, its texts in normal form.
+
+    Raises `Refusal` (-2) that names every field at fault as the wire spells it.
+    `strict`: a member that the shape does not know is a fault; `raw` tells how the caller wrote its name.
+    """
     members, problems = texts.normalise(members, shape)
-    if problems:
-        named = {_spelt(path, shape): problem for path, problem in problems.items()}
-        raise Refusal(errors.BAD_REQUEST, "; ".join(f"{name}: {named[name]}" for name in named), fields=named)
-    try:
-        return msgspec.convert(members, shape, builtin_types=(Decimal,))
-    except msgspec.ValidationError:
-        pass
-    try:  # 5.0 is a whole number in JSON Schema and in most languages; only where it was written like that, this costs
-        return msgspec.convert(_whole(members), shape, builtin_types=(Decimal,))
-    except msgspec.ValidationError as error:
-        problem, _, where = str(error).partition(" - at `$")
-        path = where.rstrip("`").removeprefix(".")
-        if missing := _MISSING.fullmatch(problem):
-            raise bad_field(_spelt(f"{path}.{missing[1]}".lstrip("."), shape), "is required") from error
-        raise bad_field(_spelt(path, shape), in_words(problem)) from error
+    kept, all_known = settled(members, shape)
+    if not problems and (all_known or not strict):
+        try:
+            return msgspec.convert(kept, shape, builtin_types=(Decimal,))
+        except msgspec.ValidationError:
+            pass
+        try:  # 5.0 is a whole number in JSON Schema and in most languages; only where it was written like that, this costs
+            return msgspec.convert(_whole(kept), shape, builtin_types=(Decimal,))
+        except msgspec.ValidationError:
+            pass
+    faults = Faults(strict=strict, written=_names_as_written(raw) if strict else {}, texts=problems)
+    faults.look(_whole(members), shape)
+    assert faults.named, "what cannot be understood has a fault"
+    causes = ("an unknown member" if at in faults.unknown else f"{at}: {why}" for at, why in faults.named.items())
+    raise Refusal(errors.BAD_REQUEST, "; ".join(islice(causes, _MAX_CAUSES)), fields=faults.named)
+
+
+def _names_as_written(raw: bytes) -> dict[str, str]:
+    """The name of every member, by its folded form."""
+    found: dict[str, str] = {}
+    waiting = [strictjson.loads(raw)] if raw else []
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            found.update((name.lower(), name) for name in value)
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    return found
 
 
 def _whole(value: Any) -> Any:
@@ -122,27 +134,23 @@ def amount(value: Amount, currency: str, field: str) -> int:
         raise bad_field(field, str(error)) from error
 
 
-def _spelt(path: str, shape: type[Input]) -> str:
-    """The path with every field in the wire's spelling: `basketdata[0].deliverid` is `basketData[0].deliverId`."""
-    spelling = spellings(shape)
-    parts = []
-    for part in path.split("."):
-        name, bracket, rest = part.partition("[")
-        parts.append(spelling.get(name, name) + bracket + rest)
-    return ".".join(parts) or "body"
-
-
 @cache
-def spellings(shape: Any) -> Mapping[str, str]:
-    """How the wire spells every field of the shape and of the shapes in it, by the name that the shape has for it."""
-    found: dict[str, str] = {}
-    waiting: list[Any] = [shape]
+def shapes_in(kind: Any) -> tuple[type[msgspec.Struct], ...]:
+    """The shape, and every shape of a member in it, however deep."""
+    found: dict[type[msgspec.Struct], None] = {}
+    waiting: list[Any] = [kind]
     while waiting:
-        kind = waiting.pop()
-        waiting.extend(get_args(kind))
-        kind = get_origin(kind) or kind
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            for field in msgspec.structs.fields(kind):
-                found[field.encode_name] = camel(field.name)
-                waiting.append(field.type)
-    return found
+        one = waiting.pop()
+        waiting.extend(get_args(one))
+        one = get_origin(one) or one
+        if isinstance(one, type) and issubclass(one, msgspec.Struct) and one not in found:
+            found[one] = None
+            waiting.extend(field.type for field in msgspec.structs.fields(one))
+    return tuple(found)
+
+
+def spellings(kind: Any) -> Mapping[str, str]:
+    """How the wire spells every field of the shape and of the shapes in it, by the name that the shape has for it."""
+    return {
+        field.encode_name: camel(field.name) for shape in shapes_in(kind) for field in msgspec.structs.fields(shape)
+    }

@@ -5,7 +5,7 @@ from bedesten.gate.access import Open, Scoped
 from bedesten.gate.scopes import Surface
 from bedesten.surfaces.common import CategoryView, Items, Login, Page, ProductView, Token
 from bedesten.surfaces.reseller import examples, handlers, shapes
-from bedesten.web.route import Reads, Route, Runs, Writes
+from bedesten.web.route import Reads, Reveals, Route, Runs, Writes
 
 
 def _scope(name: str) -> Scoped:
@@ -75,7 +75,7 @@ ROUTES = (
         method="POST",
         path="/Orders/Get",
         access=_scope("orders:read"),
-        handler=Writes(handlers.get_order, reveals=True),  # writes: every code that is shown leaves a row in the trail
+        handler=Reveals(handlers.get_order),
         body=shapes.GetOrder,
         answers=shapes.OrderView,
         refuses=(errors.NOT_FOUND,),
@@ -87,7 +87,7 @@ ROUTES = (
         path="/Orders/Detail/{orderDetailId}",
         aliases=("/Order/detail/{orderDetailId}",),
         access=_scope("orders:read"),
-        handler=Writes(handlers.order_detail, reveals=True),
+        handler=Reveals(handlers.order_detail),
         answers=shapes.LineView,
         refuses=(errors.NOT_FOUND,),
         summary="Read one order line",

@@ -5,7 +5,7 @@ from bedesten.gate.access import Anonymous, Open, Scoped, SignedIn
 from bedesten.gate.scopes import Surface
 from bedesten.surfaces.common import Login, Page, ProductView, Token
 from bedesten.surfaces.storefront import examples, handlers, shapes
-from bedesten.web.route import Reads, Route, Runs, Writes
+from bedesten.web.route import Reads, Reveals, Route, Runs, Writes
 
 _ANONYMOUS = Anonymous(Surface.STOREFRONT)
 
@@ -147,7 +147,7 @@ ROUTES = (
         method="POST",
         path="/Storefront/Orders/Get",
         access=_scope("orders:read"),
-        handler=Writes(handlers.get_order, reveals=True),  # writes: every code that is shown leaves a row in the trail
+        handler=Reveals(handlers.get_order),
         body=shapes.GetOrder,
         answers=shapes.CustomerOrder,
         refuses=(errors.NOT_FOUND,),

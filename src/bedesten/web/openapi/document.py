@@ -22,7 +22,8 @@ _CALLERS = {
     Surface.SUPPLIER: "Trusted suppliers of the goods, with an API key.",
 }
 _CONVENTIONS = """
-Paths and members of bodies are matched without regard to case; members that an operation does not know are ignored.
+Paths and members of bodies are matched without regard to case; `null` is as if an optional member were left out. What
+changes anything refuses members that it does not know (`additionalProperties: false`); what only reads ignores them.
 Amounts are exact decimal numbers, to be read into a decimal type; times are UTC, written `yyyy-MM-ddTHH:mm:ssZ`.
 Clients decide by `code`, never by texts.
 """
@@ -85,7 +86,7 @@ def _components(routes: Sequence[Route], rows: Sequence[ErrorRow]) -> tuple[list
         *(route.answers for route in routes),
         *(type(DETAILS[row]) for row in details),
     ]
-    made, components = schemas(shapes)
+    made, components = schemas(shapes, [route.body for route in takers if route.strict])
     bodies = iter(made[: len(takers)])
     answers = made[len(takers) : len(takers) + len(routes)]
     shown = dict(zip(details, made[len(takers) + len(routes) :], strict=True))
@@ -97,7 +98,7 @@ def _components(routes: Sequence[Route], rows: Sequence[ErrorRow]) -> tuple[list
 
 def _parameters(routes: Sequence[Route]) -> dict[str, Schema]:
     used = {
-        "IdempotencyKey": any(operations.takes_idempotency_key(route) for route in routes),
+        "IdempotencyKey": any(route.repeatable for route in routes),
         "Region": any(route.regional for route in routes),
     }
     return {name: schema for name, schema in operations.PARAMETERS.items() if used[name]}

@@ -9,7 +9,7 @@ from bedesten.gate.access import Access, Anonymous, Keyed, Open, Scoped, SignedI
 from bedesten.web.openapi import failures
 from bedesten.web.openapi.schemas import PREFIX, Schema
 from bedesten.web.refusals import refusals
-from bedesten.web.route import Route, Writes
+from bedesten.web.route import Route
 from bedesten.web.shapes import Nothing, written
 from bedesten.web.site.prose import Told
 
@@ -99,11 +99,6 @@ def security(access: Access) -> list[dict[str, list[str]]]:
             return []
 
 
-def takes_idempotency_key(route: Route) -> bool:
-    """Whether an `Idempotency-Key` is looked at."""
-    return isinstance(route.handler, Writes) and not route.handler.reveals
-
-
 def takes_body(route: Route) -> bool:
     """Whether there is anything to send."""
     return route.method != "GET" and route.body is not Nothing
@@ -145,7 +140,7 @@ def _parameters(route: Route) -> list[Schema]:
     if name := argument(route):
         path: Schema = {"name": name, "in": "path", "required": True, "description": _ARGUMENT, "schema": _ID}
         made.append(path | ({"example": route.example.argument} if route.example else {}))
-    if takes_idempotency_key(route):
+    if route.repeatable:
         made.append({"$ref": "#/components/parameters/IdempotencyKey"})
     if route.regional:
         made.append({"$ref": "#/components/parameters/Region"})

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bedesten.web.shapes import spellings
+from bedesten.web.shapes import Input, shapes_in, spellings
 
 Schema = dict[str, Any]
 
@@ -16,14 +16,41 @@ _DECIMAL = {"type": "string", "format": "decimal"}
 _NUMBER = {"type": "number"}
 
 
-def schemas(shapes: Sequence[Any]) -> tuple[list[Schema], dict[str, Schema]]:
-    """The schema of each shape, and the components that these refer to."""
+def schemas(shapes: Sequence[Any], strict: Sequence[Any] = ()) -> tuple[list[Schema], dict[str, Schema]]:
+    """The schema of each shape, and the components that these refer to.
+
+    What is sent takes `null` wherever a member may be left out. `strict` are bodies of operations that refuse members
+    which they do not know.
+    """
     made, found = msgspec.json.schema_components(shapes, ref_template=PREFIX + "{name}")
     wire = _Wire(_spelt(shapes))
+    sent = {shape.__name__ for one in shapes for shape in shapes_in(one) if issubclass(shape, Input)}
+    closed = {shape.__name__ for one in strict for shape in shapes_in(one)}
     for name, schema in found.items():
         del schema["title"]
-        wire.components[_named(name)] = wire.of(schema)
+        component = wire.components[_named(name)] = wire.of(schema)
+        if name in sent:
+            _take_null(component)
+        if name in closed:
+            component["additionalProperties"] = False
     return [wire.of(schema) for schema in made], wire.components
+
+
+def _take_null(component: Schema) -> None:
+    """`null` is as if the member were left out, wherever it may be left out."""
+    properties = component.get("properties", {})
+    for name in properties.keys() - set(component.get("required", ())):
+        properties[name] = nullable(properties[name])
+
+
+def nullable(schema: Schema) -> Schema:
+    """The same or null; what takes anything takes that already."""
+    told = {word: schema[word] for word in ("description",) if word in schema}
+    plain = {word: value for word, value in schema.items() if word not in told}
+    if not plain or {"type": "null"} in plain.get("anyOf", ()):
+        return schema
+    choices = plain["anyOf"] if set(plain) == {"anyOf"} else [plain]
+    return {"anyOf": [*choices, {"type": "null"}], **told}
 
 
 def _spelt(shapes: Iterable[Any]) -> dict[str, str]:

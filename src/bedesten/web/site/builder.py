@@ -7,7 +7,7 @@ remember; the stylesheet hides what is in it.
 
 from bedesten.gate.access import Anonymous, Keyed, Open
 from bedesten.gate.scopes import Surface
-from bedesten.web.route import Route, Writes
+from bedesten.web.route import Route
 from bedesten.web.site.markup import Markup, el, join, link
 
 _NARROWS = frozenset({"categoryId", "updatedSince", "cursor", "maxUnitPrice"})
@@ -92,7 +92,7 @@ def _input(field: str, name: str, value: str) -> Markup:
 
 
 def _headers(route: Route, field: str) -> Markup | None:
-    names = ["Idempotency-Key"] if isinstance(route.handler, Writes) and not route.handler.reveals else []
+    names = ["Idempotency-Key"] if route.repeatable else []
     names += ["h-region-code"] if route.regional else []
     fields = [
         el(

@@ -12,7 +12,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.web import page
 from bedesten.web.page import Article, Heading, anchor_of
 from bedesten.web.refusals import ALWAYS, refusals
-from bedesten.web.route import Route, Writes
+from bedesten.web.route import Route
 from bedesten.web.shapes import encode
 from bedesten.web.site import builder
 from bedesten.web.site.guides import SAMPLE_URL
@@ -143,7 +143,7 @@ def _facts(route: Route) -> Markup:
     facts: list[tuple[str, Markup | str]] = [("Needs", _demanded(route))]
     if route.aliases:
         facts.append(("Older names", join([[code(f"{route.method} {one}"), " "] for one in route.aliases])))
-    if isinstance(route.handler, Writes) and not route.handler.reveals:
+    if route.repeatable:
         facts.append(("Repeating", join([code("Idempotency-Key"), " gets the first answer again"])))
     if route.regional:
         facts.append(("Region", join([code("h-region-code"), " chooses it; without it the shop's own"])))

@@ -174,6 +174,8 @@ def upgrade() -> None:
         sa.Column("wrapped_key", sa.LargeBinary(), nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("brand", sa.Text(), nullable=True),
+        sa.Column("lenient", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("lenient IN (0, 1)", name=op.f("ck_tenants_lenient")),
         sa.CheckConstraint("lifetime_reseller > 0", name=op.f("ck_tenants_lifetime_reseller")),
         sa.CheckConstraint("lifetime_storefront > 0", name=op.f("ck_tenants_lifetime_storefront")),
         sa.CheckConstraint("sandbox IN (0, 1)", name=op.f("ck_tenants_sandbox")),

@@ -1,0 +1,63 @@
+"""How a tenant's documentation looks."""
+
+import base64
+import json
+from typing import Any
+
+from sqlalchemy import select, update
+
+from bedesten.audit.actions import OPERATOR, record
+from bedesten.base.colour import parse, spelt
+from bedesten.errors import bad_field
+from bedesten.store.sql import TENANT, p, statement
+from bedesten.store.transaction import Transaction
+from bedesten.tenants.tables import tenants
+
+_SHOWN_BRAND = select(tenants.c.brand).where(tenants.c.id == TENANT)
+_BRAND, _LOCKED_BRAND = statement(_SHOWN_BRAND), statement(_SHOWN_BRAND.with_for_update())
+_SET_BRAND = statement(update(tenants).where(tenants.c.id == TENANT).values(brand=p("new_brand")))
+LARGEST_LOGO = 16_384
+"""Bytes of a logo: it stands in every page."""
+_PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
+
+
+def set_brand(tx: Transaction, accent: str | None, logo: bytes | None) -> None:
+    """Changes how the tenant's documentation looks: an accent (`#85480a`), a logo (PNG, JPEG or GIF). None leaves what there
+    is, an empty one takes it away."""
+    before = _brand(tx.one(_LOCKED_BRAND))
+    brand = dict(before)
+    if accent is not None:
+        brand["accent"] = _accent(accent)
+    if logo is not None:
+        brand["logo"] = _data_url(logo)
+    brand = {name: value for name, value in brand.items() if value}
+    tx.run(_SET_BRAND, new_brand=json.dumps(brand) if brand else None)
+    tx.changed("tenant", tx.tenant)
+    told = [{"accent": one.get("accent"), "logo": len(one.get("logo", ""))} for one in (before, brand)]
+    record(tx, OPERATOR, "tenant.brand", tx.tenant, before=told[0], after=told[1])
+
+
+def brand_of(tx: Transaction) -> dict[str, str]:
+    """The tenant's `accent` and `logo` (a data URL), where it has them."""
+    return _brand(tx.one(_BRAND))
+
+
+def _brand(row: tuple[Any, ...] | None) -> dict[str, str]:
+    brand: dict[str, str] = json.loads(row[0]) if row and row[0] else {}
+    return brand
+
+
+def _accent(text: str) -> str:
+    try:
+        return spelt(parse(text)) if text else ""
+    except ValueError as problem:
+        raise bad_field("accent", str(problem)) from None
+
+
+def _data_url(logo: bytes) -> str:
+    if len(logo) > LARGEST_LOGO:
+        raise bad_field("logo", f"at most {LARGEST_LOGO} bytes")
+    kind = next((kind for magic, kind in _PICTURES.items() if logo.startswith(magic)), None)
+    if logo and kind is None:
+        raise bad_field("logo", "a PNG, JPEG or GIF picture")
+    return f"data:{kind};base64,{base64.b64encode(logo).decode()}" if logo else ""
