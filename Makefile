@@ -16,9 +16,9 @@ demo: ## one order of a partner and one of a customer through all four surfaces,
 	$(BOOTSTRAP)
 	@$(PYTHON_HERE) -m bedesten demo $(DEMO_OPTIONS)
 
-test: ## all tests (ARGS='tests/gate -x' narrows them down)
+test: ## all tests, on up to four processes (ARGS='tests/gate -x' narrows them down, ARGS=-n0 uses one process)
 	$(BOOTSTRAP) dev
-	@$(PYTHON_HERE) -m pytest $(ARGS)
+	@$(PYTHON_HERE) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: lint types contracts test ## everything that must hold before a change lands
 

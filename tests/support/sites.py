@@ -1,6 +1,8 @@
 """A site to test against: an installation on one of the two engines, and a real server that serves it."""
 
+import atexit
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -15,10 +17,11 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.schema import Table
 
+from bedesten.gate.keyring import Keyring
 from bedesten.server import build
 from bedesten.server.build import Installation
 from bedesten.server.settings import Settings
-from bedesten.store import sqlite
+from bedesten.store import migrate, sqlite
 from bedesten.store.sql import metadata
 from support.client import Client, Lines
 
@@ -102,26 +105,46 @@ def _postgres() -> "psycopg.Connection[tuple[object, ...]]":
 
 
 @contextlib.contextmanager
-def postgres_database() -> Iterator[str]:
-    """The URL of a fresh database that is dropped afterwards. Without a server the test is skipped, but in CI it fails."""
+def postgres_database(template: str | None = None) -> Iterator[str]:
+    """The URL of a fresh database, empty or a copy of `template`, that is dropped afterwards.
+
+    Without a server the test is skipped, but in CI it fails.
+    """
     name = f"bedesten_test_{os.getpid()}_{secrets.token_hex(4)}"
     with _postgres() as server:
-        server.execute(f'CREATE DATABASE "{name}"')
+        server.execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
         try:
-            known = conninfo_to_dict(POSTGRES)
-            login = f"{known['user']}:{known.get('password', '')}@" if "user" in known else ""
-            yield f"postgresql://{login}{known.get('host', '127.0.0.1')}:{known.get('port', 5432)}/{name}"
+            yield _url(name)
         finally:
             server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _url(name: str) -> str:
+    known = conninfo_to_dict(POSTGRES)
+    login = f"{known['user']}:{known.get('password', '')}@" if "user" in known else ""
+    return f"postgresql://{login}{known.get('host', '127.0.0.1')}:{known.get('port', 5432)}/{name}"
+
+
+@functools.cache
+def _migrated() -> str:
+    """A database with the schema and no rows, made once a process: copying it is faster than the migrations."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    url = stack.enter_context(postgres_database())
+    migrate.upgrade(url)
+    return url.rpartition("/")[2]
 
 
 @contextlib.contextmanager
 def opened(engine: str, folder: Path, **settings: object) -> Iterator[Installation]:
     """A fresh installation on the engine."""
     with contextlib.ExitStack() as stack:
-        database = stack.enter_context(postgres_database()) if engine == "postgresql" else None
+        database = stack.enter_context(postgres_database(_migrated())) if engine == "postgresql" else None
         made = Settings.model_validate({"data": folder / "data", "database": database, **settings})
-        assert build.initialise(made)
+        if database:
+            made.data.mkdir(mode=0o700, parents=True)
+            Keyring.generate().write_file(made.secrets_file)
+        assert build.initialise(made) is not bool(database)
         installation = build.open_installation(made)
         stack.callback(installation.store.close)
         yield installation
