@@ -92,6 +92,9 @@ NOT_GUARDED = _row(
 NOT_ORDERABLE = _row(
     -200, "not-orderable", 409, "The order was not placed: some lines cannot be ordered.",
     "`data.items` names every such line and why; nothing was taken.")  # fmt: skip
+CHECKOUT_LIMIT = _row(
+    -201, "checkout-limit", 409, "Too many goods are reserved and not paid; nothing was reserved.",
+    "Pay or cancel an open checkout (`data.openCheckouts` names the customer's), or wait until one expires.")  # fmt: skip
 NOT_DELIVERABLE = _row(
     -500, "not-deliverable", 409, "The line is not waiting for this delivery.",
     "Read the awaiting lines again; send exactly as many codes as the line has units.")  # fmt: skip

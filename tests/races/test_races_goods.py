@@ -10,6 +10,8 @@ from bedesten.fulfilment import actions as fulfilment
 from bedesten.orders import actions as orders
 from bedesten.orders import checkout
 from bedesten.orders.actions import Placed
+from bedesten.orders.model import PLACED, Buyer
+from bedesten.tenants.checkout_limits import CheckoutLimits
 from races.conftest import RUNNERS, Race
 from rooms.stall import CARD, PASSWORD, Stall, fresh, request
 from store.raw import Raw
@@ -223,6 +225,57 @@ def test_checkouts_claim_exactly_what_there_is_and_give_it_back_once(stall: Stal
     assert refusals(expired) == []
     assert sum(one for one in expired if isinstance(one, int)) == 10
     assert stall.available(card) == 10
+
+
+def test_sixteen_checkouts_of_one_customer_stay_within_its_limit(stall: Stall, race: Race) -> None:
+    card = stall.card(100)
+    limits = CheckoutLimits(checkouts=5, units=100, stock_share=None)
+    outcomes = race(lambda number: stall.checkout((card, 2), reference=f"c{number}", limits=limits))
+    assert refusals(outcomes) == [-201] * (RUNNERS - 5)
+    assert stall.available(card) == 90
+
+
+def test_sixteen_checkouts_of_one_customer_stay_within_its_units(stall: Stall, race: Race) -> None:
+    card = stall.card(100)
+    limits = CheckoutLimits(checkouts=None, units=20, stock_share=None)
+    outcomes = race(lambda number: stall.checkout((card, 3), reference=f"c{number}", limits=limits))
+    assert refusals(outcomes) == [-201] * (RUNNERS - 6)
+    assert stall.available(card) == 100 - 18
+
+
+def test_sixteen_customers_at_one_address_stay_within_its_limit(stall: Stall, race: Race) -> None:
+    card = stall.card(100)
+    buyers = [_customer(stall, b"a" * 32) for _ in range(RUNNERS)]
+    limits = CheckoutLimits(address_checkouts=7, address_units=100, stock_share=None)
+    outcomes = race(lambda number: stall.checkout((card, 1), limits=limits, buyer=buyers[number]))
+    assert refusals(outcomes) == [-201] * (RUNNERS - 7)
+    assert stall.available(card) == 93
+
+
+def test_sixteen_customers_leave_of_a_product_what_checkouts_may_not_hold(stall: Stall, race: Race) -> None:
+    """Half of 40 units, three at a time: six checkouts hold 18, the seventh would pass 20."""
+    card = stall.card(40)
+    buyers = [_customer(stall, None) for _ in range(RUNNERS)]
+    limits = CheckoutLimits(stock_share=50)
+    outcomes = race(lambda number: stall.checkout((card, 3), limits=limits, buyer=buyers[number]))
+    assert refusals(outcomes) == [-200] * (RUNNERS - 6)
+    reasons = [one.data["items"][0]["reason"] for one in outcomes if isinstance(one, Refusal)]  # type: ignore[index]
+    assert reasons == ["reserved"] * (RUNNERS - 6)
+    assert stall.available(card) == 22
+    assert stall.order((card, 22)).order.state == PLACED
+
+
+def test_sixteen_of_one_reference_are_one_checkout_whatever_the_limit(stall: Stall, race: Race) -> None:
+    card = stall.card(20)
+    limits = CheckoutLimits(checkouts=1)
+    outcomes = race(lambda _: stall.checkout((card, 2), reference="the only one", limits=limits))
+    assert refusals(outcomes) == []
+    assert len({one.order.id for one in outcomes if isinstance(one, Placed)}) == 1
+
+
+def _customer(stall: Stall, address: bytes | None) -> Buyer:
+    made = stall.write(accounts.create, "customer", f"{fresh('c')}@example.com", "C", password=PASSWORD)
+    return Buyer(str(made), "customer", "storefront", "USD", "GLOBAL", address)
 
 
 def test_expiring_checkouts_and_buyers_of_the_same_goods_do_not_lose_a_unit(stall: Stall, race: Race) -> None:

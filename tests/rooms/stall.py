@@ -27,6 +27,7 @@ from bedesten.server.build import Installation
 from bedesten.store.store import Store
 from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants
+from bedesten.tenants.checkout_limits import NO_LIMITS, CheckoutLimits
 from bedesten.webhooks import actions as webhooks
 
 Args = ParamSpec("Args")
@@ -133,11 +134,22 @@ class Stall:
         """The partner's order of products in quantities."""
         return self.write(orders.place, self.buyer, request(*wanted, reference=reference, notify_url=notify_url))
 
-    def checkout(self, *wanted: tuple[str, int], reference: str = "", minutes: int = 15) -> Placed:
-        """The customer's checkout."""
+    def checkout(
+        self,
+        *wanted: tuple[str, int],
+        reference: str = "",
+        minutes: int = 15,
+        limits: CheckoutLimits = NO_LIMITS,
+        buyer: Buyer | None = None,
+    ) -> Placed:
+        """The customer's checkout, or another one's."""
         return self.store.write_now(
             lambda tx: orders.reserve(
-                tx.bound(self.tenant), self.shopper, request(*wanted, reference=reference), tx.now + minutes * 60_000
+                tx.bound(self.tenant),
+                buyer or self.shopper,
+                request(*wanted, reference=reference),
+                tx.now + minutes * 60_000,
+                limits,
             )
         )
 

@@ -13,6 +13,7 @@ from bedesten.orders import checkout
 from bedesten.orders.actions import Placed
 from bedesten.orders.model import EXPIRED, PLACED, UNPAID, WITHDRAWN, Buyer
 from bedesten.payments import actions as payments
+from bedesten.tenants.checkout_limits import NO_LIMITS
 from rooms.stall import CARD, TOPUP, Stall, fresh, request
 from store.raw import Raw
 
@@ -239,7 +240,9 @@ def test_a_checkout_that_cannot_be_had_any_more_is_not_resumed(stall: Stall, oth
     card = stall.card(2)
     placed, _ = over(stall, (card, 2))
     other_connection.run(SET.format("price = 501"), id=card)
-    refusal = refused(stall, orders.reserve, stall.shopper, request((card, 2), reference=placed.order.reference), 1)
+    refusal = refused(
+        stall, orders.reserve, stall.shopper, request((card, 2), reference=placed.order.reference), 1, NO_LIMITS
+    )
     assert (refusal.row.number, refusal.data) == (
         -200,
         {"items": [{"deliverId": "1", "reason": "priceAboveMaximum"}]},
@@ -251,7 +254,7 @@ def test_the_region_of_a_checkout_is_remembered(stall: Stall, other_connection: 
     card = stall.card(1)
     other_connection.run(SET.format("region = 'EU'"), id=card)
     european = Buyer(stall.customer, "customer", "storefront", "USD", "EU")
-    placed = stall.write(orders.reserve, european, request((card, 1)), 1)
+    placed = stall.write(orders.reserve, european, request((card, 1)), 1, NO_LIMITS)
     payment = stall.payment(placed)
     stall.write(checkout.expire, placed.order.id)
     assert stall.capture(payment).state == 1

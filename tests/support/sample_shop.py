@@ -16,6 +16,7 @@ from bedesten.orders.model import Buyer, Datum, NewLine, NewOrder
 from bedesten.payments import actions as payments
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import samples
+from bedesten.tenants.checkout_limits import NO_LIMITS
 from support.backoffice import Operator
 from support.shop import Shop
 from support.sites import Site
@@ -115,7 +116,7 @@ def _checkout(tx: Transaction, shop: Shop) -> None:
     buyer = Buyer(shop.customer, "customer", "storefront", "USD", "GLOBAL")
     for reference in ("basket-42", "basket-43"):
         order = NewOrder(reference, (NewLine("0", samples.CARD, 1),))
-        orders.reserve(tx, buyer, order, expires=tx.now + 900_000)
+        orders.reserve(tx, buyer, order, tx.now + 900_000, NO_LIMITS)
     for reference in ("charge-5150", "charge-5151"):
         payments.create_payment(tx, shop.integration, samples.CHECKOUT, reference, 500)
     payments.create_deposit(tx, shop.integration, shop.partner, "transfer-8841", "USD", 100_00)

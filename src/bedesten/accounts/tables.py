@@ -166,6 +166,18 @@ login_failures = Table(
 )
 """Failed logins by a keyed digest of surface and e-mail, for accounts that exist and for those that do not."""
 
+registrations = Table(
+    "registrations",
+    metadata,
+    text("tenant_id"),
+    blob("address"),
+    integer("hour"),
+    integer("attempts", CheckConstraint("attempts >= 0", name="attempts")),
+    PrimaryKeyConstraint("tenant_id", "address", "hour"),
+)
+"""How many customers an address (a keyed digest) registered in the hour that began then, in ms."""
+Index(None, registrations.c.hour)
+
 login_addresses = Table(
     "login_addresses",
     metadata,

@@ -18,6 +18,8 @@ from bedesten.tenants.vault import Vault
 
 FREE, CLAIMED, DELIVERED = 0, 1, 2
 PURPOSE = "stock-code"
+MIN_CLAIMABLE = 10
+"""Units of a product that unpaid checkouts may hold however little there is of it."""
 
 _L, _C = stock_levels.c, stock_codes.c
 _LEVEL = (_L.tenant_id == TENANT) & (_L.product_id == p("product"))
@@ -53,6 +55,10 @@ _DETACH = statement(
 )
 _DELIVER = statement(update(stock_codes).where(_OF_LINE, _C.state == CLAIMED).values(state=DELIVERED))
 _SEALED = statement(select(_C.id, _C.sealed).where(_OF_LINE, _C.state == DELIVERED).order_by(_C.unit))
+_CLAIMED = statement(
+    select(func.count()).where(_C.tenant_id == TENANT, _C.product_id == p("product"), _C.state == CLAIMED)
+)
+_AVAILABLE = statement(select(_L.available).where(_LEVEL))
 _DIGESTS = statement(select(_C.digest).where(_OF_LINE, _C.state == DELIVERED).order_by(_C.unit))
 
 
@@ -79,6 +85,18 @@ def attaching(product: str, line: str, count: int, state: int) -> Step:
     attach = _ATTACH_ONE if count == 1 else _ATTACH_MANY
     what = {"product": product, "line": line, "quantity": count, "to_state": state}
     return Step(attach, what, rows=count, otherwise=partial(AssertionError, "a unit that the level had is there"))
+
+
+def claims_too_much(tx: Transaction, product: str, count: int, share: int | None) -> bool:
+    """Whether unpaid checkouts would hold more than this percentage of the stock, with so many units just taken.
+
+    `MIN_CLAIMABLE` units may always be held. The level's row is locked by `take`, so nobody claims meanwhile.
+    """
+    if share is None:
+        return False
+    claimed, available = ((tx.one(one, product=product) or (0,))[0] for one in (_CLAIMED, _AVAILABLE))
+    stock = available + count + claimed
+    return bool(claimed + count > max(MIN_CLAIMABLE, stock * share // 100))
 
 
 def untake(tx: Transaction, product: str, count: int) -> None:

@@ -84,3 +84,9 @@ Index(
     sqlite_where=text("state = 0"),
     postgresql_where=text("state = 0"),
 )
+Index(
+    "ix_stock_codes_claimed",
+    stock_codes.c.product_id,
+    sqlite_where=text("state = 1"),
+    postgresql_where=text("state = 1"),
+)

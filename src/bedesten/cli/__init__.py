@@ -27,6 +27,8 @@ NOUNS = {
     "demo": "A throw-away installation with demo data that shows every step.",
     "tenants": "The brands of this installation: hosts, token times, access.",
     "partners": "Reseller accounts: scopes, credit, webhooks.",
+    "customers": "Customers of the Storefront: find one, shut it out.",
+    "checkouts": "Checkouts that hold goods and are not paid: see them, free them.",
     "suppliers": "Who delivers goods; owners of API keys of the Supplier surface.",
     "integrations": "Payment services and back offices; owners of API keys of the Payment surface.",
     "products": "A tenant's catalogue: import, prices.",

@@ -16,12 +16,14 @@ from bedesten.store.transaction import CrossTransaction, Transaction
 from bedesten.tenants import actions as tenants
 from bedesten.tenants import brand
 from bedesten.tenants.actions import NewTenant
+from bedesten.tenants.checkout_limits import KINDS, set_checkout_limits
 
 app = typer.Typer(no_args_is_help=True)
 _ACCESS_HELP = "A surface, or an endpoint such as 'POST /Supplier/Products/List'."
 
 _LIMIT_HELP = "Requests a minute: of every credential, of the tenant, or of every address; repeatable."
 _LENIENT_HELP = "Whether calls ignore members that they do not know, for clients of another platform, or refuse them."
+_CHECKOUT_LIMIT_HELP = f"What unpaid checkouts may hold: {', '.join(KINDS).replace('_', '-')}; repeatable."
 _ORIGIN_HELP = "All origins of web pages that may call its Storefront, in place of those before; repeatable."
 
 
@@ -85,11 +87,14 @@ def change(
         list[str], typer.Option("--token-idle", metavar="SURFACE=30m|off", help="For living ones too; repeatable.")
     ] = REPEATED,
     limit: Annotated[list[str], typer.Option("--limit", metavar="KIND=600|off", help=_LIMIT_HELP)] = REPEATED,
+    checkout_limit: Annotated[
+        list[str], typer.Option("--checkout-limit", metavar="KIND=5|off", help=_CHECKOUT_LIMIT_HELP)
+    ] = REPEATED,
     origin: Annotated[list[str], typer.Option("--origin", metavar="https://…", help=_ORIGIN_HELP)] = REPEATED,
     no_origins: Annotated[bool, typer.Option("--no-origins", help="No web page may call it.")] = False,
     lenient: Annotated[bool | None, typer.Option("--lenient/--strict", help=_LENIENT_HELP)] = None,
 ) -> Answer:
-    """Change a tenant's token times, its rate limits, the web origins that may call its Storefront, and its leniency."""
+    """Change a tenant's token times, rate limits, limits of checkouts, origins of web pages, and leniency."""
     lifetimes = {
         _surface(name, "--token-lifetime"): duration(text, "--token-lifetime")
         for name, text in pairs(token_lifetime, "--token-lifetime").items()
@@ -98,12 +103,17 @@ def change(
         _surface(name, "--token-idle"): None if text == "off" else duration(text, "--token-idle")
         for name, text in pairs(token_idle, "--token-idle").items()
     }
-    limits = {kind: _per_minute(text) for kind, text in pairs(limit, "--limit").items()}
+    limits = {kind: _whole(text, "--limit") for kind, text in pairs(limit, "--limit").items()}
+    guards = {
+        kind.replace("-", "_"): _whole(text, "--checkout-limit")
+        for kind, text in pairs(checkout_limit, "--checkout-limit").items()
+    }
     if origin and no_origins:
         raise typer.BadParameter("--origin and --no-origins exclude each other")
-    if not (lifetimes or idle or limits or origin or no_origins or lenient is not None):
+    if not (lifetimes or idle or limits or guards or origin or no_origins or lenient is not None):
         raise typer.BadParameter(
-            "say what to change: --token-lifetime, --token-idle, --limit, --origin, --no-origins, --lenient or --strict"
+            "say what to change: --token-lifetime, --token-idle, --limit, --checkout-limit, --origin, --no-origins,"
+            " --lenient or --strict"
         )
 
     def act(tx: Transaction, _: TenantEntry) -> None:
@@ -113,6 +123,8 @@ def change(
             tenants.set_idle(tx, surface, time_out)
         if limits:
             tenants.set_limits(tx, limits)
+        if guards:
+            set_checkout_limits(tx, guards)
         if origin or no_origins:
             tenants.set_origins(tx, origin)
         if lenient is not None:
@@ -121,7 +133,8 @@ def change(
     here.write_in(tenant, act)
     shown = here.read(lambda tx: _one(tx, tenant))
     columns = {"Token_lifetime_in_seconds": "tokenLifetimeSeconds", "Idle_in_seconds": "tokenIdleSeconds"}
-    columns |= {"Requests_a_minute": "limits", "Origins": "origins", "Lenient": "lenient"}
+    columns |= {"Requests_a_minute": "limits", "Checkouts": "checkoutLimits"}
+    columns |= {"Origins": "origins", "Lenient": "lenient"}
     return Answer(shown, [table([shown], "", Name="name", **columns)])
 
 
@@ -207,11 +220,11 @@ def _suspended(here: Here, tenant: str, suspended: bool) -> Answer:
     return Answer({"id": found, "suspended": suspended}, [f"Tenant {tenant} {told}."])
 
 
-def _per_minute(text: str) -> int | None:
+def _whole(text: str, option: str) -> int | None:
     if text == "off":
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise typer.BadParameter("a limit is a whole number of requests a minute, or off", param_hint="--limit")
+        raise typer.BadParameter("a limit is a whole number, or off", param_hint=option)
     return int(text)
 
 

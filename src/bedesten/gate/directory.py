@@ -50,6 +50,7 @@ class TenantEntry:
     lenient: bool = False
     name: str = ""
     brand: Mapping[str, str] = field(default_factory=dict)
+    checkout_limits: Mapping[str, int | None] = field(default_factory=dict)
 
     def allows(self, surface: Surface, endpoint: str) -> bool:
         """Whether the operator left the endpoint on; an endpoint's own switch is stronger than its surface's."""

@@ -13,6 +13,7 @@ from bedesten.catalogue import stock
 from bedesten.catalogue.actions import Product
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
+from bedesten.orders import checkout_limits
 from bedesten.orders import statements as sql
 from bedesten.orders.model import (
     DELIVERED,
@@ -29,6 +30,7 @@ from bedesten.orders.model import (
     Reason,
 )  # fmt: skip
 from bedesten.store.transaction import Step, Transaction, TryAgain
+from bedesten.tenants.checkout_limits import CheckoutLimits
 from bedesten.webhooks import actions as webhooks
 
 
@@ -81,23 +83,49 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed:
     return Placed(order, lines, replayed=False)
 
 
-def reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int) -> Placed:
+def reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limits: CheckoutLimits) -> Placed:
     """A customer's checkout: like `place`, but the codes are only claimed, until a payment is captured or it expires.
 
     The same request again resumes a checkout that has expired meanwhile: its goods are claimed again, at its prices.
+    Raises `Refusal`: -201 beyond the limits, -200 also with the open checkouts in which the customer has the goods.
     """
+    checkout_limits.lock(tx, buyer)
     known = _replayed(tx, buyer, request)
-    if known:
-        return known if known.order.state != EXPIRED else _resume(tx, known.order, expires)
+    if known and known.order.state != EXPIRED:
+        return known
+    checkout_limits.admit(tx, buyer, sum(line.quantity for line in request.lines), limits)
+    try:
+        return _resume(tx, known.order, expires, limits) if known else _reserve(tx, buyer, request, expires, limits)
+    except Refusal as refusal:
+        _offer_open_checkouts(tx, buyer, request, refusal)
+        raise
+
+
+def _reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limits: CheckoutLimits) -> Placed:
     asked, problems = _understand(tx, buyer, request)
     order = _insert_order(tx, buyer, request, asked, UNPAID, expires)
-    wanted = _take_all(tx, asked, problems)
+    wanted = _take_all(tx, asked, problems, limits.stock_share)
     lines = [_line(tx, order, one, reserved=True) for one in wanted]
     _run(tx, [_inserting(line) for line in lines], wanted, lines, stock.CLAIMED)
     return Placed(order, lines, replayed=False)
 
 
-def reclaim(tx: Transaction, order: Order) -> list[dict[str, str]]:
+def _offer_open_checkouts(tx: Transaction, buyer: Buyer, request: NewOrder, refusal: Refusal) -> None:
+    """Adds the customer's own checkouts that hold what cannot be had: one of them can be paid, or cancelled."""
+    if not isinstance(refusal.data, dict) or "items" not in refusal.data:
+        return
+    short = {
+        one["deliverId"] for one in refusal.data["items"] if one["reason"] in (Reason.OUT_OF_STOCK, Reason.RESERVED)
+    }
+    products = {line.product_id for line in request.lines if line.deliver_id in short}
+    found = {
+        str(one["orderId"]): one for name in products for one in checkout_limits.open_checkouts(tx, buyer.id, name)
+    }
+    if found:
+        refusal.data["openCheckouts"] = [found[order] for order in sorted(found)]
+
+
+def reclaim(tx: Transaction, order: Order, share: int | None = None) -> list[dict[str, str]]:
     """Asks of an expired checkout what is asked of a new order, and claims its goods again; answers what cannot be had.
 
     Nothing is changed where a single line cannot be had. A product that costs more than the line is `priceAboveMaximum`.
@@ -107,7 +135,7 @@ def reclaim(tx: Transaction, order: Order) -> list[dict[str, str]]:
     buyer = Buyer(order.buyer_id, "customer", order.surface, order.currency, order.region)
     again = NewOrder(order.reference, tuple(_as_asked(line) for line in lines))
     asked, problems = _understand(tx, buyer, again)
-    taken = _take(tx, asked, problems)
+    taken = _take(tx, asked, problems, share)
     if problems:
         for one in taken:
             if one.from_stock:
@@ -136,15 +164,16 @@ def _as_asked(line: Line) -> NewLine:
     return NewLine(line.deliver_id, line.product_id, line.quantity, line.unit_price, data)
 
 
-def _resume(tx: Transaction, order: Order, expires: int) -> Placed:
+def _resume(tx: Transaction, order: Order, expires: int, limits: CheckoutLimits) -> Placed:
     """Opens an expired checkout again. Raises `Refusal` (-200) when it cannot be had any more."""
-    if not tx.run(sql.RESUME, order_id=order.id, until=expires):
-        raise TryAgain("it was resumed, paid or cancelled at this moment")
-    problems = reclaim(tx, order)
+    tx.one(sql.LOCK, order_id=order.id)
+    if order_of(tx, order.buyer_id, order.id).state != EXPIRED:
+        raise TryAgain("it was paid or cancelled at this moment")
+    problems = reclaim(tx, order, limits.stock_share)
     if problems:
         raise _not_orderable(problems)
-    resumed = tx.one(sql.ORDER_BY_ID, order_id=order.id)
-    assert resumed is not None, "it was there a moment ago"
+    tx.run(sql.RESUME, order_id=order.id, until=expires)
+    resumed = order_of(tx, order.buyer_id, order.id)
     return Placed(resumed, lines_of(tx, order.id), replayed=True)
 
 
@@ -231,28 +260,41 @@ def _problem(product: Product | None, buyer: Buyer, line: NewLine) -> str | None
     return None
 
 
-def _take_all(tx: Transaction, wanted: list[_Wanted], problems: _Problems) -> list[_Wanted]:
+def _take_all(tx: Transaction, wanted: list[_Wanted], problems: _Problems, share: int | None = None) -> list[_Wanted]:
     """Takes every line. Raises `Refusal` with every one that cannot be had, for these problems or for want of stock."""
-    taken = _take(tx, wanted, problems)
+    taken = _take(tx, wanted, problems, share)
     if problems:
         raise _not_orderable(_in_order(problems))
     return taken
 
 
-def _take(tx: Transaction, wanted: list[_Wanted], problems: _Problems) -> list[_Wanted]:
+def _take(tx: Transaction, wanted: list[_Wanted], problems: _Problems, share: int | None = None) -> list[_Wanted]:
     """Takes the lines' units off the stock levels, by product id; what a supplier can bring instead is left to it.
 
-    Answers those that were taken, in the request's order, and adds the others to the problems.
+    Answers those that were taken, in the request's order, and adds the others to the problems. `share` is the percentage
+    of a product's stock that unpaid checkouts may hold, if this is one.
     """
     taken: list[_Wanted] = []
     for one in sorted(wanted, key=lambda one: one.product.id):
-        if not one.from_stock or stock.take(tx, one.product.id, one.line.quantity):
+        reason = _take_units(tx, one, share) if one.from_stock else None
+        if reason is None:
             taken.append(one)
         elif one.product.fulfilment == catalogue.STOCK_FIRST:
             taken.append(_Wanted(one.line, one.product, one.position, from_stock=False))
         else:
-            problems[one.position] = {"deliverId": one.line.deliver_id, "reason": Reason.OUT_OF_STOCK}
+            problems[one.position] = {"deliverId": one.line.deliver_id, "reason": reason}
     return sorted(taken, key=lambda one: one.position)
+
+
+def _take_units(tx: Transaction, one: _Wanted, share: int | None) -> str | None:
+    """Takes a line's units off the stock level; or why not, and then nothing is taken."""
+    product, count = one.product.id, one.line.quantity
+    if not stock.take(tx, product, count):
+        return Reason.OUT_OF_STOCK
+    if stock.claims_too_much(tx, product, count, share):
+        stock.untake(tx, product, count)
+        return Reason.RESERVED
+    return None
 
 
 def _in_order(problems: _Problems) -> list[dict[str, str]]:

@@ -109,6 +109,7 @@ class Reason:
 
     UNKNOWN_PRODUCT = "unknownProduct"
     OUT_OF_STOCK = "outOfStock"
+    RESERVED = "reserved"
     PRICE_ABOVE_MAXIMUM = "priceAboveMaximum"
     REQUIRED_DATA_MISSING = "requiredDataMissing"
     REQUIRED_DATA_UNKNOWN = "requiredDataUnknown"

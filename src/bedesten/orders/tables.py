@@ -39,6 +39,17 @@ Index("ix_orders_unpaid", orders.c.expires, sqlite_where=_OPEN, postgresql_where
 Index("ix_orders_unpaid_buyer", orders.c.buyer_id, sqlite_where=_OPEN, postgresql_where=_OPEN)
 Index("ix_orders_unpaid_address", orders.c.address, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
+checkout_holders = Table(
+    "checkout_holders",
+    metadata,
+    sql.text("tenant_id"),
+    sql.text("holder"),
+    integer("used"),
+    PrimaryKeyConstraint("tenant_id", "holder"),
+)
+"""A row to lock for each customer, and each address (its digest in hexadecimal), that lately made a checkout."""
+Index(None, checkout_holders.c.used)
+
 order_lines = Table(
     "order_lines",
     metadata,

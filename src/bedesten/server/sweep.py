@@ -1,8 +1,16 @@
 """What has had its time: revoked tokens past their expiry, old idempotent answers, old failures, old fence changes."""
 
 from bedesten.accounts.lookup import REMEMBERED
-from bedesten.accounts.tables import login_failures, revoked_sessions, revoked_tokens, sessions, token_uses
+from bedesten.accounts.tables import (
+    login_failures,
+    registrations,
+    revoked_sessions,
+    revoked_tokens,
+    sessions,
+    token_uses,
+)
 from bedesten.base.clock import DAY
+from bedesten.orders.tables import checkout_holders
 from bedesten.store.fence import COUNTER, FORGET, KEPT
 from bedesten.store.sql import crossing, p
 from bedesten.store.tables import idempotency
@@ -15,6 +23,8 @@ _ENDED = crossing(revoked_sessions.delete().where(revoked_sessions.c.expires <= 
 _SESSIONS = crossing(sessions.delete().where(sessions.c.expires <= p("now")))
 _USES = crossing(token_uses.delete().where(token_uses.c.expires <= p("now")))
 _FAILURES = crossing(login_failures.delete().where(login_failures.c.updated < p("before")))
+_REGISTRATIONS = crossing(registrations.delete().where(registrations.c.hour < p("before")))
+_HOLDERS = crossing(checkout_holders.delete().where(checkout_holders.c.used < p("before")))
 _ANSWERS = crossing(idempotency.delete().where(idempotency.c.created < p("before")))
 
 
@@ -25,6 +35,8 @@ def sweep(tx: CrossTransaction) -> None:
     tx.run(_SESSIONS, now=tx.now - REMEMBERED)
     tx.run(_USES, now=tx.now)
     tx.run(_FAILURES, before=tx.now - DAY)
+    tx.run(_REGISTRATIONS, before=tx.now - DAY)
+    tx.run(_HOLDERS, before=tx.now - DAY)
     tx.run(_ANSWERS, before=tx.now - ANSWERS_KEPT)
     counter = tx.one(COUNTER)
     if counter:

@@ -28,6 +28,7 @@ from bedesten.store.sql import (
 )
 from bedesten.store.sql import Statement as Bound
 from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.tenants.checkout_limits import CheckoutLimits
 from bedesten.tenants.tables import hosts, tenant_access, tenants
 from bedesten.tenants.vault import Vault
 
@@ -56,6 +57,7 @@ _LIST = crossing(
         tenants.c.limits,
         tenants.c.origins,
         tenants.c.lenient,
+        tenants.c.checkout_limits,
     ).order_by(tenants.c.id)
 )
 _T = tenants.c
@@ -172,6 +174,7 @@ def create(tx: CrossTransaction, vault: Vault, new: NewTenant) -> dict[str, obje
         created=tx.now,
         brand=None,
         lenient=0,
+        checkout_limits="{}",
     )
     if not made:
         raise Refusal(errors.CONFLICT, "the name is taken", fields={"name": "there is a tenant of this name"})
@@ -353,6 +356,7 @@ def list_all(tx: CrossTransaction) -> list[dict[str, object]]:
                 },
                 "access": list_access(bound),
                 "limits": json.loads(row[11]),
+                "checkoutLimits": CheckoutLimits.of(json.loads(row[14])).wire(),
                 "origins": row[12].split(),
                 "lenient": bool(row[13]),
                 "created": wire_time(row[10]),

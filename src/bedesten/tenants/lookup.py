@@ -36,6 +36,7 @@ _TENANT = crossing(
         tenants.c.name,
         tenants.c.brand,
         tenants.c.lenient,
+        tenants.c.checkout_limits,
     ).where(tenants.c.id == p("id"))
 )
 
@@ -69,4 +70,5 @@ def tenant_entry(tx: CrossTransaction, tenant: str) -> TenantEntry | None:
         name=row[17],
         brand=json.loads(row[18] or "{}"),
         lenient=bool(row[19]),
+        checkout_limits=json.loads(row[20]),
     )

@@ -31,12 +31,14 @@ tenants = Table(
     integer("created"),
     text("brand", null=True),
     integer("lenient", CheckConstraint("lenient IN (0, 1)", name="lenient")),
+    text("checkout_limits"),
     UniqueConstraint("name"),
 )
 """`generation` is part of the derivation of the tenant's signing keys; the epochs end tokens issued before. `origins` are
 the web origins of the storefront (CORS), `limits` a JSON object of rate limits, `brand` one of the colour and the logo of
-its documentation. `lenient`: its calls ignore members that they do not know. `wrapped_key` is the tenant's data key,
-wrapped by the master secret `wrapping_id`. Times in ms."""
+its documentation, `checkout_limits` one of what the operator changed of `CheckoutLimits`. `lenient`: its calls ignore
+members that they do not know. `wrapped_key` is the tenant's data key, wrapped by the master secret `wrapping_id`. Times
+in ms."""
 
 hosts = Table("hosts", metadata, text("host", key=True), text("tenant_id", ForeignKey("tenants.id")))
 Index(None, hosts.c.tenant_id)

@@ -147,9 +147,14 @@ def _attempt(call: Call, surface: Surface, email: str) -> Attempt:
     keyring, tenant, address = call.house.keyring, call.tenant.id, counting_unit(call.address)
     return Attempt(
         account=keyring.login_digest(tenant, surface, email),
-        address=keyring.login_digest(tenant, surface, f"address {address}"),
+        address=address_digest(call, surface),
         pair=keyring.login_digest(tenant, surface, f"{email} from {address}"),
     )
+
+
+def address_digest(call: Call, surface: Surface = Surface.STOREFRONT) -> bytes:
+    """What the caller's network address is counted as: it can be compared, and not be read back."""
+    return call.house.keyring.login_digest(call.tenant.id, surface, f"address {counting_unit(call.address)}")
 
 
 def _fault(call: Call, found: Account | None, proved: bool) -> str:

@@ -2,7 +2,7 @@
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
-from bedesten.accounts import sessions
+from bedesten.accounts import registrations, sessions
 from bedesten.accounts.actions import Account
 from bedesten.accounts.sessions import Session
 from bedesten.audit.actions import record
@@ -22,8 +22,9 @@ from bedesten.surfaces import common
 from bedesten.surfaces.common import Login, Page, ProductView, Token
 from bedesten.surfaces.storefront import shapes
 from bedesten.tenants import actions as tenants
+from bedesten.tenants.checkout_limits import CheckoutLimits
 from bedesten.web.call import Call
-from bedesten.web.logins import begin_session, exchange, log_in, prove
+from bedesten.web.logins import address_digest, begin_session, exchange, log_in, prove
 from bedesten.web.shapes import Nothing
 
 _STATES: tuple[shapes.OrderState, ...] = ("awaitingPayment", "placed", "expired", "cancelled")
@@ -32,6 +33,8 @@ _STATES: tuple[shapes.OrderState, ...] = ("awaitingPayment", "placed", "expired"
 async def register(call: Call, body: shapes.Register) -> shapes.Registered:
     """Makes a customer. Whether the e-mail was known before is not told: the owner of the address knows."""
     await _check_password(call, body.password, "password", body.email, body.name or "")
+    limits = CheckoutLimits.of(call.tenant.checkout_limits)
+    await call.house.store.write(call.tenant.id, registrations.count, address_digest(call), limits.registrations)
     hashed = await call.house.hashing.hash(body.password)
     name = body.name or body.email.split("@")[0]
     await call.house.store.write(call.tenant.id, _register, call, body.email, name, hashed)
@@ -146,7 +149,8 @@ def product(tx: Transaction, call: Call, _: Nothing) -> ProductView:
 
 def create_checkout(tx: Transaction, call: Call, body: shapes.CreateCheckout) -> shapes.CustomerOrder:
     """Reserves the goods until the checkout expires, or answers the same checkout again."""
-    buyer = Buyer(call.who.owner, "customer", "storefront", call.tenant.currency, call.region)
+    currency, address = call.tenant.currency, address_digest(call)
+    buyer = Buyer(call.who.owner, "customer", "storefront", currency, call.region, address)
     request = NewOrder(
         body.reference or new_id("chk"),
         tuple(
@@ -159,7 +163,8 @@ def create_checkout(tx: Transaction, call: Call, body: shapes.CreateCheckout) ->
             for at, item in enumerate(body.items)
         ),
     )
-    placed = orders.reserve(tx, buyer, request, expires=tx.now + call.house.checkout_time)
+    limits = CheckoutLimits.of(call.tenant.checkout_limits)
+    placed = orders.reserve(tx, buyer, request, tx.now + call.house.checkout_time, limits)
     return _order_view(tx, call, placed.order, placed.lines, reveal=False)
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from bedesten import errors
 from bedesten.errors import ErrorRow
@@ -14,6 +14,7 @@ from bedesten.web.openapi.schemas import PREFIX, Schema
 from bedesten.web.shapes import Output
 
 REQUEST_ID = "req_5f0d7b1f6f4f4b7b9c2a1d3e"
+LIMITS = ["checkouts", "units", "addressCheckouts", "addressUnits"]
 REASONS = [value for name, value in vars(Reason).items() if name.isupper()]
 
 
@@ -27,10 +28,30 @@ class RefusedLine(Output, frozen=True):
     ]
 
 
+class OpenCheckout(Output, frozen=True):
+    """An unpaid checkout of the customer: it can be paid, or cancelled."""
+
+    order_id: Annotated[str, Meta(description="of the checkout")]
+    reference: Annotated[str, Meta(description="the customer's own, or one that was made")]
+    expires: Annotated[str, Meta(description="until when its goods are reserved")]
+
+
 class NotOrdered(Output, frozen=True):
     """Every line that cannot be ordered."""
 
     items: Annotated[list[RefusedLine], Meta(description="the lines")]
+    open_checkouts: Annotated[
+        list[OpenCheckout] | UnsetType,
+        Meta(description="in a checkout: the customer's own unpaid ones that hold such goods, if there are any"),
+    ] = UNSET
+
+
+class TooMuchReserved(Output, frozen=True):
+    """The limit that is reached, and the customer's own unpaid checkouts."""
+
+    limit: Annotated[str, Meta(description="its name", extra_json_schema={"enum": LIMITS})]
+    maximum: Annotated[int, Meta(description="how much it allows")]
+    open_checkouts: Annotated[list[OpenCheckout], Meta(description="what can be paid or cancelled instead")]
 
 
 class NotCaptured(Output, frozen=True):
@@ -41,7 +62,9 @@ class NotCaptured(Output, frozen=True):
     items: Annotated[list[RefusedLine], Meta(description="the lines that cannot be had; none after a cancellation")]
 
 
+_OPEN = OpenCheckout("ord_01m8692580282ex3szypjhtpbv", "basket-42", "2026-03-01T09:45:00Z")
 DETAILS: dict[ErrorRow, object] = {
+    errors.CHECKOUT_LIMIT: TooMuchReserved("checkouts", 5, [_OPEN]),
     errors.NOT_ORDERABLE: NotOrdered([RefusedLine("1", Reason.OUT_OF_STOCK)]),
     errors.CHECKOUT_EXPIRED: NotCaptured(Decimal("9.99"), "USD", [RefusedLine("0", Reason.OUT_OF_STOCK)]),
 }

@@ -116,6 +116,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
     )
     op.create_table(
+        "registrations",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("address", sa.LargeBinary(), nullable=False),
+        sa.Column("hour", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("attempts", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("attempts >= 0", name=op.f("ck_registrations_attempts")),
+        sa.PrimaryKeyConstraint("tenant_id", "address", "hour", name=op.f("pk_registrations")),
+    )
+    op.create_index(op.f("ix_registrations_hour"), "registrations", ["hour"], unique=False)
+    op.create_table(
+        "checkout_holders",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("used", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "holder", name=op.f("pk_checkout_holders")),
+    )
+    op.create_index(op.f("ix_checkout_holders_used"), "checkout_holders", ["used"], unique=False)
+    op.create_table(
         "login_addresses",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
@@ -176,6 +194,7 @@ def upgrade() -> None:
         sa.Column("brand", sa.Text(), nullable=True),
         sa.Column("lenient", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint("lenient IN (0, 1)", name=op.f("ck_tenants_lenient")),
+        sa.Column("checkout_limits", sa.Text(), nullable=False),
         sa.CheckConstraint("lifetime_reseller > 0", name=op.f("ck_tenants_lifetime_reseller")),
         sa.CheckConstraint("lifetime_storefront > 0", name=op.f("ck_tenants_lifetime_storefront")),
         sa.CheckConstraint("sandbox IN (0, 1)", name=op.f("ck_tenants_sandbox")),
@@ -737,6 +756,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stock_codes")),
         sa.UniqueConstraint("digest", "tenant_id", name=op.f("uq_stock_codes_digest_tenant_id")),
         sa.UniqueConstraint("line_id", "unit", "tenant_id", name=op.f("uq_stock_codes_line_id_unit_tenant_id")),
+    )
+    op.create_index(
+        "ix_stock_codes_claimed",
+        "stock_codes",
+        ["product_id"],
+        unique=False,
+        sqlite_where=sa.text("state = 1"),
+        postgresql_where=sa.text("state = 1"),
     )
     op.create_index(
         "ix_stock_codes_free",

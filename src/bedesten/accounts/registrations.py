@@ -1,0 +1,34 @@
+"""Registrations of customers, counted by network address and hour: a keyed digest, and known and unknown e-mails alike."""
+
+from sqlalchemy import update
+
+from bedesten import errors
+from bedesten.accounts.tables import registrations
+from bedesten.base.clock import HOUR
+from bedesten.errors import Refusal
+from bedesten.store.sql import TENANT, inserting, p, statement
+from bedesten.store.transaction import Transaction
+
+_R = registrations.c
+_START = inserting(registrations, or_ignore=True)
+_COUNT = statement(
+    update(registrations)
+    .where(
+        _R.tenant_id == TENANT,
+        _R.address == p("of_address"),
+        _R.hour == p("of_hour"),
+        _R.attempts < p("maximum"),
+    )
+    .values(attempts=_R.attempts + 1)
+)
+
+
+def count(tx: Transaction, address: bytes, maximum: int | None) -> None:
+    """Counts one registration. Raises `Refusal` (-7) beyond the maximum of this hour."""
+    if maximum is None:
+        return
+    hour = tx.now - tx.now % HOUR
+    tx.run(_START, address=address, hour=hour, attempts=0)
+    if not tx.run(_COUNT, of_address=address, of_hour=hour, maximum=maximum):
+        wait = -(-(hour + HOUR - tx.now) // 1000)
+        raise Refusal(errors.TOO_MANY_REQUESTS, "too many registrations from this address", retry_after=wait)

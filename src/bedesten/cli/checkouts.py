@@ -1,0 +1,53 @@
+"""`bedesten checkouts …`."""
+
+from typing import Annotated
+
+import typer
+
+from bedesten.cli.common import Answer, Here, TenantOption, command, duration, table
+from bedesten.cli.progress import progress
+from bedesten.operator import checkouts, customers
+from bedesten.store.transaction import Transaction
+
+app = typer.Typer(no_args_is_help=True)
+_Customer = Annotated[str, typer.Option("--customer", metavar="C", help="A customer's e-mail or id: only its own.")]
+_OlderThan = Annotated[str, typer.Option("--older-than", metavar="5m", help="Only those that are older.")]
+
+
+@command(app, "list")
+def show_all(here: Here, tenant: TenantOption, customer: _Customer = "", older_than: _OlderThan = "0s") -> Answer:
+    """Show the checkouts that hold goods and are not paid, the oldest first."""
+    age = duration(older_than, "--older-than") if older_than != "0s" else 0
+    listed = here.read_in(tenant, lambda tx, _: checkouts.listed(tx, _id(tx, customer), age))
+    columns = {"Order": "orderId", "Customer": "customer", "Units": "units", "Total": "total", "Expires": "expires"}
+    return Answer({"checkouts": listed}, [table(listed, "No checkout is open.", **columns)])
+
+
+@command(app, "release")
+def release(
+    here: Here,
+    tenant: TenantOption,
+    order: Annotated[list[str] | None, typer.Argument(metavar="[ORDER…]")] = None,
+    customer: _Customer = "",
+    everything: Annotated[bool, typer.Option("--all", help="Every open checkout.")] = False,
+    older_than: _OlderThan = "",
+) -> Answer:
+    """Free the goods that checkouts hold, as if their time were over. Name orders, a customer, an age, or --all."""
+    if bool(order) + bool(customer or older_than) + everything != 1:
+        raise typer.BadParameter("name orders, or --customer and --older-than, or --all")
+    age = duration(older_than, "--older-than") if older_than else 0
+    named = order or [
+        str(one["orderId"]) for one in here.read_in(tenant, lambda tx, _: checkouts.listed(tx, _id(tx, customer), age))
+    ]
+    released: list[str] = []
+    with progress("freeing checkouts", len(named), as_json=here.as_json) as advance:
+        for one in named:  # each in a transaction of its own, so that buyers wait for none of them
+            if here.write_in(tenant, lambda tx, _, one=one: checkouts.release(tx, one)):  # type: ignore[misc]
+                released.append(one)
+            advance(1)
+    told = f"{len(released)} of {len(named)} freed; the others were paid, or over." if named else "No checkout is open."
+    return Answer({"released": released}, [told])
+
+
+def _id(tx: Transaction, customer: str) -> str:
+    return customers.one(tx, customer).id if customer else ""

@@ -1,0 +1,76 @@
+"""Unpaid checkouts and customers, as an operator sees and ends them."""
+
+import pytest
+
+from bedesten.operator.check import breaches
+from bedesten.server.build import open_installation
+from bedesten.server.settings import Settings
+from rooms.stall import Stall, open_stall
+from support.program import Program
+
+
+@pytest.fixture
+def stall(bedesten: Program) -> Stall:
+    """A tenant with a customer, in the program's installation."""
+    return open_stall(open_installation(Settings(data=bedesten.data, database=None)))
+
+
+def test_what_checkouts_hold_is_shown_and_freed(bedesten: Program, stall: Stall) -> None:
+    card = stall.card(10)
+    first, second, third = (stall.checkout((card, units)).order.id for units in (1, 2, 3))
+    tenant = ("--tenant", stall.tenant)
+    listed = bedesten.does("checkouts", "list", *tenant)["checkouts"]
+    assert [(one["orderId"], one["units"], one["customer"]) for one in listed] == [
+        (first, 1, "customer@example.com"),
+        (second, 2, "customer@example.com"),
+        (third, 3, "customer@example.com"),
+    ]
+    assert bedesten.does("checkouts", "list", *tenant, "--older-than", "1h")["checkouts"] == []
+    assert bedesten.does("checkouts", "release", first, *tenant)["released"] == [first]
+    assert bedesten.does("checkouts", "release", first, *tenant)["released"] == []
+    assert bedesten.does("checkouts", "release", "--older-than", "1h", *tenant)["released"] == []
+    mine = ("--customer", "customer@example.com")
+    assert bedesten.does("checkouts", "release", *mine, *tenant)["released"] == [second, third]
+    assert stall.available(card) == 10
+    told = bedesten.run("audit", "tail", "--action", "checkout.release", "--json").out
+    assert [line.count(order) for line, order in zip(told.splitlines(), (first, second, third), strict=True)] == [1] * 3
+    assert breaches(stall.installation) == []
+
+
+def test_which_checkouts_are_freed_is_said_exactly_once(bedesten: Program, stall: Stall) -> None:
+    tenant = ("--tenant", stall.tenant)
+    for wrong in ((), ("--all", "--customer", "x"), ("ord_1", "--all"), ("ord_1", "--older-than", "5m")):
+        assert bedesten.run("checkouts", "release", *wrong, *tenant).code == 2, wrong
+    assert bedesten.does("checkouts", "release", "--all", *tenant)["released"] == []
+    assert bedesten.refuses("checkouts", "release", "prd_1", *tenant)["code"] == -2
+    assert bedesten.refuses("checkouts", "list", "--customer", "nobody@example.com", *tenant)["code"] == -3
+
+
+def test_a_customer_is_found_shut_out_and_let_in_again(bedesten: Program, stall: Stall) -> None:
+    card = stall.card(3)
+    stall.checkout((card, 3))
+    tenant = ("--tenant", stall.tenant)
+    for text in (stall.customer, "CUSTOMER@ex", "tome"):
+        (found,) = bedesten.does("customers", "find", text, *tenant)["customers"]
+        assert (found["id"], found["email"], found["reservedUnits"]) == (stall.customer, "customer@example.com", 3)
+    for text in ("%", "_ustomer", "partner@example.com"):
+        assert bedesten.does("customers", "find", text, *tenant)["customers"] == [], text
+    done = bedesten.does("customers", "disable", "customer@example.com", *tenant)
+    assert done == {"id": stall.customer, "disabled": True, "releasedCheckouts": 1}
+    assert stall.available(card) == 3
+    assert bedesten.does("customers", "find", "customer", *tenant)["customers"][0]["disabled"] is True
+    assert bedesten.does("customers", "enable", stall.customer, *tenant)["disabled"] is False
+    assert bedesten.refuses("customers", "disable", "nobody@example.com", *tenant)["code"] == -3
+
+
+def test_limits_of_checkouts_have_defaults_and_are_set_each_on_its_own(shop: Program) -> None:
+    defaults = {
+        "checkouts": 5, "units": 100, "addressCheckouts": 50, "addressUnits": 1000, "stockShare": 80,
+        "registrations": 60,
+    }  # fmt: skip
+    assert shop.does("tenants", "list")["tenants"][0]["checkoutLimits"] == defaults
+    changed = shop.does("tenants", "set", "shop", "--checkout-limit", "units=7", "--checkout-limit", "stock-share=off")
+    assert changed["checkoutLimits"] == defaults | {"units": 7, "stockShare": None}
+    assert shop.refuses("tenants", "set", "shop", "--checkout-limit", "stock-share=101")["code"] == -2
+    assert shop.refuses("tenants", "set", "shop", "--checkout-limit", "nothing=1")["code"] == -2
+    assert shop.run("tenants", "set", "shop", "--checkout-limit", "units=many").code == 2
