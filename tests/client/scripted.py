@@ -86,7 +86,7 @@ def token(name: str, expiration: str = "2100-01-01T01:00:00Z", date: str = "Fri,
 
 ACCOUNT = {
     "accountId": "par_1", "name": "P", "email": "p@partner.example", "scopes": [], "currency": "USD",
-    "balance": 1, "held": 0, "available": 1, "creditLimit": 0,
+    "balance": 1, "held": 0, "available": 1, "creditLimit": 0, "spendable": 1,
 }  # fmt: skip
 PLACED = {
     "orderId": "ord_1", "orderReference": "r", "currency": "USD", "total": 5,

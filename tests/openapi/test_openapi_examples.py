@@ -28,7 +28,11 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 PASSING = {"token", "key", "hint", "id", "presented", "previous", "lastUses", "expires", "deliveryData"}
 """What is another one every time."""
 OTHERWISE: dict[str, dict[str, object]] = {
-    "GET /Account/Details": {"balance": Decimal("-5.00"), "available": Decimal("-12.25")},
+    "GET /Account/Details": {
+        "balance": Decimal("-5.00"),
+        "available": Decimal("-12.25"),
+        "spendable": Decimal("487.75"),
+    },
     "POST /Storefront/Orders/Get": {"state": "awaitingPayment", "items.0.status": PROCESSING},
     "POST /Supplier/Stock/Upload": {"added": 0, "duplicates": 1, "available": 12},
     "POST /Payment/Keys/Revoke": {"revoked": False},

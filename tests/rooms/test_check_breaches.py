@@ -90,8 +90,18 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
     ),
     "an overdrawn account": (
         2,
-        (f"UPDATE ledger_accounts SET credit_limit = 1 {PARTNER}",),
-        r"a credit limit of 1: it is",
+        (f"UPDATE ledger_accounts SET credit_limit = 1, overdraft_limit = 1 {PARTNER}",),
+        r"a credit limit of 1: it is overdrawn",
+    ),
+    "an overdraft that nobody granted": (
+        2,
+        (f"UPDATE ledger_accounts SET overdraft_limit = overdraft_limit + 1 {PARTNER}",),
+        r"may go \d+ below zero: that is neither its credit limit",
+    ),
+    "a limit beyond all amounts": (
+        2,
+        (f"UPDATE ledger_accounts SET credit_limit = 1000000000000000, overdraft_limit = 1000000000000000 {PARTNER}",),
+        r"together they reach 10\^15",
     ),
     "a stock level": (
         4,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from bedesten.base.money import MAX_MINOR
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.ledger.actions import Balance
@@ -116,14 +117,43 @@ def test_a_line_is_sold_once(till: Stall) -> None:
     assert (till.balance().posted, till.balance().held) == (700, 600)
 
 
-def test_a_credit_limit_cannot_be_set_below_what_is_used_already(till: Stall) -> None:
+def test_a_debtor_s_credit_limit_can_be_lowered_and_the_debt_stays(till: Stall, other_connection: Raw) -> None:
+    limits = "SELECT credit_limit, overdraft_limit FROM ledger_accounts WHERE tenant_id = :tenant AND kind = 'partner'"
     till.credit(1_000)
-    hold(till, 600)
+    order = hold(till, 600, captured=100)
+    till.credit(200)
+    assert (till.balance().available, till.balance().credit_limit, till.balance().spendable) == (-600, 200, 0)
+    assert other_connection.rows(limits, tenant=till.tenant) == [(200, 600)]
     with pytest.raises(Refusal) as refused:
-        till.credit(599)
+        hold(till, 1)
     assert refused.value.row.number == -300
-    till.credit(600)
-    assert till.balance().available + till.balance().credit_limit == 0
+    till.write(ledger.capture, order, 300, fresh("odl"))
+    till.write(ledger.release, order, 100)
+    assert (till.balance().posted, till.balance().held, till.balance().available) == (-400, 100, -500)
+    assert other_connection.rows(limits, tenant=till.tenant) == [(200, 500)]
+    till.deposit(250)
+    assert other_connection.rows(limits, tenant=till.tenant) == [(200, 250)]
+    till.deposit(100)
+    assert other_connection.rows(limits, tenant=till.tenant) == [(200, 200)]
+    assert till.balance().spendable == 50
+    hold(till, 50)
+    with pytest.raises(Refusal) as refused:
+        hold(till, 1)
+    assert refused.value.row.number == -300
+
+
+def test_no_balance_and_no_limit_reaches_the_largest_amount(till: Stall, other_connection: Raw) -> None:
+    till.deposit(MAX_MINOR - 1_000)
+    for beyond in (lambda: till.deposit(1_000), lambda: till.credit(1_000), lambda: till.credit(MAX_MINOR - 1)):
+        with pytest.raises(Refusal) as refused:
+            beyond()
+        assert (refused.value.row.number, list(refused.value.fields or {})) == (-2, ["amount"])
+    till.credit(900)
+    till.deposit(99)
+    assert (till.balance().posted, till.balance().credit_limit) == (MAX_MINOR - 901, 900)
+    change = "UPDATE ledger_accounts SET {} WHERE tenant_id = :tenant AND kind = 'partner'"
+    for setting in ("posted = posted + 1", "overdraft_limit = 901", "credit_limit = 901, overdraft_limit = 901"):
+        refuses(other_connection, "within_bounds", change.format(setting), tenant=till.tenant)
 
 
 def test_what_a_supplier_earns_is_a_transfer_from_sales_and_is_in_no_cached_balance(
@@ -142,6 +172,7 @@ def test_no_update_overdraws_an_account(till: Stall, other_connection: Raw) -> N
     till.deposit(1_000)
     change = "UPDATE ledger_accounts SET {} WHERE tenant_id = :tenant AND kind = 'partner'"
     refuses(other_connection, "never_overdrawn", change.format("posted = -1"), tenant=till.tenant)
+    refuses(other_connection, "overdraft_limit", change.format("overdraft_limit = -1"), tenant=till.tenant)
     refuses(other_connection, "never_overdrawn", change.format("held = 1001"), tenant=till.tenant)
     refuses(other_connection, "held", change.format("held = -1"), tenant=till.tenant)
     refuses(other_connection, "credit_limit", change.format("credit_limit = -1"), tenant=till.tenant)

@@ -3,6 +3,7 @@
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.schema import Table
 
+from bedesten.base.money import MAX_MINOR
 from bedesten.store import sql
 from bedesten.store.sql import blob, integer, metadata
 
@@ -28,8 +29,8 @@ products = Table(
     sql.text("description"),
     sql.text("region", null=True),
     sql.text("currency"),
-    integer("price", CheckConstraint("price >= 0", name="price"), null=True),
-    integer("cost", CheckConstraint("cost >= 0", name="cost"), null=True),
+    integer("price", CheckConstraint(f"price >= 0 AND price < {MAX_MINOR}", name="price"), null=True),
+    integer("cost", CheckConstraint(f"cost >= 0 AND cost < {MAX_MINOR}", name="cost"), null=True),
     sql.text("fulfilment", CheckConstraint("fulfilment IN ('stock', 'supplier', 'stock_first')", name="fulfilment")),
     sql.text("supplier_id", null=True),
     sql.text("supplier_sku", null=True),

@@ -242,6 +242,7 @@ def _table(rows: list[Document]) -> Shown:
         Balance="balance",
         Held="held",
         Credit="creditLimit",
+        Spendable="spendable",
         Currency="currency",
         Scopes="scopes",
         Disabled="disabled",

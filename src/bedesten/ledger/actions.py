@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 
 from bedesten import errors
 from bedesten.base.ids import new_id
-from bedesten.errors import Refusal
+from bedesten.base.money import MAX_MINOR
+from bedesten.errors import Refusal, bad_field
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
 from bedesten.store.sql import TENANT, inserting, into, p, statement
 from bedesten.store.transaction import Step, Transaction
@@ -29,6 +30,15 @@ class Balance:
     def available(self) -> int:
         """What can still be spent before credit: posted − held."""
         return self.posted - self.held
+
+    @property
+    def spendable(self) -> int:
+        """What can still be spent, with credit; nothing where more is owed than the limit allows."""
+        return max(0, self.available + self.credit_limit)
+
+    def takes(self, amount: int) -> bool:
+        """Whether so much more money leaves the balance and its credit within bounds."""
+        return self.posted + self.credit_limit + amount < MAX_MINOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +69,23 @@ _SET_ASIDE = statement(
 _CAPTURE = statement(
     update(ledger_accounts).where(_HERE).values(held=_A.held - p("amount"), posted=_A.posted - p("amount"))
 )
-_RELEASE = statement(update(ledger_accounts).where(_HERE).values(held=_A.held - p("amount")))
-_RECEIVE = statement(update(ledger_accounts).where(_HERE).values(posted=_A.posted + p("amount")))
+_AFTER = _A.posted - _A.held + p("amount")
+_STILL_OWED = case((-_A.credit_limit > _AFTER, -_AFTER), else_=_A.credit_limit)
+_RELEASE = statement(
+    update(ledger_accounts).where(_HERE).values(held=_A.held - p("amount"), overdraft_limit=_STILL_OWED)
+)
+_RECEIVE = statement(
+    update(ledger_accounts)
+    .where(_HERE, _A.posted + _A.credit_limit + p("amount") < MAX_MINOR)
+    .values(posted=_A.posted + p("amount"), overdraft_limit=_STILL_OWED)
+)
 _SET_CREDIT = statement(
-    update(ledger_accounts).where(_HERE, _A.posted - _A.held >= -p("limit")).values(credit_limit=p("limit"))
+    update(ledger_accounts)
+    .where(_HERE, _A.posted + p("limit") < MAX_MINOR)
+    .values(
+        credit_limit=p("limit"),
+        overdraft_limit=case((_A.posted - _A.held < -p("limit"), _A.held - _A.posted), else_=p("limit")),
+    )
 )
 _TRANSFER = inserting(transfers, or_ignore=True)
 _HOLD = inserting(holds)
@@ -91,6 +114,7 @@ def account(tx: Transaction, owner: str, kind: str, currency: str) -> Balance:
             posted=0,
             held=0,
             credit_limit=0,
+            overdraft_limit=0,
         )
         found = tx.one(_BALANCE, owner=owner, kind=kind, currency=currency)
     assert found is not None, "an account that was just opened is there"
@@ -103,11 +127,15 @@ def balance(tx: Transaction, owner: str, kind: str, currency: str) -> Balance | 
 
 
 def receive(tx: Transaction, to: Balance, amount: int, business_key: str, order: str | None = None) -> bool:
-    """Money from outside into a bounded account. False, and nothing done, if the business key was used before."""
+    """Money from outside into a bounded account. False, and nothing done, if the business key was used before.
+
+    Raises `Refusal` (-2) if the balance would reach the largest amount that there can be.
+    """
     clearing = account(tx, tx.tenant, "clearing", to.currency)
     if not tx.run(_TRANSFER, **_transfer(tx, clearing.id, to.id, to.currency, amount, business_key, order)):
         return False
-    tx.run(_RECEIVE, id=to.id, amount=amount)
+    if not tx.run(_RECEIVE, id=to.id, amount=amount):
+        raise beyond_bounds("amount")
     return True
 
 
@@ -157,9 +185,17 @@ def owe(tx: Transaction, supplier: str, currency: str, amount: int, line: str, o
 
 
 def set_credit(tx: Transaction, of: Balance, limit: int) -> None:
-    """Changes how far the account may go below zero. Refused if it is further below already."""
+    """Changes how far the account may go below zero. What is owed beyond it stays; new orders are refused.
+
+    Raises `Refusal` (-2) if balance and limit together would reach the largest amount that there can be.
+    """
     if not tx.run(_SET_CREDIT, id=of.id, limit=limit):
-        raise _insufficient()
+        raise beyond_bounds("amount")
+
+
+def beyond_bounds(field: str) -> Refusal:
+    """The refusal of an amount with which a sum would reach `MAX_MINOR`."""
+    return bad_field(field, "with it the balance and its credit reach 10^15 minor units")
 
 
 def _the_hold(tx: Transaction, order: str) -> Hold:

@@ -3,6 +3,7 @@
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy.schema import Table
 
+from bedesten.base.money import MAX_MINOR
 from bedesten.store.sql import integer, metadata, text
 
 ledger_accounts = Table(
@@ -17,11 +18,19 @@ ledger_accounts = Table(
     integer("posted"),
     integer("held", CheckConstraint("held >= 0", name="held")),
     integer("credit_limit", CheckConstraint("credit_limit >= 0", name="credit_limit")),
+    integer("overdraft_limit", CheckConstraint("overdraft_limit >= credit_limit", name="overdraft_limit")),
     UniqueConstraint("owner_id", "kind", "currency", "tenant_id"),
     UniqueConstraint("id", "currency", "tenant_id"),
-    CheckConstraint("bounded = 0 OR posted - held >= -credit_limit", name="never_overdrawn"),
+    CheckConstraint("bounded = 0 OR posted - held >= -overdraft_limit", name="never_overdrawn"),
+    CheckConstraint(
+        f"overdraft_limit < {MAX_MINOR} AND posted > -{MAX_MINOR} AND posted + overdraft_limit < {MAX_MINOR}",
+        name="within_bounds",
+    ),
     CheckConstraint("bounded = 1 OR (posted = 0 AND held = 0)", name="only_bounded_are_cached"),
 )
+"""`overdraft_limit` is how far `posted - held` may be below zero: the credit limit, or what was owed when that limit was
+lowered, as long as it is owed. New orders ask for the credit limit. No balance, no hold and nothing that can be spent
+reaches `MAX_MINOR`."""
 
 transfers = Table(
     "transfers",
@@ -32,7 +41,7 @@ transfers = Table(
     text("from_id"),
     text("to_id"),
     text("currency"),
-    integer("amount", CheckConstraint("amount > 0", name="amount")),
+    integer("amount", CheckConstraint(f"amount > 0 AND amount < {MAX_MINOR}", name="amount")),
     text("order_id", null=True),
     integer("created"),
     PrimaryKeyConstraint("tenant_id", "id"),
@@ -60,7 +69,7 @@ holds = Table(
     text("tenant_id"),
     text("account_id"),
     text("currency"),
-    integer("placed", CheckConstraint("placed >= 0", name="placed")),
+    integer("placed", CheckConstraint(f"placed >= 0 AND placed < {MAX_MINOR}", name="placed")),
     integer("captured", CheckConstraint("captured >= 0", name="captured")),
     integer("released", CheckConstraint("released >= 0", name="released")),
     PrimaryKeyConstraint("tenant_id", "order_id"),

@@ -76,7 +76,7 @@ def create(tx: Transaction, vault: Vault, currency: str, new: NewPartner) -> Mad
 
 
 def set_credit(tx: Transaction, currency: str, partner: Account, limit: Decimal) -> None:
-    """Changes how far the partner's balance may go below zero. Raises `Refusal`: -2, or -300 if it is there already."""
+    """Changes how far the partner's balance may go below zero; what it owes beyond that stays. Raises `Refusal` (-2)."""
     minor = minor_amount(limit, currency, "amount")
     before = ledger.account(tx, partner.id, "partner", currency)
     ledger.set_credit(tx, before, minor)
@@ -112,6 +112,7 @@ def shown(tx: Transaction, currency: str, partner: Account) -> dict[str, object]
         "held": to_decimal(balance.held if balance else 0, currency),
         "available": to_decimal(balance.available if balance else 0, currency),
         "creditLimit": to_decimal(balance.credit_limit if balance else 0, currency),
+        "spendable": to_decimal(balance.spendable if balance else 0, currency),
         "webhook": endpoint.url if endpoint else None,
     }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bedesten import errors
 from bedesten.base.ids import new_id
+from bedesten.base.money import MAX_MINOR
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
 from bedesten.catalogue.actions import Product
@@ -68,6 +69,7 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed:
     if known:
         return known
     asked, problems = _understand(tx, buyer, request)
+    _check_sums(buyer, asked)
     # whatever is only read comes first: between taking from the stock and COMMIT other buyers wait
     money = ledger.account(tx, buyer.id, buyer.kind, buyer.currency)
     sales = ledger.account(tx, tx.tenant, "sales", buyer.currency)
@@ -103,6 +105,7 @@ def reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limi
 
 def _reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limits: CheckoutLimits) -> Placed:
     asked, problems = _understand(tx, buyer, request)
+    _check_sums(buyer, asked)
     order = _insert_order(tx, buyer, request, asked, UNPAID, expires)
     wanted = _take_all(tx, asked, problems, limits.stock_share)
     lines = [_line(tx, order, one, reserved=True) for one in wanted]
@@ -242,6 +245,24 @@ def _understand(tx: Transaction, buyer: Buyer, request: NewOrder) -> tuple[list[
         else:
             wanted.append(_Wanted(line, product, position, from_stock=product.fulfilment != catalogue.SUPPLIER))
     return wanted, problems
+
+
+_LINES = {"reseller": "basketData", "storefront": "items"}
+"""How the surfaces call the lines of a request."""
+
+
+def _check_sums(buyer: Buyer, asked: list[_Wanted]) -> None:
+    """Raises `Refusal` (-2), naming the fields, where a line or the order would cost what nobody can ever pay."""
+    lines = _LINES[buyer.surface]
+    faults = {
+        f"{lines}[{one.position}].quantity": "so many units reach 10^15 minor units"
+        for one in asked
+        if max(one.price, (one.product.cost or 0) * one.line.quantity) >= MAX_MINOR
+    }
+    if not faults and sum(one.price for one in asked) >= MAX_MINOR:
+        faults = {lines: "all lines together reach 10^15 minor units"}
+    if faults:
+        raise Refusal(errors.BAD_REQUEST, f"sums beyond bounds: {', '.join(faults)}", fields=faults)
 
 
 def _problem(product: Product | None, buyer: Buyer, line: NewLine) -> str | None:

@@ -3,6 +3,7 @@
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
 from sqlalchemy.schema import Table
 
+from bedesten.base.money import MAX_MINOR
 from bedesten.store import sql
 from bedesten.store.sql import blob, integer, metadata
 
@@ -16,7 +17,7 @@ orders = Table(
     sql.text("reference"),
     blob("digest"),
     sql.text("currency"),
-    integer("total", CheckConstraint("total >= 0", name="total")),
+    integer("total", CheckConstraint(f"total >= 0 AND total < {MAX_MINOR}", name="total")),
     sql.text("notify_url", null=True),
     integer("state", CheckConstraint("state IN (0, 1, 2, 3)", name="state")),
     integer("expires", null=True),
@@ -61,8 +62,8 @@ order_lines = Table(
     sql.text("product_id"),
     sql.text("product_name"),
     integer("quantity", CheckConstraint("quantity BETWEEN 1 AND 1000", name="quantity")),
-    integer("unit_price", CheckConstraint("unit_price >= 0", name="unit_price")),
-    integer("unit_cost", CheckConstraint("unit_cost >= 0", name="unit_cost"), null=True),
+    integer("unit_price", CheckConstraint(f"unit_price >= 0 AND unit_price < {MAX_MINOR}", name="unit_price")),
+    integer("unit_cost", CheckConstraint(f"unit_cost >= 0 AND unit_cost < {MAX_MINOR}", name="unit_cost"), null=True),
     integer("price"),
     integer("status", CheckConstraint("status IN (0, 1, 2, 3)", name="status")),
     integer("placed_status", CheckConstraint("placed_status IN (1, 2)", name="placed_status")),
@@ -75,7 +76,7 @@ order_lines = Table(
     PrimaryKeyConstraint("tenant_id", "id"),
     UniqueConstraint("order_id", "position", "tenant_id"),
     UniqueConstraint("id", "quantity", "tenant_id"),
-    CheckConstraint("price = unit_price * quantity", name="price"),
+    CheckConstraint(f"price = unit_price * quantity AND price < {MAX_MINOR}", name="price"),
     ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
     sqlite_with_rowid=False,

@@ -108,7 +108,13 @@ _REFUSE = statement(
 def create_deposit(
     tx: Transaction, integration: str, partner: str, reference: str, currency: str, amount: int
 ) -> Deposit:
-    """Announces money for a partner. The same reference with the same content gives the first deposit again (-8)."""
+    """Announces money for a partner. The same reference with the same content gives the first deposit again (-8).
+
+    Raises `Refusal` (-2) for an amount that the partner's balance cannot take.
+    """
+    money = ledger.balance(tx, partner, "partner", currency)
+    if money is not None and not money.takes(amount):
+        raise ledger.beyond_bounds("amount")
     digest = meaning.digest(partner, currency, amount)
     made = tx.run(
         _NEW_DEPOSIT,

@@ -3,6 +3,7 @@
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.schema import Table
 
+from bedesten.base.money import MAX_MINOR
 from bedesten.store import sql
 from bedesten.store.sql import blob, integer, metadata
 
@@ -16,7 +17,7 @@ deposits = Table(
     sql.text("reference"),
     blob("digest"),
     sql.text("currency"),
-    integer("amount", CheckConstraint("amount > 0", name="amount")),
+    integer("amount", CheckConstraint(f"amount > 0 AND amount < {MAX_MINOR}", name="amount")),
     integer("state", CheckConstraint("state IN (0, 1, 2)", name="state")),
     integer("created"),
     integer("updated"),
@@ -35,7 +36,7 @@ payments = Table(
     sql.text("reference"),
     blob("digest"),
     sql.text("currency"),
-    integer("amount", CheckConstraint("amount > 0", name="amount")),
+    integer("amount", CheckConstraint(f"amount > 0 AND amount < {MAX_MINOR}", name="amount")),
     integer("state", CheckConstraint("state IN (0, 1, 2, 3)", name="state")),
     integer("created"),
     integer("updated"),

@@ -166,7 +166,7 @@ class Order(Shape, frozen=True):
 
 
 class Account(Shape, frozen=True):
-    """The partner's account and money: `available` = `balance` − `held`."""
+    """The partner's account and money: `available` = `balance` − `held`; `spendable` is what an order may cost."""
 
     account_id: str
     name: str
@@ -177,6 +177,7 @@ class Account(Shape, frozen=True):
     held: Decimal
     available: Decimal
     credit_limit: Decimal
+    spendable: Decimal
 
 
 # --- Storefront -------------------------------------------------------------------------------------------------------

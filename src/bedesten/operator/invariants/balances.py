@@ -2,6 +2,7 @@
 
 from sqlalchemy import and_, case, func, or_, select, union_all
 
+from bedesten.base.money import MAX_MINOR
 from bedesten.ledger.actions import BOUNDED
 from bedesten.ledger.tables import ledger_accounts, transfers
 from bedesten.operator.invariants.question import question
@@ -64,7 +65,23 @@ BALANCES = (
         2,
         "ledger account {} has {} posted, {} held and a credit limit of {}: it is overdrawn",
         select(_A.tenant_id, _A.id, _A.posted, _A.held, _A.credit_limit).where(
-            _A.bounded == 1, or_(_A.posted - _A.held < -_A.credit_limit, _A.held < 0, _A.credit_limit < 0)
+            _A.bounded == 1, or_(_A.posted - _A.held < -_A.overdraft_limit, _A.held < 0, _A.credit_limit < 0)
+        ),
+    ),
+    question(
+        2,
+        "ledger account {} may go {} below zero: that is neither its credit limit of {} nor what it owes beyond that",
+        select(_A.tenant_id, _A.id, _A.overdraft_limit, _A.credit_limit).where(
+            _A.bounded == 1,
+            _A.overdraft_limit
+            != case((_A.posted - _A.held < -_A.credit_limit, _A.held - _A.posted), else_=_A.credit_limit),
+        ),
+    ),
+    question(
+        2,
+        "ledger account {} has {} posted and a limit of {}: together they reach 10^15",
+        select(_A.tenant_id, _A.id, _A.posted, _A.overdraft_limit).where(
+            or_(_A.posted + _A.overdraft_limit >= MAX_MINOR, _A.posted <= -MAX_MINOR, _A.overdraft_limit >= MAX_MINOR)
         ),
     ),
 )

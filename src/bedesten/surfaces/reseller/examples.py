@@ -96,5 +96,6 @@ ACCOUNT = Example(
         held=Decimal("7.25"),
         available=Decimal("92.75"),
         credit_limit=Decimal("500.00"),
+        spendable=Decimal("592.75"),
     )
 )

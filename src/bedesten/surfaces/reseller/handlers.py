@@ -90,6 +90,7 @@ def account_details(tx: Transaction, call: Call, _: Nothing) -> shapes.AccountVi
         held=to_decimal(money.held, currency),
         available=to_decimal(money.available, currency),
         credit_limit=to_decimal(money.credit_limit, currency),
+        spendable=to_decimal(money.spendable, currency),
     )
 
 

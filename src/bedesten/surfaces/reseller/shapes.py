@@ -90,7 +90,7 @@ class OrderView(Output, frozen=True):
 
 
 class AccountView(Output, frozen=True):
-    """The partner's account and money: `available` = `balance` − `held`."""
+    """The partner's account and money: `available` = `balance` − `held`; `spendable` is what an order may cost."""
 
     account_id: str
     name: str
@@ -101,3 +101,4 @@ class AccountView(Output, frozen=True):
     held: Decimal
     available: Decimal
     credit_limit: Decimal
+    spendable: Decimal

@@ -159,6 +159,7 @@ class Shop:
             "held": held,
             "available": self.balance,
             "creditLimit": Decimal("0.00"),
+            "spendable": self.balance,
         }
 
     def line(self, line_id: str) -> Line:

@@ -287,11 +287,12 @@ def upgrade() -> None:
         sa.Column("posted", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("held", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("credit_limit", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("overdraft_limit", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint(
             "kind IN ('partner', 'customer', 'supplier', 'clearing', 'sales')", name=op.f("ck_ledger_accounts_kind")
         ),
         sa.CheckConstraint(
-            "bounded = 0 OR posted - held >= -credit_limit", name=op.f("ck_ledger_accounts_never_overdrawn")
+            "bounded = 0 OR posted - held >= -overdraft_limit", name=op.f("ck_ledger_accounts_never_overdrawn")
         ),
         sa.CheckConstraint(
             "bounded = 1 OR (posted = 0 AND held = 0)", name=op.f("ck_ledger_accounts_only_bounded_are_cached")
@@ -299,6 +300,12 @@ def upgrade() -> None:
         sa.CheckConstraint("bounded IN (0, 1)", name=op.f("ck_ledger_accounts_bounded")),
         sa.CheckConstraint("credit_limit >= 0", name=op.f("ck_ledger_accounts_credit_limit")),
         sa.CheckConstraint("held >= 0", name=op.f("ck_ledger_accounts_held")),
+        sa.CheckConstraint("overdraft_limit >= credit_limit", name=op.f("ck_ledger_accounts_overdraft_limit")),
+        sa.CheckConstraint(
+            "overdraft_limit < 1000000000000000 AND posted > -1000000000000000"
+            " AND posted + overdraft_limit < 1000000000000000",
+            name=op.f("ck_ledger_accounts_within_bounds"),
+        ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_ledger_accounts_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_accounts")),
         sa.UniqueConstraint("id", "currency", "tenant_id", name=op.f("uq_ledger_accounts_id_currency_tenant_id")),
@@ -362,7 +369,7 @@ def upgrade() -> None:
         sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("amount > 0", name=op.f("ck_deposits_amount")),
+        sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_deposits_amount")),
         sa.CheckConstraint("state IN (0, 1, 2)", name=op.f("ck_deposits_state")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "integration_id"],
@@ -390,7 +397,7 @@ def upgrade() -> None:
         sa.Column("released", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint("captured + released <= placed", name=op.f("ck_holds_never_more_than_placed")),
         sa.CheckConstraint("captured >= 0", name=op.f("ck_holds_captured")),
-        sa.CheckConstraint("placed >= 0", name=op.f("ck_holds_placed")),
+        sa.CheckConstraint("placed >= 0 AND placed < 1000000000000000", name=op.f("ck_holds_placed")),
         sa.CheckConstraint("released >= 0", name=op.f("ck_holds_released")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "account_id", "currency"],
@@ -422,7 +429,7 @@ def upgrade() -> None:
         sa.CheckConstraint("(state = 0) = (expires IS NOT NULL)", name=op.f("ck_orders_expires_while_unpaid")),
         sa.CheckConstraint("state = 1 OR surface = 'storefront'", name=op.f("ck_orders_only_checkouts_are_open")),
         sa.CheckConstraint("state IN (0, 1, 2, 3)", name=op.f("ck_orders_state")),
-        sa.CheckConstraint("total >= 0", name=op.f("ck_orders_total")),
+        sa.CheckConstraint("total >= 0 AND total < 1000000000000000", name=op.f("ck_orders_total")),
         sa.CheckConstraint("units >= 1", name=op.f("ck_orders_units")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "buyer_id"], ["accounts.tenant_id", "accounts.id"], name=op.f("fk_orders_tenant_id_buyer_id")
@@ -479,9 +486,9 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("fulfilment IN ('stock', 'supplier', 'stock_first')", name=op.f("ck_products_fulfilment")),
         sa.CheckConstraint("active IN (0, 1)", name=op.f("ck_products_active")),
-        sa.CheckConstraint("cost >= 0", name=op.f("ck_products_cost")),
+        sa.CheckConstraint("cost >= 0 AND cost < 1000000000000000", name=op.f("ck_products_cost")),
         sa.CheckConstraint("offered IN (0, 1)", name=op.f("ck_products_offered")),
-        sa.CheckConstraint("price >= 0", name=op.f("ck_products_price")),
+        sa.CheckConstraint("price >= 0 AND price < 1000000000000000", name=op.f("ck_products_price")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "category_id"],
             ["categories.tenant_id", "categories.id"],
@@ -511,7 +518,7 @@ def upgrade() -> None:
         sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("order_id", sa.Text(), nullable=True),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("amount > 0", name=op.f("ck_transfers_amount")),
+        sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_transfers_amount")),
         sa.CheckConstraint("from_id <> to_id", name=op.f("ck_transfers_two_accounts")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "from_id", "currency"],
@@ -627,11 +634,13 @@ def upgrade() -> None:
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint("placed_status IN (1, 2)", name=op.f("ck_order_lines_placed_status")),
-        sa.CheckConstraint("price = unit_price * quantity", name=op.f("ck_order_lines_price")),
+        sa.CheckConstraint(
+            "price = unit_price * quantity AND price < 1000000000000000", name=op.f("ck_order_lines_price")
+        ),
         sa.CheckConstraint("quantity BETWEEN 1 AND 1000", name=op.f("ck_order_lines_quantity")),
         sa.CheckConstraint("status IN (0, 1, 2, 3)", name=op.f("ck_order_lines_status")),
-        sa.CheckConstraint("unit_cost >= 0", name=op.f("ck_order_lines_unit_cost")),
-        sa.CheckConstraint("unit_price >= 0", name=op.f("ck_order_lines_unit_price")),
+        sa.CheckConstraint("unit_cost >= 0 AND unit_cost < 1000000000000000", name=op.f("ck_order_lines_unit_cost")),
+        sa.CheckConstraint("unit_price >= 0 AND unit_price < 1000000000000000", name=op.f("ck_order_lines_unit_price")),
         sa.CheckConstraint("version >= 0", name=op.f("ck_order_lines_version")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], name=op.f("fk_order_lines_tenant_id_order_id")
@@ -672,7 +681,7 @@ def upgrade() -> None:
         sa.Column("refusal", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("refused_items", sa.Text(), nullable=True),
         sa.CheckConstraint("(state = 3) = (refusal IS NOT NULL)", name=op.f("ck_payments_refused_with_a_number")),
-        sa.CheckConstraint("amount > 0", name=op.f("ck_payments_amount")),
+        sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_payments_amount")),
         sa.CheckConstraint("refusal IN (-401, -402)", name=op.f("ck_payments_refusal")),
         sa.CheckConstraint("state IN (0, 1, 2, 3)", name=op.f("ck_payments_state")),
         sa.ForeignKeyConstraint(
