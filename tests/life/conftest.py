@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,6 +161,20 @@ def life(clocked: tuple[Installation, Moved]) -> Iterator[Life]:
     operator.account(tenant, "partner", "partner@example.com")
     yield Life(installation, clock, tenant, host, operator)
     clock.ahead = 0
+
+
+@pytest.fixture(params=ENGINES)
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Life]:
+    """An installation of this test's own: it may be broken."""
+    clock = Moved()
+    with opened(request.param, tmp_path) as made:
+        installation = build.open_installation(made.settings, clock)
+        operator = Operator(installation)
+        tenant = operator.tenant("shop", ["shop.example"])
+        operator.account(tenant, "customer", "customer@example.com")
+        operator.account(tenant, "partner", "partner@example.com")
+        yield Life(installation, clock, tenant, "shop.example", operator)
+        installation.store.close()
 
 
 def run(coroutine: Any) -> Any:

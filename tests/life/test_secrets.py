@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,26 +12,9 @@ from bedesten.accounts import actions as accounts
 from bedesten.errors import Refusal
 from bedesten.gate.keyring import Keyring, Ring
 from bedesten.operator import secrets
-from bedesten.server import build
 from bedesten.store.tables import INSTALLATION, RAISE_RING
 from bedesten.store.transaction import CrossTransaction, Transaction
-from life.conftest import Life, Moved
-from support.backoffice import Operator
-from support.sites import ENGINES, opened
-
-
-@pytest.fixture(params=ENGINES)
-def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Life]:
-    """An installation of this test's own: its secrets are turned."""
-    clock = Moved()
-    with opened(request.param, tmp_path) as made:
-        installation = build.open_installation(made.settings, clock)
-        operator = Operator(installation)
-        tenant = operator.tenant("shop", ["shop.example"])
-        operator.account(tenant, "customer", "customer@example.com")
-        operator.account(tenant, "partner", "partner@example.com")
-        yield Life(installation, clock, tenant, "shop.example", operator)
-        installation.store.close()
+from life.conftest import Life
 
 
 def _path(life: Life) -> Path:

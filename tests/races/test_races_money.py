@@ -240,6 +240,12 @@ def test_rights_that_sixteen_take_at_once_are_all_in_the_list_and_in_one_order(s
     assert [row[0] for row in rows] == list(range(counter.number + 1, counter.number + 1 + 3 * RUNNERS))
 
 
+def _epoch(stall: Stall) -> int:
+    entry = stall.store.read_now(lambda tx: account_entry(tx, stall.partner))
+    assert entry is not None
+    return entry.epoch
+
+
 def test_a_right_that_was_taken_is_gone_for_whoever_looks_afterwards(stall: Stall, race: Race) -> None:
     """While one takes and gives a scope, the others read: what they see is what was acknowledged, or newer."""
     acknowledged: list[int] = [1]
@@ -248,14 +254,12 @@ def test_a_right_that_was_taken_is_gone_for_whoever_looks_afterwards(stall: Stal
         if number == 0:
             for _ in range(30):
                 stall.write(accounts.end_tokens, stall.partner, OPERATOR)
-                acknowledged.append(acknowledged[-1] + 1)
+                acknowledged.append(_epoch(stall))
             return True
         seen = []
         for _ in range(30):
             known = acknowledged[-1]
-            entry = stall.store.read_now(lambda tx: account_entry(tx, stall.partner))
-            assert entry is not None
-            seen.append(entry.epoch >= known)
+            seen.append(_epoch(stall) >= known)
         return all(seen)
 
     assert race(take_or_look) == [True] * RUNNERS

@@ -122,7 +122,8 @@ def create(tx: Transaction, keyring: Keyring, new: NewKey, actor: Actor) -> tupl
     key = new_api_key(new.sandbox)
     hint = masked(key.reveal())
     key_id = insert(tx, new, hint)
-    add_secret(tx, keyring, key_id, key.reveal())
+    digest = add_secret(tx, keyring, key_id, key.reveal())
+    tx.changed("key", digest.hex())  # nobody remembers it yet: a store that goes back behind this has another revision
     record(tx, actor, "key.create", key_id, **_told(new), hint=hint)
     return key_id, key
 

@@ -1,4 +1,7 @@
-"""Which state of the rights this is. Kept apart from the store, because the gate remembers one and knows no store."""
+"""Which state of the rights this is: numbers that a store which went back does not reach a second time.
+
+Kept apart from the store, because the gate remembers a revision and knows no store.
+"""
 
 import os
 from typing import NamedTuple
@@ -18,3 +21,13 @@ class Revision(NamedTuple):
 def new_nonce() -> int:
     """64 random bits from the operating system, as a signed integer that both engines store."""
     return int.from_bytes(os.urandom(8), signed=True)
+
+
+def epoch_step() -> int:
+    """By how much an epoch grows when tokens are ended: 32 random bits and one.
+
+    A token carries the epochs of the moment in which it was issued. With steps of one, an epoch that was lost with the last
+    changes of a store would be reached again by ending the tokens again, and what was issued under it would be good again.
+    2^53 leaves room for a million steps (`gate.bearer`).
+    """
+    return 1 + int.from_bytes(os.urandom(4))

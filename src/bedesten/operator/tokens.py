@@ -6,6 +6,7 @@ from bedesten.accounts import sessions
 from bedesten.accounts.actions import SURFACES, Account
 from bedesten.audit.actions import INSTALLATION, OPERATOR, Actor, record
 from bedesten.base.ids import session_of
+from bedesten.base.revision import epoch_step
 from bedesten.base.text import email_or_none
 from bedesten.errors import Refusal
 from bedesten.gate.decide import MAX_LIFETIME
@@ -32,7 +33,7 @@ def end_of(tx: Transaction, subject: str) -> list[str]:
 
 def end_everyones(tx: CrossTransaction) -> None:
     """Ends every bearer token of every tenant that was issued before now."""
-    tx.run(END_ALL_TOKENS)
+    tx.run(END_ALL_TOKENS, step=epoch_step())
     tx.changed("installation", "")
     record(tx.bound(INSTALLATION), OPERATOR, "installation.tokens.revoke", INSTALLATION)
 

@@ -55,7 +55,7 @@ INSTALLATION = crossing_into(
 )
 RAISE_RING = crossing(update(installation).where(_I.ring < p("version")).values(ring=p("version"), prints=p("prints")))
 SET_LEAK_POLICY = crossing(update(installation).values(leak_policy=p("policy")))
-END_ALL_TOKENS = crossing(update(installation).values(epoch=installation.c.epoch + 1))
+END_ALL_TOKENS = crossing(update(installation).values(epoch=installation.c.epoch + p("step")))
 SET_NETWORKS = crossing(update(installation).values(webhook_networks=p("networks")))
 
 idempotency = Table(

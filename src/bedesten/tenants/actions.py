@@ -13,6 +13,7 @@ from bedesten.audit.actions import OPERATOR, record
 from bedesten.base.clock import DAY, HOUR, MINUTE, wire_time
 from bedesten.base.ids import new_id
 from bedesten.base.money import EXPONENTS
+from bedesten.base.revision import epoch_step
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.decide import MAX_LIFETIME
 from bedesten.gate.hosts import valid_tenant_host
@@ -86,13 +87,13 @@ _IDLE = {
         update(tenants).where(tenants.c.id == TENANT).values(idle_storefront=p("time"), idle_storefront_since=p("now"))
     ),
 }
-_ADVANCE = statement(update(tenants).where(tenants.c.id == TENANT).values(epoch=tenants.c.epoch + 1))
+_ADVANCE = statement(update(tenants).where(tenants.c.id == TENANT).values(epoch=tenants.c.epoch + p("step")))
 _ADVANCE_SURFACE = {
     Surface.RESELLER: statement(
-        update(tenants).where(tenants.c.id == TENANT).values(epoch_reseller=tenants.c.epoch_reseller + 1)
+        update(tenants).where(tenants.c.id == TENANT).values(epoch_reseller=tenants.c.epoch_reseller + p("step"))
     ),
     Surface.STOREFRONT: statement(
-        update(tenants).where(tenants.c.id == TENANT).values(epoch_storefront=tenants.c.epoch_storefront + 1)
+        update(tenants).where(tenants.c.id == TENANT).values(epoch_storefront=tenants.c.epoch_storefront + p("step"))
     ),
 }
 _ORIGINS = statement(update(tenants).where(tenants.c.id == TENANT).values(origins=p("new_origins")))
@@ -323,14 +324,14 @@ def end_surface_tokens(tx: Transaction, surface: Surface) -> None:
     """Ends every bearer token of one surface of the tenant that was issued before now."""
     if not surface.uses_tokens:
         raise bad_field("surface", "tokens are used on reseller and storefront only")
-    tx.run(_ADVANCE_SURFACE[surface])
+    tx.run(_ADVANCE_SURFACE[surface], step=epoch_step())
     tx.changed("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.tokens.revoke", tx.tenant, surface=surface.value)
 
 
 def end_tokens(tx: Transaction) -> None:
     """Ends every bearer token of the tenant that was issued before now."""
-    tx.run(_ADVANCE)
+    tx.run(_ADVANCE, step=epoch_step())
     tx.changed("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.tokens.revoke", tx.tenant)
 
