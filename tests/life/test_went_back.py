@@ -29,6 +29,7 @@ BY_EPOCH: dict[str, Revoke] = {
 REVOCATIONS: dict[str, Revoke] = {
     **BY_EPOCH,
     "token": lambda life, token: life.operator.revoke_token(life.tenant, str(claims(token)["jti"]), 4_102_444_800_000),
+    "session": lambda life, token: life.operator.end_session(life.tenant, str(claims(token)["sid"])),
     "disabled": lambda life, token: life.operator.disable(life.tenant, "customer", str(claims(token)["sub"])),
     "suspended": lambda life, _: life.operator.suspend(life.tenant),
 }
