@@ -110,6 +110,9 @@ PAYMENT_STATE = _row(
 CHECKOUT_EXPIRED = _row(
     -402, "checkout-expired", 409, "The checkout is over and cannot be had any more; nothing was captured.",
     "Give the payer the money in `data` back: the payment is over. The customer may check out again.")  # fmt: skip
+DEPOSIT_LIMIT = _row(
+    -403, "deposit-limit", 409, "The deposit is larger than this payment service may deposit; nothing was booked.",
+    "Check the amount; if it is right, ask the shop's operator for a higher limit.")  # fmt: skip
 
 CATALOGUE: Mapping[int, ErrorRow] = MappingProxyType(_ROWS)
 """Every row by its number."""

@@ -1,5 +1,7 @@
 """Unpaid checkouts and customers, as an operator sees and ends them."""
 
+from decimal import Decimal
+
 import pytest
 
 from bedesten.operator.check import breaches
@@ -74,3 +76,31 @@ def test_limits_of_checkouts_have_defaults_and_are_set_each_on_its_own(shop: Pro
     assert shop.refuses("tenants", "set", "shop", "--checkout-limit", "stock-share=101")["code"] == -2
     assert shop.refuses("tenants", "set", "shop", "--checkout-limit", "nothing=1")["code"] == -2
     assert shop.run("tenants", "set", "shop", "--checkout-limit", "units=many").code == 2
+
+
+def test_an_integration_is_limited_and_what_waits_is_approved_or_rejected(bedesten: Program, stall: Stall) -> None:
+    tenant = ("--tenant", stall.tenant)
+    assert bedesten.does("integrations", "limits", "Pay", *tenant)["maxDeposit"] is None
+    limits = bedesten.does("integrations", "limits", "Pay", "--max-deposit", "100", "--confirm-above", "9.99", *tenant)
+    assert (limits["maxDeposit"], limits["confirmAbove"]) == (Decimal("100.00"), Decimal("9.99"))
+    first, second = stall.deposit(10_00), stall.deposit(100_00)
+    assert stall.deposit(9_99).state == 1
+    listed = bedesten.does("deposits", "list", *tenant)["deposits"]
+    assert [(one["depositId"], one["partner"], one["amount"]) for one in listed] == [
+        (first.id, "partner@example.com", Decimal("10.00")),
+        (second.id, "partner@example.com", Decimal("100.00")),
+    ]
+    for _ in range(2):
+        assert bedesten.does("deposits", "approve", first.id, *tenant)["state"] == "confirmed"
+        assert bedesten.does("deposits", "reject", second.id, *tenant)["state"] == "rejected"
+    assert bedesten.refuses("deposits", "approve", second.id, *tenant)["code"] == -400
+    assert bedesten.refuses("deposits", "reject", first.id, *tenant)["code"] == -400
+    assert bedesten.refuses("deposits", "approve", "dep_never", *tenant)["code"] == -3
+    assert stall.balance().posted == 10_00 + 9_99
+    assert bedesten.does("deposits", "list", *tenant)["deposits"] == []
+    assert len(bedesten.does("deposits", "list", "--all", *tenant)["deposits"]) == 3
+    off = bedesten.does("integrations", "limits", "Pay", "--confirm-above", "off", *tenant)
+    assert (off["maxDeposit"], off["confirmAbove"]) == (Decimal("100.00"), None)
+    assert bedesten.refuses("integrations", "limits", "Pay", "--max-deposit", "0", *tenant)["code"] == -2
+    told = bedesten.run("audit", "tail", "--action", "deposit.approve", "--json").out
+    assert "10.00 USD" in told

@@ -4,8 +4,11 @@ from decimal import Decimal
 
 import pytest
 
+from bedesten.gate.scopes import Surface
+from bedesten.payments.actions import approve_deposit, reject_deposit
+from bedesten.payments.deposit_limits import DepositLimits, set_limits
 from support.backoffice import PASSWORD
-from support.client import bearer
+from support.client import api_key, bearer
 from support.shop import Shop, fresh, line
 
 
@@ -156,6 +159,32 @@ def test_a_deposit_is_booked_into_the_partners_balance_once(each_shop: Shop) -> 
     assert payments.data("/Payment/Deposits/Create", by_id)["partnerId"] == each_shop.partner
     other = {**announced, "currency": "EUR", "reference": fresh("deposit")}
     assert payments.post("/Payment/Deposits/Create", other).fields == ["currency"]
+
+
+def test_a_large_deposit_waits_for_the_operator_and_a_larger_one_is_refused(each_shop: Shop) -> None:
+    operator, partner = each_shop.operator, each_shop.reseller
+    integration = operator.owner(each_shop.id, Surface.PAYMENT, fresh("bank"))
+    payments = each_shop.client(None, api_key(operator.key(each_shop.id, Surface.PAYMENT, integration).text))
+    operator.within(each_shop.id, lambda tx: set_limits(tx, integration, DepositLimits(50_000_00, 1_000_00), "USD"))
+
+    def announced(amount: str) -> dict[str, object]:
+        return {"partner": each_shop.partner, "amount": Decimal(amount), "reference": fresh("deposit")}
+
+    assert payments.post("/Payment/Deposits/Create", announced("1000000")).told == (409, -403)
+    before = partner.get("/Account/Details").data["balance"]
+    large = payments.data("/Payment/Deposits/Create", announced("1000.01"))["depositId"]
+    for _ in range(2):
+        assert payments.data("/Payment/Deposits/Confirm", {"depositId": large})["state"] == "awaitingApproval"
+    assert partner.get("/Account/Details").data["balance"] == before
+    for _ in range(2):
+        assert operator.within(each_shop.id, lambda tx: approve_deposit(tx, large)).state == 1
+    assert partner.get("/Account/Details").data["balance"] == before + Decimal("1000.01")
+    assert payments.data("/Payment/Deposits/Confirm", {"depositId": large})["state"] == "confirmed"
+    small = payments.data("/Payment/Deposits/Create", announced("1000"))["depositId"]
+    operator.within(each_shop.id, lambda tx: set_limits(tx, integration, DepositLimits(999_99, None), "USD"))
+    assert payments.post("/Payment/Deposits/Confirm", {"depositId": small}).told == (409, -403)
+    operator.within(each_shop.id, lambda tx: reject_deposit(tx, small))
+    assert payments.post("/Payment/Deposits/Confirm", {"depositId": small}).told == (409, -400)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from bedesten.orders import checkout
 from bedesten.orders.actions import Placed
 from bedesten.orders.model import EXPIRED, PLACED, WITHDRAWN
 from bedesten.payments import actions as payments
+from bedesten.payments.deposit_limits import DepositLimits, set_limits
 from bedesten.store.fence import CHANGES, COUNTER
 from bedesten.store.transaction import Transaction
 from races.conftest import RUNNERS, Race
@@ -69,6 +70,22 @@ def test_a_deposit_that_sixteen_confirm_is_booked_once(stall: Stall, race: Race)
     outcomes = race(lambda _: stall.write(payments.confirm_deposit, stall.integration, made.id).state)
     assert outcomes == [1] * RUNNERS
     assert stall.balance().posted == 1_000
+
+
+def test_a_large_deposit_is_approved_or_rejected_and_booked_once(stall: Stall, race: Race) -> None:
+    stall.write(set_limits, stall.integration, DepositLimits(None, 999), "USD")
+    made = stall.write(payments.create_deposit, stall.integration, stall.partner, fresh("dep"), "USD", 1_000)
+
+    def anything(number: int) -> object:
+        if number % 3 == 0:
+            return stall.write(payments.confirm_deposit, stall.integration, made.id).state
+        return stall.write((payments.approve_deposit, payments.reject_deposit)[number % 2], made.id).state
+
+    outcomes = race(anything)
+    assert set(refusals(outcomes)) <= {-400}
+    state = stall.write(payments.reject_deposit if 2 in outcomes else payments.approve_deposit, made.id).state
+    assert stall.balance().posted == (1_000 if state == 1 else 0)
+    assert not {1, 2} <= set(outcomes)
 
 
 def test_a_deposit_that_sixteen_announce_is_one_and_another_content_is_a_conflict(stall: Stall, race: Race) -> None:

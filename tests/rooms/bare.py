@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, LargeBinary, Table
 
 from bedesten.orders import checkout
+from bedesten.payments.deposit_limits import DepositLimits, set_limits
 from bedesten.server.build import Installation
 from bedesten.store.sql import metadata
 from bedesten.tenants.vault import Vault
@@ -33,6 +34,7 @@ class Broken:
     announced: str
     payment: str
     second_payment: str
+    awaiting: str
 
     @property
     def vault(self) -> Vault:
@@ -58,9 +60,11 @@ def one_of_everything(installation: Installation) -> Broken:
     stall.capture(payment)
     deposit = stall.deposit(500)
     announced = stall.write(_announce, stall)
+    stall.write(set_limits, stall.integration, DepositLimits(None, 800), "USD")
+    awaiting = stall.deposit(801)
     return Broken(
         stall, stranger, card, sold.lines[0].id, by_code, by_note, waiting, unpaid.order.id, unpaid.lines[0].id,
-        expired.lines[0].id, paid.order.id, paid.lines[0].id, deposit.id, announced, payment.id, second.id,
+        expired.lines[0].id, paid.order.id, paid.lines[0].id, deposit.id, announced, payment.id, second.id, awaiting.id,
     )  # fmt: skip
 
 

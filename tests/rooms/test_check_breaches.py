@@ -258,6 +258,16 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
         ("UPDATE payments SET state = 0 WHERE id = '{payment}'",),
         r"order ord_\w+ with state 1 and a total of 500 has 0 captured payments",
     ),
+    "a large deposit that nobody approved": (
+        5,
+        ("UPDATE deposits SET approval = 1 WHERE id = '{deposit}'",),
+        r"deposit dep_\w+ of 500 with state 1 has approval 1",
+    ),
+    "a deposit that waits for no approval": (
+        5,
+        ("UPDATE deposits SET approval = 0 WHERE id = '{awaiting}'",),
+        r"deposit dep_\w+ of 801 with state 3 has approval 0",
+    ),
     "a payment that was refused and is open again": (
         5,
         ("UPDATE payments SET refusal = -402 WHERE id = '{second_payment}'",),

@@ -191,7 +191,10 @@ def test_the_database_refuses_deposits_and_payments_that_make_no_sense(stall: St
     stall.deposit(6)
     for table, why, setting in (
         ("deposits", "deposits_amount", "amount = 0"),
-        ("deposits", "deposits_state", "state = 3"),
+        ("deposits", "deposits_state", "state = 4"),
+        ("deposits", "awaits_an_approval", "state = 3"),
+        ("deposits", "never_booked_unapproved", "state = 1, approval = 1"),
+        ("deposits", "deposits_approval", "approval = 3"),
         ("deposits", DOUBLE, "reference = 'one'"),
         ("deposits", DANGLING, "partner_id = 'par_of_nobody'"),
         ("deposits", DANGLING, "integration_id = 'int_of_nobody'"),

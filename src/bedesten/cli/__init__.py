@@ -31,6 +31,7 @@ NOUNS = {
     "checkouts": "Checkouts that hold goods and are not paid: see them, free them.",
     "suppliers": "Who delivers goods; owners of API keys of the Supplier surface.",
     "integrations": "Payment services and back offices; owners of API keys of the Payment surface.",
+    "deposits": "Money for partners that waits for the operator's approval.",
     "products": "A tenant's catalogue: import, prices.",
     "keys": "API keys: made once, shown once, revoked at once.",
     "tokens": "Bearer tokens issued before now: revoke them.",

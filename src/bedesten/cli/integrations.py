@@ -1,9 +1,73 @@
 """`bedesten integrations …`."""
 
+from decimal import Decimal
+from typing import Annotated
+
 import typer
 
+from bedesten.accounts import actions as accounts
+from bedesten.accounts.actions import OWNERS
+from bedesten.base.money import to_decimal
+from bedesten.cli.common import Answer, Document, Here, TenantOption, amount, command, table
 from bedesten.cli.owners import commands
+from bedesten.errors import bad_field
+from bedesten.gate.directory import TenantEntry
 from bedesten.gate.scopes import Surface
+from bedesten.operator.amounts import minor_amount
+from bedesten.payments import deposit_limits
+from bedesten.payments.deposit_limits import DepositLimits
+from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)
 commands(app, Surface.PAYMENT, "integration")
+_MAX_HELP = "Larger deposits are refused; off: no limit."
+_ABOVE_HELP = "Larger deposits wait for `bedesten deposits approve`; off: none does."
+
+
+@command(app, "limits")
+def limits(
+    here: Here,
+    tenant: TenantOption,
+    name: Annotated[str, typer.Argument(metavar="INTEGRATION", help="Its name or id.")],
+    max_deposit: Annotated[str, typer.Option("--max-deposit", metavar="AMOUNT|off", help=_MAX_HELP)] = "",
+    confirm_above: Annotated[str, typer.Option("--confirm-above", metavar="AMOUNT|off", help=_ABOVE_HELP)] = "",
+) -> Answer:
+    """Show how much money an integration may deposit by itself, and change it."""
+    largest, above = _read(max_deposit, "maxDeposit"), _read(confirm_above, "confirmAbove")
+
+    def act(tx: Transaction, entry: TenantEntry) -> Document:
+        found = accounts.find(tx, OWNERS[Surface.PAYMENT], name)
+        known = deposit_limits.limits_of(tx, found.id)
+        if max_deposit or confirm_above:
+            known = DepositLimits(
+                _minor(largest, entry.currency) if max_deposit else known.max_deposit,
+                _minor(above, entry.currency) if confirm_above else known.confirm_above,
+            )
+            deposit_limits.set_limits(tx, found.id, known, entry.currency)
+        shown = (
+            None if one is None else to_decimal(one, entry.currency) for one in (known.max_deposit, known.confirm_above)
+        )
+        return dict(
+            zip(
+                ("id", "name", "maxDeposit", "confirmAbove", "currency"),
+                (found.id, found.name, *shown, entry.currency),
+                strict=True,
+            )
+        )
+
+    document = here.write_in(tenant, act) if max_deposit or confirm_above else here.read_in(tenant, act)
+    columns = {"Name": "name", "Largest_deposit": "maxDeposit", "Approved_above": "confirmAbove"}
+    return Answer(document, [table([document], "", **columns, Currency="currency")])
+
+
+def _read(text: str, field: str) -> Decimal | None:
+    return amount(text, field) if text not in ("", "off") else None
+
+
+def _minor(limit: Decimal | None, currency: str) -> int | None:
+    if limit is None:
+        return None
+    minor = minor_amount(limit, currency, "amount")
+    if minor == 0:
+        raise bad_field("amount", "above zero, or off")
+    return minor

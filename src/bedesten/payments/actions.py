@@ -6,21 +6,25 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 
 from bedesten import errors
-from bedesten.audit.actions import Actor, record
+from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.base import meaning
 from bedesten.base.ids import new_id
 from bedesten.base.money import to_decimal
-from bedesten.errors import ErrorRow, Refusal
+from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import checkout
 from bedesten.orders import statements as orders
 from bedesten.orders.model import PLACED, WITHDRAWN
+from bedesten.payments.deposit_limits import limits_of
 from bedesten.payments.tables import deposits, payments
-from bedesten.store.sql import TENANT, Statement, inserting, into, p, statement
+from bedesten.store.sql import TENANT, inserting, into, p, statement
 from bedesten.store.transaction import Transaction, TryAgain
 
-CREATED, BOOKED, ENDED, REFUSED = 0, 1, 2, 3
-"""States of both: created; confirmed or captured; rejected or cancelled. Of payments alone: refused."""
+CREATED, BOOKED, ENDED, REFUSED, AWAITING = 0, 1, 2, 3, 3
+"""States of both: created; confirmed or captured; rejected or cancelled. A payment may be refused (3), a deposit awaits an
+approval (3)."""
+NOT_NEEDED, NEEDED, GIVEN = 0, 1, 2
+"""Approval of a deposit by the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Deposit:
     state: int
     created: int
     updated: int
+    approval: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ class Payment:
 _D, _P = deposits.c, payments.c
 _DEPOSIT_COLUMNS = (
     _D.id, _D.integration_id, _D.partner_id, _D.reference, _D.digest, _D.currency, _D.amount, _D.state, _D.created,
-    _D.updated,
+    _D.updated, _D.approval,
 )  # fmt: skip
 _PAYMENT_COLUMNS = (
     _P.id, _P.integration_id, _P.order_id, _P.reference, _P.digest, _P.currency, _P.amount, _P.state, _P.created,
@@ -77,10 +82,11 @@ _DEPOSIT_BY_REFERENCE = into(
         _D.tenant_id == TENANT, _D.integration_id == p("integration"), _D.reference == p("reference")
     ),
 )
+_DEPOSIT_BY_ID = into(Deposit, select(*_DEPOSIT_COLUMNS).where(_D.tenant_id == TENANT, _D.id == p("id")))
 _MOVE_DEPOSIT = statement(
     update(deposits)
-    .where(_D.tenant_id == TENANT, _D.id == p("id"), _D.state == CREATED)
-    .values(state=p("to"), updated=p("now"))
+    .where(_D.tenant_id == TENANT, _D.id == p("id"), _D.state == p("was"))
+    .values(state=p("to"), approval=p("new_approval"), updated=p("now"))
 )
 _NEW_PAYMENT = inserting(payments, or_ignore=True)
 _PAYMENT = into(
@@ -110,11 +116,14 @@ def create_deposit(
 ) -> Deposit:
     """Announces money for a partner. The same reference with the same content gives the first deposit again (-8).
 
-    Raises `Refusal` (-2) for an amount that the partner's balance cannot take.
+    Raises `Refusal`: -2 for an amount that the partner's balance cannot take, -403 for more than the integration may
+    deposit.
     """
     money = ledger.balance(tx, partner, "partner", currency)
     if money is not None and not money.takes(amount):
         raise ledger.beyond_bounds("amount")
+    if tx.one(_DEPOSIT_BY_REFERENCE, integration=integration, reference=reference) is None:
+        limits_of(tx, integration).check(amount)
     digest = meaning.digest(partner, currency, amount)
     made = tx.run(
         _NEW_DEPOSIT,
@@ -128,6 +137,7 @@ def create_deposit(
         state=CREATED,
         created=tx.now,
         updated=tx.now,
+        approval=NOT_NEEDED,
     )
     found = tx.one(_DEPOSIT_BY_REFERENCE, integration=integration, reference=reference)
     assert found is not None, "inserted or conflicting, it is there"
@@ -139,18 +149,69 @@ def create_deposit(
 def confirm_deposit(tx: Transaction, integration: str, deposit_id: str) -> Deposit:
     """Books the deposit's money into the partner's balance, once; confirming again changes nothing.
 
-    Raises `Refusal`: -3 for another's deposit, -400 for one that was rejected.
+    A deposit above the integration's limit of approval is not booked: it waits until the operator approves or rejects it.
+    Raises `Refusal`: -3 for another's deposit, -400 for one that was rejected, -403 for more than it may deposit.
     """
     found = tx.one(_DEPOSIT, integration=integration, id=deposit_id)
     if found is None:
         raise Refusal(errors.NOT_FOUND, "no such deposit")
-    if _move(tx, _MOVE_DEPOSIT, found, errors.DEPOSIT_STATE):
-        money = ledger.account(tx, found.partner_id, "partner", found.currency)
-        booked = ledger.receive(tx, money, found.amount, f"deposit:{found.id}")
-        assert booked, "a deposit that was just confirmed is not booked yet"
-    confirmed = tx.one(_DEPOSIT, integration=integration, id=deposit_id)
-    assert confirmed is not None, "it was there a moment ago"
-    return confirmed
+    if found.state == ENDED:
+        raise Refusal(errors.DEPOSIT_STATE, "it was rejected")
+    if found.state != CREATED:
+        return found
+    limits = limits_of(tx, integration)
+    limits.check(found.amount)
+    if not limits.needs_approval(found.amount):
+        return _book(tx, found, NOT_NEEDED)
+    record(tx, Actor(integration), "deposit.await_approval", found.id, amount=_money(found), partner=found.partner_id)
+    return _move_deposit(tx, found, AWAITING, NEEDED)
+
+
+def approve_deposit(tx: Transaction, deposit_id: str) -> Deposit:
+    """The operator's word for a deposit that waits for it: books it, once. Raises `Refusal`: -3, -400."""
+    found = _deposit(tx, deposit_id)
+    if found.state == BOOKED and found.approval == GIVEN:
+        return found
+    if found.state != AWAITING:
+        raise Refusal(errors.DEPOSIT_STATE, "it does not wait for an approval")
+    record(tx, OPERATOR, "deposit.approve", found.id, amount=_money(found), partner=found.partner_id)
+    return _book(tx, found, GIVEN)
+
+
+def reject_deposit(tx: Transaction, deposit_id: str) -> Deposit:
+    """Ends a deposit that is not booked, for good. Raises `Refusal`: -3, -400."""
+    found = _deposit(tx, deposit_id)
+    if found.state == ENDED:
+        return found
+    if found.state == BOOKED:
+        raise Refusal(errors.DEPOSIT_STATE, "it is booked")
+    record(tx, OPERATOR, "deposit.reject", found.id, amount=_money(found), partner=found.partner_id)
+    return _move_deposit(tx, found, ENDED, found.approval)
+
+
+def _deposit(tx: Transaction, deposit_id: str) -> Deposit:
+    found = tx.one(_DEPOSIT_BY_ID, id=deposit_id)
+    if found is None:
+        raise Refusal(errors.NOT_FOUND, "no such deposit", fields={"deposit": "there is no such deposit"})
+    return found
+
+
+def _book(tx: Transaction, found: Deposit, approval: int) -> Deposit:
+    moved = _move_deposit(tx, found, BOOKED, approval)
+    money = ledger.account(tx, found.partner_id, "partner", found.currency)
+    booked = ledger.receive(tx, money, found.amount, f"deposit:{found.id}")
+    assert booked, "a deposit that was just confirmed is not booked yet"
+    return moved
+
+
+def _move_deposit(tx: Transaction, found: Deposit, to: int, approval: int) -> Deposit:
+    if not tx.run(_MOVE_DEPOSIT, id=found.id, was=found.state, to=to, new_approval=approval, now=tx.now):
+        raise TryAgain("it was moved at this moment")
+    return _deposit(tx, found.id)
+
+
+def _money(of: Deposit | Payment) -> str:
+    return f"{to_decimal(of.amount, of.currency)} {of.currency}"
 
 
 def create_payment(tx: Transaction, integration: str, order_id: str, reference: str, minor: int) -> Payment:
@@ -207,7 +268,10 @@ def capture_payment(tx: Transaction, integration: str, payment_id: str) -> Payme
             return _refuse(tx, found, refusal)
     if found.state == REFUSED:
         raise _as_refused(found)
-    _move(tx, _MOVE_PAYMENT, found, errors.PAYMENT_STATE)
+    if found.state == ENDED:
+        raise Refusal(errors.PAYMENT_STATE, "it was cancelled")
+    if found.state == CREATED and not tx.run(_MOVE_PAYMENT, id=found.id, to=BOOKED, now=tx.now):
+        raise TryAgain("it was moved at this moment")
     return _read(tx, found)
 
 
@@ -243,8 +307,8 @@ def _refuse(tx: Transaction, found: Payment, refusal: Refusal) -> Refusal:
     items = json.dumps(refusal.data["items"]) if isinstance(refusal.data, dict) else None
     if not tx.run(_REFUSE, id=found.id, number=refusal.row.number, items=items, now=tx.now):
         raise TryAgain("it was moved at this moment")
-    money = f"{to_decimal(found.amount, found.currency)} {found.currency}"
-    record(tx, Actor(found.integration_id), "payment.refuse", found.id, code=refusal.row.number, give_back=money)
+    code = refusal.row.number
+    record(tx, Actor(found.integration_id), "payment.refuse", found.id, code=code, give_back=_money(found))
     return _as_refused(_read(tx, found), refusal.cause)
 
 
@@ -256,18 +320,6 @@ def _as_refused(payment: Payment, cause: str = "it was refused before") -> Refus
         money = to_decimal(payment.amount, payment.currency)
         data = {"refundAmount": money, "currency": payment.currency, "items": json.loads(payment.refused_items)}
     return Refusal(errors.CATALOGUE[payment.refusal], cause, data=data)
-
-
-def _move(tx: Transaction, move: Statement[tuple[object, ...]], found: Deposit | Payment, row: ErrorRow) -> bool:
-    """Books what was created; False if it was booked before. Raises `Refusal` with the row if it was ended."""
-    if found.state == BOOKED:
-        return False
-    if found.state == ENDED:
-        raise Refusal(row, "it was ended")
-    moved = tx.run(move, id=found.id, to=BOOKED, now=tx.now)
-    if not moved:
-        raise TryAgain("it was moved at this moment")
-    return True
 
 
 def _used(what: str) -> Refusal:

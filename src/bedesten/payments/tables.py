@@ -1,6 +1,6 @@
 """Deposits and payments."""
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
 from sqlalchemy.schema import Table
 
 from bedesten.base.money import MAX_MINOR
@@ -18,13 +18,30 @@ deposits = Table(
     blob("digest"),
     sql.text("currency"),
     integer("amount", CheckConstraint(f"amount > 0 AND amount < {MAX_MINOR}", name="amount")),
-    integer("state", CheckConstraint("state IN (0, 1, 2)", name="state")),
+    integer("state", CheckConstraint("state IN (0, 1, 2, 3)", name="state")),
     integer("created"),
     integer("updated"),
+    integer("approval", CheckConstraint("approval IN (0, 1, 2)", name="approval")),
+    CheckConstraint("state <> 3 OR approval = 1", name="awaits_an_approval"),
+    CheckConstraint("state <> 1 OR approval <> 1", name="never_booked_unapproved"),
     UniqueConstraint("integration_id", "reference", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "integration_id"], ["accounts.tenant_id", "accounts.id"]),
     ForeignKeyConstraint(["tenant_id", "partner_id"], ["accounts.tenant_id", "accounts.id"]),
 )
+
+"""`approval`: 0 none is needed, 1 one is needed, 2 it was given."""
+
+integration_limits = Table(
+    "integration_limits",
+    metadata,
+    sql.text("tenant_id"),
+    sql.text("integration_id"),
+    integer("max_deposit", CheckConstraint("max_deposit > 0", name="max_deposit"), null=True),
+    integer("confirm_above", CheckConstraint("confirm_above > 0", name="confirm_above"), null=True),
+    PrimaryKeyConstraint("tenant_id", "integration_id"),
+    ForeignKeyConstraint(["tenant_id", "integration_id"], ["accounts.tenant_id", "accounts.id"]),
+)
+"""What a payment integration may deposit, in minor units; NULL: no limit."""
 
 payments = Table(
     "payments",

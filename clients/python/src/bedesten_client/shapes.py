@@ -243,7 +243,7 @@ class CustomerOrder(Shape, frozen=True):
 
 
 class Deposit(Shape, frozen=True):
-    """Money for a partner: `created`, `confirmed` or `rejected`."""
+    """Money for a partner: `created`, `confirmed`, `rejected`, or `awaitingApproval` by the shop's operator."""
 
     deposit_id: str
     partner_id: str

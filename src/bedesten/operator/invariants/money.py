@@ -8,7 +8,7 @@ from bedesten.ledger.tables import holds, ledger_accounts, transfers
 from bedesten.operator.invariants.question import Question, question, sum_where
 from bedesten.orders import model
 from bedesten.orders.tables import order_lines, orders
-from bedesten.payments.actions import BOOKED, REFUSED
+from bedesten.payments.actions import AWAITING, BOOKED, NEEDED, REFUSED
 from bedesten.payments.tables import deposits, payments
 
 _A, _T, _H = ledger_accounts.c, transfers.c, holds.c
@@ -156,6 +156,13 @@ MONEY = (
         .where(_paid != case((_Y.state == BOOKED, _Y.amount), else_=0)),
     ),
     _without_its_row("payment:", "captured payment", _Y, payments, _Y.state == BOOKED),
+    question(
+        5,
+        "deposit {} of {} with state {} has approval {}: it is booked or waits without the one that it needs",
+        select(_D.tenant_id, _D.id, _D.amount, _D.state, _D.approval).where(
+            or_(and_(_D.state == BOOKED, _D.approval == NEEDED), and_(_D.state == AWAITING, _D.approval != NEEDED))
+        ),
+    ),
     question(
         5,
         "payment {} with state {} was refused with {}: it is one that ended with a refusal, or has none",

@@ -13,7 +13,7 @@ from bedesten.surfaces.payment import shapes
 from bedesten.web.call import Call
 from bedesten.web.shapes import Amount, amount
 
-_DEPOSIT_STATES: tuple[shapes.DepositState, ...] = ("created", "confirmed", "rejected")
+_DEPOSIT_STATES: tuple[shapes.DepositState, ...] = ("created", "confirmed", "rejected", "awaitingApproval")
 _PAYMENT_STATES: tuple[shapes.PaymentState, ...] = ("created", "captured", "cancelled", "refused")
 
 
@@ -30,7 +30,7 @@ def create_deposit(tx: Transaction, call: Call, body: shapes.CreateDeposit) -> s
 
 
 def confirm_deposit(tx: Transaction, call: Call, body: shapes.TheDeposit) -> shapes.DepositView:
-    """Books a deposit into the partner's balance, once."""
+    """Books a deposit into the partner's balance, once; a large one waits for the operator."""
     return _deposit_view(payments.confirm_deposit(tx, call.who.owner, body.deposit_id))
 
 

@@ -9,7 +9,7 @@ from bedesten.surfaces.common import Id, Reference, Time
 from bedesten.web.shapes import Amount, Input, Output
 
 Currency = Annotated[str, Meta(min_length=3, max_length=3)]
-DepositState = Literal["created", "confirmed", "rejected"]
+DepositState = Literal["created", "confirmed", "rejected", "awaitingApproval"]
 PaymentState = Literal["created", "captured", "cancelled", "refused"]
 
 
@@ -44,7 +44,7 @@ class ThePayment(Input, frozen=True):
 
 
 class DepositView(Output, frozen=True):
-    """A deposit: `created`, `confirmed` or `rejected`."""
+    """A deposit: `created`, `confirmed`, `rejected`, or `awaitingApproval` by the shop's operator."""
 
     deposit_id: str
     partner_id: str

@@ -369,8 +369,12 @@ def upgrade() -> None:
         sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("approval", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_deposits_amount")),
-        sa.CheckConstraint("state IN (0, 1, 2)", name=op.f("ck_deposits_state")),
+        sa.CheckConstraint("approval IN (0, 1, 2)", name=op.f("ck_deposits_approval")),
+        sa.CheckConstraint("state <> 1 OR approval <> 1", name=op.f("ck_deposits_never_booked_unapproved")),
+        sa.CheckConstraint("state <> 3 OR approval = 1", name=op.f("ck_deposits_awaits_an_approval")),
+        sa.CheckConstraint("state IN (0, 1, 2, 3)", name=op.f("ck_deposits_state")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "integration_id"],
             ["accounts.tenant_id", "accounts.id"],
@@ -385,6 +389,21 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "integration_id", "reference", "tenant_id", name=op.f("uq_deposits_integration_id_reference_tenant_id")
         ),
+    )
+    op.create_table(
+        "integration_limits",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("integration_id", sa.Text(), nullable=False),
+        sa.Column("max_deposit", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("confirm_above", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.CheckConstraint("confirm_above > 0", name=op.f("ck_integration_limits_confirm_above")),
+        sa.CheckConstraint("max_deposit > 0", name=op.f("ck_integration_limits_max_deposit")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "integration_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_integration_limits_tenant_id_integration_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "integration_id", name=op.f("pk_integration_limits")),
     )
     op.create_table(
         "holds",

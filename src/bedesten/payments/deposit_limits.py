@@ -1,0 +1,68 @@
+"""How much money one payment integration may put into partners' balances by itself."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from bedesten import errors
+from bedesten.audit.actions import OPERATOR, record
+from bedesten.base.money import to_decimal
+from bedesten.errors import Refusal
+from bedesten.payments.tables import integration_limits
+from bedesten.store.sql import TENANT, Statement, insert, into, p
+from bedesten.store.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class DepositLimits:
+    """In minor units. None: no limit. Deposits above `max_deposit` are refused, above `confirm_above` the operator
+    approves them."""
+
+    max_deposit: int | None = None
+    confirm_above: int | None = None
+
+    def check(self, amount: int) -> None:
+        """Raises `Refusal` (-403) for a deposit that is too large."""
+        if self.max_deposit is not None and amount > self.max_deposit:
+            raise Refusal(errors.DEPOSIT_LIMIT, f"{amount} is above the integration's {self.max_deposit}")
+
+    def needs_approval(self, amount: int) -> bool:
+        """Whether the operator looks at a deposit before it is booked."""
+        return self.confirm_above is not None and amount > self.confirm_above
+
+
+_I = integration_limits.c
+_LIMITS = into(
+    DepositLimits,
+    select(_I.max_deposit, _I.confirm_above).where(_I.tenant_id == TENANT, _I.integration_id == p("integration")),
+)
+_UPSERT = insert(integration_limits).values(tenant_id=TENANT)
+_SET: Statement[tuple[object, ...]] = Statement(
+    _UPSERT.on_conflict_do_update(
+        index_elements=["tenant_id", "integration_id"],
+        set_={"max_deposit": _UPSERT.excluded.max_deposit, "confirm_above": _UPSERT.excluded.confirm_above},
+    ),
+    lambda *row: row,
+    ("integration_id", "max_deposit", "confirm_above"),
+)
+
+
+def limits_of(tx: Transaction, integration: str) -> DepositLimits:
+    """What the operator has set for the integration."""
+    return tx.one(_LIMITS, integration=integration) or DepositLimits()
+
+
+def set_limits(tx: Transaction, integration: str, limits: DepositLimits, currency: str) -> None:
+    """Changes the integration's limits; they hold for what is announced or confirmed from now on."""
+    before = limits_of(tx, integration)
+    tx.run(_SET, integration_id=integration, max_deposit=limits.max_deposit, confirm_above=limits.confirm_above)
+    shown = [{name: _money(value, currency) for name, value in _members(one)} for one in (before, limits)]
+    record(tx, OPERATOR, "integration.deposit_limits", integration, before=shown[0], after=shown[1])
+
+
+def _members(limits: DepositLimits) -> tuple[tuple[str, int | None], ...]:
+    return ("max_deposit", limits.max_deposit), ("confirm_above", limits.confirm_above)
+
+
+def _money(minor: int | None, currency: str) -> str | None:
+    return None if minor is None else f"{to_decimal(minor, currency)} {currency}"
