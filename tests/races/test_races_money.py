@@ -44,24 +44,25 @@ def test_two_ways_of_spending_the_last_money_do_not_add_up(stall: Stall, race: R
     assert stall.balance().available == -5 * TOPUP
 
 
-def test_a_limit_that_is_lowered_while_money_is_spent_is_never_passed(stall: Stall, race: Race) -> None:
+def test_no_order_is_accepted_after_a_limit_was_lowered_below_the_debt(stall: Stall, race: Race) -> None:
     card = stall.card(200)
     stall.credit(20 * CARD)
+    stall.order((card, 1))
+
+    def lower(tx: Transaction) -> int:
+        ledger.set_credit(tx, ledger.account(tx, stall.partner, "partner", "USD"), 0)
+        return ledger.account(tx, stall.partner, "partner", "USD").available
 
     def spend_or_lower(number: int) -> object:
         if number:
             return [stall.order((card, 1), reference=f"o{number}-{turn}") for turn in range(3)]
-        for limit in range(19 * CARD, 0, -CARD):
-            try:
-                stall.credit(limit)
-            except Refusal:
-                return "as low as it goes"
-        return "all the way"
+        return stall.write(lower)
 
     outcomes = race(spend_or_lower)
     assert set(refusals(outcomes)) <= {-300}
     after = stall.balance()
-    assert after.available >= -after.credit_limit
+    assert [after.available] == [one for one in outcomes if isinstance(one, int)], "what was owed when it was lowered"
+    assert (after.credit_limit, after.spendable) == (0, 0)
     assert stall.available(card) == 200 + after.posted // CARD
 
 
