@@ -164,7 +164,7 @@ def test_an_owner_that_was_made_is_told_since_its_name_may_be_a_slip(shop: Progr
     assert shop.does(*create, "Acme Code")["ownerMade"] is True
     bring = ("keys", "import", "--tenant", "shop", "--surface", "payment", "--owner", "Pay")
     assert shop.run(*bring, stdin=b"ab" * 32).out.splitlines() == [
-        "1 API key of Pay taken over. Each becomes an ordinary one upon its first use.",
+        "1 API key of Pay taken over. Each becomes an ordinary one with its first use.",
         "The integration Pay did not exist and was made.",
     ]
     assert shop.does(*bring, stdin=b"cd" * 32)["ownerMade"] is False

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from bedesten.audit.tables import audit
 from bedesten.base.clock import HOUR
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.scopes import Surface
+from bedesten.operator import key_imports
 from bedesten.operator import secrets as rings
 from bedesten.server import build
 from bedesten.server.installation import Installation
@@ -223,8 +224,19 @@ class Hall:
         """A key of another system, of which only the SHA-256 is handed over."""
         new = keys.NewKey(Surface.SUPPLIER, owner or self.owner, False)
         lines = [key_import.Foreign(1, hashlib.sha256(text.encode()).hexdigest(), hint)]
-        (key_id,) = self.within(lambda tx: key_import.import_keys(tx, self.keyring, new, lines, OPERATOR), tenant)
+        (key_id,) = self.import_keys(new, lines, tenant)
         return Made(key_id, text)
+
+    def import_keys(self, new: keys.NewKey, lines: Sequence[key_import.Foreign], tenant: str = "") -> list[str]:
+        """The ids of keys that the operator imports."""
+        store, place = self.installation.store, tenant or self.tenant
+        return key_imports.import_keys(store, self.keyring, place, lines, lambda _: (new, None), OPERATOR)[0]
+
+    def listed(self, tenant: str = "") -> list[dict[str, Any]]:
+        """Every key of a tenant, as it is shown."""
+        shown, following = self.within(keys.list_page, tenant)
+        assert following is None
+        return shown
 
     def roll_pepper(self) -> None:
         """A fresh secret digests from now on."""

@@ -107,7 +107,7 @@ def test_a_secret_is_put_away_a_week_after_its_end_and_the_key_stays(hall: Hall)
     assert put_away(hall) == 0
     assert list(hall.secrets(lasting)) == [keys.CURRENT]
     assert hall.secrets(expiring) == {}
-    assert {one["id"] for one in hall.within(keys.list_all)} == {lasting.id, expiring.id}
+    assert {one["id"] for one in hall.listed()} == {lasting.id, expiring.id}
     assert hall.answers(lasting.text, new.text, expiring.text) == [REFUSED, 200, REFUSED] * 2
 
 
@@ -123,7 +123,7 @@ def test_the_worker_warns_and_puts_away(hall: Hall) -> None:
 def test_rotating_does_not_move_the_keys_expiry(hall: Hall) -> None:
     key = hall.make(expires=START + HOUR)
     new = hall.rotate(key, 20 * DAY)
-    (listed,) = hall.within(keys.list_all)
+    (listed,) = hall.listed()
     assert listed["expires"] == "2027-01-15T09:00:00Z"
     hall.clock.now = START + HOUR
     assert hall.answers(Made(key.id, key.text).text, new.text) == [REFUSED] * 4

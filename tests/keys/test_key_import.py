@@ -104,7 +104,7 @@ def test_an_imported_key_rotates_like_any_other_even_with_its_first_call(hall: H
 def test_what_the_operator_says_of_an_import_holds_for_each_of_its_keys(hall: Hall) -> None:
     new = keys.NewKey(Surface.SUPPLIER, hall.owner, False, ["keys:manage"], ["192.0.2.0/24"], START + 1_000)
     lines = [Foreign(1, sha256(FOREIGN)), Foreign(2, sha256(OTHER))]
-    made = hall.within(lambda tx: key_import.import_keys(tx, hall.keyring, new, lines, OPERATOR))
+    made = hall.import_keys(new, lines)
     assert len(set(made)) == 2
     for text in (FOREIGN, OTHER):
         assert hall.run(hall.first.post("/Supplier/Keys/Get", text)).status == 200
@@ -117,7 +117,7 @@ def test_what_the_operator_says_of_an_import_holds_for_each_of_its_keys(hall: Ha
 def refused_import(hall: Hall, *lines: Foreign, tenant: str = "") -> dict[str, str]:
     new = keys.NewKey(Surface.SUPPLIER, hall.owner, False)
     with pytest.raises(Refusal) as refused:
-        hall.within(lambda tx: key_import.import_keys(tx, hall.keyring, new, lines, OPERATOR), tenant)
+        hall.import_keys(new, lines, tenant)
     assert refused.value.row is errors.BAD_REQUEST
     assert refused.value.fields is not None
     return dict(refused.value.fields)
@@ -129,7 +129,7 @@ def test_the_sample_and_what_stands_twice_are_refused_and_then_nothing_is_import
         Foreign(4, sha256(FOREIGN)),
     )  # fmt: skip
     assert told == {"line 2": "the sample of the documentation is everybody's", "line 4": "stands twice"}
-    assert hall.within(keys.list_all) == []
+    assert hall.listed() == []
     assert hall.answers(FOREIGN, OTHER, SAMPLE) == [REFUSED] * 6
 
 
@@ -144,7 +144,7 @@ def test_a_digest_is_imported_once_whatever_became_of_it(hall: Hall, fate: str, 
     if rolled:
         hall.roll_pepper()
     assert refused_import(hall, Foreign(7, sha256(FOREIGN))) == {"line 7": "was imported before"}
-    assert [one["id"] for one in hall.within(keys.list_all)] == [key.id]
+    assert [one["id"] for one in hall.listed()] == [key.id]
 
 
 def test_two_tenants_may_import_the_same_key_and_each_has_its_own(hall: Hall) -> None:

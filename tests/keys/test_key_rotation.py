@@ -181,7 +181,7 @@ def test_rotations_at_the_same_moment_leave_at_most_two_secrets_and_the_last_one
     alive = [text for text in made if hall.run(hall.first.status(text)) == 200]
     assert len(alive) == 2
     (current,) = (text for text in alive if keyring.key_digest(hall.tenant, text) == hall.secrets(key)[CURRENT].digest)
-    (listed,) = hall.within(keys.list_all)
+    (listed,) = hall.listed()
     assert listed["hint"] == f"ak_live_…{current[-4:]}"
 
 

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 
-from bedesten.accounts import keys
 from bedesten.gate.apikeys import SAMPLE, new_api_key
 from keys.hall import Hall
 from store.raw import raw
@@ -26,7 +25,7 @@ def test_r105_a_key_is_in_the_answer_that_makes_it_and_nowhere_else(hall: Hall) 
     other = hall.rotate(key)
     hall.answers(other.text)
     view = hall.run(hall.first.post("/Supplier/Keys/Get", key.text))
-    listed = hall.within(keys.list_all)
+    listed = hall.listed()
     (shown,) = listed
     assert shown["hint"] == view.data["hint"] == f"ak_live_…{other.text[-4:]}"
     assert shown["created"] == view.data["created"] == "2027-01-15T08:00:00Z"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, or_, select, update
 
-from bedesten.accounts.tables import api_keys, key_secrets
+from bedesten.accounts.tables import api_keys, key_exists, key_secrets
 from bedesten.audit.actions import Actor, record
 from bedesten.base.clock import DAY, wire_time
 from bedesten.store.sql import TENANT, crossing, crossing_into, p, statement
@@ -16,6 +16,8 @@ STAGES = (1, 7, 30)
 KEPT_AFTER_END = 7 * DAY
 """So long the digest of an ended secret stays: it is refused as expired until then, and as unknown afterwards."""
 AT_ONCE = 1_000
+MAX_PUT_AWAY = 200
+"""Secrets in one transaction: each advances the fence, whose row a revocation waits for."""
 CLOCK = Actor("clock")
 
 
@@ -35,7 +37,9 @@ _K, _S = api_keys.c, key_secrets.c
 _EXPIRING = crossing_into(
     Expiring,
     select(_K.tenant_id, _K.id, _K.owner_id, _K.hint, _K.expires, _K.warned)
-    .where(_K.expires.is_not(None), _K.expires > p("now"), _K.expires <= p("horizon"), _K.revoked.is_(None))
+    .where(
+        _K.expires.is_not(None), _K.expires > p("now"), _K.expires <= p("horizon"), _K.revoked.is_(None), key_exists()
+    )
     .where(
         or_(
             _K.warned.is_(None),
@@ -102,11 +106,13 @@ def _marked(tx: CrossTransaction, found: Iterable[Expiring]) -> Iterable[tuple[E
 
 
 def put_away(tx: CrossTransaction) -> int:
-    """Removes secrets whose end, or whose key's, is long over, and keeps the keys; answers how many secrets it were."""
+    """Removes secrets whose end, or whose key's, is long over, and keeps the keys; answers how many secrets it were.
+
+    At most `MAX_PUT_AWAY`: to be called again until it answers 0.
+    """
     before = tx.now - KEPT_AFTER_END
-    ended = {
-        bytes(row[0]) for query in (_ENDED_SECRETS, _ENDED_KEYS) for row in tx.all(query, before=before, most=AT_ONCE)
-    }
+    queries = (_ENDED_SECRETS, _ENDED_KEYS)
+    ended = {bytes(row[0]) for query in queries for row in tx.all(query, before=before, most=MAX_PUT_AWAY // 2)}
     for digest in sorted(ended):
         tx.run(_DROP, digest=digest)
         tx.changed("key", digest.hex())

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 
 from bedesten import errors
 from bedesten.accounts.key_expiry import stage_of
-from bedesten.accounts.tables import accounts, api_keys, key_secrets
+from bedesten.accounts.tables import accounts, api_keys, key_exists, key_secrets
 from bedesten.audit.actions import Actor, record
 from bedesten.base.clock import wire_time
 from bedesten.base.ids import new_id
@@ -24,6 +24,8 @@ from bedesten.gate.scopes import Surface
 from bedesten.store.sql import TENANT, inserting, into, p, statement
 from bedesten.store.transaction import Transaction
 
+PAGE, MAX_PAGE = 200, 10_000
+"""Keys in one list, unless the caller names another number, and at most."""
 CURRENT, PREVIOUS = 0, 1
 SLOTS = {CURRENT: "current", PREVIOUS: "previous"}
 
@@ -83,26 +85,30 @@ _KEYS = (
         _K.created,
     )
     .select_from(api_keys.join(accounts, accounts.c.id == _K.owner_id))
-    .where(_K.tenant_id == TENANT)
+    .where(_K.tenant_id == TENANT, key_exists())
 )  # fmt: skip
-_LIST = into(ApiKey, _KEYS.order_by(_K.id))
+_PAGE = into(ApiKey, _KEYS.where(_K.id > p("after")).order_by(_K.id).limit(p("most")))
 _ONE = into(ApiKey, _KEYS.where(_K.id == p("id")))
 _LOCK = into(ApiKey, _KEYS.where(_K.id == p("id")).with_for_update(key_share=True, of=api_keys))
-_CREATE = inserting(api_keys)
+CREATE = inserting(api_keys)
 _REVOKE = statement(
     update(api_keys)
     .where(_K.tenant_id == TENANT, _K.id == p("id"), _K.revoked.is_(None))
     .values(revoked=p("now"))
 )  # fmt: skip
 
-_ADD_SECRET = inserting(key_secrets)
+ADD_SECRET = inserting(key_secrets)
 _SECRETS = into(
     KeySecret,
     select(_S.digest, _S.pepper_id, _S.slot, _S.imported, _S.grace, _S.expires)
     .where(_S.tenant_id == TENANT, _S.key_id == p("key_id"))
     .order_by(_S.slot),
 )
-_ENDS = statement(select(_S.key_id, _S.expires).where(_S.tenant_id == TENANT, _S.slot == p("slot")))
+_ENDS = statement(
+    select(_S.key_id, _S.expires).where(
+        _S.tenant_id == TENANT, _S.slot == p("slot"), _S.key_id >= p("first"), _S.key_id <= p("last")
+    )
+)
 _DROP_SECRET = statement(delete(key_secrets).where(_S.tenant_id == TENANT, _S.digest == p("digest")))
 
 
@@ -130,42 +136,40 @@ def create(tx: Transaction, keyring: Keyring, new: NewKey, actor: Actor) -> tupl
 
 def insert(tx: Transaction, new: NewKey, hint: str) -> str:
     """The id of a fresh key that has no secret yet. Raises `Refusal` (-2)."""
-    if new.expires is not None and new.expires <= tx.now:
-        raise bad_field("expires", "must lie in the future")
     key_id = new_id("key")
-    tx.run(
-        _CREATE,
-        id=key_id,
-        owner_id=new.owner,
-        surface=new.surface.value,
-        hint=hint,
-        grants=_grants(new.surface, new.grants),
-        networks=_networks(new.networks),
-        expires=new.expires,
-        revoked=None,
-        warned=None if new.expires is None else stage_of(new.expires - tx.now),
-        created=tx.now,
-    )
+    tx.run(CREATE, **columns_of(new, tx.now), id=key_id, hint=hint, import_id=None)
     return key_id
 
 
-def add_secret(
-    tx: Transaction, keyring: Keyring, key_id: str, text: str, *, imported: bool = False, grace: int | None = None
-) -> bytes:
-    """Stores the digest of a key (or of its foreign form) as the current secret; answers the digest."""
+def columns_of(new: NewKey, now: int) -> dict[str, object]:
+    """What `CREATE` needs to know of a fresh key beside its id, its hint and its import. Raises `Refusal` (-2)."""
+    if new.expires is not None and new.expires <= now:
+        raise bad_field("expires", "must lie in the future")
+    return {
+        "owner_id": new.owner,
+        "surface": new.surface.value,
+        "grants": _grants(new.surface, new.grants),
+        "networks": _networks(new.networks),
+        "expires": new.expires,
+        "revoked": None,
+        "warned": None if new.expires is None else stage_of(new.expires - now),
+        "created": now,
+    }
+
+
+def add_secret(tx: Transaction, keyring: Keyring, key_id: str, text: str, *, grace: int | None = None) -> None:
+    """Stores the digest of a key as its current secret."""
     pepper = keyring.digest.current
-    digest = keyring.key_digest(tx.tenant, text, pepper)
     tx.run(
-        _ADD_SECRET,
-        digest=digest,
+        ADD_SECRET,
+        digest=keyring.key_digest(tx.tenant, text, pepper),
         pepper_id=pepper,
         key_id=key_id,
         slot=CURRENT,
-        imported=int(imported),
+        imported=0,
         grace=grace,
         expires=None,
     )
-    return digest
 
 
 def locked(tx: Transaction, key_id: str) -> ApiKey:
@@ -207,13 +211,18 @@ def revoke(tx: Transaction, key_id: str, actor: Actor, *, previous_only: bool = 
     return ended
 
 
-def list_all(tx: Transaction) -> list[dict[str, object]]:
-    """Every key of the tenant, live or not; never the key itself.
+def list_page(tx: Transaction, after: str = "", limit: int = PAGE) -> tuple[list[dict[str, object]], str | None]:
+    """Keys of the tenant, live or not, never the keys themselves; and behind which id the next page begins, if there is one.
 
     `expires` is the key's own end, `ends` that of its current secret: the sooner one of the two that a leak report may set.
     """
-    current, previous = dict(tx.all(_ENDS, slot=CURRENT)), dict(tx.all(_ENDS, slot=PREVIOUS))
-    return [
+    found = tx.all(_PAGE, after=after, most=limit + 1)
+    page = found[:limit]
+    if not page:
+        return [], None
+    first, last = page[0].id, page[-1].id
+    current, previous = (dict(tx.all(_ENDS, slot=slot, first=first, last=last)) for slot in (CURRENT, PREVIOUS))
+    listed: list[dict[str, object]] = [
         {
             "id": key.id,
             "surface": key.surface,
@@ -227,8 +236,9 @@ def list_all(tx: Transaction) -> list[dict[str, object]]:
             "previous": previous_view(previous[key.id], tx.now) if key.id in previous else None,
             "created": wire_time(key.created),
         }
-        for key in tx.all(_LIST)
+        for key in page
     ]
+    return listed, last if len(found) > limit else None
 
 
 def earliest(*ends: int | None) -> int | None:

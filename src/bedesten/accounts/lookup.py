@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import select
 
-from bedesten.accounts.tables import accounts, api_keys, key_secrets, revoked_sessions, revoked_tokens
+from bedesten.accounts.tables import accounts, api_keys, key_exists, key_secrets, revoked_sessions, revoked_tokens
 from bedesten.base.clock import DAY
 from bedesten.gate.apikeys import parse_networks
 from bedesten.gate.directory import AccountEntry, KeyEntry
@@ -41,7 +41,7 @@ _KEY = crossing(
         key_secrets.c.grace,
     )
     .select_from(key_secrets.join(api_keys, api_keys.c.id == key_secrets.c.key_id))
-    .where(key_secrets.c.digest == p("digest"))
+    .where(key_secrets.c.digest == p("digest"), key_exists())
 )
 _IMPORTED = crossing(
     select(key_secrets.c.key_id).where(key_secrets.c.tenant_id == p("tenant_id"), key_secrets.c.imported == 1).limit(1)

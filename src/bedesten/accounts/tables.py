@@ -1,6 +1,16 @@
 """Accounts, API keys and their secrets, revoked tokens, failed logins."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+    or_,
+    select,
+)
 from sqlalchemy import text as fragment
 from sqlalchemy.schema import Table
 
@@ -28,6 +38,30 @@ accounts = Table(
 """`handle` is what names the account inside its tenant and kind: the canonical e-mail, or the folded name.
 `scopes` NULL means every scope of the surface; `pepper_id` names the pepper under which the password was hashed."""
 
+key_import_runs = Table(
+    "key_import_runs",
+    metadata,
+    text("id", key=True),
+    text("tenant_id", ForeignKey("tenants.id")),
+    text("state", CheckConstraint("state IN ('pending', 'finished', 'abandoned')", name="state")),
+    integer("announced", CheckConstraint("announced > 0", name="announced")),
+    integer("stored", CheckConstraint("stored BETWEEN 0 AND announced", name="stored")),
+    integer("touched"),
+    UniqueConstraint("tenant_id", "id"),
+    CheckConstraint("state <> 'finished' OR stored = announced", name="whole"),
+)
+"""An import of API keys, whose rows come in many transactions. Its keys are valid from the moment at which it is finished,
+all of them or none; what an abandoned one has stored is removed piece by piece. `touched`: when it last stored a part."""
+
+_PENDING = fragment("state = 'pending'")
+Index(
+    "uq_key_import_runs_pending",
+    key_import_runs.c.tenant_id,
+    unique=True,
+    sqlite_where=_PENDING,
+    postgresql_where=_PENDING,
+)
+
 api_keys = Table(
     "api_keys",
     metadata,
@@ -42,11 +76,32 @@ api_keys = Table(
     integer("revoked", null=True),
     integer("warned", null=True),
     integer("created"),
+    text("import_id", null=True),
     UniqueConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
+    ForeignKeyConstraint(["tenant_id", "import_id"], ["key_import_runs.tenant_id", "key_import_runs.id"]),
 )
 """`hint` is what may be shown of the key: prefix and last four. `grants` NULL means all that the surface offers;
-`warned` is the last warning of the expiry: it was given when so many days were left."""
+`warned` is the last warning of the expiry: it was given when so many days were left. A key with an `import_id` exists from
+the end of that import on: whatever reads keys asks for `key_exists` too."""
+
+_OF_IMPORT = fragment("import_id IS NOT NULL")
+Index(
+    "ix_api_keys_import_id_id",
+    api_keys.c.import_id,
+    api_keys.c.id,
+    sqlite_where=_OF_IMPORT,
+    postgresql_where=_OF_IMPORT,
+)
+
+
+def key_exists() -> ColumnElement[bool]:
+    """Leaves the keys of an unfinished import out of a query of `api_keys`."""
+    finished = select(key_import_runs.c.id).where(
+        key_import_runs.c.id == api_keys.c.import_id, key_import_runs.c.state == "finished"
+    )
+    return or_(api_keys.c.import_id.is_(None), finished.exists())
+
 
 _EXPIRING = fragment("expires IS NOT NULL")
 Index("ix_api_keys_expires", api_keys.c.expires, sqlite_where=_EXPIRING, postgresql_where=_EXPIRING)
@@ -80,6 +135,7 @@ key_imports = Table(
     blob("digest", key=True),
     text("tenant_id"),
     text("key_id"),
+    UniqueConstraint("key_id", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"]),
 )
 """Every digest that was ever imported, also after it was replaced or revoked: what is imported again would outlive the

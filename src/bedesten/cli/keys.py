@@ -8,7 +8,7 @@ import typer
 
 from bedesten.accounts import key_import, key_uses, keys
 from bedesten.accounts.actions import OWNERS, Account
-from bedesten.accounts.keys import NewKey
+from bedesten.accounts.keys import MAX_PAGE, PAGE, NewKey
 from bedesten.audit.actions import OPERATOR
 from bedesten.base.clock import wire_time
 from bedesten.base.secret import Secret
@@ -26,11 +26,12 @@ from bedesten.cli.common import (
     printable,
     table,
 )
+from bedesten.cli.progress import progress
 from bedesten.errors import bad_field
 from bedesten.gate.directory import TenantEntry
 from bedesten.gate.scopes import Surface
+from bedesten.operator import key_imports, leaks, owners
 from bedesten.operator import keys as house
-from bedesten.operator import leaks, owners
 from bedesten.operator.keys import Grace, inside_tenant_of
 from bedesten.store.transaction import CrossTransaction, Transaction
 
@@ -107,9 +108,16 @@ def revoke(
 
 
 @command(app, "list")
-def show_all(here: Here, tenant: TenantOption) -> Answer:
-    """Show a tenant's API keys, live or not; never the keys themselves."""
-    listed = here.read_in(tenant, lambda tx, _: keys.list_all(tx))
+def show_all(
+    here: Here,
+    tenant: TenantOption,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=MAX_PAGE, help="How many at most.")] = PAGE,
+    cursor: Annotated[
+        str, typer.Option("--cursor", metavar="C", help="What the page before named as its next cursor.")
+    ] = "",
+) -> Answer:
+    """Show a tenant's API keys, live or not, in the order in which they were made; never the keys themselves."""
+    listed, following = here.read_in(tenant, lambda tx, _: keys.list_page(tx, cursor, limit))
     shown = table(
         ({**one, "grants": one["grants"] or "all", "networks": one["networks"] or "anywhere"} for one in listed),
         "There is no API key yet.",
@@ -123,7 +131,8 @@ def show_all(here: Here, tenant: TenantOption) -> Answer:
         Revoked="revoked",
         Previous="previous",
     )
-    return Answer({"keys": listed}, [shown])
+    rest = [f"There are more: add --cursor {following}"] if following else []
+    return Answer({"keys": listed, "nextCursor": following}, [shown, *rest])
 
 
 @command(app, "rotate")
@@ -194,15 +203,23 @@ def take_over(
     after, at = _expiry(expires)
     lines = key_import.parse(_lines(file))
 
-    def act(tx: Transaction, entry: TenantEntry) -> tuple[list[str], Account, bool]:
+    entry = here.read_in(tenant, lambda _, entry: entry)
+
+    def describe(tx: Transaction) -> tuple[NewKey, tuple[Account, bool]]:
         holder, fresh = owners.find_or_create(tx, gate, owner)
         end = tx.now + after if after is not None else at
-        new = NewKey(gate, holder.id, entry.sandbox, grant or None, allow, end)
-        return key_import.import_keys(tx, here.installation.keyring, new, lines, OPERATOR), holder, fresh
+        return NewKey(gate, holder.id, entry.sandbox, grant or None, allow, end), (holder, fresh)
 
-    made, holder, fresh = here.write_in(tenant, act)
+    opened = here.installation
+    with progress("importing API keys", len(lines), as_json=here.as_json) as advance:
+        made, found = key_imports.import_keys(
+            opened.store, opened.keyring, entry.id, lines, describe, OPERATOR, advance
+        )
+    if found is None:
+        return Answer({"imported": 0, "ids": [], "ownerMade": False}, ["There is no API key in it."])
+    holder, fresh = found
     counted = "1 API key" if len(made) == 1 else f"{len(made)} API keys"
-    told = f"{counted} of {printable(holder.name)} taken over. Each becomes an ordinary one upon its first use."
+    told = f"{counted} of {printable(holder.name)} taken over. Each becomes an ordinary one with its first use."
     document: Document = {"imported": len(made), "ids": made, "ownerMade": fresh}
     return Answer(document, [told, *_fresh(gate, holder, fresh)])
 

@@ -19,7 +19,7 @@ from sqlalchemy import select, update
 
 from bedesten.accounts import keys
 from bedesten.accounts.keys import PREVIOUS, SLOTS
-from bedesten.accounts.tables import key_secrets
+from bedesten.accounts.tables import api_keys, key_exists, key_secrets
 from bedesten.audit.actions import INSTALLATION as WHOLE
 from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.base import credential
@@ -41,7 +41,11 @@ LONGEST_SOURCE = 200
 
 _S = key_secrets.c
 _WAYS = crossing(select(_S.tenant_id, _S.pepper_id, _S.imported).distinct())
-_FOUND = crossing(select(_S.key_id).where(_S.digest == p("digest")))
+_FOUND = crossing(
+    select(_S.key_id)
+    .select_from(key_secrets.join(api_keys, api_keys.c.id == _S.key_id))
+    .where(_S.digest == p("digest"), key_exists())
+)
 _END = statement(update(key_secrets).where(_S.tenant_id == TENANT, _S.digest == p("digest")).values(expires=p("ends")))
 
 

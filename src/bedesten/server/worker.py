@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import httpx2
 import structlog
 
-from bedesten.accounts import key_expiry
+from bedesten.accounts import key_expiry, key_import
 from bedesten.base.clock import wire_time
 from bedesten.base.secret import Secret
 from bedesten.orders import checkout
@@ -146,7 +146,8 @@ async def _sweep_for_ever(installation: Installation) -> None:
 
 
 async def tend_keys(installation: Installation) -> None:
-    """Warns of API keys that will soon expire, and puts the secrets of those away that have long ended."""
+    """Warns of API keys that will soon expire, puts the secrets of those away that have long ended, and removes what an
+    import that was killed has stored."""
     for key, days in await installation.store.write_across(key_expiry.warn):
         log.warning(
             "key-expiring",
@@ -156,7 +157,10 @@ async def tend_keys(installation: Installation) -> None:
             days=days,
             expires=wire_time(key.expires),
         )
-    await installation.store.write_across(key_expiry.put_away)
+    while await installation.store.write_across(key_expiry.put_away):
+        await asyncio.sleep(PAUSE)
+    while await installation.store.write_across(key_import.remove_leftovers):
+        await asyncio.sleep(PAUSE)
 
 
 @contextlib.contextmanager

@@ -145,7 +145,7 @@ def _forms() -> Iterator[Question]:
         8,
         "what is shown of key {} has {} characters, which is more than a hint",
         select(api_keys.c.tenant_id, api_keys.c.id, func.length(api_keys.c.hint)).where(
-            func.length(api_keys.c.hint) > 20
+            func.length(api_keys.c.hint) > 40
         ),
     )
     for table in metadata.sorted_tables:

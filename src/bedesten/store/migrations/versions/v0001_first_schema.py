@@ -327,6 +327,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "target", name=op.f("pk_tenant_access")),
     )
     op.create_table(
+        "key_import_runs",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("announced", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("stored", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("touched", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("state IN ('pending', 'finished', 'abandoned')", name=op.f("ck_key_import_runs_state")),
+        sa.CheckConstraint("announced > 0", name=op.f("ck_key_import_runs_announced")),
+        sa.CheckConstraint("stored BETWEEN 0 AND announced", name=op.f("ck_key_import_runs_stored")),
+        sa.CheckConstraint("state <> 'finished' OR stored = announced", name=op.f("ck_key_import_runs_whole")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_key_import_runs_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_key_import_runs")),
+        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_key_import_runs_tenant_id_id")),
+    )
+    op.create_index(
+        "uq_key_import_runs_pending",
+        "key_import_runs",
+        ["tenant_id"],
+        unique=True,
+        sqlite_where=sa.text("state = 'pending'"),
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_table(
         "api_keys",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -339,14 +363,28 @@ def upgrade() -> None:
         sa.Column("revoked", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("warned", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("import_id", sa.Text(), nullable=True),
         sa.CheckConstraint("surface IN ('payment', 'supplier')", name=op.f("ck_api_keys_surface")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "owner_id"],
             ["accounts.tenant_id", "accounts.id"],
             name=op.f("fk_api_keys_tenant_id_owner_id"),
         ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "import_id"],
+            ["key_import_runs.tenant_id", "key_import_runs.id"],
+            name=op.f("fk_api_keys_tenant_id_import_id"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_api_keys_tenant_id_id")),
+    )
+    op.create_index(
+        "ix_api_keys_import_id_id",
+        "api_keys",
+        ["import_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("import_id IS NOT NULL"),
+        postgresql_where=sa.text("import_id IS NOT NULL"),
     )
     op.create_index(
         "ix_api_keys_expires",
@@ -582,6 +620,7 @@ def upgrade() -> None:
             ["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"], name=op.f("fk_key_imports_tenant_id_key_id")
         ),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_key_imports")),
+        sa.UniqueConstraint("key_id", "tenant_id", name=op.f("uq_key_imports_key_id_tenant_id")),
     )
     op.create_table(
         "key_secrets",
