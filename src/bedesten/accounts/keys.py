@@ -157,12 +157,13 @@ def columns_of(new: NewKey, now: int) -> dict[str, object]:
     }
 
 
-def add_secret(tx: Transaction, keyring: Keyring, key_id: str, text: str, *, grace: int | None = None) -> None:
-    """Stores the digest of a key as its current secret."""
+def add_secret(tx: Transaction, keyring: Keyring, key_id: str, text: str, *, grace: int | None = None) -> bytes:
+    """Stores the digest of a key as its current secret; answers the digest."""
     pepper = keyring.digest.current
+    digest = keyring.key_digest(tx.tenant, text, pepper)
     tx.run(
         ADD_SECRET,
-        digest=keyring.key_digest(tx.tenant, text, pepper),
+        digest=digest,
         pepper_id=pepper,
         key_id=key_id,
         slot=CURRENT,
@@ -170,6 +171,7 @@ def add_secret(tx: Transaction, keyring: Keyring, key_id: str, text: str, *, gra
         grace=grace,
         expires=None,
     )
+    return digest
 
 
 def locked(tx: Transaction, key_id: str) -> ApiKey:

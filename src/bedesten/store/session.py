@@ -9,7 +9,7 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import psycopg
@@ -79,6 +79,25 @@ class Watched:
         self._job.waits()
         try:
             return self._connection.execute(sql, parameters)
+        finally:
+            self._job.went_on()
+
+    def executemany(self, sql: Any, rows: Sequence[dict[str, Any]], /) -> int:
+        """Runs one statement with each set of parameters, in one go; how many rows that changed."""
+        self._job.waits()
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(sql, rows)
+                return cursor.rowcount
+        finally:
+            self._job.went_on()
+
+    def fetch_each(self, sql: Any, rows: Sequence[dict[str, Any]], /) -> list[tuple[Any, ...] | None]:
+        """The first row of one query with each set of parameters, in one go."""
+        self._job.waits()
+        try:
+            with self._connection.pipeline():
+                return [cursor.fetchone() for cursor in [self._connection.execute(sql, row) for row in rows]]
         finally:
             self._job.went_on()
 

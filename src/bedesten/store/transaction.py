@@ -1,6 +1,5 @@
 """What an action is handed: one transaction, bound to one tenant, or to none and then under another name."""
 
-import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +28,13 @@ class Connection(Protocol):
     """The part of a driver's connection that is used here; pysqlite3 and psycopg both have it."""
 
     def execute(self, sql: Any, parameters: Any = ..., /) -> Any: ...
-    def cursor(self) -> Any: ...
+
+
+class ManyAtOnce(Connection, Protocol):
+    """A connection to a server that takes many statements before it is asked for an answer."""
+
+    def executemany(self, sql: Any, rows: Sequence[dict[str, Any]], /) -> int: ...
+    def fetch_each(self, sql: Any, rows: Sequence[dict[str, Any]], /) -> list[tuple[Any, ...] | None]: ...
 
 
 class StoreUnavailable(Exception):
@@ -72,12 +77,10 @@ class _Executing:
 
     def _execute_each(self, statement: Statement[Any], rows: Sequence[dict[str, Any]]) -> int:
         """Runs a statement once for each set of parameters, without a round trip for each; how many rows it changed."""
-        if not rows:
-            return 0
-        cursor = self._connection.cursor()
-        cursor.executemany(statement.compiled(self._dialect), rows)
-        count: int = cursor.rowcount
-        return count
+        if self._dialect == "postgresql" and rows:
+            return cast(ManyAtOnce, self._connection).executemany(statement.compiled(self._dialect), rows)
+        counts: Iterable[int] = (self._execute(statement, row).rowcount for row in rows)
+        return sum(counts)
 
 
 class Transaction(_Executing):
@@ -113,12 +116,11 @@ class Transaction(_Executing):
 
     def one_each(self, statement: Statement[Row], rows: Sequence[dict[str, Any]]) -> list[Row | None]:
         """`one` for each set of parameters, in their order; a server gets them all before it is asked for an answer."""
-        at_once: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+        bound = [{**row, "tenant": self.tenant} for row in rows]
         if self._dialect == "postgresql":
-            at_once = cast(Any, self._connection).pipeline()
-        with at_once:
-            cursors = [self._execute(statement, {**row, "tenant": self.tenant}) for row in rows]
-            found = [cursor.fetchone() for cursor in cursors]
+            found = cast(ManyAtOnce, self._connection).fetch_each(statement.compiled(self._dialect), bound)
+        else:
+            found = [self._execute(statement, row).fetchone() for row in bound]
         return [None if row is None else statement.into(*row) for row in found]
 
     def run_each(self, statement: Statement[Any], rows: Iterable[dict[str, Any]]) -> int:
