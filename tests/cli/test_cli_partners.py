@@ -81,6 +81,10 @@ def test_another_password_ends_the_old_one_and_every_token(tmp_path: Path) -> No
         assert password_problem(new["password"], minimum=24) is None
         assert partner.get("/Account/Details").told == (401, -21)
         assert shop.post(LOGIN, {"email": EMAIL, "password": old}).told == (400, -26)
+        for _ in range(9):
+            shop.post(LOGIN, {"email": EMAIL, "password": "wrong, and longer than short"})
+        unlock = ("partners", "unlock", EMAIL, "--tenant", "shop")
+        assert [program.does(*unlock)["changed"] for _ in range(2)] == [True, False]
         assert shop.post(LOGIN, {"email": EMAIL, "password": new["password"]}).status == 200
         given = ("partners", "password", EMAIL, "--tenant", "shop", "--password-stdin")
         assert set(program.does(*given, stdin=PASSWORD)) == {"id", "email"}

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from bedesten.accounts import uses
 from bedesten.base.clock import SECOND, system_clock
 from bedesten.gate.scopes import Surface
 from bedesten.server import build
@@ -147,7 +148,7 @@ def test_over_a_limit_nothing_is_read_written_or_run(till: Till, kind: str) -> N
 
 
 def test_over_a_limit_an_idle_time_out_is_not_written_either(till: Till) -> None:
-    till.operator.within(till.tenant, lambda tx: tenants.set_idle(tx, Surface.RESELLER, SECOND))
+    till.operator.within(till.tenant, lambda tx: uses.set_idle(tx, Surface.RESELLER, SECOND))
     till.limit(credential=1)
     lines = till.partner()
     assert till.ask("/Products/List", lines, {}).writes == 1

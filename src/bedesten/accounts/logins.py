@@ -39,6 +39,12 @@ _COUNT = statement(
 )
 _BLOCK = statement(update(login_failures).where(_HERE).values(blocked_until=p("until")))
 _CLEAR = statement(delete(login_failures).where(_HERE))
+_CUT = statement(
+    update(login_failures).where(_HERE, login_failures.c.blocked_until > p("latest")).values(blocked_until=p("latest"))
+)
+_UNLOCK = statement(
+    delete(login_failures).where(login_failures.c.tenant_id == TENANT, login_failures.c.account == p("account"))
+)
 
 _A = login_addresses.c
 _KNOWN = statement(
@@ -64,17 +70,32 @@ class Attempt:
 
 
 def wait(tx: Transaction, attempt: Attempt) -> int:
-    """Milliseconds until the next try is looked at; 0 if now."""
+    """Milliseconds until the next try is looked at; 0 if now. More than `LONGEST_WAIT` is to be `cut`."""
     counted = attempt.pair if _is_known(tx, attempt) else attempt.account
     blocks = [tx.one(_READ, digest=digest) for digest in (counted, attempt.address)]
     until: int = max((row[0] for row in blocks if row), default=0)
     return max(0, until - tx.now)
 
 
+def cut(tx: Transaction, attempt: Attempt) -> int:
+    """Cuts waits that a wrong clock wrote to the longest one, for good; answers what `wait` then does."""
+    for digest in (attempt.account, attempt.pair, attempt.address):
+        tx.run(_CUT, digest=digest, latest=tx.now + LONGEST_WAIT)
+    return wait(tx, attempt)
+
+
+def unlock(tx: Transaction, account: bytes) -> bool:
+    """Forgets the failures of an account, and so its waits, from wherever they came. False if there were none.
+
+    What an address waits for because of its own failures stays.
+    """
+    return bool(tx.run(_UNLOCK, account=account))
+
+
 def failed(tx: Transaction, attempt: Attempt) -> None:
     """Counts one failure, and makes the next tries wait once there were too many."""
-    _count(tx, attempt.pair if _is_known(tx, attempt) else attempt.account, FREE)
-    _count(tx, attempt.address, FREE_OF_AN_ADDRESS)
+    _count(tx, attempt.pair if _is_known(tx, attempt) else attempt.account, FREE, attempt.account)
+    _count(tx, attempt.address, FREE_OF_AN_ADDRESS, None)
 
 
 def succeeded(tx: Transaction, attempt: Attempt) -> None:
@@ -95,8 +116,8 @@ def _is_known(tx: Transaction, attempt: Attempt) -> bool:
     return tx.one(_KNOWN, digest=attempt.account, address=attempt.address, since=since) is not None
 
 
-def _count(tx: Transaction, digest: bytes, free: int) -> None:
-    tx.run(_START, digest=digest, failures=0, blocked_until=0, updated=tx.now)
+def _count(tx: Transaction, digest: bytes, free: int, account: bytes | None) -> None:
+    tx.run(_START, digest=digest, account=account, failures=0, blocked_until=0, updated=tx.now)
     tx.run(_RENEW, digest=digest, long_ago=tx.now - FORGOTTEN_AFTER, now=tx.now)
     row = tx.one(_COUNT, digest=digest, now=tx.now)
     if row and row[0] > free:

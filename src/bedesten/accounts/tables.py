@@ -203,6 +203,7 @@ token_uses = Table(
     metadata,
     text("jti"),
     text("tenant_id"),
+    text("surface"),
     integer("used"),
     integer("expires"),
     PrimaryKeyConstraint("tenant_id", "jti"),
@@ -216,11 +217,13 @@ login_failures = Table(
     metadata,
     blob("digest", key=True),
     text("tenant_id"),
+    blob("account", null=True),
     integer("failures", CheckConstraint("failures >= 0", name="failures")),
     integer("blocked_until"),
     integer("updated"),
 )
-"""Failed logins by a keyed digest of surface and e-mail, for accounts that exist and for those that do not."""
+"""Failed logins by a keyed digest of surface and e-mail, for accounts that exist and for those that do not.
+`account` is the digest of the account whose counter it is, alone or with an address; null for the counter of an address."""
 
 registrations = Table(
     "registrations",

@@ -114,6 +114,19 @@ def enable(here: Here, partner: Partner, tenant: TenantOption) -> Answer:
     return _changed(here, tenant, partner, lambda tx, _, account: accounts.set_disabled(tx, account, False))
 
 
+@command(app, "unlock")
+def unlock(here: Here, partner: Partner, tenant: TenantOption) -> Answer:
+    """Forget a partner's failed logins, so that the next login does not wait. Its tokens and its password stay."""
+
+    def act(tx: Transaction, _: TenantEntry) -> tuple[Account, bool]:
+        account = partners.find(tx, partner)
+        return account, partners.unlock(tx, here.installation.keyring, account)
+
+    account, changed = here.write_in(tenant, act)
+    told = f"Partner {account.handle} can log in without a wait." + ("" if changed else " No failed login was counted.")
+    return Answer({"id": account.id, "email": account.handle, "changed": changed}, [told])
+
+
 @command(app, "password")
 def password(
     here: Here,
@@ -129,6 +142,7 @@ def password(
 
     def act(tx: Transaction, _: TenantEntry) -> None:
         accounts.set_password(tx, account.id, hashed, OPERATOR)
+        partners.unlock(tx, here.installation.keyring, account)
         record(tx, OPERATOR, "account.password", account.id)
 
     here.write_in(tenant, act)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bedesten.accounts import uses
 from bedesten.base.money import EXPONENTS
 from bedesten.cli.common import REPEATED, Answer, Document, Here, Shown, TenantName, command, duration, pairs, table
 from bedesten.errors import bad_field
@@ -120,7 +121,7 @@ def change(
         for surface, time in lifetimes.items():
             tenants.set_lifetime(tx, surface, time)
         for surface, time_out in idle.items():
-            tenants.set_idle(tx, surface, time_out)
+            uses.set_idle(tx, surface, time_out)
         if limits:
             tenants.set_limits(tx, limits)
         if guards:

@@ -26,8 +26,8 @@ MOST_ENTRIES = 200_000
 
 @dataclass(frozen=True, slots=True)
 class TenantEntry:
-    """One tenant as the gate sees it. Times in milliseconds; `idle_since` is when the idle time-out was last
-    changed; `access` holds only what the operator switched;
+    """One tenant as the gate sees it. Times in milliseconds; `idle_since` is when there was last no idle
+    time-out; `access` holds only what the operator switched;
     `limits` are requests a minute by `credential`, `tenant` and `address`, where there is a limit; `imports` says that
     some API key of another system has not been used here yet; `lenient` that calls ignore members that they do not know,
     for the clients of another platform."""

@@ -6,13 +6,16 @@ from decimal import Decimal
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
+from bedesten.accounts import logins
 from bedesten.accounts.actions import Account
 from bedesten.audit.actions import OPERATOR, place_of, record
 from bedesten.base import text
 from bedesten.base.money import to_decimal
 from bedesten.base.secret import Secret
 from bedesten.errors import Refusal, as_kind
+from bedesten.gate.keyring import Keyring
 from bedesten.gate.passwords import Hashed
+from bedesten.gate.scopes import Surface
 from bedesten.ledger import actions as ledger
 from bedesten.operator.amounts import minor_amount
 from bedesten.store.transaction import Transaction
@@ -81,6 +84,17 @@ def set_credit(tx: Transaction, currency: str, partner: Account, limit: Decimal)
     before = ledger.account(tx, partner.id, "partner", currency)
     ledger.set_credit(tx, before, minor)
     record(tx, OPERATOR, "partner.credit", partner.id, before=before.credit_limit, after=minor, currency=currency)
+
+
+def unlock(tx: Transaction, keyring: Keyring, partner: Account) -> bool:
+    """Forgets the partner's failed logins. False if there were none. Doing it twice changes nothing.
+
+    Failures are counted under a digest that names its pepper; those that were counted under a retired one are too old.
+    """
+    if not logins.unlock(tx, keyring.login_digest(tx.tenant, Surface.RESELLER, partner.handle)):
+        return False
+    record(tx, OPERATOR, "account.unlock", partner.id)
+    return True
 
 
 def set_webhook(tx: Transaction, vault: Vault, partner: Account, url: str | None) -> Made | None:

@@ -1,4 +1,6 @@
-"""What has had its time: revoked tokens past their expiry, old idempotent answers, old failures, old fence changes."""
+"""Clears up: revoked tokens past their expiry, old idempotent answers, failures and changes, waits that are too long."""
+
+from sqlalchemy import update
 
 from bedesten.accounts.lookup import REMEMBERED
 from bedesten.accounts.tables import (
@@ -10,11 +12,15 @@ from bedesten.accounts.tables import (
     token_uses,
 )
 from bedesten.base.clock import DAY
-from bedesten.orders.tables import checkout_holders
+from bedesten.gate.bearer import CLOCK_SKEW
+from bedesten.orders.model import UNPAID
+from bedesten.orders.tables import checkout_holders, orders
 from bedesten.store.fence import COUNTER, FORGET, KEPT
 from bedesten.store.sql import crossing, p
 from bedesten.store.tables import idempotency
 from bedesten.store.transaction import CrossTransaction
+from bedesten.webhooks.actions import DUE
+from bedesten.webhooks.tables import deliveries
 
 ANSWERS_KEPT = 30 * DAY
 
@@ -26,10 +32,30 @@ _FAILURES = crossing(login_failures.delete().where(login_failures.c.updated < p(
 _REGISTRATIONS = crossing(registrations.delete().where(registrations.c.hour < p("before")))
 _HOLDERS = crossing(checkout_holders.delete().where(checkout_holders.c.used < p("before")))
 _ANSWERS = crossing(idempotency.delete().where(idempotency.c.created < p("before")))
+_D, _O = deliveries.c, orders.c
+_DELIVERIES = crossing(
+    update(deliveries)
+    .where(_D.state == DUE, _D.next_at > p("latest"), _D.updated > p("latest"), _D.next_at >= _D.updated)
+    .values(next_at=p("now") + _D.next_at - _D.updated)
+)
+_CHECKOUTS = crossing(
+    update(orders)
+    .where(_O.state == UNPAID, _O.expires > p("latest"), _O.created > p("latest"), _O.expires >= _O.created)
+    .values(expires=p("now") + _O.expires - _O.created)
+)
+"""What was written by a clock that was ahead waits from now on as long as it was to wait then. Once: what is cut lies
+before the moment at which it was written."""
+
+
+def cut_waits(tx: CrossTransaction) -> None:
+    """Cuts waits that a wrong clock wrote. Running it twice changes nothing more."""
+    for statement in (_DELIVERIES, _CHECKOUTS):
+        tx.run(statement, now=tx.now, latest=tx.now + CLOCK_SKEW)
 
 
 def sweep(tx: CrossTransaction) -> None:
     """Removes it. Running it twice, or in two processes, changes nothing more."""
+    cut_waits(tx)
     tx.run(_TOKENS, now=tx.now - REMEMBERED)
     tx.run(_ENDED, now=tx.now - REMEMBERED)
     tx.run(_SESSIONS, now=tx.now - REMEMBERED)

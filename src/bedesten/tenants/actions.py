@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import case, delete, select, update
 
 from bedesten import errors
 from bedesten.audit.actions import OPERATOR, record
@@ -81,10 +81,20 @@ _LIFETIME = {
 }
 _IDLE = {
     Surface.RESELLER: statement(
-        update(tenants).where(tenants.c.id == TENANT).values(idle_reseller=p("time"), idle_reseller_since=p("now"))
+        update(tenants)
+        .where(tenants.c.id == TENANT)
+        .values(
+            idle_reseller=p("time"),
+            idle_reseller_since=case((_T.idle_reseller.is_(None), p("now")), else_=_T.idle_reseller_since),
+        )
     ),
     Surface.STOREFRONT: statement(
-        update(tenants).where(tenants.c.id == TENANT).values(idle_storefront=p("time"), idle_storefront_since=p("now"))
+        update(tenants)
+        .where(tenants.c.id == TENANT)
+        .values(
+            idle_storefront=p("time"),
+            idle_storefront_since=case((_T.idle_storefront.is_(None), p("now")), else_=_T.idle_storefront_since),
+        )
     ),
 }
 _ADVANCE = statement(update(tenants).where(tenants.c.id == TENANT).values(epoch=tenants.c.epoch + p("step")))
@@ -233,16 +243,20 @@ def set_lifetime(tx: Transaction, surface: Surface, lifetime: int) -> None:
     record(tx, OPERATOR, "tenant.token_lifetime", surface.value, before=before, after=lifetime, unit="ms")
 
 
-def set_idle(tx: Transaction, surface: Surface, idle: int | None) -> None:
-    """Changes after how long without use a token of the surface is dead (milliseconds; None: never)."""
+def change_idle(tx: Transaction, surface: Surface, idle: int | None) -> int | None:
+    """Changes the idle time-out of a surface (milliseconds; None: off) and answers the one before.
+
+    For `accounts.uses.set_idle`, which sees to what is recorded of living tokens.
+    """
     if not surface.uses_tokens:
         raise bad_field("surface", "tokens are used on reseller and storefront only")
     if idle is not None and not SHORTEST_IDLE <= idle <= 30 * DAY:
         raise bad_field("tokenIdle", "between 1s and 30d")
-    before = _before(tx)[f"idle_{surface.value}"]
+    before: int | None = _before(tx)[f"idle_{surface.value}"]
     tx.run(_IDLE[surface], time=idle, now=tx.now)
     tx.changed("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.token_idle", surface.value, before=before, after=idle, unit="ms")
+    return before
 
 
 def switch_access(tx: Transaction, target: str, allowed: bool) -> None:
