@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bedesten.accounts import uses
 from bedesten.base.clock import MINUTE, SECOND
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.scopes import Surface
@@ -76,7 +77,7 @@ def test_a_token_that_was_used_in_a_lost_history_only_is_as_idle_as_the_present_
     own: Life, tmp_path: Path
 ) -> None:
     """A node remembers that it wrote a use, for a twentieth of the time-out and no longer."""
-    own.operator.within(own.tenant, lambda tx: tenants.set_idle(tx, Surface.STOREFRONT, MINUTE))
+    own.operator.within(own.tenant, lambda tx: uses.set_idle(tx, Surface.STOREFRONT, MINUTE))
     token = asyncio.run(own.token())
     kept = Snapshot(own.installation.settings, tmp_path)
     for _ in range(4):
