@@ -4,7 +4,9 @@ A *product* is what a buyer orders. Its supplier, if any, owns its cost and whet
 price, category, region and whether it is sold. It is sellable when both say yes and it has a price.
 `fulfilment`: `stock` (only from stock codes), `supplier` (always asked), `stock_first`.
 
-A *stock code* is free (0), claimed (1) or delivered (2). It is sealed at rest; a keyed digest beside it finds duplicates.
+A *stock code* (`code` says what one is) is free (0), claimed (1), delivered (2), withdrawn (3) or loading (4). It is
+encrypted at rest with its parts; keyed digests beside it find duplicates. Codes that came together are a *batch*.
 Invariants: `stock_levels.available` = the number of free codes, never below zero; a code belongs to at most one unit
-of one order line, and a line has no more units than were ordered: both are constraints of the database.
+of one order line, and a line has no more units than were ordered; no code stands twice in a tenant, nor in another
+spelling in a product that compares folded codes. All but the first are constraints of the database.
 """

@@ -8,6 +8,7 @@ from sqlalchemy import case, func, select, update
 
 from bedesten import errors
 from bedesten.base.ids import new_id
+from bedesten.catalogue.code import FOLDED
 from bedesten.catalogue.tables import categories, products, stock_levels
 from bedesten.errors import Refusal
 from bedesten.store.sql import TENANT, inserting, into, p, statement
@@ -42,6 +43,7 @@ class Product:
     supplier_id: str | None
     supplier_sku: str | None
     require_data: str
+    code_comparison: str
     active: int
     offered: int
     updated: int
@@ -78,6 +80,7 @@ _COLUMNS = (
     _P.supplier_id,
     _P.supplier_sku,
     _P.require_data,
+    _P.code_comparison,
     _P.active,
     _P.offered,
     _P.updated,
@@ -252,6 +255,7 @@ class ProductFields:
     supplier_id: str | None = None
     supplier_sku: str | None = None
     requirements: tuple[Requirement, ...] = ()
+    code_comparison: str = FOLDED
     active: bool = True
     offered: bool = True
 
@@ -315,13 +319,14 @@ def _insert(tx: Transaction, fields: ProductFields) -> str | None:
         supplier_id=fields.supplier_id,
         supplier_sku=fields.supplier_sku,
         require_data=requirements_text(fields.requirements),
+        code_comparison=fields.code_comparison,
         active=int(fields.active),
         offered=int(fields.offered),
         updated=tx.now,
     )
     if not made:
         return None
-    tx.run(_LEVEL, product_id=product_id, available=0)
+    tx.run(_LEVEL, product_id=product_id, available=0, next_expiry=None, consigned=0)
     return product_id
 
 

@@ -1,51 +1,74 @@
-"""Stock codes: put in, taken, attached to a unit of an order line, put back, opened.
+"""Selling stock codes: taken, attached to a unit of an order line, put back, decrypted. `batches` puts them in.
 
 The row of the stock level is always changed first. On PostgreSQL it is the lock that makes buyers of one product wait for
 each other, so that nobody is told "sold out" while another's order can still be undone; its check constraint is the
 promise that stock is never oversold.
+
+Order of sale: first in, first out. Batches by the moment at which their upload began, and within a batch the codes in
+the order of the file or call. What an unpaid checkout gives back has its old place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 
+from bedesten.audit.actions import Actor, record
+from bedesten.base.clock import HOUR
 from bedesten.base.ids import new_id
-from bedesten.catalogue.tables import stock_codes, stock_levels
-from bedesten.store.sql import TENANT, inserting, p, statement
-from bedesten.store.transaction import Step, Transaction
+from bedesten.catalogue.code import FOLDED, StockCode, decode, encode
+from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
+from bedesten.store.sql import TENANT, crossing, inserting, p, statement
+from bedesten.store.transaction import CrossTransaction, Step, Transaction
 from bedesten.tenants.vault import Vault
 
-FREE, CLAIMED, DELIVERED = 0, 1, 2
+FREE, CLAIMED, DELIVERED, WITHDRAWN, LOADING = range(5)
+"""States of a code. A loading one belongs to a batch that is not complete yet; a withdrawn one is never sold again."""
 PURPOSE = "stock-code"
 MIN_CLAIMABLE = 10
 """Units of a product that unpaid checkouts may hold however little there is of it."""
+MIN_VALIDITY_MS = HOUR
+"""A code that expires sooner is not sold any more."""
+EXPIRED = "expired"
+"""The reason with which such a code is withdrawn."""
 
-_L, _C = stock_levels.c, stock_codes.c
+_L, _C, _B = stock_levels.c, stock_codes.c, stock_batches.c
 _LEVEL = (_L.tenant_id == TENANT) & (_L.product_id == p("product"))
 _TAKE = statement(
-    update(stock_levels).where(_LEVEL, _L.available >= p("count")).values(available=_L.available - p("count"))
+    update(stock_levels)
+    .where(_LEVEL, _L.available >= p("count"), or_(_L.next_expiry.is_(None), _L.next_expiry > p("until")))
+    .values(available=_L.available - p("count"))
+    .returning(_L.consigned)
 )
 _PUT = statement(update(stock_levels).where(_LEVEL).values(available=_L.available + p("count")))
+LOCK_LEVEL = statement(update(stock_levels).where(_LEVEL).values(available=_L.available))
+"""Makes buyers of the product wait until COMMIT."""
 _ADD = inserting(stock_codes, or_ignore=True)
+_COMPARISON = statement(
+    select(products.c.code_comparison)
+    .where(products.c.tenant_id == TENANT, products.c.id == p("product"))
+    .with_for_update(read=True)
+)
 _FREE = (
-    select(_C.id)
+    select(_C.id, _C.batch_id, _C.position)
     .where(_C.tenant_id == TENANT, _C.product_id == p("product"), _C.state == 0)
-    .order_by(_C.id)
+    .order_by(_C.batch_id, _C.position)
     .limit(p("quantity"))
 )
-_GIVEN = {"state": p("to_state"), "line_id": p("line"), "line_quantity": p("quantity")}
+_SOLD = {"state": p("to_state"), "line_id": p("line"), "line_quantity": p("quantity")}
 _ATTACH_ONE = statement(
     update(stock_codes)
-    .where(_C.tenant_id == TENANT, _C.id == _FREE.scalar_subquery(), _C.state == 0)
-    .values(unit=0, **_GIVEN)
+    .where(_C.tenant_id == TENANT, _C.id == _FREE.with_only_columns(_C.id).scalar_subquery(), _C.state == 0)
+    .values(unit=0, **_SOLD)
 )
 _CHOSEN = _FREE.subquery()
-_PLACED = select(_CHOSEN.c.id, (func.row_number().over(order_by=_CHOSEN.c.id) - 1).label("unit")).subquery()
+_UNIT = func.row_number().over(order_by=(_CHOSEN.c.batch_id, _CHOSEN.c.position)) - 1
+_PLACED = select(_CHOSEN.c.id, _UNIT.label("unit")).subquery()
 _ATTACH_MANY = statement(
     update(stock_codes)
     .where(_C.tenant_id == TENANT, _C.id == _PLACED.c.id, _C.state == 0)
-    .values(unit=_PLACED.c.unit, **_GIVEN)
+    .values(unit=_PLACED.c.unit, **_SOLD)
 )
 _OF_LINE = (_C.tenant_id == TENANT) & (_C.line_id == p("line"))
 _DETACH = statement(
@@ -59,26 +82,53 @@ _CLAIMED = statement(
     select(func.count()).where(_C.tenant_id == TENANT, _C.product_id == p("product"), _C.state == CLAIMED)
 )
 _AVAILABLE = statement(select(_L.available).where(_LEVEL))
-_DIGESTS = statement(select(_C.digest).where(_OF_LINE, _C.state == DELIVERED).order_by(_C.unit))
+_EARNED = statement(
+    select(_B.supplier_id, func.sum(_B.unit_cost))
+    .select_from(stock_codes.join(stock_batches, and_(_B.tenant_id == _C.tenant_id, _B.id == _C.batch_id)))
+    .where(_OF_LINE, _C.state == DELIVERED, _B.supplier_id.is_not(None), _B.unit_cost > 0)
+    .group_by(_B.supplier_id)
+    .order_by(_B.supplier_id)
+)
+_DUE = statement(select(_L.product_id).where(_LEVEL, _L.next_expiry <= p("until")))
+_ALL_DUE = crossing(
+    select(_L.tenant_id, _L.product_id).where(_L.next_expiry <= p("until")).order_by(_L.product_id).limit(p("most"))
+)
+_OF_PRODUCT = (_C.tenant_id == TENANT) & (_C.product_id == p("product"))
+_WITHDRAW_EXPIRED = statement(
+    update(stock_codes).where(_OF_PRODUCT, _C.state == 0, _C.expires <= p("until")).values(state=3, reason=EXPIRED)
+)
+_EXPIRED = statement(
+    update(stock_levels)
+    .where(_LEVEL)
+    .values(
+        available=_L.available - p("count"),
+        next_expiry=select(func.min(_C.expires))
+        .where(_OF_PRODUCT, or_(_C.state == 0, _C.state == 1))
+        .scalar_subquery(),
+    )
+)
 
 
-def upload(tx: Transaction, vault: Vault, product: str, codes: Sequence[str]) -> int:
-    """Puts codes into stock, each once in the tenant; answers how many were new."""
-    added = 0
-    for digest, code, _ in _in_order(tx, vault, codes):
-        added += _insert(tx, vault, product, code, digest, state=FREE, line=None, quantity=None, unit=None)
-    if added:
-        tx.run(_PUT, product=product, count=added)
-    return added
+class Allotment(NamedTuple):
+    """Units that were taken off a level. `earns`: a supplier may earn with them, see `earned`."""
+
+    earns: bool
 
 
-def take(tx: Transaction, product: str, count: int) -> bool:
-    """Takes units off the level, all or none. Whoever took them attaches them in the same transaction."""
-    return bool(tx.run(_TAKE, product=product, count=count))
+def take(tx: Transaction, product: str, count: int, until: int = 0) -> Allotment | None:
+    """Takes units off the level, all or none. Whoever took them attaches them in the same transaction.
+
+    Codes that expire until then (or within `MIN_VALIDITY_MS`) are withdrawn and not sold.
+    """
+    until = max(until, tx.now + MIN_VALIDITY_MS)
+    rows = tx.all(_TAKE, product=product, count=count, until=until)
+    if not rows and withdraw_expired(tx, product, until):
+        rows = tx.all(_TAKE, product=product, count=count, until=until)
+    return Allotment(earns=bool(rows[0][0])) if rows else None
 
 
 def attaching(product: str, line: str, count: int, state: int) -> Step:
-    """Gives the oldest free codes, which were taken before, to the units of a line.
+    """Gives the first free codes, which were taken before, to the units of a line.
 
     Never in one step with taking them: only a later statement sees what others, for whom the level waited, have left.
     """
@@ -108,7 +158,29 @@ def put_back(tx: Transaction, product: str, line: str) -> None:
     """Frees the codes that a line had claimed and not got."""
     freed = tx.run(_DETACH, line=line)
     if freed:
-        tx.run(_PUT, product=product, count=freed)
+        put(tx, product, freed)
+
+
+def put(tx: Transaction, product: str, count: int) -> None:
+    """Adds units to the level: codes of the product became free in this transaction."""
+    tx.run(_PUT, product=product, count=count)
+
+
+def withdraw_expired(tx: Transaction, product: str, until: int) -> bool:
+    """Withdraws the product's free codes that expire until then. False if there was nothing to look at."""
+    if tx.one(_DUE, product=product, until=until) is None:
+        return False
+    tx.run(LOCK_LEVEL, product=product)
+    count = tx.run(_WITHDRAW_EXPIRED, product=product, until=until)
+    tx.run(_EXPIRED, product=product, count=count)
+    if count:
+        record(tx, Actor("system"), "stock.withdraw", product, withdrawn=count, reason=EXPIRED)
+    return True
+
+
+def due_to_expire(tx: CrossTransaction, most: int = 100) -> list[tuple[str, str]]:
+    """Tenant and product of stock in which a code may have expired."""
+    return [(row[0], row[1]) for row in tx.all(_ALL_DUE, until=tx.now + MIN_VALIDITY_MS, most=most)]
 
 
 def deliver_claimed(tx: Transaction, line: str) -> int:
@@ -116,51 +188,71 @@ def deliver_claimed(tx: Transaction, line: str) -> int:
     return tx.run(_DELIVER, line=line)
 
 
-def deliver_new(tx: Transaction, vault: Vault, product: str, line: str, codes: Sequence[str]) -> bool:
+def earned(tx: Transaction, line: str) -> list[tuple[str, int]]:
+    """What suppliers earn with the stock codes that a line got: supplier and minor units."""
+    return [(row[0], int(row[1])) for row in tx.all(_EARNED, line=line)]
+
+
+def deliver_new(tx: Transaction, vault: Vault, product: str, line: str, codes: Sequence[StockCode]) -> bool:
     """Gives codes that a supplier just sent to a line. False if one of them was in this tenant before."""
-    return all(
-        _insert(tx, vault, product, code, digest, state=DELIVERED, line=line, quantity=len(codes), unit=unit)
-        for digest, code, unit in _in_order(tx, vault, codes)
+    place: dict[str, object] = {"state": DELIVERED, "line_id": line, "line_quantity": len(codes)}
+    return all(one.inserted for one in insert(tx, vault, product, codes, lambda at: {**place, "unit": at}))
+
+
+def delivered(tx: Transaction, vault: Vault, line: str) -> list[StockCode]:
+    """The codes that a line got, decrypted. Every caller leaves a row in the trail."""
+    return [decode(vault.open(tx, PURPOSE, row, bytes(sealed))) for row, sealed in tx.all(_SEALED, line=line)]
+
+
+def has_delivered(tx: Transaction, vault: Vault, line: str, codes: Sequence[StockCode]) -> bool:
+    """Whether exactly these codes, with these parts, are what the line got."""
+    return delivered(tx, vault, line) == list(codes)
+
+
+class Outcome(NamedTuple):
+    """What became of one code of an upload; its digests find the code that was there before."""
+
+    index: int
+    inserted: bool
+    digest: bytes
+    folded_digest: bytes
+
+
+def insert(
+    tx: Transaction, vault: Vault, product: str, codes: Sequence[StockCode], columns: Callable[[int], dict[str, object]]
+) -> Iterator[Outcome]:
+    """Inserts codes that are in no product of the tenant yet; `columns` gives state and place of the code at an index.
+
+    They go in by their digests, the folded one first: two who put the same ones in at once then wait for each other one
+    way only.
+    """
+    fold = int(folds(tx, product))
+    outcomes = sorted(
+        (vault.fingerprint(tx, code.folded), vault.fingerprint(tx, code.exact), at) for at, code in enumerate(codes)
     )
+    for folded_digest, digest, at in outcomes:
+        row, code = new_id("cod"), codes[at]
+        columns_of_code = {**_NOWHERE, **columns(at)}
+        count = tx.run(
+            _ADD,
+            id=row,
+            product_id=product,
+            digest=digest,
+            folded_digest=folded_digest,
+            folds=fold,
+            sealed=vault.seal(tx, PURPOSE, row, encode(code)),
+            expires=code.expires_at,
+            reason=None,
+            **columns_of_code,
+        )
+        yield Outcome(at, bool(count), digest, folded_digest)
 
 
-def delivered(tx: Transaction, vault: Vault, line: str) -> list[str]:
-    """The codes that a line got, opened. Every caller leaves a row in the trail."""
-    return [vault.open(tx, PURPOSE, row, bytes(sealed)) for row, sealed in tx.all(_SEALED, line=line)]
+_NOWHERE: dict[str, object] = dict.fromkeys(("batch_id", "position", "line_id", "line_quantity", "unit"))
 
 
-def has_delivered(tx: Transaction, vault: Vault, line: str, codes: Sequence[str]) -> bool:
-    """Whether exactly these codes are what the line got."""
-    return [bytes(row[0]) for row in tx.all(_DIGESTS, line=line)] == [vault.fingerprint(tx, code) for code in codes]
-
-
-def _in_order(tx: Transaction, vault: Vault, codes: Sequence[str]) -> list[tuple[bytes, str, int]]:
-    """Digest, code and place of each, in the order in which everybody puts codes in: two who put the same ones in at
-    once then wait for each other one way only."""
-    return sorted((vault.fingerprint(tx, code), code, at) for at, code in enumerate(codes))
-
-
-def _insert(
-    tx: Transaction,
-    vault: Vault,
-    product: str,
-    code: str,
-    digest: bytes,
-    *,
-    state: int,
-    line: str | None,
-    quantity: int | None,
-    unit: int | None,
-) -> int:
-    row = new_id("cod")
-    return tx.run(
-        _ADD,
-        id=row,
-        product_id=product,
-        digest=digest,
-        sealed=vault.seal(tx, PURPOSE, row, code),
-        state=state,
-        line_id=line,
-        line_quantity=quantity,
-        unit=unit,
-    )
+def folds(tx: Transaction, product: str) -> bool:
+    """Whether the product compares folded codes. That stays so until COMMIT."""
+    row = tx.one(_COMPARISON, product=product)
+    assert row is not None, "the product is there"
+    return bool(row[0] == FOLDED)

@@ -35,6 +35,7 @@ products = Table(
     sql.text("supplier_id", null=True),
     sql.text("supplier_sku", null=True),
     sql.text("require_data"),
+    sql.text("code_comparison", CheckConstraint("code_comparison IN ('exact', 'folded')", name="code_comparison")),
     integer("active", CheckConstraint("active IN (0, 1)", name="active")),
     integer("offered", CheckConstraint("offered IN (0, 1)", name="offered")),
     integer("updated"),
@@ -52,8 +53,36 @@ stock_levels = Table(
     sql.text("product_id", key=True),
     sql.text("tenant_id"),
     integer("available", CheckConstraint("available >= 0", name="never_oversold")),
+    integer("next_expiry", null=True),
+    integer("consigned", CheckConstraint("consigned IN (0, 1)", name="consigned")),
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
 )
+"""`next_expiry` is no later than the earliest expiry of a free or claimed code. `consigned`: a supplier who earns with a
+sale has put codes in, now or before."""
+
+stock_batches = Table(
+    "stock_batches",
+    metadata,
+    sql.text("id", key=True),
+    sql.text("tenant_id"),
+    sql.text("product_id"),
+    sql.text("source"),
+    blob("digest", null=True),
+    sql.text("supplier_id", null=True),
+    integer("unit_cost", CheckConstraint(f"unit_cost >= 0 AND unit_cost < {MAX_MINOR}", name="unit_cost"), null=True),
+    sql.text("note", null=True),
+    sql.text("actor"),
+    integer("created"),
+    integer("codes", CheckConstraint("codes >= 0", name="codes")),
+    integer("state", CheckConstraint("state IN (0, 1)", name="state")),
+    UniqueConstraint("tenant_id", "id"),
+    UniqueConstraint("id", "product_id", "tenant_id"),
+    ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
+    ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
+)
+"""Codes that came together. `source` is a file's name or the call; `digest` is keyed, of the file. `supplier_id` is who
+earns `unit_cost` (minor units, as it was at the upload) with each code that is sold; a batch of the operator's own has
+none. `state` 0: it is being loaded, and none of its codes can be sold."""
 
 stock_codes = Table(
     "stock_codes",
@@ -62,26 +91,53 @@ stock_codes = Table(
     sql.text("tenant_id"),
     sql.text("product_id"),
     blob("digest"),
+    blob("folded_digest"),
+    integer("folds", CheckConstraint("folds IN (0, 1)", name="folds")),
     blob("sealed"),
-    integer("state", CheckConstraint("state IN (0, 1, 2)", name="state")),
+    integer("state", CheckConstraint("state IN (0, 1, 2, 3, 4)", name="state")),
+    sql.text("batch_id", null=True),
+    integer("position", null=True),
+    integer("expires", null=True),
+    sql.text("reason", null=True),
     sql.text("line_id", null=True),
     integer("line_quantity", null=True),
     integer("unit", null=True),
     UniqueConstraint("digest", "tenant_id"),
     UniqueConstraint("line_id", "unit", "tenant_id"),
-    CheckConstraint("(state = 0) = (line_id IS NULL)", name="claimed_by_a_line"),
+    UniqueConstraint("batch_id", "position", "tenant_id"),
+    CheckConstraint("(state IN (0, 3, 4)) = (line_id IS NULL)", name="claimed_by_a_line"),
     CheckConstraint("line_id IS NULL OR (unit >= 0 AND unit < line_quantity)", name="no_more_than_ordered"),
+    CheckConstraint("(batch_id IS NULL) = (position IS NULL) AND (state = 2 OR batch_id IS NOT NULL)", name="batch"),
+    CheckConstraint("(state = 3) = (reason IS NOT NULL)", name="reason"),
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
+    ForeignKeyConstraint(
+        ["tenant_id", "batch_id", "product_id"],
+        ["stock_batches.tenant_id", "stock_batches.id", "stock_batches.product_id"],
+        name="fk_stock_codes_batch",
+    ),
     ForeignKeyConstraint(
         ["tenant_id", "line_id", "line_quantity"],
         ["order_lines.tenant_id", "order_lines.id", "order_lines.quantity"],
         name="fk_stock_codes_line",
     ),
 )
+"""`digest` is of the code character by character, `folded_digest` of its folded form; `folds` repeats whether the product
+compares by it. A code that a supplier delivered on demand has no batch. `expires` is the moment from which it is no
+longer good, `reason` why it was withdrawn."""
+
+Index(
+    "ux_stock_codes_folded",
+    stock_codes.c.folded_digest,
+    stock_codes.c.tenant_id,
+    unique=True,
+    sqlite_where=text("folds = 1"),
+    postgresql_where=text("folds = 1"),
+)
 Index(
     "ix_stock_codes_free",
     stock_codes.c.product_id,
-    stock_codes.c.id,
+    stock_codes.c.batch_id,
+    stock_codes.c.position,
     sqlite_where=text("state = 0"),
     postgresql_where=text("state = 0"),
 )

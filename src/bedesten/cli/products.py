@@ -1,23 +1,17 @@
 """`bedesten products …`."""
 
-import sys
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bedesten.catalogue.actions import Product
+from bedesten.cli import stock
 from bedesten.cli.common import Answer, Here, TenantOption, amount, command, pairs, printable, table
-from bedesten.gate.directory import TenantEntry
-from bedesten.operator import codefile, productfile, products
-from bedesten.store.transaction import Transaction
-from bedesten.tenants.vault import Vault
+from bedesten.cli.files import read_file
+from bedesten.operator import productfile, products
 
 app = typer.Typer(no_args_is_help=True)
-FROM_INPUT = "-"
-AT_ONCE = 1_000
-"""Codes in one transaction: others who write wait for it."""
+app.add_typer(stock.app, name="stock", help="Stock codes: put in, listed by batch, taken out, moved.")
 
 
 @command(app, "import")
@@ -32,8 +26,7 @@ def bring_in(
     stock_first), supplier, supplierSku, cost, requireData, active. Only sku is needed, and name for a new product. What the
     file does not mention stays as it is; an empty cell empties.
     """
-    raw = sys.stdin.buffer.read(productfile.MOST_BYTES + 1) if str(file) == FROM_INPUT else _read(file)
-    source = "standard input" if str(file) == FROM_INPUT else file.name
+    source, raw = read_file(file)
     rows = productfile.read_rows(source, raw)
     done = here.write_in(tenant, lambda tx, entry: products.import_rows(tx, entry.currency, source, rows))
     document = {
@@ -59,26 +52,6 @@ def prices(
     return Answer(document, [table(priced, "", Sku="sku", Name="name", Price="price", Currency="currency")])
 
 
-@command(app, "stock")
-def put_in(
-    here: Here,
-    product: Annotated[str, typer.Argument(metavar="PRODUCT", help="Its sku or id.")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A code on each line; - for input.")],
-    tenant: TenantOption,
-) -> Answer:
-    """Put codes of your own into stock. One that was in the shop before is left out, so the file may be sent again."""
-    raw = sys.stdin.buffer.read(productfile.MOST_BYTES + 1) if str(file) == FROM_INPUT else _read(file)
-    codes = codefile.read_codes(raw)
-    vault, added, available = here.installation.vault, 0, 0
-    for start in range(0, len(codes), AT_ONCE):
-        put = partial(_put, vault, product, codes[start : start + AT_ONCE])
-        stocked, new = here.write_in(tenant, put)
-        added, available = added + new, stocked.available
-    document = {"added": added, "duplicates": len(codes) - added, "available": available}
-    told = f"{added} codes were put in, {len(codes) - added} were there before; {available} can be sold."
-    return Answer(document, [told])
-
-
 @command(app, "list")
 def show_all(here: Here, tenant: TenantOption) -> Answer:
     """Show a tenant's products, sold or not. What --json writes is a file for `import`."""
@@ -98,12 +71,3 @@ def show_all(here: Here, tenant: TenantOption) -> Answer:
         Available="available",
     )
     return Answer({"products": listed}, [shown])
-
-
-def _put(vault: Vault, product: str, codes: list[str], tx: Transaction, _: TenantEntry) -> tuple[Product, int]:
-    return products.put_stock(tx, vault, product, codes)
-
-
-def _read(file: Path) -> bytes:
-    with file.open("rb") as opened:
-        return opened.read(productfile.MOST_BYTES + 1)

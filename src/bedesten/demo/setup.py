@@ -11,8 +11,10 @@ from bedesten.accounts import keys
 from bedesten.audit.actions import OPERATOR
 from bedesten.base.secret import Secret
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue import stock
+from bedesten.catalogue import batches
 from bedesten.catalogue.actions import ProductFields, Requirement
+from bedesten.catalogue.batches import Source
+from bedesten.catalogue.code import read_code
 from bedesten.gate.passwords import Hashed
 from bedesten.gate.scopes import Surface
 from bedesten.operator import networks, owners, partners
@@ -134,7 +136,7 @@ def _fill(tx: Transaction, installation: Installation, supplier: str) -> None:
         supplier_id=supplier,
         supplier_sku="L-25",
     )
-    stock.upload(tx, installation.vault, catalogue.put_product(tx, gift_card), _codes("LNTN", CODES_IN_STOCK))
+    _put_in(tx, installation, catalogue.put_product(tx, gift_card), _codes("LNTN", CODES_IN_STOCK))
     esim = ProductFields(
         name=ESIM,
         description="For one device, made by the supplier on demand.",
@@ -162,8 +164,13 @@ def _fill_second(tx: Transaction, installation: Installation) -> ApiKey:
         supplier_id=supplier,
         supplier_sku="M-1",
     )
-    stock.upload(tx, installation.vault, catalogue.put_product(tx, ticket), _codes("MUSE", 20))
+    _put_in(tx, installation, catalogue.put_product(tx, ticket), _codes("MUSE", 20))
     return _key(tx, installation, Surface.SUPPLIER, supplier, sandbox=True)
+
+
+def _put_in(tx: Transaction, installation: Installation, product: str, codes: list[str]) -> None:
+    source = Source("demo", OPERATOR.name)
+    batches.add(tx, installation.vault, product, [read_code(code) for code in codes], source)
 
 
 def _codes(prefix: str, count: int) -> list[str]:

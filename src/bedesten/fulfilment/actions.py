@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from bedesten import errors
 from bedesten.audit.actions import Actor, record
 from bedesten.catalogue import stock
+from bedesten.catalogue.code import StockCode
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import actions as orders
@@ -36,7 +37,7 @@ def place(line: Line) -> str:
 
 
 def deliver(
-    tx: Transaction, vault: Vault, supplier: str, line_id: str, codes: Sequence[str], notes: Sequence[str]
+    tx: Transaction, vault: Vault, supplier: str, line_id: str, codes: Sequence[StockCode], notes: Sequence[str]
 ) -> Line:
     """Delivers a waiting line with as many codes as it has units, or with notes alone (a top-up).
 
@@ -66,7 +67,7 @@ def deliver(
     return delivered
 
 
-def _check(line: Line, codes: Sequence[str]) -> None:
+def _check(line: Line, codes: Sequence[StockCode]) -> None:
     if line.status != PROCESSING:
         raise Refusal(errors.NOT_DELIVERABLE, f"the line has status {line.status}")
     if codes and len(codes) != line.quantity:

@@ -176,12 +176,18 @@ def release(tx: Transaction, order: str, amount: int) -> None:
     tx.run(_RELEASE, id=held.account_id, amount=amount)
 
 
-def owe(tx: Transaction, supplier: str, currency: str, amount: int, line: str, order: str) -> None:
-    """What a supplier earned with one delivered line: from the tenant's sales to the supplier's account."""
+def owe(
+    tx: Transaction, supplier: str, currency: str, amount: int, line: str, order: str, *, stock: bool = False
+) -> None:
+    """What a supplier earned with one delivered line: from the tenant's sales to the supplier's account.
+
+    With stock codes several suppliers can earn with one line, so the business key names the supplier too.
+    """
     if amount:
         sales = account(tx, tx.tenant, "sales", currency)
         payable = account(tx, supplier, "supplier", currency)
-        tx.run(_TRANSFER, **_transfer(tx, sales.id, payable.id, currency, amount, f"cost:{line}", order))
+        key = f"cost:{line}:{supplier}" if stock else f"cost:{line}"
+        tx.run(_TRANSFER, **_transfer(tx, sales.id, payable.id, currency, amount, key, order))
 
 
 def set_credit(tx: Transaction, of: Balance, limit: int) -> None:

@@ -19,6 +19,7 @@ from decimal import Decimal
 from bedesten import errors
 from bedesten.base import strictjson
 from bedesten.catalogue.actions import STOCK, STOCK_FIRST, SUPPLIER, Requirement
+from bedesten.catalogue.code import EXACT, FOLDED
 from bedesten.errors import Refusal
 from bedesten.operator.amounts import read_amount
 
@@ -239,6 +240,12 @@ def _fulfilment(value: object) -> str:
     return str(value)
 
 
+def _comparison(value: object) -> str:
+    if value not in (EXACT, FOLDED):
+        raise ValueError(f"one of {EXACT}, {FOLDED}")
+    return str(value)
+
+
 def _active(value: object) -> bool:
     if isinstance(value, bool):
         return value
@@ -295,6 +302,7 @@ _READERS: dict[str, Callable[[object], object]] = {
     "supplierSku": _text(100),
     "cost": _amount,
     "requireData": _requirements,
+    "codeComparison": _comparison,
     "active": _active,
 }
 _SPELLING = {name.lower(): name for name in (*_READERS, *READ_ONLY)}

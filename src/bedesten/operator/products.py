@@ -14,8 +14,9 @@ from bedesten.audit.actions import OPERATOR, record
 from bedesten.base.clock import wire_time
 from bedesten.base.money import to_decimal, to_minor
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue import stock
-from bedesten.catalogue.actions import STOCK, SUPPLIER, Product, ProductFields
+from bedesten.catalogue import batches
+from bedesten.catalogue.actions import STOCK, Product, ProductFields
+from bedesten.catalogue.code import FOLDED
 from bedesten.catalogue.tables import categories, products, stock_levels
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.scopes import Surface
@@ -23,7 +24,6 @@ from bedesten.operator.amounts import minor_amount
 from bedesten.operator.productfile import Problems, Row
 from bedesten.store.sql import TENANT, into, p, statement
 from bedesten.store.transaction import Transaction
-from bedesten.tenants.vault import Vault
 
 _P = products.c
 _PRODUCTS = (
@@ -115,6 +115,9 @@ def _write(
         if _texts(before) != _texts(after):
             tx.run(_REVISE, id=before.id, now=tx.now, **_texts(after))
             changed = True
+    if before is not None and before.code_comparison != after.code_comparison:
+        batches.compare(tx, before.id, after.code_comparison)
+        changed = True
     if before is None or cost is None or cost == before.cost:
         return changed, None
     if before.cost is not None and before.supplier_id is not None and before.supplier_id == after.supplier_id:
@@ -184,6 +187,7 @@ class _Planner:
             fulfilment=fulfilment,
             supplier_sku=self._supplier_sku(row, before, supplier),
             requirements=tuple(_given(row, "requireData", then.requirements) or ()),
+            code_comparison=_given(row, "codeComparison", then.code_comparison) or FOLDED,
             active=_given(row, "active", bool(then.active)) is not False,
         )
         return _Planned(row.line, before, after, _given(row, "category", self._category(then)), supplier)
@@ -243,6 +247,7 @@ _NOTHING = Product(
     supplier_id=None,
     supplier_sku=None,
     require_data="[]",
+    code_comparison=FOLDED,
     active=1,
     offered=1,
     updated=0,
@@ -287,21 +292,12 @@ def set_prices(tx: Transaction, currency: str, prices: Mapping[str, Decimal]) ->
     return [shown for shown in listed(tx) if shown["id"] in after]
 
 
-def put_stock(tx: Transaction, vault: Vault, name: str, codes: Sequence[str]) -> tuple[Product, int]:
-    """Puts the operator's own codes into the stock of a product, named by sku or id; answers it and how many were new.
-
-    Raises `Refusal`: -3, or -2 for a product that keeps no stock.
-    """
+def product_of(tx: Transaction, name: str) -> Product:
+    """The product with this sku or id. Raises `Refusal` (-3)."""
     product = tx.one(_BY_SKU, sku=name) or catalogue.product(tx, name)
     if product is None:
         raise Refusal(errors.NOT_FOUND, f"no product {name}", fields={name: "there is no such product"})
-    if product.fulfilment == SUPPLIER:
-        raise bad_field(name, "this product is delivered by its supplier and keeps no stock")
-    added = stock.upload(tx, vault, product.id, codes)
-    record(tx, OPERATOR, "stock.upload", product.id, added=added)
-    after = catalogue.product(tx, product.id)
-    assert after is not None, "it was there a moment ago"
-    return after, added
+    return product
 
 
 def listed(tx: Transaction) -> list[dict[str, object]]:
@@ -323,6 +319,7 @@ def listed(tx: Transaction) -> list[dict[str, object]]:
             "supplier": supplier_names.get(one.supplier_id or ""),
             "supplierSku": one.supplier_sku,
             "requireData": [{"id": each.id, "name": each.name, "required": each.required} for each in one.requirements],
+            "codeComparison": one.code_comparison,
             "active": bool(one.active),
             "offered": bool(one.offered),
             "available": one.available,

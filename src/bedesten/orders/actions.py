@@ -4,7 +4,7 @@ Locks are taken in one order everywhere: the order's row, stock levels by produc
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bedesten import errors
 from bedesten.base.ids import new_id
@@ -12,6 +12,7 @@ from bedesten.base.money import MAX_MINOR
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
 from bedesten.catalogue.actions import Product
+from bedesten.catalogue.stock import Allotment
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import checkout_limits
@@ -52,6 +53,8 @@ class _Wanted:
     product: Product
     position: int
     from_stock: bool
+    earns: bool = False
+    """A supplier may earn with the stock codes that it is given."""
 
     @property
     def price(self) -> int:
@@ -75,13 +78,16 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed:
     sales = ledger.account(tx, tx.tenant, "sales", buyer.currency)
     endpoint = webhooks.endpoint_of(tx, buyer.id)
     order = _insert_order(tx, buyer, request, asked, PLACED, None)
-    wanted = _take_all(tx, asked, problems)
+    wanted = _take_all(tx, asked, problems, tx.now)
     lines = [_line(tx, order, one) for one in wanted]
     steps = [_inserting(line) for line in lines]
     steps += _paying(tx, order, money, sales, wanted, lines)
     for line in lines:
         steps += webhooks.recording(tx, line.id, line.version, line.status, endpoint, order.notify_url)
     _run(tx, steps, wanted, lines, stock.DELIVERED)
+    for line, one in zip(lines, wanted, strict=True):
+        if one.earns:
+            owe_for_stock(tx, order, line)
     return Placed(order, lines, replayed=False)
 
 
@@ -107,7 +113,7 @@ def _reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, lim
     asked, problems = _understand(tx, buyer, request)
     _check_sums(buyer, asked)
     order = _insert_order(tx, buyer, request, asked, UNPAID, expires)
-    wanted = _take_all(tx, asked, problems, limits.stock_share)
+    wanted = _take_all(tx, asked, problems, expires, limits.stock_share)
     lines = [_line(tx, order, one, reserved=True) for one in wanted]
     _run(tx, [_inserting(line) for line in lines], wanted, lines, stock.CLAIMED)
     return Placed(order, lines, replayed=False)
@@ -128,17 +134,17 @@ def _offer_open_checkouts(tx: Transaction, buyer: Buyer, request: NewOrder, refu
         refusal.data["openCheckouts"] = [found[order] for order in sorted(found)]
 
 
-def reclaim(tx: Transaction, order: Order, share: int | None = None) -> list[dict[str, str]]:
+def reclaim(tx: Transaction, order: Order, until: int, share: int | None = None) -> list[dict[str, str]]:
     """Asks of an expired checkout what is asked of a new order, and claims its goods again; answers what cannot be had.
 
     Nothing is changed where a single line cannot be had. A product that costs more than the line is `priceAboveMaximum`.
-    The caller has locked the order's row.
+    The codes must be good until then. The caller has locked the order's row.
     """
     lines = lines_of(tx, order.id)
     buyer = Buyer(order.buyer_id, "customer", order.surface, order.currency, order.region)
     again = NewOrder(order.reference, tuple(_as_asked(line) for line in lines))
     asked, problems = _understand(tx, buyer, again)
-    taken = _take(tx, asked, problems, share)
+    taken = _take(tx, asked, problems, until, share)
     if problems:
         for one in taken:
             if one.from_stock:
@@ -172,7 +178,7 @@ def _resume(tx: Transaction, order: Order, expires: int, limits: CheckoutLimits)
     tx.one(sql.LOCK, order_id=order.id)
     if order_of(tx, order.buyer_id, order.id).state != EXPIRED:
         raise TryAgain("it was paid or cancelled at this moment")
-    problems = reclaim(tx, order, limits.stock_share)
+    problems = reclaim(tx, order, expires, limits.stock_share)
     if problems:
         raise _not_orderable(problems)
     tx.run(sql.RESUME, order_id=order.id, until=expires)
@@ -219,6 +225,12 @@ def ask_supplier(tx: Transaction, order: Order, line: Line, supplier: str) -> No
     assert done, "the order's row is locked by the caller"
     endpoint = webhooks.endpoint_of(tx, order.buyer_id)
     tx.run_all(webhooks.recording(tx, line.id, line.version + 1, PROCESSING, endpoint, order.notify_url))
+
+
+def owe_for_stock(tx: Transaction, order: Order, line: Line) -> None:
+    """Books what suppliers earn with the stock codes that a line was given."""
+    for supplier, amount in stock.earned(tx, line.id):
+        ledger.owe(tx, supplier, order.currency, amount, line.id, order.id, stock=True)
 
 
 def _replayed(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed | None:
@@ -281,41 +293,46 @@ def _problem(product: Product | None, buyer: Buyer, line: NewLine) -> str | None
     return None
 
 
-def _take_all(tx: Transaction, wanted: list[_Wanted], problems: _Problems, share: int | None = None) -> list[_Wanted]:
+def _take_all(
+    tx: Transaction, wanted: list[_Wanted], problems: _Problems, until: int, share: int | None = None
+) -> list[_Wanted]:
     """Takes every line. Raises `Refusal` with every one that cannot be had, for these problems or for want of stock."""
-    taken = _take(tx, wanted, problems, share)
+    taken = _take(tx, wanted, problems, until, share)
     if problems:
         raise _not_orderable(_in_order(problems))
     return taken
 
 
-def _take(tx: Transaction, wanted: list[_Wanted], problems: _Problems, share: int | None = None) -> list[_Wanted]:
+def _take(
+    tx: Transaction, wanted: list[_Wanted], problems: _Problems, until: int, share: int | None = None
+) -> list[_Wanted]:
     """Takes the lines' units off the stock levels, by product id; what a supplier can bring instead is left to it.
 
-    Answers those that were taken, in the request's order, and adds the others to the problems. `share` is the percentage
-    of a product's stock that unpaid checkouts may hold, if this is one.
+    The codes must be good until then. Answers those that were taken, in the request's order, and adds the others to the
+    problems. `share` is the percentage of a product's stock that unpaid checkouts may hold, if this is one.
     """
     taken: list[_Wanted] = []
     for one in sorted(wanted, key=lambda one: one.product.id):
-        reason = _take_units(tx, one, share) if one.from_stock else None
-        if reason is None:
-            taken.append(one)
+        units = _take_units(tx, one, until, share) if one.from_stock else None
+        if not isinstance(units, str):
+            taken.append(replace(one, earns=units is not None and units.earns))
         elif one.product.fulfilment == catalogue.STOCK_FIRST:
             taken.append(_Wanted(one.line, one.product, one.position, from_stock=False))
         else:
-            problems[one.position] = {"deliverId": one.line.deliver_id, "reason": reason}
+            problems[one.position] = {"deliverId": one.line.deliver_id, "reason": units}
     return sorted(taken, key=lambda one: one.position)
 
 
-def _take_units(tx: Transaction, one: _Wanted, share: int | None) -> str | None:
+def _take_units(tx: Transaction, one: _Wanted, until: int, share: int | None) -> Allotment | str:
     """Takes a line's units off the stock level; or why not, and then nothing is taken."""
     product, count = one.product.id, one.line.quantity
-    if not stock.take(tx, product, count):
+    allotment = stock.take(tx, product, count, until)
+    if allotment is None:
         return Reason.OUT_OF_STOCK
     if stock.claims_too_much(tx, product, count, share):
         stock.untake(tx, product, count)
         return Reason.RESERVED
-    return None
+    return allotment
 
 
 def _in_order(problems: _Problems) -> list[dict[str, str]]:

@@ -28,7 +28,7 @@ def paid(tx: Transaction, order_id: str, business_key: str) -> Refusal | None:
         expire(tx, order.id)
         state = EXPIRED
     if state == EXPIRED:
-        problems = actions.reclaim(tx, order)
+        problems = actions.reclaim(tx, order, tx.now)
         if problems:
             return Refusal(errors.CHECKOUT_EXPIRED, "expired, and not to be had any more", data={"items": problems})
     if not tx.run(sql.MARK_PLACED, order_id=order.id, was=state):
@@ -51,6 +51,7 @@ def _deliver(tx: Transaction, order: Order, lines: list[Line], business_key: str
         if line.supplier_id is None:
             got = stock.deliver_claimed(tx, line.id)
             assert got == line.quantity, "a reserved line has claimed its codes"
+            actions.owe_for_stock(tx, order, line)
             actions.finish(tx, order, line, DELIVERED)
         else:
             actions.ask_supplier(tx, order, line, line.supplier_id)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 
+import msgspec
 from msgspec import Meta
 
 from bedesten.base import strictjson, text
@@ -15,6 +16,7 @@ from bedesten.base.money import to_decimal
 from bedesten.base.paging import DEFAULT_PAGE, LARGEST_PAGE, make_cursor, read_cursor
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import Product
+from bedesten.catalogue.code import StockCode, parts
 from bedesten.errors import bad_field
 from bedesten.orders.model import CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT, Datum
 from bedesten.web.call import Call
@@ -26,7 +28,6 @@ Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH, extra=kind(text
 Sku = Annotated[str, Meta(min_length=1, max_length=text.MAX_IDENTIFIER, extra=kind(text.sku))]
 Reference = Annotated[str, Meta(min_length=1, max_length=text.MAX_REFERENCE, extra=kind(text.reference))]
 Name = Annotated[str, Meta(min_length=1, max_length=text.MAX_NAME, extra=kind(text.name))]
-Code = Annotated[str, Meta(min_length=1, max_length=text.MAX_CODE, extra=kind(text.code))]
 Email = Annotated[str, Meta(max_length=1_000, extra=kind(text.email))]
 ShortNote = Annotated[str, Meta(min_length=1, max_length=1_000, extra=kind(text.note))]
 Answer = Annotated[str, Meta(min_length=1, max_length=500, extra=kind(text.note))]
@@ -212,6 +213,20 @@ def parse_time(written: str, field: str) -> int:
 def path_id(call: Call) -> str:
     """The id that ends the path; one that cannot be an id names nothing, and that is all that is said of it."""
     return call.argument if is_id(call.argument) else "-"
+
+
+class DeliveredCode(Output, frozen=True):
+    """A code that was delivered, with its parts. `expires` is the last day on which it is good (yyyy-MM-dd, UTC)."""
+
+    code: str
+    pin: str | None
+    serial: str | None
+    expires: str | None
+
+
+def delivered_codes(codes: Sequence[StockCode]) -> list[DeliveredCode] | None:
+    """What a line got, with the parts of each code; None if it got no codes."""
+    return [msgspec.convert(parts(one), DeliveredCode) for one in codes] or None
 
 
 def notes(stored: str | None) -> list[str] | None:

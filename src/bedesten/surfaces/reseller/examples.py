@@ -5,7 +5,7 @@ from decimal import Decimal
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.orders.model import DELIVERED, PROCESSING
 from bedesten.surfaces import samples
-from bedesten.surfaces.common import CategoryView, Items, Page, RequireData
+from bedesten.surfaces.common import CategoryView, DeliveredCode, Items, Page, RequireData
 from bedesten.surfaces.reseller import shapes
 from bedesten.web.route import Example
 
@@ -22,6 +22,7 @@ _CARD_LINE = shapes.LineView(
     currency="USD",
     status=DELIVERED,
     delivery_data=[samples.CODE],
+    delivery_items=[DeliveredCode(samples.CODE, None, None, None)],
     delivery_note=None,
     updated=samples.NOW,
 )
@@ -36,6 +37,7 @@ _TOP_UP_LINE = shapes.LineView(
     currency="USD",
     status=PROCESSING,
     delivery_data=None,
+    delivery_items=None,
     delivery_note=None,
     updated=samples.NOW,
 )

@@ -147,7 +147,8 @@ def _line_view(tx: Transaction, call: Call, order: Order, line: Line) -> shapes.
         price=to_decimal(line.price, order.currency),
         currency=order.currency,
         status=line.status,
-        delivery_data=codes or None,
+        delivery_data=[one.code for one in codes] or None,
+        delivery_items=common.delivered_codes(codes),
         delivery_note=common.notes(line.note),
         updated=wire_time(line.updated),
     )

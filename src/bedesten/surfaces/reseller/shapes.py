@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from bedesten.orders.model import MOST_LINES
-from bedesten.surfaces.common import Id, Paging, Quantity, Reference, RequireData, Status, Time
+from bedesten.surfaces.common import DeliveredCode, Id, Paging, Quantity, Reference, RequireData, Status, Time
 from bedesten.web.shapes import Amount, Input, Output
 
 
@@ -62,7 +62,10 @@ class PlacedOrder(Output, frozen=True):
 
 
 class LineView(Output, frozen=True):
-    """A line as it stands. `deliveryData` are the codes, once it is delivered with codes."""
+    """A line as it stands. `deliveryData` are the codes, once it is delivered with codes.
+
+    `deliveryItems` are the same codes with their parts.
+    """
 
     deliver_id: str
     order_detail_id: str
@@ -74,6 +77,7 @@ class LineView(Output, frozen=True):
     currency: str
     status: Status
     delivery_data: list[str] | None
+    delivery_items: list[DeliveredCode] | None
     delivery_note: list[str] | None
     updated: Time
 

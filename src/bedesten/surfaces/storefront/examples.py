@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from bedesten.orders.model import DELIVERED, PROCESSING
 from bedesten.surfaces import samples
-from bedesten.surfaces.common import Page
+from bedesten.surfaces.common import DeliveredCode, Page
 from bedesten.surfaces.storefront import shapes
 from bedesten.web.route import Example
 from bedesten.web.shapes import Nothing
@@ -29,6 +29,7 @@ def _order(
         price=Decimal("5.00"),
         status=status,
         delivery_data=codes,
+        delivery_items=None if codes is None else [DeliveredCode(code, None, None, None) for code in codes],
         delivery_note=None,
     )
     return shapes.CustomerOrder(

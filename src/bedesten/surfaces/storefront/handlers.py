@@ -207,6 +207,7 @@ def _line_view(tx: Transaction, call: Call, order: Order, line: Line, *, reveal:
         unit_price=to_decimal(line.unit_price, order.currency),
         price=to_decimal(line.price, order.currency),
         status=line.status,
-        delivery_data=codes or None,
+        delivery_data=[one.code for one in codes] or None,
+        delivery_items=common.delivered_codes(codes),
         delivery_note=common.notes(line.note),
     )

@@ -6,7 +6,18 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from bedesten.orders.model import MOST_LINES
-from bedesten.surfaces.common import Email, Id, Name, Paging, Quantity, Reference, RequireData, Status, Time
+from bedesten.surfaces.common import (
+    DeliveredCode,
+    Email,
+    Id,
+    Name,
+    Paging,
+    Quantity,
+    Reference,
+    RequireData,
+    Status,
+    Time,
+)
 from bedesten.web.shapes import Input, Output
 
 PASSWORD = {"minLength": 8}
@@ -106,7 +117,10 @@ class GetOrder(Input, frozen=True):
 
 
 class CustomerLine(Output, frozen=True):
-    """One line of a customer's order. `deliveryData` are the codes, once it is paid and delivered with codes."""
+    """One line of a customer's order. `deliveryData` are the codes, once it is paid and delivered with codes.
+
+    `deliveryItems` are the same codes with their parts.
+    """
 
     order_detail_id: str
     product_id: str
@@ -116,6 +130,7 @@ class CustomerLine(Output, frozen=True):
     price: Decimal
     status: Status
     delivery_data: list[str] | None
+    delivery_items: list[DeliveredCode] | None
     delivery_note: list[str] | None
 
 

@@ -40,7 +40,7 @@ UPSERT_PRODUCTS = Example(
     shapes.UpsertProducts(products=[shapes.OfferIn(sku="card-5", name=samples.CARD_VIEW.name, cost=Decimal("4.60"))]),
 )
 UPLOAD_STOCK = Example(
-    shapes.Uploaded(added=1, duplicates=0, available=13),
+    shapes.Uploaded(added=1, duplicates=0, available=13, batch_id=samples.BATCH, skipped=[]),
     shapes.UploadStock(product_id=samples.CARD, codes=[samples.CODE]),
 )
 AWAITING = Example(

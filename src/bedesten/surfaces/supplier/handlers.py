@@ -1,14 +1,17 @@
 """What suppliers' calls do. A supplier sees its own products and lines, and nothing of who bought them."""
 
 import json
+from collections.abc import Sequence
 
 from bedesten import errors
 from bedesten.audit.actions import record
 from bedesten.base.clock import wire_time
 from bedesten.base.money import to_decimal
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue import stock
+from bedesten.catalogue import batches
 from bedesten.catalogue.actions import Offer, Product
+from bedesten.catalogue.batches import Duplicate, Source, Upload
+from bedesten.catalogue.code import StockCode, read_code
 from bedesten.errors import Refusal, bad_field
 from bedesten.fulfilment import actions as fulfilment
 from bedesten.orders.model import Line
@@ -48,11 +51,23 @@ def upload_stock(tx: Transaction, call: Call, body: shapes.UploadStock) -> shape
         raise Refusal(errors.NOT_FOUND, "no such product of this supplier")
     if product.fulfilment == catalogue.SUPPLIER:
         raise bad_field("productId", "this product is delivered on demand and keeps no stock")
-    added = stock.upload(tx, call.house.vault, product.id, body.codes)
-    record(tx, call.actor, "stock.upload", product.id, added=added)
+    codes = _codes(body.codes, body.items)
+    if not 1 <= len(codes) <= batches.CHUNK:
+        raise bad_field("codes", f"1 to {batches.CHUNK} codes are needed, with those of items")
+    source = Source("Supplier/Stock/Upload", call.who.owner, supplier=call.who.owner, unit_cost=product.cost)
+    done = batches.add(tx, call.house.vault, product.id, codes, source)
+    if done.added:
+        record(tx, call.actor, "stock.upload", product.id, added=done.added, batch=done.batch_id)
     after = catalogue.product(tx, product.id)
     assert after is not None, "it was there a moment ago"
-    return shapes.Uploaded(added=added, duplicates=len(body.codes) - added, available=after.available)
+    skipped = [_skipped_view(tx, call.who.owner, one, done) for one in done.duplicates]
+    return shapes.Uploaded(
+        added=done.added,
+        duplicates=len(skipped),
+        available=after.available,
+        batch_id=done.batch_id,
+        skipped=skipped,
+    )
 
 
 def awaiting(tx: Transaction, call: Call, body: Paging) -> Page[shapes.AwaitingLine]:
@@ -64,12 +79,28 @@ def awaiting(tx: Transaction, call: Call, body: Paging) -> Page[shapes.AwaitingL
 
 def deliver(tx: Transaction, call: Call, body: shapes.Deliver) -> shapes.Delivered:
     """Delivers a waiting line, once."""
-    if len(set(body.delivery_data)) != len(body.delivery_data):
+    codes = _codes(body.delivery_data, body.delivery_items)
+    if len({code.exact for code in codes}) != len(codes):
         raise bad_field("deliveryData", "a code stands twice")
-    line = fulfilment.deliver(
-        tx, call.house.vault, call.who.owner, body.order_detail_id, body.delivery_data, body.delivery_note
-    )
+    line = fulfilment.deliver(tx, call.house.vault, call.who.owner, body.order_detail_id, codes, body.delivery_note)
     return shapes.Delivered(line.id, line.status)
+
+
+def _codes(codes: Sequence[str], items: Sequence[shapes.CodeItem]) -> list[StockCode]:
+    """The codes of a call, which its shape has brought to their normal form; those with parts last."""
+    return [*map(read_code, codes), *(read_code(one.code, one.pin, one.serial, one.expires) for one in items)]
+
+
+def _skipped_view(tx: Transaction, supplier: str, one: Duplicate, done: Upload) -> shapes.SkippedCode:
+    product = catalogue.product(tx, one.product_id)
+    own = product is not None and product.supplier_id == supplier
+    twice = one.batch_id is not None and (done.batch_id == one.batch_id)
+    return shapes.SkippedCode(
+        index=one.index,
+        reason="twice" if twice else shapes.SKIP_REASONS[one.state],
+        product_id=one.product_id if own else None,
+        batch_id=one.batch_id if own else None,
+    )
 
 
 def _offer_view(product: Product) -> shapes.OfferView:

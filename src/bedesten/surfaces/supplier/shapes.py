@@ -5,11 +5,22 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from bedesten.catalogue import code
 from bedesten.catalogue.actions import STOCK, STOCK_FIRST, SUPPLIER
-from bedesten.surfaces.common import Code, Id, Name, ShortNote, Sku, Status, Time
+from bedesten.surfaces.common import Id, Name, ShortNote, Sku, Status, Time
 from bedesten.web.shapes import Amount, Input, Output
+from bedesten.web.texts import kind
+
+SKIP_REASONS = ("inStock", "inStock", "sold", "withdrawn", "inStock")
+"""Why a code of an upload was left out, by the state of the one that was there before."""
 
 Fulfilment = Annotated[str, Meta(title="Fulfilment", extra_json_schema={"enum": [STOCK, STOCK_FIRST, SUPPLIER]})]
+Code = Annotated[str, Meta(min_length=1, max_length=code.MAX_CODE, extra=kind(code.code_text))]
+Part = Annotated[str, Meta(max_length=code.MAX_PART, extra=kind(code.part_text))]
+Day = Annotated[str, Meta(max_length=10, extra=kind(code.day_text), extra_json_schema={"format": "date"})]
+SkipReason = Annotated[
+    str, Meta(title="SkipReason", extra_json_schema={"enum": ["inStock", "sold", "twice", "withdrawn"]})
+]
 
 
 class OfferIn(Input, frozen=True):
@@ -27,18 +38,32 @@ class UpsertProducts(Input, frozen=True):
     products: Annotated[list[OfferIn], Meta(min_length=1, max_length=200)]
 
 
+class CodeItem(Input, frozen=True):
+    """A code with its parts. `expires` is the last day on which it is good (yyyy-MM-dd, UTC)."""
+
+    code: Code
+    pin: Part | None = None
+    serial: Part | None = None
+    expires: Day | None = None
+
+
 class UploadStock(Input, frozen=True):
-    """Codes for one product."""
+    """Codes for one product: `codes` alone, or `items` with their parts, 1 to 1,000 together."""
 
     product_id: Id
-    codes: Annotated[list[Code], Meta(min_length=1, max_length=1_000)]
+    codes: Annotated[list[Code], Meta(max_length=1_000)] = []
+    items: Annotated[list[CodeItem], Meta(max_length=1_000)] = []
 
 
 class Deliver(Input, frozen=True):
-    """A delivery: as many codes as the line has units, or a note (for a top-up), or both."""
+    """A delivery: as many codes as the line has units, or a note (for a top-up), or both.
+
+    The codes come as `deliveryData`, or as `deliveryItems` with their parts.
+    """
 
     order_detail_id: Id
     delivery_data: Annotated[list[Code], Meta(max_length=1_000)] = []
+    delivery_items: Annotated[list[CodeItem], Meta(max_length=1_000)] = []
     delivery_note: Annotated[list[ShortNote], Meta(max_length=20)] = []
 
 
@@ -57,12 +82,26 @@ class OfferView(Output, frozen=True):
     updated: Time
 
 
+class SkippedCode(Output, frozen=True):
+    """A code of an upload that was left out: its place among `codes` and then `items`, and why.
+
+    Product and batch are those in which it is already, if they are this supplier's.
+    """
+
+    index: int
+    reason: SkipReason
+    product_id: str | None
+    batch_id: str | None
+
+
 class Uploaded(Output, frozen=True):
-    """What became of an upload: codes that were in the shop before are left out."""
+    """What became of an upload: codes that were in the shop before are left out. No batch if none was new."""
 
     added: int
     duplicates: int
     available: int
+    batch_id: str | None
+    skipped: list[SkippedCode]
 
 
 class RequireDataView(Output, frozen=True):

@@ -537,6 +537,7 @@ def upgrade() -> None:
         sa.Column("supplier_id", sa.Text(), nullable=True),
         sa.Column("supplier_sku", sa.Text(), nullable=True),
         sa.Column("require_data", sa.Text(), nullable=False),
+        sa.Column("code_comparison", sa.Text(), nullable=False),
         sa.Column("active", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("offered", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -545,6 +546,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("fulfilment IN ('stock', 'supplier', 'stock_first')", name=op.f("ck_products_fulfilment")),
         sa.CheckConstraint("active IN (0, 1)", name=op.f("ck_products_active")),
+        sa.CheckConstraint("code_comparison IN ('exact', 'folded')", name=op.f("ck_products_code_comparison")),
         sa.CheckConstraint("cost >= 0 AND cost < 1000000000000000", name=op.f("ck_products_cost")),
         sa.CheckConstraint("offered IN (0, 1)", name=op.f("ck_products_offered")),
         sa.CheckConstraint("price >= 0 AND price < 1000000000000000", name=op.f("ck_products_price")),
@@ -771,7 +773,10 @@ def upgrade() -> None:
         sa.Column("product_id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("available", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("next_expiry", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("consigned", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint("available >= 0", name=op.f("ck_stock_levels_never_oversold")),
+        sa.CheckConstraint("consigned IN (0, 1)", name=op.f("ck_stock_levels_consigned")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "product_id"],
             ["products.tenant_id", "products.id"],
@@ -797,21 +802,69 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "stock_batches",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=True),
+        sa.Column("supplier_id", sa.Text(), nullable=True),
+        sa.Column("unit_cost", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("codes", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("codes >= 0", name=op.f("ck_stock_batches_codes")),
+        sa.CheckConstraint("state IN (0, 1)", name=op.f("ck_stock_batches_state")),
+        sa.CheckConstraint("unit_cost >= 0 AND unit_cost < 1000000000000000", name=op.f("ck_stock_batches_unit_cost")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "product_id"],
+            ["products.tenant_id", "products.id"],
+            name=op.f("fk_stock_batches_tenant_id_product_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "supplier_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_stock_batches_tenant_id_supplier_id"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stock_batches")),
+        sa.UniqueConstraint("id", "product_id", "tenant_id", name=op.f("uq_stock_batches_id_product_id_tenant_id")),
+        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_stock_batches_tenant_id_id")),
+    )
+    op.create_table(
         "stock_codes",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("product_id", sa.Text(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("folded_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("folds", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("batch_id", sa.Text(), nullable=True),
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("line_id", sa.Text(), nullable=True),
         sa.Column("line_quantity", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("unit", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.CheckConstraint("(state = 0) = (line_id IS NULL)", name=op.f("ck_stock_codes_claimed_by_a_line")),
+        sa.CheckConstraint("(state = 3) = (reason IS NOT NULL)", name=op.f("ck_stock_codes_reason")),
+        sa.CheckConstraint("(state IN (0, 3, 4)) = (line_id IS NULL)", name=op.f("ck_stock_codes_claimed_by_a_line")),
+        sa.CheckConstraint(
+            "(batch_id IS NULL) = (position IS NULL) AND (state = 2 OR batch_id IS NOT NULL)",
+            name=op.f("ck_stock_codes_batch"),
+        ),
+        sa.CheckConstraint("folds IN (0, 1)", name=op.f("ck_stock_codes_folds")),
         sa.CheckConstraint(
             "line_id IS NULL OR (unit >= 0 AND unit < line_quantity)", name=op.f("ck_stock_codes_no_more_than_ordered")
         ),
-        sa.CheckConstraint("state IN (0, 1, 2)", name=op.f("ck_stock_codes_state")),
+        sa.CheckConstraint("state IN (0, 1, 2, 3, 4)", name=op.f("ck_stock_codes_state")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "batch_id", "product_id"],
+            ["stock_batches.tenant_id", "stock_batches.id", "stock_batches.product_id"],
+            name="fk_stock_codes_batch",
+        ),
         sa.ForeignKeyConstraint(
             ["tenant_id", "line_id", "line_quantity"],
             ["order_lines.tenant_id", "order_lines.id", "order_lines.quantity"],
@@ -823,6 +876,9 @@ def upgrade() -> None:
             name=op.f("fk_stock_codes_tenant_id_product_id"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stock_codes")),
+        sa.UniqueConstraint(
+            "batch_id", "position", "tenant_id", name=op.f("uq_stock_codes_batch_id_position_tenant_id")
+        ),
         sa.UniqueConstraint("digest", "tenant_id", name=op.f("uq_stock_codes_digest_tenant_id")),
         sa.UniqueConstraint("line_id", "unit", "tenant_id", name=op.f("uq_stock_codes_line_id_unit_tenant_id")),
     )
@@ -835,9 +891,17 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 1"),
     )
     op.create_index(
+        "ux_stock_codes_folded",
+        "stock_codes",
+        ["folded_digest", "tenant_id"],
+        unique=True,
+        sqlite_where=sa.text("folds = 1"),
+        postgresql_where=sa.text("folds = 1"),
+    )
+    op.create_index(
         "ix_stock_codes_free",
         "stock_codes",
-        ["product_id", "id"],
+        ["product_id", "batch_id", "position"],
         unique=False,
         sqlite_where=sa.text("state = 0"),
         postgresql_where=sa.text("state = 0"),

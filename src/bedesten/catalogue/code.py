@@ -1,0 +1,194 @@
+"""What a stock code is, for every door: the command line, the Supplier surface, the demo. Pure.
+
+A code is a text of the kind `code` (`base.text`: 1 to 500 printable characters in Unicode's normal form C, none of them
+invisible) with at least one letter or digit. White space and invisible characters around it are cut off; inside it they
+are refused, because nobody can tell two such codes apart. What a spreadsheet makes of a code is refused too: a column's
+title, a whole row, a number like 1.23457E+15. PIN, serial number and expiry date are parts of their own.
+
+Two codes are the same in one of two forms. `exact`: character by character. `folded`: without regard to case, hyphens
+and spaces, and with compatibility forms (full-width digits, say) as the plain ones: normal form KC, case folded.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+import msgspec
+
+from bedesten.base import text
+from bedesten.base.text import MAX_CODE as MAX_CODE
+from bedesten.base.text import Text, TextError
+
+EXACT, FOLDED = "exact", "folded"
+MIN_YEAR, MAX_YEAR = 2000, 9000
+"""Years of an expiry date."""
+MAX_PART: Final = 200
+"""Characters of a PIN or a serial number."""
+
+CODE_TITLES = frozenset(
+    """code; codes; voucher; vouchers; coupon; coupons; key; keys; license; licence; epin; e-pin; kod; kodu; gutschein;
+    voucher code; vouchercode; voucher_code; gift code; giftcode; gift_code; gift card code; card code; cardcode; card_code;
+    coupon code; activation code; activation key; redeem code; license key; licence key; license_key; licensekey;
+    product key; cd key; cdkey; cd-key; game key; steam key; gutscheincode""".replace("\n    ", " ").split("; ")
+)
+PIN_TITLES = frozenset(["pin", "pins", "pin code", "pincode", "pin_code", "security code"])
+SERIAL_TITLES = frozenset(
+    ["serial", "serials", "serial number", "serialnumber", "serial_number", "serial no", "serial no.", "sn"]
+)
+EXPIRY_TITLES = frozenset(
+    """expiry; expires; expiry date; expirydate; expiry_date; expiration; expiration date; expire; skt; valid until; valid to;
+    valid thru; validuntil; expires at; expiresat; best before""".replace("\n    ", " ").split("; ")
+)
+_TITLES = CODE_TITLES | PIN_TITLES | SERIAL_TITLES | EXPIRY_TITLES
+
+_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks that are drawn as nothing (Unicode's default-ignorable code points that are no format characters)."""
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"})
+_DAMAGED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d{1,3}", re.ASCII)
+_LINK = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+class BadCode(TextError):
+    """The text is no code, or no part of one: `part` says which. The reason is for people and repeats nothing of it."""
+
+    def __init__(self, part: str, reason: str) -> None:
+        super().__init__(reason)
+        self.part = part
+
+
+class StockCode(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One code with its parts, as `read_code` understood it. `expires` is the last day on which it is good."""
+
+    code: str
+    pin: str | None = None
+    serial: str | None = None
+    expires: date | None = None
+
+    def __repr__(self) -> str:
+        return "StockCode(…)"
+
+    @property
+    def expires_at(self) -> int | None:
+        """The moment (epoch ms) from which it is no longer good: midnight, UTC, after its last day."""
+        if self.expires is None:
+            return None
+        return int(datetime.combine(self.expires + timedelta(days=1), time(), UTC).timestamp()) * 1000
+
+    @property
+    def exact(self) -> str:
+        """The form in which codes are compared character by character."""
+        return self.code
+
+    @property
+    def folded(self) -> str:
+        """The form in which codes are compared without regard to case, hyphens and spaces."""
+        plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", self.code).casefold())
+        return "".join(each for each in plain if unicodedata.category(each) not in ("Pd", "Zs") and each != "\u2212")
+
+
+def read_code(code: str, pin: str | None = None, serial: str | None = None, expires: str | None = None) -> StockCode:
+    """The code that somebody sent or wrote into a file. Parts that are blank are left out. Raises `BadCode`."""
+    return StockCode(
+        code=_read("code", code_text, code) or "",
+        pin=_read("pin", part_text, pin),
+        serial=_read("serial", part_text, serial),
+        expires=_day(_read("expires", day_text, expires)),
+    )
+
+
+def _read(part: str, rule: Text, given: str | None) -> str | None:
+    if given is None:
+        return None
+    problem = ""
+    try:
+        return rule(given) or None
+    except TextError as error:
+        problem = str(error)
+    raise BadCode(part, problem)  # out here, so that no exception in the chain holds the text
+
+
+def encode(code: StockCode) -> str:
+    """The code with its parts as one text, as it is encrypted."""
+    return msgspec.json.encode(code).decode()
+
+
+def parts(code: StockCode) -> dict[str, str | None]:
+    """The code with its parts as buyers are shown it; a part that it does not have is null."""
+    expires = code.expires.isoformat() if code.expires else None
+    return {"code": code.code, "pin": code.pin, "serial": code.serial, "expires": expires}
+
+
+def has_parts(code: StockCode) -> bool:
+    """Whether there is more to it than the code itself."""
+    return bool(code.pin or code.serial or code.expires)
+
+
+decode: Callable[[str], StockCode] = msgspec.json.Decoder(StockCode).decode
+
+
+def plain(given: str) -> str:
+    """The text without white space and invisible characters around it."""
+    start, end = 0, len(given)
+    while start < end and is_invisible(given[start]):
+        start += 1
+    while end > start and is_invisible(given[end - 1]):
+        end -= 1
+    return given[start:end]
+
+
+def is_invisible(character: str) -> bool:
+    """Whether nobody sees the character, or it has no meaning of its own: controls, formats, spaces, fillers."""
+    return (
+        unicodedata.category(character) in _INVISIBLE
+        or character in _FILLERS
+        or "\ufe00" <= character <= "\ufe0f"
+        or "\U000e0100" <= character <= "\U000e01ef"
+    )
+
+
+# --- the rule of each part --------------------------------------------------------------------------------------------
+
+
+def code_text(given: str) -> str:
+    """The normal form of a code. Raises `TextError`."""
+    code = text.code(plain(given))
+    if not any(each.isalnum() for each in code):
+        raise TextError("has neither a letter nor a digit")
+    if code.casefold() in _TITLES:
+        raise TextError("is the title of a column")
+    if _DAMAGED.fullmatch(code):
+        raise TextError("is a long number that a spreadsheet has shortened: export the column as text")
+    if not _LINK.match(code) and any(each in code for each in ',;"'):
+        raise TextError("has a comma, a semicolon or a quotation mark: PIN, serial and expiry are fields of their own")
+    return code
+
+
+def part_text(given: str) -> str:
+    """The normal form of a PIN or a serial number; nothing if it is blank. Raises `TextError`."""
+    found = plain(given)
+    if len(found) > MAX_PART:
+        raise TextError(f"must have at most {MAX_PART} characters")
+    return text.code(found) if found else ""
+
+
+def day_text(given: str) -> str:
+    """The normal form of an expiry date; nothing if it is blank. Raises `TextError`."""
+    found = plain(given)
+    if found:
+        _day(found)
+    return found
+
+
+def _day(text_of_day: str | None) -> date | None:
+    if not text_of_day:
+        return None
+    try:
+        day = date.fromisoformat(text_of_day) if _DATE.fullmatch(text_of_day) else None
+    except ValueError:
+        day = None
+    if day is None or not MIN_YEAR <= day.year <= MAX_YEAR:
+        raise TextError("must be a date as yyyy-MM-dd")
+    return day

@@ -1,0 +1,300 @@
+"""`bedesten products stock …`. Its first word is a verb, or the product (or the file) whose codes are put in."""
+
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from bedesten.catalogue import batches
+from bedesten.catalogue.actions import Product
+from bedesten.catalogue.batches import Source, Upload, Withdrawal
+from bedesten.catalogue.code import BadCode, StockCode, read_code
+from bedesten.cli.common import Answer, Here, Shown, TenantOption, amount, command, printable, table
+from bedesten.cli.files import read_file
+from bedesten.cli.progress import progress
+from bedesten.errors import bad_field
+from bedesten.operator import codefile, stock
+from bedesten.operator.amounts import minor_amount
+from bedesten.operator.codefile import Choice, CodeFile
+from bedesten.operator.stock import Known
+
+PUT = "put"
+
+
+class StockGroup(TyperGroup):
+    """What is no verb is a product or a file: its codes are put in."""
+
+    def parse_args(self, ctx, args):  # type: ignore[no-untyped-def]
+        if args and args[0] not in (*self.commands, "-h", "--help"):
+            args = [PUT, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(no_args_is_help=True, cls=StockGroup)
+
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the trail.")]
+MAX_REASON = 200
+
+
+@command(app, PUT)
+def put_in(
+    here: Here,
+    product: Annotated[str, typer.Argument(metavar="[PRODUCT]", help="Its sku or id; left out with --product.")],
+    tenant: TenantOption,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A list or CSV; - for input.")] = None,
+    of_product: Annotated[str | None, typer.Option("--product", metavar="SKU", help="The product's sku or id.")] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", metavar="NAME", help="Title or number (from 1) of the column of codes.")
+    ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option("--header/--no-header", help="Whether the first row has titles. By default it is looked at."),
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option("--encoding", metavar="NAME", help="What the text is, if not UTF-8 or UTF-16: cp1252, say."),
+    ] = None,
+    cost: Annotated[
+        str | None, typer.Option("--cost", metavar="AMOUNT", help="What one code cost you, for your own record.")
+    ] = None,
+    note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A remark on the batch.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> Answer:
+    """Put codes of your own into stock, as one batch, all or none. Codes that were in the shop before are left out.
+
+    The file is a list, a code on each line, or a table with commas, semicolons or tabs whose first row has titles: code,
+    pin, serial, expires (yyyy-mm-dd). On a terminal you are shown what was understood, and asked. Nothing new: exit code 1.
+    """
+    name, path = (of_product, Path(product)) if file is None else (product, file)
+    if name is None or (file is not None and of_product is not None):
+        raise typer.BadParameter("name a product once: PRODUCT FILE, or FILE --product SKU")
+    source_name, raw = read_file(path)
+    read = _understood(here, source_name, raw, Choice(encoding, column, header))
+    vault = here.installation.vault
+    found = here.read_in(tenant, lambda tx, _: stock.stocked_product(tx, name))
+    digest = here.read_in(tenant, lambda tx, _: vault.fingerprint_of_bytes(tx, raw))
+    minor = None if cost is None else minor_amount(amount(cost, "--cost"), found.currency, "--cost")
+    source = Source(source_name[:200], "operator", unit_cost=minor, note=note[:200] if note else None, digest=digest)
+    asking = _is_terminal(here) and not yes
+    if dry_run or asking:
+        answer = _preview(here, tenant, found, read)
+        if dry_run:
+            return answer
+        for line in answer.shown:
+            sys.stderr.write(f"{line}\n")
+        if not typer.confirm("Put them in?", err=True):
+            return Answer(None, ["Nothing was put in."], code=1)
+    with progress("putting codes in", len(read.codes), as_json=here.as_json) as advance:
+        done = stock.put_in(
+            lambda work: here.write_in(tenant, lambda tx, _: work(tx)), vault, found, read.codes, source, advance
+        )
+    return _answer(here, tenant, found, read, done)
+
+
+def _understood(here: Here, source: str, raw: bytes, choice: Choice) -> CodeFile:
+    """The file's codes. On a terminal somebody who names no encoding is asked for one where it is needed."""
+    try:
+        return codefile.read_codes(source, raw, choice)
+    except codefile.NotText as problem:
+        if choice.encoding or not _is_terminal(here):
+            raise
+        sys.stderr.write(printable(f"{problem.cause}\n").replace("\\n", "\n"))
+        encoding = typer.prompt("Encoding", default="cp1252", err=True)
+        return codefile.read_codes(source, raw, Choice(encoding, choice.column, choice.header))
+
+
+def _is_terminal(here: Here) -> bool:
+    return not here.as_json and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _preview(here: Here, tenant: str, product: Product, read: CodeFile) -> Answer:
+    """What would become of the file; of codes only the ends are shown."""
+    vault = here.installation.vault
+    duplicates = here.read_in(tenant, lambda tx, _: batches.preview(tx, vault, product.id, read.codes))
+    known = here.read_in(tenant, lambda tx, _: stock.known(tx, duplicates))
+    new = len(read.codes) - len(duplicates)
+    first, last = masked(read.codes[0]), masked(read.codes[-1])
+    shown: list[Shown] = [
+        f"{len(read.codes)} codes for {printable(product.name)} ({product.sku or product.id}), {new} of them new.",
+        f"First: {printable(first)} (line {read.lines[0]})",
+        f"Last:  {printable(last)} (line {read.lines[-1]})",
+        f"Columns: {', '.join(read.columns)}"
+        + (f"; left out: {printable(', '.join(read.left_out))}" if read.left_out else ""),
+        *_known_lines(known, read),
+    ]
+    document = {
+        "dryRun": True,
+        "codes": len(read.codes),
+        "added": 0,
+        "new": new,
+        "duplicates": len(duplicates),
+        "known": [_known_view(one, read) for one in known],
+        "first": first,
+        "last": last,
+        "columns": list(read.columns),
+        "leftOut": list(read.left_out),
+    }
+    return Answer(document, shown, code=0 if new else 1)
+
+
+def masked(code: StockCode) -> str:
+    """The ends of a code and its length: enough to recognise it, too little to use it."""
+    text = code.code
+    shown = min(4, len(text) // 4)
+    return f"{text[:shown]}…{text[len(text) - shown :]} ({len(text)} characters)"
+
+
+def _answer(here: Here, tenant: str, product: Product, read: CodeFile, done: Upload) -> Answer:
+    known = here.read_in(tenant, lambda tx, _: stock.known(tx, done.duplicates, done.batch_id))
+    available = here.read_in(tenant, lambda tx, _: stock.stocked_product(tx, product.id).available)
+    document = {
+        "added": done.added,
+        "duplicates": len(done.duplicates),
+        "available": available,
+        "batch": done.batch_id,
+        "known": [_known_view(one, read) for one in known],
+    }
+    counts = f"{done.added} codes were put in, {len(done.duplicates)} were there before; {available} can be sold."
+    shown: list[Shown] = [counts, *_known_lines(known, read)]
+    if done.batch_id:
+        shown.append(f"Batch: {done.batch_id}")
+    return Answer(document, shown, code=0 if done.added else 1)
+
+
+def _known_lines(known: list[Known], read: CodeFile) -> list[str]:
+    lines = []
+    for one in known:
+        batch = f", batch {one.batch_id}" if one.batch_id else ""
+        lines.append(
+            f"{one.codes} left out: {one.what}, product {printable(one.product)}{batch} "
+            f"(first on line {read.lines[one.first_index]})"
+        )
+    return lines
+
+
+def _known_view(one: Known, read: CodeFile) -> dict[str, object]:
+    return {
+        "what": one.what,
+        "product": one.product,
+        "batch": one.batch_id,
+        "codes": one.codes,
+        "firstLine": read.lines[one.first_index],
+    }
+
+
+@command(app, "list")
+def show_all(
+    here: Here,
+    tenant: TenantOption,
+    product: Annotated[str | None, typer.Option("--product", metavar="SKU", help="Only of this product.")] = None,
+) -> Answer:
+    """Show the batches in their order of sale: first in, first out, and within a batch in the order of its file."""
+    listed = here.read_in(tenant, lambda tx, _: stock.listed(tx, product or ""))
+    shown = table(
+        listed,
+        "There is no batch yet.",
+        Batch="id",
+        Product="product",
+        Source="source",
+        Supplier="supplier",
+        Free="free",
+        Sold="sold",
+        Withdrawn="withdrawn",
+        Created="created",
+    )
+    return Answer({"batches": listed}, [shown])
+
+
+@command(app, "show")
+def show(
+    here: Here, batch: Annotated[str, typer.Argument(metavar="BATCH", help="Its id.")], tenant: TenantOption
+) -> Answer:
+    """Show one batch: where it came from, who put it in, and what became of its codes."""
+    view = here.read_in(tenant, lambda tx, _: stock.batch_view(tx, batches.batch_of(tx, batch)))
+    return Answer(view, [f"{name + ':':12}{printable(_text(value))}" for name, value in view.items()])
+
+
+def _text(value: object) -> str:
+    return "-" if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+@command(app, "remove")
+def remove(
+    here: Here,
+    tenant: TenantOption,
+    reason: Reason,
+    batch: Annotated[str | None, typer.Option("--batch", metavar="ID", help="Every unsold code of this batch.")] = None,
+    code_file: Annotated[
+        Path | None, typer.Option("--code-file", metavar="FILE", help="The codes of this file; - for input.")
+    ] = None,
+    code: Annotated[
+        str | None, typer.Option("--code", help="This code. The shell remembers it: --code-file does not.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> Answer:
+    """Take unsold codes out of stock for good: a batch, or single codes. Nothing taken out: exit code 1."""
+    if sum(one is not None for one in (batch, code_file, code)) != 1:
+        raise typer.BadParameter("one of --batch, --code-file and --code is needed")
+    if not reason.strip() or len(reason) > MAX_REASON:
+        raise bad_field("--reason", f"1 to {MAX_REASON} characters")
+    if batch is not None:
+        name = batch
+        if not _confirmed(here, yes, lambda: here.read_in(tenant, lambda tx, _: batches.batch_of(tx, name)).free):
+            return Answer(None, ["Nothing was taken out."], code=1)
+        done = here.write_in(tenant, lambda tx, _: stock.take_out_batch(tx, name, reason)[1])
+    else:
+        codes = _codes(code_file, code)
+        if not _confirmed(here, yes, lambda: len(codes)):
+            return Answer(None, ["Nothing was taken out."], code=1)
+        vault = here.installation.vault
+        done = here.write_in(tenant, lambda tx, _: stock.take_out_codes(tx, vault, codes, reason))
+    return _withdrawal(done)
+
+
+def _confirmed(here: Here, yes: bool, count: Callable[[], int]) -> bool:
+    return yes or not _is_terminal(here) or typer.confirm(f"Take {count()} codes out of stock for good?", err=True)
+
+
+def _codes(file: Path | None, code: str | None) -> list[StockCode]:
+    if file is not None:
+        return list(codefile.read_codes(*read_file(file)).codes)
+    problem = ""
+    try:
+        return [read_code(code or "")]
+    except BadCode as error:
+        problem = str(error)
+    raise bad_field("--code", problem)
+
+
+def _withdrawal(done: Withdrawal) -> Answer:
+    document = {"withdrawn": done.withdrawn, "sold": done.sold, "withdrawnBefore": done.before, "unknown": done.unknown}
+    shown = f"{done.withdrawn} codes were taken out."
+    for count, text in (
+        (done.sold, "are sold"),
+        (done.before, "were out before"),
+        (done.unknown, "are not in the shop"),
+    ):
+        if count:
+            shown += f" {count} {text}."
+    return Answer(document, [shown], code=0 if done.withdrawn else 1)
+
+
+@command(app, "move")
+def move(
+    here: Here,
+    tenant: TenantOption,
+    batch: Annotated[str, typer.Option("--batch", metavar="ID", help="The batch whose unsold codes are moved.")],
+    to: Annotated[str, typer.Option("--to", metavar="SKU", help="The product that they belong to: its sku or id.")],
+) -> Answer:
+    """Move the unsold codes of a batch to another product, where they are a batch of their own."""
+    made, count, product = here.write_in(tenant, lambda tx, _: stock.move(tx, batch, to))
+    name = product.sku or product.id
+    return Answer(
+        {"moved": count, "batch": made, "product": name},
+        [f"{count} codes were moved to {printable(name)}.", f"Batch: {made}"],
+    )
