@@ -24,6 +24,7 @@ from crash.receiver import Receiver
 from crash.traffic import Traffic
 from store.raw import Raw, raw
 from support.backoffice import Operator
+from support.codes import put_in
 from support.shop import Shop, open_shop
 from support.sites import Site, opened, serving
 
@@ -67,7 +68,8 @@ class Run:
     def codes(self, line: str) -> list[str]:
         """What the store says that a line got."""
         vault, tenant = self.installation.vault, self.shop.id
-        return self.installation.store.read_now(lambda tx: stock.delivered(tx.bound(tenant), vault, line))
+        found = self.installation.store.read_now(lambda tx: stock.delivered(tx.bound(tenant), vault, line))
+        return [one.code for one in found]
 
     def wait_for_answers(self) -> None:
         """Until the callers have been told of enough that was done."""
@@ -94,7 +96,7 @@ def running(engine: str, folder: Path) -> Iterator[Run]:
         operator.allow_webhooks("127.0.0.0/8")
         shop = open_shop(site, operator, "crash")
         codes = [f"CRASH-CODE-{number:05}" for number in range(CODES)]
-        operator.within(shop.id, lambda tx: stock.upload(tx, installation.vault, shop.card, codes))
+        operator.within(shop.id, lambda tx: put_in(tx, installation.vault, shop.card, codes))
         receiver.secret, _ = operator.endpoint(shop.id, shop.partner, receiver.url)
         servers = stack.enter_context(contextlib.ExitStack())
         run = Run(installation, folder, servers, receiver, site, shop, None, Counter())  # type: ignore[arg-type]

@@ -1,10 +1,14 @@
 """An installation with every kind of row in it, and then without a single constraint, so that anything can be broken."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import BigInteger, LargeBinary, Table
 
+from bedesten.catalogue import batches
+from bedesten.catalogue.batches import Source
+from bedesten.catalogue.code import StockCode
 from bedesten.orders import checkout
 from bedesten.payments.deposit_limits import DepositLimits, set_limits
 from bedesten.server.build import Installation
@@ -35,6 +39,8 @@ class Broken:
     payment: str
     second_payment: str
     awaiting: str
+    consigned: str
+    earning: str
 
     @property
     def vault(self) -> Vault:
@@ -59,13 +65,24 @@ def one_of_everything(installation: Installation) -> Broken:
     payment, second = stall.payment(paid), stall.payment(paid)
     stall.capture(payment)
     deposit = stall.deposit(500)
+    consigned, earning = _consign(stall)
     announced = stall.write(_announce, stall)
     stall.write(set_limits, stall.integration, DepositLimits(None, 800), "USD")
     awaiting = stall.deposit(801)
     return Broken(
         stall, stranger, card, sold.lines[0].id, by_code, by_note, waiting, unpaid.order.id, unpaid.lines[0].id,
         expired.lines[0].id, paid.order.id, paid.lines[0].id, deposit.id, announced, payment.id, second.id, awaiting.id,
+        consigned, earning,
     )  # fmt: skip
+
+
+def _consign(stall: Stall) -> tuple[str, str]:
+    """A product with stock codes that a supplier put in, and a line that was given two of the three."""
+    product = stall.card(0)
+    batch = [StockCode(fresh("CONSIGNED"), expires=date(2090, 1, at)) for at in (1, 2, 3)]
+    source = Source("a test", stall.supplier, stall.supplier, 120)
+    stall.write(batches.add, stall.installation.vault, product, batch, source)
+    return product, stall.order((product, 2)).lines[0].id
 
 
 def _announce(tx: Any, stall: Stall) -> str:

@@ -11,6 +11,7 @@ from bedesten.base.clock import HOUR, Clock, system_clock
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
 from bedesten.catalogue.actions import ProductFields
+from bedesten.catalogue.code import read_code
 from bedesten.errors import Refusal
 from bedesten.fulfilment import actions as fulfilment
 from bedesten.gate.passwords import Hashed
@@ -29,6 +30,7 @@ from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.checkout_limits import NO_LIMITS, CheckoutLimits
 from bedesten.webhooks import actions as webhooks
+from support.codes import put_in
 
 Args = ParamSpec("Args")
 Result = TypeVar("Result")
@@ -106,7 +108,7 @@ class Stall:
 
     def upload(self, product: str, codes: Sequence[str]) -> int:
         """Puts codes into stock; how many were new."""
-        return self.write(stock.upload, self.installation.vault, product, codes)
+        return self.write(put_in, self.installation.vault, product, codes).added
 
     def available(self, product: str) -> int:
         """The product's stock level."""
@@ -116,7 +118,7 @@ class Stall:
 
     def codes(self, line: str) -> list[str]:
         """What a line got."""
-        return self.read(stock.delivered, self.installation.vault, line)
+        return [one.code for one in self.read(stock.delivered, self.installation.vault, line)]
 
     # --- buyers ---
 
@@ -186,7 +188,7 @@ class Stall:
     def deliver(self, line: str, codes: Sequence[str] = (), notes: Sequence[str] = ()) -> Line:
         """The supplier's delivery of a line."""
         vault = self.installation.vault
-        return self.write(fulfilment.deliver, vault, self.supplier, line, codes, notes)
+        return self.write(fulfilment.deliver, vault, self.supplier, line, [read_code(code) for code in codes], notes)
 
 
 def request(*wanted: tuple[str, int], reference: str = "", notify_url: str | None = None) -> NewOrder:

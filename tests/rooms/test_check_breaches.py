@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import PrimaryKeyConstraint, Table, Text, UniqueConstraint
 
+from bedesten.catalogue.code import decode
 from bedesten.operator import check
 from bedesten.operator.check import MOST, QUESTIONS, breaches, walk
 from bedesten.operator.invariants.balances import BALANCES
@@ -168,6 +169,49 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
         4,
         ("UPDATE order_lines SET version = 1 WHERE id = '{unpaid_line}'",),
         r"with status 2 and version 1 cannot be in an order with state 0",
+    ),
+    "two codes that are one": (
+        4,
+        (
+            "UPDATE stock_codes SET folded_digest = digest WHERE product_id = '{card}'",
+            "UPDATE stock_codes SET folded_digest = (SELECT digest FROM stock_codes LIMIT 1) WHERE product_id = '{card}'",
+        ),
+        r"product prd_\w+ has \d codes that are the same as it compares them: cod_\w+ to cod_\w+",
+    ),
+    "a product that compares its codes otherwise than before": (
+        4,
+        ("UPDATE products SET code_comparison = 'exact' WHERE id = '{card}'",),
+        r"stock code cod_\w+ of product prd_\w+ is compared otherwise than its product, which says exact",
+    ),
+    "a batch that lost a code": (
+        4,
+        ("UPDATE stock_batches SET codes = codes + 1 WHERE product_id = '{card}'",),
+        r"batch bat_\w+ with state 1 should have 10 codes, it has 9, of which 0 are loading",
+    ),
+    "a batch whose codes are sold before it is complete": (
+        4,
+        ("UPDATE stock_batches SET state = 0 WHERE product_id = '{card}'",),
+        r"batch bat_\w+ with state 0 should have 9 codes, it has 9, of which 0 are loading",
+    ),
+    "a level that overlooks an expiry": (
+        4,
+        ("UPDATE stock_levels SET next_expiry = NULL WHERE product_id = '{consigned}'",),
+        r"a code of product prd_\w+ is no longer good from \d+ on, its level looks at -1 only",
+    ),
+    "a supplier who earned nothing with its stock": (
+        5,
+        (f"DELETE FROM transfers {MINE} business_key LIKE 'cost:{{earning}}:%'",),
+        r"supplier sup_\w+ earns 240 with the stock codes of line odl_\w+, its transfer is of 0",
+    ),
+    "a supplier who earned with somebody else's stock": (
+        5,
+        ("UPDATE stock_batches SET supplier_id = NULL WHERE product_id = '{consigned}'",),
+        r"transfer trf_\w+ of 240 pays a supplier for stock codes that the line does not have",
+    ),
+    "a supplier's money on another account": (
+        5,
+        (f"UPDATE ledger_accounts SET owner_id = '{{theirs}}' {MINE} kind = 'supplier'",),
+        r"transfer trf_\w+ for line odl_\w+ goes to account acc_\w+ of ten_\w+, which its key does not name",
     ),
     "an order's total": (5, ("UPDATE orders SET total = total + 1 WHERE id = '{paid}'",), r"its lines give 500"),
     "an order without lines": (
@@ -496,8 +540,8 @@ def test_a_stock_code_in_clear_is_named_and_not_repeated(bare: Bare) -> None:
     everything, other = bare
     tenant = everything.stall.tenant
     with other.undone() as tx:
-        row, sealed, _ = tx.all(check._CODES, owner=tenant, most=1)[0]
-        code = everything.vault.open(tx.bound(tenant), "stock-code", row, bytes(sealed))
+        row, sealed, *_ = tx.all(check._CODES, owner=tenant, most=1)[0]
+        code = decode(everything.vault.open(tx.bound(tenant), "stock-code", row, bytes(sealed))).code
         partner = everything.stall.partner
         answers = metadata.tables["idempotency"]
         insert_made_up(
@@ -506,6 +550,27 @@ def test_a_stock_code_in_clear_is_named_and_not_repeated(bare: Bare) -> None:
         found = walk(tx, everything.vault)
     assert found == [f"invariant 8: tenant {tenant}: answer of row idem-1 of idempotency holds a stock code in clear"]
     assert code not in "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("stored", "says"),
+    [
+        ('{"code":"code"}', "is no code by today's rule, or not in its normal form"),
+        ('{"code":" AAAA-1111 "}', "is no code by today's rule, or not in its normal form"),
+        ('{"code":"1.23457E+15"}', "is no code by today's rule, or not in its normal form"),
+        ("AAAA-1111", "holds something else than a code with its parts"),
+    ],
+)
+def test_a_stored_code_that_is_none_is_named_and_not_repeated(bare: Bare, stored: str, says: str) -> None:
+    everything, other = bare
+    tenant = everything.stall.tenant
+    with other.undone() as tx:
+        row = tx.all(check._CODES, owner=tenant, most=1)[0][0]
+        sealed = everything.vault.seal(tx.bound(tenant), "stock-code", row, stored)
+        other.run("UPDATE stock_codes SET sealed = :sealed WHERE id = :row", sealed=sealed, row=row)
+        found = walk(tx, everything.vault)
+    assert f"invariant 4: tenant {tenant}: stock code {row} {says}" in found
+    assert stored not in "\n".join(found)
 
 
 def test_sealed_values_that_do_not_open_in_their_own_row_are_named(bare: Bare) -> None:

@@ -8,9 +8,11 @@ import pytest
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
 from bedesten.catalogue.actions import Offer, Page, ProductFields
+from bedesten.catalogue.stock import Allotment
 from bedesten.errors import Refusal
 from bedesten.operator.check import breaches
 from bedesten.operator.secrets import rotate
+from bedesten.orders import checkout
 from bedesten.orders.model import DELIVERED
 from bedesten.server.build import Installation
 from bedesten.store.sql import metadata
@@ -185,7 +187,8 @@ def test_a_sealed_code_opens_for_its_own_row_and_tenant_only(
         "SELECT id, sealed FROM stock_codes WHERE tenant_id = :tenant ORDER BY id", tenant=stall.tenant
     )
     vault, stranger = installation.vault, open_stall(installation)
-    assert stall.read(lambda tx: vault.open(tx, stock.PURPOSE, one, bytes(sealed))) in ("MOVED-1", "MOVED-2")
+    found = stall.read(lambda tx: vault.open(tx, stock.PURPOSE, one, bytes(sealed)))
+    assert found in ('{"code":"MOVED-1"}', '{"code":"MOVED-2"}')
     with pytest.raises(Unsealable):
         stall.read(lambda tx: vault.open(tx, stock.PURPOSE, other, bytes(sealed)))
     with pytest.raises(Unsealable):
@@ -194,21 +197,29 @@ def test_a_sealed_code_opens_for_its_own_row_and_tenant_only(
         stranger.read(lambda tx: vault.open(tx, stock.PURPOSE, one, bytes(sealed)))
 
 
-def test_the_oldest_codes_go_first(stall: Stall) -> None:
+def test_codes_are_sold_first_in_first_out_by_batch_and_then_by_their_place_in_it(stall: Stall) -> None:
     card = stall.card(0)
-    for code in ("OLD-1", "OLD-2", "OLD-3"):
-        stall.upload(card, [code])
-    assert [stall.codes(stall.order((card, 1)).lines[0].id) for _ in range(3)] == [["OLD-1"], ["OLD-2"], ["OLD-3"]]
+    first, second = [f"OLD-{number}" for number in range(40)], [f"NEW-{number}" for number in range(40)]
+    stall.upload(card, first)
+    stall.upload(card, second)
+    sold = [code for count in (1, 2, 37, 39, 1) for code in stall.codes(stall.order((card, count)).lines[0].id)]
+    assert sold == [*first, *second]
+
+
+def test_what_an_unpaid_checkout_gives_back_has_its_old_place(stall: Stall) -> None:
+    card = stall.card(0)
+    stall.upload(card, ["ONE-1", "TWO-2", "THREE-3"])
+    left = stall.checkout((card, 2), minutes=-1)
+    assert stall.codes(stall.order((card, 1)).lines[0].id) == ["THREE-3"]
+    stall.write(checkout.expire, left.order.id)
+    assert stall.codes(stall.order((card, 2)).lines[0].id) == ["ONE-1", "TWO-2"]
 
 
 def test_units_are_taken_all_or_none(stall: Stall) -> None:
     card = stall.card(3)
-    assert stall.write(lambda tx: (stock.take(tx, card, 4), stock.take(tx, card, 3), stock.take(tx, card, 1))) == (
-        False,
-        True,
-        False,
-    )
-    stall.write(lambda tx: tx.run(stock._PUT, product=card, count=3))
+    took = stall.write(lambda tx: (stock.take(tx, card, 4), stock.take(tx, card, 3), stock.take(tx, card, 1)))
+    assert took == (None, Allotment(earns=False), None)
+    stall.write(lambda tx: stock.put(tx, card, 3))
 
 
 # --- what the database refuses by itself ------------------------------------------------------------------------------
@@ -235,7 +246,7 @@ def test_the_database_refuses_a_code_that_belongs_to_two_units_or_to_none(stall:
         (DANGLING, "line_id = 'odl_of_nobody'", mine),
         ("claimed_by_a_line", "state = 0", mine),
         ("claimed_by_a_line", "state = 1", free),
-        ("stock_codes_state", "state = 3", mine),
+        ("stock_codes_state", "state = 7", mine),
     ):
         refuses(other_connection, why, f"UPDATE stock_codes SET {setting} {where}", tenant=stall.tenant)
     assert other_connection.rows(STATES, tenant=stall.tenant) == [(0, 1), (2, 2)]

@@ -5,6 +5,7 @@ import pytest
 from bedesten.accounts import actions as accounts
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import Offer
+from bedesten.catalogue.code import read_code
 from bedesten.errors import Refusal
 from bedesten.fulfilment import actions as fulfilment
 from bedesten.gate.scopes import Surface
@@ -140,7 +141,7 @@ def test_a_line_that_is_not_in_the_supplier_s_queue_does_not_exist_for_it(
     )
     for where, supplier, wanted in attempts:
         with pytest.raises(Refusal) as told:
-            where.write(fulfilment.deliver, vault, supplier, wanted, [fresh("X")], [])
+            where.write(fulfilment.deliver, vault, supplier, wanted, [read_code(fresh("X"))], [])
         assert told.value.row.number == -3
     assert stall.read(fulfilment.awaiting, rival, "", 10) == []
     assert stranger.read(fulfilment.awaiting, stall.supplier, "", 10) == []

@@ -13,7 +13,6 @@ from bedesten.audit.actions import OPERATOR
 from bedesten.base.clock import system_clock
 from bedesten.base.ids import session_id, token_id
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue import stock
 from bedesten.catalogue.actions import ProductFields
 from bedesten.gate import bearer
 from bedesten.gate.bearer import Claims
@@ -28,6 +27,7 @@ from bedesten.tenants import actions as tenants
 from bedesten.tenants.checkout_limits import NO_LIMITS, set_checkout_limits
 from bedesten.tenants.lookup import tenant_entry
 from bedesten.webhooks import actions as webhooks
+from support.codes import put_in
 
 Result = TypeVar("Result")
 PASSWORD = "seven lanterns by the gate"
@@ -114,7 +114,7 @@ class Operator:
         def work(tx: Transaction) -> str:
             filed = catalogue.category(tx, category) if category else None
             made = catalogue.put_product(tx, _with_category(fields, filed))
-            stock.upload(tx, self.installation.vault, made, codes)
+            put_in(tx, self.installation.vault, made, codes)
             return made
 
         return self.within(tenant, work)

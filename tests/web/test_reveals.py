@@ -10,7 +10,6 @@ from pysqlite3 import dbapi2
 
 from bedesten.accounts import actions as accounts
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue import stock
 from bedesten.ledger import actions as ledger
 from bedesten.server import build
 from bedesten.server.build import Installation
@@ -20,6 +19,7 @@ from bedesten.tenants import actions as tenants
 from bedesten.web.message import Request
 from bedesten.web.pipeline import Pipeline
 from bedesten.web.route import RouteMap
+from support.codes import put_in
 
 PASSWORD = "seven lanterns by the gate"
 CODE = "CODE-IN-CLEAR-4711"
@@ -57,7 +57,7 @@ def stock_a_shop(opened: Installation) -> str:
         ledger.set_credit(shop, ledger.account(shop, partner, "partner", "USD"), 10_000)
         fields = catalogue.ProductFields(name="Card", currency="USD", sku="card", price=500)
         product = catalogue.put_product(shop, fields)
-        assert stock.upload(shop, opened.vault, product, [CODE]) == 1
+        assert put_in(shop, opened.vault, product, [CODE]).added == 1
         return product
 
     return opened.store.write_now(work)

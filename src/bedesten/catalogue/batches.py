@@ -266,7 +266,7 @@ def _duplicate(tx: Transaction, one: stock.Outcome, first: int) -> Duplicate:
     row = tx.one(_KNOWN, digest=one.digest, folded_digest=one.folded_digest)
     if row is None:
         raise TryAgain("the code that was in the way was taken out at this moment")
-    return Duplicate(first + one.index, product_id=row[0], batch_id=row[1], state=row[2])
+    return Duplicate(first + one.place, product_id=row[0], batch_id=row[1], state=row[2])
 
 
 def _overtaken() -> Refusal:
@@ -341,11 +341,11 @@ def withdraw_codes(tx: Transaction, vault: Vault, codes: Sequence[StockCode], re
     return Withdrawal(count, sold=len(known) - count - before, unknown=unknown, before=before)
 
 
-def move(tx: Transaction, batch: Batch, product: str, actor: str) -> tuple[str | None, int]:
+def move(tx: Transaction, batch: Batch, product: str, actor: str) -> tuple[str, int]:
     """Moves the unsold codes of a batch to another product, as a batch of their own with the same supplier and cost.
 
-    Answers that batch and how many codes it has; no batch if none was unsold. Raises `Refusal` (-8) if the other product
-    compares codes in a form in which one of them is there already.
+    Answers that batch and how many codes it has. Raises `Refusal` (-8) if none was unsold, or the other product compares
+    codes in a form in which one of them is there already.
     """
     for one in sorted({batch.product_id, product}):
         tx.run(stock.LOCK_LEVEL, product=one)

@@ -27,25 +27,28 @@ MIN_YEAR, MAX_YEAR = 2000, 9000
 MAX_PART: Final = 200
 """Characters of a PIN or a serial number."""
 
-CODE_TITLES = frozenset(
+
+def _titles(listed: str) -> frozenset[str]:
+    return frozenset(title.strip() for title in listed.split(";"))
+
+
+CODE_TITLES = _titles(
     """code; codes; voucher; vouchers; coupon; coupons; key; keys; license; licence; epin; e-pin; kod; kodu; gutschein;
     voucher code; vouchercode; voucher_code; gift code; giftcode; gift_code; gift card code; card code; cardcode; card_code;
     coupon code; activation code; activation key; redeem code; license key; licence key; license_key; licensekey;
-    product key; cd key; cdkey; cd-key; game key; steam key; gutscheincode""".replace("\n    ", " ").split("; ")
+    product key; cd key; cdkey; cd-key; game key; steam key; gutscheincode"""
 )
-PIN_TITLES = frozenset(["pin", "pins", "pin code", "pincode", "pin_code", "security code"])
-SERIAL_TITLES = frozenset(
-    ["serial", "serials", "serial number", "serialnumber", "serial_number", "serial no", "serial no.", "sn"]
-)
-EXPIRY_TITLES = frozenset(
-    """expiry; expires; expiry date; expirydate; expiry_date; expiration; expiration date; expire; skt; valid until; valid to;
-    valid thru; validuntil; expires at; expiresat; best before""".replace("\n    ", " ").split("; ")
+PIN_TITLES = _titles("pin; pins; pin code; pincode; pin_code; security code")
+SERIAL_TITLES = _titles("serial; serials; serial number; serialnumber; serial_number; serial no; serial no.; sn")
+EXPIRY_TITLES = _titles(
+    """expiry; expires; expiry date; expirydate; expiry_date; expiration; expiration date; expire; skt; valid until;
+    valid to; valid thru; validuntil; expires at; expiresat; best before"""
 )
 _TITLES = CODE_TITLES | PIN_TITLES | SERIAL_TITLES | EXPIRY_TITLES
 
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters and marks that are drawn as nothing (Unicode's default-ignorable code points that are no format characters)."""
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"})
+_INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 _DAMAGED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d{1,3}", re.ASCII)
 _LINK = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -108,6 +111,14 @@ def _read(part: str, rule: Text, given: str | None) -> str | None:
     except TextError as error:
         problem = str(error)
     raise BadCode(part, problem)  # out here, so that no exception in the chain holds the text
+
+
+def is_normal(code: StockCode) -> bool:
+    """Whether `read_code` would take the code as it is stored."""
+    try:
+        return read_code(**parts(code)) == code  # type: ignore[arg-type]
+    except BadCode:
+        return False
 
 
 def encode(code: StockCode) -> str:

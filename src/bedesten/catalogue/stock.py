@@ -210,9 +210,9 @@ def has_delivered(tx: Transaction, vault: Vault, line: str, codes: Sequence[Stoc
 
 
 class Outcome(NamedTuple):
-    """What became of one code of an upload; its digests find the code that was there before."""
+    """What became of the code at one place of an upload; its digests find the code that was there before."""
 
-    index: int
+    place: int
     inserted: bool
     digest: bytes
     folded_digest: bytes

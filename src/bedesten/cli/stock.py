@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,8 @@ from bedesten.errors import bad_field
 from bedesten.operator import codefile, stock
 from bedesten.operator.amounts import minor_amount
 from bedesten.operator.codefile import Choice, CodeFile
-from bedesten.operator.stock import Known
+from bedesten.operator.stock import Known, Result
+from bedesten.store.transaction import Transaction
 
 PUT = "put"
 
@@ -77,7 +79,7 @@ def put_in(
     read = _understood(here, source_name, raw, Choice(encoding, column, header))
     vault = here.installation.vault
     found = here.read_in(tenant, lambda tx, _: stock.stocked_product(tx, name))
-    digest = here.read_in(tenant, lambda tx, _: vault.fingerprint_of_bytes(tx, raw))
+    digest = here.read_in(tenant, lambda tx, _: vault.fingerprint(tx, sha256(raw).hexdigest()))
     minor = None if cost is None else minor_amount(amount(cost, "--cost"), found.currency, "--cost")
     source = Source(source_name[:200], "operator", unit_cost=minor, note=note[:200] if note else None, digest=digest)
     asking = _is_terminal(here) and not yes
@@ -94,6 +96,10 @@ def put_in(
             lambda work: here.write_in(tenant, lambda tx, _: work(tx)), vault, found, read.codes, source, advance
         )
     return _answer(here, tenant, found, read, done)
+
+
+def _write(here: Here, tenant: str, work: Callable[[Transaction], Result]) -> Result:
+    return here.write_in(tenant, lambda tx, _: work(tx))
 
 
 def _understood(here: Here, source: str, raw: bytes, choice: Choice) -> CodeFile:
@@ -119,12 +125,12 @@ def _preview(here: Here, tenant: str, product: Product, read: CodeFile) -> Answe
     known = here.read_in(tenant, lambda tx, _: stock.known(tx, duplicates))
     new = len(read.codes) - len(duplicates)
     first, last = masked(read.codes[0]), masked(read.codes[-1])
+    left_out = ", ".join(read.left_out)
     shown: list[Shown] = [
         f"{len(read.codes)} codes for {printable(product.name)} ({product.sku or product.id}), {new} of them new.",
         f"First: {printable(first)} (line {read.lines[0]})",
         f"Last:  {printable(last)} (line {read.lines[-1]})",
-        f"Columns: {', '.join(read.columns)}"
-        + (f"; left out: {printable(', '.join(read.left_out))}" if read.left_out else ""),
+        f"Columns: {', '.join(read.columns)}" + (f"; left out: {printable(left_out)}" if left_out else ""),
         *_known_lines(known, read),
     ]
     document = {

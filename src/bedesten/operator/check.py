@@ -13,11 +13,13 @@ import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+import msgspec
 from sqlalchemy import Column, Table, func, literal, or_, select
 
 from bedesten.accounts.tables import api_keys
 from bedesten.audit.tables import audit
 from bedesten.base.clock import MINUTE
+from bedesten.catalogue import code as code_rule
 from bedesten.catalogue.stock import PURPOSE
 from bedesten.catalogue.tables import stock_codes
 from bedesten.operator.invariants.balances import BALANCES
@@ -89,7 +91,7 @@ def _breach(invariant: int, tenant: str, text: str) -> str:
 
 _TENANTS = crossing(select(tenants.c.id).order_by(tenants.c.id))
 _CODES = crossing(
-    select(stock_codes.c.id, stock_codes.c.sealed, stock_codes.c.digest)
+    select(stock_codes.c.id, stock_codes.c.sealed, stock_codes.c.digest, stock_codes.c.folded_digest)
     .where(stock_codes.c.tenant_id == p("owner"))
     .order_by(stock_codes.c.digest)
     .limit(p("most"))
@@ -107,14 +109,20 @@ def _sealed(tx: CrossTransaction, vault: Vault) -> Iterator[str]:
     for (tenant,) in tx.all(_TENANTS):
         bound = tx.bound(tenant)
         opened: list[str] = []
-        for row, sealed, digest in tx.all(_CODES, owner=tenant, most=SAMPLE):
+        for row, sealed, digest, folded_digest in tx.all(_CODES, owner=tenant, most=SAMPLE):
             try:
-                code = vault.open(bound, PURPOSE, row, bytes(sealed))
+                code = code_rule.decode(vault.open(bound, PURPOSE, row, bytes(sealed)))
             except Unsealable:
                 yield _breach(8, tenant, f"stock code {row} does not open")
                 continue
-            opened.append(code)
-            if vault.fingerprint(bound, code) != bytes(digest):
+            except msgspec.DecodeError:
+                yield _breach(4, tenant, f"stock code {row} holds something else than a code with its parts")
+                continue
+            opened.append(code.code)
+            if not code_rule.is_normal(code):
+                yield _breach(4, tenant, f"stock code {row} is no code by today's rule, or not in its normal form")
+            digests = vault.fingerprint(bound, code.exact), vault.fingerprint(bound, code.folded)
+            if digests != (bytes(digest), bytes(folded_digest)):
                 yield _breach(8, tenant, f"the digest of stock code {row} is another code's")
         for row, secret, key in tx.all(_ENDPOINTS, owner=tenant, most=SAMPLE):
             for purpose, sealed in ((SECRET, secret), (OUTBOUND_KEY, key)):

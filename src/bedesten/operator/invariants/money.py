@@ -4,6 +4,8 @@ from typing import Any
 
 from sqlalchemy import and_, case, func, literal, or_, select
 
+from bedesten.catalogue.stock import DELIVERED as SOLD
+from bedesten.catalogue.tables import stock_batches, stock_codes
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
 from bedesten.operator.invariants.question import Question, question, sum_where
 from bedesten.orders import model
@@ -14,6 +16,9 @@ from bedesten.payments.tables import deposits, payments
 _A, _T, _H = ledger_accounts.c, transfers.c, holds.c
 _O, _L = orders.c, order_lines.c
 _D, _Y = deposits.c, payments.c
+_C, _B = stock_codes.c, stock_batches.c
+ID_LENGTH = len("odl_") + 26
+"""Characters of an id; see `base.ids`."""
 
 
 _of_order = (
@@ -43,8 +48,11 @@ def _transfer_of(prefix: str, row: Any) -> Any:
 
 
 def _without_its_row(prefix: str, what: str, row: Any, table: Any, done: Any) -> Question:
-    """Transfers whose business key names a row that does not exist or is not so far."""
-    named = func.substr(_T.business_key, len(prefix) + 1)
+    """Transfers whose business key names a row that does not exist or is not so far.
+
+    A key may say more behind the row's id: what a supplier earns with stock names the supplier too.
+    """
+    named = func.substr(_T.business_key, len(prefix) + 1, ID_LENGTH)
     names = and_(row.tenant_id == _T.tenant_id, row.id == named, done)
     return question(
         5,
@@ -55,6 +63,14 @@ def _without_its_row(prefix: str, what: str, row: Any, table: Any, done: Any) ->
     )
 
 
+_earned = (
+    select(_C.tenant_id, _C.line_id, _B.supplier_id, func.sum(_B.unit_cost).label("amount"))
+    .select_from(stock_codes.join(stock_batches, and_(_B.tenant_id == _C.tenant_id, _B.id == _C.batch_id)))
+    .where(_C.state == SOLD, _B.supplier_id.is_not(None), _B.unit_cost > 0)
+    .group_by(_C.tenant_id, _C.line_id, _B.supplier_id)
+    .subquery("earned")
+)
+_stock_key = literal("cost:") + _earned.c.line_id + literal(":") + _earned.c.supplier_id
 _paid = func.coalesce(_T.amount, 0)
 _captured_payments = (
     select(_Y.tenant_id, _Y.order_id, func.count().label("captured"))
@@ -140,6 +156,39 @@ MONEY = (
     ),
     _without_its_row("line:", "delivered line", _L, order_lines, _L.status == model.DELIVERED),
     _without_its_row("cost:", "delivered line", _L, order_lines, _L.status == model.DELIVERED),
+    question(
+        5,
+        "supplier {} earns {} with the stock codes of line {}, its transfer is of {}",
+        select(_earned.c.tenant_id, _earned.c.supplier_id, _earned.c.amount, _earned.c.line_id, _paid)
+        .select_from(
+            _earned.outerjoin(transfers, and_(_T.tenant_id == _earned.c.tenant_id, _T.business_key == _stock_key))
+        )
+        .where(_paid != _earned.c.amount),
+    ),
+    question(
+        5,
+        "transfer {} of {} pays a supplier for stock codes that the line does not have",
+        select(_T.tenant_id, _T.id, _T.amount)
+        .select_from(
+            transfers.outerjoin(_earned, and_(_earned.c.tenant_id == _T.tenant_id, _stock_key == _T.business_key))
+        )
+        .where(
+            func.substr(_T.business_key, 1, 5) == "cost:",
+            func.length(_T.business_key) > len("cost:") + ID_LENGTH,
+            _earned.c.line_id.is_(None),
+        ),
+    ),
+    question(
+        5,
+        "transfer {} for line {} goes to account {} of {}, which its key does not name",
+        select(_T.tenant_id, _T.id, _earned.c.line_id, _A.id, _A.owner_id)
+        .select_from(
+            _earned.join(transfers, and_(_T.tenant_id == _earned.c.tenant_id, _T.business_key == _stock_key)).join(
+                ledger_accounts, and_(_A.tenant_id == _T.tenant_id, _A.id == _T.to_id)
+            )
+        )
+        .where(or_(_A.owner_id != _earned.c.supplier_id, _A.kind != "supplier")),
+    ),
     question(
         5,
         "deposit {} of {} with state {} has a transfer of {}",

@@ -129,7 +129,7 @@ def _references() -> Iterator[Question]:
 
 DIGEST, SHORTEST_SEALED = 32, 29
 """Bytes of every digest; bytes of a sealed value at the least: nonce, tag, and one byte inside."""
-DIGESTS = frozenset({"digest", "address", "account"})
+DIGESTS = frozenset({"digest", "folded_digest", "address", "account"})
 SEALED = frozenset({"sealed", "secret", "outbound_key", "wrapped_key"})
 """Columns of bytes, by name, in whatever table. `hash` is the audit trail's own, see there."""
 

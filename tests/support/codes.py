@@ -1,0 +1,23 @@
+"""Stock codes for tests, put in as every door puts them in."""
+
+from collections.abc import Sequence
+
+from bedesten.catalogue import batches
+from bedesten.catalogue.batches import Source, Upload
+from bedesten.catalogue.code import read_code
+from bedesten.store.transaction import Transaction
+from bedesten.tenants.vault import Vault
+
+
+def put_in(
+    tx: Transaction,
+    vault: Vault,
+    product: str,
+    codes: Sequence[str],
+    *,
+    supplier: str | None = None,
+    unit_cost: int | None = None,
+) -> Upload:
+    """One batch of codes; with a supplier it is one of that supplier's."""
+    source = Source("a test", supplier or "operator", supplier, unit_cost)
+    return batches.add(tx, vault, product, [read_code(code) for code in codes], source)
