@@ -1,42 +1,119 @@
-"""`bedesten products stock`: the operator's own codes."""
+"""`bedesten products stock`: the operator's own codes, by the file and by the batch."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.program import Program
 
-CARD = b"sku,name,price\nc-1,Card,5\nt-1,Top-up,5\n"
+CATALOGUE = b"sku,name,price\nc-1,Card,5\nd-1,Other card,5\nt-1,Top-up,5\n"
+IN_SHOP = ("--tenant", "shop")
 
 
 @pytest.fixture
 def goods(shop: Program) -> Program:
-    """A shop with a card and a product that its supplier delivers."""
-    shop.does("products", "import", "-", "--tenant", "shop", stdin=CARD)
+    """A shop with two cards and a product that its supplier delivers."""
+    shop.does("products", "import", "-", *IN_SHOP, stdin=CATALOGUE)
     return shop
 
 
-def put(goods: Program, codes: bytes, product: str = "c-1") -> object:
-    return goods.does("products", "stock", product, "-", "--tenant", "shop", stdin=codes)
+def put(goods: Program, codes: bytes, product: str = "c-1", *options: str) -> Any:
+    return goods.does("products", "stock", product, "-", *IN_SHOP, *options, stdin=codes)
+
+
+def counts(answer: Any) -> tuple[int, int, int]:
+    return answer["added"], answer["duplicates"], answer["available"]
+
+
+def again(goods: Program, codes: bytes, product: str = "c-1", *options: str) -> Any:
+    """An upload that brings nothing new: exit code 1, with the same document."""
+    outcome = goods.run("products", "stock", product, "-", *IN_SHOP, *options, "--json", stdin=codes)
+    assert outcome.code == 1, outcome.err
+    return outcome.document
 
 
 def test_codes_are_put_in_once_whatever_stands_around_them(goods: Program, tmp_path: Path) -> None:
-    assert put(goods, b"\xef\xbb\xbfAAA-1\r\n  AAA-2 \n\nAAA-1\n") == {"added": 2, "duplicates": 1, "available": 2}
+    assert counts(put(goods, b"\xef\xbb\xbfAAA-1\r\n  AAA-2 \n\nAAA-1\n\xe2\x80\x8bAAA-2\n")) == (2, 2, 2)
     (tmp_path / "codes.txt").write_text("AAA-2\nAAA-3\n")
-    file = ("products", "stock", "c-1", str(tmp_path / "codes.txt"), "--tenant", "shop")
-    assert goods.does(*file) == {"added": 1, "duplicates": 1, "available": 3}
-    (card,) = [one for one in goods.does("products", "list", "--tenant", "shop")["products"] if one["sku"] == "c-1"]
-    assert put(goods, b"AAA-4", card["id"]) == {"added": 1, "duplicates": 0, "available": 4}
+    file = str(tmp_path / "codes.txt")
+    assert counts(goods.does("products", "stock", "c-1", file, *IN_SHOP)) == (1, 1, 3)
+    assert counts(put(goods, b"AAA-9", "d-1")) == (1, 0, 1)
+    (card,) = [one for one in goods.does("products", "list", *IN_SHOP)["products"] if one["sku"] == "c-1"]
+    assert counts(put(goods, b"AAA-4", card["id"])) == (1, 0, 4)
     assert goods.does("check")["breaches"] == []
 
 
-def test_more_than_one_transaction_s_worth_is_put_in(goods: Program) -> None:
+def test_the_product_may_be_named_by_an_option(goods: Program, tmp_path: Path) -> None:
+    (tmp_path / "codes.txt").write_text("OPT-1\n")
+    file = str(tmp_path / "codes.txt")
+    assert counts(goods.does("products", "stock", file, "--product", "d-1", *IN_SHOP)) == (1, 0, 1)
+    assert goods.run("products", "stock", file, *IN_SHOP).code == 2
+
+
+def test_a_long_file_is_one_batch_and_loaded_in_parts(goods: Program) -> None:
     codes = "\n".join(f"MANY-{number}" for number in range(2_500)).encode()
-    assert put(goods, codes) == {"added": 2_500, "duplicates": 0, "available": 2_500}
-    assert put(goods, codes) == {"added": 0, "duplicates": 2_500, "available": 2_500}
+    done = put(goods, codes)
+    assert counts(done) == (2_500, 0, 2_500)
+    repeated = again(goods, codes)
+    assert counts(repeated) == (0, 2_500, 2_500)
+    assert repeated["batch"] is None
+    assert repeated["known"] == [
+        {"what": "in stock", "product": "c-1", "batch": done["batch"], "codes": 2_500, "firstLine": 1}
+    ]
     trail = goods.run("audit", "tail", "--json", "--limit", "20").out
-    assert trail.count("stock.upload") == 6
+    assert trail.count("stock.upload") == 1
     assert "MANY-1" not in trail
+    (batch,) = goods.does("products", "stock", "list", *IN_SHOP)["batches"]
+    assert (batch["id"], batch["codes"], batch["free"], batch["state"]) == (done["batch"], 2_500, 2_500, "ready")
+
+
+def test_codes_of_the_wrong_product_are_said_to_be_there_and_can_be_moved(goods: Program) -> None:
+    wrong = put(goods, b"MIX-1\nMIX-2\nMIX-3\n", "d-1")
+    refused = again(goods, b"MIX-1\nMIX-2\n")
+    assert refused["known"] == [
+        {"what": "in stock", "product": "d-1", "batch": wrong["batch"], "codes": 2, "firstLine": 1}
+    ]
+    shown = goods.run("products", "stock", "c-1", "-", *IN_SHOP, stdin=b"MIX-1\n")
+    assert (shown.code, f"product d-1, batch {wrong['batch']}" in shown.out) == (1, True)
+    moved = goods.does("products", "stock", "move", "--batch", wrong["batch"], "--to", "c-1", *IN_SHOP)
+    assert (moved["moved"], moved["product"]) == (3, "c-1")
+    free = {one["sku"]: one["available"] for one in goods.does("products", "list", *IN_SHOP)["products"]}
+    assert (free["c-1"], free["d-1"]) == (3, 0)
+    assert goods.refuses("products", "stock", "move", "--batch", wrong["batch"], "--to", "c-1", *IN_SHOP)["code"] == -8
+    assert goods.does("check")["breaches"] == []
+
+
+def test_a_batch_and_single_codes_are_taken_out_for_good(goods: Program) -> None:
+    batch = put(goods, b"OUT-1\nOUT-2\nOUT-3\n")["batch"]
+    remove = ("products", "stock", "remove", *IN_SHOP, "--reason", "publisher revoked them")
+    assert goods.does(*remove, "--code-file", "-", stdin=b"out2\n") == {
+        "withdrawn": 1,
+        "sold": 0,
+        "withdrawnBefore": 0,
+        "unknown": 0,
+    }
+    assert goods.does(*remove, "--code", "OUT-1")["withdrawn"] == 1
+    assert goods.does(*remove, "--batch", batch) == {"withdrawn": 1, "sold": 0, "withdrawnBefore": 2, "unknown": 0}
+    assert goods.run(*remove, "--batch", batch).code == 1
+    shown = goods.does("products", "stock", "show", batch, *IN_SHOP)
+    assert (shown["codes"], shown["free"], shown["withdrawn"]) == (3, 0, 3)
+    assert again(goods, b"OUT-1\n")["known"][0]["what"] == "taken out of stock"
+    trail = goods.run("audit", "tail", "--json", "--limit", "20").out
+    assert "publisher revoked them" in trail
+    assert "OUT-1" not in trail
+    assert goods.does("check")["breaches"] == []
+
+
+def test_a_dry_run_says_what_would_happen_and_changes_nothing(goods: Program) -> None:
+    put(goods, b"DRY-0001\n")
+    table = b"code;pin;region\r\nDRY-0001;1;EU\r\nLONG-CODE-0002;2;EU\r\nLONG-CODE-0002;3;EU\r\n"
+    said = put(goods, table, "c-1", "--dry-run")
+    assert (said["codes"], said["new"], said["duplicates"], said["added"]) == (3, 1, 2, 0)
+    assert (said["columns"], said["leftOut"]) == (["code", "pin"], ["region"])
+    assert (said["first"], said["last"]) == ("DR…01 (8 characters)", "LON…002 (14 characters)")
+    assert [one["what"] for one in said["known"]] == ["in stock", "twice in this file"]
+    assert counts(put(goods, b"DRY-0003\n")) == (1, 0, 2)
 
 
 @pytest.mark.parametrize(
@@ -44,23 +121,34 @@ def test_more_than_one_transaction_s_worth_is_put_in(goods: Program) -> None:
     [
         (b"", "there is no code in it"),
         (b"\n \n", "there is no code in it"),
-        (b"GOOD\nSECRET\x00CODE", "line 2: a code is 1 to 500 printable characters"),
-        (b"GOOD\n" + b"S" * 501, "line 2: a code is 1 to 500 printable characters"),
-        (b"SECRET\xff", "not UTF-8"),
+        (b"code\n", "only a row of titles"),
+        (b"GOOD-1\nSECRET\x00CODE", "line 2: the code must hold printable characters only"),
+        (b"GOOD-1\n" + b"S" * 501, "line 2: the code must have at most 500 characters"),
+        (b"SECRET-1\xff", "line 1 is not UTF-8"),
+        (b"GOOD-1\n1.23457E+15", "line 2: the code is a long number that a spreadsheet has shortened"),
+        (b"CSV-1,5555,2027-12-31\nSECRET-2,5556,2027-12-31", "3 columns and no title"),
     ],
 )
 def test_a_file_that_is_none_is_refused_whole_and_not_repeated(goods: Program, codes: bytes, problem: str) -> None:
-    outcome = goods.run("products", "stock", "c-1", "-", "--tenant", "shop", stdin=codes)
+    outcome = goods.run("products", "stock", "c-1", "-", *IN_SHOP, stdin=codes)
     assert outcome.code == 1
     assert problem in outcome.err
     assert "SECRET" not in outcome.out + outcome.err
-    assert put(goods, b"GOOD") == {"added": 1, "duplicates": 0, "available": 1}
+    assert counts(put(goods, b"GOOD-1")) == (1, 0, 1)
 
 
 def test_what_is_no_product_or_keeps_no_stock_is_refused(goods: Program) -> None:
-    line = ("--tenant", "shop")
-    assert goods.refuses("products", "stock", "nothing", "-", *line, stdin=b"A")["code"] == -3
+    assert goods.refuses("products", "stock", "nothing", "-", *IN_SHOP, stdin=b"A")["code"] == -3
     row = b"sku,fulfilment,supplier,supplierSku\nt-1,supplier,Acme,x\n"
-    goods.does("products", "import", "-", *line, stdin=row)
-    error = goods.refuses("products", "stock", "t-1", "-", *line, stdin=b"A")
+    goods.does("products", "import", "-", *IN_SHOP, stdin=row)
+    error = goods.refuses("products", "stock", "t-1", "-", *IN_SHOP, stdin=b"A")
     assert error["fields"] == {"t-1": "this product is delivered by its supplier and keeps no stock"}
+
+
+def test_how_a_product_compares_its_codes_is_a_column_of_the_product_file(goods: Program) -> None:
+    assert counts(put(goods, b"aaaa-bbbb\nAAAA-BBBB\nAAAABBBB\naaaa bbbb\n")) == (1, 3, 1)
+    goods.does("products", "import", "-", *IN_SHOP, stdin=b"sku,codeComparison\nd-1,exact\n")
+    assert counts(put(goods, b"cccc-dddd\nCCCC-DDDD\nCCCCDDDD\n", "d-1")) == (3, 0, 3)
+    folded = b"sku,codeComparison\nd-1,folded\n"
+    assert goods.refuses("products", "import", "-", *IN_SHOP, stdin=folded)["code"] == -8
+    assert goods.does("check")["breaches"] == []

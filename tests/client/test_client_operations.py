@@ -15,7 +15,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.server.build import ROUTES
 from bedesten.web.members import camel
 from bedesten.web.route import Route
-from bedesten_client import BasketLine, CheckoutItem, Offer, RequireData
+from bedesten_client import BasketLine, CheckoutItem, CodeItem, Offer, RequireData
 from bedesten_client.call import Call, Operation, Options, outgoing
 from bedesten_client.client import options_of
 from bedesten_client.retry import Repeat
@@ -130,6 +130,7 @@ def test_parts_of_requests_are_as_the_server_has_them() -> None:
         (BasketLine, reseller_shapes.BasketLine),
         (CheckoutItem, storefront_shapes.CheckoutItem),
         (Offer, supplier_shapes.OfferIn),
+        (CodeItem, supplier_shapes.CodeItem),
         (RequireData, common.RequireData),
     ]
     for ours, theirs in pairs:
@@ -152,7 +153,8 @@ def test_results_are_as_the_server_has_them() -> None:
         (shapes.Profile, storefront_shapes.Profile), (shapes.CustomerOrder, storefront_shapes.CustomerOrder),
         (shapes.CustomerLine, storefront_shapes.CustomerLine), (shapes.Deposit, payment_shapes.DepositView),
         (shapes.Payment, payment_shapes.PaymentView), (shapes.SupplierProduct, supplier_shapes.OfferView),
-        (shapes.Uploaded, supplier_shapes.Uploaded), (shapes.AwaitingLine, supplier_shapes.AwaitingLine),
+        (shapes.Uploaded, supplier_shapes.Uploaded), (shapes.SkippedCode, supplier_shapes.SkippedCode),
+            (shapes.DeliveredCode, common.DeliveredCode), (shapes.AwaitingLine, supplier_shapes.AwaitingLine),
         (shapes.Delivered, supplier_shapes.Delivered), (shapes.ApiKey, keys.KeyView), (shapes.LastUse, keys.LastUse),
         (shapes.PreviousSecret, keys.PreviousSecret), (shapes.Rotated, keys.Rotated), (shapes.Revoked, keys.Revoked),
     ]  # fmt: skip

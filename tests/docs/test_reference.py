@@ -10,6 +10,7 @@ import pytest
 from typer.main import get_command
 
 from bedesten.cli import NOUNS, program
+from bedesten.cli.stock import PUT as DEFAULT_VERB
 from bedesten.gate.access import GRANTS, Anonymous, Keyed, Open, Scoped
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.server.build import ROUTES
@@ -118,13 +119,16 @@ def test_the_configuration_page_lists_every_setting_with_its_default() -> None:
 
 def commands() -> dict[str, set[str]]:
     """Every command of the program with its own options."""
-    found: dict[str, set[str]] = {}
-    for noun, group in vars(get_command(program(NOUNS)))["commands"].items():
-        for verb, one in (vars(group).get("commands") or {"": group}).items():
-            names = {name for parameter in one.params for name in (*parameter.opts, *parameter.secondary_opts)}
-            options = {name for name in names if name.startswith("--")}
-            found[f"{noun} {verb}".strip()] = options - (set() if noun == "demo" else SHARED)
-    return found
+    return dict(_commands("", get_command(program(NOUNS))))
+
+
+def _commands(path: str, one: Any) -> Iterator[tuple[str, set[str]]]:
+    """A command, or the commands of a group; what a group does without a verb has the group's own name."""
+    for verb, inner in vars(one).get("commands", {}).items():
+        yield from _commands(path if verb == DEFAULT_VERB else f"{path} {verb}".strip(), inner)
+    if "commands" not in vars(one):
+        names = {name for parameter in one.params for name in (*parameter.opts, *parameter.secondary_opts)}
+        yield path, {name for name in names if name.startswith("--")} - (set() if path == "demo" else SHARED)
 
 
 def test_the_page_of_commands_lists_every_command_with_every_option() -> None:
@@ -147,7 +151,8 @@ def test_every_command_that_a_document_shows_is_one_with_such_options(document: 
         for shown in re.findall(r"(?:^|[ (/])bedesten ([a-z][^|;#)]*)", line):
             first, _, rest = shown.partition(" ")
             second = rest.split(" ")[0]
-            command = first if first in known else f"{first} {second}"
+            words = shown.split()
+            command = next((name for at in (3, 2, 1) if (name := " ".join(words[:at])) in known), f"{first} {second}")
             if first in nouns and second in ("", "…"):
                 continue
             assert command in known, shown

@@ -25,7 +25,11 @@ from support.sites import Site
 from support.wire import Answer
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-PASSING = {"token", "key", "hint", "id", "presented", "previous", "lastUses", "expires", "deliveryData"}
+PASSING = {"token", "key", "hint", "id", "presented", "previous", "lastUses", "expires", "deliveryData"} | {
+    "deliveryItems",
+    "batchId",
+    "skipped",
+}
 """What is another one every time."""
 OTHERWISE: dict[str, dict[str, object]] = {
     "GET /Account/Details": {

@@ -158,17 +158,18 @@ _MOVE = statement(
     .where(_OF_BATCH, _C.state == FREE)
     .values(product_id=p("product"), batch_id=p("to_batch"), folds=p("to_folds"))
 )
-_OTHER = stock_codes.alias("other").c
+_other = stock_codes.alias("other")
+_OTHER = _other.c
 _SAME = and_(_OTHER.tenant_id == _C.tenant_id, _OTHER.folded_digest == _C.folded_digest, _OTHER.id != _C.id)
 _CLASHES = statement(
     select(func.count())
-    .select_from(stock_codes.join(stock_codes.alias("other"), _SAME))
+    .select_from(stock_codes.join(_other, _SAME))
     .where(_OF_BATCH, _C.state == FREE, or_(_OTHER.folds == 1, _OTHER.batch_id == p("batch")))
 )
 _OF_PRODUCT = (_C.tenant_id == TENANT) & (_C.product_id == p("product"))
 _CLASHES_IN_PRODUCT = statement(
     select(func.count())
-    .select_from(stock_codes.join(stock_codes.alias("other"), _SAME))
+    .select_from(stock_codes.join(_other, _SAME))
     .where(_OF_PRODUCT, or_(_OTHER.folds == 1, _OTHER.product_id == p("product")))
 )
 _COMPARE = statement(

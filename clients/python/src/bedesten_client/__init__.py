@@ -35,7 +35,7 @@ from bedesten_client.errors import (
     UnexpectedAnswer,
 )
 from bedesten_client.secret import Secret
-from bedesten_client.shapes import BasketLine, CheckoutItem, LineStatus, Offer, RequireData
+from bedesten_client.shapes import BasketLine, CheckoutItem, CodeItem, LineStatus, Offer, RequireData
 
 __all__ = [
     "ApiError",
@@ -49,6 +49,7 @@ __all__ = [
     "BearerAuth",
     "BedestenError",
     "CheckoutItem",
+    "CodeItem",
     "Conflict",
     "DeadlineExceeded",
     "Forbidden",

@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 Amount = Decimal | int
 """Money in a request. Not a float: it cannot hold most amounts."""
 
-_CODES = frozenset({"delivery_data", "codes", "value"})
+_CODES = frozenset({"delivery_data", "delivery_items", "codes", "code", "pin", "serial", "value"})
 
 
 class LineStatus(IntEnum):
@@ -137,8 +137,17 @@ class PlacedOrder(Shape, frozen=True):
     details: tuple[PlacedLine, ...]
 
 
-class OrderLine(Shape, frozen=True):
-    """A line as it stands. `delivery_data` are the codes, once it is delivered with codes."""
+class DeliveredCode(Shape, frozen=True):
+    """A code that was delivered, with its parts. `expires` is the last day on which it is good (yyyy-MM-dd)."""
+
+    code: str
+    pin: str | None = None
+    serial: str | None = None
+    expires: str | None = None
+
+
+class OrderLine(Shape, frozen=True, kw_only=True):
+    """A line as it stands. `delivery_data` are the codes, once it is delivered with codes; `delivery_items` with parts."""
 
     deliver_id: str
     order_detail_id: str
@@ -150,6 +159,7 @@ class OrderLine(Shape, frozen=True):
     currency: str
     status: int
     delivery_data: tuple[str, ...] | None
+    delivery_items: tuple[DeliveredCode, ...] | None = None
     delivery_note: tuple[str, ...] | None
     updated: datetime
 
@@ -212,7 +222,7 @@ class CheckoutItem(Shape, frozen=True, kw_only=False):
     require_data: tuple[RequireData, ...] = ()
 
 
-class CustomerLine(Shape, frozen=True):
+class CustomerLine(Shape, frozen=True, kw_only=True):
     """One line of a customer's order. `delivery_data` are the codes, once it is paid and delivered with codes."""
 
     order_detail_id: str
@@ -223,6 +233,7 @@ class CustomerLine(Shape, frozen=True):
     price: Decimal
     status: int
     delivery_data: tuple[str, ...] | None
+    delivery_items: tuple[DeliveredCode, ...] | None = None
     delivery_note: tuple[str, ...] | None
 
 
@@ -295,12 +306,32 @@ class SupplierProduct(Shape, frozen=True):
     updated: datetime
 
 
+class CodeItem(Shape, frozen=True, kw_only=False):
+    """A code to put in or to deliver, with its parts. `expires` is the last day on which it is good (yyyy-MM-dd)."""
+
+    code: str
+    pin: str | None = None
+    serial: str | None = None
+    expires: str | None = None
+
+
+class SkippedCode(Shape, frozen=True):
+    """A code of an upload that was left out: its place among codes and then items, and why."""
+
+    index: int
+    reason: str
+    product_id: str | None = None
+    batch_id: str | None = None
+
+
 class Uploaded(Shape, frozen=True):
     """What became of an upload: codes that were in the shop before are left out."""
 
     added: int
     duplicates: int
     available: int
+    batch_id: str | None = None
+    skipped: tuple[SkippedCode, ...] = ()
 
 
 class AwaitingLine(Shape, frozen=True):

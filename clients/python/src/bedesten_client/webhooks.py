@@ -28,7 +28,7 @@ from bedesten_client.client import SecretLike, source_of
 from bedesten_client.credentials import HoldOff
 from bedesten_client.secret import Secret
 from bedesten_client.secrets import BadReference, SecretSource
-from bedesten_client.shapes import Shape
+from bedesten_client.shapes import DeliveredCode, Shape
 
 TOLERANCE = 300.0
 """Seconds that a time stamp may be off, either way: the scheme's own five minutes."""
@@ -45,6 +45,7 @@ class Event(Shape, frozen=True):
     status: int
     delivery_data: tuple[str, ...] | None = None
     delivery_note: tuple[str, ...] | None = None
+    delivery_items: tuple[DeliveredCode, ...] | None = None
     id: str = ""
 
 

@@ -9,6 +9,7 @@ from bedesten_client.retry import Repeat
 from bedesten_client.shapes import (
     ApiKey,
     AwaitingLine,
+    CodeItem,
     Delivered,
     Offer,
     Page,
@@ -26,12 +27,14 @@ class _Offers(Body, frozen=True):
 
 class _Upload(Body, frozen=True):
     product_id: str
-    codes: tuple[str, ...]
+    codes: tuple[str, ...] = ()
+    items: tuple[CodeItem, ...] = ()
 
 
 class _Delivery(Body, frozen=True):
     order_detail_id: str
     delivery_data: tuple[str, ...] = ()
+    delivery_items: tuple[CodeItem, ...] = ()
     delivery_note: tuple[str, ...] = ()
 
 
@@ -58,9 +61,9 @@ def upsert_products(products: Sequence[Offer]) -> Call[Page[SupplierProduct]]:
     return Call(UPSERT_PRODUCTS, _Offers(products=lines(products)))
 
 
-def upload_stock(product_id: str, codes: Sequence[str]) -> Call[Uploaded]:
-    """Puts codes into stock; those that were in the shop before are counted and left out."""
-    return Call(UPLOAD_STOCK, _Upload(product_id=product_id, codes=lines(codes)))
+def upload_stock(product_id: str, codes: Sequence[str] = (), *, items: Sequence[CodeItem] = ()) -> Call[Uploaded]:
+    """Puts codes into stock, plain or as items with their parts; those that were in the shop before are left out."""
+    return Call(UPLOAD_STOCK, _Upload(product_id=product_id, codes=lines(codes), items=lines(items)))
 
 
 def list_awaiting(
@@ -70,9 +73,16 @@ def list_awaiting(
     return Call(AWAITING, Paging(page_size=page_size, cursor=cursor, updated_since=since(updated_since)))
 
 
-def deliver(order_detail_id: str, codes: Sequence[str] = (), *, notes: Sequence[str] = ()) -> Call[Delivered]:
-    """Delivers a waiting line, once: as many codes as it has units, or notes, or both."""
-    body = _Delivery(order_detail_id=order_detail_id, delivery_data=lines(codes), delivery_note=lines(notes))
+def deliver(
+    order_detail_id: str, codes: Sequence[str] = (), *, items: Sequence[CodeItem] = (), notes: Sequence[str] = ()
+) -> Call[Delivered]:
+    """Delivers a waiting line, once: as many codes (plain, or items with their parts) as it has units, or notes, or both."""
+    body = _Delivery(
+        order_detail_id=order_detail_id,
+        delivery_data=lines(codes),
+        delivery_items=lines(items),
+        delivery_note=lines(notes),
+    )
     return Call(DELIVER, body)
 
 

@@ -245,6 +245,7 @@ def _line_view(line: Line) -> Data:
         "currency": CURRENCY,
         "status": line.status,
         "deliveryData": line.codes or None,
+        "deliveryItems": [dict.fromkeys(("pin", "serial", "expires")) | {"code": code} for code in line.codes] or None,
         "deliveryNote": line.notes or None,
         "updated": _now(),
     }

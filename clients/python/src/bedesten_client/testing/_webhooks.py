@@ -20,6 +20,7 @@ class SignedWebhook:
 
 def sign(event: Event, secret: str | Secret, *, at: float | None = None) -> SignedWebhook:
     """The event as a request, signed now or at another time (seconds since 1970). Without an id it gets a fresh one."""
+    items = {} if event.delivery_items is None else {"deliveryItems": event.delivery_items}
     body = msgspec.json.encode(
         {
             "deliverId": event.deliver_id,
@@ -27,6 +28,7 @@ def sign(event: Event, secret: str | Secret, *, at: float | None = None) -> Sign
             "status": event.status,
             "deliveryData": event.delivery_data,
             "deliveryNote": event.delivery_note,
+            **items,
         }
     )
     event_id = event.id or f"evt_{secrets.token_hex(12)}"
