@@ -105,7 +105,9 @@ def create_tenant(command: Program, data: Path) -> None:
 
 def create_supplier_key(command: Program, data: Path) -> str:
     """The API key in clear, shown this once; the supplier is made by the way."""
-    document = command(data, "keys", "create", "--tenant", TENANT, "--surface", "supplier", "--owner", SUPPLIER)
+    document = command(
+        data, "keys", "create", "--tenant", TENANT, "--surface", "supplier", "--owner", SUPPLIER, "--create-owner"
+    )
     return str(find(document, "apiKey", "key", "secret"))
 
 

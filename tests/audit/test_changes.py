@@ -107,7 +107,8 @@ def test_partners_and_keys_are_told_with_what_was_given_and_without_what_is_secr
     assert changed(program, "partners", "disable", made["id"], *where) == ("account.disable", False, True)
     assert changed(program, "partners", "webhook", made["id"], "off", *where) == ("partner.webhook", place, None)
     key, told = told_of(
-        program, "keys", "create", *where, "--surface", "payment", "--owner", "Pay", "--grant", "deposits:manage",
+        program, "keys", "create", *where, "--surface", "payment", "--owner", "Pay", "--create-owner",
+        "--grant", "deposits:manage",
         "--allow", "10.0.0.0/8",
     )  # fmt: skip
     assert [row["action"] for row in told] == ["integration.create", "key.create"]

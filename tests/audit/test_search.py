@@ -78,7 +78,7 @@ def program(tmp_path: Path) -> Program:
     made = Program(tmp_path / "data")
     made.does("init")
     made.does("tenants", "create", "shop", "--host", "api.shop.example")
-    key = ("keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Pay")
+    key = ("keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Pay", "--create-owner")
     made.does("keys", "revoke", [made.does(*key)["id"] for _ in range(10)][4])
     return made
 

@@ -4,16 +4,23 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
+from bedesten.accounts import actions as accounts
+from bedesten.base.ids import new_id
 from bedesten.cli import NOUNS, PLAIN, program
 from bedesten.errors import CATALOGUE
+from bedesten.payments import actions as payments
+from bedesten.server.build import open_installation
 from bedesten.server.settings import Settings, misspelt
+from bedesten.store.transaction import Transaction
+from bedesten.tenants import actions as tenants
+from rooms.stall import PASSWORD
 from support.program import ENVIRONMENT, Program
 from support.sites import postgres_database
 
@@ -46,15 +53,24 @@ COMMANDS = (
     ("suppliers", "list", "--tenant", "shop"),
     ("integrations", "create", "Pay", "--tenant", "shop"),
     ("integrations", "list", "--tenant", "shop"),
+    ("integrations", "limits", "Pay", "--confirm-above", "1", "--tenant", "shop"),
+    ("customers", "find", "c@", "--tenant", "shop"),
+    ("customers", "disable", "{customer}", "--tenant", "shop"),
+    ("customers", "enable", "{customer}", "--tenant", "shop"),
+    ("checkouts", "list", "--tenant", "shop"),
+    ("checkouts", "release", "--all", "--tenant", "shop"),
+    ("deposits", "list", "--tenant", "shop"),
+    ("deposits", "approve", "{deposit}", "--tenant", "shop"),
+    ("deposits", "reject", "{deposit}", "--tenant", "shop"),
     ("products", "import", "-", "--tenant", "shop"),
     ("products", "prices", "--tenant", "shop", "c-1=2.50"),
     ("products", "stock", "c-1", "-", "--tenant", "shop"),
     ("products", "list", "--tenant", "shop"),
-    ("keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Pay"),
+    ("keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Pay", "--create-owner"),
     ("keys", "list", "--tenant", "shop"),
     ("keys", "rotate", "{key}", "--grace", "1h"),
     ("keys", "usage", "{key}"),
-    ("keys", "import", "--tenant", "shop", "--surface", "payment", "--owner", "Old"),
+    ("keys", "import", "--tenant", "shop", "--surface", "payment", "--owner", "Old", "--create-owner"),
     ("keys", "leak-policy", "grace"),
     ("keys", "leaked", "--stdin"),
     ("keys", "revoke", "{key}"),
@@ -100,12 +116,34 @@ def path_of(arguments: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
-    """The arguments with the id of the first API key, where one is asked for."""
+    """The arguments with what they ask for: the id of the first API key, of a fresh customer, of a fresh deposit."""
+    makers = {"{customer}": _customer, "{deposit}": _deposit}
+    if not makers.keys().isdisjoint(arguments):
+        return [_made(shop, makers[one]) if one in makers else one for one in arguments]
     if "{key}" not in arguments:
         return list(arguments)
     return [
         shop.does("keys", "list", "--tenant", "shop")["keys"][0]["id"] if one == "{key}" else one for one in arguments
     ]
+
+
+def _made(shop: Program, make: Callable[[Transaction], str]) -> str:
+    opened = open_installation(Settings(data=shop.data, database=shop.database))
+    try:
+        return opened.store.write_now(lambda tx: make(tx.bound(tenants.find(tx, "shop"))))
+    finally:
+        opened.store.close()
+
+
+def _customer(tx: Transaction) -> str:
+    return str(accounts.create(tx, "customer", f"{new_id('c')}@example.com", "C", password=PASSWORD))
+
+
+def _deposit(tx: Transaction) -> str:
+    partner, service = accounts.find(tx, "partner", "p@partner.example"), accounts.find(tx, "integration", "Pay")
+    made = payments.create_deposit(tx, service.id, partner.id, new_id("ref"), "USD", 5_00)
+    assert payments.confirm_deposit(tx, service.id, made.id).state == payments.AWAITING
+    return made.id
 
 
 def test_every_command_is_run_by_this_file(every: dict[tuple[str, ...], Any]) -> None:

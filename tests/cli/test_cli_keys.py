@@ -15,7 +15,9 @@ JTI = f"{SESSION}-0a1b2c3d4e5f6071"
 
 
 def make(shop: Program, *more: str) -> Any:
-    return shop.does("keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", *more)
+    return shop.does(
+        "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", "--create-owner", *more
+    )
 
 
 def keys(shop: Program) -> Any:
@@ -56,16 +58,18 @@ def test_people_see_that_a_key_without_limits_has_none(shop: Program) -> None:
 def test_the_same_owner_has_several_keys_and_one_of_the_other_surface_is_another(shop: Program) -> None:
     first, second = make(shop), make(shop)
     assert first["ownerId"] == second["ownerId"]
-    by_id = shop.does("keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", first["ownerId"])
+    by_id = shop.does(
+        "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", first["ownerId"], "--create-owner"
+    )
     assert by_id["ownerId"] == first["ownerId"]
-    other = shop.does("keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Acme")
+    other = shop.does("keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Acme", "--create-owner")
     assert other["ownerId"].startswith("int_")
     assert len(keys(shop)) == 4
 
 
 def test_a_sandbox_has_test_keys(shop: Program) -> None:
     shop.does("tenants", "create", "play", "--host", "play.example.org", "--sandbox")
-    made = shop.does("keys", "create", "--tenant", "play", "--surface", "payment", "--owner", "Pay")
+    made = shop.does("keys", "create", "--tenant", "play", "--surface", "payment", "--owner", "Pay", "--create-owner")
     assert made["key"].startswith("ak_test_")
 
 
@@ -95,21 +99,25 @@ def test_an_expiry_may_be_a_duration(shop: Program) -> None:
 def test_what_a_key_cannot_be_is_refused_and_leaves_no_owner(
     shop: Program, more: list[str], code: int, field: str
 ) -> None:
-    error = shop.refuses("keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", *more)
+    error = shop.refuses(
+        "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", "--create-owner", *more
+    )
     assert (error["code"], list(error["fields"])) == (code, [field])
     assert shop.does("suppliers", "list", "--tenant", "shop")["suppliers"] == []
 
 
 @pytest.mark.parametrize("more", [["--expires", "soon"], ["--expires", "2030-13-01T00:00:00Z"], ["--expires", "30"]])
 def test_an_expiry_that_cannot_be_understood_is_wrong_usage(shop: Program, more: list[str]) -> None:
-    outcome = shop.run("keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", *more)
+    outcome = shop.run(
+        "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", "--create-owner", *more
+    )
     assert outcome.code == 2
     assert "yyyy-MM-ddTHH:mm:ssZ" in outcome.err
 
 
 @pytest.mark.parametrize("surface", ["reseller", "storefront", "keys"])
 def test_keys_exist_on_two_surfaces_only(shop: Program, surface: str) -> None:
-    outcome = shop.run("keys", "create", "--tenant", "shop", "--surface", surface, "--owner", "Acme")
+    outcome = shop.run("keys", "create", "--tenant", "shop", "--surface", surface, "--owner", "Acme", "--create-owner")
     assert outcome.code == 2
     assert "payment, supplier" in outcome.err
 
@@ -156,13 +164,26 @@ def test_an_api_key_in_any_other_place_is_not_repeated(shop: Program) -> None:
             assert key not in outcome.out + outcome.err
 
 
-def test_an_owner_that_was_made_is_told_since_its_name_may_be_a_slip(shop: Program) -> None:
+def test_a_slip_in_an_owner_s_name_makes_neither_an_owner_nor_a_key(shop: Program) -> None:
+    shop.does("suppliers", "create", "Acme Codes", "--tenant", "shop")
     create = ("keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner")
+    bring = ("keys", "import", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme Code")
+    for refused in (shop.refuses(*create, "Acme Code"), shop.refuses(*bring, stdin=b"ab" * 32)):
+        assert (refused["code"], list(refused["fields"])) == (-3, ["owner"])
+        assert "is 'Acme Codes' meant?" in refused["message"]
+    assert "--create-owner" in shop.refuses(*create, "Somebody else")["message"]
+    assert [one["name"] for one in shop.does("suppliers", "list", "--tenant", "shop")["suppliers"]] == ["Acme Codes"]
+    assert keys(shop) == []
+    assert shop.does(*create, "ACME codes")["ownerMade"] is False
+
+
+def test_an_owner_that_was_made_is_told(shop: Program) -> None:
+    create = ("keys", "create", "--tenant", "shop", "--surface", "supplier", "--create-owner", "--owner")
     assert "The supplier Acme did not exist and was made." in shop.run(*create, "Acme").out
     assert "was made" not in shop.run(*create, "ACME ").out
     assert shop.does(*create, "acme")["ownerMade"] is False
     assert shop.does(*create, "Acme Code")["ownerMade"] is True
-    bring = ("keys", "import", "--tenant", "shop", "--surface", "payment", "--owner", "Pay")
+    bring = ("keys", "import", "--tenant", "shop", "--surface", "payment", "--owner", "Pay", "--create-owner")
     assert shop.run(*bring, stdin=b"ab" * 32).out.splitlines() == [
         "1 API key of Pay taken over. Each becomes an ordinary one with its first use.",
         "The integration Pay did not exist and was made.",

@@ -61,7 +61,9 @@ def shop(program: Program, server: Served) -> Iterator[str]:
 
 def key_of(program: Program, shop: str) -> Any:
     tenant = shop.split(".")[0]
-    return program.does("keys", "create", "--tenant", tenant, "--surface", "supplier", "--owner", "Acme")
+    return program.does(
+        "keys", "create", "--tenant", tenant, "--surface", "supplier", "--owner", "Acme", "--create-owner"
+    )
 
 
 def codes(clients: list[Client], method: str, path: str) -> set[tuple[int, int | None]]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -15,8 +16,8 @@ from support.documents import DOCS, blocks
 TUTORIAL = DOCS / "tutorials" / "first-run.md"
 
 
-def run(script: str, directory: Path) -> None:
-    """Runs the script as a reader would, with the program of this environment first in PATH."""
+def run(script: str, directory: Path) -> str:
+    """Runs the script as a reader would, with the program of this environment first in PATH; what it wrote."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BEDESTEN_")}
     environment = {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1"}
     done = subprocess.run(
@@ -29,6 +30,7 @@ def run(script: str, directory: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.mark.timeout(300)
@@ -55,3 +57,13 @@ def test_the_first_run_works_as_it_is_printed(tmp_path: Path) -> None:
     assert len(lines[0]["deliveryData"]) == 2
     assert lines[1]["deliveryData"] == ["ESIM-ACTIVATION-1"]
     assert refused["code"] == -23
+
+
+def test_the_first_run_notices_that_its_port_is_somebody_else_s(tmp_path: Path) -> None:
+    shell = [block.code for block in blocks(TUTORIAL) if block.language == "sh"]
+    serving = next(at for at, code in enumerate(shell) if "bedesten serve" in code)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        script = "\n".join(shell[: serving + 1]).replace("8080", str(taken.getsockname()[1]))
+        said = run(script.replace("8081", str(free_port(0))) + '\necho "URL=<$URL>"', tmp_path)
+    assert "Address already in use" in said
+    assert said.endswith("URL=<>\n")

@@ -85,7 +85,7 @@ def test_usage_tells_who_breaks(hall: Hall, program: Program) -> None:
 def test_import_reads_a_file_or_standard_input_and_takes_all_or_none(
     hall: Hall, program: Program, tmp_path: Path
 ) -> None:
-    owner = ("--tenant", hall.tenant, "--surface", "supplier", "--owner", "Acme")
+    owner = ("--tenant", hall.tenant, "--surface", "supplier", "--owner", "Acme", "--create-owner")
     file = tmp_path / "keys.csv"
     file.write_text(f"sha256,hint\n{DIGEST},Acme main\n")
     made = program.does("keys", "import", str(file), *owner, "--grant", "keys:manage", "--grant", "products:read")
@@ -101,7 +101,7 @@ def test_import_reads_a_file_or_standard_input_and_takes_all_or_none(
 
 
 def test_a_key_in_clear_in_an_import_is_refused_and_not_repeated(hall: Hall, program: Program) -> None:
-    owner = ("--tenant", hall.tenant, "--surface", "supplier", "--owner", "Acme")
+    owner = ("--tenant", hall.tenant, "--surface", "supplier", "--owner", "Acme", "--create-owner")
     for more in ([], ["--json"]):
         outcome = program.run("keys", "import", *owner, *more, stdin=FOREIGN.encode())
         assert outcome.code == 1

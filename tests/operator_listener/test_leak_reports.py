@@ -44,7 +44,9 @@ def secret(here: House) -> Iterator[Path]:
 
 def new_key(here: House) -> str:
     """A key of the supplier, in clear."""
-    made = here.program.does("keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "warehouse")
+    made = here.program.does(
+        "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "warehouse", "--create-owner"
+    )
     return str(made["key"])
 
 

@@ -145,7 +145,9 @@ def _staff(house: Household) -> None:
     keep("a partner's made password", other["password"])
     for surface, owner in (("supplier", "Acme"), ("payment", "Paywell")):
         for tenant in ("day", "other"):
-            made = program.does("keys", "create", "--tenant", tenant, "--surface", surface, "--owner", owner)
+            made = program.does(
+                "keys", "create", "--tenant", tenant, "--surface", surface, "--owner", owner, "--create-owner"
+            )
             keep(f"{tenant}'s {surface} key", made["key"])
     rows = [
         {"sku": "card", "name": "Card", "price": 5, "supplier": "Acme", "supplierSku": "s-card"},

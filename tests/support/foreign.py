@@ -132,7 +132,7 @@ class Guarded:
     def key(self, *options: str) -> Any:
         """A supplier's API key, as `keys create` tells of it."""
         return self.program.does(
-            "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", *options
+            "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", "--create-owner", *options
         )
 
     def plane(self) -> int:

@@ -281,7 +281,10 @@ def once(**secrets: Secret[str] | None) -> list[Shown]:
     lines: list[Shown] = [
         f"{name.replace('_', ' ') + ':':17}{secret.reveal()}" for name, secret in secrets.items() if secret
     ]
-    return [*lines, "Keep them now: they cannot be shown again."] if lines else []
+    remark = (
+        "Keep it now: it cannot be shown again." if len(lines) == 1 else "Keep them now: they cannot be shown again."
+    )
+    return [*lines, remark] if lines else []
 
 
 def printable(text: str) -> str:

@@ -41,7 +41,10 @@ LARGEST_FILE = 16 * 2**20
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The id of the API key, never the key itself.")]
 SurfaceOption = Annotated[str, typer.Option("--surface", metavar="payment|supplier")]
 OwnerOption = Annotated[
-    str, typer.Option("--owner", metavar="NAME", help="Its owner; made if there is none of this name.")
+    str, typer.Option("--owner", metavar="NAME", help="Its owner: a supplier or an integration that exists.")
+]
+CreateOwnerOption = Annotated[
+    bool, typer.Option("--create-owner", help="Make the owner if there is none of this name.")
 ]
 GrantOption = Annotated[
     list[str], typer.Option("--grant", metavar="G", help="Repeatable; without it all that the surface offers.")
@@ -63,13 +66,14 @@ def create(
     grant: GrantOption = REPEATED,
     expires: ExpiryOption = None,
     allow: AllowOption = REPEATED,
+    create_owner: CreateOwnerOption = False,
 ) -> Answer:
     """Make an API key. It is shown once: it cannot be recovered from what is stored."""
     gate = _surface(surface)
     after, at = _expiry(expires)
 
     def act(tx: Transaction, entry: TenantEntry) -> tuple[str, Secret[str], Account, bool, int | None]:
-        holder, fresh = owners.find_or_create(tx, gate, owner)
+        holder, fresh = owners.holder(tx, gate, owner, create=create_owner)
         end = tx.now + after if after is not None else at
         new = NewKey(gate, holder.id, entry.sandbox, grant or None, allow, end)
         return *keys.create(tx, here.installation.keyring, new, OPERATOR), holder, fresh, end
@@ -197,6 +201,7 @@ def take_over(
     grant: GrantOption = REPEATED,
     expires: ExpiryOption = None,
     allow: AllowOption = REPEATED,
+    create_owner: CreateOwnerOption = False,
 ) -> Answer:
     """Take over API keys of another system by their SHA-256: lines of `digest[,hint]`, all or none."""
     gate = _surface(surface)
@@ -206,7 +211,7 @@ def take_over(
     entry = here.read_in(tenant, lambda _, entry: entry)
 
     def describe(tx: Transaction) -> tuple[NewKey, tuple[Account, bool]]:
-        holder, fresh = owners.find_or_create(tx, gate, owner)
+        holder, fresh = owners.holder(tx, gate, owner, create=create_owner)
         end = tx.now + after if after is not None else at
         return NewKey(gate, holder.id, entry.sandbox, grant or None, allow, end), (holder, fresh)
 

@@ -1,5 +1,7 @@
 """Owners of API keys: suppliers and integrations."""
 
+from difflib import get_close_matches
+
 from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import OWNERS, Account
@@ -20,13 +22,22 @@ def create(tx: Transaction, surface: Surface, name: str) -> Account:
     return accounts.find(tx, kind, accounts.owner(tx, surface, name))
 
 
-def find_or_create(tx: Transaction, surface: Surface, name: str) -> tuple[Account, bool]:
-    """The owner with this id or name, and whether it was made because there was none."""
+def holder(tx: Transaction, surface: Surface, name: str, *, create: bool) -> tuple[Account, bool]:
+    """The owner with this id or name, and whether it was made: that is done only if `create` says so.
+
+    Raises `Refusal` (-3) for a name that nobody has, with the nearest one: it may be a slip of the finger.
+    """
     kind = OWNERS[surface]
     known = accounts.by_id(tx, kind, name) or accounts.by_handle(tx, kind, " ".join(name.casefold().split()))
     if known is not None:
         return known, False
-    return accounts.find(tx, kind, accounts.owner(tx, surface, name)), True
+    if create:
+        return accounts.find(tx, kind, accounts.owner(tx, surface, name)), True
+    names = {str(one["name"]).casefold(): str(one["name"]) for one in accounts.list_all(tx, kind)}
+    near = get_close_matches(name.casefold(), names, 1, 0.6)
+    meant = f": is {names[near[0]]!r} meant?" if near else ""
+    problem = f"there is no {kind} {name!r}{meant} `{kind}s create` makes one, and so does --create-owner"
+    raise Refusal(errors.NOT_FOUND, problem.replace("' `", "'; `"), fields={"owner": f"there is no such {kind}"})
 
 
 def listed(tx: Transaction, surface: Surface) -> list[dict[str, object]]:
