@@ -1,6 +1,7 @@
 """A server whose database can fall silent, be taken away, or refuse to be written."""
 
 import contextlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,9 +9,13 @@ from pathlib import Path
 import pytest
 
 from bedesten.gate.scopes import Surface
+from bedesten.server import build
 from bedesten.server.build import Installation
+from bedesten.server.settings import Settings
+from operator_listener.scraped import ask
 from support.backoffice import PASSWORD, Operator
 from support.client import Lines, api_key, bearer, request_bytes
+from support.clusters import Cluster, running_cluster
 from support.proxy import Proxy, proxied
 from support.shop import Shop, open_shop
 from support.sites import opened, serving
@@ -35,9 +40,9 @@ class Faulty:
         with Connection(self.shop.site.port, timeout=LIMIT_S) as connection:
             return connection.exchange(request_bytes(method, path, self.shop.host, lines, body))
 
-    def order(self, product: str | None = None) -> Answer:
+    def order(self, product: str | None = None, body: object = None) -> Answer:
         """An order of the partner's."""
-        return self.ask("/Orders/Create", bearer(self.shop.partner_token), self.shop.order(product))
+        return self.ask("/Orders/Create", bearer(self.shop.partner_token), body or self.shop.order(product))
 
     def read(self) -> Answer:
         """A list of products."""
@@ -57,27 +62,59 @@ class Faulty:
             "anonymous": self.ask("/Storefront/Site", method="GET"),
         }
 
+    def ready(self) -> tuple[int, str]:
+        """The status of `/health/ready`, and the reason."""
+        status, _, body = ask(self.shop.site.plane, "/health/ready")
+        return status, json.loads(body).get("reason", "")
+
+    def deaths(self) -> list[str]:
+        """The processes that have ended and were replaced; asked once, after the server was stopped."""
+        assert self.shop.site.process.stdout is not None
+        events = map(json.loads, self.shop.site.process.stdout)
+        return [event["name"] for event in events if event["event"] in ("died", "killed")]
+
 
 @contextlib.contextmanager
-def faulty_server(folder: Path, url: str | None = None) -> Iterator[Faulty]:
-    """A server behind a proxy on a database of its own."""
+def faulty_server(installation: Installation, folder: Path) -> Iterator[Faulty]:
+    """A server behind a proxy, with one worker. Whatever happens to its store, it has no fault of its own and none of its
+    processes ends."""
     with contextlib.ExitStack() as stack:
-        installation = stack.enter_context(opened("postgresql", folder))
         database = installation.settings.database
         assert database is not None
         proxy, address = stack.enter_context(proxied(database))
         seen = replace(installation, settings=installation.settings.model_copy(update={"database": address}))
-        site = stack.enter_context(serving(seen, folder))
+        site = stack.enter_context(serving(seen, folder, 1, plane=True))
         site.installation = installation
-        shop = open_shop(site, Operator(installation), "acme")
-        yield Faulty(shop, proxy, seen)
+        made = Faulty(open_shop(site, Operator(installation), "acme"), proxy, seen)
+        yield made
         proxy.heal()
         site.stop()
         assert site.failures() == []
+        assert made.deaths() == []
 
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    """One for the tests of a file, each of which heals it."""
-    with faulty_server(tmp_path_factory.mktemp("faulty")) as made:
+    """One on a database of the usual server, for the tests of a file."""
+    folder = tmp_path_factory.mktemp("faulty")
+    with opened("postgresql", folder) as installation, faulty_server(installation, folder) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A cluster of the file's own."""
+    with running_cluster() as made:
+        made.rows("CREATE DATABASE shop")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def on_cluster(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
+    """A server on it."""
+    folder = tmp_path_factory.mktemp("cluster")
+    settings = Settings.model_validate({"data": folder / "data", "database": cluster.url("shop")})
+    build.initialise(settings)
+    installation = build.open_installation(settings)
+    with contextlib.closing(installation.store), faulty_server(installation, folder) as made:
         yield made

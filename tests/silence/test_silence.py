@@ -1,26 +1,124 @@
 """A database that says nothing: requests are answered, and are good again as soon as it speaks."""
 
+import asyncio
+import os
+import signal
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
+from bedesten.server.build import Installation
+from bedesten.store import patience
+from bedesten.store.postgres import PostgresStore
+from bedesten.store.transaction import CrossTransaction, StoreUnavailable
+from operator_listener.scraped import of, scrape, until
 from silence.conftest import Faulty
+from store import notes
+from store.fresh import fresh_tenant
+from support.proxy import proxy_process
+from support.sites import opened
 
 UNAVAILABLE = (503, -9)
+AWAY = (503, "the store is out of reach")
 
 
 @pytest.fixture(autouse=True)
 def healed(faulty: Faulty) -> Iterator[None]:
-    """Before and after each test all is well."""
+    """Before each test all is well, and after it again."""
     assert faulty.read().status == 200
     yield
     faulty.proxy.heal()
+    assert until(lambda: faulty.read().status == 200)
 
 
 def test_while_the_database_is_silent_every_request_is_answered_503(faulty: Faulty) -> None:
     before = {kind: answer.status for kind, answer in faulty.each().items()}
+    assert 503 not in before.values()
+    assert faulty.ready() == (200, "")
     faulty.proxy.silence()
     answers = faulty.each()
     assert {kind: answer.told for kind, answer in answers.items()} == dict.fromkeys(before, UNAVAILABLE)
     assert {answer.header("retry-after") for answer in answers.values()} == {"1"}
     faulty.proxy.heal()
+    assert until(lambda: {kind: answer.status for kind, answer in faulty.each().items()} == before)
+
+
+def test_while_the_database_is_silent_the_metrics_are_served_and_say_so(faulty: Faulty) -> None:
+    assert of(scrape(faulty.shop.site.plane), "store_up") == 1
+    faulty.proxy.silence()
+    assert faulty.read().told == UNAVAILABLE
+    found = scrape(faulty.shop.site.plane)
+    assert of(found, "store_up") == 0
+    assert of(found, "fence_wait_seconds_count") >= 1
+    assert faulty.ready() == AWAY
+    faulty.proxy.heal()
+    assert until(lambda: faulty.ready() == (200, ""))
+    assert of(scrape(faulty.shop.site.plane), "store_up") == 1
+
+
+def test_while_the_database_refuses_every_request_is_answered_503(faulty: Faulty) -> None:
+    faulty.proxy.refuse()
+    answers = faulty.each()
+    assert {kind: answer.told for kind, answer in answers.items()} == dict.fromkeys(answers, UNAVAILABLE)
+    assert faulty.ready() == AWAY
+
+
+# --- the store by itself ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An installation without a server."""
+    with opened("postgresql", tmp_path_factory.mktemp("alone")) as made:
+        yield made
+
+
+def test_behind_a_proxy_that_was_stopped_everything_is_unavailable_until_it_goes_on(installation: Installation) -> None:
+    tenant = fresh_tenant(installation)
+    assert installation.settings.database
+    with proxy_process(installation.settings.database) as (proxy, address):
+        store = PostgresStore(address)
+
+        async def asked(name: str) -> list[object]:
+            patience.limit(0.5)
+            asked = (store.counter(), store.read(tenant, notes.get, "n"), store.write(tenant, notes.put, name))
+            return list(await asyncio.gather(*asked, return_exceptions=True))
+
+        def now(name: str) -> object:
+            with patience.limited(0.5):
+                return store.write_now(lambda tx: notes.put(tx.bound(tenant), name))
+
+        assert asyncio.run(asked("before"))[1:] == [None, True]
+        assert now("before, too") is True
+        os.kill(proxy.pid, signal.SIGSTOP)
+        assert [type(one) for one in asyncio.run(asked("during"))] == [StoreUnavailable] * 3
+        with pytest.raises(StoreUnavailable):
+            now("during, too")
+        with pytest.raises(StoreUnavailable, match="the store is silent"):  # nobody waits for what is overdue
+            asyncio.run(store.counter())
+        os.kill(proxy.pid, signal.SIGCONT)
+        assert until(lambda: asyncio.run(asked("after"))[1:] == [None, True])
+        assert now("after, too") is True
+        store.close()
+    assert installation.store.read_now(lambda tx: notes.get(tx.bound(tenant), "during")) is None
+
+
+def test_an_action_that_was_given_up_is_not_committed_when_the_silence_ends(installation: Installation) -> None:
+    """It goes on when its statement is answered, and ends before COMMIT."""
+    tenant = fresh_tenant(installation)
+    store = installation.store
+
+    async def slow() -> None:
+        patience.limit(0.3)
+        await store.write_across(partial(_sleeps_after_its_write, tenant))
+
+    with pytest.raises(StoreUnavailable, match="waited for a statement for too long"):
+        asyncio.run(slow())
+    assert asyncio.run(store.write(tenant, notes.put, "next")) is True
+    assert store.read_now(lambda tx: notes.get(tx.bound(tenant), "lost")) is None
+
+
+def _sleeps_after_its_write(tenant: str, tx: CrossTransaction) -> None:
+    notes.put(tx.bound(tenant), "lost")
+    tx.text("SELECT pg_sleep(2)")

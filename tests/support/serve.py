@@ -1,10 +1,12 @@
-"""Serves an installation in a process tree of its own: `python serve.py SETTINGS_JSON WORKERS`; events go to stdout."""
+"""Serves an installation with its processes: `python serve.py SETTINGS_JSON WORKERS [plane]`; events go to stdout."""
 
 import json
 import sys
 
 from bedesten.server.settings import Settings
 from bedesten.server.supervisor import ServeSpec, Side, run
+
+_PLANE = Side("operator", "bedesten.server.plane:application", ("127.0.0.1", 0))
 
 
 def say(event: dict[str, object]) -> None:
@@ -13,7 +15,7 @@ def say(event: dict[str, object]) -> None:
     sys.stdout.flush()
 
 
-def main(settings_json: str, workers: str) -> int:
+def main(settings_json: str, workers: str, plane: str = "") -> int:
     """Gives the supervisor's exit code."""
     settings = Settings.model_validate_json(settings_json)
     spec = ServeSpec(
@@ -23,7 +25,7 @@ def main(settings_json: str, workers: str) -> int:
         app_factory="bedesten.server.build:web_application",
         settings_json=settings_json,
         lock_path=settings.lock_file,
-        sides=(Side("worker", "bedesten.server.worker:main"),),
+        sides=(Side("worker", "bedesten.server.worker:main"), *([_PLANE] if plane else [])),
     )
     return run(spec, lambda: say({"event": "serving"}), say)
 

@@ -41,6 +41,8 @@ class Site:
     port: int
     process: "subprocess.Popen[str]"
     log: Path
+    plane: int = 0
+    """The port of the admin listener, if it was asked for."""
 
     @property
     def database(self) -> str | None:
@@ -151,29 +153,31 @@ def opened(engine: str, folder: Path, **settings: object) -> Iterator[Installati
 
 
 @contextlib.contextmanager
-def serving(installation: Installation, folder: Path, workers: int = 2) -> Iterator[Site]:
-    """The installation with a server beside it, until the end of the block."""
+def serving(installation: Installation, folder: Path, workers: int = 2, *, plane: bool = False) -> Iterator[Site]:
+    """The installation with a server beside it, until the end of the block; with the admin listener, if it is wanted."""
     log = folder / "server.log"
     command = [sys.executable, "-P", str(SERVE), installation.settings.model_dump_json(), str(workers)]
+    command += ["plane"] if plane else []
     with (
         log.open("ab") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
         try:
-            yield Site(installation, _port(process, log), process, log)
+            ports = _ports(process, log)
+            yield Site(installation, ports["web"], process, log, ports.get("operator", 0))
         finally:
             if process.poll() is None:
                 process.terminate()
 
 
-def _port(process: "subprocess.Popen[str]", log: Path) -> int:
-    """The port, once every worker accepts."""
-    port = 0
+def _ports(process: "subprocess.Popen[str]", log: Path) -> dict[str, int]:
+    """The ports by name, once every worker accepts."""
+    ports: dict[str, int] = {}
     assert process.stdout is not None
     for line in process.stdout:
         event = json.loads(line)
-        if event["event"] == "listening" and event["name"] == "web":
-            port = int(event["port"])
+        if event["event"] == "listening":
+            ports[event["name"]] = int(event["port"])
         if event["event"] == "serving":
-            return port
+            return ports
     raise AssertionError(f"the server did not start: {log.read_text('utf-8')[-2000:]}")

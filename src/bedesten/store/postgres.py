@@ -14,7 +14,7 @@ is, since each of them would leave one more process at the server that waits for
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
@@ -32,19 +32,20 @@ from bedesten.store.patience import Patience
 from bedesten.store.recovery import Recovery
 from bedesten.store.session import GONE, Address, Session, Watched
 from bedesten.store.store import TRIES, Commits, Store, Work
-from bedesten.store.transaction import CrossTransaction, OutcomeOpen, StoreUnavailable, TryAgain
+from bedesten.store.transaction import CrossTransaction, NotWritable, OutcomeOpen, StoreUnavailable, TryAgain
 
 Result = TypeVar("Result")
 
 READERS, WRITERS, LOCK_WAITERS = 3, 4, 2
 """Threads, each with a connection; with the one for the revision counter a process has at most one more than these."""
 MAX_WAITING, MAX_LOCK_WAITING = 256, 32
-LOCK_MS, LOCK_WAITER_MS, COMMAND_LOCK_MS = 200, 2_000, 10_000
-"""How long a row may be locked by others: at first, for an action that waits for it, and for an operator's command."""
+LOCK_MS, BUSY_LOCK_MS, LOCK_WAITER_MS, COMMAND_LOCK_MS = 200, 20, 2_000, 10_000
+"""How long a row may be locked by others: at first; at first while other actions wait for a locked row, which is then
+likely to be the same; for an action that waits for it; and for an operator's command."""
 LONGEST_COMMIT_S = 300.0
 
 _AGAIN = (pg.DeadlockDetected, pg.SerializationFailure, TryAgain)
-_PROBE = "SELECT pg_logical_emit_message(true, 'bedesten', 'a write')"
+_PROBE = "SELECT current_setting('transaction_read_only'), pg_logical_emit_message(true, 'bedesten', 'a write')"
 """Writes something that no table shows: COMMIT then takes the way of every other one, standbys included."""
 
 
@@ -96,7 +97,10 @@ class PostgresStore(Store):
         return self._here(work, False, patience.COMMAND_WRITE_S)
 
     def check_writable(self) -> None:
-        self.write_now(lambda tx: tx.run_text(_PROBE))
+        try:
+            self.write_now(_probe)
+        except StoreUnavailable as problem:
+            raise NotWritable("the store takes no writes") from problem
 
     async def counter(self) -> Revision:
         self._still_open()
@@ -126,6 +130,10 @@ class PostgresStore(Store):
         self._sessions.clear()
         self._local = threading.local()
 
+    def load(self) -> Iterable[tuple[str, int, int]]:
+        lanes = {"read": self._reads, "write": self._writes, "locked row": self._lock_waits}
+        return [(kind, lane.busy, lane.waiting) for kind, lane in lanes.items()]
+
     # --- threads and sessions ---
 
     async def _in_a_lane(self, lane: Lane[Session], work: Work[Result]) -> Result:
@@ -138,8 +146,12 @@ class PostgresStore(Store):
         )
         self._submit(lane, job)
         assert job.future is not None
-        result: Result = await job.future
-        return result
+        began = monotonic()
+        try:
+            result: Result = await job.future
+            return result
+        finally:
+            self.observe("read" if lane is self._reads else "write", monotonic() - began)
 
     def _submit(self, lane: Lane[Session], job: Job) -> None:
         self._watchdog.watch(job)
@@ -250,7 +262,7 @@ class PostgresStore(Store):
         self._once(Job(_nothing, Patience(limit_s)), self._read_counter)
 
     def _commit_again(self, limit_s: float) -> None:
-        self._once(Job(lambda tx: tx.run_text(_PROBE), Patience(limit_s)), partial(self._transact, reading=False))
+        self._once(Job(_probe, Patience(limit_s)), partial(self._transact, reading=False))
 
     def _once(self, job: Job, run: Callable[[Session, Job], object]) -> None:
         """Runs a job on a connection that is for nothing else."""
@@ -302,7 +314,7 @@ class PostgresStore(Store):
         for attempt in range(1, TRIES + 1):
             if not job.begin(session):
                 raise StoreUnavailable("the store was silent for too long")
-            connection = self._begun(session, job, reading)
+            connection = self._begun(session, job, self._begin(session, reading))
             try:
                 result = job.work(CrossTransaction(connection, "postgresql", self._clock()))
                 if not reading:
@@ -331,14 +343,20 @@ class PostgresStore(Store):
                 raise
         raise AssertionError("unreachable")
 
-    def _begun(self, session: Session, job: Job, reading: bool) -> Watched:
+    def _begin(self, session: Session, reading: bool) -> str:
+        if reading:
+            return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        if session.lock_timeout_ms == LOCK_MS and self._lock_waits.busy:
+            return f"BEGIN; SET LOCAL lock_timeout = '{BUSY_LOCK_MS}ms'"
+        return "BEGIN"
+
+    def _begun(self, session: Session, job: Job, begin: str) -> Watched:
         """The session's connection in a transaction. One that was lost since it was last used is made again."""
-        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if reading else "BEGIN"
         while True:
             kept = session.kept
             try:
                 connection = session.connected(job)
-                connection.execute(begin)
+                connection.begin(begin)
                 return connection
             except psycopg.Error as error:
                 session.drop()
@@ -348,6 +366,11 @@ class PostgresStore(Store):
 
 def _nothing(_tx: CrossTransaction) -> None:
     """What reads the counter is no action."""
+
+
+def _probe(tx: CrossTransaction) -> None:
+    if tx.text(_PROBE)[0] == "on":
+        raise StoreUnavailable("the database is read-only")
 
 
 def _pass_on(done: "asyncio.Future[Revision]", waiting: "asyncio.Future[Revision]") -> None:

@@ -101,6 +101,14 @@ class Watched:
         finally:
             self._job.went_on()
 
+    def begin(self, sql: str) -> None:
+        """Begins a transaction; the text may have more than one statement."""
+        self._job.waits()
+        try:
+            self._connection.execute(sql, prepare=False)
+        finally:
+            self._job.went_on()
+
 
 class Session:
     """One thread's connection, made when it is first needed and again when it broke. `cut` is for other threads.
@@ -112,7 +120,7 @@ class Session:
         self, address: str | Address, lock_timeout_ms: int, epoch: Callable[[], int], opened: Callable[[], None]
     ) -> None:
         self._address = address
-        self._lock_timeout = f"{lock_timeout_ms}ms"
+        self.lock_timeout_ms = lock_timeout_ms
         self._epoch = epoch
         self._opened = opened
         self._made_in = -1
@@ -179,7 +187,7 @@ class Session:
             self._connection, self._socket = connection, twin
         self._opened()
         try:
-            row = connection.execute(_PREPARE, (self._lock_timeout,)).fetchone()
+            row = connection.execute(_PREPARE, (f"{self.lock_timeout_ms}ms",)).fetchone()
             if row is None or row[0]:
                 raise StoreUnavailable("the store cannot be used: the server is a standby")
             with contextlib.suppress(psycopg.DatabaseError):

@@ -19,9 +19,10 @@ import contextlib
 import fcntl
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any, TypeVar
 
 from pysqlite3 import dbapi2
@@ -34,7 +35,7 @@ from bedesten.store.fence import COUNTER
 from bedesten.store.job import Job, State, Watchdog, settle_all
 from bedesten.store.patience import Patience
 from bedesten.store.store import TRIES, Commits, Store, Work
-from bedesten.store.transaction import CrossTransaction, StoreUnavailable, TryAgain
+from bedesten.store.transaction import CrossTransaction, NotWritable, StoreUnavailable, TryAgain
 from bedesten.store.walindex import WalIndex
 
 Result = TypeVar("Result")
@@ -132,6 +133,7 @@ class _Writer:
     """The thread that writes. Its connection is opened in it and never leaves it."""
 
     def __init__(self, file: _File, clock: Clock, commits: Commits) -> None:
+        self.busy = False
         self._watchdog = Watchdog()
         self._file = file
         self._clock = clock
@@ -141,6 +143,11 @@ class _Writer:
         self._closing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many actions wait for the next batch."""
+        return self._queue.qsize()
 
     def submit(self, job: Job) -> None:
         with self._closing:  # nothing may come into the queue behind its end: nobody would answer it
@@ -161,6 +168,7 @@ class _Writer:
         lock: _WriterLock | None = None
         connection: Connection = None
         while (batch := self._next_batch()) is not None:
+            self.busy = True
             try:
                 if connection is None:
                     connection = self._file.open()
@@ -177,6 +185,7 @@ class _Writer:
                 outcomes = [(job, None, lost) for job in batch]
             for job in batch:
                 self._watchdog.forget(job)
+            self.busy = False
             settle_all([job for job, result, error in outcomes if job.take(result, error)])
         if connection:
             connection.close()
@@ -286,8 +295,12 @@ class SqliteStore(Store):
         job = Job(work, patience.current() or Patience(patience.BACKGROUND_S), asyncio.get_running_loop())
         self._submit(job)
         assert job.future is not None
-        result: Result = await job.future
-        return result
+        began = monotonic()
+        try:
+            result: Result = await job.future
+            return result
+        finally:
+            self.observe("write", monotonic() - began)
 
     def write_now(self, work: Work[Result]) -> Result:
         job = Job(work, patience.current() or Patience(patience.COMMAND_WRITE_S))
@@ -332,10 +345,16 @@ class SqliteStore(Store):
         self._file.check()
         place = os.statvfs(self._file.path)
         if place.f_flag & os.ST_RDONLY:
-            raise StoreUnavailable("the store's disk is read-only")
+            raise NotWritable("the store's disk is read-only")
         if place.f_bavail * place.f_frsize < MIN_FREE_BYTES:
-            raise StoreUnavailable(f"the store's disk has less than {MIN_FREE_BYTES >> 20} MiB of room")
-        self.write_now(lambda _tx: None)
+            raise NotWritable(f"the store's disk has less than {MIN_FREE_BYTES >> 20} MiB of room")
+        try:
+            self.write_now(lambda _tx: None)
+        except StoreUnavailable as problem:
+            raise NotWritable("the store takes no writes") from problem
+
+    def load(self) -> Iterable[tuple[str, int, int]]:
+        return [("write", int(self._writer.busy), self._writer.waiting)] if self._writer else []
 
     def close(self) -> None:
         with self._starting:

@@ -2,7 +2,7 @@
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bedesten.base.revision import Revision
@@ -37,6 +37,10 @@ class Commits:
             self.actions += actions
 
 
+def _unobserved(_kind: str, _seconds: float) -> None:
+    """Nobody asks."""
+
+
 class Store(ABC):
     """Runs actions in transactions. Safe to use from one event loop and any number of threads.
 
@@ -47,6 +51,12 @@ class Store(ABC):
 
     dialect: DialectName
     commits: Commits
+    observe: Callable[[str, float], None] = staticmethod(_unobserved)
+    """Is told on the event loop how long a `read` or a `write` took, in seconds, from the question to the answer."""
+
+    def load(self) -> Iterable[tuple[str, int, int]]:
+        """By kind of work: how many threads are busy with it, and how many actions wait for one."""
+        return ()
 
     @abstractmethod
     async def read_across(self, work: Work[Result]) -> Result:
@@ -74,7 +84,7 @@ class Store(ABC):
 
     @abstractmethod
     def check_writable(self) -> None:
-        """Raises `StoreUnavailable` if nothing can be written now. Blocks."""
+        """Raises `NotWritable` if nothing can be written now. Blocks."""
 
     @abstractmethod
     def close(self) -> None:

@@ -45,6 +45,10 @@ class OutcomeOpen(StoreUnavailable):
     """The store was lost, or was silent, at COMMIT: everything of the action was kept, or nothing."""
 
 
+class NotWritable(StoreUnavailable):
+    """The store takes no writes at present. The text may be shown to whoever asks."""
+
+
 class TryAgain(Exception):
     """Raised by an action that another transaction overtook: everything is undone and the action runs again."""
 
@@ -187,9 +191,10 @@ class CrossTransaction(_Executing):
         count: int = self._execute(statement, parameters).rowcount
         return count
 
-    def run_text(self, sql: str) -> None:
-        """Runs SQL that only this engine understands: the store's own, never an action's."""
-        self._connection.execute(sql)
+    def text(self, sql: str) -> tuple[Any, ...]:
+        """The first row of SQL that only this engine understands: the store's own, never an action's."""
+        row: tuple[Any, ...] = self._connection.execute(sql).fetchone()
+        return row
 
     def run_each(self, statement: CrossingStatement[Any], rows: Iterable[dict[str, Any]]) -> int:
         """Runs a statement once for each set of parameters; answers how many rows all of them changed."""

@@ -366,7 +366,9 @@ def _idempotency_key(head: Head) -> str | None:
 
 def _as_refusal(problem: Exception) -> Refusal:
     if isinstance(problem, StoreUnavailable):
-        return Refusal(errors.UNAVAILABLE, str(problem), retry_after=1)
+        refusal = Refusal(errors.UNAVAILABLE, str(problem), retry_after=1)
+        refusal.__cause__ = problem
+        return refusal
     if isinstance(problem, BodyTooLarge):
         return Refusal(errors.TOO_LARGE, "the body is too long")
     return _STALLED

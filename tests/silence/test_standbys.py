@@ -1,0 +1,97 @@
+"""A synchronous standby that is away, a database that was made read-only, and a server that is itself a standby."""
+
+import pytest
+
+from bedesten.audit.trail import Wanted, newest_of
+from bedesten.server import build
+from bedesten.store.postgres import PostgresStore
+from bedesten.store.transaction import StoreUnavailable
+from operator_listener.scraped import until
+from silence.conftest import Faulty
+from store.test_store_faults import refuses_everything
+from support.clusters import Cluster
+
+UNAVAILABLE = (503, -9)
+NO_WRITES = (503, "the store takes no writes")
+
+
+def test_a_commit_that_is_not_answered_is_an_open_outcome(cluster: Cluster, on_cluster: Faulty) -> None:
+    """The log tells it from what was certainly not done, and so does the trail."""
+    site = on_cluster.shop.site
+    body = on_cluster.shop.order()
+    cluster.configure(synchronous_standby_names="nowhere")
+    try:
+        asked = on_cluster.order(body=body)
+        assert asked.told == UNAVAILABLE
+        assert "outcome open" in site.log.read_text("utf-8")
+    finally:
+        cluster.configure(synchronous_standby_names="")
+    assert until(lambda: on_cluster.order(body=body).status == 200)
+    wanted = Wanted(on_cluster.shop.id, action="outcome.open")
+    assert until(lambda: newest_of(site.installation.store, 9, wanted) != [])
+    (row,) = newest_of(site.installation.store, 9, wanted)
+    assert (row.actor, row.subject) == (on_cluster.shop.partner, "POST /Orders/Create")
+    assert row.request_id == asked.json["requestId"]
+
+
+def test_while_a_synchronous_standby_is_away_orders_are_answered_and_reads_go_on(
+    cluster: Cluster, on_cluster: Faulty
+) -> None:
+    assert on_cluster.order().status == 200
+    assert on_cluster.ready() == (200, "")
+    cluster.configure(synchronous_standby_names="nowhere")
+    try:
+        assert [on_cluster.order().told for _ in range(5)] == [UNAVAILABLE] * 5
+        assert on_cluster.read().status == 200
+        assert on_cluster.ready() == NO_WRITES
+        assert on_cluster.ready() == NO_WRITES
+        ((waiting,),) = cluster.rows("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+        assert isinstance(waiting, int)
+        assert waiting <= 6, "each refused order leaves a process behind at the server"
+    finally:
+        cluster.configure(synchronous_standby_names="")
+    assert until(lambda: on_cluster.order().status == 200)
+    assert until(lambda: on_cluster.ready() == (200, ""))
+
+
+def test_a_database_that_was_made_read_only_is_unavailable_and_the_worker_outlives_it(
+    cluster: Cluster, on_cluster: Faulty
+) -> None:
+    cluster.rows("ALTER DATABASE shop SET default_transaction_read_only = on")
+    _cut_off(cluster)
+    try:
+        assert [on_cluster.order().told for _ in range(5)] == [UNAVAILABLE] * 5
+        assert on_cluster.ready()[0] == 503
+    finally:
+        cluster.rows("ALTER DATABASE shop RESET default_transaction_read_only")
+        _cut_off(cluster)
+    assert until(lambda: on_cluster.order().status == 200)
+    assert until(lambda: on_cluster.ready() == (200, ""))
+
+
+def test_connections_from_before_it_was_made_read_only_are_dropped_by_the_first_write(
+    cluster: Cluster, on_cluster: Faulty
+) -> None:
+    cluster.configure(default_transaction_read_only="on")
+    try:
+        assert [on_cluster.order().told for _ in range(5)] == [UNAVAILABLE] * 5
+        assert on_cluster.ready()[0] == 503
+    finally:
+        cluster.rows("ALTER SYSTEM RESET default_transaction_read_only")
+        cluster.rows("SELECT pg_reload_conf()")
+    assert until(lambda: on_cluster.order().status == 200)
+
+
+@pytest.mark.parametrize("attributes", ["", "?target_session_attrs=any"])
+def test_a_standby_is_not_used_whatever_the_address_says(cluster: Cluster, on_cluster: Faulty, attributes: str) -> None:
+    standby = cluster.standbys[0] if cluster.standbys else cluster.standby("standby")
+    store = PostgresStore(standby.url("shop") + attributes)
+    refuses_everything(store)
+    store.close()
+    settings = on_cluster.installation.settings.model_copy(update={"database": standby.url("shop") + attributes})
+    with pytest.raises(StoreUnavailable):
+        build.open_installation(settings)
+
+
+def _cut_off(cluster: Cluster) -> None:
+    cluster.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bedesten'")
