@@ -39,7 +39,7 @@ def store(installation: Installation) -> Store:
 
 def read(directory: Path, store: Store, now: int = NOW) -> Samples:
     """What the plane would answer."""
-    body, kind = metrics.render(directory, store, now)("")
+    body, kind = metrics.render(directory, metrics.of_store(store), now)("")
     assert kind.startswith("text/plain")
     return samples(body.decode())
 
@@ -148,7 +148,7 @@ def test_labels_of_a_metric_that_this_version_does_not_know_are_left_out(tmp_pat
     counted.count("requests", "reseller")
     counted.count("of_another_version", "x")
     slot.publish(counted.snapshot("web", 1, NOW, []))
-    body, _ = metrics.render(tmp_path, store, NOW)("")
+    body, _ = metrics.render(tmp_path, metrics.of_store(store), NOW)("")
     assert b"another_version" not in body
     assert b"bedesten_requests_total{" not in body
     slot.close()
@@ -204,7 +204,7 @@ def test_lines_of_the_log_are_limited_and_those_withheld_are_counted() -> None:
 def test_every_metric_has_a_text_and_every_published_name_is_known(tmp_path: Path, store: Store) -> None:
     known = {**metrics.COUNTERS, **metrics.HISTOGRAMS, **metrics.PROCESS_GAUGES, **metrics.GAUGES}
     assert all(told.text for told in known.values())
-    body, _ = metrics.render(tmp_path, store, NOW)("")
+    body, _ = metrics.render(tmp_path, metrics.of_store(store), NOW)("")
     for name in known:
         assert f"# HELP bedesten_{name}".encode() in body
 
@@ -224,7 +224,7 @@ def test_the_reference_lists_exactly_the_metrics_there_are_with_their_labels() -
 
 
 def test_whoever_asks_for_open_metrics_gets_that(tmp_path: Path, store: Store) -> None:
-    body, kind = metrics.render(tmp_path, store, NOW)("application/openmetrics-text; version=1.0.0")
+    body, kind = metrics.render(tmp_path, metrics.of_store(store), NOW)("application/openmetrics-text; version=1.0.0")
     assert kind.startswith("application/openmetrics-text")
     assert body.endswith(b"# EOF\n")
 

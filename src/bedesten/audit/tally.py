@@ -15,8 +15,8 @@ from bedesten.base.clock import wire_time
 from bedesten.gate.throttle import counting_unit
 from bedesten.store.transaction import CrossTransaction
 
-REFUSED, LOGIN = "credential.refused", "login.ok"
-MOST_ROWS = {REFUSED: 200, LOGIN: 500}
+REFUSED, LOGIN, OPEN = "credential.refused", "login.ok", "outcome.open"
+MOST_ROWS = {REFUSED: 200, LOGIN: 500, OPEN: 200}
 """Rows of each kind that are written at a time; all else becomes one more. Hashing bounds logins below that."""
 MOST_GROUPS, MOST_OF_A_TENANT = 4_000, 1_000
 """Sums of one action that are kept apart between two writings, in all and for one tenant: an attack on one tenant hides no
@@ -94,6 +94,12 @@ class Tally:
     def logged_in(self, tenant: str, account: str, address: str, endpoint: str, request_id: str, now: int) -> None:
         """Counts one login."""
         self._count(Key(LOGIN, tenant, 0, "", account, counting_unit(address), endpoint), request_id, now)
+
+    def open_outcome(
+        self, tenant: str, code: int, who: str, address: str, endpoint: str, request_id: str, now: int
+    ) -> None:
+        """Notes a request that may or may not have been done, each by itself: somebody will ask about this very one."""
+        self._count(Key(OPEN, tenant, code, request_id, who, counting_unit(address), endpoint), request_id, now)
 
     def take(self) -> Batch:
         """What was counted since the last time, cut to what is written at once: of every tenant its largest first."""

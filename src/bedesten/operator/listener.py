@@ -23,6 +23,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import structlog
 
 from bedesten.operator import foreign, scanners
+from bedesten.operator.metrics import DOWN, Write
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.web.asgi import BodyPace, IncomingBody
 from bedesten.web.message import BodyStalled, BodyTooLarge, ClientGone, Response, peer_of
@@ -35,7 +36,7 @@ Answer = tuple[int, bytes, bytes]
 """Status, content type, body."""
 
 log = structlog.get_logger("bedesten.operator")
-PATIENCE = 5.0
+PATIENCE = 4.0
 """Seconds after which a store that does not answer counts as out of reach."""
 LEAKS = "/leaks"
 PATHS = ("/health/live", "/health/ready", "/metrics")
@@ -84,23 +85,25 @@ class Gatekeeper(Protocol):
 
 
 class Plane:
-    """The ASGI application. `ready` blocks and raises what is the matter; `metrics` blocks and gives the metrics' lines for
-    an `Accept` header and their content type; `close` is called at the end. `names` are hosts besides addresses. Without a
-    `gate` nothing is decided here, without `scanners` no leak is reported."""
+    """The ASGI application. `ready` blocks and raises what is the matter; `stored` blocks and gives what the store tells of
+    itself, `metrics` how to write that and what the processes count; `close` is called at the end. `names` are hosts besides
+    addresses. Without a `gate` nothing is decided here, without `scanners` no leak is reported."""
 
     def __init__(
         self,
         ready: Callable[[], None],
-        metrics: Callable[[], Callable[[str], tuple[bytes, str]]],
+        stored: Callable[[], dict[str, float]],
+        metrics: Callable[[dict[str, float]], Write],
         close: Callable[[], None],
         names: Collection[str] = (),
         gate: Gatekeeper | None = None,
         scanners: scanners.Scanners | None = None,
         pace: BodyPace | None = None,
     ) -> None:
-        pool = self._pool = ThreadPoolExecutor(3, "operator")
+        pool = self._pool = ThreadPoolExecutor(4, "operator")
         self._ready = Shared(ready, pool)
-        self._metrics = Shared(metrics, pool)
+        self._stored = Shared(stored, pool)
+        self._metrics = metrics
         self._close = close
         self._gate = gate
         self._scanners = scanners
@@ -223,10 +226,11 @@ class Plane:
 
     async def _measures(self, accept: str) -> Answer:
         try:
-            render = await self._metrics()
+            stored = await self._stored()
         except TimeoutError:
-            return _document(503, "unavailable", "the metrics took too long")
-        body, kind = render(accept)
+            stored = DOWN
+        write = await asyncio.get_running_loop().run_in_executor(self._pool, self._metrics, stored)
+        body, kind = write(accept)
         return 200, kind.encode(), body
 
 

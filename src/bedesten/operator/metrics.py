@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
@@ -19,15 +20,17 @@ from sqlalchemy import func, literal, select
 from bedesten import __version__
 from bedesten.audit import chain, trail
 from bedesten.base.clock import MINUTE
+from bedesten.store import patience
 from bedesten.store.sql import crossing, p
 from bedesten.store.store import Store
-from bedesten.store.transaction import CrossTransaction, StoreUnavailable
+from bedesten.store.transaction import CrossTransaction
 from bedesten.web import slots
 from bedesten.web.meter import LOGIN_WINDOW, Label, login_alarm
 from bedesten.web.slots import Found
 from bedesten.webhooks.actions import DUE
 from bedesten.webhooks.tables import deliveries
 
+log = structlog.get_logger("bedesten.operator")
 PREFIX = "bedesten_"
 MOST_COUNTED = 100_000
 """Deliveries that are due are counted up to so many: more is too many in any case."""
@@ -48,11 +51,15 @@ COUNTERS = {
     "store_unavailable": Told("Requests answered 503, -9."),
     "commits": Told("Transactions that were committed."),
     "committed_actions": Told("Actions in them; on SQLite several share one."),
+    "store_retries": Told("Actions that ran again because another one overtook them."),
+    "store_lock_waits": Told("Actions that waited for a row that others had locked."),
+    "store_connections": Told("Connections to PostgreSQL that were opened."),
     "deliveries": Told("Webhooks that were sent.", ("result",)),
     "secret_reads": Told("Looks at the master secrets in a manager.", ("result",)),
 }
 HISTOGRAMS = {
     "request_seconds": Told("From the head of a request to its answer.", ("surface",)),
+    "store_seconds": Told("From a question to the store to its answer.", ("kind",)),
     "fence_wait_seconds": Told("How long requests waited at the fence."),
 }
 PROCESS_GAUGES = {
@@ -60,6 +67,8 @@ PROCESS_GAUGES = {
     "directory_age_seconds": Told("Since a request of the process last passed the fence.", ("process",)),
     "directory_entries": Told("What the process remembers.", ("process", "kind")),
     "hashing_under_way": Told("Password hashes that are being made or waited for.", ("process",)),
+    "store_busy": Told("Threads that are busy with actions of the store.", ("process", "kind")),
+    "store_waiting": Told("Actions that wait for such a thread.", ("process", "kind")),
     "resident_bytes": Told("Memory that the process holds.", ("process",)),
     "secrets_age_seconds": Told("Since the manager last gave master secrets that can be used.", ("process",)),
 }
@@ -82,9 +91,16 @@ _DUE = crossing(select(func.count()).select_from(_DUE_ROWS))
 _NEXT = crossing(select(func.min(_D.next_at)).where(_D.state == DUE))
 
 
-def render(directory: Path, store: Store, now: int) -> Callable[[str], tuple[bytes, str]]:
-    """Reads everything, and gives how to write it for an `Accept` header. Blocks; a store that is away is told of."""
-    families = list(_families(list(slots.found(directory)), _of_store(store), now))
+Write = Callable[[str], tuple[bytes, str]]
+"""How metrics are written for an `Accept` header: the text and its content type."""
+STORE_S = 2.0
+"""How long the store may take to answer."""
+DOWN = {"store_up": 0.0}
+
+
+def render(directory: Path, stored: dict[str, float], now: int) -> Write:
+    """Reads what the processes count, and gives how to write it together with what the store told. Blocks."""
+    families = list(_families(list(slots.found(directory)), stored, now))
 
     class Read(Collector):
         """What was read, in the form that the library writes."""
@@ -182,11 +198,14 @@ def _logins(found: list[Found], now: int) -> tuple[int, int]:
     return sum(ok for ok, _ in recent), sum(refused for _, refused in recent)
 
 
-def _of_store(store: Store) -> dict[str, float]:
+def of_store(store: Store) -> dict[str, float]:
+    """What the store tells of itself. Blocks; a store that is away, or of no use, is told of."""
     try:
-        return {"store_up": 1.0, **store.read_now(_stored)}
-    except StoreUnavailable:
-        return {"store_up": 0.0}
+        with patience.limited(STORE_S):
+            return {"store_up": 1.0, **store.read_now(_stored)}
+    except Exception as problem:
+        log.warning("store-not-measured", cause=str(problem))
+        return DOWN
 
 
 def _stored(tx: CrossTransaction) -> dict[str, float]:

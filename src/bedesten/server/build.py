@@ -17,6 +17,7 @@ from bedesten.server.installation import open_installation as open_installation
 from bedesten.server.installation import open_store as open_store
 from bedesten.server.logs import configure
 from bedesten.server.settings import Settings
+from bedesten.store import patience
 from bedesten.store.tables import Installed
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.surfaces import documentation, openapi, tables
@@ -33,6 +34,9 @@ from bedesten.web.proxies import Proxies
 from bedesten.web.route import Route, RouteMap
 
 log = structlog.get_logger("bedesten.server")
+
+OPENING_S = 10.0
+"""How long a process of the server waits for a silent store when it begins."""
 
 ROUTES: tuple[Route, ...] = (
     *tables.ROUTES,
@@ -81,10 +85,14 @@ def web_application(settings_json: str) -> Adapter:
     """The ASGI application of one web process; what the server's workers load."""
     settings = Settings.model_validate_json(settings_json)
     configure(settings.log_level)
-    house = open_house(open_installation(settings))
+    with patience.limited(OPENING_S):
+        house = open_house(open_installation(settings))
 
     async def started() -> None:
-        await house.fence.passed()
+        try:
+            await house.fence.passed()  # so that the first request need not
+        except StoreUnavailable as problem:
+            log.warning("store-unavailable", cause=str(problem))
         house.observer.start("web", lambda: web_gauges(house))
         house.key_watch.start()
 

@@ -182,7 +182,7 @@ def die_with_parent(parent: int, life_fd: int) -> None:
 
 
 def main() -> int:
-    """The child's whole life. Gives its exit code."""
+    """The child's whole life. Gives its exit code: `EX_TEMPFAIL` if the store is away."""
     spec = ChildSpec.load(os.environ.pop(CHILD_VARIABLE))
     settings = os.environ.pop(SETTINGS_VARIABLE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the supervisor's business
@@ -192,7 +192,7 @@ def main() -> int:
         return _run_plain(spec, settings) if spec.listen_fd < 0 else _run_http(spec, settings)
     except Exception as problem:
         say_why(spec, problem)
-        return 1
+        return os.EX_TEMPFAIL if type(problem).__name__ == "StoreUnavailable" else 1
 
 
 def say_why(spec: ChildSpec, problem: BaseException) -> None:

@@ -1,6 +1,5 @@
 """The operator's plane of one installation; what its process loads."""
 
-from collections.abc import Callable
 from functools import partial
 
 from bedesten.audit.actions import Actor
@@ -15,13 +14,15 @@ from bedesten.server.logs import configure
 from bedesten.server.rings import Rings
 from bedesten.server.secret_file import load_secrets
 from bedesten.server.settings import Settings
-from bedesten.store import migrate
+from bedesten.store import migrate, patience
 from bedesten.store.fence import COUNTER
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALLATION
-from bedesten.store.transaction import StoreUnavailable
+from bedesten.store.transaction import NotWritable, StoreUnavailable
 
 SCANNER = Actor("scanner")
+READY_S = 2.5
+"""How long the store may take to say whether it can be read and written."""
 
 
 def application(settings_json: str) -> Plane:
@@ -31,12 +32,14 @@ def application(settings_json: str) -> Plane:
     known = Known.inherited()
     store, rings = open_store(settings, known=known), Rings(settings, known)
 
-    def measured() -> Callable[[str], tuple[bytes, str]]:
-        return metrics.render(settings.metrics_directory, store, system_clock())
+    def measured(stored: dict[str, float]) -> metrics.Write:
+        return metrics.render(settings.metrics_directory, stored, system_clock())
 
     gate = gatehouse(settings) if settings.gate_routes else None
     scanners = Scanners(lambda: load_secrets(settings.leak_secret_file), partial(reported, store, rings))
-    return Plane(lambda: check(store, settings, rings), measured, store.close, settings.admin_names, gate, scanners)
+    stored = partial(metrics.of_store, store)
+    ready = partial(check, store, settings, rings)
+    return Plane(ready, stored, measured, store.close, settings.admin_names, gate, scanners)
 
 
 def reported(store: Store, rings: Rings, text: str, source: str) -> bool:
@@ -55,13 +58,19 @@ def gatehouse(settings: Settings) -> Gatekeeper:
 
 
 def check(store: Store, settings: Settings, rings: Rings) -> None:
-    """Whether this machine can answer requests now. Raises `NotReady`, or whatever keeps the store from being asked."""
-    found = version_of(store, settings)
-    if found != migrate.HEAD:
-        raise NotReady(f"the store has version {found}, this program needs {migrate.HEAD}")
-    counter, installed = store.read_now(lambda tx: (tx.one(COUNTER), tx.one(INSTALLATION)))
-    if counter is None or installed is None:
-        raise NotReady("the store is not an installation")
+    """Whether this machine can answer requests now, writing ones included. Raises `NotReady`, or whatever keeps the store
+    from being asked."""
+    with patience.limited(READY_S):
+        found = version_of(store, settings)
+        if found != migrate.HEAD:
+            raise NotReady(f"the store has version {found}, this program needs {migrate.HEAD}")
+        counter, installed = store.read_now(lambda tx: (tx.one(COUNTER), tx.one(INSTALLATION)))
+        if counter is None or installed is None:
+            raise NotReady("the store is not an installation")
+        try:
+            store.check_writable()
+        except NotWritable as problem:
+            raise NotReady(str(problem)) from problem
     try:
         rings.for_store(installed)
     except StoreUnavailable as problem:

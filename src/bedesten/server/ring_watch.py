@@ -16,7 +16,7 @@ from bedesten.operator.secrets import take_up
 from bedesten.server.installation import Installation
 from bedesten.server.references import BadSetting
 from bedesten.store.transaction import StoreUnavailable
-from bedesten.web.gauges import process_gauges
+from bedesten.web.gauges import process_gauges, store_gauges
 from bedesten.web.meter import Label, Meter
 
 log = structlog.get_logger("bedesten.secrets")
@@ -33,6 +33,7 @@ class RingWatch:
     def gauges(self) -> Iterator[tuple[Label, float]]:
         """Those of this process, with the age of what it knows of the manager."""
         yield from process_gauges()
+        yield from store_gauges(self._installation.store)
         if self._installation.rings.in_a_manager:
             yield ("secrets_age_seconds",), monotonic() - self._seen_at
 
@@ -43,7 +44,10 @@ class RingWatch:
         every = self._installation.settings.secrets_poll_seconds
         while True:
             await asyncio.sleep(every * random.uniform(0.8, 1.0))
-            meter.count("secret_reads", "read" if await self.look() else "failed")
+            try:
+                meter.count("secret_reads", "read" if await self.look() else "failed")
+            except Exception:
+                log.exception("secrets-not-read")
 
     async def look(self) -> bool:
         """Looks once. Whether the manager has rings that can be used, be they new or not."""

@@ -30,6 +30,8 @@ async def seal_for_ever(store: Store) -> None:
                 told = await _tell(store, told)
         except StoreUnavailable as problem:
             log.warning("store-unavailable", cause=str(problem))
+        except Exception:
+            log.exception("not-sealed")
         await asyncio.sleep(PAUSE)
 
 

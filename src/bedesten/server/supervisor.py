@@ -96,7 +96,8 @@ class RespawnPolicy:
 
     A child that died before it was ready, or sooner than `settled_s` after, has failed; the n-th failure in a row
     waits `first_s` * 2 ** (n - 1), at most `longest_s`, and the `tries`-th ends the server. A child that takes longer
-    than `start_s` to be ready is killed, which is a failure too.
+    than `start_s` to be ready is killed, which is a failure too. One that finds no store (`EX_TEMPFAIL`) in a server that
+    has been ready has not failed: it is started again every `longest_s` for as long as that lasts.
     """
 
     first_s: float = 0.1
@@ -271,7 +272,9 @@ class _Supervisor:
     def _bury(self, child: _Child, code: int, now: float) -> str | None:
         policy = self._spec.respawn
         settled = child.ready_at and now - child.ready_at >= policy.settled_s
-        child.failures = 0 if settled else child.failures + 1
+        away = self._announced and code == os.EX_TEMPFAIL
+        if not away:
+            child.failures = 0 if settled else child.failures + 1
         self._hear(child)
         why = child.reason or f"exit code {code}"
         self._tell({"event": "died", "name": child.name, "code": code, "reason": why, "failures": child.failures})
@@ -279,6 +282,7 @@ class _Supervisor:
         if child.failures >= policy.tries:
             return f"{child.name} ended {child.failures} times in a row at its start: {why}"
         delay = min(policy.longest_s, policy.first_s * 2 ** max(0, child.failures - 1)) if child.failures else 0.0
+        delay = policy.longest_s if away else delay
         child.start_at = now + delay
         if not delay:
             self._start(child)

@@ -16,12 +16,13 @@ from bedesten.base.clock import wire_time
 from bedesten.base.secret import Secret
 from bedesten.orders import checkout
 from bedesten.orders.notice import notice
-from bedesten.server.build import Installation, open_installation
+from bedesten.server.build import OPENING_S, Installation, open_installation
 from bedesten.server.logs import configure
 from bedesten.server.ring_watch import RingWatch
 from bedesten.server.sealing import seal_for_ever
 from bedesten.server.settings import Settings
 from bedesten.server.sweep import sweep
+from bedesten.store import patience
 from bedesten.store.tables import INSTALLATION
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable
 from bedesten.tenants.vault import Unsealable
@@ -43,17 +44,35 @@ def main(settings_json: str) -> None:
     """Runs until it is told to stop (SIGTERM); what it was sending is then given back."""
     settings = Settings.model_validate_json(settings_json)
     configure(settings.log_level)
-    installation = open_installation(settings)
-    try:
-        asyncio.run(_until_stopped(installation))
-    finally:
-        installation.store.close()
+    asyncio.run(_until_stopped(settings))
 
 
-async def _until_stopped(installation: Installation) -> None:
+async def _until_stopped(settings: Settings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    installation = await _opened(settings, stopped)
+    if installation is not None:
+        try:
+            await _work(installation, stopped)
+        finally:
+            installation.store.close()
+
+
+async def _opened(settings: Settings, stopped: asyncio.Event) -> Installation | None:
+    """The installation, as soon as its store can be asked; None if this is to stop before."""
+    patience.limit(OPENING_S)
+    while not stopped.is_set():
+        try:
+            return await asyncio.to_thread(open_installation, settings)
+        except StoreUnavailable as problem:
+            log.warning("store-unavailable", cause=str(problem))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), SLOW_PAUSE)
+    return None
+
+
+async def _work(installation: Installation, stopped: asyncio.Event) -> None:
     observer = Observer(installation.store, directory=installation.settings.metrics_directory)
     watch = RingWatch(installation)
     observer.start("worker", watch.gauges)
@@ -81,10 +100,10 @@ async def _wait(event: asyncio.Event) -> None:
 async def _deliver_for_ever(installation: Installation, meter: Meter) -> None:
     async with sender.client() as http:
         while True:
-            sent = 0
-            with _store_may_be_away():
-                sent = await deliver_due(installation, http, meter)
-            await asyncio.sleep(0 if sent else PAUSE)
+            sent, pause = 0, SLOW_PAUSE
+            with _survived():
+                sent, pause = await deliver_due(installation, http, meter), PAUSE
+            await asyncio.sleep(0 if sent else pause)
 
 
 async def deliver_due(installation: Installation, http: httpx2.AsyncClient, meter: Meter) -> int:
@@ -131,7 +150,7 @@ def _letter(tx: CrossTransaction, installation: Installation, due: Delivery) -> 
 
 async def _expire_for_ever(installation: Installation) -> None:
     while True:
-        with _store_may_be_away():
+        with _survived():
             for tenant, order in await installation.store.read_across(checkout.expired):
                 await installation.store.write(tenant, checkout.expire, order)
         await asyncio.sleep(SLOW_PAUSE)
@@ -139,7 +158,7 @@ async def _expire_for_ever(installation: Installation) -> None:
 
 async def _sweep_for_ever(installation: Installation) -> None:
     while True:
-        with _store_may_be_away():
+        with _survived():
             await installation.store.write_across(sweep)
             await tend_keys(installation)
         await asyncio.sleep(SWEEP_EVERY)
@@ -164,8 +183,11 @@ async def tend_keys(installation: Installation) -> None:
 
 
 @contextlib.contextmanager
-def _store_may_be_away() -> Iterator[None]:
+def _survived() -> Iterator[None]:
+    """Whatever goes wrong in a round is told in the log, and the next round tries again."""
     try:
         yield
     except StoreUnavailable as problem:
         log.warning("store-unavailable", cause=str(problem))
+    except Exception:
+        log.exception("round-failed")

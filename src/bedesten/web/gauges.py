@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from bedesten.store.store import Store
 from bedesten.web.meter import Label
 
 if TYPE_CHECKING:
@@ -21,7 +22,15 @@ def web_gauges(house: "House") -> Iterator[tuple[Label, float]]:
     for kind, size in house.gate.directory.sizes().items():
         yield ("directory_entries", kind), size
     yield ("hashing_under_way",), house.hashing.under_way
+    yield from store_gauges(house.store)
     yield from process_gauges()
+
+
+def store_gauges(store: Store) -> Iterator[tuple[Label, float]]:
+    """What its store is busy with."""
+    for kind, busy, waiting in store.load():
+        yield ("store_busy", kind), busy
+        yield ("store_waiting", kind), waiting
 
 
 def process_gauges() -> Iterator[tuple[Label, float]]:

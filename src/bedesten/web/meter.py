@@ -109,6 +109,13 @@ class Meter:
             histogram = self._histogram(("request_seconds", surface), REQUEST_BOUNDS)
         histogram.observe(seconds)
 
+    def stored(self, kind: str, seconds: float) -> None:
+        """Counts what was asked of the store, a `read` or a `write`, and how long it took."""
+        histogram = self.histograms.get(("store_seconds", kind))
+        if histogram is None:
+            histogram = self._histogram(("store_seconds", kind), REQUEST_BOUNDS)
+        histogram.observe(seconds)
+
     def passed(self, began: float) -> None:
         """Counts a request that passed the fence now, having come to it at a moment of `perf_counter`."""
         self.passed_at = now = perf_counter()

@@ -24,7 +24,7 @@ from bedesten.audit.tally import Tally
 from bedesten.base.clock import Clock, system_clock
 from bedesten.errors import Refusal
 from bedesten.store.store import Store
-from bedesten.store.transaction import StoreUnavailable
+from bedesten.store.transaction import OutcomeOpen, StoreUnavailable
 from bedesten.web.meter import Label, Meter, login_alarm
 from bedesten.web.slots import NoSlot, Slot
 
@@ -40,6 +40,15 @@ _CREDENTIAL_CODES = frozenset(
     {errors.TOO_MANY_REQUESTS.number, errors.LOGIN_REFUSED.number, errors.TOO_MANY_LOGINS.number}
 )
 _LOGIN_RESULTS = {errors.LOGIN_REFUSED.number: "refused", errors.TOO_MANY_LOGINS.number: "waiting"}
+
+_OF_STORE = {
+    "commits": "transactions",
+    "committed_actions": "actions",
+    "store_retries": "retries",
+    "store_lock_waits": "lock_waits",
+    "store_connections": "connections",
+}
+"""Counters, and where the store counts them."""
 
 Gauges = Callable[[], Iterable[tuple[Label, float]]]
 
@@ -93,7 +102,8 @@ class Observer:
         self._gauges: Gauges = tuple
         self._kind = ""
         self._tasks: list[asyncio.Task[None]] = []
-        self._commits = (0, 0)
+        self._counted = dict.fromkeys(_OF_STORE, 0)
+        store.observe = self.meter.stored
         self._alarmed = False
 
     def refused(self, refusal: Refusal, seen: Seen, now: int) -> None:
@@ -105,6 +115,8 @@ class Observer:
         who = refusal.who or seen.who
         if seen.tenant and (row.status in (401, 403) or row.number in _CREDENTIAL_CODES):
             self.tally.refused(seen.tenant, row.number, cause, who, seen.address, seen.endpoint, seen.request_id, now)
+        if seen.tenant and isinstance(before, OutcomeOpen):
+            self.tally.open_outcome(seen.tenant, row.number, who, seen.address, seen.endpoint, seen.request_id, now)
         result = _LOGIN_RESULTS.get(row.number)
         if result is not None:
             self.meter.count("logins", seen.surface, result)
@@ -175,9 +187,10 @@ class Observer:
         if login_alarm(ok, refused) is not self._alarmed:
             self._alarmed = not self._alarmed
             log.warning("many-logins-refused", alarm=self._alarmed, refused=refused, ok=ok)
-        before, self._commits = self._commits, (self._store.commits.transactions, self._store.commits.actions)
-        self.meter.count("commits", by=self._commits[0] - before[0])
-        self.meter.count("committed_actions", by=self._commits[1] - before[1])
+        for name, attribute in _OF_STORE.items():
+            now = getattr(self._store.commits, attribute)
+            self.meter.count(name, by=now - self._counted[name])
+            self._counted[name] = now
         if self._slot is not None:
             self._slot.publish(self.meter.snapshot(self._kind, os.getpid(), self._clock(), self._gauges()))
 
