@@ -393,6 +393,30 @@ def test_a_url_that_was_set_or_changed_a_moment_before_an_event_demands_no_deliv
     assert walked(bare, lost, changed) == []
 
 
+# --- 9: the revision --------------------------------------------------------------------------------------------------
+
+LAST = "(SELECT max(seq) FROM changes)"
+REVISION_BREAKS = {
+    "a hole": ("DELETE FROM changes WHERE seq = 2", "change 2 is missing from the list of changes, which ends with "),
+    "a lost end": (f"DELETE FROM changes WHERE seq = {LAST}", "the list of changes ends with "),
+    "a counter that went back": ("UPDATE fence SET counter = counter - 1", "the list of changes ends with "),
+    "an empty list": ("DELETE FROM changes", "the list of changes ends with -1, the counter says "),
+    "another number beside the counter": ("UPDATE fence SET nonce = nonce / 2", "the random number beside the counter"),
+    "another last change": (f"UPDATE changes SET nonce = nonce / 2 WHERE seq = {LAST}", "the random number beside"),
+    "no counter": ("DELETE FROM fence", "the counter of the installation bedesten_"),
+}
+
+
+@pytest.mark.parametrize("name", REVISION_BREAKS)
+def test_a_list_of_changes_that_does_not_lead_to_the_revision_is_named(bare: Bare, name: str) -> None:
+    breaks, says = REVISION_BREAKS[name]
+    assert [line for line in walked(bare, breaks) if line.startswith("invariant 9: tenant -: " + says)]
+
+
+def test_a_list_of_changes_whose_oldest_rows_were_cut_off_is_sound(bare: Bare) -> None:
+    assert walked(bare, "DELETE FROM changes WHERE seq <= 3") == []
+
+
 # --- 3, 7 and 8: for every table, as it is declared -------------------------------------------------------------------
 
 TABLES = metadata.sorted_tables

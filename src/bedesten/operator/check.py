@@ -3,7 +3,7 @@
 The numbers are the contract's (section 10). 1 every cached balance is the sum of its transfers; 2 nothing is overdrawn;
 3 what is unique is there once; 4 stock codes and order lines agree; 5 holds, transfers and order lines agree; 6 every
 change of a line has its event, and every event its deliveries; 7 no row refers to another tenant's; 8 nothing secret lies
-in clear.
+in clear. 9 is not the contract's: the list of changes leads without a hole to the revision.
 
 What is *not* looked at: whether an amount was the right one when it was booked, what was handed out over the wire, and
 of sealed values more than a sample. A sealed value is opened to see that it can be; it never leaves this module.
@@ -27,6 +27,7 @@ from bedesten.operator.invariants.events import EVENTS
 from bedesten.operator.invariants.goods import GOODS
 from bedesten.operator.invariants.money import MONEY
 from bedesten.operator.invariants.question import Question
+from bedesten.operator.invariants.revisions import REVISIONS
 from bedesten.operator.invariants.structure import STRUCTURE, name_of
 from bedesten.store.fence import changes
 from bedesten.store.sql import crossing, p
@@ -49,7 +50,7 @@ SAMPLE = 50
 LOOKED_FOR, LONG_ENOUGH = 3, 12
 """Of these, so many of so many characters at the least are looked for in texts: a short code may stand there by chance."""
 
-QUESTIONS: tuple[Question, ...] = (*BALANCES, *GOODS, *MONEY, *EVENTS, *STRUCTURE)
+QUESTIONS: tuple[Question, ...] = (*BALANCES, *GOODS, *MONEY, *EVENTS, *STRUCTURE, *REVISIONS)
 """All that the database can be asked, in the order in which it is."""
 
 
