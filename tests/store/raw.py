@@ -59,7 +59,7 @@ class Raw:
         """A transaction of ours on this very connection, which is undone whatever happens in it."""
         self.connection.execute("BEGIN")
         try:
-            yield CrossTransaction(self.connection, self.dialect, 0)
+            yield CrossTransaction(self.connection, self.dialect, 0, at=0)
         finally:
             self.connection.execute("ROLLBACK")
 

@@ -21,6 +21,7 @@ from bedesten import __version__
 from bedesten.audit import chain, trail
 from bedesten.base.clock import MINUTE
 from bedesten.store import patience
+from bedesten.store.moment import MOMENT
 from bedesten.store.sql import crossing, p
 from bedesten.store.store import Store
 from bedesten.store.transaction import CrossTransaction
@@ -70,6 +71,7 @@ PROCESS_GAUGES = {
     "store_busy": Told("Threads that are busy with actions of the store.", ("process", "kind")),
     "store_waiting": Told("Actions that wait for such a thread.", ("process", "kind")),
     "resident_bytes": Told("Memory that the process holds.", ("process",)),
+    "clock_ahead_seconds": Told("By how much the machine's clock is ahead of the database's.", ("process",)),
     "secrets_age_seconds": Told("Since the manager last gave master secrets that can be used.", ("process",)),
 }
 GAUGES = {
@@ -86,9 +88,9 @@ GAUGES = {
 }
 
 _D = deliveries.c
-_DUE_ROWS = select(literal(1)).where(_D.state == DUE, _D.next_at <= p("now")).limit(p("most")).subquery()
+_DUE_ROWS = select(literal(1)).where(_D.state == DUE, _D.next_at <= MOMENT).limit(p("most")).subquery()
 _DUE = crossing(select(func.count()).select_from(_DUE_ROWS))
-_NEXT = crossing(select(func.min(_D.next_at)).where(_D.state == DUE))
+_LAG = crossing(select(MOMENT - func.min(_D.next_at)).where(_D.state == DUE))
 
 
 Write = Callable[[str], tuple[bytes, str]]
@@ -209,12 +211,11 @@ def of_store(store: Store) -> dict[str, float]:
 
 
 def _stored(tx: CrossTransaction) -> dict[str, float]:
-    due, next_at = tx.one(_DUE, now=tx.now, most=MOST_COUNTED), tx.one(_NEXT)
+    due, lag = tx.one(_DUE, at=tx.at, most=MOST_COUNTED), tx.one(_LAG, at=tx.at)
     unsealed, oldest = trail.unsealed(tx)
-    first = next_at[0] if next_at else None
     return {
         "outbox_due": due[0] if due else 0,
-        "outbox_lag_seconds": 0 if first is None else max(0, tx.now - first) / 1000,
+        "outbox_lag_seconds": max(0, lag[0] or 0) / 1000 if lag else 0,
         "audit_sealed": chain.head_of(tx).seq,
         "audit_unsealed": unsealed,
         "audit_unsealed_seconds": 0 if oldest is None else max(0, tx.now - oldest) / 1000,

@@ -145,7 +145,7 @@ def _install(tx: CrossTransaction, keyring: Keyring) -> None:
     open_fence(tx)
 
 
-def open_store(settings: Settings, clock: Clock = system_clock, known: Known | None = None) -> Store:
+def open_store(settings: Settings, clock: Clock | None = None, known: Known | None = None) -> Store:
     """The store that the settings name. Raises `NotAnInstallation` if its address is kept elsewhere and wrongly named."""
     if settings.database:
         from bedesten.store.postgres import PostgresStore
@@ -154,10 +154,10 @@ def open_store(settings: Settings, clock: Clock = system_clock, known: Known | N
             return PostgresStore(Database(settings, known or Known.inherited()), clock)
         except BadSetting as problem:
             raise NotAnInstallation(str(problem)) from None
-    return SqliteStore(settings.sqlite_file, clock)
+    return SqliteStore(settings.sqlite_file, clock or system_clock)
 
 
-def open_installation(settings: Settings, clock: Clock = system_clock, known: Known | None = None) -> Installation:
+def open_installation(settings: Settings, clock: Clock | None = None, known: Known | None = None) -> Installation:
     """Opens an installation. Raises `NotAnInstallation`, `ValueError` (weak or readable secrets), `StoreUnavailable`.
 
     `known`: what this machine knows of secrets that are kept elsewhere; by default what the parent process has handed on.
@@ -169,7 +169,7 @@ def open_installation(settings: Settings, clock: Clock = system_clock, known: Kn
         raise NotAnInstallation(str(problem)) from None
 
 
-def _open(settings: Settings, clock: Clock, known: Known) -> Installation:
+def _open(settings: Settings, clock: Clock | None, known: Known) -> Installation:
     _check_place(settings)
     rings = Rings(settings, known)
     stored = not settings.database and settings.sqlite_file.exists()

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Iterator
+from itertools import chain
 
 import httpx2
 import structlog
@@ -17,6 +18,7 @@ from bedesten.base.secret import Secret
 from bedesten.orders import checkout
 from bedesten.orders.notice import notice
 from bedesten.server.build import OPENING_S, Installation, open_installation
+from bedesten.server.clock_watch import ClockWatch
 from bedesten.server.logs import configure
 from bedesten.server.ring_watch import RingWatch
 from bedesten.server.sealing import seal_for_ever
@@ -75,13 +77,15 @@ async def _opened(settings: Settings, stopped: asyncio.Event) -> Installation | 
 async def _work(installation: Installation, stopped: asyncio.Event) -> None:
     observer = Observer(installation.store, directory=installation.settings.metrics_directory)
     watch = RingWatch(installation)
-    observer.start("worker", watch.gauges)
+    clock = ClockWatch(installation.store)
+    observer.start("worker", lambda: chain(watch.gauges(), clock.gauges()))
     tasks = [
         asyncio.create_task(_deliver_for_ever(installation, observer.meter)),
         asyncio.create_task(seal_for_ever(installation.store)),
         asyncio.create_task(_expire_for_ever(installation)),
         asyncio.create_task(_sweep_for_ever(installation)),
         asyncio.create_task(watch.look_for_ever(observer.meter)),
+        asyncio.create_task(clock.look_for_ever()),
     ]
     waiter = asyncio.create_task(_wait(stopped))
     done, _ = await asyncio.wait([waiter, *tasks], return_when=asyncio.FIRST_COMPLETED)

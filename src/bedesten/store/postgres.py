@@ -59,9 +59,11 @@ class PostgresStore(Store):
 
     dialect = "postgresql"
 
-    def __init__(self, address: str | Address, clock: Clock = system_clock) -> None:
+    def __init__(self, address: str | Address, clock: Clock | None = None) -> None:
+        """A clock that is given counts in place of the machine's and of the database's (`store.moment`)."""
         self._address = address
-        self._clock = clock
+        self._clock = clock or system_clock
+        self._one_clock = clock is not None
         self.commits = Commits()
         self._local = threading.local()
         self._sessions: list[Session] = []
@@ -310,13 +312,17 @@ class PostgresStore(Store):
             job.finish(result, None)
         self._watchdog.forget(job)
 
+    def _transaction(self, connection: Watched) -> CrossTransaction:
+        now = self._clock()
+        return CrossTransaction(connection, "postgresql", now, at=now if self._one_clock else None)
+
     def _transact(self, session: Session, job: Job, reading: bool) -> Any:
         for attempt in range(1, TRIES + 1):
             if not job.begin(session):
                 raise StoreUnavailable("the store was silent for too long")
             connection = self._begun(session, job, self._begin(session, reading))
             try:
-                result = job.work(CrossTransaction(connection, "postgresql", self._clock()))
+                result = job.work(self._transaction(connection))
                 if not reading:
                     job.commits()
                 if connection.execute("COMMIT").statusmessage != "COMMIT":

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as _insert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import SchemaItem, Table
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy.sql.elements import BindParameter, ColumnElement
 from sqlalchemy.sql.expression import ClauseElement
 
 DialectName = Literal["sqlite", "postgresql"]
@@ -169,13 +169,15 @@ def insert(table: Table) -> Insert:
     return _insert(table)
 
 
-def inserting(table: Table, *, or_ignore: bool = False) -> Statement[tuple[Any, ...]]:
+def inserting(table: Table, *, or_ignore: bool = False, **values: ColumnElement[Any]) -> Statement[tuple[Any, ...]]:
     """INSERT of one whole row of a tenant's table: every column is a parameter of its name, the tenant is filled in.
+
+    Columns that `values` names are computed instead.
 
     With `or_ignore` a row that breaks a unique constraint is not inserted, and `run` gives 0.
     """
-    names = tuple(column.name for column in table.columns if column.name != "tenant_id")
-    core = _insert(table).values(tenant_id=TENANT)
+    names = tuple(column.name for column in table.columns if column.name not in {"tenant_id", *values})
+    core = _insert(table).values(tenant_id=TENANT, **values)
     return Statement(core.on_conflict_do_nothing() if or_ignore else core, _row, names)
 
 

@@ -210,7 +210,8 @@ class _Writer:
 
     def _commit(self, connection: Connection, batch: list[Job]) -> list[Outcome]:
         connection.execute("BEGIN IMMEDIATE")
-        transaction = CrossTransaction(connection, "sqlite", self._clock())
+        now = self._clock()
+        transaction = CrossTransaction(connection, "sqlite", now, at=now)
         outcomes: list[Outcome] = []
         for job in batch:
             if not job.begin(state=State.COMMITTING):
@@ -284,7 +285,8 @@ class SqliteStore(Store):
         try:
             connection.execute("BEGIN")
             try:
-                return work(CrossTransaction(connection, "sqlite", self._clock()))
+                now = self._clock()
+                return work(CrossTransaction(connection, "sqlite", now, at=now))
             finally:
                 if connection.in_transaction:
                     connection.execute("COMMIT")

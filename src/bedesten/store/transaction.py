@@ -69,12 +69,13 @@ class Step:
 class _Executing:
     """Runs compiled statements on a driver's connection."""
 
-    __slots__ = ("_connection", "_dialect", "now")
+    __slots__ = ("_connection", "_dialect", "at", "now")
 
-    def __init__(self, connection: Connection, dialect: DialectName, now: int) -> None:
+    def __init__(self, connection: Connection, dialect: DialectName, now: int, *, at: int | None) -> None:
         self._connection = connection
         self._dialect: DialectName = dialect
         self.now = now
+        self.at = at
 
     def _execute(self, statement: Statement[Any], parameters: dict[str, Any]) -> Any:
         return self._connection.execute(statement.compiled(self._dialect), parameters)
@@ -88,7 +89,8 @@ class _Executing:
 
 
 class Transaction(_Executing):
-    """One transaction that sees one tenant. `now` is the moment at which it began, in epoch milliseconds.
+    """One transaction that sees one tenant. `now` is the moment at which it began, in epoch milliseconds, by this
+    machine's clock; `at` is the parameter of statements that hold `store.moment.MOMENT`.
 
     Conflicts that can be expected are conditional statements (`ON CONFLICT DO NOTHING`, `UPDATE … WHERE`) whose count
     is looked at; a constraint that fires is a defect and undoes the whole action.
@@ -96,8 +98,8 @@ class Transaction(_Executing):
 
     __slots__ = ("tenant",)
 
-    def __init__(self, connection: Connection, dialect: DialectName, now: int, tenant: str) -> None:
-        super().__init__(connection, dialect, now)
+    def __init__(self, connection: Connection, dialect: DialectName, now: int, tenant: str, *, at: int | None) -> None:
+        super().__init__(connection, dialect, now, at=at)
         self.tenant = tenant
 
     def one(self, statement: Statement[Row], **parameters: Any) -> Row | None:
@@ -175,7 +177,7 @@ class CrossTransaction(_Executing):
 
     def bound(self, tenant: str) -> Transaction:
         """The same transaction, seen by one tenant."""
-        return Transaction(self._connection, self._dialect, self.now, tenant)
+        return Transaction(self._connection, self._dialect, self.now, tenant, at=self.at)
 
     def one(self, statement: CrossingStatement[Row], **parameters: Any) -> Row | None:
         """The first row, or None."""

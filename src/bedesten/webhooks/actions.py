@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 
 from bedesten.base.ids import new_id
 from bedesten.base.secret import Secret
+from bedesten.store.moment import MOMENT
 from bedesten.store.sql import TENANT, inserting, into, p, statement
 from bedesten.store.transaction import Step, Transaction
 from bedesten.tenants.vault import Vault
@@ -37,7 +38,7 @@ _SET_URL = statement(
     update(webhook_endpoints).where(_E.tenant_id == TENANT, _E.owner_id == p("owner")).values(url=p("new_url"))
 )
 _EVENT = inserting(events)
-_QUEUE = inserting(deliveries)
+_QUEUE = inserting(deliveries, next_at=MOMENT)
 
 
 def create_endpoint(tx: Transaction, vault: Vault, owner: str, url: str | None) -> tuple[Secret[str], Secret[str]]:
@@ -86,7 +87,7 @@ def recording(
         "url": target,
         "state": DUE,
         "attempts": 0,
-        "next_at": tx.now,
+        "at": tx.at,
         "last_status": None,
         "last_error": None,
         "updated": tx.now,

@@ -1,7 +1,8 @@
 """The worker's side of the outbox: which deliveries are due, and what became of them.
 
 A delivery that is being sent is leased: its next moment lies ahead, so that nobody else sends it meanwhile, and a worker
-that dies gives it back by doing nothing.
+that dies gives it back by doing nothing. Moments are compared and set by one clock for all nodes (`store.moment`): a
+worker whose own clock is ahead would take what others are sending.
 """
 
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 
 from bedesten.base.clock import DAY, HOUR, MINUTE, SECOND
+from bedesten.store.moment import MOMENT
 from bedesten.store.sql import crossing, crossing_into, p
 from bedesten.store.transaction import CrossTransaction
 from bedesten.webhooks.actions import DONE, DUE, GIVEN_UP
@@ -49,7 +51,7 @@ _DUE = crossing_into(
     .select_from(deliveries.join(events, (_E.tenant_id == _D.tenant_id) & (_E.id == _D.event_id)).join(
             webhook_endpoints, (_W.tenant_id == _D.tenant_id) & (_W.id == _D.endpoint_id)
         ))
-    .where(_D.state == DUE, _D.next_at <= p("now"))
+    .where(_D.state == DUE, _D.next_at <= MOMENT)
     .order_by(_D.next_at, _D.id)
     .limit(p("most"))
     .with_for_update(skip_locked=True, of=deliveries),
@@ -57,14 +59,14 @@ _DUE = crossing_into(
 _LEASE = crossing(
     update(deliveries)
     .where(_D.tenant_id == p("owner"), _D.id == p("id"), _D.state == DUE)
-    .values(attempts=_D.attempts + 1, next_at=p("until"), updated=p("now"))
+    .values(attempts=_D.attempts + 1, next_at=MOMENT + LEASE, updated=p("now"))
 )
 _SETTLE = crossing(
     update(deliveries)
     .where(_D.tenant_id == p("owner"), _D.id == p("id"), _D.state == DUE)
     .values(
         state=p("to_state"),
-        next_at=p("again"),
+        next_at=MOMENT + p("delay"),
         last_status=p("http_status"),
         last_error=p("error"),
         updated=p("now"),
@@ -74,9 +76,9 @@ _SETTLE = crossing(
 
 def lease(tx: CrossTransaction, most: int) -> list[Delivery]:
     """Takes deliveries that are due, the longest waiting first, for the time of a lease."""
-    due = tx.all(_DUE, now=tx.now, most=most)
+    due = tx.all(_DUE, at=tx.at, most=most)
     for one in due:
-        tx.run(_LEASE, owner=one.tenant_id, id=one.id, until=tx.now + LEASE, now=tx.now)
+        tx.run(_LEASE, owner=one.tenant_id, id=one.id, at=tx.at, now=tx.now)
     return due
 
 
@@ -87,7 +89,8 @@ def delivered(tx: CrossTransaction, delivery: Delivery, http_status: int) -> Non
         owner=delivery.tenant_id,
         id=delivery.id,
         to_state=DONE,
-        again=tx.now,
+        at=tx.at,
+        delay=0,
         http_status=http_status,
         error=None,
         now=tx.now,
@@ -97,13 +100,13 @@ def delivered(tx: CrossTransaction, delivery: Delivery, http_status: int) -> Non
 def failed(tx: CrossTransaction, delivery: Delivery, http_status: int | None, error: str) -> None:
     """The receiver did not take it: again later, or given up after the last attempt."""
     over = delivery.attempts >= len(DELAYS)
-    again = tx.now + (0 if over else DELAYS[delivery.attempts])
     tx.run(
         _SETTLE,
         owner=delivery.tenant_id,
         id=delivery.id,
         to_state=GIVEN_UP if over else DUE,
-        again=again,
+        at=tx.at,
+        delay=0 if over else DELAYS[delivery.attempts],
         http_status=http_status,
         error=error[:200],
         now=tx.now,

@@ -1,0 +1,52 @@
+"""Whether this machine's clock agrees with the database's. Where it does not, tokens and API keys end early or late here."""
+
+import asyncio
+from collections.abc import Iterator
+
+import structlog
+
+from bedesten.base.clock import SECOND, Clock, system_clock
+from bedesten.store.moment import NOW
+from bedesten.store.store import Store
+from bedesten.store.transaction import StoreUnavailable
+from bedesten.web.meter import Label
+
+log = structlog.get_logger("bedesten.clock")
+EVERY_S = 60.0
+MAX_DIFFERENCE = 2 * SECOND
+"""Milliseconds; past it a warning is logged each time. Machines that follow NTP differ by far less."""
+
+
+class ClockWatch:
+    """The watch of one process. On SQLite, where there is one clock, it sees none other and measures nothing."""
+
+    def __init__(self, store: Store, clock: Clock = system_clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._ahead: float | None = None
+
+    def gauges(self) -> Iterator[tuple[Label, float]]:
+        """By how many seconds this machine is ahead, as last measured."""
+        if self._ahead is not None:
+            yield ("clock_ahead_seconds",), self._ahead / SECOND
+
+    async def look_for_ever(self) -> None:
+        """Looks once a minute until it is cancelled; a store that is away is asked again a minute later."""
+        while self._store.dialect == "postgresql":
+            try:
+                await self.look()
+            except StoreUnavailable as problem:
+                log.warning("store-unavailable", cause=str(problem))
+            await asyncio.sleep(EVERY_S)
+        await asyncio.Event().wait()
+
+    async def look(self) -> None:
+        """Compares once. What the question took on its way counts as no difference."""
+        before = self._clock()
+        row = await self._store.read_across(lambda tx: tx.one(NOW, at=tx.at))
+        after = self._clock()
+        assert row is not None, "SELECT of one value"
+        there: int = row[0]
+        self._ahead = float(max(before - there, 0) or min(after - there, 0))
+        if abs(self._ahead) > MAX_DIFFERENCE:
+            log.warning("clock-differs", ahead_seconds=round(self._ahead / SECOND, 3), of="the database's clock")
