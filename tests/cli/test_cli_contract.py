@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,12 @@ import typer
 
 from bedesten.accounts import actions as accounts
 from bedesten.base.ids import new_id
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue.model import fields_of
+from bedesten.catalogue.offers import Offer, upsert_offer
 from bedesten.cli import NOUNS, PLAIN, program
 from bedesten.errors import CATALOGUE
+from bedesten.gate.scopes import Surface
 from bedesten.payments import actions as payments
 from bedesten.server.build import open_installation
 from bedesten.server.settings import Settings, misspelt
@@ -66,6 +71,14 @@ COMMANDS = (
     ("products", "prices", "--tenant", "shop", "c-1=2.50"),
     ("products", "stock", "c-1", "-", "--tenant", "shop"),
     ("products", "list", "--tenant", "shop"),
+    ("products", "proposals", "list", "--tenant", "shop"),
+    ("products", "proposals", "accept", "{proposal}", "--tenant", "shop"),
+    ("products", "proposals", "reject", "{proposal}", "--tenant", "shop"),
+    ("suppliers", "set", "Acme", "--tenant", "shop", "--may-edit-texts"),
+    ("suppliers", "disable", "Acme", "--tenant", "shop"),
+    ("suppliers", "enable", "Acme", "--tenant", "shop"),
+    ("integrations", "disable", "Pay", "--tenant", "shop"),
+    ("integrations", "enable", "Pay", "--tenant", "shop"),
     ("keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Pay", "--create-owner"),
     ("keys", "list", "--tenant", "shop"),
     ("keys", "rotate", "{key}", "--grace", "1h"),
@@ -112,12 +125,12 @@ def input_of(arguments: tuple[str, ...]) -> bytes:
 
 
 def path_of(arguments: tuple[str, ...]) -> tuple[str, ...]:
-    return arguments[: 1 if arguments[0] in PLAIN else 2]
+    return arguments[: 1 if arguments[0] in PLAIN else 3 if arguments[1] == "proposals" else 2]
 
 
 def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
-    """The arguments with what they ask for: the id of the first API key, of a fresh customer, of a fresh deposit."""
-    makers = {"{customer}": _customer, "{deposit}": _deposit}
+    """The arguments with what they ask for: the id of the first API key, of a fresh customer, deposit or proposal."""
+    makers = {"{customer}": _customer, "{deposit}": _deposit, "{proposal}": _proposal}
     if not makers.keys().isdisjoint(arguments):
         return [_made(shop, makers[one]) if one in makers else one for one in arguments]
     if "{key}" not in arguments:
@@ -133,6 +146,13 @@ def _made(shop: Program, make: Callable[[Transaction], str]) -> str:
         return opened.store.write_now(lambda tx: make(tx.bound(tenants.find(tx, "shop"))))
     finally:
         opened.store.close()
+
+
+def _proposal(tx: Transaction) -> str:
+    supplier, sku = accounts.owner(tx, Surface.SUPPLIER, "Acme"), new_id("s")[4:]
+    product = upsert_offer(tx, supplier, "USD", Offer(sku, "Offer", 1)).product
+    catalogue.revise(tx, product, replace(fields_of(product), price=2, active=True))
+    return upsert_offer(tx, supplier, "USD", Offer(sku, "Better offer", 1)).product.id
 
 
 def _customer(tx: Transaction) -> str:

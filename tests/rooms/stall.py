@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bedesten.accounts import actions as accounts
+from bedesten.accounts import keys
+from bedesten.accounts.keys import NewKey
 from bedesten.base.clock import HOUR, Clock, system_clock
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
@@ -86,7 +88,7 @@ class Stall:
 
     def card(self, codes: int, price: int = CARD) -> str:
         """A product that is sold from stock, with so many codes of its own."""
-        made = ProductFields(name="Card", currency="USD", sku=fresh("card"), price=price)
+        made = ProductFields(name="Card", currency="USD", sku=fresh("card"), price=price, accepted_cost=0)
         product = self.write(catalogue.put_product, made)
         if codes:
             self.upload(product, [fresh("CODE") for _ in range(codes)])
@@ -213,6 +215,7 @@ def open_stall(installation: Installation, credit: int = 0, clock: Clock = syste
             partner, customer = (str(one) for one in made)
             webhooks.create_endpoint(tx, installation.vault, partner, URL)
             supplier = accounts.owner(tx, Surface.SUPPLIER, "Acme")
+            keys.insert(tx, NewKey(Surface.SUPPLIER, supplier, sandbox=False), "ak_live_…")
             integration = accounts.owner(tx, Surface.PAYMENT, "Pay")
             return Stall(installation, tenant, partner, customer, supplier, integration)
 

@@ -1,15 +1,23 @@
 """The catalogue: products as operator and supplier write them, stock levels, and codes that are sealed and given once."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bedesten.accounts import actions as accounts
+from bedesten.accounts import keys
+from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue import stock
-from bedesten.catalogue.actions import Offer, Page, ProductFields
+from bedesten.catalogue import offers, stock
+from bedesten.catalogue.actions import Page, ProductFields
+from bedesten.catalogue.model import Product, fields_of
+from bedesten.catalogue.offers import Offer, Offered, upsert_offer
 from bedesten.catalogue.stock import Allotment
 from bedesten.errors import Refusal
+from bedesten.gate.scopes import Surface
+from bedesten.operator import owners
 from bedesten.operator.check import breaches
 from bedesten.operator.secrets import rotate
 from bedesten.orders import checkout
@@ -67,26 +75,157 @@ def test_a_supplier_s_sku_belongs_to_one_product(stall: Stall) -> None:
 
 
 def test_a_supplier_changes_its_own_part_of_a_product_and_nothing_else(stall: Stall) -> None:
-    offer = stall.write(catalogue.upsert_offer, stall.supplier, "USD", Offer("s1", "Their name", 200))
+    offer = offered(stall, Offer("s1", "Their name", 200)).product
     assert (offer.cost, offer.price, offer.active, offer.offered, offer.sellable) == (200, None, 0, 1, False)
-    stall.write(catalogue.set_price, offer.id, 350)
-    again = stall.write(catalogue.upsert_offer, stall.supplier, "USD", Offer("s1", "New name", 250, offered=False))
-    assert (again.id, again.name, again.cost, again.price, again.active) == (offer.id, "New name", 250, 350, 1)
+    priced(stall, offer, 350)
+    again = offered(stall, Offer("s1", "Their name", 250, offered=False)).product
+    assert (again.id, again.name, again.cost, again.price, again.active) == (offer.id, "Their name", 250, 350, 1)
     assert again.sellable is False
     assert [one.id for one in stall.read(catalogue.supplier_products, Page(), stall.supplier)] == [offer.id]
     assert stall.read(catalogue.supplier_products, Page(), stall.integration) == []
 
 
-def test_a_price_for_a_product_that_is_not_there_is_refused(stall: Stall, installation: Installation) -> None:
-    stranger = open_stall(installation)
-    theirs = stranger.write(catalogue.put_product, fields(price=1))
-    for unknown in ("prd_none", theirs):
-        with pytest.raises(Refusal) as told:
-            stall.write(catalogue.set_price, unknown, 5)
-        assert told.value.row.number == -3
-    found = stranger.read(catalogue.product, theirs)
+def offered(stall: Stall, offer: Offer) -> Offered:
+    """What becomes of an offer of the supplier's."""
+    return stall.write(upsert_offer, stall.supplier, "USD", offer)
+
+
+def priced(stall: Stall, product: Product, price: int) -> None:
+    """Prices a product and switches it on."""
+    stall.write(
+        catalogue.revise, now(stall, product), replace(fields_of(now(stall, product)), price=price, active=True)
+    )
+
+
+def now(stall: Stall, product: Product) -> Product:
+    """The product as it is now."""
+    found = stall.read(catalogue.product, product.id)
     assert found is not None
-    assert found.price == 1
+    return found
+
+
+def test_two_spellings_of_a_sku_are_one_product(stall: Stall) -> None:
+    card = stall.write(catalogue.put_product, fields(sku="CARD-25"))
+    assert stall.write(catalogue.put_product, fields(sku="card-25")) == card
+    offer = offered(stall, Offer("U1", "Offer", 1)).product
+    assert offered(stall, Offer("u1", "Offer", 1)).product.id == offer.id
+
+
+def test_a_supplier_made_product_has_a_sku_of_its_own(stall: Stall) -> None:
+    stall.write(catalogue.put_product, fields(sku="E5"))
+    assert [offered(stall, Offer(sku, "Offer", 1)).product.sku for sku in ("E5", "E6")] == ["E5-2", "E6"]
+
+
+def test_a_cost_above_the_price_stops_the_sale_and_one_below_it_lets_it_go_on(stall: Stall) -> None:
+    product = offered(stall, Offer("E5", "eSIM", 1_100)).product
+    priced(stall, product, 1_350)
+    assert now(stall, product).sellable
+
+    dearer = offered(stall, Offer("E5", "eSIM", 9_900))
+
+    assert (dearer.stopped, dearer.product.sellable, dearer.product.at_a_loss) == (True, False, True)
+    assert stall.read(catalogue.shop_products, Page(), "GLOBAL") == []
+    with pytest.raises(Refusal) as told:
+        stall.order((product.id, 1))
+    assert told.value.data == {"items": [{"deliverId": "1", "reason": "notOnSale"}]}
+    assert offered(stall, Offer("E5", "eSIM", 9_901)).stopped is False, "it was stopped before"
+    assert offered(stall, Offer("E5", "eSIM", 1_350)).product.sellable
+
+
+def test_a_name_for_a_product_that_was_on_sale_waits_for_the_operator(stall: Stall) -> None:
+    product = offered(stall, Offer("E5", "eSIM", 100)).product
+    assert offered(stall, Offer("E5", "eSIM 5 GB", 100)).product.name == "eSIM 5 GB", "nobody has seen it"
+    priced(stall, product, 200)
+
+    proposed = offered(stall, Offer("E5", "eSIM <b>", 100)).product
+
+    assert (proposed.name, proposed.proposed_name) == ("eSIM 5 GB", "eSIM <b>")
+    rejected = stall.write(offers.reject, proposed, OPERATOR)
+    assert (rejected.name, rejected.proposed_name) == ("eSIM 5 GB", None)
+    assert offered(stall, Offer("E5", "eSIM <b>", 100)).product.proposed_name is None, "it was refused before"
+    other = offered(stall, Offer("E5", "eSIM 5 GB Europe", 100)).product
+    accepted = stall.write(offers.accept, other, OPERATOR)
+    assert (accepted.name, accepted.proposed_name) == ("eSIM 5 GB Europe", None)
+    with pytest.raises(Refusal) as told:
+        stall.write(offers.accept, accepted, OPERATOR)
+    assert told.value.row.number == -8
+
+
+def test_a_supplier_that_may_edit_texts_needs_no_word(stall: Stall) -> None:
+    product = offered(stall, Offer("E5", "eSIM", 100)).product
+    priced(stall, product, 200)
+    stall.write(lambda tx: accounts.set_edits_texts(tx, accounts.find(tx, "supplier", stall.supplier), True))
+    assert offered(stall, Offer("E5", "Better", 100)).product.name == "Better"
+
+
+def test_what_a_supplier_changes_is_in_the_trail_in_words(stall: Stall, other_connection: Raw) -> None:
+    product = offered(stall, Offer("E5", "eSIM", 1_100)).product
+    priced(stall, product, 1_350)
+    offered(stall, Offer("E5", "eSIM", 9_900, offered=False))
+    offered(stall, Offer("E5", "eSIM", 9_900, offered=False))
+    rows = other_connection.rows(
+        "SELECT actor, action, detail FROM audit WHERE tenant_id = :tenant AND subject = :product ORDER BY id",
+        tenant=stall.tenant,
+        product=product.id,
+    )
+    assert [(actor, action) for actor, action, _ in rows] == [
+        (stall.supplier, "product.create"),
+        (stall.supplier, "product.change"),
+    ], "what changes nothing leaves no row"
+    assert json.loads(rows[1][2]) == {
+        "sku": "E5",
+        "name": "eSIM",
+        "sale": "stopped: cost above price",
+        "before": {"cost": "11.00", "offered": True, "currency": "USD"},
+        "after": {"cost": "99.00", "offered": False, "currency": "USD"},
+    }
+
+
+@pytest.mark.parametrize("price", [0, 499])
+def test_a_price_of_nothing_or_below_cost_is_refused_unless_it_is_accepted(stall: Stall, price: int) -> None:
+    with pytest.raises(Refusal) as told:
+        stall.write(catalogue.put_product, fields(price=price, cost=500))
+    assert (told.value.row.number, list(told.value.fields or {})) == (-2, ["price"])
+    accepted = stall.write(catalogue.put_product, fields(price=price, cost=500, accepted_cost=500))
+    found = stall.read(catalogue.product, accepted)
+    assert found is not None
+    assert found.sellable
+
+
+def test_what_was_on_sale_shows_as_withdrawn_to_those_who_ask_for_changes(stall: Stall) -> None:
+    kept, withdrawn = (stall.write(catalogue.put_product, fields(sku=sku)) for sku in ("kept", "withdrawn"))
+    never = stall.write(catalogue.put_product, fields(sku="never", active=False))
+    stall.write(catalogue.put_product, fields(sku="withdrawn", active=False))
+
+    listed = stall.read(catalogue.shop_products, Page(), "GLOBAL")
+    changed = stall.read(catalogue.shop_products, Page(since=1), "GLOBAL")
+
+    assert [one.id for one in listed] == [kept]
+    assert [(one.id, one.sellable) for one in changed] == [(kept, True), (withdrawn, False)]
+    assert never not in {one.id for one in changed}
+
+
+def test_what_only_a_supplier_can_bring_is_out_of_stock_while_nobody_can_ask_it(
+    stall: Stall, other_connection: Raw
+) -> None:
+    asked, mixed = stall.topup(), stall.topup(fulfilment="stock_first")
+    stall.upload(mixed, [fresh("CODE")])
+
+    def in_stock() -> list[bool]:
+        return [bool(one and one.in_stock) for one in (stall.read(catalogue.product, each) for each in (asked, mixed))]
+
+    assert in_stock() == [True, True]
+    stall.write(owners.set_disabled, Surface.SUPPLIER, "Acme", True)
+    assert in_stock() == [False, True], "what is in stock is sold"
+    for product, count in ((asked, 1), (mixed, 2)):
+        with pytest.raises(Refusal) as told:
+            stall.order((product, count))
+        assert told.value.data == {"items": [{"deliverId": "1", "reason": "outOfStock"}]}
+    stall.write(owners.set_disabled, Surface.SUPPLIER, "Acme", False)
+    assert in_stock() == [True, True]
+    key = str(other_connection.one("SELECT id FROM api_keys WHERE owner_id = :owner", owner=stall.supplier))
+    stall.write(lambda tx: keys.revoke(tx, key, OPERATOR))
+    assert in_stock() == [False, True]
 
 
 def test_buyers_see_what_is_sold_in_their_region_page_by_page(stall: Stall) -> None:
@@ -279,6 +418,9 @@ def test_the_database_refuses_a_product_that_nobody_delivers_or_that_costs_less_
         ("products_fulfilment", "fulfilment = 'magic'"),
         ("products_price", "price = -1"),
         ("products_cost", "cost = -1"),
+        ("nothing_is_free_by_mistake", "price = 0"),
+        ("products_published", "published = NULL"),
+        ("products_sku_key", "sku_key = NULL"),
         (DANGLING, "category_id = 'cat_of_nobody'"),
         (DANGLING, "supplier_id = 'sup_of_nobody'"),
     ):

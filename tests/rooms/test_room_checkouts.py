@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue.actions import Offer
+from bedesten.catalogue.offers import Offer, upsert_offer
 from bedesten.errors import Refusal
 from bedesten.orders import actions as orders
 from bedesten.orders import checkout
@@ -52,9 +52,9 @@ def state(stall: Stall, placed: Placed) -> int:
     ("column", "value", "reason"),
     [
         ("price", 9990, "priceAboveMaximum"),
-        ("price", None, "unknownProduct"),
-        ("active", 0, "unknownProduct"),
-        ("offered", 0, "unknownProduct"),
+        ("price", None, "notOnSale"),
+        ("active", 0, "notOnSale"),
+        ("offered", 0, "notOnSale"),
         ("region", "EU", "unknownProduct"),
         ("require_data", '[{"id":"player","name":"Player","required":true}]', "requiredDataMissing"),
     ],
@@ -103,7 +103,7 @@ def test_a_late_payment_goes_to_the_supplier_s_queue_when_the_codes_are_sold_as_
     placed, payment = over(stall, (product, 2))
     stall.order((product, 1))
     stall.write(
-        catalogue.upsert_offer,
+        upsert_offer,
         stall.supplier,
         "USD",
         Offer(str(stall.read(catalogue.product, product).supplier_sku), "Top-up", 350),  # type: ignore[union-attr]

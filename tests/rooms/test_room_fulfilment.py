@@ -4,8 +4,8 @@ import pytest
 
 from bedesten.accounts import actions as accounts
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue.actions import Offer
 from bedesten.catalogue.code import read_code
+from bedesten.catalogue.offers import Offer, upsert_offer
 from bedesten.errors import Refusal
 from bedesten.fulfilment import actions as fulfilment
 from bedesten.gate.scopes import Surface
@@ -64,9 +64,7 @@ def test_a_product_without_a_cost_owes_nothing(stall: Stall, other_connection: R
 def test_the_supplier_gets_what_it_asked_when_the_order_was_placed(stall: Stall, other_connection: Raw) -> None:
     product = stall.topup()
     line = waiting(stall, 2, product)
-    stall.write(
-        catalogue.upsert_offer, stall.supplier, "USD", Offer(sku_of(stall, product), "Top-up", 100 * TOPUP_COST)
-    )
+    stall.write(upsert_offer, stall.supplier, "USD", Offer(sku_of(stall, product), "Top-up", 100 * TOPUP_COST))
     stall.deliver(line.id, [fresh("TOP"), fresh("TOP")])
     assert other_connection.one(EARNED, tenant=stall.tenant) == 2 * TOPUP_COST
 
@@ -164,7 +162,7 @@ def test_what_waits_is_listed_the_oldest_first_and_page_by_page(stall: Stall) ->
 
 
 def test_lines_of_one_order_are_delivered_one_by_one_and_captured_one_by_one(stall: Stall) -> None:
-    dear, cheap = stall.topup(price=900), stall.topup(price=100)
+    dear, cheap = stall.topup(price=900), stall.topup(price=100, cost=50)
     placed = stall.order((dear, 1), (cheap, 2), (stall.card(1), 1))
     assert (stall.balance().posted, stall.balance().held) == (-500, 1_100)
     stall.deliver(placed.lines[1].id, notes=["ok"])

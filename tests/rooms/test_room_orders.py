@@ -144,7 +144,7 @@ def test_every_reason_is_named(stall: Stall) -> None:
             {"deliverId": "unknown", "reason": "unknownProduct"},
             {"deliverId": "off", "reason": "unknownProduct"},
             {"deliverId": "unpriced", "reason": "unknownProduct"},
-            {"deliverId": "not offered", "reason": "unknownProduct"},
+            {"deliverId": "not offered", "reason": "notOnSale"},
             {"deliverId": "elsewhere", "reason": "unknownProduct"},
             {"deliverId": "dear", "reason": "priceAboveMaximum"},
             {"deliverId": "silent", "reason": "requiredDataMissing"},

@@ -122,5 +122,6 @@ def _checkout(tx: Transaction, shop: Shop) -> None:
     payments.create_deposit(tx, shop.integration, shop.partner, "transfer-8841", "USD", 100_00)
 
 
-def _minor(price: Decimal) -> int:
+def _minor(price: Decimal | None) -> int:
+    assert price is not None, "what the samples show is on sale"
     return int(price * 100)

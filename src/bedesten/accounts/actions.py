@@ -8,10 +8,11 @@ from sqlalchemy import select, update
 from bedesten import errors
 from bedesten.accounts.tables import accounts, revoked_tokens
 from bedesten.audit.actions import OPERATOR, Actor, record
+from bedesten.base import text
 from bedesten.base.clock import wire_time
 from bedesten.base.ids import new_id
 from bedesten.base.revision import epoch_step
-from bedesten.errors import Refusal, bad_field
+from bedesten.errors import Refusal, as_kind, bad_field
 from bedesten.gate.passwords import Hashed
 from bedesten.gate.scopes import Surface, check_scopes
 from bedesten.store.sql import TENANT, inserting, into, p, statement
@@ -70,6 +71,7 @@ _LIST = into(
 _HERE = (accounts.c.tenant_id == TENANT) & (accounts.c.id == p("id"))
 _SET_SCOPES = statement(update(accounts).where(_HERE).values(scopes=p("scopes")))
 _SET_DISABLED = statement(update(accounts).where(_HERE).values(disabled=p("disabled")))
+_SET_EDITS_TEXTS = statement(update(accounts).where(_HERE).values(edits_texts=p("allowed")))
 _SET_PASSWORD = statement(update(accounts).where(_HERE).values(password=p("phc"), pepper_id=p("pepper")))
 _UPGRADE = statement(
     update(accounts).where(_HERE, accounts.c.password == p("was")).values(password=p("phc"), pepper_id=p("pepper"))
@@ -103,6 +105,7 @@ def create(
         scopes=_scopes(kind, scopes),
         epoch=1,
         created=tx.now,
+        edits_texts=0,
     )
     if made and kind != "customer":  # customers register by themselves, too often to move the fence each time
         tx.changed("account", account)
@@ -112,15 +115,16 @@ def create(
 def owner(tx: Transaction, surface: Surface, name: str) -> str:
     """The id of the supplier or integration that is called so; it is made if it does not exist."""
     kind = OWNERS[surface]
-    handle = " ".join(name.casefold().split())
-    if not handle or len(handle) > 100 or not handle.isprintable():
-        raise bad_field("owner", "1 to 100 printable characters")
+    name = as_kind(text.name, name, "owner")
+    if len(name) > text.MAX_IDENTIFIER:
+        raise bad_field("owner", f"must have at most {text.MAX_IDENTIFIER} characters")
+    handle = text.key(name)
     found = tx.one(_BY_HANDLE, kind=kind, handle=handle)
     if found:
         return found.id
-    made = create(tx, kind, handle, name.strip())
+    made = create(tx, kind, handle, name)
     if made:
-        record(tx, OPERATOR, f"{kind}.create", made, name=name.strip())
+        record(tx, OPERATOR, f"{kind}.create", made, name=name)
         return made
     found = tx.one(_BY_HANDLE, kind=kind, handle=handle)
     assert found is not None, "a conflicting account is there to be read"
@@ -139,7 +143,7 @@ def by_id(tx: Transaction, kind: str, account: str) -> Account | None:
 
 def find(tx: Transaction, kind: str, name: str) -> Account:
     """The account with this id or handle. Raises `Refusal`."""
-    found = by_id(tx, kind, name) or by_handle(tx, kind, " ".join(name.casefold().split()))
+    found = by_id(tx, kind, name) or by_handle(tx, kind, name if kind in SURFACES else text.key(name))
     if found is None:
         raise Refusal(errors.NOT_FOUND, f"no {kind} {name!r}", fields={kind: f"there is no such {kind}"})
     return found
@@ -150,7 +154,7 @@ def set_scopes(tx: Transaction, account: Account, scopes: Iterable[str] | None) 
     before, after = account.scopes, _scopes(account.kind, scopes)
     tx.run(_SET_SCOPES, id=account.id, scopes=after)
     tx.changed("account", account.id)
-    named = [None if text is None else text.split() for text in (before, after)]
+    named = [None if scopes is None else scopes.split() for scopes in (before, after)]
     record(tx, OPERATOR, "account.scopes", account.id, before=named[0], after=named[1])
 
 
@@ -161,6 +165,12 @@ def set_disabled(tx: Transaction, account: Account, disabled: bool) -> None:
     tx.changed("account", account.id)
     action = "account.disable" if disabled else "account.enable"
     record(tx, OPERATOR, action, account.id, before=bool(account.disabled), after=disabled)
+
+
+def set_edits_texts(tx: Transaction, account: Account, allowed: bool) -> None:
+    """Whether a supplier's texts for products on sale hold at once."""
+    tx.run(_SET_EDITS_TEXTS, id=account.id, allowed=int(allowed))
+    record(tx, OPERATOR, "supplier.may_edit_texts", account.id, name=account.name, after=allowed)
 
 
 def set_password(tx: Transaction, account: str, password: Hashed, actor: Actor) -> None:

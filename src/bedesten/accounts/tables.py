@@ -31,11 +31,13 @@ accounts = Table(
     text("scopes", null=True),
     integer("epoch"),
     integer("created"),
+    integer("edits_texts", CheckConstraint("edits_texts IN (0, 1)", name="edits_texts")),
     UniqueConstraint("kind", "handle", "tenant_id"),
     UniqueConstraint("tenant_id", "id"),
     CheckConstraint("(password IS NULL) = (kind IN ('supplier', 'integration'))", name="password"),
 )
 """`handle` is what names the account inside its tenant and kind: the canonical e-mail, or the folded name.
+`edits_texts`: a supplier's texts for products on sale hold at once, without the operator's word.
 `scopes` NULL means every scope of the surface; `pepper_id` names the pepper under which the password was hashed."""
 
 key_import_runs = Table(
@@ -103,6 +105,7 @@ def key_exists() -> ColumnElement[bool]:
     return or_(api_keys.c.import_id.is_(None), finished.exists())
 
 
+Index(None, api_keys.c.owner_id)
 _EXPIRING = fragment("expires IS NOT NULL")
 Index("ix_api_keys_expires", api_keys.c.expires, sqlite_where=_EXPIRING, postgresql_where=_EXPIRING)
 

@@ -1,71 +1,44 @@
 """Reading and changing the catalogue."""
 
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import case, exists, func, or_, select, update
 
 from bedesten import errors
+from bedesten.accounts.tables import accounts, api_keys
 from bedesten.base.ids import new_id
-from bedesten.catalogue.code import FOLDED
+from bedesten.base.text import key
+from bedesten.catalogue.model import STOCK as STOCK
+from bedesten.catalogue.model import STOCK_FIRST as STOCK_FIRST
+from bedesten.catalogue.model import SUPPLIER as SUPPLIER
+from bedesten.catalogue.model import Product as Product
+from bedesten.catalogue.model import ProductFields as ProductFields
+from bedesten.catalogue.model import Requirement as Requirement
+from bedesten.catalogue.model import fields_of, loss_problem, requirements_text
 from bedesten.catalogue.tables import categories, products, stock_levels
-from bedesten.errors import Refusal
+from bedesten.errors import Refusal, bad_field
 from bedesten.store.sql import TENANT, inserting, into, p, statement
 from bedesten.store.transaction import Transaction, TryAgain
 
-STOCK, SUPPLIER, STOCK_FIRST = "stock", "supplier", "stock_first"
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """Something a buyer must say with an order of the product: a player id, a phone number. `id` is what requests name."""
-
-    id: str
-    name: str
-    required: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """One product. Amounts in minor units of `currency`; `price` None: not priced yet. See the chapter for the rest."""
-
-    id: str
-    sku: str | None
-    category_id: str | None
-    name: str
-    description: str
-    region: str | None
-    currency: str
-    price: int | None
-    cost: int | None
-    fulfilment: str
-    supplier_id: str | None
-    supplier_sku: str | None
-    require_data: str
-    code_comparison: str
-    active: int
-    offered: int
-    updated: int
-    available: int
-
-    @property
-    def sellable(self) -> bool:
-        """Whether it is sold at all, whatever the stock."""
-        return bool(self.active and self.offered and self.price is not None)
-
-    @property
-    def in_stock(self) -> bool:
-        """Whether an order of one unit can be fulfilled or at least queued now."""
-        return self.available > 0 or self.fulfilment != STOCK
-
-    @property
-    def requirements(self) -> list[Requirement]:
-        """What a buyer must say with an order of it."""
-        return [Requirement(**one) for one in json.loads(self.require_data)] if self.require_data != "[]" else []
-
-
-_P = products.c
+_P, _K = products.c, api_keys.c
+_SUPPLIER_READY = case(
+    (_P.fulfilment == STOCK, 1),
+    (
+        exists().where(
+            accounts.c.tenant_id == TENANT,
+            accounts.c.id == _P.supplier_id,
+            accounts.c.disabled == 0,
+            exists().where(
+                _K.tenant_id == TENANT,
+                _K.owner_id == _P.supplier_id,
+                _K.revoked.is_(None),
+                (_K.expires.is_(None)) | (_K.expires > p("now")),
+            ),
+        ),
+        1,
+    ),
+    else_=0,
+)
 _COLUMNS = (
     _P.id,
     _P.sku,
@@ -84,58 +57,67 @@ _COLUMNS = (
     _P.active,
     _P.offered,
     _P.updated,
+    _P.accepted_cost,
+    _P.proposed_name,
+    _P.refused_name,
+    _P.published,
     stock_levels.c.available,
+    _SUPPLIER_READY,
 )
 _FROM = products.join(stock_levels, stock_levels.c.product_id == _P.id)
 _HERE = (_P.tenant_id == TENANT) & (_P.id == p("id"))
-_SOLD = (_P.active == 1) & (_P.offered == 1) & _P.price.is_not(None)
-_ONE = into(Product, select(*_COLUMNS).select_from(_FROM).where(_HERE))
-_PAGE = (
-    select(*_COLUMNS)
-    .select_from(_FROM)
-    .where(_P.tenant_id == TENANT, _P.id > p("after"), _P.updated >= p("since"))
-    .order_by(_P.id)
-    .limit(p("most"))
-)
+_COVERED = or_(_P.cost.is_(None), _P.cost <= _P.price, _P.cost <= _P.accepted_cost)
+_SOLD = (_P.active == 1) & (_P.offered == 1) & _P.price.is_not(None) & _COVERED
+_ALL = select(*_COLUMNS).select_from(_FROM).where(_P.tenant_id == TENANT)
+_ONE = into(Product, _ALL.where(_P.id == p("id")))
+_LIST = into(Product, _ALL.order_by(_P.id))
+_PAGE = _ALL.where(_P.id > p("after"), _P.updated >= p("since")).order_by(_P.id).limit(p("most"))
 _SHOP = into(
     Product,
     _PAGE.where(
-        _SOLD,
+        _SOLD | ((p("since") > 0) & _P.published.is_not(None)),
         (_P.region.is_(None)) | (_P.region == p("region")),
         (p("category") == "") | (_P.category_id == p("category")),
     ),
 )
 _SUPPLIERS = into(Product, _PAGE.where(_P.supplier_id == p("supplier")))
-_BY_SKU = statement(select(_P.id).where(_P.tenant_id == TENANT, _P.sku == p("sku")))
-_BY_SUPPLIER_SKU = into(
-    Product,
-    select(*_COLUMNS)
-    .select_from(_FROM)
-    .where(_P.tenant_id == TENANT, _P.supplier_id == p("supplier"), _P.supplier_sku == p("sku")),
-)
+_BY_SKU = into(Product, _ALL.where(_P.sku_key == p("key")))
+_BY_SUPPLIER_SKU = into(Product, _ALL.where(_P.supplier_id == p("supplier"), _P.supplier_sku_key == p("key")))
 _CREATE = inserting(products, or_ignore=True)
 _LEVEL = inserting(stock_levels)
-_OFFER = statement(
-    update(products).where(_HERE).values(name=p("name"), cost=p("cost"), offered=p("offered"), updated=p("now"))
-)
+_REVISED = {
+    "sku": p("sku"),
+    "sku_key": p("sku_key"),
+    "name": p("name"),
+    "description": p("description"),
+    "region": p("region"),
+    "price": p("price"),
+    "cost": p("cost"),
+    "accepted_cost": p("accepted_cost"),
+    "fulfilment": p("fulfilment"),
+    "require_data": p("require_data"),
+    "active": p("active"),
+    "proposed_name": p("proposed_name"),
+    "refused_name": p("refused_name"),
+    "published": func.coalesce(_P.published, p("first_published")),
+    "updated": p("now"),
+}
+_REVISE = statement(update(products).where(_HERE).values(**_REVISED))
 _REPLACE = statement(
     update(products)
     .where(_HERE)
     .values(
         category_id=p("category_id"),
-        name=p("name"),
-        description=p("description"),
-        region=p("region"),
-        price=p("price"),
-        fulfilment=p("fulfilment"),
         supplier_id=p("supplier_id"),
         supplier_sku=p("supplier_sku"),
-        require_data=p("require_data"),
-        active=p("active"),
-        updated=p("now"),
+        supplier_sku_key=p("supplier_sku_key"),
+        **_REVISED,
     )
 )
-_PRICE = statement(update(products).where(_HERE).values(price=p("price"), active=p("active"), updated=p("now")))
+_OFFERED = statement(update(products).where(_HERE).values(offered=p("offered"), updated=p("now")))
+_TOUCH = statement(
+    update(products).where(_P.tenant_id == TENANT, _P.supplier_id == p("supplier")).values(updated=p("now"))
+)
 _CATEGORIES = statement(
     select(
         categories.c.id,
@@ -163,7 +145,27 @@ class Page:
 
 def product(tx: Transaction, product_id: str) -> Product | None:
     """The product with this id, sold or not."""
-    return tx.one(_ONE, id=product_id)
+    return tx.one(_ONE, id=product_id, now=tx.now)
+
+
+def by_sku(tx: Transaction, sku: str) -> Product | None:
+    """The product with this sku, however it is written."""
+    return tx.one(_BY_SKU, key=key(sku), now=tx.now)
+
+
+def by_supplier_sku(tx: Transaction, supplier: str, sku: str) -> Product | None:
+    """The product that a supplier knows by this sku."""
+    return tx.one(_BY_SUPPLIER_SKU, supplier=supplier, key=key(sku), now=tx.now)
+
+
+def all_products(tx: Transaction) -> list[Product]:
+    """Every product of the tenant, in the order in which they were made."""
+    return tx.all(_LIST, now=tx.now)
+
+
+def touch(tx: Transaction, supplier: str) -> None:
+    """Lets buyers who ask for what was updated see a supplier's products: whether they are in stock has changed."""
+    tx.run(_TOUCH, supplier=supplier, now=tx.now)
 
 
 def shop_product(tx: Transaction, product_id: str, region: str) -> Product:
@@ -175,13 +177,17 @@ def shop_product(tx: Transaction, product_id: str, region: str) -> Product:
 
 
 def shop_products(tx: Transaction, page: Page, region: str, category: str = "") -> list[Product]:
-    """One more than a page of what buyers of the region can see, by id."""
-    return tx.all(_SHOP, after=page.after, since=page.since, most=page.size + 1, region=region, category=category)
+    """One more than a page of what buyers of the region can see, by id.
+
+    With `page.since` what was once published and is not sold any more is there as well.
+    """
+    what = {"region": region, "category": category, "most": page.size + 1, "now": tx.now}
+    return tx.all(_SHOP, after=page.after, since=page.since, **what)
 
 
 def supplier_products(tx: Transaction, page: Page, supplier: str) -> list[Product]:
     """One more than a page of what a supplier offers, by id."""
-    return tx.all(_SUPPLIERS, after=page.after, since=page.since, most=page.size + 1, supplier=supplier)
+    return tx.all(_SUPPLIERS, after=page.after, since=page.since, most=page.size + 1, supplier=supplier, now=tx.now)
 
 
 def list_categories(tx: Transaction, region: str) -> list[tuple[str, str, int]]:
@@ -201,139 +207,106 @@ def category(tx: Transaction, name: str) -> str:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What a supplier says of a product of its own. `cost` in minor units of the tenant's currency."""
-
-    sku: str
-    name: str
-    cost: int
-    offered: bool = True
-
-
-def upsert_offer(tx: Transaction, supplier: str, currency: str, offer: Offer) -> Product:
-    """Changes the supplier's part of a product, or makes one that the operator has yet to price and switch on."""
-    found = tx.one(_BY_SUPPLIER_SKU, supplier=supplier, sku=offer.sku)
-    if found:
-        tx.run(_OFFER, id=found.id, name=offer.name, cost=offer.cost, offered=int(offer.offered), now=tx.now)
-        product_id = found.id
-    else:
-        made = _insert(
-            tx,
-            ProductFields(
-                name=offer.name,
-                currency=currency,
-                cost=offer.cost,
-                fulfilment=STOCK_FIRST,
-                supplier_id=supplier,
-                supplier_sku=offer.sku,
-                active=False,
-                offered=offer.offered,
-            ),
-        )
-        if made is None:
-            raise TryAgain("the supplier's sku was offered at the same moment: the next run finds its product")
-        product_id = made
-    changed = product(tx, product_id)
-    assert changed is not None, "a product that was just written is there"
-    return changed
-
-
-@dataclass(frozen=True, slots=True)
-class ProductFields:
-    """A product as the operator writes it."""
-
-    name: str
-    currency: str
-    sku: str | None = None
-    category_id: str | None = None
-    description: str = ""
-    region: str | None = None
-    price: int | None = None
-    cost: int | None = None
-    fulfilment: str = STOCK
-    supplier_id: str | None = None
-    supplier_sku: str | None = None
-    requirements: tuple[Requirement, ...] = ()
-    code_comparison: str = FOLDED
-    active: bool = True
-    offered: bool = True
-
-
 def put_product(tx: Transaction, fields: ProductFields) -> str:
-    """Makes the product with this sku, or replaces the operator's part of it. Answers its id.
+    """Makes the product with this sku, or changes it. Answers its id.
 
-    Raises `Refusal` (-8) when another product has the supplier's sku.
+    Raises `Refusal`: -8 when another product has the supplier's sku, -2 for a price that nobody has accepted.
     """
-    row = tx.one(_BY_SKU, sku=fields.sku) if fields.sku else None
+    before = by_sku(tx, fields.sku) if fields.sku else None
     if fields.supplier_id and fields.supplier_sku:
-        theirs = tx.one(_BY_SUPPLIER_SKU, supplier=fields.supplier_id, sku=fields.supplier_sku)
-        if theirs and (row is None or theirs.id != row[0]):
+        theirs = by_supplier_sku(tx, fields.supplier_id, fields.supplier_sku)
+        if theirs and (before is None or theirs.id != before.id):
             problem = "another product has this sku of the supplier"
             raise Refusal(errors.CONFLICT, problem, fields={"supplierSku": problem})
-    if row is None:
-        made = _insert(tx, fields)
-        if made is None:
-            raise TryAgain("the sku was taken at the same moment: the next run finds its product")
-        return made
-    tx.run(
-        _REPLACE,
-        id=row[0],
-        category_id=fields.category_id,
-        name=fields.name,
-        description=fields.description,
-        region=fields.region,
-        price=fields.price,
-        fulfilment=fields.fulfilment,
-        supplier_id=fields.supplier_id,
-        supplier_sku=fields.supplier_sku,
-        require_data=requirements_text(fields.requirements),
-        active=int(fields.active),
-        now=tx.now,
-    )
-    found: str = row[0]
-    return found
+    if before is not None:
+        fields = replace(
+            fields,
+            cost=before.cost if fields.cost is None else fields.cost,
+            offered=bool(before.offered),
+            proposed_name=before.proposed_name,
+            refused_name=before.refused_name,
+        )
+    if loss := price_problem(before, fields):
+        raise bad_field("price", loss)
+    if before is None:
+        return insert(tx, fields)
+    revise(tx, before, fields)
+    return before.id
 
 
-def set_price(tx: Transaction, product_id: str, price: int) -> None:
-    """Prices a product and switches it on. Raises `Refusal` (-3)."""
-    if not tx.run(_PRICE, id=product_id, price=price, active=1, now=tx.now):
-        raise Refusal(errors.NOT_FOUND, "no such product", fields={"product": "there is no such product"})
+def price_problem(before: Product | None, fields: ProductFields) -> str | None:
+    """Why the operator may not sell for this price; None if it may, has accepted it, or changes nothing about it."""
+    if before is not None and (fields.price, fields.cost) == (before.price, before.cost):
+        return None
+    if fields.accepted_cost is not None and fields.accepted_cost >= (fields.cost or 0):
+        return None
+    return loss_problem(fields.price, fields.cost, fields.currency)
 
 
-def _insert(tx: Transaction, fields: ProductFields) -> str | None:
-    """The id of the fresh product, None when its sku or its supplier's is another's."""
+def insert(tx: Transaction, fields: ProductFields) -> str:
+    """Makes a product; answers its id. Whether its price is right is the caller's business."""
     product_id = new_id("prd")
     made = tx.run(
         _CREATE,
         id=product_id,
-        sku=fields.sku,
-        category_id=fields.category_id,
-        name=fields.name,
-        description=fields.description,
-        region=fields.region,
         currency=fields.currency,
-        price=fields.price,
-        cost=fields.cost,
-        fulfilment=fields.fulfilment,
-        supplier_id=fields.supplier_id,
-        supplier_sku=fields.supplier_sku,
-        require_data=requirements_text(fields.requirements),
-        code_comparison=fields.code_comparison,
-        active=int(fields.active),
         offered=int(fields.offered),
+        code_comparison=fields.code_comparison,
+        published=tx.now if _is_published(fields) else None,
         updated=tx.now,
+        **_references(fields),
+        **_columns(fields),
     )
     if not made:
-        return None
+        raise TryAgain("the sku was taken at the same moment: the next run finds its product")
     tx.run(_LEVEL, product_id=product_id, available=0, next_expiry=None, consigned=0)
     return product_id
 
 
-def requirements_text(requirements: Iterable[Requirement]) -> str:
-    """Requirements as they are stored."""
-    return json.dumps(
-        [{"id": one.id, "name": one.name, "required": one.required} for one in requirements],
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+def revise(tx: Transaction, before: Product, fields: ProductFields) -> None:
+    """Changes a product into what `fields` say. Whether its price is right is the caller's business.
+
+    Its references change by a statement of their own: one that touches a foreign key makes SQLite keep a journal for
+    each statement, whose end takes time in proportion to all that the transaction has changed.
+    """
+    first_published = tx.now if _is_published(fields) else None
+    columns = {**_columns(fields), "first_published": first_published}
+    if _references(fields) == _references(fields_of(before)):
+        tx.run(_REVISE, id=before.id, now=tx.now, **columns)
+    else:
+        tx.run(_REPLACE, id=before.id, now=tx.now, **_references(fields), **columns)
+    if fields.offered != bool(before.offered):
+        tx.run(_OFFERED, id=before.id, offered=int(fields.offered), now=tx.now)
+
+
+def _is_published(fields: ProductFields) -> bool:
+    return fields.active and fields.price is not None
+
+
+def _references(fields: ProductFields) -> dict[str, str | None]:
+    """What of a product leads to other rows."""
+    return {
+        "category_id": fields.category_id,
+        "supplier_id": fields.supplier_id,
+        "supplier_sku": fields.supplier_sku,
+        "supplier_sku_key": key(fields.supplier_sku) if fields.supplier_sku else None,
+    }
+
+
+def _columns(fields: ProductFields) -> dict[str, object]:
+    """What of a product leads nowhere."""
+    return {
+        "sku": fields.sku,
+        "sku_key": key(fields.sku) if fields.sku else None,
+        "name": fields.name,
+        "description": fields.description,
+        "region": fields.region,
+        "price": fields.price,
+        "cost": fields.cost,
+        "accepted_cost": fields.accepted_cost,
+        "fulfilment": fields.fulfilment,
+        "require_data": requirements_text(fields.requirements),
+        "active": int(fields.active),
+        "proposed_name": fields.proposed_name,
+        "refused_name": fields.refused_name,
+    }

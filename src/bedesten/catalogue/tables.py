@@ -24,6 +24,7 @@ products = Table(
     sql.text("id", key=True),
     sql.text("tenant_id", ForeignKey("tenants.id")),
     sql.text("sku", null=True),
+    sql.text("sku_key", null=True),
     sql.text("category_id", null=True),
     sql.text("name"),
     sql.text("description"),
@@ -31,21 +32,34 @@ products = Table(
     sql.text("currency"),
     integer("price", CheckConstraint(f"price >= 0 AND price < {MAX_MINOR}", name="price"), null=True),
     integer("cost", CheckConstraint(f"cost >= 0 AND cost < {MAX_MINOR}", name="cost"), null=True),
+    integer("accepted_cost", CheckConstraint("accepted_cost >= 0", name="accepted_cost"), null=True),
     sql.text("fulfilment", CheckConstraint("fulfilment IN ('stock', 'supplier', 'stock_first')", name="fulfilment")),
     sql.text("supplier_id", null=True),
     sql.text("supplier_sku", null=True),
+    sql.text("supplier_sku_key", null=True),
+    sql.text("proposed_name", null=True),
+    sql.text("refused_name", null=True),
     sql.text("require_data"),
     sql.text("code_comparison", CheckConstraint("code_comparison IN ('exact', 'folded')", name="code_comparison")),
     integer("active", CheckConstraint("active IN (0, 1)", name="active")),
     integer("offered", CheckConstraint("offered IN (0, 1)", name="offered")),
+    integer("published", null=True),
     integer("updated"),
     UniqueConstraint("tenant_id", "id"),
-    UniqueConstraint("sku", "tenant_id"),
-    UniqueConstraint("supplier_id", "supplier_sku", "tenant_id"),
+    UniqueConstraint("sku_key", "tenant_id"),
+    UniqueConstraint("supplier_id", "supplier_sku_key", "tenant_id"),
+    CheckConstraint("(sku IS NULL) = (sku_key IS NULL)", name="sku_key"),
+    CheckConstraint("(supplier_sku IS NULL) = (supplier_sku_key IS NULL)", name="supplier_sku_key"),
+    CheckConstraint("price <> 0 OR accepted_cost IS NOT NULL", name="nothing_is_free_by_mistake"),
+    CheckConstraint("active = 0 OR price IS NULL OR published IS NOT NULL", name="published"),
     CheckConstraint("fulfilment = 'stock' OR supplier_id IS NOT NULL", name="somebody_delivers"),
     ForeignKeyConstraint(["tenant_id", "category_id"], ["categories.tenant_id", "categories.id"]),
     ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
 )
+"""`sku_key` and `supplier_sku_key` are what two skus that people take for the same have in common (`base.text.key`).
+`accepted_cost`: the operator sells at this price as long as the cost is no higher; NULL: never below cost.
+`proposed_name` is its supplier's and waits for the operator; `refused_name` was refused and is not proposed again.
+`published` is when the product was first priced and switched on, NULL if never."""
 
 stock_levels = Table(
     "stock_levels",

@@ -10,20 +10,37 @@ from bedesten.operator import owners
 
 
 def commands(app: typer.Typer, surface: Surface, word: str) -> None:
-    """Adds `create` and `list` for the owners of the surface's keys."""
+    """Adds `create`, `disable`, `enable` and `list` for the owners of the surface's keys."""
+    owner = Annotated[str, typer.Argument(metavar="NAME", help=f"The {word}'s name or id.")]
 
     def create(here: Here, name: Annotated[str, typer.Argument(metavar="NAME")], tenant: TenantOption) -> Answer:
         made = here.write_in(tenant, lambda tx, _: owners.create(tx, surface, name))
         return Answer({"id": made.id, "name": made.name}, [f"The {word} {printable(made.name)} ({made.id}) is made."])
+
+    def disable(here: Here, name: owner, tenant: TenantOption) -> Answer:
+        return _switched(here, tenant, surface, name, disabled=True)
+
+    def enable(here: Here, name: owner, tenant: TenantOption) -> Answer:
+        return _switched(here, tenant, surface, name, disabled=False)
 
     def show_all(here: Here, tenant: TenantOption) -> Answer:
         listed = here.read_in(tenant, lambda tx, _: owners.listed(tx, surface))
         shown = table(listed, f"There is no {word} yet.", Name="name", Id="id", Disabled="disabled", Since="created")
         return Answer({f"{word}s": listed}, [shown])
 
-    create.__doc__ = (
-        f"Make a{'n' if word[0] in 'aeiou' else ''} {word}, whose API keys are made with `bedesten keys create`."
-    )
+    article = "n" if word[0] in "aeiou" else ""
+    create.__doc__ = f"Make a{article} {word}, whose API keys are made with `bedesten keys create`."
+    disable.__doc__ = f"Refuse every API key of a{article} {word} from the next request on. Nothing of it is lost."
+    enable.__doc__ = f"Let a disabled {word}'s API keys in again."
     show_all.__doc__ = f"Show a tenant's {word}s."
     command(app, "create")(create)
+    command(app, "disable")(disable)
+    command(app, "enable")(enable)
     command(app, "list")(show_all)
+
+
+def _switched(here: Here, tenant: str, surface: Surface, name: str, *, disabled: bool) -> Answer:
+    account = here.write_in(tenant, lambda tx, _: owners.set_disabled(tx, surface, name, disabled))
+    done = "disabled: its API keys are refused" if disabled else "enabled"
+    document = {"id": account.id, "name": account.name, "disabled": disabled}
+    return Answer(document, [f"{printable(account.name)} ({account.id}) is {done}."])

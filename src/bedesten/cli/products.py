@@ -8,9 +8,13 @@ import typer
 from bedesten.cli import stock
 from bedesten.cli.common import Answer, Here, TenantOption, amount, command, pairs, printable, table
 from bedesten.cli.files import read_file
+from bedesten.gate.directory import TenantEntry
 from bedesten.operator import productfile, products
+from bedesten.operator.productimport import Imported, import_rows
+from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)
+Force = Annotated[bool, typer.Option("--force", help="Take prices of 0 and below the cost as well.")]
 app.add_typer(stock.app, name="stock", help="Stock codes: put in, listed by batch, taken out, moved.")
 
 
@@ -19,16 +23,22 @@ def bring_in(
     here: Here,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with a header row, or JSON; - for input.")],
     tenant: TenantOption,
+    force: Force = False,
 ) -> Answer:
     """Make or change products from a file, all or none; categories and suppliers that do not exist are made.
 
-    Columns (keys), in any order: sku, name, category, price, description, region, fulfilment (stock, supplier,
-    stock_first), supplier, supplierSku, cost, requireData, active. Only sku is needed, and name for a new product. What the
-    file does not mention stays as it is; an empty cell empties.
+    Columns (keys), in any order: id, sku, name, category, price, description, region, fulfilment (stock, supplier,
+    stock_first), supplier, supplierSku, cost, requireData, active. Only sku is needed, and name for a new product; a row
+    with an id changes the product that has it, its sku included. What the file does not mention stays as it is; an
+    empty cell empties.
     """
     source, raw = read_file(file)
     rows = productfile.read_rows(source, raw)
-    done = here.write_in(tenant, lambda tx, entry: products.import_rows(tx, entry.currency, source, rows))
+
+    def act(tx: Transaction, entry: TenantEntry) -> Imported:
+        return import_rows(tx, entry.currency, source, rows, force=force, region=entry.region)
+
+    done = here.write_in(tenant, act)
     document = {
         "created": done.created,
         "updated": done.updated,
@@ -44,10 +54,11 @@ def prices(
     here: Here,
     price: Annotated[list[str], typer.Argument(metavar="SKU=PRICE…", help="A sku or an id, and what it costs.")],
     tenant: TenantOption,
+    force: Force = False,
 ) -> Answer:
     """Price products and switch them on, all or none."""
     exact = {name: amount(text, name) for name, text in pairs(price, "SKU=PRICE").items()}
-    priced = here.write_in(tenant, lambda tx, entry: products.set_prices(tx, entry.currency, exact))
+    priced = here.write_in(tenant, lambda tx, entry: products.set_prices(tx, entry.currency, exact, force=force))
     document = {"updated": len(priced), "products": priced}
     return Answer(document, [table(priced, "", Sku="sku", Name="name", Price="price", Currency="currency")])
 
@@ -55,7 +66,7 @@ def prices(
 @command(app, "list")
 def show_all(here: Here, tenant: TenantOption) -> Answer:
     """Show a tenant's products, sold or not. What --json writes is a file for `import`."""
-    listed = here.read_in(tenant, lambda tx, _: products.listed(tx))
+    listed = here.read_in(tenant, lambda tx, entry: products.listed(tx, entry.region))
     shown = table(
         listed,
         "There is no product yet.",
@@ -67,7 +78,41 @@ def show_all(here: Here, tenant: TenantOption) -> Answer:
         Currency="currency",
         Fulfilment="fulfilment",
         Supplier="supplier",
-        Active="active",
+        Region="region",
+        Status="status",
         Available="available",
     )
     return Answer({"products": listed}, [shown])
+
+
+proposals = typer.Typer(no_args_is_help=True, help="What suppliers propose for products that are on sale.")
+app.add_typer(proposals, name="proposals")
+Products = Annotated[list[str], typer.Argument(metavar="PRODUCT…", help="Skus or ids.")]
+
+
+@command(proposals, "list")
+def list_proposals(here: Here, tenant: TenantOption) -> Answer:
+    """Show the names that suppliers propose for products that are on sale. Buyers see the present one until then."""
+    listed = here.read_in(tenant, lambda tx, _: products.proposals(tx))
+    shown = table(
+        listed, "Nothing is proposed.", Sku="sku", Id="id", Supplier="supplier", Name="name", Proposed="proposedName"
+    )
+    return Answer({"proposals": listed}, [shown])
+
+
+@command(proposals, "accept")
+def accept(here: Here, product: Products, tenant: TenantOption) -> Answer:
+    """Give products the names that their suppliers propose, all or none."""
+    return _answered(here, tenant, product, accept=True)
+
+
+@command(proposals, "reject")
+def reject(here: Here, product: Products, tenant: TenantOption) -> Answer:
+    """Leave products their names, all or none. A supplier may propose the same name again: it is not shown again."""
+    return _answered(here, tenant, product, accept=False)
+
+
+def _answered(here: Here, tenant: str, names: list[str], *, accept: bool) -> Answer:
+    done = here.write_in(tenant, lambda tx, _: products.answer_proposals(tx, names, accept=accept))
+    rows = [{"id": one.id, "sku": one.sku, "name": one.name} for one in done]
+    return Answer({"products": rows}, [table(rows, "", Sku="sku", Name="name")])

@@ -87,6 +87,9 @@ def change(
     token_idle: Annotated[
         list[str], typer.Option("--token-idle", metavar="SURFACE=30m|off", help="For living ones too; repeatable.")
     ] = REPEATED,
+    region: Annotated[
+        str | None, typer.Option("--region", metavar="R", help="What buyers see that name no region.")
+    ] = None,
     limit: Annotated[list[str], typer.Option("--limit", metavar="KIND=600|off", help=_LIMIT_HELP)] = REPEATED,
     checkout_limit: Annotated[
         list[str], typer.Option("--checkout-limit", metavar="KIND=5|off", help=_CHECKOUT_LIMIT_HELP)
@@ -95,7 +98,7 @@ def change(
     no_origins: Annotated[bool, typer.Option("--no-origins", help="No web page may call it.")] = False,
     lenient: Annotated[bool | None, typer.Option("--lenient/--strict", help=_LENIENT_HELP)] = None,
 ) -> Answer:
-    """Change a tenant's token times, rate limits, limits of checkouts, origins of web pages, and leniency."""
+    """Change a tenant's token times, region, rate limits, limits of checkouts, origins of web pages, and leniency."""
     lifetimes = {
         _surface(name, "--token-lifetime"): duration(text, "--token-lifetime")
         for name, text in pairs(token_lifetime, "--token-lifetime").items()
@@ -111,10 +114,10 @@ def change(
     }
     if origin and no_origins:
         raise typer.BadParameter("--origin and --no-origins exclude each other")
-    if not (lifetimes or idle or limits or guards or origin or no_origins or lenient is not None):
+    if not (lifetimes or idle or region or limits or guards or origin or no_origins or lenient is not None):
         raise typer.BadParameter(
-            "say what to change: --token-lifetime, --token-idle, --limit, --checkout-limit, --origin, --no-origins,"
-            " --lenient or --strict"
+            "say what to change: --token-lifetime, --token-idle, --region, --limit, --checkout-limit, --origin,"
+            " --no-origins, --lenient or --strict"
         )
 
     def act(tx: Transaction, _: TenantEntry) -> None:
@@ -122,6 +125,8 @@ def change(
             tenants.set_lifetime(tx, surface, time)
         for surface, time_out in idle.items():
             uses.set_idle(tx, surface, time_out)
+        if region:
+            tenants.set_region(tx, hosts.region(region))
         if limits:
             tenants.set_limits(tx, limits)
         if guards:

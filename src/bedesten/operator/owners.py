@@ -5,6 +5,8 @@ from difflib import get_close_matches
 from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import OWNERS, Account
+from bedesten.base import text
+from bedesten.catalogue import actions as catalogue
 from bedesten.errors import Refusal
 from bedesten.gate.scopes import Surface
 from bedesten.store.transaction import Transaction
@@ -13,7 +15,7 @@ from bedesten.store.transaction import Transaction
 def create(tx: Transaction, surface: Surface, name: str) -> Account:
     """Makes the supplier or the integration. Raises `Refusal`: -8 if there is one of this name, -2 for a bad name."""
     kind = OWNERS[surface]
-    if accounts.by_handle(tx, kind, " ".join(name.casefold().split())):
+    if accounts.by_handle(tx, kind, text.key(name)):
         raise Refusal(
             errors.CONFLICT,
             f"there is a{'n' if kind[0] in 'aeiou' else ''} {kind} of this name",
@@ -28,7 +30,7 @@ def holder(tx: Transaction, surface: Surface, name: str, *, create: bool) -> tup
     Raises `Refusal` (-3) for a name that nobody has, with the nearest one: it may be a slip of the finger.
     """
     kind = OWNERS[surface]
-    known = accounts.by_id(tx, kind, name) or accounts.by_handle(tx, kind, " ".join(name.casefold().split()))
+    known = accounts.by_id(tx, kind, name) or accounts.by_handle(tx, kind, text.key(name))
     if known is not None:
         return known, False
     if create:
@@ -38,6 +40,26 @@ def holder(tx: Transaction, surface: Surface, name: str, *, create: bool) -> tup
     meant = f": is {names[near[0]]!r} meant?" if near else ""
     problem = f"there is no {kind} {name!r}{meant} `{kind}s create` makes one, and so does --create-owner"
     raise Refusal(errors.NOT_FOUND, problem.replace("' `", "'; `"), fields={"owner": f"there is no such {kind}"})
+
+
+def set_disabled(tx: Transaction, surface: Surface, name: str, disabled: bool) -> Account:
+    """Refuses the owner's API keys from the next request on, or lets them in again. Raises `Refusal` (-3).
+
+    What a supplier delivers on demand is out of stock meanwhile, and shows as changed.
+    """
+    account = accounts.find(tx, OWNERS[surface], name)
+    if bool(account.disabled) != disabled:
+        accounts.set_disabled(tx, account, disabled)
+        if surface is Surface.SUPPLIER:
+            catalogue.touch(tx, account.id)
+    return account
+
+
+def set_edits_texts(tx: Transaction, name: str, allowed: bool) -> Account:
+    """Whether a supplier's names for products on sale hold at once. Raises `Refusal` (-3)."""
+    account = accounts.find(tx, OWNERS[Surface.SUPPLIER], name)
+    accounts.set_edits_texts(tx, account, allowed)
+    return account
 
 
 def listed(tx: Transaction, surface: Surface) -> list[dict[str, object]]:

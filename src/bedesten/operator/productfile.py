@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bedesten import errors
-from bedesten.base import strictjson
+from bedesten.base import strictjson, text
+from bedesten.base.ids import MAX_ID_LENGTH
+from bedesten.base.text import Text, TextError
 from bedesten.catalogue.actions import STOCK, STOCK_FIRST, SUPPLIER, Requirement
 from bedesten.catalogue.code import EXACT, FOLDED
 from bedesten.errors import Refusal
@@ -27,7 +29,7 @@ MOST_BYTES = 32 * 1024 * 1024
 MOST_ROWS = 10_000
 """A file is one transaction, during which other writers wait: longer catalogues come in several files."""
 MOST_PROBLEMS = 100
-READ_ONLY = frozenset({"id", "currency", "offered", "available", "updated"})
+READ_ONLY = frozenset({"currency", "offered", "available", "updated", "status", "proposedName"})
 """What `products list` shows besides; it may stand in a file and is not looked at."""
 _MARK = b"\xef\xbb\xbf"
 
@@ -86,11 +88,11 @@ def _is_json(source: str, raw: bytes) -> bool:
 
 def _csv_rows(raw: bytes, problems: Problems) -> Iterator[Row]:
     try:
-        text = raw.decode("utf-8")
+        decoded = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         problems.add(1 + raw[: error.start].count(b"\n"), "", "not UTF-8")
         return
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(decoded, newline=""), strict=True)
     columns: list[str] | None = None
     begins = 1
     try:
@@ -154,18 +156,18 @@ def _json_rows(raw: bytes, problems: Problems) -> Iterator[Row]:
         yield _row(line, members, problems)
 
 
-def _lines(text: str) -> Iterator[int]:
+def _lines(written: str) -> Iterator[int]:
     """The line on which each item of a JSON list begins; the text is known to be one."""
     scan = json.JSONDecoder().raw_decode
-    at, line = text.index("[") + 1, 1 + text.count("\n", 0, text.index("["))
+    at, line = written.index("[") + 1, 1 + written.count("\n", 0, written.index("["))
     while True:
-        begin = _SPACE.match(text, at).end()  # type: ignore[union-attr]  # matches everywhere
-        if text[begin] == "]":
+        begin = _SPACE.match(written, at).end()  # type: ignore[union-attr]  # matches everywhere
+        if written[begin] == "]":
             return
-        line += text.count("\n", at, begin)
+        line += written.count("\n", at, begin)
         yield line
-        end = scan(text, begin)[1]
-        line += text.count("\n", begin, end)
+        end = scan(written, begin)[1]
+        line += written.count("\n", begin, end)
         at = end
 
 
@@ -196,26 +198,21 @@ def _row(line: int, values: Mapping[str, object], problems: Problems) -> Row:
         except ValueError as error:
             problems.add(line, name, str(error))
             given[name] = None
-    if values.get("sku") in (None, ""):
-        problems.add(line, "sku", "is required")
+    if values.get("sku") in (None, "") and values.get("id") in (None, ""):
+        problems.add(line, "sku", "is required, or the id of a product")
     return Row(line, given)
 
 
-def _text(most: int, *, lines: bool = False) -> Callable[[object], str]:
+def _text(kind: Text, most: int | None = None) -> Callable[[object], str]:
     def read(value: object) -> str:
         if not isinstance(value, str):
             raise ValueError("must be text")
-        plain = value.translate(_LINE_SIGNS if lines else _SPACES)
-        if len(value) > most or not plain.isprintable():
-            raise ValueError(f"at most {most} printable characters")
-        return value
+        read = kind(value)
+        if most is not None and len(read) > most:
+            raise ValueError(f"must have at most {most:,} characters")
+        return read
 
     return read
-
-
-_SPACES = dict.fromkeys((0xA0, 0x202F), " ")
-"""Spreadsheets are full of spaces that do not break; they are as good as others."""
-_LINE_SIGNS = {**_SPACES, 9: " ", 10: " ", 13: " "}
 
 
 def _amount(value: object) -> Decimal:
@@ -262,21 +259,28 @@ def _requirements(value: object) -> tuple[Requirement, ...]:
     found = tuple(_from_cell(value) if isinstance(value, str) else _from_list(value))
     if len({one.id for one in found}) != len(found):
         raise ValueError("an id stands twice")
-    for one in found:
-        if not 1 <= len(one.id) <= 64 or not 1 <= len(one.name) <= 200 or not (one.id + one.name).isprintable():
-            raise ValueError("an id of 1 to 64 and a name of 1 to 200 printable characters")
     return found
 
 
-def _from_cell(text: str) -> Iterator[Requirement]:
-    for part in text.split(";"):
+def _requirement(key: str, name: str, required: bool) -> Requirement:
+    try:
+        made = Requirement(text.identifier(key), text.name(name), required)
+    except TextError as error:
+        raise ValueError(f"an id and a name {error}") from error
+    if len(made.id) > MAX_ID_LENGTH:
+        raise ValueError(f"an id must have at most {MAX_ID_LENGTH} characters")
+    return made
+
+
+def _from_cell(cell: str) -> Iterator[Requirement]:
+    for part in cell.split(";"):
         if not part.strip():
             continue
         key, colon, name = part.partition(":")
         if not colon:
             raise ValueError("written like id:name;id2:name2?")
         name = name.strip()
-        yield Requirement(key.strip(), name.removesuffix("?").strip(), required=not name.endswith("?"))
+        yield _requirement(key, name.removesuffix("?"), not name.endswith("?"))
 
 
 def _from_list(value: object) -> Iterator[Requirement]:
@@ -287,19 +291,20 @@ def _from_list(value: object) -> Iterator[Requirement]:
         required = item.get("required", True) if isinstance(item, dict) else None
         if not isinstance(key, str) or not isinstance(name, str) or not isinstance(required, bool):
             raise ValueError('must be a list of {"id", "name", "required"}')
-        yield Requirement(key, name, required)
+        yield _requirement(key, name, required)
 
 
 _READERS: dict[str, Callable[[object], object]] = {
-    "sku": _text(100),
-    "name": _text(200),
-    "category": _text(200),
+    "id": _text(text.identifier, MAX_ID_LENGTH),
+    "sku": _text(text.sku),
+    "name": _text(text.name),
+    "category": _text(text.name),
     "price": _amount,
-    "description": _text(10_000, lines=True),
+    "description": _text(text.note),
     "region": _region,
     "fulfilment": _fulfilment,
-    "supplier": _text(100),
-    "supplierSku": _text(100),
+    "supplier": _text(text.name, text.MAX_IDENTIFIER),
+    "supplierSku": _text(text.sku),
     "cost": _amount,
     "requireData": _requirements,
     "codeComparison": _comparison,

@@ -278,10 +278,12 @@ def _check_sums(buyer: Buyer, asked: list[_Wanted]) -> None:
 
 
 def _problem(product: Product | None, buyer: Buyer, line: NewLine) -> str | None:
-    if product is None or not product.sellable or product.price is None:
+    if product is None or product.published is None:
         return Reason.UNKNOWN_PRODUCT
     if product.region not in (None, buyer.region) or product.currency != buyer.currency:
         return Reason.UNKNOWN_PRODUCT
+    if not product.sellable or product.price is None:
+        return Reason.NOT_ON_SALE
     if line.max_unit_price is not None and product.price > line.max_unit_price:
         return Reason.PRICE_ABOVE_MAXIMUM
     known = {one.id: one.required for one in product.requirements}
@@ -313,14 +315,25 @@ def _take(
     """
     taken: list[_Wanted] = []
     for one in sorted(wanted, key=lambda one: one.product.id):
-        units = _take_units(tx, one, until, share) if one.from_stock else None
+        units = (
+            _take_units(tx, one, until, share)
+            if one.from_stock
+            else None
+            if one.product.on_demand
+            else Reason.OUT_OF_STOCK
+        )
         if not isinstance(units, str):
             taken.append(replace(one, earns=units is not None and units.earns))
-        elif one.product.fulfilment == catalogue.STOCK_FIRST:
+        elif one.product.on_demand:
             taken.append(_Wanted(one.line, one.product, one.position, from_stock=False))
         else:
             problems[one.position] = {"deliverId": one.line.deliver_id, "reason": units}
     return sorted(taken, key=lambda one: one.position)
+
+
+def _ask(one: _Wanted) -> str | None:
+    """Why the supplier of a line cannot be asked; None if it can."""
+    return None if one.product.on_demand else Reason.OUT_OF_STOCK
 
 
 def _take_units(tx: Transaction, one: _Wanted, until: int, share: int | None) -> Allotment | str:

@@ -113,3 +113,4 @@ class Reason:
     PRICE_ABOVE_MAXIMUM = "priceAboveMaximum"
     REQUIRED_DATA_MISSING = "requiredDataMissing"
     REQUIRED_DATA_UNKNOWN = "requiredDataUnknown"
+    NOT_ON_SALE = "notOnSale"

@@ -112,15 +112,16 @@ class RequirementView(Output, frozen=True):
 
 
 class ProductView(Output, frozen=True):
-    """A product as buyers see it."""
+    """A product as buyers see it. `onSale` false: it was on sale and is not any more, and `price` is null."""
 
     customer_store_product_id: str
     name: str
     description: str
     category_id: str | None
     region: str | None
-    price: Decimal
+    price: Decimal | None
     currency: str
+    on_sale: bool
     in_stock: bool
     require_data: list[RequirementView]
     updated: Time
@@ -176,17 +177,18 @@ def page_view(
 
 
 def product_view(product: Product) -> ProductView:
-    """A product as buyers see it; only sellable ones are shown."""
-    assert product.price is not None, "only sellable products are shown"
+    """A product as buyers see it; one that is not sold any more without a price and out of stock."""
+    on_sale, price = product.sellable, product.price
     return ProductView(
         customer_store_product_id=product.id,
         name=product.name,
         description=product.description,
         category_id=product.category_id,
         region=product.region,
-        price=to_decimal(product.price, product.currency),
+        price=to_decimal(price, product.currency) if on_sale and price is not None else None,
         currency=product.currency,
-        in_stock=product.in_stock,
+        on_sale=on_sale,
+        in_stock=on_sale and product.in_stock,
         require_data=[RequirementView(one.id, one.name, one.required) for one in product.requirements],
         updated=wire_time(product.updated),
     )

@@ -65,13 +65,14 @@ _T = tenants.c
 _BEFORE = statement(
     select(
         _T.suspended, _T.lifetime_reseller, _T.lifetime_storefront, _T.idle_reseller, _T.idle_storefront, _T.origins,
-        _T.lenient,
+        _T.lenient, _T.region,
     )
     .where(_T.id == TENANT)
     .with_for_update()
 )  # fmt: skip
 _BEFORE_NAMES = (
     "suspended", "lifetime_reseller", "lifetime_storefront", "idle_reseller", "idle_storefront", "origins", "lenient",
+    "region",
 )  # fmt: skip
 _SET_LENIENT = statement(update(tenants).where(tenants.c.id == TENANT).values(lenient=p("state")))
 _SUSPEND = statement(update(tenants).where(tenants.c.id == TENANT).values(suspended=p("state")))
@@ -106,6 +107,7 @@ _ADVANCE_SURFACE = {
         update(tenants).where(tenants.c.id == TENANT).values(epoch_storefront=tenants.c.epoch_storefront + p("step"))
     ),
 }
+_SET_REGION = statement(update(tenants).where(tenants.c.id == TENANT).values(region=p("new_region")))
 _ORIGINS = statement(update(tenants).where(tenants.c.id == TENANT).values(origins=p("new_origins")))
 _LIMITS = statement(select(tenants.c.limits).where(tenants.c.id == TENANT).with_for_update())
 _SET_LIMITS = statement(update(tenants).where(tenants.c.id == TENANT).values(limits=p("new_limits")))
@@ -231,6 +233,14 @@ def set_suspended(tx: Transaction, suspended: bool) -> None:
     record(tx, OPERATOR, action, tx.tenant, before=bool(before), after=suspended)
 
 
+def set_region(tx: Transaction, region: str) -> None:
+    """Changes which regional products buyers see that name no region."""
+    before = _before(tx)["region"]
+    tx.run(_SET_REGION, new_region=region)
+    tx.changed("tenant", tx.tenant)
+    record(tx, OPERATOR, "tenant.region", tx.tenant, before=before, after=region)
+
+
 def set_lifetime(tx: Transaction, surface: Surface, lifetime: int) -> None:
     """Changes how long new tokens of the surface live (milliseconds, up to a day)."""
     if not surface.uses_tokens:
@@ -329,6 +339,7 @@ def _before(tx: Transaction) -> dict[str, Any]:
         "idle_storefront",
         "origins",
         "lenient",
+        "region",
     )
     assert row is not None, "a transaction is bound to a tenant that exists"
     return dict(zip(names, row, strict=True))

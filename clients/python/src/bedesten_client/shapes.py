@@ -82,15 +82,17 @@ class Requirement(Shape, frozen=True):
 
 
 class Product(Shape, frozen=True):
-    """A product as buyers see it. `region` None: sold everywhere."""
+    """A product as buyers see it. `region` None: sold everywhere. `on_sale` False: it was sold once and is not any more,
+    which `updated_since` tells; then `price` is None."""
 
     customer_store_product_id: str
     name: str
     description: str
     category_id: str | None
     region: str | None
-    price: Decimal
+    price: Decimal | None
     currency: str
+    on_sale: bool
     in_stock: bool
     require_data: tuple[Requirement, ...]
     updated: datetime
@@ -292,7 +294,7 @@ class Offer(Shape, frozen=True, kw_only=False):
 
 
 class SupplierProduct(Shape, frozen=True):
-    """A product as its supplier sees it. `available` counts the free stock codes."""
+    """A product as its supplier sees it. `available` counts the free stock codes; `proposed_name` waits for the shop."""
 
     product_id: str
     sku: str | None
@@ -301,6 +303,7 @@ class SupplierProduct(Shape, frozen=True):
     currency: str
     offered: bool
     on_sale: bool
+    proposed_name: str | None
     fulfilment: str
     available: int
     updated: datetime

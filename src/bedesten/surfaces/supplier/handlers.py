@@ -3,15 +3,19 @@
 import json
 from collections.abc import Sequence
 
+import structlog
+
 from bedesten import errors
 from bedesten.audit.actions import record
 from bedesten.base.clock import wire_time
 from bedesten.base.money import to_decimal
+from bedesten.base.text import key
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue import batches
-from bedesten.catalogue.actions import Offer, Product
+from bedesten.catalogue import batches, offers
+from bedesten.catalogue.actions import Product
 from bedesten.catalogue.batches import Duplicate, Source, Upload
 from bedesten.catalogue.code import StockCode, read_code
+from bedesten.catalogue.offers import Offer
 from bedesten.errors import Refusal, bad_field
 from bedesten.fulfilment import actions as fulfilment
 from bedesten.orders.model import Line
@@ -21,6 +25,8 @@ from bedesten.surfaces.common import Items, Page, Paging
 from bedesten.surfaces.supplier import shapes
 from bedesten.web.call import Call
 from bedesten.web.shapes import amount
+
+log = structlog.get_logger("bedesten.catalogue")
 
 
 def list_products(tx: Transaction, call: Call, body: Paging) -> Page[shapes.OfferView]:
@@ -32,7 +38,7 @@ def list_products(tx: Transaction, call: Call, body: Paging) -> Page[shapes.Offe
 
 def upsert_products(tx: Transaction, call: Call, body: shapes.UpsertProducts) -> Items[shapes.OfferView]:
     """Makes or changes products, all or none."""
-    if len({one.sku for one in body.products}) != len(body.products):
+    if len({key(one.sku) for one in body.products}) != len(body.products):
         raise bad_field("products", "a sku stands twice")
     changed = []
     for at, one in enumerate(body.products):
@@ -40,8 +46,27 @@ def upsert_products(tx: Transaction, call: Call, body: shapes.UpsertProducts) ->
         if cost < 0:
             raise bad_field(f"products[{at}].cost", "not below zero")
         offer = Offer(one.sku, one.name, cost, one.offered)
-        changed.append(catalogue.upsert_offer(tx, call.who.owner, call.tenant.currency, offer))
-    return Items([_offer_view(product) for product in changed])
+        changed.append(offers.upsert_offer(tx, call.who.owner, call.tenant.currency, offer, call.actor))
+    for done in changed:
+        if done.stopped:
+            _log_stopped(call, done.product)
+    return Items([_offer_view(done.product) for done in changed])
+
+
+def _log_stopped(call: Call, product: Product) -> None:
+    """Tells the operator that a product is not sold any more: its supplier asks more than it is sold for."""
+    assert product.price is not None, "what has no price was not on sale"
+    log.warning(
+        "sale-stopped",
+        tenant=call.tenant.id,
+        supplier=call.who.owner,
+        product=product.id,
+        sku=product.sku,
+        price=str(to_decimal(product.price, product.currency)),
+        cost=None if product.cost is None else str(to_decimal(product.cost, product.currency)),
+        currency=product.currency,
+        request_id=call.request_id,
+    )
 
 
 def upload_stock(tx: Transaction, call: Call, body: shapes.UploadStock) -> shapes.Uploaded:
@@ -112,6 +137,7 @@ def _offer_view(product: Product) -> shapes.OfferView:
         currency=product.currency,
         offered=bool(product.offered),
         on_sale=product.sellable,
+        proposed_name=product.proposed_name,
         fulfilment=product.fulfilment,
         available=product.available,
         updated=wire_time(product.updated),

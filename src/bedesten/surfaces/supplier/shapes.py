@@ -68,7 +68,8 @@ class Deliver(Input, frozen=True):
 
 
 class OfferView(Output, frozen=True):
-    """A product as its supplier sees it. `available` counts the free stock codes."""
+    """A product as its supplier sees it. `available` counts the free stock codes. `onSale` is false as well while `cost`
+    is above the shop's price. `proposedName` waits for the shop's operator, while buyers see `name`."""
 
     product_id: str
     sku: str | None
@@ -77,6 +78,7 @@ class OfferView(Output, frozen=True):
     currency: str
     offered: bool
     on_sale: bool
+    proposed_name: str | None
     fulfilment: Fulfilment
     available: int
     updated: Time

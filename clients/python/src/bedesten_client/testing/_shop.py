@@ -173,6 +173,7 @@ class Shop:
     def _product(self, product_id: str) -> Data:
         return {
             **self.products[product_id],
+            "onSale": True,
             "inStock": product_id in self.on_demand or bool(self.stock.get(product_id)),
         }
 

@@ -228,6 +228,8 @@ def upgrade() -> None:
         sa.Column("scopes", sa.Text(), nullable=True),
         sa.Column("epoch", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("edits_texts", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("edits_texts IN (0, 1)", name=op.f("ck_accounts_edits_texts")),
         sa.CheckConstraint(
             "(password IS NULL) = (kind IN ('supplier', 'integration'))", name=op.f("ck_accounts_password")
         ),
@@ -380,6 +382,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_api_keys_tenant_id_id")),
     )
+    op.create_index(op.f("ix_api_keys_owner_id"), "api_keys", ["owner_id"], unique=False)
     op.create_index(
         "ix_api_keys_import_id_id",
         "api_keys",
@@ -526,6 +529,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("sku", sa.Text(), nullable=True),
+        sa.Column("sku_key", sa.Text(), nullable=True),
         sa.Column("category_id", sa.Text(), nullable=True),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
@@ -533,14 +537,29 @@ def upgrade() -> None:
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("price", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("cost", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("accepted_cost", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("fulfilment", sa.Text(), nullable=False),
         sa.Column("supplier_id", sa.Text(), nullable=True),
         sa.Column("supplier_sku", sa.Text(), nullable=True),
+        sa.Column("supplier_sku_key", sa.Text(), nullable=True),
+        sa.Column("proposed_name", sa.Text(), nullable=True),
+        sa.Column("refused_name", sa.Text(), nullable=True),
         sa.Column("require_data", sa.Text(), nullable=False),
         sa.Column("code_comparison", sa.Text(), nullable=False),
         sa.Column("active", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("offered", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("published", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("(sku IS NULL) = (sku_key IS NULL)", name=op.f("ck_products_sku_key")),
+        sa.CheckConstraint(
+            "(supplier_sku IS NULL) = (supplier_sku_key IS NULL)", name=op.f("ck_products_supplier_sku_key")
+        ),
+        sa.CheckConstraint("accepted_cost >= 0", name=op.f("ck_products_accepted_cost")),
+        sa.CheckConstraint("active = 0 OR price IS NULL OR published IS NOT NULL", name=op.f("ck_products_published")),
+        sa.CheckConstraint(
+            "price <> 0 OR accepted_cost IS NOT NULL",
+            name=op.f("ck_products_nothing_is_free_by_mistake"),
+        ),
         sa.CheckConstraint(
             "fulfilment = 'stock' OR supplier_id IS NOT NULL", name=op.f("ck_products_somebody_delivers")
         ),
@@ -563,9 +582,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_products_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_products")),
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_products_tenant_id_id")),
-        sa.UniqueConstraint("sku", "tenant_id", name=op.f("uq_products_sku_tenant_id")),
+        sa.UniqueConstraint("sku_key", "tenant_id", name=op.f("uq_products_sku_key_tenant_id")),
         sa.UniqueConstraint(
-            "supplier_id", "supplier_sku", "tenant_id", name=op.f("uq_products_supplier_id_supplier_sku_tenant_id")
+            "supplier_id",
+            "supplier_sku_key",
+            "tenant_id",
+            name=op.f("uq_products_supplier_id_supplier_sku_key_tenant_id"),
         ),
     )
     op.create_table(

@@ -1,0 +1,78 @@
+"""The trail of a product: what anybody has changed of it, in words that people read."""
+
+from sqlalchemy import select
+
+from bedesten.accounts.tables import accounts
+from bedesten.audit.actions import Actor, record
+from bedesten.base.money import to_decimal
+from bedesten.catalogue.model import Product, ProductFields, fields_of
+from bedesten.catalogue.tables import categories
+from bedesten.store.sql import TENANT, p, statement
+from bedesten.store.transaction import Transaction
+
+MAX_SHOWN = 200
+"""Characters of a description that the trail repeats."""
+
+_SUPPLIER = statement(select(accounts.c.name).where(accounts.c.tenant_id == TENANT, accounts.c.id == p("id")))
+_CATEGORY = statement(select(categories.c.name).where(categories.c.tenant_id == TENANT, categories.c.id == p("id")))
+
+
+def record_change(
+    tx: Transaction, actor: Actor, product_id: str, before: Product | None, after: ProductFields, **why: object
+) -> bool:
+    """Leaves a row for what is different, with amounts as decimals and names in place of ids; answers whether it did."""
+    was, now = (fields_of(before) if before else None), after
+    fields = [name for name in _SHOWN if was is None or getattr(was, name) != getattr(now, name)]
+    if was is not None and not fields:
+        return False
+    told: dict[str, object] = {"sku": now.sku, "name": now.name, **why}
+    if was is not None:
+        told["before"] = _shown(tx, was, fields)
+    told["after"] = _shown(tx, now, fields)
+    record(tx, actor, "product.change" if was else "product.create", product_id, **told)
+    return True
+
+
+_SHOWN = {
+    "sku": "sku",
+    "name": "name",
+    "description": "description",
+    "category_id": "category",
+    "region": "region",
+    "price": "price",
+    "cost": "cost",
+    "accepted_cost": "acceptedCost",
+    "fulfilment": "fulfilment",
+    "supplier_id": "supplier",
+    "supplier_sku": "supplierSku",
+    "requirements": "requireData",
+    "code_comparison": "codeComparison",
+    "active": "active",
+    "offered": "offered",
+    "proposed_name": "proposedName",
+}
+"""What the trail calls each field: as files and answers do."""
+
+
+def _shown(tx: Transaction, of: ProductFields, fields: list[str]) -> dict[str, object]:
+    shown = {_SHOWN[name]: _value(tx, of, name) for name in fields}
+    if {"price", "cost", "accepted_cost"} & set(fields):
+        shown["currency"] = of.currency
+    return shown
+
+
+def _value(tx: Transaction, of: ProductFields, name: str) -> object:
+    value = getattr(of, name)
+    if value is None:
+        return None
+    match name:
+        case "price" | "cost" | "accepted_cost":
+            return str(to_decimal(value, of.currency))
+        case "category_id" | "supplier_id":
+            row = tx.one(_CATEGORY if name == "category_id" else _SUPPLIER, id=value)
+            return row[0] if row else value
+        case "requirements":
+            return [f"{one.id}: {one.name}{'' if one.required else '?'}" for one in of.requirements]
+        case "description" if len(value) > MAX_SHOWN:
+            return f"{value[:MAX_SHOWN]}…"
+    return value
