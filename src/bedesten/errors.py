@@ -57,8 +57,8 @@ CONFLICT = _row(
     -8, "conflict", 409, "This conflicts with the present state, or the reference was used with another content.",
     "Read the present state; use a new reference for a new content.")  # fmt: skip
 UNAVAILABLE = _row(
-    -9, "unavailable", 503, "The service cannot answer safely at the moment; nothing was done.",
-    "Try again after the seconds that Retry-After names.")  # fmt: skip
+    -9, "unavailable", 503, "The service cannot answer safely at the moment.",
+    "Send the same request again, with the same reference, after the seconds that Retry-After names.")  # fmt: skip
 UNKNOWN_HOST = _row(
     -10, "unknown-host", 421, "No shop has this host.",
     "Check the host name of the API.")  # fmt: skip

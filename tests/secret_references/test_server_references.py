@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from bedesten.gate.keyring import Keyring, Ring
+from bedesten.server.database import Database
 from bedesten.server.known import Known
 from bedesten.server.references import is_reference
 from bedesten.server.settings import Settings
@@ -254,3 +256,46 @@ def _asked_for(folder: Path) -> int:
         return installed.ring if installed else 0
     finally:
         store.close()
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        "u:sek@ret-pw",
+        "u:ret-pw@",
+        "u:a@b@ret-pw",
+        "u:sek/ret-pw",
+        "u:12/ret-pw",
+        "ret-pw@x:sek",
+        "u:1/2/ret-pw",
+        "u:?/ret-pw",
+    ],
+)
+def test_an_address_that_could_be_read_in_two_ways_is_refused_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str
+) -> None:
+    """Else a piece of the password is a host's name: asked of the resolver, and repeated in the error."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: pytest.fail("the resolver was asked"))
+    program = Program(tmp_path / "data", f"postgresql://{login}@127.0.0.1:9/x")
+    program.data.mkdir()
+    Keyring.generate().write_file(program.data / "secrets.json")
+    for command in (("init",), ("tenants", "list")):
+        message = program.refuses(*command)["message"]
+        assert "write %40 for @" in message
+        assert "ret-pw" not in message
+        assert "sek" not in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:sek%40ret%2Fpw@127.0.0.1:9/x",
+        "postgresql://u:a:b#c?d@127.0.0.1:9,[::1]:9/x?application_name=a@b",
+        "postgresql://u@%2Fnowhere/x",
+        "postgresql:///x?host=127.0.0.1&port=9",
+        "postgresql://127.0.0.1:9",
+    ],
+)
+def test_an_address_that_can_be_read_in_one_way_is_taken(tmp_path: Path, url: str) -> None:
+    settings = Settings.model_validate({"data": tmp_path, "database": url})
+    assert Database(settings, Known()).read() == url

@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+from bedesten.store.transaction import StoreUnavailable
 from bedesten.web.asgi import Adapter, BodyPace
 from bedesten.web.message import Request, Response
 
@@ -51,6 +52,13 @@ def build(settings: str) -> Adapter:
 def build_broken(settings: str) -> Adapter:
     """A factory that always fails."""
     raise RuntimeError("this application cannot be built")
+
+
+def build_on_store(settings: str) -> Adapter:
+    """An application whose store is away while a file is there."""
+    if Path(json.loads(settings)["away_file"]).exists():
+        raise StoreUnavailable("the store is away")
+    return build(settings)
 
 
 def build_refusing(settings: str) -> Adapter:

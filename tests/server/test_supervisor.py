@@ -104,6 +104,14 @@ def eventually(truth: Callable[[], bool], within: float) -> bool:
     return truth()
 
 
+def answers(server: Server) -> bool:
+    """Whether a request is answered."""
+    try:
+        return server.get() != b""
+    except OSError:
+        return False
+
+
 def refuses(port: int) -> bool:
     """Whether nobody listens there."""
     try:
@@ -258,6 +266,29 @@ def test_an_application_that_cannot_start_ends_the_server_with_the_reason(
     assert server.events[-1]["reason"] == f"web-1 ended 3 times in a row at its start: {reason}"
     assert server.process.wait(10) == 1
     assert not any(event["event"] == "on_ready" for event in server.events)
+
+
+def test_a_worker_that_finds_no_store_is_started_again_for_as_long_as_that_lasts(start: Start, tmp_path: Path) -> None:
+    """More often than `tries`, which end a server whose application cannot start."""
+    away = tmp_path / "away"
+    server = start(
+        workers=1, app_factory="dummy_app:build_on_store", settings_json=json.dumps({"away_file": str(away)})
+    )
+    away.touch()
+    os.kill(int(server.get()), signal.SIGKILL)
+    assert [server.until("died")["code"] for _ in range(5)] == [-signal.SIGKILL] + [os.EX_TEMPFAIL] * 4
+    away.unlink()
+    assert eventually(lambda: answers(server), 10)
+    assert server.stop() == 0
+
+
+def test_a_server_whose_store_is_away_at_its_start_ends_with_the_reason(start: Start, tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    away.touch()
+    settings = json.dumps({"away_file": str(away)})
+    server = start("gave-up", workers=1, app_factory="dummy_app:build_on_store", settings_json=settings)
+    assert server.events[-1]["reason"].endswith("StoreUnavailable: the store is away")
+    assert server.process.wait(10) == 1
 
 
 def test_a_side_process_runs_is_replaced_and_is_asked_to_stop(start: Start, tmp_path: Path) -> None:

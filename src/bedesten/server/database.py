@@ -43,6 +43,11 @@ class Database:
             raise StoreUnavailable(str(problem)) from None
 
     def _joined(self, url: str, password: str | None) -> str:
+        if not _is_unmistakable(url):
+            raise BadSetting(
+                "BEDESTEN_DATABASE: a special character is not encoded; in a password write %40 for @, %2F for / and %3A"
+                " for :, or use BEDESTEN_DATABASE_PASSWORD"
+            )
         if not _URL.match(url) or not _is_understood(url):
             raise BadSetting("BEDESTEN_DATABASE: must be postgresql://…")
         if password is None:
@@ -67,6 +72,20 @@ def _is_understood(url: str) -> bool:
     except ProgrammingError:
         return False
     return True
+
+
+def _is_unmistakable(url: str) -> bool:
+    """Whether the address can be read in one way only.
+
+    A password with an `@` or a `/` in it would be cut there, and its rest taken for a host, a port or a database: asked of
+    the resolver, and repeated in what the driver says.
+    """
+    before_path, slash, path = url.partition("://")[2].partition("/")
+    credentials, sign, hosts = before_path.partition("@")
+    hosts = (hosts if sign else credentials).partition("?")[0]
+    if "@" in hosts or (slash and "@" in path.partition("?")[0]):
+        return False
+    return all(re.fullmatch(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d*)?", host) for host in hosts.split(","))
 
 
 class _Held:

@@ -209,7 +209,7 @@ def version_of(store: Store, settings: Settings, known: Known | None = None) -> 
     try:
         row = store.read_now(lambda tx: tx.one(_VERSION))
     except StoreUnavailable:
-        if not settings.database and not settings.sqlite_file.exists():
+        if settings.database or not settings.sqlite_file.exists():
             raise
         row = None
     except Exception as problem:

@@ -27,7 +27,9 @@ def engine(database: str | Path) -> Engine:
     scheme, _, rest = database.partition("://")
     if scheme not in ("postgresql", "postgres") or not rest:
         raise ValueError("the database must be given as postgresql://…")
-    return create_engine(f"postgresql+psycopg://{rest}")
+    from bedesten.store.session import unsaid
+
+    return create_engine(f"postgresql+psycopg://{rest}", connect_args=unsaid(database))
 
 
 def _own_transactions(connection: Any, _record: object) -> None:

@@ -1,0 +1,98 @@
+"""What can be silent on one machine: another process that writes for long, another program's lock, a full disk."""
+
+import asyncio
+import fcntl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from bedesten.operator.listener import NotReady
+from bedesten.server import plane
+from bedesten.server.build import Installation
+from bedesten.store import patience, sqlite
+from bedesten.store.transaction import OutcomeOpen, StoreUnavailable, Transaction
+from store import notes
+from store.fresh import fresh_tenant
+from store.raw import raw
+from support.sites import opened
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An installation without a server."""
+    with opened("sqlite", tmp_path_factory.mktemp("waits")) as made:
+        yield made
+
+
+@contextmanager
+def another_process_writes(installation: Installation) -> Iterator[None]:
+    """The lock that every writing process takes, held by somebody else."""
+    with installation.settings.sqlite_file.with_suffix(".writer").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def put(installation: Installation, tenant: str, name: str) -> bool:
+    """A request's write, which may wait for a third of a second."""
+
+    async def request() -> bool:
+        patience.limit(0.3)
+        return await installation.store.write(tenant, notes.put, name)
+
+    return asyncio.run(request())
+
+
+def test_a_request_does_not_wait_for_a_process_that_writes_for_long(installation: Installation) -> None:
+    tenant = fresh_tenant(installation)
+    assert put(installation, tenant, "before") is True
+    with another_process_writes(installation):
+        with pytest.raises(StoreUnavailable, match="waited for its turn for too long") as given_up:
+            put(installation, tenant, "during")
+        assert not isinstance(given_up.value, OutcomeOpen)
+        with patience.limited(0.3), pytest.raises(StoreUnavailable):
+            installation.store.check_writable()
+        assert installation.store.read_now(lambda tx: notes.get(tx.bound(tenant), "before")) == "text"
+    assert installation.store.write_now(lambda tx: notes.put(tx.bound(tenant), "after")) is True
+    with raw(installation.settings) as other:
+        assert other.rows(notes.NAMES, tenant=tenant) == [("after",), ("before",)]
+
+
+def test_a_lock_of_another_program_is_not_waited_for_by_a_request(installation: Installation) -> None:
+    tenant = fresh_tenant(installation)
+    with raw(installation.settings) as other:
+        other.run("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable):
+            put(installation, tenant, "during")
+        other.run("ROLLBACK")
+    assert installation.store.write_now(lambda tx: notes.put(tx.bound(tenant), "after")) is True
+    with raw(installation.settings) as other:
+        assert other.rows(notes.NAMES, tenant=tenant) == [("after",)]
+
+
+def test_an_action_that_has_begun_and_does_not_end_is_an_open_outcome(installation: Installation) -> None:
+    tenant = fresh_tenant(installation)
+    enough = threading.Event()
+
+    def stuck(tx: Transaction) -> None:
+        notes.put(tx, "open")
+        assert enough.wait(30)
+
+    async def request() -> None:
+        patience.limit(0.3)
+        await installation.store.write(tenant, stuck)
+
+    with pytest.raises(OutcomeOpen):
+        asyncio.run(request())
+    enough.set()
+    assert installation.store.write_now(lambda tx: notes.put(tx.bound(tenant), "next")) is True
+
+
+def test_a_machine_whose_disk_has_no_room_is_not_ready(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane.check(installation.store, installation.settings, installation.rings)
+    monkeypatch.setattr(sqlite, "MIN_FREE_BYTES", 1 << 60)
+    with pytest.raises(NotReady, match="the store's disk has less than"):
+        plane.check(installation.store, installation.settings, installation.rings)
