@@ -2,21 +2,25 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
-from bedesten.accounts import keys, rotation
+from bedesten.accounts import key_uses, keys, rotation
 from bedesten.accounts.keys import CURRENT, PREVIOUS
 from bedesten.audit.actions import OPERATOR
-from bedesten.base.clock import DAY, HOUR, MINUTE
+from bedesten.base.clock import DAY, HOUR, MINUTE, wire_time
 from bedesten.base.secret import Secret
 from bedesten.errors import Refusal
 from bedesten.gate.scopes import Surface
+from bedesten.operator import keys as operator_keys
+from bedesten.operator.keys import Grace, Rotated
 from bedesten.store.sql import crossing
 from bedesten.store.tables import idempotency
-from keys.hall import START, Hall, Made
+from bedesten.store.transaction import CrossTransaction
+from keys.hall import START, Answer, Hall, Made
 
 REFUSED = errors.KEY_REFUSED.number
 _STORED_ANSWERS = crossing(idempotency.select())
@@ -236,7 +240,7 @@ def test_a_holder_may_choose_the_grace(hall: Hall) -> None:
     assert waiting.data["previous"] == {"ends": None}
 
 
-@pytest.mark.parametrize("grace", [-1, 2_592_001, "60", 1.5, None])
+@pytest.mark.parametrize("grace", [-1, 2_592_001, "60", 1.5])
 def test_a_grace_that_is_none_is_refused_and_named(hall: Hall, grace: object) -> None:
     key = hall.make()
     answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", key.text, {"graceSeconds": grace}))
@@ -245,11 +249,18 @@ def test_a_grace_that_is_none_is_refused_and_named(hall: Hall, grace: object) ->
     assert hall.answers(key.text) == [200, 200]
 
 
-def test_when_the_answer_got_lost_rotating_again_with_the_old_secret_gives_another_one(hall: Hall) -> None:
+def hint(hall: Hall, key: str) -> str:
+    """What `Keys/Get` shows of the current secret to whoever presents this one."""
+    shown: str = hall.run(hall.second.post("/Supplier/Keys/Get", key)).data["hint"]
+    return shown
+
+
+def test_when_the_answer_got_lost_rotating_the_current_secret_with_the_old_one_gives_another_one(hall: Hall) -> None:
     old = hall.make()
-    lost = [rotated(hall, old.text), rotated(hall, old.text)]
+    lost = [rotated(hall, old.text)]
+    lost.append(rotated(hall, old.text, replaces=hint(hall, old.text)))
     hall.clock.now += HOUR - 1
-    new = rotated(hall, old.text)
+    new = rotated(hall, old.text, replaces=hint(hall, old.text))
     assert hall.answers(*(one.text for one in lost)) == [REFUSED] * 4
     assert hall.answers(old.text, new.text) == [200] * 4
     hall.clock.now += 1
@@ -259,8 +270,8 @@ def test_when_the_answer_got_lost_rotating_again_with_the_old_secret_gives_anoth
 def test_an_idempotency_key_never_makes_the_server_keep_a_secret(hall: Hall) -> None:
     old = hall.make()
     answers = [hall.run(hall.first.post("/Supplier/Keys/Rotate", old.text, idempotency_key="r-1")) for _ in range(2)]
-    assert answers[0].data["key"] != answers[1].data["key"]
-    assert hall.answers(answers[0].data["key"], answers[1].data["key"]) == [REFUSED, 200] * 2
+    assert [answer.code for answer in answers] == [None, errors.CONFLICT.number]
+    assert hall.answers(old.text, answers[0].data["key"]) == [200] * 4
     assert hall.installation.store.read_now(lambda tx: tx.all(_STORED_ANSWERS)) == []
 
 
@@ -268,8 +279,9 @@ def test_the_old_secret_cannot_rotate_once_the_new_one_is_in_use(hall: Hall) -> 
     old = hall.make()
     new = rotated(hall, old.text)
     assert hall.run(hall.second.status(new.text)) == 200
-    answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", old.text))
-    assert (answer.status, answer.code) == (409, errors.CONFLICT.number)
+    for body in ({}, {"replaces": hint(hall, old.text)}):
+        answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", old.text, body))
+        assert (answer.status, answer.code) == (409, errors.CONFLICT.number)
     assert hall.answers(old.text, new.text) == [200] * 4
 
 
@@ -280,18 +292,55 @@ def test_the_new_secret_rotates_again_and_ends_the_oldest(hall: Hall) -> None:
     assert hall.answers(first.text, second.text, third.text) == [REFUSED, 200, 200] * 2
 
 
-def test_two_holders_that_rotate_at_once_can_both_go_on(hall: Hall) -> None:
+@pytest.mark.parametrize("more", [{}, {"graceSeconds": 0}, {"fromFirstUse": True}])
+def test_of_six_rotations_at_the_same_moment_one_succeeds_and_its_secret_works(
+    hall: Hall, more: dict[str, object]
+) -> None:
     old = hall.make()
 
-    async def story() -> list[str]:
-        made = await asyncio.gather(
-            hall.first.post("/Supplier/Keys/Rotate", old.text), hall.second.post("/Supplier/Keys/Rotate", old.text)
+    async def story() -> list[Answer]:
+        processes = (hall.first, hall.second)
+        return await asyncio.gather(
+            *(processes[at % 2].post("/Supplier/Keys/Rotate", old.text, more) for at in range(6))
         )
-        return [answer.data["key"] for answer in made]
 
-    made = hall.run(story())
-    assert hall.answers(old.text) == [200, 200]
-    assert sorted(hall.answers(*made)[:2]) == [REFUSED, 200]
+    answers = hall.run(story())
+    (made,) = [answer.data["key"] for answer in answers if answer.status == 200]
+    late = {errors.CONFLICT.number} if more != {"graceSeconds": 0} else {errors.CONFLICT.number, REFUSED}
+    assert {answer.code for answer in answers if answer.status != 200} <= late
+    assert hall.answers(made) == [200, 200]
+
+
+def test_a_rotation_that_names_a_secret_which_is_not_the_current_one_does_nothing(hall: Hall) -> None:
+    first = hall.make()
+    named = hint(hall, first.text)
+    second = rotated(hall, first.text, replaces=named)
+    answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", second.text, {"replaces": named}))
+    assert (answer.status, answer.code) == (409, errors.CONFLICT.number)
+    assert [one["field"] for one in answer.body["errors"]] == ["replaces"]
+    assert hall.answers(first.text, second.text) == [200] * 4
+
+
+def test_every_door_tells_the_earlier_end_of_a_key_and_its_old_secret(hall: Hall) -> None:
+    """The key ends in an hour, the grace in a day; and the other way round."""
+
+    def used(key: Made) -> dict[str, Any]:
+        return hall.within(lambda tx: key_uses.usage(tx, key.id))
+
+    for life, grace, earlier in ((HOUR, DAY, HOUR), (DAY, HOUR, HOUR)):
+        key = hall.make(expires=START + life)
+        answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", key.text, {"graceSeconds": grace // 1000}))
+        told = {"ends": wire_time(START + earlier)}
+        assert answer.data["previous"] == told
+        assert hall.run(hall.second.post("/Supplier/Keys/Get", key.text)).data["previous"] == told
+        assert next(one for one in hall.listed() if one["id"] == key.id)["previous"] == told
+        assert [one["ends"] for one in used(key)["secrets"]][1:] == [told["ends"]]
+    by_operator = hall.make(expires=START + HOUR)
+
+    def turn(tx: CrossTransaction) -> Rotated:
+        return operator_keys.rotate(tx, hall.keyring, by_operator.id, Grace(DAY), end_previous=False)
+
+    assert hall.installation.store.write_now(turn).ends == START + HOUR
 
 
 def test_rotating_needs_its_grant_and_nothing_is_done_without_it(hall: Hall) -> None:

@@ -139,7 +139,7 @@ def _shown(name: str, key: ApiKey, secret: KeySecret | None, use: Use | None, no
     return {
         "secret": name,
         "live": secret is not None and secret.live(now) and not key.ended(now),
-        "ends": _time(keys.earliest(key.expires, secret.expires if secret else None)),
+        "ends": _time(keys.end_of(key.expires, secret.expires if secret else None)),
         "lastUsed": _time(use.used if use else None),
         "uses": use.uses if use else 0,
         "address": use.address if use else None,

@@ -233,9 +233,9 @@ def list_page(tx: Transaction, after: str = "", limit: int = PAGE) -> tuple[list
             "grants": key.grants.split() if key.grants is not None else None,
             "networks": key.networks.split() if key.networks else [],
             "expires": _time(key.expires),
-            "ends": _time(earliest(key.expires, current.get(key.id))),
+            "ends": _time(end_of(key.expires, current.get(key.id))),
             "revoked": _time(key.revoked),
-            "previous": previous_view(previous[key.id], tx.now) if key.id in previous else None,
+            "previous": _previous(key, previous[key.id], tx.now) if key.id in previous else None,
             "created": wire_time(key.created),
         }
         for key in page
@@ -243,13 +243,19 @@ def list_page(tx: Transaction, after: str = "", limit: int = PAGE) -> tuple[list
     return listed, last if len(found) > limit else None
 
 
-def earliest(*ends: int | None) -> int | None:
-    """The first of these ends (epoch ms); None stands for never."""
-    return min((end for end in ends if end is not None), default=None)
+def end_of(key: int | None, secret: int | None) -> int | None:
+    """When a secret ends: the earlier of its key's end and its own (epoch ms); None stands for never.
+
+    Whatever shows or compares the end of a secret gets it here.
+    """
+    if key is None or secret is None:
+        return secret if key is None else key
+    return min(key, secret)
 
 
-def previous_view(ends: int | None, now: int) -> dict[str, object] | None:
-    """A previous secret as it is shown: when it ends, null as long as that waits for the current one's first use."""
+def _previous(key: ApiKey, secret: int | None, now: int) -> dict[str, object] | None:
+    """A previous secret as it is shown: when it ends; null as long as nothing but the current one's first use ends it."""
+    ends = end_of(key.expires, secret)
     return None if ends is not None and ends <= now else {"ends": _time(ends)}
 
 

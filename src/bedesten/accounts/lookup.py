@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import select
 
+from bedesten.accounts.keys import end_of
 from bedesten.accounts.tables import accounts, api_keys, key_exists, key_secrets, revoked_sessions, revoked_tokens
 from bedesten.base.clock import DAY
 from bedesten.gate.apikeys import parse_networks
@@ -67,7 +68,6 @@ def key_entry(tx: CrossTransaction, digests: Iterable[bytes]) -> KeyEntry | None
     if not found:
         return None
     digest, row = found[0]
-    ends = [moment for moment in (row[6], row[7]) if moment is not None]
     return KeyEntry(
         key_id=row[0],
         tenant=row[1],
@@ -75,7 +75,7 @@ def key_entry(tx: CrossTransaction, digests: Iterable[bytes]) -> KeyEntry | None
         owner=row[3],
         grants=None if row[4] is None else frozenset(row[4].split()),
         networks=parse_networks(row[5].split() if row[5] else []),
-        expires=min(ends) if ends else None,
+        expires=end_of(row[6], row[7]),
         digest=digest,
         pepper_id=row[8],
         slot=row[9],

@@ -5,13 +5,14 @@ A key has at most two secrets, the current one and the previous one. Rotating ma
 | who rotates with which secret | the secret in hand | the other one, if there is one |
 |---|---|---|
 | the operator (none), or the holder with the current one | becomes the previous one | ends at once |
-| the holder with the previous one; nobody has used the current one yet | stays the previous one | ends at once |
-| the holder with the previous one; the current one is in use | nothing happens: -8 | |
+| the holder with the previous one, naming the current one, which nobody has used | stays the previous one | ends at once |
+| the holder with the previous one, otherwise | nothing happens: -8 | |
 
-The second line is for an answer that got lost: the new secret that nobody has is replaced, and the holder can go on
-trying with the one it has. The third one keeps a program that was forgotten, or whoever found the old secret, from
-taking the key away from those who have moved on. Every secret's first use is written down (`settle`), in the request
-that makes it and before it goes on; so the table is exact on every worker.
+A rotation names the secret that it replaces: the one in hand, unless it says another. So of several rotations at the same
+moment one succeeds. The second line is for an answer that got lost: the new secret that nobody has is replaced, and the
+holder can go on trying with the one it has. The third one keeps a program that was forgotten, or whoever found the old
+secret, from taking the key away from those who have moved on. Every secret's first use is written down (`settle`), in the
+request that makes it and before it goes on; so the table is exact on every worker.
 """
 
 from collections.abc import Iterable
@@ -61,20 +62,24 @@ def rotate(
     actor: Actor,
     *,
     presented: bytes | None = None,
+    replaces: str | None = None,
 ) -> Secret[str]:
     """A fresh secret for the key, which cannot be shown again.
 
     The old one is good for `grace` ms more, from now on or `from_first_use` of the fresh one; 0 ends it then and there.
     An end that it had already is never put off, and the key's own expiry still rules. `presented` is the digest of the
-    secret with which the holder asks. Raises `Refusal`: -3 no such key, -2 the grace, -8 a key that has ended, or one
-    whose previous secret was presented though the current one is in use.
+    secret with which the holder asks, `replaces` the hint of the secret that is to be replaced: the presented one if it
+    is None. Raises `Refusal`: -3 no such key, -2 the grace, -8 a key that has ended, one whose current secret is not the
+    one to be replaced, or one whose previous secret was presented though the current one is in use.
     """
     if not 0 <= grace <= LONGEST_GRACE:
         raise bad_field("grace", "from 0 to 30 days")
     key = keys.locked(tx, key_id)
     if key.ended(tx.now):
         raise Refusal(errors.CONFLICT, "the key was revoked or has expired", fields={"key": "it has ended"})
-    old, other = _chosen(keys.secrets_of(tx, key_id), presented)
+    if replaces is not None and replaces != key.hint:
+        raise _replaced("another secret is the current one")
+    old, other = _chosen(keys.secrets_of(tx, key_id), presented, replaces)
     if other is not None:
         keys.drop(tx, other)
     kept = old is not None and _keep(tx, old, grace, from_first_use)
@@ -88,12 +93,16 @@ def rotate(
 
 
 def previous_end(tx: Transaction, key_id: str) -> tuple[bool, int | None]:
-    """Whether a previous secret is good as well, and its end: None as long as that waits for the current one's use."""
-    secret = keys.secrets_of(tx, key_id).get(PREVIOUS)
-    return (True, secret.expires) if secret is not None and secret.live(tx.now) else (False, None)
+    """Whether a previous secret is good as well, and its end: None as long as nothing but the current one's use ends it."""
+    key, secret = keys.get(tx, key_id), keys.secrets_of(tx, key_id).get(PREVIOUS)
+    if secret is None or not secret.live(tx.now) or key.ended(tx.now):
+        return False, None
+    return True, keys.end_of(key.expires, secret.expires)
 
 
-def _chosen(secrets: dict[int, KeySecret], presented: bytes | None) -> tuple[KeySecret | None, KeySecret | None]:
+def _chosen(
+    secrets: dict[int, KeySecret], presented: bytes | None, replaces: str | None
+) -> tuple[KeySecret | None, KeySecret | None]:
     """The secret that stays for the grace, and the one that ends at once. Raises `Refusal` (-8)."""
     current, previous = secrets.get(CURRENT), secrets.get(PREVIOUS)
     if presented is None or (current is not None and presented == current.digest):
@@ -102,7 +111,14 @@ def _chosen(secrets: dict[int, KeySecret], presented: bytes | None) -> tuple[Key
         raise Refusal(errors.CONFLICT, "the secret was replaced while it was on its way", retry_after=1)
     if current is not None and current.grace is None:
         raise Refusal(errors.CONFLICT, "rotated with the previous secret, and the current one is in use")
+    if replaces is None:
+        raise _replaced("the secret that is presented was replaced before")
     return previous, current
+
+
+def _replaced(cause: str) -> Refusal:
+    """What one is told who is too late: which secret is the current one says `Keys/Get`, as far as it may be shown."""
+    return Refusal(errors.CONFLICT, cause, fields={"replaces": "is not the current secret: Keys/Get shows its hint"})
 
 
 def _keep(tx: Transaction, old: KeySecret, grace: int, from_first_use: bool) -> bool:

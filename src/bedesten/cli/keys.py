@@ -149,12 +149,16 @@ def rotate(
     from_first_use: Annotated[
         bool, typer.Option("--from-first-use", help="The grace begins when the new secret is first used.")
     ] = False,
+    replaces: Annotated[
+        str | None,
+        typer.Option("--replaces", metavar="HINT", help="Only if this is the current secret, as `keys list` shows it."),
+    ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Even if that ends the secret before the old one, which is still good.")
     ] = False,
 ) -> Answer:
-    """Give an API key another secret under the same id. It is shown once. A key has two secrets at the most."""
-    given = Grace(0 if grace == "0" else duration(grace, "--grace"), from_first_use)
+    """Give an API key another secret under the same id. It is shown once. A key has at most two secrets."""
+    given = Grace(0 if grace == "0" else duration(grace, "--grace"), from_first_use, replaces)
     done = here.write(lambda tx: house.rotate(tx, here.installation.keyring, key, given, end_previous=yes))
     if not done.kept:
         told = "The old secret has ended."

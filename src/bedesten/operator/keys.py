@@ -23,10 +23,14 @@ _TENANT = crossing(select(api_keys.c.tenant_id).where(api_keys.c.id == p("id")))
 
 @dataclass(frozen=True, slots=True)
 class Grace:
-    """How long the old secret of a rotation stays good (ms), from now on or from the first use of the fresh one."""
+    """How long the old secret of a rotation stays good (ms), from now on or from the first use of the fresh one.
+
+    `replaces` is the hint of the secret that is replaced; None: whichever is the current one.
+    """
 
     time: int
     from_first_use: bool = False
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def rotate(across: CrossTransaction, keyring: Keyring, key_id: str, grace: Grace
             f"the previous secret of {key_id} ({used(last_use)}) is still good and would end at once: add --yes, or wait",
             fields={"key": "its previous secret is still good"},
         )
-    secret = rotation.rotate(tx, keyring, key_id, grace.time, grace.from_first_use, OPERATOR)
+    secret = rotation.rotate(tx, keyring, key_id, grace.time, grace.from_first_use, OPERATOR, replaces=grace.replaces)
     return Rotated(secret, *rotation.previous_end(tx, key_id), ending, last_use if ending else None)
 
 

@@ -176,9 +176,9 @@ def _act(across: CrossTransaction, place: _Place, policy: str, source: str, acto
     secret = next((one for one in keys.secrets_of(tx, key.id).values() if one.digest in place.digests), None)
     if secret is None or not secret.live(tx.now) or key.ended(tx.now):
         return None
-    done, ends = "noted", secret.expires
+    done, ends = "noted", keys.end_of(key.expires, secret.expires)
     if policy == "grace":
-        done, ends = "ends", tx.now + GRACE if secret.expires is None else min(secret.expires, tx.now + GRACE)
+        done, ends = "ends", keys.end_of(ends, tx.now + GRACE)
         tx.run(_END, digest=secret.digest, ends=ends)
         tx.changed("key", secret.digest.hex())
     elif policy == "revoke":

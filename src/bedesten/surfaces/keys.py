@@ -27,10 +27,14 @@ Slot = Annotated[str, Meta(title="WhichSecret", extra_json_schema={"enum": list(
 
 
 class Rotate(Input, frozen=True):
-    """How long the secret that is presented stays good: from now on, or from the first use of the new one."""
+    """How long the secret that is presented stays good: from now on, or from the first use of the new one.
+
+    `replaces` is the hint of the secret that is replaced; the presented one unless it is given.
+    """
 
     grace_seconds: Annotated[int, Meta(ge=0, le=rotation.LONGEST_GRACE // SECOND)] = rotation.DEFAULT_GRACE // SECOND
     from_first_use: bool = False
+    replaces: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
 
 
 class Revoke(Input, frozen=True):
@@ -107,7 +111,7 @@ _REVOKE = Example(Revoked(samples.KEY, True), Revoke(previous=True))
 
 
 def rotate(tx: Transaction, call: Call, body: Rotate) -> Rotated:
-    """Another secret for the key. Sent again with the old secret, because the answer was lost, it gives another one."""
+    """Another secret for the key. Of several that are sent at the same moment one succeeds."""
     entry = _presented(call)
     secret = rotation.rotate(
         tx,
@@ -117,6 +121,7 @@ def rotate(tx: Transaction, call: Call, body: Rotate) -> Rotated:
         body.from_first_use,
         call.actor,
         presented=entry.digest,
+        replaces=body.replaces,
     )
     return Rotated(entry.key_id, secret.reveal(), keys.get(tx, entry.key_id).hint, _previous(tx, entry.key_id))
 

@@ -9,6 +9,7 @@ from bedesten_client.shapes import ApiKey, Revoked, Rotated
 class _Rotate(Body, frozen=True):
     grace_seconds: int | None = None
     from_first_use: bool | None = None
+    replaces: str | None = None
 
 
 class _Revoke(Body, frozen=True):
@@ -21,7 +22,7 @@ def get(surface: str) -> Operation[ApiKey]:
 
 
 def rotate(surface: str) -> Operation[Rotated]:
-    """Never sent twice by itself: each time makes another secret. The key that is presented is the one that is turned."""
+    """Never sent twice by itself: a second one is refused. The key that is presented is the one that gets another secret."""
     return Operation(method="POST", path=f"/{surface}/Keys/Rotate", result=Rotated, repeat=Repeat.NEVER, renews=False)
 
 
@@ -30,9 +31,9 @@ def revoke(surface: str) -> Operation[Revoked]:
     return Operation(method="POST", path=f"/{surface}/Keys/Revoke", result=Revoked, repeat=Repeat.NEVER, renews=False)
 
 
-def rotate_body(grace_seconds: int | None, from_first_use: bool) -> Body:
-    """How long the old secret stays good."""
-    return _Rotate(grace_seconds=grace_seconds, from_first_use=from_first_use or None)
+def rotate_body(grace_seconds: int | None, from_first_use: bool, replaces: str | None) -> Body:
+    """How long the old secret stays good, and the hint of the secret to replace, the presented one if it is None."""
+    return _Rotate(grace_seconds=grace_seconds, from_first_use=from_first_use or None, replaces=replaces)
 
 
 def revoke_body(previous: bool) -> Body:

@@ -91,9 +91,11 @@ def get_key() -> Call[ApiKey]:
     return Call(GET_KEY)
 
 
-def rotate_key(*, grace_seconds: int | None = None, from_first_use: bool = False) -> Call[Rotated]:
+def rotate_key(
+    *, grace_seconds: int | None = None, from_first_use: bool = False, replaces: str | None = None
+) -> Call[Rotated]:
     """Another secret for the API key: store it where the client reads it. It is never sent twice by itself."""
-    return Call(ROTATE_KEY, keys.rotate_body(grace_seconds, from_first_use))
+    return Call(ROTATE_KEY, keys.rotate_body(grace_seconds, from_first_use, replaces))
 
 
 def revoke_key(*, previous: bool = False) -> Call[Revoked]:
