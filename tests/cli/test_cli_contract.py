@@ -208,7 +208,7 @@ def test_no_command_but_init_works_without_an_installation(tmp_path: Path) -> No
     for arguments in [one for one in COMMANDS if one != ("init",)] + [("serve", "--port", "0", "--admin-port", "0")]:
         error = nowhere.refuses(*arguments, stdin=input_of(arguments))
         assert error == {
-            "code": -9,
+            "code": -2,
             "message": f"{tmp_path}/nowhere is not an installation: run `bedesten init` first",
             "fields": {},
         }, arguments

@@ -31,3 +31,8 @@ def to_minor(amount: Decimal, currency: str) -> int:
 def to_decimal(minor: int, currency: str) -> Decimal:
     """The amount as the wire shows it: a decimal with exactly the currency's digits after the point."""
     return Decimal(minor).scaleb(-EXPONENTS[currency])
+
+
+def in_words(minor: int, currency: str) -> str:
+    """The amount with its currency, as people read it: `24.00 USD`."""
+    return f"{to_decimal(minor, currency)} {currency}"

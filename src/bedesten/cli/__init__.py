@@ -13,6 +13,7 @@ import contextlib
 import importlib
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Container, Sequence
 from typing import Annotated
@@ -45,6 +46,8 @@ NOUNS = {
 
 PLAIN = frozenset({"init", "serve", "demo", "backup", "check"})
 COMPLETION = "_BEDESTEN_COMPLETE"
+_NEGATIVE = re.compile(r"-[0-9.]\S*")
+"""What the parser takes for an option."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,7 +73,7 @@ def program(loaded: Container[str]) -> typer.Typer:
     app = typer.Typer(
         help="Bedesten: one hall, four gates. A self-hosted, multi-tenant platform for selling digital goods.",
         no_args_is_help=True,
-        add_completion=False,
+        add_completion=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -122,6 +125,9 @@ def _misused(problem: typer.TyperException, arguments: Sequence[str]) -> int:
     context = getattr(problem, "ctx", None)
     path = context.command_path if context else "bedesten"
     message = without_keys(" ".join(problem.format_message().split()))
+    negative = next((one for one in arguments if _NEGATIVE.fullmatch(one)), None)
+    if negative and message.startswith("No such option"):
+        message = f"{negative}: no amount, number or time is below zero"
     if not message:
         return problem.exit_code  # asked for nothing, it was told what there is
     if "--json" in arguments:

@@ -15,6 +15,7 @@ from bedesten.audit.trail import Wanted
 from bedesten.base.clock import system_clock, wire_time
 from bedesten.base.ids import first_id
 from bedesten.cli.common import Answer, Document, Here, cell, command, duration_or_time, printable, write_json
+from bedesten.operator.names import name_of
 from bedesten.store.transaction import CrossTransaction
 from bedesten.tenants import actions as tenants
 
@@ -64,6 +65,8 @@ def tail(
     begin = None if since is None else _moment(since)
     owner = tenant if tenant in (None, "-") else here.read(lambda tx: tenants.find(tx, tenant))
     wanted, store = Wanted(owner, actor, action, subject), here.installation.store
+    if not here.as_json:
+        sys.stdout.write(_HEADER + "\n")
     if after is not None:
         _tell(here, islice(trail.sealed_after(store, after, wanted), limit))
     elif begin is not None:
@@ -146,13 +149,26 @@ def _recent(tx: CrossTransaction, owner: str | None) -> list[Row]:
         after = rows[-1].id
 
 
+_HEADER = "at  number  tenant  actor  action  subject  detail"
+
+
 def _tell(here: Here, rows: Iterable[Row]) -> None:
+    """Writes rows; for people with the names of what has an id."""
+    names: dict[str, str] = {}
+
+    def named(id_: str) -> str:
+        if id_ not in names:
+            found = here.read(lambda tx: name_of(tx, id_))
+            names[id_] = f"{id_} ({found})" if found else id_
+        return names[id_]
+
     for row in rows:
         shown = trail.shown(row)
         if here.as_json:
             write_json(shown)
             continue
         number = f"#{row.seq}" if row.seq is not None else "#-"
-        parts = (shown["at"], number, row.tenant, row.actor, row.action, row.subject, cell(shown["detail"]))
+        subject = row.subject if row.subject == row.tenant else named(row.subject)
+        parts = (shown["at"], number, named(row.tenant), named(row.actor), row.action, subject, cell(shown["detail"]))
         sys.stdout.write(printable("  ".join(map(str, parts))) + "\n")
         sys.stdout.flush()

@@ -1,5 +1,6 @@
 """What every command shares: three options, an opened installation, one way to answer and one to refuse."""
 
+import errno
 import inspect
 import json
 import os
@@ -26,7 +27,7 @@ from bedesten.audit.actions import started_by
 from bedesten.base.clock import parse_duration
 from bedesten.base.secret import Secret
 from bedesten.cli import forget_output
-from bedesten.errors import Refusal, bad_field
+from bedesten.errors import ErrorRow, Refusal, bad_field
 from bedesten.gate.apikeys import without_keys
 from bedesten.gate.directory import TenantEntry
 from bedesten.operator.amounts import read_amount
@@ -100,8 +101,17 @@ class Answer:
     code: int = 0
 
 
+_NEVER_HEALS = frozenset(
+    {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EROFS}
+)
+
+
 class Stopped(Exception):
-    """The command cannot go on, for a reason that is none of the catalogue's refusals; the text is for people."""
+    """The command cannot go on, for a reason that is for people. The row says whether trying again may help."""
+
+    def __init__(self, text: str, row: ErrorRow = errors.BAD_REQUEST) -> None:
+        super().__init__(text)
+        self.row = row
 
 
 class Here:
@@ -316,8 +326,18 @@ def _reason(problem: Exception) -> tuple[int, str, Mapping[str, str]]:
         return problem.row.number, problem.cause or problem.row.text, problem.fields or {}
     if isinstance(problem, OSError):
         where = f"{problem.filename}: " if problem.filename else ""
-        return errors.UNAVAILABLE.number, f"{where}{problem.strerror or problem}", {}
-    return errors.UNAVAILABLE.number, str(problem), {}
+        return _row_of(problem).number, f"{where}{problem.strerror or problem}", {}
+    if isinstance(problem, Stopped):
+        return problem.row.number, str(problem), {}
+    row = errors.UNAVAILABLE if isinstance(problem, StoreUnavailable) else errors.BAD_REQUEST
+    return row.number, str(problem), {}
+
+
+def _row_of(problem: OSError) -> ErrorRow:
+    """-9 only for what may heal by itself: a script that repeats the command must be able to stop."""
+    if isinstance(problem, FileExistsError):
+        return errors.CONFLICT
+    return errors.BAD_REQUEST if problem.errno in _NEVER_HEALS else errors.UNAVAILABLE
 
 
 # --- values of options -------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bedesten import errors
 from bedesten.cli.common import Answer, Here, Stopped, command, show, write_json
 from bedesten.server import exposure, logs, secret_file, supervisor
 from bedesten.server.known import Known
@@ -65,7 +66,7 @@ def serve(
         events = _Events(here.as_json, spec.workers)
         code = supervisor.run(spec, lambda: None, events.hear)
     if events.reason:
-        raise Stopped(events.reason)
+        raise Stopped(events.reason, errors.CONFLICT)
     return Answer(None, code=code)
 
 

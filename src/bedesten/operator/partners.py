@@ -10,7 +10,7 @@ from bedesten.accounts import logins
 from bedesten.accounts.actions import Account
 from bedesten.audit.actions import OPERATOR, place_of, record
 from bedesten.base import text
-from bedesten.base.money import to_decimal
+from bedesten.base.money import in_words, to_decimal
 from bedesten.base.secret import Secret
 from bedesten.errors import Refusal, as_kind
 from bedesten.gate.keyring import Keyring
@@ -73,8 +73,12 @@ def create(tx: Transaction, vault: Vault, currency: str, new: NewPartner) -> Mad
     if credit:
         ledger.set_credit(tx, balance, credit)
     secret, key = webhooks.create_endpoint(tx, vault, made, new.webhook)
-    told = {"email": email, "scopes": None if new.scopes is None else sorted(new.scopes), "credit": credit}
-    record(tx, OPERATOR, "partner.create", made, **told, currency=currency, webhook=place_of(new.webhook))
+    told = {
+        "email": email,
+        "scopes": None if new.scopes is None else sorted(new.scopes),
+        "credit": in_words(credit, currency),
+    }
+    record(tx, OPERATOR, "partner.create", made, **told, webhook=place_of(new.webhook))
     return Made(made, email, secret, key)
 
 
@@ -83,7 +87,8 @@ def set_credit(tx: Transaction, currency: str, partner: Account, limit: Decimal)
     minor = minor_amount(limit, currency, "amount")
     before = ledger.account(tx, partner.id, "partner", currency)
     ledger.set_credit(tx, before, minor)
-    record(tx, OPERATOR, "partner.credit", partner.id, before=before.credit_limit, after=minor, currency=currency)
+    limits = {"before": in_words(before.credit_limit, currency), "after": in_words(minor, currency)}
+    record(tx, OPERATOR, "partner.credit", partner.id, partner=partner.handle, **limits)
 
 
 def unlock(tx: Transaction, keyring: Keyring, partner: Account) -> bool:

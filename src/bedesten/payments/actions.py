@@ -9,7 +9,7 @@ from bedesten import errors
 from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.base import meaning
 from bedesten.base.ids import new_id
-from bedesten.base.money import to_decimal
+from bedesten.base.money import in_words, to_decimal
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import checkout
@@ -211,7 +211,7 @@ def _move_deposit(tx: Transaction, found: Deposit, to: int, approval: int) -> De
 
 
 def _money(of: Deposit | Payment) -> str:
-    return f"{to_decimal(of.amount, of.currency)} {of.currency}"
+    return in_words(of.amount, of.currency)
 
 
 def create_payment(tx: Transaction, integration: str, order_id: str, reference: str, minor: int) -> Payment:

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from bedesten import errors
 from bedesten.audit.actions import OPERATOR, record
-from bedesten.base.money import to_decimal
+from bedesten.base.money import in_words
 from bedesten.errors import Refusal
 from bedesten.payments.tables import integration_limits
 from bedesten.store.sql import TENANT, Statement, insert, into, p
@@ -65,4 +65,4 @@ def _members(limits: DepositLimits) -> tuple[tuple[str, int | None], ...]:
 
 
 def _money(minor: int | None, currency: str) -> str | None:
-    return None if minor is None else f"{to_decimal(minor, currency)} {currency}"
+    return None if minor is None else in_words(minor, currency)

@@ -1,0 +1,53 @@
+"""What the program says: numbers that let a script stop, names beside ids, and completion."""
+
+import re
+
+import pytest
+
+from support.program import Program
+
+
+def test_what_will_not_heal_by_itself_is_not_called_unavailable(shop: Program) -> None:
+    copy = shop.data / "copy.db"
+    shop.does("backup", str(copy))
+    assert shop.refuses("backup", str(copy))["code"] == -8
+    assert shop.refuses("backup", str(shop.data / "no" / "such" / "folder" / "copy.db"))["code"] == -2
+    nowhere = Program(shop.data / "nowhere")
+    assert nowhere.refuses("tenants", "list")["code"] == -2
+
+
+@pytest.mark.parametrize("text", ["-5", "-0.01", "-1e3"])
+def test_an_amount_below_zero_is_told_as_one(shop: Program, text: str) -> None:
+    shop.does("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
+    outcome = shop.run("partners", "credit", "p@partner.example", text, "--tenant", "shop")
+    assert outcome.code == 2
+    assert f"{text}: no amount, number or time is below zero" in outcome.err
+
+
+def test_the_trail_shows_amounts_with_their_currency_and_names_beside_ids(shop: Program) -> None:
+    made = shop.does("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
+    shop.does("partners", "credit", "p@partner.example", "24", "--tenant", "shop")
+    header, *rows = shop.run("audit", "tail", "--action", "partner.credit").out.splitlines()
+    assert header.split() == ["at", "number", "tenant", "actor", "action", "subject", "detail"]
+    assert len(rows) == 1
+    assert re.search(rf"ten_\w+ \(shop\)  operator  partner\.credit  {made['id']} \(p@partner\.example\)  ", rows[0])
+    assert "before=0.00 USD after=24.00 USD" in rows[0]
+
+
+def test_one_secret_is_an_it_and_several_are_them(shop: Program) -> None:
+    key = shop.run(
+        "keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Pay", "--create-owner"
+    ).out  # fmt: skip
+    assert key.splitlines()[-1] == "Keep it now: it cannot be shown again."
+    partner = shop.run("partners", "create", "--tenant", "shop", "--email", "p@partner.example").out
+    assert partner.splitlines()[-1] == "Keep them now: they cannot be shown again."
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [("bedesten ten", "tenants"), ("bedesten tenants cr", "create"), ("bedesten keys create --own", "--owner")],
+)
+def test_a_shell_completes_nouns_verbs_and_options(shop: Program, words: str, found: str) -> None:
+    asked = {"_BEDESTEN_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    outcome = shop.real(**asked)
+    assert (outcome.code, found in outcome.out.split(), outcome.err) == (0, True, "")
