@@ -65,6 +65,16 @@ def test_a_given_password_is_not_shown(shop: Program) -> None:
     assert set(new) == {"id", "email", "webhookSecret", "webhookKey"}
 
 
+@pytest.mark.parametrize("unfit", [b"\0", b"\x07", b"\r", b"\x7f", b"\xc2\x85", b"\xff"])
+def test_no_command_takes_a_password_that_the_api_would_refuse(shop: Program, unfit: bytes) -> None:
+    stdin = b"violet" + unfit + b"harbour teacup nineteen\n"
+    create = ("partners", "create", "--tenant", "shop", "--email", EMAIL, "--password-stdin")
+    assert shop.refuses(*create, stdin=stdin)["fields"].keys() == {"password"}
+    shop.does(*create, stdin=PASSWORD)
+    change = ("partners", "password", EMAIL, "--tenant", "shop", "--password-stdin")
+    assert shop.refuses(*change, stdin=stdin)["fields"].keys() == {"password"}
+
+
 def test_another_password_ends_the_old_one_and_every_token(tmp_path: Path) -> None:
     program = Program(tmp_path / "data")
     program.does("init")

@@ -139,11 +139,16 @@ def test_another_method_is_405_with_allow_R93_R167(shop: Shop, name: tuple[str, 
             continue
         answer = speak(shop.site.port, request_bytes(method, path, shop.host, lines))
         assert answer.status == 405, method
-        of_no_use = method in ("TRACE", "PROPFIND", "get", "post", "X")
-        keyed = promise.demand.kind == "keyed"  # there nobody learns from a method of no use which paths there are
-        assert answer.header("allow") == ("GET, POST" if keyed and of_no_use else ", ".join(known)), method
+        assert answer.header("allow") == ", ".join(known), method
         assert method == "HEAD" or answer.code == -4
         assert not any(value.encode() in answer.raw for _, value in lines), "nothing is echoed"
+
+
+@pytest.mark.parametrize("method", ["TRACE", "FOO", "get", "POST", "DELETE"])
+@pytest.mark.parametrize("path", ["/Supplier/Products/List", "/Supplier/None", "/payment/", "/Order/deliver"])
+def test_below_a_surface_of_api_keys_no_method_comes_before_the_key(shop: Shop, method: str, path: str) -> None:
+    for lines in ((), api_key("ak_live_00000000000000000000000000000000"), shop.lines(Surface.RESELLER)):
+        assert speak(shop.site.port, request_bytes(method, path, shop.host, lines)).told == (401, -23)
 
 
 def test_no_header_turns_one_method_into_another(shop: Shop) -> None:

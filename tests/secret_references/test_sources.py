@@ -13,10 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from bedesten.server.settings import Settings
+from bedesten_client import Secret
+from bedesten_client.client import source_of
 from bedesten_client.secrets import BadReference, SecretSource, SecretUnavailable, source
 from bedesten_client.secrets._cached import Remembered
 from bedesten_client.secrets._errors import Trouble
 from bedesten_client.secrets._held import Held
+from bedesten_client.secrets._local import Raw, text_of
 from bedesten_client.secrets._references import SCHEMES, Reference, parse
 
 SECRET = "ak_live_0123456789abcdef0123456789abcdef"
@@ -134,6 +138,27 @@ def test_a_file_without_the_end_of_its_line(tmp_path: Path, end: str) -> None:
     file = _file(tmp_path, f"{SECRET}{end}".encode())
     assert source(f"file:{file}").get() == SECRET
     assert source(f"file://{file}").get() == SECRET
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_no_other_source_takes_the_end_of_a_line_for_a_part_of_the_secret(
+    monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setenv("SHOP_KEY", SECRET + end)
+    assert source("env:SHOP_KEY").get() == SECRET
+    assert source(f"value:{SECRET}{end}").get() == SECRET
+    assert source(SECRET + end).get() == SECRET
+    assert source_of(Secret(SECRET + end)).get() == SECRET
+    assert text_of(Raw(f"{SECRET}{end}".encode())).reveal() == SECRET, "what a manager gives"
+
+
+def test_a_setting_of_the_server_is_read_without_the_end_of_its_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BEDESTEN_DATABASE", "postgresql://u@db.example/x\n")
+    monkeypatch.setenv("BEDESTEN_DATABASE_PASSWORD", f"{SECRET}\r\n")
+    found = Settings(data=tmp_path)
+    assert (found.database, found.database_password) == ("postgresql://u@db.example/x", SECRET)
 
 
 def test_only_one_end_of_a_line_is_taken_off(tmp_path: Path) -> None:

@@ -38,6 +38,12 @@ class Settings(BaseSettings):
     gate_routes: Path | None = None
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 
+    @field_validator("database", "database_password", "secrets", mode="before")
+    @classmethod
+    def _without_line_end(cls, value: object) -> object:
+        """One end of a line behind a secret is not part of it, as in every reference (`bedesten_client.secrets`)."""
+        return value.removesuffix("\n").removesuffix("\r") if isinstance(value, str) else value
+
     @field_validator("trusted_proxies", "admin_names", mode="before")
     @classmethod
     def _separated(cls, value: object) -> object:

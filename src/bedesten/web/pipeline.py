@@ -313,7 +313,7 @@ def _route(request: Request, match: Match | None) -> Route | Surface:
     """The route; where there is none on a surface of API keys, that surface: only its own callers may learn it."""
     route = match.routes.get(request.method) if match else None
     found = route or keyed_surface(request.path, match)
-    if request.method not in METHODS and (match is None or found is not None):
+    if request.method not in METHODS and match is None and found is None:
         raise Refusal(errors.METHOD_NOT_ALLOWED, "a method of no use here", headers=((b"allow", b"GET, POST"),))
     if found is None:
         raise _no_route(match)

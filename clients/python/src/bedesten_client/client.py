@@ -1,5 +1,6 @@
 """What all clients are made of: the shop's address, a credential, options, and how calls are run."""
 
+import asyncio
 import copy
 import ipaddress
 import time
@@ -8,6 +9,7 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import httpx2
 import msgspec
@@ -18,6 +20,7 @@ from bedesten_client.errors import UnexpectedAnswer
 from bedesten_client.flow import Clock, Flow, run, run_async
 from bedesten_client.secret import Secret
 from bedesten_client.secrets import SecretSource, source
+from bedesten_client.secrets._held import without_line_end
 from bedesten_client.shapes import Page
 from bedesten_client.tokens import Login, TokenCredential
 
@@ -29,8 +32,8 @@ SecretLike = str | Secret | SecretSource
 
 
 def source_of(secret: SecretLike) -> SecretSource:
-    """Where the secret is read. A `Secret` is the value itself, whatever it looks like."""
-    return Given(secret) if isinstance(secret, Secret) else source(secret)
+    """Where the secret is read. A `Secret` is the value itself, whatever it looks like, but for a line's end behind it."""
+    return Given(Secret(without_line_end(secret.reveal()))) if isinstance(secret, Secret) else source(secret)
 
 
 def address_of(shop: str, *, allow_http: bool = False) -> str:
@@ -105,18 +108,37 @@ class SyncBase(Base):
         return run(flow, self._http, self._address)
 
 
+_OTHER_LOOP = (
+    "the httpx2.AsyncClient that was handed over has connections of another event loop: hand over one for each event loop, "
+    "or none"
+)
+
+
 class AsyncBase(Base):
-    """A client for asyncio. Use it as a context manager, or `aclose()` it."""
+    """A client for asyncio. Use it as a context manager, or `aclose()` it.
+
+    Connections belong to the event loop that opened them: each loop that uses the client gets connections of its own.
+    """
 
     def __init__(self, address: str, credential: Credential, options: Options, http: httpx2.AsyncClient | None) -> None:
         super().__init__(address, credential, options)
-        self._own = http is None
-        self._http = http or httpx2.AsyncClient(follow_redirects=False)
+        self._given = http
+        self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx2.AsyncClient] = WeakKeyDictionary()
 
     async def aclose(self) -> None:
-        """Closes the connections, unless they are those of an httpx2 client that was handed over."""
-        if self._own:
-            await self._http.aclose()
+        """Closes the connections of this event loop, unless they are those of an httpx2 client that was handed over."""
+        http = self._by_loop.pop(asyncio.get_running_loop(), None)
+        if http is not None:
+            await http.aclose()
+
+    def _connections(self) -> httpx2.AsyncClient:
+        if self._given is not None:
+            return self._given
+        loop = asyncio.get_running_loop()
+        found = self._by_loop.get(loop)
+        if found is None:
+            found = self._by_loop[loop] = httpx2.AsyncClient(follow_redirects=False)
+        return found
 
     async def __aenter__(self) -> Self:
         return self
@@ -125,7 +147,12 @@ class AsyncBase(Base):
         await self.aclose()
 
     async def _run(self, flow: Flow[Result]) -> Result:
-        return await run_async(flow, self._http, self._address)
+        try:
+            return await run_async(flow, self._connections(), self._address)
+        except RuntimeError as problem:
+            if self._given is None or "event loop" not in str(problem).lower():
+                raise
+            raise RuntimeError(_OTHER_LOOP) from problem
 
 
 # --- operations as methods --------------------------------------------------------------------------------------------

@@ -3,6 +3,11 @@
 import hmac
 
 
+def without_line_end(text: str) -> str:
+    """A secret as it is meant: one end of a line behind it (LF, CR LF) is not part of it, wherever it comes from."""
+    return text.removesuffix("\n").removesuffix("\r")
+
+
 class Held:
     """A secret: `repr`, formatting, pickling and comparing give nothing away."""
 

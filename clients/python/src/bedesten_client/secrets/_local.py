@@ -4,7 +4,7 @@ import os
 import stat
 
 from bedesten_client.secrets._errors import Trouble
-from bedesten_client.secrets._held import Held
+from bedesten_client.secrets._held import Held, without_line_end
 
 MOST = 65_536
 """Bytes of the longest secret, as every manager bounds it too."""
@@ -12,14 +12,14 @@ MOST = 65_536
 
 def read_variable(name: str, _seconds: float) -> Held:
     """The secret in a variable of the environment. Raises `Trouble`."""
-    text = Held(os.environ.get(name, ""))
-    if not text.reveal():
+    text = without_line_end(os.environ.get(name, ""))
+    if not text:
         raise Trouble("the variable is not set, or empty")
-    return text
+    return Held(text)
 
 
 def read_file(path: str, _seconds: float) -> Held:
-    """The secret in a file, without the one line's end after it. Raises `Trouble`, also if others can reach the file.
+    """The secret in a file. Raises `Trouble`, also if others can reach the file.
 
     The group may read it, since that is how orchestrators hand secrets to a container; nobody else, and nobody but the
     owner may write it.
@@ -47,7 +47,7 @@ def _all_of(descriptor: int) -> "Raw":
     while length <= MOST and (part := os.read(descriptor, MOST + 1 - length)):
         parts.append(part)
         length += len(part)
-    return Raw(b"".join(parts).removesuffix(b"\n").removesuffix(b"\r"))
+    return Raw(b"".join(parts))
 
 
 class Raw:
@@ -63,13 +63,14 @@ class Raw:
 
 
 def text_of(raw: Raw) -> Held:
-    """The bytes as text. Raises `Trouble` for what can be no secret."""
-    if not raw.octets:
-        raise Trouble("is empty")
+    """The bytes as text, without the one line's end after it. Raises `Trouble` for what can be no secret."""
     if len(raw.octets) > MOST:
         raise Trouble(f"is longer than {MOST} bytes")
+    octets = Raw(raw.octets.removesuffix(b"\n").removesuffix(b"\r"))
+    if not octets.octets:
+        raise Trouble("is empty")
     try:
-        return Held(raw.octets.decode("utf-8"))
+        return Held(octets.octets.decode("utf-8"))
     except UnicodeDecodeError:
         pass
     raise Trouble("is not text in UTF-8")

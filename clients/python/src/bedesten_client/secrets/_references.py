@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bedesten_client.secrets import _local
 from bedesten_client.secrets._errors import BadReference
-from bedesten_client.secrets._held import Held
+from bedesten_client.secrets._held import Held, without_line_end
 
 Reader = Callable[[float], Held]
 """Reads a secret once, within so many seconds. Raises `Trouble`."""
@@ -75,9 +75,9 @@ def check_installed(reference: Reference) -> None:
 
 
 def _value(text: str) -> Reference:
-    if not text:
+    held = Held(without_line_end(text))
+    if not held.reveal():
         raise BadReference("an empty secret")
-    held = Held(text)
     return Reference("a value", lambda _seconds: held, at_once=True)
 
 

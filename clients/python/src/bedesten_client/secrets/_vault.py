@@ -7,7 +7,7 @@ import requests
 from hvac import exceptions
 
 from bedesten_client.secrets._errors import Trouble
-from bedesten_client.secrets._held import Held
+from bedesten_client.secrets._held import Held, without_line_end
 from bedesten_client.secrets._local import Raw, read_file, text_of
 
 
@@ -43,7 +43,7 @@ def read(url: str, mount: str, path: str, field: str, seconds: float) -> Held:
 
 def _token(seconds: float) -> Held:
     """The token that this program shows Vault. Raises `Trouble`."""
-    if text := os.environ.get("VAULT_TOKEN"):
+    if text := without_line_end(os.environ.get("VAULT_TOKEN", "")):
         return Held(text)
     file = os.environ.get("VAULT_TOKEN_FILE")
     if not file:
