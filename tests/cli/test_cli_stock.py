@@ -99,6 +99,9 @@ def test_a_batch_and_single_codes_are_taken_out_for_good(goods: Program) -> None
     shown = goods.does("products", "stock", "show", batch, *IN_SHOP)
     assert (shown["codes"], shown["free"], shown["withdrawn"]) == (3, 0, 3)
     assert again(goods, b"OUT-1\n")["known"][0]["what"] == "taken out of stock"
+    assert counts(put(goods, b"OUT-1\nOUT-2\n", "d-1", "--again")) == (2, 0, 2)
+    shown = goods.does("products", "stock", "show", batch, *IN_SHOP)
+    assert (shown["codes"], shown["reason"]) == (1, "publisher revoked them")
     trail = goods.run("audit", "tail", "--json", "--limit", "20").out
     assert "publisher revoked them" in trail
     assert "OUT-1" not in trail

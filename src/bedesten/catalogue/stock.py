@@ -71,10 +71,27 @@ _ATTACH_MANY = statement(
     .values(unit=_PLACED.c.unit, **_SOLD)
 )
 _OF_LINE = (_C.tenant_id == TENANT) & (_C.line_id == p("line"))
+_WHY = (
+    select(_B.reason)
+    .where(_B.tenant_id == _C.tenant_id, _B.id == _C.batch_id, _B.reason.is_not(None))
+    .correlate(stock_codes)
+    .scalar_subquery()
+)
+_DETACH_WITHDRAWN = statement(
+    update(stock_codes)
+    .where(_OF_LINE, _C.state == CLAIMED, _WHY.is_not(None))
+    .values(state=WITHDRAWN, reason=_WHY, line_id=None, line_quantity=None, unit=None)
+)
 _DETACH = statement(
     update(stock_codes)
     .where(_OF_LINE, _C.state == CLAIMED)
     .values(state=0, line_id=None, line_quantity=None, unit=None)
+)
+_FIRST_EXPIRY = statement(select(func.min(_C.expires)).where(_OF_LINE, _C.state == CLAIMED))
+_NOTE_EXPIRY = statement(
+    update(stock_levels)
+    .where(_LEVEL, or_(_L.next_expiry.is_(None), _L.next_expiry > p("expiry")))
+    .values(next_expiry=p("expiry"))
 )
 _DELIVER = statement(update(stock_codes).where(_OF_LINE, _C.state == CLAIMED).values(state=DELIVERED))
 _SEALED = statement(select(_C.id, _C.sealed).where(_OF_LINE, _C.state == DELIVERED).order_by(_C.unit))
@@ -102,9 +119,7 @@ _EXPIRED = statement(
     .where(_LEVEL)
     .values(
         available=_L.available - p("count"),
-        next_expiry=select(func.min(_C.expires))
-        .where(_OF_PRODUCT, or_(_C.state == 0, _C.state == 1))
-        .scalar_subquery(),
+        next_expiry=select(func.min(_C.expires)).where(_OF_PRODUCT, _C.state == 0).scalar_subquery(),
     )
 )
 
@@ -155,19 +170,24 @@ def untake(tx: Transaction, product: str, count: int) -> None:
 
 
 def put_back(tx: Transaction, product: str, line: str) -> None:
-    """Frees the codes that a line had claimed and not got."""
+    """Frees the codes that a line had claimed and not got; those of a batch that was taken out meanwhile are withdrawn."""
+    tx.run(_DETACH_WITHDRAWN, line=line)
+    expiry = tx.one(_FIRST_EXPIRY, line=line)
     freed = tx.run(_DETACH, line=line)
     if freed:
-        put(tx, product, freed)
+        put(tx, product, freed, expiry[0] if expiry else None)
 
 
-def put(tx: Transaction, product: str, count: int) -> None:
-    """Adds units to the level: codes of the product became free in this transaction."""
+def put(tx: Transaction, product: str, count: int, expiry: int | None = None) -> None:
+    """Adds units to the level: codes of the product became free in this transaction, the first of which expires then."""
     tx.run(_PUT, product=product, count=count)
+    if expiry is not None:
+        tx.run(_NOTE_EXPIRY, product=product, expiry=expiry)
 
 
-def withdraw_expired(tx: Transaction, product: str, until: int) -> bool:
+def withdraw_expired(tx: Transaction, product: str, until: int | None = None) -> bool:
     """Withdraws the product's free codes that expire until then. False if there was nothing to look at."""
+    until = tx.now + MIN_VALIDITY_MS if until is None else until
     if tx.one(_DUE, product=product, until=until) is None:
         return False
     tx.run(LOCK_LEVEL, product=product)

@@ -71,7 +71,7 @@ stock_levels = Table(
     integer("consigned", CheckConstraint("consigned IN (0, 1)", name="consigned")),
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
 )
-"""`next_expiry` is no later than the earliest expiry of a free or claimed code. `consigned`: a supplier who earns with a
+"""`next_expiry` is no later than the earliest expiry of a free code. `consigned`: a supplier who earns with a
 sale has put codes in, now or before."""
 
 stock_batches = Table(
@@ -85,6 +85,7 @@ stock_batches = Table(
     sql.text("supplier_id", null=True),
     integer("unit_cost", CheckConstraint(f"unit_cost >= 0 AND unit_cost < {MAX_MINOR}", name="unit_cost"), null=True),
     sql.text("note", null=True),
+    sql.text("reason", null=True),
     sql.text("actor"),
     integer("created"),
     integer("codes", CheckConstraint("codes >= 0", name="codes")),
@@ -96,7 +97,8 @@ stock_batches = Table(
 )
 """Codes that came together. `source` is a file's name or the call; `digest` is keyed, of the file. `supplier_id` is who
 earns `unit_cost` (minor units, as it was at the upload) with each code that is sold; a batch of the operator's own has
-none. `state` 0: it is being loaded, and none of its codes can be sold."""
+none. `state` 0: it is being loaded, and none of its codes can be sold. `reason`: why it was taken out of stock; what
+unpaid checkouts give back of it is then withdrawn too."""
 
 stock_codes = Table(
     "stock_codes",

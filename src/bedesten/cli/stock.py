@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +11,13 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from bedesten.catalogue import batches
+from bedesten.audit.actions import OPERATOR
+from bedesten.catalogue import batches, inventory
 from bedesten.catalogue.actions import Product
-from bedesten.catalogue.batches import Source, Upload, Withdrawal
+from bedesten.catalogue.batches import Source, Upload
 from bedesten.catalogue.code import BadCode, StockCode, read_code
+from bedesten.catalogue.inventory import Withdrawal
+from bedesten.catalogue.stock import WITHDRAWN
 from bedesten.cli.common import Answer, Here, Shown, TenantOption, amount, command, printable, table
 from bedesten.cli.files import read_file
 from bedesten.cli.progress import progress
@@ -39,7 +43,7 @@ class StockGroup(TyperGroup):
 app = typer.Typer(no_args_is_help=True, cls=StockGroup)
 
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the trail.")]
-MAX_REASON = 200
+MAX_TEXT = 200
 
 
 @command(app, PUT)
@@ -64,6 +68,7 @@ def put_in(
         str | None, typer.Option("--cost", metavar="AMOUNT", help="What one code cost you, for your own record.")
     ] = None,
     note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A remark on the batch.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Take codes in again that were taken out of stock.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> Answer:
@@ -75,16 +80,24 @@ def put_in(
     name, path = (of_product, Path(product)) if file is None else (product, file)
     if name is None or (file is not None and of_product is not None):
         raise typer.BadParameter("name a product once: PRODUCT FILE, or FILE --product SKU")
+    if note is not None and not 1 <= len(note.strip()) <= MAX_TEXT:
+        raise bad_field("--note", f"1 to {MAX_TEXT} characters")
     source_name, raw = read_file(path)
     read = _understood(here, source_name, raw, Choice(encoding, column, header))
     vault = here.installation.vault
     found = here.read_in(tenant, lambda tx, _: stock.stocked_product(tx, name))
     digest = here.read_in(tenant, lambda tx, _: vault.fingerprint(tx, sha256(raw).hexdigest()))
-    minor = None if cost is None else minor_amount(amount(cost, "--cost"), found.currency, "--cost")
-    source = Source(source_name[:200], "operator", unit_cost=minor, note=note[:200] if note else None, digest=digest)
+    source = Source(
+        name=source_name[:MAX_TEXT],
+        actor=OPERATOR.name,
+        unit_cost=None if cost is None else minor_amount(amount(cost, "--cost"), found.currency, "--cost"),
+        note=note,
+        digest=digest,
+        again=again,
+    )
     asking = _is_terminal(here) and not yes
     if dry_run or asking:
-        answer = _preview(here, tenant, found, read)
+        answer = _preview(here, tenant, found, read, again=again)
         if dry_run:
             return answer
         for line in answer.shown:
@@ -92,9 +105,7 @@ def put_in(
         if not typer.confirm("Put them in?", err=True):
             return Answer(None, ["Nothing was put in."], code=1)
     with progress("putting codes in", len(read.codes), as_json=here.as_json) as advance:
-        done = stock.put_in(
-            lambda work: here.write_in(tenant, lambda tx, _: work(tx)), vault, found, read.codes, source, advance
-        )
+        done = stock.put_in(partial(_write, here, tenant), vault, found, read.codes, source, advance)
     return _answer(here, tenant, found, read, done)
 
 
@@ -118,10 +129,11 @@ def _is_terminal(here: Here) -> bool:
     return not here.as_json and sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _preview(here: Here, tenant: str, product: Product, read: CodeFile) -> Answer:
+def _preview(here: Here, tenant: str, product: Product, read: CodeFile, *, again: bool) -> Answer:
     """What would become of the file; of codes only the ends are shown."""
     vault = here.installation.vault
     duplicates = here.read_in(tenant, lambda tx, _: batches.preview(tx, vault, product.id, read.codes))
+    duplicates = [one for one in duplicates if not again or one.state != WITHDRAWN]
     known = here.read_in(tenant, lambda tx, _: stock.known(tx, duplicates))
     new = len(read.codes) - len(duplicates)
     first, last = masked(read.codes[0]), masked(read.codes[-1])
@@ -221,7 +233,7 @@ def show(
     here: Here, batch: Annotated[str, typer.Argument(metavar="BATCH", help="Its id.")], tenant: TenantOption
 ) -> Answer:
     """Show one batch: where it came from, who put it in, and what became of its codes."""
-    view = here.read_in(tenant, lambda tx, _: stock.batch_view(tx, batches.batch_of(tx, batch)))
+    view = here.read_in(tenant, lambda tx, _: stock.batch_view(tx, inventory.batch_of(tx, batch)))
     return Answer(view, [f"{name + ':':12}{printable(_text(value))}" for name, value in view.items()])
 
 
@@ -246,11 +258,11 @@ def remove(
     """Take unsold codes out of stock for good: a batch, or single codes. Nothing taken out: exit code 1."""
     if sum(one is not None for one in (batch, code_file, code)) != 1:
         raise typer.BadParameter("one of --batch, --code-file and --code is needed")
-    if not reason.strip() or len(reason) > MAX_REASON:
-        raise bad_field("--reason", f"1 to {MAX_REASON} characters")
+    if not reason.strip() or len(reason) > MAX_TEXT:
+        raise bad_field("--reason", f"1 to {MAX_TEXT} characters")
     if batch is not None:
         name = batch
-        if not _confirmed(here, yes, lambda: here.read_in(tenant, lambda tx, _: batches.batch_of(tx, name)).free):
+        if not _confirmed(here, yes, lambda: here.read_in(tenant, lambda tx, _: inventory.batch_of(tx, name)).free):
             return Answer(None, ["Nothing was taken out."], code=1)
         done = here.write_in(tenant, lambda tx, _: stock.take_out_batch(tx, name, reason)[1])
     else:

@@ -34,6 +34,7 @@ MAX_PROBLEMS: Final = 20
 ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "cp1254", "cp1251", "iso-8859-9")
 
 _TITLES = {"code": CODE_TITLES, "pin": PIN_TITLES, "serial": SERIAL_TITLES, "expires": EXPIRY_TITLES}
+_PARTS = {"pin": "PIN", "serial": "serial number", "expires": "expiry date"}
 _GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
 _TIME_OF_DAY = re.compile(r"(\d{4}-\d\d-\d\d)[T ]00:00(?::00(?:\.0+)?)?Z?", re.ASCII)
 _AS_TEXT = re.compile(r'="(.*)"')
@@ -221,7 +222,7 @@ def _chosen(source: str, column: str, titles: list[str], header: bool) -> int:
 def _looks_like_a_title(rows: list[_Row]) -> bool:
     """Whether the first line of a list has no digit and all others have."""
     with_digits = [any(each.isdigit() for cell in row.cells for each in cell) for row in rows]
-    return len(rows) > 1 and not with_digits[0] and all(with_digits[1:])
+    return len(rows) > 1 and len(rows[0].cells) == 1 and not with_digits[0] and all(with_digits[1:])
 
 
 # --- codes ------------------------------------------------------------------------------------------------------------
@@ -235,7 +236,7 @@ def _read(source: str, columns: dict[str, int], rows: list[_Row], left_out: list
         try:
             codes.append(read_code(cells["code"], cells.get("pin"), cells.get("serial"), _date(cells.get("expires"))))
         except BadCode as problem:
-            problems.append(f"line {row.line}: the {problem.part} {problem}")
+            problems.append(f"line {row.line}: the {_PARTS.get(problem.part, problem.part)} {problem}")
     if problems:
         raise _refusal(source, problems)
     return CodeFile(tuple(codes), tuple(row.line for row in rows), tuple(columns), tuple(left_out))

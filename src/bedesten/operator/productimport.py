@@ -12,7 +12,7 @@ from bedesten.audit.actions import OPERATOR, record
 from bedesten.base.money import to_decimal, to_minor
 from bedesten.base.text import key
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue import batches
+from bedesten.catalogue import inventory
 from bedesten.catalogue.changes import record_change
 from bedesten.catalogue.code import FOLDED
 from bedesten.catalogue.model import STOCK, Product, ProductFields, fields_of
@@ -97,7 +97,7 @@ def _write(
         product_id = one.before.id
         catalogue.revise(tx, one.before, after)
         if after.code_comparison != one.before.code_comparison:
-            batches.compare(tx, product_id, after.code_comparison)
+            inventory.compare(tx, product_id, after.code_comparison)
     record_change(tx, OPERATOR, product_id, one.before, after, source=source)
     return True
 

@@ -13,10 +13,11 @@ from bedesten.audit.actions import OPERATOR, record
 from bedesten.base.clock import wire_time
 from bedesten.base.money import to_decimal
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue import batches, stock
+from bedesten.catalogue import batches, inventory, stock
 from bedesten.catalogue.actions import SUPPLIER, Product
-from bedesten.catalogue.batches import CHUNK, READY, Batch, Duplicate, Source, Upload, Withdrawal
+from bedesten.catalogue.batches import CHUNK, READY, Duplicate, Source, Upload
 from bedesten.catalogue.code import StockCode
+from bedesten.catalogue.inventory import Batch, Withdrawal
 from bedesten.errors import Refusal, bad_field
 from bedesten.operator.products import product_of
 from bedesten.store.transaction import StoreUnavailable, Transaction
@@ -73,7 +74,7 @@ def put_in(
     try:
         for first in range(0, len(codes), CHUNK):
             part = codes[first : first + CHUNK]
-            duplicates += write(partial(_load, vault, product.id, batch, part, first))
+            duplicates += write(partial(_load, vault, product.id, batch, part, first, source.again))
             advance(len(part))
 
         def complete(tx: Transaction) -> Upload:
@@ -88,9 +89,9 @@ def put_in(
 
 
 def _load(
-    vault: Vault, product: str, batch: str, codes: Sequence[StockCode], first: int, tx: Transaction
+    vault: Vault, product: str, batch: str, codes: Sequence[StockCode], first: int, again: bool, tx: Transaction
 ) -> list[Duplicate]:
-    return batches.load(tx, vault, product, batch, codes, first)
+    return batches.load(tx, vault, product, batch, codes, first, again=again)
 
 
 def _recorded(tx: Transaction, product: Product, done: Upload) -> Upload:
@@ -117,8 +118,8 @@ def known(tx: Transaction, duplicates: Sequence[Duplicate], batch: str | None = 
 
 def take_out_batch(tx: Transaction, name: str, reason: str) -> tuple[Batch, Withdrawal]:
     """Takes the unsold codes of a batch out of stock for good. Raises `Refusal` (-3)."""
-    batch = batches.batch_of(tx, name)
-    done = batches.withdraw_batch(tx, batch, reason)
+    batch = inventory.batch_of(tx, name)
+    done = inventory.withdraw_batch(tx, batch, reason)
     if done.withdrawn:
         record(tx, OPERATOR, "stock.withdraw", batch.id, withdrawn=done.withdrawn, reason=reason)
     return batch, done
@@ -126,7 +127,7 @@ def take_out_batch(tx: Transaction, name: str, reason: str) -> tuple[Batch, With
 
 def take_out_codes(tx: Transaction, vault: Vault, codes: Sequence[StockCode], reason: str) -> Withdrawal:
     """Takes single codes out of stock for good, those that are unsold."""
-    done = batches.withdraw_codes(tx, vault, codes, reason)
+    done = inventory.withdraw_codes(tx, vault, codes, reason)
     if done.withdrawn:
         record(tx, OPERATOR, "stock.withdraw", tx.tenant, withdrawn=done.withdrawn, reason=reason)
     return done
@@ -138,12 +139,12 @@ def move(tx: Transaction, name: str, to: str) -> tuple[str, int, Product]:
     Raises `Refusal`: -3; -2 for a product that keeps no stock; -8 for a batch that is loading, has nothing unsold, or lies
     there already.
     """
-    batch, product = batches.batch_of(tx, name), stocked_product(tx, to)
+    batch, product = inventory.batch_of(tx, name), stocked_product(tx, to)
     if batch.state != READY:
         raise Refusal(errors.CONFLICT, f"batch {batch.id} is being uploaded")
     if batch.product_id == product.id:
         raise Refusal(errors.CONFLICT, f"batch {batch.id} belongs to this product already")
-    made, count = batches.move(tx, batch, product.id, OPERATOR.name)
+    made, count = inventory.move(tx, batch, product.id, OPERATOR.name)
     record(tx, OPERATOR, "stock.move", batch.id, to=product.id, batch=made, moved=count)
     return made, count, product
 
@@ -152,7 +153,7 @@ def listed(tx: Transaction, name: str = "") -> list[dict[str, object]]:
     """The batches of one product, or all, in their order of sale."""
     product = product_of(tx, name) if name else None
     suppliers = {one["id"]: one["name"] for one in accounts.list_all(tx, "supplier")}
-    return [batch_view(tx, one, suppliers) for one in batches.batches_of(tx, product.id if product else "")]
+    return [batch_view(tx, one, suppliers) for one in inventory.batches_of(tx, product.id if product else "")]
 
 
 def batch_view(tx: Transaction, one: Batch, suppliers: dict[object, object] | None = None) -> dict[str, object]:
@@ -171,6 +172,7 @@ def batch_view(tx: Transaction, one: Batch, suppliers: dict[object, object] | No
         "unitCost": None if one.unit_cost is None else to_decimal(one.unit_cost, product.currency),
         "currency": product.currency,
         "note": one.note,
+        "reason": one.reason,
         "actor": one.actor,
         "created": wire_time(one.created),
         "codes": one.codes,

@@ -15,6 +15,7 @@ import structlog
 from bedesten.accounts import key_expiry, key_import
 from bedesten.base.clock import wire_time
 from bedesten.base.secret import Secret
+from bedesten.catalogue import batches, stock
 from bedesten.orders import checkout
 from bedesten.orders.notice import notice
 from bedesten.server.build import OPENING_S, Installation, open_installation
@@ -25,6 +26,7 @@ from bedesten.server.sealing import seal_for_ever
 from bedesten.server.settings import Settings
 from bedesten.server.sweep import sweep
 from bedesten.store import patience
+from bedesten.store.store import Store
 from bedesten.store.tables import INSTALLATION
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable
 from bedesten.tenants.vault import Unsealable
@@ -164,8 +166,17 @@ async def _sweep_for_ever(installation: Installation) -> None:
     while True:
         with _survived():
             await installation.store.write_across(sweep)
+            await tend_stock(installation.store)
             await tend_keys(installation)
         await asyncio.sleep(SWEEP_EVERY)
+
+
+async def tend_stock(store: Store) -> None:
+    """Withdraws stock codes that are about to expire, and throws uploads away that broke off long ago."""
+    for tenant, product in await store.read_across(stock.due_to_expire):
+        await store.write(tenant, stock.withdraw_expired, product)
+    for tenant, batch in await store.read_across(batches.abandoned):
+        await store.write(tenant, batches.drop, batch)
 
 
 async def tend_keys(installation: Installation) -> None:

@@ -60,7 +60,7 @@ _of_batch = (
 _codes, _loading = func.coalesce(_of_batch.c.codes, 0), func.coalesce(_of_batch.c.loading, 0)
 _first_expiry = (
     select(_C.tenant_id, _C.product_id, func.min(_C.expires).label("at"))
-    .where(_C.expires.is_not(None), or_(_C.state == FREE, _C.state == CLAIMED))
+    .where(_C.expires.is_not(None), _C.state == FREE)
     .group_by(_C.tenant_id, _C.product_id)
     .subquery("first_expiry")
 )

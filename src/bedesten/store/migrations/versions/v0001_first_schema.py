@@ -833,6 +833,7 @@ def upgrade() -> None:
         sa.Column("supplier_id", sa.Text(), nullable=True),
         sa.Column("unit_cost", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("codes", sa.BigInteger(), autoincrement=False, nullable=False),

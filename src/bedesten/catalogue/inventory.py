@@ -1,0 +1,220 @@
+"""Looking after the stock: batches listed, codes withdrawn or moved to another product, and compared otherwise.
+
+Levels are locked first, by product id, as buyers lock them: what is withdrawn or moved here nobody is buying.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, case, func, or_, select, update
+
+from bedesten import errors
+from bedesten.catalogue import stock
+from bedesten.catalogue.batches import LOAD, READY, Source, drop, insert, make_sellable
+from bedesten.catalogue.code import EXACT, FOLDED, StockCode
+from bedesten.catalogue.stock import CLAIMED, DELIVERED, FREE, WITHDRAWN
+from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
+from bedesten.errors import Refusal
+from bedesten.store.sql import TENANT, into, p, statement
+from bedesten.store.transaction import Transaction, TryAgain
+from bedesten.tenants.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch with the number of its codes in each state; `codes` is their sum."""
+
+    id: str
+    product_id: str
+    sku: str | None
+    source: str
+    supplier_id: str | None
+    unit_cost: int | None
+    note: str | None
+    reason: str | None
+    actor: str
+    created: int
+    state: int
+    codes: int
+    free: int
+    claimed: int
+    sold: int
+    withdrawn: int
+
+
+_B, _C, _L = stock_batches.c, stock_codes.c, stock_levels.c
+_BATCH = (_B.tenant_id == TENANT) & (_B.id == p("batch"))
+_OF_BATCH = (_C.tenant_id == TENANT) & (_C.batch_id == p("batch"))
+_MARK = statement(update(stock_batches).where(_BATCH).values(reason=p("why")))
+_LEAVE = statement(update(stock_batches).where(_BATCH).values(codes=_B.codes - p("count")))
+_ENTER = statement(update(stock_batches).where(_BATCH).values(codes=_B.codes + p("count")))
+
+
+def _in_state(state: int) -> Any:
+    return func.sum(case((_C.state == state, 1), else_=0))
+
+
+_LIST = (
+    select(
+        _B.id, _B.product_id, products.c.sku, _B.source, _B.supplier_id, _B.unit_cost, _B.note, _B.reason, _B.actor,
+        _B.created, _B.state, _B.codes, *(_in_state(state) for state in (FREE, CLAIMED, DELIVERED, WITHDRAWN)),
+    )
+    .select_from(
+        stock_batches.join(products, and_(products.c.tenant_id == _B.tenant_id, products.c.id == _B.product_id))
+        .outerjoin(stock_codes, and_(_C.tenant_id == _B.tenant_id, _C.batch_id == _B.id))
+    )
+    .where(_B.tenant_id == TENANT)
+    .group_by(_B.id, products.c.sku)
+    .order_by(_B.id)
+)  # fmt: skip
+_ALL = into(Batch, _LIST.where(or_(p("product") == "", _B.product_id == p("product"))))
+_ONE = into(Batch, _LIST.where(_B.id == p("batch")))
+_WITHDRAW_BATCH = statement(
+    update(stock_codes).where(_OF_BATCH, _C.state == FREE).values(state=WITHDRAWN, reason=p("why"))
+)
+_BY_DIGEST = statement(
+    select(_C.id, _C.product_id, _C.state).where(
+        _C.tenant_id == TENANT,
+        or_(_C.digest == p("digest"), and_(_C.folded_digest == p("folded_digest"), _C.folds == 1)),
+    )
+)
+_WITHDRAW_CODE = statement(
+    update(stock_codes)
+    .where(_C.tenant_id == TENANT, _C.id == p("code"), _C.product_id == p("product"), _C.state == FREE)
+    .values(state=WITHDRAWN, reason=p("why"))
+)
+_TAKE_OFF = statement(
+    update(stock_levels)
+    .where(_L.tenant_id == TENANT, _L.product_id == p("product"))
+    .values(available=_L.available - p("count"))
+)
+_MOVE = statement(
+    update(stock_codes)
+    .where(_OF_BATCH, _C.state == FREE)
+    .values(product_id=p("product"), batch_id=p("to_batch"), folds=p("to_folds"))
+)
+_other = stock_codes.alias("other")
+_OTHER = _other.c
+_SAME = and_(_OTHER.tenant_id == _C.tenant_id, _OTHER.folded_digest == _C.folded_digest, _OTHER.id != _C.id)
+_CLASH = statement(
+    select(_C.id)
+    .select_from(stock_codes.join(_other, _SAME))
+    .where(_OF_BATCH, _C.state == FREE, or_(_OTHER.folds == 1, _OTHER.batch_id == p("batch")))
+    .limit(1)
+)
+_OF_PRODUCT = (_C.tenant_id == TENANT) & (_C.product_id == p("product"))
+_CLASH_IN_PRODUCT = statement(
+    select(_C.id)
+    .select_from(stock_codes.join(_other, _SAME))
+    .where(_OF_PRODUCT, or_(_OTHER.folds == 1, _OTHER.product_id == p("product")))
+    .limit(1)
+)
+_COMPARE = statement(
+    update(products)
+    .where(products.c.tenant_id == TENANT, products.c.id == p("product"))
+    .values(code_comparison=p("comparison"), updated=p("now"))
+)
+_FOLD = statement(update(stock_codes).where(_OF_PRODUCT).values(folds=p("to_folds")))
+
+
+# --- taking out and moving ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """What became of codes that were to be taken out. `sold` counts those that a buyer has or is paying for."""
+
+    withdrawn: int
+    sold: int = 0
+    unknown: int = 0
+    before: int = 0
+
+
+def withdraw_batch(tx: Transaction, batch: Batch, reason: str) -> Withdrawal:
+    """Takes the unsold codes of a batch out of stock for good, also those that an unpaid checkout gives back later.
+
+    A batch that is still loading is thrown away.
+    """
+    if batch.state == LOAD:
+        return Withdrawal(drop(tx, batch.id))
+    tx.run(stock.LOCK_LEVEL, product=batch.product_id)
+    tx.run(_MARK, batch=batch.id, why=reason)
+    count = tx.run(_WITHDRAW_BATCH, batch=batch.id, why=reason)
+    tx.run(_TAKE_OFF, product=batch.product_id, count=count)
+    after = batch_of(tx, batch.id)
+    return Withdrawal(count, sold=after.sold + after.claimed, before=after.withdrawn - count)
+
+
+def withdraw_codes(tx: Transaction, vault: Vault, codes: Sequence[StockCode], reason: str) -> Withdrawal:
+    """Takes single codes out of stock for good, if they are unsold."""
+    known: dict[str, tuple[str, int]] = {}
+    unknown = 0
+    for code in codes:
+        digests = {"digest": vault.fingerprint(tx, code.exact), "folded_digest": vault.fingerprint(tx, code.folded)}
+        rows = tx.all(_BY_DIGEST, **digests)
+        unknown += not rows
+        known.update({row[0]: (row[1], row[2]) for row in rows})
+    for product in sorted({product for product, _ in known.values()}):
+        tx.run(stock.LOCK_LEVEL, product=product)
+    withdrawn: dict[str, int] = {}
+    for row, (product, state) in sorted(known.items()):
+        count = tx.run(_WITHDRAW_CODE, code=row, product=product, why=reason)
+        if state == FREE and not count:
+            raise TryAgain("the code was sold or moved at this moment")
+        withdrawn[product] = withdrawn.get(product, 0) + count
+    for product, count in withdrawn.items():
+        tx.run(_TAKE_OFF, product=product, count=count)
+    count = sum(withdrawn.values())
+    before = sum(state == WITHDRAWN for _, state in known.values())
+    return Withdrawal(count, sold=len(known) - count - before, unknown=unknown, before=before)
+
+
+def move(tx: Transaction, batch: Batch, product: str, actor: str) -> tuple[str, int]:
+    """Moves the unsold codes of a batch to another product, as a batch of their own with the same supplier and cost.
+
+    Answers that batch and how many codes it has. Raises `Refusal` (-8) if none was unsold, or the other product compares
+    codes in a form in which one of them is there already.
+    """
+    for one in sorted({batch.product_id, product}):
+        tx.run(stock.LOCK_LEVEL, product=one)
+    fold = stock.folds(tx, product)
+    if fold and tx.one(_CLASH, batch=batch.id) is not None:
+        raise Refusal(errors.CONFLICT, "a code of the batch is in the shop before, as that product compares codes")
+    source = Source(f"moved from {batch.id}", actor, batch.supplier_id, batch.unit_cost, batch.note)
+    made = insert(tx, product, source, state=READY)
+    count = tx.run(_MOVE, batch=batch.id, product=product, to_batch=made, to_folds=int(fold))
+    if not count:
+        raise Refusal(errors.CONFLICT, "no code of the batch is unsold: there is nothing to move")
+    tx.run(_LEAVE, batch=batch.id, count=count)
+    tx.run(_ENTER, batch=made, count=count)
+    tx.run(_TAKE_OFF, product=batch.product_id, count=count)
+    make_sellable(tx, product, made, count, source)
+    return made, count
+
+
+def compare(tx: Transaction, product: str, comparison: str) -> None:
+    """Changes how the product compares codes. Raises `Refusal` (-8) if two of its codes would then be one."""
+    assert comparison in (EXACT, FOLDED)
+    tx.run(_COMPARE, product=product, comparison=comparison, now=tx.now)
+    fold = comparison == FOLDED
+    if fold and tx.one(_CLASH_IN_PRODUCT, product=product) is not None:
+        problem = "two codes are the same but for case, hyphens and spaces"
+        raise Refusal(errors.CONFLICT, problem, fields={"codeComparison": problem})
+    tx.run(_FOLD, product=product, to_folds=int(fold))
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def batches_of(tx: Transaction, product: str = "") -> list[Batch]:
+    """Every batch, or those of one product, in their order of sale."""
+    return tx.all(_ALL, product=product)
+
+
+def batch_of(tx: Transaction, batch: str) -> Batch:
+    """One batch. Raises `Refusal` (-3)."""
+    found = tx.one(_ONE, batch=batch)
+    if found is None:
+        raise Refusal(errors.NOT_FOUND, f"no batch {batch}", fields={"batch": "there is no such batch"})
+    return found

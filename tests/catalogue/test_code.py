@@ -1,0 +1,96 @@
+"""What a stock code is, and when two of them are the same: one rule for every door."""
+
+from datetime import date
+
+import pytest
+
+from bedesten.catalogue.code import BadCode, StockCode, decode, encode, is_normal, read_code
+
+SURROUNDED = [" W-2 ", "\ufeffW-2", "W-2\r\n", "\u200bW-2", "\tW-2\u00a0", "\u2066W-2\u2069", "W-2\u3164", "W-2\ufe0f"]
+NO_CODES = {
+    "": "must not be blank",
+    "   ": "must not be blank",
+    "\t": "must not be blank",
+    "\u200b\ufeff": "must not be blank",
+    "A" * 501: "must have at most 500 characters",
+    "AB\u200bCD": "must not hold invisible characters",
+    "AB\u202eCD": "must not hold invisible characters",
+    "AB\ufeffCD": "must not hold invisible characters",
+    "AB\u3164CD": "must not hold invisible characters",
+    "AB\u00a0CD": "must hold printable characters only, on one line",
+    "AB\nCD": "must hold printable characters only, on one line",
+    "AB\x00CD": "must hold printable characters only, on one line",
+    "AB\ue000": "must hold printable characters only, on one line",
+    "---": "has neither a letter nor a digit",
+    "code": "is the title of a column",
+    "Voucher Code": "is the title of a column",
+    "PIN": "is the title of a column",
+    "1.23457E+15": "is a long number that a spreadsheet has shortened: export the column as text",
+    "1,23457E+15": "is a long number that a spreadsheet has shortened: export the column as text",
+    "CSV-1,5555,2027-12-31": "has a comma, a semicolon or a quotation mark: PIN, serial and expiry are fields of their own",
+    "code;pin;serial": "has a comma, a semicolon or a quotation mark: PIN, serial and expiry are fields of their own",
+    '"QUO-0001"': "has a comma, a semicolon or a quotation mark: PIN, serial and expiry are fields of their own",
+}
+
+
+@pytest.mark.parametrize("text", SURROUNDED, ids=repr)
+def test_white_space_and_invisible_characters_around_a_code_are_no_part_of_it(text: str) -> None:
+    assert read_code(text).code == "W-2"
+
+
+@pytest.mark.parametrize("text", NO_CODES, ids=repr)
+def test_a_text_that_is_no_code_is_refused_with_the_reason_and_not_repeated(text: str) -> None:
+    with pytest.raises(BadCode) as refused:
+        read_code(text)
+    assert (refused.value.part, str(refused.value)) == ("code", NO_CODES[text])
+    assert refused.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A", "1E15", "0012345", "ABCD EFGH", "LPA:1$smdp.example.com$AB-12", "https://gift.example/?a=1,2;b", "ключ-1"],
+)
+def test_what_people_sell_is_a_code(text: str) -> None:
+    assert read_code(text) == StockCode(text)
+
+
+def test_a_code_is_in_normal_form_c() -> None:
+    assert read_code("caf\u0065\u0301-1").code == "caf\u00e9-1"
+
+
+@pytest.mark.parametrize(
+    "text", ["aaaa-bbbb", "AAAA-BBBB", "AAAABBBB", "aaaa bbbb", "AAAA\u2010BBBB", "ＡＡＡＡ-ＢＢＢＢ"]
+)
+def test_case_hyphens_spaces_and_width_do_not_count_in_the_folded_form(text: str) -> None:
+    code = read_code(text)
+    assert code.folded == "aaaabbbb"
+    assert code.exact == text
+
+
+def test_parts_are_fields_and_come_back_as_they_were() -> None:
+    code = read_code(" A-1 ", " 0042 ", "\ufeff777", "2027-12-31")
+    assert code == StockCode("A-1", "0042", "777", date(2027, 12, 31))
+    assert decode(encode(code)) == code
+    assert read_code("A-1", "", "  ", "") == StockCode("A-1")
+    assert "A-1" not in repr(code)
+
+
+def test_a_code_is_good_to_the_end_of_its_last_day() -> None:
+    assert read_code("A-1", expires="2000-01-01").expires_at == 946_771_200_000
+    assert read_code("A-1").expires_at is None
+
+
+@pytest.mark.parametrize(
+    "day", ["31.12.2027", "2027-13-01", "2027-02-30", "12/31/2027", "1999-12-31", "9999-12-31", "soon"]
+)
+def test_a_date_is_written_in_one_way_only(day: str) -> None:
+    with pytest.raises(BadCode, match=r"must be a date as yyyy-MM-dd") as refused:
+        read_code("A-1", expires=day)
+    assert refused.value.part == "expires"
+
+
+@pytest.mark.parametrize(
+    ("stored", "normal"), [(StockCode("A-1"), True), (StockCode(" A-1"), False), (StockCode("code"), False)]
+)
+def test_what_is_stored_can_be_asked_whether_it_is_still_a_code(stored: StockCode, normal: bool) -> None:
+    assert is_normal(stored) is normal
