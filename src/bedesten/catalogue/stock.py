@@ -243,15 +243,17 @@ def insert(
 ) -> Iterator[Outcome]:
     """Inserts codes that are in no product of the tenant yet; `columns` gives state and place of the code at an index.
 
-    They go in by their digests, the folded one first: two who put the same ones in at once then wait for each other one
-    way only.
+    They go in by their digests, the folded one first, and of two that are the same the first one of the upload: two who put
+    the same ones in at once then wait for each other one way only.
     """
     fold = int(folds(tx, product))
     outcomes = sorted(
-        (vault.fingerprint(tx, code.folded), vault.fingerprint(tx, code.exact), at) for at, code in enumerate(codes)
+        (vault.fingerprint(tx, code.folded), b"" if fold else vault.fingerprint(tx, code.exact), at)
+        for at, code in enumerate(codes)
     )
-    for folded_digest, digest, at in outcomes:
+    for folded_digest, exact, at in outcomes:
         row, code = new_id("cod"), codes[at]
+        digest = exact or vault.fingerprint(tx, code.exact)
         columns_of_code = {**_NOWHERE, **columns(at)}
         count = tx.run(
             _ADD,
