@@ -150,6 +150,13 @@ def test_what_people_take_for_the_same_has_one_key(one: str, other: str) -> None
     assert text.key(one) == text.key(other)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [("Acme", "Асmе"), ("acme", "A-C M.E"), ("Lantern", "1antem"), ("Shop", "sh0p")]
+)
+def test_what_looks_alike_has_one_skeleton(one: str, other: str) -> None:
+    assert text.skeleton(one) == text.skeleton(other)
+
+
 # --- secrets ---
 
 

@@ -7,7 +7,7 @@ from support.program import Program
 
 def test_a_tenant_is_made_and_listed(bedesten: Program) -> None:
     made = bedesten.does("tenants", "create", "Acme", "--host", "API.acme.example.", "--currency", "try", "--sandbox")
-    assert set(made) == {"id", "name", "hosts", "sandbox", "currency"}
+    assert set(made) == {"id", "name", "hosts", "sandbox", "currency", "alike"}
     assert made["id"].startswith("ten_")
     assert (made["name"], made["hosts"], made["sandbox"], made["currency"]) == (
         "Acme",
@@ -156,3 +156,35 @@ def test_r222_a_name_of_the_operators_plane_is_no_tenants_host(shop: Program, mo
         error = shop.refuses("tenants", *arguments)
         assert (error["code"], error["fields"]) == (-2, {"host": "a name of the operator's own"})
     assert shop.does("tenants", "hosts", "shop", "--add", "b.ops.example.org")["hosts"][-1] == "localhost"
+
+
+@pytest.mark.parametrize("name", ["SHOP", " shop ", "ｓｈｏｐ"])
+def test_a_name_that_people_take_for_another_tenant_s_is_taken(shop: Program, name: str) -> None:
+    error = shop.refuses("tenants", "create", name, "--host", "x.example.org")
+    assert (error["code"], list(error["fields"])) == (-8, ["name"])
+    assert [one["name"] for one in shop.does("tenants", "list")["tenants"]] == ["shop"]
+
+
+@pytest.mark.parametrize("name", ["-", " ", "\u200b", "a\u202eb", "a\nb", "ten_01jdqe5m7yx0c1v8k2n3p4r5s6", "a" * 101])
+def test_what_is_no_name_is_refused(shop: Program, name: str) -> None:
+    error = shop.refuses("tenants", "create", name, "--host", "x.example.org")
+    assert (error["code"], list(error["fields"])) == (-2, ["name"])
+
+
+def test_a_tenant_is_found_however_its_name_is_written(shop: Program) -> None:
+    (listed,) = shop.does("tenants", "list")["tenants"]
+    for name in ("SHOP", " Shop", listed["id"]):
+        assert shop.does("tenants", "suspend", name)["id"] == listed["id"]
+
+
+def test_a_name_that_looks_like_another_tenant_s_is_told(shop: Program) -> None:
+    made = shop.does("tenants", "create", "\u0455h\u043e\u0440", "--host", "x.example.org")
+    assert made["alike"] == ["shop"]
+    outcome = shop.run("tenants", "create", "sh0p", "--host", "y.example.org")
+    assert (outcome.code, "Its name looks like that of shop, \u0455h\u043e\u0440." in outcome.out) == (0, True)
+    assert shop.does("tenants", "create", "Other", "--host", "z.example.org")["alike"] == []
+
+
+def test_the_region_of_a_tenant_is_changed(shop: Program) -> None:
+    assert shop.does("tenants", "set", "shop", "--region", "eu")["region"] == "EU"
+    assert shop.refuses("tenants", "set", "shop", "--region", "?")["code"] == -2

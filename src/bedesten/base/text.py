@@ -203,3 +203,21 @@ def key(text: str) -> str:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     seen = "".join(each for each in folded if each not in _JOINERS and each not in _SELECTORS)
     return unicodedata.normalize("NFC", " ".join(seen.split()))
+
+
+_ALIKE = {
+    ord(one): other
+    for one, other in zip("аевкмнорстухіѕјԁһӏԛԝαορνικτυχεηβγ015", "aebkmhopctyxisjdhlqwaopviktuxenbyols", strict=True)
+}
+"""Small Cyrillic and Greek letters and digits, and the Latin letters that they are taken for."""
+
+
+def skeleton(text: str) -> str:
+    """What two names have in common when they look alike: Latin letters and digits without accents, signs and spaces."""
+    plain = unicodedata.normalize("NFKD", key(text)).translate(_ALIKE)
+    return "".join(each for each in plain if each.isalnum()).replace("i", "l").replace("rn", "m")
+
+
+def ascii_lower(text: str) -> str:
+    """The text with its ASCII letters small, and nothing else changed."""
+    return text.translate(_LOWER)

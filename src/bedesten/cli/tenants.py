@@ -7,7 +7,19 @@ import typer
 
 from bedesten.accounts import uses
 from bedesten.base.money import EXPONENTS
-from bedesten.cli.common import REPEATED, Answer, Document, Here, Shown, TenantName, command, duration, pairs, table
+from bedesten.cli.common import (
+    REPEATED,
+    Answer,
+    Document,
+    Here,
+    Shown,
+    TenantName,
+    command,
+    duration,
+    pairs,
+    printable,
+    table,
+)
 from bedesten.errors import bad_field
 from bedesten.gate.directory import TenantEntry
 from bedesten.gate.scopes import Surface
@@ -41,7 +53,10 @@ def create(
     new = NewTenant(name, host, sandbox, _currency(currency), hosts.region(region))
     with unexposed(here.settings, host):
         made: Document = here.write(lambda tx: tenants.create(tx, here.installation.vault, new))
-    return Answer(made, [f"Tenant {made['name']} ({made['id']}) answers on {', '.join(made['hosts'])}."])
+    told: list[Shown] = [f"Tenant {made['name']} ({made['id']}) answers on {', '.join(made['hosts'])}."]
+    if made["alike"]:
+        told.append(f"Its name looks like that of {', '.join(map(printable, made['alike']))}.")
+    return Answer(made, told)
 
 
 @command(app, "hosts")

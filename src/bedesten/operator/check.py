@@ -22,6 +22,7 @@ from bedesten.base.clock import MINUTE
 from bedesten.catalogue import code as code_rule
 from bedesten.catalogue.stock import PURPOSE
 from bedesten.catalogue.tables import stock_codes
+from bedesten.operator.invariants import texts
 from bedesten.operator.invariants.balances import BALANCES
 from bedesten.operator.invariants.events import EVENTS
 from bedesten.operator.invariants.goods import GOODS
@@ -75,7 +76,8 @@ def breaches(installation: Opened) -> list[str]:
 def walk(tx: CrossTransaction, vault: Vault) -> list[str]:
     """The same inside a transaction."""
     found = [line for one in QUESTIONS for line in _asked(tx, one)]
-    return [*found, *_sealed(tx, vault), *_in_clear(tx)]
+    named = [_breach(3, tenant, says) for tenant, says in texts.breaches(tx)]
+    return [*found, *named, *_sealed(tx, vault), *_in_clear(tx)]
 
 
 def _asked(tx: CrossTransaction, one: Question) -> Iterator[str]:

@@ -37,7 +37,7 @@ _FIND = statement(
         _A.kind == "customer",
         or_(
             _A.id == p("text"),
-            _A.handle.like(p("pattern"), escape="!"),
+            _A.handle.like(p("address"), escape="!"),
             func.lower(_A.name).like(p("pattern"), escape="!"),
         ),
     )
@@ -48,7 +48,8 @@ _FIND = statement(
 
 def find(tx: Transaction, part: str) -> list[dict[str, object]]:
     """Up to `MAX_FOUND` customers with this id, or whose e-mail or name has this text in it."""
-    escaped = "".join(f"!{each}" if each in "%_!" else each for each in part.strip().lower())
+    wanted = part.strip()
+    address = text.email_or_none(wanted) or text.ascii_lower(wanted)
     return [
         {
             "id": row[0],
@@ -59,8 +60,13 @@ def find(tx: Transaction, part: str) -> list[dict[str, object]]:
             "reservedUnits": int(row[6]),
             "created": wire_time(row[4]),
         }
-        for row in tx.all(_FIND, text=part.strip(), pattern=f"%{escaped}%", most=MAX_FOUND)
+        for row in tx.all(_FIND, text=wanted, address=_within(address), pattern=_within(wanted.lower()), most=MAX_FOUND)
     ]
+
+
+def _within(part: str) -> str:
+    """The pattern of LIKE for what has this text in it."""
+    return "%" + "".join(f"!{each}" if each in "%_!" else each for each in part) + "%"
 
 
 def one(tx: Transaction, name: str) -> Account:

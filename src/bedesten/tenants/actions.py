@@ -10,11 +10,12 @@ from sqlalchemy import case, delete, select, update
 
 from bedesten import errors
 from bedesten.audit.actions import OPERATOR, record
+from bedesten.base import text
 from bedesten.base.clock import DAY, HOUR, MINUTE, wire_time
 from bedesten.base.ids import new_id
 from bedesten.base.money import EXPONENTS
 from bedesten.base.revision import epoch_step
-from bedesten.errors import Refusal, bad_field
+from bedesten.errors import Refusal, as_kind, bad_field
 from bedesten.gate.decide import MAX_LIFETIME
 from bedesten.gate.hosts import valid_tenant_host
 from bedesten.gate.scopes import Surface
@@ -40,7 +41,11 @@ _CREATE = inserting_across(tenants, or_ignore=True)
 _ADD_HOST = inserting(hosts, or_ignore=True)
 _REMOVE_HOST = statement(delete(hosts).where(hosts.c.host == p("host"), hosts.c.tenant_id == TENANT))
 _HOSTS = statement(select(hosts.c.host).where(hosts.c.tenant_id == TENANT).order_by(hosts.c.host))
-_FIND = crossing(select(tenants.c.id).where((tenants.c.id == p("name")) | (tenants.c.name == p("name"))))
+_FIND = crossing(
+    select(tenants.c.id, tenants.c.name).where((tenants.c.id == p("name")) | (tenants.c.name_key == p("key")))
+)
+_NAMES = crossing(select(tenants.c.name).order_by(tenants.c.id))
+MAX_NAME = 100
 _NAME = statement(select(tenants.c.name).where(tenants.c.id == TENANT))
 _LIST = crossing(
     select(
@@ -138,12 +143,31 @@ class NewTenant:
 
 
 def find(tx: CrossTransaction, name: str) -> str:
-    """The id of the tenant that is called so, by name or by id. Raises `Refusal`."""
-    row = tx.one(_FIND, name=name)
-    if row is None:
+    """The id of the tenant that is called so, by name or by id. Raises `Refusal`: -3, or -8 where it could be two."""
+    rows = tx.all(_FIND, name=name, key=text.key(name))
+    if not rows:
         raise Refusal(errors.NOT_FOUND, f"no tenant {name!r}", fields={"tenant": "there is no such tenant"})
-    found: str = row[0]
+    if len(rows) > 1:
+        meant = " and ".join(f"{called} ({tenant})" for tenant, called in rows)
+        raise Refusal(errors.CONFLICT, f"{name!r} could be {meant}", fields={"tenant": f"could be {meant}"})
+    found: str = rows[0][0]
     return found
+
+
+def _valid_name(name: str) -> str:
+    """The normal form of a tenant's name. Raises `Refusal` (-2)."""
+    normal = as_kind(text.name, name, "name")
+    if len(normal) > MAX_NAME:
+        raise bad_field("name", f"must have at most {MAX_NAME} characters")
+    if not any(each.isalnum() for each in normal):
+        raise bad_field("name", "must have a letter or a digit")
+    return normal
+
+
+def _alike(tx: CrossTransaction, name: str) -> list[str]:
+    """The names of other tenants that look like this one."""
+    wanted = text.skeleton(name)
+    return [row[0] for row in tx.all(_NAMES) if row[0] != name and text.skeleton(row[0]) == wanted]
 
 
 def name_of(tx: Transaction) -> str:
@@ -153,11 +177,10 @@ def name_of(tx: Transaction) -> str:
 
 
 def create(tx: CrossTransaction, vault: Vault, new: NewTenant) -> dict[str, object]:
-    """Makes a tenant with its hosts and its data key."""
+    """Makes a tenant with its hosts and its data key; `alike` names those that look like it. Raises `Refusal`: -2, or -8."""
+    name = _valid_name(new.name)
     if new.currency not in EXPONENTS:
         raise bad_field("currency", "not a currency that can be used")
-    if not new.name.strip() or len(new.name) > 100 or not new.name.isprintable():
-        raise bad_field("name", "1 to 100 printable characters")
     if not new.hosts:
         raise bad_field("host", "a tenant needs at least one host")
     tenant = new_id("ten")
@@ -165,7 +188,8 @@ def create(tx: CrossTransaction, vault: Vault, new: NewTenant) -> dict[str, obje
     made = tx.run(
         _CREATE,
         id=tenant,
-        name=new.name,
+        name=name,
+        name_key=text.key(name),
         suspended=0,
         sandbox=int(new.sandbox),
         currency=new.currency,
@@ -194,8 +218,9 @@ def create(tx: CrossTransaction, vault: Vault, new: NewTenant) -> dict[str, obje
     bound = tx.bound(tenant)
     added = [add_host(bound, host) for host in new.hosts]
     made_of = {"sandbox": new.sandbox, "currency": new.currency, "region": new.region}
-    record(bound, OPERATOR, "tenant.create", tenant, name=new.name, hosts=added, **made_of)
-    return {"id": tenant, "name": new.name, "hosts": added, "sandbox": new.sandbox, "currency": new.currency}
+    record(bound, OPERATOR, "tenant.create", tenant, name=name, hosts=added, **made_of)
+    shown = {"id": tenant, "name": name, "hosts": added, "sandbox": new.sandbox, "currency": new.currency}
+    return {**shown, "alike": _alike(tx, name)}
 
 
 def add_host(tx: Transaction, host: str) -> str:

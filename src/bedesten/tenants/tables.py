@@ -10,6 +10,7 @@ tenants = Table(
     metadata,
     text("id", key=True),
     text("name"),
+    text("name_key"),
     integer("suspended", CheckConstraint("suspended IN (0, 1)", name="suspended")),
     integer("sandbox", CheckConstraint("sandbox IN (0, 1)", name="sandbox")),
     text("currency"),
@@ -32,9 +33,10 @@ tenants = Table(
     text("brand", null=True),
     integer("lenient", CheckConstraint("lenient IN (0, 1)", name="lenient")),
     text("checkout_limits"),
-    UniqueConstraint("name"),
+    UniqueConstraint("name_key"),
 )
-"""`generation` is part of the derivation of the tenant's signing keys; the epochs end tokens issued before. `origins` are
+"""`name_key` is what two names that people take for the same have in common (`base.text.key`).
+`generation` is part of the derivation of the tenant's signing keys; the epochs end tokens issued before. `origins` are
 the web origins of the storefront (CORS), `limits` a JSON object of rate limits, `brand` one of the colour and the logo of
 its documentation, `checkout_limits` one of what the operator changed of `CheckoutLimits`. `lenient`: its calls ignore
 members that they do not know. `wrapped_key` is the tenant's data key, wrapped by the master secret `wrapping_id`. Times

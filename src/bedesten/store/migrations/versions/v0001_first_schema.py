@@ -173,6 +173,7 @@ def upgrade() -> None:
         "tenants",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(), nullable=False),
         sa.Column("suspended", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("sandbox", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
@@ -201,7 +202,7 @@ def upgrade() -> None:
         sa.CheckConstraint("sandbox IN (0, 1)", name=op.f("ck_tenants_sandbox")),
         sa.CheckConstraint("suspended IN (0, 1)", name=op.f("ck_tenants_suspended")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tenants")),
-        sa.UniqueConstraint("name", name=op.f("uq_tenants_name")),
+        sa.UniqueConstraint("name_key", name=op.f("uq_tenants_name_key")),
     )
     op.create_table(
         "token_uses",
