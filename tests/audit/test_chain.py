@@ -1,16 +1,19 @@
 """The chain: sealed in order by any number of workers, and whatever is done to it afterwards is named."""
 
+import asyncio
 import threading
 from collections.abc import Callable
 from hashlib import sha256
 
 import pytest
+import structlog
 
 from audit.rows import Trail
 from bedesten.audit import chain
 from bedesten.audit import trail as reading
 from bedesten.audit.actions import INSTALLATION, OPERATOR, Actor, record
 from bedesten.audit.chain import Head, Row, verify
+from bedesten.server import sealing
 from bedesten.server.build import Installation
 from bedesten.server.installation import open_store
 from bedesten.store.store import Store
@@ -354,3 +357,35 @@ def test_a_head_that_is_none_is_not_read(text: str) -> None:
 def test_a_head_is_read_as_it_is_written() -> None:
     head = Head(17, bytes(range(32)))
     assert Head.parse(str(head)) == head
+
+
+# --- a store that went back -------------------------------------------------------------------------------------------
+
+
+def test_the_sealer_says_when_the_head_that_it_logged_is_gone_and_seals_on(trail: Trail) -> None:
+    """Rows and head are as of an older state, in which the chain is whole: only a head from outside can tell."""
+
+    def told(before: Head) -> tuple[Head, list[str]]:
+        with structlog.testing.capture_logs() as lines:
+            head = asyncio.run(sealing._tell(trail.store, before))
+        return head, [line["event"] for line in lines]
+
+    def sealed(count: int) -> Head:
+        trail.append(count)
+        head = trail.seal()
+        assert head is not None
+        return head
+
+    early, late = sealed(3), sealed(2)
+    assert told(early) == (late, ["audit-head"])
+    assert told(late) == (late, [])
+    trail.disarm()
+    trail.raw.run("DELETE FROM audit WHERE seq > 3")
+    trail.raw.run("UPDATE audit_chain SET seq = 3, hash = (SELECT hash FROM audit WHERE seq = 3)")
+    assert told(late) == (early, ["audit-went-back", "audit-head"])
+    again = sealed(2)
+    assert again.seq == late.seq
+    assert told(early) == (again, ["audit-head"])
+    assert told(late) == (again, ["audit-went-back", "audit-head"])
+    assert verify(trail.store) == []
+    assert len(verify(trail.store, [late])) == 1

@@ -16,6 +16,7 @@ For that a head that was noted elsewhere (the worker logs one a minute) has to b
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 
 from sqlalchemy import select, update
@@ -129,6 +130,12 @@ def head_of(tx: CrossTransaction) -> Head:
     return tx.one(HEAD, chain=1) or Head(0, START)
 
 
+def holds(tx: CrossTransaction, head: Head) -> bool:
+    """Whether the chain once ended with this head: it is still in it."""
+    row = tx.one(_BY_SEQ, number=head.seq)
+    return head.seq == 0 or (row is not None and row.hash is not None and bytes(row.hash) == head.hash)
+
+
 def waiting(tx: CrossTransaction) -> Row | None:
     """The row that has waited for its seal the longest."""
     return tx.one(_UNSEALED, most=1)
@@ -162,7 +169,7 @@ def _breaches(store: Store, noted: list[Head]) -> Iterator[str]:
     elif (walk.seq, walk.hash) != (head.seq, head.hash):
         yield _wrong_head(walk, head)
     for one in noted:
-        if one.seq and _hash_of(store, one.seq) != one.hash:
+        if not store.read_now(partial(holds, head=one)):
             yield f"row {one.seq} is not the one that was noted: the chain was cut off or written anew before it"
     yield from _held_back(store, walk.latest)
 
@@ -170,11 +177,6 @@ def _breaches(store: Store, noted: list[Head]) -> Iterator[str]:
 def _next(store: Store, after: int) -> tuple[list[Row], Head | None]:
     """The sealed rows after a number, and the head, as of one moment."""
     return store.read_now(lambda tx: (tx.all(_SEALED, after=after, most=BATCH), tx.one(HEAD, chain=1)))
-
-
-def _hash_of(store: Store, seq: int) -> bytes | None:
-    row = store.read_now(lambda tx: tx.one(_BY_SEQ, number=seq))
-    return row.hash if row else None
 
 
 def _wrong_head(walk: "_Walk", head: Head) -> str:

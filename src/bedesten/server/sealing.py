@@ -1,7 +1,8 @@
 """Sealing the trail: every second what was written since, in order; see `audit.chain`.
 
 Once a minute, if it moved, the head of the chain is logged. Whoever sends the log somewhere else keeps the head there, out
-of reach of those who could write the trail anew, and `bedesten audit verify --since-hash` looks for it.
+of reach of those who could write the trail anew, and `bedesten audit verify --since-hash` looks for it. A store in which
+the head that was logged last is not to be found any more went back, or was written anew: that is logged as an error.
 """
 
 import asyncio
@@ -43,7 +44,9 @@ async def seal_what_waits(store: Store) -> None:
 
 
 async def _tell(store: Store, told: Head) -> Head:
-    head = await store.read_across(chain.head_of)
+    head, holds = await store.read_across(lambda tx: (chain.head_of(tx), chain.holds(tx, told)))
+    if not holds:
+        log.error("audit-went-back", lost_seq=told.seq, lost_hash=told.hash.hex(), seq=head.seq)
     if head != told:
         log.info("audit-head", seq=head.seq, hash=head.hash.hex())
     return head
