@@ -21,6 +21,7 @@ from support.client import Client, api_key, bearer
 from support.program import ENVIRONMENT, Program
 from support.served import Served, served
 from support.sites import ENGINES, POSTGRES, postgres_database
+from support.wire import NoAnswer
 
 HOST = "api.shop.example"
 PASSWORD = b"seven lanterns by the gate\n"
@@ -260,7 +261,7 @@ def eventually(truth: Callable[[], bool]) -> bool:
     """Whether it came true within 20 seconds; a connection that breaks is no truth."""
     end = time.monotonic() + 20
     while time.monotonic() < end:
-        with contextlib.suppress(OSError, EOFError):
+        with contextlib.suppress(OSError, EOFError, NoAnswer):
             if truth():
                 return True
         time.sleep(0.05)

@@ -70,6 +70,16 @@ def build_refusing(settings: str) -> Adapter:
     return Adapter(handle, refuse, _nothing)
 
 
+def build_gated(settings: str) -> Adapter:
+    """An application whose startup waits for the file that the settings name."""
+
+    async def wait() -> None:
+        while not Path(json.loads(settings)["gate"]).exists():
+            await asyncio.sleep(0.02)
+
+    return Adapter(handle, wait, _nothing)
+
+
 def side(settings: str) -> int:
     """Writes its process id where the settings say, until SIGTERM."""
     done = threading.Event()

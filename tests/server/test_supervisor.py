@@ -9,99 +9,20 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bedesten.server.listener import PortBusy, bind, free_port
+from bedesten.server.listener import PortBusy, free_port, reserve
 from bedesten.server.supervisor import AlreadyServing, DataDirectoryLock
-
-SERVE = Path(__file__).with_name("serve_dummy.py")
-QUICK = {"first_s": 0.02, "longest_s": 0.1, "settled_s": 0.2, "tries": 3}
-
-
-class Server:
-    """A supervisor in a process of its own, and what it says."""
-
-    def __init__(self, lock: Path, **values: Any) -> None:
-        spec = {"port": 0, "workers": 2, "app_factory": "dummy_app:build", "settings_json": "{ }", "respawn": QUICK}
-        command = [sys.executable, str(SERVE), json.dumps({**spec, "lock_path": str(lock), **values})]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.events: list[dict[str, Any]] = []
-
-    def until(self, name: str) -> dict[str, Any]:
-        """Reads events up to the named one."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.events.append(json.loads(line))
-            if self.events[-1]["event"] == name:
-                return self.events[-1]
-        raise AssertionError(f"no {name} in {self.events}; {self.process.stderr and self.process.stderr.read()}")
-
-    @property
-    def port(self) -> int:
-        return int(next(event["port"] for event in self.events if event["event"] == "listening"))
-
-    @property
-    def children(self) -> list[int]:
-        pid = self.process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-    def get(self, path: str = "/pid", timeout: float = 10) -> bytes:
-        """The body of one answer on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            assert answer.status == 200
-            return answer.read()
-        finally:
-            connection.close()
-
-    def stop(self) -> int:
-        """Asks it to stop; gives the exit code."""
-        self.process.terminate()
-        return self.process.wait(20)
-
-
-Start = Callable[..., Server]
+from server.processes import Server, Start, alive, eventually, refuses, starting
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts servers on one data directory (or another `lock`); whatever still runs afterwards is killed."""
-    servers: list[Server] = []
-
-    def begin(wait_for: str = "on_ready", lock: Path | None = None, **values: Any) -> Server:
-        server = Server(lock or tmp_path / "serve.lock", **values)
-        servers.append(server)
-        server.until(wait_for)
-        return server
-
-    yield begin
-    for server in servers:
-        server.process.kill()
-        server.process.communicate(timeout=10)
-
-
-def alive(pid: int) -> bool:
-    """Whether the process runs (a zombie does not)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def eventually(truth: Callable[[], bool], within: float) -> bool:
-    """Whether it came true in time."""
-    end = time.monotonic() + within
-    while time.monotonic() < end:
-        if truth():
-            return True
-        time.sleep(0.02)
-    return truth()
+    yield from starting(tmp_path)
 
 
 def answers(server: Server) -> bool:
@@ -110,17 +31,6 @@ def answers(server: Server) -> bool:
         return server.get() != b""
     except OSError:
         return False
-
-
-def refuses(port: int) -> bool:
-    """Whether nobody listens there."""
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except ConnectionRefusedError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def test_every_worker_serves_and_sigterm_ends_all_with_0(start: Start) -> None:
@@ -149,8 +59,8 @@ def test_a_busy_port_is_refused_before_anything_starts(start: Start, tmp_path: P
 
 
 def test_a_refusal_is_one_line_on_standard_error(tmp_path: Path) -> None:
-    with bind("127.0.0.1", 0)[0] as taken:
-        port = taken.getsockname()[1]
+    with reserve("127.0.0.1", 0) as taken:
+        port = taken.address[1]
         server = Server(tmp_path / "serve.lock", port=port, settings_json="{}")
         said, complained = server.process.communicate(timeout=10)
     assert server.process.returncode == 1
@@ -174,6 +84,7 @@ def test_a_killed_worker_is_replaced_and_service_goes_on(start: Start) -> None:
     server = start()
     before = server.children
     os.kill(before[0], signal.SIGKILL)
+    assert eventually(lambda: not alive(before[0]), 10)
     answers = {int(server.get()) for _ in range(20)}
     assert server.until("died")["code"] == -signal.SIGKILL
     assert server.until("respawned")["pid"] not in before
@@ -340,8 +251,8 @@ def test_the_lock_is_exclusive_names_its_holder_and_frees_itself(tmp_path: Path)
 
 
 def test_a_free_port_is_the_preferred_one_unless_it_is_taken() -> None:
-    with bind("127.0.0.1", 0)[0] as taken:
-        port = int(taken.getsockname()[1])
+    with reserve("127.0.0.1", 0) as taken:
+        port = int(taken.address[1])
         other = free_port(port)
         assert other not in (0, port)
     assert free_port(port) == port
@@ -349,6 +260,6 @@ def test_a_free_port_is_the_preferred_one_unless_it_is_taken() -> None:
 
 def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(PortBusy, match=r"cannot listen on 192\.0\.2\.1 port 80"):
-        bind("192.0.2.1", 80)
+        reserve("192.0.2.1", 80)
     with pytest.raises(PortBusy, match="cannot listen on no such host"):
-        bind("no such host", 80)
+        reserve("no such host", 80)

@@ -1,11 +1,12 @@
 """The listening sockets, and the life of one child process that serves on one of them.
 
-The supervisor binds before anything starts and keeps every socket; each worker inherits its own. A single worker's
-socket is exclusive. Several share the port by SO_REUSEPORT, and then the address is first bound exclusively once, as a
-probe, because SO_REUSEPORT by itself would join whoever listens there already. (One socket for all workers was tried:
-of 16 connections opened at once one worker of two took 15 or 16.) When a worker is killed, the connections that it had
-not accepted wait in its socket for its successor. Children are started by exec, never by a bare fork, and carry a
-thread that ends them when their parent is gone.
+The supervisor reserves an address before anything starts (`Reservation`), so that a busy port is refused at once, and
+listens on nothing. Each worker inherits a bound socket of its own, of which nobody else keeps a copy, and listens on it
+when it can answer. So nobody is connected to who would have to wait: while no worker is ready the kernel refuses, and
+when a worker dies it connects to the others. The connections that a killed worker had not accepted yet are reset, or
+move to a living worker where `net.ipv4.tcp_migrate_req` is 1. (One socket for all workers was tried: of 16 connections
+opened at once one worker of two took 15 or 16.) Children are started by exec, never by a bare fork, and carry a thread
+that ends them when their parent is gone.
 
 What the server below answers by itself, without a body and without the application having been asked (granian 2.8.7,
 held by `tests/web/test_asgi.py`). Every row ends the connection:
@@ -90,8 +91,8 @@ class HttpLimits:
 class ChildSpec:
     """What a child is told by its parent through the environment.
 
-    `listen_fd` is -1 for a child without HTTP. Into `ready_fd` the child writes "1" when it is ready, or why it never
-    will be; with `verbose` the traceback goes to the log as well.
+    `listen_fd` is a bound socket that does not listen yet, or -1 for a child without HTTP. Into `ready_fd` the child
+    writes "1" when it is ready, or why it never will be; with `verbose` the traceback goes to the log as well.
     """
 
     name: str
@@ -115,32 +116,52 @@ class ChildSpec:
         return cls(**{**values, "limits": HttpLimits(**values["limits"])})
 
 
-def bind(host: str, port: int, count: int = 1, backlog: int = 1024) -> list[socket.socket]:
-    """`count` listening sockets on one address, which nobody else holds. Raises `PortBusy` with the reason, also for an
-    address that is not this machine's. Port 0 stands for any free one."""
+class Reservation:
+    """An address at which nobody but our own workers can listen; connections are refused until one of them does.
+
+    It is held by a bound socket that never listens. SO_REUSEPORT lets the workers' sockets in beside it. It has no
+    SO_REUSEADDR, which would let everybody in: two that are both bound with it conflict only when one of them listens.
+    """
+
+    def __init__(self, family: int, address: Any) -> None:
+        with _bound(family, address, reuse=True, shared=False) as probe:  # SO_REUSEPORT alone would join who is there
+            self.address: Any = probe.getsockname()
+        self._family = family
+        try:
+            self._holder = _bound(family, self.address, reuse=False, shared=True)
+        except OSError:  # another program's connections are not all over yet (TIME_WAIT)
+            self._holder = _bound(family, self.address, reuse=True, shared=True)
+
+    def socket(self) -> socket.socket:
+        """A fresh socket for one worker: bound, and not listening."""
+        return _bound(self._family, self.address, reuse=True, shared=True)
+
+    def close(self) -> None:
+        """Gives the address up; workers that listen go on."""
+        self._holder.close()
+
+    def __enter__(self) -> "Reservation":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def reserve(host: str, port: int) -> Reservation:
+    """Takes an address that nobody else holds. Raises `PortBusy` with the reason, also for an address that is not this
+    machine's. Port 0 stands for any free one."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        with contextlib.ExitStack() as opened:
-            first = opened.enter_context(_bound(family, address, shared=False))
-            if count == 1:
-                sockets = [first]
-            else:
-                address = first.getsockname()
-                first.close()
-                sockets = [opened.enter_context(_bound(family, address, shared=True)) for _ in range(count)]
-            for sock in sockets:
-                sock.listen(backlog)
-            opened.pop_all()
-            return sockets
+        return Reservation(family, address)
     except (OSError, UnicodeError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else problem
         raise PortBusy(f"cannot listen on {host} port {port}: {reason}") from problem
 
 
-def _bound(family: int, address: Any, *, shared: bool) -> socket.socket:
+def _bound(family: int, address: Any, *, reuse: bool, shared: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shared))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by what is accepted
         sock.bind(address)
@@ -153,8 +174,8 @@ def _bound(family: int, address: Any, *, shared: bool) -> socket.socket:
 def free_port(preferred: int, host: str = "127.0.0.1") -> int:
     """`preferred` if it can be listened on now, else a port that can. Another process may take it in between."""
     for port in (preferred, 0):
-        with contextlib.suppress(PortBusy), bind(host, port)[0] as sock:
-            return int(sock.getsockname()[1])
+        with contextlib.suppress(PortBusy), reserve(host, port) as free:
+            return int(free.address[1])
     raise PortBusy(f"no free port on {host}")
 
 
@@ -236,7 +257,7 @@ async def _serve(spec: ChildSpec, settings: str, loop: asyncio.AbstractEventLoop
 
     def enter(scope: Any, receive: Any, send: Any) -> Any:
         if scope["type"] == "lifespan":
-            return application(scope, receive, _announcing(send, spec.ready_fd, loop))
+            return application(scope, receive, _announcing(send, spec, loop))
         return application(scope, receive, send)
 
     # The server configures logging when it is made, closing what handlers there are; so it is made first.
@@ -254,26 +275,36 @@ async def _serve(spec: ChildSpec, settings: str, loop: asyncio.AbstractEventLoop
     return stopping
 
 
-def _announcing(send: Any, ready_fd: int, loop: asyncio.AbstractEventLoop) -> Any:
-    """`send` of the lifespan, with the news for the supervisor.
+def _announcing(send: Any, spec: ChildSpec, loop: asyncio.AbstractEventLoop) -> Any:
+    """`send` of the lifespan: listens as soon as the application can answer, and tells the supervisor.
 
-    The server starts to accept a turn or two of the loop after it has heard the same.
+    The server starts to accept a turn or two of the loop after it has heard that the startup is complete.
     """
 
     def announce() -> None:
-        gc.collect()
-        gc.freeze()  # what startup loaded lives for ever: it is not to be walked again and again
-        os.write(ready_fd, b"1")
-        os.close(ready_fd)
+        os.write(spec.ready_fd, b"1")
+        os.close(spec.ready_fd)
 
     async def sending(message: Any) -> None:
+        if message["type"] == "lifespan.startup.complete":
+            gc.collect()
+            gc.freeze()  # what startup loaded lives for ever: it is not to be walked again and again
+            try:
+                _listen(spec)
+            except OSError as problem:
+                message = {"type": "lifespan.startup.failed", "message": f"cannot listen: {problem.strerror}"}
+        if message["type"] == "lifespan.startup.failed":
+            os.write(spec.ready_fd, str(message.get("message", "startup failed")).encode()[:400])
         await send(message)
         if message["type"] == "lifespan.startup.complete":
             loop.call_later(0.01, announce)
-        elif message["type"] == "lifespan.startup.failed":
-            os.write(ready_fd, str(message.get("message", "startup failed")).encode()[:400])
 
     return sending
+
+
+def _listen(spec: ChildSpec) -> None:
+    with socket.socket(fileno=os.dup(spec.listen_fd)) as sock:
+        sock.listen(spec.limits.backlog)
 
 
 def _fatal() -> type[Exception]:

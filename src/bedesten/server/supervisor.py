@@ -1,4 +1,4 @@
-"""One parent that binds the port, starts the children, replaces the dead and stops them all.
+"""One parent that reserves the port, starts the children, replaces the dead and stops them all.
 
 Everything that can be refused is refused before the first child starts. The parent itself opens no database and runs
 no request: it only waits for signals and for pipes.
@@ -22,7 +22,15 @@ from types import FrameType
 from typing import Any
 
 from bedesten.server.known import VARIABLE as KNOWN_VARIABLE
-from bedesten.server.listener import CHILD_VARIABLE, SETTINGS_VARIABLE, ChildSpec, HttpLimits, PortBusy, bind
+from bedesten.server.listener import (
+    CHILD_VARIABLE,
+    SETTINGS_VARIABLE,
+    ChildSpec,
+    HttpLimits,
+    PortBusy,
+    Reservation,
+    reserve,
+)
 
 log = logging.getLogger(__name__)
 OnEvent = Callable[[dict[str, object]], None]
@@ -133,7 +141,7 @@ class ServeSpec:
 class _Child:
     name: str
     target: str
-    sock: socket.socket | None
+    address: Reservation | None
     process: "subprocess.Popen[bytes] | None" = None
     ready_fd: int = -1
     started: float = 0.0
@@ -162,8 +170,8 @@ def run(spec: ServeSpec, on_ready: Callable[[], None], on_event: OnEvent | None 
             tell({"event": "refused", "reason": str(refusal)})
             return 1
         for child in (children[0], *children[spec.workers :]):
-            if child.sock is not None:
-                host, port = child.sock.getsockname()[:2]
+            if child.address is not None:
+                host, port = child.address.address[:2]
                 name = "web" if child is children[0] else child.name
                 tell({"event": "listening", "name": name, "host": host, "port": port})
         return _Supervisor(spec, children, lock.fd, on_ready, tell).run()
@@ -176,14 +184,11 @@ def _tell(event: dict[str, object]) -> None:
 
 
 def _children(spec: ServeSpec, stack: contextlib.ExitStack) -> list[_Child]:
-    """Every child, not yet started, with its socket bound."""
-    backlog = spec.limits.backlog
-    children = [
-        _Child(f"web-{number}", spec.app_factory, stack.enter_context(sock))
-        for number, sock in enumerate(bind(spec.host, spec.port, spec.workers, backlog), 1)
-    ]
+    """Every child, not yet started, with its address reserved."""
+    web = stack.enter_context(reserve(spec.host, spec.port))
+    children = [_Child(f"web-{number}", spec.app_factory, web) for number in range(1, spec.workers + 1)]
     for side in spec.sides:
-        own = stack.enter_context(bind(*side.listen, backlog=backlog)[0]) if side.listen else None
+        own = stack.enter_context(reserve(*side.listen)) if side.listen else None
         children.append(_Child(side.name, side.target, own))
     return children
 
@@ -259,9 +264,7 @@ class _Supervisor:
     def _tend(self, child: _Child, now: float) -> str | None:
         """Does what is due for one child. Gives the reason if the server has to give up."""
         if child.process is None:
-            if now >= child.start_at:
-                self._start(child)
-            return None
+            return self._start(child) if now >= child.start_at else None
         code = child.process.poll()
         if code is None:
             if not child.ready_at and now - child.started > self._spec.respawn.start_s:
@@ -284,11 +287,18 @@ class _Supervisor:
         delay = min(policy.longest_s, policy.first_s * 2 ** max(0, child.failures - 1)) if child.failures else 0.0
         delay = policy.longest_s if away else delay
         child.start_at = now + delay
-        if not delay:
-            self._start(child)
+        return None if delay else self._start(child)
+
+    def _start(self, child: _Child) -> str | None:
+        """Starts a child on a socket of its own. Gives the reason if the server has to give up."""
+        try:
+            with contextlib.closing(child.address.socket()) if child.address else contextlib.nullcontext() as sock:
+                self._spawn(child, sock.fileno() if sock else -1)
+        except OSError as problem:
+            return f"{child.name} cannot be started: {problem.strerror}"
         return None
 
-    def _start(self, child: _Child) -> None:
+    def _spawn(self, child: _Child, listen_fd: int) -> None:
         again = child.started > 0
         ready, told = os.pipe()
         told_spec = ChildSpec(
@@ -297,12 +307,12 @@ class _Supervisor:
             parent=os.getpid(),
             life_fd=self._life[0],
             ready_fd=told,
-            listen_fd=child.sock.fileno() if child.sock else -1,
+            listen_fd=listen_fd,
             limits=self._spec.limits,
             path=[entry or os.getcwd() for entry in sys.path],
             verbose=child.failures == 0,
         )
-        kept = [told, self._life[0], self._lock_fd] + ([child.sock.fileno()] if child.sock else [])
+        kept = [told, self._life[0], self._lock_fd] + ([listen_fd] if listen_fd >= 0 else [])
         environment = {CHILD_VARIABLE: told_spec.dump(), SETTINGS_VARIABLE: self._spec.settings_json}
         if self._spec.known_fd >= 0:
             kept.append(self._spec.known_fd)
@@ -324,7 +334,7 @@ class _Supervisor:
             self._tell({"event": "respawned", "name": child.name, "pid": child.process.pid})
 
     def _announce(self) -> None:
-        web = [child for child in self._children if child.sock is not None]
+        web = [child for child in self._children if child.address is not None]
         if not self._announced and all(child.ready_at for child in web):
             self._announced = True
             pids = {child.name: child.process.pid for child in self._children if child.process}
@@ -376,8 +386,8 @@ class _Supervisor:
         """Ends every child: first by asking, after `graceful_s` by force. True if a second signal cut it short."""
         self._tell({"event": "stopping"})
         for child in self._children:
-            if child.sock is not None:
-                child.sock.close()  # once the worker has closed its own copy, the port refuses
+            if child.address is not None:
+                child.address.close()  # once the workers have closed their sockets, the port is free
             if child.process is not None:
                 child.process.terminate()
         end = time.monotonic() + self._spec.graceful_s
