@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """Serves an installation with its processes: `python serve.py SETTINGS_JSON WORKERS [plane]`; events go to stdout."""
+=======
+"""Serves an installation in a process tree of its own: `python serve.py SETTINGS_JSON WORKERS PORT`; events go to stdout."""
+>>>>>>> de80fea (deploy: let nginx ask another node)
 
 import json
 import sys
@@ -15,12 +19,16 @@ def say(event: dict[str, object]) -> None:
     sys.stdout.flush()
 
 
+<<<<<<< HEAD
 def main(settings_json: str, workers: str, plane: str = "") -> int:
+=======
+def main(settings_json: str, workers: str, port: str = "0") -> int:
+>>>>>>> de80fea (deploy: let nginx ask another node)
     """Gives the supervisor's exit code."""
     settings = Settings.model_validate_json(settings_json)
     spec = ServeSpec(
         host="127.0.0.1",
-        port=0,
+        port=int(port),
         workers=int(workers),
         app_factory="bedesten.server.build:web_application",
         settings_json=settings_json,
