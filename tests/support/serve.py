@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Serves an installation with its processes: `python serve.py SETTINGS_JSON WORKERS [plane]`; events go to stdout."""
-=======
-"""Serves an installation in a process tree of its own: `python serve.py SETTINGS_JSON WORKERS PORT`; events go to stdout."""
->>>>>>> de80fea (deploy: let nginx ask another node)
+"""Serves an installation with its processes: `python serve.py SETTINGS_JSON WORKERS PORT [plane]`; events go to stdout."""
 
 import json
 import sys
@@ -19,11 +15,7 @@ def say(event: dict[str, object]) -> None:
     sys.stdout.flush()
 
 
-<<<<<<< HEAD
-def main(settings_json: str, workers: str, plane: str = "") -> int:
-=======
-def main(settings_json: str, workers: str, port: str = "0") -> int:
->>>>>>> de80fea (deploy: let nginx ask another node)
+def main(settings_json: str, workers: str, port: str, plane: str = "") -> int:
     """Gives the supervisor's exit code."""
     settings = Settings.model_validate_json(settings_json)
     spec = ServeSpec(

@@ -153,18 +153,13 @@ def opened(engine: str, folder: Path, **settings: object) -> Iterator[Installati
 
 
 @contextlib.contextmanager
-<<<<<<< HEAD
-def serving(installation: Installation, folder: Path, workers: int = 2, *, plane: bool = False) -> Iterator[Site]:
+def serving(
+    installation: Installation, folder: Path, workers: int = 2, *, plane: bool = False, port: int = 0
+) -> Iterator[Site]:
     """The installation with a server beside it, until the end of the block; with the admin listener, if it is wanted."""
     log = folder / "server.log"
-    command = [sys.executable, "-P", str(SERVE), installation.settings.model_dump_json(), str(workers)]
-    command += ["plane"] if plane else []
-=======
-def serving(installation: Installation, folder: Path, workers: int = 2, port: int = 0) -> Iterator[Site]:
-    """The installation with a server beside it, on a free port unless told otherwise, until the end of the block."""
-    log = folder / "server.log"
     command = [sys.executable, "-P", str(SERVE), installation.settings.model_dump_json(), str(workers), str(port)]
->>>>>>> de80fea (deploy: let nginx ask another node)
+    command += ["plane"] if plane else []
     with (
         log.open("ab") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
