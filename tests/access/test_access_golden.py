@@ -4,7 +4,10 @@ import re
 import subprocess
 import sys
 
-from bedesten.gate.access import Keyed
+import pytest
+
+from bedesten.gate.access import GRANTS, Keyed, Scoped
+from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.server.build import ROUTES
 from support.documents import DOCS, ROOT
 
@@ -45,3 +48,14 @@ def test_nothing_below_a_surface_of_api_keys_passes_for_anybody_who_lacks_someth
         if isinstance(route.access, Keyed):
             (line,) = [line for line in lines if line.startswith(f"{route.endpoint} ")]
             assert line.split()[-8:] == ["401", "-23", "401", "-23", "403", "-25", "403", "-25"]
+
+
+@pytest.mark.parametrize("surface", [*SCOPES, *GRANTS])
+def test_every_scope_and_grant_is_asked_for_by_an_operation_and_every_operation_asks_for_one_that_there_is(
+    surface: Surface,
+) -> None:
+    accesses = [route.access for route in ROUTES if route.access.surface is surface]
+    demanded = {one.scope for one in accesses if isinstance(one, Scoped)}
+    demanded |= {one.grant for one in accesses if isinstance(one, Keyed)}
+
+    assert demanded == SCOPES.get(surface, frozenset()) | GRANTS.get(surface, frozenset())

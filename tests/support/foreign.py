@@ -26,7 +26,7 @@ routes:
     scopes: [orders:read, account:read]
   - path: /reports/secret
     surface: reseller
-    scopes: [orders:cancel]
+    scopes: [orders:create]
   - path: /me
     surface: reseller
     scopes: []

@@ -26,23 +26,11 @@ class Surface(StrEnum):
 
 SCOPES: Mapping[Surface, frozenset[str]] = MappingProxyType(
     {
-        Surface.RESELLER: frozenset(
-            {"catalogue:read", "orders:create", "orders:read", "orders:cancel", "account:read", "webhooks:manage"}
-        ),
-        Surface.STOREFRONT: frozenset(
-            {
-                "catalogue:read",
-                "profile:manage",
-                "basket:manage",
-                "orders:create",
-                "orders:read",
-                "orders:reveal",
-                "payments:create",
-            }
-        ),
+        Surface.RESELLER: frozenset({"catalogue:read", "orders:create", "orders:read", "account:read"}),
+        Surface.STOREFRONT: frozenset({"profile:manage", "orders:create", "orders:read"}),
     }
 )
-"""Every scope there is, by the surface that knows it."""
+"""Every scope there is, by the surface that knows it. Each is asked for by an operation of the surface."""
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 

@@ -195,7 +195,7 @@ def _order_view(tx: Transaction, call: Call, order: Order, lines: list[Line], *,
 
 
 def _line_view(tx: Transaction, call: Call, order: Order, line: Line, *, reveal: bool) -> shapes.CustomerLine:
-    show = reveal and line.status == DELIVERED and "orders:reveal" in call.who.scopes
+    show = reveal and line.status == DELIVERED
     codes = stock.delivered(tx, call.house.vault, line.id) if show else []
     if codes:
         record(tx, call.actor, "line.reveal", line.id, codes=len(codes))
