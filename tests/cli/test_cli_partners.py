@@ -135,26 +135,38 @@ def test_a_terminal_is_asked_twice_for_the_password_and_shows_nothing_of_it(
 
 
 @pytest.mark.parametrize(
-    ("url", "noted"),
+    ("url", "problem"),
     [
-        ("https://127.0.0.1:9000/hooks", True),
-        ("http://localhost:9000/", True),
-        ("https://[::1]/", True),
-        ("https://10.1.2.3/", False),
-        ("https://192.0.2.7/", True),
-        ("https://93.184.216.34/", False),
-        ("https://partner.example/", False),
-        ("off", False),
+        ("https://127.0.0.1:9000/hooks", "private"),
+        ("http://localhost:9000/", "private"),
+        ("https://[::1]/", "private"),
+        ("https://10.1.2.3/", None),
+        ("http://10.1.2.3/", None),
+        ("https://192.0.2.7/", "private"),
+        ("https://93.184.216.34/", None),
+        ("http://93.184.216.34/", "plain http"),
+        ("https://partner.example/", None),
+        ("off", None),
     ],
 )
-def test_a_webhook_that_cannot_arrive_is_noted(shop: Program, url: str, noted: bool) -> None:
-    note = "Note: private addresses are not sent to until `bedesten webhooks allow NETWORK`."
+def test_an_address_that_webhooks_never_reach_is_refused_until_its_network_is_allowed(
+    shop: Program, url: str, problem: str | None
+) -> None:
     shop.does("webhooks", "allow", "10.0.0.0/8")
     made(shop)
-    assert (note in shop.run("partners", "webhook", EMAIL, url, "--tenant", "shop").out) is noted
-    if url != "off":
-        create = ("partners", "create", "--tenant", "shop", "--email", "b@partner.example", "--webhook", url)
-        assert (note in shop.run(*create).out) is noted
+    change = ("partners", "webhook", EMAIL, url, "--tenant", "shop")
+    create = ("partners", "create", "--tenant", "shop", "--email", "b@partner.example", "--webhook", url)
+    if problem is None:
+        assert shop.does(*change)["webhook"] == (None if url == "off" else url)
+        return
+    for arguments, field in ((change, "url"), (create, "webhook")):
+        error = shop.refuses(*arguments)
+        assert (error["code"], list(error["fields"])) == (-2, [field])
+        assert problem in error["fields"][field]
+    assert [one["email"] for one in partners(shop)] == [EMAIL]
+    if problem == "private":
+        shop.does("webhooks", "allow", "127.0.0.0/8", "::1/128", "192.0.2.0/24")
+        assert shop.does(*change)["webhook"] == url
 
 
 @pytest.mark.parametrize(

@@ -232,14 +232,14 @@ def optional_members(route: Route, body: object, shape: Any, at: str = "") -> It
     elif isinstance(shape, inspect.UnionType):
         for one in shape.types:
             yield from optional_members(route, body, one, at)
-    elif isinstance(shape, inspect.ListType) and isinstance(body, list):
+    elif isinstance(shape, inspect.ListType) and isinstance(body, list) and body:
         yield from optional_members(route, body[0], shape.item_type, f"{at}[0]")
     elif isinstance(shape, inspect.StructType) and isinstance(body, dict):
         for field in shape.fields:
-            name = next(one for one in body if one.lower() == field.encode_name)
+            name = camel(field.name)
             if not field.required:
                 yield f"{at}.{name}" if at else name
-            yield from optional_members(route, body[name], field.type, f"{at}.{name}" if at else name)
+            yield from optional_members(route, body.get(name), field.type, f"{at}.{name}" if at else name)
 
 
 def changed(body: dict[str, Any], place: str, value: object) -> dict[str, Any]:
@@ -250,7 +250,7 @@ def changed(body: dict[str, Any], place: str, value: object) -> dict[str, Any]:
     for step in steps:
         inner = inner[int(step)] if step == "0" else inner[step]
     if value is msgspec.UNSET:
-        del inner[last]
+        inner.pop(last, None)
     else:
         inner[last] = value
     return copied
@@ -266,8 +266,8 @@ def test_null_for_an_optional_member_is_as_if_it_were_left_out(shop: Shop, goods
         for value in (None, msgspec.UNSET):
             answer = send(shop, goods, route, changed(sample(shop, goods, route), place, value))
             told.append((answer.status, answer.code, answer.fields))
+            assert b"not null" not in answer.body, place
         assert told[0] == told[1], place
-        assert told[0][0] != 400 or told[0][2] != [place], place
     assert places or all(field.required for field in msgspec.structs.fields(route.body))
 
 

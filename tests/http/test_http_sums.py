@@ -11,6 +11,8 @@ from bedesten.gate.scopes import Surface
 from support.client import bearer
 from support.shop import Shop, fresh, line
 
+SENT = frozenset({"deliveries"})
+"""What the worker changes beside the requests."""
 LARGEST = Decimal(MAX_MINOR - 1).scaleb(-2)
 
 
@@ -45,7 +47,7 @@ def deposit(shop: Shop, partner: str, amount: Decimal) -> str:
 def test_a_line_and_an_order_that_nobody_can_ever_pay_are_refused_with_the_field(
     each_shop: Shop, dear: str, half: str
 ) -> None:
-    before = each_shop.site.rows(each_shop.id)
+    before = each_shop.site.rows(each_shop.id, without=SENT)
     cases: list[tuple[list[tuple[str, int]], list[int] | None]] = [
         ([(dear, 2)], [0]),
         ([(dear, 1000)], [0]),
@@ -63,7 +65,7 @@ def test_a_line_and_an_order_that_nobody_can_ever_pay_are_refused_with_the_field
         items = [{"productId": product, "quantity": many} for product, many in wanted]
         checkout = each_shop.storefront.post("/Storefront/Checkout/Create", {"items": items})
         assert (*checkout.told, checkout.fields) == (400, -2, [one.replace("basketData", "items") for one in fields])
-    assert each_shop.site.rows(each_shop.id) == before
+    assert each_shop.site.rows(each_shop.id, without=SENT) == before
 
 
 def test_the_dearest_unit_can_be_bought_by_a_partner_and_paid_by_a_customer(each_shop: Shop, dear: str) -> None:

@@ -8,7 +8,7 @@ from bedesten.accounts import actions as accounts
 from bedesten.base.clock import SECOND
 from bedesten.gate.scopes import Surface
 from bedesten.orders import checkout
-from bedesten.orders.notice import notice
+from bedesten.orders.notice import Change, notice
 from bedesten.server import build
 from bedesten.server.build import Installation
 from bedesten.webhooks import actions as webhooks
@@ -115,20 +115,31 @@ def test_an_endpoint_s_secrets_are_shown_once_and_sealed(stall: Stall, other_con
 
 
 def test_the_body_has_the_codes_only_in_the_event_that_says_delivered(stall: Stall) -> None:
-    line = stall.order((stall.topup(), 2)).lines[0]
+    placed = stall.order((stall.topup(), 2))
+    line, order = placed.lines[0], placed.order
     stall.deliver(line.id, ["BODY-1", "BODY-2"], ["a note"])
     vault = stall.installation.vault
-    assert stall.write(notice, vault, line.id, 2) == {
+    assert stall.write(notice, vault, Change(line.id, 1, 2, 1_772_357_400_000)) == {
+        "type": "order_line.processing",
+        "orderId": order.id,
+        "orderReference": order.reference,
         "deliverId": "1",
         "orderDetailId": line.id,
         "status": 2,
+        "sequence": 1,
+        "occurredAt": "2026-03-01T09:30:00Z",
         "deliveryData": None,
         "deliveryNote": None,
     }
-    assert stall.write(notice, vault, line.id, 1) == {
+    assert stall.write(notice, vault, Change(line.id, 2, 1, 1_772_357_401_999)) == {
+        "type": "order_line.delivered",
+        "orderId": order.id,
+        "orderReference": order.reference,
         "deliverId": "1",
         "orderDetailId": line.id,
         "status": 1,
+        "sequence": 2,
+        "occurredAt": "2026-03-01T09:30:01Z",
         "deliveryData": ["BODY-1", "BODY-2"],
         "deliveryNote": ["a note"],
     }
@@ -137,7 +148,7 @@ def test_the_body_has_the_codes_only_in_the_event_that_says_delivered(stall: Sta
 def test_every_reveal_by_webhook_leaves_a_row_in_the_trail(stall: Stall, other_connection: Raw) -> None:
     line = stall.order((stall.card(1), 1)).lines[0]
     for _ in range(2):
-        stall.write(notice, stall.installation.vault, line.id, 1)
+        stall.write(notice, stall.installation.vault, Change(line.id, 1, 1, 0))
     rows = other_connection.rows(
         "SELECT actor, detail FROM audit WHERE tenant_id = :tenant AND action = 'line.reveal' AND subject = :line",
         tenant=stall.tenant,

@@ -11,7 +11,7 @@ from bedesten.base.secret import Secret
 from bedesten.errors import Refusal
 from bedesten.webhooks import sender
 from bedesten.webhooks.sender import Letter, Outcome
-from bedesten.webhooks.targets import Unreachable, check_url, parse_networks, resolve
+from bedesten.webhooks.targets import Unreachable, check_target, check_url, parse_networks, resolve
 from client.scripted import Server, http, scripted
 
 PRIVATE = (
@@ -44,6 +44,35 @@ def test_r223_what_is_no_absolute_url_is_refused_when_it_is_set(url: str) -> Non
     assert refused.value.row.number == -2
     with pytest.raises(Unreachable):
         resolve(url, ())
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+@pytest.mark.parametrize("host", [one for one in PRIVATE if "%" not in one])
+def test_r223_what_can_be_known_at_once_is_refused_when_it_is_set_without_any_dns(
+    host: str, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numeric = socket.getaddrinfo
+
+    def lookup(name: str, port: object, *, flags: int = 0, **more: Any) -> list[Any]:
+        assert flags & socket.AI_NUMERICHOST, "nobody is asked"
+        return list(numeric(name, None, flags=flags, **more))
+
+    monkeypatch.setattr("bedesten.webhooks.targets.socket.getaddrinfo", lookup)
+    with pytest.raises(Refusal) as refused:
+        check_target(f"{scheme}://{host}/hook", (), "notifyUrl")
+    assert (refused.value.row.number, list(refused.value.fields or {})) == (-2, ["notifyUrl"])
+
+
+def test_what_a_name_leads_to_is_not_asked_when_it_is_set() -> None:
+    check_target("https://hooks.example/x", (), "notifyUrl")
+    check_target("https://93.184.215.14/x", (), "notifyUrl")
+    check_target("http://hooks.example/x", parse_networks("10.0.0.0/8"), "notifyUrl")
+    check_target("http://10.1.2.3/x", parse_networks("10.0.0.0/8"), "notifyUrl")
+    for url in ("http://hooks.example/x", "http://93.184.215.14/x"):
+        with pytest.raises(Refusal):
+            check_target(url, (), "notifyUrl")
+    with pytest.raises(Refusal):
+        check_target("http://93.184.215.14/x", parse_networks("10.0.0.0/8"), "notifyUrl")
 
 
 @pytest.mark.parametrize("host", ["93.184.215.14", "[2606:4700::1111]"])

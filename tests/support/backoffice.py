@@ -20,6 +20,7 @@ from bedesten.gate.keyring import make_kid
 from bedesten.gate.passwords import Hashed
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.ledger import actions as ledger
+from bedesten.operator import networks
 from bedesten.server.build import Installation
 from bedesten.store.tables import INSTALLATION, SET_NETWORKS
 from bedesten.store.transaction import CrossTransaction, Transaction
@@ -128,6 +129,10 @@ class Operator:
     def allow_webhooks(self, networks: str) -> None:
         """The private networks that webhooks may reach."""
         self.across(lambda tx: tx.run(SET_NETWORKS, networks=networks))
+
+    def allowed_webhooks(self) -> str:
+        """Those that they may reach now."""
+        return self.across(lambda tx: " ".join(networks.allowed(tx)))
 
     # --- giving and taking rights ---
 

@@ -29,7 +29,7 @@ from bedesten.cli.common import (
 from bedesten.errors import bad_field
 from bedesten.gate.directory import TenantEntry
 from bedesten.gate.passwords import Hashed, password_problem
-from bedesten.operator import networks, partners
+from bedesten.operator import partners
 from bedesten.operator.partners import Made, NewPartner
 from bedesten.store.transaction import Transaction
 
@@ -64,7 +64,7 @@ def create(
     document: Document = {"id": made.id, "email": made.email}
     if not password_stdin:
         document["password"] = password.reveal()
-    shown = [*_reached(here, webhook), *once(Password=None if password_stdin else password, **_secrets(made))]
+    shown = [*once(Password=None if password_stdin else password, **_secrets(made))]
     return Answer({**document, **_outbound(made)}, [f"Partner {made.email} ({made.id}) is made.", *shown])
 
 
@@ -170,7 +170,7 @@ def webhook(
 
     made, shown = here.write_in(tenant, act)
     told = f"Its webhooks go to {printable(target)}." if target else "It has no address for webhooks any more."
-    lines = [told, *_reached(here, target), *(once(**_secrets(made)) if made else [])]
+    lines = [told, *(once(**_secrets(made)) if made else [])]
     return Answer({**shown, **(_outbound(made) if made else {})}, lines)
 
 
@@ -201,13 +201,6 @@ def _password(here: Here, given: bool, name: str, email: str, tenant: str) -> tu
     if problem:
         raise bad_field("password", problem)
     return password, here.installation.hasher().hash(password.reveal())
-
-
-def _reached(here: Here, url: str | None) -> list[Shown]:
-    """A note, if webhooks to this URL cannot arrive as things are."""
-    if url is None or not here.read(lambda tx: networks.out_of_reach(tx, url)):
-        return []
-    return ["Note: private addresses are not sent to until `bedesten webhooks allow NETWORK`."]
 
 
 def _read_password() -> Secret[str]:

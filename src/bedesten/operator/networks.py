@@ -8,18 +8,12 @@ from bedesten.errors import bad_field
 from bedesten.gate.apikeys import parse_networks
 from bedesten.store.tables import INSTALLATION, SET_NETWORKS
 from bedesten.store.transaction import CrossTransaction
-from bedesten.webhooks.targets import literally_private
 
 
 def allowed(tx: CrossTransaction) -> list[str]:
     """The networks, in CIDR notation."""
     installed = tx.one(INSTALLATION)
     return installed.webhook_networks.split() if installed else []
-
-
-def out_of_reach(tx: CrossTransaction, url: str) -> bool:
-    """Whether a webhook to this URL can never arrive, because it names a private address that is not allowed."""
-    return literally_private(url, parse_networks(allowed(tx)))
 
 
 def change(tx: CrossTransaction, add: Iterable[str] = (), remove: Iterable[str] = ()) -> list[str]:

@@ -21,7 +21,7 @@ from bedesten.operator.amounts import minor_amount
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.vault import Vault
 from bedesten.webhooks import actions as webhooks
-from bedesten.webhooks.targets import check_url
+from bedesten.webhooks.targets import check_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def create(tx: Transaction, vault: Vault, currency: str, new: NewPartner) -> Mad
     email = address(new.email)
     name = as_kind(text.name, new.name, "name") if new.name.strip() else email
     if new.webhook is not None:
-        check_url(new.webhook, "webhook")
+        check_target(new.webhook, webhooks.allowed_networks(tx), "webhook")
     made = accounts.create(tx, "partner", email, name, password=new.password, scopes=new.scopes)
     if made is None:
         raise Refusal(errors.CONFLICT, f"there is a partner {email}", fields={"email": "a partner has this e-mail"})
@@ -108,7 +108,7 @@ def set_webhook(tx: Transaction, vault: Vault, partner: Account, url: str | None
     A partner without an endpoint gets one, whose secrets are then answered.
     """
     if url is not None:
-        check_url(url, "url")
+        check_target(url, webhooks.allowed_networks(tx), "url")
     before = webhooks.endpoint_of(tx, partner.id)
     made = None
     if before is None:

@@ -34,6 +34,7 @@ from bedesten.orders.model import (
 from bedesten.store.transaction import Step, Transaction, TryAgain
 from bedesten.tenants.checkout_limits import CheckoutLimits
 from bedesten.webhooks import actions as webhooks
+from bedesten.webhooks.targets import check_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed:
         return known
     asked, problems = _understand(tx, buyer, request)
     _check_sums(buyer, asked)
+    if request.notify_url is not None:
+        check_target(request.notify_url, webhooks.allowed_networks(tx), "notifyUrl")
     # whatever is only read comes first: between taking from the stock and COMMIT other buyers wait
     money = ledger.account(tx, buyer.id, buyer.kind, buyer.currency)
     sales = ledger.account(tx, tx.tenant, "sales", buyer.currency)

@@ -9,6 +9,14 @@ from bedesten.base import meaning
 CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT = 0, 1, 2, 3
 """Statuses of an order line, as the wire shows them."""
 
+EVENT_TYPES = {
+    CANCELLED: "order_line.cancelled",
+    DELIVERED: "order_line.delivered",
+    PROCESSING: "order_line.processing",
+    TAKEN_OUT: "order_line.taken_out",
+}
+"""What a change to each status is called in webhooks."""
+
 UNPAID, PLACED, EXPIRED, WITHDRAWN = 0, 1, 2, 3
 """States of an order. A withdrawn one is a checkout that its customer cancelled; see the chapter for the moves."""
 

@@ -1,29 +1,48 @@
 """What a buyer is told of a line: the flat body of the delivery webhook. Made when it is sent, never stored."""
 
 import json
+from dataclasses import dataclass
 
 from bedesten.audit.actions import Actor, record
+from bedesten.base.clock import wire_time
 from bedesten.catalogue import stock
 from bedesten.catalogue.code import has_parts, parts
 from bedesten.orders import statements as sql
-from bedesten.orders.model import DELIVERED
+from bedesten.orders.model import DELIVERED, EVENT_TYPES
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.vault import Vault
 
 
-def notice(tx: Transaction, vault: Vault, line_id: str, status: int) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a line's status, as its event keeps it. `version` counts the line's changes; `at` in ms."""
+
+    line: str
+    version: int
+    status: int
+    at: int
+
+
+def notice(tx: Transaction, vault: Vault, change: Change) -> dict[str, object]:
     """The body for an event of the line; the codes go with the event that says delivered."""
-    line = tx.one(sql.LINE, line=line_id)
+    line = tx.one(sql.LINE, line=change.line)
     assert line is not None, "an event has a line"
-    codes = stock.delivered(tx, vault, line.id) if status == DELIVERED else []
+    order = tx.one(sql.ORDER_BY_ID, order_id=line.order_id)
+    assert order is not None, "a line has an order"
+    codes = stock.delivered(tx, vault, line.id) if change.status == DELIVERED else []
     if codes:
         record(tx, Actor("webhook"), "line.reveal", line.id, codes=len(codes))
     items = [parts(one) for one in codes]
     return {
+        "type": EVENT_TYPES[change.status],
+        "orderId": order.id,
+        "orderReference": order.reference,
         "deliverId": line.deliver_id,
         "orderDetailId": line.id,
-        "status": status,
+        "status": change.status,
+        "sequence": change.version,
+        "occurredAt": wire_time(change.at),
         "deliveryData": [one.code for one in codes] or None,
-        "deliveryNote": json.loads(line.note) if line.note and status == DELIVERED else None,
+        "deliveryNote": json.loads(line.note) if line.note and change.status == DELIVERED else None,
         **({"deliveryItems": items} if any(has_parts(one) for one in codes) else {}),
     }

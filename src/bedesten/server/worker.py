@@ -17,7 +17,7 @@ from bedesten.base.clock import wire_time
 from bedesten.base.secret import Secret
 from bedesten.catalogue import batches, stock
 from bedesten.orders import checkout
-from bedesten.orders.notice import notice
+from bedesten.orders.notice import Change, notice
 from bedesten.server.build import OPENING_S, Installation, open_installation
 from bedesten.server.clock_watch import ClockWatch
 from bedesten.server.logs import configure
@@ -36,7 +36,7 @@ from bedesten.webhooks import outbox, sender
 from bedesten.webhooks.actions import OUTBOUND_KEY, SECRET
 from bedesten.webhooks.outbox import Delivery
 from bedesten.webhooks.sender import Letter, Outcome
-from bedesten.webhooks.targets import Network, parse_networks
+from bedesten.webhooks.targets import Network, host_of, parse_networks
 
 log = structlog.get_logger("bedesten.worker")
 AT_ONCE = 32
@@ -126,8 +126,10 @@ async def deliver_due(installation: Installation, http: httpx2.AsyncClient, mete
 async def _deliver(
     installation: Installation, http: httpx2.AsyncClient, due: Delivery, allowed: tuple[Network, ...], meter: Meter
 ) -> None:
+    order: object = None
     try:
         letter = await installation.store.write_across(lambda tx: _letter(tx, installation, due))
+        order = letter.body["orderId"]
         outcome = await sender.send(http, letter, allowed)
     except Unsealable as problem:
         outcome = Outcome(None, str(problem))
@@ -140,15 +142,28 @@ async def _deliver(
 
     await installation.store.write_across(settle)
     meter.count("deliveries", "taken" if outcome.taken else "failed")
-    log.info("webhook", delivery=due.id, attempt=due.attempts + 1, status=outcome.status, error=outcome.error)
+    tell = log.info if outcome.taken else log.warning
+    tell(
+        "webhook",
+        tenant=due.tenant_id,
+        partner=due.owner_id,
+        order=order,
+        line=due.line_id,
+        host=host_of(due.url),
+        delivery=due.id,
+        attempt=due.attempts + 1,
+        status=outcome.status,
+        error=outcome.error,
+    )
 
 
 def _letter(tx: CrossTransaction, installation: Installation, due: Delivery) -> Letter:
     bound, vault = tx.bound(due.tenant_id), installation.vault
+    change = Change(due.line_id, due.version, due.status, due.created)
     return Letter(
         id=due.event_id,
         url=due.url,
-        body=notice(bound, vault, due.line_id, due.status),
+        body=notice(bound, vault, change),
         secret=Secret(vault.open(bound, SECRET, due.endpoint_id, due.secret)),
         outbound_key=Secret(vault.open(bound, OUTBOUND_KEY, due.endpoint_id, due.outbound_key)),
     )

@@ -4,15 +4,18 @@ import base64
 import os
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 
 from bedesten.base.ids import new_id
 from bedesten.base.secret import Secret
 from bedesten.store.moment import MOMENT
 from bedesten.store.sql import TENANT, inserting, into, p, statement
+from bedesten.store.tables import installation
 from bedesten.store.transaction import Step, Transaction
+from bedesten.tenants.tables import tenants
 from bedesten.tenants.vault import Vault
 from bedesten.webhooks.tables import deliveries, events, webhook_endpoints
+from bedesten.webhooks.targets import Network, parse_networks
 
 DUE, DONE, GIVEN_UP = 0, 1, 2
 SECRET, OUTBOUND_KEY = "webhook-secret", "webhook-key"
@@ -37,6 +40,9 @@ _OF_OWNER = into(
 _SET_URL = statement(
     update(webhook_endpoints).where(_E.tenant_id == TENANT, _E.owner_id == p("owner")).values(url=p("new_url"))
 )
+_NETWORKS = statement(
+    select(installation.c.webhook_networks).where(exists(select(tenants.c.id).where(tenants.c.id == TENANT)))
+)
 _EVENT = inserting(events)
 _QUEUE = inserting(deliveries, next_at=MOMENT)
 
@@ -56,6 +62,12 @@ def create_endpoint(tx: Transaction, vault: Vault, owner: str, url: str | None) 
         created=tx.now,
     )
     return Secret(secret), Secret(outbound)
+
+
+def allowed_networks(tx: Transaction) -> tuple[Network, ...]:
+    """The private networks that the operator allowed for webhooks; the same for every tenant."""
+    row = tx.one(_NETWORKS)
+    return parse_networks(row[0]) if row else ()
 
 
 def endpoint_of(tx: Transaction, owner: str) -> Endpoint | None:

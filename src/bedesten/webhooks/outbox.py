@@ -34,9 +34,11 @@ class Delivery:
     attempts: int
     event_id: str
     line_id: str
+    version: int
     status: int
     created: int
     endpoint_id: str
+    owner_id: str
     secret: bytes
     outbound_key: bytes
 
@@ -45,8 +47,8 @@ _D, _E, _W = deliveries.c, events.c, webhook_endpoints.c
 _DUE = crossing_into(
     Delivery,
     select(
-        _D.id, _D.tenant_id, _D.url, _D.attempts, _E.id, _E.line_id, _E.status, _E.created, _W.id, _W.secret,
-        _W.outbound_key,
+        _D.id, _D.tenant_id, _D.url, _D.attempts, _E.id, _E.line_id, _E.version, _E.status, _E.created, _W.id,
+        _W.owner_id, _W.secret, _W.outbound_key,
     )
     .select_from(deliveries.join(events, (_E.tenant_id == _D.tenant_id) & (_E.id == _D.event_id)).join(
             webhook_endpoints, (_W.tenant_id == _D.tenant_id) & (_W.id == _D.endpoint_id)

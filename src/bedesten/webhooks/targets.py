@@ -20,23 +20,48 @@ class Unreachable(Exception):
     """The target may not or cannot be reached; the text says why and holds nothing of the caller's."""
 
 
+PRIVATE = "names a private address: webhooks reach it only if the operator allows its network"
+PLAIN = "must be https: plain http is for private networks that the operator allows"
+
+
 def check_url(url: str, field: str) -> None:
-    """Refuses (-2) what can never be a target. Whether its address is allowed shows when it is sent to."""
+    """Refuses (-2) what can never be a target, whatever the operator allows."""
     try:
         _split(url)
     except ValueError as error:
         raise bad_field(field, str(error)) from error
 
 
-def literally_private(url: str, allowed: tuple[Network, ...]) -> bool:
-    """Whether the URL names, without any DNS, an address that `resolve` would refuse: a private one, or `localhost`."""
+def check_target(url: str, allowed: tuple[Network, ...], field: str) -> None:
+    """Refuses (-2) what can be known at once never to arrive as things are, without any DNS.
+
+    Where a name leads shows when it is sent to. Plain http leads somewhere only where a network is allowed.
+    """
+    check_url(url, field)
+    address = _literal(url)
+    named = None if address is None else _permitted(address, allowed)
+    if address is not None and named is None:
+        raise bad_field(field, PRIVATE)
+    reachable = named == "named" if address is not None else bool(allowed)
+    if _split(url).scheme == "http" and not reachable:
+        raise bad_field(field, PLAIN)
+
+
+def host_of(url: str) -> str:
+    """Host and port of a URL, for logs: the rest of it may hold a secret."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _literal(url: str) -> Address | None:
+    """The address that the URL names without any DNS, in whatever way it is written; `localhost` is one."""
     host = (_split(url).hostname or "").rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         host = "127.0.0.1"
     try:
-        return _permitted(ip_address(host.partition("%")[0]), allowed) is None
-    except ValueError:
-        return False
+        found = socket.getaddrinfo(host.partition("%")[0], None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return None
+    return ip_address(found[0][4][0])
 
 
 def _split(url: str) -> SplitResult:

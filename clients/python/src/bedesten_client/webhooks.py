@@ -21,6 +21,7 @@ import hmac
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 
@@ -38,11 +39,17 @@ _PREFIX = "whsec_"
 
 
 class Event(Shape, frozen=True):
-    """A change of one order line. `id` is the same in every attempt to deliver it."""
+    """A change of one order line. `id` is the same in every attempt to deliver it; `sequence` grows with every change of the
+    line, so that an older event that comes late is told from a newer one."""
 
     deliver_id: str
     order_detail_id: str
     status: int
+    type: str = ""
+    order_id: str = ""
+    order_reference: str = ""
+    sequence: int = 0
+    occurred_at: datetime | None = None
     delivery_data: tuple[str, ...] | None = None
     delivery_note: tuple[str, ...] | None = None
     delivery_items: tuple[DeliveredCode, ...] | None = None

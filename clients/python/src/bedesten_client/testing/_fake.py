@@ -17,7 +17,7 @@ import msgspec
 
 from bedesten_client.secret import Secret
 from bedesten_client.surfaces import reseller, storefront
-from bedesten_client.testing._shop import CURRENCY, DELIVERED, Data, Refused, Shop
+from bedesten_client.testing._shop import CURRENCY, DELIVERED, EVENT_TYPES, Data, Refused, Shop
 from bedesten_client.testing._webhooks import sign
 from bedesten_client.webhooks import Event
 
@@ -135,6 +135,7 @@ class FakeShop:
         with self._shop.lock:
             line = self._shop.line(order_detail_id)
             line.codes, line.notes, line.status = list(codes), list(notes), DELIVERED
+            line.changes += 1
 
     def answer(self, operation: str, data: object) -> None:
         """The next such call succeeds with this data: `shop.answer("POST /Supplier/Stock/Upload", {...})`."""
@@ -163,9 +164,14 @@ class FakeShop:
     def send_webhook(self, url: str, order_detail_id: str, *, event_id: str = "") -> int:
         """Tells a receiver how the line stands, signed; gives the status of its answer."""
         with self._shop.lock:
-            line = self._shop.line(order_detail_id)
+            order, line = self._shop.order_and_line(order_detail_id)
             event = Event(
                 id=event_id,
+                type=EVENT_TYPES[line.status],
+                order_id=order.id,
+                order_reference=order.reference,
+                sequence=line.changes,
+                occurred_at=datetime.now(UTC).replace(microsecond=0),
                 deliver_id=line.deliver_id,
                 order_detail_id=line.id,
                 status=line.status,

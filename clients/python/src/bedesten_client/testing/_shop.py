@@ -10,6 +10,7 @@ from typing import Any
 Data = dict[str, Any]
 CURRENCY = "USD"
 DELIVERED, PROCESSING = 1, 2
+EVENT_TYPES = {DELIVERED: "order_line.delivered", PROCESSING: "order_line.processing"}
 
 
 class Refused(Exception):
@@ -32,6 +33,7 @@ class Line:
     product: Data
     quantity: int
     status: int
+    changes: int = 1
     codes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -164,10 +166,14 @@ class Shop:
 
     def line(self, line_id: str) -> Line:
         """An order line by its id."""
+        return self.order_and_line(line_id)[1]
+
+    def order_and_line(self, line_id: str) -> tuple[Order, Line]:
+        """An order line by its id, with its order."""
         for order in self.orders.values():
             for one in order.lines:
                 if one.id == line_id:
-                    return one
+                    return order, one
         raise Refused(404, -3)
 
     def _product(self, product_id: str) -> Data:

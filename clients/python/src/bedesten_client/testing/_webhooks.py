@@ -23,9 +23,14 @@ def sign(event: Event, secret: str | Secret, *, at: float | None = None) -> Sign
     items = {} if event.delivery_items is None else {"deliveryItems": event.delivery_items}
     body = msgspec.json.encode(
         {
+            "type": event.type,
+            "orderId": event.order_id,
+            "orderReference": event.order_reference,
             "deliverId": event.deliver_id,
             "orderDetailId": event.order_detail_id,
             "status": event.status,
+            "sequence": event.sequence,
+            "occurredAt": event.occurred_at,
             "deliveryData": event.delivery_data,
             "deliveryNote": event.delivery_note,
             **items,
