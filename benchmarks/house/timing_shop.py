@@ -96,6 +96,7 @@ def _tenant(tx: CrossTransaction, installation: Installation, host: str, hashed:
     assert partner is not None
     ledger.set_credit(bound, ledger.account(bound, partner, "partner", "USD"), 10_000)
     supplier = accounts.owner(bound, Surface.SUPPLIER, "warehouse")
+    keys.create(bound, installation.keyring, NewKey(Surface.SUPPLIER, supplier, False), OPERATOR)  # so it can be asked
     fields = ProductFields(
         name="Card", currency="USD", sku="c", price=500, fulfilment=SUPPLIER, supplier_id=supplier, supplier_sku="c"
     )
