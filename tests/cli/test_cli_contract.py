@@ -51,6 +51,7 @@ COMMANDS = (
     ("partners", "credit", "p@partner.example", "10", "--tenant", "shop"),
     ("partners", "disable", "p@partner.example", "--tenant", "shop"),
     ("partners", "enable", "p@partner.example", "--tenant", "shop"),
+    ("partners", "unlock", "p@partner.example", "--tenant", "shop"),
     ("partners", "password", "p@partner.example", "--tenant", "shop"),
     ("partners", "webhook", "p@partner.example", "https://partner.example/", "--tenant", "shop"),
     ("partners", "list", "--tenant", "shop"),
@@ -69,7 +70,11 @@ COMMANDS = (
     ("deposits", "reject", "{deposit}", "--tenant", "shop"),
     ("products", "import", "-", "--tenant", "shop"),
     ("products", "prices", "--tenant", "shop", "c-1=2.50"),
-    ("products", "stock", "c-1", "-", "--tenant", "shop"),
+    ("products", "stock", "put", "c-1", "-", "--tenant", "shop"),
+    ("products", "stock", "list", "--tenant", "shop"),
+    ("products", "stock", "show", "{batch}", "--tenant", "shop"),
+    ("products", "stock", "move", "--batch", "{batch}", "--to", "d-1", "--tenant", "shop"),
+    ("products", "stock", "remove", "--code", "AAA-1", "--reason", "wrong", "--tenant", "shop"),
     ("products", "list", "--tenant", "shop"),
     ("products", "proposals", "list", "--tenant", "shop"),
     ("products", "proposals", "accept", "{proposal}", "--tenant", "shop"),
@@ -98,9 +103,10 @@ COMMANDS = (
     ("check",),
 )
 """Every command once, in an order in which each can do what it is told."""
-FILE = b"sku,name,price\nc-1,Card,1\n"
+FILE = b"sku,name,price\nc-1,Card,1\nd-1,Card,1\n"
 INPUTS: dict[tuple[str, ...], bytes] = {
     ("keys", "import"): b"ab" * 32 + b"\n",
+    ("products", "stock", "put"): b"AAA-1\n",
     ("keys", "leaked"): b"nothing to be found here\n",
 }
 
@@ -125,7 +131,7 @@ def input_of(arguments: tuple[str, ...]) -> bytes:
 
 
 def path_of(arguments: tuple[str, ...]) -> tuple[str, ...]:
-    return arguments[: 1 if arguments[0] in PLAIN else 3 if arguments[1] == "proposals" else 2]
+    return arguments[: 1 if arguments[0] in PLAIN else 3 if arguments[1] in ("proposals", "stock") else 2]
 
 
 def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
@@ -133,6 +139,9 @@ def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
     makers = {"{customer}": _customer, "{deposit}": _deposit, "{proposal}": _proposal}
     if not makers.keys().isdisjoint(arguments):
         return [_made(shop, makers[one]) if one in makers else one for one in arguments]
+    if "{batch}" in arguments:
+        batch = shop.does("products", "stock", "list", "--tenant", "shop")["batches"][0]["id"]
+        return [batch if one == "{batch}" else one for one in arguments]
     if "{key}" not in arguments:
         return list(arguments)
     return [
