@@ -71,7 +71,7 @@ def test_r169_every_cause_of_a_refused_token_is_told_apart(shop: Shop) -> None:
     cases.append((revoked, -21, "issued before a revocation", shop.partner))
     single = shop.token()
     jti = json.loads(_decoded(single))["jti"]
-    operator.within(shop.id, lambda tx: accounts.revoke_token(tx, jti, 2**53, OPERATOR))
+    operator.within(shop.id, lambda tx: accounts.revoke_token(tx, jti, 4_102_444_800_000, OPERATOR))
     cases.append((single, -21, "this token was revoked", shop.partner))
     expected = set()
     for token, code, cause, who in cases:

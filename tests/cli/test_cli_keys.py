@@ -263,3 +263,29 @@ def test_private_networks_are_allowed_and_denied_again(bedesten: Program) -> Non
     assert bedesten.does("webhooks", "deny", "10.1.0.0/16", "127.0.0.1/32") == {"networks": ["fd00::/8"]}
     assert bedesten.refuses("webhooks", "allow", "10.1.0.0/8")["code"] == -2
     assert bedesten.does("webhooks", "allow")["networks"] == ["fd00::/8"]
+
+
+@pytest.mark.parametrize("far", ["3000000d", "999999999d", "99999999999999999999d"])
+def test_an_expiry_that_no_list_could_show_is_wrong_usage_at_every_door(shop: Program, far: str) -> None:
+    owner = ("--tenant", "shop", "--surface", "payment", "--owner", "Pay", "--create-owner")
+    for words, stdin in (
+        (("keys", "create", *owner, "--expires", far), b""),
+        (("keys", "import", *owner, "--expires", far), b"ab" * 32),
+        (("keys", "rotate", "key_x", "--grace", far), b""),
+        (("tenants", "set", "shop", "--token-lifetime", f"reseller={far}"), b""),
+        (("tenants", "set", "shop", "--token-idle", f"reseller={far}"), b""),
+        (("audit", "tail", "--since", far), b""),
+    ):
+        outcome = shop.run(*words, stdin=stdin)
+        assert (outcome.code, "Traceback" in outcome.err) == (2, False), words
+        assert "36500d" in outcome.err, words
+
+
+def test_the_last_time_that_can_be_shown_is_an_expiry_like_any_other(shop: Program) -> None:
+    owner = ("--tenant", "shop", "--surface", "payment", "--owner", "Pay", "--create-owner")
+    last = "9999-12-31T23:59:59Z"
+    made = shop.does("keys", "create", *owner, "--expires", last)
+    assert made["expires"] == last
+    assert [one["ends"] for one in shop.does("keys", "list", "--tenant", "shop")["keys"]] == [last]
+    assert shop.does("keys", "usage", made["id"])["expires"] == last
+    assert len(shop.run("audit", "tail", "--since", "36500d", "--json").out.splitlines()) > 1

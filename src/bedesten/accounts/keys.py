@@ -13,7 +13,7 @@ from bedesten import errors
 from bedesten.accounts.key_expiry import stage_of
 from bedesten.accounts.tables import accounts, api_keys, key_exists, key_secrets
 from bedesten.audit.actions import Actor, record
-from bedesten.base.clock import wire_time
+from bedesten.base.clock import EVER, wire_time
 from bedesten.base.ids import new_id
 from bedesten.base.secret import Secret, masked
 from bedesten.errors import Refusal, bad_field
@@ -145,6 +145,8 @@ def columns_of(new: NewKey, now: int) -> dict[str, object]:
     """What `CREATE` needs to know of a fresh key beside its id, its hint and its import. Raises `Refusal` (-2)."""
     if new.expires is not None and new.expires <= now:
         raise bad_field("expires", "must lie in the future")
+    if new.expires is not None and new.expires > EVER:
+        raise bad_field("expires", "must not lie behind the year 9999; an API key without it never expires")
     return {
         "owner_id": new.owner,
         "surface": new.surface.value,

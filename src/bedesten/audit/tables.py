@@ -4,7 +4,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy import text as fragment
 from sqlalchemy.schema import Table
 
-from bedesten.store.sql import blob, inserting, integer, metadata, text
+from bedesten.store.sql import blob, inserting, integer, metadata, moment, text
 
 audit = Table(
     "audit",
@@ -16,7 +16,7 @@ audit = Table(
     text("subject"),
     text("detail"),
     text("request_id", null=True),
-    integer("at"),
+    moment("at"),
     integer("seq", null=True),
     blob("hash", null=True),
     UniqueConstraint("seq"),

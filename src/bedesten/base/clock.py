@@ -11,6 +11,10 @@ SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+EVER = 253_402_300_799_999
+"""The last millisecond of the year 9999: no time that is stored lies behind it, and none before 1970."""
+MAX_DURATION = 36_500 * DAY
+"""The longest duration that is taken: a hundred years."""
 
 
 def system_clock() -> int:
@@ -19,19 +23,24 @@ def system_clock() -> int:
 
 
 def wire_time(at: int) -> str:
-    """The moment as the wire shows it: `yyyy-MM-ddTHH:mm:ssZ`, the fraction of a second cut off."""
-    return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """The moment as the wire shows it: `yyyy-MM-ddTHH:mm:ssZ`, the fraction of a second cut off.
+
+    What lies outside of the times that are stored is shown as the nearest one: no row takes a list down.
+    """
+    return datetime.fromtimestamp(min(max(at, 0), EVER) // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
 
 def parse_duration(text: str) -> int:
-    """Milliseconds of `90s`, `30m`, `1h`, `7d` or `250ms`. Raises ValueError on anything else, on zero and below."""
+    """Milliseconds of `90s`, `30m`, `1h`, `7d` or `250ms`. Raises ValueError on anything else, also on zero and too much."""
     for unit in ("ms", "s", "m", "h", "d"):
         number = text.removesuffix(unit)
-        if number != text and number.isascii() and number.isdigit() and len(number) <= 9:
-            amount = int(number) * _UNITS[unit]
+        if number != text and number.isascii() and number.isdigit():
+            amount = int(number[:20]) * _UNITS[unit]
+            if amount > MAX_DURATION:
+                raise ValueError("a duration is at most 36500d, which is a hundred years")
             if amount > 0:
                 return amount
             break

@@ -374,10 +374,13 @@ def duration(text: str, option: str) -> int:
 
 def duration_or_time(text: str, option: str) -> tuple[int, None] | tuple[None, int]:
     """Milliseconds of a duration, or a moment in epoch ms. Wrong usage otherwise."""
+    reason = "a duration such as 30d, at most 36500d, or a time as yyyy-MM-ddTHH:mm:ssZ"
     try:
-        if _TIME.fullmatch(text):
-            return None, int(datetime.fromisoformat(text).astimezone(UTC).timestamp()) * 1000
-        return parse_duration(text), None
+        if not _TIME.fullmatch(text):
+            return parse_duration(text), None
+        moment = int(datetime.fromisoformat(text).astimezone(UTC).timestamp()) * 1000
     except ValueError:
-        reason = "a duration such as 30d, or a time as yyyy-MM-ddTHH:mm:ssZ"
         raise typer.BadParameter(reason, param_hint=option) from None
+    if moment < 0:
+        raise typer.BadParameter(f"{reason}, not before 1970", param_hint=option)
+    return None, moment

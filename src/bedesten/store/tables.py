@@ -14,6 +14,7 @@ from bedesten.store.sql import (
     inserting_across,
     integer,
     metadata,
+    moment,
     p,
     statement,
     text,
@@ -28,7 +29,7 @@ installation = Table(
     text("webhook_networks"),
     integer("ring"),
     text("leak_policy", CheckConstraint("leak_policy IN ('notify', 'grace', 'revoke')", name="leak_policy")),
-    integer("created"),
+    moment("created"),
     text("prints"),
 )
 """`ring` is the version of the master secrets that every process must have read, `prints` what that version is known again
@@ -66,7 +67,7 @@ idempotency = Table(
     text("key"),
     blob("digest"),
     text("answer"),
-    integer("created"),
+    moment("created"),
     PrimaryKeyConstraint("tenant_id", "owner_id", "key"),
 )
 """First answers of calls that carried an Idempotency-Key. An answer never holds a code or a secret."""

@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy.schema import Table
 
-from bedesten.store.sql import blob, integer, metadata, text
+from bedesten.store.sql import blob, integer, metadata, moment, text
 
 tenants = Table(
     "tenants",
@@ -23,13 +23,13 @@ tenants = Table(
     integer("lifetime_storefront", CheckConstraint("lifetime_storefront > 0", name="lifetime_storefront")),
     integer("idle_reseller", null=True),
     integer("idle_storefront", null=True),
-    integer("idle_reseller_since"),
-    integer("idle_storefront_since"),
+    moment("idle_reseller_since"),
+    moment("idle_storefront_since"),
     text("origins"),
     text("limits"),
     text("wrapping_id"),
     blob("wrapped_key"),
-    integer("created"),
+    moment("created"),
     text("brand", null=True),
     integer("lenient", CheckConstraint("lenient IN (0, 1)", name="lenient")),
     text("checkout_limits"),

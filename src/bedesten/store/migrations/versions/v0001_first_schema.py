@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("hash", sa.LargeBinary(), nullable=True),
+        sa.CheckConstraint("at BETWEEN 0 AND 253402300799999", name=op.f("ck_audit_at")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
         sa.UniqueConstraint("seq", name=op.f("uq_audit_seq")),
     )
@@ -99,6 +100,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("answer", sa.Text(), nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_idempotency_created")),
         sa.PrimaryKeyConstraint("tenant_id", "owner_id", "key", name=op.f("pk_idempotency")),
     )
     op.create_table(
@@ -111,6 +113,7 @@ def upgrade() -> None:
         sa.Column("leak_policy", sa.Text(), nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("prints", sa.Text(), nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_installation_created")),
         sa.CheckConstraint("leak_policy IN ('notify', 'grace', 'revoke')", name=op.f("ck_installation_leak_policy")),
         sa.CheckConstraint("id = 1", name=op.f("ck_installation_single")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
@@ -121,6 +124,7 @@ def upgrade() -> None:
         sa.Column("address", sa.LargeBinary(), nullable=False),
         sa.Column("hour", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("attempts", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("hour BETWEEN 0 AND 253402300799999", name=op.f("ck_registrations_hour")),
         sa.CheckConstraint("attempts >= 0", name=op.f("ck_registrations_attempts")),
         sa.PrimaryKeyConstraint("tenant_id", "address", "hour", name=op.f("pk_registrations")),
     )
@@ -130,6 +134,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("holder", sa.Text(), nullable=False),
         sa.Column("used", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("used BETWEEN 0 AND 253402300799999", name=op.f("ck_checkout_holders_used")),
         sa.PrimaryKeyConstraint("tenant_id", "holder", name=op.f("pk_checkout_holders")),
     )
     op.create_index(op.f("ix_checkout_holders_used"), "checkout_holders", ["used"], unique=False)
@@ -139,6 +144,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("address", sa.LargeBinary(), nullable=False),
         sa.Column("succeeded", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("succeeded BETWEEN 0 AND 253402300799999", name=op.f("ck_login_addresses_succeeded")),
         sa.PrimaryKeyConstraint("tenant_id", "digest", "address", name=op.f("pk_login_addresses")),
     )
     op.create_index(op.f("ix_login_addresses_succeeded"), "login_addresses", ["succeeded"], unique=False)
@@ -150,6 +156,8 @@ def upgrade() -> None:
         sa.Column("failures", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("blocked_until", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("blocked_until BETWEEN 0 AND 253402300799999", name=op.f("ck_login_failures_blocked_until")),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_login_failures_updated")),
         sa.CheckConstraint("failures >= 0", name=op.f("ck_login_failures_failures")),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_login_failures")),
     )
@@ -158,6 +166,7 @@ def upgrade() -> None:
         sa.Column("jti", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_revoked_tokens_expires")),
         sa.PrimaryKeyConstraint("tenant_id", "jti", name=op.f("pk_revoked_tokens")),
     )
     op.create_index(op.f("ix_revoked_tokens_expires"), "revoked_tokens", ["expires"], unique=False)
@@ -166,6 +175,7 @@ def upgrade() -> None:
         sa.Column("sid", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_revoked_sessions_expires")),
         sa.PrimaryKeyConstraint("tenant_id", "sid", name=op.f("pk_revoked_sessions")),
     )
     op.create_index(op.f("ix_revoked_sessions_expires"), "revoked_sessions", ["expires"], unique=False)
@@ -195,6 +205,13 @@ def upgrade() -> None:
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("brand", sa.Text(), nullable=True),
         sa.Column("lenient", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint(
+            "idle_reseller_since BETWEEN 0 AND 253402300799999", name=op.f("ck_tenants_idle_reseller_since")
+        ),
+        sa.CheckConstraint(
+            "idle_storefront_since BETWEEN 0 AND 253402300799999", name=op.f("ck_tenants_idle_storefront_since")
+        ),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_tenants_created")),
         sa.CheckConstraint("lenient IN (0, 1)", name=op.f("ck_tenants_lenient")),
         sa.Column("checkout_limits", sa.Text(), nullable=False),
         sa.CheckConstraint("lifetime_reseller > 0", name=op.f("ck_tenants_lifetime_reseller")),
@@ -211,6 +228,8 @@ def upgrade() -> None:
         sa.Column("surface", sa.Text(), nullable=False),
         sa.Column("used", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("used BETWEEN 0 AND 253402300799999", name=op.f("ck_token_uses_used")),
+        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_token_uses_expires")),
         sa.PrimaryKeyConstraint("tenant_id", "jti", name=op.f("pk_token_uses")),
         sqlite_with_rowid=False,
     )
@@ -230,6 +249,7 @@ def upgrade() -> None:
         sa.Column("epoch", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("edits_texts", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_accounts_created")),
         sa.CheckConstraint("edits_texts IN (0, 1)", name=op.f("ck_accounts_edits_texts")),
         sa.CheckConstraint(
             "(password IS NULL) = (kind IN ('supplier', 'integration'))", name=op.f("ck_accounts_password")
@@ -253,6 +273,9 @@ def upgrade() -> None:
         sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("agent", sa.Text(), nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_sessions_created")),
+        sa.CheckConstraint("renewed BETWEEN 0 AND 253402300799999", name=op.f("ck_sessions_renewed")),
+        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_sessions_expires")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "account_id"],
             ["accounts.tenant_id", "accounts.id"],
@@ -369,6 +392,9 @@ def upgrade() -> None:
         sa.Column("warned", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("import_id", sa.Text(), nullable=True),
+        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_api_keys_expires")),
+        sa.CheckConstraint("revoked BETWEEN 0 AND 253402300799999", name=op.f("ck_api_keys_revoked")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_api_keys_created")),
         sa.CheckConstraint("surface IN ('payment', 'supplier')", name=op.f("ck_api_keys_surface")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "owner_id"],
@@ -414,6 +440,8 @@ def upgrade() -> None:
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("approval", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_deposits_created")),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_deposits_updated")),
         sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_deposits_amount")),
         sa.CheckConstraint("approval IN (0, 1, 2)", name=op.f("ck_deposits_approval")),
         sa.CheckConstraint("state <> 1 OR approval <> 1", name=op.f("ck_deposits_never_booked_unapproved")),
@@ -488,6 +516,8 @@ def upgrade() -> None:
         sa.Column("region", sa.Text(), nullable=False),
         sa.Column("units", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("address", sa.LargeBinary(), nullable=True),
+        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_orders_expires")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_orders_created")),
         sa.CheckConstraint("surface IN ('reseller', 'storefront')", name=op.f("ck_orders_surface")),
         sa.CheckConstraint("(state = 0) = (expires IS NOT NULL)", name=op.f("ck_orders_expires_while_unpaid")),
         sa.CheckConstraint("state = 1 OR surface = 'storefront'", name=op.f("ck_orders_only_checkouts_are_open")),
@@ -551,6 +581,7 @@ def upgrade() -> None:
         sa.Column("offered", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("published", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_products_updated")),
         sa.CheckConstraint("(sku IS NULL) = (sku_key IS NULL)", name=op.f("ck_products_sku_key")),
         sa.CheckConstraint(
             "(supplier_sku IS NULL) = (supplier_sku_key IS NULL)", name=op.f("ck_products_supplier_sku_key")
@@ -602,6 +633,7 @@ def upgrade() -> None:
         sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("order_id", sa.Text(), nullable=True),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_transfers_created")),
         sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_transfers_amount")),
         sa.CheckConstraint("from_id <> to_id", name=op.f("ck_transfers_two_accounts")),
         sa.ForeignKeyConstraint(
@@ -629,6 +661,7 @@ def upgrade() -> None:
         sa.Column("secret", sa.LargeBinary(), nullable=False),
         sa.Column("outbound_key", sa.LargeBinary(), nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_webhook_endpoints_created")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "owner_id"],
             ["accounts.tenant_id", "accounts.id"],
@@ -659,6 +692,7 @@ def upgrade() -> None:
         sa.Column("imported", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("grace", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_key_secrets_expires")),
         sa.CheckConstraint("imported IN (0, 1)", name=op.f("ck_key_secrets_imported")),
         sa.CheckConstraint("slot IN (0, 1)", name=op.f("ck_key_secrets_slot")),
         sa.ForeignKeyConstraint(
@@ -692,6 +726,7 @@ def upgrade() -> None:
         sa.Column("uses", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("agent", sa.Text(), nullable=False),
+        sa.CheckConstraint("used BETWEEN 0 AND 253402300799999", name=op.f("ck_key_uses_used")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"], name=op.f("fk_key_uses_tenant_id_key_id")
         ),
@@ -718,6 +753,7 @@ def upgrade() -> None:
         sa.Column("require_data", sa.Text(), nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_order_lines_updated")),
         sa.CheckConstraint("placed_status IN (1, 2)", name=op.f("ck_order_lines_placed_status")),
         sa.CheckConstraint(
             "price = unit_price * quantity AND price < 1000000000000000", name=op.f("ck_order_lines_price")
@@ -765,6 +801,8 @@ def upgrade() -> None:
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("refusal", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("refused_items", sa.Text(), nullable=True),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_payments_created")),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_payments_updated")),
         sa.CheckConstraint("(state = 3) = (refusal IS NOT NULL)", name=op.f("ck_payments_refused_with_a_number")),
         sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_payments_amount")),
         sa.CheckConstraint("refusal IN (-401, -402)", name=op.f("ck_payments_refusal")),
@@ -815,6 +853,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("status", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_events_created")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "line_id"],
             ["order_lines.tenant_id", "order_lines.id"],
@@ -839,6 +878,7 @@ def upgrade() -> None:
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("codes", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_stock_batches_created")),
         sa.CheckConstraint("codes >= 0", name=op.f("ck_stock_batches_codes")),
         sa.CheckConstraint("state IN (0, 1)", name=op.f("ck_stock_batches_state")),
         sa.CheckConstraint("unit_cost >= 0 AND unit_cost < 1000000000000000", name=op.f("ck_stock_batches_unit_cost")),
@@ -873,6 +913,7 @@ def upgrade() -> None:
         sa.Column("line_id", sa.Text(), nullable=True),
         sa.Column("line_quantity", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("unit", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_stock_codes_expires")),
         sa.CheckConstraint("(state = 3) = (reason IS NOT NULL)", name=op.f("ck_stock_codes_reason")),
         sa.CheckConstraint("(state IN (0, 3, 4)) = (line_id IS NULL)", name=op.f("ck_stock_codes_claimed_by_a_line")),
         sa.CheckConstraint(
@@ -943,6 +984,8 @@ def upgrade() -> None:
         sa.Column("last_status", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("next_at BETWEEN 0 AND 253402300799999", name=op.f("ck_deliveries_next_at")),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_deliveries_updated")),
         sa.CheckConstraint("state IN (0, 1, 2)", name=op.f("ck_deliveries_state")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "endpoint_id"],

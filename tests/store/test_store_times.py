@@ -1,0 +1,43 @@
+"""No time that a reader could not show gets into the store, whatever the program above it does."""
+
+import pytest
+
+from bedesten.base.clock import EVER
+from bedesten.server.build import Installation
+from bedesten.store.sql import metadata
+from store.raw import raw
+
+TIMES = sorted(
+    (table.name, column.name)
+    for table in metadata.sorted_tables
+    for column in table.columns
+    for check in column.constraints
+    if f"BETWEEN 0 AND {EVER}" in str(getattr(check, "sqltext", ""))
+)
+
+
+def test_every_column_that_is_named_like_a_time_is_one() -> None:
+    named = {
+        "created",
+        "updated",
+        "expires",
+        "revoked",
+        "used",
+        "at",
+        "next_at",
+        "renewed",
+        "blocked_until",
+        "succeeded",
+    }
+    found = {(table.name, column.name) for table in metadata.sorted_tables for column in table.columns}
+    assert {one for one in found if one[1] in named} <= set(TIMES)
+    assert len(TIMES) > 30
+
+
+@pytest.mark.parametrize("wrong", [-1, EVER + 1, 2**62])
+def test_the_database_refuses_a_time_that_cannot_be_shown(installation: Installation, wrong: int) -> None:
+    with raw(installation.settings) as other:
+        for kept in (0, EVER):
+            other.rows("UPDATE installation SET created = :kept RETURNING created", kept=kept)
+        with pytest.raises(Exception, match="ck_installation_created"):
+            other.rows("UPDATE installation SET created = :wrong RETURNING created", wrong=wrong)
