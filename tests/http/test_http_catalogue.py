@@ -10,13 +10,19 @@ from bedesten.audit.tables import audit
 from bedesten.gate.scopes import Surface
 from bedesten.operator import owners, products
 from bedesten.store.sql import TENANT, p, statement
-from support.shop import Shop, fresh
+from support.shop import Shop, fresh, open_shop
 
 TRAIL = statement(
     select(audit.c.actor, audit.c.action, audit.c.detail)
     .where(audit.c.tenant_id == TENANT, audit.c.subject == p("subject"))
     .order_by(audit.c.id)
 )
+
+
+@pytest.fixture
+def own_shop(each_shop: Shop) -> Shop:
+    """A shop of this test's own: others list what is in the shared one."""
+    return open_shop(each_shop.site, each_shop.operator, fresh("catalogue"), stock=2)
 
 
 def upsert(shop: Shop, sku: str, **fields: object) -> dict[str, object]:
@@ -40,8 +46,8 @@ def seen(shop: Shop, product: str, **asked: object) -> dict[str, object] | None:
     return next((one for one in items if one["customerStoreProductId"] == product), None)
 
 
-def test_a_cost_above_the_price_stops_the_sale_and_tells_everybody(each_shop: Shop) -> None:
-    shop, sku = each_shop, fresh("E")
+def test_a_cost_above_the_price_stops_the_sale_and_tells_everybody(own_shop: Shop) -> None:
+    shop, sku = own_shop, fresh("E")
     product = priced(shop, sku, "13.50")
     assert seen(shop, product) is not None
 
@@ -65,8 +71,8 @@ def test_a_cost_above_the_price_stops_the_sale_and_tells_everybody(each_shop: Sh
     assert shop.reseller.post(f"/Products/Detail/{product}").told == (404, -3)
 
 
-def test_a_name_for_a_product_on_sale_is_a_proposal(each_shop: Shop) -> None:
-    shop, sku = each_shop, fresh("E")
+def test_a_name_for_a_product_on_sale_is_a_proposal(own_shop: Shop) -> None:
+    shop, sku = own_shop, fresh("E")
     product = priced(shop, sku, "13.50")
 
     offer = upsert(shop, sku, name="eSIM 50 GB <b>")
@@ -78,17 +84,17 @@ def test_a_name_for_a_product_on_sale_is_a_proposal(each_shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("written", ["{}", "{} ", "\t{}"])
-def test_one_sku_however_it_is_written_is_one_product(each_shop: Shop, written: str) -> None:
+def test_one_sku_however_it_is_written_is_one_product(own_shop: Shop, written: str) -> None:
     sku = fresh("u")
-    first = upsert(each_shop, sku)
-    assert upsert(each_shop, written.format(sku.upper()))["productId"] == first["productId"]
+    first = upsert(own_shop, sku)
+    assert upsert(own_shop, written.format(sku.upper()))["productId"] == first["productId"]
 
 
 @pytest.mark.parametrize("name", [" ", "\u200b", "a\nb", "a\u202eb", "a\x1b[2Jb", "prd_01jdqe5m7yx0c1v8k2n3p4r5s6"])
-def test_a_name_or_a_sku_that_is_none_is_refused(each_shop: Shop, name: str) -> None:
+def test_a_name_or_a_sku_that_is_none_is_refused(own_shop: Shop, name: str) -> None:
     for field in ("sku", "name"):
         body = {"products": [{"sku": "s", "name": "n", "cost": 1, field: name}]}
-        answer = each_shop.supplies.post("/Supplier/Products/Upsert", body)
+        answer = own_shop.supplies.post("/Supplier/Products/Upsert", body)
         assert (*answer.told, answer.fields) == (400, -2, [f"products[0].{field}"])
 
 
@@ -100,9 +106,9 @@ def test_a_name_or_a_sku_that_is_none_is_refused(each_shop: Shop, name: str) -> 
     ],
 )
 def test_a_disabled_owner_s_api_keys_are_refused_at_once_and_let_in_again(
-    each_shop: Shop, surface: Surface, owner: str, path: str
+    own_shop: Shop, surface: Surface, owner: str, path: str
 ) -> None:
-    shop = each_shop
+    shop = own_shop
     client = shop.client(surface)
     good = client.post(path).told
     assert good[0] != 401
@@ -120,8 +126,8 @@ def test_a_disabled_owner_s_api_keys_are_refused_at_once_and_let_in_again(
     assert client.post(path).told == good
 
 
-def test_the_trail_names_who_changed_what_in_decimals(each_shop: Shop) -> None:
-    shop, sku = each_shop, fresh("E")
+def test_the_trail_names_who_changed_what_in_decimals(own_shop: Shop) -> None:
+    shop, sku = own_shop, fresh("E")
     product = priced(shop, sku, "13.50")
     upsert(shop, sku, cost=12.25)
 

@@ -24,6 +24,7 @@ from bedesten.orders import checkout
 from bedesten.orders.model import DELIVERED
 from bedesten.server.build import Installation
 from bedesten.store.sql import metadata
+from bedesten.surfaces.common import product_view
 from bedesten.tenants.vault import Unsealable, Vault
 from rooms.refused import DANGLING, DOUBLE, refuses
 from rooms.stall import Stall, fresh, open_stall
@@ -425,3 +426,14 @@ def test_the_database_refuses_a_product_that_nobody_delivers_or_that_costs_less_
         (DANGLING, "supplier_id = 'sup_of_nobody'"),
     ):
         refuses(other_connection, why, f"UPDATE products SET {setting} WHERE tenant_id = :tenant", tenant=stall.tenant)
+
+
+def test_a_product_that_moved_to_another_region_shows_as_withdrawn_where_it_was_sold(stall: Stall) -> None:
+    moved = stall.write(catalogue.put_product, fields(sku="moved"))
+    stall.write(catalogue.put_product, fields(sku="moved", region="EU"))
+
+    (found,) = stall.read(catalogue.shop_products, Page(since=1), "GLOBAL")
+
+    assert found.id == moved
+    assert [product_view(found, region).on_sale for region in ("GLOBAL", "EU")] == [False, True]
+    assert stall.read(catalogue.shop_products, Page(), "GLOBAL") == []

@@ -75,8 +75,7 @@ _PAGE = _ALL.where(_P.id > p("after"), _P.updated >= p("since")).order_by(_P.id)
 _SHOP = into(
     Product,
     _PAGE.where(
-        _SOLD | ((p("since") > 0) & _P.published.is_not(None)),
-        (_P.region.is_(None)) | (_P.region == p("region")),
+        (_SOLD & (_P.region.is_(None) | (_P.region == p("region")))) | ((p("since") > 0) & _P.published.is_not(None)),
         (p("category") == "") | (_P.category_id == p("category")),
     ),
 )
@@ -179,7 +178,7 @@ def shop_product(tx: Transaction, product_id: str, region: str) -> Product:
 def shop_products(tx: Transaction, page: Page, region: str, category: str = "") -> list[Product]:
     """One more than a page of what buyers of the region can see, by id.
 
-    With `page.since` what was once published and is not sold any more is there as well.
+    With `page.since` what was once published and is not sold there any more is there as well.
     """
     what = {"region": region, "category": category, "most": page.size + 1, "now": tx.now}
     return tx.all(_SHOP, after=page.after, since=page.since, **what)

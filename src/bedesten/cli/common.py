@@ -299,7 +299,10 @@ def once(**secrets: Secret[str] | None) -> list[Shown]:
 
 def printable(text: str) -> str:
     """The text without anything that could steer a terminal."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    kept = "\u200c\u200d"  # scripts and emoji need them, and `base.text` lets them stand nowhere else
+    return "".join(
+        each if each.isprintable() or each in kept else each.encode("unicode_escape").decode() for each in text
+    )
 
 
 # --- refusing ----------------------------------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ def standing(product: Product, region: str | None = None) -> str:
         return "below cost"
     if not product.in_stock:
         asked = product.fulfilment != STOCK and not product.supplier_ready
-        return "supplier has no live key" if asked else "out of stock"
+        return "supplier cannot be asked" if asked else "out of stock"
     if region is not None and product.region not in (None, region):
         return "other region"
     return "on sale"

@@ -176,9 +176,9 @@ def page_view(
     return Page([show(item) for item in shown], cursor)
 
 
-def product_view(product: Product) -> ProductView:
-    """A product as buyers see it; one that is not sold any more without a price and out of stock."""
-    on_sale, price = product.sellable, product.price
+def product_view(product: Product, region: str) -> ProductView:
+    """A product as buyers of the region see it; one that is not sold there any more without a price and out of stock."""
+    on_sale, price = product.sellable and product.region in (None, region), product.price
     return ProductView(
         customer_store_product_id=product.id,
         name=product.name,

@@ -1,5 +1,7 @@
 """What partners' calls do. The gate has let them in; each runs in one transaction of the caller's tenant."""
 
+from functools import partial
+
 from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.audit.actions import record
@@ -37,12 +39,14 @@ def list_products(tx: Transaction, call: Call, body: shapes.ListProducts) -> Pag
     """A page of what is sold in the caller's region."""
     page = common.page_of(call, "products", body)
     found = catalogue.shop_products(tx, page, call.region, body.category_id or "")
-    return common.page_view(call, "products", found, page, lambda one: one.id, common.product_view)
+    return common.page_view(
+        call, "products", found, page, lambda one: one.id, partial(common.product_view, region=call.region)
+    )
 
 
 def product(tx: Transaction, call: Call, _: Nothing) -> ProductView:
     """One product that is sold in the caller's region."""
-    return common.product_view(catalogue.shop_product(tx, common.path_id(call), call.region))
+    return common.product_view(catalogue.shop_product(tx, common.path_id(call), call.region), call.region)
 
 
 def create_order(tx: Transaction, call: Call, body: shapes.CreateOrder) -> shapes.PlacedOrder:

@@ -1,5 +1,7 @@
 """What web shops' and apps' calls do."""
 
+from functools import partial
+
 from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.accounts import registrations, sessions
@@ -139,12 +141,14 @@ def list_products(tx: Transaction, call: Call, body: shapes.ListProducts) -> Pag
     """A page of what is sold in the caller's region."""
     page = common.page_of(call, "products", body)
     found = catalogue.shop_products(tx, page, call.region, body.category_id or "")
-    return common.page_view(call, "products", found, page, lambda one: one.id, common.product_view)
+    return common.page_view(
+        call, "products", found, page, lambda one: one.id, partial(common.product_view, region=call.region)
+    )
 
 
 def product(tx: Transaction, call: Call, _: Nothing) -> ProductView:
     """One product that is sold in the caller's region."""
-    return common.product_view(catalogue.shop_product(tx, common.path_id(call), call.region))
+    return common.product_view(catalogue.shop_product(tx, common.path_id(call), call.region), call.region)
 
 
 def create_checkout(tx: Transaction, call: Call, body: shapes.CreateCheckout) -> shapes.CustomerOrder:
