@@ -16,6 +16,7 @@ from bedesten.store.tables import INSTALLATION
 from bedesten.tenants import actions as tenants
 from life.conftest import Life
 from life.test_token_life import claims
+from store.raw import raw
 from support.history import Snapshot
 
 Revoke = Callable[[Life, str], object]
@@ -151,3 +152,18 @@ def key_told(life: Life, key: str) -> set[int | None]:
         return (await life.nodes[node].post("/Supplier/Keys/Get", key=key, host=life.host)).code
 
     return {asyncio.run(asked(node)) for node in (0, 1)}
+
+
+def test_uses_that_were_noted_of_a_lost_key_are_dropped_and_those_of_others_are_written(
+    own: Life, tmp_path: Path
+) -> None:
+    supplier = own.operator.owner(own.tenant, Surface.SUPPLIER, "Acme")
+    early = own.operator.key(own.tenant, Surface.SUPPLIER, supplier)
+    kept = Snapshot(own.installation.settings, tmp_path)
+    late = own.operator.key(own.tenant, Surface.SUPPLIER, supplier)
+    assert key_told(own, early.text) | key_told(own, late.text) == {None}
+    kept.bring_back()
+    for node in own.nodes:
+        asyncio.run(node.pipeline._house.key_watch.write(None))
+    with raw(own.installation.settings) as other:
+        assert other.rows("SELECT key_id, uses FROM key_uses") == [(early.id, 2)]

@@ -15,10 +15,14 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from bedesten.gate.keyring import Keyring, Ring
+from bedesten.operator.secrets import prints
 from bedesten.server.database import Database
 from bedesten.server.known import Known
 from bedesten.server.references import is_reference
+from bedesten.server.rings import Rings
 from bedesten.server.settings import Settings
+from bedesten.store.tables import Installed
+from bedesten.store.transaction import StoreUnavailable
 from bedesten_client.secrets._references import SCHEMES
 from secret_references.cloud import Cloud
 from secret_references.peers import REGION, Aws
@@ -196,6 +200,23 @@ def test_rings_that_cannot_follow_are_told_apart() -> None:
 
 def _unfit(old: Keyring, new: Keyring) -> str | None:
     return new.unfit(old.version, old.prints())
+
+
+def test_rings_of_the_version_that_is_asked_for_but_of_a_lost_history_are_asked_for_again(tmp_path: Path) -> None:
+    """The store went back, and asks for another version 2 than the one that this machine remembers."""
+    first = Keyring.generate()
+    lost, present = first.rotate_signing(), first.rotate_signing()
+    place = tmp_path / "rings.json"
+    lost.write_file(place)
+    rings = Rings(Settings(data=tmp_path, secrets=f"file:{place}"), Known())
+    installed = Installed("bedesten_x", 1, "", 2, "notify", prints(present))
+    assert rings.read().prints() == lost.prints()
+    present.write_file(place, overwrite=True)
+    assert rings.for_store(installed).prints() == present.prints()
+    assert rings.read().prints() == present.prints()
+    lost.write_file(place, overwrite=True)
+    with pytest.raises(StoreUnavailable, match=r"sign\.s2 is another secret than before"):
+        Rings(Settings(data=tmp_path, secrets=f"file:{place}"), Known()).for_store(installed)
 
 
 def test_another_installations_rings_are_not_taken_up(aws: Aws, kept: Program, tmp_path: Path) -> None:

@@ -45,31 +45,21 @@ class Rings:
         if self._named:
             self._named.remember(keyring.to_json())
 
-    def at_least(self, version: int) -> Keyring:
-        """The rings in this version or a later one. Until they can be had this process knows too little to answer.
+    def for_store(self, installed: Installed) -> Keyring:
+        """The rings of this store, as new as it asks for. Until they can be had this process knows too little to answer.
 
-        Raises `StoreUnavailable`. May wait for a manager.
+        Raises `StoreUnavailable`. May wait for a manager: the rings may have this version in a history of the store that
+        was lost, and another value now.
         """
         try:
-            keyring = self._sought(version)
+            keyring = self.read()
+            if self._named and unfit(installed, keyring):
+                keyring = self._parsed(self._named.refresh(self._named.get()))
         except (OSError, ValueError, BadSetting) as problem:
             raise StoreUnavailable(f"{self.name} cannot be read: {problem}") from problem
-        if keyring.version < version:
-            raise StoreUnavailable(f"{self.name} has version {keyring.version}, the store asks for {version}")
-        return keyring
-
-    def for_store(self, installed: Installed) -> Keyring:
-        """The rings of this store, as new as it asks for. Raises `StoreUnavailable`. May wait for a manager."""
-        keyring = self.at_least(installed.ring)
         reason = unfit(installed, keyring)
         if reason:
             raise StoreUnavailable(f"{self.name} cannot be used: {reason}")
-        return keyring
-
-    def _sought(self, version: int) -> Keyring:
-        keyring = self.read()
-        if keyring.version < version and self._named:
-            keyring = self._parsed(self._named.refresh(self._named.get()))
         return keyring
 
     def _parsed(self, text: str) -> Keyring:
