@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import httpx2
 import msgspec
 
+from bedesten_client import loopback
 from bedesten_client.call import Call, Options, OptionValues, perform
 from bedesten_client.credentials import Credential, Given, KeyCredential
 from bedesten_client.errors import UnexpectedAnswer
@@ -91,7 +92,7 @@ class SyncBase(Base):
     def __init__(self, address: str, credential: Credential, options: Options, http: httpx2.Client | None) -> None:
         super().__init__(address, credential, options)
         self._own = http is None
-        self._http = http or httpx2.Client(follow_redirects=False)
+        self._http = http or loopback.client()
 
     def close(self) -> None:
         """Closes the connections, unless they are those of an httpx2 client that was handed over."""
@@ -137,7 +138,7 @@ class AsyncBase(Base):
         loop = asyncio.get_running_loop()
         found = self._by_loop.get(loop)
         if found is None:
-            found = self._by_loop[loop] = httpx2.AsyncClient(follow_redirects=False)
+            found = self._by_loop[loop] = loopback.async_client()
         return found
 
     async def __aenter__(self) -> Self:
