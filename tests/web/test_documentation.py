@@ -518,11 +518,24 @@ def test_programs_keep_the_refusal_as_json(site: Site, accept: str, page: bool) 
     assert page or json.loads(shown.body)["code"] == -3
 
 
-@pytest.mark.parametrize("path", [f"{HOME}/errors/-999.json", "/documentations", "/nothing", "/openapi/nothing.json"])
+@pytest.mark.parametrize("path", [f"{HOME}/errors/-999.json", "/openapi/nothing.json"])
 def test_only_pages_are_missed_as_pages(site: Site, path: str) -> None:
     assert json.loads(site.get(path, "localhost", (b"accept", BROWSER)).body)["code"] == -3
     assert site.get(f"{HOME}/nothing", "localhost", (b"accept", BROWSER), method="POST").body[:1] == b"{"
     assert site.get(f"{HOME}/nothing", "unknown.example", (b"accept", BROWSER)).status == 421
+
+
+@pytest.mark.parametrize("path", ["/documentations", "/nothing", "/Orders/Creat"])
+def test_a_browser_gets_a_page_also_where_no_documentation_is(site: Site, path: str) -> None:
+    shown = site.get(path, "localhost", (b"accept", BROWSER))
+    assert (shown.status, b"<html" in shown.body) == (404, True)
+    assert json.loads(site.get(path, "localhost").body)["code"] == -3
+
+
+def test_the_host_alone_leads_a_browser_to_the_documentation(site: Site) -> None:
+    shown = site.get("/", "localhost", (b"accept", BROWSER))
+    assert (shown.status, dict(shown.headers)[b"location"]) == (302, HOME.encode())
+    assert json.loads(site.get("/", "localhost").body)["code"] == -3
 
 
 @pytest.mark.parametrize("path", [*EVERY, f"{HOME}/errors/-23.json", "/openapi/reseller.json"])

@@ -98,13 +98,17 @@ def asset(call: Call) -> Response:
 
 
 def missing(request: Request, tenant: TenantEntry, authority: bytes, request_id: str) -> Response | None:
-    """A page for browsers in place of -3, for what is not there below `/documentation`. Documents for programs have none."""
+    """A page for browsers in place of -3; `/` leads to the documentation. Documents for programs have none."""
     path = request.path.decode("ascii", "replace").lower()
-    if not path.startswith(f"{HOME}/") or path.endswith(".json"):
+    if path.endswith(".json"):
         return None
+    vary = b"Host, Accept"
+    if path == "/":
+        found = _shown(request_id, b"", _HTML, layout.policy(calls=False), _NOT_KEPT, status=302, vary=vary)
+        found.headers.append((b"location", HOME.encode()))
+        return found
     site = site_of(tenant, authority)
     body = _missing(site, lost.meant(site, path))
-    vary = b"Host, Accept"
     return _shown(request_id, body, _HTML, layout.policy(calls=False), _NOT_KEPT, status=404, vary=vary)
 
 
