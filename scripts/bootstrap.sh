@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 group=${1:-}
 case $group in
     '') groups='' ;;
-    dev) groups='-e ./clients/python --group dev --group bench --group secrets' ;;
+    dev) groups='-e ./clients/python --group dev --group bench --group secrets --group fronts' ;;
     bench) groups='--group bench' ;;
     *) echo "usage: scripts/bootstrap.sh [dev|bench]" >&2; exit 2 ;;
 esac

@@ -4,16 +4,18 @@ import contextlib
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bedesten.server.listener import free_port
+from support.client import request_bytes
 from support.documents import DOCS, blocks
 from support.foreign import HOST
 from support.nginx import a_certificate
 from support.programs import installed, nginx_main
-from support.wire import PATIENCE, fresh_address
+from support.wire import PATIENCE, fresh_address, speak
 
 CERTIFICATE, TLS_PORT = "certificate.pem", "tls-port"
 """In nginx's folder: what its certificate is vouched for with, and the port at which it is shown."""
@@ -22,8 +24,20 @@ CADDY_MAIN = "{\n\tadmin off\n\tauto_https off\n}\n\n"
 
 def shown(page: str, language: str) -> str:
     """The one block of configuration on a how-to page."""
-    (code,) = [one.code for one in blocks(DOCS / "how-to" / page) if one.language == language]
+    (code,) = all_shown(page, language)
     return code
+
+
+def all_shown(page: str, language: str) -> list[str]:
+    """The blocks of configuration on a how-to page, in order."""
+    return [one.code for one in blocks(DOCS / "how-to" / page) if one.language == language]
+
+
+def beside_python(name: str) -> str:
+    """A program of the dependency group `fronts`."""
+    program = Path(sys.executable).with_name(name)
+    assert program.exists(), f"{name} is missing: sh scripts/bootstrap.sh dev"
+    return str(program)
 
 
 def changed(text: str, changes: Sequence[tuple[str, str]]) -> str:
@@ -61,7 +75,7 @@ def nginx(folder: Path, gate: int, service: int) -> Iterator[int]:
 @contextlib.contextmanager
 def caddy(folder: Path, gate: int, service: int) -> Iterator[int]:
     """Caddy's port."""
-    program, port = installed("caddy"), free_port(0)
+    program, port = beside_python("caddy"), free_port(0)
     folder.mkdir()
     text = changed(
         shown("gate-caddy.md", "caddyfile"),
@@ -74,6 +88,51 @@ def caddy(folder: Path, gate: int, service: int) -> Iterator[int]:
     (folder / "Caddyfile").write_text(CADDY_MAIN + text, "utf-8")
     with _running([program, "run", "--config", "Caddyfile", "--adapter", "caddyfile"], folder, port):
         yield port
+
+
+@contextlib.contextmanager
+def envoy(folder: Path, gate: int, service: int) -> Iterator[int]:
+    """Envoy's port."""
+    program, port = beside_python("envoy"), free_port(0)
+    folder.mkdir()
+    text = changed(
+        shown("gate-envoy.md", "yaml"),
+        [
+            ("{address: 0.0.0.0, port_value: 8000}", f"{{address: 127.0.0.1, port_value: {port}}}"),
+            ("{address: 127.0.0.1, port_value: 8081}", f"{{address: 127.0.0.1, port_value: {gate}}}"),
+            ('"http://127.0.0.1:8081"', f'"http://127.0.0.1:{gate}"'),
+            ("port_value: 9000", f"port_value: {service}"),
+        ],
+    )
+    (folder / "envoy.yaml").write_text(text, "utf-8")
+    command = [program, "-c", "envoy.yaml", "--concurrency", "1", "--use-dynamic-base-id", "-l", "warning"]
+    with _running(command, folder, port):
+        yield port
+
+
+@contextlib.contextmanager
+def traefik(folder: Path, gate: int, service: int) -> Iterator[int]:
+    """Traefik's port."""
+    program, port = beside_python("traefik"), free_port(0)
+    folder.mkdir()
+    own, dynamic = all_shown("gate-traefik.md", "yaml")
+    (folder / "traefik.yaml").write_text(changed(own, [('":8000"', f'"127.0.0.1:{port}"')]), "utf-8")
+    places = [
+        ("http://127.0.0.1:8081/", f"http://127.0.0.1:{gate}/"),
+        ("http://127.0.0.1:9000", f"http://127.0.0.1:{service}"),
+    ]
+    (folder / "dynamic.yaml").write_text(changed(dynamic, places), "utf-8")
+    with _running([program, "--configFile=traefik.yaml"], folder, port):
+        _until_it_has_a_router(port)
+        yield port
+
+
+def _until_it_has_a_router(port: int) -> None:
+    """Traefik listens before it has read its second file, and answers 404 until then."""
+    end = time.monotonic() + PATIENCE
+    while speak(port, request_bytes("GET", "/", HOST)).status == 404:
+        assert time.monotonic() < end, "Traefik has no router"
+        time.sleep(0.02)
 
 
 @contextlib.contextmanager
