@@ -3,8 +3,10 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from functools import partial
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -17,6 +19,7 @@ from silence.conftest import Faulty
 from store import notes
 from store.fresh import fresh_tenant
 from support.proxy import proxy_process
+from support.shop import fresh
 from support.sites import opened
 
 UNAVAILABLE = (503, -9)
@@ -102,6 +105,31 @@ def test_behind_a_proxy_that_was_stopped_everything_is_unavailable_until_it_goes
         assert now("after, too") is True
         store.close()
     assert installation.store.read_now(lambda tx: notes.get(tx.bound(tenant), "during")) is None
+
+
+def test_an_address_whose_first_host_is_silent_is_served_by_the_second(installation: Installation) -> None:
+    tenant = fresh_tenant(installation)
+    assert installation.settings.database
+    parts = urlsplit(installation.settings.database)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        login, sign, host = parts.netloc.rpartition("@")
+        hosts = f"{login}{sign}127.0.0.1:{silent.getsockname()[1]},{host}"
+        store = PostgresStore(urlunsplit(parts._replace(netloc=hosts)))
+
+        async def request() -> object:
+            patience.limit()
+            await store.counter()
+            return await store.write(tenant, notes.put, fresh("n"))
+
+        def served() -> bool:
+            try:
+                return asyncio.run(request()) is True
+            except StoreUnavailable:
+                return False
+
+        assert until(served)
+        assert [served() for _ in range(5)] == [True] * 5
+        store.close()
 
 
 def test_an_action_that_was_given_up_is_not_committed_when_the_silence_ends(installation: Installation) -> None:

@@ -42,6 +42,8 @@ MAX_WAITING, MAX_LOCK_WAITING = 256, 32
 LOCK_MS, BUSY_LOCK_MS, LOCK_WAITER_MS, COMMAND_LOCK_MS = 200, 20, 2_000, 10_000
 """How long a row may be locked by others: at first; at first while other actions wait for a locked row, which is then
 likely to be the same; for an action that waits for it; and for an operator's command."""
+FIRST_ATTEMPT_S, LONGEST_ATTEMPT_S = 3.0, 8.0
+"""How long a silent server has to answer: an address of several hosts tries each of them for two seconds."""
 LONGEST_COMMIT_S = 300.0
 
 _AGAIN = (pg.DeadlockDetected, pg.SerializationFailure, TryAgain)
@@ -76,7 +78,7 @@ class PostgresStore(Store):
             "locked rows", LOCK_WAITERS, MAX_LOCK_WAITING, partial(self._session, LOCK_WAITER_MS), self._wait_for_lock
         )
         self._revisions = Lane("revision", 1, MAX_WAITING, partial(self._session, LOCK_WAITER_MS), self._ask_counter)
-        self._silence = Recovery("silence", self._counter_again, patience.REVISION_S, patience.REVISION_S)
+        self._silence = Recovery("silence", self._counter_again, FIRST_ATTEMPT_S, LONGEST_ATTEMPT_S)
         self._overdue_commit = Recovery("overdue commit", self._commit_again, 10.0, LONGEST_COMMIT_S)
         self._fence_next: asyncio.Future[Revision] | None = None
         self._fence_busy = False

@@ -178,8 +178,8 @@ class Session:
         return known
 
     def _connect(self) -> Connection:
-        self._made_in = self._epoch()
         connection = self._reached()
+        self._made_in = self._epoch()  # what was reached since a silence began is good, however long that took
         # What can be cut off from another thread is a second descriptor of the same socket: the driver may close its own
         # at any moment, and the number would be another file's.
         twin = socket.socket(fileno=os.dup(connection.fileno()))
