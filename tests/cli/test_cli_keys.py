@@ -28,7 +28,7 @@ def keys(shop: Program) -> Any:
 def test_owners_are_made_once_and_listed(shop: Program, noun: str, prefix: str) -> None:
     made = shop.does(noun, "create", " Acme  Codes", "--tenant", "shop")
     assert made["id"].startswith(prefix)
-    assert made["name"] == "Acme  Codes"
+    assert made["name"] == "Acme Codes", "a name has one normal form"
     (listed,) = shop.does(noun, "list", "--tenant", "shop")[noun]
     assert (listed["id"], listed["disabled"]) == (made["id"], False)
     error = shop.refuses(noun, "create", "acme codes", "--tenant", "shop")

@@ -19,7 +19,6 @@ import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from bedesten import errors
@@ -27,6 +26,7 @@ from bedesten.audit.actions import started_by
 from bedesten.base.clock import parse_duration
 from bedesten.base.secret import Secret
 from bedesten.cli import forget_output
+from bedesten.cli.tables import FittingTable
 from bedesten.errors import ErrorRow, Refusal, bad_field
 from bedesten.gate.apikeys import without_keys
 from bedesten.gate.directory import TenantEntry
@@ -265,12 +265,8 @@ def table(rows: Iterable[Mapping[str, Any]], empty: str, **columns: str) -> Show
     listed = list(rows)
     if not listed:
         return Text(empty)
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for title in columns:
-        made.add_column(title.replace("_", " "), overflow="fold")
-    for row in listed:
-        made.add_row(*(Text(printable(cell(row.get(member)))) for member in columns.values()))
-    return made
+    titles = [title.replace("_", " ") for title in columns]
+    return FittingTable(titles, [[printable(cell(row.get(member))) for member in columns.values()] for row in listed])
 
 
 def cell(value: object) -> str:

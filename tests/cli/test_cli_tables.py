@@ -1,0 +1,41 @@
+"""Tables at a terminal of 80 columns, and in a pipe."""
+
+import io
+
+from rich.console import Console
+
+from bedesten.cli.common import PIPE_WIDTH, table
+
+ROW = {
+    "email": "a.buyer.with.a.long.name@partner.example", "id": "par_01m8692580ngca40bmjq2f33bw", "balance": "1234.00",
+    "held": "0.00", "currency": "USD", "webhook": "https://hooks.partner.example/bedesten/orders",
+}  # fmt: skip
+COLUMNS = {
+    "Email": "email",
+    "Id": "id",
+    "Balance": "balance",
+    "Held": "held",
+    "Currency": "currency",
+    "Webhook": "webhook",
+}
+
+
+def drawn(width: int) -> list[str]:
+    """The table as lines, without colours."""
+    file = io.StringIO()
+    Console(file=file, width=width, highlight=False, markup=False).print(table([ROW, ROW], "", **COLUMNS))
+    return file.getvalue().splitlines()
+
+
+def test_an_id_is_whole_and_no_line_is_longer_than_the_terminal() -> None:
+    for width in (80, 100, 120):
+        lines = drawn(width)
+        assert sum(ROW["id"] in line for line in lines) == 2, width
+        assert max(len(line.rstrip()) for line in lines) <= width
+
+
+def test_what_does_not_fit_is_named_and_a_pipe_gets_everything() -> None:
+    assert "Not shown: Webhook." in " ".join(drawn(80))
+    wide = drawn(PIPE_WIDTH)
+    assert len(wide) == 3
+    assert all(value in wide[1] for value in ROW.values())
