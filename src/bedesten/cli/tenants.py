@@ -97,10 +97,19 @@ def change(
     here: Here,
     tenant: TenantName,
     token_lifetime: Annotated[
-        list[str], typer.Option("--token-lifetime", metavar="SURFACE=1h", help="For new tokens; repeatable.")
+        list[str],
+        typer.Option(
+            "--token-lifetime",
+            metavar="SURFACE=1h",
+            help="For new tokens, each of which lives up to a twentieth less; repeatable. By default reseller=1h, "
+            "storefront=30m.",
+        ),
     ] = REPEATED,
     token_idle: Annotated[
-        list[str], typer.Option("--token-idle", metavar="SURFACE=30m|off", help="For living ones too; repeatable.")
+        list[str],
+        typer.Option(
+            "--token-idle", metavar="SURFACE=30m|off", help="For living ones too; repeatable. Off by default."
+        ),
     ] = REPEATED,
     region: Annotated[
         str | None, typer.Option("--region", metavar="R", help="What buyers see that name no region.")
