@@ -40,7 +40,8 @@ def told(result: object) -> object:
         return {
             name: told(getattr(result, name))
             for name in result.__struct_fields__
-            if not name.endswith(ACCIDENTS) and name not in ("delivery_data", "scopes", "balance", "held")
+            if not name.endswith(ACCIDENTS)
+            and name not in ("delivery_data", "delivery_items", "scopes", "balance", "held")
         } | ({"codes": len(result.delivery_data or ())} if hasattr(result, "delivery_data") else {})
     if isinstance(result, tuple):
         return [told(one) for one in result]

@@ -227,7 +227,7 @@ def test_what_the_types_cannot_say_is_refused_and_named_too(shop: Shop, goods: G
     for surface, path, body, field in cases:
         answer = shop.client(surface).post(path, body)
         assert (*answer.told, answer.fields) == (400, -2, [field]), path
-    wrong_count = {"orderDetailId": goods.awaiting_id, "deliveryData": ["x", "y"]}
+    wrong_count = {"orderDetailId": goods.awaiting_id, "deliveryData": ["x", "y", "z"]}
     refused = shop.supplies.post("/Supplier/Orders/Deliver", wrong_count)
     assert (*refused.told, refused.fields) == (409, -500, ["deliveryData"])
 

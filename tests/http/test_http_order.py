@@ -196,13 +196,13 @@ PAYMENT = Case(
 
 
 def _delivery(shop: Shop, goods: Goods) -> Ask:
-    members: dict[str, object] = {"orderDetailId": goods.awaiting_id, "deliveryData": [fresh("CODE")]}
+    members: dict[str, object] = {"orderDetailId": goods.awaiting_id, "deliveryData": [fresh("CODE"), fresh("CODE")]}
     return Ask(shop, goods, "/Supplier/Orders/Deliver", members, shop.lines(Surface.SUPPLIER), shop.host)
 
 
 def _delivered_line(ask: Ask) -> None:
     goods = goods_of(ask.shop)
-    given = {"orderDetailId": goods.awaiting_id, "deliveryData": [fresh("CODE")]}
+    given = {"orderDetailId": goods.awaiting_id, "deliveryData": [fresh("CODE"), fresh("CODE")]}
     ask.shop.supplies.data("/Supplier/Orders/Deliver", given)
     ask.members["orderDetailId"] = goods.awaiting_id
 

@@ -30,7 +30,7 @@ def goods_of(shop: Shop) -> Goods:
     reseller, payments, storefront = shop.reseller, shop.payments, shop.storefront
     categories = reseller.get("/Categories").data["items"]
     reference = fresh("goods")
-    basket = [line(shop.card, 1, "a"), line(shop.topup, 1, "b", topup=shop.topup)]
+    basket = [line(shop.card, 1, "a"), line(shop.topup, 2, "b", topup=shop.topup)]
     order = reseller.data("/Orders/Create", {"orderReference": reference, "basketData": basket})
     deposit = {"partner": shop.partner, "amount": 20, "reference": fresh("deposit")}
     items = [{"productId": shop.card, "quantity": 1}]

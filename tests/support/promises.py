@@ -109,6 +109,10 @@ def _login(email: str, password: str = PASSWORD) -> dict[str, object]:
     return {"email": email, "password": password, "callbackData": {"Basket": [1]}}
 
 
+def _parts(code: str) -> dict[str, object]:
+    return {"code": code, "pin": "0042", "serial": "S-7", "expires": "2090-12-31"}
+
+
 def _upsert(shop: Shop) -> dict[str, object]:
     return {"products": [{"sku": fresh("sku"), "name": "Gems", "cost": 1.25, "offered": True}]}
 
@@ -184,12 +188,14 @@ _CANONICAL = (
     Promise("POST", "/Supplier/Products/Upsert", _keyed(Surface.SUPPLIER, "products:write"),
             lambda shop, goods: Sample("/Supplier/Products/Upsert", _upsert(shop))),
     Promise("POST", "/Supplier/Stock/Upload", _keyed(Surface.SUPPLIER, "stock:write"),
-            lambda shop, goods: Sample("/Supplier/Stock/Upload", {"productId": shop.card, "codes": [fresh("NEW")]})),
+            lambda shop, goods: Sample("/Supplier/Stock/Upload", {
+                "productId": shop.card, "codes": [fresh("NEW")], "items": [_parts(fresh("PARTS"))]})),
     Promise("POST", "/Supplier/Orders/Awaiting", _keyed(Surface.SUPPLIER, "orders:read"),
             lambda shop, goods: Sample("/Supplier/Orders/Awaiting", _page())),
     Promise("POST", "/Supplier/Orders/Deliver", _keyed(Surface.SUPPLIER, "orders:deliver"),
             lambda shop, goods: Sample("/Supplier/Orders/Deliver", {
-                "orderDetailId": goods.awaiting_id, "deliveryData": [goods.code], "deliveryNote": ["Thank you"]})),
+                "orderDetailId": goods.awaiting_id, "deliveryData": [goods.code],
+                "deliveryItems": [_parts(f"{goods.code}-2")], "deliveryNote": ["Thank you"]})),
     *_key_calls(Surface.PAYMENT),
     *_key_calls(Surface.SUPPLIER),
     Promise("GET", "/documentation", _PUBLIC, _to("/documentation")),

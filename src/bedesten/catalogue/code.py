@@ -103,7 +103,7 @@ def read_code(code: str, pin: str | None = None, serial: str | None = None, expi
 
 
 def _read(part: str, rule: Text, given: str | None) -> str | None:
-    if given is None:
+    if given is None or (part != "code" and not plain(given)):
         return None
     problem = ""
     try:
@@ -178,18 +178,19 @@ def code_text(given: str) -> str:
 
 
 def part_text(given: str) -> str:
-    """The normal form of a PIN or a serial number; nothing if it is blank. Raises `TextError`."""
-    found = plain(given)
+    """The normal form of a PIN or a serial number. Raises `TextError`."""
+    found = text.code(plain(given))
     if len(found) > MAX_PART:
         raise TextError(f"must have at most {MAX_PART} characters")
-    return text.code(found) if found else ""
+    return found
 
 
 def day_text(given: str) -> str:
-    """The normal form of an expiry date; nothing if it is blank. Raises `TextError`."""
+    """The normal form of an expiry date. Raises `TextError`."""
     found = plain(given)
-    if found:
-        _day(found)
+    if not found:
+        raise TextError("must not be blank")
+    _day(found)
     return found
 
 
