@@ -37,13 +37,13 @@ FILES: dict[str, tuple[bytes, list[str]]] = {
 
 
 @pytest.fixture(scope="module")
-def each_shop(each_site: Site, each_operator: Operator) -> Shop:
+def stocked_shop(each_site: Site, each_operator: Operator) -> Shop:
     """A shop of these tests' own, which fill it with products, on each of the two engines."""
     return open_shop(each_site, each_operator, fresh("stock"), stock=0)
 
 
 @pytest.fixture(scope="module")
-def shop(site: Site, operator: Operator) -> Shop:
+def fed_shop(site: Site, operator: Operator) -> Shop:
     """The same on one engine."""
     return open_shop(site, operator, fresh("files"), stock=0)
 
@@ -78,75 +78,75 @@ def waiting(shop: Shop) -> str:
     return answer
 
 
-def test_white_space_sells_no_voucher_twice(each_shop: Shop) -> None:
-    card = product(each_shop)
-    answer = each_shop.supplies.data("/Supplier/Stock/Upload", {"productId": card, "codes": SENT})
+def test_white_space_sells_no_voucher_twice(stocked_shop: Shop) -> None:
+    card = product(stocked_shop)
+    answer = stocked_shop.supplies.data("/Supplier/Stock/Upload", {"productId": card, "codes": SENT})
     assert (answer["added"], answer["duplicates"], answer["available"]) == (4, 3, 4)
     assert [(one["index"], one["reason"], one["batchId"]) for one in answer["skipped"]] == [
         (at, "twice", answer["batchId"]) for at in (3, 4, 5)
     ]
-    assert [one["code"] for one in bought(each_shop, card)] == ["W-2", "W-3", "W-4", "W-5"]
+    assert [one["code"] for one in bought(stocked_shop, card)] == ["W-2", "W-3", "W-4", "W-5"]
 
 
-def test_every_text_that_is_no_code_is_named_and_nothing_is_put_in(each_shop: Shop) -> None:
-    card = product(each_shop)
+def test_every_text_that_is_no_code_is_named_and_nothing_is_put_in(stocked_shop: Shop) -> None:
+    card = product(stocked_shop)
     codes = ["FINE-1", "\t", "   ", "CSV-1,5555,2027-12-31", "code", "1.23457E+15", "AB\u200bCD"]
     items = [{"code": "FINE-2", "expires": "soon"}, {"code": '"QUO-1"', "pin": "1\u202e2"}]
-    answer = each_shop.supplies.post("/Supplier/Stock/Upload", {"productId": card, "codes": codes, "items": items})
+    answer = stocked_shop.supplies.post("/Supplier/Stock/Upload", {"productId": card, "codes": codes, "items": items})
     assert (*answer.told, sorted(answer.fields)) == (
         400,
         -2,
         [*(f"codes[{at}]" for at in range(1, 7)), "items[0].expires", "items[1].code", "items[1].pin"],
     )
     assert "CSV-1" not in answer.body.decode()
-    assert bought(each_shop, card) == []
+    assert bought(stocked_shop, card) == []
 
 
-def test_a_delivery_of_blanks_moves_no_money(each_shop: Shop) -> None:
-    line = waiting(each_shop)
-    held = each_shop.reseller.get("/Account/Details").data["held"]
-    answer = each_shop.supplies.post("/Supplier/Orders/Deliver", {"orderDetailId": line, "deliveryData": ["    "]})
+def test_a_delivery_of_blanks_moves_no_money(stocked_shop: Shop) -> None:
+    line = waiting(stocked_shop)
+    held = stocked_shop.reseller.get("/Account/Details").data["held"]
+    answer = stocked_shop.supplies.post("/Supplier/Orders/Deliver", {"orderDetailId": line, "deliveryData": ["    "]})
     assert (*answer.told, answer.fields) == (400, -2, ["deliveryData[0]"])
-    assert each_shop.reseller.get("/Account/Details").data["held"] == held
-    assert each_shop.reseller.get(f"/Orders/Detail/{line}").data["status"] == 2
+    assert stocked_shop.reseller.get("/Account/Details").data["held"] == held
+    assert stocked_shop.reseller.get(f"/Orders/Detail/{line}").data["status"] == 2
 
 
-def test_a_stocked_or_sold_code_is_not_delivered_in_another_spelling(each_shop: Shop) -> None:
-    card, stocked = product(each_shop), fresh("ONCE").upper()
-    each_shop.supplies.data("/Supplier/Stock/Upload", {"productId": card, "codes": [stocked]})
-    body = {"orderDetailId": waiting(each_shop), "deliveryData": [stocked.lower().replace("-", " ")]}
-    assert each_shop.supplies.post("/Supplier/Orders/Deliver", body).told == (409, -500)
-    assert [one["code"] for one in bought(each_shop, card)] == [stocked]
-    assert each_shop.supplies.post("/Supplier/Orders/Deliver", body).told == (409, -500)
-    again = each_shop.supplies.data("/Supplier/Stock/Upload", {"productId": card, "codes": [stocked]})
+def test_a_stocked_or_sold_code_is_not_delivered_in_another_spelling(stocked_shop: Shop) -> None:
+    card, stocked = product(stocked_shop), fresh("ONCE").upper()
+    stocked_shop.supplies.data("/Supplier/Stock/Upload", {"productId": card, "codes": [stocked]})
+    body = {"orderDetailId": waiting(stocked_shop), "deliveryData": [stocked.lower().replace("-", " ")]}
+    assert stocked_shop.supplies.post("/Supplier/Orders/Deliver", body).told == (409, -500)
+    assert [one["code"] for one in bought(stocked_shop, card)] == [stocked]
+    assert stocked_shop.supplies.post("/Supplier/Orders/Deliver", body).told == (409, -500)
+    again = stocked_shop.supplies.data("/Supplier/Stock/Upload", {"productId": card, "codes": [stocked]})
     assert [(one["reason"], one["productId"]) for one in again["skipped"]] == [("sold", card)]
 
 
-def test_the_parts_of_a_code_are_fields_on_every_way(each_shop: Shop) -> None:
-    card = product(each_shop)
+def test_the_parts_of_a_code_are_fields_on_every_way(stocked_shop: Shop) -> None:
+    card = product(stocked_shop)
     parts = {"code": fresh("PARTS"), "pin": "0042", "serial": "S-7", "expires": "2090-12-31"}
     items = [parts, {"code": fresh("PLAIN")}]
-    each_shop.supplies.data("/Supplier/Stock/Upload", {"productId": card, "items": items})
-    assert bought(each_shop, card) == [parts, {**items[1], "pin": None, "serial": None, "expires": None}]
-    line, other = waiting(each_shop), {**parts, "code": fresh("PARTS")}
+    stocked_shop.supplies.data("/Supplier/Stock/Upload", {"productId": card, "items": items})
+    assert bought(stocked_shop, card) == [parts, {**items[1], "pin": None, "serial": None, "expires": None}]
+    line, other = waiting(stocked_shop), {**parts, "code": fresh("PARTS")}
     body = {"orderDetailId": line, "deliveryItems": [other]}
-    assert each_shop.supplies.data("/Supplier/Orders/Deliver", body)["status"] == 1
-    assert each_shop.reseller.get(f"/Orders/Detail/{line}").data["deliveryItems"] == [other]
+    assert stocked_shop.supplies.data("/Supplier/Orders/Deliver", body)["status"] == 1
+    assert stocked_shop.reseller.get(f"/Orders/Detail/{line}").data["deliveryItems"] == [other]
 
 
-def test_a_supplier_earns_what_it_asked_at_the_upload_with_each_code_that_is_sold(each_shop: Shop) -> None:
-    card, offer = product(each_shop, cost=COST), {"name": "Card", "cost": Decimal("4.00")}
+def test_a_supplier_earns_what_it_asked_at_the_upload_with_each_code_that_is_sold(stocked_shop: Shop) -> None:
+    card, offer = product(stocked_shop, cost=COST), {"name": "Card", "cost": Decimal("4.00")}
     (sku,) = [
         one["sku"]
-        for one in each_shop.supplies.data("/Supplier/Products/List", {"pageSize": 200})["items"]
+        for one in stocked_shop.supplies.data("/Supplier/Products/List", {"pageSize": 200})["items"]
         if one["productId"] == card
     ]
-    before = earned(each_shop)
-    each_shop.supplies.data("/Supplier/Stock/Upload", {"productId": card, "codes": [fresh("EARN"), fresh("EARN")]})
-    each_shop.supplies.data("/Supplier/Products/Upsert", {"products": [{"sku": sku, **offer}]})
-    each_shop.supplies.data("/Supplier/Stock/Upload", {"productId": card, "codes": [fresh("EARN")]})
-    assert len(bought(each_shop, card)) == 3
-    assert earned(each_shop) - before == 2 * COST + 400
+    before = earned(stocked_shop)
+    stocked_shop.supplies.data("/Supplier/Stock/Upload", {"productId": card, "codes": [fresh("EARN"), fresh("EARN")]})
+    stocked_shop.supplies.data("/Supplier/Products/Upsert", {"products": [{"sku": sku, **offer}]})
+    stocked_shop.supplies.data("/Supplier/Stock/Upload", {"productId": card, "codes": [fresh("EARN")]})
+    assert len(bought(stocked_shop, card)) == 3
+    assert earned(stocked_shop) - before == 2 * COST + 400
 
 
 def earned(shop: Shop) -> int:
@@ -158,21 +158,23 @@ def earned(shop: Shop) -> int:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_of_a_business_day_sells_its_codes_and_nothing_else(shop: Shop, name: str) -> None:
+def test_a_file_of_a_business_day_sells_its_codes_and_nothing_else(fed_shop: Shop, name: str) -> None:
     """By the command, by the API line by line, and by both of them: never what is no code, never one twice."""
     raw, goods = FILES[name]
-    settings = shop.operator.installation.settings
+    settings = fed_shop.operator.installation.settings
     program = Program(settings.data, settings.database)
-    card = product(shop)
-    by_file = program.run("products", "stock", card, "-", "--tenant", shop.id, "--json", stdin=raw)
+    card = product(fed_shop)
+    by_file = program.run("products", "stock", card, "-", "--tenant", fed_shop.id, "--json", stdin=raw)
     assert (by_file.code == 0) is bool(goods), by_file.out
     lines = raw.decode("utf-16" if raw[:2] == b"\xff\xfe" else "latin-1" if name == "Latin-1" else "utf-8").split("\n")
-    whole = shop.supplies.post("/Supplier/Stock/Upload", {"productId": card, "codes": [one for one in lines if one]})
+    whole = fed_shop.supplies.post(
+        "/Supplier/Stock/Upload", {"productId": card, "codes": [one for one in lines if one]}
+    )
     for line in lines:
-        shop.supplies.post("/Supplier/Stock/Upload", {"productId": card, "codes": [line]})
-    sold = [one["code"] for one in bought(shop, card)]
+        fed_shop.supplies.post("/Supplier/Stock/Upload", {"productId": card, "codes": [line]})
+    sold = [one["code"] for one in bought(fed_shop, card)]
     assert sold[: len(goods)] == goods
     legal = {"EXC-1", "LAT-1", "LAT-\xe9", "LONG-1"}
     assert set(sold) - set(goods) <= legal, whole.body
     assert len({one.casefold().replace("-", "") for one in sold}) == len(sold)
-    assert breaches(shop.operator.installation) == []
+    assert breaches(fed_shop.operator.installation) == []
