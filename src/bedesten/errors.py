@@ -114,6 +114,13 @@ DEPOSIT_LIMIT = _row(
     -403, "deposit-limit", 409, "The deposit is larger than this payment service may deposit; nothing was booked.",
     "Check the amount; if it is right, ask the shop's operator for a higher limit.")  # fmt: skip
 
+MISSING: Mapping[str, str] = MappingProxyType(
+    {thing: f"There is no such {thing}." for thing in (
+        "account", "deposit", "operation", "order", "order line", "partner", "payment", "product", "session",
+    )}
+)  # fmt: skip
+"""What -3 says where it is known what kind of thing is missing."""
+
 CATALOGUE: Mapping[int, ErrorRow] = MappingProxyType(_ROWS)
 """Every row by its number."""
 
@@ -123,7 +130,7 @@ class Refusal(Exception):
 
     `cause` is for the log and the trail only, and so is `who`, the account that it concerns as far as that is known.
     `fields` become `errors` on the wire, `data` is shown as it is; neither may hold a secret. `retry_after` is in whole
-    seconds.
+    seconds. `missing` is the kind of thing that there is not; `text` is what the caller is told.
     """
 
     def __init__(
@@ -136,7 +143,9 @@ class Refusal(Exception):
         retry_after: int | None = None,
         headers: tuple[tuple[bytes, bytes], ...] = (),
         who: str = "",
+        missing: str = "",
     ) -> None:
+        assert not missing or (row is NOT_FOUND and missing in MISSING)
         super().__init__(f"{row.number} {row.name}: {cause}")
         self.row = row
         self.cause = cause
@@ -145,6 +154,7 @@ class Refusal(Exception):
         self.retry_after = retry_after
         self.headers = headers
         self.who = who
+        self.text = MISSING.get(missing, row.text)
 
 
 def as_kind(kind: Text, value: str, field: str) -> str:

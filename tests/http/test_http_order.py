@@ -210,7 +210,7 @@ def _delivered_line(ask: Ask) -> None:
 DELIVERY = Case(
     _delivery,
     {
-        **_keyed(Surface.SUPPLIER, "orders:deliver", "/Supplier/Orders/Nothing", LARGE),
+        **_keyed(Surface.SUPPLIER, "orders:deliver", "/Supplier/Nothing/At/All", LARGE),
         "body": (_set(deliveryData=[], deliveryNote=[]), (400, -2, ("deliveryData",))),
         "object": (_set(orderDetailId="odl_0"), (404, -3, ())),
         "state": (_delivered_line, (409, -500, ())),
@@ -244,7 +244,7 @@ def _login(shop: Shop, goods: Goods) -> Ask:
 LOGIN = Case(
     _login,
     {
-        **_everywhere("/Login/Customer/Api", SMALL),
+        **_everywhere("/Nothing/At/All/Here", SMALL),
         "body": (_set(email=None), (400, -2, ("email",))),
         "object": (_set(password="wrong wrong wrong wrong"), (400, -26, ())),
     },

@@ -171,7 +171,7 @@ def shop_product(tx: Transaction, product_id: str, region: str) -> Product:
     """A product as a buyer of the region may see it. Raises `Refusal` (-3)."""
     found = product(tx, product_id)
     if found is None or not found.sellable or found.region not in (None, region):
-        raise Refusal(errors.NOT_FOUND, "no such product, not sold, or of another region")
+        raise Refusal(errors.NOT_FOUND, "no such product, not sold, or of another region", missing="product")
     return found
 
 

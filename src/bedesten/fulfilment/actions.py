@@ -48,7 +48,7 @@ def deliver(
         raise errors.bad_field("deliveryData", "codes or a note are needed")
     line = tx.one(sql.LINE, line=line_id)
     if line is None or line.supplier_id != supplier or line.queued is None:
-        raise Refusal(errors.NOT_FOUND, "no such line in this supplier's queue")
+        raise Refusal(errors.NOT_FOUND, "no such line in this supplier's queue", missing="order line")
     note = json.dumps(list(notes), ensure_ascii=False, separators=(",", ":")) if notes else None
     if line.status == DELIVERED and line.note == note and stock.has_delivered(tx, vault, line.id, codes):
         return line

@@ -105,7 +105,7 @@ class Gate:
                     raise Refusal(errors.NOT_GRANTED, f"the key lacks {grant}")
             case Anonymous(surface):
                 if not tenant.allows(surface, endpoint):
-                    raise Refusal(errors.NOT_FOUND, "switched off for the tenant")
+                    raise Refusal(errors.NOT_FOUND, "switched off for the tenant", missing="operation")
 
     def knocks(self, tenant: TenantEntry, surface: Surface, presented: Credentials, now: int, loaded: Loaded) -> None:
         """Lets only a valid key of the surface learn that a path does not exist. Raises `Refusal`, `Unloaded`."""

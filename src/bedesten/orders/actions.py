@@ -196,7 +196,7 @@ def order_of(tx: Transaction, buyer: str, order_id: str = "", reference: str = "
     else:
         found = tx.one(sql.ORDER_BY_REFERENCE, buyer=buyer, reference=reference)
     if found is None or found.buyer_id != buyer:
-        raise Refusal(errors.NOT_FOUND, "no such order, or another buyer's")
+        raise Refusal(errors.NOT_FOUND, "no such order, or another buyer's", missing="order")
     return found
 
 
@@ -210,7 +210,7 @@ def line_of(tx: Transaction, buyer: str, line_id: str) -> tuple[Order, Line]:
     line = tx.one(sql.LINE, line=line_id)
     order = tx.one(sql.ORDER_BY_ID, order_id=line.order_id) if line else None
     if line is None or order is None or order.buyer_id != buyer:
-        raise Refusal(errors.NOT_FOUND, "no such order line, or another buyer's")
+        raise Refusal(errors.NOT_FOUND, "no such order line, or another buyer's", missing="order line")
     return order, line
 
 

@@ -154,7 +154,7 @@ def confirm_deposit(tx: Transaction, integration: str, deposit_id: str) -> Depos
     """
     found = tx.one(_DEPOSIT, integration=integration, id=deposit_id)
     if found is None:
-        raise Refusal(errors.NOT_FOUND, "no such deposit")
+        raise Refusal(errors.NOT_FOUND, "no such deposit", missing="deposit")
     if found.state == ENDED:
         raise Refusal(errors.DEPOSIT_STATE, "it was rejected")
     if found.state != CREATED:
@@ -221,7 +221,7 @@ def create_payment(tx: Transaction, integration: str, order_id: str, reference: 
     """
     order = tx.one(orders.ORDER_BY_ID, order_id=order_id)
     if order is None or order.surface != "storefront":
-        raise Refusal(errors.NOT_FOUND, "no such storefront order")
+        raise Refusal(errors.NOT_FOUND, "no such storefront order", missing="order")
     digest = meaning.digest(order_id, order.currency, minor)
     known = tx.one(_PAYMENT_BY_REFERENCE, integration=integration, reference=reference)
     if known:
@@ -292,7 +292,7 @@ def _locked(tx: Transaction, integration: str, payment_id: str) -> Payment:
     """The payment, its order's row locked: the payments of one order are moved one after the other."""
     named = tx.one(_PAYMENT, integration=integration, id=payment_id)
     if named is None:
-        raise Refusal(errors.NOT_FOUND, "no such payment")
+        raise Refusal(errors.NOT_FOUND, "no such payment", missing="payment")
     tx.one(orders.LOCK, order_id=named.order_id)
     return _read(tx, named)
 

@@ -25,7 +25,7 @@ def failure(refusal: Refusal, request_id: str, accept: bytes) -> Response:
     if problem:
         body = {
             "type": f"/documentation/errors/{row.number}",
-            "title": row.text,
+            "title": refusal.text,
             "status": row.status,
             "code": row.number,
             "requestId": request_id,
@@ -35,7 +35,7 @@ def failure(refusal: Refusal, request_id: str, accept: bytes) -> Response:
     else:
         body = {
             "success": False,
-            "message": row.text,
+            "message": refusal.text,
             "code": row.number,
             "errorCode": row.number,
             "data": refusal.data,

@@ -31,7 +31,7 @@ from bedesten.web.call import Call, House
 from bedesten.web.message import BodyStalled, BodyTooLarge, ClientGone, Headers, Request, Response
 from bedesten.web.observer import Seen
 from bedesten.web.refusals import refusals
-from bedesten.web.route import Finds, Match, Reads, Reveals, Route, Runs, Shows, Writes, keyed_surface
+from bedesten.web.route import Finds, Match, Reads, Reveals, Route, RouteMap, Runs, Shows, Writes, keyed_surface
 from bedesten.web.shapes import encode, parse, understand
 
 log = structlog.get_logger("bedesten.web")
@@ -184,6 +184,8 @@ class Pipeline:
         if cors.is_preflight(request):
             return cors.preflight(request, tenant, match.routes if match else (), progress.request_id)
         route = progress.route = self._chosen(request, match)
+        if route is None:
+            raise self._no_route(request, match, tenant, None)
         now = house.clock()
         wait = house.throttle.admit(progress.address, now)
         if wait is not None:
@@ -193,7 +195,7 @@ class Pipeline:
         if isinstance(route, Surface):
             surface = route
             await self._decided(lambda loaded: house.gate.knocks(tenant, surface, presented, now, loaded))
-            raise _no_route(match)
+            raise self._no_route(request, match, tenant, surface)
         principal = await self._decided(
             lambda loaded: house.gate.authenticate(tenant, route.access, presented, now, loaded)
         )
@@ -227,9 +229,27 @@ class Pipeline:
                 raise Refusal(errors.NOT_JSON, "no Content-Type on a route without a credential")
         return answer.success(await self._handled(call, route, head), progress.request_id)
 
-    def _chosen(self, request: Request, match: Match | None) -> Route | Surface:
-        """What a request asks for. Raises `Refusal` where that is nothing."""
-        return _route(request, match)
+    def _chosen(self, request: Request, match: Match | None) -> Route | Surface | None:
+        """What a request asks for: a route, or a surface of API keys, whose own callers only may learn that there is none,
+        or nothing. Raises `Refusal` for a method that there is nowhere."""
+        route = match.routes.get(request.method) if match else None
+        found = route or keyed_surface(request.path, match)
+        if request.method not in METHODS and match is None and found is None:
+            raise Refusal(errors.METHOD_NOT_ALLOWED, "a method of no use here", headers=((b"allow", b"GET, POST"),))
+        return found
+
+    def _no_route(self, request: Request, match: Match | None, tenant: TenantEntry, surface: Surface | None) -> Refusal:
+        """The refusal of a path or a method that there is not, with the nearest operation that the caller may know."""
+        if match is not None:
+            allow = ", ".join(sorted(match.routes)).encode()
+            return Refusal(errors.METHOD_NOT_ALLOWED, "no such method here", headers=((b"allow", allow),))
+
+        def allows(route: Route) -> bool:
+            return route.access.surface is not None and tenant.allows(route.access.surface, route.endpoint)
+
+        near = self._routes.nearest(request.path, surface, allows) if isinstance(self._routes, RouteMap) else ""
+        fields = {"path": f"the nearest operation is {near}"} if near else None
+        return Refusal(errors.NOT_FOUND, "no such path", fields=fields, missing="operation")
 
     def _authorise(self, tenant: TenantEntry, route: Route, principal: Principal | None) -> None:
         """Whether the caller may have it. Raises `Refusal`."""
@@ -309,24 +329,6 @@ def _kept(answered: Answered | Refusal) -> Answered:
     if isinstance(answered, Refusal):
         raise answered
     return answered
-
-
-def _route(request: Request, match: Match | None) -> Route | Surface:
-    """The route; where there is none on a surface of API keys, that surface: only its own callers may learn it."""
-    route = match.routes.get(request.method) if match else None
-    found = route or keyed_surface(request.path, match)
-    if request.method not in METHODS and match is None and found is None:
-        raise Refusal(errors.METHOD_NOT_ALLOWED, "a method of no use here", headers=((b"allow", b"GET, POST"),))
-    if found is None:
-        raise _no_route(match)
-    return found
-
-
-def _no_route(match: Match | None) -> Refusal:
-    if match is None:
-        return Refusal(errors.NOT_FOUND, "no such path")
-    allow = ", ".join(sorted(match.routes)).encode()
-    return Refusal(errors.METHOD_NOT_ALLOWED, "no such method here", headers=((b"allow", allow),))
 
 
 def _check_framing(request: Request, head: Head) -> None:

@@ -5,6 +5,7 @@ From the tables come dispatch, the access matrix, and the documents. A route can
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bedesten.errors import ErrorRow
@@ -17,6 +18,8 @@ from bedesten.web.shapes import Input, Nothing
 if TYPE_CHECKING:
     from bedesten.web.call import Call
 
+MAX_NEAR, NEAR = 100, 0.75
+"""The longest path for which the nearest one is looked for, and how alike they must be (`difflib`)."""
 SMALL_BODY, LARGE_BODY = 64 * 1024, 1024 * 1024
 
 
@@ -181,6 +184,31 @@ class RouteMap:
         cut = folded.rfind("/") + 1
         tail = self.tails.get(folded[:cut])
         return Match(tail, text[cut:]) if tail is not None and cut < len(text) else None
+
+    def nearest(self, path: bytes, surface: Surface | None, allows: Callable[[Route], bool]) -> str:
+        """The operation whose path is nearest to one that leads nowhere, or nothing.
+
+        Only one of the surface is named; where that is None, one of the surfaces that take bearer tokens.
+        """
+        text = path.decode("latin-1").lower()
+        if len(text) > MAX_NEAR:
+            return ""
+        words = ((text, self.exact), (text[: text.rfind("/") + 1], self.tails))
+        for word, table in words:
+            known = {
+                near: route
+                for near, routes in table.items()
+                for route in routes.values()
+                if route.path.lower().partition("{")[0] == near and _is_of(route, surface) and allows(route)
+            }
+            if near := get_close_matches(word, known, n=1, cutoff=NEAR):
+                return known[near[0]].endpoint
+        return ""
+
+
+def _is_of(route: Route, surface: Surface | None) -> bool:
+    own = route.access.surface
+    return own is surface if surface else own is not None and own.uses_tokens
 
 
 KEYED_PREFIXES = ((b"/payment", Surface.PAYMENT), (b"/supplier", Surface.SUPPLIER))

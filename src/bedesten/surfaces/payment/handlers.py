@@ -23,7 +23,9 @@ def create_deposit(tx: Transaction, call: Call, body: shapes.CreateDeposit) -> s
     email = email_or_none(body.partner)
     partner = accounts.by_handle(tx, "partner", email) if email else accounts.by_id(tx, "partner", body.partner)
     if partner is None:
-        raise Refusal(errors.NOT_FOUND, "no such partner", fields={"partner": "there is no such partner"})
+        raise Refusal(
+            errors.NOT_FOUND, "no such partner", missing="partner", fields={"partner": "there is no such partner"}
+        )
     return _deposit_view(
         payments.create_deposit(tx, call.who.owner, partner.id, body.reference, call.tenant.currency, minor)
     )

@@ -81,7 +81,7 @@ def account_details(tx: Transaction, call: Call, _: Nothing) -> shapes.AccountVi
     """Who the caller is here, and its money."""
     who = accounts.by_id(tx, "partner", call.who.owner)
     if who is None:
-        raise Refusal(errors.NOT_FOUND, "the account is gone")
+        raise Refusal(errors.NOT_FOUND, "the account is gone", missing="account")
     currency = call.tenant.currency
     money = ledger.balance(tx, who.id, "partner", currency) or ledger.Balance("", currency, 0, 0, 0)
     return shapes.AccountView(

@@ -112,7 +112,7 @@ def list_sessions(tx: Transaction, call: Call, body: shapes.ListSessions) -> Pag
 def end_session(tx: Transaction, call: Call, body: shapes.EndSession) -> shapes.Ended:
     """Ends one of the customer's sessions, also the one that is used; from the next request on, everywhere."""
     if not sessions.end_own(tx, call.who.owner, body.session_id, call.actor):
-        raise Refusal(errors.NOT_FOUND, "the customer has no such session")
+        raise Refusal(errors.NOT_FOUND, "the customer has no such session", missing="session")
     return shapes.Ended("ended")
 
 
@@ -125,7 +125,7 @@ def profile(tx: Transaction, call: Call, _: Nothing) -> shapes.Profile:
 def _customer(tx: Transaction, call: Call) -> Account:
     customer = accounts.by_id(tx, "customer", call.who.owner)
     if customer is None:
-        raise Refusal(errors.NOT_FOUND, "the account is gone")
+        raise Refusal(errors.NOT_FOUND, "the account is gone", missing="account")
     return customer
 
 

@@ -73,7 +73,7 @@ def upload_stock(tx: Transaction, call: Call, body: shapes.UploadStock) -> shape
     """Puts codes into stock; a code that was in the shop before is left out and counted."""
     product = catalogue.product(tx, body.product_id)
     if product is None or product.supplier_id != call.who.owner:
-        raise Refusal(errors.NOT_FOUND, "no such product of this supplier")
+        raise Refusal(errors.NOT_FOUND, "no such product of this supplier", missing="product")
     if product.fulfilment == catalogue.SUPPLIER:
         raise bad_field("productId", "this product is delivered on demand and keeps no stock")
     codes = _codes(body.codes, body.items)
