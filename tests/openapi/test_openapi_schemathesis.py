@@ -63,6 +63,9 @@ RULES: Mapping[str, str] = {
     r"products": "a sku stands once",
     r"productId": "a product that keeps stock",
     r"deliveryData": "codes or a note, and each code once",
+    r"codes": "1 to 1,000 together with those of items",
+    r"(codes|deliveryData)\[\]|(items|deliveryItems)\[\]\.code": "no title of a column, no row, no shortened number",
+    r"(items|deliveryItems)\[\]\.expires": "a day of the years 2000 to 9000",
 }
 """Fields of requests that the schema takes and the server may refuse all the same, and the rule."""
 TEXT_RULES = ("must not be blank", "must not hold ", "must hold printable ", "must not have the form of an id")
