@@ -3,7 +3,7 @@
 import pytest
 
 from bedesten.gate.scopes import Surface
-from support.shop import Shop
+from support.shop import Shop, fresh, line
 from support.wire import Answer
 
 OPERATION = "There is no such operation."
@@ -81,3 +81,26 @@ def test_what_an_operation_was_asked_for_is_told_as_what_it_is(shop: Shop) -> No
         assert (*answer.told, answer.json["message"]) == (404, -3, f"There is no such {thing}.")
     problem = shop.client(Surface.RESELLER, [("Accept", "application/problem+json")])
     assert problem.post("/Orders/Get", {"orderId": nobody}).json["title"] == "There is no such order."
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t", "\n", "\u00a0", "\u200b", "\ufeff", "\u3000\u2028"])
+def test_a_blank_text_is_no_answer_to_what_a_product_asks_nor_any_other_name_in_an_order(
+    each_shop: Shop, blank: str
+) -> None:
+    asked = {"productRequireId": "player", "identifier": "Player", "value": blank}
+    top_up = {"deliverId": "1", "customerStoreProductId": each_shop.topup, "quantity": 1, "requireData": [asked]}
+    good = line(each_shop.card)
+    cases = [
+        ({"orderReference": fresh("blank"), "basketData": [top_up]}, "basketData[0].requireData[0].value"),
+        ({"orderReference": blank, "basketData": [good]}, "orderReference"),
+        ({"orderReference": fresh("blank"), "basketData": [{**good, "deliverId": blank}]}, "basketData[0].deliverId"),
+    ]
+    before = each_shop.site.rows(each_shop.id, without=frozenset({"deliveries"}))
+
+    for body, field in cases:
+        answer = each_shop.reseller.post("/Orders/Create", body)
+        assert (*answer.told, answer.fields) == (400, -2, [field])
+    item = {"productId": each_shop.topup, "quantity": 1, "requireData": [asked]}
+    answer = each_shop.storefront.post("/Storefront/Checkout/Create", {"items": [item]})
+    assert (*answer.told, answer.fields) == (400, -2, ["items[0].requireData[0].value"])
+    assert each_shop.site.rows(each_shop.id, without=frozenset({"deliveries"})) == before
