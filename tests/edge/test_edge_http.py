@@ -40,10 +40,8 @@ ALLOWED = {
     "/Storefront/Products/List": "POST",
     "/documentation/guides/x": "GET, HEAD",
     "/Nothing": "GET, POST",
-    "/Supplier/Products/List": "GET, POST",
-    "/Supplier/x": "GET, POST",
 }
-"""What `Allow` says; below the keyed surfaces it tells nobody what is there."""
+"""What `Allow` says. Below the surfaces of API keys the key comes before the method."""
 ODD_METHODS = ("TRACE", "TRACK", "CONNECT", "get", "Post", "PURGE", "QUERY", "PROPFIND", "PRI", "X" * 200)
 
 
@@ -301,10 +299,10 @@ def test_r186_no_value_of_the_caller_reaches_a_header(shop: Shop, name: str, val
     assert value not in [known for _, known in answer.headers]
 
 
-def test_r186_line_breaks_inside_a_json_string_stay_there(shop: Shop) -> None:
+def test_r186_line_breaks_inside_a_json_string_split_no_answer(shop: Shop) -> None:
     text = "".join(RAW_SPLITS)
     answer = speak(shop.site.port, ask(shop, "/Orders/Get", [JSON], {"orderReference": text}))
-    assert (answer.told, answer.header("x-injected")) == ((404, -3), None)
+    assert (answer.told, answer.header("x-injected")) == ((400, -2), None)
     login = {"email": "x", "password": "y", "callbackData": text}
     assert b"\r\nX-Injected" not in speak(shop.site.port, ask(shop, "/Login/Customer/Api/Verify", [JSON], login)).raw
 

@@ -197,9 +197,9 @@ def test_a_file_holds_digests_and_hints_with_comments_and_a_heading() -> None:
         (sha256(FOREIGN)[:-1], "not the SHA-256 of a key in 64 hexadecimal digits"),
         (sha256(FOREIGN) + "0", "not the SHA-256 of a key in 64 hexadecimal digits"),
         ("g" * 64, "not the SHA-256 of a key in 64 hexadecimal digits"),
-        (f"{sha256(FOREIGN)},{'x' * 41}", "after the digest only a hint of up to 40 printable characters"),
-        (f"{sha256(FOREIGN)},a\x1b[31m", "after the digest only a hint of up to 40 printable characters"),
-        (f"{sha256(FOREIGN)},a,b", "after the digest only a hint of up to 40 printable characters"),
+        (f"{sha256(FOREIGN)},{'x' * 33}", "after the digest only a hint of up to 32 printable characters"),
+        (f"{sha256(FOREIGN)},a\x1b[31m", "after the digest only a hint of up to 32 printable characters"),
+        (f"{sha256(FOREIGN)},a,b", "after the digest only a hint of up to 32 printable characters"),
     ],
 )
 def test_a_wrong_line_is_named_by_its_number_and_never_repeated(line: str, problem: str) -> None:

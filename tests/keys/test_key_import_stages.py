@@ -232,5 +232,5 @@ def test_a_list_of_api_keys_comes_in_pages(hall: Hall, program: Program) -> None
 
 
 def test_check_takes_the_longest_hint_that_an_import_takes(hall: Hall, program: Program) -> None:
-    hall.import_key(text(1), "x" * key_import.LONGEST_HINT)
+    hall.import_key(text(1), "x" * key_import.MAX_HINT)
     assert program.run("check").code == 0

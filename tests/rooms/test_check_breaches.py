@@ -428,12 +428,16 @@ def name_of(table: Table) -> str:
     return table.name
 
 
+UNIQUE_WHERE = {"key_import_runs": {"state": "pending"}}
+"""What a row must hold for a partial unique index to count it, where made-up values do not."""
+
+
 @pytest.mark.parametrize("table", TABLES, ids=name_of)
 def test_a_row_that_is_there_twice_is_named_for_everything_that_should_be_unique(bare: Bare, table: Table) -> None:
     everything, other = bare
     with other.undone() as tx:
         for _ in range(2):
-            insert_made_up(other, table, tenant_id=everything.stall.tenant)
+            insert_made_up(other, table, tenant_id=everything.stall.tenant, **UNIQUE_WHERE.get(table.name, {}))
         found = walk(tx, everything.vault)
     unique = [one for one in table.constraints if isinstance(one, PrimaryKeyConstraint | UniqueConstraint)]
     sets = [tuple(one.columns) for one in unique] + [tuple(one.columns) for one in table.indexes if one.unique]

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from sqlalchemy import BindParameter, ColumnElement, Delete, Insert, Table, Update
+from sqlalchemy import Alias, BindParameter, ColumnElement, Delete, Insert, Table, Update
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BinaryExpression
@@ -117,9 +117,9 @@ def tables_inside(core: Any) -> set[Any]:
             right: Any = element.right
             for one, other in ((left, right), (right, left)):
                 if _owned(one) and _is_tenant(other):
-                    inside.add(one.table)
-            if isinstance(getattr(left, "table", None), Table) and isinstance(getattr(right, "table", None), Table):
-                joins.append((left.table, right.table))
+                    inside.add(_base(one))
+            if _base(left) is not None and _base(right) is not None:
+                joins.append((_base(left), _base(right)))
     if isinstance(core, Insert):
         inside.add(core.table)
     for _ in joins:
@@ -127,6 +127,13 @@ def tables_inside(core: Any) -> set[Any]:
             if one in inside or other in inside:
                 inside |= {one, other}
     return inside
+
+
+def _base(column: Any) -> Table | None:
+    """The table of a column, also where the statement gives it another name."""
+    table = getattr(column, "table", None)
+    table = table.element if isinstance(table, Alias) else table
+    return table if isinstance(table, Table) else None
 
 
 def test_every_statement_of_a_tenant_is_bound_to_it_in_each_of_its_tables() -> None:

@@ -74,7 +74,7 @@ _PASSWORDS = {"currentPassword": PASSWORD, "newPassword": "twelve herons in the 
 def _key_calls(surface: Surface) -> "tuple[Promise, ...]":
     """What the holder of an API key does with it, below the surface's path."""
     path, demand = f"/{surface.value.title()}/Keys", _keyed(surface, "keys:manage")
-    rotation = {"graceSeconds": 60, "fromFirstUse": True}
+    rotation = {"graceSeconds": 60, "fromFirstUse": True, "replaces": None}
     return (
         Promise("POST", f"{path}/Get", demand, _to(f"{path}/Get")),
         Promise("POST", f"{path}/Rotate", demand, _to(f"{path}/Rotate", rotation), spends=True),

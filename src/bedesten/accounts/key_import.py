@@ -31,7 +31,8 @@ from bedesten.store.sql import TENANT, crossing, inserting, p, statement
 from bedesten.store.transaction import CrossTransaction, Transaction
 
 MOST_AT_ONCE = 100_000
-LONGEST_HINT = 40
+MAX_HINT = 32
+"""Characters; a whole API key is longer."""
 MOST_NAMED = 20
 """So many of the wrong lines are named."""
 MAX_KEYS_PER_TRANSACTION = 1_000
@@ -221,8 +222,8 @@ def _problem(cells: Sequence[str]) -> str | None:
         return "an API key in clear, where only its SHA-256 belongs: take it for leaked"
     if not _SHA256.fullmatch(cells[0]):
         return "not the SHA-256 of a key in 64 hexadecimal digits"
-    if len(cells) > 2 or (len(cells) > 1 and (len(cells[1]) > LONGEST_HINT or not cells[1].isprintable())):
-        return f"after the digest only a hint of up to {LONGEST_HINT} printable characters"
+    if len(cells) > 2 or (len(cells) > 1 and (len(cells[1]) > MAX_HINT or not cells[1].isprintable())):
+        return f"after the digest only a hint of up to {MAX_HINT} printable characters"
     return None
 
 

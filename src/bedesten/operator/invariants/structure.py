@@ -18,6 +18,7 @@ from sqlalchemy import (
     select,
 )
 
+from bedesten.accounts.key_import import MAX_HINT
 from bedesten.accounts.tables import accounts, api_keys
 from bedesten.audit.actions import INSTALLATION
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
@@ -145,7 +146,7 @@ def _forms() -> Iterator[Question]:
         8,
         "what is shown of key {} has {} characters, which is more than a hint",
         select(api_keys.c.tenant_id, api_keys.c.id, func.length(api_keys.c.hint)).where(
-            func.length(api_keys.c.hint) > 40
+            func.length(api_keys.c.hint) > MAX_HINT
         ),
     )
     for table in metadata.sorted_tables:
