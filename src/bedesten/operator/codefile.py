@@ -244,9 +244,9 @@ def _read(source: str, columns: dict[str, int], rows: list[_Row], left_out: list
 
 def _refusal(source: str, problems: list[str]) -> Refusal:
     fields = dict(_split(problems[:MAX_PROBLEMS]))
-    more = f" and {len(problems) - MAX_PROBLEMS} more" if len(problems) > MAX_PROBLEMS else ""
-    count = "1 line is" if len(problems) == 1 else f"{len(problems)} lines are"
-    return Refusal(errors.BAD_REQUEST, f"{source}: {count} no codes{more}; nothing was put in", fields=fields)
+    count = "1 line is wrong" if len(problems) == 1 else f"{len(problems)} lines are wrong"
+    first = f" (the first {MAX_PROBLEMS} are named)" if len(problems) > MAX_PROBLEMS else ""
+    return Refusal(errors.BAD_REQUEST, f"{source}: {count}{first}; nothing was put in", fields=fields)
 
 
 def _split(problems: list[str]) -> Iterator[tuple[str, str]]:

@@ -4,19 +4,24 @@ Locks are taken in one order everywhere: the order's row, stock levels by produc
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bedesten import errors
 from bedesten.base.ids import new_id
-from bedesten.base.money import MAX_MINOR
-from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
-from bedesten.catalogue.actions import Product
-from bedesten.catalogue.stock import Allotment
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import checkout_limits
 from bedesten.orders import statements as sql
+from bedesten.orders.availability import (
+    RequestedLine,
+    check_sums,
+    in_order,
+    not_orderable,
+    take,
+    take_all,
+    understand,
+)
 from bedesten.orders.model import (
     DELIVERED,
     EXPIRED,
@@ -46,23 +51,6 @@ class Placed:
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """One line of a request with the product that it names."""
-
-    line: NewLine
-    product: Product
-    position: int
-    from_stock: bool
-    earns: bool = False
-    """A supplier may earn with the stock codes that it is given."""
-
-    @property
-    def price(self) -> int:
-        assert self.product.price is not None, "only sellable products get here"
-        return self.product.price * self.line.quantity
-
-
 def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed:
     """Orders, all or nothing: holds the money, hands out stock codes, puts the other lines into suppliers' queues.
 
@@ -72,8 +60,8 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed:
     known = _replayed(tx, buyer, request)
     if known:
         return known
-    asked, problems = _understand(tx, buyer, request)
-    _check_sums(buyer, asked)
+    asked, problems = understand(tx, buyer, request)
+    check_sums(buyer, asked)
     if request.notify_url is not None:
         check_target(request.notify_url, webhooks.allowed_networks(tx), "notifyUrl")
     # whatever is only read comes first: between taking from the stock and COMMIT other buyers wait
@@ -81,7 +69,7 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed:
     sales = ledger.account(tx, tx.tenant, "sales", buyer.currency)
     endpoint = webhooks.endpoint_of(tx, buyer.id)
     order = _insert_order(tx, buyer, request, asked, PLACED, None)
-    wanted = _take_all(tx, asked, problems, tx.now)
+    wanted = take_all(tx, asked, problems, tx.now)
     lines = [_line(tx, order, one) for one in wanted]
     steps = [_inserting(line) for line in lines]
     steps += _paying(tx, order, money, sales, wanted, lines)
@@ -113,10 +101,10 @@ def reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limi
 
 
 def _reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limits: CheckoutLimits) -> Placed:
-    asked, problems = _understand(tx, buyer, request)
-    _check_sums(buyer, asked)
+    asked, problems = understand(tx, buyer, request)
+    check_sums(buyer, asked)
     order = _insert_order(tx, buyer, request, asked, UNPAID, expires)
-    wanted = _take_all(tx, asked, problems, expires, limits.stock_share)
+    wanted = take_all(tx, asked, problems, expires, limits.stock_share)
     lines = [_line(tx, order, one, reserved=True) for one in wanted]
     _run(tx, [_inserting(line) for line in lines], wanted, lines, stock.CLAIMED)
     return Placed(order, lines, replayed=False)
@@ -146,13 +134,13 @@ def reclaim(tx: Transaction, order: Order, until: int, share: int | None = None)
     lines = lines_of(tx, order.id)
     buyer = Buyer(order.buyer_id, "customer", order.surface, order.currency, order.region)
     again = NewOrder(order.reference, tuple(_as_asked(line) for line in lines))
-    asked, problems = _understand(tx, buyer, again)
-    taken = _take(tx, asked, problems, until, share)
+    asked, problems = understand(tx, buyer, again)
+    taken = take(tx, asked, problems, until, share)
     if problems:
         for one in taken:
             if one.from_stock:
                 stock.untake(tx, one.product.id, one.line.quantity)
-        return _in_order(problems)
+        return in_order(problems)
     steps = [
         Step(
             sql.RENEW_LINE,
@@ -183,7 +171,7 @@ def _resume(tx: Transaction, order: Order, expires: int, limits: CheckoutLimits)
         raise TryAgain("it was paid or cancelled at this moment")
     problems = reclaim(tx, order, expires, limits.stock_share)
     if problems:
-        raise _not_orderable(problems)
+        raise not_orderable(problems)
     tx.run(sql.RESUME, order_id=order.id, until=expires)
     resumed = order_of(tx, order.buyer_id, order.id)
     return Placed(resumed, lines_of(tx, order.id), replayed=True)
@@ -245,122 +233,8 @@ def _replayed(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed | None
     return Placed(known, lines_of(tx, known.id), replayed=True)
 
 
-_Problems = dict[int, dict[str, str]]
-"""By position in the request: the caller's own id of the line, and why it cannot be had."""
-
-
-def _understand(tx: Transaction, buyer: Buyer, request: NewOrder) -> tuple[list[_Wanted], _Problems]:
-    wanted: list[_Wanted] = []
-    problems: _Problems = {}
-    for position, line in enumerate(request.lines):
-        product = catalogue.product(tx, line.product_id)
-        reason = _problem(product, buyer, line)
-        if reason or product is None:
-            problems[position] = {"deliverId": line.deliver_id, "reason": reason or Reason.UNKNOWN_PRODUCT}
-        else:
-            wanted.append(_Wanted(line, product, position, from_stock=product.fulfilment != catalogue.SUPPLIER))
-    return wanted, problems
-
-
-_LINES = {"reseller": "basketData", "storefront": "items"}
-"""How the surfaces call the lines of a request."""
-
-
-def _check_sums(buyer: Buyer, asked: list[_Wanted]) -> None:
-    """Raises `Refusal` (-2), naming the fields, where a line or the order would cost what nobody can ever pay."""
-    lines = _LINES[buyer.surface]
-    faults = {
-        f"{lines}[{one.position}].quantity": "so many units reach 10^15 minor units"
-        for one in asked
-        if max(one.price, (one.product.cost or 0) * one.line.quantity) >= MAX_MINOR
-    }
-    if not faults and sum(one.price for one in asked) >= MAX_MINOR:
-        faults = {lines: "all lines together reach 10^15 minor units"}
-    if faults:
-        raise Refusal(errors.BAD_REQUEST, f"sums beyond bounds: {', '.join(faults)}", fields=faults)
-
-
-def _problem(product: Product | None, buyer: Buyer, line: NewLine) -> str | None:
-    if product is None or product.published is None:
-        return Reason.UNKNOWN_PRODUCT
-    if product.region not in (None, buyer.region) or product.currency != buyer.currency:
-        return Reason.UNKNOWN_PRODUCT
-    if not product.sellable or product.price is None:
-        return Reason.NOT_ON_SALE
-    if line.max_unit_price is not None and product.price > line.max_unit_price:
-        return Reason.PRICE_ABOVE_MAXIMUM
-    known = {one.id: one.required for one in product.requirements}
-    said = {datum.id for datum in line.data}
-    if said - set(known):
-        return Reason.REQUIRED_DATA_UNKNOWN
-    if any(required and name not in said for name, required in known.items()):
-        return Reason.REQUIRED_DATA_MISSING
-    return None
-
-
-def _take_all(
-    tx: Transaction, wanted: list[_Wanted], problems: _Problems, until: int, share: int | None = None
-) -> list[_Wanted]:
-    """Takes every line. Raises `Refusal` with every one that cannot be had, for these problems or for want of stock."""
-    taken = _take(tx, wanted, problems, until, share)
-    if problems:
-        raise _not_orderable(_in_order(problems))
-    return taken
-
-
-def _take(
-    tx: Transaction, wanted: list[_Wanted], problems: _Problems, until: int, share: int | None = None
-) -> list[_Wanted]:
-    """Takes the lines' units off the stock levels, by product id; what a supplier can bring instead is left to it.
-
-    The codes must be good until then. Answers those that were taken, in the request's order, and adds the others to the
-    problems. `share` is the percentage of a product's stock that unpaid checkouts may hold, if this is one.
-    """
-    taken: list[_Wanted] = []
-    for one in sorted(wanted, key=lambda one: one.product.id):
-        units = (
-            _take_units(tx, one, until, share)
-            if one.from_stock
-            else None
-            if one.product.on_demand
-            else Reason.OUT_OF_STOCK
-        )
-        if not isinstance(units, str):
-            taken.append(replace(one, earns=units is not None and units.earns))
-        elif one.product.on_demand:
-            taken.append(_Wanted(one.line, one.product, one.position, from_stock=False))
-        else:
-            problems[one.position] = {"deliverId": one.line.deliver_id, "reason": units}
-    return sorted(taken, key=lambda one: one.position)
-
-
-def _ask(one: _Wanted) -> str | None:
-    """Why the supplier of a line cannot be asked; None if it can."""
-    return None if one.product.on_demand else Reason.OUT_OF_STOCK
-
-
-def _take_units(tx: Transaction, one: _Wanted, until: int, share: int | None) -> Allotment | str:
-    """Takes a line's units off the stock level; or why not, and then nothing is taken."""
-    product, count = one.product.id, one.line.quantity
-    allotment = stock.take(tx, product, count, until)
-    if allotment is None:
-        return Reason.OUT_OF_STOCK
-    if stock.claims_too_much(tx, product, count, share):
-        stock.untake(tx, product, count)
-        return Reason.RESERVED
-    return allotment
-
-
-def _in_order(problems: _Problems) -> list[dict[str, str]]:
-    return [problems[position] for position in sorted(problems)]
-
-
-def _not_orderable(items: list[dict[str, str]]) -> Refusal:
-    return Refusal(errors.NOT_ORDERABLE, f"{len(items)} lines", data={"items": items})
-
-
 def _insert_order(
-    tx: Transaction, buyer: Buyer, request: NewOrder, asked: list[_Wanted], state: int, expires: int | None
+    tx: Transaction, buyer: Buyer, request: NewOrder, asked: list[RequestedLine], state: int, expires: int | None
 ) -> Order:
     """The order's row, before anything is taken: who uses a reference at the same moment waits here for its first user,
     and is then given its order, rather than told that the goods are gone."""
@@ -386,7 +260,7 @@ def _insert_order(
     return order
 
 
-def _line(tx: Transaction, order: Order, wanted: _Wanted, *, reserved: bool = False) -> Line:
+def _line(tx: Transaction, order: Order, wanted: RequestedLine, *, reserved: bool = False) -> Line:
     product, line = wanted.product, wanted.line
     assert product.price is not None, "only sellable products get here"
     status = DELIVERED if wanted.from_stock and not reserved else PROCESSING
@@ -423,7 +297,7 @@ def _paying(
     order: Order,
     money: ledger.Balance,
     sales: ledger.Balance,
-    wanted: list[_Wanted],
+    wanted: list[RequestedLine],
     lines: list[Line],
 ) -> list[Step]:
     """Sets the order's money aside; what is delivered at once is captured at once."""
@@ -434,7 +308,7 @@ def _paying(
     return steps
 
 
-def _run(tx: Transaction, steps: list[Step], wanted: list[_Wanted], lines: list[Line], state: int) -> None:
+def _run(tx: Transaction, steps: list[Step], wanted: list[RequestedLine], lines: list[Line], state: int) -> None:
     """Runs the steps and gives the lines their codes. A product's second line must see which codes the first one got."""
     seen: set[str] = set()
     later: list[Step] = []
