@@ -122,7 +122,7 @@ def _second(value: object) -> bool:
 
 def _untyped(one: Presented) -> bool:
     claims, epochs = one.claims, one.claims.get("ep")
-    texts = all(isinstance(claims.get(name), str) for name in ("tenant", "scope"))
+    texts = all(isinstance(claims.get(name), str) for name in ("tenant", "scope", "sid"))
     counts = isinstance(epochs, list) and len(epochs) == 4 and all(_whole_number(one, 2**53) for one in epochs)
     return not (texts and counts)
 

@@ -58,9 +58,12 @@ def test_a_holder_reaches_its_own_key_and_no_other_of_the_same_owner(hall: Hall)
 
     async def story() -> list[Answer]:
         calls = ("Rotate", {"id": other.id, "key": other.id}), ("Revoke", {"id": other.id, "keyId": other.id})
-        return [await hall.first.post(f"/Supplier/Keys/{path}", mine.text, body) for path, body in calls]
+        named = [await hall.first.post(f"/Supplier/Keys/{path}", mine.text, body) for path, body in calls]
+        return [*named, *[await hall.first.post(f"/Supplier/Keys/{path}", mine.text, {}) for path, _ in calls]]
 
-    assert [answer.data["id"] for answer in hall.run(story())] == [mine.id, mine.id]
+    *named, rotated, revoked = hall.run(story())
+    assert [(answer.status, answer.code) for answer in named] == [(400, -2)] * 2
+    assert [rotated.data["id"], revoked.data["id"]] == [mine.id, mine.id]
     assert hall.answers(mine.text, other.text) == [REFUSED, 200] * 2
     assert list(hall.secrets(other)) == [keys.CURRENT]
 

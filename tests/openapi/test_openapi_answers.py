@@ -163,4 +163,4 @@ def conflicts(shop: Shop, goods: Goods) -> Iterator[tuple[str, Client, list[dict
         {"productId": "prd_x", "codes": ["a"]}, {"productId": shop.topup, "codes": ["a"]}]  # fmt: skip
     line: dict[str, object] = {"orderDetailId": goods.awaiting_id}
     yield "/Supplier/Orders/Deliver", supplies, [
-        {"orderDetailId": "odl_x", "deliveryData": ["a"]}, line, {**line, "deliveryData": ["a", "b"]}]  # fmt: skip
+        {"orderDetailId": "odl_x", "deliveryData": ["a"]}, line, {**line, "deliveryData": ["a", "b", "c"]}]  # fmt: skip

@@ -240,7 +240,8 @@ def test_secrets_that_this_machine_does_not_have_yet_make_it_not_ready(tmp_path:
             database.run("UPDATE installation SET ring = ring + 1")
         status, _, body = ask(here.admin, "/health/ready")
         version = Keyring.read_file(here.settings.secrets_file).version
-        reason = f"the secrets file has version {version}, the store asks for {version + 1}"
+        older = f"version {version} is older than version {version + 1}, which is in use"
+        reason = f"the secrets file cannot be used: {older}"
         assert (status, json.loads(body)) == (503, {"status": "unavailable", "reason": reason})
         here.settings.secrets_file.rename(tmp_path / "elsewhere")
         assert json.loads(ask(here.admin, "/health/ready")[2])["reason"] == "the secrets file cannot be read"

@@ -74,4 +74,6 @@ def check(store: Store, settings: Settings, rings: Rings) -> None:
     try:
         rings.for_store(installed)
     except StoreUnavailable as problem:
-        raise NotReady(str(problem).partition(":")[0]) from problem  # the rest may name files
+        what, _, why = str(problem).partition(": ")
+        told = f"{what}: {why}" if what.endswith("cannot be used") else what  # why it cannot be read may name files
+        raise NotReady(told) from problem

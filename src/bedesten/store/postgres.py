@@ -78,7 +78,7 @@ class PostgresStore(Store):
             "locked rows", LOCK_WAITERS, MAX_LOCK_WAITING, partial(self._session, LOCK_WAITER_MS), self._wait_for_lock
         )
         self._revisions = Lane("revision", 1, MAX_WAITING, partial(self._session, LOCK_WAITER_MS), self._ask_counter)
-        self._silence = Recovery("silence", self._counter_again, FIRST_ATTEMPT_S, LONGEST_ATTEMPT_S)
+        self._silence = Recovery("silence", self._counter_again, FIRST_ATTEMPT_S, LONGEST_ATTEMPT_S, at_once=4)
         self._overdue_commit = Recovery("overdue commit", self._commit_again, 10.0, LONGEST_COMMIT_S)
         self._fence_next: asyncio.Future[Revision] | None = None
         self._fence_busy = False

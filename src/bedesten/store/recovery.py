@@ -1,4 +1,4 @@
-"""Asking a store that has fallen silent again and again, so that it is used again as soon as it answers."""
+"""Asks a store that has fallen silent until it answers, so that it is used again at once."""
 
 import threading
 from collections.abc import Callable
@@ -9,38 +9,59 @@ PAUSE_S = 0.25
 
 
 class Recovery:
-    """While it lasts, nobody else is made to wait. `attempt` asks once, for at most so many seconds; it raises
-    `StoreUnavailable` for as long as the store does not answer."""
+    """While it lasts, nobody else is made to wait.
 
-    def __init__(self, name: str, attempt: Callable[[float], None], first_s: float, longest_s: float) -> None:
+    `attempt` asks once, for at most so many seconds; it raises `StoreUnavailable` for as long as the store does not
+    answer. An attempt that began during the silence may wait to its end although the store is back: `at_once` threads
+    begin theirs at different times, so that the next attempt is never far away.
+    """
+
+    def __init__(
+        self, name: str, attempt: Callable[[float], None], first_s: float, max_s: float, at_once: int = 1
+    ) -> None:
         self._name = name
         self._attempt = attempt
         self._first_s = first_s
-        self._longest_s = longest_s
+        self._max_s = max_s
+        self._at_once = at_once
         self._starting = threading.Lock()
-        self._closed = threading.Event()
-        self.lasts = False
+        self._closed = False
+        self._over = threading.Event()
+        self._over.set()
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the store is being asked."""
+        return not self._over.is_set()
 
     def begin(self) -> None:
         """Begins to ask, unless that is being done."""
         with self._starting:
-            if not self.lasts and not self._closed.is_set():
-                self.lasts = True
-                threading.Thread(target=self._run, name=f"store-{self._name}", daemon=True).start()
+            if self.lasts or self._closed:
+                return
+            self._over = threading.Event()
+            for place in range(self._at_once):
+                delay_s = place * self._first_s / self._at_once
+                threading.Thread(
+                    target=self._run, args=(self._over, delay_s), name=f"store-{self._name}", daemon=True
+                ).start()
 
     def close(self) -> None:
         """Gives up."""
-        self._closed.set()
+        self._closed = True
+        self._over.set()
 
-    def _run(self) -> None:
+    def _run(self, over: threading.Event, delay_s: float) -> None:
         limit_s = self._first_s
+        over.wait(delay_s)
         try:
-            while not self._closed.is_set():
+            while not over.is_set():
                 try:
                     self._attempt(limit_s)
-                    return
                 except StoreUnavailable:
-                    limit_s = min(self._longest_s, 2 * limit_s)
-                    self._closed.wait(PAUSE_S)
+                    limit_s = min(self._max_s, 2 * limit_s)
+                    over.wait(PAUSE_S)
+                else:
+                    return
         finally:
-            self.lasts = False
+            over.set()
