@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from audit.desk import HOST, OTHER_HOST, Desk
+from bedesten.base.ids import session_id
 from bedesten.gate.scopes import Surface
 from bedesten.server import build
 from bedesten.server.settings import Settings
@@ -62,8 +63,9 @@ def acknowledge(shop: Shop, site: Site, program: Program, image: Path) -> dict[s
     """Takes rights over HTTP and by command until each was acknowledged; what every credential is told from then on."""
     operator = shop.operator
     keys = [operator.key(shop.id, Surface.SUPPLIER, shop.supplier) for _ in range(4)]
-    logged_out = shop.token(Surface.STOREFRONT, shop.customer)
-    credentials = [*(key.text for key in keys), logged_out, shop.customer_token]
+    session = session_id()  # another one than that of the shop's own token, which goes on
+    logged_out, beside = (shop.signed_in(shop.customer, session) for _ in range(2))
+    credentials = [*(key.text for key in keys), logged_out, beside, shop.customer_token]
     subprocess.run(["cp", "-p", *map(str, program.data.glob("bedesten.db*")), str(image)], check=True)
     assert {asked(shop, site.port, one) for one in credentials} == {(200, None)}
 
@@ -74,7 +76,10 @@ def acknowledge(shop: Shop, site: Site, program: Program, image: Path) -> dict[s
     done = program.real("keys", "revoke", keys[2].id, "--json", **forgetful(image))
     assert (done.code, done.document) == (0, {"id": keys[2].id, "revoked": True, "changed": True})
     Client(site.port, shop.host, bearer(logged_out)).data("/Storefront/Customers/Logout")
-    gone = {keys[0].text: (401, -23), keys[1].text: (401, -23), keys[2].text: (401, -23), logged_out: (401, -21)}
+    gone = {
+        **dict.fromkeys((key.text for key in keys[:3]), (401, -23)),
+        **dict.fromkeys((logged_out, beside), (401, -21)),
+    }
     return {**gone, keys[3].text: (200, None), fresh: (200, None), shop.customer_token: (200, None)}
 
 
