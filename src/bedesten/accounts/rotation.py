@@ -10,7 +10,7 @@ A key has at most two secrets, the current one and the previous one. Rotating ma
 
 A rotation names the secret that it replaces: the one in hand, unless it says another. So of several rotations at the same
 moment one succeeds. The second line is for an answer that got lost: the new secret that nobody has is replaced, and the
-holder can go on trying with the one it has. The third one keeps a program that was forgotten, or whoever found the old
+holder can go on trying with the one it has. The third one keeps a program that was forgotten, or a thief of the old
 secret, from taking the key away from those who have moved on. Every secret's first use is written down (`settle`), in the
 request that makes it and before it goes on; so the table is exact on every worker.
 """

@@ -131,7 +131,7 @@ class Allotment(NamedTuple):
 
 
 def take(tx: Transaction, product: str, count: int, until: int = 0) -> Allotment | None:
-    """Takes units off the level, all or none. Whoever took them attaches them in the same transaction.
+    """Takes units off the level, all or none. The caller attaches them in the same transaction.
 
     Codes that expire until then (or within `MIN_VALIDITY_MS`) are withdrawn and not sold.
     """
