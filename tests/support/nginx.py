@@ -60,7 +60,7 @@ def nginx(
 ) -> Iterator[Nginx]:
     """The shipped configuration in front of the server at this port, with no more changed than places and names.
 
-    With `second_node` the line for another node is in use, for a server at that port.
+    With `second_node` the lines for another node are in use, for a server at that port.
     """
     program = installed("nginx")
     folder.mkdir()
@@ -70,8 +70,9 @@ def nginx(
     certificate, secret = a_certificate(folder, hosts)
     text = SHIPPED.read_text("utf-8")
     for old, new, times in (
-        ("server 127.0.0.1:8080 ", f"server 127.0.0.1:{upstream} ", 1),
-        ("#server 10.0.0.2:8080 ", f"server 127.0.0.1:{second_node} " if second_node else "#", 1),
+        ("server 127.0.0.1:8080 ", f"server 127.0.0.1:{upstream} ", 2),
+        ("server 10.0.0.2:8080 ", f"server 127.0.0.1:{second_node} ", 2),
+        (" #server ", " server " if second_node else " #server ", 3),
         ("listen 443 ssl", f"listen 127.0.0.1:{tls_port} ssl", 2),
         ("listen 80 ", f"listen 127.0.0.1:{plain_port} ", 1),
         ("listen [::]:443 ssl", f"listen {bracketed}:{tls_port} ssl", 2),
