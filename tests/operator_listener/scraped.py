@@ -55,8 +55,8 @@ def settled(port: int) -> Samples:
 
 
 def until(told: Callable[[], bool]) -> bool:
-    """Whether something comes to be true within ten seconds."""
-    for _ in range(200):
+    """Whether something comes to be true within a minute."""
+    for _ in range(1200):
         if told():
             return True
         time.sleep(0.05)

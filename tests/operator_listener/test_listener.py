@@ -234,6 +234,26 @@ def test_counters_go_on_when_a_worker_is_killed_and_replaced(tmp_path: Path) -> 
         assert len(list((here.program.data / "metrics").glob("*.json"))) == 2
 
 
+def test_it_is_ready_only_while_a_worker_takes_connections(tmp_path: Path) -> None:
+    with house("sqlite", tmp_path, workers=1) as here:
+
+        def told(status: int, document: dict[str, str]) -> bool:
+            found, _, body = ask(here.admin, "/health/ready")
+            return (found, json.loads(body)) == (status, document)
+
+        assert told(200, {"status": "ok"})
+        supervisor = here.server.process.pid
+        os.kill(supervisor, signal.SIGSTOP)  # it puts nobody in the place of who dies
+        try:
+            os.kill(here.server.workers[0], signal.SIGKILL)
+            assert until(lambda: told(503, {"status": "unavailable", "reason": "no worker takes connections"}))
+            assert ask(here.admin, "/health/live")[0] == 200
+        finally:
+            os.kill(supervisor, signal.SIGCONT)
+        assert until(lambda: told(200, {"status": "ok"}))
+        assert here.client().get("/documentation/errors/-1.json").status == 200
+
+
 def test_secrets_that_this_machine_does_not_have_yet_make_it_not_ready(tmp_path: Path) -> None:
     with house("sqlite", tmp_path, workers=1) as here:
         with raw(here.settings) as database:

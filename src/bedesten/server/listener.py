@@ -64,6 +64,8 @@ from typing import Any
 log = logging.getLogger(__name__)
 CHILD_VARIABLE = "BEDESTEN_CHILD"
 SETTINGS_VARIABLE = "BEDESTEN_CHILD_SETTINGS"
+WEB_VARIABLE = "BEDESTEN_CHILD_WEB"
+"""Where the four surfaces are, as a JSON list of host and port: for a child that has to know whether they can be reached."""
 _PR_SET_PDEATHSIG = 1
 
 

@@ -1,5 +1,8 @@
 """The operator's plane of one installation; what its process loads."""
 
+import json
+import os
+import socket
 from functools import partial
 
 from bedesten.audit.actions import Actor
@@ -10,6 +13,7 @@ from bedesten.operator.listener import Gatekeeper, NotReady, Plane
 from bedesten.operator.scanners import Scanners
 from bedesten.server.installation import open_store, version_of
 from bedesten.server.known import Known
+from bedesten.server.listener import WEB_VARIABLE
 from bedesten.server.logs import configure
 from bedesten.server.rings import Rings
 from bedesten.server.secret_file import load_secrets
@@ -23,6 +27,8 @@ from bedesten.store.transaction import NotWritable, StoreUnavailable
 SCANNER = Actor("scanner")
 READY_S = 2.5
 """How long the store may take to say whether it can be read and written."""
+CONNECT_S = 0.5
+"""How long a connection to the workers may take; one that takes longer is not refused."""
 
 
 def application(settings_json: str) -> Plane:
@@ -38,7 +44,13 @@ def application(settings_json: str) -> Plane:
     gate = gatehouse(settings) if settings.gate_routes else None
     scanners = Scanners(lambda: load_secrets(settings.leak_secret_file), partial(reported, store, rings))
     stored = partial(metrics.of_store, store)
-    ready = partial(check, store, settings, rings)
+    web = json.loads(os.environ.pop(WEB_VARIABLE, "null"))
+
+    def ready() -> None:
+        check(store, settings, rings)
+        if web is not None:
+            reached(*web)
+
     return Plane(ready, stored, measured, store.close, settings.admin_names, gate, scanners)
 
 
@@ -55,6 +67,16 @@ def gatehouse(settings: Settings) -> Gatekeeper:
     from bedesten.server.gatehouse import Gatehouse
 
     return Gatehouse(settings)
+
+
+def reached(host: str, port: int) -> None:
+    """Raises `NotReady` if no worker listens there. One that is too busy to take a connection at once does listen."""
+    try:
+        socket.create_connection((host, port), CONNECT_S).close()
+    except ConnectionRefusedError:
+        raise NotReady("no worker takes connections") from None
+    except OSError:
+        pass
 
 
 def check(store: Store, settings: Settings, rings: Rings) -> None:

@@ -7,6 +7,7 @@ no request: it only waits for signals and for pipes.
 import contextlib
 import errno
 import fcntl
+import json
 import logging
 import os
 import select
@@ -25,6 +26,7 @@ from bedesten.server.known import VARIABLE as KNOWN_VARIABLE
 from bedesten.server.listener import (
     CHILD_VARIABLE,
     SETTINGS_VARIABLE,
+    WEB_VARIABLE,
     ChildSpec,
     HttpLimits,
     PortBusy,
@@ -314,6 +316,8 @@ class _Supervisor:
         )
         kept = [told, self._life[0], self._lock_fd] + ([listen_fd] if listen_fd >= 0 else [])
         environment = {CHILD_VARIABLE: told_spec.dump(), SETTINGS_VARIABLE: self._spec.settings_json}
+        if web := self._children[0].address:
+            environment[WEB_VARIABLE] = json.dumps(web.address[:2])
         if self._spec.known_fd >= 0:
             kept.append(self._spec.known_fd)
             environment[KNOWN_VARIABLE] = str(self._spec.known_fd)
