@@ -1,5 +1,6 @@
 """Real servers for the black-box tests, started once a session and only where a test asks for one."""
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -7,11 +8,20 @@ import pytest
 
 from support.backoffice import Operator
 from support.shop import Shop, open_shop
-from support.sites import ENGINES, Site, opened, serving
+from support.sites import ENGINES, Site, max_connections, opened, serving
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background by a shell: what tests start would inherit that Ctrl-C means nothing.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+MIN_CONNECTIONS = 200
+"""Connections that PostgreSQL must allow for tests in several processes, each with servers of its own."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes `-n auto` is: one where PostgreSQL allows too few connections for more."""
+    return 1 if 0 < max_connections() < MIN_CONNECTIONS else os.cpu_count() or 1
 
 
 def _site(engine: str, folders: pytest.TempPathFactory) -> Iterator[Site]:

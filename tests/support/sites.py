@@ -106,6 +106,17 @@ def _postgres() -> "psycopg.Connection[tuple[object, ...]]":
         pytest.skip(f"no PostgreSQL at BEDESTEN_TEST_POSTGRES: {str(error).partition(chr(10))[0]}")
 
 
+def max_connections() -> int:
+    """How many connections PostgreSQL allows; 0 if there is none."""
+    try:
+        with psycopg.connect(POSTGRES, connect_timeout=10) as connection:
+            row = connection.execute("SHOW max_connections").fetchone()
+    except psycopg.OperationalError:
+        return 0
+    assert row is not None
+    return int(row[0])
+
+
 @contextlib.contextmanager
 def postgres_database(template: str | None = None) -> Iterator[str]:
     """The URL of a fresh database, empty or a copy of `template`, that is dropped afterwards.
