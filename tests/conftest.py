@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from support.backoffice import Operator
 from support.shop import Shop, open_shop
@@ -22,6 +24,20 @@ MIN_CONNECTIONS = 200
 def pytest_xdist_auto_num_workers() -> int:
     """How many processes `-n auto` is: one where PostgreSQL allows too few connections for more."""
     return 1 if 0 < max_connections() < MIN_CONNECTIONS else os.cpu_count() or 1
+
+
+LAZY_LOGGER = type(structlog.get_logger())
+
+
+@pytest.fixture(autouse=True)
+def unconfigured_loggers() -> Iterator[None]:
+    """Undoes what a test configured of structlog. Loggers that were used meanwhile would keep it in later tests."""
+    yield
+    structlog.reset_defaults()
+    for name, module in tuple(sys.modules.items()):
+        logger = vars(module).get("log") if name.startswith("bedesten") else None
+        if isinstance(logger, LAZY_LOGGER):
+            vars(logger).pop("bind", None)
 
 
 def _site(engine: str, folders: pytest.TempPathFactory) -> Iterator[Site]:
