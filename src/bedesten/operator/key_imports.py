@@ -16,7 +16,7 @@ from bedesten.store.transaction import CrossTransaction, StoreUnavailable, Trans
 
 More = TypeVar("More")
 PAUSE_S = 0.005
-"""Between two transactions: whoever waits for the one writer of SQLite comes first."""
+"""Between two transactions: who waits for the one writer of SQLite comes first."""
 
 
 def import_keys(

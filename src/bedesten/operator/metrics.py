@@ -201,7 +201,7 @@ def _logins(found: list[Found], now: int) -> tuple[int, int]:
 
 
 def of_store(store: Store) -> dict[str, float]:
-    """What the store tells of itself. Blocks; a store that is away, or of no use, is told of."""
+    """What the store says of itself. Blocks; says so if the store is away or of no use."""
     try:
         with patience.limited(STORE_S):
             return {"store_up": 1.0, **store.read_now(_stored)}

@@ -8,7 +8,7 @@ Reads, writes and the revision counter have threads of their own. An action that
 soon and waits in a lane for such actions, so that one locked row never holds more than a few of them.
 
 Nobody waits for a silent server beyond `patience`: the waiter is answered, and the connection is cut off. While the
-query of the revision counter is overdue, whoever asks next is answered at once; the same holds for writes while a COMMIT
+query of the revision counter is overdue, the next caller is answered at once; the same holds for writes while a COMMIT
 is, since each of them would leave one more process at the server that waits for a standby.
 """
 

@@ -46,7 +46,7 @@ class OutcomeOpen(StoreUnavailable):
 
 
 class NotWritable(StoreUnavailable):
-    """The store takes no writes at present. The text may be shown to whoever asks."""
+    """The store takes no writes at present. The text may be shown to every caller."""
 
 
 class TryAgain(Exception):

@@ -167,7 +167,7 @@ class Pipeline:
         if self._explains is None or tenant is None or refused.row is not errors.NOT_FOUND:
             return None
         if isinstance(progress.route, Route) and progress.route.access.surface is not None:
-            return None  # an operation was found: whoever calls it gets JSON
+            return None  # an operation was found: its callers get JSON
         if request.method not in ("GET", "HEAD") or not answer.prefers_page(b",".join(head.accept)):
             return None
         return self._explains(request, tenant, head.host[0], progress.request_id)
