@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from bedesten.base.revision import Revision
+from bedesten.core.revision import Revision
 from bedesten.errors import Refusal
 from bedesten.gate.access import GRANTS, Anonymous, Keyed, Open, Scoped, SignedIn
 from bedesten.gate.bearer import Claims, mint
@@ -18,8 +18,8 @@ from bedesten.gate.decide import Credentials, Gate
 from bedesten.gate.directory import AccountEntry, Directory, KeyEntry, TenantEntry, Want
 from bedesten.gate.keyring import Keyring, make_kid
 from bedesten.gate.scopes import SCOPES, Surface
+from bedesten.http.route import Route
 from bedesten.server.build import ROUTES
-from bedesten.web.route import Route
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "access" / "golden" / "access.txt"

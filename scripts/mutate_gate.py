@@ -2,7 +2,7 @@
 
 A mutant is one module with one change of its syntax tree (`mutants.py`): a comparison swapped, a condition negated, a
 constant off by one, a `raise` gone. It never touches the disk: a fork of this process imports it in the module's place
-and runs the tests of `tests/gate` and `tests/base` that are about it, until one fails. A survivor is a defect that no test
+and runs the tests of `tests/gate` and `tests/core` that are about it, until one fails. A survivor is a defect that no test
 would notice, or no defect at all; the latter are listed with their reason in `mutants.txt`.
 
     python scripts/mutate_gate.py [MODULE ...] [--jobs 2] [--trust] [--write]

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from support.backoffice import Operator
-from support.shop import Shop, open_shop
-from support.sites import ENGINES, Site, max_connections, opened, serving
+from tests.support.backoffice import Operator
+from tests.support.shop import Shop, open_shop
+from tests.support.sites import ENGINES, Site, max_connections, opened, serving
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background by a shell: what tests start would inherit that Ctrl-C means nothing.

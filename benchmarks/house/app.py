@@ -1,17 +1,17 @@
 """The product's application and two trivial routes: one behind a bearer token and a scope, one behind an API key."""
 
 from bedesten.accounts import logins
-from bedesten.base.clock import HOUR, MINUTE
+from bedesten.core.clock import HOUR, MINUTE
 from bedesten.gate.access import Keyed, Scoped
-from bedesten.gate.limits import Tables
 from bedesten.gate.scopes import Surface
-from bedesten.gate.throttle import AddressThrottle
+from bedesten.http.asgi import Adapter
+from bedesten.http.call import Call
+from bedesten.http.fence import Fence
+from bedesten.http.route import Route, Runs
+from bedesten.http.shapes import Nothing
+from bedesten.ratelimit.limits import Tables
+from bedesten.ratelimit.throttle import AddressThrottle
 from bedesten.server import build
-from bedesten.web.asgi import Adapter
-from bedesten.web.call import Call
-from bedesten.web.fence import Fence
-from bedesten.web.route import Route, Runs
-from bedesten.web.shapes import Nothing
 from benchmarks.material import KEY_PATH, TOKEN_PATH
 
 _NEVER = 1 << 20

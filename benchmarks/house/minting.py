@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bedesten.accounts.lookup import account_entry
-from bedesten.base.clock import HOUR
-from bedesten.base.ids import session_id, token_id
+from bedesten.core.clock import HOUR
+from bedesten.core.ids import session_id, token_id
 from bedesten.gate import bearer
 from bedesten.gate.bearer import Claims
 from bedesten.gate.keyring import make_kid

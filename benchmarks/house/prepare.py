@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 from bedesten.accounts import actions as accounts
-from bedesten.accounts import keys
-from bedesten.accounts.keys import NewKey
+from bedesten.apikeys import keys
+from bedesten.apikeys.keys import NewKey
 from bedesten.audit.actions import OPERATOR
-from bedesten.base.secret import masked
+from bedesten.core.secret import masked
 from bedesten.gate.scopes import Surface
 from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.settings import Settings

@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import update
 
 from bedesten.accounts import actions as accounts
-from bedesten.accounts import keys
-from bedesten.accounts.keys import NewKey
 from bedesten.accounts.tables import api_keys
+from bedesten.apikeys import keys
+from bedesten.apikeys.keys import NewKey
 from bedesten.audit.actions import OPERATOR
-from bedesten.base.clock import HOUR
-from bedesten.base.secret import masked
 from bedesten.catalogue.actions import SUPPLIER, ProductFields, put_product
+from bedesten.core.clock import HOUR
+from bedesten.core.secret import masked
 from bedesten.gate.apikeys import new_api_key
 from bedesten.gate.scopes import Surface
 from bedesten.ledger import actions as ledger

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bedesten.base.text import Text, TextError
+from bedesten.core.text import Text, TextError
 
 
 @dataclass(frozen=True, slots=True)

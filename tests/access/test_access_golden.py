@@ -9,7 +9,7 @@ import pytest
 from bedesten.gate.access import GRANTS, Keyed, Scoped
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.server.build import ROUTES
-from support.documents import DOCS, ROOT
+from tests.support.documents import DOCS, ROOT
 
 GOLDEN = (ROOT / "tests" / "access" / "golden" / "access.txt").read_text("utf-8")
 LINE = re.compile(r"(?:  = )?([A-Z]+ /\S+)(?:  .*)?")

@@ -6,12 +6,12 @@ import pytest
 
 from bedesten.gate.scopes import Surface
 from bedesten.server.build import ROUTES
-from support.backoffice import Operator
-from support.cast import PASSES, WRONGS, Cast, Told, Wrong, assemble
-from support.client import bearer
-from support.promises import PROMISES, Promise
-from support.sites import Site
-from support.wire import Answer, fresh_address
+from tests.support.backoffice import Operator
+from tests.support.cast import PASSES, WRONGS, Cast, Told, Wrong, assemble
+from tests.support.client import bearer
+from tests.support.promises import PROMISES, Promise
+from tests.support.sites import Site
+from tests.support.wire import Answer, fresh_address
 
 COUNTERS = frozenset({"login_failures", "login_addresses", "key_uses", "token_uses"})
 """What a refusal may leave behind: that it happened."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from audit.rows import Trail
 from bedesten.server.build import Installation
-from store.raw import raw
-from support.sites import ENGINES, opened
+from tests.audit.rows import Trail
+from tests.store.raw import raw
+from tests.support.sites import ENGINES, opened
 
 
 @pytest.fixture(params=ENGINES)

@@ -8,13 +8,13 @@ from typing import Any
 
 from bedesten.audit import trail
 from bedesten.audit.chain import Row
+from bedesten.http.call import House
+from bedesten.http.message import Request, Response
+from bedesten.http.pipeline import Pipeline
+from bedesten.http.route import RouteMap
 from bedesten.server import build
 from bedesten.server.build import Installation
-from bedesten.web.call import House
-from bedesten.web.message import Request, Response
-from bedesten.web.pipeline import Pipeline
-from bedesten.web.route import RouteMap
-from support.backoffice import Operator
+from tests.support.backoffice import Operator
 
 ROUTES = RouteMap.of(build.ROUTES)
 HOST, OTHER_HOST = "api.shop.example", "api.other.example"

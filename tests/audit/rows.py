@@ -8,7 +8,7 @@ from bedesten.audit.actions import OPERATOR, record
 from bedesten.audit.chain import Head
 from bedesten.store.store import Store
 from bedesten.store.transaction import CrossTransaction
-from store.raw import Raw
+from tests.store.raw import Raw
 
 TRIGGERS = {
     "audit": ("audit_born_unsealed", "audit_sealed_once", "audit_kept"),

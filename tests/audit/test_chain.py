@@ -8,7 +8,6 @@ from hashlib import sha256
 import pytest
 import structlog
 
-from audit.rows import Trail
 from bedesten.audit import chain
 from bedesten.audit import trail as reading
 from bedesten.audit.actions import INSTALLATION, OPERATOR, Actor, record
@@ -18,6 +17,7 @@ from bedesten.server.build import Installation
 from bedesten.server.installation import open_store
 from bedesten.store.store import Store
 from bedesten.store.transaction import CrossTransaction
+from tests.audit.rows import Trail
 
 
 def a_row(**values: object) -> Row:

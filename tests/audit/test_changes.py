@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from audit.desk import found_in
-from support.program import Program
-from support.sites import ENGINES, postgres_database
+from tests.audit.desk import found_in
+from tests.support.program import Program
+from tests.support.sites import ENGINES, postgres_database
 
 PASSWORD = "seven lanterns by the gate"
 USER = "alice"

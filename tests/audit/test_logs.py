@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
-from bedesten.base.secret import Secret
+from bedesten.core.secret import Secret
 from bedesten.server import logs
 from bedesten.server.logs import LONGEST_LINE, configure, line
 from bedesten.server.settings import Settings

@@ -10,19 +10,19 @@ import psycopg
 import pytest
 import structlog
 
-from audit.desk import HOST, Desk, found_in
 from bedesten import errors
-from bedesten.base.revision import Revision
+from bedesten.core.revision import Revision
 from bedesten.gate.scopes import Surface
 from bedesten.server import build
 from bedesten.server.build import Installation
 from bedesten.server.logs import configure
 from bedesten.server.settings import Settings
-from bedesten.web.observer import LineLimit
-from store.raw import raw
-from support.backoffice import PASSWORD
-from support.client import api_key, bearer
-from support.sites import ENGINES, POSTGRES, opened, postgres_database
+from bedesten.telemetry.observer import LineLimit
+from tests.audit.desk import HOST, Desk, found_in
+from tests.store.raw import raw
+from tests.support.backoffice import PASSWORD
+from tests.support.client import api_key, bearer
+from tests.support.sites import ENGINES, POSTGRES, opened, postgres_database
 
 DATABASE_PASSWORD = secrets.token_urlsafe(24)
 

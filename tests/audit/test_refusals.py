@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from audit.desk import HOST, OTHER_HOST, Desk
 from bedesten.accounts import actions as accounts
-from bedesten.accounts import keys
+from bedesten.apikeys import keys
 from bedesten.audit.actions import OPERATOR
 from bedesten.audit.chain import Row
 from bedesten.gate.scopes import Surface
 from bedesten.server.build import Installation
 from bedesten.tenants import actions as tenants
-from support.backoffice import PASSWORD
-from support.client import api_key, bearer
+from tests.audit.desk import HOST, OTHER_HOST, Desk
+from tests.support.backoffice import PASSWORD
+from tests.support.client import api_key, bearer
 
 LOGIN = "/Login/Customer/Api/Verify"
 STOCK = "/Supplier/Products/List"

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from audit.rows import Trail
 from bedesten.audit import trail as reading
 from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.audit.chain import Row, seal
 from bedesten.audit.trail import Wanted, newest_of, sealed_after, since
-from bedesten.base.clock import system_clock
+from bedesten.core.clock import system_clock
 from bedesten.store.transaction import CrossTransaction
-from support.program import Program
+from tests.audit.rows import Trail
+from tests.support.program import Program
 
 ANY = Wanted()
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from support.client import Client, api_key
-from support.program import Program
-from support.served import served
-from support.sites import ENGINES, postgres_database
+from tests.support.client import Client, api_key
+from tests.support.program import Program
+from tests.support.served import served
+from tests.support.sites import ENGINES, postgres_database
 
 HOST = "api.shop.example"
 

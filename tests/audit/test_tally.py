@@ -2,11 +2,11 @@
 
 import json
 
-from audit.rows import Trail
 from bedesten.audit import tally
 from bedesten.audit import trail as reading
 from bedesten.audit.tally import MOST_GROUPS, MOST_OF_A_TENANT, MOST_ROWS, REFUSED, Tally
-from bedesten.base.clock import SECOND
+from bedesten.core.clock import SECOND
+from tests.audit.rows import Trail
 
 T0 = 1_700_000_000_000
 DetailsOf = list[tuple[str, str, str, dict[str, object]]]

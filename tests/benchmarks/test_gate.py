@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from benchmarks import gate_contenders as gate
 from benchmarks.harness import Plan, measure_cases, seated
 from benchmarks.machine import Cores
 from benchmarks.material import Case, GateMaterial, SetupError, prepare, read_gate
 from benchmarks.refused_contenders import THROTTLED, patient, strict
-
-from benchmarks import gate_contenders as gate
-from support.programs import installed
+from tests.support.programs import installed
 
 CONTENDERS = ["bedesten", "fastapi", "haproxy"]
 LOOSE = Cores(None, None)

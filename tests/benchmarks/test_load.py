@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+
 from benchmarks.load import Load, Result, run, run_here
 from benchmarks.wire import Template, http_request
 

@@ -14,12 +14,11 @@ pytest.importorskip("fastapi")
 pytest.importorskip("jwt")
 pytest.importorskip("uvicorn")
 
+from benchmarks import postgres
 from benchmarks.harness import seated
 from benchmarks.machine import Cores, free_port
 from benchmarks.peer_contenders import on_postgres, start_module
 from benchmarks.peers import common
-
-from benchmarks import postgres
 
 ORDER = {
     "orderReference": "r-1",

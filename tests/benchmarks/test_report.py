@@ -3,10 +3,9 @@
 import json
 from pathlib import Path
 
+from benchmarks import report
 from benchmarks.harness import Outcome, Plan, Sample
 from benchmarks.load import Result
-
-from benchmarks import report
 
 
 def sample(rate: int, *, errors: int = 0, cpu_s: float = 0.1) -> Sample:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from benchmarks.gate_contenders import start_house
 from benchmarks.harness import Contender, Running, seated
 from benchmarks.machine import Cores

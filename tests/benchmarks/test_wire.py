@@ -3,9 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.wire import AnyKey, Cycle, api_key, key_host
-
 from bedesten.gate import apikeys
+from benchmarks.wire import AnyKey, Cycle, api_key, key_host
 
 
 def test_every_line_has_its_turn_before_any_comes_again(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from bedesten.catalogue.actions import ProductFields
 from bedesten.tenants import actions as tenants
-from support.backoffice import Operator
-from support.chromium import BROWSER, DRIVER, Window, window
-from support.sites import Site
+from tests.support.backoffice import Operator
+from tests.support.chromium import BROWSER, DRIVER, Window, window
+from tests.support.sites import Site
 
 EMAIL = "buyer@partner.example"
 

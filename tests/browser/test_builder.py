@@ -3,14 +3,15 @@
 import json
 from typing import Any
 
-from bedesten.accounts import actions, keys
+from bedesten.accounts import actions
+from bedesten.apikeys import keys
 from bedesten.audit.actions import OPERATOR
 from bedesten.gate.scopes import Surface
 from bedesten.store.transaction import CrossTransaction
 from bedesten.tenants import actions as tenants
-from browser.conftest import EMAIL, Pages
-from support.backoffice import PASSWORD, Operator
-from support.chromium import Window
+from tests.browser.conftest import EMAIL, Pages
+from tests.support.backoffice import PASSWORD, Operator
+from tests.support.chromium import Window
 
 
 def send(browser: Window, path: str, body: object | None = None, argument: str | None = None) -> tuple[str, Any]:

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
+from bedesten.apidocs.site.guides import PAGES
 from bedesten.gate.scopes import Surface
-from bedesten.web.site.guides import PAGES
-from browser.conftest import Pages
-from support.chromium import Window
-from support.sites import Site
+from tests.browser.conftest import Pages
+from tests.support.chromium import Window
+from tests.support.sites import Site
 
 HOME = "/documentation"
 SURFACES = [f"{HOME}/surfaces/{surface}" for surface in Surface]

@@ -8,7 +8,7 @@ import pytest
 
 from bedesten.server.installation import initialise
 from bedesten.server.settings import Settings
-from support.program import Program
+from tests.support.program import Program
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bedesten.store import sqlite
-from support.program import Program
-from support.sites import postgres_database
+from tests.support.program import Program
+from tests.support.sites import postgres_database
 
 
 def test_a_copy_opens_with_the_secrets_and_holds_what_was_there(shop: Program, tmp_path: Path) -> None:

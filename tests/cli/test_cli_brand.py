@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.program import Program
+from tests.support.program import Program
 
 PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from bedesten.operator.check import breaches
+from bedesten.integrity.check import breaches
 from bedesten.server.build import open_installation
 from bedesten.server.settings import Settings
-from rooms.stall import Stall, open_stall
-from support.program import Program
+from tests.domain.stall import Stall, open_stall
+from tests.support.program import Program
 
 
 @pytest.fixture

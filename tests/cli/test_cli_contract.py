@@ -13,11 +13,11 @@ import pytest
 import typer
 
 from bedesten.accounts import actions as accounts
-from bedesten.base.ids import new_id
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.model import fields_of
 from bedesten.catalogue.offers import Offer, upsert_offer
 from bedesten.cli import NOUNS, PLAIN, program
+from bedesten.core.ids import new_id
 from bedesten.errors import CATALOGUE
 from bedesten.gate.scopes import Surface
 from bedesten.payments import actions as payments
@@ -25,9 +25,9 @@ from bedesten.server.build import open_installation
 from bedesten.server.settings import Settings, misspelt
 from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants
-from rooms.stall import PASSWORD
-from support.program import ENVIRONMENT, Program
-from support.sites import postgres_database
+from tests.domain.stall import PASSWORD
+from tests.support.program import ENVIRONMENT, Program
+from tests.support.sites import postgres_database
 
 LINES = {("serve",), ("demo",), ("audit", "tail")}
 """They write JSON lines, and are run by tests of their own."""
@@ -345,7 +345,7 @@ def test_a_misspelt_setting_is_named_with_the_one_that_was_meant(
     ]
 
 
-@pytest.mark.parametrize("module", ["typer", "bedesten.cli.audit", "sqlalchemy", "bedesten.operator.amounts"])
+@pytest.mark.parametrize("module", ["typer", "bedesten.cli.audit", "sqlalchemy", "bedesten.admin.amounts"])
 def test_ctrl_c_while_the_program_is_loaded_ends_it_quietly_with_130(shop: Program, module: str) -> None:
     script = (
         "import signal, sys\n"

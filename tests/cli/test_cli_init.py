@@ -13,8 +13,8 @@ from bedesten.cli.init import where
 from bedesten.gate.keyring import Keyring
 from bedesten.server.settings import Settings
 from bedesten.store import sqlite
-from support.program import Program
-from support.sites import ENGINES, postgres_database
+from tests.support.program import Program
+from tests.support.sites import ENGINES, postgres_database
 
 
 def mode(path: Path) -> int:

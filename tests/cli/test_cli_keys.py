@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bedesten.store import sqlite
-from support.program import Program
+from tests.support.program import Program
 
 SESSION = "ses_" + "0a1b2c3d4e5f6g7h8j9k0mnpqr"
 OTHER = SESSION[:-1] + "s"

@@ -3,7 +3,7 @@
 import pytest
 
 from bedesten.server.settings import Settings
-from support.program import Program
+from tests.support.program import Program
 
 
 def test_limits_are_set_each_on_its_own(shop: Program) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from bedesten.gate.passwords import password_problem
-from support.client import Client, bearer
-from support.program import ENVIRONMENT, Program
-from support.served import served
+from tests.support.client import Client, bearer
+from tests.support.program import ENVIRONMENT, Program
+from tests.support.served import served
 
 LOGIN = "/Login/Customer/Api/Verify"
 EMAIL = "buyer@partner.example"

@@ -17,11 +17,11 @@ import psycopg
 import pytest
 
 from bedesten.server.listener import free_port
-from support.client import Client, api_key, bearer
-from support.program import ENVIRONMENT, Program
-from support.served import Served, served
-from support.sites import ENGINES, POSTGRES, postgres_database
-from support.wire import NoAnswer
+from tests.support.client import Client, api_key, bearer
+from tests.support.program import ENVIRONMENT, Program
+from tests.support.served import Served, served
+from tests.support.sites import ENGINES, POSTGRES, postgres_database
+from tests.support.wire import NoAnswer
 
 HOST = "api.shop.example"
 PASSWORD = b"seven lanterns by the gate\n"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.program import Program
+from tests.support.program import Program
 
 CATALOGUE = b"sku,name,price\nc-1,Card,5\nd-1,Other card,5\nt-1,Top-up,5\n"
 IN_SHOP = ("--tenant", "shop")

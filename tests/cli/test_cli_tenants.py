@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.program import Program
+from tests.support.program import Program
 
 
 def test_a_tenant_is_made_and_listed(bedesten: Program) -> None:

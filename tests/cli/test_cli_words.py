@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from support.program import Program
+from tests.support.program import Program
 
 
 def test_what_will_not_heal_by_itself_is_not_called_unavailable(shop: Program) -> None:

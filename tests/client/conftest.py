@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import httpx2
 import pytest
 
-from client.rerouted import rerouted, rerouted_async
-from support.shop import Shop
+from tests.client.rerouted import rerouted, rerouted_async
+from tests.support.shop import Shop
 
 
 @pytest.fixture(scope="session")

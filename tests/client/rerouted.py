@@ -8,7 +8,7 @@ from collections import Counter
 
 import httpx2
 
-from support.wire import fresh_address
+from tests.support.wire import fresh_address
 
 LIMITS = httpx2.Limits(max_connections=16)
 ADDRESSES = 4

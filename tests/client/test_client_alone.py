@@ -5,7 +5,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from support.documents import ROOT
+from tests.support.documents import ROOT
 
 CLIENT = ROOT / "clients" / "python"
 WALK = """

@@ -10,12 +10,12 @@ import pytest
 
 from bedesten.gate.scopes import Surface
 from bedesten_client import ApiKeyAuth, BearerAuth, BedestenError, LoginRefused
-from client.both import kind as kind
-from client.both import partner_call, supplier_call
-from client.rerouted import rerouted, rerouted_async
-from client.scripted import ACCOUNT, LOGIN, Asked, Raw, http, ok, refusal, scripted, token
-from support.backoffice import PASSWORD
-from support.shop import Shop, fresh, open_shop
+from tests.client.both import kind as kind
+from tests.client.both import partner_call, supplier_call
+from tests.client.rerouted import rerouted, rerouted_async
+from tests.client.scripted import ACCOUNT, LOGIN, Asked, Raw, http, ok, refusal, scripted, token
+from tests.support.backoffice import PASSWORD
+from tests.support.shop import Shop, fresh, open_shop
 
 GET_KEY = "/Supplier/Keys/Get"
 

@@ -22,12 +22,12 @@ from bedesten_client import BasketLine, BedestenError, Options, ResellerClient
 from bedesten_client.call import Call
 from bedesten_client.testing import FakeShop, sign
 from bedesten_client.webhooks import Event
-from client.test_client_operations import MODULES, builders, calls
-from client.test_client_webhooks import HOOK, _asgi
-from support.backoffice import PASSWORD, Operator
-from support.documents import DOCS, ROOT, blocks, section, tables
-from support.shop import Shop, open_shop
-from support.sites import opened, serving
+from tests.client.test_client_operations import MODULES, builders, calls
+from tests.client.test_client_webhooks import HOOK, _asgi
+from tests.support.backoffice import PASSWORD, Operator
+from tests.support.documents import DOCS, ROOT, blocks, section, tables
+from tests.support.shop import Shop, open_shop
+from tests.support.sites import opened, serving
 
 REFERENCE = DOCS / "reference" / "python-client.md"
 GUIDE = DOCS / "how-to" / "use-the-python-client.md"
@@ -69,7 +69,7 @@ def test_the_reference_lists_every_method_with_its_operation(surface: Surface) -
 
 
 def _operation(name: str, surface: Surface) -> object:
-    from client.test_client_operations import SAMPLES
+    from tests.client.test_client_operations import SAMPLES
 
     asked = ("ord_1",) if name == "get_order" and surface is Surface.STOREFRONT else SAMPLES.get(name, ())
     return builders(MODULES[surface])[name](*asked).operation

@@ -22,12 +22,12 @@ from bedesten_client import (
 from bedesten_client.flow import Send, trouble
 from bedesten_client.retry import Repeat, again, backoff
 from bedesten_client.wire import Answer, Outgoing, Trouble
-from client.both import kind as kind
-from client.both import partner_call, supplier_call
-from client.rerouted import rerouted
-from client.scripted import ACCOUNT, LOGIN, PLACED, Asked, Raw, Script, http, ok, refusal, scripted, token
-from support.backoffice import PASSWORD
-from support.shop import Shop, fresh
+from tests.client.both import kind as kind
+from tests.client.both import partner_call, supplier_call
+from tests.client.rerouted import rerouted
+from tests.client.scripted import ACCOUNT, LOGIN, PLACED, Asked, Raw, Script, http, ok, refusal, scripted, token
+from tests.support.backoffice import PASSWORD
+from tests.support.shop import Shop, fresh
 
 LINE = [BasketLine("1", "prd_1", 1)]
 

@@ -24,8 +24,8 @@ from bedesten_client import (
     StorefrontClient,
     SupplierClient,
 )
-from support.backoffice import PASSWORD
-from support.shop import Shop, fresh
+from tests.support.backoffice import PASSWORD
+from tests.support.shop import Shop, fresh
 
 Http = httpx2.Client
 MakeHttp = Callable[[], httpx2.AsyncClient]

@@ -13,10 +13,10 @@ from bedesten.gate.scopes import Surface
 from bedesten_client import AsyncSupplierClient, Secret, SupplierClient, Unauthorized
 from bedesten_client.credentials import KeyCredential
 from bedesten_client.secrets import BadReference, SecretUnavailable
-from client.clocks import Moved
-from client.scripted import Asked, http, ok, refusal, scripted
-from support.backoffice import Key
-from support.shop import Shop
+from tests.client.clocks import Moved
+from tests.client.scripted import Asked, http, ok, refusal, scripted
+from tests.support.backoffice import Key
+from tests.support.shop import Shop
 
 UPLOADED = ok({"added": 1, "duplicates": 0, "available": 1})
 PAGE = ok({"items": [], "nextCursor": None})

@@ -5,9 +5,9 @@ import asyncio
 import httpx2
 
 from bedesten_client import AsyncResellerClient, Secret
-from client.rerouted import rerouted_async
-from support.backoffice import PASSWORD
-from support.shop import Shop
+from tests.client.rerouted import rerouted_async
+from tests.support.backoffice import PASSWORD
+from tests.support.shop import Shop
 
 
 def test_each_event_loop_gets_connections_of_its_own(shop: Shop) -> None:

@@ -12,9 +12,9 @@ import pytest
 import bedesten_client
 from bedesten.gate.access import Anonymous, Open
 from bedesten.gate.scopes import Surface
+from bedesten.http.members import camel
+from bedesten.http.route import Route
 from bedesten.server.build import ROUTES
-from bedesten.web.members import camel
-from bedesten.web.route import Route
 from bedesten_client import BasketLine, CheckoutItem, CodeItem, Offer, RequireData
 from bedesten_client.call import Call, Operation, Options, outgoing
 from bedesten_client.client import options_of
@@ -233,7 +233,7 @@ def test_credentials_do_not_go_just_anywhere(given: str) -> None:
 
 
 def test_a_list_that_does_not_go_on_is_told() -> None:
-    from client.scripted import LOGIN, ok, scripted, token
+    from tests.client.scripted import LOGIN, ok, scripted, token
 
     page = ok({"items": [], "nextCursor": "again"})
     with scripted(lambda asked: token("t") if asked.path == LOGIN else page) as server:

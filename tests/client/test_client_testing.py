@@ -26,9 +26,9 @@ from bedesten_client import (
 from bedesten_client.receivers import wsgi_receiver
 from bedesten_client.shapes import Shape
 from bedesten_client.testing import FakeShop
-from client.test_client_webhooks import HOOK, Handled, _wsgi
-from support.backoffice import PASSWORD
-from support.shop import Shop, fresh, open_shop
+from tests.client.test_client_webhooks import HOOK, Handled, _wsgi
+from tests.support.backoffice import PASSWORD
+from tests.support.shop import Shop, fresh, open_shop
 
 PLAYER = (RequireData(product_require_id="player", value="p-77", identifier="Player"),)
 ACCIDENTS = ("_id", "reference", "created", "updated", "name", "email", "description", "category")

@@ -26,12 +26,12 @@ from bedesten_client import (
     Unauthorized,
     UnexpectedAnswer,
 )
-from client.clocks import Moved, credential, partner, partner_async
-from client.rerouted import rerouted, rerouted_async
-from client.scripted import ACCOUNT, LOGIN, PLACED, Asked, Raw, Server, http, ok, refusal, scripted, token
-from support.backoffice import PASSWORD, Operator
-from support.shop import Shop, fresh, open_shop
-from support.sites import Site
+from tests.client.clocks import Moved, credential, partner, partner_async
+from tests.client.rerouted import rerouted, rerouted_async
+from tests.client.scripted import ACCOUNT, LOGIN, PLACED, Asked, Raw, Server, http, ok, refusal, scripted, token
+from tests.support.backoffice import PASSWORD, Operator
+from tests.support.shop import Shop, fresh, open_shop
+from tests.support.sites import Site
 
 HOUR = 3600.0
 

@@ -20,8 +20,8 @@ from bedesten_client.receivers import Claim, MemorySeen, asgi_receiver, wsgi_rec
 from bedesten_client.secrets import BadReference
 from bedesten_client.testing import sign
 from bedesten_client.webhooks import Event, Verifier, WebhookRefused, signature
-from support.backoffice import PASSWORD
-from support.shop import Shop, fresh, open_shop
+from tests.support.backoffice import PASSWORD
+from tests.support.shop import Shop, fresh, open_shop
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 EVENT = Event(id="evt_1", deliver_id="1", order_detail_id="odl_1", status=1, delivery_data=("CODE-1",))

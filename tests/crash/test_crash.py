@@ -16,17 +16,17 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.base.money import to_minor
 from bedesten.catalogue import stock
-from bedesten.operator.check import breaches
+from bedesten.core.money import to_minor
+from bedesten.integrity.check import breaches
 from bedesten.server.build import Installation
-from crash.receiver import Receiver
-from crash.traffic import Traffic
-from store.raw import Raw, raw
-from support.backoffice import Operator
-from support.codes import put_in
-from support.shop import Shop, open_shop
-from support.sites import Site, opened, serving
+from tests.crash.receiver import Receiver
+from tests.crash.traffic import Traffic
+from tests.store.raw import Raw, raw
+from tests.support.backoffice import Operator
+from tests.support.codes import put_in
+from tests.support.shop import Shop, open_shop
+from tests.support.sites import Site, opened, serving
 
 CODES = 4_000
 ANSWERS = 12

@@ -18,11 +18,11 @@ from bedesten.gate.scopes import Surface
 from bedesten.server import build
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import StoreUnavailable
-from support.backoffice import Key, Operator
-from support.client import Client, api_key
-from support.clusters import Cluster, running_cluster, until
-from support.shop import Shop, open_shop
-from support.sites import Site, serving
+from tests.support.backoffice import Key, Operator
+from tests.support.client import Client, api_key
+from tests.support.clusters import Cluster, running_cluster, until
+from tests.support.shop import Shop, open_shop
+from tests.support.sites import Site, serving
 
 REQUESTS = 40
 Told = tuple[int, int | None]

@@ -14,11 +14,11 @@ import pytest
 
 from bedesten.gate.scopes import Surface
 from bedesten.store import sqlite
-from support.backoffice import Key, Operator
-from support.client import Client, api_key
-from support.program import Program
-from support.shop import Shop, open_shop
-from support.sites import Site, opened, serving
+from tests.support.backoffice import Key, Operator
+from tests.support.client import Client, api_key
+from tests.support.program import Program
+from tests.support.shop import Shop, open_shop
+from tests.support.sites import Site, opened, serving
 
 REQUESTS = 40
 ACCEPTED, REFUSED, UNAVAILABLE = (200, None), (401, -23), (503, -9)

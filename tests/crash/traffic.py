@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from support.client import Client, Lines
-from support.shop import Shop, line
-from support.wire import Answer, NoAnswer
+from tests.support.client import Client, Lines
+from tests.support.shop import Shop, line
+from tests.support.wire import Answer, NoAnswer
 
 PAUSE = 0.02
 

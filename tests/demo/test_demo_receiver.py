@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from bedesten.base.secret import Secret
+from bedesten.core.secret import Secret
 from bedesten.demo.receiver import Received, Receiver
 
 KEY = "ok_0123456789abcdef0123456789abcdef"

@@ -18,7 +18,7 @@ import httpx2
 import pytest
 
 from bedesten.demo.run import Stopped, _stoppable
-from support.client import Client, bearer
+from tests.support.client import Client, bearer
 
 ALL = [sys.executable, "-m", "bedesten", "demo"]
 WRONG_ON_PURPOSE = """

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
-from bedesten.base.secret import Secret
+from bedesten.core.secret import Secret
 from bedesten.demo.client import Client, Exchange
 from bedesten.demo.receiver import Receiver
 from bedesten.demo.setup import Account, ApiKey, Cast

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from bedesten.gate.apikeys import SAMPLE, new_api_key
-from support.documents import DOCS, ROOT, blocks, tables
+from tests.support.documents import DOCS, ROOT, blocks, tables
 
 PAGE = DOCS / "reference" / "authentication-promises.md"
 GUIDE = DOCS / "guides" / "authentication.md"

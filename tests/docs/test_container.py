@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from support.documents import ROOT
+from tests.support.documents import ROOT
 
 CONTAINERFILE = (ROOT / "Containerfile").read_text("utf-8").replace("\\\n", " ")
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from bedesten import errors
+from bedesten.apidocs.openapi.failures import name_of as name_of_failure
 from bedesten.errors import CATALOGUE, ErrorRow
-from bedesten.web.openapi.failures import name_of as name_of_failure
-from support.documents import DOCS, ROOT, blocks, name_of, section
-from support.schema import DOCUMENTS
+from tests.support.documents import DOCS, ROOT, blocks, name_of, section
+from tests.support.schema import DOCUMENTS
 
 PAGES = sorted((DOCS / "errors").glob("*.md"))
 CHAPTERS = ("## What happened", "## How to mend it", "## Often confused with")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bedesten.server.listener import free_port
-from support.documents import DOCS, blocks
+from tests.support.documents import DOCS, blocks
 
 TUTORIAL = DOCS / "tutorials" / "first-run.md"
 

@@ -8,9 +8,9 @@ from typing import Any
 from bedesten.accounts import actions as accounts
 from bedesten.catalogue.actions import ProductFields, Requirement
 from bedesten.gate.scopes import Surface
-from support.backoffice import Operator
-from support.documents import DOCS, blocks
-from support.sites import Site
+from tests.support.backoffice import Operator
+from tests.support.documents import DOCS, blocks
+from tests.support.sites import Site
 
 GUIDE = DOCS / "guides" / "getting-started.md"
 HOST = "started.localhost"

@@ -10,10 +10,10 @@ import pytest
 
 from bedesten.server.listener import HttpLimits
 from bedesten.server.supervisor import ServeSpec
-from support.documents import DOCS, ROOT, blocks, section
-from support.program import Program
-from support.programs import installed
-from support.sites import postgres_database
+from tests.support.documents import DOCS, ROOT, blocks, section
+from tests.support.program import Program
+from tests.support.programs import installed
+from tests.support.sites import postgres_database
 
 HOW_TO = DOCS / "how-to"
 UNIT = ROOT / "deploy" / "bedesten.service"

@@ -12,7 +12,7 @@ import pytest
 
 from bedesten.gate.scopes import Surface
 from bedesten.server.listener import free_port
-from support.documents import ROOT, blocks, tables
+from tests.support.documents import ROOT, blocks, tables
 
 README = ROOT / "README.md"
 

@@ -13,12 +13,12 @@ from bedesten.cli import NOUNS, program
 from bedesten.cli.stock import PUT as DEFAULT_VERB
 from bedesten.gate.access import GRANTS, Anonymous, Keyed, Open, Scoped
 from bedesten.gate.scopes import SCOPES, Surface
+from bedesten.http.members import camel
+from bedesten.http.route import Route
+from bedesten.http.shapes import Input
 from bedesten.server.build import ROUTES
 from bedesten.server.settings import Settings
-from bedesten.web.members import camel
-from bedesten.web.route import Route
-from bedesten.web.shapes import Input
-from support.documents import DOCS, blocks, documents, name_of, section, tables
+from tests.support.documents import DOCS, blocks, documents, name_of, section, tables
 
 REFERENCE = DOCS / "reference"
 GUIDE = DOCS / "guides" / "authentication.md"

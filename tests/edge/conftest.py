@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.backoffice import Operator
-from support.edges import a_site
-from support.shop import Shop, fresh, open_shop
-from support.sites import Site
-from support.slow import Slow
+from tests.support.backoffice import Operator
+from tests.support.edges import a_site
+from tests.support.shop import Shop, fresh, open_shop
+from tests.support.sites import Site
+from tests.support.slow import Slow
 
 PROXIES = ["127.0.0.1/32", "127.9.0.0/16"]
 

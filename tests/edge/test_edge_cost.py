@@ -12,22 +12,22 @@ from typing import TypeVar
 import pytest
 
 from bedesten.accounts import uses
-from bedesten.base.clock import SECOND, system_clock
+from bedesten.core.clock import SECOND, system_clock
 from bedesten.gate.scopes import Surface
+from bedesten.http.call import House
+from bedesten.http.message import Request, Response
+from bedesten.http.pipeline import Pipeline
+from bedesten.http.route import RouteMap
 from bedesten.server import build
 from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import Work
 from bedesten.tenants import actions as tenants
-from bedesten.web.call import House
-from bedesten.web.message import Request, Response
-from bedesten.web.pipeline import Pipeline
-from bedesten.web.route import RouteMap
-from support.backoffice import PASSWORD, Operator
-from support.client import Lines, api_key, bearer, encoded
-from support.edges import Commits
-from support.shop import fresh
-from support.sites import opened
-from support.wire import fresh_address
+from tests.support.backoffice import PASSWORD, Operator
+from tests.support.client import Lines, api_key, bearer, encoded
+from tests.support.edges import Commits
+from tests.support.shop import fresh
+from tests.support.sites import opened
+from tests.support.wire import fresh_address
 
 Result = TypeVar("Result")
 HOST = "api.cost.example"

@@ -4,10 +4,10 @@ import pytest
 
 from bedesten.gate.scopes import Surface
 from bedesten.tenants import actions as tenants
-from support.backoffice import Operator
-from support.client import Lines, api_key, bearer, request_bytes
-from support.shop import Shop
-from support.wire import Answer, Connection, speak
+from tests.support.backoffice import Operator
+from tests.support.client import Lines, api_key, bearer, request_bytes
+from tests.support.shop import Shop
+from tests.support.wire import Answer, Connection, speak
 
 DETAILS = "/Account/Details"
 

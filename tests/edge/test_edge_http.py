@@ -1,6 +1,6 @@
 """What a hostile or a clumsy client meets on the socket of the real server: framing, methods, targets, bodies.
 
-`tests/web/test_asgi.py` holds what the server below and the adapter answer; here stands what the whole does with it.
+`tests/pipeline/test_asgi.py` holds what the server below and the adapter answer; here stands what the whole does with it.
 Nothing may give a 5xx, a hang, or a connection that ends without an answer where an answer is due.
 """
 
@@ -9,9 +9,9 @@ import socket
 import pytest
 
 from bedesten.gate.scopes import Surface
-from support.client import Lines, bearer, request_bytes
-from support.shop import Shop, fresh
-from support.wire import Answer, Connection, NoAnswer, speak
+from tests.support.client import Lines, bearer, request_bytes
+from tests.support.shop import Shop, fresh
+from tests.support.wire import Answer, Connection, NoAnswer, speak
 
 pytestmark = pytest.mark.usefixtures("slow")  # begun early: they are waited for in `test_edge_slow`
 DETAILS = "/Account/Details"

@@ -9,10 +9,10 @@ import pytest
 
 from bedesten.gate.scopes import Surface
 from bedesten.tenants import actions as tenants
-from support.client import bearer, request_bytes
-from support.edges import to_every_worker
-from support.shop import Shop
-from support.wire import Answer, Connection, fresh_address
+from tests.support.client import bearer, request_bytes
+from tests.support.edges import to_every_worker
+from tests.support.shop import Shop
+from tests.support.wire import Answer, Connection, fresh_address
 
 Limit = Callable[..., None]
 DETAILS = "/Account/Details"

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import pytest
 
 from bedesten.gate.scopes import Surface
+from bedesten.http.route import LARGE_BODY
 from bedesten.server.listener import HttpLimits
 from bedesten.tenants import actions as tenants
-from bedesten.web.route import LARGE_BODY
-from support.client import Lines, api_key, bearer, request_bytes
-from support.nginx import SHIPPED, Nginx, nginx
-from support.shop import Shop
-from support.wire import PATIENCE, Answer, Connection, speak
+from tests.support.client import Lines, api_key, bearer, request_bytes
+from tests.support.nginx import SHIPPED, Nginx, nginx
+from tests.support.shop import Shop
+from tests.support.wire import PATIENCE, Answer, Connection, speak
 
 DETAILS, LIST = "/Account/Details", "/Supplier/Products/List"
 NEAR, FAR = "127.45.0.1", "127.46.0.1"

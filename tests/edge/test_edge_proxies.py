@@ -8,11 +8,11 @@ import pytest
 
 from bedesten.gate.scopes import Surface
 from bedesten.tenants import actions as tenants
-from support.backoffice import PASSWORD
-from support.client import api_key, bearer, encoded, request_bytes
-from support.shop import Shop, fresh
-from support.sites import Site
-from support.wire import Connection, fresh_address, speak
+from tests.support.backoffice import PASSWORD
+from tests.support.client import api_key, bearer, encoded, request_bytes
+from tests.support.shop import Shop, fresh
+from tests.support.sites import Site
+from tests.support.wire import Connection, fresh_address, speak
 
 PROXY, OTHER_PROXY, OUTSIDE = "127.0.0.1", "127.9.0.7", "127.77.0.1"
 DETAILS, CATALOGUE = "/Account/Details", "/Storefront/Products/List"

@@ -13,12 +13,12 @@ import pytest
 
 from bedesten.server import build
 from bedesten.server.installation import Installation
-from store.raw import raw
-from support.backoffice import Operator
-from support.client import bearer, request_bytes
-from support.nginx import Nginx, nginx
-from support.shop import Shop, open_shop
-from support.sites import Site, opened, serving
+from tests.store.raw import raw
+from tests.support.backoffice import Operator
+from tests.support.client import bearer, request_bytes
+from tests.support.nginx import Nginx, nginx
+from tests.support.shop import Shop, open_shop
+from tests.support.sites import Site, opened, serving
 
 CLIENTS = 4
 ORDERS_BETWEEN = 8

@@ -3,10 +3,10 @@
 import pytest
 
 from bedesten.gate.scopes import Surface
-from support.client import request_bytes
-from support.shop import Shop
-from support.slow import EACH, PLANS, Slow
-from support.wire import speak
+from tests.support.client import request_bytes
+from tests.support.shop import Shop
+from tests.support.slow import EACH, PLANS, Slow
+from tests.support.wire import speak
 
 ANSWERS = {
     "no body": b"HTTP/1.1 400",

@@ -3,9 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from bedesten.gate.scopes import Surface
-from support.client import api_key, bearer, request_bytes
-from support.shop import Shop
-from support.wire import Connection
+from tests.support.client import api_key, bearer, request_bytes
+from tests.support.shop import Shop
+from tests.support.wire import Connection
 
 THREADS, ROUNDS, AT_ONCE = 8, 1_000, 10
 Row = tuple[bytes, int, str]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from bedesten.base.revision import Revision
+from bedesten.core.revision import Revision
 from bedesten.errors import ErrorRow, Refusal
 from bedesten.gate.access import Access
 from bedesten.gate.bearer import Claims, mint

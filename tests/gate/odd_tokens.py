@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hypothesis import strategies as st
 
 from bedesten.gate.bearer import Claims
-from gate.bearer_rules import CLAIMS, HEADER, LONGEST_LIFE, NOW, b64, compact
+from tests.gate.bearer_rules import CLAIMS, HEADER, LONGEST_LIFE, NOW, b64, compact
 
 KEY, OTHER_KEY = bytes(range(100, 132)), bytes(range(132, 164))
 KEYS = {"s1.0": KEY, "s1.1": OTHER_KEY, "s1.2": KEY[:31]}

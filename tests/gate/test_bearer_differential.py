@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 
 from bedesten.gate.bearer import BearerRefused, Claims, Why, mint, verify
-from gate.bearer_rules import CLAIMS, HEADER, LONGEST_LIFE, NOW, RULES, Presented, b64, broken, compact
-from gate.odd_tokens import KEY, KEYS, claims_of_ours, tokens
-from support.documents import DOCS, tables
+from tests.gate.bearer_rules import CLAIMS, HEADER, LONGEST_LIFE, NOW, RULES, Presented, b64, broken, compact
+from tests.gate.odd_tokens import KEY, KEYS, claims_of_ours, tokens
+from tests.support.documents import DOCS, tables
 
 IN_CI = bool(os.environ.get("CI"))
 EXAMPLES = int(os.environ.get("BEDESTEN_FUZZ_EXAMPLES", "1000"))

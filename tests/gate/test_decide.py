@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bedesten import errors
-from bedesten.base.revision import Revision
+from bedesten.core.revision import Revision
 from bedesten.gate.access import Anonymous, Keyed, Open, Scoped, SignedIn
 from bedesten.gate.bearer import mint
 from bedesten.gate.decide import MAX_LIFETIME, REALM, Credentials, Gate, challenge
@@ -13,7 +13,7 @@ from bedesten.gate.directory import AccountEntry, Change, Directory, TenantEntry
 from bedesten.gate.keyring import Keyring, make_kid
 from bedesten.gate.principal import Principal
 from bedesten.gate.scopes import SCOPES, Surface
-from gate.gatehouse import (
+from tests.gate.gatehouse import (
     ADDRESS,
     CUSTOMER,
     NOTHING,

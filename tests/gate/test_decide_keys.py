@@ -11,7 +11,7 @@ from bedesten.gate.decide import Credentials, challenge, key_refused
 from bedesten.gate.directory import Want
 from bedesten.gate.principal import Principal
 from bedesten.gate.scopes import Surface
-from gate.gatehouse import (
+from tests.gate.gatehouse import (
     ADDRESS,
     INTEGRATION,
     LIVE_KEY,

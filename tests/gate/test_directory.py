@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bedesten.base.revision import Revision
+from bedesten.core.revision import Revision
 from bedesten.gate import directory
 from bedesten.gate.directory import PRUNED_FROM, Change, Directory, Entry, KeyEntry, TenantEntry, Unloaded, Want
 from bedesten.gate.scopes import Surface
-from gate.gatehouse import CUSTOMER, PARTNER, SUPPLIER_KEY, TENANT
+from tests.gate.gatehouse import CUSTOMER, PARTNER, SUPPLIER_KEY, TENANT
 
 HOST, TENANT_WANT = Want("host", "shop.example"), Want("tenant", "ten_1")
 PARTNER_WANT, CUSTOMER_WANT = Want("account", "par_1"), Want("account", "cus_1")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bedesten.base.text import secret
+from bedesten.core.text import secret
 from bedesten.gate.passwords import Hasher, password_problem
 
 PEPPER = bytes(range(32))

@@ -9,10 +9,10 @@ import pytest
 
 from bedesten.gate.scopes import Surface
 from bedesten.tenants import actions as tenants
-from support.backoffice import PASSWORD, Operator
-from support.sample_shop import open_sample_shop
-from support.shop import Shop, open_shop
-from support.sites import Site, opened, serving
+from tests.support.backoffice import PASSWORD, Operator
+from tests.support.sample_shop import open_sample_shop
+from tests.support.shop import Shop, open_shop
+from tests.support.sites import Site, opened, serving
 
 IN_CI = bool(os.environ.get("CI"))
 

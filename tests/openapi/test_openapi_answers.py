@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from support.backoffice import Operator
-from support.client import Client, Lines, bearer
-from support.goods import Goods, goods_of
-from support.promises import PROMISES, Promise, credential_for
-from support.schema import DOCUMENTS, JSON, PROBLEM, Described
-from support.shop import Shop, fresh, open_shop
-from support.sites import Site
-from support.wire import Answer
+from tests.support.backoffice import Operator
+from tests.support.client import Client, Lines, bearer
+from tests.support.goods import Goods, goods_of
+from tests.support.promises import PROMISES, Promise, credential_for
+from tests.support.schema import DOCUMENTS, JSON, PROBLEM, Described
+from tests.support.shop import Shop, fresh, open_shop
+from tests.support.sites import Site
+from tests.support.wire import Answer
 
 OPERATIONS = {name: operation for document in DOCUMENTS.values() for name, operation in document.operations.items()}
 EVERY = [promise for promise in PROMISES.values() if promise.name in OPERATIONS]

@@ -12,17 +12,17 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from bedesten import errors
+from bedesten.apidocs.openapi.failures import name_of
 from bedesten.errors import CATALOGUE
 from bedesten.gate.access import Anonymous, Keyed, Open, Scoped, SignedIn
 from bedesten.gate.scopes import Surface
+from bedesten.http.members import camel
+from bedesten.http.refusals import refusals
+from bedesten.http.route import Route
+from bedesten.http.shapes import Nothing, parse, understand
 from bedesten.surfaces.tables import ROUTES
-from bedesten.web.members import camel
-from bedesten.web.openapi.failures import name_of
-from bedesten.web.refusals import refusals
-from bedesten.web.route import Route
-from bedesten.web.shapes import Nothing, parse, understand
-from support.documents import DOCS, section
-from support.schema import DOCUMENTS, JSON, PROBLEM, Described, Document
+from tests.support.documents import DOCS, section
+from tests.support.schema import DOCUMENTS, JSON, PROBLEM, Described, Document
 
 GOLDEN = Path(__file__).parent / "golden" / "operations.txt"
 SURFACES = list(Surface)

@@ -8,21 +8,21 @@ from decimal import Decimal
 
 import pytest
 
+from bedesten.apidocs.openapi.operations import sent, takes_body
 from bedesten.gate.apikeys import SAMPLE
 from bedesten.gate.scopes import Surface
+from bedesten.http.route import Route
+from bedesten.http.shapes import encode
 from bedesten.orders.model import PROCESSING
 from bedesten.surfaces import samples
 from bedesten.surfaces.tables import ROUTES
-from bedesten.web.openapi.operations import sent, takes_body
-from bedesten.web.route import Route
-from bedesten.web.shapes import encode
-from support.backoffice import Operator
-from support.client import ABSENT, api_key, bearer
-from support.promises import PROMISES, credential_for
-from support.sample_shop import HOST, open_sample_shop
-from support.shop import Shop
-from support.sites import Site
-from support.wire import Answer
+from tests.support.backoffice import Operator
+from tests.support.client import ABSENT, api_key, bearer
+from tests.support.promises import PROMISES, credential_for
+from tests.support.sample_shop import HOST, open_sample_shop
+from tests.support.shop import Shop
+from tests.support.sites import Site
+from tests.support.wire import Answer
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 PASSING = {"token", "key", "hint", "id", "presented", "previous", "lastUses", "expires", "deliveryData"} | {

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from bedesten.gate.scopes import Surface
-from openapi.conftest import IN_CI, Outside
-from support.shop import fresh
+from tests.openapi.conftest import IN_CI, Outside
+from tests.support.shop import fresh
 
 PARTNER = Path(__file__).parent / "partner"
 TOTAL, UNORDERABLE = 12.25, "unknownProduct"

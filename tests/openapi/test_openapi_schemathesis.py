@@ -27,15 +27,15 @@ from schemathesis.core.transport import Response
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
+from bedesten.apidocs.openapi_routes import document as surface_document
 from bedesten.gate.scopes import Surface
+from bedesten.http.shapes import encode
 from bedesten.surfaces import samples
-from bedesten.surfaces.openapi import document as surface_document
-from bedesten.web.shapes import encode
-from openapi.conftest import Outside
-from support.client import api_key, bearer
-from support.schema import DOCUMENTS
-from support.shop import Shop, fresh
-from support.wire import fresh_address
+from tests.openapi.conftest import Outside
+from tests.support.client import api_key, bearer
+from tests.support.schema import DOCUMENTS
+from tests.support.shop import Shop, fresh
+from tests.support.wire import fresh_address
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 EXAMPLES = 12

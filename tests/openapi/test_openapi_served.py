@@ -9,18 +9,18 @@ from itertools import takewhile
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from bedesten.apidocs.openapi.collection import curl_lines
+from bedesten.apidocs.openapi_routes import document, server_url
 from bedesten.gate.access import Anonymous, Open
 from bedesten.gate.scopes import Surface
+from bedesten.http.route import Route
+from bedesten.http.shapes import encode
 from bedesten.surfaces import samples
-from bedesten.surfaces.openapi import document, server_url
 from bedesten.surfaces.tables import ROUTES
-from bedesten.web.openapi.collection import curl_lines
-from bedesten.web.route import Route
-from bedesten.web.shapes import encode
-from support.backoffice import PASSWORD, Operator
-from support.client import ABSENT, Lines, api_key, bearer
-from support.shop import Shop, fresh, open_shop
-from support.sites import Site
+from tests.support.backoffice import PASSWORD, Operator
+from tests.support.client import ABSENT, Lines, api_key, bearer
+from tests.support.shop import Shop, fresh, open_shop
+from tests.support.sites import Site
 
 FORMS = ("json", "postman.json", "curl.txt")
 SURFACES = list(Surface)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from bedesten.errors import Refusal
 from bedesten.server import build
 from bedesten.server.settings import Settings
-from rooms.stall import Stall
+from tests.domain.stall import Stall
 
 
 def buy(stall: Stall, card: str, shared: str, buyer: str) -> dict[str, object]:

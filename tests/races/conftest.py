@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bedesten.operator.check import breaches
+from bedesten.integrity.check import breaches
 from bedesten.server.build import Installation
-from rooms.stall import Stall, open_stall
-from store.raw import Raw, raw
-from support.sites import ENGINES, opened
+from tests.domain.stall import Stall, open_stall
+from tests.store.raw import Raw, raw
+from tests.support.sites import ENGINES, opened
 
 RUNNERS = 16
 

@@ -13,9 +13,9 @@ from bedesten.orders import checkout
 from bedesten.orders.actions import Placed
 from bedesten.orders.model import PLACED, Buyer
 from bedesten.tenants.checkout_limits import CheckoutLimits
-from races.conftest import RUNNERS, Race
-from rooms.stall import CARD, PASSWORD, Stall, fresh, request
-from store.raw import Raw
+from tests.domain.stall import CARD, PASSWORD, Stall, fresh, request
+from tests.races.conftest import RUNNERS, Race
+from tests.store.raw import Raw
 
 
 def refusals(outcomes: list[object]) -> list[int]:

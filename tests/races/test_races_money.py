@@ -15,9 +15,9 @@ from bedesten.payments import actions as payments
 from bedesten.payments.deposit_limits import DepositLimits, set_limits
 from bedesten.store.fence import CHANGES, COUNTER
 from bedesten.store.transaction import Transaction
-from races.conftest import RUNNERS, Race
-from rooms.stall import CARD, TOPUP, Stall, fresh
-from store.raw import Raw
+from tests.domain.stall import CARD, TOPUP, Stall, fresh
+from tests.races.conftest import RUNNERS, Race
+from tests.store.raw import Raw
 
 
 def refusals(outcomes: list[object]) -> list[int]:

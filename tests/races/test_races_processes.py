@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rooms.stall import CARD, Stall
-from store.raw import Raw
+from tests.domain.stall import CARD, Stall
+from tests.store.raw import Raw
 
 BUYER = Path(__file__).with_name("buyer_process.py")
 
@@ -16,7 +16,7 @@ def in_two_processes(stall: Stall, card: str, shared: str) -> list[dict[str, obj
     """What sixteen buyers got."""
     people = {name: value for name, value in vars(stall).items() if isinstance(value, str)}
     command = [sys.executable, str(BUYER), stall.installation.settings.model_dump_json(), json.dumps(people)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(BUYER.parents[1]), *sys.path])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(BUYER.parents[2]), *sys.path])}
     processes = [
         subprocess.Popen(
             [*command, json.dumps([card, shared]), name, "8"],

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bedesten.gate.scopes import Surface
-from support.backoffice import Operator
-from support.client import Lines, api_key, bearer
-from support.shop import Shop, fresh
+from tests.support.backoffice import Operator
+from tests.support.client import Lines, api_key, bearer
+from tests.support.shop import Shop, fresh
 
 CALLERS, TURNS = 6, 8
 

@@ -1,14 +1,14 @@
 """Sixteen at once: what is taken out or moved while buyers buy is never sold, and no code is lost."""
 
+from bedesten.admin import stock as operator_stock
 from bedesten.catalogue import batches, inventory
 from bedesten.catalogue.batches import Source
 from bedesten.catalogue.code import read_code
-from bedesten.operator import stock as operator_stock
 from bedesten.orders.actions import Placed
-from races.conftest import Race
-from races.test_races_goods import buy_until_sold_out, delivered_codes, refusals
-from rooms.stall import Stall, fresh
-from store.raw import Raw
+from tests.domain.stall import Stall, fresh
+from tests.races.conftest import Race
+from tests.races.test_races_goods import buy_until_sold_out, delivered_codes, refusals
+from tests.store.raw import Raw
 
 CODES = 60
 COST = 7

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from audit.desk import HOST, Desk
-from requirements.stage import Stage
-from support.sites import opened
+from tests.audit.desk import HOST, Desk
+from tests.requirements.stage import Stage
+from tests.support.sites import opened
 
 
 @pytest.fixture(scope="module")

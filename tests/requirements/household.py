@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 
 from bedesten.server.listener import free_port
 from bedesten.server.settings import Settings
-from operator_listener.scraped import ask
-from support.client import Client, Lines, api_key, bearer
-from support.program import ENVIRONMENT, Program
-from support.receiver import Receiver, receiving
-from support.shop import line
-from support.sites import postgres_database
+from tests.admin_api.scraped import ask
+from tests.support.client import Client, Lines, api_key, bearer
+from tests.support.program import ENVIRONMENT, Program
+from tests.support.receiver import Receiver, receiving
+from tests.support.shop import line
+from tests.support.sites import postgres_database
 
 HOST, OTHER_HOST = "api.day.example", "api.other.example"
 LOGIN, CUSTOMER_LOGIN = "/Login/Customer/Api/Verify", "/Storefront/Customers/Login"

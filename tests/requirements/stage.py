@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audit.desk import Desk, Lines
 from bedesten.gate.scopes import Surface
-from support.backoffice import Key, Operator
-from support.sites import Site
+from tests.audit.desk import Desk, Lines
+from tests.support.backoffice import Key, Operator
+from tests.support.sites import Site
 
 ENDPOINTS = {
     Surface.RESELLER: ("GET", "/Account/Details"),

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from bedesten.gate import bearer as tokens
 from bedesten.gate.keyring import parse_kid
 from bedesten.gate.scopes import SCOPES, Surface
-from requirements.stage import ENDPOINTS, Stage
-from support.client import Lines, api_key, bearer
-from support.promises import PROMISES, Promise
+from tests.requirements.stage import ENDPOINTS, Stage
+from tests.support.client import Lines, api_key, bearer
+from tests.support.promises import PROMISES, Promise
 
 PUBLISHED = Path(__file__).parents[1] / "vectors" / "jwt-secrets-sample.txt"
 MISSING, INVALID, KEY_REFUSED, NO_SCOPE, NOT_GRANTED = -20, -21, -23, -24, -25

@@ -8,19 +8,19 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from audit.desk import HOST, OTHER_HOST, Desk
-from bedesten.base.ids import session_id
+from bedesten.core.ids import session_id
 from bedesten.gate.scopes import Surface
 from bedesten.server import build
 from bedesten.server.settings import Settings
 from bedesten.store import sqlite
-from requirements.stage import Stage, kill_everything
-from store.raw import raw
-from support.backoffice import Operator
-from support.client import Client, api_key, bearer
-from support.program import Program
-from support.shop import Shop, open_shop
-from support.sites import Site, opened, serving
+from tests.audit.desk import HOST, OTHER_HOST, Desk
+from tests.requirements.stage import Stage, kill_everything
+from tests.store.raw import raw
+from tests.support.backoffice import Operator
+from tests.support.client import Client, api_key, bearer
+from tests.support.program import Program
+from tests.support.shop import Shop, open_shop
+from tests.support.sites import Site, opened, serving
 
 DISK = Path(__file__).with_name("disk")
 TRUST = Path(__file__).parents[2] / "docs" / "explanation" / "trust.md"

@@ -10,21 +10,21 @@ from pathlib import Path
 import pytest
 
 from bedesten.accounts.actions import find
-from bedesten.base.clock import HOUR, MINUTE, SECOND, Clock, system_clock
+from bedesten.admin import tokens
+from bedesten.core.clock import HOUR, MINUTE, SECOND, Clock, system_clock
 from bedesten.gate.scopes import SCOPES, Surface
-from bedesten.operator import tokens
+from bedesten.http.pipeline import Pipeline
 from bedesten.server import build
 from bedesten.server.sweep import sweep
 from bedesten.tenants import actions as tenants
-from bedesten.web.pipeline import Pipeline
-from life.conftest import ROUTES, Life, Moved, Node
-from requirements.stage import kill_everything
-from support.backoffice import Operator
-from support.client import Client, api_key, bearer, request_bytes
-from support.edges import to_every_worker
-from support.shop import Shop, fresh, open_shop
-from support.sites import ENGINES, Site, opened, serving
-from support.wire import Answer, Connection
+from tests.requirements.stage import kill_everything
+from tests.revocation.conftest import ROUTES, Life, Moved, Node
+from tests.support.backoffice import Operator
+from tests.support.client import Client, api_key, bearer, request_bytes
+from tests.support.edges import to_every_worker
+from tests.support.shop import Shop, fresh, open_shop
+from tests.support.sites import ENGINES, Site, opened, serving
+from tests.support.wire import Answer, Connection
 
 PROFILE, LOGOUT = "/Storefront/Customers/Profile", "/Storefront/Customers/Logout"
 AT_ONCE = 200

@@ -13,19 +13,19 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from audit.desk import found_in
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.passwords import Hasher
 from bedesten.gate.scopes import Surface
 from bedesten.server.settings import Settings
 from bedesten.store import sqlite
 from bedesten.store.sql import metadata
-from requirements.household import HOST, LOGIN, PARTNER, Household, household, raw_forms
-from requirements.stage import ENDPOINTS
-from store.raw import raw
-from support.client import api_key, bearer, request_bytes
-from support.sites import ENGINES
-from support.wire import Connection
+from tests.audit.desk import found_in
+from tests.requirements.household import HOST, LOGIN, PARTNER, Household, household, raw_forms
+from tests.requirements.stage import ENDPOINTS
+from tests.store.raw import raw
+from tests.support.client import api_key, bearer, request_bytes
+from tests.support.sites import ENGINES
+from tests.support.wire import Connection
 
 HEADER_VALUE = re.compile(r"[\x21-\x7e]{1,3000}")
 PART = 20

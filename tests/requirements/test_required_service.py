@@ -9,17 +9,17 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from audit.desk import HOST, Desk
+from bedesten.admin import secrets
 from bedesten.gate.scopes import Surface
-from bedesten.operator import secrets
-from bedesten.web.meter import login_alarm
-from requirements.stage import Stage
-from support.backoffice import PASSWORD, Operator
-from support.client import Client, bearer
-from support.promises import PROMISES
-from support.shop import Shop, open_shop
-from support.sites import Site, opened, serving
-from support.wire import NoAnswer, fresh_address
+from bedesten.telemetry.meter import login_alarm
+from tests.audit.desk import HOST, Desk
+from tests.requirements.stage import Stage
+from tests.support.backoffice import PASSWORD, Operator
+from tests.support.client import Client, bearer
+from tests.support.promises import PROMISES
+from tests.support.shop import Shop, open_shop
+from tests.support.sites import Site, opened, serving
+from tests.support.wire import NoAnswer, fresh_address
 
 LOGIN, CUSTOMER_LOGIN, PROFILE = (
     "/Login/Customer/Api/Verify",

@@ -12,19 +12,19 @@ import psycopg
 import pytest
 from pysqlite3 import dbapi2
 
-from audit.desk import HOST, OTHER_HOST, Desk
 from bedesten.gate.derivation import frame
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.passwords import Hasher, password_problem
 from bedesten.gate.scopes import Surface
 from bedesten.server.build import Installation, open_installation
 from bedesten.server.settings import Settings
-from requirements.stage import Stage
-from store.raw import Raw, raw
-from support.backoffice import PASSWORD
-from support.client import api_key
-from support.program import Program
-from support.sites import ENGINES, opened
+from tests.audit.desk import HOST, OTHER_HOST, Desk
+from tests.requirements.stage import Stage
+from tests.store.raw import Raw, raw
+from tests.support.backoffice import PASSWORD
+from tests.support.client import api_key
+from tests.support.program import Program
+from tests.support.sites import ENGINES, opened
 
 TRUST = Path(__file__).parents[2] / "docs" / "explanation" / "trust.md"
 LOGINS = ("/Login/Customer/Api/Verify", "/Storefront/Customers/Login")

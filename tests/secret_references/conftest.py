@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from secret_references.cloud import Cloud, a_cloud, a_vault
-from secret_references.peers import Aws, Bao, aws_server, bao_server
+from tests.secret_references.cloud import Cloud, a_cloud, a_vault
+from tests.secret_references.peers import Aws, Bao, aws_server, bao_server
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from bedesten.admin.secrets import prints
 from bedesten.gate.keyring import Keyring, Ring
-from bedesten.operator.secrets import prints
 from bedesten.server.database import Database
 from bedesten.server.known import Known
 from bedesten.server.references import is_reference
@@ -24,13 +24,13 @@ from bedesten.server.settings import Settings
 from bedesten.store.tables import Installed
 from bedesten.store.transaction import StoreUnavailable
 from bedesten_client.secrets._references import SCHEMES
-from secret_references.cloud import Cloud
-from secret_references.peers import REGION, Aws
-from support.client import Client
-from support.program import Program
-from support.served import served
-from support.sites import postgres_database
-from support.wire import Answer
+from tests.secret_references.cloud import Cloud
+from tests.secret_references.peers import REGION, Aws
+from tests.support.client import Client
+from tests.support.program import Program
+from tests.support.served import served
+from tests.support.sites import postgres_database
+from tests.support.wire import Answer
 
 RINGS = f"aws-sm://{REGION}/bedesten"
 

@@ -8,9 +8,9 @@ import threading
 import time
 from pathlib import Path
 
+from bedesten.http.asgi import Adapter, BodyPace
+from bedesten.http.message import Request, Response
 from bedesten.store.transaction import StoreUnavailable
-from bedesten.web.asgi import Adapter, BodyPace
-from bedesten.web.message import Request, Response
 
 
 async def handle(request: Request) -> Response:

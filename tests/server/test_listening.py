@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bedesten.server.listener import PortBusy, reserve
-from server.processes import Server, Start, alive, eventually, refuses, starting
+from tests.server.processes import Server, Start, alive, eventually, refuses, starting
 
 
 @pytest.fixture

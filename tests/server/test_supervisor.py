@@ -16,7 +16,7 @@ import pytest
 
 from bedesten.server.listener import PortBusy, free_port, reserve
 from bedesten.server.supervisor import AlreadyServing, DataDirectoryLock
-from server.processes import Server, Start, alive, eventually, refuses, starting
+from tests.server.processes import Server, Start, alive, eventually, refuses, starting
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from bedesten.base.secret import Secret
+from bedesten.core.secret import Secret
 from bedesten.errors import Refusal
 from bedesten.webhooks import sender
 from bedesten.webhooks.sender import Letter, Outcome
 from bedesten.webhooks.targets import Unreachable, check_target, check_url, parse_networks, resolve
-from client.scripted import Server, http, scripted
+from tests.client.scripted import Server, http, scripted
 
 PRIVATE = (
     "127.0.0.1", "127.8.8.8", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "localhost", "0.0.0.0", "0", "10.0.0.1",

@@ -12,14 +12,14 @@ from bedesten.gate.scopes import Surface
 from bedesten.server import build
 from bedesten.server.build import Installation
 from bedesten.server.settings import Settings
-from operator_listener.scraped import ask
-from support.backoffice import PASSWORD, Operator
-from support.client import Lines, api_key, bearer, request_bytes
-from support.clusters import Cluster, running_cluster
-from support.proxy import Proxy, proxied
-from support.shop import Shop, open_shop
-from support.sites import opened, serving
-from support.wire import Answer, Connection
+from tests.admin_api.scraped import ask
+from tests.support.backoffice import PASSWORD, Operator
+from tests.support.client import Lines, api_key, bearer, request_bytes
+from tests.support.clusters import Cluster, running_cluster
+from tests.support.proxy import Proxy, proxied
+from tests.support.shop import Shop, open_shop
+from tests.support.sites import opened, serving
+from tests.support.wire import Answer, Connection
 
 LIMIT_S = 10.0
 """A client that would not wait for longer. Five seconds are promised; a busy machine may take some more."""

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from bedesten.catalogue.actions import ProductFields
-from operator_listener.scraped import of, scrape, until
-from silence.conftest import Faulty
-from support.backoffice import PASSWORD
+from tests.admin_api.scraped import of, scrape, until
+from tests.silence.conftest import Faulty
+from tests.support.backoffice import PASSWORD
 
 UNAVAILABLE = (503, -9)
 BUYERS = 24

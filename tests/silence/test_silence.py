@@ -14,13 +14,13 @@ from bedesten.server.build import Installation
 from bedesten.store import patience
 from bedesten.store.postgres import PostgresStore
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable
-from operator_listener.scraped import of, scrape, until
-from silence.conftest import Faulty
-from store import notes
-from store.fresh import fresh_tenant
-from support.proxy import proxy_process
-from support.shop import fresh
-from support.sites import opened
+from tests.admin_api.scraped import of, scrape, until
+from tests.silence.conftest import Faulty
+from tests.store import notes
+from tests.store.fresh import fresh_tenant
+from tests.support.proxy import proxy_process
+from tests.support.shop import fresh
+from tests.support.sites import opened
 
 UNAVAILABLE = (503, -9)
 AWAY = (503, "the store is out of reach")

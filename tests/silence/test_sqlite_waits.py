@@ -8,15 +8,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from bedesten.operator.listener import NotReady
+from bedesten.admin_api.listener import NotReady
 from bedesten.server import plane
 from bedesten.server.build import Installation
 from bedesten.store import patience, sqlite
 from bedesten.store.transaction import OutcomeOpen, StoreUnavailable, Transaction
-from store import notes
-from store.fresh import fresh_tenant
-from store.raw import raw
-from support.sites import opened
+from tests.store import notes
+from tests.store.fresh import fresh_tenant
+from tests.store.raw import raw
+from tests.support.sites import opened
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from bedesten.audit.trail import Wanted, newest_of
 from bedesten.server import build
 from bedesten.store.postgres import PostgresStore
 from bedesten.store.transaction import StoreUnavailable
-from operator_listener.scraped import until
-from silence.conftest import Faulty
-from store.test_store_faults import refuses_everything
-from support.clusters import Cluster
+from tests.admin_api.scraped import until
+from tests.silence.conftest import Faulty
+from tests.store.test_store_faults import refuses_everything
+from tests.support.clusters import Cluster
 
 UNAVAILABLE = (503, -9)
 NO_WRITES = (503, "the store takes no writes")

@@ -7,9 +7,9 @@ import pytest
 from bedesten.server.build import Installation
 from bedesten.server.settings import Settings
 from bedesten.store.store import Store
-from store.fresh import fresh_tenant
-from store.raw import Raw, raw
-from support.sites import ENGINES, opened
+from tests.store.fresh import fresh_tenant
+from tests.store.raw import Raw, raw
+from tests.support.sites import ENGINES, opened
 
 
 @pytest.fixture(scope="session", params=ENGINES)

@@ -20,8 +20,8 @@ from bedesten.store.postgres import PostgresStore
 from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import Store
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable, Transaction
-from store import notes
-from store.raw import Raw, raw
+from tests.store import notes
+from tests.store.raw import Raw, raw
 
 
 def within(tenant: str, action: Callable[[Transaction], object]) -> Callable[[CrossTransaction], object]:

@@ -10,8 +10,9 @@ import pytest
 
 from bedesten.accounts import actions as accounts
 from bedesten.audit.actions import OPERATOR
-from bedesten.base.revision import Revision
+from bedesten.core.revision import Revision
 from bedesten.gate.directory import TenantEntry, Want
+from bedesten.http import fence as web_fence
 from bedesten.server import build
 from bedesten.server.build import Installation
 from bedesten.server.settings import Settings
@@ -22,10 +23,9 @@ from bedesten.store.session import Session
 from bedesten.store.store import Store
 from bedesten.store.transaction import CrossTransaction
 from bedesten.tenants import actions as tenants
-from bedesten.web import fence as web_fence
-from store import notes
-from store.fresh import fresh_tenant
-from store.raw import Raw
+from tests.store import notes
+from tests.store.fresh import fresh_tenant
+from tests.store.raw import Raw
 
 
 def counter_of(store: Store) -> int:

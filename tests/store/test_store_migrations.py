@@ -16,9 +16,9 @@ from bedesten.server.build import Installation
 from bedesten.server.settings import Settings
 from bedesten.store import migrate
 from bedesten.store.sql import metadata
-from store.fresh import fresh_tenant
-from store.raw import Raw, raw
-from support.sites import ENGINES, opened, postgres_database
+from tests.store.fresh import fresh_tenant
+from tests.store.raw import Raw, raw
+from tests.support.sites import ENGINES, opened, postgres_database
 
 NOT_DECLARED = {"alembic_version"}
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bedesten.server.build import Installation
-from store import notes
-from store.raw import raw
+from tests.store import notes
+from tests.store.raw import raw
 
 WRITER = Path(__file__).with_name("writer_process.py")
 CLIENTS, TOTAL = 8, 640
@@ -19,7 +19,7 @@ CLIENTS, TOTAL = 8, 640
 def write_in_processes(installation: Installation, tenant: str, names: str) -> dict[str, list[list[str]]]:
     """What each client of each process was told that it wrote; all of them begin at the same moment."""
     settings = installation.settings.model_dump_json()
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(WRITER.parents[1]), *sys.path])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(WRITER.parents[2]), *sys.path])}
     processes = {
         name: subprocess.Popen(
             [sys.executable, str(WRITER), settings, tenant, name, str(CLIENTS), str(TOTAL)],

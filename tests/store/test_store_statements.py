@@ -17,8 +17,8 @@ from bedesten.server.build import Installation
 from bedesten.server.settings import Settings
 from bedesten.store.sql import DIALECTS, CrossingStatement, DialectName, Statement, all_statements, metadata
 from bedesten.store.transaction import Transaction
-from store import notes
-from store.raw import Raw, raw
+from tests.store import notes
+from tests.store.raw import Raw, raw
 
 _PARAMETER: dict[DialectName, str] = {"sqlite": r"(?<!\w):(\w+)", "postgresql": r"%\((\w+)\)s"}
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bedesten.base.clock import EVER
+from bedesten.core.clock import EVER
 from bedesten.server.build import Installation
 from bedesten.store.sql import metadata
-from store.raw import raw
+from tests.store.raw import raw
 
 TIMES = sorted(
     (table.name, column.name)

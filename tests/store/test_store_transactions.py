@@ -19,8 +19,8 @@ from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import TRIES, Store
 from bedesten.store.tables import REMEMBER
 from bedesten.store.transaction import AT_ONCE, CrossTransaction, Step, StoreUnavailable, Transaction, TryAgain
-from store import notes
-from store.raw import Raw
+from tests.store import notes
+from tests.store.raw import Raw
 
 
 class Boom(Exception):

@@ -14,9 +14,9 @@ from bedesten.server.build import Installation
 from bedesten.store.sqlite import SqliteStore, backup
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.store.walindex import WalIndex
-from store import notes
-from store.changer import change
-from support.sites import opened
+from tests.store import notes
+from tests.store.changer import change
+from tests.support.sites import opened
 
 CHANGER = Path(__file__).with_name("changer.py")
 
@@ -39,7 +39,7 @@ def store(own: Installation) -> SqliteStore:
 @pytest.fixture
 def elsewhere(own: Installation) -> Iterator["subprocess.Popen[str]"]:
     """Another process that makes a change for each line, and says how far the counter then is."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(CHANGER.parents[1]), *sys.path])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(CHANGER.parents[2]), *sys.path])}
     command = [sys.executable, str(CHANGER), own.settings.model_dump_json()]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment

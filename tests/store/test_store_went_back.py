@@ -9,16 +9,16 @@ from functools import partial
 
 import pytest
 
-from bedesten.base.revision import Revision
+from bedesten.core.revision import Revision
 from bedesten.gate.directory import Directory, KeyEntry, Want
 from bedesten.gate.scopes import Surface
+from bedesten.http.fence import Fence
 from bedesten.server.build import Installation
 from bedesten.store.fence import COUNTER
 from bedesten.store.store import Store
 from bedesten.store.tables import Installed
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable
-from bedesten.web.fence import Fence
-from store.raw import Raw, raw
+from tests.store.raw import Raw, raw
 
 KEPT = KeyEntry("key_1", "ten_1", Surface.SUPPLIER, "sup_1", None, (), None, digest=b"k" * 32)
 

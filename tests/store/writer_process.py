@@ -17,7 +17,7 @@ from bedesten.store.store import Store
 from bedesten.store.tables import idempotency
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.tables import tenants
-from store import notes
+from tests.store import notes
 
 _BUMP = statement(update(tenants).where(tenants.c.id == TENANT).values(epoch=tenants.c.epoch + 1))
 _COUNTER = statement(select(tenants.c.epoch).where(tenants.c.id == TENANT))

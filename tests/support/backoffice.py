@@ -6,21 +6,22 @@ from functools import cached_property
 from typing import TypeVar
 
 from bedesten.accounts import actions as accounts
-from bedesten.accounts import keys, sessions
+from bedesten.accounts import sessions
 from bedesten.accounts.actions import Account
 from bedesten.accounts.sessions import Session
+from bedesten.admin import networks
+from bedesten.apikeys import keys
 from bedesten.audit.actions import OPERATOR
-from bedesten.base.clock import system_clock
-from bedesten.base.ids import session_id, token_id
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import ProductFields
+from bedesten.core.clock import system_clock
+from bedesten.core.ids import session_id, token_id
 from bedesten.gate import bearer
 from bedesten.gate.bearer import Claims
 from bedesten.gate.keyring import make_kid
 from bedesten.gate.passwords import Hashed
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.ledger import actions as ledger
-from bedesten.operator import networks
 from bedesten.server.build import Installation
 from bedesten.store.tables import INSTALLATION, SET_NETWORKS
 from bedesten.store.transaction import CrossTransaction, Transaction
@@ -28,7 +29,7 @@ from bedesten.tenants import actions as tenants
 from bedesten.tenants.checkout_limits import NO_LIMITS, set_checkout_limits
 from bedesten.tenants.lookup import tenant_entry
 from bedesten.webhooks import actions as webhooks
-from support.codes import put_in
+from tests.support.codes import put_in
 
 Result = TypeVar("Result")
 PASSWORD = "seven lanterns by the gate"

@@ -4,16 +4,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from bedesten.base.clock import system_clock
+from bedesten.core.clock import system_clock
 from bedesten.gate.access import GRANTS
 from bedesten.gate.apikeys import SAMPLE
 from bedesten.gate.scopes import SCOPES, Surface
-from support.backoffice import KINDS, Key, Operator
-from support.client import Lines, api_key, bearer
-from support.goods import Goods, goods_of
-from support.promises import PROMISES, Kind, Promise
-from support.shop import Shop, open_shop
-from support.sites import Site
+from tests.support.backoffice import KINDS, Key, Operator
+from tests.support.client import Lines, api_key, bearer
+from tests.support.goods import Goods, goods_of
+from tests.support.promises import PROMISES, Kind, Promise
+from tests.support.shop import Shop, open_shop
+from tests.support.sites import Site
 
 Told = tuple[int, int | None]
 PASSES: Told = (200, None)

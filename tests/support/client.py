@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from support.wire import Answer, Connection, fresh_address
+from tests.support.wire import Answer, Connection, fresh_address
 
 Lines = Iterable[tuple[str, str]]
 _to_json = msgspec.json.Encoder(decimal_format="number").encode

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bedesten.store import sqlite
-from support.sites import Site, opened, serving
-from support.wire import Connection
+from tests.support.sites import Site, opened, serving
+from tests.support.wire import Connection
 
 
 @contextlib.contextmanager

@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bedesten.server.listener import free_port
-from support.client import Client, Lines, bearer
-from support.documents import DOCS, blocks
-from support.program import Program
-from support.served import Served, served
+from tests.support.client import Client, Lines, bearer
+from tests.support.documents import DOCS, blocks
+from tests.support.program import Program
+from tests.support.served import Served, served
 
 HOST, PASSWORD = "reports.shop.example", "seven lanterns by the gate"
 ROUTES = """

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bedesten.server.listener import free_port
-from support.client import request_bytes
-from support.documents import DOCS, blocks
-from support.foreign import HOST
-from support.nginx import a_certificate
-from support.programs import installed, nginx_main
-from support.wire import PATIENCE, fresh_address, speak
+from tests.support.client import request_bytes
+from tests.support.documents import DOCS, blocks
+from tests.support.foreign import HOST
+from tests.support.nginx import a_certificate
+from tests.support.programs import installed, nginx_main
+from tests.support.wire import PATIENCE, fresh_address, speak
 
 CERTIFICATE, TLS_PORT = "certificate.pem", "tls-port"
 """In nginx's folder: what its certificate is vouched for with, and the port at which it is shown."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bedesten.gate.scopes import Surface
-from support.shop import CARD_PRICE, Shop, fresh, line
+from tests.support.shop import CARD_PRICE, Shop, fresh, line
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bedesten.apidocs.site.assets import asset
 from bedesten.gate.scopes import Surface
-from bedesten.web.site.assets import asset
-from support.backoffice import PASSWORD
-from support.client import ABSENT, Lines, api_key, bearer
-from support.goods import Goods
-from support.shop import CARD_PRICE, Shop, fresh, line
+from tests.support.backoffice import PASSWORD
+from tests.support.client import ABSENT, Lines, api_key, bearer
+from tests.support.goods import Goods
+from tests.support.shop import CARD_PRICE, Shop, fresh, line
 
 Kind = Literal["scoped", "signed", "anonymous", "login", "keyed", "public"]
 Name = tuple[str, str]

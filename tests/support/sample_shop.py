@@ -6,9 +6,9 @@ from decimal import Decimal
 from unittest import mock
 
 from bedesten.accounts import actions as accounts
-from bedesten.base import ids
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import ProductFields, Requirement
+from bedesten.core import ids
 from bedesten.gate.passwords import Hashed
 from bedesten.gate.scopes import Surface
 from bedesten.orders import actions as orders
@@ -17,9 +17,9 @@ from bedesten.payments import actions as payments
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import samples
 from bedesten.tenants.checkout_limits import NO_LIMITS
-from support.backoffice import Operator
-from support.shop import Shop
-from support.sites import Site
+from tests.support.backoffice import Operator
+from tests.support.shop import Shop
+from tests.support.sites import Site
 
 HOST = "api.samples.example"
 _ROOMS = (accounts, catalogue, orders, payments)

@@ -9,10 +9,10 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
 
+from bedesten.apidocs.openapi_routes import document
 from bedesten.gate.scopes import Surface
-from bedesten.surfaces.openapi import document
-from bedesten.web.shapes import encode
-from support.wire import Answer
+from bedesten.http.shapes import encode
+from tests.support.wire import Answer
 
 JSON, PROBLEM = "application/json", "application/problem+json"
 

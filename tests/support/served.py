@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from support.client import Client
-from support.program import ENVIRONMENT, Program
+from tests.support.client import Client
+from tests.support.program import ENVIRONMENT, Program
 
 EMPTY: Mapping[str, str] = {}
 

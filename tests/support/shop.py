@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from bedesten.catalogue.actions import ProductFields, Requirement
 from bedesten.gate.scopes import Surface
-from support.backoffice import Key, Operator
-from support.client import Client, Lines, api_key, bearer
-from support.sites import Site
+from tests.support.backoffice import Key, Operator
+from tests.support.client import Client, Lines, api_key, bearer
+from tests.support.sites import Site
 
 CREDIT = 100_000_00
 CARD_PRICE, TOPUP_PRICE, TOPUP_COST = "5.00", "7.25", 300

@@ -23,7 +23,7 @@ from bedesten.server.build import Installation
 from bedesten.server.settings import Settings
 from bedesten.store import migrate, sqlite
 from bedesten.store.sql import metadata
-from support.client import Client, Lines
+from tests.support.client import Client, Lines
 
 SERVE = Path(__file__).with_name("serve.py")
 POSTGRES = os.environ.get("BEDESTEN_TEST_POSTGRES", "postgresql://127.0.0.1:5432/postgres")

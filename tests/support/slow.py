@@ -4,9 +4,9 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from support.client import bearer
-from support.shop import Shop
-from support.wire import Connection
+from tests.support.client import bearer
+from tests.support.shop import Shop
+from tests.support.wire import Connection
 
 EACH = 20
 SLOWEST = 60.0

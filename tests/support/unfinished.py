@@ -1,7 +1,7 @@
 """Orders whose bodies never end."""
 
-from support.client import bearer, encoded, request_bytes
-from support.shop import Shop
+from tests.support.client import bearer, encoded, request_bytes
+from tests.support.shop import Shop
 
 
 def unfinished(shop: Shop, reference: str) -> dict[str, bytes]:

@@ -8,10 +8,10 @@ from sqlalchemy import select, update
 from bedesten import errors
 from bedesten.accounts.tables import accounts, revoked_tokens
 from bedesten.audit.actions import OPERATOR, Actor, record
-from bedesten.base import text
-from bedesten.base.clock import wire_time
-from bedesten.base.ids import new_id
-from bedesten.base.revision import epoch_step
+from bedesten.core import text
+from bedesten.core.clock import wire_time
+from bedesten.core.ids import new_id
+from bedesten.core.revision import epoch_step
 from bedesten.errors import Refusal, as_kind, bad_field
 from bedesten.gate.passwords import Hashed
 from bedesten.gate.scopes import Surface, check_scopes

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select, update
 
 from bedesten.accounts.tables import login_addresses, login_failures
-from bedesten.base.clock import DAY, HOUR, MINUTE, SECOND
+from bedesten.core.clock import DAY, HOUR, MINUTE, SECOND
 from bedesten.store.sql import TENANT, inserting, p, statement
 from bedesten.store.transaction import Transaction
 

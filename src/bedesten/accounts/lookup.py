@@ -1,15 +1,10 @@
-"""Reads what the gate wants to know about accounts and credentials."""
-
-from collections.abc import Iterable
+"""Reads what the gate wants to know about accounts and revoked tokens."""
 
 from sqlalchemy import select
 
-from bedesten.accounts.keys import end_of
-from bedesten.accounts.tables import accounts, api_keys, key_exists, key_secrets, revoked_sessions, revoked_tokens
-from bedesten.base.clock import DAY
-from bedesten.gate.apikeys import parse_networks
-from bedesten.gate.directory import AccountEntry, KeyEntry
-from bedesten.gate.scopes import Surface
+from bedesten.accounts.tables import accounts, revoked_sessions, revoked_tokens
+from bedesten.core.clock import DAY
+from bedesten.gate.directory import AccountEntry
 from bedesten.store.sql import crossing, p
 from bedesten.store.transaction import CrossTransaction
 
@@ -26,27 +21,6 @@ _ACCOUNT = crossing(
         accounts.c.epoch,
     ).where(accounts.c.id == p("id"))
 )
-_KEY = crossing(
-    select(
-        api_keys.c.id,
-        api_keys.c.tenant_id,
-        api_keys.c.surface,
-        api_keys.c.owner_id,
-        api_keys.c.grants,
-        api_keys.c.networks,
-        api_keys.c.expires,
-        key_secrets.c.expires,
-        key_secrets.c.pepper_id,
-        key_secrets.c.slot,
-        key_secrets.c.imported,
-        key_secrets.c.grace,
-    )
-    .select_from(key_secrets.join(api_keys, api_keys.c.id == key_secrets.c.key_id))
-    .where(key_secrets.c.digest == p("digest"), key_exists())
-)
-_IMPORTED = crossing(
-    select(key_secrets.c.key_id).where(key_secrets.c.tenant_id == p("tenant_id"), key_secrets.c.imported == 1).limit(1)
-)
 _REVOKED = crossing(select(revoked_tokens.c.jti, revoked_tokens.c.expires).where(revoked_tokens.c.expires > p("now")))
 _ENDED = crossing(
     select(revoked_sessions.c.sid, revoked_sessions.c.expires).where(revoked_sessions.c.expires > p("now"))
@@ -60,33 +34,6 @@ def account_entry(tx: CrossTransaction, account: str) -> AccountEntry | None:
         return None
     scopes = None if row[4] is None else frozenset(row[4].split())
     return AccountEntry(id=row[0], tenant=row[1], kind=row[2], disabled=bool(row[3]), scopes=scopes, epoch=row[5])
-
-
-def key_entry(tx: CrossTransaction, digests: Iterable[bytes]) -> KeyEntry | None:
-    """What a live secret stands for that may be stored under any of the digests; all of them are looked up."""
-    found = [(digest, row) for digest in digests if (row := tx.one(_KEY, digest=digest))]
-    if not found:
-        return None
-    digest, row = found[0]
-    return KeyEntry(
-        key_id=row[0],
-        tenant=row[1],
-        surface=Surface(row[2]),
-        owner=row[3],
-        grants=None if row[4] is None else frozenset(row[4].split()),
-        networks=parse_networks(row[5].split() if row[5] else []),
-        expires=end_of(row[6], row[7]),
-        digest=digest,
-        pepper_id=row[8],
-        slot=row[9],
-        imported=bool(row[10]),
-        unused=row[11] is not None,
-    )
-
-
-def has_imports(tx: CrossTransaction, tenant: str) -> bool:
-    """Whether the tenant has an API key that was imported and not used since."""
-    return tx.one(_IMPORTED, tenant_id=tenant) is not None
 
 
 def revoked(tx: CrossTransaction) -> dict[str, int]:

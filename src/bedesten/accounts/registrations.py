@@ -4,7 +4,7 @@ from sqlalchemy import update
 
 from bedesten import errors
 from bedesten.accounts.tables import registrations
-from bedesten.base.clock import HOUR
+from bedesten.core.clock import HOUR
 from bedesten.errors import Refusal
 from bedesten.store.sql import TENANT, inserting, p, statement
 from bedesten.store.transaction import Transaction

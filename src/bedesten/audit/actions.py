@@ -8,7 +8,7 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 from bedesten.audit.tables import APPEND
-from bedesten.base.ids import new_id
+from bedesten.core.ids import new_id
 from bedesten.store.transaction import Transaction
 
 INSTALLATION = "-"

@@ -22,7 +22,7 @@ from hashlib import sha256
 from sqlalchemy import select, update
 
 from bedesten.audit.tables import audit, audit_chain
-from bedesten.base.clock import MINUTE, wire_time
+from bedesten.core.clock import MINUTE, wire_time
 from bedesten.store.sql import crossing, crossing_into, p
 from bedesten.store.store import Store
 from bedesten.store.transaction import CrossTransaction

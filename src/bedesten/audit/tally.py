@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bedesten.audit.actions import INSTALLATION, Actor, record
-from bedesten.base.clock import wire_time
-from bedesten.gate.throttle import counting_unit
+from bedesten.core.clock import wire_time
+from bedesten.ratelimit.throttle import counting_unit
 from bedesten.store.transaction import CrossTransaction
 
 REFUSED, LOGIN, OPEN = "credential.refused", "login.ok", "outcome.open"

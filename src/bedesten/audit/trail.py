@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 
 from bedesten.audit.chain import COLUMNS, Row
 from bedesten.audit.tables import audit
-from bedesten.base.clock import wire_time
-from bedesten.base.ids import first_id
+from bedesten.core.clock import wire_time
+from bedesten.core.ids import first_id
 from bedesten.store.sql import crossing, crossing_into, p
 from bedesten.store.store import Store
 from bedesten.store.transaction import CrossTransaction

@@ -6,8 +6,6 @@ from sqlalchemy import case, exists, func, or_, select, update
 
 from bedesten import errors
 from bedesten.accounts.tables import accounts, api_keys
-from bedesten.base.ids import new_id
-from bedesten.base.text import key
 from bedesten.catalogue.model import STOCK as STOCK
 from bedesten.catalogue.model import STOCK_FIRST as STOCK_FIRST
 from bedesten.catalogue.model import SUPPLIER as SUPPLIER
@@ -16,6 +14,8 @@ from bedesten.catalogue.model import ProductFields as ProductFields
 from bedesten.catalogue.model import Requirement as Requirement
 from bedesten.catalogue.model import fields_of, loss_problem, requirements_text
 from bedesten.catalogue.tables import categories, products, stock_levels
+from bedesten.core.ids import new_id
+from bedesten.core.text import key
 from bedesten.errors import Refusal, bad_field
 from bedesten.store.sql import TENANT, inserting, into, p, statement
 from bedesten.store.transaction import Transaction, TryAgain

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from sqlalchemy import and_, delete, func, or_, select, update
 
 from bedesten import errors
-from bedesten.base.clock import DAY
-from bedesten.base.ids import new_id
 from bedesten.catalogue import stock
 from bedesten.catalogue.code import StockCode, encode
 from bedesten.catalogue.stock import FREE, LOADING, WITHDRAWN
 from bedesten.catalogue.tables import stock_batches, stock_codes, stock_levels
+from bedesten.core.clock import DAY
+from bedesten.core.ids import new_id
 from bedesten.errors import Refusal
 from bedesten.store.sql import TENANT, crossing, inserting, p, statement
 from bedesten.store.transaction import CrossTransaction, Transaction, TryAgain

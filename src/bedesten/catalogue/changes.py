@@ -4,9 +4,9 @@ from sqlalchemy import select
 
 from bedesten.accounts.tables import accounts
 from bedesten.audit.actions import Actor, record
-from bedesten.base.money import to_decimal
 from bedesten.catalogue.model import Product, ProductFields, fields_of
 from bedesten.catalogue.tables import categories
+from bedesten.core.money import to_decimal
 from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
 

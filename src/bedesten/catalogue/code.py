@@ -17,9 +17,9 @@ from typing import Final
 
 import msgspec
 
-from bedesten.base import text
-from bedesten.base.text import MAX_CODE as MAX_CODE
-from bedesten.base.text import Text, TextError
+from bedesten.core import text
+from bedesten.core.text import MAX_CODE as MAX_CODE
+from bedesten.core.text import Text, TextError
 
 EXACT, FOLDED = "exact", "folded"
 MIN_YEAR, MAX_YEAR = 2000, 9000

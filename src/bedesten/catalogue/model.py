@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bedesten.base.money import to_decimal
 from bedesten.catalogue.code import FOLDED
+from bedesten.core.money import to_decimal
 
 STOCK, SUPPLIER, STOCK_FIRST = "stock", "supplier", "stock_first"
 

@@ -13,10 +13,10 @@ from sqlalchemy import select
 from bedesten import errors
 from bedesten.accounts.tables import accounts
 from bedesten.audit.actions import Actor
-from bedesten.base.text import MAX_IDENTIFIER
 from bedesten.catalogue import actions
 from bedesten.catalogue.changes import record_change
 from bedesten.catalogue.model import STOCK_FIRST, Product, ProductFields, fields_of
+from bedesten.core.text import MAX_IDENTIFIER
 from bedesten.errors import Refusal
 from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction

@@ -15,10 +15,10 @@ from typing import NamedTuple
 from sqlalchemy import and_, func, or_, select, update
 
 from bedesten.audit.actions import Actor, record
-from bedesten.base.clock import HOUR
-from bedesten.base.ids import new_id
 from bedesten.catalogue.code import FOLDED, StockCode, decode, encode
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
+from bedesten.core.clock import HOUR
+from bedesten.core.ids import new_id
 from bedesten.store.sql import TENANT, crossing, inserting, p, statement
 from bedesten.store.transaction import CrossTransaction, Step, Transaction
 from bedesten.tenants.vault import Vault

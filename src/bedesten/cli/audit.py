@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
+from bedesten.admin.names import name_of
 from bedesten.audit import trail
 from bedesten.audit.chain import Head, Row, head_of, verify
 from bedesten.audit.trail import Wanted
-from bedesten.base.clock import system_clock, wire_time
-from bedesten.base.ids import first_id
 from bedesten.cli.common import Answer, Document, Here, cell, command, duration_or_time, printable, write_json
-from bedesten.operator.names import name_of
+from bedesten.core.clock import system_clock, wire_time
+from bedesten.core.ids import first_id
 from bedesten.store.transaction import CrossTransaction
 from bedesten.tenants import actions as tenants
 

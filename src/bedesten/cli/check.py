@@ -3,7 +3,7 @@
 import typer
 
 from bedesten.cli.common import Answer, Here, command, printable
-from bedesten.operator.check import breaches
+from bedesten.integrity.check import breaches
 
 app = typer.Typer()
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from bedesten.admin import checkouts, customers
 from bedesten.cli.common import Answer, Here, TenantOption, command, duration, table
 from bedesten.cli.progress import progress
-from bedesten.operator import checkouts, customers
 from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)

@@ -22,15 +22,16 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from bedesten import errors
+from bedesten.admin.amounts import read_amount
 from bedesten.audit.actions import started_by
-from bedesten.base.clock import parse_duration
-from bedesten.base.secret import Secret
 from bedesten.cli import forget_output
 from bedesten.cli.tables import FittingTable
+from bedesten.core.clock import parse_duration
+from bedesten.core.secret import Secret
 from bedesten.errors import ErrorRow, Refusal, bad_field
 from bedesten.gate.apikeys import without_keys
 from bedesten.gate.directory import TenantEntry
-from bedesten.operator.amounts import read_amount
+from bedesten.http.shapes import encode
 from bedesten.server.installation import Installation, NotAnInstallation, open_installation
 from bedesten.server.known import Known
 from bedesten.server.settings import Settings, misspelt
@@ -39,7 +40,6 @@ from bedesten.store.transaction import CrossTransaction, StoreUnavailable, Trans
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.lookup import tenant_entry
 from bedesten.tenants.vault import Unsealable
-from bedesten.web.shapes import encode
 
 Result = TypeVar("Result")
 Inside = Callable[[Transaction, TenantEntry], Result]

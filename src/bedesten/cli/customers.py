@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from bedesten.accounts import actions as accounts
+from bedesten.admin import customers
 from bedesten.cli.common import Answer, Here, TenantOption, command, printable, table
 from bedesten.gate.directory import TenantEntry
-from bedesten.operator import customers
 from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)

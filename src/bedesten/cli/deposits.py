@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from bedesten.admin import deposits
 from bedesten.cli.common import Answer, Here, Shown, TenantOption, command, table
-from bedesten.operator import deposits
 
 app = typer.Typer(no_args_is_help=True)
 _Deposit = Annotated[str, typer.Argument(metavar="DEPOSIT", help="The deposit's id.")]

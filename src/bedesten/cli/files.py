@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from bedesten.operator.productfile import MOST_BYTES
+from bedesten.admin.productfile import MOST_BYTES
 
 FROM_INPUT = "-"
 

@@ -7,13 +7,13 @@ import typer
 
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import OWNERS
-from bedesten.base.money import to_decimal
+from bedesten.admin.amounts import minor_amount
 from bedesten.cli.common import Answer, Document, Here, TenantOption, amount, command, table
 from bedesten.cli.owners import commands
+from bedesten.core.money import to_decimal
 from bedesten.errors import bad_field
 from bedesten.gate.directory import TenantEntry
 from bedesten.gate.scopes import Surface
-from bedesten.operator.amounts import minor_amount
 from bedesten.payments import deposit_limits
 from bedesten.payments.deposit_limits import DepositLimits
 from bedesten.store.transaction import Transaction

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from bedesten.accounts import key_import, key_uses, keys
 from bedesten.accounts.actions import OWNERS, Account
-from bedesten.accounts.keys import MAX_PAGE, PAGE, NewKey
+from bedesten.admin import key_imports, leaks, owners
+from bedesten.admin import keys as house
+from bedesten.admin.keys import Grace, inside_tenant_of
+from bedesten.apikeys import key_import, key_uses, keys
+from bedesten.apikeys.keys import MAX_PAGE, PAGE, NewKey
 from bedesten.audit.actions import OPERATOR
-from bedesten.base.clock import wire_time
-from bedesten.base.secret import Secret
 from bedesten.cli.common import (
     REPEATED,
     Answer,
@@ -27,12 +28,11 @@ from bedesten.cli.common import (
     table,
 )
 from bedesten.cli.progress import progress
+from bedesten.core.clock import wire_time
+from bedesten.core.secret import Secret
 from bedesten.errors import bad_field
 from bedesten.gate.directory import TenantEntry
 from bedesten.gate.scopes import Surface
-from bedesten.operator import key_imports, leaks, owners
-from bedesten.operator import keys as house
-from bedesten.operator.keys import Grace, inside_tenant_of
 from bedesten.store.transaction import CrossTransaction, Transaction
 
 app = typer.Typer(no_args_is_help=True)

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from bedesten.admin import owners
 from bedesten.cli.common import Answer, Here, TenantOption, command, printable, table
 from bedesten.gate.scopes import Surface
-from bedesten.operator import owners
 
 
 def commands(app: typer.Typer, surface: Surface, word: str) -> None:

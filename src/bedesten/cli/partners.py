@@ -10,9 +10,9 @@ import typer
 
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import Account
+from bedesten.admin import partners
+from bedesten.admin.partners import Made, NewPartner
 from bedesten.audit.actions import OPERATOR, record
-from bedesten.base.secret import Secret
-from bedesten.base.text import MAX_SECRET
 from bedesten.cli.common import (
     REPEATED,
     Answer,
@@ -26,11 +26,11 @@ from bedesten.cli.common import (
     printable,
     table,
 )
+from bedesten.core.secret import Secret
+from bedesten.core.text import MAX_SECRET
 from bedesten.errors import bad_field
 from bedesten.gate.directory import TenantEntry
 from bedesten.gate.passwords import Hashed, password_problem
-from bedesten.operator import partners
-from bedesten.operator.partners import Made, NewPartner
 from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
+from bedesten.admin import productfile, products
+from bedesten.admin.productimport import Imported, import_rows
 from bedesten.cli import stock
 from bedesten.cli.common import Answer, Here, TenantOption, amount, command, pairs, printable, table
 from bedesten.cli.files import read_file
 from bedesten.gate.directory import TenantEntry
-from bedesten.operator import productfile, products
-from bedesten.operator.productimport import Imported, import_rows
 from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)

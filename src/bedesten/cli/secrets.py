@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from bedesten.admin import secrets
 from bedesten.cli.common import Answer, Here, Stopped, command
 from bedesten.gate.keyring import Keyring
-from bedesten.operator import secrets
 from bedesten.server.references import BadSetting
 
 app = typer.Typer(no_args_is_help=True)

@@ -72,7 +72,7 @@ def serve(
 
 def _with_gate(settings: Settings, routes: Path | None, admin_port: int) -> Settings:
     """The settings with the gate for other services, if one is wanted. Raises `Stopped` if it could not work."""
-    from bedesten.web import routefile  # the web is not loaded for every other command
+    from bedesten.forward_auth import routefile  # the web is not loaded for every other command
 
     routes = routes or settings.gate_routes
     if routes is None:

@@ -11,6 +11,10 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from bedesten.admin import codefile, stock
+from bedesten.admin.amounts import minor_amount
+from bedesten.admin.codefile import Choice, CodeFile
+from bedesten.admin.stock import Known, Result
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import batches, inventory
 from bedesten.catalogue.actions import Product
@@ -22,10 +26,6 @@ from bedesten.cli.common import Answer, Here, Shown, TenantOption, amount, comma
 from bedesten.cli.files import read_file
 from bedesten.cli.progress import progress
 from bedesten.errors import bad_field
-from bedesten.operator import codefile, stock
-from bedesten.operator.amounts import minor_amount
-from bedesten.operator.codefile import Choice, CodeFile
-from bedesten.operator.stock import Known, Result
 from bedesten.store.transaction import Transaction
 
 PUT = "put"

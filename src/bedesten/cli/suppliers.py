@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
+from bedesten.admin import owners
 from bedesten.cli.common import Answer, Here, TenantOption, command, printable
 from bedesten.cli.owners import commands
 from bedesten.gate.scopes import Surface
-from bedesten.operator import owners
 
 app = typer.Typer(no_args_is_help=True)
 commands(app, Surface.SUPPLIER, "supplier")

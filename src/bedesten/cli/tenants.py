@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from bedesten.accounts import uses
-from bedesten.base.money import EXPONENTS
+from bedesten.admin import hosts
+from bedesten.cli import access
 from bedesten.cli.common import (
     REPEATED,
     Answer,
@@ -20,10 +21,10 @@ from bedesten.cli.common import (
     printable,
     table,
 )
+from bedesten.core.money import EXPONENTS
 from bedesten.errors import bad_field
 from bedesten.gate.directory import TenantEntry
 from bedesten.gate.scopes import Surface
-from bedesten.operator import access, hosts
 from bedesten.server.exposure import unexposed
 from bedesten.store.transaction import CrossTransaction, Transaction
 from bedesten.tenants import actions as tenants

@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from bedesten.accounts import sessions
+from bedesten.admin import tokens
 from bedesten.audit.actions import OPERATOR
-from bedesten.base.ids import is_session_id, is_token_id
 from bedesten.cli.common import Answer, Document, Here, command
+from bedesten.core.ids import is_session_id, is_token_id
 from bedesten.errors import bad_field
 from bedesten.gate.scopes import Surface
-from bedesten.operator import tokens
 from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants
 

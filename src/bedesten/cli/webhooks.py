@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from bedesten.admin import networks
 from bedesten.cli.common import REPEATED, Answer, Here, command
-from bedesten.operator import networks
 
 app = typer.Typer(no_args_is_help=True)
 _Networks = Annotated[list[str], typer.Argument(metavar="CIDR…", help="Networks such as 10.1.0.0/16.")]

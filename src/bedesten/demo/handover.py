@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from bedesten.base.secret import Secret
+from bedesten.core.secret import Secret
 from bedesten.demo.client import Client
 from bedesten.demo.setup import SECOND_HOST, Account
 from bedesten.demo.show import Recipe

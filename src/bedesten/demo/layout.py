@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from bedesten.base.secret import masked
+from bedesten.core.secret import masked
 
 SECRET_MEMBERS = frozenset({"token", "password"})
 SECRET_HEADERS = frozenset({"authorization", "apikey"})

@@ -14,7 +14,7 @@ from typing import Any
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from bedesten.base.secret import Secret
+from bedesten.core.secret import Secret
 
 PATH = "/webhooks"
 LARGEST = 1 << 20

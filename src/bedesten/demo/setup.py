@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bedesten.accounts import actions as accounts
-from bedesten.accounts import keys
+from bedesten.admin import networks, owners, partners
+from bedesten.admin.partners import NewPartner
+from bedesten.apikeys import keys
 from bedesten.audit.actions import OPERATOR
-from bedesten.base.secret import Secret
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import batches
 from bedesten.catalogue.actions import ProductFields, Requirement
 from bedesten.catalogue.batches import Source
 from bedesten.catalogue.code import read_code
+from bedesten.core.secret import Secret
 from bedesten.gate.passwords import Hashed
 from bedesten.gate.scopes import Surface
-from bedesten.operator import networks, owners, partners
-from bedesten.operator.partners import NewPartner
 from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import CrossTransaction, Transaction

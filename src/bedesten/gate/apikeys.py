@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from bedesten.base.secret import Secret, masked
+from bedesten.core.secret import Secret, masked
 
 SAMPLE = "ak_live_8f3b1c0e5a4d4f2c9b1e7d6c5a4b3c2d"
 """The key that documentation prints. It is never issued and never imported, so it is unknown everywhere for ever."""

@@ -21,8 +21,8 @@ from typing import Annotated
 
 import msgspec
 
-from bedesten.base import strictjson
-from bedesten.base.ids import is_id
+from bedesten.core import strictjson
+from bedesten.core.ids import is_id
 from bedesten.gate.derivation import hmac_sha256
 from bedesten.gate.scopes import parse_scopes
 

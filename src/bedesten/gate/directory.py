@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bedesten.base.revision import Revision
+from bedesten.core.revision import Revision
 from bedesten.gate.apikeys import Networks
 from bedesten.gate.scopes import Surface
 

@@ -21,7 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from bedesten.base import strictjson
+from bedesten.core import strictjson
 from bedesten.gate.derivation import derived_key, frame, hmac_sha256
 from bedesten.gate.scopes import Surface
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from bedesten.base.text import MAX_SECRET, secret
+from bedesten.core.text import MAX_SECRET, secret
 from bedesten.gate import common
 from bedesten.gate.common import STEP, STEPS
 

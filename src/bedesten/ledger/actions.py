@@ -6,8 +6,8 @@ from functools import partial
 from sqlalchemy import case, select, update
 
 from bedesten import errors
-from bedesten.base.ids import new_id
-from bedesten.base.money import MAX_MINOR
+from bedesten.core.ids import new_id
+from bedesten.core.money import MAX_MINOR
 from bedesten.errors import Refusal, bad_field
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
 from bedesten.store.sql import TENANT, inserting, into, p, statement

@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy.schema import Table
 
-from bedesten.base.money import MAX_MINOR
+from bedesten.core.money import MAX_MINOR
 from bedesten.store.sql import integer, metadata, moment, text
 
 ledger_accounts = Table(

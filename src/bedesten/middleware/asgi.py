@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from bedesten.http.message import Response, peer_of
 from bedesten.middleware.caller import KEY, Caller
 from bedesten.middleware.door import Door
-from bedesten.web.message import Response, peer_of
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

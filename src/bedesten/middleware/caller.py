@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from bedesten import errors
 from bedesten.errors import Refusal
+from bedesten.forward_auth.doorway import identity
 from bedesten.gate.access import GRANTS
 from bedesten.gate.decide import scope_missing
 from bedesten.gate.scopes import SCOPES, Surface
-from bedesten.web.call import Call
-from bedesten.web.doorway import identity
+from bedesten.http.call import Call
 
 KEY = "bedesten"
 """Where the caller stands: in an ASGI scope, in a WSGI environ, and as an attribute of Django's request."""

@@ -13,10 +13,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from bedesten.errors import Refusal
+from bedesten.http.message import Response
 from bedesten.middleware.caller import KEY, Caller, requirement
 from bedesten.middleware.door import Door, refused
 from bedesten.middleware.wsgi import headers_of
-from bedesten.web.message import Response
 
 View = Callable[..., Any]
 

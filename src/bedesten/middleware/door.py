@@ -20,19 +20,19 @@ from urllib.parse import quote
 import structlog
 
 from bedesten import errors
-from bedesten.base.ids import request_id
+from bedesten.core.ids import request_id
 from bedesten.errors import Refusal
+from bedesten.forward_auth.doorway import Doorway, told
+from bedesten.forward_auth.guarded import Admitted, Guarded, Rule, check_target
+from bedesten.forward_auth.routefile import read_file
 from bedesten.gate.scopes import Surface
+from bedesten.http import answer
+from bedesten.http.message import Headers, NoBody, Request, Response
 from bedesten.middleware.caller import Caller
 from bedesten.server.build import open_house, open_installation
 from bedesten.server.listener import new_loop
 from bedesten.server.settings import Settings
-from bedesten.web import answer
-from bedesten.web.doorway import Doorway, told
-from bedesten.web.gauges import web_gauges
-from bedesten.web.guarded import Admitted, Guarded, Rule, check_target
-from bedesten.web.message import Headers, NoBody, Request, Response
-from bedesten.web.routefile import read_file
+from bedesten.telemetry.gauges import web_gauges
 
 if TYPE_CHECKING:
     from bedesten.middleware.asgi import AsgiApp, AsgiGate

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
+from bedesten.http.message import Headers, Response
 from bedesten.middleware.caller import KEY, Caller
 from bedesten.middleware.door import Door
-from bedesten.web.message import Headers, Response
 
 Environ = dict[str, Any]
 WsgiApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]

@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass
 
 from bedesten import errors
-from bedesten.base.ids import new_id
 from bedesten.catalogue import stock
+from bedesten.core.ids import new_id
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import checkout_limits

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 from bedesten import errors
-from bedesten.base.money import MAX_MINOR
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
 from bedesten.catalogue.actions import Product
 from bedesten.catalogue.stock import Allotment
+from bedesten.core.money import MAX_MINOR
 from bedesten.errors import Refusal
 from bedesten.orders.model import Buyer, NewLine, NewOrder, Reason
 from bedesten.store.transaction import Transaction

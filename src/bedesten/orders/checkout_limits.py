@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from sqlalchemy import func, select, update
 
 from bedesten import errors
-from bedesten.base.clock import wire_time
+from bedesten.core.clock import wire_time
 from bedesten.errors import Refusal
 from bedesten.orders.model import UNPAID, Buyer
 from bedesten.orders.tables import checkout_holders, order_lines, orders

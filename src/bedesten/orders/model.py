@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from bedesten.base import meaning
+from bedesten.core import meaning
 
 CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT = 0, 1, 2, 3
 """Statuses of an order line, as the wire shows them."""

@@ -4,9 +4,9 @@ import json
 from dataclasses import dataclass
 
 from bedesten.audit.actions import Actor, record
-from bedesten.base.clock import wire_time
 from bedesten.catalogue import stock
 from bedesten.catalogue.code import has_parts, parts
+from bedesten.core.clock import wire_time
 from bedesten.orders import statements as sql
 from bedesten.orders.model import DELIVERED, EVENT_TYPES
 from bedesten.store.transaction import Transaction

@@ -7,9 +7,9 @@ from sqlalchemy import select, update
 
 from bedesten import errors
 from bedesten.audit.actions import OPERATOR, Actor, record
-from bedesten.base import meaning
-from bedesten.base.ids import new_id
-from bedesten.base.money import in_words, to_decimal
+from bedesten.core import meaning
+from bedesten.core.ids import new_id
+from bedesten.core.money import in_words, to_decimal
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import checkout

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from bedesten import errors
 from bedesten.audit.actions import OPERATOR, record
-from bedesten.base.money import in_words
+from bedesten.core.money import in_words
 from bedesten.errors import Refusal
 from bedesten.payments.tables import integration_limits
 from bedesten.store.sql import TENANT, Statement, insert, into, p

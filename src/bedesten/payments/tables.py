@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
 from sqlalchemy.schema import Table
 
-from bedesten.base.money import MAX_MINOR
+from bedesten.core.money import MAX_MINOR
 from bedesten.store import sql
 from bedesten.store.sql import blob, integer, metadata, moment
 

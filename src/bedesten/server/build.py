@@ -4,12 +4,22 @@ import asyncio
 
 import structlog
 
-from bedesten.base.clock import MINUTE, SECOND, Clock, system_clock
+from bedesten.admin.secrets import unfit
+from bedesten.apidocs import openapi_routes, site_routes
+from bedesten.core.clock import MINUTE, SECOND, Clock, system_clock
 from bedesten.gate.decide import Gate
 from bedesten.gate.directory import Directory
-from bedesten.gate.limits import Limits, Tables
-from bedesten.gate.throttle import AddressThrottle
-from bedesten.operator.secrets import unfit
+from bedesten.http.asgi import Adapter
+from bedesten.http.call import House
+from bedesten.http.fence import Fence
+from bedesten.http.hashing import Hashing
+from bedesten.http.idle import IdleWatch
+from bedesten.http.key_watch import KeyWatch
+from bedesten.http.pipeline import Pipeline
+from bedesten.http.proxies import Proxies
+from bedesten.http.route import Route, RouteMap
+from bedesten.ratelimit.limits import Limits, Tables
+from bedesten.ratelimit.throttle import AddressThrottle
 from bedesten.server.installation import Installation as Installation
 from bedesten.server.installation import NotAnInstallation as NotAnInstallation
 from bedesten.server.installation import initialise as initialise
@@ -20,18 +30,9 @@ from bedesten.server.settings import Settings
 from bedesten.store import patience
 from bedesten.store.tables import Installed
 from bedesten.store.transaction import StoreUnavailable
-from bedesten.surfaces import documentation, openapi, tables
-from bedesten.web.asgi import Adapter
-from bedesten.web.call import House
-from bedesten.web.fence import Fence
-from bedesten.web.gauges import web_gauges
-from bedesten.web.hashing import Hashing
-from bedesten.web.idle import IdleWatch
-from bedesten.web.key_watch import KeyWatch
-from bedesten.web.observer import Observer
-from bedesten.web.pipeline import Pipeline
-from bedesten.web.proxies import Proxies
-from bedesten.web.route import Route, RouteMap
+from bedesten.surfaces import tables
+from bedesten.telemetry.gauges import web_gauges
+from bedesten.telemetry.observer import Observer
 
 log = structlog.get_logger("bedesten.server")
 
@@ -40,8 +41,8 @@ OPENING_S = 10.0
 
 ROUTES: tuple[Route, ...] = (
     *tables.ROUTES,
-    *documentation.ROUTES,
-    *openapi.ROUTES,
+    *site_routes.ROUTES,
+    *openapi_routes.ROUTES,
 )
 """Every operation that answers on a tenant's host."""
 
@@ -96,4 +97,4 @@ def web_application(settings_json: str) -> Adapter:
         house.observer.start("web", lambda: web_gauges(house))
         house.key_watch.start()
 
-    return Adapter(Pipeline(house, RouteMap.of(ROUTES), documentation.missing).handle, started, house.close)
+    return Adapter(Pipeline(house, RouteMap.of(ROUTES), site_routes.missing).handle, started, house.close)

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import structlog
 
-from bedesten.base.clock import SECOND, Clock, system_clock
+from bedesten.core.clock import SECOND, Clock, system_clock
 from bedesten.store.moment import NOW
 from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable
-from bedesten.web.meter import Label
+from bedesten.telemetry.meter import Label
 
 log = structlog.get_logger("bedesten.clock")
 EVERY_S = 60.0

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from bedesten import errors
+from bedesten.admin.hosts import loopback_hosts, only_on_loopback
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.hosts import valid_tenant_host
-from bedesten.operator.hosts import loopback_hosts, only_on_loopback
 from bedesten.server.settings import Settings
 from bedesten.store.store import Store
 

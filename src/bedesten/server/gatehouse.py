@@ -11,17 +11,17 @@ from typing import Any
 
 import structlog
 
-from bedesten.base.secret import Secret
-from bedesten.operator import foreign
+from bedesten.core.secret import Secret
+from bedesten.forward_auth import foreign
+from bedesten.forward_auth.doorway import Doorway
+from bedesten.forward_auth.guarded import Guarded
+from bedesten.forward_auth.routefile import read_file
+from bedesten.http.call import House
+from bedesten.http.message import Response
 from bedesten.server.build import open_house, open_installation
 from bedesten.server.secret_file import load_secrets
 from bedesten.server.settings import Settings
-from bedesten.web.call import House
-from bedesten.web.doorway import Doorway
-from bedesten.web.gauges import web_gauges
-from bedesten.web.guarded import Guarded
-from bedesten.web.message import Response
-from bedesten.web.routefile import read_file
+from bedesten.telemetry.gauges import web_gauges
 
 log = structlog.get_logger("bedesten.gate")
 EVERY = 1.0

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from sqlalchemy import column, select, table
 
-from bedesten.base.clock import Clock, system_clock
-from bedesten.base.ids import new_id
+from bedesten.admin.secrets import prints, unfit
+from bedesten.core.clock import Clock, system_clock
+from bedesten.core.ids import new_id
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.passwords import Hashed, Hasher
-from bedesten.operator.secrets import prints, unfit
 from bedesten.server.database import Database
 from bedesten.server.known import Known
 from bedesten.server.references import BadSetting

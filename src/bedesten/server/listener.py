@@ -9,7 +9,7 @@ opened at once one worker of two took 15 or 16.) Children are started by exec, n
 that ends them when their parent is gone.
 
 What the server below answers by itself, without a body and without the application having been asked (granian 2.8.7,
-held by `tests/web/test_asgi.py`). Every row ends the connection:
+held by `tests/pipeline/test_asgi.py`). Every row ends the connection:
 
 | sent | answer |
 |---|---|

@@ -26,7 +26,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from bedesten.base import credential
+from bedesten.core import credential
 
 LONGEST_LINE = 4_000
 LONGEST_VALUE, LONGEST_MESSAGE, LONGEST_TRACE = 500, 300, 2_400

@@ -5,12 +5,12 @@ import os
 import socket
 from functools import partial
 
+from bedesten.admin.leaks import report_leaks
+from bedesten.admin_api import metrics
+from bedesten.admin_api.listener import Gatekeeper, NotReady, Plane
+from bedesten.admin_api.scanners import Scanners
 from bedesten.audit.actions import Actor
-from bedesten.base.clock import system_clock
-from bedesten.operator import metrics
-from bedesten.operator.leaks import report_leaks
-from bedesten.operator.listener import Gatekeeper, NotReady, Plane
-from bedesten.operator.scanners import Scanners
+from bedesten.core.clock import system_clock
 from bedesten.server.installation import open_store, version_of
 from bedesten.server.known import Known
 from bedesten.server.listener import WEB_VARIABLE

@@ -11,13 +11,13 @@ from time import monotonic
 
 import structlog
 
+from bedesten.admin.secrets import take_up
 from bedesten.errors import Refusal
-from bedesten.operator.secrets import take_up
 from bedesten.server.installation import Installation
 from bedesten.server.references import BadSetting
 from bedesten.store.transaction import StoreUnavailable
-from bedesten.web.gauges import process_gauges, store_gauges
-from bedesten.web.meter import Label, Meter
+from bedesten.telemetry.gauges import process_gauges, store_gauges
+from bedesten.telemetry.meter import Label, Meter
 
 log = structlog.get_logger("bedesten.secrets")
 

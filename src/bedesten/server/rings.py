@@ -5,8 +5,8 @@ tells the store. A manager's value is written by the operator; `take_up` tells t
 reload`) or when the worker next looks.
 """
 
+from bedesten.admin.secrets import unfit
 from bedesten.gate.keyring import Keyring
-from bedesten.operator.secrets import unfit
 from bedesten.server.known import Known
 from bedesten.server.references import BadSetting, NamedSecret
 from bedesten.server.settings import Settings

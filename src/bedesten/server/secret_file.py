@@ -6,8 +6,8 @@ import secrets
 import stat
 from pathlib import Path
 
-from bedesten.base.secret import Secret
-from bedesten.gate.identity import read_secrets
+from bedesten.core.secret import Secret
+from bedesten.forward_auth.identity import read_secrets
 
 LARGEST = 4096
 

@@ -11,7 +11,7 @@ from bedesten.accounts.tables import (
     sessions,
     token_uses,
 )
-from bedesten.base.clock import DAY
+from bedesten.core.clock import DAY
 from bedesten.gate.bearer import CLOCK_SKEW
 from bedesten.orders.model import UNPAID
 from bedesten.orders.tables import checkout_holders, orders

@@ -12,10 +12,10 @@ from itertools import chain
 import httpx2
 import structlog
 
-from bedesten.accounts import key_expiry, key_import
-from bedesten.base.clock import wire_time
-from bedesten.base.secret import Secret
+from bedesten.apikeys import key_expiry, key_import
 from bedesten.catalogue import batches, stock
+from bedesten.core.clock import wire_time
+from bedesten.core.secret import Secret
 from bedesten.orders import checkout
 from bedesten.orders.notice import Change, notice
 from bedesten.server.build import OPENING_S, Installation, open_installation
@@ -29,9 +29,9 @@ from bedesten.store import patience
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALLATION
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable
+from bedesten.telemetry.meter import Meter
+from bedesten.telemetry.observer import Observer
 from bedesten.tenants.vault import Unsealable
-from bedesten.web.meter import Meter
-from bedesten.web.observer import Observer
 from bedesten.webhooks import outbox, sender
 from bedesten.webhooks.actions import OUTBOUND_KEY, SECRET
 from bedesten.webhooks.outbox import Delivery

@@ -24,7 +24,7 @@ Kinds of change, and what `ref` is:
 from sqlalchemy import CheckConstraint, select, update
 from sqlalchemy.schema import Table
 
-from bedesten.base.revision import Revision
+from bedesten.core.revision import Revision
 from bedesten.store.sql import crossing, crossing_into, inserting_across, integer, metadata, p, text
 
 fence = Table(

@@ -22,8 +22,8 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import errors as pg
 
-from bedesten.base.clock import Clock, system_clock
-from bedesten.base.revision import Revision
+from bedesten.core.clock import Clock, system_clock
+from bedesten.core.revision import Revision
 from bedesten.store import patience
 from bedesten.store.fence import COUNTER
 from bedesten.store.job import Job, State, Watchdog

@@ -19,7 +19,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
 from sqlalchemy.sql.expression import ClauseElement
 
-from bedesten.base.clock import EVER
+from bedesten.core.clock import EVER
 
 DialectName = Literal["sqlite", "postgresql"]
 

@@ -27,9 +27,9 @@ from typing import Any, TypeVar
 
 from pysqlite3 import dbapi2
 
-from bedesten.base import brief
-from bedesten.base.clock import Clock, system_clock
-from bedesten.base.revision import Revision
+from bedesten.core import brief
+from bedesten.core.clock import Clock, system_clock
+from bedesten.core.revision import Revision
 from bedesten.store import patience
 from bedesten.store.fence import COUNTER
 from bedesten.store.job import Job, State, Watchdog, settle_all

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Concatenate, ParamSpec, TypeVar
 
-from bedesten.base.revision import Revision
+from bedesten.core.revision import Revision
 from bedesten.store.sql import DialectName
 from bedesten.store.transaction import CrossTransaction, Transaction
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar, cast
 
-from bedesten.base.revision import new_nonce
+from bedesten.core.revision import new_nonce
 from bedesten.store.fence import ADVANCE, APPEND, OPEN
 from bedesten.store.sql import CrossingStatement, DialectName, Statement, together
 

@@ -9,20 +9,20 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
-from bedesten.base import strictjson, text
-from bedesten.base.clock import wire_time
-from bedesten.base.ids import MAX_ID_LENGTH, is_id
-from bedesten.base.money import to_decimal
-from bedesten.base.paging import DEFAULT_PAGE, LARGEST_PAGE, make_cursor, read_cursor
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import Product
 from bedesten.catalogue.code import StockCode, parts
+from bedesten.core import strictjson, text
+from bedesten.core.clock import wire_time
+from bedesten.core.ids import MAX_ID_LENGTH, is_id
+from bedesten.core.money import to_decimal
+from bedesten.core.paging import DEFAULT_PAGE, LARGEST_PAGE, make_cursor, read_cursor
 from bedesten.errors import bad_field
+from bedesten.http.call import Call
+from bedesten.http.logins import Issued
+from bedesten.http.shapes import Input, Output
+from bedesten.http.texts import kind
 from bedesten.orders.model import CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT, Datum
-from bedesten.web.call import Call
-from bedesten.web.logins import Issued
-from bedesten.web.shapes import Input, Output
-from bedesten.web.texts import kind
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH, extra=kind(text.identifier))]
 Sku = Annotated[str, Meta(min_length=1, max_length=text.MAX_IDENTIFIER, extra=kind(text.sku))]

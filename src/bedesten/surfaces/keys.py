@@ -8,20 +8,20 @@ from typing import Annotated
 from msgspec import Meta
 
 from bedesten import errors
-from bedesten.accounts import key_uses, keys, rotation
-from bedesten.accounts.keys import CURRENT, SLOTS
-from bedesten.base.clock import SECOND, wire_time
-from bedesten.base.secret import masked
+from bedesten.apikeys import key_uses, keys, rotation
+from bedesten.apikeys.keys import CURRENT, SLOTS
+from bedesten.core.clock import SECOND, wire_time
+from bedesten.core.secret import masked
 from bedesten.gate.access import Keyed
 from bedesten.gate.apikeys import SAMPLE
 from bedesten.gate.directory import KeyEntry
 from bedesten.gate.scopes import Surface
+from bedesten.http.call import Call
+from bedesten.http.route import Example, Reads, Route, Writes
+from bedesten.http.shapes import Input, Nothing, Output
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import samples
 from bedesten.surfaces.common import Time
-from bedesten.web.call import Call
-from bedesten.web.route import Example, Reads, Route, Writes
-from bedesten.web.shapes import Input, Nothing, Output
 
 Slot = Annotated[str, Meta(title="WhichSecret", extra_json_schema={"enum": list(SLOTS.values())})]
 

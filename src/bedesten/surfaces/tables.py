@@ -1,10 +1,10 @@
 """The four tables of routes side by side, for what is made from all of them."""
 
+from bedesten.http.route import Route
 from bedesten.surfaces.payment import routes as payment
 from bedesten.surfaces.reseller import routes as reseller
 from bedesten.surfaces.storefront import routes as storefront
 from bedesten.surfaces.supplier import routes as supplier
-from bedesten.web.route import Route
 
 ROUTES: tuple[Route, ...] = (*reseller.ROUTES, *storefront.ROUTES, *payment.ROUTES, *supplier.ROUTES)
 """Every operation of the four surfaces."""

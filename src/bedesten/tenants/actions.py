@@ -10,11 +10,11 @@ from sqlalchemy import case, delete, select, update
 
 from bedesten import errors
 from bedesten.audit.actions import OPERATOR, record
-from bedesten.base import text
-from bedesten.base.clock import DAY, HOUR, MINUTE, wire_time
-from bedesten.base.ids import new_id
-from bedesten.base.money import EXPONENTS
-from bedesten.base.revision import epoch_step
+from bedesten.core import text
+from bedesten.core.clock import DAY, HOUR, MINUTE, wire_time
+from bedesten.core.ids import new_id
+from bedesten.core.money import EXPONENTS
+from bedesten.core.revision import epoch_step
 from bedesten.errors import Refusal, as_kind, bad_field
 from bedesten.gate.decide import MAX_LIFETIME
 from bedesten.gate.hosts import valid_tenant_host

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from bedesten.audit.actions import OPERATOR, record
-from bedesten.base.colour import parse, spelt
+from bedesten.core.colour import parse, spelt
 from bedesten.errors import bad_field
 from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction

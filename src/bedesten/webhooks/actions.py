@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import exists, select, update
 
-from bedesten.base.ids import new_id
-from bedesten.base.secret import Secret
+from bedesten.core.ids import new_id
+from bedesten.core.secret import Secret
 from bedesten.store.moment import MOMENT
 from bedesten.store.sql import TENANT, inserting, into, p, statement
 from bedesten.store.tables import installation

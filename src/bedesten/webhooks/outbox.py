@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
-from bedesten.base.clock import DAY, HOUR, MINUTE, SECOND
+from bedesten.core.clock import DAY, HOUR, MINUTE, SECOND
 from bedesten.store.moment import MOMENT
 from bedesten.store.sql import crossing, crossing_into, p
 from bedesten.store.transaction import CrossTransaction

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import httpx2
 from standardwebhooks.webhooks import Webhook
 
-from bedesten.base.secret import Secret
+from bedesten.core.secret import Secret
 from bedesten.webhooks.targets import Network, Unreachable, resolve
 
 DEADLINE = 15.0

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
+from bedesten.http.route import Example
 from bedesten.surfaces import samples
 from bedesten.surfaces.payment import shapes
-from bedesten.web.route import Example
 
 
 def _deposit(state: shapes.DepositState, updated: str) -> shapes.DepositView:

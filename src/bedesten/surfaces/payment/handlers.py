@@ -2,16 +2,16 @@
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
-from bedesten.base.clock import wire_time
-from bedesten.base.money import to_decimal
-from bedesten.base.text import email_or_none
+from bedesten.core.clock import wire_time
+from bedesten.core.money import to_decimal
+from bedesten.core.text import email_or_none
 from bedesten.errors import Refusal, bad_field
+from bedesten.http.call import Call
+from bedesten.http.shapes import Amount, amount
 from bedesten.payments import actions as payments
 from bedesten.payments.actions import Deposit, Payment
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces.payment import shapes
-from bedesten.web.call import Call
-from bedesten.web.shapes import Amount, amount
 
 _DEPOSIT_STATES: tuple[shapes.DepositState, ...] = ("created", "confirmed", "rejected", "awaitingApproval")
 _PAYMENT_STATES: tuple[shapes.PaymentState, ...] = ("created", "captured", "cancelled", "refused")

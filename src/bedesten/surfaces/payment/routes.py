@@ -3,9 +3,9 @@
 from bedesten import errors
 from bedesten.gate.access import Keyed
 from bedesten.gate.scopes import Surface
+from bedesten.http.route import Route, Writes
 from bedesten.surfaces import keys
 from bedesten.surfaces.payment import examples, handlers, shapes
-from bedesten.web.route import Route, Writes
 
 _DEPOSITS = Keyed(Surface.PAYMENT, "deposits:manage")
 _PAYMENTS = Keyed(Surface.PAYMENT, "payments:manage")

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from bedesten.http.shapes import Amount, Input, Output
 from bedesten.surfaces.common import Id, Reference, Time
-from bedesten.web.shapes import Amount, Input, Output
 
 Currency = Annotated[str, Meta(min_length=3, max_length=3)]
 DepositState = Literal["created", "confirmed", "rejected", "awaitingApproval"]

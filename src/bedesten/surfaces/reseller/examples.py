@@ -3,11 +3,11 @@
 from decimal import Decimal
 
 from bedesten.gate.scopes import SCOPES, Surface
+from bedesten.http.route import Example
 from bedesten.orders.model import DELIVERED, PROCESSING
 from bedesten.surfaces import samples
 from bedesten.surfaces.common import CategoryView, DeliveredCode, Items, Page, RequireData
 from bedesten.surfaces.reseller import shapes
-from bedesten.web.route import Example
 
 _REFERENCE, _CARDS, _PLAYER = "PO-1001", "1", "2"
 

@@ -5,12 +5,15 @@ from functools import partial
 from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.audit.actions import record
-from bedesten.base.clock import wire_time
-from bedesten.base.money import to_decimal
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
+from bedesten.core.clock import wire_time
+from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.scopes import Surface
+from bedesten.http.call import Call
+from bedesten.http.logins import log_in
+from bedesten.http.shapes import Nothing, amount
 from bedesten.ledger import actions as ledger
 from bedesten.orders import actions as orders
 from bedesten.orders.actions import Placed
@@ -19,9 +22,6 @@ from bedesten.store.transaction import Transaction
 from bedesten.surfaces import common
 from bedesten.surfaces.common import CategoryView, Items, Login, Page, ProductView, Token
 from bedesten.surfaces.reseller import shapes
-from bedesten.web.call import Call
-from bedesten.web.logins import log_in
-from bedesten.web.shapes import Nothing, amount
 from bedesten.webhooks.targets import check_url
 
 

@@ -3,9 +3,9 @@
 from bedesten import errors
 from bedesten.gate.access import Open, Scoped
 from bedesten.gate.scopes import Surface
+from bedesten.http.route import Reads, Reveals, Route, Runs, Writes
 from bedesten.surfaces.common import CategoryView, Items, Login, Page, ProductView, Token
 from bedesten.surfaces.reseller import examples, handlers, shapes
-from bedesten.web.route import Reads, Reveals, Route, Runs, Writes
 
 
 def _scope(name: str) -> Scoped:

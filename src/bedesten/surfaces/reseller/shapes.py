@@ -5,9 +5,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from bedesten.http.shapes import Amount, Input, Output
 from bedesten.orders.model import MOST_LINES
 from bedesten.surfaces.common import DeliveredCode, Id, Paging, Quantity, Reference, RequireData, Status, Time
-from bedesten.web.shapes import Amount, Input, Output
 
 
 class ListProducts(Paging, frozen=True):

@@ -2,12 +2,12 @@
 
 from decimal import Decimal
 
+from bedesten.http.route import Example
+from bedesten.http.shapes import Nothing
 from bedesten.orders.model import DELIVERED, PROCESSING
 from bedesten.surfaces import samples
 from bedesten.surfaces.common import DeliveredCode, Page
 from bedesten.surfaces.storefront import shapes
-from bedesten.web.route import Example
-from bedesten.web.shapes import Nothing
 
 _REFERENCE = "basket-42"
 

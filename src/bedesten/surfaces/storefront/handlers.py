@@ -8,14 +8,17 @@ from bedesten.accounts import registrations, sessions
 from bedesten.accounts.actions import Account
 from bedesten.accounts.sessions import Session
 from bedesten.audit.actions import record
-from bedesten.base.clock import wire_time
-from bedesten.base.ids import new_id
-from bedesten.base.money import to_decimal
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
+from bedesten.core.clock import wire_time
+from bedesten.core.ids import new_id
+from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.passwords import Hashed, password_problem
 from bedesten.gate.scopes import Surface
+from bedesten.http.call import Call
+from bedesten.http.logins import address_digest, begin_session, exchange, log_in, prove
+from bedesten.http.shapes import Nothing
 from bedesten.orders import actions as orders
 from bedesten.orders import checkout
 from bedesten.orders.model import DELIVERED, Buyer, Line, NewLine, NewOrder, Order
@@ -25,9 +28,6 @@ from bedesten.surfaces.common import Login, Page, ProductView, Token
 from bedesten.surfaces.storefront import shapes
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.checkout_limits import CheckoutLimits
-from bedesten.web.call import Call
-from bedesten.web.logins import address_digest, begin_session, exchange, log_in, prove
-from bedesten.web.shapes import Nothing
 
 _STATES: tuple[shapes.OrderState, ...] = ("awaitingPayment", "placed", "expired", "cancelled")
 

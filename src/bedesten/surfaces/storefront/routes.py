@@ -3,9 +3,9 @@
 from bedesten import errors
 from bedesten.gate.access import Anonymous, Open, Scoped, SignedIn
 from bedesten.gate.scopes import Surface
+from bedesten.http.route import Reads, Reveals, Route, Runs, Writes
 from bedesten.surfaces.common import Login, Page, ProductView, Token
 from bedesten.surfaces.storefront import examples, handlers, shapes
-from bedesten.web.route import Reads, Reveals, Route, Runs, Writes
 
 _ANONYMOUS = Anonymous(Surface.STOREFRONT)
 

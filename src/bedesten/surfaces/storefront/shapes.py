@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from bedesten.http.shapes import Input, Output
 from bedesten.orders.model import MOST_LINES
 from bedesten.surfaces.common import (
     DeliveredCode,
@@ -18,7 +19,6 @@ from bedesten.surfaces.common import (
     Status,
     Time,
 )
-from bedesten.web.shapes import Input, Output
 
 PASSWORD = {"minLength": 8}
 """What documents tell of a new password. The shop may ask for a longer one, and what is easy to guess is refused."""

@@ -3,11 +3,11 @@
 from decimal import Decimal
 
 from bedesten.catalogue.actions import STOCK_FIRST, SUPPLIER
+from bedesten.http.route import Example
 from bedesten.orders.model import DELIVERED
 from bedesten.surfaces import samples
 from bedesten.surfaces.common import Items, Page, Paging
 from bedesten.surfaces.supplier import shapes
-from bedesten.web.route import Example
 
 _CARD = shapes.OfferView(
     product_id=samples.CARD,

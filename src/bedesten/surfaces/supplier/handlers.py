@@ -7,24 +7,24 @@ import structlog
 
 from bedesten import errors
 from bedesten.audit.actions import record
-from bedesten.base.clock import wire_time
-from bedesten.base.money import to_decimal
-from bedesten.base.text import key
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import batches, offers
 from bedesten.catalogue.actions import Product
 from bedesten.catalogue.batches import Duplicate, Source, Upload
 from bedesten.catalogue.code import StockCode, read_code
 from bedesten.catalogue.offers import Offer
+from bedesten.core.clock import wire_time
+from bedesten.core.money import to_decimal
+from bedesten.core.text import key
 from bedesten.errors import Refusal, bad_field
 from bedesten.fulfilment import actions as fulfilment
+from bedesten.http.call import Call
+from bedesten.http.shapes import amount
 from bedesten.orders.model import Line
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import common
 from bedesten.surfaces.common import Items, Page, Paging
 from bedesten.surfaces.supplier import shapes
-from bedesten.web.call import Call
-from bedesten.web.shapes import amount
 
 log = structlog.get_logger("bedesten.catalogue")
 

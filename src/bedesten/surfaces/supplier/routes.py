@@ -3,10 +3,10 @@
 from bedesten import errors
 from bedesten.gate.access import Keyed
 from bedesten.gate.scopes import Surface
+from bedesten.http.route import LARGE_BODY, Reads, Route, Writes
 from bedesten.surfaces import keys
 from bedesten.surfaces.common import Items, Page, Paging
 from bedesten.surfaces.supplier import examples, handlers, shapes
-from bedesten.web.route import LARGE_BODY, Reads, Route, Writes
 
 
 def _grant(name: str) -> Keyed:

@@ -7,9 +7,9 @@ from msgspec import Meta
 
 from bedesten.catalogue import code
 from bedesten.catalogue.actions import STOCK, STOCK_FIRST, SUPPLIER
+from bedesten.http.shapes import Amount, Input, Output
+from bedesten.http.texts import kind
 from bedesten.surfaces.common import Id, Name, ShortNote, Sku, Status, Time
-from bedesten.web.shapes import Amount, Input, Output
-from bedesten.web.texts import kind
 
 SKIP_REASONS = ("inStock", "inStock", "sold", "withdrawn", "inStock")
 """Why a code of an upload was left out, by the state of the one that was there before."""

@@ -1,0 +1,54 @@
+"""What an operator does with checkouts that hold goods and are not paid: look at them, and free what they hold."""
+
+from sqlalchemy import or_, select
+
+from bedesten.accounts.tables import accounts
+from bedesten.audit.actions import OPERATOR, record
+from bedesten.core.clock import wire_time
+from bedesten.core.money import to_decimal
+from bedesten.errors import bad_field
+from bedesten.orders import checkout
+from bedesten.orders.model import UNPAID
+from bedesten.orders.tables import orders
+from bedesten.store.sql import TENANT, p, statement
+from bedesten.store.transaction import Transaction
+
+_O, _A = orders.c, accounts.c
+_OPEN = statement(
+    select(_O.id, _A.id, _A.handle, _O.units, _O.total, _O.currency, _O.created, _O.expires)
+    .select_from(orders.join(accounts, (_A.tenant_id == _O.tenant_id) & (_A.id == _O.buyer_id)))
+    .where(
+        _O.tenant_id == TENANT,
+        _O.state == UNPAID,
+        _O.created <= p("before"),
+        or_(p("customer") == "", _A.id == p("customer")),
+    )
+    .order_by(_O.created, _O.id)
+)
+
+
+def listed(tx: Transaction, customer: str = "", older_than: int = 0) -> list[dict[str, object]]:
+    """The unpaid checkouts, of one customer if it is named, that are older than so many ms; the oldest first."""
+    return [
+        {
+            "orderId": row[0],
+            "customerId": row[1],
+            "customer": row[2],
+            "units": row[3],
+            "total": to_decimal(row[4], row[5]),
+            "currency": row[5],
+            "created": wire_time(row[6]),
+            "expires": wire_time(row[7]),
+        }
+        for row in tx.all(_OPEN, before=tx.now - older_than, customer=customer)
+    ]
+
+
+def release(tx: Transaction, order_id: str) -> bool:
+    """Ends one checkout as if its time were over. False if it is not open any more. Raises `Refusal` (-2)."""
+    if not order_id.startswith("ord_"):
+        raise bad_field("order", f"{order_id!r} is no id of an order")
+    if not checkout.expire(tx, order_id):
+        return False
+    record(tx, OPERATOR, "checkout.release", order_id)
+    return True

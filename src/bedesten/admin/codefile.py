@@ -1,0 +1,266 @@
+"""Files of stock codes, as people have them. Pure: bytes in, codes or a refusal that names lines and never codes.
+
+A file is a list (a code on each line) or a table: columns separated by commas, semicolons or tabs, cells in quotation marks
+where needed. A first row of titles says which column is what: code, pin, serial, expires, and the usual other names of
+these; columns that it calls otherwise are left out. A table without titles needs the number of the column of codes.
+
+Text is UTF-8 (with or without a byte order mark) or UTF-16. Anything else cannot be told apart from its bytes, so it must
+be named (`encoding`).
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bedesten import errors
+from bedesten.admin.productfile import MOST_BYTES
+from bedesten.catalogue.code import (
+    CODE_TITLES,
+    EXPIRY_TITLES,
+    PIN_TITLES,
+    SERIAL_TITLES,
+    BadCode,
+    StockCode,
+    plain,
+    read_code,
+)
+from bedesten.errors import Refusal, bad_field
+
+MAX_PROBLEMS: Final = 20
+"""So many lines at fault are named; that there are more is said."""
+ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "cp1254", "cp1251", "iso-8859-9")
+
+_TITLES = {"code": CODE_TITLES, "pin": PIN_TITLES, "serial": SERIAL_TITLES, "expires": EXPIRY_TITLES}
+_PARTS = {"pin": "PIN", "serial": "serial number", "expires": "expiry date"}
+_GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
+_TIME_OF_DAY = re.compile(r"(\d{4}-\d\d-\d\d)[T ]00:00(?::00(?:\.0+)?)?Z?", re.ASCII)
+_AS_TEXT = re.compile(r'="(.*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the operator says of a file. `column`: the title or number (from 1) of the column of codes. `header`: whether
+    the first row has titles; None: look."""
+
+    encoding: str | None = None
+    column: str | None = None
+    header: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFile:
+    """The codes of a file with the line on which each stands, and how the file was understood."""
+
+    codes: tuple[StockCode, ...]
+    lines: tuple[int, ...]
+    columns: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+class NotText(Refusal):
+    """The bytes are no text in a form that can be recognised: an encoding must be named."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    line: int
+    cells: list[str]
+
+
+def read_codes(source: str, raw: bytes, choice: Choice = Choice()) -> CodeFile:
+    """The codes of a file that is named `source`. Raises `Refusal` (-2): every line at fault, and never a code."""
+    if len(raw) > MOST_BYTES:
+        raise bad_field(source, f"more than {MOST_BYTES >> 20} MiB: send it in parts")
+    text = _text(source, raw, choice.encoding)
+    rows = _rows(source, text)
+    if not rows:
+        raise bad_field(source, "there is no code in it")
+    columns, body, left_out = _columns(source, rows, choice)
+    if not body:
+        raise bad_field(source, "there is no code in it, only a row of titles")
+    return _read(source, columns, body, left_out)
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+def _text(source: str, raw: bytes, encoding: str | None) -> str:
+    name = encoding or _recognised(raw)
+    try:
+        text = raw.decode(name) if name else None
+    except (UnicodeDecodeError, LookupError):
+        text = None
+    if text is None:  # raised out here, so that no exception in the chain holds the codes
+        line = 1 + raw[: _first_fault(raw, name or "utf-8")].count(b"\n")
+        problem = (
+            f"line {line} is not {encoding}"
+            if encoding
+            else f"line {line} is not UTF-8: save the file as UTF-8, or name its encoding (--encoding cp1252, say)"
+        )
+        raise NotText(errors.BAD_REQUEST, f"{source}: {problem}", fields={source: problem})
+    return text.removeprefix("\ufeff")
+
+
+def _recognised(raw: bytes) -> str | None:
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    head = raw[:4096]
+    if b"\x00" in head:  # UTF-16 without a mark: every other byte of plain text is zero
+        even, odd = head[::2].count(0), head[1::2].count(0)
+        if odd * 4 > len(head) and not even:
+            return "utf-16-le"
+        if even * 4 > len(head) and not odd:
+            return "utf-16-be"
+    return "utf-8"
+
+
+def _first_fault(raw: bytes, name: str) -> int:
+    try:
+        raw.decode(name)
+    except UnicodeDecodeError as error:
+        return error.start
+    except LookupError:
+        pass
+    return 0
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def _rows(source: str, text: str) -> list[_Row]:
+    """The rows that are not blank, with the line on which each begins."""
+    lines = [line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if line.strip()]
+    delimiter = _delimiter(lines)
+    if delimiter is None and not any('"' in line for line in lines):
+        numbered = enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1)
+        return [_Row(number, [line]) for number, line in numbered if plain(line)]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or ",", strict=True, skipinitialspace=True)
+    rows: list[_Row] = []
+    begins, problem = 1, ""
+    try:
+        for cells in reader:
+            line, begins = begins, reader.line_num + 1
+            if any(plain(cell) for cell in cells):
+                rows.append(_Row(line, [_AS_TEXT.sub(r"\1", cell) for cell in cells]))
+    except csv.Error as error:
+        problem = f"line {begins}: not a table: {error}"
+    if problem:
+        raise bad_field(source, problem)
+    return _even(source, rows)
+
+
+def _delimiter(lines: Sequence[str]) -> str | None:
+    """What separates the columns: of tab, semicolon and comma the one that most lines have; None in a list."""
+    counts = {sign: sum(sign in line for line in lines) for sign in ("\t", ";", ",")}
+    best = max(counts, key=lambda sign: counts[sign])
+    return best if counts[best] else None
+
+
+def _even(source: str, rows: list[_Row]) -> list[_Row]:
+    """The rows without columns at the end that are empty in each of them. Raises `Refusal` if they have not one width."""
+    width = max((at for row in rows for at, cell in enumerate(row.cells, 1) if plain(cell)), default=0)
+    trimmed = [_Row(row.line, row.cells[:width]) for row in rows]
+    uneven = [row for row in trimmed if len(row.cells) != len(trimmed[0].cells)]
+    if uneven:
+        problem = f"line {uneven[0].line} has {len(uneven[0].cells)} columns, line {trimmed[0].line} has "
+        raise bad_field(source, f"{problem}{len(trimmed[0].cells)}")
+    return trimmed
+
+
+# --- columns ----------------------------------------------------------------------------------------------------------
+
+
+def _columns(source: str, rows: list[_Row], choice: Choice) -> tuple[dict[str, int], list[_Row], list[str]]:
+    """Which column is which part, the rows below the titles, and the titles of the columns that are left out."""
+    titles = [plain(cell).casefold() for cell in rows[0].cells]
+    known = {part: at for at, title in enumerate(titles) for part, names in _TITLES.items() if title in names}
+    header = choice.header
+    if header is None:
+        header = bool(known) or (choice.column is not None and plain(choice.column).casefold() in titles)
+    if not header:
+        known = {}
+        if choice.header is None and choice.column is None and _looks_like_a_title(rows):
+            raise bad_field(source, "line 1 looks like a title: say --header if it is one, --no-header if it is a code")
+    named = [title for title in titles if title in CODE_TITLES]
+    if header and choice.column is None and len(named) > 1:
+        raise bad_field(source, f"{len(named)} columns could be the codes: say which one with --column")
+    if choice.column is not None:
+        chosen = _chosen(source, choice.column, titles, header)
+        known = {"code": chosen, **{part: at for part, at in known.items() if part != "code" and at != chosen}}
+    elif "code" not in known:
+        known = _code_column(source, known, titles)
+    left_out = [title for at, title in enumerate(titles) if header and at not in known.values()]
+    return known, rows[1:] if header else rows, left_out
+
+
+def _code_column(source: str, known: dict[str, int], titles: list[str]) -> dict[str, int]:
+    """The columns of a file in which none is called a code: the only column, or the only one with a known name."""
+    if len(titles) == 1:
+        return {"code": 0}
+    secret = [part for part in ("pin", "serial") if part in known]
+    if len(secret) == 1:  # goods that are a PIN or a serial number and nothing else
+        return {"code": known[secret[0]], **({"expires": known["expires"]} if "expires" in known else {})}
+    raise bad_field(
+        source,
+        f"{len(titles)} columns and no title that says which one has the codes: write titles into the first row (code, pin, "
+        "serial, expires), or say --column with its number",
+    )
+
+
+def _chosen(source: str, column: str, titles: list[str], header: bool) -> int:
+    title = plain(column).casefold()
+    if header and title in titles:
+        return titles.index(title)
+    if title.isascii() and title.isdigit() and 1 <= int(title) <= len(titles):
+        return int(title) - 1
+    raise bad_field("--column", f"{source} has {len(titles)} columns and none of this title or number")
+
+
+def _looks_like_a_title(rows: list[_Row]) -> bool:
+    """Whether the first line of a list has no digit and all others have."""
+    with_digits = [any(each.isdigit() for cell in row.cells for each in cell) for row in rows]
+    return len(rows) > 1 and len(rows[0].cells) == 1 and not with_digits[0] and all(with_digits[1:])
+
+
+# --- codes ------------------------------------------------------------------------------------------------------------
+
+
+def _read(source: str, columns: dict[str, int], rows: list[_Row], left_out: list[str]) -> CodeFile:
+    codes: list[StockCode] = []
+    problems: list[str] = []
+    for row in rows:
+        cells = {part: row.cells[at] for part, at in columns.items()}
+        try:
+            codes.append(read_code(cells["code"], cells.get("pin"), cells.get("serial"), _date(cells.get("expires"))))
+        except BadCode as problem:
+            problems.append(f"line {row.line}: the {_PARTS.get(problem.part, problem.part)} {problem}")
+    if problems:
+        raise _refusal(source, problems)
+    return CodeFile(tuple(codes), tuple(row.line for row in rows), tuple(columns), tuple(left_out))
+
+
+def _refusal(source: str, problems: list[str]) -> Refusal:
+    fields = dict(_split(problems[:MAX_PROBLEMS]))
+    count = "1 line is wrong" if len(problems) == 1 else f"{len(problems)} lines are wrong"
+    first = f" (the first {MAX_PROBLEMS} are named)" if len(problems) > MAX_PROBLEMS else ""
+    return Refusal(errors.BAD_REQUEST, f"{source}: {count}{first}; nothing was put in", fields=fields)
+
+
+def _split(problems: list[str]) -> Iterator[tuple[str, str]]:
+    for problem in problems:
+        line, _, reason = problem.partition(": ")
+        yield line, reason
+
+
+def _date(cell: str | None) -> str | None:
+    """A date as spreadsheets write it, as yyyy-MM-dd; what is something else is left for `read_code` to refuse."""
+    text = plain(cell or "")
+    if found := _GERMAN_DATE.fullmatch(text):
+        day, month, year = found.groups()
+        return f"{year}-{int(month):02}-{int(day):02}"
+    if found := _TIME_OF_DAY.fullmatch(text):
+        return found[1]
+    return text

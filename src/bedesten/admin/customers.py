@@ -1,0 +1,80 @@
+"""What an operator does with customers: find them, shut one out, let it in again."""
+
+from sqlalchemy import func, or_, select
+
+from bedesten.accounts import actions as accounts
+from bedesten.accounts.actions import Account
+from bedesten.accounts.tables import accounts as table
+from bedesten.admin import checkouts
+from bedesten.core import text
+from bedesten.core.clock import wire_time
+from bedesten.orders.model import UNPAID
+from bedesten.orders.tables import orders
+from bedesten.store.sql import TENANT, p, statement
+from bedesten.store.transaction import Transaction
+
+MAX_FOUND = 50
+_A, _O = table.c, orders.c
+_HELD = (
+    select(_O.buyer_id, func.count().label("checkouts"), func.sum(_O.units).label("units"))
+    .where(_O.tenant_id == TENANT, _O.state == UNPAID)
+    .group_by(_O.buyer_id)
+    .subquery("held")
+)
+_FIND = statement(
+    select(
+        _A.id,
+        _A.handle,
+        _A.name,
+        _A.disabled,
+        _A.created,
+        func.coalesce(_HELD.c.checkouts, 0),
+        func.coalesce(_HELD.c.units, 0),
+    )
+    .select_from(table.outerjoin(_HELD, _HELD.c.buyer_id == _A.id))
+    .where(
+        _A.tenant_id == TENANT,
+        _A.kind == "customer",
+        or_(
+            _A.id == p("text"),
+            _A.handle.like(p("address"), escape="!"),
+            func.lower(_A.name).like(p("pattern"), escape="!"),
+        ),
+    )
+    .order_by(_A.handle, _A.id)
+    .limit(p("most"))
+)
+
+
+def find(tx: Transaction, part: str) -> list[dict[str, object]]:
+    """Up to `MAX_FOUND` customers with this id, or whose e-mail or name has this text in it."""
+    wanted = part.strip()
+    address = text.email_or_none(wanted) or text.ascii_lower(wanted)
+    return [
+        {
+            "id": row[0],
+            "email": row[1],
+            "name": row[2],
+            "disabled": bool(row[3]),
+            "openCheckouts": row[5],
+            "reservedUnits": int(row[6]),
+            "created": wire_time(row[4]),
+        }
+        for row in tx.all(_FIND, text=wanted, address=_within(address), pattern=_within(wanted.lower()), most=MAX_FOUND)
+    ]
+
+
+def _within(part: str) -> str:
+    """The pattern of LIKE for what has this text in it."""
+    return "%" + "".join(f"!{each}" if each in "%_!" else each for each in part) + "%"
+
+
+def one(tx: Transaction, name: str) -> Account:
+    """The customer with this e-mail or id. Raises `Refusal` (-3)."""
+    return accounts.find(tx, "customer", text.email_or_none(name) or name)
+
+
+def disable(tx: Transaction, customer: Account) -> int:
+    """Refuses every token of the customer from the next request on; answers how many of its checkouts were freed."""
+    accounts.set_disabled(tx, customer, True)
+    return sum(checkouts.release(tx, str(row["orderId"])) for row in checkouts.listed(tx, customer.id))

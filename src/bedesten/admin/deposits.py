@@ -1,0 +1,63 @@
+"""The operator's second look at large deposits."""
+
+from sqlalchemy import or_, select
+
+from bedesten.accounts.tables import accounts
+from bedesten.core.clock import wire_time
+from bedesten.core.money import to_decimal
+from bedesten.payments import actions as payments
+from bedesten.payments.tables import deposits
+from bedesten.store.sql import TENANT, p, statement
+from bedesten.store.transaction import Transaction
+
+STATES = ("created", "confirmed", "rejected", "awaitingApproval")
+MAX_LISTED = 1_000
+_D = deposits.c
+_partner, _integration = accounts.alias("partner"), accounts.alias("integration")
+_LIST = statement(
+    select(_D.id, _partner.c.handle, _integration.c.name, _D.reference, _D.amount, _D.currency, _D.state, _D.created)
+    .select_from(
+        deposits.join(_partner, (_partner.c.tenant_id == _D.tenant_id) & (_partner.c.id == _D.partner_id)).join(
+            _integration, (_integration.c.tenant_id == _D.tenant_id) & (_integration.c.id == _D.integration_id)
+        )
+    )
+    .where(
+        _D.tenant_id == TENANT,
+        or_(p("only") == "", _D.id == p("only")),
+        or_(p("every") == 1, _D.state == payments.AWAITING),
+    )
+    .order_by(_D.created, _D.id)
+    .limit(p("most"))
+)
+
+
+def listed(tx: Transaction, every: bool = False, only: str = "") -> list[dict[str, object]]:
+    """The deposits that wait for an approval, or all up to `MAX_LISTED`; the oldest first."""
+    return [
+        {
+            "depositId": row[0],
+            "partner": row[1],
+            "integration": row[2],
+            "reference": row[3],
+            "amount": to_decimal(row[4], row[5]),
+            "currency": row[5],
+            "state": STATES[row[6]],
+            "created": wire_time(row[7]),
+        }
+        for row in tx.all(_LIST, only=only, every=int(every), most=MAX_LISTED)
+    ]
+
+
+def approve(tx: Transaction, deposit_id: str) -> dict[str, object]:
+    """Books a deposit that waits for an approval. Raises `Refusal`: -3, -400."""
+    return _shown(tx, payments.approve_deposit(tx, deposit_id).id)
+
+
+def reject(tx: Transaction, deposit_id: str) -> dict[str, object]:
+    """Ends a deposit that is not booked. Raises `Refusal`: -3, -400."""
+    return _shown(tx, payments.reject_deposit(tx, deposit_id).id)
+
+
+def _shown(tx: Transaction, deposit_id: str) -> dict[str, object]:
+    (found,) = listed(tx, every=True, only=deposit_id)
+    return found

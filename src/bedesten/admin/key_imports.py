@@ -1,0 +1,85 @@
+"""Taking over another system's API keys beside a running server: many short transactions, and still all or none."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
+
+from bedesten.apikeys import key_import
+from bedesten.apikeys.key_import import MAX_KEYS_PER_TRANSACTION, Foreign, PreparedKey, Run
+from bedesten.apikeys.keys import NewKey
+from bedesten.audit.actions import Actor
+from bedesten.gate.keyring import Keyring
+from bedesten.store.store import Store
+from bedesten.store.transaction import CrossTransaction, StoreUnavailable, Transaction
+
+More = TypeVar("More")
+PAUSE_S = 0.005
+"""Between two transactions: who waits for the one writer of SQLite comes first."""
+
+
+def import_keys(
+    store: Store,
+    keyring: Keyring,
+    tenant: str,
+    lines: Sequence[Foreign],
+    describe: Callable[[Transaction], tuple[NewKey, More]],
+    actor: Actor,
+    advance: Callable[[int], object] = lambda _: None,
+) -> tuple[list[str], More | None]:
+    """Imports keys, all or none; answers their ids, and what `describe` gave beside the description of the keys.
+
+    `describe` runs in the transaction that opens the import, and its changes stay when the import fails later. Raises
+    `Refusal` (-2) that names the lines at fault, and -8 beside another import of the tenant. Blocks.
+    """
+    prepared = key_import.prepare(keyring, tenant, lines)
+    if not prepared:
+        return [], None
+    while store.write_now(key_import.remove_leftovers):
+        time.sleep(PAUSE_S)
+    store.read_now(lambda tx: key_import.refuse_beside_another(tx.bound(tenant)))
+    wrong: dict[int, str] = {}
+    for some in _parts(prepared):
+        wrong |= store.read_now(partial(_imported_before, tenant=tenant, some=some))
+    key_import.refuse(wrong)
+
+    def begin(tx: CrossTransaction) -> tuple[Run, NewKey, More]:
+        new, more = describe(tx.bound(tenant))
+        return key_import.begin(tx.bound(tenant), keyring, new, len(prepared)), new, more
+
+    run, new, more = store.write_now(begin)
+    made = [one.key_id for one in prepared]
+    with _whole(store, tenant, run):
+        for some in _parts(prepared):
+            store.write_now(partial(_store_some, tenant=tenant, run=run, some=some))
+            advance(len(some))
+            time.sleep(PAUSE_S)
+        store.write_now(lambda tx: key_import.finish(tx.bound(tenant), run, new, made, actor))
+    return made, more
+
+
+@contextlib.contextmanager
+def _whole(store: Store, tenant: str, run: Run) -> Iterator[None]:
+    """Takes back what was stored when the import ends early, by Ctrl-C too. Where that fails the worker does it later."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(StoreUnavailable):
+            store.write_now(lambda tx: key_import.abandon(tx.bound(tenant), run))
+            while store.write_now(key_import.remove_leftovers):
+                time.sleep(PAUSE_S)
+        raise
+
+
+def _parts(prepared: Sequence[PreparedKey]) -> Iterator[Sequence[PreparedKey]]:
+    for start in range(0, len(prepared), MAX_KEYS_PER_TRANSACTION):
+        yield prepared[start : start + MAX_KEYS_PER_TRANSACTION]
+
+
+def _imported_before(tx: CrossTransaction, tenant: str, some: Sequence[PreparedKey]) -> dict[int, str]:
+    return key_import.imported_before(tx.bound(tenant), some)
+
+
+def _store_some(tx: CrossTransaction, tenant: str, run: Run, some: Sequence[PreparedKey]) -> None:
+    key_import.store_some(tx.bound(tenant), run, some)

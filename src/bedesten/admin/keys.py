@@ -1,0 +1,93 @@
+"""API keys as their operator names and rotates them: by their id alone."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from bedesten import errors
+from bedesten.accounts.tables import api_keys
+from bedesten.apikeys import key_uses, keys, rotation
+from bedesten.apikeys.key_uses import Use
+from bedesten.apikeys.keys import PREVIOUS
+from bedesten.audit.actions import OPERATOR
+from bedesten.core.clock import wire_time
+from bedesten.core.secret import Secret
+from bedesten.errors import Refusal, bad_field
+from bedesten.gate.apikeys import looks_like_key
+from bedesten.gate.keyring import Keyring
+from bedesten.store.sql import crossing, p
+from bedesten.store.transaction import CrossTransaction, Transaction
+
+_TENANT = crossing(select(api_keys.c.tenant_id).where(api_keys.c.id == p("id")))
+
+
+@dataclass(frozen=True, slots=True)
+class Grace:
+    """How long the old secret of a rotation stays good (ms), from now on or from the first use of the fresh one.
+
+    `replaces` is the hint of the secret that is replaced; None: whichever is the current one.
+    """
+
+    time: int
+    from_first_use: bool = False
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """The fresh secret, and what became of those before it.
+
+    `kept` says whether the old one is good for a while, and `ends` when it ends: None as long as that waits for the first
+    use of the fresh one. `ended` says that the one before it was still good, and `last_use` how it was last used.
+    """
+
+    secret: Secret[str]
+    kept: bool
+    ends: int | None
+    ended: bool
+    last_use: Use | None
+
+
+def inside_tenant_of(tx: CrossTransaction, key_id: str) -> Transaction:
+    """The transaction, bound to the tenant that the API key with this id belongs to. Raises `Refusal`: -3, -2.
+
+    An API key in place of its id is refused without being repeated.
+    """
+    if looks_like_key(key_id):
+        raise bad_field("key", "that is an API key, not an id: `bedesten keys leaked --stdin` finds whose it is")
+    row = tx.one(_TENANT, id=key_id)
+    if row is None:
+        raise Refusal(errors.NOT_FOUND, f"no API key has the id {key_id!r}", fields={"key": "there is no such key"})
+    return tx.bound(row[0])
+
+
+def rotate(across: CrossTransaction, keyring: Keyring, key_id: str, grace: Grace, end_previous: bool) -> Rotated:
+    """Gives the API key another secret (`rotation.rotate`). A previous secret that is still good ends at once.
+
+    That is what everybody may still be using, so without `end_previous` it raises `Refusal` (-8) then.
+    """
+    tx = inside_tenant_of(across, key_id)
+    ending, last_use = _previous(tx, key_id)
+    if ending and not end_previous:
+        raise Refusal(
+            errors.CONFLICT,
+            f"the previous secret of {key_id} ({used(last_use)}) is still good and would end at once: add --yes, or wait",
+            fields={"key": "its previous secret is still good"},
+        )
+    secret = rotation.rotate(tx, keyring, key_id, grace.time, grace.from_first_use, OPERATOR, replaces=grace.replaces)
+    return Rotated(secret, *rotation.previous_end(tx, key_id), ending, last_use if ending else None)
+
+
+def used(use: Use | None) -> str:
+    """When, from where and by what a secret was last used, for people."""
+    if use is None:
+        return "never seen in use"
+    return f"last used {wire_time(use.used)} from {use.address}" + (f" by {use.agent}" if use.agent else "")
+
+
+def _previous(tx: Transaction, key_id: str) -> tuple[bool, Use | None]:
+    """Whether a rotation now would end a previous secret that is good, and its last use. Locks the key."""
+    key = keys.locked(tx, key_id)
+    previous = keys.secrets_of(tx, key_id).get(PREVIOUS)
+    good = previous is not None and previous.live(tx.now) and not key.ended(tx.now)
+    return good, key_uses.last_uses(tx, key_id).get(PREVIOUS)

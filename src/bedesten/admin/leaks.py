@@ -1,0 +1,191 @@
+"""API keys that were found where they do not belong: in a repository, a log, a chat.
+
+Whoever scans for them sends what looks like one. The key itself is never stored, printed or logged; what is said of it
+is its id and its hint. What then happens is the installation's leak policy:
+
+| policy | what happens |
+|---|---|
+| `notify` | a row in the trail, and whoever asked is told (`tell`): a warning in the log by default |
+| `grace` | and the secret ends after 24 hours, if it would not end before |
+| `revoke` | and it ends at once: only the previous secret, if it was that one, else the whole key |
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from sqlalchemy import select, update
+
+from bedesten.accounts.tables import api_keys, key_exists, key_secrets
+from bedesten.apikeys import keys
+from bedesten.apikeys.keys import PREVIOUS, SLOTS
+from bedesten.audit.actions import INSTALLATION as WHOLE
+from bedesten.audit.actions import OPERATOR, Actor, record
+from bedesten.core import credential
+from bedesten.core.clock import DAY, wire_time
+from bedesten.errors import bad_field
+from bedesten.gate.apikeys import foreign_form, keys_in, without_keys
+from bedesten.gate.keyring import Keyring
+from bedesten.store.sql import TENANT, crossing, p, statement
+from bedesten.store.store import Store
+from bedesten.store.tables import INSTALLATION, SET_LEAK_POLICY, Installed
+from bedesten.store.transaction import CrossTransaction
+
+log = structlog.get_logger("bedesten.leaks")
+POLICIES = ("notify", "grace", "revoke")
+GRACE = DAY
+MOST_CANDIDATES = 1_000
+"""In one report; each is looked for in every tenant."""
+LONGEST_SOURCE = 200
+
+_S = key_secrets.c
+_WAYS = crossing(select(_S.tenant_id, _S.pepper_id, _S.imported).distinct())
+_FOUND = crossing(
+    select(_S.key_id)
+    .select_from(key_secrets.join(api_keys, api_keys.c.id == _S.key_id))
+    .where(_S.digest == p("digest"), key_exists())
+)
+_END = statement(update(key_secrets).where(_S.tenant_id == TENANT, _S.digest == p("digest")).values(expires=p("ends")))
+
+
+@dataclass(frozen=True, slots=True)
+class Leaked:
+    """One secret of one tenant's key that was found, and what was done: `noted`, `ends`, `revoked`."""
+
+    tenant: str
+    key_id: str
+    surface: str
+    owner: str
+    hint: str
+    secret: str
+    done: str
+    ends: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a report: how many candidates there were, and which of them are somebody's live secret."""
+
+    policy: str
+    candidates: int
+    leaked: tuple[Leaked, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a key was found: whose it is, and everything that it may be stored under by the time it is acted on."""
+
+    tenant: str
+    key_id: str
+    digests: frozenset[bytes]
+
+
+def warn(leaked: Leaked, source: str) -> None:
+    """Writes a warning into the log."""
+    log.warning(
+        "key-leaked", tenant=leaked.tenant, key=leaked.key_id, hint=leaked.hint, done=leaked.done, source=source
+    )
+
+
+def report_leaks(
+    store: Store,
+    rings: Callable[[Installed], Keyring],
+    lines: Iterable[str],
+    source: str = "",
+    actor: Actor = OPERATOR,
+    tell: Callable[[Leaked, str], None] = warn,
+) -> Report:
+    """Looks for every key that stands in the lines and does what the policy says. Blocks; safe to send again.
+
+    `rings` gives the store's master secrets: with older ones, or others, a live key would not be known. `source`
+    says where the lines were found, for the trail. Raises `Refusal` (-2) for more candidates than one report may have and
+    what `rings` raises: nothing was done then.
+    """
+    candidates = _candidates(lines)
+    told = credential.place(without_keys("".join(each for each in source if each.isprintable())))[:LONGEST_SOURCE]
+    installed, ways = store.read_now(lambda tx: (_installed(tx), tx.all(_WAYS)))
+    keyring, policy = rings(installed), installed.leak_policy
+    leaked = []
+    for key in candidates:
+        digests = _digests(keyring, key, ways)
+        for place in store.read_now(partial(_places, digests=digests)):
+            done = store.write_now(partial(_act, place=place, policy=policy, source=told, actor=actor))
+            if done is not None:
+                leaked.append(done)
+                tell(done, told)
+    return Report(policy, len(candidates), tuple(leaked))
+
+
+def leak_policy(tx: CrossTransaction) -> str:
+    """What happens to a key that was reported as leaked."""
+    return _installed(tx).leak_policy
+
+
+def set_leak_policy(tx: CrossTransaction, policy: str) -> None:
+    """Changes it, for the next report. Raises `Refusal` (-2)."""
+    if policy not in POLICIES:
+        raise bad_field("policy", f"one of {', '.join(POLICIES)}")
+    before = leak_policy(tx)
+    tx.run(SET_LEAK_POLICY, policy=policy)
+    record(tx.bound(WHOLE), OPERATOR, "keys.leak_policy", WHOLE, before=before, after=policy)
+
+
+def _installed(tx: CrossTransaction) -> Installed:
+    installed = tx.one(INSTALLATION)
+    assert installed is not None, "an opened store is an installation"
+    return installed
+
+
+def _candidates(lines: Iterable[str]) -> list[str]:
+    found: dict[str, None] = {}
+    for line in lines:
+        found.update(dict.fromkeys(keys_in(line)))
+        if len(found) > MOST_CANDIDATES:
+            raise bad_field("keys", f"more than {MOST_CANDIDATES} in one report")
+    return list(found)
+
+
+def _digests(keyring: Keyring, key: str, ways: Iterable[tuple[str, str, int]]) -> dict[str, frozenset[bytes]]:
+    """Under which digests each tenant may have the key: its own under every pepper, since the next use may replace the
+    one by the other, and the imported form where the tenant has any key in that form."""
+    known, foreign = keyring.digest_ids(), foreign_form(key)
+    found: dict[str, set[bytes]] = {}
+    for tenant, pepper, imported in ways:
+        mine = found.get(tenant)
+        if mine is None:
+            mine = found[tenant] = {keyring.key_digest(tenant, key, one) for one in known}
+        if imported and pepper in known:
+            mine.add(keyring.key_digest(tenant, foreign, pepper))
+    return {tenant: frozenset(digests) for tenant, digests in found.items()}
+
+
+def _places(tx: CrossTransaction, digests: Mapping[str, frozenset[bytes]]) -> list[_Place]:
+    return [
+        _Place(tenant, row[0], mine)
+        for tenant, mine in digests.items()
+        for digest in mine
+        if (row := tx.one(_FOUND, digest=digest)) is not None
+    ]
+
+
+def _act(across: CrossTransaction, place: _Place, policy: str, source: str, actor: Actor) -> Leaked | None:
+    """What the policy says, for one secret; None if it has ended by itself."""
+    tx = across.bound(place.tenant)
+    key = keys.locked(tx, place.key_id)
+    secret = next((one for one in keys.secrets_of(tx, key.id).values() if one.digest in place.digests), None)
+    if secret is None or not secret.live(tx.now) or key.ended(tx.now):
+        return None
+    done, ends = "noted", keys.end_of(key.expires, secret.expires)
+    if policy == "grace":
+        done, ends = "ends", keys.end_of(ends, tx.now + GRACE)
+        tx.run(_END, digest=secret.digest, ends=ends)
+        tx.changed("key", secret.digest.hex())
+    elif policy == "revoke":
+        done, ends = "revoked", tx.now
+    name = SLOTS[secret.slot]
+    until = None if ends is None else wire_time(ends)
+    record(tx, actor, "key.leaked", key.id, secret=name, source=source, policy=policy, ends=until)
+    if policy == "revoke":
+        keys.revoke(tx, key.id, actor, previous_only=secret.slot == PREVIOUS)
+    return Leaked(tx.tenant, key.id, key.surface, key.owner, key.hint, name, done, ends)

@@ -1,0 +1,141 @@
+"""Partners: a reseller account, the ledger account that it buys from, and the endpoint that its webhooks go to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bedesten import errors
+from bedesten.accounts import actions as accounts
+from bedesten.accounts import logins
+from bedesten.accounts.actions import Account
+from bedesten.admin.amounts import minor_amount
+from bedesten.audit.actions import OPERATOR, place_of, record
+from bedesten.core import text
+from bedesten.core.money import in_words, to_decimal
+from bedesten.core.secret import Secret
+from bedesten.errors import Refusal, as_kind
+from bedesten.gate.keyring import Keyring
+from bedesten.gate.passwords import Hashed
+from bedesten.gate.scopes import Surface
+from bedesten.ledger import actions as ledger
+from bedesten.store.transaction import Transaction
+from bedesten.tenants.vault import Vault
+from bedesten.webhooks import actions as webhooks
+from bedesten.webhooks.targets import check_target
+
+
+@dataclass(frozen=True, slots=True)
+class NewPartner:
+    """What the operator says of a partner that is to be.
+
+    `scopes` None: every scope of the surface. `credit` is in the tenant's currency.
+    """
+
+    email: str
+    password: Hashed
+    name: str = ""
+    scopes: Iterable[str] | None = None
+    webhook: str | None = None
+    credit: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A fresh partner, and the outbound secret and key by which it knows our webhooks: they are seen this once."""
+
+    id: str
+    email: str
+    webhook_secret: Secret[str]
+    webhook_key: Secret[str]
+
+
+def address(email: str) -> str:
+    """The one spelling of a partner's e-mail. Raises `Refusal` (-2)."""
+    return as_kind(text.email, email, "email")
+
+
+def find(tx: Transaction, name: str) -> Account:
+    """The partner with this e-mail or id. Raises `Refusal` (-3)."""
+    return accounts.find(tx, "partner", text.email_or_none(name) or name)
+
+
+def create(tx: Transaction, vault: Vault, currency: str, new: NewPartner) -> Made:
+    """Makes the account, its ledger account and its endpoint. Raises `Refusal`: -2, or -8 if the e-mail is taken."""
+    email = address(new.email)
+    name = as_kind(text.name, new.name, "name") if new.name.strip() else email
+    if new.webhook is not None:
+        check_target(new.webhook, webhooks.allowed_networks(tx), "webhook")
+    made = accounts.create(tx, "partner", email, name, password=new.password, scopes=new.scopes)
+    if made is None:
+        raise Refusal(errors.CONFLICT, f"there is a partner {email}", fields={"email": "a partner has this e-mail"})
+    balance = ledger.account(tx, made, "partner", currency)
+    credit = minor_amount(new.credit, currency, "credit")
+    if credit:
+        ledger.set_credit(tx, balance, credit)
+    secret, key = webhooks.create_endpoint(tx, vault, made, new.webhook)
+    told = {
+        "email": email,
+        "scopes": None if new.scopes is None else sorted(new.scopes),
+        "credit": in_words(credit, currency),
+    }
+    record(tx, OPERATOR, "partner.create", made, **told, webhook=place_of(new.webhook))
+    return Made(made, email, secret, key)
+
+
+def set_credit(tx: Transaction, currency: str, partner: Account, limit: Decimal) -> None:
+    """Changes how far the partner's balance may go below zero; what it owes beyond that stays. Raises `Refusal` (-2)."""
+    minor = minor_amount(limit, currency, "amount")
+    before = ledger.account(tx, partner.id, "partner", currency)
+    ledger.set_credit(tx, before, minor)
+    limits = {"before": in_words(before.credit_limit, currency), "after": in_words(minor, currency)}
+    record(tx, OPERATOR, "partner.credit", partner.id, partner=partner.handle, **limits)
+
+
+def unlock(tx: Transaction, keyring: Keyring, partner: Account) -> bool:
+    """Forgets the partner's failed logins. False if there were none. Doing it twice changes nothing.
+
+    Failures are counted under a digest that names its pepper; those that were counted under a retired one are too old.
+    """
+    if not logins.unlock(tx, keyring.login_digest(tx.tenant, Surface.RESELLER, partner.handle)):
+        return False
+    record(tx, OPERATOR, "account.unlock", partner.id)
+    return True
+
+
+def set_webhook(tx: Transaction, vault: Vault, partner: Account, url: str | None) -> Made | None:
+    """Changes where the partner is told of changes; None: only where an order names a URL of its own.
+
+    A partner without an endpoint gets one, whose secrets are then answered.
+    """
+    if url is not None:
+        check_target(url, webhooks.allowed_networks(tx), "url")
+    before = webhooks.endpoint_of(tx, partner.id)
+    made = None
+    if before is None:
+        made = Made(partner.id, partner.handle, *webhooks.create_endpoint(tx, vault, partner.id, url))
+    else:
+        webhooks.set_url(tx, partner.id, url)
+    was = place_of(before.url) if before else None
+    record(tx, OPERATOR, "partner.webhook", partner.id, before=was, after=place_of(url))
+    return made
+
+
+def shown(tx: Transaction, currency: str, partner: Account) -> dict[str, object]:
+    """A partner as the operator sees it, with its money and its endpoint's address."""
+    balance = ledger.balance(tx, partner.id, "partner", currency)
+    endpoint = webhooks.endpoint_of(tx, partner.id)
+    return {
+        **accounts.shown(partner),
+        "currency": currency,
+        "balance": to_decimal(balance.posted if balance else 0, currency),
+        "held": to_decimal(balance.held if balance else 0, currency),
+        "available": to_decimal(balance.available if balance else 0, currency),
+        "creditLimit": to_decimal(balance.credit_limit if balance else 0, currency),
+        "spendable": to_decimal(balance.spendable if balance else 0, currency),
+        "webhook": endpoint.url if endpoint else None,
+    }
+
+
+def listed(tx: Transaction, currency: str) -> list[dict[str, object]]:
+    """Every partner of the tenant."""
+    return [shown(tx, currency, find(tx, str(one["id"]))) for one in accounts.list_all(tx, "partner")]

@@ -1,0 +1,242 @@
+"""A file of products becomes products: planned as a whole, then written as a whole."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, cast
+
+from sqlalchemy import select
+
+from bedesten.accounts import actions as accounts
+from bedesten.admin.productfile import Problems, Row
+from bedesten.audit.actions import OPERATOR, record
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue import inventory
+from bedesten.catalogue.changes import record_change
+from bedesten.catalogue.code import FOLDED
+from bedesten.catalogue.model import STOCK, Product, ProductFields, fields_of
+from bedesten.catalogue.tables import categories
+from bedesten.core.money import to_decimal, to_minor
+from bedesten.core.text import key
+from bedesten.gate.scopes import Surface
+from bedesten.store.sql import TENANT, statement
+from bedesten.store.transaction import Transaction
+
+_CATEGORIES = statement(select(categories.c.id, categories.c.name).where(categories.c.tenant_id == TENANT))
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of a file. `notes` say what of it was left aside or needs a look, and why; `unchanged` rows say what
+    was so already."""
+
+    created: int
+    updated: int
+    notes: tuple[str, ...]
+    unchanged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """One row: the product as it is, if there is one, and as it will be but for the ids of what is named here."""
+
+    line: int
+    before: Product | None
+    after: ProductFields
+    category: str | None
+    supplier: str | None
+    note: str | None = None
+
+
+def import_rows(
+    tx: Transaction, currency: str, source: str, rows: Sequence[Row], *, force: bool = False, region: str | None = None
+) -> Imported:
+    """Makes or changes the products, all or none, and the categories and suppliers that they name.
+
+    Raises `Refusal` (-2) with everything that is wrong, before anything is written. The cost of a product is its
+    supplier's business once the supplier has said one: then it is left as it is, and a note says so. `force` accepts
+    prices of nothing and below cost. `region` is the tenant's: what is for another one is noted.
+    """
+    problems = Problems(source)
+    planner = _Planner(tx, currency, problems, force)
+    planned = [planner.plan(row) for row in rows]
+    problems.refuse_if_any()
+    category = cache(lambda name: catalogue.category(tx, name))
+    supplier = cache(lambda name: _supplier(tx, name) or accounts.owner(tx, Surface.SUPPLIER, name))
+    changed = sum(_write(tx, one, source, category, supplier) for one in planned)
+    created = sum(1 for one in planned if one.before is None)
+    record(tx, OPERATOR, "products.import", source, created=created, updated=changed - created, forced=force)
+    notes = tuple(one.note for one in planned if one.note) + tuple(_elsewhere(planned, region))
+    return Imported(created, changed - created, notes, len(planned) - changed)
+
+
+def _elsewhere(planned: Sequence[_Planned], region: str | None) -> list[str]:
+    """What is said of products that buyers see only when they name another region than the tenant's."""
+    lines = [str(one.line) for one in planned if one.after.region not in (None, region)]
+    if region is None or not lines:
+        return []
+    shown = ", ".join(lines[:10]) + (", …" if len(lines) > 10 else "")
+    told = f"{len(lines)} of {len(planned)} are for another region than the tenant's, {region}"
+    return [f"{told}: only buyers that name it see them (line {shown})"]
+
+
+def _write(
+    tx: Transaction, one: _Planned, source: str, category: Callable[[str], str], supplier: Callable[[str], str]
+) -> bool:
+    """Writes one row; answers whether that changed anything."""
+    after = replace(
+        one.after,
+        category_id=category(one.category) if one.category else None,
+        supplier_id=supplier(one.supplier) if one.supplier else None,
+    )
+    if one.before is None:
+        product_id = catalogue.insert(tx, after)
+    elif after == fields_of(one.before):
+        return False
+    else:
+        product_id = one.before.id
+        catalogue.revise(tx, one.before, after)
+        if after.code_comparison != one.before.code_comparison:
+            inventory.compare(tx, product_id, after.code_comparison)
+    record_change(tx, OPERATOR, product_id, one.before, after, source=source)
+    return True
+
+
+class _Planner:
+    """Judges rows against what the tenant has. Writes nothing."""
+
+    def __init__(self, tx: Transaction, currency: str, problems: Problems, force: bool) -> None:
+        self._tx = tx
+        self._currency = currency
+        self._problems = problems
+        self._force = force
+        self._supplier_id = cache(lambda name: _supplier(tx, name))
+        self._categories: Mapping[str, str] = dict(tx.all(_CATEGORIES))
+        self._seen: set[str] = set()
+        self._offers: set[tuple[str, str]] = set()
+
+    def plan(self, row: Row) -> _Planned:
+        """The row as it is to be written, unless `problems` knows why it cannot be."""
+        before = self._before(row)
+        then = fields_of(before) if before else ProductFields(name="", currency=self._currency)
+        sku = cast(str | None, row.given.get("sku")) or then.sku
+        self._refuse_twice(row, before, sku)
+        name = _given(row, "name", then.name)
+        if not name:
+            self._problems.add(row.line, "name", "is required")
+        supplier = _given(row, "supplier", then.supplier_id)
+        fulfilment = _given(row, "fulfilment", then.fulfilment) or STOCK
+        if fulfilment != STOCK and supplier is None:
+            self._problems.add(row.line, "supplier", f"is required, because fulfilment is {fulfilment}")
+        cost, note = self._cost(row, before, supplier)
+        after = replace(
+            then,
+            name=name or "",
+            sku=sku,
+            description=_given(row, "description", then.description) or "",
+            region=_given(row, "region", then.region),
+            price=self._amount(row, "price", then.price),
+            cost=cost,
+            fulfilment=fulfilment,
+            supplier_sku=self._supplier_sku(row, before, supplier),
+            requirements=tuple(_given(row, "requireData", then.requirements) or ()),
+            code_comparison=_given(row, "codeComparison", then.code_comparison) or FOLDED,
+            active=_given(row, "active", then.active) is not False,
+            proposed_name=None if name == then.proposed_name else then.proposed_name,
+        )
+        after = self._accepted(row, before, after)
+        return _Planned(row.line, before, after, _given(row, "category", self._category(before)), supplier, note)
+
+    def _before(self, row: Row) -> Product | None:
+        """The product with this id, else with this sku, else the supplier's own offer that was never on sale: it is
+        given the sku."""
+        product_id, sku = cast(str | None, row.given.get("id")), cast(str | None, row.given.get("sku"))
+        known = catalogue.by_sku(self._tx, sku) if sku else None
+        if product_id:
+            named = catalogue.product(self._tx, product_id)
+            if named is None:
+                self._problems.add(row.line, "id", "no product has it; leave it out to find products by their sku")
+            elif known is not None and known.id != named.id:
+                self._problems.add(row.line, "sku", f"product {known.id} has it, and the row names {named.id}")
+            return named
+        supplier, offer = row.given.get("supplier"), row.given.get("supplierSku")
+        account = self._supplier_id(supplier) if known is None and isinstance(supplier, str) else None
+        if account is None or not isinstance(offer, str):
+            return known
+        held = catalogue.by_supplier_sku(self._tx, account, offer)
+        return held if held and held.published is None and not held.active else None
+
+    def _refuse_twice(self, row: Row, before: Product | None, sku: str | None) -> None:
+        places = {f"sku {key(sku)}" if sku else "", f"id {before.id}" if before else ""} - {""}
+        if places & self._seen:
+            self._problems.add(row.line, "sku" if sku else "id", "stands in the file twice")
+        self._seen |= places
+
+    def _category(self, product: Product | None) -> str | None:
+        return self._categories.get(product.category_id) if product and product.category_id else None
+
+    def _supplier_sku(self, row: Row, before: Product | None, supplier: str | None) -> str | None:
+        offer: str | None = _given(row, "supplierSku", before.supplier_sku if before else None)
+        if offer is None:
+            return None
+        if supplier is None:
+            self._problems.add(row.line, "supplierSku", "belongs to a supplier, and none is named")
+            return offer
+        account = self._supplier_id(supplier)
+        place = (account or key(supplier), key(offer))
+        if place in self._offers:
+            self._problems.add(row.line, "supplierSku", "stands in the file twice for this supplier")
+        self._offers.add(place)
+        held = catalogue.by_supplier_sku(self._tx, account, offer) if account else None
+        if held and (before is None or held.id != before.id):
+            self._problems.add(row.line, "supplierSku", f"product {held.sku or held.id} of this supplier has it")
+        return offer
+
+    def _cost(self, row: Row, before: Product | None, supplier: str | None) -> tuple[int | None, str | None]:
+        """The cost, and a note where the file's was left aside."""
+        cost = self._amount(row, "cost", None)
+        kept = before.cost if before else None
+        if cost is None or cost == kept:
+            return kept, None
+        if (
+            before
+            and kept is not None
+            and before.supplier_id
+            and self._supplier_id(supplier or "") == before.supplier_id
+        ):
+            shown = to_decimal(kept, before.currency)
+            return kept, f"line {row.line}: the cost stays {shown}, as its supplier has it"
+        return cost, None
+
+    def _accepted(self, row: Row, before: Product | None, after: ProductFields) -> ProductFields:
+        """The product with what the operator accepts to lose; without `force` a new loss is a problem."""
+        if before is not None and (after.price, after.cost) == (before.price, before.cost):
+            return after
+        plain = replace(after, accepted_cost=None)
+        problem = catalogue.price_problem(before, plain)
+        if problem is None:
+            return plain
+        if not self._force:
+            self._problems.add(row.line, "price", f"{problem}; --force sells it all the same")
+        return replace(plain, accepted_cost=after.cost or 0)
+
+    def _amount(self, row: Row, field: str, otherwise: int | None) -> int | None:
+        amount = _given(row, field, None)
+        if amount is None:
+            return None if field in row.given else otherwise
+        try:
+            return to_minor(amount, self._currency)
+        except ValueError as error:
+            self._problems.add(row.line, field, str(error))
+            return None
+
+
+def _given(row: Row, field: str, otherwise: Any) -> Any:
+    """What the file says of a field; what it does not mention stays."""
+    return row.given.get(field, otherwise)
+
+
+def _supplier(tx: Transaction, name: str) -> str | None:
+    """The id of the supplier with this name or id, if there is one."""
+    found = accounts.by_id(tx, "supplier", name) or accounts.by_handle(tx, "supplier", key(name))
+    return found.id if found else None

@@ -1,0 +1,148 @@
+"""A tenant's catalogue as its operator keeps it: priced, stocked, listed. Files: `operator.productimport`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from sqlalchemy import select
+
+from bedesten import errors
+from bedesten.accounts import actions as accounts
+from bedesten.admin.amounts import minor_amount
+from bedesten.audit.actions import OPERATOR
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue import offers
+from bedesten.catalogue.changes import record_change
+from bedesten.catalogue.model import STOCK, Product, fields_of, loss_problem
+from bedesten.catalogue.tables import categories
+from bedesten.core.clock import wire_time
+from bedesten.core.money import to_decimal
+from bedesten.errors import Refusal, bad_field
+from bedesten.store.sql import TENANT, statement
+from bedesten.store.transaction import Transaction
+
+_CATEGORIES = statement(select(categories.c.id, categories.c.name).where(categories.c.tenant_id == TENANT))
+
+
+def product_of(tx: Transaction, name: str) -> Product:
+    """The product with this sku or id. Raises `Refusal`: -3, or -8 where one has it as its sku and another as its id."""
+    by_sku, by_id = catalogue.by_sku(tx, name), catalogue.product(tx, name)
+    if by_sku and by_id and by_sku.id != by_id.id:
+        problem = f"it is the sku of product {by_sku.id} and the id of the product with the sku {by_id.sku}"
+        raise Refusal(errors.CONFLICT, f"{name} could mean two products", fields={name: problem})
+    found = by_sku or by_id
+    if found is None:
+        raise Refusal(errors.NOT_FOUND, f"no product {name}", fields={name: "there is no such product"})
+    return found
+
+
+def set_prices(
+    tx: Transaction, currency: str, prices: Mapping[str, Decimal], *, force: bool = False
+) -> list[dict[str, object]]:
+    """Prices products, named by sku or id, and switches them on; all or none.
+
+    Raises `Refusal`: -2 for a price of nothing or below cost unless `force` accepts it, and for a product named twice;
+    -3 with every name that leads to none, -8 for one that leads to two.
+    """
+    found = _all_found(tx, prices)
+    problems: dict[str, str] = {}
+    seen: set[str] = set()
+    for name, product in found.items():
+        if product.id in seen:
+            raise bad_field(name, "the same product is priced twice")
+        seen.add(product.id)
+        fields = replace(
+            fields_of(product), price=minor_amount(prices[name], currency, name), accepted_cost=None, active=True
+        )
+        loss = loss_problem(fields.price, fields.cost, currency)
+        if loss and not force:
+            problems[name] = f"{loss}; --force sells it all the same"
+        if loss:
+            fields = replace(fields, accepted_cost=fields.cost or 0)
+        if not problems and fields != fields_of(product):
+            catalogue.revise(tx, product, fields)
+            record_change(tx, OPERATOR, product.id, product, fields)
+    if problems:
+        raise Refusal(errors.BAD_REQUEST, "nothing was priced", fields=problems)
+    return [shown for shown in listed(tx) if shown["id"] in seen]
+
+
+def _all_found(tx: Transaction, names: Mapping[str, object]) -> dict[str, Product]:
+    found: dict[str, Product] = {}
+    unknown: dict[str, str] = {}
+    for name in names:
+        try:
+            found[name] = product_of(tx, name)
+        except Refusal as refusal:
+            if refusal.row is not errors.NOT_FOUND:
+                raise
+            unknown |= refusal.fields or {}
+    if unknown:
+        raise Refusal(errors.NOT_FOUND, f"no product {', '.join(sorted(unknown))}", fields=unknown)
+    return found
+
+
+# --- what suppliers propose ----------------------------------------------------------------------------------------------
+
+
+def proposals(tx: Transaction) -> list[dict[str, object]]:
+    """The products whose supplier proposes another name."""
+    return [one for one in listed(tx) if one["proposedName"] is not None]
+
+
+def answer_proposals(tx: Transaction, names: Sequence[str], *, accept: bool) -> list[Product]:
+    """Accepts or rejects what is proposed for these products, all or none. Raises `Refusal`: -3, or -8."""
+    answer = offers.accept if accept else offers.reject
+    return [answer(tx, product_of(tx, name), OPERATOR) for name in names]
+
+
+# --- the list ----------------------------------------------------------------------------------------------------------
+
+
+def standing(product: Product, region: str | None = None) -> str:
+    """In a few words whether buyers can have the product now, and if not, why. `region` is the tenant's."""
+    if product.price is None:
+        return "no price"
+    if not product.active:
+        return "switched off"
+    if not product.offered:
+        return "not offered"
+    if product.at_a_loss:
+        return "below cost"
+    if not product.in_stock:
+        asked = product.fulfilment != STOCK and not product.supplier_ready
+        return "supplier cannot be asked" if asked else "out of stock"
+    if region is not None and product.region not in (None, region):
+        return "other region"
+    return "on sale"
+
+
+def listed(tx: Transaction, region: str | None = None) -> list[dict[str, object]]:
+    """Every product of the tenant, sold or not, in the words of a file that `import_rows` takes. `region`: the tenant's."""
+    category_names: Mapping[str, str] = dict(tx.all(_CATEGORIES))
+    supplier_names = {one["id"]: one["name"] for one in accounts.list_all(tx, "supplier")}
+    return [
+        {
+            "id": one.id,
+            "sku": one.sku,
+            "name": one.name,
+            "category": category_names.get(one.category_id or ""),
+            "price": None if one.price is None else to_decimal(one.price, one.currency),
+            "cost": None if one.cost is None else to_decimal(one.cost, one.currency),
+            "currency": one.currency,
+            "description": one.description,
+            "region": one.region,
+            "fulfilment": one.fulfilment,
+            "supplier": supplier_names.get(one.supplier_id or ""),
+            "supplierSku": one.supplier_sku,
+            "requireData": [{"id": each.id, "name": each.name, "required": each.required} for each in one.requirements],
+            "codeComparison": one.code_comparison,
+            "active": bool(one.active),
+            "status": standing(one, region),
+            "proposedName": one.proposed_name,
+            "offered": bool(one.offered),
+            "available": one.available,
+            "updated": wire_time(one.updated),
+        }
+        for one in catalogue.all_products(tx)
+    ]

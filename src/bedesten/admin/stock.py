@@ -1,0 +1,183 @@
+"""The operator's own stock codes: put in by the file, taken out, moved, and the batches listed."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
+
+from bedesten import errors
+from bedesten.accounts import actions as accounts
+from bedesten.admin.products import product_of
+from bedesten.audit.actions import OPERATOR, record
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue import batches, inventory, stock
+from bedesten.catalogue.actions import SUPPLIER, Product
+from bedesten.catalogue.batches import CHUNK, READY, Duplicate, Source, Upload
+from bedesten.catalogue.code import StockCode
+from bedesten.catalogue.inventory import Batch, Withdrawal
+from bedesten.core.clock import wire_time
+from bedesten.core.money import to_decimal
+from bedesten.errors import Refusal, bad_field
+from bedesten.store.transaction import StoreUnavailable, Transaction
+from bedesten.tenants.vault import Vault
+
+Result = TypeVar("Result")
+
+REASONS = ("in stock", "being bought", "sold", "taken out of stock", "being uploaded")
+"""What a code that was in the shop before is, by its state."""
+
+
+class Run(Protocol):
+    """Runs a writing action in one transaction inside the tenant."""
+
+    def __call__(self, work: Callable[[Transaction], Result], /) -> Result: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Codes of a file that were in the shop before: how many, as what, and where."""
+
+    what: str
+    product: str
+    batch_id: str | None
+    codes: int
+    first_index: int
+
+
+def stocked_product(tx: Transaction, name: str) -> Product:
+    """The product with this sku or id, if it keeps stock. Raises `Refusal`: -3, or -2 for one that keeps none."""
+    product = product_of(tx, name)
+    if product.fulfilment == SUPPLIER:
+        raise bad_field(name, "this product is delivered by its supplier and keeps no stock")
+    return product
+
+
+def put_in(
+    write: Run,
+    vault: Vault,
+    product: Product,
+    codes: Sequence[StockCode],
+    source: Source,
+    advance: Callable[[int], object] = lambda _: None,
+) -> Upload:
+    """Puts codes of the operator's own into stock, as one batch, all or none; those that are there already are left out.
+
+    Up to `CHUNK` codes are one transaction. More are loaded by the chunk and become sellable together, at the end. What
+    fails in the middle is thrown away again; what dies in the middle is thrown away by the next upload of the same file.
+    """
+    if len(codes) <= CHUNK:
+        return write(lambda tx: _recorded(tx, product, batches.add(tx, vault, product.id, codes, source)))
+    batch = write(lambda tx: batches.begin(tx, product.id, source))
+    duplicates: list[Duplicate] = []
+    try:
+        for first in range(0, len(codes), CHUNK):
+            part = codes[first : first + CHUNK]
+            duplicates += write(partial(_load, vault, product.id, batch, part, first, source.again))
+            advance(len(part))
+
+        def complete(tx: Transaction) -> Upload:
+            added = batches.finish(tx, product.id, batch, source)
+            return _recorded(tx, product, Upload(batch if added else None, added, tuple(duplicates)))
+
+        return write(complete)
+    except BaseException:
+        with contextlib.suppress(StoreUnavailable):
+            write(lambda tx: batches.drop(tx, batch))
+        raise
+
+
+def _load(
+    vault: Vault, product: str, batch: str, codes: Sequence[StockCode], first: int, again: bool, tx: Transaction
+) -> list[Duplicate]:
+    return batches.load(tx, vault, product, batch, codes, first, again=again)
+
+
+def _recorded(tx: Transaction, product: Product, done: Upload) -> Upload:
+    if done.added:
+        record(tx, OPERATOR, "stock.upload", product.id, added=done.added, batch=done.batch_id)
+    return done
+
+
+def known(tx: Transaction, duplicates: Sequence[Duplicate], batch: str | None = None) -> list[Known]:
+    """Duplicates by what they are and where, the most of one kind first. `batch`: the upload's own."""
+    counted = Counter((one.batch_id, one.product_id, one.state) for one in duplicates)
+    first: dict[tuple[str | None, str, int], int] = {}
+    for one in duplicates:
+        first.setdefault((one.batch_id, one.product_id, one.state), one.index)
+    found = []
+    for key, codes in counted.most_common():
+        batch_id, product_id, state = key
+        product = catalogue.product(tx, product_id)
+        twice = (batch_id is not None and batch_id == batch) or (batch_id is None and state == stock.LOADING)
+        what = "twice in this file" if twice else REASONS[state]
+        found.append(Known(what, (product.sku if product else None) or product_id, batch_id, codes, first[key]))
+    return found
+
+
+def take_out_batch(tx: Transaction, name: str, reason: str) -> tuple[Batch, Withdrawal]:
+    """Takes the unsold codes of a batch out of stock for good. Raises `Refusal` (-3)."""
+    batch = inventory.batch_of(tx, name)
+    done = inventory.withdraw_batch(tx, batch, reason)
+    if done.withdrawn:
+        record(tx, OPERATOR, "stock.withdraw", batch.id, withdrawn=done.withdrawn, reason=reason)
+    return batch, done
+
+
+def take_out_codes(tx: Transaction, vault: Vault, codes: Sequence[StockCode], reason: str) -> Withdrawal:
+    """Takes single codes out of stock for good, those that are unsold."""
+    done = inventory.withdraw_codes(tx, vault, codes, reason)
+    if done.withdrawn:
+        record(tx, OPERATOR, "stock.withdraw", tx.tenant, withdrawn=done.withdrawn, reason=reason)
+    return done
+
+
+def move(tx: Transaction, name: str, to: str) -> tuple[str, int, Product]:
+    """Moves the unsold codes of a batch to another product; answers the batch that they are now, how many, and where.
+
+    Raises `Refusal`: -3; -2 for a product that keeps no stock; -8 for a batch that is loading, has nothing unsold, or lies
+    there already.
+    """
+    batch, product = inventory.batch_of(tx, name), stocked_product(tx, to)
+    if batch.state != READY:
+        raise Refusal(errors.CONFLICT, f"batch {batch.id} is being uploaded")
+    if batch.product_id == product.id:
+        raise Refusal(errors.CONFLICT, f"batch {batch.id} belongs to this product already")
+    made, count = inventory.move(tx, batch, product.id, OPERATOR.name)
+    record(tx, OPERATOR, "stock.move", batch.id, to=product.id, batch=made, moved=count)
+    return made, count, product
+
+
+def listed(tx: Transaction, name: str = "") -> list[dict[str, object]]:
+    """The batches of one product, or all, in their order of sale."""
+    product = product_of(tx, name) if name else None
+    suppliers = {one["id"]: one["name"] for one in accounts.list_all(tx, "supplier")}
+    return [batch_view(tx, one, suppliers) for one in inventory.batches_of(tx, product.id if product else "")]
+
+
+def batch_view(tx: Transaction, one: Batch, suppliers: dict[object, object] | None = None) -> dict[str, object]:
+    """A batch as it is shown."""
+    if suppliers is None:
+        suppliers = {each["id"]: each["name"] for each in accounts.list_all(tx, "supplier")}
+    product = catalogue.product(tx, one.product_id)
+    assert product is not None, "a batch belongs to a product"
+    return {
+        "id": one.id,
+        "product": one.sku or one.product_id,
+        "productId": one.product_id,
+        "state": "ready" if one.state == READY else "loading",
+        "source": one.source,
+        "supplier": suppliers.get(one.supplier_id),
+        "unitCost": None if one.unit_cost is None else to_decimal(one.unit_cost, product.currency),
+        "currency": product.currency,
+        "note": one.note,
+        "reason": one.reason,
+        "actor": one.actor,
+        "created": wire_time(one.created),
+        "codes": one.codes,
+        "free": one.free,
+        "claimed": one.claimed,
+        "sold": one.sold,
+        "withdrawn": one.withdrawn,
+    }

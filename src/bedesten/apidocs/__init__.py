@@ -1,0 +1,1 @@
+"""OpenAPI documents and the documentation site, made from the route tables."""

@@ -1,0 +1,104 @@
+"""A surface as an OpenAPI 3.1 document."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bedesten import __version__
+from bedesten.apidocs.openapi import failures, operations
+from bedesten.apidocs.openapi.failures import DETAILS
+from bedesten.apidocs.openapi.schemas import Schema, schemas
+from bedesten.apidocs.openapi.texts import describe
+from bedesten.apidocs.site.prose import Told
+from bedesten.errors import ErrorRow
+from bedesten.gate.scopes import Surface
+from bedesten.http.refusals import refusals
+from bedesten.http.route import Route
+
+VERSION = "3.1.0"
+_CALLERS = {
+    Surface.RESELLER: "Partners' back ends order here, with a bearer token from *Generate Token*.",
+    Surface.STOREFRONT: "Web shops and apps of end customers, with a bearer token from the customer login.",
+    Surface.PAYMENT: "Trusted payment services and back offices, with an API key.",
+    Surface.SUPPLIER: "Trusted suppliers of the goods, with an API key.",
+}
+_CONVENTIONS = """
+Paths and members of bodies are matched without regard to case; `null` is as if an optional member were left out. What
+changes anything refuses members that it does not know (`additionalProperties: false`); what only reads ignores them.
+Amounts are exact decimal numbers, to be read into a decimal type; times are UTC, written `yyyy-MM-ddTHH:mm:ssZ`.
+Clients decide by `code`, never by texts.
+"""
+
+
+def document(routes: Sequence[Route], surface: Surface, server_url: str, told: Mapping[str, Told]) -> dict[str, Any]:
+    """The document of those routes that are the surface's, for a server at this URL (without a slash at its end).
+
+    `told` is what people wrote of the operations, by endpoint. Made of dicts, lists and what the encoder of answers
+    encodes; amounts in it are decimals.
+    """
+    own = [route for route in routes if route.access.surface is surface]
+    rows = list(dict.fromkeys(row for route in own for row in refusals(route)))
+    paths: dict[str, Schema] = {}
+    bodies, components = _components(own, rows)
+    for route, body in zip(own, bodies, strict=True):
+        if said := told.get(route.endpoint):
+            _describe(components, route, body, said)
+    for route, body in zip(own, bodies, strict=True):
+        paths.setdefault(route.path, {})[route.method.lower()] = operations.operation(
+            route, body, told.get(route.endpoint)
+        )
+    scheme = operations.BEARER if surface.uses_tokens else operations.API_KEY
+    return {
+        "openapi": VERSION,
+        "info": {
+            "title": f"{surface.value.capitalize()} surface",
+            "version": __version__,
+            "description": _CALLERS[surface] + "\n" + _CONVENTIONS.rstrip(),
+        },
+        "servers": [{"url": server_url}],
+        "externalDocs": {
+            "description": "How to authenticate",
+            "url": f"{server_url}/documentation/guides/authentication",
+        },
+        "tags": [{"name": name} for name in dict.fromkeys(map(operations.tag, own))],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "responses": failures.response_components(map(refusals, own)),
+            "headers": failures.HEADERS,
+            "parameters": _parameters(own),
+            "securitySchemes": {scheme: operations.SCHEMES[scheme]},
+        },
+    }
+
+
+def _describe(components: dict[str, Schema], route: Route, body: Schema | None, said: Told) -> None:
+    if body is not None:
+        describe(components, body, said.taken)
+    describe(components, components[operations.answer_name(route)]["properties"]["data"], said.given)
+
+
+def _components(routes: Sequence[Route], rows: Sequence[ErrorRow]) -> tuple[list[Schema | None], dict[str, Schema]]:
+    """The schema of each route's body, and every component."""
+    details = [row for row in rows if row in DETAILS]
+    takers = [route for route in routes if operations.takes_body(route)]
+    shapes = [
+        *(route.body for route in takers),
+        *(route.answers for route in routes),
+        *(type(DETAILS[row]) for row in details),
+    ]
+    made, components = schemas(shapes, [route.body for route in takers if route.strict])
+    bodies = iter(made[: len(takers)])
+    answers = made[len(takers) : len(takers) + len(routes)]
+    shown = dict(zip(details, made[len(takers) + len(routes) :], strict=True))
+    for route, data in zip(routes, answers, strict=True):
+        components[operations.answer_name(route)] = operations.answer(data)
+    components.update(failures.components(rows, shown))
+    return [next(bodies) if operations.takes_body(route) else None for route in routes], components
+
+
+def _parameters(routes: Sequence[Route]) -> dict[str, Schema]:
+    used = {
+        "IdempotencyKey": any(route.repeatable for route in routes),
+        "Region": any(route.regional for route in routes),
+    }
+    return {name: schema for name, schema in operations.PARAMETERS.items() if used[name]}

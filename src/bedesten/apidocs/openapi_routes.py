@@ -1,0 +1,128 @@
+"""The documents of the four surfaces: OpenAPI, a Postman collection, curl lines. Served on every tenant's host.
+
+Made from the tables once a process; what differs between tenants is the server's URL, and which operations they have.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from bedesten import errors
+from bedesten.apidocs.openapi.collection import collection, curl_lines
+from bedesten.apidocs.openapi.document import document as document_of
+from bedesten.apidocs.site import guides, prose
+from bedesten.apidocs.site.prose import Told
+from bedesten.errors import Refusal
+from bedesten.gate.access import Open
+from bedesten.gate.directory import TenantEntry
+from bedesten.gate.hosts import canonical_host
+from bedesten.gate.scopes import Surface
+from bedesten.http.call import Call
+from bedesten.http.message import Response
+from bedesten.http.route import Route, Shows
+from bedesten.http.shapes import encode
+from bedesten.surfaces.tables import ROUTES as OPERATIONS
+
+_HERE = "https://server.invalid"
+"""Stands in documents that are ready for where the server's URL comes."""
+_LOOPBACK = re.compile(r"(?:.+\.)?localhost|127(?:\.[0-9]+){3}|\[::1\]")
+_SURFACES = {surface.value: surface for surface in Surface}
+
+
+def document(surface: Surface, server_url: str) -> dict[str, Any]:
+    """The OpenAPI document of a surface, for a server at this URL."""
+    return document_of(OPERATIONS, surface, server_url, _told(surface, server_url, frozenset()))
+
+
+def _told(surface: Surface, server_url: str, hidden: frozenset[str]) -> dict[str, Told]:
+    """What people wrote of the operations, with links that can be followed from anywhere."""
+
+    def address_of(name: str) -> str | None:
+        address = guides.address_of(name, hidden)
+        return server_url + address if address else None
+
+    return prose.told(surface, address_of, hidden)
+
+
+def operations_of(tenant: TenantEntry, surface: Surface) -> list[Route]:
+    """Those of the surface's operations that the tenant has."""
+    return [route for route in OPERATIONS if route.access.surface is surface and tenant.allows(surface, route.endpoint)]
+
+
+def server_url(authority: bytes) -> str:
+    """Where the server is for a client that sent this `Host`, which the gate has found among the tenant's hosts.
+
+    The name stands as it was configured, however it was spelt, and without a port: a port is whatever the client said, and
+    a shop is reached by `https` on its usual one. Only on loopback, where nobody but the machine itself asks, it counts.
+    """
+    name = canonical_host(authority) or ""
+    if not _LOOPBACK.fullmatch(name):
+        return f"https://{name}"
+    port = authority.decode("ascii").rpartition(":")[2]
+    return f"http://{name}:{port}" if port.isdecimal() else f"http://{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """One kind of document: its media type, and how it is made."""
+
+    kind: bytes
+    make: Callable[[Sequence[Route], Surface, str, Mapping[str, Told]], bytes]
+
+
+_FORMS = {
+    "json": _Form(b"application/json", lambda *what: encode(document_of(*what))),
+    "postman.json": _Form(b"application/json", lambda *what: encode(collection(*what))),
+    "curl.txt": _Form(b"text/plain; charset=utf-8", lambda *what: curl_lines(*what[:3]).encode()),
+}
+"""By what follows the surface's name in the address."""
+
+
+@lru_cache(maxsize=256)
+def _ready(surface: Surface, form: str, off: frozenset[str], hidden: frozenset[str]) -> bytes:
+    """The document, without the endpoints that are switched off and without links to surfaces that are."""
+    routes = [route for route in OPERATIONS if route.endpoint not in off]
+    return _FORMS[form].make(routes, surface, _HERE, _told(surface, _HERE, hidden))
+
+
+def _shown(call: Call, body: bytes, kind: bytes) -> Response:
+    body = body.replace(_HERE.encode(), server_url(call.authority).encode())
+    headers = [
+        (b"content-type", kind),
+        (b"cache-control", b"public, max-age=300"),
+        (b"vary", b"Host"),
+        (b"etag", b'"%s"' % hashlib.sha256(body).hexdigest()[:32].encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-request-id", call.request_id.encode()),
+    ]
+    return Response(200, headers, body)
+
+
+def show(call: Call) -> Response:
+    """The document that the path names, of a surface of which the tenant has any operation left."""
+    name, _, form = call.argument.lower().partition(".")
+    surface = _SURFACES.get(name)
+    if surface is None or form not in _FORMS:
+        raise Refusal(errors.NOT_FOUND, "no such document")
+    tenant = call.tenant
+    on = {one: operations_of(tenant, one) for one in Surface}
+    if not on[surface]:
+        raise Refusal(errors.NOT_FOUND, "the surface is switched off for the tenant")
+    off = frozenset(r.endpoint for r in OPERATIONS if r.access.surface is surface and r not in on[surface])
+    hidden = frozenset(one.value for one in Surface if not on[one])
+    return _shown(call, _ready(surface, form, off, hidden), _FORMS[form].kind)
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/openapi/{document}",
+        access=Open(None),
+        handler=Shows(show),
+        refuses=(errors.NOT_FOUND,),
+        summary="Read a surface's operations as OpenAPI, Postman collection, or curl lines",
+    ),
+)

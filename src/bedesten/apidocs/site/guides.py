@@ -1,0 +1,96 @@
+"""Which documents of `docs` the site shows, at which addresses, and each as an article for one tenant."""
+
+import re
+from functools import lru_cache
+from html import escape
+
+from bedesten.apidocs import page
+from bedesten.apidocs.page import Article
+from bedesten.apidocs.site.layout import HOME, Site
+from bedesten.apidocs.site.markup import Markup
+from bedesten.errors import CATALOGUE
+from bedesten.gate.scopes import Surface
+
+GUIDES = {
+    "getting-started": "guides/getting-started",
+    "first-order": "tutorials/first-order",
+    "python-client": "how-to/use-the-python-client",
+    "python-client-reference": "reference/python-client",
+    "secret-managers": "how-to/keep-secrets-in-a-manager",
+    "authentication": "guides/authentication",
+    "conventions": "reference/http",
+    "webhooks": "reference/webhooks",
+    "receive-webhooks": "how-to/receive-webhooks",
+    "errors": "guides/errors",
+    "limits": "guides/limits",
+    "changes": "guides/changes",
+}
+"""Every guide by its name in the address: its path below `docs`."""
+
+PAGES = {document: f"{HOME}/guides/{name}" for name, document in GUIDES.items()} | {
+    f"errors/{-number}": f"{HOME}/errors/{number}" for number in CATALOGUE
+}
+"""Every document that is shown: its path below `docs`, and its address."""
+
+_SURFACES = {f"reference/{surface.value}": surface for surface in Surface}
+_RESELLERS = frozenset({"reference/webhooks", "how-to/receive-webhooks", "tutorials/first-order"})
+"""Documents for partners only."""
+SAMPLE_URL, SAMPLE_HOST = "https://api.shop.example", "api.shop.example"
+_MOST_VARIANTS = 512
+_ANCHORED = re.compile(rf'href="{HOME}/guides/(?P<name>[a-z-]+)#(?P<anchor>[^"]+)"')
+
+
+def article(document: str, site: Site) -> Article | None:
+    """The document as an article, with the tenant's own address in its examples; None if the tenant has no such page."""
+    shown = _article(document, site.hidden)
+    return None if shown is None else addressed(shown, site)
+
+
+def all_of(hidden: frozenset[str]) -> list[tuple[str, Article]]:
+    """Every guide that those who call the tenant have: its address, and what it shows."""
+    found = ((address_of(document, hidden), _article(document, hidden)) for document in GUIDES.values())
+    return [(address, shown) for address, shown in found if address is not None and shown is not None]
+
+
+def addressed(shown: Article, site: Site) -> Article:
+    """The article with the tenant's own address wherever the sample one stands."""
+    body = shown.body.replace(SAMPLE_URL, escape(site.url)).replace(SAMPLE_HOST, escape(site.authority))
+    return Article(shown.title, Markup(body), shown.chapters)
+
+
+def address_of(document: str, hidden: frozenset[str]) -> str | None:
+    """Where a document is shown to those who call the tenant: not for surfaces that it does not have, and not if it was
+    written for operators."""
+    if document in _SURFACES:
+        surface = _SURFACES[document].value
+        return None if surface in hidden else f"{HOME}/surfaces/{surface}"
+    if document in _RESELLERS and Surface.RESELLER.value in hidden:
+        return None
+    return PAGES.get(document)
+
+
+@lru_cache(_MOST_VARIANTS)
+def _article(document: str, hidden: frozenset[str]) -> Article | None:
+    text = page.read(document, hidden) if address_of(document, hidden) else None
+    if text is None:
+        return None
+    shown = page.render(document, text, lambda other: address_of(other, hidden), hidden)
+    return Article(shown.title, without_lost_anchors(shown.body, hidden), shown.chapters)
+
+
+def without_lost_anchors(body: Markup, hidden: frozenset[str]) -> Markup:
+    """The HTML with links to chapters that are left out leading to their page instead."""
+
+    def kept(match: re.Match[str]) -> str:
+        return (
+            match[0]
+            if match["anchor"] in _anchors(GUIDES[match["name"]], hidden)
+            else f'href="{HOME}/guides/{match["name"]}"'
+        )
+
+    return Markup(_ANCHORED.sub(kept, body) if hidden else body)
+
+
+@lru_cache(_MOST_VARIANTS)
+def _anchors(document: str, hidden: frozenset[str]) -> frozenset[str]:
+    return page.anchors(page.read(document, hidden) or "")

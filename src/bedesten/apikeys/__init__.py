@@ -1,0 +1,1 @@
+"""The life of an API key: creation, import, use, rotation and expiry."""

@@ -1,0 +1,119 @@
+"""What the passing of time does to API keys: warnings before their end, and secrets that are put away long after it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import delete, or_, select, update
+
+from bedesten.accounts.tables import api_keys, key_exists, key_secrets
+from bedesten.audit.actions import Actor, record
+from bedesten.core.clock import DAY, wire_time
+from bedesten.store.sql import TENANT, crossing, crossing_into, p, statement
+from bedesten.store.transaction import CrossTransaction
+
+STAGES = (1, 7, 30)
+"""A warning is given once when so many days are left, the nearest first."""
+KEPT_AFTER_END = 7 * DAY
+"""So long the digest of an ended secret stays: it is refused as expired until then, and as unknown afterwards."""
+AT_ONCE = 1_000
+MAX_PUT_AWAY = 200
+"""Secrets in one transaction: each advances the fence, whose row a revocation waits for."""
+CLOCK = Actor("clock")
+
+
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    """A key that will soon expire, and the last warning that was given of it (days, or None)."""
+
+    tenant: str
+    key_id: str
+    owner: str
+    hint: str
+    expires: int
+    warned: int | None
+
+
+_K, _S = api_keys.c, key_secrets.c
+_EXPIRING = crossing_into(
+    Expiring,
+    select(_K.tenant_id, _K.id, _K.owner_id, _K.hint, _K.expires, _K.warned)
+    .where(
+        _K.expires.is_not(None), _K.expires > p("now"), _K.expires <= p("horizon"), _K.revoked.is_(None), key_exists()
+    )
+    .where(
+        or_(
+            _K.warned.is_(None),
+            (_K.warned > STAGES[0]) & (_K.expires <= p("soonest")),
+            (_K.warned > STAGES[1]) & (_K.expires <= p("sooner")),
+        )
+    )
+    .order_by(_K.expires)
+    .limit(p("most")),
+)
+_WARNED = statement(
+    update(api_keys)
+    .where(
+        _K.tenant_id == TENANT,
+        _K.id == p("id"),
+        _K.revoked.is_(None),
+        or_(_K.warned.is_(None), _K.warned > p("stage")),
+    )
+    .values(warned=p("stage"))
+)
+_ENDED_SECRETS = crossing(
+    select(_S.digest).where(_S.expires.is_not(None), _S.expires <= p("before")).limit(p("most"))
+)  # fmt: skip
+_ENDED_KEYS = crossing(
+    select(_S.digest)
+    .select_from(key_secrets.join(api_keys, _K.id == _S.key_id))
+    .where(_K.expires.is_not(None), _K.expires <= p("before"))
+    .limit(p("most"))
+)
+_DROP = crossing(delete(key_secrets).where(_S.digest == p("digest")))
+
+
+def stage_of(left: int) -> int | None:
+    """The warning that is due, or has been passed, with so many milliseconds left; None if it is too early for any."""
+    return next((days for days in STAGES if left <= days * DAY), None)
+
+
+def warn(tx: CrossTransaction) -> list[tuple[Expiring, int]]:
+    """Records a warning for every key that has come to another stage; answers each with the days of the stage.
+
+    A key that was made with fewer days to live than a stage never gets that stage's warning. Safe in any number of
+    processes: a stage is recorded by the one that marks it.
+    """
+    now = tx.now
+    found = tx.all(
+        _EXPIRING,
+        now=now,
+        horizon=now + STAGES[-1] * DAY,
+        soonest=now + STAGES[0] * DAY,
+        sooner=now + STAGES[1] * DAY,
+        most=AT_ONCE,
+    )
+    return list(_marked(tx, found))
+
+
+def _marked(tx: CrossTransaction, found: Iterable[Expiring]) -> Iterable[tuple[Expiring, int]]:
+    for key in found:
+        stage = stage_of(key.expires - tx.now)
+        assert stage is not None, "it was looked for inside the last stage"
+        bound = tx.bound(key.tenant)
+        if bound.run(_WARNED, id=key.key_id, stage=stage):
+            record(bound, CLOCK, "key.expiring", key.key_id, days=stage, expires=wire_time(key.expires), hint=key.hint)
+            yield key, stage
+
+
+def put_away(tx: CrossTransaction) -> int:
+    """Removes secrets whose end, or whose key's, is long over, and keeps the keys; answers how many secrets it were.
+
+    At most `MAX_PUT_AWAY`: to be called again until it answers 0.
+    """
+    before = tx.now - KEPT_AFTER_END
+    queries = (_ENDED_SECRETS, _ENDED_KEYS)
+    ended = {bytes(row[0]) for query in queries for row in tx.all(query, before=before, most=MAX_PUT_AWAY // 2)}
+    for digest in sorted(ended):
+        tx.run(_DROP, digest=digest)
+        tx.changed("key", digest.hex())
+    return len(ended)

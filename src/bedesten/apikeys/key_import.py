@@ -1,0 +1,233 @@
+"""API keys that another system made, taken over without anybody ever seeing them: by their SHA-256.
+
+What is stored is a keyed digest of that SHA-256, so that the store says as little about them as about our own. The first
+request that brings such a key proves what it is, and the ordinary digest takes the place of the other one.
+
+An import is stored by the thousand, so that nobody waits long for it, and is still all or none: its keys belong to a *run*
+(`key_import_runs`) and exist for everybody else only when the run is finished, which is one small statement. A run that
+nobody continues (the program was killed) is given up after a minute, and the worker removes what it has stored.
+`operator.key_imports` puts these steps together.
+
+Not to be imported: our own keys. Such a key would have two ids, and go on after one of them was revoked.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, or_, select, update
+
+from bedesten.accounts.tables import api_keys, key_import_runs, key_imports, key_secrets
+from bedesten.apikeys import keys
+from bedesten.apikeys.keys import CURRENT, NewKey
+from bedesten.audit.actions import Actor, record
+from bedesten.core.clock import MINUTE
+from bedesten.core.ids import new_id
+from bedesten.errors import BAD_REQUEST, CONFLICT, Refusal
+from bedesten.gate.apikeys import SAMPLE, foreign_form, foreign_form_of, keys_in
+from bedesten.gate.keyring import Keyring
+from bedesten.store.sql import TENANT, crossing, inserting, p, statement
+from bedesten.store.transaction import CrossTransaction, Transaction
+
+MOST_AT_ONCE = 100_000
+MAX_HINT = 32
+"""Characters; a whole API key is longer."""
+MOST_NAMED = 20
+"""So many of the wrong lines are named."""
+MAX_KEYS_PER_TRANSACTION = 1_000
+ABANDONED_AFTER = MINUTE
+"""A run that stored nothing for so long (ms) is given up."""
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_REMEMBER = inserting(key_imports, or_ignore=True)
+_IMPORTED = statement(
+    select(key_imports.c.key_id).where(key_imports.c.tenant_id == TENANT, key_imports.c.digest == p("digest"))
+)
+
+_R = key_import_runs.c
+_BEGIN = inserting(key_import_runs, or_ignore=True)
+_PENDING = (_R.tenant_id == TENANT) & (_R.id == p("run")) & (_R.state == "pending")
+_RUNNING = statement(select(_R.id).where(_R.tenant_id == TENANT, _R.state == "pending"))
+_STORED = statement(
+    update(key_import_runs).where(_PENDING).values(stored=_R.stored + p("more"), touched=p("now"))
+)  # fmt: skip
+_FINISH = statement(update(key_import_runs).where(_PENDING).values(state="finished", touched=p("now")))
+_ABANDON = statement(update(key_import_runs).where(_PENDING).values(state="abandoned"))
+
+_GIVE_UP = crossing(
+    update(key_import_runs)
+    .where(_R.state == "pending", or_(_R.touched < p("before"), _R.touched > p("ahead")))
+    .values(state="abandoned")
+)
+_ABANDONED = crossing(select(_R.id).where(_R.state == "abandoned").limit(1))
+_LEFTOVERS = crossing(
+    select(api_keys.c.id).where(api_keys.c.import_id == p("run")).order_by(api_keys.c.id).limit(p("most"))
+)
+_DROP_LEFTOVERS = (
+    crossing(delete(key_secrets).where(key_secrets.c.key_id == p("key_id"))),
+    crossing(delete(key_imports).where(key_imports.c.key_id == p("key_id"))),
+    crossing(delete(api_keys).where(api_keys.c.id == p("key_id"))),
+)
+_DROP_RUN = crossing(delete(key_import_runs).where(_R.id == p("run"), _R.state == "abandoned"))
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """One line of an import: the SHA-256 of a key in lower-case hexadecimal digits, and what may be shown of the key."""
+
+    line: int
+    sha256: str
+    hint: str = "imported"
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedKey:
+    """One key of an import before it is stored: its future id, and its digests by pepper, the current pepper first."""
+
+    line: int
+    key_id: str
+    hint: str
+    digests: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An import under way: its id, and the columns of `api_keys` that all of its keys share."""
+
+    id: str
+    pepper: str
+    columns: Mapping[str, object]
+
+
+def parse(lines: Iterable[str]) -> list[Foreign]:
+    """The lines `sha256[,hint]` of a file; empty lines, comments (`#`) and a heading are left out.
+
+    Raises `Refusal` (-2) that names the lines at fault and repeats nothing of them.
+    """
+    found: list[Foreign] = []
+    wrong: dict[int, str] = {}
+    for number, row in enumerate(csv.reader(lines), 1):
+        cells = [cell.strip() for cell in row]
+        if not any(cells) or cells[0].startswith("#") or (number == 1 and cells[0].lower() in ("sha256", "digest")):
+            continue
+        problem = _problem(cells)
+        if problem:
+            wrong[number] = problem
+        else:
+            found.append(Foreign(number, cells[0].lower(), cells[1] if len(cells) > 1 and cells[1] else "imported"))
+        if len(found) > MOST_AT_ONCE:
+            raise _refused({number: f"more than {MOST_AT_ONCE} lines: import them in parts"})
+    if wrong:
+        raise _refused(wrong)
+    return found
+
+
+def prepare(keyring: Keyring, tenant: str, lines: Sequence[Foreign]) -> list[PreparedKey]:
+    """What needs no store: ids, digests, and the refusal (-2) of the documented sample and of lines that stand twice."""
+    wrong: dict[int, str] = {}
+    seen: set[str] = set()
+    current = keyring.digest.current
+    peppers = [current, *(pepper for pepper in keyring.digest_ids() if pepper != current)]
+    prepared = []
+    for one in lines:
+        text = foreign_form_of(one.sha256)
+        if text == foreign_form(SAMPLE):
+            wrong[one.line] = "the sample of the documentation is everybody's"
+        elif one.sha256 in seen:
+            wrong[one.line] = "stands twice"
+        seen.add(one.sha256)
+        digests = tuple(keyring.key_digest(tenant, text, pepper) for pepper in peppers)
+        prepared.append(PreparedKey(one.line, new_id("key"), one.hint, digests))
+    refuse(wrong)
+    return prepared
+
+
+def imported_before(tx: Transaction, prepared: Sequence[PreparedKey]) -> dict[int, str]:
+    """The lines at fault: the tenant has, or had, the key of this line under any pepper."""
+    asked = [(one.line, digest) for one in prepared for digest in one.digests]
+    found = tx.one_each(_IMPORTED, [{"digest": digest} for _, digest in asked])
+    return {line: "was imported before" for (line, _), row in zip(asked, found, strict=True) if row is not None}
+
+
+def refuse_beside_another(tx: Transaction) -> None:
+    """Raises `Refusal` (-8) if a run of the tenant is under way: its keys would be told as imported before."""
+    if tx.one(_RUNNING) is not None:
+        raise _busy()
+
+
+def begin(tx: Transaction, keyring: Keyring, new: NewKey, count: int) -> Run:
+    """Opens the tenant's one run. Raises `Refusal`: -2 for what `new` says, -8 if another one is under way."""
+    run = Run(new_id("imp"), keyring.digest.current, keys.columns_of(new, tx.now))
+    if not tx.run(_BEGIN, id=run.id, state="pending", announced=count, stored=0, touched=tx.now):
+        raise _busy()
+    return run
+
+
+def store_some(tx: Transaction, run: Run, some: Sequence[PreparedKey]) -> None:
+    """Stores keys of a run, at most `MAX_KEYS_PER_TRANSACTION`; they exist for nobody yet. Raises `Refusal` (-8)."""
+    assert len(some) <= MAX_KEYS_PER_TRANSACTION, "others wait for this transaction"
+    _still_pending(tx.run(_STORED, run=run.id, more=len(some), now=tx.now))
+    tx.run_each(keys.CREATE, ({**run.columns, "id": one.key_id, "hint": one.hint, "import_id": run.id} for one in some))
+    secret = {"pepper_id": run.pepper, "slot": CURRENT, "imported": 1, "grace": None, "expires": None}
+    tx.run_each(keys.ADD_SECRET, ({**secret, "key_id": one.key_id, "digest": one.digests[0]} for one in some))
+    remembered = tx.run_each(_REMEMBER, ({"key_id": one.key_id, "digest": one.digests[0]} for one in some))
+    if remembered != len(some):
+        raise Refusal(CONFLICT, "some of these API keys were imported meanwhile by somebody else; none was now")
+
+
+def finish(tx: Transaction, run: Run, new: NewKey, made: Sequence[str], actor: Actor) -> None:
+    """Makes every key of the run valid. Raises `Refusal` (-8): the run was given up."""
+    _still_pending(tx.run(_FINISH, run=run.id, now=tx.now))
+    tx.changed("tenant", tx.tenant)
+    record(tx, actor, "key.import", made[0], surface=new.surface.value, owner=new.owner, keys=len(made))
+
+
+def abandon(tx: Transaction, run: Run) -> None:
+    """Gives a run up, unless it is finished: what it has stored is now a leftover."""
+    tx.run(_ABANDON, run=run.id)
+
+
+def remove_leftovers(tx: CrossTransaction) -> bool:
+    """Removes some of what abandoned runs have stored; whether there may be more. Safe in any number of processes."""
+    tx.run(_GIVE_UP, before=tx.now - ABANDONED_AFTER, ahead=tx.now + ABANDONED_AFTER)
+    row = tx.one(_ABANDONED)
+    if row is None:
+        return False
+    left = [{"key_id": key[0]} for key in tx.all(_LEFTOVERS, run=row[0], most=MAX_KEYS_PER_TRANSACTION)]
+    for drop in _DROP_LEFTOVERS:
+        tx.run_each(drop, left)
+    if not left:
+        tx.run(_DROP_RUN, run=row[0])
+    return True
+
+
+def refuse(wrong: Mapping[int, str]) -> None:
+    """Raises `Refusal` (-2) that names the lines at fault, if there are any."""
+    if wrong:
+        raise _refused(wrong)
+
+
+def _busy() -> Refusal:
+    return Refusal(CONFLICT, "another import of API keys is under way, or was killed less than a minute ago")
+
+
+def _still_pending(changed: int) -> None:
+    if not changed:
+        raise Refusal(CONFLICT, "the import took too long between two steps and was given up; no API key was imported")
+
+
+def _problem(cells: Sequence[str]) -> str | None:
+    if any(keys_in(cell) for cell in cells):
+        return "an API key in clear, where only its SHA-256 belongs: take it for leaked"
+    if not _SHA256.fullmatch(cells[0]):
+        return "not the SHA-256 of a key in 64 hexadecimal digits"
+    if len(cells) > 2 or (len(cells) > 1 and (len(cells[1]) > MAX_HINT or not cells[1].isprintable())):
+        return f"after the digest only a hint of up to {MAX_HINT} printable characters"
+    return None
+
+
+def _refused(wrong: Mapping[int, str]) -> Refusal:
+    named = dict(list(wrong.items())[:MOST_NAMED])
+    fields = {f"line {line}": problem for line, problem in named.items()}
+    return Refusal(BAD_REQUEST, f"{len(wrong)} of the lines cannot be imported; none was", fields=fields)

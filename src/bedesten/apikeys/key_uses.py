@@ -1,0 +1,151 @@
+"""When, from where and by what the secrets of API keys were last used: who breaks if one of them is ended.
+
+A use is noted in memory by the process that saw it and written later, many at a time (`web.key_watch`). What a process
+that was killed had not written yet is lost; nothing depends on it but this knowledge.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import case, delete, select, update
+
+from bedesten.accounts.tables import api_keys, key_secrets, key_uses
+from bedesten.apikeys import keys
+from bedesten.apikeys.keys import CURRENT, PREVIOUS, SLOTS, ApiKey, KeySecret
+from bedesten.core.clock import wire_time
+from bedesten.gate import apikeys
+from bedesten.store.sql import TENANT, Statement, insert, into, p, statement
+from bedesten.store.transaction import CrossTransaction, Transaction
+
+LONGEST_AGENT = 200
+_TOKEN = re.compile(r"eyJ[0-9A-Za-z_-]{8,}(?:\.[0-9A-Za-z_-]*)*")
+"""What a bearer token looks like. Some callers send a credential as their `User-Agent`; it must not be kept."""
+
+
+@dataclass(slots=True)
+class Noted:
+    """Uses of one secret since it was last written: by `digest`, in the slot that it had then; `used` in epoch ms."""
+
+    tenant: str
+    key_id: str
+    digest: bytes
+    slot: int
+    used: int
+    uses: int
+    address: str
+    agent: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The last use of one secret, and how often it was used."""
+
+    slot: int
+    used: int
+    uses: int
+    address: str
+    agent: str
+
+
+_U, _S = key_uses.c, key_secrets.c
+_KEY = (_U.tenant_id == TENANT) & (_U.key_id == p("key_id"))
+_SLOT = statement(select(_S.slot).where(_S.tenant_id == TENANT, _S.digest == p("digest")))
+_REVOKED = statement(
+    select(api_keys.c.id).where(
+        api_keys.c.tenant_id == TENANT, api_keys.c.id == p("key_id"), api_keys.c.revoked.is_not(None)
+    )
+)
+_ROW = insert(key_uses).values(tenant_id=TENANT)
+_NEW = _ROW.excluded
+_NEWER = _NEW.used >= _U.used
+_WRITE: Statement[tuple[object, ...]] = Statement(
+    _ROW.on_conflict_do_update(
+        index_elements=["tenant_id", "key_id", "slot"],
+        set_={
+            "used": case((_NEWER, _NEW.used), else_=_U.used),
+            "uses": _U.uses + _NEW.uses,
+            "address": case((_NEWER, _NEW.address), else_=_U.address),
+            "agent": case((_NEWER, _NEW.agent), else_=_U.agent),
+        },
+    ),
+    lambda *row: row,
+    ("key_id", "slot", "used", "uses", "address", "agent"),
+)
+_READ = into(Use, select(_U.slot, _U.used, _U.uses, _U.address, _U.agent).where(_KEY))
+_FORGET = statement(delete(key_uses).where(_KEY, _U.slot == p("which")))
+_SHIFT = statement(update(key_uses).where(_KEY, _U.slot == CURRENT).values(slot=PREVIOUS))
+
+
+def write(tx: CrossTransaction, noted: Sequence[Noted]) -> None:
+    """Adds what was noted. A secret that was ended meanwhile is left out, unless its whole key was: then it counts.
+
+    In one order for all processes, so that two of them do not wait for each other.
+    """
+    for one in sorted(noted, key=lambda each: (each.tenant, each.key_id, each.slot)):
+        bound = tx.bound(one.tenant)
+        row = bound.one(_SLOT, digest=one.digest)
+        if row is None and bound.one(_REVOKED, key_id=one.key_id) is None:
+            continue
+        bound.run(
+            _WRITE,
+            key_id=one.key_id,
+            slot=row[0] if row else one.slot,
+            used=one.used,
+            uses=one.uses,
+            address=one.address,
+            agent=shown_agent(one.agent),
+        )
+
+
+def shift(tx: Transaction, key_id: str, *, replaced: bool) -> None:
+    """Keeps the uses with their secrets in a rotation: the current one has become the previous one, or was replaced."""
+    tx.run(_FORGET, key_id=key_id, which=CURRENT if replaced else PREVIOUS)
+    if not replaced:
+        tx.run(_SHIFT, key_id=key_id)
+
+
+def last_uses(tx: Transaction, key_id: str) -> dict[int, Use]:
+    """The last use of each secret that was ever seen in use, by slot."""
+    return {use.slot: use for use in tx.all(_READ, key_id=key_id)}
+
+
+def usage(tx: Transaction, key_id: str) -> dict[str, object]:
+    """What is known of a key's secrets: until when each is good, and its last use. Raises `Refusal` (-3)."""
+    key, secrets, uses = keys.get(tx, key_id), keys.secrets_of(tx, key_id), last_uses(tx, key_id)
+    return {
+        "id": key.id,
+        "surface": key.surface,
+        "owner": key.owner,
+        "hint": key.hint,
+        "expires": _time(key.expires),
+        "revoked": _time(key.revoked),
+        "secrets": [
+            _shown(name, key, secrets.get(slot), uses.get(slot), tx.now)
+            for slot, name in SLOTS.items()
+            if slot in secrets or slot in uses
+        ],
+    }
+
+
+def shown_agent(raw: bytes) -> str:
+    """A `User-Agent` as it is kept: what is printable of it, credentials masked, cut."""
+    text = raw[: 4 * LONGEST_AGENT].decode("utf-8", "replace")
+    printable = "".join(each for each in text if each.isprintable())
+    return _TOKEN.sub("…", apikeys.without_keys(printable))[:LONGEST_AGENT]
+
+
+def _shown(name: str, key: ApiKey, secret: KeySecret | None, use: Use | None, now: int) -> dict[str, object]:
+    return {
+        "secret": name,
+        "live": secret is not None and secret.live(now) and not key.ended(now),
+        "ends": _time(keys.end_of(key.expires, secret.expires if secret else None)),
+        "lastUsed": _time(use.used if use else None),
+        "uses": use.uses if use else 0,
+        "address": use.address if use else None,
+        "userAgent": use.agent if use else None,
+    }
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else wire_time(at)

@@ -1,0 +1,290 @@
+"""API keys: made, listed, revoked. The key itself is seen once, when it is made.
+
+Whatever changes a key first locks its row (`locked`), so that a revocation, a rotation and the first use of a secret
+never pass each other unseen: what is revoked is every secret that the key has at that moment.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select, update
+
+from bedesten import errors
+from bedesten.accounts.tables import accounts, api_keys, key_exists, key_secrets
+from bedesten.apikeys.key_expiry import stage_of
+from bedesten.audit.actions import Actor, record
+from bedesten.core.clock import EVER, wire_time
+from bedesten.core.ids import new_id
+from bedesten.core.secret import Secret, masked
+from bedesten.errors import Refusal, bad_field
+from bedesten.gate.access import GRANTS
+from bedesten.gate.apikeys import new_api_key, parse_networks
+from bedesten.gate.keyring import Keyring
+from bedesten.gate.scopes import Surface
+from bedesten.store.sql import TENANT, inserting, into, p, statement
+from bedesten.store.transaction import Transaction
+
+PAGE, MAX_PAGE = 200, 10_000
+"""Keys in one list, unless the caller names another number, and at most."""
+CURRENT, PREVIOUS = 0, 1
+SLOTS = {CURRENT: "current", PREVIOUS: "previous"}
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """What is asked of a key that is to be. `grants` None: all that the surface offers. `expires` in epoch ms."""
+
+    surface: Surface
+    owner: str
+    sandbox: bool
+    grants: Iterable[str] | None = None
+    networks: Iterable[str] = ()
+    expires: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """One API key, live or not. `hint` is what may be shown of its current secret; times in epoch ms."""
+
+    id: str
+    surface: str
+    owner_id: str
+    owner: str
+    hint: str
+    grants: str | None
+    networks: str | None
+    expires: int | None
+    revoked: int | None
+    created: int
+
+    def ended(self, now: int) -> bool:
+        """Whether it was revoked or has expired."""
+        return self.revoked is not None or (self.expires is not None and self.expires <= now)
+
+
+@dataclass(frozen=True, slots=True)
+class KeySecret:
+    """One secret of an API key as it is stored; see the table. `expires` is its own end, in epoch ms."""
+
+    digest: bytes
+    pepper_id: str
+    slot: int
+    imported: int
+    grace: int | None
+    expires: int | None
+
+    def live(self, now: int) -> bool:
+        """Whether its own end lies ahead; the key's may come first."""
+        return self.expires is None or self.expires > now
+
+
+_K, _S = api_keys.c, key_secrets.c
+_KEYS = (
+    select(
+        _K.id, _K.surface, _K.owner_id, accounts.c.name, _K.hint, _K.grants, _K.networks, _K.expires, _K.revoked,
+        _K.created,
+    )
+    .select_from(api_keys.join(accounts, accounts.c.id == _K.owner_id))
+    .where(_K.tenant_id == TENANT, key_exists())
+)  # fmt: skip
+_PAGE = into(ApiKey, _KEYS.where(_K.id > p("after")).order_by(_K.id).limit(p("most")))
+_ONE = into(ApiKey, _KEYS.where(_K.id == p("id")))
+_LOCK = into(ApiKey, _KEYS.where(_K.id == p("id")).with_for_update(key_share=True, of=api_keys))
+CREATE = inserting(api_keys)
+_REVOKE = statement(
+    update(api_keys)
+    .where(_K.tenant_id == TENANT, _K.id == p("id"), _K.revoked.is_(None))
+    .values(revoked=p("now"))
+)  # fmt: skip
+
+ADD_SECRET = inserting(key_secrets)
+_SECRETS = into(
+    KeySecret,
+    select(_S.digest, _S.pepper_id, _S.slot, _S.imported, _S.grace, _S.expires)
+    .where(_S.tenant_id == TENANT, _S.key_id == p("key_id"))
+    .order_by(_S.slot),
+)
+_ENDS = statement(
+    select(_S.key_id, _S.expires).where(
+        _S.tenant_id == TENANT, _S.slot == p("slot"), _S.key_id >= p("first"), _S.key_id <= p("last")
+    )
+)
+_DROP_SECRET = statement(delete(key_secrets).where(_S.tenant_id == TENANT, _S.digest == p("digest")))
+
+
+def _told(new: NewKey) -> dict[str, object]:
+    """What the trail says of a fresh key."""
+    return {
+        "surface": new.surface.value,
+        "owner": new.owner,
+        "grants": None if new.grants is None else sorted(new.grants),
+        "networks": list(new.networks),
+        "expires": None if new.expires is None else wire_time(new.expires),
+    }
+
+
+def create(tx: Transaction, keyring: Keyring, new: NewKey, actor: Actor) -> tuple[str, Secret[str]]:
+    """A fresh key: its id, and the key, which cannot be shown again."""
+    key = new_api_key(new.sandbox)
+    hint = masked(key.reveal())
+    key_id = insert(tx, new, hint)
+    digest = add_secret(tx, keyring, key_id, key.reveal())
+    tx.changed("key", digest.hex())  # nobody remembers it yet: a store that goes back behind this has another revision
+    record(tx, actor, "key.create", key_id, **_told(new), hint=hint)
+    return key_id, key
+
+
+def insert(tx: Transaction, new: NewKey, hint: str) -> str:
+    """The id of a fresh key that has no secret yet. Raises `Refusal` (-2)."""
+    key_id = new_id("key")
+    tx.run(CREATE, **columns_of(new, tx.now), id=key_id, hint=hint, import_id=None)
+    return key_id
+
+
+def columns_of(new: NewKey, now: int) -> dict[str, object]:
+    """What `CREATE` needs to know of a fresh key beside its id, its hint and its import. Raises `Refusal` (-2)."""
+    if new.expires is not None and new.expires <= now:
+        raise bad_field("expires", "must lie in the future")
+    if new.expires is not None and new.expires > EVER:
+        raise bad_field("expires", "must not lie behind the year 9999; an API key without it never expires")
+    return {
+        "owner_id": new.owner,
+        "surface": new.surface.value,
+        "grants": _grants(new.surface, new.grants),
+        "networks": _networks(new.networks),
+        "expires": new.expires,
+        "revoked": None,
+        "warned": None if new.expires is None else stage_of(new.expires - now),
+        "created": now,
+    }
+
+
+def add_secret(tx: Transaction, keyring: Keyring, key_id: str, text: str, *, grace: int | None = None) -> bytes:
+    """Stores the digest of a key as its current secret; answers the digest."""
+    pepper = keyring.digest.current
+    digest = keyring.key_digest(tx.tenant, text, pepper)
+    tx.run(
+        ADD_SECRET,
+        digest=digest,
+        pepper_id=pepper,
+        key_id=key_id,
+        slot=CURRENT,
+        imported=0,
+        grace=grace,
+        expires=None,
+    )
+    return digest
+
+
+def locked(tx: Transaction, key_id: str) -> ApiKey:
+    """The key, which nobody else changes until this transaction ends. Raises `Refusal` (-3)."""
+    return _found(tx.one(_LOCK, id=key_id))
+
+
+def get(tx: Transaction, key_id: str) -> ApiKey:
+    """The key. Raises `Refusal` (-3): there is none, or it is another tenant's."""
+    return _found(tx.one(_ONE, id=key_id))
+
+
+def secrets_of(tx: Transaction, key_id: str) -> dict[int, KeySecret]:
+    """The secrets that are stored of a key, by slot; one whose end has come may still be among them."""
+    return {secret.slot: secret for secret in tx.all(_SECRETS, key_id=key_id)}
+
+
+def drop(tx: Transaction, secret: KeySecret) -> None:
+    """Ends a secret at once: its row goes, so that it is from now on as unknown as one that never was."""
+    tx.run(_DROP_SECRET, digest=secret.digest)
+    tx.changed("key", secret.digest.hex())
+
+
+def revoke(tx: Transaction, key_id: str, actor: Actor, *, previous_only: bool = False) -> bool:
+    """Ends a key, or only the previous secret of its rotation. False if there was nothing left to end.
+
+    Raises `Refusal` (-3). Doing it twice changes nothing.
+    """
+    locked(tx, key_id)
+    ended = False
+    for slot, secret in secrets_of(tx, key_id).items():
+        if slot == PREVIOUS or not previous_only:
+            drop(tx, secret)
+            ended = ended or secret.live(tx.now)
+    if not previous_only:
+        ended = bool(tx.run(_REVOKE, id=key_id, now=tx.now)) or ended
+    if ended:
+        record(tx, actor, "key.revoke.previous" if previous_only else "key.revoke", key_id)
+    return ended
+
+
+def list_page(tx: Transaction, after: str = "", limit: int = PAGE) -> tuple[list[dict[str, object]], str | None]:
+    """Keys of the tenant, live or not, never the keys themselves; and behind which id the next page begins, if there is one.
+
+    `expires` is the key's own end, `ends` that of its current secret: the sooner one of the two that a leak report may set.
+    """
+    found = tx.all(_PAGE, after=after, most=limit + 1)
+    page = found[:limit]
+    if not page:
+        return [], None
+    first, last = page[0].id, page[-1].id
+    current, previous = (dict(tx.all(_ENDS, slot=slot, first=first, last=last)) for slot in (CURRENT, PREVIOUS))
+    listed: list[dict[str, object]] = [
+        {
+            "id": key.id,
+            "surface": key.surface,
+            "owner": key.owner,
+            "hint": key.hint,
+            "grants": key.grants.split() if key.grants is not None else None,
+            "networks": key.networks.split() if key.networks else [],
+            "expires": _time(key.expires),
+            "ends": _time(end_of(key.expires, current.get(key.id))),
+            "revoked": _time(key.revoked),
+            "previous": _previous(key, previous[key.id], tx.now) if key.id in previous else None,
+            "created": wire_time(key.created),
+        }
+        for key in page
+    ]
+    return listed, last if len(found) > limit else None
+
+
+def end_of(key: int | None, secret: int | None) -> int | None:
+    """When a secret ends: the earlier of its key's end and its own (epoch ms); None stands for never.
+
+    Whatever shows or compares the end of a secret gets it here.
+    """
+    if key is None or secret is None:
+        return secret if key is None else key
+    return min(key, secret)
+
+
+def _previous(key: ApiKey, secret: int | None, now: int) -> dict[str, object] | None:
+    """A previous secret as it is shown: when it ends; null as long as nothing but the current one's first use ends it."""
+    ends = end_of(key.expires, secret)
+    return None if ends is not None and ends <= now else {"ends": _time(ends)}
+
+
+def _found(key: ApiKey | None) -> ApiKey:
+    if key is None:
+        raise Refusal(errors.NOT_FOUND, "no such key", fields={"key": "there is no such key"})
+    return key
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else wire_time(at)
+
+
+def _networks(networks: Iterable[str]) -> str | None:
+    named = list(networks)
+    try:
+        parse_networks(named)
+    except ValueError as error:
+        raise bad_field("allow", str(error)) from error
+    return " ".join(named) or None
+
+
+def _grants(surface: Surface, grants: Iterable[str] | None) -> str | None:
+    if grants is None:
+        return None
+    named = frozenset(grants)
+    unknown = named - GRANTS[surface]
+    if unknown or not named:
+        raise bad_field("grant", f"the grants of this surface are {', '.join(sorted(GRANTS[surface]))}")
+    return " ".join(sorted(named))

@@ -1,0 +1,174 @@
+"""Rotation: another secret under the same key id, and a chosen time in which the old one is good as well.
+
+A key has at most two secrets, the current one and the previous one. Rotating makes a third, so one has to go:
+
+| who rotates with which secret | the secret in hand | the other one, if there is one |
+|---|---|---|
+| the operator (none), or the holder with the current one | becomes the previous one | ends at once |
+| the holder with the previous one, naming the current one, which nobody has used | stays the previous one | ends at once |
+| the holder with the previous one, otherwise | nothing happens: -8 | |
+
+A rotation names the secret that it replaces: the one in hand, unless it says another. So of several rotations at the same
+moment one succeeds. The second line is for an answer that got lost: the new secret that nobody has is replaced, and the
+holder can go on trying with the one it has. The third one keeps a program that was forgotten, or a thief of the old
+secret, from taking the key away from those who have moved on. Every secret's first use is written down (`settle`), in the
+request that makes it and before it goes on; so the table is exact on every worker.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import case, or_, select, update
+
+from bedesten import errors
+from bedesten.accounts.tables import api_keys, key_secrets
+from bedesten.apikeys import key_uses, keys
+from bedesten.apikeys.keys import CURRENT, PREVIOUS, KeySecret
+from bedesten.audit.actions import Actor, record
+from bedesten.core.clock import DAY, HOUR
+from bedesten.core.secret import Secret, masked
+from bedesten.errors import Refusal, bad_field
+from bedesten.gate.apikeys import new_api_key
+from bedesten.gate.directory import KeyEntry
+from bedesten.gate.keyring import Keyring
+from bedesten.store.sql import TENANT, p, statement
+from bedesten.store.transaction import Transaction
+from bedesten.tenants.tables import tenants
+
+DEFAULT_GRACE, LONGEST_GRACE = HOUR, 30 * DAY
+
+_S = key_secrets.c
+_HERE = (_S.tenant_id == TENANT) & (_S.digest == p("stored"))
+_SANDBOX = statement(select(tenants.c.sandbox).where(tenants.c.id == TENANT))
+_HINT = statement(
+    update(api_keys).where(api_keys.c.tenant_id == TENANT, api_keys.c.id == p("id")).values(hint=p("hint"))
+)
+_STAY = statement(update(key_secrets).where(_HERE).values(slot=PREVIOUS, grace=None, expires=p("ends")))
+_USED = statement(update(key_secrets).where(_HERE).values(grace=None))
+_END_PREVIOUS = statement(
+    update(key_secrets)
+    .where(_S.tenant_id == TENANT, _S.key_id == p("key_id"), _S.slot == PREVIOUS)
+    .values(expires=case((or_(_S.expires.is_(None), _S.expires > p("ends")), p("ends")), else_=_S.expires))
+)
+_REDIGEST = statement(update(key_secrets).where(_HERE).values(digest=p("fresh"), pepper_id=p("pepper"), imported=0))
+_IMPORTED_LEFT = statement(select(_S.key_id).where(_S.tenant_id == TENANT, _S.imported == 1).limit(1))
+
+
+def rotate(
+    tx: Transaction,
+    keyring: Keyring,
+    key_id: str,
+    grace: int,
+    from_first_use: bool,
+    actor: Actor,
+    *,
+    presented: bytes | None = None,
+    replaces: str | None = None,
+) -> Secret[str]:
+    """A fresh secret for the key, which cannot be shown again.
+
+    The old one is good for `grace` ms more, from now on or `from_first_use` of the fresh one; 0 ends it then and there.
+    An end that it had already is never put off, and the key's own expiry still rules. `presented` is the digest of the
+    secret with which the holder asks, `replaces` the hint of the secret that is to be replaced: the presented one if it
+    is None. Raises `Refusal`: -3 no such key, -2 the grace, -8 a key that has ended, one whose current secret is not the
+    one to be replaced, or one whose previous secret was presented though the current one is in use.
+    """
+    if not 0 <= grace <= LONGEST_GRACE:
+        raise bad_field("grace", "from 0 to 30 days")
+    key = keys.locked(tx, key_id)
+    if key.ended(tx.now):
+        raise Refusal(errors.CONFLICT, "the key was revoked or has expired", fields={"key": "it has ended"})
+    if replaces is not None and replaces != key.hint:
+        raise _replaced("another secret is the current one")
+    old, other = _chosen(keys.secrets_of(tx, key_id), presented, replaces)
+    if other is not None:
+        keys.drop(tx, other)
+    kept = old is not None and _keep(tx, old, grace, from_first_use)
+    fresh = new_api_key(_sandbox(tx))
+    hint = masked(fresh.reveal())
+    keys.add_secret(tx, keyring, key_id, fresh.reveal(), grace=grace if kept else None)
+    tx.run(_HINT, id=key_id, hint=hint)
+    key_uses.shift(tx, key_id, replaced=old is not None and old.slot == PREVIOUS)
+    record(tx, actor, "key.rotate", key_id, hint=hint, grace=grace, from_first_use=from_first_use, kept=kept)
+    return fresh
+
+
+def previous_end(tx: Transaction, key_id: str) -> tuple[bool, int | None]:
+    """Whether a previous secret is good as well, and its end: None as long as nothing but the current one's use ends it."""
+    key, secret = keys.get(tx, key_id), keys.secrets_of(tx, key_id).get(PREVIOUS)
+    if secret is None or not secret.live(tx.now) or key.ended(tx.now):
+        return False, None
+    return True, keys.end_of(key.expires, secret.expires)
+
+
+def _chosen(
+    secrets: dict[int, KeySecret], presented: bytes | None, replaces: str | None
+) -> tuple[KeySecret | None, KeySecret | None]:
+    """The secret that stays for the grace, and the one that ends at once. Raises `Refusal` (-8)."""
+    current, previous = secrets.get(CURRENT), secrets.get(PREVIOUS)
+    if presented is None or (current is not None and presented == current.digest):
+        return current, previous
+    if previous is None or presented != previous.digest:
+        raise Refusal(errors.CONFLICT, "the secret was replaced while it was on its way", retry_after=1)
+    if current is not None and current.grace is None:
+        raise Refusal(errors.CONFLICT, "rotated with the previous secret, and the current one is in use")
+    if replaces is None:
+        raise _replaced("the secret that is presented was replaced before")
+    return previous, current
+
+
+def _replaced(cause: str) -> Refusal:
+    """What one is told who is too late: which secret is the current one says `Keys/Get`, as far as it may be shown."""
+    return Refusal(errors.CONFLICT, cause, fields={"replaces": "is not the current secret: Keys/Get shows its hint"})
+
+
+def _keep(tx: Transaction, old: KeySecret, grace: int, from_first_use: bool) -> bool:
+    """Makes the old secret the previous one with its end, or ends it; whether it lives on."""
+    if (grace == 0 and not from_first_use) or not old.live(tx.now):
+        keys.drop(tx, old)
+        return False
+    ends = old.expires
+    if not from_first_use:
+        ends = tx.now + grace if ends is None else min(ends, tx.now + grace)
+    tx.run(_STAY, stored=old.digest, ends=ends)
+    tx.changed("key", old.digest.hex())
+    return True
+
+
+def _sandbox(tx: Transaction) -> bool:
+    row = tx.one(_SANDBOX)
+    assert row is not None, "a transaction is bound to a tenant that there is"
+    return bool(row[0])
+
+
+def settle(tx: Transaction, keyring: Keyring, found: KeyEntry, key: str, actor: Actor) -> bytes | None:
+    """Writes what the use of a secret brings with it, once; answers the digest under which it is stored from now on.
+
+    An imported digest, or one under a retired pepper, is replaced by the key's own under today's pepper. The first use
+    of a rotation's new secret sets the end of the previous one. None: the secret was ended meanwhile.
+    """
+    keys.locked(tx, found.key_id)
+    fresh = keyring.key_digest(tx.tenant, key)
+    stored = {secret.digest: secret for secret in keys.secrets_of(tx, found.key_id).values()}
+    secret = stored.get(fresh) or stored.get(found.digest)
+    if secret is None:
+        return None
+    if secret.digest != fresh:
+        tx.run(_REDIGEST, stored=secret.digest, fresh=fresh, pepper=keyring.digest.current)
+        tx.changed("key", secret.digest.hex())
+        if secret.imported:
+            record(tx, actor, "key.import.used", found.key_id)
+            if tx.one(_IMPORTED_LEFT) is None:
+                tx.changed("tenant", tx.tenant)
+    if secret.grace is not None:
+        _first_use(tx, found.key_id, fresh, secret.grace, stored.values())
+        record(tx, actor, "key.rotate.used", found.key_id)
+    return fresh
+
+
+def _first_use(tx: Transaction, key_id: str, digest: bytes, grace: int, secrets: Iterable[KeySecret]) -> None:
+    tx.run(_USED, stored=digest)
+    tx.changed("key", digest.hex())
+    tx.run(_END_PREVIOUS, key_id=key_id, ends=tx.now + grace)
+    for secret in secrets:
+        if secret.slot == PREVIOUS:
+            tx.changed("key", secret.digest.hex())

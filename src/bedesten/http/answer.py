@@ -1,0 +1,99 @@
+"""Answers: the envelope of success, and a failure in either of its two forms."""
+
+from bedesten.errors import Refusal
+from bedesten.http.message import Headers, Request, Response
+from bedesten.http.shapes import encode
+
+_OPEN, _CLOSE = b'{"success":true,"message":"OK","data":', b"}"
+_JSON = (b"content-type", b"application/json")
+_PROBLEM = (b"content-type", b"application/problem+json")
+_NO_STORE = (b"cache-control", b"no-store")
+_NO_SNIFF = (b"x-content-type-options", b"nosniff")
+
+
+def success(data: bytes, request_id: str) -> Response:
+    """200 with the encoded data in the envelope."""
+    headers = [_JSON, _NO_STORE, _NO_SNIFF, (b"x-request-id", request_id.encode())]
+    return Response(200, headers, _OPEN + data + _CLOSE)
+
+
+def failure(refusal: Refusal, request_id: str, accept: bytes) -> Response:
+    """The refusal as an envelope, or as an RFC 9457 document where the caller prefers that."""
+    row = refusal.row
+    problem = prefers_problem(accept)
+    body: dict[str, object]
+    if problem:
+        body = {
+            "type": f"/documentation/errors/{row.number}",
+            "title": refusal.text,
+            "status": row.status,
+            "code": row.number,
+            "requestId": request_id,
+        }
+        if refusal.data is not None:
+            body["data"] = refusal.data
+    else:
+        body = {
+            "success": False,
+            "message": refusal.text,
+            "code": row.number,
+            "errorCode": row.number,
+            "data": refusal.data,
+            "requestId": request_id,
+        }
+    if refusal.fields:
+        body["errors"] = [{"field": name, "message": text} for name, text in refusal.fields.items()]
+    headers: Headers = [_PROBLEM if problem else _JSON, _NO_STORE, _NO_SNIFF, (b"x-request-id", request_id.encode())]
+    if refusal.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % max(1, refusal.retry_after)))
+    headers.extend(refusal.headers)
+    return Response(row.status, headers, encode(body))
+
+
+def unless_known(shown: Response, request: Request) -> Response:
+    """The same, or 304 if the client names the `ETag` that it would get (RFC 9110 section 13.1.2, weak comparison)."""
+    tag = next((value for name, value in shown.headers if name == b"etag"), None)
+    named = b",".join(value for name, value in request.headers if name == b"if-none-match")
+    if tag is None or tag not in (one.strip().removeprefix(b"W/") for one in named.split(b",")):
+        return shown
+    return Response(304, [line for line in shown.headers if line[0] != b"content-type"], b"")
+
+
+def prefers_problem(accept: bytes) -> bool:
+    """Whether `application/problem+json` is named with a preference no lower than JSON's (RFC 9110 section 12.5.1)."""
+    if b"problem+json" not in accept.lower():
+        return False
+    named = _preferences(accept)
+    problem = named.get("application/problem+json", 0.0)
+    json = next((named[kind] for kind in ("application/json", "application/*", "*/*") if kind in named), 0.0)
+    return problem > 0 and problem >= json
+
+
+def prefers_page(accept: bytes) -> bool:
+    """Whether `text/html` is preferred to JSON: a browser names it, a program that takes anything gets JSON."""
+    if b"text/html" not in accept.lower():
+        return False
+    named = _preferences(accept)
+    page = named.get("text/html", 0.0)
+    json = max(named.get(kind, 0.0) for kind in ("application/json", "application/problem+json"))
+    anything = max(named.get(kind, 0.0) for kind in ("application/*", "*/*"))
+    return page > json and page >= anything
+
+
+def _preferences(accept: bytes) -> dict[str, float]:
+    named: dict[str, float] = {}
+    for part in accept.decode("latin-1").lower().split(","):
+        kind, *parameters = (piece.strip() for piece in part.split(";"))
+        named[kind] = _quality(parameters)
+    return named
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                value = float(parameter[2:])
+            except ValueError:
+                return 0.0
+            return value if 0.0 <= value <= 1.0 else 0.0
+    return 1.0

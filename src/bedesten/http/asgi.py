@@ -1,0 +1,274 @@
+"""The ASGI adapter: between the server's messages and our plain `Request` and `Response`.
+
+This file alone knows how the server speaks, `server/listener.py` alone how it is started. Facts about granian 2.8.7
+(hyper below it), found by experiment and held by `tests/pipeline/test_asgi.py`:
+
+Requests. `raw_path` is undecoded and without query and fragment; an empty path (`CONNECT`) and `*` reach the handler as
+they are, and so does a method in lower case. Headers keep their order but for doubles, which follow their first one. A
+missing `Host` arrives as an empty one, or as the authority of an absolute-form target; if there is a `Host`, that
+authority is not to be seen. Equal `Content-Length` lines arrive as one; with `Transfer-Encoding` beside it
+`Content-Length` is taken away, and the connection ends after the answer. Bytes from 0x80 up in header values arrive.
+
+Bodies. `receive()` costs about 14 us, nearly half of a small request, and the end of a body is a message of its own: so
+it is not called for a request without a body, nor for the end of one whose length was announced. Garbage in place of a
+chunk and a client that has left give the same `http.disconnect`; `100 Continue` is sent upon the first `receive()`.
+
+Answers before the body is read. The answer goes out at once. Then, if the application returns, hyper keeps the
+connection only if the rest of the body lies in its buffer already; else it adds `Connection: close` and closes, and a
+client in the middle of sending may meet a reset in place of the answer. If the application goes on receiving, the body
+is read and the connection lives. Hence `IncomingBody.discard`:
+
+| unread body | after the answer |
+|---|---|
+| announced, up to 64 KiB, no `Expect` | drained for up to 2 s, the connection lives; if it does not come, closed |
+| longer, chunked, or with `Expect` | `Connection: close`; up to 16 MiB are thrown away for up to 2 s |
+| stalled (408), or the client left | `Connection: close`, closed at once |
+
+`send` to a client that has left raises nothing. A header with a line break is refused by `send`; the server then
+answers a bare 500 and nothing of ours is sent. `Server` is replaced by what we send. For HEAD, 204 and 304 hyper sends
+no body; `Content-Length` of a HEAD is that of the body a GET would have.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from bedesten.errors import BAD_REQUEST, INTERNAL, TOO_LARGE, ErrorRow
+from bedesten.http.message import BodyStalled, BodyTooLarge, ClientGone, Headers, Request, Response, peer_of
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Handle = Callable[[Request], Awaitable[Response]]
+Hook = Callable[[], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+_CHUNKED = -1
+_SERVER = (b"server", b"bedesten")
+_CLOSE = (b"connection", b"close")
+_PLAIN = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
+_NO_CONTENT = frozenset({204, 304})
+
+
+@dataclass(frozen=True, slots=True)
+class BodyPace:
+    """How long a body may take, in seconds and bytes.
+
+    `between_s` may pass without a byte, `whole_s` for all of it. A body that nobody read is drained up to
+    `drain_bytes` so that the connection can be used again. Past that the answer says `Connection: close`, and what
+    still comes is thrown away for `linger_s` and `linger_bytes` more, so that a client in the middle of sending meets
+    the answer and not a reset.
+    """
+
+    between_s: float = 10.0
+    whole_s: float = 30.0
+    drain_bytes: int = 64 * 1024
+    linger_s: float = 2.0
+    linger_bytes: int = 16 * 1024 * 1024
+
+
+class IncomingBody:
+    """A request's body. What was read stays, so reading again gives the same bytes (its limit is not asked again).
+
+    `malformed` says that the framing is one that this server does not take: a transfer coding other than a single
+    `chunked` (the server below lets `gzip, chunked` and `chunked, chunked` pass).
+    """
+
+    __slots__ = ("_done", "_length", "_lost", "_pace", "_receive", "_size", "_whole", "malformed")
+
+    def __init__(self, headers: Headers, receive: Receive, pace: BodyPace) -> None:
+        length = 0
+        malformed = expecting = False
+        for name, value in headers:
+            if name == b"content-length":
+                length = length or int(value)
+            elif name == b"transfer-encoding":
+                malformed = length == _CHUNKED or value.lower() != b"chunked"
+                length = _CHUNKED
+            elif name == b"expect":
+                expecting = True
+        self.malformed = malformed
+        self._length = length
+        self._size = 0
+        self._receive = receive
+        self._pace = pace
+        self._whole: bytes | None = b"" if length == 0 else None
+        self._done = length == 0
+        self._lost = expecting or not 0 <= length <= pace.drain_bytes
+
+    @property
+    def done(self) -> bool:
+        """Nothing of the body is left to come, or nothing worth waiting for."""
+        return self._done
+
+    @property
+    def lost(self) -> bool:
+        """The connection cannot be used again if the body stays unread.
+
+        So it is if the rest is not known to be short, and if the client asked before sending (`Expect`): after a
+        refusal it may leave the body out, and its next request would be taken for one.
+        """
+        return self._lost
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body. Raises `BodyTooLarge` past the limit (before reading, if the length is announced),
+        `BodyStalled` past the deadline, `ClientGone` also when what comes is not a body."""
+        if self._whole is not None:
+            return self._whole
+        if self._length > limit:
+            raise BodyTooLarge
+        message = await self._next(min(self._pace.between_s, self._pace.whole_s))
+        whole: bytes = message.get("body", b"")
+        if len(whole) == self._length:  # all of it at once: the usual case, and the end need not be asked for
+            self._done = True
+        else:
+            whole = await self._collect(message, limit)
+        self._whole = whole
+        return whole
+
+    async def _next(self, seconds: float) -> Message:
+        """The next message. It is the future that is cancelled when the time is over, never the task around it: that
+        costs a third of `asyncio.timeout` and leaves no cancellation behind when both happen at once."""
+        coming = asyncio.ensure_future(self._receive())
+        timer = asyncio.get_running_loop().call_later(seconds, coming.cancel)
+        try:
+            return await coming
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            self._done = self._lost = True
+            raise BodyStalled from None
+        finally:
+            timer.cancel()
+
+    async def _collect(self, message: Message, limit: int) -> bytes:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._pace.whole_s
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            if message["type"] != "http.request":
+                self._done = self._lost = True
+                raise ClientGone
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            self._size = size
+            if size > limit:
+                self._lost = True
+                raise BodyTooLarge
+            parts.append(chunk)
+            if size == self._length or not message.get("more_body", False):
+                self._done = True
+                return b"".join(parts)
+            message = await self._next(min(self._pace.between_s, end - loop.time()))
+
+    async def discard(self) -> None:
+        """Throws away what nobody read, up to the linger limits. Never raises."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._pace.linger_s
+        size = self._size
+        stop = size + self._pace.linger_bytes
+        try:
+            while size < stop and not self._done:
+                message = await self._next(end - loop.time())
+                size += len(message.get("body", b""))
+                self._done = size == self._length or not message.get("more_body", False)
+        except BodyStalled:
+            pass
+        except Exception:
+            log.debug("discarding a body failed", exc_info=True)
+
+
+class Adapter:
+    """An ASGI 3 application around one plain handler.
+
+    `handle` gets every request and is expected to answer every failure itself; what it lets escape is answered here:
+    `BodyStalled` by 408, `BodyTooLarge` by 413, `ClientGone` by 400 (who has really gone will not see it, who sent
+    garbage for chunks has to), anything else by 500 and a traceback in the log. `startup` runs before the first
+    connection is accepted and may refuse by raising; `shutdown` runs after the last answer.
+    """
+
+    def __init__(self, handle: Handle, startup: Hook, shutdown: Hook, pace: BodyPace | None = None) -> None:
+        self._handle = handle
+        self._startup = startup
+        self._shutdown = shutdown
+        self._pace = pace or BodyPace()
+
+    def __call__(self, scope: Message, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        """One request, or the lifespan."""
+        kind = scope["type"]
+        if kind == "http":
+            return self._http(scope, receive, send)
+        if kind == "lifespan":
+            return self._lifespan(receive, send)
+        raise ValueError(f"no {kind} here")
+
+    async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
+        headers: Headers = scope["headers"]
+        body = IncomingBody(headers, receive, self._pace)
+        method: str = scope["method"]
+        request = Request(method, scope["raw_path"], scope["query_string"], headers, peer_of(scope), body)
+        try:
+            response = await self._handle(request) if not body.malformed else _envelope(BAD_REQUEST)
+        except Exception as problem:
+            response = _last_resort(problem, request)
+        if body.done:
+            await _send(send, method, response, response.close)
+        else:
+            await _send(send, method, response, response.close or body.lost)
+            await body.discard()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            stage = message["type"]
+            hook = self._startup if stage == "lifespan.startup" else self._shutdown
+            try:
+                await hook()
+            except Exception as problem:
+                log.exception("%s failed", stage)
+                await send({"type": f"{stage}.failed", "message": f"{type(problem).__name__}: {problem}"})
+                return
+            await send({"type": f"{stage}.complete"})
+            if stage == "lifespan.shutdown":
+                return
+
+
+async def _send(send: Send, method: str, response: Response, close: bool) -> None:
+    """Hands the answer to the server. A client that has left is no failure of ours: nothing is raised."""
+    body = response.body
+    headers = [*response.headers, _SERVER]
+    if response.status not in _NO_CONTENT:
+        headers.append((b"content-length", b"%d" % len(body)))
+    if close:
+        headers.append(_CLOSE)
+    try:
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
+    except Exception:
+        log.exception("an answer could not be sent")  # a header that is none, say; the server answers 500
+
+
+def _last_resort(problem: Exception, request: Request) -> Response:
+    """The answer to what the pipeline let escape."""
+    if isinstance(problem, BodyStalled):
+        return Response(408, [], b"", close=True)
+    if isinstance(problem, ClientGone):
+        return Response(400, [], b"", close=True)
+    if isinstance(problem, BodyTooLarge):
+        return _envelope(TOO_LARGE)
+    log.error("the handler of %s %r raised", request.method, request.path, exc_info=problem)
+    return _envelope(INTERNAL)
+
+
+def _envelope(row: ErrorRow) -> Response:
+    text = f'{{"success":false,"message":"{row.text}","code":{row.number},"errorCode":{row.number},"data":null}}'
+    return Response(row.status, list(_PLAIN), text.encode(), close=True)

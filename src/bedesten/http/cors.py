@@ -1,0 +1,75 @@
+"""What browsers are told: cross-origin requests (Fetch standard) and security headers, on the Storefront only.
+
+Only from the tenant's own origins, byte for byte; never with cookies, since a bearer token needs none. The other surfaces
+send no CORS header at all: a browser has no business there.
+
+A preflight asks for no credential, does nothing and counts against no limit, and a path that leads nowhere gets one too:
+a browser shows the answer to the real request, a 404 or a 429, only if the preflight before it went well.
+"""
+
+from collections.abc import Iterable
+
+from bedesten.gate.directory import TenantEntry
+from bedesten.http.message import Headers, Request, Response
+
+_PREFIX = b"/storefront/"
+_USUAL_METHODS = (b"GET", b"POST")
+_ALLOWED_HEADERS = b"Authorization, Content-Type, h-region-code, Idempotency-Key"
+_EXPOSED_HEADERS = b"X-Request-Id, WWW-Authenticate, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
+_MAX_AGE = b"600"
+_VARY = (b"vary", b"Origin")
+_VARY_PREFLIGHT = (b"vary", b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
+_SECURITY: Headers = [
+    (b"strict-transport-security", b"max-age=31536000"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+]
+"""On every answer of the Storefront. TLS is a proxy's work, so whether there is any is not known here; over plain HTTP
+browsers ignore `Strict-Transport-Security` (RFC 6797 section 8.1)."""
+
+
+def concerns(request: Request) -> bool:
+    """Whether the path is one where browsers are spoken to."""
+    return request.path[: len(_PREFIX)].lower() == _PREFIX
+
+
+def is_preflight(request: Request) -> bool:
+    """Whether this is a preflight (Fetch standard, CORS-preflight request) for a path where CORS is spoken."""
+    return (
+        request.method == "OPTIONS"
+        and concerns(request)
+        and any(name == b"access-control-request-method" for name, _ in request.headers)
+    )
+
+
+def preflight(request: Request, tenant: TenantEntry, methods: Iterable[str], request_id: str) -> Response:
+    """The answer to a preflight; `methods` are those of the path, none for a path that leads nowhere."""
+    headers: Headers = [(b"x-request-id", request_id.encode()), (b"cache-control", b"no-store"), _VARY_PREFLIGHT]
+    if _listed(request, tenant) is not None:
+        allowed = sorted(method.encode() for method in methods) or _USUAL_METHODS
+        headers += [
+            (b"access-control-allow-methods", b", ".join(allowed)),
+            (b"access-control-allow-headers", _ALLOWED_HEADERS),
+            (b"access-control-max-age", _MAX_AGE),
+        ]
+    return Response(204, headers, b"")
+
+
+def dress(response: Response, request: Request, tenant: TenantEntry | None) -> None:
+    """Lets the tenant's own origins read an answer of the Storefront, refusals and preflights included."""
+    if not concerns(request):
+        return
+    headers = response.headers
+    headers += _SECURITY
+    if _VARY_PREFLIGHT not in headers:
+        headers.append(_VARY)
+    origin = _listed(request, tenant) if tenant is not None else None
+    if origin is not None:
+        headers += [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", _EXPOSED_HEADERS)]
+
+
+def _listed(request: Request, tenant: TenantEntry) -> bytes | None:
+    """The one `Origin` line, if it is, byte for byte, an origin of the tenant."""
+    lines = [value for name, value in request.headers if name == b"origin"]
+    if len(lines) == 1 and tenant.origins and lines[0].decode("latin-1") in tenant.origins:
+        return lines[0]
+    return None

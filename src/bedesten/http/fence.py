@@ -1,0 +1,121 @@
+"""Passing the fence: before anything of a request is decided, this process knows all that was changed before it arrived."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import structlog
+
+from bedesten.accounts.lookup import account_entry, revoked
+from bedesten.apikeys.lookup import has_imports, key_entry
+from bedesten.core.revision import Revision
+from bedesten.gate.directory import APPLIED, Change, Directory, Entry, Want
+from bedesten.store.fence import CHANGE, CHANGES, COUNTER, KEPT
+from bedesten.store.store import Store
+from bedesten.store.tables import INSTALLATION, Installed
+from bedesten.store.transaction import CrossTransaction, StoreUnavailable
+from bedesten.tenants.lookup import tenant_entry, tenant_of_host
+
+log = structlog.get_logger("bedesten.fence")
+
+
+class Fence:
+    """Keeps one directory as new as the store. Lives on the event loop.
+
+    Raises `StoreUnavailable` when the store cannot be asked: a process that cannot know does not guess.
+    """
+
+    def __init__(self, store: Store, directory: Directory, ring: Callable[[Installed], Awaitable[None]]) -> None:
+        """`ring` makes sure that the master secrets are known which the store asks for, or raises."""
+        self._store = store
+        self._directory = directory
+        self._ring = ring
+        self._catching_up = asyncio.Lock()
+        self._begun = 0
+        self._finished = 0
+
+    async def passed(self) -> None:
+        """Returns once the directory is at least as new as the moment of this call."""
+        begun = self._begun
+        revision = self._store.counter_now()
+        if revision is None:
+            revision = await self._store.counter()
+        if self._directory.revision != revision:
+            async with self._catching_up:
+                # What began to catch up after this call began has read enough, whatever the revision is by now.
+                if self._finished <= begun and self._directory.revision != revision:
+                    self._begun += 1
+                    await self._catch_up(revision)
+                    self._finished = self._begun
+
+    async def load(self, want: Want) -> Entry | None:
+        """Reads what the directory lacks. It is remembered only if nothing changed while it was read."""
+        revision = self._directory.revision
+        entry = await self._store.read_across(lambda tx: _read(tx, want))
+        if entry is not None and self._directory.revision == revision:
+            self._directory.put(want, entry)
+        return entry
+
+    async def _catch_up(self, read: Revision) -> None:
+        directory = self._directory
+        news = await self._store.read_across(partial(_news, known=directory.revision, read=read))
+        if isinstance(news, _State):
+            await self._ring(news.installed)
+            if news.went_back:
+                log.warning("store-went-back", known=directory.revision, found=news.revision)
+            directory.restart(news.revision, news.installed.epoch, news.revoked)
+        else:
+            directory.apply(news)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What a directory begins with. `went_back`: the store does not hold the change that the process saw last."""
+
+    revision: Revision
+    installed: Installed
+    revoked: dict[str, int]
+    went_back: bool
+
+
+def _news(tx: CrossTransaction, known: Revision | None, read: Revision) -> list[Change] | _State:
+    """What changed since a revision that is known. Where the list of changes cannot tell, the state of today.
+
+    Raises `StoreUnavailable` if this is not the store in which `read` was read a moment ago, or one that went on from
+    it: between the two it went back, or some connections lead to another server than others.
+    """
+    revision, installed = tx.one(COUNTER), tx.one(INSTALLATION)
+    if revision is None or installed is None:
+        raise StoreUnavailable("this store is not an installation yet")
+    if not _follows(tx, revision, read):
+        raise StoreUnavailable("the store went back while it was read")
+    follows = known is not None and _follows(tx, revision, known)
+    if known is not None and follows:
+        changes = [Change(Revision(*row[:2]), *row[2:]) for row in tx.all(CHANGES, seen=known.number, most=KEPT)]
+        numbers = [change.revision.number for change in changes]
+        whole = numbers == list(range(known.number + 1, revision.number + 1))
+        if whole and all(change.kind in APPLIED for change in changes):
+            return changes
+    return _State(revision, installed, revoked(tx), went_back=known is not None and not follows)
+
+
+def _follows(tx: CrossTransaction, revision: Revision, earlier: Revision) -> bool:
+    """Whether the store, which has a revision now, had the earlier one before, or has it still."""
+    if revision.number <= earlier.number:
+        return revision == earlier
+    return tx.one(CHANGE, number=earlier.number, nonce=earlier.nonce) is not None
+
+
+def _read(tx: CrossTransaction, want: Want) -> Entry | None:
+    match want.kind, want.ref:
+        case "host", str(host):
+            return tenant_of_host(tx, host)
+        case "tenant", str(tenant):
+            entry = tenant_entry(tx, tenant)
+            return replace(entry, imports=has_imports(tx, tenant)) if entry else None
+        case "account", str(account):
+            return account_entry(tx, account)
+        case "key", tuple(digests):
+            return key_entry(tx, digests)
+    raise AssertionError(f"nobody wants {want.kind}")

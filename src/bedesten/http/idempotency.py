@@ -1,0 +1,33 @@
+"""Sending again safely: the first answer to an Idempotency-Key is the answer to every later request with it."""
+
+import hashlib
+from collections.abc import Callable
+
+from bedesten import errors
+from bedesten.errors import Refusal
+from bedesten.http.shapes import encode
+from bedesten.store.tables import REMEMBER, REMEMBERED
+from bedesten.store.transaction import Transaction, TryAgain
+
+
+def once(tx: Transaction, owner: str, key: str, content: bytes, work: Callable[[], object]) -> bytes | Refusal:
+    """The encoded answer of `work`, run at most once for this owner and key.
+
+    Another content under the same key is refused (-8). A refusal is not remembered: it may be mended and sent again.
+    On PostgreSQL the second of two that run at the same moment waits for the first and then gives its answer.
+    The key is kept as a digest: a caller may have put anything there, a credential too.
+    """
+    key = hashlib.sha256(key.encode()).hexdigest()
+    known = tx.one(REMEMBERED, owner_id=owner, key=key)
+    if known is not None:
+        if bytes(known[0]) != content:
+            raise Refusal(errors.CONFLICT, "the Idempotency-Key was used with another content")
+        stored: str = known[1]
+        return stored.encode()
+    made = work()
+    if isinstance(made, Refusal):
+        return made
+    answer = encode(made)
+    if not tx.run(REMEMBER, owner_id=owner, key=key, digest=content, answer=answer.decode(), created=tx.now):
+        raise TryAgain("the same key was used at the same moment")
+    return answer

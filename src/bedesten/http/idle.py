@@ -1,0 +1,52 @@
+"""The idle time-out: a token that was not used for so long is dead, although its `exp` lies ahead.
+
+Uses are written to the store at most every twentieth of the time-out, before the request goes on, and the time-out is
+measured with that much to spare. So a token in use is never refused, whichever worker or node sees it next, and an
+unused one dies at most a tenth late. Without a time-out nothing is written or read.
+
+A change of the time-out holds for living tokens. What a shorter one finds stale is dead at once; a use from before the
+change counts for a twentieth of the longer one later, as it may have been recorded that much too early. When there was no
+time-out before, no use was recorded, and idleness counts from the change.
+"""
+
+from bedesten import errors
+from bedesten.accounts import uses
+from bedesten.core.clock import Clock
+from bedesten.errors import Refusal
+from bedesten.gate.bearer import CLOCK_SKEW, Claims
+from bedesten.gate.decide import challenge
+from bedesten.gate.directory import TenantEntry
+from bedesten.gate.scopes import Surface
+from bedesten.store.store import Store
+
+MOST_REMEMBERED = 100_000
+
+
+class IdleWatch:
+    """Remembers which uses this process has written. Lives on the event loop."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._written: dict[str, int] = {}
+
+    async def used(self, tenant: TenantEntry, surface: Surface, token: Claims) -> None:
+        """Counts this request as a use. Raises `Refusal` (-22) if the token has been idle for too long."""
+        idle = tenant.idle[surface]
+        if idle is None:
+            return
+        now, since = self._clock(), tenant.idle_since[surface]
+        if since > now + CLOCK_SKEW:  # a clock was wrong when it was set: nothing is known of it
+            since = 0
+        written = self._written.get(token.token_id, 0)
+        if written >= since and 0 <= now - written < uses.step(idle):
+            return
+        earliest = max(since, token.issued_at * 1000)
+        alive = await self._store.write(
+            tenant.id, uses.use, surface, token.token_id, earliest, idle, token.expires_at * 1000
+        )
+        if not alive:
+            raise Refusal(errors.TOKEN_EXPIRED, "idle for too long", headers=challenge(errors.TOKEN_EXPIRED))
+        if len(self._written) >= MOST_REMEMBERED:
+            self._written.clear()
+        self._written[token.token_id] = now

@@ -1,0 +1,136 @@
+"""What the use of an API key brings with it: a note of it, and, seldom, something to be written before the request goes on.
+
+The note is made in memory and written later by a task beside the requests: every ten seconds what is new, the same
+secret at most once a minute, everything at the end of the process. Nothing waits for it. Killing a process loses what it
+had not written.
+
+A write before the request goes on happens once in a secret's life: upon the first use of a rotation's new secret, of an
+imported key, and of a secret whose digest is still under a retired pepper.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bedesten.apikeys import key_uses, rotation
+from bedesten.apikeys.key_uses import LONGEST_AGENT, Noted
+from bedesten.core.clock import MINUTE, Clock
+from bedesten.gate import apikeys
+from bedesten.gate.decide import key_refused
+from bedesten.gate.directory import KeyEntry
+from bedesten.gate.keyring import Keyring
+from bedesten.store.store import Store
+from bedesten.store.transaction import StoreUnavailable
+
+if TYPE_CHECKING:
+    from bedesten.http.call import Call
+
+log = structlog.get_logger("bedesten.keys")
+EVERY = 10.0
+"""Seconds between two writings."""
+LEAST_BETWEEN = MINUTE
+"""One secret is written at most so often (milliseconds)."""
+MOST_NOTED = 20_000
+"""So many secrets are remembered at a time; uses of further ones are not noted until some have been written."""
+AT_ONCE = 100
+"""So many are written in one transaction, which bounds how long others wait for it."""
+
+
+class KeyWatch:
+    """The notes of one process. Lives on the event loop; `keyring` gives the rings as new as the fence."""
+
+    def __init__(self, store: Store, keyring: Callable[[], Keyring], clock: Clock) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._clock = clock
+        self._noted: dict[bytes, Noted] = {}
+        self._written: dict[bytes, int] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def used(self, call: "Call", api_key: list[bytes], agent: list[bytes], now: int) -> None:
+        """Counts a request that was let in, and brings what the call says of its API key up to date.
+
+        Raises `Refusal` (-23) if something has to be written of a secret that was ended while the request was on its
+        way, `StoreUnavailable` if it cannot be written.
+        """
+        who = call.principal
+        if who is None or who.key is None:
+            return
+        entry, keyring = who.key, self._keyring()
+        if entry.unused or entry.imported or entry.pepper_id != keyring.digest.current:
+            digest = await self._store.write(
+                call.tenant.id, rotation.settle, keyring, entry, apikeys.extract(api_key), call.actor
+            )
+            if digest is None:
+                raise key_refused("ended while the request was on its way")
+            entry = replace(entry, digest=digest)
+            call.principal = replace(who, key=entry)
+        self._note(entry, call.address, agent[0][: 4 * LONGEST_AGENT] if agent else b"", now)
+
+    def _note(self, entry: KeyEntry, address: str, agent: bytes, now: int) -> None:
+        noted = self._noted.get(entry.digest)
+        if noted is not None:
+            noted.used, noted.address, noted.agent = now, address, agent
+            noted.uses += 1
+        elif len(self._noted) < MOST_NOTED:
+            self._noted[entry.digest] = Noted(
+                entry.tenant, entry.key_id, entry.digest, entry.slot, now, 1, address, agent
+            )
+
+    def start(self) -> None:
+        """Begins to write beside the requests. Once, on the running event loop."""
+        assert self._task is None, "started twice"
+        self._task = asyncio.get_running_loop().create_task(self._write_for_ever())
+
+    async def stop(self) -> None:
+        """Ends the writing, after all that was noted has been written if the store can be reached."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self.write(None)
+
+    async def write(self, now: int | None) -> None:
+        """Writes what is due at a moment; None: everything. What the store does not take is kept for the next time."""
+        due = [noted for digest, noted in self._noted.items() if self._due(digest, now)]
+        for start in range(0, len(due), AT_ONCE):
+            part = due[start : start + AT_ONCE]
+            for noted in part:
+                del self._noted[noted.digest]
+            try:
+                await self._store.write_across(partial(key_uses.write, noted=part))
+            except StoreUnavailable as problem:
+                self._keep(part)
+                log.warning("uses-not-written", cause=str(problem), secrets=len(self._noted))
+                return
+            self._remember(part, now)
+
+    def _due(self, digest: bytes, now: int | None) -> bool:
+        if now is None or len(self._noted) > MOST_NOTED // 2:
+            return True
+        return not 0 <= now - self._written.get(digest, now - LEAST_BETWEEN) < LEAST_BETWEEN
+
+    def _remember(self, written: Iterable[Noted], now: int | None) -> None:
+        if len(self._written) > MOST_NOTED:
+            self._written.clear()
+        if now is not None:
+            self._written.update((noted.digest, now) for noted in written)
+
+    def _keep(self, part: Iterable[Noted]) -> None:
+        for noted in part:
+            newer = self._noted.get(noted.digest)
+            if newer is None:
+                self._noted[noted.digest] = noted
+            else:
+                newer.uses += noted.uses
+
+    async def _write_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await self.write(self._clock())
+            except Exception:
+                log.exception("uses-not-written")

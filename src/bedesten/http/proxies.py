@@ -1,0 +1,124 @@
+"""Whose word counts about where a request came from: the configured proxies', and nobody else's.
+
+A proxy appends the address of its own peer to `X-Forwarded-For` or `Forwarded`. Read from the right, the first address
+that is not a trusted proxy's is the client's; everything to the left of it is what the client itself may have written,
+and is not even looked at. No other header says anything about a request's origin, and none about its host: the proxy
+has to hand the `Host` on.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from bedesten.gate.apikeys import address_allowed, parse_address, parse_networks
+from bedesten.http.message import Request
+
+HEADERS = ("x-forwarded-for", "forwarded")
+MOST_HOPS, LONGEST_HOP = 32, 80
+UNKNOWN = "unknown"
+"""The client of whom a trusted proxy does not tell the address. It is on no allow-list, and all such count as one."""
+UNIX = "unix"
+"""The peer at the other end of a Unix socket; may be trusted under this name."""
+
+_PORT = re.compile(r":[0-9]{1,5}")
+_FOR = re.compile(r'\s*for\s*=\s*(?:"(?P<quoted>[^"\\]*)"|(?P<plain>[^\s"]+))\s*', re.IGNORECASE)
+
+
+class Proxies:
+    """The trusted proxies and the one header that they write. Without proxies no header counts."""
+
+    def __init__(self, networks: Iterable[str] = (), header: str = "x-forwarded-for") -> None:
+        """Raises ValueError for a network that is none, or a header that is not read here."""
+        if header not in HEADERS:
+            raise ValueError(f"the header is one of {', '.join(HEADERS)}")
+        named = list(networks)
+        self._unix = UNIX in named
+        self._trusted = parse_networks(name for name in named if name != UNIX)
+        self._name = header.encode()
+        self._any = bool(named)
+
+    def client(self, request: Request) -> str:
+        """The address that the request came from, as far as those who are trusted can tell."""
+        known = _plain(request.peer)
+        if not self._any or not self._trusts(known):
+            return known
+        for number, hop in enumerate(self._hops(request)):
+            address = _address(hop)
+            if address is None:
+                return UNKNOWN
+            if number == MOST_HOPS or not self._trusts(address):
+                return address
+            known = address
+        return known
+
+    def trusts(self, peer: str) -> bool:
+        """Whether this peer is one of the proxies."""
+        return self._trusts(_plain(peer))
+
+    def tells(self, request: Request) -> bool:
+        """Whether the header that the proxies write is there at all."""
+        return any(name == self._name for name, _ in request.headers)
+
+    def _trusts(self, peer: str) -> bool:
+        return self._unix if peer == UNIX else bool(self._trusted) and address_allowed(self._trusted, peer)
+
+    def _hops(self, request: Request) -> Iterator[str]:
+        """Who came through whom, the last one first."""
+        line = b",".join(value for name, value in request.headers if name == self._name).decode("latin-1")
+        if self._name == b"x-forwarded-for":
+            yield from (part.strip() for part in reversed(line.split(",")) if part.strip())
+        else:
+            yield from (_forwarded_for(part) for part in _from_the_right(line, ",") if part.strip())
+
+
+@lru_cache(maxsize=4096)
+def _plain(peer: str) -> str:
+    """An address as it is compared and counted: IPv4 in IPv6 as IPv4. What is no address stays as it is."""
+    parsed = parse_address(peer)
+    return peer if parsed is None else str(parsed)
+
+
+def _address(hop: str) -> str | None:
+    """The address of `192.0.2.1`, `192.0.2.1:567`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:567`, else None."""
+    if len(hop) > LONGEST_HOP:
+        return None
+    text, bracket, port = hop, "", ""
+    if hop.startswith("["):
+        text, bracket, port = hop[1:].partition("]")
+        if not bracket or ":" not in text:
+            return None
+    elif hop.count(":") == 1:
+        text, colon, port = hop.partition(":")
+        port = colon + port
+    parsed = parse_address(text)
+    return str(parsed) if parsed is not None and (not port or _PORT.fullmatch(port)) else None
+
+
+def _forwarded_for(element: str) -> str:
+    """What the one `for` parameter of an element of `Forwarded` says (RFC 7239 section 4); nothing if there are two."""
+    found = [match for pair in _from_the_right(element, ";") if (match := _FOR.fullmatch(pair))]
+    return (found[0]["quoted"] or found[0]["plain"] or "") if len(found) == 1 else ""
+
+
+def _from_the_right(text: str, separator: str) -> Iterator[str]:
+    """The parts between separators that are in no quoted string, the last one first.
+
+    The right end is what a trusted proxy wrote. Read from there, a quote that the client left open at the left cannot
+    swallow it, as it could in a parser that begins at the left.
+    """
+    end, quoted = len(text), False
+    for at in range(len(text) - 1, -1, -1):
+        if text[at] == '"' and not _escaped(text, at):
+            quoted = not quoted
+        elif text[at] == separator and not quoted:
+            yield text[at + 1 : end]
+            end = at
+    yield text[:end]
+
+
+def _escaped(text: str, at: int) -> bool:
+    """Whether an odd number of backslashes stands before this place."""
+    first = at
+    while first and text[first - 1] == "\\":
+        first -= 1
+    return (at - first) % 2 == 1

@@ -1,0 +1,42 @@
+"""Every refusal that an operation can give: what its way through the pipeline may refuse, and what its handler may."""
+
+from functools import cache
+
+from bedesten import errors
+from bedesten.errors import ErrorRow
+from bedesten.gate.access import Access, Anonymous, Keyed, Open, Scoped, SignedIn
+from bedesten.http.route import Route, Shows
+
+ALWAYS = (
+    errors.INTERNAL,
+    errors.BAD_REQUEST,
+    errors.TOO_MANY_REQUESTS,
+    errors.UNAVAILABLE,
+    errors.UNKNOWN_HOST,
+)
+"""Whatever the route: framing, fence, host, limits, and our own faults."""
+_TOKEN = (errors.TOKEN_MISSING, errors.TOKEN_INVALID, errors.TOKEN_EXPIRED)
+_BODY = (errors.TOO_LARGE, errors.NOT_JSON)
+
+
+@cache
+def refusals(route: Route) -> tuple[ErrorRow, ...]:
+    """The rows of the catalogue that a request to the route can be answered with, by status, then by number."""
+    found = {*ALWAYS, *_credential(route.access), *route.refuses}
+    if route.method != "GET" and not isinstance(route.handler, Shows):
+        found.update(_BODY)
+    if route.repeatable:
+        found.add(errors.CONFLICT)  # the Idempotency-Key was used with another content
+    return tuple(sorted(found, key=lambda row: (row.status, -row.number)))
+
+
+def _credential(access: Access) -> tuple[ErrorRow, ...]:
+    match access:
+        case Scoped() | SignedIn():
+            return (*_TOKEN, errors.SCOPE_MISSING)
+        case Anonymous():
+            return (*_TOKEN, errors.NOT_FOUND)  # not found: switched off for the tenant
+        case Keyed():
+            return (errors.KEY_REFUSED, errors.NOT_GRANTED)
+        case Open():
+            return ()

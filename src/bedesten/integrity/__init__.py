@@ -1,0 +1,1 @@
+"""`bedesten check`: the invariants of a store, and the queries that find violations."""

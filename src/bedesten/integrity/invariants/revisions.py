@@ -1,0 +1,41 @@
+"""9 the list of changes leads without a hole to the store's revision: otherwise a process could pass a revocation over."""
+
+from sqlalchemy import func, literal, select
+
+from bedesten.integrity.invariants.question import question
+from bedesten.store.fence import changes, fence
+from bedesten.store.tables import installation
+
+_C = changes.c
+_next = changes.alias("next")
+_last = select(func.coalesce(func.max(_C.seq), -1)).scalar_subquery()
+_NOBODY = literal("-")
+
+REVISIONS = (
+    question(
+        9,
+        "change {} is missing from the list of changes, which ends with {}",
+        select(_NOBODY, _C.seq + 1, _last)
+        .select_from(changes.outerjoin(_next, _next.c.seq == _C.seq + 1))
+        .where(_next.c.seq.is_(None), _C.seq < _last),
+    ),
+    question(
+        9,
+        "the list of changes ends with {}, the counter says {}",
+        select(_NOBODY, _last, fence.c.counter).where(_last != fence.c.counter),
+    ),
+    question(
+        9,
+        "the random number beside the counter, which says {}, is not that of the last change",
+        select(_NOBODY, fence.c.counter)
+        .select_from(fence.join(changes, _C.seq == fence.c.counter))
+        .where(_C.nonce != fence.c.nonce),
+    ),
+    question(
+        9,
+        "the counter of the installation {} is missing",
+        select(_NOBODY, installation.c.issuer)
+        .select_from(installation.outerjoin(fence, fence.c.id == installation.c.id))
+        .where(fence.c.id.is_(None)),
+    ),
+)

@@ -1,0 +1,168 @@
+"""What the schema itself tells: 3 what is unique, 7 what refers to what, 8 what may not be readable.
+
+Made from the tables as they are declared, so that a new table is looked at without a word here.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+    func,
+    literal,
+    select,
+)
+
+from bedesten.accounts.tables import accounts, api_keys
+from bedesten.apikeys.key_import import MAX_HINT
+from bedesten.audit.actions import INSTALLATION
+from bedesten.integrity.invariants.question import Question, question
+from bedesten.ledger.tables import holds, ledger_accounts, transfers
+from bedesten.orders.tables import order_lines, orders
+from bedesten.store.sql import metadata, p
+from bedesten.store.tables import idempotency
+from bedesten.tenants.tables import tenants
+
+_NAMES = ("id", "key_id", "jti", "host", "order_id", "product_id", "target", "key", "seq")
+
+
+def name_of(table: Table) -> ColumnElement[Any]:
+    """The column by which a row of the table is named in a breach; a dash where it would be a digest."""
+    return next((table.c[name] for name in _NAMES if name in table.c), literal("-"))
+
+
+def _owner(table: Table) -> ColumnElement[Any]:
+    return table.c.tenant_id if "tenant_id" in table.c else literal("-")
+
+
+def _unique(table: Table, columns: list[Column[Any]], where: ColumnElement[bool] | None = None) -> Question:
+    name = name_of(table)
+    found = (
+        select(func.min(_owner(table)), func.count(), func.min(name), func.max(name))
+        .select_from(table)
+        .where(*(column.is_not(None) for column in columns if column.nullable))
+        .group_by(*columns)
+        .having(func.count() > 1)
+    )
+    same = ", ".join(column.name for column in columns)
+    says = f"{{}} rows of {table.name} have the same {same}: {{}} to {{}}"
+    return question(3, says, found if where is None else found.where(where))
+
+
+def _uniques() -> Iterator[Question]:
+    for table in metadata.sorted_tables:
+        for constraint in table.constraints:
+            if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint):
+                yield _unique(table, list(constraint.columns))
+        for index in table.indexes:
+            if index.unique:
+                yield _unique(table, list(index.columns), index.dialect_options["sqlite"]["where"])
+
+
+# --- 7: no row refers to another tenant's -----------------------------------------------------------------------------
+
+_UNDECLARED = (
+    (holds.c.order_id, orders),
+    (transfers.c.order_id, orders),
+    (order_lines.c.supplier_id, accounts),
+    (idempotency.c.owner_id, accounts),
+)
+"""References that no foreign key declares, because a room knows nothing of those above it."""
+
+
+def references() -> Iterator[tuple[Column[Any], Table]]:
+    """Every column that names a row of a tenant's table, and that table."""
+    for table in metadata.sorted_tables:
+        for constraint in table.foreign_key_constraints:
+            for element in constraint.elements:
+                if element.column.name == "id" and element.column.table is not tenants:
+                    yield element.parent, element.column.table
+    yield from _UNDECLARED
+
+
+def _reference(column: Column[Any], target: Table) -> Question:
+    table = column.table
+    says = f"row {{}} of {table.name} refers by {column.name} to {{}}, which this tenant does not have"
+    theirs = target.alias("theirs")
+    return question(
+        7,
+        says,
+        select(table.c.tenant_id, name_of(table), column)
+        .select_from(table.outerjoin(theirs, (theirs.c.tenant_id == table.c.tenant_id) & (theirs.c.id == column)))
+        .where(column.is_not(None), theirs.c.id.is_(None)),
+    )
+
+
+def _ownerless(table: Table) -> Question:
+    return question(
+        7,
+        f"row {{}} of {table.name} belongs to a tenant that does not exist",
+        select(table.c.tenant_id, name_of(table))
+        .select_from(table.outerjoin(tenants, tenants.c.id == table.c.tenant_id))
+        .where(tenants.c.id.is_(None), table.c.tenant_id != INSTALLATION),
+    )
+
+
+def _references() -> Iterator[Question]:
+    for column, target in references():
+        yield _reference(column, target)
+    for table in metadata.sorted_tables:
+        if "tenant_id" in table.c:
+            yield _ownerless(table)
+    owned = ledger_accounts
+    yield question(
+        7,
+        "ledger account {} belongs to {}, which is neither this tenant nor an account of it",
+        select(owned.c.tenant_id, owned.c.id, owned.c.owner_id)
+        .select_from(
+            owned.outerjoin(accounts, (accounts.c.tenant_id == owned.c.tenant_id) & (accounts.c.id == owned.c.owner_id))
+        )
+        .where(accounts.c.id.is_(None), owned.c.owner_id != owned.c.tenant_id),
+    )
+
+
+# --- 8: nothing secret lies in clear ----------------------------------------------------------------------------------
+
+DIGEST, SHORTEST_SEALED = 32, 29
+"""Bytes of every digest; bytes of a sealed value at the least: nonce, tag, and one byte inside."""
+DIGESTS = frozenset({"digest", "folded_digest", "address", "account"})
+SEALED = frozenset({"sealed", "secret", "outbound_key", "wrapped_key"})
+"""Columns of bytes, by name, in whatever table. `hash` is the audit trail's own, see there."""
+
+
+def _forms() -> Iterator[Question]:
+    """Whether what must not be readable has at least the form of something that is not."""
+    yield question(
+        8,
+        "the password of account {} is no argon2id hash",
+        select(accounts.c.tenant_id, accounts.c.id).where(accounts.c.password.not_like(p("phc"))),
+    )
+    yield question(
+        8,
+        "what is shown of key {} has {} characters, which is more than a hint",
+        select(api_keys.c.tenant_id, api_keys.c.id, func.length(api_keys.c.hint)).where(
+            func.length(api_keys.c.hint) > MAX_HINT
+        ),
+    )
+    for table in metadata.sorted_tables:
+        for column in table.columns:
+            size = func.length(column)
+            if not isinstance(column.type, LargeBinary):
+                continue
+            if column.name in DIGESTS:
+                yield _size(table, column, size != DIGEST, "digest")
+            elif column.name in SEALED:
+                yield _size(table, column, size < SHORTEST_SEALED, "sealed value")
+
+
+def _size(table: Table, column: Column[Any], wrong: ColumnElement[bool], what: str) -> Question:
+    says = f"{column.name} of row {{}} of {table.name} has {{}} bytes, which is no {what}"
+    return question(8, says, select(_owner(table), name_of(table), func.length(column)).select_from(table).where(wrong))
+
+
+STRUCTURE = (*_uniques(), *_references(), *_forms())

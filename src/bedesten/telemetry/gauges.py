@@ -1,0 +1,47 @@
+"""What of a process is measured when it is asked for, not counted as it happens."""
+
+import os
+from collections.abc import Iterator
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from bedesten.store.store import Store
+from bedesten.telemetry.meter import Label
+
+if TYPE_CHECKING:
+    from bedesten.http.call import House
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def web_gauges(house: "House") -> Iterator[tuple[Label, float]]:
+    """Those of a web process."""
+    meter = house.observer.meter
+    yield ("fence_wait_worst_seconds",), meter.worst_wait()
+    yield ("directory_age_seconds",), perf_counter() - meter.passed_at
+    for kind, size in house.gate.directory.sizes().items():
+        yield ("directory_entries", kind), size
+    yield ("hashing_under_way",), house.hashing.under_way
+    yield from store_gauges(house.store)
+    yield from process_gauges()
+
+
+def store_gauges(store: Store) -> Iterator[tuple[Label, float]]:
+    """What its store is busy with."""
+    for kind, busy, waiting in store.load():
+        yield ("store_busy", kind), busy
+        yield ("store_waiting", kind), waiting
+
+
+def process_gauges() -> Iterator[tuple[Label, float]]:
+    """Those of every process."""
+    yield ("resident_bytes",), resident_bytes()
+
+
+def resident_bytes() -> int:
+    """The memory that this process holds; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * _PAGE
+    except (OSError, ValueError, IndexError):
+        return 0

@@ -1,0 +1,215 @@
+"""Secret scanners report what they found to the operator's plane: only with the secret, and nothing of it is given back."""
+
+import asyncio
+import base64
+import hashlib
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bedesten.admin_api.listener import Plane
+from bedesten.admin_api.scanners import Scanners
+from bedesten.core.secret import Secret
+from bedesten.http.asgi import BodyPace
+from tests.admin_api.scraped import ask
+from tests.admin_api.test_listener import HOST, House, house
+from tests.store.raw import raw
+from tests.support.client import Client, api_key
+from tests.support.sites import ENGINES
+
+SECRET = "c2Nhbm5lcnMtYW5kLXdlLWtub3ctdGhpcy1vbmU-and-nobody-else"
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house with a supplier."""
+    with house(request.param, tmp_path_factory.mktemp("leaks")) as made:
+        yield made
+
+
+@pytest.fixture
+def secret(here: House) -> Iterator[Path]:
+    """The file that makes the endpoint be there."""
+    path = here.settings.leak_secret_file
+    path.touch(0o600)
+    path.write_text(f"{SECRET}\n")
+    yield path
+    path.unlink()
+
+
+def new_key(here: House) -> str:
+    """A key of the supplier, in clear."""
+    made = here.program.does(
+        "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "warehouse", "--create-owner"
+    )
+    return str(made["key"])
+
+
+def accepted(here: House, key: str) -> bool:
+    """Whether the key still lets its holder in."""
+    return Client(here.server.port, HOST, api_key(key)).post("/Supplier/Products/List", {}).status == 200
+
+
+def report(here: House, body: object, authorization: tuple[str, ...] = (f"Bearer {SECRET}",)) -> tuple[int, bytes]:
+    """Sends a report: status and body of the answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", here.admin, timeout=20)
+    sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+    connection.putrequest("POST", "/leaks")
+    connection.putheader("Content-Length", str(len(sent)))
+    for line in authorization:
+        connection.putheader("Authorization", line)
+    connection.endheaders(sent)
+    answer = connection.getresponse()
+    told = answer.status, answer.read()
+    connection.close()
+    return told
+
+
+def hash_of(text: str) -> str:
+    """As it is given back."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def test_without_the_file_there_is_no_such_endpoint(here: House) -> None:
+    assert report(here, [])[0] == 404
+    assert ask(here.admin, "/leaks")[0] == 404
+
+
+def test_a_live_key_is_told_from_what_is_none_and_what_the_policy_says_is_done(here: House, secret: Path) -> None:
+    key, other = new_key(here), new_key(here)
+    dead = f"ak_live_{'0123456789abcdef' * 2}"
+    here.program.does("keys", "leak-policy", "revoke")
+    shown = f"curl -H 'ApiKey: {key}'"
+    found = [
+        {"token": shown, "type": "bedesten_key", "url": "https://git.example/a.txt", "more": [1]},
+        {"token": dead, "source": "chat"},
+        {"token": "nothing at all"},
+    ]
+    status, body = report(here, found)
+    assert status == 200
+    assert json.loads(body) == [
+        {"token_hash": hash_of(shown), "token_type": "bedesten_key", "label": "true_positive"},
+        {"token_hash": hash_of(dead), "token_type": "", "label": "false_positive"},
+        {"token_hash": hash_of("nothing at all"), "token_type": "", "label": "false_positive"},
+    ]
+    assert key.encode() not in body
+    assert not accepted(here, key)
+    assert accepted(here, other)
+    with raw(here.settings) as kept:
+        assert kept.rows("SELECT actor FROM audit WHERE action = 'key.leaked'") == [("scanner",)]
+        assert not [detail for (detail,) in kept.rows("SELECT detail FROM audit") if key in detail]
+    assert json.loads(report(here, found)[1])[0]["label"] == "false_positive", "sent again: it is over by now"
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [(), ("Bearer ",), (f"Bearer {SECRET}x",), (f"Basic {SECRET}",), (SECRET,), (f"Bearer {SECRET}",) * 2],
+)
+def test_nobody_is_heard_without_the_secret(here: House, secret: Path, authorization: tuple[str, ...]) -> None:
+    key = new_key(here)
+    assert report(here, [{"token": key}], authorization)[0] == 401
+    assert accepted(here, key)
+
+
+def test_a_secret_that_others_can_read_is_none(here: House, secret: Path) -> None:
+    secret.chmod(0o644)
+    assert report(here, [])[0] == 503
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", b"null", b"[1]", b"[{}]", b'[{"token": ""}]', b'[{"token": 1}]', b'[{"token": "\xff"}]', b"[" * 9999],
+)
+def test_what_is_no_report_is_refused_and_not_repeated(here: House, secret: Path, body: bytes) -> None:
+    status, told = report(here, body)
+    assert status == 400
+    assert json.loads(told)["status"] == "not a report"
+
+
+def test_a_report_has_a_hundred_findings_and_a_mebibyte_at_most(here: House, secret: Path) -> None:
+    assert report(here, [{"token": "x"}] * 100)[0] == 200
+    assert report(here, [{"token": "x"}] * 101)[0] == 400
+    assert report(here, b" " * (1 << 20) + b"[]")[0] == 413
+
+
+def test_what_is_kept_of_the_place_has_no_credential_in_it(here: House, secret: Path) -> None:
+    here.program.does("keys", "leak-policy", "notify")
+    places = {
+        "https://joe:pass1word@git.example/a/b?token=abcd1234#L10-L12": "https://git.example/a/b",
+        "https://t0ken@git.example/a.py#L10": "https://git.example/a.py#L10",
+        "see https://x.example/?k=v and whsec_" + "A" * 32: "see https://x.example/ and [masked]",
+        "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxIn0" * 2 + "." + "s" * 43 + " in chat": "[masked] in chat",
+        "ok_" + "0a" * 16: "[masked]",
+        "$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA": "[masked]",
+    }
+    for place in places:
+        assert json.loads(report(here, [{"token": new_key(here), "url": place}])[1])[0]["label"] == "true_positive"
+    with raw(here.settings) as kept:
+        found = kept.rows("SELECT detail FROM audit WHERE action = 'key.leaked' ORDER BY id")
+    assert [json.loads(detail)["source"] for (detail,) in found][-len(places) :] == list(places.values())
+    assert here.program.does("check")["breaches"] == []
+
+
+def test_with_master_secrets_older_than_the_stores_nothing_is_said_of_a_key(here: House, secret: Path) -> None:
+    path = here.settings.secrets_file
+    before = path.read_bytes()
+    here.program.does("secrets", "rotate", "--pepper")
+    now, key = path.read_bytes(), new_key(here)
+    path.write_bytes(before)
+    try:
+        status, told = report(here, [{"token": key}])
+        assert (status, json.loads(told)["status"]) == (503, "unavailable")
+        assert here.program.run("keys", "leaked", "--stdin", stdin=key.encode()).code != 0
+        path.unlink()
+        assert report(here, [{"token": key}])[0] == 503
+    finally:
+        path.write_bytes(now)
+        path.chmod(0o600)
+    assert json.loads(report(here, [{"token": key}])[1])[0]["label"] == "true_positive"
+
+
+def test_a_member_that_stands_twice_is_refused_and_nothing_is_done(here: House, secret: Path) -> None:
+    key = new_key(here)
+    here.program.does("keys", "leak-policy", "revoke")
+    twice = b'[{"token": "%s"}, {"token": "x", "token": "%s"}]' % (key.encode(), key.encode())
+    assert report(here, twice)[0] == 400
+    assert accepted(here, key)
+
+
+def test_whoever_has_no_secret_is_told_what_is_asked_for(here: House, secret: Path) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", here.admin, timeout=20)
+    connection.request("POST", "/leaks", b"[]")
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("WWW-Authenticate")) == (401, "Bearer")
+    connection.close()
+
+
+@pytest.mark.parametrize("body", [b'5\r\n[{"t"\r\nzz\r\n', b"not a length\r\n"])
+def test_a_body_of_broken_chunks_is_refused(here: House, secret: Path, body: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", here.admin), timeout=20) as peer:
+        lines = (f"Host: 127.0.0.1:{here.admin}", f"Authorization: Bearer {SECRET}", "Transfer-Encoding: chunked")
+        peer.sendall("\r\n".join(("POST /leaks HTTP/1.1", *lines, "", "")).encode() + body)
+        assert peer.recv(65_536).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    pace = BodyPace(between_s=0.02, whole_s=0.1)
+    taker = Scanners(lambda: (Secret(SECRET),), lambda *_: True)
+    plane = Plane(lambda: None, dict, lambda _: lambda _: (b"", ""), lambda: None, scanners=taker, pace=pace)
+    headers = [(b"authorization", f"Bearer {SECRET}".encode()), (b"content-length", b"9")]
+    scope = {"type": "http", "method": "POST", "path": "/leaks", "raw_path": b"/leaks", "headers": headers}
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(asyncio.wait_for(plane(scope, receive, send), 10))
+    assert sent[0]["status"] == 408

@@ -1,0 +1,304 @@
+"""The operator's plane over real sockets: health, metrics, and nothing of it or of the tenants where it does not belong."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from bedesten.admin_api.listener import is_own
+from bedesten.gate.keyring import Keyring
+from bedesten.server.listener import free_port
+from bedesten.server.settings import Settings
+from tests.admin_api.scraped import ask, of, scrape, settled, until
+from tests.store.raw import raw
+from tests.support.client import Client, api_key, bearer
+from tests.support.program import Program
+from tests.support.served import Served, served
+from tests.support.sites import ENGINES, postgres_database
+
+HOST, PASSWORD = "api.shop.example", "seven lanterns by the gate"
+LOGIN = "/Login/Customer/Api/Verify"
+
+
+@dataclass
+class House:
+    """A shop with one partner, and its server."""
+
+    program: Program
+    server: Served
+    settings: Settings
+
+    @property
+    def admin(self) -> int:
+        """The plane's port."""
+        return urlsplit(self.server.ready["operatorUrl"]).port or 0
+
+    def client(self, *lines: tuple[str, str]) -> Client:
+        """A client of the shop."""
+        return Client(self.server.port, HOST, lines)
+
+
+@contextlib.contextmanager
+def house(engine: str, folder: Path, workers: int = 2) -> Iterator[House]:
+    """A running house."""
+    with contextlib.ExitStack() as stack:
+        database = stack.enter_context(postgres_database()) if engine == "postgresql" else None
+        program = Program(folder / "data", database)
+        program.does("init")
+        program.does("tenants", "create", "shop", "--host", HOST)
+        program.does(
+            "partners", "create", "--tenant", "shop", "--email", "p@partner.example", "--password-stdin",
+            stdin=PASSWORD.encode(),
+        )  # fmt: skip
+        settings = Settings(data=program.data, database=database)
+        admin = str(free_port(0))
+        server = stack.enter_context(served(program, "--workers", str(workers), "--admin-port", admin))
+        yield House(program, server, settings)
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house that all tests of an engine share: they break nothing in it."""
+    with house(request.param, tmp_path_factory.mktemp("plane")) as made:
+        yield made
+
+
+def test_r216_the_plane_listens_on_loopback_unless_it_is_told_otherwise(here: House) -> None:
+    (listening,) = [event for event in here.server.events if event.get("name") == "operator"]
+    assert listening["host"] == "127.0.0.1"
+
+
+def test_health_is_told_without_a_credential_and_not_to_be_kept(here: House) -> None:
+    for path in ("/health/live", "/health/ready"):
+        status, headers, body = ask(here.admin, path)
+        assert (status, json.loads(body)) == (200, {"status": "ok"})
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_nothing_of_the_tenants_answers_on_the_plane(here: House) -> None:
+    for path in (
+        "/",
+        "/Categories",
+        LOGIN,
+        "/Supplier/Products/List",
+        "/openapi/reseller.json",
+        "/documentation/",
+        "/metrics/",
+    ):
+        assert ask(here.admin, path)[0] == 404
+    assert ask(here.admin, "/metrics", method="POST")[0] == 405
+
+
+def test_r215_nothing_of_the_plane_answers_on_a_tenant_s_host_nor_on_a_host_of_nobody(here: House) -> None:
+    for path in ("/metrics", "/health/live", "/health/ready"):
+        assert here.client().get(path).status == 404
+        assert here.client(*bearer("x.y.z")).get(path).status == 404
+        assert Client(here.server.port, "nobody.example").get(path).status == 421
+
+
+@pytest.mark.parametrize(
+    "host", [HOST, "evil.example", "127.0.0.1.evil.example", "localhost.evil.example:1", "[::1", "a b"]
+)
+def test_a_name_that_is_not_the_plane_s_own_is_misdirected(here: House, host: str) -> None:
+    for path in ("/metrics", "/health/live", "/health/ready", "/nothing"):
+        status, _, body = ask(here.admin, path, host)
+        assert (status, json.loads(body)) == (421, {"status": "unknown host"})
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.0.0.1:9", "localhost", "LOCALHOST:8081", "[::1]:8081", "10.1.2.3:80"]
+)
+def test_an_address_and_localhost_are_the_plane_s_own(here: House, host: str) -> None:
+    assert ask(here.admin, "/health/live", host)[0] == 200
+
+
+def test_a_probe_of_http_1_0_sends_no_host_and_is_answered(here: House) -> None:
+    with socket.create_connection(("127.0.0.1", here.admin), timeout=10) as probe:
+        probe.sendall(b"GET /health/live HTTP/1.0\r\n\r\n")
+        assert b" 200 " in probe.recv(4096).split(b"\r\n")[0]
+
+
+def test_names_of_the_plane_are_compared_whole() -> None:
+    names = {"ops.example", "localhost"}
+    assert is_own(b"OPS.example.:8081", names)
+    assert not is_own(b"ops.example.evil.example", names)
+    assert not is_own(b"ops.example:8081x", names)
+    assert not is_own(b"", names)
+
+
+def test_every_answer_is_counted_once_whichever_worker_gave_it(here: House) -> None:
+    before = settled(here.admin)
+    for _ in range(30):
+        assert here.client().get("/documentation/errors/-1.json").status == 200
+        assert here.client(*api_key("ak_live_" + "0" * 32)).post("/Supplier/Products/List", {}).status == 401
+        assert here.client(*bearer("x.y.z")).get("/Account/Details").status == 401
+    assert here.client().post(LOGIN, {"email": "p@partner.example", "password": "wrong"}).status == 400
+    login = here.client().post(LOGIN, {"email": "p@partner.example", "password": PASSWORD})
+    token = login.json["data"]["token"]
+    assert here.client(*bearer(token)).get("/Account/Details").status == 200
+
+    now = settled(here.admin)
+
+    def more(name: str, **labels: str) -> float:
+        return of(now, name, **labels) - of(before, name, **labels)
+
+    assert more("requests_total", surface="public", status="2xx", code="0") == 30
+    assert more("requests_total", surface="supplier", status="4xx", code="-23") == 30
+    assert more("requests_total", surface="reseller", status="4xx", code="-21") == 30
+    assert more("requests_total", surface="reseller", status="2xx", code="0") == 2
+    assert more("requests_total", surface="reseller", status="4xx", code="-26") == 1
+    assert more("logins_total", surface="reseller", result="ok") == 1
+    assert more("logins_total", surface="reseller", result="refused") == 1
+    assert more("request_seconds_count", surface="supplier") == 30
+    assert more("fence_wait_seconds_count") == 93
+    assert of(now, "processes", kind="web") == 2
+    assert of(now, "processes", kind="worker") == 1
+
+
+def test_metrics_name_no_tenant_no_account_and_no_address(here: House) -> None:
+    here.client().post(LOGIN, {"email": "p@partner.example", "password": "wrong"})
+    text = ask(here.admin, "/metrics")[2].decode()
+    (tenant,) = here.program.does("tenants", "list")["tenants"]
+    (partner,) = here.program.does("partners", "list", "--tenant", "shop")["partners"]
+    assert 'surface="reseller"' in text
+    for private in (tenant["id"], "shop", partner["id"], "partner.example", HOST, "127.0.0.1"):
+        assert private not in text
+
+
+def test_the_trail_is_sealed_by_the_running_server(here: House) -> None:
+    here.program.does("tenants", "suspend", "shop")
+    here.program.does("tenants", "resume", "shop")
+
+    def sealed() -> bool:
+        now = scrape(here.admin)
+        return of(now, "audit_unsealed") == 0 and of(now, "audit_sealed") > 0
+
+    assert until(sealed)
+    verified = here.program.does("audit", "verify")
+    assert verified["ok"] is True
+    assert verified["seq"] >= of(scrape(here.admin), "audit_sealed") > 0
+
+
+def processes_of(parent: int) -> list[int]:
+    """A process and all that it started."""
+    return [parent] + [
+        child for task in Path(f"/proc/{parent}/task").iterdir() for number in (task / "children").read_text().split()
+        for child in processes_of(int(number))
+    ]  # fmt: skip
+
+
+def test_r168_no_secret_is_on_the_command_line_or_in_the_environment_of_a_process_nor_in_a_help(here: House) -> None:
+    written = json.loads(here.settings.secrets_file.read_text("ascii"))
+    secrets = [text for ring in ("sign", "digest", "wrap") for text in written[ring]["secrets"].values()]
+    seen = processes_of(here.server.process.pid)
+    assert len(seen) >= 5, "serve, two workers, the outbox's, the plane's"
+    for process in seen:
+        told = Path(f"/proc/{process}/cmdline").read_bytes() + Path(f"/proc/{process}/environ").read_bytes()
+        assert [secret for secret in secrets if secret.encode() in told] == []
+    address = "postgresql://bedesten:hunter2-and-more@db.example/shop"
+    for command in (("serve", "--help"), ("init", "--help"), ("audit", "verify", "--help")):
+        shown = here.program.real(*command, BEDESTEN_DATABASE=address)
+        assert shown.code == 0
+        assert "hunter2" not in shown.out + shown.err
+
+
+def test_counters_go_on_when_a_worker_is_killed_and_replaced(tmp_path: Path) -> None:
+    with house("sqlite", tmp_path, workers=1) as here:
+        for _ in range(20):
+            here.client().get("/documentation/errors/-1.json")
+
+        def counted(least: int) -> bool:
+            return of(scrape(here.admin), "requests_total", surface="public", status="2xx", code="0") >= least
+
+        assert until(lambda: counted(20))
+        os.kill(here.server.workers[0], signal.SIGKILL)
+        assert here.server.until("respawned")["name"] == "web-1"
+
+        def answers() -> bool:
+            try:
+                return here.client().get("/documentation/errors/-1.json").status == 200
+            except (OSError, http.client.HTTPException):
+                return False
+
+        assert until(answers)
+        assert until(lambda: counted(21))
+        assert len(list((here.program.data / "metrics").glob("*.json"))) == 2
+
+
+def test_it_is_ready_only_while_a_worker_takes_connections(tmp_path: Path) -> None:
+    with house("sqlite", tmp_path, workers=1) as here:
+
+        def told(status: int, document: dict[str, str]) -> bool:
+            found, _, body = ask(here.admin, "/health/ready")
+            return (found, json.loads(body)) == (status, document)
+
+        assert told(200, {"status": "ok"})
+        supervisor = here.server.process.pid
+        os.kill(supervisor, signal.SIGSTOP)  # it puts nobody in the place of who dies
+        try:
+            os.kill(here.server.workers[0], signal.SIGKILL)
+            assert until(lambda: told(503, {"status": "unavailable", "reason": "no worker takes connections"}))
+            assert ask(here.admin, "/health/live")[0] == 200
+        finally:
+            os.kill(supervisor, signal.SIGCONT)
+        assert until(lambda: told(200, {"status": "ok"}))
+        assert here.client().get("/documentation/errors/-1.json").status == 200
+
+
+def test_secrets_that_this_machine_does_not_have_yet_make_it_not_ready(tmp_path: Path) -> None:
+    with house("sqlite", tmp_path, workers=1) as here:
+        with raw(here.settings) as database:
+            database.run("UPDATE installation SET ring = ring + 1")
+        status, _, body = ask(here.admin, "/health/ready")
+        version = Keyring.read_file(here.settings.secrets_file).version
+        older = f"version {version} is older than version {version + 1}, which is in use"
+        reason = f"the secrets file cannot be used: {older}"
+        assert (status, json.loads(body)) == (503, {"status": "unavailable", "reason": reason})
+        here.settings.secrets_file.rename(tmp_path / "elsewhere")
+        assert json.loads(ask(here.admin, "/health/ready")[2])["reason"] == "the secrets file cannot be read"
+        assert ask(here.admin, "/health/live")[0] == 200
+
+
+def test_another_schema_makes_it_not_ready_and_a_store_that_is_gone_leaves_the_counts(tmp_path: Path) -> None:
+    with house("sqlite", tmp_path, workers=1) as here:
+        with raw(here.settings) as database:
+            database.run("UPDATE alembic_version SET version_num = '9999'")
+        reason = json.loads(ask(here.admin, "/health/ready")[2])["reason"]
+        assert reason.startswith("the store has version 9999, this program needs ")
+        assert of(scrape(here.admin), "store_up") == 1
+    with house("postgresql", tmp_path / "pg", workers=1) as here:
+        here.client().get("/documentation/errors/-1.json")
+        assert until(lambda: of(scrape(here.admin), "fence_wait_seconds_count") >= 1)
+        with postgres_gone(str(here.settings.database)):
+            found = scrape(here.admin)
+            assert of(found, "store_up") == 0
+            assert of(found, "fence_wait_seconds_count") >= 1
+            assert ("bedesten_outbox_due", ()) not in found
+            assert here.client().get("/Categories").status == 503
+            assert until(lambda: of(scrape(here.admin), "store_unavailable_total") >= 1)
+
+
+@contextlib.contextmanager
+def postgres_gone(database: str) -> Iterator[None]:
+    """The database under another name, with every connection to it ended, for the time of a block."""
+    import psycopg
+
+    from tests.support.sites import POSTGRES
+
+    name = database.rsplit("/", 1)[1]
+    with psycopg.connect(POSTGRES, autocommit=True) as server:
+        server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        try:
+            yield
+        finally:
+            server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')

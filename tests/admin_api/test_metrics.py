@@ -1,0 +1,238 @@
+"""Counting in a process, its slot, and what is made of all processes' counts."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bedesten.admin_api import metrics
+from bedesten.server.build import Installation
+from bedesten.store.store import Store
+from bedesten.telemetry import meter, slots
+from bedesten.telemetry.meter import LoginMinutes, Meter, login_alarm
+from bedesten.telemetry.observer import LineLimit
+from bedesten.telemetry.slots import NoSlot, Slot
+from tests.admin_api.scraped import Samples, of, samples
+from tests.support.documents import DOCS, tables
+from tests.support.sites import ENGINES, opened
+
+NOW = 1_700_000_000_000
+MINUTE = 60_000
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A fresh installation without a server."""
+    with opened(request.param, tmp_path_factory.mktemp("metrics")) as made:
+        yield made
+
+
+@pytest.fixture
+def store(installation: Installation) -> Store:
+    """Its store."""
+    return installation.store
+
+
+def read(directory: Path, store: Store, now: int = NOW) -> Samples:
+    """What the plane would answer."""
+    body, kind = metrics.render(directory, metrics.of_store(store), now)("")
+    assert kind.startswith("text/plain")
+    return samples(body.decode())
+
+
+def test_the_counts_of_all_processes_are_summed_up(tmp_path: Path, store: Store) -> None:
+    counted = [Meter(), Meter()]
+    for each, times in zip(counted, (3, 4), strict=True):
+        for _ in range(times):
+            each.answered("reseller", 200, 0, 0.0007)
+        each.answered("payment", 401, -23, 0.2)
+        each.count("logins", "storefront", "refused", by=times)
+    held = [Slot(tmp_path), Slot(tmp_path)]
+    for slot, each in zip(held, counted, strict=True):
+        slot.publish(
+            each.snapshot("web", 1, NOW, [(("hashing_under_way",), 2.0), (("directory_entries", "keys"), 5.0)])
+        )
+    found = read(tmp_path, store)
+    assert of(found, "requests_total", surface="reseller", status="2xx", code="0") == 7
+    assert of(found, "requests_total", surface="payment", status="4xx", code="-23") == 2
+    assert of(found, "logins_total", surface="storefront", result="refused") == 7
+    assert of(found, "request_seconds_count", surface="reseller") == 7
+    assert of(found, "request_seconds_bucket", surface="reseller", le="0.0005") == 0
+    assert of(found, "request_seconds_bucket", surface="reseller", le="0.001") == 7
+    assert of(found, "request_seconds_bucket", surface="reseller", le="+Inf") == 7
+    assert of(found, "request_seconds_sum", surface="reseller") == pytest.approx(0.0049)
+    assert of(found, "hashing_under_way", process="web-0") == of(found, "hashing_under_way", process="web-1") == 2
+    assert of(found, "directory_entries", process="web-1", kind="keys") == 5
+    assert of(found, "processes", kind="web") == 2
+    assert of(found, "processes", kind="worker") == 0
+    for slot in held:
+        slot.close()
+
+
+def test_a_process_that_takes_the_place_of_another_goes_on_from_its_counts(tmp_path: Path, store: Store) -> None:
+    first = Slot(tmp_path)
+    before = Meter()
+    before.count("deliveries", "taken", by=10)
+    before.answered("reseller", 200, 0, 0.002)
+    before.logins.count(NOW, refused=True)
+    first.publish(before.snapshot("worker", 1, NOW, [(("resident_bytes",), 1.0)]))
+    first.close()
+    gone = read(tmp_path, store)
+    assert of(gone, "deliveries_total", result="taken") == 10, "what a dead process counted still counts"
+    assert of(gone, "processes", kind="worker") == 0
+    assert of(gone, "resident_bytes", process="worker-0") == 0
+    second = Slot(tmp_path)
+    assert second.number == 0
+    after = Meter()
+    after.count("deliveries", "taken")
+    found = second.before()
+    assert found is not None
+    after.go_on_from(found)
+    second.publish(after.snapshot("worker", 2, NOW, []))
+    now = read(tmp_path, store)
+    assert of(now, "deliveries_total", result="taken") == 11
+    assert of(now, "request_seconds_count", surface="reseller") == 1
+    assert of(now, "processes", kind="worker") == 1
+    assert after.logins.recent(NOW) == (0, 1)
+    second.close()
+
+
+def test_the_slot_of_a_process_that_was_killed_is_free_at_once(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from bedesten.telemetry.slots import Slot\n"
+        "print(Slot(Path(sys.argv[1])).number, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "0\n"
+        beside = Slot(tmp_path)
+        assert beside.number == 1
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+    after = Slot(tmp_path)
+    assert after.number == 0
+    after.close()
+    beside.close()
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"", b"{", b"[]", b'{"kind": "web"}', b"\x00" * 1000, b'{"kind":1,"pid":"x","at":[]}']
+)
+def test_a_file_that_is_none_is_as_good_as_no_counts(tmp_path: Path, store: Store, rubbish: bytes) -> None:
+    slot = Slot(tmp_path)
+    (tmp_path / "0.json").write_bytes(rubbish)
+    assert slot.before() is None
+    assert of(read(tmp_path, store), "store_up") == 1
+    slot.close()
+
+
+def test_without_a_directory_there_are_no_counts_and_what_the_store_tells(tmp_path: Path, store: Store) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(NoSlot):
+        Slot(tmp_path / "file")
+    with pytest.raises(NoSlot):
+        Slot(tmp_path / "absent" / "metrics")
+    found = read(tmp_path / "absent", store)
+    assert of(found, "store_up") == 1
+    assert of(found, "audit_sealed") == 0
+    assert of(found, "outbox_due") == 0
+
+
+def test_labels_of_a_metric_that_this_version_does_not_know_are_left_out(tmp_path: Path, store: Store) -> None:
+    slot = Slot(tmp_path)
+    counted = Meter()
+    counted.count("requests", "reseller")
+    counted.count("of_another_version", "x")
+    slot.publish(counted.snapshot("web", 1, NOW, []))
+    body, _ = metrics.render(tmp_path, metrics.of_store(store), NOW)("")
+    assert b"another_version" not in body
+    assert b"bedesten_requests_total{" not in body
+    slot.close()
+
+
+def test_the_number_of_series_is_bounded() -> None:
+    counted = Meter()
+    for number in range(3 * meter.MOST_SERIES):
+        counted.count("requests", str(number))
+    assert len(counted.counters) == meter.MOST_SERIES
+
+
+def test_r118_many_refused_logins_raise_the_alarm_and_the_ratio_is_told(tmp_path: Path, store: Store) -> None:
+    slots_held = [Slot(tmp_path), Slot(tmp_path)]
+    for slot in slots_held:
+        counted = Meter()
+        for number in range(40):
+            counted.logins.count(NOW - number % 4 * MINUTE, refused=True)
+        for _ in range(20):
+            counted.logins.count(NOW, refused=False)
+        slot.publish(counted.snapshot("web", 1, NOW, []))
+    found = read(tmp_path, store)
+    assert of(found, "login_failure_ratio") == pytest.approx(80 / 120)
+    assert of(found, "login_failure_alarm") == 1
+    later = read(tmp_path, store, NOW + 5 * MINUTE)
+    assert (of(later, "login_failure_ratio"), of(later, "login_failure_alarm")) == (0, 0)
+    for slot in slots_held:
+        slot.close()
+
+
+@pytest.mark.parametrize(
+    ("ok", "refused", "alarm"), [(0, 49, False), (0, 50, True), (50, 50, True), (51, 50, False), (1_000, 60, False)]
+)
+def test_the_alarm_takes_many_refusals_and_at_least_half(ok: int, refused: int, alarm: bool) -> None:
+    assert login_alarm(ok, refused) is alarm
+
+
+def test_minutes_of_logins_are_forgotten_also_when_the_clock_goes_back() -> None:
+    minutes = LoginMinutes()
+    for number in range(1_000):
+        minutes.count(NOW + number * MINUTE, refused=number % 2 == 0)
+    assert len(minutes.minutes) <= minutes.kept
+    minutes.count(NOW, refused=True)
+    assert minutes.recent(NOW) == (0, 1)
+
+
+def test_lines_of_the_log_are_limited_and_those_withheld_are_counted() -> None:
+    lines = LineLimit(a_second=0, at_once=200)
+    assert sum(lines.admits() for _ in range(10_000)) == 200
+    assert lines.withheld == 9_800
+
+
+def test_every_metric_has_a_text_and_every_published_name_is_known(tmp_path: Path, store: Store) -> None:
+    known = {**metrics.COUNTERS, **metrics.HISTOGRAMS, **metrics.PROCESS_GAUGES, **metrics.GAUGES}
+    assert all(told.text for told in known.values())
+    body, _ = metrics.render(tmp_path, metrics.of_store(store), NOW)("")
+    for name in known:
+        assert f"# HELP bedesten_{name}".encode() in body
+
+
+def test_the_reference_lists_exactly_the_metrics_there_are_with_their_labels() -> None:
+    _, *listed = tables((DOCS / "reference" / "metrics.md").read_text("utf-8"))[1]
+    documented = {(row[0], row[1], row[2]) for row in listed}
+    known = {
+        (f"`bedesten_{name}{'_total' if kind == 'counter' else ''}`", kind, " ".join(f"`{label}`" for label in told.labels))
+        for kind, table in (
+            ("counter", metrics.COUNTERS), ("histogram", metrics.HISTOGRAMS), ("gauge", metrics.PROCESS_GAUGES),
+            ("gauge", metrics.GAUGES),
+        )
+        for name, told in table.items()
+    }  # fmt: skip
+    assert documented == known
+
+
+def test_whoever_asks_for_open_metrics_gets_that(tmp_path: Path, store: Store) -> None:
+    body, kind = metrics.render(tmp_path, metrics.of_store(store), NOW)("application/openmetrics-text; version=1.0.0")
+    assert kind.startswith("application/openmetrics-text")
+    assert body.endswith(b"# EOF\n")
+
+
+def test_slots_of_dead_processes_do_not_grow(tmp_path: Path) -> None:
+    for _ in range(50):
+        slot = Slot(tmp_path)
+        slot.publish(Meter().snapshot("web", 1, NOW, []))
+        slot.close()
+    assert len(list(slots.found(tmp_path))) == 1
+    assert len(list(tmp_path.iterdir())) == 2

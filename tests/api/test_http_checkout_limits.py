@@ -1,0 +1,80 @@
+"""What nobody may do for nothing: reserve a shop empty, register without end, go on after being shut out."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from bedesten.admin import checkouts, customers
+from bedesten.tenants.checkout_limits import CheckoutLimits, set_checkout_limits
+from tests.support.backoffice import Operator
+from tests.support.client import Client
+from tests.support.shop import Shop, fresh, open_shop
+from tests.support.sites import Site
+
+
+@pytest.fixture
+def guarded(each_site: Site, each_operator: Operator) -> Shop:
+    """A shop of this test's own, with the limits that a tenant has by default."""
+    return _limited(open_shop(each_site, each_operator, fresh("guarded"), stock=60), CheckoutLimits().shown())
+
+
+def _limited(shop: Shop, limits: Mapping[str, int | None]) -> Shop:
+    shop.operator.within(shop.id, lambda tx: set_checkout_limits(tx, limits))
+    return shop
+
+
+def _items(shop: Shop, quantity: int) -> dict[str, object]:
+    return {"items": [{"productId": shop.card, "quantity": quantity}]}
+
+
+def _register(client: Client) -> tuple[int, int | None]:
+    body = {"email": f"{fresh('new')}@example.com", "password": "eleven sparrows on a wire"}
+    return client.post("/Storefront/Customers/Register", body).told
+
+
+def test_a_checkout_beyond_a_limit_is_told_which_and_what_is_open(guarded: Shop) -> None:
+    customer = guarded.storefront
+    opened = [customer.data("/Storefront/Checkout/Create", _items(guarded, 1)) for _ in range(5)]
+    refused = customer.post("/Storefront/Checkout/Create", _items(guarded, 1))
+    assert refused.told == (409, -201)
+    data = refused.json["data"]
+    assert (data["limit"], data["maximum"]) == ("checkouts", 5)
+    assert data["openCheckouts"] == [
+        {"orderId": one["orderId"], "reference": one["reference"], "expires": one["expires"]} for one in opened
+    ]
+    customer.data("/Storefront/Checkout/Cancel", {"orderId": opened[0]["orderId"]})
+    assert customer.data("/Storefront/Checkout/Create", _items(guarded, 1))["state"] == "awaitingPayment"
+
+
+def test_one_customer_leaves_goods_to_the_partner_and_is_told_of_its_own_reservation(guarded: Shop) -> None:
+    customer = guarded.storefront
+    first = customer.data("/Storefront/Checkout/Create", _items(guarded, 48))
+    refused = customer.post("/Storefront/Checkout/Create", _items(guarded, 1))
+    assert refused.told == (409, -200)
+    assert refused.json["data"] == {
+        "items": [{"deliverId": "0", "reason": "reserved"}],
+        "openCheckouts": [{"orderId": first["orderId"], "reference": first["reference"], "expires": first["expires"]}],
+    }
+    assert guarded.reseller.post("/Orders/Create", guarded.order(quantity=12)).status == 200
+
+
+def test_an_address_registers_so_many_customers_an_hour(guarded: Shop) -> None:
+    _limited(guarded, {"registrations": 3})
+    client = guarded.client(source="127.0.0.77")
+    told = [_register(client) for _ in range(5)]
+    # the clock hour may end in between, and then the count begins again: three of five are taken at least
+    assert told[:3] == [(200, None)] * 3
+    assert told[3:] in ([(429, -7)] * 2, [(200, None)] * 2, [(429, -7), (200, None)])
+    assert _register(guarded.client(source="127.0.0.78")) == (200, None)
+
+
+def test_a_customer_that_is_disabled_is_refused_at_once_and_its_goods_are_free(guarded: Shop) -> None:
+    customer, operator = guarded.storefront, guarded.operator
+    customer.data("/Storefront/Checkout/Create", _items(guarded, 20))
+    (found,) = operator.within(guarded.id, lambda tx: customers.find(tx, "CUSTOMER@"))
+    assert (found["id"], found["openCheckouts"], found["reservedUnits"]) == (guarded.customer, 1, 20)
+    account = operator.within(guarded.id, lambda tx: customers.one(tx, guarded.customer_email))
+    assert operator.within(guarded.id, lambda tx: customers.disable(tx, account)) == 1
+    assert customer.post("/Storefront/Checkout/Create", _items(guarded, 1)).told == (401, -21)
+    assert operator.within(guarded.id, checkouts.listed) == []
+    assert guarded.reseller.post("/Orders/Create", guarded.order(quantity=60)).status == 200

@@ -1,0 +1,35 @@
+"""Bodies that stop and clients that leave: they have asked nothing, and hold nothing for long."""
+
+import pytest
+
+from tests.support.shop import Shop, fresh
+from tests.support.unfinished import unfinished
+from tests.support.wire import Connection
+
+
+@pytest.mark.parametrize("what", ["nothing", "half", "whole", "chunk"])
+@pytest.mark.parametrize("politely", [True, False])
+def test_a_client_that_goes_away_before_the_end_of_its_body_has_asked_nothing(
+    shop: Shop, what: str, politely: bool
+) -> None:
+    reference = fresh("left")
+    connection = Connection(shop.site.port)
+    connection.send(unfinished(shop, reference)[what])
+    if politely:
+        connection.half_close()
+        assert b"200 OK" not in connection.rest()
+    connection.close()
+
+    assert shop.reseller.post("/Orders/Get", {"orderReference": f"{reference}-{what}"}).told == (404, -3)
+    whole = shop.order(reference=f"{reference}-{what}")
+    assert shop.reseller.post("/Orders/Create", whole).status == 200, "and the server is well"
+
+
+def test_a_body_that_stopped_coming_meets_a_deadline_and_nothing_was_done_R176(
+    shop: Shop, stalled: dict[str, Connection]
+) -> None:
+    for what, connection in stalled.items():
+        answer = connection.receive()
+        assert answer.told == (400, -2), what
+        assert answer.closes
+        assert shop.reseller.post("/Orders/Get", {"orderReference": f"stalled-{what}"}).told == (404, -3)

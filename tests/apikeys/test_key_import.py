@@ -1,0 +1,305 @@
+"""Keys of another system: taken over by their SHA-256, replaced by the ordinary digest upon the first use."""
+
+import asyncio
+import hashlib
+
+import pytest
+
+from bedesten import errors
+from bedesten.accounts import actions as accounts
+from bedesten.apikeys import key_import, keys
+from bedesten.apikeys.key_import import Foreign
+from bedesten.audit.actions import OPERATOR
+from bedesten.errors import Refusal
+from bedesten.gate.apikeys import SAMPLE
+from bedesten.gate.scopes import Surface
+from tests.apikeys.hall import START, Hall, Made
+from tests.store.raw import raw
+
+FOREIGN = "ak_live_" + "0123456789abcdef" * 2
+OTHER = "ak_live_" + "fedcba9876543210" * 2
+REFUSED = errors.KEY_REFUSED.number
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def why(lines: list[str]) -> dict[str, str]:
+    """The lines at fault."""
+    with pytest.raises(Refusal) as refused:
+        key_import.parse(lines)
+    assert refused.value.row is errors.BAD_REQUEST
+    assert refused.value.fields is not None
+    return dict(refused.value.fields)
+
+
+def test_an_imported_key_opens_from_the_moment_of_its_import_on_in_every_process(hall: Hall) -> None:
+    assert hall.answers(FOREIGN) == [REFUSED, REFUSED]
+    key = hall.import_key(FOREIGN, "ak_live_…cdef")
+    assert hall.answers(FOREIGN, OTHER) == [200, REFUSED] * 2
+    assert hall.run(hall.first.post("/Supplier/Keys/Get", FOREIGN)).data["hint"] == "ak_live_…cdef"
+    assert [row.subject for row in hall.trail() if row.action == "key.import"] == [key.id]
+
+
+def test_the_first_use_replaces_the_imported_digest_by_the_ordinary_one_once(hall: Hall) -> None:
+    key = hall.import_key(FOREIGN)
+    (before,) = hall.secrets(key).values()
+    assert before.imported == 1
+    assert before.digest == hall.keyring.key_digest(hall.tenant, f"sha256:{sha256(FOREIGN)}")
+    assert hall.run(hall.first.status(FOREIGN)) == 200
+    (after,) = hall.secrets(key).values()
+    assert after.imported == 0
+    assert after.digest == hall.keyring.key_digest(hall.tenant, FOREIGN)
+    changes = hall.changes()
+    assert hall.answers(FOREIGN, FOREIGN) == [200] * 4
+    assert hall.changes() == changes
+    assert [row.action for row in hall.trail() if row.subject == key.id] == ["key.import", "key.import.used"]
+
+
+def test_first_uses_at_the_same_moment_are_all_let_in(hall: Hall) -> None:
+    key = hall.import_key(FOREIGN)
+
+    async def story() -> list[int]:
+        calls = [process.status(FOREIGN) for process in (hall.first, hall.second) for _ in range(10)]
+        return await asyncio.gather(*calls)
+
+    assert hall.run(story()) == [200] * 20
+    assert [secret.imported for secret in hall.secrets(key).values()] == [0]
+
+
+def test_the_gate_looks_for_imported_keys_only_as_long_as_there_is_one_that_nobody_has_used(hall: Hall) -> None:
+    def looks() -> list[bool]:
+        hall.answers(OTHER)
+        return [process.house.gate.tenant([b"shop.example"]).imports for process in (hall.first, hall.second)]
+
+    assert looks() == [False, False]
+    hall.import_key(FOREIGN)
+    second = hall.import_key("ak_live_" + "9" * 32)
+    assert looks() == [True, True]
+    assert hall.answers(FOREIGN) == [200, 200]
+    assert looks() == [True, True]
+    assert hall.run(hall.second.status(second.text)) == 200
+    assert looks() == [False, False]
+    assert hall.answers(FOREIGN, second.text) == [200] * 4
+
+
+def test_an_imported_key_can_be_revoked_before_and_after_its_first_use(hall: Hall) -> None:
+    unused, used = hall.import_key(FOREIGN), hall.import_key(OTHER)
+    assert hall.answers(OTHER) == [200, 200]
+    assert hall.revoke(unused)
+    assert hall.revoke(used)
+    assert hall.answers(FOREIGN, OTHER) == [REFUSED] * 4
+
+
+def test_an_imported_key_rotates_like_any_other_even_with_its_first_call(hall: Hall) -> None:
+    hall.import_key(FOREIGN)
+    new = hall.run(hall.first.post("/Supplier/Keys/Rotate", FOREIGN)).data["key"]
+    assert hall.answers(FOREIGN, new) == [200] * 4
+    unused = hall.import_key(OTHER)
+    by_operator = hall.rotate(unused)
+    assert hall.answers(OTHER, by_operator.text) == [200] * 4
+
+
+def test_what_the_operator_says_of_an_import_holds_for_each_of_its_keys(hall: Hall) -> None:
+    new = keys.NewKey(Surface.SUPPLIER, hall.owner, False, ["keys:manage"], ["192.0.2.0/24"], START + 1_000)
+    lines = [Foreign(1, sha256(FOREIGN)), Foreign(2, sha256(OTHER))]
+    made = hall.import_keys(new, lines)
+    assert len(set(made)) == 2
+    for text in (FOREIGN, OTHER):
+        assert hall.run(hall.first.post("/Supplier/Keys/Get", text)).status == 200
+        assert hall.run(hall.first.post("/Supplier/Products/List", text)).code == errors.NOT_GRANTED.number
+        assert hall.run(hall.first.post("/Supplier/Keys/Get", text, address="198.51.100.1")).code == REFUSED
+    hall.clock.now += 1_000
+    assert hall.answers(FOREIGN, OTHER) == [REFUSED] * 4
+
+
+def refused_import(hall: Hall, *lines: Foreign, tenant: str = "") -> dict[str, str]:
+    new = keys.NewKey(Surface.SUPPLIER, hall.owner, False)
+    with pytest.raises(Refusal) as refused:
+        hall.import_keys(new, lines, tenant)
+    assert refused.value.row is errors.BAD_REQUEST
+    assert refused.value.fields is not None
+    return dict(refused.value.fields)
+
+
+def test_the_sample_and_what_stands_twice_are_refused_and_then_nothing_is_imported(hall: Hall) -> None:
+    told = refused_import(
+        hall, Foreign(1, sha256(FOREIGN)), Foreign(2, sha256(SAMPLE)), Foreign(3, sha256(OTHER)),
+        Foreign(4, sha256(FOREIGN)),
+    )  # fmt: skip
+    assert told == {"line 2": "the sample of the documentation is everybody's", "line 4": "stands twice"}
+    assert hall.listed() == []
+    assert hall.answers(FOREIGN, OTHER, SAMPLE) == [REFUSED] * 6
+
+
+@pytest.mark.parametrize("fate", ["unused", "used", "revoked", "used and revoked"])
+@pytest.mark.parametrize("rolled", [False, True], ids=["", "after a pepper roll"])
+def test_a_digest_is_imported_once_whatever_became_of_it(hall: Hall, fate: str, rolled: bool) -> None:
+    key = hall.import_key(FOREIGN)
+    if fate.startswith("used"):
+        assert hall.answers(FOREIGN) == [200, 200]
+    if fate.endswith("revoked"):
+        hall.revoke(key)
+    if rolled:
+        hall.roll_pepper()
+    assert refused_import(hall, Foreign(7, sha256(FOREIGN))) == {"line 7": "was imported before"}
+    assert [one["id"] for one in hall.listed()] == [key.id]
+
+
+def test_two_tenants_may_import_the_same_key_and_each_has_its_own(hall: Hall) -> None:
+    away = hall.new_tenant("away.example")
+    owner = hall.within(lambda tx: accounts.owner(tx, Surface.SUPPLIER, "Acme"), away)
+    here = hall.import_key(FOREIGN)
+    there = hall.import_key(FOREIGN, tenant=away, owner=owner)
+    assert hall.run(hall.first.status(FOREIGN, host="away.example")) == 200
+    hall.revoke(here)
+    assert hall.run(hall.first.status(FOREIGN)) == REFUSED
+    assert hall.run(hall.first.status(FOREIGN, host="away.example")) == 200
+    assert there.id != here.id
+
+
+def test_a_live_key_does_not_enter_a_sandbox_by_import(hall: Hall) -> None:
+    play = hall.new_tenant("play.example", sandbox=True)
+    owner = hall.within(lambda tx: accounts.owner(tx, Surface.SUPPLIER, "Acme"), play)
+    hall.import_key(FOREIGN, tenant=play, owner=owner)
+    hall.import_key(FOREIGN.replace("live", "test"), tenant=play, owner=owner)
+    assert hall.run(hall.first.status(FOREIGN, host="play.example")) == REFUSED
+    assert hall.run(hall.first.status(FOREIGN.replace("live", "test"), host="play.example")) == 200
+
+
+def test_neither_the_digest_nor_the_key_is_in_the_store_after_an_import(hall: Hall) -> None:
+    hall.import_key(FOREIGN)
+    with raw(hall.installation.settings) as store:
+        rows = str(
+            [store.rows(f"SELECT * FROM {table}") for table in ("api_keys", "key_secrets", "key_imports", "audit")]
+        )
+    assert sha256(FOREIGN) not in rows
+    assert repr(bytes.fromhex(sha256(FOREIGN)))[2:-1] not in rows
+    assert FOREIGN not in rows
+
+
+# --- what a file may say ---
+
+
+def test_a_file_holds_digests_and_hints_with_comments_and_a_heading() -> None:
+    lines = ["sha256,hint", "# from the old shop", "", f"{sha256(FOREIGN).upper()},Acme main", f" {sha256(OTHER)} "]
+    assert key_import.parse(lines) == [
+        Foreign(4, sha256(FOREIGN), "Acme main"), Foreign(5, sha256(OTHER), "imported"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (FOREIGN, "an API key in clear, where only its SHA-256 belongs: take it for leaked"),
+        (f"{sha256(FOREIGN)},{FOREIGN}", "an API key in clear, where only its SHA-256 belongs: take it for leaked"),
+        (sha256(FOREIGN)[:-1], "not the SHA-256 of a key in 64 hexadecimal digits"),
+        (sha256(FOREIGN) + "0", "not the SHA-256 of a key in 64 hexadecimal digits"),
+        ("g" * 64, "not the SHA-256 of a key in 64 hexadecimal digits"),
+        (f"{sha256(FOREIGN)},{'x' * 33}", "after the digest only a hint of up to 32 printable characters"),
+        (f"{sha256(FOREIGN)},a\x1b[31m", "after the digest only a hint of up to 32 printable characters"),
+        (f"{sha256(FOREIGN)},a,b", "after the digest only a hint of up to 32 printable characters"),
+    ],
+)
+def test_a_wrong_line_is_named_by_its_number_and_never_repeated(line: str, problem: str) -> None:
+    assert why([sha256(OTHER), line]) == {"line 2": problem}
+
+
+def test_the_refusal_of_an_import_holds_nothing_of_the_lines() -> None:
+    with pytest.raises(Refusal) as refused:
+        key_import.parse([FOREIGN] * 100)
+    assert FOREIGN not in str(refused.value) + str(refused.value.fields)
+    assert str(refused.value).endswith("100 of the lines cannot be imported; none was")
+    assert len(refused.value.fields or {}) == 20
+
+
+def test_an_import_is_bounded() -> None:
+    assert why([sha256(str(number)) for number in range(100_001)]) == {
+        "line 100001": "more than 100000 lines: import them in parts"
+    }
+
+
+# --- the pepper roll ---
+
+
+def test_r149_keys_keep_working_through_a_pepper_roll_and_are_digested_anew_upon_their_use(hall: Hall) -> None:
+    used, unused = hall.make(), hall.make()
+    assert hall.answers(used.text, unused.text) == [200] * 4
+    assert {secret.pepper_id for secret in hall.secrets(used).values()} == {"d1"}
+    hall.roll_pepper()
+    assert hall.answers(used.text) == [200, 200]
+    (secret,) = hall.secrets(used).values()
+    assert secret.pepper_id == "d2"
+    assert secret.digest == hall.keyring.key_digest(hall.tenant, used.text, "d2")
+    assert [one.pepper_id for one in hall.secrets(unused).values()] == ["d1"]
+    changes = hall.changes()
+    assert hall.answers(used.text, used.text) == [200] * 4
+    assert hall.changes() == changes
+    hall.roll_pepper()
+    assert hall.answers(used.text, unused.text) == [200] * 4
+
+
+def test_a_key_that_was_digested_anew_is_revoked_everywhere_at_once(hall: Hall) -> None:
+    key = hall.make()
+    assert hall.answers(key.text) == [200, 200]
+    hall.roll_pepper()
+    assert hall.run(hall.first.status(key.text)) == 200
+    assert hall.revoke(key)
+    assert hall.answers(key.text) == [REFUSED, REFUSED]
+
+
+def test_a_roll_under_load_refuses_nobody(hall: Hall) -> None:
+    made = [hall.make() for _ in range(4)]
+    assert set(hall.answers(*(key.text for key in made))) == {200}
+
+    async def calls(process: int, key: Made) -> list[int]:
+        one = (hall.first, hall.second)[process % 2]
+        return [await one.status(key.text) for _ in range(6)]
+
+    async def story() -> list[list[int]]:
+        told = asyncio.gather(*(calls(at, key) for at in range(6) for key in made))
+        await asyncio.to_thread(hall.roll_pepper)
+        return await told
+
+    assert {status for one in hall.run(story()) for status in one} == {200}
+    assert {secret.pepper_id for key in made for secret in hall.secrets(key).values()} <= {"d1", "d2"}
+
+
+@pytest.mark.parametrize("imported", [False, True], ids=["after a pepper roll", "imported"])
+def test_a_revocation_beside_first_uses_leaves_nothing_alive(hall: Hall, imported: bool) -> None:
+    """Replacing a digest and deleting it at the same moment: whoever comes second sees what the first one did."""
+    made = [hall.import_key(f"ak_live_{number:032x}") if imported else hall.make() for number in range(10)]
+    if not imported:
+        hall.roll_pepper()
+
+    async def story(key: Made) -> None:
+        revocation = hall.installation.store.write(hall.tenant, keys.revoke, key.id, OPERATOR)
+        uses = [process.status(key.text) for process in (hall.first, hall.second) for _ in range(3)]
+        told = await asyncio.gather(*uses[:3], revocation, *uses[3:])
+        assert set(told) <= {200, REFUSED, True}
+
+    for key in made:
+        hall.run(story(key))
+    assert {secret for key in made for secret in hall.secrets(key).values()} == set()
+    assert set(hall.answers(*(key.text for key in made))) == {REFUSED}
+
+
+def test_an_imported_key_survives_a_pepper_roll_before_its_first_use(hall: Hall) -> None:
+    key = hall.import_key(FOREIGN)
+    hall.roll_pepper()
+    assert hall.answers(FOREIGN) == [200, 200]
+    (secret,) = hall.secrets(key).values()
+    assert (secret.pepper_id, secret.imported) == ("d2", 0)
+
+
+def test_both_secrets_of_a_rotation_survive_a_pepper_roll_with_their_ends(hall: Hall) -> None:
+    old = hall.make()
+    new = hall.rotate(old, 10_000, from_first_use=True)
+    hall.roll_pepper()
+    assert hall.answers(old.text) == [200, 200]
+    assert hall.answers(new.text) == [200, 200]
+    hall.clock.now += 9_999
+    assert hall.answers(old.text, new.text) == [200] * 4
+    hall.clock.now += 1
+    assert hall.answers(old.text, new.text) == [REFUSED, 200] * 2

@@ -1,0 +1,382 @@
+"""Rotation: another secret under the same key id, at most two of them alive, each for as long as was said."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bedesten import errors
+from bedesten.accounts import actions as accounts
+from bedesten.admin import keys as operator_keys
+from bedesten.admin.keys import Grace, Rotated
+from bedesten.apikeys import key_uses, keys, rotation
+from bedesten.apikeys.keys import CURRENT, PREVIOUS
+from bedesten.audit.actions import OPERATOR
+from bedesten.core.clock import DAY, HOUR, MINUTE, wire_time
+from bedesten.core.secret import Secret
+from bedesten.errors import Refusal
+from bedesten.gate.scopes import Surface
+from bedesten.store.sql import crossing
+from bedesten.store.tables import idempotency
+from bedesten.store.transaction import CrossTransaction
+from tests.apikeys.hall import START, Answer, Hall, Made
+
+REFUSED = errors.KEY_REFUSED.number
+_STORED_ANSWERS = crossing(idempotency.select())
+
+
+def refused(work: Callable[[], object]) -> int:
+    with pytest.raises(Refusal) as caught:
+        work()
+    return caught.value.row.number
+
+
+# --- by the operator ---
+
+
+def test_r141_the_new_secret_is_good_before_the_old_one_ends_and_the_old_one_ends_to_the_millisecond(
+    hall: Hall,
+) -> None:
+    old = hall.make()
+    assert hall.answers(old.text) == [200, 200]
+    new = hall.rotate(old, HOUR)
+    assert new.text != old.text
+    assert new.text.startswith("ak_live_")
+    assert hall.answers(old.text, new.text) == [200] * 4
+    hall.clock.now = START + HOUR - 1
+    assert hall.answers(old.text, new.text) == [200] * 4
+    hall.clock.now = START + HOUR
+    assert hall.answers(old.text, new.text) == [REFUSED, 200] * 2
+
+
+def test_without_a_grace_the_old_secret_is_dead_at_once_in_every_process(hall: Hall) -> None:
+    old = hall.make()
+    assert hall.answers(old.text) == [200, 200]
+    new = hall.rotate(old, 0)
+    assert hall.answers(old.text, new.text) == [REFUSED, 200] * 2
+    assert list(hall.secrets(old)) == [CURRENT]
+
+
+def test_a_second_rotation_during_the_grace_ends_the_older_secret_at_once(hall: Hall) -> None:
+    first = hall.make()
+    second = hall.rotate(first)
+    assert hall.answers(first.text, second.text) == [200] * 4
+    third = hall.rotate(second)
+    assert hall.answers(first.text, second.text, third.text) == [REFUSED, 200, 200] * 2
+    assert sorted(hall.secrets(first)) == [CURRENT, PREVIOUS]
+
+
+def test_the_grace_can_wait_for_the_first_use_of_the_new_secret(hall: Hall) -> None:
+    old = hall.make()
+    new = hall.rotate(old, HOUR, from_first_use=True)
+    hall.clock.now += 40 * DAY
+    assert hall.answers(old.text) == [200, 200]
+    assert hall.secrets(old)[PREVIOUS].expires is None
+    assert hall.answers(new.text) == [200, 200]
+    assert hall.secrets(old)[PREVIOUS].expires == START + 40 * DAY + HOUR
+    hall.clock.now += HOUR - 1
+    assert hall.answers(old.text) == [200, 200]
+    hall.clock.now += 1
+    assert hall.answers(old.text, new.text) == [REFUSED, 200] * 2
+
+
+def test_a_grace_of_nothing_from_the_first_use_ends_the_old_secret_with_that_very_request(hall: Hall) -> None:
+    old = hall.make()
+    new = hall.rotate(old, 0, from_first_use=True)
+    assert hall.answers(old.text) == [200, 200]
+    assert hall.run(hall.first.status(new.text)) == 200
+    assert hall.answers(old.text, new.text) == [REFUSED, 200] * 2
+
+
+def test_many_first_uses_at_the_same_moment_set_one_end_and_are_all_let_in(hall: Hall) -> None:
+    old = hall.make()
+    new = hall.rotate(old, HOUR, from_first_use=True)
+
+    async def story() -> list[int]:
+        calls = [process.status(new.text) for process in (hall.first, hall.second) for _ in range(10)]
+        return await asyncio.gather(*calls)
+
+    assert hall.run(story()) == [200] * 20
+    assert hall.secrets(old)[PREVIOUS].expires == START + HOUR
+    hall.clock.now += MINUTE
+    assert hall.answers(new.text) == [200, 200]
+    assert hall.secrets(old)[PREVIOUS].expires == START + HOUR
+
+
+def test_the_first_use_is_written_once_and_later_uses_write_nothing(hall: Hall) -> None:
+    new = hall.rotate(hall.make(), HOUR, from_first_use=True)
+    before = hall.changes()
+    assert hall.answers(new.text) == [200, 200]
+    after = hall.changes()
+    assert after == before + 2, "both secrets have changed"
+    assert hall.answers(new.text, new.text) == [200] * 4
+    assert hall.changes() == after
+
+
+def test_the_keys_own_expiry_still_rules_over_both_secrets(hall: Hall) -> None:
+    old = hall.make(expires=START + 10 * MINUTE)
+    new = hall.rotate(old, HOUR)
+    hall.clock.now = START + 10 * MINUTE - 1
+    assert hall.answers(old.text, new.text) == [200] * 4
+    hall.clock.now += 1
+    assert hall.answers(old.text, new.text) == [REFUSED] * 4
+
+
+def test_an_ended_key_is_not_rotated(hall: Hall) -> None:
+    revoked, expired = hall.make(), hall.make(expires=START + 1)
+    hall.revoke(revoked)
+    hall.clock.now += 1
+    for key in (revoked, expired):
+        assert refused(lambda key=key: hall.rotate(key)) == errors.CONFLICT.number  # type: ignore[misc]
+    assert refused(lambda: hall.rotate(Made("key_none", ""))) == errors.NOT_FOUND.number
+
+
+@pytest.mark.parametrize("grace", [-1, 30 * DAY + 1])
+def test_the_grace_is_thirty_days_at_most(hall: Hall, grace: int) -> None:
+    key = hall.make()
+    assert refused(lambda: hall.rotate(key, grace)) == errors.BAD_REQUEST.number
+    assert hall.answers(key.text) == [200, 200]
+
+
+def test_the_previous_secret_can_be_ended_on_its_own(hall: Hall) -> None:
+    old = hall.make()
+    new = hall.rotate(old)
+    assert hall.answers(old.text) == [200, 200]
+    assert hall.revoke(old, previous_only=True)
+    assert hall.answers(old.text, new.text) == [REFUSED, 200] * 2
+    assert not hall.revoke(old, previous_only=True)
+    assert hall.answers(new.text) == [200, 200]
+
+
+def test_revoking_a_key_in_rotation_ends_both_secrets(hall: Hall) -> None:
+    old = hall.make()
+    new = hall.rotate(old)
+    assert hall.answers(old.text, new.text) == [200] * 4
+    assert hall.revoke(old)
+    assert hall.answers(old.text, new.text) == [REFUSED] * 4
+    assert hall.secrets(old) == {}
+
+
+def test_a_sandbox_rotates_to_a_test_key(hall: Hall) -> None:
+    play = hall.new_tenant("play.example", sandbox=True)
+    owner = hall.within(lambda tx: accounts.owner(tx, Surface.SUPPLIER, "Acme"), play)
+    key = hall.make(tenant=play, owner=owner, sandbox=True)
+    secret = hall.within(lambda tx: rotation.rotate(tx, hall.keyring, key.id, 0, False, OPERATOR), play)
+    assert secret.reveal().startswith("ak_test_")
+    assert hall.run(hall.first.status(secret.reveal(), host="play.example")) == 200
+
+
+def test_rotations_at_the_same_moment_leave_at_most_two_secrets_and_the_last_one_works(hall: Hall) -> None:
+    key = hall.make()
+    keyring = hall.keyring
+
+    async def story() -> list[str]:
+        stores = (hall.first.house.store, hall.second.house.store)
+        made = await asyncio.gather(*(
+            stores[at % 2].write(hall.tenant, rotation.rotate, keyring, key.id, HOUR, False, OPERATOR)
+            for at in range(8)
+        ))  # fmt: skip
+        return [secret.reveal() for secret in made]
+
+    made = hall.run(story())
+    assert len(set(made)) == 8
+    assert sorted(hall.secrets(key)) == [CURRENT, PREVIOUS]
+    alive = [text for text in made if hall.run(hall.first.status(text)) == 200]
+    assert len(alive) == 2
+    (current,) = (text for text in alive if keyring.key_digest(hall.tenant, text) == hall.secrets(key)[CURRENT].digest)
+    (listed,) = hall.listed()
+    assert listed["hint"] == f"ak_live_…{current[-4:]}"
+
+
+def test_a_revocation_beside_rotations_leaves_nothing_alive(hall: Hall) -> None:
+    key = hall.make()
+    keyring = hall.keyring
+
+    async def story() -> list[object]:
+        one, other = hall.first.house.store, hall.second.house.store
+        return list(
+            await asyncio.gather(
+                one.write(hall.tenant, rotation.rotate, keyring, key.id, HOUR, False, OPERATOR),
+                other.write(hall.tenant, keys.revoke, key.id, OPERATOR),
+                one.write(hall.tenant, rotation.rotate, keyring, key.id, HOUR, False, OPERATOR),
+                return_exceptions=True,
+            )
+        )
+
+    outcomes = hall.run(story())
+    assert True in outcomes
+    assert hall.secrets(key) == {}
+    made = [one.reveal() for one in outcomes if isinstance(one, Secret)]
+    assert hall.answers(key.text, *made) == [REFUSED] * (2 + 2 * len(made))
+
+
+# --- by the holder ---
+
+
+def rotated(hall: Hall, key: str, **body: object) -> Made:
+    data = hall.run(hall.first.post("/Supplier/Keys/Rotate", key, body)).data
+    return Made(data["id"], data["key"])
+
+
+def test_a_holder_rotates_its_own_key_with_an_hour_of_grace(hall: Hall) -> None:
+    old = hall.make()
+    answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", old.text))
+    assert set(answer.data) == {"id", "key", "hint", "previous"}
+    assert answer.data["id"] == old.id
+    assert answer.data["hint"] == f"ak_live_…{answer.data['key'][-4:]}"
+    assert answer.data["previous"] == {"ends": "2027-01-15T09:00:00Z"}
+    assert hall.answers(old.text, answer.data["key"]) == [200] * 4
+    hall.clock.now += HOUR
+    assert hall.answers(old.text, answer.data["key"]) == [REFUSED, 200] * 2
+
+
+def test_a_holder_may_choose_the_grace(hall: Hall) -> None:
+    key = hall.make()
+    answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", key.text, {"graceSeconds": 0}))
+    assert answer.data["previous"] is None
+    assert hall.answers(key.text, answer.data["key"]) == [REFUSED, 200] * 2
+    waiting = hall.run(hall.second.post("/Supplier/Keys/Rotate", answer.data["key"], {"fromFirstUse": True}))
+    assert waiting.data["previous"] == {"ends": None}
+
+
+@pytest.mark.parametrize("grace", [-1, 2_592_001, "60", 1.5])
+def test_a_grace_that_is_none_is_refused_and_named(hall: Hall, grace: object) -> None:
+    key = hall.make()
+    answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", key.text, {"graceSeconds": grace}))
+    assert (answer.status, answer.code) == (400, errors.BAD_REQUEST.number)
+    assert [one["field"] for one in answer.body["errors"]] == ["graceSeconds"]
+    assert hall.answers(key.text) == [200, 200]
+
+
+def hint(hall: Hall, key: str) -> str:
+    """What `Keys/Get` shows of the current secret to whoever presents this one."""
+    shown: str = hall.run(hall.second.post("/Supplier/Keys/Get", key)).data["hint"]
+    return shown
+
+
+def test_when_the_answer_got_lost_rotating_the_current_secret_with_the_old_one_gives_another_one(hall: Hall) -> None:
+    old = hall.make()
+    lost = [rotated(hall, old.text)]
+    lost.append(rotated(hall, old.text, replaces=hint(hall, old.text)))
+    hall.clock.now += HOUR - 1
+    new = rotated(hall, old.text, replaces=hint(hall, old.text))
+    assert hall.answers(*(one.text for one in lost)) == [REFUSED] * 4
+    assert hall.answers(old.text, new.text) == [200] * 4
+    hall.clock.now += 1
+    assert hall.answers(old.text, new.text) == [REFUSED, 200] * 2, "the end of the old secret was never put off"
+
+
+def test_an_idempotency_key_never_makes_the_server_keep_a_secret(hall: Hall) -> None:
+    old = hall.make()
+    answers = [hall.run(hall.first.post("/Supplier/Keys/Rotate", old.text, idempotency_key="r-1")) for _ in range(2)]
+    assert [answer.code for answer in answers] == [None, errors.CONFLICT.number]
+    assert hall.answers(old.text, answers[0].data["key"]) == [200] * 4
+    assert hall.installation.store.read_now(lambda tx: tx.all(_STORED_ANSWERS)) == []
+
+
+def test_the_old_secret_cannot_rotate_once_the_new_one_is_in_use(hall: Hall) -> None:
+    old = hall.make()
+    new = rotated(hall, old.text)
+    assert hall.run(hall.second.status(new.text)) == 200
+    for body in ({}, {"replaces": hint(hall, old.text)}):
+        answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", old.text, body))
+        assert (answer.status, answer.code) == (409, errors.CONFLICT.number)
+    assert hall.answers(old.text, new.text) == [200] * 4
+
+
+def test_the_new_secret_rotates_again_and_ends_the_oldest(hall: Hall) -> None:
+    first = hall.make()
+    second = rotated(hall, first.text)
+    third = rotated(hall, second.text)
+    assert hall.answers(first.text, second.text, third.text) == [REFUSED, 200, 200] * 2
+
+
+@pytest.mark.parametrize("more", [{}, {"graceSeconds": 0}, {"fromFirstUse": True}])
+def test_of_six_rotations_at_the_same_moment_one_succeeds_and_its_secret_works(
+    hall: Hall, more: dict[str, object]
+) -> None:
+    old = hall.make()
+
+    async def story() -> list[Answer]:
+        processes = (hall.first, hall.second)
+        return await asyncio.gather(
+            *(processes[at % 2].post("/Supplier/Keys/Rotate", old.text, more) for at in range(6))
+        )
+
+    answers = hall.run(story())
+    (made,) = [answer.data["key"] for answer in answers if answer.status == 200]
+    late = {errors.CONFLICT.number} if more != {"graceSeconds": 0} else {errors.CONFLICT.number, REFUSED}
+    assert {answer.code for answer in answers if answer.status != 200} <= late
+    assert hall.answers(made) == [200, 200]
+
+
+def test_a_rotation_that_names_a_secret_which_is_not_the_current_one_does_nothing(hall: Hall) -> None:
+    first = hall.make()
+    named = hint(hall, first.text)
+    second = rotated(hall, first.text, replaces=named)
+    answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", second.text, {"replaces": named}))
+    assert (answer.status, answer.code) == (409, errors.CONFLICT.number)
+    assert [one["field"] for one in answer.body["errors"]] == ["replaces"]
+    assert hall.answers(first.text, second.text) == [200] * 4
+
+
+def test_every_door_tells_the_earlier_end_of_a_key_and_its_old_secret(hall: Hall) -> None:
+    """The key ends in an hour, the grace in a day; and the other way round."""
+
+    def used(key: Made) -> dict[str, Any]:
+        return hall.within(lambda tx: key_uses.usage(tx, key.id))
+
+    for life, grace, earlier in ((HOUR, DAY, HOUR), (DAY, HOUR, HOUR)):
+        key = hall.make(expires=START + life)
+        answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", key.text, {"graceSeconds": grace // 1000}))
+        told = {"ends": wire_time(START + earlier)}
+        assert answer.data["previous"] == told
+        assert hall.run(hall.second.post("/Supplier/Keys/Get", key.text)).data["previous"] == told
+        assert next(one for one in hall.listed() if one["id"] == key.id)["previous"] == told
+        assert [one["ends"] for one in used(key)["secrets"]][1:] == [told["ends"]]
+    by_operator = hall.make(expires=START + HOUR)
+
+    def turn(tx: CrossTransaction) -> Rotated:
+        return operator_keys.rotate(tx, hall.keyring, by_operator.id, Grace(DAY), end_previous=False)
+
+    assert hall.installation.store.write_now(turn).ends == START + HOUR
+
+
+def test_rotating_needs_its_grant_and_nothing_is_done_without_it(hall: Hall) -> None:
+    narrow = hall.make(grants=["products:read"])
+    for path in ("Rotate", "Revoke", "Get"):
+        answer = hall.run(hall.first.post(f"/Supplier/Keys/{path}", narrow.text))
+        assert (answer.status, answer.code) == (403, errors.NOT_GRANTED.number)
+    assert hall.answers(narrow.text) == [200, 200]
+    assert list(hall.secrets(narrow)) == [CURRENT]
+    able = hall.make(grants=["keys:manage"])
+    assert hall.run(hall.first.post("/Supplier/Keys/Get", able.text)).status == 200
+
+
+def test_payment_keys_have_the_same_three_calls(hall: Hall) -> None:
+    owner = hall.within(lambda tx: accounts.owner(tx, Surface.PAYMENT, "Pay"))
+    key, other = (hall.make(surface=Surface.PAYMENT, owner=owner) for _ in range(2))
+
+    async def story() -> list[int | None]:
+        new = (await hall.first.post("/Payment/Keys/Rotate", key.text)).data["key"]
+        outcomes = [(await hall.second.post("/Payment/Keys/Get", one)).code for one in (key.text, new)]
+        assert (await hall.first.post("/Payment/Keys/Revoke", new)).data == {"id": key.id, "revoked": True}
+        outcomes += [(await hall.second.post("/Payment/Keys/Get", one)).code for one in (key.text, new)]
+        return [*outcomes, (await hall.first.post("/Supplier/Keys/Get", other.text)).code]
+
+    assert hall.run(story()) == [None, None, REFUSED, REFUSED, errors.NOT_GRANTED.number]
+
+
+def test_a_rotation_leaves_its_rows_in_the_trail_and_no_secret(hall: Hall) -> None:
+    old = hall.make()
+    new = rotated(hall, old.text, graceSeconds=60, fromFirstUse=True)
+    hall.answers(new.text)
+    rows = hall.trail()
+    told = [row for row in rows if row.action.startswith("key.rotate")]
+    assert [(row.action, row.actor, row.subject) for row in told] == [
+        ("key.rotate", hall.owner, old.id), ("key.rotate.used", hall.owner, old.id),
+    ]  # fmt: skip
+    assert all(str(row.request_id).startswith("req_") for row in told)
+    assert old.text not in str(rows)
+    assert new.text not in str(rows)

@@ -1,0 +1,72 @@
+"""What only real server processes can show: the holder's calls hold for every worker, and stopping writes the uses."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bedesten.apikeys import key_uses
+from bedesten.gate.scopes import Surface
+from tests.support.backoffice import Key, Operator
+from tests.support.client import Client, api_key
+from tests.support.sites import ENGINES, Site, opened, serving
+
+WORKERS, CONNECTIONS = 2, 16
+HOST = "shop.example"
+
+
+@dataclass
+class Served:
+    """A server with two workers and one supplier's key."""
+
+    site: Site
+    operator: Operator
+    tenant: str
+    key: Key
+
+    def clients(self, key: str) -> list[Client]:
+        """Connections of their own, so that both workers are among those that answer."""
+        lines = [*api_key(key), ("User-Agent", "acme-sync/2.1")]
+        return [self.site.client(HOST, lines) for _ in range(CONNECTIONS)]
+
+    def uses(self) -> list[Any]:
+        """The last use of each secret."""
+        return list(self.operator.within(self.tenant, lambda tx: key_uses.last_uses(tx, self.key.id)).values())
+
+
+@pytest.fixture(params=ENGINES)
+def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+    with opened(request.param, tmp_path) as installation, serving(installation, tmp_path, WORKERS) as site:
+        operator = Operator(installation)
+        tenant = operator.tenant("shop", [HOST])
+        key = operator.key(tenant, Surface.SUPPLIER, operator.owner(tenant, Surface.SUPPLIER, "Acme"))
+        yield Served(site, operator, tenant, key)
+        assert site.failures() == []
+
+
+def ask(clients: list[Client]) -> set[tuple[int, int | None]]:
+    """How a harmless call is answered on all of the connections."""
+    return {client.post("/Supplier/Products/List").told for client in clients}
+
+
+def test_what_a_holder_rotates_and_revokes_holds_on_every_kept_and_every_new_connection(served: Served) -> None:
+    kept = served.clients(served.key.text)
+    assert ask(kept) == {(200, None)}
+    new = kept[0].data("/Supplier/Keys/Rotate", {"graceSeconds": 0})["key"]
+    assert ask([*kept, *served.clients(served.key.text)]) == {(401, -23)}
+    fresh = served.clients(new)
+    assert ask(fresh) == {(200, None)}
+    assert fresh[0].data("/Supplier/Keys/Revoke") == {"id": served.key.id, "revoked": True}
+    assert ask([*fresh, *served.clients(new)]) == {(401, -23)}
+
+
+def test_a_server_that_is_asked_to_stop_writes_every_use_first(served: Served) -> None:
+    clients = served.clients(served.key.text)
+    for _ in range(3):
+        assert ask(clients) == {(200, None)}
+    served.site.stop()
+    (use,) = served.uses()
+    assert (use.uses, use.agent) == (3 * CONNECTIONS, "acme-sync/2.1")
+    assert use.address in {client.source for client in clients}

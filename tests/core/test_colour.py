@@ -1,0 +1,47 @@
+"""Colours that can be read."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bedesten.apidocs.site.brand import DARK, LIGHT, stylesheet
+from bedesten.core.colour import BLACK, WHITE, contrast, mixed, parse, readable, spelt
+
+PART = st.integers(0, 255)
+COLOURS = st.tuples(PART, PART, PART)
+
+
+def test_contrast_is_the_guideline_s() -> None:
+    assert contrast(BLACK, WHITE) == pytest.approx(21)
+    assert contrast(WHITE, WHITE) == 1
+    assert contrast(parse("#767676"), WHITE) == pytest.approx(4.54, abs=0.005)
+    assert contrast(parse("#0000ff"), parse("#ffff00")) == pytest.approx(8.00, abs=0.005)
+
+
+@given(COLOURS)
+def test_a_colour_is_read_as_it_is_written(colour: tuple[int, int, int]) -> None:
+    assert parse(spelt(colour)) == colour == parse(spelt(colour).upper())
+    assert mixed(colour, BLACK, 1) == mixed(BLACK, colour, 0) == colour
+
+
+@pytest.mark.parametrize(
+    "text", ["", "#fff", "85480a", "#85480g", "#85480a0", "#85480a;", " #85480a", "red", "#８5480a"]
+)
+def test_nothing_else_is_a_colour(text: str) -> None:
+    with pytest.raises(ValueError, match="written #rrggbb"):
+        parse(text)
+
+
+@given(COLOURS)
+def test_every_accent_can_be_read_in_the_light_and_in_the_dark(accent: tuple[int, int, int]) -> None:
+    light, light_shade, dark, dark_shade = (
+        parse(f"#{part[:6]}") for part in stylesheet(spelt(accent)).decode().split("#")[1:]
+    )
+    for ink, grounds in ((light, (LIGHT, light_shade)), (dark, (DARK, dark_shade))):
+        assert all(contrast(ink, ground) >= 4.5 for ground in grounds)
+
+
+def test_a_colour_that_can_be_read_stays_as_it_is() -> None:
+    accent = parse("#85480a")
+    assert readable(accent, BLACK, (LIGHT,)) == accent
+    assert readable(WHITE, BLACK, (LIGHT,)) != BLACK, "no darker than need be"

@@ -1,0 +1,227 @@
+"""One tenant with everybody who trades in it, at the level of values: actions are called, nothing is sent."""
+
+import itertools
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Concatenate, ParamSpec, TypeVar
+
+from bedesten.accounts import actions as accounts
+from bedesten.apikeys import keys
+from bedesten.apikeys.keys import NewKey
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue import stock
+from bedesten.catalogue.actions import ProductFields
+from bedesten.catalogue.code import read_code
+from bedesten.core.clock import HOUR, Clock, system_clock
+from bedesten.errors import Refusal
+from bedesten.fulfilment import actions as fulfilment
+from bedesten.gate.passwords import Hashed
+from bedesten.gate.scopes import Surface
+from bedesten.ledger import actions as ledger
+from bedesten.ledger.actions import Balance
+from bedesten.orders import actions as orders
+from bedesten.orders.actions import Placed
+from bedesten.orders.model import Buyer, Line, NewLine, NewOrder
+from bedesten.payments import actions as payments
+from bedesten.payments.actions import Deposit, Payment
+from bedesten.server import build
+from bedesten.server.build import Installation
+from bedesten.store.store import Store
+from bedesten.store.transaction import Transaction
+from bedesten.tenants import actions as tenants
+from bedesten.tenants.checkout_limits import NO_LIMITS, CheckoutLimits
+from bedesten.webhooks import actions as webhooks
+from tests.support.codes import put_in
+
+Args = ParamSpec("Args")
+Result = TypeVar("Result")
+
+CARD, TOPUP, TOPUP_COST = 500, 700, 300
+"""Prices and cost in minor units."""
+PASSWORD = Hashed("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$c29tZWhhc2hzb21laGFzaHNvbWVoYXNoc29tZQ", "d1")
+"""The form of a hash; nobody logs in here."""
+URL = "https://hooks.example.com/bedesten"
+LONG_AGO = HOUR
+"""So long ago everything was set up: see `invariants.events` for why that matters."""
+
+_numbers = itertools.count(1)
+
+
+def fresh(prefix: str) -> str:
+    """A text that no other test uses."""
+    return f"{prefix}-{next(_numbers)}-{secrets.token_hex(4)}"
+
+
+@dataclass
+class Stall:
+    """A tenant with a partner (which has an endpoint), a customer, a supplier and a payment integration."""
+
+    installation: Installation
+    tenant: str
+    partner: str
+    customer: str
+    supplier: str
+    integration: str
+
+    @property
+    def store(self) -> Store:
+        """The installation's store."""
+        return self.installation.store
+
+    def write(
+        self, action: Callable[Concatenate[Transaction, Args], Result], *args: Args.args, **kwargs: Args.kwargs
+    ) -> Result:
+        """Runs a writing action in the tenant. A refusal that it answers is raised after COMMIT, as the pipeline does."""
+        answered = self.store.write_now(lambda tx: action(tx.bound(self.tenant), *args, **kwargs))
+        if isinstance(answered, Refusal):
+            raise answered
+        return answered
+
+    def read(
+        self, action: Callable[Concatenate[Transaction, Args], Result], *args: Args.args, **kwargs: Args.kwargs
+    ) -> Result:
+        """Runs a reading action in the tenant."""
+        return self.store.read_now(lambda tx: action(tx.bound(self.tenant), *args, **kwargs))
+
+    # --- goods ---
+
+    def card(self, codes: int, price: int = CARD) -> str:
+        """A product that is sold from stock, with so many codes of its own."""
+        made = ProductFields(name="Card", currency="USD", sku=fresh("card"), price=price, accepted_cost=0)
+        product = self.write(catalogue.put_product, made)
+        if codes:
+            self.upload(product, [fresh("CODE") for _ in range(codes)])
+        return product
+
+    def topup(self, price: int = TOPUP, cost: int | None = TOPUP_COST, fulfilment: str = "supplier") -> str:
+        """A product that the supplier delivers."""
+        made = ProductFields(
+            name="Top-up",
+            currency="USD",
+            sku=fresh("topup"),
+            price=price,
+            cost=cost,
+            fulfilment=fulfilment,
+            supplier_id=self.supplier,
+            supplier_sku=fresh("their"),
+        )
+        return self.write(catalogue.put_product, made)
+
+    def upload(self, product: str, codes: Sequence[str]) -> int:
+        """Puts codes into stock; how many were new."""
+        return self.write(put_in, self.installation.vault, product, codes).added
+
+    def available(self, product: str) -> int:
+        """The product's stock level."""
+        found = self.read(catalogue.product, product)
+        assert found is not None
+        return found.available
+
+    def codes(self, line: str) -> list[str]:
+        """What a line got."""
+        return [one.code for one in self.read(stock.delivered, self.installation.vault, line)]
+
+    # --- buyers ---
+
+    @property
+    def buyer(self) -> Buyer:
+        """The partner."""
+        return Buyer(self.partner, "partner", "reseller", "USD", "GLOBAL")
+
+    @property
+    def shopper(self) -> Buyer:
+        """The customer."""
+        return Buyer(self.customer, "customer", "storefront", "USD", "GLOBAL")
+
+    def order(self, *wanted: tuple[str, int], reference: str = "", notify_url: str | None = None) -> Placed:
+        """The partner's order of products in quantities."""
+        return self.write(orders.place, self.buyer, request(*wanted, reference=reference, notify_url=notify_url))
+
+    def checkout(
+        self,
+        *wanted: tuple[str, int],
+        reference: str = "",
+        minutes: int = 15,
+        limits: CheckoutLimits = NO_LIMITS,
+        buyer: Buyer | None = None,
+    ) -> Placed:
+        """The customer's checkout, or another one's."""
+        return self.store.write_now(
+            lambda tx: orders.reserve(
+                tx.bound(self.tenant),
+                buyer or self.shopper,
+                request(*wanted, reference=reference),
+                tx.now + minutes * 60_000,
+                limits,
+            )
+        )
+
+    def line(self, line: str, buyer: str = "") -> Line:
+        """One of the partner's lines as it is now."""
+        return self.read(orders.line_of, buyer or self.partner, line)[1]
+
+    # --- money ---
+
+    def balance(self, owner: str = "", kind: str = "partner") -> Balance:
+        """The partner's money, or somebody's."""
+        found = self.read(ledger.balance, owner or self.partner, kind, "USD")
+        return found or Balance("", "USD", 0, 0, 0)
+
+    def credit(self, limit: int) -> None:
+        """Lets the partner's balance go so far below zero."""
+        self.write(lambda tx: ledger.set_credit(tx, ledger.account(tx, self.partner, "partner", "USD"), limit))
+
+    def deposit(self, amount: int) -> Deposit:
+        """Money for the partner, confirmed."""
+        made = self.write(payments.create_deposit, self.integration, self.partner, fresh("dep"), "USD", amount)
+        return self.write(payments.confirm_deposit, self.integration, made.id)
+
+    def payment(self, placed: Placed) -> Payment:
+        """A payment of a checkout, announced."""
+        return self.write(payments.create_payment, self.integration, placed.order.id, fresh("pay"), placed.order.total)
+
+    def capture(self, payment: Payment) -> Payment:
+        """The payment, captured."""
+        captured = self.write(payments.capture_payment, self.integration, payment.id)
+        assert isinstance(captured, Payment)
+        return captured
+
+    def deliver(self, line: str, codes: Sequence[str] = (), notes: Sequence[str] = ()) -> Line:
+        """The supplier's delivery of a line."""
+        vault = self.installation.vault
+        return self.write(fulfilment.deliver, vault, self.supplier, line, [read_code(code) for code in codes], notes)
+
+
+def request(*wanted: tuple[str, int], reference: str = "", notify_url: str | None = None) -> NewOrder:
+    """A request for products in quantities; its lines are called 1, 2, …"""
+    lines = tuple(NewLine(str(at), product, count) for at, (product, count) in enumerate(wanted, 1))
+    return NewOrder(reference or fresh("order"), lines, notify_url)
+
+
+def open_stall(installation: Installation, credit: int = 0, clock: Clock = system_clock) -> Stall:
+    """A fresh tenant. Its people have been there for an hour."""
+    name = f"stall-{secrets.token_hex(8)}"
+    past = build.open_store(installation.settings, lambda: clock() - LONG_AGO)
+    try:
+        new = tenants.NewTenant(name, [f"{name}.example.com"])
+        tenant = str(past.write_now(lambda tx: tenants.create(tx, installation.vault, new))["id"])
+
+        def people(tx: Transaction) -> Stall:
+            made = [
+                accounts.create(tx, kind, f"{kind}@example.com", kind.title(), password=PASSWORD)
+                for kind in ("partner", "customer")
+            ]
+            partner, customer = (str(one) for one in made)
+            webhooks.create_endpoint(tx, installation.vault, partner, URL)
+            supplier = accounts.owner(tx, Surface.SUPPLIER, "Acme")
+            keys.insert(tx, NewKey(Surface.SUPPLIER, supplier, sandbox=False), "ak_live_…")
+            integration = accounts.owner(tx, Surface.PAYMENT, "Pay")
+            return Stall(installation, tenant, partner, customer, supplier, integration)
+
+        stall = past.write_now(lambda tx: people(tx.bound(tenant)))
+    finally:
+        past.close()
+    if credit:
+        stall.credit(credit)
+    return stall

@@ -1,0 +1,45 @@
+"""The walk names texts that are none of their kind, which the database itself cannot tell."""
+
+import pytest
+
+from bedesten.integrity.check import walk
+from tests.domain.stall import Stall
+from tests.store.raw import Raw
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("UPDATE tenants SET name = 'a ' WHERE id = :tenant", "the name of tenant {tenant} is not in its normal form"),
+        ("UPDATE tenants SET name_key = 'other' WHERE id = :tenant",
+         "the name of tenant {tenant} is compared by another text"),
+        ("UPDATE products SET name = '  ' WHERE id = :product", "the name of product {product} is not in its normal form"),
+        ("UPDATE products SET sku = :unseen WHERE id = :product",
+         "the sku of product {product} is not in its normal form"),
+        ("UPDATE products SET sku_key = 'other' WHERE id = :product",
+         "the sku of product {product} is compared by another text"),
+        ("UPDATE products SET supplier_sku_key = 'other' WHERE id = :product",
+         "the supplier's sku of product {product} is compared by another text"),
+        ("UPDATE accounts SET name = :unseen WHERE id = :supplier",
+         "the name of owner {supplier} is not in its normal form"),
+        ("UPDATE accounts SET handle = 'other' WHERE id = :supplier",
+         "the name of owner {supplier} is compared by another text"),
+        ("UPDATE accounts SET handle = 'Ada@Example.COM' WHERE id = :customer",
+         "the e-mail of account {customer} is not in its normal form"),
+    ],
+)  # fmt: skip
+def test_a_text_that_is_none_of_its_kind_is_named(stall: Stall, other_connection: Raw, change: str, says: str) -> None:
+    names = {
+        "tenant": stall.tenant,
+        "product": stall.topup(),
+        "supplier": stall.supplier,
+        "customer": stall.customer,
+        "unseen": "a\u200bb",
+    }
+    with other_connection.undone() as tx:
+        assert other_connection.run(change, **{name: names[name] for name in names if f":{name}" in change}) == 1
+        found = walk(tx, stall.installation.vault)
+
+    assert [line for line in found if "text" in line or "normal form" in line] == [
+        f"invariant 3: tenant {stall.tenant}: {says.format(**names)}"
+    ]

@@ -1,0 +1,110 @@
+"""Two machines on one PostgreSQL whose clocks differ by minutes: what is due and what is leased goes by the database's."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from bedesten.core.clock import MINUTE, SECOND, system_clock
+from bedesten.server.clock_watch import ClockWatch
+from bedesten.server.installation import Installation
+from bedesten.store.postgres import PostgresStore
+from bedesten.webhooks import outbox
+from bedesten.webhooks.outbox import Delivery
+from tests.domain.stall import Stall, open_stall
+from tests.store.raw import raw
+from tests.support.sites import opened
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    """One of this test's own: a lease is over all tenants."""
+    with opened("postgresql", tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def machine(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], PostgresStore]]:
+    """Makes the store of a machine whose clock is ahead by so many milliseconds."""
+    made: list[PostgresStore] = []
+
+    def make(ahead: int) -> PostgresStore:
+        store = PostgresStore(installation.settings.database or "")
+        monkeypatch.setattr(store, "_clock", lambda: system_clock() + ahead)
+        made.append(store)
+        return store
+
+    yield make
+    for store in made:
+        store.close()
+
+
+def leased(store: PostgresStore) -> list[Delivery]:
+    """What a worker of the machine gets now."""
+    return store.write_now(lambda tx: outbox.lease(tx, 10))
+
+
+def stall_at(installation: Installation, store: PostgresStore) -> Stall:
+    """A stall whose orders come to that machine."""
+    given = installation
+    at = Installation(given.settings, store, given.keyring, given.vault, given.issuer, given.rings)
+    return open_stall(at, 10_000)
+
+
+def test_a_delivery_that_one_machine_sends_is_leased_to_no_other_whatever_their_clocks_say(
+    installation: Installation, machine: Callable[[int], PostgresStore]
+) -> None:
+    stall = open_stall(installation, 10_000)
+    for _ in range(4):
+        stall.order((stall.card(1), 1))
+    early, right, late = machine(5 * MINUTE), machine(0), machine(-5 * MINUTE)
+    assert len(leased(right)) == 4
+    assert [leased(store) for store in (early, late, right)] == [[], [], []]
+
+
+@pytest.mark.parametrize("ahead", [5 * MINUTE, -5 * MINUTE])
+def test_what_a_machine_with_a_wrong_clock_queues_and_gives_back_is_due_when_it_should_be(
+    installation: Installation, machine: Callable[[int], PostgresStore], ahead: int
+) -> None:
+    wrong, right = machine(ahead), machine(0)
+    stall = stall_at(installation, wrong)
+    stall.order((stall.card(1), 1))
+    (delivery,) = leased(right)
+    wrong.write_now(lambda tx: outbox.failed(tx, delivery, 500, "no"))
+    with raw(installation.settings) as other:
+        waits = other.one("SELECT next_at - (extract(epoch FROM clock_timestamp()) * 1000)::bigint FROM deliveries")
+    assert -MINUTE < waits <= outbox.DELAYS[0]
+
+
+@pytest.mark.parametrize("ahead", [5 * MINUTE, 10 * SECOND, 0, -10 * SECOND, -5 * MINUTE])
+def test_a_machine_whose_clock_differs_by_seconds_says_so(machine: Callable[[int], PostgresStore], ahead: int) -> None:
+    store = machine(ahead)
+    watch = ClockWatch(store, store._clock)
+    assert list(watch.gauges()) == []
+    with structlog.testing.capture_logs() as lines:
+        asyncio.run(watch.look())
+    ((label, seconds),) = watch.gauges()
+    assert label == ("clock_ahead_seconds",)
+    assert abs(seconds) <= abs(ahead) / SECOND
+    assert (seconds > 0) == (ahead > 0) or ahead == 0
+    assert [line["event"] for line in lines] == ([] if ahead == 0 else ["clock-differs"])
+
+
+def test_with_sqlite_there_is_one_clock_and_nothing_to_compare(tmp_path: Path) -> None:
+    with opened("sqlite", tmp_path) as installation:
+        stall = open_stall(installation, 10_000)
+        stall.order((stall.card(1), 1))
+        (delivery,) = installation.store.write_now(lambda tx: outbox.lease(tx, 10))
+        assert delivery.attempts == 0
+        watch = ClockWatch(installation.store)
+
+        async def watched() -> None:
+            task = asyncio.create_task(watch.look_for_ever())
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        asyncio.run(watched())
+        assert list(watch.gauges()) == []

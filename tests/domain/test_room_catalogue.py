@@ -1,0 +1,439 @@
+"""The catalogue: products as operator and supplier write them, stock levels, and codes that are sealed and given once."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bedesten.accounts import actions as accounts
+from bedesten.admin import owners
+from bedesten.admin.secrets import rotate
+from bedesten.apikeys import keys
+from bedesten.audit.actions import OPERATOR
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue import offers, stock
+from bedesten.catalogue.actions import Page, ProductFields
+from bedesten.catalogue.model import Product, fields_of
+from bedesten.catalogue.offers import Offer, Offered, upsert_offer
+from bedesten.catalogue.stock import Allotment
+from bedesten.errors import Refusal
+from bedesten.gate.scopes import Surface
+from bedesten.integrity.check import breaches
+from bedesten.orders import checkout
+from bedesten.orders.model import DELIVERED
+from bedesten.server.build import Installation
+from bedesten.store.sql import metadata
+from bedesten.surfaces.common import product_view
+from bedesten.tenants.vault import Unsealable, Vault
+from tests.domain.refused import DANGLING, DOUBLE, refuses
+from tests.domain.stall import Stall, fresh, open_stall
+from tests.store.raw import Raw
+from tests.support.sites import ENGINES, opened
+
+STATES = "SELECT state, count(*) FROM stock_codes WHERE tenant_id = :tenant GROUP BY state ORDER BY state"
+
+
+def fields(**changes: object) -> ProductFields:
+    """A product of the operator's, sold at 5.00 unless said otherwise."""
+    return ProductFields(**{"name": "P", "currency": "USD", "sku": fresh("sku"), "price": 500, **changes})  # type: ignore[arg-type]
+
+
+# --- products ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_sku_names_one_product_that_is_replaced(stall: Stall) -> None:
+    first = stall.write(catalogue.put_product, fields(sku="one", name="Before", price=1))
+    again = stall.write(catalogue.put_product, fields(sku="one", name="After", price=2, active=False))
+    assert again == first
+    found = stall.read(catalogue.product, first)
+    assert found is not None
+    assert (found.name, found.price, found.active, found.sellable) == ("After", 2, 0, False)
+    assert stall.write(catalogue.put_product, fields(sku="two")) != first
+
+
+def test_a_sku_belongs_to_its_tenant(stall: Stall, installation: Installation) -> None:
+    stranger = open_stall(installation)
+    mine, theirs = (one.write(catalogue.put_product, fields(sku="same")) for one in (stall, stranger))
+    assert mine != theirs
+    assert stranger.read(catalogue.product, mine) is None
+
+
+def test_a_supplier_s_sku_belongs_to_one_product(stall: Stall) -> None:
+    sold = {"fulfilment": "supplier", "supplier_id": stall.supplier, "supplier_sku": "their-1"}
+    first = stall.write(catalogue.put_product, fields(sku="mine-1", **sold))
+    with pytest.raises(Refusal) as told:
+        stall.write(catalogue.put_product, fields(sku="mine-2", **sold))
+    assert told.value.row.number == -8
+    assert told.value.fields == {"supplierSku": "another product has this sku of the supplier"}
+    second = stall.write(catalogue.put_product, fields(sku="mine-2"))
+    with pytest.raises(Refusal):
+        stall.write(catalogue.put_product, fields(sku="mine-2", **sold))
+    assert stall.write(catalogue.put_product, fields(sku="mine-1", name="Renamed", **sold)) == first
+    found = stall.read(catalogue.product, second)
+    assert found is not None
+    assert found.supplier_sku is None
+
+
+def test_a_supplier_changes_its_own_part_of_a_product_and_nothing_else(stall: Stall) -> None:
+    offer = offered(stall, Offer("s1", "Their name", 200)).product
+    assert (offer.cost, offer.price, offer.active, offer.offered, offer.sellable) == (200, None, 0, 1, False)
+    priced(stall, offer, 350)
+    again = offered(stall, Offer("s1", "Their name", 250, offered=False)).product
+    assert (again.id, again.name, again.cost, again.price, again.active) == (offer.id, "Their name", 250, 350, 1)
+    assert again.sellable is False
+    assert [one.id for one in stall.read(catalogue.supplier_products, Page(), stall.supplier)] == [offer.id]
+    assert stall.read(catalogue.supplier_products, Page(), stall.integration) == []
+
+
+def offered(stall: Stall, offer: Offer) -> Offered:
+    """What becomes of an offer of the supplier's."""
+    return stall.write(upsert_offer, stall.supplier, "USD", offer)
+
+
+def priced(stall: Stall, product: Product, price: int) -> None:
+    """Prices a product and switches it on."""
+    stall.write(
+        catalogue.revise, now(stall, product), replace(fields_of(now(stall, product)), price=price, active=True)
+    )
+
+
+def now(stall: Stall, product: Product) -> Product:
+    """The product as it is now."""
+    found = stall.read(catalogue.product, product.id)
+    assert found is not None
+    return found
+
+
+def test_two_spellings_of_a_sku_are_one_product(stall: Stall) -> None:
+    card = stall.write(catalogue.put_product, fields(sku="CARD-25"))
+    assert stall.write(catalogue.put_product, fields(sku="card-25")) == card
+    offer = offered(stall, Offer("U1", "Offer", 1)).product
+    assert offered(stall, Offer("u1", "Offer", 1)).product.id == offer.id
+
+
+def test_a_supplier_made_product_has_a_sku_of_its_own(stall: Stall) -> None:
+    stall.write(catalogue.put_product, fields(sku="E5"))
+    assert [offered(stall, Offer(sku, "Offer", 1)).product.sku for sku in ("E5", "E6")] == ["E5-2", "E6"]
+
+
+def test_a_cost_above_the_price_stops_the_sale_and_one_below_it_lets_it_go_on(stall: Stall) -> None:
+    product = offered(stall, Offer("E5", "eSIM", 1_100)).product
+    priced(stall, product, 1_350)
+    assert now(stall, product).sellable
+
+    dearer = offered(stall, Offer("E5", "eSIM", 9_900))
+
+    assert (dearer.stopped, dearer.product.sellable, dearer.product.at_a_loss) == (True, False, True)
+    assert stall.read(catalogue.shop_products, Page(), "GLOBAL") == []
+    with pytest.raises(Refusal) as told:
+        stall.order((product.id, 1))
+    assert told.value.data == {"items": [{"deliverId": "1", "reason": "notOnSale"}]}
+    assert offered(stall, Offer("E5", "eSIM", 9_901)).stopped is False, "it was stopped before"
+    assert offered(stall, Offer("E5", "eSIM", 1_350)).product.sellable
+
+
+def test_a_name_for_a_product_that_was_on_sale_waits_for_the_operator(stall: Stall) -> None:
+    product = offered(stall, Offer("E5", "eSIM", 100)).product
+    assert offered(stall, Offer("E5", "eSIM 5 GB", 100)).product.name == "eSIM 5 GB", "nobody has seen it"
+    priced(stall, product, 200)
+
+    proposed = offered(stall, Offer("E5", "eSIM <b>", 100)).product
+
+    assert (proposed.name, proposed.proposed_name) == ("eSIM 5 GB", "eSIM <b>")
+    rejected = stall.write(offers.reject, proposed, OPERATOR)
+    assert (rejected.name, rejected.proposed_name) == ("eSIM 5 GB", None)
+    assert offered(stall, Offer("E5", "eSIM <b>", 100)).product.proposed_name is None, "it was refused before"
+    other = offered(stall, Offer("E5", "eSIM 5 GB Europe", 100)).product
+    accepted = stall.write(offers.accept, other, OPERATOR)
+    assert (accepted.name, accepted.proposed_name) == ("eSIM 5 GB Europe", None)
+    with pytest.raises(Refusal) as told:
+        stall.write(offers.accept, accepted, OPERATOR)
+    assert told.value.row.number == -8
+
+
+def test_a_supplier_that_may_edit_texts_needs_no_word(stall: Stall) -> None:
+    product = offered(stall, Offer("E5", "eSIM", 100)).product
+    priced(stall, product, 200)
+    stall.write(lambda tx: accounts.set_edits_texts(tx, accounts.find(tx, "supplier", stall.supplier), True))
+    assert offered(stall, Offer("E5", "Better", 100)).product.name == "Better"
+
+
+def test_what_a_supplier_changes_is_in_the_trail_in_words(stall: Stall, other_connection: Raw) -> None:
+    product = offered(stall, Offer("E5", "eSIM", 1_100)).product
+    priced(stall, product, 1_350)
+    offered(stall, Offer("E5", "eSIM", 9_900, offered=False))
+    offered(stall, Offer("E5", "eSIM", 9_900, offered=False))
+    rows = other_connection.rows(
+        "SELECT actor, action, detail FROM audit WHERE tenant_id = :tenant AND subject = :product ORDER BY id",
+        tenant=stall.tenant,
+        product=product.id,
+    )
+    assert [(actor, action) for actor, action, _ in rows] == [
+        (stall.supplier, "product.create"),
+        (stall.supplier, "product.change"),
+    ], "what changes nothing leaves no row"
+    assert json.loads(rows[1][2]) == {
+        "sku": "E5",
+        "name": "eSIM",
+        "sale": "stopped: cost above price",
+        "before": {"cost": "11.00", "offered": True, "currency": "USD"},
+        "after": {"cost": "99.00", "offered": False, "currency": "USD"},
+    }
+
+
+@pytest.mark.parametrize("price", [0, 499])
+def test_a_price_of_nothing_or_below_cost_is_refused_unless_it_is_accepted(stall: Stall, price: int) -> None:
+    with pytest.raises(Refusal) as told:
+        stall.write(catalogue.put_product, fields(price=price, cost=500))
+    assert (told.value.row.number, list(told.value.fields or {})) == (-2, ["price"])
+    accepted = stall.write(catalogue.put_product, fields(price=price, cost=500, accepted_cost=500))
+    found = stall.read(catalogue.product, accepted)
+    assert found is not None
+    assert found.sellable
+
+
+def test_what_was_on_sale_shows_as_withdrawn_to_those_who_ask_for_changes(stall: Stall) -> None:
+    kept, withdrawn = (stall.write(catalogue.put_product, fields(sku=sku)) for sku in ("kept", "withdrawn"))
+    never = stall.write(catalogue.put_product, fields(sku="never", active=False))
+    stall.write(catalogue.put_product, fields(sku="withdrawn", active=False))
+
+    listed = stall.read(catalogue.shop_products, Page(), "GLOBAL")
+    changed = stall.read(catalogue.shop_products, Page(since=1), "GLOBAL")
+
+    assert [one.id for one in listed] == [kept]
+    assert [(one.id, one.sellable) for one in changed] == [(kept, True), (withdrawn, False)]
+    assert never not in {one.id for one in changed}
+
+
+def test_what_only_a_supplier_can_bring_is_out_of_stock_while_nobody_can_ask_it(
+    stall: Stall, other_connection: Raw
+) -> None:
+    asked, mixed = stall.topup(), stall.topup(fulfilment="stock_first")
+    stall.upload(mixed, [fresh("CODE")])
+
+    def in_stock() -> list[bool]:
+        return [bool(one and one.in_stock) for one in (stall.read(catalogue.product, each) for each in (asked, mixed))]
+
+    assert in_stock() == [True, True]
+    stall.write(owners.set_disabled, Surface.SUPPLIER, "Acme", True)
+    assert in_stock() == [False, True], "what is in stock is sold"
+    for product, count in ((asked, 1), (mixed, 2)):
+        with pytest.raises(Refusal) as told:
+            stall.order((product, count))
+        assert told.value.data == {"items": [{"deliverId": "1", "reason": "outOfStock"}]}
+    stall.write(owners.set_disabled, Surface.SUPPLIER, "Acme", False)
+    assert in_stock() == [True, True]
+    key = str(other_connection.one("SELECT id FROM api_keys WHERE owner_id = :owner", owner=stall.supplier))
+    stall.write(lambda tx: keys.revoke(tx, key, OPERATOR))
+    assert in_stock() == [False, True]
+
+
+def test_buyers_see_what_is_sold_in_their_region_page_by_page(stall: Stall) -> None:
+    category = stall.write(catalogue.category, "Games")
+    shown = [
+        stall.write(catalogue.put_product, fields(category_id=category, region=region)) for region in (None, "TR", None)
+    ]
+    for hidden in ({"price": None}, {"active": False}, {"offered": False}, {"region": "DE"}):
+        stall.write(catalogue.put_product, fields(category_id=category, **hidden))
+    elsewhere = stall.write(catalogue.put_product, fields())
+    pages, after = [], ""
+    while True:
+        found = stall.read(catalogue.shop_products, Page(after=after, size=2), "TR", category)
+        pages.append([one.id for one in found[:2]])
+        if len(found) <= 2:
+            break
+        after = found[1].id
+    assert sorted(one for page in pages for one in page) == sorted(shown)
+    assert [len(page) for page in pages] == [2, 1]
+    assert elsewhere in {one.id for one in stall.read(catalogue.shop_products, Page(), "TR")}
+    assert stall.read(catalogue.list_categories, "TR") == [(category, "Games", 3)]
+    assert stall.read(catalogue.list_categories, "GLOBAL") == [(category, "Games", 2)]
+    assert stall.read(catalogue.shop_product, shown[1], "TR").id == shown[1]
+    with pytest.raises(Refusal) as told:
+        stall.read(catalogue.shop_product, shown[1], "GLOBAL")
+    assert told.value.row.number == -3
+
+
+def test_a_category_is_made_once(stall: Stall) -> None:
+    first = stall.write(catalogue.category, "Cards")
+    assert stall.write(catalogue.category, "Cards") == first
+    assert stall.write(catalogue.category, "Games") != first
+    assert stall.read(catalogue.list_categories, "GLOBAL") == []
+
+
+# --- stock codes ------------------------------------------------------------------------------------------------------
+
+
+def test_a_code_is_put_in_once_in_its_tenant(stall: Stall, installation: Installation, other_connection: Raw) -> None:
+    card, other = stall.card(0), stall.card(0)
+    assert stall.upload(card, ["A-1", "A-2", "A-1"]) == 2
+    assert stall.upload(card, ["A-2", "A-3"]) == 1
+    assert stall.upload(other, ["A-1"]) == 0
+    assert (stall.available(card), stall.available(other)) == (3, 0)
+    assert other_connection.rows(STATES, tenant=stall.tenant) == [(0, 3)]
+    stranger = open_stall(installation)
+    assert stranger.upload(stranger.card(0), ["A-1", "A-2"]) == 2
+
+
+def test_a_code_that_was_sold_is_not_taken_in_again(stall: Stall) -> None:
+    card = stall.card(0)
+    stall.upload(card, ["SOLD-ONCE"])
+    stall.order((card, 1))
+    assert stall.upload(card, ["SOLD-ONCE"]) == 0
+    assert stall.available(card) == 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_code_is_known_again_after_every_rotation_of_the_master_secrets(engine: str, tmp_path: Path) -> None:
+    with opened(engine, tmp_path) as made:
+        stall = open_stall(made, credit=10_000)
+        card, line = stall.card(0), stall.order((stall.topup(), 1)).lines[0].id
+        stall.upload(card, ["KNOWN-AGAIN"])
+        stall.deliver(line, ["SENT-ONCE"])
+        for ring in ("digest", "sign", "digest"):
+            fresh_rings = rotate(made.store, made.settings.secrets_file, ring)
+            made.vault.turn(fresh_rings)
+            for vault in (made.vault, Vault(fresh_rings)):
+                turned = replace(made, vault=vault)
+                later = replace(stall, installation=turned)
+                assert later.upload(card, ["KNOWN-AGAIN", "SENT-ONCE"]) == 0
+                assert later.deliver(line, ["SENT-ONCE"]).status == DELIVERED
+                assert breaches(turned) == []
+
+
+def test_no_code_lies_in_clear_in_any_table(stall: Stall, other_connection: Raw) -> None:
+    code, card = "CLEAR-TEXT-CODE-4711", stall.card(0)
+    stall.upload(card, [code])
+    line = stall.order((card, 1)).lines[0]
+    assert stall.codes(line.id) == [code]
+    looked_at = 0
+    for table in metadata.sorted_tables:
+        for row in other_connection.rows(f"SELECT * FROM {table.name}"):
+            looked_at += 1
+            assert not [value for value in row if isinstance(value, str) and code in value], table.name
+            assert not [value for value in row if isinstance(value, bytes) and code.encode() in bytes(value)], (
+                table.name
+            )
+    assert looked_at > 10
+
+
+def test_a_sealed_code_opens_for_its_own_row_and_tenant_only(
+    stall: Stall, installation: Installation, other_connection: Raw
+) -> None:
+    card = stall.card(0)
+    stall.upload(card, ["MOVED-1", "MOVED-2"])
+    (one, sealed), (other, _) = other_connection.rows(
+        "SELECT id, sealed FROM stock_codes WHERE tenant_id = :tenant ORDER BY id", tenant=stall.tenant
+    )
+    vault, stranger = installation.vault, open_stall(installation)
+    found = stall.read(lambda tx: vault.open(tx, stock.PURPOSE, one, bytes(sealed)))
+    assert found in ('{"code":"MOVED-1"}', '{"code":"MOVED-2"}')
+    with pytest.raises(Unsealable):
+        stall.read(lambda tx: vault.open(tx, stock.PURPOSE, other, bytes(sealed)))
+    with pytest.raises(Unsealable):
+        stall.read(lambda tx: vault.open(tx, "webhook-secret", one, bytes(sealed)))
+    with pytest.raises(Unsealable):
+        stranger.read(lambda tx: vault.open(tx, stock.PURPOSE, one, bytes(sealed)))
+
+
+def test_codes_are_sold_first_in_first_out_by_batch_and_then_by_their_place_in_it(stall: Stall) -> None:
+    card = stall.card(0)
+    first, second = [f"OLD-{number}" for number in range(40)], [f"NEW-{number}" for number in range(40)]
+    stall.upload(card, first)
+    stall.upload(card, second)
+    sold = [code for count in (1, 2, 37, 39, 1) for code in stall.codes(stall.order((card, count)).lines[0].id)]
+    assert sold == [*first, *second]
+
+
+def test_what_an_unpaid_checkout_gives_back_has_its_old_place(stall: Stall) -> None:
+    card = stall.card(0)
+    stall.upload(card, ["ONE-1", "TWO-2", "THREE-3"])
+    left = stall.checkout((card, 2), minutes=-1)
+    assert stall.codes(stall.order((card, 1)).lines[0].id) == ["THREE-3"]
+    stall.write(checkout.expire, left.order.id)
+    assert stall.codes(stall.order((card, 2)).lines[0].id) == ["ONE-1", "TWO-2"]
+
+
+def test_units_are_taken_all_or_none(stall: Stall) -> None:
+    card = stall.card(3)
+    took = stall.write(lambda tx: (stock.take(tx, card, 4), stock.take(tx, card, 3), stock.take(tx, card, 1)))
+    assert took == (None, Allotment(earns=False), None)
+    stall.write(lambda tx: stock.put(tx, card, 3))
+
+
+# --- what the database refuses by itself ------------------------------------------------------------------------------
+
+
+def test_the_database_refuses_to_sell_more_than_there_is(stall: Stall, other_connection: Raw) -> None:
+    card = stall.card(2)
+    change = "UPDATE stock_levels SET available = available - 3 WHERE product_id = :card"
+    refuses(other_connection, "never_oversold", change, card=card)
+    assert stall.available(card) == 2
+
+
+def test_the_database_refuses_a_code_that_belongs_to_two_units_or_to_none(stall: Stall, other_connection: Raw) -> None:
+    card = stall.card(3)
+    line = stall.order((card, 2)).lines[0]
+    mine = "WHERE tenant_id = :tenant AND line_id = '" + line.id + "'"
+    free = "WHERE tenant_id = :tenant AND state = 0"
+    attach = f"state = 2, line_id = '{line.id}', line_quantity = {{}}, unit = {{}}"
+    for why, setting, where in (
+        (DOUBLE, "unit = 0", f"{mine} AND unit = 1"),
+        (DOUBLE, attach.format(2, 1), free),
+        ("no_more_than_ordered", attach.format(2, 2), free),
+        (DANGLING, attach.format(3, 2), free),
+        (DANGLING, "line_id = 'odl_of_nobody'", mine),
+        ("claimed_by_a_line", "state = 0", mine),
+        ("claimed_by_a_line", "state = 1", free),
+        ("stock_codes_state", "state = 7", mine),
+    ):
+        refuses(other_connection, why, f"UPDATE stock_codes SET {setting} {where}", tenant=stall.tenant)
+    assert other_connection.rows(STATES, tenant=stall.tenant) == [(0, 1), (2, 2)]
+
+
+def test_the_database_refuses_a_code_of_one_tenant_in_a_line_of_another(
+    stall: Stall, installation: Installation, other_connection: Raw
+) -> None:
+    stall.card(1)
+    stranger = open_stall(installation, credit=1_000)
+    theirs = stranger.order((stranger.card(1), 1)).lines[0]
+    change = "UPDATE stock_codes SET state = 2, line_id = :line, line_quantity = 1, unit = 5 WHERE tenant_id = :tenant"
+    refuses(other_connection, f"{DANGLING}|no_more_than", change, line=theirs.id, tenant=stall.tenant)
+    change = change.replace("unit = 5", "unit = 0")
+    refuses(other_connection, DANGLING, change, line=theirs.id, tenant=stall.tenant)
+
+
+def test_the_database_refuses_a_code_twice_in_a_tenant(stall: Stall, other_connection: Raw) -> None:
+    stall.card(2)
+    change = "UPDATE stock_codes SET digest = 'same' WHERE tenant_id = :tenant"
+    refuses(other_connection, DOUBLE, change, tenant=stall.tenant)
+
+
+def test_the_database_refuses_a_product_that_nobody_delivers_or_that_costs_less_than_nothing(
+    stall: Stall, other_connection: Raw
+) -> None:
+    stall.topup()
+    for why, setting in (
+        ("somebody_delivers", "supplier_id = NULL"),
+        ("products_fulfilment", "fulfilment = 'magic'"),
+        ("products_price", "price = -1"),
+        ("products_cost", "cost = -1"),
+        ("nothing_is_free_by_mistake", "price = 0"),
+        ("products_published", "published = NULL"),
+        ("products_sku_key", "sku_key = NULL"),
+        (DANGLING, "category_id = 'cat_of_nobody'"),
+        (DANGLING, "supplier_id = 'sup_of_nobody'"),
+    ):
+        refuses(other_connection, why, f"UPDATE products SET {setting} WHERE tenant_id = :tenant", tenant=stall.tenant)
+
+
+def test_a_product_that_moved_to_another_region_shows_as_withdrawn_where_it_was_sold(stall: Stall) -> None:
+    moved = stall.write(catalogue.put_product, fields(sku="moved"))
+    stall.write(catalogue.put_product, fields(sku="moved", region="EU"))
+
+    (found,) = stall.read(catalogue.shop_products, Page(since=1), "GLOBAL")
+
+    assert found.id == moved
+    assert [product_view(found, region).on_sale for region in ("GLOBAL", "EU")] == [False, True]
+    assert stall.read(catalogue.shop_products, Page(), "GLOBAL") == []

@@ -1,0 +1,188 @@
+"""Suppliers see what waits for them and deliver it once; then the money moves."""
+
+import pytest
+
+from bedesten.accounts import actions as accounts
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue.code import read_code
+from bedesten.catalogue.offers import Offer, upsert_offer
+from bedesten.errors import Refusal
+from bedesten.fulfilment import actions as fulfilment
+from bedesten.gate.scopes import Surface
+from bedesten.orders.model import Line
+from bedesten.server.build import Installation
+from tests.domain.stall import TOPUP, TOPUP_COST, Stall, fresh, open_stall
+from tests.store.raw import Raw
+
+EARNED = (
+    "SELECT coalesce(sum(t.amount), 0) FROM transfers t JOIN ledger_accounts a"
+    " ON a.tenant_id = t.tenant_id AND a.id = t.to_id WHERE t.tenant_id = :tenant AND a.kind = 'supplier'"
+)
+
+
+def waiting(stall: Stall, quantity: int = 1, product: str = "") -> Line:
+    """A line that waits for the supplier."""
+    return stall.order((product or stall.topup(), quantity)).lines[0]
+
+
+def refused(stall: Stall, line: Line, *, codes: tuple[str, ...] = (), notes: tuple[str, ...] = ()) -> int:
+    """The number of a delivery's refusal, after which the line still is what it was."""
+    before = stall.line(line.id)
+    with pytest.raises(Refusal) as told:
+        stall.deliver(line.id, codes, notes)
+    assert stall.line(line.id) == before
+    return told.value.row.number
+
+
+def test_a_delivery_with_codes_ends_the_wait_captures_the_money_and_owes_the_supplier(
+    stall: Stall, other_connection: Raw
+) -> None:
+    line = waiting(stall, 2)
+    done = stall.deliver(line.id, ["TOP-A", "TOP-B"], ["enjoy"])
+    assert (done.status, done.version, done.note) == (1, 2, '["enjoy"]')
+    assert stall.codes(line.id) == ["TOP-A", "TOP-B"]
+    assert (stall.balance().posted, stall.balance().held) == (-2 * TOPUP, 0)
+    assert other_connection.one(EARNED, tenant=stall.tenant) == 2 * TOPUP_COST
+
+
+def test_a_delivery_by_note_alone_has_no_codes(stall: Stall, other_connection: Raw) -> None:
+    line = waiting(stall, 3)
+    done = stall.deliver(line.id, notes=["Charged to player 77.", "Güle güle"])
+    assert (done.status, done.note) == (1, '["Charged to player 77.","Güle güle"]')
+    assert stall.codes(line.id) == []
+    assert stall.balance().posted == -3 * TOPUP
+    assert other_connection.one(EARNED, tenant=stall.tenant) == 3 * TOPUP_COST
+
+
+@pytest.mark.parametrize("cost", [None, 0])
+def test_a_product_without_a_cost_owes_nothing(stall: Stall, other_connection: Raw, cost: int | None) -> None:
+    line = waiting(stall, product=stall.topup(cost=cost))
+    assert stall.deliver(line.id, [fresh("TOP")]).status == 1
+    assert other_connection.one(EARNED, tenant=stall.tenant) == 0
+
+
+def test_the_supplier_gets_what_it_asked_when_the_order_was_placed(stall: Stall, other_connection: Raw) -> None:
+    product = stall.topup()
+    line = waiting(stall, 2, product)
+    stall.write(upsert_offer, stall.supplier, "USD", Offer(sku_of(stall, product), "Top-up", 100 * TOPUP_COST))
+    stall.deliver(line.id, [fresh("TOP"), fresh("TOP")])
+    assert other_connection.one(EARNED, tenant=stall.tenant) == 2 * TOPUP_COST
+
+
+def sku_of(stall: Stall, product: str) -> str:
+    """The supplier's own name of a product."""
+    found = stall.read(catalogue.product, product)
+    assert found is not None
+    assert found.supplier_sku is not None
+    return found.supplier_sku
+
+
+def test_the_same_delivery_again_changes_nothing(stall: Stall, other_connection: Raw) -> None:
+    line = waiting(stall, 2)
+    first = stall.deliver(line.id, ["SAME-1", "SAME-2"], ["note"])
+    assert stall.deliver(line.id, ["SAME-1", "SAME-2"], ["note"]) == first
+    by_note = waiting(stall)
+    second = stall.deliver(by_note.id, notes=["done"])
+    assert stall.deliver(by_note.id, notes=["done"]) == second
+    assert stall.balance().posted == -3 * TOPUP
+    assert other_connection.one(EARNED, tenant=stall.tenant) == 3 * TOPUP_COST
+
+
+def test_another_delivery_of_a_delivered_line_is_refused(stall: Stall) -> None:
+    line = waiting(stall, 2)
+    stall.deliver(line.id, ["ONE-1", "ONE-2"], ["note"])
+    assert refused(stall, line, codes=("ONE-2", "ONE-1"), notes=("note",)) == -500
+    assert refused(stall, line, codes=("TWO-1", "TWO-2"), notes=("note",)) == -500
+    assert refused(stall, line, codes=("ONE-1", "ONE-2"), notes=("other",)) == -500
+    assert refused(stall, line, codes=("ONE-1", "ONE-2")) == -500
+    assert refused(stall, line, notes=("note",)) == -500
+    assert stall.codes(line.id) == ["ONE-1", "ONE-2"]
+    assert stall.balance().posted == -2 * TOPUP
+
+
+def test_a_line_wants_as_many_codes_as_it_has_units(stall: Stall) -> None:
+    line = waiting(stall, 2)
+    for codes in (("A-1",), ("A-1", "A-2", "A-3")):
+        assert refused(stall, line, codes=codes) == -500
+    assert refused(stall, line) == -2
+    assert stall.balance().held == 2 * TOPUP
+    assert stall.deliver(line.id, [fresh("A"), fresh("A")]).status == 1
+
+
+def test_a_code_that_was_here_before_is_not_delivered_again(stall: Stall, other_connection: Raw) -> None:
+    first, second = waiting(stall), waiting(stall, 2)
+    stall.deliver(first.id, ["USED"])
+    stall.upload(stall.card(0), ["IN-STOCK"])
+    for codes in (("FRESH-1", "USED"), ("IN-STOCK", "FRESH-1"), ("TWICE", "TWICE")):
+        assert refused(stall, second, codes=codes) == -500
+    kept = "SELECT count(*) FROM stock_codes WHERE tenant_id = :tenant"
+    assert other_connection.one(kept, tenant=stall.tenant) == 2
+    assert stall.balance().held == 2 * TOPUP
+    assert stall.deliver(second.id, ["FRESH-1", "FRESH-2"]).status == 1
+
+
+def test_a_line_that_is_not_in_the_supplier_s_queue_does_not_exist_for_it(
+    stall: Stall, installation: Installation
+) -> None:
+    line = waiting(stall)
+    vault = installation.vault
+    rival = stall.write(accounts.owner, Surface.SUPPLIER, "Rival")
+    stranger = open_stall(installation)
+    from_stock = stall.order((stall.card(1), 1)).lines[0]
+    unpaid = stall.checkout((stall.topup(), 1)).lines[0]
+    attempts = (
+        (stall, rival, line.id),
+        (stranger, stall.supplier, line.id),
+        (stall, stall.supplier, from_stock.id),
+        (stall, stall.supplier, unpaid.id),
+        (stall, stall.supplier, "odl_never"),
+    )
+    for where, supplier, wanted in attempts:
+        with pytest.raises(Refusal) as told:
+            where.write(fulfilment.deliver, vault, supplier, wanted, [read_code(fresh("X"))], [])
+        assert told.value.row.number == -3
+    assert stall.read(fulfilment.awaiting, rival, "", 10) == []
+    assert stranger.read(fulfilment.awaiting, stall.supplier, "", 10) == []
+
+
+def test_what_waits_is_listed_the_oldest_first_and_page_by_page(stall: Stall) -> None:
+    topup = stall.topup()
+    lines = [waiting(stall, product=topup).id for _ in range(5)]
+    listed, after = [], ""
+    while True:
+        found = stall.read(fulfilment.awaiting, stall.supplier, after, 2)
+        listed += [line.id for line in found[:2]]
+        if len(found) <= 2:
+            break
+        after = fulfilment.place(found[1])
+    assert listed == lines
+    stall.deliver(lines[2], [fresh("TOP")])
+    left = [line.id for line in stall.read(fulfilment.awaiting, stall.supplier, "", 10)]
+    assert left == [*lines[:2], *lines[3:]]
+
+
+def test_lines_of_one_order_are_delivered_one_by_one_and_captured_one_by_one(stall: Stall) -> None:
+    dear, cheap = stall.topup(price=900), stall.topup(price=100, cost=50)
+    placed = stall.order((dear, 1), (cheap, 2), (stall.card(1), 1))
+    assert (stall.balance().posted, stall.balance().held) == (-500, 1_100)
+    stall.deliver(placed.lines[1].id, notes=["ok"])
+    assert (stall.balance().posted, stall.balance().held) == (-700, 900)
+    stall.deliver(placed.lines[0].id, [fresh("TOP")])
+    assert (stall.balance().posted, stall.balance().held) == (-1_600, 0)
+
+
+def test_a_delivery_leaves_a_row_in_the_trail_without_the_codes(stall: Stall, other_connection: Raw) -> None:
+    line = waiting(stall)
+    stall.deliver(line.id, ["NOT-IN-THE-TRAIL"])
+    rows = other_connection.rows(
+        "SELECT actor, action, subject, detail FROM audit WHERE tenant_id = :tenant AND action = 'line.deliver'",
+        tenant=stall.tenant,
+    )
+    assert rows == [(stall.supplier, "line.deliver", line.id, '{"codes":1}')]
+
+
+def test_a_cursor_that_is_no_place_in_the_queue_is_refused(stall: Stall) -> None:
+    for after in ("odl_01m85zgjqyrqfx288y4a7q11qs", "x-odl_1", "99999999999999999-odl_1"):
+        with pytest.raises(Refusal) as refused:
+            stall.read(fulfilment.awaiting, stall.supplier, after, 10)
+        assert refused.value.row.number == -2

@@ -1,0 +1,262 @@
+"""Batches of stock codes: loaded whole or not at all, withdrawn, moved, expired, and what their suppliers earn."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bedesten.accounts import actions as accounts
+from bedesten.admin import stock as operator_stock
+from bedesten.catalogue import batches, inventory, stock
+from bedesten.catalogue.batches import Source, Upload
+from bedesten.catalogue.code import StockCode, read_code
+from bedesten.core.clock import DAY, MINUTE, system_clock
+from bedesten.errors import Refusal
+from bedesten.gate.scopes import Surface
+from bedesten.orders import checkout
+from bedesten.server.build import Installation
+from tests.domain.stall import CARD, Stall, fresh
+from tests.store.raw import Raw
+
+OF_COSTS = "FROM transfers WHERE tenant_id = :tenant AND substr(business_key, 1, 5) = 'cost:'"
+EARNED = f"SELECT coalesce(sum(amount), 0) {OF_COSTS}"
+KEYS = f"SELECT business_key, amount {OF_COSTS} ORDER BY amount"
+STATES = "SELECT state, count(*) FROM stock_codes WHERE tenant_id = :tenant GROUP BY state ORDER BY state"
+MANY = 2_400
+
+
+def add(stall: Stall, product: str, codes: Sequence[StockCode | str], source: Source | None = None) -> Upload:
+    """One batch, the operator's own unless it is said to be a supplier's."""
+    read = [read_code(one) if isinstance(one, str) else one for one in codes]
+    return stall.write(batches.add, stall.installation.vault, product, read, source or Source("a test", "operator"))
+
+
+def consigned(stall: Stall, cost: int | None = 120, supplier: str = "") -> Source:
+    """An upload of a supplier's own."""
+    return Source("a test", supplier or stall.supplier, supplier or stall.supplier, cost)
+
+
+def refused(stall: Stall, batch: str, product: str) -> int:
+    with pytest.raises(Refusal) as found:
+        stall.write(operator_stock.move, batch, product)
+    return found.value.row.number
+
+
+# --- loading ----------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_of_a_long_batch_is_sold_before_its_end(stall: Stall) -> None:
+    card, vault = stall.card(0), stall.installation.vault
+    source = Source("a test", "operator", digest=b"d" * 32)
+    batch = stall.write(batches.begin, card, source)
+    stall.write(batches.load, vault, card, batch, [read_code(f"LONG-{at}") for at in range(3)], 0)
+    assert stall.available(card) == 0
+    with pytest.raises(Refusal):
+        stall.order((card, 1))
+    stall.write(batches.load, vault, card, batch, [read_code("LONG-3")], 3)
+    assert stall.write(batches.finish, card, batch, source) == 4
+    assert stall.codes(stall.order((card, 4)).lines[0].id) == ["LONG-0", "LONG-1", "LONG-2", "LONG-3"]
+
+
+def test_the_same_file_again_takes_over_from_an_upload_that_broke_off(stall: Stall) -> None:
+    card, vault = stall.card(0), stall.installation.vault
+    source = Source("a test", "operator", digest=b"d" * 32)
+    codes = [read_code(f"AGAIN-{at}") for at in range(3)]
+    broken = stall.write(batches.begin, card, source)
+    stall.write(batches.load, vault, card, broken, codes[:2], 0)
+    batch = stall.write(batches.begin, card, source)
+    assert stall.write(batches.load, vault, card, batch, codes, 0) == []
+    with pytest.raises(Refusal, match="-8"):
+        stall.write(batches.load, vault, card, broken, codes[2:], 2)
+    with pytest.raises(Refusal, match="-8"):
+        stall.write(batches.finish, card, broken, source)
+    assert stall.write(batches.finish, card, batch, source) == 3
+
+
+def test_an_upload_that_fails_in_the_middle_leaves_nothing(stall: Stall, other_connection: Raw) -> None:
+    card, vault = stall.card(0), stall.installation.vault
+    product = stall.read(operator_stock.stocked_product, card)
+    codes = [read_code(f"FAIL-{at}") for at in range(MANY)]
+
+    def advance(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        operator_stock.put_in(stall.write, vault, product, codes, Source("a test", "operator"), advance)
+    assert other_connection.rows(STATES, tenant=stall.tenant) == []
+    done = operator_stock.put_in(stall.write, vault, product, codes, Source("a test", "operator"))
+    assert (done.added, stall.available(card)) == (MANY, MANY)
+
+
+def test_an_upload_that_broke_off_long_ago_is_thrown_away(stall: Stall, other_connection: Raw) -> None:
+    card, vault = stall.card(0), stall.installation.vault
+    batch = stall.write(batches.begin, card, Source("a test", "operator"))
+    stall.write(batches.load, vault, card, batch, [read_code(fresh("LEFT"))], 0)
+    assert (stall.tenant, batch) not in stall.store.read_now(batches.abandoned)
+    late = "UPDATE stock_batches SET created = created - :day WHERE id = :batch"
+    other_connection.run(late, day=2 * DAY, batch=batch)
+    assert (stall.tenant, batch) in stall.store.read_now(batches.abandoned)
+    assert stall.write(batches.drop, batch) == 1
+    assert other_connection.rows(STATES, tenant=stall.tenant) == []
+
+
+# --- duplicates -------------------------------------------------------------------------------------------------------
+
+
+def test_a_code_is_known_again_in_every_spelling_and_through_every_door(stall: Stall) -> None:
+    card, other = stall.card(0), stall.card(0)
+    first = add(stall, card, ["AAAA-BBBB"])
+    line = stall.order((stall.topup(), 1)).lines[0].id
+    stall.deliver(line, ["CCCC-DDDD"])
+    done = add(stall, other, ["aaaabbbb", "cccc dddd", "EEEE-1", "eeee1"])
+    assert done.added == 1
+    assert [(one.index, one.batch_id, one.state) for one in done.duplicates] == [
+        (0, first.batch_id, stock.FREE),
+        (1, None, stock.DELIVERED),
+        (3, done.batch_id, stock.LOADING),
+    ]
+    again = stall.order((stall.topup(), 1)).lines[0].id
+    with pytest.raises(Refusal, match="-500"):
+        stall.deliver(again, ["aaaa bbbb"])
+
+
+def test_two_codes_that_differ_in_case_are_two_where_the_product_says_so(stall: Stall) -> None:
+    exact = stall.card(0)
+    stall.write(inventory.compare, exact, "exact")
+    assert add(stall, exact, ["AbCd-1", "abcd-1", "abcd1", "abcd1"]).added == 3
+    with pytest.raises(Refusal, match="-8"):
+        stall.write(inventory.compare, exact, "folded")
+    assert add(stall, exact, ["ABCD1"]).added == 1
+
+
+# --- withdrawing and moving -------------------------------------------------------------------------------------------
+
+
+def test_a_withdrawn_code_is_neither_sold_nor_taken_in_again_by_itself(stall: Stall, other_connection: Raw) -> None:
+    card = stall.card(0)
+    batch = add(stall, card, ["OUT-1", "OUT-2", "OUT-3"]).batch_id or ""
+    stall.order((card, 1))
+    done = stall.write(operator_stock.take_out_batch, batch, "revoked")[1]
+    assert (done.withdrawn, done.sold) == (2, 1)
+    assert stall.available(card) == 0
+    assert add(stall, card, ["OUT-1", "OUT-2"]).added == 0
+    assert add(stall, card, ["OUT-1", "out2"], Source("a test", "operator", again=True)).added == 1
+    assert stall.codes(stall.order((card, 1)).lines[0].id) == ["out2"]
+    assert other_connection.rows(STATES, tenant=stall.tenant) == [(stock.DELIVERED, 2), (stock.WITHDRAWN, 1)]
+
+
+def test_what_an_unpaid_checkout_gives_back_of_a_withdrawn_batch_is_withdrawn(stall: Stall) -> None:
+    card = stall.card(0)
+    batch = add(stall, card, ["BACK-1", "BACK-2"]).batch_id or ""
+    left = stall.checkout((card, 1), minutes=-1)
+    assert stall.write(operator_stock.take_out_batch, batch, "revoked")[1].withdrawn == 1
+    stall.write(checkout.expire, left.order.id)
+    assert stall.available(card) == 0
+    found = stall.read(inventory.batch_of, batch)
+    assert (found.withdrawn, found.free, found.claimed) == (2, 0, 0)
+
+
+def test_the_unsold_codes_of_a_batch_move_to_another_product_with_supplier_and_cost(
+    stall: Stall, other_connection: Raw
+) -> None:
+    wrong, right = stall.card(0), stall.card(0)
+    batch = add(stall, wrong, ["MOVE-1", "MOVE-2", "MOVE-3"], consigned(stall)).batch_id or ""
+    stall.order((wrong, 1))
+    made, count, _ = stall.write(operator_stock.move, batch, right)
+    assert (count, stall.available(wrong), stall.available(right)) == (2, 0, 2)
+    assert stall.codes(stall.order((right, 2)).lines[0].id) == ["MOVE-2", "MOVE-3"]
+    assert other_connection.one(EARNED, tenant=stall.tenant) == 3 * 120
+    assert refused(stall, made, wrong) == -8
+    assert refused(stall, made, stall.topup()) == -2
+
+
+def test_a_batch_does_not_move_where_one_of_its_codes_would_be_there_twice(stall: Stall) -> None:
+    exact, folded = stall.card(0), stall.card(0)
+    stall.write(inventory.compare, exact, "exact")
+    batch = add(stall, exact, ["TWIN-a", "TWIN-A"]).batch_id or ""
+    assert refused(stall, batch, folded) == -8
+    assert (stall.available(exact), stall.available(folded)) == (2, 0)
+
+
+# --- expiry -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_code_that_has_expired_is_never_sold(stall: Stall, other_connection: Raw) -> None:
+    card = stall.card(0)
+    today = datetime.now(UTC).date()
+    codes = [StockCode("GONE-1", expires=today - timedelta(1)), StockCode("GOOD-1", expires=today + timedelta(40))]
+    add(stall, card, [*codes, "GOOD-2"])
+    assert stall.available(card) == 3
+    assert [stall.codes(stall.order((card, 1)).lines[0].id) for _ in range(2)] == [["GOOD-1"], ["GOOD-2"]]
+    with pytest.raises(Refusal, match="-200"):
+        stall.order((card, 1))
+    reasons = "SELECT state, reason FROM stock_codes WHERE tenant_id = :tenant AND reason IS NOT NULL"
+    assert other_connection.rows(reasons, tenant=stall.tenant) == [(stock.WITHDRAWN, "expired")]
+
+
+def test_the_worker_withdraws_what_expires(stall: Stall) -> None:
+    card = stall.card(0)
+    add(stall, card, [StockCode("GONE-1", expires=datetime.now(UTC).date() - timedelta(1)), "GOOD-1"])
+    assert (stall.tenant, card) in stall.store.read_now(stock.due_to_expire)
+    assert stall.write(stock.withdraw_expired, card)
+    assert stall.available(card) == 1
+    assert (stall.tenant, card) not in stall.store.read_now(stock.due_to_expire)
+
+
+def test_a_checkout_holds_no_code_that_expires_before_it_can_be_paid(stall: Stall) -> None:
+    card = stall.card(0)
+    add(stall, card, [StockCode("SOON-1", expires=datetime.now(UTC).date()), "GOOD-1"])
+    midnight = StockCode("X", expires=datetime.now(UTC).date()).expires_at or 0
+    minutes = (midnight - system_clock()) // MINUTE + 2
+    held = stall.checkout((card, 1), minutes=minutes)
+    stall.capture(stall.payment(held))
+    assert stall.codes(held.lines[0].id) == ["GOOD-1"]
+
+
+def test_what_a_checkout_holds_and_gives_back_is_watched_again(stall: Stall) -> None:
+    card = stall.card(0)
+    add(stall, card, [StockCode("EARLY-1", expires=datetime.now(UTC).date() + timedelta(9)), "GOOD-1"])
+    held = stall.checkout((card, 1), minutes=-1)
+    assert stall.codes(stall.order((card, 1)).lines[0].id) == ["GOOD-1"]
+    stall.write(checkout.expire, held.order.id)
+    assert stall.write(stock.take, card, 1, system_clock() + 20 * DAY) is None
+
+
+# --- what a supplier earns --------------------------------------------------------------------------------------------
+
+
+def test_a_supplier_earns_the_cost_at_the_upload_with_each_of_its_codes_that_is_sold(
+    stall: Stall, other_connection: Raw
+) -> None:
+    card = stall.card(0)
+    rival = stall.write(accounts.owner, Surface.SUPPLIER, "Rival")
+    add(stall, card, ["MINE-1"])
+    add(stall, card, ["ACME-1", "ACME-2"], consigned(stall, 120))
+    add(stall, card, ["RIVAL-1"], consigned(stall, 90, rival))
+    add(stall, card, ["FREE-1"], consigned(stall, None))
+    line = stall.order((card, 5)).lines[0]
+    assert other_connection.rows(KEYS, tenant=stall.tenant) == [
+        (f"cost:{line.id}:{rival}", 90),
+        (f"cost:{line.id}:{stall.supplier}", 240),
+    ]
+    assert stall.balance().posted == -5 * CARD
+
+
+def test_a_supplier_earns_with_a_checkout_when_it_is_paid_and_not_before(stall: Stall, other_connection: Raw) -> None:
+    card = stall.card(0)
+    add(stall, card, ["PAID-1", "LEFT-1"], consigned(stall, 120))
+    paid, left = stall.checkout((card, 1)), stall.checkout((card, 1), minutes=-1)
+    assert other_connection.one(EARNED, tenant=stall.tenant) == 0
+    stall.capture(stall.payment(paid))
+    stall.write(checkout.expire, left.order.id)
+    assert other_connection.one(EARNED, tenant=stall.tenant) == 120
+
+
+def test_a_supplier_earns_nothing_with_codes_that_are_taken_out_or_that_the_operator_put_in(
+    stall: Stall, installation: Installation, other_connection: Raw
+) -> None:
+    card = stall.card(3)
+    batch = add(stall, card, ["OUT-1", "OUT-2"], consigned(stall)).batch_id or ""
+    stall.write(operator_stock.take_out_batch, batch, "bad")
+    stall.order((card, 3))
+    assert other_connection.one(EARNED, tenant=stall.tenant) == 0

@@ -1,0 +1,211 @@
+"""What proxies ask, byte for byte: Envoy's form as its documentation describes it, and questions that are asked wrongly."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bedesten.core.secret import Secret
+from bedesten.forward_auth.identity import NotSigned, verified
+from tests.support.client import Lines, api_key, request_bytes
+from tests.support.foreign import HOST, Guarded, guarded
+from tests.support.program import Program
+from tests.support.wire import PATIENCE, Answer, Connection
+
+FROM = ("X-Forwarded-For", "203.0.113.9")
+PEER = "127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    with guarded(tmp_path_factory.mktemp("gate")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def key(gate: Guarded) -> Lines:
+    return api_key(gate.key()["key"])
+
+
+def send(gate: Guarded, method: str, target: str, host: str, lines: Lines, source: str = PEER) -> Answer:
+    with Connection(gate.admin, source) as connection:
+        return connection.exchange(request_bytes(method, target, host, lines))
+
+
+def envoy(gate: Guarded, target: str, lines: Lines = (), method: str = "GET", host: str = HOST) -> Answer:
+    """As `ext_authz` with `path_prefix` asks: method, authority and path of the request, and no body."""
+    return send(gate, method, f"/gate/envoy{target}", host, [FROM, ("Content-Length", "0"), *lines])
+
+
+def forwarded(gate: Guarded, lines: Lines, source: str = PEER) -> Answer:
+    return send(gate, "GET", "/gate/decide", "localhost", lines, source)
+
+
+def asked(method: str = "POST", uri: str = "/stock/upload", host: str = HOST) -> list[tuple[str, str]]:
+    return [FROM, ("X-Forwarded-Method", method), ("X-Forwarded-Uri", uri), ("X-Forwarded-Host", host)]
+
+
+# --- Envoy --------------------------------------------------------------------------------------------------------------
+
+
+def test_envoy_is_told_who_calls_and_the_signature_is_of_the_path_without_the_prefix(gate: Guarded, key: Lines) -> None:
+    answer = envoy(gate, "/stock/upload?batch=7", [*key, ("X-Bedesten-Account", "evil")], "POST")
+    assert (answer.status, answer.body) == (200, b"")
+    headers = dict(answer.headers)
+    secrets = [Secret(line) for line in gate.secret_file.read_text("ascii").split()]
+    now = time.time_ns() // 1_000_000
+    who = verified(headers, secrets, "POST", "/stock/upload?batch=7", now)
+    assert (who.tenant, who.surface, who.scopes) == (gate.tenant, "supplier", frozenset({"*"}))
+    assert who.account.startswith("sup_")
+    for method, target, moment, given in (
+        ("GET", "/stock/upload?batch=7", now, headers),
+        ("POST", "/stock/upload", now, headers),
+        ("POST", "/stock/upload?batch=7", now + 120_000, headers),
+        ("POST", "/stock/upload?batch=7", now, {**headers, "x-bedesten-account": "sup_another"}),
+    ):
+        with pytest.raises(NotSigned):
+            verified(given, secrets, method, target, moment)
+    with pytest.raises(NotSigned):
+        verified(headers, [Secret("x" * 20 + "0123456789abcdefghijABCDEFGHIJ")], "POST", "/stock/upload?batch=7", now)
+
+
+def test_envoy_gets_the_refusal_that_the_client_is_to_get(gate: Guarded, key: Lines) -> None:
+    refusal = envoy(gate, "/stock/upload", method="POST")
+    assert refusal.told == (401, -23)
+    assert refusal.header("www-authenticate") == 'ApiKey realm="bedesten"'
+    assert envoy(gate, "/nothing", key).told == (403, -28)
+    assert envoy(gate, "/stock/upload", key, "GET").told == (403, -28)
+    assert envoy(gate, "/stock/upload", key, "POST", "nobody.example").told == (421, -10)
+    assert envoy(gate, "/stock/../stock/upload", key, "POST").told == (400, -2)
+    assert envoy(gate, "/stock/%75pload", key, "POST").told == (400, -2)
+    assert envoy(gate, "/stock/upload", [*key, *asked(uri="/status")[1:]], "POST").status == 200
+    assert envoy(gate, "/nothing", [*key, *asked(uri="/status")[1:]]).told == (403, -28)
+
+
+def test_envoy_s_client_is_refused_as_soon_as_it_is_revoked(gate: Guarded) -> None:
+    made = gate.key()
+    assert envoy(gate, "/stock/upload", api_key(made["key"]), "POST").status == 200
+    gate.program.does("keys", "revoke", made["id"])
+    for _ in range(20):
+        assert envoy(gate, "/stock/upload", api_key(made["key"]), "POST").told == (401, -23)
+
+
+# --- asked wrongly ------------------------------------------------------------------------------------------------------
+
+
+def test_each_of_the_proxy_s_headers_has_to_be_there_exactly_once(gate: Guarded, key: Lines) -> None:
+    lines = asked()
+    assert forwarded(gate, [*lines, *key]).status == 200
+    for number, line in enumerate(lines):
+        assert forwarded(gate, [*lines[:number], *lines[number + 1 :], *key]).told == (400, -2), line
+        if line != FROM:  # of which a chain of proxies may send several
+            assert forwarded(gate, [*lines, line, *key]).told == (400, -2), line
+
+
+@pytest.mark.parametrize("uri", ["", "*", "stock/upload", "http://reports.shop.example/stock/upload", "/a#b", "/a?b#c"])
+def test_a_target_that_is_none_is_refused(gate: Guarded, key: Lines, uri: str) -> None:
+    assert forwarded(gate, [*asked(uri=uri), *key]).told == (400, -2)
+
+
+@pytest.mark.parametrize("method", ["post", "TRACE", "CONNECT", "GET POST", "\u00e9"])
+def test_a_method_that_no_rule_can_name_is_refused(gate: Guarded, key: Lines, method: str) -> None:
+    assert forwarded(gate, [*asked(method=method), *key]).told == (403, -28)
+
+
+def test_who_is_no_trusted_proxy_is_told_nothing(gate: Guarded, key: Lines) -> None:
+    assert forwarded(gate, [*asked(), *key], "127.77.0.1").told == (403, -28)
+    answer = send(gate, "POST", "/gate/envoy/status", HOST, [FROM], "127.77.0.1")
+    assert answer.told == (403, -28)
+    assert not any(name.startswith("x-bedesten") for name, _ in answer.headers)
+
+
+def test_the_plane_is_asked_under_its_own_name(gate: Guarded, key: Lines) -> None:
+    assert send(gate, "GET", "/gate/decide", HOST, [*asked(), *key]).status == 421
+    for path in ("/gate", "/gate/", "/gate/decide/x", "/gate/envoy", "/gate/envoyx"):
+        assert send(gate, "GET", path, "localhost", [*asked(), *key]).status == 404
+
+
+# --- the route file -----------------------------------------------------------------------------------------------------
+
+
+def eventually(gate: Guarded, path: str, told: tuple[int, int | None]) -> bool:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if envoy(gate, path).told == told:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_a_changed_file_holds_and_one_with_a_mistake_changes_nothing(tmp_path: Path) -> None:
+    with guarded(tmp_path) as gate:
+        assert envoy(gate, "/status").status == 200
+        assert envoy(gate, "/news").told == (403, -28)
+        gate.routes.write_text("routes:\n  - path: /news\n    public: true\n")
+        assert eventually(gate, "/news", (200, None))
+        assert envoy(gate, "/status").told == (403, -28)
+        gate.routes.write_text("routes:\n  - path: /status\n    public: yes\n")
+        time.sleep(2.5)
+        assert envoy(gate, "/news").status == 200
+        assert envoy(gate, "/status").told == (403, -28)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("routes:\n  - path: /a\n    public: yes\n", "line 3: routes[0].public: is true"),
+        ("routes:\n  - path: /a\n    surface: reseller\n    scopes: [orders:raed]\n", "line 4: routes[0].scopes: no"),
+        ("routes:\n  - path: /a\n    surface: reseller\n", "line 2: routes[0]: needs scopes"),
+        ("routes:\n  - path: /a\n    surface: supplier\n    scopes: []\n", "line 4: routes[0].scopes: the supplier"),
+        ("routes:\n  - path: /a\n    public: true\n  - path: /a\n    public: true\n", "line 4: methods: DELETE /a stands"),
+        ("routes:\n  - path: /a\n    public: true\n  - path: /A\n    public: true\n", "line 4: path: differs from line 2"),
+        ("routes:\n  - path: /a\n    path: /b\n    public: true\n", "line 3: path: stands twice"),
+        ("routes:\n  - path: /a/../b\n    public: true\n", "line 2: path: a segment of dots"),
+        ("routes:\n  - path: /a%20b\n    public: true\n", "line 2: path: begins with"),
+        ("routes:\n  - prefix: /a\n    publik: true\n", "line 3: routes[0].publik: is unknown"),
+        ("routes:\n  - path: /a\n    methods: [GTE]\n    public: true\n", "line 2: methods: no method GTE"),
+        ("a: &x [1]\nb: *x\n", "line 1: an anchor"),
+        ("routes: !!python/object:os.system []\n", "line 1: a tag"),
+        ("routes: " + "[" * 5000, "line 1: nested too deeply"),
+        ("routes: [\n", "line 2: not YAML"),
+        ("", "line 1: the file is empty"),
+        ("routes: []\n", "line 1: routes: is a list of one rule or more"),
+        ("routes:\n  - path: /a\n    public: true\n---\nroutes: []\n", "line 5: a second document"),
+    ],
+    ids=range(18),
+)  # fmt: skip
+def test_a_mistake_in_the_file_is_named_by_its_line_and_the_server_does_not_start(
+    started: Program, tmp_path: Path, text: str, said: str
+) -> None:
+    file = tmp_path / "gate.yaml"
+    file.write_text(text)
+    outcome = started.real("serve", "--port", "0", "--gate-routes", str(file), BEDESTEN_TRUSTED_PROXIES="127.0.0.1")
+    assert outcome.code == 1
+    assert f"{file}, {said}" in outcome.err
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    program = Program(tmp_path_factory.mktemp("started") / "data")
+    program.does("init")
+    return program
+
+
+def test_without_trusted_proxies_without_the_plane_or_with_an_open_secret_it_does_not_start(
+    started: Program, tmp_path: Path
+) -> None:
+    file = tmp_path / "gate.yaml"
+    file.write_text("routes:\n  - path: /a\n    public: true\n")
+    serve = ("serve", "--port", "0", "--gate-routes", str(file))
+    assert "BEDESTEN_TRUSTED_PROXIES" in started.real(*serve).err
+    assert "--admin-port 0" in started.real(*serve, "--admin-port", "0", BEDESTEN_TRUSTED_PROXIES="127.0.0.1").err
+    secret = started.data / "gate-secret"
+    with contextlib.suppress(FileNotFoundError):
+        secret.unlink()
+    secret.write_text("secret-that-nobody-shall-see-0123456789-abcdef\n")
+    secret.chmod(0o644)
+    outcome = started.real(*serve, BEDESTEN_TRUSTED_PROXIES="127.0.0.1")
+    assert (outcome.code, "0600" in outcome.err, "nobody" in outcome.err) == (1, True, False)
+    secret.unlink()

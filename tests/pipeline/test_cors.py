@@ -1,0 +1,370 @@
+"""What a browser is told: on the Storefront only, to the tenant's own origins only, and never with cookies."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from bedesten.core.clock import system_clock
+from bedesten.gate.access import Anonymous
+from bedesten.gate.scopes import Surface
+from bedesten.http.call import Call, House
+from bedesten.http.message import Request, Response
+from bedesten.http.pipeline import Pipeline
+from bedesten.http.route import Reads, Route, RouteMap
+from bedesten.server import build
+from bedesten.store import sqlite
+from bedesten.store.transaction import StoreUnavailable, Transaction
+from bedesten.tenants import actions as tenants
+from tests.support.backoffice import Operator
+from tests.support.client import encoded
+from tests.support.shop import fresh
+from tests.support.sites import opened
+
+HOST, OTHER_HOST = "api.shop.example", "api.other.example"
+ORIGIN, SECOND, OTHERS = "https://shop.example", "http://localhost:5173", "https://other.example"
+LIST = "/Storefront/Products/List"
+EXPOSED = {
+    "x-request-id",
+    "www-authenticate",
+    "retry-after",
+    "ratelimit-limit",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+}
+
+
+class Sent:
+    """A body."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    async def read(self, limit: int) -> bytes:
+        return self.body
+
+
+@dataclass
+class Told:
+    """An answer with its headers at hand."""
+
+    response: Response
+
+    @property
+    def status(self) -> int:
+        return self.response.status
+
+    def every(self, name: str) -> list[str]:
+        return [value.decode() for known, value in self.response.headers if known == name.encode()]
+
+    def one(self, name: str) -> str | None:
+        values = self.every(name)
+        assert len(values) <= 1, f"{name} stands {len(values)} times"
+        return values[0] if values else None
+
+    def named(self, name: str) -> set[str]:
+        """The members of a list."""
+        return {part.strip().lower() for value in self.every(name) for part in value.split(",")}
+
+    @property
+    def cors(self) -> list[str]:
+        """Whatever of CORS is in the answer."""
+        return [name.decode() for name, _ in self.response.headers if name.startswith(b"access-control")]
+
+
+@dataclass
+class Shopfront:
+    """Two tenants with origins of their own, behind one pipeline."""
+
+    pipeline: Pipeline
+    house: House
+    operator: Operator
+    tenant: str
+    token: str
+    watcher: sqlite.Connection = None
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *lines: tuple[str, str],
+        host: str = HOST,
+        body: bytes = b"",
+        peer: str = "203.0.113.1",
+    ) -> Told:
+        """One request."""
+        headers = [(b"host", host.encode()), *((name.lower().encode(), value.encode()) for name, value in lines)]
+        request = Request(method, path.encode(), b"", headers, peer, Sent(body))
+        return Told(asyncio.run(self.pipeline.handle(request)))
+
+    def preflight(self, path: str, *origins: str, host: str = HOST, peer: str = "203.0.113.1") -> Told:
+        """What a browser asks before a request with a token and a JSON body."""
+        asked = [("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization")]
+        return self.call("OPTIONS", path, *(("Origin", one) for one in origins), *asked, host=host, peer=peer)
+
+
+def _breaks(tx: Transaction, call: Call, body: object) -> object:
+    raise RuntimeError("a defect")
+
+
+def _out_of_reach(tx: Transaction, call: Call, body: object) -> object:
+    raise StoreUnavailable("no store")
+
+
+_BROKEN = tuple(
+    Route(method="POST", path=f"/Storefront/Test/{name}", access=Anonymous(Surface.STOREFRONT), handler=Reads(action))
+    for name, action in (("Breaks", _breaks), ("OutOfReach", _out_of_reach))
+)
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shopfront]:
+    with opened("sqlite", tmp_path_factory.mktemp("cors")) as installation:
+        operator = Operator(installation)
+        tenant = operator.tenant("shop", [HOST])
+        other = operator.tenant("other", [OTHER_HOST])
+        operator.within(tenant, lambda tx: tenants.set_origins(tx, [ORIGIN, SECOND]))
+        operator.within(other, lambda tx: tenants.set_origins(tx, [OTHERS]))
+        operator.tenant("shy", ["api.shy.example"])
+        customer = operator.account(tenant, "customer", "c@example.com")
+        token = operator.mint(operator.claims(tenant, Surface.STOREFRONT, customer))
+        house = build.open_house(installation)
+        pipeline = Pipeline(house, RouteMap.of((*build.ROUTES, *_BROKEN)))
+        yield Shopfront(pipeline, house, operator, tenant, token)
+
+
+# --- preflights ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("origin", [ORIGIN, SECOND])
+def test_r187_a_preflight_from_a_listed_origin_names_all_that_is_allowed(front: Shopfront, origin: str) -> None:
+    told = front.preflight(LIST, origin)
+    assert (told.status, told.response.body) == (204, b"")
+    assert told.one("access-control-allow-origin") == origin
+    assert told.one("access-control-allow-methods") == "POST"
+    assert told.named("access-control-allow-headers") == {
+        "authorization",
+        "content-type",
+        "h-region-code",
+        "idempotency-key",
+    }
+    assert told.one("access-control-max-age") == "600"
+    assert {"origin", "access-control-request-method", "access-control-request-headers"} <= told.named("vary")
+    assert (told.one("x-request-id") or "").startswith("req_")
+    assert told.one("access-control-allow-credentials") is None
+
+
+@pytest.mark.parametrize(
+    "path", ["/Storefront/Nothing", "/storefront/", "/STOREFRONT/orders/get", "/Storefront/Products/Detail/x"]
+)
+def test_a_preflight_is_answered_wherever_it_leads_so_that_the_real_answer_can_be_read(
+    front: Shopfront, path: str
+) -> None:
+    told = front.preflight(path, ORIGIN)
+    assert (told.status, told.one("access-control-allow-origin")) == (204, ORIGIN)
+    assert "post" in told.named("access-control-allow-methods")
+    real = front.call("POST", "/Storefront/Nothing", ("Origin", ORIGIN))
+    assert (real.status, real.one("access-control-allow-origin")) == (404, ORIGIN)
+
+
+NOT_LISTED = [
+    "https://evil.example",
+    "null",
+    "",
+    "*",
+    "https://shop.example.evil.com",
+    "https://evilshop.example",
+    "https://shop.example.",
+    "http://shop.example",
+    "https://shop.example:443",
+    "https://shop.example:8443",
+    "https://SHOP.example",
+    "HTTPS://shop.example",
+    "https://shop.example/",
+    " https://shop.example",
+    "https://shop.example https://evil.example",
+    "https://shop.example, https://evil.example",
+    "https://shop.examplé",
+    OTHERS,
+]
+
+
+@pytest.mark.parametrize("origin", NOT_LISTED)
+def test_r188_r189_no_other_origin_is_let_in(front: Shopfront, origin: str) -> None:
+    told = front.preflight(LIST, origin)
+    assert (told.status, told.cors) == (204, [])
+    assert "origin" in told.named("vary")
+    real = front.call("POST", LIST, ("Origin", origin))
+    assert (real.status, real.cors) == (200, [])
+    assert "origin" in real.named("vary")
+
+
+def test_r188_two_origin_lines_are_none(front: Shopfront) -> None:
+    for origins in ((ORIGIN, ORIGIN), (ORIGIN, "https://evil.example"), ("https://evil.example", ORIGIN)):
+        assert front.preflight(LIST, *origins).cors == []
+        assert front.call("POST", LIST, *(("Origin", one) for one in origins)).cors == []
+
+
+def test_r189_every_tenant_has_its_own_origins_and_at_first_none(front: Shopfront) -> None:
+    assert front.preflight(LIST, OTHERS, host=OTHER_HOST).one("access-control-allow-origin") == OTHERS
+    assert front.preflight(LIST, ORIGIN, host=OTHER_HOST).cors == []
+    assert front.preflight(LIST, ORIGIN, host="api.shy.example").cors == []
+
+
+def commits(front: Shopfront) -> int:
+    """A number that moves with every commit of another connection to the store."""
+    if front.watcher is None:
+        front.watcher = sqlite.connect(front.operator.installation.settings.sqlite_file)
+    found: int = front.watcher.execute("PRAGMA data_version").fetchone()[0]
+    return found
+
+
+def test_r192_a_preflight_asks_for_no_credential_counts_for_nothing_and_changes_nothing(front: Shopfront) -> None:
+    before = commits(front)
+    for _ in range(700):
+        assert front.preflight("/Storefront/Orders/Get", ORIGIN, peer="203.0.113.50").status == 204
+    assert front.house.throttle.admit("203.0.113.50", system_clock()) is None
+    assert commits(front) == before
+    assert front.call("POST", "/Storefront/Orders/Get", peer="203.0.113.50").status == 401
+
+
+def test_a_preflight_is_answered_also_where_the_address_has_to_wait(front: Shopfront) -> None:
+    for _ in range(600):
+        front.house.throttle.refused("203.0.113.51", system_clock())
+    assert front.preflight(LIST, ORIGIN, peer="203.0.113.51").status == 204
+    real = front.call("POST", LIST, ("Origin", ORIGIN), peer="203.0.113.51")
+    assert (real.status, real.one("access-control-allow-origin")) == (429, ORIGIN)
+    assert 1 <= int(real.one("retry-after") or "") <= 60
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("OPTIONS", "/Orders/Create", 405),
+        ("OPTIONS", "/Nothing", 404),
+        ("OPTIONS", "/Payment/Deposits/Create", 401),
+        ("OPTIONS", "/Supplier/Products/List", 401),
+        ("OPTIONS", "/Storefront", 404),
+        ("OPTIONS", "/Storefronts/x", 404),
+        ("OPTIONS", "//Storefront/Products/List", 404),
+        ("OPTIONS", "/documentation/errors/-1", 405),
+        ("POST", "/Orders/Create", 401),
+        ("POST", "/Supplier/Products/List", 401),
+        ("GET", "/documentation/errors/-1.json", 200),
+    ],
+)
+def test_r192_no_other_surface_sends_a_cors_header(front: Shopfront, method: str, path: str, status: int) -> None:
+    lines = [("Origin", ORIGIN), ("Access-Control-Request-Method", "POST")]
+    told = front.call(method, path, *lines)
+    assert (told.status, told.cors) == (status, [])
+
+
+def test_options_without_the_question_is_no_preflight(front: Shopfront) -> None:
+    told = front.call("OPTIONS", LIST, ("Origin", ORIGIN))
+    assert (told.status, told.one("allow")) == (405, "POST")
+    assert told.one("access-control-allow-methods") is None
+
+
+# --- answers ------------------------------------------------------------------------------------------------------------
+
+
+def _statuses(front: Shopfront) -> list[tuple[int, Told]]:
+    """An answer of every kind to a listed origin, with the status that it has to have."""
+    origin, json = ("Origin", ORIGIN), ("Content-Type", "application/json")
+    good = ("Authorization", f"Bearer {front.token}")
+    narrow = front.operator.account(front.tenant, "customer", f"{fresh('n')}@example.com", scopes=[])
+    unscoped = front.operator.mint(front.operator.claims(front.tenant, Surface.STOREFRONT, narrow))
+    return [
+        (200, front.call("POST", LIST, origin)),
+        (200, front.call("POST", "/Storefront/Customers/Profile", origin, good)),
+        (400, front.call("POST", LIST, origin, json, body=b"{")),
+        (400, front.call("POST", LIST, origin, json, body=encoded({"pageSize": 0}))),
+        (401, front.call("POST", "/Storefront/Orders/Get", origin)),
+        (401, front.call("POST", "/Storefront/Orders/Get", origin, ("Authorization", "Bearer x"))),
+        (403, front.call("POST", "/Storefront/Orders/Get", origin, ("Authorization", f"Bearer {unscoped}"))),
+        (404, front.call("POST", "/Storefront/Orders/Get", origin, good, json, body=b'{"orderId":"ord_x"}')),
+        (405, front.call("GET", LIST, origin)),
+        (415, front.call("POST", LIST, origin, ("Content-Type", "text/plain"), body=b"{}")),
+        (500, front.call("POST", "/Storefront/Test/Breaks", origin)),
+        (503, front.call("POST", "/Storefront/Test/OutOfReach", origin)),
+    ]
+
+
+def test_r190_r191_a_listed_origin_may_read_every_answer_and_never_with_cookies(front: Shopfront) -> None:
+    for status, told in _statuses(front):
+        assert told.status == status
+        assert told.one("access-control-allow-origin") == ORIGIN, status
+        assert told.named("access-control-expose-headers") == EXPOSED, status
+        assert "origin" in told.named("vary"), status
+        assert told.one("access-control-allow-credentials") is None, status
+        assert told.one("x-request-id") is not None, status
+
+
+def test_r191_what_is_exposed_is_there(front: Shopfront) -> None:
+    refused = front.call("POST", "/Storefront/Orders/Get", ("Origin", ORIGIN), ("Authorization", "Bearer x"))
+    assert 'error="invalid_token"' in (refused.one("www-authenticate") or "")
+    unreachable = front.call("POST", "/Storefront/Test/OutOfReach", ("Origin", ORIGIN))
+    assert unreachable.one("retry-after") == "1"
+
+
+def test_r191_a_limited_request_can_be_read_with_its_limits(front: Shopfront) -> None:
+    front.operator.within(front.tenant, lambda tx: tenants.set_limits(tx, {"address": 1}))
+    try:
+        lines, peer = ("Origin", ORIGIN), "203.0.113.60"
+        answers = [front.call("POST", LIST, lines, peer=peer) for _ in range(2)]
+        assert [told.status for told in answers] == [200, 429]
+        assert [told.one("access-control-allow-origin") for told in answers] == [ORIGIN, ORIGIN]
+        assert [told.one("ratelimit-remaining") for told in answers] == ["0", "0"]
+        assert 1 <= int(answers[1].one("retry-after") or "") <= 60
+        assert front.preflight(LIST, ORIGIN, peer=peer).status == 204
+    finally:
+        front.operator.within(front.tenant, lambda tx: tenants.set_limits(tx, {"address": None}))
+
+
+def test_r185_every_answer_of_the_storefront_has_its_security_headers_once(front: Shopfront) -> None:
+    listed = [*_statuses_without_origin(front), front.preflight(LIST, ORIGIN), front.preflight(LIST, "null")]
+    for told in listed:
+        assert told.one("strict-transport-security") == "max-age=31536000"
+        assert "frame-ancestors 'none'" in (told.one("content-security-policy") or "")
+        assert told.one("cache-control") == "no-store"
+        if told.status != 204:
+            assert told.one("x-content-type-options") == "nosniff"
+
+
+def _statuses_without_origin(front: Shopfront) -> list[Told]:
+    return [
+        front.call("POST", LIST),
+        front.call("POST", "/Storefront/Orders/Get"),
+        front.call("POST", "/Storefront/Nothing"),
+        front.call("POST", "/Storefront/Test/Breaks"),
+        front.call("POST", LIST, host="api.nobody.example"),
+        front.call("POST", LIST, host=""),
+    ]
+
+
+def test_r193_whatever_may_be_kept_is_kept_apart_by_host_and_the_rest_is_not_kept(front: Shopfront) -> None:
+    for _, told in _statuses(front):
+        assert told.one("cache-control") == "no-store"
+    page = front.call("GET", "/documentation/errors/-1", ("Origin", ORIGIN))
+    assert page.one("cache-control") == "public, max-age=300"
+    assert "host" in page.named("vary")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+def test_r194_what_a_browser_sends_without_a_preflight_changes_nothing(front: Shopfront, kind: str) -> None:
+    body = encoded({"email": f"{len(kind)}@example.com", "password": "correct horse battery staple"})
+    lines = [("Origin", "https://evil.example"), ("Content-Type", kind)]
+    for path in ("/Storefront/Customers/Register", "/Storefront/Customers/Login", "/Login/Customer/Api/Verify"):
+        assert front.call("POST", path, *lines, body=body).status == 415
+        assert front.call("POST", path, lines[0], body=body).status == 415
+    assert front.call("GET", "/Storefront/Customers/Register", lines[0]).status == 405
+
+
+def test_a_change_of_origins_holds_at_once(front: Shopfront) -> None:
+    new = "https://new.example"
+    assert front.preflight(LIST, new).cors == []
+    front.operator.within(front.tenant, lambda tx: tenants.set_origins(tx, [ORIGIN, SECOND, new]))
+    assert front.preflight(LIST, new).one("access-control-allow-origin") == new
+    front.operator.within(front.tenant, lambda tx: tenants.set_origins(tx, [ORIGIN, SECOND]))
+    assert front.preflight(LIST, new).cors == []

@@ -1,0 +1,131 @@
+"""Bodies as clients write them: how numbers may be written, and how what is wrong is told."""
+
+from decimal import Decimal
+from typing import cast
+
+import msgspec
+import pytest
+
+from bedesten.errors import Refusal
+from bedesten.http.shapes import Input, parse, understand, written
+from bedesten.http.wording import in_words
+from bedesten.surfaces.common import Paging
+from bedesten.surfaces.reseller.shapes import CreateOrder
+from bedesten.surfaces.storefront.shapes import Logout
+from bedesten.surfaces.supplier.shapes import UpsertProducts
+from bedesten.surfaces.tables import ROUTES
+
+
+@pytest.mark.parametrize("number", ["5", "5.0", "5.000", "50e-1", "0.5e1"])
+def test_a_whole_number_is_taken_however_it_is_written(number: str) -> None:
+    raw = '{"orderReference": "a", "basketData": [{"deliverId": "1", "customerStoreProductId": "p", "quantity": %s}]}'
+
+    order = understand(parse((raw % number).encode()), CreateOrder)
+
+    assert order.basket_data[0].quantity == 5
+    assert type(order.basket_data[0].quantity) is int
+
+
+@pytest.mark.parametrize("number", ["5.5", "0.0", "201.0", "1e999", "1e-999", "-5.0", "9" * 40 + ".0", '"5"', '"5.0"'])
+def test_what_is_no_whole_number_or_out_of_bounds_is_refused_by_name(number: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        understand(parse(f'{{"pageSize": {number}}}'.encode()), Paging)
+
+    assert refused.value.row.number == -2
+    assert list(refused.value.fields or {}) == ["pageSize"]
+
+
+def test_the_fault_that_is_named_is_what_is_left_when_whole_numbers_are_taken() -> None:
+    raw = b'{"orderReference": "a", "basketData": [{"deliverId": "1", "quantity": 2.0}]}'
+
+    with pytest.raises(Refusal) as refused:
+        understand(parse(raw), CreateOrder)
+
+    assert list(refused.value.fields or {}) == ["basketData[0].customerStoreProductId"]
+
+
+LINE = '{"orderReference": "a", "basketData": [{"deliverId": "1", "customerStoreProductId": "p", %s}]}'
+
+
+@pytest.mark.parametrize(
+    ("raw", "shape", "field", "problem"),
+    [
+        (LINE % '"quantity": "2"', CreateOrder, "basketData[0].quantity", "must be a whole number, not text"),
+        (LINE % '"quantity": 1.5', CreateOrder, "basketData[0].quantity", "must be a whole number, not a fraction"),
+        (LINE % '"quantity": 0', CreateOrder, "basketData[0].quantity", "must be at least 1"),
+        (LINE % '"quantity": 1001', CreateOrder, "basketData[0].quantity", "must be at most 1,000"),
+        (LINE % '"quantity": 1, "maxUnitPrice": "5"', CreateOrder, "basketData[0].maxUnitPrice",
+         "must be a number, not text"),
+        (LINE % '"x": 1', CreateOrder, "basketData[0].quantity", "is required"),
+        ("{}", CreateOrder, "orderReference", "is required"),
+        ('{"orderReference": "", "basketData": []}', CreateOrder, "orderReference", "must not be blank"),
+        ('{"orderReference": "%s"}' % ("x" * 129), CreateOrder, "orderReference", "must have at most 128 characters"),
+        ('{"orderReference": "a", "basketData": []}', CreateOrder, "basketData", "must have at least 1 item"),
+        ('{"orderReference": "a", "basketData": {}}', CreateOrder, "basketData", "must be a list, not an object"),
+        ('{"orderReference": "a", "basketData": [7]}', CreateOrder, "basketData[0]",
+         "must be an object, not a whole number"),
+        ('{"orderReference": null}', CreateOrder, "orderReference", "must be text, not null"),
+        ('{"cursor": [1]}', Paging, "cursor", "must be text, not a list"),
+        ('{"everywhere": 1.5}', Logout, "everywhere", "must be true or false, not a number"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_in_plain_words(raw: str, shape: type[Input], field: str, problem: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        understand(parse(raw.encode()), shape)
+
+    assert (refused.value.fields or {})[field] == problem
+
+
+WRONG: tuple[object, ...] = (
+    None,
+    True,
+    Decimal("5.5"),
+    10**39,
+    -1,
+    "",
+    "x" * 20_000,
+    [],
+    ["x"] * 5000,
+    [None],
+    {},
+    "hush",
+)
+
+
+@pytest.mark.parametrize("shape", sorted({route.body for route in ROUTES}, key=str), ids=lambda shape: shape.__name__)
+def test_every_field_of_every_request_is_refused_in_words_that_are_known_and_without_its_value(
+    shape: type[Input],
+) -> None:
+    told = set()
+    for field in msgspec.structs.fields(shape):
+        alone = cast("type[Input]", msgspec.defstruct("Alone", [(field.encode_name, field.type)], bases=(Input,)))
+        for value in WRONG:
+            try:
+                understand({field.encode_name: value}, alone)
+            except Refusal as refusal:
+                told |= set((refusal.fields or {}).values())
+    assert all(problem == "is required" or problem.startswith("must ") for problem in told), told
+    assert not any("hush" in problem or "`" in problem for problem in told)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    ["", "Invalid enum value 'hush'", "Expected `uuid`, got `str`", "Expected `str`, got `hush`",
+     "Expected `bytes` of length <= 3", "Expected `str` matching regex 'hush'"],
+)  # fmt: skip
+def test_what_msgspec_may_say_else_is_not_repeated(problem: str) -> None:
+    assert in_words(problem) == "is not as the reference says"
+
+
+def test_amounts_keep_their_digits() -> None:
+    raw = b'{"products": [{"sku": "s", "name": "n", "cost": 4.60}]}'
+
+    assert str(understand(parse(raw), UpsertProducts).products[0].cost) == "4.60"
+
+
+def test_a_request_is_written_as_clients_write_it_and_without_defaults() -> None:
+    assert written(Paging()) == {}
+    assert written(Paging(page_size=20, updated_since="2026-01-01T00:00:00Z")) == {
+        "pageSize": 20,
+        "updatedSince": "2026-01-01T00:00:00Z",
+    }

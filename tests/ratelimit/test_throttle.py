@@ -1,0 +1,201 @@
+"""Only refusals count, only far beyond honest trouble, for all workers together, and only within a bounded memory."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bedesten.ratelimit.limits import Tables
+from bedesten.ratelimit.throttle import AddressThrottle, counting_unit
+
+NOW = 1_700_000_000_000
+
+
+def a_throttle(limit: int = 600) -> AddressThrottle:
+    return AddressThrottle(Tables(), limit=limit)
+
+
+def refuse(throttle: AddressThrottle, address: str, times: int, now: int = NOW) -> None:
+    for _ in range(times):
+        throttle.refused(address, now)
+
+
+def test_six_hundred_refusals_a_minute_keep_their_true_answer_and_no_more() -> None:
+    throttle = a_throttle()
+    refuse(throttle, "192.0.2.1", 599)
+    assert throttle.admit("192.0.2.1", NOW) is None
+    refuse(throttle, "192.0.2.1", 1)
+    assert throttle.admit("192.0.2.1", NOW) == 60
+    assert throttle.admit("192.0.2.2", NOW) is None
+
+
+def test_six_hundred_a_minute_can_go_on_for_ever() -> None:
+    throttle = a_throttle()
+    for minute in range(5):
+        for number in range(600):
+            assert throttle.admit("192.0.2.1", NOW + minute * 60_000 + number * 100) is None
+            throttle.refused("192.0.2.1", NOW + minute * 60_000 + number * 100)
+
+
+def test_r153_who_waits_as_long_as_told_is_answered_again() -> None:
+    throttle = a_throttle(limit=2)
+    refuse(throttle, "192.0.2.1", 2)
+    assert throttle.admit("192.0.2.1", NOW + 1) == 60
+    assert throttle.admit("192.0.2.1", NOW + 59_001) == 1
+    assert throttle.admit("192.0.2.1", NOW + 59_999) == 1
+    assert throttle.admit("192.0.2.1", NOW + 60_000) is None
+    refuse(throttle, "192.0.2.1", 1, NOW + 60_000)
+    assert throttle.admit("192.0.2.1", NOW + 60_000) is None
+
+
+def test_r154_the_refusals_of_all_workers_count_together(tmp_path: Path) -> None:
+    workers = [AddressThrottle(Tables(tmp_path / "limits.map")) for _ in range(2)]
+    for number in range(600):
+        assert [worker.admit("192.0.2.1", NOW) for worker in workers] == [None, None]
+        workers[number % 2].refused("192.0.2.1", NOW)
+    assert [worker.admit("192.0.2.1", NOW) for worker in workers] == [60, 60]
+
+
+def test_one_address_that_waits_makes_no_other_one_wait_longer_or_shorter() -> None:
+    throttle = a_throttle(limit=2)
+    refuse(throttle, "192.0.2.1", 2)
+    refuse(throttle, "192.0.2.2", 2, NOW + 30_000)
+    assert throttle.admit("192.0.2.1", NOW + 30_000) == 30
+    assert throttle.admit("192.0.2.2", NOW + 30_000) == 60
+    assert throttle.admit("192.0.2.1", NOW + 60_000) is None
+    assert throttle.admit("192.0.2.2", NOW + 60_000) == 30
+    assert throttle.admit("192.0.2.2", NOW + 90_000) is None
+
+
+def test_a_clock_that_goes_back_locks_nobody_out() -> None:
+    throttle = a_throttle(limit=1)
+    refuse(throttle, "192.0.2.1", 1)
+    assert throttle.admit("192.0.2.1", NOW - 1) is None
+    refuse(throttle, "192.0.2.1", 1, NOW - 3_600_000)
+    assert throttle.admit("192.0.2.1", NOW - 3_600_000) == 60
+
+
+@pytest.mark.parametrize(
+    ("address", "unit"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:DB8:1:2::", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_an_address_counts_as_what_one_subscriber_has(address: str, unit: str) -> None:
+    assert counting_unit(address) == unit
+
+
+def test_all_addresses_of_one_subscriber_count_together() -> None:
+    throttle = a_throttle(limit=2)
+    throttle.refused("2001:db8::1", NOW)
+    throttle.refused("2001:db8::2", NOW)
+    assert throttle.admit("2001:db8::3", NOW) == 60
+    assert throttle.admit("2001:db8:0:1::3", NOW) is None
+
+
+def test_r159_a_flood_of_addresses_does_not_free_who_was_refused_too_often() -> None:
+    throttle = a_throttle(limit=3)
+    refuse(throttle, "192.0.2.1", 3)
+    for number in range(100_000):
+        throttle.refused(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", NOW + 1)
+    assert throttle.admit("192.0.2.1", NOW + 2) == 60
+
+
+def test_rubbish_in_the_table_locks_nobody_out() -> None:
+    tables = Tables()
+    tables.write(24, os.urandom(2_621_480))
+    throttle = AddressThrottle(tables, limit=2)
+    assert throttle.admit("192.0.2.1", NOW) is None
+    refuse(throttle, "192.0.2.1", 2)
+    assert throttle.admit("192.0.2.1", NOW) == 60
+    assert throttle.admit("192.0.2.1", NOW + 60_000) is None
+
+
+# --- the table behind it --------------------------------------------------------------------------------------------------
+
+
+def neighbours(tables: Tables, count: int) -> list[str]:
+    """So many addresses that share one row of the table."""
+    first = tables.refusals.place("10.0.0.0")[1]
+    addresses = (f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in range(1 << 24))
+    found = (address for address in addresses if tables.refusals.place(address)[1] == first)
+    return [next(found) for _ in range(count)]
+
+
+def test_unless_told_otherwise_the_limit_is_600_in_a_minute() -> None:
+    throttle = AddressThrottle(Tables())
+    refuse(throttle, "192.0.2.1", 599)
+    assert throttle.admit("192.0.2.1", NOW) is None
+    refuse(throttle, "192.0.2.1", 1)
+    assert throttle.admit("192.0.2.1", NOW + 59_999) == 1
+    assert throttle.admit("192.0.2.1", NOW + 60_000) is None
+
+
+def test_seconds_to_wait_are_rounded_up() -> None:
+    throttle = a_throttle(limit=1)
+    refuse(throttle, "192.0.2.1", 1)
+    assert [throttle.admit("192.0.2.1", NOW + 60_000 - left) for left in (1000, 1001, 2000, 2001)] == [1, 2, 2, 3]
+
+
+def test_who_was_refused_the_least_makes_room_first_and_whose_time_is_over_before_it() -> None:
+    tables = Tables()
+    throttle = AddressThrottle(tables, limit=3)
+    *eight, ninth, tenth = neighbours(tables, 10)
+    refuse(throttle, eight[0], 2, NOW - 60_000)
+    for address in eight[1:]:
+        refuse(throttle, address, 1 if address == eight[5] else 2)
+
+    refuse(throttle, ninth, 3)
+    assert throttle.admit(ninth, NOW) == 60
+    assert tables.refusals.get(eight[0]) == 0, "its minute was over"
+    assert tables.refusals.get(eight[5]) != 0
+    refuse(throttle, tenth, 1)
+    assert tables.refusals.get(eight[5]) == 0, "it was refused the least"
+    assert throttle.admit(ninth, NOW) == 60
+
+
+def test_an_address_that_reaches_the_limit_late_shortens_nobodys_wait() -> None:
+    throttle = a_throttle(limit=2)
+    refuse(throttle, "192.0.2.1", 1)
+    refuse(throttle, "192.0.2.2", 2, NOW + 30_000)
+    refuse(throttle, "192.0.2.1", 1, NOW + 30_000)
+    assert throttle.admit("192.0.2.1", NOW + 59_000) == 1
+    assert throttle.admit("192.0.2.2", NOW + 59_000) == 31
+    assert throttle.admit("192.0.2.2", NOW + 89_999) == 1
+
+
+def test_in_honest_times_nobodys_refusals_are_looked_at() -> None:
+    tables = Tables()
+    throttle = AddressThrottle(tables, limit=2)
+    refuse(throttle, "192.0.2.1", 1)
+    assert tables.note == 0
+    refuse(throttle, "192.0.2.1", 1)
+    assert tables.note == NOW + 60_000
+
+
+def test_a_note_from_a_clock_that_went_back_is_mended() -> None:
+    tables = Tables()
+    throttle = AddressThrottle(tables, limit=1)
+    tables.note = NOW + 60_001
+    refuse(throttle, "192.0.2.1", 1)
+    assert tables.note == NOW + 60_000
+    tables.note = NOW + 59_999
+    refuse(throttle, "192.0.2.1", 1)
+    assert tables.note == NOW + 60_000
+
+
+def test_a_million_refusals_of_one_address_are_counted_no_further() -> None:
+    tables = Tables()
+    throttle = AddressThrottle(tables)
+    most, end = (1 << 20) - 1, NOW + 60_000
+    at, _ = tables.refusals.slot("192.0.2.1", lambda count: count)
+    tables.refusals.put("192.0.2.1", at, most - 1 << 44 | end)
+    for _ in range(3):
+        throttle.refused("192.0.2.1", NOW)
+        assert tables.refusals.get("192.0.2.1") == most << 44 | end
+    assert throttle.admit("192.0.2.1", NOW) == 60

@@ -1,0 +1,134 @@
+"""Turning the master secrets of a running installation, seen at two web processes."""
+
+import asyncio
+import base64
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from bedesten.accounts import actions as accounts
+from bedesten.admin import secrets
+from bedesten.errors import Refusal
+from bedesten.gate.keyring import Keyring, Ring
+from bedesten.store.tables import INSTALLATION, RAISE_RING
+from bedesten.store.transaction import CrossTransaction, Transaction
+from tests.revocation.conftest import Life
+
+
+def _path(life: Life) -> Path:
+    return life.installation.settings.secrets_file
+
+
+def _kid(token: str) -> object:
+    header = token.split(".")[0]
+    return json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"]
+
+
+def test_a_new_secret_signs_and_the_old_one_goes_on_verifying_r147(own: Life) -> None:
+    async def scenario() -> None:
+        old = await own.token()
+        secrets.rotate(own.installation.store, _path(own))
+        fresh = await own.token()
+        assert (_kid(old), _kid(fresh)) == ("s1.1", "s2.1")
+        for node in (0, 1):
+            assert (await own.profile(old, node)).status == 200
+            assert (await own.profile(fresh, node)).status == 200
+
+    asyncio.run(scenario())
+
+
+def test_a_secret_that_is_dropped_takes_its_tokens_with_it_at_once_r148(own: Life) -> None:
+    async def scenario() -> None:
+        old = await own.token()
+        assert (await own.profile(old, 1)).status == 200  # remembered there
+        secrets.rotate(own.installation.store, _path(own))
+        fresh = await own.token()
+        secrets.forget(own.installation.store, _path(own), "s1")
+        assert (await own.profile(old, 1)).code == -21
+        assert (await own.profile(old, 0)).code == -21
+        assert (await own.profile(fresh, 1)).status == 200
+
+    asyncio.run(scenario())
+
+
+def test_a_process_that_cannot_read_the_new_secrets_answers_503_until_it_can_r146(own: Life) -> None:
+    """The store asks for a version that the file does not have: another machine's file, not yet brought here."""
+
+    async def scenario() -> None:
+        token = await own.token()
+        fresh = Keyring.read_file(_path(own)).rotate_signing()
+        own.installation.store.write_now(lambda tx: _ask_for(tx, fresh))
+        refused = await own.profile(token)
+        assert (refused.status, refused.code, refused.headers["retry-after"]) == (503, -9, "1")
+        fresh.write_file(_path(own), overwrite=True)
+        assert (await own.profile(token)).status == 200
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("lost", ["all of them", "digest"])
+def test_a_process_goes_on_with_no_rings_that_cannot_follow_its_own(own: Life, lost: str) -> None:
+    """Another installation's file, copied here by mistake; one in which somebody has cleared up."""
+
+    async def scenario() -> None:
+        token, path = await own.token(), _path(own)
+        known = Keyring.read_file(path).rotate_digest()
+        cleared = Ring(known.digest.current, {known.digest.current: known.digest.secrets[known.digest.current]})
+        wrong = Keyring(known.sign, cleared, known.wrap, known.version)
+        (Keyring.generate().rotate_digest() if lost == "all of them" else wrong).write_file(path, overwrite=True)
+        own.installation.store.write_now(lambda tx: _ask_for(tx, known))
+        for node in (0, 1):
+            assert (await own.profile(token, node)).code == -9
+        known.write_file(path, overwrite=True)
+        assert (await own.profile(token)).status == 200
+
+    asyncio.run(scenario())
+
+
+def _ask_for(tx: CrossTransaction, keyring: Keyring) -> None:
+    tx.run(RAISE_RING, version=keyring.version, prints=secrets.prints(keyring))
+    tx.changed("installation", "")
+
+
+def test_passwords_go_on_working_through_a_pepper_roll_and_move_to_the_new_one_r149(own: Life) -> None:
+    async def scenario() -> None:
+        secrets.rotate(own.installation.store, _path(own), "digest")
+        assert (await own.log_in()).status == 200
+        rows = own.installation.store.read_now(lambda tx: _peppers(tx.bound(own.tenant)))
+        assert rows == {"customer@example.com": "d2", "partner@example.com": "d1"}
+        assert (await own.log_in(node=1)).status == 200
+
+    asyncio.run(scenario())
+
+
+def _peppers(tx: Transaction) -> dict[str, str | None]:
+    found = [accounts.by_handle(tx, kind, f"{kind}@example.com") for kind in ("customer", "partner")]
+    return {one.handle: one.pepper_id for one in found if one}
+
+
+def test_who_turns_the_rings_at_once_turn_them_one_after_the_other(own: Life) -> None:
+    store, path = own.installation.store, _path(own)
+    with ThreadPoolExecutor(8) as pool:
+        turned = list(pool.map(lambda _: secrets.rotate(store, path), range(8)))
+    known = Keyring.read_file(path)
+    assert sorted(one.version for one in turned) == list(range(2, 10))
+    assert (known.version, set(known.sign.ids)) == (9, {f"s{number}" for number in range(1, 10)})
+    for one in turned:
+        assert known.sign.secrets[one.sign.current] == one.sign.secrets[one.sign.current]
+    (installed,) = [store.read_now(lambda tx: tx.one(INSTALLATION))]
+    assert installed is not None
+    assert installed.ring == 9
+
+
+def test_a_file_that_is_behind_the_store_is_not_turned(own: Life) -> None:
+    path = _path(own)
+    before = path.read_bytes()
+    secrets.rotate(own.installation.store, path)
+    path.write_bytes(before)
+    with pytest.raises(
+        Refusal, match="version 1 is older than version 2, which is in use: bring the right file here first"
+    ):
+        secrets.rotate(own.installation.store, path)
+    assert path.read_bytes() == before

@@ -1,0 +1,169 @@
+"""A store that goes back to an earlier state under two web processes that go on running: the present one decides."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bedesten.accounts import uses
+from bedesten.admin import secrets
+from bedesten.admin.tokens import end_everyones
+from bedesten.core.clock import MINUTE, SECOND
+from bedesten.gate.keyring import Keyring
+from bedesten.gate.scopes import Surface
+from bedesten.store.tables import INSTALLATION
+from bedesten.tenants import actions as tenants
+from tests.revocation.conftest import Life
+from tests.revocation.test_token_life import claims
+from tests.store.raw import raw
+from tests.support.history import Snapshot
+
+Revoke = Callable[[Life, str], object]
+BY_EPOCH: dict[str, Revoke] = {
+    "account": lambda life, token: life.operator.end_tokens_of(life.tenant, str(claims(token)["sub"])),
+    "surface": lambda life, _: life.operator.within(
+        life.tenant, lambda tx: tenants.end_surface_tokens(tx, Surface.STOREFRONT)
+    ),
+    "tenant": lambda life, _: life.operator.end_tokens(life.tenant),
+    "everyone": lambda life, _: life.operator.across(end_everyones),
+}
+REVOCATIONS: dict[str, Revoke] = {
+    **BY_EPOCH,
+    "token": lambda life, token: life.operator.revoke_token(life.tenant, str(claims(token)["jti"]), 4_102_444_800_000),
+    "session": lambda life, token: life.operator.end_session(life.tenant, str(claims(token)["sid"])),
+    "disabled": lambda life, token: life.operator.disable(life.tenant, "customer", str(claims(token)["sub"])),
+    "suspended": lambda life, _: life.operator.suspend(life.tenant),
+}
+
+
+@pytest.fixture
+def snapshot(own: Life, tmp_path: Path) -> Snapshot:
+    """The store as it was when the test began."""
+    return Snapshot(own.installation.settings, tmp_path)
+
+
+def told(life: Life, token: str) -> set[int | None]:
+    """What both nodes say of a token: None, or the number of the refusal."""
+    return {asyncio.run(life.profile(token, node)).code for node in (0, 1)}
+
+
+@pytest.mark.parametrize("revocation", REVOCATIONS)
+def test_what_is_revoked_after_the_store_went_back_is_refused_at_once(
+    own: Life, snapshot: Snapshot, revocation: str
+) -> None:
+    """One change was lost: the revocation gets the number that the nodes know already."""
+    token = asyncio.run(own.token())
+    own.operator.within(own.tenant, lambda tx: tx.changed("key", "00" * 32))
+    assert told(own, token) == {None}
+    snapshot.bring_back()
+    REVOCATIONS[revocation](own, token)
+    assert told(own, token) == {-21}
+
+
+@pytest.mark.parametrize("revocation", BY_EPOCH)
+def test_tokens_of_a_lost_history_are_ended_as_all_others_are(own: Life, snapshot: Snapshot, revocation: str) -> None:
+    """The token was issued after a revocation that was lost. The same revocation again must end it too."""
+    REVOCATIONS[revocation](own, asyncio.run(own.token()))
+    token = asyncio.run(own.token())
+    assert told(own, token) == {None}
+    snapshot.bring_back()
+    assert told(own, token) == {-21}, "the present store knows no such revocation"
+    REVOCATIONS[revocation](own, token)
+    assert told(own, token) == {-21}
+    assert told(own, asyncio.run(own.token())) == {None}
+
+
+def test_a_token_that_was_used_in_a_lost_history_only_is_as_idle_as_the_present_store_says(
+    own: Life, tmp_path: Path
+) -> None:
+    """A node remembers that it wrote a use, for a twentieth of the time-out and no longer."""
+    own.operator.within(own.tenant, lambda tx: uses.set_idle(tx, Surface.STOREFRONT, MINUTE))
+    token = asyncio.run(own.token())
+    kept = Snapshot(own.installation.settings, tmp_path)
+    for _ in range(4):
+        own.clock.ahead += 50 * SECOND
+        assert told(own, token) == {None}
+    kept.bring_back()
+    own.clock.ahead += 4 * SECOND
+    assert told(own, token) == {-22}
+
+
+def test_secrets_that_two_histories_turned_are_told_apart(own: Life, snapshot: Snapshot) -> None:
+    """Version 2 was asked for in a history that is lost. The present store then asks for another version 2."""
+    path = own.installation.settings.secrets_file
+    first = Keyring.read_file(path)
+    lost = secrets.rotate(own.installation.store, path)
+    token = asyncio.run(own.token())
+    assert told(own, token) == {None}
+    snapshot.bring_back()
+    assert told(own, token) == {None}, "secrets that are newer than the store asks for are as good"
+    first.write_file(path, overwrite=True)
+    present = secrets.rotate(own.installation.store, path)
+    lost.write_file(path, overwrite=True)
+    assert (lost.version, present.version) == (2, 2)
+    assert told(own, token) == {-9}
+    present.write_file(path, overwrite=True)
+    assert told(own, token) == {-21}
+    assert told(own, asyncio.run(own.token())) == {None}
+
+
+def test_the_store_of_another_installation_is_not_served(own: Life) -> None:
+    token = asyncio.run(own.token())
+    assert told(own, token) == {None}
+    installed = own.installation.store.read_now(lambda tx: tx.one(INSTALLATION))
+    assert installed is not None
+
+    def swap(issuer: str) -> None:
+        def work(tx: object) -> None:
+            tx._connection.execute(f"UPDATE installation SET issuer = '{issuer}'")  # type: ignore[attr-defined]
+            tx.changed("installation", "")  # type: ignore[attr-defined]
+
+        own.operator.across(work)
+
+    swap("bedesten_another")
+    assert told(own, token) == {-9}
+    swap(installed.issuer)
+    assert told(own, token) == {None}
+
+
+def test_an_api_key_of_a_lost_history_is_unknown(own: Life, tmp_path: Path) -> None:
+    """Nothing else was lost. The present store has no such key, so nobody could ever revoke it there."""
+    supplier = own.operator.owner(own.tenant, Surface.SUPPLIER, "Acme")
+    kept = Snapshot(own.installation.settings, tmp_path)
+    key = own.operator.key(own.tenant, Surface.SUPPLIER, supplier)
+    assert key_told(own, key.text) == {None}
+    kept.bring_back()
+    assert key_told(own, key.text) == {-23}
+
+
+def test_a_partner_of_a_lost_history_is_unknown(own: Life, snapshot: Snapshot) -> None:
+    own.operator.account(own.tenant, "partner", "late@example.com")
+    token = str(asyncio.run(own.log_in("late@example.com", surface=Surface.RESELLER)).data["token"])
+    assert asyncio.run(own.account(token)).status == 200
+    snapshot.bring_back()
+    assert {asyncio.run(own.account(token, node)).code for node in (0, 1)} == {-21}
+
+
+def key_told(life: Life, key: str) -> set[int | None]:
+    """What both nodes say of a supplier's API key."""
+
+    async def asked(node: int) -> int | None:
+        return (await life.nodes[node].post("/Supplier/Keys/Get", key=key, host=life.host)).code
+
+    return {asyncio.run(asked(node)) for node in (0, 1)}
+
+
+def test_uses_that_were_noted_of_a_lost_key_are_dropped_and_those_of_others_are_written(
+    own: Life, tmp_path: Path
+) -> None:
+    supplier = own.operator.owner(own.tenant, Surface.SUPPLIER, "Acme")
+    early = own.operator.key(own.tenant, Surface.SUPPLIER, supplier)
+    kept = Snapshot(own.installation.settings, tmp_path)
+    late = own.operator.key(own.tenant, Surface.SUPPLIER, supplier)
+    assert key_told(own, early.text) | key_told(own, late.text) == {None}
+    kept.bring_back()
+    for node in own.nodes:
+        asyncio.run(node.pipeline._house.key_watch.write(None))
+    with raw(own.installation.settings) as other:
+        assert other.rows("SELECT key_id, uses FROM key_uses") == [(early.id, 2)]
