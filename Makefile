@@ -1,7 +1,7 @@
 # Every target sets up what it needs in .venv by itself: Python 3.11 or newer and make are enough to begin with.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check lint types contracts bench mutants clean
+.PHONY: help demo test check lint types contracts bench mutants lock changelog dist clean
 MAKEFLAGS += --no-print-directory
 
 PYTHON_HERE := .venv/bin/python
@@ -22,16 +22,18 @@ test: ## all tests, on up to four processes (ARGS='tests/gate -x' narrows them d
 
 check: lint types contracts test ## everything that must hold before a change lands
 
-lint: ## ruff: style, and that everything is formatted
+lint: ## ruff: style and format; codespell; tidy: words, names, sizes, changelog fragments, the lock file
 	$(BOOTSTRAP) dev
 	@$(PYTHON_HERE) -m ruff check
 	@$(PYTHON_HERE) -m ruff format --check
+	@.venv/bin/codespell
+	@$(PYTHON_HERE) scripts/tidy.py
 
 types: ## mypy --strict
 	$(BOOTSTRAP) dev
 	@$(PYTHON_HERE) -m mypy
 
-contracts: ## which rooms may import which
+contracts: ## which packages may import which
 	$(BOOTSTRAP) dev
 	@.venv/bin/lint-imports
 
@@ -43,5 +45,17 @@ mutants: ## defects put into the gate one at a time: would a test notice? (about
 	$(BOOTSTRAP) dev
 	@$(PYTHON_HERE) scripts/mutate_gate.py $(if $(ARGS),,--write) $(ARGS)
 
-clean: ## take .venv and what tools left behind away
-	@rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutants .pytest_cache
+lock: ## resolve requirements.lock again, with hashes, from constraints.txt and both pyproject.toml
+	$(BOOTSTRAP) dev
+	@$(PYTHON_HERE) scripts/lock.py
+
+changelog: ## print what the next release says, from the fragments in changelog.d (VERSION=0.2.0)
+	$(BOOTSTRAP) dev
+	@.venv/bin/towncrier build --draft --version $(or $(VERSION),next)
+
+dist: ## build sdists and wheels of both distributions, install them into an empty environment and run them there
+	$(BOOTSTRAP) dev
+	@sh scripts/dist.sh
+
+clean: ## remove .venv, dist and what tools left behind
+	@rm -rf .venv dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutants .pytest_cache

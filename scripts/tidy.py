@@ -1,0 +1,190 @@
+"""Checks what neither ruff nor mypy sees: words, names, sizes, machine paths, registry hosts, changelog fragments, the lock file.
+
+    python scripts/tidy.py                    the whole tree; prints `file:line: problem` and exits with 1 if there is any
+    python scripts/tidy.py --subject FILE     the commit message in FILE (the commit-msg hook)
+
+The lists are in scripts/tidy.toml. A line that ends with the comment `tidy: data` is data, not prose: a password, a
+name in a test, a quotation.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT_SUFFIXES = frozenset({".py", ".md", ".toml", ".sh", ".yml", ".yaml", ".html", ".cfg", ".conf", ".service", ""})
+NOT_PROSE = ("scripts/tidy.toml", "src/bedesten/gate/data/", "tests/vectors/", "LICENSE", "clients/python/LICENSE")
+FRAGMENT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\.(?:added|changed|fixed|removed|security)\.md")
+SUBJECT = re.compile(r"[a-z0-9_./-]+(?: [a-z0-9_./-]+)*: \S.*")
+MAX_SUBJECT = 72
+MAX_AREA = 24
+HOSTS = re.compile("|".join(("py" + r"pi\.org", "python" + "hosted", "registry" + r"\.npmjs", "deb" + r"\.debian\.org")))
+MACHINE_PATHS = re.compile(r"/(?:w[o]rk|r[o]ot|f[a]rm|tmp/bash_[j]obs)/")
+PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)")
+
+
+class Rules(NamedTuple):
+    """The lists of scripts/tidy.toml, ready to use."""
+
+    words: dict[str, str]
+    pattern: re.Pattern[str]
+    classes: frozenset[str]
+    names: frozenset[str]
+    constants: frozenset[str]
+    prefixes: tuple[str, ...]
+    sizes: dict[str, int]
+
+
+def rules() -> Rules:
+    """Reads scripts/tidy.toml."""
+    table = tomllib.loads((ROOT / "scripts" / "tidy.toml").read_text("utf-8"))
+    words: dict[str, str] = table["words"]
+    longest_first = sorted(words, key=len, reverse=True)
+    pattern = r"\b(?:" + "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in longest_first) + r")\b"
+    names = table["names"]
+    return Rules(
+        words=words,
+        pattern=re.compile(pattern, re.IGNORECASE),
+        classes=frozenset(names["classes"].split()),
+        names=frozenset(names["names"].split()),
+        constants=frozenset(names["constants"].split()),
+        prefixes=tuple(names["prefixes"].split()),
+        sizes=table["sizes"],
+    )
+
+
+def problems_of_text(path: str, text: str, using: Rules) -> Iterator[str]:
+    """Words, machine paths and registry hosts in one file."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if HOSTS.search(line):
+            yield f"{path}:{number}: names a package registry"
+        if MACHINE_PATHS.search(line):
+            yield f"{path}:{number}: names a path of one machine"
+    if path.startswith(NOT_PROSE):
+        return
+    for found in using.pattern.finditer(text):
+        number = text.count("\n", 0, found.start()) + 1
+        if not text.splitlines()[number - 1].rstrip().endswith("tidy: data"):
+            said = " ".join(found[0].split())
+            yield f"{path}:{number}: {said!r}: write {using.words[said.lower()]!r}"
+
+
+def problems_of_python(path: str, text: str, using: Rules) -> Iterator[str]:
+    """Names that a module defines and that the glossary has replaced."""
+    for name, number in sorted(defined_names(ast.parse(text)), key=lambda one: one[1]):
+        plain = name.strip("_")
+        replaced = plain in using.classes or plain in using.constants or plain in using.names
+        if replaced or plain.startswith(using.prefixes):
+            yield f"{path}:{number}: the name {name}: take the glossary's (docs/explanation/glossary.md)"
+    for part in Path(path).with_suffix("").parts:
+        if part in using.names:
+            yield f"{path}:1: the module or package {part}: take the glossary's word (docs/explanation/glossary.md)"
+
+
+def defined_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """What a module binds: classes, functions, parameters, assigned names and attributes, with their lines."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                yield node.name, node.lineno
+            case ast.arg():
+                yield node.arg, node.lineno
+            case ast.Name(ctx=ast.Store()):
+                yield node.id, node.lineno
+            case ast.Attribute(ctx=ast.Store()):
+                yield node.attr, node.lineno
+            case ast.alias(asname=str() as local):
+                yield local, node.lineno
+
+
+def problems_of_size(path: str, text: str, using: Rules) -> Iterator[str]:
+    """A file that is longer than its budget."""
+    budget = using.sizes.get(path.partition("/")[0])
+    lines = text.count("\n")
+    if budget is not None and path.endswith(".py") and lines > budget:
+        yield f"{path}:{budget + 1}: {lines} lines, of at most {budget}"
+
+
+def problems_of_fragment(path: str, text: str) -> Iterator[str]:
+    """A changelog fragment that towncrier would not gather."""
+    folder, _, name = path.rpartition("/")
+    if folder != "changelog.d" or name in ("README.md", "_template.md.jinja"):
+        return
+    if FRAGMENT.fullmatch(name) is None:
+        yield f"{path}:1: a fragment is named words-of-it.KIND.md, KIND one of added, changed, fixed, removed, security"
+    if not text.strip():
+        yield f"{path}:1: an empty fragment"
+
+
+def problems_of_lock(constraints: str, lock: str) -> Iterator[str]:
+    """Packages that requirements.lock pins otherwise than constraints.txt, or without a hash."""
+    pinned = {_normal(found["name"]): found["version"] for found in PIN.finditer(constraints)}
+    for entry in re.split(r"\n(?=[A-Za-z])", lock):
+        found = PIN.match(entry)
+        if found is None:
+            continue
+        name = _normal(found["name"])
+        if pinned.get(name, found["version"]) != found["version"]:
+            yield f"requirements.lock:1: {name} {found['version']}, constraints.txt has {pinned[name]}: run make lock"
+        if "--hash=sha256:" not in entry:
+            yield f"requirements.lock:1: {name} has no hash: run make lock"
+
+
+def problems_of_subject(message: str) -> Iterator[str]:
+    """A commit subject that is not `area: imperative`, or too long."""
+    subject, _, rest = message.partition("\n")
+    area = subject.partition(":")[0]
+    if SUBJECT.fullmatch(subject) is None or len(area) > MAX_AREA:
+        yield f"subject {subject!r}: write `area: imperative`, the area in lower case"
+    if len(subject) > MAX_SUBJECT:
+        yield f"subject has {len(subject)} characters, of at most {MAX_SUBJECT}: the why goes into the body"
+    if rest and not rest.startswith("\n"):
+        yield "the second line of the message is not empty"
+
+
+def problems_of_tree(files: Iterable[str], using: Rules) -> Iterator[str]:
+    """Every problem of the files, in their order."""
+    for path in files:
+        suffix = Path(path).suffix
+        if suffix not in TEXT_SUFFIXES:
+            continue
+        text = (ROOT / path).read_text("utf-8")
+        yield from problems_of_text(path, text, using)
+        yield from problems_of_size(path, text, using)
+        yield from problems_of_fragment(path, text)
+        if suffix == ".py":
+            yield from problems_of_python(path, text, using)
+    yield from problems_of_lock((ROOT / "constraints.txt").read_text("utf-8"), (ROOT / "requirements.lock").read_text("utf-8"))
+
+
+def tracked_files() -> list[str]:
+    """What git knows of the tree, and files that are new and not ignored."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [path for path in sorted(set(listed.stdout.splitlines())) if (ROOT / path).is_file()]
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def main(arguments: list[str]) -> int:
+    """Prints every problem; 1 if there is one."""
+    if arguments[:1] == ["--subject"]:
+        found = list(problems_of_subject(Path(arguments[1]).read_text("utf-8")))
+    else:
+        found = list(problems_of_tree(tracked_files(), rules()))
+    for problem in found:
+        print(problem)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
