@@ -21,8 +21,7 @@ class Block:
 
 def documents() -> list[Path]:
     """Every Markdown file that people read."""
-    top = (ROOT / f"{name}.md" for name in ("README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG"))
-    return [*top, *sorted((ROOT / "changelog.d").glob("*.md")), *sorted(DOCS.rglob("*.md"))]
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "changelog.d").glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 
 
 def name_of(document: Path) -> str:
