@@ -22,12 +22,11 @@ test: ## all tests, on up to four processes (ARGS='tests/gate -x' narrows them d
 
 check: lint types contracts test ## everything that must hold before a change lands
 
-lint: ## ruff: style and format; codespell; tidy: words, names, sizes, changelog fragments, the lock file
+lint: ## ruff: style and format; codespell
 	$(BOOTSTRAP) dev
 	@$(PYTHON_HERE) -m ruff check
 	@$(PYTHON_HERE) -m ruff format --check
 	@.venv/bin/codespell
-	@$(PYTHON_HERE) scripts/tidy.py
 
 types: ## mypy --strict
 	$(BOOTSTRAP) dev

