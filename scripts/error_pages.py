@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from bedesten.apidocs.openapi.failures import envelope
+from bedesten.apidocs.openapi.error_responses import envelope
 from bedesten.errors import CATALOGUE, ErrorRow
 from bedesten.http.shapes import encode
 

@@ -14,21 +14,21 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.apidocs.site import wheel
+from bedesten.apidocs.site import client_wheel
 from bedesten.apidocs.site.assets import FOLDER
-from bedesten.apidocs.site.guides import SAMPLE_URL
+from bedesten.apidocs.site.guides import EXAMPLE_URL
 from tests.support.documents import DOCS
 from tests.support.program import Program
 from tests.support.served import served
 
 ASKED = ("Metadata", "Name", "Version", "Summary", "Requires-Python", "Requires-Dist", "Provides-Extra", "License-File")
-SOURCES = Path(wheel.folder()) / "src"
+SOURCES = Path(client_wheel.folder()) / "src"
 
 
 @pytest.fixture(scope="module")
 def packed() -> zipfile.ZipFile:
     """The wheel, opened."""
-    return zipfile.ZipFile(io.BytesIO(wheel.wheel().body))
+    return zipfile.ZipFile(io.BytesIO(client_wheel.wheel().body))
 
 
 def test_it_holds_every_module_and_nothing_else(packed: zipfile.ZipFile) -> None:
@@ -63,15 +63,15 @@ def test_it_says_of_itself_what_the_distribution_says(packed: zipfile.ZipFile) -
 
 
 def test_the_same_sources_give_the_same_bytes() -> None:
-    first = wheel.wheel()
-    wheel.wheel.cache_clear()
-    assert wheel.wheel() == first
+    first = client_wheel.wheel()
+    client_wheel.wheel.cache_clear()
+    assert client_wheel.wheel() == first
 
 
 @pytest.mark.parametrize("page", ["tutorials/first-order.md", "how-to/use-the-python-client.md"])
 def test_pages_name_the_wheel_that_there_is(page: str) -> None:
     (address,) = re.findall(r"^pip install (\S+)", (DOCS / page).read_text("utf-8"), re.MULTILINE)
-    assert address == f"{SAMPLE_URL}{FOLDER}{wheel.name()}"
+    assert address == f"{EXAMPLE_URL}{FOLDER}{client_wheel.name()}"
 
 
 def test_pip_installs_it_from_the_shop(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_pip_installs_it_from_the_shop(tmp_path: Path) -> None:
     program.does("init")
     program.does("tenants", "create", "shop", "--host", "localhost")
     with served(program, "--workers", "1", "--admin-port", "0") as server:
-        address = f"http://localhost:{server.port}{FOLDER}{wheel.name()}"
+        address = f"http://localhost:{server.port}{FOLDER}{client_wheel.name()}"
         pip = (sys.executable, "-m", "pip", "--isolated", "install", "--no-deps", "--no-index", "--target")
         subprocess.run([*pip, str(tmp_path / "there"), address], check=True, capture_output=True, timeout=100)
     code = "import bedesten_client, sys; sys.stdout.write(bedesten_client.__file__)"

@@ -121,15 +121,15 @@ def test_credentials_go_to_what_demands_one(surface: Surface) -> None:
 
 
 def test_parts_of_requests_are_as_the_server_has_them() -> None:
-    from bedesten.surfaces import common
-    from bedesten.surfaces.reseller import shapes as reseller_shapes
-    from bedesten.surfaces.storefront import shapes as storefront_shapes
-    from bedesten.surfaces.supplier import shapes as supplier_shapes
+    from bedesten.surfaces import schemas as common
+    from bedesten.surfaces.reseller import schemas as reseller_shapes
+    from bedesten.surfaces.storefront import schemas as storefront_shapes
+    from bedesten.surfaces.supplier import schemas as supplier_shapes
 
     pairs: list[tuple[Any, Any]] = [
         (BasketLine, reseller_shapes.BasketLine),
         (CheckoutItem, storefront_shapes.CheckoutItem),
-        (Offer, supplier_shapes.OfferIn),
+        (Offer, supplier_shapes.OfferInput),
         (CodeItem, supplier_shapes.CodeItem),
         (RequireData, common.RequireData),
     ]
@@ -138,11 +138,12 @@ def test_parts_of_requests_are_as_the_server_has_them() -> None:
 
 
 def test_results_are_as_the_server_has_them() -> None:
-    from bedesten.surfaces import common, keys
-    from bedesten.surfaces.payment import shapes as payment_shapes
-    from bedesten.surfaces.reseller import shapes as reseller_shapes
-    from bedesten.surfaces.storefront import shapes as storefront_shapes
-    from bedesten.surfaces.supplier import shapes as supplier_shapes
+    from bedesten.surfaces import api_keys
+    from bedesten.surfaces import schemas as common
+    from bedesten.surfaces.payment import schemas as payment_shapes
+    from bedesten.surfaces.reseller import schemas as reseller_shapes
+    from bedesten.surfaces.storefront import schemas as storefront_shapes
+    from bedesten.surfaces.supplier import schemas as supplier_shapes
     from bedesten_client import shapes
 
     pairs: list[tuple[Any, Any]] = [
@@ -153,10 +154,12 @@ def test_results_are_as_the_server_has_them() -> None:
         (shapes.Profile, storefront_shapes.Profile), (shapes.CustomerOrder, storefront_shapes.CustomerOrder),
         (shapes.CustomerLine, storefront_shapes.CustomerLine), (shapes.Deposit, payment_shapes.DepositView),
         (shapes.Payment, payment_shapes.PaymentView), (shapes.SupplierProduct, supplier_shapes.OfferView),
-        (shapes.Uploaded, supplier_shapes.Uploaded), (shapes.SkippedCode, supplier_shapes.SkippedCode),
+        (shapes.Uploaded, supplier_shapes.UploadResult), (shapes.SkippedCode, supplier_shapes.SkippedCode),
             (shapes.DeliveredCode, common.DeliveredCode), (shapes.AwaitingLine, supplier_shapes.AwaitingLine),
-        (shapes.Delivered, supplier_shapes.Delivered), (shapes.ApiKey, keys.KeyView), (shapes.LastUse, keys.LastUse),
-        (shapes.PreviousSecret, keys.PreviousSecret), (shapes.Rotated, keys.Rotated), (shapes.Revoked, keys.Revoked),
+        (shapes.Delivered, supplier_shapes.DeliveryResult), (shapes.ApiKey, api_keys.KeyView),
+        (shapes.LastUse, api_keys.LastUse),
+        (shapes.PreviousSecret, api_keys.PreviousSecret), (shapes.Rotated, api_keys.KeyRotation),
+        (shapes.Revoked, api_keys.KeyRevocation),
     ]  # fmt: skip
     for ours, theirs in pairs:
         assert ours.__struct_fields__ == theirs.__struct_fields__, ours

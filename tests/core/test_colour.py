@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bedesten.apidocs.site.brand import DARK, LIGHT, stylesheet
+from bedesten.apidocs.site.theme import DARK, LIGHT, stylesheet
 from bedesten.core.colour import BLACK, WHITE, contrast, mixed, parse, readable, spelt
 
 PART = st.integers(0, 255)

@@ -7,7 +7,7 @@ import pytest
 from bedesten.demo.client import Exchange
 from bedesten.demo.pretty import Pretty, terminal
 from bedesten.demo.receiver import Received
-from bedesten.demo.show import Recipe, Scenery
+from bedesten.demo.show import Scenery, Snippet
 
 TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJiIn0.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
 KEY = "ak_live_0123456789abcdef0123456789abcdef"
@@ -87,6 +87,6 @@ def test_command_lines_to_be_pasted_are_whole_lines_however_long() -> None:
     show = Pretty(terminal(screen))
     line = f"curl -H 'Authorization: Bearer {TOKEN}' http://127.0.0.1:8080/" + "x" * 200
     scenery = Scenery("/tmp/d", "http://127.0.0.1:8080", "", (), "3", 1)
-    show.serving(scenery, [Recipe("an order", 401, -20, line, TOKEN)], "/tmp/d/credentials.env")
+    show.serving(scenery, [Snippet("an order", 401, -20, line, TOKEN)], "/tmp/d/credentials.env")
     assert f"  {line}\n" in screen.getvalue()
     assert "  # an order: 401, -20\n" in screen.getvalue()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bedesten import errors
-from bedesten.apidocs.openapi.failures import name_of as name_of_failure
+from bedesten.apidocs.openapi.error_responses import name_of as name_of_failure
 from bedesten.errors import CATALOGUE, ErrorRow
 from tests.support.documents import DOCS, ROOT, blocks, name_of, section
 from tests.support.schema import DOCUMENTS

@@ -24,7 +24,7 @@ from bedesten.orders import checkout
 from bedesten.orders.model import DELIVERED
 from bedesten.server.build import Installation
 from bedesten.store.sql import metadata
-from bedesten.surfaces.common import product_view
+from bedesten.surfaces.views import product_view
 from bedesten.tenants.vault import Unsealable, Vault
 from tests.domain.refused import DANGLING, DOUBLE, refuses
 from tests.domain.stall import Stall, fresh, open_stall

@@ -18,7 +18,7 @@ IN_CI = bool(os.environ.get("CI"))
 
 
 @dataclass(frozen=True)
-class Outside:
+class ServedShop:
     """The shop as somebody sees it who has a URL and credentials."""
 
     shop: Shop
@@ -34,24 +34,24 @@ class Outside:
         return f"{self.url}/openapi/{surface}.json"
 
 
-def _served(folder: Path, open_one: Callable[[Site, Operator], Shop]) -> Iterator[Outside]:
+def _served(folder: Path, open_one: Callable[[Site, Operator], Shop]) -> Iterator[ServedShop]:
     """A server with one worker. Whatever it logs of its own faults fails the session."""
     with opened("sqlite", folder) as installation, serving(installation, folder, workers=1) as site:
         operator = Operator(installation)
         shop = open_one(site, operator)
         operator.within(shop.id, lambda tx: tenants.add_host(tx, "127.0.0.1"))
-        yield Outside(shop, f"http://127.0.0.1:{site.port}")
+        yield ServedShop(shop, f"http://127.0.0.1:{site.port}")
         site.stop()
     assert site.failures() == []
 
 
 @pytest.fixture(scope="session")
-def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+def served_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedShop]:
     """A shop with goods to order."""
     yield from _served(tmp_path_factory.mktemp("outside"), lambda site, operator: open_shop(site, operator, "outside"))
 
 
 @pytest.fixture(scope="session")
-def samples_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+def served_example_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedShop]:
     """The shop of the documents' examples."""
     yield from _served(tmp_path_factory.mktemp("samples"), open_sample_shop)

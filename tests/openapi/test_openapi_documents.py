@@ -12,7 +12,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from bedesten import errors
-from bedesten.apidocs.openapi.failures import name_of
+from bedesten.apidocs.openapi.error_responses import name_of
 from bedesten.errors import CATALOGUE
 from bedesten.gate.access import Anonymous, Keyed, Open, Scoped, SignedIn
 from bedesten.gate.scopes import Surface
@@ -20,7 +20,7 @@ from bedesten.http.members import camel
 from bedesten.http.refusals import refusals
 from bedesten.http.route import Route
 from bedesten.http.shapes import Nothing, parse, understand
-from bedesten.surfaces.tables import ROUTES
+from bedesten.surfaces.operations import ROUTES
 from tests.support.documents import DOCS, section
 from tests.support.schema import DOCUMENTS, JSON, PROBLEM, Described, Document
 

@@ -14,8 +14,8 @@ from bedesten.gate.scopes import Surface
 from bedesten.http.route import Route
 from bedesten.http.shapes import encode
 from bedesten.orders.model import PROCESSING
-from bedesten.surfaces import samples
-from bedesten.surfaces.tables import ROUTES
+from bedesten.surfaces import example_values
+from bedesten.surfaces.operations import ROUTES
 from tests.support.backoffice import Operator
 from tests.support.client import ABSENT, api_key, bearer
 from tests.support.promises import PROMISES, credential_for
@@ -59,7 +59,9 @@ def ask(shop: Shop, route: Route) -> Answer:
     if route.access.surface is Surface.RESELLER:
         shop.partner_token = shop.token(Surface.RESELLER, shop.partner)
     if route.access.surface is Surface.STOREFRONT:
-        shop.customer_token = shop.signed_in(shop.customer, samples.SESSION if "Sessions" in route.path else None)
+        shop.customer_token = shop.signed_in(
+            shop.customer, example_values.SESSION if "Sessions" in route.path else None
+        )
     path = route.path.partition("{")[0] + route.example.argument
     body = sent(route) if takes_body(route) else ABSENT
     return shop.client(None, credential_for(shop, promise)).call(route.method, path, body)
@@ -92,5 +94,5 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 
 def test_the_samples_of_credentials_are_none(answers: dict[str, Answer], site: Site) -> None:
     assert answers
-    assert site.client(HOST, bearer(samples.BEARER)).get("/Account/Details").told == (401, -21)
+    assert site.client(HOST, bearer(example_values.BEARER)).get("/Account/Details").told == (401, -21)
     assert site.client(HOST, api_key(SAMPLE)).post("/Supplier/Keys/Get").told == (401, -23)

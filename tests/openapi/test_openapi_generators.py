@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bedesten.gate.scopes import Surface
-from tests.openapi.conftest import IN_CI, Outside
+from tests.openapi.conftest import IN_CI, ServedShop
 from tests.support.shop import fresh
 
 PARTNER = Path(__file__).parent / "partner"
@@ -64,12 +64,12 @@ def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def generate(generator: Path, outside: Outside, surface: Surface, folder: Path) -> Path:
+def generate(generator: Path, served_shop: ServedShop, surface: Surface, folder: Path) -> Path:
     """The package that openapi-python-client makes of a surface; a warning is a failure."""
     names = folder / "names.yml"
     names.write_text(f"package_name_override: {surface}\n", "utf-8")
     run(
-        generator / "openapi-python-client", "generate", "--url", outside.document(surface), "--config", names,
+        generator / "openapi-python-client", "generate", "--url", served_shop.document(surface), "--config", names,
         "--output-path", folder / surface, "--meta", "none", "--fail-on-warning",
         folder=folder, PATH=f"{generator}{os.pathsep}{os.environ['PATH']}",
     )  # fmt: skip
@@ -78,28 +78,28 @@ def generate(generator: Path, outside: Outside, surface: Surface, folder: Path) 
 
 @pytest.mark.parametrize("surface", list(Surface))
 def test_openapi_python_client_makes_a_function_of_every_operation(
-    generator: Path, outside: Outside, tmp_path: Path, surface: Surface
+    generator: Path, served_shop: ServedShop, tmp_path: Path, surface: Surface
 ) -> None:
-    made = generate(generator, outside, surface, tmp_path)
+    made = generate(generator, served_shop, surface, tmp_path)
 
     sources = [path for path in (made / "api").rglob("*.py") if path.name != "__init__.py"]
-    operations = {operation["operationId"] for operation in operations_of(outside, surface)}
+    operations = {operation["operationId"] for operation in operations_of(served_shop, surface)}
     assert {path.stem.replace("_", "") for path in sources} == {name.lower() for name in operations}
     for path in made.rglob("*.py"):
         ast.parse(path.read_text("utf-8"))
 
 
-def operations_of(outside: Outside, surface: Surface) -> list[dict[str, Any]]:
-    document = outside.shop.client().get(f"/openapi/{surface}.json").json
+def operations_of(served_shop: ServedShop, surface: Surface) -> list[dict[str, Any]]:
+    document = served_shop.shop.client().get(f"/openapi/{surface}.json").json
     return [operation for methods in document["paths"].values() for operation in methods.values()]
 
 
 @pytest.mark.timeout(300)
-def test_a_generated_python_client_places_an_order(generator: Path, outside: Outside, tmp_path: Path) -> None:
-    generate(generator, outside, Surface.RESELLER, tmp_path)
+def test_a_generated_python_client_places_an_order(generator: Path, served_shop: ServedShop, tmp_path: Path) -> None:
+    generate(generator, served_shop, Surface.RESELLER, tmp_path)
 
     said = run(
-        generator / "python", PARTNER / "partner.py", outside.url, *outside.login, fresh("python"),
+        generator / "python", PARTNER / "partner.py", served_shop.url, *served_shop.login, fresh("python"),
         folder=tmp_path, PYTHONPATH=str(tmp_path),
     )  # fmt: skip
 
@@ -115,11 +115,11 @@ def test_a_generated_python_client_places_an_order(generator: Path, outside: Out
 
 
 @pytest.mark.timeout(300)
-def test_a_generated_typescript_client_places_an_order(npm: Path, outside: Outside) -> None:
-    run("npx", "openapi-typescript", outside.document(Surface.RESELLER), "-o", "reseller.ts", folder=npm)
+def test_a_generated_typescript_client_places_an_order(npm: Path, served_shop: ServedShop) -> None:
+    run("npx", "openapi-typescript", served_shop.document(Surface.RESELLER), "-o", "reseller.ts", folder=npm)
     run("npx", "tsc", folder=npm)
 
-    said = run("node", "partner.js", outside.url, *outside.login, fresh("typescript"), folder=npm)
+    said = run("node", "partner.js", served_shop.url, *served_shop.login, fresh("typescript"), folder=npm)
 
     told = json.loads(said)
     assert told["order"].startswith("ord_")
@@ -132,7 +132,7 @@ def test_a_generated_typescript_client_places_an_order(npm: Path, outside: Outsi
 
 @pytest.mark.parametrize("surface", list(Surface))
 def test_openapi_typescript_takes_every_document_and_the_compiler_what_it_makes(
-    npm: Path, outside: Outside, surface: Surface
+    npm: Path, served_shop: ServedShop, surface: Surface
 ) -> None:
-    run("npx", "openapi-typescript", outside.document(surface), "-o", f"types/{surface}.ts", folder=npm)
+    run("npx", "openapi-typescript", served_shop.document(surface), "-o", f"types/{surface}.ts", folder=npm)
     run("npx", "tsc", "--noEmit", "--strict", f"types/{surface}.ts", folder=npm)

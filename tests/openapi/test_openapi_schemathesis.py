@@ -30,8 +30,8 @@ from schemathesis.specs.openapi.checks import ignored_auth, positive_data_accept
 from bedesten.apidocs.openapi_routes import document as surface_document
 from bedesten.gate.scopes import Surface
 from bedesten.http.shapes import encode
-from bedesten.surfaces import samples
-from tests.openapi.conftest import Outside
+from bedesten.surfaces import example_values
+from tests.openapi.conftest import ServedShop
 from tests.support.client import api_key, bearer
 from tests.support.schema import DOCUMENTS
 from tests.support.shop import Shop, fresh
@@ -47,7 +47,7 @@ CONFIG = {
             "expected-statuses": [400, 401, 403, 404, 405, 406, 409, 413, 415, 421, 422, 429, 503]
         }
     },
-    "parameters": {"productId": samples.CARD, "orderDetailId": samples.CARD_LINE},
+    "parameters": {"productId": example_values.CARD, "orderDetailId": example_values.CARD_LINE},
 }
 RULES: Mapping[str, str] = {
     r"cursor": "a cursor is one that the server gave for this list",
@@ -117,7 +117,7 @@ def credential(shop: Shop, surface: Surface, name: str) -> dict[str, str]:
     return dict(api_key(shop.operator.key(shop.id, surface, owner).text))
 
 
-def try_out(case: Case[Any], outside: Outside, session: requests.Session, surface: Surface) -> None:
+def try_out(case: Case[Any], served_shop: ServedShop, session: requests.Session, surface: Surface) -> None:
     """Sends the request and runs every check on its answer.
 
     The same `Idempotency-Key` with another content is a conflict; so that right requests get further, theirs are fresh.
@@ -129,9 +129,9 @@ def try_out(case: Case[Any], outside: Outside, session: requests.Session, surfac
     adapter.init_poolmanager(4, 4, source_address=(fresh_address(), 0))  # refusals count by address
     session.mount("http://", adapter)
     answer = case.call_and_validate(
-        base_url=outside.url,
+        base_url=served_shop.url,
         session=session,
-        headers=credential(outside.shop, surface, name),
+        headers=credential(served_shop.shop, surface, name),
         excluded_checks=[
             positive_data_acceptance,
             *([ignored_auth] if (surface, name) in _asked_for_credentials else []),
@@ -157,26 +157,26 @@ bounded = settings(
 
 @requests_of(Surface.RESELLER)
 @bounded
-def test_the_reseller_surface(case: Case[Any], samples_outside: Outside, session: requests.Session) -> None:
-    try_out(case, samples_outside, session, Surface.RESELLER)
+def test_the_reseller_surface(case: Case[Any], served_example_shop: ServedShop, session: requests.Session) -> None:
+    try_out(case, served_example_shop, session, Surface.RESELLER)
 
 
 @requests_of(Surface.STOREFRONT)
 @bounded
-def test_the_storefront_surface(case: Case[Any], samples_outside: Outside, session: requests.Session) -> None:
-    try_out(case, samples_outside, session, Surface.STOREFRONT)
+def test_the_storefront_surface(case: Case[Any], served_example_shop: ServedShop, session: requests.Session) -> None:
+    try_out(case, served_example_shop, session, Surface.STOREFRONT)
 
 
 @requests_of(Surface.PAYMENT)
 @bounded
-def test_the_payment_surface(case: Case[Any], samples_outside: Outside, session: requests.Session) -> None:
-    try_out(case, samples_outside, session, Surface.PAYMENT)
+def test_the_payment_surface(case: Case[Any], served_example_shop: ServedShop, session: requests.Session) -> None:
+    try_out(case, served_example_shop, session, Surface.PAYMENT)
 
 
 @requests_of(Surface.SUPPLIER)
 @bounded
-def test_the_supplier_surface(case: Case[Any], samples_outside: Outside, session: requests.Session) -> None:
-    try_out(case, samples_outside, session, Surface.SUPPLIER)
+def test_the_supplier_surface(case: Case[Any], served_example_shop: ServedShop, session: requests.Session) -> None:
+    try_out(case, served_example_shop, session, Surface.SUPPLIER)
 
 
 def test_no_check_is_left_out_and_no_operation_is_named_that_is_not_there() -> None:

@@ -15,8 +15,8 @@ from bedesten.gate.access import Anonymous, Open
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Route
 from bedesten.http.shapes import encode
-from bedesten.surfaces import samples
-from bedesten.surfaces.tables import ROUTES
+from bedesten.surfaces import example_values
+from bedesten.surfaces.operations import ROUTES
 from tests.support.backoffice import PASSWORD, Operator
 from tests.support.client import ABSENT, Lines, api_key, bearer
 from tests.support.shop import Shop, fresh, open_shop
@@ -243,10 +243,10 @@ def test_only_lines_that_need_a_credential_send_it(shop: Shop, surface: Surface)
 def test_the_lines_take_the_token_of_their_own_login_and_end_their_answers(shop: Shop, surface: Surface) -> None:
     email = f"{fresh('shell')}@example.com"
     shop.operator.account(shop.id, "partner" if surface is Surface.RESELLER else "customer", email)
-    text = lines_of(shop, surface).replace(samples.PASSWORD, PASSWORD)
+    text = lines_of(shop, surface).replace(example_values.PASSWORD, PASSWORD)
     assert "Replace: email, password\n" in text
 
-    done = run(shop, text.replace(samples.PARTNER_EMAIL, email).replace(samples.CUSTOMER_EMAIL, email))
+    done = run(shop, text.replace(example_values.PARTNER_EMAIL, email).replace(example_values.CUSTOMER_EMAIL, email))
 
     assert (done.returncode, done.stderr) == (0, "")
     told = dict(zip(own(surface), map(json.loads, done.stdout.splitlines()), strict=True))
@@ -256,7 +256,7 @@ def test_the_lines_take_the_token_of_their_own_login_and_end_their_answers(shop:
 
 @pytest.mark.parametrize("surface", SURFACES)
 def test_without_a_credential_the_lines_come_as_far_as_none_is_needed(shop: Shop, surface: Surface) -> None:
-    done = run(shop, lines_of(shop, surface).replace(samples.PASSWORD, "no"))
+    done = run(shop, lines_of(shop, surface).replace(example_values.PASSWORD, "no"))
 
     assert done.returncode != 0
     assert ("TOKEN: " if surface.uses_tokens else "API_KEY: ") in done.stderr

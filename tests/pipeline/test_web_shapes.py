@@ -9,11 +9,11 @@ import pytest
 from bedesten.errors import Refusal
 from bedesten.http.shapes import Input, parse, understand, written
 from bedesten.http.wording import in_words
-from bedesten.surfaces.common import Paging
-from bedesten.surfaces.reseller.shapes import CreateOrder
-from bedesten.surfaces.storefront.shapes import Logout
-from bedesten.surfaces.supplier.shapes import UpsertProducts
-from bedesten.surfaces.tables import ROUTES
+from bedesten.surfaces.operations import ROUTES
+from bedesten.surfaces.reseller.schemas import CreateOrder
+from bedesten.surfaces.schemas import Paging
+from bedesten.surfaces.storefront.schemas import Logout
+from bedesten.surfaces.supplier.schemas import UpsertProducts
 
 
 @pytest.mark.parametrize("number", ["5", "5.0", "5.000", "50e-1", "0.5e1"])

@@ -15,7 +15,7 @@ from bedesten.orders import actions as orders
 from bedesten.orders.model import Buyer, Datum, NewLine, NewOrder
 from bedesten.payments import actions as payments
 from bedesten.store.transaction import Transaction
-from bedesten.surfaces import samples
+from bedesten.surfaces import example_values
 from bedesten.tenants.checkout_limits import NO_LIMITS
 from tests.support.backoffice import Operator
 from tests.support.shop import Shop
@@ -47,20 +47,31 @@ def named(*wanted: str) -> Iterator[None]:
 def open_sample_shop(site: Site, operator: Operator) -> Shop:
     """The shop. The partner's order waits for its second line; the customer's checkout waits for its payment."""
     shop = Shop(site, operator, operator.tenant("Samples", [HOST]), HOST)
-    with named(samples.PARTNER, samples.CUSTOMER, samples.CARD, samples.TOP_UP, samples.CATEGORY):
+    with named(
+        example_values.PARTNER,
+        example_values.CUSTOMER,
+        example_values.CARD,
+        example_values.TOP_UP,
+        example_values.CATEGORY,
+    ):
         _people(shop)
         _goods(shop)
-    with named(samples.ORDER, samples.CARD_LINE, samples.TOP_UP_LINE):
+    with named(example_values.ORDER, example_values.CARD_LINE, example_values.TOP_UP_LINE):
         _order(shop)
-    ids = (samples.CHECKOUT, samples.OTHER_CHECKOUT, samples.CHECKOUT_LINE, samples.OTHER_LINE)
-    with named(*ids, samples.PAYMENT, samples.OTHER_PAYMENT, samples.DEPOSIT):
+    ids = (
+        example_values.CHECKOUT,
+        example_values.OTHER_CHECKOUT,
+        example_values.CHECKOUT_LINE,
+        example_values.OTHER_LINE,
+    )
+    with named(*ids, example_values.PAYMENT, example_values.OTHER_PAYMENT, example_values.DEPOSIT):
         operator.within(shop.id, lambda tx: _checkout(tx, shop))
     return shop
 
 
 def _people(shop: Shop) -> None:
     operator = shop.operator
-    hashed = operator.installation.hasher().hash(samples.PASSWORD)
+    hashed = operator.installation.hasher().hash(example_values.PASSWORD)
 
     def account(kind: str, email: str, name: str) -> str:
         def make(tx: Transaction, hashed: Hashed = hashed) -> str | None:
@@ -70,8 +81,8 @@ def _people(shop: Shop) -> None:
         assert made is not None
         return made
 
-    shop.partner = account("partner", samples.PARTNER_EMAIL, "Partner Ltd")
-    shop.customer = account("customer", samples.CUSTOMER_EMAIL, "Ada")
+    shop.partner = account("partner", example_values.PARTNER_EMAIL, "Partner Ltd")
+    shop.customer = account("customer", example_values.CUSTOMER_EMAIL, "Ada")
     operator.credit(shop.id, shop.partner, 500_00)
     shop.supplier = operator.owner(shop.id, Surface.SUPPLIER, "Acme Codes")
     shop.integration = operator.owner(shop.id, Surface.PAYMENT, "Paywell")
@@ -82,14 +93,14 @@ def _people(shop: Shop) -> None:
 
 
 def _goods(shop: Shop) -> None:
-    card, top_up = samples.CARD_VIEW, samples.TOP_UP_VIEW
+    card, top_up = example_values.CARD_VIEW, example_values.TOP_UP_VIEW
     shop.card = shop.operator.product(
         shop.id,
         ProductFields(
             name=card.name, description=card.description, currency="USD", sku="card", price=_minor(card.price),
             cost=460, fulfilment=catalogue.STOCK_FIRST, supplier_id=shop.supplier, supplier_sku="card-5",
         ),
-        [samples.CODE, *(f"GIFT-{number:04}" for number in range(13))],
+        [example_values.CODE, *(f"GIFT-{number:04}" for number in range(13))],
         category="Gift cards",
     )  # fmt: skip
     shop.topup = shop.operator.product(
@@ -97,7 +108,7 @@ def _goods(shop: Shop) -> None:
         ProductFields(
             name=top_up.name, description=top_up.description, currency="USD", sku="top-up",
             price=_minor(top_up.price), cost=600, fulfilment=catalogue.SUPPLIER, supplier_id=shop.supplier,
-            supplier_sku="top-up", requirements=(Requirement(samples.PLAYER, "Player"),),
+            supplier_sku="top-up", requirements=(Requirement(example_values.PLAYER, "Player"),),
         ),
         category="Gift cards",
     )  # fmt: skip
@@ -106,8 +117,8 @@ def _goods(shop: Shop) -> None:
 def _order(shop: Shop) -> None:
     buyer = Buyer(shop.partner, "partner", "reseller", "USD", "GLOBAL")
     lines = (
-        NewLine("1", samples.CARD, 1, 550),
-        NewLine("2", samples.TOP_UP, 1, data=(Datum(samples.PLAYER, "", "p-77"),)),
+        NewLine("1", example_values.CARD, 1, 550),
+        NewLine("2", example_values.TOP_UP, 1, data=(Datum(example_values.PLAYER, "", "p-77"),)),
     )
     shop.operator.within(shop.id, lambda tx: orders.place(tx, buyer, NewOrder("PO-1001", lines)))
 
@@ -115,10 +126,10 @@ def _order(shop: Shop) -> None:
 def _checkout(tx: Transaction, shop: Shop) -> None:
     buyer = Buyer(shop.customer, "customer", "storefront", "USD", "GLOBAL")
     for reference in ("basket-42", "basket-43"):
-        order = NewOrder(reference, (NewLine("0", samples.CARD, 1),))
+        order = NewOrder(reference, (NewLine("0", example_values.CARD, 1),))
         orders.reserve(tx, buyer, order, tx.now + 900_000, NO_LIMITS)
     for reference in ("charge-5150", "charge-5151"):
-        payments.create_payment(tx, shop.integration, samples.CHECKOUT, reference, 500)
+        payments.create_payment(tx, shop.integration, example_values.CHECKOUT, reference, 500)
     payments.create_deposit(tx, shop.integration, shop.partner, "transfer-8841", "USD", 100_00)
 
 

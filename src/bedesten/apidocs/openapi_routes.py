@@ -13,8 +13,8 @@ from typing import Any
 from bedesten import errors
 from bedesten.apidocs.openapi.collection import collection, curl_lines
 from bedesten.apidocs.openapi.document import document as document_of
-from bedesten.apidocs.site import guides, prose
-from bedesten.apidocs.site.prose import Told
+from bedesten.apidocs.site import guides, reference
+from bedesten.apidocs.site.reference import OperationDocs
 from bedesten.errors import Refusal
 from bedesten.gate.access import Open
 from bedesten.gate.directory import TenantEntry
@@ -24,7 +24,7 @@ from bedesten.http.call import Call
 from bedesten.http.message import Response
 from bedesten.http.route import Route, Shows
 from bedesten.http.shapes import encode
-from bedesten.surfaces.tables import ROUTES as OPERATIONS
+from bedesten.surfaces.operations import ROUTES as OPERATIONS
 
 _HERE = "https://server.invalid"
 """Stands in documents that are ready for where the server's URL comes."""
@@ -37,14 +37,14 @@ def document(surface: Surface, server_url: str) -> dict[str, Any]:
     return document_of(OPERATIONS, surface, server_url, _told(surface, server_url, frozenset()))
 
 
-def _told(surface: Surface, server_url: str, hidden: frozenset[str]) -> dict[str, Told]:
+def _told(surface: Surface, server_url: str, hidden: frozenset[str]) -> dict[str, OperationDocs]:
     """What people wrote of the operations, with links that can be followed from anywhere."""
 
     def address_of(name: str) -> str | None:
         address = guides.address_of(name, hidden)
         return server_url + address if address else None
 
-    return prose.told(surface, address_of, hidden)
+    return reference.told(surface, address_of, hidden)
 
 
 def operations_of(tenant: TenantEntry, surface: Surface) -> list[Route]:
@@ -70,7 +70,7 @@ class _Form:
     """One kind of document: its media type, and how it is made."""
 
     kind: bytes
-    make: Callable[[Sequence[Route], Surface, str, Mapping[str, Told]], bytes]
+    make: Callable[[Sequence[Route], Surface, str, Mapping[str, OperationDocs]], bytes]
 
 
 _FORMS = {

@@ -4,13 +4,13 @@ from functools import lru_cache
 
 from bedesten import errors
 from bedesten.apidocs import openapi_routes
+from bedesten.apidocs.markdown import Article
 from bedesten.apidocs.openapi.document import document
-from bedesten.apidocs.page import Article
-from bedesten.apidocs.site import assets, guides, layout, lost, pages, prose, wheel
-from bedesten.apidocs.site import index as indexes
-from bedesten.apidocs.site import surface as surfaces
-from bedesten.apidocs.site.brand import stylesheet
-from bedesten.apidocs.site.layout import HOME, Entry, Site
+from bedesten.apidocs.site import assets, client_wheel, guides, layout, not_found, pages, reference
+from bedesten.apidocs.site import index_page as indexes
+from bedesten.apidocs.site import surface_page as surfaces
+from bedesten.apidocs.site.layout import HOME, MenuItem, Site
+from bedesten.apidocs.site.theme import stylesheet
 from bedesten.errors import CATALOGUE, Refusal
 from bedesten.gate.access import Open
 from bedesten.gate.directory import TenantEntry
@@ -64,7 +64,7 @@ def surface(call: Call) -> Response:
     if shown is None or shown not in site.surfaces:
         raise Refusal(errors.NOT_FOUND, "no such surface")
     routes = tuple(openapi_routes.operations_of(call.tenant, shown))
-    article = guides.addressed(_surface(shown, routes, site.sandbox, site.hidden), site)
+    article = guides.with_tenant_address(_surface(shown, routes, site.sandbox, site.hidden), site)
     return _page(call, site, f"{HOME}/surfaces/{shown.value}", article, _TRIES if site.sandbox else _READS)
 
 
@@ -91,8 +91,8 @@ def asset(call: Call) -> Response:
     name, accent = _name(call), call.tenant.brand.get("accent", "")
     if accent and name == layout.brand_file(accent):
         return _shown(call.request_id, stylesheet(accent), b"text/css; charset=utf-8", _SEALED)
-    if name == wheel.name():
-        return _shown(call.request_id, wheel.wheel().body, b"application/zip", _SEALED)
+    if name == client_wheel.name():
+        return _shown(call.request_id, client_wheel.wheel().body, b"application/zip", _SEALED)
     found = assets.find(name)
     if found is None:
         raise Refusal(errors.NOT_FOUND, "no such asset")
@@ -110,7 +110,7 @@ def missing(request: Request, tenant: TenantEntry, authority: bytes, request_id:
         found.headers.append((b"location", HOME.encode()))
         return found
     site = site_of(tenant, authority)
-    body = _missing(site, lost.meant(site, path))
+    body = _missing(site, not_found.suggestions(site, path))
     return _shown(request_id, body, _HTML, layout.policy(calls=False), _NOT_KEPT, status=404, vary=vary)
 
 
@@ -121,20 +121,20 @@ def _name(call: Call) -> str:
 
 @lru_cache(256)
 def _surface(surface: Surface, routes: tuple[Route, ...], sandbox: bool, hidden: frozenset[str]) -> Article:
-    told = prose.told(surface, lambda name: guides.address_of(name, hidden), hidden)
-    made = surfaces.article(surface, routes, document(routes, surface, guides.SAMPLE_URL, told), told, sandbox)
-    return Article(made.title, guides.without_lost_anchors(made.body, hidden), made.chapters)
+    told = reference.told(surface, lambda name: guides.address_of(name, hidden), hidden)
+    made = surfaces.article(surface, routes, document(routes, surface, guides.EXAMPLE_URL, told), told, sandbox)
+    return Article(made.title, guides.without_dead_anchors(made.body, hidden), made.chapters)
 
 
 @lru_cache(256)
 def _index(shown: tuple[tuple[Surface, tuple[Route, ...]], ...], hidden: frozenset[str]) -> Article:
-    surfaces = [indexes.Shown(one, routes, document(routes, one, guides.SAMPLE_URL, {})) for one, routes in shown]
+    surfaces = [indexes.Shown(one, routes, document(routes, one, guides.EXAMPLE_URL, {})) for one, routes in shown]
     return indexes.article(surfaces, guides.all_of(hidden))
 
 
 @lru_cache(256)
-def _missing(site: Site, meant: tuple[Entry, ...]) -> bytes:
-    return layout.page(site, "", lost.article(meant), _READS)
+def _missing(site: Site, suggestions: tuple[MenuItem, ...]) -> bytes:
+    return layout.page(site, "", not_found.article(suggestions), _READS)
 
 
 def _document(call: Call, address: str, name: str | None) -> Response:
@@ -163,7 +163,7 @@ def _shown(
     headers = [
         (b"content-type", kind),
         (b"cache-control", kept),
-        (b"etag", layout.tag_of(body)),
+        (b"etag", layout.etag(body)),
         (b"vary", vary),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),

@@ -12,7 +12,7 @@ from pathlib import Path
 from bedesten.core.secret import Secret
 from bedesten.demo.client import Client
 from bedesten.demo.setup import SECOND_HOST, Account
-from bedesten.demo.show import Recipe
+from bedesten.demo.show import Snippet
 
 FILE = "credentials.env"
 
@@ -50,7 +50,7 @@ def write_file(directory: Path, mine: Credentials) -> Path:
     return path
 
 
-def recipes(mine: Credentials) -> list[Recipe]:
+def recipes(mine: Credentials) -> list[Snippet]:
     """Each canonical request with its failing twin, a request to the other shop, and the next token."""
     order = {
         "orderReference": "my-first-order",
@@ -64,15 +64,15 @@ def recipes(mine: Credentials) -> list[Recipe]:
         return _curl(mine.url + "/Orders/Create", order, f"Authorization: {authorization}")
 
     return [
-        Recipe("An order, with a bearer token; again: the same order", 200, None, ordering(f"Bearer {token}"), token),
-        Recipe("The same without the word Bearer", 401, -20, ordering(token), token),
-        Recipe("A supplier's products, with its API key", 200, None, _curl(products, None, f"ApiKey: {api_key}")),
-        Recipe("The same without an API key", 401, -23, _curl(products, None)),
-        Recipe(
+        Snippet("An order, with a bearer token; again: the same order", 200, None, ordering(f"Bearer {token}"), token),
+        Snippet("The same without the word Bearer", 401, -20, ordering(token), token),
+        Snippet("A supplier's products, with its API key", 200, None, _curl(products, None, f"ApiKey: {api_key}")),
+        Snippet("The same without an API key", 401, -23, _curl(products, None)),
+        Snippet(
             "The sandbox shop, found by its host; anybody may look around", 200, None,
             _curl(mine.url + "/Storefront/Products/List", None, f"Host: {SECOND_HOST}"),
         ),
-        Recipe(
+        Snippet(
             "The next token, when this one has expired", 200, None,
             _curl(mine.url + "/Login/Customer/Api/Verify", login),
         ),

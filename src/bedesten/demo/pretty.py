@@ -15,7 +15,7 @@ from rich.theme import Theme
 from bedesten.demo.client import Exchange
 from bedesten.demo.layout import ELLIPSIS, lay_out, shown_header
 from bedesten.demo.receiver import PATH, Received
-from bedesten.demo.show import Recipe, Scenery, Show
+from bedesten.demo.show import Scenery, Show, Snippet
 from bedesten.demo.stage import Outcome
 
 WIDEST, NARROWEST = 100, 60
@@ -191,7 +191,7 @@ class Pretty(Show):
         else:
             self._line(("✗ ", "bold red"), (counted, "bold"), indent=2)
 
-    def serving(self, scenery: Scenery, recipes: Sequence[Recipe], credentials: str) -> None:
+    def serving(self, scenery: Scenery, recipes: Sequence[Snippet], credentials: str) -> None:
         self.act("It is yours now")
         for recipe in recipes:
             code = f", {recipe.code}" if recipe.code is not None else ""

@@ -34,7 +34,7 @@ class Scenery:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Snippet:
     """A command line to be pasted, what it shows, and the status and code that it gives. `long` is a part of the line
     that nobody reads."""
 
@@ -87,7 +87,7 @@ class Show:
     def summary(self, outcomes: "Sequence[Outcome]", steps: int, webhooks: int, seconds: float) -> None:
         """All steps are over, or one has failed."""
 
-    def serving(self, scenery: Scenery, recipes: Sequence[Recipe], credentials: str) -> None:
+    def serving(self, scenery: Scenery, recipes: Sequence[Snippet], credentials: str) -> None:
         """From now on the server is the visitor's."""
 
     def news(self, event: dict[str, Any]) -> None:
@@ -142,7 +142,7 @@ class JsonLines(Show):
             seconds=round(seconds, 3),
         )  # fmt: skip
 
-    def serving(self, scenery: Scenery, recipes: Sequence[Recipe], credentials: str) -> None:
+    def serving(self, scenery: Scenery, recipes: Sequence[Snippet], credentials: str) -> None:
         self._handed_over = True
         self._say(
             "ready",

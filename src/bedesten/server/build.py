@@ -30,7 +30,7 @@ from bedesten.server.settings import Settings
 from bedesten.store import patience
 from bedesten.store.tables import Installed
 from bedesten.store.transaction import StoreUnavailable
-from bedesten.surfaces import tables
+from bedesten.surfaces import operations
 from bedesten.telemetry.gauges import web_gauges
 from bedesten.telemetry.observer import Observer
 
@@ -40,7 +40,7 @@ OPENING_S = 10.0
 """How long a process of the server waits for a silent store when it begins."""
 
 ROUTES: tuple[Route, ...] = (
-    *tables.ROUTES,
+    *operations.ROUTES,
     *site_routes.ROUTES,
     *openapi_routes.ROUTES,
 )
@@ -60,8 +60,8 @@ def open_house(installation: Installation, clock: Clock = system_clock) -> House
             gate.turn(fresh)
             installation.vault.turn(fresh)
 
-    tables = Tables(installation.settings.limits_file)
-    if not tables.shared:
+    operations = Tables(installation.settings.limits_file)
+    if not operations.shared:
         log.warning("limits-not-shared", file=str(installation.settings.limits_file))
 
     return House(
@@ -72,8 +72,8 @@ def open_house(installation: Installation, clock: Clock = system_clock) -> House
         hashing=Hashing(lambda: gate.keyring),
         idle=IdleWatch(installation.store, clock),
         key_watch=KeyWatch(installation.store, lambda: gate.keyring, clock),
-        throttle=AddressThrottle(tables, limit=600, window_ms=MINUTE),
-        limits=Limits(tables),
+        throttle=AddressThrottle(operations, limit=600, window_ms=MINUTE),
+        limits=Limits(operations),
         proxies=Proxies(installation.settings.trusted_proxies, installation.settings.proxy_header),
         clock=clock,
         observer=Observer(installation.store, clock, installation.settings.metrics_directory),

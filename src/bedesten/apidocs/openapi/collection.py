@@ -7,7 +7,7 @@ from typing import Any
 
 from bedesten.apidocs.openapi import operations
 from bedesten.apidocs.openapi.operations import argument, sent, takes_body
-from bedesten.apidocs.site.prose import Told
+from bedesten.apidocs.site.reference import OperationDocs
 from bedesten.gate.access import Anonymous, Open
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Route
@@ -21,7 +21,9 @@ _TOKEN_IN = """sed -n 's/.*"token":"\\([^"]*\\)".*/\\1/p'"""  # noqa: S105
 """Cuts the token out of the answer to a login."""
 
 
-def collection(routes: Sequence[Route], surface: Surface, server_url: str, told: Mapping[str, Told]) -> dict[str, Any]:
+def collection(
+    routes: Sequence[Route], surface: Surface, server_url: str, told: Mapping[str, OperationDocs]
+) -> dict[str, Any]:
     """The Postman collection of those routes that are the surface's. Its one secret is an empty variable."""
     own = [route for route in routes if route.access.surface is surface]
     secret = "token" if surface.uses_tokens else "apiKey"
@@ -64,7 +66,7 @@ def _auth(surface: Surface) -> dict[str, Any]:
     return {"type": "apikey", "apikey": [{"key": key, "value": value, "type": "string"} for key, value in told.items()]}
 
 
-def _item(route: Route, said: Told | None) -> dict[str, Any]:
+def _item(route: Route, said: OperationDocs | None) -> dict[str, Any]:
     name = argument(route)
     path = [f":{name}" if part.startswith("{") else part for part in route.path.split("/")[1:]]
     url: dict[str, Any] = {"raw": "{{baseUrl}}/" + "/".join(path), "host": ["{{baseUrl}}"], "path": path}

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bedesten import __version__
-from bedesten.apidocs.openapi import failures, operations
-from bedesten.apidocs.openapi.failures import DETAILS
+from bedesten.apidocs.openapi import error_responses, operations
+from bedesten.apidocs.openapi.descriptions import describe
+from bedesten.apidocs.openapi.error_responses import DETAILS
 from bedesten.apidocs.openapi.schemas import Schema, schemas
-from bedesten.apidocs.openapi.texts import describe
-from bedesten.apidocs.site.prose import Told
+from bedesten.apidocs.site.reference import OperationDocs
 from bedesten.errors import ErrorRow
 from bedesten.gate.scopes import Surface
 from bedesten.http.refusals import refusals
@@ -29,7 +29,9 @@ Clients decide by `code`, never by texts.
 """
 
 
-def document(routes: Sequence[Route], surface: Surface, server_url: str, told: Mapping[str, Told]) -> dict[str, Any]:
+def document(
+    routes: Sequence[Route], surface: Surface, server_url: str, told: Mapping[str, OperationDocs]
+) -> dict[str, Any]:
     """The document of those routes that are the surface's, for a server at this URL (without a slash at its end).
 
     `told` is what people wrote of the operations, by endpoint. Made of dicts, lists and what the encoder of answers
@@ -63,15 +65,15 @@ def document(routes: Sequence[Route], surface: Surface, server_url: str, told: M
         "paths": paths,
         "components": {
             "schemas": components,
-            "responses": failures.response_components(map(refusals, own)),
-            "headers": failures.HEADERS,
+            "responses": error_responses.response_components(map(refusals, own)),
+            "headers": error_responses.HEADERS,
             "parameters": _parameters(own),
             "securitySchemes": {scheme: operations.SCHEMES[scheme]},
         },
     }
 
 
-def _describe(components: dict[str, Schema], route: Route, body: Schema | None, said: Told) -> None:
+def _describe(components: dict[str, Schema], route: Route, body: Schema | None, said: OperationDocs) -> None:
     if body is not None:
         describe(components, body, said.taken)
     describe(components, components[operations.answer_name(route)]["properties"]["data"], said.given)
@@ -92,7 +94,7 @@ def _components(routes: Sequence[Route], rows: Sequence[ErrorRow]) -> tuple[list
     shown = dict(zip(details, made[len(takers) + len(routes) :], strict=True))
     for route, data in zip(routes, answers, strict=True):
         components[operations.answer_name(route)] = operations.answer(data)
-    components.update(failures.components(rows, shown))
+    components.update(error_responses.components(rows, shown))
     return [next(bodies) if operations.takes_body(route) else None for route in routes], components
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from bedesten.apidocs.openapi import failures
+from bedesten.apidocs.openapi import error_responses
 from bedesten.apidocs.openapi.schemas import PREFIX, Schema
-from bedesten.apidocs.site.prose import Told
+from bedesten.apidocs.site.reference import OperationDocs
 from bedesten.gate.access import Access, Anonymous, Keyed, Open, Scoped, SignedIn
 from bedesten.http.refusals import refusals
 from bedesten.http.route import Route
@@ -47,7 +47,7 @@ _ARGUMENT = "the id of what is asked for"
 _ID = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
 
 
-def operation(route: Route, body: Schema | None, said: Told | None) -> Schema:
+def operation(route: Route, body: Schema | None, said: OperationDocs | None) -> Schema:
     """The operation. `body` is the schema of what it takes; its answer's is the component `answer_name` names."""
     made: Schema = {
         "operationId": route.operation,
@@ -60,7 +60,7 @@ def operation(route: Route, body: Schema | None, said: Told | None) -> Schema:
         made["parameters"] = taken
     if body is not None:
         made["requestBody"] = _request_body(route, body)
-    made["responses"] = {"200": _success(route), **failures.responses(refusals(route))}
+    made["responses"] = {"200": _success(route), **error_responses.responses(refusals(route))}
     return made
 
 
@@ -109,7 +109,7 @@ def argument(route: Route) -> str:
     return route.path.partition("{")[2].rstrip("}")
 
 
-def description(route: Route, said: Told | None) -> str:
+def description(route: Route, said: OperationDocs | None) -> str:
     """What it does, what it asks for, its older names, and how much it takes."""
     text = said.text if said else ""
     parts = [text or inspect.getdoc(route.handler.action) or "", _demand(route.access)]
@@ -162,7 +162,7 @@ def _success(route: Route) -> Schema:
     content: Schema = {"schema": {"$ref": PREFIX + answer_name(route)}}
     if route.example:
         content["example"] = {"success": True, "message": "OK", "data": route.example.data}
-    return {"description": "Done.", "headers": failures.headers(), "content": {"application/json": content}}
+    return {"description": "Done.", "headers": error_responses.headers(), "content": {"application/json": content}}
 
 
 def sent(route: Route) -> Any:

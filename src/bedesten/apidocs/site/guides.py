@@ -4,8 +4,8 @@ import re
 from functools import lru_cache
 from html import escape
 
-from bedesten.apidocs import page
-from bedesten.apidocs.page import Article
+from bedesten.apidocs import markdown
+from bedesten.apidocs.markdown import Article
 from bedesten.apidocs.site.layout import HOME, Site
 from bedesten.apidocs.site.markup import Markup
 from bedesten.errors import CATALOGUE
@@ -35,7 +35,7 @@ PAGES = {document: f"{HOME}/guides/{name}" for name, document in GUIDES.items()}
 _SURFACES = {f"reference/{surface.value}": surface for surface in Surface}
 _RESELLERS = frozenset({"reference/webhooks", "how-to/receive-webhooks", "tutorials/first-order"})
 """Documents for partners only."""
-SAMPLE_URL, SAMPLE_HOST = "https://api.shop.example", "api.shop.example"
+EXAMPLE_URL, EXAMPLE_HOST = "https://api.shop.example", "api.shop.example"
 _MOST_VARIANTS = 512
 _ANCHORED = re.compile(rf'href="{HOME}/guides/(?P<name>[a-z-]+)#(?P<anchor>[^"]+)"')
 
@@ -43,7 +43,7 @@ _ANCHORED = re.compile(rf'href="{HOME}/guides/(?P<name>[a-z-]+)#(?P<anchor>[^"]+
 def article(document: str, site: Site) -> Article | None:
     """The document as an article, with the tenant's own address in its examples; None if the tenant has no such page."""
     shown = _article(document, site.hidden)
-    return None if shown is None else addressed(shown, site)
+    return None if shown is None else with_tenant_address(shown, site)
 
 
 def all_of(hidden: frozenset[str]) -> list[tuple[str, Article]]:
@@ -52,9 +52,9 @@ def all_of(hidden: frozenset[str]) -> list[tuple[str, Article]]:
     return [(address, shown) for address, shown in found if address is not None and shown is not None]
 
 
-def addressed(shown: Article, site: Site) -> Article:
+def with_tenant_address(shown: Article, site: Site) -> Article:
     """The article with the tenant's own address wherever the sample one stands."""
-    body = shown.body.replace(SAMPLE_URL, escape(site.url)).replace(SAMPLE_HOST, escape(site.authority))
+    body = shown.body.replace(EXAMPLE_URL, escape(site.url)).replace(EXAMPLE_HOST, escape(site.authority))
     return Article(shown.title, Markup(body), shown.chapters)
 
 
@@ -71,14 +71,14 @@ def address_of(document: str, hidden: frozenset[str]) -> str | None:
 
 @lru_cache(_MOST_VARIANTS)
 def _article(document: str, hidden: frozenset[str]) -> Article | None:
-    text = page.read(document, hidden) if address_of(document, hidden) else None
+    text = markdown.read(document, hidden) if address_of(document, hidden) else None
     if text is None:
         return None
-    shown = page.render(document, text, lambda other: address_of(other, hidden), hidden)
-    return Article(shown.title, without_lost_anchors(shown.body, hidden), shown.chapters)
+    shown = markdown.render(document, text, lambda other: address_of(other, hidden), hidden)
+    return Article(shown.title, without_dead_anchors(shown.body, hidden), shown.chapters)
 
 
-def without_lost_anchors(body: Markup, hidden: frozenset[str]) -> Markup:
+def without_dead_anchors(body: Markup, hidden: frozenset[str]) -> Markup:
     """The HTML with links to chapters that are left out leading to their page instead."""
 
     def kept(match: re.Match[str]) -> str:
@@ -93,4 +93,4 @@ def without_lost_anchors(body: Markup, hidden: frozenset[str]) -> Markup:
 
 @lru_cache(_MOST_VARIANTS)
 def _anchors(document: str, hidden: frozenset[str]) -> frozenset[str]:
-    return page.anchors(page.read(document, hidden) or "")
+    return markdown.anchors(markdown.read(document, hidden) or "")

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bedesten.apidocs.page import Article, contents
+from bedesten.apidocs.markdown import Article, contents
 from bedesten.apidocs.site.assets import FOLDER, asset
 from bedesten.apidocs.site.markup import Markup, el, join, link
 from bedesten.errors import CATALOGUE
@@ -39,7 +39,7 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MenuItem:
     """One page in the navigation; `below` the one before it: it goes into what that one is about."""
 
     address: str
@@ -48,55 +48,57 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class MenuGroup:
     """Some pages of the navigation under one name."""
 
     title: str
-    entries: tuple[Entry, ...]
+    entries: tuple[MenuItem, ...]
 
 
-def groups(site: Site) -> tuple[Group, ...]:
+def menu_groups(site: Site) -> tuple[MenuGroup, ...]:
     """The navigation, in reading order."""
     guides = f"{HOME}/guides"
-    surfaces = tuple(Entry(f"{HOME}/surfaces/{one.value}", one.value.title()) for one in site.surfaces)
+    surfaces = tuple(MenuItem(f"{HOME}/surfaces/{one.value}", one.value.title()) for one in site.surfaces)
     resellers = Surface.RESELLER in site.surfaces
-    received = Entry(f"{guides}/receive-webhooks", "Receiving webhooks", below=True)
-    webhooks = (Entry(f"{guides}/webhooks", "Webhooks"), received) if resellers else ()
-    first_order = (Entry(f"{guides}/first-order", "First order in Python"),) if resellers else ()
+    received = MenuItem(f"{guides}/receive-webhooks", "Receiving webhooks", below=True)
+    webhooks = (MenuItem(f"{guides}/webhooks", "Webhooks"), received) if resellers else ()
+    first_order = (MenuItem(f"{guides}/first-order", "First order in Python"),) if resellers else ()
     python = (
         *first_order,
-        Entry(f"{guides}/python-client", "Python client"),
-        Entry(f"{guides}/python-client-reference", "Client reference", below=True),
+        MenuItem(f"{guides}/python-client", "Python client"),
+        MenuItem(f"{guides}/python-client-reference", "Client reference", below=True),
     )
     found = (
-        Group("Start", (Entry(HOME, "Overview"), Entry(f"{guides}/getting-started", "Getting started"), *python)),
-        Group(
+        MenuGroup(
+            "Start", (MenuItem(HOME, "Overview"), MenuItem(f"{guides}/getting-started", "Getting started"), *python)
+        ),
+        MenuGroup(
             "Guides",
             (
-                Entry(f"{guides}/authentication", "Authentication"),
-                Entry(f"{guides}/secret-managers", "Secret managers", below=True),
-                Entry(f"{guides}/conventions", "Conventions"),
+                MenuItem(f"{guides}/authentication", "Authentication"),
+                MenuItem(f"{guides}/secret-managers", "Secret managers", below=True),
+                MenuItem(f"{guides}/conventions", "Conventions"),
                 *webhooks,
-                Entry(ERRORS, "Errors"),
-                Entry(f"{guides}/limits", "Limits"),
+                MenuItem(ERRORS, "Errors"),
+                MenuItem(f"{guides}/limits", "Limits"),
             ),
         ),
-        Group("Operations", surfaces),
-        Group(
+        MenuGroup("Operations", surfaces),
+        MenuGroup(
             "More",
             (
-                Entry(f"{HOME}/index", "Index"),
-                Entry(f"{HOME}/downloads", "Downloads"),
-                Entry(f"{guides}/changes", "Changes"),
+                MenuItem(f"{HOME}/index", "Index"),
+                MenuItem(f"{HOME}/downloads", "Downloads"),
+                MenuItem(f"{guides}/changes", "Changes"),
             ),
         ),
     )
     return tuple(group for group in found if group.entries)
 
 
-NUMBERS = tuple(Entry(f"{HOME}/errors/{row.number}", f"{row.number} {row.name}") for row in CATALOGUE.values())
+ERROR_PAGES = tuple(MenuItem(f"{HOME}/errors/{row.number}", f"{row.number} {row.name}") for row in CATALOGUE.values())
 """The pages of the errors, in order. The menu has the guide that lists them, and marks it for them."""
-_NUMBERED = frozenset(entry.address for entry in NUMBERS)
+_NUMBERED = frozenset(entry.address for entry in ERROR_PAGES)
 
 
 def page(site: Site, address: str, article: Article, scripts: Sequence[str] = ("site.js",)) -> bytes:
@@ -163,7 +165,7 @@ def policy(*, calls: bool) -> bytes:
     ).encode()
 
 
-def tag_of(body: bytes) -> bytes:
+def etag(body: bytes) -> bytes:
     """The `ETag` of a body."""
     return b'"' + base64.urlsafe_b64encode(hashlib.sha256(body).digest()[:15]) + b'"'
 
@@ -201,11 +203,11 @@ def _menu(site: Site, address: str) -> Markup:
                 ],
             ),
         ]
-        for group in groups(site)
+        for group in menu_groups(site)
     )
 
 
-def _current(entry: Entry, address: str) -> str | None:
+def _current(entry: MenuItem, address: str) -> str | None:
     if entry.address == address:
         return "page"
     return "true" if entry.address == ERRORS and address in _NUMBERED else None
@@ -217,9 +219,9 @@ def _aside(chapters: Markup) -> Markup:
 
 def _around(site: Site, address: str) -> Markup | None:
     """Links to the page before and the page after, in reading order."""
-    entries = [entry for group in groups(site) for entry in group.entries]
+    entries = [entry for group in menu_groups(site) for entry in group.entries]
     if address in _NUMBERED:
-        entries = [Entry(ERRORS, "Errors"), *NUMBERS]
+        entries = [MenuItem(ERRORS, "Errors"), *ERROR_PAGES]
     at = next((number for number, entry in enumerate(entries) if entry.address == address), None)
     if at is None:
         return None

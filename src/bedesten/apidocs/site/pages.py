@@ -1,9 +1,9 @@
 """The pages that no document of `docs` holds: the first one, and what there is for tools."""
 
-from bedesten.apidocs.page import Article
+from bedesten.apidocs.markdown import Article
 from bedesten.apidocs.site.layout import HOME, Site
 from bedesten.apidocs.site.markup import Markup, block, code, el, join, link, table
-from bedesten.apidocs.site.surface import CALLERS
+from bedesten.apidocs.site.surface_page import SURFACE_SUMMARIES
 from bedesten.gate.scopes import Surface
 
 _PATHS = {
@@ -41,7 +41,7 @@ def overview(site: Site) -> Article:
     rows = [
         (
             link(f"{HOME}/surfaces/{one.value}", one.value.title()),
-            CALLERS[one],
+            SURFACE_SUMMARIES[one],
             "bearer token" if one.uses_tokens else "API key",
             code(_PATHS[one]),
         )

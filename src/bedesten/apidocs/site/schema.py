@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bedesten.apidocs import page
+from bedesten.apidocs import markdown
 from bedesten.apidocs.site.markup import Markup, code, el
 
 Schema = Mapping[str, Any]
@@ -105,7 +105,7 @@ def _plural(kind: str) -> str:
 
 
 def _line(text: str) -> Markup:
-    return page.line("", text, lambda _: None)
+    return markdown.line("", text, lambda _: None)
 
 
 def _limits(schema: Schema, told: str) -> str:

@@ -11,13 +11,13 @@ from bedesten.http.shapes import Amount, amount
 from bedesten.payments import actions as payments
 from bedesten.payments.actions import Deposit, Payment
 from bedesten.store.transaction import Transaction
-from bedesten.surfaces.payment import shapes
+from bedesten.surfaces.payment import schemas
 
-_DEPOSIT_STATES: tuple[shapes.DepositState, ...] = ("created", "confirmed", "rejected", "awaitingApproval")
-_PAYMENT_STATES: tuple[shapes.PaymentState, ...] = ("created", "captured", "cancelled", "refused")
+_DEPOSIT_STATES: tuple[schemas.DepositState, ...] = ("created", "confirmed", "rejected", "awaitingApproval")
+_PAYMENT_STATES: tuple[schemas.PaymentState, ...] = ("created", "captured", "cancelled", "refused")
 
 
-def create_deposit(tx: Transaction, call: Call, body: shapes.CreateDeposit) -> shapes.DepositView:
+def create_deposit(tx: Transaction, call: Call, body: schemas.CreateDeposit) -> schemas.DepositView:
     """Announces money for a partner, or answers the same deposit again."""
     minor = _positive(call, body.amount, body.currency)
     email = email_or_none(body.partner)
@@ -31,24 +31,24 @@ def create_deposit(tx: Transaction, call: Call, body: shapes.CreateDeposit) -> s
     )
 
 
-def confirm_deposit(tx: Transaction, call: Call, body: shapes.TheDeposit) -> shapes.DepositView:
+def confirm_deposit(tx: Transaction, call: Call, body: schemas.DepositId) -> schemas.DepositView:
     """Books a deposit into the partner's balance, once; a large one waits for the operator."""
     return _deposit_view(payments.confirm_deposit(tx, call.who.owner, body.deposit_id))
 
 
-def create_payment(tx: Transaction, call: Call, body: shapes.CreatePayment) -> shapes.PaymentView:
+def create_payment(tx: Transaction, call: Call, body: schemas.CreatePayment) -> schemas.PaymentView:
     """Announces a payment of a storefront order, or answers the same payment again."""
     minor = _positive(call, body.amount, body.currency)
     return _payment_view(payments.create_payment(tx, call.who.owner, body.order_id, body.reference, minor))
 
 
-def capture_payment(tx: Transaction, call: Call, body: shapes.ThePayment) -> shapes.PaymentView | Refusal:
+def capture_payment(tx: Transaction, call: Call, body: schemas.PaymentId) -> schemas.PaymentView | Refusal:
     """Books a payment and delivers or queues its order, once; or ends it for good."""
     captured = payments.capture_payment(tx, call.who.owner, body.payment_id)
     return captured if isinstance(captured, Refusal) else _payment_view(captured)
 
 
-def cancel_payment(tx: Transaction, call: Call, body: shapes.ThePayment) -> shapes.PaymentView:
+def cancel_payment(tx: Transaction, call: Call, body: schemas.PaymentId) -> schemas.PaymentView:
     """Closes a payment that was not captured."""
     return _payment_view(payments.cancel_payment(tx, call.who.owner, body.payment_id))
 
@@ -62,8 +62,8 @@ def _positive(call: Call, value: Amount, currency: str | None) -> int:
     return minor
 
 
-def _deposit_view(deposit: Deposit) -> shapes.DepositView:
-    return shapes.DepositView(
+def _deposit_view(deposit: Deposit) -> schemas.DepositView:
+    return schemas.DepositView(
         deposit_id=deposit.id,
         partner_id=deposit.partner_id,
         reference=deposit.reference,
@@ -75,8 +75,8 @@ def _deposit_view(deposit: Deposit) -> shapes.DepositView:
     )
 
 
-def _payment_view(payment: Payment) -> shapes.PaymentView:
-    return shapes.PaymentView(
+def _payment_view(payment: Payment) -> schemas.PaymentView:
+    return schemas.PaymentView(
         payment_id=payment.id,
         order_id=payment.order_id,
         reference=payment.reference,

@@ -4,8 +4,8 @@ from bedesten import errors
 from bedesten.gate.access import Keyed
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Route, Writes
-from bedesten.surfaces import keys
-from bedesten.surfaces.payment import examples, handlers, shapes
+from bedesten.surfaces import api_keys
+from bedesten.surfaces.payment import examples, handlers, schemas
 
 _DEPOSITS = Keyed(Surface.PAYMENT, "deposits:manage")
 _PAYMENTS = Keyed(Surface.PAYMENT, "payments:manage")
@@ -16,8 +16,8 @@ ROUTES = (
         path="/Payment/Deposits/Create",
         access=_DEPOSITS,
         handler=Writes(handlers.create_deposit),
-        body=shapes.CreateDeposit,
-        answers=shapes.DepositView,
+        body=schemas.CreateDeposit,
+        answers=schemas.DepositView,
         refuses=(errors.NOT_FOUND, errors.CONFLICT, errors.DEPOSIT_LIMIT),
         summary="Announce money for a partner",
         example=examples.CREATE_DEPOSIT,
@@ -27,8 +27,8 @@ ROUTES = (
         path="/Payment/Deposits/Confirm",
         access=_DEPOSITS,
         handler=Writes(handlers.confirm_deposit),
-        body=shapes.TheDeposit,
-        answers=shapes.DepositView,
+        body=schemas.DepositId,
+        answers=schemas.DepositView,
         refuses=(errors.NOT_FOUND, errors.DEPOSIT_STATE, errors.DEPOSIT_LIMIT),
         summary="Book a deposit into the partner's balance",
         example=examples.CONFIRM_DEPOSIT,
@@ -38,8 +38,8 @@ ROUTES = (
         path="/Payment/Payments/Create",
         access=_PAYMENTS,
         handler=Writes(handlers.create_payment),
-        body=shapes.CreatePayment,
-        answers=shapes.PaymentView,
+        body=schemas.CreatePayment,
+        answers=schemas.PaymentView,
         refuses=(errors.NOT_FOUND, errors.CONFLICT, errors.PAYMENT_STATE),
         summary="Announce a payment of a storefront order",
         example=examples.CREATE_PAYMENT,
@@ -49,8 +49,8 @@ ROUTES = (
         path="/Payment/Payments/Capture",
         access=_PAYMENTS,
         handler=Writes(handlers.capture_payment),
-        body=shapes.ThePayment,
-        answers=shapes.PaymentView,
+        body=schemas.PaymentId,
+        answers=schemas.PaymentView,
         refuses=(errors.NOT_FOUND, errors.PAYMENT_STATE, errors.CHECKOUT_EXPIRED),
         summary="Book a payment and deliver its order",
         example=examples.CAPTURE_PAYMENT,
@@ -60,11 +60,11 @@ ROUTES = (
         path="/Payment/Payments/Cancel",
         access=_PAYMENTS,
         handler=Writes(handlers.cancel_payment),
-        body=shapes.ThePayment,
-        answers=shapes.PaymentView,
+        body=schemas.PaymentId,
+        answers=schemas.PaymentView,
         refuses=(errors.NOT_FOUND, errors.PAYMENT_STATE),
         summary="Close a payment that was not captured",
         example=examples.CANCEL_PAYMENT,
     ),
-    *keys.routes(Surface.PAYMENT),
+    *api_keys.routes(Surface.PAYMENT),
 )

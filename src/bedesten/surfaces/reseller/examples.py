@@ -5,32 +5,32 @@ from decimal import Decimal
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.http.route import Example
 from bedesten.orders.model import DELIVERED, PROCESSING
-from bedesten.surfaces import samples
-from bedesten.surfaces.common import CategoryView, DeliveredCode, Items, Page, RequireData
-from bedesten.surfaces.reseller import shapes
+from bedesten.surfaces import example_values
+from bedesten.surfaces.reseller import schemas
+from bedesten.surfaces.schemas import CategoryView, DeliveredCode, Items, Page, RequireData
 
 _REFERENCE, _CARDS, _PLAYER = "PO-1001", "1", "2"
 
-_CARD_LINE = shapes.LineView(
+_CARD_LINE = schemas.LineView(
     deliver_id=_CARDS,
-    order_detail_id=samples.CARD_LINE,
-    customer_store_product_id=samples.CARD,
-    product_name=samples.CARD_VIEW.name,
+    order_detail_id=example_values.CARD_LINE,
+    customer_store_product_id=example_values.CARD,
+    product_name=example_values.CARD_VIEW.name,
     quantity=1,
     unit_price=Decimal("5.00"),
     price=Decimal("5.00"),
     currency="USD",
     status=DELIVERED,
-    delivery_data=[samples.CODE],
-    delivery_items=[DeliveredCode(samples.CODE, None, None, None)],
+    delivery_data=[example_values.CODE],
+    delivery_items=[DeliveredCode(example_values.CODE, None, None, None)],
     delivery_note=None,
-    updated=samples.NOW,
+    updated=example_values.NOW,
 )
-_TOP_UP_LINE = shapes.LineView(
+_TOP_UP_LINE = schemas.LineView(
     deliver_id=_PLAYER,
-    order_detail_id=samples.TOP_UP_LINE,
-    customer_store_product_id=samples.TOP_UP,
-    product_name=samples.TOP_UP_VIEW.name,
+    order_detail_id=example_values.TOP_UP_LINE,
+    customer_store_product_id=example_values.TOP_UP,
+    product_name=example_values.TOP_UP_VIEW.name,
     quantity=1,
     unit_price=Decimal("7.25"),
     price=Decimal("7.25"),
@@ -39,59 +39,62 @@ _TOP_UP_LINE = shapes.LineView(
     delivery_data=None,
     delivery_items=None,
     delivery_note=None,
-    updated=samples.NOW,
+    updated=example_values.NOW,
 )
 
-GENERATE_TOKEN = Example(samples.token({"session": 7}), samples.login(samples.PARTNER_EMAIL))
-CATEGORIES = Example(Items([CategoryView(samples.CATEGORY, "Gift cards", 2)]))
+GENERATE_TOKEN = Example(example_values.token({"session": 7}), example_values.login(example_values.PARTNER_EMAIL))
+CATEGORIES = Example(Items([CategoryView(example_values.CATEGORY, "Gift cards", 2)]))
 LIST_PRODUCTS = Example(
-    Page([samples.CARD_VIEW, samples.TOP_UP_VIEW], None),
-    shapes.ListProducts(page_size=20, category_id=samples.CATEGORY),
+    Page([example_values.CARD_VIEW, example_values.TOP_UP_VIEW], None),
+    schemas.ListProducts(page_size=20, category_id=example_values.CATEGORY),
 )
-PRODUCT = Example(samples.CARD_VIEW, argument=samples.CARD)
+PRODUCT = Example(example_values.CARD_VIEW, argument=example_values.CARD)
 CREATE_ORDER = Example(
-    shapes.PlacedOrder(
-        order_id=samples.ORDER,
+    schemas.PlacedOrder(
+        order_id=example_values.ORDER,
         order_reference=_REFERENCE,
         currency="USD",
         total=Decimal("12.25"),
         details=[
-            shapes.PlacedLine(_CARDS, samples.CARD_LINE, 1, Decimal("5.00"), DELIVERED),
-            shapes.PlacedLine(_PLAYER, samples.TOP_UP_LINE, 1, Decimal("7.25"), PROCESSING),
+            schemas.PlacedLine(_CARDS, example_values.CARD_LINE, 1, Decimal("5.00"), DELIVERED),
+            schemas.PlacedLine(_PLAYER, example_values.TOP_UP_LINE, 1, Decimal("7.25"), PROCESSING),
         ],
     ),
-    shapes.CreateOrder(
+    schemas.CreateOrder(
         order_reference=_REFERENCE,
         basket_data=[
-            shapes.BasketLine(
-                deliver_id=_CARDS, customer_store_product_id=samples.CARD, quantity=1, max_unit_price=Decimal("5.50")
-            ),
-            shapes.BasketLine(
-                deliver_id=_PLAYER,
-                customer_store_product_id=samples.TOP_UP,
+            schemas.BasketLine(
+                deliver_id=_CARDS,
+                customer_store_product_id=example_values.CARD,
                 quantity=1,
-                require_data=[RequireData(product_require_id=samples.PLAYER, value="p-77")],
+                max_unit_price=Decimal("5.50"),
+            ),
+            schemas.BasketLine(
+                deliver_id=_PLAYER,
+                customer_store_product_id=example_values.TOP_UP,
+                quantity=1,
+                require_data=[RequireData(product_require_id=example_values.PLAYER, value="p-77")],
             ),
         ],
     ),
 )
 GET_ORDER = Example(
-    shapes.OrderView(
-        order_id=samples.ORDER,
+    schemas.OrderView(
+        order_id=example_values.ORDER,
         order_reference=_REFERENCE,
         currency="USD",
         total=Decimal("12.25"),
-        created=samples.NOW,
+        created=example_values.NOW,
         details=[_CARD_LINE, _TOP_UP_LINE],
     ),
-    shapes.GetOrder(order_reference=_REFERENCE),
+    schemas.GetOrder(order_reference=_REFERENCE),
 )
-ORDER_DETAIL = Example(_CARD_LINE, argument=samples.CARD_LINE)
+ORDER_DETAIL = Example(_CARD_LINE, argument=example_values.CARD_LINE)
 ACCOUNT = Example(
-    shapes.AccountView(
-        account_id=samples.PARTNER,
+    schemas.AccountView(
+        account_id=example_values.PARTNER,
         name="Partner Ltd",
-        email=samples.PARTNER_EMAIL,
+        email=example_values.PARTNER_EMAIL,
         scopes=sorted(SCOPES[Surface.RESELLER]),
         currency="USD",
         balance=Decimal("100.00"),

@@ -19,15 +19,15 @@ from bedesten.orders import actions as orders
 from bedesten.orders.actions import Placed
 from bedesten.orders.model import DELIVERED, Buyer, Line, NewLine, NewOrder, Order
 from bedesten.store.transaction import Transaction
-from bedesten.surfaces import common
-from bedesten.surfaces.common import CategoryView, Items, Login, Page, ProductView, Token
-from bedesten.surfaces.reseller import shapes
+from bedesten.surfaces import views
+from bedesten.surfaces.reseller import schemas
+from bedesten.surfaces.schemas import CategoryView, Items, Login, Page, ProductView, Token
 from bedesten.webhooks.targets import check_url
 
 
 async def generate_token(call: Call, body: Login) -> Token:
     """*Generate Token*."""
-    return common.token_view(call, await log_in(call, Surface.RESELLER, body.email, body.password))
+    return views.token_view(call, await log_in(call, Surface.RESELLER, body.email, body.password))
 
 
 def categories(tx: Transaction, call: Call, _: Nothing) -> Items[CategoryView]:
@@ -35,21 +35,21 @@ def categories(tx: Transaction, call: Call, _: Nothing) -> Items[CategoryView]:
     return Items([CategoryView(*row) for row in catalogue.list_categories(tx, call.region)])
 
 
-def list_products(tx: Transaction, call: Call, body: shapes.ListProducts) -> Page[ProductView]:
+def list_products(tx: Transaction, call: Call, body: schemas.ListProducts) -> Page[ProductView]:
     """A page of what is sold in the caller's region."""
-    page = common.page_of(call, "products", body)
+    page = views.requested_page(call, "products", body)
     found = catalogue.shop_products(tx, page, call.region, body.category_id or "")
-    return common.page_view(
-        call, "products", found, page, lambda one: one.id, partial(common.product_view, region=call.region)
+    return views.page_view(
+        call, "products", found, page, lambda one: one.id, partial(views.product_view, region=call.region)
     )
 
 
 def product(tx: Transaction, call: Call, _: Nothing) -> ProductView:
     """One product that is sold in the caller's region."""
-    return common.product_view(catalogue.shop_product(tx, common.path_id(call), call.region), call.region)
+    return views.product_view(catalogue.shop_product(tx, views.path_argument_id(call), call.region), call.region)
 
 
-def create_order(tx: Transaction, call: Call, body: shapes.CreateOrder) -> shapes.PlacedOrder:
+def create_order(tx: Transaction, call: Call, body: schemas.CreateOrder) -> schemas.PlacedOrder:
     """Places an order, or answers the same order again."""
     if body.notify_url is not None:
         check_url(body.notify_url, "notifyUrl")
@@ -57,12 +57,12 @@ def create_order(tx: Transaction, call: Call, body: shapes.CreateOrder) -> shape
     return _placed_view(orders.place(tx, buyer, _requested(call, body)))
 
 
-def get_order(tx: Transaction, call: Call, body: shapes.GetOrder) -> shapes.OrderView:
+def get_order(tx: Transaction, call: Call, body: schemas.GetOrder) -> schemas.OrderView:
     """One order with all its lines and codes."""
     if (body.order_id is None) == (body.order_reference is None):
         raise bad_field("orderId", "exactly one of orderId and orderReference")
     order = orders.order_of(tx, call.who.owner, body.order_id or "", body.order_reference or "")
-    return shapes.OrderView(
+    return schemas.OrderView(
         order_id=order.id,
         order_reference=order.reference,
         currency=order.currency,
@@ -72,19 +72,19 @@ def get_order(tx: Transaction, call: Call, body: shapes.GetOrder) -> shapes.Orde
     )
 
 
-def order_detail(tx: Transaction, call: Call, _: Nothing) -> shapes.LineView:
+def order_detail(tx: Transaction, call: Call, _: Nothing) -> schemas.LineView:
     """One order line with its codes."""
-    return _line_view(tx, call, *orders.line_of(tx, call.who.owner, common.path_id(call)))
+    return _line_view(tx, call, *orders.line_of(tx, call.who.owner, views.path_argument_id(call)))
 
 
-def account_details(tx: Transaction, call: Call, _: Nothing) -> shapes.AccountView:
+def account_details(tx: Transaction, call: Call, _: Nothing) -> schemas.AccountView:
     """Who the caller is here, and its money."""
     who = accounts.by_id(tx, "partner", call.who.owner)
     if who is None:
         raise Refusal(errors.NOT_FOUND, "the account is gone", missing="account")
     currency = call.tenant.currency
     money = ledger.balance(tx, who.id, "partner", currency) or ledger.Balance("", currency, 0, 0, 0)
-    return shapes.AccountView(
+    return schemas.AccountView(
         account_id=who.id,
         name=who.name,
         email=who.handle,
@@ -98,7 +98,7 @@ def account_details(tx: Transaction, call: Call, _: Nothing) -> shapes.AccountVi
     )
 
 
-def _requested(call: Call, body: shapes.CreateOrder) -> NewOrder:
+def _requested(call: Call, body: schemas.CreateOrder) -> NewOrder:
     if len({line.deliver_id for line in body.basket_data}) != len(body.basket_data):
         raise bad_field("basketData", "a deliverId stands twice")
     lines = []
@@ -111,21 +111,21 @@ def _requested(call: Call, body: shapes.CreateOrder) -> NewOrder:
                 product_id=line.customer_store_product_id,
                 quantity=line.quantity,
                 max_unit_price=None if limit is None else amount(limit, call.tenant.currency, f"{where}.maxUnitPrice"),
-                data=common.data_of(line.require_data, f"{where}.requireData"),
+                data=views.requirement_data(line.require_data, f"{where}.requireData"),
             )
         )
     return NewOrder(body.order_reference, tuple(lines), body.notify_url)
 
 
-def _placed_view(placed: Placed) -> shapes.PlacedOrder:
+def _placed_view(placed: Placed) -> schemas.PlacedOrder:
     order = placed.order
-    return shapes.PlacedOrder(
+    return schemas.PlacedOrder(
         order_id=order.id,
         order_reference=order.reference,
         currency=order.currency,
         total=to_decimal(order.total, order.currency),
         details=[
-            shapes.PlacedLine(
+            schemas.PlacedLine(
                 deliver_id=line.deliver_id,
                 order_detail_id=line.id,
                 quantity=line.quantity,
@@ -137,11 +137,11 @@ def _placed_view(placed: Placed) -> shapes.PlacedOrder:
     )
 
 
-def _line_view(tx: Transaction, call: Call, order: Order, line: Line) -> shapes.LineView:
+def _line_view(tx: Transaction, call: Call, order: Order, line: Line) -> schemas.LineView:
     codes = stock.delivered(tx, call.house.vault, line.id) if line.status == DELIVERED else []
     if codes:
         record(tx, call.actor, "line.reveal", line.id, codes=len(codes))
-    return shapes.LineView(
+    return schemas.LineView(
         deliver_id=line.deliver_id,
         order_detail_id=line.id,
         customer_store_product_id=line.product_id,
@@ -152,7 +152,7 @@ def _line_view(tx: Transaction, call: Call, order: Order, line: Line) -> shapes.
         currency=order.currency,
         status=line.status,
         delivery_data=[one.code for one in codes] or None,
-        delivery_items=common.delivered_codes(codes),
-        delivery_note=common.notes(line.note),
+        delivery_items=views.delivered_codes(codes),
+        delivery_note=views.notes(line.note),
         updated=wire_time(line.updated),
     )

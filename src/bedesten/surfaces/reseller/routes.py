@@ -4,8 +4,8 @@ from bedesten import errors
 from bedesten.gate.access import Open, Scoped
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Reads, Reveals, Route, Runs, Writes
-from bedesten.surfaces.common import CategoryView, Items, Login, Page, ProductView, Token
-from bedesten.surfaces.reseller import examples, handlers, shapes
+from bedesten.surfaces.reseller import examples, handlers, schemas
+from bedesten.surfaces.schemas import CategoryView, Items, Login, Page, ProductView, Token
 
 
 def _scope(name: str) -> Scoped:
@@ -41,7 +41,7 @@ ROUTES = (
         path="/Products/List",
         access=_scope("catalogue:read"),
         handler=Reads(handlers.list_products),
-        body=shapes.ListProducts,
+        body=schemas.ListProducts,
         answers=Page[ProductView],
         regional=True,
         summary="List products",
@@ -64,8 +64,8 @@ ROUTES = (
         aliases=("/Order/Create",),
         access=_scope("orders:create"),
         handler=Writes(handlers.create_order),
-        body=shapes.CreateOrder,
-        answers=shapes.PlacedOrder,
+        body=schemas.CreateOrder,
+        answers=schemas.PlacedOrder,
         refuses=(errors.CONFLICT, errors.NOT_ORDERABLE, errors.INSUFFICIENT_BALANCE),
         regional=True,
         summary="Place an order",
@@ -76,8 +76,8 @@ ROUTES = (
         path="/Orders/Get",
         access=_scope("orders:read"),
         handler=Reveals(handlers.get_order),
-        body=shapes.GetOrder,
-        answers=shapes.OrderView,
+        body=schemas.GetOrder,
+        answers=schemas.OrderView,
         refuses=(errors.NOT_FOUND,),
         summary="Read one order",
         example=examples.GET_ORDER,
@@ -88,7 +88,7 @@ ROUTES = (
         aliases=("/Order/detail/{orderDetailId}",),
         access=_scope("orders:read"),
         handler=Reveals(handlers.order_detail),
-        answers=shapes.LineView,
+        answers=schemas.LineView,
         refuses=(errors.NOT_FOUND,),
         summary="Read one order line",
         example=examples.ORDER_DETAIL,
@@ -99,7 +99,7 @@ ROUTES = (
         aliases=("/Customer/Get",),
         access=_scope("account:read"),
         handler=Reads(handlers.account_details),
-        answers=shapes.AccountView,
+        answers=schemas.AccountView,
         refuses=(errors.NOT_FOUND,),
         summary="Read the account and its balance",
         example=examples.ACCOUNT,

@@ -5,25 +5,25 @@ from decimal import Decimal
 from bedesten.http.route import Example
 from bedesten.http.shapes import Nothing
 from bedesten.orders.model import DELIVERED, PROCESSING
-from bedesten.surfaces import samples
-from bedesten.surfaces.common import DeliveredCode, Page
-from bedesten.surfaces.storefront import shapes
+from bedesten.surfaces import example_values
+from bedesten.surfaces.schemas import DeliveredCode, Page
+from bedesten.surfaces.storefront import schemas
 
 _REFERENCE = "basket-42"
 
 
 def _order(
-    state: shapes.OrderState,
+    state: schemas.OrderState,
     expires: str | None,
     status: int,
     codes: list[str] | None = None,
-    named: tuple[str, str, str] = (samples.CHECKOUT, samples.CHECKOUT_LINE, _REFERENCE),
-) -> shapes.CustomerOrder:
+    named: tuple[str, str, str] = (example_values.CHECKOUT, example_values.CHECKOUT_LINE, _REFERENCE),
+) -> schemas.CustomerOrder:
     order, detail, reference = named
-    line = shapes.CustomerLine(
+    line = schemas.CustomerLine(
         order_detail_id=detail,
-        product_id=samples.CARD,
-        product_name=samples.CARD_VIEW.name,
+        product_id=example_values.CARD,
+        product_name=example_values.CARD_VIEW.name,
         quantity=1,
         unit_price=Decimal("5.00"),
         price=Decimal("5.00"),
@@ -32,61 +32,68 @@ def _order(
         delivery_items=None if codes is None else [DeliveredCode(code, None, None, None) for code in codes],
         delivery_note=None,
     )
-    return shapes.CustomerOrder(
+    return schemas.CustomerOrder(
         order_id=order,
         reference=reference,
         state=state,
         currency="USD",
         total=Decimal("5.00"),
-        created=samples.NOW,
+        created=example_values.NOW,
         expires=expires,
         items=[line],
     )
 
 
 REGISTER = Example(
-    shapes.Registered("accepted"), shapes.Register(email=samples.CUSTOMER_EMAIL, password=samples.PASSWORD, name="Ada")
+    schemas.RegistrationResult("accepted"),
+    schemas.Register(email=example_values.CUSTOMER_EMAIL, password=example_values.PASSWORD, name="Ada"),
 )
-LOGIN = Example(samples.token({"session": 7}), samples.login(samples.CUSTOMER_EMAIL))
-REFRESH = Example(samples.token(), Nothing())
-LOGOUT = Example(shapes.Ended("ended"), shapes.Logout(everywhere=True))
+LOGIN = Example(example_values.token({"session": 7}), example_values.login(example_values.CUSTOMER_EMAIL))
+REFRESH = Example(example_values.token(), Nothing())
+LOGOUT = Example(schemas.SessionEnd("ended"), schemas.Logout(everywhere=True))
 LIST_SESSIONS = Example(
     Page(
         [
-            shapes.SessionView(
-                session_id=samples.SESSION,
+            schemas.SessionView(
+                session_id=example_values.SESSION,
                 current=True,
-                created=samples.EARLIER,
-                renewed=samples.NOW,
-                expires=samples.LATER,
+                created=example_values.EARLIER,
+                renewed=example_values.NOW,
+                expires=example_values.LATER,
                 address="192.0.2.7",
                 user_agent="Mozilla/5.0",
             )
         ],
         None,
     ),
-    shapes.ListSessions(page_size=20),
+    schemas.ListSessions(page_size=20),
 )
-END_SESSION = Example(shapes.Ended("ended"), shapes.EndSession(session_id=samples.SESSION))
-PROFILE = Example(shapes.Profile(samples.CUSTOMER, samples.CUSTOMER_EMAIL, "Ada", samples.EARLIER))
+END_SESSION = Example(schemas.SessionEnd("ended"), schemas.EndSession(session_id=example_values.SESSION))
+PROFILE = Example(
+    schemas.Profile(example_values.CUSTOMER, example_values.CUSTOMER_EMAIL, "Ada", example_values.EARLIER)
+)
 CHANGE_PASSWORD = Example(
-    samples.token(),
-    shapes.ChangePassword(current_password=samples.PASSWORD, new_password=samples.NEW_PASSWORD),
+    example_values.token(),
+    schemas.ChangePassword(current_password=example_values.PASSWORD, new_password=example_values.NEW_PASSWORD),
 )
 LIST_PRODUCTS = Example(
-    Page([samples.CARD_VIEW, samples.TOP_UP_VIEW], None),
-    shapes.ListProducts(page_size=20, category_id=samples.CATEGORY),
+    Page([example_values.CARD_VIEW, example_values.TOP_UP_VIEW], None),
+    schemas.ListProducts(page_size=20, category_id=example_values.CATEGORY),
 )
-PRODUCT = Example(samples.CARD_VIEW, argument=samples.CARD)
+PRODUCT = Example(example_values.CARD_VIEW, argument=example_values.CARD)
 CREATE_CHECKOUT = Example(
-    _order("awaitingPayment", samples.LATER, PROCESSING, None),
-    shapes.CreateCheckout(items=[shapes.CheckoutItem(product_id=samples.CARD, quantity=1)], reference=_REFERENCE),
+    _order("awaitingPayment", example_values.LATER, PROCESSING, None),
+    schemas.CreateCheckout(
+        items=[schemas.CheckoutItem(product_id=example_values.CARD, quantity=1)], reference=_REFERENCE
+    ),
 )
 CANCEL_CHECKOUT = Example(
-    _order("cancelled", None, PROCESSING, named=(samples.OTHER_CHECKOUT, samples.OTHER_LINE, "basket-43")),
-    shapes.GetOrder(order_id=samples.OTHER_CHECKOUT),
+    _order(
+        "cancelled", None, PROCESSING, named=(example_values.OTHER_CHECKOUT, example_values.OTHER_LINE, "basket-43")
+    ),
+    schemas.GetOrder(order_id=example_values.OTHER_CHECKOUT),
 )
 GET_ORDER = Example(
-    _order("placed", None, DELIVERED, [samples.CODE]),
-    shapes.GetOrder(order_id=samples.CHECKOUT),
+    _order("placed", None, DELIVERED, [example_values.CODE]),
+    schemas.GetOrder(order_id=example_values.CHECKOUT),
 )

@@ -23,16 +23,16 @@ from bedesten.orders import actions as orders
 from bedesten.orders import checkout
 from bedesten.orders.model import DELIVERED, Buyer, Line, NewLine, NewOrder, Order
 from bedesten.store.transaction import Transaction
-from bedesten.surfaces import common
-from bedesten.surfaces.common import Login, Page, ProductView, Token
-from bedesten.surfaces.storefront import shapes
+from bedesten.surfaces import views
+from bedesten.surfaces.schemas import Login, Page, ProductView, Token
+from bedesten.surfaces.storefront import schemas
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.checkout_limits import CheckoutLimits
 
-_STATES: tuple[shapes.OrderState, ...] = ("awaitingPayment", "placed", "expired", "cancelled")
+_STATES: tuple[schemas.OrderState, ...] = ("awaitingPayment", "placed", "expired", "cancelled")
 
 
-async def register(call: Call, body: shapes.Register) -> shapes.Registered:
+async def register(call: Call, body: schemas.Register) -> schemas.RegistrationResult:
     """Makes a customer. Whether the e-mail was known before is not told: the owner of the address knows."""
     await _check_password(call, body.password, "password", body.email, body.name or "")
     limits = CheckoutLimits.of(call.tenant.checkout_limits)
@@ -40,7 +40,7 @@ async def register(call: Call, body: shapes.Register) -> shapes.Registered:
     hashed = await call.house.hashing.hash(body.password)
     name = body.name or body.email.split("@")[0]
     await call.house.store.write(call.tenant.id, _register, call, body.email, name, hashed)
-    return shapes.Registered("accepted")
+    return schemas.RegistrationResult("accepted")
 
 
 def _register(tx: Transaction, call: Call, email: str, name: str, password: Hashed) -> None:
@@ -51,16 +51,16 @@ def _register(tx: Transaction, call: Call, email: str, name: str, password: Hash
 
 async def login(call: Call, body: Login) -> Token:
     """The customer login."""
-    return common.token_view(call, await log_in(call, Surface.STOREFRONT, body.email, body.password))
+    return views.token_view(call, await log_in(call, Surface.STOREFRONT, body.email, body.password))
 
 
 async def refresh(call: Call, _: Nothing) -> Token:
     """A fresh token of the same session for a living one; the old one lives on until its own end."""
     customer = await call.house.store.read(call.tenant.id, _customer, call)
-    return common.token_view(call, await exchange(call, Surface.STOREFRONT, customer))
+    return views.token_view(call, await exchange(call, Surface.STOREFRONT, customer))
 
 
-def logout(tx: Transaction, call: Call, body: shapes.Logout) -> shapes.Ended:
+def logout(tx: Transaction, call: Call, body: schemas.Logout) -> schemas.SessionEnd:
     """Ends the session of the token that was sent, or every one of the customer; from the next request on, everywhere."""
     if body.everywhere:
         accounts.end_tokens(tx, call.who.owner, call.actor)
@@ -68,10 +68,10 @@ def logout(tx: Transaction, call: Call, body: shapes.Logout) -> shapes.Ended:
         token = call.who.token
         assert token is not None, "the route demands a token"
         sessions.end(tx, token.session_id, call.actor)
-    return shapes.Ended("ended")
+    return schemas.SessionEnd("ended")
 
 
-async def change_password(call: Call, body: shapes.ChangePassword) -> Token:
+async def change_password(call: Call, body: schemas.ChangePassword) -> Token:
     """Changes the password, ends every session that there was, and begins a fresh one."""
     store, tenant = call.house.store, call.tenant.id
     customer = await store.read(tenant, _customer, call)
@@ -79,7 +79,7 @@ async def change_password(call: Call, body: shapes.ChangePassword) -> Token:
     await _check_password(call, body.new_password, "newPassword", customer.handle, customer.name)
     hashed = await call.house.hashing.hash(body.new_password)
     changed = await store.write(tenant, _set_password, call, hashed)
-    return common.token_view(call, await begin_session(call, Surface.STOREFRONT, changed))
+    return views.token_view(call, await begin_session(call, Surface.STOREFRONT, changed))
 
 
 def _set_password(tx: Transaction, call: Call, password: Hashed) -> Account:
@@ -88,15 +88,15 @@ def _set_password(tx: Transaction, call: Call, password: Hashed) -> Account:
     return _customer(tx, call)
 
 
-def list_sessions(tx: Transaction, call: Call, body: shapes.ListSessions) -> Page[shapes.SessionView]:
+def list_sessions(tx: Transaction, call: Call, body: schemas.ListSessions) -> Page[schemas.SessionView]:
     """A page of the customer's living sessions, the newest first."""
     token = call.who.token
     assert token is not None, "the route demands a token"
-    page = common.page_of(call, "sessions", body)
+    page = views.requested_page(call, "sessions", body)
     found = sessions.living(tx, call.who.owner, token.epochs, page.after, page.since, page.size + 1)
 
-    def show(one: Session) -> shapes.SessionView:
-        return shapes.SessionView(
+    def show(one: Session) -> schemas.SessionView:
+        return schemas.SessionView(
             session_id=one.id,
             current=one.id == token.session_id,
             created=wire_time(one.created),
@@ -106,20 +106,20 @@ def list_sessions(tx: Transaction, call: Call, body: shapes.ListSessions) -> Pag
             user_agent=one.agent,
         )
 
-    return common.page_view(call, "sessions", found, page, lambda one: one.id, show)
+    return views.page_view(call, "sessions", found, page, lambda one: one.id, show)
 
 
-def end_session(tx: Transaction, call: Call, body: shapes.EndSession) -> shapes.Ended:
+def end_session(tx: Transaction, call: Call, body: schemas.EndSession) -> schemas.SessionEnd:
     """Ends one of the customer's sessions, also the one that is used; from the next request on, everywhere."""
     if not sessions.end_own(tx, call.who.owner, body.session_id, call.actor):
         raise Refusal(errors.NOT_FOUND, "the customer has no such session", missing="session")
-    return shapes.Ended("ended")
+    return schemas.SessionEnd("ended")
 
 
-def profile(tx: Transaction, call: Call, _: Nothing) -> shapes.Profile:
+def profile(tx: Transaction, call: Call, _: Nothing) -> schemas.Profile:
     """Who the caller is here."""
     customer = _customer(tx, call)
-    return shapes.Profile(customer.id, customer.handle, customer.name, wire_time(customer.created))
+    return schemas.Profile(customer.id, customer.handle, customer.name, wire_time(customer.created))
 
 
 def _customer(tx: Transaction, call: Call) -> Account:
@@ -137,21 +137,21 @@ async def _check_password(call: Call, password: str, field: str, *about: str) ->
         raise bad_field(field, problem)
 
 
-def list_products(tx: Transaction, call: Call, body: shapes.ListProducts) -> Page[ProductView]:
+def list_products(tx: Transaction, call: Call, body: schemas.ListProducts) -> Page[ProductView]:
     """A page of what is sold in the caller's region."""
-    page = common.page_of(call, "products", body)
+    page = views.requested_page(call, "products", body)
     found = catalogue.shop_products(tx, page, call.region, body.category_id or "")
-    return common.page_view(
-        call, "products", found, page, lambda one: one.id, partial(common.product_view, region=call.region)
+    return views.page_view(
+        call, "products", found, page, lambda one: one.id, partial(views.product_view, region=call.region)
     )
 
 
 def product(tx: Transaction, call: Call, _: Nothing) -> ProductView:
     """One product that is sold in the caller's region."""
-    return common.product_view(catalogue.shop_product(tx, common.path_id(call), call.region), call.region)
+    return views.product_view(catalogue.shop_product(tx, views.path_argument_id(call), call.region), call.region)
 
 
-def create_checkout(tx: Transaction, call: Call, body: shapes.CreateCheckout) -> shapes.CustomerOrder:
+def create_checkout(tx: Transaction, call: Call, body: schemas.CreateCheckout) -> schemas.CustomerOrder:
     """Reserves the goods until the checkout expires, or answers the same checkout again."""
     currency, address = call.tenant.currency, address_digest(call)
     buyer = Buyer(call.who.owner, "customer", "storefront", currency, call.region, address)
@@ -162,7 +162,7 @@ def create_checkout(tx: Transaction, call: Call, body: shapes.CreateCheckout) ->
                 deliver_id=str(at),
                 product_id=item.product_id,
                 quantity=item.quantity,
-                data=common.data_of(item.require_data, f"items[{at}].requireData"),
+                data=views.requirement_data(item.require_data, f"items[{at}].requireData"),
             )
             for at, item in enumerate(body.items)
         ),
@@ -172,21 +172,21 @@ def create_checkout(tx: Transaction, call: Call, body: shapes.CreateCheckout) ->
     return _order_view(tx, call, placed.order, placed.lines, reveal=False)
 
 
-def cancel_checkout(tx: Transaction, call: Call, body: shapes.GetOrder) -> shapes.CustomerOrder:
+def cancel_checkout(tx: Transaction, call: Call, body: schemas.GetOrder) -> schemas.CustomerOrder:
     """Ends a checkout that is not paid, and puts its goods back."""
     order = checkout.cancel(tx, call.who.owner, body.order_id)
     record(tx, call.actor, "checkout.cancel", order.id)
     return _order_view(tx, call, order, orders.lines_of(tx, order.id), reveal=False)
 
 
-def get_order(tx: Transaction, call: Call, body: shapes.GetOrder) -> shapes.CustomerOrder:
+def get_order(tx: Transaction, call: Call, body: schemas.GetOrder) -> schemas.CustomerOrder:
     """One order, with its codes once it is paid and delivered."""
     order = orders.order_of(tx, call.who.owner, body.order_id)
     return _order_view(tx, call, order, orders.lines_of(tx, order.id), reveal=True)
 
 
-def _order_view(tx: Transaction, call: Call, order: Order, lines: list[Line], *, reveal: bool) -> shapes.CustomerOrder:
-    return shapes.CustomerOrder(
+def _order_view(tx: Transaction, call: Call, order: Order, lines: list[Line], *, reveal: bool) -> schemas.CustomerOrder:
+    return schemas.CustomerOrder(
         order_id=order.id,
         reference=order.reference,
         state=_STATES[order.state],
@@ -198,12 +198,12 @@ def _order_view(tx: Transaction, call: Call, order: Order, lines: list[Line], *,
     )
 
 
-def _line_view(tx: Transaction, call: Call, order: Order, line: Line, *, reveal: bool) -> shapes.CustomerLine:
+def _line_view(tx: Transaction, call: Call, order: Order, line: Line, *, reveal: bool) -> schemas.CustomerLine:
     show = reveal and line.status == DELIVERED
     codes = stock.delivered(tx, call.house.vault, line.id) if show else []
     if codes:
         record(tx, call.actor, "line.reveal", line.id, codes=len(codes))
-    return shapes.CustomerLine(
+    return schemas.CustomerLine(
         order_detail_id=line.id,
         product_id=line.product_id,
         product_name=line.product_name,
@@ -212,6 +212,6 @@ def _line_view(tx: Transaction, call: Call, order: Order, line: Line, *, reveal:
         price=to_decimal(line.price, order.currency),
         status=line.status,
         delivery_data=[one.code for one in codes] or None,
-        delivery_items=common.delivered_codes(codes),
-        delivery_note=common.notes(line.note),
+        delivery_items=views.delivered_codes(codes),
+        delivery_note=views.notes(line.note),
     )

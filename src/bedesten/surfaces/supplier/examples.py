@@ -5,14 +5,14 @@ from decimal import Decimal
 from bedesten.catalogue.actions import STOCK_FIRST, SUPPLIER
 from bedesten.http.route import Example
 from bedesten.orders.model import DELIVERED
-from bedesten.surfaces import samples
-from bedesten.surfaces.common import Items, Page, Paging
-from bedesten.surfaces.supplier import shapes
+from bedesten.surfaces import example_values
+from bedesten.surfaces.schemas import Items, Page, Paging
+from bedesten.surfaces.supplier import schemas
 
-_CARD = shapes.OfferView(
-    product_id=samples.CARD,
+_CARD = schemas.OfferView(
+    product_id=example_values.CARD,
     sku="card-5",
-    name=samples.CARD_VIEW.name,
+    name=example_values.CARD_VIEW.name,
     cost=Decimal("4.60"),
     currency="USD",
     offered=True,
@@ -20,12 +20,12 @@ _CARD = shapes.OfferView(
     proposed_name=None,
     fulfilment=STOCK_FIRST,
     available=12,
-    updated=samples.EARLIER,
+    updated=example_values.EARLIER,
 )
-_TOP_UP = shapes.OfferView(
-    product_id=samples.TOP_UP,
+_TOP_UP = schemas.OfferView(
+    product_id=example_values.TOP_UP,
     sku="top-up",
-    name=samples.TOP_UP_VIEW.name,
+    name=example_values.TOP_UP_VIEW.name,
     cost=Decimal("6.00"),
     currency="USD",
     offered=True,
@@ -33,28 +33,30 @@ _TOP_UP = shapes.OfferView(
     proposed_name=None,
     fulfilment=SUPPLIER,
     available=0,
-    updated=samples.EARLIER,
+    updated=example_values.EARLIER,
 )
 
 LIST_PRODUCTS = Example(Page([_CARD, _TOP_UP], None), Paging(page_size=20))
 UPSERT_PRODUCTS = Example(
     Items([_CARD]),
-    shapes.UpsertProducts(products=[shapes.OfferIn(sku="card-5", name=samples.CARD_VIEW.name, cost=Decimal("4.60"))]),
+    schemas.UpsertProducts(
+        products=[schemas.OfferInput(sku="card-5", name=example_values.CARD_VIEW.name, cost=Decimal("4.60"))]
+    ),
 )
 UPLOAD_STOCK = Example(
-    shapes.Uploaded(added=1, duplicates=0, available=13, batch_id=samples.BATCH, skipped=[]),
-    shapes.UploadStock(product_id=samples.CARD, codes=[samples.CODE]),
+    schemas.UploadResult(added=1, duplicates=0, available=13, batch_id=example_values.BATCH, skipped=[]),
+    schemas.UploadStock(product_id=example_values.CARD, codes=[example_values.CODE]),
 )
 AWAITING = Example(
     Page(
         [
-            shapes.AwaitingLine(
-                order_detail_id=samples.TOP_UP_LINE,
-                product_id=samples.TOP_UP,
-                product_name=samples.TOP_UP_VIEW.name,
+            schemas.AwaitingLine(
+                order_detail_id=example_values.TOP_UP_LINE,
+                product_id=example_values.TOP_UP,
+                product_name=example_values.TOP_UP_VIEW.name,
                 quantity=1,
-                require_data=[shapes.RequireDataView(samples.PLAYER, "", "p-77")],
-                queued=samples.NOW,
+                require_data=[schemas.RequireDataView(example_values.PLAYER, "", "p-77")],
+                queued=example_values.NOW,
             )
         ],
         None,
@@ -62,6 +64,6 @@ AWAITING = Example(
     Paging(page_size=20),
 )
 DELIVER = Example(
-    shapes.Delivered(samples.TOP_UP_LINE, DELIVERED),
-    shapes.Deliver(order_detail_id=samples.TOP_UP_LINE, delivery_note=["120 gems are on their way to p-77"]),
+    schemas.DeliveryResult(example_values.TOP_UP_LINE, DELIVERED),
+    schemas.Deliver(order_detail_id=example_values.TOP_UP_LINE, delivery_note=["120 gems are on their way to p-77"]),
 )

@@ -22,21 +22,21 @@ from bedesten.http.call import Call
 from bedesten.http.shapes import amount
 from bedesten.orders.model import Line
 from bedesten.store.transaction import Transaction
-from bedesten.surfaces import common
-from bedesten.surfaces.common import Items, Page, Paging
-from bedesten.surfaces.supplier import shapes
+from bedesten.surfaces import views
+from bedesten.surfaces.schemas import Items, Page, Paging
+from bedesten.surfaces.supplier import schemas
 
 log = structlog.get_logger("bedesten.catalogue")
 
 
-def list_products(tx: Transaction, call: Call, body: Paging) -> Page[shapes.OfferView]:
+def list_products(tx: Transaction, call: Call, body: Paging) -> Page[schemas.OfferView]:
     """A page of the supplier's own products."""
-    page = common.page_of(call, "offers", body)
+    page = views.requested_page(call, "offers", body)
     found = catalogue.supplier_products(tx, page, call.who.owner)
-    return common.page_view(call, "offers", found, page, lambda one: one.id, _offer_view)
+    return views.page_view(call, "offers", found, page, lambda one: one.id, _offer_view)
 
 
-def upsert_products(tx: Transaction, call: Call, body: shapes.UpsertProducts) -> Items[shapes.OfferView]:
+def upsert_products(tx: Transaction, call: Call, body: schemas.UpsertProducts) -> Items[schemas.OfferView]:
     """Makes or changes products, all or none."""
     if len({key(one.sku) for one in body.products}) != len(body.products):
         raise bad_field("products", "a sku stands twice")
@@ -69,7 +69,7 @@ def _log_stopped(call: Call, product: Product) -> None:
     )
 
 
-def upload_stock(tx: Transaction, call: Call, body: shapes.UploadStock) -> shapes.Uploaded:
+def upload_stock(tx: Transaction, call: Call, body: schemas.UploadStock) -> schemas.UploadResult:
     """Puts codes into stock; a code that was in the shop before is left out and counted."""
     product = catalogue.product(tx, body.product_id)
     if product is None or product.supplier_id != call.who.owner:
@@ -86,7 +86,7 @@ def upload_stock(tx: Transaction, call: Call, body: shapes.UploadStock) -> shape
     after = catalogue.product(tx, product.id)
     assert after is not None, "it was there a moment ago"
     skipped = [_skipped_view(tx, call.who.owner, one, done) for one in done.duplicates]
-    return shapes.Uploaded(
+    return schemas.UploadResult(
         added=done.added,
         duplicates=len(skipped),
         available=after.available,
@@ -95,41 +95,41 @@ def upload_stock(tx: Transaction, call: Call, body: shapes.UploadStock) -> shape
     )
 
 
-def awaiting(tx: Transaction, call: Call, body: Paging) -> Page[shapes.AwaitingLine]:
+def awaiting(tx: Transaction, call: Call, body: Paging) -> Page[schemas.AwaitingLine]:
     """A page of the lines that wait for the supplier, those that wait longest first."""
-    page = common.page_of(call, "awaiting", body)
+    page = views.requested_page(call, "awaiting", body)
     found = fulfilment.awaiting(tx, call.who.owner, page.after, page.size, page.since)
-    return common.page_view(call, "awaiting", found, page, fulfilment.place, _awaiting_view)
+    return views.page_view(call, "awaiting", found, page, fulfilment.place, _awaiting_view)
 
 
-def deliver(tx: Transaction, call: Call, body: shapes.Deliver) -> shapes.Delivered:
+def deliver(tx: Transaction, call: Call, body: schemas.Deliver) -> schemas.DeliveryResult:
     """Delivers a waiting line, once."""
     codes = _codes(body.delivery_data, body.delivery_items)
     if len({code.exact for code in codes}) != len(codes):
         raise bad_field("deliveryData", "a code stands twice")
     line = fulfilment.deliver(tx, call.house.vault, call.who.owner, body.order_detail_id, codes, body.delivery_note)
-    return shapes.Delivered(line.id, line.status)
+    return schemas.DeliveryResult(line.id, line.status)
 
 
-def _codes(codes: Sequence[str], items: Sequence[shapes.CodeItem]) -> list[StockCode]:
+def _codes(codes: Sequence[str], items: Sequence[schemas.CodeItem]) -> list[StockCode]:
     """The codes of a call, which its shape has brought to their normal form; those with parts last."""
     return [*map(read_code, codes), *(read_code(one.code, one.pin, one.serial, one.expires) for one in items)]
 
 
-def _skipped_view(tx: Transaction, supplier: str, one: Duplicate, done: Upload) -> shapes.SkippedCode:
+def _skipped_view(tx: Transaction, supplier: str, one: Duplicate, done: Upload) -> schemas.SkippedCode:
     product = catalogue.product(tx, one.product_id)
     own = product is not None and product.supplier_id == supplier
     twice = one.batch_id is not None and (done.batch_id == one.batch_id)
-    return shapes.SkippedCode(
+    return schemas.SkippedCode(
         index=one.index,
-        reason="twice" if twice else shapes.SKIP_REASONS[one.state],
+        reason="twice" if twice else schemas.SKIP_REASONS[one.state],
         product_id=one.product_id if own else None,
         batch_id=one.batch_id if own else None,
     )
 
 
-def _offer_view(product: Product) -> shapes.OfferView:
-    return shapes.OfferView(
+def _offer_view(product: Product) -> schemas.OfferView:
+    return schemas.OfferView(
         product_id=product.id,
         sku=product.supplier_sku,
         name=product.name,
@@ -144,15 +144,15 @@ def _offer_view(product: Product) -> shapes.OfferView:
     )
 
 
-def _awaiting_view(line: Line) -> shapes.AwaitingLine:
+def _awaiting_view(line: Line) -> schemas.AwaitingLine:
     assert line.queued is not None, "only queued lines wait"
-    return shapes.AwaitingLine(
+    return schemas.AwaitingLine(
         order_detail_id=line.id,
         product_id=line.product_id,
         product_name=line.product_name,
         quantity=line.quantity,
         require_data=[
-            shapes.RequireDataView(one["productRequireId"], one["identifier"], one["value"])
+            schemas.RequireDataView(one["productRequireId"], one["identifier"], one["value"])
             for one in json.loads(line.require_data)
         ],
         queued=wire_time(line.queued),

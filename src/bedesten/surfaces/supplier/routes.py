@@ -4,9 +4,9 @@ from bedesten import errors
 from bedesten.gate.access import Keyed
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import LARGE_BODY, Reads, Route, Writes
-from bedesten.surfaces import keys
-from bedesten.surfaces.common import Items, Page, Paging
-from bedesten.surfaces.supplier import examples, handlers, shapes
+from bedesten.surfaces import api_keys
+from bedesten.surfaces.schemas import Items, Page, Paging
+from bedesten.surfaces.supplier import examples, handlers, schemas
 
 
 def _grant(name: str) -> Keyed:
@@ -20,7 +20,7 @@ ROUTES = (
         access=_grant("products:read"),
         handler=Reads(handlers.list_products),
         body=Paging,
-        answers=Page[shapes.OfferView],
+        answers=Page[schemas.OfferView],
         summary="List the supplier's own products",
         example=examples.LIST_PRODUCTS,
     ),
@@ -29,9 +29,9 @@ ROUTES = (
         path="/Supplier/Products/Upsert",
         access=_grant("products:write"),
         handler=Writes(handlers.upsert_products),
-        body=shapes.UpsertProducts,
+        body=schemas.UpsertProducts,
         limit=LARGE_BODY,
-        answers=Items[shapes.OfferView],
+        answers=Items[schemas.OfferView],
         summary="Make or change products",
         example=examples.UPSERT_PRODUCTS,
     ),
@@ -40,9 +40,9 @@ ROUTES = (
         path="/Supplier/Stock/Upload",
         access=_grant("stock:write"),
         handler=Writes(handlers.upload_stock),
-        body=shapes.UploadStock,
+        body=schemas.UploadStock,
         limit=LARGE_BODY,
-        answers=shapes.Uploaded,
+        answers=schemas.UploadResult,
         refuses=(errors.NOT_FOUND,),
         summary="Put stock codes in",
         example=examples.UPLOAD_STOCK,
@@ -53,7 +53,7 @@ ROUTES = (
         access=_grant("orders:read"),
         handler=Reads(handlers.awaiting),
         body=Paging,
-        answers=Page[shapes.AwaitingLine],
+        answers=Page[schemas.AwaitingLine],
         summary="List the order lines that wait",
         example=examples.AWAITING,
     ),
@@ -63,12 +63,12 @@ ROUTES = (
         aliases=("/Order/deliver",),
         access=_grant("orders:deliver"),
         handler=Writes(handlers.deliver),
-        body=shapes.Deliver,
+        body=schemas.Deliver,
         limit=LARGE_BODY,
-        answers=shapes.Delivered,
+        answers=schemas.DeliveryResult,
         refuses=(errors.NOT_FOUND, errors.NOT_DELIVERABLE),
         summary="Deliver an order line",
         example=examples.DELIVER,
     ),
-    *keys.routes(Surface.SUPPLIER),
+    *api_keys.routes(Surface.SUPPLIER),
 )

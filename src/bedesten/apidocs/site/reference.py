@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bedesten.apidocs import page
-from bedesten.apidocs.page import AddressOf
+from bedesten.apidocs import markdown
+from bedesten.apidocs.markdown import AddressOf
 from bedesten.gate.scopes import Surface
 
 _SECTION = re.compile(r"^## (?P<endpoint>[A-Z]+ /\S*)\n(?P<text>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -18,7 +18,7 @@ _ROW = re.compile(r"^\| `(?P<path>[A-Za-z.\[\]]+)` \| (?P<meaning>.+) \|$", re.M
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class OperationDocs:
     """Of one operation: text, and meanings by path, of the fields that it takes and of the members that it answers."""
 
     text: str
@@ -26,14 +26,16 @@ class Told:
     given: Mapping[str, str]
 
 
-def told(surface: Surface, address_of: AddressOf, hidden: frozenset[str]) -> dict[str, Told]:
+def told(surface: Surface, address_of: AddressOf, hidden: frozenset[str]) -> dict[str, OperationDocs]:
     """What is told of the surface's operations, by endpoint."""
     name = f"reference/{surface.value}"
-    found: dict[str, Told] = {}
-    for match in _SECTION.finditer(page.readdressed(name, page.read(name, hidden) or "", address_of)):
+    found: dict[str, OperationDocs] = {}
+    for match in _SECTION.finditer(markdown.with_site_links(name, markdown.read(name, hidden) or "", address_of)):
         meanings: dict[str, dict[str, str]] = {"field": {}, "member": {}}
         for fields in _FIELDS.finditer(match["text"]):
             rows = _ROW.finditer(fields["rows"])
             meanings[fields["head"]] |= {row["path"].replace("[]", ""): row["meaning"] for row in rows}
-        found[match["endpoint"]] = Told(_FIELDS.sub("", match["text"]).strip(), meanings["field"], meanings["member"])
+        found[match["endpoint"]] = OperationDocs(
+            _FIELDS.sub("", match["text"]).strip(), meanings["field"], meanings["member"]
+        )
     return found

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bedesten.apidocs.page import Article, Heading, anchor_of
+from bedesten.apidocs.markdown import Article, Heading, anchor_of
 from bedesten.apidocs.site.layout import HOME
 from bedesten.apidocs.site.markup import Child, Markup, code, el, join, link
 from bedesten.apidocs.site.schema import Schemas
-from bedesten.apidocs.site.surface import answered, taken
+from bedesten.apidocs.site.surface_page import answered, taken
 from bedesten.errors import CATALOGUE
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Route

@@ -2,7 +2,7 @@
 
 import re
 
-from bedesten.apidocs import page
+from bedesten.apidocs import markdown
 from bedesten.apidocs.site.guides import PAGES
 from tests.support.outline import Outline
 
@@ -11,7 +11,7 @@ HOME = "/documentation"
 
 def test_tables_say_on_narrow_screens_what_column_a_cell_is_of() -> None:
     text = "| a | b | c |\n|---|---|---|\n| 1 | 2 | 3 |\n\n| d | e |\n|---|---|\n| 4 | 5 |\n"
-    cells = Outline(page.fragment("guides/x", text, PAGES.get)).of("td")
+    cells = Outline(markdown.fragment("guides/x", text, PAGES.get)).of("td")
     assert [attributes.get("data-label") for _, attributes in cells] == [None, "b", "c", None, None]
     assert {attributes.get("role") for _, attributes in cells} == {"cell"}
 
@@ -20,7 +20,7 @@ def test_markup_in_the_markdown_is_shown_and_never_obeyed() -> None:
     text = (
         "# A & B <b>\n\n<script>alert(1)</script>\n\n`<token>` [x](javascript:alert(1)) ![y](https://y.example/z.png)\n"
     )
-    article = page.render("guides/x", text, PAGES.get)
+    article = markdown.render("guides/x", text, PAGES.get)
 
     assert article.title == "A & B <b>"
     assert "<script" not in article.body
@@ -30,21 +30,21 @@ def test_markup_in_the_markdown_is_shown_and_never_obeyed() -> None:
 
 
 def test_a_link_to_a_page_that_is_not_shown_is_left_as_text() -> None:
-    article = page.render("guides/x", "[there *now*](../explanation/fence.md) [here](errors.md#a)", PAGES.get)
+    article = markdown.render("guides/x", "[there *now*](../explanation/fence.md) [here](errors.md#a)", PAGES.get)
     assert article.body == f'<p>there <em>now</em> <a href="{HOME}/guides/errors#a">here</a></p>\n'
-    kept = page.render("guides/x", "[rfc](https://www.rfc-editor.org/rfc/rfc9457) [in](#here)", PAGES.get)
+    kept = markdown.render("guides/x", "[rfc](https://www.rfc-editor.org/rfc/rfc9457) [in](#here)", PAGES.get)
     assert {"https://www.rfc-editor.org/rfc/rfc9457", "#here"} <= set(Outline(kept.body).hrefs)
 
 
 def test_a_row_that_continues_another_has_the_name_of_their_group() -> None:
     text = "| surface | scope |\n|---|---|\n| Supplier | a |\n| | b |\n| Reseller | c |\n| | d |\n"
     again = "\n| x | y |\n|---|---|\n| | z |\n"
-    cells = Outline(page.fragment("guides/x", text + again, PAGES.get)).of("td")
+    cells = Outline(markdown.fragment("guides/x", text + again, PAGES.get)).of("td")
     groups = [attributes.get("data-group") for _, attributes in cells][::2]
     assert groups == [None, "Supplier", None, "Reseller", None]
 
 
 def test_rows_of_a_hidden_surface_are_left_out_with_those_that_continue_them() -> None:
     text = "| surface | scope |\n|---|---|\n| Supplier | a |\n| | b |\n| Reseller | c |\n| | d |\n"
-    article = page.render("guides/x", text, PAGES.get, {"supplier"})
+    article = markdown.render("guides/x", text, PAGES.get, {"supplier"})
     assert re.findall(r"<td[^>]*>(\w?)</td>", article.body) == ["c", "", "d"]

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from bedesten.http.shapes import Amount, Input, Output
 from bedesten.orders.model import MOST_LINES
-from bedesten.surfaces.common import DeliveredCode, Id, Paging, Quantity, Reference, RequireData, Status, Time
+from bedesten.surfaces.schemas import DeliveredCode, Id, Paging, Quantity, Reference, RequireData, Status, Time
 
 
 class ListProducts(Paging, frozen=True):

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from bedesten.surfaces.common import Login, ProductView, RequirementView, Token
+from bedesten.surfaces.schemas import Login, ProductView, RequirementView, Token
 
 CARD = "prd_01m8692580gb8esj5r5ma8t4cd"
 TOP_UP = "prd_01m8692580pykgejx9r022r7j1"

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from bedesten.http.shapes import Input, Output
 from bedesten.orders.model import MOST_LINES
-from bedesten.surfaces.common import (
+from bedesten.surfaces.schemas import (
     DeliveredCode,
     Email,
     Id,
@@ -33,7 +33,7 @@ class Register(Input, frozen=True):
     name: Name | None = None
 
 
-class Registered(Output, frozen=True):
+class RegistrationResult(Output, frozen=True):
     """That the registration was taken; not whether the e-mail was known before."""
 
     status: Literal["accepted"]
@@ -45,7 +45,7 @@ class Logout(Input, frozen=True):
     everywhere: bool = False
 
 
-class Ended(Output, frozen=True):
+class SessionEnd(Output, frozen=True):
     """That the tokens are dead."""
 
     status: Literal["ended"]

@@ -20,13 +20,13 @@ from bedesten.http.call import Call
 from bedesten.http.route import Example, Reads, Route, Writes
 from bedesten.http.shapes import Input, Nothing, Output
 from bedesten.store.transaction import Transaction
-from bedesten.surfaces import samples
-from bedesten.surfaces.common import Time
+from bedesten.surfaces import example_values
+from bedesten.surfaces.schemas import Time
 
 Slot = Annotated[str, Meta(title="WhichSecret", extra_json_schema={"enum": list(SLOTS.values())})]
 
 
-class Rotate(Input, frozen=True):
+class RotateKey(Input, frozen=True):
     """How long the secret that is presented stays good: from now on, or from the first use of the new one.
 
     `replaces` is the hint of the secret that is replaced; the presented one unless it is given.
@@ -37,7 +37,7 @@ class Rotate(Input, frozen=True):
     replaces: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
 
 
-class Revoke(Input, frozen=True):
+class RevokeKey(Input, frozen=True):
     """The whole key, or only the previous secret of its rotation."""
 
     previous: bool = False
@@ -49,7 +49,7 @@ class PreviousSecret(Output, frozen=True):
     ends: Time | None
 
 
-class Rotated(Output, frozen=True):
+class KeyRotation(Output, frozen=True):
     """The key with its new secret, which is shown this once. `previous` null: the old secret has ended."""
 
     id: str
@@ -58,7 +58,7 @@ class Rotated(Output, frozen=True):
     previous: PreviousSecret | None
 
 
-class Revoked(Output, frozen=True):
+class KeyRevocation(Output, frozen=True):
     """Whether anything was ended; false if there was nothing to end."""
 
     id: str
@@ -92,25 +92,25 @@ class KeyView(Output, frozen=True):
     last_uses: list[LastUse]
 
 
-_PREVIOUS = PreviousSecret(samples.LATER)
+_PREVIOUS = PreviousSecret(example_values.LATER)
 _GET = Example(
     KeyView(
-        id=samples.KEY,
+        id=example_values.KEY,
         hint=masked(SAMPLE),
         presented=SLOTS[CURRENT],
         grants=None,
         networks=[],
         expires=None,
-        created=samples.EARLIER,
+        created=example_values.EARLIER,
         previous=None,
-        last_uses=[LastUse(SLOTS[CURRENT], samples.NOW, 12, "192.0.2.7", "acme-sync/2.1")],
+        last_uses=[LastUse(SLOTS[CURRENT], example_values.NOW, 12, "192.0.2.7", "acme-sync/2.1")],
     )
 )
-_ROTATE = Example(Rotated(samples.KEY, SAMPLE, masked(SAMPLE), _PREVIOUS), Rotate(grace_seconds=900))
-_REVOKE = Example(Revoked(samples.KEY, True), Revoke(previous=True))
+_ROTATE = Example(KeyRotation(example_values.KEY, SAMPLE, masked(SAMPLE), _PREVIOUS), RotateKey(grace_seconds=900))
+_REVOKE = Example(KeyRevocation(example_values.KEY, True), RevokeKey(previous=True))
 
 
-def rotate(tx: Transaction, call: Call, body: Rotate) -> Rotated:
+def rotate(tx: Transaction, call: Call, body: RotateKey) -> KeyRotation:
     """Another secret for the key. Of several that are sent at the same moment one succeeds."""
     entry = _presented(call)
     secret = rotation.rotate(
@@ -123,13 +123,13 @@ def rotate(tx: Transaction, call: Call, body: Rotate) -> Rotated:
         presented=entry.digest,
         replaces=body.replaces,
     )
-    return Rotated(entry.key_id, secret.reveal(), keys.get(tx, entry.key_id).hint, _previous(tx, entry.key_id))
+    return KeyRotation(entry.key_id, secret.reveal(), keys.get(tx, entry.key_id).hint, _previous(tx, entry.key_id))
 
 
-def revoke(tx: Transaction, call: Call, body: Revoke) -> Revoked:
+def revoke(tx: Transaction, call: Call, body: RevokeKey) -> KeyRevocation:
     """Ends the key or its previous secret: the next request with it is refused, on every worker."""
     key_id = call.who.credential
-    return Revoked(key_id, keys.revoke(tx, key_id, call.actor, previous_only=body.previous))
+    return KeyRevocation(key_id, keys.revoke(tx, key_id, call.actor, previous_only=body.previous))
 
 
 def get(tx: Transaction, call: Call, _body: Nothing) -> KeyView:
@@ -172,8 +172,8 @@ def routes(surface: Surface) -> tuple[Route, ...]:
             path=f"{path}/Rotate",
             access=access,
             handler=Writes(rotate, reveals=True),
-            body=Rotate,
-            answers=Rotated,
+            body=RotateKey,
+            answers=KeyRotation,
             refuses=(errors.NOT_FOUND, errors.CONFLICT),
             summary="Another secret for the API key, which is shown once",
             example=_ROTATE,
@@ -183,8 +183,8 @@ def routes(surface: Surface) -> tuple[Route, ...]:
             path=f"{path}/Revoke",
             access=access,
             handler=Writes(revoke),
-            body=Revoke,
-            answers=Revoked,
+            body=RevokeKey,
+            answers=KeyRevocation,
             refuses=(errors.NOT_FOUND,),
             summary="End the API key, or the previous secret of its rotation",
             example=_REVOKE,

@@ -76,7 +76,7 @@ def read(name: str, hidden: Collection[str] = ()) -> str | None:
     return _COMMENT.sub("", _ONLY.sub(kept, source.read_text("utf-8")))
 
 
-def readdressed(name: str, text: str, address_of: AddressOf) -> str:
+def with_site_links(name: str, text: str, address_of: AddressOf) -> str:
     """The Markdown with every link to a page leading to its address; links to pages that are not shown are left as text."""
 
     def led(match: re.Match[str]) -> str:

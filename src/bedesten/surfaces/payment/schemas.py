@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from bedesten.http.shapes import Amount, Input, Output
-from bedesten.surfaces.common import Id, Reference, Time
+from bedesten.surfaces.schemas import Id, Reference, Time
 
 Currency = Annotated[str, Meta(min_length=3, max_length=3)]
 DepositState = Literal["created", "confirmed", "rejected", "awaitingApproval"]
@@ -22,7 +22,7 @@ class CreateDeposit(Input, frozen=True):
     currency: Currency | None = None
 
 
-class TheDeposit(Input, frozen=True):
+class DepositId(Input, frozen=True):
     """Which deposit."""
 
     deposit_id: Id
@@ -37,7 +37,7 @@ class CreatePayment(Input, frozen=True):
     currency: Currency | None = None
 
 
-class ThePayment(Input, frozen=True):
+class PaymentId(Input, frozen=True):
     """Which payment."""
 
     payment_id: Id

@@ -2,19 +2,19 @@
 
 from difflib import get_close_matches
 
-from bedesten.apidocs.page import Article
-from bedesten.apidocs.site.layout import HOME, NUMBERS, Entry, Site, groups
+from bedesten.apidocs.markdown import Article
+from bedesten.apidocs.site.layout import ERROR_PAGES, HOME, MenuItem, Site, menu_groups
 from bedesten.apidocs.site.markup import code, el, join, link
 
 _LONGEST = 40
 _MOST = 3
 
 
-def meant(site: Site, path: str) -> tuple[Entry, ...]:
+def suggestions(site: Site, path: str) -> tuple[MenuItem, ...]:
     """The pages that may have been meant by a path below `/documentation`, the likeliest first; often none."""
     name = path.lower().rstrip("/").rpartition("/")[2].removesuffix(".html").removesuffix(".md")
-    pages = {entry.address.rpartition("/")[2]: entry for group in groups(site) for entry in group.entries}
-    numbers = {entry.address.rpartition("/")[2]: entry for entry in NUMBERS}
+    pages = {entry.address.rpartition("/")[2]: entry for group in menu_groups(site) for entry in group.entries}
+    numbers = {entry.address.rpartition("/")[2]: entry for entry in ERROR_PAGES}
     exact = pages.get(name) or numbers.get(name) or numbers.get(f"-{name}")
     if exact is not None:
         return (exact,)
@@ -23,7 +23,7 @@ def meant(site: Site, path: str) -> tuple[Entry, ...]:
     return tuple(pages[one] for one in get_close_matches(name, pages, _MOST, 0.7))
 
 
-def article(found: tuple[Entry, ...]) -> Article:
+def article(found: tuple[MenuItem, ...]) -> Article:
     """The page. Nothing of what was asked for is repeated on it."""
     body = join(
         [

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from bedesten.apidocs import page
-from bedesten.apidocs.page import Article, Heading, anchor_of
-from bedesten.apidocs.site import builder
-from bedesten.apidocs.site.guides import SAMPLE_URL
+from bedesten.apidocs import markdown
+from bedesten.apidocs.markdown import Article, Heading, anchor_of
+from bedesten.apidocs.site import request_builder
+from bedesten.apidocs.site.guides import EXAMPLE_URL
 from bedesten.apidocs.site.layout import HOME
 from bedesten.apidocs.site.markup import Markup, block, code, el, join, link, table
-from bedesten.apidocs.site.prose import Told
+from bedesten.apidocs.site.reference import OperationDocs
 from bedesten.apidocs.site.schema import Schemas
 from bedesten.errors import ErrorRow
 from bedesten.gate.access import Anonymous, Keyed, Open, Scoped
@@ -21,7 +21,7 @@ from bedesten.http.refusals import ALWAYS, refusals
 from bedesten.http.route import Route
 from bedesten.http.shapes import encode
 
-CALLERS = {
+SURFACE_SUMMARIES = {
     Surface.RESELLER: "For partners' back ends: browse, order, read the codes.",
     Surface.STOREFRONT: "For web shops and apps of end customers: register, check out, read the codes.",
     Surface.PAYMENT: "For payment services and back offices: deposits of partners, payments of customers.",
@@ -32,7 +32,11 @@ _MEDIA = "application/json"
 
 
 def article(
-    surface: Surface, routes: Sequence[Route], document: Mapping[str, Any], told: Mapping[str, Told], sandbox: bool
+    surface: Surface,
+    routes: Sequence[Route],
+    document: Mapping[str, Any],
+    told: Mapping[str, OperationDocs],
+    sandbox: bool,
 ) -> Article:
     """The page. `routes` are those that the tenant has, all of them in the document; `told` is the hand-written part."""
     title = f"{surface.value.title()} operations"
@@ -41,11 +45,11 @@ def article(
     body = join(
         [
             el("h1", title),
-            el("p", CALLERS[surface], class_="lead"),
+            el("p", SURFACE_SUMMARIES[surface], class_="lead"),
             _credential(surface),
             _overview(surface, routes),
             _common(surface),
-            builder.credential(surface) if sandbox else None,
+            request_builder.credential(surface) if sandbox else None,
             [_operation(route, document, schemas, told, sandbox) for route in routes],
         ]
     )
@@ -83,7 +87,7 @@ def _common(surface: Surface) -> Markup:
 
 
 def _operation(
-    route: Route, document: Mapping[str, Any], schemas: Schemas, told: Mapping[str, Told], sandbox: bool
+    route: Route, document: Mapping[str, Any], schemas: Schemas, told: Mapping[str, OperationDocs], sandbox: bool
 ) -> Markup:
     operation = _described(document, route)
     anchor = anchor_of(route.endpoint)
@@ -99,7 +103,7 @@ def _operation(
         "section",
         el("h2", route.summary, id=anchor),
         el("p", el("span", route.method, class_="method"), code(route.path), class_="endpoint"),
-        page.fragment("", said.text, lambda _: None) if said else None,
+        markdown.fragment("", said.text, lambda _: None) if said else None,
         _facts(route),
         [el("h3", "It takes"), _path(route), takes] if takes or "{" in route.path else None,
         block(_curl(route, sent), f"{route.summary} with curl"),
@@ -107,7 +111,9 @@ def _operation(
         el("details", el("summary", "A sample"), block(_written(sample), "A sample of the answer"), class_="sample"),
         el("h3", "It refuses"),
         _refused(route),
-        builder.form(route, _argument(route), _written(builder.shortest(sent)) if sent is not None else "")
+        request_builder.form(
+            route, _argument(route), _written(request_builder.shortest(sent)) if sent is not None else ""
+        )
         if sandbox
         else None,
         aria_labelledby=anchor,
@@ -210,7 +216,7 @@ def _curl(route: Route, sent: object) -> str:
     path = route.path.partition("{")[0]
     if "{" in route.path:
         path += _argument(route) or route.path.partition("{")[2].rstrip("}").upper()
-    lines = [f"curl -s {shlex.quote(SAMPLE_URL + path)}"]
+    lines = [f"curl -s {shlex.quote(EXAMPLE_URL + path)}"]
     if route.method == "POST" and sent is None:
         lines[0] = lines[0].replace("curl -s", "curl -s -X POST")
     if isinstance(route.access, Keyed):

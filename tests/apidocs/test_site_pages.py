@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bedesten.apidocs import openapi_routes, page, site_routes
-from bedesten.apidocs.site import assets, prose
+from bedesten.apidocs import markdown, openapi_routes, site_routes
+from bedesten.apidocs.site import assets, reference
 from bedesten.apidocs.site.guides import GUIDES, PAGES
 from bedesten.apidocs.site.schema import Schemas
 from bedesten.errors import CATALOGUE
@@ -25,7 +25,7 @@ from bedesten.http.route import RouteMap
 from bedesten.server import build
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import CrossTransaction
-from bedesten.surfaces.tables import ROUTES as OPERATIONS
+from bedesten.surfaces.operations import ROUTES as OPERATIONS
 from bedesten.tenants import actions as tenants
 from bedesten.tenants import brand as tenant_brand
 from tests.support.outline import Outline
@@ -179,7 +179,7 @@ def test_only_what_is_written_for_operators_is_left_unlinked() -> None:
         return PAGES.get(document)
 
     for document in PAGES:
-        page.render(document, page.read(document) or "", asked)
+        markdown.render(document, markdown.read(document) or "", asked)
     assert left <= {
         "reference/gate-routes",
         "reference/openapi",
@@ -267,7 +267,7 @@ def members(schemas: dict[str, Any], schema: dict[str, Any]) -> set[str]:
 def test_what_the_reference_says_of_fields_is_said_of_fields_that_there_are(surface: Surface) -> None:
     document = openapi_routes.document(surface, "https://api.shop.example")
     schemas = document["components"]["schemas"]
-    told = prose.told(surface, PAGES.get, frozenset())
+    told = reference.told(surface, PAGES.get, frozenset())
     assert set(told) == {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
     for endpoint, said in told.items():
         method, path = endpoint.split()
@@ -332,10 +332,10 @@ def test_the_page_of_a_surface_has_every_operation_with_all_of_its_refusals(site
     sections = dict(re.findall(r'<section aria-labelledby="([^"]*)">(.*?)</section>', html, re.DOTALL))
     routes = [route for route in OPERATIONS if route.access.surface is surface]
 
-    assert list(sections) == [page.anchor_of(route.endpoint) for route in routes]
+    assert list(sections) == [markdown.anchor_of(route.endpoint) for route in routes]
     common = html.partition("<section")[0]
     for route in routes:
-        text = sections[page.anchor_of(route.endpoint)]
+        text = sections[markdown.anchor_of(route.endpoint)]
         assert f"<code>{route.path}</code>" in text
         assert f'data-path="{route.path.partition("{")[0]}"' in text
         assert "curl -s" in text
@@ -511,15 +511,15 @@ def test_the_page_names_what_was_meant(site: Site, path: str, meant: str | None)
 
 
 @pytest.mark.parametrize(
-    ("accept", "page"),
+    ("accept", "html"),
     [("*/*", False), ("", False), ("application/json", False), ("text/html", True), ("text/html, */*", True),
      ("application/json, text/html", False), ("application/json;q=0.5, text/html", True), ("text/html;q=0.5, */*", False),
      ("text/html;q=0", False), ("text/html;q=x, */*", False), ("text/html, application/problem+json", False)],
 )  # fmt: skip
-def test_programs_keep_the_refusal_as_json(site: Site, accept: str, page: bool) -> None:
+def test_programs_keep_the_refusal_as_json(site: Site, accept: str, html: bool) -> None:
     shown = site.get(f"{HOME}/nothing", "localhost", (b"accept", accept.encode()))
-    assert (shown.status, b"<html" in shown.body) == (404, page)
-    assert page or json.loads(shown.body)["code"] == -3
+    assert (shown.status, b"<html" in shown.body) == (404, html)
+    assert html or json.loads(shown.body)["code"] == -3
 
 
 @pytest.mark.parametrize("path", [f"{HOME}/errors/-999.json", "/openapi/nothing.json"])
@@ -578,7 +578,7 @@ def test_the_index_has_every_operation_with_its_fields_every_number_and_every_ch
         for path, item in document["paths"].items():
             for method, operation in item.items():
                 endpoint = f"{method.upper()} {path}"
-                assert f"{HOME}/surfaces/{surface}#{page.anchor_of(endpoint)}" in hrefs
+                assert f"{HOME}/surfaces/{surface}#{markdown.anchor_of(endpoint)}" in hrefs
                 entry = html.partition(f"<code>{endpoint}</code>")[2].partition("</li>")[0]
                 schema = (
                     operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
@@ -590,7 +590,7 @@ def test_the_index_has_every_operation_with_its_fields_every_number_and_every_ch
                 assert taken <= listed, endpoint
     assert {f"{HOME}/errors/{number}" for number in CATALOGUE} <= hrefs
     for name, document_name in GUIDES.items():
-        shown = page.render(document_name, page.read(document_name) or "", PAGES.get)
+        shown = markdown.render(document_name, markdown.read(document_name) or "", PAGES.get)
         address = f"{HOME}/guides/{name}"
         assert {address, *(f"{address}#{chapter.anchor}" for chapter in shown.chapters)} <= hrefs
 
@@ -616,4 +616,4 @@ def test_the_pages_are_a_tenants_own_and_go_with_it(site: Site) -> None:
 
 
 def test_every_guide_has_its_document() -> None:
-    assert {name for name, document in GUIDES.items() if page.read(document) is None} == set()
+    assert {name for name, document in GUIDES.items() if markdown.read(document) is None} == set()

@@ -9,7 +9,7 @@ from bedesten.catalogue import code
 from bedesten.catalogue.actions import STOCK, STOCK_FIRST, SUPPLIER
 from bedesten.http.shapes import Amount, Input, Output
 from bedesten.http.texts import kind
-from bedesten.surfaces.common import Id, Name, ShortNote, Sku, Status, Time
+from bedesten.surfaces.schemas import Id, Name, ShortNote, Sku, Status, Time
 
 SKIP_REASONS = ("inStock", "inStock", "sold", "withdrawn", "inStock")
 """Why a code of an upload was left out, by the state of the one that was there before."""
@@ -23,7 +23,7 @@ SkipReason = Annotated[
 ]
 
 
-class OfferIn(Input, frozen=True):
+class OfferInput(Input, frozen=True):
     """One product as its supplier offers it. `cost` is what the supplier earns with a unit."""
 
     sku: Sku
@@ -35,7 +35,7 @@ class OfferIn(Input, frozen=True):
 class UpsertProducts(Input, frozen=True):
     """Products to make or to change."""
 
-    products: Annotated[list[OfferIn], Meta(min_length=1, max_length=200)]
+    products: Annotated[list[OfferInput], Meta(min_length=1, max_length=200)]
 
 
 class CodeItem(Input, frozen=True):
@@ -96,7 +96,7 @@ class SkippedCode(Output, frozen=True):
     batch_id: str | None
 
 
-class Uploaded(Output, frozen=True):
+class UploadResult(Output, frozen=True):
     """What became of an upload: codes that were in the shop before are left out. No batch if none was new."""
 
     added: int
@@ -125,7 +125,7 @@ class AwaitingLine(Output, frozen=True):
     queued: Time
 
 
-class Delivered(Output, frozen=True):
+class DeliveryResult(Output, frozen=True):
     """A line after its delivery."""
 
     order_detail_id: str

@@ -1,0 +1,130 @@
+"""Wire schemas that more than one surface uses."""
+
+from decimal import Decimal
+from typing import Annotated, Any, Generic, TypeVar
+
+from msgspec import Meta
+
+from bedesten.core import text
+from bedesten.core.ids import MAX_ID_LENGTH
+from bedesten.core.paging import DEFAULT_PAGE, LARGEST_PAGE
+from bedesten.http.shapes import Input, Output
+from bedesten.http.texts import kind
+from bedesten.orders.model import CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT
+
+Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH, extra=kind(text.identifier))]
+Sku = Annotated[str, Meta(min_length=1, max_length=text.MAX_IDENTIFIER, extra=kind(text.sku))]
+Reference = Annotated[str, Meta(min_length=1, max_length=text.MAX_REFERENCE, extra=kind(text.reference))]
+Name = Annotated[str, Meta(min_length=1, max_length=text.MAX_NAME, extra=kind(text.name))]
+Email = Annotated[str, Meta(max_length=1_000, extra=kind(text.email))]
+ShortNote = Annotated[str, Meta(min_length=1, max_length=1_000, extra=kind(text.note))]
+Answer = Annotated[str, Meta(min_length=1, max_length=500, extra=kind(text.note))]
+"""What a buyer says for a requirement of a product."""
+Quantity = Annotated[int, Meta(ge=1, le=1_000)]
+PageSize = Annotated[int, Meta(ge=1, le=LARGEST_PAGE)]
+
+_DAY, _HOUR = "(?:0[1-9]|[12][0-9]|3[01])", "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+_TIME_PATTERN = f"^(?:[1-9][0-9]{{3}}-(?:0[1-9]|1[0-2])-{_DAY}T{_HOUR}Z)?$"
+_SENT_TIME = {"pattern": _TIME_PATTERN, "format": "utc-time"}
+"""Not `date-time`: clients that are made for that write times in other ways as well."""
+View = TypeVar("View")
+
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, examples=["2026-03-01T09:30:00Z"])]
+Status = Annotated[
+    int,
+    Meta(
+        title="LineStatus",
+        description="0 cancelled, 1 delivered, 2 being processed, 3 taken out of processing",
+        extra_json_schema={
+            "enum": [CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT],
+            "x-enum-varnames": ["CANCELLED", "DELIVERED", "PROCESSING", "TAKEN_OUT"],
+        },
+    ),
+]
+
+
+class Login(Input, frozen=True):
+    """Credentials of an account. `callbackData` is echoed unchanged."""
+
+    email: Annotated[str, Meta(max_length=1_000)]
+    password: Annotated[str, Meta(max_length=16_384)]
+    callback_data: Any = None
+
+
+class Token(Output, frozen=True):
+    """A bearer token, when it ends, and after how many seconds without use it is dead (null: never)."""
+
+    token: str
+    expiration: Time
+    idle_timeout_seconds: int | None
+    callback_data: Any
+
+
+class Page(Output, Generic[View], frozen=True):
+    """A part of a list. `nextCursor` asks for the next one; null on the last."""
+
+    items: list[View]
+    next_cursor: str | None
+
+
+class Items(Output, Generic[View], frozen=True):
+    """A whole list."""
+
+    items: list[View]
+
+
+class Paging(Input, frozen=True):
+    """Which part of a list: `cursor` from the page before; `updatedSince` as `yyyy-MM-ddTHH:mm:ssZ`."""
+
+    page_size: PageSize = DEFAULT_PAGE
+    cursor: Annotated[str, Meta(max_length=300)] | None = None
+    updated_since: Annotated[str, Meta(max_length=40, extra_json_schema=_SENT_TIME)] | None = None
+
+
+class RequireData(Input, frozen=True):
+    """What a product asks of its buyer, such as a player id."""
+
+    product_require_id: Id
+    value: Answer
+    identifier: Name | None = None
+
+
+class RequirementView(Output, frozen=True):
+    """Something that a buyer must say with an order of the product."""
+
+    product_require_id: str
+    name: str
+    required: bool
+
+
+class ProductView(Output, frozen=True):
+    """A product as buyers see it. `onSale` false: it was on sale and is not any more, and `price` is null."""
+
+    customer_store_product_id: str
+    name: str
+    description: str
+    category_id: str | None
+    region: str | None
+    price: Decimal | None
+    currency: str
+    on_sale: bool
+    in_stock: bool
+    require_data: list[RequirementView]
+    updated: Time
+
+
+class CategoryView(Output, frozen=True):
+    """A category and the number of products in it that are sold in the caller's region."""
+
+    category_id: str
+    name: str
+    products: int
+
+
+class DeliveredCode(Output, frozen=True):
+    """A code that was delivered, with its parts. `expires` is the last day on which it is good (yyyy-MM-dd, UTC)."""
+
+    code: str
+    pin: str | None
+    serial: str | None
+    expires: str | None

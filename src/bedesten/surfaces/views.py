@@ -1,0 +1,121 @@
+"""Reads requests and builds answers, for more than one surface."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue.actions import Product
+from bedesten.catalogue.code import StockCode, parts
+from bedesten.core import strictjson
+from bedesten.core.clock import wire_time
+from bedesten.core.ids import is_id
+from bedesten.core.money import to_decimal
+from bedesten.core.paging import make_cursor, read_cursor
+from bedesten.errors import bad_field
+from bedesten.http.call import Call
+from bedesten.http.logins import Issued
+from bedesten.orders.model import Datum
+from bedesten.surfaces.schemas import DeliveredCode, Page, Paging, ProductView, RequireData, RequirementView, Token
+
+_TIME, _TIME_PROBLEM = "%Y-%m-%dT%H:%M:%SZ", "a time is written yyyy-MM-ddTHH:mm:ssZ"
+Item = TypeVar("Item")
+View = TypeVar("View")
+
+
+def token_view(call: Call, issued: Issued) -> Token:
+    """The answer to a login."""
+    idle = issued.idle // 1000 if issued.idle else None
+    return Token(issued.token, wire_time(issued.expires), idle, _callback_data(call.body))
+
+
+def _callback_data(body: bytes) -> object:
+    """The caller's own value, its inner keys as they were written."""
+    members = strictjson.loads(body) if body else {}
+    assert isinstance(members, dict), "understood before"
+    return next((value for name, value in members.items() if name.lower() == "callbackdata"), None)
+
+
+def requested_page(call: Call, kind: str, paging: Paging) -> catalogue.Page:
+    """The page that is asked for. Raises `Refusal` (-2) for a cursor of another list or tenant."""
+    after, since = "", 0
+    if paging.cursor:
+        try:
+            after = read_cursor(call.tenant.id, kind, paging.cursor)
+        except ValueError as error:
+            raise bad_field("cursor", str(error)) from error
+    if paging.updated_since:
+        since = parse_time(paging.updated_since, "updatedSince")
+    return catalogue.Page(after=after, size=paging.page_size, since=since)
+
+
+def page_view(
+    call: Call,
+    kind: str,
+    found: Sequence[Item],
+    page: catalogue.Page,
+    key: Callable[[Item], str],
+    show: Callable[[Item], View],
+) -> Page[View]:
+    """A page of what was found: one more than the page tells that there is a next one."""
+    shown = found[: page.size]
+    more = len(found) > page.size
+    cursor = make_cursor(call.tenant.id, kind, key(shown[-1])) if more else None
+    return Page([show(item) for item in shown], cursor)
+
+
+def product_view(product: Product, region: str) -> ProductView:
+    """A product as buyers of the region see it; one that is not sold there any more without a price and out of stock."""
+    on_sale, price = product.sellable and product.region in (None, region), product.price
+    return ProductView(
+        customer_store_product_id=product.id,
+        name=product.name,
+        description=product.description,
+        category_id=product.category_id,
+        region=product.region,
+        price=to_decimal(price, product.currency) if on_sale and price is not None else None,
+        currency=product.currency,
+        on_sale=on_sale,
+        in_stock=on_sale and product.in_stock,
+        require_data=[RequirementView(one.id, one.name, one.required) for one in product.requirements],
+        updated=wire_time(product.updated),
+    )
+
+
+def requirement_data(required: Sequence[RequireData], field: str) -> tuple[Datum, ...]:
+    """What the caller said for the product's requirements; each of them once."""
+    if len({one.product_require_id for one in required}) != len(required):
+        raise bad_field(field, "a requirement is answered twice")
+    return tuple(Datum(one.product_require_id, one.identifier or "", one.value) for one in required)
+
+
+def parse_time(written: str, field: str) -> int:
+    """Epoch ms of `yyyy-MM-ddTHH:mm:ssZ`. Raises `Refusal` (-2)."""
+    try:
+        moment = datetime.strptime(written, _TIME).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise bad_field(field, _TIME_PROBLEM) from error
+    if len(written) != 20 or not written.isascii():  # strptime takes one digit for two, and other scripts' digits
+        raise bad_field(field, _TIME_PROBLEM)
+    return int(moment.timestamp() * 1000)
+
+
+def path_argument_id(call: Call) -> str:
+    """The id that ends the path; one that cannot be an id names nothing, and that is all that is said of it."""
+    return call.argument if is_id(call.argument) else "-"
+
+
+def delivered_codes(codes: Sequence[StockCode]) -> list[DeliveredCode] | None:
+    """What a line got, with the parts of each code; None if it got no codes."""
+    return [msgspec.convert(parts(one), DeliveredCode) for one in codes] or None
+
+
+def notes(stored: str | None) -> list[str] | None:
+    """A stored delivery note: a list of strings, or None."""
+    if stored is None:
+        return None
+    parsed: list[str] = json.loads(stored)
+    return parsed
