@@ -44,15 +44,15 @@ def contenders(data: Path, *, peers_only: bool = False) -> list[Contender]:
 def bedesten(data: Path, name: str = SUBJECT, application: str = "whole", database: str | None = None) -> Contender:
     """Bedesten with one worker, by one of the applications of `house.app`."""
     known = read_gate(data)
-    start = partial(start_house, data, application, database)
+    start = partial(start_app, data, application, database)
     return Contender(name, start, lambda _, port: _open(known, port, known.refused))
 
 
-def start_house(
+def start_app(
     prepared: Path, application: str, database: str | None, data: Path, port: int
 ) -> "subprocess.Popen[bytes]":
     """Serves a prepared installation; the contender's own directory holds nothing but its log."""
-    line = [sys.executable, "-m", "benchmarks.house.serve", "--data", str(prepared), "--port", str(port)]
+    line = [sys.executable, "-m", "benchmarks.app.serve", "--data", str(prepared), "--port", str(port)]
     line += ["--application", application, *(["--database", database] if database else [])]
     with log_path(data).open("wb") as log:
         return subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT)

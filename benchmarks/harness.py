@@ -85,7 +85,7 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class _Seat:
+class _RunningContender:
     """A contender that is up, and what is left of its goods."""
 
     contender: Contender
@@ -138,7 +138,7 @@ def measure_cases(contenders: list[Contender], name: str, plan: Plan, cores: Cor
     return outcome
 
 
-def _turn(seat: _Seat, workload: str, plan: Plan, cores: Cores, seconds: float, turns_left: int) -> Sample:
+def _turn(seat: _RunningContender, workload: str, plan: Plan, cores: Cores, seconds: float, turns_left: int) -> Sample:
     """One run against one contender; a budget of orders is spread evenly over the turns that are left.
 
     Requests are numbered on from turn to turn, so that no number comes twice and none is left out.
@@ -173,7 +173,7 @@ def seated(contender: Contender, directory: Path, cores: Cores) -> Iterator[int]
 
 
 @contextmanager
-def _seated(contender: Contender, directory: Path, cores: Cores) -> Iterator[_Seat]:
+def _seated(contender: Contender, directory: Path, cores: Cores) -> Iterator[_RunningContender]:
     data, port = directory / contender.name, free_port()
     data.mkdir()
     with pinned(cores.server):
@@ -184,7 +184,7 @@ def _seated(contender: Contender, directory: Path, cores: Cores) -> Iterator[_Se
             running = contender.open(data, port)
         except RuntimeError as problem:
             raise RuntimeError(f"{contender.name}: {problem}\n{_log_tail(data)}") from problem
-        yield _Seat(contender, process, port, running, running.order_budget)
+        yield _RunningContender(contender, process, port, running, running.order_budget)
     finally:
         process.terminate()
         try:

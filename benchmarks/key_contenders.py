@@ -6,7 +6,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Final
 
-from benchmarks.gate_contenders import check, start_house
+from benchmarks.gate_contenders import check, start_app
 from benchmarks.harness import Contender, Running
 from benchmarks.material import KEY_PATH, Case, prepare
 from benchmarks.wire import AnyKey, api_key, key_host
@@ -38,7 +38,7 @@ class Keys:
         prepare("keys", data, "--seed", _SEED, "--tenants", str(self.tenants), "--keys", str(self.each))
         self._began = time.perf_counter()
         self.filled_s = self._began - began
-        return start_house(data, "whole", None, data, port)
+        return start_app(data, "whole", None, data, port)
 
     def open(self, data: Path, port: int) -> Running:
         """Ready when a key of the last tenant has been let in; the port is bound before anybody answers on it."""

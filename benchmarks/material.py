@@ -66,7 +66,7 @@ class GateMaterial:
 
 def prepare(kind: str, data: Path, *options: str) -> None:
     """Makes an installation of a kind in a process of its own (`house.prepare`); returns when it is ready."""
-    line = [sys.executable, "-m", "benchmarks.house.prepare", kind, "--data", str(data), *options]
+    line = [sys.executable, "-m", "benchmarks.app.prepare", kind, "--data", str(data), *options]
     done = run(line, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SetupError(f"the installation {kind} was not made:\n{done.stderr[-2000:]}")

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.harness import ORDER, READ, Contender, Running, log_path
-from benchmarks.peers import common, fastapi_postgres
+from benchmarks.peers import fastapi_postgres, setup
 from benchmarks.report import YARDSTICK
 from benchmarks.wire import PLACEHOLDER, http_request
 
@@ -26,13 +26,13 @@ def start_module(module: str, data: Path, port: int) -> subprocess.Popen[bytes]:
 
 
 def _start(module: str, data: Path, port: int) -> subprocess.Popen[bytes]:
-    common.prepare(data)
+    setup.prepare(data)
     return start_module(module, data, port)
 
 
 def _open(data: Path, port: int) -> Running:
-    host, token = f"localhost:{port}", common.issue(data)
-    line = {"deliverId": "1", "customerStoreProductId": common.PRODUCT, "quantity": 1}
+    host, token = f"localhost:{port}", setup.issue(data)
+    line = {"deliverId": "1", "customerStoreProductId": setup.PRODUCT, "quantity": 1}
     body = json.dumps({"orderReference": PLACEHOLDER.decode(), "basketData": [line]}).encode()
     return Running(
         {

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from benchmarks.gate_contenders import check, start_house
+from benchmarks.gate_contenders import check, start_app
 from benchmarks.harness import Contender, Running
 from benchmarks.load import Build
 from benchmarks.material import Case, read_gate
@@ -20,7 +20,7 @@ def patient(prepared: Path) -> Contender:
         check(port, cases.values())
         return _running(cases)
 
-    return Contender("patient", lambda data, port: start_house(prepared, "patient", None, data, port), opened)
+    return Contender("patient", lambda data, port: start_app(prepared, "patient", None, data, port), opened)
 
 
 def strict(prepared: Path) -> Contender:
@@ -33,7 +33,7 @@ def strict(prepared: Path) -> Contender:
         check(port, [wrong, told])
         return _running({THROTTLED: told})
 
-    return Contender("strict", lambda data, port: start_house(prepared, "strict", None, data, port), opened)
+    return Contender("strict", lambda data, port: start_app(prepared, "strict", None, data, port), opened)
 
 
 def _running(cases: dict[str, Case]) -> Running:

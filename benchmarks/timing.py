@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from benchmarks.gate_contenders import start_house
+from benchmarks.gate_contenders import start_app
 from benchmarks.harness import Contender, Plan, Running, seated
 from benchmarks.load import answered
 from benchmarks.machine import Cores, pinned
@@ -29,7 +29,7 @@ BOUNDS = {"MAC": 0.02}
 """What SECURITY demands of a group's medians; a tenth unless it says otherwise."""
 BOUND = 0.10
 LOGIN_BOUND_US = 5_000
-MOST_TURNS = 100_000
+MAX_TURNS = 100_000
 IN_PROCESS = "MAC, inside the verifier"
 LOGIN = "login"
 _CODE = re.compile(rb'"code":(-?\d+)')
@@ -52,7 +52,7 @@ def measure(plan: Plan, cores: Cores, directory: Path) -> Groups:
     prepare("timing", prepared)
     house = Contender(
         "timing-server",
-        lambda data, port: start_house(prepared, "patient", None, data, port),
+        lambda data, port: start_app(prepared, "patient", None, data, port),
         lambda _, port: Running({}),
     )
     groups: Groups = {IN_PROCESS: _in_process(20_000 if plan.seconds >= 1 else 200, cores)}
@@ -60,13 +60,13 @@ def measure(plan: Plan, cores: Cores, directory: Path) -> Groups:
     with seated(house, directory, cores) as port, line(port) as sock, pinned(cores.generator):
         for group, cases in read_values(prepared).items():
             known = {name: [Case(**case) for case in some] for name, some in cases.items()}
-            turns = min(map(len, known.values())) if group == FIRST else MOST_TURNS
+            turns = min(map(len, known.values())) if group == FIRST else MAX_TURNS
             groups[group] = ask(sock, known, seconds * 4 if group == LOGIN else seconds, turns)
     return groups
 
 
 def ask(
-    sock: socket.socket, cases: Mapping[str, list[Case]], seconds: float, turns: int = MOST_TURNS
+    sock: socket.socket, cases: Mapping[str, list[Case]], seconds: float, turns: int = MAX_TURNS
 ) -> dict[str, Series]:
     """Asks each case once a turn, in random order, five times at least; the first two turns do not count."""
     found = {name: Series() for name in cases}
@@ -109,7 +109,7 @@ def is_right(answer: bytes, case: Case) -> bool:
 
 def _in_process(count: int, cores: Cores) -> dict[str, Series]:
     with pinned(cores.server):
-        line = [sys.executable, "-m", "benchmarks.house.macs", str(count)]
+        line = [sys.executable, "-m", "benchmarks.app.macs", str(count)]
         done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
     times: dict[str, Any] = json.loads(done.stdout)
     return {name: Series([each / 1000 for each in some]) for name, some in times.items()}

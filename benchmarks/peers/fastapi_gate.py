@@ -17,7 +17,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 
 from benchmarks.material import KEY_PATH, TOKEN_PATH, GateMaterial, read_gate
-from benchmarks.peers import common
+from benchmarks.peers import setup
 
 SCOPE, GRANT = "account:read", "products:read"
 _REQUIRED = ["exp", "aud", "iss", "sub", "jti"]
@@ -87,4 +87,4 @@ def make(data: Path) -> FastAPI:
 
 
 if __name__ == "__main__":
-    common.serve(make)
+    setup.serve(make)

@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, Engine, UniqueConstraint, create_engine, even
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
-from benchmarks.peers import common
+from benchmarks.peers import setup
 
 
 class Base(DeclarativeBase):
@@ -51,10 +51,10 @@ class Order(Base):
 
 def open_engine(data: Path) -> Engine:
     """An engine whose every connection is durable."""
-    engine = create_engine(f"sqlite:///{common.database(data)}", connect_args={"timeout": 30})
+    engine = create_engine(f"sqlite:///{setup.database(data)}", connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")
-    def durable(connection: common.Connection, record: object) -> None:
+    def durable(connection: setup.Connection, record: object) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
 
@@ -70,23 +70,23 @@ def application(data: Path, engine: Engine, writing: AbstractContextManager[obje
     """The application over an engine; `writing` is held by whoever writes, and has to be usable again and again."""
     app = FastAPI(openapi_url=None)
     sessions: sessionmaker[Session] = sessionmaker(engine, expire_on_commit=False)
-    reader = common.require(data, "account.read")
-    buyer = common.require(data, "orders.create")
+    reader = setup.require(data, "account.read")
+    buyer = setup.require(data, "orders.create")
 
     @app.get("/Account/Details")
-    async def details(caller: Annotated[common.Caller, Depends(reader)]) -> JSONResponse:
+    async def details(caller: Annotated[setup.Caller, Depends(reader)]) -> JSONResponse:
         with sessions() as session:
             account = session.get_one(Account, caller.partner)
-            answer = common.account_answer(account.currency, account.balance, account.held, account.credit_limit)
+            answer = setup.account_answer(account.currency, account.balance, account.held, account.credit_limit)
         return JSONResponse(answer)
 
     @app.post("/Orders/Create")
-    def create(body: common.OrderBody, caller: Annotated[common.Caller, Depends(buyer)]) -> JSONResponse:
-        line, price = common.total(body)
+    def create(body: setup.OrderBody, caller: Annotated[setup.Caller, Depends(buyer)]) -> JSONResponse:
+        line, price = setup.total(body)
         order = Order(
             partner_id=caller.partner,
             order_reference=body.orderReference,
-            product_id=common.PRODUCT,
+            product_id=setup.PRODUCT,
             quantity=line.quantity,
             price=price,
             status=2,
@@ -98,10 +98,10 @@ def application(data: Path, engine: Engine, writing: AbstractContextManager[obje
                 session.commit()
             except IntegrityError:
                 raise HTTPException(409) from None
-        return JSONResponse(common.order_answer(order.id, line, price))
+        return JSONResponse(setup.order_answer(order.id, line, price))
 
     return app
 
 
 if __name__ == "__main__":
-    common.serve(make)
+    setup.serve(make)

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-from benchmarks.peers import common
+from benchmarks.peers import setup
 from benchmarks.peers.fastapi_orm import Account, Base, application
 
 WORKERS, CONNECTIONS = 2, 16
@@ -28,10 +28,10 @@ def prepare(data: Path, url: str) -> None:
     engine = open_engine(data)
     Base.metadata.create_all(engine)
     with Session(engine) as session:
-        session.add(Account(id=common.PARTNER, currency="EUR", balance=1_000_000, held=0, credit_limit=0))
+        session.add(Account(id=setup.PARTNER, currency="EUR", balance=1_000_000, held=0, credit_limit=0))
         session.commit()
     engine.dispose()
-    common.make_secret(data)
+    setup.make_secret(data)
 
 
 def open_engine(data: Path) -> Engine:
@@ -55,4 +55,4 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     os.environ[_DATA] = arguments.data
     module = "benchmarks.peers.fastapi_postgres:make"
-    uvicorn.run(module, factory=True, port=arguments.port, workers=WORKERS, **common.FAST)
+    uvicorn.run(module, factory=True, port=arguments.port, workers=WORKERS, **setup.FAST)

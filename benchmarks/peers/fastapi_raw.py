@@ -15,7 +15,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import JSONResponse
 
-from benchmarks.peers import common
+from benchmarks.peers import setup
 
 _INSERT = """
 INSERT INTO orders (id, partner_id, order_reference, product_id, quantity, price, status, created_at)
@@ -27,29 +27,29 @@ _ACCOUNT = "SELECT currency, balance, held, credit_limit FROM accounts WHERE id 
 def make(data: Path) -> FastAPI:
     """The application over a prepared data directory."""
     app = FastAPI(openapi_url=None)
-    connection = common.connect(data)
-    ids = itertools.count(common.next_order_id(connection))
-    reader = common.require(data, "account.read")
-    buyer = common.require(data, "orders.create")
+    connection = setup.connect(data)
+    ids = itertools.count(setup.next_order_id(connection))
+    reader = setup.require(data, "account.read")
+    buyer = setup.require(data, "orders.create")
 
     @app.get("/Account/Details")
-    async def details(caller: Annotated[common.Caller, Depends(reader)]) -> JSONResponse:
+    async def details(caller: Annotated[setup.Caller, Depends(reader)]) -> JSONResponse:
         row = connection.execute(_ACCOUNT, (caller.partner,)).fetchone()
-        return JSONResponse(common.account_answer(*row))
+        return JSONResponse(setup.account_answer(*row))
 
     @app.post("/Orders/Create")
-    def create(body: common.OrderBody, caller: Annotated[common.Caller, Depends(buyer)]) -> JSONResponse:
-        line, price = common.total(body)
+    def create(body: setup.OrderBody, caller: Annotated[setup.Caller, Depends(buyer)]) -> JSONResponse:
+        line, price = setup.total(body)
         now, order_id = int(time.time() * 1000), next(ids)
-        values = (order_id, caller.partner, body.orderReference, common.PRODUCT, line.quantity, price, now)
+        values = (order_id, caller.partner, body.orderReference, setup.PRODUCT, line.quantity, price, now)
         try:
             connection.execute(_INSERT, values)
-        except common.IntegrityError:
+        except setup.IntegrityError:
             raise HTTPException(409) from None
-        return JSONResponse(common.order_answer(order_id, line, price))
+        return JSONResponse(setup.order_answer(order_id, line, price))
 
     return app
 
 
 if __name__ == "__main__":
-    common.serve(make)
+    setup.serve(make)

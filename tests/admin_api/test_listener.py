@@ -39,7 +39,7 @@ class House:
     @property
     def admin(self) -> int:
         """The plane's port."""
-        return urlsplit(self.server.ready["operatorUrl"]).port or 0
+        return urlsplit(self.server.ready["adminUrl"]).port or 0
 
     def client(self, *lines: tuple[str, str]) -> Client:
         """A client of the shop."""

@@ -18,11 +18,11 @@ from benchmarks import postgres
 from benchmarks.harness import seated
 from benchmarks.machine import Cores, free_port
 from benchmarks.peer_contenders import on_postgres, start_module
-from benchmarks.peers import common
+from benchmarks.peers import setup
 
 ORDER = {
     "orderReference": "r-1",
-    "basketData": [{"deliverId": "1", "customerStoreProductId": common.PRODUCT, "quantity": 2}],
+    "basketData": [{"deliverId": "1", "customerStoreProductId": setup.PRODUCT, "quantity": 2}],
 }
 
 
@@ -47,7 +47,7 @@ class Peer:
 def peer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     data, port = tmp_path_factory.mktemp("peer") / "data", free_port()
     data.mkdir()
-    common.prepare(data)
+    setup.prepare(data)
     process = start_module(f"benchmarks.peers.{request.param}", data, port)
     try:
         wait_for(data.with_suffix(".log"), f"ready {port}")
@@ -65,7 +65,7 @@ def wait_for(log: Path, line: str) -> None:
 
 
 def test_a_living_token_reads_the_balance(peer: Peer) -> None:
-    status, body = peer.call("GET", "/Account/Details", token=common.issue(peer.data))
+    status, body = peer.call("GET", "/Account/Details", token=setup.issue(peer.data))
     assert status == 200
     assert json.loads(body)["data"] == {
         "currency": "EUR",
@@ -79,31 +79,31 @@ def test_a_living_token_reads_the_balance(peer: Peer) -> None:
 def test_missing_expired_and_weak_tokens_are_refused(peer: Peer) -> None:
     assert peer.call("GET", "/Account/Details")[0] == 401
     assert peer.call("GET", "/Account/Details", token="x.y.z")[0] == 401
-    assert peer.call("GET", "/Account/Details", token=common.issue(peer.data, lifetime=-1))[0] == 401
-    weak = common.issue(peer.data, scope="account.read")
+    assert peer.call("GET", "/Account/Details", token=setup.issue(peer.data, lifetime=-1))[0] == 401
+    weak = setup.issue(peer.data, scope="account.read")
     assert peer.call("POST", "/Orders/Create", ORDER | {"orderReference": "weak"}, weak)[0] == 403
 
 
 def test_two_processes_on_postgresql_keep_an_order_once(tmp_path: Path) -> None:
     with postgres.database(postgres.SERVER) as url, seated(on_postgres(url), tmp_path, Cores(None, None)) as port:
         peer = Peer(tmp_path / "fastapi-orm", port)
-        token = common.issue(peer.data)
+        token = setup.issue(peer.data)
         assert [peer.call("POST", "/Orders/Create", ORDER, token)[0] for _ in range(5)] == [200, 409, 409, 409, 409]
         assert peer.call("GET", "/Account/Details", token=token)[0] == 200
         with psycopg.connect(url) as connection:
             rows = connection.execute("SELECT order_reference, quantity, price FROM orders").fetchall()
-    assert rows == [("r-1", 2, 2 * common.UNIT_PRICE)]
+    assert rows == [("r-1", 2, 2 * setup.UNIT_PRICE)]
 
 
 def test_an_order_that_was_answered_is_there_once(peer: Peer) -> None:
-    token = common.issue(peer.data)
+    token = setup.issue(peer.data)
     status, body = peer.call("POST", "/Orders/Create", ORDER, token)
     assert status == 200
     order_id = int(json.loads(body)["data"]["orderId"])
     assert peer.call("POST", "/Orders/Create", ORDER, token)[0] == 409
-    reader = sqlite3.connect(common.database(peer.data))
+    reader = sqlite3.connect(setup.database(peer.data))
     try:
         rows = reader.execute("SELECT id, order_reference, quantity, price FROM orders").fetchall()
     finally:
         reader.close()
-    assert rows == [(order_id, "r-1", 2, 2 * common.UNIT_PRICE)]
+    assert rows == [(order_id, "r-1", 2, 2 * setup.UNIT_PRICE)]

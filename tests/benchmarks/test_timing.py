@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.gate_contenders import start_house
+from benchmarks.gate_contenders import start_app
 from benchmarks.harness import Contender, Running, seated
 from benchmarks.machine import Cores
 from benchmarks.material import Case, prepare, read_values
@@ -43,7 +43,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     prepare("timing", prepared)
 
     def start(data: Path, port: int) -> Any:
-        return start_house(prepared, "patient", None, data, port)
+        return start_app(prepared, "patient", None, data, port)
 
     with seated(Contender("server", start, lambda _, port: Running({})), folder, Cores(None, None)) as port:
         yield Shop(port, read_values(prepared))

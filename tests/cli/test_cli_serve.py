@@ -228,7 +228,7 @@ def test_a_server_that_others_reach_is_refused_while_a_tenant_has_a_loopback_hos
 def test_no_tenant_gets_a_loopback_host_while_others_reach_the_server(bedesten: Program) -> None:
     bedesten.does("tenants", "create", "shop", "--host", HOST)
     with served(bedesten, "--host", "0.0.0.0", "--workers", "1", "--admin-port", "0") as server:
-        assert server.ready["operatorUrl"] is None
+        assert server.ready["adminUrl"] is None
         assert bedesten.refuses("tenants", "hosts", "shop", "--add", "127.0.0.1")["code"] == -8
         assert bedesten.refuses("tenants", "create", "other", "--host", "localhost")["code"] == -8
         assert bedesten.does("tenants", "hosts", "shop", "--add", "b.example.org")["hosts"] == [HOST, "b.example.org"]

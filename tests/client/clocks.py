@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import httpx2
 
 from bedesten_client import AsyncResellerClient, ResellerClient
-from bedesten_client.client import source_of
-from bedesten_client.surfaces import reseller
-from bedesten_client.tokens import Login, TokenCredential
+from bedesten_client._base import source_of
+from bedesten_client._surfaces import reseller
+from bedesten_client._tokens import Login, TokenCredential
 
 
 @dataclass
-class Moved:
+class FakeClock:
     """Goes with the machine's, as far ahead as a test wants it."""
 
     ahead: float = 0.0
@@ -21,7 +21,7 @@ class Moved:
         return time.monotonic() + self.ahead
 
 
-def credential(email: str, password: str, clock: Moved, refresh_path: str | None = None) -> TokenCredential:
+def credential(email: str, password: str, clock: FakeClock, refresh_path: str | None = None) -> TokenCredential:
     """A partner's tokens by this clock."""
     return TokenCredential(Login(reseller.LOGIN_PATH, email, source_of(password)), clock, refresh_path)
 

@@ -12,7 +12,7 @@ LOGIN = "/Login/Customer/Api/Verify"
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecordedRequest:
     """One request as it came. Header names are lower case."""
 
     method: str
@@ -36,7 +36,7 @@ class Raw:
     gate: threading.Event | None = None
 
 
-Script = Callable[[Asked], "bytes | Raw"]
+Script = Callable[[RecordedRequest], "bytes | Raw"]
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Server:
 
     url: str
     script: Script
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[RecordedRequest] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -54,7 +54,7 @@ class Server:
         return sum(one.path == LOGIN for one in self.asked)
 
     @property
-    def calls(self) -> list[Asked]:
+    def calls(self) -> list[RecordedRequest]:
         """What came besides logins."""
         return [one for one in self.asked if one.path != LOGIN]
 
@@ -137,7 +137,7 @@ def _trickle(connection: socket.socket, answer: Raw, server: Server) -> None:
             return
 
 
-def _read(stream: "socket.SocketIO") -> Asked | None:
+def _read(stream: "socket.SocketIO") -> RecordedRequest | None:
     line = stream.readline().decode("latin-1").split()
     if len(line) != 3:
         return None
@@ -145,4 +145,4 @@ def _read(stream: "socket.SocketIO") -> Asked | None:
     while text := stream.readline().decode("latin-1").strip():
         name, _, value = text.partition(":")
         headers[name.lower()] = value.strip()
-    return Asked(line[0], line[1], headers, stream.read(int(headers.get("content-length", "0"))))
+    return RecordedRequest(line[0], line[1], headers, stream.read(int(headers.get("content-length", "0"))))

@@ -13,14 +13,14 @@ from bedesten_client import ApiKeyAuth, BearerAuth, BedestenError, LoginRefused
 from tests.client.both import kind as kind
 from tests.client.both import partner_call, supplier_call
 from tests.client.rerouted import rerouted, rerouted_async
-from tests.client.scripted import ACCOUNT, LOGIN, Asked, Raw, http, ok, refusal, scripted, token
+from tests.client.scripted import ACCOUNT, LOGIN, Raw, RecordedRequest, http, ok, refusal, scripted, token
 from tests.support.backoffice import PASSWORD
 from tests.support.shop import Shop, fresh, open_shop
 
 GET_KEY = "/Supplier/Keys/Get"
 
 
-def renewing(answer: Callable[[Asked], bytes]) -> Callable[[Asked], bytes | Raw]:
+def renewing(answer: Callable[[RecordedRequest], bytes]) -> Callable[[RecordedRequest], bytes | Raw]:
     """Every login brings a token of its own."""
     numbers = iter(range(1, 100))
     return lambda asked: token(f"t{next(numbers)}") if asked.path == LOGIN else answer(asked)
@@ -172,7 +172,7 @@ def test_answers_may_still_be_streamed() -> None:
 
 
 def test_r227_what_is_sent_from_a_stream_is_sent_again_whole() -> None:
-    def script(asked: Asked) -> bytes:
+    def script(asked: RecordedRequest) -> bytes:
         return ok(ACCOUNT) if asked.headers["authorization"] == "Bearer t2" else refusal(401, -22)
 
     with scripted(renewing(script)) as server, httpx2.Client() as client:

@@ -19,7 +19,7 @@ import bedesten_client
 from bedesten.gate.scopes import Surface
 from bedesten.tenants import actions as tenants
 from bedesten_client import BasketLine, BedestenError, Options, ResellerClient
-from bedesten_client.call import Call
+from bedesten_client._call import Call
 from bedesten_client.testing import FakeShop, sign
 from bedesten_client.webhooks import Event
 from tests.client.test_client_operations import MODULES, builders, calls
@@ -59,11 +59,11 @@ def test_the_reference_lists_every_method_with_its_operation(surface: Surface) -
         each = [one for one in vars(client) if one.startswith("each_") and one.removeprefix("each_") in name]
         if "cursor=" in method:
             method += f", `{each[0]}`"
-        gives = str(inspect.signature(build).return_annotation).replace("bedesten_client.shapes.", "")
+        gives = str(inspect.signature(build).return_annotation).replace("bedesten_client.schemas.", "")
         endpoint = next(
             endpoint for endpoint, call in by_endpoint.items() if call.operation is _operation(name, surface)
         )
-        result = gives.removeprefix("bedesten_client.call.Call[").removesuffix("]")
+        result = gives.removeprefix("bedesten_client._call.Call[").removesuffix("]")
         expected.add((method, f"`{endpoint}`", f"`{result}`"))
     assert {tuple(row) for row in listed} == expected
 

@@ -13,19 +13,31 @@ from bedesten_client import (
     BedestenError,
     Conflict,
     DeadlineExceeded,
-    NoAnswer,
+    NoResponse,
     ResellerClient,
     ServerError,
     TooManyRequests,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
-from bedesten_client.flow import Send, trouble
-from bedesten_client.retry import Repeat, again, backoff
-from bedesten_client.wire import Answer, Outgoing, Trouble
+from bedesten_client._flow import Send, transport_failure
+from bedesten_client._retry import RetryPolicy, backoff, retry_delay
+from bedesten_client._wire import Request, Response, TransportFailure
 from tests.client.both import kind as kind
 from tests.client.both import partner_call, supplier_call
 from tests.client.rerouted import rerouted
-from tests.client.scripted import ACCOUNT, LOGIN, PLACED, Asked, Raw, Script, http, ok, refusal, scripted, token
+from tests.client.scripted import (
+    ACCOUNT,
+    LOGIN,
+    PLACED,
+    Raw,
+    RecordedRequest,
+    Script,
+    http,
+    ok,
+    refusal,
+    scripted,
+    token,
+)
 from tests.support.backoffice import PASSWORD
 from tests.support.shop import Shop, fresh
 
@@ -36,7 +48,7 @@ def then(*answers: bytes | Raw) -> Script:
     """Logins succeed; calls get these answers, the last of them for ever."""
     waiting = list(answers)
 
-    def script(asked: Asked) -> bytes | Raw:
+    def script(asked: RecordedRequest) -> bytes | Raw:
         if asked.path == LOGIN:
             return token("t")
         return waiting.pop(0) if len(waiting) > 1 else waiting[0]
@@ -50,7 +62,7 @@ def free_port() -> int:
 
 
 def test_a_server_that_is_away_is_no_answer(kind: str) -> None:
-    with pytest.raises(NoAnswer) as failed:
+    with pytest.raises(NoResponse) as failed:
         partner_call(kind, f"http://127.0.0.1:{free_port()}", "account", deadline=1)
     assert (failed.value.code, failed.value.status, failed.value.request_id) == (None, None, None)
 
@@ -88,7 +100,7 @@ def test_a_body_that_trickles_meets_the_deadline(kind: str) -> None:
 def test_a_page_where_an_answer_should_be_is_told_as_such_and_not_tried_again(kind: str, status: int) -> None:
     page = http(status, b"<html>Welcome to the hotel</html>", "Location: https://hotel.example/", kind="text/html")
     with scripted(then(page)) as server:
-        with pytest.raises(UnexpectedAnswer) as failed:
+        with pytest.raises(UnexpectedResponse) as failed:
             partner_call(kind, server.url, "account")
         assert (failed.value.status, failed.value.code) == (status, None)
         assert len(server.calls) == 1
@@ -112,7 +124,7 @@ def test_half_a_document_is_no_answer_and_the_call_is_made_again(kind: str) -> N
 def test_half_a_document_in_a_whole_answer_is_told_as_such(kind: str) -> None:
     body = b'{"success": true, "message": "OK", "data": {"accountId": "par_1", "na'
     with scripted(then(http(200, body, "X-Request-Id: req_7"))) as server:
-        with pytest.raises(UnexpectedAnswer) as failed:
+        with pytest.raises(UnexpectedResponse) as failed:
             partner_call(kind, server.url, "account")
         assert (failed.value.status, failed.value.request_id) == (200, "req_7")
 
@@ -123,14 +135,14 @@ def test_half_a_document_in_a_whole_answer_is_told_as_such(kind: str) -> None:
     ids=["nothing", "null", "a list", "not so", "no data", "no text", "depth"],
 )
 def test_another_document_is_told_as_such(kind: str, body: bytes) -> None:
-    with scripted(then(http(200, body))) as server, pytest.raises(UnexpectedAnswer):
+    with scripted(then(http(200, body))) as server, pytest.raises(UnexpectedResponse):
         partner_call(kind, server.url, "account")
 
 
 def test_an_answer_that_does_not_end_is_left(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bedesten_client.flow.LARGEST_ANSWER", 10_000)
+    monkeypatch.setattr("bedesten_client._flow.MAX_RESPONSE_BYTES", 10_000)
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n"
-    with scripted(then(Raw([head, b"[" * 60_000], pause=0.1))) as server, pytest.raises(NoAnswer):
+    with scripted(then(Raw([head, b"[" * 60_000], pause=0.1))) as server, pytest.raises(NoResponse):
         partner_call(kind, server.url, "account", attempts=1)
 
 
@@ -156,9 +168,9 @@ def test_429_for_a_second_is_waited_for_even_where_nothing_may_be_sent_twice(kin
 
 def test_a_date_as_retry_after_is_read_by_the_servers_own_clock() -> None:
     headers = {"retry-after": "Fri, 01 Jan 2100 00:00:30 GMT", "date": "Fri, 01 Jan 2100 00:00:00 GMT"}
-    assert Answer(429, headers, b"").retry_after == 30
+    assert Response(429, headers, b"").retry_after == 30
     for nonsense in ("-1", "soon", "1e3", "٣", "99999999999"):
-        assert Answer(429, {"retry-after": nonsense}, b"").retry_after is None
+        assert Response(429, {"retry-after": nonsense}, b"").retry_after is None
 
 
 def test_503_is_asked_again_and_at_last_told(kind: str) -> None:
@@ -208,7 +220,7 @@ def test_an_idempotency_key_of_the_caller_s_own_is_used() -> None:
 @pytest.mark.parametrize("method", ["rotate_key", "revoke_key"])
 def test_a_rotation_whose_answer_was_lost_is_the_caller_s_to_look_at(kind: str, method: str) -> None:
     with scripted(then(Raw([]))) as server:
-        with pytest.raises(NoAnswer):
+        with pytest.raises(NoResponse):
             supplier_call(kind, server.url, method)
         assert len(server.calls) == 1
 
@@ -253,7 +265,7 @@ def test_waits_double_up_to_a_limit_and_differ() -> None:
 
 def test_r229_retry_after_is_the_least_and_those_who_were_refused_together_do_not_come_back_together() -> None:
     body = b'{"success":false,"code":-7}'
-    waits = {again(Answer(429, {"retry-after": "10"}, body), Repeat.SAFE, 1) for _ in range(10)}
+    waits = {retry_delay(Response(429, {"retry-after": "10"}, body), RetryPolicy.SAFE, 1) for _ in range(10)}
     assert len(waits) == 10
     assert all(one is not None and 10 <= one.seconds <= 11.1 for one in waits)
 
@@ -261,32 +273,32 @@ def test_r229_retry_after_is_the_least_and_those_who_were_refused_together_do_no
 @pytest.mark.parametrize(
     ("reply", "safe", "never"),
     [
-        (Trouble("refused", untouched=True), True, True),
-        (Trouble("cut"), True, False),
-        (Answer(503, {}, b'{"code": -9}'), True, True),
-        (Answer(503, {}, b"<html>"), True, False),
-        (Answer(500, {}, b'{"code": -1}'), True, False),
-        (Answer(500, {}, b"<html>"), False, False),
-        (Answer(429, {}, b"<html>"), True, False),
-        (Answer(429, {}, b'{"code": -27}'), False, False),
-        (Answer(401, {}, b'{"code": -21}'), False, False),
-        (Answer(409, {}, b'{"code": -8}'), False, False),
-        (Answer(200, {}, b"{}"), False, False),
+        (TransportFailure("refused", unsent=True), True, True),
+        (TransportFailure("cut"), True, False),
+        (Response(503, {}, b'{"code": -9}'), True, True),
+        (Response(503, {}, b"<html>"), True, False),
+        (Response(500, {}, b'{"code": -1}'), True, False),
+        (Response(500, {}, b"<html>"), False, False),
+        (Response(429, {}, b"<html>"), True, False),
+        (Response(429, {}, b'{"code": -27}'), False, False),
+        (Response(401, {}, b'{"code": -21}'), False, False),
+        (Response(409, {}, b'{"code": -8}'), False, False),
+        (Response(200, {}, b"{}"), False, False),
     ],
 )
-def test_what_is_sent_again(reply: Answer | Trouble, safe: bool, never: bool) -> None:
-    assert (again(reply, Repeat.SAFE, 1) is not None) is safe
-    assert (again(reply, Repeat.KEYED, 1) is not None) is safe
-    assert (again(reply, Repeat.NEVER, 1) is not None) is never
+def test_what_is_sent_again(reply: Response | TransportFailure, safe: bool, never: bool) -> None:
+    assert (retry_delay(reply, RetryPolicy.SAFE, 1) is not None) is safe
+    assert (retry_delay(reply, RetryPolicy.KEYED, 1) is not None) is safe
+    assert (retry_delay(reply, RetryPolicy.NEVER, 1) is not None) is never
 
 
 # --- what is never shown ------------------------------------------------------------------------------------------------
 
 
 def test_a_header_that_cannot_be_sent_is_not_quoted() -> None:
-    told = trouble(httpx2.LocalProtocolError("Illegal header value b'ak_live_secret'"))
+    told = transport_failure(httpx2.LocalProtocolError("Illegal header value b'ak_live_secret'"))
     assert "ak_live" not in told.text
-    request = Outgoing("POST", "/x", b'{"password": "p"}')
+    request = Request("POST", "/x", b'{"password": "p"}')
     assert "password" not in repr(Send(request, 1))
 
 
@@ -305,7 +317,7 @@ def test_r230_no_secret_is_in_an_error_its_traceback_or_a_log(
 
     secrets = ["seven-lanterns-by-the-gate", "tok-very-secret", "ak_live_0123456789abcdef0123456789abcdef"]
 
-    def script(asked: Asked) -> bytes | Raw:
+    def script(asked: RecordedRequest) -> bytes | Raw:
         return token("tok-very-secret") if asked.path == LOGIN else answer
 
     caplog.set_level(logging.DEBUG)

@@ -11,10 +11,10 @@ import pytest
 
 from bedesten.gate.scopes import Surface
 from bedesten_client import AsyncSupplierClient, Secret, SupplierClient, Unauthorized
-from bedesten_client.credentials import KeyCredential
+from bedesten_client._credentials import KeyCredential
 from bedesten_client.secrets import BadReference, SecretUnavailable
-from tests.client.clocks import Moved
-from tests.client.scripted import Asked, http, ok, refusal, scripted
+from tests.client.clocks import FakeClock
+from tests.client.scripted import RecordedRequest, http, ok, refusal, scripted
 from tests.support.backoffice import Key
 from tests.support.shop import Shop
 
@@ -87,9 +87,9 @@ def test_a_key_that_is_refused_for_ever_is_read_once_and_the_call_made_once() ->
 
 
 def test_a_key_that_was_refused_is_read_again_later() -> None:
-    kept, clock = Kept("ak_live_1"), Moved()
+    kept, clock = Kept("ak_live_1"), FakeClock()
 
-    def script(asked: Asked) -> bytes:
+    def script(asked: RecordedRequest) -> bytes:
         return PAGE if asked.headers["apikey"] == "ak_live_2" else refusal(401, -23)
 
     with scripted(script) as server, SupplierClient(server.url, key="unused") as client:
@@ -105,7 +105,7 @@ def test_a_key_that_was_refused_is_read_again_later() -> None:
 def test_two_hundred_calls_that_meet_a_rotation_read_once_and_all_succeed() -> None:
     kept = Kept("ak_live_1")
 
-    def script(asked: Asked) -> bytes:
+    def script(asked: RecordedRequest) -> bytes:
         return PAGE if asked.headers["apikey"] == kept.value else refusal(401, -23)
 
     async def tasks(url: str, before: threading.Barrier) -> int:
@@ -126,7 +126,7 @@ def test_two_hundred_calls_that_meet_a_rotation_read_once_and_all_succeed() -> N
 
 
 def test_a_secret_manager_that_is_down_does_not_matter_while_the_remembered_key_works() -> None:
-    kept, clock = Kept("ak_live_1"), Moved()
+    kept, clock = Kept("ak_live_1"), FakeClock()
     with scripted(lambda _: PAGE) as server, SupplierClient(server.url, key="unused") as client:
         client._credential = KeyCredential(kept, clock)
         client.list_products()

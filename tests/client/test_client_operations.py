@@ -16,10 +16,10 @@ from bedesten.http.members import camel
 from bedesten.http.route import Route
 from bedesten.server.build import ROUTES
 from bedesten_client import BasketLine, CheckoutItem, CodeItem, Offer, RequireData
-from bedesten_client.call import Call, Operation, Options, outgoing
-from bedesten_client.client import options_of
-from bedesten_client.retry import Repeat
-from bedesten_client.surfaces import payment, reseller, storefront, supplier
+from bedesten_client._base import options_of
+from bedesten_client._call import Call, Operation, Options, outgoing
+from bedesten_client._retry import RetryPolicy
+from bedesten_client._surfaces import payment, reseller, storefront, supplier
 
 MODULES = {
     Surface.RESELLER: reseller,
@@ -106,12 +106,12 @@ def test_what_may_be_sent_again_is_what_the_server_makes_safe(surface: Surface) 
     for endpoint, operation in operations(MODULES[surface]).items():
         takes_keys = routes(surface)[endpoint].repeatable
         if endpoint in LOOK_FIRST:
-            expected = Repeat.NEVER
+            expected = RetryPolicy.NEVER
         elif takes_keys and endpoint not in NAMED_BY_ITSELF:
-            expected = Repeat.KEYED
+            expected = RetryPolicy.KEYED
         else:
-            expected = Repeat.SAFE
-        assert operation.repeat is expected, endpoint
+            expected = RetryPolicy.SAFE
+        assert operation.retry_policy is expected, endpoint
 
 
 @pytest.mark.parametrize("surface", Surface)
@@ -144,22 +144,22 @@ def test_results_are_as_the_server_has_them() -> None:
     from bedesten.surfaces.reseller import schemas as reseller_shapes
     from bedesten.surfaces.storefront import schemas as storefront_shapes
     from bedesten.surfaces.supplier import schemas as supplier_shapes
-    from bedesten_client import shapes
+    from bedesten_client import schemas
 
     pairs: list[tuple[Any, Any]] = [
-        (shapes.Token, common.Token), (shapes.Category, common.CategoryView), (shapes.Product, common.ProductView),
-        (shapes.Requirement, common.RequirementView), (shapes.PlacedOrder, reseller_shapes.PlacedOrder),
-        (shapes.PlacedLine, reseller_shapes.PlacedLine), (shapes.OrderLine, reseller_shapes.LineView),
-        (shapes.Order, reseller_shapes.OrderView), (shapes.Account, reseller_shapes.AccountView),
-        (shapes.Profile, storefront_shapes.Profile), (shapes.CustomerOrder, storefront_shapes.CustomerOrder),
-        (shapes.CustomerLine, storefront_shapes.CustomerLine), (shapes.Deposit, payment_shapes.DepositView),
-        (shapes.Payment, payment_shapes.PaymentView), (shapes.SupplierProduct, supplier_shapes.OfferView),
-        (shapes.Uploaded, supplier_shapes.UploadResult), (shapes.SkippedCode, supplier_shapes.SkippedCode),
-            (shapes.DeliveredCode, common.DeliveredCode), (shapes.AwaitingLine, supplier_shapes.AwaitingLine),
-        (shapes.Delivered, supplier_shapes.DeliveryResult), (shapes.ApiKey, api_keys.KeyView),
-        (shapes.LastUse, api_keys.LastUse),
-        (shapes.PreviousSecret, api_keys.PreviousSecret), (shapes.Rotated, api_keys.KeyRotation),
-        (shapes.Revoked, api_keys.KeyRevocation),
+        (schemas.Token, common.Token), (schemas.Category, common.CategoryView), (schemas.Product, common.ProductView),
+        (schemas.Requirement, common.RequirementView), (schemas.PlacedOrder, reseller_shapes.PlacedOrder),
+        (schemas.PlacedLine, reseller_shapes.PlacedLine), (schemas.OrderLine, reseller_shapes.LineView),
+        (schemas.Order, reseller_shapes.OrderView), (schemas.Account, reseller_shapes.AccountView),
+        (schemas.Profile, storefront_shapes.Profile), (schemas.CustomerOrder, storefront_shapes.CustomerOrder),
+        (schemas.CustomerLine, storefront_shapes.CustomerLine), (schemas.Deposit, payment_shapes.DepositView),
+        (schemas.Payment, payment_shapes.PaymentView), (schemas.SupplierProduct, supplier_shapes.OfferView),
+        (schemas.UploadResult, supplier_shapes.UploadResult), (schemas.SkippedCode, supplier_shapes.SkippedCode),
+            (schemas.DeliveredCode, common.DeliveredCode), (schemas.AwaitingLine, supplier_shapes.AwaitingLine),
+        (schemas.DeliveryResult, supplier_shapes.DeliveryResult), (schemas.ApiKey, api_keys.KeyView),
+        (schemas.LastUse, api_keys.LastUse),
+        (schemas.PreviousSecret, api_keys.PreviousSecret), (schemas.KeyRotation, api_keys.KeyRotation),
+        (schemas.KeyRevocation, api_keys.KeyRevocation),
     ]  # fmt: skip
     for ours, theirs in pairs:
         assert ours.__struct_fields__ == theirs.__struct_fields__, ours
@@ -241,6 +241,6 @@ def test_a_list_that_does_not_go_on_is_told() -> None:
     page = ok({"items": [], "nextCursor": "again"})
     with scripted(lambda asked: token("t") if asked.path == LOGIN else page) as server:
         client = bedesten_client.ResellerClient(server.url, email="e", password="p")
-        with client, pytest.raises(bedesten_client.UnexpectedAnswer):
+        with client, pytest.raises(bedesten_client.UnexpectedResponse):
             list(client.each_product())
         assert [one.json.get("cursor") for one in server.calls] == [None, "again"]

@@ -12,7 +12,7 @@ from bedesten_client import (
     BasketLine,
     Conflict,
     LoginRefused,
-    NoAnswer,
+    NoResponse,
     NotFound,
     PaymentClient,
     RequireData,
@@ -24,7 +24,7 @@ from bedesten_client import (
     Unauthorized,
 )
 from bedesten_client.receivers import wsgi_receiver
-from bedesten_client.shapes import Shape
+from bedesten_client.schemas import Schema
 from bedesten_client.testing import FakeShop
 from tests.client.test_client_webhooks import HOOK, Handled, _wsgi
 from tests.support.backoffice import PASSWORD
@@ -36,7 +36,7 @@ ACCIDENTS = ("_id", "reference", "created", "updated", "name", "email", "descrip
 
 def told(result: object) -> object:
     """A result, or the number of a refusal, without what differs between any two shops."""
-    if isinstance(result, Shape):
+    if isinstance(result, Schema):
         return {
             name: told(getattr(result, name))
             for name in result.__struct_fields__
@@ -133,14 +133,14 @@ def test_answers_can_be_prescribed() -> None:
 def test_bad_days_can_be_had() -> None:
     with FakeShop() as fake, ResellerClient(fake.url, email=fake.email, password=fake.password) as client:
         card = fake.add_product("Card", 5, codes=["A", "B"])
-        fake.break_off("POST /Orders/Create")
+        fake.drop_connection("POST /Orders/Create")
         client.create_order("r", [BasketLine("1", card, 1)])
         assert [one.operation for one in fake.asked].count("POST /Orders/Create") == 2
         assert len(client.get_order(order_reference="r").details[0].delivery_data or ()) == 1
-        fake.end_tokens()
+        fake.revoke_tokens()
         client.account()
-        fake.break_off("GET /Account/Details", done=False)
-        with pytest.raises(NoAnswer):
+        fake.drop_connection("GET /Account/Details", done=False)
+        with pytest.raises(NoResponse):
             client.with_options(attempts=1).account()
     with FakeShop() as fake, PaymentClient(fake.url, key=fake.key) as payments:
         fake.rotate_key()

@@ -18,17 +18,29 @@ from bedesten_client import (
     DeadlineExceeded,
     Forbidden,
     LoginRefused,
-    NoAnswer,
+    NoResponse,
     NotSignedIn,
     ResellerClient,
     StorefrontClient,
     TooManyRequests,
     Unauthorized,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
-from tests.client.clocks import Moved, credential, partner, partner_async
+from tests.client.clocks import FakeClock, credential, partner, partner_async
 from tests.client.rerouted import rerouted, rerouted_async
-from tests.client.scripted import ACCOUNT, LOGIN, PLACED, Asked, Raw, Server, http, ok, refusal, scripted, token
+from tests.client.scripted import (
+    ACCOUNT,
+    LOGIN,
+    PLACED,
+    Raw,
+    RecordedRequest,
+    Server,
+    http,
+    ok,
+    refusal,
+    scripted,
+    token,
+)
 from tests.support.backoffice import PASSWORD, Operator
 from tests.support.shop import Shop, fresh, open_shop
 from tests.support.sites import Site
@@ -94,7 +106,7 @@ def test_r226_a_thousand_parallel_calls_whose_token_was_ended_make_one_login(own
 
 def test_r226_at_expiry_threads_and_tasks_that_share_a_token_make_one_login(own: Shop, counted: Counting) -> None:
     http_client, paths = counted
-    clock = Moved()
+    clock = FakeClock()
     tokens = credential(own.partner_email, PASSWORD, clock)
     threads = partner(own.host, tokens, http_client).with_options(deadline=60, attempt_timeout=50)
     threads.account()
@@ -114,7 +126,7 @@ def test_r226_at_expiry_threads_and_tasks_that_share_a_token_make_one_login(own:
 
 def test_a_token_is_renewed_before_its_end_and_no_call_notices(own: Shop, counted: Counting) -> None:
     http_client, paths = counted
-    clock = Moved()
+    clock = FakeClock()
     client = partner(own.host, credential(own.partner_email, PASSWORD, clock), http_client)
     client.account()
     clock.ahead = 0.75 * HOUR * 0.95  # the server takes up to a twentieth off the hour
@@ -219,7 +231,7 @@ def test_a_logout_that_meets_a_401_logs_nobody_in_and_out(own: Shop, counted: Co
 # --- a server that misbehaves -----------------------------------------------------------------------------------------
 
 
-def logging_in(script: Callable[[Asked], bytes | Raw]) -> Callable[[Asked], bytes | Raw]:
+def logging_in(script: Callable[[RecordedRequest], bytes | Raw]) -> Callable[[RecordedRequest], bytes | Raw]:
     """The script for calls; every login is given a token of its own."""
     counted = iter(range(1, 1_000_000))
     return lambda asked: token(f"t{next(counted)}") if asked.path == LOGIN else script(asked)
@@ -246,7 +258,7 @@ def test_r225_a_second_401_is_the_callers_and_401_for_ever_is_no_storm() -> None
 def test_a_token_that_was_taken_before_is_renewed_each_time_it_is_refused() -> None:
     refused: set[str] = set()
 
-    def script(asked: Asked) -> bytes:
+    def script(asked: RecordedRequest) -> bytes:
         return refusal(401, -22) if asked.headers["authorization"] in refused else ok(ACCOUNT)
 
     with scripted(logging_in(script)) as server, client_of(server) as client:
@@ -263,7 +275,7 @@ def test_a_token_that_was_taken_before_is_renewed_each_time_it_is_refused() -> N
 )
 def test_other_401s_make_no_login(answer: bytes) -> None:
     with scripted(logging_in(lambda _: answer)) as server, client_of(server) as client:
-        with pytest.raises((Unauthorized, UnexpectedAnswer)) as refused:
+        with pytest.raises((Unauthorized, UnexpectedResponse)) as refused:
             client.account()
         assert refused.value.status == 401
         assert server.logins == 1
@@ -272,7 +284,7 @@ def test_other_401s_make_no_login(answer: bytes) -> None:
 def test_a_gateway_s_401_without_a_number_is_understood_by_its_challenge() -> None:
     challenge = 'WWW-Authenticate: Bearer realm="bedesten", error="invalid_token"'
 
-    def script(asked: Asked) -> bytes:
+    def script(asked: RecordedRequest) -> bytes:
         fine = asked.headers["authorization"] == "Bearer t2"
         return ok(ACCOUNT) if fine else http(401, b"<html>", challenge, kind="text/html")
 
@@ -301,12 +313,12 @@ def test_too_many_logins_are_believed_until_the_time_that_the_server_named() -> 
 def test_a_renewal_that_fails_while_the_old_token_lives_is_nobody_s_trouble() -> None:
     away = threading.Event()
 
-    def script(asked: Asked) -> bytes:
+    def script(asked: RecordedRequest) -> bytes:
         if asked.path == LOGIN:
             return refusal(503, -9, "Retry-After: 1") if away.is_set() else token("t")
         return ok(ACCOUNT)
 
-    clock = Moved()
+    clock = FakeClock()
     with scripted(script) as server, partner(server.url, credential("p@partner.example", "pw", clock)) as client:
         client.account()
         clock.ahead = 0.7 * HOUR
@@ -327,9 +339,9 @@ def test_moments_of_renewal_are_spread() -> None:
     with scripted(lambda _: token("t")) as server:
         due = set()
         for _ in range(20):
-            clock = Moved()
+            clock = FakeClock()
             with partner(server.url, credential("p@partner.example", "pw", clock)) as client:
-                with pytest.raises(UnexpectedAnswer):
+                with pytest.raises(UnexpectedResponse):
                     client.account()
                 held = client._credential._held  # type: ignore[attr-defined]
                 due.add(round(held.due - held.used))
@@ -341,7 +353,7 @@ def test_moments_of_renewal_are_spread() -> None:
 def test_a_lifetime_that_cannot_be_known_is_learnt_from_a_401(date: str) -> None:
     counted = iter(range(1, 100))
 
-    def script(asked: Asked) -> bytes:
+    def script(asked: RecordedRequest) -> bytes:
         if asked.path == LOGIN:
             return token(f"t{next(counted)}", date=date)
         return ok(ACCOUNT) if asked.headers["authorization"] == "Bearer t2" else refusal(401, -22)
@@ -353,11 +365,11 @@ def test_a_lifetime_that_cannot_be_known_is_learnt_from_a_401(date: str) -> None
 
 
 def test_an_idle_token_is_renewed_before_it_is_refused() -> None:
-    def script(asked: Asked) -> bytes:
+    def script(asked: RecordedRequest) -> bytes:
         data = {"token": "t", "expiration": "2100-01-02T00:00:00Z", "idleTimeoutSeconds": 60, "callbackData": None}
         return ok(data, "Date: Fri, 01 Jan 2100 00:00:00 GMT") if asked.path == LOGIN else ok(ACCOUNT)
 
-    clock = Moved()
+    clock = FakeClock()
     with scripted(script) as server, partner(server.url, credential("p@partner.example", "pw", clock)) as client:
         for _ in range(4):
             client.account()
@@ -371,7 +383,7 @@ def test_an_idle_token_is_renewed_before_it_is_refused() -> None:
 def test_a_task_that_is_cancelled_while_it_logs_in_for_all_leaves_nobody_behind() -> None:
     begun, go = threading.Event(), threading.Event()
 
-    def script(asked: Asked) -> bytes | Raw:
+    def script(asked: RecordedRequest) -> bytes | Raw:
         if asked.path != LOGIN:
             return ok(ACCOUNT)
         if begun.is_set():
@@ -398,7 +410,7 @@ def test_a_task_that_is_cancelled_while_it_logs_in_for_all_leaves_nobody_behind(
 def test_whoever_waits_for_another_s_login_keeps_to_its_own_deadline() -> None:
     begun, go = threading.Event(), threading.Event()
 
-    def script(asked: Asked) -> bytes | Raw:
+    def script(asked: RecordedRequest) -> bytes | Raw:
         if asked.path != LOGIN:
             return ok(ACCOUNT)
         begun.set()
@@ -417,13 +429,13 @@ def test_whoever_waits_for_another_s_login_keeps_to_its_own_deadline() -> None:
 @pytest.mark.parametrize(
     ("answer", "error", "most"),
     [
-        (http(200, b"<html>hello", kind="text/html"), UnexpectedAnswer, 1),
-        (ok({"nothing": 1}), UnexpectedAnswer, 1),
+        (http(200, b"<html>hello", kind="text/html"), UnexpectedResponse, 1),
+        (ok({"nothing": 1}), UnexpectedResponse, 1),
         (refusal(421, -10), BadRequest, 1),
         (refusal(401, -21), Unauthorized, 1),
-        (http(302, b"", "Location: https://elsewhere.example/"), UnexpectedAnswer, 1),
-        (http(502, b"<html>", kind="text/html"), UnexpectedAnswer, 4),
-        (Raw([]), NoAnswer, 4),
+        (http(302, b"", "Location: https://elsewhere.example/"), UnexpectedResponse, 1),
+        (http(502, b"<html>", kind="text/html"), UnexpectedResponse, 4),
+        (Raw([]), NoResponse, 4),
     ],
     ids=["a page", "another document", "no such shop", "401", "a redirect", "a proxy alone", "a connection that ends"],
 )
@@ -445,7 +457,7 @@ def test_a_login_that_is_answered_in_vain_is_made_once_for_all(
 
 
 def test_r227_the_order_of_a_401_carries_the_same_body_again() -> None:
-    def script(asked: Asked) -> bytes:
+    def script(asked: RecordedRequest) -> bytes:
         return ok(PLACED) if asked.headers["authorization"] == "Bearer t2" else refusal(401, -21)
 
     with scripted(logging_in(script)) as server, client_of(server) as client:

@@ -16,7 +16,7 @@ import uvicorn
 from standardwebhooks.webhooks import Webhook
 
 from bedesten_client import BasketLine, RequireData, ResellerClient, Secret, SupplierClient
-from bedesten_client.receivers import Claim, MemorySeen, asgi_receiver, wsgi_receiver
+from bedesten_client.receivers import Claim, MemoryDeduplicationStore, asgi_receiver, wsgi_receiver
 from bedesten_client.secrets import BadReference
 from bedesten_client.testing import sign
 from bedesten_client.webhooks import Event, Verifier, WebhookRefused, signature
@@ -269,7 +269,7 @@ def test_one_that_breaks_off_is_not_handled(receiving: Receiving) -> None:
 
 
 def test_an_oversized_one_is_refused_unread(receiving: Receiving) -> None:
-    with receiving(SECRET, Handled(), largest=1000) as url:
+    with receiving(SECRET, Handled(), max_body_bytes=1000) as url:
         big = Event(id="evt_1", deliver_id="1", order_detail_id="odl_1", status=1, delivery_data=("C" * 2000,))
         assert post(url, big) == 413
         assert post(url) == 204
@@ -343,7 +343,7 @@ async def _asked(app: Any) -> int:
     return status
 
 
-class _Forgetful(MemorySeen):
+class _Forgetful(MemoryDeduplicationStore):
     """Somebody's memory of events whose server is away when an event is done."""
 
     away = True
@@ -355,10 +355,10 @@ class _Forgetful(MemorySeen):
 
 
 def test_one_that_was_handled_and_could_not_be_remembered_comes_again(receiving: Receiving) -> None:
-    handled, seen = Handled(), _Forgetful()
-    with receiving(SECRET, handled, seen=seen) as url:
+    handled, store = Handled(), _Forgetful()
+    with receiving(SECRET, handled, store=store) as url:
         assert post(url) == 500
-        seen.away = False
+        store.away = False
         assert post(url) == 204
     assert handled.events == [EVENT, EVENT]
 
@@ -429,9 +429,9 @@ def test_a_secret_that_is_none_is_not_shown(wrong: str) -> None:
 
 
 def test_the_memory_keeps_the_youngest() -> None:
-    seen = MemorySeen(most=2)
+    store = MemoryDeduplicationStore(max_events=2)
     for name in ("a", "b", "c"):
-        assert seen.claim(name) is Claim.NEW
-        seen.done(name)
-    assert (seen.claim("c"), seen.claim("b")) == (Claim.DONE, Claim.DONE)
-    assert seen.claim("a") is Claim.NEW
+        assert store.claim(name) is Claim.NEW
+        store.done(name)
+    assert (store.claim("c"), store.claim("b")) == (Claim.DONE, Claim.DONE)
+    assert store.claim("a") is Claim.NEW

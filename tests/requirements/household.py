@@ -60,7 +60,7 @@ class Household:
 
     def metrics(self) -> str:
         """The page of the operator's plane."""
-        status, _, body = ask(self._port("operatorUrl"), "/metrics")
+        status, _, body = ask(self._port("adminUrl"), "/metrics")
         assert status == 200
         return body.decode()
 

@@ -15,13 +15,13 @@ import pytest
 
 from bedesten.server.settings import Settings
 from bedesten_client import Secret
-from bedesten_client.client import source_of
+from bedesten_client._base import source_of
 from bedesten_client.secrets import BadReference, SecretSource, SecretUnavailable, source
-from bedesten_client.secrets._cached import Remembered
-from bedesten_client.secrets._errors import Trouble
-from bedesten_client.secrets._held import Held
+from bedesten_client.secrets._cached import CachedSource
+from bedesten_client.secrets._errors import ReadFailure
 from bedesten_client.secrets._local import Raw, text_of
 from bedesten_client.secrets._references import SCHEMES, Reference, parse
+from bedesten_client.secrets._secret_text import SecretText
 
 SECRET = "ak_live_0123456789abcdef0123456789abcdef"
 NEXT = "ak_live_fedcba9876543210fedcba9876543210"
@@ -220,18 +220,18 @@ class Keeper:
         self.go_on = threading.Event()
         self.go_on.set()
 
-    def read(self, _seconds: float) -> Held:
+    def read(self, _seconds: float) -> SecretText:
         """The next answer; the last one for ever."""
         self.asked += 1
         self.go_on.wait(20)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
-        return Held(answer)
+        return SecretText(answer)
 
 
-def _remembered(keeper: Keeper, ttl: float | None = None, deadline: float = 5.0) -> Remembered:
-    return Remembered(Reference("a manager", keeper.read), ttl, deadline)
+def _remembered(keeper: Keeper, ttl: float | None = None, deadline: float = 5.0) -> CachedSource:
+    return CachedSource(Reference("a manager", keeper.read), ttl, deadline)
 
 
 class Time:
@@ -274,7 +274,7 @@ def test_a_secret_that_stays_wrong_makes_no_storm(time: Time) -> None:
 
 
 def test_a_manager_that_stays_away_is_asked_ever_more_seldom(time: Time, caplog: pytest.LogCaptureFixture) -> None:
-    keeper = Keeper(SECRET, Trouble("away"))
+    keeper = Keeper(SECRET, ReadFailure("away"))
     secret = _remembered(keeper)
     secret.get()
     for second in range(600):
@@ -304,7 +304,7 @@ def test_what_is_too_old_is_read_again_by_one_while_the_others_go_on(time: Time)
 
 
 def test_what_is_too_old_and_cannot_be_read_is_used_on(time: Time, caplog: pytest.LogCaptureFixture) -> None:
-    secret = _remembered(Keeper(SECRET, Trouble("away")), ttl=60)
+    secret = _remembered(Keeper(SECRET, ReadFailure("away")), ttl=60)
     secret.get()
     time.now += 61
     assert [secret.get(), secret.get()] == [SECRET, SECRET]
@@ -313,7 +313,7 @@ def test_what_is_too_old_and_cannot_be_read_is_used_on(time: Time, caplog: pytes
 
 
 def test_many_who_ask_at_first_read_once_and_share_an_error_too() -> None:
-    for answer, expected in ((SECRET, {SECRET}), (Trouble("nothing there"), {"a manager: nothing there"})):
+    for answer, expected in ((SECRET, {SECRET}), (ReadFailure("nothing there"), {"a manager: nothing there"})):
         keeper = Keeper(answer)
         keeper.go_on.clear()
         secret = _remembered(keeper)
@@ -369,7 +369,7 @@ def test_nothing_shows_a_secret(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     secret = source(SECRET)
     secret.get()
-    for shown in (repr(secret), str(secret), f"{secret!r}", repr(Held(SECRET)), repr(parse(SECRET))):
+    for shown in (repr(secret), str(secret), f"{secret!r}", repr(SecretText(SECRET)), repr(parse(SECRET))):
         assert SECRET not in shown
     for copied in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match="not pickled"):
@@ -382,14 +382,14 @@ class Telltale(Exception):
 
 
 def test_a_traceback_shows_no_secret_not_even_with_its_local_variables() -> None:
-    def read(_seconds: float) -> Held:
+    def read(_seconds: float) -> SecretText:
         answer = SECRET
         try:
             raise Telltale(f"cannot use {answer}")
         except Telltale as problem:
             raise RuntimeError(f"while reading {answer}") from problem
 
-    for secret in (Remembered(Reference("a manager", read), None, 5.0), source("file:/nowhere")):
+    for secret in (CachedSource(Reference("a manager", read), None, 5.0), source("file:/nowhere")):
         for ask in (secret.get, functools.partial(secret.refresh, SECRET)):
             with pytest.raises(SecretUnavailable) as caught:
                 ask()

@@ -116,7 +116,7 @@ class Guarded:
     @property
     def admin(self) -> int:
         """The plane's port."""
-        return urlsplit(self.server.ready["operatorUrl"]).port or 0
+        return urlsplit(self.server.ready["adminUrl"]).port or 0
 
     @property
     def secret_file(self) -> Path:

@@ -50,7 +50,7 @@ class Served:
 
     def operator(self, path: str, method: str = "GET") -> tuple[int, Any]:
         """The status and document that the operator's plane answers."""
-        connection = http.client.HTTPConnection(urlsplit(self.ready["operatorUrl"]).netloc, timeout=20)
+        connection = http.client.HTTPConnection(urlsplit(self.ready["adminUrl"]).netloc, timeout=20)
         with contextlib.closing(connection):
             connection.request(method, path)
             answer = connection.getresponse()

@@ -13,7 +13,16 @@ from bedesten.admin.names import name_of
 from bedesten.audit import trail
 from bedesten.audit.chain import Head, Row, head_of, verify
 from bedesten.audit.trail import Wanted
-from bedesten.cli.common import Answer, Document, Here, cell, command, duration_or_time, printable, write_json
+from bedesten.cli.command import (
+    CommandContext,
+    CommandResult,
+    Document,
+    cell,
+    command,
+    duration_or_time,
+    printable,
+    write_json,
+)
 from bedesten.core.clock import system_clock, wire_time
 from bedesten.core.ids import first_id
 from bedesten.store.transaction import CrossTransaction
@@ -21,14 +30,14 @@ from bedesten.tenants import actions as tenants
 
 app = typer.Typer(no_args_is_help=True)
 app.callback()(lambda: None)
-POLL = 1.0
-MOST_AT_ONCE = 1_000
-NEWEST = 20
+POLL_INTERVAL_S = 1.0
+PAGE_SIZE = 1_000
+DEFAULT_LIMIT = 20
 
 
 @command(app, "tail")
 def tail(
-    here: Here,
+    ctx: CommandContext,
     tenant: Annotated[
         str | None, typer.Option("--tenant", metavar="T", help="Of this tenant alone; -: of the installation.")
     ] = None,
@@ -51,11 +60,11 @@ def tail(
             "--limit",
             min=1,
             max=10_000,
-            help=f"So many at the most; without --after and --since the newest (by default {NEWEST}).",
+            help=f"So many at the most; without --after and --since the newest (by default {DEFAULT_LIMIT}).",
         ),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
-) -> Answer:
+) -> CommandResult:
     """Show rows of the trail, the oldest first: the newest ones, or all behind a number or a time.
 
     With --json each is one JSON document on a line.
@@ -63,30 +72,30 @@ def tail(
     if (after is not None) + (since is not None) + follow > 1:
         raise typer.BadParameter("--after, --since and --follow exclude each other")
     begin = None if since is None else _moment(since)
-    owner = tenant if tenant in (None, "-") else here.read(lambda tx: tenants.find(tx, tenant))
-    wanted, store = Wanted(owner, actor, action, subject), here.installation.store
-    if not here.as_json:
+    owner = tenant if tenant in (None, "-") else ctx.read(lambda tx: tenants.find(tx, tenant))
+    wanted, store = Wanted(owner, actor, action, subject), ctx.installation.store
+    if not ctx.as_json:
         sys.stdout.write(_HEADER + "\n")
     if after is not None:
-        _tell(here, islice(trail.sealed_after(store, after, wanted), limit))
+        _tell(ctx, islice(trail.sealed_after(store, after, wanted), limit))
     elif begin is not None:
-        _tell(here, islice(trail.since(store, begin, wanted), limit))
+        _tell(ctx, islice(trail.since(store, begin, wanted), limit))
     else:
-        _newest(here, limit or NEWEST, wanted, follow)
-    return Answer(None)
+        _newest(ctx, limit or DEFAULT_LIMIT, wanted, follow)
+    return CommandResult(None)
 
 
-def _newest(here: Here, most: int, wanted: Wanted, follow: bool) -> None:
+def _newest(ctx: CommandContext, most: int, wanted: Wanted, follow: bool) -> None:
     """The newest rows, and with `follow` those that come. What is known is read first, so that no row is left out."""
-    known = {row.id for row in here.read(lambda tx: _recent(tx, wanted.tenant))} if follow else set()
-    rows = trail.newest_of(here.installation.store, most, wanted)
+    known = {row.id for row in ctx.read(lambda tx: _recent(tx, wanted.tenant))} if follow else set()
+    rows = trail.newest_of(ctx.installation.store, most, wanted)
     known |= {row.id for row in rows}
-    _tell(here, rows)
+    _tell(ctx, rows)
     with contextlib.suppress(KeyboardInterrupt):
         while follow:
-            time.sleep(POLL)
-            recent = here.read(lambda tx: _recent(tx, wanted.tenant))
-            _tell(here, [row for row in recent if row.id not in known and wanted.matches(row)])
+            time.sleep(POLL_INTERVAL_S)
+            recent = ctx.read(lambda tx: _recent(tx, wanted.tenant))
+            _tell(ctx, [row for row in recent if row.id not in known and wanted.matches(row)])
             known = {row.id for row in recent}
 
 
@@ -98,16 +107,16 @@ def _moment(text: str) -> int:
 
 @command(app, "verify")
 def check(
-    here: Here,
+    ctx: CommandContext,
     since_hash: Annotated[
         list[str],
         typer.Option("--since-hash", metavar="SEQ:HASH", help="A head that was noted: is it still there? Repeatable."),
     ] = [],  # noqa: B006
-) -> Answer:
+) -> CommandResult:
     """Walk the chain of the trail; exit 1 and name each breach. Shows the head, for noting it somewhere else."""
     noted = [_noted(text) for text in since_hash]
-    head, (waiting, oldest) = here.read(lambda tx: (head_of(tx), trail.unsealed(tx)))
-    found = verify(here.installation.store, noted)
+    head, (waiting, oldest) = ctx.read(lambda tx: (head_of(tx), trail.unsealed(tx)))
+    found = verify(ctx.installation.store, noted)
     since = None if oldest is None else max(0, (system_clock() - oldest) // 1000)
     document: Document = {
         "ok": not found,
@@ -123,7 +132,7 @@ def check(
         lines.append(
             f"{waiting} not sealed yet, the oldest of {wire_time(oldest)}: a running server seals every second."
         )
-    return Answer(document, lines, code=1 if found else 0)
+    return CommandResult(document, lines, code=1 if found else 0)
 
 
 def _noted(text: str) -> Head:
@@ -142,9 +151,9 @@ def _recent(tx: CrossTransaction, owner: str | None) -> list[Row]:
     found: list[Row] = []
     after = first_id("aud", system_clock() - trail.LONGEST_WAIT)
     while True:
-        rows = trail.after(tx, after, MOST_AT_ONCE, owner)
+        rows = trail.after(tx, after, PAGE_SIZE, owner)
         found += rows
-        if len(rows) < MOST_AT_ONCE:
+        if len(rows) < PAGE_SIZE:
             return found
         after = rows[-1].id
 
@@ -152,19 +161,19 @@ def _recent(tx: CrossTransaction, owner: str | None) -> list[Row]:
 _HEADER = "at  number  tenant  actor  action  subject  detail"
 
 
-def _tell(here: Here, rows: Iterable[Row]) -> None:
+def _tell(ctx: CommandContext, rows: Iterable[Row]) -> None:
     """Writes rows; for people with the names of what has an id."""
     names: dict[str, str] = {}
 
     def named(id_: str) -> str:
         if id_ not in names:
-            found = here.read(lambda tx: name_of(tx, id_))
+            found = ctx.read(lambda tx: name_of(tx, id_))
             names[id_] = f"{id_} ({found})" if found else id_
         return names[id_]
 
     for row in rows:
         shown = trail.shown(row)
-        if here.as_json:
+        if ctx.as_json:
             write_json(shown)
             continue
         number = f"#{row.seq}" if row.seq is not None else "#-"

@@ -2,15 +2,15 @@
 
 import typer
 
-from bedesten.cli.common import Answer, Here, command, printable
+from bedesten.cli.command import CommandContext, CommandResult, command, printable
 from bedesten.integrity.check import breaches
 
 app = typer.Typer()
 
 
 @command(app, "check")
-def check(here: Here) -> Answer:
+def check(ctx: CommandContext) -> CommandResult:
     """Walk the invariants over the whole store; exit 1 and name each breach. Beside a running server, too."""
-    found = breaches(here.installation)
+    found = breaches(ctx.installation)
     lines = [printable(one) for one in found] or ["All invariants hold."]
-    return Answer({"ok": not found, "breaches": found}, lines, code=1 if found else 0)
+    return CommandResult({"ok": not found, "breaches": found}, lines, code=1 if found else 0)

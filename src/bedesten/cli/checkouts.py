@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bedesten.admin import checkouts, customers
-from bedesten.cli.common import Answer, Here, TenantOption, command, duration, table
+from bedesten.cli.command import CommandContext, CommandResult, TenantOption, command, duration, table
 from bedesten.cli.progress import progress
 from bedesten.store.transaction import Transaction
 
@@ -15,38 +15,42 @@ _OlderThan = Annotated[str, typer.Option("--older-than", metavar="5m", help="Onl
 
 
 @command(app, "list")
-def show_all(here: Here, tenant: TenantOption, customer: _Customer = "", older_than: _OlderThan = "0s") -> Answer:
+def show_all(
+    ctx: CommandContext, tenant: TenantOption, customer: _Customer = "", older_than: _OlderThan = "0s"
+) -> CommandResult:
     """Show the checkouts that hold goods and are not paid, the oldest first."""
     age = duration(older_than, "--older-than") if older_than != "0s" else 0
-    listed = here.read_in(tenant, lambda tx, _: checkouts.listed(tx, _id(tx, customer), age))
+    listed = ctx.read_in(tenant, lambda tx, _: checkouts.listed(tx, _id(tx, customer), age))
     columns = {"Order": "orderId", "Customer": "customer", "Units": "units", "Total": "total", "Expires": "expires"}
-    return Answer({"checkouts": listed}, [table(listed, "No checkout is open.", **columns)])
+    return CommandResult({"checkouts": listed}, [table(listed, "No checkout is open.", **columns)])
 
 
 @command(app, "release")
 def release(
-    here: Here,
+    ctx: CommandContext,
     tenant: TenantOption,
     order: Annotated[list[str] | None, typer.Argument(metavar="[ORDER…]")] = None,
     customer: _Customer = "",
     everything: Annotated[bool, typer.Option("--all", help="Every open checkout.")] = False,
     older_than: _OlderThan = "",
-) -> Answer:
+) -> CommandResult:
     """Free the goods that checkouts hold, as if their time were over. Name orders, a customer, an age, or --all."""
     if bool(order) + bool(customer or older_than) + everything != 1:
         raise typer.BadParameter("name orders, or --customer and --older-than, or --all")
     age = duration(older_than, "--older-than") if older_than else 0
     named = order or [
-        str(one["orderId"]) for one in here.read_in(tenant, lambda tx, _: checkouts.listed(tx, _id(tx, customer), age))
+        str(one["orderId"]) for one in ctx.read_in(tenant, lambda tx, _: checkouts.listed(tx, _id(tx, customer), age))
     ]
     released: list[str] = []
-    with progress("freeing checkouts", len(named), as_json=here.as_json) as advance:
+    with progress("freeing checkouts", len(named), as_json=ctx.as_json) as advance:
         for one in named:  # each in a transaction of its own, so that buyers wait for none of them
-            if here.write_in(tenant, lambda tx, _, one=one: checkouts.release(tx, one)):  # type: ignore[misc]
+            if ctx.write_in(tenant, lambda tx, _, one=one: checkouts.release(tx, one)):  # type: ignore[misc]
                 released.append(one)
             advance(1)
-    told = f"{len(released)} of {len(named)} freed; the others were paid, or over." if named else "No checkout is open."
-    return Answer({"released": released}, [told])
+    message = (
+        f"{len(released)} of {len(named)} freed; the others were paid, or over." if named else "No checkout is open."
+    )
+    return CommandResult({"released": released}, [message])
 
 
 def _id(tx: Transaction, customer: str) -> str:

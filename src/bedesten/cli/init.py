@@ -2,7 +2,7 @@
 
 import typer
 
-from bedesten.cli.common import Answer, Here, Stopped, command
+from bedesten.cli.command import CommandContext, CommandError, CommandResult, command
 from bedesten.server.installation import initialise
 from bedesten.server.references import is_reference, shown
 from bedesten.server.settings import Settings
@@ -11,24 +11,24 @@ app = typer.Typer()
 
 
 @command(app, "init")
-def init(here: Here) -> Answer:
+def init(ctx: CommandContext) -> CommandResult:
     """Make an installation: the store, and the master secrets in a file that only its owner can read, unless they are kept
     elsewhere.
 
     On an installation of an older version: bring the store to this version. Otherwise nothing happens.
     """
     try:
-        made = initialise(here.settings)
+        made = initialise(ctx.settings)
     except ValueError as problem:
-        raise Stopped(str(problem)) from None
-    document = {"data": str(here.settings.data), "database": where(here.settings), "created": made}
-    told = "is ready" if made else "was ready before; nothing was changed"
-    lines = [f"The installation in {document['data']} {told}."]
+        raise CommandError(str(problem)) from None
+    document = {"data": str(ctx.settings.data), "database": where(ctx.settings), "created": made}
+    message = "is ready" if made else "was ready before; nothing was changed"
+    lines = [f"The installation in {document['data']} {message}."]
     if made:
-        kept = shown(here.settings.secrets) if here.settings.secrets else here.settings.secrets_file
+        kept = shown(ctx.settings.secrets) if ctx.settings.secrets else ctx.settings.secrets_file
         lines.append(f"Its master secrets are in {kept}: without them nothing in it can be opened.")
         lines.append("Next: bedesten tenants create NAME --host HOST")
-    return Answer(document, lines)
+    return CommandResult(document, lines)
 
 
 def where(settings: Settings) -> str:

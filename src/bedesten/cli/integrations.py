@@ -8,7 +8,7 @@ import typer
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import OWNERS
 from bedesten.admin.amounts import minor_amount
-from bedesten.cli.common import Answer, Document, Here, TenantOption, amount, command, table
+from bedesten.cli.command import CommandContext, CommandResult, Document, TenantOption, amount, command, table
 from bedesten.cli.owners import commands
 from bedesten.core.money import to_decimal
 from bedesten.errors import bad_field
@@ -26,12 +26,12 @@ _ABOVE_HELP = "Larger deposits wait for `bedesten deposits approve`; off: none d
 
 @command(app, "limits")
 def limits(
-    here: Here,
+    ctx: CommandContext,
     tenant: TenantOption,
     name: Annotated[str, typer.Argument(metavar="INTEGRATION", help="Its name or id.")],
     max_deposit: Annotated[str, typer.Option("--max-deposit", metavar="AMOUNT|off", help=_MAX_HELP)] = "",
     confirm_above: Annotated[str, typer.Option("--confirm-above", metavar="AMOUNT|off", help=_ABOVE_HELP)] = "",
-) -> Answer:
+) -> CommandResult:
     """Show how much money an integration may deposit by itself, and change it."""
     largest, above = _read(max_deposit, "maxDeposit"), _read(confirm_above, "confirmAbove")
 
@@ -55,9 +55,9 @@ def limits(
             )
         )
 
-    document = here.write_in(tenant, act) if max_deposit or confirm_above else here.read_in(tenant, act)
+    document = ctx.write_in(tenant, act) if max_deposit or confirm_above else ctx.read_in(tenant, act)
     columns = {"Name": "name", "Largest_deposit": "maxDeposit", "Approved_above": "confirmAbove"}
-    return Answer(document, [table([document], "", **columns, Currency="currency")])
+    return CommandResult(document, [table([document], "", **columns, Currency="currency")])
 
 
 def _read(text: str, field: str) -> Decimal | None:

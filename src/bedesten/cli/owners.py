@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bedesten.admin import owners
-from bedesten.cli.common import Answer, Here, TenantOption, command, printable, table
+from bedesten.cli.command import CommandContext, CommandResult, TenantOption, command, printable, table
 from bedesten.gate.scopes import Surface
 
 
@@ -13,20 +13,24 @@ def commands(app: typer.Typer, surface: Surface, word: str) -> None:
     """Adds `create`, `disable`, `enable` and `list` for the owners of the surface's keys."""
     owner = Annotated[str, typer.Argument(metavar="NAME", help=f"The {word}'s name or id.")]
 
-    def create(here: Here, name: Annotated[str, typer.Argument(metavar="NAME")], tenant: TenantOption) -> Answer:
-        made = here.write_in(tenant, lambda tx, _: owners.create(tx, surface, name))
-        return Answer({"id": made.id, "name": made.name}, [f"The {word} {printable(made.name)} ({made.id}) is made."])
+    def create(
+        ctx: CommandContext, name: Annotated[str, typer.Argument(metavar="NAME")], tenant: TenantOption
+    ) -> CommandResult:
+        made = ctx.write_in(tenant, lambda tx, _: owners.create(tx, surface, name))
+        return CommandResult(
+            {"id": made.id, "name": made.name}, [f"The {word} {printable(made.name)} ({made.id}) is made."]
+        )
 
-    def disable(here: Here, name: owner, tenant: TenantOption) -> Answer:
-        return _switched(here, tenant, surface, name, disabled=True)
+    def disable(ctx: CommandContext, name: owner, tenant: TenantOption) -> CommandResult:
+        return _switched(ctx, tenant, surface, name, disabled=True)
 
-    def enable(here: Here, name: owner, tenant: TenantOption) -> Answer:
-        return _switched(here, tenant, surface, name, disabled=False)
+    def enable(ctx: CommandContext, name: owner, tenant: TenantOption) -> CommandResult:
+        return _switched(ctx, tenant, surface, name, disabled=False)
 
-    def show_all(here: Here, tenant: TenantOption) -> Answer:
-        listed = here.read_in(tenant, lambda tx, _: owners.listed(tx, surface))
+    def show_all(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
+        listed = ctx.read_in(tenant, lambda tx, _: owners.listed(tx, surface))
         shown = table(listed, f"There is no {word} yet.", Name="name", Id="id", Disabled="disabled", Since="created")
-        return Answer({f"{word}s": listed}, [shown])
+        return CommandResult({f"{word}s": listed}, [shown])
 
     article = "n" if word[0] in "aeiou" else ""
     create.__doc__ = f"Make a{article} {word}, whose API keys are made with `bedesten keys create`."
@@ -39,8 +43,8 @@ def commands(app: typer.Typer, surface: Surface, word: str) -> None:
     command(app, "list")(show_all)
 
 
-def _switched(here: Here, tenant: str, surface: Surface, name: str, *, disabled: bool) -> Answer:
-    account = here.write_in(tenant, lambda tx, _: owners.set_disabled(tx, surface, name, disabled))
+def _switched(ctx: CommandContext, tenant: str, surface: Surface, name: str, *, disabled: bool) -> CommandResult:
+    account = ctx.write_in(tenant, lambda tx, _: owners.set_disabled(tx, surface, name, disabled))
     done = "disabled: its API keys are refused" if disabled else "enabled"
     document = {"id": account.id, "name": account.name, "disabled": disabled}
-    return Answer(document, [f"{printable(account.name)} ({account.id}) is {done}."])
+    return CommandResult(document, [f"{printable(account.name)} ({account.id}) is {done}."])

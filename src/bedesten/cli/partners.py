@@ -13,17 +13,17 @@ from bedesten.accounts.actions import Account
 from bedesten.admin import partners
 from bedesten.admin.partners import Made, NewPartner
 from bedesten.audit.actions import OPERATOR, record
-from bedesten.cli.common import (
-    REPEATED,
-    Answer,
+from bedesten.cli.command import (
+    NO_VALUES,
+    CommandContext,
+    CommandResult,
     Document,
-    Here,
     Shown,
     TenantOption,
     amount,
     command,
-    once,
     printable,
+    shown_once,
     table,
 )
 from bedesten.core.secret import Secret
@@ -42,40 +42,40 @@ _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 @command(app, "create")
 def create(
-    here: Here,
+    ctx: CommandContext,
     tenant: TenantOption,
     email: Annotated[str, typer.Option("--email", metavar="E")],
     name: Annotated[str, typer.Option("--name", metavar="N", help="By default the e-mail.")] = "",
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from a line of standard input.")
     ] = False,
-    scope: Annotated[list[str], _SCOPE] = REPEATED,
+    scope: Annotated[list[str], _SCOPE] = NO_VALUES,
     webhook: Annotated[
         str | None, typer.Option("--webhook", metavar="URL", help="Where it is told of changes.")
     ] = None,
     credit: Annotated[str, typer.Option("--credit", metavar="AMOUNT", help="How far below zero it may go.")] = "0",
-) -> Answer:
+) -> CommandResult:
     """Make a reseller account. Without a given password a strong one is made and shown once."""
     limit = amount(credit, "credit")
     handle = partners.address(email)
-    password, hashed = _password(here, password_stdin, name, handle, tenant)
+    password, hashed = _password(ctx, password_stdin, name, handle, tenant)
     new = NewPartner(handle, hashed, name, scope or None, webhook, limit)
-    made = here.write_in(tenant, lambda tx, entry: partners.create(tx, here.installation.vault, entry.currency, new))
+    made = ctx.write_in(tenant, lambda tx, entry: partners.create(tx, ctx.installation.vault, entry.currency, new))
     document: Document = {"id": made.id, "email": made.email}
     if not password_stdin:
         document["password"] = password.reveal()
-    shown = [*once(Password=None if password_stdin else password, **_secrets(made))]
-    return Answer({**document, **_outbound(made)}, [f"Partner {made.email} ({made.id}) is made.", *shown])
+    shown = [*shown_once(Password=None if password_stdin else password, **_secrets(made))]
+    return CommandResult({**document, **_outbound(made)}, [f"Partner {made.email} ({made.id}) is made.", *shown])
 
 
 @command(app, "scopes")
 def scopes(
-    here: Here,
+    ctx: CommandContext,
     partner: Partner,
     tenant: TenantOption,
-    scope: Annotated[list[str], typer.Option("--scope", metavar="S", help="Repeatable.")] = REPEATED,
+    scope: Annotated[list[str], typer.Option("--scope", metavar="S", help="Repeatable.")] = NO_VALUES,
     every: Annotated[bool, typer.Option("--all", help="Every scope of the Reseller surface.")] = False,
-) -> Answer:
+) -> CommandResult:
     """Name a partner's scopes anew. One taken away is gone on the next request; one added needs a new token."""
     if bool(scope) is every:
         raise typer.BadParameter("either --scope or --all")
@@ -83,105 +83,107 @@ def scopes(
     def act(tx: Transaction, _: TenantEntry, account: Account) -> None:
         accounts.set_scopes(tx, account, None if every else scope)
 
-    return _changed(here, tenant, partner, act)
+    return _changed(ctx, tenant, partner, act)
 
 
 @command(app, "credit")
 def credit(
-    here: Here,
+    ctx: CommandContext,
     partner: Partner,
     limit: Annotated[str, typer.Argument(metavar="AMOUNT", help="In the tenant's currency; 0 for none.")],
     tenant: TenantOption,
-) -> Answer:
+) -> CommandResult:
     """Change how far a partner's balance may go below zero."""
     exact = amount(limit, "amount")
 
     def act(tx: Transaction, entry: TenantEntry, account: Account) -> None:
         partners.set_credit(tx, entry.currency, account, exact)
 
-    return _changed(here, tenant, partner, act)
+    return _changed(ctx, tenant, partner, act)
 
 
 @command(app, "disable")
-def disable(here: Here, partner: Partner, tenant: TenantOption) -> Answer:
+def disable(ctx: CommandContext, partner: Partner, tenant: TenantOption) -> CommandResult:
     """Shut a partner out from the next request on; its tokens are dead for good."""
-    return _changed(here, tenant, partner, lambda tx, _, account: accounts.set_disabled(tx, account, True))
+    return _changed(ctx, tenant, partner, lambda tx, _, account: accounts.set_disabled(tx, account, True))
 
 
 @command(app, "enable")
-def enable(here: Here, partner: Partner, tenant: TenantOption) -> Answer:
+def enable(ctx: CommandContext, partner: Partner, tenant: TenantOption) -> CommandResult:
     """Let a disabled partner log in again."""
-    return _changed(here, tenant, partner, lambda tx, _, account: accounts.set_disabled(tx, account, False))
+    return _changed(ctx, tenant, partner, lambda tx, _, account: accounts.set_disabled(tx, account, False))
 
 
 @command(app, "unlock")
-def unlock(here: Here, partner: Partner, tenant: TenantOption) -> Answer:
+def unlock(ctx: CommandContext, partner: Partner, tenant: TenantOption) -> CommandResult:
     """Forget a partner's failed logins, so that the next login does not wait. Its tokens and its password stay."""
 
     def act(tx: Transaction, _: TenantEntry) -> tuple[Account, bool]:
         account = partners.find(tx, partner)
-        return account, partners.unlock(tx, here.installation.keyring, account)
+        return account, partners.unlock(tx, ctx.installation.keyring, account)
 
-    account, changed = here.write_in(tenant, act)
-    told = f"Partner {account.handle} can log in without a wait." + ("" if changed else " No failed login was counted.")
-    return Answer({"id": account.id, "email": account.handle, "changed": changed}, [told])
+    account, changed = ctx.write_in(tenant, act)
+    message = f"Partner {account.handle} can log in without a wait." + (
+        "" if changed else " No failed login was counted."
+    )
+    return CommandResult({"id": account.id, "email": account.handle, "changed": changed}, [message])
 
 
 @command(app, "password")
 def password(
-    here: Here,
+    ctx: CommandContext,
     partner: Partner,
     tenant: TenantOption,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the new password from a line of standard input.")
     ] = False,
-) -> Answer:
+) -> CommandResult:
     """Give a partner another password: a strong one, shown once, unless one is given. Its tokens are dead at once."""
-    account = here.read_in(tenant, lambda tx, _: partners.find(tx, partner))
-    new, hashed = _password(here, password_stdin, account.name, account.handle, tenant)
+    account = ctx.read_in(tenant, lambda tx, _: partners.find(tx, partner))
+    new, hashed = _password(ctx, password_stdin, account.name, account.handle, tenant)
 
     def act(tx: Transaction, _: TenantEntry) -> None:
         accounts.set_password(tx, account.id, hashed, OPERATOR)
-        partners.unlock(tx, here.installation.keyring, account)
+        partners.unlock(tx, ctx.installation.keyring, account)
         record(tx, OPERATOR, "account.password", account.id)
 
-    here.write_in(tenant, act)
+    ctx.write_in(tenant, act)
     document: Document = {"id": account.id, "email": account.handle}
     if not password_stdin:
         document["password"] = new.reveal()
-    told = f"Partner {account.handle} ({account.id}) has another password; every bearer token of it is dead."
-    return Answer(document, [told, *once(Password=None if password_stdin else new)])
+    message = f"Partner {account.handle} ({account.id}) has another password; every bearer token of it is dead."
+    return CommandResult(document, [message, *shown_once(Password=None if password_stdin else new)])
 
 
 @command(app, "webhook")
 def webhook(
-    here: Here,
+    ctx: CommandContext,
     partner: Partner,
     url: Annotated[str, typer.Argument(metavar="URL", help="An https URL, or off.")],
     tenant: TenantOption,
-) -> Answer:
+) -> CommandResult:
     """Change where a partner is told of changes; its secrets stay."""
     target = None if url == "off" else url
 
     def act(tx: Transaction, entry: TenantEntry) -> tuple[Made | None, Document]:
         account = partners.find(tx, partner)
-        made = partners.set_webhook(tx, here.installation.vault, account, target)
+        made = partners.set_webhook(tx, ctx.installation.vault, account, target)
         return made, partners.shown(tx, entry.currency, account)
 
-    made, shown = here.write_in(tenant, act)
-    told = f"Its webhooks go to {printable(target)}." if target else "It has no address for webhooks any more."
-    lines = [told, *(once(**_secrets(made)) if made else [])]
-    return Answer({**shown, **(_outbound(made) if made else {})}, lines)
+    made, shown = ctx.write_in(tenant, act)
+    message = f"Its webhooks go to {printable(target)}." if target else "It has no address for webhooks any more."
+    lines = [message, *(shown_once(**_secrets(made)) if made else [])]
+    return CommandResult({**shown, **(_outbound(made) if made else {})}, lines)
 
 
 @command(app, "list")
-def show_all(here: Here, tenant: TenantOption) -> Answer:
+def show_all(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
     """Show a tenant's partners and their money."""
-    listed = here.read_in(tenant, lambda tx, entry: partners.listed(tx, entry.currency))
-    return Answer({"partners": listed}, [_table(listed)])
+    listed = ctx.read_in(tenant, lambda tx, entry: partners.listed(tx, entry.currency))
+    return CommandResult({"partners": listed}, [_table(listed)])
 
 
-def _changed(here: Here, tenant: str, partner: str, act: Change) -> Answer:
+def _changed(ctx: CommandContext, tenant: str, partner: str, act: Change) -> CommandResult:
     """Changes one partner and shows it as it is then."""
 
     def change(tx: Transaction, entry: TenantEntry) -> Document:
@@ -189,18 +191,18 @@ def _changed(here: Here, tenant: str, partner: str, act: Change) -> Answer:
         act(tx, entry, account)
         return partners.shown(tx, entry.currency, partners.find(tx, account.id))
 
-    shown = here.write_in(tenant, change)
-    return Answer(shown, [_table([shown])])
+    shown = ctx.write_in(tenant, change)
+    return CommandResult(shown, [_table([shown])])
 
 
-def _password(here: Here, given: bool, name: str, email: str, tenant: str) -> tuple[Secret[str], Hashed]:
+def _password(ctx: CommandContext, given: bool, name: str, email: str, tenant: str) -> tuple[Secret[str], Hashed]:
     """A password that may be one, and as it is stored. Raises `Refusal` (-2)."""
     password = _read_password() if given else _new_password()
     words = ("bedesten", name, email, tenant)
-    problem = password_problem(password.reveal(), minimum=here.settings.password_minimum, words=words)
+    problem = password_problem(password.reveal(), minimum=ctx.settings.password_minimum, words=words)
     if problem:
         raise bad_field("password", problem)
-    return password, here.installation.hasher().hash(password.reveal())
+    return password, ctx.installation.hasher().hash(password.reveal())
 
 
 def _read_password() -> Secret[str]:

@@ -8,7 +8,7 @@ import typer
 from bedesten.admin import productfile, products
 from bedesten.admin.productimport import Imported, import_rows
 from bedesten.cli import stock
-from bedesten.cli.common import Answer, Here, TenantOption, amount, command, pairs, printable, table
+from bedesten.cli.command import CommandContext, CommandResult, TenantOption, amount, command, pairs, printable, table
 from bedesten.cli.files import read_file
 from bedesten.gate.directory import TenantEntry
 from bedesten.store.transaction import Transaction
@@ -20,11 +20,11 @@ app.add_typer(stock.app, name="stock", help="Stock codes: put in, listed by batc
 
 @command(app, "import")
 def bring_in(
-    here: Here,
+    ctx: CommandContext,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with a header row, or JSON; - for input.")],
     tenant: TenantOption,
     force: Force = False,
-) -> Answer:
+) -> CommandResult:
     """Make or change products from a file, all or none; categories and suppliers that do not exist are made.
 
     Columns (keys), in any order: id, sku, name, category, price, description, region, fulfilment (stock, supplier,
@@ -38,35 +38,35 @@ def bring_in(
     def act(tx: Transaction, entry: TenantEntry) -> Imported:
         return import_rows(tx, entry.currency, source, rows, force=force, region=entry.region)
 
-    done = here.write_in(tenant, act)
+    done = ctx.write_in(tenant, act)
     document = {
         "created": done.created,
         "updated": done.updated,
         "unchanged": done.unchanged,
         "notes": list(done.notes),
     }
-    told = f"{done.created} made, {done.updated} changed, {done.unchanged} as they were."
-    return Answer(document, [told, *map(printable, done.notes)])
+    message = f"{done.created} made, {done.updated} changed, {done.unchanged} as they were."
+    return CommandResult(document, [message, *map(printable, done.notes)])
 
 
 @command(app, "prices")
 def prices(
-    here: Here,
+    ctx: CommandContext,
     price: Annotated[list[str], typer.Argument(metavar="SKU=PRICE…", help="A sku or an id, and what it costs.")],
     tenant: TenantOption,
     force: Force = False,
-) -> Answer:
+) -> CommandResult:
     """Price products and switch them on, all or none."""
     exact = {name: amount(text, name) for name, text in pairs(price, "SKU=PRICE").items()}
-    priced = here.write_in(tenant, lambda tx, entry: products.set_prices(tx, entry.currency, exact, force=force))
+    priced = ctx.write_in(tenant, lambda tx, entry: products.set_prices(tx, entry.currency, exact, force=force))
     document = {"updated": len(priced), "products": priced}
-    return Answer(document, [table(priced, "", Sku="sku", Name="name", Price="price", Currency="currency")])
+    return CommandResult(document, [table(priced, "", Sku="sku", Name="name", Price="price", Currency="currency")])
 
 
 @command(app, "list")
-def show_all(here: Here, tenant: TenantOption) -> Answer:
+def show_all(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
     """Show a tenant's products, sold or not. What --json writes is a file for `import`."""
-    listed = here.read_in(tenant, lambda tx, entry: products.listed(tx, entry.region))
+    listed = ctx.read_in(tenant, lambda tx, entry: products.listed(tx, entry.region))
     shown = table(
         listed,
         "There is no product yet.",
@@ -82,7 +82,7 @@ def show_all(here: Here, tenant: TenantOption) -> Answer:
         Status="status",
         Available="available",
     )
-    return Answer({"products": listed}, [shown])
+    return CommandResult({"products": listed}, [shown])
 
 
 proposals = typer.Typer(no_args_is_help=True, help="What suppliers propose for products that are on sale.")
@@ -91,28 +91,28 @@ Products = Annotated[list[str], typer.Argument(metavar="PRODUCT…", help="Skus 
 
 
 @command(proposals, "list")
-def list_proposals(here: Here, tenant: TenantOption) -> Answer:
+def list_proposals(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
     """Show the names that suppliers propose for products that are on sale. Buyers see the present one until then."""
-    listed = here.read_in(tenant, lambda tx, _: products.proposals(tx))
+    listed = ctx.read_in(tenant, lambda tx, _: products.proposals(tx))
     shown = table(
         listed, "Nothing is proposed.", Sku="sku", Id="id", Supplier="supplier", Name="name", Proposed="proposedName"
     )
-    return Answer({"proposals": listed}, [shown])
+    return CommandResult({"proposals": listed}, [shown])
 
 
 @command(proposals, "accept")
-def accept(here: Here, product: Products, tenant: TenantOption) -> Answer:
+def accept(ctx: CommandContext, product: Products, tenant: TenantOption) -> CommandResult:
     """Give products the names that their suppliers propose, all or none."""
-    return _answered(here, tenant, product, accept=True)
+    return _answered(ctx, tenant, product, accept=True)
 
 
 @command(proposals, "reject")
-def reject(here: Here, product: Products, tenant: TenantOption) -> Answer:
+def reject(ctx: CommandContext, product: Products, tenant: TenantOption) -> CommandResult:
     """Leave products their names, all or none. A supplier may propose the same name again: it is not shown again."""
-    return _answered(here, tenant, product, accept=False)
+    return _answered(ctx, tenant, product, accept=False)
 
 
-def _answered(here: Here, tenant: str, names: list[str], *, accept: bool) -> Answer:
-    done = here.write_in(tenant, lambda tx, _: products.answer_proposals(tx, names, accept=accept))
+def _answered(ctx: CommandContext, tenant: str, names: list[str], *, accept: bool) -> CommandResult:
+    done = ctx.write_in(tenant, lambda tx, _: products.answer_proposals(tx, names, accept=accept))
     rows = [{"id": one.id, "sku": one.sku, "name": one.name} for one in done]
-    return Answer({"products": rows}, [table(rows, "", Sku="sku", Name="name")])
+    return CommandResult({"products": rows}, [table(rows, "", Sku="sku", Name="name")])

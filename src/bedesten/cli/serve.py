@@ -8,20 +8,20 @@ from typing import Annotated
 import typer
 
 from bedesten import errors
-from bedesten.cli.common import Answer, Here, Stopped, command, show, write_json
+from bedesten.cli.command import CommandContext, CommandError, CommandResult, command, show, write_json
 from bedesten.server import exposure, logs, secret_file, supervisor
 from bedesten.server.known import Known
 from bedesten.server.settings import Settings
 from bedesten.server.supervisor import ServeSpec, Side
 
 app = typer.Typer()
-MOST_WORKERS = 8
+MAX_WORKERS = 8
 """Without --workers there is one for each processor, but no more than this."""
 
 
 @command(app, "serve")
 def serve(
-    here: Here,
+    ctx: CommandContext,
     host: Annotated[
         str, typer.Option("--host", metavar="ADDRESS", help="Where the four surfaces listen.")
     ] = "127.0.0.1",
@@ -42,36 +42,36 @@ def serve(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, max=64, help="Processes. By default one for each processor.")
     ] = None,
-) -> Answer:
+) -> CommandResult:
     """Serve the four surfaces until told to stop. With --json every event is one JSON document on a line."""
-    here.known = Known.shared()
-    settings, store = _with_gate(here.settings, gate_routes, admin_port), here.installation.store
+    ctx.known = Known.shared()
+    settings, store = _with_gate(ctx.settings, gate_routes, admin_port), ctx.installation.store
     sides = [Side("worker", "bedesten.server.worker:main")]
     if admin_port:
         sides.append(Side("operator", "bedesten.server.plane:application", (admin_host, admin_port)))
     spec = ServeSpec(
         host=host,
         port=port,
-        workers=workers or min(MOST_WORKERS, len(os.sched_getaffinity(0))),
+        workers=workers or min(MAX_WORKERS, len(os.sched_getaffinity(0))),
         app_factory="bedesten.server.build:web_application",
         settings_json=settings.model_copy(
             update={"admin_names": [*settings.admin_names, admin_host]}
         ).model_dump_json(),
         lock_path=settings.lock_file,
         sides=tuple(sides),
-        known_fd=here.known.fd,
+        known_fd=ctx.known.fd,
     )
     with exposure.exposed(settings, store, host):
-        here.close()
-        events = _Events(here.as_json, spec.workers)
+        ctx.close()
+        events = _Events(ctx.as_json, spec.workers)
         code = supervisor.run(spec, lambda: None, events.hear)
     if events.reason:
-        raise Stopped(events.reason, errors.CONFLICT)
-    return Answer(None, code=code)
+        raise CommandError(events.reason, errors.CONFLICT)
+    return CommandResult(None, code=code)
 
 
 def _with_gate(settings: Settings, routes: Path | None, admin_port: int) -> Settings:
-    """The settings with the gate for other services, if one is wanted. Raises `Stopped` if it could not work."""
+    """The settings with the gate for other services, if one is wanted. Raises `CommandError` if it could not work."""
     from bedesten.forward_auth import routefile  # the web is not loaded for every other command
 
     routes = routes or settings.gate_routes
@@ -79,14 +79,14 @@ def _with_gate(settings: Settings, routes: Path | None, admin_port: int) -> Sett
         return settings
     routes = routes.absolute()
     if not admin_port:
-        raise Stopped("--gate-routes needs the operator's plane, which --admin-port 0 leaves out")
+        raise CommandError("--gate-routes needs the operator's plane, which --admin-port 0 leaves out")
     if not settings.trusted_proxies:
-        raise Stopped("--gate-routes needs BEDESTEN_TRUSTED_PROXIES: only these proxies are answered")
+        raise CommandError("--gate-routes needs BEDESTEN_TRUSTED_PROXIES: only these proxies are answered")
     try:
         routefile.read_file(routes)
         secret_file.make_secrets(settings.gate_secret_file)
     except ValueError as problem:
-        raise Stopped(str(problem)) from problem
+        raise CommandError(str(problem)) from problem
     return settings.model_copy(update={"gate_routes": routes})
 
 
@@ -108,7 +108,7 @@ class _Events:
         if kind == "listening":
             self._urls[name] = _url(str(event["host"]), event["port"])
         if kind == "ready":
-            event = {"event": kind, "url": self._urls["web"], "operatorUrl": self._urls.get("operator"), **event}
+            event = {"event": kind, "url": self._urls["web"], "adminUrl": self._urls.get("operator"), **event}
         with contextlib.suppress(OSError):
             self._tell(kind, event)
 
@@ -122,9 +122,9 @@ class _Events:
                 lines.append(f"Operator's plane: {self._urls['operator']}/health/ready")
             show(lines)
         if kind in ("died", "respawned", "killed"):
-            told = {name: value for name, value in event.items() if name not in ("event", "name")}
+            message = {name: value for name, value in event.items() if name not in ("event", "name")}
             level = "info" if kind == "respawned" else "warning"
-            os.write(2, logs.line(level, {"event": f"process-{kind}", "process": event["name"], **told}) + b"\n")
+            os.write(2, logs.line(level, {"event": f"process-{kind}", "process": event["name"], **message}) + b"\n")
 
 
 def _url(host: str, port: object) -> str:

@@ -22,7 +22,7 @@ from bedesten.catalogue.batches import Source, Upload
 from bedesten.catalogue.code import BadCode, StockCode, read_code
 from bedesten.catalogue.inventory import Withdrawal
 from bedesten.catalogue.stock import WITHDRAWN
-from bedesten.cli.common import Answer, Here, Shown, TenantOption, amount, command, printable, table
+from bedesten.cli.command import CommandContext, CommandResult, Shown, TenantOption, amount, command, printable, table
 from bedesten.cli.files import read_file
 from bedesten.cli.progress import progress
 from bedesten.errors import bad_field
@@ -48,7 +48,7 @@ MAX_TEXT = 200
 
 @command(app, PUT)
 def put_in(
-    here: Here,
+    ctx: CommandContext,
     product: Annotated[str, typer.Argument(metavar="[PRODUCT]", help="Its sku or id; left out with --product.")],
     tenant: TenantOption,
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A list or CSV; - for input.")] = None,
@@ -71,7 +71,7 @@ def put_in(
     again: Annotated[bool, typer.Option("--again", help="Take codes in again that were taken out of stock.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> Answer:
+) -> CommandResult:
     """Put codes of your own into stock, as one batch, all or none. Codes that were in the shop before are left out.
 
     The file is a list, a code on each line, or a table with commas, semicolons or tabs whose first row has titles: code,
@@ -83,10 +83,10 @@ def put_in(
     if note is not None and not 1 <= len(note.strip()) <= MAX_TEXT:
         raise bad_field("--note", f"1 to {MAX_TEXT} characters")
     source_name, raw = read_file(path)
-    read = _understood(here, source_name, raw, Choice(encoding, column, header))
-    vault = here.installation.vault
-    found = here.read_in(tenant, lambda tx, _: stock.stocked_product(tx, name))
-    digest = here.read_in(tenant, lambda tx, _: vault.fingerprint(tx, sha256(raw).hexdigest()))
+    read = _understood(ctx, source_name, raw, Choice(encoding, column, header))
+    vault = ctx.installation.vault
+    found = ctx.read_in(tenant, lambda tx, _: stock.stocked_product(tx, name))
+    digest = ctx.read_in(tenant, lambda tx, _: vault.fingerprint(tx, sha256(raw).hexdigest()))
     source = Source(
         name=source_name[:MAX_TEXT],
         actor=OPERATOR.name,
@@ -95,46 +95,46 @@ def put_in(
         digest=digest,
         again=again,
     )
-    asking = _is_terminal(here) and not yes
+    asking = _is_terminal(ctx) and not yes
     if dry_run or asking:
-        answer = _preview(here, tenant, found, read, again=again)
+        result = _preview(ctx, tenant, found, read, again=again)
         if dry_run:
-            return answer
-        for line in answer.shown:
+            return result
+        for line in result.shown:
             sys.stderr.write(f"{line}\n")
         if not typer.confirm("Put them in?", err=True):
-            return Answer(None, ["Nothing was put in."], code=1)
-    with progress("putting codes in", len(read.codes), as_json=here.as_json) as advance:
-        done = stock.put_in(partial(_write, here, tenant), vault, found, read.codes, source, advance)
-    return _answer(here, tenant, found, read, done)
+            return CommandResult(None, ["Nothing was put in."], code=1)
+    with progress("putting codes in", len(read.codes), as_json=ctx.as_json) as advance:
+        done = stock.put_in(partial(_write, ctx, tenant), vault, found, read.codes, source, advance)
+    return _answer(ctx, tenant, found, read, done)
 
 
-def _write(here: Here, tenant: str, work: Callable[[Transaction], Result]) -> Result:
-    return here.write_in(tenant, lambda tx, _: work(tx))
+def _write(ctx: CommandContext, tenant: str, work: Callable[[Transaction], Result]) -> Result:
+    return ctx.write_in(tenant, lambda tx, _: work(tx))
 
 
-def _understood(here: Here, source: str, raw: bytes, choice: Choice) -> CodeFile:
+def _understood(ctx: CommandContext, source: str, raw: bytes, choice: Choice) -> CodeFile:
     """The file's codes. On a terminal somebody who names no encoding is asked for one where it is needed."""
     try:
         return codefile.read_codes(source, raw, choice)
     except codefile.NotText as problem:
-        if choice.encoding or not _is_terminal(here):
+        if choice.encoding or not _is_terminal(ctx):
             raise
         sys.stderr.write(printable(f"{problem.cause}\n").replace("\\n", "\n"))
         encoding = typer.prompt("Encoding", default="cp1252", err=True)
         return codefile.read_codes(source, raw, Choice(encoding, choice.column, choice.header))
 
 
-def _is_terminal(here: Here) -> bool:
-    return not here.as_json and sys.stdin.isatty() and sys.stderr.isatty()
+def _is_terminal(ctx: CommandContext) -> bool:
+    return not ctx.as_json and sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _preview(here: Here, tenant: str, product: Product, read: CodeFile, *, again: bool) -> Answer:
+def _preview(ctx: CommandContext, tenant: str, product: Product, read: CodeFile, *, again: bool) -> CommandResult:
     """What would become of the file; of codes only the ends are shown."""
-    vault = here.installation.vault
-    duplicates = here.read_in(tenant, lambda tx, _: batches.preview(tx, vault, product.id, read.codes))
+    vault = ctx.installation.vault
+    duplicates = ctx.read_in(tenant, lambda tx, _: batches.preview(tx, vault, product.id, read.codes))
     duplicates = [one for one in duplicates if not again or one.state != WITHDRAWN]
-    known = here.read_in(tenant, lambda tx, _: stock.known(tx, duplicates))
+    known = ctx.read_in(tenant, lambda tx, _: stock.known(tx, duplicates))
     new = len(read.codes) - len(duplicates)
     first, last = masked(read.codes[0]), masked(read.codes[-1])
     left_out = ", ".join(read.left_out)
@@ -157,7 +157,7 @@ def _preview(here: Here, tenant: str, product: Product, read: CodeFile, *, again
         "columns": list(read.columns),
         "leftOut": list(read.left_out),
     }
-    return Answer(document, shown, code=0 if new else 1)
+    return CommandResult(document, shown, code=0 if new else 1)
 
 
 def masked(code: StockCode) -> str:
@@ -167,9 +167,9 @@ def masked(code: StockCode) -> str:
     return f"{text[:shown]}…{text[len(text) - shown :]} ({len(text)} characters)"
 
 
-def _answer(here: Here, tenant: str, product: Product, read: CodeFile, done: Upload) -> Answer:
-    known = here.read_in(tenant, lambda tx, _: stock.known(tx, done.duplicates, done.batch_id))
-    available = here.read_in(tenant, lambda tx, _: stock.stocked_product(tx, product.id).available)
+def _answer(ctx: CommandContext, tenant: str, product: Product, read: CodeFile, done: Upload) -> CommandResult:
+    known = ctx.read_in(tenant, lambda tx, _: stock.known(tx, done.duplicates, done.batch_id))
+    available = ctx.read_in(tenant, lambda tx, _: stock.stocked_product(tx, product.id).available)
     document = {
         "added": done.added,
         "duplicates": len(done.duplicates),
@@ -181,7 +181,7 @@ def _answer(here: Here, tenant: str, product: Product, read: CodeFile, done: Upl
     shown: list[Shown] = [counts, *_known_lines(known, read)]
     if done.batch_id:
         shown.append(f"Batch: {done.batch_id}")
-    return Answer(document, shown, code=0 if done.added else 1)
+    return CommandResult(document, shown, code=0 if done.added else 1)
 
 
 def _known_lines(known: list[Known], read: CodeFile) -> list[str]:
@@ -207,12 +207,12 @@ def _known_view(one: Known, read: CodeFile) -> dict[str, object]:
 
 @command(app, "list")
 def show_all(
-    here: Here,
+    ctx: CommandContext,
     tenant: TenantOption,
     product: Annotated[str | None, typer.Option("--product", metavar="SKU", help="Only of this product.")] = None,
-) -> Answer:
+) -> CommandResult:
     """Show the batches in their order of sale: first in, first out, and within a batch in the order of its file."""
-    listed = here.read_in(tenant, lambda tx, _: stock.listed(tx, product or ""))
+    listed = ctx.read_in(tenant, lambda tx, _: stock.listed(tx, product or ""))
     shown = table(
         listed,
         "There is no batch yet.",
@@ -225,16 +225,16 @@ def show_all(
         Withdrawn="withdrawn",
         Created="created",
     )
-    return Answer({"batches": listed}, [shown])
+    return CommandResult({"batches": listed}, [shown])
 
 
 @command(app, "show")
 def show(
-    here: Here, batch: Annotated[str, typer.Argument(metavar="BATCH", help="Its id.")], tenant: TenantOption
-) -> Answer:
+    ctx: CommandContext, batch: Annotated[str, typer.Argument(metavar="BATCH", help="Its id.")], tenant: TenantOption
+) -> CommandResult:
     """Show one batch: where it came from, who put it in, and what became of its codes."""
-    view = here.read_in(tenant, lambda tx, _: stock.batch_view(tx, inventory.batch_of(tx, batch)))
-    return Answer(view, [f"{name + ':':12}{printable(_text(value))}" for name, value in view.items()])
+    view = ctx.read_in(tenant, lambda tx, _: stock.batch_view(tx, inventory.batch_of(tx, batch)))
+    return CommandResult(view, [f"{name + ':':12}{printable(_text(value))}" for name, value in view.items()])
 
 
 def _text(value: object) -> str:
@@ -243,7 +243,7 @@ def _text(value: object) -> str:
 
 @command(app, "remove")
 def remove(
-    here: Here,
+    ctx: CommandContext,
     tenant: TenantOption,
     reason: Reason,
     batch: Annotated[str | None, typer.Option("--batch", metavar="ID", help="Every unsold code of this batch.")] = None,
@@ -254,7 +254,7 @@ def remove(
         str | None, typer.Option("--code", help="This code. The shell remembers it: --code-file does not.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> Answer:
+) -> CommandResult:
     """Take unsold codes out of stock for good: a batch, or single codes. Nothing taken out: exit code 1."""
     if sum(one is not None for one in (batch, code_file, code)) != 1:
         raise typer.BadParameter("one of --batch, --code-file and --code is needed")
@@ -262,20 +262,20 @@ def remove(
         raise bad_field("--reason", f"1 to {MAX_TEXT} characters")
     if batch is not None:
         name = batch
-        if not _confirmed(here, yes, lambda: here.read_in(tenant, lambda tx, _: inventory.batch_of(tx, name)).free):
-            return Answer(None, ["Nothing was taken out."], code=1)
-        done = here.write_in(tenant, lambda tx, _: stock.take_out_batch(tx, name, reason)[1])
+        if not _confirmed(ctx, yes, lambda: ctx.read_in(tenant, lambda tx, _: inventory.batch_of(tx, name)).free):
+            return CommandResult(None, ["Nothing was taken out."], code=1)
+        done = ctx.write_in(tenant, lambda tx, _: stock.take_out_batch(tx, name, reason)[1])
     else:
         codes = _codes(code_file, code)
-        if not _confirmed(here, yes, lambda: len(codes)):
-            return Answer(None, ["Nothing was taken out."], code=1)
-        vault = here.installation.vault
-        done = here.write_in(tenant, lambda tx, _: stock.take_out_codes(tx, vault, codes, reason))
+        if not _confirmed(ctx, yes, lambda: len(codes)):
+            return CommandResult(None, ["Nothing was taken out."], code=1)
+        vault = ctx.installation.vault
+        done = ctx.write_in(tenant, lambda tx, _: stock.take_out_codes(tx, vault, codes, reason))
     return _withdrawal(done)
 
 
-def _confirmed(here: Here, yes: bool, count: Callable[[], int]) -> bool:
-    return yes or not _is_terminal(here) or typer.confirm(f"Take {count()} codes out of stock for good?", err=True)
+def _confirmed(ctx: CommandContext, yes: bool, count: Callable[[], int]) -> bool:
+    return yes or not _is_terminal(ctx) or typer.confirm(f"Take {count()} codes out of stock for good?", err=True)
 
 
 def _codes(file: Path | None, code: str | None) -> list[StockCode]:
@@ -289,7 +289,7 @@ def _codes(file: Path | None, code: str | None) -> list[StockCode]:
     raise bad_field("--code", problem)
 
 
-def _withdrawal(done: Withdrawal) -> Answer:
+def _withdrawal(done: Withdrawal) -> CommandResult:
     document = {"withdrawn": done.withdrawn, "sold": done.sold, "withdrawnBefore": done.before, "unknown": done.unknown}
     shown = f"{done.withdrawn} codes were taken out."
     for count, text in (
@@ -299,20 +299,20 @@ def _withdrawal(done: Withdrawal) -> Answer:
     ):
         if count:
             shown += f" {count} {text}."
-    return Answer(document, [shown], code=0 if done.withdrawn else 1)
+    return CommandResult(document, [shown], code=0 if done.withdrawn else 1)
 
 
 @command(app, "move")
 def move(
-    here: Here,
+    ctx: CommandContext,
     tenant: TenantOption,
     batch: Annotated[str, typer.Option("--batch", metavar="ID", help="The batch whose unsold codes are moved.")],
     to: Annotated[str, typer.Option("--to", metavar="SKU", help="The product that they belong to: its sku or id.")],
-) -> Answer:
+) -> CommandResult:
     """Move the unsold codes of a batch to another product, where they are a batch of their own."""
-    made, count, product = here.write_in(tenant, lambda tx, _: stock.move(tx, batch, to))
+    made, count, product = ctx.write_in(tenant, lambda tx, _: stock.move(tx, batch, to))
     name = product.sku or product.id
-    return Answer(
+    return CommandResult(
         {"moved": count, "batch": made, "product": name},
         [f"{count} codes were moved to {printable(name)}.", f"Batch: {made}"],
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bedesten.admin import owners
-from bedesten.cli.common import Answer, Here, TenantOption, command, printable
+from bedesten.cli.command import CommandContext, CommandResult, TenantOption, command, printable
 from bedesten.cli.owners import commands
 from bedesten.gate.scopes import Surface
 
@@ -15,7 +15,7 @@ commands(app, Surface.SUPPLIER, "supplier")
 
 @command(app, "set")
 def change(
-    here: Here,
+    ctx: CommandContext,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The supplier's name or id.")],
     tenant: TenantOption,
     may_edit_texts: Annotated[
@@ -25,11 +25,11 @@ def change(
             help="Whether its names for products on sale hold at once, or wait for `products proposals accept`.",
         ),
     ] = None,
-) -> Answer:
+) -> CommandResult:
     """Change what a supplier may do."""
     if may_edit_texts is None:
         raise typer.BadParameter("say what to change: --may-edit-texts or --may-not-edit-texts")
-    account = here.write_in(tenant, lambda tx, _: owners.set_edits_texts(tx, name, may_edit_texts))
+    account = ctx.write_in(tenant, lambda tx, _: owners.set_edits_texts(tx, name, may_edit_texts))
     document = {"id": account.id, "name": account.name, "mayEditTexts": may_edit_texts}
-    told = "hold at once" if may_edit_texts else "wait for your word"
-    return Answer(document, [f"The names that {printable(account.name)} gives to products on sale {told}."])
+    message = "hold at once" if may_edit_texts else "wait for your word"
+    return CommandResult(document, [f"The names that {printable(account.name)} gives to products on sale {message}."])

@@ -8,11 +8,11 @@ import typer
 from bedesten.accounts import uses
 from bedesten.admin import hosts
 from bedesten.cli import access
-from bedesten.cli.common import (
-    REPEATED,
-    Answer,
+from bedesten.cli.command import (
+    NO_VALUES,
+    CommandContext,
+    CommandResult,
     Document,
-    Here,
     Shown,
     TenantName,
     command,
@@ -43,30 +43,30 @@ _ORIGIN_HELP = "All origins of web pages that may call its Storefront, in place 
 
 @command(app, "create")
 def create(
-    here: Here,
+    ctx: CommandContext,
     name: Annotated[str, typer.Argument(metavar="NAME")],
     host: Annotated[list[str], typer.Option("--host", metavar="HOST", help="Where its API answers; repeatable.")],
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Play money and ak_test_ keys.")] = False,
     currency: Annotated[str, typer.Option("--currency", metavar="CODE", help="The money it trades in.")] = "USD",
     region: Annotated[str, typer.Option("--region", metavar="CODE", help="Whose products are shown.")] = "GLOBAL",
-) -> Answer:
+) -> CommandResult:
     """Make a tenant. It answers on its hosts from the next request on."""
     new = NewTenant(name, host, sandbox, _currency(currency), hosts.region(region))
-    with unexposed(here.settings, host):
-        made: Document = here.write(lambda tx: tenants.create(tx, here.installation.vault, new))
-    told: list[Shown] = [f"Tenant {made['name']} ({made['id']}) answers on {', '.join(made['hosts'])}."]
+    with unexposed(ctx.settings, host):
+        made: Document = ctx.write(lambda tx: tenants.create(tx, ctx.installation.vault, new))
+    message: list[Shown] = [f"Tenant {made['name']} ({made['id']}) answers on {', '.join(made['hosts'])}."]
     if made["alike"]:
-        told.append(f"Its name looks like that of {', '.join(map(printable, made['alike']))}.")
-    return Answer(made, told)
+        message.append(f"Its name looks like that of {', '.join(map(printable, made['alike']))}.")
+    return CommandResult(made, message)
 
 
 @command(app, "hosts")
 def change_hosts(
-    here: Here,
+    ctx: CommandContext,
     tenant: TenantName,
-    add: Annotated[list[str], typer.Option("--add", metavar="HOST", help="Repeatable.")] = REPEATED,
-    remove: Annotated[list[str], typer.Option("--remove", metavar="HOST", help="Repeatable.")] = REPEATED,
-) -> Answer:
+    add: Annotated[list[str], typer.Option("--add", metavar="HOST", help="Repeatable.")] = NO_VALUES,
+    remove: Annotated[list[str], typer.Option("--remove", metavar="HOST", help="Repeatable.")] = NO_VALUES,
+) -> CommandResult:
     """Show a tenant's hosts, give it more, take some away."""
 
     def change(tx: Transaction, entry: TenantEntry) -> Document:
@@ -76,26 +76,26 @@ def change_hosts(
             tenants.remove_host(tx, hosts.spelt(host))
         return {"id": entry.id, "hosts": tenants.list_hosts(tx)}
 
-    with unexposed(here.settings, add):
-        document = here.write_in(tenant, change) if add or remove else here.read_in(tenant, change)
-    return Answer(document, [f"{host}" for host in document["hosts"]] or ["It has no host."])
+    with unexposed(ctx.settings, add):
+        document = ctx.write_in(tenant, change) if add or remove else ctx.read_in(tenant, change)
+    return CommandResult(document, [f"{host}" for host in document["hosts"]] or ["It has no host."])
 
 
 @command(app, "suspend")
-def suspend(here: Here, tenant: TenantName) -> Answer:
+def suspend(ctx: CommandContext, tenant: TenantName) -> CommandResult:
     """Refuse every credential of a tenant from the next request on. Nothing of it is lost."""
-    return _suspended(here, tenant, True)
+    return _suspended(ctx, tenant, True)
 
 
 @command(app, "resume")
-def resume(here: Here, tenant: TenantName) -> Answer:
+def resume(ctx: CommandContext, tenant: TenantName) -> CommandResult:
     """Let a suspended tenant go on."""
-    return _suspended(here, tenant, False)
+    return _suspended(ctx, tenant, False)
 
 
 @command(app, "set")
 def change(
-    here: Here,
+    ctx: CommandContext,
     tenant: TenantName,
     token_lifetime: Annotated[
         list[str],
@@ -105,24 +105,24 @@ def change(
             help="For new tokens, each of which lives up to a twentieth less; repeatable. By default reseller=1h, "
             "storefront=30m.",
         ),
-    ] = REPEATED,
+    ] = NO_VALUES,
     token_idle: Annotated[
         list[str],
         typer.Option(
             "--token-idle", metavar="SURFACE=30m|off", help="For living ones too; repeatable. Off by default."
         ),
-    ] = REPEATED,
+    ] = NO_VALUES,
     region: Annotated[
         str | None, typer.Option("--region", metavar="R", help="What buyers see that name no region.")
     ] = None,
-    limit: Annotated[list[str], typer.Option("--limit", metavar="KIND=600|off", help=_LIMIT_HELP)] = REPEATED,
+    limit: Annotated[list[str], typer.Option("--limit", metavar="KIND=600|off", help=_LIMIT_HELP)] = NO_VALUES,
     checkout_limit: Annotated[
         list[str], typer.Option("--checkout-limit", metavar="KIND=5|off", help=_CHECKOUT_LIMIT_HELP)
-    ] = REPEATED,
-    origin: Annotated[list[str], typer.Option("--origin", metavar="https://…", help=_ORIGIN_HELP)] = REPEATED,
+    ] = NO_VALUES,
+    origin: Annotated[list[str], typer.Option("--origin", metavar="https://…", help=_ORIGIN_HELP)] = NO_VALUES,
     no_origins: Annotated[bool, typer.Option("--no-origins", help="No web page may call it.")] = False,
     lenient: Annotated[bool | None, typer.Option("--lenient/--strict", help=_LENIENT_HELP)] = None,
-) -> Answer:
+) -> CommandResult:
     """Change a tenant's token times, region, rate limits, limits of checkouts, origins of web pages, and leniency."""
     lifetimes = {
         _surface(name, "--token-lifetime"): duration(text, "--token-lifetime")
@@ -161,23 +161,23 @@ def change(
         if lenient is not None:
             tenants.set_lenient(tx, lenient)
 
-    here.write_in(tenant, act)
-    shown = here.read(lambda tx: _one(tx, tenant))
+    ctx.write_in(tenant, act)
+    shown = ctx.read(lambda tx: _one(tx, tenant))
     columns = {"Token_lifetime_in_seconds": "tokenLifetimeSeconds", "Idle_in_seconds": "tokenIdleSeconds"}
     columns |= {"Requests_a_minute": "limits", "Checkouts": "checkoutLimits"}
     columns |= {"Origins": "origins", "Lenient": "lenient"}
-    return Answer(shown, [table([shown], "", Name="name", **columns)])
+    return CommandResult(shown, [table([shown], "", Name="name", **columns)])
 
 
 @command(app, "brand")
 def change_brand(
-    here: Here,
+    ctx: CommandContext,
     tenant: TenantName,
     accent: Annotated[str | None, typer.Option("--accent", metavar="#RRGGBB", help="The colour of its links.")] = None,
     logo: Annotated[Path | None, typer.Option("--logo", metavar="FILE", help="PNG, JPEG or GIF, up to 16 KiB.")] = None,
     no_accent: Annotated[bool, typer.Option("--no-accent", help="The usual colour.")] = False,
     no_logo: Annotated[bool, typer.Option("--no-logo", help="No picture.")] = False,
-) -> Answer:
+) -> CommandResult:
     """Show how a tenant's documentation looks, and change it."""
     if (accent and no_accent) or (logo and no_logo):
         raise typer.BadParameter("--accent and --no-accent, --logo and --no-logo exclude each other")
@@ -191,9 +191,9 @@ def change_brand(
         return {"id": entry.id, "accent": now.get("accent"), "logo": now.get("logo")}
 
     changes = colour is not None or picture is not None
-    document = here.write_in(tenant, act) if changes else here.read_in(tenant, act)
+    document = ctx.write_in(tenant, act) if changes else ctx.read_in(tenant, act)
     shown = document["accent"] or "the usual colour"
-    return Answer(document, [f"{shown}, {'a logo' if document['logo'] else 'no logo'}"])
+    return CommandResult(document, [f"{shown}, {'a logo' if document['logo'] else 'no logo'}"])
 
 
 def _picture(path: Path) -> bytes:
@@ -209,11 +209,11 @@ def _picture(path: Path) -> bytes:
 
 @command(app, "access")
 def change_access(
-    here: Here,
+    ctx: CommandContext,
     tenant: TenantName,
-    deny: Annotated[list[str], typer.Option("--deny", metavar="X", help=_ACCESS_HELP)] = REPEATED,
-    allow: Annotated[list[str], typer.Option("--allow", metavar="X", help="The same.")] = REPEATED,
-) -> Answer:
+    deny: Annotated[list[str], typer.Option("--deny", metavar="X", help=_ACCESS_HELP)] = NO_VALUES,
+    allow: Annotated[list[str], typer.Option("--allow", metavar="X", help="The same.")] = NO_VALUES,
+) -> CommandResult:
     """Show what was switched for a tenant, and switch surfaces and endpoints; an endpoint's own switch is stronger."""
     from bedesten.server.build import ROUTES
 
@@ -229,26 +229,28 @@ def change_access(
             tenants.switch_access(tx, target, allowed)
         return {"id": entry.id, "access": access.shown(ROUTES, tenants.list_access(tx))}
 
-    document = here.write_in(tenant, act) if switched else here.read_in(tenant, act)
+    document = ctx.write_in(tenant, act) if switched else ctx.read_in(tenant, act)
     rows = [{"target": target, "allowed": allowed} for target, allowed in document["access"].items()]
-    return Answer(document, [table(rows, "Everything is allowed.", Surface_or_endpoint="target", Allowed="allowed")])
+    return CommandResult(
+        document, [table(rows, "Everything is allowed.", Surface_or_endpoint="target", Allowed="allowed")]
+    )
 
 
 @command(app, "list")
-def show_all(here: Here) -> Answer:
+def show_all(ctx: CommandContext) -> CommandResult:
     """Show every tenant."""
-    listed = [_spelt(row) for row in here.read(tenants.list_all)]
-    return Answer({"tenants": listed}, [_table(listed)])
+    listed = [_spelt(row) for row in ctx.read(tenants.list_all)]
+    return CommandResult({"tenants": listed}, [_table(listed)])
 
 
-def _suspended(here: Here, tenant: str, suspended: bool) -> Answer:
+def _suspended(ctx: CommandContext, tenant: str, suspended: bool) -> CommandResult:
     def act(tx: Transaction, entry: TenantEntry) -> str:
         tenants.set_suspended(tx, suspended)
         return entry.id
 
-    found = here.write_in(tenant, act)
-    told = "is suspended: nothing of it answers any more" if suspended else "goes on"
-    return Answer({"id": found, "suspended": suspended}, [f"Tenant {tenant} {told}."])
+    found = ctx.write_in(tenant, act)
+    message = "is suspended: nothing of it answers any more" if suspended else "goes on"
+    return CommandResult({"id": found, "suspended": suspended}, [f"Tenant {tenant} {message}."])
 
 
 def _whole(text: str, option: str) -> int | None:

@@ -7,7 +7,7 @@ import typer
 from bedesten.accounts import sessions
 from bedesten.admin import tokens
 from bedesten.audit.actions import OPERATOR
-from bedesten.cli.common import Answer, Document, Here, command
+from bedesten.cli.command import CommandContext, CommandResult, Document, command
 from bedesten.core.ids import is_session_id, is_token_id
 from bedesten.errors import bad_field
 from bedesten.gate.scopes import Surface
@@ -22,7 +22,7 @@ _REFUSED = " is refused from now on. The command does not look up whether there 
 
 @command(app, "revoke")
 def revoke(
-    here: Here,
+    ctx: CommandContext,
     tenant: Annotated[str | None, typer.Option("--tenant", metavar="T", help="A tenant's name or id.")] = None,
     subject: Annotated[
         str | None, typer.Option("--subject", metavar="S", help="A partner's or customer's id or e-mail.")
@@ -43,7 +43,7 @@ def revoke(
     everyone: Annotated[
         bool, typer.Option("--everyone", help="Every token of every tenant; without --tenant.")
     ] = False,
-) -> Answer:
+) -> CommandResult:
     """End bearer tokens that were issued before now, from the next request on. API keys are not touched."""
     chosen = [one is not None for one in (subject, jti, session, surface)]
     if sum(chosen) + every + everyone != 1:
@@ -53,8 +53,8 @@ def revoke(
     if everyone:
         if tenant is not None:
             raise typer.BadParameter("--everyone is for all tenants: leave --tenant out")
-        here.write(tokens.end_everyones)
-        return Answer({"revoked": {"everyone": True}}, ["Every bearer token of every tenant is dead."])
+        ctx.write(tokens.end_everyones)
+        return CommandResult({"revoked": {"everyone": True}}, ["Every bearer token of every tenant is dead."])
     if tenant is None:
         raise typer.BadParameter("--tenant says whose tokens")
     if jti is not None and not is_token_id(jti):
@@ -78,8 +78,8 @@ def revoke(
         tenants.end_tokens(tx)
         return {"all": True}, f"Every bearer token of {tenant}{_DEAD}"
 
-    ended, told = here.write_in(tenant, act)
-    return Answer({"revoked": ended}, [told])
+    ended, message = ctx.write_in(tenant, act)
+    return CommandResult({"revoked": ended}, [message])
 
 
 def _one_token(tx: Transaction, jti: str, only_this: bool) -> tuple[Document, str]:

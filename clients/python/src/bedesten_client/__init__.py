@@ -6,9 +6,9 @@ method, and each has a twin for asyncio. What is sent and what comes back is in 
 Inside, a call is a *flow* without I/O (`flow`, `call`, `tokens`, `credentials`) which both kinds of client run.
 """
 
-from bedesten_client.auth import ApiKeyAuth, BearerAuth
-from bedesten_client.call import Options
-from bedesten_client.clients import (
+from bedesten_client._auth import ApiKeyAuth, BearerAuth
+from bedesten_client._call import Options
+from bedesten_client._clients import (
     AsyncPaymentClient,
     AsyncResellerClient,
     AsyncStorefrontClient,
@@ -18,7 +18,7 @@ from bedesten_client.clients import (
     StorefrontClient,
     SupplierClient,
 )
-from bedesten_client.errors import (
+from bedesten_client._errors import (
     ApiError,
     BadRequest,
     BedestenError,
@@ -26,16 +26,16 @@ from bedesten_client.errors import (
     DeadlineExceeded,
     Forbidden,
     LoginRefused,
-    NoAnswer,
+    NoResponse,
     NotFound,
     NotSignedIn,
     ServerError,
     TooManyRequests,
     Unauthorized,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
-from bedesten_client.secret import Secret
-from bedesten_client.shapes import BasketLine, CheckoutItem, CodeItem, LineStatus, Offer, RequireData
+from bedesten_client._secret import Secret
+from bedesten_client.schemas import BasketLine, CheckoutItem, CodeItem, LineStatus, Offer, RequireData
 
 __all__ = [
     "ApiError",
@@ -55,7 +55,7 @@ __all__ = [
     "Forbidden",
     "LineStatus",
     "LoginRefused",
-    "NoAnswer",
+    "NoResponse",
     "NotFound",
     "NotSignedIn",
     "Offer",
@@ -69,5 +69,5 @@ __all__ = [
     "SupplierClient",
     "TooManyRequests",
     "Unauthorized",
-    "UnexpectedAnswer",
+    "UnexpectedResponse",
 ]

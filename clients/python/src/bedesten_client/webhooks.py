@@ -25,20 +25,20 @@ from datetime import datetime
 
 import msgspec
 
-from bedesten_client.client import SecretLike, source_of
-from bedesten_client.credentials import HoldOff
-from bedesten_client.secret import Secret
+from bedesten_client._base import SecretLike, source_of
+from bedesten_client._credentials import Cooldown
+from bedesten_client._secret import Secret
+from bedesten_client.schemas import DeliveredCode, Schema
 from bedesten_client.secrets import BadReference, SecretSource
-from bedesten_client.shapes import DeliveredCode, Shape
 
-TOLERANCE = 300.0
+TOLERANCE_S = 300.0
 """Seconds that a time stamp may be off, either way: the scheme's own five minutes."""
 
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 _PREFIX = "whsec_"
 
 
-class Event(Shape, frozen=True):
+class Event(Schema, frozen=True):
     """A change of one order line. `id` is the same in every attempt to deliver it; `sequence` grows with every change of the
     line, so that an older event that comes late is told from a newer one."""
 
@@ -89,7 +89,7 @@ class Verifier:
         self,
         secret: SecretLike | list[SecretLike] | tuple[SecretLike, ...],
         *,
-        tolerance: float | None = TOLERANCE,
+        tolerance: float | None = TOLERANCE_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
         several = secret if isinstance(secret, list | tuple) else [secret]
@@ -98,7 +98,7 @@ class Verifier:
             raise ValueError("a signing secret is needed")
         self._tolerance = tolerance
         self._clock = clock
-        self._hold = HoldOff(time.monotonic, first=10.0, longest=300.0)
+        self._hold = Cooldown(time.monotonic, first=10.0, longest=300.0)
 
     def __repr__(self) -> str:
         return "Verifier(…)"

@@ -6,15 +6,15 @@ import boto3
 from botocore import exceptions
 from botocore.config import Config
 
-from bedesten_client.secrets._errors import Trouble
-from bedesten_client.secrets._held import Held
+from bedesten_client.secrets._errors import ReadFailure
 from bedesten_client.secrets._local import Raw, text_of
+from bedesten_client.secrets._secret_text import SecretText
 
 _PASSING = frozenset({"InternalServiceError", "ThrottlingException", "TooManyRequestsException", "RequestTimeout"})
 
 
-def read(region: str, name: str, field: str | None, seconds: float) -> Held:
-    """The current version of a secret, or the text in one field of its JSON. Raises `Trouble`."""
+def read(region: str, name: str, field: str | None, seconds: float) -> SecretText:
+    """The current version of a secret, or the text in one field of its JSON. Raises `ReadFailure`."""
     config = Config(connect_timeout=min(3.0, seconds), read_timeout=seconds, retries={"total_max_attempts": 1})
     try:
         client = boto3.session.Session().client("secretsmanager", region_name=region, config=config)
@@ -22,26 +22,28 @@ def read(region: str, name: str, field: str | None, seconds: float) -> Held:
     except exceptions.ClientError as problem:
         code = str(problem.response.get("Error", {}).get("Code", ""))
         status = problem.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        raise Trouble(f"AWS refused: {_word(code) or status}", passing=code in _PASSING or status >= 500) from None
+        raise ReadFailure(
+            f"AWS refused: {_word(code) or status}", transient=code in _PASSING or status >= 500
+        ) from None
     except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.CredentialRetrievalError):
-        raise Trouble("boto3 finds no credentials for AWS") from None
+        raise ReadFailure("boto3 finds no credentials for AWS") from None
     except exceptions.BotoCoreError as problem:
-        raise Trouble(f"AWS cannot be asked ({type(problem).__name__})", passing=True) from None
+        raise ReadFailure(f"AWS cannot be asked ({type(problem).__name__})", transient=True) from None
     text = answer.get("SecretString")
     raw = Raw(text.encode() if isinstance(text, str) else bytes(answer.get("SecretBinary", b"")))
     del answer, text
     return text_of(raw) if field is None else field_of(raw, field)
 
 
-def field_of(raw: Raw, field: str) -> Held:
-    """The text in one field of a JSON object. Raises `Trouble`."""
+def field_of(raw: Raw, field: str) -> SecretText:
+    """The text in one field of a JSON object. Raises `ReadFailure`."""
     try:
         found = json.loads(raw.octets)
     except (ValueError, RecursionError):
-        raise Trouble("is not JSON, so it has no fields") from None
+        raise ReadFailure("is not JSON, so it has no fields") from None
     value = found.get(field) if isinstance(found, dict) else None
     if not isinstance(value, str):
-        raise Trouble("has no such field with a text in it")
+        raise ReadFailure("has no such field with a text in it")
     return text_of(Raw(value.encode("utf-8", "surrogatepass")))
 
 

@@ -4,13 +4,13 @@ from azure.core import exceptions
 from azure.identity import CredentialUnavailableError, DefaultAzureCredential
 from azure.keyvault.secrets import SecretClient
 
-from bedesten_client.secrets._errors import Trouble
-from bedesten_client.secrets._held import Held
+from bedesten_client.secrets._errors import ReadFailure
 from bedesten_client.secrets._local import Raw, text_of
+from bedesten_client.secrets._secret_text import SecretText
 
 
-def read(vault: str, name: str, version: str | None, seconds: float) -> Held:
-    """A secret, in its latest enabled version unless one is named. Raises `Trouble`."""
+def read(vault: str, name: str, version: str | None, seconds: float) -> SecretText:
+    """A secret, in its latest enabled version unless one is named. Raises `ReadFailure`."""
     once = {"retry_total": 0, "connection_timeout": min(3.0, seconds), "read_timeout": seconds}
     try:
         with (
@@ -19,14 +19,14 @@ def read(vault: str, name: str, version: str | None, seconds: float) -> Held:
         ):
             found = client.get_secret(name, version).value
     except CredentialUnavailableError:
-        raise Trouble("azure-identity finds no identity for Azure") from None
+        raise ReadFailure("azure-identity finds no identity for Azure") from None
     except exceptions.ClientAuthenticationError as problem:
-        raise Trouble(f"Azure does not accept the identity ({_status(problem)})") from None
+        raise ReadFailure(f"Azure does not accept the identity ({_status(problem)})") from None
     except exceptions.HttpResponseError as problem:
         status = problem.status_code or 0
-        raise Trouble(f"Azure refused: HTTP {status}", passing=status in (408, 429) or status >= 500) from None
+        raise ReadFailure(f"Azure refused: HTTP {status}", transient=status in (408, 429) or status >= 500) from None
     except exceptions.AzureError as problem:
-        raise Trouble(f"Azure cannot be asked ({type(problem).__name__})", passing=True) from None
+        raise ReadFailure(f"Azure cannot be asked ({type(problem).__name__})", transient=True) from None
     return text_of(Raw((found or "").encode("utf-8", "surrogatepass")))
 
 

@@ -6,18 +6,18 @@ import threading
 import time
 from typing import Protocol
 
-from bedesten_client.secrets._errors import SecretUnavailable, Trouble
-from bedesten_client.secrets._held import Held
+from bedesten_client.secrets._errors import ReadFailure, SecretUnavailable
 from bedesten_client.secrets._references import Reader, Reference, check_installed, parse
+from bedesten_client.secrets._secret_text import SecretText
 
 log = logging.getLogger("bedesten_client.secrets")
 
 DEADLINE = 10.0
 """Seconds after which whoever waits for a secret gets the remembered one, or an error."""
-PAUSE, LONGEST_PAUSE = 2.0, 30.0
+MIN_PAUSE_S, MAX_PAUSE_S = 2.0, 30.0
 """Seconds in which nobody asks again after reading again brought nothing new; doubled with each failure in a row."""
-TRIES = 3
-FIRST_WAIT = 0.2
+MAX_ATTEMPTS = 3
+MIN_WAIT_S = 0.2
 LOST = 6
 """Deadlines after which an attempt that never came back is given up, and another one may begin."""
 
@@ -59,10 +59,10 @@ def source(
         raise ValueError("deadline is a number of seconds above zero")
     named = parse(reference)
     check_installed(named)
-    return Remembered(named, ttl, deadline, known)
+    return CachedSource(named, ttl, deadline, known)
 
 
-class _Flight:
+class _ReadAttempt:
     """One attempt to read, for all who wait for it."""
 
     __slots__ = ("began", "done", "failure", "found", "process")
@@ -71,7 +71,7 @@ class _Flight:
         self.began = time.monotonic()
         self.process = os.getpid()
         self.done = threading.Event()
-        self.found: Held | None = None
+        self.found: SecretText | None = None
         self.failure = "was broken off"
 
     def is_lost(self, deadline: float) -> bool:
@@ -79,7 +79,7 @@ class _Flight:
         return self.process != os.getpid() or time.monotonic() - self.began > LOST * deadline
 
 
-class Remembered:
+class CachedSource:
     """A `SecretSource` that remembers. What it names is shown, what it holds is not."""
 
     __slots__ = ("_deadline", "_failures", "_flight", "_held", "_lock", "_not_before", "_read_at", "_reference", "_ttl")
@@ -89,11 +89,11 @@ class Remembered:
         self._ttl = ttl
         self._deadline = deadline
         self._lock = threading.Lock()
-        self._held = Held(known) if known else None
+        self._held = SecretText(known) if known else None
         self._read_at = time.monotonic() if known else -float("inf")
         self._not_before = -float("inf")
         self._failures = 0
-        self._flight: _Flight | None = None
+        self._flight: _ReadAttempt | None = None
 
     def get(self) -> str:
         """See `SecretSource`. Of those who find it too old one reads it again, the others go on with it."""
@@ -109,7 +109,7 @@ class Remembered:
 
     def refresh(self, stale: str) -> str:
         """See `SecretSource`."""
-        refused = Held(stale)
+        refused = SecretText(stale)
         del stale  # whatever is raised below shows no secret among its frames' variables
         held = self._held
         if held is not None and not (held.is_same(refused) and self._may_ask()):
@@ -119,13 +119,13 @@ class Remembered:
     def _may_ask(self) -> bool:
         return self._flight is not None or time.monotonic() >= self._not_before
 
-    def _begin(self) -> _Flight:
+    def _begin(self) -> _ReadAttempt:
         """The attempt that is under way, or a new one."""
         with self._lock:
             flight = self._flight
             if flight is not None and not flight.is_lost(self._deadline):
                 return flight
-            flight = self._flight = _Flight()
+            flight = self._flight = _ReadAttempt()
         if self._reference.at_once:
             self._fly(flight)
         else:
@@ -133,10 +133,10 @@ class Remembered:
             threading.Thread(target=self._fly, args=(flight,), name="bedesten-secret", daemon=True).start()
         return flight
 
-    def _fly(self, flight: _Flight) -> None:
+    def _fly(self, flight: _ReadAttempt) -> None:
         try:
             flight.found = _read(self._reference.reader, flight.began + self._deadline)
-        except Trouble as trouble:
+        except ReadFailure as trouble:
             flight.failure = trouble.why
         except Exception as problem:
             # Its text and what is behind it belong to a library that may have put a secret there.
@@ -147,23 +147,23 @@ class Remembered:
                 log.warning("%s: %s; the remembered secret is used on", self._reference.shown, flight.failure)
             flight.done.set()
 
-    def _land(self, flight: _Flight) -> bool:
+    def _land(self, flight: _ReadAttempt) -> bool:
         """Remembers what the attempt brought, and when to try again. Whether anything was remembered before."""
         with self._lock:
             before, now = self._held, time.monotonic()
             if flight.found is None:
-                self._not_before = now + min(LONGEST_PAUSE, PAUSE * 2**self._failures)
+                self._not_before = now + min(MAX_PAUSE_S, MIN_PAUSE_S * 2**self._failures)
                 self._failures = min(self._failures + 1, 10)
             elif self._flight is flight:  # else a later attempt has overtaken it
                 news = before is None or not before.is_same(flight.found)
-                self._not_before = now if news else now + PAUSE
+                self._not_before = now if news else now + MIN_PAUSE_S
                 self._failures = 0
                 self._held, self._read_at = flight.found, now
             if self._flight is flight:
                 self._flight = None
         return before is not None
 
-    def _landed(self, flight: _Flight) -> str:
+    def _landed(self, flight: _ReadAttempt) -> str:
         """What the attempt brought, or what is remembered if it brought nothing in time."""
         landed = flight.done.wait(max(0.0, flight.began + self._deadline - time.monotonic()))
         held = flight.found if landed and flight.found is not None else self._held
@@ -181,14 +181,14 @@ class Remembered:
         raise TypeError("a secret is not pickled")
 
 
-def _read(reader: Reader, end: float) -> Held:
-    """Reads, again after a pause if what went wrong may pass. Raises `Trouble`."""
-    for attempt in range(1, TRIES + 1):
+def _read(reader: Reader, end: float) -> SecretText:
+    """Reads, again after a pause if what went wrong may pass. Raises `ReadFailure`."""
+    for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             return reader(max(0.1, end - time.monotonic()))
-        except Trouble as trouble:
-            wait = FIRST_WAIT * 2 ** (attempt - 1)
-            if not trouble.passing or attempt == TRIES or time.monotonic() + wait >= end:
+        except ReadFailure as trouble:
+            wait = MIN_WAIT_S * 2 ** (attempt - 1)
+            if not trouble.transient or attempt == MAX_ATTEMPTS or time.monotonic() + wait >= end:
                 raise
         time.sleep(wait)
     raise AssertionError("unreachable")

@@ -13,10 +13,10 @@ class SecretUnavailable(SecretError):
     """The place that keeps the secret did not give it, and nothing is remembered."""
 
 
-class Trouble(Exception):
-    """Why one attempt to read failed, in words that are safe to show. `passing`: another attempt may go better."""
+class ReadFailure(Exception):
+    """Why one attempt to read failed, in words that are safe to show. `transient`: another attempt may go better."""
 
-    def __init__(self, why: str, *, passing: bool = False) -> None:
+    def __init__(self, why: str, *, transient: bool = False) -> None:
         super().__init__(why)
         self.why = why
-        self.passing = passing
+        self.transient = transient

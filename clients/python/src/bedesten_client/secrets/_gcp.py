@@ -5,31 +5,31 @@ from google.api_core import exceptions
 from google.auth import exceptions as identity
 from google.cloud import secretmanager
 
-from bedesten_client.secrets._errors import Trouble
-from bedesten_client.secrets._held import Held
+from bedesten_client.secrets._errors import ReadFailure
 from bedesten_client.secrets._local import Raw, text_of
+from bedesten_client.secrets._secret_text import SecretText
 
 
-def read(project: str, name: str, version: str, seconds: float) -> Held:
-    """One version of a secret, checked against the checksum that comes with it. Raises `Trouble`."""
+def read(project: str, name: str, version: str, seconds: float) -> SecretText:
+    """One version of a secret, checked against the checksum that comes with it. Raises `ReadFailure`."""
     path = f"projects/{project}/secrets/{name}/versions/{version}"
     try:
         with secretmanager.SecretManagerServiceClient(transport="rest") as client:
             payload = client.access_secret_version(name=path, timeout=seconds, retry=None).payload
     except exceptions.GoogleAPICallError as problem:
         code = problem.code or 0
-        raise Trouble(f"Google refused: HTTP {int(code)}", passing=code in (408, 429) or code >= 500) from None
+        raise ReadFailure(f"Google refused: HTTP {int(code)}", transient=code in (408, 429) or code >= 500) from None
     except identity.DefaultCredentialsError:
-        raise Trouble("google-auth finds no credentials for Google") from None
+        raise ReadFailure("google-auth finds no credentials for Google") from None
     except identity.GoogleAuthError as problem:
-        raise Trouble(
-            f"Google does not accept the identity ({type(problem).__name__})", passing=problem.retryable
+        raise ReadFailure(
+            f"Google does not accept the identity ({type(problem).__name__})", transient=problem.retryable
         ) from None
     except (exceptions.GoogleAPIError, requests.RequestException) as problem:
-        raise Trouble(f"Google cannot be asked ({type(problem).__name__})", passing=True) from None
+        raise ReadFailure(f"Google cannot be asked ({type(problem).__name__})", transient=True) from None
     raw = Raw(payload.data)
     if payload.data_crc32c and payload.data_crc32c != crc32c(raw):
-        raise Trouble("arrived damaged: its checksum differs", passing=True)
+        raise ReadFailure("arrived damaged: its checksum differs", transient=True)
     return text_of(raw)
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from bedesten_client.secrets import _local
 from bedesten_client.secrets._errors import BadReference
-from bedesten_client.secrets._held import Held, without_line_end
+from bedesten_client.secrets._secret_text import SecretText, without_line_end
 
-Reader = Callable[[float], Held]
-"""Reads a secret once, within so many seconds. Raises `Trouble`."""
+Reader = Callable[[float], SecretText]
+"""Reads a secret once, within so many seconds. Raises `ReadFailure`."""
 
 SCHEMES = ("value", "env", "file", "azure-kv", "aws-sm", "vault", "vault+http", "gcp-sm")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
@@ -75,7 +75,7 @@ def check_installed(reference: Reference) -> None:
 
 
 def _value(text: str) -> Reference:
-    held = Held(without_line_end(text))
+    held = SecretText(without_line_end(text))
     if not held.reveal():
         raise BadReference("an empty secret")
     return Reference("a value", lambda _seconds: held, at_once=True)
@@ -99,7 +99,7 @@ def _azure(rest: str) -> Reference:
     if match is None:
         raise BadReference("azure-kv: the form is azure-kv://vault-name/secret or azure-kv://vault-name/secret/version")
 
-    def read(seconds: float) -> Held:
+    def read(seconds: float) -> SecretText:
         from bedesten_client.secrets import _azure
 
         return _azure.read(match[1].lower(), match[2], match[3], seconds)
@@ -112,7 +112,7 @@ def _aws(rest: str) -> Reference:
     if match is None:
         raise BadReference("aws-sm: the form is aws-sm://region/name or aws-sm://region/name#json-field")
 
-    def read(seconds: float) -> Held:
+    def read(seconds: float) -> SecretText:
         from bedesten_client.secrets import _aws
 
         return _aws.read(match[1], match[2], match[3], seconds)
@@ -125,7 +125,7 @@ def _gcp(rest: str) -> Reference:
     if match is None:
         raise BadReference("gcp-sm: the form is gcp-sm://project/secret or gcp-sm://project/secret/version")
 
-    def read(seconds: float) -> Held:
+    def read(seconds: float) -> SecretText:
         from bedesten_client.secrets import _gcp
 
         return _gcp.read(match[1], match[2], match[3] or "latest", seconds)
@@ -147,7 +147,7 @@ def _vault(scheme: str, rest: str) -> Reference:
         raise BadReference("vault+http: only for this machine (localhost, 127.0.0.1); use vault: for any other")
     url = f"{'http' if scheme == 'vault+http' else 'https'}://{host}:{port}"
 
-    def read(seconds: float) -> Held:
+    def read(seconds: float) -> SecretText:
         from bedesten_client.secrets import _vault
 
         return _vault.read(url, mount, path, field, seconds)

@@ -6,13 +6,13 @@ import hvac
 import requests
 from hvac import exceptions
 
-from bedesten_client.secrets._errors import Trouble
-from bedesten_client.secrets._held import Held, without_line_end
+from bedesten_client.secrets._errors import ReadFailure
 from bedesten_client.secrets._local import Raw, read_file, text_of
+from bedesten_client.secrets._secret_text import SecretText, without_line_end
 
 
-def read(url: str, mount: str, path: str, field: str, seconds: float) -> Held:
-    """One field of the latest version of a secret. Raises `Trouble`.
+def read(url: str, mount: str, path: str, field: str, seconds: float) -> SecretText:
+    """One field of the latest version of a secret. Raises `ReadFailure`.
 
     The token is read anew each time, since agents renew it in its file. No redirect is followed: the token would go
     wherever an answer says.
@@ -28,31 +28,31 @@ def read(url: str, mount: str, path: str, field: str, seconds: float) -> Held:
     except exceptions.VaultError as problem:
         raise _refused(problem) from None
     except requests.exceptions.SSLError:
-        raise Trouble("Vault's certificate is not one that is trusted here (VAULT_CACERT)") from None
+        raise ReadFailure("Vault's certificate is not one that is trusted here (VAULT_CACERT)") from None
     except requests.RequestException as problem:
-        raise Trouble(f"Vault cannot be asked ({type(problem).__name__})", passing=True) from None
+        raise ReadFailure(f"Vault cannot be asked ({type(problem).__name__})", transient=True) from None
     try:
         found = answer["data"]["data"][field]
     except (KeyError, TypeError):
         found = None
     del answer
     if not isinstance(found, str):
-        raise Trouble("has no such field with a text in it")
+        raise ReadFailure("has no such field with a text in it")
     return text_of(Raw(found.encode("utf-8", "surrogatepass")))
 
 
-def _token(seconds: float) -> Held:
-    """The token that this program shows Vault. Raises `Trouble`."""
+def _token(seconds: float) -> SecretText:
+    """The token that this program shows Vault. Raises `ReadFailure`."""
     if text := without_line_end(os.environ.get("VAULT_TOKEN", "")):
-        return Held(text)
+        return SecretText(text)
     file = os.environ.get("VAULT_TOKEN_FILE")
     if not file:
-        raise Trouble("neither VAULT_TOKEN nor VAULT_TOKEN_FILE is set")
+        raise ReadFailure("neither VAULT_TOKEN nor VAULT_TOKEN_FILE is set")
     try:
         return read_file(file, seconds)
-    except Trouble as trouble:
-        why = trouble.why
-    raise Trouble(f"VAULT_TOKEN_FILE: {why}")
+    except ReadFailure as failure:
+        why = failure.why
+    raise ReadFailure(f"VAULT_TOKEN_FILE: {why}")
 
 
 _STATUS = (
@@ -66,8 +66,8 @@ _STATUS = (
 )
 
 
-def _refused(problem: exceptions.VaultError) -> Trouble:
-    for kind, words, passing in _STATUS:
+def _refused(problem: exceptions.VaultError) -> ReadFailure:
+    for kind, words, transient in _STATUS:
         if isinstance(problem, kind):
-            return Trouble(f"Vault refused: {words}", passing=passing)
-    return Trouble(f"Vault refused ({type(problem).__name__})")
+            return ReadFailure(f"Vault refused: {words}", transient=transient)
+    return ReadFailure(f"Vault refused ({type(problem).__name__})")

@@ -4,7 +4,7 @@
 account), gives the answers that a test prescribes for anything else, and keeps what it was asked, without credentials.
 """
 
-from bedesten_client.testing._fake import Asked, FakeShop
+from bedesten_client.testing._fake import FakeShop, RecordedRequest
 from bedesten_client.testing._webhooks import SignedWebhook, sign
 
-__all__ = ["Asked", "FakeShop", "SignedWebhook", "sign"]
+__all__ = ["FakeShop", "RecordedRequest", "SignedWebhook", "sign"]

@@ -15,8 +15,8 @@ from typing import Any, Self
 import httpx2
 import msgspec
 
-from bedesten_client.secret import Secret
-from bedesten_client.surfaces import reseller, storefront
+from bedesten_client._secret import Secret
+from bedesten_client._surfaces import reseller, storefront
 from bedesten_client.testing._shop import CURRENCY, DELIVERED, EVENT_TYPES, Data, Refused, Shop
 from bedesten_client.testing._webhooks import sign
 from bedesten_client.webhooks import Event
@@ -27,7 +27,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RecordedRequest:
     """A request that came: `operation` as the reference names it, what it was about, its body and its harmless headers."""
 
     operation: str
@@ -56,7 +56,7 @@ class FakeShop:
         self.password = secrets.token_hex(12)
         self.key = f"ak_test_{secrets.token_hex(16)}"
         self.webhook_secret = Secret("whsec_" + base64.b64encode(secrets.token_bytes(24)).decode())
-        self.asked: list[Asked] = []
+        self.asked: list[RecordedRequest] = []
         self._shop = Shop(Decimal(balance).quantize(Decimal("0.01")))
         self._token_seconds = token_seconds
         self._tokens: set[str] = set()
@@ -148,11 +148,11 @@ class FakeShop:
         lines = {} if retry_after is None else {"Retry-After": str(retry_after)}
         self._prescribe(operation, _Prescribed(status, self._refusal(code, data), lines))
 
-    def break_off(self, operation: str, *, done: bool = True) -> None:
+    def drop_connection(self, operation: str, *, done: bool = True) -> None:
         """The next such call gets no answer: the connection ends, after the work was done or before."""
         self._prescribe(operation, _Prescribed(0, None, done=done))
 
-    def end_tokens(self) -> None:
+    def revoke_tokens(self) -> None:
         """Every token that was given is refused from now on."""
         self._tokens.clear()
 
@@ -211,7 +211,9 @@ class FakeShop:
             return _Prescribed(400, self._refusal(-2))
         shown = {name: value for name, value in headers.items() if name not in ("authorization", "apikey")}
         with self._shop.lock:
-            self.asked.append(Asked(operation.replace("{}", "{id}"), argument, _without_passwords(body), shown))
+            self.asked.append(
+                RecordedRequest(operation.replace("{}", "{id}"), argument, _without_passwords(body), shown)
+            )
             try:
                 return self._answered(operation, argument, path, headers, body)
             except Refused as refused:

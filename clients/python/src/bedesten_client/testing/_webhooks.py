@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from bedesten_client.secret import Secret
+from bedesten_client._secret import Secret
 from bedesten_client.webhooks import ID, SIGNATURE, TIMESTAMP, Event, signature
 
 

@@ -1,4 +1,4 @@
-"""Serves an installation with one of the applications of `app`: `python -m benchmarks.house.serve`.
+"""Serves an installation with one of the applications of `app`: `python -m benchmarks.app.serve`.
 
 By the product's own supervisor, but without the side processes, so that nothing but the workers uses the core.
 """
@@ -26,7 +26,7 @@ def main() -> int:
         host="127.0.0.1",
         port=arguments.port,
         workers=1,
-        app_factory=f"benchmarks.house.app:{arguments.application}",
+        app_factory=f"benchmarks.app.applications:{arguments.application}",
         settings_json=settings.model_dump_json(),
         lock_path=arguments.data / f"serve-{arguments.application}.lock",
     )

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, TypedDict, TypeVar
 from urllib.parse import quote
 
-from bedesten_client.credentials import Credential, Presented, shows_acceptance
-from bedesten_client.errors import DeadlineExceeded
-from bedesten_client.flow import Clock, Deadline, Flow, Send, Sleep, check
-from bedesten_client.retry import Repeat, again
-from bedesten_client.wire import Answer, Outgoing, Reply, encode, error_of, random_key, result_of
+from bedesten_client._credentials import Credential, CredentialHeader, shows_acceptance
+from bedesten_client._errors import DeadlineExceeded
+from bedesten_client._flow import Clock, Deadline, Flow, Send, Sleep, check
+from bedesten_client._retry import RetryPolicy, retry_delay
+from bedesten_client._wire import Outcome, Request, Response, encode, error_of, random_key, result_of
 
 Result = TypeVar("Result")
 Item = TypeVar("Item")
@@ -26,7 +26,7 @@ class Operation(Generic[Result]):
     method: str
     path: str
     result: type[Result]
-    repeat: Repeat = Repeat.SAFE
+    retry_policy: RetryPolicy = RetryPolicy.SAFE
     anonymous: bool = False
     renews: bool = True
 
@@ -69,46 +69,46 @@ class OptionValues(TypedDict, total=False):
 
 def perform(call: Call[Result], credential: Credential, options: Options, clock: Clock) -> Flow[Result]:
     """The call's result. Raises `BedestenError`."""
-    answer = yield from answered(call, credential, options, Deadline.after(options.deadline, clock))
-    return result_of(answer, call.operation.result)
+    response = yield from answered(call, credential, options, Deadline.after(options.deadline, clock))
+    return result_of(response, call.operation.result)
 
 
-def answered(call: Call[Result], credential: Credential, options: Options, deadline: Deadline) -> Flow[Answer]:
-    """The last answer to the call, whatever it says. Raises `NoAnswer` if there is none."""
+def answered(call: Call[Result], credential: Credential, options: Options, deadline: Deadline) -> Flow[Response]:
+    """The last answer to the call, whatever it says. Raises `NoResponse` if there is none."""
     operation, request = call.operation, outgoing(call, options)
     renewed = operation.anonymous or not operation.renews
     attempt = 0
     while True:
         presented = None if operation.anonymous else (yield from credential.present(deadline))
-        reply = yield from send(with_credential(request, presented), deadline, options.attempt_timeout)
-        if presented is not None and isinstance(reply, Answer):
-            if shows_acceptance(reply):
+        outcome = yield from send(with_credential(request, presented), deadline, options.attempt_timeout)
+        if presented is not None and isinstance(outcome, Response):
+            if shows_acceptance(outcome):
                 credential.accepted(presented)
-            elif credential.refuses(reply) and not renewed and (yield from credential.renew(presented, deadline)):
+            elif credential.refuses(outcome) and not renewed and (yield from credential.renew(presented, deadline)):
                 renewed = True
                 continue
         attempt += 1
-        next_one = again(reply, operation.repeat, attempt)
+        next_one = retry_delay(outcome, operation.retry_policy, attempt)
         if next_one is None or attempt >= options.attempts or next_one.seconds >= deadline.left:
-            if isinstance(reply, Answer):
-                return reply
-            raise _last_word(reply, deadline)
+            if isinstance(outcome, Response):
+                return outcome
+            raise _last_word(outcome, deadline)
         yield Sleep(next_one.seconds)
 
 
-def send(request: Outgoing, deadline: Deadline, attempt_timeout: float) -> Flow[Reply]:
+def send(request: Request, deadline: Deadline, attempt_timeout: float) -> Flow[Outcome]:
     """One attempt. Raises `DeadlineExceeded` if there is no time left for it."""
     left = check(deadline)
-    reply: Reply = yield Send(request, min(left, attempt_timeout))
-    return reply
+    outcome: Outcome = yield Send(request, min(left, attempt_timeout))
+    return outcome
 
 
-def _last_word(reply: Reply, deadline: Deadline) -> Exception:
-    error = error_of(reply)
+def _last_word(outcome: Outcome, deadline: Deadline) -> Exception:
+    error = error_of(outcome)
     return error if deadline.left > 0 else DeadlineExceeded(f"the deadline of the call has passed: {error}")
 
 
-def outgoing(call: Call[Result], options: Options) -> Outgoing:
+def outgoing(call: Call[Result], options: Options) -> Request:
     """The request of a call, without a credential."""
     operation = call.operation
     path, brace, _ = operation.path.partition("{")
@@ -119,13 +119,13 @@ def outgoing(call: Call[Result], options: Options) -> Outgoing:
     headers = [("Accept", "application/json"), ("User-Agent", options.user_agent)]
     if options.region is not None:
         headers.append(("h-region-code", options.region))
-    if operation.repeat is Repeat.KEYED:
+    if operation.retry_policy is RetryPolicy.KEYED:
         headers.append(("Idempotency-Key", options.idempotency_key or random_key()))
     body = None if operation.method == "GET" else encode({} if call.body is None else call.body)
-    return Outgoing(operation.method, path, body, tuple(headers))
+    return Request(operation.method, path, body, tuple(headers))
 
 
-def with_credential(request: Outgoing, presented: Presented | None) -> Outgoing:
+def with_credential(request: Request, presented: CredentialHeader | None) -> Request:
     """The request with the credential's header."""
     return request if presented is None else replace(request, credential=presented.header)
 

@@ -14,16 +14,16 @@ from weakref import WeakKeyDictionary
 import httpx2
 import msgspec
 
-from bedesten_client import loopback
-from bedesten_client.call import Call, Options, OptionValues, perform
-from bedesten_client.credentials import Credential, Given, KeyCredential
-from bedesten_client.errors import UnexpectedAnswer
-from bedesten_client.flow import Clock, Flow, run, run_async
-from bedesten_client.secret import Secret
+from bedesten_client import _loopback as loopback
+from bedesten_client._call import Call, Options, OptionValues, perform
+from bedesten_client._credentials import Credential, FixedSecret, KeyCredential
+from bedesten_client._errors import UnexpectedResponse
+from bedesten_client._flow import Clock, Flow, run, run_async
+from bedesten_client._secret import Secret
+from bedesten_client._tokens import Login, TokenCredential
+from bedesten_client.schemas import Page
 from bedesten_client.secrets import SecretSource, source
-from bedesten_client.secrets._held import without_line_end
-from bedesten_client.shapes import Page
-from bedesten_client.tokens import Login, TokenCredential
+from bedesten_client.secrets._secret_text import without_line_end
 
 Result = TypeVar("Result")
 Item = TypeVar("Item")
@@ -34,7 +34,7 @@ SecretLike = str | Secret | SecretSource
 
 def source_of(secret: SecretLike) -> SecretSource:
     """Where the secret is read. A `Secret` is the value itself, whatever it looks like, but for a line's end behind it."""
-    return Given(Secret(without_line_end(secret.reveal()))) if isinstance(secret, Secret) else source(secret)
+    return FixedSecret(Secret(without_line_end(secret.reveal()))) if isinstance(secret, Secret) else source(secret)
 
 
 def address_of(shop: str, *, allow_http: bool = False) -> str:
@@ -219,7 +219,7 @@ def _next(call: Call[Page[Item]], page: Page[Item]) -> Call[Page[Item]] | None:
     body = call.body
     assert isinstance(body, msgspec.Struct), "a list takes a body"
     if page.next_cursor == getattr(body, "cursor", None):
-        raise UnexpectedAnswer("the list does not go on: the same cursor came twice", status=200)
+        raise UnexpectedResponse("the list does not go on: the same cursor came twice", status=200)
     return replace(call, body=msgspec.structs.replace(body, cursor=page.next_cursor))
 
 

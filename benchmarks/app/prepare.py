@@ -1,4 +1,4 @@
-"""Makes an installation and writes beside it what the harness needs to know: `python -m benchmarks.house.prepare KIND`.
+"""Makes an installation and writes beside it what the harness needs to know: `python -m benchmarks.app.prepare KIND`.
 
 `gate`: a tenant with a partner and a supplier, many valid tokens, and a credential of every sort that is refused.
 `keys`: many tenants with many API keys each, which `wire.api_key` can make again. `timing`: see `timing_shop`.
@@ -20,8 +20,8 @@ from bedesten.server.settings import Settings
 from bedesten.store.transaction import CrossTransaction, Transaction, TryAgain
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.actions import NewTenant
-from benchmarks.house import timing_shop
-from benchmarks.house.minting import Minter, with_wrong_mac
+from benchmarks.app import timing_shop
+from benchmarks.app.minting import Minter, with_wrong_mac
 from benchmarks.material import DENIED, KEY_PATH, TOKEN_PATH, Case, GateMaterial, gate_values, write_material
 from benchmarks.wire import api_key, key_host
 

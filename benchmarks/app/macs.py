@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 
 from bedesten.gate.bearer import BearerRefused, Claims, mint, verify
-from benchmarks.house.minting import with_wrong_mac
+from benchmarks.app.minting import with_wrong_mac
 
 _KEY = bytes(range(7, 39))
 _SECONDS = 1_700_000_000

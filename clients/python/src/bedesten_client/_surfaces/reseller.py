@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from bedesten_client.call import Call, Operation, lines
-from bedesten_client.paging import Body, Paging, since
-from bedesten_client.secret import Secret
-from bedesten_client.shapes import Account, BasketLine, Category, Order, OrderLine, Page, PlacedOrder, Product, Token
+from bedesten_client._call import Call, Operation, lines
+from bedesten_client._paging import Body, Paging, since
+from bedesten_client._secret import Secret
+from bedesten_client.schemas import Account, BasketLine, Category, Order, OrderLine, Page, PlacedOrder, Product, Token
 
 LOGIN_PATH = "/Login/Customer/Api/Verify"
 

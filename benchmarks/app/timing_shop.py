@@ -28,7 +28,7 @@ from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import CrossTransaction, Transaction
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.actions import NewTenant
-from benchmarks.house.minting import Minter, with_wrong_mac
+from benchmarks.app.minting import Minter, with_wrong_mac
 from benchmarks.material import FIRST, KEY_PATH, TOKEN_PATH, Case
 
 HERE, THERE, SHUT = "here.example", "there.example", "shut.example"

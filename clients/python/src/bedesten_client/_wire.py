@@ -9,16 +9,16 @@ from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
-from bedesten_client import errors
-from bedesten_client.errors import ApiError, BedestenError, NoAnswer, UnexpectedAnswer
-from bedesten_client.secret import Secret
+from bedesten_client import _errors as errors
+from bedesten_client._errors import ApiError, BedestenError, NoResponse, UnexpectedResponse
+from bedesten_client._secret import Secret
 
 Result = TypeVar("Result")
-LARGEST_ANSWER = 32 * 1024 * 1024
+MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class Request:
     """A request. What may hold a secret is not in its `repr`."""
 
     method: str
@@ -40,7 +40,7 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A whole answer. Header names are lower case."""
 
     status: int
@@ -69,14 +69,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why there is no answer. `untouched`: the request did not reach the server at all."""
+class TransportFailure:
+    """Why there is no answer. `unsent`: the request did not reach the server at all."""
 
     text: str
-    untouched: bool = False
+    unsent: bool = False
 
 
-Reply = Answer | Trouble
+Outcome = Response | TransportFailure
 
 
 class _Field(msgspec.Struct, frozen=True):
@@ -105,39 +105,39 @@ def http_date(text: str) -> float | None:
         return None
 
 
-def result_of(answer: Answer, kind: type[Result]) -> Result:
+def result_of(response: Response, kind: type[Result]) -> Result:
     """The data of a success. Raises what the answer is otherwise."""
-    if answer.status != 200:
-        raise error_of(answer)
+    if response.status != 200:
+        raise error_of(response)
     try:
-        envelope = _decoder(cast(Any, kind)).decode(answer.body)
+        envelope = _decoder(cast(Any, kind)).decode(response.body)
         if envelope.success:
             return cast("Result", envelope.data)
         reason = "success is false"
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         reason = str(problem)
-    raise UnexpectedAnswer(
-        f"an answer that is not one of this API: {reason}", status=200, request_id=answer.headers.get("x-request-id")
+    raise UnexpectedResponse(
+        f"an answer that is not one of this API: {reason}", status=200, request_id=response.headers.get("x-request-id")
     )
 
 
-def error_of(reply: Reply) -> BedestenError:
+def error_of(outcome: Outcome) -> BedestenError:
     """The error that stands for what came instead of a success."""
-    if isinstance(reply, Trouble):
-        return NoAnswer(reply.text)
-    refusal = _refusal(reply)
-    request_id = reply.headers.get("x-request-id")
+    if isinstance(outcome, TransportFailure):
+        return NoResponse(outcome.text)
+    refusal = _refusal(outcome)
+    request_id = outcome.headers.get("x-request-id")
     if refusal is None:
-        kind = reply.headers.get("content-type", "no content type").partition(";")[0][:60]
-        text = f"status {reply.status} with {kind!r}: this is not an answer of the API"
-        return UnexpectedAnswer(text, status=reply.status, request_id=request_id, retry_after=reply.retry_after)
-    make: type[ApiError] = errors.api_error_class(reply.status, refusal.code)
+        kind = outcome.headers.get("content-type", "no content type").partition(";")[0][:60]
+        text = f"status {outcome.status} with {kind!r}: this is not an answer of the API"
+        return UnexpectedResponse(text, status=outcome.status, request_id=request_id, retry_after=outcome.retry_after)
+    make: type[ApiError] = errors.api_error_class(outcome.status, refusal.code)
     return make(
         _told(refusal),
         code=refusal.code,
-        status=reply.status,
+        status=outcome.status,
         request_id=refusal.request_id or request_id,
-        retry_after=reply.retry_after,
+        retry_after=outcome.retry_after,
         fields={one.field: one.message for one in refusal.errors},
         data=refusal.data,
     )
@@ -148,11 +148,11 @@ def _told(refusal: _Refusal) -> str:
     return f"{refusal.code}: {refusal.message}{fields} (request {refusal.request_id})"
 
 
-def _refusal(answer: Answer) -> _Refusal | None:
-    if answer.status < 400:
+def _refusal(response: Response) -> _Refusal | None:
+    if response.status < 400:
         return None
     try:
-        refusal = _refusals.decode(answer.body)
+        refusal = _refusals.decode(response.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return refusal if refusal.code < 0 else None

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bedesten_client.call import Call, Operation, lines
-from bedesten_client.paging import Body, Paging, since
-from bedesten_client.retry import Repeat
-from bedesten_client.secret import Secret
-from bedesten_client.shapes import CheckoutItem, CustomerOrder, Page, Product, Profile, Session, Status, Token
-from bedesten_client.surfaces.reseller import login_body
+from bedesten_client._call import Call, Operation, lines
+from bedesten_client._paging import Body, Paging, since
+from bedesten_client._retry import RetryPolicy
+from bedesten_client._secret import Secret
+from bedesten_client._surfaces.reseller import login_body
+from bedesten_client.schemas import CheckoutItem, CustomerOrder, Page, Product, Profile, Session, Status, Token
 
 LOGIN_PATH, REFRESH_PATH = "/Storefront/Customers/Login", "/Storefront/Customers/Refresh"
 
@@ -41,19 +41,23 @@ class _GetOrder(Body, frozen=True):
     order_id: str
 
 
-_SAFE, _KEYED, _NEVER = Repeat.SAFE, Repeat.KEYED, Repeat.NEVER
+_SAFE, _KEYED, _NEVER = RetryPolicy.SAFE, RetryPolicy.KEYED, RetryPolicy.NEVER
 REGISTER = Operation(method="POST", path="/Storefront/Customers/Register", result=Status, anonymous=True)
 LOGIN = Operation(method="POST", path=LOGIN_PATH, result=Token, anonymous=True)
 REFRESH = Operation(method="POST", path=REFRESH_PATH, result=Token)
-LOGOUT = Operation(method="POST", path="/Storefront/Customers/Logout", result=Status, repeat=_KEYED, renews=False)
+LOGOUT = Operation(method="POST", path="/Storefront/Customers/Logout", result=Status, retry_policy=_KEYED, renews=False)
 LIST_SESSIONS = Operation(method="POST", path="/Storefront/Customers/Sessions/List", result=Page[Session])
-END_SESSION = Operation(method="POST", path="/Storefront/Customers/Sessions/End", result=Status, repeat=_KEYED)
+END_SESSION = Operation(method="POST", path="/Storefront/Customers/Sessions/End", result=Status, retry_policy=_KEYED)
 PROFILE = Operation(method="POST", path="/Storefront/Customers/Profile", result=Profile)
-CHANGE_PASSWORD = Operation(method="POST", path="/Storefront/Customers/Password", result=Token, repeat=_NEVER)
+CHANGE_PASSWORD = Operation(method="POST", path="/Storefront/Customers/Password", result=Token, retry_policy=_NEVER)
 LIST_PRODUCTS = Operation(method="POST", path="/Storefront/Products/List", result=Page[Product], anonymous=True)
 PRODUCT = Operation(method="POST", path="/Storefront/Products/Detail/{productId}", result=Product, anonymous=True)
-CREATE_CHECKOUT = Operation(method="POST", path="/Storefront/Checkout/Create", result=CustomerOrder, repeat=_KEYED)
-CANCEL_CHECKOUT = Operation(method="POST", path="/Storefront/Checkout/Cancel", result=CustomerOrder, repeat=_KEYED)
+CREATE_CHECKOUT = Operation(
+    method="POST", path="/Storefront/Checkout/Create", result=CustomerOrder, retry_policy=_KEYED
+)
+CANCEL_CHECKOUT = Operation(
+    method="POST", path="/Storefront/Checkout/Cancel", result=CustomerOrder, retry_policy=_KEYED
+)
 GET_ORDER = Operation(method="POST", path="/Storefront/Orders/Get", result=CustomerOrder)
 
 

@@ -1,19 +1,19 @@
 """A customer's session: calls that give the client another token, or take it away."""
 
-from bedesten_client.call import Call, Options, answered, perform
-from bedesten_client.credentials import Given
-from bedesten_client.flow import Clock, Deadline, Flow
-from bedesten_client.secret import Secret
-from bedesten_client.shapes import Status, Token
-from bedesten_client.surfaces import storefront
-from bedesten_client.tokens import TokenCredential
+from bedesten_client._call import Call, Options, answered, perform
+from bedesten_client._credentials import FixedSecret
+from bedesten_client._flow import Clock, Deadline, Flow
+from bedesten_client._secret import Secret
+from bedesten_client._surfaces import storefront
+from bedesten_client._tokens import TokenCredential
+from bedesten_client.schemas import Status, Token
 
 
 def adopting(call: Call[Token], credential: TokenCredential, options: Options, clock: Clock) -> Flow[Token]:
     """The call's token, which the client's calls have from now on."""
     sent = clock()
-    answer = yield from answered(call, credential, options, Deadline.after(options.deadline, clock))
-    return credential.adopt(answer, sent)
+    response = yield from answered(call, credential, options, Deadline.after(options.deadline, clock))
+    return credential.adopt(response, sent)
 
 
 def forgetting(call: Call[Status], credential: TokenCredential, options: Options, clock: Clock) -> Flow[Status]:
@@ -29,5 +29,5 @@ def changing_password(
     """A token after the change, and logins with the new password from now on."""
     fresh = new if isinstance(new, Secret) else Secret(new)
     token = yield from adopting(storefront.change_password(current, fresh), credential, options, clock)
-    credential.change_password(Given(fresh))
+    credential.change_password(FixedSecret(fresh))
     return token

@@ -3,22 +3,22 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bedesten_client.call import Call, Operation, lines
-from bedesten_client.paging import Body, Paging, since
-from bedesten_client.retry import Repeat
-from bedesten_client.shapes import (
+from bedesten_client._call import Call, Operation, lines
+from bedesten_client._paging import Body, Paging, since
+from bedesten_client._retry import RetryPolicy
+from bedesten_client._surfaces import keys
+from bedesten_client.schemas import (
     ApiKey,
     AwaitingLine,
     CodeItem,
-    Delivered,
+    DeliveryResult,
+    KeyRevocation,
+    KeyRotation,
     Offer,
     Page,
-    Revoked,
-    Rotated,
     SupplierProduct,
-    Uploaded,
+    UploadResult,
 )
-from bedesten_client.surfaces import keys
 
 
 class _Offers(Body, frozen=True):
@@ -38,14 +38,14 @@ class _Delivery(Body, frozen=True):
     delivery_note: tuple[str, ...] = ()
 
 
-_KEYED = Repeat.KEYED
+_KEYED = RetryPolicy.KEYED
 LIST_PRODUCTS = Operation(method="POST", path="/Supplier/Products/List", result=Page[SupplierProduct])
 UPSERT_PRODUCTS = Operation(
-    method="POST", path="/Supplier/Products/Upsert", result=Page[SupplierProduct], repeat=_KEYED
+    method="POST", path="/Supplier/Products/Upsert", result=Page[SupplierProduct], retry_policy=_KEYED
 )
-UPLOAD_STOCK = Operation(method="POST", path="/Supplier/Stock/Upload", result=Uploaded, repeat=_KEYED)
+UPLOAD_STOCK = Operation(method="POST", path="/Supplier/Stock/Upload", result=UploadResult, retry_policy=_KEYED)
 AWAITING = Operation(method="POST", path="/Supplier/Orders/Awaiting", result=Page[AwaitingLine])
-DELIVER = Operation(method="POST", path="/Supplier/Orders/Deliver", result=Delivered, repeat=_KEYED)
+DELIVER = Operation(method="POST", path="/Supplier/Orders/Deliver", result=DeliveryResult, retry_policy=_KEYED)
 GET_KEY, ROTATE_KEY, REVOKE_KEY = keys.get("Supplier"), keys.rotate("Supplier"), keys.revoke("Supplier")
 
 
@@ -61,7 +61,7 @@ def upsert_products(products: Sequence[Offer]) -> Call[Page[SupplierProduct]]:
     return Call(UPSERT_PRODUCTS, _Offers(products=lines(products)))
 
 
-def upload_stock(product_id: str, codes: Sequence[str] = (), *, items: Sequence[CodeItem] = ()) -> Call[Uploaded]:
+def upload_stock(product_id: str, codes: Sequence[str] = (), *, items: Sequence[CodeItem] = ()) -> Call[UploadResult]:
     """Puts codes into stock, plain or as items with their parts; those that were in the shop before are left out."""
     return Call(UPLOAD_STOCK, _Upload(product_id=product_id, codes=lines(codes), items=lines(items)))
 
@@ -75,7 +75,7 @@ def list_awaiting(
 
 def deliver(
     order_detail_id: str, codes: Sequence[str] = (), *, items: Sequence[CodeItem] = (), notes: Sequence[str] = ()
-) -> Call[Delivered]:
+) -> Call[DeliveryResult]:
     """Delivers a waiting line, once: as many codes (plain, or items with their parts) as it has units, or notes, or both."""
     body = _Delivery(
         order_detail_id=order_detail_id,
@@ -93,11 +93,11 @@ def get_key() -> Call[ApiKey]:
 
 def rotate_key(
     *, grace_seconds: int | None = None, from_first_use: bool = False, replaces: str | None = None
-) -> Call[Rotated]:
+) -> Call[KeyRotation]:
     """Another secret for the API key: store it where the client reads it. It is never sent twice by itself."""
     return Call(ROTATE_KEY, keys.rotate_body(grace_seconds, from_first_use, replaces))
 
 
-def revoke_key(*, previous: bool = False) -> Call[Revoked]:
+def revoke_key(*, previous: bool = False) -> Call[KeyRevocation]:
     """Ends the API key, or only the previous secret of its rotation."""
     return Call(REVOKE_KEY, keys.revoke_body(previous))

@@ -1,7 +1,7 @@
 """What can go wrong with a call: a small family. Decide on the class or on `code`, never on the text.
 
-`BedestenError` is all of it. `ApiError` is a refusal of the server, with its number; `NoAnswer` means that no whole answer
-came, and nobody knows whether the request was done; `UnexpectedAnswer` means that what answered was not the API.
+`BedestenError` is all of it. `ApiError` is a refusal of the server, with its number; `NoResponse` means that no whole answer
+came, and nobody knows whether the request was done; `UnexpectedResponse` means that what answered was not the API.
 None of them holds a credential, and none has another exception behind it that does.
 """
 
@@ -28,15 +28,15 @@ class BedestenError(Exception):
         """Seconds after which the server wants to be asked again, if it said so."""
 
 
-class NoAnswer(BedestenError):
+class NoResponse(BedestenError):
     """No whole answer came: the server is away, or the connection broke. Was it done? Send it again and see."""
 
 
-class DeadlineExceeded(NoAnswer):
+class DeadlineExceeded(NoResponse):
     """The call's deadline passed."""
 
 
-class UnexpectedAnswer(BedestenError):
+class UnexpectedResponse(BedestenError):
     """Something answered that does not speak this API: a proxy's page, half a document, a redirect."""
 
 

@@ -1,9 +1,9 @@
 """What the holder of an API key does with it; the same on both surfaces that take one."""
 
-from bedesten_client.call import Operation
-from bedesten_client.paging import Body
-from bedesten_client.retry import Repeat
-from bedesten_client.shapes import ApiKey, Revoked, Rotated
+from bedesten_client._call import Operation
+from bedesten_client._paging import Body
+from bedesten_client._retry import RetryPolicy
+from bedesten_client.schemas import ApiKey, KeyRevocation, KeyRotation
 
 
 class _Rotate(Body, frozen=True):
@@ -21,14 +21,16 @@ def get(surface: str) -> Operation[ApiKey]:
     return Operation(method="POST", path=f"/{surface}/Keys/Get", result=ApiKey)
 
 
-def rotate(surface: str) -> Operation[Rotated]:
+def rotate(surface: str) -> Operation[KeyRotation]:
     """Never sent twice by itself: a second one is refused. The key that is presented is the one that gets another secret."""
-    return Operation(method="POST", path=f"/{surface}/Keys/Rotate", result=Rotated, repeat=Repeat.NEVER, renews=False)
+    path = f"/{surface}/Keys/Rotate"
+    return Operation(method="POST", path=path, result=KeyRotation, retry_policy=RetryPolicy.NEVER, renews=False)
 
 
-def revoke(surface: str) -> Operation[Revoked]:
+def revoke(surface: str) -> Operation[KeyRevocation]:
     """Never sent with another key than the one that was meant."""
-    return Operation(method="POST", path=f"/{surface}/Keys/Revoke", result=Revoked, repeat=Repeat.NEVER, renews=False)
+    path = f"/{surface}/Keys/Revoke"
+    return Operation(method="POST", path=path, result=KeyRevocation, retry_policy=RetryPolicy.NEVER, renews=False)
 
 
 def rotate_body(grace_seconds: int | None, from_first_use: bool, replaces: str | None) -> Body:

@@ -9,23 +9,23 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from bedesten_client.credentials import HoldOff, Presented
-from bedesten_client.errors import LOGIN_REFUSED, BedestenError, DeadlineExceeded, NotSignedIn, UnexpectedAnswer
-from bedesten_client.flow import Call, Clock, Deadline, Flow, Join, Send, Sleep, check
-from bedesten_client.retry import Repeat, again
-from bedesten_client.secret import Secret
+from bedesten_client._credentials import Cooldown, CredentialHeader
+from bedesten_client._errors import LOGIN_REFUSED, BedestenError, DeadlineExceeded, NotSignedIn, UnexpectedResponse
+from bedesten_client._flow import Clock, Deadline, Flow, Invoke, Join, Send, Sleep, check
+from bedesten_client._retry import RetryPolicy, retry_delay
+from bedesten_client._secret import Secret
+from bedesten_client._wire import Outcome, Request, Response, encode, error_of, result_of
+from bedesten_client.schemas import Token
 from bedesten_client.secrets import SecretError, SecretSource
-from bedesten_client.shapes import Token
-from bedesten_client.wire import Answer, Outgoing, Reply, encode, error_of, result_of
 
 TOKEN_INVALID, TOKEN_EXPIRED = -21, -22
-EARLIEST, LATEST = 0.80, 0.95
+MIN_RENEWAL_SHARE, MAX_RENEWAL_SHARE = 0.80, 0.95
 """Between which parts of its lifetime a token is renewed."""
 
-SLACK = 1.0
+ROUNDING_S = 1.0
 """Seconds that whole seconds on the wire may be wrong by."""
 
-PATIENCE = 5.0
+RENEWAL_TIMEOUT_S = 5.0
 """Seconds that a renewal may take while the old token is still good."""
 
 
@@ -39,10 +39,10 @@ class Login:
 
 
 @dataclass(slots=True)
-class Held:
+class CachedToken:
     """A token. Times on the monotonic clock; `ends` is infinite where the server did not say."""
 
-    presented: Presented
+    presented: CredentialHeader
     due: float
     ends: float
     idle: float
@@ -55,11 +55,11 @@ class Held:
 
 
 @dataclass(slots=True)
-class Flight:
+class PendingLogin:
     """A login that is under way. `failed` is how it ended, if it did not bring a token and is not to be tried again."""
 
     done: "Future[None]" = field(default_factory=Future)
-    failed: Reply | SecretError | None = None
+    failed: Outcome | SecretError | None = None
 
 
 class TokenCredential:
@@ -70,11 +70,11 @@ class TokenCredential:
         self._clock = clock
         self._refresh_path = refresh_path
         self._lock = threading.Lock()
-        self._held: Held | None = None
-        self._flight: Flight | None = None
-        self._refusal: Answer | None = None
-        self._blocked = HoldOff(clock, first=30.0, longest=900.0)
-        self._useless = HoldOff(clock, first=1.0, longest=60.0)
+        self._held: CachedToken | None = None
+        self._flight: PendingLogin | None = None
+        self._refusal: Response | None = None
+        self._blocked = Cooldown(clock, first=30.0, longest=900.0)
+        self._useless = Cooldown(clock, first=1.0, longest=60.0)
         self._unaccepted = 0
         self._soft_pause = float("-inf")
 
@@ -83,7 +83,7 @@ class TokenCredential:
 
     # --- what calls ask -----------------------------------------------------------------------------------------------
 
-    def present(self, deadline: Deadline) -> Flow[Presented]:
+    def present(self, deadline: Deadline) -> Flow[CredentialHeader]:
         """A token that should be good; logs in, or waits for whoever does, if there is none."""
         while True:
             with self._lock:
@@ -105,15 +105,15 @@ class TokenCredential:
             if flight.failed is not None and not living:
                 raise _failure(flight.failed)
 
-    def refuses(self, answer: Answer) -> bool:
+    def refuses(self, response: Response) -> bool:
         """-21 or -22, or a gateway's 401 that says so. -20 is a defect of the caller."""
-        if answer.status != 401:
+        if response.status != 401:
             return False
-        said = answer.headers.get("www-authenticate", "").lower()
+        said = response.headers.get("www-authenticate", "").lower()
         invalid = said.startswith("bearer") and 'error="invalid_token"' in said
-        return answer.code in (TOKEN_INVALID, TOKEN_EXPIRED) or (answer.code is None and invalid)
+        return response.code in (TOKEN_INVALID, TOKEN_EXPIRED) or (response.code is None and invalid)
 
-    def accepted(self, presented: Presented) -> None:
+    def accepted(self, presented: CredentialHeader) -> None:
         """The token works."""
         with self._lock:
             if self._held is not None and self._held.presented is presented:
@@ -121,7 +121,7 @@ class TokenCredential:
                 self._unaccepted = 0
                 self._useless.clear()
 
-    def renew(self, presented: Presented, deadline: Deadline) -> Flow[bool]:  # noqa: ARG002
+    def renew(self, presented: CredentialHeader, deadline: Deadline) -> Flow[bool]:  # noqa: ARG002
         """Drops the token that was refused, so that `present` logs in; not where logging in was of no use just now."""
         yield from ()
         with self._lock:
@@ -141,11 +141,11 @@ class TokenCredential:
 
     # --- what a caller does with its token itself -----------------------------------------------------------------------
 
-    def adopt(self, answer: Answer, sent: float) -> Token:
+    def adopt(self, response: Response, sent: float) -> Token:
         """The token of a login, an exchange or a change of password, which is used from now on."""
-        token = result_of(answer, Token)
+        token = result_of(response, Token)
         with self._lock:
-            self._held = self._fresh(token, answer, sent)
+            self._held = self._fresh(token, response, sent)
             self._blocked.clear()
         return token
 
@@ -162,12 +162,12 @@ class TokenCredential:
 
     # --- logging in -----------------------------------------------------------------------------------------------------
 
-    def _wants_renewal(self, held: Held, now: float) -> bool:
+    def _wants_renewal(self, held: CachedToken, now: float) -> bool:
         if self._login is None and self._refresh_path is None:
             return False
         return now >= held.due and now >= self._soft_pause and not (self._login is not None and self._blocked.left)
 
-    def _board(self, living: bool) -> tuple[Flight, bool]:
+    def _board(self, living: bool) -> tuple[PendingLogin, bool]:
         """The login that is under way, or a new one that the caller has to make. Raises if it would be in vain."""
         if self._flight is not None:
             return self._flight, False
@@ -178,17 +178,17 @@ class TokenCredential:
             error = error_of(self._refusal)
             error.retry_after = left
             raise error
-        self._flight = Flight()
+        self._flight = PendingLogin()
         return self._flight, True
 
-    def _lead(self, flight: Flight, deadline: Deadline, living: Held | None) -> Flow[Held | None]:
+    def _lead(self, flight: PendingLogin, deadline: Deadline, living: CachedToken | None) -> Flow[CachedToken | None]:
         """Gets a token for everybody who waits. What fails while the old token is good is tried again later."""
         fresh = None
         try:
             if living is None:
                 fresh = yield from self._log_in(flight, deadline)
             else:
-                soon = Deadline.after(min(PATIENCE, deadline.left / 2), self._clock)
+                soon = Deadline.after(min(RENEWAL_TIMEOUT_S, deadline.left / 2), self._clock)
                 fresh = yield from self._renew_softly(flight, soon, living)
         except BedestenError:
             if living is None:
@@ -199,90 +199,90 @@ class TokenCredential:
                 if fresh is not None:
                     self._held = fresh
                 else:
-                    self._soft_pause = self._clock() + PATIENCE
+                    self._soft_pause = self._clock() + RENEWAL_TIMEOUT_S
             flight.done.set_result(None)
         return fresh
 
-    def _renew_softly(self, flight: Flight, deadline: Deadline, living: Held) -> Flow[Held | None]:
+    def _renew_softly(self, flight: PendingLogin, deadline: Deadline, living: CachedToken) -> Flow[CachedToken | None]:
         if self._refresh_path is None:
             return (yield from self._log_in(flight, deadline, attempts=1))
         sent = self._clock()
-        request = Outgoing("POST", self._refresh_path, b"{}", credential=living.presented.header)
-        reply: Reply = yield Send(request, deadline.left)
-        if isinstance(reply, Answer) and reply.status == 200:
-            return self._fresh(result_of(reply, Token), reply, sent)
+        request = Request("POST", self._refresh_path, b"{}", credential=living.presented.header)
+        outcome: Outcome = yield Send(request, deadline.left)
+        if isinstance(outcome, Response) and outcome.status == 200:
+            return self._fresh(result_of(outcome, Token), outcome, sent)
         if self._login is None:
             return None
         return (yield from self._log_in(flight, deadline, attempts=1))
 
-    def _log_in(self, flight: Flight, deadline: Deadline, attempts: int = 4) -> Flow[Held | None]:
+    def _log_in(self, flight: PendingLogin, deadline: Deadline, attempts: int = 4) -> Flow[CachedToken | None]:
         login = self._login
         if login is None:
             return None
         try:
-            password: Secret = yield Call(lambda: Secret(login.password.get()))
-            sent, reply = yield from self._try(login, password, deadline, attempts)
-            if isinstance(reply, Answer) and reply.code == LOGIN_REFUSED:
+            password: Secret = yield Invoke(lambda: Secret(login.password.get()))
+            sent, outcome = yield from self._try(login, password, deadline, attempts)
+            if isinstance(outcome, Response) and outcome.code == LOGIN_REFUSED:
                 stale = password
-                password = yield Call(lambda: Secret(login.password.refresh(stale.reveal())))
+                password = yield Invoke(lambda: Secret(login.password.refresh(stale.reveal())))
                 if password.reveal() != stale.reveal():
-                    sent, reply = yield from self._try(login, password, deadline, attempts)
+                    sent, outcome = yield from self._try(login, password, deadline, attempts)
         except SecretError as problem:
             flight.failed = problem
             return None
-        self._note(reply)
-        flight.failed = reply
-        if not (isinstance(reply, Answer) and reply.status == 200):
+        self._note(outcome)
+        flight.failed = outcome
+        if not (isinstance(outcome, Response) and outcome.status == 200):
             return None
         try:
-            fresh = self._fresh(result_of(reply, Token), reply, sent)
-        except UnexpectedAnswer:
+            fresh = self._fresh(result_of(outcome, Token), outcome, sent)
+        except UnexpectedResponse:
             return None
         flight.failed = None
         return fresh
 
-    def _try(self, login: Login, password: Secret, deadline: Deadline, attempts: int) -> Flow[tuple[float, Reply]]:
+    def _try(self, login: Login, password: Secret, deadline: Deadline, attempts: int) -> Flow[tuple[float, Outcome]]:
         """The last reply to the login, and when its request was sent. Busy servers are asked again, refusals stand."""
         attempt = 0
         while True:
             sent = self._clock()
             request = _login_request(login, password)
-            reply: Reply = yield Send(request, check(deadline))
+            outcome: Outcome = yield Send(request, check(deadline))
             attempt += 1
-            next_one = again(reply, Repeat.SAFE, attempt)
+            next_one = retry_delay(outcome, RetryPolicy.SAFE, attempt)
             if next_one is None or attempt >= attempts or next_one.seconds >= deadline.left:
-                return sent, reply
+                return sent, outcome
             yield Sleep(next_one.seconds)
 
-    def _note(self, reply: Reply) -> None:
+    def _note(self, outcome: Outcome) -> None:
         """Keeps a refusal, so that nobody logs in again before it can help."""
-        if not isinstance(reply, Answer):
+        if not isinstance(outcome, Response):
             return
-        if reply.status == 200:
+        if outcome.status == 200:
             self._blocked.clear()
-        elif reply.code == LOGIN_REFUSED:
-            self._refusal = reply
+        elif outcome.code == LOGIN_REFUSED:
+            self._refusal = outcome
             self._blocked.more()
-        elif reply.status == 429:
-            self._refusal = reply
-            self._blocked.pause(reply.retry_after or 1.0)
+        elif outcome.status == 429:
+            self._refusal = outcome
+            self._blocked.pause(outcome.retry_after or 1.0)
 
-    def _fresh(self, token: Token, answer: Answer, sent: float) -> Held:
-        presented = Presented("Authorization", "Bearer ", token.token)
-        made = answer.date
-        lifetime = token.expiration.timestamp() - made - SLACK if made is not None else 0.0
+    def _fresh(self, token: Token, response: Response, sent: float) -> CachedToken:
+        presented = CredentialHeader("Authorization", "Bearer ", token.token)
+        made = response.date
+        lifetime = token.expiration.timestamp() - made - ROUNDING_S if made is not None else 0.0
         if lifetime <= 0:  # the server does not say, or says what cannot be: then a 401 tells
             lifetime = float("inf")
         idle = float(token.idle_timeout_seconds) if token.idle_timeout_seconds else float("inf")
-        due = sent + lifetime * random.uniform(EARLIEST, LATEST)
-        return Held(presented, due, sent + lifetime, max(idle - SLACK, idle / 2), self._clock())
+        due = sent + lifetime * random.uniform(MIN_RENEWAL_SHARE, MAX_RENEWAL_SHARE)
+        return CachedToken(presented, due, sent + lifetime, max(idle - ROUNDING_S, idle / 2), self._clock())
 
 
-def _login_request(login: Login, password: Secret) -> Outgoing:
-    return Outgoing("POST", login.path, encode({"email": login.email, "password": password}))
+def _login_request(login: Login, password: Secret) -> Request:
+    return Request("POST", login.path, encode({"email": login.email, "password": password}))
 
 
-def _failure(failed: Reply | SecretError) -> Exception:
+def _failure(failed: Outcome | SecretError) -> Exception:
     """An error of this caller's own: several may raise for the same login."""
     if isinstance(failed, SecretError):
         return type(failed)(*failed.args)

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from bedesten_client.secret import Secret
+from bedesten_client._secret import Secret
 
 Item = TypeVar("Item")
 Amount = Decimal | int
@@ -26,7 +26,7 @@ class LineStatus(IntEnum):
     TAKEN_OUT = 3
 
 
-class Shape(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class Schema(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A part of a request or an answer. Its `repr` leaves out stock codes and what buyers said."""
 
     def __repr__(self) -> str:
@@ -37,7 +37,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
         return f"{type(self).__name__}({shown})"
 
 
-class Page(Shape, Generic[Item], frozen=True):
+class Page(Schema, Generic[Item], frozen=True):
     """A part of a list. `next_cursor` asks for the next one; None: this was the last."""
 
     items: tuple[Item, ...] = ()
@@ -47,7 +47,7 @@ class Page(Shape, Generic[Item], frozen=True):
         return iter(self.items)
 
 
-class Token(Shape, frozen=True):
+class Token(Schema, frozen=True):
     """A bearer token, when it ends, and after how many seconds without use it is dead (None: never)."""
 
     token: Secret
@@ -56,7 +56,7 @@ class Token(Shape, frozen=True):
     callback_data: Any = None
 
 
-class Status(Shape, frozen=True):
+class Status(Schema, frozen=True):
     """An answer that says only that it is so."""
 
     status: str
@@ -65,7 +65,7 @@ class Status(Shape, frozen=True):
 # --- catalogue --------------------------------------------------------------------------------------------------------
 
 
-class Category(Shape, frozen=True):
+class Category(Schema, frozen=True):
     """A category and the number of products in it that are sold in the caller's region."""
 
     category_id: str
@@ -73,7 +73,7 @@ class Category(Shape, frozen=True):
     products: int
 
 
-class Requirement(Shape, frozen=True):
+class Requirement(Schema, frozen=True):
     """Something that a buyer must say with an order of the product."""
 
     product_require_id: str
@@ -81,7 +81,7 @@ class Requirement(Shape, frozen=True):
     required: bool
 
 
-class Product(Shape, frozen=True):
+class Product(Schema, frozen=True):
     """A product as buyers see it. `region` None: sold everywhere. `on_sale` False: it was sold once and is not any more,
     which `updated_since` tells; then `price` is None."""
 
@@ -98,7 +98,7 @@ class Product(Shape, frozen=True):
     updated: datetime
 
 
-class RequireData(Shape, frozen=True):
+class RequireData(Schema, frozen=True):
     """What a buyer says for a product's requirement, such as a player id."""
 
     product_require_id: str
@@ -109,7 +109,7 @@ class RequireData(Shape, frozen=True):
 # --- Reseller ---------------------------------------------------------------------------------------------------------
 
 
-class BasketLine(Shape, frozen=True, kw_only=False):
+class BasketLine(Schema, frozen=True, kw_only=False):
     """One line of an order. `deliver_id` is the partner's own id of it; the order is refused above `max_unit_price`."""
 
     deliver_id: str
@@ -119,7 +119,7 @@ class BasketLine(Shape, frozen=True, kw_only=False):
     require_data: tuple[RequireData, ...] = ()
 
 
-class PlacedLine(Shape, frozen=True):
+class PlacedLine(Schema, frozen=True):
     """A line as it was placed. `price` is the line's total."""
 
     deliver_id: str
@@ -129,7 +129,7 @@ class PlacedLine(Shape, frozen=True):
     status: int
 
 
-class PlacedOrder(Shape, frozen=True):
+class PlacedOrder(Schema, frozen=True):
     """The answer to an order, and again to the same order."""
 
     order_id: str
@@ -139,7 +139,7 @@ class PlacedOrder(Shape, frozen=True):
     details: tuple[PlacedLine, ...]
 
 
-class DeliveredCode(Shape, frozen=True):
+class DeliveredCode(Schema, frozen=True):
     """A code that was delivered, with its parts. `expires` is the last day on which it is good (yyyy-MM-dd)."""
 
     code: str
@@ -148,7 +148,7 @@ class DeliveredCode(Shape, frozen=True):
     expires: str | None = None
 
 
-class OrderLine(Shape, frozen=True, kw_only=True):
+class OrderLine(Schema, frozen=True, kw_only=True):
     """A line as it stands. `delivery_data` are the codes, once it is delivered with codes; `delivery_items` with parts."""
 
     deliver_id: str
@@ -166,7 +166,7 @@ class OrderLine(Shape, frozen=True, kw_only=True):
     updated: datetime
 
 
-class Order(Shape, frozen=True):
+class Order(Schema, frozen=True):
     """An order as it stands."""
 
     order_id: str
@@ -177,7 +177,7 @@ class Order(Shape, frozen=True):
     details: tuple[OrderLine, ...]
 
 
-class Account(Shape, frozen=True):
+class Account(Schema, frozen=True):
     """The partner's account and money: `available` = `balance` − `held`; `spendable` is what an order may cost."""
 
     account_id: str
@@ -195,7 +195,7 @@ class Account(Shape, frozen=True):
 # --- Storefront -------------------------------------------------------------------------------------------------------
 
 
-class Profile(Shape, frozen=True):
+class Profile(Schema, frozen=True):
     """A customer's own account."""
 
     customer_id: str
@@ -204,7 +204,7 @@ class Profile(Shape, frozen=True):
     created: datetime
 
 
-class Session(Shape, frozen=True):
+class Session(Schema, frozen=True):
     """What began with one login. `address` and `user_agent` are where that came from."""
 
     session_id: str
@@ -216,7 +216,7 @@ class Session(Shape, frozen=True):
     user_agent: str
 
 
-class CheckoutItem(Shape, frozen=True, kw_only=False):
+class CheckoutItem(Schema, frozen=True, kw_only=False):
     """One product of a checkout."""
 
     product_id: str
@@ -224,7 +224,7 @@ class CheckoutItem(Shape, frozen=True, kw_only=False):
     require_data: tuple[RequireData, ...] = ()
 
 
-class CustomerLine(Shape, frozen=True, kw_only=True):
+class CustomerLine(Schema, frozen=True, kw_only=True):
     """One line of a customer's order. `delivery_data` are the codes, once it is paid and delivered with codes."""
 
     order_detail_id: str
@@ -239,7 +239,7 @@ class CustomerLine(Shape, frozen=True, kw_only=True):
     delivery_note: tuple[str, ...] | None
 
 
-class CustomerOrder(Shape, frozen=True):
+class CustomerOrder(Schema, frozen=True):
     """A customer's order: `awaitingPayment` until `expires`, `placed`, `expired` or `cancelled`."""
 
     order_id: str
@@ -255,7 +255,7 @@ class CustomerOrder(Shape, frozen=True):
 # --- Payment ----------------------------------------------------------------------------------------------------------
 
 
-class Deposit(Shape, frozen=True):
+class Deposit(Schema, frozen=True):
     """Money for a partner: `created`, `confirmed`, `rejected`, or `awaitingApproval` by the shop's operator."""
 
     deposit_id: str
@@ -268,7 +268,7 @@ class Deposit(Shape, frozen=True):
     updated: datetime
 
 
-class Payment(Shape, frozen=True):
+class Payment(Schema, frozen=True):
     """A payment of a storefront order: `created`, `captured`, `cancelled` or `refused` (to be given back)."""
 
     payment_id: str
@@ -284,7 +284,7 @@ class Payment(Shape, frozen=True):
 # --- Supplier ---------------------------------------------------------------------------------------------------------
 
 
-class Offer(Shape, frozen=True, kw_only=False):
+class Offer(Schema, frozen=True, kw_only=False):
     """A product as its supplier offers it. `cost` is what the supplier earns with a unit."""
 
     sku: str
@@ -293,7 +293,7 @@ class Offer(Shape, frozen=True, kw_only=False):
     offered: bool = True
 
 
-class SupplierProduct(Shape, frozen=True):
+class SupplierProduct(Schema, frozen=True):
     """A product as its supplier sees it. `available` counts the free stock codes; `proposed_name` waits for the shop."""
 
     product_id: str
@@ -309,7 +309,7 @@ class SupplierProduct(Shape, frozen=True):
     updated: datetime
 
 
-class CodeItem(Shape, frozen=True, kw_only=False):
+class CodeItem(Schema, frozen=True, kw_only=False):
     """A code to put in or to deliver, with its parts. `expires` is the last day on which it is good (yyyy-MM-dd)."""
 
     code: str
@@ -318,7 +318,7 @@ class CodeItem(Shape, frozen=True, kw_only=False):
     expires: str | None = None
 
 
-class SkippedCode(Shape, frozen=True):
+class SkippedCode(Schema, frozen=True):
     """A code of an upload that was left out: its place among codes and then items, and why."""
 
     index: int
@@ -327,7 +327,7 @@ class SkippedCode(Shape, frozen=True):
     batch_id: str | None = None
 
 
-class Uploaded(Shape, frozen=True):
+class UploadResult(Schema, frozen=True):
     """What became of an upload: codes that were in the shop before are left out."""
 
     added: int
@@ -337,7 +337,7 @@ class Uploaded(Shape, frozen=True):
     skipped: tuple[SkippedCode, ...] = ()
 
 
-class AwaitingLine(Shape, frozen=True):
+class AwaitingLine(Schema, frozen=True):
     """A line that waits for its supplier."""
 
     order_detail_id: str
@@ -348,7 +348,7 @@ class AwaitingLine(Shape, frozen=True):
     queued: datetime
 
 
-class Delivered(Shape, frozen=True):
+class DeliveryResult(Schema, frozen=True):
     """A line after its delivery."""
 
     order_detail_id: str
@@ -358,13 +358,13 @@ class Delivered(Shape, frozen=True):
 # --- API keys ---------------------------------------------------------------------------------------------------------
 
 
-class PreviousSecret(Shape, frozen=True):
+class PreviousSecret(Schema, frozen=True):
     """The previous secret of a rotation. `ends` None: not before the current one is used for the first time."""
 
     ends: datetime | None
 
 
-class LastUse(Shape, frozen=True):
+class LastUse(Schema, frozen=True):
     """The last use of one secret of the key, `current` or `previous`."""
 
     secret: str
@@ -374,7 +374,7 @@ class LastUse(Shape, frozen=True):
     user_agent: str
 
 
-class ApiKey(Shape, frozen=True):
+class ApiKey(Schema, frozen=True):
     """What is known of the API key that is presented; never the key itself."""
 
     id: str
@@ -388,7 +388,7 @@ class ApiKey(Shape, frozen=True):
     last_uses: tuple[LastUse, ...]
 
 
-class Rotated(Shape, frozen=True):
+class KeyRotation(Schema, frozen=True):
     """The API key's new secret, which is shown this once: store it. `previous` None: the old one has ended."""
 
     id: str
@@ -397,7 +397,7 @@ class Rotated(Shape, frozen=True):
     previous: PreviousSecret | None
 
 
-class Revoked(Shape, frozen=True):
+class KeyRevocation(Schema, frozen=True):
     """Whether anything was ended; false if there was nothing to end."""
 
     id: str

@@ -8,7 +8,7 @@ def without_line_end(text: str) -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-class Held:
+class SecretText:
     """A secret: `repr`, formatting, pickling and comparing give nothing away."""
 
     __slots__ = ("_text",)
@@ -20,7 +20,7 @@ class Held:
         """The secret itself."""
         return self._text
 
-    def is_same(self, other: "Held") -> bool:
+    def is_same(self, other: "SecretText") -> bool:
         """Whether both hold the same text; takes the same time wherever they differ."""
         mine, theirs = self._text.encode("utf-8", "surrogatepass"), other._text.encode("utf-8", "surrogatepass")
         return hmac.compare_digest(mine, theirs)

@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from bedesten_client.shapes import Shape
+from bedesten_client.schemas import Schema
 
 
-class Body(Shape, frozen=True):
+class Body(Schema, frozen=True):
     """A request body; what is None is left out."""
 
 

@@ -1,10 +1,10 @@
 """The Payment surface: payment services and back offices."""
 
-from bedesten_client.call import Call, Operation
-from bedesten_client.paging import Body
-from bedesten_client.retry import Repeat
-from bedesten_client.shapes import Amount, ApiKey, Deposit, Payment, Revoked, Rotated
-from bedesten_client.surfaces import keys
+from bedesten_client._call import Call, Operation
+from bedesten_client._paging import Body
+from bedesten_client._retry import RetryPolicy
+from bedesten_client._surfaces import keys
+from bedesten_client.schemas import Amount, ApiKey, Deposit, KeyRevocation, KeyRotation, Payment
 
 
 class _NewDeposit(Body, frozen=True):
@@ -29,12 +29,12 @@ class _ThePayment(Body, frozen=True):
     payment_id: str
 
 
-_KEYED = Repeat.KEYED
-CREATE_DEPOSIT = Operation(method="POST", path="/Payment/Deposits/Create", result=Deposit, repeat=_KEYED)
-CONFIRM_DEPOSIT = Operation(method="POST", path="/Payment/Deposits/Confirm", result=Deposit, repeat=_KEYED)
-CREATE_PAYMENT = Operation(method="POST", path="/Payment/Payments/Create", result=Payment, repeat=_KEYED)
-CAPTURE_PAYMENT = Operation(method="POST", path="/Payment/Payments/Capture", result=Payment, repeat=_KEYED)
-CANCEL_PAYMENT = Operation(method="POST", path="/Payment/Payments/Cancel", result=Payment, repeat=_KEYED)
+_KEYED = RetryPolicy.KEYED
+CREATE_DEPOSIT = Operation(method="POST", path="/Payment/Deposits/Create", result=Deposit, retry_policy=_KEYED)
+CONFIRM_DEPOSIT = Operation(method="POST", path="/Payment/Deposits/Confirm", result=Deposit, retry_policy=_KEYED)
+CREATE_PAYMENT = Operation(method="POST", path="/Payment/Payments/Create", result=Payment, retry_policy=_KEYED)
+CAPTURE_PAYMENT = Operation(method="POST", path="/Payment/Payments/Capture", result=Payment, retry_policy=_KEYED)
+CANCEL_PAYMENT = Operation(method="POST", path="/Payment/Payments/Cancel", result=Payment, retry_policy=_KEYED)
 GET_KEY, ROTATE_KEY, REVOKE_KEY = keys.get("Payment"), keys.rotate("Payment"), keys.revoke("Payment")
 
 
@@ -70,11 +70,11 @@ def get_key() -> Call[ApiKey]:
 
 def rotate_key(
     *, grace_seconds: int | None = None, from_first_use: bool = False, replaces: str | None = None
-) -> Call[Rotated]:
+) -> Call[KeyRotation]:
     """Another secret for the API key: store it where the client reads it. It is never sent twice by itself."""
     return Call(ROTATE_KEY, keys.rotate_body(grace_seconds, from_first_use, replaces))
 
 
-def revoke_key(*, previous: bool = False) -> Call[Revoked]:
+def revoke_key(*, previous: bool = False) -> Call[KeyRevocation]:
     """Ends the API key, or only the previous secret of its rotation."""
     return Call(REVOKE_KEY, keys.revoke_body(previous))

@@ -13,14 +13,14 @@ from typing import Any
 
 import httpx2
 
-from bedesten_client.client import SecretLike, address_of, key_credential, token_credential, token_login
-from bedesten_client.credentials import Credential, shows_acceptance
-from bedesten_client.flow import Deadline, Done, Flow, Send, perform, perform_async, step
-from bedesten_client.surfaces import reseller, storefront
-from bedesten_client.wire import Answer, Outgoing
+from bedesten_client._base import SecretLike, address_of, key_credential, token_credential, token_login
+from bedesten_client._credentials import Credential, shows_acceptance
+from bedesten_client._flow import Deadline, Finished, Flow, Send, perform, perform_async, step
+from bedesten_client._surfaces import reseller, storefront
+from bedesten_client._wire import Request, Response
 
 LOGIN_PATHS = {"reseller": reseller.LOGIN_PATH, "storefront": storefront.LOGIN_PATH}
-_OWN = Send(Outgoing("", ""), 0.0)
+_OWN = Send(Request("", ""), 0.0)
 """Stands for the caller's request."""
 
 
@@ -47,7 +47,7 @@ class _Auth(httpx2.Auth):
         flow = self._flow(request)
         try:
             effect = step(flow)
-            while not isinstance(effect, Done):
+            while not isinstance(effect, Finished):
                 came: object = None
                 error: BaseException | None = None
                 if isinstance(effect, Send):
@@ -78,7 +78,7 @@ class _Auth(httpx2.Auth):
         flow = self._flow(request)
         try:
             effect = step(flow)
-            while not isinstance(effect, Done):
+            while not isinstance(effect, Finished):
                 came: object = None
                 error: BaseException | None = None
                 if isinstance(effect, Send):
@@ -108,7 +108,7 @@ class _Auth(httpx2.Auth):
         while True:
             presented = yield from self._credential.present(deadline)
             request.headers[presented.name] = presented.prefix + presented.secret.reveal()
-            answer: Answer = yield _OWN
+            answer: Response = yield _OWN
             if shows_acceptance(answer):
                 self._credential.accepted(presented)
             if renewed or not self._credential.refuses(answer):
@@ -175,6 +175,6 @@ def _matters(effect: Send, response: httpx2.Response) -> bool:
     return effect is not _OWN or response.status_code == 401
 
 
-def _answer(effect: Send, response: httpx2.Response) -> Answer:
+def _answer(effect: Send, response: httpx2.Response) -> Response:
     body = response.content if _matters(effect, response) else b""
-    return Answer(response.status_code, dict(response.headers), body)
+    return Response(response.status_code, dict(response.headers), body)

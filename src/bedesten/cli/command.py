@@ -42,7 +42,7 @@ from bedesten.tenants.lookup import tenant_entry
 from bedesten.tenants.vault import Unsealable
 
 Result = TypeVar("Result")
-Inside = Callable[[Transaction, TenantEntry], Result]
+TenantWork = Callable[[Transaction, TenantEntry], Result]
 
 TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="A tenant's name or id.")]
 TenantOption = Annotated[str, typer.Option("--tenant", metavar="T", help="The tenant's name or id.")]
@@ -77,7 +77,7 @@ _COMMON: tuple[tuple[str, Any, object], ...] = (
 PIPE_WIDTH = 240
 """Columns of a table that nobody's terminal folds."""
 
-LONGEST_USER = 64
+MAX_USER_CHARS = 64
 """Characters of an operating system's user in the trail."""
 
 Document = dict[str, Any]
@@ -85,7 +85,7 @@ Document = dict[str, Any]
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
-REPEATED: list[str] = []
+NO_VALUES: list[str] = []
 """The default of an option that may be given several times; nobody changes it."""
 
 Shown = RenderableType
@@ -93,7 +93,7 @@ Shown = RenderableType
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandResult:
     """What a command has to say: the JSON document, the same for people, and the exit code."""
 
     document: Document | None
@@ -101,12 +101,12 @@ class Answer:
     code: int = 0
 
 
-_NEVER_HEALS = frozenset(
+_PERMANENT_ERRNOS = frozenset(
     {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EROFS}
 )
 
 
-class Stopped(Exception):
+class CommandError(Exception):
     """The command cannot go on, for a reason that is for people. The row says whether trying again may help."""
 
     def __init__(self, text: str, row: ErrorRow = errors.BAD_REQUEST) -> None:
@@ -114,7 +114,7 @@ class Stopped(Exception):
         self.row = row
 
 
-class Here:
+class CommandContext:
     """The installation that a command works on. It is opened when it is first needed."""
 
     def __init__(self, settings: Settings, as_json: bool) -> None:
@@ -124,11 +124,11 @@ class Here:
 
     @cached_property
     def installation(self) -> Installation:
-        """The opened installation. Raises `Stopped`, `NotAnInstallation`, `StoreUnavailable`, `OSError`."""
+        """The opened installation. Raises `CommandError`, `NotAnInstallation`, `StoreUnavailable`, `OSError`."""
         try:
             return open_installation(self.settings, known=self.known)
         except ValueError as problem:
-            raise Stopped(str(problem)) from problem
+            raise CommandError(str(problem)) from problem
 
     def read(self, work: Work[Result]) -> Result:
         """Runs a reading action over all tenants."""
@@ -138,11 +138,11 @@ class Here:
         """Runs a writing action over all tenants; it holds for every request that starts after this returns."""
         return self.installation.store.write_now(work)
 
-    def read_in(self, tenant: str, work: Inside[Result]) -> Result:
+    def read_in(self, tenant: str, work: TenantWork[Result]) -> Result:
         """Runs a reading action inside the tenant of this name or id."""
         return self.read(lambda tx: work(*_inside(tx, tenant)))
 
-    def write_in(self, tenant: str, work: Inside[Result]) -> Result:
+    def write_in(self, tenant: str, work: TenantWork[Result]) -> Result:
         """Runs a writing action inside the tenant of this name or id."""
         return self.write(lambda tx: work(*_inside(tx, tenant)))
 
@@ -159,15 +159,15 @@ def _inside(tx: CrossTransaction, name: str) -> tuple[Transaction, TenantEntry]:
     return tx.bound(tenant), entry
 
 
-def command(app: typer.Typer, name: str) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
+def command(app: typer.Typer, name: str) -> Callable[[Callable[..., CommandResult]], Callable[..., CommandResult]]:
     """Makes a command of an action `(here, its own options…) -> Answer`; adds what all of them share."""
 
-    def register(action: Callable[..., Answer]) -> Callable[..., Answer]:
+    def register(action: Callable[..., CommandResult]) -> Callable[..., CommandResult]:
         own = list(inspect.signature(action).parameters.values())[1:]
 
         def run(*, data: Path | None, database: str | None, as_json: bool, **values: Any) -> None:
-            here = Here(read_settings(data, database), as_json)
-            raise typer.Exit(perform(here, lambda: action(here, **values)))
+            ctx = CommandContext(read_settings(data, database), as_json)
+            raise typer.Exit(perform(ctx, lambda: action(ctx, **values)))
 
         shared = [
             inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
@@ -211,22 +211,22 @@ def read_settings(data: Path | None, database: str | None) -> Settings:
         raise typer.BadParameter(f"the environment: {error}") from None
 
 
-def perform(here: Here, action: Callable[[], Answer]) -> int:
+def perform(ctx: CommandContext, action: Callable[[], CommandResult]) -> int:
     """Runs the action and says what came of it; answers the exit code."""
     try:
         with started_by(os_user()):
-            answer = action()
-        if answer.document is not None and here.as_json:
-            write_json(answer.document)
-        elif not here.as_json:
-            show(answer.shown)
-        return answer.code
+            result = action()
+        if result.document is not None and ctx.as_json:
+            write_json(result.document)
+        elif not ctx.as_json:
+            show(result.shown)
+        return result.code
     except BrokenPipeError:
         forget_output()
-    except (Refusal, NotAnInstallation, StoreUnavailable, Stopped, Unsealable, OSError) as problem:
-        refuse(problem, here.as_json)
+    except (Refusal, NotAnInstallation, StoreUnavailable, CommandError, Unsealable, OSError) as problem:
+        refuse(problem, ctx.as_json)
     finally:
-        here.close()
+        ctx.close()
     return 1
 
 
@@ -238,7 +238,7 @@ def os_user() -> str:
             name = pwd.getpwuid(os.getuid()).pw_name
         except KeyError:
             name = f"uid {os.getuid()}"
-    return "".join(each for each in name if each.isprintable())[:LONGEST_USER]
+    return "".join(each for each in name if each.isprintable())[:MAX_USER_CHARS]
 
 
 # --- saying things -----------------------------------------------------------------------------------------------------
@@ -282,7 +282,7 @@ def cell(value: object) -> str:
     return str(value)
 
 
-def once(**secrets: Secret[str] | None) -> list[Shown]:
+def shown_once(**secrets: Secret[str] | None) -> list[Shown]:
     """Secrets that are shown this once, each on a line of its own, and the remark that it is so."""
     lines: list[Shown] = [
         f"{name.replace('_', ' ') + ':':17}{secret.reveal()}" for name, secret in secrets.items() if secret
@@ -326,7 +326,7 @@ def _reason(problem: Exception) -> tuple[int, str, Mapping[str, str]]:
     if isinstance(problem, OSError):
         where = f"{problem.filename}: " if problem.filename else ""
         return _row_of(problem).number, f"{where}{problem.strerror or problem}", {}
-    if isinstance(problem, Stopped):
+    if isinstance(problem, CommandError):
         return problem.row.number, str(problem), {}
     row = errors.UNAVAILABLE if isinstance(problem, StoreUnavailable) else errors.BAD_REQUEST
     return row.number, str(problem), {}
@@ -336,7 +336,7 @@ def _row_of(problem: OSError) -> ErrorRow:
     """-9 only for what may heal by itself: a script that repeats the command must be able to stop."""
     if isinstance(problem, FileExistsError):
         return errors.CONFLICT
-    return errors.BAD_REQUEST if problem.errno in _NEVER_HEALS else errors.UNAVAILABLE
+    return errors.BAD_REQUEST if problem.errno in _PERMANENT_ERRNOS else errors.UNAVAILABLE
 
 
 # --- values of options -------------------------------------------------------------------------------------------------

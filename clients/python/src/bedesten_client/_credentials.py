@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 from logging import getLogger
 from typing import Protocol
 
-from bedesten_client.flow import Call, Clock, Deadline, Flow
-from bedesten_client.secret import Secret
+from bedesten_client._flow import Clock, Deadline, Flow, Invoke
+from bedesten_client._secret import Secret
+from bedesten_client._wire import Response
 from bedesten_client.secrets import BadReference, SecretError, SecretSource
-from bedesten_client.wire import Answer
 
 KEY_REFUSED = -23
-LOOK_AGAIN = 30.0
+RECHECK_INTERVAL_S = 30.0
 """Seconds after which the source is asked again; it remembers, and knows when to read."""
 
 _log = getLogger("bedesten_client")
 
 
 @dataclass(frozen=True, slots=True)
-class Presented:
+class CredentialHeader:
     """A credential as it goes along with a call. Two are the same if they are the same object."""
 
     name: str
@@ -32,7 +32,7 @@ class Presented:
         return self.name, self.prefix, self.secret
 
 
-class Given:
+class FixedSecret:
     """The source of a secret that was handed over as a value."""
 
     __slots__ = ("_secret",)
@@ -52,26 +52,26 @@ class Given:
 class Credential(Protocol):
     """Where calls get their credential from."""
 
-    def present(self, deadline: Deadline) -> Flow[Presented]:
+    def present(self, deadline: Deadline) -> Flow[CredentialHeader]:
         """A credential that should be good."""
         ...
 
-    def refuses(self, answer: Answer) -> bool:
+    def refuses(self, response: Response) -> bool:
         """Whether the answer refuses this kind of credential, so that another one may help."""
         ...
 
-    def accepted(self, presented: Presented) -> None:
+    def accepted(self, presented: CredentialHeader) -> None:
         """Takes note that the server knew the credential."""
         ...
 
-    def renew(self, presented: Presented, deadline: Deadline) -> Flow[bool]:
+    def renew(self, presented: CredentialHeader, deadline: Deadline) -> Flow[bool]:
         """Whether the call is worth sending again, with what `present` gives then."""
         ...
 
 
-def shows_acceptance(answer: Answer) -> bool:
+def shows_acceptance(response: Response) -> bool:
     """Whether the server has looked at the credential and found it good. 429 and 503 come before that."""
-    return answer.status in (200, 403)
+    return response.status in (200, 403)
 
 
 def header_safe(value: str, what: str) -> Secret:
@@ -83,7 +83,7 @@ def header_safe(value: str, what: str) -> Secret:
 
 
 @dataclass
-class HoldOff:
+class Cooldown:
     """Keeps what does not help from being tried over and over: doubling waits between `first` and `longest` seconds."""
 
     clock: Clock
@@ -119,32 +119,32 @@ class KeyCredential:
         self._clock = clock
         self._looked = float("-inf")
         self._lock = threading.Lock()
-        self._current: Presented | None = None
-        self._hold = HoldOff(clock, first=1.0, longest=30.0)
+        self._current: CredentialHeader | None = None
+        self._hold = Cooldown(clock, first=1.0, longest=30.0)
 
     def __repr__(self) -> str:
         return "KeyCredential(…)"
 
-    def present(self, deadline: Deadline) -> Flow[Presented]:  # noqa: ARG002 - reading has time-outs of its own
+    def present(self, deadline: Deadline) -> Flow[CredentialHeader]:  # noqa: ARG002 - reading has time-outs of its own
         """The API key, as it was read last."""
         current, now = self._current, self._clock()
-        if current is None or now - self._looked >= LOOK_AGAIN:
+        if current is None or now - self._looked >= RECHECK_INTERVAL_S:
             self._looked = now
             current = yield from self._read(self._source.get, current)
         return current
 
-    def refuses(self, answer: Answer) -> bool:
+    def refuses(self, response: Response) -> bool:
         """-23, or a gateway's 401 that asks for an API key."""
-        if answer.status != 401:
+        if response.status != 401:
             return False
-        asked = answer.headers.get("www-authenticate", "").lower().startswith("apikey")
-        return answer.code == KEY_REFUSED or (answer.code is None and asked)
+        asked = response.headers.get("www-authenticate", "").lower().startswith("apikey")
+        return response.code == KEY_REFUSED or (response.code is None and asked)
 
-    def accepted(self, presented: Presented) -> None:  # noqa: ARG002
+    def accepted(self, presented: CredentialHeader) -> None:  # noqa: ARG002
         """The key works."""
         self._hold.clear()
 
-    def renew(self, presented: Presented, deadline: Deadline) -> Flow[bool]:  # noqa: ARG002
+    def renew(self, presented: CredentialHeader, deadline: Deadline) -> Flow[bool]:  # noqa: ARG002
         """Reads the key again, unless that was of no use a moment ago."""
         with self._lock:
             if self._current is not presented:
@@ -160,7 +160,7 @@ class KeyCredential:
             self._hold.more()
         return fresh is not presented
 
-    def _read(self, read: Callable[[], str], known: Presented | None = None) -> Flow[Presented]:
+    def _read(self, read: Callable[[], str], known: CredentialHeader | None = None) -> Flow[CredentialHeader]:
         """What the source gives, as the current key; `known` itself where it is still that one."""
         secret = yield from _secret(read)
         with self._lock:
@@ -169,11 +169,11 @@ class KeyCredential:
                 return current
             if known is not None and secret.reveal() == known.secret.reveal():
                 return known
-            self._current = Presented("ApiKey", "", secret)
+            self._current = CredentialHeader("ApiKey", "", secret)
             return self._current
 
 
 def _secret(read: Callable[[], str]) -> Flow[Secret]:
     """A secret from its source; the bare text stays in no frame that waits."""
-    secret: Secret = yield Call(lambda: header_safe(read(), "the API key"))
+    secret: Secret = yield Invoke(lambda: header_safe(read(), "the API key"))
     return secret

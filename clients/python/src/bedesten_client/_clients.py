@@ -5,8 +5,7 @@ from typing import Unpack
 
 import httpx2
 
-from bedesten_client.call import Call, Options, OptionValues
-from bedesten_client.client import (
+from bedesten_client._base import (
     AsyncBase,
     KeyedAsync,
     KeyedSync,
@@ -21,12 +20,13 @@ from bedesten_client.client import (
     token_credential,
     token_login,
 )
-from bedesten_client.flow import Flow
-from bedesten_client.secret import Secret
-from bedesten_client.session import adopting, changing_password, forgetting
-from bedesten_client.shapes import Status, Token
-from bedesten_client.surfaces import payment, reseller, storefront, supplier
-from bedesten_client.tokens import TokenCredential
+from bedesten_client._call import Call, Options, OptionValues
+from bedesten_client._flow import Flow
+from bedesten_client._secret import Secret
+from bedesten_client._session import adopting, changing_password, forgetting
+from bedesten_client._surfaces import payment, reseller, storefront, supplier
+from bedesten_client._tokens import TokenCredential
+from bedesten_client.schemas import Status, Token
 
 
 class ResellerClient(SyncBase):

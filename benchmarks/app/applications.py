@@ -34,9 +34,9 @@ def whole(settings_json: str) -> Adapter:
     return build.web_application(settings_json)
 
 
-def unfenced(settings_json: str) -> Adapter:
+def unchecked(settings_json: str) -> Adapter:
     """The same without the fence: fast and wrong, since it goes on with what it knew at its start."""
-    build.Fence = _NoFence  # type: ignore[attr-defined]
+    build.Fence = _NoRevisionCheck  # type: ignore[attr-defined]
     return whole(settings_json)
 
 
@@ -63,7 +63,7 @@ def _throttle(refusals: int, window: int) -> None:
     build.AddressThrottle = Throttle  # type: ignore[attr-defined,assignment]
 
 
-class _NoFence(Fence):
+class _NoRevisionCheck(Fence):
     """Is passed once, at the start."""
 
     _passed = False

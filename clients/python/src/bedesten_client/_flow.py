@@ -13,8 +13,8 @@ from typing import Any, Generic, TypeVar
 
 import httpx2
 
-from bedesten_client.errors import DeadlineExceeded
-from bedesten_client.wire import LARGEST_ANSWER, Answer, Outgoing, Reply, Trouble
+from bedesten_client._errors import DeadlineExceeded
+from bedesten_client._wire import MAX_RESPONSE_BYTES, Outcome, Request, Response, TransportFailure
 
 Value = TypeVar("Value")
 Clock = Callable[[], float]
@@ -45,7 +45,7 @@ class Deadline:
 class Send:
     """Send this and give the reply. At most `timeout` seconds."""
 
-    request: Outgoing
+    request: Request
     timeout: float
 
 
@@ -65,36 +65,36 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Invoke:
     """Call something that may block: the source of a secret."""
 
     function: Callable[[], object]
 
 
-Effect = Send | Sleep | Join | Call
+Effect = Send | Sleep | Join | Invoke
 Flow = Generator[Effect, Any, Value]
 
 
-def check(deadline: Deadline, trouble: str = "the deadline of the call has passed") -> float:
+def check(deadline: Deadline, transport_failure: str = "the deadline of the call has passed") -> float:
     """The seconds that are left. Raises `DeadlineExceeded` if there are none."""
     if deadline.left <= 0:
-        raise DeadlineExceeded(trouble)
+        raise DeadlineExceeded(transport_failure)
     return deadline.left
 
 
 @dataclass(frozen=True, slots=True)
-class Done(Generic[Value]):
+class Finished(Generic[Value]):
     """The end of a flow."""
 
     value: Value
 
 
-def step(flow: Flow[Value], came: object = None, error: BaseException | None = None) -> Effect | Done[Value]:
+def step(flow: Flow[Value], came: object = None, error: BaseException | None = None) -> Effect | Finished[Value]:
     """What the flow wants next, after what came of the last one."""
     try:
         return flow.send(came) if error is None else flow.throw(error)
     except StopIteration as end:
-        return Done(end.value)
+        return Finished(end.value)
 
 
 # --- threads ----------------------------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ def step(flow: Flow[Value], came: object = None, error: BaseException | None = N
 def run(flow: Flow[Value], http: httpx2.Client, base: str) -> Value:
     """Runs a flow to its end in this thread. `base` is the address of the shop, without a slash at its end."""
     effect = step(flow)
-    while not isinstance(effect, Done):
+    while not isinstance(effect, Finished):
         came, error = None, None
         try:
             came = exchange(http, base, effect) if isinstance(effect, Send) else perform(effect)
@@ -113,19 +113,19 @@ def run(flow: Flow[Value], http: httpx2.Client, base: str) -> Value:
     return effect.value
 
 
-def perform(effect: Sleep | Join | Call) -> object:
+def perform(effect: Sleep | Join | Invoke) -> object:
     """Does what is not a request."""
     match effect:
         case Sleep(seconds):
             time.sleep(seconds)
         case Join(future, timeout):
             concurrent.futures.wait([future], timeout)
-        case Call(function):
+        case Invoke(function):
             return function()
     return None
 
 
-def exchange(http: httpx2.Client, base: str, effect: Send) -> Reply:
+def exchange(http: httpx2.Client, base: str, effect: Send) -> Outcome:
     """Sends a request and reads the whole answer within the time, chunk by chunk."""
     deadline = Deadline.after(effect.timeout)
     request = effect.request
@@ -142,13 +142,13 @@ def exchange(http: httpx2.Client, base: str, effect: Send) -> Reply:
             body = bytearray()
             for chunk in response.iter_bytes():
                 body += chunk
-                if len(body) > LARGEST_ANSWER:
-                    return Trouble(TOO_LONG)
+                if len(body) > MAX_RESPONSE_BYTES:
+                    return TransportFailure(TOO_LONG)
                 if not deadline.left:
-                    return Trouble(SLOW)
-            return Answer(response.status_code, dict(response.headers), bytes(body))
+                    return TransportFailure(SLOW)
+            return Response(response.status_code, dict(response.headers), bytes(body))
     except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError) as problem:
-        return trouble(problem)
+        return transport_failure(problem)
 
 
 # --- asyncio ----------------------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def exchange(http: httpx2.Client, base: str, effect: Send) -> Reply:
 async def run_async(flow: Flow[Value], http: httpx2.AsyncClient, base: str) -> Value:
     """Runs a flow to its end in this task."""
     effect = step(flow)
-    while not isinstance(effect, Done):
+    while not isinstance(effect, Finished):
         came, error = None, None
         try:
             came = await (exchange_async(http, base, effect) if isinstance(effect, Send) else perform_async(effect))
@@ -167,19 +167,19 @@ async def run_async(flow: Flow[Value], http: httpx2.AsyncClient, base: str) -> V
     return effect.value
 
 
-async def perform_async(effect: Sleep | Join | Call) -> object:
+async def perform_async(effect: Sleep | Join | Invoke) -> object:
     """Does what is not a request."""
     match effect:
         case Sleep(seconds):
             await asyncio.sleep(seconds)
         case Join(future, timeout):
             await asyncio.wait([asyncio.wrap_future(future)], timeout=timeout)
-        case Call(function):
+        case Invoke(function):
             return await asyncio.to_thread(function)
     return None
 
 
-async def exchange_async(http: httpx2.AsyncClient, base: str, effect: Send) -> Reply:
+async def exchange_async(http: httpx2.AsyncClient, base: str, effect: Send) -> Outcome:
     """Sends a request and reads the whole answer within the time."""
     request = effect.request
     try:
@@ -198,23 +198,23 @@ async def exchange_async(http: httpx2.AsyncClient, base: str, effect: Send) -> R
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
-                if len(body) > LARGEST_ANSWER:
-                    return Trouble(TOO_LONG)
-            return Answer(response.status_code, dict(response.headers), bytes(body))
+                if len(body) > MAX_RESPONSE_BYTES:
+                    return TransportFailure(TOO_LONG)
+            return Response(response.status_code, dict(response.headers), bytes(body))
     except TimeoutError:
-        return Trouble(SLOW)
+        return TransportFailure(SLOW)
     except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError) as problem:
-        return trouble(problem)
+        return transport_failure(problem)
 
 
-def trouble(problem: Exception) -> Trouble:
+def transport_failure(problem: Exception) -> TransportFailure:
     """What went wrong, without the request that it went wrong with: that one holds a credential."""
-    untouched = isinstance(problem, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
-    if isinstance(problem, httpx2.TimeoutException) and not untouched:
-        return Trouble(SLOW)
+    unsent = isinstance(problem, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
+    if isinstance(problem, httpx2.TimeoutException) and not unsent:
+        return TransportFailure(SLOW)
     if isinstance(problem, httpx2.LocalProtocolError):
-        return Trouble("the request cannot be sent: a header holds what no header may", untouched=True)
-    return Trouble(f"{type(problem).__name__}: {problem}", untouched)
+        return TransportFailure("the request cannot be sent: a header holds what no header may", unsent=True)
+    return TransportFailure(f"{type(problem).__name__}: {problem}", unsent)
 
 
 def _timeout(effect: Send) -> httpx2.Timeout:
