@@ -1,17 +1,15 @@
-"""The documents of the four surfaces: OpenAPI, a Postman collection, curl lines. Served on every tenant's host.
+"""The OpenAPI documents of the four surfaces, on every tenant's host.
 
-Made from the tables once a process; what differs between tenants is the server's URL, and which operations they have.
+They are made from the route tables once a process. Between tenants they differ in the server's URL and in the operations
+that are switched on.
 """
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from bedesten import errors
-from bedesten.apidocs.openapi.collection import collection, curl_lines
 from bedesten.apidocs.openapi.document import document as document_of
 from bedesten.apidocs.site import guides, reference
 from bedesten.apidocs.site.reference import OperationDocs
@@ -27,7 +25,7 @@ from bedesten.http.shapes import encode
 from bedesten.surfaces.operations import ROUTES as OPERATIONS
 
 _HERE = "https://server.invalid"
-"""Stands in documents that are ready for where the server's URL comes."""
+"""The placeholder for the server's URL in cached documents."""
 _LOOPBACK = re.compile(r"(?:.+\.)?localhost|127(?:\.[0-9]+){3}|\[::1\]")
 _SURFACES = {surface.value: surface for surface in Surface}
 
@@ -65,33 +63,17 @@ def server_url(authority: bytes) -> str:
     return f"http://{name}:{port}" if port.isdecimal() else f"http://{name}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """One kind of document: its media type, and how it is made."""
-
-    kind: bytes
-    make: Callable[[Sequence[Route], Surface, str, Mapping[str, OperationDocs]], bytes]
-
-
-_FORMS = {
-    "json": _Form(b"application/json", lambda *what: encode(document_of(*what))),
-    "postman.json": _Form(b"application/json", lambda *what: encode(collection(*what))),
-    "curl.txt": _Form(b"text/plain; charset=utf-8", lambda *what: curl_lines(*what[:3]).encode()),
-}
-"""By what follows the surface's name in the address."""
-
-
 @lru_cache(maxsize=256)
-def _ready(surface: Surface, form: str, off: frozenset[str], hidden: frozenset[str]) -> bytes:
-    """The document, without the endpoints that are switched off and without links to surfaces that are."""
+def _encoded(surface: Surface, off: frozenset[str], hidden: frozenset[str]) -> bytes:
+    """The document without the endpoints in `off` and without links to the surfaces in `hidden`."""
     routes = [route for route in OPERATIONS if route.endpoint not in off]
-    return _FORMS[form].make(routes, surface, _HERE, _told(surface, _HERE, hidden))
+    return encode(document_of(routes, surface, _HERE, _told(surface, _HERE, hidden)))
 
 
-def _shown(call: Call, body: bytes, kind: bytes) -> Response:
+def _response(call: Call, body: bytes) -> Response:
     body = body.replace(_HERE.encode(), server_url(call.authority).encode())
     headers = [
-        (b"content-type", kind),
+        (b"content-type", b"application/json"),
         (b"cache-control", b"public, max-age=300"),
         (b"vary", b"Host"),
         (b"etag", b'"%s"' % hashlib.sha256(body).hexdigest()[:32].encode()),
@@ -102,10 +84,10 @@ def _shown(call: Call, body: bytes, kind: bytes) -> Response:
 
 
 def show(call: Call) -> Response:
-    """The document that the path names, of a surface of which the tenant has any operation left."""
-    name, _, form = call.argument.lower().partition(".")
+    """The document that the path names. A surface without any operation for the tenant has none."""
+    name, _, suffix = call.argument.lower().partition(".")
     surface = _SURFACES.get(name)
-    if surface is None or form not in _FORMS:
+    if surface is None or suffix != "json":
         raise Refusal(errors.NOT_FOUND, "no such document")
     tenant = call.tenant
     on = {one: operations_of(tenant, one) for one in Surface}
@@ -113,7 +95,7 @@ def show(call: Call) -> Response:
         raise Refusal(errors.NOT_FOUND, "the surface is switched off for the tenant")
     off = frozenset(r.endpoint for r in OPERATIONS if r.access.surface is surface and r not in on[surface])
     hidden = frozenset(one.value for one in Surface if not on[one])
-    return _shown(call, _ready(surface, form, off, hidden), _FORMS[form].kind)
+    return _response(call, _encoded(surface, off, hidden))
 
 
 ROUTES = (
@@ -123,6 +105,6 @@ ROUTES = (
         access=Open(None),
         handler=Shows(show),
         refuses=(errors.NOT_FOUND,),
-        summary="Read a surface's operations as OpenAPI, Postman collection, or curl lines",
+        summary="Read a surface's operations as OpenAPI",
     ),
 )

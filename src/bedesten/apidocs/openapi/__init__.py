@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 and what else is made for the tools of those who call: a Postman collection, curl lines.
+"""OpenAPI 3.1 documents, made from the route tables and their schemas.
 
 Everything here is made from the route tables and their shapes, nothing is written beside them: an operation is described
 by what dispatches it. Pure functions over routes; which routes there are, and how the documents are served, is said in
@@ -8,5 +8,4 @@ by what dispatches it. Pure functions over routes; which routes there are, and h
 - `failures`: the catalogue's rows as schemas, examples and responses.
 - `operations`: one route as an operation.
 - `document`: a surface as a document.
-- `collection`: a surface as a Postman collection, and as lines for a shell.
 """

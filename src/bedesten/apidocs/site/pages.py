@@ -30,7 +30,7 @@ def overview(site: Site) -> Article:
             "Get, send, renew and store credentials; what to do when one leaks.",
         ),
         (f"{guides}/errors", "Errors", "Every number, what it means and what to do, with a page for each."),
-        (f"{HOME}/downloads", "Downloads", "OpenAPI documents, Postman collections and lines for curl."),
+        (f"{HOME}/downloads", "Downloads", "OpenAPI documents for your tools."),
     ]
     if Surface.RESELLER in site.surfaces:
         cards.insert(
@@ -79,8 +79,6 @@ def downloads(site: Site) -> Article:
         (
             one.value.title(),
             link(f"/openapi/{one.value}.json", f"{one.value}.json"),
-            link(f"/openapi/{one.value}.postman.json", f"{one.value}.postman.json"),
-            link(f"/openapi/{one.value}.curl.txt", f"{one.value}.curl.txt"),
         )
         for one in site.surfaces
     ]
@@ -89,15 +87,13 @@ def downloads(site: Site) -> Article:
             el("h1", "Downloads"),
             el("p", "They describe what this shop offers, at ", code(site.url), ". Reading them takes no credential, and "
                "none is in them."),
-            table(("surface", "OpenAPI 3.1", "Postman collection", "curl lines"), rows, "Documents for tools"),
-            el("h2", "OpenAPI", id="openapi"),
-            el("p", "For generators of clients, mock servers and editors. The addresses stay, so a tool may read them again "
-               "at any time."),
-            el("h2", "Postman", id="postman"),
-            el("p", "Import the file, then fill in the collection's variables for the credential. Keep it out of "
-               "collections that you share."),
-            el("h2", "curl", id="curl"),
-            el("p", "One call for each operation, with the credential taken from the environment."),
+            table(("surface", "OpenAPI 3.1"), rows, "Documents for tools"),
+            el("h2", "Client generators", id="generators"),
+            el("p", "Generators of clients, mock servers and editors read these documents. The addresses stay, so "
+               "a tool may read them again at any time."),
+            el("h2", "Postman, Insomnia, Bruno", id="api-clients"),
+            el("p", "Postman, Insomnia and Bruno import OpenAPI 3.1: paste the address of a document, or import the file. "
+               "Enter the credential in the tool, and keep it out of collections that you share."),
         ]
     )  # fmt: skip
     return Article("Downloads", body, ())
