@@ -13,14 +13,14 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
-from bedesten.middleware import Door
+from bedesten.middleware import LocalAuthorizer
 from bedesten.middleware.django import requires
 
 settings.configure(
     ROOT_URLCONF=__name__,
     ALLOWED_HOSTS=["*"],  # the gate knows the tenants' hosts and refuses every other one
     MIDDLEWARE=["bedesten.middleware.django.GateMiddleware"],
-    BEDESTEN_DOOR=Door(Path(__file__).with_name("gate.yaml")),
+    BEDESTEN_AUTHORIZER=LocalAuthorizer(Path(__file__).with_name("gate.yaml")),
 )
 
 

@@ -9,11 +9,11 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI
 
-from bedesten.middleware import Caller, Door, everything
+from bedesten.middleware import Caller, LocalAuthorizer, all_paths
 from bedesten.middleware.fastapi import caller, protect, requires
 
 app = FastAPI(title="Reports")
-protect(app, Door(everything("reseller", public=["/status"])))
+protect(app, LocalAuthorizer(all_paths("reseller", public=["/status"])))
 
 
 @app.get("/status")

@@ -69,7 +69,7 @@ IDLE = "RIGHTS THAT NO ROUTE DEMANDS (what a handler shows may depend on them)"
 COLUMNS = f"{'operation':<52}{'demands':<24}{'body':>8}   {'nothing':<9}{'invalid':<9}{'foreign':<9}lacking"
 
 
-class House:
+class SampleGate:
     """A gate that knows one tenant, an owner on each surface, and whatever API key it is asked to issue."""
 
     def __init__(self) -> None:
@@ -136,33 +136,33 @@ def demand(route: Route) -> str:
             return "none"
 
 
-def answers(house: House, route: Route) -> Iterator[str]:
+def answers(sample_gate: SampleGate, route: Route) -> Iterator[str]:
     """What those who lack the demanded get, in the order of the columns."""
     surface = route.access.surface or Surface.RESELLER
-    yield house.told(route, Credentials([], [], "192.0.2.1"))
+    yield sample_gate.told(route, Credentials([], [], "192.0.2.1"))
     invalid = Credentials([b"Bearer a.b.c"], [b"ak_live_" + b"f" * 32], "192.0.2.1")
-    yield house.told(route, invalid)
-    yield house.told(route, house.credential(OTHER[surface], rights(OTHER[surface])))
-    yield house.told(route, house.credential(surface, rights(surface) - {demand(route)}))
-    assert house.told(route, house.credential(surface, rights(surface))) == "pass", route.endpoint
+    yield sample_gate.told(route, invalid)
+    yield sample_gate.told(route, sample_gate.credential(OTHER[surface], rights(OTHER[surface])))
+    yield sample_gate.told(route, sample_gate.credential(surface, rights(surface) - {demand(route)}))
+    assert sample_gate.told(route, sample_gate.credential(surface, rights(surface))) == "pass", route.endpoint
 
 
-def line(house: House, route: Route) -> str:
+def line(sample_gate: SampleGate, route: Route) -> str:
     """The operation's line, and one beneath it for each of its aliases."""
     limit = "-" if route.method == "GET" else f"{route.limit // 1024} KiB"
-    told = "".join(f"{one:<9}" for one in answers(house, route)).rstrip()
+    told = "".join(f"{one:<9}" for one in answers(sample_gate, route)).rstrip()
     aliases = "".join(f"\n  = {route.method} {alias}" for alias in route.aliases)
     return f"{route.endpoint:<52}{demand(route):<24}{limit:>8}   {told}{aliases}"
 
 
 def matrix() -> str:
     """The whole matrix."""
-    house = House()
+    sample_gate = SampleGate()
     parts = [HEAD]
     for surface in (*Surface, None):
         kind = "no credential" if surface is None else "bearer token" if surface.uses_tokens else "API key"
         routes = [route for route in ROUTES if route.access.surface is surface]
-        lines = "\n".join(line(house, route) for route in routes)
+        lines = "\n".join(line(sample_gate, route) for route in routes)
         parts.append(f"{(surface or 'public').upper()}: {kind}\n\n{COLUMNS}\n{lines}\n")
     free = [route for route in ROUTES if isinstance(route.access, Open | Anonymous)]
     parts.append(f"{FREE}\n\n" + "\n".join(route.endpoint for route in free) + "\n")

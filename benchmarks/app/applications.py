@@ -5,10 +5,10 @@ from bedesten.core.clock import HOUR, MINUTE
 from bedesten.gate.access import Keyed, Scoped
 from bedesten.gate.scopes import Surface
 from bedesten.http.asgi import Adapter
-from bedesten.http.call import Call
-from bedesten.http.fence import Fence
-from bedesten.http.route import Route, Runs
-from bedesten.http.shapes import Nothing
+from bedesten.http.context import RequestContext
+from bedesten.http.revision_check import RevisionCheck
+from bedesten.http.route import Async, Route
+from bedesten.http.schemas import EmptyBody
 from bedesten.ratelimit.limits import Tables
 from bedesten.ratelimit.throttle import AddressThrottle
 from bedesten.server import build
@@ -18,13 +18,13 @@ _NEVER = 1 << 20
 """More refusals than are ever counted."""
 
 
-async def _trivial(call: Call, _: Nothing) -> object:
-    return {"owner": call.who.owner}
+async def _trivial(context: RequestContext, _: EmptyBody) -> object:
+    return {"owner": context.who.owner}
 
 
 ROUTES = (
-    Route(method="GET", path=TOKEN_PATH, access=Scoped(Surface.RESELLER, "account:read"), handler=Runs(_trivial)),
-    Route(method="GET", path=KEY_PATH, access=Keyed(Surface.SUPPLIER, "products:read"), handler=Runs(_trivial)),
+    Route(method="GET", path=TOKEN_PATH, access=Scoped(Surface.RESELLER, "account:read"), handler=Async(_trivial)),
+    Route(method="GET", path=KEY_PATH, access=Keyed(Surface.SUPPLIER, "products:read"), handler=Async(_trivial)),
 )
 
 
@@ -36,7 +36,7 @@ def whole(settings_json: str) -> Adapter:
 
 def unchecked(settings_json: str) -> Adapter:
     """The same without the fence: fast and wrong, since it goes on with what it knew at its start."""
-    build.Fence = _NoRevisionCheck  # type: ignore[attr-defined]
+    build.RevisionCheck = _NoRevisionCheck  # type: ignore[attr-defined]
     return whole(settings_json)
 
 
@@ -63,12 +63,12 @@ def _throttle(refusals: int, window: int) -> None:
     build.AddressThrottle = Throttle  # type: ignore[attr-defined,assignment]
 
 
-class _NoRevisionCheck(Fence):
+class _NoRevisionCheck(RevisionCheck):
     """Is passed once, at the start."""
 
     _passed = False
 
-    async def passed(self) -> None:
+    async def confirm(self) -> None:
         if not self._passed:
-            await super().passed()
+            await super().confirm()
             self._passed = True

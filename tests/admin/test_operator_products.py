@@ -18,7 +18,7 @@ from bedesten.catalogue import tables as catalogue_tables
 from bedesten.catalogue.offers import Offer, upsert_offer
 from bedesten.errors import BAD_REQUEST, CONFLICT, NOT_FOUND, Refusal
 from bedesten.gate.scopes import Surface
-from bedesten.http.shapes import encode
+from bedesten.http.schemas import encode
 from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants

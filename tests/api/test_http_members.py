@@ -11,9 +11,9 @@ from msgspec import inspect
 
 from bedesten.apidocs.openapi.document import document
 from bedesten.gate.scopes import Surface
-from bedesten.http.members import MAX_FAULTS, camel
-from bedesten.http.route import Reads, Reveals, Route, Runs, Writes
-from bedesten.http.shapes import shapes_in
+from bedesten.http.body_fields import MAX_FIELD_ERRORS, camel
+from bedesten.http.route import Async, Reads, Reveals, Route, Writes
+from bedesten.http.schemas import schemas_in
 from bedesten.server.build import ROUTES
 from bedesten.tenants import actions as tenants
 from tests.support.goods import Goods, goods_of
@@ -67,7 +67,7 @@ def sample(shop: Shop, goods: Goods, route: Route) -> dict[str, Any]:
 def test_what_changes_anything_is_strict_and_nothing_else_is() -> None:
     assert {route.endpoint for route in WITH_BODY if route.strict} == {route.endpoint for route in STRICT}
     lenient = [route for route in WITH_BODY if not route.strict]
-    assert all(isinstance(route.handler, Reads | Reveals | Runs) for route in lenient)
+    assert all(isinstance(route.handler, Reads | Reveals | Async) for route in lenient)
     about_money_or_goods = ("/Create", "/Confirm", "/Capture", "/Upsert", "/Upload", "/Deliver", "/Rotate", "/Revoke")
     assert not [route.path for route in lenient if route.path.endswith(about_money_or_goods)]
 
@@ -215,11 +215,11 @@ def test_a_login_names_both_members_at_once(shop: Shop) -> None:
 
 def test_a_body_of_thousands_of_faults_names_the_first_hundred(shop: Shop) -> None:
     answer = shop.supplies.post("/Supplier/Stock/Upload", {"productId": shop.card, "codes": [7] * 1000})
-    assert (*answer.told, len(answer.fields)) == (400, -2, MAX_FAULTS)
+    assert (*answer.told, len(answer.fields)) == (400, -2, MAX_FIELD_ERRORS)
 
     beyond = {f"m{number}": 1 for number in range(5000)}
     answer = shop.reseller.post("/Orders/Create", {**shop.order(), **beyond})
-    assert (*answer.told, len(answer.fields)) == (400, -2, MAX_FAULTS)
+    assert (*answer.told, len(answer.fields)) == (400, -2, MAX_FIELD_ERRORS)
 
 
 # --- null ---------------------------------------------------------------------------------------------------------------
@@ -279,9 +279,9 @@ def test_the_document_says_what_takes_null_and_what_takes_no_more_members(surfac
     made = document(ROUTES, surface, "https://api.shop.example", {})
     schemas = json.loads(msgspec.json.encode(made["components"]["schemas"]))
     own = [route for route in WITH_BODY if route.access.surface is surface]
-    closed = {shape.__name__ for route in own if route.strict for shape in shapes_in(route.body)}
+    closed = {shape.__name__ for route in own if route.strict for shape in schemas_in(route.body)}
 
-    for shape in {shape for route in own for shape in shapes_in(route.body)}:
+    for shape in {shape for route in own for shape in schemas_in(route.body)}:
         schema = schemas[shape.__name__]
         assert (schema.get("additionalProperties") is False) is (shape.__name__ in closed), shape
         for field in msgspec.structs.fields(shape):

@@ -53,7 +53,7 @@ class Site:
         self.opened = build.open_installation(settings)
         self.tenant = self._tenant(tenants.NewTenant(NAME, ["localhost"]))
         self._tenant(tenants.NewTenant("Sand", ["sand.localhost"], sandbox=True))
-        self._pipeline = Pipeline(build.open_house(self.opened), RouteMap.of(build.ROUTES), site_routes.missing)
+        self._pipeline = Pipeline(build.open_services(self.opened), RouteMap.of(build.ROUTES), site_routes.missing)
 
     def _tenant(self, new: tenants.NewTenant) -> str:
         return str(self.opened.store.write_now(lambda tx: tenants.create(tx, self.opened.vault, new))["id"])

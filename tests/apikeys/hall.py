@@ -19,7 +19,7 @@ from bedesten.audit.tables import audit
 from bedesten.core.clock import HOUR
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.scopes import Surface
-from bedesten.http.call import House
+from bedesten.http.context import Services
 from bedesten.http.message import Request
 from bedesten.http.pipeline import Pipeline
 from bedesten.http.route import RouteMap
@@ -87,13 +87,13 @@ class Process:
     """One web process: its own memory, its own connections."""
 
     installation: Installation
-    house: House = field(init=False)
+    services: Services = field(init=False)
     clock: Clock
 
     def __post_init__(self) -> None:
         """Opens it."""
-        self.house = build.open_house(self.installation, self.clock)
-        self._pipeline = Pipeline(self.house, ROUTES)
+        self.services = build.open_services(self.installation, self.clock)
+        self._pipeline = Pipeline(self.services, ROUTES)
 
     async def post(
         self,

@@ -85,7 +85,7 @@ def test_two_workers_at_once_give_one_warning(hall: Hall) -> None:
     hall.clock.now = START + 35 * DAY
 
     async def story() -> list[int]:
-        stores = (hall.first.house.store, hall.second.house.store)
+        stores = (hall.first.services.store, hall.second.services.store)
         given = await asyncio.gather(*(stores[at % 2].write_across(key_expiry.warn) for at in range(6)))
         return [len(one) for one in given]
 

@@ -71,7 +71,7 @@ def test_first_uses_at_the_same_moment_are_all_let_in(hall: Hall) -> None:
 def test_the_gate_looks_for_imported_keys_only_as_long_as_there_is_one_that_nobody_has_used(hall: Hall) -> None:
     def looks() -> list[bool]:
         hall.answers(OTHER)
-        return [process.house.gate.tenant([b"shop.example"]).imports for process in (hall.first, hall.second)]
+        return [process.services.gate.tenant([b"shop.example"]).imports for process in (hall.first, hall.second)]
 
     assert looks() == [False, False]
     hall.import_key(FOREIGN)

@@ -171,7 +171,7 @@ def test_r103_every_cause_has_one_answer_and_costs_the_same_look_ups(hall: Hall,
 
 async def look_ups(process: Process, key: str | None) -> int:
     """How many digests the store is asked about until a key is refused."""
-    gate, fence = process.house.gate, process.house.fence
+    gate, revision_check = process.services.gate, process.services.revision_check
     presented = Credentials([], [] if key is None else [key.encode()], "192.0.2.1")
     access, loaded, asked = Keyed(Surface.SUPPLIER, "products:read"), dict[Want, Entry | None](), 0
     tenant = await _tenant(process)
@@ -181,13 +181,13 @@ async def look_ups(process: Process, key: str | None) -> int:
         except Unloaded as unloaded:
             want = unloaded.want
             asked += len(want.ref) if want.kind == "key" else 0
-            loaded[want] = await fence.load(want)
+            loaded[want] = await revision_check.load(want)
         except Refusal:
             return asked
 
 
 async def _tenant(process: Process) -> TenantEntry:
-    entry = process.house.gate.tenant([b"shop.example"])
+    entry = process.services.gate.tenant([b"shop.example"])
     assert entry.id
     return entry
 

@@ -172,7 +172,7 @@ def test_rotations_at_the_same_moment_leave_at_most_two_secrets_and_the_last_one
     keyring = hall.keyring
 
     async def story() -> list[str]:
-        stores = (hall.first.house.store, hall.second.house.store)
+        stores = (hall.first.services.store, hall.second.services.store)
         made = await asyncio.gather(*(
             stores[at % 2].write(hall.tenant, rotation.rotate, keyring, key.id, HOUR, False, OPERATOR)
             for at in range(8)
@@ -194,7 +194,7 @@ def test_a_revocation_beside_rotations_leaves_nothing_alive(hall: Hall) -> None:
     keyring = hall.keyring
 
     async def story() -> list[object]:
-        one, other = hall.first.house.store, hall.second.house.store
+        one, other = hall.first.services.store, hall.second.services.store
         return list(
             await asyncio.gather(
                 one.write(hall.tenant, rotation.rotate, keyring, key.id, HOUR, False, OPERATOR),

@@ -8,7 +8,7 @@ import structlog
 
 from bedesten.apikeys import key_uses
 from bedesten.core.clock import HOUR, MINUTE, SECOND
-from bedesten.http import key_watch
+from bedesten.http import key_usage
 from tests.apikeys.hall import AGENT, START, Hall, Process
 from tests.store.raw import raw
 
@@ -16,7 +16,7 @@ from tests.store.raw import raw
 def write(hall: Hall, process: Process | None = None, *, everything: bool = False) -> None:
     """What the task beside the requests does when its time has come."""
     one = process or hall.first
-    hall.run(one.house.key_watch.write(None if everything else hall.clock.now))
+    hall.run(one.services.key_usage.write(None if everything else hall.clock.now))
 
 
 def call(hall: Hall, key: str, times: int = 1, process: Process | None = None, **more: Any) -> None:
@@ -119,22 +119,22 @@ def test_the_end_of_a_process_writes_everything(hall: Hall) -> None:
     key = hall.make()
 
     async def story() -> None:
-        hall.first.house.key_watch.start()
+        hall.first.services.key_usage.start()
         for _ in range(2):
             assert await hall.first.status(key.text) == 200
-            await hall.first.house.key_watch.write(hall.clock.now)
-        await hall.first.house.key_watch.stop()
+            await hall.first.services.key_usage.write(hall.clock.now)
+        await hall.first.services.key_usage.stop()
 
     hall.run(story())
     assert hall.usage(key)["current"]["uses"] == 2
 
 
 def test_the_task_beside_the_requests_writes_by_itself(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_watch, "EVERY", 0.01)
+    monkeypatch.setattr(key_usage, "WRITE_INTERVAL_S", 0.01)
     key = hall.make()
 
     async def story() -> None:
-        hall.first.house.key_watch.start()
+        hall.first.services.key_usage.start()
         assert await hall.first.status(key.text) == 200
         while hall.usage(key)["current"]["uses"] == 0:
             await asyncio.sleep(0.01)
@@ -146,7 +146,7 @@ def test_the_task_beside_the_requests_writes_by_itself(hall: Hall, monkeypatch: 
 def test_memory_is_bounded_and_what_did_not_fit_is_noted_again_after_a_writing(
     hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_watch, "MOST_NOTED", 3)
+    monkeypatch.setattr(key_usage, "MAX_PENDING", 3)
     made = [hall.make() for _ in range(5)]
     for key in made:
         call(hall, key.text)

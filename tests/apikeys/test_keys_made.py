@@ -39,7 +39,7 @@ def test_nothing_of_a_key_is_in_the_store_but_a_digest_and_a_hint(hall: Hall) ->
     key = hall.make()
     new = hall.rotate(key)
     hall.answers(key.text, new.text)
-    hall.run(hall.first.house.key_watch.write(None))
+    hall.run(hall.first.services.key_usage.write(None))
     with raw(hall.installation.settings) as store:
         rows = [store.rows(f"SELECT * FROM {table}") for table in ("api_keys", "key_secrets", "key_uses", "audit")]
     assert all(rows)

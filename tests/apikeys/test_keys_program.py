@@ -55,7 +55,7 @@ def test_a_rotation_that_would_end_what_everybody_uses_asks_for_yes_and_says_wha
     old = hall.make()
     first = program.does("keys", "rotate", old.id)["key"]
     hall.run(hall.first.status(old.text, address="198.51.100.7", agent="acme/3"))
-    hall.run(hall.first.house.key_watch.write(None))
+    hall.run(hall.first.services.key_usage.write(None))
     refused = program.refuses("keys", "rotate", old.id)
     assert (refused["code"], refused["fields"]) == (-8, {"key": "its previous secret is still good"})
     assert "198.51.100.7 by acme/3) is still good and would end at once: add --yes" in refused["message"]
@@ -73,7 +73,7 @@ def test_a_rotation_that_would_end_what_everybody_uses_asks_for_yes_and_says_wha
 def test_usage_tells_who_breaks(hall: Hall, program: Program) -> None:
     key = hall.make()
     hall.run(hall.first.status(key.text, address="198.51.100.7", agent="acme/3\x1b"))
-    hall.run(hall.first.house.key_watch.write(None))
+    hall.run(hall.first.services.key_usage.write(None))
     (secret,) = program.does("keys", "usage", key.id)["secrets"]
     assert (secret["secret"], secret["uses"], secret["address"]) == ("current", 1, "198.51.100.7")
     shown = program.run("keys", "usage", key.id).out

@@ -8,7 +8,7 @@ from typing import Any
 
 from bedesten.audit import trail
 from bedesten.audit.chain import Row
-from bedesten.http.call import House
+from bedesten.http.context import Services
 from bedesten.http.message import Request, Response
 from bedesten.http.pipeline import Pipeline
 from bedesten.http.route import RouteMap
@@ -37,8 +37,8 @@ class Desk:
     def __init__(self, installation: Installation) -> None:
         self.installation = installation
         self.operator = Operator(installation)
-        self.house: House = build.open_house(installation)
-        self._pipeline = Pipeline(self.house, ROUTES)
+        self.services: Services = build.open_services(installation)
+        self._pipeline = Pipeline(self.services, ROUTES)
         self._runner = asyncio.Runner()
 
     def ask(
@@ -67,12 +67,12 @@ class Desk:
 
     def write(self) -> list[Row]:
         """Writes what was summed up; answers every row of the trail."""
-        self._runner.run(self.house.observer.write())
+        self._runner.run(self.services.observer.write())
         return self.installation.store.read_now(lambda tx: trail.newest(tx, 10_000))
 
     def write_or_not(self) -> None:
         """The same on a store that may be away."""
-        self._runner.run(self.house.observer.write())
+        self._runner.run(self.services.observer.write())
 
     def login(self, email: str, password: str, path: str = "/Login/Customer/Api/Verify", **kwargs: Any) -> Any:
         """The answer to a login."""

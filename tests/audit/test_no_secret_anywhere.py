@@ -106,7 +106,7 @@ def spoil(scene: Scene) -> None:
     """Makes the house's own code fail, with a secret in what it fails over."""
     with raw(scene.desk.installation.settings) as connection:
         connection.run("UPDATE tenants SET limits = '{" + scene.secrets[-1] + "'")
-    scene.desk.house.gate.directory.restart(Revision(-1, 0), 0, {})
+    scene.desk.services.gate.directory.restart(Revision(-1, 0), 0, {})
 
 
 def take_away(scene: Scene) -> None:
@@ -125,14 +125,14 @@ def test_r162_no_part_of_a_secret_is_in_the_log_or_in_the_trail(
     scene: Scene, capfd: pytest.CaptureFixture[str]
 ) -> None:
     configure("debug")
-    scene.desk.house.observer._lines = LineLimit(a_second=1_000_000, at_once=1_000_000)
+    scene.desk.services.observer._lines = LineLimit(a_second=1_000_000, at_once=1_000_000)
     hostile(scene)
     trail = "\n".join(map(repr, scene.desk.write()))
     spoil(scene)
     for each in scene.secrets:
         assert scene.desk.ask("GET", "/Account/Details", bearer(each)).status == 500
     take_away(scene)
-    scene.desk.house.observer.tally.refused(scene.tenant, -21, "x", "", "192.0.2.1", "GET /x", "req_1", 1)
+    scene.desk.services.observer.tally.refused(scene.tenant, -21, "x", "", "192.0.2.1", "GET /x", "req_1", 1)
     for each in scene.secrets:
         scene.desk.ask("GET", "/Account/Details", bearer(each))
     scene.desk.write_or_not()
@@ -162,7 +162,7 @@ def test_r161_a_fault_of_ours_tells_a_fixed_text_and_the_request_and_nothing_of_
             "success": False, "message": row.text, "code": row.number, "errorCode": row.number, "data": None
         }  # fmt: skip
         assert answer.status == row.status
-    assert scene.desk.house.observer.meter.counters[("store_unavailable",)] == 1
+    assert scene.desk.services.observer.meter.counters[("store_unavailable",)] == 1
 
 
 def test_the_search_finds_any_twenty_characters_of_a_secret() -> None:

@@ -191,9 +191,9 @@ def test_what_could_not_be_written_because_the_store_was_away_is_written_later(s
     desk = shop.desk
     desk.ask("GET", "/Account/Details", bearer("a.b"))
     desk.installation.store.close()
-    desk._runner.run(desk.house.observer.write())
+    desk._runner.run(desk.services.observer.write())
     again = Desk(installation=_reopened(desk.installation))
-    again.house.observer.tally.put_back(desk.house.observer.tally.take())
+    again.services.observer.tally.put_back(desk.services.observer.tally.take())
     assert (-21, "not three segments", "anonymous", "GET /Account/Details") in refused(again.write())
     again.installation.store.close()
     again.close()

@@ -12,7 +12,7 @@ import pytest
 import bedesten_client
 from bedesten.gate.access import Anonymous, Open
 from bedesten.gate.scopes import Surface
-from bedesten.http.members import camel
+from bedesten.http.body_fields import camel
 from bedesten.http.route import Route
 from bedesten.server.build import ROUTES
 from bedesten_client import BasketLine, CheckoutItem, CodeItem, Offer, RequireData

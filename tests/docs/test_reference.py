@@ -13,9 +13,9 @@ from bedesten.cli import NOUNS, program
 from bedesten.cli.stock import PUT as DEFAULT_VERB
 from bedesten.gate.access import GRANTS, Anonymous, Keyed, Open, Scoped
 from bedesten.gate.scopes import SCOPES, Surface
-from bedesten.http.members import camel
+from bedesten.http.body_fields import camel
 from bedesten.http.route import Route
-from bedesten.http.shapes import Input
+from bedesten.http.schemas import RequestModel
 from bedesten.server.build import ROUTES
 from bedesten.server.settings import Settings
 from tests.support.documents import DOCS, blocks, documents, name_of, section, tables
@@ -51,7 +51,7 @@ def spelt(name: str) -> str:
     return camel(name)
 
 
-def fields(shape: type[Input]) -> Iterator[str]:
+def fields(shape: type[RequestModel]) -> Iterator[str]:
     """The names of every field of a shape and of the shapes in it."""
     waiting: list[Any] = [shape]
     while waiting:

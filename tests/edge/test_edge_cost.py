@@ -14,7 +14,7 @@ import pytest
 from bedesten.accounts import uses
 from bedesten.core.clock import SECOND, system_clock
 from bedesten.gate.scopes import Surface
-from bedesten.http.call import House
+from bedesten.http.context import Services
 from bedesten.http.message import Request, Response
 from bedesten.http.pipeline import Pipeline
 from bedesten.http.route import RouteMap
@@ -78,10 +78,10 @@ class Cost:
 
 
 @dataclass
-class Till:
+class CountingServer:
     """A house in this process, its store and its operator."""
 
-    house: House
+    services: Services
     pipeline: Pipeline
     store: CountingStore
     commits: Commits
@@ -110,14 +110,14 @@ class Till:
 
 
 @pytest.fixture
-def till(tmp_path: Path) -> Iterator[Till]:
+def server(tmp_path: Path) -> Iterator[CountingServer]:
     with opened("sqlite", tmp_path) as installation:
         operator = Operator(installation)
         tenant = operator.tenant("cost", [HOST])
         store = CountingStore(installation.settings.sqlite_file)
         commits = Commits(installation.settings.sqlite_file)
-        house = build.open_house(replace(installation, store=store))
-        yield Till(house, Pipeline(house, RouteMap.of(build.ROUTES)), store, commits, operator, tenant)
+        services = build.open_services(replace(installation, store=store))
+        yield CountingServer(services, Pipeline(services, RouteMap.of(build.ROUTES)), store, commits, operator, tenant)
         commits.close()
         store.close()
 
@@ -125,9 +125,9 @@ def till(tmp_path: Path) -> Iterator[Till]:
 NOTHING = (0, 0, 0, False)
 
 
-def test_the_scales_work(till: Till) -> None:
+def test_the_scales_work(server: CountingServer) -> None:
     register = {"email": "new@example.com", "password": "correct horse battery staple"}
-    cost = till.ask("/Storefront/Customers/Register", (), register)
+    cost = server.ask("/Storefront/Customers/Register", (), register)
     assert cost.response.status == 200
     assert cost.reads > 0
     assert cost.writes > 0
@@ -136,32 +136,32 @@ def test_the_scales_work(till: Till) -> None:
 
 
 @pytest.mark.parametrize("kind", ["credential", "tenant", "address"])
-def test_over_a_limit_nothing_is_read_written_or_run(till: Till, kind: str) -> None:
-    till.limit(**{kind: 2})
-    lines = till.partner()
-    accepted = [till.ask("/Products/List", lines, {}) for _ in range(2)]
+def test_over_a_limit_nothing_is_read_written_or_run(server: CountingServer, kind: str) -> None:
+    server.limit(**{kind: 2})
+    lines = server.partner()
+    accepted = [server.ask("/Products/List", lines, {}) for _ in range(2)]
     assert [cost.response.status for cost in accepted] == [200, 200]
     assert accepted[1].reads > 0, "an accepted request reads"
     for _ in range(20):
-        assert till.ask("/Products/List", lines, {}).told == (429, NOTHING)
-        assert till.ask("/Orders/Create", lines, {"orderReference": "x"}).told == (429, NOTHING)
+        assert server.ask("/Products/List", lines, {}).told == (429, NOTHING)
+        assert server.ask("/Orders/Create", lines, {"orderReference": "x"}).told == (429, NOTHING)
 
 
-def test_over_a_limit_an_idle_time_out_is_not_written_either(till: Till) -> None:
-    till.operator.within(till.tenant, lambda tx: uses.set_idle(tx, Surface.RESELLER, SECOND))
-    till.limit(credential=1)
-    lines = till.partner()
-    assert till.ask("/Products/List", lines, {}).writes == 1
-    till.house.idle._written.clear()
-    assert till.ask("/Products/List", lines, {}).told == (429, NOTHING)
+def test_over_a_limit_an_idle_time_out_is_not_written_either(server: CountingServer) -> None:
+    server.operator.within(server.tenant, lambda tx: uses.set_idle(tx, Surface.RESELLER, SECOND))
+    server.limit(credential=1)
+    lines = server.partner()
+    assert server.ask("/Products/List", lines, {}).writes == 1
+    server.services.idle._written.clear()
+    assert server.ask("/Products/List", lines, {}).told == (429, NOTHING)
 
 
-def test_r156_an_address_that_was_refused_too_often_costs_nothing_whatever_it_tries(till: Till) -> None:
-    lines = till.partner()
-    assert till.ask("/Products/List", lines, {}).response.status == 200
+def test_r156_an_address_that_was_refused_too_often_costs_nothing_whatever_it_tries(server: CountingServer) -> None:
+    lines = server.partner()
+    assert server.ask("/Products/List", lines, {}).response.status == 200
     peer = "203.0.113.9"
     for _ in range(600):
-        till.house.throttle.refused(peer, system_clock())
+        server.services.throttle.refused(peer, system_clock())
     for path, presented, body in (
         ("/Products/List", lines, {}),
         ("/Products/List", bearer("x"), {}),
@@ -171,12 +171,12 @@ def test_r156_an_address_that_was_refused_too_often_costs_nothing_whatever_it_tr
         ("/Storefront/Customers/Login", (), {"email": "x@example.com", "password": PASSWORD}),
         ("/Storefront/Customers/Register", (), {"email": "x@example.com", "password": PASSWORD}),
     ):
-        assert till.ask(path, presented, body, peer).told == (429, NOTHING), path
-    assert till.house.hashing.under_way == 0
+        assert server.ask(path, presented, body, peer).told == (429, NOTHING), path
+    assert server.services.passwords.in_progress == 0
 
 
-def test_refused_credentials_write_nothing(till: Till) -> None:
-    till.ask("/Products/List", till.partner(), {})
+def test_refused_credentials_write_nothing(server: CountingServer) -> None:
+    server.ask("/Products/List", server.partner(), {})
     for path, lines in (
         ("/Products/List", ()),
         ("/Products/List", bearer("x")),
@@ -184,13 +184,13 @@ def test_refused_credentials_write_nothing(till: Till) -> None:
         ("/Supplier/Products/List", api_key("ak_live_" + "0" * 32)),
         ("/Payment/Nothing", api_key("ak_live_" + "1" * 32)),
     ):
-        cost = till.ask(path, lines, {}, fresh_address())
+        cost = server.ask(path, lines, {}, fresh_address())
         assert (cost.response.status, cost.writes, cost.commits, cost.body_read) == (401, 0, 0, False), path
 
 
-def test_the_throttle_looks_at_one_word_as_long_as_nobody_has_to_wait(till: Till) -> None:
-    table = till.house.throttle._table
+def test_the_throttle_looks_at_one_word_as_long_as_nobody_has_to_wait(server: CountingServer) -> None:
+    table = server.services.throttle._table
     before = table.place.cache_info().misses
     for number in range(100):
-        assert till.house.throttle.admit(f"203.0.113.{number}", system_clock()) is None
+        assert server.services.throttle.admit(f"203.0.113.{number}", system_clock()) is None
     assert table.place.cache_info().misses == before

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from bedesten.gate.scopes import Surface
-from bedesten.http.route import LARGE_BODY
+from bedesten.http.route import LARGE_BODY_BYTES
 from bedesten.server.listener import HttpLimits
 from bedesten.tenants import actions as tenants
 from tests.support.client import Lines, api_key, bearer, request_bytes
@@ -288,5 +288,5 @@ def test_what_is_shipped_fits_the_limits_of_the_server() -> None:
     kept = re.search(r"keepalive_timeout (\d+)s;", text)
     assert kept is not None
     assert int(kept[1]) * 1000 < HttpLimits().idle_ms, "nginx lets go of a silent connection before the server does"
-    assert LARGE_BODY == 1024 * 1024
+    assert LARGE_BODY_BYTES == 1024 * 1024
     assert "client_max_body_size  1m;" in text

@@ -16,10 +16,10 @@ from bedesten.apidocs.openapi.error_responses import name_of
 from bedesten.errors import CATALOGUE
 from bedesten.gate.access import Anonymous, Keyed, Open, Scoped, SignedIn
 from bedesten.gate.scopes import Surface
-from bedesten.http.members import camel
+from bedesten.http.body_fields import camel
 from bedesten.http.refusals import refusals
 from bedesten.http.route import Route
-from bedesten.http.shapes import Nothing, parse, understand
+from bedesten.http.schemas import EmptyBody, decode_body, parse
 from bedesten.surfaces.operations import ROUTES
 from tests.support.documents import DOCS, section
 from tests.support.schema import DOCUMENTS, JSON, PROBLEM, Described, Document
@@ -131,13 +131,13 @@ def test_the_examples_are_as_the_schemas_say_and_as_the_server_understands(route
     assert route.example is not None
     content = operation.response(200)["content"][JSON]
     assert document.faults(content["schema"], content["example"]) == []
-    if route.body is Nothing:
+    if route.body is EmptyBody:
         assert operation.body is None
     else:
         assert operation.body is not None
         assert document.faults(operation.body["schema"], operation.body["example"]) == []
         sent = json.dumps(operation.body["example"], default=float).encode()
-        assert understand(parse(sent), route.body) == route.example.body
+        assert decode_body(parse(sent), route.body) == route.example.body
     assert bool(route.example.argument) is ("{" in route.path)
 
 

@@ -12,7 +12,7 @@ from bedesten.apidocs.openapi.operations import sent, takes_body
 from bedesten.gate.apikeys import SAMPLE
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Route
-from bedesten.http.shapes import encode
+from bedesten.http.schemas import encode
 from bedesten.orders.model import PROCESSING
 from bedesten.surfaces import example_values
 from bedesten.surfaces.operations import ROUTES

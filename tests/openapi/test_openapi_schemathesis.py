@@ -29,7 +29,7 @@ from schemathesis.specs.openapi.checks import ignored_auth, positive_data_accept
 
 from bedesten.apidocs.openapi_routes import document as surface_document
 from bedesten.gate.scopes import Surface
-from bedesten.http.shapes import encode
+from bedesten.http.schemas import encode
 from bedesten.surfaces import example_values
 from tests.openapi.conftest import ServedShop
 from tests.support.client import api_key, bearer

@@ -9,7 +9,7 @@ import pytest
 from bedesten.core.clock import system_clock
 from bedesten.gate.access import Anonymous
 from bedesten.gate.scopes import Surface
-from bedesten.http.call import Call, House
+from bedesten.http.context import RequestContext, Services
 from bedesten.http.message import Request, Response
 from bedesten.http.pipeline import Pipeline
 from bedesten.http.route import Reads, Route, RouteMap
@@ -46,7 +46,7 @@ class Sent:
 
 
 @dataclass
-class Told:
+class StorefrontAnswer:
     """An answer with its headers at hand."""
 
     response: Response
@@ -78,7 +78,7 @@ class Shopfront:
     """Two tenants with origins of their own, behind one pipeline."""
 
     pipeline: Pipeline
-    house: House
+    services: Services
     operator: Operator
     tenant: str
     token: str
@@ -92,23 +92,23 @@ class Shopfront:
         host: str = HOST,
         body: bytes = b"",
         peer: str = "203.0.113.1",
-    ) -> Told:
+    ) -> StorefrontAnswer:
         """One request."""
         headers = [(b"host", host.encode()), *((name.lower().encode(), value.encode()) for name, value in lines)]
         request = Request(method, path.encode(), b"", headers, peer, Sent(body))
-        return Told(asyncio.run(self.pipeline.handle(request)))
+        return StorefrontAnswer(asyncio.run(self.pipeline.handle(request)))
 
-    def preflight(self, path: str, *origins: str, host: str = HOST, peer: str = "203.0.113.1") -> Told:
+    def preflight(self, path: str, *origins: str, host: str = HOST, peer: str = "203.0.113.1") -> StorefrontAnswer:
         """What a browser asks before a request with a token and a JSON body."""
         asked = [("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization")]
         return self.call("OPTIONS", path, *(("Origin", one) for one in origins), *asked, host=host, peer=peer)
 
 
-def _breaks(tx: Transaction, call: Call, body: object) -> object:
+def _breaks(tx: Transaction, call: RequestContext, body: object) -> object:
     raise RuntimeError("a defect")
 
 
-def _out_of_reach(tx: Transaction, call: Call, body: object) -> object:
+def _out_of_reach(tx: Transaction, call: RequestContext, body: object) -> object:
     raise StoreUnavailable("no store")
 
 
@@ -129,9 +129,9 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shopfront]:
         operator.tenant("shy", ["api.shy.example"])
         customer = operator.account(tenant, "customer", "c@example.com")
         token = operator.mint(operator.claims(tenant, Surface.STOREFRONT, customer))
-        house = build.open_house(installation)
-        pipeline = Pipeline(house, RouteMap.of((*build.ROUTES, *_BROKEN)))
-        yield Shopfront(pipeline, house, operator, tenant, token)
+        services = build.open_services(installation)
+        pipeline = Pipeline(services, RouteMap.of((*build.ROUTES, *_BROKEN)))
+        yield Shopfront(pipeline, services, operator, tenant, token)
 
 
 # --- preflights ---------------------------------------------------------------------------------------------------------
@@ -139,20 +139,20 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shopfront]:
 
 @pytest.mark.parametrize("origin", [ORIGIN, SECOND])
 def test_r187_a_preflight_from_a_listed_origin_names_all_that_is_allowed(front: Shopfront, origin: str) -> None:
-    told = front.preflight(LIST, origin)
-    assert (told.status, told.response.body) == (204, b"")
-    assert told.one("access-control-allow-origin") == origin
-    assert told.one("access-control-allow-methods") == "POST"
-    assert told.named("access-control-allow-headers") == {
+    answer = front.preflight(LIST, origin)
+    assert (answer.status, answer.response.body) == (204, b"")
+    assert answer.one("access-control-allow-origin") == origin
+    assert answer.one("access-control-allow-methods") == "POST"
+    assert answer.named("access-control-allow-headers") == {
         "authorization",
         "content-type",
         "h-region-code",
         "idempotency-key",
     }
-    assert told.one("access-control-max-age") == "600"
-    assert {"origin", "access-control-request-method", "access-control-request-headers"} <= told.named("vary")
-    assert (told.one("x-request-id") or "").startswith("req_")
-    assert told.one("access-control-allow-credentials") is None
+    assert answer.one("access-control-max-age") == "600"
+    assert {"origin", "access-control-request-method", "access-control-request-headers"} <= answer.named("vary")
+    assert (answer.one("x-request-id") or "").startswith("req_")
+    assert answer.one("access-control-allow-credentials") is None
 
 
 @pytest.mark.parametrize(
@@ -161,9 +161,9 @@ def test_r187_a_preflight_from_a_listed_origin_names_all_that_is_allowed(front: 
 def test_a_preflight_is_answered_wherever_it_leads_so_that_the_real_answer_can_be_read(
     front: Shopfront, path: str
 ) -> None:
-    told = front.preflight(path, ORIGIN)
-    assert (told.status, told.one("access-control-allow-origin")) == (204, ORIGIN)
-    assert "post" in told.named("access-control-allow-methods")
+    answer = front.preflight(path, ORIGIN)
+    assert (answer.status, answer.one("access-control-allow-origin")) == (204, ORIGIN)
+    assert "post" in answer.named("access-control-allow-methods")
     real = front.call("POST", "/Storefront/Nothing", ("Origin", ORIGIN))
     assert (real.status, real.one("access-control-allow-origin")) == (404, ORIGIN)
 
@@ -192,9 +192,9 @@ NOT_LISTED = [
 
 @pytest.mark.parametrize("origin", NOT_LISTED)
 def test_r188_r189_no_other_origin_is_let_in(front: Shopfront, origin: str) -> None:
-    told = front.preflight(LIST, origin)
-    assert (told.status, told.cors) == (204, [])
-    assert "origin" in told.named("vary")
+    answer = front.preflight(LIST, origin)
+    assert (answer.status, answer.cors) == (204, [])
+    assert "origin" in answer.named("vary")
     real = front.call("POST", LIST, ("Origin", origin))
     assert (real.status, real.cors) == (200, [])
     assert "origin" in real.named("vary")
@@ -224,14 +224,14 @@ def test_r192_a_preflight_asks_for_no_credential_counts_for_nothing_and_changes_
     before = commits(front)
     for _ in range(700):
         assert front.preflight("/Storefront/Orders/Get", ORIGIN, peer="203.0.113.50").status == 204
-    assert front.house.throttle.admit("203.0.113.50", system_clock()) is None
+    assert front.services.throttle.admit("203.0.113.50", system_clock()) is None
     assert commits(front) == before
     assert front.call("POST", "/Storefront/Orders/Get", peer="203.0.113.50").status == 401
 
 
 def test_a_preflight_is_answered_also_where_the_address_has_to_wait(front: Shopfront) -> None:
     for _ in range(600):
-        front.house.throttle.refused("203.0.113.51", system_clock())
+        front.services.throttle.refused("203.0.113.51", system_clock())
     assert front.preflight(LIST, ORIGIN, peer="203.0.113.51").status == 204
     real = front.call("POST", LIST, ("Origin", ORIGIN), peer="203.0.113.51")
     assert (real.status, real.one("access-control-allow-origin")) == (429, ORIGIN)
@@ -256,20 +256,20 @@ def test_a_preflight_is_answered_also_where_the_address_has_to_wait(front: Shopf
 )
 def test_r192_no_other_surface_sends_a_cors_header(front: Shopfront, method: str, path: str, status: int) -> None:
     lines = [("Origin", ORIGIN), ("Access-Control-Request-Method", "POST")]
-    told = front.call(method, path, *lines)
-    assert (told.status, told.cors) == (status, [])
+    answer = front.call(method, path, *lines)
+    assert (answer.status, answer.cors) == (status, [])
 
 
 def test_options_without_the_question_is_no_preflight(front: Shopfront) -> None:
-    told = front.call("OPTIONS", LIST, ("Origin", ORIGIN))
-    assert (told.status, told.one("allow")) == (405, "POST")
-    assert told.one("access-control-allow-methods") is None
+    answer = front.call("OPTIONS", LIST, ("Origin", ORIGIN))
+    assert (answer.status, answer.one("allow")) == (405, "POST")
+    assert answer.one("access-control-allow-methods") is None
 
 
 # --- answers ------------------------------------------------------------------------------------------------------------
 
 
-def _statuses(front: Shopfront) -> list[tuple[int, Told]]:
+def _statuses(front: Shopfront) -> list[tuple[int, StorefrontAnswer]]:
     """An answer of every kind to a listed origin, with the status that it has to have."""
     origin, json = ("Origin", ORIGIN), ("Content-Type", "application/json")
     good = ("Authorization", f"Bearer {front.token}")
@@ -292,13 +292,13 @@ def _statuses(front: Shopfront) -> list[tuple[int, Told]]:
 
 
 def test_r190_r191_a_listed_origin_may_read_every_answer_and_never_with_cookies(front: Shopfront) -> None:
-    for status, told in _statuses(front):
-        assert told.status == status
-        assert told.one("access-control-allow-origin") == ORIGIN, status
-        assert told.named("access-control-expose-headers") == EXPOSED, status
-        assert "origin" in told.named("vary"), status
-        assert told.one("access-control-allow-credentials") is None, status
-        assert told.one("x-request-id") is not None, status
+    for status, answer in _statuses(front):
+        assert answer.status == status
+        assert answer.one("access-control-allow-origin") == ORIGIN, status
+        assert answer.named("access-control-expose-headers") == EXPOSED, status
+        assert "origin" in answer.named("vary"), status
+        assert answer.one("access-control-allow-credentials") is None, status
+        assert answer.one("x-request-id") is not None, status
 
 
 def test_r191_what_is_exposed_is_there(front: Shopfront) -> None:
@@ -313,9 +313,9 @@ def test_r191_a_limited_request_can_be_read_with_its_limits(front: Shopfront) ->
     try:
         lines, peer = ("Origin", ORIGIN), "203.0.113.60"
         answers = [front.call("POST", LIST, lines, peer=peer) for _ in range(2)]
-        assert [told.status for told in answers] == [200, 429]
-        assert [told.one("access-control-allow-origin") for told in answers] == [ORIGIN, ORIGIN]
-        assert [told.one("ratelimit-remaining") for told in answers] == ["0", "0"]
+        assert [answer.status for answer in answers] == [200, 429]
+        assert [answer.one("access-control-allow-origin") for answer in answers] == [ORIGIN, ORIGIN]
+        assert [answer.one("ratelimit-remaining") for answer in answers] == ["0", "0"]
         assert 1 <= int(answers[1].one("retry-after") or "") <= 60
         assert front.preflight(LIST, ORIGIN, peer=peer).status == 204
     finally:
@@ -324,15 +324,15 @@ def test_r191_a_limited_request_can_be_read_with_its_limits(front: Shopfront) ->
 
 def test_r185_every_answer_of_the_storefront_has_its_security_headers_once(front: Shopfront) -> None:
     listed = [*_statuses_without_origin(front), front.preflight(LIST, ORIGIN), front.preflight(LIST, "null")]
-    for told in listed:
-        assert told.one("strict-transport-security") == "max-age=31536000"
-        assert "frame-ancestors 'none'" in (told.one("content-security-policy") or "")
-        assert told.one("cache-control") == "no-store"
-        if told.status != 204:
-            assert told.one("x-content-type-options") == "nosniff"
+    for answer in listed:
+        assert answer.one("strict-transport-security") == "max-age=31536000"
+        assert "frame-ancestors 'none'" in (answer.one("content-security-policy") or "")
+        assert answer.one("cache-control") == "no-store"
+        if answer.status != 204:
+            assert answer.one("x-content-type-options") == "nosniff"
 
 
-def _statuses_without_origin(front: Shopfront) -> list[Told]:
+def _statuses_without_origin(front: Shopfront) -> list[StorefrontAnswer]:
     return [
         front.call("POST", LIST),
         front.call("POST", "/Storefront/Orders/Get"),
@@ -344,8 +344,8 @@ def _statuses_without_origin(front: Shopfront) -> list[Told]:
 
 
 def test_r193_whatever_may_be_kept_is_kept_apart_by_host_and_the_rest_is_not_kept(front: Shopfront) -> None:
-    for _, told in _statuses(front):
-        assert told.one("cache-control") == "no-store"
+    for _, answer in _statuses(front):
+        assert answer.one("cache-control") == "no-store"
     page = front.call("GET", "/documentation/errors/-1", ("Origin", ORIGIN))
     assert page.one("cache-control") == "public, max-age=300"
     assert "host" in page.named("vary")

@@ -13,14 +13,14 @@ TRUSTED = ("10.0.0.0/8", "2001:db8:ffff::/48")
 OTHERS = ("x-real-ip", "true-client-ip", "cf-connecting-ip", "x-client-ip", "client-ip", "x-original-forwarded-for")
 
 
-class NoBody:
+class EmptyRequestBody:
     async def read(self, limit: int) -> bytes:
         raise AssertionError("nobody reads a body to know an address")
 
 
 def request(peer: str, *lines: tuple[str, str]) -> Request:
     headers: Headers = [(name.encode(), value.encode("latin-1")) for name, value in lines]
-    return Request("GET", b"/", b"", headers, peer, NoBody())
+    return Request("GET", b"/", b"", headers, peer, EmptyRequestBody())
 
 
 def through(*values: str, peer: str = NEAR, header: str = "x-forwarded-for") -> str:

@@ -138,7 +138,7 @@ class Own(Life):
 
         installation = build.open_installation(self.installation.settings, clock)
         self.others.callback(installation.store.close)
-        return Node(Pipeline(build.open_house(installation, clock), ROUTES)), clock
+        return Node(Pipeline(build.open_services(installation, clock), ROUTES)), clock
 
 
 @pytest.fixture(params=ENGINES)

@@ -80,7 +80,7 @@ def test_r118_five_hundred_addresses_behind_a_trusted_proxy_share_one_account_s_
         )
         assert set(told) == {-26, -27}
         assert 6 <= told[-26] <= 20, "a wait that is over lets the next one through"
-        assert login_alarm(*desk.house.observer.meter.logins.recent(desk.house.clock()))
+        assert login_alarm(*desk.services.observer.meter.logins.recent(desk.services.clock()))
         elsewhere = {"email": "nobody@example.com", "password": "one person with one wrong password"}
         assert desk.code("POST", LOGIN, (("X-Forwarded-For", "198.51.100.9"),), elsewhere) == -26
         desk.close()

@@ -103,7 +103,7 @@ class Life:
 
     def node(self) -> Node:
         """One more web process."""
-        return Node(Pipeline(build.open_house(self.installation, self.clock), ROUTES))
+        return Node(Pipeline(build.open_services(self.installation, self.clock), ROUTES))
 
     async def token(self, surface: Surface = Surface.STOREFRONT, address: str = "192.0.2.1") -> str:
         """A token of the customer or the partner."""

@@ -212,7 +212,7 @@ def test_what_ends_a_customer_s_tokens_during_a_refresh_ends_the_fresh_one_too(
     async def scenario() -> None:
         token = await life.token()
         customer = str(claims(token)["sub"])
-        house = build.open_house(life.installation, life.clock)
+        house = build.open_services(life.installation, life.clock)
         node, read = Node(Pipeline(house, ROUTES)), house.store.read
 
         async def interrupted(*given: Any) -> Any:

@@ -12,7 +12,7 @@ from bedesten.accounts import actions as accounts
 from bedesten.audit.actions import OPERATOR
 from bedesten.core.revision import Revision
 from bedesten.gate.directory import TenantEntry, Want
-from bedesten.http import fence as web_fence
+from bedesten.http import revision_check as revision_check
 from bedesten.server import build
 from bedesten.server.build import Installation
 from bedesten.server.settings import Settings
@@ -94,18 +94,18 @@ class Process:
     """What one web process keeps: a store of its own, a directory, and its fence."""
 
     def __init__(self, settings: Settings) -> None:
-        house = build.open_house(build.open_installation(settings))
-        self.store = house.store
-        self.directory = house.gate.directory
-        self.fence = house.fence
+        services = build.open_services(build.open_installation(settings))
+        self.store = services.store
+        self.directory = services.gate.directory
+        self.revision_check = services.revision_check
 
     def tenant(self, tenant: str) -> TenantEntry | None:
         """The tenant's entry, as a request finds it that has just arrived."""
 
         async def asked() -> TenantEntry | None:
-            await self.fence.passed()
+            await self.revision_check.confirm()
             want = Want("tenant", tenant)
-            entry = self.directory._tenants.get(tenant) or await self.fence.load(want)
+            entry = self.directory._tenants.get(tenant) or await self.revision_check.load(want)
             assert entry is None or isinstance(entry, TenantEntry)
             return entry
 
@@ -165,7 +165,7 @@ def test_a_process_whose_list_was_cut_begins_anew(installation: Installation, te
 def test_a_process_that_is_too_far_behind_begins_anew(
     installation: Installation, tenant: str, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web_fence, "KEPT", 5)
+    monkeypatch.setattr(revision_check, "KEPT", 5)
     bystander = fresh_tenant(installation)
     kept = process.tenant(bystander)
     assert kept is not None

@@ -12,7 +12,7 @@ import pytest
 from bedesten.core.revision import Revision
 from bedesten.gate.directory import Directory, KeyEntry, Want
 from bedesten.gate.scopes import Surface
-from bedesten.http.fence import Fence
+from bedesten.http.revision_check import RevisionCheck
 from bedesten.server.build import Installation
 from bedesten.store.fence import COUNTER
 from bedesten.store.store import Store
@@ -30,14 +30,14 @@ class Process:
         self.store = store
         self.directory = Directory()
         self.asked: list[int] = []
-        self.fence = Fence(store, self.directory, self._ring)
+        self.revision_check = RevisionCheck(store, self.directory, self._ring)
 
     async def _ring(self, installed: Installed) -> None:
         self.asked.append(installed.ring)
 
     def passes(self) -> Revision | None:
         """A request passes the fence; what the directory is then worth."""
-        asyncio.run(self.fence.passed())
+        asyncio.run(self.revision_check.confirm())
         return self.directory.revision
 
     def remembers(self) -> None:
@@ -147,11 +147,11 @@ def test_what_was_read_from_the_store_before_it_went_back_is_not_remembered(
         goes_back(other, 1)
         changes(process.store, KEPT.digest.hex())
         monkeypatch.setattr(own_installation.store, "read_across", read_across)
-        await process.fence.passed()
+        await process.revision_check.confirm()
         return found
 
     monkeypatch.setattr(own_installation.store, "read_across", overtaken)
-    assert asyncio.run(process.fence.load(Want("key", (KEPT.digest,)))) == KEPT
+    assert asyncio.run(process.revision_check.load(Want("key", (KEPT.digest,)))) == KEPT
     assert present(process.store).number == 5
     assert not process.knows
 
@@ -168,10 +168,10 @@ def test_requests_that_come_while_the_store_moves_on_read_its_changes_once(proce
 
     async def crowd() -> None:
         changes(process.store, "00" * 32)
-        first = asyncio.gather(*(process.fence.passed() for _ in range(20)))
+        first = asyncio.gather(*(process.revision_check.confirm() for _ in range(20)))
         await asyncio.sleep(0)
         changes(process.store, "11" * 32)
-        await asyncio.gather(first, *(process.fence.passed() for _ in range(20)))
+        await asyncio.gather(first, *(process.revision_check.confirm() for _ in range(20)))
 
     process.store.read_across = counted  # type: ignore[assignment, method-assign]
     asyncio.run(crowd())

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from bedesten.apidocs.openapi_routes import document
 from bedesten.gate.scopes import Surface
-from bedesten.http.shapes import encode
+from bedesten.http.schemas import encode
 from tests.support.wire import Answer
 
 JSON, PROBLEM = "application/json", "application/problem+json"

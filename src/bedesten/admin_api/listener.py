@@ -5,7 +5,7 @@
 | `GET /health/live` | that the process runs |
 | `GET /health/ready` | whether requests can be answered: else 503 with a reason; the whole cause is in the log |
 | `GET /metrics` | what the processes of this machine count, in the text format of Prometheus |
-| `GET /gate/decide`, `/gate/envoy/…` | to trusted proxies: whether a request to another service may go on (`foreign`) |
+| `GET /gate/decide`, `/gate/envoy/…` | to trusted proxies: whether a request to another service may go on (`endpoint`) |
 | `POST /leaks` | to secret scanners, which show a secret: which of the texts that they found are live keys (`scanners`) |
 
 But for the last it asks for no credential, which is why it listens on loopback unless it is told otherwise. A page in the
@@ -24,7 +24,7 @@ import structlog
 
 from bedesten.admin_api import scanners
 from bedesten.admin_api.metrics import DOWN, Write
-from bedesten.forward_auth import foreign
+from bedesten.forward_auth import endpoint
 from bedesten.http.asgi import BodyPace, IncomingBody
 from bedesten.http.message import BodyStalled, BodyTooLarge, ClientGone, Response, peer_of
 from bedesten.store.transaction import StoreUnavailable
@@ -69,7 +69,7 @@ def _looked_at(done: asyncio.Future[Any]) -> None:
         done.exception()
 
 
-class Gatekeeper(Protocol):
+class Authorizer(Protocol):
     """The gate for other services."""
 
     async def start(self) -> None:
@@ -97,7 +97,7 @@ class Plane:
         metrics: Callable[[dict[str, float]], Write],
         close: Callable[[], None],
         names: Collection[str] = (),
-        gate: Gatekeeper | None = None,
+        gate: Authorizer | None = None,
         scanners: scanners.Scanners | None = None,
         pace: BodyPace | None = None,
     ) -> None:
@@ -130,7 +130,7 @@ class Plane:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _respond(self, scope: Message, receive: Receive, send: Send) -> None:
-        if self._gate is not None and scope["raw_path"].startswith((foreign.FORWARDED, foreign.ENVOY)):
+        if self._gate is not None and scope["raw_path"].startswith((endpoint.FORWARDED, endpoint.ENVOY)):
             decision = await self._decision(self._gate, scope)
             if decision is not None:
                 await _send_decision(send, decision)
@@ -202,18 +202,18 @@ class Plane:
                 log.warning("leaks-not-reported", cause=str(problem))
                 return _document(503, "unavailable", "the store is out of reach: send the report again")
 
-    async def _decision(self, gate: Gatekeeper, scope: Message) -> Response | None:
+    async def _decision(self, gate: Authorizer, scope: Message) -> Response | None:
         """What the gate says; None if it is not asked for, or not by whom or how it may be."""
         raw = scope["raw_path"]
         hosts = [value for name, value in scope["headers"] if name == b"host" and value]
-        if raw == foreign.FORWARDED:
+        if raw == endpoint.FORWARDED:
             if not all(is_own(host, self._names) for host in hosts):
                 return None
-        elif not raw.startswith(foreign.ENVOY + b"/"):  # there the host is the one that the client has named
+        elif not raw.startswith(endpoint.ENVOY + b"/"):  # there the host is the one that the client has named
             return None
         peer = peer_of(scope)
         if not gate.trusts(peer):
-            return foreign.not_a_proxy(peer)
+            return endpoint.not_a_proxy(peer)
         return await gate.decide(scope)
 
     async def _readiness(self) -> Answer:

@@ -18,10 +18,10 @@ from bedesten.gate.access import Open
 from bedesten.gate.directory import TenantEntry
 from bedesten.gate.hosts import canonical_host
 from bedesten.gate.scopes import Surface
-from bedesten.http.call import Call
+from bedesten.http.context import RequestContext
 from bedesten.http.message import Response
-from bedesten.http.route import Route, Shows
-from bedesten.http.shapes import encode
+from bedesten.http.route import Route, Static
+from bedesten.http.schemas import encode
 from bedesten.surfaces.operations import ROUTES as OPERATIONS
 
 _HERE = "https://server.invalid"
@@ -70,32 +70,32 @@ def _encoded(surface: Surface, off: frozenset[str], hidden: frozenset[str]) -> b
     return encode(document_of(routes, surface, _HERE, _told(surface, _HERE, hidden)))
 
 
-def _response(call: Call, body: bytes) -> Response:
-    body = body.replace(_HERE.encode(), server_url(call.authority).encode())
+def _response(context: RequestContext, body: bytes) -> Response:
+    body = body.replace(_HERE.encode(), server_url(context.authority).encode())
     headers = [
         (b"content-type", b"application/json"),
         (b"cache-control", b"public, max-age=300"),
         (b"vary", b"Host"),
         (b"etag", b'"%s"' % hashlib.sha256(body).hexdigest()[:32].encode()),
         (b"x-content-type-options", b"nosniff"),
-        (b"x-request-id", call.request_id.encode()),
+        (b"x-request-id", context.request_id.encode()),
     ]
     return Response(200, headers, body)
 
 
-def show(call: Call) -> Response:
+def show(context: RequestContext) -> Response:
     """The document that the path names. A surface without any operation for the tenant has none."""
-    name, _, suffix = call.argument.lower().partition(".")
+    name, _, suffix = context.argument.lower().partition(".")
     surface = _SURFACES.get(name)
     if surface is None or suffix != "json":
         raise Refusal(errors.NOT_FOUND, "no such document")
-    tenant = call.tenant
+    tenant = context.tenant
     on = {one: operations_of(tenant, one) for one in Surface}
     if not on[surface]:
         raise Refusal(errors.NOT_FOUND, "the surface is switched off for the tenant")
     off = frozenset(r.endpoint for r in OPERATIONS if r.access.surface is surface and r not in on[surface])
     hidden = frozenset(one.value for one in Surface if not on[one])
-    return _response(call, _encoded(surface, off, hidden))
+    return _response(context, _encoded(surface, off, hidden))
 
 
 ROUTES = (
@@ -103,8 +103,8 @@ ROUTES = (
         method="GET",
         path="/openapi/{document}",
         access=Open(None),
-        handler=Shows(show),
-        refuses=(errors.NOT_FOUND,),
+        handler=Static(show),
+        errors=(errors.NOT_FOUND,),
         summary="Read a surface's operations as OpenAPI",
     ),
 )

@@ -15,10 +15,10 @@ from bedesten.errors import CATALOGUE, Refusal
 from bedesten.gate.access import Open
 from bedesten.gate.directory import TenantEntry
 from bedesten.gate.scopes import Surface
-from bedesten.http.call import Call
+from bedesten.http.context import RequestContext
 from bedesten.http.message import Request, Response
-from bedesten.http.route import Route, Shows
-from bedesten.http.shapes import encode
+from bedesten.http.route import Route, Static
+from bedesten.http.schemas import encode
 
 _SURFACES = {surface.value: surface for surface in Surface}
 _ROWS = {str(number): row for number, row in CATALOGUE.items()}
@@ -36,67 +36,67 @@ def site_of(tenant: TenantEntry, authority: bytes) -> Site:
     return Site(tenant.name, tenant.sandbox, shown, openapi_routes.server_url(authority), **look)
 
 
-def start(call: Call) -> Response:
+def start(context: RequestContext) -> Response:
     """The first page."""
-    site = site_of(call.tenant, call.authority)
-    return _page(call, site, HOME, pages.overview(site))
+    site = site_of(context.tenant, context.authority)
+    return _page(context, site, HOME, pages.overview(site))
 
 
-def downloads(call: Call) -> Response:
+def downloads(context: RequestContext) -> Response:
     """Documents for tools."""
-    site = site_of(call.tenant, call.authority)
-    return _page(call, site, f"{HOME}/downloads", pages.downloads(site))
+    site = site_of(context.tenant, context.authority)
+    return _page(context, site, f"{HOME}/downloads", pages.downloads(site))
 
 
-def index(call: Call) -> Response:
+def index(context: RequestContext) -> Response:
     """Everything by name."""
-    site = site_of(call.tenant, call.authority)
+    site = site_of(context.tenant, context.authority)
     shown = _index(
-        tuple((one, tuple(openapi_routes.operations_of(call.tenant, one))) for one in site.surfaces), site.hidden
+        tuple((one, tuple(openapi_routes.operations_of(context.tenant, one))) for one in site.surfaces), site.hidden
     )
-    return _page(call, site, f"{HOME}/index", shown)
+    return _page(context, site, f"{HOME}/index", shown)
 
 
-def surface(call: Call) -> Response:
+def surface(context: RequestContext) -> Response:
     """The operations of one surface, without those that are switched off for the tenant."""
-    site = site_of(call.tenant, call.authority)
-    shown = _SURFACES.get(_name(call))
+    site = site_of(context.tenant, context.authority)
+    shown = _SURFACES.get(_name(context))
     if shown is None or shown not in site.surfaces:
         raise Refusal(errors.NOT_FOUND, "no such surface")
-    routes = tuple(openapi_routes.operations_of(call.tenant, shown))
+    routes = tuple(openapi_routes.operations_of(context.tenant, shown))
     article = guides.with_tenant_address(_surface(shown, routes, site.sandbox, site.hidden), site)
-    return _page(call, site, f"{HOME}/surfaces/{shown.value}", article, _TRIES if site.sandbox else _READS)
+    return _page(context, site, f"{HOME}/surfaces/{shown.value}", article, _TRIES if site.sandbox else _READS)
 
 
-def guide(call: Call) -> Response:
+def guide(context: RequestContext) -> Response:
     """One guide as a page."""
-    name = _name(call)
-    return _document(call, f"{HOME}/guides/{name}", guides.GUIDES.get(name))
+    name = _name(context)
+    return _document(context, f"{HOME}/guides/{name}", guides.GUIDES.get(name))
 
 
-def error(call: Call) -> Response:
+def error(context: RequestContext) -> Response:
     """One error: as a page, or as JSON where the name ends in `.json`."""
-    name = _name(call)
+    name = _name(context)
     number = name.removesuffix(".json")
     row = _ROWS.get(number)
     if row is None:
         raise Refusal(errors.NOT_FOUND, "no such error")
     if number != name:
-        return _shown(call.request_id, encode(_as_json(row)), _JSON, _SEALED)
-    return _document(call, f"{HOME}/errors/{number}", f"errors/{-row.number}")
+        return _shown(context.request_id, encode(_as_json(row)), _JSON, _SEALED)
+    return _document(context, f"{HOME}/errors/{number}", f"errors/{-row.number}")
 
 
-def asset(call: Call) -> Response:
+def asset(context: RequestContext) -> Response:
     """A stylesheet or a script, the stylesheet of the tenant's own colour, or the client library."""
-    name, accent = _name(call), call.tenant.brand.get("accent", "")
+    name, accent = _name(context), context.tenant.brand.get("accent", "")
     if accent and name == layout.brand_file(accent):
-        return _shown(call.request_id, stylesheet(accent), b"text/css; charset=utf-8", _SEALED)
+        return _shown(context.request_id, stylesheet(accent), b"text/css; charset=utf-8", _SEALED)
     if name == client_wheel.name():
-        return _shown(call.request_id, client_wheel.wheel().body, b"application/zip", _SEALED)
+        return _shown(context.request_id, client_wheel.wheel().body, b"application/zip", _SEALED)
     found = assets.find(name)
     if found is None:
         raise Refusal(errors.NOT_FOUND, "no such asset")
-    return _shown(call.request_id, found.body, found.kind, _SEALED, _FOR_EVER)
+    return _shown(context.request_id, found.body, found.kind, _SEALED, _FOR_EVER)
 
 
 def missing(request: Request, tenant: TenantEntry, authority: bytes, request_id: str) -> Response | None:
@@ -114,9 +114,9 @@ def missing(request: Request, tenant: TenantEntry, authority: bytes, request_id:
     return _shown(request_id, body, _HTML, layout.policy(calls=False), _NOT_KEPT, status=404, vary=vary)
 
 
-def _name(call: Call) -> str:
+def _name(context: RequestContext) -> str:
     """The last segment of the path: in any case, like all of it."""
-    return call.argument.lower()
+    return context.argument.lower()
 
 
 @lru_cache(256)
@@ -137,17 +137,19 @@ def _missing(site: Site, suggestions: tuple[MenuItem, ...]) -> bytes:
     return layout.page(site, "", not_found.article(suggestions), _READS)
 
 
-def _document(call: Call, address: str, name: str | None) -> Response:
-    site = site_of(call.tenant, call.authority)
+def _document(context: RequestContext, address: str, name: str | None) -> Response:
+    site = site_of(context.tenant, context.authority)
     article = guides.article(name, site) if name else None
     if article is None:
         raise Refusal(errors.NOT_FOUND, "no such page")
-    return _page(call, site, address, article)
+    return _page(context, site, address, article)
 
 
-def _page(call: Call, site: Site, address: str, article: Article, scripts: tuple[str, ...] = _READS) -> Response:
+def _page(
+    context: RequestContext, site: Site, address: str, article: Article, scripts: tuple[str, ...] = _READS
+) -> Response:
     policy = layout.policy(calls=scripts is _TRIES)
-    return _shown(call.request_id, layout.page(site, address, article, scripts), _HTML, policy)
+    return _shown(context.request_id, layout.page(site, address, article, scripts), _HTML, policy)
 
 
 def _shown(
@@ -184,18 +186,18 @@ def _as_json(row: errors.ErrorRow) -> dict[str, object]:
     }
 
 
-def _public(path: str, handler: Shows, summary: str) -> Route:
+def _public(path: str, handler: Static, summary: str) -> Route:
     refuses = (errors.NOT_FOUND,) if "{" in path else ()
-    return Route(method="GET", path=path, access=Open(None), handler=handler, refuses=refuses, summary=summary)
+    return Route(method="GET", path=path, access=Open(None), handler=handler, errors=refuses, summary=summary)
 
 
 ROUTES = (
-    _public(HOME, Shows(start), "Read what there is"),
-    _public(f"{HOME}/", Shows(start), "The same"),
-    _public(f"{HOME}/downloads", Shows(downloads), "Find documents for tools"),
-    _public(f"{HOME}/index", Shows(index), "Find anything by name"),
-    _public(f"{HOME}/surfaces/{{surface}}", Shows(surface), "Read about the operations of a surface"),
-    _public(f"{HOME}/guides/{{name}}", Shows(guide), "Read a guide"),
-    _public(f"{HOME}/errors/{{code}}", Shows(error), "Read about an error"),
-    _public(f"{HOME}/assets/{{name}}", Shows(asset), "Fetch a stylesheet or a script"),
+    _public(HOME, Static(start), "Read what there is"),
+    _public(f"{HOME}/", Static(start), "The same"),
+    _public(f"{HOME}/downloads", Static(downloads), "Find documents for tools"),
+    _public(f"{HOME}/index", Static(index), "Find anything by name"),
+    _public(f"{HOME}/surfaces/{{surface}}", Static(surface), "Read about the operations of a surface"),
+    _public(f"{HOME}/guides/{{name}}", Static(guide), "Read a guide"),
+    _public(f"{HOME}/errors/{{code}}", Static(error), "Read about an error"),
+    _public(f"{HOME}/assets/{{name}}", Static(asset), "Fetch a stylesheet or a script"),
 )

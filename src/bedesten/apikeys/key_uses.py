@@ -1,6 +1,6 @@
 """When, from where and by what the secrets of API keys were last used: who breaks if one of them is ended.
 
-A use is noted in memory by the process that saw it and written later, many at a time (`web.key_watch`). What a process
+A use is noted in memory by the process that saw it and written later, many at a time (`web.key_usage`). What a process
 that was killed had not written yet is lost; nothing depends on it but this knowledge.
 """
 

@@ -31,7 +31,7 @@ from bedesten.core.secret import Secret
 from bedesten.errors import ErrorRow, Refusal, bad_field
 from bedesten.gate.apikeys import without_keys
 from bedesten.gate.directory import TenantEntry
-from bedesten.http.shapes import encode
+from bedesten.http.schemas import encode
 from bedesten.server.installation import Installation, NotAnInstallation, open_installation
 from bedesten.server.known import Known
 from bedesten.server.settings import Settings, misspelt

@@ -72,7 +72,7 @@ def serve(
 
 def _with_gate(settings: Settings, routes: Path | None, admin_port: int) -> Settings:
     """The settings with the gate for other services, if one is wanted. Raises `CommandError` if it could not work."""
-    from bedesten.forward_auth import routefile  # the web is not loaded for every other command
+    from bedesten.forward_auth import rules_file  # the web is not loaded for every other command
 
     routes = routes or settings.gate_routes
     if routes is None:
@@ -83,7 +83,7 @@ def _with_gate(settings: Settings, routes: Path | None, admin_port: int) -> Sett
     if not settings.trusted_proxies:
         raise CommandError("--gate-routes needs BEDESTEN_TRUSTED_PROXIES: only these proxies are answered")
     try:
-        routefile.read_file(routes)
+        rules_file.read_file(routes)
         secret_file.make_secrets(settings.gate_secret_file)
     except ValueError as problem:
         raise CommandError(str(problem)) from problem

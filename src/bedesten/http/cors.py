@@ -27,7 +27,7 @@ _SECURITY: Headers = [
 browsers ignore `Strict-Transport-Security` (RFC 6797 section 8.1)."""
 
 
-def concerns(request: Request) -> bool:
+def is_storefront(request: Request) -> bool:
     """Whether the path is one where browsers are spoken to."""
     return request.path[: len(_PREFIX)].lower() == _PREFIX
 
@@ -36,7 +36,7 @@ def is_preflight(request: Request) -> bool:
     """Whether this is a preflight (Fetch standard, CORS-preflight request) for a path where CORS is spoken."""
     return (
         request.method == "OPTIONS"
-        and concerns(request)
+        and is_storefront(request)
         and any(name == b"access-control-request-method" for name, _ in request.headers)
     )
 
@@ -44,7 +44,7 @@ def is_preflight(request: Request) -> bool:
 def preflight(request: Request, tenant: TenantEntry, methods: Iterable[str], request_id: str) -> Response:
     """The answer to a preflight; `methods` are those of the path, none for a path that leads nowhere."""
     headers: Headers = [(b"x-request-id", request_id.encode()), (b"cache-control", b"no-store"), _VARY_PREFLIGHT]
-    if _listed(request, tenant) is not None:
+    if _allowed_origin(request, tenant) is not None:
         allowed = sorted(method.encode() for method in methods) or _USUAL_METHODS
         headers += [
             (b"access-control-allow-methods", b", ".join(allowed)),
@@ -54,20 +54,20 @@ def preflight(request: Request, tenant: TenantEntry, methods: Iterable[str], req
     return Response(204, headers, b"")
 
 
-def dress(response: Response, request: Request, tenant: TenantEntry | None) -> None:
+def apply_headers(response: Response, request: Request, tenant: TenantEntry | None) -> None:
     """Lets the tenant's own origins read an answer of the Storefront, refusals and preflights included."""
-    if not concerns(request):
+    if not is_storefront(request):
         return
     headers = response.headers
     headers += _SECURITY
     if _VARY_PREFLIGHT not in headers:
         headers.append(_VARY)
-    origin = _listed(request, tenant) if tenant is not None else None
+    origin = _allowed_origin(request, tenant) if tenant is not None else None
     if origin is not None:
         headers += [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", _EXPOSED_HEADERS)]
 
 
-def _listed(request: Request, tenant: TenantEntry) -> bytes | None:
+def _allowed_origin(request: Request, tenant: TenantEntry) -> bytes | None:
     """The one `Origin` line, if it is, byte for byte, an origin of the tenant."""
     lines = [value for name, value in request.headers if name == b"origin"]
     if len(lines) == 1 and tenant.origins and lines[0].decode("latin-1") in tenant.origins:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from bedesten import errors
 from bedesten.errors import Refusal
-from bedesten.http.shapes import encode
+from bedesten.http.schemas import encode
 from bedesten.store.tables import REMEMBER, REMEMBERED
 from bedesten.store.transaction import Transaction, TryAgain
 

@@ -28,7 +28,7 @@ class Body(Protocol):
         """The whole body. Raises `BodyTooLarge` past the limit, `BodyStalled` past the deadline, `ClientGone`."""
 
 
-class NoBody:
+class EmptyRequestBody:
     """A body of which nothing is read: it belongs to somebody else."""
 
     async def read(self, limit: int) -> bytes:  # noqa: ARG002

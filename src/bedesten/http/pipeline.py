@@ -22,17 +22,17 @@ from bedesten.gate.decide import Credentials
 from bedesten.gate.directory import NOTHING, Entry, Loaded, TenantEntry, Unloaded, Want
 from bedesten.gate.principal import Principal
 from bedesten.gate.scopes import Surface
-from bedesten.http import answer, cors, idempotency
-from bedesten.http.call import Call, House
+from bedesten.http import cors, idempotency, responses
+from bedesten.http.context import RequestContext, Services
 from bedesten.http.message import BodyStalled, BodyTooLarge, ClientGone, Headers, Request, Response
 from bedesten.http.refusals import refusals
-from bedesten.http.route import Finds, Match, Reads, Reveals, Route, RouteMap, Runs, Shows, Writes, keyed_surface
-from bedesten.http.shapes import encode, parse, understand
+from bedesten.http.route import Async, Match, Reads, Reveals, Route, RouteMap, Router, Static, Writes, keyed_surface
+from bedesten.http.schemas import decode_body, encode, parse
 from bedesten.ratelimit.limits import Ask, Verdict
 from bedesten.ratelimit.throttle import counting_unit
 from bedesten.store import patience
 from bedesten.store.transaction import StoreUnavailable, Transaction
-from bedesten.telemetry.observer import Seen
+from bedesten.telemetry.observer import RequestInfo
 
 log = structlog.get_logger("bedesten.http")
 Decision = TypeVar("Decision")
@@ -42,14 +42,14 @@ _STALLED = Refusal(errors.BAD_REQUEST, "the body stopped coming")
 _COUNTED = frozenset({errors.LOGIN_REFUSED.number, errors.UNKNOWN_HOST.number})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """What a resource could have. TRACE, CONNECT, and whatever is spelt otherwise are refused wherever they are sent."""
-Explains = Callable[[Request, TenantEntry, bytes, str], Response | None]
+NotFoundPage = Callable[[Request, TenantEntry, bytes, str], Response | None]
 """A page for people in place of -3, where there is one: for a request, its tenant, its `Host` and its request id."""
-MOST_LOADS = 8
+MAX_LOADS = 8
 """A decision needs at most this many entries that the directory lacks: host and tenant, or two API keys and an account."""
 
 
 @dataclass(slots=True)
-class Head:
+class RequestHeaders:
     """The headers that mean something here, every line of them, so that a repeated one is seen."""
 
     host: list[bytes]
@@ -76,18 +76,18 @@ _NAMES = {
 }
 
 
-def read_head(request: Request) -> Head:
+def read_headers(request: Request) -> RequestHeaders:
     """Sorts out the headers in one pass."""
     lines: tuple[list[bytes], ...] = ([], [], [], [], [], [], [], [], [])
     for name, value in request.headers:
         place = _NAMES.get(name)
         if place is not None:
             lines[place].append(value)
-    return Head(*lines)
+    return RequestHeaders(*lines)
 
 
 @dataclass(slots=True)
-class Progress:
+class RequestState:
     """What has become known of a request on its way: enough to answer it whatever happens next."""
 
     request_id: str
@@ -121,8 +121,8 @@ class Progress:
 class Pipeline:
     """Answers requests. Holds no state of its own between two of them."""
 
-    def __init__(self, house: House, routes: Finds, explains: Explains | None = None) -> None:
-        self._house = house
+    def __init__(self, services: Services, routes: Router, explains: NotFoundPage | None = None) -> None:
+        self._services = services
         self._routes = routes
         self._explains = explains
 
@@ -130,104 +130,106 @@ class Pipeline:
         """The answer to one request. Raises only `ClientGone`: then there is nobody to answer."""
         begun = perf_counter()
         patience.limit()
-        progress = Progress(request_id(), self._house.proxies.client(request))
-        head = read_head(request)
-        response = await self._answered(request, head, progress)
-        response.headers += progress.headers
-        cors.dress(response, request, progress.tenant)
-        meter = self._house.observer.meter
-        meter.answered(progress.surface, response.status, progress.code, perf_counter() - begun)
+        state = RequestState(request_id(), self._services.proxies.client(request))
+        headers = read_headers(request)
+        response = await self._answered(request, headers, state)
+        response.headers += state.headers
+        cors.apply_headers(response, request, state.tenant)
+        meter = self._services.observer.meter
+        meter.answered(state.surface, response.status, state.code, perf_counter() - begun)
         return response
 
-    async def _answered(self, request: Request, head: Head, progress: Progress) -> Response:
+    async def _answered(self, request: Request, headers: RequestHeaders, state: RequestState) -> Response:
         try:
-            return await self._answer(request, head, progress)
+            return await self._answer(request, headers, state)
         except Refusal as refusal:
             refused = refusal
         except (StoreUnavailable, BodyTooLarge, BodyStalled) as problem:
             refused = _as_refusal(problem)
             if refused.row is errors.UNAVAILABLE:
-                self._house.observer.meter.count("store_unavailable")
+                self._services.observer.meter.count("store_unavailable")
         except ClientGone:
             raise
         except Exception:
-            log.exception("internal-error", request_id=progress.request_id, method=request.method[:16])
+            log.exception("internal-error", request_id=state.request_id, method=request.method[:16])
             refused = Refusal(errors.INTERNAL, "an exception")
-        self._note(refused, request, progress)
-        page = self._explained(refused, request, head, progress)
+        self._note(refused, request, state)
+        page = self._explained(refused, request, headers, state)
         if page is not None:
             return page
-        response = answer.failure(refused, progress.request_id, b",".join(head.accept))
+        response = responses.error_response(refused, state.request_id, b",".join(headers.accept))
         response.close = refused is _STALLED
         return response
 
-    def _explained(self, refused: Refusal, request: Request, head: Head, progress: Progress) -> Response | None:
+    def _explained(
+        self, refused: Refusal, request: Request, headers: RequestHeaders, state: RequestState
+    ) -> Response | None:
         """What is not there, as a page, if a browser asks where pages are."""
-        tenant = progress.tenant
+        tenant = state.tenant
         if self._explains is None or tenant is None or refused.row is not errors.NOT_FOUND:
             return None
-        if isinstance(progress.route, Route) and progress.route.access.surface is not None:
+        if isinstance(state.route, Route) and state.route.access.surface is not None:
             return None  # an operation was found: its callers get JSON
-        if request.method not in ("GET", "HEAD") or not answer.prefers_page(b",".join(head.accept)):
+        if request.method not in ("GET", "HEAD") or not responses.prefers_page(b",".join(headers.accept)):
             return None
-        return self._explains(request, tenant, head.host[0], progress.request_id)
+        return self._explains(request, tenant, headers.host[0], state.request_id)
 
-    async def _answer(self, request: Request, head: Head, progress: Progress) -> Response:
-        house = self._house
-        _check_framing(request, head)
+    async def _answer(self, request: Request, headers: RequestHeaders, state: RequestState) -> Response:
+        services = self._services
+        _check_framing(request, headers)
         waits = perf_counter()
-        await house.fence.passed()
-        house.observer.meter.passed(waits)
-        tenant = await self._decided(lambda loaded: house.gate.tenant(head.host, loaded))
-        progress.tenant = tenant
+        await services.revision_check.confirm()
+        services.observer.meter.passed(waits)
+        tenant = await self._decided(lambda loaded: services.gate.tenant(headers.host, loaded))
+        state.tenant = tenant
         match = self._routes.find(request.path)
         if cors.is_preflight(request):
-            return cors.preflight(request, tenant, match.routes if match else (), progress.request_id)
-        route = progress.route = self._chosen(request, match)
+            return cors.preflight(request, tenant, match.routes if match else (), state.request_id)
+        route = state.route = self._chosen(request, match)
         if route is None:
             raise self._no_route(request, match, tenant, None)
-        now = house.clock()
-        wait = house.throttle.admit(progress.address, now)
+        now = services.clock()
+        wait = services.throttle.admit(state.address, now)
         if wait is not None:
             raise Refusal(errors.TOO_MANY_REQUESTS, "too many refusals", retry_after=wait)
-        self._take(progress, tenant, now, address=counting_unit(progress.address))
-        presented = Credentials(head.authorization, head.api_key, progress.address)
+        self._take(state, tenant, now, address=counting_unit(state.address))
+        presented = Credentials(headers.authorization, headers.api_key, state.address)
         if isinstance(route, Surface):
             surface = route
-            await self._decided(lambda loaded: house.gate.knocks(tenant, surface, presented, now, loaded))
+            await self._decided(lambda loaded: services.gate.knocks(tenant, surface, presented, now, loaded))
             raise self._no_route(request, match, tenant, surface)
         principal = await self._decided(
-            lambda loaded: house.gate.authenticate(tenant, route.access, presented, now, loaded)
+            lambda loaded: services.gate.authenticate(tenant, route.access, presented, now, loaded)
         )
         if principal is None:
-            self._take(progress, tenant, now, tenant=tenant.id)
+            self._take(state, tenant, now, tenant=tenant.id)
         else:
-            progress.who = principal.owner
-            self._take(progress, tenant, now, tenant=tenant.id, credential=principal.owner)
+            state.who = principal.owner
+            self._take(state, tenant, now, tenant=tenant.id, credential=principal.owner)
         if principal is not None and principal.token is not None:
-            await house.idle.used(tenant, principal.surface, principal.token)
+            await services.idle.record_use(tenant, principal.surface, principal.token)
         self._authorise(tenant, route, principal)
-        call = Call(
-            house=house,
+        context = RequestContext(
+            services=services,
             tenant=tenant,
             principal=principal,
             endpoint=route.endpoint,
-            request_id=progress.request_id,
-            address=progress.address,
-            region=_region(head, tenant),
+            request_id=state.request_id,
+            address=state.address,
+            region=_region(headers, tenant),
             argument=match.argument if match else "",
-            authority=head.host[0],
-            user_agent=head.user_agent[0] if head.user_agent else b"",
+            authority=headers.host[0],
+            user_agent=headers.user_agent[0] if headers.user_agent else b"",
         )
-        await house.key_watch.used(call, head.api_key, head.user_agent, now)
-        if isinstance(route.handler, Shows):
-            return answer.unless_known(route.handler.action(call), request)
+        await services.key_usage.record_use(context, headers.api_key, headers.user_agent, now)
+        if isinstance(route.handler, Static):
+            return responses.not_modified_or(route.handler.action(context), request)
         if request.method != "GET":
-            _check_media_type(head)
-            call.body = await request.body.read(route.limit)
-            if call.body and not head.content_type and isinstance(route.access, Open | Anonymous):
+            _check_media_type(headers)
+            context.body = await request.body.read(route.limit)
+            if context.body and not headers.content_type and isinstance(route.access, Open | Anonymous):
                 raise Refusal(errors.NOT_JSON, "no Content-Type on a route without a credential")
-        return answer.success(await self._handled(call, route, head), progress.request_id)
+        return responses.success(await self._handled(context, route, headers), state.request_id)
 
     def _chosen(self, request: Request, match: Match | None) -> Route | Surface | None:
         """What a request asks for: a route, or a surface of API keys, whose own callers only may learn that there is none,
@@ -253,28 +255,29 @@ class Pipeline:
 
     def _authorise(self, tenant: TenantEntry, route: Route, principal: Principal | None) -> None:
         """Whether the caller may have it. Raises `Refusal`."""
-        self._house.gate.authorise(tenant, route.access, route.endpoint, principal)
+        self._services.gate.authorise(tenant, route.access, route.endpoint, principal)
 
-    async def _handled(self, call: Call, route: Route, head: Head) -> bytes:
-        body = understand(parse(call.body), route.body, strict=route.strict and not call.tenant.lenient, raw=call.body)
-        store, tenant = self._house.store, call.tenant.id
+    async def _handled(self, context: RequestContext, route: Route, headers: RequestHeaders) -> bytes:
+        strict = route.strict and not context.tenant.lenient
+        body = decode_body(parse(context.body), route.body, strict=strict, raw=context.body)
+        store, tenant = self._services.store, context.tenant.id
         match route.handler:
             case Reads(action):
-                return encode(await store.read(tenant, action, call, body))
+                return encode(await store.read(tenant, action, context, body))
             case Writes(action, reveals):
-                key = None if reveals else _idempotency_key(head)
+                key = None if reveals else _idempotency_key(headers)
                 if key is None:
-                    return encode(_kept(await store.write(tenant, action, call, body)))
-                content = meaning.digest(call.endpoint, call.argument, body)
+                    return encode(_kept(await store.write(tenant, action, context, body)))
+                content = meaning.digest(context.endpoint, context.argument, body)
 
                 def once(tx: Transaction) -> bytes | Refusal:
-                    return idempotency.once(tx, call.who.owner, key, content, lambda: action(tx, call, body))
+                    return idempotency.once(tx, context.who.owner, key, content, lambda: action(tx, context, body))
 
                 return _kept(await store.write(tenant, once))
             case Reveals(action):
-                return encode(await store.write(tenant, action, call, body))
-            case Runs(run):
-                return encode(await run(call, body))
+                return encode(await store.write(tenant, action, context, body))
+            case Async(run):
+                return encode(await run(context, body))
         raise AssertionError("a page has no body")
 
     async def _decided(self, decide: Callable[[Loaded], Decision]) -> Decision:
@@ -284,44 +287,44 @@ class Pipeline:
         except Unloaded as unloaded:
             want = unloaded.want
         loaded: dict[Want, Entry | None] = {}
-        for _ in range(MOST_LOADS):
-            loaded[want] = await self._house.fence.load(want)
+        for _ in range(MAX_LOADS):
+            loaded[want] = await self._services.revision_check.load(want)
             try:
                 return decide(loaded)
             except Unloaded as unloaded:
                 want = unloaded.want
         raise AssertionError("a decision that never ends")
 
-    def _take(self, progress: Progress, tenant: TenantEntry, now: int, /, **names: str) -> None:
+    def _take(self, state: RequestState, tenant: TenantEntry, now: int, /, **names: str) -> None:
         """Takes the request out of the limits that the operator set for the tenant, out of all of these or of none."""
         limits = tenant.limits
         asks = [Ask(kind, f"{tenant.id} {kind} {name}", limits[kind]) for kind, name in names.items() if kind in limits]
         if not asks:
             return
-        verdicts = sorted(self._house.limits.take(asks, now), key=lambda verdict: verdict.retry)
+        verdicts = sorted(self._services.limits.take(asks, now), key=lambda verdict: verdict.retry)
         for verdict in verdicts:
-            progress.show(verdict)
+            state.show(verdict)
         if not verdicts[-1].allowed:
             raise Refusal(errors.TOO_MANY_REQUESTS, "over a rate limit", retry_after=verdicts[-1].retry)
 
-    def _note(self, refusal: Refusal, request: Request, progress: Progress) -> None:
+    def _note(self, refusal: Refusal, request: Request, state: RequestState) -> None:
         """The precise cause goes to log and trail, and what smells of guessing is counted against the address."""
-        row, route, now = refusal.row, progress.route, self._house.clock()
-        progress.code = row.number
+        row, route, now = refusal.row, state.route, self._services.clock()
+        state.code = row.number
         if row.status in (401, 403) or row.number in _COUNTED:
-            self._house.throttle.refused(progress.address, now)
-        seen = Seen(
-            request_id=progress.request_id,
+            self._services.throttle.refused(state.address, now)
+        request_info = RequestInfo(
+            request_id=state.request_id,
             method=request.method,
-            address=progress.address,
-            tenant=progress.tenant.id if progress.tenant else "",
-            surface=progress.surface,
+            address=state.address,
+            tenant=state.tenant.id if state.tenant else "",
+            surface=state.surface,
             endpoint=route.endpoint if isinstance(route, Route) else "",
-            who=progress.who,
+            who=state.who,
         )
-        self._house.observer.refused(refusal, seen, now)
+        self._services.observer.refused(refusal, request_info, now)
         if isinstance(route, Route) and route.access.surface and row not in refusals(route):
-            log.error("refusal-not-declared", endpoint=route.endpoint, code=row.number, request_id=progress.request_id)
+            log.error("refusal-not-declared", endpoint=route.endpoint, code=row.number, request_id=state.request_id)
 
 
 def _kept(answered: Answered | Refusal) -> Answered:
@@ -331,38 +334,38 @@ def _kept(answered: Answered | Refusal) -> Answered:
     return answered
 
 
-def _check_framing(request: Request, head: Head) -> None:
+def _check_framing(request: Request, headers: RequestHeaders) -> None:
     if not request.path.startswith(b"/"):
         raise Refusal(errors.BAD_REQUEST, "the request's target is no path")
-    for lines in (head.content_type, head.content_encoding, head.region, head.idempotency_key):
+    for lines in (headers.content_type, headers.content_encoding, headers.region, headers.idempotency_key):
         if len(lines) > 1:
             raise Refusal(errors.BAD_REQUEST, "a header that may stand once was repeated")
 
 
-def _check_media_type(head: Head) -> None:
-    if head.content_encoding and head.content_encoding[0].strip().lower() not in (b"", b"identity"):
+def _check_media_type(headers: RequestHeaders) -> None:
+    if headers.content_encoding and headers.content_encoding[0].strip().lower() not in (b"", b"identity"):
         raise Refusal(errors.NOT_JSON, "a Content-Encoding")
-    if not head.content_type:
+    if not headers.content_type:
         return
-    kind, _, parameters = head.content_type[0].lower().partition(b";")
+    kind, _, parameters = headers.content_type[0].lower().partition(b";")
     charset = parameters.strip().removeprefix(b"charset=").strip(b'"')
     if kind.strip() != b"application/json" or charset not in (b"", b"utf-8"):
         raise Refusal(errors.NOT_JSON, "another Content-Type")
 
 
-def _region(head: Head, tenant: TenantEntry) -> str:
-    if not head.region:
+def _region(headers: RequestHeaders, tenant: TenantEntry) -> str:
+    if not headers.region:
         return tenant.region
-    code = head.region[0].strip()
+    code = headers.region[0].strip()
     if not 2 <= len(code) <= 16 or not code.replace(b"-", b"").isalnum():
         raise errors.bad_field("h-region-code", "2 to 16 letters, digits or hyphens")
     return code.decode("ascii").upper()
 
 
-def _idempotency_key(head: Head) -> str | None:
-    if not head.idempotency_key:
+def _idempotency_key(headers: RequestHeaders) -> str | None:
+    if not headers.idempotency_key:
         return None
-    key = head.idempotency_key[0].strip()
+    key = headers.idempotency_key[0].strip()
     if not 1 <= len(key) <= 255 or not key.isascii() or not key.decode("ascii").isprintable():
         raise errors.bad_field("Idempotency-Key", "1 to 255 printable ASCII characters")
     return key.decode("ascii")

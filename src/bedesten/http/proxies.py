@@ -14,7 +14,7 @@ from bedesten.gate.apikeys import address_allowed, parse_address, parse_networks
 from bedesten.http.message import Request
 
 HEADERS = ("x-forwarded-for", "forwarded")
-MOST_HOPS, LONGEST_HOP = 32, 80
+MAX_HOPS, MAX_HOP_LENGTH = 32, 80
 UNKNOWN = "unknown"
 """The client of whom a trusted proxy does not tell the address. It is on no allow-list, and all such count as one."""
 UNIX = "unix"
@@ -46,7 +46,7 @@ class Proxies:
             address = _address(hop)
             if address is None:
                 return UNKNOWN
-            if number == MOST_HOPS or not self._trusts(address):
+            if number == MAX_HOPS or not self._trusts(address):
                 return address
             known = address
         return known
@@ -55,7 +55,7 @@ class Proxies:
         """Whether this peer is one of the proxies."""
         return self._trusts(_plain(peer))
 
-    def tells(self, request: Request) -> bool:
+    def has_forwarded_header(self, request: Request) -> bool:
         """Whether the header that the proxies write is there at all."""
         return any(name == self._name for name, _ in request.headers)
 
@@ -80,7 +80,7 @@ def _plain(peer: str) -> str:
 
 def _address(hop: str) -> str | None:
     """The address of `192.0.2.1`, `192.0.2.1:567`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:567`, else None."""
-    if len(hop) > LONGEST_HOP:
+    if len(hop) > MAX_HOP_LENGTH:
         return None
     text, bracket, port = hop, "", ""
     if hop.startswith("["):

@@ -5,7 +5,7 @@ from functools import cache
 from bedesten import errors
 from bedesten.errors import ErrorRow
 from bedesten.gate.access import Access, Anonymous, Keyed, Open, Scoped, SignedIn
-from bedesten.http.route import Route, Shows
+from bedesten.http.route import Route, Static
 
 ALWAYS = (
     errors.INTERNAL,
@@ -22,8 +22,8 @@ _BODY = (errors.TOO_LARGE, errors.NOT_JSON)
 @cache
 def refusals(route: Route) -> tuple[ErrorRow, ...]:
     """The rows of the catalogue that a request to the route can be answered with, by status, then by number."""
-    found = {*ALWAYS, *_credential(route.access), *route.refuses}
-    if route.method != "GET" and not isinstance(route.handler, Shows):
+    found = {*ALWAYS, *_credential(route.access), *route.errors}
+    if route.method != "GET" and not isinstance(route.handler, Static):
         found.update(_BODY)
     if route.repeatable:
         found.add(errors.CONFLICT)  # the Idempotency-Key was used with another content

@@ -12,22 +12,22 @@ from bedesten.errors import ErrorRow
 from bedesten.gate.access import Access, Keyed
 from bedesten.gate.scopes import Surface
 from bedesten.http.message import Response
-from bedesten.http.shapes import Input, Nothing
+from bedesten.http.schemas import EmptyBody, RequestModel
 from bedesten.store.transaction import Transaction
 
 if TYPE_CHECKING:
-    from bedesten.http.call import Call
+    from bedesten.http.context import RequestContext
 
-MAX_NEAR, NEAR = 100, 0.75
+MAX_SUGGESTION_LENGTH, MIN_SIMILARITY = 100, 0.75
 """The longest path for which the nearest one is looked for, and how alike they must be (`difflib`)."""
-SMALL_BODY, LARGE_BODY = 64 * 1024, 1024 * 1024
+SMALL_BODY_BYTES, LARGE_BODY_BYTES = 64 * 1024, 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Reads:
     """Answered from one consistent view of the store."""
 
-    action: Callable[[Transaction, "Call", Any], object]
+    action: Callable[[Transaction, "RequestContext", Any], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Writes:
     With an `Idempotency-Key` the answer is stored, to be given again; not so where it `reveals` a secret.
     """
 
-    action: Callable[[Transaction, "Call", Any], object]
+    action: Callable[[Transaction, "RequestContext", Any], object]
     reveals: bool = False
 
 
@@ -45,24 +45,24 @@ class Writes:
 class Reveals:
     """Only reads, and leaves a row in the trail for every code that it shows: so it runs where writes run."""
 
-    action: Callable[[Transaction, "Call", Any], object]
+    action: Callable[[Transaction, "RequestContext", Any], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class Async:
     """Answered by something that waits for more than one transaction: a login."""
 
-    action: Callable[["Call", Any], Awaitable[object]]
+    action: Callable[["RequestContext", Any], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
-class Shows:
+class Static:
     """A page or a document that is ready as it is."""
 
-    action: Callable[["Call"], Response]
+    action: Callable[["RequestContext"], Response]
 
 
-Handler = Reads | Writes | Reveals | Runs | Shows
+Handler = Reads | Writes | Reveals | Async | Static
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,15 +70,15 @@ class Example:
     """A right request and its answer as documents show them, in the route's own shapes; `argument` ends the path."""
 
     data: object
-    body: Input | None = None
+    body: RequestModel | None = None
     argument: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Route:
-    """One operation. `path` may end in `{name}`, one segment that the handler gets as `call.argument`.
+    """One operation. `path` may end in `{name}`, one segment that the handler gets as `context.argument`.
 
-    `answers` is the type of the answer's data. `refuses` are the refusals of the handler's own; what the way there may
+    `response` is the type of the answer's data. `errors` are the refusals of the handler's own; what the way there may
     refuse is the same for many routes and not repeated (see `web.refusals`). `regional`: the caller's region counts.
     `name` names the operation where its path does not do it well.
     """
@@ -87,11 +87,11 @@ class Route:
     path: str
     access: Access
     handler: Handler
-    body: type[Input] = Nothing
-    answers: Any = None
-    refuses: tuple[ErrorRow, ...] = ()
+    body: type[RequestModel] = EmptyBody
+    response: Any = None
+    errors: tuple[ErrorRow, ...] = ()
     regional: bool = False
-    limit: int = SMALL_BODY
+    limit: int = SMALL_BODY_BYTES
     aliases: tuple[str, ...] = ()
     summary: str = ""
     name: str = ""
@@ -140,7 +140,7 @@ class Match:
     argument: str = ""
 
 
-class Finds(Protocol):
+class Router(Protocol):
     """A table of routes, however it is looked up."""
 
     def find(self, path: bytes) -> Match | None:
@@ -167,7 +167,7 @@ class RouteMap:
                 known = (made.tails if brace else made.exact).setdefault(head, {})
                 assert route.method not in known, f"{route.method} {path} twice"
                 known[route.method] = route
-                if route.method == "GET" and isinstance(route.handler, Shows):
+                if route.method == "GET" and isinstance(route.handler, Static):
                     known["HEAD"] = route
         return made
 
@@ -191,7 +191,7 @@ class RouteMap:
         Only one of the surface is named; where that is None, one of the surfaces that take bearer tokens.
         """
         text = path.decode("latin-1").lower()
-        if len(text) > MAX_NEAR:
+        if len(text) > MAX_SUGGESTION_LENGTH:
             return ""
         words = ((text, self.exact), (text[: text.rfind("/") + 1], self.tails))
         for word, table in words:
@@ -201,7 +201,7 @@ class RouteMap:
                 for route in routes.values()
                 if route.path.lower().partition("{")[0] == near and _is_of(route, surface) and allows(route)
             }
-            if near := get_close_matches(word, known, n=1, cutoff=NEAR):
+            if near := get_close_matches(word, known, n=1, cutoff=MIN_SIMILARITY):
                 return known[near[0]].endpoint
         return ""
 

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from bedesten.http.message import Response, peer_of
-from bedesten.middleware.caller import KEY, Caller
-from bedesten.middleware.door import Door
+from bedesten.middleware.authorizer import LocalAuthorizer
+from bedesten.middleware.caller import SCOPE_KEY, Caller
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -19,9 +19,9 @@ POLICY_VIOLATION = 1008
 class AsgiGate:
     """An ASGI 3 application. What is refused never reaches the one behind it, and not a byte of its body is read."""
 
-    def __init__(self, app: AsgiApp, door: Door) -> None:
+    def __init__(self, app: AsgiApp, authorizer: LocalAuthorizer) -> None:
         self._app = app
-        self._door = door
+        self._authorizer = authorizer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, one websocket, or the lifespan."""
@@ -33,7 +33,7 @@ class AsgiGate:
             raise ValueError(f"no {kind} comes through the gate")
         decision = await self._decision(scope)
         if isinstance(decision, Caller):
-            await self._app({**scope, KEY: decision}, receive, send)
+            await self._app({**scope, SCOPE_KEY: decision}, receive, send)
         elif kind == "http":
             await _answer(send, decision, "http.response", scope["method"])
         else:
@@ -41,21 +41,21 @@ class AsgiGate:
 
     async def _decision(self, scope: Scope) -> Caller | Response:
         headers = [(bytes(name).lower(), bytes(value)) for name, value in scope["headers"]]
-        request = self._door.request(
+        request = self._authorizer.request(
             scope.get("method", "GET"),
             scope["path"].encode("utf-8", "surrogateescape"),
             scope.get("query_string", b""),
             headers,
             peer_of(scope),
         )
-        return request if isinstance(request, Response) else await self._door.decide(request)
+        return request if isinstance(request, Response) else await self._authorizer.decide(request)
 
     def _closing(self, send: Send) -> Send:
         """`send` of the lifespan; at its end the door is closed."""
 
         async def sending(message: Message) -> None:
             if message["type"] == "lifespan.shutdown.complete":
-                await asyncio.to_thread(self._door.close)
+                await asyncio.to_thread(self._authorizer.close)
             await send(message)
 
         return sending

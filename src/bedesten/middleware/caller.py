@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from bedesten import errors
 from bedesten.errors import Refusal
-from bedesten.forward_auth.doorway import identity
+from bedesten.forward_auth.authorizer import identity
 from bedesten.gate.access import GRANTS
 from bedesten.gate.decide import scope_missing
 from bedesten.gate.scopes import SCOPES, Surface
-from bedesten.http.call import Call
+from bedesten.http.context import RequestContext
 
-KEY = "bedesten"
+SCOPE_KEY = "bedesten"
 """Where the caller stands: in an ASGI scope, in a WSGI environ, and as an attribute of Django's request."""
 _KNOWN = frozenset().union(*SCOPES.values(), *GRANTS.values())
 
@@ -31,10 +31,10 @@ class Caller:
     address: str
 
     @classmethod
-    def of(cls, call: Call) -> "Caller":
+    def of(cls, context: RequestContext) -> "Caller":
         """Whoever the gate let through."""
-        who = identity(call)
-        return cls(who.tenant, who.account, who.surface, who.scopes, who.request_id, call.address)
+        who = identity(context)
+        return cls(who.tenant, who.account, who.surface, who.scopes, who.request_id, context.address)
 
     def has(self, *rights: str) -> bool:
         """Whether the caller has all of these scopes or grants. An API key has those of its own surface at the most."""
@@ -50,7 +50,7 @@ class Caller:
                 raise Refusal(errors.NOT_GRANTED, f"lacks {right}") if keyed else scope_missing(right)
 
 
-def requirement(rights: tuple[str, ...]) -> tuple[str, ...]:
+def checked_rights(rights: tuple[str, ...]) -> tuple[str, ...]:
     """The rights as a requirement. Raises ValueError for one that no surface has: it would refuse everybody for ever."""
     unknown = ", ".join(sorted(set(rights) - _KNOWN))
     if unknown:

@@ -1,7 +1,8 @@
 """Django behind the gate.
 
-Settings: `"bedesten.middleware.django.GateMiddleware"` as the first of `MIDDLEWARE`, and `BEDESTEN_DOOR`, a `Door` or a
-function that makes one. The caller is `request.bedesten`; `@requires("orders:read")` on a view demands more.
+Settings: `"bedesten.middleware.django.GateMiddleware"` as the first of `MIDDLEWARE`, and `BEDESTEN_AUTHORIZER`, a
+`LocalAuthorizer` or a function that makes one. The caller is `request.bedesten`;
+`@requires("orders:read")` on a view demands more.
 """
 
 from collections.abc import Callable
@@ -14,8 +15,8 @@ from django.http import HttpRequest, HttpResponse
 
 from bedesten.errors import Refusal
 from bedesten.http.message import Response
-from bedesten.middleware.caller import KEY, Caller, requirement
-from bedesten.middleware.door import Door, refused
+from bedesten.middleware.authorizer import LocalAuthorizer, refusal_response
+from bedesten.middleware.caller import SCOPE_KEY, Caller, checked_rights
 from bedesten.middleware.wsgi import headers_of
 
 View = Callable[..., Any]
@@ -26,31 +27,31 @@ class GateMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
-        made = settings.BEDESTEN_DOOR
-        self._door: Door = made if isinstance(made, Door) else made()
+        made = settings.BEDESTEN_AUTHORIZER
+        self._authorizer: LocalAuthorizer = made if isinstance(made, LocalAuthorizer) else made()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """One request."""
         decision = self._decision(request)
         if isinstance(decision, Caller):
-            setattr(request, KEY, decision)
+            setattr(request, SCOPE_KEY, decision)
             return self._get_response(request)
         return _response(decision)
 
     def _decision(self, request: HttpRequest) -> Caller | Response:
-        asked = self._door.request(
+        asked = self._authorizer.request(
             request.method,
             request.path.encode("utf-8", "surrogateescape"),
             request.META.get("QUERY_STRING", "").encode("latin-1"),
             headers_of(request.META),
             request.META.get("REMOTE_ADDR") or "unix",
         )
-        return asked if isinstance(asked, Response) else self._door.decide_now(asked)
+        return asked if isinstance(asked, Response) else self._authorizer.decide_now(asked)
 
 
 def requires(*rights: str) -> Callable[[View], View]:
     """Lets only callers into a view who have all of these scopes or grants; whoever lacks one gets 403."""
-    needed = requirement(rights)
+    needed = checked_rights(rights)
 
     def demand(view: View) -> View:
         if iscoroutinefunction(view):
@@ -73,13 +74,13 @@ def requires(*rights: str) -> Callable[[View], View]:
 
 
 def _lacking(request: HttpRequest, needed: tuple[str, ...]) -> HttpResponse | None:
-    found = getattr(request, KEY, None)
+    found = getattr(request, SCOPE_KEY, None)
     if not isinstance(found, Caller):
         raise RuntimeError("there is no gate around this view: GateMiddleware is not among MIDDLEWARE")
     try:
         found.require(*needed)
     except Refusal as refusal:
-        return _response(refused(refusal, headers_of(request.META), found.request_id))
+        return _response(refusal_response(refusal, headers_of(request.META), found.request_id))
     return None
 
 

@@ -1,6 +1,6 @@
-"""FastAPI behind the gate: `protect(app, door)` once, and `Depends(requires("orders:read"))` where more is demanded.
+"""FastAPI behind the gate: `protect(app, authorizer)` once, and `Depends(requires("orders:read"))` where more is demanded.
 
-Starlette's applications can be protected as well, with `door.asgi` and `caller(request)`.
+Starlette's applications can be protected as well, with `authorizer.asgi` and `caller(request)`.
 """
 
 from collections.abc import Callable
@@ -9,19 +9,19 @@ from fastapi import FastAPI, Request, Response
 
 from bedesten.errors import Refusal
 from bedesten.middleware.asgi import AsgiGate
-from bedesten.middleware.caller import KEY, Caller, requirement
-from bedesten.middleware.door import Door, refused
+from bedesten.middleware.authorizer import LocalAuthorizer, refusal_response
+from bedesten.middleware.caller import SCOPE_KEY, Caller, checked_rights
 
 
-def protect(app: FastAPI, door: Door) -> None:
+def protect(app: FastAPI, authorizer: LocalAuthorizer) -> None:
     """Puts the gate around the application, and lets refusals of `requires` look like the gate's own."""
-    app.add_middleware(AsgiGate, door=door)
+    app.add_middleware(AsgiGate, authorizer=authorizer)
     app.add_exception_handler(Refusal, _refuse)
 
 
 def caller(request: Request) -> Caller:
     """Who calls; a dependency. Without the gate around it there is none, which is a mistake and never an open door."""
-    found = request.scope.get(KEY)
+    found = request.scope.get(SCOPE_KEY)
     if not isinstance(found, Caller):
         raise RuntimeError("there is no gate around this application: protect(app, door)")
     return found
@@ -29,7 +29,7 @@ def caller(request: Request) -> Caller:
 
 def requires(*rights: str) -> Callable[[Request], Caller]:
     """A dependency that gives the caller who has all of these scopes or grants; whoever lacks one gets 403."""
-    needed = requirement(rights)
+    needed = checked_rights(rights)
 
     def who(request: Request) -> Caller:
         found = caller(request)
@@ -41,8 +41,8 @@ def requires(*rights: str) -> Callable[[Request], Caller]:
 
 async def _refuse(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
-    found = request.scope.get(KEY)
-    made = refused(refusal, request.headers.raw, found.request_id if isinstance(found, Caller) else "")
+    found = request.scope.get(SCOPE_KEY)
+    made = refusal_response(refusal, request.headers.raw, found.request_id if isinstance(found, Caller) else "")
     response = Response(made.body, made.status)
     for name, value in made.headers:
         response.headers[name.decode("latin-1")] = value.decode("latin-1")

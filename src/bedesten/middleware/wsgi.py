@@ -5,8 +5,8 @@ from http import HTTPStatus
 from typing import Any
 
 from bedesten.http.message import Headers, Response
-from bedesten.middleware.caller import KEY, Caller
-from bedesten.middleware.door import Door
+from bedesten.middleware.authorizer import LocalAuthorizer
+from bedesten.middleware.caller import SCOPE_KEY, Caller
 
 Environ = dict[str, Any]
 WsgiApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -15,15 +15,15 @@ WsgiApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 class WsgiGate:
     """A WSGI application. What is refused never reaches the one behind it, and not a byte of its body is read."""
 
-    def __init__(self, app: WsgiApp, door: Door) -> None:
+    def __init__(self, app: WsgiApp, authorizer: LocalAuthorizer) -> None:
         self._app = app
-        self._door = door
+        self._authorizer = authorizer
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """One request."""
-        decision = decided(self._door, environ)
+        decision = decided(self._authorizer, environ)
         if isinstance(decision, Caller):
-            environ[KEY] = decision
+            environ[SCOPE_KEY] = decision
             return self._app(environ, start_response)
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in decision.headers]
         headers.append(("content-length", str(len(decision.body))))
@@ -31,18 +31,18 @@ class WsgiGate:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [decision.body]
 
 
-def decided(door: Door, environ: Environ) -> Caller | Response:
+def decided(authorizer: LocalAuthorizer, environ: Environ) -> Caller | Response:
     """Who calls, or the refusal to answer."""
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     query = environ.get("QUERY_STRING", "")
-    request = door.request(
+    request = authorizer.request(
         environ["REQUEST_METHOD"],
         path.encode("latin-1"),
         query.encode("latin-1"),
         headers_of(environ),
         environ.get("REMOTE_ADDR") or "unix",
     )
-    return request if isinstance(request, Response) else door.decide_now(request)
+    return request if isinstance(request, Response) else authorizer.decide_now(request)
 
 
 def headers_of(environ: Environ) -> Headers:

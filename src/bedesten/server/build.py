@@ -10,13 +10,13 @@ from bedesten.core.clock import MINUTE, SECOND, Clock, system_clock
 from bedesten.gate.decide import Gate
 from bedesten.gate.directory import Directory
 from bedesten.http.asgi import Adapter
-from bedesten.http.call import House
-from bedesten.http.fence import Fence
-from bedesten.http.hashing import Hashing
-from bedesten.http.idle import IdleWatch
-from bedesten.http.key_watch import KeyWatch
+from bedesten.http.context import Services
+from bedesten.http.idle_timeout import IdleTimeout
+from bedesten.http.key_usage import KeyUsageRecorder
+from bedesten.http.password_hash_pool import PasswordHashPool
 from bedesten.http.pipeline import Pipeline
 from bedesten.http.proxies import Proxies
+from bedesten.http.revision_check import RevisionCheck
 from bedesten.http.route import Route, RouteMap
 from bedesten.ratelimit.limits import Limits, Tables
 from bedesten.ratelimit.throttle import AddressThrottle
@@ -47,7 +47,7 @@ ROUTES: tuple[Route, ...] = (
 """Every operation that answers on a tenant's host."""
 
 
-def open_house(installation: Installation, clock: Clock = system_clock) -> House:
+def open_services(installation: Installation, clock: Clock = system_clock) -> Services:
     """The services of one web process."""
     directory = Directory()
     gate = Gate(directory, installation.keyring, installation.issuer)
@@ -64,14 +64,14 @@ def open_house(installation: Installation, clock: Clock = system_clock) -> House
     if not operations.shared:
         log.warning("limits-not-shared", file=str(installation.settings.limits_file))
 
-    return House(
+    return Services(
         store=installation.store,
         gate=gate,
-        fence=Fence(installation.store, directory, know),
+        revision_check=RevisionCheck(installation.store, directory, know),
         vault=installation.vault,
-        hashing=Hashing(lambda: gate.keyring),
-        idle=IdleWatch(installation.store, clock),
-        key_watch=KeyWatch(installation.store, lambda: gate.keyring, clock),
+        passwords=PasswordHashPool(lambda: gate.keyring),
+        idle=IdleTimeout(installation.store, clock),
+        key_usage=KeyUsageRecorder(installation.store, lambda: gate.keyring, clock),
         throttle=AddressThrottle(operations, limit=600, window_ms=MINUTE),
         limits=Limits(operations),
         proxies=Proxies(installation.settings.trusted_proxies, installation.settings.proxy_header),
@@ -87,14 +87,14 @@ def web_application(settings_json: str) -> Adapter:
     settings = Settings.model_validate_json(settings_json)
     configure(settings.log_level)
     with patience.limited(OPENING_S):
-        house = open_house(open_installation(settings))
+        services = open_services(open_installation(settings))
 
     async def started() -> None:
         try:
-            await house.fence.passed()  # so that the first request need not
+            await services.revision_check.confirm()  # so that the first request need not
         except StoreUnavailable as problem:
             log.warning("store-unavailable", cause=str(problem))
-        house.observer.start("web", lambda: web_gauges(house))
-        house.key_watch.start()
+        services.observer.start("web", lambda: web_gauges(services))
+        services.key_usage.start()
 
-    return Adapter(Pipeline(house, RouteMap.of(ROUTES), site_routes.missing).handle, started, house.close)
+    return Adapter(Pipeline(services, RouteMap.of(ROUTES), site_routes.missing).handle, started, services.close)

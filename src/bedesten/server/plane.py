@@ -7,7 +7,7 @@ from functools import partial
 
 from bedesten.admin.leaks import report_leaks
 from bedesten.admin_api import metrics
-from bedesten.admin_api.listener import Gatekeeper, NotReady, Plane
+from bedesten.admin_api.listener import Authorizer, NotReady, Plane
 from bedesten.admin_api.scanners import Scanners
 from bedesten.audit.actions import Actor
 from bedesten.core.clock import system_clock
@@ -41,7 +41,7 @@ def application(settings_json: str) -> Plane:
     def measured(stored: dict[str, float]) -> metrics.Write:
         return metrics.render(settings.metrics_directory, stored, system_clock())
 
-    gate = gatehouse(settings) if settings.gate_routes else None
+    gate = forward_auth_service(settings) if settings.gate_routes else None
     scanners = Scanners(lambda: load_secrets(settings.leak_secret_file), partial(reported, store, rings))
     stored = partial(metrics.of_store, store)
     web = json.loads(os.environ.pop(WEB_VARIABLE, "null"))
@@ -62,11 +62,11 @@ def reported(store: Store, rings: Rings, text: str, source: str) -> bool:
     return bool(report_leaks(store, rings.for_store, [text], source, actor=SCANNER).leaked)
 
 
-def gatehouse(settings: Settings) -> Gatekeeper:
+def forward_auth_service(settings: Settings) -> Authorizer:
     """The gate for other services. Only with it does this process load the surfaces and the web."""
-    from bedesten.server.gatehouse import Gatehouse
+    from bedesten.server.forward_auth import ForwardAuthService
 
-    return Gatehouse(settings)
+    return ForwardAuthService(settings)
 
 
 def reached(host: str, port: int) -> None:

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from bedesten.core.secret import Secret
-from bedesten.forward_auth.identity import read_secrets
+from bedesten.forward_auth.identity_headers import read_secrets
 
 LARGEST = 4096
 

@@ -16,9 +16,9 @@ from bedesten.gate.access import Keyed
 from bedesten.gate.apikeys import SAMPLE
 from bedesten.gate.directory import KeyEntry
 from bedesten.gate.scopes import Surface
-from bedesten.http.call import Call
+from bedesten.http.context import RequestContext
 from bedesten.http.route import Example, Reads, Route, Writes
-from bedesten.http.shapes import Input, Nothing, Output
+from bedesten.http.schemas import EmptyBody, RequestModel, ResponseModel
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import example_values
 from bedesten.surfaces.schemas import Time
@@ -26,7 +26,7 @@ from bedesten.surfaces.schemas import Time
 Slot = Annotated[str, Meta(title="WhichSecret", extra_json_schema={"enum": list(SLOTS.values())})]
 
 
-class RotateKey(Input, frozen=True):
+class RotateKey(RequestModel, frozen=True):
     """How long the secret that is presented stays good: from now on, or from the first use of the new one.
 
     `replaces` is the hint of the secret that is replaced; the presented one unless it is given.
@@ -37,19 +37,19 @@ class RotateKey(Input, frozen=True):
     replaces: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
 
 
-class RevokeKey(Input, frozen=True):
+class RevokeKey(RequestModel, frozen=True):
     """The whole key, or only the previous secret of its rotation."""
 
     previous: bool = False
 
 
-class PreviousSecret(Output, frozen=True):
+class PreviousSecret(ResponseModel, frozen=True):
     """The previous secret of a rotation. `ends` null: not before the current one is used for the first time."""
 
     ends: Time | None
 
 
-class KeyRotation(Output, frozen=True):
+class KeyRotation(ResponseModel, frozen=True):
     """The key with its new secret, which is shown this once. `previous` null: the old secret has ended."""
 
     id: str
@@ -58,14 +58,14 @@ class KeyRotation(Output, frozen=True):
     previous: PreviousSecret | None
 
 
-class KeyRevocation(Output, frozen=True):
+class KeyRevocation(ResponseModel, frozen=True):
     """Whether anything was ended; false if there was nothing to end."""
 
     id: str
     revoked: bool
 
 
-class LastUse(Output, frozen=True):
+class LastUse(ResponseModel, frozen=True):
     """The last use of one secret, `current` or `previous`, as it was a minute ago at the latest."""
 
     secret: Slot
@@ -75,7 +75,7 @@ class LastUse(Output, frozen=True):
     user_agent: str
 
 
-class KeyView(Output, frozen=True):
+class KeyView(ResponseModel, frozen=True):
     """An API key as its holder sees it. `presented` says which of its secrets came with this request.
 
     `grants` null: all that the surface offers. `networks` empty: from anywhere.
@@ -110,31 +110,31 @@ _ROTATE = Example(KeyRotation(example_values.KEY, SAMPLE, masked(SAMPLE), _PREVI
 _REVOKE = Example(KeyRevocation(example_values.KEY, True), RevokeKey(previous=True))
 
 
-def rotate(tx: Transaction, call: Call, body: RotateKey) -> KeyRotation:
+def rotate(tx: Transaction, context: RequestContext, body: RotateKey) -> KeyRotation:
     """Another secret for the key. Of several that are sent at the same moment one succeeds."""
-    entry = _presented(call)
+    entry = _presented(context)
     secret = rotation.rotate(
         tx,
-        call.house.keyring,
+        context.services.keyring,
         entry.key_id,
         body.grace_seconds * SECOND,
         body.from_first_use,
-        call.actor,
+        context.actor,
         presented=entry.digest,
         replaces=body.replaces,
     )
     return KeyRotation(entry.key_id, secret.reveal(), keys.get(tx, entry.key_id).hint, _previous(tx, entry.key_id))
 
 
-def revoke(tx: Transaction, call: Call, body: RevokeKey) -> KeyRevocation:
+def revoke(tx: Transaction, context: RequestContext, body: RevokeKey) -> KeyRevocation:
     """Ends the key or its previous secret: the next request with it is refused, on every worker."""
-    key_id = call.who.credential
-    return KeyRevocation(key_id, keys.revoke(tx, key_id, call.actor, previous_only=body.previous))
+    key_id = context.who.credential
+    return KeyRevocation(key_id, keys.revoke(tx, key_id, context.actor, previous_only=body.previous))
 
 
-def get(tx: Transaction, call: Call, _body: Nothing) -> KeyView:
+def get(tx: Transaction, context: RequestContext, _body: EmptyBody) -> KeyView:
     """What is known of the key; never the key itself."""
-    entry = _presented(call)
+    entry = _presented(context)
     key = keys.get(tx, entry.key_id)
     return KeyView(
         id=key.id,
@@ -162,8 +162,8 @@ def routes(surface: Surface) -> tuple[Route, ...]:
             path=f"{path}/Get",
             access=access,
             handler=Reads(get),
-            answers=KeyView,
-            refuses=(errors.NOT_FOUND,),
+            response=KeyView,
+            errors=(errors.NOT_FOUND,),
             summary="What is known of the API key that is presented",
             example=_GET,
         ),
@@ -173,8 +173,8 @@ def routes(surface: Surface) -> tuple[Route, ...]:
             access=access,
             handler=Writes(rotate, reveals=True),
             body=RotateKey,
-            answers=KeyRotation,
-            refuses=(errors.NOT_FOUND, errors.CONFLICT),
+            response=KeyRotation,
+            errors=(errors.NOT_FOUND, errors.CONFLICT),
             summary="Another secret for the API key, which is shown once",
             example=_ROTATE,
         ),
@@ -184,16 +184,16 @@ def routes(surface: Surface) -> tuple[Route, ...]:
             access=access,
             handler=Writes(revoke),
             body=RevokeKey,
-            answers=KeyRevocation,
-            refuses=(errors.NOT_FOUND,),
+            response=KeyRevocation,
+            errors=(errors.NOT_FOUND,),
             summary="End the API key, or the previous secret of its rotation",
             example=_REVOKE,
         ),
     )
 
 
-def _presented(call: Call) -> KeyEntry:
-    entry = call.who.key
+def _presented(context: RequestContext) -> KeyEntry:
+    entry = context.who.key
     assert entry is not None, "the route takes an API key"
     return entry
 

@@ -8,8 +8,8 @@ from msgspec import Meta
 from bedesten.core import text
 from bedesten.core.ids import MAX_ID_LENGTH
 from bedesten.core.paging import DEFAULT_PAGE, LARGEST_PAGE
-from bedesten.http.shapes import Input, Output
-from bedesten.http.texts import kind
+from bedesten.http.schemas import RequestModel, ResponseModel
+from bedesten.http.text_fields import kind
 from bedesten.orders.model import CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH, extra=kind(text.identifier))]
@@ -43,7 +43,7 @@ Status = Annotated[
 ]
 
 
-class Login(Input, frozen=True):
+class Login(RequestModel, frozen=True):
     """Credentials of an account. `callbackData` is echoed unchanged."""
 
     email: Annotated[str, Meta(max_length=1_000)]
@@ -51,7 +51,7 @@ class Login(Input, frozen=True):
     callback_data: Any = None
 
 
-class Token(Output, frozen=True):
+class Token(ResponseModel, frozen=True):
     """A bearer token, when it ends, and after how many seconds without use it is dead (null: never)."""
 
     token: str
@@ -60,20 +60,20 @@ class Token(Output, frozen=True):
     callback_data: Any
 
 
-class Page(Output, Generic[View], frozen=True):
+class Page(ResponseModel, Generic[View], frozen=True):
     """A part of a list. `nextCursor` asks for the next one; null on the last."""
 
     items: list[View]
     next_cursor: str | None
 
 
-class Items(Output, Generic[View], frozen=True):
+class Items(ResponseModel, Generic[View], frozen=True):
     """A whole list."""
 
     items: list[View]
 
 
-class Paging(Input, frozen=True):
+class Paging(RequestModel, frozen=True):
     """Which part of a list: `cursor` from the page before; `updatedSince` as `yyyy-MM-ddTHH:mm:ssZ`."""
 
     page_size: PageSize = DEFAULT_PAGE
@@ -81,7 +81,7 @@ class Paging(Input, frozen=True):
     updated_since: Annotated[str, Meta(max_length=40, extra_json_schema=_SENT_TIME)] | None = None
 
 
-class RequireData(Input, frozen=True):
+class RequireData(RequestModel, frozen=True):
     """What a product asks of its buyer, such as a player id."""
 
     product_require_id: Id
@@ -89,7 +89,7 @@ class RequireData(Input, frozen=True):
     identifier: Name | None = None
 
 
-class RequirementView(Output, frozen=True):
+class RequirementView(ResponseModel, frozen=True):
     """Something that a buyer must say with an order of the product."""
 
     product_require_id: str
@@ -97,7 +97,7 @@ class RequirementView(Output, frozen=True):
     required: bool
 
 
-class ProductView(Output, frozen=True):
+class ProductView(ResponseModel, frozen=True):
     """A product as buyers see it. `onSale` false: it was on sale and is not any more, and `price` is null."""
 
     customer_store_product_id: str
@@ -113,7 +113,7 @@ class ProductView(Output, frozen=True):
     updated: Time
 
 
-class CategoryView(Output, frozen=True):
+class CategoryView(ResponseModel, frozen=True):
     """A category and the number of products in it that are sold in the caller's region."""
 
     category_id: str
@@ -121,7 +121,7 @@ class CategoryView(Output, frozen=True):
     products: int
 
 
-class DeliveredCode(Output, frozen=True):
+class DeliveredCode(ResponseModel, frozen=True):
     """A code that was delivered, with its parts. `expires` is the last day on which it is good (yyyy-MM-dd, UTC)."""
 
     code: str

@@ -16,8 +16,8 @@ from bedesten.core.ids import is_id
 from bedesten.core.money import to_decimal
 from bedesten.core.paging import make_cursor, read_cursor
 from bedesten.errors import bad_field
-from bedesten.http.call import Call
-from bedesten.http.logins import Issued
+from bedesten.http.context import RequestContext
+from bedesten.http.logins import IssuedToken
 from bedesten.orders.model import Datum
 from bedesten.surfaces.schemas import DeliveredCode, Page, Paging, ProductView, RequireData, RequirementView, Token
 
@@ -26,10 +26,10 @@ Item = TypeVar("Item")
 View = TypeVar("View")
 
 
-def token_view(call: Call, issued: Issued) -> Token:
+def token_view(context: RequestContext, issued: IssuedToken) -> Token:
     """The answer to a login."""
     idle = issued.idle // 1000 if issued.idle else None
-    return Token(issued.token, wire_time(issued.expires), idle, _callback_data(call.body))
+    return Token(issued.token, wire_time(issued.expires), idle, _callback_data(context.body))
 
 
 def _callback_data(body: bytes) -> object:
@@ -39,12 +39,12 @@ def _callback_data(body: bytes) -> object:
     return next((value for name, value in members.items() if name.lower() == "callbackdata"), None)
 
 
-def requested_page(call: Call, kind: str, paging: Paging) -> catalogue.Page:
+def requested_page(context: RequestContext, kind: str, paging: Paging) -> catalogue.Page:
     """The page that is asked for. Raises `Refusal` (-2) for a cursor of another list or tenant."""
     after, since = "", 0
     if paging.cursor:
         try:
-            after = read_cursor(call.tenant.id, kind, paging.cursor)
+            after = read_cursor(context.tenant.id, kind, paging.cursor)
         except ValueError as error:
             raise bad_field("cursor", str(error)) from error
     if paging.updated_since:
@@ -53,7 +53,7 @@ def requested_page(call: Call, kind: str, paging: Paging) -> catalogue.Page:
 
 
 def page_view(
-    call: Call,
+    context: RequestContext,
     kind: str,
     found: Sequence[Item],
     page: catalogue.Page,
@@ -63,7 +63,7 @@ def page_view(
     """A page of what was found: one more than the page tells that there is a next one."""
     shown = found[: page.size]
     more = len(found) > page.size
-    cursor = make_cursor(call.tenant.id, kind, key(shown[-1])) if more else None
+    cursor = make_cursor(context.tenant.id, kind, key(shown[-1])) if more else None
     return Page([show(item) for item in shown], cursor)
 
 
@@ -103,9 +103,9 @@ def parse_time(written: str, field: str) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def path_argument_id(call: Call) -> str:
+def path_argument_id(context: RequestContext) -> str:
     """The id that ends the path; one that cannot be an id names nothing, and that is all that is said of it."""
-    return call.argument if is_id(call.argument) else "-"
+    return context.argument if is_id(context.argument) else "-"
 
 
 def delivered_codes(codes: Sequence[StockCode]) -> list[DeliveredCode] | None:

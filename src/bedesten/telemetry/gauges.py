@@ -9,20 +9,20 @@ from bedesten.store.store import Store
 from bedesten.telemetry.meter import Label
 
 if TYPE_CHECKING:
-    from bedesten.http.call import House
+    from bedesten.http.context import Services
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def web_gauges(house: "House") -> Iterator[tuple[Label, float]]:
+def web_gauges(services: "Services") -> Iterator[tuple[Label, float]]:
     """Those of a web process."""
-    meter = house.observer.meter
+    meter = services.observer.meter
     yield ("fence_wait_worst_seconds",), meter.worst_wait()
     yield ("directory_age_seconds",), perf_counter() - meter.passed_at
-    for kind, size in house.gate.directory.sizes().items():
+    for kind, size in services.gate.directory.sizes().items():
         yield ("directory_entries", kind), size
-    yield ("hashing_under_way",), house.hashing.under_way
-    yield from store_gauges(house.store)
+    yield ("hashing_under_way",), services.passwords.in_progress
+    yield from store_gauges(services.store)
     yield from process_gauges()
 
 

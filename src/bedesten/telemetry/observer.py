@@ -54,7 +54,7 @@ Gauges = Callable[[], Iterable[tuple[Label, float]]]
 
 
 @dataclass(slots=True)
-class Seen:
+class RequestInfo:
     """What is known of a request when it is refused. Empty where it is not known."""
 
     request_id: str
@@ -106,7 +106,7 @@ class Observer:
         store.observe = self.meter.stored
         self._alarmed = False
 
-    def refused(self, refusal: Refusal, seen: Seen, now: int) -> None:
+    def refused(self, refusal: Refusal, seen: RequestInfo, now: int) -> None:
         """Notes a refusal with its precise cause."""
         row = refusal.row
         cause, before = refusal.cause, refusal.__cause__
@@ -134,7 +134,7 @@ class Observer:
                 address=seen.address,
             )
 
-    def logged_in(self, seen: Seen, now: int) -> None:
+    def logged_in(self, seen: RequestInfo, now: int) -> None:
         """Notes a login that succeeded. How many there are is bounded by the hashing of passwords."""
         self.tally.logged_in(seen.tenant, seen.who, seen.address, seen.endpoint, seen.request_id, now)
         self.meter.count("logins", seen.surface, "ok")

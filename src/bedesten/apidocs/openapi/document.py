@@ -85,7 +85,7 @@ def _components(routes: Sequence[Route], rows: Sequence[ErrorRow]) -> tuple[list
     takers = [route for route in routes if operations.takes_body(route)]
     shapes = [
         *(route.body for route in takers),
-        *(route.answers for route in routes),
+        *(route.response for route in routes),
         *(type(DETAILS[row]) for row in details),
     ]
     made, components = schemas(shapes, [route.body for route in takers if route.strict])

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from bedesten import errors
 from bedesten.apidocs.openapi.schemas import PREFIX, Schema
 from bedesten.errors import ErrorRow
-from bedesten.http.shapes import Output
+from bedesten.http.schemas import ResponseModel
 from bedesten.orders.model import Reason
 
 REQUEST_ID = "req_5f0d7b1f6f4f4b7b9c2a1d3e"
@@ -18,7 +18,7 @@ LIMITS = ["checkouts", "units", "addressCheckouts", "addressUnits"]
 REASONS = [value for name, value in vars(Reason).items() if name.isupper()]
 
 
-class RefusedLine(Output, frozen=True):
+class RefusedLine(ResponseModel, frozen=True):
     """A line that cannot be ordered, and why. `deliverId` of a checkout's item is its place, from 0."""
 
     deliver_id: Annotated[str, Meta(description="the caller's own id of the line")]
@@ -28,7 +28,7 @@ class RefusedLine(Output, frozen=True):
     ]
 
 
-class OpenCheckout(Output, frozen=True):
+class OpenCheckout(ResponseModel, frozen=True):
     """An unpaid checkout of the customer: it can be paid, or cancelled."""
 
     order_id: Annotated[str, Meta(description="of the checkout")]
@@ -36,7 +36,7 @@ class OpenCheckout(Output, frozen=True):
     expires: Annotated[str, Meta(description="until when its goods are reserved")]
 
 
-class NotOrdered(Output, frozen=True):
+class NotOrdered(ResponseModel, frozen=True):
     """Every line that cannot be ordered."""
 
     items: Annotated[list[RefusedLine], Meta(description="the lines")]
@@ -46,7 +46,7 @@ class NotOrdered(Output, frozen=True):
     ] = UNSET
 
 
-class TooMuchReserved(Output, frozen=True):
+class TooMuchReserved(ResponseModel, frozen=True):
     """The limit that is reached, and the customer's own unpaid checkouts."""
 
     limit: Annotated[str, Meta(description="its name", extra_json_schema={"enum": LIMITS})]
@@ -54,7 +54,7 @@ class TooMuchReserved(Output, frozen=True):
     open_checkouts: Annotated[list[OpenCheckout], Meta(description="what can be paid or cancelled instead")]
 
 
-class NotCaptured(Output, frozen=True):
+class NotCaptured(ResponseModel, frozen=True):
     """The money that the payer must have back, and every line that cannot be had; none if the customer cancelled."""
 
     refund_amount: Annotated[Decimal, Meta(description="what to give back: the payment's whole amount")]

@@ -11,7 +11,7 @@ from bedesten.apidocs.site.reference import OperationDocs
 from bedesten.gate.access import Access, Anonymous, Keyed, Open, Scoped, SignedIn
 from bedesten.http.refusals import refusals
 from bedesten.http.route import Route
-from bedesten.http.shapes import Nothing, written
+from bedesten.http.schemas import EmptyBody, as_wire
 
 BEARER, API_KEY = "bearerToken", "apiKey"
 SCHEMES: dict[str, Schema] = {
@@ -101,7 +101,7 @@ def security(access: Access) -> list[dict[str, list[str]]]:
 
 def takes_body(route: Route) -> bool:
     """Whether there is anything to send."""
-    return route.method != "GET" and route.body is not Nothing
+    return route.method != "GET" and route.body is not EmptyBody
 
 
 def argument(route: Route) -> str:
@@ -169,4 +169,4 @@ def sent(route: Route) -> Any:
     """The example's body as a client writes it: in the wire's spelling, without what is left at its default."""
     assert route.example is not None
     assert route.example.body is not None
-    return written(route.example.body)
+    return as_wire(route.example.body)

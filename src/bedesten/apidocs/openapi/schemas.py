@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bedesten.http.shapes import Input, shapes_in, spellings
+from bedesten.http.schemas import RequestModel, schemas_in, spellings
 
 Schema = dict[str, Any]
 
@@ -24,8 +24,8 @@ def schemas(shapes: Sequence[Any], strict: Sequence[Any] = ()) -> tuple[list[Sch
     """
     made, found = msgspec.json.schema_components(shapes, ref_template=PREFIX + "{name}")
     wire = _Wire(_spelt(shapes))
-    sent = {shape.__name__ for one in shapes for shape in shapes_in(one) if issubclass(shape, Input)}
-    closed = {shape.__name__ for one in strict for shape in shapes_in(one)}
+    sent = {shape.__name__ for one in shapes for shape in schemas_in(one) if issubclass(shape, RequestModel)}
+    closed = {shape.__name__ for one in strict for shape in schemas_in(one)}
     for name, schema in found.items():
         del schema["title"]
         component = wire.components[_named(name)] = wire.of(schema)

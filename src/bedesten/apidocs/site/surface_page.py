@@ -19,7 +19,7 @@ from bedesten.gate.access import Anonymous, Keyed, Open, Scoped
 from bedesten.gate.scopes import Surface
 from bedesten.http.refusals import ALWAYS, refusals
 from bedesten.http.route import Route
-from bedesten.http.shapes import encode
+from bedesten.http.schemas import encode
 
 SURFACE_SUMMARIES = {
     Surface.RESELLER: "For partners' back ends: browse, order, read the codes.",

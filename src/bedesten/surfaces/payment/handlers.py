@@ -6,8 +6,8 @@ from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
 from bedesten.core.text import email_or_none
 from bedesten.errors import Refusal, bad_field
-from bedesten.http.call import Call
-from bedesten.http.shapes import Amount, amount
+from bedesten.http.context import RequestContext
+from bedesten.http.schemas import Amount, amount
 from bedesten.payments import actions as payments
 from bedesten.payments.actions import Deposit, Payment
 from bedesten.store.transaction import Transaction
@@ -17,9 +17,9 @@ _DEPOSIT_STATES: tuple[schemas.DepositState, ...] = ("created", "confirmed", "re
 _PAYMENT_STATES: tuple[schemas.PaymentState, ...] = ("created", "captured", "cancelled", "refused")
 
 
-def create_deposit(tx: Transaction, call: Call, body: schemas.CreateDeposit) -> schemas.DepositView:
+def create_deposit(tx: Transaction, context: RequestContext, body: schemas.CreateDeposit) -> schemas.DepositView:
     """Announces money for a partner, or answers the same deposit again."""
-    minor = _positive(call, body.amount, body.currency)
+    minor = _positive(context, body.amount, body.currency)
     email = email_or_none(body.partner)
     partner = accounts.by_handle(tx, "partner", email) if email else accounts.by_id(tx, "partner", body.partner)
     if partner is None:
@@ -27,36 +27,36 @@ def create_deposit(tx: Transaction, call: Call, body: schemas.CreateDeposit) -> 
             errors.NOT_FOUND, "no such partner", missing="partner", fields={"partner": "there is no such partner"}
         )
     return _deposit_view(
-        payments.create_deposit(tx, call.who.owner, partner.id, body.reference, call.tenant.currency, minor)
+        payments.create_deposit(tx, context.who.owner, partner.id, body.reference, context.tenant.currency, minor)
     )
 
 
-def confirm_deposit(tx: Transaction, call: Call, body: schemas.DepositId) -> schemas.DepositView:
+def confirm_deposit(tx: Transaction, context: RequestContext, body: schemas.DepositId) -> schemas.DepositView:
     """Books a deposit into the partner's balance, once; a large one waits for the operator."""
-    return _deposit_view(payments.confirm_deposit(tx, call.who.owner, body.deposit_id))
+    return _deposit_view(payments.confirm_deposit(tx, context.who.owner, body.deposit_id))
 
 
-def create_payment(tx: Transaction, call: Call, body: schemas.CreatePayment) -> schemas.PaymentView:
+def create_payment(tx: Transaction, context: RequestContext, body: schemas.CreatePayment) -> schemas.PaymentView:
     """Announces a payment of a storefront order, or answers the same payment again."""
-    minor = _positive(call, body.amount, body.currency)
-    return _payment_view(payments.create_payment(tx, call.who.owner, body.order_id, body.reference, minor))
+    minor = _positive(context, body.amount, body.currency)
+    return _payment_view(payments.create_payment(tx, context.who.owner, body.order_id, body.reference, minor))
 
 
-def capture_payment(tx: Transaction, call: Call, body: schemas.PaymentId) -> schemas.PaymentView | Refusal:
+def capture_payment(tx: Transaction, context: RequestContext, body: schemas.PaymentId) -> schemas.PaymentView | Refusal:
     """Books a payment and delivers or queues its order, once; or ends it for good."""
-    captured = payments.capture_payment(tx, call.who.owner, body.payment_id)
+    captured = payments.capture_payment(tx, context.who.owner, body.payment_id)
     return captured if isinstance(captured, Refusal) else _payment_view(captured)
 
 
-def cancel_payment(tx: Transaction, call: Call, body: schemas.PaymentId) -> schemas.PaymentView:
+def cancel_payment(tx: Transaction, context: RequestContext, body: schemas.PaymentId) -> schemas.PaymentView:
     """Closes a payment that was not captured."""
-    return _payment_view(payments.cancel_payment(tx, call.who.owner, body.payment_id))
+    return _payment_view(payments.cancel_payment(tx, context.who.owner, body.payment_id))
 
 
-def _positive(call: Call, value: Amount, currency: str | None) -> int:
-    if currency is not None and currency.upper() != call.tenant.currency:
-        raise bad_field("currency", f"this shop's money is {call.tenant.currency}")
-    minor = amount(value, call.tenant.currency, "amount")
+def _positive(context: RequestContext, value: Amount, currency: str | None) -> int:
+    if currency is not None and currency.upper() != context.tenant.currency:
+        raise bad_field("currency", f"this shop's money is {context.tenant.currency}")
+    minor = amount(value, context.tenant.currency, "amount")
     if minor <= 0:
         raise bad_field("amount", "must be above zero")
     return minor

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from bedesten.http.shapes import Amount, Input, Output
+from bedesten.http.schemas import Amount, RequestModel, ResponseModel
 from bedesten.surfaces.schemas import Id, Reference, Time
 
 Currency = Annotated[str, Meta(min_length=3, max_length=3)]
@@ -13,7 +13,7 @@ DepositState = Literal["created", "confirmed", "rejected", "awaitingApproval"]
 PaymentState = Literal["created", "captured", "cancelled", "refused"]
 
 
-class CreateDeposit(Input, frozen=True):
+class CreateDeposit(RequestModel, frozen=True):
     """Money for a partner, named by id or e-mail. `reference` is the payment service's own and names it once."""
 
     partner: Annotated[str, Meta(min_length=1, max_length=254)]
@@ -22,13 +22,13 @@ class CreateDeposit(Input, frozen=True):
     currency: Currency | None = None
 
 
-class DepositId(Input, frozen=True):
+class DepositId(RequestModel, frozen=True):
     """Which deposit."""
 
     deposit_id: Id
 
 
-class CreatePayment(Input, frozen=True):
+class CreatePayment(RequestModel, frozen=True):
     """A payment of one storefront order. `amount` is the order's total."""
 
     order_id: Id
@@ -37,13 +37,13 @@ class CreatePayment(Input, frozen=True):
     currency: Currency | None = None
 
 
-class PaymentId(Input, frozen=True):
+class PaymentId(RequestModel, frozen=True):
     """Which payment."""
 
     payment_id: Id
 
 
-class DepositView(Output, frozen=True):
+class DepositView(ResponseModel, frozen=True):
     """A deposit: `created`, `confirmed`, `rejected`, or `awaitingApproval` by the shop's operator."""
 
     deposit_id: str
@@ -56,7 +56,7 @@ class DepositView(Output, frozen=True):
     updated: Time
 
 
-class PaymentView(Output, frozen=True):
+class PaymentView(ResponseModel, frozen=True):
     """A payment: `created`, `captured`, `cancelled` or `refused`; a refused one must be given back."""
 
     payment_id: str

@@ -11,9 +11,9 @@ from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.scopes import Surface
-from bedesten.http.call import Call
+from bedesten.http.context import RequestContext
 from bedesten.http.logins import log_in
-from bedesten.http.shapes import Nothing, amount
+from bedesten.http.schemas import EmptyBody, amount
 from bedesten.ledger import actions as ledger
 from bedesten.orders import actions as orders
 from bedesten.orders.actions import Placed
@@ -25,70 +25,72 @@ from bedesten.surfaces.schemas import CategoryView, Items, Login, Page, ProductV
 from bedesten.webhooks.targets import check_url
 
 
-async def generate_token(call: Call, body: Login) -> Token:
+async def generate_token(context: RequestContext, body: Login) -> Token:
     """*Generate Token*."""
-    return views.token_view(call, await log_in(call, Surface.RESELLER, body.email, body.password))
+    return views.token_view(context, await log_in(context, Surface.RESELLER, body.email, body.password))
 
 
-def categories(tx: Transaction, call: Call, _: Nothing) -> Items[CategoryView]:
+def categories(tx: Transaction, context: RequestContext, _: EmptyBody) -> Items[CategoryView]:
     """The categories that have anything for the caller's region."""
-    return Items([CategoryView(*row) for row in catalogue.list_categories(tx, call.region)])
+    return Items([CategoryView(*row) for row in catalogue.list_categories(tx, context.region)])
 
 
-def list_products(tx: Transaction, call: Call, body: schemas.ListProducts) -> Page[ProductView]:
+def list_products(tx: Transaction, context: RequestContext, body: schemas.ListProducts) -> Page[ProductView]:
     """A page of what is sold in the caller's region."""
-    page = views.requested_page(call, "products", body)
-    found = catalogue.shop_products(tx, page, call.region, body.category_id or "")
+    page = views.requested_page(context, "products", body)
+    found = catalogue.shop_products(tx, page, context.region, body.category_id or "")
     return views.page_view(
-        call, "products", found, page, lambda one: one.id, partial(views.product_view, region=call.region)
+        context, "products", found, page, lambda one: one.id, partial(views.product_view, region=context.region)
     )
 
 
-def product(tx: Transaction, call: Call, _: Nothing) -> ProductView:
+def product(tx: Transaction, context: RequestContext, _: EmptyBody) -> ProductView:
     """One product that is sold in the caller's region."""
-    return views.product_view(catalogue.shop_product(tx, views.path_argument_id(call), call.region), call.region)
+    return views.product_view(
+        catalogue.shop_product(tx, views.path_argument_id(context), context.region), context.region
+    )
 
 
-def create_order(tx: Transaction, call: Call, body: schemas.CreateOrder) -> schemas.PlacedOrder:
+def create_order(tx: Transaction, context: RequestContext, body: schemas.CreateOrder) -> schemas.PlacedOrder:
     """Places an order, or answers the same order again."""
     if body.notify_url is not None:
         check_url(body.notify_url, "notifyUrl")
-    buyer = Buyer(call.who.owner, "partner", "reseller", call.tenant.currency, call.region)
-    return _placed_view(orders.place(tx, buyer, _requested(call, body)))
+    buyer = Buyer(context.who.owner, "partner", "reseller", context.tenant.currency, context.region)
+    return _placed_view(orders.place(tx, buyer, _requested(context, body)))
 
 
-def get_order(tx: Transaction, call: Call, body: schemas.GetOrder) -> schemas.OrderView:
+def get_order(tx: Transaction, context: RequestContext, body: schemas.GetOrder) -> schemas.OrderView:
     """One order with all its lines and codes."""
     if (body.order_id is None) == (body.order_reference is None):
         raise bad_field("orderId", "exactly one of orderId and orderReference")
-    order = orders.order_of(tx, call.who.owner, body.order_id or "", body.order_reference or "")
+    order = orders.order_of(tx, context.who.owner, body.order_id or "", body.order_reference or "")
     return schemas.OrderView(
         order_id=order.id,
         order_reference=order.reference,
         currency=order.currency,
         total=to_decimal(order.total, order.currency),
         created=wire_time(order.created),
-        details=[_line_view(tx, call, order, line) for line in orders.lines_of(tx, order.id)],
+        details=[_line_view(tx, context, order, line) for line in orders.lines_of(tx, order.id)],
     )
 
 
-def order_detail(tx: Transaction, call: Call, _: Nothing) -> schemas.LineView:
+def order_detail(tx: Transaction, context: RequestContext, _: EmptyBody) -> schemas.LineView:
     """One order line with its codes."""
-    return _line_view(tx, call, *orders.line_of(tx, call.who.owner, views.path_argument_id(call)))
+    return _line_view(tx, context, *orders.line_of(tx, context.who.owner, views.path_argument_id(context)))
 
 
-def account_details(tx: Transaction, call: Call, _: Nothing) -> schemas.AccountView:
+def account_details(tx: Transaction, context: RequestContext, _: EmptyBody) -> schemas.AccountView:
     """Who the caller is here, and its money."""
-    who = accounts.by_id(tx, "partner", call.who.owner)
+    who = accounts.by_id(tx, "partner", context.who.owner)
     if who is None:
         raise Refusal(errors.NOT_FOUND, "the account is gone", missing="account")
-    currency = call.tenant.currency
+    currency = context.tenant.currency
     money = ledger.balance(tx, who.id, "partner", currency) or ledger.Balance("", currency, 0, 0, 0)
     return schemas.AccountView(
         account_id=who.id,
         name=who.name,
         email=who.handle,
-        scopes=sorted(call.who.scopes),
+        scopes=sorted(context.who.scopes),
         currency=currency,
         balance=to_decimal(money.posted, currency),
         held=to_decimal(money.held, currency),
@@ -98,7 +100,7 @@ def account_details(tx: Transaction, call: Call, _: Nothing) -> schemas.AccountV
     )
 
 
-def _requested(call: Call, body: schemas.CreateOrder) -> NewOrder:
+def _requested(context: RequestContext, body: schemas.CreateOrder) -> NewOrder:
     if len({line.deliver_id for line in body.basket_data}) != len(body.basket_data):
         raise bad_field("basketData", "a deliverId stands twice")
     lines = []
@@ -110,7 +112,9 @@ def _requested(call: Call, body: schemas.CreateOrder) -> NewOrder:
                 deliver_id=line.deliver_id,
                 product_id=line.customer_store_product_id,
                 quantity=line.quantity,
-                max_unit_price=None if limit is None else amount(limit, call.tenant.currency, f"{where}.maxUnitPrice"),
+                max_unit_price=None
+                if limit is None
+                else amount(limit, context.tenant.currency, f"{where}.maxUnitPrice"),
                 data=views.requirement_data(line.require_data, f"{where}.requireData"),
             )
         )
@@ -137,10 +141,10 @@ def _placed_view(placed: Placed) -> schemas.PlacedOrder:
     )
 
 
-def _line_view(tx: Transaction, call: Call, order: Order, line: Line) -> schemas.LineView:
-    codes = stock.delivered(tx, call.house.vault, line.id) if line.status == DELIVERED else []
+def _line_view(tx: Transaction, context: RequestContext, order: Order, line: Line) -> schemas.LineView:
+    codes = stock.delivered(tx, context.services.vault, line.id) if line.status == DELIVERED else []
     if codes:
-        record(tx, call.actor, "line.reveal", line.id, codes=len(codes))
+        record(tx, context.actor, "line.reveal", line.id, codes=len(codes))
     return schemas.LineView(
         deliver_id=line.deliver_id,
         order_detail_id=line.id,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from bedesten.http.shapes import Amount, Input, Output
+from bedesten.http.schemas import Amount, RequestModel, ResponseModel
 from bedesten.orders.model import MOST_LINES
 from bedesten.surfaces.schemas import DeliveredCode, Id, Paging, Quantity, Reference, RequireData, Status, Time
 
@@ -16,7 +16,7 @@ class ListProducts(Paging, frozen=True):
     category_id: Id | None = None
 
 
-class BasketLine(Input, frozen=True):
+class BasketLine(RequestModel, frozen=True):
     """One line of an order; `deliverId` is the partner's own id of it."""
 
     deliver_id: Reference
@@ -26,7 +26,7 @@ class BasketLine(Input, frozen=True):
     require_data: Annotated[list[RequireData], Meta(max_length=50)] = []
 
 
-class CreateOrder(Input, frozen=True):
+class CreateOrder(RequestModel, frozen=True):
     """An order, all or nothing. `orderReference` is the partner's own and names it once and for all."""
 
     order_reference: Reference
@@ -34,14 +34,14 @@ class CreateOrder(Input, frozen=True):
     notify_url: Annotated[str, Meta(max_length=2_000)] | None = None
 
 
-class GetOrder(Input, frozen=True):
+class GetOrder(RequestModel, frozen=True):
     """One order, by its id or by the partner's own reference."""
 
     order_id: Id | None = None
     order_reference: Reference | None = None
 
 
-class PlacedLine(Output, frozen=True):
+class PlacedLine(ResponseModel, frozen=True):
     """A line as it was placed. `price` is the line's total."""
 
     deliver_id: str
@@ -51,7 +51,7 @@ class PlacedLine(Output, frozen=True):
     status: Status
 
 
-class PlacedOrder(Output, frozen=True):
+class PlacedOrder(ResponseModel, frozen=True):
     """The answer to an order, and again to the same order."""
 
     order_id: str
@@ -61,7 +61,7 @@ class PlacedOrder(Output, frozen=True):
     details: list[PlacedLine]
 
 
-class LineView(Output, frozen=True):
+class LineView(ResponseModel, frozen=True):
     """A line as it stands. `deliveryData` are the codes, once it is delivered with codes.
 
     `deliveryItems` are the same codes with their parts.
@@ -82,7 +82,7 @@ class LineView(Output, frozen=True):
     updated: Time
 
 
-class OrderView(Output, frozen=True):
+class OrderView(ResponseModel, frozen=True):
     """An order as it stands."""
 
     order_id: str
@@ -93,7 +93,7 @@ class OrderView(Output, frozen=True):
     details: list[LineView]
 
 
-class AccountView(Output, frozen=True):
+class AccountView(ResponseModel, frozen=True):
     """The partner's account and money: `available` = `balance` − `held`; `spendable` is what an order may cost."""
 
     account_id: str

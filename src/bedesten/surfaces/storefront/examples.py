@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from bedesten.http.route import Example
-from bedesten.http.shapes import Nothing
+from bedesten.http.schemas import EmptyBody
 from bedesten.orders.model import DELIVERED, PROCESSING
 from bedesten.surfaces import example_values
 from bedesten.surfaces.schemas import DeliveredCode, Page
@@ -49,7 +49,7 @@ REGISTER = Example(
     schemas.Register(email=example_values.CUSTOMER_EMAIL, password=example_values.PASSWORD, name="Ada"),
 )
 LOGIN = Example(example_values.token({"session": 7}), example_values.login(example_values.CUSTOMER_EMAIL))
-REFRESH = Example(example_values.token(), Nothing())
+REFRESH = Example(example_values.token(), EmptyBody())
 LOGOUT = Example(schemas.SessionEnd("ended"), schemas.Logout(everywhere=True))
 LIST_SESSIONS = Example(
     Page(

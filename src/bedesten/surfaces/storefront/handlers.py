@@ -16,9 +16,9 @@ from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.passwords import Hashed, password_problem
 from bedesten.gate.scopes import Surface
-from bedesten.http.call import Call
-from bedesten.http.logins import address_digest, begin_session, exchange, log_in, prove
-from bedesten.http.shapes import Nothing
+from bedesten.http.context import RequestContext
+from bedesten.http.logins import address_digest, authenticate_password, begin_session, exchange, log_in
+from bedesten.http.schemas import EmptyBody
 from bedesten.orders import actions as orders
 from bedesten.orders import checkout
 from bedesten.orders.model import DELIVERED, Buyer, Line, NewLine, NewOrder, Order
@@ -32,68 +32,70 @@ from bedesten.tenants.checkout_limits import CheckoutLimits
 _STATES: tuple[schemas.OrderState, ...] = ("awaitingPayment", "placed", "expired", "cancelled")
 
 
-async def register(call: Call, body: schemas.Register) -> schemas.RegistrationResult:
+async def register(context: RequestContext, body: schemas.Register) -> schemas.RegistrationResult:
     """Makes a customer. Whether the e-mail was known before is not told: the owner of the address knows."""
-    await _check_password(call, body.password, "password", body.email, body.name or "")
-    limits = CheckoutLimits.of(call.tenant.checkout_limits)
-    await call.house.store.write(call.tenant.id, registrations.count, address_digest(call), limits.registrations)
-    hashed = await call.house.hashing.hash(body.password)
+    await _check_password(context, body.password, "password", body.email, body.name or "")
+    limits = CheckoutLimits.of(context.tenant.checkout_limits)
+    await context.services.store.write(
+        context.tenant.id, registrations.count, address_digest(context), limits.registrations
+    )
+    hashed = await context.services.passwords.hash(body.password)
     name = body.name or body.email.split("@")[0]
-    await call.house.store.write(call.tenant.id, _register, call, body.email, name, hashed)
+    await context.services.store.write(context.tenant.id, _register, context, body.email, name, hashed)
     return schemas.RegistrationResult("accepted")
 
 
-def _register(tx: Transaction, call: Call, email: str, name: str, password: Hashed) -> None:
+def _register(tx: Transaction, context: RequestContext, email: str, name: str, password: Hashed) -> None:
     made = accounts.create(tx, "customer", email, name, password=password)
     if made:
-        record(tx, call.actor, "customer.register", made)
+        record(tx, context.actor, "customer.register", made)
 
 
-async def login(call: Call, body: Login) -> Token:
+async def login(context: RequestContext, body: Login) -> Token:
     """The customer login."""
-    return views.token_view(call, await log_in(call, Surface.STOREFRONT, body.email, body.password))
+    return views.token_view(context, await log_in(context, Surface.STOREFRONT, body.email, body.password))
 
 
-async def refresh(call: Call, _: Nothing) -> Token:
+async def refresh(context: RequestContext, _: EmptyBody) -> Token:
     """A fresh token of the same session for a living one; the old one lives on until its own end."""
-    customer = await call.house.store.read(call.tenant.id, _customer, call)
-    return views.token_view(call, await exchange(call, Surface.STOREFRONT, customer))
+    customer = await context.services.store.read(context.tenant.id, _customer, context)
+    return views.token_view(context, await exchange(context, Surface.STOREFRONT, customer))
 
 
-def logout(tx: Transaction, call: Call, body: schemas.Logout) -> schemas.SessionEnd:
+def logout(tx: Transaction, context: RequestContext, body: schemas.Logout) -> schemas.SessionEnd:
     """Ends the session of the token that was sent, or every one of the customer; from the next request on, everywhere."""
     if body.everywhere:
-        accounts.end_tokens(tx, call.who.owner, call.actor)
+        accounts.end_tokens(tx, context.who.owner, context.actor)
     else:
-        token = call.who.token
+        token = context.who.token
         assert token is not None, "the route demands a token"
-        sessions.end(tx, token.session_id, call.actor)
+        sessions.end(tx, token.session_id, context.actor)
     return schemas.SessionEnd("ended")
 
 
-async def change_password(call: Call, body: schemas.ChangePassword) -> Token:
+async def change_password(context: RequestContext, body: schemas.ChangePassword) -> Token:
     """Changes the password, ends every session that there was, and begins a fresh one."""
-    store, tenant = call.house.store, call.tenant.id
-    customer = await store.read(tenant, _customer, call)
-    await prove(call, Surface.STOREFRONT, customer.handle, body.current_password)
-    await _check_password(call, body.new_password, "newPassword", customer.handle, customer.name)
-    hashed = await call.house.hashing.hash(body.new_password)
-    changed = await store.write(tenant, _set_password, call, hashed)
-    return views.token_view(call, await begin_session(call, Surface.STOREFRONT, changed))
+    store, tenant = context.services.store, context.tenant.id
+    customer = await store.read(tenant, _customer, context)
+    await authenticate_password(context, Surface.STOREFRONT, customer.handle, body.current_password)
+    await _check_password(context, body.new_password, "newPassword", customer.handle, customer.name)
+    hashed = await context.services.passwords.hash(body.new_password)
+    changed = await store.write(tenant, _set_password, context, hashed)
+    return views.token_view(context, await begin_session(context, Surface.STOREFRONT, changed))
 
 
-def _set_password(tx: Transaction, call: Call, password: Hashed) -> Account:
+def _set_password(tx: Transaction, context: RequestContext, password: Hashed) -> Account:
     """The account as it is right after the change: what ends its tokens later ends the fresh one as well."""
-    accounts.set_password(tx, call.who.owner, password, call.actor)
-    return _customer(tx, call)
+    accounts.set_password(tx, context.who.owner, password, context.actor)
+    return _customer(tx, context)
 
 
-def list_sessions(tx: Transaction, call: Call, body: schemas.ListSessions) -> Page[schemas.SessionView]:
+def list_sessions(tx: Transaction, context: RequestContext, body: schemas.ListSessions) -> Page[schemas.SessionView]:
     """A page of the customer's living sessions, the newest first."""
-    token = call.who.token
+    token = context.who.token
     assert token is not None, "the route demands a token"
-    page = views.requested_page(call, "sessions", body)
-    found = sessions.living(tx, call.who.owner, token.epochs, page.after, page.since, page.size + 1)
+    page = views.requested_page(context, "sessions", body)
+    found = sessions.living(tx, context.who.owner, token.epochs, page.after, page.since, page.size + 1)
 
     def show(one: Session) -> schemas.SessionView:
         return schemas.SessionView(
@@ -106,55 +108,57 @@ def list_sessions(tx: Transaction, call: Call, body: schemas.ListSessions) -> Pa
             user_agent=one.agent,
         )
 
-    return views.page_view(call, "sessions", found, page, lambda one: one.id, show)
+    return views.page_view(context, "sessions", found, page, lambda one: one.id, show)
 
 
-def end_session(tx: Transaction, call: Call, body: schemas.EndSession) -> schemas.SessionEnd:
+def end_session(tx: Transaction, context: RequestContext, body: schemas.EndSession) -> schemas.SessionEnd:
     """Ends one of the customer's sessions, also the one that is used; from the next request on, everywhere."""
-    if not sessions.end_own(tx, call.who.owner, body.session_id, call.actor):
+    if not sessions.end_own(tx, context.who.owner, body.session_id, context.actor):
         raise Refusal(errors.NOT_FOUND, "the customer has no such session", missing="session")
     return schemas.SessionEnd("ended")
 
 
-def profile(tx: Transaction, call: Call, _: Nothing) -> schemas.Profile:
+def profile(tx: Transaction, context: RequestContext, _: EmptyBody) -> schemas.Profile:
     """Who the caller is here."""
-    customer = _customer(tx, call)
+    customer = _customer(tx, context)
     return schemas.Profile(customer.id, customer.handle, customer.name, wire_time(customer.created))
 
 
-def _customer(tx: Transaction, call: Call) -> Account:
-    customer = accounts.by_id(tx, "customer", call.who.owner)
+def _customer(tx: Transaction, context: RequestContext) -> Account:
+    customer = accounts.by_id(tx, "customer", context.who.owner)
     if customer is None:
         raise Refusal(errors.NOT_FOUND, "the account is gone", missing="account")
     return customer
 
 
-async def _check_password(call: Call, password: str, field: str, *about: str) -> None:
+async def _check_password(context: RequestContext, password: str, field: str, *about: str) -> None:
     """Refuses a password that is easy to guess for whoever knows this about its owner, or the shop's name."""
-    shop = await call.house.store.read(call.tenant.id, tenants.name_of)
-    problem = password_problem(password, minimum=call.house.password_minimum, words=(shop, *about))
+    shop = await context.services.store.read(context.tenant.id, tenants.name_of)
+    problem = password_problem(password, minimum=context.services.password_minimum, words=(shop, *about))
     if problem:
         raise bad_field(field, problem)
 
 
-def list_products(tx: Transaction, call: Call, body: schemas.ListProducts) -> Page[ProductView]:
+def list_products(tx: Transaction, context: RequestContext, body: schemas.ListProducts) -> Page[ProductView]:
     """A page of what is sold in the caller's region."""
-    page = views.requested_page(call, "products", body)
-    found = catalogue.shop_products(tx, page, call.region, body.category_id or "")
+    page = views.requested_page(context, "products", body)
+    found = catalogue.shop_products(tx, page, context.region, body.category_id or "")
     return views.page_view(
-        call, "products", found, page, lambda one: one.id, partial(views.product_view, region=call.region)
+        context, "products", found, page, lambda one: one.id, partial(views.product_view, region=context.region)
     )
 
 
-def product(tx: Transaction, call: Call, _: Nothing) -> ProductView:
+def product(tx: Transaction, context: RequestContext, _: EmptyBody) -> ProductView:
     """One product that is sold in the caller's region."""
-    return views.product_view(catalogue.shop_product(tx, views.path_argument_id(call), call.region), call.region)
+    return views.product_view(
+        catalogue.shop_product(tx, views.path_argument_id(context), context.region), context.region
+    )
 
 
-def create_checkout(tx: Transaction, call: Call, body: schemas.CreateCheckout) -> schemas.CustomerOrder:
+def create_checkout(tx: Transaction, context: RequestContext, body: schemas.CreateCheckout) -> schemas.CustomerOrder:
     """Reserves the goods until the checkout expires, or answers the same checkout again."""
-    currency, address = call.tenant.currency, address_digest(call)
-    buyer = Buyer(call.who.owner, "customer", "storefront", currency, call.region, address)
+    currency, address = context.tenant.currency, address_digest(context)
+    buyer = Buyer(context.who.owner, "customer", "storefront", currency, context.region, address)
     request = NewOrder(
         body.reference or new_id("chk"),
         tuple(
@@ -167,25 +171,27 @@ def create_checkout(tx: Transaction, call: Call, body: schemas.CreateCheckout) -
             for at, item in enumerate(body.items)
         ),
     )
-    limits = CheckoutLimits.of(call.tenant.checkout_limits)
-    placed = orders.reserve(tx, buyer, request, tx.now + call.house.checkout_time, limits)
-    return _order_view(tx, call, placed.order, placed.lines, reveal=False)
+    limits = CheckoutLimits.of(context.tenant.checkout_limits)
+    placed = orders.reserve(tx, buyer, request, tx.now + context.services.checkout_time, limits)
+    return _order_view(tx, context, placed.order, placed.lines, reveal=False)
 
 
-def cancel_checkout(tx: Transaction, call: Call, body: schemas.GetOrder) -> schemas.CustomerOrder:
+def cancel_checkout(tx: Transaction, context: RequestContext, body: schemas.GetOrder) -> schemas.CustomerOrder:
     """Ends a checkout that is not paid, and puts its goods back."""
-    order = checkout.cancel(tx, call.who.owner, body.order_id)
-    record(tx, call.actor, "checkout.cancel", order.id)
-    return _order_view(tx, call, order, orders.lines_of(tx, order.id), reveal=False)
+    order = checkout.cancel(tx, context.who.owner, body.order_id)
+    record(tx, context.actor, "checkout.cancel", order.id)
+    return _order_view(tx, context, order, orders.lines_of(tx, order.id), reveal=False)
 
 
-def get_order(tx: Transaction, call: Call, body: schemas.GetOrder) -> schemas.CustomerOrder:
+def get_order(tx: Transaction, context: RequestContext, body: schemas.GetOrder) -> schemas.CustomerOrder:
     """One order, with its codes once it is paid and delivered."""
-    order = orders.order_of(tx, call.who.owner, body.order_id)
-    return _order_view(tx, call, order, orders.lines_of(tx, order.id), reveal=True)
+    order = orders.order_of(tx, context.who.owner, body.order_id)
+    return _order_view(tx, context, order, orders.lines_of(tx, order.id), reveal=True)
 
 
-def _order_view(tx: Transaction, call: Call, order: Order, lines: list[Line], *, reveal: bool) -> schemas.CustomerOrder:
+def _order_view(
+    tx: Transaction, context: RequestContext, order: Order, lines: list[Line], *, reveal: bool
+) -> schemas.CustomerOrder:
     return schemas.CustomerOrder(
         order_id=order.id,
         reference=order.reference,
@@ -194,15 +200,17 @@ def _order_view(tx: Transaction, call: Call, order: Order, lines: list[Line], *,
         total=to_decimal(order.total, order.currency),
         created=wire_time(order.created),
         expires=wire_time(order.expires) if order.expires else None,
-        items=[_line_view(tx, call, order, line, reveal=reveal) for line in lines],
+        items=[_line_view(tx, context, order, line, reveal=reveal) for line in lines],
     )
 
 
-def _line_view(tx: Transaction, call: Call, order: Order, line: Line, *, reveal: bool) -> schemas.CustomerLine:
+def _line_view(
+    tx: Transaction, context: RequestContext, order: Order, line: Line, *, reveal: bool
+) -> schemas.CustomerLine:
     show = reveal and line.status == DELIVERED
-    codes = stock.delivered(tx, call.house.vault, line.id) if show else []
+    codes = stock.delivered(tx, context.services.vault, line.id) if show else []
     if codes:
-        record(tx, call.actor, "line.reveal", line.id, codes=len(codes))
+        record(tx, context.actor, "line.reveal", line.id, codes=len(codes))
     return schemas.CustomerLine(
         order_detail_id=line.id,
         product_id=line.product_id,

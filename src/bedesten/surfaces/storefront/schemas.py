@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from bedesten.http.shapes import Input, Output
+from bedesten.http.schemas import RequestModel, ResponseModel
 from bedesten.orders.model import MOST_LINES
 from bedesten.surfaces.schemas import (
     DeliveredCode,
@@ -25,7 +25,7 @@ PASSWORD = {"minLength": 8}
 OrderState = Literal["awaitingPayment", "placed", "expired", "cancelled"]
 
 
-class Register(Input, frozen=True):
+class Register(RequestModel, frozen=True):
     """A customer who is to be. The answer is alike for known and unknown e-mails."""
 
     email: Email
@@ -33,19 +33,19 @@ class Register(Input, frozen=True):
     name: Name | None = None
 
 
-class RegistrationResult(Output, frozen=True):
+class RegistrationResult(ResponseModel, frozen=True):
     """That the registration was taken; not whether the e-mail was known before."""
 
     status: Literal["accepted"]
 
 
-class Logout(Input, frozen=True):
+class Logout(RequestModel, frozen=True):
     """What to end: the session of the token that is sent, or with `everywhere` every session of the customer."""
 
     everywhere: bool = False
 
 
-class SessionEnd(Output, frozen=True):
+class SessionEnd(ResponseModel, frozen=True):
     """That the tokens are dead."""
 
     status: Literal["ended"]
@@ -55,7 +55,7 @@ class ListSessions(Paging, frozen=True):
     """Which sessions: all that can go on."""
 
 
-class SessionView(Output, frozen=True):
+class SessionView(ResponseModel, frozen=True):
     """A session: what began with one login. `address` and `userAgent` are where that came from."""
 
     session_id: str
@@ -67,20 +67,20 @@ class SessionView(Output, frozen=True):
     user_agent: str
 
 
-class EndSession(Input, frozen=True):
+class EndSession(RequestModel, frozen=True):
     """Which session."""
 
     session_id: Id
 
 
-class ChangePassword(Input, frozen=True):
+class ChangePassword(RequestModel, frozen=True):
     """The password as it is, and as it shall be."""
 
     current_password: Annotated[str, Meta(max_length=16_384)]
     new_password: Annotated[str, Meta(max_length=16_384, extra_json_schema=PASSWORD)]
 
 
-class Profile(Output, frozen=True):
+class Profile(ResponseModel, frozen=True):
     """A customer's own account."""
 
     customer_id: str
@@ -95,7 +95,7 @@ class ListProducts(Paging, frozen=True):
     category_id: Id | None = None
 
 
-class CheckoutItem(Input, frozen=True):
+class CheckoutItem(RequestModel, frozen=True):
     """One product of a checkout."""
 
     product_id: Id
@@ -103,20 +103,20 @@ class CheckoutItem(Input, frozen=True):
     require_data: Annotated[list[RequireData], Meta(max_length=50)] = []
 
 
-class CreateCheckout(Input, frozen=True):
+class CreateCheckout(RequestModel, frozen=True):
     """A checkout: the goods are reserved until it expires. With a `reference` it can be sent again safely."""
 
     items: Annotated[list[CheckoutItem], Meta(min_length=1, max_length=MOST_LINES)]
     reference: Reference | None = None
 
 
-class GetOrder(Input, frozen=True):
+class GetOrder(RequestModel, frozen=True):
     """Which order."""
 
     order_id: Id
 
 
-class CustomerLine(Output, frozen=True):
+class CustomerLine(ResponseModel, frozen=True):
     """One line of a customer's order. `deliveryData` are the codes, once it is paid and delivered with codes.
 
     `deliveryItems` are the same codes with their parts.
@@ -134,7 +134,7 @@ class CustomerLine(Output, frozen=True):
     delivery_note: list[str] | None
 
 
-class CustomerOrder(Output, frozen=True):
+class CustomerOrder(ResponseModel, frozen=True):
     """A customer's order: `awaitingPayment` until `expires`, `placed`, `expired` or `cancelled`."""
 
     order_id: str

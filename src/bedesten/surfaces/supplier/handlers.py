@@ -18,8 +18,8 @@ from bedesten.core.money import to_decimal
 from bedesten.core.text import key
 from bedesten.errors import Refusal, bad_field
 from bedesten.fulfilment import actions as fulfilment
-from bedesten.http.call import Call
-from bedesten.http.shapes import amount
+from bedesten.http.context import RequestContext
+from bedesten.http.schemas import amount
 from bedesten.orders.model import Line
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import views
@@ -29,63 +29,63 @@ from bedesten.surfaces.supplier import schemas
 log = structlog.get_logger("bedesten.catalogue")
 
 
-def list_products(tx: Transaction, call: Call, body: Paging) -> Page[schemas.OfferView]:
+def list_products(tx: Transaction, context: RequestContext, body: Paging) -> Page[schemas.OfferView]:
     """A page of the supplier's own products."""
-    page = views.requested_page(call, "offers", body)
-    found = catalogue.supplier_products(tx, page, call.who.owner)
-    return views.page_view(call, "offers", found, page, lambda one: one.id, _offer_view)
+    page = views.requested_page(context, "offers", body)
+    found = catalogue.supplier_products(tx, page, context.who.owner)
+    return views.page_view(context, "offers", found, page, lambda one: one.id, _offer_view)
 
 
-def upsert_products(tx: Transaction, call: Call, body: schemas.UpsertProducts) -> Items[schemas.OfferView]:
+def upsert_products(tx: Transaction, context: RequestContext, body: schemas.UpsertProducts) -> Items[schemas.OfferView]:
     """Makes or changes products, all or none."""
     if len({key(one.sku) for one in body.products}) != len(body.products):
         raise bad_field("products", "a sku stands twice")
     changed = []
     for at, one in enumerate(body.products):
-        cost = amount(one.cost, call.tenant.currency, f"products[{at}].cost")
+        cost = amount(one.cost, context.tenant.currency, f"products[{at}].cost")
         if cost < 0:
             raise bad_field(f"products[{at}].cost", "not below zero")
         offer = Offer(one.sku, one.name, cost, one.offered)
-        changed.append(offers.upsert_offer(tx, call.who.owner, call.tenant.currency, offer, call.actor))
+        changed.append(offers.upsert_offer(tx, context.who.owner, context.tenant.currency, offer, context.actor))
     for done in changed:
         if done.stopped:
-            _log_stopped(call, done.product)
+            _log_stopped(context, done.product)
     return Items([_offer_view(done.product) for done in changed])
 
 
-def _log_stopped(call: Call, product: Product) -> None:
+def _log_stopped(context: RequestContext, product: Product) -> None:
     """Tells the operator that a product is not sold any more: its supplier asks more than it is sold for."""
     assert product.price is not None, "what has no price was not on sale"
     log.warning(
         "sale-stopped",
-        tenant=call.tenant.id,
-        supplier=call.who.owner,
+        tenant=context.tenant.id,
+        supplier=context.who.owner,
         product=product.id,
         sku=product.sku,
         price=str(to_decimal(product.price, product.currency)),
         cost=None if product.cost is None else str(to_decimal(product.cost, product.currency)),
         currency=product.currency,
-        request_id=call.request_id,
+        request_id=context.request_id,
     )
 
 
-def upload_stock(tx: Transaction, call: Call, body: schemas.UploadStock) -> schemas.UploadResult:
+def upload_stock(tx: Transaction, context: RequestContext, body: schemas.UploadStock) -> schemas.UploadResult:
     """Puts codes into stock; a code that was in the shop before is left out and counted."""
     product = catalogue.product(tx, body.product_id)
-    if product is None or product.supplier_id != call.who.owner:
+    if product is None or product.supplier_id != context.who.owner:
         raise Refusal(errors.NOT_FOUND, "no such product of this supplier", missing="product")
     if product.fulfilment == catalogue.SUPPLIER:
         raise bad_field("productId", "this product is delivered on demand and keeps no stock")
     codes = _codes(body.codes, body.items)
     if not 1 <= len(codes) <= batches.CHUNK:
         raise bad_field("codes", f"1 to {batches.CHUNK} codes are needed, with those of items")
-    source = Source("Supplier/Stock/Upload", call.who.owner, supplier=call.who.owner, unit_cost=product.cost)
-    done = batches.add(tx, call.house.vault, product.id, codes, source)
+    source = Source("Supplier/Stock/Upload", context.who.owner, supplier=context.who.owner, unit_cost=product.cost)
+    done = batches.add(tx, context.services.vault, product.id, codes, source)
     if done.added:
-        record(tx, call.actor, "stock.upload", product.id, added=done.added, batch=done.batch_id)
+        record(tx, context.actor, "stock.upload", product.id, added=done.added, batch=done.batch_id)
     after = catalogue.product(tx, product.id)
     assert after is not None, "it was there a moment ago"
-    skipped = [_skipped_view(tx, call.who.owner, one, done) for one in done.duplicates]
+    skipped = [_skipped_view(tx, context.who.owner, one, done) for one in done.duplicates]
     return schemas.UploadResult(
         added=done.added,
         duplicates=len(skipped),
@@ -95,19 +95,21 @@ def upload_stock(tx: Transaction, call: Call, body: schemas.UploadStock) -> sche
     )
 
 
-def awaiting(tx: Transaction, call: Call, body: Paging) -> Page[schemas.AwaitingLine]:
+def awaiting(tx: Transaction, context: RequestContext, body: Paging) -> Page[schemas.AwaitingLine]:
     """A page of the lines that wait for the supplier, those that wait longest first."""
-    page = views.requested_page(call, "awaiting", body)
-    found = fulfilment.awaiting(tx, call.who.owner, page.after, page.size, page.since)
-    return views.page_view(call, "awaiting", found, page, fulfilment.place, _awaiting_view)
+    page = views.requested_page(context, "awaiting", body)
+    found = fulfilment.awaiting(tx, context.who.owner, page.after, page.size, page.since)
+    return views.page_view(context, "awaiting", found, page, fulfilment.place, _awaiting_view)
 
 
-def deliver(tx: Transaction, call: Call, body: schemas.Deliver) -> schemas.DeliveryResult:
+def deliver(tx: Transaction, context: RequestContext, body: schemas.Deliver) -> schemas.DeliveryResult:
     """Delivers a waiting line, once."""
     codes = _codes(body.delivery_data, body.delivery_items)
     if len({code.exact for code in codes}) != len(codes):
         raise bad_field("deliveryData", "a code stands twice")
-    line = fulfilment.deliver(tx, call.house.vault, call.who.owner, body.order_detail_id, codes, body.delivery_note)
+    line = fulfilment.deliver(
+        tx, context.services.vault, context.who.owner, body.order_detail_id, codes, body.delivery_note
+    )
     return schemas.DeliveryResult(line.id, line.status)
 
 

@@ -3,7 +3,7 @@
 from bedesten import errors
 from bedesten.gate.access import Keyed
 from bedesten.gate.scopes import Surface
-from bedesten.http.route import LARGE_BODY, Reads, Route, Writes
+from bedesten.http.route import LARGE_BODY_BYTES, Reads, Route, Writes
 from bedesten.surfaces import api_keys
 from bedesten.surfaces.schemas import Items, Page, Paging
 from bedesten.surfaces.supplier import examples, handlers, schemas
@@ -20,7 +20,7 @@ ROUTES = (
         access=_grant("products:read"),
         handler=Reads(handlers.list_products),
         body=Paging,
-        answers=Page[schemas.OfferView],
+        response=Page[schemas.OfferView],
         summary="List the supplier's own products",
         example=examples.LIST_PRODUCTS,
     ),
@@ -30,8 +30,8 @@ ROUTES = (
         access=_grant("products:write"),
         handler=Writes(handlers.upsert_products),
         body=schemas.UpsertProducts,
-        limit=LARGE_BODY,
-        answers=Items[schemas.OfferView],
+        limit=LARGE_BODY_BYTES,
+        response=Items[schemas.OfferView],
         summary="Make or change products",
         example=examples.UPSERT_PRODUCTS,
     ),
@@ -41,9 +41,9 @@ ROUTES = (
         access=_grant("stock:write"),
         handler=Writes(handlers.upload_stock),
         body=schemas.UploadStock,
-        limit=LARGE_BODY,
-        answers=schemas.UploadResult,
-        refuses=(errors.NOT_FOUND,),
+        limit=LARGE_BODY_BYTES,
+        response=schemas.UploadResult,
+        errors=(errors.NOT_FOUND,),
         summary="Put stock codes in",
         example=examples.UPLOAD_STOCK,
     ),
@@ -53,7 +53,7 @@ ROUTES = (
         access=_grant("orders:read"),
         handler=Reads(handlers.awaiting),
         body=Paging,
-        answers=Page[schemas.AwaitingLine],
+        response=Page[schemas.AwaitingLine],
         summary="List the order lines that wait",
         example=examples.AWAITING,
     ),
@@ -64,9 +64,9 @@ ROUTES = (
         access=_grant("orders:deliver"),
         handler=Writes(handlers.deliver),
         body=schemas.Deliver,
-        limit=LARGE_BODY,
-        answers=schemas.DeliveryResult,
-        refuses=(errors.NOT_FOUND, errors.NOT_DELIVERABLE),
+        limit=LARGE_BODY_BYTES,
+        response=schemas.DeliveryResult,
+        errors=(errors.NOT_FOUND, errors.NOT_DELIVERABLE),
         summary="Deliver an order line",
         example=examples.DELIVER,
     ),

@@ -7,8 +7,8 @@ from msgspec import Meta
 
 from bedesten.catalogue import code
 from bedesten.catalogue.actions import STOCK, STOCK_FIRST, SUPPLIER
-from bedesten.http.shapes import Amount, Input, Output
-from bedesten.http.texts import kind
+from bedesten.http.schemas import Amount, RequestModel, ResponseModel
+from bedesten.http.text_fields import kind
 from bedesten.surfaces.schemas import Id, Name, ShortNote, Sku, Status, Time
 
 SKIP_REASONS = ("inStock", "inStock", "sold", "withdrawn", "inStock")
@@ -23,7 +23,7 @@ SkipReason = Annotated[
 ]
 
 
-class OfferInput(Input, frozen=True):
+class OfferInput(RequestModel, frozen=True):
     """One product as its supplier offers it. `cost` is what the supplier earns with a unit."""
 
     sku: Sku
@@ -32,13 +32,13 @@ class OfferInput(Input, frozen=True):
     offered: bool = True
 
 
-class UpsertProducts(Input, frozen=True):
+class UpsertProducts(RequestModel, frozen=True):
     """Products to make or to change."""
 
     products: Annotated[list[OfferInput], Meta(min_length=1, max_length=200)]
 
 
-class CodeItem(Input, frozen=True):
+class CodeItem(RequestModel, frozen=True):
     """A code with its parts. `expires` is the last day on which it is good (yyyy-MM-dd, UTC)."""
 
     code: Code
@@ -47,7 +47,7 @@ class CodeItem(Input, frozen=True):
     expires: Day | None = None
 
 
-class UploadStock(Input, frozen=True):
+class UploadStock(RequestModel, frozen=True):
     """Codes for one product: `codes` alone, or `items` with their parts, 1 to 1,000 together."""
 
     product_id: Id
@@ -55,7 +55,7 @@ class UploadStock(Input, frozen=True):
     items: Annotated[list[CodeItem], Meta(max_length=1_000)] = []
 
 
-class Deliver(Input, frozen=True):
+class Deliver(RequestModel, frozen=True):
     """A delivery: as many codes as the line has units, or a note (for a top-up), or both.
 
     The codes come as `deliveryData`, or as `deliveryItems` with their parts.
@@ -67,7 +67,7 @@ class Deliver(Input, frozen=True):
     delivery_note: Annotated[list[ShortNote], Meta(max_length=20)] = []
 
 
-class OfferView(Output, frozen=True):
+class OfferView(ResponseModel, frozen=True):
     """A product as its supplier sees it. `available` counts the free stock codes. `onSale` is false as well while `cost`
     is above the shop's price. `proposedName` waits for the shop's operator, while buyers see `name`."""
 
@@ -84,7 +84,7 @@ class OfferView(Output, frozen=True):
     updated: Time
 
 
-class SkippedCode(Output, frozen=True):
+class SkippedCode(ResponseModel, frozen=True):
     """A code of an upload that was left out: its place among `codes` and then `items`, and why.
 
     Product and batch are those in which it is already, if they are this supplier's.
@@ -96,7 +96,7 @@ class SkippedCode(Output, frozen=True):
     batch_id: str | None
 
 
-class UploadResult(Output, frozen=True):
+class UploadResult(ResponseModel, frozen=True):
     """What became of an upload: codes that were in the shop before are left out. No batch if none was new."""
 
     added: int
@@ -106,7 +106,7 @@ class UploadResult(Output, frozen=True):
     skipped: list[SkippedCode]
 
 
-class RequireDataView(Output, frozen=True):
+class RequireDataView(ResponseModel, frozen=True):
     """What the buyer said."""
 
     product_require_id: str
@@ -114,7 +114,7 @@ class RequireDataView(Output, frozen=True):
     value: str
 
 
-class AwaitingLine(Output, frozen=True):
+class AwaitingLine(ResponseModel, frozen=True):
     """A line that waits for its supplier."""
 
     order_detail_id: str
@@ -125,7 +125,7 @@ class AwaitingLine(Output, frozen=True):
     queued: Time
 
 
-class DeliveryResult(Output, frozen=True):
+class DeliveryResult(ResponseModel, frozen=True):
     """A line after its delivery."""
 
     order_detail_id: str

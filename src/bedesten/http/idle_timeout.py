@@ -19,10 +19,10 @@ from bedesten.gate.directory import TenantEntry
 from bedesten.gate.scopes import Surface
 from bedesten.store.store import Store
 
-MOST_REMEMBERED = 100_000
+MAX_REMEMBERED_TOKENS = 100_000
 
 
-class IdleWatch:
+class IdleTimeout:
     """Remembers which uses this process has written. Lives on the event loop."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -30,7 +30,7 @@ class IdleWatch:
         self._clock = clock
         self._written: dict[str, int] = {}
 
-    async def used(self, tenant: TenantEntry, surface: Surface, token: Claims) -> None:
+    async def record_use(self, tenant: TenantEntry, surface: Surface, token: Claims) -> None:
         """Counts this request as a use. Raises `Refusal` (-22) if the token has been idle for too long."""
         idle = tenant.idle[surface]
         if idle is None:
@@ -47,6 +47,6 @@ class IdleWatch:
         )
         if not alive:
             raise Refusal(errors.TOKEN_EXPIRED, "idle for too long", headers=challenge(errors.TOKEN_EXPIRED))
-        if len(self._written) >= MOST_REMEMBERED:
+        if len(self._written) >= MAX_REMEMBERED_TOKENS:
             self._written.clear()
         self._written[token.token_id] = now

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from bedesten.errors import Refusal
-from bedesten.http.shapes import Input, parse, understand, written
-from bedesten.http.wording import in_words
+from bedesten.http.schemas import RequestModel, as_wire, decode_body, parse
+from bedesten.http.validation_messages import validation_message
 from bedesten.surfaces.operations import ROUTES
 from bedesten.surfaces.reseller.schemas import CreateOrder
 from bedesten.surfaces.schemas import Paging
@@ -20,7 +20,7 @@ from bedesten.surfaces.supplier.schemas import UpsertProducts
 def test_a_whole_number_is_taken_however_it_is_written(number: str) -> None:
     raw = '{"orderReference": "a", "basketData": [{"deliverId": "1", "customerStoreProductId": "p", "quantity": %s}]}'
 
-    order = understand(parse((raw % number).encode()), CreateOrder)
+    order = decode_body(parse((raw % number).encode()), CreateOrder)
 
     assert order.basket_data[0].quantity == 5
     assert type(order.basket_data[0].quantity) is int
@@ -29,7 +29,7 @@ def test_a_whole_number_is_taken_however_it_is_written(number: str) -> None:
 @pytest.mark.parametrize("number", ["5.5", "0.0", "201.0", "1e999", "1e-999", "-5.0", "9" * 40 + ".0", '"5"', '"5.0"'])
 def test_what_is_no_whole_number_or_out_of_bounds_is_refused_by_name(number: str) -> None:
     with pytest.raises(Refusal) as refused:
-        understand(parse(f'{{"pageSize": {number}}}'.encode()), Paging)
+        decode_body(parse(f'{{"pageSize": {number}}}'.encode()), Paging)
 
     assert refused.value.row.number == -2
     assert list(refused.value.fields or {}) == ["pageSize"]
@@ -39,7 +39,7 @@ def test_the_fault_that_is_named_is_what_is_left_when_whole_numbers_are_taken() 
     raw = b'{"orderReference": "a", "basketData": [{"deliverId": "1", "quantity": 2.0}]}'
 
     with pytest.raises(Refusal) as refused:
-        understand(parse(raw), CreateOrder)
+        decode_body(parse(raw), CreateOrder)
 
     assert list(refused.value.fields or {}) == ["basketData[0].customerStoreProductId"]
 
@@ -69,9 +69,9 @@ LINE = '{"orderReference": "a", "basketData": [{"deliverId": "1", "customerStore
         ('{"everywhere": 1.5}', Logout, "everywhere", "must be true or false, not a number"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_told_in_plain_words(raw: str, shape: type[Input], field: str, problem: str) -> None:
+def test_what_is_wrong_is_told_in_plain_words(raw: str, shape: type[RequestModel], field: str, problem: str) -> None:
     with pytest.raises(Refusal) as refused:
-        understand(parse(raw.encode()), shape)
+        decode_body(parse(raw.encode()), shape)
 
     assert (refused.value.fields or {})[field] == problem
 
@@ -94,14 +94,15 @@ WRONG: tuple[object, ...] = (
 
 @pytest.mark.parametrize("shape", sorted({route.body for route in ROUTES}, key=str), ids=lambda shape: shape.__name__)
 def test_every_field_of_every_request_is_refused_in_words_that_are_known_and_without_its_value(
-    shape: type[Input],
+    shape: type[RequestModel],
 ) -> None:
     told = set()
     for field in msgspec.structs.fields(shape):
-        alone = cast("type[Input]", msgspec.defstruct("Alone", [(field.encode_name, field.type)], bases=(Input,)))
+        made = msgspec.defstruct("Alone", [(field.encode_name, field.type)], bases=(RequestModel,))
+        alone = cast("type[RequestModel]", made)
         for value in WRONG:
             try:
-                understand({field.encode_name: value}, alone)
+                decode_body({field.encode_name: value}, alone)
             except Refusal as refusal:
                 told |= set((refusal.fields or {}).values())
     assert all(problem == "is required" or problem.startswith("must ") for problem in told), told
@@ -114,18 +115,18 @@ def test_every_field_of_every_request_is_refused_in_words_that_are_known_and_wit
      "Expected `bytes` of length <= 3", "Expected `str` matching regex 'hush'"],
 )  # fmt: skip
 def test_what_msgspec_may_say_else_is_not_repeated(problem: str) -> None:
-    assert in_words(problem) == "is not as the reference says"
+    assert validation_message(problem) == "is not as the reference says"
 
 
 def test_amounts_keep_their_digits() -> None:
     raw = b'{"products": [{"sku": "s", "name": "n", "cost": 4.60}]}'
 
-    assert str(understand(parse(raw), UpsertProducts).products[0].cost) == "4.60"
+    assert str(decode_body(parse(raw), UpsertProducts).products[0].cost) == "4.60"
 
 
 def test_a_request_is_written_as_clients_write_it_and_without_defaults() -> None:
-    assert written(Paging()) == {}
-    assert written(Paging(page_size=20, updated_since="2026-01-01T00:00:00Z")) == {
+    assert as_wire(Paging()) == {}
+    assert as_wire(Paging(page_size=20, updated_since="2026-01-01T00:00:00Z")) == {
         "pageSize": 20,
         "updatedSince": "2026-01-01T00:00:00Z",
     }

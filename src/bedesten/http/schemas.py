@@ -15,23 +15,23 @@ from bedesten import errors
 from bedesten.core import strictjson
 from bedesten.core.money import to_minor
 from bedesten.errors import Refusal, bad_field
-from bedesten.http import texts
-from bedesten.http.members import Faults, Members, camel, settled
+from bedesten.http import text_fields
+from bedesten.http.body_fields import FieldErrors, Members, camel, known_fields
 
 
 def _folded(name: str) -> str:
     return name.replace("_", "")
 
 
-class Input(msgspec.Struct, frozen=True, rename=_folded):
+class RequestModel(msgspec.Struct, frozen=True, rename=_folded):
     """A request body, or a part of one. Members that it does not know are refused where the route is strict."""
 
 
-class Output(msgspec.Struct, frozen=True, rename="camel"):
+class ResponseModel(msgspec.Struct, frozen=True, rename="camel"):
     """An answer's data, or a part of it."""
 
 
-class Nothing(Input, frozen=True):
+class EmptyBody(RequestModel, frozen=True):
     """A body of which nothing is asked."""
 
 
@@ -40,8 +40,8 @@ Amount = Decimal | int
 
 _WHOLE = ""
 """What names the body as a whole among fields at fault."""
-Body = TypeVar("Body", bound=Input)
-_MAX_CAUSES = 10
+Body = TypeVar("Body", bound=RequestModel)
+_MAX_LOGGED_FIELDS = 10
 """Fields at fault that the log names; the caller is told of more."""
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -51,7 +51,7 @@ def encode(value: object) -> bytes:
     return _encode(value)
 
 
-def written(sent: Input) -> dict[str, object]:
+def as_wire(sent: RequestModel) -> dict[str, object]:
     """A request as a client writes it: in the wire's spelling, without the fields that are left at their defaults."""
     made: dict[str, object] = {}
     for field in msgspec.structs.fields(sent):
@@ -59,7 +59,7 @@ def written(sent: Input) -> dict[str, object]:
         default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
         if value != default or field.required:
             parts = value if isinstance(value, list) else [value]
-            shown = [written(part) if isinstance(part, Input) else part for part in parts]
+            shown = [as_wire(part) if isinstance(part, RequestModel) else part for part in parts]
             made[camel(field.name)] = shown if isinstance(value, list) else shown[0]
     return made
 
@@ -77,14 +77,14 @@ def parse(raw: bytes) -> Members:
     return parsed
 
 
-def understand(members: Members, shape: type[Body], *, strict: bool = False, raw: bytes = b"") -> Body:
+def decode_body(members: Members, shape: type[Body], *, strict: bool = False, raw: bytes = b"") -> Body:
     """The body as the route wants it, its texts in normal form.
 
     Raises `Refusal` (-2) that names every field at fault as the wire spells it.
     `strict`: a member that the shape does not know is a fault; `raw` tells how the caller wrote its name.
     """
-    members, problems = texts.normalise(members, shape)
-    kept, all_known = settled(members, shape)
+    members, problems = text_fields.normalise(members, shape)
+    kept, all_known = known_fields(members, shape)
     if not problems and (all_known or not strict):
         try:
             return msgspec.convert(kept, shape, builtin_types=(Decimal,))
@@ -94,11 +94,12 @@ def understand(members: Members, shape: type[Body], *, strict: bool = False, raw
             return msgspec.convert(_whole(kept), shape, builtin_types=(Decimal,))
         except msgspec.ValidationError:
             pass
-    faults = Faults(strict=strict, written=_names_as_written(raw) if strict else {}, texts=problems)
-    faults.look(_whole(members), shape)
-    assert faults.named, "what cannot be understood has a fault"
-    causes = ("an unknown member" if at in faults.unknown else f"{at}: {why}" for at, why in faults.named.items())
-    raise Refusal(errors.BAD_REQUEST, "; ".join(islice(causes, _MAX_CAUSES)), fields=faults.named)
+    field_errors = FieldErrors(strict=strict, written=_names_as_written(raw) if strict else {}, texts=problems)
+    field_errors.look(_whole(members), shape)
+    assert field_errors.named, "what cannot be understood has a fault"
+    named = field_errors.named
+    causes = ("an unknown member" if at in field_errors.unknown else f"{at}: {why}" for at, why in named.items())
+    raise Refusal(errors.BAD_REQUEST, "; ".join(islice(causes, _MAX_LOGGED_FIELDS)), fields=field_errors.named)
 
 
 def _names_as_written(raw: bytes) -> dict[str, str]:
@@ -135,7 +136,7 @@ def amount(value: Amount, currency: str, field: str) -> int:
 
 
 @cache
-def shapes_in(kind: Any) -> tuple[type[msgspec.Struct], ...]:
+def schemas_in(kind: Any) -> tuple[type[msgspec.Struct], ...]:
     """The shape, and every shape of a member in it, however deep."""
     found: dict[type[msgspec.Struct], None] = {}
     waiting: list[Any] = [kind]
@@ -152,5 +153,5 @@ def shapes_in(kind: Any) -> tuple[type[msgspec.Struct], ...]:
 def spellings(kind: Any) -> Mapping[str, str]:
     """How the wire spells every field of the shape and of the shapes in it, by the name that the shape has for it."""
     return {
-        field.encode_name: camel(field.name) for shape in shapes_in(kind) for field in msgspec.structs.fields(shape)
+        field.encode_name: camel(field.name) for shape in schemas_in(kind) for field in msgspec.structs.fields(shape)
     }

@@ -17,11 +17,11 @@ import pytest
 import structlog
 
 from bedesten.http.message import Response
-from bedesten.middleware.door import Door, everything
+from bedesten.middleware.authorizer import LocalAuthorizer, all_paths
 from bedesten.server.listener import free_port
 from tests.support.client import Client, Lines, api_key
 from tests.support.documents import ROOT
-from tests.support.foreign import HOST, Guarded, guarded
+from tests.support.forward_auth import HOST, ForwardAuthServer, forward_auth_server
 from tests.support.program import ENVIRONMENT
 from tests.support.sites import ENGINES, postgres_database
 from tests.support.wire import PATIENCE, Answer
@@ -36,7 +36,7 @@ class Service:
 
     port: int
     process: "subprocess.Popen[bytes]"
-    house: Guarded
+    installation: ForwardAuthServer
 
     def ask(self, path: str, lines: Lines = (), method: str = "GET", host: str = HOST, body: bytes = b"") -> Answer:
         """The answer to one request on a connection of its own; other people's servers may send it in chunks."""
@@ -52,9 +52,9 @@ class Service:
 
 
 @contextlib.contextmanager
-def running(house: Guarded, *command: str, port: int) -> Iterator[Service]:
+def running(installation: ForwardAuthServer, *command: str, port: int) -> Iterator[Service]:
     """A server of an example; it ends in order."""
-    program = house.program
+    program = installation.program
     environment = {
         "BEDESTEN_DATA": str(program.data),
         **({"BEDESTEN_DATABASE": program.database} if program.database else {}),
@@ -74,7 +74,7 @@ def running(house: Guarded, *command: str, port: int) -> Iterator[Service]:
                     break
                 assert time.monotonic() < end, said.read_text("utf-8")
                 time.sleep(0.05)
-            yield Service(port, process, house)
+            yield Service(port, process, installation)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(PATIENCE)
@@ -82,25 +82,27 @@ def running(house: Guarded, *command: str, port: int) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+def installation(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ForwardAuthServer]:
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(postgres_database()) if request.param == "postgresql" else None
-        yield stack.enter_context(guarded(tmp_path_factory.mktemp("house"), database=database))
+        yield stack.enter_context(forward_auth_server(tmp_path_factory.mktemp("house"), database=database))
 
 
 @pytest.fixture(scope="module")
-def fastapi(house: Guarded) -> Iterator[Service]:
+def fastapi(installation: ForwardAuthServer) -> Iterator[Service]:
     port = free_port(0)
     command = ("uvicorn", "fastapi_app:app", "--port", str(port), "--log-level", "warning")
-    with running(house, *command, port=port) as service:
+    with running(installation, *command, port=port) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
-def django(house: Guarded) -> Iterator[Service]:
+def django(installation: ForwardAuthServer) -> Iterator[Service]:
     port = free_port(0)
     command = ("granian", "--interface", "wsgi", "--port", str(port), "--workers", "2", "django_app:application")
-    with running(house, *command, port=port) as service:
+    with running(installation, *command, port=port) as service:
         yield service
 
 
@@ -108,30 +110,33 @@ def django(house: Guarded) -> Iterator[Service]:
 
 
 def test_fastapi_knows_who_calls(fastapi: Service) -> None:
-    house = fastapi.house
-    answer = fastapi.ask("/me", house.login())
+    installation = fastapi.installation
+    answer = fastapi.ask("/me", installation.login())
     assert answer.status == 200, answer.body
-    assert (answer.json["tenant"], answer.json["account"]) == (house.tenant, house.partner)
+    assert (answer.json["tenant"], answer.json["account"]) == (installation.tenant, installation.partner)
     assert "orders:read" in answer.json["rights"]
-    assert fastapi.ask("/reports/2026-11", house.login()).json == {"month": "2026-11", "of": house.partner}
+    assert fastapi.ask("/reports/2026-11", installation.login()).json == {
+        "month": "2026-11",
+        "of": installation.partner,
+    }
     assert fastapi.ask("/status").json == {"status": "ok"}
 
 
 def test_fastapi_answers_refusals_as_the_surfaces_do(fastapi: Service) -> None:
-    key = api_key(fastapi.house.key()["key"])
+    key = api_key(fastapi.installation.key()["key"])
     for lines, told in (((), (401, -20)), (key, (401, -20)), ((("Authorization", "Bearer a.b.c"),), (401, -21))):
         answer = fastapi.ask("/me", lines)
         assert answer.told == told
         assert (answer.header("www-authenticate") or "").startswith("Bearer")
         assert answer.header("cache-control") == "no-store"
-    assert fastapi.ask("/me", fastapi.house.login(), host="nobody.example").told == (421, -10)
+    assert fastapi.ask("/me", fastapi.installation.login(), host="nobody.example").told == (421, -10)
     assert fastapi.ask("/nothing").told == (401, -20), "what is not there is told to nobody without a credential"
     assert fastapi.ask("/docs").told == (401, -20)
-    assert fastapi.ask("/nothing", fastapi.house.login()).status == 404
+    assert fastapi.ask("/nothing", fastapi.installation.login()).status == 404
 
 
 def test_fastapi_s_requirement_is_a_scope_of_today(fastapi: Service) -> None:
-    program, token = fastapi.house.program, fastapi.house.login()
+    program, token = fastapi.installation.program, fastapi.installation.login()
     assert fastapi.ask("/reports/1", token).status == 200
     program.does("partners", "scopes", "p@partner.example", "--tenant", "shop", "--scope", "orders:read")
     try:
@@ -146,10 +151,10 @@ def test_fastapi_s_requirement_is_a_scope_of_today(fastapi: Service) -> None:
 
 
 def test_fastapi_refuses_what_was_revoked_from_the_next_request_on(fastapi: Service) -> None:
-    house = fastapi.house
-    client = Client(fastapi.port, HOST, house.login())
+    installation = fastapi.installation
+    client = Client(fastapi.port, HOST, installation.login())
     assert all(client.get("/me").status == 200 for _ in range(5))
-    house.program.does("tokens", "revoke", "--tenant", "shop", "--subject", house.partner)
+    installation.program.does("tokens", "revoke", "--tenant", "shop", "--subject", installation.partner)
     assert [client.get("/me").told for _ in range(20)] == [(401, -21)] * 20
     assert client.get("/status").status == 200
     client.close()
@@ -169,19 +174,19 @@ ODD = (
 
 @pytest.mark.parametrize("path", ODD)
 def test_fastapi_is_never_asked_for_a_path_of_two_readings(fastapi: Service, path: str) -> None:
-    assert fastapi.ask(path, fastapi.house.login()).told in ((400, -2), (403, -28))
+    assert fastapi.ask(path, fastapi.installation.login()).told in ((400, -2), (403, -28))
 
 
 # --- Django -------------------------------------------------------------------------------------------------------------
 
 
 def test_django_knows_who_calls(django: Service) -> None:
-    house = django.house
-    made = house.key()
+    installation = django.installation
+    made = installation.key()
     for _ in range(6):  # of both workers
         answer = django.ask("/me", api_key(made["key"]))
         assert answer.status == 200, answer.body
-        assert answer.json == {"tenant": house.tenant, "account": made["ownerId"], "rights": ["*"]}
+        assert answer.json == {"tenant": installation.tenant, "account": made["ownerId"], "rights": ["*"]}
     stored = django.ask("/stock/p-1", api_key(made["key"]), "POST", body=b"x" * 100_000)
     assert stored.json == {"product": "p-1", "of": made["ownerId"], "received": 100_000}
     assert django.ask("/status").json == {"status": "ok"}
@@ -189,11 +194,11 @@ def test_django_knows_who_calls(django: Service) -> None:
 
 def test_django_answers_refusals_as_the_surfaces_do(django: Service) -> None:
     wrong = api_key("ak_live_" + "0" * 32)
-    for lines in ((), wrong, django.house.login(), [*wrong, *wrong]):
+    for lines in ((), wrong, django.installation.login(), [*wrong, *wrong]):
         answer = django.ask("/me", lines)
         assert answer.told == (401, -23)
         assert answer.header("www-authenticate") == 'ApiKey realm="bedesten"'
-    good = api_key(django.house.key()["key"])
+    good = api_key(django.installation.key()["key"])
     assert django.ask("/me", good, host="nobody.example").told == (421, -10)
     assert django.ask("/nothing", good).told == (403, -28)
     assert django.ask("/me", good, "POST").told == (403, -28)
@@ -201,38 +206,41 @@ def test_django_answers_refusals_as_the_surfaces_do(django: Service) -> None:
 
 
 def test_django_s_requirement_is_a_grant(django: Service) -> None:
-    narrow = api_key(django.house.key("--grant", "stock:write")["key"])
+    narrow = api_key(django.installation.key("--grant", "stock:write")["key"])
     assert django.ask("/stock/p-1", narrow).status == 200
     answer = django.ask("/stock/p-1/prices", narrow)
     assert answer.told == (403, -25)
     assert answer.json["requestId"] == answer.header("x-request-id")
-    assert django.ask("/stock/p-1", api_key(django.house.key("--grant", "orders:read")["key"])).told == (403, -25)
-    assert django.ask("/stock/p-1/prices", api_key(django.house.key()["key"])).status == 200
+    assert django.ask("/stock/p-1", api_key(django.installation.key("--grant", "orders:read")["key"])).told == (
+        403,
+        -25,
+    )
+    assert django.ask("/stock/p-1/prices", api_key(django.installation.key()["key"])).status == 200
 
 
 def test_django_refuses_what_was_revoked_from_the_next_request_on(django: Service) -> None:
-    made = django.house.key()
+    made = django.installation.key()
     lines = api_key(made["key"])
     assert all(django.ask("/me", lines).status == 200 for _ in range(6))
-    django.house.program.does("keys", "revoke", made["id"])
+    django.installation.program.does("keys", "revoke", made["id"])
     assert [django.ask("/me", lines).told for _ in range(20)] == [(401, -23)] * 20
 
 
 @pytest.mark.parametrize("path", [*ODD, "/%ff"])
 def test_django_is_never_asked_for_a_path_of_two_readings(django: Service, path: str) -> None:
-    assert django.ask(path, api_key(django.house.key()["key"])).told in ((400, -2), (403, -28))
+    assert django.ask(path, api_key(django.installation.key()["key"])).told in ((400, -2), (403, -28))
 
 
 def test_what_a_service_saw_of_api_keys_is_in_the_installation(django: Service) -> None:
     """The uses are written when the process ends, at the latest."""
-    made = django.house.key()
+    made = django.installation.key()
     port = free_port(0)
     command = ("granian", "--interface", "wsgi", "--port", str(port), "django_app:application")
-    with running(django.house, *command, port=port) as own:
+    with running(django.installation, *command, port=port) as own:
         assert own.ask("/me", api_key(made["key"])).status == 200
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        (secret,) = django.house.program.does("keys", "usage", made["id"])["secrets"]
+        (secret,) = django.installation.program.does("keys", "usage", made["id"])["secrets"]
         if secret["lastUsed"]:
             return
         time.sleep(0.2)
@@ -240,24 +248,24 @@ def test_what_a_service_saw_of_api_keys_is_in_the_installation(django: Service) 
 
 
 def test_without_its_store_a_service_answers_503(tmp_path: Path) -> None:
-    with guarded(tmp_path) as house:
+    with forward_auth_server(tmp_path) as installation:
         port = free_port(0)
         command = ("uvicorn", "fastapi_app:app", "--port", str(port), "--log-level", "warning")
-        with running(house, *command, port=port) as service:
-            token = house.login()
+        with running(installation, *command, port=port) as service:
+            token = installation.login()
             assert service.ask("/me", token).status == 200
-            os.rename(house.program.data / "bedesten.db", tmp_path / "elsewhere.db")
+            os.rename(installation.program.data / "bedesten.db", tmp_path / "elsewhere.db")
             for path in ("/me", "/status"):
                 answer = service.ask(path, token)
                 assert answer.told == (503, -9)
                 assert answer.header("retry-after") == "1"
-            os.rename(tmp_path / "elsewhere.db", house.program.data / "bedesten.db")
+            os.rename(tmp_path / "elsewhere.db", installation.program.data / "bedesten.db")
 
 
 def test_what_the_door_refuses_itself_is_logged_and_answered_as_it_was_asked_for(tmp_path: Path) -> None:
-    door = Door(everything("reseller"), data=tmp_path)
+    authorizer = LocalAuthorizer(all_paths("reseller"), data=tmp_path)
     with structlog.testing.capture_logs() as logged:
-        refused = door.request(
+        refused = authorizer.request(
             "GET", b"/a", b"q#", [(b"host", b"h"), (b"accept", b"application/problem+json")], "192.0.2.1"
         )
     assert isinstance(refused, Response)
@@ -269,12 +277,12 @@ def test_what_the_door_refuses_itself_is_logged_and_answered_as_it_was_asked_for
 
 
 def test_a_door_whose_installation_hangs_answers_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    door = Door(everything("reseller"), data=tmp_path)
-    made = door.request("GET", b"/a", b"", [(b"host", b"h")], "192.0.2.1")
+    authorizer = LocalAuthorizer(all_paths("reseller"), data=tmp_path)
+    made = authorizer.request("GET", b"/a", b"", [(b"host", b"h")], "192.0.2.1")
     assert not isinstance(made, Response)
-    monkeypatch.setattr("bedesten.middleware.door.PATIENCE", 0.05)
-    monkeypatch.setattr("bedesten.middleware.door._Running.decide", lambda *_: asyncio.sleep(60))
-    for answer in (door.decide_now(made), asyncio.run(door.decide(made))):
+    monkeypatch.setattr("bedesten.middleware.authorizer.PATIENCE", 0.05)
+    monkeypatch.setattr("bedesten.middleware.authorizer._Running.decide", lambda *_: asyncio.sleep(60))
+    for answer in (authorizer.decide_now(made), asyncio.run(authorizer.decide(made))):
         assert isinstance(answer, Response)
         assert (answer.status, dict(answer.headers)[b"retry-after"]) == (503, b"1")
-    door.close()
+    authorizer.close()

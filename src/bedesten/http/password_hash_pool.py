@@ -14,23 +14,23 @@ from bedesten.gate.passwords import Hashed, Hasher
 Args = ParamSpec("Args")
 Result = TypeVar("Result")
 
-AT_ONCE, WAITING = 2, 64
+MAX_PARALLEL, MAX_QUEUED = 2, 64
 
 
-class Hashing:
+class PasswordHashPool:
     """Runs argon2id in threads (it releases the GIL). Past the queue: 503 with `Retry-After`."""
 
-    def __init__(self, keyring: Callable[[], Keyring], at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
+    def __init__(self, keyring: Callable[[], Keyring], at_once: int = MAX_PARALLEL, waiting: int = MAX_QUEUED) -> None:
         self._keyring = keyring
         self._hashers: dict[str, Hasher] = {}
         self._pool = ThreadPoolExecutor(at_once, "hashing")
         self._most = at_once + waiting
-        self._under_way = 0
+        self._in_progress = 0
 
     @property
-    def under_way(self) -> int:
+    def in_progress(self) -> int:
         """How many hashes are being made or waited for."""
-        return self._under_way
+        return self._in_progress
 
     async def hash(self, password: str) -> Hashed:
         """A fresh hash under the current pepper."""
@@ -63,10 +63,10 @@ class Hashing:
         return hasher
 
     async def _run(self, work: Callable[Args, Result], *args: Args.args, **kwargs: Args.kwargs) -> Result:
-        if self._under_way >= self._most:
+        if self._in_progress >= self._most:
             raise Refusal(errors.UNAVAILABLE, "too many logins at once", retry_after=2)
-        self._under_way += 1
+        self._in_progress += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *args, **kwargs))
         finally:
-            self._under_way -= 1
+            self._in_progress -= 1

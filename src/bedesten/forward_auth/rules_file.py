@@ -11,11 +11,11 @@ from pathlib import Path
 
 import yaml
 
-from bedesten.forward_auth.guarded import Guarded, Rule, RuleError
+from bedesten.forward_auth.rules import Rule, RuleError, RuleSet
 from bedesten.gate.access import GRANTS
 from bedesten.gate.scopes import SCOPES, Surface
 
-LARGEST = 256 * 1024
+MAX_FILE_BYTES = 256 * 1024
 DEEPEST = 6
 FIELDS = ("path", "prefix", "methods", "surface", "scopes", "grants", "public")
 
@@ -39,32 +39,32 @@ class _Fault(Exception):
         self.field = field
 
 
-def read_file(path: Path) -> Guarded:
+def read_file(path: Path) -> RuleSet:
     """The rules of a file. Raises `RouteFileError`, also if it cannot be read."""
     try:
         with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
+            raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as problem:
         raise RouteFileError(f"{path}: {problem.strerror or problem}") from problem
     return read(raw, str(path))
 
 
-def read(raw: bytes, name: str) -> Guarded:
+def read(raw: bytes, name: str) -> RuleSet:
     """The rules of a file's content; `name` is what reasons call it. Raises `RouteFileError`."""
-    if len(raw) > LARGEST:
-        raise RouteFileError(f"{name}: larger than {LARGEST // 1024} KiB")
+    if len(raw) > MAX_FILE_BYTES:
+        raise RouteFileError(f"{name}: larger than {MAX_FILE_BYTES // 1024} KiB")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as problem:
         line = raw[: problem.start].count(b"\n") + 1
         raise RouteFileError(f"{name}, line {line}: not UTF-8") from None
     try:
-        return Guarded(_rules(_document(text)))
+        return RuleSet(_rules(_document(text)))
     except _Fault as fault:
         field = f"{fault.field}: " if fault.field else ""
         raise RouteFileError(f"{name}, line {fault.line}: {field}{fault}") from None
     except RuleError as problem:
-        field = ("prefix" if problem.rule.below else "path") if problem.field == "path" else problem.field
+        field = ("prefix" if problem.rule.prefix else "path") if problem.field == "path" else problem.field
         raise RouteFileError(f"{name}, line {problem.rule.line}: {field}: {problem}") from None
 
 
@@ -155,11 +155,11 @@ def _rule(node: Node, where: str) -> Rule:
     members = _members(node, where, FIELDS)
     if ("path" in members) is ("prefix" in members):
         raise _Fault(node.line, where, "needs either path or prefix")
-    below = "prefix" in members
-    path = _word(members["prefix" if below else "path"], f"{where}.{'prefix' if below else 'path'}")
+    prefix = "prefix" in members
+    path = _word(members["prefix" if prefix else "path"], f"{where}.{'prefix' if prefix else 'path'}")
     methods = _words(members, "methods", where, least=1)
     surface, rights = _demand(node, members, where)
-    return Rule(path, below, frozenset(methods or ()), surface, rights, node.line)
+    return Rule(path, prefix, frozenset(methods or ()), surface, rights, node.line)
 
 
 def _demand(node: Node, members: dict[str, Node], where: str) -> tuple[Surface | None, tuple[str, ...]]:

@@ -16,12 +16,12 @@ from bedesten.errors import Refusal
 from bedesten.gate.access import Access, Keyed, Open, Scoped, SignedIn
 from bedesten.gate.principal import Principal
 from bedesten.gate.scopes import Surface
-from bedesten.http.call import Call
+from bedesten.http.context import RequestContext
 from bedesten.http.message import Response
-from bedesten.http.route import Match, Route, Shows
+from bedesten.http.route import Match, Route, Static
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-LONGEST_TARGET = 4096
+MAX_TARGET_LENGTH = 4096
 """Bytes of path and query together."""
 
 _TARGET = re.compile(rb"[\x21-\x22\x24-\x7e]*")
@@ -61,7 +61,7 @@ def _check_decoded(path: bytes) -> None:
 
 def check_target(path: bytes, query: bytes) -> None:
     """Raises `Refusal` (-2) for a target that is too long, or has in its query what no target has."""
-    if len(path) + len(query) > LONGEST_TARGET:
+    if len(path) + len(query) > MAX_TARGET_LENGTH:
         raise Refusal(errors.BAD_REQUEST, "the target is too long")
     if _TARGET.fullmatch(query) is None:
         raise Refusal(errors.BAD_REQUEST, "a character in the query that it must not have")
@@ -69,14 +69,14 @@ def check_target(path: bytes, query: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one path, or with `below` that path and everything below it, demands. Made by whoever operates the service.
+    """What one path, or with `prefix` that path and everything below it, demands. Made by whoever operates the service.
 
     Without a surface it is open to everybody. `rights` are scopes or grants, all of which are needed; none of them: any
     living credential of the surface will do. Without methods it is for every method. `line` is where it was written.
     """
 
     path: str
-    below: bool
+    prefix: bool
     methods: frozenset[str] = frozenset()
     surface: Surface | None = None
     rights: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GuardedRoute(Route):
+class ProtectedRoute(Route):
     """One method of a rule. What a principal needs for it is `demands`."""
 
     rule: Rule
@@ -108,14 +108,14 @@ def _any_key(surface: Surface | None, principal: Principal | None) -> Keyed:
 
 
 @dataclass(slots=True)
-class Admitted(Response):
-    """Not an answer to the caller: the request may go on, and `call` says whose it is."""
+class Allowed(Response):
+    """Not an answer to the caller: the request may go on, and `context` says whose it is."""
 
-    call: Call | None = None
+    context: RequestContext | None = None
 
 
-def _admit(call: Call) -> Response:
-    return Admitted(200, [], b"", False, call)
+def _allow(context: RequestContext) -> Response:
+    return Allowed(200, [], b"", False, context)
 
 
 class RuleError(ValueError):
@@ -127,18 +127,18 @@ class RuleError(ValueError):
         self.field = field
 
 
-class Guarded:
+class RuleSet:
     """The rules of one service. The most specific path decides alone: another method of it falls back to nothing."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         """Raises `RuleError`."""
         self._exact: dict[str, dict[str, Route]] = {}
-        self._below: dict[str, dict[str, Route]] = {}
+        self._prefixes: dict[str, dict[str, Route]] = {}
         self._spelling: dict[tuple[bool, str], Rule] = {}
         for rule in rules:
             self._add(rule)
         self._folded_exact = {path.lower(): group for path, group in self._exact.items()}
-        self._folded_below = {path.lower(): group for path, group in self._below.items()}
+        self._folded_prefixes = {path.lower(): group for path, group in self._prefixes.items()}
 
     def find(self, path: bytes) -> Match | None:
         """The routes of a path by method; None if there is no rule. Raises `Refusal` (-2) for a path of two readings."""
@@ -146,17 +146,17 @@ class Guarded:
             text = clean(path)
         except ValueError as problem:
             raise Refusal(errors.BAD_REQUEST, str(problem)) from None
-        found = _lookup(text, self._exact, self._below)
-        folded = _lookup(_folded(text), self._folded_exact, self._folded_below)
+        found = _lookup(text, self._exact, self._prefixes)
+        folded = _lookup(_folded(text), self._folded_exact, self._folded_prefixes)
         return Match(found) if found is not None and found is folded else None
 
     def _add(self, rule: Rule) -> None:
         _check(rule)
-        path = rule.path.rstrip("/") if rule.below else rule.path
-        known = self._spelling.setdefault((rule.below, path.lower()), rule)
+        path = rule.path.rstrip("/") if rule.prefix else rule.path
+        known = self._spelling.setdefault((rule.prefix, path.lower()), rule)
         if known.path != rule.path:
             raise RuleError(rule, "path", f"differs from line {known.line} in case or its last slash only")
-        group = (self._below if rule.below else self._exact).setdefault(path, {})
+        group = (self._prefixes if rule.prefix else self._exact).setdefault(path, {})
         methods = set(rule.methods or METHODS)
         if "GET" in methods:
             methods.add("HEAD")
@@ -165,7 +165,7 @@ class Guarded:
             if before is None:
                 group[method] = _route(rule, method)
             elif method in rule.methods or not rule.methods:
-                assert isinstance(before, GuardedRoute)
+                assert isinstance(before, ProtectedRoute)
                 raise RuleError(rule, "methods", f"{method} {rule.path} stands on line {before.rule.line} already")
 
 
@@ -178,24 +178,24 @@ def _folded(path: str) -> str:
 
 
 def _lookup(
-    path: str, exact: dict[str, dict[str, Route]], below: dict[str, dict[str, Route]]
+    path: str, exact: dict[str, dict[str, Route]], prefix: dict[str, dict[str, Route]]
 ) -> dict[str, Route] | None:
     found = exact.get(path)
     if found is not None:
         return found
     bare = path.rstrip("/")
-    nearest = len(bare) if bare and _twin(path) in exact else 0
+    nearest = len(bare) if bare and _slash_variant(path) in exact else 0
     at = bare
     while len(at) >= nearest:
-        if at in below:
-            return below[at]
+        if at in prefix:
+            return prefix[at]
         if not at:
             return None
         at = at[: at.rfind("/")]
     return None
 
 
-def _twin(path: str) -> str:
+def _slash_variant(path: str) -> str:
     """The path that a service may well take for the same: with a slash at the end, or without."""
     return path[:-1] if path.endswith("/") else path + "/"
 
@@ -207,16 +207,16 @@ def _check(rule: Rule) -> None:
         clean(rule.path.encode("ascii"))
     except ValueError as problem:
         raise RuleError(rule, "path", str(problem)) from None
-    if len(rule.path) > LONGEST_TARGET // 2:
+    if len(rule.path) > MAX_TARGET_LENGTH // 2:
         raise RuleError(rule, "path", "is too long")
     if not rule.methods <= METHODS:
         unknown = ", ".join(sorted(rule.methods - METHODS))
         raise RuleError(rule, "methods", f"no method {unknown}; there are {', '.join(sorted(METHODS))}")
 
 
-def _route(rule: Rule, method: str) -> GuardedRoute:
-    path = f"{rule.path.rstrip('/')}/*" if rule.below else rule.path
-    return GuardedRoute(method=method, path=path, access=_access(rule), handler=Shows(_admit), rule=rule)
+def _route(rule: Rule, method: str) -> ProtectedRoute:
+    path = f"{rule.path.rstrip('/')}/*" if rule.prefix else rule.path
+    return ProtectedRoute(method=method, path=path, access=_access(rule), handler=Static(_allow), rule=rule)
 
 
 def _access(rule: Rule) -> Access:

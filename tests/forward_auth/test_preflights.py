@@ -9,9 +9,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from bedesten.middleware.door import Door, everything
+from bedesten.middleware.authorizer import LocalAuthorizer, all_paths
 from bedesten.middleware.fastapi import protect
-from tests.support.foreign import HOST
+from tests.support.forward_auth import HOST
 from tests.support.program import Program
 
 ORIGIN = "https://shop.example"
@@ -36,8 +36,8 @@ def program(tmp_path: Path) -> Program:
 
 
 @pytest.fixture
-def door(program: Program) -> Iterator[Door]:
-    made = Door(everything("reseller"), data=program.data)
+def authorizer(program: Program) -> Iterator[LocalAuthorizer]:
+    made = LocalAuthorizer(all_paths("reseller"), data=program.data)
     yield made
     made.close()
 
@@ -69,36 +69,36 @@ def with_cors(app: FastAPI) -> None:
     app.add_middleware(CORSMiddleware, allow_origins=[ORIGIN])
 
 
-def test_fastapi_answers_preflights_if_cors_is_added_after_the_gate(door: Door) -> None:
+def test_fastapi_answers_preflights_if_cors_is_added_after_the_gate(authorizer: LocalAuthorizer) -> None:
     app = FastAPI()
-    protect(app, door)
+    protect(app, authorizer)
     with_cors(app)
     assert status(app, "OPTIONS") == (200, ORIGIN)
     assert status(app, "GET") == (401, ORIGIN), "a page can read the refusal"
 
 
-def test_fastapi_refuses_preflights_if_cors_is_added_before_the_gate(door: Door) -> None:
+def test_fastapi_refuses_preflights_if_cors_is_added_before_the_gate(authorizer: LocalAuthorizer) -> None:
     app = FastAPI()
     with_cors(app)
-    protect(app, door)
+    protect(app, authorizer)
     assert status(app, "OPTIONS") == (401, None)
 
 
-def test_any_asgi_application_answers_preflights_if_cors_is_outside_of_the_gate(door: Door) -> None:
+def test_any_asgi_application_answers_preflights_if_cors_is_outside_of_the_gate(authorizer: LocalAuthorizer) -> None:
     inside = FastAPI()
-    assert status(CORSMiddleware(door.asgi(inside), allow_origins=[ORIGIN]), "OPTIONS") == (200, ORIGIN)
-    assert status(door.asgi(CORSMiddleware(inside, allow_origins=[ORIGIN])), "OPTIONS") == (401, None)
+    assert status(CORSMiddleware(authorizer.asgi(inside), allow_origins=[ORIGIN]), "OPTIONS") == (200, ORIGIN)
+    assert status(authorizer.asgi(CORSMiddleware(inside, allow_origins=[ORIGIN])), "OPTIONS") == (401, None)
 
 
 def test_a_rule_of_its_own_opens_preflights_to_the_service(program: Program, tmp_path: Path) -> None:
     file = tmp_path / "gate.yaml"
     file.write_text(RULES, "utf-8")
-    door = Door(file, data=program.data)
+    authorizer = LocalAuthorizer(file, data=program.data)
     try:
         app = FastAPI()
         with_cors(app)
-        protect(app, door)
+        protect(app, authorizer)
         assert status(app, "OPTIONS") == (200, ORIGIN)
         assert status(app, "GET") == (401, None)
     finally:
-        door.close()
+        authorizer.close()

@@ -20,7 +20,7 @@ from bedesten.tenants.lookup import tenant_entry, tenant_of_host
 log = structlog.get_logger("bedesten.fence")
 
 
-class Fence:
+class RevisionCheck:
     """Keeps one directory as new as the store. Lives on the event loop.
 
     Raises `StoreUnavailable` when the store cannot be asked: a process that cannot know does not guess.
@@ -35,7 +35,7 @@ class Fence:
         self._begun = 0
         self._finished = 0
 
-    async def passed(self) -> None:
+    async def confirm(self) -> None:
         """Returns once the directory is at least as new as the moment of this call."""
         begun = self._begun
         revision = self._store.counter_now()

@@ -27,20 +27,20 @@ from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable
 
 if TYPE_CHECKING:
-    from bedesten.http.call import Call
+    from bedesten.http.context import RequestContext
 
 log = structlog.get_logger("bedesten.keys")
-EVERY = 10.0
+WRITE_INTERVAL_S = 10.0
 """Seconds between two writings."""
-LEAST_BETWEEN = MINUTE
+MIN_INTERVAL_MS = MINUTE
 """One secret is written at most so often (milliseconds)."""
-MOST_NOTED = 20_000
+MAX_PENDING = 20_000
 """So many secrets are remembered at a time; uses of further ones are not noted until some have been written."""
-AT_ONCE = 100
+MAX_BATCH = 100
 """So many are written in one transaction, which bounds how long others wait for it."""
 
 
-class KeyWatch:
+class KeyUsageRecorder:
     """The notes of one process. Lives on the event loop; `keyring` gives the rings as new as the fence."""
 
     def __init__(self, store: Store, keyring: Callable[[], Keyring], clock: Clock) -> None:
@@ -51,32 +51,32 @@ class KeyWatch:
         self._written: dict[bytes, int] = {}
         self._task: asyncio.Task[None] | None = None
 
-    async def used(self, call: "Call", api_key: list[bytes], agent: list[bytes], now: int) -> None:
+    async def record_use(self, context: "RequestContext", api_key: list[bytes], agent: list[bytes], now: int) -> None:
         """Counts a request that was let in, and brings what the call says of its API key up to date.
 
         Raises `Refusal` (-23) if something has to be written of a secret that was ended while the request was on its
         way, `StoreUnavailable` if it cannot be written.
         """
-        who = call.principal
+        who = context.principal
         if who is None or who.key is None:
             return
         entry, keyring = who.key, self._keyring()
         if entry.unused or entry.imported or entry.pepper_id != keyring.digest.current:
             digest = await self._store.write(
-                call.tenant.id, rotation.settle, keyring, entry, apikeys.extract(api_key), call.actor
+                context.tenant.id, rotation.settle, keyring, entry, apikeys.extract(api_key), context.actor
             )
             if digest is None:
                 raise key_refused("ended while the request was on its way")
             entry = replace(entry, digest=digest)
-            call.principal = replace(who, key=entry)
-        self._note(entry, call.address, agent[0][: 4 * LONGEST_AGENT] if agent else b"", now)
+            context.principal = replace(who, key=entry)
+        self._note(entry, context.address, agent[0][: 4 * LONGEST_AGENT] if agent else b"", now)
 
     def _note(self, entry: KeyEntry, address: str, agent: bytes, now: int) -> None:
         noted = self._noted.get(entry.digest)
         if noted is not None:
             noted.used, noted.address, noted.agent = now, address, agent
             noted.uses += 1
-        elif len(self._noted) < MOST_NOTED:
+        elif len(self._noted) < MAX_PENDING:
             self._noted[entry.digest] = Noted(
                 entry.tenant, entry.key_id, entry.digest, entry.slot, now, 1, address, agent
             )
@@ -96,8 +96,8 @@ class KeyWatch:
     async def write(self, now: int | None) -> None:
         """Writes what is due at a moment; None: everything. What the store does not take is kept for the next time."""
         due = [noted for digest, noted in self._noted.items() if self._due(digest, now)]
-        for start in range(0, len(due), AT_ONCE):
-            part = due[start : start + AT_ONCE]
+        for start in range(0, len(due), MAX_BATCH):
+            part = due[start : start + MAX_BATCH]
             for noted in part:
                 del self._noted[noted.digest]
             try:
@@ -109,12 +109,12 @@ class KeyWatch:
             self._remember(part, now)
 
     def _due(self, digest: bytes, now: int | None) -> bool:
-        if now is None or len(self._noted) > MOST_NOTED // 2:
+        if now is None or len(self._noted) > MAX_PENDING // 2:
             return True
-        return not 0 <= now - self._written.get(digest, now - LEAST_BETWEEN) < LEAST_BETWEEN
+        return not 0 <= now - self._written.get(digest, now - MIN_INTERVAL_MS) < MIN_INTERVAL_MS
 
     def _remember(self, written: Iterable[Noted], now: int | None) -> None:
-        if len(self._written) > MOST_NOTED:
+        if len(self._written) > MAX_PENDING:
             self._written.clear()
         if now is not None:
             self._written.update((noted.digest, now) for noted in written)
@@ -129,7 +129,7 @@ class KeyWatch:
 
     async def _write_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(WRITE_INTERVAL_S)
             try:
                 await self.write(self._clock())
             except Exception:

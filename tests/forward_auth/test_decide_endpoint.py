@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bedesten.core.secret import Secret
-from bedesten.forward_auth.identity import NotSigned, verified
+from bedesten.forward_auth.identity_headers import NotSigned, verified
 from tests.support.client import Lines, api_key, request_bytes
-from tests.support.foreign import HOST, Guarded, guarded
+from tests.support.forward_auth import HOST, ForwardAuthServer, forward_auth_server
 from tests.support.program import Program
 from tests.support.wire import PATIENCE, Answer, Connection
 
@@ -19,27 +19,27 @@ PEER = "127.0.0.1"
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    with guarded(tmp_path_factory.mktemp("gate")) as running:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForwardAuthServer]:
+    with forward_auth_server(tmp_path_factory.mktemp("gate")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def key(gate: Guarded) -> Lines:
+def key(gate: ForwardAuthServer) -> Lines:
     return api_key(gate.key()["key"])
 
 
-def send(gate: Guarded, method: str, target: str, host: str, lines: Lines, source: str = PEER) -> Answer:
+def send(gate: ForwardAuthServer, method: str, target: str, host: str, lines: Lines, source: str = PEER) -> Answer:
     with Connection(gate.admin, source) as connection:
         return connection.exchange(request_bytes(method, target, host, lines))
 
 
-def envoy(gate: Guarded, target: str, lines: Lines = (), method: str = "GET", host: str = HOST) -> Answer:
+def envoy(gate: ForwardAuthServer, target: str, lines: Lines = (), method: str = "GET", host: str = HOST) -> Answer:
     """As `ext_authz` with `path_prefix` asks: method, authority and path of the request, and no body."""
     return send(gate, method, f"/gate/envoy{target}", host, [FROM, ("Content-Length", "0"), *lines])
 
 
-def forwarded(gate: Guarded, lines: Lines, source: str = PEER) -> Answer:
+def forwarded(gate: ForwardAuthServer, lines: Lines, source: str = PEER) -> Answer:
     return send(gate, "GET", "/gate/decide", "localhost", lines, source)
 
 
@@ -50,7 +50,9 @@ def asked(method: str = "POST", uri: str = "/stock/upload", host: str = HOST) ->
 # --- Envoy --------------------------------------------------------------------------------------------------------------
 
 
-def test_envoy_is_told_who_calls_and_the_signature_is_of_the_path_without_the_prefix(gate: Guarded, key: Lines) -> None:
+def test_envoy_gets_the_caller_and_a_signature_of_the_path_without_the_prefix(
+    gate: ForwardAuthServer, key: Lines
+) -> None:
     answer = envoy(gate, "/stock/upload?batch=7", [*key, ("X-Bedesten-Account", "evil")], "POST")
     assert (answer.status, answer.body) == (200, b"")
     headers = dict(answer.headers)
@@ -71,7 +73,7 @@ def test_envoy_is_told_who_calls_and_the_signature_is_of_the_path_without_the_pr
         verified(headers, [Secret("x" * 20 + "0123456789abcdefghijABCDEFGHIJ")], "POST", "/stock/upload?batch=7", now)
 
 
-def test_envoy_gets_the_refusal_that_the_client_is_to_get(gate: Guarded, key: Lines) -> None:
+def test_envoy_gets_the_refusal_that_the_client_is_to_get(gate: ForwardAuthServer, key: Lines) -> None:
     refusal = envoy(gate, "/stock/upload", method="POST")
     assert refusal.told == (401, -23)
     assert refusal.header("www-authenticate") == 'ApiKey realm="bedesten"'
@@ -84,7 +86,7 @@ def test_envoy_gets_the_refusal_that_the_client_is_to_get(gate: Guarded, key: Li
     assert envoy(gate, "/nothing", [*key, *asked(uri="/status")[1:]]).told == (403, -28)
 
 
-def test_envoy_s_client_is_refused_as_soon_as_it_is_revoked(gate: Guarded) -> None:
+def test_envoy_s_client_is_refused_as_soon_as_it_is_revoked(gate: ForwardAuthServer) -> None:
     made = gate.key()
     assert envoy(gate, "/stock/upload", api_key(made["key"]), "POST").status == 200
     gate.program.does("keys", "revoke", made["id"])
@@ -95,7 +97,7 @@ def test_envoy_s_client_is_refused_as_soon_as_it_is_revoked(gate: Guarded) -> No
 # --- asked wrongly ------------------------------------------------------------------------------------------------------
 
 
-def test_each_of_the_proxy_s_headers_has_to_be_there_exactly_once(gate: Guarded, key: Lines) -> None:
+def test_each_of_the_proxy_s_headers_has_to_be_there_exactly_once(gate: ForwardAuthServer, key: Lines) -> None:
     lines = asked()
     assert forwarded(gate, [*lines, *key]).status == 200
     for number, line in enumerate(lines):
@@ -105,23 +107,23 @@ def test_each_of_the_proxy_s_headers_has_to_be_there_exactly_once(gate: Guarded,
 
 
 @pytest.mark.parametrize("uri", ["", "*", "stock/upload", "http://reports.shop.example/stock/upload", "/a#b", "/a?b#c"])
-def test_a_target_that_is_none_is_refused(gate: Guarded, key: Lines, uri: str) -> None:
+def test_a_target_that_is_none_is_refused(gate: ForwardAuthServer, key: Lines, uri: str) -> None:
     assert forwarded(gate, [*asked(uri=uri), *key]).told == (400, -2)
 
 
 @pytest.mark.parametrize("method", ["post", "TRACE", "CONNECT", "GET POST", "\u00e9"])
-def test_a_method_that_no_rule_can_name_is_refused(gate: Guarded, key: Lines, method: str) -> None:
+def test_a_method_that_no_rule_can_name_is_refused(gate: ForwardAuthServer, key: Lines, method: str) -> None:
     assert forwarded(gate, [*asked(method=method), *key]).told == (403, -28)
 
 
-def test_who_is_no_trusted_proxy_is_told_nothing(gate: Guarded, key: Lines) -> None:
+def test_who_is_no_trusted_proxy_is_told_nothing(gate: ForwardAuthServer, key: Lines) -> None:
     assert forwarded(gate, [*asked(), *key], "127.77.0.1").told == (403, -28)
     answer = send(gate, "POST", "/gate/envoy/status", HOST, [FROM], "127.77.0.1")
     assert answer.told == (403, -28)
     assert not any(name.startswith("x-bedesten") for name, _ in answer.headers)
 
 
-def test_the_plane_is_asked_under_its_own_name(gate: Guarded, key: Lines) -> None:
+def test_the_plane_is_asked_under_its_own_name(gate: ForwardAuthServer, key: Lines) -> None:
     assert send(gate, "GET", "/gate/decide", HOST, [*asked(), *key]).status == 421
     for path in ("/gate", "/gate/", "/gate/decide/x", "/gate/envoy", "/gate/envoyx"):
         assert send(gate, "GET", path, "localhost", [*asked(), *key]).status == 404
@@ -130,7 +132,7 @@ def test_the_plane_is_asked_under_its_own_name(gate: Guarded, key: Lines) -> Non
 # --- the route file -----------------------------------------------------------------------------------------------------
 
 
-def eventually(gate: Guarded, path: str, told: tuple[int, int | None]) -> bool:
+def eventually(gate: ForwardAuthServer, path: str, told: tuple[int, int | None]) -> bool:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if envoy(gate, path).told == told:
@@ -140,7 +142,7 @@ def eventually(gate: Guarded, path: str, told: tuple[int, int | None]) -> bool:
 
 
 def test_a_changed_file_holds_and_one_with_a_mistake_changes_nothing(tmp_path: Path) -> None:
-    with guarded(tmp_path) as gate:
+    with forward_auth_server(tmp_path) as gate:
         assert envoy(gate, "/status").status == 200
         assert envoy(gate, "/news").told == (403, -28)
         gate.routes.write_text("routes:\n  - path: /news\n    public: true\n")

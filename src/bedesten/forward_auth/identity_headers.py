@@ -18,7 +18,7 @@ TENANT, ACCOUNT, SURFACE = "X-Bedesten-Tenant", "X-Bedesten-Account", "X-Bedeste
 SCOPES, REQUEST_ID, SIGNATURE = "X-Bedesten-Scopes", "X-Bedesten-Request-Id", "X-Bedesten-Signature"
 NAMES = (TENANT, ACCOUNT, SURFACE, SCOPES, REQUEST_ID, SIGNATURE)
 """Every header that the gate writes, in the order in which they are signed; the signature last."""
-WINDOW = 60
+MAX_CLOCK_SKEW_S = 60
 """Seconds by which a signature's time may differ from the clock of whoever checks it."""
 LEAST_SECRET = 43
 """Characters of a secret: 32 random bytes in base64url."""
@@ -45,7 +45,7 @@ class Identity:
     scopes: frozenset[str]
     request_id: str
 
-    def lines(self) -> list[tuple[str, str]]:
+    def headers(self) -> list[tuple[str, str]]:
         """The headers without their signature."""
         values = (self.tenant, self.account, self.surface, " ".join(sorted(self.scopes)), self.request_id)
         return list(zip(NAMES, values, strict=False))
@@ -53,8 +53,8 @@ class Identity:
     def signed(self, secret: Secret[str], method: str, target: str, now: int) -> list[tuple[str, str]]:
         """All headers, for a request with this method and target (path and query as they were sent). `now` in ms."""
         stamp = str(now // 1000)
-        mac = _mac(secret, stamp, method, target, [value for _, value in self.lines()])
-        return [*self.lines(), (SIGNATURE, f"t={stamp},v1={mac}")]
+        mac = _mac(secret, stamp, method, target, [value for _, value in self.headers()])
+        return [*self.headers(), (SIGNATURE, f"t={stamp},v1={mac}")]
 
 
 def verified(
@@ -68,7 +68,7 @@ def verified(
     match = _SIGNATURE.fullmatch(values.pop())
     if match is None:
         raise NotSigned("no signature of the gate")
-    if abs(int(match[1]) - now // 1000) > WINDOW:
+    if abs(int(match[1]) - now // 1000) > MAX_CLOCK_SKEW_S:
         raise NotSigned("a signature of another time")
     found = [hmac.compare_digest(_mac(one, match[1], method, target, values), match[2]) for one in secrets]
     if not any(found):
@@ -79,16 +79,16 @@ def verified(
 
 def read_secrets(text: str) -> tuple[Secret[str], ...]:
     """The secrets of a text with one on each line: the first signs, every one verifies. Raises ValueError."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if not lines:
+    headers = [line.strip() for line in text.splitlines() if line.strip()]
+    if not headers:
         raise ValueError("there is no secret in it")
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(headers, 1):
         if _SECRET.fullmatch(line) is None or len(set(line)) < 10:
             raise ValueError(f"secret {number} is not {LEAST_SECRET} random characters of base64url or more")
-    return tuple(Secret(line) for line in lines)
+    return tuple(Secret(line) for line in headers)
 
 
 def _mac(secret: Secret[str], stamp: str, method: str, target: str, values: list[str]) -> str:
     """None of the parts can hold a line break: they have been, or are, parts of one line of HTTP each."""
-    told = "\n".join(("v1", stamp, method, target, *values))
-    return hmac.new(secret.reveal().encode(), told.encode("utf-8", "surrogateescape"), sha256).hexdigest()
+    forwarded_headers = "\n".join(("v1", stamp, method, target, *values))
+    return hmac.new(secret.reveal().encode(), forwarded_headers.encode("utf-8", "surrogateescape"), sha256).hexdigest()

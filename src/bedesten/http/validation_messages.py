@@ -15,10 +15,10 @@ _PARTS = {"str": "character", "array": "item"}
 _OF_ANOTHER_KIND = re.compile(r"Expected `(?P<wanted>[a-z |]+)`, got `(?P<got>[a-z]+)`")
 _OUT_OF_BOUNDS = re.compile(r"Expected `(?P<kind>[a-z]+)`(?P<long> of length)? (?P<bound>[<>]=) (?P<limit>-?\d+)")
 _MOST, _LEAST = "at most", "at least"
-_UNTOLD = "is not as the reference says"
+_NOT_VALID = "is not as the reference says"
 
 
-def in_words(problem: str) -> str:
+def validation_message(problem: str) -> str:
     """What msgspec found wrong, without a word of the value: what is not known here is not repeated."""
     if kinds := _OF_ANOTHER_KIND.fullmatch(problem):
         return _of_another_kind(kinds["wanted"].split(" | "), kinds["got"])
@@ -28,7 +28,7 @@ def in_words(problem: str) -> str:
             return f"must be {bound} {limit:,}"
         if part := _PARTS.get(bounds["kind"]):
             return f"must have {bound} {limit:,} {part}{'' if limit == 1 else 's'}"
-    return _UNTOLD
+    return _NOT_VALID
 
 
 def _of_another_kind(wanted: list[str], got: str) -> str:
@@ -36,6 +36,6 @@ def _of_another_kind(wanted: list[str], got: str) -> str:
         wanted = [kind for kind in wanted if kind != "int"]
     named = [_KINDS[kind] for kind in wanted if kind in _KINDS and kind != "null"]
     if not named or got not in _KINDS:
-        return _UNTOLD
+        return _NOT_VALID
     found = "a fraction" if got == "decimal" and "int" in wanted else _KINDS[got]
     return f"must be {' or '.join(named)}, not {found}"

@@ -17,13 +17,13 @@ from bedesten import errors
 from bedesten.core.ids import request_id
 from bedesten.core.secret import Secret
 from bedesten.errors import Refusal
-from bedesten.forward_auth.doorway import Doorway, identity, told
-from bedesten.forward_auth.guarded import Admitted, check_target
-from bedesten.http import answer
-from bedesten.http.message import Headers, NoBody, Request, Response, peer_of
+from bedesten.forward_auth.authorizer import ForwardAuth, forwarded_headers, identity
+from bedesten.forward_auth.rules import Allowed, check_target
+from bedesten.http import responses
+from bedesten.http.message import EmptyRequestBody, Headers, Request, Response, peer_of
 
 FORWARDED, ENVOY = b"/gate/decide", b"/gate/envoy"
-LONGEST_DOCUMENT = 2048
+MAX_DOCUMENT_LENGTH = 2048
 """Bytes of a refusal that are repeated in a header, for proxies that drop the body."""
 
 _ASKED = (b"x-forwarded-method", b"x-forwarded-uri", b"x-forwarded-host")
@@ -45,8 +45,8 @@ def request_of(scope: Any) -> tuple[Request, bytes]:
         target = path + b"?" + query if query else path
         hosts = [value for name, value in headers if name == b"host"]
     check_target(path, query)
-    lines = told(headers, hosts)
-    return Request(method.decode("latin-1"), path, query, lines, peer_of(scope), NoBody()), target
+    lines = forwarded_headers(headers, hosts)
+    return Request(method.decode("latin-1"), path, query, lines, peer_of(scope), EmptyRequestBody()), target
 
 
 def _once(headers: Headers, name: bytes) -> bytes:
@@ -56,21 +56,21 @@ def _once(headers: Headers, name: bytes) -> bytes:
     return lines[0]
 
 
-async def decided(doorway: Doorway, scope: Any, secret: Secret[str], now: int) -> Response:
+async def decide(forward_auth: ForwardAuth, scope: Any, secret: Secret[str], now: int) -> Response:
     """200 with the identity headers, or the refusal for the caller."""
     try:
         request, target = request_of(scope)
-        if not doorway.proxies.tells(request):
+        if not forward_auth.proxies.has_forwarded_header(request):
             raise Refusal(errors.BAD_REQUEST, "the proxy has to say who its client is")
     except Refusal as refusal:
         named = request_id()
         log.warning("not-asked-right", cause=refusal.cause, request_id=named)
-        response = answer.failure(refusal, named, b"")
+        response = responses.error_response(refusal, named, b"")
     else:
-        response = await doorway.handle(request)
-        if isinstance(response, Admitted):
-            assert response.call is not None
-            lines = identity(response.call).signed(secret, request.method, target.decode("latin-1"), now)
+        response = await forward_auth.handle(request)
+        if isinstance(response, Allowed):
+            assert response.context is not None
+            lines = identity(response.context).signed(secret, request.method, target.decode("latin-1"), now)
             spelt = [(name.lower().encode(), value.encode("latin-1")) for name, value in lines]
             return Response(200, [*response.headers, (b"cache-control", b"no-store"), *spelt], b"")
     if b"document=header" in scope["query_string"].split(b"&") and scope["raw_path"] == FORWARDED:
@@ -82,17 +82,17 @@ def unavailable(cause: str) -> Response:
     """503: the gate cannot know."""
     named = request_id()
     log.warning("gate-unavailable", cause=cause, request_id=named)
-    return answer.failure(Refusal(errors.UNAVAILABLE, cause, retry_after=1), named, b"")
+    return responses.error_response(Refusal(errors.UNAVAILABLE, cause, retry_after=1), named, b"")
 
 
 def not_a_proxy(peer: str) -> Response:
     """403 for whoever is not among the trusted proxies: its word on who calls whom would count for nothing."""
     named = request_id()
     log.warning("not-a-proxy", peer=peer, request_id=named)
-    return answer.failure(Refusal(errors.NOT_GUARDED, "not a trusted proxy"), named, b"")
+    return responses.error_response(Refusal(errors.NOT_GUARDED, "not a trusted proxy"), named, b"")
 
 
 def _repeat(response: Response) -> None:
     """Puts the refusal's document into a header as well."""
-    if len(response.body) <= LONGEST_DOCUMENT and response.body.isascii() and b"\n" not in response.body:
+    if len(response.body) <= MAX_DOCUMENT_LENGTH and response.body.isascii() and b"\n" not in response.body:
         response.headers.append((_DOCUMENT, response.body))

@@ -8,11 +8,11 @@ from bedesten.gate.decide import Gate
 from bedesten.gate.directory import TenantEntry
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.principal import Principal
-from bedesten.http.fence import Fence
-from bedesten.http.hashing import Hashing
-from bedesten.http.idle import IdleWatch
-from bedesten.http.key_watch import KeyWatch
+from bedesten.http.idle_timeout import IdleTimeout
+from bedesten.http.key_usage import KeyUsageRecorder
+from bedesten.http.password_hash_pool import PasswordHashPool
 from bedesten.http.proxies import Proxies
+from bedesten.http.revision_check import RevisionCheck
 from bedesten.ratelimit.limits import Limits
 from bedesten.ratelimit.throttle import AddressThrottle
 from bedesten.store.store import Store
@@ -21,16 +21,16 @@ from bedesten.tenants.vault import Vault
 
 
 @dataclass(slots=True)
-class House:
+class Services:
     """The services of one process, put together in `server.build`. `checkout_time` in milliseconds."""
 
     store: Store
     gate: Gate
-    fence: Fence
+    revision_check: RevisionCheck
     vault: Vault
-    hashing: Hashing
-    idle: IdleWatch
-    key_watch: KeyWatch
+    passwords: PasswordHashPool
+    idle: IdleTimeout
+    key_usage: KeyUsageRecorder
     throttle: AddressThrottle
     limits: Limits
     proxies: Proxies
@@ -46,18 +46,18 @@ class House:
 
     async def close(self) -> None:
         """Writes what was noted and lets go of the store."""
-        await self.key_watch.stop()
+        await self.key_usage.stop()
         await self.observer.stop()
         self.store.close()
 
 
 @dataclass(slots=True)
-class Call:
+class RequestContext:
     """One request after the gate. `argument` is the path's last segment where the route has one; `body` the raw bytes;
     `authority` the `Host` header as it was sent, of which the gate has made sure that it is a well-formed one; `user_agent`
     the header of that name, as it was sent."""
 
-    house: House
+    services: Services
     tenant: TenantEntry
     principal: Principal | None
     endpoint: str

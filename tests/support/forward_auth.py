@@ -40,15 +40,15 @@ routes:
   - path: /status
     public: true
 """
-SpeaksFor = Callable[[list[str], str, str, Mapping[str, str]], bool]
+SignatureCheck = Callable[[list[str], str, str, Mapping[str, str]], bool]
 
 
-def checker() -> SpeaksFor:
+def checker() -> SignatureCheck:
     """The function that the reference gives to services for checking the signature."""
     (code,) = [one.code for one in blocks(DOCS / "reference" / "gate-routes.md") if one.language == "python"]
     found: dict[str, Any] = {}
     exec(code, found)
-    function: SpeaksFor = found["is_from_the_gate"]
+    function: SignatureCheck = found["is_from_the_gate"]
     return function
 
 
@@ -62,10 +62,10 @@ class Service:
 
 
 @contextlib.contextmanager
-def a_service(secret_file: Path) -> Iterator[Service]:
+def upstream_service(secret_file: Path) -> Iterator[Service]:
     """The service on a port of its own, until the end of the block. It has a copy of the gate's secret."""
     service = Service(secret_file.read_text("ascii").split())
-    speaks_for = checker()
+    is_signed = checker()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -78,7 +78,7 @@ def a_service(secret_file: Path) -> Iterator[Service]:
                 "path": self.path,
                 "headers": [[name.lower(), value] for name, value in self.headers.items()],
                 "body": body.decode(),
-                "signed": speaks_for(service.secrets, self.command, self.path, self.headers),  # type: ignore[arg-type]
+                "signed": is_signed(service.secrets, self.command, self.path, self.headers),  # type: ignore[arg-type]
             }
             answer = json.dumps(told).encode()
             self.send_response(200)
@@ -104,7 +104,7 @@ def a_service(secret_file: Path) -> Iterator[Service]:
 
 
 @dataclass
-class Guarded:
+class ForwardAuthServer:
     """An installation with one shop, whose server's plane decides by a route file."""
 
     program: Program
@@ -142,9 +142,9 @@ class Guarded:
 
 
 @contextlib.contextmanager
-def guarded(
+def forward_auth_server(
     folder: Path, routes: str = ROUTES, database: str | None = None, proxies: str = "127.0.0.1"
-) -> Iterator[Guarded]:
+) -> Iterator[ForwardAuthServer]:
     """The installation, served."""
     program = Program(folder / "data", database)
     program.does("init")
@@ -158,4 +158,4 @@ def guarded(
     arguments = ("--workers", "1", "--admin-port", str(free_port(0)), "--gate-routes", os.fspath(file))
     environment = {"BEDESTEN_TRUSTED_PROXIES": proxies, "BEDESTEN_LOG_LEVEL": "error"}  # nobody reads what it logs
     with served(program, *arguments, environment=environment) as server:
-        yield Guarded(program, server, file, partner, tenant)
+        yield ForwardAuthServer(program, server, file, partner, tenant)

@@ -10,12 +10,12 @@ import pytest
 
 from tests.support import fronts
 from tests.support.client import Client, Lines, api_key, request_bytes
-from tests.support.foreign import HOST, Guarded, Service, a_service, guarded
+from tests.support.forward_auth import HOST, ForwardAuthServer, Service, forward_auth_server, upstream_service
 from tests.support.nginx import TlsConnection
 from tests.support.wire import Answer, Connection
 
-Runs = Callable[[Path, int, int], contextlib.AbstractContextManager[int]]
-FRONTS: dict[str, Runs] = {
+Async = Callable[[Path, int, int], contextlib.AbstractContextManager[int]]
+FRONTS: dict[str, Async] = {
     "nginx": fronts.nginx,
     "caddy": fronts.caddy,
     "envoy": fronts.envoy,
@@ -31,7 +31,7 @@ class Front:
 
     name: str
     port: int
-    gate: Guarded
+    gate: ForwardAuthServer
     service: Service
 
     def ask(self, path: str, lines: Lines = (), method: str = "GET", source: str | None = None) -> Answer:
@@ -49,25 +49,27 @@ class Front:
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    with guarded(tmp_path_factory.mktemp("gate")) as running:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForwardAuthServer]:
+    with forward_auth_server(tmp_path_factory.mktemp("gate")) as running:
         yield running
 
 
 @pytest.fixture(scope="module", params=FRONTS)
-def front(request: pytest.FixtureRequest, gate: Guarded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+def front(
+    request: pytest.FixtureRequest, gate: ForwardAuthServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Front]:
     folder = tmp_path_factory.mktemp("front") / "prefix"
-    with a_service(gate.secret_file) as service, FRONTS[request.param](folder, gate.admin, service.port) as port:
+    with upstream_service(gate.secret_file) as service, FRONTS[request.param](folder, gate.admin, service.port) as port:
         yield Front(request.param, port, gate, service)
 
 
 @pytest.fixture
-def token(gate: Guarded) -> Lines:
+def token(gate: ForwardAuthServer) -> Lines:
     return gate.login()
 
 
 @pytest.fixture(scope="module")
-def key(gate: Guarded) -> Lines:
+def key(gate: ForwardAuthServer) -> Lines:
     return api_key(gate.key()["key"])
 
 
@@ -301,9 +303,9 @@ def test_spaces_and_letters_of_all_languages_come_through_as_they_were_sent(fron
         assert answer.json["path"] == (path.replace("%e3", "%E3") if front.name == "traefik" else path)
 
 
-def test_nginx_shows_the_certificate_that_the_page_names(gate: Guarded, token: Lines, tmp_path: Path) -> None:
+def test_nginx_shows_the_certificate_that_the_page_names(gate: ForwardAuthServer, token: Lines, tmp_path: Path) -> None:
     folder = tmp_path / "front"
-    with a_service(gate.secret_file) as service, fronts.nginx(folder, gate.admin, service.port):
+    with upstream_service(gate.secret_file) as service, fronts.nginx(folder, gate.admin, service.port):
         port = int((folder / fronts.TLS_PORT).read_text("ascii"))
         with TlsConnection(port, HOST, folder / fronts.CERTIFICATE) as connection:
             answer = connection.exchange(request_bytes("GET", "/reports", HOST, token))
@@ -316,8 +318,8 @@ def test_nginx_shows_the_certificate_that_the_page_names(gate: Guarded, token: L
 @pytest.mark.parametrize("name", FRONTS)
 def test_without_the_gate_everything_is_refused(name: str, tmp_path: Path) -> None:
     with (
-        guarded(tmp_path) as gate,
-        a_service(gate.secret_file) as service,
+        forward_auth_server(tmp_path) as gate,
+        upstream_service(gate.secret_file) as service,
         FRONTS[name](tmp_path / "front", gate.admin, service.port) as port,
     ):
         front = Front(name, port, gate, service)

@@ -12,24 +12,24 @@ from typing import Any
 import structlog
 
 from bedesten.core.secret import Secret
-from bedesten.forward_auth import foreign
-from bedesten.forward_auth.doorway import Doorway
-from bedesten.forward_auth.guarded import Guarded
-from bedesten.forward_auth.routefile import read_file
-from bedesten.http.call import House
+from bedesten.forward_auth import endpoint
+from bedesten.forward_auth.authorizer import ForwardAuth
+from bedesten.forward_auth.rules import RuleSet
+from bedesten.forward_auth.rules_file import read_file
+from bedesten.http.context import Services
 from bedesten.http.message import Response
-from bedesten.server.build import open_house, open_installation
+from bedesten.server.build import open_installation, open_services
 from bedesten.server.secret_file import load_secrets
 from bedesten.server.settings import Settings
 from bedesten.telemetry.gauges import web_gauges
 
 log = structlog.get_logger("bedesten.gate")
-EVERY = 1.0
+CHECK_INTERVAL_S = 1.0
 """Seconds between two looks at the files."""
 
 
 @dataclass(slots=True)
-class _Watched:
+class _WatchedFile:
     """A file, and what told its content apart when it was last looked at."""
 
     path: Path
@@ -48,59 +48,59 @@ class _Watched:
         return True
 
 
-class Gatehouse:
+class ForwardAuthService:
     """One process's. Lives on the event loop."""
 
     def __init__(self, settings: Settings) -> None:
         assert settings.gate_routes is not None
         self._settings = settings
-        self._routes_file = _Watched(settings.gate_routes)
-        self._secrets_file = _Watched(settings.gate_secret_file)
-        self._routes: Guarded | None = None
+        self._routes_file = _WatchedFile(settings.gate_routes)
+        self._secrets_file = _WatchedFile(settings.gate_secret_file)
+        self._routes: RuleSet | None = None
         self._secret: Secret[str] | None = None
-        self._house: House | None = None
-        self._doorway: Doorway | None = None
+        self._services: Services | None = None
+        self._forward_auth: ForwardAuth | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Opens the gate if that can be done, and goes on trying and watching."""
-        await self._tend()
-        self._task = asyncio.get_running_loop().create_task(self._tend_for_ever())
+        await self._refresh()
+        self._task = asyncio.get_running_loop().create_task(self._refresh_forever())
 
     async def stop(self) -> None:
         """Ends the watching, writes what was noted, and lets go of the store."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._house is not None:
-            await self._house.close()
+        if self._services is not None:
+            await self._services.close()
 
     async def decide(self, scope: Any) -> Response:
         """The answer to one question of a proxy."""
-        if self._doorway is None or self._house is None or self._secret is None:
-            return foreign.unavailable("the gate is not open yet")
-        return await foreign.decided(self._doorway, scope, self._secret, self._house.clock())
+        if self._forward_auth is None or self._services is None or self._secret is None:
+            return endpoint.unavailable("the gate is not open yet")
+        return await endpoint.decide(self._forward_auth, scope, self._secret, self._services.clock())
 
     def trusts(self, peer: str) -> bool:
         """Whether whoever asks is a trusted proxy; nobody is before the gate is open."""
-        return self._house is None or self._house.proxies.trusts(peer)
+        return self._services is None or self._services.proxies.trusts(peer)
 
-    async def _tend_for_ever(self) -> None:
+    async def _refresh_forever(self) -> None:
         while True:
-            await asyncio.sleep(EVERY)
-            await self._tend()
+            await asyncio.sleep(CHECK_INTERVAL_S)
+            await self._refresh()
 
-    async def _tend(self) -> None:
+    async def _refresh(self) -> None:
         if self._routes_file.changed():
             self._reread_routes()
         if self._secrets_file.changed():
             self._reread_secret()
-        if self._house is None:
+        if self._services is None:
             await self._open()
-        if self._house is not None and self._routes is not None:
-            if self._doorway is None:
-                self._doorway = Doorway(self._house, self._routes)
-            self._doorway.turn(self._routes)
+        if self._services is not None and self._routes is not None:
+            if self._forward_auth is None:
+                self._forward_auth = ForwardAuth(self._services, self._routes)
+            self._forward_auth.turn(self._routes)
 
     def _reread_routes(self) -> None:
         try:
@@ -119,10 +119,10 @@ class Gatehouse:
     async def _open(self) -> None:
         try:
             installation = await asyncio.to_thread(open_installation, self._settings)
-            house = open_house(installation)
+            services = open_services(installation)
         except Exception as problem:
             log.warning("gate-not-open", cause=str(problem) or type(problem).__name__)
             return
-        house.observer.start("gate", lambda: web_gauges(house))
-        house.key_watch.start()
-        self._house = house
+        services.observer.start("gate", lambda: web_gauges(services))
+        services.key_usage.start()
+        self._services = services

@@ -2,7 +2,7 @@
 
 from bedesten.errors import Refusal
 from bedesten.http.message import Headers, Request, Response
-from bedesten.http.shapes import encode
+from bedesten.http.schemas import encode
 
 _OPEN, _CLOSE = b'{"success":true,"message":"OK","data":', b"}"
 _JSON = (b"content-type", b"application/json")
@@ -17,7 +17,7 @@ def success(data: bytes, request_id: str) -> Response:
     return Response(200, headers, _OPEN + data + _CLOSE)
 
 
-def failure(refusal: Refusal, request_id: str, accept: bytes) -> Response:
+def error_response(refusal: Refusal, request_id: str, accept: bytes) -> Response:
     """The refusal as an envelope, or as an RFC 9457 document where the caller prefers that."""
     row = refusal.row
     problem = prefers_problem(accept)
@@ -50,7 +50,7 @@ def failure(refusal: Refusal, request_id: str, accept: bytes) -> Response:
     return Response(row.status, headers, encode(body))
 
 
-def unless_known(shown: Response, request: Request) -> Response:
+def not_modified_or(shown: Response, request: Request) -> Response:
     """The same, or 304 if the client names the `ETag` that it would get (RFC 9110 section 13.1.2, weak comparison)."""
     tag = next((value for name, value in shown.headers if name == b"etag"), None)
     named = b",".join(value for name, value in request.headers if name == b"if-none-match")

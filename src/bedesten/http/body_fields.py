@@ -14,10 +14,10 @@ from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
-from bedesten.http.wording import in_words
+from bedesten.http.validation_messages import validation_message
 
 Members = dict[str, object]
-MAX_FAULTS = 100
+MAX_FIELD_ERRORS = 100
 """Fields at fault that one refusal names; a body may hold thousands."""
 IS_REQUIRED = "is required"
 _UNKNOWN = "this operation has no such member"
@@ -51,7 +51,7 @@ def fields_of(shape: Any) -> Mapping[str, Field]:
     }
 
 
-def settled(members: Members, shape: Any) -> tuple[Members, bool]:
+def known_fields(members: Members, shape: Any) -> tuple[Members, bool]:
     """The members that the shape knows, without those that are left out by `null`; and whether all were known."""
     fields = fields_of(shape)
     made: Members = {}
@@ -70,14 +70,14 @@ def settled(members: Members, shape: Any) -> tuple[Members, bool]:
 
 def _settled_value(value: object, shape: Any) -> tuple[object, bool]:
     if isinstance(value, dict):
-        return settled(value, shape)
+        return known_fields(value, shape)
     if isinstance(value, list):
         parts = [_settled_value(part, shape) for part in value]
         return [part for part, _ in parts], all(known for _, known in parts)
     return value, True
 
 
-class Faults:
+class FieldErrors:
     """Collects what is wrong with a body, by the path of the field as the wire spells it, in the shape's order.
 
     `named` is what the caller is told; `unknown` are those of its names that the caller made up: not for logs. `texts` is
@@ -92,13 +92,13 @@ class Faults:
         self._written = written
 
     def look(self, value: object, kind: Any, at: str = "") -> None:
-        """Walks through a value that should be of this type. Stops at `MAX_FAULTS`."""
-        if len(self.named) >= MAX_FAULTS:
+        """Walks through a value that should be of this type. Stops at `MAX_FIELD_ERRORS`."""
+        if len(self.named) >= MAX_FIELD_ERRORS:
             return
-        kind = plain(kind)
+        kind = without_none(kind)
         if isinstance(value, dict) and _is_shape(kind):
             self._object(value, kind, at)
-        elif problem := self._texts.get(at.lower()) or own_problem(value, kind):
+        elif problem := self._texts.get(at.lower()) or value_error(value, kind):
             self.named[at] = problem
         elif isinstance(value, list) and get_origin(_bare(kind)) is list:
             for place, part in enumerate(value):
@@ -119,7 +119,7 @@ class Faults:
                 self._unknown_member(name, spellings, below)
 
     def _unknown_member(self, name: str, spellings: Mapping[str, str], below: str) -> None:
-        if len(self.named) >= MAX_FAULTS:
+        if len(self.named) >= MAX_FIELD_ERRORS:
             return
         written = self._written.get(name, name)
         place = below + (written if _PLAIN_NAME.fullmatch(written) else _UNNAMED)
@@ -128,17 +128,17 @@ class Faults:
         self.named[place] = _UNKNOWN + (f": did you mean {spellings[near[0]]}?" if near else "")
 
 
-def own_problem(value: object, kind: Any) -> str | None:
+def value_error(value: object, kind: Any) -> str | None:
     """What is wrong with the value itself, in words; not with what is in it."""
     try:
         msgspec.convert(value, kind, builtin_types=(Decimal,))
     except msgspec.ValidationError as error:
         problem, _, where = str(error).partition(" - at `$")
-        return None if where.rstrip("`") else in_words(problem)
+        return None if where.rstrip("`") else validation_message(problem)
     return None
 
 
-def plain(kind: Any) -> Any:
+def without_none(kind: Any) -> Any:
     """The type of a value that is there: without its `None`. Bounds stay."""
     choices = [one for one in get_args(kind) if one is not NoneType]
     is_union = get_origin(kind) is not Annotated and NoneType in get_args(kind)
@@ -146,7 +146,7 @@ def plain(kind: Any) -> Any:
 
 
 def _bare(kind: Any) -> Any:
-    kind = plain(kind)
+    kind = without_none(kind)
     return _bare(get_args(kind)[0]) if get_origin(kind) is Annotated else kind
 
 

@@ -65,7 +65,7 @@ def stock_a_shop(opened: Installation) -> str:
 
 def test_a_read_that_shows_codes_stores_no_answer_whatever_its_idempotency_key(installation: Installation) -> None:
     product = stock_a_shop(installation)
-    pipeline = Pipeline(build.open_house(installation), RouteMap.of(build.ROUTES))
+    pipeline = Pipeline(build.open_services(installation), RouteMap.of(build.ROUTES))
     headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"idempotency-key", b"the-same")]
 
     async def call(method: str, path: str, body: object) -> tuple[int, str]:

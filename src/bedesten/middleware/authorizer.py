@@ -22,14 +22,14 @@ import structlog
 from bedesten import errors
 from bedesten.core.ids import request_id
 from bedesten.errors import Refusal
-from bedesten.forward_auth.doorway import Doorway, told
-from bedesten.forward_auth.guarded import Admitted, Guarded, Rule, check_target
-from bedesten.forward_auth.routefile import read_file
+from bedesten.forward_auth.authorizer import ForwardAuth, forwarded_headers
+from bedesten.forward_auth.rules import Allowed, Rule, RuleSet, check_target
+from bedesten.forward_auth.rules_file import read_file
 from bedesten.gate.scopes import Surface
-from bedesten.http import answer
-from bedesten.http.message import Headers, NoBody, Request, Response
+from bedesten.http import responses
+from bedesten.http.message import EmptyRequestBody, Headers, Request, Response
 from bedesten.middleware.caller import Caller
-from bedesten.server.build import open_house, open_installation
+from bedesten.server.build import open_installation, open_services
 from bedesten.server.listener import new_loop
 from bedesten.server.settings import Settings
 from bedesten.telemetry.gauges import web_gauges
@@ -39,19 +39,19 @@ if TYPE_CHECKING:
     from bedesten.middleware.wsgi import WsgiApp, WsgiGate
 
 log = structlog.get_logger("bedesten.gate")
-PATIENCE = 30.0
+DECISION_TIMEOUT_S = 30.0
 """Seconds that a request waits for the gate's word; then it is refused."""
-TRY_AGAIN = 1.0
+RETRY_INTERVAL_S = 1.0
 """Seconds between two tries to open an installation that could not be opened."""
 
 
-def everything(surface: str, *, public: Iterable[str] = ()) -> Guarded:
+def all_paths(surface: str, *, public: Iterable[str] = ()) -> RuleSet:
     """Rules for a service whose paths all demand a living credential of one surface, but for those that are public."""
     rules = [Rule("/", True, surface=Surface(surface))]
-    return Guarded([*rules, *(Rule(path, False) for path in public)])
+    return RuleSet([*rules, *(Rule(path, False) for path in public)])
 
 
-class Door:
+class LocalAuthorizer:
     """Decides about a service's requests. Safe for any number of threads and loops.
 
     `routes` are rules, or the path of a route file. `data` and `database` name the installation, as the program's options;
@@ -61,13 +61,13 @@ class Door:
 
     def __init__(
         self,
-        routes: Guarded | Path | str,
+        routes: RuleSet | Path | str,
         *,
         data: Path | str | None = None,
         database: str | None = None,
         host: str | None = None,
     ) -> None:
-        self._routes = routes if isinstance(routes, Guarded) else read_file(Path(routes))
+        self._routes = routes if isinstance(routes, RuleSet) else read_file(Path(routes))
         given: dict[str, Any] = {"data": data, "database": database}
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
         self._settings = settings.model_copy(update={"data": settings.data.absolute()})
@@ -96,7 +96,7 @@ class Door:
         if deciding is None:
             return _unavailable(request, "the gate is being closed")
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(deciding), PATIENCE)
+            return await asyncio.wait_for(asyncio.wrap_future(deciding), DECISION_TIMEOUT_S)
         except TimeoutError:
             return _unavailable(request, "the gate took too long")
 
@@ -106,7 +106,7 @@ class Door:
         if deciding is None:
             return _unavailable(request, "the gate is being closed")
         try:
-            return deciding.result(PATIENCE)
+            return deciding.result(DECISION_TIMEOUT_S)
         except TimeoutError:
             deciding.cancel()
             return _unavailable(request, "the gate took too long")
@@ -120,10 +120,10 @@ class Door:
         raw = quote(path, safe="/!$&'()*+,=:@").encode()
         try:
             check_target(raw, query)
-            lines = told(headers, hosts if self._host is None else [self._host])
+            lines = forwarded_headers(headers, hosts if self._host is None else [self._host])
         except Refusal as refusal:
-            return refused(refusal, headers)
-        return Request(method, raw, query, lines, peer, NoBody())
+            return refusal_response(refusal, headers)
+        return Request(method, raw, query, lines, peer, EmptyRequestBody())
 
     def close(self) -> None:
         """Writes what was noted and lets go of the installation. A later request opens it again."""
@@ -160,63 +160,63 @@ class Door:
 class _Running:
     """The door of one process, with its thread and its loop."""
 
-    def __init__(self, settings: Settings, routes: Guarded) -> None:
+    def __init__(self, settings: Settings, routes: RuleSet) -> None:
         self.pid = os.getpid()
         self.loop = new_loop()
         self._settings = settings
         self._routes = routes
-        self._doorway: Doorway | None = None
+        self._forward_auth: ForwardAuth | None = None
         self._opening: asyncio.Lock | None = None
         self._failed = (0.0, "")
         self._thread = threading.Thread(target=self.loop.run_forever, name="bedesten-gate", daemon=True)
         self._thread.start()
 
     async def decide(self, request: Request) -> Caller | Response:
-        doorway = self._doorway or await self._open()
-        if doorway is None:
-            return refused(Refusal(errors.UNAVAILABLE, self._failed[1], retry_after=1), request.headers)
-        response = await doorway.handle(request)
-        if isinstance(response, Admitted):
-            assert response.call is not None
-            return Caller.of(response.call)
+        forward_auth = self._forward_auth or await self._open()
+        if forward_auth is None:
+            return refusal_response(Refusal(errors.UNAVAILABLE, self._failed[1], retry_after=1), request.headers)
+        response = await forward_auth.handle(request)
+        if isinstance(response, Allowed):
+            assert response.context is not None
+            return Caller.of(response.context)
         return response
 
-    async def _open(self) -> Doorway | None:
+    async def _open(self) -> ForwardAuth | None:
         self._opening = self._opening or asyncio.Lock()
         async with self._opening:
-            if self._doorway is None and monotonic() >= self._failed[0]:
+            if self._forward_auth is None and monotonic() >= self._failed[0]:
                 try:
                     installation = await asyncio.to_thread(open_installation, self._settings)
-                    house = open_house(installation)
+                    services = open_services(installation)
                 except Exception as problem:
-                    self._failed = (monotonic() + TRY_AGAIN, str(problem) or type(problem).__name__)
+                    self._failed = (monotonic() + RETRY_INTERVAL_S, str(problem) or type(problem).__name__)
                     log.error("gate-not-open", cause=self._failed[1])
                     return None
-                house.observer.start("gate", lambda: web_gauges(house))
-                house.key_watch.start()
-                self._doorway = Doorway(house, self._routes)
-            return self._doorway
+                services.observer.start("gate", lambda: web_gauges(services))
+                services.key_usage.start()
+                self._forward_auth = ForwardAuth(services, self._routes)
+            return self._forward_auth
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self.loop).result(PATIENCE)
+        asyncio.run_coroutine_threadsafe(self._close(), self.loop).result(DECISION_TIMEOUT_S)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(PATIENCE)
+        self._thread.join(DECISION_TIMEOUT_S)
         self.loop.close()
 
     async def _close(self) -> None:
-        if self._doorway is not None:
-            await self._doorway.close()
+        if self._forward_auth is not None:
+            await self._forward_auth.close()
 
 
-def refused(refusal: Refusal, headers: Headers, request: str = "") -> Response:
+def refusal_response(refusal: Refusal, headers: Headers, request: str = "") -> Response:
     """The answer to a request that is refused here; its cause is in the log under the request id."""
     request = request or request_id()
     log.warning("not-admitted", cause=refusal.cause, code=refusal.row.number, request_id=request)
-    return answer.failure(refusal, request, b",".join(value for name, value in headers if name == b"accept"))
+    return responses.error_response(refusal, request, b",".join(value for name, value in headers if name == b"accept"))
 
 
 def _unavailable(request: Request, cause: str) -> Response:
-    return refused(Refusal(errors.UNAVAILABLE, cause, retry_after=1), request.headers)
+    return refusal_response(Refusal(errors.UNAVAILABLE, cause, retry_after=1), request.headers)
 
 
 def _log_as_the_service_does() -> None:
