@@ -1,0 +1,64 @@
+"""Customers, their sessions and their orders on the Storefront surface."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from bedesten_client.schemas._base import DeliveredCode, Schema
+from bedesten_client.schemas._catalogue import RequireData
+
+
+class Profile(Schema, frozen=True):
+    """A customer's own account."""
+
+    customer_id: str
+    email: str
+    name: str
+    created: datetime
+
+
+class Session(Schema, frozen=True):
+    """A login and the tokens that followed from it. `address` and `user_agent` are those of the login."""
+
+    session_id: str
+    current: bool
+    created: datetime
+    renewed: datetime
+    expires: datetime
+    address: str
+    user_agent: str
+
+
+class CheckoutItem(Schema, frozen=True, kw_only=False):
+    """One product of a checkout."""
+
+    product_id: str
+    quantity: int
+    require_data: tuple[RequireData, ...] = ()
+
+
+class CustomerLine(Schema, frozen=True, kw_only=True):
+    """One line of a customer's order. `delivery_data` has the codes once the line is paid and delivered."""
+
+    order_detail_id: str
+    product_id: str
+    product_name: str
+    quantity: int
+    unit_price: Decimal
+    price: Decimal
+    status: int
+    delivery_data: tuple[str, ...] | None
+    delivery_items: tuple[DeliveredCode, ...] | None = None
+    delivery_note: tuple[str, ...] | None
+
+
+class CustomerOrder(Schema, frozen=True):
+    """A customer's order. `state`: `awaitingPayment` until `expires`, `placed`, `expired` or `cancelled`."""
+
+    order_id: str
+    reference: str
+    state: str
+    currency: str
+    total: Decimal
+    created: datetime
+    expires: datetime | None
+    items: tuple[CustomerLine, ...]

@@ -1,0 +1,81 @@
+"""Products, stock and deliveries of the Supplier surface."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from bedesten_client.schemas._base import Amount, Schema
+from bedesten_client.schemas._catalogue import RequireData
+
+
+class Offer(Schema, frozen=True, kw_only=False):
+    """A product as its supplier offers it. `cost` is what the supplier earns for one unit."""
+
+    sku: str
+    name: str
+    cost: Amount
+    offered: bool = True
+
+
+class SupplierProduct(Schema, frozen=True):
+    """A product as its supplier sees it.
+
+    `available` counts the unsold stock codes. `proposed_name` waits for the shop's approval.
+    """
+
+    product_id: str
+    sku: str | None
+    name: str
+    cost: Decimal | None
+    currency: str
+    offered: bool
+    on_sale: bool
+    proposed_name: str | None
+    fulfilment: str
+    available: int
+    updated: datetime
+
+
+class CodeItem(Schema, frozen=True, kw_only=False):
+    """A code to upload or to deliver, with its parts. `expires` is the last day on which it is valid (yyyy-MM-dd)."""
+
+    code: str
+    pin: str | None = None
+    serial: str | None = None
+    expires: str | None = None
+
+
+class SkippedCode(Schema, frozen=True):
+    """A code of an upload that was skipped, and why. `index` counts the codes first, then the items."""
+
+    index: int
+    reason: str
+    product_id: str | None = None
+    batch_id: str | None = None
+
+
+class UploadResult(Schema, frozen=True):
+    """The result of an upload. `duplicates` counts the codes that the shop already had."""
+
+    added: int
+    duplicates: int
+    available: int
+    batch_id: str | None = None
+    skipped: tuple[SkippedCode, ...] = ()
+
+
+class AwaitingLine(Schema, frozen=True):
+    """An order line that waits for its supplier."""
+
+    order_detail_id: str
+    product_id: str
+    product_name: str
+    quantity: int
+    require_data: tuple[RequireData, ...]
+    queued: datetime
+
+
+class DeliveryResult(Schema, frozen=True):
+    """An order line after its delivery."""
+
+    order_detail_id: str
+    status: int
