@@ -59,7 +59,7 @@ def test_the_reference_lists_every_method_with_its_operation(surface: Surface) -
         each = [one for one in vars(client) if one.startswith("each_") and one.removeprefix("each_") in name]
         if "cursor=" in method:
             method += f", `{each[0]}`"
-        gives = str(inspect.signature(build).return_annotation).replace("bedesten_client.schemas.", "")
+        gives = re.sub(r"bedesten_client\.schemas\.(_\w+\.)?", "", str(inspect.signature(build).return_annotation))
         endpoint = next(
             endpoint for endpoint, call in by_endpoint.items() if call.operation is _operation(name, surface)
         )

@@ -17,7 +17,7 @@ from bedesten.http.route import Route
 from bedesten.server.build import ROUTES
 from bedesten_client import BasketLine, CheckoutItem, CodeItem, Offer, RequireData
 from bedesten_client._base import options_of
-from bedesten_client._call import Call, Operation, Options, outgoing
+from bedesten_client._call import Call, Operation, Options, request_of
 from bedesten_client._retry import RetryPolicy
 from bedesten_client._surfaces import payment, reseller, storefront, supplier
 
@@ -169,13 +169,13 @@ def test_results_are_as_the_server_has_them() -> None:
 
 
 def test_an_id_cannot_lead_to_another_path() -> None:
-    assert outgoing(reseller.product("../Orders/Get?x#y"), Options()).path.endswith("/..%2FOrders%2FGet%3Fx%23y")
+    assert request_of(reseller.product("../Orders/Get?x#y"), Options()).path.endswith("/..%2FOrders%2FGet%3Fx%23y")
     with pytest.raises(ValueError, match="the id is empty"):
-        outgoing(reseller.product(""), Options())
+        request_of(reseller.product(""), Options())
 
 
 def test_amounts_go_out_as_they_are() -> None:
-    sent = outgoing(payment.create_deposit("p", Decimal("1234567890123.45"), "r"), Options()).body
+    sent = request_of(payment.create_deposit("p", Decimal("1234567890123.45"), "r"), Options()).body
     assert b'"amount":1234567890123.45' in (sent or b"")
 
 
@@ -190,7 +190,7 @@ def test_times_need_a_zone() -> None:
     with pytest.raises(ValueError, match="time zone"):
         reseller.list_products(updated_since=datetime(2026, 1, 1))  # noqa: DTZ001
     moment = datetime(2026, 1, 1, 3, tzinfo=timezone(timedelta(hours=3)))
-    body = outgoing(reseller.list_products(updated_since=moment), Options()).body
+    body = request_of(reseller.list_products(updated_since=moment), Options()).body
     assert body == b'{"updatedSince":"2026-01-01T00:00:00Z"}'
 
 

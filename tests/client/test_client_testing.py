@@ -23,9 +23,9 @@ from bedesten_client import (
     TooManyRequests,
     Unauthorized,
 )
-from bedesten_client.receivers import wsgi_receiver
 from bedesten_client.schemas import Schema
 from bedesten_client.testing import FakeShop
+from bedesten_client.webhooks import wsgi_receiver
 from tests.client.test_client_webhooks import HOOK, Handled, _wsgi
 from tests.support.backoffice import PASSWORD
 from tests.support.shop import Shop, fresh, open_shop
@@ -96,12 +96,12 @@ def test_it_keeps_what_it_was_asked_without_credentials() -> None:
         card = fake.add_product("Card", 5, codes=["A"])
         client.create_order("r", [BasketLine("1", card, 1)])
         client.product(card)
-        login, order, product = fake.asked
+        login, order, product = fake.requests
         assert (login.operation, order.operation) == ("POST /Login/Customer/Api/Verify", "POST /Orders/Create")
         assert (product.operation, product.argument) == ("POST /Products/Detail/{id}", card)
         assert order.body["orderReference"] == "r"
         assert order.headers["user-agent"].startswith("bedesten-client")
-        assert fake.password not in repr(fake.asked)
+        assert fake.password not in repr(fake.requests)
         assert "authorization" not in order.headers
 
 
@@ -117,9 +117,9 @@ def test_money_and_stock_run_out() -> None:
 
 def test_answers_can_be_prescribed() -> None:
     with FakeShop() as fake, SupplierClient(fake.url, key=fake.key) as client:
-        fake.answer("POST /Supplier/Stock/Upload", {"added": 2, "duplicates": 0, "available": 2})
+        fake.respond("POST /Supplier/Stock/Upload", {"added": 2, "duplicates": 0, "available": 2})
         assert client.upload_stock("prd_1", ["A", "B"]).added == 2
-        assert fake.asked[-1].body["codes"] == ["A", "B"]
+        assert fake.requests[-1].body["codes"] == ["A", "B"]
         with pytest.raises(ServerError, match="prescribe it"):
             client.with_options(attempts=1).upload_stock("prd_1", ["A", "B"])
         fake.refuse("POST /Supplier/Stock/Upload", 429, -7, retry_after=60)
@@ -127,7 +127,7 @@ def test_answers_can_be_prescribed() -> None:
             client.upload_stock("prd_1", ["A"])
         assert busy.value.retry_after == 60
         with pytest.raises(ValueError, match="named as in the reference"):
-            fake.answer("Stock/Upload", {})
+            fake.respond("Stock/Upload", {})
 
 
 def test_bad_days_can_be_had() -> None:
@@ -135,11 +135,11 @@ def test_bad_days_can_be_had() -> None:
         card = fake.add_product("Card", 5, codes=["A", "B"])
         fake.drop_connection("POST /Orders/Create")
         client.create_order("r", [BasketLine("1", card, 1)])
-        assert [one.operation for one in fake.asked].count("POST /Orders/Create") == 2
+        assert [one.operation for one in fake.requests].count("POST /Orders/Create") == 2
         assert len(client.get_order(order_reference="r").details[0].delivery_data or ()) == 1
         fake.revoke_tokens()
         client.account()
-        fake.drop_connection("GET /Account/Details", done=False)
+        fake.drop_connection("GET /Account/Details", processed=False)
         with pytest.raises(NoResponse):
             client.with_options(attempts=1).account()
     with FakeShop() as fake, PaymentClient(fake.url, key=fake.key) as payments:

@@ -205,7 +205,7 @@ def test_a_customer_s_session_goes_on_by_exchange_and_ends_with_the_caller(own: 
     with pytest.raises(NotSignedIn):
         client.profile()
     client.login(own.customer_email, PASSWORD)
-    held = client._tokens._held
+    held = client._tokens._token
     assert held is not None
     held.due = time.monotonic()
     client.profile()
@@ -343,7 +343,7 @@ def test_moments_of_renewal_are_spread() -> None:
             with partner(server.url, credential("p@partner.example", "pw", clock)) as client:
                 with pytest.raises(UnexpectedResponse):
                     client.account()
-                held = client._credential._held  # type: ignore[attr-defined]
+                held = client._credential._token  # type: ignore[attr-defined]
                 due.add(round(held.due - held.used))
         assert len(due) > 5
         assert all(0.79 * HOUR < one < 0.96 * HOUR for one in due)

@@ -16,10 +16,18 @@ import uvicorn
 from standardwebhooks.webhooks import Webhook
 
 from bedesten_client import BasketLine, RequireData, ResellerClient, Secret, SupplierClient
-from bedesten_client.receivers import Claim, MemoryDeduplicationStore, asgi_receiver, wsgi_receiver
 from bedesten_client.secrets import BadReference
 from bedesten_client.testing import sign
-from bedesten_client.webhooks import Event, Verifier, WebhookRefused, signature
+from bedesten_client.webhooks import (
+    Claim,
+    Event,
+    MemoryDeduplicationStore,
+    Verifier,
+    WebhookRefused,
+    asgi_receiver,
+    wsgi_receiver,
+)
+from bedesten_client.webhooks._verification import signature
 from tests.support.backoffice import PASSWORD
 from tests.support.shop import Shop, fresh, open_shop
 

@@ -19,7 +19,7 @@ from bedesten_client._base import source_of
 from bedesten_client.secrets import BadReference, SecretSource, SecretUnavailable, source
 from bedesten_client.secrets._cached import CachedSource
 from bedesten_client.secrets._errors import ReadFailure
-from bedesten_client.secrets._local import Raw, text_of
+from bedesten_client.secrets._local import RawSecret, text_of
 from bedesten_client.secrets._references import SCHEMES, Reference, parse
 from bedesten_client.secrets._secret_text import SecretText
 
@@ -149,7 +149,7 @@ def test_no_other_source_takes_the_end_of_a_line_for_a_part_of_the_secret(
     assert source(f"value:{SECRET}{end}").get() == SECRET
     assert source(SECRET + end).get() == SECRET
     assert source_of(Secret(SECRET + end)).get() == SECRET
-    assert text_of(Raw(f"{SECRET}{end}".encode())).reveal() == SECRET, "what a manager gives"
+    assert text_of(RawSecret(f"{SECRET}{end}".encode())).reveal() == SECRET, "what a manager gives"
 
 
 def test_a_setting_of_the_server_is_read_without_the_end_of_its_line(
@@ -356,8 +356,8 @@ def test_an_attempt_that_was_under_way_when_the_process_forked_is_not_waited_for
     threading.Thread(target=_told, args=(secret,), daemon=True).start()
     while not keeper.asked:
         threading.Event().wait(0.005)
-    assert secret._flight is not None
-    secret._flight.process = -1
+    assert secret._attempt is not None
+    secret._attempt.process = -1
     keeper.go_on.set()
     assert secret.get() == SECRET
 

@@ -1,9 +1,10 @@
 """The client library of Bedesten: the four surfaces, for threads and for asyncio.
 
 `ResellerClient`, `StorefrontClient`, `PaymentClient` and `SupplierClient` have every operation of their surface as a
-method, and each has a twin for asyncio. What is sent and what comes back is in `shapes`, what can go wrong in `errors`.
+method; each has a counterpart for asyncio. `schemas` has the types of requests and responses, `secrets` reads secrets by
+reference, `webhooks` receives webhooks, and `testing` has a fake shop for your tests. All other modules are private.
 
-Inside, a call is a *flow* without I/O (`flow`, `call`, `tokens`, `credentials`) which both kinds of client run.
+Internally a call is a generator without I/O (`_flow`, `_call`, `_tokens`, `_credentials`), which both kinds of client run.
 """
 
 from bedesten_client._auth import ApiKeyAuth, BearerAuth

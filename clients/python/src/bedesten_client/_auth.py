@@ -1,10 +1,10 @@
-"""The same credentials for people who have their own httpx2 client: `httpx2.Client(auth=BearerAuth(…))`.
+"""Authentication for your own httpx2 client: `httpx2.Client(auth=BearerAuth(…))`.
 
-They send a credential to their shop's own address and to nobody else (its host with another scheme or port is a mistake,
-and raises ValueError), renew it as the clients do, and send the refused
-request once more. Everything else, an answer's status included, is the caller's. A client of httpx2 that follows
-redirects leaves an `Authorization` behind on its way to another host, but no `ApiKey`: that is taken off here, as soon as
-a request was sent.
+The credential goes to the shop's own address only; a request to its host with another scheme or port raises ValueError.
+A refused credential is renewed and the request sent once more. Everything else is the caller's, including the status.
+
+httpx2 drops `Authorization` when it follows a redirect to another host, but not `ApiKey`: `_remove_key_when_sent` does
+that as soon as the request was sent.
 """
 
 import time
@@ -21,7 +21,7 @@ from bedesten_client._wire import Request, Response
 
 LOGIN_PATHS = {"reseller": reseller.LOGIN_PATH, "storefront": storefront.LOGIN_PATH}
 _OWN = Send(Request("", ""), 0.0)
-"""Stands for the caller's request."""
+"""Marks the caller's own request among the effects."""
 
 
 class _Auth(httpx2.Auth):
@@ -34,73 +34,73 @@ class _Auth(httpx2.Auth):
         return f"{type(self).__name__}({self._address!r})"
 
     def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """httpx2's form of the flow, for threads."""
-        request.read()  # so that it can be sent again
-        traced = request.extensions.get("trace")
+        """Authenticate a request of `httpx2.Client`."""
+        request.read()  # so that it can be sent twice
+        own_trace = request.extensions.get("trace")
 
         def trace(event: str, info: dict[str, Any]) -> None:
-            _forget_when_sent(request, event)
-            if traced is not None:
-                traced(event, info)
+            _remove_key_when_sent(request, event)
+            if own_trace is not None:
+                own_trace(event, info)
 
         request.extensions = {**request.extensions, "trace": trace}
         flow = self._flow(request)
         try:
             effect = step(flow)
             while not isinstance(effect, Finished):
-                came: object = None
+                result: object = None
                 error: BaseException | None = None
                 if isinstance(effect, Send):
                     response = yield self._request(effect, request)
-                    if _matters(effect, response):
+                    if _needs_body(effect, response):
                         response.read()
-                    came = _answer(effect, response)
+                    result = _response_of(effect, response)
                 else:
                     try:
-                        came = perform(effect)
+                        result = perform(effect)
                     except BaseException as problem:
                         error = problem
-                effect = step(flow, came, error)
+                effect = step(flow, result, error)
         finally:
             flow.close()
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        """httpx2's form of the flow, for asyncio."""
+        """Authenticate a request of `httpx2.AsyncClient`."""
         await request.aread()
-        traced = request.extensions.get("trace")
+        own_trace = request.extensions.get("trace")
 
         async def trace(event: str, info: dict[str, Any]) -> None:
-            _forget_when_sent(request, event)
-            if traced is not None:
-                await traced(event, info)
+            _remove_key_when_sent(request, event)
+            if own_trace is not None:
+                await own_trace(event, info)
 
         request.extensions = {**request.extensions, "trace": trace}
         flow = self._flow(request)
         try:
             effect = step(flow)
             while not isinstance(effect, Finished):
-                came: object = None
+                result: object = None
                 error: BaseException | None = None
                 if isinstance(effect, Send):
                     response = yield self._request(effect, request)
-                    if _matters(effect, response):
+                    if _needs_body(effect, response):
                         await response.aread()
-                    came = _answer(effect, response)
+                    result = _response_of(effect, response)
                 else:
                     try:
-                        came = await perform_async(effect)
+                        result = await perform_async(effect)
                     except BaseException as problem:
                         error = problem
-                effect = step(flow, came, error)
+                effect = step(flow, result, error)
         finally:
             flow.close()
 
     def _flow(self, request: httpx2.Request) -> Flow[None]:
-        """Sends the caller's request with the credential, and once more with another one."""
+        """Send the caller's request with the credential, and once more if the credential is refused and renewed."""
         shop = httpx2.URL(self._address)
         if not _is_at(request.url, shop):
             if request.url.host == shop.host:
-                raise ValueError(f"the shop is at {self._address}, and the request goes to {_origin(request.url)}")
+                raise ValueError(f"the shop is at {self._address}, but the request goes to {_origin(request.url)}")
             yield _OWN
             return
         deadline = Deadline.after(self._deadline, time.monotonic)
@@ -131,7 +131,7 @@ class _Auth(httpx2.Auth):
 
 
 class BearerAuth(_Auth):
-    """Bearer tokens of an account. `surface` is `reseller` or `storefront`; `deadline` bounds logging in, in seconds."""
+    """Bearer tokens of an account. `surface`: `reseller` or `storefront`. `deadline`: most seconds for a login."""
 
     def __init__(
         self,
@@ -144,20 +144,20 @@ class BearerAuth(_Auth):
         deadline: float = 30.0,
     ) -> None:
         if surface not in LOGIN_PATHS:
-            raise ValueError("bearer tokens are for the surfaces reseller and storefront")
+            raise ValueError("surface must be reseller or storefront")
         login = token_login(LOGIN_PATHS[surface], email, password)
         super().__init__(address_of(shop, allow_http=allow_http), token_credential(login), deadline)
 
 
 class ApiKeyAuth(_Auth):
-    """An API key, for the Payment or the Supplier surface."""
+    """An API key of the Payment or the Supplier surface."""
 
     def __init__(self, shop: str, *, key: SecretLike, allow_http: bool = False) -> None:
         super().__init__(address_of(shop, allow_http=allow_http), key_credential(key), 30.0)
 
 
-def _forget_when_sent(request: httpx2.Request, event: str) -> None:
-    """Takes the API key off. A redirect is made of what the request is by then."""
+def _remove_key_when_sent(request: httpx2.Request, event: str) -> None:
+    """Remove the API key from a request that was sent: httpx2 builds a redirect from the same request."""
     if event.endswith(".send_request_headers.complete"):
         request.headers.pop("ApiKey", None)
 
@@ -170,11 +170,11 @@ def _origin(url: httpx2.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
 
-def _matters(effect: Send, response: httpx2.Response) -> bool:
-    """Whether the body is looked at; the caller's own answers may be streams."""
+def _needs_body(effect: Send, response: httpx2.Response) -> bool:
+    """Whether the flow needs the body. The caller's own responses may be streams, so it reads only a 401."""
     return effect is not _OWN or response.status_code == 401
 
 
-def _answer(effect: Send, response: httpx2.Response) -> Response:
-    body = response.content if _matters(effect, response) else b""
+def _response_of(effect: Send, response: httpx2.Response) -> Response:
+    body = response.content if _needs_body(effect, response) else b""
     return Response(response.status_code, dict(response.headers), body)

@@ -1,4 +1,4 @@
-"""What all clients are made of: the shop's address, a credential, options, and how calls are run."""
+"""The base of all clients: the shop's address, a credential, options, and operations as methods."""
 
 import asyncio
 import copy
@@ -29,28 +29,28 @@ Result = TypeVar("Result")
 Item = TypeVar("Item")
 Parameters = ParamSpec("Parameters")
 SecretLike = str | Secret | SecretSource
-"""A secret: by reference (`env:NAME`, `file:/path`, a secret manager's address), as it is, or as a source of one's own."""
+"""A secret: a reference (`env:NAME`, `file:/path`, a secret manager's address), the value itself, or a source."""
 
 
 def source_of(secret: SecretLike) -> SecretSource:
-    """Where the secret is read. A `Secret` is the value itself, whatever it looks like, but for a line's end behind it."""
+    """Return the source of a secret. A `Secret` is always the value itself, without one line end after it."""
     return FixedSecret(Secret(without_line_end(secret.reveal()))) if isinstance(secret, Secret) else source(secret)
 
 
 def address_of(shop: str, *, allow_http: bool = False) -> str:
-    """The address of a shop, from its host name or its address. Raises ValueError for one that credentials may not go to."""
+    """Return a shop's address from its host or address. Raises ValueError if credentials must not go there."""
     text = shop if "://" in shop else f"https://{shop}"
     parts = urlsplit(text)
     if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("the shop is a host name such as api.shop.example, or its https address")
+        raise ValueError("shop must be a host name such as api.shop.example, or an https address")
     if "@" in parts.netloc:
-        raise ValueError("the shop's address holds a user or a password: they do not belong there")
-    if parts.scheme == "http" and not allow_http and not _is_here(parts.hostname):
-        raise ValueError("over plain http a credential can be read on its way: use https, or say allow_http=True")
+        raise ValueError("the shop's address must not contain a user or a password")
+    if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
+        raise ValueError("over plain http others can read the credential: use https, or pass allow_http=True")
     return text.rstrip("/")
 
 
-def _is_here(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -58,14 +58,14 @@ def _is_here(host: str) -> bool:
 
 
 def token_login(path: str, email: str | None, password: SecretLike | None) -> Login | None:
-    """The login of an account, None if none is given."""
+    """Return the login of an account, or None without an account."""
     if (email is None) != (password is None):
-        raise ValueError("email and password go together")
+        raise ValueError("email and password must be given together")
     return Login(path, email, source_of(password)) if email is not None and password is not None else None
 
 
 class Base:
-    """What a client of either kind holds. Threads and tasks may share one."""
+    """The state of a client. Threads and tasks may share one."""
 
     def __init__(self, address: str, credential: Credential, options: Options) -> None:
         self._clock: Clock = time.monotonic
@@ -77,7 +77,7 @@ class Base:
         return f"{type(self).__name__}({self._address!r})"
 
     def with_options(self, **changes: Unpack[OptionValues]) -> Self:
-        """The same client, with the same credential and connections, whose calls have other `Options`."""
+        """Return a copy with other `Options` that shares the credential and the connections."""
         made = copy.copy(self)
         made._options = options_of(changes, self._options)
         return made
@@ -91,12 +91,12 @@ class SyncBase(Base):
 
     def __init__(self, address: str, credential: Credential, options: Options, http: httpx2.Client | None) -> None:
         super().__init__(address, credential, options)
-        self._own = http is None
+        self._owns_http = http is None
         self._http = http or loopback.client()
 
     def close(self) -> None:
-        """Closes the connections, unless they are those of an httpx2 client that was handed over."""
-        if self._own:
+        """Close the connections, unless you passed your own httpx2 client."""
+        if self._owns_http:
             self._http.close()
 
     def __enter__(self) -> Self:
@@ -110,31 +110,30 @@ class SyncBase(Base):
 
 
 _OTHER_LOOP = (
-    "the httpx2.AsyncClient that was handed over has connections of another event loop: hand over one for each event loop, "
-    "or none"
+    "the httpx2.AsyncClient that you passed belongs to another event loop: pass one for each event loop, or none"
 )
 
 
 class AsyncBase(Base):
     """A client for asyncio. Use it as a context manager, or `aclose()` it.
 
-    Connections belong to the event loop that opened them: each loop that uses the client gets connections of its own.
+    Connections belong to the event loop that opened them, so each event loop gets its own.
     """
 
     def __init__(self, address: str, credential: Credential, options: Options, http: httpx2.AsyncClient | None) -> None:
         super().__init__(address, credential, options)
-        self._given = http
+        self._http = http
         self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx2.AsyncClient] = WeakKeyDictionary()
 
     async def aclose(self) -> None:
-        """Closes the connections of this event loop, unless they are those of an httpx2 client that was handed over."""
+        """Close the connections of this event loop, unless you passed your own httpx2 client."""
         http = self._by_loop.pop(asyncio.get_running_loop(), None)
         if http is not None:
             await http.aclose()
 
     def _connections(self) -> httpx2.AsyncClient:
-        if self._given is not None:
-            return self._given
+        if self._http is not None:
+            return self._http
         loop = asyncio.get_running_loop()
         found = self._by_loop.get(loop)
         if found is None:
@@ -151,7 +150,7 @@ class AsyncBase(Base):
         try:
             return await run_async(flow, self._connections(), self._address)
         except RuntimeError as problem:
-            if self._given is None or "event loop" not in str(problem).lower():
+            if self._http is None or "event loop" not in str(problem).lower():
                 raise
             raise RuntimeError(_OTHER_LOOP) from problem
 
@@ -159,8 +158,8 @@ class AsyncBase(Base):
 # --- operations as methods --------------------------------------------------------------------------------------------
 
 
-def sync(build: Callable[Parameters, Call[Result]]) -> Callable[Concatenate[SyncBase, Parameters], Result]:
-    """The method that makes a call and runs it."""
+def sync_method(build: Callable[Parameters, Call[Result]]) -> Callable[Concatenate[SyncBase, Parameters], Result]:
+    """Turn a function that builds a call into a method that performs it."""
 
     @wraps(build)
     def method(self: SyncBase, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
@@ -169,7 +168,7 @@ def sync(build: Callable[Parameters, Call[Result]]) -> Callable[Concatenate[Sync
     return method
 
 
-def awaited(
+def async_method(
     build: Callable[Parameters, Call[Result]],
 ) -> Callable[Concatenate[AsyncBase, Parameters], Coroutine[Any, Any, Result]]:
     """The same for asyncio."""
@@ -181,8 +180,10 @@ def awaited(
     return method
 
 
-def each(build: Callable[Parameters, Call[Page[Item]]]) -> Callable[Concatenate[SyncBase, Parameters], Iterator[Item]]:
-    """The method that goes through a list, page by page as they are needed."""
+def sync_iterator(
+    build: Callable[Parameters, Call[Page[Item]]],
+) -> Callable[Concatenate[SyncBase, Parameters], Iterator[Item]]:
+    """Turn a function that lists a page into a method that iterates over all pages, fetched as needed."""
 
     @wraps(build)
     def method(self: SyncBase, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Iterator[Item]:
@@ -195,7 +196,7 @@ def each(build: Callable[Parameters, Call[Page[Item]]]) -> Callable[Concatenate[
     return method
 
 
-def each_awaited(
+def async_iterator(
     build: Callable[Parameters, Call[Page[Item]]],
 ) -> Callable[Concatenate[AsyncBase, Parameters], AsyncIterator[Item]]:
     """The same for asyncio."""
@@ -213,18 +214,18 @@ def each_awaited(
 
 
 def _next(call: Call[Page[Item]], page: Page[Item]) -> Call[Page[Item]] | None:
-    """The call for the page after this one, None after the last."""
+    """Return the call for the next page, or None after the last."""
     if page.next_cursor is None:
         return None
     body = call.body
-    assert isinstance(body, msgspec.Struct), "a list takes a body"
+    assert isinstance(body, msgspec.Struct), "a list operation takes a body"
     if page.next_cursor == getattr(body, "cursor", None):
-        raise UnexpectedResponse("the list does not go on: the same cursor came twice", status=200)
+        raise UnexpectedResponse("the list does not advance: the server sent the same cursor twice", status=200)
     return replace(call, body=msgspec.structs.replace(body, cursor=page.next_cursor))
 
 
 class KeyedSync(SyncBase):
-    """A client with an API key. `shop` is the host of the shop; options are those of `Options`."""
+    """A client with an API key. `shop`: the shop's host or address. Keyword options are those of `Options`."""
 
     def __init__(
         self,
@@ -253,22 +254,22 @@ class KeyedAsync(AsyncBase):
         super().__init__(address_of(shop, allow_http=allow_http), key_credential(key), options_of(options), http)
 
 
-# --- making clients ---------------------------------------------------------------------------------------------------
+# --- construction -----------------------------------------------------------------------------------------------------
 
 
 def key_credential(key: SecretLike) -> KeyCredential:
-    """The credential of an API key."""
+    """Return the credential of an API key."""
     return KeyCredential(source_of(key), time.monotonic)
 
 
 def token_credential(login: Login | None, refresh_path: str | None = None) -> TokenCredential:
-    """The credential of an account."""
+    """Return the credential of an account."""
     return TokenCredential(login, time.monotonic, refresh_path)
 
 
 def options_of(options: OptionValues, before: Options | None = None) -> Options:
-    """The options of a client. Raises TypeError for one that there is not, ValueError for one that cannot be."""
+    """Return the options of a client. Raises TypeError for an unknown option, ValueError for an invalid value."""
     made = replace(before or Options(), **options)
     if not (made.deadline > 0 and made.attempt_timeout > 0 and made.attempts >= 1):
-        raise ValueError("deadline and attempt_timeout are above zero, attempts is at least one")
+        raise ValueError("deadline and attempt_timeout must be above zero, attempts at least one")
     return made

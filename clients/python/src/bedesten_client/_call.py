@@ -1,4 +1,4 @@
-"""One call: an operation, what it is called with, and the flow that does it."""
+"""One call: an operation, its arguments, and the flow that performs it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,10 +17,10 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation(Generic[Result]):
-    """A row of the server's route table, as a client sees it. `path` may end in `{name}`.
+    """An operation of the API. `path` may end in `{name}`.
 
-    `anonymous`: no credential is sent. `renews`: a refused credential is renewed once and the call sent again; not so
-    where the call is about that very credential.
+    `anonymous`: it takes no credential. `renews`: a refused credential is renewed once and the call repeated. It is False
+    for operations on the credential itself.
     """
 
     method: str
@@ -33,7 +33,7 @@ class Operation(Generic[Result]):
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Result]):
-    """An operation with its argument and its body."""
+    """An operation with its path argument and its body."""
 
     operation: Operation[Result]
     body: object = field(default=None, repr=False)
@@ -42,10 +42,10 @@ class Call(Generic[Result]):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How calls are made. Times in seconds.
+    """Options of calls. Times are in seconds.
 
-    `deadline`: all of a call, its repetitions, waits and logins included. `attempt_timeout`: one request.
-    `attempts`: how often a request is sent at most where sending again is safe. `region`: `h-region-code`.
+    `deadline`: for the whole call, including retries, waits and logins. `attempt_timeout`: for one request. `attempts`:
+    most requests where a retry is safe. `region`: the header `h-region-code`.
     """
 
     deadline: float = 30.0
@@ -68,14 +68,14 @@ class OptionValues(TypedDict, total=False):
 
 
 def perform(call: Call[Result], credential: Credential, options: Options, clock: Clock) -> Flow[Result]:
-    """The call's result. Raises `BedestenError`."""
-    response = yield from answered(call, credential, options, Deadline.after(options.deadline, clock))
+    """Perform a call and return its result. Raises `BedestenError`."""
+    response = yield from last_response(call, credential, options, Deadline.after(options.deadline, clock))
     return result_of(response, call.operation.result)
 
 
-def answered(call: Call[Result], credential: Credential, options: Options, deadline: Deadline) -> Flow[Response]:
-    """The last answer to the call, whatever it says. Raises `NoResponse` if there is none."""
-    operation, request = call.operation, outgoing(call, options)
+def last_response(call: Call[Result], credential: Credential, options: Options, deadline: Deadline) -> Flow[Response]:
+    """Perform a call and return its last response, whatever its status. Raises `NoResponse`."""
+    operation, request = call.operation, request_of(call, options)
     renewed = operation.anonymous or not operation.renews
     attempt = 0
     while True:
@@ -88,28 +88,28 @@ def answered(call: Call[Result], credential: Credential, options: Options, deadl
                 renewed = True
                 continue
         attempt += 1
-        next_one = retry_delay(outcome, operation.retry_policy, attempt)
-        if next_one is None or attempt >= options.attempts or next_one.seconds >= deadline.left:
+        delay = retry_delay(outcome, operation.retry_policy, attempt)
+        if delay is None or attempt >= options.attempts or delay.seconds >= deadline.left:
             if isinstance(outcome, Response):
                 return outcome
-            raise _last_word(outcome, deadline)
-        yield Sleep(next_one.seconds)
+            raise _last_error(outcome, deadline)
+        yield Sleep(delay.seconds)
 
 
 def send(request: Request, deadline: Deadline, attempt_timeout: float) -> Flow[Outcome]:
-    """One attempt. Raises `DeadlineExceeded` if there is no time left for it."""
+    """Send one request. Raises `DeadlineExceeded` if no time is left."""
     left = check(deadline)
     outcome: Outcome = yield Send(request, min(left, attempt_timeout))
     return outcome
 
 
-def _last_word(outcome: Outcome, deadline: Deadline) -> Exception:
+def _last_error(outcome: Outcome, deadline: Deadline) -> Exception:
     error = error_of(outcome)
     return error if deadline.left > 0 else DeadlineExceeded(f"the deadline of the call has passed: {error}")
 
 
-def outgoing(call: Call[Result], options: Options) -> Request:
-    """The request of a call, without a credential."""
+def request_of(call: Call[Result], options: Options) -> Request:
+    """Build the request of a call, without a credential."""
     operation = call.operation
     path, brace, _ = operation.path.partition("{")
     if brace:
@@ -126,12 +126,12 @@ def outgoing(call: Call[Result], options: Options) -> Request:
 
 
 def with_credential(request: Request, presented: CredentialHeader | None) -> Request:
-    """The request with the credential's header."""
+    """Add the credential to a request."""
     return request if presented is None else replace(request, credential=presented.header)
 
 
 def lines(items: Sequence[Item]) -> tuple[Item, ...]:
-    """A list of a request; a text is none, although it is a sequence."""
+    """Return a list of a request as a tuple. Rejects a single text, which is a sequence too."""
     if isinstance(items, str | bytes):
-        raise TypeError("a list is wanted, not one text")
+        raise TypeError("expected a list, not a single text")
     return tuple(items)

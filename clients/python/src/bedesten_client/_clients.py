@@ -1,4 +1,4 @@
-"""The clients: each surface for threads and for asyncio. Every operation of the server's tables is a method."""
+"""The clients: one for each surface, for threads and for asyncio, with every operation as a method."""
 
 from collections.abc import Callable
 from typing import Unpack
@@ -12,25 +12,25 @@ from bedesten_client._base import (
     SecretLike,
     SyncBase,
     address_of,
-    awaited,
-    each,
-    each_awaited,
+    async_iterator,
+    async_method,
     options_of,
-    sync,
+    sync_iterator,
+    sync_method,
     token_credential,
     token_login,
 )
 from bedesten_client._call import Call, Options, OptionValues
 from bedesten_client._flow import Flow
 from bedesten_client._secret import Secret
-from bedesten_client._session import adopting, changing_password, forgetting
+from bedesten_client._session import adopt_token, change_password, forget_token
 from bedesten_client._surfaces import payment, reseller, storefront, supplier
 from bedesten_client._tokens import TokenCredential
 from bedesten_client.schemas import Status, Token
 
 
 class ResellerClient(SyncBase):
-    """A partner's back end. `shop` is the host of the shop; options are those of `Options`."""
+    """A partner's back end. `shop`: the shop's host or address. Keyword options are those of `Options`."""
 
     def __init__(
         self,
@@ -45,19 +45,19 @@ class ResellerClient(SyncBase):
         credential = token_credential(token_login(reseller.LOGIN_PATH, email, password))
         super().__init__(address_of(shop, allow_http=allow_http), credential, options_of(options), http)
 
-    generate_token = sync(reseller.generate_token)
-    categories = sync(reseller.categories)
-    list_products = sync(reseller.list_products)
-    each_product = each(reseller.list_products)
-    product = sync(reseller.product)
-    create_order = sync(reseller.create_order)
-    get_order = sync(reseller.get_order)
-    order_detail = sync(reseller.order_detail)
-    account = sync(reseller.account)
+    generate_token = sync_method(reseller.generate_token)
+    categories = sync_method(reseller.categories)
+    list_products = sync_method(reseller.list_products)
+    each_product = sync_iterator(reseller.list_products)
+    product = sync_method(reseller.product)
+    create_order = sync_method(reseller.create_order)
+    get_order = sync_method(reseller.get_order)
+    order_detail = sync_method(reseller.order_detail)
+    account = sync_method(reseller.account)
 
 
 class AsyncResellerClient(AsyncBase):
-    """A partner's back end. `shop` is the host of the shop; options are those of `Options`."""
+    """A partner's back end. `shop`: the shop's host or address. Keyword options are those of `Options`."""
 
     def __init__(
         self,
@@ -72,36 +72,36 @@ class AsyncResellerClient(AsyncBase):
         credential = token_credential(token_login(reseller.LOGIN_PATH, email, password))
         super().__init__(address_of(shop, allow_http=allow_http), credential, options_of(options), http)
 
-    generate_token = awaited(reseller.generate_token)
-    categories = awaited(reseller.categories)
-    list_products = awaited(reseller.list_products)
-    each_product = each_awaited(reseller.list_products)
-    product = awaited(reseller.product)
-    create_order = awaited(reseller.create_order)
-    get_order = awaited(reseller.get_order)
-    order_detail = awaited(reseller.order_detail)
-    account = awaited(reseller.account)
+    generate_token = async_method(reseller.generate_token)
+    categories = async_method(reseller.categories)
+    list_products = async_method(reseller.list_products)
+    each_product = async_iterator(reseller.list_products)
+    product = async_method(reseller.product)
+    create_order = async_method(reseller.create_order)
+    get_order = async_method(reseller.get_order)
+    order_detail = async_method(reseller.order_detail)
+    account = async_method(reseller.account)
 
 
-class _Shopper:
-    """What both Storefront clients know of the customer's session."""
+class _CustomerSession:
+    """The customer's session, for both Storefront clients."""
 
     _tokens: TokenCredential
     _options: Options
     _clock: Callable[[], float]
 
-    def _adopting(self, call: Call[Token]) -> Flow[Token]:
-        return adopting(call, self._tokens, self._options, self._clock)
+    def _adopt_token(self, call: Call[Token]) -> Flow[Token]:
+        return adopt_token(call, self._tokens, self._options, self._clock)
 
-    def _changing_password(self, current: str | Secret, new: str | Secret) -> Flow[Token]:
-        return changing_password(current, new, self._tokens, self._options, self._clock)
+    def _change_password(self, current: str | Secret, new: str | Secret) -> Flow[Token]:
+        return change_password(current, new, self._tokens, self._options, self._clock)
 
-    def _forgetting(self, call: Call[Status]) -> Flow[Status]:
-        return forgetting(call, self._tokens, self._options, self._clock)
+    def _forget_token(self, call: Call[Status]) -> Flow[Status]:
+        return forget_token(call, self._tokens, self._options, self._clock)
 
 
-class StorefrontClient(_Shopper, SyncBase):
-    """A web shop or an app, for one customer: one that is named here, one that logs in later, or nobody."""
+class StorefrontClient(_CustomerSession, SyncBase):
+    """A web shop or an app, for one customer: one named here, one who logs in later, or none."""
 
     def __init__(
         self,
@@ -118,38 +118,38 @@ class StorefrontClient(_Shopper, SyncBase):
         self._tokens = credential
         super().__init__(address_of(shop, allow_http=allow_http), credential, options_of(options), http)
 
-    register = sync(storefront.register)
+    register = sync_method(storefront.register)
 
     def login(self, email: str, password: str | Secret, *, callback_data: object = None) -> Token:
-        """Logs a customer in: the client's calls are that customer's from now on."""
-        return self._run(self._adopting(storefront.login(email, password, callback_data=callback_data)))
+        """Log a customer in. From now on the client calls as that customer."""
+        return self._run(self._adopt_token(storefront.login(email, password, callback_data=callback_data)))
 
     def refresh(self) -> Token:
-        """Exchanges the living token for a fresh one. The client does it by itself before the token ends."""
-        return self._run(self._adopting(storefront.refresh()))
+        """Exchange the token for a new one. The client does this by itself before the token expires."""
+        return self._run(self._adopt_token(storefront.refresh()))
 
     def logout(self, *, everywhere: bool = False) -> Status:
-        """Ends the session, or every session of the customer."""
-        return self._run(self._forgetting(storefront.logout(everywhere=everywhere)))
+        """End the session, or every session of the customer."""
+        return self._run(self._forget_token(storefront.logout(everywhere=everywhere)))
 
     def change_password(self, current_password: str | Secret, new_password: str | Secret) -> Token:
-        """Changes the password and ends every token that there was; the client goes on with a fresh one."""
-        return self._run(self._changing_password(current_password, new_password))
+        """Change the password, which ends every existing token. The client continues with a new one."""
+        return self._run(self._change_password(current_password, new_password))
 
-    list_sessions = sync(storefront.list_sessions)
-    each_session = each(storefront.list_sessions)
-    end_session = sync(storefront.end_session)
-    profile = sync(storefront.profile)
-    list_products = sync(storefront.list_products)
-    each_product = each(storefront.list_products)
-    product = sync(storefront.product)
-    create_checkout = sync(storefront.create_checkout)
-    cancel_checkout = sync(storefront.cancel_checkout)
-    get_order = sync(storefront.get_order)
+    list_sessions = sync_method(storefront.list_sessions)
+    each_session = sync_iterator(storefront.list_sessions)
+    end_session = sync_method(storefront.end_session)
+    profile = sync_method(storefront.profile)
+    list_products = sync_method(storefront.list_products)
+    each_product = sync_iterator(storefront.list_products)
+    product = sync_method(storefront.product)
+    create_checkout = sync_method(storefront.create_checkout)
+    cancel_checkout = sync_method(storefront.cancel_checkout)
+    get_order = sync_method(storefront.get_order)
 
 
-class AsyncStorefrontClient(_Shopper, AsyncBase):
-    """A web shop or an app, for one customer: one that is named here, one that logs in later, or nobody."""
+class AsyncStorefrontClient(_CustomerSession, AsyncBase):
+    """A web shop or an app, for one customer: one named here, one who logs in later, or none."""
 
     def __init__(
         self,
@@ -166,87 +166,87 @@ class AsyncStorefrontClient(_Shopper, AsyncBase):
         self._tokens = credential
         super().__init__(address_of(shop, allow_http=allow_http), credential, options_of(options), http)
 
-    register = awaited(storefront.register)
+    register = async_method(storefront.register)
 
     async def login(self, email: str, password: str | Secret, *, callback_data: object = None) -> Token:
-        """Logs a customer in: the client's calls are that customer's from now on."""
-        return await self._run(self._adopting(storefront.login(email, password, callback_data=callback_data)))
+        """Log a customer in. From now on the client calls as that customer."""
+        return await self._run(self._adopt_token(storefront.login(email, password, callback_data=callback_data)))
 
     async def refresh(self) -> Token:
-        """Exchanges the living token for a fresh one. The client does it by itself before the token ends."""
-        return await self._run(self._adopting(storefront.refresh()))
+        """Exchange the token for a new one. The client does this by itself before the token expires."""
+        return await self._run(self._adopt_token(storefront.refresh()))
 
     async def logout(self, *, everywhere: bool = False) -> Status:
-        """Ends the session, or every session of the customer."""
-        return await self._run(self._forgetting(storefront.logout(everywhere=everywhere)))
+        """End the session, or every session of the customer."""
+        return await self._run(self._forget_token(storefront.logout(everywhere=everywhere)))
 
     async def change_password(self, current_password: str | Secret, new_password: str | Secret) -> Token:
-        """Changes the password and ends every token that there was; the client goes on with a fresh one."""
-        return await self._run(self._changing_password(current_password, new_password))
+        """Change the password, which ends every existing token. The client continues with a new one."""
+        return await self._run(self._change_password(current_password, new_password))
 
-    list_sessions = awaited(storefront.list_sessions)
-    each_session = each_awaited(storefront.list_sessions)
-    end_session = awaited(storefront.end_session)
-    profile = awaited(storefront.profile)
-    list_products = awaited(storefront.list_products)
-    each_product = each_awaited(storefront.list_products)
-    product = awaited(storefront.product)
-    create_checkout = awaited(storefront.create_checkout)
-    cancel_checkout = awaited(storefront.cancel_checkout)
-    get_order = awaited(storefront.get_order)
+    list_sessions = async_method(storefront.list_sessions)
+    each_session = async_iterator(storefront.list_sessions)
+    end_session = async_method(storefront.end_session)
+    profile = async_method(storefront.profile)
+    list_products = async_method(storefront.list_products)
+    each_product = async_iterator(storefront.list_products)
+    product = async_method(storefront.product)
+    create_checkout = async_method(storefront.create_checkout)
+    cancel_checkout = async_method(storefront.cancel_checkout)
+    get_order = async_method(storefront.get_order)
 
 
 class PaymentClient(KeyedSync):
     """A payment service or a back office."""
 
-    create_deposit = sync(payment.create_deposit)
-    confirm_deposit = sync(payment.confirm_deposit)
-    create_payment = sync(payment.create_payment)
-    capture_payment = sync(payment.capture_payment)
-    cancel_payment = sync(payment.cancel_payment)
-    get_key = sync(payment.get_key)
-    rotate_key = sync(payment.rotate_key)
-    revoke_key = sync(payment.revoke_key)
+    create_deposit = sync_method(payment.create_deposit)
+    confirm_deposit = sync_method(payment.confirm_deposit)
+    create_payment = sync_method(payment.create_payment)
+    capture_payment = sync_method(payment.capture_payment)
+    cancel_payment = sync_method(payment.cancel_payment)
+    get_key = sync_method(payment.get_key)
+    rotate_key = sync_method(payment.rotate_key)
+    revoke_key = sync_method(payment.revoke_key)
 
 
 class AsyncPaymentClient(KeyedAsync):
     """A payment service or a back office."""
 
-    create_deposit = awaited(payment.create_deposit)
-    confirm_deposit = awaited(payment.confirm_deposit)
-    create_payment = awaited(payment.create_payment)
-    capture_payment = awaited(payment.capture_payment)
-    cancel_payment = awaited(payment.cancel_payment)
-    get_key = awaited(payment.get_key)
-    rotate_key = awaited(payment.rotate_key)
-    revoke_key = awaited(payment.revoke_key)
+    create_deposit = async_method(payment.create_deposit)
+    confirm_deposit = async_method(payment.confirm_deposit)
+    create_payment = async_method(payment.create_payment)
+    capture_payment = async_method(payment.capture_payment)
+    cancel_payment = async_method(payment.cancel_payment)
+    get_key = async_method(payment.get_key)
+    rotate_key = async_method(payment.rotate_key)
+    revoke_key = async_method(payment.revoke_key)
 
 
 class SupplierClient(KeyedSync):
     """A supplier of goods."""
 
-    list_products = sync(supplier.list_products)
-    each_product = each(supplier.list_products)
-    upsert_products = sync(supplier.upsert_products)
-    upload_stock = sync(supplier.upload_stock)
-    list_awaiting = sync(supplier.list_awaiting)
-    each_awaiting = each(supplier.list_awaiting)
-    deliver = sync(supplier.deliver)
-    get_key = sync(supplier.get_key)
-    rotate_key = sync(supplier.rotate_key)
-    revoke_key = sync(supplier.revoke_key)
+    list_products = sync_method(supplier.list_products)
+    each_product = sync_iterator(supplier.list_products)
+    upsert_products = sync_method(supplier.upsert_products)
+    upload_stock = sync_method(supplier.upload_stock)
+    list_awaiting = sync_method(supplier.list_awaiting)
+    each_awaiting = sync_iterator(supplier.list_awaiting)
+    deliver = sync_method(supplier.deliver)
+    get_key = sync_method(supplier.get_key)
+    rotate_key = sync_method(supplier.rotate_key)
+    revoke_key = sync_method(supplier.revoke_key)
 
 
 class AsyncSupplierClient(KeyedAsync):
     """A supplier of goods."""
 
-    list_products = awaited(supplier.list_products)
-    each_product = each_awaited(supplier.list_products)
-    upsert_products = awaited(supplier.upsert_products)
-    upload_stock = awaited(supplier.upload_stock)
-    list_awaiting = awaited(supplier.list_awaiting)
-    each_awaiting = each_awaited(supplier.list_awaiting)
-    deliver = awaited(supplier.deliver)
-    get_key = awaited(supplier.get_key)
-    rotate_key = awaited(supplier.rotate_key)
-    revoke_key = awaited(supplier.revoke_key)
+    list_products = async_method(supplier.list_products)
+    each_product = async_iterator(supplier.list_products)
+    upsert_products = async_method(supplier.upsert_products)
+    upload_stock = async_method(supplier.upload_stock)
+    list_awaiting = async_method(supplier.list_awaiting)
+    each_awaiting = async_iterator(supplier.list_awaiting)
+    deliver = async_method(supplier.deliver)
+    get_key = async_method(supplier.get_key)
+    rotate_key = async_method(supplier.rotate_key)
+    revoke_key = async_method(supplier.revoke_key)

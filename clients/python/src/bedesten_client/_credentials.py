@@ -1,4 +1,4 @@
-"""Credentials: what is presented with a call, and what is done when it is refused. Flows, without I/O."""
+"""Credentials: what a call presents, and how a refused credential is renewed. Flows, without I/O."""
 
 import threading
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from bedesten_client.secrets import BadReference, SecretError, SecretSource
 
 KEY_REFUSED = -23
 RECHECK_INTERVAL_S = 30.0
-"""Seconds after which the source is asked again; it remembers, and knows when to read."""
+"""Interval at which the source is asked again. The source caches the secret and decides when to read it."""
 
 _log = getLogger("bedesten_client")
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialHeader:
-    """A credential as it goes along with a call. Two are the same if they are the same object."""
+    """The header that presents a credential. Compared by identity."""
 
     name: str
     prefix: str
@@ -28,12 +28,12 @@ class CredentialHeader:
 
     @property
     def header(self) -> tuple[str, str, Secret]:
-        """The header, its value in two parts."""
+        """The header's name, the prefix of its value, and the secret."""
         return self.name, self.prefix, self.secret
 
 
 class FixedSecret:
-    """The source of a secret that was handed over as a value."""
+    """A `SecretSource` for a secret that is given as a value."""
 
     __slots__ = ("_secret",)
 
@@ -41,50 +41,50 @@ class FixedSecret:
         self._secret = secret
 
     def get(self) -> str:
-        """The value."""
+        """Return the value."""
         return self._secret.reveal()
 
     def refresh(self, stale: str) -> str:  # noqa: ARG002
-        """The value; there is no other."""
+        """Return the value: it never changes."""
         return self._secret.reveal()
 
 
 class Credential(Protocol):
-    """Where calls get their credential from."""
+    """Supplies calls with a credential."""
 
     def present(self, deadline: Deadline) -> Flow[CredentialHeader]:
-        """A credential that should be good."""
+        """Return a credential that should be valid."""
         ...
 
     def refuses(self, response: Response) -> bool:
-        """Whether the answer refuses this kind of credential, so that another one may help."""
+        """Whether the response refuses this kind of credential, so that a renewed one may succeed."""
         ...
 
     def accepted(self, presented: CredentialHeader) -> None:
-        """Takes note that the server knew the credential."""
+        """Record that the server accepted the credential."""
         ...
 
     def renew(self, presented: CredentialHeader, deadline: Deadline) -> Flow[bool]:
-        """Whether the call is worth sending again, with what `present` gives then."""
+        """Renew the credential. Return whether the call should be sent again with what `present` then returns."""
         ...
 
 
 def shows_acceptance(response: Response) -> bool:
-    """Whether the server has looked at the credential and found it good. 429 and 503 come before that."""
+    """Whether the response proves that the server accepted the credential. It sends 429 and 503 before that check."""
     return response.status in (200, 403)
 
 
 def header_safe(value: str, what: str) -> Secret:
-    """The secret, if a header can hold it. Raises `BadReference`, which does not show it."""
+    """Return the secret if a header can hold it. Raises `BadReference`, whose text does not contain it."""
     text = value.strip()
     if not text or not text.isascii() or any(not 33 <= ord(one) <= 126 for one in text):
-        raise BadReference(f"{what}: it is empty, or holds blanks, line ends or letters that are not ASCII")
+        raise BadReference(f"{what} is empty, or contains spaces, line ends or non-ASCII characters")
     return Secret(text)
 
 
 @dataclass
 class Cooldown:
-    """Keeps what does not help from being tried over and over: doubling waits between `first` and `longest` seconds."""
+    """Limits futile attempts: after each one a wait that doubles from `first` to `longest` seconds."""
 
     clock: Clock
     first: float
@@ -94,62 +94,62 @@ class Cooldown:
 
     @property
     def left(self) -> float:
-        """Seconds that are still to wait."""
+        """Seconds left to wait."""
         return max(0.0, self._until - self.clock())
 
-    def more(self) -> None:
-        """It did not help: waits, longer than the last time."""
+    def extend(self) -> None:
+        """Record a futile attempt: wait twice as long as the last time."""
         self._next = min(self.longest, self._next * 2) if self._next else self.first
         self._until = self.clock() + self._next
 
     def pause(self, seconds: float) -> None:
-        """It is said when it may help again."""
+        """Wait this many seconds, as the server asked."""
         self._until = self.clock() + seconds
 
-    def clear(self) -> None:
-        """It helped."""
+    def reset(self) -> None:
+        """Record a success: end the wait."""
         self._until, self._next = float("-inf"), 0.0
 
 
 class KeyCredential:
-    """An API key. One that is refused is read once more from where it is kept, and the call sent again if it is another."""
+    """An API key. When it is refused it is read again from its source, and the call repeated if it has changed."""
 
     def __init__(self, source: SecretSource, clock: Clock) -> None:
         self._source = source
         self._clock = clock
-        self._looked = float("-inf")
+        self._checked_at = float("-inf")
         self._lock = threading.Lock()
         self._current: CredentialHeader | None = None
-        self._hold = Cooldown(clock, first=1.0, longest=30.0)
+        self._cooldown = Cooldown(clock, first=1.0, longest=30.0)
 
     def __repr__(self) -> str:
         return "KeyCredential(…)"
 
-    def present(self, deadline: Deadline) -> Flow[CredentialHeader]:  # noqa: ARG002 - reading has time-outs of its own
-        """The API key, as it was read last."""
+    def present(self, deadline: Deadline) -> Flow[CredentialHeader]:  # noqa: ARG002 - the source has its own deadline
+        """Return the API key as it was last read."""
         current, now = self._current, self._clock()
-        if current is None or now - self._looked >= RECHECK_INTERVAL_S:
-            self._looked = now
+        if current is None or now - self._checked_at >= RECHECK_INTERVAL_S:
+            self._checked_at = now
             current = yield from self._read(self._source.get, current)
         return current
 
     def refuses(self, response: Response) -> bool:
-        """-23, or a gateway's 401 that asks for an API key."""
+        """Whether the response is -23, or a gateway's 401 that asks for an API key."""
         if response.status != 401:
             return False
-        asked = response.headers.get("www-authenticate", "").lower().startswith("apikey")
-        return response.code == KEY_REFUSED or (response.code is None and asked)
+        asks_for_key = response.headers.get("www-authenticate", "").lower().startswith("apikey")
+        return response.code == KEY_REFUSED or (response.code is None and asks_for_key)
 
     def accepted(self, presented: CredentialHeader) -> None:  # noqa: ARG002
-        """The key works."""
-        self._hold.clear()
+        """End the wait after refusals."""
+        self._cooldown.reset()
 
     def renew(self, presented: CredentialHeader, deadline: Deadline) -> Flow[bool]:  # noqa: ARG002
-        """Reads the key again, unless that was of no use a moment ago."""
+        """Read the key again, unless that was futile a moment ago."""
         with self._lock:
             if self._current is not presented:
                 return True
-            if self._hold.left:
+            if self._cooldown.left:
                 return False
         try:
             fresh = yield from self._read(lambda: self._source.refresh(presented.secret.reveal()), presented)
@@ -157,11 +157,11 @@ class KeyCredential:
             _log.warning("an API key was refused and cannot be read again: %s", problem)
             fresh = presented
         if fresh is presented:
-            self._hold.more()
+            self._cooldown.extend()
         return fresh is not presented
 
     def _read(self, read: Callable[[], str], known: CredentialHeader | None = None) -> Flow[CredentialHeader]:
-        """What the source gives, as the current key; `known` itself where it is still that one."""
+        """Read the source and make its secret the current key. Return `known` itself if the secret is unchanged."""
         secret = yield from _secret(read)
         with self._lock:
             current = self._current
@@ -174,6 +174,6 @@ class KeyCredential:
 
 
 def _secret(read: Callable[[], str]) -> Flow[Secret]:
-    """A secret from its source; the bare text stays in no frame that waits."""
+    """Read a secret from its source. No suspended frame holds the bare text."""
     secret: Secret = yield Invoke(lambda: header_safe(read(), "the API key"))
     return secret

@@ -1,15 +1,15 @@
-"""What can go wrong with a call: a small family. Decide on the class or on `code`, never on the text.
+"""Errors of calls. Decide by class or by `code`, never by the text.
 
-`BedestenError` is all of it. `ApiError` is a refusal of the server, with its number; `NoResponse` means that no whole answer
-came, and nobody knows whether the request was done; `UnexpectedResponse` means that what answered was not the API.
-None of them holds a credential, and none has another exception behind it that does.
+`BedestenError` is the base class. `ApiError` is a refusal by the server, with its number. `NoResponse`: no complete
+response arrived, so the request may or may not have been processed. `UnexpectedResponse`: the response is not one of this
+API. No error contains a credential, nor does the exception that caused it.
 """
 
 from collections.abc import Mapping
 
 
 class BedestenError(Exception):
-    """A call that did not succeed. `code`, `status` and `request_id` are None where no such answer came."""
+    """A call that failed. `code`, `status` and `request_id` are None if no response had them."""
 
     def __init__(
         self,
@@ -25,27 +25,27 @@ class BedestenError(Exception):
         self.status = status
         self.request_id = request_id
         self.retry_after = retry_after
-        """Seconds after which the server wants to be asked again, if it said so."""
+        """Seconds after which the server accepts a retry, if it stated them."""
 
 
 class NoResponse(BedestenError):
-    """No whole answer came: the server is away, or the connection broke. Was it done? Send it again and see."""
+    """No complete response: the server is unreachable, or the connection broke. The request may have been processed."""
 
 
 class DeadlineExceeded(NoResponse):
-    """The call's deadline passed."""
+    """The deadline of the call passed."""
 
 
 class UnexpectedResponse(BedestenError):
-    """Something answered that does not speak this API: a proxy's page, half a document, a redirect."""
+    """The response is not one of this API: a proxy's page, a truncated document, a redirect."""
 
 
 class NotSignedIn(BedestenError):
-    """The call needs a customer, and nobody has logged in."""
+    """The call needs a logged-in customer."""
 
 
 class ApiError(BedestenError):
-    """A refusal of the server, by its number."""
+    """A refusal by the server. `code` is its number."""
 
     def __init__(
         self,
@@ -60,13 +60,13 @@ class ApiError(BedestenError):
     ) -> None:
         super().__init__(text, code=code, status=status, request_id=request_id, retry_after=retry_after)
         self.fields: Mapping[str, str] = fields or {}
-        """What is wrong with which field."""
+        """The reason for each invalid field."""
         self.data = data
-        """What the number's page says: -200 names the lines that cannot be ordered."""
+        """Details that the page of the number describes. Example: -200 lists the lines that cannot be ordered."""
 
 
 class BadRequest(ApiError):
-    """400, 405, 413, 415, 421: the request has to be mended."""
+    """400, 405, 413, 415, 421: the request is wrong."""
 
 
 class LoginRefused(BadRequest):
@@ -74,27 +74,27 @@ class LoginRefused(BadRequest):
 
 
 class Unauthorized(ApiError):
-    """401, after everything was tried that may help: the credential is not accepted."""
+    """401: the credential is refused, also after its renewal."""
 
 
 class Forbidden(ApiError):
-    """403: the credential is good, but not for this."""
+    """403: the credential is valid, but does not permit this."""
 
 
 class NotFound(ApiError):
-    """404: there is no such thing."""
+    """404: not found."""
 
 
 class Conflict(ApiError):
-    """409: the present state does not allow it; `code` says why."""
+    """409: the current state does not allow it. `code` has the reason."""
 
 
 class TooManyRequests(ApiError):
-    """429: wait for `retry_after` seconds."""
+    """429: wait `retry_after` seconds."""
 
 
 class ServerError(ApiError):
-    """5xx: the server could not do it."""
+    """5xx: the server failed."""
 
 
 _BY_STATUS: Mapping[int, type[ApiError]] = {
@@ -108,7 +108,7 @@ LOGIN_REFUSED = -26
 
 
 def api_error_class(status: int, code: int) -> type[ApiError]:
-    """The class of a refusal."""
+    """Return the class of a refusal."""
     if code == LOGIN_REFUSED:
         return LoginRefused
     return _BY_STATUS.get(status, ServerError if status >= 500 else BadRequest)

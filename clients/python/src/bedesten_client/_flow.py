@@ -1,7 +1,7 @@
-"""The client without I/O: a *flow* is a generator that yields what it needs done and is sent what came of it.
+"""Flows: generators without I/O that yield effects and receive their results.
 
-The same flows run in threads (`run`) and in asyncio (`run_async`), and inside httpx2's own authentication. What several
-threads or tasks do together, a login, is a `Future` that one of them completes and the others wait for (`Join`).
+The same flows run in threads (`run`), in asyncio (`run_async`) and inside httpx2's authentication. A login that several
+threads or tasks share is a `Future`: one of them completes it, the others wait for it (`Join`).
 """
 
 import asyncio
@@ -18,32 +18,32 @@ from bedesten_client._wire import MAX_RESPONSE_BYTES, Outcome, Request, Response
 
 Value = TypeVar("Value")
 Clock = Callable[[], float]
-"""Monotonic seconds. The time of day is never asked: it may be wrong by a day."""
+"""Monotonic seconds. Flows never use the time of day, which may be wrong."""
 
-SLOW, TOO_LONG = "the server took too long", "the answer is too large"
+SLOW, TOO_LONG = "the server took too long", "the response is too large"
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The moment until which a call may go on."""
+    """The moment by which a call must end."""
 
     at: float
     clock: Clock
 
     @classmethod
     def after(cls, seconds: float, clock: Clock = time.monotonic) -> "Deadline":
-        """The deadline so many seconds from now."""
+        """Return the deadline that many seconds from now."""
         return cls(clock() + seconds, clock)
 
     @property
     def left(self) -> float:
-        """Seconds that are left; zero when it has passed."""
+        """Seconds left; zero once it has passed."""
         return max(0.0, self.at - self.clock())
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send this and give the reply. At most `timeout` seconds."""
+    """Send a request and return its outcome, within `timeout` seconds."""
 
     request: Request
     timeout: float
@@ -51,14 +51,14 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Wait."""
+    """Wait this many seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Wait for somebody else's work, at most so long; the flow looks itself what came of it."""
+    """Wait for a future, at most `timeout` seconds. The flow inspects the future itself."""
 
     future: "concurrent.futures.Future[None]"
     timeout: float
@@ -66,7 +66,7 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Invoke:
-    """Call something that may block: the source of a secret."""
+    """Call a function that may block, such as the source of a secret."""
 
     function: Callable[[], object]
 
@@ -76,7 +76,7 @@ Flow = Generator[Effect, Any, Value]
 
 
 def check(deadline: Deadline, transport_failure: str = "the deadline of the call has passed") -> float:
-    """The seconds that are left. Raises `DeadlineExceeded` if there are none."""
+    """Return the seconds left. Raises `DeadlineExceeded` if there are none."""
     if deadline.left <= 0:
         raise DeadlineExceeded(transport_failure)
     return deadline.left
@@ -84,15 +84,15 @@ def check(deadline: Deadline, transport_failure: str = "the deadline of the call
 
 @dataclass(frozen=True, slots=True)
 class Finished(Generic[Value]):
-    """The end of a flow."""
+    """The return value of a flow."""
 
     value: Value
 
 
-def step(flow: Flow[Value], came: object = None, error: BaseException | None = None) -> Effect | Finished[Value]:
-    """What the flow wants next, after what came of the last one."""
+def step(flow: Flow[Value], result: object = None, error: BaseException | None = None) -> Effect | Finished[Value]:
+    """Send the flow the result of its last effect, and return the next effect or the end."""
     try:
-        return flow.send(came) if error is None else flow.throw(error)
+        return flow.send(result) if error is None else flow.throw(error)
     except StopIteration as end:
         return Finished(end.value)
 
@@ -101,20 +101,20 @@ def step(flow: Flow[Value], came: object = None, error: BaseException | None = N
 
 
 def run(flow: Flow[Value], http: httpx2.Client, base: str) -> Value:
-    """Runs a flow to its end in this thread. `base` is the address of the shop, without a slash at its end."""
+    """Run a flow in this thread. `base`: the shop's address without a trailing slash."""
     effect = step(flow)
     while not isinstance(effect, Finished):
-        came, error = None, None
+        result, error = None, None
         try:
-            came = exchange(http, base, effect) if isinstance(effect, Send) else perform(effect)
+            result = exchange(http, base, effect) if isinstance(effect, Send) else perform(effect)
         except BaseException as problem:
             error = problem
-        effect = step(flow, came, error)
+        effect = step(flow, result, error)
     return effect.value
 
 
 def perform(effect: Sleep | Join | Invoke) -> object:
-    """Does what is not a request."""
+    """Perform an effect other than a request."""
     match effect:
         case Sleep(seconds):
             time.sleep(seconds)
@@ -126,7 +126,7 @@ def perform(effect: Sleep | Join | Invoke) -> object:
 
 
 def exchange(http: httpx2.Client, base: str, effect: Send) -> Outcome:
-    """Sends a request and reads the whole answer within the time, chunk by chunk."""
+    """Send a request and read the whole response, chunk by chunk, within the time limit."""
     deadline = Deadline.after(effect.timeout)
     request = effect.request
     try:
@@ -155,20 +155,20 @@ def exchange(http: httpx2.Client, base: str, effect: Send) -> Outcome:
 
 
 async def run_async(flow: Flow[Value], http: httpx2.AsyncClient, base: str) -> Value:
-    """Runs a flow to its end in this task."""
+    """Run a flow in this task."""
     effect = step(flow)
     while not isinstance(effect, Finished):
-        came, error = None, None
+        result, error = None, None
         try:
-            came = await (exchange_async(http, base, effect) if isinstance(effect, Send) else perform_async(effect))
+            result = await (exchange_async(http, base, effect) if isinstance(effect, Send) else perform_async(effect))
         except BaseException as problem:
             error = problem
-        effect = step(flow, came, error)
+        effect = step(flow, result, error)
     return effect.value
 
 
 async def perform_async(effect: Sleep | Join | Invoke) -> object:
-    """Does what is not a request."""
+    """Perform an effect other than a request."""
     match effect:
         case Sleep(seconds):
             await asyncio.sleep(seconds)
@@ -180,7 +180,7 @@ async def perform_async(effect: Sleep | Join | Invoke) -> object:
 
 
 async def exchange_async(http: httpx2.AsyncClient, base: str, effect: Send) -> Outcome:
-    """Sends a request and reads the whole answer within the time."""
+    """Send a request and read the whole response within the time limit."""
     request = effect.request
     try:
         async with (
@@ -208,12 +208,14 @@ async def exchange_async(http: httpx2.AsyncClient, base: str, effect: Send) -> O
 
 
 def transport_failure(problem: Exception) -> TransportFailure:
-    """What went wrong, without the request that it went wrong with: that one holds a credential."""
+    """Describe an error without its request, which holds a credential."""
     unsent = isinstance(problem, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
     if isinstance(problem, httpx2.TimeoutException) and not unsent:
         return TransportFailure(SLOW)
     if isinstance(problem, httpx2.LocalProtocolError):
-        return TransportFailure("the request cannot be sent: a header holds what no header may", unsent=True)
+        return TransportFailure(
+            "the request cannot be sent: a header contains characters that are not allowed", unsent=True
+        )
     return TransportFailure(f"{type(problem).__name__}: {problem}", unsent)
 
 

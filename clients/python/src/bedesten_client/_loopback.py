@@ -1,6 +1,6 @@
-"""Names below `localhost` lead to this machine (RFC 6761, section 6.3), also where the system's resolver does not know it.
+"""Sends requests for names below `localhost` to the loopback address (RFC 6761, section 6.3), as browsers and curl do.
 
-Browsers and curl do the same. Without it, a sandbox at `sandbox.localhost` cannot be reached from a container.
+Not every system resolver does that: in a container, `sandbox.localhost` would otherwise be unreachable.
 """
 
 import httpx2
@@ -11,16 +11,16 @@ LOOPBACK = "127.0.0.1"
 
 class _Loopback(httpx2.HTTPTransport):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        return super().handle_request(_here(request))
+        return super().handle_request(_to_loopback(request))
 
 
 class _AsyncLoopback(httpx2.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        return await super().handle_async_request(_here(request))
+        return await super().handle_async_request(_to_loopback(request))
 
 
 def client() -> httpx2.Client:
-    """A client that finds names below `localhost` by itself and asks no proxy for them."""
+    """Return a client that sends names below `localhost` to the loopback address, without a proxy."""
     return httpx2.Client(follow_redirects=False, mounts={_PATTERN: _Loopback()})
 
 
@@ -29,8 +29,8 @@ def async_client() -> httpx2.AsyncClient:
     return httpx2.AsyncClient(follow_redirects=False, mounts={_PATTERN: _AsyncLoopback()})
 
 
-def _here(request: httpx2.Request) -> httpx2.Request:
-    """The request, sent to the loopback address; `Host` and the name in the certificate stay as they were."""
+def _to_loopback(request: httpx2.Request) -> httpx2.Request:
+    """Direct the request to the loopback address. `Host` and the TLS server name stay unchanged."""
     request.extensions = {**request.extensions, "sni_hostname": request.url.host}
     request.url = request.url.copy_with(host=LOOPBACK)
     return request

@@ -1,4 +1,4 @@
-"""What lists are asked for."""
+"""Bodies of requests, and of list requests in particular."""
 
 from datetime import UTC, datetime
 
@@ -6,11 +6,11 @@ from bedesten_client.schemas import Schema
 
 
 class Body(Schema, frozen=True):
-    """A request body; what is None is left out."""
+    """A request body. Fields that are None are omitted."""
 
 
 class Paging(Body, frozen=True):
-    """Which part of a list."""
+    """The body of a list request: which page, and of what."""
 
     page_size: int | None = None
     cursor: str | None = None
@@ -19,7 +19,7 @@ class Paging(Body, frozen=True):
 
 
 def since(moment: datetime | None) -> str | None:
-    """The moment as it is written on the wire. Raises ValueError for one without a time zone."""
+    """Format a moment for the wire. Raises ValueError if it has no time zone."""
     if moment is None:
         return None
     if moment.tzinfo is None:

@@ -4,7 +4,7 @@ from typing import NoReturn
 
 
 class Secret:
-    """A secret that only `reveal()` shows: `repr`, `str`, formatting, comparing and pickling give nothing away."""
+    """A secret. Only `reveal()` returns it; `repr`, `str`, formatting, comparison and pickling disclose nothing."""
 
     __slots__ = ("_value",)
 
@@ -12,11 +12,11 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The secret itself."""
+        """Return the secret itself."""
         return self._value
 
     def __repr__(self) -> str:
         return "Secret(…)"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is not pickled")
+        raise TypeError("a secret cannot be pickled")

@@ -1,4 +1,4 @@
-"""What goes over the wire, as values: a request, the answer to it, or why there is none. No I/O here."""
+"""Requests, responses and transport failures as values. No I/O."""
 
 import email.utils
 import secrets
@@ -19,17 +19,17 @@ MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request. What may hold a secret is not in its `repr`."""
+    """A request. Its `repr` omits what may contain a secret."""
 
     method: str
     path: str
     body: bytes | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = ()
     credential: tuple[str, str, Secret] | None = field(default=None, repr=False)
-    """A header with a secret in it: its name, what stands before the secret, and the secret."""
+    """The credential's header: its name, the prefix of its value, and the secret."""
 
     def header_lines(self) -> dict[str, str]:
-        """All headers, the credential's included. Every call of this is a place to review."""
+        """Return all headers, including the credential in clear."""
         lines = dict(self.headers)
         if self.body is not None:
             lines["Content-Type"] = "application/json"
@@ -41,7 +41,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole answer. Header names are lower case."""
+    """A complete response. Header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -49,12 +49,12 @@ class Response:
 
     @property
     def date(self) -> float | None:
-        """When it was made, by the clock of the server (seconds since 1970)."""
+        """The header `Date`: the server's time in seconds since 1970."""
         return http_date(self.headers.get("date", ""))
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the server asks to wait for; a date is read against the server's own clock."""
+        """The header `Retry-After` in seconds. A date is compared with the server's own `Date`."""
         text = self.headers.get("retry-after", "").strip()
         if text.isascii() and text.isdigit() and len(text) < 10:
             return float(text)
@@ -63,14 +63,14 @@ class Response:
 
     @property
     def code(self) -> int | None:
-        """The number of a refusal, None for anything that is not a refusal of this API."""
+        """The number of a refusal, or None if the response is not a refusal of this API."""
         refusal = _refusal(self)
         return None if refusal is None else refusal.code
 
 
 @dataclass(frozen=True, slots=True)
 class TransportFailure:
-    """Why there is no answer. `unsent`: the request did not reach the server at all."""
+    """Why there is no response. `unsent`: the request did not reach the server."""
 
     text: str
     unsent: bool = False
@@ -93,12 +93,12 @@ class _Refusal(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def encode(body: object) -> bytes:
-    """JSON of a request; decimals as numbers with all their digits, secrets as what they are."""
+    """Encode the JSON of a request: decimals as exact numbers, secrets in clear."""
     return _encoder.encode(body)
 
 
 def http_date(text: str) -> float | None:
-    """Seconds since 1970 of an HTTP date, None for anything else."""
+    """Parse an HTTP date into seconds since 1970; None if it is not one."""
     try:
         return email.utils.parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, OverflowError):
@@ -106,7 +106,7 @@ def http_date(text: str) -> float | None:
 
 
 def result_of(response: Response, kind: type[Result]) -> Result:
-    """The data of a success. Raises what the answer is otherwise."""
+    """Return the data of a successful response. Raises the matching `BedestenError` for any other."""
     if response.status != 200:
         raise error_of(response)
     try:
@@ -117,23 +117,23 @@ def result_of(response: Response, kind: type[Result]) -> Result:
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         reason = str(problem)
     raise UnexpectedResponse(
-        f"an answer that is not one of this API: {reason}", status=200, request_id=response.headers.get("x-request-id")
+        f"this is not a response of the API: {reason}", status=200, request_id=response.headers.get("x-request-id")
     )
 
 
 def error_of(outcome: Outcome) -> BedestenError:
-    """The error that stands for what came instead of a success."""
+    """Return the error for a response that is not a success, or for a transport failure."""
     if isinstance(outcome, TransportFailure):
         return NoResponse(outcome.text)
     refusal = _refusal(outcome)
     request_id = outcome.headers.get("x-request-id")
     if refusal is None:
         kind = outcome.headers.get("content-type", "no content type").partition(";")[0][:60]
-        text = f"status {outcome.status} with {kind!r}: this is not an answer of the API"
+        text = f"status {outcome.status} with {kind!r}: this is not a response of the API"
         return UnexpectedResponse(text, status=outcome.status, request_id=request_id, retry_after=outcome.retry_after)
     make: type[ApiError] = errors.api_error_class(outcome.status, refusal.code)
     return make(
-        _told(refusal),
+        _refusal_text(refusal),
         code=refusal.code,
         status=outcome.status,
         request_id=refusal.request_id or request_id,
@@ -143,7 +143,7 @@ def error_of(outcome: Outcome) -> BedestenError:
     )
 
 
-def _told(refusal: _Refusal) -> str:
+def _refusal_text(refusal: _Refusal) -> str:
     fields = "".join(f"; {one.field}: {one.message}" for one in refusal.errors)
     return f"{refusal.code}: {refusal.message}{fields} (request {refusal.request_id})"
 
@@ -185,5 +185,5 @@ def _decoder(kind: type) -> "msgspec.json.Decoder[_Envelope[object]]":
 
 
 def random_key() -> str:
-    """A fresh Idempotency-Key."""
+    """Return a new Idempotency-Key."""
     return secrets.token_hex(16)

@@ -1,1 +1,1 @@
-"""The four surfaces: each operation as a function that makes a `Call`. Nothing is sent here."""
+"""The operations of the four surfaces: one function each, which builds a `Call`. No I/O."""

@@ -3,7 +3,7 @@
 from bedesten_client._call import Call, Operation
 from bedesten_client._paging import Body
 from bedesten_client._retry import RetryPolicy
-from bedesten_client._surfaces import keys
+from bedesten_client._surfaces import api_keys
 from bedesten_client.schemas import Amount, ApiKey, Deposit, KeyRevocation, KeyRotation, Payment
 
 
@@ -14,7 +14,7 @@ class _NewDeposit(Body, frozen=True):
     currency: str | None = None
 
 
-class _TheDeposit(Body, frozen=True):
+class _DepositId(Body, frozen=True):
     deposit_id: str
 
 
@@ -25,7 +25,7 @@ class _NewPayment(Body, frozen=True):
     currency: str | None = None
 
 
-class _ThePayment(Body, frozen=True):
+class _PaymentId(Body, frozen=True):
     payment_id: str
 
 
@@ -35,46 +35,46 @@ CONFIRM_DEPOSIT = Operation(method="POST", path="/Payment/Deposits/Confirm", res
 CREATE_PAYMENT = Operation(method="POST", path="/Payment/Payments/Create", result=Payment, retry_policy=_KEYED)
 CAPTURE_PAYMENT = Operation(method="POST", path="/Payment/Payments/Capture", result=Payment, retry_policy=_KEYED)
 CANCEL_PAYMENT = Operation(method="POST", path="/Payment/Payments/Cancel", result=Payment, retry_policy=_KEYED)
-GET_KEY, ROTATE_KEY, REVOKE_KEY = keys.get("Payment"), keys.rotate("Payment"), keys.revoke("Payment")
+GET_KEY, ROTATE_KEY, REVOKE_KEY = api_keys.get("Payment"), api_keys.rotate("Payment"), api_keys.revoke("Payment")
 
 
 def create_deposit(partner: str, amount: Amount, reference: str, *, currency: str | None = None) -> Call[Deposit]:
-    """Announces money for a partner, named by id or e-mail. The reference names the deposit."""
+    """Announce money for a partner (id or e-mail). The reference identifies the deposit."""
     return Call(CREATE_DEPOSIT, _NewDeposit(partner=partner, amount=amount, reference=reference, currency=currency))
 
 
 def confirm_deposit(deposit_id: str) -> Call[Deposit]:
-    """Books a deposit into the partner's balance, once."""
-    return Call(CONFIRM_DEPOSIT, _TheDeposit(deposit_id=deposit_id))
+    """Book a deposit into the partner's balance. Idempotent."""
+    return Call(CONFIRM_DEPOSIT, _DepositId(deposit_id=deposit_id))
 
 
 def create_payment(order_id: str, amount: Amount, reference: str, *, currency: str | None = None) -> Call[Payment]:
-    """Announces the payment of a storefront order. The reference names the payment."""
+    """Announce the payment of a storefront order. The reference identifies the payment."""
     return Call(CREATE_PAYMENT, _NewPayment(order_id=order_id, amount=amount, reference=reference, currency=currency))
 
 
 def capture_payment(payment_id: str) -> Call[Payment]:
-    """Books a payment and delivers or queues its order, once."""
-    return Call(CAPTURE_PAYMENT, _ThePayment(payment_id=payment_id))
+    """Book a payment and deliver or queue its order. Idempotent."""
+    return Call(CAPTURE_PAYMENT, _PaymentId(payment_id=payment_id))
 
 
 def cancel_payment(payment_id: str) -> Call[Payment]:
-    """Closes a payment that was not captured."""
-    return Call(CANCEL_PAYMENT, _ThePayment(payment_id=payment_id))
+    """Cancel a payment that was not captured."""
+    return Call(CANCEL_PAYMENT, _PaymentId(payment_id=payment_id))
 
 
 def get_key() -> Call[ApiKey]:
-    """What is known of the API key that the client presents."""
+    """Return the state of the client's API key."""
     return Call(GET_KEY)
 
 
 def rotate_key(
     *, grace_seconds: int | None = None, from_first_use: bool = False, replaces: str | None = None
 ) -> Call[KeyRotation]:
-    """Another secret for the API key: store it where the client reads it. It is never sent twice by itself."""
-    return Call(ROTATE_KEY, keys.rotate_body(grace_seconds, from_first_use, replaces))
+    """Replace the API key's secret. Store the new one where the client reads it. Never retried automatically."""
+    return Call(ROTATE_KEY, api_keys.rotate_body(grace_seconds, from_first_use, replaces))
 
 
 def revoke_key(*, previous: bool = False) -> Call[KeyRevocation]:
-    """Ends the API key, or only the previous secret of its rotation."""
-    return Call(REVOKE_KEY, keys.revoke_body(previous))
+    """Revoke the API key, or only the previous secret of its rotation."""
+    return Call(REVOKE_KEY, api_keys.revoke_body(previous))

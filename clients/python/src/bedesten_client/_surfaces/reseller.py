@@ -40,18 +40,18 @@ ACCOUNT = Operation(method="GET", path="/Account/Details", result=Account)
 
 
 def login_body(email: str, password: str | Secret, callback_data: object) -> Body:
-    """The body of a login."""
+    """Build the body of a login."""
     secret = password if isinstance(password, Secret) else Secret(password)
     return _Login(email=email, password=secret, callback_data=callback_data)
 
 
 def generate_token(email: str, password: str | Secret, *, callback_data: object = None) -> Call[Token]:
-    """A bearer token of an account, for other programs. The client has its own, and needs no call of this."""
+    """Return a bearer token for another program. The client itself logs in automatically."""
     return Call(GENERATE_TOKEN, login_body(email, password, callback_data))
 
 
 def categories() -> Call[Page[Category]]:
-    """All categories that have anything for the region."""
+    """Return the categories that have products in the region."""
     return Call(CATEGORIES)
 
 
@@ -62,35 +62,35 @@ def list_products(
     page_size: int | None = None,
     cursor: str | None = None,
 ) -> Call[Page[Product]]:
-    """A page of what is sold in the region."""
-    asked = Paging(page_size=page_size, cursor=cursor, updated_since=since(updated_since), category_id=category_id)
-    return Call(LIST_PRODUCTS, asked)
+    """Return a page of the products that are sold in the region."""
+    body = Paging(page_size=page_size, cursor=cursor, updated_since=since(updated_since), category_id=category_id)
+    return Call(LIST_PRODUCTS, body)
 
 
 def product(product_id: str) -> Call[Product]:
-    """One product."""
+    """Return one product."""
     return Call(PRODUCT, None, product_id)
 
 
 def create_order(
     order_reference: str, basket: Sequence[BasketLine], *, notify_url: str | None = None
 ) -> Call[PlacedOrder]:
-    """Places an order, all or nothing. The reference names it for ever: sent again, the same order is answered."""
+    """Place an order, all or nothing. The same reference and content always return the same order."""
     return Call(
         CREATE_ORDER, _NewOrder(order_reference=order_reference, basket_data=lines(basket), notify_url=notify_url)
     )
 
 
 def get_order(order_id: str | None = None, *, order_reference: str | None = None) -> Call[Order]:
-    """An order with its lines and codes, by its id or by the partner's own reference."""
+    """Return an order with its lines and codes, by its id or by the partner's own reference."""
     return Call(GET_ORDER, _GetOrder(order_id=order_id, order_reference=order_reference))
 
 
 def order_detail(order_detail_id: str) -> Call[OrderLine]:
-    """One order line with its codes."""
+    """Return one order line with its codes."""
     return Call(ORDER_DETAIL, None, order_detail_id)
 
 
 def account() -> Call[Account]:
-    """The partner's account and its money."""
+    """Return the partner's account and balance."""
     return Call(ACCOUNT)

@@ -66,44 +66,44 @@ def _secret(value: str | Secret) -> Secret:
 
 
 def register(email: str, password: str | Secret, *, name: str | None = None) -> Call[Status]:
-    """Registers a customer. The answer is alike for known and unknown e-mails."""
+    """Register a customer. The response is the same for known and unknown e-mails."""
     return Call(REGISTER, _Register(email=email, password=_secret(password), name=name))
 
 
 def login(email: str, password: str | Secret, *, callback_data: object = None) -> Call[Token]:
-    """Logs a customer in."""
+    """Log a customer in."""
     return Call(LOGIN, login_body(email, password, callback_data))
 
 
 def refresh() -> Call[Token]:
-    """Exchanges the living token for a fresh one."""
+    """Exchange the current token for a new one."""
     return Call(REFRESH)
 
 
 def logout(*, everywhere: bool = False) -> Call[Status]:
-    """Ends the session, or every session of the customer."""
+    """End the session, or every session of the customer."""
     return Call(LOGOUT, _Logout(everywhere=everywhere))
 
 
 def list_sessions(
     *, updated_since: datetime | None = None, page_size: int | None = None, cursor: str | None = None
 ) -> Call[Page[Session]]:
-    """A page of the customer's living sessions, the newest first."""
+    """Return a page of the customer's active sessions, newest first."""
     return Call(LIST_SESSIONS, Paging(page_size=page_size, cursor=cursor, updated_since=since(updated_since)))
 
 
 def end_session(session_id: str) -> Call[Status]:
-    """Ends one of the customer's sessions."""
+    """End one of the customer's sessions."""
     return Call(END_SESSION, _EndSession(session_id=session_id))
 
 
 def profile() -> Call[Profile]:
-    """The customer's own account."""
+    """Return the customer's own account."""
     return Call(PROFILE)
 
 
 def change_password(current_password: str | Secret, new_password: str | Secret) -> Call[Token]:
-    """Changes the password and ends every token that there was."""
+    """Change the password, which ends every existing token."""
     body = _ChangePassword(current_password=_secret(current_password), new_password=_secret(new_password))
     return Call(CHANGE_PASSWORD, body)
 
@@ -115,26 +115,26 @@ def list_products(
     page_size: int | None = None,
     cursor: str | None = None,
 ) -> Call[Page[Product]]:
-    """A page of what is sold in the region."""
-    asked = Paging(page_size=page_size, cursor=cursor, updated_since=since(updated_since), category_id=category_id)
-    return Call(LIST_PRODUCTS, asked)
+    """Return a page of the products that are sold in the region."""
+    body = Paging(page_size=page_size, cursor=cursor, updated_since=since(updated_since), category_id=category_id)
+    return Call(LIST_PRODUCTS, body)
 
 
 def product(product_id: str) -> Call[Product]:
-    """One product."""
+    """Return one product."""
     return Call(PRODUCT, None, product_id)
 
 
 def create_checkout(items: Sequence[CheckoutItem], *, reference: str | None = None) -> Call[CustomerOrder]:
-    """Reserves goods until the checkout expires. With a reference it can be sent again after a restart as well."""
+    """Reserve goods until the checkout expires. With a reference it can be repeated even after a restart."""
     return Call(CREATE_CHECKOUT, _Checkout(items=lines(items), reference=reference))
 
 
 def cancel_checkout(order_id: str) -> Call[CustomerOrder]:
-    """Cancels a checkout that is not paid; its goods go back."""
+    """Cancel an unpaid checkout and release its goods."""
     return Call(CANCEL_CHECKOUT, _GetOrder(order_id=order_id))
 
 
 def get_order(order_id: str) -> Call[CustomerOrder]:
-    """One order, with its codes once it is paid and delivered."""
+    """Return one order, with its codes once it is paid and delivered."""
     return Call(GET_ORDER, _GetOrder(order_id=order_id))

@@ -1,8 +1,8 @@
-"""Secrets by reference: a key or password is named where it is configured, and read where it is kept.
+"""Secrets by reference: configuration names the secret, and the program reads it where it is stored.
 
-A *reference* is one text: the value itself, `env:NAME`, `file:/path`, or the address of a secret manager
-(`azure-kv://…`, `aws-sm://…`, `vault://…`, `gcp-sm://…`). A *source* reads what a reference names, remembers it, and
-reads it again when the peer has refused it, so that a rotation needs no restart.
+A *reference* is a text: the value itself, `env:NAME`, `file:/path`, or the address of a secret manager (`azure-kv://…`,
+`aws-sm://…`, `vault://…`, `gcp-sm://…`). A *source* reads and caches the secret of a reference, and reads it again after
+the peer refused it, so a rotation needs no restart.
 """
 
 from bedesten_client.secrets._cached import SecretSource, source

@@ -1,16 +1,16 @@
-"""Azure Key Vault, through Azure's own libraries: identity as `DefaultAzureCredential` finds it."""
+"""Azure Key Vault, through Azure's own libraries, with the identity of `DefaultAzureCredential`."""
 
 from azure.core import exceptions
 from azure.identity import CredentialUnavailableError, DefaultAzureCredential
 from azure.keyvault.secrets import SecretClient
 
 from bedesten_client.secrets._errors import ReadFailure
-from bedesten_client.secrets._local import Raw, text_of
+from bedesten_client.secrets._local import RawSecret, text_of
 from bedesten_client.secrets._secret_text import SecretText
 
 
 def read(vault: str, name: str, version: str | None, seconds: float) -> SecretText:
-    """A secret, in its latest enabled version unless one is named. Raises `ReadFailure`."""
+    """Read a secret, in its latest enabled version unless one is named. Raises `ReadFailure`."""
     once = {"retry_total": 0, "connection_timeout": min(3.0, seconds), "read_timeout": seconds}
     try:
         with (
@@ -26,8 +26,8 @@ def read(vault: str, name: str, version: str | None, seconds: float) -> SecretTe
         status = problem.status_code or 0
         raise ReadFailure(f"Azure refused: HTTP {status}", transient=status in (408, 429) or status >= 500) from None
     except exceptions.AzureError as problem:
-        raise ReadFailure(f"Azure cannot be asked ({type(problem).__name__})", transient=True) from None
-    return text_of(Raw((found or "").encode("utf-8", "surrogatepass")))
+        raise ReadFailure(f"Azure cannot be reached ({type(problem).__name__})", transient=True) from None
+    return text_of(RawSecret((found or "").encode("utf-8", "surrogatepass")))
 
 
 def _status(problem: exceptions.ClientAuthenticationError) -> str:

@@ -1,20 +1,20 @@
-"""What can go wrong with a secret. No text of these ever holds a secret, and none has another exception behind it."""
+"""Errors of secrets. No message contains a secret, and none has a chained exception that could."""
 
 
 class SecretError(Exception):
-    """A secret cannot be had. The text says which reference and why."""
+    """A secret cannot be read. The message names the reference and the reason."""
 
 
 class BadReference(SecretError):
-    """The reference itself is wrong, or what it needs is not installed: trying again changes nothing."""
+    """The reference is invalid, or the library it needs is not installed. A retry does not help."""
 
 
 class SecretUnavailable(SecretError):
-    """The place that keeps the secret did not give it, and nothing is remembered."""
+    """The secret could not be read where it is stored, and no cached one exists."""
 
 
 class ReadFailure(Exception):
-    """Why one attempt to read failed, in words that are safe to show. `transient`: another attempt may go better."""
+    """Why one attempt to read failed, in words that are safe to log. `transient`: a retry may succeed."""
 
     def __init__(self, why: str, *, transient: bool = False) -> None:
         super().__init__(why)

@@ -1,4 +1,4 @@
-"""Google Secret Manager, through Google's own library over REST: credentials as `google.auth.default` finds them."""
+"""Google Secret Manager, through Google's own library over REST, with the credentials of `google.auth.default`."""
 
 import requests
 from google.api_core import exceptions
@@ -6,12 +6,12 @@ from google.auth import exceptions as identity
 from google.cloud import secretmanager
 
 from bedesten_client.secrets._errors import ReadFailure
-from bedesten_client.secrets._local import Raw, text_of
+from bedesten_client.secrets._local import RawSecret, text_of
 from bedesten_client.secrets._secret_text import SecretText
 
 
 def read(project: str, name: str, version: str, seconds: float) -> SecretText:
-    """One version of a secret, checked against the checksum that comes with it. Raises `ReadFailure`."""
+    """Read one version of a secret and verify its checksum. Raises `ReadFailure`."""
     path = f"projects/{project}/secrets/{name}/versions/{version}"
     try:
         with secretmanager.SecretManagerServiceClient(transport="rest") as client:
@@ -26,14 +26,14 @@ def read(project: str, name: str, version: str, seconds: float) -> SecretText:
             f"Google does not accept the identity ({type(problem).__name__})", transient=problem.retryable
         ) from None
     except (exceptions.GoogleAPIError, requests.RequestException) as problem:
-        raise ReadFailure(f"Google cannot be asked ({type(problem).__name__})", transient=True) from None
-    raw = Raw(payload.data)
+        raise ReadFailure(f"Google cannot be reached ({type(problem).__name__})", transient=True) from None
+    raw = RawSecret(payload.data)
     if payload.data_crc32c and payload.data_crc32c != crc32c(raw):
-        raise ReadFailure("arrived damaged: its checksum differs", transient=True)
+        raise ReadFailure("was damaged in transit: its checksum differs", transient=True)
     return text_of(raw)
 
 
-def crc32c(raw: Raw) -> int:
+def crc32c(raw: RawSecret) -> int:
     """The CRC-32C (Castagnoli, RFC 3720 appendix B.4) of the bytes."""
     crc = 0xFFFFFFFF
     for octet in raw.octets:

@@ -1,4 +1,4 @@
-"""Secrets of this machine: variables of the environment, and files."""
+"""Secrets of this machine: environment variables and files."""
 
 import os
 import stat
@@ -7,11 +7,11 @@ from bedesten_client.secrets._errors import ReadFailure
 from bedesten_client.secrets._secret_text import SecretText, without_line_end
 
 MAX_SECRET_BYTES = 65_536
-"""Bytes of the longest secret, as every manager bounds it too."""
+"""Every secret manager has a similar limit."""
 
 
 def read_variable(name: str, _seconds: float) -> SecretText:
-    """The secret in a variable of the environment. Raises `ReadFailure`."""
+    """Read an environment variable. Raises `ReadFailure`."""
     text = without_line_end(os.environ.get(name, ""))
     if not text:
         raise ReadFailure("the variable is not set, or empty")
@@ -19,21 +19,21 @@ def read_variable(name: str, _seconds: float) -> SecretText:
 
 
 def read_file(path: str, _seconds: float) -> SecretText:
-    """The secret in a file. Raises `ReadFailure`, also if others can reach the file.
+    """Read a file. Raises `ReadFailure`, also if its mode is too open.
 
-    The group may read it, since that is how orchestrators hand secrets to a container; nobody else, and nobody but the
-    owner may write it.
+    The group may read it, because orchestrators mount secrets that way. Others must have no access, and only the owner
+    may write.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError as problem:
         raise ReadFailure(problem.strerror or "cannot be opened") from None
     try:
-        mode = os.fstat(descriptor).st_mode  # of the open file: nobody can swap it in between
+        mode = os.fstat(descriptor).st_mode  # of the open file, which nobody can replace in between
         if not stat.S_ISREG(mode):
             raise ReadFailure("is not a regular file")
         if os.name == "posix" and mode & 0o027:
-            raise ReadFailure(f"mode {stat.S_IMODE(mode):04o} lets others reach it (chmod 600)")
+            raise ReadFailure(f"mode {stat.S_IMODE(mode):04o} gives others access (chmod 600)")
         raw = _all_of(descriptor)
     except OSError as problem:
         raise ReadFailure(problem.strerror or "cannot be read") from None
@@ -42,16 +42,16 @@ def read_file(path: str, _seconds: float) -> SecretText:
     return text_of(raw)
 
 
-def _all_of(descriptor: int) -> "Raw":
+def _all_of(descriptor: int) -> "RawSecret":
     parts, length = [], 0
     while length <= MAX_SECRET_BYTES and (part := os.read(descriptor, MAX_SECRET_BYTES + 1 - length)):
         parts.append(part)
         length += len(part)
-    return Raw(b"".join(parts))
+    return RawSecret(b"".join(parts))
 
 
-class Raw:
-    """Bytes on their way to a secret, shown by nothing."""
+class RawSecret:
+    """The bytes of a secret before decoding. `repr` does not show them."""
 
     __slots__ = ("octets",)
 
@@ -59,14 +59,14 @@ class Raw:
         self.octets = octets
 
     def __repr__(self) -> str:
-        return "Raw(…)"
+        return "RawSecret(…)"
 
 
-def text_of(raw: Raw) -> SecretText:
-    """The bytes as text, without the one line's end after it. Raises `ReadFailure` for what can be no secret."""
+def text_of(raw: RawSecret) -> SecretText:
+    """Decode a secret, without one line end after it. Raises `ReadFailure` if it is empty, too long or not UTF-8."""
     if len(raw.octets) > MAX_SECRET_BYTES:
         raise ReadFailure(f"is longer than {MAX_SECRET_BYTES} bytes")
-    octets = Raw(raw.octets.removesuffix(b"\n").removesuffix(b"\r"))
+    octets = RawSecret(raw.octets.removesuffix(b"\n").removesuffix(b"\r"))
     if not octets.octets:
         raise ReadFailure("is empty")
     try:

@@ -1,4 +1,4 @@
-"""References: what a text names, and which reader reads it. Parsing reads nothing and loads no vendor's library."""
+"""References: parses a text into the reader of its secret. Parsing reads nothing and imports no vendor's library."""
 
 import functools
 import importlib.util
@@ -12,7 +12,7 @@ from bedesten_client.secrets._errors import BadReference
 from bedesten_client.secrets._secret_text import SecretText, without_line_end
 
 Reader = Callable[[float], SecretText]
-"""Reads a secret once, within so many seconds. Raises `ReadFailure`."""
+"""Reads a secret once, within a number of seconds. Raises `ReadFailure`."""
 
 SCHEMES = ("value", "env", "file", "azure-kv", "aws-sm", "vault", "vault+http", "gcp-sm")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
@@ -31,9 +31,9 @@ _FIELD = re.compile(r"[^\x00-\x1f#]{1,256}")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a text names. `shown` may be shown to anybody; `at_once`: reading it goes to no network.
+    """A parsed reference. `shown` is safe to log. `at_once`: reading needs no network.
 
-    `extra` is what of this distribution has to be installed for it, `modules` what that brings.
+    `extra`: the extra of this distribution that it needs. `modules`: the modules which that extra installs.
     """
 
     shown: str
@@ -44,7 +44,7 @@ class Reference:
 
 
 def parse(text: str) -> Reference:
-    """The reference of a text. Raises `BadReference`, which shows nothing of a text that could be a secret itself."""
+    """Parse a reference. Raises `BadReference`, whose message omits the text: it could be a secret."""
     if not text:
         raise BadReference("an empty secret")
     match = _SCHEME.match(text)
@@ -52,22 +52,22 @@ def parse(text: str) -> Reference:
     if match is None or scheme not in SCHEMES:
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text, re.ASCII):
             known = ", ".join(f"{name}:" for name in SCHEMES)
-            raise BadReference(f"an address of a kind that is not known; known are {known} (value: for any other text)")
+            raise BadReference(f"an address with an unknown scheme; known are {known} (value: for any other text)")
         return _value(text)
     rest = text[match.end() :]
     if scheme in ("value", "env", "file"):
         return {"value": _value, "env": _env, "file": _file}[scheme](rest)
     if not rest.startswith("//"):
-        raise BadReference(f"{scheme}: is followed by //")
+        raise BadReference(f"{scheme}: must be followed by //")
     return {"azure-kv": _azure, "aws-sm": _aws, "gcp-sm": _gcp}.get(scheme, functools.partial(_vault, scheme))(rest[2:])
 
 
 def check_installed(reference: Reference) -> None:
-    """Raises `BadReference` that names the extra if the vendor's library is missing. Loads none."""
+    """Raise `BadReference`, which names the extra, if the vendor's library is missing. Imports none."""
     for module in reference.modules:
         try:
             found = importlib.util.find_spec(module) is not None
-        except ModuleNotFoundError:  # not even the package that it is in
+        except ModuleNotFoundError:  # nor is its parent package
             found = False
         if not found:
             missing = f"{module} is not installed: pip install 'bedesten-client[{reference.extra}]'"
@@ -83,14 +83,14 @@ def _value(text: str) -> Reference:
 
 def _env(name: str) -> Reference:
     if not _NAME.fullmatch(name):
-        raise BadReference("env: is followed by the name of an environment variable")
+        raise BadReference("env: must be followed by the name of an environment variable")
     return Reference(f"env:{name}", functools.partial(_local.read_variable, name), at_once=True)
 
 
 def _file(path: str) -> Reference:
     path = "/" + path.lstrip("/") if path.startswith("///") else path
     if not path.startswith("/") or path.startswith("//") or "\0" in path:
-        raise BadReference("file: is followed by an absolute path")
+        raise BadReference("file: must be followed by an absolute path")
     return Reference(f"file:{path}", functools.partial(_local.read_file, path), at_once=True)
 
 
@@ -156,7 +156,7 @@ def _vault(scheme: str, rest: str) -> Reference:
 
 
 def _address(address: str, form: str) -> tuple[str, int]:
-    """Host and port. A user or password in it is refused: the Vault token does not belong into an address."""
+    """Return host and port. Refuses a user or password: a Vault token does not belong in an address."""
     match = re.fullmatch(rf"({_HOST.pattern})(?::([0-9]{{1,5}}))?", address, re.ASCII)
     port = int(match[2] or 8200) if match else 0
     if match is None or not 0 < port < 65_536:

@@ -1,15 +1,15 @@
-"""A secret in memory that nothing shows by accident."""
+"""A secret in memory that is never shown by accident."""
 
 import hmac
 
 
 def without_line_end(text: str) -> str:
-    """A secret as it is meant: one end of a line behind it (LF, CR LF) is not part of it, wherever it comes from."""
+    """Remove one line end (LF or CR LF) after a secret, which is not part of it whatever its source."""
     return text.removesuffix("\n").removesuffix("\r")
 
 
 class SecretText:
-    """A secret: `repr`, formatting, pickling and comparing give nothing away."""
+    """A secret. `repr`, formatting, pickling and comparison disclose nothing."""
 
     __slots__ = ("_text",)
 
@@ -17,16 +17,16 @@ class SecretText:
         self._text = text
 
     def reveal(self) -> str:
-        """The secret itself."""
+        """Return the secret itself."""
         return self._text
 
     def is_same(self, other: "SecretText") -> bool:
-        """Whether both hold the same text; takes the same time wherever they differ."""
+        """Compare in constant time, wherever the texts differ."""
         mine, theirs = self._text.encode("utf-8", "surrogatepass"), other._text.encode("utf-8", "surrogatepass")
         return hmac.compare_digest(mine, theirs)
 
     def __repr__(self) -> str:
-        return "Held(…)"
+        return "SecretText(…)"
 
     def __reduce__(self) -> str:
-        raise TypeError("a secret is not pickled")
+        raise TypeError("a secret cannot be pickled")

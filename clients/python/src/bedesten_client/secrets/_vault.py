@@ -7,15 +7,15 @@ import requests
 from hvac import exceptions
 
 from bedesten_client.secrets._errors import ReadFailure
-from bedesten_client.secrets._local import Raw, read_file, text_of
+from bedesten_client.secrets._local import RawSecret, read_file, text_of
 from bedesten_client.secrets._secret_text import SecretText, without_line_end
 
 
 def read(url: str, mount: str, path: str, field: str, seconds: float) -> SecretText:
-    """One field of the latest version of a secret. Raises `ReadFailure`.
+    """Read one field of the latest version of a secret. Raises `ReadFailure`.
 
-    The token is read anew each time, since agents renew it in its file. No redirect is followed: the token would go
-    wherever an answer says.
+    The token is read each time, because agents renew it in its file. Redirects are not followed: they could send the
+    token to another host.
     """
     token = _token(seconds)
     verify = os.environ.get("VAULT_CACERT") or os.environ.get("VAULT_CAPATH") or True
@@ -26,23 +26,23 @@ def read(url: str, mount: str, path: str, field: str, seconds: float) -> SecretT
         )
         answer = client.secrets.kv.v2.read_secret_version(path, mount_point=mount, raise_on_deleted_version=True)
     except exceptions.VaultError as problem:
-        raise _refused(problem) from None
+        raise _failure_of(problem) from None
     except requests.exceptions.SSLError:
-        raise ReadFailure("Vault's certificate is not one that is trusted here (VAULT_CACERT)") from None
+        raise ReadFailure("Vault's certificate is not trusted (VAULT_CACERT)") from None
     except requests.RequestException as problem:
-        raise ReadFailure(f"Vault cannot be asked ({type(problem).__name__})", transient=True) from None
+        raise ReadFailure(f"Vault cannot be reached ({type(problem).__name__})", transient=True) from None
     try:
         found = answer["data"]["data"][field]
     except (KeyError, TypeError):
         found = None
     del answer
     if not isinstance(found, str):
-        raise ReadFailure("has no such field with a text in it")
-    return text_of(Raw(found.encode("utf-8", "surrogatepass")))
+        raise ReadFailure("has no such text field")
+    return text_of(RawSecret(found.encode("utf-8", "surrogatepass")))
 
 
 def _token(seconds: float) -> SecretText:
-    """The token that this program shows Vault. Raises `ReadFailure`."""
+    """Return this program's own Vault token. Raises `ReadFailure`."""
     if text := without_line_end(os.environ.get("VAULT_TOKEN", "")):
         return SecretText(text)
     file = os.environ.get("VAULT_TOKEN_FILE")
@@ -66,7 +66,7 @@ _STATUS = (
 )
 
 
-def _refused(problem: exceptions.VaultError) -> ReadFailure:
+def _failure_of(problem: exceptions.VaultError) -> ReadFailure:
     for kind, words, transient in _STATUS:
         if isinstance(problem, kind):
             return ReadFailure(f"Vault refused: {words}", transient=transient)

@@ -1,7 +1,7 @@
-"""For the tests of programs that use the library: a shop of their own, and webhooks to send to themselves.
+"""For tests of programs that use the library: a fake shop, and signed webhooks.
 
-`FakeShop` is a real HTTP server on a free port. It does what a shop does for a partner (logins, the catalogue, orders, the
-account), gives the answers that a test prescribes for anything else, and keeps what it was asked, without credentials.
+`FakeShop` is an HTTP server on a free port. It implements what a partner needs (login, catalogue, orders, account), sends
+the responses that a test scripts for anything else, and records the requests without their credentials.
 """
 
 from bedesten_client.testing._fake import FakeShop, RecordedRequest

@@ -1,4 +1,4 @@
-"""The fake shop's server: credentials, envelopes, prescribed answers, and what it was asked."""
+"""The fake shop's server: credentials, envelopes, scripted responses and recorded requests."""
 
 import base64
 import itertools
@@ -17,7 +17,7 @@ import msgspec
 
 from bedesten_client._secret import Secret
 from bedesten_client._surfaces import reseller, storefront
-from bedesten_client.testing._shop import CURRENCY, DELIVERED, EVENT_TYPES, Data, Refused, Shop
+from bedesten_client.testing._shop import CURRENCY, DELIVERED, EVENT_TYPES, Data, Refusal, ShopModel
 from bedesten_client.testing._webhooks import sign
 from bedesten_client.webhooks import Event
 
@@ -28,7 +28,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """A request that came: `operation` as the reference names it, what it was about, its body and its harmless headers."""
+    """A request that the fake shop received: its operation, path argument, body, and headers without credentials."""
 
     operation: str
     argument: str
@@ -37,18 +37,18 @@ class RecordedRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Prescribed:
+class _ScriptedResponse:
     status: int
     document: Data | None
     lines: dict[str, str] = field(default_factory=dict)
-    done: bool = False
+    processed: bool = False
 
 
 class FakeShop:
-    """A shop on a free port of this machine, while the `with` block lasts. May be shared by threads.
+    """A shop on a free port of this machine, for the duration of a `with` block. Thread-safe.
 
-    `email` and `password` log its partner in, `key` is its API key for both surfaces that take one, and `webhook_secret`
-    signs what it sends. Each is fresh.
+    `email` and `password` log its partner in, `key` is the API key of both the Payment and the Supplier surface, and
+    `webhook_secret` signs its webhooks. Each shop has new ones.
     """
 
     def __init__(self, *, balance: Decimal | int = 1000, token_seconds: int = 3600) -> None:
@@ -56,12 +56,12 @@ class FakeShop:
         self.password = secrets.token_hex(12)
         self.key = f"ak_test_{secrets.token_hex(16)}"
         self.webhook_secret = Secret("whsec_" + base64.b64encode(secrets.token_bytes(24)).decode())
-        self.asked: list[RecordedRequest] = []
-        self._shop = Shop(Decimal(balance).quantize(Decimal("0.01")))
+        self.requests: list[RecordedRequest] = []
+        self._shop = ShopModel(Decimal(balance).quantize(Decimal("0.01")))
         self._token_seconds = token_seconds
         self._tokens: set[str] = set()
-        self._waiting: dict[str, list[_Prescribed]] = {}
-        self._requests = itertools.count(1)
+        self._scripted: dict[str, list[_ScriptedResponse]] = {}
+        self._request_numbers = itertools.count(1)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         shop = self._shop
@@ -90,10 +90,10 @@ class FakeShop:
 
     @property
     def url(self) -> str:
-        """Its address, for clients."""
+        """The address for clients."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    # --- what a test arranges -------------------------------------------------------------------------------------------
+    # --- set up by the test -------------------------------------------------------------------------------------------
 
     def add_product(
         self,
@@ -104,12 +104,12 @@ class FakeShop:
         category: str | None = None,
         require_data: Iterable[str] = (),
     ) -> str:
-        """A product's id. With `codes` it is sold from stock, without it waits for `deliver`.
+        """Add a product and return its id. With `codes` it is sold from stock; without, its orders wait for `deliver`.
 
-        `require_data` are the ids of what the buyer has to say.
+        `require_data`: ids of the values that the buyer must supply.
         """
-        asked = list(require_data)
-        if isinstance(require_data, str) or not all(isinstance(one, str) for one in asked):
+        required = list(require_data)
+        if isinstance(require_data, str) or not all(isinstance(one, str) for one in required):
             raise TypeError("require_data is a list of ids, such as ['player']")
         with self._shop.lock:
             product_id = self._shop.new_id("prd")
@@ -121,7 +121,7 @@ class FakeShop:
                 "region": None,
                 "price": Decimal(price).quantize(Decimal("0.01")),
                 "currency": CURRENCY,
-                "requireData": [{"productRequireId": one, "name": one, "required": True} for one in asked],
+                "requireData": [{"productRequireId": one, "name": one, "required": True} for one in required],
                 "updated": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             }
             if codes is None:
@@ -131,38 +131,38 @@ class FakeShop:
             return product_id
 
     def deliver(self, order_detail_id: str, codes: Iterable[str] = (), *, notes: Iterable[str] = ()) -> None:
-        """Delivers a line that waits, as its supplier would."""
+        """Deliver a waiting line, as its supplier would."""
         with self._shop.lock:
             line = self._shop.line(order_detail_id)
             line.codes, line.notes, line.status = list(codes), list(notes), DELIVERED
             line.changes += 1
 
-    def answer(self, operation: str, data: object) -> None:
-        """The next such call succeeds with this data: `shop.answer("POST /Supplier/Stock/Upload", {...})`."""
-        self._prescribe(operation, _Prescribed(200, {"success": True, "message": "OK", "data": data}))
+    def respond(self, operation: str, data: object) -> None:
+        """Let the operation's next call succeed: `shop.respond("POST /Supplier/Stock/Upload", {...})`."""
+        self._script(operation, _ScriptedResponse(200, {"success": True, "message": "OK", "data": data}))
 
     def refuse(
         self, operation: str, status: int, code: int, *, retry_after: int | None = None, data: object = None
     ) -> None:
-        """The next such call is refused with this number."""
+        """Refuse the next call of the operation with this error number."""
         lines = {} if retry_after is None else {"Retry-After": str(retry_after)}
-        self._prescribe(operation, _Prescribed(status, self._refusal(code, data), lines))
+        self._script(operation, _ScriptedResponse(status, self._refusal(code, data), lines))
 
-    def drop_connection(self, operation: str, *, done: bool = True) -> None:
-        """The next such call gets no answer: the connection ends, after the work was done or before."""
-        self._prescribe(operation, _Prescribed(0, None, done=done))
+    def drop_connection(self, operation: str, *, processed: bool = True) -> None:
+        """Close the connection instead of responding to the next call, after or before it was processed."""
+        self._script(operation, _ScriptedResponse(0, None, processed=processed))
 
     def revoke_tokens(self) -> None:
-        """Every token that was given is refused from now on."""
+        """Refuse every token that was issued so far."""
         self._tokens.clear()
 
     def rotate_key(self) -> str:
-        """Another API key; the old one is refused from now on."""
+        """Replace the API key and return the new one."""
         self.key = f"ak_test_{secrets.token_hex(16)}"
         return self.key
 
     def send_webhook(self, url: str, order_detail_id: str, *, event_id: str = "") -> int:
-        """Tells a receiver how the line stands, signed; gives the status of its answer."""
+        """Send the line's current state to a receiver, signed. Return the status of the response."""
         with self._shop.lock:
             order, line = self._shop.order_and_line(order_detail_id)
             event = Event(
@@ -181,13 +181,13 @@ class FakeShop:
         signed = sign(event, self.webhook_secret)
         return httpx2.post(url, content=signed.body, headers=signed.headers, trust_env=False).status_code
 
-    # --- what it answers ------------------------------------------------------------------------------------------------
+    # --- responses ----------------------------------------------------------------------------------------------------
 
-    def _prescribe(self, operation: str, prescribed: _Prescribed) -> None:
+    def _script(self, operation: str, scripted: _ScriptedResponse) -> None:
         method, _, path = operation.partition(" ")
         if method not in ("GET", "POST") or not path.startswith("/"):
-            raise ValueError("an operation is named as in the reference: POST /Orders/Create")
-        self._waiting.setdefault(_pattern(method, path)[0].lower(), []).append(prescribed)
+            raise ValueError("an operation has the form of the reference: POST /Orders/Create")
+        self._scripted.setdefault(_pattern(method, path)[0].lower(), []).append(scripted)
 
     def _refusal(self, code: int, data: object = None, fields: dict[str, str] | None = None) -> Data:
         document: Data = {
@@ -196,49 +196,51 @@ class FakeShop:
             "code": code,
             "errorCode": code,
             "data": data,
-            "requestId": f"req_{next(self._requests):08}",
+            "requestId": f"req_{next(self._request_numbers):08}",
         }
         if fields:
             document["errors"] = [{"field": name, "message": text} for name, text in fields.items()]
         return document
 
-    def _handle(self, method: str, path: str, headers: dict[str, str], raw: bytes) -> _Prescribed:
-        """The answer; a status of zero is none."""
+    def _handle(self, method: str, path: str, headers: dict[str, str], raw: bytes) -> _ScriptedResponse:
+        """Return the response; status 0 means none."""
         operation, argument = _pattern(method, path)
         try:
             body = json.loads(raw, parse_float=Decimal) if raw else {}
         except ValueError:
-            return _Prescribed(400, self._refusal(-2))
+            return _ScriptedResponse(400, self._refusal(-2))
         shown = {name: value for name, value in headers.items() if name not in ("authorization", "apikey")}
         with self._shop.lock:
-            self.asked.append(
+            self.requests.append(
                 RecordedRequest(operation.replace("{}", "{id}"), argument, _without_passwords(body), shown)
             )
             try:
-                return self._answered(operation, argument, path, headers, body)
-            except Refused as refused:
-                return _Prescribed(refused.status, self._refusal(refused.code, refused.data, refused.fields))
+                return self._respond(operation, argument, path, headers, body)
+            except Refusal as refused:
+                return _ScriptedResponse(refused.status, self._refusal(refused.code, refused.data, refused.fields))
 
-    def _answered(self, operation: str, argument: str, path: str, headers: dict[str, str], body: Data) -> _Prescribed:
-        waiting = self._waiting.get(operation.lower())
-        prescribed = waiting.pop(0) if waiting else None
-        if prescribed is not None and not prescribed.done:
-            return prescribed
+    def _respond(
+        self, operation: str, argument: str, path: str, headers: dict[str, str], body: Data
+    ) -> _ScriptedResponse:
+        queued = self._scripted.get(operation.lower())
+        scripted = queued.pop(0) if queued else None
+        if scripted is not None and not scripted.processed:
+            return scripted
         if path in _LOGINS:
             data = self._token(body)
         else:
             self._check_credential(path, headers)
             work = self._operations.get(operation)
             if work is None:
-                return _Prescribed(
-                    500, {**self._refusal(-1), "message": f"prescribe it: shop.answer({operation!r}, …)"}
+                return _ScriptedResponse(
+                    500, {**self._refusal(-1), "message": f"script it: shop.respond({operation!r}, …)"}
                 )
             data = work(body, argument)
-        return prescribed or _Prescribed(200, {"success": True, "message": "OK", "data": data})
+        return scripted or _ScriptedResponse(200, {"success": True, "message": "OK", "data": data})
 
     def _token(self, body: Data) -> Data:
         if (body.get("email"), body.get("password")) != (self.email, self.password):
-            raise Refused(400, -26)
+            raise Refusal(400, -26)
         made = f"fake-{secrets.token_hex(12)}"
         self._tokens.add(made)
         ends = datetime.now(UTC) + timedelta(seconds=self._token_seconds)
@@ -252,19 +254,19 @@ class FakeShop:
     def _check_credential(self, path: str, headers: dict[str, str]) -> None:
         if path.startswith(("/Supplier/", "/Payment/")):
             if headers.get("apikey") != self.key:
-                raise Refused(401, -23)
+                raise Refusal(401, -23)
             return
         if path.startswith("/Storefront/Products/") and "authorization" not in headers:
             return
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
-            raise Refused(401, -20)
+            raise Refusal(401, -20)
         if token not in self._tokens:
-            raise Refused(401, -21)
+            raise Refusal(401, -21)
 
 
 def _pattern(method: str, path: str) -> tuple[str, str]:
-    """The operation of a path, and what ends it where that is an id."""
+    """Return the operation of a path, and the id at its end, if any."""
     for head in _TAILS:
         if path.startswith(head):
             return f"{method} {head}{{}}", path.removeprefix(head)
@@ -280,22 +282,26 @@ def _handler(shop: FakeShop) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self._answer()
+            self._reply()
 
         def do_POST(self) -> None:
-            self._answer()
+            self._reply()
 
-        def _answer(self) -> None:
+        def _reply(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = shop._handle(self.command, self.path, headers, raw)
-            if not answer.status:
+            response = shop._handle(self.command, self.path, headers, raw)
+            if not response.status:
                 self.close_connection = True
                 return
-            body = _encode(answer.document)
-            self.send_response(answer.status)
-            request_id = (answer.document or {}).get("requestId") or f"req_{next(shop._requests):08}"
-            for name, value in {**answer.lines, "Content-Type": "application/json", "X-Request-Id": request_id}.items():
+            body = _encode(response.document)
+            self.send_response(response.status)
+            request_id = (response.document or {}).get("requestId") or f"req_{next(shop._request_numbers):08}"
+            for name, value in {
+                **response.lines,
+                "Content-Type": "application/json",
+                "X-Request-Id": request_id,
+            }.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

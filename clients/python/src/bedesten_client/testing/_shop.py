@@ -1,4 +1,4 @@
-"""What a shop does for a partner, in memory: a model, and no more of one than tests of a partner need."""
+"""An in-memory model of a shop, limited to what tests of a partner need."""
 
 import itertools
 import threading
@@ -13,8 +13,8 @@ DELIVERED, PROCESSING = 1, 2
 EVENT_TYPES = {DELIVERED: "order_line.delivered", PROCESSING: "order_line.processing"}
 
 
-class Refused(Exception):
-    """A refusal, as an answer."""
+class Refusal(Exception):
+    """A refusal, with the values of its response."""
 
     def __init__(self, status: int, code: int, data: object = None, fields: dict[str, str] | None = None) -> None:
         super().__init__(f"{status} {code}")
@@ -46,17 +46,17 @@ class Line:
 
 @dataclass
 class Order:
-    """An order, and what it was asked with."""
+    """An order, with the body of its request."""
 
     id: str
     reference: str
-    asked: Data
+    request: Data
     lines: list[Line]
     placed: Data
 
 
 @dataclass
-class Shop:
+class ShopModel:
     """Products, one partner's money, and its orders."""
 
     balance: Decimal
@@ -68,10 +68,10 @@ class Shop:
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def new_id(self, kind: str) -> str:
-        """An id as the platform makes them, but in order."""
+        """Return an id of the platform's form, in ascending order."""
         return f"{kind}_{next(self._numbers):08}"
 
-    # --- operations: what they are asked, and the data of the answer ---
+    # --- operations: from the request's body to the response's data ---
 
     def categories(self, _: Data, __: str) -> Data:
         """GET /Categories."""
@@ -81,13 +81,13 @@ class Shop:
                 found[one["categoryId"]] = found.get(one["categoryId"], 0) + 1
         return {"items": [{"categoryId": name, "name": name, "products": count} for name, count in found.items()]}
 
-    def list_products(self, asked: Data, _: str) -> Data:
+    def list_products(self, body: Data, _: str) -> Data:
         """POST /Products/List."""
-        ids = sorted(one for one, product in self.products.items() if _is_in(product, asked.get("categoryId")))
-        after = asked.get("cursor") or ""
-        size = asked.get("pageSize") or 50
+        ids = sorted(one for one, product in self.products.items() if _is_in(product, body.get("categoryId")))
+        after = body.get("cursor") or ""
+        size = body.get("pageSize") or 50
         if not 1 <= size <= 200:
-            raise Refused(400, -2, fields={"pageSize": "between 1 and 200"})
+            raise Refusal(400, -2, fields={"pageSize": "between 1 and 200"})
         waiting = [one for one in ids if one > after]
         more = len(waiting) > size
         return {
@@ -98,39 +98,39 @@ class Shop:
     def product(self, _: Data, product_id: str) -> Data:
         """POST /Products/Detail/{productId}."""
         if product_id not in self.products:
-            raise Refused(404, -3)
+            raise Refusal(404, -3)
         return self._product(product_id)
 
-    def create_order(self, asked: Data, _: str) -> Data:
+    def create_order(self, body: Data, _: str) -> Data:
         """POST /Orders/Create: all or nothing, and once for a reference."""
-        reference, basket = asked.get("orderReference"), asked.get("basketData")
+        reference, basket = body.get("orderReference"), body.get("basketData")
         if not reference or not basket:
             name = "basketData" if reference else "orderReference"
-            raise Refused(400, -2, fields={name: "is required"})
+            raise Refusal(400, -2, fields={name: "is required"})
         known = self.orders.get(reference)
         if known is not None:
-            if known.asked != asked:
-                raise Refused(409, -8)
+            if known.request != body:
+                raise Refusal(409, -8)
             return known.placed
         missing = [problem for one in basket if (problem := self._problem(one))]
         if missing:
-            raise Refused(409, -200, {"items": missing})
+            raise Refusal(409, -200, {"items": missing})
         total = sum(
             (self.products[one["customerStoreProductId"]]["price"] * one["quantity"] for one in basket), Decimal()
         )
         if total > self.balance:
-            raise Refused(409, -300)
+            raise Refusal(409, -300)
         self.balance -= total
-        order = Order(self.new_id("ord"), reference, asked, [self._line(one) for one in basket], {})
+        order = Order(self.new_id("ord"), reference, body, [self._line(one) for one in basket], {})
         order.placed = _placed(order)
         self.orders[reference] = order
         return order.placed
 
-    def get_order(self, asked: Data, _: str) -> Data:
+    def get_order(self, body: Data, _: str) -> Data:
         """POST /Orders/Get."""
-        by_id, reference = asked.get("orderId"), asked.get("orderReference")
+        by_id, reference = body.get("orderId"), body.get("orderReference")
         if (by_id is None) == (reference is None):
-            raise Refused(400, -2, fields={"orderId": "exactly one of orderId and orderReference"})
+            raise Refusal(400, -2, fields={"orderId": "exactly one of orderId and orderReference"})
         for order in self.orders.values():
             if order.id == by_id or order.reference == reference:
                 return {
@@ -141,7 +141,7 @@ class Shop:
                     "created": _now(),
                     "details": [_line_view(one) for one in order.lines],
                 }
-        raise Refused(404, -3)
+        raise Refusal(404, -3)
 
     def order_detail(self, _: Data, line_id: str) -> Data:
         """GET /Orders/Detail/{orderDetailId}."""
@@ -174,7 +174,7 @@ class Shop:
             for one in order.lines:
                 if one.id == line_id:
                     return order, one
-        raise Refused(404, -3)
+        raise Refusal(404, -3)
 
     def _product(self, product_id: str) -> Data:
         return {
@@ -183,12 +183,12 @@ class Shop:
             "inStock": product_id in self.on_demand or bool(self.stock.get(product_id)),
         }
 
-    def _problem(self, asked: Data) -> Data | None:
-        product_id = asked.get("customerStoreProductId", "")
-        quantity = asked.get("quantity", 0)
-        limit = asked.get("maxUnitPrice")
+    def _problem(self, body: Data) -> Data | None:
+        product_id = body.get("customerStoreProductId", "")
+        quantity = body.get("quantity", 0)
+        limit = body.get("maxUnitPrice")
         needed = {one["productRequireId"] for one in self.products.get(product_id, {}).get("requireData", ())}
-        said = {one["productRequireId"] for one in asked.get("requireData") or ()}
+        said = {one["productRequireId"] for one in body.get("requireData") or ()}
         if product_id not in self.products:
             reason = "unknownProduct"
         elif limit is not None and self.products[product_id]["price"] > Decimal(str(limit)):
@@ -201,11 +201,11 @@ class Shop:
             reason = "requiredDataUnknown"
         else:
             return None
-        return {"deliverId": asked.get("deliverId"), "reason": reason}
+        return {"deliverId": body.get("deliverId"), "reason": reason}
 
-    def _line(self, asked: Data) -> Line:
-        product_id = asked["customerStoreProductId"]
-        line = Line(self.new_id("odl"), asked["deliverId"], self.products[product_id], asked["quantity"], PROCESSING)
+    def _line(self, body: Data) -> Line:
+        product_id = body["customerStoreProductId"]
+        line = Line(self.new_id("odl"), body["deliverId"], self.products[product_id], body["quantity"], PROCESSING)
         if product_id not in self.on_demand:
             held = self.stock[product_id]
             line.codes, self.stock[product_id] = held[: line.quantity], held[line.quantity :]

@@ -1,4 +1,4 @@
-"""Webhooks as the platform sends them."""
+"""Webhooks, signed as the platform signs them."""
 
 import secrets
 import time
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 import msgspec
 
 from bedesten_client._secret import Secret
-from bedesten_client.webhooks import ID, SIGNATURE, TIMESTAMP, Event, signature
+from bedesten_client.webhooks._verification import ID, SIGNATURE, TIMESTAMP, Event, signature
 
 
 @dataclass(frozen=True, slots=True)
 class SignedWebhook:
-    """A request to a receiver: post `body` with `headers`."""
+    """A request to a receiver: POST `body` with `headers`."""
 
     headers: dict[str, str]
     body: bytes
 
 
 def sign(event: Event, secret: str | Secret, *, at: float | None = None) -> SignedWebhook:
-    """The event as a request, signed now or at another time (seconds since 1970). Without an id it gets a fresh one."""
+    """Sign an event, now or `at` another time (seconds since 1970). An event without an id gets a new one."""
     items = {} if event.delivery_items is None else {"deliveryItems": event.delivery_items}
     body = msgspec.json.encode(
         {
@@ -38,13 +38,13 @@ def sign(event: Event, secret: str | Secret, *, at: float | None = None) -> Sign
     )
     event_id = event.id or f"evt_{secrets.token_hex(12)}"
     timestamp = str(int(time.time() if at is None else at))
-    held = secret if isinstance(secret, Secret) else Secret(secret)
+    key = secret if isinstance(secret, Secret) else Secret(secret)
     return SignedWebhook(
         {
             "Content-Type": "application/json",
             ID: event_id,
             TIMESTAMP: timestamp,
-            SIGNATURE: signature(held, event_id, timestamp, body),
+            SIGNATURE: signature(key, event_id, timestamp, body),
         },
         body,
     )

@@ -1,4 +1,4 @@
-"""What the holder of an API key does with it; the same on both surfaces that take one."""
+"""Operations on the presented API key, the same on the Payment and the Supplier surface."""
 
 from bedesten_client._call import Operation
 from bedesten_client._paging import Body
@@ -17,27 +17,27 @@ class _Revoke(Body, frozen=True):
 
 
 def get(surface: str) -> Operation[ApiKey]:
-    """Reading what is known of the key."""
+    """Read the API key's state."""
     return Operation(method="POST", path=f"/{surface}/Keys/Get", result=ApiKey)
 
 
 def rotate(surface: str) -> Operation[KeyRotation]:
-    """Never sent twice by itself: a second one is refused. The key that is presented is the one that gets another secret."""
+    """Replace the secret of the presented API key. Never retried: the server would refuse a second rotation."""
     path = f"/{surface}/Keys/Rotate"
     return Operation(method="POST", path=path, result=KeyRotation, retry_policy=RetryPolicy.NEVER, renews=False)
 
 
 def revoke(surface: str) -> Operation[KeyRevocation]:
-    """Never sent with another key than the one that was meant."""
+    """Revoke the presented API key. Never repeated with a renewed credential, which may be another key."""
     path = f"/{surface}/Keys/Revoke"
     return Operation(method="POST", path=path, result=KeyRevocation, retry_policy=RetryPolicy.NEVER, renews=False)
 
 
 def rotate_body(grace_seconds: int | None, from_first_use: bool, replaces: str | None) -> Body:
-    """How long the old secret stays good, and the hint of the secret to replace, the presented one if it is None."""
+    """Build the body. `replaces`: the hint of the secret to replace; None: the presented one."""
     return _Rotate(grace_seconds=grace_seconds, from_first_use=from_first_use or None, replaces=replaces)
 
 
 def revoke_body(previous: bool) -> Body:
-    """Which secret is ended."""
+    """Build the body: whether only the previous secret is revoked."""
     return _Revoke(previous=previous)

@@ -1,18 +1,16 @@
-"""Ready-made receivers of webhooks: applications for ASGI and WSGI servers. Their outcomes are those of `webhooks`."""
+"""Receivers of webhooks: applications for ASGI and WSGI servers."""
 
 import asyncio
 import inspect
-import threading
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
-from enum import Enum
 from logging import getLogger
-from typing import Any, Protocol
+from typing import Any
 
 from bedesten_client._base import SecretLike
 from bedesten_client.secrets import SecretError
-from bedesten_client.webhooks import Event, Verifier, WebhookRefused
+from bedesten_client.webhooks._deduplication import Claim, DeduplicationStore, MemoryDeduplicationStore
+from bedesten_client.webhooks._verification import Event, Verifier, WebhookRefused
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 _log = getLogger("bedesten_client.webhooks")
@@ -26,63 +24,9 @@ AsgiApp = Callable[
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class Claim(Enum):
-    """What is known of an event that came."""
-
-    NEW = "handle it"
-    BUSY = "it is being handled"
-    DONE = "it was handled"
-
-
-class DeduplicationStore(Protocol):
-    """Remembers events, so that each is handled once. One of your own is a table with a unique column."""
-
-    def claim(self, event_id: str) -> Claim:
-        """NEW to exactly one of those who ask before `done` or `release`."""
-        ...
-
-    def done(self, event_id: str) -> None:
-        """It was handled."""
-        ...
-
-    def release(self, event_id: str) -> None:
-        """It was not, and will come again."""
-        ...
-
-
-class MemoryDeduplicationStore:
-    """The memory of one process: after a restart, and in another process, an event that comes again is handled again."""
-
-    def __init__(self, max_events: int = 100_000) -> None:
-        self._most = max_events
-        self._lock = threading.Lock()
-        self._known: OrderedDict[str, Claim] = OrderedDict()
-
-    def claim(self, event_id: str) -> Claim:
-        """See `DeduplicationStore`."""
-        with self._lock:
-            known = self._known.get(event_id)
-            if known is None:
-                self._known[event_id] = Claim.BUSY
-                while len(self._known) > self._most:
-                    self._known.popitem(last=False)
-                return Claim.NEW
-            return known
-
-    def done(self, event_id: str) -> None:
-        """See `DeduplicationStore`."""
-        with self._lock:
-            self._known[event_id] = Claim.DONE
-
-    def release(self, event_id: str) -> None:
-        """See `DeduplicationStore`."""
-        with self._lock:
-            self._known.pop(event_id, None)
-
-
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What is answered: a status, and headers beside the usual ones."""
+    """A response without a body: its status and any additional headers."""
 
     status: int
     lines: tuple[tuple[str, str], ...] = ()
@@ -103,14 +47,14 @@ _REASONS = {
 
 
 class _Receiver:
-    """What both kinds of receiver do between reading and handling."""
+    """The steps that both kinds of receiver share, between reading the request and calling the handler."""
 
     def __init__(self, verifier: Verifier, store: DeduplicationStore) -> None:
         self._verifier = verifier
-        self._seen = store
+        self._store = store
 
     def admit(self, headers: Iterable[tuple[str, str]], body: bytes) -> Event | Response:
-        """The event that is to be handled now, or the answer to what is not."""
+        """Return the event to handle, or the response to a request that must not be handled."""
         try:
             event = self._verifier.verify(headers, body)
         except WebhookRefused as refused:
@@ -119,28 +63,28 @@ class _Receiver:
         except SecretError as problem:
             _log.error("webhooks cannot be verified: %s", problem)
             return BUSY
-        match self._seen.claim(event.id):
+        match self._store.claim(event.id):
             case Claim.NEW:
                 return event
             case Claim.DONE:
-                _log.info("webhook %s came again", event.id)
+                _log.info("webhook %s was delivered again", event.id)
                 return HANDLED
             case Claim.BUSY:
                 return BUSY
 
     def handled(self, event: Event) -> Response:
-        """The answer to what was handled. If that cannot be remembered it comes again."""
+        """Record the event as handled. If that fails, answer 500, so that it arrives again."""
         try:
-            self._seen.done(event.id)
+            self._store.done(event.id)
         except Exception as problem:
             return self.failed(event, problem)
         return HANDLED
 
     def failed(self, event: Event, problem: BaseException) -> Response:
-        """The answer to what was not."""
-        _log.error("webhook %s was not handled and will come again", event.id, exc_info=problem)
+        """Release the event after its handler raised."""
+        _log.error("webhook %s was not handled and will be delivered again", event.id, exc_info=problem)
         try:
-            self._seen.release(event.id)
+            self._store.release(event.id)
         except Exception:
             _log.exception("webhook %s stays marked as being handled", event.id)
         return FAILED
@@ -153,7 +97,7 @@ def wsgi_receiver(
     store: DeduplicationStore | None = None,
     max_body_bytes: int = MAX_BODY_BYTES,
 ) -> WsgiApp:
-    """A WSGI application that calls `handle` once for each event. What `handle` raises brings the event again."""
+    """A WSGI application that calls `handle` once for each event. If `handle` raises, the event is delivered again."""
     receiver = _Receiver(
         secret if isinstance(secret, Verifier) else Verifier(secret), store or MemoryDeduplicationStore()
     )
@@ -209,10 +153,10 @@ def asgi_receiver(
     store: DeduplicationStore | None = None,
     max_body_bytes: int = MAX_BODY_BYTES,
 ) -> AsgiApp:
-    """An ASGI application that calls `handle`, plain or async, once for each event.
+    """An ASGI application that calls `handle` once for each event. If `handle` raises, the event is delivered again.
 
-    A plain one runs in a thread. What it raises brings the event again. `store` is called in threads as well. An event that
-    was begun is finished although its sender has gone: a handler that is cut off half-way would be called again.
+    `handle` is a coroutine function, or a plain function, which runs in a thread; so do the methods of `store`. Once
+    handling has begun it runs to its end, even if the sender disconnects: an interrupted handler would be called again.
     """
     receiver = _Receiver(
         secret if isinstance(secret, Verifier) else Verifier(secret), store or MemoryDeduplicationStore()
@@ -244,7 +188,7 @@ def asgi_receiver(
             await work(event)
         except Exception as problem:
             return await asyncio.to_thread(receiver.failed, event, problem)
-        except BaseException as problem:  # the loop ends: nothing may be waited for
+        except BaseException as problem:  # the event loop is ending: do not await
             receiver.failed(event, problem)
             raise
         return await asyncio.to_thread(receiver.handled, event)
@@ -256,7 +200,7 @@ def asgi_receiver(
             await _lifespan(receive, send)
             return
         if scope["type"] != "http":
-            raise ValueError("webhooks come over HTTP")
+            raise ValueError("a webhook receiver serves HTTP only")
         response = await answer(scope, receive)
         if response is None:
             return
@@ -271,12 +215,12 @@ def asgi_receiver(
 async def _asgi_body(
     scope: Scope, receive: Callable[[], Awaitable[Scope]], max_body_bytes: int
 ) -> bytes | Response | None:
-    """The body, an answer instead, or None where nobody waits for one any more."""
+    """Return the body, an error response, or None if the sender has disconnected."""
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            _log.warning("a webhook broke off before its end")
+            _log.warning("the sender of a webhook disconnected before its end")
             return None
         body += message.get("body", b"")
         if len(body) > max_body_bytes:
