@@ -340,8 +340,8 @@ def test_a_misspelt_setting_is_named_with_the_one_that_was_meant(
     outcome = bedesten.run("tenants", "list", "--json")
     assert outcome.document == {"tenants": []}
     assert outcome.err.splitlines() == [
-        "bedesten: BEDESTEN_TRUSTED_PROXY is no setting and has no effect; is BEDESTEN_TRUSTED_PROXIES meant?",
-        "bedesten: BEDESTEN_XYZZY is no setting and has no effect",
+        "bedesten: BEDESTEN_TRUSTED_PROXY is not a setting and has no effect; did you mean BEDESTEN_TRUSTED_PROXIES?",
+        "bedesten: BEDESTEN_XYZZY is not a setting and has no effect",
     ]
 
 

@@ -57,7 +57,7 @@ def test_people_are_told_that_secrets_are_shown_once(shop: Program) -> None:
     outcome = shop.run("partners", "create", "--tenant", "shop", "--email", EMAIL)
     labels = [line.partition(":")[0] for line in outcome.out.splitlines()[1:4]]
     assert labels == ["Password", "Webhook secret", "Webhook key"]
-    assert outcome.out.splitlines()[-1] == "Keep them now: they cannot be shown again."
+    assert outcome.out.splitlines()[-1] == "Store them now: they cannot be shown again."
 
 
 def test_a_given_password_is_not_shown(shop: Program) -> None:

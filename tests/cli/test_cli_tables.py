@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from bedesten.cli.command import PIPE_WIDTH, table
+from bedesten.cli.output import PIPE_WIDTH, table
 
 ROW = {
     "email": "a.buyer.with.a.long.name@partner.example", "id": "par_01m8692580ngca40bmjq2f33bw", "balance": "1234.00",

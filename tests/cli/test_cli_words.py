@@ -38,9 +38,9 @@ def test_one_secret_is_an_it_and_several_are_them(shop: Program) -> None:
     key = shop.run(
         "keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Pay", "--create-owner"
     ).out  # fmt: skip
-    assert key.splitlines()[-1] == "Keep it now: it cannot be shown again."
+    assert key.splitlines()[-1] == "Store it now: it cannot be shown again."
     partner = shop.run("partners", "create", "--tenant", "shop", "--email", "p@partner.example").out
-    assert partner.splitlines()[-1] == "Keep them now: they cannot be shown again."
+    assert partner.splitlines()[-1] == "Store them now: they cannot be shown again."
 
 
 @pytest.mark.parametrize(

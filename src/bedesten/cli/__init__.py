@@ -131,7 +131,7 @@ def _misused(problem: typer.TyperException, arguments: Sequence[str]) -> int:
     if not message:
         return problem.exit_code  # asked for nothing, it was told what there is
     if "--json" in arguments:
-        from bedesten.cli.command import write_json
+        from bedesten.cli.output import write_json
 
         write_json({"error": {"code": -2, "message": message, "fields": {}}})
     else:

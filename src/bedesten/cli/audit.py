@@ -13,16 +13,9 @@ from bedesten.admin.names import name_of
 from bedesten.audit import trail
 from bedesten.audit.chain import Head, Row, head_of, verify
 from bedesten.audit.trail import Wanted
-from bedesten.cli.command import (
-    CommandContext,
-    CommandResult,
-    Document,
-    cell,
-    command,
-    duration_or_time,
-    printable,
-    write_json,
-)
+from bedesten.cli.command import CommandContext, CommandResult, command
+from bedesten.cli.options import duration_or_time
+from bedesten.cli.output import Document, cell, printable, write_json
 from bedesten.core.clock import system_clock, wire_time
 from bedesten.core.ids import first_id
 from bedesten.store.transaction import CrossTransaction

@@ -2,7 +2,8 @@
 
 import typer
 
-from bedesten.cli.command import CommandContext, CommandResult, command, printable
+from bedesten.cli.command import CommandContext, CommandResult, command
+from bedesten.cli.output import printable
 from bedesten.integrity.check import breaches
 
 app = typer.Typer()

@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from bedesten.admin import checkouts, customers
-from bedesten.cli.command import CommandContext, CommandResult, TenantOption, command, duration, table
+from bedesten.cli.command import CommandContext, CommandResult, command
+from bedesten.cli.options import TenantOption, duration
+from bedesten.cli.output import table
 from bedesten.cli.progress import progress
 from bedesten.store.transaction import Transaction
 

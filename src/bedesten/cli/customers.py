@@ -6,7 +6,9 @@ import typer
 
 from bedesten.accounts import actions as accounts
 from bedesten.admin import customers
-from bedesten.cli.command import CommandContext, CommandResult, TenantOption, command, printable, table
+from bedesten.cli.command import CommandContext, CommandResult, command
+from bedesten.cli.options import TenantOption
+from bedesten.cli.output import printable, table
 from bedesten.gate.directory import TenantEntry
 from bedesten.store.transaction import Transaction
 

@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from bedesten.admin import deposits
-from bedesten.cli.command import CommandContext, CommandResult, Shown, TenantOption, command, table
+from bedesten.cli.command import CommandContext, CommandResult, command
+from bedesten.cli.options import TenantOption
+from bedesten.cli.output import Output, table
 
 app = typer.Typer(no_args_is_help=True)
 _Deposit = Annotated[str, typer.Argument(metavar="DEPOSIT", help="The deposit's id.")]
@@ -36,6 +38,6 @@ def reject(ctx: CommandContext, tenant: TenantOption, deposit: _Deposit) -> Comm
     return CommandResult(shown, [_table([shown])])
 
 
-def _table(rows: list[dict[str, object]]) -> Shown:
+def _table(rows: list[dict[str, object]]) -> Output:
     columns = {"Deposit": "depositId", "Partner": "partner", "Amount": "amount", "Currency": "currency"}
     return table(rows, "No deposit waits for an approval.", **columns, State="state", Integration="integration")

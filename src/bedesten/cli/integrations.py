@@ -8,7 +8,9 @@ import typer
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import OWNERS
 from bedesten.admin.amounts import minor_amount
-from bedesten.cli.command import CommandContext, CommandResult, Document, TenantOption, amount, command, table
+from bedesten.cli.command import CommandContext, CommandResult, command
+from bedesten.cli.options import TenantOption, amount
+from bedesten.cli.output import Document, table
 from bedesten.cli.owners import commands
 from bedesten.core.money import to_decimal
 from bedesten.errors import bad_field

@@ -13,20 +13,9 @@ from bedesten.admin.keys import Grace, inside_tenant_of
 from bedesten.apikeys import key_import, key_uses, keys
 from bedesten.apikeys.keys import MAX_PAGE, PAGE, NewKey
 from bedesten.audit.actions import OPERATOR
-from bedesten.cli.command import (
-    NO_VALUES,
-    CommandContext,
-    CommandResult,
-    Document,
-    Shown,
-    TenantOption,
-    command,
-    duration,
-    duration_or_time,
-    printable,
-    shown_once,
-    table,
-)
+from bedesten.cli.command import CommandContext, CommandResult, command
+from bedesten.cli.options import NO_VALUES, TenantOption, duration, duration_or_time
+from bedesten.cli.output import Document, Output, printable, shown_once, table
 from bedesten.cli.progress import progress
 from bedesten.core.clock import wire_time
 from bedesten.core.secret import Secret
@@ -291,7 +280,7 @@ def leak_policy(
     return CommandResult({"policy": now}, [f"The leak policy is {now}."])
 
 
-def _fresh(gate: Surface, holder: Account, made: bool) -> list[Shown]:
+def _fresh(gate: Surface, holder: Account, made: bool) -> list[Output]:
     """Says that the owner was made, since its name may be a slip."""
     return [f"The {OWNERS[gate]} {printable(holder.name)} did not exist and was made."] if made else []
 

@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from bedesten.admin import owners
-from bedesten.cli.command import CommandContext, CommandResult, TenantOption, command, printable, table
+from bedesten.cli.command import CommandContext, CommandResult, command
+from bedesten.cli.options import TenantOption
+from bedesten.cli.output import printable, table
 from bedesten.gate.scopes import Surface
 
 

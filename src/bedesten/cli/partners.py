@@ -13,19 +13,9 @@ from bedesten.accounts.actions import Account
 from bedesten.admin import partners
 from bedesten.admin.partners import Made, NewPartner
 from bedesten.audit.actions import OPERATOR, record
-from bedesten.cli.command import (
-    NO_VALUES,
-    CommandContext,
-    CommandResult,
-    Document,
-    Shown,
-    TenantOption,
-    amount,
-    command,
-    printable,
-    shown_once,
-    table,
-)
+from bedesten.cli.command import CommandContext, CommandResult, command
+from bedesten.cli.options import NO_VALUES, TenantOption, amount
+from bedesten.cli.output import Document, Output, printable, shown_once, table
 from bedesten.core.secret import Secret
 from bedesten.core.text import MAX_SECRET
 from bedesten.errors import bad_field
@@ -242,7 +232,7 @@ def _secrets(made: Made) -> dict[str, Secret[str]]:
     return {"Webhook_secret": made.webhook_secret, "Webhook_key": made.webhook_key}
 
 
-def _table(rows: list[Document]) -> Shown:
+def _table(rows: list[Document]) -> Output:
     return table(
         ({**row, "scopes": "all" if row["scopes"] is None else row["scopes"]} for row in rows),
         "There is no partner yet.",

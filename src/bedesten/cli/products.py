@@ -8,8 +8,10 @@ import typer
 from bedesten.admin import productfile, products
 from bedesten.admin.productimport import Imported, import_rows
 from bedesten.cli import stock
-from bedesten.cli.command import CommandContext, CommandResult, TenantOption, amount, command, pairs, printable, table
+from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.files import read_file
+from bedesten.cli.options import TenantOption, amount, pairs
+from bedesten.cli.output import printable, table
 from bedesten.gate.directory import TenantEntry
 from bedesten.store.transaction import Transaction
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from bedesten import errors
-from bedesten.cli.command import CommandContext, CommandError, CommandResult, command, show, write_json
+from bedesten.cli.command import CommandContext, CommandError, CommandResult, command
+from bedesten.cli.output import show, write_json
 from bedesten.server import exposure, logs, secret_file, supervisor
 from bedesten.server.known import Known
 from bedesten.server.settings import Settings

@@ -22,8 +22,10 @@ from bedesten.catalogue.batches import Source, Upload
 from bedesten.catalogue.code import BadCode, StockCode, read_code
 from bedesten.catalogue.inventory import Withdrawal
 from bedesten.catalogue.stock import WITHDRAWN
-from bedesten.cli.command import CommandContext, CommandResult, Shown, TenantOption, amount, command, printable, table
+from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.files import read_file
+from bedesten.cli.options import TenantOption, amount
+from bedesten.cli.output import Output, printable, table
 from bedesten.cli.progress import progress
 from bedesten.errors import bad_field
 from bedesten.store.transaction import Transaction
@@ -100,7 +102,7 @@ def put_in(
         result = _preview(ctx, tenant, found, read, again=again)
         if dry_run:
             return result
-        for line in result.shown:
+        for line in result.output:
             sys.stderr.write(f"{line}\n")
         if not typer.confirm("Put them in?", err=True):
             return CommandResult(None, ["Nothing was put in."], code=1)
@@ -138,7 +140,7 @@ def _preview(ctx: CommandContext, tenant: str, product: Product, read: CodeFile,
     new = len(read.codes) - len(duplicates)
     first, last = masked(read.codes[0]), masked(read.codes[-1])
     left_out = ", ".join(read.left_out)
-    shown: list[Shown] = [
+    shown: list[Output] = [
         f"{len(read.codes)} codes for {printable(product.name)} ({product.sku or product.id}), {new} of them new.",
         f"First: {printable(first)} (line {read.lines[0]})",
         f"Last:  {printable(last)} (line {read.lines[-1]})",
@@ -178,7 +180,7 @@ def _answer(ctx: CommandContext, tenant: str, product: Product, read: CodeFile, 
         "known": [_known_view(one, read) for one in known],
     }
     counts = f"{done.added} codes were put in, {len(done.duplicates)} were there before; {available} can be sold."
-    shown: list[Shown] = [counts, *_known_lines(known, read)]
+    shown: list[Output] = [counts, *_known_lines(known, read)]
     if done.batch_id:
         shown.append(f"Batch: {done.batch_id}")
     return CommandResult(document, shown, code=0 if done.added else 1)

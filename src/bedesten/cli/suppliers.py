@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from bedesten.admin import owners
-from bedesten.cli.command import CommandContext, CommandResult, TenantOption, command, printable
+from bedesten.cli.command import CommandContext, CommandResult, command
+from bedesten.cli.options import TenantOption
+from bedesten.cli.output import printable
 from bedesten.cli.owners import commands
 from bedesten.gate.scopes import Surface
 

@@ -8,19 +8,9 @@ import typer
 from bedesten.accounts import uses
 from bedesten.admin import hosts
 from bedesten.cli import access
-from bedesten.cli.command import (
-    NO_VALUES,
-    CommandContext,
-    CommandResult,
-    Document,
-    Shown,
-    TenantName,
-    command,
-    duration,
-    pairs,
-    printable,
-    table,
-)
+from bedesten.cli.command import CommandContext, CommandResult, command
+from bedesten.cli.options import NO_VALUES, TenantName, duration, pairs
+from bedesten.cli.output import Document, Output, printable, table
 from bedesten.core.money import EXPONENTS
 from bedesten.errors import bad_field
 from bedesten.gate.directory import TenantEntry
@@ -54,7 +44,7 @@ def create(
     new = NewTenant(name, host, sandbox, _currency(currency), hosts.region(region))
     with unexposed(ctx.settings, host):
         made: Document = ctx.write(lambda tx: tenants.create(tx, ctx.installation.vault, new))
-    message: list[Shown] = [f"Tenant {made['name']} ({made['id']}) answers on {', '.join(made['hosts'])}."]
+    message: list[Output] = [f"Tenant {made['name']} ({made['id']}) answers on {', '.join(made['hosts'])}."]
     if made["alike"]:
         message.append(f"Its name looks like that of {', '.join(map(printable, made['alike']))}.")
     return CommandResult(made, message)
@@ -275,7 +265,7 @@ def _spelt(row: Document) -> Document:
     return {**row, "access": access.shown(ROUTES, row["access"])}
 
 
-def _table(rows: list[Document]) -> Shown:
+def _table(rows: list[Document]) -> Output:
     return table(
         rows,
         "There is no tenant yet: bedesten tenants create NAME --host HOST",

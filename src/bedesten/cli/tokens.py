@@ -7,7 +7,8 @@ import typer
 from bedesten.accounts import sessions
 from bedesten.admin import tokens
 from bedesten.audit.actions import OPERATOR
-from bedesten.cli.command import CommandContext, CommandResult, Document, command
+from bedesten.cli.command import CommandContext, CommandResult, command
+from bedesten.cli.output import Document
 from bedesten.core.ids import is_session_id, is_token_id
 from bedesten.errors import bad_field
 from bedesten.gate.scopes import Surface

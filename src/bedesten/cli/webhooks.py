@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from bedesten.admin import networks
-from bedesten.cli.command import NO_VALUES, CommandContext, CommandResult, command
+from bedesten.cli.command import CommandContext, CommandResult, command
+from bedesten.cli.options import NO_VALUES
 
 app = typer.Typer(no_args_is_help=True)
 _Networks = Annotated[list[str], typer.Argument(metavar="CIDR…", help="Networks such as 10.1.0.0/16.")]

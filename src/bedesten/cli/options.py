@@ -1,0 +1,129 @@
+"""Options that several commands share, and the parsing of option values."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from bedesten.admin.amounts import read_amount
+from bedesten.cli.output import printable
+from bedesten.core.clock import parse_duration
+from bedesten.errors import bad_field
+from bedesten.server.settings import Settings, misspelt
+
+TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="A tenant's name or id.")]
+TenantOption = Annotated[str, typer.Option("--tenant", metavar="T", help="The tenant's name or id.")]
+
+SHARED_OPTIONS: tuple[tuple[str, Any, object], ...] = (
+    (
+        "data",
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--data",
+                metavar="DIR",
+                envvar="BEDESTEN_DATA",
+                help="The installation's directory (default: bedesten-data).",
+            ),
+        ],
+        None,
+    ),
+    (
+        "database",
+        Annotated[
+            str | None,
+            typer.Option(
+                "--database",
+                metavar="postgresql://…",
+                envvar="BEDESTEN_DATABASE",
+                help="PostgreSQL instead of the embedded SQLite store.",
+            ),
+        ],
+        None,
+    ),
+    ("as_json", Annotated[bool, typer.Option("--json", help="Print one JSON document.")], False),
+)
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+
+NO_VALUES: list[str] = []
+"""The default of an option that may be repeated. Never mutated."""
+
+_FORMS = {
+    "database": "must be postgresql://…, or a reference to where that URL is stored",
+    "log_level": "must be debug, info, warning or error",
+    "proxy_header": "must be x-forwarded-for or forwarded",
+    "secrets": "must be a reference to where they are stored: file:/…, azure-kv://…, aws-sm://…, vault://… or gcp-sm://…",
+}
+"""The message for a setting with an invalid form."""
+
+
+def read_settings(data: Path | None, database: str | None) -> Settings:
+    """Read the settings from the command line and the environment. Invalid settings are a usage error.
+
+    Warns on standard error of variables that look like a setting but are none. No message contains a value.
+    """
+    for name, meant in misspelt(os.environ):
+        hint = f"; did you mean {meant}?" if meant else ""
+        sys.stderr.write(printable(f"bedesten: {name} is not a setting and has no effect{hint}") + "\n")
+    try:
+        return Settings(data=(data or Path("bedesten-data")).absolute(), database=database or None)
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        name = str(problem["loc"][0])
+        reason = _FORMS.get(name, problem["msg"].removeprefix("Value error, "))
+        raise typer.BadParameter(f"{name} (or BEDESTEN_{name.upper()}): {reason}") from None
+    except SettingsError as error:
+        raise typer.BadParameter(f"the environment: {error}") from None
+
+
+def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
+    """Parse `NAME=VALUE…` into a dictionary. A malformed pair or a repeated name is a usage error."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.rpartition("=")
+        if not sign or not name or not value:
+            raise typer.BadParameter(f"{json.dumps(text)} is not NAME=VALUE", param_hint=option)
+        if name in found:
+            raise typer.BadParameter(f"{json.dumps(name)} is given twice", param_hint=option)
+        found[name] = value
+    return found
+
+
+def amount(text: str, field: str) -> Decimal:
+    """Parse an amount exactly. Raises `Refusal` (-2)."""
+    try:
+        return read_amount(text)
+    except ValueError as error:
+        raise bad_field(field, str(error)) from error
+
+
+def duration(text: str, option: str) -> int:
+    """Parse `90s`, `30m`, `1h` or `7d` into milliseconds. Anything else is a usage error."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+def duration_or_time(text: str, option: str) -> tuple[int, None] | tuple[None, int]:
+    """Parse a duration in milliseconds, or a time in epoch ms. Anything else is a usage error."""
+    reason = "must be a duration such as 30d (at most 36500d), or a time such as yyyy-MM-ddTHH:mm:ssZ"
+    try:
+        if not _TIME.fullmatch(text):
+            return parse_duration(text), None
+        moment = int(datetime.fromisoformat(text).astimezone(UTC).timestamp()) * 1000
+    except ValueError:
+        raise typer.BadParameter(reason, param_hint=option) from None
+    if moment < 0:
+        raise typer.BadParameter(f"{reason}, not before 1970", param_hint=option)
+    return None, moment
