@@ -267,15 +267,15 @@ def members(schemas: dict[str, Any], schema: dict[str, Any]) -> set[str]:
 def test_what_the_reference_says_of_fields_is_said_of_fields_that_there_are(surface: Surface) -> None:
     document = openapi_routes.document(surface, "https://api.shop.example")
     schemas = document["components"]["schemas"]
-    told = reference.told(surface, PAGES.get, frozenset())
+    told = reference.operation_docs(surface, PAGES.get, frozenset())
     assert set(told) == {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
-    for endpoint, said in told.items():
+    for endpoint, docs in told.items():
         method, path = endpoint.split()
         operation = document["paths"][path][method.lower()]
         taken = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
         given = operation["responses"]["200"]["content"]["application/json"]["schema"]
-        assert set(said.taken) <= members(schemas, taken), endpoint
-        assert {f"data.{name}" for name in said.given} <= members(schemas, given), endpoint
+        assert set(docs.request_fields) <= members(schemas, taken), endpoint
+        assert {f"data.{name}" for name in docs.response_fields} <= members(schemas, given), endpoint
 
 
 @pytest.mark.parametrize("surface", Surface)
@@ -311,11 +311,10 @@ def test_values_and_limits_that_a_text_does_not_name_are_shown_beside_it() -> No
             },
         },
         {"size": "of `pages`"},
-        sent=True,
+        in_request=True,
     )
 
-    texts = re.findall(r"<p>(.*?)</p>(?:<p class=\"soft\">(.*?)</p>)?", str(shown))
-    assert texts == [
+    assert [(one.text, one.limits) for one in shown] == [
         ("what became of it", "one of ended"),
         ("<code>a1</code> or <code>b2</code>", ""),
         ("of <code>pages</code>", "1 to 2,000"),
@@ -379,7 +378,7 @@ def test_an_operation_that_is_switched_off_is_not_shown_and_one_that_is_on_keeps
 def test_what_a_tenant_is_called_is_shown_and_never_obeyed(site: Site) -> None:
     for address in EVERY:
         html = site.html(address)
-        assert "S\u00f6hne &amp; &lt;b&gt;Co&lt;/b&gt; &quot;x&#x27;" in html
+        assert "S\u00f6hne &amp; &lt;b&gt;Co&lt;/b&gt; &#34;x&#39;" in html
         assert "<b>Co" not in html
 
 

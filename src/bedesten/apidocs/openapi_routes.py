@@ -32,17 +32,17 @@ _SURFACES = {surface.value: surface for surface in Surface}
 
 def document(surface: Surface, server_url: str) -> dict[str, Any]:
     """The OpenAPI document of a surface, for a server at this URL."""
-    return document_of(OPERATIONS, surface, server_url, _told(surface, server_url, frozenset()))
+    return document_of(OPERATIONS, surface, server_url, _operation_docs(surface, server_url, frozenset()))
 
 
-def _told(surface: Surface, server_url: str, hidden: frozenset[str]) -> dict[str, OperationDocs]:
+def _operation_docs(surface: Surface, server_url: str, hidden: frozenset[str]) -> dict[str, OperationDocs]:
     """What people wrote of the operations, with links that can be followed from anywhere."""
 
     def address_of(name: str) -> str | None:
         address = guides.address_of(name, hidden)
         return server_url + address if address else None
 
-    return reference.told(surface, address_of, hidden)
+    return reference.operation_docs(surface, address_of, hidden)
 
 
 def operations_of(tenant: TenantEntry, surface: Surface) -> list[Route]:
@@ -67,7 +67,7 @@ def server_url(authority: bytes) -> str:
 def _encoded(surface: Surface, off: frozenset[str], hidden: frozenset[str]) -> bytes:
     """The document without the endpoints in `off` and without links to the surfaces in `hidden`."""
     routes = [route for route in OPERATIONS if route.endpoint not in off]
-    return encode(document_of(routes, surface, _HERE, _told(surface, _HERE, hidden)))
+    return encode(document_of(routes, surface, _HERE, _operation_docs(surface, _HERE, hidden)))
 
 
 def _response(context: RequestContext, body: bytes) -> Response:

@@ -30,11 +30,11 @@ Clients decide by `code`, never by texts.
 
 
 def document(
-    routes: Sequence[Route], surface: Surface, server_url: str, told: Mapping[str, OperationDocs]
+    routes: Sequence[Route], surface: Surface, server_url: str, docs: Mapping[str, OperationDocs]
 ) -> dict[str, Any]:
     """The document of those routes that are the surface's, for a server at this URL (without a slash at its end).
 
-    `told` is what people wrote of the operations, by endpoint. Made of dicts, lists and what the encoder of answers
+    `docs` is what people wrote of the operations, by endpoint. Made of dicts, lists and what the encoder of answers
     encodes; amounts in it are decimals.
     """
     own = [route for route in routes if route.access.surface is surface]
@@ -42,11 +42,11 @@ def document(
     paths: dict[str, Schema] = {}
     bodies, components = _components(own, rows)
     for route, body in zip(own, bodies, strict=True):
-        if said := told.get(route.endpoint):
-            _describe(components, route, body, said)
+        if own_docs := docs.get(route.endpoint):
+            _describe(components, route, body, own_docs)
     for route, body in zip(own, bodies, strict=True):
         paths.setdefault(route.path, {})[route.method.lower()] = operations.operation(
-            route, body, told.get(route.endpoint)
+            route, body, docs.get(route.endpoint)
         )
     scheme = operations.BEARER if surface.uses_tokens else operations.API_KEY
     return {
@@ -73,10 +73,10 @@ def document(
     }
 
 
-def _describe(components: dict[str, Schema], route: Route, body: Schema | None, said: OperationDocs) -> None:
+def _describe(components: dict[str, Schema], route: Route, body: Schema | None, docs: OperationDocs) -> None:
     if body is not None:
-        describe(components, body, said.taken)
-    describe(components, components[operations.answer_name(route)]["properties"]["data"], said.given)
+        describe(components, body, docs.request_fields)
+    describe(components, components[operations.answer_name(route)]["properties"]["data"], docs.response_fields)
 
 
 def _components(routes: Sequence[Route], rows: Sequence[ErrorRow]) -> tuple[list[Schema | None], dict[str, Schema]]:

@@ -47,13 +47,13 @@ _ARGUMENT = "the id of what is asked for"
 _ID = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
 
 
-def operation(route: Route, body: Schema | None, said: OperationDocs | None) -> Schema:
+def operation(route: Route, body: Schema | None, docs: OperationDocs | None) -> Schema:
     """The operation. `body` is the schema of what it takes; its answer's is the component `answer_name` names."""
     made: Schema = {
         "operationId": route.operation,
         "tags": [tag(route)],
         "summary": route.summary,
-        "description": description(route, said),
+        "description": description(route, docs),
         "security": security(route.access),
     }
     if taken := _parameters(route):
@@ -109,9 +109,9 @@ def argument(route: Route) -> str:
     return route.path.partition("{")[2].rstrip("}")
 
 
-def description(route: Route, said: OperationDocs | None) -> str:
+def description(route: Route, docs: OperationDocs | None) -> str:
     """What it does, what it asks for, its older names, and how much it takes."""
-    text = said.text if said else ""
+    text = docs.text if docs else ""
     parts = [text or inspect.getdoc(route.handler.action) or "", _demand(route.access)]
     if route.aliases:
         older = ", ".join(f"`{route.method} {alias}`" for alias in route.aliases)

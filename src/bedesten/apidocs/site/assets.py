@@ -1,17 +1,18 @@
-"""Stylesheet and scripts, shipped with the package. Their names hold a digest, so that they can be kept for ever."""
+"""Stylesheet and scripts, shipped with the package. Their names contain a digest: browsers can cache them for ever."""
 
 import hashlib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-_KINDS = {"css": b"text/css; charset=utf-8", "js": b"text/javascript; charset=utf-8"}
+_MEDIA_TYPES = {"css": b"text/css; charset=utf-8", "js": b"text/javascript; charset=utf-8"}
 FOLDER = "/documentation/assets/"
+FILES = ("site.css", "site.js", "builder.js")
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file as it is served: at `FOLDER` + `name`."""
+    """One file as it is served, at `FOLDER` + `name`."""
 
     name: str
     kind: bytes
@@ -19,7 +20,7 @@ class Asset:
 
     @property
     def address(self) -> str:
-        """Where it is."""
+        """The path at which it is served."""
         return FOLDER + self.name
 
 
@@ -29,12 +30,9 @@ def asset(file: str) -> Asset:
     body = (resources.files(__package__) / "assets" / file).read_bytes()
     stem, _, ending = file.rpartition(".")
     digest = hashlib.sha256(body).hexdigest()[:12]
-    return Asset(f"{stem}.{digest}.{ending}", _KINDS[ending], body)
-
-
-FILES = ("site.css", "site.js", "builder.js")
+    return Asset(f"{stem}.{digest}.{ending}", _MEDIA_TYPES[ending], body)
 
 
 def find(name: str) -> Asset | None:
-    """The asset that is served under this name. A digest of another version is not it: it must not be kept for ever."""
+    """The asset that is served under this name. None for another version's digest: a browser would cache it for ever."""
     return next((one for one in map(asset, FILES) if one.name == name), None)

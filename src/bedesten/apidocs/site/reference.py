@@ -1,7 +1,7 @@
-"""What people wrote about operations, taken out of the reference: text for each, and the meanings of fields.
+"""Texts about operations, taken from the reference pages in `docs/reference`.
 
-A section of `docs/reference/{surface}.md` is headed by the operation's endpoint. Its tables of fields become meanings, one
-for each row, everything else stays text. All of it is Markdown, for the pages of surfaces and for documents for tools.
+The heading of a section in `docs/reference/{surface}.md` is the operation's endpoint. Each row of its tables of fields is
+a description; the rest of the section is text. All of it is Markdown.
 """
 
 import re
@@ -19,23 +19,22 @@ _ROW = re.compile(r"^\| `(?P<path>[A-Za-z.\[\]]+)` \| (?P<meaning>.+) \|$", re.M
 
 @dataclass(frozen=True, slots=True)
 class OperationDocs:
-    """Of one operation: text, and meanings by path, of the fields that it takes and of the members that it answers."""
+    """The documentation of one operation: its text, and descriptions of its fields by path."""
 
     text: str
-    taken: Mapping[str, str]
-    given: Mapping[str, str]
+    request_fields: Mapping[str, str]
+    response_fields: Mapping[str, str]
 
 
-def told(surface: Surface, address_of: AddressOf, hidden: frozenset[str]) -> dict[str, OperationDocs]:
-    """What is told of the surface's operations, by endpoint."""
+def operation_docs(surface: Surface, address_of: AddressOf, hidden: frozenset[str]) -> dict[str, OperationDocs]:
+    """The documentation of the surface's operations, by endpoint."""
     name = f"reference/{surface.value}"
     found: dict[str, OperationDocs] = {}
     for match in _SECTION.finditer(markdown.with_site_links(name, markdown.read(name, hidden) or "", address_of)):
-        meanings: dict[str, dict[str, str]] = {"field": {}, "member": {}}
-        for fields in _FIELDS.finditer(match["text"]):
-            rows = _ROW.finditer(fields["rows"])
-            meanings[fields["head"]] |= {row["path"].replace("[]", ""): row["meaning"] for row in rows}
-        found[match["endpoint"]] = OperationDocs(
-            _FIELDS.sub("", match["text"]).strip(), meanings["field"], meanings["member"]
-        )
+        fields: dict[str, dict[str, str]] = {"field": {}, "member": {}}
+        for table in _FIELDS.finditer(match["text"]):
+            rows = _ROW.finditer(table["rows"])
+            fields[table["head"]] |= {row["path"].replace("[]", ""): row["meaning"] for row in rows}
+        text = _FIELDS.sub("", match["text"]).strip()
+        found[match["endpoint"]] = OperationDocs(text, fields["field"], fields["member"])
     return found
