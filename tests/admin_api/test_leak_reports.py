@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bedesten.admin_api.listener import Plane
+from bedesten.admin_api.listener import AdminListener
 from bedesten.admin_api.scanners import Scanners
 from bedesten.core.secret import Secret
 from bedesten.http.asgi import BodyPace
@@ -200,7 +200,7 @@ def test_a_body_of_broken_chunks_is_refused(here: House, secret: Path, body: byt
 def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     pace = BodyPace(between_s=0.02, whole_s=0.1)
     taker = Scanners(lambda: (Secret(SECRET),), lambda *_: True)
-    plane = Plane(lambda: None, dict, lambda _: lambda _: (b"", ""), lambda: None, scanners=taker, pace=pace)
+    plane = AdminListener(lambda: None, dict, lambda _: lambda _: (b"", ""), lambda: None, scanners=taker, pace=pace)
     headers = [(b"authorization", f"Bearer {SECRET}".encode()), (b"content-length", b"9")]
     scope = {"type": "http", "method": "POST", "path": "/leaks", "raw_path": b"/leaks", "headers": headers}
     sent: list[Any] = []

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.admin_api import metrics
+from bedesten.admin_api import exposition
 from bedesten.server.build import Installation
 from bedesten.store.store import Store
-from bedesten.telemetry import meter, slots
-from bedesten.telemetry.meter import LoginMinutes, Meter, login_alarm
-from bedesten.telemetry.observer import LineLimit
-from bedesten.telemetry.slots import NoSlot, Slot
+from bedesten.telemetry import metrics, metrics_file
+from bedesten.telemetry.metrics import LoginMinutes, Metrics, login_alarm
+from bedesten.telemetry.metrics_file import MetricsFile, NoMetricsFile
+from bedesten.telemetry.request_log import LineRateLimit
 from tests.admin_api.scraped import Samples, of, samples
 from tests.support.documents import DOCS, tables
 from tests.support.sites import ENGINES, opened
@@ -39,21 +39,21 @@ def store(installation: Installation) -> Store:
 
 def read(directory: Path, store: Store, now: int = NOW) -> Samples:
     """What the plane would answer."""
-    body, kind = metrics.render(directory, metrics.of_store(store), now)("")
+    body, kind = exposition.render(directory, exposition.read_store_metrics(store), now)("")
     assert kind.startswith("text/plain")
     return samples(body.decode())
 
 
 def test_the_counts_of_all_processes_are_summed_up(tmp_path: Path, store: Store) -> None:
-    counted = [Meter(), Meter()]
+    counted = [Metrics(), Metrics()]
     for each, times in zip(counted, (3, 4), strict=True):
         for _ in range(times):
-            each.answered("reseller", 200, 0, 0.0007)
-        each.answered("payment", 401, -23, 0.2)
+            each.observe_request("reseller", 200, 0, 0.0007)
+        each.observe_request("payment", 401, -23, 0.2)
         each.count("logins", "storefront", "refused", by=times)
-    held = [Slot(tmp_path), Slot(tmp_path)]
-    for slot, each in zip(held, counted, strict=True):
-        slot.publish(
+    held = [MetricsFile(tmp_path), MetricsFile(tmp_path)]
+    for file, each in zip(held, counted, strict=True):
+        file.publish(
             each.snapshot("web", 1, NOW, [(("hashing_under_way",), 2.0), (("directory_entries", "keys"), 5.0)])
         )
     found = read(tmp_path, store)
@@ -69,15 +69,15 @@ def test_the_counts_of_all_processes_are_summed_up(tmp_path: Path, store: Store)
     assert of(found, "directory_entries", process="web-1", kind="keys") == 5
     assert of(found, "processes", kind="web") == 2
     assert of(found, "processes", kind="worker") == 0
-    for slot in held:
-        slot.close()
+    for file in held:
+        file.close()
 
 
 def test_a_process_that_takes_the_place_of_another_goes_on_from_its_counts(tmp_path: Path, store: Store) -> None:
-    first = Slot(tmp_path)
-    before = Meter()
+    first = MetricsFile(tmp_path)
+    before = Metrics()
     before.count("deliveries", "taken", by=10)
-    before.answered("reseller", 200, 0, 0.002)
+    before.observe_request("reseller", 200, 0, 0.002)
     before.logins.count(NOW, refused=True)
     first.publish(before.snapshot("worker", 1, NOW, [(("resident_bytes",), 1.0)]))
     first.close()
@@ -85,13 +85,13 @@ def test_a_process_that_takes_the_place_of_another_goes_on_from_its_counts(tmp_p
     assert of(gone, "deliveries_total", result="taken") == 10, "what a dead process counted still counts"
     assert of(gone, "processes", kind="worker") == 0
     assert of(gone, "resident_bytes", process="worker-0") == 0
-    second = Slot(tmp_path)
+    second = MetricsFile(tmp_path)
     assert second.number == 0
-    after = Meter()
+    after = Metrics()
     after.count("deliveries", "taken")
-    found = second.before()
+    found = second.previous()
     assert found is not None
-    after.go_on_from(found)
+    after.restore(found)
     second.publish(after.snapshot("worker", 2, NOW, []))
     now = read(tmp_path, store)
     assert of(now, "deliveries_total", result="taken") == 11
@@ -103,17 +103,17 @@ def test_a_process_that_takes_the_place_of_another_goes_on_from_its_counts(tmp_p
 
 def test_the_slot_of_a_process_that_was_killed_is_free_at_once(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from bedesten.telemetry.slots import Slot\n"
-        "print(Slot(Path(sys.argv[1])).number, flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from bedesten.telemetry.metrics_file import MetricsFile\n"
+        "print(MetricsFile(Path(sys.argv[1])).number, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "0\n"
-        beside = Slot(tmp_path)
+        beside = MetricsFile(tmp_path)
         assert beside.number == 1
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
-    after = Slot(tmp_path)
+    after = MetricsFile(tmp_path)
     assert after.number == 0
     after.close()
     beside.close()
@@ -123,19 +123,19 @@ def test_the_slot_of_a_process_that_was_killed_is_free_at_once(tmp_path: Path) -
     "rubbish", [b"", b"{", b"[]", b'{"kind": "web"}', b"\x00" * 1000, b'{"kind":1,"pid":"x","at":[]}']
 )
 def test_a_file_that_is_none_is_as_good_as_no_counts(tmp_path: Path, store: Store, rubbish: bytes) -> None:
-    slot = Slot(tmp_path)
+    metrics_file = MetricsFile(tmp_path)
     (tmp_path / "0.json").write_bytes(rubbish)
-    assert slot.before() is None
+    assert metrics_file.previous() is None
     assert of(read(tmp_path, store), "store_up") == 1
-    slot.close()
+    metrics_file.close()
 
 
 def test_without_a_directory_there_are_no_counts_and_what_the_store_tells(tmp_path: Path, store: Store) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(NoSlot):
-        Slot(tmp_path / "file")
-    with pytest.raises(NoSlot):
-        Slot(tmp_path / "absent" / "metrics")
+    with pytest.raises(NoMetricsFile):
+        MetricsFile(tmp_path / "file")
+    with pytest.raises(NoMetricsFile):
+        MetricsFile(tmp_path / "absent" / "metrics")
     found = read(tmp_path / "absent", store)
     assert of(found, "store_up") == 1
     assert of(found, "audit_sealed") == 0
@@ -143,40 +143,40 @@ def test_without_a_directory_there_are_no_counts_and_what_the_store_tells(tmp_pa
 
 
 def test_labels_of_a_metric_that_this_version_does_not_know_are_left_out(tmp_path: Path, store: Store) -> None:
-    slot = Slot(tmp_path)
-    counted = Meter()
+    metrics_file = MetricsFile(tmp_path)
+    counted = Metrics()
     counted.count("requests", "reseller")
     counted.count("of_another_version", "x")
-    slot.publish(counted.snapshot("web", 1, NOW, []))
-    body, _ = metrics.render(tmp_path, metrics.of_store(store), NOW)("")
+    metrics_file.publish(counted.snapshot("web", 1, NOW, []))
+    body, _ = exposition.render(tmp_path, exposition.read_store_metrics(store), NOW)("")
     assert b"another_version" not in body
     assert b"bedesten_requests_total{" not in body
-    slot.close()
+    metrics_file.close()
 
 
 def test_the_number_of_series_is_bounded() -> None:
-    counted = Meter()
-    for number in range(3 * meter.MOST_SERIES):
+    counted = Metrics()
+    for number in range(3 * metrics.MAX_SERIES):
         counted.count("requests", str(number))
-    assert len(counted.counters) == meter.MOST_SERIES
+    assert len(counted.counters) == metrics.MAX_SERIES
 
 
 def test_r118_many_refused_logins_raise_the_alarm_and_the_ratio_is_told(tmp_path: Path, store: Store) -> None:
-    slots_held = [Slot(tmp_path), Slot(tmp_path)]
-    for slot in slots_held:
-        counted = Meter()
+    files = [MetricsFile(tmp_path), MetricsFile(tmp_path)]
+    for file in files:
+        counted = Metrics()
         for number in range(40):
             counted.logins.count(NOW - number % 4 * MINUTE, refused=True)
         for _ in range(20):
             counted.logins.count(NOW, refused=False)
-        slot.publish(counted.snapshot("web", 1, NOW, []))
+        file.publish(counted.snapshot("web", 1, NOW, []))
     found = read(tmp_path, store)
     assert of(found, "login_failure_ratio") == pytest.approx(80 / 120)
     assert of(found, "login_failure_alarm") == 1
     later = read(tmp_path, store, NOW + 5 * MINUTE)
     assert (of(later, "login_failure_ratio"), of(later, "login_failure_alarm")) == (0, 0)
-    for slot in slots_held:
-        slot.close()
+    for file in files:
+        file.close()
 
 
 @pytest.mark.parametrize(
@@ -190,21 +190,21 @@ def test_minutes_of_logins_are_forgotten_also_when_the_clock_goes_back() -> None
     minutes = LoginMinutes()
     for number in range(1_000):
         minutes.count(NOW + number * MINUTE, refused=number % 2 == 0)
-    assert len(minutes.minutes) <= minutes.kept
+    assert len(minutes.minutes) <= minutes.retention_min
     minutes.count(NOW, refused=True)
     assert minutes.recent(NOW) == (0, 1)
 
 
 def test_lines_of_the_log_are_limited_and_those_withheld_are_counted() -> None:
-    lines = LineLimit(a_second=0, at_once=200)
-    assert sum(lines.admits() for _ in range(10_000)) == 200
+    lines = LineRateLimit(per_s=0, burst=200)
+    assert sum(lines.take() for _ in range(10_000)) == 200
     assert lines.withheld == 9_800
 
 
 def test_every_metric_has_a_text_and_every_published_name_is_known(tmp_path: Path, store: Store) -> None:
-    known = {**metrics.COUNTERS, **metrics.HISTOGRAMS, **metrics.PROCESS_GAUGES, **metrics.GAUGES}
+    known = {**exposition.COUNTERS, **exposition.HISTOGRAMS, **exposition.PROCESS_GAUGES, **exposition.GAUGES}
     assert all(told.text for told in known.values())
-    body, _ = metrics.render(tmp_path, metrics.of_store(store), NOW)("")
+    body, _ = exposition.render(tmp_path, exposition.read_store_metrics(store), NOW)("")
     for name in known:
         assert f"# HELP bedesten_{name}".encode() in body
 
@@ -215,8 +215,8 @@ def test_the_reference_lists_exactly_the_metrics_there_are_with_their_labels() -
     known = {
         (f"`bedesten_{name}{'_total' if kind == 'counter' else ''}`", kind, " ".join(f"`{label}`" for label in told.labels))
         for kind, table in (
-            ("counter", metrics.COUNTERS), ("histogram", metrics.HISTOGRAMS), ("gauge", metrics.PROCESS_GAUGES),
-            ("gauge", metrics.GAUGES),
+            ("counter", exposition.COUNTERS), ("histogram", exposition.HISTOGRAMS), ("gauge", exposition.PROCESS_GAUGES),
+            ("gauge", exposition.GAUGES),
         )
         for name, told in table.items()
     }  # fmt: skip
@@ -224,15 +224,17 @@ def test_the_reference_lists_exactly_the_metrics_there_are_with_their_labels() -
 
 
 def test_whoever_asks_for_open_metrics_gets_that(tmp_path: Path, store: Store) -> None:
-    body, kind = metrics.render(tmp_path, metrics.of_store(store), NOW)("application/openmetrics-text; version=1.0.0")
+    body, kind = exposition.render(tmp_path, exposition.read_store_metrics(store), NOW)(
+        "application/openmetrics-text; version=1.0.0"
+    )
     assert kind.startswith("application/openmetrics-text")
     assert body.endswith(b"# EOF\n")
 
 
 def test_slots_of_dead_processes_do_not_grow(tmp_path: Path) -> None:
     for _ in range(50):
-        slot = Slot(tmp_path)
-        slot.publish(Meter().snapshot("web", 1, NOW, []))
-        slot.close()
-    assert len(list(slots.found(tmp_path))) == 1
+        one = MetricsFile(tmp_path)
+        one.publish(Metrics().snapshot("web", 1, NOW, []))
+        one.close()
+    assert len(list(metrics_file.read_all(tmp_path))) == 1
     assert len(list(tmp_path.iterdir())) == 2

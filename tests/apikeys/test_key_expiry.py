@@ -115,7 +115,7 @@ def test_the_worker_warns_and_puts_away(hall: Hall) -> None:
     warning = hall.make(expires=START + 20 * DAY)
     over = hall.rotate(hall.make(), HOUR)
     hall.clock.now = START + 15 * DAY
-    hall.run(worker.tend_keys(hall.installation))
+    hall.run(worker.maintain_api_keys(hall.installation))
     assert told(hall) == [(warning.id, 7)]
     assert list(hall.secrets(over)) == [keys.CURRENT]
 

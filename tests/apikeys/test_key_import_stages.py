@@ -120,17 +120,17 @@ def test_what_a_killed_import_has_stored_is_removed_by_the_worker_after_a_minute
     killed_in_the_middle(hall)
     whole = {"api_keys": 20, "key_secrets": 20, "key_imports": 20, "key_import_runs": 1}
     hall.clock.now += ABANDONED_AFTER
-    hall.run(worker.tend_keys(hall.installation))
+    hall.run(worker.maintain_api_keys(hall.installation))
     assert stored(hall) == whole, "it may still be under way"
     hall.clock.now += 1
-    hall.run(worker.tend_keys(hall.installation))
+    hall.run(worker.maintain_api_keys(hall.installation))
     assert stored(hall) == dict.fromkeys(TABLES, 0)
 
 
 def test_a_run_of_a_clock_that_was_ahead_does_not_stay_pending(hall: Hall) -> None:
     killed_in_the_middle(hall)
     hall.clock.now -= ABANDONED_AFTER + 1
-    hall.run(worker.tend_keys(hall.installation))
+    hall.run(worker.maintain_api_keys(hall.installation))
     assert stored(hall) == dict.fromkeys(TABLES, 0)
 
 
@@ -148,7 +148,7 @@ def test_an_import_waits_for_another_one_at_most_a_minute_and_then_takes_the_sam
 def test_an_import_that_was_given_up_meanwhile_cannot_go_on(hall: Hall) -> None:
     def asleep(_: int) -> None:
         hall.clock.now += ABANDONED_AFTER + 1
-        hall.run(worker.tend_keys(hall.installation))
+        hall.run(worker.maintain_api_keys(hall.installation))
 
     with pytest.raises(Refusal, match="given up") as refused:
         import_some(hall, 1_500, asleep)
@@ -200,7 +200,7 @@ def test_kill_9_in_the_middle_of_an_import_leaves_nothing_valid(
     assert program.does("keys", "list", "--tenant", hall.tenant) == {"keys": [], "nextCursor": None}
     assert hall.answers(text(1)) == [REFUSED] * 2
     hall.clock.now = system_clock() + ABANDONED_AFTER + 1
-    hall.run(worker.tend_keys(hall.installation))
+    hall.run(worker.maintain_api_keys(hall.installation))
     assert stored(hall) == dict.fromkeys(TABLES, 0)
 
 

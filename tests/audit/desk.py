@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bedesten.audit import trail
+from bedesten.audit import search
 from bedesten.audit.chain import Row
 from bedesten.http.context import Services
 from bedesten.http.message import Request, Response
@@ -67,12 +67,12 @@ class Desk:
 
     def write(self) -> list[Row]:
         """Writes what was summed up; answers every row of the trail."""
-        self._runner.run(self.services.observer.write())
-        return self.installation.store.read_now(lambda tx: trail.newest(tx, 10_000))
+        self._runner.run(self.services.request_log.write())
+        return self.installation.store.read_now(lambda tx: search.newest(tx, 10_000))
 
     def write_or_not(self) -> None:
         """The same on a store that may be away."""
-        self._runner.run(self.services.observer.write())
+        self._runner.run(self.services.request_log.write())
 
     def login(self, email: str, password: str, path: str = "/Login/Customer/Api/Verify", **kwargs: Any) -> Any:
         """The answer to a login."""

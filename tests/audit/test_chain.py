@@ -9,10 +9,10 @@ import pytest
 import structlog
 
 from bedesten.audit import chain
-from bedesten.audit import trail as reading
+from bedesten.audit import search as reading
 from bedesten.audit.actions import INSTALLATION, OPERATOR, Actor, record
 from bedesten.audit.chain import Head, Row, verify
-from bedesten.server import sealing
+from bedesten.server import audit_sealer
 from bedesten.server.build import Installation
 from bedesten.server.installation import open_store
 from bedesten.store.store import Store
@@ -121,7 +121,7 @@ def test_two_sealers_at_once_make_one_chain_without_gap_or_double(installation: 
 
 
 def test_a_trail_of_several_batches_is_walked_to_its_end(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chain, "BATCH", 4)
+    monkeypatch.setattr(chain, "VERIFY_BATCH_ROWS", 4)
     trail.append(13)
     trail.seal()
     assert verify(trail.store) == []
@@ -367,7 +367,7 @@ def test_the_sealer_says_when_the_head_that_it_logged_is_gone_and_seals_on(trail
 
     def told(before: Head) -> tuple[Head, list[str]]:
         with structlog.testing.capture_logs() as lines:
-            head = asyncio.run(sealing._tell(trail.store, before))
+            head = asyncio.run(audit_sealer._tell(trail.store, before))
         return head, [line["event"] for line in lines]
 
     def sealed(count: int) -> Head:

@@ -17,7 +17,7 @@ from bedesten.server import build
 from bedesten.server.build import Installation
 from bedesten.server.logs import configure
 from bedesten.server.settings import Settings
-from bedesten.telemetry.observer import LineLimit
+from bedesten.telemetry.request_log import LineRateLimit
 from tests.audit.desk import HOST, Desk, found_in
 from tests.store.raw import raw
 from tests.support.backoffice import PASSWORD
@@ -125,14 +125,16 @@ def test_r162_no_part_of_a_secret_is_in_the_log_or_in_the_trail(
     scene: Scene, capfd: pytest.CaptureFixture[str]
 ) -> None:
     configure("debug")
-    scene.desk.services.observer._lines = LineLimit(a_second=1_000_000, at_once=1_000_000)
+    scene.desk.services.request_log._lines = LineRateLimit(per_s=1_000_000, burst=1_000_000)
     hostile(scene)
     trail = "\n".join(map(repr, scene.desk.write()))
     spoil(scene)
     for each in scene.secrets:
         assert scene.desk.ask("GET", "/Account/Details", bearer(each)).status == 500
     take_away(scene)
-    scene.desk.services.observer.tally.refused(scene.tenant, -21, "x", "", "192.0.2.1", "GET /x", "req_1", 1)
+    scene.desk.services.request_log.aggregator.add_refusal(
+        scene.tenant, -21, "x", "", "192.0.2.1", "GET /x", "req_1", 1
+    )
     for each in scene.secrets:
         scene.desk.ask("GET", "/Account/Details", bearer(each))
     scene.desk.write_or_not()
@@ -162,7 +164,7 @@ def test_r161_a_fault_of_ours_tells_a_fixed_text_and_the_request_and_nothing_of_
             "success": False, "message": row.text, "code": row.number, "errorCode": row.number, "data": None
         }  # fmt: skip
         assert answer.status == row.status
-    assert scene.desk.services.observer.meter.counters[("store_unavailable",)] == 1
+    assert scene.desk.services.request_log.metrics.counters[("store_unavailable",)] == 1
 
 
 def test_the_search_finds_any_twenty_characters_of_a_secret() -> None:

@@ -191,9 +191,9 @@ def test_what_could_not_be_written_because_the_store_was_away_is_written_later(s
     desk = shop.desk
     desk.ask("GET", "/Account/Details", bearer("a.b"))
     desk.installation.store.close()
-    desk._runner.run(desk.services.observer.write())
+    desk._runner.run(desk.services.request_log.write())
     again = Desk(installation=_reopened(desk.installation))
-    again.services.observer.tally.put_back(desk.services.observer.tally.take())
+    again.services.request_log.aggregator.restore(desk.services.request_log.aggregator.drain())
     assert (-21, "not three segments", "anonymous", "GET /Account/Details") in refused(again.write())
     again.installation.store.close()
     again.close()

@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.audit import trail as reading
+from bedesten.audit import search as reading
 from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.audit.chain import Row, seal
-from bedesten.audit.trail import Wanted, newest_of, sealed_after, since
+from bedesten.audit.search import RowFilter, find_newest, find_sealed_after, since
 from bedesten.core.clock import system_clock
 from bedesten.store.transaction import CrossTransaction
 from tests.audit.rows import Trail
 from tests.support.program import Program
 
-ANY = Wanted()
+ANY = RowFilter()
 
 
 @pytest.fixture(autouse=True)
 def _few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a short trail is walked in many steps."""
-    monkeypatch.setattr(reading, "AT_ONCE", 3)
+    monkeypatch.setattr(reading, "BATCH_ROWS", 3)
 
 
 def subjects(rows: Iterable[Row]) -> list[str]:
@@ -33,11 +33,11 @@ def test_everything_is_found_in_order_whatever_fits_into_one_step(trail: Trail, 
     trail.append(count)
     trail.seal()
     whole = [f"n{number}" for number in range(count)]
-    assert subjects(newest_of(trail.store, 10_000, ANY)) == whole
+    assert subjects(find_newest(trail.store, 10_000, ANY)) == whole
     assert subjects(since(trail.store, 0, ANY)) == whole
-    assert subjects(sealed_after(trail.store, 0, ANY)) == whole
-    assert subjects(sealed_after(trail.store, 1, ANY)) == whole[1:]
-    assert subjects(newest_of(trail.store, 4, ANY)) == whole[-4:]
+    assert subjects(find_sealed_after(trail.store, 0, ANY)) == whole
+    assert subjects(find_sealed_after(trail.store, 1, ANY)) == whole[1:]
+    assert subjects(find_newest(trail.store, 4, ANY)) == whole[-4:]
 
 
 def test_rows_are_found_by_tenant_actor_action_and_subject(trail: Trail) -> None:
@@ -50,24 +50,24 @@ def test_rows_are_found_by_tenant_actor_action_and_subject(trail: Trail) -> None
     trail.store.write_now(write)
     trail.seal()
     for wanted, expected in [
-        (Wanted(tenant="ten_b"), ["k0", "k1", "k2", "k3", "k4"]),
-        (Wanted(actor="par_1", subject="k3"), ["k3"]),
-        (Wanted(action="key.", subject="k1"), ["k1", "k1"]),
-        (Wanted(action="key"), []),
-        (Wanted(action="keys.leak_policy"), ["-"] * 5),
-        (Wanted(tenant="ten_a", action="key.rotate"), []),
+        (RowFilter(tenant="ten_b"), ["k0", "k1", "k2", "k3", "k4"]),
+        (RowFilter(actor="par_1", subject="k3"), ["k3"]),
+        (RowFilter(action="key.", subject="k1"), ["k1", "k1"]),
+        (RowFilter(action="key"), []),
+        (RowFilter(action="keys.leak_policy"), ["-"] * 5),
+        (RowFilter(tenant="ten_a", action="key.rotate"), []),
     ]:
-        assert subjects(newest_of(trail.store, 100, wanted)) == expected
+        assert subjects(find_newest(trail.store, 100, wanted)) == expected
         assert subjects(since(trail.store, 0, wanted)) == expected
-        assert subjects(sealed_after(trail.store, 0, wanted)) == expected
-    assert subjects(newest_of(trail.store, 2, Wanted(tenant="ten_b"))) == ["k3", "k4"]
+        assert subjects(find_sealed_after(trail.store, 0, wanted)) == expected
+    assert subjects(find_newest(trail.store, 2, RowFilter(tenant="ten_b"))) == ["k3", "k4"]
 
 
 def test_a_number_finds_what_is_sealed_and_a_time_what_was_written_from_then_on(trail: Trail) -> None:
     trail.append(2)
     trail.seal()
     trail.append(1)
-    assert subjects(sealed_after(trail.store, 0, ANY)) == ["n0", "n1"]
+    assert subjects(find_sealed_after(trail.store, 0, ANY)) == ["n0", "n1"]
     assert subjects(since(trail.store, 0, ANY)) == ["n0", "n1", "n0"]
     assert subjects(since(trail.store, system_clock() + 60_000, ANY)) == []
 

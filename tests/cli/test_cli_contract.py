@@ -22,7 +22,7 @@ from bedesten.errors import CATALOGUE
 from bedesten.gate.scopes import Surface
 from bedesten.payments import actions as payments
 from bedesten.server.build import open_installation
-from bedesten.server.settings import Settings, misspelt
+from bedesten.server.settings import Settings, unknown_variables
 from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants
 from tests.domain.stall import PASSWORD
@@ -331,7 +331,7 @@ def test_a_misspelt_setting_is_named_with_the_one_that_was_meant(
         ("BEDESTEN_DATABASE", "postgresql://me@127.0.0.1:1/x"),
     ]:  # fmt: skip
         monkeypatch.setenv(name, value)
-    assert list(misspelt(os.environ)) == [
+    assert list(unknown_variables(os.environ)) == [
         ("BEDESTEN_TRUSTED_PROXY", "BEDESTEN_TRUSTED_PROXIES"), ("BEDESTEN_XYZZY", None),
     ]  # fmt: skip
     monkeypatch.delenv("BEDESTEN_DATABASE")

@@ -148,7 +148,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
 def test_the_unit_fits_the_server_and_the_page() -> None:
     unit = settings_of(UNIT.read_text("utf-8"))
     spec = ServeSpec("127.0.0.1", 8080, 1, "", "", Path("serve.lock"))
-    assert int(unit["TimeoutStopSec"].removesuffix("s")) >= 2 * spec.graceful_s
+    assert int(unit["TimeoutStopSec"].removesuffix("s")) >= 2 * spec.stop_timeout_s
     assert int(unit["LimitNOFILE"]) > 8 * HttpLimits().connections
     page = (HOW_TO / "run-as-a-service.md").read_text("utf-8")
     assert f"BEDESTEN_DATA={unit['ReadWritePaths']}\n" in page

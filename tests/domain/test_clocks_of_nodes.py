@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from bedesten.core.clock import MINUTE, SECOND, system_clock
-from bedesten.server.clock_watch import ClockWatch
+from bedesten.server.clock_monitor import ClockMonitor
 from bedesten.server.installation import Installation
 from bedesten.store.postgres import PostgresStore
 from bedesten.webhooks import outbox
@@ -49,7 +49,7 @@ def leased(store: PostgresStore) -> list[Delivery]:
 def stall_at(installation: Installation, store: PostgresStore) -> Stall:
     """A stall whose orders come to that machine."""
     given = installation
-    at = Installation(given.settings, store, given.keyring, given.vault, given.issuer, given.rings)
+    at = Installation(given.settings, store, given.keyring, given.vault, given.issuer, given.master_secrets)
     return open_stall(at, 10_000)
 
 
@@ -81,11 +81,11 @@ def test_what_a_machine_with_a_wrong_clock_queues_and_gives_back_is_due_when_it_
 @pytest.mark.parametrize("ahead", [5 * MINUTE, 10 * SECOND, 0, -10 * SECOND, -5 * MINUTE])
 def test_a_machine_whose_clock_differs_by_seconds_says_so(machine: Callable[[int], PostgresStore], ahead: int) -> None:
     store = machine(ahead)
-    watch = ClockWatch(store, store._clock)
-    assert list(watch.gauges()) == []
+    watch = ClockMonitor(store, store._clock)
+    assert list(watch.process_metrics()) == []
     with structlog.testing.capture_logs() as lines:
-        asyncio.run(watch.look())
-    ((label, seconds),) = watch.gauges()
+        asyncio.run(watch.check_once())
+    ((label, seconds),) = watch.process_metrics()
     assert label == ("clock_ahead_seconds",)
     assert abs(seconds) <= abs(ahead) / SECOND
     assert (seconds > 0) == (ahead > 0) or ahead == 0
@@ -98,13 +98,13 @@ def test_with_sqlite_there_is_one_clock_and_nothing_to_compare(tmp_path: Path) -
         stall.order((stall.card(1), 1))
         (delivery,) = installation.store.write_now(lambda tx: outbox.lease(tx, 10))
         assert delivery.attempts == 0
-        watch = ClockWatch(installation.store)
+        watch = ClockMonitor(installation.store)
 
         async def watched() -> None:
-            task = asyncio.create_task(watch.look_for_ever())
+            task = asyncio.create_task(watch.run())
             await asyncio.sleep(0)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
         asyncio.run(watched())
-        assert list(watch.gauges()) == []
+        assert list(watch.process_metrics()) == []

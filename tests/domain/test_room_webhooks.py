@@ -197,7 +197,12 @@ class Mail:
         self.clock = clock
         self.stall = open_stall(
             Installation(
-                installation.settings, self.store, installation.keyring, installation.vault, "test", installation.rings
+                installation.settings,
+                self.store,
+                installation.keyring,
+                installation.vault,
+                "test",
+                installation.master_secrets,
             ),
             10_000,
             clock,

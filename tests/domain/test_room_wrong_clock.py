@@ -7,7 +7,7 @@ import pytest
 
 from bedesten.core.clock import DAY, MINUTE, SECOND
 from bedesten.orders import checkout
-from bedesten.server.sweep import cut_waits
+from bedesten.server.retention import cap_waits
 from bedesten.webhooks.outbox import DELAYS
 from tests.domain.test_room_webhooks import Clock, Mail
 from tests.support.sites import ENGINES, opened
@@ -30,10 +30,10 @@ def test_a_delivery_is_tried_again_as_late_as_it_was_to_be_and_no_later(mail: Ma
     mail.clock.now -= DAY
     assert mail.lease() == []
     for _ in range(2):
-        mail.store.write_now(cut_waits)
+        mail.store.write_now(cap_waits)
     mail.clock.now += DELAYS[first.attempts] - 1
     assert mail.lease() == []
-    mail.store.write_now(cut_waits)
+    mail.store.write_now(cap_waits)
     mail.clock.now += 1
     assert [one.id for one in mail.lease()] == [first.id]
 
@@ -43,7 +43,7 @@ def test_a_delivery_that_waits_for_its_right_time_is_left_alone(mail: Mail) -> N
     for delay in DELAYS[:6]:
         (one,) = mail.lease()
         mail.fail(one)
-        mail.store.write_now(cut_waits)
+        mail.store.write_now(cap_waits)
         mail.clock.now += delay - 1
         assert mail.lease() == []
         mail.clock.now += 1
@@ -56,9 +56,9 @@ def test_a_checkout_keeps_its_goods_for_its_time_and_no_longer(mail: Mail) -> No
     wrong = mail.stall.checkout((card, 1))
     mail.clock.now -= DAY
     for _ in range(2):
-        mail.store.write_now(cut_waits)
+        mail.store.write_now(cap_waits)
     mail.clock.now += 15 * MINUTE - SECOND
     assert mail.store.read_now(checkout.expired) == []
-    mail.store.write_now(cut_waits)
+    mail.store.write_now(cap_waits)
     mail.clock.now += SECOND
     assert {order for _, order in mail.store.read_now(checkout.expired)} == {right.order.id, wrong.order.id}

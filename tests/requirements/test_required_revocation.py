@@ -15,7 +15,7 @@ from bedesten.core.clock import HOUR, MINUTE, SECOND, Clock, system_clock
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.http.pipeline import Pipeline
 from bedesten.server import build
-from bedesten.server.sweep import sweep
+from bedesten.server.retention import delete_expired
 from bedesten.tenants import actions as tenants
 from tests.requirements.stage import kill_everything
 from tests.revocation.conftest import ROUTES, Life, Moved, Node
@@ -211,7 +211,7 @@ def test_r151_a_clock_that_is_fast_does_not_make_a_revocation_forgotten_where_th
         assert (await fast.post(PROFILE, token=token, host=own.host)).code == -22
         assert (await own.nodes[0].post(LOGOUT, token=token, host=own.host)).status == 200
         own.clock.ahead += 5 * MINUTE
-        own.operator.across(sweep)
+        own.operator.across(delete_expired)
         own.clock.ahead -= 5 * MINUTE
         for node in (*own.nodes, own.node()):
             assert (await node.post(PROFILE, token=token, host=own.host)).code == -21

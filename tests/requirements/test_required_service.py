@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bedesten.admin import secrets
 from bedesten.gate.scopes import Surface
-from bedesten.telemetry.meter import login_alarm
+from bedesten.telemetry.metrics import login_alarm
 from tests.audit.desk import HOST, Desk
 from tests.requirements.stage import Stage
 from tests.support.backoffice import PASSWORD, Operator
@@ -80,7 +80,7 @@ def test_r118_five_hundred_addresses_behind_a_trusted_proxy_share_one_account_s_
         )
         assert set(told) == {-26, -27}
         assert 6 <= told[-26] <= 20, "a wait that is over lets the next one through"
-        assert login_alarm(*desk.services.observer.meter.logins.recent(desk.services.clock()))
+        assert login_alarm(*desk.services.request_log.metrics.logins.recent(desk.services.clock()))
         elsewhere = {"email": "nobody@example.com", "password": "one person with one wrong password"}
         assert desk.code("POST", LOGIN, (("X-Forwarded-For", "198.51.100.9"),), elsewhere) == -26
         desk.close()

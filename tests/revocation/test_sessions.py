@@ -17,7 +17,7 @@ from bedesten.core.ids import is_session_id, session_of
 from bedesten.gate.scopes import Surface
 from bedesten.http.pipeline import Pipeline
 from bedesten.server import build
-from bedesten.server.sweep import sweep
+from bedesten.server.retention import delete_expired
 from bedesten.store.sql import TENANT, statement
 from bedesten.store.transaction import Transaction
 from tests.revocation.conftest import ROUTES, Answer, Life, Node
@@ -167,13 +167,13 @@ def test_a_swept_session_cannot_go_on_and_an_ended_one_stays_ended_until_its_tok
     async def scenario() -> None:
         ended, left = await life.token(), await life.token()
         await life.nodes[0].post(LOGOUT, token=ended, host=life.host)
-        life.operator.across(sweep)
+        life.operator.across(delete_expired)
         assert rows() == [1, 1]
         life.clock.ahead += DAY
-        life.operator.across(sweep)
+        life.operator.across(delete_expired)
         assert rows() == [1, 1]
         life.clock.ahead += DAY + HOUR
-        life.operator.across(sweep)
+        life.operator.across(delete_expired)
         assert rows() == [0, 0]
         assert await codes(life, ended, left) == [-22] * 4
 

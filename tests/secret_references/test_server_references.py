@@ -16,10 +16,10 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bedesten.admin.secrets import prints
 from bedesten.gate.keyring import Keyring, Ring
-from bedesten.server.database import Database
-from bedesten.server.known import Known
-from bedesten.server.references import is_reference
-from bedesten.server.rings import Rings
+from bedesten.server.database_url import DatabaseUrl
+from bedesten.server.master_secrets import MasterSecrets
+from bedesten.server.secret_cache import SecretCache
+from bedesten.server.secret_references import is_reference
 from bedesten.server.settings import Settings
 from bedesten.store.tables import Installed
 from bedesten.store.transaction import StoreUnavailable
@@ -146,7 +146,7 @@ def test_the_password_of_the_database_is_read_from_the_manager(
 
 
 def test_an_address_that_changed_is_read_again_when_no_connection_can_be_made(cloud: Cloud, tmp_path: Path) -> None:
-    from bedesten.server.database import Database
+    from bedesten.server.database_url import DatabaseUrl
     from bedesten.server.settings import Settings
     from bedesten.store.postgres import PostgresStore
 
@@ -160,7 +160,7 @@ def test_an_address_that_changed_is_read_again_when_no_connection_can_be_made(cl
             try:
                 cloud.secrets["acme-kv/database"] = urls[0]
                 settings = Settings(data=tmp_path, database="azure-kv://acme-kv/database")
-                store = PostgresStore(Database(settings, Known()))
+                store = PostgresStore(DatabaseUrl(settings, SecretCache()))
                 assert store.read_now(lambda tx: tx.now) > 0
                 admin.execute(f'ALTER ROLE "{roles[0]}" NOLOGIN')
                 admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [roles[0]])
@@ -208,7 +208,7 @@ def test_rings_of_the_version_that_is_asked_for_but_of_a_lost_history_are_asked_
     lost, present = first.rotate_signing(), first.rotate_signing()
     place = tmp_path / "rings.json"
     lost.write_file(place)
-    rings = Rings(Settings(data=tmp_path, secrets=f"file:{place}"), Known())
+    rings = MasterSecrets(Settings(data=tmp_path, secrets=f"file:{place}"), SecretCache())
     installed = Installed("bedesten_x", 1, "", 2, "notify", prints(present))
     assert rings.read().prints() == lost.prints()
     present.write_file(place, overwrite=True)
@@ -216,7 +216,7 @@ def test_rings_of_the_version_that_is_asked_for_but_of_a_lost_history_are_asked_
     assert rings.read().prints() == present.prints()
     lost.write_file(place, overwrite=True)
     with pytest.raises(StoreUnavailable, match=r"sign\.s2 is another secret than before"):
-        Rings(Settings(data=tmp_path, secrets=f"file:{place}"), Known()).for_store(installed)
+        MasterSecrets(Settings(data=tmp_path, secrets=f"file:{place}"), SecretCache()).for_store(installed)
 
 
 def test_another_installations_rings_are_not_taken_up(aws: Aws, kept: Program, tmp_path: Path) -> None:
@@ -246,8 +246,8 @@ def test_a_password_without_a_database_is_wrong_usage(tmp_path: Path) -> None:
 
 
 def test_what_is_known_is_shared_and_a_torn_file_is_an_empty_one() -> None:
-    known = Known.shared()
-    other = Known(known.fd)
+    known = SecretCache.shared()
+    other = SecretCache(known.fd)
     assert other.get("a") is None
     known.put("a", "secret-1")
     known.put("b", "secret-2")
@@ -319,4 +319,4 @@ def test_an_address_that_could_be_read_in_two_ways_is_refused_before_anything_is
 )
 def test_an_address_that_can_be_read_in_one_way_is_taken(tmp_path: Path, url: str) -> None:
     settings = Settings.model_validate({"data": tmp_path, "database": url})
-    assert Database(settings, Known()).read() == url
+    assert DatabaseUrl(settings, SecretCache()).read() == url

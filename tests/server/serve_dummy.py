@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bedesten.server.listener import HttpLimits
-from bedesten.server.supervisor import RespawnPolicy, ServeSpec, Side, run
+from bedesten.server.supervisor import RespawnPolicy, ServeSpec, SideProcess, run
 
 
 def say(event: dict[str, object]) -> None:
@@ -17,7 +17,7 @@ def say(event: dict[str, object]) -> None:
 
 def main(values: dict[str, Any]) -> int:
     """Gives the supervisor's exit code."""
-    values["sides"] = tuple(Side(**side) for side in values.pop("sides", []))
+    values["sides"] = tuple(SideProcess(**side) for side in values.pop("sides", []))
     values["limits"] = HttpLimits(**values.pop("limits", {}))
     values["respawn"] = RespawnPolicy(**values.pop("respawn", {}))
     values["lock_path"] = Path(values["lock_path"])

@@ -95,7 +95,7 @@ def test_a_killed_worker_is_replaced_and_service_goes_on(start: Start) -> None:
 def test_no_child_outlives_a_killed_supervisor(start: Start, tmp_path: Path) -> None:
     side = {"name": "outbox", "target": "dummy_app:side"}
     settings = json.dumps({"side_file": str(tmp_path / "side")})
-    server = start(sides=[side], settings_json=settings)
+    server = start(side_processes=[side], settings_json=settings)
     assert eventually((tmp_path / "side").exists, 10)
     pids = server.children
     assert len(pids) == 3
@@ -138,7 +138,7 @@ def test_a_running_request_is_finished_before_the_end(start: Start) -> None:
 
 
 def test_a_request_that_does_not_end_is_cut_off_at_the_deadline(start: Start) -> None:
-    server = start(workers=1, graceful_s=0.5)
+    server = start(workers=1, stop_timeout_s=0.5)
     with socket.create_connection(("127.0.0.1", server.port)) as busy:
         busy.sendall(b"GET /sleep/60 HTTP/1.1\r\nHost: a\r\n\r\n")
         time.sleep(0.3)
@@ -179,7 +179,7 @@ def test_an_application_that_cannot_start_ends_the_server_with_the_reason(
 
 
 def test_a_worker_that_finds_no_store_is_started_again_for_as_long_as_that_lasts(start: Start, tmp_path: Path) -> None:
-    """More often than `tries`, which end a server whose application cannot start."""
+    """More often than `max_failures`, which end a server whose application cannot start."""
     away = tmp_path / "away"
     server = start(
         workers=1, app_factory="dummy_app:build_on_store", settings_json=json.dumps({"away_file": str(away)})
@@ -204,7 +204,7 @@ def test_a_server_whose_store_is_away_at_its_start_ends_with_the_reason(start: S
 def test_a_side_process_runs_is_replaced_and_is_asked_to_stop(start: Start, tmp_path: Path) -> None:
     file = tmp_path / "side"
     side = {"name": "outbox", "target": "dummy_app:side"}
-    server = start(workers=1, sides=[side], settings_json=json.dumps({"side_file": str(file)}))
+    server = start(workers=1, side_processes=[side], settings_json=json.dumps({"side_file": str(file)}))
     assert eventually(lambda: file.exists() and file.read_text() != "", 10)
     first = int(file.read_text())
     os.kill(first, signal.SIGKILL)
@@ -215,7 +215,7 @@ def test_a_side_process_runs_is_replaced_and_is_asked_to_stop(start: Start, tmp_
 
 def test_a_side_may_listen_on_an_address_of_its_own(start: Start) -> None:
     side = {"name": "operator", "target": "dummy_app:build", "listen": ["127.0.0.1", 0]}
-    server = start(workers=1, sides=[side])
+    server = start(workers=1, side_processes=[side])
     own = [event["port"] for event in server.events if event["event"] == "listening" and event["name"] == "operator"]
     connection = http.client.HTTPConnection("127.0.0.1", own[0], timeout=10)
     connection.request("GET", "/pid")

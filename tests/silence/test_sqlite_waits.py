@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from bedesten.admin_api.listener import NotReady
-from bedesten.server import plane
+from bedesten.server import admin_listener
 from bedesten.server.build import Installation
 from bedesten.store import patience, sqlite
 from bedesten.store.transaction import OutcomeOpen, StoreUnavailable, Transaction
@@ -92,7 +92,7 @@ def test_an_action_that_has_begun_and_does_not_end_is_an_open_outcome(installati
 def test_a_machine_whose_disk_has_no_room_is_not_ready(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plane.check(installation.store, installation.settings, installation.rings)
+    admin_listener.check(installation.store, installation.settings, installation.master_secrets)
     monkeypatch.setattr(sqlite, "MIN_FREE_BYTES", 1 << 60)
     with pytest.raises(NotReady, match="the store's disk has less than"):
-        plane.check(installation.store, installation.settings, installation.rings)
+        admin_listener.check(installation.store, installation.settings, installation.master_secrets)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bedesten.audit.trail import Wanted, newest_of
+from bedesten.audit.search import RowFilter, find_newest
 from bedesten.server import build
 from bedesten.store.postgres import PostgresStore
 from bedesten.store.transaction import StoreUnavailable
@@ -27,9 +27,9 @@ def test_a_commit_that_is_not_answered_is_an_open_outcome(cluster: Cluster, on_c
     finally:
         cluster.configure(synchronous_standby_names="")
     assert until(lambda: on_cluster.order(body=body).status == 200)
-    wanted = Wanted(on_cluster.shop.id, action="outcome.open")
-    assert until(lambda: newest_of(site.installation.store, 9, wanted) != [])
-    (row,) = newest_of(site.installation.store, 9, wanted)
+    wanted = RowFilter(on_cluster.shop.id, action="outcome.open")
+    assert until(lambda: find_newest(site.installation.store, 9, wanted) != [])
+    (row,) = find_newest(site.installation.store, 9, wanted)
     assert (row.actor, row.subject) == (on_cluster.shop.partner, "POST /Orders/Create")
     assert row.request_id == asked.json["requestId"]
 

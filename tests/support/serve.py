@@ -4,9 +4,9 @@ import json
 import sys
 
 from bedesten.server.settings import Settings
-from bedesten.server.supervisor import ServeSpec, Side, run
+from bedesten.server.supervisor import ServeSpec, SideProcess, run
 
-_PLANE = Side("operator", "bedesten.server.plane:application", ("127.0.0.1", 0))
+_PLANE = SideProcess("operator", "bedesten.server.admin_listener:application", ("127.0.0.1", 0))
 
 
 def say(event: dict[str, object]) -> None:
@@ -25,7 +25,7 @@ def main(settings_json: str, workers: str, port: str, plane: str = "") -> int:
         app_factory="bedesten.server.build:web_application",
         settings_json=settings_json,
         lock_path=settings.lock_file,
-        sides=(Side("worker", "bedesten.server.worker:main"), *([_PLANE] if plane else [])),
+        side_processes=(SideProcess("worker", "bedesten.server.worker:main"), *([_PLANE] if plane else [])),
     )
     return run(spec, lambda: say({"event": "serving"}), say)
 

@@ -9,7 +9,7 @@ from bedesten.accounts import actions as accounts
 from bedesten.accounts import logins
 from bedesten.accounts.actions import Account
 from bedesten.admin.amounts import minor_amount
-from bedesten.audit.actions import OPERATOR, place_of, record
+from bedesten.audit.actions import OPERATOR, record, redacted_url
 from bedesten.core import text
 from bedesten.core.money import in_words, to_decimal
 from bedesten.core.secret import Secret
@@ -78,7 +78,7 @@ def create(tx: Transaction, vault: Vault, currency: str, new: NewPartner) -> Mad
         "scopes": None if new.scopes is None else sorted(new.scopes),
         "credit": in_words(credit, currency),
     }
-    record(tx, OPERATOR, "partner.create", made, **told, webhook=place_of(new.webhook))
+    record(tx, OPERATOR, "partner.create", made, **told, webhook=redacted_url(new.webhook))
     return Made(made, email, secret, key)
 
 
@@ -115,8 +115,8 @@ def set_webhook(tx: Transaction, vault: Vault, partner: Account, url: str | None
         made = Made(partner.id, partner.handle, *webhooks.create_endpoint(tx, vault, partner.id, url))
     else:
         webhooks.set_url(tx, partner.id, url)
-    was = place_of(before.url) if before else None
-    record(tx, OPERATOR, "partner.webhook", partner.id, before=was, after=place_of(url))
+    was = redacted_url(before.url) if before else None
+    record(tx, OPERATOR, "partner.webhook", partner.id, before=was, after=redacted_url(url))
     return made
 
 

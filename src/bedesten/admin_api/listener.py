@@ -23,7 +23,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import structlog
 
 from bedesten.admin_api import scanners
-from bedesten.admin_api.metrics import DOWN, Write
+from bedesten.admin_api.exposition import STORE_DOWN, Write
 from bedesten.forward_auth import endpoint
 from bedesten.http.asgi import BodyPace, IncomingBody
 from bedesten.http.message import BodyStalled, BodyTooLarge, ClientGone, Response, peer_of
@@ -32,12 +32,12 @@ from bedesten.store.transaction import StoreUnavailable
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Told = TypeVar("Told")
+Result = TypeVar("Result")
 Answer = tuple[int, bytes, bytes]
 """Status, content type, body."""
 
 log = structlog.get_logger("bedesten.admin")
-PATIENCE = 4.0
+CHECK_TIMEOUT_S = 4.0
 """Seconds after which a store that does not answer counts as out of reach."""
 LEAKS = "/leaks"
 PATHS = ("/health/live", "/health/ready", "/metrics")
@@ -47,20 +47,20 @@ class NotReady(Exception):
     """Why requests cannot be answered, in a few words that may be shown to whoever asks."""
 
 
-class Shared(Generic[Told]):
+class SharedCheck(Generic[Result]):
     """A question that blocks: one at a time, in a thread, however many ask; all who wait share the answer."""
 
-    def __init__(self, ask: Callable[[], Told], pool: ThreadPoolExecutor) -> None:
+    def __init__(self, ask: Callable[[], Result], pool: ThreadPoolExecutor) -> None:
         self._ask = ask
         self._pool = pool
-        self._asking: asyncio.Future[Told] | None = None
+        self._asking: asyncio.Future[Result] | None = None
 
-    async def __call__(self) -> Told:
+    async def __call__(self) -> Result:
         """The answer. Raises what the question raises, and `TimeoutError`; an answer that comes later is for nobody."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.get_running_loop().run_in_executor(self._pool, self._ask)
             self._asking.add_done_callback(_looked_at)
-        return await asyncio.wait_for(asyncio.shield(self._asking), PATIENCE)
+        return await asyncio.wait_for(asyncio.shield(self._asking), CHECK_TIMEOUT_S)
 
 
 def _looked_at(done: asyncio.Future[Any]) -> None:
@@ -85,7 +85,7 @@ class Authorizer(Protocol):
         """The answer to one."""
 
 
-class Plane:
+class AdminListener:
     """The ASGI application. `ready` blocks and raises what is the matter; `stored` blocks and gives what the store tells of
     itself, `metrics` how to write that and what the processes count; `close` is called at the end. `names` are hosts besides
     addresses. Without a `gate` nothing is decided here, without `scanners` no leak is reported."""
@@ -102,8 +102,8 @@ class Plane:
         pace: BodyPace | None = None,
     ) -> None:
         pool = self._pool = ThreadPoolExecutor(4, "operator")
-        self._ready = Shared(ready, pool)
-        self._stored = Shared(stored, pool)
+        self._ready = SharedCheck(ready, pool)
+        self._stored = SharedCheck(stored, pool)
         self._metrics = metrics
         self._close = close
         self._gate = gate
@@ -175,7 +175,7 @@ class Plane:
         run = asyncio.get_running_loop().run_in_executor
         shown = [value for name, value in scope["headers"] if name == b"authorization"]
         try:
-            if not await run(self._pool, taker.knows, shown):
+            if not await run(self._pool, taker.authenticates, shown):
                 return _document(401, "unauthorised")
         except FileNotFoundError:
             return _document(404, "not found")
@@ -186,7 +186,7 @@ class Plane:
         try:
             if body.malformed:
                 raise ClientGone
-            findings = scanners.read(await body.read(scanners.LARGEST))
+            findings = scanners.read(await body.read(scanners.MAX_REPORT_BYTES))
         except BodyTooLarge:
             return _document(413, "too large")
         except BodyStalled:
@@ -197,7 +197,7 @@ class Plane:
             return _document(400, "not a report", str(problem))
         async with self._reporting:
             try:
-                return 200, b"application/json", await run(self._pool, taker.answer, findings)
+                return 200, b"application/json", await run(self._pool, taker.label_findings, findings)
             except StoreUnavailable as problem:
                 log.warning("leaks-not-reported", cause=str(problem))
                 return _document(503, "unavailable", "the store is out of reach: send the report again")
@@ -229,7 +229,7 @@ class Plane:
         try:
             stored = await self._stored()
         except TimeoutError:
-            stored = DOWN
+            stored = STORE_DOWN
         write = await asyncio.get_running_loop().run_in_executor(self._pool, self._metrics, stored)
         body, kind = write(accept)
         return 200, kind.encode(), body

@@ -18,9 +18,9 @@ import msgspec
 from bedesten.core import strictjson
 from bedesten.core.secret import Secret
 
-MOST = 100
+MAX_FINDINGS = 100
 """Findings in one report. Each is looked for in every tenant."""
-LARGEST = 1 << 20
+MAX_REPORT_BYTES = 1 << 20
 """Bytes of one report."""
 
 
@@ -41,7 +41,7 @@ class Label(msgspec.Struct):
     label: str
 
 
-_Findings = Annotated[list[Finding], msgspec.Meta(max_length=MOST)]
+_Findings = Annotated[list[Finding], msgspec.Meta(max_length=MAX_FINDINGS)]
 
 
 def read(body: bytes) -> list[Finding]:
@@ -59,7 +59,7 @@ class Scanners:
         self._secrets = secrets
         self._report = report
 
-    def knows(self, authorization: Iterable[bytes]) -> bool:
+    def authenticates(self, authorization: Iterable[bytes]) -> bool:
         """Whether a request's `Authorization` lines are one, with one of the secrets. Blocks for a small file."""
         lines = list(authorization)
         if len(lines) != 1:
@@ -69,7 +69,7 @@ class Scanners:
         known = [hashlib.sha256(secret.reveal().encode()).digest() for secret in self._secrets()]
         return any(hmac.compare_digest(sent, one) for one in known) and scheme.lower() == b"bearer"
 
-    def answer(self, findings: list[Finding]) -> bytes:
+    def label_findings(self, findings: list[Finding]) -> bytes:
         """Acts on every finding; blocks. Raises what `report` raises: what was done before stays done, and the whole report
         may be sent again."""
         return msgspec.json.encode([self._label(finding) for finding in findings])

@@ -60,7 +60,7 @@ def record(tx: Transaction, actor: Actor, action: str, subject: str, **detail: o
     )
 
 
-def place_of(url: str | None) -> str | None:
+def redacted_url(url: str | None) -> str | None:
     """A URL as the trail names it: where it leads, and of the rest a digest to compare by, as it may hold a secret."""
     if url is None:
         return None

@@ -27,13 +27,13 @@ from bedesten.store.sql import crossing, crossing_into, p
 from bedesten.store.store import Store
 from bedesten.store.transaction import CrossTransaction
 
-BATCH = 500
+VERIFY_BATCH_ROWS = 500
 """Rows that are read in one transaction when verifying."""
-SEALED_AT_ONCE = 200
+MAX_SEALED_ROWS = 200
 """Rows that are sealed in one transaction: on SQLite nobody else writes for that time, some ten milliseconds."""
-LATE = MINUTE
+MAX_SEAL_DELAY_MS = MINUTE
 """A row that waits longer than this while others are sealed was held back (milliseconds)."""
-MOST_BREACHES = 100
+MAX_VIOLATIONS = 100
 
 _FORM = b"bedesten-audit-1"
 _ABSENT = b"\xff" * 8
@@ -106,7 +106,7 @@ _SEALED = crossing_into(Row, select(*COLUMNS).where(_A.seq > p("after")).order_b
 _BY_SEQ = crossing_into(Row, select(*COLUMNS).where(_A.seq == p("number")))
 
 
-def seal(tx: CrossTransaction, most: int = SEALED_AT_ONCE) -> Head | None:
+def seal(tx: CrossTransaction, most: int = MAX_SEALED_ROWS) -> Head | None:
     """Seals the longest waiting rows, at most so many; None when there were none. Answers the new head.
 
     The head's row is locked until COMMIT, so any number of workers may do this at once: one after the other, each goes
@@ -130,7 +130,7 @@ def head_of(tx: CrossTransaction) -> Head:
     return tx.one(HEAD, chain=1) or Head(0, START)
 
 
-def holds(tx: CrossTransaction, head: Head) -> bool:
+def contains(tx: CrossTransaction, head: Head) -> bool:
     """Whether the chain once ended with this head: it is still in it."""
     row = tx.one(_BY_SEQ, number=head.seq)
     return head.seq == 0 or (row is not None and row.hash is not None and bytes(row.hash) == head.hash)
@@ -141,63 +141,63 @@ def waiting(tx: CrossTransaction) -> Row | None:
     return tx.one(_UNSEALED, most=1)
 
 
-def verify(store: Store, noted: Iterable[Head] = ()) -> list[str]:
+def verify(store: Store, known_heads: Iterable[Head] = ()) -> list[str]:
     """Walks the whole chain; one line for each breach, the first one first, none for a sound trail.
 
-    `noted` are heads that somebody kept elsewhere: each must still be in the chain. Reads in batches, so that a server
+    `known_heads` are heads that somebody kept elsewhere: each must still be in the chain. Reads in batches, so that a server
     beside it goes on; rows that are sealed meanwhile are walked too. After a breach it goes on from what is stored, so
     that one altered row is one line. Raises `StoreUnavailable`.
     """
     found: list[str] = []
-    for breach in _breaches(store, list(noted)):
-        found.append(breach)
-        if len(found) == MOST_BREACHES:
+    for violation in _violations(store, list(known_heads)):
+        found.append(violation)
+        if len(found) == MAX_VIOLATIONS:
             return [*found, "there may be more: this is where the walk ended"]
     return found
 
 
-def _breaches(store: Store, noted: list[Head]) -> Iterator[str]:
-    walk = _Walk()
+def _violations(store: Store, known_heads: list[Head]) -> Iterator[str]:
+    reader = _ChainReader()
     more = True
     while more:
-        rows, head = _next(store, walk.after)
+        rows, head = _next(store, reader.after)
         for row in rows:
-            yield from walk.step(row)
-        more = len(rows) == BATCH
+            yield from reader.step(row)
+        more = len(rows) == VERIFY_BATCH_ROWS
     if head is None:
         yield "the head of the chain is missing"
-    elif (walk.seq, walk.hash) != (head.seq, head.hash):
-        yield _wrong_head(walk, head)
-    for one in noted:
-        if not store.read_now(partial(holds, head=one)):
+    elif (reader.seq, reader.hash) != (head.seq, head.hash):
+        yield _wrong_head(reader, head)
+    for one in known_heads:
+        if not store.read_now(partial(contains, head=one)):
             yield f"row {one.seq} is not the one that was noted: the chain was cut off or written anew before it"
-    yield from _held_back(store, walk.latest)
+    yield from _held_back(store, reader.latest)
 
 
 def _next(store: Store, after: int) -> tuple[list[Row], Head | None]:
     """The sealed rows after a number, and the head, as of one moment."""
-    return store.read_now(lambda tx: (tx.all(_SEALED, after=after, most=BATCH), tx.one(HEAD, chain=1)))
+    return store.read_now(lambda tx: (tx.all(_SEALED, after=after, most=VERIFY_BATCH_ROWS), tx.one(HEAD, chain=1)))
 
 
-def _wrong_head(walk: "_Walk", head: Head) -> str:
-    if walk.seq < head.seq:
-        return f"the chain ends with row {walk.seq}, its head says {head.seq}: rows were cut off"
-    if walk.seq > head.seq:
+def _wrong_head(reader: "_ChainReader", head: Head) -> str:
+    if reader.seq < head.seq:
+        return f"the chain ends with row {reader.seq}, its head says {head.seq}: rows were cut off"
+    if reader.seq > head.seq:
         return f"row {head.seq + 1} lies past the head of the chain, which says {head.seq}"
-    return f"the head of the chain has another hash than its last row {walk.seq}"
+    return f"the head of the chain has another hash than its last row {reader.seq}"
 
 
 def _held_back(store: Store, latest: int) -> Iterator[str]:
     """Waiting rows that the sealing has passed by: they were put there later than they say, or kept out of the chain."""
     row = store.read_now(waiting)
-    if row is not None and row.at < latest - LATE:
+    if row is not None and row.at < latest - MAX_SEAL_DELAY_MS:
         yield (
             f"row {row.id} of {wire_time(row.at)} is not sealed, although rows of {wire_time(latest)} are: it was slipped"
             " in, or held back"
         )
 
 
-class _Walk:
+class _ChainReader:
     """How far the walk has come, and what the next row must follow. `latest` is when the last sealed row was written."""
 
     def __init__(self) -> None:

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from bedesten.admin.names import name_of
-from bedesten.audit import trail
+from bedesten.audit import search
 from bedesten.audit.chain import Head, Row, head_of, verify
-from bedesten.audit.trail import Wanted
+from bedesten.audit.search import RowFilter
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import duration_or_time
 from bedesten.cli.output import Document, cell, printable, write_json
@@ -66,29 +66,29 @@ def tail(
         raise typer.BadParameter("--after, --since and --follow exclude each other")
     begin = None if since is None else _moment(since)
     owner = tenant if tenant in (None, "-") else ctx.read(lambda tx: tenants.find(tx, tenant))
-    wanted, store = Wanted(owner, actor, action, subject), ctx.installation.store
+    row_filter, store = RowFilter(owner, actor, action, subject), ctx.installation.store
     if not ctx.as_json:
         sys.stdout.write(_HEADER + "\n")
     if after is not None:
-        _tell(ctx, islice(trail.sealed_after(store, after, wanted), limit))
+        _tell(ctx, islice(search.find_sealed_after(store, after, row_filter), limit))
     elif begin is not None:
-        _tell(ctx, islice(trail.since(store, begin, wanted), limit))
+        _tell(ctx, islice(search.since(store, begin, row_filter), limit))
     else:
-        _newest(ctx, limit or DEFAULT_LIMIT, wanted, follow)
+        _newest(ctx, limit or DEFAULT_LIMIT, row_filter, follow)
     return CommandResult(None)
 
 
-def _newest(ctx: CommandContext, most: int, wanted: Wanted, follow: bool) -> None:
+def _newest(ctx: CommandContext, most: int, row_filter: RowFilter, follow: bool) -> None:
     """The newest rows, and with `follow` those that come. What is known is read first, so that no row is left out."""
-    known = {row.id for row in ctx.read(lambda tx: _recent(tx, wanted.tenant))} if follow else set()
-    rows = trail.newest_of(ctx.installation.store, most, wanted)
+    known = {row.id for row in ctx.read(lambda tx: _recent(tx, row_filter.tenant))} if follow else set()
+    rows = search.find_newest(ctx.installation.store, most, row_filter)
     known |= {row.id for row in rows}
     _tell(ctx, rows)
     with contextlib.suppress(KeyboardInterrupt):
         while follow:
             time.sleep(POLL_INTERVAL_S)
-            recent = ctx.read(lambda tx: _recent(tx, wanted.tenant))
-            _tell(ctx, [row for row in recent if row.id not in known and wanted.matches(row)])
+            recent = ctx.read(lambda tx: _recent(tx, row_filter.tenant))
+            _tell(ctx, [row for row in recent if row.id not in known and row_filter.matches(row)])
             known = {row.id for row in recent}
 
 
@@ -108,7 +108,7 @@ def check(
 ) -> CommandResult:
     """Walk the chain of the trail; exit 1 and name each breach. Shows the head, for noting it somewhere else."""
     noted = [_noted(text) for text in since_hash]
-    head, (waiting, oldest) = ctx.read(lambda tx: (head_of(tx), trail.unsealed(tx)))
+    head, (waiting, oldest) = ctx.read(lambda tx: (head_of(tx), search.unsealed(tx)))
     found = verify(ctx.installation.store, noted)
     since = None if oldest is None else max(0, (system_clock() - oldest) // 1000)
     document: Document = {
@@ -142,9 +142,9 @@ def _recent(tx: CrossTransaction, owner: str | None) -> list[Row]:
     that were seen earlier. So who follows reads the last minute again and again, and leaves out what is known.
     """
     found: list[Row] = []
-    after = first_id("aud", system_clock() - trail.LONGEST_WAIT)
+    after = first_id("aud", system_clock() - search.MAX_VISIBILITY_DELAY_MS)
     while True:
-        rows = trail.after(tx, after, PAGE_SIZE, owner)
+        rows = search.after(tx, after, PAGE_SIZE, owner)
         found += rows
         if len(rows) < PAGE_SIZE:
             return found
@@ -165,7 +165,7 @@ def _tell(ctx: CommandContext, rows: Iterable[Row]) -> None:
         return names[id_]
 
     for row in rows:
-        shown = trail.shown(row)
+        shown = search.shown(row)
         if ctx.as_json:
             write_json(shown)
             continue

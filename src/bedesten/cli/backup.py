@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bedesten.cli.command import CommandContext, CommandError, CommandResult, command
-from bedesten.server.copies import copy_store
+from bedesten.server.backup import back_up_store
 
 app = typer.Typer()
 
@@ -23,7 +23,7 @@ def backup(
     if ctx.settings.database:
         raise CommandError("the store is on PostgreSQL: copy it with pg_dump")
     version = ctx.installation.keyring.version
-    size = copy_store(ctx.settings.sqlite_file, file)
+    size = back_up_store(ctx.settings.sqlite_file, file)
     document = {"file": str(file), "bytes": size, "secrets": version}
     message = f"{file} holds the store as it was a moment ago ({size:,} bytes)."
     kept = f"It opens with version {version} of the master secrets or a later one: keep these somewhere else."

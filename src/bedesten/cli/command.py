@@ -21,8 +21,8 @@ from bedesten.cli.output import Document, Output, printable, show, write_json
 from bedesten.errors import ErrorRow, Refusal
 from bedesten.gate.apikeys import without_keys
 from bedesten.gate.directory import TenantEntry
-from bedesten.server.installation import Installation, NotAnInstallation, open_installation
-from bedesten.server.known import Known
+from bedesten.server.installation import Installation, InstallationError, open_installation
+from bedesten.server.secret_cache import SecretCache
 from bedesten.server.settings import Settings
 from bedesten.store.store import Work
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable, Transaction
@@ -65,13 +65,13 @@ class CommandContext:
     def __init__(self, settings: Settings, as_json: bool) -> None:
         self.settings = settings
         self.as_json = as_json
-        self.known = Known()
+        self.secret_cache = SecretCache()
 
     @cached_property
     def installation(self) -> Installation:
-        """The opened installation. Raises `CommandError`, `NotAnInstallation`, `StoreUnavailable`, `OSError`."""
+        """The opened installation. Raises `CommandError`, `InstallationError`, `StoreUnavailable`, `OSError`."""
         try:
-            return open_installation(self.settings, known=self.known)
+            return open_installation(self.settings, secret_cache=self.secret_cache)
         except ValueError as problem:
             raise CommandError(str(problem)) from problem
 
@@ -140,7 +140,7 @@ def run_action(ctx: CommandContext, action: Callable[[], CommandResult]) -> int:
         return result.code
     except BrokenPipeError:
         forget_output()
-    except (Refusal, NotAnInstallation, StoreUnavailable, CommandError, Unsealable, OSError) as problem:
+    except (Refusal, InstallationError, StoreUnavailable, CommandError, Unsealable, OSError) as problem:
         print_error(problem, ctx.as_json)
     finally:
         ctx.close()

@@ -4,7 +4,7 @@ import typer
 
 from bedesten.cli.command import CommandContext, CommandError, CommandResult, command
 from bedesten.server.installation import initialise
-from bedesten.server.references import is_reference, shown
+from bedesten.server.secret_references import displayed_reference, is_reference
 from bedesten.server.settings import Settings
 
 app = typer.Typer()
@@ -25,7 +25,7 @@ def init(ctx: CommandContext) -> CommandResult:
     message = "is ready" if made else "was ready before; nothing was changed"
     lines = [f"The installation in {document['data']} {message}."]
     if made:
-        kept = shown(ctx.settings.secrets) if ctx.settings.secrets else ctx.settings.secrets_file
+        kept = displayed_reference(ctx.settings.secrets) if ctx.settings.secrets else ctx.settings.secrets_file
         lines.append(f"Its master secrets are in {kept}: without them nothing in it can be opened.")
         lines.append("Next: bedesten tenants create NAME --host HOST")
     return CommandResult(document, lines)
@@ -36,7 +36,7 @@ def where(settings: Settings) -> str:
     if not settings.database:
         return str(settings.sqlite_file)
     if is_reference(settings.database):
-        return shown(settings.database)
+        return displayed_reference(settings.database)
     from psycopg import conninfo
 
     parts = conninfo.conninfo_to_dict(settings.database)

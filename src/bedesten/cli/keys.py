@@ -234,7 +234,9 @@ def leaked(
             "add --stdin: API keys are read from standard input, never from arguments", param_hint="--stdin"
         )
     opened = ctx.installation
-    report = leaks.report_leaks(opened.store, opened.rings.for_store, _lines(None), source, tell=lambda *_: None)
+    report = leaks.report_leaks(
+        opened.store, opened.master_secrets.for_store, _lines(None), source, tell=lambda *_: None
+    )
     found = [
         {
             "id": one.key_id,

@@ -18,7 +18,7 @@ from bedesten.admin.amounts import read_amount
 from bedesten.cli.output import printable
 from bedesten.core.clock import parse_duration
 from bedesten.errors import bad_field
-from bedesten.server.settings import Settings, misspelt
+from bedesten.server.settings import Settings, unknown_variables
 
 TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="A tenant's name or id.")]
 TenantOption = Annotated[str, typer.Option("--tenant", metavar="T", help="The tenant's name or id.")]
@@ -72,7 +72,7 @@ def read_settings(data: Path | None, database: str | None) -> Settings:
 
     Warns on standard error of variables that look like a setting but are none. No message contains a value.
     """
-    for name, meant in misspelt(os.environ):
+    for name, meant in unknown_variables(os.environ):
         hint = f"; did you mean {meant}?" if meant else ""
         sys.stderr.write(printable(f"bedesten: {name} is not a setting and has no effect{hint}") + "\n")
     try:

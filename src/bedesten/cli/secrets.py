@@ -8,7 +8,7 @@ import typer
 from bedesten.admin import secrets
 from bedesten.cli.command import CommandContext, CommandError, CommandResult, command
 from bedesten.gate.keyring import Keyring
-from bedesten.server.references import BadSetting
+from bedesten.server.secret_references import InvalidSetting
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -62,14 +62,14 @@ def reload(ctx: CommandContext) -> CommandResult:
 def _now(ctx: CommandContext) -> Keyring:
     """The rings as they are kept at this moment."""
     try:
-        return ctx.installation.rings.read_now()
-    except (BadSetting, ValueError) as problem:
+        return ctx.installation.master_secrets.read_now()
+    except (InvalidSetting, ValueError) as problem:
         raise CommandError(str(problem)) from None
 
 
 def _file(ctx: CommandContext) -> Path:
     """The file that this program may write."""
-    if ctx.installation.rings.in_a_manager:
+    if ctx.installation.master_secrets.in_a_manager:
         raise CommandError(
             "the master secrets are where BEDESTEN_SECRETS says, and this program does not write there: write the next "
             "version with --to FILE, bring it there, then `bedesten secrets reload`"

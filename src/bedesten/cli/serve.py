@@ -10,10 +10,10 @@ import typer
 from bedesten import errors
 from bedesten.cli.command import CommandContext, CommandError, CommandResult, command
 from bedesten.cli.output import show, write_json
-from bedesten.server import exposure, logs, secret_file, supervisor
-from bedesten.server.known import Known
+from bedesten.server import logs, loopback_guard, secret_file, supervisor
+from bedesten.server.secret_cache import SecretCache
 from bedesten.server.settings import Settings
-from bedesten.server.supervisor import ServeSpec, Side
+from bedesten.server.supervisor import ServeSpec, SideProcess
 
 app = typer.Typer()
 MAX_WORKERS = 8
@@ -45,11 +45,12 @@ def serve(
     ] = None,
 ) -> CommandResult:
     """Serve the four surfaces until told to stop. With --json every event is one JSON document on a line."""
-    ctx.known = Known.shared()
+    ctx.secret_cache = SecretCache.shared()
     settings, store = _with_gate(ctx.settings, gate_routes, admin_port), ctx.installation.store
-    sides = [Side("worker", "bedesten.server.worker:main")]
+    side_processes = [SideProcess("worker", "bedesten.server.worker:main")]
     if admin_port:
-        sides.append(Side("operator", "bedesten.server.plane:application", (admin_host, admin_port)))
+        admin = SideProcess("operator", "bedesten.server.admin_listener:application", (admin_host, admin_port))
+        side_processes.append(admin)
     spec = ServeSpec(
         host=host,
         port=port,
@@ -59,10 +60,10 @@ def serve(
             update={"admin_names": [*settings.admin_names, admin_host]}
         ).model_dump_json(),
         lock_path=settings.lock_file,
-        sides=tuple(sides),
-        known_fd=ctx.known.fd,
+        side_processes=tuple(side_processes),
+        secret_cache_fd=ctx.secret_cache.fd,
     )
-    with exposure.exposed(settings, store, host):
+    with loopback_guard.guard_listen_address(settings, store, host):
         ctx.close()
         events = _Events(ctx.as_json, spec.workers)
         code = supervisor.run(spec, lambda: None, events.hear)

@@ -15,7 +15,7 @@ from bedesten.core.money import EXPONENTS
 from bedesten.errors import bad_field
 from bedesten.gate.directory import TenantEntry
 from bedesten.gate.scopes import Surface
-from bedesten.server.exposure import unexposed
+from bedesten.server.loopback_guard import guard_tenant_hosts
 from bedesten.store.transaction import CrossTransaction, Transaction
 from bedesten.tenants import actions as tenants
 from bedesten.tenants import brand
@@ -42,7 +42,7 @@ def create(
 ) -> CommandResult:
     """Make a tenant. It answers on its hosts from the next request on."""
     new = NewTenant(name, host, sandbox, _currency(currency), hosts.region(region))
-    with unexposed(ctx.settings, host):
+    with guard_tenant_hosts(ctx.settings, host):
         made: Document = ctx.write(lambda tx: tenants.create(tx, ctx.installation.vault, new))
     message: list[Output] = [f"Tenant {made['name']} ({made['id']}) answers on {', '.join(made['hosts'])}."]
     if made["alike"]:
@@ -66,7 +66,7 @@ def change_hosts(
             tenants.remove_host(tx, hosts.spelt(host))
         return {"id": entry.id, "hosts": tenants.list_hosts(tx)}
 
-    with unexposed(ctx.settings, add):
+    with guard_tenant_hosts(ctx.settings, add):
         document = ctx.write_in(tenant, change) if add or remove else ctx.read_in(tenant, change)
     return CommandResult(document, [f"{host}" for host in document["hosts"]] or ["It has no host."])
 

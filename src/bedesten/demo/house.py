@@ -18,7 +18,7 @@ from typing import Any
 
 from bedesten.server.listener import PortBusy, die_with_parent, free_port
 from bedesten.server.settings import Settings
-from bedesten.server.supervisor import ServeSpec, Side, run
+from bedesten.server.supervisor import ServeSpec, SideProcess, run
 
 HOST = "127.0.0.1"
 WORKERS = 2
@@ -137,8 +137,8 @@ def main() -> int:
         app_factory="bedesten.server.build:web_application",
         settings_json=told["settings"],
         lock_path=Path(told["lock"]),
-        sides=(Side("worker", "bedesten.server.worker:main"),),
-        graceful_s=3.0,
+        side_processes=(SideProcess("worker", "bedesten.server.worker:main"),),
+        stop_timeout_s=3.0,
     )
 
     def say(event: dict[str, object]) -> None:

@@ -16,7 +16,7 @@ from bedesten.http.revision_check import RevisionCheck
 from bedesten.ratelimit.limits import Limits
 from bedesten.ratelimit.throttle import AddressThrottle
 from bedesten.store.store import Store
-from bedesten.telemetry.observer import Observer
+from bedesten.telemetry.request_log import RequestLog
 from bedesten.tenants.vault import Vault
 
 
@@ -35,7 +35,7 @@ class Services:
     limits: Limits
     proxies: Proxies
     clock: Clock
-    observer: Observer
+    request_log: RequestLog
     checkout_time: int = 15 * MINUTE
     password_minimum: int = 15
 
@@ -47,7 +47,7 @@ class Services:
     async def close(self) -> None:
         """Writes what was noted and lets go of the store."""
         await self.key_usage.stop()
-        await self.observer.stop()
+        await self.request_log.stop()
         self.store.close()
 
 

@@ -84,7 +84,7 @@ class KeyUsageRecorder:
     def start(self) -> None:
         """Begins to write beside the requests. Once, on the running event loop."""
         assert self._task is None, "started twice"
-        self._task = asyncio.get_running_loop().create_task(self._write_for_ever())
+        self._task = asyncio.get_running_loop().create_task(self._write_forever())
 
     async def stop(self) -> None:
         """Ends the writing, after all that was noted has been written if the store can be reached."""
@@ -127,7 +127,7 @@ class KeyUsageRecorder:
             else:
                 newer.uses += noted.uses
 
-    async def _write_for_ever(self) -> None:
+    async def _write_forever(self) -> None:
         while True:
             await asyncio.sleep(WRITE_INTERVAL_S)
             try:

@@ -23,7 +23,7 @@ from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.http.context import RequestContext
 from bedesten.ratelimit.throttle import counting_unit
 from bedesten.store.transaction import Transaction
-from bedesten.telemetry.observer import RequestInfo
+from bedesten.telemetry.request_log import RequestInfo
 
 KINDS = {Surface.RESELLER: "partner", Surface.STOREFRONT: "customer"}
 MAX_EMAIL_LENGTH = 1_000
@@ -74,7 +74,7 @@ async def authenticate_password(context: RequestContext, surface: Surface, email
     request_info = RequestInfo(
         context.request_id, "", context.address, tenant.id, surface.value, context.endpoint, found.id
     )
-    services.observer.logged_in(request_info, services.clock())
+    services.request_log.log_login(request_info, services.clock())
     return found
 
 

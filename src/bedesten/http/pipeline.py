@@ -32,7 +32,7 @@ from bedesten.ratelimit.limits import Ask, Verdict
 from bedesten.ratelimit.throttle import counting_unit
 from bedesten.store import patience
 from bedesten.store.transaction import StoreUnavailable, Transaction
-from bedesten.telemetry.observer import RequestInfo
+from bedesten.telemetry.request_log import RequestInfo
 
 log = structlog.get_logger("bedesten.http")
 Decision = TypeVar("Decision")
@@ -135,8 +135,8 @@ class Pipeline:
         response = await self._answered(request, headers, state)
         response.headers += state.headers
         cors.apply_headers(response, request, state.tenant)
-        meter = self._services.observer.meter
-        meter.answered(state.surface, response.status, state.code, perf_counter() - begun)
+        metrics = self._services.request_log.metrics
+        metrics.observe_request(state.surface, response.status, state.code, perf_counter() - begun)
         return response
 
     async def _answered(self, request: Request, headers: RequestHeaders, state: RequestState) -> Response:
@@ -147,7 +147,7 @@ class Pipeline:
         except (StoreUnavailable, BodyTooLarge, BodyStalled) as problem:
             refused = _as_refusal(problem)
             if refused.row is errors.UNAVAILABLE:
-                self._services.observer.meter.count("store_unavailable")
+                self._services.request_log.metrics.count("store_unavailable")
         except ClientGone:
             raise
         except Exception:
@@ -179,7 +179,7 @@ class Pipeline:
         _check_framing(request, headers)
         waits = perf_counter()
         await services.revision_check.confirm()
-        services.observer.meter.passed(waits)
+        services.request_log.metrics.observe_revision_check(waits)
         tenant = await self._decided(lambda loaded: services.gate.tenant(headers.host, loaded))
         state.tenant = tenant
         match = self._routes.find(request.path)
@@ -322,7 +322,7 @@ class Pipeline:
             endpoint=route.endpoint if isinstance(route, Route) else "",
             who=state.who,
         )
-        self._services.observer.refused(refusal, request_info, now)
+        self._services.request_log.log_refusal(refusal, request_info, now)
         if isinstance(route, Route) and route.access.surface and row not in refusals(route):
             log.error("refusal-not-declared", endpoint=route.endpoint, code=row.number, request_id=state.request_id)
 

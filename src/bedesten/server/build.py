@@ -21,7 +21,7 @@ from bedesten.http.route import Route, RouteMap
 from bedesten.ratelimit.limits import Limits, Tables
 from bedesten.ratelimit.throttle import AddressThrottle
 from bedesten.server.installation import Installation as Installation
-from bedesten.server.installation import NotAnInstallation as NotAnInstallation
+from bedesten.server.installation import InstallationError as InstallationError
 from bedesten.server.installation import initialise as initialise
 from bedesten.server.installation import open_installation as open_installation
 from bedesten.server.installation import open_store as open_store
@@ -31,12 +31,12 @@ from bedesten.store import patience
 from bedesten.store.tables import Installed
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.surfaces import operations
-from bedesten.telemetry.gauges import web_gauges
-from bedesten.telemetry.observer import Observer
+from bedesten.telemetry.process_metrics import web_process_metrics
+from bedesten.telemetry.request_log import RequestLog
 
 log = structlog.get_logger("bedesten.server")
 
-OPENING_S = 10.0
+OPEN_TIMEOUT_S = 10.0
 """How long a process of the server waits for a silent store when it begins."""
 
 ROUTES: tuple[Route, ...] = (
@@ -56,7 +56,7 @@ def open_services(installation: Installation, clock: Clock = system_clock) -> Se
         if installed.issuer != installation.issuer:
             raise StoreUnavailable("the store is another installation's: start the server again")
         if unfit(installed, gate.keyring):
-            fresh = await asyncio.to_thread(installation.rings.for_store, installed)
+            fresh = await asyncio.to_thread(installation.master_secrets.for_store, installed)
             gate.turn(fresh)
             installation.vault.turn(fresh)
 
@@ -76,7 +76,7 @@ def open_services(installation: Installation, clock: Clock = system_clock) -> Se
         limits=Limits(operations),
         proxies=Proxies(installation.settings.trusted_proxies, installation.settings.proxy_header),
         clock=clock,
-        observer=Observer(installation.store, clock, installation.settings.metrics_directory),
+        request_log=RequestLog(installation.store, clock, installation.settings.metrics_directory),
         checkout_time=installation.settings.checkout_seconds * SECOND,
         password_minimum=installation.settings.password_minimum,
     )
@@ -86,7 +86,7 @@ def web_application(settings_json: str) -> Adapter:
     """The ASGI application of one web process; what the server's workers load."""
     settings = Settings.model_validate_json(settings_json)
     configure(settings.log_level)
-    with patience.limited(OPENING_S):
+    with patience.limited(OPEN_TIMEOUT_S):
         services = open_services(open_installation(settings))
 
     async def started() -> None:
@@ -94,7 +94,7 @@ def web_application(settings_json: str) -> Adapter:
             await services.revision_check.confirm()  # so that the first request need not
         except StoreUnavailable as problem:
             log.warning("store-unavailable", cause=str(problem))
-        services.observer.start("web", lambda: web_gauges(services))
+        services.request_log.start("web", lambda: web_process_metrics(services))
         services.key_usage.start()
 
     return Adapter(Pipeline(services, RouteMap.of(ROUTES), site_routes.missing).handle, started, services.close)

@@ -21,7 +21,7 @@ from bedesten.http.message import Response
 from bedesten.server.build import open_installation, open_services
 from bedesten.server.secret_file import load_secrets
 from bedesten.server.settings import Settings
-from bedesten.telemetry.gauges import web_gauges
+from bedesten.telemetry.process_metrics import web_process_metrics
 
 log = structlog.get_logger("bedesten.gate")
 CHECK_INTERVAL_S = 1.0
@@ -123,6 +123,6 @@ class ForwardAuthService:
         except Exception as problem:
             log.warning("gate-not-open", cause=str(problem) or type(problem).__name__)
             return
-        services.observer.start("gate", lambda: web_gauges(services))
+        services.request_log.start("gate", lambda: web_process_metrics(services))
         services.key_usage.start()
         self._services = services

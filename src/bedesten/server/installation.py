@@ -15,10 +15,10 @@ from bedesten.core.clock import Clock, system_clock
 from bedesten.core.ids import new_id
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.passwords import Hashed, Hasher
-from bedesten.server.database import Database
-from bedesten.server.known import Known
-from bedesten.server.references import BadSetting
-from bedesten.server.rings import Rings
+from bedesten.server.database_url import DatabaseUrl
+from bedesten.server.master_secrets import MasterSecrets
+from bedesten.server.secret_cache import SecretCache
+from bedesten.server.secret_references import InvalidSetting
 from bedesten.server.settings import Settings
 from bedesten.store import migrate
 from bedesten.store.fence import COUNTER
@@ -32,7 +32,7 @@ from bedesten.tenants.vault import Vault
 _VERSION = crossing(select(column("version_num")).select_from(table("alembic_version")))
 
 
-class NotAnInstallation(Exception):
+class InstallationError(Exception):
     """The data directory or the database is not (or not yet) an installation of this version; the text says why."""
 
 
@@ -45,7 +45,7 @@ class Installation:
     keyring: Keyring
     vault: Vault
     issuer: str
-    rings: Rings
+    master_secrets: MasterSecrets
 
     def hasher(self) -> "PasswordHasher":
         """Hashes passwords under the installation's current pepper; making one costs the time of a hash."""
@@ -67,43 +67,43 @@ class PasswordHasher:
 def initialise(settings: Settings) -> bool:
     """Makes an installation, or brings an older one to this version. False if there was nothing to do.
 
-    Raises `NotAnInstallation` for a store whose secrets are elsewhere, since new ones would open nothing of it, and
+    Raises `InstallationError` for a store whose secrets are elsewhere, since new ones would open nothing of it, and
     for one of a later version; `StoreUnavailable`, `ValueError`, `OSError`.
     """
-    known = Known.inherited()
+    secret_cache = SecretCache.inherited()
     try:
-        return _initialise(settings, known)
-    except BadSetting as problem:
-        raise NotAnInstallation(str(problem)) from None
+        return _initialise(settings, secret_cache)
+    except InvalidSetting as problem:
+        raise InstallationError(str(problem)) from None
 
 
-def _initialise(settings: Settings, known: Known) -> bool:
+def _initialise(settings: Settings, secret_cache: SecretCache) -> bool:
     _check_place(settings)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not settings.database:
         if settings.secrets_file.exists() and not settings.sqlite_file.exists():  # the file of the store is made first
-            raise NotAnInstallation(
+            raise InstallationError(
                 f"{settings.secrets_file} is there and its store is not: put {settings.sqlite_file.name} back beside it,"
                 " or begin anew in an empty directory"
             )
         settings.sqlite_file.touch(mode=0o600)
-    database = _database(settings, known)
+    database = _database(settings, secret_cache)
     found = migrate.current(database)
-    rings = Rings(settings, known)
-    fresh = not rings.in_a_manager and not settings.secrets_file.exists()
+    master_secrets = MasterSecrets(settings, secret_cache)
+    fresh = not master_secrets.in_a_manager and not settings.secrets_file.exists()
     if fresh and found is not None:
-        raise NotAnInstallation(
+        raise InstallationError(
             f"the store is in use, and its secrets are missing: put them at {settings.secrets_file}"
         )
     if found is not None and not migrate.knows(found):
-        raise NotAnInstallation(_too_new(found))
+        raise InstallationError(_too_new(found))
     if fresh:
         Keyring.generate().write_file(settings.secrets_file)
-    keyring = rings.read()
+    keyring = master_secrets.read()
     if found != migrate.HEAD:
         migrate.upgrade(database)
         fresh = True
-    store = open_store(settings, known=known)
+    store = open_store(settings, secret_cache=secret_cache)
     try:
         store.write_now(lambda tx: _install(tx, keyring))
     finally:
@@ -118,7 +118,7 @@ def _too_new(version: str) -> str:
 
 def _check_place(settings: Settings) -> None:
     if not settings.database and settings.elsewhere_file.exists():
-        raise NotAnInstallation(
+        raise InstallationError(
             f"the store of {settings.data} is kept on PostgreSQL: set BEDESTEN_DATABASE"
             f" (if that is no longer true, remove {settings.elsewhere_file})"
         )
@@ -145,66 +145,68 @@ def _install(tx: CrossTransaction, keyring: Keyring) -> None:
     open_fence(tx)
 
 
-def open_store(settings: Settings, clock: Clock | None = None, known: Known | None = None) -> Store:
-    """The store that the settings name. Raises `NotAnInstallation` if its address is kept elsewhere and wrongly named."""
+def open_store(settings: Settings, clock: Clock | None = None, secret_cache: SecretCache | None = None) -> Store:
+    """The store that the settings name. Raises `InstallationError` if its address is kept elsewhere and wrongly named."""
     if settings.database:
         from bedesten.store.postgres import PostgresStore
 
         try:
-            return PostgresStore(Database(settings, known or Known.inherited()), clock)
-        except BadSetting as problem:
-            raise NotAnInstallation(str(problem)) from None
+            return PostgresStore(DatabaseUrl(settings, secret_cache or SecretCache.inherited()), clock)
+        except InvalidSetting as problem:
+            raise InstallationError(str(problem)) from None
     return SqliteStore(settings.sqlite_file, clock or system_clock)
 
 
-def open_installation(settings: Settings, clock: Clock | None = None, known: Known | None = None) -> Installation:
-    """Opens an installation. Raises `NotAnInstallation`, `ValueError` (weak or readable secrets), `StoreUnavailable`.
+def open_installation(
+    settings: Settings, clock: Clock | None = None, secret_cache: SecretCache | None = None
+) -> Installation:
+    """Opens an installation. Raises `InstallationError`, `ValueError` (weak or readable secrets), `StoreUnavailable`.
 
-    `known`: what this machine knows of secrets that are kept elsewhere; by default what the parent process has handed on.
+    `secret_cache` holds the secrets that settings refer to. By default it is the one that the parent process handed on.
     """
-    known = known or Known.inherited()
+    secret_cache = secret_cache or SecretCache.inherited()
     try:
-        return _open(settings, clock, known)
-    except BadSetting as problem:
-        raise NotAnInstallation(str(problem)) from None
+        return _open(settings, clock, secret_cache)
+    except InvalidSetting as problem:
+        raise InstallationError(str(problem)) from None
 
 
-def _open(settings: Settings, clock: Clock | None, known: Known) -> Installation:
+def _open(settings: Settings, clock: Clock | None, secret_cache: SecretCache) -> Installation:
     _check_place(settings)
-    rings = Rings(settings, known)
+    master_secrets = MasterSecrets(settings, secret_cache)
     stored = not settings.database and settings.sqlite_file.exists()
-    if not rings.in_a_manager and not settings.secrets_file.exists():
+    if not master_secrets.in_a_manager and not settings.secrets_file.exists():
         if stored or settings.database:
-            raise NotAnInstallation(f"the master secrets are missing: put them at {settings.secrets_file}")
-        raise NotAnInstallation(f"{settings.data} is not an installation: run `bedesten init` first")
-    keyring = rings.read()
+            raise InstallationError(f"the master secrets are missing: put them at {settings.secrets_file}")
+        raise InstallationError(f"{settings.data} is not an installation: run `bedesten init` first")
+    keyring = master_secrets.read()
     if not settings.database and not stored:
-        raise NotAnInstallation(f"the store is missing: put it at {settings.sqlite_file}")
+        raise InstallationError(f"the store is missing: put it at {settings.sqlite_file}")
     if settings.database:
-        Database(settings, known).read()  # what is wrong with it is the setting's fault, not the store's
-    store = open_store(settings, clock, known)
+        DatabaseUrl(settings, secret_cache).read()  # what is wrong with it is the setting's fault, not the store's
+    store = open_store(settings, clock, secret_cache)
     try:
-        found = version_of(store, settings, known)
+        found = version_of(store, settings, secret_cache)
         if found != migrate.HEAD:
             if found is not None and not migrate.knows(found):
-                raise NotAnInstallation(_too_new(found))
-            raise NotAnInstallation(
+                raise InstallationError(_too_new(found))
+            raise InstallationError(
                 f"the store has version {found}, this program needs {migrate.HEAD}: `bedesten init`"
             )
         installed = store.read_now(lambda tx: tx.one(INSTALLATION))
         if installed is None or store.read_now(lambda tx: tx.one(COUNTER)) is None:
-            raise NotAnInstallation("the store is not an installation: run `bedesten init`")
+            raise InstallationError("the store is not an installation: run `bedesten init`")
         reason = unfit(installed, keyring)
         if reason:
-            raise NotAnInstallation(f"{rings.name} cannot be used: {reason}")
+            raise InstallationError(f"{master_secrets.name} cannot be used: {reason}")
     except BaseException:
         store.close()
         raise
     _note_place(settings)
-    return Installation(settings, store, keyring, Vault(keyring), installed.issuer, rings)
+    return Installation(settings, store, keyring, Vault(keyring), installed.issuer, master_secrets)
 
 
-def version_of(store: Store, settings: Settings, known: Known | None = None) -> str | None:
+def version_of(store: Store, settings: Settings, secret_cache: SecretCache | None = None) -> str | None:
     """The version of the store's schema, None for an empty one. Raises `StoreUnavailable`."""
     try:
         row = store.read_now(lambda tx: tx.one(_VERSION))
@@ -220,8 +222,8 @@ def version_of(store: Store, settings: Settings, known: Known | None = None) -> 
         version: str = row[0]
         return version
     # the slow way knows an empty store from one out of reach
-    return migrate.current(_database(settings, known or Known.inherited()))
+    return migrate.current(_database(settings, secret_cache or SecretCache.inherited()))
 
 
-def _database(settings: Settings, known: Known) -> str | Path:
-    return Database(settings, known).read() if settings.database else settings.sqlite_file
+def _database(settings: Settings, secret_cache: SecretCache) -> str | Path:
+    return DatabaseUrl(settings, secret_cache).read() if settings.database else settings.sqlite_file

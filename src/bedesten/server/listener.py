@@ -214,11 +214,11 @@ def main() -> int:
     try:
         return _run_plain(spec, settings) if spec.listen_fd < 0 else _run_http(spec, settings)
     except Exception as problem:
-        say_why(spec, problem)
+        report_failure(spec, problem)
         return os.EX_TEMPFAIL if type(problem).__name__ == "StoreUnavailable" else 1
 
 
-def say_why(spec: ChildSpec, problem: BaseException) -> None:
+def report_failure(spec: ChildSpec, problem: BaseException) -> None:
     """Tells the supervisor in one line why this child ends. After it was ready only the log hears of it."""
     if spec.verbose:
         log.error("%s ends", spec.name, exc_info=problem)

@@ -2,7 +2,7 @@
 
 Three things hold for every line, whoever logs it, the standard library's loggers included:
 
-- It is one line of at most `LONGEST_LINE` bytes, which a pipe takes in one piece, so that the lines of several processes
+- It is one line of at most `MAX_LINE_BYTES` bytes, which a pipe takes in one piece, so that the lines of several processes
   never mix. Values are cut, and nothing in it can steer a terminal: control characters are escaped, also those that JSON
   would let pass.
 - What has the form of one of our credentials is masked. That is the last line of defence: nobody is to log one.
@@ -28,9 +28,9 @@ import structlog
 
 from bedesten.core import credential
 
-LONGEST_LINE = 4_000
-LONGEST_VALUE, LONGEST_MESSAGE, LONGEST_TRACE = 500, 300, 2_400
-MOST_FRAMES, MOST_CAUSES = 10, 4
+MAX_LINE_BYTES = 4_000
+MAX_VALUE_LENGTH, MAX_MESSAGE_LENGTH, MAX_TRACE_LENGTH = 500, 300, 2_400
+MAX_FRAMES, MAX_CAUSES = 10, 4
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _CREDENTIAL = re.compile(credential.FORM.encode())
@@ -50,7 +50,7 @@ def configure(level: str) -> None:
     structlog.configure(
         processors=[_render],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=_Lines,
+        logger_factory=_StderrLogger,
         cache_logger_on_first_use=True,
     )
 
@@ -60,11 +60,11 @@ def line(level: str, event: dict[str, Any]) -> bytes:
     values: dict[str, object] = {"timestamp": _now(), "level": level}
     trouble = _exception(event.pop("exc_info", None))
     for name, value in event.items():
-        values[name] = value if value.__class__ in _PLAIN else _cut(value, LONGEST_VALUE)
+        values[name] = value if value.__class__ in _PLAIN else _cut(value, MAX_VALUE_LENGTH)
     if trouble is not None:
         values["exception"] = _trace(trouble)
     made = _finished(values)
-    if len(made) > LONGEST_LINE:  # escapes made it longer than its parts
+    if len(made) > MAX_LINE_BYTES:  # escapes made it longer than its parts
         made = _finished({name: _cut(value, 40) for name, value in list(values.items())[:12]})
     return made
 
@@ -121,15 +121,15 @@ def _trace(error: BaseException) -> str:
     """The traceback of an exception and of those that led to it, the last one first if it has to be cut."""
     parts = list(_parts(error))
     text = "\nwhich led to\n".join(reversed(parts))
-    return text if len(text) <= LONGEST_TRACE else f"… {text[-LONGEST_TRACE:]}"
+    return text if len(text) <= MAX_TRACE_LENGTH else f"… {text[-MAX_TRACE_LENGTH:]}"
 
 
 def _parts(error: BaseException) -> Iterator[str]:
     seen: set[int] = set()
     found: BaseException | None = error
-    while found is not None and id(found) not in seen and len(seen) < MOST_CAUSES:
+    while found is not None and id(found) not in seen and len(seen) < MAX_CAUSES:
         seen.add(id(found))
-        frames = "".join(traceback.format_tb(found.__traceback__, limit=-MOST_FRAMES))
+        frames = "".join(traceback.format_tb(found.__traceback__, limit=-MAX_FRAMES))
         yield f"Traceback (most recent call last):\n{frames}{type(found).__name__}: {_message(found)}"
         found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
 
@@ -139,7 +139,7 @@ def _message(error: BaseException) -> str:
         text = str(error)
     except Exception:
         return "(its text cannot be had)"
-    return _SUSPECT.sub(credential.MASK, _cut(text, LONGEST_MESSAGE))
+    return _SUSPECT.sub(credential.MASK, _cut(text, MAX_MESSAGE_LENGTH))
 
 
 # --- where lines go -----------------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def _render(_logger: Any, method: str, event: Any) -> bytes:
     return line("error" if method == "exception" else method, event)
 
 
-class _Lines:
+class _StderrLogger:
     """Writes finished lines to standard error, past its buffer."""
 
     _lock = threading.Lock()
@@ -178,4 +178,4 @@ class _Handler(logging.Handler):
         except Exception:
             text = str(record.msg)
         event = {"event": text, "logger": record.name, "exc_info": record.exc_info}
-        _Lines().msg(line(record.levelname.lower(), event))
+        _StderrLogger().msg(line(record.levelname.lower(), event))

@@ -9,7 +9,7 @@ from pathlib import Path
 from bedesten.core.secret import Secret
 from bedesten.forward_auth.identity_headers import read_secrets
 
-LARGEST = 4096
+MAX_FILE_BYTES = 4096
 
 
 def make_secrets(path: Path) -> tuple[Secret[str], ...]:
@@ -27,7 +27,7 @@ def load_secrets(path: Path) -> tuple[Secret[str], ...]:
         mode = os.fstat(file.fileno()).st_mode
         if not stat.S_ISREG(mode) or mode & 0o077:
             raise ValueError(f"{path} is not a file that only its owner can reach (mode 0600)")
-        raw = file.read(LARGEST)
+        raw = file.read(MAX_FILE_BYTES)
     try:
         return read_secrets(raw.decode("ascii"))
     except UnicodeDecodeError:

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bedesten.gate.apikeys import parse_networks
-from bedesten.server.references import REFERENCE
+from bedesten.server.secret_references import REFERENCE
 
 PREFIX = "BEDESTEN_"
 _OURS = (f"{PREFIX}CHILD", f"{PREFIX}TEST_")
@@ -116,7 +116,7 @@ class Settings(BaseSettings):
         return self.data / "serve.lock"
 
 
-def misspelt(environment: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
+def unknown_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
     """The names of variables that look like settings and are none, each with the setting that was meant, if it is near.
 
     A variable that a setting refers to (`env:NAME`) may have any name.

@@ -22,7 +22,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from bedesten.server.known import VARIABLE as KNOWN_VARIABLE
 from bedesten.server.listener import (
     CHILD_VARIABLE,
     SETTINGS_VARIABLE,
@@ -33,6 +32,7 @@ from bedesten.server.listener import (
     Reservation,
     reserve,
 )
+from bedesten.server.secret_cache import VARIABLE as SECRET_CACHE_VARIABLE
 
 log = logging.getLogger(__name__)
 OnEvent = Callable[[dict[str, object]], None]
@@ -88,7 +88,7 @@ class DataDirectoryLock:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class SideProcess:
     """A process beside the workers. `target` is called with the settings and runs until SIGTERM.
 
     With `listen` (host, port) it is instead an HTTP worker of its own on that address, and `target` an application
@@ -104,17 +104,17 @@ class Side:
 class RespawnPolicy:
     """When to start a dead child again, in seconds.
 
-    A child that died before it was ready, or sooner than `settled_s` after, has failed; the n-th failure in a row
-    waits `first_s` * 2 ** (n - 1), at most `longest_s`, and the `tries`-th ends the server. A child that takes longer
-    than `start_s` to be ready is killed, which is a failure too. One that finds no store (`EX_TEMPFAIL`) in a server that
-    has been ready has not failed: it is started again every `longest_s` for as long as that lasts.
+    A child fails if it dies before it is ready or within `stable_after_s` after that, or if it is not ready within
+    `start_timeout_s`: then it is killed. After the n-th failure in a row the supervisor waits `initial_delay_s` *
+    2 ** (n - 1), at most `max_delay_s`; the `max_failures`-th failure ends the server. A child that finds no store
+    (`EX_TEMPFAIL`) in a server that was ready once has not failed: it is started again every `max_delay_s`.
     """
 
-    first_s: float = 0.1
-    longest_s: float = 2.0
-    settled_s: float = 1.0
-    tries: int = 5
-    start_s: float = 60.0
+    initial_delay_s: float = 0.1
+    max_delay_s: float = 2.0
+    stable_after_s: float = 1.0
+    max_failures: int = 5
+    start_timeout_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class ServeSpec:
 
     The database's password may stand in it, unless the settings name it in a manager.
 
-    `known_fd` is the memory file in which the children find the secrets that their settings name; see `known`.
+    `secret_cache_fd` is the memory file in which the children find the secrets that their settings name; see `known`.
     """
 
     host: str
@@ -132,11 +132,11 @@ class ServeSpec:
     app_factory: str
     settings_json: str
     lock_path: Path
-    sides: tuple[Side, ...] = ()
-    graceful_s: float = 10.0
+    side_processes: tuple[SideProcess, ...] = ()
+    stop_timeout_s: float = 10.0
     limits: HttpLimits = field(default_factory=HttpLimits)
     respawn: RespawnPolicy = field(default_factory=RespawnPolicy)
-    known_fd: int = -1
+    secret_cache_fd: int = -1
 
 
 @dataclass(slots=True)
@@ -161,7 +161,7 @@ def run(spec: ServeSpec, on_ready: Callable[[], None], on_event: OnEvent | None 
     `respawned`, `killed`, `stopping`, `refused` and `gave-up`, each with what belongs to it; without it they go to the
     log, and a reason to end goes to standard error in one line.
     """
-    tell = on_event or _tell
+    on_event = on_event or _on_event
     lock = DataDirectoryLock(spec.lock_path)
     with contextlib.ExitStack() as stack:
         try:
@@ -169,17 +169,17 @@ def run(spec: ServeSpec, on_ready: Callable[[], None], on_event: OnEvent | None 
             stack.callback(lock.release)
             children = _children(spec, stack)
         except (AlreadyServing, PortBusy, OSError) as refusal:
-            tell({"event": "refused", "reason": str(refusal)})
+            on_event({"event": "refused", "reason": str(refusal)})
             return 1
         for child in (children[0], *children[spec.workers :]):
             if child.address is not None:
                 host, port = child.address.address[:2]
                 name = "web" if child is children[0] else child.name
-                tell({"event": "listening", "name": name, "host": host, "port": port})
-        return _Supervisor(spec, children, lock.fd, on_ready, tell).run()
+                on_event({"event": "listening", "name": name, "host": host, "port": port})
+        return _Supervisor(spec, children, lock.fd, on_ready, on_event).run()
 
 
-def _tell(event: dict[str, object]) -> None:
+def _on_event(event: dict[str, object]) -> None:
     log.info("%s", event)
     if event["event"] in ("refused", "gave-up"):
         sys.stderr.write(f"bedesten: {event['reason']}\n")
@@ -189,7 +189,7 @@ def _children(spec: ServeSpec, stack: contextlib.ExitStack) -> list[_Child]:
     """Every child, not yet started, with its address reserved."""
     web = stack.enter_context(reserve(spec.host, spec.port))
     children = [_Child(f"web-{number}", spec.app_factory, web) for number in range(1, spec.workers + 1)]
-    for side in spec.sides:
+    for side in spec.side_processes:
         own = stack.enter_context(reserve(*side.listen)) if side.listen else None
         children.append(_Child(side.name, side.target, own))
     return children
@@ -197,13 +197,13 @@ def _children(spec: ServeSpec, stack: contextlib.ExitStack) -> list[_Child]:
 
 class _Supervisor:
     def __init__(
-        self, spec: ServeSpec, children: list[_Child], lock_fd: int, on_ready: Callable[[], None], tell: OnEvent
+        self, spec: ServeSpec, children: list[_Child], lock_fd: int, on_ready: Callable[[], None], on_event: OnEvent
     ) -> None:
         self._spec = spec
         self._children = children
         self._lock_fd = lock_fd
         self._on_ready = on_ready
-        self._tell = tell
+        self._on_event = on_event
         self._announced = False
         self._signals: list[int] = []
         self._wake_fd = -1
@@ -250,9 +250,9 @@ class _Supervisor:
         while not self._asked_to_stop():
             now = time.monotonic()
             for child in self._children:
-                reason = self._tend(child, now)
+                reason = self._manage(child, now)
                 if reason:
-                    self._tell({"event": "gave-up", "name": child.name, "reason": reason})
+                    self._on_event({"event": "gave-up", "name": child.name, "reason": reason})
                     return 1
             self._announce()
             self._wait(self._next_deadline())
@@ -263,31 +263,33 @@ class _Supervisor:
         self._signals.clear()
         return bool(asked)
 
-    def _tend(self, child: _Child, now: float) -> str | None:
+    def _manage(self, child: _Child, now: float) -> str | None:
         """Does what is due for one child. Gives the reason if the server has to give up."""
         if child.process is None:
             return self._start(child) if now >= child.start_at else None
         code = child.process.poll()
         if code is None:
-            if not child.ready_at and now - child.started > self._spec.respawn.start_s:
+            if not child.ready_at and now - child.started > self._spec.respawn.start_timeout_s:
                 child.process.kill()
             return None
-        return self._bury(child, code, now)
+        return self._on_exit(child, code, now)
 
-    def _bury(self, child: _Child, code: int, now: float) -> str | None:
+    def _on_exit(self, child: _Child, code: int, now: float) -> str | None:
         policy = self._spec.respawn
-        settled = child.ready_at and now - child.ready_at >= policy.settled_s
+        settled = child.ready_at and now - child.ready_at >= policy.stable_after_s
         away = self._announced and code == os.EX_TEMPFAIL
         if not away:
             child.failures = 0 if settled else child.failures + 1
-        self._hear(child)
+        self._read_status(child)
         why = child.reason or f"exit code {code}"
-        self._tell({"event": "died", "name": child.name, "code": code, "reason": why, "failures": child.failures})
+        self._on_event({"event": "died", "name": child.name, "code": code, "reason": why, "failures": child.failures})
         child.process = None
-        if child.failures >= policy.tries:
+        if child.failures >= policy.max_failures:
             return f"{child.name} ended {child.failures} times in a row at its start: {why}"
-        delay = min(policy.longest_s, policy.first_s * 2 ** max(0, child.failures - 1)) if child.failures else 0.0
-        delay = policy.longest_s if away else delay
+        delay = (
+            min(policy.max_delay_s, policy.initial_delay_s * 2 ** max(0, child.failures - 1)) if child.failures else 0.0
+        )
+        delay = policy.max_delay_s if away else delay
         child.start_at = now + delay
         return None if delay else self._start(child)
 
@@ -318,9 +320,9 @@ class _Supervisor:
         environment = {CHILD_VARIABLE: told_spec.dump(), SETTINGS_VARIABLE: self._spec.settings_json}
         if web := self._children[0].address:
             environment[WEB_VARIABLE] = json.dumps(web.address[:2])
-        if self._spec.known_fd >= 0:
-            kept.append(self._spec.known_fd)
-            environment[KNOWN_VARIABLE] = str(self._spec.known_fd)
+        if self._spec.secret_cache_fd >= 0:
+            kept.append(self._spec.secret_cache_fd)
+            environment[SECRET_CACHE_VARIABLE] = str(self._spec.secret_cache_fd)
         child.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "bedesten.server.listener"],
             env={**os.environ, **environment},
@@ -335,21 +337,21 @@ class _Supervisor:
         child.ready_at = 0.0
         child.started = time.monotonic()
         if again:
-            self._tell({"event": "respawned", "name": child.name, "pid": child.process.pid})
+            self._on_event({"event": "respawned", "name": child.name, "pid": child.process.pid})
 
     def _announce(self) -> None:
         web = [child for child in self._children if child.address is not None]
         if not self._announced and all(child.ready_at for child in web):
             self._announced = True
             pids = {child.name: child.process.pid for child in self._children if child.process}
-            self._tell({"event": "ready", "pids": pids})
+            self._on_event({"event": "ready", "pids": pids})
             self._on_ready()
 
     def _next_deadline(self) -> float | None:
         """Seconds until something is due without a signal or a pipe, None if nothing is."""
         due = [child.start_at for child in self._children if child.process is None]
         due += [
-            child.started + self._spec.respawn.start_s + 0.01
+            child.started + self._spec.respawn.start_timeout_s + 0.01
             for child in self._children
             if child.process is not None and not child.ready_at
         ]
@@ -364,9 +366,9 @@ class _Supervisor:
                 with contextlib.suppress(BlockingIOError):
                     os.read(fd, 4096)
                 continue
-            self._hear(by_fd[fd])
+            self._read_status(by_fd[fd])
 
-    def _hear(self, child: _Child) -> None:
+    def _read_status(self, child: _Child) -> None:
         """Reads what a child has said, if it has: that it is ready, or why it will not be."""
         if child.ready_fd < 0:
             return
@@ -383,19 +385,19 @@ class _Supervisor:
             os.close(child.ready_fd)
             child.ready_fd = -1
 
-    def _living(self) -> list[_Child]:
+    def _running(self) -> list[_Child]:
         return [child for child in self._children if child.process is not None and child.process.poll() is None]
 
     def _stop(self) -> bool:
-        """Ends every child: first by asking, after `graceful_s` by force. True if a second signal cut it short."""
-        self._tell({"event": "stopping"})
+        """Ends every child: first by asking, after `stop_timeout_s` by force. True if a second signal cut it short."""
+        self._on_event({"event": "stopping"})
         for child in self._children:
             if child.address is not None:
                 child.address.close()  # once the workers have closed their sockets, the port is free
             if child.process is not None:
                 child.process.terminate()
-        end = time.monotonic() + self._spec.graceful_s
-        while self._living() and time.monotonic() < end:
+        end = time.monotonic() + self._spec.stop_timeout_s
+        while self._running() and time.monotonic() < end:
             self._wait(max(0.0, end - time.monotonic()))
             if self._asked_to_stop():
                 self._kill_all()
@@ -404,9 +406,9 @@ class _Supervisor:
         return False
 
     def _kill_all(self) -> None:
-        for child in self._living():
+        for child in self._running():
             assert child.process is not None
-            self._tell({"event": "killed", "name": child.name, "pid": child.process.pid})
+            self._on_event({"event": "killed", "name": child.name, "pid": child.process.pid})
             child.process.kill()
         for child in self._children:
             if child.process is not None:

@@ -18,19 +18,19 @@ from bedesten.core.clock import wire_time
 from bedesten.core.secret import Secret
 from bedesten.orders import checkout
 from bedesten.orders.notice import Change, notice
-from bedesten.server.build import OPENING_S, Installation, open_installation
-from bedesten.server.clock_watch import ClockWatch
+from bedesten.server.audit_sealer import run_sealer
+from bedesten.server.build import OPEN_TIMEOUT_S, Installation, open_installation
+from bedesten.server.clock_monitor import ClockMonitor
 from bedesten.server.logs import configure
-from bedesten.server.ring_watch import RingWatch
-from bedesten.server.sealing import seal_for_ever
+from bedesten.server.retention import delete_expired
+from bedesten.server.secrets_reloader import SecretsReloader
 from bedesten.server.settings import Settings
-from bedesten.server.sweep import sweep
 from bedesten.store import patience
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALLATION
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable
-from bedesten.telemetry.meter import Meter
-from bedesten.telemetry.observer import Observer
+from bedesten.telemetry.metrics import Metrics
+from bedesten.telemetry.request_log import RequestLog
 from bedesten.tenants.vault import Unsealable
 from bedesten.webhooks import outbox, sender
 from bedesten.webhooks.actions import OUTBOUND_KEY, SECRET
@@ -39,9 +39,9 @@ from bedesten.webhooks.sender import Letter, Outcome
 from bedesten.webhooks.targets import Network, host_of, parse_networks
 
 log = structlog.get_logger("bedesten.worker")
-AT_ONCE = 32
-PAUSE, SLOW_PAUSE = 0.1, 1.0
-SWEEP_EVERY = 60.0
+MAX_DELIVERIES = 32
+POLL_INTERVAL_S, IDLE_INTERVAL_S = 0.1, 1.0
+RETENTION_INTERVAL_S = 60.0
 
 
 def main(settings_json: str) -> None:
@@ -65,36 +65,36 @@ async def _until_stopped(settings: Settings) -> None:
 
 async def _opened(settings: Settings, stopped: asyncio.Event) -> Installation | None:
     """The installation, as soon as its store can be asked; None if this is to stop before."""
-    patience.limit(OPENING_S)
+    patience.limit(OPEN_TIMEOUT_S)
     while not stopped.is_set():
         try:
             return await asyncio.to_thread(open_installation, settings)
         except StoreUnavailable as problem:
             log.warning("store-unavailable", cause=str(problem))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), SLOW_PAUSE)
+            await asyncio.wait_for(stopped.wait(), IDLE_INTERVAL_S)
     return None
 
 
 async def _work(installation: Installation, stopped: asyncio.Event) -> None:
-    observer = Observer(installation.store, directory=installation.settings.metrics_directory)
-    watch = RingWatch(installation)
-    clock = ClockWatch(installation.store)
-    observer.start("worker", lambda: chain(watch.gauges(), clock.gauges()))
+    request_log = RequestLog(installation.store, directory=installation.settings.metrics_directory)
+    watch = SecretsReloader(installation)
+    clock = ClockMonitor(installation.store)
+    request_log.start("worker", lambda: chain(watch.process_metrics(), clock.process_metrics()))
     tasks = [
-        asyncio.create_task(_deliver_for_ever(installation, observer.meter)),
-        asyncio.create_task(seal_for_ever(installation.store)),
+        asyncio.create_task(_deliver_for_ever(installation, request_log.metrics)),
+        asyncio.create_task(run_sealer(installation.store)),
         asyncio.create_task(_expire_for_ever(installation)),
         asyncio.create_task(_sweep_for_ever(installation)),
-        asyncio.create_task(watch.look_for_ever(observer.meter)),
-        asyncio.create_task(clock.look_for_ever()),
+        asyncio.create_task(watch.run(request_log.metrics)),
+        asyncio.create_task(clock.run()),
     ]
     waiter = asyncio.create_task(_wait(stopped))
     done, _ = await asyncio.wait([waiter, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await observer.stop()
+    await request_log.stop()
     for task in done - {waiter}:
         task.result()
 
@@ -103,28 +103,28 @@ async def _wait(event: asyncio.Event) -> None:
     await event.wait()
 
 
-async def _deliver_for_ever(installation: Installation, meter: Meter) -> None:
+async def _deliver_for_ever(installation: Installation, metrics: Metrics) -> None:
     async with sender.client() as http:
         while True:
-            sent, pause = 0, SLOW_PAUSE
+            sent, pause = 0, IDLE_INTERVAL_S
             with _survived():
-                sent, pause = await deliver_due(installation, http, meter), PAUSE
+                sent, pause = await deliver_due(installation, http, metrics), POLL_INTERVAL_S
             await asyncio.sleep(0 if sent else pause)
 
 
-async def deliver_due(installation: Installation, http: httpx2.AsyncClient, meter: Meter) -> int:
+async def deliver_due(installation: Installation, http: httpx2.AsyncClient, metrics: Metrics) -> int:
     """Sends what is due now; answers how many deliveries that were."""
     store = installation.store
-    due = await store.write_across(lambda tx: outbox.lease(tx, AT_ONCE))
+    due = await store.write_across(lambda tx: outbox.lease(tx, MAX_DELIVERIES))
     if due:
         installed = await store.read_across(lambda tx: tx.one(INSTALLATION))
         allowed = parse_networks(installed.webhook_networks if installed else "")
-        await asyncio.gather(*(_deliver(installation, http, one, allowed, meter) for one in due))
+        await asyncio.gather(*(_deliver(installation, http, one, allowed, metrics) for one in due))
     return len(due)
 
 
 async def _deliver(
-    installation: Installation, http: httpx2.AsyncClient, due: Delivery, allowed: tuple[Network, ...], meter: Meter
+    installation: Installation, http: httpx2.AsyncClient, due: Delivery, allowed: tuple[Network, ...], metrics: Metrics
 ) -> None:
     order: object = None
     try:
@@ -141,7 +141,7 @@ async def _deliver(
             outbox.failed(tx, due, outcome.status, outcome.error)
 
     await installation.store.write_across(settle)
-    meter.count("deliveries", "taken" if outcome.taken else "failed")
+    metrics.count("deliveries", "taken" if outcome.taken else "failed")
     tell = log.info if outcome.taken else log.warning
     tell(
         "webhook",
@@ -174,19 +174,19 @@ async def _expire_for_ever(installation: Installation) -> None:
         with _survived():
             for tenant, order in await installation.store.read_across(checkout.expired):
                 await installation.store.write(tenant, checkout.expire, order)
-        await asyncio.sleep(SLOW_PAUSE)
+        await asyncio.sleep(IDLE_INTERVAL_S)
 
 
 async def _sweep_for_ever(installation: Installation) -> None:
     while True:
         with _survived():
-            await installation.store.write_across(sweep)
-            await tend_stock(installation.store)
-            await tend_keys(installation)
-        await asyncio.sleep(SWEEP_EVERY)
+            await installation.store.write_across(delete_expired)
+            await maintain_stock(installation.store)
+            await maintain_api_keys(installation)
+        await asyncio.sleep(RETENTION_INTERVAL_S)
 
 
-async def tend_stock(store: Store) -> None:
+async def maintain_stock(store: Store) -> None:
     """Withdraws stock codes that are about to expire, and throws uploads away that broke off long ago."""
     for tenant, product in await store.read_across(stock.due_to_expire):
         await store.write(tenant, stock.withdraw_expired, product)
@@ -194,7 +194,7 @@ async def tend_stock(store: Store) -> None:
         await store.write(tenant, batches.drop, batch)
 
 
-async def tend_keys(installation: Installation) -> None:
+async def maintain_api_keys(installation: Installation) -> None:
     """Warns of API keys that will soon expire, puts the secrets of those away that have long ended, and removes what an
     import that was killed has stored."""
     for key, days in await installation.store.write_across(key_expiry.warn):
@@ -207,9 +207,9 @@ async def tend_keys(installation: Installation) -> None:
             expires=wire_time(key.expires),
         )
     while await installation.store.write_across(key_expiry.put_away):
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(POLL_INTERVAL_S)
     while await installation.store.write_across(key_import.remove_leftovers):
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(POLL_INTERVAL_S)
 
 
 @contextlib.contextmanager

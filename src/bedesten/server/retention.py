@@ -22,7 +22,7 @@ from bedesten.store.transaction import CrossTransaction
 from bedesten.webhooks.actions import DUE
 from bedesten.webhooks.tables import deliveries
 
-ANSWERS_KEPT = 30 * DAY
+ANSWER_RETENTION = 30 * DAY
 
 _TOKENS = crossing(revoked_tokens.delete().where(revoked_tokens.c.expires <= p("now")))
 _ENDED = crossing(revoked_sessions.delete().where(revoked_sessions.c.expires <= p("now")))
@@ -47,15 +47,15 @@ _CHECKOUTS = crossing(
 before the moment at which it was written."""
 
 
-def cut_waits(tx: CrossTransaction) -> None:
+def cap_waits(tx: CrossTransaction) -> None:
     """Cuts waits that a wrong clock wrote. Running it twice changes nothing more."""
     for statement in (_DELIVERIES, _CHECKOUTS):
         tx.run(statement, now=tx.now, latest=tx.now + CLOCK_SKEW)
 
 
-def sweep(tx: CrossTransaction) -> None:
+def delete_expired(tx: CrossTransaction) -> None:
     """Removes it. Running it twice, or in two processes, changes nothing more."""
-    cut_waits(tx)
+    cap_waits(tx)
     tx.run(_TOKENS, now=tx.now - REMEMBERED)
     tx.run(_ENDED, now=tx.now - REMEMBERED)
     tx.run(_SESSIONS, now=tx.now - REMEMBERED)
@@ -63,7 +63,7 @@ def sweep(tx: CrossTransaction) -> None:
     tx.run(_FAILURES, before=tx.now - DAY)
     tx.run(_REGISTRATIONS, before=tx.now - DAY)
     tx.run(_HOLDERS, before=tx.now - DAY)
-    tx.run(_ANSWERS, before=tx.now - ANSWERS_KEPT)
+    tx.run(_ANSWERS, before=tx.now - ANSWER_RETENTION)
     counter = tx.one(COUNTER)
     if counter:
         tx.run(FORGET, until=counter.number - KEPT)

@@ -23,7 +23,7 @@ from bedesten.store.store import Store
 FILE = "exposed.lock"
 
 
-def on_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Whether nobody but this machine reaches a server that listens on this address or name."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -33,9 +33,9 @@ def on_loopback(host: str) -> bool:
 
 
 @contextlib.contextmanager
-def exposed(settings: Settings, store: Store, host: str) -> Iterator[None]:
+def guard_listen_address(settings: Settings, store: Store, host: str) -> Iterator[None]:
     """For as long as a server listens on `host`. Raises `Refusal` if that is not loopback and a tenant forbids it."""
-    if on_loopback(host):
+    if is_loopback(host):
         yield
         return
     with _locked(settings, fcntl.LOCK_SH):
@@ -47,7 +47,7 @@ def exposed(settings: Settings, store: Store, host: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def unexposed(settings: Settings, hosts: Iterable[str]) -> Iterator[None]:
+def guard_tenant_hosts(settings: Settings, hosts: Iterable[str]) -> Iterator[None]:
     """While a tenant is given `hosts`. Raises `Refusal` if one is for loopback only and the server listens elsewhere,
     or is a name of the operator's own plane."""
     hosts = list(hosts)

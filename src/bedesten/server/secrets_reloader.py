@@ -14,15 +14,15 @@ import structlog
 from bedesten.admin.secrets import take_up
 from bedesten.errors import Refusal
 from bedesten.server.installation import Installation
-from bedesten.server.references import BadSetting
+from bedesten.server.secret_references import InvalidSetting
 from bedesten.store.transaction import StoreUnavailable
-from bedesten.telemetry.gauges import process_gauges, store_gauges
-from bedesten.telemetry.meter import Label, Meter
+from bedesten.telemetry.metrics import Metrics, Series
+from bedesten.telemetry.process_metrics import memory_metrics, store_metrics
 
 log = structlog.get_logger("bedesten.secrets")
 
 
-class RingWatch:
+class SecretsReloader:
     """The watch of one process. Lives on its event loop."""
 
     def __init__(self, installation: Installation) -> None:
@@ -30,31 +30,33 @@ class RingWatch:
         self._known = installation.keyring
         self._seen_at = monotonic()
 
-    def gauges(self) -> Iterator[tuple[Label, float]]:
+    def process_metrics(self) -> Iterator[tuple[Series, float]]:
         """Those of this process, with the age of what it knows of the manager."""
-        yield from process_gauges()
-        yield from store_gauges(self._installation.store)
-        if self._installation.rings.in_a_manager:
+        yield from memory_metrics()
+        yield from store_metrics(self._installation.store)
+        if self._installation.master_secrets.in_a_manager:
             yield ("secrets_age_seconds",), monotonic() - self._seen_at
 
-    async def look_for_ever(self, meter: Meter) -> None:
+    async def run(self, metrics: Metrics) -> None:
         """Looks every `secrets_poll_seconds` until it is cancelled; never, if the secrets are in the file."""
-        if not self._installation.rings.in_a_manager:
+        if not self._installation.master_secrets.in_a_manager:
             await asyncio.Event().wait()
         every = self._installation.settings.secrets_poll_seconds
         while True:
             await asyncio.sleep(every * random.uniform(0.8, 1.0))
             try:
-                meter.count("secret_reads", "read" if await self.look() else "failed")
+                metrics.count("secret_reads", "read" if await self.check_once() else "failed")
             except Exception:
                 log.exception("secrets-not-read")
 
-    async def look(self) -> bool:
+    async def check_once(self) -> bool:
         """Looks once. Whether the manager has rings that can be used, be they new or not."""
         try:
-            held = await asyncio.to_thread(self._installation.rings.read)  # other processes may know more than this one
-            fresh = await asyncio.to_thread(self._installation.rings.read_now)
-        except (BadSetting, ValueError, OSError) as problem:
+            held = await asyncio.to_thread(
+                self._installation.master_secrets.read
+            )  # other processes may know more than this one
+            fresh = await asyncio.to_thread(self._installation.master_secrets.read_now)
+        except (InvalidSetting, ValueError, OSError) as problem:
             log.warning("secrets-not-read", cause=str(problem), used="what is known")
             return False
         reason = fresh.unfit(held.version, held.prints())
@@ -64,10 +66,10 @@ class RingWatch:
         self._seen_at = monotonic()
         if fresh.version > self._known.version:
             try:
-                self._installation.rings.remember(fresh)
+                self._installation.master_secrets.remember(fresh)
                 asked = await self._installation.store.write_across(lambda tx: take_up(tx, fresh))
             except (Refusal, StoreUnavailable) as problem:
-                self._installation.rings.remember(held)
+                self._installation.master_secrets.remember(held)
                 log.warning("secrets-not-taken", cause=str(problem), used="what is known")
                 return False
             self._installation.vault.turn(fresh)

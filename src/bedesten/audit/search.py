@@ -1,7 +1,7 @@
-"""Reading the trail, as an operator does: the newest rows, those that come after them, and all that are wanted.
+"""Searches the audit trail for operators: the newest rows, the rows after them, and all rows that match a filter.
 
-A search walks the trail `AT_ONCE` rows at a time, each time in a transaction of its own and along an index, so that a trail
-of any length can be searched beside a running server.
+A search reads `BATCH_ROWS` rows in each transaction, along an index, so that it can run beside a server on a trail of
+any length.
 """
 
 import json
@@ -19,10 +19,10 @@ from bedesten.store.sql import crossing, crossing_into, p
 from bedesten.store.store import Store
 from bedesten.store.transaction import CrossTransaction
 
-LONGEST_WAIT = 60_000
+MAX_VISIBILITY_DELAY_MS = 60_000
 """A row comes to be seen at most so long after it got its id (milliseconds): no transaction lives longer."""
 
-AT_ONCE = 1_000
+BATCH_ROWS = 1_000
 """Rows that a search reads in one transaction."""
 _END = "b"
 """Sorts behind every id of the trail, whatever the collation: they begin with `aud_`."""
@@ -43,7 +43,7 @@ _UNSEALED = crossing(select(func.count(audit.c.id), func.min(audit.c.at)).where(
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RowFilter:
     """Which rows are looked for; None: any. An action that ends in a dot stands for all that begin so."""
 
     tenant: str | None = None
@@ -66,36 +66,36 @@ def newest(tx: CrossTransaction, most: int, tenant: str | None = None) -> list[R
     return _before(tx, _END, most, tenant)[::-1]
 
 
-def newest_of(store: Store, most: int, wanted: Wanted) -> list[Row]:
+def find_newest(store: Store, most: int, row_filter: RowFilter) -> list[Row]:
     """The newest rows that are wanted, the oldest of them first."""
     found: list[Row] = []
     before = _END
     while len(found) < most:
-        rows = store.read_now(partial(_before, before=before, most=AT_ONCE, tenant=wanted.tenant))
-        found += filter(wanted.matches, rows)
-        if len(rows) < AT_ONCE:
+        rows = store.read_now(partial(_before, before=before, most=BATCH_ROWS, tenant=row_filter.tenant))
+        found += filter(row_filter.matches, rows)
+        if len(rows) < BATCH_ROWS:
             break
         before = rows[-1].id
     return found[:most][::-1]
 
 
-def since(store: Store, at: int, wanted: Wanted) -> Iterator[Row]:
+def since(store: Store, at: int, row_filter: RowFilter) -> Iterator[Row]:
     """The wanted rows that were written from this moment on (epoch ms), the oldest first."""
     last = first_id("aud", at)
     while True:
-        rows = store.read_now(partial(after, row_id=last, most=AT_ONCE, tenant=wanted.tenant))
-        yield from filter(wanted.matches, rows)
-        if len(rows) < AT_ONCE:
+        rows = store.read_now(partial(after, row_id=last, most=BATCH_ROWS, tenant=row_filter.tenant))
+        yield from filter(row_filter.matches, rows)
+        if len(rows) < BATCH_ROWS:
             return
         last = rows[-1].id
 
 
-def sealed_after(store: Store, seq: int, wanted: Wanted) -> Iterator[Row]:
+def find_sealed_after(store: Store, seq: int, row_filter: RowFilter) -> Iterator[Row]:
     """The wanted rows behind this number of the chain, in its order; those that are not sealed yet are not among them."""
     while True:
         rows = store.read_now(partial(_numbered, after=seq))
-        yield from filter(wanted.matches, rows)
-        if len(rows) < AT_ONCE:
+        yield from filter(row_filter.matches, rows)
+        if len(rows) < BATCH_ROWS:
             return
         seq = rows[-1].seq or 0
 
@@ -107,7 +107,7 @@ def _before(tx: CrossTransaction, before: str, most: int, tenant: str | None) ->
 
 
 def _numbered(tx: CrossTransaction, after: int) -> list[Row]:
-    return tx.all(_SEALED, after=after, most=AT_ONCE)
+    return tx.all(_SEALED, after=after, most=BATCH_ROWS)
 
 
 def after(tx: CrossTransaction, row_id: str, most: int, tenant: str | None = None) -> list[Row]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from bedesten.store import sqlite
 
 
-def copy_store(source: Path, target: Path) -> int:
+def back_up_store(source: Path, target: Path) -> int:
     """Copies the store as it is at one moment; answers how many bytes that are. `target` is there wholly or not at all, and
     on the disk when this returns. Raises `FileExistsError`, `OSError`, `StoreUnavailable`."""
     if target.exists():

@@ -16,27 +16,27 @@ from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable
 
 log = structlog.get_logger("bedesten.audit")
-PAUSE, TELL_EVERY = 1.0, 60.0
+SEAL_INTERVAL_S, HEAD_LOG_INTERVAL_S = 1.0, 60.0
 
 
-async def seal_for_ever(store: Store) -> None:
+async def run_sealer(store: Store) -> None:
     """Seals until it is cancelled. A store that is away is asked again a second later."""
     told = Head(0, chain.START)
     next_time = monotonic()
     while True:
         try:
-            await seal_what_waits(store)
+            await seal_pending(store)
             if monotonic() >= next_time:
-                next_time = monotonic() + TELL_EVERY
+                next_time = monotonic() + HEAD_LOG_INTERVAL_S
                 told = await _tell(store, told)
         except StoreUnavailable as problem:
             log.warning("store-unavailable", cause=str(problem))
         except Exception:
             log.exception("not-sealed")
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(SEAL_INTERVAL_S)
 
 
-async def seal_what_waits(store: Store) -> None:
+async def seal_pending(store: Store) -> None:
     """Seals, a bounded number of rows in each transaction, until nothing waits. Writes nothing if nothing does."""
     while await store.read_across(chain.waiting):
         if await store.write_across(chain.seal) is None:
@@ -44,7 +44,7 @@ async def seal_what_waits(store: Store) -> None:
 
 
 async def _tell(store: Store, told: Head) -> Head:
-    head, holds = await store.read_across(lambda tx: (chain.head_of(tx), chain.holds(tx, told)))
+    head, holds = await store.read_across(lambda tx: (chain.head_of(tx), chain.contains(tx, told)))
     if not holds:
         log.error("audit-went-back", lost_seq=told.seq, lost_hash=told.hash.hex(), seq=head.seq)
     if head != told:

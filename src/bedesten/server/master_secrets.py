@@ -7,20 +7,20 @@ reload`) or when the worker next looks.
 
 from bedesten.admin.secrets import unfit
 from bedesten.gate.keyring import Keyring
-from bedesten.server.known import Known
-from bedesten.server.references import BadSetting, NamedSecret
+from bedesten.server.secret_cache import SecretCache
+from bedesten.server.secret_references import InvalidSetting, NamedSecret
 from bedesten.server.settings import Settings
 from bedesten.store.tables import Installed
 from bedesten.store.transaction import StoreUnavailable
 
 
-class Rings:
+class MasterSecrets:
     """The master secrets of one process."""
 
-    def __init__(self, settings: Settings, known: Known) -> None:
-        """Raises `BadSetting`."""
+    def __init__(self, settings: Settings, secret_cache: SecretCache) -> None:
+        """Raises `InvalidSetting`."""
         self._file = settings.secrets_file
-        self._named = NamedSecret("BEDESTEN_SECRETS", settings.secrets, known) if settings.secrets else None
+        self._named = NamedSecret("BEDESTEN_SECRETS", settings.secrets, secret_cache) if settings.secrets else None
 
     @property
     def in_a_manager(self) -> bool:
@@ -33,11 +33,11 @@ class Rings:
         return "BEDESTEN_SECRETS" if self._named else "the secrets file"
 
     def read(self) -> Keyring:
-        """The rings as this machine knows them. Raises `BadSetting`, `ValueError`, `OSError`."""
+        """The rings as this machine knows them. Raises `InvalidSetting`, `ValueError`, `OSError`."""
         return self._parsed(self._named.get()) if self._named else Keyring.read_file(self._file)
 
     def read_now(self) -> Keyring:
-        """The rings as they are kept now; a manager's are not remembered. Raises `BadSetting`, `ValueError`, `OSError`."""
+        """Read the key sets from their source, without caching them. Raises `InvalidSetting`, `ValueError`, `OSError`."""
         return self._parsed(self._named.read_now()) if self._named else Keyring.read_file(self._file)
 
     def remember(self, keyring: Keyring) -> None:
@@ -55,7 +55,7 @@ class Rings:
             keyring = self.read()
             if self._named and unfit(installed, keyring):
                 keyring = self._parsed(self._named.refresh(self._named.get()))
-        except (OSError, ValueError, BadSetting) as problem:
+        except (OSError, ValueError, InvalidSetting) as problem:
             raise StoreUnavailable(f"{self.name} cannot be read: {problem}") from problem
         reason = unfit(installed, keyring)
         if reason:

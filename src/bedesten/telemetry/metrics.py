@@ -11,16 +11,16 @@ from time import perf_counter
 
 import msgspec
 
-FENCE_BOUNDS = (0.000_025, 0.000_1, 0.000_25, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0, 5.0)
-REQUEST_BOUNDS = (0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
-LOGIN_WINDOW = 5
+REVISION_CHECK_BUCKETS = (0.000_025, 0.000_1, 0.000_25, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0, 5.0)
+REQUEST_BUCKETS = (0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+LOGIN_WINDOW_MIN = 5
 """Minutes over which refused logins are compared with all."""
-ALARMING = 50
+LOGIN_ALARM_THRESHOLD = 50
 """So many refused logins in that time, and at least half of all, are an attack on passwords (or a broken client)."""
-MOST_SERIES = 2_000
+MAX_SERIES = 2_000
 """Nobody outside can make up a label; this is in case somebody inside makes that possible by mistake."""
 
-Label = tuple[str, ...]
+Series = tuple[str, ...]
 """A metric's name and the values of its labels."""
 
 
@@ -44,16 +44,16 @@ class Snapshot(msgspec.Struct):
     kind: str
     pid: int
     at: int
-    counters: list[tuple[Label, int]] = []
-    gauges: list[tuple[Label, float]] = []
-    histograms: list[tuple[Label, tuple[float, ...], list[int], float]] = []
+    counters: list[tuple[Series, int]] = []
+    gauges: list[tuple[Series, float]] = []
+    histograms: list[tuple[Series, tuple[float, ...], list[int], float]] = []
     logins: list[tuple[int, int, int]] = []
     """Minutes since the epoch, with logins that succeeded and that were refused in them."""
 
 
 def login_alarm(ok: int, refused: int) -> bool:
     """Whether so many logins of the last minutes were refused that somebody should look."""
-    return refused >= ALARMING and refused >= ok
+    return refused >= LOGIN_ALARM_THRESHOLD and refused >= ok
 
 
 @dataclass(slots=True)
@@ -61,36 +61,44 @@ class LoginMinutes:
     """Logins of the last minutes, for the alarm about their ratio."""
 
     minutes: dict[int, list[int]] = field(default_factory=dict)
-    kept: int = 10
+    retention_min: int = 10
 
     def count(self, now: int, refused: bool) -> None:
         """Counts one at a moment (epoch ms)."""
         minute = now // 60_000
         if minute not in self.minutes:
-            self.minutes = {at: counts for at, counts in self.minutes.items() if abs(minute - at) < self.kept}
+            self.minutes = {at: counts for at, counts in self.minutes.items() if abs(minute - at) < self.retention_min}
             self.minutes[minute] = [0, 0]
         self.minutes[minute][refused] += 1
 
     def recent(self, now: int) -> tuple[int, int]:
         """Logins of the last minutes that succeeded and that were refused."""
         this = now // 60_000
-        counts = [counts for minute, counts in self.minutes.items() if this - LOGIN_WINDOW < minute <= this]
+        counts = [counts for minute, counts in self.minutes.items() if this - LOGIN_WINDOW_MIN < minute <= this]
         return sum(ok for ok, _ in counts), sum(refused for _, refused in counts)
 
 
-class Meter:
+class Metrics:
     """The counts of one process. For one thread (the event loop)."""
 
-    __slots__ = ("_fence", "_fence_rolled", "_fence_worst", "counters", "histograms", "logins", "passed_at")
+    __slots__ = (
+        "_longest_checks",
+        "_revision_check",
+        "_window_started",
+        "counters",
+        "histograms",
+        "logins",
+        "revision_checked_at",
+    )
 
     def __init__(self) -> None:
-        self.counters: dict[Label, int] = {}
-        self.histograms: dict[Label, Histogram] = {}
+        self.counters: dict[Series, int] = {}
+        self.histograms: dict[Series, Histogram] = {}
         self.logins = LoginMinutes()
-        self.passed_at = perf_counter()
-        self._fence = self._histogram(("fence_wait_seconds",), FENCE_BOUNDS)
-        self._fence_worst = [0.0, 0.0]
-        self._fence_rolled = self.passed_at
+        self.revision_checked_at = perf_counter()
+        self._revision_check = self._histogram(("fence_wait_seconds",), REVISION_CHECK_BUCKETS)
+        self._longest_checks = [0.0, 0.0]
+        self._window_started = self.revision_checked_at
 
     def count(self, *label: str, by: int = 1) -> None:
         """Adds to a counter."""
@@ -98,45 +106,45 @@ class Meter:
         known = counters.get(label)
         if known is not None:
             counters[label] = known + by
-        elif len(counters) < MOST_SERIES:
+        elif len(counters) < MAX_SERIES:
             counters[label] = by
 
-    def answered(self, surface: str, status: int, code: int, seconds: float) -> None:
+    def observe_request(self, surface: str, status: int, code: int, seconds: float) -> None:
         """Counts an answer: its surface, its status, the number of its refusal or 0, and how long it took."""
         self.count("requests", surface, _CLASSES[status // 100], str(code))
         histogram = self.histograms.get(("request_seconds", surface))
         if histogram is None:
-            histogram = self._histogram(("request_seconds", surface), REQUEST_BOUNDS)
+            histogram = self._histogram(("request_seconds", surface), REQUEST_BUCKETS)
         histogram.observe(seconds)
 
-    def stored(self, kind: str, seconds: float) -> None:
+    def observe_store(self, kind: str, seconds: float) -> None:
         """Counts what was asked of the store, a `read` or a `write`, and how long it took."""
         histogram = self.histograms.get(("store_seconds", kind))
         if histogram is None:
-            histogram = self._histogram(("store_seconds", kind), REQUEST_BOUNDS)
+            histogram = self._histogram(("store_seconds", kind), REQUEST_BUCKETS)
         histogram.observe(seconds)
 
-    def passed(self, began: float) -> None:
+    def observe_revision_check(self, began: float) -> None:
         """Counts a request that passed the fence now, having come to it at a moment of `perf_counter`."""
-        self.passed_at = now = perf_counter()
+        self.revision_checked_at = now = perf_counter()
         seconds = now - began
-        self._fence.observe(seconds)
-        if seconds > self._fence_worst[1]:
-            self._fence_worst[1] = seconds
+        self._revision_check.observe(seconds)
+        if seconds > self._longest_checks[1]:
+            self._longest_checks[1] = seconds
 
-    def worst_wait(self) -> float:
+    def longest_revision_check(self) -> float:
         """The longest wait at the fence in the last one to two minutes, if this is asked every now and then."""
-        worst, now = max(self._fence_worst), perf_counter()
-        if now - self._fence_rolled >= 60:
-            self._fence_worst = [self._fence_worst[1], 0.0]
-            self._fence_rolled = now
+        worst, now = max(self._longest_checks), perf_counter()
+        if now - self._window_started >= 60:
+            self._longest_checks = [self._longest_checks[1], 0.0]
+            self._window_started = now
         return worst
 
-    def _histogram(self, label: Label, bounds: tuple[float, ...]) -> Histogram:
+    def _histogram(self, label: Series, bounds: tuple[float, ...]) -> Histogram:
         made = self.histograms[label] = Histogram(bounds, [0] * (len(bounds) + 1))
         return made
 
-    def snapshot(self, kind: str, pid: int, now: int, gauges: Iterable[tuple[Label, float]]) -> Snapshot:
+    def snapshot(self, kind: str, pid: int, now: int, gauges: Iterable[tuple[Series, float]]) -> Snapshot:
         """Everything, as of now."""
         return Snapshot(
             kind,
@@ -148,7 +156,7 @@ class Meter:
             [(minute, *counts) for minute, counts in self.logins.minutes.items()],  # type: ignore[misc]
         )
 
-    def go_on_from(self, before: Snapshot) -> None:
+    def restore(self, before: Snapshot) -> None:
         """Takes over what a process counted that is gone, so that no counter goes back when it is replaced."""
         for label, value in before.counters:
             self.count(*label, by=value)

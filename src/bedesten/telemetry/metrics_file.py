@@ -15,31 +15,31 @@ from pathlib import Path
 
 import msgspec
 
-from bedesten.telemetry.meter import Snapshot
+from bedesten.telemetry.metrics import Snapshot
 
-MOST_SLOTS = 256
+MAX_PROCESSES = 256
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Snapshot).decode
 
 
-class NoSlot(Exception):
+class NoMetricsFile(Exception):
     """There is no place for this process's counts. It runs all the same, and is not seen."""
 
 
-class Slot:
+class MetricsFile:
     """One process's place, held until `close` or until the process ends."""
 
     def __init__(self, directory: Path) -> None:
-        """Raises `NoSlot`."""
+        """Raises `NoMetricsFile`."""
         try:
             directory.mkdir(mode=0o700, exist_ok=True)
-            self.number, self._lock = _first_free(directory)
+            self.number, self._lock = _lock_first_free(directory)
         except OSError as problem:
-            raise NoSlot(f"the directory {directory.name} cannot be used: {problem.strerror}") from problem
+            raise NoMetricsFile(f"the directory {directory.name} cannot be used: {problem.strerror}") from problem
         self._file = directory / f"{self.number}.json"
 
-    def before(self) -> Snapshot | None:
+    def previous(self) -> Snapshot | None:
         """What the slot's last holder had counted."""
         return _read(self._file)
 
@@ -55,7 +55,7 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ProcessSnapshot:
     """A slot with its counts, and whether the process that made them is still there."""
 
     number: int
@@ -63,29 +63,29 @@ class Found:
     snapshot: Snapshot
 
 
-def found(directory: Path) -> Iterator[Found]:
+def read_all(directory: Path) -> Iterator[ProcessSnapshot]:
     """Every slot in which something was published."""
-    for number in range(MOST_SLOTS):
+    for number in range(MAX_PROCESSES):
         lock = directory / f"{number}.lock"
         if not lock.exists():
             return
         snapshot = _read(directory / f"{number}.json")
         if snapshot is not None:
-            yield Found(number, _held(lock), snapshot)
+            yield ProcessSnapshot(number, _is_locked(lock), snapshot)
 
 
-def _first_free(directory: Path) -> tuple[int, int]:
-    for number in range(MOST_SLOTS):
+def _lock_first_free(directory: Path) -> tuple[int, int]:
+    for number in range(MAX_PROCESSES):
         descriptor = os.open(directory / f"{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return number, descriptor
         except BlockingIOError:
             os.close(descriptor)
-    raise NoSlot(f"all {MOST_SLOTS} slots are taken")
+    raise NoMetricsFile(f"all {MAX_PROCESSES} slots are taken")
 
 
-def _held(lock: Path) -> bool:
+def _is_locked(lock: Path) -> bool:
     try:
         descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
     except OSError:

@@ -3,33 +3,33 @@
 import re
 from urllib.parse import quote
 
-from bedesten.server.known import Known
-from bedesten.server.references import BadSetting, NamedSecret, is_reference
+from bedesten.server.secret_cache import SecretCache
+from bedesten.server.secret_references import InvalidSetting, NamedSecret, is_reference
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import StoreUnavailable
 
 _URL = re.compile(r"postgres(?:ql)?://.")
 
 
-class Database:
+class DatabaseUrl:
     """The address that `BEDESTEN_DATABASE` and `BEDESTEN_DATABASE_PASSWORD` make; see `store.postgres.Address`."""
 
-    def __init__(self, settings: Settings, known: Known) -> None:
-        """Raises `BadSetting`."""
+    def __init__(self, settings: Settings, secret_cache: SecretCache) -> None:
+        """Raises `InvalidSetting`."""
         assert settings.database, "there is one"
-        self._url = _secret("BEDESTEN_DATABASE", settings.database, known)
+        self._url = _secret("BEDESTEN_DATABASE", settings.database, secret_cache)
         password = settings.database_password
-        self._password = _secret("BEDESTEN_DATABASE_PASSWORD", password, known) if password else None
+        self._password = _secret("BEDESTEN_DATABASE_PASSWORD", password, secret_cache) if password else None
 
     def get(self) -> str:
         """The whole address. Raises `StoreUnavailable`."""
         try:
             return self.read()
-        except BadSetting as problem:
+        except InvalidSetting as problem:
             raise StoreUnavailable(str(problem)) from None
 
     def read(self) -> str:
-        """The whole address. Raises `BadSetting`."""
+        """The whole address. Raises `InvalidSetting`."""
         return self._joined(_current(self._url), _current(self._password) if self._password else None)
 
     def refresh(self, stale: str) -> str:
@@ -39,24 +39,24 @@ class Database:
             if now != stale:
                 return now
             return self._joined(_again(self._url), _again(self._password) if self._password else None)
-        except BadSetting as problem:
+        except InvalidSetting as problem:
             raise StoreUnavailable(str(problem)) from None
 
     def _joined(self, url: str, password: str | None) -> str:
         if not _is_unmistakable(url):
-            raise BadSetting(
+            raise InvalidSetting(
                 "BEDESTEN_DATABASE: a special character is not encoded; in a password write %40 for @, %2F for / and %3A"
                 " for :, or use BEDESTEN_DATABASE_PASSWORD"
             )
         if not _URL.match(url) or not _is_understood(url):
-            raise BadSetting("BEDESTEN_DATABASE: must be postgresql://…")
+            raise InvalidSetting("BEDESTEN_DATABASE: must be postgresql://…")
         if password is None:
             return url
         scheme, _, rest = url.partition("://")
         authority, mark, tail = re.fullmatch(r"([^/?]*)([/?]?)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
         user, sign, hosts = authority.rpartition("@")
         if not sign or not user or ":" in user:
-            raise BadSetting("BEDESTEN_DATABASE_PASSWORD: BEDESTEN_DATABASE must name a user, and no password")
+            raise InvalidSetting("BEDESTEN_DATABASE_PASSWORD: BEDESTEN_DATABASE must name a user, and no password")
         return f"{scheme}://{user}:{quote(password, safe='')}@{hosts}{mark}{tail}"
 
     def __repr__(self) -> str:
@@ -101,8 +101,8 @@ class _Held:
 _Secret = NamedSecret | _Held
 
 
-def _secret(setting: str, text: str, known: Known) -> _Secret:
-    return NamedSecret(setting, text, known) if is_reference(text) else _Held(text)
+def _secret(setting: str, text: str, secret_cache: SecretCache) -> _Secret:
+    return NamedSecret(setting, text, secret_cache) if is_reference(text) else _Held(text)
 
 
 def _current(secret: _Secret) -> str:

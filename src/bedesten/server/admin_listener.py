@@ -6,16 +6,16 @@ import socket
 from functools import partial
 
 from bedesten.admin.leaks import report_leaks
-from bedesten.admin_api import metrics
-from bedesten.admin_api.listener import Authorizer, NotReady, Plane
+from bedesten.admin_api import exposition
+from bedesten.admin_api.listener import AdminListener, Authorizer, NotReady
 from bedesten.admin_api.scanners import Scanners
 from bedesten.audit.actions import Actor
 from bedesten.core.clock import system_clock
 from bedesten.server.installation import open_store, version_of
-from bedesten.server.known import Known
 from bedesten.server.listener import WEB_VARIABLE
 from bedesten.server.logs import configure
-from bedesten.server.rings import Rings
+from bedesten.server.master_secrets import MasterSecrets
+from bedesten.server.secret_cache import SecretCache
 from bedesten.server.secret_file import load_secrets
 from bedesten.server.settings import Settings
 from bedesten.store import migrate, patience
@@ -25,41 +25,41 @@ from bedesten.store.tables import INSTALLATION
 from bedesten.store.transaction import NotWritable, StoreUnavailable
 
 SCANNER = Actor("scanner")
-READY_S = 2.5
+READY_TIMEOUT_S = 2.5
 """How long the store may take to say whether it can be read and written."""
-CONNECT_S = 0.5
+CONNECT_TIMEOUT_S = 0.5
 """How long a connection to the workers may take; one that takes longer is not refused."""
 
 
-def application(settings_json: str) -> Plane:
+def application(settings_json: str) -> AdminListener:
     """The ASGI application. It serves although the store is out of reach: it is there to say so."""
     settings = Settings.model_validate_json(settings_json)
     configure(settings.log_level)
-    known = Known.inherited()
-    store, rings = open_store(settings, known=known), Rings(settings, known)
+    secret_cache = SecretCache.inherited()
+    store, master_secrets = open_store(settings, secret_cache=secret_cache), MasterSecrets(settings, secret_cache)
 
-    def measured(stored: dict[str, float]) -> metrics.Write:
-        return metrics.render(settings.metrics_directory, stored, system_clock())
+    def measured(stored: dict[str, float]) -> exposition.Write:
+        return exposition.render(settings.metrics_directory, stored, system_clock())
 
     gate = forward_auth_service(settings) if settings.gate_routes else None
-    scanners = Scanners(lambda: load_secrets(settings.leak_secret_file), partial(reported, store, rings))
-    stored = partial(metrics.of_store, store)
+    scanners = Scanners(lambda: load_secrets(settings.leak_secret_file), partial(reported, store, master_secrets))
+    stored = partial(exposition.read_store_metrics, store)
     web = json.loads(os.environ.pop(WEB_VARIABLE, "null"))
 
     def ready() -> None:
-        check(store, settings, rings)
+        check(store, settings, master_secrets)
         if web is not None:
             reached(*web)
 
-    return Plane(ready, stored, measured, store.close, settings.admin_names, gate, scanners)
+    return AdminListener(ready, stored, measured, store.close, settings.admin_names, gate, scanners)
 
 
-def reported(store: Store, rings: Rings, text: str, source: str) -> bool:
+def reported(store: Store, master_secrets: MasterSecrets, text: str, source: str) -> bool:
     """Does what the leak policy says with the keys in a text that stood somewhere; whether there was a live one.
 
     Raises `StoreUnavailable`, also where the store's master secrets cannot be had.
     """
-    return bool(report_leaks(store, rings.for_store, [text], source, actor=SCANNER).leaked)
+    return bool(report_leaks(store, master_secrets.for_store, [text], source, actor=SCANNER).leaked)
 
 
 def forward_auth_service(settings: Settings) -> Authorizer:
@@ -72,17 +72,17 @@ def forward_auth_service(settings: Settings) -> Authorizer:
 def reached(host: str, port: int) -> None:
     """Raises `NotReady` if no worker listens there. One that is too busy to take a connection at once does listen."""
     try:
-        socket.create_connection((host, port), CONNECT_S).close()
+        socket.create_connection((host, port), CONNECT_TIMEOUT_S).close()
     except ConnectionRefusedError:
         raise NotReady("no worker takes connections") from None
     except OSError:
         pass
 
 
-def check(store: Store, settings: Settings, rings: Rings) -> None:
+def check(store: Store, settings: Settings, master_secrets: MasterSecrets) -> None:
     """Whether this machine can answer requests now, writing ones included. Raises `NotReady`, or whatever keeps the store
     from being asked."""
-    with patience.limited(READY_S):
+    with patience.limited(READY_TIMEOUT_S):
         found = version_of(store, settings)
         if found != migrate.HEAD:
             raise NotReady(f"the store has version {found}, this program needs {migrate.HEAD}")
@@ -94,7 +94,7 @@ def check(store: Store, settings: Settings, rings: Rings) -> None:
         except NotWritable as problem:
             raise NotReady(str(problem)) from problem
     try:
-        rings.for_store(installed)
+        master_secrets.for_store(installed)
     except StoreUnavailable as problem:
         what, _, why = str(problem).partition(": ")
         told = f"{what}: {why}" if what.endswith("cannot be used") else what  # why it cannot be read may name files

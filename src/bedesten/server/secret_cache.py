@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-VARIABLE = "BEDESTEN_CHILD_KNOWN"
+VARIABLE = "BEDESTEN_CHILD_SECRET_CACHE"
 """How a child is told the file's number."""
 _DIGEST = 32
 _MOST = 4_194_304
@@ -20,7 +20,7 @@ _lock = threading.Lock()
 """Excludes the threads of this process, as a record lock excludes only other processes."""
 
 
-class Known:
+class SecretCache:
     """Secrets by reference. With a file they are shared by all processes that have it, otherwise this one's own.
 
     For threads. A process that was killed while it wrote leaves a file that is taken for an empty one.
@@ -31,12 +31,12 @@ class Known:
         self._own: dict[str, str] = {}
 
     @classmethod
-    def shared(cls) -> "Known":
+    def shared(cls) -> "SecretCache":
         """With a file of its own, for children to inherit."""
-        return cls(os.memfd_create("bedesten-known", os.MFD_CLOEXEC))
+        return cls(os.memfd_create("bedesten-secrets", os.MFD_CLOEXEC))
 
     @classmethod
-    def inherited(cls) -> "Known":
+    def inherited(cls) -> "SecretCache":
         """With the file that this process was given by its parent, if it was."""
         return cls(int(os.environ.get(VARIABLE, "-1")))
 

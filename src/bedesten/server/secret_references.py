@@ -11,21 +11,21 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bedesten.server.known import Known
+from bedesten.server.secret_cache import SecretCache
 
 if TYPE_CHECKING:
     from bedesten_client.secrets import SecretSource
 
 REFERENCE = r"(?i:(?:env|file|value):|(?:azure-kv|aws-sm|gcp-sm|vault|vault\+http)://)"
 """How a reference begins; a test compares it with the client's own list."""
-DEADLINE = 5.0
+READ_TIMEOUT_S = 5.0
 """Seconds that anything here waits for a manager."""
-INSTALL = "in a clone of the repository, pip install -c constraints.txt ./clients/python '.[secrets]'"
+INSTALL_HINT = "in a clone of the repository, pip install -c constraints.txt ./clients/python '.[secrets]'"
 """How the client library is installed, as long as neither package is in a public registry."""
 _REFERENCE = re.compile(REFERENCE)
 
 
-class BadSetting(Exception):
+class InvalidSetting(Exception):
     """A setting names a secret that cannot be had. The text names the setting and the reason, never a value."""
 
 
@@ -34,23 +34,23 @@ def is_reference(text: str) -> bool:
     return _REFERENCE.match(text) is not None
 
 
-def shown(text: str) -> str:
+def displayed_reference(text: str) -> str:
     """A setting that is a reference, for people: where the secret is, and never the secret."""
     return "the setting itself" if text.lower().startswith("value:") else text
 
 
 class NamedSecret:
-    """The secret that one setting names. For threads; may wait for a manager, up to `DEADLINE`."""
+    """The secret that one setting names. For threads; may wait for a manager, up to `READ_TIMEOUT_S`."""
 
-    def __init__(self, setting: str, reference: str, known: Known) -> None:
-        """Raises `BadSetting` if the reference is none, or needs what is not installed."""
+    def __init__(self, setting: str, reference: str, known: SecretCache) -> None:
+        """Raises `InvalidSetting` if the reference is none, or needs what is not installed."""
         self.setting = setting
         self._reference = reference
         self._known = known
         self._source = self._made(known.get(reference))
 
     def get(self) -> str:
-        """The secret, as this machine last saw it. Raises `BadSetting`."""
+        """The secret, as this machine last saw it. Raises `InvalidSetting`."""
         found = self._known.get(self._reference)
         return found if found is not None else self.remember(self._asked(self._source.get))
 
@@ -58,7 +58,7 @@ class NamedSecret:
         """The secret after `stale` was refused: what another process has read since, or it is read again.
 
         The manager is not asked again and again for one that stays wrong, or while it is down. Gives `stale` if nothing
-        better is known. Raises `BadSetting` if nothing is known at all.
+        better is known. Raises `InvalidSetting` if nothing is known at all.
         """
         found = self._known.get(self._reference)
         if found is not None and found != stale:
@@ -68,7 +68,7 @@ class NamedSecret:
         return found if fresh == mine and found is not None else self.remember(fresh)
 
     def read_now(self) -> str:
-        """What the manager says now, which is not remembered. Raises `BadSetting` if it says nothing."""
+        """What the manager says now, which is not remembered. Raises `InvalidSetting` if it says nothing."""
         return self._asked(self._made(None).get)
 
     def remember(self, secret: str) -> str:
@@ -80,13 +80,13 @@ class NamedSecret:
         try:
             from bedesten_client import secrets
         except ImportError:
-            raise BadSetting(
-                f"{self.setting} names a secret, which needs the package bedesten-client: {INSTALL}"
+            raise InvalidSetting(
+                f"{self.setting} names a secret, which needs the package bedesten-client: {INSTALL_HINT}"
             ) from None
         try:
-            return secrets.source(self._reference, deadline=DEADLINE, known=known)
+            return secrets.source(self._reference, deadline=READ_TIMEOUT_S, known=known)
         except secrets.SecretError as problem:
-            raise BadSetting(f"{self.setting}: {problem}") from None
+            raise InvalidSetting(f"{self.setting}: {problem}") from None
 
     def _asked(self, ask: Callable[[], str]) -> str:
         from bedesten_client.secrets import SecretError
@@ -94,7 +94,7 @@ class NamedSecret:
         try:
             return ask()
         except SecretError as problem:
-            raise BadSetting(f"{self.setting}: {problem}") from None
+            raise InvalidSetting(f"{self.setting}: {problem}") from None
 
     def __repr__(self) -> str:
         return f"NamedSecret({self.setting})"

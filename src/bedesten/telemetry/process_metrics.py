@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from bedesten.store.store import Store
-from bedesten.telemetry.meter import Label
+from bedesten.telemetry.metrics import Series
 
 if TYPE_CHECKING:
     from bedesten.http.context import Services
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def web_gauges(services: "Services") -> Iterator[tuple[Label, float]]:
+def web_process_metrics(services: "Services") -> Iterator[tuple[Series, float]]:
     """Those of a web process."""
-    meter = services.observer.meter
-    yield ("fence_wait_worst_seconds",), meter.worst_wait()
-    yield ("directory_age_seconds",), perf_counter() - meter.passed_at
+    metrics = services.request_log.metrics
+    yield ("fence_wait_worst_seconds",), metrics.longest_revision_check()
+    yield ("directory_age_seconds",), perf_counter() - metrics.revision_checked_at
     for kind, size in services.gate.directory.sizes().items():
         yield ("directory_entries", kind), size
     yield ("hashing_under_way",), services.passwords.in_progress
-    yield from store_gauges(services.store)
-    yield from process_gauges()
+    yield from store_metrics(services.store)
+    yield from memory_metrics()
 
 
-def store_gauges(store: Store) -> Iterator[tuple[Label, float]]:
+def store_metrics(store: Store) -> Iterator[tuple[Series, float]]:
     """What its store is busy with."""
     for kind, busy, waiting in store.load():
         yield ("store_busy", kind), busy
         yield ("store_waiting", kind), waiting
 
 
-def process_gauges() -> Iterator[tuple[Label, float]]:
+def memory_metrics() -> Iterator[tuple[Series, float]]:
     """Those of every process."""
     yield ("resident_bytes",), resident_bytes()
 

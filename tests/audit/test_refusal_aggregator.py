@@ -2,9 +2,9 @@
 
 import json
 
-from bedesten.audit import tally
-from bedesten.audit import trail as reading
-from bedesten.audit.tally import MOST_GROUPS, MOST_OF_A_TENANT, MOST_ROWS, REFUSED, Tally
+from bedesten.audit import refusal_aggregator
+from bedesten.audit import search as reading
+from bedesten.audit.refusal_aggregator import MAX_GROUPS, MAX_GROUPS_PER_TENANT, MAX_ROWS, REFUSED, RefusalAggregator
 from bedesten.core.clock import SECOND
 from tests.audit.rows import Trail
 
@@ -12,7 +12,7 @@ T0 = 1_700_000_000_000
 DetailsOf = list[tuple[str, str, str, dict[str, object]]]
 
 
-def refuse(counts: Tally, number: int = 0, tenant: str = "ten_a", **values: object) -> None:
+def refuse(counts: RefusalAggregator, number: int = 0, tenant: str = "ten_a", **values: object) -> None:
     """One refused token."""
     told: dict[str, object] = {
         "code": -21,
@@ -22,19 +22,19 @@ def refuse(counts: Tally, number: int = 0, tenant: str = "ten_a", **values: obje
         "endpoint": "GET /x",
     }
     told.update(values)
-    counts.refused(tenant=tenant, request_id=f"req_{number}", now=T0 + number, **told)  # type: ignore[arg-type]
+    counts.add_refusal(tenant=tenant, request_id=f"req_{number}", now=T0 + number, **told)  # type: ignore[arg-type]
 
 
-def written(kept: Trail, counts: Tally) -> DetailsOf:
+def written(kept: Trail, counts: RefusalAggregator) -> DetailsOf:
     """What a flush put into the trail: tenant, actor, subject and detail of each row."""
-    batch = counts.take()
-    kept.store.write_now(lambda tx: tally.write(tx, batch))
+    batch = counts.drain()
+    kept.store.write_now(lambda tx: refusal_aggregator.write(tx, batch))
     rows = kept.store.read_now(lambda tx: reading.newest(tx, 2_000))
     return [(row.tenant, row.actor, row.subject, json.loads(row.detail)) for row in rows]
 
 
 def test_ten_thousand_refusals_of_one_kind_are_one_row_with_their_count(trail: Trail) -> None:
-    counts = Tally()
+    counts = RefusalAggregator()
     for number in range(10_000):
         refuse(counts, number)
     assert written(trail, counts) == [
@@ -53,11 +53,11 @@ def test_ten_thousand_refusals_of_one_kind_are_one_row_with_their_count(trail: T
             },
         )
     ]
-    assert not counts.take()
+    assert not counts.drain()
 
 
 def test_tenant_code_cause_caller_address_and_endpoint_are_kept_apart(trail: Trail) -> None:
-    counts = Tally()
+    counts = RefusalAggregator()
     refuse(counts)
     for other in (
         {"tenant": "ten_b"}, {"code": -22}, {"cause": "past its exp"}, {"who": "acc_1"}, {"address": "192.0.2.2"},
@@ -70,7 +70,7 @@ def test_tenant_code_cause_caller_address_and_endpoint_are_kept_apart(trail: Tra
 
 
 def test_the_addresses_of_one_ipv6_subscriber_are_one(trail: Trail) -> None:
-    counts = Tally()
+    counts = RefusalAggregator()
     for number in range(300):
         refuse(counts, number, address=f"2001:db8:1:2::{number:x}")
     rows = written(trail, counts)
@@ -78,11 +78,11 @@ def test_the_addresses_of_one_ipv6_subscriber_are_one(trail: Trail) -> None:
 
 
 def test_an_attack_from_everywhere_is_two_hundred_rows_and_one_for_the_others_and_nothing_is_lost(trail: Trail) -> None:
-    counts = Tally()
+    counts = RefusalAggregator()
     for number in range(10_000):
         refuse(counts, number, address=f"198.51.{number // 250}.{number % 250}", code=-21 - number % 2)
     rows = written(trail, counts)
-    assert len(rows) == MOST_ROWS[REFUSED] + 1 == 201
+    assert len(rows) == MAX_ROWS[REFUSED] + 1 == 201
     (others,) = [row for row in rows if row[2] == "others"]
     assert others[0] == "-"
     assert others[3]["codes"] == {"-22": 4_900, "-21": 4_900}
@@ -90,7 +90,7 @@ def test_an_attack_from_everywhere_is_two_hundred_rows_and_one_for_the_others_an
 
 
 def test_an_attack_on_one_tenant_hides_no_other_tenant_s_refusals(trail: Trail) -> None:
-    counts = Tally()
+    counts = RefusalAggregator()
     for number in range(20_000):
         refuse(counts, number, tenant="ten_loud", address=f"198.51.{number // 250}.{number % 250}")
     refuse(counts, tenant="ten_quiet", who="acc_9")
@@ -100,26 +100,26 @@ def test_an_attack_on_one_tenant_hides_no_other_tenant_s_refusals(trail: Trail) 
 
 
 def test_the_memory_between_two_writings_is_bounded() -> None:
-    counts = Tally()
-    for number in range(3 * MOST_GROUPS):
+    counts = RefusalAggregator()
+    for number in range(3 * MAX_GROUPS):
         refuse(counts, number, tenant=f"ten_{number % 7}", address=f"198.51.{number // 250}.{number % 250}")
-    assert len(counts._sums[REFUSED]) == MOST_GROUPS
-    batch = counts.take()
-    assert sum(one.count for _, one in batch.rows) + batch.others[REFUSED].total.count == 3 * MOST_GROUPS
-    for number in range(2 * MOST_OF_A_TENANT):
+    assert len(counts._sums[REFUSED]) == MAX_GROUPS
+    batch = counts.drain()
+    assert sum(one.count for _, one in batch.rows) + batch.others[REFUSED].total.count == 3 * MAX_GROUPS
+    for number in range(2 * MAX_GROUPS_PER_TENANT):
         refuse(counts, number, address=f"198.51.{number // 250}.{number % 250}")
-    assert len(counts._sums[REFUSED]) == MOST_OF_A_TENANT
+    assert len(counts._sums[REFUSED]) == MAX_GROUPS_PER_TENANT
 
 
 def test_what_could_not_be_written_is_counted_again(trail: Trail) -> None:
-    counts = Tally()
+    counts = RefusalAggregator()
     for number in range(400):
         refuse(counts, number, address=f"198.51.100.{number // 2}")
     for number in range(300):
         refuse(counts, number, address=f"203.0.{number}.1")
-    failed = counts.take()
+    failed = counts.drain()
     refuse(counts, 500, address="198.51.100.0")
-    counts.put_back(failed)
+    counts.restore(failed)
     rows = written(trail, counts)
     assert sum(int(str(row[3]["count"])) for row in rows) == 701
     first = next(row for row in rows if row[3].get("address") == "198.51.100.0")
@@ -128,12 +128,12 @@ def test_what_could_not_be_written_is_counted_again(trail: Trail) -> None:
 
 
 def test_logins_are_summed_up_by_account_and_never_pushed_out_by_refusals(trail: Trail) -> None:
-    counts = Tally()
+    counts = RefusalAggregator()
     for number in range(1_000):
         refuse(counts, number, address=f"198.51.{number // 250}.{number % 250}")
     for number in range(400):
         for again in range(2):
-            counts.logged_in("ten_a", f"acc_{number}", "192.0.2.1", "POST /Login", f"req_{number}", T0 + again * SECOND)
+            counts.add_login("ten_a", f"acc_{number}", "192.0.2.1", "POST /Login", f"req_{number}", T0 + again * SECOND)
     rows = written(trail, counts)
     logins = [row for row in rows if row[1].startswith("acc_")]
     assert len(logins) == 400
@@ -148,7 +148,7 @@ def test_logins_are_summed_up_by_account_and_never_pushed_out_by_refusals(trail:
 
 
 def test_a_cause_of_any_length_is_cut(trail: Trail) -> None:
-    counts = Tally()
+    counts = RefusalAggregator()
     refuse(counts, cause="x" * 1_000_000, address="y" * 1_000_000, endpoint="z" * 1_000_000)
     ((_, _, subject, detail),) = written(trail, counts)
     assert (len(subject), len(str(detail["cause"])), len(str(detail["address"]))) == (200, 200, 200)

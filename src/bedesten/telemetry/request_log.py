@@ -1,8 +1,8 @@
 """What is kept of requests besides their effects: counts for the operator's plane, sums for the trail, lines in the log.
 
 Nothing of it makes a request wait. Refusals are logged one by one, with their precise cause and the request id, up to
-`LINES_A_SECOND`; what is over that is counted and the count is logged, so that an attack neither fills a disk nor makes
-refusing dear. Refused *credentials* are in the trail besides, all of them, summed up (see `audit.tally`).
+`MAX_LINES_PER_S`; what is over that is counted and the count is logged, so that an attack neither fills a disk nor makes
+refusing dear. Refused *credentials* are in the trail besides, all of them, summed up (see `audit.aggregator`).
 
 A task beside the requests publishes the counts every second and writes the sums every five seconds, more seldom while an
 attack goes on. At the end of the process everything is written. A process that is killed loses what it had not written.
@@ -19,29 +19,29 @@ from time import monotonic
 import structlog
 
 from bedesten import errors
-from bedesten.audit import tally
-from bedesten.audit.tally import Tally
+from bedesten.audit import refusal_aggregator
+from bedesten.audit.refusal_aggregator import RefusalAggregator
 from bedesten.core.clock import Clock, system_clock
 from bedesten.errors import Refusal
 from bedesten.store.store import Store
 from bedesten.store.transaction import OutcomeOpen, StoreUnavailable
-from bedesten.telemetry.meter import Label, Meter, login_alarm
-from bedesten.telemetry.slots import NoSlot, Slot
+from bedesten.telemetry.metrics import Metrics, Series, login_alarm
+from bedesten.telemetry.metrics_file import MetricsFile, NoMetricsFile
 
 log = structlog.get_logger("bedesten.http")
 
-LINES_A_SECOND, LINES_AT_ONCE = 50, 200
-PUBLISH_EVERY = 1.0
-WRITE_EVERY, WRITE_SELDOM = 5.0, 60.0
+MAX_LINES_PER_S, MAX_LINES_BURST = 50, 200
+PUBLISH_INTERVAL_S = 1.0
+WRITE_INTERVAL_S, MAX_WRITE_INTERVAL_S = 5.0, 60.0
 """Seconds between two writings of sums: the first usually, the second while there are many of them."""
-MANY = 50
+BUSY_BATCH_ROWS = 50
 
 _CREDENTIAL_CODES = frozenset(
     {errors.TOO_MANY_REQUESTS.number, errors.LOGIN_REFUSED.number, errors.TOO_MANY_LOGINS.number}
 )
 _LOGIN_RESULTS = {errors.LOGIN_REFUSED.number: "refused", errors.TOO_MANY_LOGINS.number: "waiting"}
 
-_OF_STORE = {
+_STORE_COUNTERS = {
     "commits": "transactions",
     "committed_actions": "actions",
     "store_retries": "retries",
@@ -50,7 +50,7 @@ _OF_STORE = {
 }
 """Counters, and where the store counts them."""
 
-Gauges = Callable[[], Iterable[tuple[Label, float]]]
+Gauges = Callable[[], Iterable[tuple[Series, float]]]
 
 
 @dataclass(slots=True)
@@ -66,17 +66,17 @@ class RequestInfo:
     who: str
 
 
-class LineLimit:
+class LineRateLimit:
     """How many lines may be logged: so many a second on the long run, some more at once."""
 
-    def __init__(self, a_second: int = LINES_A_SECOND, at_once: int = LINES_AT_ONCE) -> None:
-        self._a_second = a_second
-        self._at_once = at_once
-        self._left = float(at_once)
+    def __init__(self, per_s: int = MAX_LINES_PER_S, burst: int = MAX_LINES_BURST) -> None:
+        self._a_second = per_s
+        self._at_once = burst
+        self._left = float(burst)
         self._at = monotonic()
         self.withheld = 0
 
-    def admits(self) -> bool:
+    def take(self) -> bool:
         """Whether one more line may be logged; if not, it is counted as withheld."""
         now = monotonic()
         self._left = min(self._at_once, self._left + (now - self._at) * self._a_second)
@@ -88,64 +88,70 @@ class LineLimit:
         return True
 
 
-class Observer:
+class RequestLog:
     """One process's. Lives on the event loop. `directory` is where counts are published; None: nowhere."""
 
     def __init__(self, store: Store, clock: Clock = system_clock, directory: Path | None = None) -> None:
-        self.meter = Meter()
-        self.tally = Tally()
+        self.metrics = Metrics()
+        self.aggregator = RefusalAggregator()
         self._store = store
         self._clock = clock
-        self._lines = LineLimit()
+        self._lines = LineRateLimit()
         self._directory = directory
-        self._slot: Slot | None = None
+        self._metrics_file: MetricsFile | None = None
         self._gauges: Gauges = tuple
         self._kind = ""
         self._tasks: list[asyncio.Task[None]] = []
-        self._counted = dict.fromkeys(_OF_STORE, 0)
-        store.observe = self.meter.stored
+        self._counted = dict.fromkeys(_STORE_COUNTERS, 0)
+        store.observe = self.metrics.observe_store
         self._alarmed = False
 
-    def refused(self, refusal: Refusal, seen: RequestInfo, now: int) -> None:
+    def log_refusal(self, refusal: Refusal, request: RequestInfo, now: int) -> None:
         """Notes a refusal with its precise cause."""
         row = refusal.row
         cause, before = refusal.cause, refusal.__cause__
         if row is errors.TOO_MANY_REQUESTS and isinstance(before, Refusal):
             cause = f"{cause}; {before.row.number} {before.cause}"
-        who = refusal.who or seen.who
-        if seen.tenant and (row.status in (401, 403) or row.number in _CREDENTIAL_CODES):
-            self.tally.refused(seen.tenant, row.number, cause, who, seen.address, seen.endpoint, seen.request_id, now)
-        if seen.tenant and isinstance(before, OutcomeOpen):
-            self.tally.open_outcome(seen.tenant, row.number, who, seen.address, seen.endpoint, seen.request_id, now)
+        who = refusal.who or request.who
+        if request.tenant and (row.status in (401, 403) or row.number in _CREDENTIAL_CODES):
+            self.aggregator.add_refusal(
+                request.tenant, row.number, cause, who, request.address, request.endpoint, request.request_id, now
+            )
+        if request.tenant and isinstance(before, OutcomeOpen):
+            self.aggregator.add_unknown_outcome(
+                request.tenant, row.number, who, request.address, request.endpoint, request.request_id, now
+            )
         result = _LOGIN_RESULTS.get(row.number)
         if result is not None:
-            self.meter.count("logins", seen.surface, result)
-            self.meter.logins.count(now, refused=True)
-        if self._lines.admits():
+            self.metrics.count("logins", request.surface, result)
+            self.metrics.logins.count(now, refused=True)
+        if self._lines.take():
             log.info(
                 "refused",
                 code=row.number,
                 cause=cause,
-                request_id=seen.request_id,
-                tenant=seen.tenant,
+                request_id=request.request_id,
+                tenant=request.tenant,
                 who=who,
-                method=seen.method[:16],
-                endpoint=seen.endpoint,
-                address=seen.address,
+                method=request.method[:16],
+                endpoint=request.endpoint,
+                address=request.address,
             )
 
-    def logged_in(self, seen: RequestInfo, now: int) -> None:
+    def log_login(self, request: RequestInfo, now: int) -> None:
         """Notes a login that succeeded. How many there are is bounded by the hashing of passwords."""
-        self.tally.logged_in(seen.tenant, seen.who, seen.address, seen.endpoint, seen.request_id, now)
-        self.meter.count("logins", seen.surface, "ok")
-        self.meter.logins.count(now, refused=False)
+        self.aggregator.add_login(
+            request.tenant, request.who, request.address, request.endpoint, request.request_id, now
+        )
+        self.metrics.count("logins", request.surface, "ok")
+        self.metrics.logins.count(now, refused=False)
         log.info(
             "login",
-            request_id=seen.request_id,
-            tenant=seen.tenant,
-            who=seen.who,
-            surface=seen.surface,
-            address=seen.address,
+            request_id=request.request_id,
+            tenant=request.tenant,
+            who=request.who,
+            surface=request.surface,
+            address=request.address,
         )
 
     # --- beside the requests ---
@@ -156,15 +162,15 @@ class Observer:
         self._kind, self._gauges = kind, gauges
         if self._directory is not None:
             try:
-                self._slot = Slot(self._directory)
-            except NoSlot as problem:
+                self._metrics_file = MetricsFile(self._directory)
+            except NoMetricsFile as problem:
                 log.warning("not-metered", cause=str(problem))
             else:
-                before = self._slot.before()
+                before = self._metrics_file.previous()
                 if before is not None:
-                    self.meter.go_on_from(before)
+                    self.metrics.restore(before)
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._publish_for_ever()), loop.create_task(self._write_for_ever())]
+        self._tasks = [loop.create_task(self._publish_forever()), loop.create_task(self._write_forever())]
 
     async def stop(self) -> None:
         """Ends both, after all has been written if the store can be reached."""
@@ -173,49 +179,49 @@ class Observer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.write()
         self.publish()
-        if self._slot is not None:
-            self._slot.close()
-            self._slot = None
+        if self._metrics_file is not None:
+            self._metrics_file.close()
+            self._metrics_file = None
 
     def publish(self) -> None:
         """Puts the counts where the operator's plane finds them, and logs what only sums can tell."""
         withheld, self._lines.withheld = self._lines.withheld, 0
         if withheld:
-            self.meter.count("refusals_unlogged", by=withheld)
+            self.metrics.count("refusals_unlogged", by=withheld)
             log.warning("refused-not-logged", count=withheld)
-        ok, refused = self.meter.logins.recent(self._clock())
+        ok, refused = self.metrics.logins.recent(self._clock())
         if login_alarm(ok, refused) is not self._alarmed:
             self._alarmed = not self._alarmed
             log.warning("many-logins-refused", alarm=self._alarmed, refused=refused, ok=ok)
-        for name, attribute in _OF_STORE.items():
+        for name, attribute in _STORE_COUNTERS.items():
             now = getattr(self._store.commits, attribute)
-            self.meter.count(name, by=now - self._counted[name])
+            self.metrics.count(name, by=now - self._counted[name])
             self._counted[name] = now
-        if self._slot is not None:
-            self._slot.publish(self.meter.snapshot(self._kind, os.getpid(), self._clock(), self._gauges()))
+        if self._metrics_file is not None:
+            self._metrics_file.publish(self.metrics.snapshot(self._kind, os.getpid(), self._clock(), self._gauges()))
 
     async def write(self) -> int:
         """Writes what was summed up; answers how many rows that were. What the store does not take is kept."""
-        batch = self.tally.take()
+        batch = self.aggregator.drain()
         if not batch:
             return 0
         try:
-            await self._store.write_across(partial(tally.write, batch=batch))
+            await self._store.write_across(partial(refusal_aggregator.write, batch=batch))
         except StoreUnavailable as problem:
-            self.tally.put_back(batch)
+            self.aggregator.restore(batch)
             log.warning("trail-not-written", cause=str(problem))
         return len(batch.rows)
 
-    async def _publish_for_ever(self) -> None:
+    async def _publish_forever(self) -> None:
         while True:
             try:
                 self.publish()
             except Exception:
                 log.exception("counts-not-published")
-            await asyncio.sleep(PUBLISH_EVERY)
+            await asyncio.sleep(PUBLISH_INTERVAL_S)
 
-    async def _write_for_ever(self) -> None:
-        pause = WRITE_EVERY
+    async def _write_forever(self) -> None:
+        pause = WRITE_INTERVAL_S
         while True:
             await asyncio.sleep(pause)
             try:
@@ -223,4 +229,4 @@ class Observer:
             except Exception:
                 log.exception("trail-not-written")
             else:
-                pause = min(WRITE_SELDOM, pause * 2) if written > MANY else WRITE_EVERY
+                pause = min(MAX_WRITE_INTERVAL_S, pause * 2) if written > BUSY_BATCH_ROWS else WRITE_INTERVAL_S

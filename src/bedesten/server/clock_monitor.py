@@ -9,15 +9,15 @@ from bedesten.core.clock import SECOND, Clock, system_clock
 from bedesten.store.moment import NOW
 from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable
-from bedesten.telemetry.meter import Label
+from bedesten.telemetry.metrics import Series
 
 log = structlog.get_logger("bedesten.clock")
-EVERY_S = 60.0
+CHECK_INTERVAL_S = 60.0
 MAX_DIFFERENCE = 2 * SECOND
 """Milliseconds; past it a warning is logged each time. Machines that follow NTP differ by far less."""
 
 
-class ClockWatch:
+class ClockMonitor:
     """The watch of one process. On SQLite, where there is one clock, it sees none other and measures nothing."""
 
     def __init__(self, store: Store, clock: Clock = system_clock) -> None:
@@ -25,22 +25,22 @@ class ClockWatch:
         self._clock = clock
         self._ahead: float | None = None
 
-    def gauges(self) -> Iterator[tuple[Label, float]]:
+    def process_metrics(self) -> Iterator[tuple[Series, float]]:
         """By how many seconds this machine is ahead, as last measured."""
         if self._ahead is not None:
             yield ("clock_ahead_seconds",), self._ahead / SECOND
 
-    async def look_for_ever(self) -> None:
+    async def run(self) -> None:
         """Looks once a minute until it is cancelled; a store that is away is asked again a minute later."""
         while self._store.dialect == "postgresql":
             try:
-                await self.look()
+                await self.check_once()
             except StoreUnavailable as problem:
                 log.warning("store-unavailable", cause=str(problem))
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(CHECK_INTERVAL_S)
         await asyncio.Event().wait()
 
-    async def look(self) -> None:
+    async def check_once(self) -> None:
         """Compares once. What the question took on its way counts as no difference."""
         before = self._clock()
         row = await self._store.read_across(lambda tx: tx.one(NOW, at=tx.at))

@@ -16,16 +16,16 @@ from bedesten.ratelimit.throttle import counting_unit
 from bedesten.store.transaction import CrossTransaction
 
 REFUSED, LOGIN, OPEN = "credential.refused", "login.ok", "outcome.open"
-MOST_ROWS = {REFUSED: 200, LOGIN: 500, OPEN: 200}
+MAX_ROWS = {REFUSED: 200, LOGIN: 500, OPEN: 200}
 """Rows of each kind that are written at a time; all else becomes one more. Hashing bounds logins below that."""
-MOST_GROUPS, MOST_OF_A_TENANT = 4_000, 1_000
+MAX_GROUPS, MAX_GROUPS_PER_TENANT = 4_000, 1_000
 """Sums of one action that are kept apart between two writings, in all and for one tenant: an attack on one tenant hides no
 other's, and no login."""
-SAMPLES = 3
-LONGEST_TEXT = 200
+MAX_SAMPLED_REQUESTS = 3
+MAX_TEXT_LENGTH = 200
 
 
-class Key(NamedTuple):
+class AggregateKey(NamedTuple):
     """What is summed up together. `who` is the account that it concerns, as far as it is known, else empty."""
 
     action: str
@@ -38,7 +38,7 @@ class Key(NamedTuple):
 
 
 @dataclass(slots=True)
-class Sum:
+class Aggregate:
     """How often, from when to when (epoch ms), and some of the request ids."""
 
     count: int
@@ -46,21 +46,21 @@ class Sum:
     last: int
     requests: list[str]
 
-    def add(self, other: "Sum") -> None:
+    def add(self, other: "Aggregate") -> None:
         """Takes another sum of the same kind in."""
         self.count += other.count
         self.first, self.last = min(self.first, other.first), max(self.last, other.last)
-        self.requests = (self.requests + other.requests)[:SAMPLES]
+        self.requests = (self.requests + other.requests)[:MAX_SAMPLED_REQUESTS]
 
 
 @dataclass(slots=True)
-class Others:
+class Overflow:
     """Everything of one action that was not kept apart, by code."""
 
-    total: Sum
+    total: Aggregate
     codes: Counter[int]
 
-    def add(self, other: "Others") -> None:
+    def add(self, other: "Overflow") -> None:
         """Takes more of the same action in."""
         self.total.add(other.total)
         self.codes.update(other.codes)
@@ -70,51 +70,53 @@ class Others:
 class Batch:
     """What is written at once."""
 
-    rows: list[tuple[Key, Sum]]
-    others: dict[str, Others]
+    rows: list[tuple[AggregateKey, Aggregate]]
+    others: dict[str, Overflow]
 
     def __bool__(self) -> bool:
         return bool(self.rows or self.others)
 
 
-class Tally:
+class RefusalAggregator:
     """Counts for one process. Lives on the event loop."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, dict[Key, Sum]] = {action: {} for action in MOST_ROWS}
+        self._sums: dict[str, dict[AggregateKey, Aggregate]] = {action: {} for action in MAX_ROWS}
         self._tenants: Counter[tuple[str, str]] = Counter()
-        self._others: dict[str, Others] = {}
+        self._others: dict[str, Overflow] = {}
 
-    def refused(
+    def add_refusal(
         self, tenant: str, code: int, cause: str, who: str, address: str, endpoint: str, request_id: str, now: int
     ) -> None:
         """Counts one refused credential: its number, the precise cause, who it was if that is known."""
-        self._count(Key(REFUSED, tenant, code, cause, who, counting_unit(address), endpoint), request_id, now)
+        self._count(AggregateKey(REFUSED, tenant, code, cause, who, counting_unit(address), endpoint), request_id, now)
 
-    def logged_in(self, tenant: str, account: str, address: str, endpoint: str, request_id: str, now: int) -> None:
+    def add_login(self, tenant: str, account: str, address: str, endpoint: str, request_id: str, now: int) -> None:
         """Counts one login."""
-        self._count(Key(LOGIN, tenant, 0, "", account, counting_unit(address), endpoint), request_id, now)
+        self._count(AggregateKey(LOGIN, tenant, 0, "", account, counting_unit(address), endpoint), request_id, now)
 
-    def open_outcome(
+    def add_unknown_outcome(
         self, tenant: str, code: int, who: str, address: str, endpoint: str, request_id: str, now: int
     ) -> None:
         """Notes a request that may or may not have been done, each by itself: somebody will ask about this very one."""
-        self._count(Key(OPEN, tenant, code, request_id, who, counting_unit(address), endpoint), request_id, now)
+        self._count(
+            AggregateKey(OPEN, tenant, code, request_id, who, counting_unit(address), endpoint), request_id, now
+        )
 
-    def take(self) -> Batch:
+    def drain(self) -> Batch:
         """What was counted since the last time, cut to what is written at once: of every tenant its largest first."""
         rows, others = [], self._others
-        for action, most in MOST_ROWS.items():
-            chosen = _fairly(self._sums[action].items())
+        for action, most in MAX_ROWS.items():
+            chosen = _rank_by_tenant(self._sums[action].items())
             rows += chosen[:most]
             for key, one in chosen[most:]:
-                _to_others(others, key, one)
+                _add_to_overflow(others, key, one)
             self._sums[action] = {}
         self._others = {}
         self._tenants.clear()
         return Batch(rows, others)
 
-    def put_back(self, batch: Batch) -> None:
+    def restore(self, batch: Batch) -> None:
         """Counts again what could not be written."""
         for key, one in batch.rows:
             self._add(key, one)
@@ -124,42 +126,43 @@ class Tally:
             else:
                 self._others[action] = others
 
-    def _count(self, key: Key, request_id: str, now: int) -> None:
+    def _count(self, key: AggregateKey, request_id: str, now: int) -> None:
         known = self._sums[key.action].get(key)
         if known is None:
-            self._add(key, Sum(1, now, now, [request_id]))
+            self._add(key, Aggregate(1, now, now, [request_id]))
             return
         known.count += 1
         known.last = now
-        if len(known.requests) < SAMPLES:
+        if len(known.requests) < MAX_SAMPLED_REQUESTS:
             known.requests.append(request_id)
 
-    def _add(self, key: Key, one: Sum) -> None:
+    def _add(self, key: AggregateKey, one: Aggregate) -> None:
         sums, place = self._sums[key.action], (key.action, key.tenant)
         known = sums.get(key)
         if known is not None:
             known.add(one)
-        elif len(sums) < MOST_GROUPS and self._tenants[place] < MOST_OF_A_TENANT:
+        elif len(sums) < MAX_GROUPS and self._tenants[place] < MAX_GROUPS_PER_TENANT:
             self._tenants[place] += 1
             sums[key] = one
         else:
-            _to_others(self._others, key, one)
+            _add_to_overflow(self._others, key, one)
 
 
-def _to_others(others: dict[str, Others], key: Key, one: Sum) -> None:
-    more = Others(Sum(one.count, one.first, one.last, one.requests[:SAMPLES]), Counter({key.code: one.count}))
+def _add_to_overflow(others: dict[str, Overflow], key: AggregateKey, one: Aggregate) -> None:
+    total = Aggregate(one.count, one.first, one.last, one.requests[:MAX_SAMPLED_REQUESTS])
+    more = Overflow(total, Counter({key.code: one.count}))
     if key.action in others:
         others[key.action].add(more)
     else:
         others[key.action] = more
 
 
-def _fairly(sums: Iterable[tuple[Key, Sum]]) -> list[tuple[Key, Sum]]:
+def _rank_by_tenant(sums: Iterable[tuple[AggregateKey, Aggregate]]) -> list[tuple[AggregateKey, Aggregate]]:
     """The largest sum of every tenant, then the second largest of every tenant, and so on."""
-    by_tenant: defaultdict[str, list[tuple[Key, Sum]]] = defaultdict(list)
+    by_tenant: defaultdict[str, list[tuple[AggregateKey, Aggregate]]] = defaultdict(list)
     for key, one in sums:
         by_tenant[key.tenant].append((key, one))
-    ranked: list[tuple[int, int, Key, Sum]] = []
+    ranked: list[tuple[int, int, AggregateKey, Aggregate]] = []
     for mine in by_tenant.values():
         mine.sort(key=lambda entry: -entry[1].count)
         ranked += [(rank, -one.count, key, one) for rank, (key, one) in enumerate(mine)]
@@ -170,15 +173,15 @@ def write(tx: CrossTransaction, batch: Batch) -> None:
     """Appends a batch to the trail."""
     for key, one in batch.rows:
         actor = Actor(key.who or "anonymous", one.requests[0])
-        detail: dict[str, object] = {"address": key.address[:LONGEST_TEXT], **_shown(one)}
+        detail: dict[str, object] = {"address": key.address[:MAX_TEXT_LENGTH], **_detail_of(one)}
         if key.action == REFUSED:
-            detail = {"code": key.code, "cause": key.cause[:LONGEST_TEXT], **detail}
-        record(tx.bound(key.tenant), actor, key.action, key.endpoint[:LONGEST_TEXT], **detail)
+            detail = {"code": key.code, "cause": key.cause[:MAX_TEXT_LENGTH], **detail}
+        record(tx.bound(key.tenant), actor, key.action, key.endpoint[:MAX_TEXT_LENGTH], **detail)
     for action, others in batch.others.items():
         codes = {str(code): count for code, count in sorted(others.codes.items())}
         actor = Actor("anonymous", others.total.requests[0])
-        record(tx.bound(INSTALLATION), actor, action, "others", codes=codes, **_shown(others.total))
+        record(tx.bound(INSTALLATION), actor, action, "others", codes=codes, **_detail_of(others.total))
 
 
-def _shown(one: Sum) -> dict[str, object]:
+def _detail_of(one: Aggregate) -> dict[str, object]:
     return {"count": one.count, "first": wire_time(one.first), "last": wire_time(one.last), "requests": one.requests}
