@@ -24,7 +24,7 @@ def of(found: Samples, name: str, **labels: str) -> float:
 
 
 def ask(port: int, path: str, host: str | None = None, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-    """The plane's answer to a request with this `Host`, the usual one by default: status, headers, body."""
+    """The admin listener's answer to a request with this `Host`, the usual one by default: status, headers, body."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
         connection.putrequest(method, path, skip_host=host is not None)

@@ -1,4 +1,4 @@
-"""Secret scanners report what they found to the operator's plane: only with the secret, and nothing of it is given back."""
+"""Secret scanners report what they found to the admin listener: only with the secret, and nothing of it is given back."""
 
 import asyncio
 import base64
@@ -200,7 +200,7 @@ def test_a_body_of_broken_chunks_is_refused(here: House, secret: Path, body: byt
 def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     pace = BodyPace(between_s=0.02, whole_s=0.1)
     taker = Scanners(lambda: (Secret(SECRET),), lambda *_: True)
-    plane = AdminListener(lambda: None, dict, lambda _: lambda _: (b"", ""), lambda: None, scanners=taker, pace=pace)
+    listener = AdminListener(lambda: None, dict, lambda _: lambda _: (b"", ""), lambda: None, scanners=taker, pace=pace)
     headers = [(b"authorization", f"Bearer {SECRET}".encode()), (b"content-length", b"9")]
     scope = {"type": "http", "method": "POST", "path": "/leaks", "raw_path": b"/leaks", "headers": headers}
     sent: list[Any] = []
@@ -211,5 +211,5 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(asyncio.wait_for(plane(scope, receive, send), 10))
+    asyncio.run(asyncio.wait_for(listener(scope, receive, send), 10))
     assert sent[0]["status"] == 408

@@ -1,4 +1,4 @@
-"""The operator's plane over real sockets: health, metrics, and nothing of it or of the tenants where it does not belong."""
+"""The admin listener over real sockets: health, metrics, and nothing of it or of the tenants where it does not belong."""
 
 import contextlib
 import http.client
@@ -38,7 +38,7 @@ class House:
 
     @property
     def admin(self) -> int:
-        """The plane's port."""
+        """The admin listener's port."""
         return urlsplit(self.server.ready["adminUrl"]).port or 0
 
     def client(self, *lines: tuple[str, str]) -> Client:
@@ -67,12 +67,12 @@ def house(engine: str, folder: Path, workers: int = 2) -> Iterator[House]:
 @pytest.fixture(scope="module", params=ENGINES)
 def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A house that all tests of an engine share: they break nothing in it."""
-    with house(request.param, tmp_path_factory.mktemp("plane")) as made:
+    with house(request.param, tmp_path_factory.mktemp("admin")) as made:
         yield made
 
 
 def test_r216_the_plane_listens_on_loopback_unless_it_is_told_otherwise(here: House) -> None:
-    (listening,) = [event for event in here.server.events if event.get("name") == "operator"]
+    (listening,) = [event for event in here.server.events if event.get("name") == "admin"]
     assert listening["host"] == "127.0.0.1"
 
 
@@ -200,7 +200,7 @@ def test_r168_no_secret_is_on_the_command_line_or_in_the_environment_of_a_proces
     written = json.loads(here.settings.secrets_file.read_text("ascii"))
     secrets = [text for ring in ("sign", "digest", "wrap") for text in written[ring]["secrets"].values()]
     seen = processes_of(here.server.process.pid)
-    assert len(seen) >= 5, "serve, two workers, the outbox's, the plane's"
+    assert len(seen) >= 5, "serve, two workers, the outbox's, the admin listener's"
     for process in seen:
         told = Path(f"/proc/{process}/cmdline").read_bytes() + Path(f"/proc/{process}/environ").read_bytes()
         assert [secret for secret in secrets if secret.encode() in told] == []

@@ -38,7 +38,7 @@ def store(installation: Installation) -> Store:
 
 
 def read(directory: Path, store: Store, now: int = NOW) -> Samples:
-    """What the plane would answer."""
+    """What the admin listener would answer."""
     body, kind = exposition.render(directory, exposition.read_store_metrics(store), now)("")
     assert kind.startswith("text/plain")
     return samples(body.decode())

@@ -43,7 +43,7 @@ def program(request: pytest.FixtureRequest, fresh: Path, tmp_path_factory: pytes
 
 @pytest.fixture(scope="module")
 def server(program: Program) -> Iterator[Served]:
-    """Its server: two workers, and the operator's plane."""
+    """Its server: two workers, and the admin listener."""
     with served(program, "--workers", "2", "--admin-port", str(free_port(0))) as started:
         yield started
         started.process.send_signal(signal.SIGTERM)
@@ -75,8 +75,8 @@ def codes(clients: list[Client], method: str, path: str) -> set[tuple[int, int |
 
 def test_it_says_where_it_serves_and_who_does_it(server: Served) -> None:
     assert server.ready["url"].startswith("http://127.0.0.1:")
-    assert set(server.ready["pids"]) == {"web-1", "web-2", "worker", "operator"}
-    assert [event["name"] for event in server.events if event["event"] == "listening"] == ["web", "operator"]
+    assert set(server.ready["pids"]) == {"web-1", "web-2", "worker", "admin"}
+    assert [event["name"] for event in server.events if event["event"] == "listening"] == ["web", "admin"]
 
 
 def test_a_tenant_answers_on_its_host_as_soon_as_it_is_made(program: Program, server: Served) -> None:

@@ -59,7 +59,7 @@ class Household:
         return secret
 
     def metrics(self) -> str:
-        """The page of the operator's plane."""
+        """The page of the admin listener."""
         status, _, body = ask(self._port("adminUrl"), "/metrics")
         assert status == 200
         return body.decode()

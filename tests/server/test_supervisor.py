@@ -214,9 +214,9 @@ def test_a_side_process_runs_is_replaced_and_is_asked_to_stop(start: Start, tmp_
 
 
 def test_a_side_may_listen_on_an_address_of_its_own(start: Start) -> None:
-    side = {"name": "operator", "target": "dummy_app:build", "listen": ["127.0.0.1", 0]}
+    side = {"name": "admin", "target": "dummy_app:build", "listen": ["127.0.0.1", 0]}
     server = start(workers=1, side_processes=[side])
-    own = [event["port"] for event in server.events if event["event"] == "listening" and event["name"] == "operator"]
+    own = [event["port"] for event in server.events if event["event"] == "listening" and event["name"] == "admin"]
     connection = http.client.HTTPConnection("127.0.0.1", own[0], timeout=10)
     connection.request("GET", "/pid")
     answered = int(connection.getresponse().read())

@@ -105,7 +105,7 @@ def upstream_service(secret_file: Path) -> Iterator[Service]:
 
 @dataclass
 class ForwardAuthServer:
-    """An installation with one shop, whose server's plane decides by a route file."""
+    """An installation with one shop, whose admin listener decides by a route file."""
 
     program: Program
     server: Served
@@ -115,7 +115,7 @@ class ForwardAuthServer:
 
     @property
     def admin(self) -> int:
-        """The plane's port."""
+        """The admin listener's port."""
         return urlsplit(self.server.ready["adminUrl"]).port or 0
 
     @property
@@ -136,8 +136,8 @@ class ForwardAuthServer:
         )
 
     def plane(self) -> int:
-        """The process id of the operator's plane."""
-        found: int = self.server.ready["pids"]["operator"]
+        """The process id of the admin listener."""
+        found: int = self.server.ready["pids"]["admin"]
         return found
 
 

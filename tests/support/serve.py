@@ -6,7 +6,7 @@ import sys
 from bedesten.server.settings import Settings
 from bedesten.server.supervisor import ServeSpec, SideProcess, run
 
-_PLANE = SideProcess("operator", "bedesten.server.admin_listener:application", ("127.0.0.1", 0))
+_PLANE = SideProcess("admin", "bedesten.server.admin_listener:application", ("127.0.0.1", 0))
 
 
 def say(event: dict[str, object]) -> None:

@@ -49,7 +49,7 @@ class Served:
         return [pid for name, pid in self.ready["pids"].items() if name.startswith("web-")]
 
     def operator(self, path: str, method: str = "GET") -> tuple[int, Any]:
-        """The status and document that the operator's plane answers."""
+        """The status and document that the admin listener answers."""
         connection = http.client.HTTPConnection(urlsplit(self.ready["adminUrl"]).netloc, timeout=20)
         with contextlib.closing(connection):
             connection.request(method, path)

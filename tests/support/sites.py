@@ -177,7 +177,7 @@ def serving(
     ):
         try:
             ports = _ports(process, log)
-            yield Site(installation, ports["web"], process, log, ports.get("operator", 0))
+            yield Site(installation, ports["web"], process, log, ports.get("admin", 0))
         finally:
             if process.poll() is None:
                 process.terminate()

@@ -4,7 +4,7 @@ Use cases that cross rooms, each a plain function over one transaction: `partner
 its webhook endpoint), `owners` (suppliers and integrations), `products` (a catalogue from a file), `keys` (which tenant
 has this one), `access`, `networks`. What stays inside one room is called there.
 
-The operator's plane is a listener of its own (`listener`), on loopback unless told otherwise: nothing of it answers on a
+The admin listener is a listener of its own (`listener`), on loopback unless told otherwise: nothing of it answers on a
 tenant's host, and nothing of a tenant's answers there.
 
 What does not belong here: reading command lines and printing, which is `cli`'s; anything a tenant's caller may do.

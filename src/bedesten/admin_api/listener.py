@@ -1,4 +1,4 @@
-"""The operator's plane: an application of its own, on a listener of its own, that knows no tenant.
+"""The admin listener: an application of its own, on a listener of its own, that knows no tenant.
 
 | path | says |
 |---|---|

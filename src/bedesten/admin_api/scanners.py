@@ -1,4 +1,4 @@
-"""Reports of secret scanners over HTTP: whatever found API keys where they do not belong posts them to the operator's plane.
+"""Reports of secret scanners over HTTP: whatever found API keys where they do not belong posts them to the admin listener.
 
 `POST /leaks`, `Authorization: Bearer <a secret that both sides know>`, and a JSON array with an object for each finding:
 `token` is the text that was found, `url` (or `source`) says where, `type` is given back. What else an object has is left

@@ -24,7 +24,7 @@ from bedesten import __version__
 
 NOUNS = {
     "init": "Make an installation, or bring an older one to this version.",
-    "serve": "Serve the four surfaces, and the operator's plane on a port of its own.",
+    "serve": "Serve the four surfaces, and the admin listener on a port of its own.",
     "demo": "A throw-away installation with demo data that shows every step.",
     "tenants": "The brands of this installation: hosts, token times, access.",
     "partners": "Reseller accounts: scopes, credit, webhooks.",

@@ -28,9 +28,9 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: any free one.")] = 8080,
     admin_host: Annotated[
-        str, typer.Option("--admin-host", metavar="ADDRESS", help="Where the operator's plane listens.")
+        str, typer.Option("--admin-host", metavar="ADDRESS", help="Where the admin listener listens.")
     ] = "127.0.0.1",
-    admin_port: Annotated[int, typer.Option("--admin-port", min=0, max=65_535, help="0: no operator's plane.")] = 8081,
+    admin_port: Annotated[int, typer.Option("--admin-port", min=0, max=65_535, help="0: no admin listener.")] = 8081,
     gate_routes: Annotated[
         Path | None,
         typer.Option(
@@ -49,7 +49,7 @@ def serve(
     settings, store = _with_gate(ctx.settings, gate_routes, admin_port), ctx.installation.store
     side_processes = [SideProcess("worker", "bedesten.server.worker:main")]
     if admin_port:
-        admin = SideProcess("operator", "bedesten.server.admin_listener:application", (admin_host, admin_port))
+        admin = SideProcess("admin", "bedesten.server.admin_listener:application", (admin_host, admin_port))
         side_processes.append(admin)
     spec = ServeSpec(
         host=host,
@@ -81,7 +81,7 @@ def _with_gate(settings: Settings, routes: Path | None, admin_port: int) -> Sett
         return settings
     routes = routes.absolute()
     if not admin_port:
-        raise CommandError("--gate-routes needs the operator's plane, which --admin-port 0 leaves out")
+        raise CommandError("--gate-routes needs the admin listener, which --admin-port 0 leaves out")
     if not settings.trusted_proxies:
         raise CommandError("--gate-routes needs BEDESTEN_TRUSTED_PROXIES: only these proxies are answered")
     try:
@@ -110,7 +110,7 @@ class _Events:
         if kind == "listening":
             self._urls[name] = _url(str(event["host"]), event["port"])
         if kind == "ready":
-            event = {"event": kind, "url": self._urls["web"], "adminUrl": self._urls.get("operator"), **event}
+            event = {"event": kind, "url": self._urls["web"], "adminUrl": self._urls.get("admin"), **event}
         with contextlib.suppress(OSError):
             self._tell(kind, event)
 
@@ -120,8 +120,8 @@ class _Events:
         elif kind == "ready":
             counted = "1 worker" if self._workers == 1 else f"{self._workers} workers"
             lines = [f"Bedesten serves on {self._urls['web']} with {counted}. Ctrl-C stops it."]
-            if "operator" in self._urls:
-                lines.append(f"Operator's plane: {self._urls['operator']}/health/ready")
+            if "admin" in self._urls:
+                lines.append(f"Admin listener: {self._urls['admin']}/health/ready")
             show(lines)
         if kind in ("died", "respawned", "killed"):
             message = {name: value for name, value in event.items() if name not in ("event", "name")}

@@ -1,4 +1,4 @@
-"""The operator's plane of one installation; what its process loads."""
+"""The admin listener of one installation; what its process loads."""
 
 import json
 import os

@@ -49,7 +49,7 @@ def guard_listen_address(settings: Settings, store: Store, host: str) -> Iterato
 @contextlib.contextmanager
 def guard_tenant_hosts(settings: Settings, hosts: Iterable[str]) -> Iterator[None]:
     """While a tenant is given `hosts`. Raises `Refusal` if one is for loopback only and the server listens elsewhere,
-    or is a name of the operator's own plane."""
+    or is a name of the admin listener."""
     hosts = list(hosts)
     _refuse_own(settings, hosts)
     named = [host for host in hosts if only_on_loopback(host)]

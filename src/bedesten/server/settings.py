@@ -97,7 +97,7 @@ class Settings(BaseSettings):
 
     @property
     def metrics_directory(self) -> Path:
-        """Where the processes of this machine put their counts for the operator's plane; they may be lost."""
+        """Where the processes of this machine put their counts for the admin listener; they may be lost."""
         return self.data / "metrics"
 
     @property

@@ -92,7 +92,7 @@ class SideProcess:
     """A process beside the workers. `target` is called with the settings and runs until SIGTERM.
 
     With `listen` (host, port) it is instead an HTTP worker of its own on that address, and `target` an application
-    factory: the operator's plane is one.
+    factory: the admin listener is one.
     """
 
     name: str

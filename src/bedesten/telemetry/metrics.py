@@ -1,6 +1,6 @@
 """The meter: what a process counts of itself, in plain integers, so that counting costs a request about a microsecond.
 
-Nothing is locked and nothing is sent: once a second the whole of it is put where the operator's plane finds it (see
+Nothing is locked and nothing is sent: once a second the whole of it is put where the admin listener finds it (see
 `slots`). The names are those of the metrics, without their prefix; what they mean is in `operator.metrics`.
 """
 

@@ -1,10 +1,10 @@
-"""Where the processes of one server put their counts for the operator's plane: one small file a process, in a directory.
+"""Where the processes of one server put their counts for the admin listener: one small file a process, in a directory.
 
 A process takes the first slot that nobody holds and goes on from what stands in it: when a worker is replaced, its
 counters go on, and there are never more files than there were processes at a time. The lock of a slot belongs to the
 process, so a slot that can be locked is one whose process is gone. Files are replaced as a whole, never written in place:
 who reads finds one moment's counts. All of it may be lost, then counters begin anew. They are not for another machine: each
-has a data directory, and an operator's plane, of its own.
+has a data directory, and an admin listener, of its own.
 """
 
 import fcntl

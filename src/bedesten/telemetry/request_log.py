@@ -1,4 +1,4 @@
-"""What is kept of requests besides their effects: counts for the operator's plane, sums for the trail, lines in the log.
+"""What is kept of requests besides their effects: counts for the admin listener, sums for the trail, lines in the log.
 
 Nothing of it makes a request wait. Refusals are logged one by one, with their precise cause and the request id, up to
 `MAX_LINES_PER_S`; what is over that is counted and the count is logged, so that an attack neither fills a disk nor makes
@@ -184,7 +184,7 @@ class RequestLog:
             self._metrics_file = None
 
     def publish(self) -> None:
-        """Puts the counts where the operator's plane finds them, and logs what only sums can tell."""
+        """Puts the counts where the admin listener finds them, and logs what only sums can tell."""
         withheld, self._lines.withheld = self._lines.withheld, 0
         if withheld:
             self.metrics.count("refusals_unlogged", by=withheld)
