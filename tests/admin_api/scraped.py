@@ -50,7 +50,7 @@ def settled(port: int) -> Samples:
         first = scrape(port)
         time.sleep(1.3)
         second = scrape(port)
-        if of(first, "fence_wait_seconds_count") == of(second, "fence_wait_seconds_count"):
+        if of(first, "revision_check_seconds_count") == of(second, "revision_check_seconds_count"):
             return second
 
 

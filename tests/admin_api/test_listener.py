@@ -159,7 +159,7 @@ def test_every_answer_is_counted_once_whichever_worker_gave_it(here: House) -> N
     assert more("logins_total", surface="reseller", result="ok") == 1
     assert more("logins_total", surface="reseller", result="refused") == 1
     assert more("request_seconds_count", surface="supplier") == 30
-    assert more("fence_wait_seconds_count") == 93
+    assert more("revision_check_seconds_count") == 93
     assert of(now, "processes", kind="web") == 2
     assert of(now, "processes", kind="worker") == 1
 
@@ -277,11 +277,11 @@ def test_another_schema_makes_it_not_ready_and_a_store_that_is_gone_leaves_the_c
         assert of(scrape(here.admin), "store_up") == 1
     with house("postgresql", tmp_path / "pg", workers=1) as here:
         here.client().get("/documentation/errors/-1.json")
-        assert until(lambda: of(scrape(here.admin), "fence_wait_seconds_count") >= 1)
+        assert until(lambda: of(scrape(here.admin), "revision_check_seconds_count") >= 1)
         with postgres_gone(str(here.settings.database)):
             found = scrape(here.admin)
             assert of(found, "store_up") == 0
-            assert of(found, "fence_wait_seconds_count") >= 1
+            assert of(found, "revision_check_seconds_count") >= 1
             assert ("bedesten_outbox_due", ()) not in found
             assert here.client().get("/Categories").status == 503
             assert until(lambda: of(scrape(here.admin), "store_unavailable_total") >= 1)

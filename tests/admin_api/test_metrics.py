@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bedesten.admin_api import exposition
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from bedesten.store.store import Store
 from bedesten.telemetry import metrics, metrics_file
 from bedesten.telemetry.metrics import LoginMinutes, Metrics, login_alarm
@@ -54,7 +54,7 @@ def test_the_counts_of_all_processes_are_summed_up(tmp_path: Path, store: Store)
     held = [MetricsFile(tmp_path), MetricsFile(tmp_path)]
     for file, each in zip(held, counted, strict=True):
         file.publish(
-            each.snapshot("web", 1, NOW, [(("hashing_under_way",), 2.0), (("directory_entries", "keys"), 5.0)])
+            each.snapshot("web", 1, NOW, [(("password_hashes_pending",), 2.0), (("auth_cache_entries", "keys"), 5.0)])
         )
     found = read(tmp_path, store)
     assert of(found, "requests_total", surface="reseller", status="2xx", code="0") == 7
@@ -65,8 +65,12 @@ def test_the_counts_of_all_processes_are_summed_up(tmp_path: Path, store: Store)
     assert of(found, "request_seconds_bucket", surface="reseller", le="0.001") == 7
     assert of(found, "request_seconds_bucket", surface="reseller", le="+Inf") == 7
     assert of(found, "request_seconds_sum", surface="reseller") == pytest.approx(0.0049)
-    assert of(found, "hashing_under_way", process="web-0") == of(found, "hashing_under_way", process="web-1") == 2
-    assert of(found, "directory_entries", process="web-1", kind="keys") == 5
+    assert (
+        of(found, "password_hashes_pending", process="web-0")
+        == of(found, "password_hashes_pending", process="web-1")
+        == 2
+    )
+    assert of(found, "auth_cache_entries", process="web-1", kind="keys") == 5
     assert of(found, "processes", kind="web") == 2
     assert of(found, "processes", kind="worker") == 0
     for file in held:
@@ -76,25 +80,25 @@ def test_the_counts_of_all_processes_are_summed_up(tmp_path: Path, store: Store)
 def test_a_process_that_takes_the_place_of_another_goes_on_from_its_counts(tmp_path: Path, store: Store) -> None:
     first = MetricsFile(tmp_path)
     before = Metrics()
-    before.count("deliveries", "taken", by=10)
+    before.count("deliveries", "delivered", by=10)
     before.observe_request("reseller", 200, 0, 0.002)
     before.logins.count(NOW, refused=True)
     first.publish(before.snapshot("worker", 1, NOW, [(("resident_bytes",), 1.0)]))
     first.close()
     gone = read(tmp_path, store)
-    assert of(gone, "deliveries_total", result="taken") == 10, "what a dead process counted still counts"
+    assert of(gone, "deliveries_total", result="delivered") == 10, "what a dead process counted still counts"
     assert of(gone, "processes", kind="worker") == 0
     assert of(gone, "resident_bytes", process="worker-0") == 0
     second = MetricsFile(tmp_path)
     assert second.number == 0
     after = Metrics()
-    after.count("deliveries", "taken")
+    after.count("deliveries", "delivered")
     found = second.previous()
     assert found is not None
     after.restore(found)
     second.publish(after.snapshot("worker", 2, NOW, []))
     now = read(tmp_path, store)
-    assert of(now, "deliveries_total", result="taken") == 11
+    assert of(now, "deliveries_total", result="delivered") == 11
     assert of(now, "request_seconds_count", surface="reseller") == 1
     assert of(now, "processes", kind="worker") == 1
     assert after.logins.recent(NOW) == (0, 1)

@@ -23,6 +23,7 @@ from bedesten.http.pipeline import Pipeline
 from bedesten.http.refusals import refusals
 from bedesten.http.route import RouteMap
 from bedesten.server import build
+from bedesten.server.installation import initialise, open_installation
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import CrossTransaction
 from bedesten.surfaces.operations import ROUTES as OPERATIONS
@@ -49,8 +50,8 @@ class Site:
 
     def __init__(self, data: Path) -> None:
         settings = Settings(data=data, database=None)
-        build.initialise(settings)
-        self.opened = build.open_installation(settings)
+        initialise(settings)
+        self.opened = open_installation(settings)
         self.tenant = self._tenant(tenants.NewTenant(NAME, ["localhost"]))
         self._tenant(tenants.NewTenant("Sand", ["sand.localhost"], sandbox=True))
         self._pipeline = Pipeline(build.open_services(self.opened), RouteMap.of(build.ROUTES), site_routes.missing)

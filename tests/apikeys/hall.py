@@ -24,7 +24,7 @@ from bedesten.http.message import Request
 from bedesten.http.pipeline import Pipeline
 from bedesten.http.route import RouteMap
 from bedesten.server import build
-from bedesten.server.installation import Installation
+from bedesten.server.installation import Installation, open_installation
 from bedesten.server.settings import Settings
 from bedesten.store.sql import TENANT, into
 from bedesten.store.transaction import Transaction
@@ -155,7 +155,7 @@ class Hall:
 
     def __init__(self, settings: Settings) -> None:
         self.clock = Clock()
-        self.installation = build.open_installation(settings, self.clock)
+        self.installation = open_installation(settings, self.clock)
         self._opened = [self.installation]
         self._runner = asyncio.Runner()
         self.tenant = self.new_tenant("shop.example")
@@ -170,7 +170,7 @@ class Hall:
 
     def process(self) -> Process:
         """One more web process, with a store and secrets of its own."""
-        opened = build.open_installation(self.installation.settings, self.clock)
+        opened = open_installation(self.installation.settings, self.clock)
         self._opened.append(opened)
         return Process(opened, self.clock)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from tests.audit.rows import Trail
 from tests.store.raw import raw
 from tests.support.sites import ENGINES, opened

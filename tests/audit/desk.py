@@ -13,7 +13,7 @@ from bedesten.http.message import Request, Response
 from bedesten.http.pipeline import Pipeline
 from bedesten.http.route import RouteMap
 from bedesten.server import build
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from tests.support.backoffice import Operator
 
 ROUTES = RouteMap.of(build.ROUTES)

@@ -13,8 +13,7 @@ from bedesten.audit import search as reading
 from bedesten.audit.actions import INSTALLATION, OPERATOR, Actor, record
 from bedesten.audit.chain import Head, Row, verify
 from bedesten.server import audit_sealer
-from bedesten.server.build import Installation
-from bedesten.server.installation import open_store
+from bedesten.server.installation import Installation, open_store
 from bedesten.store.store import Store
 from bedesten.store.transaction import CrossTransaction
 from tests.audit.rows import Trail

@@ -13,8 +13,7 @@ import structlog
 from bedesten import errors
 from bedesten.core.revision import Revision
 from bedesten.gate.scopes import Surface
-from bedesten.server import build
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.logs import configure
 from bedesten.server.settings import Settings
 from bedesten.telemetry.request_log import LineRateLimit
@@ -54,8 +53,8 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
         settings = Settings(
             data=tmp_path / "data", database=f"postgresql://{user.partition(':')[0]}:{DATABASE_PASSWORD}@{place}"
         )
-        assert build.initialise(settings)
-        installation = build.open_installation(settings)
+        assert initialise(settings)
+        installation = open_installation(settings)
         yield _scene(installation)
         installation.store.close()
 

@@ -12,7 +12,7 @@ from bedesten.apikeys import keys
 from bedesten.audit.actions import OPERATOR
 from bedesten.audit.chain import Row
 from bedesten.gate.scopes import Surface
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from bedesten.tenants import actions as tenants
 from tests.audit.desk import HOST, OTHER_HOST, Desk
 from tests.support.backoffice import PASSWORD

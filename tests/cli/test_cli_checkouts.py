@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from bedesten.integrity.check import breaches
-from bedesten.server.build import open_installation
+from bedesten.server.installation import open_installation
 from bedesten.server.settings import Settings
 from tests.domain.stall import Stall, open_stall
 from tests.support.program import Program

@@ -21,7 +21,7 @@ from bedesten.core.ids import new_id
 from bedesten.errors import CATALOGUE
 from bedesten.gate.scopes import Surface
 from bedesten.payments import actions as payments
-from bedesten.server.build import open_installation
+from bedesten.server.installation import open_installation
 from bedesten.server.settings import Settings, unknown_variables
 from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants

@@ -19,7 +19,7 @@ import pytest
 from bedesten.catalogue import stock
 from bedesten.core.money import to_minor
 from bedesten.integrity.check import breaches
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from tests.crash.receiver import Receiver
 from tests.crash.traffic import Traffic
 from tests.store.raw import Raw, raw

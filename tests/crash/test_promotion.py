@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bedesten.gate.scopes import Surface
-from bedesten.server import build
+from bedesten.server.installation import initialise, open_installation
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import StoreUnavailable
 from tests.support.backoffice import Key, Operator
@@ -71,7 +71,7 @@ def failover(tmp_path: Path) -> Iterator[Failover]:
         primary = stack.enter_context(running_cluster())
         primary.rows("CREATE DATABASE shop")
         first = Settings(data=tmp_path / "first" / "data", database=primary.url("shop"))
-        assert build.initialise(first)
+        assert initialise(first)
         standby = primary.standby("standby")
         both = f"postgresql://postgres@127.0.0.1:{primary.port},127.0.0.1:{standby.port}/shop"
         nodes = []
@@ -81,7 +81,7 @@ def failover(tmp_path: Path) -> Iterator[Failover]:
             settings.data.mkdir(parents=True, exist_ok=True)
             if name == "second":
                 shutil.copy2(first.secrets_file, settings.secrets_file)
-            installation = build.open_installation(settings)
+            installation = open_installation(settings)
             stack.callback(installation.store.close)
             nodes.append(stack.enter_context(serving(installation, folder)))
         operator = Operator(nodes[0].installation)

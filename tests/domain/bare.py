@@ -11,7 +11,7 @@ from bedesten.catalogue.batches import Source
 from bedesten.catalogue.code import StockCode
 from bedesten.orders import checkout
 from bedesten.payments.deposit_limits import DepositLimits, set_limits
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from bedesten.store.sql import metadata
 from bedesten.tenants.vault import Vault
 from tests.domain.stall import Stall, fresh, open_stall

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from bedesten.integrity.check import breaches
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from tests.domain.stall import Stall, open_stall
 from tests.store.raw import Raw, raw
 from tests.support.sites import ENGINES, opened

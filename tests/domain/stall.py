@@ -25,8 +25,7 @@ from bedesten.orders.actions import Placed
 from bedesten.orders.model import Buyer, Line, NewLine, NewOrder
 from bedesten.payments import actions as payments
 from bedesten.payments.actions import Deposit, Payment
-from bedesten.server import build
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation, open_store
 from bedesten.store.store import Store
 from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants
@@ -202,7 +201,7 @@ def request(*wanted: tuple[str, int], reference: str = "", notify_url: str | Non
 def open_stall(installation: Installation, credit: int = 0, clock: Clock = system_clock) -> Stall:
     """A fresh tenant. Its people have been there for an hour."""
     name = f"stall-{secrets.token_hex(8)}"
-    past = build.open_store(installation.settings, lambda: clock() - LONG_AGO)
+    past = open_store(installation.settings, lambda: clock() - LONG_AGO)
     try:
         new = tenants.NewTenant(name, [f"{name}.example.com"])
         tenant = str(past.write_now(lambda tx: tenants.create(tx, installation.vault, new))["id"])

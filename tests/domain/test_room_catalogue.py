@@ -22,7 +22,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.integrity.check import breaches
 from bedesten.orders import checkout
 from bedesten.orders.model import DELIVERED
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from bedesten.store.sql import metadata
 from bedesten.surfaces.views import product_view
 from bedesten.tenants.vault import Unsealable, Vault

@@ -10,7 +10,7 @@ from bedesten.errors import Refusal
 from bedesten.fulfilment import actions as fulfilment
 from bedesten.gate.scopes import Surface
 from bedesten.orders.model import Line
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from tests.domain.stall import TOPUP, TOPUP_COST, Stall, fresh, open_stall
 from tests.store.raw import Raw
 

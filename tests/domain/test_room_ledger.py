@@ -8,7 +8,7 @@ from bedesten.core.money import MAX_MINOR
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.ledger.actions import Balance
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from bedesten.store.transaction import Transaction
 from tests.domain.refused import DANGLING, DOUBLE, refuses
 from tests.domain.stall import Stall, fresh, open_stall

@@ -8,7 +8,7 @@ from bedesten.errors import Refusal
 from bedesten.orders import actions as orders
 from bedesten.orders import checkout
 from bedesten.orders.model import EXPIRED, PLACED, UNPAID, Buyer, Datum, NewLine, NewOrder
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from tests.domain.refused import DANGLING, DOUBLE, refuses
 from tests.domain.stall import CARD, TOPUP, Stall, fresh, open_stall, request
 from tests.store.raw import Raw

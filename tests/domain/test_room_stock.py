@@ -14,7 +14,7 @@ from bedesten.core.clock import DAY, MINUTE, system_clock
 from bedesten.errors import Refusal
 from bedesten.gate.scopes import Surface
 from bedesten.orders import checkout
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from tests.domain.stall import CARD, Stall, fresh
 from tests.store.raw import Raw
 

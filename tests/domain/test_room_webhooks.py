@@ -9,8 +9,7 @@ from bedesten.core.clock import SECOND
 from bedesten.gate.scopes import Surface
 from bedesten.orders import checkout
 from bedesten.orders.notice import Change, notice
-from bedesten.server import build
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation, open_store
 from bedesten.webhooks import actions as webhooks
 from bedesten.webhooks import outbox
 from bedesten.webhooks.outbox import DELAYS, LEASE, Delivery
@@ -193,7 +192,7 @@ class Mail:
     """An outbox that no running worker looks into, and the moments at which it is looked into."""
 
     def __init__(self, installation: Installation, clock: Clock) -> None:
-        self.store = build.open_store(installation.settings, clock)
+        self.store = open_store(installation.settings, clock)
         self.clock = clock
         self.stall = open_stall(
             Installation(
@@ -280,7 +279,7 @@ def test_two_workers_at_the_same_moment_lease_different_deliveries(mail: Mail) -
     """On PostgreSQL the second does not wait for the first: it skips what is locked."""
     for _ in range(4):
         mail.stall.order((mail.stall.card(1), 1))
-    other = build.open_store(mail.stall.installation.settings, mail.clock)
+    other = open_store(mail.stall.installation.settings, mail.clock)
     if other.dialect == "postgresql":
         first, second = mail.store.write_now(
             lambda tx: (outbox.lease(tx, 2), other.write_now(lambda t: outbox.lease(t, 9)))

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.server import build
-from bedesten.server.installation import Installation
+from bedesten.server.installation import Installation, open_installation
 from tests.store.raw import raw
 from tests.support.backoffice import Operator
 from tests.support.client import bearer, request_bytes
@@ -76,7 +75,7 @@ def shared(tmp_path: Path) -> Iterator[tuple[Installation, Installation]]:
         settings = first.settings.model_copy(update={"data": tmp_path / "second"})
         settings.data.mkdir(mode=0o700)
         shutil.copy2(first.settings.secrets_file, settings.secrets_file)
-        second = build.open_installation(settings)
+        second = open_installation(settings)
         with contextlib.closing(second.store):
             yield first, second
 

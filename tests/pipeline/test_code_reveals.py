@@ -15,7 +15,7 @@ from bedesten.http.pipeline import Pipeline
 from bedesten.http.route import RouteMap
 from bedesten.ledger import actions as ledger
 from bedesten.server import build
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import CrossTransaction
 from bedesten.tenants import actions as tenants
@@ -39,8 +39,8 @@ class Sent:
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
     settings = Settings(data=tmp_path / "data", database=None)
-    build.initialise(settings)
-    opened = build.open_installation(settings)
+    initialise(settings)
+    opened = open_installation(settings)
     yield opened
     opened.store.close()
 

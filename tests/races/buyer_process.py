@@ -10,7 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from bedesten.errors import Refusal
-from bedesten.server import build
+from bedesten.server.installation import open_installation
 from bedesten.server.settings import Settings
 from tests.domain.stall import Stall
 
@@ -30,7 +30,7 @@ def buy(stall: Stall, card: str, shared: str, buyer: str) -> dict[str, object]:
 
 def main(settings_json: str, people: str, cards: str, name: str, buyers: int) -> list[dict[str, object]]:
     """All buyers of this process."""
-    installation = build.open_installation(Settings.model_validate_json(settings_json))
+    installation = open_installation(Settings.model_validate_json(settings_json))
     stall = Stall(installation, **json.loads(people))
     card, shared = json.loads(cards)
     with ThreadPoolExecutor(buyers) as threads:

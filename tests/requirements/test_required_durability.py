@@ -10,7 +10,7 @@ import pytest
 
 from bedesten.core.ids import session_id
 from bedesten.gate.scopes import Surface
-from bedesten.server import build
+from bedesten.server.installation import open_installation
 from bedesten.server.settings import Settings
 from bedesten.store import sqlite
 from tests.audit.desk import HOST, OTHER_HOST, Desk
@@ -100,7 +100,7 @@ def test_r140_what_was_acknowledged_is_still_so_after_the_power_failed(
             kill_everything(site)
         monkeypatch.delenv("PYTHONPATH")
         subprocess.run(["cp", "-p", str(installation.settings.secrets_file), str(image)], check=True)
-    left = build.open_installation(Settings(data=image))
+    left = open_installation(Settings(data=image))
     with serving(left, tmp_path, workers=1) as again:
         assert {one: asked(shop, again.port, one) for one in expected} == expected
         found = Client(again.port, shop.host, bearer(shop.partner_token)).data(
@@ -134,7 +134,7 @@ def restored(settings: Settings, backup: Path, target: Path) -> Desk:
     target.mkdir(mode=0o700)
     subprocess.run(["cp", "-p", str(settings.secrets_file), str(target)], check=True)
     sqlite.backup(backup, target / "bedesten.db")
-    return Desk(build.open_installation(Settings(data=target)))
+    return Desk(open_installation(Settings(data=target)))
 
 
 def test_r213_a_backup_keeps_what_was_taken_before_it_and_what_came_later_is_taken_again(tmp_path: Path) -> None:

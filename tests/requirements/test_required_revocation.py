@@ -15,6 +15,7 @@ from bedesten.core.clock import HOUR, MINUTE, SECOND, Clock, system_clock
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.http.pipeline import Pipeline
 from bedesten.server import build
+from bedesten.server.installation import open_installation
 from bedesten.server.retention import delete_expired
 from bedesten.tenants import actions as tenants
 from tests.requirements.stage import kill_everything
@@ -136,7 +137,7 @@ class Own(Life):
         def clock() -> int:
             return system_clock() + self.clock.ahead + int(minutes * MINUTE)
 
-        installation = build.open_installation(self.installation.settings, clock)
+        installation = open_installation(self.installation.settings, clock)
         self.others.callback(installation.store.close)
         return Node(Pipeline(build.open_services(installation, clock), ROUTES)), clock
 
@@ -146,7 +147,7 @@ def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Own]:
     """One, on each of the two engines."""
     clock = Moved()
     with opened(request.param, tmp_path) as made:
-        installation = build.open_installation(made.settings, clock)
+        installation = open_installation(made.settings, clock)
         operator = Operator(installation)
         tenant = operator.tenant("shop", ["shop.example"])
         operator.account(tenant, "customer", "customer@example.com")

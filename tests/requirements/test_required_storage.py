@@ -16,7 +16,7 @@ from bedesten.gate.derivation import frame
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.passwords import Hasher, password_problem
 from bedesten.gate.scopes import Surface
-from bedesten.server.build import Installation, open_installation
+from bedesten.server.installation import Installation, open_installation
 from bedesten.server.settings import Settings
 from tests.audit.desk import HOST, OTHER_HOST, Desk
 from tests.requirements.stage import Stage

@@ -15,7 +15,7 @@ from bedesten.http.message import Request, Response
 from bedesten.http.pipeline import Pipeline
 from bedesten.http.route import RouteMap
 from bedesten.server import build
-from bedesten.server.installation import Installation
+from bedesten.server.installation import Installation, open_installation
 from tests.support.backoffice import PASSWORD, Operator
 from tests.support.sites import ENGINES, opened
 
@@ -140,7 +140,7 @@ def clocked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """An installation of each engine whose store reads the tests' clock."""
     clock = Moved()
     with opened(request.param, tmp_path_factory.mktemp("life")) as made:
-        installation = build.open_installation(made.settings, clock)
+        installation = open_installation(made.settings, clock)
         yield installation, clock
         installation.store.close()
 
@@ -168,7 +168,7 @@ def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Life]:
     """An installation of this test's own: it may be broken."""
     clock = Moved()
     with opened(request.param, tmp_path) as made:
-        installation = build.open_installation(made.settings, clock)
+        installation = open_installation(made.settings, clock)
         operator = Operator(installation)
         tenant = operator.tenant("shop", ["shop.example"])
         operator.account(tenant, "customer", "customer@example.com")

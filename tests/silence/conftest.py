@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from bedesten.gate.scopes import Surface
-from bedesten.server import build
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.settings import Settings
 from tests.admin_api.scraped import ask
 from tests.support.backoffice import PASSWORD, Operator
@@ -114,7 +113,7 @@ def on_cluster(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> It
     """A server on it."""
     folder = tmp_path_factory.mktemp("cluster")
     settings = Settings.model_validate({"data": folder / "data", "database": cluster.url("shop")})
-    build.initialise(settings)
-    installation = build.open_installation(settings)
+    initialise(settings)
+    installation = open_installation(settings)
     with contextlib.closing(installation.store), faulty_server(installation, folder) as made:
         yield made

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from bedesten.store import patience
 from bedesten.store.postgres import PostgresStore
 from bedesten.store.transaction import CrossTransaction, StoreUnavailable
@@ -53,7 +53,7 @@ def test_while_the_database_is_silent_the_metrics_are_served_and_say_so(faulty: 
     assert faulty.read().told == UNAVAILABLE
     found = scrape(faulty.shop.site.plane)
     assert of(found, "store_up") == 0
-    assert of(found, "fence_wait_seconds_count") >= 1
+    assert of(found, "revision_check_seconds_count") >= 1
     assert faulty.ready() == AWAY
     faulty.proxy.heal()
     assert until(lambda: faulty.ready() == (200, ""))

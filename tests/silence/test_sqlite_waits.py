@@ -10,7 +10,7 @@ import pytest
 
 from bedesten.admin_api.listener import NotReady
 from bedesten.server import admin_listener
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from bedesten.store import patience, sqlite
 from bedesten.store.transaction import OutcomeOpen, StoreUnavailable, Transaction
 from tests.store import notes

@@ -3,7 +3,7 @@
 import pytest
 
 from bedesten.audit.search import RowFilter, find_newest
-from bedesten.server import build
+from bedesten.server.installation import open_installation
 from bedesten.store.postgres import PostgresStore
 from bedesten.store.transaction import StoreUnavailable
 from tests.admin_api.scraped import until
@@ -90,7 +90,7 @@ def test_a_standby_is_not_used_whatever_the_address_says(cluster: Cluster, on_cl
     store.close()
     settings = on_cluster.installation.settings.model_copy(update={"database": standby.url("shop") + attributes})
     with pytest.raises(StoreUnavailable):
-        build.open_installation(settings)
+        open_installation(settings)
 
 
 def _cut_off(cluster: Cluster) -> None:

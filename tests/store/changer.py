@@ -3,7 +3,7 @@ change, and says how far the counter is once that is committed."""
 
 import sys
 
-from bedesten.server import build
+from bedesten.server.installation import open_store
 from bedesten.server.settings import Settings
 from bedesten.store.fence import COUNTER
 from bedesten.store.transaction import CrossTransaction
@@ -18,7 +18,7 @@ def change(tx: CrossTransaction) -> int:
 
 
 if __name__ == "__main__":
-    store = build.open_store(Settings.model_validate_json(sys.argv[1]))
+    store = open_store(Settings.model_validate_json(sys.argv[1]))
     for _ in sys.stdin:
         sys.stdout.write(f"{store.write_now(change)}\n")
         sys.stdout.flush()

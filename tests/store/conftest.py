@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from bedesten.server.settings import Settings
 from bedesten.store.store import Store
 from tests.store.fresh import fresh_tenant

@@ -2,7 +2,7 @@
 
 import secrets
 
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from bedesten.tenants import actions as tenants
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import CheckConstraint, inspect
 
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from bedesten.store import migrate
 from bedesten.store.sql import metadata
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.server import build
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation, open_store
 from bedesten.server.settings import Settings
 from bedesten.store import sqlite
 from bedesten.store.postgres import PostgresStore
@@ -197,7 +196,7 @@ def test_a_database_that_is_not_there_is_unavailable(postgres_settings: Settings
 def test_a_connection_that_is_lost_in_the_middle_of_an_action_undoes_it_and_the_next_one_works(
     postgres_settings: Settings, postgres_tenant: str
 ) -> None:
-    store = build.open_store(postgres_settings)
+    store = open_store(postgres_settings)
     with raw(postgres_settings) as other:
 
         def cut_off(tx: Transaction) -> None:
@@ -216,7 +215,7 @@ def test_a_connection_that_is_lost_in_the_middle_of_an_action_undoes_it_and_the_
 def test_connections_that_were_lost_between_two_actions_are_not_noticed(
     postgres_settings: Settings, postgres_tenant: str
 ) -> None:
-    store = build.open_store(postgres_settings)
+    store = open_store(postgres_settings)
     with raw(postgres_settings) as other:
         for number in range(3):
             assert store.write_now(within(postgres_tenant, partial(notes.put, name=f"n{number}"))) is True

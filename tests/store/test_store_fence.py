@@ -14,7 +14,7 @@ from bedesten.core.revision import Revision
 from bedesten.gate.directory import TenantEntry, Want
 from bedesten.http import revision_check as revision_check
 from bedesten.server import build
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation, open_installation
 from bedesten.server.settings import Settings
 from bedesten.store.fence import CHANGES, COUNTER, FORGET
 from bedesten.store.job import Job
@@ -94,7 +94,7 @@ class Process:
     """What one web process keeps: a store of its own, a directory, and its fence."""
 
     def __init__(self, settings: Settings) -> None:
-        services = build.open_services(build.open_installation(settings))
+        services = build.open_services(open_installation(settings))
         self.store = services.store
         self.directory = services.gate.directory
         self.revision_check = services.revision_check

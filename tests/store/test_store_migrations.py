@@ -11,8 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint
 
-from bedesten.server import build
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation, initialise
 from bedesten.server.settings import Settings
 from bedesten.store import migrate
 from bedesten.store.sql import metadata
@@ -123,7 +122,7 @@ def test_running_the_migrations_again_changes_neither_shape_nor_contents(own_ins
     settings = own_installation.settings
     before = shape(settings), contents(settings), migrate.current(database_of(settings))
     migrate.upgrade(database_of(settings))
-    assert build.initialise(settings) is False
+    assert initialise(settings) is False
     assert (shape(settings), contents(settings), migrate.current(database_of(settings))) == before
     assert before[1]["tenants"] == before[1]["installation"] == before[1]["fence"] == 1
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from tests.store import notes
 from tests.store.raw import raw
 

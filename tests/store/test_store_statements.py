@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import BinaryExpression
 from sqlalchemy.sql.operators import eq
 
 import bedesten
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from bedesten.server.settings import Settings
 from bedesten.store.sql import DIALECTS, CrossingStatement, DialectName, Statement, all_statements, metadata
 from bedesten.store.transaction import Transaction

@@ -3,7 +3,7 @@
 import pytest
 
 from bedesten.core.clock import EVER
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from bedesten.store.sql import metadata
 from tests.store.raw import raw
 

@@ -13,7 +13,7 @@ import pytest
 from bedesten import errors
 from bedesten.errors import Refusal
 from bedesten.payments import actions as payments
-from bedesten.server import build
+from bedesten.server.installation import open_store
 from bedesten.server.settings import Settings
 from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import TRIES, Store
@@ -202,7 +202,7 @@ def test_an_action_that_is_overtaken_again_and_again_is_told_that_the_store_is_u
 
 
 def test_one_moment_of_the_clock_is_every_action_s_now(settings: Settings, tenant: str, other_connection: Raw) -> None:
-    store = build.open_store(settings, clock=lambda: 1_234_567)
+    store = open_store(settings, clock=lambda: 1_234_567)
     try:
         assert store.write_now(lambda tx: (notes.put(tx.bound(tenant), "dated"), tx.now)) == (True, 1_234_567)
         assert store.read_now(lambda tx: tx.now) == 1_234_567
@@ -214,7 +214,7 @@ def test_one_moment_of_the_clock_is_every_action_s_now(settings: Settings, tenan
 def test_a_store_that_was_closed_takes_no_more_work_and_hangs_nobody(
     settings: Settings, tenant: str, other_connection: Raw
 ) -> None:
-    store, unused = build.open_store(settings), build.open_store(settings)
+    store, unused = open_store(settings), open_store(settings)
     assert store.write_now(within(tenant, partial(notes.put, name="before"))) is True
     for closed in (store, unused):
         closed.close()
@@ -249,7 +249,7 @@ def test_on_sqlite_what_queues_up_behind_a_commit_shares_the_next_one_and_still_
 ) -> None:
     """The clock is read once a commit, so actions with one `now` were committed together."""
     ticks = itertools.count(1)
-    store = build.open_store(sqlite_settings, clock=lambda: next(ticks))
+    store = open_store(sqlite_settings, clock=lambda: next(ticks))
     gate = Gate()
 
     def action(number: int) -> Callable[[Transaction], int]:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.server import build
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation, open_store
 from bedesten.store.sqlite import SqliteStore, backup
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.store.walindex import WalIndex
@@ -160,7 +159,7 @@ def test_a_store_that_is_closed_takes_no_lock_from_another_one_of_its_file(
 ) -> None:
     """With its lock gone, the next process that opens and closes the store would take itself for the last one."""
     index = own.settings.sqlite_file.with_name("bedesten.db-shm")
-    other = build.open_store(own.settings)
+    other = open_store(own.settings)
     assert isinstance(other, SqliteStore)
     other.counter_now()
     before = index.stat().st_ino
@@ -175,7 +174,7 @@ def test_a_store_that_is_closed_takes_no_lock_from_another_one_of_its_file(
 
 
 def test_the_last_store_of_a_file_leaves_nothing_open(own: Installation, store: SqliteStore) -> None:
-    others = [build.open_store(own.settings) for _ in range(3)]
+    others = [open_store(own.settings) for _ in range(3)]
     for one in others:
         assert isinstance(one, SqliteStore)
         one.counter_now()

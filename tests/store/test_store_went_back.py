@@ -13,7 +13,7 @@ from bedesten.core.revision import Revision
 from bedesten.gate.directory import Directory, KeyEntry, Want
 from bedesten.gate.scopes import Surface
 from bedesten.http.revision_check import RevisionCheck
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from bedesten.store.fence import COUNTER
 from bedesten.store.store import Store
 from bedesten.store.tables import Installed

@@ -10,7 +10,7 @@ import sys
 
 from sqlalchemy import func, select, update
 
-from bedesten.server import build
+from bedesten.server.installation import open_store
 from bedesten.server.settings import Settings
 from bedesten.store.sql import TENANT, statement
 from bedesten.store.store import Store
@@ -47,7 +47,7 @@ async def client(store: Store, tenant: str, name: str, total: int) -> list[str]:
 
 async def main(settings_json: str, tenant: str, name: str, clients: int, total: int) -> list[list[str]]:
     """All clients of this process."""
-    store = build.open_store(Settings.model_validate_json(settings_json))
+    store = open_store(Settings.model_validate_json(settings_json))
     await store.counter()
     sys.stdout.write("ready\n")
     sys.stdout.flush()

@@ -22,7 +22,7 @@ from bedesten.gate.keyring import make_kid
 from bedesten.gate.passwords import Hashed
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.ledger import actions as ledger
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation
 from bedesten.store.tables import INSTALLATION, SET_NETWORKS
 from bedesten.store.transaction import CrossTransaction, Transaction
 from bedesten.tenants import actions as tenants

@@ -18,8 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.schema import Table
 
 from bedesten.gate.keyring import Keyring
-from bedesten.server import build
-from bedesten.server.build import Installation
+from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.settings import Settings
 from bedesten.store import migrate, sqlite
 from bedesten.store.sql import metadata
@@ -157,8 +156,8 @@ def opened(engine: str, folder: Path, **settings: object) -> Iterator[Installati
         if database:
             made.data.mkdir(mode=0o700, parents=True)
             Keyring.generate().write_file(made.secrets_file)
-        assert build.initialise(made) is not bool(database)
-        installation = build.open_installation(made)
+        assert initialise(made) is not bool(database)
+        installation = open_installation(made)
         stack.callback(installation.store.close)
         yield installation
 

@@ -61,13 +61,13 @@ COUNTERS = {
 HISTOGRAMS = {
     "request_seconds": MetricHelp("From the head of a request to its answer.", ("surface",)),
     "store_seconds": MetricHelp("From a question to the store to its answer.", ("kind",)),
-    "fence_wait_seconds": MetricHelp("How long requests waited at the fence."),
+    "revision_check_seconds": MetricHelp("How long requests waited at the fence."),
 }
 PROCESS_GAUGES = {
-    "fence_wait_worst_seconds": MetricHelp("The longest wait at the fence in the last minute or two.", ("process",)),
-    "directory_age_seconds": MetricHelp("Since a request of the process last passed the fence.", ("process",)),
-    "directory_entries": MetricHelp("What the process remembers.", ("process", "kind")),
-    "hashing_under_way": MetricHelp("Password hashes that are being made or waited for.", ("process",)),
+    "revision_check_max_seconds": MetricHelp("The longest wait at the fence in the last minute or two.", ("process",)),
+    "auth_cache_age_seconds": MetricHelp("Since a request of the process last passed the fence.", ("process",)),
+    "auth_cache_entries": MetricHelp("What the process remembers.", ("process", "kind")),
+    "password_hashes_pending": MetricHelp("Password hashes that are being made or waited for.", ("process",)),
     "store_busy": MetricHelp("Threads that are busy with actions of the store.", ("process", "kind")),
     "store_waiting": MetricHelp("Actions that wait for such a thread.", ("process", "kind")),
     "resident_bytes": MetricHelp("Memory that the process holds.", ("process",)),

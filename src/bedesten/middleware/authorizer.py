@@ -29,10 +29,10 @@ from bedesten.gate.scopes import Surface
 from bedesten.http import responses
 from bedesten.http.message import EmptyRequestBody, Headers, Request, Response
 from bedesten.middleware.caller import Caller
-from bedesten.server.build import open_installation, open_services
+from bedesten.server.build import open_services, start_recording
+from bedesten.server.installation import open_installation
 from bedesten.server.listener import new_loop
 from bedesten.server.settings import Settings
-from bedesten.telemetry.process_metrics import web_process_metrics
 
 if TYPE_CHECKING:
     from bedesten.middleware.asgi import AsgiApp, AsgiGate
@@ -192,8 +192,7 @@ class _Running:
                     self._failed = (monotonic() + RETRY_INTERVAL_S, str(problem) or type(problem).__name__)
                     log.error("gate-not-open", cause=self._failed[1])
                     return None
-                services.request_log.start("gate", lambda: web_process_metrics(services))
-                services.key_usage.start()
+                start_recording(services, "gate")
                 self._forward_auth = ForwardAuth(services, self._routes)
             return self._forward_auth
 

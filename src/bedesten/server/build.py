@@ -1,6 +1,7 @@
 """The only place where concrete parts meet: settings become a store, a gate, a pipeline, an application."""
 
 import asyncio
+from collections.abc import Iterator
 
 import structlog
 
@@ -20,17 +21,14 @@ from bedesten.http.revision_check import RevisionCheck
 from bedesten.http.route import Route, RouteMap
 from bedesten.ratelimit.limits import Limits, Tables
 from bedesten.ratelimit.throttle import AddressThrottle
-from bedesten.server.installation import Installation as Installation
-from bedesten.server.installation import InstallationError as InstallationError
-from bedesten.server.installation import initialise as initialise
-from bedesten.server.installation import open_installation as open_installation
-from bedesten.server.installation import open_store as open_store
+from bedesten.server.installation import Installation, open_installation
 from bedesten.server.logs import configure
 from bedesten.server.settings import Settings
 from bedesten.store import patience
 from bedesten.store.tables import Installed
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.surfaces import operations
+from bedesten.telemetry.metrics import Series
 from bedesten.telemetry.process_metrics import web_process_metrics
 from bedesten.telemetry.request_log import RequestLog
 
@@ -82,6 +80,21 @@ def open_services(installation: Installation, clock: Clock = system_clock) -> Se
     )
 
 
+def start_recording(services: Services, kind: str) -> None:
+    """Start to publish metrics as a process of this kind, and to record refusals and API key usage."""
+
+    def process_metrics() -> Iterator[tuple[Series, float]]:
+        return web_process_metrics(
+            services.request_log.metrics,
+            services.gate.directory.sizes,
+            lambda: services.passwords.in_progress,
+            services.store.load,
+        )
+
+    services.request_log.start(kind, process_metrics)
+    services.key_usage.start()
+
+
 def web_application(settings_json: str) -> Adapter:
     """The ASGI application of one web process; what the server's workers load."""
     settings = Settings.model_validate_json(settings_json)
@@ -94,7 +107,6 @@ def web_application(settings_json: str) -> Adapter:
             await services.revision_check.confirm()  # so that the first request need not
         except StoreUnavailable as problem:
             log.warning("store-unavailable", cause=str(problem))
-        services.request_log.start("web", lambda: web_process_metrics(services))
-        services.key_usage.start()
+        start_recording(services, "web")
 
     return Adapter(Pipeline(services, RouteMap.of(ROUTES), site_routes.missing).handle, started, services.close)

@@ -18,10 +18,10 @@ from bedesten.forward_auth.rules import RuleSet
 from bedesten.forward_auth.rules_file import read_file
 from bedesten.http.context import Services
 from bedesten.http.message import Response
-from bedesten.server.build import open_installation, open_services
+from bedesten.server.build import open_services, start_recording
+from bedesten.server.installation import open_installation
 from bedesten.server.secret_file import load_secrets
 from bedesten.server.settings import Settings
-from bedesten.telemetry.process_metrics import web_process_metrics
 
 log = structlog.get_logger("bedesten.gate")
 CHECK_INTERVAL_S = 1.0
@@ -123,6 +123,5 @@ class ForwardAuthService:
         except Exception as problem:
             log.warning("gate-not-open", cause=str(problem) or type(problem).__name__)
             return
-        services.request_log.start("gate", lambda: web_process_metrics(services))
-        services.key_usage.start()
+        start_recording(services, "gate")
         self._services = services

@@ -33,7 +33,7 @@ class SecretsReloader:
     def process_metrics(self) -> Iterator[tuple[Series, float]]:
         """Those of this process, with the age of what it knows of the manager."""
         yield from memory_metrics()
-        yield from store_metrics(self._installation.store)
+        yield from store_metrics(self._installation.store.load)
         if self._installation.master_secrets.in_a_manager:
             yield ("secrets_age_seconds",), monotonic() - self._seen_at
 

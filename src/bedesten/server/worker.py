@@ -19,8 +19,9 @@ from bedesten.core.secret import Secret
 from bedesten.orders import checkout
 from bedesten.orders.notice import Change, notice
 from bedesten.server.audit_sealer import run_sealer
-from bedesten.server.build import OPEN_TIMEOUT_S, Installation, open_installation
+from bedesten.server.build import OPEN_TIMEOUT_S
 from bedesten.server.clock_monitor import ClockMonitor
+from bedesten.server.installation import Installation, open_installation
 from bedesten.server.logs import configure
 from bedesten.server.retention import delete_expired
 from bedesten.server.secrets_reloader import SecretsReloader
@@ -141,7 +142,7 @@ async def _deliver(
             outbox.failed(tx, due, outcome.status, outcome.error)
 
     await installation.store.write_across(settle)
-    metrics.count("deliveries", "taken" if outcome.taken else "failed")
+    metrics.count("deliveries", "delivered" if outcome.taken else "failed")
     tell = log.info if outcome.taken else log.warning
     tell(
         "webhook",

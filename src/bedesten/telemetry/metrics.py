@@ -96,7 +96,7 @@ class Metrics:
         self.histograms: dict[Series, Histogram] = {}
         self.logins = LoginMinutes()
         self.revision_checked_at = perf_counter()
-        self._revision_check = self._histogram(("fence_wait_seconds",), REVISION_CHECK_BUCKETS)
+        self._revision_check = self._histogram(("revision_check_seconds",), REVISION_CHECK_BUCKETS)
         self._longest_checks = [0.0, 0.0]
         self._window_started = self.revision_checked_at
 

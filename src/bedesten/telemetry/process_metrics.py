@@ -1,47 +1,52 @@
-"""What of a process is measured when it is asked for, not counted as it happens."""
+"""Gauges of one process, sampled when its metrics file is written.
+
+Each source is a callable, so that this module knows neither the services of a web process nor how they are built.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from time import perf_counter
-from typing import TYPE_CHECKING
 
-from bedesten.store.store import Store
-from bedesten.telemetry.metrics import Series
+from bedesten.telemetry.metrics import Metrics, Series
 
-if TYPE_CHECKING:
-    from bedesten.http.context import Services
+StoreLoad = Callable[[], Iterable[tuple[str, int, int]]]
+"""For each kind of thread pool of the store: its name, its busy threads, and the actions that wait for a thread."""
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-def web_process_metrics(services: "Services") -> Iterator[tuple[Series, float]]:
-    """Those of a web process."""
-    metrics = services.request_log.metrics
-    yield ("fence_wait_worst_seconds",), metrics.longest_revision_check()
-    yield ("directory_age_seconds",), perf_counter() - metrics.revision_checked_at
-    for kind, size in services.gate.directory.sizes().items():
-        yield ("directory_entries", kind), size
-    yield ("hashing_under_way",), services.passwords.in_progress
-    yield from store_metrics(services.store)
+def web_process_metrics(
+    metrics: Metrics,
+    auth_cache_sizes: Callable[[], Mapping[str, int]],
+    password_hashes_pending: Callable[[], int],
+    store_load: StoreLoad,
+) -> Iterator[tuple[Series, float]]:
+    """Gauges of a process that decides about requests."""
+    yield ("revision_check_max_seconds",), metrics.longest_revision_check()
+    yield ("auth_cache_age_seconds",), perf_counter() - metrics.revision_checked_at
+    for kind, size in auth_cache_sizes().items():
+        yield ("auth_cache_entries", kind), size
+    yield ("password_hashes_pending",), password_hashes_pending()
+    yield from store_metrics(store_load)
     yield from memory_metrics()
 
 
-def store_metrics(store: Store) -> Iterator[tuple[Series, float]]:
-    """What its store is busy with."""
-    for kind, busy, waiting in store.load():
+def store_metrics(store_load: StoreLoad) -> Iterator[tuple[Series, float]]:
+    """Gauges of the store's thread pools."""
+    for kind, busy, waiting in store_load():
         yield ("store_busy", kind), busy
         yield ("store_waiting", kind), waiting
 
 
 def memory_metrics() -> Iterator[tuple[Series, float]]:
-    """Those of every process."""
+    """The resident memory of this process."""
     yield ("resident_bytes",), resident_bytes()
 
 
 def resident_bytes() -> int:
-    """The memory that this process holds; 0 where the system does not tell."""
+    """Resident memory of this process; 0 where `/proc` does not show it."""
     try:
         with open("/proc/self/statm", encoding="ascii") as statm:
-            return int(statm.read().split()[1]) * _PAGE
+            return int(statm.read().split()[1]) * _PAGE_BYTES
     except (OSError, ValueError, IndexError):
         return 0

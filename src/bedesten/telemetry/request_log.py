@@ -39,7 +39,7 @@ BUSY_BATCH_ROWS = 50
 _CREDENTIAL_CODES = frozenset(
     {errors.TOO_MANY_REQUESTS.number, errors.LOGIN_REFUSED.number, errors.TOO_MANY_LOGINS.number}
 )
-_LOGIN_RESULTS = {errors.LOGIN_REFUSED.number: "refused", errors.TOO_MANY_LOGINS.number: "waiting"}
+_LOGIN_RESULTS = {errors.LOGIN_REFUSED.number: "refused", errors.TOO_MANY_LOGINS.number: "throttled"}
 
 _STORE_COUNTERS = {
     "commits": "transactions",
