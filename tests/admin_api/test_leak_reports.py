@@ -152,7 +152,7 @@ def test_what_is_kept_of_the_place_has_no_credential_in_it(here: House, secret: 
     with raw(here.settings) as kept:
         found = kept.rows("SELECT detail FROM audit WHERE action = 'key.leaked' ORDER BY id")
     assert [json.loads(detail)["source"] for (detail,) in found][-len(places) :] == list(places.values())
-    assert here.program.does("check")["breaches"] == []
+    assert here.program.does("check")["violations"] == []
 
 
 def test_with_master_secrets_older_than_the_stores_nothing_is_said_of_a_key(here: House, secret: Path) -> None:

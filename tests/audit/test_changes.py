@@ -184,13 +184,13 @@ def test_following_the_trail_shows_what_comes_once_and_in_order(program: Program
 def test_verify_shows_the_head_and_a_noted_head_is_looked_for(program: Program) -> None:
     fresh = program.does("audit", "verify")
     assert fresh == {
-        "ok": True, "breaches": [], "seq": 0, "hash": "0" * 64, "unsealed": 2, "unsealedSeconds": fresh["unsealedSeconds"],
+        "ok": True, "violations": [], "seq": 0, "hash": "0" * 64, "unsealed": 2, "unsealedSeconds": fresh["unsealedSeconds"],
     }  # fmt: skip
     assert program.does("audit", "verify", "--since-hash", f"0:{'0' * 64}")["ok"] is True
     outcome = program.run("audit", "verify", "--json", "--since-hash", f"1:{'0' * 64}")
     assert outcome.code == 1
     assert outcome.document["ok"] is False
-    assert outcome.document["breaches"] == [
+    assert outcome.document["violations"] == [
         "row 1 is not the one that was noted: the chain was cut off or written anew before it"
     ]
     assert program.run("audit", "verify", "--since-hash", "1:2").code == 2

@@ -27,7 +27,7 @@ def test_a_copy_opens_with_the_secrets_and_holds_what_was_there(shop: Program, t
     secrets.touch(0o600)
     secrets.write_bytes((shop.data / "secrets.json").read_bytes())
     assert [one["name"] for one in restored.does("tenants", "list")["tenants"]] == ["shop"]
-    assert restored.does("check") == {"ok": True, "breaches": []}
+    assert restored.does("check") == {"ok": True, "violations": []}
 
 
 def test_a_file_that_is_there_is_never_written_over(shop: Program, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_copy_beside_writers_is_of_one_moment(shop: Program, tmp_path: Path) -
         copy.data.mkdir(mode=0o700)
         (tmp_path / f"{number}.db").rename(copy.data / "bedesten.db")
         os.link(shop.data / "secrets.json", copy.data / "secrets.json")
-        assert copy.does("check") == {"ok": True, "breaches": []}
+        assert copy.does("check") == {"ok": True, "violations": []}
 
 
 def test_a_store_on_postgresql_is_copied_with_its_own_tools(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_master_secrets_that_are_not_the_stores_are_refused_by_every_command(
             assert message.startswith("the secrets file cannot be used: ")
             assert wrong in message
         (shop.data / "secrets.json").write_bytes(right)
-        assert shop.does("check")["breaches"] == []
+        assert shop.does("check")["violations"] == []
 
 
 def test_a_forgotten_setting_leads_to_no_other_store(tmp_path: Path) -> None:

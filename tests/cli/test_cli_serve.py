@@ -57,7 +57,7 @@ def shop(program: Program, server: Served) -> Iterator[str]:
     host = f"s{len(program.does('tenants', 'list')['tenants'])}.shop.example"
     program.does("tenants", "create", host.split(".")[0], "--host", host)
     yield host
-    assert program.does("check") == {"ok": True, "breaches": []}
+    assert program.does("check") == {"ok": True, "violations": []}
 
 
 def key_of(program: Program, shop: str) -> Any:

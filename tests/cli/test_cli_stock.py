@@ -41,7 +41,7 @@ def test_codes_are_put_in_once_whatever_stands_around_them(goods: Program, tmp_p
     assert counts(put(goods, b"AAA-9", "d-1")) == (1, 0, 1)
     (card,) = [one for one in goods.does("products", "list", *IN_SHOP)["products"] if one["sku"] == "c-1"]
     assert counts(put(goods, b"AAA-4", card["id"])) == (1, 0, 4)
-    assert goods.does("check")["breaches"] == []
+    assert goods.does("check")["violations"] == []
 
 
 def test_the_product_may_be_named_by_an_option(goods: Program, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_codes_of_the_wrong_product_are_said_to_be_there_and_can_be_moved(goods:
     free = {one["sku"]: one["available"] for one in goods.does("products", "list", *IN_SHOP)["products"]}
     assert (free["c-1"], free["d-1"]) == (3, 0)
     assert goods.refuses("products", "stock", "move", "--batch", wrong["batch"], "--to", "c-1", *IN_SHOP)["code"] == -8
-    assert goods.does("check")["breaches"] == []
+    assert goods.does("check")["violations"] == []
 
 
 def test_a_batch_and_single_codes_are_taken_out_for_good(goods: Program) -> None:
@@ -105,7 +105,7 @@ def test_a_batch_and_single_codes_are_taken_out_for_good(goods: Program) -> None
     trail = goods.run("audit", "tail", "--json", "--limit", "20").out
     assert "publisher revoked them" in trail
     assert "OUT-1" not in trail
-    assert goods.does("check")["breaches"] == []
+    assert goods.does("check")["violations"] == []
 
 
 def test_a_dry_run_says_what_would_happen_and_changes_nothing(goods: Program) -> None:
@@ -154,4 +154,4 @@ def test_how_a_product_compares_its_codes_is_a_column_of_the_product_file(goods:
     assert counts(put(goods, b"cccc-dddd\nCCCC-DDDD\nCCCCDDDD\n", "d-1")) == (3, 0, 3)
     folded = b"sku,codeComparison\nd-1,folded\n"
     assert goods.refuses("products", "import", "-", *IN_SHOP, stdin=folded)["code"] == -8
-    assert goods.does("check")["breaches"] == []
+    assert goods.does("check")["violations"] == []

@@ -109,7 +109,7 @@ def test_a_database_is_copied_and_restored_as_the_page_says(place: Path) -> None
         run(restore, place, COPY=str(made))
         again = Program(program.data, fresh)
         assert names(again) == ["before"]
-        assert again.does("check") == {"ok": True, "breaches": []}
+        assert again.does("check") == {"ok": True, "violations": []}
 
 
 def test_the_master_secrets_are_rotated_as_the_page_says(place: Path, program: Program) -> None:

@@ -113,7 +113,7 @@ def check(
     since = None if oldest is None else max(0, (system_clock() - oldest) // 1000)
     document: Document = {
         "ok": not found,
-        "breaches": found,
+        "violations": found,
         "seq": head.seq,
         "hash": head.hash.hex(),
         "unsealed": waiting,

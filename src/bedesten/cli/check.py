@@ -14,4 +14,4 @@ def check(ctx: CommandContext) -> CommandResult:
     """Walk the invariants over the whole store; exit 1 and name each breach. Beside a running server, too."""
     found = breaches(ctx.installation)
     lines = [printable(one) for one in found] or ["All invariants hold."]
-    return CommandResult({"ok": not found, "breaches": found}, lines, code=1 if found else 0)
+    return CommandResult({"ok": not found, "violations": found}, lines, code=1 if found else 0)

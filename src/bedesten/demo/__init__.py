@@ -1,15 +1,10 @@
-"""The demo: a throw-away installation, a real server, and the orders of a partner and of a customer through it over HTTP.
+"""The demo: a throw-away installation, a real server, and the orders of a partner and of a customer over HTTP.
 
-Nouns: the *cast* is everybody who takes part, with the credentials that each was given when the installation was made;
-the *client* is the one way in which anybody of the cast reaches the server; the *receiver* is the partner's own web
-server, to which webhooks are sent; the *operator* changes rights from outside of the server, as the program's other
-commands do; a *step* is something that one of them does, what was asked and answered, and what had to come of it.
+It calls the server as integrators do, with the client library. The *accounts* are the demo's partner, suppliers and
+integration with their credentials; the *recorder* is the HTTP transport that records every request; the *receiver* is the
+partner's own web server for webhooks. A *step* is one action with its checks; a *scenario* is a group of steps; a
+*reporter* shows them. The first check that fails ends the demo with the step's name and exit code 1.
 
-Every step checks what it shows. The first thing that is not as promised ends the demo, with the step's name and exit
-code 1. Nothing here reaches into the server: all that is known of it came over HTTP, but for what an operator does.
-
-The installation lies in a temporary directory, with fresh secrets and a log of its own, and is removed at the end. The
-server listens on loopback only, in processes that die with the demo, whatever ends it.
-
-What does not belong here: anything that the product needs. Nothing imports this package but the command `bedesten demo`.
+The installation is a temporary directory, removed at the end. The server listens on loopback only, in processes that end
+with the demo. Nothing imports this package except the command `bedesten demo`.
 """

@@ -1,4 +1,4 @@
-"""The demo from its first line to its last: builds everything up, plays the steps, serves, tears everything down."""
+"""The demo from start to end: creates everything, runs the steps, serves, removes everything."""
 
 import contextlib
 import os
@@ -13,61 +13,61 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from bedesten.demo import handover, setup
-from bedesten.demo.client import Client, Exchange
-from bedesten.demo.handover import Credentials
-from bedesten.demo.house import WORKERS, CannotServe, House
-from bedesten.demo.pretty import Pretty
-from bedesten.demo.receiver import Received, Receiver
-from bedesten.demo.scenario import ACTS
-from bedesten.demo.setup import DEMO, DEMO_HOSTS, SECOND, SECOND_HOST
-from bedesten.demo.show import JsonLines, Scenery, Show
-from bedesten.demo.stage import Stage, play
+from bedesten.demo import accounts
+from bedesten.demo.accounts import DEMO, DEMO_HOSTS, SANDBOX, SANDBOX_HOST
+from bedesten.demo.credentials_file import Credentials, snippets, write_file
+from bedesten.demo.receiver import Delivery, Receiver
+from bedesten.demo.reporter import Environment, JsonReporter, Reporter, Summary
+from bedesten.demo.rich_reporter import RichReporter
+from bedesten.demo.scenarios import SCENARIOS
+from bedesten.demo.server_process import WORKERS, CannotServe, ServerProcess
+from bedesten.demo.steps import StepContext, run_steps
 from bedesten.server.settings import Settings
 
-News = queue.SimpleQueue[Received | dict[str, Any]]
+Events = queue.SimpleQueue[Delivery | dict[str, Any]]
 INTERRUPTED = 130
+POLL_INTERVAL_S = 0.5
 
 
 class Stopped(BaseException):
-    """Somebody asked the demo to stop."""
+    """A signal asked the demo to stop."""
 
 
-class Asked:
-    """Whether somebody did. What is raised inside a finaliser goes nowhere, so it is asked for again."""
+class StopRequest:
+    """Whether a signal arrived. An exception raised inside a finaliser is lost, so the flag is checked again later."""
 
     def __init__(self) -> None:
-        self.to_stop = False
+        self.is_set = False
 
     def check(self) -> None:
-        """Raises `Stopped` if it was to be raised before."""
-        if self.to_stop:
+        """Raise `Stopped` if a signal arrived."""
+        if self.is_set:
             raise Stopped
 
 
 def run(*, once: bool, port: int, as_json: bool) -> int:
-    """Gives the exit code: 0 if all went well, 1 if something did not.
+    """Run the demo and return its exit code: 0 success, 1 failure.
 
-    Stopped by a signal (SIGINT, SIGTERM, SIGHUP) it is 0 as well, but 130 if `once` had been promised the whole.
+    A signal (SIGINT, SIGTERM, SIGHUP) ends it with 0, but with 130 under `once`, which promises all steps.
     """
     for name in [name for name in os.environ if name.startswith("BEDESTEN_")]:
-        del os.environ[name]  # what is set there is meant for another installation
-    show: Show = JsonLines() if as_json else Pretty()
+        del os.environ[name]  # settings of another installation
+    reporter = JsonReporter() if as_json else RichReporter()
     try:
-        with _stoppable() as asked:
+        with _stoppable() as stop:
             try:
-                return _demo(show, asked, once=once, port=port)
+                return _demo(reporter, stop, once=once, port=port)
             except Stopped:
                 return INTERRUPTED if once else 0
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads what is left to be flushed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the output is gone
         return 1
 
 
 @contextlib.contextmanager
-def _stoppable() -> Iterator[Asked]:
-    """The first signal raises `Stopped` where the program is; what it then tears down cannot be interrupted."""
-    asked = Asked()
+def _stoppable() -> Iterator[StopRequest]:
+    """Raise `Stopped` at the first signal. Later signals are ignored, so that the clean-up is not interrupted."""
+    request = StopRequest()
     signals = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
         signals.append(signal.SIGHUP)
@@ -75,17 +75,17 @@ def _stoppable() -> Iterator[Asked]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         for one in signals:
             signal.signal(one, signal.SIG_IGN)
-        asked.to_stop = True
+        request.is_set = True
         raise Stopped
 
-    def unraisable(told: "sys.UnraisableHookArgs") -> None:
-        if not issubclass(told.exc_type, Stopped):
-            hook(told)
+    def unraisable(problem: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(problem.exc_type, Stopped):
+            hook(problem)
 
     hook, sys.unraisablehook = sys.unraisablehook, unraisable
     before = {one: signal.signal(one, stop) for one in signals}
     try:
-        yield asked
+        yield request
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
@@ -93,123 +93,109 @@ def _stoppable() -> Iterator[Asked]:
 
 
 @contextlib.contextmanager
-def _throw_away(show: Show) -> Iterator[Path]:
+def _temporary_directory(reporter: Reporter) -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="bedesten-demo-"))
     try:
         yield directory
     finally:
-        for pause in (0.0, 0.1, 0.5, 1.0):  # a process that was killed may still have been writing
+        for pause in (0.0, 0.1, 0.5, 1.0):  # a process that was killed may still be writing
             time.sleep(pause)
             shutil.rmtree(directory, ignore_errors=True)
             if not directory.exists():
                 break
-        with contextlib.suppress(OSError):  # nobody may be there to read it
-            show.ends(str(directory))
+        with contextlib.suppress(OSError):  # the reader of the output may be gone
+            reporter.removed(str(directory))
 
 
-def _demo(show: Show, asked: Asked, *, once: bool, port: int) -> int:
-    news: News = queue.SimpleQueue()
-    show.opens()
+def _demo(reporter: Reporter, stop: StopRequest, *, once: bool, port: int) -> int:
+    events: Events = queue.SimpleQueue()
     with contextlib.ExitStack() as stack:
-        settings = Settings(data=stack.enter_context(_throw_away(show)), database=None, log_level="info")
-        receiver = Receiver(news.put)
+        directory = stack.enter_context(_temporary_directory(reporter))
+        settings = Settings(data=directory, database=None, log_level="info")
+        receiver = Receiver(events.put)
         stack.callback(receiver.close)
-        show.progress(f"making a throw-away installation in {settings.data} …")
-        cast = setup.make(settings, receiver.url)
-        receiver.trust(cast.webhook_secret, cast.webhook_key)
-        house = House(settings, news.put)
-        stack.callback(house.stop)
-        scenery = _open(show, settings, house, receiver, port)
-        if scenery is None:
+        reporter.progress(f"creating a throw-away installation in {directory} …")
+        created = accounts.create(settings, receiver.url)
+        receiver.trust(created.partner.webhook_secret, created.partner.webhook_key)
+        server = ServerProcess(settings, events.put)
+        stack.callback(server.stop)
+        environment = _start(reporter, settings, server, receiver, port)
+        if environment is None:
             return 1
-        exchanges: list[Exchange] = []
-
-        def record(exchange: Exchange) -> None:
-            exchanges.append(exchange)
-            show.exchange(exchange)
-            asked.check()
-
-        client = Client(house.url, record)
-        stack.callback(client.close)
-        stage = Stage(settings, cast, receiver, show, client, exchanges)
-        if not _played(stage, house):
+        ctx = StepContext(settings, created, receiver, reporter, server.port, stop.check)
+        stack.callback(ctx.close)
+        if not _run_all(ctx, server):
             return 1
-        asked.check()
+        stop.check()
         if once:
             return 0
-        _hand_over(stage, house, scenery)
-        return _serve(show, news, asked)
+        _hand_over(ctx, environment)
+        return _serve(reporter, events, stop)
 
 
-def _open(show: Show, settings: Settings, house: House, receiver: Receiver, port: int) -> Scenery | None:
-    """Starts the server. None if it does not start; the reason is shown."""
-    show.progress(f"starting the server: {WORKERS} web workers, and one worker for webhooks and timers …")
+def _start(
+    reporter: Reporter, settings: Settings, server: ServerProcess, receiver: Receiver, port: int
+) -> Environment | None:
+    """Start the server. Report the reason and return None if it does not start."""
+    reporter.progress(f"starting the server: {WORKERS} web workers, and one worker for webhooks and timers …")
     begun = time.perf_counter()
     try:
-        house.start(port)
+        server.start(port)
     except CannotServe as problem:
-        show.trouble(f"the server does not start: {problem}", house.last_words())
+        reporter.failed(f"the server does not start: {problem}", server.log_tail())
         return None
-    if port and house.port != port:
-        show.progress(f"port {port} is busy: port {house.port} it is")
-    scenery = Scenery(
+    if port and server.port != port:
+        reporter.progress(f"port {port} is busy, using port {server.port}")
+    environment = Environment(
         directory=str(settings.data),
-        url=house.url,
+        url=server.url,
         receiver=receiver.url,
-        shops=((DEMO, " ".join(DEMO_HOSTS)), (SECOND, SECOND_HOST)),
-        processes=f"{WORKERS + 1} processes",
+        shops={DEMO: DEMO_HOSTS, SANDBOX: (SANDBOX_HOST,)},
+        processes=WORKERS + 1,
         seconds=time.perf_counter() - begun,
-        program=handover.program(),
     )
-    show.begins(scenery)
-    return scenery
+    reporter.started(environment)
+    return environment
 
 
-def _played(stage: Stage, house: House) -> bool:
+def _run_all(ctx: StepContext, server: ServerProcess) -> bool:
     begun = time.perf_counter()
-    outcomes = play(ACTS, stage)
-    steps = sum(len(act.steps) for act in ACTS)
-    webhooks = len(stage.receiver.wait_for(lambda _: True, 0))
-    stage.show.summary(outcomes, steps, webhooks, time.perf_counter() - begun)
-    if outcomes[-1].error:
-        wrong = outcomes[-1]
-        stage.show.trouble(f"step {wrong.number}, {wrong.step.title!r}: {wrong.error}", house.last_words())
-        return False
-    return True
+    outcomes = run_steps(SCENARIOS, ctx)
+    webhooks = len(ctx.receiver.wait_for(lambda _: True, 0))
+    steps = sum(len(scenario.steps) for scenario in SCENARIOS)
+    ctx.reporter.summary(Summary(outcomes, steps, webhooks, time.perf_counter() - begun))
+    last = outcomes[-1]
+    if last.error:
+        ctx.reporter.failed(f"step {last.number}, {last.title!r}: {last.error}", server.log_tail())
+    return last.error is None
 
 
-def _hand_over(stage: Stage, house: House, scenery: Scenery) -> None:
-    supplier = setup.fresh_credentials(stage.settings, stage.cast)
-    client = Client(house.url, lambda _: None)
-    try:
-        token = handover.log_in(client, stage.cast.partner)
-    finally:
-        client.close()
-    mine = Credentials(house.url, stage.cast.partner, token, supplier.key, stage.memory.gift_card)
-    path = handover.write_file(stage.settings.data, mine)
-    stage.show.serving(scenery, handover.recipes(mine), str(path))
+def _hand_over(ctx: StepContext, environment: Environment) -> None:
+    supplier = accounts.restore(ctx.settings, ctx.accounts)
+    partner = ctx.accounts.partner
+    token = ctx.quiet_partner().generate_token(partner.email, partner.password.reveal()).token.reveal()
+    mine = Credentials(environment.url, partner, token, supplier.secret, ctx.memory.gift_card)
+    file = write_file(ctx.settings.data, mine)
+    builder = ctx.url(SANDBOX_HOST) + "/documentation/surfaces/reseller"
+    ctx.reporter.ready(environment, builder, str(file), snippets(mine))
 
 
-def _serve(show: Show, news: News, asked: Asked) -> int:
-    """Tells what happens until the server ends by itself, which is a failure, or a signal comes."""
+def _serve(reporter: Reporter, events: Events, stop: StopRequest) -> int:
+    """Report events until a signal arrives, or until the server ends by itself, which is a failure."""
     with contextlib.suppress(queue.Empty):
-        while True:  # what belongs to the steps has been shown there
-            if isinstance(earlier := news.get_nowait(), dict):
-                show.news(earlier)
+        while True:  # deliveries of the steps have been reported already
+            if isinstance(earlier := events.get_nowait(), dict):
+                reporter.process_event(earlier)
     while True:
-        match _next(news, asked):
-            case Received() as delivery:
-                show.delivery(delivery)
-            case {"event": "ended" | "gave-up", "reason": reason}:
-                show.trouble(str(reason))
-                return 1
-            case dict() as event:
-                show.news(event)
-
-
-def _next(news: News, asked: Asked) -> Received | dict[str, Any]:
-    """What happens next. It looks up now and then: a signal that comes in the moment before a wait does not end the wait."""
-    while True:
-        asked.check()
-        with contextlib.suppress(queue.Empty):
-            return news.get(timeout=0.5)
+        stop.check()  # a signal just before the wait does not end the wait
+        try:
+            event = events.get(timeout=POLL_INTERVAL_S)
+        except queue.Empty:
+            continue
+        if isinstance(event, Delivery):
+            reporter.delivery(event)
+        elif event["event"] in ("ended", "gave-up"):
+            reporter.failed(str(event["reason"]))
+            return 1
+        else:
+            reporter.process_event(event)

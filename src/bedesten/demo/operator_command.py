@@ -1,4 +1,4 @@
-"""The operator's program, run beside the server: a process of its own, as anybody would type it."""
+"""The operator's program, run as a separate process beside the server."""
 
 import json
 import os
@@ -9,29 +9,29 @@ from typing import Any
 
 from bedesten.server.settings import Settings
 
-DEADLINE = 60.0
+TIMEOUT_S = 60.0
 
 
-class Refused(Exception):
-    """The program did not do what it was asked; the text says why."""
+class CommandFailed(Exception):
+    """The command failed. The message has the reason."""
 
 
 def run_command(settings: Settings, *words: str) -> Any:
-    """Runs `bedesten WORDS` on the installation; gives its JSON document. Raises `Refused`."""
+    """Run `bedesten WORDS --json` on the installation and return its document. Raises `CommandFailed`."""
     done = subprocess.run(  # noqa: S603 (the words are the demo's own)
         [sys.executable, "-P", "-m", "bedesten", *words, "--json"],
         env={**os.environ, "BEDESTEN_DATA": str(settings.data)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=DEADLINE,
+        timeout=TIMEOUT_S,
         check=False,
     )
     try:
         document = json.loads(done.stdout, parse_float=Decimal)
     except ValueError:
-        said = (done.stderr or done.stdout).strip().rpartition("\n")[2]
-        raise Refused(f"`bedesten {' '.join(words)}` ended with exit code {done.returncode}: {said}") from None
+        last = (done.stderr or done.stdout).strip().rpartition("\n")[2]
+        raise CommandFailed(f"`bedesten {' '.join(words)}` ended with exit code {done.returncode}: {last}") from None
     if isinstance(document, dict) and "error" in document:
-        raise Refused(f"`bedesten {' '.join(words)}`: {document['error']['message']}")
+        raise CommandFailed(f"`bedesten {' '.join(words)}`: {document['error']['message']}")
     return document

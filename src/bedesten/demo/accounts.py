@@ -1,0 +1,172 @@
+"""Creates the throw-away installation with the demo's accounts, by the use cases of the operator's commands."""
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from bedesten.accounts.actions import set_scopes
+from bedesten.admin import networks, owners, partners
+from bedesten.admin.partners import NewPartner
+from bedesten.apikeys import keys
+from bedesten.audit.actions import OPERATOR
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue import batches
+from bedesten.catalogue.actions import ProductFields, Requirement
+from bedesten.catalogue.batches import Source
+from bedesten.catalogue.code import read_code
+from bedesten.core.secret import Secret
+from bedesten.gate.scopes import Surface
+from bedesten.server.installation import Installation, initialise, open_installation
+from bedesten.server.settings import Settings
+from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.tenants import actions as tenants
+from bedesten.tenants.actions import NewTenant
+
+DEMO, DEMO_HOSTS = "demo", ("localhost", "127.0.0.1", "[::1]")
+SANDBOX, SANDBOX_HOST = "sandbox shop", "sandbox.localhost"
+GIFT_CARD, GIFT_CARD_PRICE = "Lantern Gift Card 25", 2400
+ESIM, ESIM_PRICE = "Silk Road eSIM 5 GB", 1350
+REQUIREMENT = "eid"
+CODES_IN_STOCK = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """The partner's login, and the secrets of its webhooks."""
+
+    email: str
+    password: Secret[str]
+    webhook_secret: Secret[str]
+    webhook_key: Secret[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key: its public id, by which the operator revokes it, and its secret."""
+
+    id: str
+    secret: Secret[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoAccounts:
+    """Everyone who takes part, with their credentials."""
+
+    tenant: str
+    partner: Partner
+    payment: ApiKey
+    supplier_id: str
+    supplier: ApiKey
+    sandbox_supplier: ApiKey
+
+
+def create(settings: Settings, webhook_url: str) -> DemoAccounts:
+    """Create the installation in the empty data directory of the settings."""
+    initialise(settings)
+    with _opened(settings) as installation:
+        password = Secret(secrets.token_urlsafe(18))
+        hashed = installation.hasher().hash(password.reveal())
+        new = NewPartner("partner@demo.example", hashed, "Corner Shop", webhook=webhook_url)
+
+        def act(tx: CrossTransaction) -> DemoAccounts:
+            networks.change(tx, add=["127.0.0.0/8"])
+            tenant = str(tenants.create(tx, installation.vault, NewTenant(DEMO, DEMO_HOSTS))["id"])
+            sandbox = NewTenant(SANDBOX, [SANDBOX_HOST], currency="EUR", sandbox=True)
+            bound = tx.bound(tenant)
+            elsewhere = tx.bound(str(tenants.create(tx, installation.vault, sandbox)["id"]))
+            made = partners.create(bound, installation.vault, "USD", new)
+            partners.create(elsewhere, installation.vault, "EUR", replace(new, webhook=None, credit=Decimal(1000)))
+            supplier = owners.create(bound, Surface.SUPPLIER, "Anatolia Codes").id
+            _fill(bound, installation, supplier)
+            integration = owners.create(bound, Surface.PAYMENT, "Back office").id
+            return DemoAccounts(
+                tenant=tenant,
+                partner=Partner(made.email, password, made.webhook_secret, made.webhook_key),
+                payment=_key(bound, installation, Surface.PAYMENT, integration),
+                supplier_id=supplier,
+                supplier=_key(bound, installation, Surface.SUPPLIER, supplier),
+                sandbox_supplier=_fill_sandbox(elsewhere, installation),
+            )
+
+        return installation.store.write_now(act)
+
+
+def restore(settings: Settings, accounts: DemoAccounts) -> ApiKey:
+    """Give the partner all scopes again, and the supplier a new API key, which is returned."""
+
+    def act(tx: CrossTransaction) -> ApiKey:
+        bound = tx.bound(accounts.tenant)
+        set_scopes(bound, partners.find(bound, accounts.partner.email), None)
+        return _key(bound, installation, Surface.SUPPLIER, accounts.supplier_id)
+
+    with _opened(settings) as installation:
+        return installation.store.write_now(act)
+
+
+@contextlib.contextmanager
+def _opened(settings: Settings) -> Iterator[Installation]:
+    installation = open_installation(settings)
+    try:
+        yield installation
+    finally:
+        installation.store.close()
+
+
+def _fill(tx: Transaction, installation: Installation, supplier: str) -> None:
+    gift_card = ProductFields(
+        name=GIFT_CARD,
+        description="25 USD, from stock: delivered at once.",
+        currency="USD",
+        sku="LANTERN-25",
+        category_id=catalogue.category(tx, "Gift cards"),
+        price=GIFT_CARD_PRICE,
+        supplier_id=supplier,
+        supplier_sku="L-25",
+    )
+    _add_codes(tx, installation, catalogue.put_product(tx, gift_card), _codes("LNTN", CODES_IN_STOCK))
+    esim = ProductFields(
+        name=ESIM,
+        description="For one device, delivered by the supplier on demand.",
+        currency="USD",
+        sku="SILK-5GB",
+        category_id=catalogue.category(tx, "eSIMs"),
+        price=ESIM_PRICE,
+        cost=1100,
+        fulfilment=catalogue.SUPPLIER,
+        supplier_id=supplier,
+        supplier_sku="S-5",
+        requirements=(Requirement(REQUIREMENT, "EID of the device"),),
+    )
+    catalogue.put_product(tx, esim)
+
+
+def _fill_sandbox(tx: Transaction, installation: Installation) -> ApiKey:
+    supplier = owners.create(tx, Surface.SUPPLIER, "Anatolia Codes").id
+    ticket = ProductFields(
+        name="Museum Ticket",
+        currency="EUR",
+        sku="MUSEUM-1",
+        category_id=catalogue.category(tx, "Tickets"),
+        price=900,
+        supplier_id=supplier,
+        supplier_sku="M-1",
+    )
+    _add_codes(tx, installation, catalogue.put_product(tx, ticket), _codes("MUSE", 20))
+    return _key(tx, installation, Surface.SUPPLIER, supplier, sandbox=True)
+
+
+def _add_codes(tx: Transaction, installation: Installation, product: str, codes: list[str]) -> None:
+    source = Source("demo", OPERATOR.name)
+    batches.add(tx, installation.vault, product, [read_code(code) for code in codes], source)
+
+
+def _codes(prefix: str, count: int) -> list[str]:
+    digits = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+    groups = ("".join(secrets.choice(digits) for _ in range(4)) for _ in range(3 * count))
+    return [f"{prefix}-{'-'.join(three)}" for three in zip(groups, groups, groups, strict=True)]
+
+
+def _key(tx: Transaction, installation: Installation, surface: Surface, owner: str, *, sandbox: bool = False) -> ApiKey:
+    return ApiKey(*keys.create(tx, installation.keyring, keys.NewKey(surface, owner, sandbox), OPERATOR))
