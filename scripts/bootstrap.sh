@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 group=${1:-}
 case $group in
     '') groups='' ;;
-    dev) groups='-e ./clients/python --group dev --group bench --group secrets --group fronts' ;;
+    dev) groups='--group dev --group bench --group secrets --group fronts' ;;
     bench) groups='--group bench' ;;
     *) echo "usage: scripts/bootstrap.sh [dev|bench]" >&2; exit 2 ;;
 esac
@@ -90,7 +90,7 @@ say "installing $what into $venv (once; about a minute)"
 "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >>"$log" 2>&1 || stop "$venv has no pip: remove $venv and try again"
 pip install --retries 1 'pip>=25.1'
 # shellcheck disable=SC2086
-pip install --retries 1 -c constraints.txt -e . $groups
+pip install --retries 1 -c constraints.txt -e ./clients/python -e . $groups
 wanted >"$stamp"
 for less in run ${groups:+bench}; do wanted >"$venv/bedesten-$less.stamp"; done
 say "ready"

@@ -1,7 +1,7 @@
 """Settings that name a secret in place of holding it: `env:`, `file:`, and the addresses of secret managers.
 
-What a reference means and how it is read is the client library's business (`bedesten_client.secrets`), which is the
-optional extra `secrets` of this program and is loaded when the first reference is met, not before.
+What a reference means and how it is read is the client library's business (`bedesten_client.secrets`), which is
+loaded when the first reference is met, not before.
 
 What one process has read, the others of the same server find in `known`. So a worker that is replaced starts although
 the manager is down, and mostly one process asks the manager for all.
@@ -20,7 +20,7 @@ REFERENCE = r"(?i:(?:env|file|value):|(?:azure-kv|aws-sm|gcp-sm|vault|vault\+htt
 """How a reference begins; a test compares it with the client's own list."""
 READ_TIMEOUT_S = 5.0
 """Seconds that anything here waits for a manager."""
-INSTALL_HINT = "in a clone of the repository, pip install -c constraints.txt ./clients/python '.[secrets]'"
+INSTALL_HINT = "in a clone of the repository, pip install -c constraints.txt ./clients/python ."
 """How the client library is installed, as long as neither package is in a public registry."""
 _REFERENCE = re.compile(REFERENCE)
 
