@@ -13,9 +13,9 @@ from pathlib import Path
 from bedesten.core.revision import Revision
 from bedesten.errors import Refusal
 from bedesten.gate.access import GRANTS, Anonymous, Keyed, Open, Scoped, SignedIn
+from bedesten.gate.auth_cache import AccountEntry, AuthCache, CacheKey, KeyEntry, TenantEntry
 from bedesten.gate.bearer import Claims, mint
 from bedesten.gate.decide import Credentials, Gate
-from bedesten.gate.directory import AccountEntry, Directory, KeyEntry, TenantEntry, Want
 from bedesten.gate.keyring import Keyring, make_kid
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.http.route import Route
@@ -47,8 +47,8 @@ TENANT = TenantEntry(
     currency="USD",
     region="GLOBAL",
     generation=0,
-    epoch=0,
-    surface_epochs=dict.fromkeys(Surface, 0),
+    token_version=0,
+    surface_token_versions=dict.fromkeys(Surface, 0),
     lifetimes={},
     idle={},
     idle_since={},
@@ -75,11 +75,11 @@ class SampleGate:
     def __init__(self) -> None:
         self.keyring = Keyring.generate()
         self._numbers = count(1)
-        self.directory = Directory()
-        self.directory.restart(Revision(0, 0), 0, {})
-        self.gate = Gate(self.directory, self.keyring, "https://hall.example")
+        self.auth_cache = AuthCache()
+        self.auth_cache.reset(Revision(0, 0), 0, {})
+        self.gate = Gate(self.auth_cache, self.keyring, "https://hall.example")
         for account in OWNERS.values():
-            self.directory.put(Want("account", account.id), account)
+            self.auth_cache.put(CacheKey("account", account.id), account)
 
     def credential(self, surface: Surface, rights: frozenset[str]) -> Credentials:
         """A good credential of the surface, with these scopes or grants."""
@@ -100,21 +100,21 @@ class SampleGate:
         text = f"ak_live_{next(self._numbers):032x}"
         digest = self.keyring.key_digest(TENANT.id, text)
         entry = KeyEntry("key_1", TENANT.id, surface, OWNERS[surface].id, grants, (), None, digest)
-        self.directory.put(Want("key", (digest,)), entry)
+        self.auth_cache.put(CacheKey("key", (digest,)), entry)
         return text.encode()
 
-    def told(self, route: Route, presented: Credentials) -> str:
+    def told(self, route: Route, credentials: Credentials) -> str:
         """What the gate tells a request to the route: status and number of its refusal, or `pass`."""
-        unknown = {Want("key", self._digests(presented)): None}
+        unknown = {CacheKey("key", self._digests(credentials)): None}
         try:
-            principal = self.gate.authenticate(TENANT, route.access, presented, NOW, unknown)
+            principal = self.gate.authenticate(TENANT, route.access, credentials, NOW, unknown)
             self.gate.authorise(TENANT, route.access, route.endpoint, principal)
         except Refusal as refusal:
-            return f"{refusal.row.status} {refusal.row.number}"
+            return f"{refusal.code.status} {refusal.code.number}"
         return "pass"
 
-    def _digests(self, presented: Credentials) -> tuple[bytes, ...]:
-        text = presented.api_key[0].decode() if presented.api_key else "ak_live_" + "0" * 32
+    def _digests(self, credentials: Credentials) -> tuple[bytes, ...]:
+        text = credentials.api_key[0].decode() if credentials.api_key else "ak_live_" + "0" * 32
         return (self.keyring.key_digest(TENANT.id, text),)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from bedesten.apidocs.openapi.error_responses import envelope
-from bedesten.errors import CATALOGUE, ErrorRow
+from bedesten.errors import CATALOGUE, ErrorCode
 from bedesten.http.schemas import encode
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -38,20 +38,20 @@ STATUS = {
 }  # fmt: skip
 
 
-def head(row: ErrorRow) -> str:
+def head(code: ErrorCode) -> str:
     """The generated head of one error's page."""
-    answer = encode(envelope(row) | {"requestId": "req_…"})
+    answer = encode(envelope(code) | {"requestId": "req_…"})
     return "\n".join(
         (
-            f"# {row.number} {row.name}",
+            f"# {code.number} {code.name}",
             "",
-            f"HTTP {row.status} {STATUS[row.status]}. All errors are listed in [the errors guide](../guides/errors.md).",
+            f"HTTP {code.status} {STATUS[code.status]}. All errors are listed in [the errors guide](../guides/errors.md).",
             "",
             "```json",
             msgspec.json.format(answer, indent=2).decode(),
             "```",
             "",
-            f"**What to do:** {row.remedy}",
+            f"**What to do:** {code.remedy}",
         )
     )
 
@@ -60,11 +60,11 @@ def table() -> str:
     """The generated tables of the errors guide, one for each area."""
     parts = []
     for title, numbers in AREAS:
-        rows = [CATALOGUE[number] for number in numbers if number in CATALOGUE]
+        codes = [CATALOGUE[number] for number in numbers if number in CATALOGUE]
         lines = [f"### {title}", "", "| code | status | what it means | what to do |", "|---|---|---|---|"]
-        for row in rows:
-            link = f"[{row.number} {row.name}](../errors/{-row.number}.md)"
-            lines.append(f"| {link} | {row.status} | {_plain(row.text)} | {row.remedy} |")
+        for code in codes:
+            link = f"[{code.number} {code.name}](../errors/{-code.number}.md)"
+            lines.append(f"| {link} | {code.status} | {_plain(code.text)} | {code.remedy} |")
         parts.append("\n".join(lines))
     listed = sum(1 for _, numbers in AREAS for number in numbers if number in CATALOGUE)
     assert listed == len(CATALOGUE), "every error has an area"
@@ -86,7 +86,7 @@ def renewed(text: str, generated: str) -> str:
 
 def pages() -> dict[Path, str]:
     """What every page that is generated in part should hold."""
-    wanted = {DOCS / "errors" / f"{-row.number}.md": head(row) for row in CATALOGUE.values()}
+    wanted = {DOCS / "errors" / f"{-code.number}.md": head(code) for code in CATALOGUE.values()}
     wanted[DOCS / "guides" / "errors.md"] = table()
     return {path: renewed(path.read_text("utf-8") if path.exists() else "", text) for path, text in wanted.items()}
 

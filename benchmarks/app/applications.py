@@ -9,7 +9,7 @@ from bedesten.http.context import RequestContext
 from bedesten.http.revision_check import RevisionCheck
 from bedesten.http.route import Async, Route
 from bedesten.http.schemas import EmptyBody
-from bedesten.ratelimit.limits import Tables
+from bedesten.ratelimit.limits import Counters
 from bedesten.ratelimit.throttle import AddressThrottle
 from bedesten.server import build
 from benchmarks.material import KEY_PATH, TOKEN_PATH
@@ -57,7 +57,7 @@ def _throttle(refusals: int, window: int) -> None:
     """So many refusals in so many milliseconds, whatever the product says."""
 
     class Throttle(AddressThrottle):
-        def __init__(self, tables: Tables, **_: int) -> None:
+        def __init__(self, tables: Counters, **_: int) -> None:
             super().__init__(tables, refusals, window)
 
     build.AddressThrottle = Throttle  # type: ignore[attr-defined,assignment]

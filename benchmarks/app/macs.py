@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import suppress
 
-from bedesten.gate.bearer import BearerRefused, Claims, mint, verify
+from bedesten.gate.bearer import BearerRefusal, Claims, mint, verify
 from benchmarks.app.minting import with_wrong_mac
 
 _KEY = bytes(range(7, 39))
@@ -24,7 +24,7 @@ _CLAIMS = Claims(
     expires_at=_SECONDS + 3600,
     token_id="01",
     session_id="01",
-    epochs=(1, 1, 1, 1),
+    token_versions=(1, 1, 1, 1),
     kid="s1.1",
 )
 
@@ -32,7 +32,7 @@ _CLAIMS = Claims(
 def refuse(token: bytes) -> int:
     """Nanoseconds until the token was refused."""
     begin = time.perf_counter_ns()
-    with suppress(BearerRefused):
+    with suppress(BearerRefusal):
         verify(
             token,
             key_for={"s1.1": _KEY}.get,

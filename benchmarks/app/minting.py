@@ -48,7 +48,12 @@ class Minter:
             expires_at=now + LIFETIME // 1000,
             token_id="0",
             session_id="0",
-            epochs=(installed.epoch, known.epoch, known.surface_epochs[Surface.RESELLER], who.epoch),
+            token_versions=(
+                installed.token_version,
+                known.token_version,
+                known.surface_token_versions[Surface.RESELLER],
+                who.token_version,
+            ),
             kid=make_kid(master, known.generation),
             authenticated_at=now,
         )

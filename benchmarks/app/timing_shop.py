@@ -18,7 +18,7 @@ from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue.actions import SUPPLIER, ProductFields, put_product
 from bedesten.core.clock import HOUR
 from bedesten.core.secret import masked
-from bedesten.gate.apikeys import new_api_key
+from bedesten.gate.api_keys import new_api_key
 from bedesten.gate.scopes import Surface
 from bedesten.ledger import actions as ledger
 from bedesten.orders import actions as orders
@@ -177,13 +177,13 @@ def _tokens(
     bound, revoked = tx.bound(here.id), os.urandom(12).hex()
     accounts.revoke_token(bound, revoked, tx.now + HOUR, OPERATOR)
     ended = Minter.of(tx, installation, here.id, disabled)
-    epochs = (*here.minter.claims.epochs[:3], 0)
+    token_versions = (*here.minter.claims.token_versions[:3], 0)
     cases = {
         "wrong MAC": with_wrong_mac(here.minter.mint()),
         "another tenant's": there.minter.mint(),
         "revoked": here.minter.mint(token_id=revoked),
         "disabled account's": ended.mint(),
-        "issued before a revocation": here.minter.mint(epochs=epochs),
+        "issued before a revocation": here.minter.mint(token_versions=token_versions),
     }
     return {name: [_token_case(token)] for name, token in cases.items()}
 

@@ -12,7 +12,7 @@ from bedesten.core.text import Text, TextError
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorRow:
+class ErrorCode:
     """One refusal: its number on the wire, the HTTP status, what the caller is told, and what it may do next."""
 
     number: int
@@ -22,142 +22,142 @@ class ErrorRow:
     remedy: str
 
 
-_ROWS: dict[int, ErrorRow] = {}
+_CODES: dict[int, ErrorCode] = {}
 
 
-def _row(number: int, name: str, status: int, text: str, remedy: str) -> ErrorRow:
-    assert number not in _ROWS, "a number is never used twice"
-    row = ErrorRow(number, name, status, text, remedy)
-    _ROWS[number] = row
-    return row
+def _code(number: int, name: str, status: int, text: str, remedy: str) -> ErrorCode:
+    assert number not in _CODES, "a number is never used twice"
+    code = ErrorCode(number, name, status, text, remedy)
+    _CODES[number] = code
+    return code
 
 
-INTERNAL = _row(
+INTERNAL = _code(
     -1, "internal-error", 500, "Something went wrong on our side; nothing of the request was kept.",
     "Try again later with the same reference or Idempotency-Key; if it persists, tell us the request id.")  # fmt: skip
-BAD_REQUEST = _row(
+BAD_REQUEST = _code(
     -2, "bad-request", 400, "The request cannot be understood, or a field is wrong.",
     "Correct the request; `errors` names the fields where a field is at fault.")  # fmt: skip
-NOT_FOUND = _row(
+NOT_FOUND = _code(
     -3, "not-found", 404, "There is no such thing.",
     "Check the path and the id.")  # fmt: skip
-METHOD_NOT_ALLOWED = _row(
+METHOD_NOT_ALLOWED = _code(
     -4, "method-not-allowed", 405, "This method is not allowed here.",
     "Use a method that the Allow header names.")  # fmt: skip
-TOO_LARGE = _row(
+TOO_LARGE = _code(
     -5, "too-large", 413, "The request is too large.",
     "Send less at a time.")  # fmt: skip
-NOT_JSON = _row(
+NOT_JSON = _code(
     -6, "not-json", 415, "The body must be JSON.",
     "Send Content-Type: application/json, without a Content-Encoding.")  # fmt: skip
-TOO_MANY_REQUESTS = _row(
+TOO_MANY_REQUESTS = _code(
     -7, "too-many-requests", 429, "Too many requests.",
     "Wait for the seconds that Retry-After names.")  # fmt: skip
-CONFLICT = _row(
+CONFLICT = _code(
     -8, "conflict", 409, "This conflicts with the present state, or the reference was used with another content.",
     "Read the present state; use a new reference for a new content.")  # fmt: skip
-UNAVAILABLE = _row(
+UNAVAILABLE = _code(
     -9, "unavailable", 503, "The service cannot answer safely at the moment.",
     "Send the same request again, with the same reference, after the seconds that Retry-After names.")  # fmt: skip
-UNKNOWN_HOST = _row(
+UNKNOWN_HOST = _code(
     -10, "unknown-host", 421, "No shop has this host.",
     "Check the host name of the API.")  # fmt: skip
-TOKEN_MISSING = _row(
+TOKEN_MISSING = _code(
     -20, "token-missing", 401, "A bearer token is required: Authorization: Bearer <token>.",
     "Send exactly one Authorization header of the form `Bearer <token>`.")  # fmt: skip
-TOKEN_INVALID = _row(
+TOKEN_INVALID = _code(
     -21, "token-invalid", 401, "The bearer token is not valid.",
     "Generate a new token, once; if that one is refused too, check the host and the surface.")  # fmt: skip
-TOKEN_EXPIRED = _row(
+TOKEN_EXPIRED = _code(
     -22, "token-expired", 401, "The bearer token has expired.",
     "Generate a new token and repeat the request.")  # fmt: skip
-KEY_REFUSED = _row(
+KEY_REFUSED = _code(
     -23, "key-refused", 401, "A valid API key is required in the header ApiKey.",
     "Check the key, the host and the header; do not retry in a loop.")  # fmt: skip
-SCOPE_MISSING = _row(
+SCOPE_MISSING = _code(
     -24, "scope-missing", 403, "The token does not carry the scope that this call needs.",
     "Ask the shop's operator for the scope, then generate a new token.")  # fmt: skip
-NOT_GRANTED = _row(
+NOT_GRANTED = _code(
     -25, "not-granted", 403, "This API key has no access to this endpoint.",
     "Ask the shop's operator for access.")  # fmt: skip
-LOGIN_REFUSED = _row(
+LOGIN_REFUSED = _code(
     -26, "login-refused", 400, "The login was refused.",
     "Check e-mail and password; the account must be enabled for API use.")  # fmt: skip
-TOO_MANY_LOGINS = _row(
+TOO_MANY_LOGINS = _code(
     -27, "too-many-logins", 429, "Too many failed logins.",
     "Wait for the seconds that Retry-After names.")  # fmt: skip
-NOT_GUARDED = _row(
-    -28, "not-guarded", 403, "Nobody may call this path with this method.",
+PATH_NOT_ALLOWED = _code(
+    -28, "path-not-allowed", 403, "Nobody may call this path with this method.",
     "Check method and path; ask whoever operates the service to open it.")  # fmt: skip
-NOT_ORDERABLE = _row(
+NOT_ORDERABLE = _code(
     -200, "not-orderable", 409, "The order was not placed: some lines cannot be ordered.",
     "`data.items` names every such line and why; nothing was taken.")  # fmt: skip
-CHECKOUT_LIMIT = _row(
+CHECKOUT_LIMIT = _code(
     -201, "checkout-limit", 409, "Too many goods are reserved and not paid; nothing was reserved.",
     "Pay or cancel an open checkout (`data.openCheckouts` names the customer's), or wait until one expires.")  # fmt: skip
-NOT_DELIVERABLE = _row(
+NOT_DELIVERABLE = _code(
     -500, "not-deliverable", 409, "The line is not waiting for this delivery.",
     "Read the awaiting lines again; send exactly as many codes as the line has units.")  # fmt: skip
-INSUFFICIENT_BALANCE = _row(
+INSUFFICIENT_BALANCE = _code(
     -300, "insufficient-balance", 409, "The available balance does not cover this.",
     "Deposit money, or order less.")  # fmt: skip
-DEPOSIT_STATE = _row(
+DEPOSIT_STATE = _code(
     -400, "deposit-state", 409, "The deposit is not in a state that allows this.",
     "Read the deposit's present state.")  # fmt: skip
-PAYMENT_STATE = _row(
+PAYMENT_STATE = _code(
     -401, "payment-state", 409, "The payment is not in a state that allows this.",
     "If the payer was charged, give the money back: the order is paid by another payment, or this one is over.")  # fmt: skip
-CHECKOUT_EXPIRED = _row(
+CHECKOUT_EXPIRED = _code(
     -402, "checkout-expired", 409, "The checkout is over and cannot be had any more; nothing was captured.",
     "Give the payer the money in `data` back: the payment is over. The customer may check out again.")  # fmt: skip
-DEPOSIT_LIMIT = _row(
+DEPOSIT_LIMIT = _code(
     -403, "deposit-limit", 409, "The deposit is larger than this payment service may deposit; nothing was booked.",
     "Check the amount; if it is right, ask the shop's operator for a higher limit.")  # fmt: skip
 
-MISSING: Mapping[str, str] = MappingProxyType(
+NOT_FOUND_TEXTS: Mapping[str, str] = MappingProxyType(
     {thing: f"There is no such {thing}." for thing in (
         "account", "deposit", "operation", "order", "order line", "partner", "payment", "product", "session",
     )}
 )  # fmt: skip
 """What -3 says where it is known what kind of thing is missing."""
 
-CATALOGUE: Mapping[int, ErrorRow] = MappingProxyType(_ROWS)
+CATALOGUE: Mapping[int, ErrorCode] = MappingProxyType(_CODES)
 """Every row by its number."""
 
 
 class Refusal(Exception):
     """A refusal on its way to the caller. Raised inside a transaction it undoes everything done there.
 
-    `cause` is for the log and the trail only, and so is `who`, the account that it concerns as far as that is known.
+    `cause` is for the log and the trail only, and so is `account`, the account that it concerns as far as that is known.
     `fields` become `errors` on the wire, `data` is shown as it is; neither may hold a secret. `retry_after` is in whole
     seconds. `missing` is the kind of thing that there is not; `text` is what the caller is told.
     """
 
     def __init__(
         self,
-        row: ErrorRow,
+        code: ErrorCode,
         cause: str = "",
         *,
         fields: Mapping[str, str] | None = None,
         data: object = None,
         retry_after: int | None = None,
         headers: tuple[tuple[bytes, bytes], ...] = (),
-        who: str = "",
+        account: str = "",
         missing: str = "",
     ) -> None:
-        assert not missing or (row is NOT_FOUND and missing in MISSING)
-        super().__init__(f"{row.number} {row.name}: {cause}")
-        self.row = row
+        assert not missing or (code is NOT_FOUND and missing in NOT_FOUND_TEXTS)
+        super().__init__(f"{code.number} {code.name}: {cause}")
+        self.code = code
         self.cause = cause
         self.fields = fields
         self.data = data
         self.retry_after = retry_after
         self.headers = headers
-        self.who = who
-        self.text = MISSING.get(missing, row.text)
+        self.account = account
+        self.text = NOT_FOUND_TEXTS.get(missing, code.text)
 
 
-def as_kind(kind: Text, value: str, field: str) -> str:
+def normalised_field(kind: Text, value: str, field: str) -> str:
     """The normal form of a text of this kind. Raises `Refusal` (-2) that names the field."""
     try:
         return kind(value)

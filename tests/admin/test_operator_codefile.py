@@ -60,7 +60,7 @@ def told(raw: bytes, choice: Choice = PLAIN) -> str:
     """Everything that is said of a refused file."""
     with pytest.raises(Refusal) as refused:
         read_codes("codes.csv", raw, choice)
-    assert refused.value.row.number == -2
+    assert refused.value.code.number == -2
     assert refused.value.__context__ is None
     said = [refused.value.cause, *(f"{name}: {text}" for name, text in (refused.value.fields or {}).items())]
     return "\n".join(said)

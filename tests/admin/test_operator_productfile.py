@@ -21,7 +21,7 @@ def problems(source: str, raw: bytes) -> dict[str, str]:
     """What a refused file is refused for."""
     with pytest.raises(Refusal) as caught:
         read_rows(source, raw)
-    assert caught.value.row is BAD_REQUEST
+    assert caught.value.code is BAD_REQUEST
     assert caught.value.cause.startswith(f"{source}: {len(caught.value.fields or {})} problem")
     return dict(caught.value.fields or {})
 
@@ -167,11 +167,11 @@ def test_a_file_that_is_too_large_is_to_come_in_parts(monkeypatch: pytest.Monkey
     assert len(read_rows("f.csv", b"sku\na\nb\n")) == 2
     with pytest.raises(Refusal) as caught:
         read_rows("f.csv", b"sku\na\nb\nc\n")
-    assert caught.value.row is TOO_LARGE
+    assert caught.value.code is TOO_LARGE
     monkeypatch.setattr(productfile, "MOST_BYTES", 5)
     with pytest.raises(Refusal) as caught:
         read_rows("f.csv", b"sku\na\n")
-    assert caught.value.row is TOO_LARGE
+    assert caught.value.code is TOO_LARGE
 
 
 def read_or_refused(source: str, raw: bytes) -> list[Row] | dict[str, str]:

@@ -61,7 +61,7 @@ class Shop:
         before = self.catalogue
         with pytest.raises(Refusal) as caught:
             self.brings(text, source)
-        assert caught.value.row is BAD_REQUEST
+        assert caught.value.code is BAD_REQUEST
         assert self.catalogue == before
         return dict(caught.value.fields or {})
 
@@ -233,7 +233,7 @@ def test_prices_of_what_does_not_exist_change_nothing(shop: Shop) -> None:
     shop.brings("sku,name,price\na,A,1\n")
     with pytest.raises(Refusal) as caught:
         shop.run(lambda tx: products.set_prices(tx, "USD", {"a": Decimal(2), "b": Decimal(3)}))
-    assert (caught.value.row, caught.value.fields) == (NOT_FOUND, {"b": "there is no such product"})
+    assert (caught.value.code, caught.value.fields) == (NOT_FOUND, {"b": "there is no such product"})
     assert str(shop.catalogue["a"]["price"]) == "1.00"
     known = shop.catalogue["a"]["id"]
     with pytest.raises(Refusal) as caught:
@@ -327,7 +327,7 @@ def test_prices_of_nothing_and_below_cost_are_refused_unless_they_are_forced(sho
     wanted = {"a": Decimal("2.99"), "b": Decimal(0), "C": Decimal(6)}
     with pytest.raises(Refusal) as caught:
         shop.run(lambda tx: products.set_prices(tx, "USD", wanted))
-    assert caught.value.row is BAD_REQUEST
+    assert caught.value.code is BAD_REQUEST
     assert dict(caught.value.fields or {}) == {
         "a": "2.99 is below the cost of 3.00 USD; --force sells it all the same",
         "b": "a price of 0 gives the goods away; --force sells it all the same",
@@ -376,7 +376,7 @@ def test_a_name_that_could_mean_two_products_is_refused_with_both(shop: Shop) ->
     shop.run(lambda tx: tx.run(_LIKE_AN_ID, sku=a, id=b))
     with pytest.raises(Refusal) as caught:
         shop.run(lambda tx: products.product_of(tx, a))
-    assert caught.value.row is CONFLICT
+    assert caught.value.code is CONFLICT
     assert dict(caught.value.fields or {}) == {
         a: f"it is the sku of product {b} and the id of the product with the sku a"
     }

@@ -198,7 +198,7 @@ def processes_of(parent: int) -> list[int]:
 
 def test_r168_no_secret_is_on_the_command_line_or_in_the_environment_of_a_process_nor_in_a_help(here: House) -> None:
     written = json.loads(here.settings.secrets_file.read_text("ascii"))
-    secrets = [text for ring in ("sign", "digest", "wrap") for text in written[ring]["secrets"].values()]
+    secrets = [text for key_set in ("sign", "digest", "wrap") for text in written[key_set]["secrets"].values()]
     seen = processes_of(here.server.process.pid)
     assert len(seen) >= 5, "serve, two workers, the outbox's, the admin listener's"
     for process in seen:
@@ -257,7 +257,7 @@ def test_it_is_ready_only_while_a_worker_takes_connections(tmp_path: Path) -> No
 def test_secrets_that_this_machine_does_not_have_yet_make_it_not_ready(tmp_path: Path) -> None:
     with house("sqlite", tmp_path, workers=1) as here:
         with raw(here.settings) as database:
-            database.run("UPDATE installation SET ring = ring + 1")
+            database.run("UPDATE installation SET keyring_version = keyring_version + 1")
         status, _, body = ask(here.admin, "/health/ready")
         version = Keyring.read_file(here.settings.secrets_file).version
         older = f"version {version} is older than version {version + 1}, which is in use"

@@ -339,8 +339,8 @@ def test_the_page_of_a_surface_has_every_operation_with_all_of_its_refusals(site
         assert f"<code>{route.path}</code>" in text
         assert f'data-path="{route.path.partition("{")[0]}"' in text
         assert "curl -s" in text
-        for row in refusals(route):
-            assert f'href="{HOME}/errors/{row.number}"' in text + common, row
+        for code in refusals(route):
+            assert f'href="{HOME}/errors/{code.number}"' in text + common, code
         for alias in route.aliases:
             assert f"{route.method} {alias}" in text
     assert f"/openapi/{surface}.json" in outline.hrefs
@@ -453,16 +453,16 @@ def test_a_long_page_has_a_table_of_contents_with_every_chapter(site: Site) -> N
 
 
 def test_every_error_is_there_as_json_with_all_that_its_row_says(site: Site) -> None:
-    for number, row in CATALOGUE.items():
+    for number, code in CATALOGUE.items():
         shown = site.get(f"{HOME}/errors/{number}.json")
         assert shown.status == 200
         assert dict(shown.headers)[b"content-type"] == b"application/json"
         assert json.loads(shown.body) == {
             "code": number,
-            "name": row.name,
-            "status": row.status,
-            "message": row.text,
-            "remedy": row.remedy,
+            "name": code.name,
+            "status": code.status,
+            "message": code.text,
+            "remedy": code.remedy,
             "documentation": f"{HOME}/errors/{number}",
         }
 

@@ -11,7 +11,7 @@ from bedesten.apikeys import key_import, keys
 from bedesten.apikeys.key_import import Foreign
 from bedesten.audit.actions import OPERATOR
 from bedesten.errors import Refusal
-from bedesten.gate.apikeys import SAMPLE
+from bedesten.gate.api_keys import SAMPLE_KEY
 from bedesten.gate.scopes import Surface
 from tests.apikeys.hall import START, Hall, Made
 from tests.store.raw import raw
@@ -29,7 +29,7 @@ def why(lines: list[str]) -> dict[str, str]:
     """The lines at fault."""
     with pytest.raises(Refusal) as refused:
         key_import.parse(lines)
-    assert refused.value.row is errors.BAD_REQUEST
+    assert refused.value.code is errors.BAD_REQUEST
     assert refused.value.fields is not None
     return dict(refused.value.fields)
 
@@ -118,19 +118,19 @@ def refused_import(hall: Hall, *lines: Foreign, tenant: str = "") -> dict[str, s
     new = keys.NewKey(Surface.SUPPLIER, hall.owner, False)
     with pytest.raises(Refusal) as refused:
         hall.import_keys(new, lines, tenant)
-    assert refused.value.row is errors.BAD_REQUEST
+    assert refused.value.code is errors.BAD_REQUEST
     assert refused.value.fields is not None
     return dict(refused.value.fields)
 
 
 def test_the_sample_and_what_stands_twice_are_refused_and_then_nothing_is_imported(hall: Hall) -> None:
     told = refused_import(
-        hall, Foreign(1, sha256(FOREIGN)), Foreign(2, sha256(SAMPLE)), Foreign(3, sha256(OTHER)),
+        hall, Foreign(1, sha256(FOREIGN)), Foreign(2, sha256(SAMPLE_KEY)), Foreign(3, sha256(OTHER)),
         Foreign(4, sha256(FOREIGN)),
     )  # fmt: skip
     assert told == {"line 2": "the sample of the documentation is everybody's", "line 4": "stands twice"}
     assert hall.listed() == []
-    assert hall.answers(FOREIGN, OTHER, SAMPLE) == [REFUSED] * 6
+    assert hall.answers(FOREIGN, OTHER, SAMPLE_KEY) == [REFUSED] * 6
 
 
 @pytest.mark.parametrize("fate", ["unused", "used", "revoked", "used and revoked"])

@@ -113,7 +113,7 @@ def test_nobody_can_use_see_or_change_a_key_of_an_unfinished_import(hall: Hall) 
     for act in (lambda key: hall.revoke(key), lambda key: hall.rotate(key)):
         with pytest.raises(Refusal) as refused:
             act(Made(pending[0][0], text(1)))
-        assert refused.value.row is errors.NOT_FOUND
+        assert refused.value.code is errors.NOT_FOUND
 
 
 def test_what_a_killed_import_has_stored_is_removed_by_the_worker_after_a_minute(hall: Hall) -> None:
@@ -138,7 +138,7 @@ def test_an_import_waits_for_another_one_at_most_a_minute_and_then_takes_the_sam
     killed_in_the_middle(hall)
     with pytest.raises(Refusal) as refused:
         import_some(hall, 40, lambda _: pytest.fail("nothing is stored"))
-    assert refused.value.row is errors.CONFLICT
+    assert refused.value.code is errors.CONFLICT
     hall.clock.now += ABANDONED_AFTER + 1
     assert len(import_some(hall, 40)) == 40
     assert hall.answers(text(1), text(40)) == [200] * 4
@@ -152,7 +152,7 @@ def test_an_import_that_was_given_up_meanwhile_cannot_go_on(hall: Hall) -> None:
 
     with pytest.raises(Refusal, match="given up") as refused:
         import_some(hall, 1_500, asleep)
-    assert refused.value.row is errors.CONFLICT
+    assert refused.value.code is errors.CONFLICT
     assert stored(hall) == dict.fromkeys(TABLES, 0)
     assert hall.answers(text(1)) == [REFUSED] * 2
 

@@ -148,7 +148,7 @@ def test_a_report_is_bounded_and_then_nothing_is_done(hall: Hall) -> None:
     lines = [key.text, *(f"ak_live_{number:032x}" for number in range(1_000))]
     with pytest.raises(Refusal) as refused:
         report(hall, *lines)
-    assert refused.value.row is errors.BAD_REQUEST
+    assert refused.value.code is errors.BAD_REQUEST
     assert hall.answers(key.text) == [200, 200]
 
 

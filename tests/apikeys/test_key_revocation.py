@@ -11,9 +11,9 @@ from bedesten.audit.actions import OPERATOR
 from bedesten.core.clock import HOUR
 from bedesten.errors import Refusal
 from bedesten.gate.access import Keyed
-from bedesten.gate.apikeys import SAMPLE
+from bedesten.gate.api_keys import SAMPLE_KEY
+from bedesten.gate.auth_cache import EMPTY, CacheKey, CacheMiss, Entry, TenantEntry
 from bedesten.gate.decide import Credentials
-from bedesten.gate.directory import NOTHING, Entry, TenantEntry, Unloaded, Want
 from bedesten.gate.scopes import Surface
 from bedesten.tenants import actions as tenants
 from tests.apikeys.hall import START, Answer, Hall, Made, Process
@@ -101,7 +101,7 @@ def test_r142_revoking_twice_changes_nothing_and_an_unknown_key_is_not_found(hal
     assert (hall.changes(), len(hall.trail())) == (changes, rows)
     with pytest.raises(Refusal) as refused:
         hall.revoke(Made("key_00000000000000000000000000", ""))
-    assert refused.value.row is errors.NOT_FOUND
+    assert refused.value.code is errors.NOT_FOUND
 
 
 def test_r110_another_tenants_key_cannot_be_listed_rotated_revoked_or_looked_at(hall: Hall) -> None:
@@ -117,7 +117,7 @@ def test_r110_another_tenants_key_cannot_be_listed_rotated_revoked_or_looked_at(
     for work in works:
         with pytest.raises(Refusal) as refused:
             work()
-        assert refused.value.row is errors.NOT_FOUND
+        assert refused.value.code is errors.NOT_FOUND
     assert hall.listed(away) == []
     assert hall.within(lambda tx: keys.secrets_of(tx, key.id), away) == {}
     assert hall.answers(key.text) == [200, 200]
@@ -146,7 +146,7 @@ def refusals(hall: Hall) -> dict[str, str | None]:
     hall.within(lambda tx: accounts.set_disabled(tx, accounts.find(tx, "supplier", gone), True))
     hall.clock.now = START + 1
     made: dict[str, str | None] = {name: key.text for name, key in held.items()}
-    return made | {"missing": None, "malformed": "ak_live_1", "unknown": UNKNOWN, "the sample": SAMPLE}
+    return made | {"missing": None, "malformed": "ak_live_1", "unknown": UNKNOWN, "the sample": SAMPLE_KEY}
 
 
 @pytest.mark.parametrize("imports", [False, True], ids=["", "with imported keys"])
@@ -173,13 +173,13 @@ async def look_ups(process: Process, key: str | None) -> int:
     """How many digests the store is asked about until a key is refused."""
     gate, revision_check = process.services.gate, process.services.revision_check
     presented = Credentials([], [] if key is None else [key.encode()], "192.0.2.1")
-    access, loaded, asked = Keyed(Surface.SUPPLIER, "products:read"), dict[Want, Entry | None](), 0
+    access, loaded, asked = Keyed(Surface.SUPPLIER, "products:read"), dict[CacheKey, Entry | None](), 0
     tenant = await _tenant(process)
     while True:
         try:
-            gate.authenticate(tenant, access, presented, process.clock(), loaded or NOTHING)
-        except Unloaded as unloaded:
-            want = unloaded.want
+            gate.authenticate(tenant, access, presented, process.clock(), loaded or EMPTY)
+        except CacheMiss as unloaded:
+            want = unloaded.key
             asked += len(want.ref) if want.kind == "key" else 0
             loaded[want] = await revision_check.load(want)
         except Refusal:

@@ -29,7 +29,7 @@ _STORED_ANSWERS = crossing(idempotency.select())
 def refused(work: Callable[[], object]) -> int:
     with pytest.raises(Refusal) as caught:
         work()
-    return caught.value.row.number
+    return caught.value.code.number
 
 
 # --- by the operator ---

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 
-from bedesten.gate.apikeys import SAMPLE, new_api_key
+from bedesten.gate.api_keys import SAMPLE_KEY, new_api_key
 from tests.apikeys.hall import Hall
 from tests.store.raw import raw
 
@@ -79,4 +79,4 @@ def test_a_view_tells_which_secret_was_presented_and_when_the_old_one_ends(hall:
 
 
 def test_the_sample_of_the_documentation_opens_nothing(hall: Hall) -> None:
-    assert set(hall.answers(SAMPLE)) == {-23}
+    assert set(hall.answers(SAMPLE_KEY)) == {-23}

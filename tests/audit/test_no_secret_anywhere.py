@@ -63,7 +63,7 @@ def _scene(installation: Installation) -> Scene:
     desk = Desk(installation)
     scene = Scene(desk, desk.operator.tenant("shop", [HOST]), [PASSWORD, DATABASE_PASSWORD])
     written = json.loads(installation.settings.secrets_file.read_text("ascii"))
-    scene.secrets += [text for ring in ("sign", "digest", "wrap") for text in written[ring]["secrets"].values()]
+    scene.secrets += [text for key_set in ("sign", "digest", "wrap") for text in written[key_set]["secrets"].values()]
     return scene
 
 
@@ -105,7 +105,7 @@ def spoil(scene: Scene) -> None:
     """Makes the house's own code fail, with a secret in what it fails over."""
     with raw(scene.desk.installation.settings) as connection:
         connection.run("UPDATE tenants SET limits = '{" + scene.secrets[-1] + "'")
-    scene.desk.services.gate.directory.restart(Revision(-1, 0), 0, {})
+    scene.desk.services.gate.auth_cache.reset(Revision(-1, 0), 0, {})
 
 
 def take_away(scene: Scene) -> None:

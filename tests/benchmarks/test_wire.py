@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from bedesten.gate import apikeys
+from bedesten.gate import api_keys
 from benchmarks.wire import AnyKey, Cycle, api_key, key_host
 
 
@@ -18,7 +18,7 @@ def test_an_api_key_can_be_made_again_and_is_well_formed() -> None:
     made = {api_key("seed", tenant, key) for tenant in range(10) for key in range(10)}
     assert len(made) == 100
     assert api_key("seed", 3, 7) in made
-    assert all(apikeys.extract([key.encode()]) == key for key in made)
+    assert all(api_keys.extract([key.encode()]) == key for key in made)
 
 
 def test_keys_are_drawn_uniformly_each_with_the_host_of_its_tenant() -> None:

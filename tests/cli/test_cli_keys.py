@@ -203,8 +203,8 @@ def test_tokens_are_revoked_by_subject_token_or_all(shop: Program) -> None:
     assert shop.does(*revoke, "--session", OTHER) == {"revoked": {"session": OTHER}}
     assert shop.does(*revoke, "--all") == {"revoked": {"all": True}}
     with closing(sqlite.connect(shop.data / "bedesten.db")) as fresh:
-        assert fresh.execute("SELECT count(*) FROM accounts WHERE epoch > 2").fetchall() == [(1,)]
-        assert fresh.execute("SELECT count(*) FROM tenants WHERE epoch > 1").fetchall() == [(1,)]
+        assert fresh.execute("SELECT count(*) FROM accounts WHERE token_version > 2").fetchall() == [(1,)]
+        assert fresh.execute("SELECT count(*) FROM tenants WHERE token_version > 1").fetchall() == [(1,)]
         assert fresh.execute("SELECT jti FROM revoked_tokens").fetchall() == [(JTI,)]
         ended = fresh.execute("SELECT sid FROM revoked_sessions ORDER BY sid").fetchall()
         assert ended == [(SESSION,), (OTHER,)]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bedesten.apidocs.site.theme import DARK, LIGHT, stylesheet
-from bedesten.core.colour import BLACK, WHITE, contrast, mixed, parse, readable, spelt
+from bedesten.core.colour import BLACK, WHITE, contrast, mix, parse, to_hex, with_contrast
 
 PART = st.integers(0, 255)
 COLOURS = st.tuples(PART, PART, PART)
@@ -20,8 +20,8 @@ def test_contrast_is_the_guideline_s() -> None:
 
 @given(COLOURS)
 def test_a_colour_is_read_as_it_is_written(colour: tuple[int, int, int]) -> None:
-    assert parse(spelt(colour)) == colour == parse(spelt(colour).upper())
-    assert mixed(colour, BLACK, 1) == mixed(BLACK, colour, 0) == colour
+    assert parse(to_hex(colour)) == colour == parse(to_hex(colour).upper())
+    assert mix(colour, BLACK, 1) == mix(BLACK, colour, 0) == colour
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_nothing_else_is_a_colour(text: str) -> None:
 @given(COLOURS)
 def test_every_accent_can_be_read_in_the_light_and_in_the_dark(accent: tuple[int, int, int]) -> None:
     light, light_shade, dark, dark_shade = (
-        parse(f"#{part[:6]}") for part in stylesheet(spelt(accent)).decode().split("#")[1:]
+        parse(f"#{part[:6]}") for part in stylesheet(to_hex(accent)).decode().split("#")[1:]
     )
     for ink, grounds in ((light, (LIGHT, light_shade)), (dark, (DARK, dark_shade))):
         assert all(contrast(ink, ground) >= 4.5 for ground in grounds)
@@ -43,5 +43,5 @@ def test_every_accent_can_be_read_in_the_light_and_in_the_dark(accent: tuple[int
 
 def test_a_colour_that_can_be_read_stays_as_it_is() -> None:
     accent = parse("#85480a")
-    assert readable(accent, BLACK, (LIGHT,)) == accent
-    assert readable(WHITE, BLACK, (LIGHT,)) != BLACK, "no darker than need be"
+    assert with_contrast(accent, BLACK, (LIGHT,)) == accent
+    assert with_contrast(WHITE, BLACK, (LIGHT,)) != BLACK, "no darker than need be"

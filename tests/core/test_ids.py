@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bedesten.core.ids import MAX_ID_LENGTH, Ids, first_id, is_id, new_id
+from bedesten.core.ids import MAX_ID_LENGTH, IdGenerator, first_id, is_id, new_id
 
 MS = 1_000_000
 
 
 def ids_at(moments: list[int]) -> list[str]:
     clock: Iterator[int] = iter(moments)
-    ids = Ids(lambda: next(clock), lambda count: b"\xff" * count if len(moments) % 2 else b"\0" * count)
+    ids = IdGenerator(lambda: next(clock), lambda count: b"\xff" * count if len(moments) % 2 else b"\0" * count)
     return [ids.new("prd") for _ in moments]
 
 
@@ -25,18 +25,18 @@ def test_ids_grow_also_within_a_millisecond_and_when_the_clock_goes_back(moments
 
 
 def test_two_processes_of_one_clock_agree_to_the_microsecond() -> None:
-    one, other = Ids(lambda: 1_800_000_000_000_001_000), Ids(lambda: 1_800_000_000_000_002_000)
+    one, other = IdGenerator(lambda: 1_800_000_000_000_001_000), IdGenerator(lambda: 1_800_000_000_000_002_000)
     assert other.new("odl") > one.new("odl")
 
 
 def test_what_was_made_before_a_moment_sorts_before_its_first_id() -> None:
     at = 1_800_000_000_000
-    before, after = Ids(lambda: at * MS - 1), Ids(lambda: at * MS)
+    before, after = IdGenerator(lambda: at * MS - 1), IdGenerator(lambda: at * MS)
     assert before.new("aud") < first_id("aud", at) <= after.new("aud")
 
 
 def test_the_random_part_is_drawn_for_each() -> None:
-    clock = Ids(lambda: 5 * MS)
+    clock = IdGenerator(lambda: 5 * MS)
     assert clock.new("a")[-12:] != clock.new("a")[-12:]
 
 

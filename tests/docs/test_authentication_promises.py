@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from bedesten.gate.apikeys import SAMPLE, new_api_key
+from bedesten.gate.api_keys import SAMPLE_KEY, new_api_key
 from tests.support.documents import DOCS, ROOT, blocks, tables
 
 PAGE = DOCS / "reference" / "authentication-promises.md"
@@ -63,4 +63,4 @@ def test_the_patterns_for_secret_scanners_find_every_key_and_nothing_that_only_l
 def test_the_rule_for_gitleaks_lets_the_printed_sample_pass() -> None:
     (rules,) = [tomllib.loads(one.code)["rules"] for one in blocks(GUIDE) if one.language == "toml"]
     allowed = rules[0]["allowlists"][0]["regexes"]
-    assert [bool(re.search(one, SAMPLE)) for one in allowed] == [True]
+    assert [bool(re.search(one, SAMPLE_KEY)) for one in allowed] == [True]

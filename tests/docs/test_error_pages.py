@@ -10,13 +10,13 @@ import pytest
 
 from bedesten import errors
 from bedesten.apidocs.openapi.error_responses import name_of as name_of_failure
-from bedesten.errors import CATALOGUE, ErrorRow
+from bedesten.errors import CATALOGUE, ErrorCode
 from tests.support.documents import DOCS, ROOT, blocks, name_of, section
 from tests.support.schema import DOCUMENTS
 
 PAGES = sorted((DOCS / "errors").glob("*.md"))
 CHAPTERS = ("## What happened", "## How to mend it", "## Often confused with")
-NAMES = {row.number: name for name, row in vars(errors).items() if isinstance(row, ErrorRow)}
+NAMES = {code.number: name for name, code in vars(errors).items() if isinstance(code, ErrorCode)}
 
 
 def test_every_error_has_a_page_and_every_page_an_error() -> None:
@@ -37,15 +37,15 @@ def test_every_page_says_what_happened_how_to_mend_it_and_what_it_is_confused_wi
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_the_sample_of_a_page_is_an_answer_as_the_documents_for_tools_have_it(page: Path) -> None:
-    row = CATALOGUE[-int(page.stem)]
+    code = CATALOGUE[-int(page.stem)]
     sample = json.loads(next(block.code for block in blocks(page) if block.language == "json"))
-    told = [one for one in DOCUMENTS.values() if name_of_failure(row) in one.value["components"]["schemas"]]
+    told = [one for one in DOCUMENTS.values() if name_of_failure(code) in one.value["components"]["schemas"]]
 
-    assert sample["code"] == row.number
-    assert ("errors" in sample) is (row is errors.BAD_REQUEST)
+    assert sample["code"] == code.number
+    assert ("errors" in sample) is (code is errors.BAD_REQUEST)
     for document in told:
-        assert document.faults({"$ref": f"#/components/schemas/{name_of_failure(row)}"}, sample) == []
-    assert bool(told) is (row is not errors.NOT_GUARDED and row is not errors.METHOD_NOT_ALLOWED)
+        assert document.faults({"$ref": f"#/components/schemas/{name_of_failure(code)}"}, sample) == []
+    assert bool(told) is (code is not errors.PATH_NOT_ALLOWED and code is not errors.METHOD_NOT_ALLOWED)
 
 
 @pytest.mark.parametrize("number", CATALOGUE, ids=str)

@@ -16,7 +16,7 @@ from bedesten.catalogue.code import read_code
 from bedesten.core.clock import HOUR, Clock, system_clock
 from bedesten.errors import Refusal
 from bedesten.fulfilment import actions as fulfilment
-from bedesten.gate.passwords import Hashed
+from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
 from bedesten.ledger import actions as ledger
 from bedesten.ledger.actions import Balance
@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 
 CARD, TOPUP, TOPUP_COST = 500, 700, 300
 """Prices and cost in minor units."""
-PASSWORD = Hashed("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$c29tZWhhc2hzb21laGFzaHNvbWVoYXNoc29tZQ", "d1")
+PASSWORD = PasswordHash("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$c29tZWhhc2hzb21laGFzaHNvbWVoYXNoc29tZQ", "d1")
 """The form of a hash; nobody logs in here."""
 URL = "https://hooks.example.com/bedesten"
 LONG_AGO = HOUR

@@ -64,7 +64,7 @@ def test_a_supplier_s_sku_belongs_to_one_product(stall: Stall) -> None:
     first = stall.write(catalogue.put_product, fields(sku="mine-1", **sold))
     with pytest.raises(Refusal) as told:
         stall.write(catalogue.put_product, fields(sku="mine-2", **sold))
-    assert told.value.row.number == -8
+    assert told.value.code.number == -8
     assert told.value.fields == {"supplierSku": "another product has this sku of the supplier"}
     second = stall.write(catalogue.put_product, fields(sku="mine-2"))
     with pytest.raises(Refusal):
@@ -149,7 +149,7 @@ def test_a_name_for_a_product_that_was_on_sale_waits_for_the_operator(stall: Sta
     assert (accepted.name, accepted.proposed_name) == ("eSIM 5 GB Europe", None)
     with pytest.raises(Refusal) as told:
         stall.write(offers.accept, accepted, OPERATOR)
-    assert told.value.row.number == -8
+    assert told.value.code.number == -8
 
 
 def test_a_supplier_that_may_edit_texts_needs_no_word(stall: Stall) -> None:
@@ -186,7 +186,7 @@ def test_what_a_supplier_changes_is_in_the_trail_in_words(stall: Stall, other_co
 def test_a_price_of_nothing_or_below_cost_is_refused_unless_it_is_accepted(stall: Stall, price: int) -> None:
     with pytest.raises(Refusal) as told:
         stall.write(catalogue.put_product, fields(price=price, cost=500))
-    assert (told.value.row.number, list(told.value.fields or {})) == (-2, ["price"])
+    assert (told.value.code.number, list(told.value.fields or {})) == (-2, ["price"])
     accepted = stall.write(catalogue.put_product, fields(price=price, cost=500, accepted_cost=500))
     found = stall.read(catalogue.product, accepted)
     assert found is not None
@@ -252,7 +252,7 @@ def test_buyers_see_what_is_sold_in_their_region_page_by_page(stall: Stall) -> N
     assert stall.read(catalogue.shop_product, shown[1], "TR").id == shown[1]
     with pytest.raises(Refusal) as told:
         stall.read(catalogue.shop_product, shown[1], "GLOBAL")
-    assert told.value.row.number == -3
+    assert told.value.code.number == -3
 
 
 def test_a_category_is_made_once(stall: Stall) -> None:
@@ -293,7 +293,7 @@ def test_a_code_is_known_again_after_every_rotation_of_the_master_secrets(engine
         stall.deliver(line, ["SENT-ONCE"])
         for ring in ("digest", "sign", "digest"):
             fresh_rings = rotate(made.store, made.settings.secrets_file, ring)
-            made.vault.turn(fresh_rings)
+            made.vault.use_keyring(fresh_rings)
             for vault in (made.vault, Vault(fresh_rings)):
                 turned = replace(made, vault=vault)
                 later = replace(stall, installation=turned)

@@ -23,7 +23,7 @@ def test_by_default_one_customer_cannot_reserve_a_shop_empty(stall: Stall) -> No
     limits = CheckoutLimits()
     first = stall.checkout((card, 60), limits=limits)
     refusal = refusal_of(stall, (card, 41), limits=limits)
-    assert refusal.row.number == -201
+    assert refusal.code.number == -201
     assert isinstance(refusal.data, dict)
     assert (refusal.data["limit"], refusal.data["maximum"]) == ("units", 100)
     assert [one["orderId"] for one in refusal.data["openCheckouts"]] == [first.order.id]
@@ -38,7 +38,7 @@ def test_a_checkout_that_ended_counts_no_more(stall: Stall, end: str) -> None:
     card = stall.card(10)
     limits = CheckoutLimits(checkouts=1)
     placed = stall.checkout((card, 1), limits=limits)
-    assert refusal_of(stall, (card, 1), limits=limits).row.number == -201
+    assert refusal_of(stall, (card, 1), limits=limits).code.number == -201
     if end == "cancel":
         stall.write(checkout.cancel, stall.customer, placed.order.id)
     elif end == "expire":
@@ -76,7 +76,7 @@ def test_checkouts_leave_a_share_of_a_product_to_others_but_ten_units_may_always
     limits = CheckoutLimits(units=None, stock_share=20)
     stall.checkout((many, 20), limits=limits)
     refusal = refusal_of(stall, (many, 1), limits=limits)
-    assert refusal.row.number == -200
+    assert refusal.code.number == -200
     assert isinstance(refusal.data, dict)
     assert refusal.data["items"] == [{"deliverId": "1", "reason": "reserved"}]
     assert stall.available(many) == 80
@@ -91,7 +91,7 @@ def test_a_customer_whose_own_checkout_holds_the_goods_is_told_which(stall: Stal
     first = stall.checkout((card, 1))
     stall.checkout((other, 1))
     refusal = refusal_of(stall, (card, 1), limits=CheckoutLimits())
-    assert refusal.row.number == -200
+    assert refusal.code.number == -200
     assert isinstance(refusal.data, dict)
     assert refusal.data["items"] == [{"deliverId": "1", "reason": "outOfStock"}]
     assert [one["orderId"] for one in refusal.data["openCheckouts"]] == [first.order.id]
@@ -112,7 +112,7 @@ def test_registrations_of_an_address_are_counted_by_the_hour(stall: Stall) -> No
         stall.write(registrations.count, ADDRESS, 3)
     with pytest.raises(Refusal) as told:
         stall.write(registrations.count, ADDRESS, 3)
-    assert told.value.row.number == -7
+    assert told.value.code.number == -7
     assert 1 <= (told.value.retry_after or 0) <= 3600
     stall.write(registrations.count, b"y" * 32, 3)
     stall.write(registrations.count, ADDRESS, None)

@@ -66,7 +66,7 @@ def test_a_payment_that_comes_late_is_asked_what_a_new_order_is_asked(
     placed, payment = over(stall, (card, 2))
     other_connection.run(SET.format(f"{column} = :value"), id=card, value=value)
     refusal = lost(stall, payment)
-    assert refusal.row.number == -402
+    assert refusal.code.number == -402
     assert refusal.data == {
         "refundAmount": Decimal("10.00"),
         "currency": "USD",
@@ -93,7 +93,7 @@ def test_a_checkout_whose_time_is_over_is_over_although_no_worker_has_come_by(
     placed = stall.checkout((card, 2), minutes=-1)
     payment = stall.payment(placed)
     other_connection.run(SET.format("price = 9990"), id=card)
-    assert lost(stall, payment).row.number == -402
+    assert lost(stall, payment).code.number == -402
     assert (state(stall, placed), stall.available(card)) == (EXPIRED, 2)
 
 
@@ -147,7 +147,7 @@ def test_a_payment_that_was_refused_is_refused_alike_for_ever(stall: Stall, othe
     first = lost(stall, payment)
     stall.upload(card, [fresh("CODE")])
     again = lost(stall, payment)
-    assert (again.row.number, again.data) == (first.row.number, first.data) == (-402, first.data)
+    assert (again.code.number, again.data) == (first.code.number, first.data) == (-402, first.data)
     assert state(stall, placed) == EXPIRED
     rows = other_connection.rows("SELECT state, refusal FROM payments WHERE id = :id", id=payment.id)
     assert rows == [(3, -402)]
@@ -163,14 +163,14 @@ def test_another_payment_may_still_pay_for_what_can_be_had_again(stall: Stall) -
     lost(stall, payment)
     stall.upload(card, [fresh("CODE")])
     assert stall.capture(stall.payment(placed)).state == 1
-    assert lost(stall, payment).row.number == -402
+    assert lost(stall, payment).code.number == -402
 
 
 def test_a_payment_that_lost_against_another_is_over(stall: Stall, other_connection: Raw) -> None:
     placed = stall.checkout((stall.card(1), 1))
     first, second = stall.payment(placed), stall.payment(placed)
     stall.capture(first)
-    assert [lost(stall, second).row.number for _ in range(2)] == [-401, -401]
+    assert [lost(stall, second).code.number for _ in range(2)] == [-401, -401]
     rows = other_connection.rows("SELECT state, refusal FROM payments WHERE id = :id", id=second.id)
     assert rows == [(3, -401)]
 
@@ -181,12 +181,12 @@ def test_a_payment_can_be_closed_until_it_is_captured(stall: Stall) -> None:
     close = payments.cancel_payment
     for _ in range(2):
         assert stall.write(close, stall.integration, first.id).state == 2
-    assert lost(stall, first).row.number == -401
+    assert lost(stall, first).code.number == -401
     assert state(stall, placed) == UNPAID
     stall.capture(second)
-    assert refused(stall, close, stall.integration, second.id).row.number == -401
-    assert refused(stall, close, stall.integration, "pay_never").row.number == -3
-    assert refused(stall, close, stall.supplier, first.id).row.number == -3
+    assert refused(stall, close, stall.integration, second.id).code.number == -401
+    assert refused(stall, close, stall.integration, "pay_never").code.number == -3
+    assert refused(stall, close, stall.supplier, first.id).code.number == -3
 
 
 # --- the customer ends it, or goes on with it --------------------------------------------------------------------------
@@ -201,10 +201,11 @@ def test_a_customer_ends_a_checkout_and_its_goods_are_there_for_the_next(stall: 
     assert stall.available(card) == 1
     assert stall.write(checkout.expire, placed.order.id) is False
     assert (
-        refused(stall, payments.create_payment, stall.integration, placed.order.id, fresh("p"), CARD).row.number == -401
+        refused(stall, payments.create_payment, stall.integration, placed.order.id, fresh("p"), CARD).code.number
+        == -401
     )
     refusal = lost(stall, payment)
-    assert refusal.row.number == -402
+    assert refusal.code.number == -402
     assert refusal.data == {"refundAmount": Decimal("5.00"), "currency": "USD", "items": []}
     again = stall.checkout((card, 1), reference=placed.order.reference)
     assert (again.order.id, again.order.state) == (placed.order.id, WITHDRAWN), "its reference is used up"
@@ -214,14 +215,14 @@ def test_a_customer_ends_a_checkout_and_its_goods_are_there_for_the_next(stall: 
 def test_an_expired_checkout_can_be_ended_so_that_no_late_payment_is_served(stall: Stall) -> None:
     placed, payment = over(stall, (stall.card(1), 1))
     assert stall.write(checkout.cancel, stall.customer, placed.order.id).state == WITHDRAWN
-    assert lost(stall, payment).row.number == -402
+    assert lost(stall, payment).code.number == -402
 
 
 def test_a_paid_order_and_another_s_checkout_cannot_be_ended(stall: Stall) -> None:
     placed = stall.checkout((stall.card(1), 1))
-    assert refused(stall, checkout.cancel, stall.partner, placed.order.id).row.number == -3
+    assert refused(stall, checkout.cancel, stall.partner, placed.order.id).code.number == -3
     stall.capture(stall.payment(placed))
-    assert refused(stall, checkout.cancel, stall.customer, placed.order.id).row.number == -8
+    assert refused(stall, checkout.cancel, stall.customer, placed.order.id).code.number == -8
     assert state(stall, placed) == PLACED
 
 
@@ -243,7 +244,7 @@ def test_a_checkout_that_cannot_be_had_any_more_is_not_resumed(stall: Stall, oth
     refusal = refused(
         stall, orders.reserve, stall.shopper, request((card, 2), reference=placed.order.reference), 1, NO_LIMITS
     )
-    assert (refusal.row.number, refusal.data) == (
+    assert (refusal.code.number, refusal.data) == (
         -200,
         {"items": [{"deliverId": "1", "reason": "priceAboveMaximum"}]},
     )

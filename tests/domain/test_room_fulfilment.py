@@ -31,7 +31,7 @@ def refused(stall: Stall, line: Line, *, codes: tuple[str, ...] = (), notes: tup
     with pytest.raises(Refusal) as told:
         stall.deliver(line.id, codes, notes)
     assert stall.line(line.id) == before
-    return told.value.row.number
+    return told.value.code.number
 
 
 def test_a_delivery_with_codes_ends_the_wait_captures_the_money_and_owes_the_supplier(
@@ -140,7 +140,7 @@ def test_a_line_that_is_not_in_the_supplier_s_queue_does_not_exist_for_it(
     for where, supplier, wanted in attempts:
         with pytest.raises(Refusal) as told:
             where.write(fulfilment.deliver, vault, supplier, wanted, [read_code(fresh("X"))], [])
-        assert told.value.row.number == -3
+        assert told.value.code.number == -3
     assert stall.read(fulfilment.awaiting, rival, "", 10) == []
     assert stranger.read(fulfilment.awaiting, stall.supplier, "", 10) == []
 
@@ -185,4 +185,4 @@ def test_a_cursor_that_is_no_place_in_the_queue_is_refused(stall: Stall) -> None
     for after in ("odl_01m85zgjqyrqfx288y4a7q11qs", "x-odl_1", "99999999999999999-odl_1"):
         with pytest.raises(Refusal) as refused:
             stall.read(fulfilment.awaiting, stall.supplier, after, 10)
-        assert refused.value.row.number == -2
+        assert refused.value.code.number == -2

@@ -74,20 +74,20 @@ def test_the_last_minor_unit_can_be_spent_and_not_one_more(till: Stall) -> None:
     till.credit(500)
     with pytest.raises(Refusal) as refused:
         hold(till, 1_501)
-    assert refused.value.row.number == -300
+    assert refused.value.code.number == -300
     assert till.balance().held == 0
     hold(till, 1_500)
     assert (till.balance().posted, till.balance().held, till.balance().available) == (1_000, 1_500, -500)
     with pytest.raises(Refusal) as refused:
         hold(till, 1)
-    assert refused.value.row.number == -300
+    assert refused.value.code.number == -300
 
 
 def test_what_is_captured_at_once_and_what_waits_must_be_covered_together(till: Stall) -> None:
     till.deposit(1_000)
     with pytest.raises(Refusal) as refused:
         hold(till, 1_001, captured=600)
-    assert refused.value.row.number == -300
+    assert refused.value.code.number == -300
     assert (till.balance().posted, till.balance().held) == (1_000, 0)
     hold(till, 1_000, captured=600)
     assert (till.balance().posted, till.balance().held, till.balance().available) == (400, 400, 0)
@@ -126,7 +126,7 @@ def test_a_debtor_s_credit_limit_can_be_lowered_and_the_debt_stays(till: Stall, 
     assert other_connection.rows(limits, tenant=till.tenant) == [(200, 600)]
     with pytest.raises(Refusal) as refused:
         hold(till, 1)
-    assert refused.value.row.number == -300
+    assert refused.value.code.number == -300
     till.write(ledger.capture, order, 300, fresh("odl"))
     till.write(ledger.release, order, 100)
     assert (till.balance().posted, till.balance().held, till.balance().available) == (-400, 100, -500)
@@ -139,7 +139,7 @@ def test_a_debtor_s_credit_limit_can_be_lowered_and_the_debt_stays(till: Stall, 
     hold(till, 50)
     with pytest.raises(Refusal) as refused:
         hold(till, 1)
-    assert refused.value.row.number == -300
+    assert refused.value.code.number == -300
 
 
 def test_no_balance_and_no_limit_reaches_the_largest_amount(till: Stall, other_connection: Raw) -> None:
@@ -147,7 +147,7 @@ def test_no_balance_and_no_limit_reaches_the_largest_amount(till: Stall, other_c
     for beyond in (lambda: till.deposit(1_000), lambda: till.credit(1_000), lambda: till.credit(MAX_MINOR - 1)):
         with pytest.raises(Refusal) as refused:
             beyond()
-        assert (refused.value.row.number, list(refused.value.fields or {})) == (-2, ["amount"])
+        assert (refused.value.code.number, list(refused.value.fields or {})) == (-2, ["amount"])
     till.credit(900)
     till.deposit(99)
     assert (till.balance().posted, till.balance().credit_limit) == (MAX_MINOR - 901, 900)

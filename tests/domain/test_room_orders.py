@@ -37,7 +37,7 @@ def refused(stall: Stall, number: int, *wanted: tuple[str, int], **details: str)
     """The refusal of an order."""
     with pytest.raises(Refusal) as told:
         stall.order(*wanted, **details)
-    assert told.value.row.number == number
+    assert told.value.code.number == number
     return told.value
 
 
@@ -138,7 +138,7 @@ def test_every_reason_is_named(stall: Stall) -> None:
     )
     with pytest.raises(Refusal) as told:
         stall.write(orders.place, stall.buyer, NewOrder("reasons", lines))
-    assert told.value.row.number == -200
+    assert told.value.code.number == -200
     assert told.value.data == {
         "items": [
             {"deliverId": "unknown", "reason": "unknownProduct"},
@@ -191,7 +191,7 @@ def test_a_reference_with_another_content_is_a_conflict(stall: Stall, other_conn
     }[change]
     with pytest.raises(Refusal) as told:
         stall.write(orders.place, stall.buyer, changed)
-    assert told.value.row.number == -8
+    assert told.value.code.number == -8
     assert counts(other_connection, stall) == before
 
 
@@ -257,7 +257,7 @@ def test_another_buyer_s_and_another_tenant_s_order_do_not_exist(stall: Stall, i
     for attempt in attempts:
         with pytest.raises(Refusal) as told:
             attempt()
-        assert told.value.row.number == -3
+        assert told.value.code.number == -3
 
 
 def test_another_tenant_s_product_cannot_be_ordered(stall: Stall, installation: Installation) -> None:
@@ -271,7 +271,7 @@ def test_a_buyer_of_another_currency_or_region_is_offered_nothing(stall: Stall) 
     for buyer in (Buyer(stall.partner, "partner", "reseller", "EUR", "GLOBAL"),):
         with pytest.raises(Refusal) as told:
             stall.write(orders.place, buyer, request((card, 1)))
-        assert told.value.row.number == -200
+        assert told.value.code.number == -200
 
 
 # --- checkouts --------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ def number_of(stall: Stall, action: object, *args: object) -> int:
     """The number of an action's refusal."""
     with pytest.raises(Refusal) as told:
         stall.write(action, *args)  # type: ignore[arg-type]
-    return told.value.row.number
+    return told.value.code.number
 
 
 # --- deposits ---------------------------------------------------------------------------------------------------------

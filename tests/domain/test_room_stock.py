@@ -39,7 +39,7 @@ def consigned(stall: Stall, cost: int | None = 120, supplier: str = "") -> Sourc
 def refused(stall: Stall, batch: str, product: str) -> int:
     with pytest.raises(Refusal) as found:
         stall.write(operator_stock.move, batch, product)
-    return found.value.row.number
+    return found.value.code.number
 
 
 # --- loading ----------------------------------------------------------------------------------------------------------

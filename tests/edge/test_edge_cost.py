@@ -190,7 +190,7 @@ def test_refused_credentials_write_nothing(server: CountingServer) -> None:
 
 def test_the_throttle_looks_at_one_word_as_long_as_nobody_has_to_wait(server: CountingServer) -> None:
     table = server.services.throttle._table
-    before = table.place.cache_info().misses
+    before = table.bucket.cache_info().misses
     for number in range(100):
         assert server.services.throttle.admit(f"203.0.113.{number}", system_clock()) is None
-    assert table.place.cache_info().misses == before
+    assert table.bucket.cache_info().misses == before

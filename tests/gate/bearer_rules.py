@@ -121,15 +121,19 @@ def _second(value: object) -> bool:
 
 
 def _untyped(one: Presented) -> bool:
-    claims, epochs = one.claims, one.claims.get("ep")
+    claims, token_versions = one.claims, one.claims.get("ep")
     texts = all(isinstance(claims.get(name), str) for name in ("tenant", "scope", "sid"))
-    counts = isinstance(epochs, list) and len(epochs) == 4 and all(_whole_number(one, 2**53) for one in epochs)
+    counts = (
+        isinstance(token_versions, list)
+        and len(token_versions) == 4
+        and all(_whole_number(one, 2**53) for one in token_versions)
+    )
     return not (texts and counts)
 
 
 def _lifetime(one: Presented) -> bool:
-    issued, expires = one.claims["iat"], one.claims["exp"]
-    return not (isinstance(issued, int) and isinstance(expires, int) and 0 < expires - issued <= LONGEST_LIFE)
+    issue_key, expires = one.claims["iat"], one.claims["exp"]
+    return not (isinstance(issue_key, int) and isinstance(expires, int) and 0 < expires - issue_key <= LONGEST_LIFE)
 
 
 def _typ(one: Presented) -> bool:

@@ -27,7 +27,7 @@ times = (
     st.sampled_from(SECONDS) | st.sampled_from(SECONDS).map(str) | st.sampled_from(SECONDS).map(float)
     | st.sampled_from([0, -1, True, 253402300799, 253402300800, 10**30, NOW + 0.5])
 )  # fmt: skip
-epochs = st.lists(st.sampled_from([0, 1, 2**53, 2**53 + 1, -1, True, 1.0, "1"]), min_size=3, max_size=5)
+token_versions = st.lists(st.sampled_from([0, 1, 2**53, 2**53 + 1, -1, True, 1.0, "1"]), min_size=3, max_size=5)
 ids = st.sampled_from(["ptn_02", "A-b_9", "p" * 64, "p" * 65, "ptn 01", "ptn_０1", ""])
 names = {
     "iss": st.sampled_from(["https://hall.example/", "https://HALL.example", ["https://hall.example"]]),
@@ -41,7 +41,7 @@ names = {
     "exp": times,
     "nbf": times,
     "auth_time": times,
-    "ep": epochs,
+    "ep": token_versions,
     "email": texts,
     "\ud800": texts,
 }
@@ -163,18 +163,18 @@ def claims_of_ours(draw: st.DrawFn) -> Claims:
     word = st.text("abcz:._-!#~", min_size=1, max_size=12)
     name = st.text("aZ0_-", min_size=1, max_size=64)
     count = st.integers(0, 2**53)
-    issued = NOW - draw(st.integers(0, LONGEST_LIFE - 1))
+    issue_key = NOW - draw(st.integers(0, LONGEST_LIFE - 1))
     return Claims(
         issuer=str(CLAIMS["iss"]),
         audience=str(CLAIMS["aud"]),
         subject=draw(name),
         tenant=str(CLAIMS["tenant"]),
         scopes=draw(st.frozensets(word, max_size=8)),
-        issued_at=issued,
-        expires_at=draw(st.integers(NOW + 1, issued + LONGEST_LIFE)),
+        issued_at=issue_key,
+        expires_at=draw(st.integers(NOW + 1, issue_key + LONGEST_LIFE)),
         token_id=draw(name),
         session_id=draw(name),
-        epochs=draw(st.tuples(count, count, count, count)),
+        token_versions=draw(st.tuples(count, count, count, count)),
         kid="s1.0",
         authenticated_at=draw(st.integers(0, NOW)),
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bedesten.gate import bearer
-from bedesten.gate.bearer import BearerRefused, Claims, TokenMemory, Why, extract, mint, verify
+from bedesten.gate.bearer import BearerRefusal, Claims, RefusalReason, TokenCache, extract, mint, verify
 from bedesten.gate.derivation import hmac_sha256
 
 KEY = bytes(range(7, 39))
@@ -25,7 +25,7 @@ CLAIMS = Claims(
     expires_at=NOW // 1000 + 3600,
     token_id="tok_01",
     session_id="ses_01",
-    epochs=(0, 1, 2, 3),
+    token_versions=(0, 1, 2, 3),
     kid="s1.4",
 )
 TOKEN = mint(CLAIMS, KEY).encode()
@@ -43,8 +43,8 @@ def accept(token: bytes = TOKEN, now: int = NOW, max_lifetime: int = 3_600_000) 
     )
 
 
-def refusal(token: bytes, now: int = NOW, max_lifetime: int = 3_600_000) -> BearerRefused:
-    with pytest.raises(BearerRefused) as refused:
+def refusal(token: bytes, now: int = NOW, max_lifetime: int = 3_600_000) -> BearerRefusal:
+    with pytest.raises(BearerRefusal) as refused:
         accept(token, now, max_lifetime)
     return refused.value
 
@@ -152,13 +152,17 @@ def test_a_token_is_taken_as_it_is(token: bytes) -> None:
     ],
 )  # fmt: skip
 def test_r1_to_r10_any_other_form_is_a_missing_token(values: list[bytes]) -> None:
-    with pytest.raises(BearerRefused) as refused:
+    with pytest.raises(BearerRefusal) as refused:
         extract(values)
-    assert refused.value.why is Why.MISSING
+    assert refused.value.reason is RefusalReason.MISSING
 
 
 def test_the_reasons_have_the_numbers_of_the_wire() -> None:
-    assert [(why.name, why.value) for why in Why] == [("MISSING", -20), ("INVALID", -21), ("EXPIRED", -22)]
+    assert [(reason.name, reason.value) for reason in RefusalReason] == [
+        ("MISSING", -20),
+        ("INVALID", -21),
+        ("EXPIRED", -22),
+    ]
 
 
 # --- time ---
@@ -167,14 +171,14 @@ def test_the_reasons_have_the_numbers_of_the_wire() -> None:
 def test_r45_a_token_lives_until_the_very_millisecond_of_its_exp() -> None:
     expiry = CLAIMS.expires_at * 1000
     assert accept(now=expiry - 1) == CLAIMS
-    assert refusal(TOKEN, now=expiry).why is Why.EXPIRED
-    assert refusal(TOKEN, now=expiry + 1).why is Why.EXPIRED
+    assert refusal(TOKEN, now=expiry).reason is RefusalReason.EXPIRED
+    assert refusal(TOKEN, now=expiry + 1).reason is RefusalReason.EXPIRED
 
 
 def test_expired_is_said_only_when_nothing_else_is_wrong() -> None:
     late = CLAIMS.expires_at * 1000
-    assert refusal(TOKEN[:-1] + b"A", now=late).why is Why.INVALID
-    assert refusal(TOKEN, now=late, max_lifetime=3_599_999).why is Why.INVALID
+    assert refusal(TOKEN[:-1] + b"A", now=late).reason is RefusalReason.INVALID
+    assert refusal(TOKEN, now=late, max_lifetime=3_599_999).reason is RefusalReason.INVALID
 
 
 def test_r48_a_token_from_the_future_is_refused_beyond_the_skew_of_clocks() -> None:
@@ -258,7 +262,7 @@ def test_r23_one_bit_changed_at_any_position_is_refused() -> None:
         for bit in range(8):
             altered = bytearray(TOKEN)
             altered[position] ^= 1 << bit
-            assert refusal(bytes(altered)).why is Why.INVALID
+            assert refusal(bytes(altered)).reason is RefusalReason.INVALID
 
 
 def test_r40_altered_copies_never_borrow_the_genuine_ones_answer() -> None:
@@ -266,14 +270,14 @@ def test_r40_altered_copies_never_borrow_the_genuine_ones_answer() -> None:
         altered = bytearray(TOKEN)
         altered[position] ^= 1
         assert accept() == CLAIMS
-        assert refusal(bytes(altered)).why is Why.INVALID
+        assert refusal(bytes(altered)).reason is RefusalReason.INVALID
 
 
 @given(st.binary(max_size=80) | st.text("eyJhbGciOiJIUzI1NiJ9.-_=", max_size=80).map(str.encode))
 @settings(max_examples=300)
 def test_no_bytes_whatever_raise_anything_but_a_refusal(token: bytes) -> None:
     refused = refusal(token)
-    assert refused.why is Why.INVALID
+    assert refused.reason is RefusalReason.INVALID
     assert refused.__context__ is None
 
 
@@ -293,7 +297,7 @@ def test_a_refusal_never_holds_any_of_the_token() -> None:
 
 
 def test_a_remembered_token_is_found_under_its_exact_bytes_tenant_and_surface_only() -> None:
-    memory = TokenMemory()
+    memory = TokenCache()
     memory.put(TOKEN, "ten_01", "reseller", CLAIMS)
     assert memory.get(TOKEN, "ten_01", "reseller", NOW) is CLAIMS
     assert memory.get(TOKEN, "ten_01", "storefront", NOW) is None
@@ -303,14 +307,14 @@ def test_a_remembered_token_is_found_under_its_exact_bytes_tenant_and_surface_on
 
 
 def test_a_remembered_token_expires_at_the_same_millisecond() -> None:
-    memory = TokenMemory()
+    memory = TokenCache()
     memory.put(TOKEN, "ten_01", "reseller", CLAIMS)
     assert memory.get(TOKEN, "ten_01", "reseller", CLAIMS.expires_at * 1000 - 1) is CLAIMS
     assert memory.get(TOKEN, "ten_01", "reseller", CLAIMS.expires_at * 1000) is None
 
 
 def test_the_memory_is_bounded_and_keeps_what_is_used() -> None:
-    memory = TokenMemory(limit=10)
+    memory = TokenCache(limit=10)
     memory.put(TOKEN, "ten_01", "reseller", CLAIMS)
     for number in range(1000):
         memory.put(str(number).encode(), "ten_01", "reseller", CLAIMS)
@@ -320,7 +324,7 @@ def test_the_memory_is_bounded_and_keeps_what_is_used() -> None:
 
 
 def test_the_memory_can_be_emptied_and_never_shows_a_token() -> None:
-    memory = TokenMemory()
+    memory = TokenCache()
     memory.put(TOKEN, "ten_01", "reseller", CLAIMS)
     assert repr(memory) == "TokenMemory(1 tokens)"
     memory.clear()
@@ -328,7 +332,7 @@ def test_the_memory_can_be_emptied_and_never_shows_a_token() -> None:
 
 
 def test_a_memory_that_is_emptied_forgets_its_old_half_too() -> None:
-    memory = TokenMemory(limit=10)
+    memory = TokenCache(limit=10)
     for number in range(8):
         memory.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
     assert len(memory) == 8
@@ -338,14 +342,14 @@ def test_a_memory_that_is_emptied_forgets_its_old_half_too() -> None:
 
 
 def test_a_memory_keeps_at_least_half_of_its_limit() -> None:
-    memory = TokenMemory(limit=10)
+    memory = TokenCache(limit=10)
     for number in range(5):
         memory.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
     assert [memory.get(b"%d" % number, "ten_01", "reseller", NOW) for number in range(5)] == [CLAIMS] * 5
 
 
 def test_a_process_remembers_65536_tokens_at_most() -> None:
-    memory = TokenMemory()
+    memory = TokenCache()
     most = 0
     for number in range(70_000):
         memory.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
@@ -355,7 +359,7 @@ def test_a_process_remembers_65536_tokens_at_most() -> None:
 
 @pytest.mark.parametrize("limit", [0, 1, 2])
 def test_the_smallest_memory_still_has_the_last_token(limit: int) -> None:
-    memory = TokenMemory(limit)
+    memory = TokenCache(limit)
     for number in range(5):
         memory.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
         assert memory.get(b"%d" % number, "ten_01", "reseller", NOW) is CLAIMS

@@ -15,7 +15,7 @@ import jwt.api_jwt
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 
-from bedesten.gate.bearer import BearerRefused, Claims, Why, mint, verify
+from bedesten.gate.bearer import BearerRefusal, Claims, RefusalReason, mint, verify
 from tests.gate.bearer_rules import CLAIMS, HEADER, LONGEST_LIFE, NOW, RULES, Presented, b64, broken, compact
 from tests.gate.odd_tokens import KEY, KEYS, claims_of_ours, tokens
 from tests.support.documents import DOCS, tables
@@ -40,13 +40,13 @@ def stopped_clock() -> Iterator[None]:
         yield
 
 
-def ours(token: bytes, now: int = NOW) -> Claims | BearerRefused:
+def ours(token: bytes, now: int = NOW) -> Claims | BearerRefusal:
     try:
         return verify(
             token, key_for=KEYS.get, issuer="https://hall.example", audience="reseller", tenant="ten_01",
             now=now * 1000, max_lifetime=LONGEST_LIFE * 1000,
         )  # fmt: skip
-    except BearerRefused as refused:
+    except BearerRefusal as refused:
         return refused
 
 
@@ -77,7 +77,7 @@ def as_they_say_it(claims: Claims) -> dict[str, object]:
         "exp": claims.expires_at,
         "jti": claims.token_id,
         "sid": claims.session_id,
-        "ep": list(claims.epochs),
+        "ep": list(claims.token_versions),
     }
 
 
@@ -94,7 +94,7 @@ def judge(token: bytes) -> str:
     assert mine.__context__ is None
     assert claimed is None or rules, "PyJWT accepts it, and no rule says why we do not"
     assert claimed is None or mine.cause in {cause for name in rules for cause in RULES[name][0].split("|")}
-    if mine.why is Why.EXPIRED:
+    if mine.reason is RefusalReason.EXPIRED:
         before = Presented.of(token).claims["exp"]
         assert isinstance(before, int)
         assert isinstance(ours(token, now=before - 1), Claims), "expired is said when nothing else is wrong"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from bedesten.gate import bearer
-from bedesten.gate.bearer import BearerRefused, Why
+from bedesten.gate.bearer import BearerRefusal, RefusalReason
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 MISLABELLED_INVALID = {367, 370}  # byte-identical to the valid 357 (C2SP/wycheproof issue 236)
@@ -85,14 +85,14 @@ def test_a_valid_hs256_vector_opens_to_its_payload(vector: Vector) -> None:
 
 @pytest.mark.parametrize("vector", [v for v in ALL if not v.valid], ids=lambda v: v.name)
 def test_r37_every_other_vector_is_refused(vector: Vector) -> None:
-    with pytest.raises(BearerRefused) as refused:
+    with pytest.raises(BearerRefusal) as refused:
         open_compact(vector.token, vector.key)
-    assert refused.value.why is Why.INVALID
+    assert refused.value.reason is RefusalReason.INVALID
 
 
 @pytest.mark.parametrize("vector", ALL, ids=lambda v: v.name)
 def test_none_of_them_is_a_token_of_ours_even_under_its_own_key(vector: Vector) -> None:
-    with pytest.raises(BearerRefused) as refused:
+    with pytest.raises(BearerRefusal) as refused:
         bearer.verify(
             vector.token,
             key_for=lambda kid: vector.key,
@@ -102,4 +102,4 @@ def test_none_of_them_is_a_token_of_ours_even_under_its_own_key(vector: Vector) 
             now=1_300_819_000_000,
             max_lifetime=3_600_000,
         )
-    assert refused.value.why is Why.INVALID
+    assert refused.value.reason is RefusalReason.INVALID

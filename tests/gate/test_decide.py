@@ -7,26 +7,26 @@ import pytest
 from bedesten import errors
 from bedesten.core.revision import Revision
 from bedesten.gate.access import Anonymous, Keyed, Open, Scoped, SignedIn
+from bedesten.gate.auth_cache import AccountEntry, AuthCache, CacheKey, CacheMiss, Change, TenantEntry
 from bedesten.gate.bearer import mint
-from bedesten.gate.decide import MAX_LIFETIME, REALM, Credentials, Gate, challenge
-from bedesten.gate.directory import AccountEntry, Change, Directory, TenantEntry, Unloaded, Want
+from bedesten.gate.decide import MAX_LIFETIME_MS, REALM, Credentials, Gate, challenge
 from bedesten.gate.keyring import Keyring, make_kid
 from bedesten.gate.principal import Principal
 from bedesten.gate.scopes import SCOPES, Surface
-from tests.gate.gatehouse import (
+from tests.gate.gate_fixture import (
     ADDRESS,
     CUSTOMER,
-    NOTHING,
+    NO_CREDENTIALS,
     NOW,
     PARTNER,
     SECOND,
     TENANT,
-    House,
+    GateFixture,
     api_key,
     bearer,
-    dice,
+    code_and_cause,
     refusal,
-    told,
+    seeded_randomness,
 )
 
 READS = Scoped(Surface.RESELLER, "orders:read")
@@ -37,81 +37,93 @@ ENDPOINT = "POST /Orders/Get"
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def fixture() -> GateFixture:
+    return GateFixture()
 
 
 # --- which tenant -------------------------------------------------------------------------------------------------------
 
 
-def test_a_tenant_is_found_by_its_canonical_host_and_then_remembered(house: House) -> None:
-    house.store |= {Want("host", "shop.example"): "ten_1", Want("tenant", "ten_1"): TENANT}
+def test_a_tenant_is_found_by_its_canonical_host_and_then_remembered(fixture: GateFixture) -> None:
+    fixture.store |= {CacheKey("host", "shop.example"): "ten_1", CacheKey("tenant", "ten_1"): TENANT}
 
-    found = house.decided(lambda loaded: house.gate.tenant([b"SHOP.example.:8080"], loaded), remember=True)
+    found = fixture.decide_with_store(
+        lambda fetched: fixture.gate.tenant([b"SHOP.example.:8080"], fetched), remember=True
+    )
 
     assert found is TENANT
-    assert house.wanted == [Want("host", "shop.example"), Want("tenant", "ten_1")]
-    assert house.gate.tenant([b"shop.example"]) is TENANT
+    assert fixture.reads == [CacheKey("host", "shop.example"), CacheKey("tenant", "ten_1")]
+    assert fixture.gate.tenant([b"shop.example"]) is TENANT
 
 
-def test_there_is_no_default_tenant(house: House) -> None:
-    refused = refusal(lambda: house.decided(lambda loaded: house.gate.tenant([b"other.example"], loaded)))
+def test_there_is_no_default_tenant(fixture: GateFixture) -> None:
+    refused = refusal(
+        lambda: fixture.decide_with_store(lambda fetched: fixture.gate.tenant([b"other.example"], fetched))
+    )
 
-    assert told(refused) == (errors.UNKNOWN_HOST, "no tenant has this host")
-    assert house.wanted == [Want("host", "other.example")]
+    assert code_and_cause(refused) == (errors.UNKNOWN_HOST, "no tenant has this host")
+    assert fixture.reads == [CacheKey("host", "other.example")]
 
 
 @pytest.mark.parametrize(
     "lines", [[], [b""], [b"a/b"], [b"shop.example", b"shop.example"], [b"shop.example", b"other.example"]]
 )
-def test_a_host_that_is_missing_repeated_or_malformed_is_a_bad_request(house: House, lines: list[bytes]) -> None:
-    refused = refusal(lambda: house.gate.tenant(lines, {Want("host", "shop.example"): "ten_1"}))
+def test_a_host_that_is_missing_repeated_or_malformed_is_a_bad_request(
+    fixture: GateFixture, lines: list[bytes]
+) -> None:
+    refused = refusal(lambda: fixture.gate.tenant(lines, {CacheKey("host", "shop.example"): "ten_1"}))
 
-    assert told(refused) == (errors.BAD_REQUEST, "the Host header is missing, repeated or malformed")
+    assert code_and_cause(refused) == (errors.BAD_REQUEST, "the Host header is missing, repeated or malformed")
 
 
 # --- routes without a credential ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("access", [Open(None), Open(Surface.RESELLER), Open(Surface.STOREFRONT)])
-def test_an_open_route_looks_at_no_credential(house: House, access: Open) -> None:
+def test_an_open_route_looks_at_no_credential(fixture: GateFixture, access: Open) -> None:
     rubbish = Credentials([b"Bearer x", b"y"], [b"z"], ADDRESS)
-    assert house.authenticate(access, rubbish) is None
-    assert house.authenticate(access, house.token()) is None
+    assert fixture.authenticate(access, rubbish) is None
+    assert fixture.authenticate(access, fixture.token()) is None
 
 
-def test_a_suspended_tenant_shows_no_documents_but_answers_a_login_itself(house: House) -> None:
-    house.tenant = replace(TENANT, suspended=True)
-    assert told(house.refused(Open(None), NOTHING)) == (errors.UNKNOWN_HOST, "the tenant is suspended")
-    assert house.authenticate(Open(Surface.RESELLER), NOTHING) is None
+def test_a_suspended_tenant_shows_no_documents_but_answers_a_login_itself(fixture: GateFixture) -> None:
+    fixture.tenant = replace(TENANT, suspended=True)
+    assert code_and_cause(fixture.refused(Open(None), NO_CREDENTIALS)) == (
+        errors.UNKNOWN_HOST,
+        "the tenant is suspended",
+    )
+    assert fixture.authenticate(Open(Surface.RESELLER), NO_CREDENTIALS) is None
 
 
-def test_an_anonymous_route_needs_no_token_but_one_that_is_sent_must_be_good(house: House) -> None:
-    assert house.authenticate(CATALOGUE, NOTHING) is None
-    assert house.authenticate(CATALOGUE, api_key("rubbish")) is None
-    principal = house.authenticate(CATALOGUE, house.token(Surface.STOREFRONT))
+def test_an_anonymous_route_needs_no_token_but_one_that_is_sent_must_be_good(fixture: GateFixture) -> None:
+    assert fixture.authenticate(CATALOGUE, NO_CREDENTIALS) is None
+    assert fixture.authenticate(CATALOGUE, api_key("rubbish")) is None
+    principal = fixture.authenticate(CATALOGUE, fixture.token(Surface.STOREFRONT))
     assert principal is not None
     assert principal.owner == "cus_1"
-    assert house.refused(CATALOGUE, bearer(b"a.b.c")).row is errors.TOKEN_INVALID
-    assert house.refused(CATALOGUE, Credentials([b""], [], ADDRESS)).row is errors.TOKEN_MISSING
-    assert house.refused(CATALOGUE, house.token(Surface.RESELLER)).row is errors.TOKEN_INVALID
+    assert fixture.refused(CATALOGUE, bearer(b"a.b.c")).code is errors.TOKEN_INVALID
+    assert fixture.refused(CATALOGUE, Credentials([b""], [], ADDRESS)).code is errors.TOKEN_MISSING
+    assert fixture.refused(CATALOGUE, fixture.token(Surface.RESELLER)).code is errors.TOKEN_INVALID
 
 
-def test_a_suspended_tenants_shop_is_closed_to_everybody(house: House) -> None:
-    token = house.token(Surface.STOREFRONT)
-    house.tenant = replace(TENANT, suspended=True)
-    for presented in (NOTHING, token):
-        assert told(house.refused(CATALOGUE, presented)) == (errors.UNKNOWN_HOST, "the tenant is suspended")
+def test_a_suspended_tenants_shop_is_closed_to_everybody(fixture: GateFixture) -> None:
+    token = fixture.token(Surface.STOREFRONT)
+    fixture.tenant = replace(TENANT, suspended=True)
+    for credentials in (NO_CREDENTIALS, token):
+        assert code_and_cause(fixture.refused(CATALOGUE, credentials)) == (
+            errors.UNKNOWN_HOST,
+            "the tenant is suspended",
+        )
 
 
 # --- bearer tokens ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("access", [READS, SignedIn(Surface.RESELLER)])
-def test_a_good_token_proves_who_its_account_is(house: House, access: Scoped | SignedIn) -> None:
-    claims = house.claims(scopes=frozenset({"orders:read", "orders:create"}), token_id="tok_77")
+def test_a_good_token_proves_who_its_account_is(fixture: GateFixture, access: Scoped | SignedIn) -> None:
+    claims = fixture.claims(scopes=frozenset({"orders:read", "orders:create"}), token_id="tok_77")
 
-    principal = house.authenticate(access, bearer(house.minted(claims)))
+    principal = fixture.authenticate(access, bearer(fixture.signed_token(claims)))
 
     assert principal == Principal(
         tenant="ten_1",
@@ -123,18 +135,18 @@ def test_a_good_token_proves_who_its_account_is(house: House, access: Scoped | S
         token=claims,
         key=None,
     )
-    assert house.wanted == [Want("account", "par_1")]
+    assert fixture.reads == [CacheKey("account", "par_1")]
 
 
-def test_what_counts_is_the_tokens_snapshot_and_todays_scopes(house: House) -> None:
-    house.knows(replace(PARTNER, scopes=frozenset({"orders:read", "account:read"})))
-    principal = house.authenticate(READS, house.token(scopes=frozenset({"orders:read", "orders:create"})))
+def test_what_counts_is_the_tokens_snapshot_and_todays_scopes(fixture: GateFixture) -> None:
+    fixture.add_accounts(replace(PARTNER, scopes=frozenset({"orders:read", "account:read"})))
+    principal = fixture.authenticate(READS, fixture.token(scopes=frozenset({"orders:read", "orders:create"})))
     assert principal is not None
     assert principal.scopes == {"orders:read"}
 
 
 @pytest.mark.parametrize(
-    ("lines", "row", "cause"),
+    ("lines", "code", "cause"),
     [
         ([], errors.TOKEN_MISSING, "no Authorization header"),
         ([b"Bearer a.b.c", b"Bearer a.b.c"], errors.TOKEN_MISSING, "sent twice"),
@@ -145,61 +157,61 @@ def test_what_counts_is_the_tokens_snapshot_and_todays_scopes(house: House) -> N
 )
 @pytest.mark.parametrize("access", [READS, SIGNED])
 def test_a_token_that_cannot_be_read_is_refused_with_its_challenge(
-    house: House, access: Scoped | SignedIn, lines: list[bytes], row: errors.ErrorRow, cause: str
+    fixture: GateFixture, access: Scoped | SignedIn, lines: list[bytes], code: errors.ErrorCode, cause: str
 ) -> None:
-    refused = house.refused(access, Credentials(lines, [], ADDRESS))
+    refused = fixture.refused(access, Credentials(lines, [], ADDRESS))
 
-    assert told(refused) == (row, cause)
-    assert refused.headers == challenge(row)
-    assert refused.who == ""
-    assert house.wanted == [], "nothing is read for a stranger"
+    assert code_and_cause(refused) == (code, cause)
+    assert refused.headers == challenge(code)
+    assert refused.account == ""
+    assert fixture.reads == [], "nothing is read for a stranger"
 
 
-def test_a_token_dies_with_its_second(house: House) -> None:
-    token = house.token()
-    assert house.authenticate(READS, token, NOW + 3_599_999) is not None
-    refused = house.refused(READS, token, NOW + 3_600_000)
-    assert told(refused) == (errors.TOKEN_EXPIRED, "past its exp")
+def test_a_token_dies_with_its_second(fixture: GateFixture) -> None:
+    token = fixture.token()
+    assert fixture.authenticate(READS, token, NOW + 3_599_999) is not None
+    refused = fixture.refused(READS, token, NOW + 3_600_000)
+    assert code_and_cause(refused) == (errors.TOKEN_EXPIRED, "past its exp")
     assert refused.headers == challenge(errors.TOKEN_EXPIRED)
 
 
-def test_no_token_lives_longer_than_a_day(house: House) -> None:
-    assert MAX_LIFETIME == 86_400_000
-    assert house.authenticate(READS, house.token(expires_at=SECOND + 86_400)) is not None
-    refused = house.refused(READS, house.token(expires_at=SECOND + 86_401))
-    assert told(refused) == (errors.TOKEN_INVALID, "lifetime out of bounds")
+def test_no_token_lives_longer_than_a_day(fixture: GateFixture) -> None:
+    assert MAX_LIFETIME_MS == 86_400_000
+    assert fixture.authenticate(READS, fixture.token(expires_at=SECOND + 86_400)) is not None
+    refused = fixture.refused(READS, fixture.token(expires_at=SECOND + 86_401))
+    assert code_and_cause(refused) == (errors.TOKEN_INVALID, "lifetime out of bounds")
 
 
-def test_a_token_of_another_installation_surface_or_tenant_is_not_valid(house: House) -> None:
-    assert told(house.refused(READS, house.token(issuer="https://other.example"))) == (
+def test_a_token_of_another_installation_surface_or_tenant_is_not_valid(fixture: GateFixture) -> None:
+    assert code_and_cause(fixture.refused(READS, fixture.token(issuer="https://other.example"))) == (
         errors.TOKEN_INVALID,
         "wrong iss",
     )
-    for other in (house.token(Surface.STOREFRONT), house.token(tenant="ten_2")):
-        assert told(house.refused(READS, other)) == (errors.TOKEN_INVALID, "wrong MAC")
+    for other in (fixture.token(Surface.STOREFRONT), fixture.token(tenant="ten_2")):
+        assert code_and_cause(fixture.refused(READS, other)) == (errors.TOKEN_INVALID, "wrong MAC")
 
 
-def test_a_token_that_lies_about_its_surface_or_tenant_is_not_valid(house: House) -> None:
-    signing = house.keyring.signing_key("s1", "ten_1", Surface.RESELLER, 4) or b""
+def test_a_token_that_lies_about_its_surface_or_tenant_is_not_valid(fixture: GateFixture) -> None:
+    signing = fixture.keyring.signing_key("s1", "ten_1", Surface.RESELLER, 4) or b""
     for claims, cause in (
-        (house.claims(audience="storefront"), "wrong aud"),
-        (house.claims(tenant="ten_2"), "wrong tenant"),
+        (fixture.claims(audience="storefront"), "wrong aud"),
+        (fixture.claims(tenant="ten_2"), "wrong tenant"),
     ):
-        presented = bearer(mint(claims, signing).encode())
-        assert told(house.refused(READS, presented)) == (errors.TOKEN_INVALID, cause)
+        credentials = bearer(mint(claims, signing).encode())
+        assert code_and_cause(fixture.refused(READS, credentials)) == (errors.TOKEN_INVALID, cause)
 
 
 @pytest.mark.parametrize("generation", [3, 5, 0])
-def test_a_token_of_another_generation_of_the_tenant_has_no_key(house: House, generation: int) -> None:
-    refused = house.refused(READS, house.token(kid=make_kid("s1", generation)))
-    assert told(refused) == (errors.TOKEN_INVALID, "no key of this kid")
+def test_a_token_of_another_generation_of_the_tenant_has_no_key(fixture: GateFixture, generation: int) -> None:
+    refused = fixture.refused(READS, fixture.token(kid=make_kid("s1", generation)))
+    assert code_and_cause(refused) == (errors.TOKEN_INVALID, "no key of this kid")
 
 
 @pytest.mark.parametrize("kid", ["s2.4", "d1.4", "s1", "s1.04", "S1.4", ".4", "4"])
-def test_a_kid_that_names_no_signing_secret_has_no_key(house: House, kid: str) -> None:
-    signing = house.keyring.signing_key("s1", "ten_1", Surface.RESELLER, 4) or b""
-    presented = bearer(mint(house.claims(kid=kid), signing).encode())
-    assert told(house.refused(READS, presented)) == (errors.TOKEN_INVALID, "no key of this kid")
+def test_a_kid_that_names_no_signing_secret_has_no_key(fixture: GateFixture, kid: str) -> None:
+    signing = fixture.keyring.signing_key("s1", "ten_1", Surface.RESELLER, 4) or b""
+    credentials = bearer(mint(fixture.claims(kid=kid), signing).encode())
+    assert code_and_cause(fixture.refused(READS, credentials)) == (errors.TOKEN_INVALID, "no key of this kid")
 
 
 @pytest.mark.parametrize(
@@ -213,23 +225,23 @@ def test_a_kid_that_names_no_signing_secret_has_no_key(house: House, kid: str) -
     ids=["none", "another tenant's", "a customer", "a supplier"],
 )
 def test_the_subject_is_an_account_of_this_tenant_and_of_the_surfaces_kind(
-    house: House, account: AccountEntry | None
+    fixture: GateFixture, account: AccountEntry | None
 ) -> None:
-    token = house.token()
-    del house.store[Want("account", "par_1")]
-    house.knows(*([account] if account else []))
-    refused = house.refused(READS, token)
-    assert told(refused) == (errors.TOKEN_INVALID, "the subject does not exist")
+    token = fixture.token()
+    del fixture.store[CacheKey("account", "par_1")]
+    fixture.add_accounts(*([account] if account else []))
+    refused = fixture.refused(READS, token)
+    assert code_and_cause(refused) == (errors.TOKEN_INVALID, "the subject does not exist")
     assert refused.headers == challenge(errors.TOKEN_INVALID)
-    assert refused.who == "", "the account of a stranger is nobody's business"
+    assert refused.account == "", "the account of a stranger is nobody's business"
 
 
-def test_a_customer_is_who_a_storefronts_token_names(house: House) -> None:
-    principal = house.authenticate(SIGNED, house.token(Surface.STOREFRONT))
+def test_a_customer_is_who_a_storefronts_token_names(fixture: GateFixture) -> None:
+    principal = fixture.authenticate(SIGNED, fixture.token(Surface.STOREFRONT))
     assert principal is not None
     assert (principal.owner, principal.surface) == ("cus_1", Surface.STOREFRONT)
-    house.knows(replace(CUSTOMER, kind="partner"))
-    assert house.refused(SIGNED, house.token(Surface.STOREFRONT)).row is errors.TOKEN_INVALID
+    fixture.add_accounts(replace(CUSTOMER, kind="partner"))
+    assert fixture.refused(SIGNED, fixture.token(Surface.STOREFRONT)).code is errors.TOKEN_INVALID
 
 
 @pytest.mark.parametrize(
@@ -238,105 +250,105 @@ def test_a_customer_is_who_a_storefronts_token_names(house: House) -> None:
         (replace(TENANT, suspended=True), PARTNER, "the tenant is suspended"),
         (TENANT, replace(PARTNER, disabled=True), "the account is disabled"),
         (replace(TENANT, suspended=True), replace(PARTNER, disabled=True), "the tenant is suspended"),
-        (TENANT, replace(PARTNER, disabled=True, epoch=9), "the account is disabled"),
-        (TENANT, replace(PARTNER, epoch=4), "issued before a revocation"),
-        (TENANT, replace(PARTNER, epoch=2), "issued before a revocation"),
-        (replace(TENANT, epoch=3), PARTNER, "issued before a revocation"),
-        (replace(TENANT, epoch=1), PARTNER, "issued before a revocation"),
-        (replace(TENANT, surface_epochs={**TENANT.surface_epochs, Surface.RESELLER: 11}), PARTNER,
+        (TENANT, replace(PARTNER, disabled=True, token_version=9), "the account is disabled"),
+        (TENANT, replace(PARTNER, token_version=4), "issued before a revocation"),
+        (TENANT, replace(PARTNER, token_version=2), "issued before a revocation"),
+        (replace(TENANT, token_version=3), PARTNER, "issued before a revocation"),
+        (replace(TENANT, token_version=1), PARTNER, "issued before a revocation"),
+        (replace(TENANT, surface_token_versions={**TENANT.surface_token_versions, Surface.RESELLER: 11}), PARTNER,
          "issued before a revocation"),
     ],
 )  # fmt: skip
 def test_what_was_taken_away_refuses_a_token_that_was_good(
-    house: House, tenant: TenantEntry, account: AccountEntry, cause: str
+    fixture: GateFixture, tenant: TenantEntry, account: AccountEntry, cause: str
 ) -> None:
-    token = house.token()
-    assert house.authenticate(READS, token) is not None
-    house.tenant = tenant
-    house.knows(account)
-    refused = house.refused(READS, token)
-    assert told(refused) == (errors.TOKEN_INVALID, cause)
+    token = fixture.token()
+    assert fixture.authenticate(READS, token) is not None
+    fixture.tenant = tenant
+    fixture.add_accounts(account)
+    refused = fixture.refused(READS, token)
+    assert code_and_cause(refused) == (errors.TOKEN_INVALID, cause)
     assert refused.headers == challenge(errors.TOKEN_INVALID)
-    assert refused.who == "par_1"
+    assert refused.account == "par_1"
 
 
-def test_another_surfaces_revocation_leaves_this_ones_tokens_alone(house: House) -> None:
-    token = house.token()
-    house.tenant = replace(TENANT, surface_epochs={**TENANT.surface_epochs, Surface.STOREFRONT: 99})
-    assert house.authenticate(READS, token) is not None
+def test_another_surfaces_revocation_leaves_this_ones_tokens_alone(fixture: GateFixture) -> None:
+    token = fixture.token()
+    fixture.tenant = replace(TENANT, surface_token_versions={**TENANT.surface_token_versions, Surface.STOREFRONT: 99})
+    assert fixture.authenticate(READS, token) is not None
 
 
-@pytest.mark.parametrize("epoch", [0, 2])
-def test_the_end_of_everybodys_tokens_refuses_them_all(house: House, epoch: int) -> None:
-    token = house.token()
-    house.gate.directory.restart(Revision(8, 80), epoch, {})
-    assert told(house.refused(READS, token)) == (errors.TOKEN_INVALID, "issued before a revocation")
+@pytest.mark.parametrize("token_version", [0, 2])
+def test_the_end_of_everybodys_tokens_refuses_them_all(fixture: GateFixture, token_version: int) -> None:
+    token = fixture.token()
+    fixture.gate.auth_cache.reset(Revision(8, 80), token_version, {})
+    assert code_and_cause(fixture.refused(READS, token)) == (errors.TOKEN_INVALID, "issued before a revocation")
 
 
-def test_a_single_token_that_was_revoked_is_refused_and_no_other_one(house: House) -> None:
-    one, other = house.token(), house.token(token_id="tok_2")
-    house.gate.directory.apply([Change(Revision(8, 80), "token", f"tok_1 {NOW + 3_600_000}")])
-    refused = house.refused(READS, one)
-    assert told(refused) == (errors.TOKEN_INVALID, "this token was revoked")
-    assert refused.who == "par_1"
-    assert house.authenticate(READS, other) is not None
+def test_a_single_token_that_was_revoked_is_refused_and_no_other_one(fixture: GateFixture) -> None:
+    one, other = fixture.token(), fixture.token(token_id="tok_2")
+    fixture.gate.auth_cache.apply([Change(Revision(8, 80), "token", f"tok_1 {NOW + 3_600_000}")])
+    refused = fixture.refused(READS, one)
+    assert code_and_cause(refused) == (errors.TOKEN_INVALID, "this token was revoked")
+    assert refused.account == "par_1"
+    assert fixture.authenticate(READS, other) is not None
 
 
 # --- tokens that were verified before -----------------------------------------------------------------------------------
 
 
-def test_a_verified_token_is_remembered_for_its_tenant_and_surface(house: House) -> None:
-    token = house.token()
-    house.authenticate(READS, token)
-    assert len(house.gate.memory) == 1
-    assert house.gate.memory.get(token.authorization[0][7:], "ten_1", "reseller", NOW) == house.claims()
-    house.authenticate(READS, token)
-    assert len(house.gate.memory) == 1
+def test_a_verified_token_is_remembered_for_its_tenant_and_surface(fixture: GateFixture) -> None:
+    token = fixture.token()
+    fixture.authenticate(READS, token)
+    assert len(fixture.gate.token_cache) == 1
+    assert fixture.gate.token_cache.get(token.authorization[0][7:], "ten_1", "reseller", NOW) == fixture.claims()
+    fixture.authenticate(READS, token)
+    assert len(fixture.gate.token_cache) == 1
 
 
-def test_a_refused_token_is_not_remembered(house: House) -> None:
-    house.refused(READS, bearer(house.minted(house.claims())[:-1] + b"A"))
-    house.refused(READS, house.token(), NOW + 3_600_000)
-    assert len(house.gate.memory) == 0
+def test_a_refused_token_is_not_remembered(fixture: GateFixture) -> None:
+    fixture.refused(READS, bearer(fixture.signed_token(fixture.claims())[:-1] + b"A"))
+    fixture.refused(READS, fixture.token(), NOW + 3_600_000)
+    assert len(fixture.gate.token_cache) == 0
 
 
-def test_a_remembered_token_is_taken_at_its_word_and_not_read_again(house: House) -> None:
-    house.gate.memory.put(b"x.y.z", "ten_1", "reseller", house.claims(token_id="tok_5"))
-    principal = house.authenticate(READS, bearer(b"x.y.z"))
+def test_a_remembered_token_is_taken_at_its_word_and_not_read_again(fixture: GateFixture) -> None:
+    fixture.gate.token_cache.put(b"x.y.z", "ten_1", "reseller", fixture.claims(token_id="tok_5"))
+    principal = fixture.authenticate(READS, bearer(b"x.y.z"))
     assert principal is not None
     assert principal.credential == "tok_5"
 
 
-def test_a_new_generation_ends_remembered_tokens_too(house: House) -> None:
-    token = house.token()
-    house.authenticate(READS, token)
-    house.tenant = replace(TENANT, generation=5)
-    assert told(house.refused(READS, token)) == (errors.TOKEN_INVALID, "no key of this kid")
+def test_a_new_generation_ends_remembered_tokens_too(fixture: GateFixture) -> None:
+    token = fixture.token()
+    fixture.authenticate(READS, token)
+    fixture.tenant = replace(TENANT, generation=5)
+    assert code_and_cause(fixture.refused(READS, token)) == (errors.TOKEN_INVALID, "no key of this kid")
 
 
-def test_a_retired_signing_secret_still_verifies_until_it_is_forgotten(house: House) -> None:
-    token = house.token()
-    turned = house.keyring.rotate_signing(dice("next"))
-    house.gate.turn(turned)
-    assert house.authenticate(READS, token) is not None
-    assert len(house.gate.memory) == 1
-    house.gate.keyring = turned.forget_signing("s1")
-    assert len(house.gate.memory) == 1, "also what is still remembered is refused"
-    assert told(house.refused(READS, token)) == (errors.TOKEN_INVALID, "no key of this kid")
+def test_a_retired_signing_secret_still_verifies_until_it_is_forgotten(fixture: GateFixture) -> None:
+    token = fixture.token()
+    rotated = fixture.keyring.rotate_signing(seeded_randomness("next"))
+    fixture.gate.use_keyring(rotated)
+    assert fixture.authenticate(READS, token) is not None
+    assert len(fixture.gate.token_cache) == 1
+    fixture.gate.keyring = rotated.forget_signing("s1")
+    assert len(fixture.gate.token_cache) == 1, "also what is still remembered is refused"
+    assert code_and_cause(fixture.refused(READS, token)) == (errors.TOKEN_INVALID, "no key of this kid")
 
 
-def test_turning_the_rings_forgets_what_was_verified_under_the_old_ones(house: House) -> None:
-    house.authenticate(READS, house.token())
-    other = Keyring.generate(dice("other"))
-    house.gate.turn(other)
-    assert house.gate.keyring is other
-    assert len(house.gate.memory) == 0
-    assert told(house.refused(READS, house.token())) == (errors.TOKEN_INVALID, "wrong MAC")
+def test_turning_the_rings_forgets_what_was_verified_under_the_old_ones(fixture: GateFixture) -> None:
+    fixture.authenticate(READS, fixture.token())
+    other = Keyring.generate(seeded_randomness("other"))
+    fixture.gate.use_keyring(other)
+    assert fixture.gate.keyring is other
+    assert len(fixture.gate.token_cache) == 0
+    assert code_and_cause(fixture.refused(READS, fixture.token())) == (errors.TOKEN_INVALID, "wrong MAC")
 
 
-def test_each_gate_has_a_memory_of_its_own(house: House) -> None:
-    one, other = (Gate(Directory(), house.keyring, "x") for _ in range(2))
-    assert one.memory is not other.memory
+def test_each_gate_has_a_memory_of_its_own(fixture: GateFixture) -> None:
+    one, other = (Gate(AuthCache(), fixture.keyring, "x") for _ in range(2))
+    assert one.token_cache is not other.token_cache
 
 
 # --- may they -----------------------------------------------------------------------------------------------------------
@@ -383,7 +395,7 @@ LACKS = f'Bearer realm="{REALM}", error="insufficient_scope", scope="orders:read
 
 
 @pytest.mark.parametrize(
-    ("tenant", "access", "principal", "row", "cause", "header"),
+    ("tenant", "access", "principal", "code", "cause", "header"),
     [
         (TENANT, READS, None, errors.SCOPE_MISSING, "lacks orders:read", LACKS),
         (TENANT, READS, a_partner(), errors.SCOPE_MISSING, "lacks orders:read", LACKS),
@@ -407,13 +419,13 @@ def test_who_lacks_it_is_told_so(
     tenant: TenantEntry,
     access: Scoped | SignedIn | Anonymous | Keyed,
     principal: Principal | None,
-    row: errors.ErrorRow,
+    code: errors.ErrorCode,
     cause: str,
     header: bytes | None,
 ) -> None:
     refused = refusal(lambda: Gate.authorise(tenant, access, ENDPOINT, principal))
 
-    assert told(refused) == (row, cause)
+    assert code_and_cause(refused) == (code, cause)
     assert refused.headers == (((b"www-authenticate", header),) if header else ())
 
 
@@ -421,7 +433,7 @@ def test_who_lacks_it_is_told_so(
 
 
 @pytest.mark.parametrize(
-    ("row", "header"),
+    ("code", "header"),
     [
         (errors.TOKEN_MISSING, b'Bearer realm="bedesten"'),
         (errors.TOKEN_INVALID,
@@ -432,14 +444,14 @@ def test_who_lacks_it_is_told_so(
         (errors.KEY_REFUSED, b'ApiKey realm="bedesten"'),
     ],
 )  # fmt: skip
-def test_r1_r15_every_401_has_its_challenge(row: errors.ErrorRow, header: bytes) -> None:
-    assert challenge(row) == ((b"www-authenticate", header),)
+def test_r1_r15_every_401_has_its_challenge(code: errors.ErrorCode, header: bytes) -> None:
+    assert challenge(code) == ((b"www-authenticate", header),)
 
 
-def test_a_decision_says_what_it_lacks_and_is_the_same_when_asked_again(house: House) -> None:
-    token = house.token()
+def test_a_decision_says_what_it_lacks_and_is_the_same_when_asked_again(fixture: GateFixture) -> None:
+    token = fixture.token()
     for _ in range(2):
-        with pytest.raises(Unloaded) as unloaded:
-            house.gate.authenticate(TENANT, READS, token, NOW)
-        assert unloaded.value.want == Want("account", "par_1")
-    assert len(house.gate.memory) == 1
+        with pytest.raises(CacheMiss) as miss:
+            fixture.gate.authenticate(TENANT, READS, token, NOW)
+        assert miss.value.key == CacheKey("account", "par_1")
+    assert len(fixture.gate.token_cache) == 1

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bedesten.gate.derivation import frame, hkdf_sha256, hmac_sha256
-from bedesten.gate.keyring import Keyring, Ring, make_kid, parse_kid
+from bedesten.gate.keyring import Keyring, KeySet, make_kid, parse_kid
 from bedesten.gate.scopes import Surface
 
 
-def dice(seed: str) -> Callable[[int], bytes]:
+def seeded_randomness(seed: str) -> Callable[[int], bytes]:
     """Randomness that repeats itself from test to test, never within one."""
     rolls = iter(range(1_000_000))
     return lambda count: hashlib.shake_256(f"{seed} {next(rolls)}".encode()).digest(count)
@@ -28,7 +28,7 @@ def dice(seed: str) -> Callable[[int], bytes]:
 
 @pytest.fixture
 def keyring() -> Keyring:
-    return Keyring.generate(dice("keyring"))
+    return Keyring.generate(seeded_randomness("keyring"))
 
 
 # --- HKDF, RFC 5869 appendix A ---
@@ -84,7 +84,7 @@ def test_no_two_lists_of_fields_are_framed_alike(one: list[str], other: list[str
 
 
 def test_a_signing_key_differs_by_secret_tenant_surface_and_generation(keyring: Keyring) -> None:
-    rotated = keyring.rotate_signing(dice("next"))
+    rotated = keyring.rotate_signing(seeded_randomness("next"))
     keys = {
         rotated.signing_key(master, tenant, surface, generation)
         for master in ("s1", "s2")
@@ -108,15 +108,15 @@ def test_derivation_never_changes_from_release_to_release(keyring: Keyring) -> N
 def test_an_unknown_signing_secret_gives_no_key(keyring: Keyring) -> None:
     assert keyring.signing_key("s2", "ten_1", Surface.RESELLER, 0) is None
     assert keyring.signing_key("d1", "ten_1", Surface.RESELLER, 0) is None
-    assert keyring.signs("s1")
-    assert not keyring.signs("s2")
+    assert keyring.has_signing_secret("s1")
+    assert not keyring.has_signing_secret("s2")
 
 
 def test_a_digest_binds_key_tenant_and_pepper(keyring: Keyring) -> None:
-    other = Keyring.generate(dice("other"))
+    other = Keyring.generate(seeded_randomness("other"))
     digests = {
-        ring.key_digest(tenant, key)
-        for ring in (keyring, other)
+        key_set.key_digest(tenant, key)
+        for key_set in (keyring, other)
         for tenant in ("ten_1", "ten_2")
         for key in ("ak_live_" + "0" * 32, "ak_live_" + "1" * 32)
     }
@@ -131,14 +131,14 @@ def test_one_pepper_gives_unrelated_keys_for_unrelated_purposes(keyring: Keyring
         keyring.signing_key("s1", "t", Surface.RESELLER, 0),
         keyring.key_digest("t", "reseller"),
         keyring.login_digest("t", Surface.RESELLER, ""),
-        *(ring.secrets[ring.current] for ring in (keyring.sign, keyring.digest, keyring.wrap)),
+        *(key_set.secrets[key_set.current] for key_set in (keyring.sign, keyring.digest, keyring.wrap)),
     ]
     assert len(set(outputs)) == 8
 
 
 def test_a_retired_pepper_is_still_asked_for_after_the_current_one(keyring: Keyring) -> None:
-    fresh = dice("d2")(32)
-    both = Keyring(keyring.sign, Ring("d2", {**keyring.digest.secrets, "d2": fresh}), keyring.wrap)
+    fresh = seeded_randomness("d2")(32)
+    both = Keyring(keyring.sign, KeySet("d2", {**keyring.digest.secrets, "d2": fresh}), keyring.wrap)
     assert both.digest_ids() == ("d2", "d1")
     assert both.key_digest("t", "k", "d1") == keyring.key_digest("t", "k")
     assert both.key_digest("t", "k") == both.key_digest("t", "k", "d2") != keyring.key_digest("t", "k")
@@ -152,7 +152,7 @@ def test_a_retired_pepper_is_still_asked_for_after_the_current_one(keyring: Keyr
 
 
 def test_rotating_signs_with_a_fresh_secret_and_keeps_the_old_one(keyring: Keyring) -> None:
-    rotated = keyring.rotate_signing(dice("r1")).rotate_signing(dice("r2"))
+    rotated = keyring.rotate_signing(seeded_randomness("r1")).rotate_signing(seeded_randomness("r2"))
     assert rotated.sign.ids == ("s3", "s2", "s1")
     assert rotated.signing_key("s1", "t", Surface.RESELLER, 0) == keyring.signing_key("s1", "t", Surface.RESELLER, 0)
     assert rotated.digest is keyring.digest
@@ -161,9 +161,9 @@ def test_rotating_signs_with_a_fresh_secret_and_keeps_the_old_one(keyring: Keyri
 
 
 def test_r147_r148_a_forgotten_secret_verifies_nothing_and_its_id_is_not_used_again(keyring: Keyring) -> None:
-    rotated = keyring.rotate_signing(dice("r1")).forget_signing("s1")
+    rotated = keyring.rotate_signing(seeded_randomness("r1")).forget_signing("s1")
     assert rotated.signing_key("s1", "t", Surface.RESELLER, 0) is None
-    assert rotated.rotate_signing(dice("r2")).sign.ids == ("s3", "s2")
+    assert rotated.rotate_signing(seeded_randomness("r2")).sign.ids == ("s3", "s2")
     for master in ("s2", "s9"):
         with pytest.raises(ValueError, match=r"^only a retired signing secret can be forgotten$"):
             rotated.forget_signing(master)
@@ -198,7 +198,10 @@ def test_no_other_kid_is_made(master: str, generation: int) -> None:
 
 
 def test_a_keyring_shows_ids_only_and_is_not_pickled(keyring: Keyring) -> None:
-    assert repr(keyring.rotate_signing(dice("r"))) == "Keyring(sign=Ring(s2, s1), digest=Ring(d1), wrap=Ring(w1))"
+    assert (
+        repr(keyring.rotate_signing(seeded_randomness("r")))
+        == "Keyring(sign=Ring(s2, s1), digest=Ring(d1), wrap=Ring(w1))"
+    )
     with pytest.raises(TypeError, match=r"^a keyring is not pickled$"):
         pickle.dumps(keyring)
 
@@ -207,7 +210,7 @@ def test_a_keyring_shows_ids_only_and_is_not_pickled(keyring: Keyring) -> None:
 
 
 def test_a_keyring_survives_its_text(keyring: Keyring) -> None:
-    rotated = keyring.rotate_signing(dice("r"))
+    rotated = keyring.rotate_signing(seeded_randomness("r"))
     again = Keyring.from_json(rotated.to_json())
     assert again.to_json() == rotated.to_json()
     assert again.sign.ids == ("s2", "s1")
@@ -249,39 +252,39 @@ TEXT = "cmVhZGFibGUgdGV4dCBpcyBubyByYW5kb20gc2VjcmV0IQ"
 def test_a_weak_or_misspelt_secret_is_refused_by_its_name_and_not_shown(
     keyring: Keyring, secret: str | None, problem: str
 ) -> None:
-    rings = json.loads(keyring.to_json())
-    rings["digest"]["secrets"]["d1"] = secret
+    key_sets = json.loads(keyring.to_json())
+    key_sets["digest"]["secrets"]["d1"] = secret
     with pytest.raises(ValueError) as refused:
-        Keyring.from_json(json.dumps(rings))
+        Keyring.from_json(json.dumps(key_sets))
     message = str(refused.value)
     assert message == f"digest.d1: {problem}"
     assert not secret or secret not in message
 
 
 def test_r76_a_secret_may_not_stand_twice(keyring: Keyring) -> None:
-    rings = json.loads(keyring.to_json())
-    rings["wrap"]["secrets"]["w1"] = rings["sign"]["secrets"]["s1"]
+    key_sets = json.loads(keyring.to_json())
+    key_sets["wrap"]["secrets"]["w1"] = key_sets["sign"]["secrets"]["s1"]
     with pytest.raises(ValueError) as refused:
-        Keyring.from_json(json.dumps(rings))
+        Keyring.from_json(json.dumps(key_sets))
     assert str(refused.value) == "wrap.w1: the same secret as sign.s1"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda rings: rings.pop("wrap"), "keyring: exactly the rings sign, digest and wrap are needed"),
-        (lambda rings: rings.update(more={}), "keyring: exactly the rings sign, digest and wrap are needed"),
-        (lambda rings: rings.update(sign=[]), "sign: exactly the fields current and secrets are needed"),
-        (lambda rings: rings["sign"].pop("current"), "sign: exactly the fields current and secrets are needed"),
-        (lambda rings: rings["sign"].update(note=1), "sign: exactly the fields current and secrets are needed"),
-        (lambda rings: rings["sign"].update(current="s2"), "sign: current does not name one of the secrets"),
-        (lambda rings: rings["sign"].update(current=["s1"]), "sign: current does not name one of the secrets"),
+        (lambda key_sets: key_sets.pop("wrap"), "keyring: exactly the rings sign, digest and wrap are needed"),
+        (lambda key_sets: key_sets.update(more={}), "keyring: exactly the rings sign, digest and wrap are needed"),
+        (lambda key_sets: key_sets.update(sign=[]), "sign: exactly the fields current and secrets are needed"),
+        (lambda key_sets: key_sets["sign"].pop("current"), "sign: exactly the fields current and secrets are needed"),
+        (lambda key_sets: key_sets["sign"].update(note=1), "sign: exactly the fields current and secrets are needed"),
+        (lambda key_sets: key_sets["sign"].update(current="s2"), "sign: current does not name one of the secrets"),
+        (lambda key_sets: key_sets["sign"].update(current=["s1"]), "sign: current does not name one of the secrets"),
         (
-            lambda rings: rings["sign"].update(secrets=[]),
+            lambda key_sets: key_sets["sign"].update(secrets=[]),
             "sign: an id is a lower-case letter and at most 15 letters or digits",
         ),
         (
-            lambda rings: rings["sign"]["secrets"].update({"S 2": GOOD}),
+            lambda key_sets: key_sets["sign"]["secrets"].update({"S 2": GOOD}),
             "sign: an id is a lower-case letter and at most 15 letters or digits",
         ),
     ],
@@ -289,10 +292,10 @@ def test_r76_a_secret_may_not_stand_twice(keyring: Keyring) -> None:
 def test_an_incomplete_or_unknown_setting_is_named(
     keyring: Keyring, change: Callable[[dict[str, object]], object], message: str
 ) -> None:
-    rings = json.loads(keyring.to_json())
-    change(rings)
+    key_sets = json.loads(keyring.to_json())
+    change(key_sets)
     with pytest.raises(ValueError) as refused:
-        Keyring.from_json(json.dumps(rings))
+        Keyring.from_json(json.dumps(key_sets))
     assert str(refused.value) == message
 
 
@@ -336,7 +339,7 @@ def test_r212_a_file_that_others_can_reach_is_refused(keyring: Keyring, tmp_path
 def test_a_file_is_never_overwritten_unless_told(keyring: Keyring, tmp_path: Path) -> None:
     path = tmp_path / "secrets.json"
     keyring.write_file(path)
-    other = keyring.rotate_signing(dice("r"))
+    other = keyring.rotate_signing(seeded_randomness("r"))
     with pytest.raises(FileExistsError):
         other.write_file(path)
     assert Keyring.read_file(path).sign.ids == ("s1",)
@@ -364,7 +367,7 @@ def test_a_bad_file_is_named_and_not_shown(keyring: Keyring, tmp_path: Path) -> 
 
 def test_every_derived_key_stays_what_it_is_from_release_to_release(keyring: Keyring) -> None:
     """Rows of a store are found and opened by these: another value loses every key, password and code."""
-    pepper, wrap = (ring.secrets[ring.current] for ring in (keyring.digest, keyring.wrap))
+    pepper, wrap = (key_set.secrets[key_set.current] for key_set in (keyring.digest, keyring.wrap))
 
     def derived(secret: bytes, purpose: str) -> bytes:
         return hkdf_sha256(secret, b"bedesten keyring 1", frame(purpose))
@@ -401,9 +404,9 @@ def test_the_quick_hmac_equals_the_library_s_for_keys_around_a_block(length: int
 
 def test_every_change_of_the_rings_makes_the_next_version(keyring: Keyring) -> None:
     assert keyring.version == 1
-    turned = keyring.rotate_signing(dice("next"))
-    assert (turned.version, turned.rotate_digest(dice("pepper")).version) == (2, 3)
-    forgotten = turned.forget_signing("s1")
+    rotated = keyring.rotate_signing(seeded_randomness("next"))
+    assert (rotated.version, rotated.rotate_digest(seeded_randomness("pepper")).version) == (2, 3)
+    forgotten = rotated.forget_signing("s1")
     assert forgotten.version == 3
     assert Keyring.from_json(forgotten.to_json()).version == 3
 
@@ -468,41 +471,41 @@ def test_a_draft_is_a_hidden_file_beside_it_and_both_are_on_the_disk_in_the_end(
     assert synced == [keyring.to_json(), "folder"]
 
 
-def ring(current: str, **secrets: bytes) -> Ring:
+def key_set(current: str, **secrets: bytes) -> KeySet:
     """A ring as a caller may build it."""
-    return Ring(current, secrets)
+    return KeySet(current, secrets)
 
 
 def test_rings_that_are_built_are_looked_at_as_those_that_are_read(keyring: Keyring) -> None:
-    roll = dice("built")
+    roll = seeded_randomness("built")
     with pytest.raises(ValueError, match=r"^sign: current does not name one of the secrets$"):
-        Keyring(ring("s2", s1=roll(32)), keyring.digest, keyring.wrap)
+        Keyring(key_set("s2", s1=roll(32)), keyring.digest, keyring.wrap)
     with pytest.raises(ValueError, match=r"^sign: an id is a lower-case letter and at most 15 letters or digits$"):
-        Keyring(ring("S1", S1=roll(32)), keyring.digest, keyring.wrap)
+        Keyring(key_set("S1", S1=roll(32)), keyring.digest, keyring.wrap)
 
 
 @pytest.mark.parametrize(("different", "weak"), [(1, True), (9, True), (10, False), (11, False)])
 def test_ten_bytes_of_a_secret_differ_at_least(keyring: Keyring, different: int, weak: bool) -> None:
     secret = bytes(0x80 + number % different for number in range(32))
     with pytest.raises(ValueError, match=r"differ|equal") if weak else contextlib.nullcontext():
-        Keyring(ring("s1", s1=secret), keyring.digest, keyring.wrap)
+        Keyring(key_set("s1", s1=secret), keyring.digest, keyring.wrap)
 
 
 def test_text_is_text_with_white_space_in_it_too(keyring: Keyring) -> None:
     with pytest.raises(ValueError, match=r"^sign\.s1: text, where random bytes are expected$"):
-        Keyring(ring("s1", s1=b"correct horse\tbattery staple\nand more"), keyring.digest, keyring.wrap)
+        Keyring(key_set("s1", s1=b"correct horse\tbattery staple\nand more"), keyring.digest, keyring.wrap)
 
 
 def test_a_fresh_id_is_the_number_after_the_largest_of_its_letter(keyring: Keyring) -> None:
-    roll = dice("ids")
-    found = Keyring(ring("old", old=roll(32), s7=roll(32), s12=roll(32), x99=roll(32)), keyring.digest, keyring.wrap)
+    roll = seeded_randomness("ids")
+    found = Keyring(key_set("old", old=roll(32), s7=roll(32), s12=roll(32), x99=roll(32)), keyring.digest, keyring.wrap)
     assert found.rotate_signing(roll).sign.current == "s13"
-    none_of_ours = Keyring(ring("old", old=roll(32)), keyring.digest, keyring.wrap)
+    none_of_ours = Keyring(key_set("old", old=roll(32)), keyring.digest, keyring.wrap)
     assert none_of_ours.rotate_signing(roll).sign.current == "s1"
 
 
 @pytest.mark.parametrize(
-    ("rings", "problem"),
+    ("key_sets", "problem"),
     [
         ({"current": "s1"}, "sign: exactly the fields current and secrets are needed"),
         ([], "sign: exactly the fields current and secrets are needed"),
@@ -517,7 +520,7 @@ def test_a_fresh_id_is_the_number_after_the_largest_of_its_letter(keyring: Keyri
         ({"current": "s1", "secrets": {"s1": "A" * 42 + "B"}}, r"sign\.s1: not canonical base64url"),
     ],
 )
-def test_what_is_wrong_with_a_ring_that_is_read_is_said(keyring: Keyring, rings: object, problem: str) -> None:
-    text = json.dumps(json.loads(keyring.to_json()) | {"sign": rings})
+def test_what_is_wrong_with_a_ring_that_is_read_is_said(keyring: Keyring, key_sets: object, problem: str) -> None:
+    text = json.dumps(json.loads(keyring.to_json()) | {"sign": key_sets})
     with pytest.raises(ValueError, match=f"^{problem}$"):
         Keyring.from_json(text)

@@ -84,22 +84,24 @@ def test_each_document_defines_the_one_scheme_that_its_surface_takes() -> None:
 @by_endpoint
 def test_every_refusal_of_a_route_is_told_with_an_example_that_holds(route: Route) -> None:
     operation = described(route)
-    for status in {row.status for row in refusals(route)}:
-        rows = [row for row in refusals(route) if row.status == status]
+    for status in {code.status for code in refusals(route)}:
+        rows = [code for code in refusals(route) if code.status == status]
         content = operation.response(status)["content"]
         for kind in (JSON, PROBLEM):
-            assert list(content[kind]["examples"]) == [row.name for row in rows]
-            for row in rows:
-                value = content[kind]["examples"][row.name]["value"]
+            assert list(content[kind]["examples"]) == [code.name for code in rows]
+            for code in rows:
+                value = content[kind]["examples"][code.name]["value"]
                 assert operation.document.faults(content[kind]["schema"], value) == []
-                assert value["code"] == row.number
-    assert set(operation.operation["responses"]) == {"200", *(str(row.status) for row in refusals(route))}
+                assert value["code"] == code.number
+    assert set(operation.operation["responses"]) == {"200", *(str(code.status) for code in refusals(route))}
 
 
 def test_a_failure_is_of_one_schema_only() -> None:
     """Clients tell one from another by `code`: no two schemas take the same document."""
     for document in DOCUMENTS.values():
-        names = [name_of(row) for row in CATALOGUE.values() if name_of(row) in document.value["components"]["schemas"]]
+        names = [
+            name_of(code) for code in CATALOGUE.values() if name_of(code) in document.value["components"]["schemas"]
+        ]
         for operation in document.operations.values():
             for status, response in operation.operation["responses"].items():
                 if status != "200":
@@ -114,7 +116,7 @@ def test_a_failure_is_of_one_schema_only() -> None:
 
 @by_endpoint
 def test_the_refusals_of_a_credential_are_told_where_one_is_asked_for_and_nowhere_else(route: Route) -> None:
-    told = {row.number for row in refusals(route)}
+    told = {code.number for code in refusals(route)}
     bearer = isinstance(route.access, Scoped | SignedIn | Anonymous)
     assert ({-20, -21, -22} <= told) is bearer
     assert (-24 in told) is isinstance(route.access, Scoped | SignedIn)

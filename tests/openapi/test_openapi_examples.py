@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from bedesten.apidocs.openapi.operations import sent, takes_body
-from bedesten.gate.apikeys import SAMPLE
+from bedesten.gate.api_keys import SAMPLE_KEY
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Route
 from bedesten.http.schemas import encode
@@ -95,4 +95,4 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 def test_the_samples_of_credentials_are_none(answers: dict[str, Answer], site: Site) -> None:
     assert answers
     assert site.client(HOST, bearer(example_values.BEARER)).get("/Account/Details").told == (401, -21)
-    assert site.client(HOST, api_key(SAMPLE)).post("/Supplier/Keys/Get").told == (401, -23)
+    assert site.client(HOST, api_key(SAMPLE_KEY)).post("/Supplier/Keys/Get").told == (401, -23)

@@ -31,7 +31,7 @@ def test_what_is_no_whole_number_or_out_of_bounds_is_refused_by_name(number: str
     with pytest.raises(Refusal) as refused:
         decode_body(parse(f'{{"pageSize": {number}}}'.encode()), Paging)
 
-    assert refused.value.row.number == -2
+    assert refused.value.code.number == -2
     assert list(refused.value.fields or {}) == ["pageSize"]
 
 

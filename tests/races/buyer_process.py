@@ -23,7 +23,7 @@ def buy(stall: Stall, card: str, shared: str, buyer: str) -> dict[str, object]:
         try:
             got.append(stall.order((card, 1), reference=f"{buyer}-{len(got)}").order.id)
         except Refusal as refused:
-            if refused.row.number != -200:
+            if refused.code.number != -200:
                 raise
             return {"got": got, "shared": one}
 

@@ -21,7 +21,7 @@ from tests.store.raw import Raw
 def refusals(outcomes: list[object]) -> list[int]:
     """The numbers of the refusals; anything else that was raised is a defect."""
     assert not [one for one in outcomes if isinstance(one, Exception) and not isinstance(one, Refusal)], outcomes
-    return [one.row.number for one in outcomes if isinstance(one, Refusal)]
+    return [one.code.number for one in outcomes if isinstance(one, Refusal)]
 
 
 def delivered_codes(stall: Stall, placed: list[Placed]) -> list[str]:

@@ -23,7 +23,7 @@ from tests.store.raw import Raw
 def refusals(outcomes: list[object]) -> list[int]:
     """The numbers of the refusals; anything else that was raised is a defect."""
     assert not [one for one in outcomes if isinstance(one, Exception) and not isinstance(one, Refusal)], outcomes
-    return [one.row.number for one in outcomes if isinstance(one, Refusal)]
+    return [one.code.number for one in outcomes if isinstance(one, Refusal)]
 
 
 def test_the_last_money_pays_for_one_of_sixteen_orders(stall: Stall, race: Race) -> None:
@@ -261,7 +261,7 @@ def test_rights_that_sixteen_take_at_once_are_all_in_the_list_and_in_one_order(s
 def _epoch(stall: Stall) -> int:
     entry = stall.store.read_now(lambda tx: account_entry(tx, stall.partner))
     assert entry is not None
-    return entry.epoch
+    return entry.token_version
 
 
 def test_a_right_that_was_taken_is_gone_for_whoever_looks_afterwards(stall: Stall, race: Race) -> None:

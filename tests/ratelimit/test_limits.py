@@ -9,42 +9,44 @@ from pathlib import Path
 import pytest
 
 from bedesten.ratelimit import limits
-from bedesten.ratelimit.limits import LONGEST_US, Ask, Limits, Tables, Verdict
+from bedesten.ratelimit.limits import MAX_BUCKET_US, Counters, LimitStatus, RateLimit, RateLimiter
 
 NOW = 1_700_000_000_000
 MINUTE = 60_000
 
 
 @pytest.fixture
-def tables() -> Iterator[Tables]:
-    made = Tables()
+def counters() -> Iterator[Counters]:
+    made = Counters()
     yield made
     made.close()
 
 
 @pytest.fixture
-def counted(tables: Tables) -> Limits:
-    return Limits(tables)
+def counted(counters: Counters) -> RateLimiter:
+    return RateLimiter(counters)
 
 
-def take(counted: Limits, per_minute: int, now: int = NOW, name: str = "par_1", kind: str = "credential") -> Verdict:
-    return counted.take([Ask(kind, name, per_minute)], now)[0]
+def take(
+    counted: RateLimiter, per_minute: int, now: int = NOW, name: str = "par_1", kind: str = "credential"
+) -> LimitStatus:
+    return counted.take([RateLimit(kind, name, per_minute)], now)[0]
 
 
-def accepted(counted: Limits, tries: int, per_minute: int, now: int = NOW, name: str = "par_1") -> int:
+def accepted(counted: RateLimiter, tries: int, per_minute: int, now: int = NOW, name: str = "par_1") -> int:
     return sum(take(counted, per_minute, now, name).allowed for _ in range(tries))
 
 
 # --- the limit ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_limit_lets_a_minutes_worth_come_at_once_and_no_more(counted: Limits) -> None:
+def test_a_limit_lets_a_minutes_worth_come_at_once_and_no_more(counted: RateLimiter) -> None:
     assert accepted(counted, 100, 60) == 60
     assert accepted(counted, 10, 7, name="seven") == 7
     assert accepted(counted, 3, 1, name="one") == 1
 
 
-def test_what_was_taken_comes_back_evenly(counted: Limits) -> None:
+def test_what_was_taken_comes_back_evenly(counted: RateLimiter) -> None:
     assert accepted(counted, 60, 60) == 60
     assert accepted(counted, 5, 60, NOW + 999) == 0
     assert accepted(counted, 5, 60, NOW + 1000) == 1
@@ -52,46 +54,46 @@ def test_what_was_taken_comes_back_evenly(counted: Limits) -> None:
     assert accepted(counted, 100, 60, NOW + 10 * MINUTE) == 60
 
 
-def test_the_verdict_says_what_is_left_and_when_it_is_whole_again(counted: Limits) -> None:
-    assert take(counted, 60) == Verdict(limit=60, remaining=59, reset=1, retry=0)
-    assert take(counted, 60) == Verdict(limit=60, remaining=58, reset=2, retry=0)
+def test_the_verdict_says_what_is_left_and_when_it_is_whole_again(counted: RateLimiter) -> None:
+    assert take(counted, 60) == LimitStatus(limit=60, remaining=59, reset=1, retry=0)
+    assert take(counted, 60) == LimitStatus(limit=60, remaining=58, reset=2, retry=0)
     assert accepted(counted, 58, 60) == 58
-    assert take(counted, 60) == Verdict(limit=60, remaining=0, reset=60, retry=1)
-    assert take(counted, 60, NOW + 58_000) == Verdict(limit=60, remaining=57, reset=3, retry=0)
+    assert take(counted, 60) == LimitStatus(limit=60, remaining=0, reset=60, retry=1)
+    assert take(counted, 60, NOW + 58_000) == LimitStatus(limit=60, remaining=57, reset=3, retry=0)
 
 
 @pytest.mark.parametrize("per_minute", [1, 2, 7, 59, 60, 61, 600, 601, 1_000_003, 10_000_000])
-def test_r153_who_waits_as_long_as_told_is_let_in(counted: Limits, per_minute: int) -> None:
-    counted.take([Ask("credential", "par_1", per_minute)] * 1, NOW)
+def test_r153_who_waits_as_long_as_told_is_let_in(counted: RateLimiter, per_minute: int) -> None:
+    counted.take([RateLimit("credential", "par_1", per_minute)] * 1, NOW)
     tables_full = NOW * 1000 + limits.MINUTE_US
-    at, _ = counted._tables.callers.slot("par_1", lambda count: count)
-    counted._tables.callers.put("par_1", at, tables_full)
+    at, _ = counted._counters.callers.slot("par_1", lambda count: count)
+    counted._counters.callers.put("par_1", at, tables_full)
     refused = take(counted, per_minute)
     assert refused.retry >= 1
     assert isinstance(refused.retry, int)
     assert take(counted, per_minute, NOW + refused.retry * 1000).allowed
 
 
-def test_a_refused_request_takes_nothing(counted: Limits) -> None:
+def test_a_refused_request_takes_nothing(counted: RateLimiter) -> None:
     assert accepted(counted, 60, 60) == 60
     assert accepted(counted, 1000, 60) == 0
     assert take(counted, 60, NOW + 1000).allowed
 
 
-def test_every_name_has_a_bucket_of_its_own(counted: Limits) -> None:
+def test_every_name_has_a_bucket_of_its_own(counted: RateLimiter) -> None:
     assert accepted(counted, 5, 3, name="ten_a credential par_1") == 3
     assert accepted(counted, 5, 3, name="ten_b credential par_1") == 3
 
 
-def test_of_several_limits_all_are_taken_from_or_none(counted: Limits) -> None:
-    both = [Ask("tenant", "ten_a", 3), Ask("credential", "par_1", 10)]
+def test_of_several_limits_all_are_taken_from_or_none(counted: RateLimiter) -> None:
+    both = [RateLimit("tenant", "ten_a", 3), RateLimit("credential", "par_1", 10)]
     assert [[one.allowed for one in counted.take(both, NOW)] for _ in range(5)] == [[True, True]] * 3 + [
         [False, True]
     ] * 2
     assert take(counted, 10).remaining == 6, "two refused requests took nothing from the credential's"
 
 
-def test_a_changed_limit_holds_at_once(counted: Limits) -> None:
+def test_a_changed_limit_holds_at_once(counted: RateLimiter) -> None:
     assert accepted(counted, 100, 60) == 60
     assert accepted(counted, 100, 600, NOW + 1000) == 10
     assert accepted(counted, 100, 6, NOW + 1000) == 0
@@ -99,7 +101,7 @@ def test_a_changed_limit_holds_at_once(counted: Limits) -> None:
 
 
 @pytest.mark.parametrize("back", [1, 500, 62_000, 3_600_000, 400 * 86_400_000])
-def test_a_clock_that_goes_back_locks_nobody_out(counted: Limits, back: int) -> None:
+def test_a_clock_that_goes_back_locks_nobody_out(counted: RateLimiter, back: int) -> None:
     assert accepted(counted, 60, 60) == 60
     verdict = take(counted, 60, NOW - back)
     assert verdict.retry <= 2
@@ -111,13 +113,13 @@ def test_a_clock_that_goes_back_locks_nobody_out(counted: Limits, back: int) -> 
 HAMMER = """
 import sys
 from pathlib import Path
-from bedesten.ratelimit.limits import Ask, Limits, Tables
-tables = Tables(Path(sys.argv[1]))
-assert tables.shared
-counted = Limits(tables)
+from bedesten.ratelimit.limits import Counters, RateLimit, RateLimiter
+counters = Counters(Path(sys.argv[1]))
+assert counters.shared
+limiter = RateLimiter(counters)
 sys.stdin.read(1)
-asks = [Ask("credential", "par_1", int(sys.argv[2]))]
-print(sum(counted.take(asks, 1_700_000_000_000)[0].allowed for _ in range(int(sys.argv[3]))))
+limits = [RateLimit("credential", "par_1", int(sys.argv[2]))]
+print(sum(limiter.take(limits, 1_700_000_000_000)[0].allowed for _ in range(int(sys.argv[3]))))
 """
 
 
@@ -140,39 +142,39 @@ def test_r154_several_processes_together_hold_one_limit_within_a_tenth(tmp_path:
 
 
 def test_what_one_opening_counted_another_sees(tmp_path: Path) -> None:
-    first, second = Tables(tmp_path / "limits.map"), Tables(tmp_path / "limits.map")
+    first, second = Counters(tmp_path / "limits.map"), Counters(tmp_path / "limits.map")
     assert first.shared
     assert second.shared
-    assert accepted(Limits(first), 2, 3) == 2
-    assert accepted(Limits(second), 2, 3) == 1
+    assert accepted(RateLimiter(first), 2, 3) == 2
+    assert accepted(RateLimiter(second), 2, 3) == 1
     assert os.stat(tmp_path / "limits.map").st_mode & 0o777 == 0o600
 
 
-def test_r159_a_million_names_take_no_more_memory_and_do_not_free_who_goes_on(tables: Tables) -> None:
-    counted = Limits(tables)
+def test_r159_a_million_names_take_no_more_memory_and_do_not_free_who_goes_on(counters: Counters) -> None:
+    counted = RateLimiter(counters)
     assert accepted(counted, 600, 600, name="heavy") == 600
     resident = _resident()
     moment = NOW * 1000 + 100_000
     for number in range(1_000_000):
-        at, _ = tables.callers.slot(name := f"par_{number}", lambda empty_at: empty_at)
-        tables.callers.put(name, at, moment)
+        at, _ = counters.callers.slot(name := f"par_{number}", lambda empty_at: empty_at)
+        counters.callers.put(name, at, moment)
     assert not take(counted, 600, name="heavy").allowed
     assert _resident() - resident < 16 * 1024 * 1024
 
 
 def test_the_file_never_grows(tmp_path: Path) -> None:
-    tables = Tables(tmp_path / "limits.map")
+    counters = Counters(tmp_path / "limits.map")
     size = (tmp_path / "limits.map").stat().st_size
     assert size < 3 * 1024 * 1024
     for number in range(20_000):
-        Limits(tables).take([Ask("credential", f"par_{number}", 600)], NOW)
+        RateLimiter(counters).take([RateLimit("credential", f"par_{number}", 600)], NOW)
     assert (tmp_path / "limits.map").stat().st_size == size
 
 
-def test_addresses_crowd_out_no_credential(counted: Limits) -> None:
+def test_addresses_crowd_out_no_credential(counted: RateLimiter) -> None:
     assert accepted(counted, 1, 60, name="light") == 1
     for number in range(150_000):
-        counted.take([Ask("address", f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::/64", 600)], NOW)
+        counted.take([RateLimit("address", f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::/64", 600)], NOW)
     assert take(counted, 60, name="light").remaining == 58
 
 
@@ -193,18 +195,18 @@ def _empty(path: Path) -> None:
 
 
 def _rubbish(path: Path) -> None:
-    Tables(path).close()
+    Counters(path).close()
     path.write_bytes(os.urandom(path.stat().st_size))
 
 
 def _too_long(path: Path) -> None:
-    Tables(path).close()
+    Counters(path).close()
     with path.open("ab") as file:
         file.write(b"\0")
 
 
 def _unreadable(path: Path) -> None:
-    Tables(path).close()
+    Counters(path).close()
     path.chmod(0)
 
 
@@ -225,50 +227,50 @@ def _pipe(path: Path) -> None:
 def test_whatever_stands_in_the_files_place_is_made_anew(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     path = tmp_path / "limits.map"
     spoil(path)
-    tables = Tables(path)
-    assert tables.shared
-    assert accepted(Limits(tables), 5, 3) == 3
-    assert accepted(Limits(Tables(path)), 5, 3) == 0
+    counters = Counters(path)
+    assert counters.shared
+    assert accepted(RateLimiter(counters), 5, 3) == 3
+    assert accepted(RateLimiter(Counters(path)), 5, 3) == 0
     assert not (tmp_path / "elsewhere").exists()
 
 
 def test_rubbish_behind_the_header_locks_nobody_out_and_hides_no_limit(tmp_path: Path) -> None:
-    tables = Tables(tmp_path / "limits.map")
+    counters = Counters(tmp_path / "limits.map")
     size = (tmp_path / "limits.map").stat().st_size
-    tables.write(64, os.urandom(size - 64))
-    assert accepted(Limits(tables), 5, 3) == 3
+    counters.write(64, os.urandom(size - 64))
+    assert accepted(RateLimiter(counters), 5, 3) == 3
 
 
-@pytest.mark.parametrize("word", [0, 1, NOW, (1 << 64) - 1, NOW * 1000 + LONGEST_US + 1])
-def test_a_count_that_cannot_be_is_taken_for_none(tables: Tables, word: int) -> None:
-    at, _ = tables.callers.slot("par_1", lambda count: count)
-    tables.callers.put("par_1", at, word)
-    assert accepted(Limits(tables), 5, 3) == 3
+@pytest.mark.parametrize("word", [0, 1, NOW, (1 << 64) - 1, NOW * 1000 + MAX_BUCKET_US + 1])
+def test_a_count_that_cannot_be_is_taken_for_none(counters: Counters, word: int) -> None:
+    at, _ = counters.callers.slot("par_1", lambda count: count)
+    counters.callers.put("par_1", at, word)
+    assert accepted(RateLimiter(counters), 5, 3) == 3
 
 
 @pytest.mark.parametrize("length", [0, 4, 30, 100, 10_000])
 def test_a_file_that_is_cut_in_use_is_mended_and_stays_the_one_of_all(tmp_path: Path, length: int) -> None:
     path = tmp_path / "limits.map"
-    first, second = Tables(path), Tables(path)
-    assert accepted(Limits(first), 2, 3) == 2
+    first, second = Counters(path), Counters(path)
+    assert accepted(RateLimiter(first), 2, 3) == 2
     size = path.stat().st_size
     os.truncate(path, length)
-    assert accepted(Limits(first), 1, 3) == 1
-    assert accepted(Limits(second), 5, 3) in (0, 1, 2), "what was counted before the cut may be forgotten"
-    assert not take(Limits(first), 3).allowed
+    assert accepted(RateLimiter(first), 1, 3) == 1
+    assert accepted(RateLimiter(second), 5, 3) in (0, 1, 2), "what was counted before the cut may be forgotten"
+    assert not take(RateLimiter(first), 3).allowed
     assert path.stat().st_size == size
-    assert accepted(Limits(Tables(path)), 5, 3) == 0, "whoever opens it now shares it"
+    assert accepted(RateLimiter(Counters(path)), 5, 3) == 0, "whoever opens it now shares it"
 
 
 def test_on_a_full_disk_nothing_is_counted_and_nothing_fails() -> None:
-    tables = Tables()
-    tables._file = os.open("/dev/full", os.O_RDWR)
-    assert accepted(Limits(tables), 5, 3) == 5
-    tables.close()
+    counters = Counters()
+    counters._file = os.open("/dev/full", os.O_RDWR)
+    assert accepted(RateLimiter(counters), 5, 3) == 5
+    counters.close()
 
 
 def test_r158_without_a_place_for_the_file_each_process_counts_by_itself(tmp_path: Path) -> None:
-    tables = Tables(tmp_path / "missing" / "limits.map")
-    assert not tables.shared
-    assert accepted(Limits(tables), 5, 3) == 3
-    assert not Tables(Path("/proc/limits.map")).shared
+    counters = Counters(tmp_path / "missing" / "limits.map")
+    assert not counters.shared
+    assert accepted(RateLimiter(counters), 5, 3) == 3
+    assert not Counters(Path("/proc/limits.map")).shared

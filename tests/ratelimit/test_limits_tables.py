@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.ratelimit.limits import Ask, Limits, Table, Tables, Verdict
+from bedesten.ratelimit.limits import Counters, CounterTable, LimitStatus, RateLimit, RateLimiter
 from bedesten.ratelimit.throttle import AddressThrottle
 
 NOW = 1_700_000_000_000
@@ -17,15 +17,15 @@ MOMENT = NOW * 1000
 FILE_SIZE = 64 + 16 * (65_536 + 65_536 + 32_768)
 
 
-def neighbours(table: Table, count: int) -> list[str]:
+def neighbours(table: CounterTable, count: int) -> list[str]:
     """So many names that share one row."""
-    first = table.place("name 0")[1]
+    first = table.bucket("name 0")[1]
     names = (f"name {number}" for number in range(10_000_000))
-    found = (name for name in names if table.place(name)[1] == first)
+    found = (name for name in names if table.bucket(name)[1] == first)
     return [next(found) for _ in range(count)]
 
 
-def put(table: Table, name: str, count: int) -> int:
+def put(table: CounterTable, name: str, count: int) -> int:
     """Writes a name's count where it belongs; tells the place."""
     at, _ = table.slot(name, lambda worth: worth)
     table.put(name, at, count)
@@ -42,8 +42,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def tables(path: Path) -> Iterator[Tables]:
-    made = Tables(path)
+def counters(path: Path) -> Iterator[Counters]:
+    made = Counters(path)
     yield made
     made.close()
 
@@ -52,94 +52,94 @@ def tables(path: Path) -> Iterator[Tables]:
 
 
 @pytest.mark.parametrize("name", ["callers", "addresses", "refusals"])
-def test_eight_names_share_a_row_and_each_has_its_own_count(tables: Tables, name: str) -> None:
-    table: Table = getattr(tables, name)
+def test_eight_names_share_a_row_and_each_has_its_own_count(counters: Counters, name: str) -> None:
+    table: CounterTable = getattr(counters, name)
     eight = neighbours(table, 8)
-    first = table.place(eight[0])[1]
-    around = tables.read(first - 128, 128), tables.read(first + 128, 128)
+    first = table.bucket(eight[0])[1]
+    around = counters.read(first - 128, 128), counters.read(first + 128, 128)
 
-    places = [put(table, one, number * 1000) for number, one in enumerate(eight, 1)]
+    buckets = [put(table, one, number * 1000) for number, one in enumerate(eight, 1)]
 
-    assert sorted(places) == [first + 16 * number for number in range(8)]
+    assert sorted(buckets) == [first + 16 * number for number in range(8)]
     assert [table.get(one) for one in eight] == [1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000]
     assert [table.slot(one, lambda worth: worth) for one in eight] == [
-        (place, number * 1000) for number, place in enumerate(places, 1)
+        (bucket, number * 1000) for number, bucket in enumerate(buckets, 1)
     ]
-    assert (tables.read(first - 128, 128), tables.read(first + 128, 128)) == around
+    assert (counters.read(first - 128, 128), counters.read(first + 128, 128)) == around
 
 
-def test_a_ninth_name_takes_the_place_of_the_one_that_is_worth_the_least(tables: Tables) -> None:
-    table = tables.callers
+def test_a_ninth_name_takes_the_place_of_the_one_that_is_worth_the_least(counters: Counters) -> None:
+    table = counters.callers
     *eight, ninth = neighbours(table, 9)
-    places = {one: put(table, one, 500 + number) for number, one in enumerate(eight)}
+    buckets = {one: put(table, one, 500 + number) for number, one in enumerate(eight)}
 
     assert table.get(ninth) == 0
-    assert table.slot(ninth, lambda count: count) == (places[eight[0]], 0)
-    assert table.slot(ninth, lambda count: -count) == (places[eight[7]], 0)
-    assert table.slot(ninth, lambda count: abs(count - 504)) == (places[eight[4]], 0)
+    assert table.slot(ninth, lambda count: count) == (buckets[eight[0]], 0)
+    assert table.slot(ninth, lambda count: -count) == (buckets[eight[7]], 0)
+    assert table.slot(ninth, lambda count: abs(count - 504)) == (buckets[eight[4]], 0)
 
-    table.put(ninth, places[eight[4]], 77)
+    table.put(ninth, buckets[eight[4]], 77)
     assert table.get(ninth) == 77
     assert [table.get(one) for one in eight] == [500, 501, 502, 503, 0, 505, 506, 507]
 
 
-def test_the_tables_lie_one_after_the_other_behind_the_header(tables: Tables, path: Path) -> None:
+def test_the_tables_lie_one_after_the_other_behind_the_header(counters: Counters, path: Path) -> None:
     assert path.stat().st_size == FILE_SIZE == 2_621_504
     end = 64
-    for table, slots in ((tables.callers, 65_536), (tables.addresses, 65_536), (tables.refusals, 32_768)):
-        places = [table.place(f"name {number}") for number in range(20_000)]
+    for table, slots in ((counters.callers, 65_536), (counters.addresses, 65_536), (counters.refusals, 32_768)):
+        buckets = [table.bucket(f"name {number}") for number in range(20_000)]
         start, end = end, end + slots * 16
-        assert {(at - start) % 128 for _, at in places} == {0}
-        assert start <= min(at for _, at in places) < start + 16_384
-        assert end - 16_384 < max(at for _, at in places) < end
-        assert {tag & 1 for tag, _ in places} == {1}, "no name is taken for an empty place"
-        assert len({tag for tag, _ in places}) == 20_000
+        assert {(at - start) % 128 for _, at in buckets} == {0}
+        assert start <= min(at for _, at in buckets) < start + 16_384
+        assert end - 16_384 < max(at for _, at in buckets) < end
+        assert {tag & 1 for tag, _ in buckets} == {1}, "no name is taken for an empty place"
+        assert len({tag for tag, _ in buckets}) == 20_000
     assert end == FILE_SIZE
 
 
 # --- the header ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_fresh_header_is_the_magic_a_secret_of_16_bytes_and_nothing_else(tables: Tables, path: Path) -> None:
+def test_a_fresh_header_is_the_magic_a_secret_of_16_bytes_and_nothing_else(counters: Counters, path: Path) -> None:
     header = path.read_bytes()[:64]
     assert header[:8] == b"bedlim01"
     assert bytes(8) not in (header[8:16], header[16:24])
     assert header[24:] == bytes(40)
-    assert tables.note == 0
+    assert counters.note == 0
 
 
-def test_the_note_stands_behind_the_secret_and_changes_nothing_else(tables: Tables, path: Path) -> None:
+def test_the_note_stands_behind_the_secret_and_changes_nothing_else(counters: Counters, path: Path) -> None:
     before = path.read_bytes()
-    tables.note = 0x0102030405060708
-    assert tables.note == 0x0102030405060708
+    counters.note = 0x0102030405060708
+    assert counters.note == 0x0102030405060708
     assert path.read_bytes() == before[:24] + bytes([8, 7, 6, 5, 4, 3, 2, 1]) + before[32:]
 
 
-def test_who_opens_the_file_while_there_is_a_note_still_shares_it(tables: Tables, path: Path) -> None:
-    put(tables.callers, "par_1", 4711)
-    tables.note = NOW
-    assert Tables(path).callers.get("par_1") == 4711
+def test_who_opens_the_file_while_there_is_a_note_still_shares_it(counters: Counters, path: Path) -> None:
+    put(counters.callers, "par_1", 4711)
+    counters.note = NOW
+    assert Counters(path).callers.get("par_1") == 4711
 
 
 @pytest.mark.parametrize("byte", [8, 15, 16, 23])
-def test_every_byte_of_the_secret_decides_where_names_stand(tables: Tables, path: Path, byte: int) -> None:
-    before = tables.callers.place("par_1")
+def test_every_byte_of_the_secret_decides_where_names_stand(counters: Counters, path: Path, byte: int) -> None:
+    before = counters.callers.bucket("par_1")
     with path.open("r+b") as file:
         file.seek(byte)
-        file.write(bytes([tables.read(byte, 1)[0] ^ 1]))
-    assert Tables(path).callers.place("par_1") != before
+        file.write(bytes([counters.read(byte, 1)[0] ^ 1]))
+    assert Counters(path).callers.bucket("par_1") != before
 
 
 def test_nobody_outside_can_tell_which_names_share_a_row() -> None:
     one, other = (
-        [table.place(f"par_{number}") for number in range(20)] for table in (Tables().callers, Tables().callers)
+        [table.bucket(f"par_{number}") for number in range(20)] for table in (Counters().callers, Counters().callers)
     )
     assert not set(one) & set(other)
 
 
-def test_a_file_that_is_cut_gets_its_header_back_without_the_note_of_then(tables: Tables, path: Path) -> None:
-    tables.note = NOW
-    again = Tables(path)
+def test_a_file_that_is_cut_gets_its_header_back_without_the_note_of_then(counters: Counters, path: Path) -> None:
+    counters.note = NOW
+    again = Counters(path)
     secret = path.read_bytes()[:24]
     os.truncate(path, 0)
     assert again.note == 0
@@ -149,7 +149,7 @@ def test_a_file_that_is_cut_gets_its_header_back_without_the_note_of_then(tables
 # --- the lock -----------------------------------------------------------------------------------------------------------
 
 
-class Watched(Tables):
+class Watched(Counters):
     """Tables that look, at every write, whether anybody else could write too."""
 
     def __init__(self, path: Path) -> None:
@@ -174,7 +174,7 @@ class Watched(Tables):
 
 def test_counting_holds_the_lock_and_gives_it_back(path: Path) -> None:
     watched = Watched(path)
-    Limits(watched).take([Ask("credential", "par_1", 60)], NOW)
+    RateLimiter(watched).take([RateLimit("credential", "par_1", 60)], NOW)
     AddressThrottle(watched).refused("192.0.2.1", NOW)
     assert watched.free == [False, False]
     assert watched.is_free()
@@ -183,15 +183,15 @@ def test_counting_holds_the_lock_and_gives_it_back(path: Path) -> None:
 def test_a_lock_that_is_never_given_back_stops_nobody(path: Path) -> None:
     watched = Watched(path)
     fcntl.flock(watched.other, fcntl.LOCK_EX)
-    assert Limits(watched).take([Ask("credential", "par_1", 1)], NOW)[0].allowed
-    assert not Limits(watched).take([Ask("credential", "par_1", 1)], NOW)[0].allowed
+    assert RateLimiter(watched).take([RateLimit("credential", "par_1", 1)], NOW)[0].allowed
+    assert not RateLimiter(watched).take([RateLimit("credential", "par_1", 1)], NOW)[0].allowed
 
 
 def test_workers_that_start_together_wait_for_each_other(path: Path) -> None:
     folder = os.open(path.parent, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
-    made: list[Tables] = []
-    starting = threading.Thread(target=lambda: made.append(Tables(path)))
+    made: list[Counters] = []
+    starting = threading.Thread(target=lambda: made.append(Counters(path)))
     starting.start()
     starting.join(0.3)
     assert made == []
@@ -207,10 +207,10 @@ def test_workers_that_start_together_wait_for_each_other(path: Path) -> None:
 
 def test_what_is_closed_is_closed_once_and_for_all(path: Path) -> None:
     before = open_files()
-    tables = Tables(path)
+    counters = Counters(path)
     assert open_files() == before + 1
-    tables.close()
-    tables.close()
+    counters.close()
+    counters.close()
     assert open_files() == before
 
 
@@ -218,12 +218,12 @@ def test_a_file_of_another_kind_is_replaced_and_not_kept_open(path: Path) -> Non
     before = open_files()
     for spoilt in (b"bedlim01", bytes(FILE_SIZE), b"bedlim02" + bytes(FILE_SIZE - 8), b"bedlim01" + bytes(FILE_SIZE)):
         path.write_bytes(spoilt)
-        tables = Tables(path)
-        assert tables.shared
+        counters = Counters(path)
+        assert counters.shared
         assert path.stat().st_size == FILE_SIZE
         assert path.read_bytes()[:8] == b"bedlim01"
         assert path.read_bytes()[8:24] != bytes(16)
-        tables.close()
+        counters.close()
         assert os.listdir(path.parent) == ["limits.map"]
     assert open_files() == before
 
@@ -231,19 +231,19 @@ def test_a_file_of_another_kind_is_replaced_and_not_kept_open(path: Path) -> Non
 def test_a_folder_in_the_way_is_put_aside_and_a_link_is_not_followed(path: Path) -> None:
     path.mkdir()
     (path / "something").touch()
-    Tables(path).close()
+    Counters(path).close()
     aside = path.with_name(f"limits.map.{os.getpid()}.aside")
     assert (aside / "something").exists()
     path.unlink()
     path.symlink_to(aside)
-    Tables(path).close()
+    Counters(path).close()
     assert not path.is_symlink()
     assert sorted(os.listdir(path.parent)) == ["limits.map", aside.name]
 
 
 def test_a_draft_that_was_left_behind_is_no_hindrance(path: Path) -> None:
     path.with_name("limits.map.new").write_bytes(b"half")
-    assert Tables(path).shared
+    assert Counters(path).shared
     assert os.listdir(path.parent) == ["limits.map"]
 
 
@@ -251,50 +251,52 @@ def test_where_there_is_no_room_for_the_file_nothing_is_left_behind(path: Path) 
     before, limit = open_files(), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limit[1]))
     try:
-        tables = Tables(path)
+        counters = Counters(path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert not tables.shared
+    assert not counters.shared
     assert os.listdir(path.parent) == []
     assert open_files() == before
-    assert Limits(tables).take([Ask("credential", "par_1", 1)], NOW)[0].allowed
+    assert RateLimiter(counters).take([RateLimit("credential", "par_1", 1)], NOW)[0].allowed
 
 
 # --- what a count is worth ----------------------------------------------------------------------------------------------
 
 
-def test_addresses_and_callers_are_counted_in_tables_of_their_own(tables: Tables) -> None:
-    Limits(tables).take([Ask("address", "one", 60), Ask("credential", "two", 60), Ask("tenant", "three", 60)], NOW)
-    counts = {name: (tables.callers.get(name), tables.addresses.get(name)) for name in ("one", "two", "three")}
+def test_addresses_and_callers_are_counted_in_tables_of_their_own(counters: Counters) -> None:
+    RateLimiter(counters).take(
+        [RateLimit("address", "one", 60), RateLimit("credential", "two", 60), RateLimit("tenant", "three", 60)], NOW
+    )
+    counts = {name: (counters.callers.get(name), counters.addresses.get(name)) for name in ("one", "two", "three")}
     taken = MOMENT + 1_000_000
     assert counts == {"one": (0, taken), "two": (taken, 0), "three": (taken, 0)}
 
 
-def test_a_bucket_that_will_be_empty_soonest_makes_room_first_and_rubbish_before_it(tables: Tables) -> None:
-    *eight, ninth, tenth = neighbours(tables.callers, 10)
+def test_a_bucket_that_will_be_empty_soonest_makes_room_first_and_rubbish_before_it(counters: Counters) -> None:
+    *eight, ninth, tenth = neighbours(counters.callers, 10)
     counts = [MOMENT + 61_000_000, MOMENT + 61_000_001, *(MOMENT + second * 1_000_000 for second in (5, 2, 3, 4, 6, 7))]
     for one, count in zip(eight, counts, strict=True):
-        put(tables.callers, one, count)
+        put(counters.callers, one, count)
 
-    Limits(tables).take([Ask("credential", ninth, 60)], NOW)
-    assert [one for one in eight if tables.callers.get(one) == 0] == [eight[1]], "later than can be"
-    put(tables.callers, ninth, MOMENT + 9_000_000)
-    Limits(tables).take([Ask("credential", tenth, 60)], NOW)
-    assert [one for one in eight if tables.callers.get(one) == 0] == [eight[1], eight[3]]
-
-
-def test_a_count_is_believed_up_to_a_minute_and_a_second_from_now(tables: Tables) -> None:
-    put(tables.callers, "par_1", MOMENT + 61_000_000)
-    assert not Limits(tables).take([Ask("credential", "par_1", 60)], NOW)[0].allowed
-    put(tables.callers, "par_1", MOMENT + 61_000_001)
-    assert Limits(tables).take([Ask("credential", "par_1", 60)], NOW)[0].remaining == 59
+    RateLimiter(counters).take([RateLimit("credential", ninth, 60)], NOW)
+    assert [one for one in eight if counters.callers.get(one) == 0] == [eight[1]], "later than can be"
+    put(counters.callers, ninth, MOMENT + 9_000_000)
+    RateLimiter(counters).take([RateLimit("credential", tenth, 60)], NOW)
+    assert [one for one in eight if counters.callers.get(one) == 0] == [eight[1], eight[3]]
 
 
-def test_seconds_are_rounded_up(tables: Tables) -> None:
-    counted = Limits(tables)
-    assert counted.take([Ask("credential", "one", 1)], NOW) == [Verdict(1, 0, 60, 0)]
-    assert counted.take([Ask("credential", "one", 1)], NOW) == [Verdict(1, 0, 60, 60)]
-    assert counted.take([Ask("credential", "one", 1)], NOW + 1) == [Verdict(1, 0, 60, 60)]
-    assert counted.take([Ask("credential", "one", 1)], NOW + 59_999) == [Verdict(1, 0, 60, 1)]
-    put(tables.callers, "two", MOMENT + 60_000_001)
-    assert counted.take([Ask("credential", "two", 60)], NOW) == [Verdict(60, 0, 60, 2)]
+def test_a_count_is_believed_up_to_a_minute_and_a_second_from_now(counters: Counters) -> None:
+    put(counters.callers, "par_1", MOMENT + 61_000_000)
+    assert not RateLimiter(counters).take([RateLimit("credential", "par_1", 60)], NOW)[0].allowed
+    put(counters.callers, "par_1", MOMENT + 61_000_001)
+    assert RateLimiter(counters).take([RateLimit("credential", "par_1", 60)], NOW)[0].remaining == 59
+
+
+def test_seconds_are_rounded_up(counters: Counters) -> None:
+    counted = RateLimiter(counters)
+    assert counted.take([RateLimit("credential", "one", 1)], NOW) == [LimitStatus(1, 0, 60, 0)]
+    assert counted.take([RateLimit("credential", "one", 1)], NOW) == [LimitStatus(1, 0, 60, 60)]
+    assert counted.take([RateLimit("credential", "one", 1)], NOW + 1) == [LimitStatus(1, 0, 60, 60)]
+    assert counted.take([RateLimit("credential", "one", 1)], NOW + 59_999) == [LimitStatus(1, 0, 60, 1)]
+    put(counters.callers, "two", MOMENT + 60_000_001)
+    assert counted.take([RateLimit("credential", "two", 60)], NOW) == [LimitStatus(60, 0, 60, 2)]

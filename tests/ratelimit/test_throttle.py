@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.ratelimit.limits import Tables
+from bedesten.ratelimit.limits import Counters
 from bedesten.ratelimit.throttle import AddressThrottle, counting_unit
 
 NOW = 1_700_000_000_000
 
 
 def a_throttle(limit: int = 600) -> AddressThrottle:
-    return AddressThrottle(Tables(), limit=limit)
+    return AddressThrottle(Counters(), limit=limit)
 
 
 def refuse(throttle: AddressThrottle, address: str, times: int, now: int = NOW) -> None:
@@ -49,7 +49,7 @@ def test_r153_who_waits_as_long_as_told_is_answered_again() -> None:
 
 
 def test_r154_the_refusals_of_all_workers_count_together(tmp_path: Path) -> None:
-    workers = [AddressThrottle(Tables(tmp_path / "limits.map")) for _ in range(2)]
+    workers = [AddressThrottle(Counters(tmp_path / "limits.map")) for _ in range(2)]
     for number in range(600):
         assert [worker.admit("192.0.2.1", NOW) for worker in workers] == [None, None]
         workers[number % 2].refused("192.0.2.1", NOW)
@@ -107,9 +107,9 @@ def test_r159_a_flood_of_addresses_does_not_free_who_was_refused_too_often() -> 
 
 
 def test_rubbish_in_the_table_locks_nobody_out() -> None:
-    tables = Tables()
-    tables.write(24, os.urandom(2_621_480))
-    throttle = AddressThrottle(tables, limit=2)
+    counters = Counters()
+    counters.write(24, os.urandom(2_621_480))
+    throttle = AddressThrottle(counters, limit=2)
     assert throttle.admit("192.0.2.1", NOW) is None
     refuse(throttle, "192.0.2.1", 2)
     assert throttle.admit("192.0.2.1", NOW) == 60
@@ -119,16 +119,16 @@ def test_rubbish_in_the_table_locks_nobody_out() -> None:
 # --- the table behind it --------------------------------------------------------------------------------------------------
 
 
-def neighbours(tables: Tables, count: int) -> list[str]:
+def neighbours(counters: Counters, count: int) -> list[str]:
     """So many addresses that share one row of the table."""
-    first = tables.refusals.place("10.0.0.0")[1]
+    first = counters.refusals.bucket("10.0.0.0")[1]
     addresses = (f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in range(1 << 24))
-    found = (address for address in addresses if tables.refusals.place(address)[1] == first)
+    found = (address for address in addresses if counters.refusals.bucket(address)[1] == first)
     return [next(found) for _ in range(count)]
 
 
 def test_unless_told_otherwise_the_limit_is_600_in_a_minute() -> None:
-    throttle = AddressThrottle(Tables())
+    throttle = AddressThrottle(Counters())
     refuse(throttle, "192.0.2.1", 599)
     assert throttle.admit("192.0.2.1", NOW) is None
     refuse(throttle, "192.0.2.1", 1)
@@ -143,19 +143,19 @@ def test_seconds_to_wait_are_rounded_up() -> None:
 
 
 def test_who_was_refused_the_least_makes_room_first_and_whose_time_is_over_before_it() -> None:
-    tables = Tables()
-    throttle = AddressThrottle(tables, limit=3)
-    *eight, ninth, tenth = neighbours(tables, 10)
+    counters = Counters()
+    throttle = AddressThrottle(counters, limit=3)
+    *eight, ninth, tenth = neighbours(counters, 10)
     refuse(throttle, eight[0], 2, NOW - 60_000)
     for address in eight[1:]:
         refuse(throttle, address, 1 if address == eight[5] else 2)
 
     refuse(throttle, ninth, 3)
     assert throttle.admit(ninth, NOW) == 60
-    assert tables.refusals.get(eight[0]) == 0, "its minute was over"
-    assert tables.refusals.get(eight[5]) != 0
+    assert counters.refusals.get(eight[0]) == 0, "its minute was over"
+    assert counters.refusals.get(eight[5]) != 0
     refuse(throttle, tenth, 1)
-    assert tables.refusals.get(eight[5]) == 0, "it was refused the least"
+    assert counters.refusals.get(eight[5]) == 0, "it was refused the least"
     assert throttle.admit(ninth, NOW) == 60
 
 
@@ -170,32 +170,32 @@ def test_an_address_that_reaches_the_limit_late_shortens_nobodys_wait() -> None:
 
 
 def test_in_honest_times_nobodys_refusals_are_looked_at() -> None:
-    tables = Tables()
-    throttle = AddressThrottle(tables, limit=2)
+    counters = Counters()
+    throttle = AddressThrottle(counters, limit=2)
     refuse(throttle, "192.0.2.1", 1)
-    assert tables.note == 0
+    assert counters.note == 0
     refuse(throttle, "192.0.2.1", 1)
-    assert tables.note == NOW + 60_000
+    assert counters.note == NOW + 60_000
 
 
 def test_a_note_from_a_clock_that_went_back_is_mended() -> None:
-    tables = Tables()
-    throttle = AddressThrottle(tables, limit=1)
-    tables.note = NOW + 60_001
+    counters = Counters()
+    throttle = AddressThrottle(counters, limit=1)
+    counters.note = NOW + 60_001
     refuse(throttle, "192.0.2.1", 1)
-    assert tables.note == NOW + 60_000
-    tables.note = NOW + 59_999
+    assert counters.note == NOW + 60_000
+    counters.note = NOW + 59_999
     refuse(throttle, "192.0.2.1", 1)
-    assert tables.note == NOW + 60_000
+    assert counters.note == NOW + 60_000
 
 
 def test_a_million_refusals_of_one_address_are_counted_no_further() -> None:
-    tables = Tables()
-    throttle = AddressThrottle(tables)
+    counters = Counters()
+    throttle = AddressThrottle(counters)
     most, end = (1 << 20) - 1, NOW + 60_000
-    at, _ = tables.refusals.slot("192.0.2.1", lambda count: count)
-    tables.refusals.put("192.0.2.1", at, most - 1 << 44 | end)
+    at, _ = counters.refusals.slot("192.0.2.1", lambda count: count)
+    counters.refusals.put("192.0.2.1", at, most - 1 << 44 | end)
     for _ in range(3):
         throttle.refused("192.0.2.1", NOW)
-        assert tables.refusals.get("192.0.2.1") == most << 44 | end
+        assert counters.refusals.get("192.0.2.1") == most << 44 | end
     assert throttle.admit("192.0.2.1", NOW) == 60

@@ -122,10 +122,10 @@ def _serving(program: Program, log: Path) -> Iterator["subprocess.Popen[bytes]"]
 def _read_rings(house: Household, when: str) -> None:
     """The master secrets that are in the file now."""
     written = json.loads(house.settings.secrets_file.read_text("ascii"))
-    for ring in ("sign", "digest", "wrap"):
-        for name, text in written[ring]["secrets"].items():
+    for key_set in ("sign", "digest", "wrap"):
+        for name, text in written[key_set]["secrets"].items():
             if text not in house.secrets.values():
-                house.keep(f"the master secret {ring}.{name}, {when}", text)
+                house.keep(f"the master secret {key_set}.{name}, {when}", text)
 
 
 def _staff(house: Household) -> None:

@@ -11,8 +11,8 @@ import pytest
 from bedesten.accounts import actions as accounts
 from bedesten.admin import secrets
 from bedesten.errors import Refusal
-from bedesten.gate.keyring import Keyring, Ring
-from bedesten.store.tables import INSTALLATION, RAISE_RING
+from bedesten.gate.keyring import Keyring, KeySet
+from bedesten.store.tables import INSTALLATION, RAISE_KEYRING_VERSION
 from bedesten.store.transaction import CrossTransaction, Transaction
 from tests.revocation.conftest import Life
 
@@ -75,7 +75,7 @@ def test_a_process_goes_on_with_no_rings_that_cannot_follow_its_own(own: Life, l
     async def scenario() -> None:
         token, path = await own.token(), _path(own)
         known = Keyring.read_file(path).rotate_digest()
-        cleared = Ring(known.digest.current, {known.digest.current: known.digest.secrets[known.digest.current]})
+        cleared = KeySet(known.digest.current, {known.digest.current: known.digest.secrets[known.digest.current]})
         wrong = Keyring(known.sign, cleared, known.wrap, known.version)
         (Keyring.generate().rotate_digest() if lost == "all of them" else wrong).write_file(path, overwrite=True)
         own.installation.store.write_now(lambda tx: _ask_for(tx, known))
@@ -88,7 +88,7 @@ def test_a_process_goes_on_with_no_rings_that_cannot_follow_its_own(own: Life, l
 
 
 def _ask_for(tx: CrossTransaction, keyring: Keyring) -> None:
-    tx.run(RAISE_RING, version=keyring.version, prints=secrets.prints(keyring))
+    tx.run(RAISE_KEYRING_VERSION, version=keyring.version, fingerprints=secrets.fingerprints(keyring))
     tx.changed("installation", "")
 
 
@@ -119,7 +119,7 @@ def test_who_turns_the_rings_at_once_turn_them_one_after_the_other(own: Life) ->
         assert known.sign.secrets[one.sign.current] == one.sign.secrets[one.sign.current]
     (installed,) = [store.read_now(lambda tx: tx.one(INSTALLATION))]
     assert installed is not None
-    assert installed.ring == 9
+    assert installed.keyring_version == 9
 
 
 def test_a_file_that_is_behind_the_store_is_not_turned(own: Life) -> None:

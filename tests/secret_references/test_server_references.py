@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from bedesten.admin.secrets import prints
-from bedesten.gate.keyring import Keyring, Ring
+from bedesten.admin.secrets import fingerprints
+from bedesten.gate.keyring import Keyring, KeySet
 from bedesten.server.database_url import DatabaseUrl
 from bedesten.server.master_secrets import MasterSecrets
 from bedesten.server.secret_cache import SecretCache
@@ -185,7 +185,7 @@ def test_rings_that_cannot_follow_are_told_apart() -> None:
     old = Keyring.generate()
     fresh = old.rotate_digest()
     mixed = Keyring(Keyring.generate().sign, old.digest, old.wrap)
-    without = Keyring(old.sign, Ring("d2", {"d2": fresh.digest.secrets["d2"]}), old.wrap, 2)
+    without = Keyring(old.sign, KeySet("d2", {"d2": fresh.digest.secrets["d2"]}), old.wrap, 2)
     assert _unfit(old, old) is None
     assert _unfit(old, old.rotate_signing()) is None
     assert _unfit(old, old.rotate_signing().forget_signing("s1")) is None
@@ -199,7 +199,7 @@ def test_rings_that_cannot_follow_are_told_apart() -> None:
 
 
 def _unfit(old: Keyring, new: Keyring) -> str | None:
-    return new.unfit(old.version, old.prints())
+    return new.incompatibility(old.version, old.fingerprints())
 
 
 def test_rings_of_the_version_that_is_asked_for_but_of_a_lost_history_are_asked_for_again(tmp_path: Path) -> None:
@@ -209,11 +209,11 @@ def test_rings_of_the_version_that_is_asked_for_but_of_a_lost_history_are_asked_
     place = tmp_path / "rings.json"
     lost.write_file(place)
     rings = MasterSecrets(Settings(data=tmp_path, secrets=f"file:{place}"), SecretCache())
-    installed = Installed("bedesten_x", 1, "", 2, "notify", prints(present))
-    assert rings.read().prints() == lost.prints()
+    installed = Installed("bedesten_x", 1, "", 2, "notify", fingerprints(present))
+    assert rings.read().fingerprints() == lost.fingerprints()
     present.write_file(place, overwrite=True)
-    assert rings.for_store(installed).prints() == present.prints()
-    assert rings.read().prints() == present.prints()
+    assert rings.for_store(installed).fingerprints() == present.fingerprints()
+    assert rings.read().fingerprints() == present.fingerprints()
     lost.write_file(place, overwrite=True)
     with pytest.raises(StoreUnavailable, match=r"sign\.s2 is another secret than before"):
         MasterSecrets(Settings(data=tmp_path, secrets=f"file:{place}"), SecretCache()).for_store(installed)
@@ -274,7 +274,7 @@ def _asked_for(folder: Path) -> int:
     store = open_store(Settings(data=folder / "data", database=None))
     try:
         installed = store.read_now(lambda tx: tx.one(INSTALLATION))
-        return installed.ring if installed else 0
+        return installed.keyring_version if installed else 0
     finally:
         store.close()
 

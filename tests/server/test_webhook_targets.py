@@ -41,7 +41,7 @@ def test_r223_an_address_that_is_not_public_is_out_of_reach_in_every_spelling(ho
 def test_r223_what_is_no_absolute_url_is_refused_when_it_is_set(url: str) -> None:
     with pytest.raises(Refusal) as refused:
         check_url(url, "notifyUrl")
-    assert refused.value.row.number == -2
+    assert refused.value.code.number == -2
     with pytest.raises(Unreachable):
         resolve(url, ())
 
@@ -60,7 +60,7 @@ def test_r223_what_can_be_known_at_once_is_refused_when_it_is_set_without_any_dn
     monkeypatch.setattr("bedesten.webhooks.targets.socket.getaddrinfo", lookup)
     with pytest.raises(Refusal) as refused:
         check_target(f"{scheme}://{host}/hook", (), "notifyUrl")
-    assert (refused.value.row.number, list(refused.value.fields or {})) == (-2, ["notifyUrl"])
+    assert (refused.value.code.number, list(refused.value.fields or {})) == (-2, ["notifyUrl"])
 
 
 def test_what_a_name_leads_to_is_not_asked_when_it_is_set() -> None:

@@ -11,7 +11,7 @@ import pytest
 from bedesten.accounts import actions as accounts
 from bedesten.audit.actions import OPERATOR
 from bedesten.core.revision import Revision
-from bedesten.gate.directory import TenantEntry, Want
+from bedesten.gate.auth_cache import CacheKey, TenantEntry
 from bedesten.http import revision_check as revision_check
 from bedesten.server import build
 from bedesten.server.installation import Installation, open_installation
@@ -96,7 +96,7 @@ class Process:
     def __init__(self, settings: Settings) -> None:
         services = build.open_services(open_installation(settings))
         self.store = services.store
-        self.directory = services.gate.directory
+        self.directory = services.gate.auth_cache
         self.revision_check = services.revision_check
 
     def tenant(self, tenant: str) -> TenantEntry | None:
@@ -104,7 +104,7 @@ class Process:
 
         async def asked() -> TenantEntry | None:
             await self.revision_check.confirm()
-            want = Want("tenant", tenant)
+            want = CacheKey("tenant", tenant)
             entry = self.directory._tenants.get(tenant) or await self.revision_check.load(want)
             assert entry is None or isinstance(entry, TenantEntry)
             return entry

@@ -55,7 +55,7 @@ def test_two_processes_on_one_store_lose_nothing_and_both_make_progress(
     assert len(acknowledged) == len(set(acknowledged)) == TOTAL
     with raw(installation.settings) as other:
         assert [name for (name,) in other.rows(notes.NAMES, tenant=tenant)] == sorted(acknowledged)
-        turns = other.one("SELECT epoch FROM tenants WHERE id = :tenant", tenant=tenant)
+        turns = other.one("SELECT token_version FROM tenants WHERE id = :tenant", tenant=tenant)
     assert turns == 1 + TOTAL + 2 * CLIENTS
     shares = {name: sum(map(len, clients)) for name, clients in written.items()}
     assert min(shares.values()) >= TOTAL // 5, shares

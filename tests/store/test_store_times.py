@@ -2,7 +2,7 @@
 
 import pytest
 
-from bedesten.core.clock import EVER
+from bedesten.core.clock import MAX_TIME_MS
 from bedesten.server.installation import Installation
 from bedesten.store.sql import metadata
 from tests.store.raw import raw
@@ -12,7 +12,7 @@ TIMES = sorted(
     for table in metadata.sorted_tables
     for column in table.columns
     for check in column.constraints
-    if f"BETWEEN 0 AND {EVER}" in str(getattr(check, "sqltext", ""))
+    if f"BETWEEN 0 AND {MAX_TIME_MS}" in str(getattr(check, "sqltext", ""))
 )
 
 
@@ -34,10 +34,10 @@ def test_every_column_that_is_named_like_a_time_is_one() -> None:
     assert len(TIMES) > 30
 
 
-@pytest.mark.parametrize("wrong", [-1, EVER + 1, 2**62])
+@pytest.mark.parametrize("wrong", [-1, MAX_TIME_MS + 1, 2**62])
 def test_the_database_refuses_a_time_that_cannot_be_shown(installation: Installation, wrong: int) -> None:
     with raw(installation.settings) as other:
-        for kept in (0, EVER):
+        for kept in (0, MAX_TIME_MS):
             other.rows("UPDATE installation SET created = :kept RETURNING created", kept=kept)
         with pytest.raises(Exception, match="ck_installation_created"):
             other.rows("UPDATE installation SET created = :wrong RETURNING created", wrong=wrong)

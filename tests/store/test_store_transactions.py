@@ -73,7 +73,7 @@ def test_returning_a_refusal_commits_what_was_done_before(store: Store, tenant: 
 
     answer = store.write_now(within(tenant, action))
     assert isinstance(answer, Refusal)
-    assert answer.row.number == -26
+    assert answer.code.number == -26
     assert other_connection.rows(notes.NAMES, tenant=tenant) == [("counted",)]
 
 

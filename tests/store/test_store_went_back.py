@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from bedesten.core.revision import Revision
-from bedesten.gate.directory import Directory, KeyEntry, Want
+from bedesten.gate.auth_cache import AuthCache, CacheKey, KeyEntry
 from bedesten.gate.scopes import Surface
 from bedesten.http.revision_check import RevisionCheck
 from bedesten.server.installation import Installation
@@ -28,26 +28,26 @@ class Process:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.directory = Directory()
+        self.auth_cache = AuthCache()
         self.asked: list[int] = []
-        self.revision_check = RevisionCheck(store, self.directory, self._ring)
+        self.revision_check = RevisionCheck(store, self.auth_cache, self._ring)
 
     async def _ring(self, installed: Installed) -> None:
-        self.asked.append(installed.ring)
+        self.asked.append(installed.keyring_version)
 
     def passes(self) -> Revision | None:
         """A request passes the fence; what the directory is then worth."""
         asyncio.run(self.revision_check.confirm())
-        return self.directory.revision
+        return self.auth_cache.revision
 
     def remembers(self) -> None:
         """It learns of an API key that nothing has touched."""
-        self.directory.put(Want("key", (KEPT.digest,)), KEPT)
+        self.auth_cache.put(CacheKey("key", (KEPT.digest,)), KEPT)
 
     @property
     def knows(self) -> bool:
         """Whether the API key is still remembered."""
-        return self.directory.known_key(KEPT.digest) is not None
+        return self.auth_cache.cached_key(KEPT.digest) is not None
 
 
 @pytest.fixture
@@ -113,10 +113,10 @@ def test_a_revocation_that_the_present_store_never_had_is_not_remembered(process
     """The present store decides, in both directions."""
     process.store.write_now(lambda tx: tx.changed("token", "jti-1 4102444800000"))
     process.passes()
-    assert process.directory.revoked("jti-1")
+    assert process.auth_cache.revoked("jti-1")
     goes_back(other, 1)
     process.passes()
-    assert not process.directory.revoked("jti-1")
+    assert not process.auth_cache.revoked("jti-1")
 
 
 def test_a_store_that_goes_on_makes_nobody_forget(process: Process, other: Raw) -> None:
@@ -151,7 +151,7 @@ def test_what_was_read_from_the_store_before_it_went_back_is_not_remembered(
         return found
 
     monkeypatch.setattr(own_installation.store, "read_across", overtaken)
-    assert asyncio.run(process.revision_check.load(Want("key", (KEPT.digest,)))) == KEPT
+    assert asyncio.run(process.revision_check.load(CacheKey("key", (KEPT.digest,)))) == KEPT
     assert present(process.store).number == 5
     assert not process.knows
 
@@ -175,7 +175,7 @@ def test_requests_that_come_while_the_store_moves_on_read_its_changes_once(proce
 
     process.store.read_across = counted  # type: ignore[assignment, method-assign]
     asyncio.run(crowd())
-    assert process.directory.revision == present(process.store)
+    assert process.auth_cache.revision == present(process.store)
     assert process.knows
     assert reads <= 4
 

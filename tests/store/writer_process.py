@@ -19,8 +19,8 @@ from bedesten.store.transaction import Transaction
 from bedesten.tenants.tables import tenants
 from tests.store import notes
 
-_BUMP = statement(update(tenants).where(tenants.c.id == TENANT).values(epoch=tenants.c.epoch + 1))
-_COUNTER = statement(select(tenants.c.epoch).where(tenants.c.id == TENANT))
+_BUMP = statement(update(tenants).where(tenants.c.id == TENANT).values(token_version=tenants.c.token_version + 1))
+_COUNTER = statement(select(tenants.c.token_version).where(tenants.c.id == TENANT))
 _NOTES = statement(select(func.count()).select_from(idempotency).where(idempotency.c.tenant_id == TENANT))
 
 

@@ -19,7 +19,7 @@ from bedesten.core.ids import session_id, token_id
 from bedesten.gate import bearer
 from bedesten.gate.bearer import Claims
 from bedesten.gate.keyring import make_kid
-from bedesten.gate.passwords import Hashed
+from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.ledger import actions as ledger
 from bedesten.server.installation import Installation
@@ -51,7 +51,7 @@ class Operator:
     installation: Installation
 
     @cached_property
-    def password_hash(self) -> Hashed:
+    def password_hash(self) -> PasswordHash:
         """The hash of `PASSWORD`, made once: it costs tens of milliseconds."""
         return self.installation.hasher().hash(PASSWORD)
 
@@ -210,7 +210,12 @@ class Operator:
             expires_at=at + lifetime,
             token_id=token_id(session),
             session_id=session,
-            epochs=(installed.epoch, entry.epoch, entry.surface_epochs[surface], found.epoch),
+            token_versions=(
+                installed.token_version,
+                entry.token_version,
+                entry.surface_token_versions[surface],
+                found.token_version,
+            ),
             kid=make_kid(keyring.sign.current, entry.generation),
         )
 
@@ -221,7 +226,7 @@ class Operator:
 
         def work(tx: Transaction) -> None:
             if not sessions.renew(tx, claims.subject, claims.session_id, ends):
-                sessions.begin(tx, claims.subject, claims.epochs, kept)
+                sessions.begin(tx, claims.subject, claims.token_versions, kept)
 
         self.within(claims.tenant, work)
         return self.mint(claims)

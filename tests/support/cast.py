@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from bedesten.core.clock import system_clock
 from bedesten.gate.access import GRANTS
-from bedesten.gate.apikeys import SAMPLE
+from bedesten.gate.api_keys import SAMPLE_KEY
 from bedesten.gate.scopes import SCOPES, Surface
 from tests.support.backoffice import KINDS, Key, Operator
 from tests.support.client import Lines, api_key, bearer
@@ -298,7 +298,7 @@ _KEYS = (
     Wrong("a key after a no-break space, R98", _key_value(lambda key: "\xa0" + key), NOTHING),
     Wrong("a key of the sandbox, R98", _key_value(lambda key: key.replace("live", "test")), NOTHING),
     Wrong("an unknown key, R98", _key_value(lambda key: key[:-32] + key[:-33:-1]), NOTHING),
-    Wrong("the documented sample", _key_value(lambda key: SAMPLE), NOTHING),
+    Wrong("the documented sample", _key_value(lambda key: SAMPLE_KEY), NOTHING),
     Wrong("SQL for a key, R100", _key_value(lambda key: "' OR 1=1 --"), NOTHING),
     Wrong("4 KB for a key, R101", _key_value(lambda key: "k" * 4096), NOTHING),
     Wrong("two keys in one value, R99", _key_value(lambda key: f"{key}, {key}"), NOTHING),

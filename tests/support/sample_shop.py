@@ -9,7 +9,7 @@ from bedesten.accounts import actions as accounts
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import ProductFields, Requirement
 from bedesten.core import ids
-from bedesten.gate.passwords import Hashed
+from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
 from bedesten.orders import actions as orders
 from bedesten.orders.model import Buyer, Datum, NewLine, NewOrder
@@ -74,7 +74,7 @@ def _people(shop: Shop) -> None:
     hashed = operator.installation.hasher().hash(example_values.PASSWORD)
 
     def account(kind: str, email: str, name: str) -> str:
-        def make(tx: Transaction, hashed: Hashed = hashed) -> str | None:
+        def make(tx: Transaction, hashed: PasswordHash = hashed) -> str | None:
             return accounts.create(tx, kind, email, name, password=hashed)
 
         made = operator.within(shop.id, make)

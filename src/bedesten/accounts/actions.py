@@ -11,9 +11,9 @@ from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.core import text
 from bedesten.core.clock import wire_time
 from bedesten.core.ids import new_id
-from bedesten.core.revision import epoch_step
-from bedesten.errors import Refusal, as_kind, bad_field
-from bedesten.gate.passwords import Hashed
+from bedesten.core.revision import token_version_step
+from bedesten.errors import Refusal, bad_field, normalised_field
+from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface, check_scopes
 from bedesten.store.sql import TENANT, inserting, into, p, statement
 from bedesten.store.transaction import Transaction
@@ -36,7 +36,7 @@ class Account:
     api: bool
     disabled: bool
     scopes: str | None
-    epoch: int
+    token_version: int
     created: int
 
 
@@ -50,7 +50,7 @@ _COLUMNS = (
     accounts.c.api,
     accounts.c.disabled,
     accounts.c.scopes,
-    accounts.c.epoch,
+    accounts.c.token_version,
     accounts.c.created,
 )
 _CREATE = inserting(accounts, or_ignore=True)
@@ -76,7 +76,7 @@ _SET_PASSWORD = statement(update(accounts).where(_HERE).values(password=p("phc")
 _UPGRADE = statement(
     update(accounts).where(_HERE, accounts.c.password == p("was")).values(password=p("phc"), pepper_id=p("pepper"))
 )
-_ADVANCE = statement(update(accounts).where(_HERE).values(epoch=accounts.c.epoch + p("step")))
+_ADVANCE = statement(update(accounts).where(_HERE).values(token_version=accounts.c.token_version + p("step")))
 _REVOKE_TOKEN = inserting(revoked_tokens, or_ignore=True)
 
 
@@ -86,7 +86,7 @@ def create(
     handle: str,
     name: str,
     *,
-    password: Hashed | None = None,
+    password: PasswordHash | None = None,
     api: bool = True,
     scopes: Iterable[str] | None = None,
 ) -> str | None:
@@ -103,7 +103,7 @@ def create(
         api=int(api),
         disabled=0,
         scopes=_scopes(kind, scopes),
-        epoch=1,
+        token_version=1,
         created=tx.now,
         edits_texts=0,
     )
@@ -115,7 +115,7 @@ def create(
 def owner(tx: Transaction, surface: Surface, name: str) -> str:
     """The id of the supplier or integration that is called so; it is made if it does not exist."""
     kind = OWNERS[surface]
-    name = as_kind(text.name, name, "owner")
+    name = normalised_field(text.name, name, "owner")
     if len(name) > text.MAX_IDENTIFIER:
         raise bad_field("owner", f"must have at most {text.MAX_IDENTIFIER} characters")
     handle = text.key(name)
@@ -161,7 +161,7 @@ def set_scopes(tx: Transaction, account: Account, scopes: Iterable[str] | None) 
 def set_disabled(tx: Transaction, account: Account, disabled: bool) -> None:
     """Disables the account, which ends its tokens for good, or lets it in again."""
     tx.run(_SET_DISABLED, id=account.id, disabled=int(disabled))
-    tx.run(_ADVANCE, id=account.id, step=epoch_step())
+    tx.run(_ADVANCE, id=account.id, step=token_version_step())
     tx.changed("account", account.id)
     action = "account.disable" if disabled else "account.enable"
     record(tx, OPERATOR, action, account.id, before=bool(account.disabled), after=disabled)
@@ -173,20 +173,20 @@ def set_edits_texts(tx: Transaction, account: Account, allowed: bool) -> None:
     record(tx, OPERATOR, "supplier.may_edit_texts", account.id, name=account.name, after=allowed)
 
 
-def set_password(tx: Transaction, account: str, password: Hashed, actor: Actor) -> None:
+def set_password(tx: Transaction, account: str, password: PasswordHash, actor: Actor) -> None:
     """Changes the password and ends every token that was issued with the old one."""
     tx.run(_SET_PASSWORD, id=account, phc=password.phc, pepper=password.pepper_id)
     end_tokens(tx, account, actor)
 
 
-def upgrade_hash(tx: Transaction, account: Account, better: Hashed) -> None:
+def upgrade_hash(tx: Transaction, account: Account, better: PasswordHash) -> None:
     """Stores a better hash of the same password, unless the password was changed meanwhile. Tokens live on."""
     tx.run(_UPGRADE, id=account.id, was=account.password, phc=better.phc, pepper=better.pepper_id)
 
 
 def end_tokens(tx: Transaction, account: str, actor: Actor) -> None:
     """Ends every bearer token of the account that was issued before now."""
-    if not tx.run(_ADVANCE, id=account, step=epoch_step()):
+    if not tx.run(_ADVANCE, id=account, step=token_version_step()):
         raise Refusal(errors.NOT_FOUND, "no such account", fields={"subject": "there is no such account"})
     tx.changed("account", account)
     record(tx, actor, "account.tokens.revoke", account)

@@ -4,7 +4,7 @@ from sqlalchemy import select
 
 from bedesten.accounts.tables import accounts, revoked_sessions, revoked_tokens
 from bedesten.core.clock import DAY
-from bedesten.gate.directory import AccountEntry
+from bedesten.gate.auth_cache import AccountEntry
 from bedesten.store.sql import crossing, p
 from bedesten.store.transaction import CrossTransaction
 
@@ -18,7 +18,7 @@ _ACCOUNT = crossing(
         accounts.c.kind,
         accounts.c.disabled,
         accounts.c.scopes,
-        accounts.c.epoch,
+        accounts.c.token_version,
     ).where(accounts.c.id == p("id"))
 )
 _REVOKED = crossing(select(revoked_tokens.c.jti, revoked_tokens.c.expires).where(revoked_tokens.c.expires > p("now")))
@@ -33,7 +33,9 @@ def account_entry(tx: CrossTransaction, account: str) -> AccountEntry | None:
     if row is None:
         return None
     scopes = None if row[4] is None else frozenset(row[4].split())
-    return AccountEntry(id=row[0], tenant=row[1], kind=row[2], disabled=bool(row[3]), scopes=scopes, epoch=row[5])
+    return AccountEntry(
+        id=row[0], tenant=row[1], kind=row[2], disabled=bool(row[3]), scopes=scopes, token_version=row[5]
+    )
 
 
 def revoked(tx: CrossTransaction) -> dict[str, int]:

@@ -12,11 +12,11 @@ from sqlalchemy import case, delete, select, update
 
 from bedesten.accounts.tables import revoked_sessions, sessions
 from bedesten.audit.actions import Actor, record
-from bedesten.gate.decide import MAX_LIFETIME
+from bedesten.gate.decide import MAX_LIFETIME_MS
 from bedesten.store.sql import TENANT, inserting, into, p, statement
 from bedesten.store.transaction import Transaction
 
-Epochs = tuple[int, int, int, int]
+TokenVersions = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +49,25 @@ _REVOKE = inserting(revoked_sessions, or_ignore=True)
 _LIVING = into(
     Session,
     select(_S.id, _S.created, _S.renewed, _S.expires, _S.address, _S.agent)
-    .where(_OWN, _S.epochs == p("epochs"), _S.expires > p("now"), _S.id < p("before"), _S.renewed >= p("since"))
+    .where(
+        _OWN,
+        _S.token_versions == p("token_versions"),
+        _S.expires > p("now"),
+        _S.id < p("before"),
+        _S.renewed >= p("since"),
+    )
     .order_by(_S.id.desc())
     .limit(p("most")),
 )
 
 
-def begin(tx: Transaction, account: str, epochs: Epochs, session: Session) -> None:
+def begin(tx: Transaction, account: str, token_versions: TokenVersions, session: Session) -> None:
     """Keeps a customer's fresh session."""
     tx.run(
         _OPEN,
         id=session.id,
         account_id=account,
-        epochs=_text(epochs),
+        token_versions=_text(token_versions),
         created=session.created,
         renewed=session.renewed,
         expires=session.expires,
@@ -81,7 +87,7 @@ def end(tx: Transaction, session: str, actor: Actor) -> None:
     It is remembered for as long as a token that was issued until now can be alive.
     """
     tx.run(_CLOSE, id=session)
-    expires = tx.now + MAX_LIFETIME
+    expires = tx.now + MAX_LIFETIME_MS
     if tx.run(_REVOKE, sid=session, expires=expires):
         tx.changed("session", f"{session} {expires}")
         record(tx, actor, "session.end", session)
@@ -96,7 +102,7 @@ def end_own(tx: Transaction, account: str, session: str, actor: Actor) -> bool:
 
 
 def living(
-    tx: Transaction, account: str, epochs: Epochs, before: str = "", since: int = 0, most: int = 100
+    tx: Transaction, account: str, token_versions: TokenVersions, before: str = "", since: int = 0, most: int = 100
 ) -> list[Session]:
     """The customer's sessions with tokens of these epochs, the newest first.
 
@@ -105,7 +111,7 @@ def living(
     return tx.all(
         _LIVING,
         account=account,
-        epochs=_text(epochs),
+        token_versions=_text(token_versions),
         now=tx.now,
         before=before or _BEHIND_ALL,
         since=since,
@@ -113,5 +119,5 @@ def living(
     )
 
 
-def _text(epochs: Epochs) -> str:
-    return ".".join(map(str, epochs))
+def _text(token_versions: TokenVersions) -> str:
+    return ".".join(map(str, token_versions))

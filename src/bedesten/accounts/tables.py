@@ -29,7 +29,7 @@ accounts = Table(
     integer("api", CheckConstraint("api IN (0, 1)", name="api")),
     integer("disabled", CheckConstraint("disabled IN (0, 1)", name="disabled")),
     text("scopes", null=True),
-    integer("epoch"),
+    integer("token_version"),
     moment("created"),
     integer("edits_texts", CheckConstraint("edits_texts IN (0, 1)", name="edits_texts")),
     UniqueConstraint("kind", "handle", "tenant_id"),
@@ -176,7 +176,7 @@ sessions = Table(
     text("tenant_id"),
     text("id"),
     text("account_id"),
-    text("epochs"),
+    text("token_versions"),
     moment("created"),
     moment("renewed"),
     moment("expires"),
@@ -185,8 +185,10 @@ sessions = Table(
     PrimaryKeyConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "account_id"], ["accounts.tenant_id", "accounts.id"]),
 )
-"""The sessions of customers that can go on: without its row a token cannot be exchanged for a fresh one. `epochs` are those
-of its tokens, `expires` is the end of the newest of them. The row of a session that ends is deleted."""
+"""The sessions of customers that can go on: without its row a token cannot be exchanged for a fresh one.
+
+`token_versions` are those of its tokens, `expires` is the end of the newest of them. The row of a session that ends is
+deleted."""
 Index(None, sessions.c.account_id, sessions.c.id)
 Index(None, sessions.c.expires)
 

@@ -13,7 +13,7 @@ from bedesten.audit.actions import OPERATOR
 from bedesten.core.clock import wire_time
 from bedesten.core.secret import Secret
 from bedesten.errors import Refusal, bad_field
-from bedesten.gate.apikeys import looks_like_key
+from bedesten.gate.api_keys import looks_like_key
 from bedesten.gate.keyring import Keyring
 from bedesten.store.sql import crossing, p
 from bedesten.store.transaction import CrossTransaction, Transaction

@@ -25,7 +25,7 @@ from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.core import credential
 from bedesten.core.clock import DAY, wire_time
 from bedesten.errors import bad_field
-from bedesten.gate.apikeys import foreign_form, keys_in, without_keys
+from bedesten.gate.api_keys import find_keys, imported_form, mask_keys
 from bedesten.gate.keyring import Keyring
 from bedesten.store.sql import TENANT, crossing, p, statement
 from bedesten.store.store import Store
@@ -103,7 +103,9 @@ def report_leaks(
     what `rings` raises: nothing was done then.
     """
     candidates = _candidates(lines)
-    told = credential.place(without_keys("".join(each for each in source if each.isprintable())))[:LONGEST_SOURCE]
+    told = credential.redacted_location(mask_keys("".join(each for each in source if each.isprintable())))[
+        :LONGEST_SOURCE
+    ]
     installed, ways = store.read_now(lambda tx: (_installed(tx), tx.all(_WAYS)))
     keyring, policy = rings(installed), installed.leak_policy
     leaked = []
@@ -140,7 +142,7 @@ def _installed(tx: CrossTransaction) -> Installed:
 def _candidates(lines: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for line in lines:
-        found.update(dict.fromkeys(keys_in(line)))
+        found.update(dict.fromkeys(find_keys(line)))
         if len(found) > MOST_CANDIDATES:
             raise bad_field("keys", f"more than {MOST_CANDIDATES} in one report")
     return list(found)
@@ -149,7 +151,7 @@ def _candidates(lines: Iterable[str]) -> list[str]:
 def _digests(keyring: Keyring, key: str, ways: Iterable[tuple[str, str, int]]) -> dict[str, frozenset[bytes]]:
     """Under which digests each tenant may have the key: its own under every pepper, since the next use may replace the
     one by the other, and the imported form where the tenant has any key in that form."""
-    known, foreign = keyring.digest_ids(), foreign_form(key)
+    known, foreign = keyring.digest_ids(), imported_form(key)
     found: dict[str, set[bytes]] = {}
     for tenant, pepper, imported in ways:
         mine = found.get(tenant)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from bedesten.audit.actions import INSTALLATION as WHOLE
 from bedesten.audit.actions import OPERATOR, record
 from bedesten.errors import bad_field
-from bedesten.gate.apikeys import parse_networks
+from bedesten.gate.api_keys import parse_networks
 from bedesten.store.tables import INSTALLATION, SET_NETWORKS
 from bedesten.store.transaction import CrossTransaction
 

@@ -11,11 +11,11 @@ from bedesten.accounts.actions import Account
 from bedesten.admin.amounts import minor_amount
 from bedesten.audit.actions import OPERATOR, record, redacted_url
 from bedesten.core import text
-from bedesten.core.money import in_words, to_decimal
+from bedesten.core.money import to_decimal, with_currency
 from bedesten.core.secret import Secret
-from bedesten.errors import Refusal, as_kind
+from bedesten.errors import Refusal, normalised_field
 from bedesten.gate.keyring import Keyring
-from bedesten.gate.passwords import Hashed
+from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
 from bedesten.ledger import actions as ledger
 from bedesten.store.transaction import Transaction
@@ -32,7 +32,7 @@ class NewPartner:
     """
 
     email: str
-    password: Hashed
+    password: PasswordHash
     name: str = ""
     scopes: Iterable[str] | None = None
     webhook: str | None = None
@@ -51,7 +51,7 @@ class Made:
 
 def address(email: str) -> str:
     """The one spelling of a partner's e-mail. Raises `Refusal` (-2)."""
-    return as_kind(text.email, email, "email")
+    return normalised_field(text.email, email, "email")
 
 
 def find(tx: Transaction, name: str) -> Account:
@@ -62,7 +62,7 @@ def find(tx: Transaction, name: str) -> Account:
 def create(tx: Transaction, vault: Vault, currency: str, new: NewPartner) -> Made:
     """Makes the account, its ledger account and its endpoint. Raises `Refusal`: -2, or -8 if the e-mail is taken."""
     email = address(new.email)
-    name = as_kind(text.name, new.name, "name") if new.name.strip() else email
+    name = normalised_field(text.name, new.name, "name") if new.name.strip() else email
     if new.webhook is not None:
         check_target(new.webhook, webhooks.allowed_networks(tx), "webhook")
     made = accounts.create(tx, "partner", email, name, password=new.password, scopes=new.scopes)
@@ -76,7 +76,7 @@ def create(tx: Transaction, vault: Vault, currency: str, new: NewPartner) -> Mad
     told = {
         "email": email,
         "scopes": None if new.scopes is None else sorted(new.scopes),
-        "credit": in_words(credit, currency),
+        "credit": with_currency(credit, currency),
     }
     record(tx, OPERATOR, "partner.create", made, **told, webhook=redacted_url(new.webhook))
     return Made(made, email, secret, key)
@@ -87,7 +87,7 @@ def set_credit(tx: Transaction, currency: str, partner: Account, limit: Decimal)
     minor = minor_amount(limit, currency, "amount")
     before = ledger.account(tx, partner.id, "partner", currency)
     ledger.set_credit(tx, before, minor)
-    limits = {"before": in_words(before.credit_limit, currency), "after": in_words(minor, currency)}
+    limits = {"before": with_currency(before.credit_limit, currency), "after": with_currency(minor, currency)}
     record(tx, OPERATOR, "partner.credit", partner.id, partner=partner.handle, **limits)
 
 

@@ -20,7 +20,7 @@ from bedesten import errors
 from bedesten.admin.amounts import read_amount
 from bedesten.catalogue.actions import STOCK, STOCK_FIRST, SUPPLIER, Requirement
 from bedesten.catalogue.code import EXACT, FOLDED
-from bedesten.core import strictjson, text
+from bedesten.core import strict_json, text
 from bedesten.core.ids import MAX_ID_LENGTH
 from bedesten.core.text import Text, TextError
 from bedesten.errors import Refusal
@@ -137,8 +137,8 @@ def _columns(cells: list[str], line: int, problems: Problems) -> list[str]:
 
 def _json_rows(raw: bytes, problems: Problems) -> Iterator[Row]:
     try:
-        listed = strictjson.loads(raw, fold=True)
-    except strictjson.StrictJsonError as error:
+        listed = strict_json.loads(raw, fold=True)
+    except strict_json.StrictJsonError as error:
         problems.add(_line_of_error(raw), "", str(error))
         return
     if isinstance(listed, dict) and listed.keys() == {"products"}:

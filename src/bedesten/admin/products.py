@@ -74,7 +74,7 @@ def _all_found(tx: Transaction, names: Mapping[str, object]) -> dict[str, Produc
         try:
             found[name] = product_of(tx, name)
         except Refusal as refusal:
-            if refusal.row is not errors.NOT_FOUND:
+            if refusal.code is not errors.NOT_FOUND:
                 raise
             unknown |= refusal.fields or {}
     if unknown:

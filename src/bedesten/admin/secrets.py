@@ -20,16 +20,16 @@ from bedesten.errors import Refusal, bad_field
 from bedesten.gate.keyring import Keyring
 from bedesten.store import tables
 from bedesten.store.store import Store
-from bedesten.store.tables import RAISE_RING
+from bedesten.store.tables import RAISE_KEYRING_VERSION
 from bedesten.store.transaction import CrossTransaction
 
 
-def rotate(store: Store, path: Path, ring: str = "sign") -> Keyring:
+def rotate(store: Store, path: Path, key_set: str = "sign") -> Keyring:
     """A fresh secret signs (or digests) from now on; the old ones go on verifying. Raises `Refusal`, `OSError`.
 
     Of two who turn the rings of one file at once the second turns what the first has left.
     """
-    return _turn(store, path, lambda known: rotated(known, ring), f"secrets.rotate.{ring}")
+    return _turn(store, path, lambda known: rotated(known, key_set), f"secrets.rotate.{key_set}")
 
 
 def forget(store: Store, path: Path, master_id: str) -> Keyring:
@@ -37,9 +37,9 @@ def forget(store: Store, path: Path, master_id: str) -> Keyring:
     return _turn(store, path, lambda known: forgotten(known, master_id), f"secrets.forget.{master_id}")
 
 
-def rotated(known: Keyring, ring: str = "sign") -> Keyring:
+def rotated(known: Keyring, key_set: str = "sign") -> Keyring:
     """The next version of the rings, with a fresh secret that signs or digests."""
-    return known.rotate_signing() if ring == "sign" else known.rotate_digest()
+    return known.rotate_signing() if key_set == "sign" else known.rotate_digest()
 
 
 def forgotten(known: Keyring, master_id: str) -> Keyring:
@@ -66,23 +66,23 @@ def take_up(tx: CrossTransaction, keyring: Keyring) -> bool:
     """
     installed = tx.one(tables.INSTALLATION)
     assert installed is not None, "an opened store is an installation"
-    reason = unfit(installed, keyring)
+    reason = incompatibility(installed, keyring)
     if reason:
         raise Refusal(errors.CONFLICT, reason)
     return _ask(tx, keyring, "secrets.reload")
 
 
-def unfit(installed: tables.Installed, keyring: Keyring) -> str | None:
+def incompatibility(installed: tables.Installed, keyring: Keyring) -> str | None:
     """Why these master secrets are not the ones for this store; None if they are."""
-    known = json.loads(installed.prints)
-    if known or keyring.version < installed.ring:
-        return keyring.unfit(installed.ring, known)
+    known = json.loads(installed.fingerprints)
+    if known or keyring.version < installed.keyring_version:
+        return keyring.incompatibility(installed.keyring_version, known)
     return None
 
 
-def prints(keyring: Keyring) -> str:
+def fingerprints(keyring: Keyring) -> str:
     """What the store keeps of the master secrets, to know them again by."""
-    return json.dumps(keyring.prints(), separators=(",", ":"))
+    return json.dumps(keyring.fingerprints(), separators=(",", ":"))
 
 
 def _turn(store: Store, path: Path, change: Callable[[Keyring], Keyring], action: str) -> Keyring:
@@ -90,13 +90,13 @@ def _turn(store: Store, path: Path, change: Callable[[Keyring], Keyring], action
         known = Keyring.read_file(path)
         installed = store.read_now(lambda tx: tx.one(tables.INSTALLATION))
         assert installed is not None, "an opened store is an installation"
-        reason = unfit(installed, known)
+        reason = incompatibility(installed, known)
         if reason:
             raise Refusal(errors.CONFLICT, f"{path}: {reason}: bring the right file here first")
-        turned = change(known)
-        turned.write_file(path, overwrite=True)
-        store.write_now(lambda tx: _ask(tx, turned, action))
-        return turned
+        rotated = change(known)
+        rotated.write_file(path, overwrite=True)
+        store.write_now(lambda tx: _ask(tx, rotated, action))
+        return rotated
 
 
 @contextlib.contextmanager
@@ -111,7 +111,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _ask(tx: CrossTransaction, keyring: Keyring, action: str) -> bool:
-    if not tx.run(RAISE_RING, version=keyring.version, prints=prints(keyring)):
+    if not tx.run(RAISE_KEYRING_VERSION, version=keyring.version, fingerprints=fingerprints(keyring)):
         return False
     tx.changed("installation", "")
     record(tx.bound(INSTALLATION), OPERATOR, action, f"version {keyring.version}")

@@ -6,10 +6,10 @@ from bedesten.accounts import sessions
 from bedesten.accounts.actions import SURFACES, Account
 from bedesten.audit.actions import INSTALLATION, OPERATOR, Actor, record
 from bedesten.core.ids import session_of
-from bedesten.core.revision import epoch_step
+from bedesten.core.revision import token_version_step
 from bedesten.core.text import email_or_none
 from bedesten.errors import Refusal
-from bedesten.gate.decide import MAX_LIFETIME
+from bedesten.gate.decide import MAX_LIFETIME_MS
 from bedesten.store.tables import END_ALL_TOKENS
 from bedesten.store.transaction import CrossTransaction, Transaction
 
@@ -33,7 +33,7 @@ def end_of(tx: Transaction, subject: str) -> list[str]:
 
 def end_everyones(tx: CrossTransaction) -> None:
     """Ends every bearer token of every tenant that was issued before now."""
-    tx.run(END_ALL_TOKENS, step=epoch_step())
+    tx.run(END_ALL_TOKENS, step=token_version_step())
     tx.changed("installation", "")
     record(tx.bound(INSTALLATION), OPERATOR, "installation.tokens.revoke", INSTALLATION)
 
@@ -47,7 +47,7 @@ def end_session_of(tx: Transaction, jti: str, actor: Actor) -> str:
 
 def end_one(tx: Transaction, jti: str, actor: Actor) -> None:
     """Ends one token, whether it was ever seen or not. It is remembered until no token of today can be alive."""
-    accounts.revoke_token(tx, jti, tx.now + MAX_LIFETIME, actor)
+    accounts.revoke_token(tx, jti, tx.now + MAX_LIFETIME_MS, actor)
 
 
 def _find(tx: Transaction, kind: str, subject: str) -> Account | None:

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import msgspec
 
-from bedesten.core import strictjson
+from bedesten.core import strict_json
 from bedesten.core.secret import Secret
 
 MAX_FINDINGS = 100
@@ -46,7 +46,7 @@ _Findings = Annotated[list[Finding], msgspec.Meta(max_length=MAX_FINDINGS)]
 
 def read(body: bytes) -> list[Finding]:
     """What was reported. Raises ValueError for what is no report; it says where and not what."""
-    findings: list[Finding] = msgspec.convert(strictjson.loads(body), _Findings)
+    findings: list[Finding] = msgspec.convert(strict_json.loads(body), _Findings)
     return findings
 
 

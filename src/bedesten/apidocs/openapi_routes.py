@@ -15,7 +15,7 @@ from bedesten.apidocs.site import guides, reference
 from bedesten.apidocs.site.reference import OperationDocs
 from bedesten.errors import Refusal
 from bedesten.gate.access import Open
-from bedesten.gate.directory import TenantEntry
+from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.hosts import canonical_host
 from bedesten.gate.scopes import Surface
 from bedesten.http.context import RequestContext

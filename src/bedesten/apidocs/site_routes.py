@@ -21,7 +21,7 @@ from bedesten.apidocs.site.layout import Site
 from bedesten.apidocs.templating import HOME
 from bedesten.errors import CATALOGUE, Refusal
 from bedesten.gate.access import Open
-from bedesten.gate.directory import TenantEntry
+from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.scopes import Surface
 from bedesten.http.context import RequestContext
 from bedesten.http.message import Request, Response
@@ -29,7 +29,7 @@ from bedesten.http.route import Route, Static
 from bedesten.http.schemas import encode
 
 _SURFACES = {surface.value: surface for surface in Surface}
-_ERRORS = {str(number): row for number, row in CATALOGUE.items()}
+_ERRORS = {str(number): code for number, code in CATALOGUE.items()}
 _HTML, _JSON = b"text/html; charset=utf-8", b"application/json"
 _FIVE_MINUTES, _IMMUTABLE = b"public, max-age=300", b"public, max-age=31536000, immutable"
 _NO_STORE = b"no-store"
@@ -179,14 +179,14 @@ def _response(
     return Response(status, headers, body)
 
 
-def _error_as_json(row: errors.ErrorRow) -> dict[str, object]:
+def _error_as_json(code: errors.ErrorCode) -> dict[str, object]:
     return {
-        "code": row.number,
-        "name": row.name,
-        "status": row.status,
-        "message": row.text,
-        "remedy": row.remedy,
-        "documentation": f"{HOME}/errors/{row.number}",
+        "code": code.number,
+        "name": code.name,
+        "status": code.status,
+        "message": code.text,
+        "remedy": code.remedy,
+        "documentation": f"{HOME}/errors/{code.number}",
     }
 
 

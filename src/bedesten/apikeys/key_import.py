@@ -25,7 +25,7 @@ from bedesten.audit.actions import Actor, record
 from bedesten.core.clock import MINUTE
 from bedesten.core.ids import new_id
 from bedesten.errors import BAD_REQUEST, CONFLICT, Refusal
-from bedesten.gate.apikeys import SAMPLE, foreign_form, foreign_form_of, keys_in
+from bedesten.gate.api_keys import SAMPLE_KEY, find_keys, imported_form, imported_form_of_sha256
 from bedesten.gate.keyring import Keyring
 from bedesten.store.sql import TENANT, crossing, inserting, p, statement
 from bedesten.store.transaction import CrossTransaction, Transaction
@@ -131,8 +131,8 @@ def prepare(keyring: Keyring, tenant: str, lines: Sequence[Foreign]) -> list[Pre
     peppers = [current, *(pepper for pepper in keyring.digest_ids() if pepper != current)]
     prepared = []
     for one in lines:
-        text = foreign_form_of(one.sha256)
-        if text == foreign_form(SAMPLE):
+        text = imported_form_of_sha256(one.sha256)
+        if text == imported_form(SAMPLE_KEY):
             wrong[one.line] = "the sample of the documentation is everybody's"
         elif one.sha256 in seen:
             wrong[one.line] = "stands twice"
@@ -218,7 +218,7 @@ def _still_pending(changed: int) -> None:
 
 
 def _problem(cells: Sequence[str]) -> str | None:
-    if any(keys_in(cell) for cell in cells):
+    if any(find_keys(cell) for cell in cells):
         return "an API key in clear, where only its SHA-256 belongs: take it for leaked"
     if not _SHA256.fullmatch(cells[0]):
         return "not the SHA-256 of a key in 64 hexadecimal digits"

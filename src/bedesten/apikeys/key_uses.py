@@ -14,7 +14,7 @@ from bedesten.accounts.tables import api_keys, key_secrets, key_uses
 from bedesten.apikeys import keys
 from bedesten.apikeys.keys import CURRENT, PREVIOUS, SLOTS, ApiKey, KeySecret
 from bedesten.core.clock import wire_time
-from bedesten.gate import apikeys
+from bedesten.gate.api_keys import mask_keys
 from bedesten.store.sql import TENANT, Statement, insert, into, p, statement
 from bedesten.store.transaction import CrossTransaction, Transaction
 
@@ -132,7 +132,7 @@ def shown_agent(raw: bytes) -> str:
     """A `User-Agent` as it is kept: what is printable of it, credentials masked, cut."""
     text = raw[: 4 * LONGEST_AGENT].decode("utf-8", "replace")
     printable = "".join(each for each in text if each.isprintable())
-    return _TOKEN.sub("…", apikeys.without_keys(printable))[:LONGEST_AGENT]
+    return _TOKEN.sub("…", mask_keys(printable))[:LONGEST_AGENT]
 
 
 def _shown(name: str, key: ApiKey, secret: KeySecret | None, use: Use | None, now: int) -> dict[str, object]:

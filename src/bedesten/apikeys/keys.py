@@ -13,12 +13,12 @@ from bedesten import errors
 from bedesten.accounts.tables import accounts, api_keys, key_exists, key_secrets
 from bedesten.apikeys.key_expiry import stage_of
 from bedesten.audit.actions import Actor, record
-from bedesten.core.clock import EVER, wire_time
+from bedesten.core.clock import MAX_TIME_MS, wire_time
 from bedesten.core.ids import new_id
 from bedesten.core.secret import Secret, masked
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.access import GRANTS
-from bedesten.gate.apikeys import new_api_key, parse_networks
+from bedesten.gate.api_keys import new_api_key, parse_networks
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.scopes import Surface
 from bedesten.store.sql import TENANT, inserting, into, p, statement
@@ -145,7 +145,7 @@ def columns_of(new: NewKey, now: int) -> dict[str, object]:
     """What `CREATE` needs to know of a fresh key beside its id, its hint and its import. Raises `Refusal` (-2)."""
     if new.expires is not None and new.expires <= now:
         raise bad_field("expires", "must lie in the future")
-    if new.expires is not None and new.expires > EVER:
+    if new.expires is not None and new.expires > MAX_TIME_MS:
         raise bad_field("expires", "must not lie behind the year 9999; an API key without it never expires")
     return {
         "owner_id": new.owner,

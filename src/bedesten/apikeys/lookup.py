@@ -6,8 +6,8 @@ from sqlalchemy import select
 
 from bedesten.accounts.tables import api_keys, key_exists, key_secrets
 from bedesten.apikeys.keys import end_of
-from bedesten.gate.apikeys import parse_networks
-from bedesten.gate.directory import KeyEntry
+from bedesten.gate.api_keys import parse_networks
+from bedesten.gate.auth_cache import KeyEntry
 from bedesten.gate.scopes import Surface
 from bedesten.store.sql import crossing, p
 from bedesten.store.transaction import CrossTransaction

@@ -27,8 +27,8 @@ from bedesten.audit.actions import Actor, record
 from bedesten.core.clock import DAY, HOUR
 from bedesten.core.secret import Secret, masked
 from bedesten.errors import Refusal, bad_field
-from bedesten.gate.apikeys import new_api_key
-from bedesten.gate.directory import KeyEntry
+from bedesten.gate.api_keys import new_api_key
+from bedesten.gate.auth_cache import KeyEntry
 from bedesten.gate.keyring import Keyring
 from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction

@@ -120,11 +120,11 @@ def _root(
 
 def _misused(problem: typer.TyperException, arguments: Sequence[str]) -> int:
     """Says in one line what is wrong with the command line; an API key that stands there is not repeated."""
-    from bedesten.gate.apikeys import without_keys
+    from bedesten.gate.api_keys import mask_keys
 
     context = getattr(problem, "ctx", None)
     path = context.command_path if context else "bedesten"
-    message = without_keys(" ".join(problem.format_message().split()))
+    message = mask_keys(" ".join(problem.format_message().split()))
     negative = next((one for one in arguments if _NEGATIVE.fullmatch(one)), None)
     if negative and message.startswith("No such option"):
         message = f"{negative}: no amount, number or time is below zero"

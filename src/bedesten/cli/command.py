@@ -18,9 +18,9 @@ from bedesten.audit.actions import started_by
 from bedesten.cli import forget_output
 from bedesten.cli.options import SHARED_OPTIONS, read_settings
 from bedesten.cli.output import Document, Output, printable, show, write_json
-from bedesten.errors import ErrorRow, Refusal
-from bedesten.gate.apikeys import without_keys
-from bedesten.gate.directory import TenantEntry
+from bedesten.errors import ErrorCode, Refusal
+from bedesten.gate.api_keys import mask_keys
+from bedesten.gate.auth_cache import TenantEntry
 from bedesten.server.installation import Installation, InstallationError, open_installation
 from bedesten.server.secret_cache import SecretCache
 from bedesten.server.settings import Settings
@@ -54,9 +54,9 @@ _PERMANENT_ERRNOS = frozenset(
 class CommandError(Exception):
     """The command failed, with a reason for people. The error code says whether a retry may succeed."""
 
-    def __init__(self, text: str, row: ErrorRow = errors.BAD_REQUEST) -> None:
+    def __init__(self, text: str, code: ErrorCode = errors.BAD_REQUEST) -> None:
         super().__init__(text)
-        self.row = row
+        self.code = code
 
 
 class CommandContext:
@@ -164,7 +164,7 @@ def print_error(problem: Exception, as_json: bool) -> None:
     Redacts an API key that was passed as another argument by mistake.
     """
     code, message, given = _reason(problem)
-    message, fields = without_keys(message), {name: without_keys(text) for name, text in given.items()}
+    message, fields = mask_keys(message), {name: mask_keys(text) for name, text in given.items()}
     if as_json:
         write_json({"error": {"code": code, "message": message, "fields": fields}})
         return
@@ -176,17 +176,17 @@ def print_error(problem: Exception, as_json: bool) -> None:
 def _reason(problem: Exception) -> tuple[int, str, Mapping[str, str]]:
     """Return the number of the error, its message, and the invalid fields."""
     if isinstance(problem, Refusal):
-        return problem.row.number, problem.cause or problem.row.text, problem.fields or {}
+        return problem.code.number, problem.cause or problem.code.text, problem.fields or {}
     if isinstance(problem, OSError):
         where = f"{problem.filename}: " if problem.filename else ""
-        return _row_of(problem).number, f"{where}{problem.strerror or problem}", {}
+        return _code_of(problem).number, f"{where}{problem.strerror or problem}", {}
     if isinstance(problem, CommandError):
-        return problem.row.number, str(problem), {}
+        return problem.code.number, str(problem), {}
     row = errors.UNAVAILABLE if isinstance(problem, StoreUnavailable) else errors.BAD_REQUEST
     return row.number, str(problem), {}
 
 
-def _row_of(problem: OSError) -> ErrorRow:
+def _code_of(problem: OSError) -> ErrorCode:
     """Choose -9 only for a transient problem: a script that retries on -9 must be able to stop."""
     if isinstance(problem, FileExistsError):
         return errors.CONFLICT

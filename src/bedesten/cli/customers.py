@@ -9,7 +9,7 @@ from bedesten.admin import customers
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import TenantOption
 from bedesten.cli.output import printable, table
-from bedesten.gate.directory import TenantEntry
+from bedesten.gate.auth_cache import TenantEntry
 from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)

@@ -14,7 +14,7 @@ from bedesten.cli.output import Document, table
 from bedesten.cli.owners import commands
 from bedesten.core.money import to_decimal
 from bedesten.errors import bad_field
-from bedesten.gate.directory import TenantEntry
+from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.scopes import Surface
 from bedesten.payments import deposit_limits
 from bedesten.payments.deposit_limits import DepositLimits

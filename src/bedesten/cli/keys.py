@@ -20,7 +20,7 @@ from bedesten.cli.progress import progress
 from bedesten.core.clock import wire_time
 from bedesten.core.secret import Secret
 from bedesten.errors import bad_field
-from bedesten.gate.directory import TenantEntry
+from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.scopes import Surface
 from bedesten.store.transaction import CrossTransaction, Transaction
 

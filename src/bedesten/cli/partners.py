@@ -19,8 +19,8 @@ from bedesten.cli.output import Document, Output, printable, shown_once, table
 from bedesten.core.secret import Secret
 from bedesten.core.text import MAX_SECRET
 from bedesten.errors import bad_field
-from bedesten.gate.directory import TenantEntry
-from bedesten.gate.passwords import Hashed, password_problem
+from bedesten.gate.auth_cache import TenantEntry
+from bedesten.gate.passwords import PasswordHash, password_problem
 from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)
@@ -185,7 +185,7 @@ def _changed(ctx: CommandContext, tenant: str, partner: str, act: Change) -> Com
     return CommandResult(shown, [_table([shown])])
 
 
-def _password(ctx: CommandContext, given: bool, name: str, email: str, tenant: str) -> tuple[Secret[str], Hashed]:
+def _password(ctx: CommandContext, given: bool, name: str, email: str, tenant: str) -> tuple[Secret[str], PasswordHash]:
     """A password that may be one, and as it is stored. Raises `Refusal` (-2)."""
     password = _read_password() if given else _new_password()
     words = ("bedesten", name, email, tenant)

@@ -12,7 +12,7 @@ from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.files import read_file
 from bedesten.cli.options import TenantOption, amount, pairs
 from bedesten.cli.output import printable, table
-from bedesten.gate.directory import TenantEntry
+from bedesten.gate.auth_cache import TenantEntry
 from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)

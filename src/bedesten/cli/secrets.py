@@ -33,10 +33,10 @@ def rotate(
     to: To = None,
 ) -> CommandResult:
     """Let a new master secret sign; the old one verifies until its tokens have expired. Holds on the next request."""
-    ring = "digest" if pepper else "sign"
+    key_set = "digest" if pepper else "sign"
     if to:
-        return _answer(secrets.prepare(secrets.rotated(_now(ctx), ring), to))
-    return _answer(secrets.rotate(ctx.installation.store, _file(ctx), ring))
+        return _answer(secrets.prepare(secrets.rotated(_now(ctx), key_set), to))
+    return _answer(secrets.rotate(ctx.installation.store, _file(ctx), key_set))
 
 
 @command(app, "forget")

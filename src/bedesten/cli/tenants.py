@@ -13,7 +13,7 @@ from bedesten.cli.options import NO_VALUES, TenantName, duration, pairs
 from bedesten.cli.output import Document, Output, printable, table
 from bedesten.core.money import EXPONENTS
 from bedesten.errors import bad_field
-from bedesten.gate.directory import TenantEntry
+from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.scopes import Surface
 from bedesten.server.loopback_guard import guard_tenant_hosts
 from bedesten.store.transaction import CrossTransaction, Transaction

@@ -11,9 +11,9 @@ SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-EVER = 253_402_300_799_999
+MAX_TIME_MS = 253_402_300_799_999
 """The last millisecond of the year 9999: no time that is stored lies behind it, and none before 1970."""
-MAX_DURATION = 36_500 * DAY
+MAX_DURATION_MS = 36_500 * DAY
 """The longest duration that is taken: a hundred years."""
 
 
@@ -27,7 +27,7 @@ def wire_time(at: int) -> str:
 
     What lies outside of the times that are stored is shown as the nearest one: no row takes a list down.
     """
-    return datetime.fromtimestamp(min(max(at, 0), EVER) // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(min(max(at, 0), MAX_TIME_MS) // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
@@ -39,7 +39,7 @@ def parse_duration(text: str) -> int:
         number = text.removesuffix(unit)
         if number != text and number.isascii() and number.isdigit():
             amount = int(number[:20]) * _UNITS[unit]
-            if amount > MAX_DURATION:
+            if amount > MAX_DURATION_MS:
                 raise ValueError("a duration is at most 36500d, which is a hundred years")
             if amount > 0:
                 return amount

@@ -3,7 +3,7 @@
 import re
 
 Colour = tuple[int, int, int]
-READABLE = 4.5
+MIN_CONTRAST = 4.5
 """The least contrast of text with what it stands on."""
 BLACK: Colour = (0, 0, 0)
 WHITE: Colour = (255, 255, 255)
@@ -20,12 +20,12 @@ def parse(text: str) -> Colour:
     return red, green, blue
 
 
-def spelt(colour: Colour) -> str:
+def to_hex(colour: Colour) -> str:
     """As it is written, in lower case."""
     return "#" + bytes(colour).hex()
 
 
-def mixed(one: Colour, other: Colour, share: float) -> Colour:
+def mix(one: Colour, other: Colour, share: float) -> Colour:
     """So much of one, the rest of the other."""
     red, green, blue = (round(a * share + b * (1 - share)) for a, b in zip(one, other, strict=True))
     return red, green, blue
@@ -37,11 +37,11 @@ def contrast(one: Colour, other: Colour) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def readable(colour: Colour, towards: Colour, on: tuple[Colour, ...]) -> Colour:
+def with_contrast(colour: Colour, towards: Colour, on: tuple[Colour, ...]) -> Colour:
     """The colour, moved as little as need be towards another until it can be read on all of these."""
     for step in range(101):
-        moved = mixed(towards, colour, step / 100)
-        if all(contrast(moved, ground) >= READABLE for ground in on):
+        moved = mix(towards, colour, step / 100)
+        if all(contrast(moved, ground) >= MIN_CONTRAST for ground in on):
             return moved
     return towards
 

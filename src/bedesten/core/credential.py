@@ -22,6 +22,6 @@ def masked(text: str) -> str:
     return _FORM.sub(MASK, text)
 
 
-def place(text: str) -> str:
+def redacted_location(text: str) -> str:
     """A text that says where something is: of an address neither user nor query, of a fragment only the line's number."""
     return masked(_USER.sub("", _REST.sub("", text)) if "://" in text else text)

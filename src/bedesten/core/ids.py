@@ -12,7 +12,7 @@ _SESSION = f"ses_[{_DIGITS}]{{26}}"
 MAX_ID_LENGTH = 64
 
 
-class Ids:
+class IdGenerator:
     """Makes ids that sort as they were made: in one process always, also when the clock goes back; between processes of
     one clock to the fraction of a microsecond. Safe for several threads.
 
@@ -35,7 +35,7 @@ class Ids:
         return _spelt(prefix, number << 64 | int.from_bytes(self._randomness(8)))
 
 
-new_id = Ids().new
+new_id = IdGenerator().new
 """A fresh id such as `ord_01jd…` of this process."""
 
 

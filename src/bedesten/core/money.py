@@ -33,6 +33,6 @@ def to_decimal(minor: int, currency: str) -> Decimal:
     return Decimal(minor).scaleb(-EXPONENTS[currency])
 
 
-def in_words(minor: int, currency: str) -> str:
+def with_currency(minor: int, currency: str) -> str:
     """The amount with its currency, as people read it: `24.00 USD`."""
     return f"{to_decimal(minor, currency)} {currency}"

@@ -5,7 +5,7 @@ import binascii
 
 from bedesten.core.ids import is_id
 
-DEFAULT_PAGE, LARGEST_PAGE = 50, 200
+DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 200
 
 
 def make_cursor(tenant: str, kind: str, last: str) -> str:

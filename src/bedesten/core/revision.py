@@ -23,7 +23,7 @@ def new_nonce() -> int:
     return int.from_bytes(os.urandom(8), signed=True)
 
 
-def epoch_step() -> int:
+def token_version_step() -> int:
     """By how much an epoch grows when tokens are ended: 32 random bits and one.
 
     A token carries the epochs of the moment in which it was issued. With steps of one, an epoch that was lost with the last

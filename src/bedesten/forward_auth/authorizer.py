@@ -8,7 +8,7 @@ from bedesten import errors
 from bedesten.errors import Refusal
 from bedesten.forward_auth.identity_headers import Identity
 from bedesten.forward_auth.rules import ProtectedRoute, RuleSet
-from bedesten.gate.directory import TenantEntry
+from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.principal import Principal
 from bedesten.gate.scopes import Surface
 from bedesten.http.context import RequestContext, Services
@@ -48,7 +48,9 @@ class ForwardAuth(Pipeline):
     def _chosen(self, request: Request, match: Match | None) -> Route | Surface:
         route = match.routes.get(request.method) if match else None
         if route is None:
-            raise Refusal(errors.NOT_GUARDED, "no rule is for this path" if match is None else "no rule for the method")
+            raise Refusal(
+                errors.PATH_NOT_ALLOWED, "no rule is for this path" if match is None else "no rule for the method"
+            )
         return route
 
     def _authorise(self, tenant: TenantEntry, route: Route, principal: Principal | None) -> None:

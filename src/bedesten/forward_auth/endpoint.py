@@ -89,7 +89,7 @@ def not_a_proxy(peer: str) -> Response:
     """403 for whoever is not among the trusted proxies: its word on who calls whom would count for nothing."""
     named = request_id()
     log.warning("not-a-proxy", peer=peer, request_id=named)
-    return responses.error_response(Refusal(errors.NOT_GUARDED, "not a trusted proxy"), named, b"")
+    return responses.error_response(Refusal(errors.PATH_NOT_ALLOWED, "not a trusted proxy"), named, b"")
 
 
 def _repeat(response: Response) -> None:

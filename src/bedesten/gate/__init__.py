@@ -19,7 +19,7 @@ What it guarantees
 
 Reading order
     `scopes` and `principal` (the words) → `hosts` (which tenant) → `bearer` and `apikeys` (from header to credential) →
-    `keyring` (where every key comes from) → `directory` (what this process knows) → `decide` (the order of the checks,
+    `keyring` (where every key comes from) → `auth_cache` (what this process knows) → `decide` (the order of the checks,
     top to bottom) → `passwords` (how a login proves itself) → `throttle` (who has been refused too often).
 
 What does not belong here

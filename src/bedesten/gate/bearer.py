@@ -21,7 +21,7 @@ from typing import Annotated
 
 import msgspec
 
-from bedesten.core import strictjson
+from bedesten.core import strict_json
 from bedesten.core.ids import is_id
 from bedesten.gate.derivation import hmac_sha256
 from bedesten.gate.scopes import parse_scopes
@@ -30,7 +30,7 @@ MAX_TOKEN_LENGTH = 4096
 """Bytes of a token. What `mint` writes stays under 1 KiB; nothing longer than this is looked at."""
 MIN_KEY_LENGTH = 32
 """Bytes of a key: at least as long as the hash (RFC 7518 section 3.2)."""
-CLOCK_SKEW = 60_000
+CLOCK_SKEW_MS = 60_000
 """Milliseconds by which the clocks of two nodes may differ: how far ahead `iat` and `nbf` may lie. `exp` has no leeway:
 a token is expired from that very millisecond."""
 
@@ -39,7 +39,7 @@ _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 _Second = Annotated[int, msgspec.Meta(ge=0, le=_LATEST)]
 
 
-class Why(IntEnum):
+class RefusalReason(IntEnum):
     """Why a bearer token is refused. The number is the one on the wire."""
 
     MISSING = -20
@@ -47,12 +47,12 @@ class Why(IntEnum):
     EXPIRED = -22
 
 
-class BearerRefused(Exception):
+class BearerRefusal(Exception):
     """The token is not accepted. `cause` is for the log only; it is a fixed phrase and never holds any of the token."""
 
-    def __init__(self, why: Why, cause: str) -> None:
-        super().__init__(f"{why.name}: {cause}")
-        self.why = why
+    def __init__(self, reason: RefusalReason, cause: str) -> None:
+        super().__init__(f"{reason.name}: {cause}")
+        self.reason = reason
         self.cause = cause
 
 
@@ -60,7 +60,7 @@ class Claims(msgspec.Struct, frozen=True, gc=False):  # no cycles: thousands of 
     """What a token says. Times are whole seconds since the epoch (NumericDate without a fraction).
 
     `audience` is a `Surface` value, `token_id` the `jti`, `session_id` the `sid`: what one login began, shared by all
-    tokens that were exchanged from its first one. `epochs` are those of installation, tenant, surface and
+    tokens that were exchanged from its first one. `token_versions` are those of installation, tenant, surface and
     subject at the moment of issue; `authenticated_at` is when the password was given (OpenID Connect's `auth_time`), 0 in
     a token that does not say. `scopes` may be empty: such a token is valid and may do nothing.
     """
@@ -74,7 +74,7 @@ class Claims(msgspec.Struct, frozen=True, gc=False):  # no cycles: thousands of 
     expires_at: int
     token_id: str
     session_id: str
-    epochs: tuple[int, int, int, int]
+    token_versions: tuple[int, int, int, int]
     kid: str
     authenticated_at: int = 0
 
@@ -120,7 +120,7 @@ def mint(claims: Claims, key: bytes) -> str:
         claims.expires_at,
         claims.token_id,
         claims.session_id,
-        claims.epochs,
+        claims.token_versions,
         claims.authenticated_at or msgspec.UNSET,
     )
     signed = _minted_header(claims.kid) + b"." + _encode(_to_json(wire))
@@ -141,15 +141,15 @@ def extract(header_values: list[bytes]) -> bytes:
     """The token of the request's `Authorization` lines: exactly one, `Bearer`, spaces, token68 (RFC 6750 section 2.1).
 
     The scheme's case does not matter and white space around the whole value is not part of it (RFC 9110 sections 5.5,
-    11.1, 11.4); nothing else is lenient. Raises `BearerRefused(MISSING)`.
+    11.1, 11.4); nothing else is lenient. Raises `BearerRefusal(MISSING)`.
     """
     if len(header_values) != 1:
-        raise BearerRefused(Why.MISSING, "sent twice" if header_values else "no Authorization header")
+        raise BearerRefusal(RefusalReason.MISSING, "sent twice" if header_values else "no Authorization header")
     value = header_values[0].strip(b" \t")
     token = value[7:].lstrip(b" ")
     core = token.rstrip(b"=")
     if value[:7].lower() != b"bearer " or not core or core.translate(None, _TOKEN68):
-        raise BearerRefused(Why.MISSING, "not of the form Bearer <token>")
+        raise BearerRefusal(RefusalReason.MISSING, "not of the form Bearer <token>")
     return token
 
 
@@ -170,7 +170,7 @@ def verify(
     tenant: str,
     now: int,
     max_lifetime: int,
-    leeway: int = CLOCK_SKEW,
+    leeway: int = CLOCK_SKEW_MS,
 ) -> Claims:
     """The claims of a token that is genuine, meant for this surface and tenant, and alive at `now`.
 
@@ -178,25 +178,25 @@ def verify(
     installation, not the tenant's present setting, which rules new tokens only. `leeway` is for `iat` and `nbf` alone.
     `key_for` gives the key of a `kid`, or None for one that this surface of this tenant does not have.
 
-    Raises `BearerRefused`: EXPIRED only if nothing but the time is wrong, INVALID for the rest. What `key_for` raises
+    Raises `BearerRefusal`: EXPIRED only if nothing but the time is wrong, INVALID for the rest. What `key_for` raises
     passes through. Times must be integers: an `exp` of 600.5 or 600.0 is INVALID.
     """
     header, payload, signed, signature = split(token)
     kid = _genuine_headers.get(header) or jwt_kid(header)
     key = key_for(kid)
     if key is None or len(key) < MIN_KEY_LENGTH:
-        raise BearerRefused(Why.INVALID, "no key of this kid")
+        raise BearerRefusal(RefusalReason.INVALID, "no key of this kid")
     check_mac(signed, signature, key)
     _remember_header(header, kid)
     wire = _read_claims(decode_segment(payload))
     if wire.iss != issuer:
-        raise BearerRefused(Why.INVALID, "wrong iss")
+        raise BearerRefusal(RefusalReason.INVALID, "wrong iss")
     if wire.aud != audience:
-        raise BearerRefused(Why.INVALID, "wrong aud")
+        raise BearerRefusal(RefusalReason.INVALID, "wrong aud")
     if wire.tenant != tenant:
-        raise BearerRefused(Why.INVALID, "wrong tenant")
+        raise BearerRefusal(RefusalReason.INVALID, "wrong tenant")
     if not (is_id(wire.sub) and is_id(wire.jti) and is_id(wire.sid)):
-        raise BearerRefused(Why.INVALID, "sub, jti or sid is not an id")
+        raise BearerRefusal(RefusalReason.INVALID, "sub, jti or sid is not an id")
     scopes = _scopes(wire.scope)
     _check_times(wire, now, max_lifetime, leeway)
     since = 0 if wire.auth_time is msgspec.UNSET else wire.auth_time
@@ -219,13 +219,13 @@ def verify(
 def split(token: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     """Header, payload, both with their dot (what is signed), signature. Counts before it cuts (CVE-2025-30204)."""
     if len(token) > MAX_TOKEN_LENGTH:
-        raise BearerRefused(Why.INVALID, "too long")
+        raise BearerRefusal(RefusalReason.INVALID, "too long")
     if token.count(b".") != 2:
-        raise BearerRefused(Why.INVALID, "not three segments")
+        raise BearerRefusal(RefusalReason.INVALID, "not three segments")
     signed, _, signature = token.rpartition(b".")
     header, _, payload = signed.partition(b".")
     if not (header and payload and signature):
-        raise BearerRefused(Why.INVALID, "an empty segment")
+        raise BearerRefusal(RefusalReason.INVALID, "an empty segment")
     return header, payload, signed, signature
 
 
@@ -235,18 +235,18 @@ def check_mac(signed: bytes, signature: bytes, key: bytes) -> None:
     Text is compared with text: a second spelling of the same MAC (padding, junk, unused bits) is another text.
     """
     if not hmac.compare_digest(_mac(signed, key), signature):
-        raise BearerRefused(Why.INVALID, "wrong MAC")
+        raise BearerRefusal(RefusalReason.INVALID, "wrong MAC")
 
 
 def _check_times(wire: _Wire, now: int, max_lifetime: int, leeway: int) -> None:
     if not 0 < (wire.exp - wire.iat) * 1000 <= max_lifetime:
-        raise BearerRefused(Why.INVALID, "lifetime out of bounds")
+        raise BearerRefusal(RefusalReason.INVALID, "lifetime out of bounds")
     if wire.iat * 1000 > now + leeway:
-        raise BearerRefused(Why.INVALID, "iat in the future")
+        raise BearerRefusal(RefusalReason.INVALID, "iat in the future")
     if wire.nbf is not msgspec.UNSET and wire.nbf * 1000 > now + leeway:
-        raise BearerRefused(Why.INVALID, "nbf in the future")
+        raise BearerRefusal(RefusalReason.INVALID, "nbf in the future")
     if now >= wire.exp * 1000:
-        raise BearerRefused(Why.EXPIRED, "past its exp")
+        raise BearerRefusal(RefusalReason.EXPIRED, "past its exp")
 
 
 def _remember_header(header: bytes, kid: str) -> None:
@@ -266,9 +266,9 @@ def read_header(segment: bytes) -> dict[str, object]:
     """The members of a header segment that is strict JSON, says HS256 and asks for nothing else."""
     header = _read_json(decode_segment(segment))
     if header.get("alg") != "HS256":
-        raise BearerRefused(Why.INVALID, "alg is not HS256")
+        raise BearerRefusal(RefusalReason.INVALID, "alg is not HS256")
     if not _REFUSED_MEMBERS.isdisjoint(header):
-        raise BearerRefused(Why.INVALID, "a header member that is never accepted")
+        raise BearerRefusal(RefusalReason.INVALID, "a header member that is never accepted")
     return header
 
 
@@ -277,9 +277,9 @@ def jwt_kid(segment: bytes) -> str:
     header = read_header(segment)
     typ, kid = header.get("typ"), header.get("kid")
     if not (isinstance(typ, str) and typ.lower() in ("jwt", "application/jwt")):
-        raise BearerRefused(Why.INVALID, "typ is not JWT")
+        raise BearerRefusal(RefusalReason.INVALID, "typ is not JWT")
     if not (isinstance(kid, str) and kid):
-        raise BearerRefused(Why.INVALID, "no kid")
+        raise BearerRefusal(RefusalReason.INVALID, "no kid")
     return kid
 
 
@@ -305,7 +305,7 @@ def _read_claims(raw: bytes) -> _Wire:
         return msgspec.convert(_read_json(raw), _Wire)
     except msgspec.ValidationError:
         pass
-    raise BearerRefused(Why.INVALID, "a claim is missing or of the wrong type")
+    raise BearerRefusal(RefusalReason.INVALID, "a claim is missing or of the wrong type")
 
 
 def _scopes(text: str) -> frozenset[str]:
@@ -313,15 +313,15 @@ def _scopes(text: str) -> frozenset[str]:
         return parse_scopes(text) if text else frozenset()
     except ValueError:
         pass
-    raise BearerRefused(Why.INVALID, "scope is not a list of scopes")
+    raise BearerRefusal(RefusalReason.INVALID, "scope is not a list of scopes")
 
 
 def _read_json(raw: bytes) -> dict[str, object]:
     value: object = None
-    with suppress(strictjson.StrictJsonError):  # the refusal is raised outside, with no other exception in its chain
-        value = strictjson.loads(raw)
+    with suppress(strict_json.StrictJsonError):  # the refusal is raised outside, with no other exception in its chain
+        value = strict_json.loads(raw)
     if not isinstance(value, dict):
-        raise BearerRefused(Why.INVALID, "a segment is not a strict JSON object")
+        raise BearerRefusal(RefusalReason.INVALID, "a segment is not a strict JSON object")
     return value
 
 
@@ -346,7 +346,7 @@ def decode_segment(segment: bytes) -> bytes:
             return raw
     except (msgspec.MsgspecError, UnicodeDecodeError):
         pass
-    raise BearerRefused(Why.INVALID, "a segment is not canonical base64url")
+    raise BearerRefusal(RefusalReason.INVALID, "a segment is not canonical base64url")
 
 
 def _mac(signed: bytes, key: bytes) -> bytes:
@@ -357,7 +357,7 @@ def _mac(signed: bytes, key: bytes) -> bytes:
 # --- the memory -------------------------------------------------------------------------------------------------------
 
 
-class TokenMemory:
+class TokenCache:
     """Tokens that were verified, by their exact bytes, tenant and surface, so that a token in use is checked once.
 
     A hit saves reading and the MAC, and nothing else: that the `kid` is still known, epochs, `jti` and scopes are

@@ -1,7 +1,7 @@
 """The gate's three questions, in their order: which tenant, who is calling, and may they.
 
 `Gate.tenant`, `Gate.authenticate`, `Gate.authorise`: the pipeline asks them one after the other. They are pure: they look
-at the directory, never at the store, and raise `Unloaded` when the directory lacks an entry. After a refusal nothing of
+at the directory, never at the store, and raise `CacheMiss` when the directory lacks an entry. After a refusal nothing of
 the request was done.
 """
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from bedesten import errors
 from bedesten.errors import Refusal
-from bedesten.gate import apikeys, bearer
+from bedesten.gate import api_keys, bearer
 from bedesten.gate.access import Access, Anonymous, Keyed, Open, Scoped, SignedIn
-from bedesten.gate.bearer import BearerRefused, Claims, TokenMemory, Why
-from bedesten.gate.directory import NOTHING, AccountEntry, Directory, KeyEntry, Loaded, TenantEntry
+from bedesten.gate.auth_cache import EMPTY, AccountEntry, AuthCache, Fetched, KeyEntry, TenantEntry
+from bedesten.gate.bearer import BearerRefusal, Claims, RefusalReason, TokenCache
 from bedesten.gate.hosts import canonical_host
 from bedesten.gate.keyring import Keyring, parse_kid
 from bedesten.gate.principal import Principal
@@ -28,7 +28,11 @@ _CHALLENGES = {
     errors.SCOPE_MISSING: f'{_BEARER}, error="insufficient_scope"',
     errors.KEY_REFUSED: f'ApiKey realm="{REALM}"',
 }
-_ROWS = {Why.MISSING: errors.TOKEN_MISSING, Why.INVALID: errors.TOKEN_INVALID, Why.EXPIRED: errors.TOKEN_EXPIRED}
+_CODES = {
+    RefusalReason.MISSING: errors.TOKEN_MISSING,
+    RefusalReason.INVALID: errors.TOKEN_INVALID,
+    RefusalReason.EXPIRED: errors.TOKEN_EXPIRED,
+}
 _NO_KEY = "ak_live_00000000000000000000000000000000"
 _SUBJECTS = {Surface.RESELLER: "partner", Surface.STOREFRONT: "customer"}
 """Whose tokens a surface takes."""
@@ -47,40 +51,40 @@ class Credentials:
 class Gate:
     """What deciding needs: the directory, the keyring, the installation's name in tokens, and tokens already verified."""
 
-    directory: Directory
+    auth_cache: AuthCache
     keyring: Keyring
     issuer: str
-    memory: TokenMemory = field(default_factory=TokenMemory)
+    token_cache: TokenCache = field(default_factory=TokenCache)
 
-    def turn(self, keyring: Keyring) -> None:
+    def use_keyring(self, keyring: Keyring) -> None:
         """Goes on with another version of the rings; what was verified under the old one is verified anew."""
         self.keyring = keyring
-        self.memory.clear()
+        self.token_cache.clear()
 
-    def tenant(self, host_lines: list[bytes], loaded: Loaded = NOTHING) -> TenantEntry:
-        """The tenant by exact match of the canonical host; there is no default one. Raises `Refusal`, `Unloaded`."""
+    def tenant(self, host_lines: list[bytes], fetched: Fetched = EMPTY) -> TenantEntry:
+        """The tenant by exact match of the canonical host; there is no default one. Raises `Refusal`, `CacheMiss`."""
         host = canonical_host(host_lines[0]) if len(host_lines) == 1 else None
         if host is None:
             raise Refusal(errors.BAD_REQUEST, "the Host header is missing, repeated or malformed")
-        entry = self.directory.tenant_of_host(host, loaded)
+        entry = self.auth_cache.tenant_of_host(host, fetched)
         if entry is None:
             raise Refusal(errors.UNKNOWN_HOST, "no tenant has this host")
         return entry
 
     def authenticate(
-        self, tenant: TenantEntry, access: Access, presented: Credentials, now: int, loaded: Loaded = NOTHING
+        self, tenant: TenantEntry, access: Access, credentials: Credentials, now: int, fetched: Fetched = EMPTY
     ) -> Principal | None:
-        """Who is calling; None where nobody needs to be. Raises `Refusal` (401, or 421), `Unloaded`."""
+        """Who is calling; None where nobody needs to be. Raises `Refusal` (401, or 421), `CacheMiss`."""
         match access:
             case Scoped(surface) | SignedIn(surface):
-                return self._by_token(tenant, surface, presented, now, loaded)
+                return self._by_token(tenant, surface, credentials, now, fetched)
             case Keyed():
-                return self._by_key(tenant, presented, now, loaded)
+                return self._by_key(tenant, credentials, now, fetched)
             case Anonymous(surface):
                 if tenant.suspended:
                     raise Refusal(errors.UNKNOWN_HOST, "the tenant is suspended")
-                if presented.authorization:
-                    return self._by_token(tenant, surface, presented, now, loaded)
+                if credentials.authorization:
+                    return self._by_token(tenant, surface, credentials, now, fetched)
             case Open(surface):
                 if surface is None and tenant.suspended:
                     raise Refusal(errors.UNKNOWN_HOST, "the tenant is suspended")
@@ -107,20 +111,22 @@ class Gate:
                 if not tenant.allows(surface, endpoint):
                     raise Refusal(errors.NOT_FOUND, "switched off for the tenant", missing="operation")
 
-    def knocks(self, tenant: TenantEntry, surface: Surface, presented: Credentials, now: int, loaded: Loaded) -> None:
-        """Lets only a valid key of the surface learn that a path does not exist. Raises `Refusal`, `Unloaded`."""
-        if self._by_key(tenant, presented, now, loaded).surface is not surface:
+    def require_key_of_surface(
+        self, tenant: TenantEntry, surface: Surface, credentials: Credentials, now: int, fetched: Fetched
+    ) -> None:
+        """Lets only a valid key of the surface learn that a path does not exist. Raises `Refusal`, `CacheMiss`."""
+        if self._by_key(tenant, credentials, now, fetched).surface is not surface:
             raise Refusal(errors.NOT_GRANTED, "a key of another surface")
 
     def _by_token(
-        self, tenant: TenantEntry, surface: Surface, presented: Credentials, now: int, loaded: Loaded
+        self, tenant: TenantEntry, surface: Surface, credentials: Credentials, now: int, fetched: Fetched
     ) -> Principal:
         try:
-            claims = self._verified(tenant, surface, bearer.extract(presented.authorization), now)
-        except BearerRefused as refused:
-            row = _ROWS[refused.why]
-            raise Refusal(row, refused.cause, headers=challenge(row)) from refused
-        account = self.directory.account(claims.subject, loaded)
+            claims = self._verified(tenant, surface, bearer.extract(credentials.authorization), now)
+        except BearerRefusal as refused:
+            code = _CODES[refused.reason]
+            raise Refusal(code, refused.cause, headers=challenge(code)) from refused
+        account = self.auth_cache.account(claims.subject, fetched)
         if account is None or account.tenant != tenant.id or account.kind != _SUBJECTS[surface]:
             raise _token_invalid("the subject does not exist")
         self._not_revoked(tenant, surface, account, claims)
@@ -135,7 +141,7 @@ class Gate:
         )
 
     def _verified(self, tenant: TenantEntry, surface: Surface, token: bytes, now: int) -> Claims:
-        known = self.memory.get(token, tenant.id, surface.value, now)
+        known = self.token_cache.get(token, tenant.id, surface.value, now)
         if known is not None and self._signer(tenant, known.kid) is not None:
             return known
         claims = bearer.verify(
@@ -145,9 +151,9 @@ class Gate:
             audience=surface.value,
             tenant=tenant.id,
             now=now,
-            max_lifetime=MAX_LIFETIME,
+            max_lifetime=MAX_LIFETIME_MS,
         )
-        self.memory.put(token, tenant.id, surface.value, claims)
+        self.token_cache.put(token, tenant.id, surface.value, claims)
         return claims
 
     def _key_for(self, tenant: TenantEntry, surface: Surface) -> Callable[[str], bytes | None]:
@@ -160,7 +166,7 @@ class Gate:
     def _signer(self, tenant: TenantEntry, kid: str) -> str | None:
         """The master secret that a kid names, if it is in the ring and the kid is of the tenant's generation."""
         named = parse_kid(kid)
-        if named is None or named[1] != tenant.generation or not self.keyring.signs(named[0]):
+        if named is None or named[1] != tenant.generation or not self.keyring.has_signing_secret(named[0]):
             return None
         return named[0]
 
@@ -169,24 +175,29 @@ class Gate:
             raise _token_invalid("the tenant is suspended", account.id)
         if account.disabled:
             raise _token_invalid("the account is disabled", account.id)
-        if claims.epochs != (self.directory.epoch, tenant.epoch, tenant.surface_epochs[surface], account.epoch):
+        if claims.token_versions != (
+            self.auth_cache.token_version,
+            tenant.token_version,
+            tenant.surface_token_versions[surface],
+            account.token_version,
+        ):
             raise _token_invalid("issued before a revocation", account.id)
-        if self.directory.revoked(claims.session_id):
+        if self.auth_cache.revoked(claims.session_id):
             raise _token_invalid("its session was ended", account.id)
-        if self.directory.revoked(claims.token_id):
+        if self.auth_cache.revoked(claims.token_id):
             raise _token_invalid("this token was revoked", account.id)
 
-    def _by_key(self, tenant: TenantEntry, presented: Credentials, now: int, loaded: Loaded) -> Principal:
+    def _by_key(self, tenant: TenantEntry, credentials: Credentials, now: int, fetched: Fetched) -> Principal:
         try:
-            key, cause = apikeys.extract(presented.api_key), "no live key has this digest"
-        except apikeys.KeyMalformed as malformed:
+            key, cause = api_keys.extract(credentials.api_key), "no live key has this digest"
+        except api_keys.MalformedKey as malformed:
             key, cause = _NO_KEY, str(malformed)  # looked up all the same: every refusal takes the same time
-        entry = self._stored(tenant, key, loaded)
+        entry = self._stored(tenant, key, fetched)
         if entry is None:
             raise key_refused(cause)
-        fault = self._fault(tenant, entry, key, presented.address, now, loaded)
+        fault = self._fault(tenant, entry, key, credentials.address, now, fetched)
         if fault is not None:
-            self._stored(tenant, _NO_KEY, loaded)  # as much is looked up as for a key that is not there at all
+            self._stored(tenant, _NO_KEY, fetched)  # as much is looked up as for a key that is not there at all
             raise key_refused(f"{fault} ({entry.key_id})", entry.owner if entry.tenant == tenant.id else "")
         return Principal(
             tenant=tenant.id,
@@ -199,58 +210,58 @@ class Gate:
         )
 
     def _fault(
-        self, tenant: TenantEntry, entry: KeyEntry, key: str, address: str, now: int, loaded: Loaded
+        self, tenant: TenantEntry, entry: KeyEntry, key: str, address: str, now: int, fetched: Fetched
     ) -> str | None:
         """Why a key that is known does not count, or None."""
-        account = self.directory.account(entry.owner, loaded)
+        account = self.auth_cache.account(entry.owner, fetched)
         if account is None or account.disabled:
             return "a disabled owner's key"
         if entry.tenant != tenant.id or tenant.suspended:
             return "another tenant's or a suspended tenant's key"
-        if apikeys.is_live(key) is tenant.sandbox:
+        if api_keys.is_live(key) is tenant.sandbox:
             return "a key from the other side of the wall between sandboxes and live tenants"
         if entry.expires is not None and now >= entry.expires:
             return "expired"
-        if not apikeys.address_allowed(entry.networks, address):
+        if not api_keys.address_allowed(entry.networks, address):
             return "not from an allowed address"
         return None
 
-    def _stored(self, tenant: TenantEntry, key: str, loaded: Loaded) -> KeyEntry | None:
+    def _stored(self, tenant: TenantEntry, key: str, fetched: Fetched) -> KeyEntry | None:
         """What is known of a key under any pepper; the store is asked about all of them at once."""
         digests = []
         for digest in self._digests(tenant, key):
-            entry = self.directory.known_key(digest)
+            entry = self.auth_cache.cached_key(digest)
             if entry is not None:
                 return entry
             digests.append(digest)
-        return self.directory.key(tuple(digests), loaded)
+        return self.auth_cache.key(tuple(digests), fetched)
 
     def _digests(self, tenant: TenantEntry, key: str) -> Iterator[bytes]:
         """Every digest under which the key may be stored, the likeliest first."""
         for pepper in self.keyring.digest_ids():
             yield self.keyring.key_digest(tenant.id, key, pepper)
         if tenant.imports:
-            foreign = apikeys.foreign_form(key)
+            foreign = api_keys.imported_form(key)
             for pepper in self.keyring.digest_ids():
                 yield self.keyring.key_digest(tenant.id, foreign, pepper)
 
 
-MAX_LIFETIME = 24 * 3_600_000
+MAX_LIFETIME_MS = 24 * 3_600_000
 """No token lives longer than a day, whatever a tenant asks for (milliseconds)."""
 
 
-def challenge(row: errors.ErrorRow) -> tuple[tuple[bytes, bytes], ...]:
+def challenge(code: errors.ErrorCode) -> tuple[tuple[bytes, bytes], ...]:
     """The `WWW-Authenticate` header that goes with a 401 (RFC 9110 section 11.6.1, RFC 6750 section 3)."""
-    return ((b"www-authenticate", _CHALLENGES[row].encode()),)
+    return ((b"www-authenticate", _CHALLENGES[code].encode()),)
 
 
-def _token_invalid(cause: str, who: str = "") -> Refusal:
-    return Refusal(errors.TOKEN_INVALID, cause, headers=challenge(errors.TOKEN_INVALID), who=who)
+def _token_invalid(cause: str, account: str = "") -> Refusal:
+    return Refusal(errors.TOKEN_INVALID, cause, headers=challenge(errors.TOKEN_INVALID), account=account)
 
 
-def key_refused(cause: str, who: str = "") -> Refusal:
-    """The one refusal of an API key, whatever the cause; that and `who` are for the trail and the log alone."""
-    return Refusal(errors.KEY_REFUSED, cause, headers=challenge(errors.KEY_REFUSED), who=who)
+def key_refused(cause: str, account: str = "") -> Refusal:
+    """The one refusal of an API key, whatever the cause; that and `account` are for the trail and the log alone."""
+    return Refusal(errors.KEY_REFUSED, cause, headers=challenge(errors.KEY_REFUSED), account=account)
 
 
 def scope_missing(scope: str) -> Refusal:

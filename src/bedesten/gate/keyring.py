@@ -21,7 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from bedesten.core import strictjson
+from bedesten.core import strict_json
 from bedesten.gate.derivation import derived_key, frame, hmac_sha256
 from bedesten.gate.scopes import Surface
 
@@ -31,7 +31,7 @@ Randomness = Callable[[int], bytes]
 SECRET_LENGTH = 32
 """Bytes of a master secret that is made here, and the least that is accepted (RFC 7518 section 3.2)."""
 MAX_FILE_LENGTH = 65_536
-RINGS = ("sign", "digest", "wrap")
+KEY_SETS = ("sign", "digest", "wrap")
 
 _LOST = {
     "digest": "API keys and passwords are not found",
@@ -46,7 +46,7 @@ _MAX_DERIVED = 16_384
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Ring:
+class KeySet:
     """One current secret and the retired ones, by id. What the current one makes, any of them still reads."""
 
     current: str
@@ -70,7 +70,7 @@ class Keyring:
 
     __slots__ = ("_derived", "_signing_keys", "digest", "sign", "version", "wrap")
 
-    def __init__(self, sign: Ring, digest: Ring, wrap: Ring, version: int = 1) -> None:
+    def __init__(self, sign: KeySet, digest: KeySet, wrap: KeySet, version: int = 1) -> None:
         """Raises ValueError, naming ring and id, if a secret is too weak or stands twice.
 
         `version` grows with every change of the rings; the store says which one every process must know at least.
@@ -81,58 +81,58 @@ class Keyring:
         self.wrap = wrap
         self._signing_keys = lru_cache(maxsize=_MAX_DERIVED)(self._derive_signing_key)
         self._derived = lru_cache(maxsize=64)(derived_key)
-        _check_secrets({name: getattr(self, name) for name in RINGS})
+        _check_secrets({name: getattr(self, name) for name in KEY_SETS})
 
     @classmethod
     def generate(cls, randomness: Randomness = os.urandom) -> "Keyring":
         """A new installation's keyring: one fresh secret a ring."""
-        made = {name: Ring(f"{name[0]}1", _frozen({f"{name[0]}1": randomness(SECRET_LENGTH)})) for name in RINGS}
+        made = {name: KeySet(f"{name[0]}1", _frozen({f"{name[0]}1": randomness(SECRET_LENGTH)})) for name in KEY_SETS}
         return cls(made["sign"], made["digest"], made["wrap"])
 
     def rotate_signing(self, randomness: Randomness = os.urandom) -> "Keyring":
         """The keyring after `secrets rotate`: a fresh secret signs, the old ones still verify. No id is used again."""
-        return Keyring(_turned("s", self.sign, randomness), self.digest, self.wrap, self.version + 1)
+        return Keyring(_rotated("s", self.sign, randomness), self.digest, self.wrap, self.version + 1)
 
     def rotate_digest(self, randomness: Randomness = os.urandom) -> "Keyring":
         """The keyring after a pepper roll: a fresh pepper digests, the old ones still find what they digested."""
-        return Keyring(self.sign, _turned("d", self.digest, randomness), self.wrap, self.version + 1)
+        return Keyring(self.sign, _rotated("d", self.digest, randomness), self.wrap, self.version + 1)
 
     def forget_signing(self, master_id: str) -> "Keyring":
         """The keyring without a retired signing secret: every token it signed is dead. ValueError for the current."""
         if master_id == self.sign.current or master_id not in self.sign.secrets:
             raise ValueError("only a retired signing secret can be forgotten")
         kept = {name: secret for name, secret in self.sign.secrets.items() if name != master_id}
-        return Keyring(Ring(self.sign.current, _frozen(kept)), self.digest, self.wrap, self.version + 1)
+        return Keyring(KeySet(self.sign.current, _frozen(kept)), self.digest, self.wrap, self.version + 1)
 
     # --- which ones they are ---
 
-    def prints(self) -> dict[str, str]:
+    def fingerprints(self) -> dict[str, str]:
         """Each secret by ring and id (`sign.s1`), as 16 digits that tell it from every other and say nothing of it."""
         return {
             f"{name}.{secret_id}": derived_key(secret, "print")[:8].hex()
-            for name in RINGS
+            for name in KEY_SETS
             for secret_id, secret in getattr(self, name).secrets.items()
         }
 
-    def unfit(self, version: int, prints: Mapping[str, str]) -> str | None:
+    def incompatibility(self, version: int, fingerprints: Mapping[str, str]) -> str | None:
         """Why these cannot follow the rings that are in use, of that version and with these prints; None if they can."""
-        own = self.prints()
-        if prints and not set(own.items()) & set(prints.items()):
+        own = self.fingerprints()
+        if fingerprints and not set(own.items()) & set(fingerprints.items()):
             return "they are another installation's"
         if self.version < version:
             return f"version {self.version} is older than version {version}, which is in use"
-        for name, known in prints.items():
+        for name, known in fingerprints.items():
             if name in own and own[name] != known:
                 return f"{name} is another secret than before"
             if name not in own and not name.startswith("sign."):
                 return f"{name} is missing, and without it {_LOST[name.partition('.')[0]]}"
-        if self.version == version and own != prints:
+        if self.version == version and own != fingerprints:
             return "they have changed, and their version has not"
         return None
 
     # --- bearer tokens ---
 
-    def signs(self, master_id: str) -> bool:
+    def has_signing_secret(self, master_id: str) -> bool:
         """Whether this signing secret, current or retired, is in the ring."""
         return master_id in self.sign.secrets
 
@@ -141,7 +141,9 @@ class Keyring:
 
         About 0.3 µs when remembered, 10 µs when not; so compare the generation with the tenant's before asking.
         """
-        return self._signing_keys(master_id, tenant, surface, generation) if self.signs(master_id) else None
+        return (
+            self._signing_keys(master_id, tenant, surface, generation) if self.has_signing_secret(master_id) else None
+        )
 
     def _derive_signing_key(self, master_id: str, tenant: str, surface: Surface, generation: int) -> bytes:
         return derived_key(self.sign.secrets[master_id], "bearer-token", tenant, surface.value, str(generation))
@@ -181,25 +183,25 @@ class Keyring:
 
     def to_json(self) -> str:
         """The keyring in clear, for its file or a secret manager and for nothing else. Secrets in base64url."""
-        rings = {
-            name: {"current": ring.current, "secrets": {i: _to_text(ring.secrets[i]) for i in ring.ids}}
-            for name, ring in ((name, getattr(self, name)) for name in RINGS)
+        key_sets = {
+            name: {"current": key_set.current, "secrets": {i: _to_text(key_set.secrets[i]) for i in key_set.ids}}
+            for name, key_set in ((name, getattr(self, name)) for name in KEY_SETS)
         }
-        return json.dumps({"version": self.version, **rings}, indent=2) + "\n"
+        return json.dumps({"version": self.version, **key_sets}, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Keyring":
         """The keyring of such a text. Raises ValueError that names the setting at fault and never any value."""
         try:
-            rings: object = strictjson.loads(text.encode("utf-8", "surrogatepass"))
-        except strictjson.StrictJsonError as problem:
+            key_sets: object = strict_json.loads(text.encode("utf-8", "surrogatepass"))
+        except strict_json.StrictJsonError as problem:
             raise ValueError(f"keyring: {problem}") from None
-        if not isinstance(rings, dict) or set(rings) - {"version"} != set(RINGS):
+        if not isinstance(key_sets, dict) or set(key_sets) - {"version"} != set(KEY_SETS):
             raise ValueError("keyring: exactly the rings sign, digest and wrap are needed")
-        version = rings.get("version", 1)
+        version = key_sets.get("version", 1)
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise ValueError("keyring: version is a number from 1")
-        sign, digest, wrap = (_read_ring(name, rings[name]) for name in RINGS)
+        sign, digest, wrap = (_read_key_set(name, key_sets[name]) for name in KEY_SETS)
         return cls(sign, digest, wrap, version)
 
     @classmethod
@@ -268,15 +270,15 @@ def parse_kid(kid: str) -> tuple[str, int] | None:
 # --- reading and refusing ---------------------------------------------------------------------------------------------
 
 
-def _read_ring(name: str, ring: object) -> Ring:
-    if not isinstance(ring, dict) or set(ring) != {"current", "secrets"}:
+def _read_key_set(name: str, key_set: object) -> KeySet:
+    if not isinstance(key_set, dict) or set(key_set) != {"current", "secrets"}:
         raise ValueError(f"{name}: exactly the fields current and secrets are needed")
-    current, texts = ring["current"], ring["secrets"]
+    current, texts = key_set["current"], key_set["secrets"]
     if not isinstance(texts, dict) or not all(_ID.fullmatch(i) for i in texts):
         raise ValueError(f"{name}: an id is a lower-case letter and at most 15 letters or digits")
     if not isinstance(current, str) or current not in texts:
         raise ValueError(f"{name}: current does not name one of the secrets")
-    return Ring(current, _frozen({i: _from_text(f"{name}.{i}", text) for i, text in texts.items()}))
+    return KeySet(current, _frozen({i: _from_text(f"{name}.{i}", text) for i, text in texts.items()}))
 
 
 def _from_text(setting: str, text: object) -> bytes:
@@ -298,12 +300,12 @@ def _to_text(secret: bytes) -> str:
     return binascii.b2a_base64(secret, newline=False).decode("ascii").rstrip("=").translate({43: 45, 47: 95})
 
 
-def _check_secrets(rings: Mapping[str, Ring]) -> None:
+def _check_secrets(key_sets: Mapping[str, KeySet]) -> None:
     seen: dict[bytes, str] = {}
-    for name, ring in rings.items():
-        if ring.current not in ring.secrets:
+    for name, key_set in key_sets.items():
+        if key_set.current not in key_set.secrets:
             raise ValueError(f"{name}: current does not name one of the secrets")
-        for secret_id, secret in ring.secrets.items():
+        for secret_id, secret in key_set.secrets.items():
             setting = f"{name}.{secret_id}"
             if _ID.fullmatch(secret_id) is None:
                 raise ValueError(f"{name}: an id is a lower-case letter and at most 15 letters or digits")
@@ -338,11 +340,11 @@ def _is_text(secret: bytes) -> bool:
         return False
 
 
-def _turned(letter: str, ring: Ring, randomness: Randomness) -> Ring:
+def _rotated(letter: str, key_set: KeySet, randomness: Randomness) -> KeySet:
     """The ring with a fresh current secret, under an id that was never used, and the others retired."""
-    numbers = [int(name[1:]) for name in ring.secrets if re.fullmatch(letter + r"[0-9]{1,9}", name)]
+    numbers = [int(name[1:]) for name in key_set.secrets if re.fullmatch(letter + r"[0-9]{1,9}", name)]
     fresh = f"{letter}{max(numbers, default=0) + 1}"
-    return Ring(fresh, _frozen({fresh: randomness(SECRET_LENGTH), **ring.secrets}))
+    return KeySet(fresh, _frozen({fresh: randomness(SECRET_LENGTH), **key_set.secrets}))
 
 
 def _frozen(secrets: dict[str, bytes]) -> Mapping[str, bytes]:

@@ -16,14 +16,14 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from bedesten.core.text import MAX_SECRET, secret
-from bedesten.gate import common
-from bedesten.gate.common import STEP, STEPS
+from bedesten.gate import weak_passwords
+from bedesten.gate.weak_passwords import STEP, STEPS
 
 # --- hashing ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Hashed:
+class PasswordHash:
     """A password as it is stored: its argon2id hash in PHC form, and the id of the pepper under which it was made."""
 
     phc: str
@@ -63,11 +63,11 @@ class Hasher:
         try:
             keyed = self._keyed(secret(password))
         except ValueError:
-            self.waste(password)
+            self.verify_dummy(password)
             return False
         return self._matches(phc, keyed)
 
-    def waste(self, password: str) -> None:
+    def verify_dummy(self, password: str) -> None:
         """Takes the time of `verify` for an account that does not exist or may not log in.
 
         The time is that of today's parameters: after they were raised, an account is told apart until its next login.
@@ -122,7 +122,7 @@ def _by_beginning(words: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
     return {beginning: tuple(longest_first) for beginning, longest_first in found.items()}
 
 
-_COMMON = _by_beginning(common.WORDS)
+_COMMON = _by_beginning(weak_passwords.WORDS)
 
 
 def password_problem(password: str, *, minimum: int = 15, words: Iterable[str] = ()) -> str | None:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from bedesten.gate.auth_cache import KeyEntry
 from bedesten.gate.bearer import Claims
-from bedesten.gate.directory import KeyEntry
 from bedesten.gate.scopes import Surface
 
 

@@ -35,7 +35,7 @@ from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from bedesten.errors import BAD_REQUEST, INTERNAL, TOO_LARGE, ErrorRow
+from bedesten.errors import BAD_REQUEST, INTERNAL, TOO_LARGE, ErrorCode
 from bedesten.http.message import BodyStalled, BodyTooLarge, ClientGone, Headers, Request, Response, peer_of
 
 Message = MutableMapping[str, Any]
@@ -269,6 +269,6 @@ def _last_resort(problem: Exception, request: Request) -> Response:
     return _envelope(INTERNAL)
 
 
-def _envelope(row: ErrorRow) -> Response:
-    text = f'{{"success":false,"message":"{row.text}","code":{row.number},"errorCode":{row.number},"data":null}}'
-    return Response(row.status, list(_PLAIN), text.encode(), close=True)
+def _envelope(code: ErrorCode) -> Response:
+    text = f'{{"success":false,"message":"{code.text}","code":{code.number},"errorCode":{code.number},"data":null}}'
+    return Response(code.status, list(_PLAIN), text.encode(), close=True)

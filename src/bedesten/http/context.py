@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from bedesten.audit.actions import Actor
 from bedesten.core.clock import MINUTE, Clock
+from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.decide import Gate
-from bedesten.gate.directory import TenantEntry
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.principal import Principal
 from bedesten.http.idle_timeout import IdleTimeout
@@ -13,7 +13,7 @@ from bedesten.http.key_usage import KeyUsageRecorder
 from bedesten.http.password_hash_pool import PasswordHashPool
 from bedesten.http.proxies import Proxies
 from bedesten.http.revision_check import RevisionCheck
-from bedesten.ratelimit.limits import Limits
+from bedesten.ratelimit.limits import RateLimiter
 from bedesten.ratelimit.throttle import AddressThrottle
 from bedesten.store.store import Store
 from bedesten.telemetry.request_log import RequestLog
@@ -32,7 +32,7 @@ class Services:
     idle: IdleTimeout
     key_usage: KeyUsageRecorder
     throttle: AddressThrottle
-    limits: Limits
+    limits: RateLimiter
     proxies: Proxies
     clock: Clock
     request_log: RequestLog

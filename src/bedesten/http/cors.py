@@ -9,7 +9,7 @@ a browser shows the answer to the real request, a 404 or a 429, only if the pref
 
 from collections.abc import Iterable
 
-from bedesten.gate.directory import TenantEntry
+from bedesten.gate.auth_cache import TenantEntry
 from bedesten.http.message import Headers, Request, Response
 
 _PREFIX = b"/storefront/"

@@ -13,9 +13,9 @@ from bedesten import errors
 from bedesten.accounts import uses
 from bedesten.core.clock import Clock
 from bedesten.errors import Refusal
-from bedesten.gate.bearer import CLOCK_SKEW, Claims
+from bedesten.gate.auth_cache import TenantEntry
+from bedesten.gate.bearer import CLOCK_SKEW_MS, Claims
 from bedesten.gate.decide import challenge
-from bedesten.gate.directory import TenantEntry
 from bedesten.gate.scopes import Surface
 from bedesten.store.store import Store
 
@@ -36,7 +36,7 @@ class IdleTimeout:
         if idle is None:
             return
         now, since = self._clock(), tenant.idle_since[surface]
-        if since > now + CLOCK_SKEW:  # a clock was wrong when it was set: nothing is known of it
+        if since > now + CLOCK_SKEW_MS:  # a clock was wrong when it was set: nothing is known of it
             since = 0
         written = self._written.get(token.token_id, 0)
         if written >= since and 0 <= now - written < uses.step(idle):

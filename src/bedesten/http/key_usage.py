@@ -19,9 +19,9 @@ import structlog
 from bedesten.apikeys import key_uses, rotation
 from bedesten.apikeys.key_uses import LONGEST_AGENT, Noted
 from bedesten.core.clock import MINUTE, Clock
-from bedesten.gate import apikeys
+from bedesten.gate import api_keys
+from bedesten.gate.auth_cache import KeyEntry
 from bedesten.gate.decide import key_refused
-from bedesten.gate.directory import KeyEntry
 from bedesten.gate.keyring import Keyring
 from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable
@@ -63,7 +63,7 @@ class KeyUsageRecorder:
         entry, keyring = who.key, self._keyring()
         if entry.unused or entry.imported or entry.pepper_id != keyring.digest.current:
             digest = await self._store.write(
-                context.tenant.id, rotation.settle, keyring, entry, apikeys.extract(api_key), context.actor
+                context.tenant.id, rotation.settle, keyring, entry, api_keys.extract(api_key), context.actor
             )
             if digest is None:
                 raise key_refused("ended while the request was on its way")

@@ -8,7 +8,7 @@ from bedesten.accounts import actions as accounts
 from bedesten.accounts import logins, sessions
 from bedesten.accounts.actions import Account
 from bedesten.accounts.logins import Attempt
-from bedesten.accounts.sessions import Epochs, Session
+from bedesten.accounts.sessions import Session, TokenVersions
 from bedesten.apikeys.key_uses import shown_agent
 from bedesten.core.clock import DAY
 from bedesten.core.ids import session_id, token_id
@@ -18,7 +18,7 @@ from bedesten.gate import bearer
 from bedesten.gate.bearer import Claims
 from bedesten.gate.decide import challenge
 from bedesten.gate.keyring import make_kid
-from bedesten.gate.passwords import Hashed
+from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.http.context import RequestContext
 from bedesten.ratelimit.throttle import counting_unit
@@ -66,7 +66,7 @@ async def authenticate_password(context: RequestContext, surface: Surface, email
     if found is None or not proved or not found.api or found.disabled or not _is_switched_on(context, surface):
         await services.store.write(tenant.id, logins.failed, attempt)
         who = found.id if found else ""
-        raise Refusal(errors.LOGIN_REFUSED, _refusal_cause(context, found, proved), who=who)
+        raise Refusal(errors.LOGIN_REFUSED, _refusal_cause(context, found, proved), account=who)
     better = await _upgraded_hash(context, found, password)
     noteworthy = await services.store.read(tenant.id, logins.needs_note, attempt)
     if better or noteworthy:
@@ -81,14 +81,19 @@ async def authenticate_password(context: RequestContext, surface: Surface, email
 async def begin_session(context: RequestContext, surface: Surface, account: Account) -> IssuedToken:
     """The first token of a session. A customer's session is kept in the store before the token is given."""
     services, tenant = context.services, context.tenant
-    epochs = (services.gate.directory.epoch, tenant.epoch, tenant.surface_epochs[surface], account.epoch)
+    token_versions = (
+        services.gate.auth_cache.token_version,
+        tenant.token_version,
+        tenant.surface_token_versions[surface],
+        account.token_version,
+    )
     now = services.clock()
-    claims = _claims(context, surface, account, epochs, session_id(), now // 1000)
+    claims = _claims(context, surface, account, token_versions, session_id(), now // 1000)
     issued = _issued(context, surface, claims)
     if surface is Surface.STOREFRONT:
         agent = shown_agent(context.user_agent)
         kept = Session(claims.session_id, now, now, claims.expires_at * 1000, context.address, agent)
-        await services.store.write(tenant.id, sessions.begin, account.id, epochs, kept)
+        await services.store.write(tenant.id, sessions.begin, account.id, token_versions, kept)
     return issued
 
 
@@ -103,7 +108,7 @@ async def exchange(context: RequestContext, surface: Surface, account: Account) 
     since = token.authenticated_at or token.issued_at
     if context.services.clock() // 1000 >= since + MAX_SESSION_MS // 1000:
         raise Refusal(errors.TOKEN_EXPIRED, "the session is over", headers=challenge(errors.TOKEN_EXPIRED))
-    claims = _claims(context, surface, account, token.epochs, token.session_id, since)
+    claims = _claims(context, surface, account, token.token_versions, token.session_id, since)
     issued = _issued(context, surface, claims)
     store, tenant = context.services.store, context.tenant.id
     if not await store.write(tenant, sessions.renew, account.id, token.session_id, issued.expires):
@@ -112,7 +117,12 @@ async def exchange(context: RequestContext, surface: Surface, account: Account) 
 
 
 def _claims(
-    context: RequestContext, surface: Surface, account: Account, epochs: Epochs, session: str, authenticated_at: int
+    context: RequestContext,
+    surface: Surface,
+    account: Account,
+    token_versions: TokenVersions,
+    session: str,
+    authenticated_at: int,
 ) -> Claims:
     """What a fresh token says: what the server has configured for the account, and nothing that the caller asked for.
 
@@ -131,7 +141,7 @@ def _claims(
         expires_at=min(now + _jittered(tenant.lifetimes[surface] // 1000), authenticated_at + MAX_SESSION_MS // 1000),
         token_id=token_id(session),
         session_id=session,
-        epochs=epochs,
+        token_versions=token_versions,
         kid=make_kid(services.keyring.sign.current, tenant.generation),
         authenticated_at=authenticated_at,
     )
@@ -181,20 +191,20 @@ def _is_switched_on(context: RequestContext, surface: Surface) -> bool:
     return not context.tenant.suspended and context.tenant.allows(surface, context.endpoint)
 
 
-def _hashed(account: Account | None) -> Hashed | None:
+def _hashed(account: Account | None) -> PasswordHash | None:
     if account is None or account.password is None or account.pepper_id is None:
         return None
-    return Hashed(account.password, account.pepper_id)
+    return PasswordHash(account.password, account.pepper_id)
 
 
-async def _upgraded_hash(context: RequestContext, account: Account, password: str) -> Hashed | None:
+async def _upgraded_hash(context: RequestContext, account: Account, password: str) -> PasswordHash | None:
     known = _hashed(account)
     if known is not None and context.services.passwords.outdated(known):
         return await context.services.passwords.hash(password)
     return None
 
 
-def _record_success(tx: Transaction, account: Account, attempt: Attempt, better: Hashed | None) -> None:
+def _record_success(tx: Transaction, account: Account, attempt: Attempt, better: PasswordHash | None) -> None:
     logins.succeeded(tx, attempt)
     if better:
         accounts.upgrade_hash(tx, account, better)

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 from bedesten import errors
 from bedesten.errors import Refusal
 from bedesten.gate.keyring import Keyring
-from bedesten.gate.passwords import Hashed, Hasher
+from bedesten.gate.passwords import Hasher, PasswordHash
 
 Args = ParamSpec("Args")
 Result = TypeVar("Result")
@@ -32,16 +32,16 @@ class PasswordHashPool:
         """How many hashes are being made or waited for."""
         return self._in_progress
 
-    async def hash(self, password: str) -> Hashed:
+    async def hash(self, password: str) -> PasswordHash:
         """A fresh hash under the current pepper."""
         pepper_id = self._keyring().digest.current
-        return Hashed(await self._run(self._hash, pepper_id, password), pepper_id)
+        return PasswordHash(await self._run(self._hash, pepper_id, password), pepper_id)
 
-    async def verify(self, known: Hashed | None, password: str) -> bool:
+    async def verify(self, known: PasswordHash | None, password: str) -> bool:
         """Whether the password is the known one; takes the same time when there is no known one."""
         return await self._run(self._verify, known, password)
 
-    def outdated(self, known: Hashed) -> bool:
+    def outdated(self, known: PasswordHash) -> bool:
         """Whether a hash was made with parameters or a pepper that are no longer today's."""
         current = self._keyring().digest.current
         return known.pepper_id != current or self._hasher(current).needs_rehash(known.phc)
@@ -49,10 +49,10 @@ class PasswordHashPool:
     def _hash(self, pepper_id: str, password: str) -> str:
         return self._hasher(pepper_id).hash(password)
 
-    def _verify(self, known: Hashed | None, password: str) -> bool:
+    def _verify(self, known: PasswordHash | None, password: str) -> bool:
         keyring = self._keyring()
         if known is None or known.pepper_id not in keyring.digest.secrets:
-            self._hasher(keyring.digest.current).waste(password)
+            self._hasher(keyring.digest.current).verify_dummy(password)
             return False
         return self._hasher(known.pepper_id).verify(known.phc, password)
 

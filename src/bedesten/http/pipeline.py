@@ -14,12 +14,12 @@ from typing import TypeVar
 import structlog
 
 from bedesten import errors
-from bedesten.core import meaning
+from bedesten.core import request_digest
 from bedesten.core.ids import request_id
 from bedesten.errors import Refusal
 from bedesten.gate.access import Anonymous, Open
+from bedesten.gate.auth_cache import EMPTY, CacheKey, CacheMiss, Entry, Fetched, TenantEntry
 from bedesten.gate.decide import Credentials
-from bedesten.gate.directory import NOTHING, Entry, Loaded, TenantEntry, Unloaded, Want
 from bedesten.gate.principal import Principal
 from bedesten.gate.scopes import Surface
 from bedesten.http import cors, idempotency, responses
@@ -28,7 +28,7 @@ from bedesten.http.message import BodyStalled, BodyTooLarge, ClientGone, Headers
 from bedesten.http.refusals import refusals
 from bedesten.http.route import Async, Match, Reads, Reveals, Route, RouteMap, Router, Static, Writes, keyed_surface
 from bedesten.http.schemas import decode_body, encode, parse
-from bedesten.ratelimit.limits import Ask, Verdict
+from bedesten.ratelimit.limits import LimitStatus, RateLimit
 from bedesten.ratelimit.throttle import counting_unit
 from bedesten.store import patience
 from bedesten.store.transaction import StoreUnavailable, Transaction
@@ -107,7 +107,7 @@ class RequestState:
         surface = self.route if isinstance(self.route, Surface) else self.route.access.surface
         return surface.value if surface else "public"
 
-    def show(self, verdict: Verdict) -> None:
+    def show(self, verdict: LimitStatus) -> None:
         """Puts a limit's state into the answer, if it is the tightest one so far or the one that refuses."""
         if self.tightest is None or not verdict.allowed or verdict.remaining < self.tightest:
             self.tightest = verdict.remaining
@@ -146,7 +146,7 @@ class Pipeline:
             refused = refusal
         except (StoreUnavailable, BodyTooLarge, BodyStalled) as problem:
             refused = _as_refusal(problem)
-            if refused.row is errors.UNAVAILABLE:
+            if refused.code is errors.UNAVAILABLE:
                 self._services.request_log.metrics.count("store_unavailable")
         except ClientGone:
             raise
@@ -166,7 +166,7 @@ class Pipeline:
     ) -> Response | None:
         """What is not there, as a page, if a browser asks where pages are."""
         tenant = state.tenant
-        if self._explains is None or tenant is None or refused.row is not errors.NOT_FOUND:
+        if self._explains is None or tenant is None or refused.code is not errors.NOT_FOUND:
             return None
         if isinstance(state.route, Route) and state.route.access.surface is not None:
             return None  # an operation was found: its callers get JSON
@@ -180,7 +180,7 @@ class Pipeline:
         waits = perf_counter()
         await services.revision_check.confirm()
         services.request_log.metrics.observe_revision_check(waits)
-        tenant = await self._decided(lambda loaded: services.gate.tenant(headers.host, loaded))
+        tenant = await self._decided(lambda fetched: services.gate.tenant(headers.host, fetched))
         state.tenant = tenant
         match = self._routes.find(request.path)
         if cors.is_preflight(request):
@@ -193,13 +193,15 @@ class Pipeline:
         if wait is not None:
             raise Refusal(errors.TOO_MANY_REQUESTS, "too many refusals", retry_after=wait)
         self._take(state, tenant, now, address=counting_unit(state.address))
-        presented = Credentials(headers.authorization, headers.api_key, state.address)
+        credentials = Credentials(headers.authorization, headers.api_key, state.address)
         if isinstance(route, Surface):
             surface = route
-            await self._decided(lambda loaded: services.gate.knocks(tenant, surface, presented, now, loaded))
+            await self._decided(
+                lambda fetched: services.gate.require_key_of_surface(tenant, surface, credentials, now, fetched)
+            )
             raise self._no_route(request, match, tenant, surface)
         principal = await self._decided(
-            lambda loaded: services.gate.authenticate(tenant, route.access, presented, now, loaded)
+            lambda fetched: services.gate.authenticate(tenant, route.access, credentials, now, fetched)
         )
         if principal is None:
             self._take(state, tenant, now, tenant=tenant.id)
@@ -268,7 +270,7 @@ class Pipeline:
                 key = None if reveals else _idempotency_key(headers)
                 if key is None:
                     return encode(_kept(await store.write(tenant, action, context, body)))
-                content = meaning.digest(context.endpoint, context.argument, body)
+                content = request_digest.digest(context.endpoint, context.argument, body)
 
                 def once(tx: Transaction) -> bytes | Refusal:
                     return idempotency.once(tx, context.who.owner, key, content, lambda: action(tx, context, body))
@@ -280,25 +282,29 @@ class Pipeline:
                 return encode(await run(context, body))
         raise AssertionError("a page has no body")
 
-    async def _decided(self, decide: Callable[[Loaded], Decision]) -> Decision:
+    async def _decided(self, decide: Callable[[Fetched], Decision]) -> Decision:
         """Asks the gate, and reads what the directory lacks until it can tell."""
         try:
-            return decide(NOTHING)
-        except Unloaded as unloaded:
-            want = unloaded.want
-        loaded: dict[Want, Entry | None] = {}
+            return decide(EMPTY)
+        except CacheMiss as miss:
+            key = miss.key
+        fetched: dict[CacheKey, Entry | None] = {}
         for _ in range(MAX_LOADS):
-            loaded[want] = await self._services.revision_check.load(want)
+            fetched[key] = await self._services.revision_check.load(key)
             try:
-                return decide(loaded)
-            except Unloaded as unloaded:
-                want = unloaded.want
+                return decide(fetched)
+            except CacheMiss as miss:
+                key = miss.key
         raise AssertionError("a decision that never ends")
 
     def _take(self, state: RequestState, tenant: TenantEntry, now: int, /, **names: str) -> None:
         """Takes the request out of the limits that the operator set for the tenant, out of all of these or of none."""
         limits = tenant.limits
-        asks = [Ask(kind, f"{tenant.id} {kind} {name}", limits[kind]) for kind, name in names.items() if kind in limits]
+        asks = [
+            RateLimit(kind, f"{tenant.id} {kind} {name}", limits[kind])
+            for kind, name in names.items()
+            if kind in limits
+        ]
         if not asks:
             return
         verdicts = sorted(self._services.limits.take(asks, now), key=lambda verdict: verdict.retry)
@@ -309,9 +315,9 @@ class Pipeline:
 
     def _note(self, refusal: Refusal, request: Request, state: RequestState) -> None:
         """The precise cause goes to log and trail, and what smells of guessing is counted against the address."""
-        row, route, now = refusal.row, state.route, self._services.clock()
-        state.code = row.number
-        if row.status in (401, 403) or row.number in _COUNTED:
+        code, route, now = refusal.code, state.route, self._services.clock()
+        state.code = code.number
+        if code.status in (401, 403) or code.number in _COUNTED:
             self._services.throttle.refused(state.address, now)
         request_info = RequestInfo(
             request_id=state.request_id,
@@ -323,8 +329,8 @@ class Pipeline:
             who=state.who,
         )
         self._services.request_log.log_refusal(refusal, request_info, now)
-        if isinstance(route, Route) and route.access.surface and row not in refusals(route):
-            log.error("refusal-not-declared", endpoint=route.endpoint, code=row.number, request_id=state.request_id)
+        if isinstance(route, Route) and route.access.surface and code not in refusals(route):
+            log.error("refusal-not-declared", endpoint=route.endpoint, code=code.number, request_id=state.request_id)
 
 
 def _kept(answered: Answered | Refusal) -> Answered:

@@ -3,7 +3,7 @@
 from functools import cache
 
 from bedesten import errors
-from bedesten.errors import ErrorRow
+from bedesten.errors import ErrorCode
 from bedesten.gate.access import Access, Anonymous, Keyed, Open, Scoped, SignedIn
 from bedesten.http.route import Route, Static
 
@@ -20,17 +20,17 @@ _BODY = (errors.TOO_LARGE, errors.NOT_JSON)
 
 
 @cache
-def refusals(route: Route) -> tuple[ErrorRow, ...]:
+def refusals(route: Route) -> tuple[ErrorCode, ...]:
     """The rows of the catalogue that a request to the route can be answered with, by status, then by number."""
     found = {*ALWAYS, *_credential(route.access), *route.errors}
     if route.method != "GET" and not isinstance(route.handler, Static):
         found.update(_BODY)
     if route.repeatable:
         found.add(errors.CONFLICT)  # the Idempotency-Key was used with another content
-    return tuple(sorted(found, key=lambda row: (row.status, -row.number)))
+    return tuple(sorted(found, key=lambda code: (code.status, -code.number)))
 
 
-def _credential(access: Access) -> tuple[ErrorRow, ...]:
+def _credential(access: Access) -> tuple[ErrorCode, ...]:
     match access:
         case Scoped() | SignedIn():
             return (*_TOKEN, errors.SCOPE_MISSING)

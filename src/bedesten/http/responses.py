@@ -19,15 +19,15 @@ def success(data: bytes, request_id: str) -> Response:
 
 def error_response(refusal: Refusal, request_id: str, accept: bytes) -> Response:
     """The refusal as an envelope, or as an RFC 9457 document where the caller prefers that."""
-    row = refusal.row
+    code = refusal.code
     problem = prefers_problem(accept)
     body: dict[str, object]
     if problem:
         body = {
-            "type": f"/documentation/errors/{row.number}",
+            "type": f"/documentation/errors/{code.number}",
             "title": refusal.text,
-            "status": row.status,
-            "code": row.number,
+            "status": code.status,
+            "code": code.number,
             "requestId": request_id,
         }
         if refusal.data is not None:
@@ -36,8 +36,8 @@ def error_response(refusal: Refusal, request_id: str, accept: bytes) -> Response
         body = {
             "success": False,
             "message": refusal.text,
-            "code": row.number,
-            "errorCode": row.number,
+            "code": code.number,
+            "errorCode": code.number,
             "data": refusal.data,
             "requestId": request_id,
         }
@@ -47,7 +47,7 @@ def error_response(refusal: Refusal, request_id: str, accept: bytes) -> Response
     if refusal.retry_after is not None:
         headers.append((b"retry-after", b"%d" % max(1, refusal.retry_after)))
     headers.extend(refusal.headers)
-    return Response(row.status, headers, encode(body))
+    return Response(code.status, headers, encode(body))
 
 
 def not_modified_or(shown: Response, request: Request) -> Response:

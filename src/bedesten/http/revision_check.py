@@ -10,7 +10,7 @@ import structlog
 from bedesten.accounts.lookup import account_entry, revoked
 from bedesten.apikeys.lookup import has_imports, key_entry
 from bedesten.core.revision import Revision
-from bedesten.gate.directory import APPLIED, Change, Directory, Entry, Want
+from bedesten.gate.auth_cache import CHANGE_KINDS, AuthCache, CacheKey, Change, Entry
 from bedesten.store.fence import CHANGE, CHANGES, COUNTER, KEPT
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALLATION, Installed
@@ -26,10 +26,10 @@ class RevisionCheck:
     Raises `StoreUnavailable` when the store cannot be asked: a process that cannot know does not guess.
     """
 
-    def __init__(self, store: Store, directory: Directory, ring: Callable[[Installed], Awaitable[None]]) -> None:
+    def __init__(self, store: Store, auth_cache: AuthCache, ring: Callable[[Installed], Awaitable[None]]) -> None:
         """`ring` makes sure that the master secrets are known which the store asks for, or raises."""
         self._store = store
-        self._directory = directory
+        self._auth_cache = auth_cache
         self._ring = ring
         self._catching_up = asyncio.Lock()
         self._begun = 0
@@ -41,32 +41,32 @@ class RevisionCheck:
         revision = self._store.counter_now()
         if revision is None:
             revision = await self._store.counter()
-        if self._directory.revision != revision:
+        if self._auth_cache.revision != revision:
             async with self._catching_up:
                 # What began to catch up after this call began has read enough, whatever the revision is by now.
-                if self._finished <= begun and self._directory.revision != revision:
+                if self._finished <= begun and self._auth_cache.revision != revision:
                     self._begun += 1
                     await self._catch_up(revision)
                     self._finished = self._begun
 
-    async def load(self, want: Want) -> Entry | None:
+    async def load(self, key: CacheKey) -> Entry | None:
         """Reads what the directory lacks. It is remembered only if nothing changed while it was read."""
-        revision = self._directory.revision
-        entry = await self._store.read_across(lambda tx: _read(tx, want))
-        if entry is not None and self._directory.revision == revision:
-            self._directory.put(want, entry)
+        revision = self._auth_cache.revision
+        entry = await self._store.read_across(lambda tx: _read(tx, key))
+        if entry is not None and self._auth_cache.revision == revision:
+            self._auth_cache.put(key, entry)
         return entry
 
     async def _catch_up(self, read: Revision) -> None:
-        directory = self._directory
-        news = await self._store.read_across(partial(_news, known=directory.revision, read=read))
+        auth_cache = self._auth_cache
+        news = await self._store.read_across(partial(_news, known=auth_cache.revision, read=read))
         if isinstance(news, _State):
             await self._ring(news.installed)
             if news.went_back:
-                log.warning("store-went-back", known=directory.revision, found=news.revision)
-            directory.restart(news.revision, news.installed.epoch, news.revoked)
+                log.warning("store-went-back", known=auth_cache.revision, found=news.revision)
+            auth_cache.reset(news.revision, news.installed.token_version, news.revoked)
         else:
-            directory.apply(news)
+            auth_cache.apply(news)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def _news(tx: CrossTransaction, known: Revision | None, read: Revision) -> list[
         changes = [Change(Revision(*row[:2]), *row[2:]) for row in tx.all(CHANGES, seen=known.number, most=KEPT)]
         numbers = [change.revision.number for change in changes]
         whole = numbers == list(range(known.number + 1, revision.number + 1))
-        if whole and all(change.kind in APPLIED for change in changes):
+        if whole and all(change.kind in CHANGE_KINDS for change in changes):
             return changes
     return _State(revision, installed, revoked(tx), went_back=known is not None and not follows)
 
@@ -107,8 +107,8 @@ def _follows(tx: CrossTransaction, revision: Revision, earlier: Revision) -> boo
     return tx.one(CHANGE, number=earlier.number, nonce=earlier.nonce) is not None
 
 
-def _read(tx: CrossTransaction, want: Want) -> Entry | None:
-    match want.kind, want.ref:
+def _read(tx: CrossTransaction, key: CacheKey) -> Entry | None:
+    match key.kind, key.ref:
         case "host", str(host):
             return tenant_of_host(tx, host)
         case "tenant", str(tenant):
@@ -118,4 +118,4 @@ def _read(tx: CrossTransaction, want: Want) -> Entry | None:
             return account_entry(tx, account)
         case "key", tuple(digests):
             return key_entry(tx, digests)
-    raise AssertionError(f"nobody wants {want.kind}")
+    raise AssertionError(f"nobody wants {key.kind}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bedesten.errors import ErrorRow
+from bedesten.errors import ErrorCode
 from bedesten.gate.access import Access, Keyed
 from bedesten.gate.scopes import Surface
 from bedesten.http.message import Response
@@ -89,7 +89,7 @@ class Route:
     handler: Handler
     body: type[RequestModel] = EmptyBody
     response: Any = None
-    errors: tuple[ErrorRow, ...] = ()
+    errors: tuple[ErrorCode, ...] = ()
     regional: bool = False
     limit: int = SMALL_BODY_BYTES
     aliases: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args, get_origin
 import msgspec
 
 from bedesten import errors
-from bedesten.core import strictjson
+from bedesten.core import strict_json
 from bedesten.core.money import to_minor
 from bedesten.errors import Refusal, bad_field
 from bedesten.http import text_fields
@@ -69,8 +69,8 @@ def parse(raw: bytes) -> Members:
     if not raw:
         return {}
     try:
-        parsed = strictjson.loads(raw, fold=True)
-    except strictjson.StrictJsonError as error:
+        parsed = strict_json.loads(raw, fold=True)
+    except strict_json.StrictJsonError as error:
         raise bad_field(_WHOLE, f"{error}: {error.place}" if error.place else str(error)) from error
     if not isinstance(parsed, dict):
         raise bad_field(_WHOLE, "must be an object")
@@ -105,7 +105,7 @@ def decode_body(members: Members, shape: type[Body], *, strict: bool = False, ra
 def _names_as_written(raw: bytes) -> dict[str, str]:
     """The name of every member, by its folded form."""
     found: dict[str, str] = {}
-    waiting = [strictjson.loads(raw)] if raw else []
+    waiting = [strict_json.loads(raw)] if raw else []
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
@@ -122,7 +122,7 @@ def _whole(value: Any) -> Any:
         return {name: _whole(part) for name, part in value.items()}
     if isinstance(value, list):
         return [_whole(part) for part in value]
-    if isinstance(value, Decimal) and value.adjusted() < strictjson.MAX_DIGITS and value == value.to_integral_value():
+    if isinstance(value, Decimal) and value.adjusted() < strict_json.MAX_DIGITS and value == value.to_integral_value():
         return int(value)
     return value
 

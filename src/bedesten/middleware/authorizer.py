@@ -210,7 +210,7 @@ class _Running:
 def refusal_response(refusal: Refusal, headers: Headers, request: str = "") -> Response:
     """The answer to a request that is refused here; its cause is in the log under the request id."""
     request = request or request_id()
-    log.warning("not-admitted", cause=refusal.cause, code=refusal.row.number, request_id=request)
+    log.warning("not-admitted", cause=refusal.cause, code=refusal.code.number, request_id=request)
     return responses.error_response(refusal, request, b",".join(value for name, value in headers if name == b"accept"))
 
 

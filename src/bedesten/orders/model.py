@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from bedesten.core import meaning
+from bedesten.core import request_digest
 
 CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT = 0, 1, 2, 3
 """Statuses of an order line, as the wire shows them."""
@@ -50,7 +50,7 @@ class NewOrder(msgspec.Struct, frozen=True):
 
     def digest(self) -> bytes:
         """What must be the same when the reference is used again."""
-        return meaning.digest(self)
+        return request_digest.digest(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from sqlalchemy import select, update
 
 from bedesten import errors
 from bedesten.audit.actions import OPERATOR, Actor, record
-from bedesten.core import meaning
+from bedesten.core import request_digest
 from bedesten.core.ids import new_id
-from bedesten.core.money import in_words, to_decimal
+from bedesten.core.money import to_decimal, with_currency
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import checkout
@@ -124,7 +124,7 @@ def create_deposit(
         raise ledger.beyond_bounds("amount")
     if tx.one(_DEPOSIT_BY_REFERENCE, integration=integration, reference=reference) is None:
         limits_of(tx, integration).check(amount)
-    digest = meaning.digest(partner, currency, amount)
+    digest = request_digest.digest(partner, currency, amount)
     made = tx.run(
         _NEW_DEPOSIT,
         id=new_id("dep"),
@@ -211,7 +211,7 @@ def _move_deposit(tx: Transaction, found: Deposit, to: int, approval: int) -> De
 
 
 def _money(of: Deposit | Payment) -> str:
-    return in_words(of.amount, of.currency)
+    return with_currency(of.amount, of.currency)
 
 
 def create_payment(tx: Transaction, integration: str, order_id: str, reference: str, minor: int) -> Payment:
@@ -222,7 +222,7 @@ def create_payment(tx: Transaction, integration: str, order_id: str, reference: 
     order = tx.one(orders.ORDER_BY_ID, order_id=order_id)
     if order is None or order.surface != "storefront":
         raise Refusal(errors.NOT_FOUND, "no such storefront order", missing="order")
-    digest = meaning.digest(order_id, order.currency, minor)
+    digest = request_digest.digest(order_id, order.currency, minor)
     known = tx.one(_PAYMENT_BY_REFERENCE, integration=integration, reference=reference)
     if known:
         if bytes(known.digest) != digest:
@@ -305,9 +305,9 @@ def _read(tx: Transaction, known: Payment) -> Payment:
 
 def _refuse(tx: Transaction, found: Payment, refusal: Refusal) -> Refusal:
     items = json.dumps(refusal.data["items"]) if isinstance(refusal.data, dict) else None
-    if not tx.run(_REFUSE, id=found.id, number=refusal.row.number, items=items, now=tx.now):
+    if not tx.run(_REFUSE, id=found.id, number=refusal.code.number, items=items, now=tx.now):
         raise TryAgain("it was moved at this moment")
-    code = refusal.row.number
+    code = refusal.code.number
     record(tx, Actor(found.integration_id), "payment.refuse", found.id, code=code, give_back=_money(found))
     return _as_refused(_read(tx, found), refusal.cause)
 

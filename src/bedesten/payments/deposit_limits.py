@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from bedesten import errors
 from bedesten.audit.actions import OPERATOR, record
-from bedesten.core.money import in_words
+from bedesten.core.money import with_currency
 from bedesten.errors import Refusal
 from bedesten.payments.tables import integration_limits
 from bedesten.store.sql import TENANT, Statement, insert, into, p
@@ -65,4 +65,4 @@ def _members(limits: DepositLimits) -> tuple[tuple[str, int | None], ...]:
 
 
 def _money(minor: int | None, currency: str) -> str | None:
-    return None if minor is None else in_words(minor, currency)
+    return None if minor is None else with_currency(minor, currency)

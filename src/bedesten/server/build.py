@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import structlog
 
-from bedesten.admin.secrets import unfit
+from bedesten.admin.secrets import incompatibility
 from bedesten.apidocs import openapi_routes, site_routes
 from bedesten.core.clock import MINUTE, SECOND, Clock, system_clock
+from bedesten.gate.auth_cache import AuthCache
 from bedesten.gate.decide import Gate
-from bedesten.gate.directory import Directory
 from bedesten.http.asgi import Adapter
 from bedesten.http.context import Services
 from bedesten.http.idle_timeout import IdleTimeout
@@ -19,7 +19,7 @@ from bedesten.http.pipeline import Pipeline
 from bedesten.http.proxies import Proxies
 from bedesten.http.revision_check import RevisionCheck
 from bedesten.http.route import Route, RouteMap
-from bedesten.ratelimit.limits import Limits, Tables
+from bedesten.ratelimit.limits import Counters, RateLimiter
 from bedesten.ratelimit.throttle import AddressThrottle
 from bedesten.server.installation import Installation, open_installation
 from bedesten.server.logs import configure
@@ -47,31 +47,31 @@ ROUTES: tuple[Route, ...] = (
 
 def open_services(installation: Installation, clock: Clock = system_clock) -> Services:
     """The services of one web process."""
-    directory = Directory()
-    gate = Gate(directory, installation.keyring, installation.issuer)
+    auth_cache = AuthCache()
+    gate = Gate(auth_cache, installation.keyring, installation.issuer)
 
     async def know(installed: Installed) -> None:
         if installed.issuer != installation.issuer:
             raise StoreUnavailable("the store is another installation's: start the server again")
-        if unfit(installed, gate.keyring):
+        if incompatibility(installed, gate.keyring):
             fresh = await asyncio.to_thread(installation.master_secrets.for_store, installed)
-            gate.turn(fresh)
-            installation.vault.turn(fresh)
+            gate.use_keyring(fresh)
+            installation.vault.use_keyring(fresh)
 
-    operations = Tables(installation.settings.limits_file)
+    operations = Counters(installation.settings.limits_file)
     if not operations.shared:
         log.warning("limits-not-shared", file=str(installation.settings.limits_file))
 
     return Services(
         store=installation.store,
         gate=gate,
-        revision_check=RevisionCheck(installation.store, directory, know),
+        revision_check=RevisionCheck(installation.store, auth_cache, know),
         vault=installation.vault,
         passwords=PasswordHashPool(lambda: gate.keyring),
         idle=IdleTimeout(installation.store, clock),
         key_usage=KeyUsageRecorder(installation.store, lambda: gate.keyring, clock),
         throttle=AddressThrottle(operations, limit=600, window_ms=MINUTE),
-        limits=Limits(operations),
+        limits=RateLimiter(operations),
         proxies=Proxies(installation.settings.trusted_proxies, installation.settings.proxy_header),
         clock=clock,
         request_log=RequestLog(installation.store, clock, installation.settings.metrics_directory),
@@ -86,7 +86,7 @@ def start_recording(services: Services, kind: str) -> None:
     def process_metrics() -> Iterator[tuple[Series, float]]:
         return web_process_metrics(
             services.request_log.metrics,
-            services.gate.directory.sizes,
+            services.gate.auth_cache.sizes,
             lambda: services.passwords.in_progress,
             services.store.load,
         )

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from sqlalchemy import column, select, table
 
-from bedesten.admin.secrets import prints, unfit
+from bedesten.admin.secrets import fingerprints, incompatibility
 from bedesten.core.clock import Clock, system_clock
 from bedesten.core.ids import new_id
 from bedesten.gate.keyring import Keyring
-from bedesten.gate.passwords import Hashed, Hasher
+from bedesten.gate.passwords import Hasher, PasswordHash
 from bedesten.server.database_url import DatabaseUrl
 from bedesten.server.master_secrets import MasterSecrets
 from bedesten.server.secret_cache import SecretCache
@@ -59,9 +59,9 @@ class PasswordHasher:
         self._pepper_id = keyring.digest.current
         self._hasher = Hasher(keyring.password_pepper())
 
-    def hash(self, password: str) -> Hashed:
+    def hash(self, password: str) -> PasswordHash:
         """The password as it is stored. Raises ValueError for one that can be none."""
-        return Hashed(self._hasher.hash(password), self._pepper_id)
+        return PasswordHash(self._hasher.hash(password), self._pepper_id)
 
 
 def initialise(settings: Settings) -> bool:
@@ -135,12 +135,12 @@ def _install(tx: CrossTransaction, keyring: Keyring) -> None:
         INSTALL,
         id=1,
         issuer=new_id("bedesten"),
-        epoch=1,
+        token_version=1,
         webhook_networks="",
-        ring=keyring.version,
+        keyring_version=keyring.version,
         leak_policy="notify",
         created=tx.now,
-        prints=prints(keyring),
+        fingerprints=fingerprints(keyring),
     )
     open_fence(tx)
 
@@ -196,7 +196,7 @@ def _open(settings: Settings, clock: Clock | None, secret_cache: SecretCache) ->
         installed = store.read_now(lambda tx: tx.one(INSTALLATION))
         if installed is None or store.read_now(lambda tx: tx.one(COUNTER)) is None:
             raise InstallationError("the store is not an installation: run `bedesten init`")
-        reason = unfit(installed, keyring)
+        reason = incompatibility(installed, keyring)
         if reason:
             raise InstallationError(f"{master_secrets.name} cannot be used: {reason}")
     except BaseException:

@@ -5,7 +5,7 @@ tells the store. A manager's value is written by the operator; `take_up` tells t
 reload`) or when the worker next looks.
 """
 
-from bedesten.admin.secrets import unfit
+from bedesten.admin.secrets import incompatibility
 from bedesten.gate.keyring import Keyring
 from bedesten.server.secret_cache import SecretCache
 from bedesten.server.secret_references import InvalidSetting, NamedSecret
@@ -53,11 +53,11 @@ class MasterSecrets:
         """
         try:
             keyring = self.read()
-            if self._named and unfit(installed, keyring):
+            if self._named and incompatibility(installed, keyring):
                 keyring = self._parsed(self._named.refresh(self._named.get()))
         except (OSError, ValueError, InvalidSetting) as problem:
             raise StoreUnavailable(f"{self.name} cannot be read: {problem}") from problem
-        reason = unfit(installed, keyring)
+        reason = incompatibility(installed, keyring)
         if reason:
             raise StoreUnavailable(f"{self.name} cannot be used: {reason}")
         return keyring

@@ -12,7 +12,7 @@ from bedesten.accounts.tables import (
     token_uses,
 )
 from bedesten.core.clock import DAY
-from bedesten.gate.bearer import CLOCK_SKEW
+from bedesten.gate.bearer import CLOCK_SKEW_MS
 from bedesten.orders.model import UNPAID
 from bedesten.orders.tables import checkout_holders, orders
 from bedesten.store.fence import COUNTER, FORGET, KEPT
@@ -50,7 +50,7 @@ before the moment at which it was written."""
 def cap_waits(tx: CrossTransaction) -> None:
     """Cuts waits that a wrong clock wrote. Running it twice changes nothing more."""
     for statement in (_DELIVERIES, _CHECKOUTS):
-        tx.run(statement, now=tx.now, latest=tx.now + CLOCK_SKEW)
+        tx.run(statement, now=tx.now, latest=tx.now + CLOCK_SKEW_MS)
 
 
 def delete_expired(tx: CrossTransaction) -> None:

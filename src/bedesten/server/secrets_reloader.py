@@ -59,7 +59,7 @@ class SecretsReloader:
         except (InvalidSetting, ValueError, OSError) as problem:
             log.warning("secrets-not-read", cause=str(problem), used="what is known")
             return False
-        reason = fresh.unfit(held.version, held.prints())
+        reason = fresh.incompatibility(held.version, held.fingerprints())
         if reason:
             log.error("secrets-not-taken", cause=f"BEDESTEN_SECRETS: {reason}", used="what is known")
             return False
@@ -72,7 +72,7 @@ class SecretsReloader:
                 self._installation.master_secrets.remember(held)
                 log.warning("secrets-not-taken", cause=str(problem), used="what is known")
                 return False
-            self._installation.vault.turn(fresh)
+            self._installation.vault.use_keyring(fresh)
             self._known = fresh
             log.info("secrets-taken", version=fresh.version, first=asked)
         return True

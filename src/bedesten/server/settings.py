@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from bedesten.gate.apikeys import parse_networks
+from bedesten.gate.api_keys import parse_networks
 from bedesten.server.secret_references import REFERENCE
 
 PREFIX = "BEDESTEN_"

@@ -19,7 +19,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
 from sqlalchemy.sql.expression import ClauseElement
 
-from bedesten.core.clock import EVER
+from bedesten.core.clock import MAX_TIME_MS
 
 DialectName = Literal["sqlite", "postgresql"]
 
@@ -53,8 +53,8 @@ def integer(name: str, *constraints: SchemaItem, null: bool = False, key: bool =
 
 
 def moment(name: str, *, null: bool = False) -> Column[int]:
-    """A column of a time in epoch milliseconds, which the database keeps to what every reader can show (`EVER`)."""
-    return integer(name, CheckConstraint(f"{name} BETWEEN 0 AND {EVER}", name=name), null=null)
+    """A column of a time in epoch milliseconds, which the database keeps to what every reader can show (`MAX_TIME_MS`)."""
+    return integer(name, CheckConstraint(f"{name} BETWEEN 0 AND {MAX_TIME_MS}", name=name), null=null)
 
 
 def blob(name: str, *constraints: SchemaItem, null: bool = False, key: bool = False) -> Column[bytes]:

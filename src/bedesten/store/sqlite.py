@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 
 from pysqlite3 import dbapi2
 
-from bedesten.core import brief
+from bedesten.core import syscalls
 from bedesten.core.clock import Clock, system_clock
 from bedesten.core.revision import Revision
 from bedesten.store import patience
@@ -96,7 +96,7 @@ class _File:
     def check(self) -> None:
         """Raises `StoreUnavailable` if the file is gone, or another one has taken its place."""
         try:
-            here = brief.identity(self._name)
+            here = syscalls.identity(self._name)
         except OSError as error:
             raise StoreUnavailable(f"there is no store at {self.path}") from error
         if self._known is None:

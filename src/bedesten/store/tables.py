@@ -25,15 +25,15 @@ installation = Table(
     metadata,
     integer("id", CheckConstraint("id = 1", name="single"), key=True),
     text("issuer"),
-    integer("epoch"),
+    integer("token_version"),
     text("webhook_networks"),
-    integer("ring"),
+    integer("keyring_version"),
     text("leak_policy", CheckConstraint("leak_policy IN ('notify', 'grace', 'revoke')", name="leak_policy")),
     moment("created"),
-    text("prints"),
+    text("fingerprints"),
 )
-"""`ring` is the version of the master secrets that every process must have read, `prints` what that version is known again
-by, as JSON (`Keyring.prints`)."""
+"""`keyring_version` is the version of the master secrets that every process must have read, `fingerprints` tells
+which secrets that version holds, as JSON (`Keyring.fingerprints`)."""
 
 INSTALL = inserting_across(installation, or_ignore=True)
 
@@ -43,20 +43,25 @@ class Installed:
     """The installation's own settings. `webhook_networks` in CIDR, separated by spaces."""
 
     issuer: str
-    epoch: int
+    token_version: int
     webhook_networks: str
-    ring: int
+    keyring_version: int
     leak_policy: str
-    prints: str
+    fingerprints: str
 
 
 _I = installation.c
 INSTALLATION = crossing_into(
-    Installed, select(_I.issuer, _I.epoch, _I.webhook_networks, _I.ring, _I.leak_policy, _I.prints)
+    Installed,
+    select(_I.issuer, _I.token_version, _I.webhook_networks, _I.keyring_version, _I.leak_policy, _I.fingerprints),
 )
-RAISE_RING = crossing(update(installation).where(_I.ring < p("version")).values(ring=p("version"), prints=p("prints")))
+RAISE_KEYRING_VERSION = crossing(
+    update(installation)
+    .where(_I.keyring_version < p("version"))
+    .values(keyring_version=p("version"), fingerprints=p("fingerprints"))
+)
 SET_LEAK_POLICY = crossing(update(installation).values(leak_policy=p("policy")))
-END_ALL_TOKENS = crossing(update(installation).values(epoch=installation.c.epoch + p("step")))
+END_ALL_TOKENS = crossing(update(installation).values(token_version=installation.c.token_version + p("step")))
 SET_NETWORKS = crossing(update(installation).values(webhook_networks=p("networks")))
 
 idempotency = Table(

@@ -92,7 +92,7 @@ class Transaction(_Executing):
     """One transaction that sees one tenant. `now` is the moment at which it began, in epoch milliseconds, by this
     machine's clock; `at` is the parameter of statements that hold `store.moment.MOMENT`.
 
-    Conflicts that can be expected are conditional statements (`ON CONFLICT DO NOTHING`, `UPDATE … WHERE`) whose count
+    Conflicts that can be expected are conditional statements (`ON CONFLICT DO EMPTY`, `UPDATE … WHERE`) whose count
     is looked at; a constraint that fires is a defect and undoes the whole action.
     """
 

@@ -13,8 +13,8 @@ from bedesten.apikeys.keys import CURRENT, SLOTS
 from bedesten.core.clock import SECOND, wire_time
 from bedesten.core.secret import masked
 from bedesten.gate.access import Keyed
-from bedesten.gate.apikeys import SAMPLE
-from bedesten.gate.directory import KeyEntry
+from bedesten.gate.api_keys import SAMPLE_KEY
+from bedesten.gate.auth_cache import KeyEntry
 from bedesten.gate.scopes import Surface
 from bedesten.http.context import RequestContext
 from bedesten.http.route import Example, Reads, Route, Writes
@@ -96,7 +96,7 @@ _PREVIOUS = PreviousSecret(example_values.LATER)
 _GET = Example(
     KeyView(
         id=example_values.KEY,
-        hint=masked(SAMPLE),
+        hint=masked(SAMPLE_KEY),
         presented=SLOTS[CURRENT],
         grants=None,
         networks=[],
@@ -106,7 +106,9 @@ _GET = Example(
         last_uses=[LastUse(SLOTS[CURRENT], example_values.NOW, 12, "192.0.2.7", "acme-sync/2.1")],
     )
 )
-_ROTATE = Example(KeyRotation(example_values.KEY, SAMPLE, masked(SAMPLE), _PREVIOUS), RotateKey(grace_seconds=900))
+_ROTATE = Example(
+    KeyRotation(example_values.KEY, SAMPLE_KEY, masked(SAMPLE_KEY), _PREVIOUS), RotateKey(grace_seconds=900)
+)
 _REVOKE = Example(KeyRevocation(example_values.KEY, True), RevokeKey(previous=True))
 
 

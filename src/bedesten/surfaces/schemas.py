@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from bedesten.core import text
 from bedesten.core.ids import MAX_ID_LENGTH
-from bedesten.core.paging import DEFAULT_PAGE, LARGEST_PAGE
+from bedesten.core.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from bedesten.http.schemas import RequestModel, ResponseModel
 from bedesten.http.text_fields import kind
 from bedesten.orders.model import CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT
@@ -21,7 +21,7 @@ ShortNote = Annotated[str, Meta(min_length=1, max_length=1_000, extra=kind(text.
 Answer = Annotated[str, Meta(min_length=1, max_length=500, extra=kind(text.note))]
 """What a buyer says for a requirement of a product."""
 Quantity = Annotated[int, Meta(ge=1, le=1_000)]
-PageSize = Annotated[int, Meta(ge=1, le=LARGEST_PAGE)]
+PageSize = Annotated[int, Meta(ge=1, le=MAX_PAGE_SIZE)]
 
 _DAY, _HOUR = "(?:0[1-9]|[12][0-9]|3[01])", "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 _TIME_PATTERN = f"^(?:[1-9][0-9]{{3}}-(?:0[1-9]|1[0-2])-{_DAY}T{_HOUR}Z)?$"
@@ -76,7 +76,7 @@ class Items(ResponseModel, Generic[View], frozen=True):
 class Paging(RequestModel, frozen=True):
     """Which part of a list: `cursor` from the page before; `updatedSince` as `yyyy-MM-ddTHH:mm:ssZ`."""
 
-    page_size: PageSize = DEFAULT_PAGE
+    page_size: PageSize = DEFAULT_PAGE_SIZE
     cursor: Annotated[str, Meta(max_length=300)] | None = None
     updated_since: Annotated[str, Meta(max_length=40, extra_json_schema=_SENT_TIME)] | None = None
 

@@ -10,7 +10,7 @@ import msgspec
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import Product
 from bedesten.catalogue.code import StockCode, parts
-from bedesten.core import strictjson
+from bedesten.core import strict_json
 from bedesten.core.clock import wire_time
 from bedesten.core.ids import is_id
 from bedesten.core.money import to_decimal
@@ -34,7 +34,7 @@ def token_view(context: RequestContext, issued: IssuedToken) -> Token:
 
 def _callback_data(body: bytes) -> object:
     """The caller's own value, its inner keys as they were written."""
-    members = strictjson.loads(body) if body else {}
+    members = strict_json.loads(body) if body else {}
     assert isinstance(members, dict), "understood before"
     return next((value for name, value in members.items() if name.lower() == "callbackdata"), None)
 

@@ -108,27 +108,27 @@ class RequestLog:
 
     def log_refusal(self, refusal: Refusal, request: RequestInfo, now: int) -> None:
         """Notes a refusal with its precise cause."""
-        row = refusal.row
+        code = refusal.code
         cause, before = refusal.cause, refusal.__cause__
-        if row is errors.TOO_MANY_REQUESTS and isinstance(before, Refusal):
-            cause = f"{cause}; {before.row.number} {before.cause}"
-        who = refusal.who or request.who
-        if request.tenant and (row.status in (401, 403) or row.number in _CREDENTIAL_CODES):
+        if code is errors.TOO_MANY_REQUESTS and isinstance(before, Refusal):
+            cause = f"{cause}; {before.code.number} {before.cause}"
+        who = refusal.account or request.who
+        if request.tenant and (code.status in (401, 403) or code.number in _CREDENTIAL_CODES):
             self.aggregator.add_refusal(
-                request.tenant, row.number, cause, who, request.address, request.endpoint, request.request_id, now
+                request.tenant, code.number, cause, who, request.address, request.endpoint, request.request_id, now
             )
         if request.tenant and isinstance(before, OutcomeOpen):
             self.aggregator.add_unknown_outcome(
-                request.tenant, row.number, who, request.address, request.endpoint, request.request_id, now
+                request.tenant, code.number, who, request.address, request.endpoint, request.request_id, now
             )
-        result = _LOGIN_RESULTS.get(row.number)
+        result = _LOGIN_RESULTS.get(code.number)
         if result is not None:
             self.metrics.count("logins", request.surface, result)
             self.metrics.logins.count(now, refused=True)
         if self._lines.take():
             log.info(
                 "refused",
-                code=row.number,
+                code=code.number,
                 cause=cause,
                 request_id=request.request_id,
                 tenant=request.tenant,

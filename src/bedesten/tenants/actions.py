@@ -14,9 +14,9 @@ from bedesten.core import text
 from bedesten.core.clock import DAY, HOUR, MINUTE, wire_time
 from bedesten.core.ids import new_id
 from bedesten.core.money import EXPONENTS
-from bedesten.core.revision import epoch_step
-from bedesten.errors import Refusal, as_kind, bad_field
-from bedesten.gate.decide import MAX_LIFETIME
+from bedesten.core.revision import token_version_step
+from bedesten.errors import Refusal, bad_field, normalised_field
+from bedesten.gate.decide import MAX_LIFETIME_MS
 from bedesten.gate.hosts import valid_tenant_host
 from bedesten.gate.scopes import Surface
 from bedesten.store.sql import (
@@ -103,13 +103,19 @@ _IDLE = {
         )
     ),
 }
-_ADVANCE = statement(update(tenants).where(tenants.c.id == TENANT).values(epoch=tenants.c.epoch + p("step")))
+_ADVANCE = statement(
+    update(tenants).where(tenants.c.id == TENANT).values(token_version=tenants.c.token_version + p("step"))
+)
 _ADVANCE_SURFACE = {
     Surface.RESELLER: statement(
-        update(tenants).where(tenants.c.id == TENANT).values(epoch_reseller=tenants.c.epoch_reseller + p("step"))
+        update(tenants)
+        .where(tenants.c.id == TENANT)
+        .values(reseller_token_version=tenants.c.reseller_token_version + p("step"))
     ),
     Surface.STOREFRONT: statement(
-        update(tenants).where(tenants.c.id == TENANT).values(epoch_storefront=tenants.c.epoch_storefront + p("step"))
+        update(tenants)
+        .where(tenants.c.id == TENANT)
+        .values(storefront_token_version=tenants.c.storefront_token_version + p("step"))
     ),
 }
 _SET_REGION = statement(update(tenants).where(tenants.c.id == TENANT).values(region=p("new_region")))
@@ -156,7 +162,7 @@ def find(tx: CrossTransaction, name: str) -> str:
 
 def _valid_name(name: str) -> str:
     """The normal form of a tenant's name. Raises `Refusal` (-2)."""
-    normal = as_kind(text.name, name, "name")
+    normal = normalised_field(text.name, name, "name")
     if len(normal) > MAX_NAME:
         raise bad_field("name", f"must have at most {MAX_NAME} characters")
     if not any(each.isalnum() for each in normal):
@@ -195,9 +201,9 @@ def create(tx: CrossTransaction, vault: Vault, new: NewTenant) -> dict[str, obje
         currency=new.currency,
         region=new.region,
         generation=1,
-        epoch=1,
-        epoch_reseller=1,
-        epoch_storefront=1,
+        token_version=1,
+        reseller_token_version=1,
+        storefront_token_version=1,
         lifetime_reseller=DEFAULT_LIFETIMES[Surface.RESELLER],
         lifetime_storefront=DEFAULT_LIFETIMES[Surface.STOREFRONT],
         idle_reseller=None,
@@ -270,7 +276,7 @@ def set_lifetime(tx: Transaction, surface: Surface, lifetime: int) -> None:
     """Changes how long new tokens of the surface live (milliseconds, up to a day)."""
     if not surface.uses_tokens:
         raise bad_field("surface", "tokens are used on reseller and storefront only")
-    if not 1_000 <= lifetime <= MAX_LIFETIME:
+    if not 1_000 <= lifetime <= MAX_LIFETIME_MS:
         raise bad_field("tokenLifetime", "between 1s and 1d")
     before = _before(tx)[f"lifetime_{surface.value}"]
     tx.run(_LIFETIME[surface], time=lifetime)
@@ -374,14 +380,14 @@ def end_surface_tokens(tx: Transaction, surface: Surface) -> None:
     """Ends every bearer token of one surface of the tenant that was issued before now."""
     if not surface.uses_tokens:
         raise bad_field("surface", "tokens are used on reseller and storefront only")
-    tx.run(_ADVANCE_SURFACE[surface], step=epoch_step())
+    tx.run(_ADVANCE_SURFACE[surface], step=token_version_step())
     tx.changed("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.tokens.revoke", tx.tenant, surface=surface.value)
 
 
 def end_tokens(tx: Transaction) -> None:
     """Ends every bearer token of the tenant that was issued before now."""
-    tx.run(_ADVANCE, step=epoch_step())
+    tx.run(_ADVANCE, step=token_version_step())
     tx.changed("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.tokens.revoke", tx.tenant)
 

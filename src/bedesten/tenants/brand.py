@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from bedesten.audit.actions import OPERATOR, record
-from bedesten.core.colour import parse, spelt
+from bedesten.core.colour import parse, to_hex
 from bedesten.errors import bad_field
 from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
@@ -49,7 +49,7 @@ def _brand(row: tuple[Any, ...] | None) -> dict[str, str]:
 
 def _accent(text: str) -> str:
     try:
-        return spelt(parse(text)) if text else ""
+        return to_hex(parse(text)) if text else ""
     except ValueError as problem:
         raise bad_field("accent", str(problem)) from None
 

@@ -4,7 +4,7 @@ import json
 
 from sqlalchemy import select
 
-from bedesten.gate.directory import TenantEntry
+from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.scopes import Surface
 from bedesten.store.sql import crossing, p
 from bedesten.store.transaction import CrossTransaction
@@ -22,9 +22,9 @@ _TENANT = crossing(
         tenants.c.currency,
         tenants.c.region,
         tenants.c.generation,
-        tenants.c.epoch,
-        tenants.c.epoch_reseller,
-        tenants.c.epoch_storefront,
+        tenants.c.token_version,
+        tenants.c.reseller_token_version,
+        tenants.c.storefront_token_version,
         tenants.c.lifetime_reseller,
         tenants.c.lifetime_storefront,
         tenants.c.idle_reseller,
@@ -59,8 +59,8 @@ def tenant_entry(tx: CrossTransaction, tenant: str) -> TenantEntry | None:
         currency=row[3],
         region=row[4],
         generation=row[5],
-        epoch=row[6],
-        surface_epochs={Surface.RESELLER: row[7], Surface.STOREFRONT: row[8]},
+        token_version=row[6],
+        surface_token_versions={Surface.RESELLER: row[7], Surface.STOREFRONT: row[8]},
         lifetimes={Surface.RESELLER: row[9], Surface.STOREFRONT: row[10]},
         idle={Surface.RESELLER: row[11], Surface.STOREFRONT: row[12]},
         idle_since={Surface.RESELLER: row[13], Surface.STOREFRONT: row[14]},

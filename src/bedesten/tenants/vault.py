@@ -42,7 +42,7 @@ class Vault:
         self._keyring = keyring
         self._keys: dict[str, _Keys] = {}
 
-    def turn(self, keyring: Keyring) -> None:
+    def use_keyring(self, keyring: Keyring) -> None:
         """Goes on with another version of the rings; keys that are known stay known."""
         self._keyring = keyring
 

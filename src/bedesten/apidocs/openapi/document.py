@@ -9,7 +9,7 @@ from bedesten.apidocs.openapi.descriptions import describe
 from bedesten.apidocs.openapi.error_responses import DETAILS
 from bedesten.apidocs.openapi.schemas import Schema, schemas
 from bedesten.apidocs.site.reference import OperationDocs
-from bedesten.errors import ErrorRow
+from bedesten.errors import ErrorCode
 from bedesten.gate.scopes import Surface
 from bedesten.http.refusals import refusals
 from bedesten.http.route import Route
@@ -38,9 +38,9 @@ def document(
     encodes; amounts in it are decimals.
     """
     own = [route for route in routes if route.access.surface is surface]
-    rows = list(dict.fromkeys(row for route in own for row in refusals(route)))
+    codes = list(dict.fromkeys(code for route in own for code in refusals(route)))
     paths: dict[str, Schema] = {}
-    bodies, components = _components(own, rows)
+    bodies, components = _components(own, codes)
     for route, body in zip(own, bodies, strict=True):
         if own_docs := docs.get(route.endpoint):
             _describe(components, route, body, own_docs)
@@ -79,14 +79,14 @@ def _describe(components: dict[str, Schema], route: Route, body: Schema | None, 
     describe(components, components[operations.answer_name(route)]["properties"]["data"], docs.response_fields)
 
 
-def _components(routes: Sequence[Route], rows: Sequence[ErrorRow]) -> tuple[list[Schema | None], dict[str, Schema]]:
+def _components(routes: Sequence[Route], codes: Sequence[ErrorCode]) -> tuple[list[Schema | None], dict[str, Schema]]:
     """The schema of each route's body, and every component."""
-    details = [row for row in rows if row in DETAILS]
+    details = [code for code in codes if code in DETAILS]
     takers = [route for route in routes if operations.takes_body(route)]
     shapes = [
         *(route.body for route in takers),
         *(route.response for route in routes),
-        *(type(DETAILS[row]) for row in details),
+        *(type(DETAILS[code]) for code in details),
     ]
     made, components = schemas(shapes, [route.body for route in takers if route.strict])
     bodies = iter(made[: len(takers)])
@@ -94,7 +94,7 @@ def _components(routes: Sequence[Route], rows: Sequence[ErrorRow]) -> tuple[list
     shown = dict(zip(details, made[len(takers) + len(routes) :], strict=True))
     for route, data in zip(routes, answers, strict=True):
         components[operations.answer_name(route)] = operations.answer(data)
-    components.update(error_responses.components(rows, shown))
+    components.update(error_responses.components(codes, shown))
     return [next(bodies) if operations.takes_body(route) else None for route in routes], components
 
 

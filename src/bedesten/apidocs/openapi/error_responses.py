@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from bedesten import errors
 from bedesten.apidocs.openapi.schemas import PREFIX, Schema
-from bedesten.errors import ErrorRow
+from bedesten.errors import ErrorCode
 from bedesten.http.schemas import ResponseModel
 from bedesten.orders.model import Reason
 
@@ -63,7 +63,7 @@ class NotCaptured(ResponseModel, frozen=True):
 
 
 _OPEN = OpenCheckout("ord_01m8692580282ex3szypjhtpbv", "basket-42", "2026-03-01T09:45:00Z")
-DETAILS: dict[ErrorRow, object] = {
+DETAILS: dict[ErrorCode, object] = {
     errors.CHECKOUT_LIMIT: TooMuchReserved("checkouts", 5, [_OPEN]),
     errors.NOT_ORDERABLE: NotOrdered([RefusedLine("1", Reason.OUT_OF_STOCK)]),
     errors.CHECKOUT_EXPIRED: NotCaptured(Decimal("9.99"), "USD", [RefusedLine("0", Reason.OUT_OF_STOCK)]),
@@ -108,14 +108,14 @@ def headers(*more: str) -> Schema:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in (*_ALWAYS, *more)}
 
 
-def name_of(row: ErrorRow) -> str:
+def name_of(code: ErrorCode) -> str:
     """The row's component: `not-orderable` is `NotOrderableFailure`."""
-    return "".join(part.capitalize() for part in row.name.split("-")) + "Failure"
+    return "".join(part.capitalize() for part in code.name.split("-")) + "Failure"
 
 
-def components(rows: Iterable[ErrorRow], details: dict[ErrorRow, Schema]) -> dict[str, Schema]:
+def components(codes: Iterable[ErrorCode], details: dict[ErrorCode, Schema]) -> dict[str, Schema]:
     """A schema for each row, and those that they share. `details` are the schemas of what `data` shows."""
-    rows = list(rows)
+    codes = list(codes)
     made: dict[str, Schema] = {
         "FieldError": {
             "description": "One field that is at fault.",
@@ -123,13 +123,13 @@ def components(rows: Iterable[ErrorRow], details: dict[ErrorRow, Schema]) -> dic
                 {"field": _text("as the reference spells it; empty: the body as a whole"), "message": _text(_FAULT)}
             ),
         },
-        "Problem": _problem(rows),
+        "Problem": _problem(codes),
     }
-    for row in rows:
-        number = {"type": "integer", "const": row.number}
-        data = details.get(row)
-        made[name_of(row)] = {
-            "description": f"{row.text} {row.remedy}",
+    for code in codes:
+        number = {"type": "integer", "const": code.number}
+        data = details.get(code)
+        made[name_of(code)] = {
+            "description": f"{code.text} {code.remedy}",
             **_object(
                 {
                     "success": {"type": "boolean", "const": False, "description": "false: nothing was done"},
@@ -146,25 +146,25 @@ def components(rows: Iterable[ErrorRow], details: dict[ErrorRow, Schema]) -> dic
     return made
 
 
-def responses(rows: Sequence[ErrorRow]) -> dict[str, Schema]:
+def responses(codes: Sequence[ErrorCode]) -> dict[str, Schema]:
     """For each status that the rows have, which come in its order: where its response is among the components."""
     return {
-        str(group[0].status): {"$ref": f"#/components/responses/{_response_name(group)}"} for group in _groups(rows)
+        str(group[0].status): {"$ref": f"#/components/responses/{_response_name(group)}"} for group in _groups(codes)
     }
 
 
-def response_components(asked: Iterable[Sequence[ErrorRow]]) -> dict[str, Schema]:
+def response_components(asked: Iterable[Sequence[ErrorCode]]) -> dict[str, Schema]:
     """Every response that `responses` names for any of these."""
-    return {_response_name(group): _response(group) for rows in asked for group in _groups(rows)}
+    return {_response_name(group): _response(group) for codes in asked for group in _groups(codes)}
 
 
-def _groups(rows: Sequence[ErrorRow]) -> list[list[ErrorRow]]:
-    return [list(group) for _, group in groupby(rows, key=lambda row: row.status)]
+def _groups(codes: Sequence[ErrorCode]) -> list[list[ErrorCode]]:
+    return [list(group) for _, group in groupby(codes, key=lambda code: code.status)]
 
 
-def _response_name(rows: Sequence[ErrorRow]) -> str:
+def _response_name(codes: Sequence[ErrorCode]) -> str:
     """Its status and what it may mean: `409-8-200`."""
-    return f"{rows[0].status}{''.join(str(row.number) for row in rows)}"
+    return f"{codes[0].status}{''.join(str(code.number) for code in codes)}"
 
 
 def _text(description: str) -> Schema:
@@ -187,18 +187,18 @@ def _object(properties: Schema, optional: Sequence[str] = ()) -> Schema:
     return {"type": "object", "properties": properties, "required": required}
 
 
-def _problem(rows: Sequence[ErrorRow]) -> Schema:
+def _problem(codes: Sequence[ErrorCode]) -> Schema:
     properties: Schema = {
         "type": {**_text("where the number is explained"), "format": "uri-reference"},
         "title": _text(_MESSAGE),
         "status": {
             "type": "integer",
-            "enum": sorted({row.status for row in rows}),
+            "enum": sorted({code.status for code in codes}),
             "description": "the status of the answer",
         },
         "code": {
             "type": "integer",
-            "enum": sorted((row.number for row in rows), reverse=True),
+            "enum": sorted((code.number for code in codes), reverse=True),
             "description": "what clients decide by",
         },
         "requestId": _text(_REQUEST),
@@ -209,51 +209,53 @@ def _problem(rows: Sequence[ErrorRow]) -> Schema:
     return {"description": text, **_object(properties, optional=("data", "errors"))}
 
 
-def _response(rows: Sequence[ErrorRow]) -> Schema:
-    refs = [{"$ref": PREFIX + name_of(row)} for row in rows]
+def _response(codes: Sequence[ErrorCode]) -> Schema:
+    refs = [{"$ref": PREFIX + name_of(code)} for code in codes]
     more = set()
-    for row in rows:
-        if row.status == 401 or row is errors.SCOPE_MISSING:
+    for code in codes:
+        if code.status == 401 or code is errors.SCOPE_MISSING:
             more.add("WWW-Authenticate")
-        if row.status in (429, 503):
+        if code.status in (429, 503):
             more.add("Retry-After")
     return {
-        "description": "\n".join(f"- [{row.number}](/documentation/errors/{row.number}) {row.text}" for row in rows),
+        "description": "\n".join(
+            f"- [{code.number}](/documentation/errors/{code.number}) {code.text}" for code in codes
+        ),
         "headers": headers(*sorted(more)),
         "content": {
             "application/json": {
                 "schema": refs[0] if len(refs) == 1 else {"oneOf": refs},
-                "examples": {row.name: {"summary": row.text, "value": envelope(row)} for row in rows},
+                "examples": {code.name: {"summary": code.text, "value": envelope(code)} for code in codes},
             },
             "application/problem+json": {
                 "schema": {"$ref": f"{PREFIX}Problem"},
-                "examples": {row.name: {"summary": row.text, "value": _document(row)} for row in rows},
+                "examples": {code.name: {"summary": code.text, "value": _document(code)} for code in codes},
             },
         },
     }
 
 
-def envelope(row: ErrorRow) -> dict[str, Any]:
+def envelope(code: ErrorCode) -> dict[str, Any]:
     """A sample of the whole answer, with what `data` and `errors` show where they show anything."""
     shown = {
         "success": False,
-        "message": row.text,
-        "code": row.number,
-        "errorCode": row.number,
-        "data": DETAILS.get(row),
+        "message": code.text,
+        "code": code.number,
+        "errorCode": code.number,
+        "data": DETAILS.get(code),
         "requestId": REQUEST_ID,
     }
-    return shown | ({"errors": [_FIELD]} if row is errors.BAD_REQUEST else {})
+    return shown | ({"errors": [_FIELD]} if code is errors.BAD_REQUEST else {})
 
 
-def _document(row: ErrorRow) -> dict[str, Any]:
+def _document(code: ErrorCode) -> dict[str, Any]:
     shown = {
-        "type": f"/documentation/errors/{row.number}",
-        "title": row.text,
-        "status": row.status,
-        "code": row.number,
+        "type": f"/documentation/errors/{code.number}",
+        "title": code.text,
+        "status": code.status,
+        "code": code.number,
         "requestId": REQUEST_ID,
     }
-    if row in DETAILS:
-        shown["data"] = DETAILS[row]
-    return shown | ({"errors": [_FIELD]} if row is errors.BAD_REQUEST else {})
+    if code in DETAILS:
+        shown["data"] = DETAILS[code]
+    return shown | ({"errors": [_FIELD]} if code is errors.BAD_REQUEST else {})

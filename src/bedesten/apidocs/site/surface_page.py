@@ -15,7 +15,7 @@ from bedesten.apidocs.site.reference import OperationDocs
 from bedesten.apidocs.site.request_builder import RequestForm, request_form, shortest
 from bedesten.apidocs.site.schema import Field, Schemas
 from bedesten.apidocs.templating import render
-from bedesten.errors import ErrorRow
+from bedesten.errors import ErrorCode
 from bedesten.gate.access import Anonymous, Keyed, Open, Scoped
 from bedesten.gate.scopes import Surface
 from bedesten.http.refusals import ALWAYS, refusals
@@ -45,7 +45,7 @@ class Operation:
     response_fields: tuple[Field, ...]
     curl: str
     response_example: str
-    errors: tuple[ErrorRow, ...]
+    errors: tuple[ErrorCode, ...]
     form: RequestForm | None
 
 

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from bedesten.core.colour import BLACK, WHITE, mixed, parse, readable, spelt
+from bedesten.core.colour import BLACK, WHITE, mix, parse, to_hex, with_contrast
 
 LIGHT, DARK = parse("#fffefb"), parse("#171510")
 """The backgrounds of `site.css` in light and dark mode."""
@@ -19,10 +19,10 @@ def file_name(accent: str) -> str:
 def stylesheet(accent: str) -> bytes:
     """The rules that `site.css` leaves to the tenant, for an accent such as `#85480a`. Raises ValueError."""
     wanted = parse(accent)
-    grounds = mixed(wanted, LIGHT, LIGHT_SHADE), mixed(wanted, DARK, DARK_SHADE)
-    light = readable(wanted, BLACK, (LIGHT, grounds[0]))
-    dark = readable(wanted, WHITE, (DARK, grounds[1]))
+    grounds = mix(wanted, LIGHT, LIGHT_SHADE), mix(wanted, DARK, DARK_SHADE)
+    light = with_contrast(wanted, BLACK, (LIGHT, grounds[0]))
+    dark = with_contrast(wanted, WHITE, (DARK, grounds[1]))
     return (
-        f":root{{--accent:{spelt(light)};--accent-shade:{spelt(grounds[0])}}}\n"
-        f"@media (prefers-color-scheme: dark){{:root{{--accent:{spelt(dark)};--accent-shade:{spelt(grounds[1])}}}}}\n"
+        f":root{{--accent:{to_hex(light)};--accent-shade:{to_hex(grounds[0])}}}\n"
+        f"@media (prefers-color-scheme: dark){{:root{{--accent:{to_hex(dark)};--accent-shade:{to_hex(grounds[1])}}}}}\n"
     ).encode()

@@ -14,7 +14,7 @@ from bedesten.core.clock import wire_time
 from bedesten.core.ids import new_id
 from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
-from bedesten.gate.passwords import Hashed, password_problem
+from bedesten.gate.passwords import PasswordHash, password_problem
 from bedesten.gate.scopes import Surface
 from bedesten.http.context import RequestContext
 from bedesten.http.logins import address_digest, authenticate_password, begin_session, exchange, log_in
@@ -45,7 +45,7 @@ async def register(context: RequestContext, body: schemas.Register) -> schemas.R
     return schemas.RegistrationResult("accepted")
 
 
-def _register(tx: Transaction, context: RequestContext, email: str, name: str, password: Hashed) -> None:
+def _register(tx: Transaction, context: RequestContext, email: str, name: str, password: PasswordHash) -> None:
     made = accounts.create(tx, "customer", email, name, password=password)
     if made:
         record(tx, context.actor, "customer.register", made)
@@ -84,7 +84,7 @@ async def change_password(context: RequestContext, body: schemas.ChangePassword)
     return views.token_view(context, await begin_session(context, Surface.STOREFRONT, changed))
 
 
-def _set_password(tx: Transaction, context: RequestContext, password: Hashed) -> Account:
+def _set_password(tx: Transaction, context: RequestContext, password: PasswordHash) -> Account:
     """The account as it is right after the change: what ends its tokens later ends the fresh one as well."""
     accounts.set_password(tx, context.who.owner, password, context.actor)
     return _customer(tx, context)
@@ -95,7 +95,7 @@ def list_sessions(tx: Transaction, context: RequestContext, body: schemas.ListSe
     token = context.who.token
     assert token is not None, "the route demands a token"
     page = views.requested_page(context, "sessions", body)
-    found = sessions.living(tx, context.who.owner, token.epochs, page.after, page.since, page.size + 1)
+    found = sessions.living(tx, context.who.owner, token.token_versions, page.after, page.since, page.size + 1)
 
     def show(one: Session) -> schemas.SessionView:
         return schemas.SessionView(

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bedesten.gate.common import STEP, STEPS, WORDS
 from bedesten.gate.passwords import password_problem
+from bedesten.gate.weak_passwords import STEP, STEPS, WORDS
 
 WELL_KNOWN = """
     password password1 password123 Password1! p@ssw0rd P@ssw0rd123 passw0rd Pa55word pa$$word1 passwordpassword mypassword1
@@ -71,9 +71,9 @@ def test_r123_every_common_word_is_refused_in_every_disguise(disguise: str, mini
 
 
 def test_r123_two_common_words_are_refused_where_fifteen_characters_are_needed() -> None:
-    dice = random.Random("two words")
+    seeded_randomness = random.Random("two words")
     words = sorted(WORDS)
-    pairs = ["".join(dice.sample(words, 2)) + "1" for _ in range(2000)]
+    pairs = ["".join(seeded_randomness.sample(words, 2)) + "1" for _ in range(2000)]
 
     refused = {pair: password_problem(pair) for pair in pairs if len(pair) >= 15}
 
@@ -90,20 +90,20 @@ def test_r123_a_long_password_is_judged_by_its_beginning() -> None:
 
 
 def test_r122_phrases_of_four_words_are_accepted_common_ones_too() -> None:
-    dice = random.Random("four words")
+    seeded_randomness = random.Random("four words")
     words = sorted(WORDS)
-    phrases = [" ".join(dice.sample(words, 4)) for _ in range(2000)]
+    phrases = [" ".join(seeded_randomness.sample(words, 4)) for _ in range(2000)]
 
     assert {phrase for phrase in phrases if password_problem(phrase) is not None} == set()
 
 
 def test_r122_what_a_password_manager_makes_is_accepted() -> None:
-    dice = random.Random("manager")
+    seeded_randomness = random.Random("manager")
     alphabets = (
         "abcdefghijkmnpqrstuvwxyz23456789",
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&*+-=?@_",
     )
-    made = ["".join(dice.choices(alphabet, k=20)) for alphabet in alphabets for _ in range(3000)]
+    made = ["".join(seeded_randomness.choices(alphabet, k=20)) for alphabet in alphabets for _ in range(3000)]
 
     assert {password for password in made if password_problem(password) is not None} == set()
 

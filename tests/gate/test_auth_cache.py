@@ -7,16 +7,25 @@ from dataclasses import replace
 import pytest
 
 from bedesten.core.revision import Revision
-from bedesten.gate import directory
-from bedesten.gate.directory import PRUNED_FROM, Change, Directory, Entry, KeyEntry, TenantEntry, Unloaded, Want
+from bedesten.gate import auth_cache
+from bedesten.gate.auth_cache import (
+    PRUNE_THRESHOLD,
+    AuthCache,
+    CacheKey,
+    CacheMiss,
+    Change,
+    Entry,
+    KeyEntry,
+    TenantEntry,
+)
 from bedesten.gate.scopes import Surface
-from tests.gate.gatehouse import CUSTOMER, PARTNER, SUPPLIER_KEY, TENANT
+from tests.gate.gate_fixture import CUSTOMER, PARTNER, SUPPLIER_KEY, TENANT
 
-HOST, TENANT_WANT = Want("host", "shop.example"), Want("tenant", "ten_1")
-PARTNER_WANT, CUSTOMER_WANT = Want("account", "par_1"), Want("account", "cus_1")
+HOST, TENANT_WANT = CacheKey("host", "shop.example"), CacheKey("tenant", "ten_1")
+PARTNER_WANT, CUSTOMER_WANT = CacheKey("account", "par_1"), CacheKey("account", "cus_1")
 DIGEST = bytes(range(32))
 KEY = replace(SUPPLIER_KEY, digest=DIGEST)
-KEY_WANT = Want("key", (DIGEST,))
+KEY_WANT = CacheKey("key", (DIGEST,))
 
 
 def at(number: int) -> Revision:
@@ -24,27 +33,27 @@ def at(number: int) -> Revision:
     return Revision(number, -number)
 
 
-def full() -> Directory:
-    made = Directory()
-    made.restart(at(7), 1, {"tok_old": 5_000})
-    entries: dict[Want, Entry] = {HOST: "ten_1", TENANT_WANT: TENANT, PARTNER_WANT: PARTNER, KEY_WANT: KEY}
-    for want, entry in entries.items():
-        made.put(want, entry)
+def full() -> AuthCache:
+    made = AuthCache()
+    made.reset(at(7), 1, {"tok_old": 5_000})
+    entries: dict[CacheKey, Entry] = {HOST: "ten_1", TENANT_WANT: TENANT, PARTNER_WANT: PARTNER, KEY_WANT: KEY}
+    for key, entry in entries.items():
+        made.put(key, entry)
     return made
 
 
-def known(made: Directory) -> set[str]:
+def known(made: AuthCache) -> set[str]:
     """Which of the four entries are in memory."""
     found = set()
     for name, ask in (
         ("host or tenant", lambda: made.tenant_of_host("shop.example")),
         ("tenant", lambda: made.tenant_of_host("shop.example", {HOST: "ten_1"})),
         ("account", lambda: made.account("par_1")),
-        ("key", lambda: made.known_key(DIGEST)),
+        ("key", lambda: made.cached_key(DIGEST)),
     ):
         try:
             found |= {name} if ask() is not None else set()
-        except Unloaded:
+        except CacheMiss:
             continue
     return found
 
@@ -56,9 +65,9 @@ EVERYTHING = {"host or tenant", "tenant", "account", "key"}
 
 
 def test_a_new_directory_knows_nothing_and_is_older_than_any_store() -> None:
-    made = Directory()
+    made = AuthCache()
     assert made.revision is None
-    assert made.epoch == 0
+    assert made.token_version == 0
     assert made.sizes() == {"hosts": 0, "tenants": 0, "accounts": 0, "keys": 0, "revoked": 0}
 
 
@@ -66,26 +75,26 @@ def test_what_was_put_in_is_found_under_what_it_was_asked_for() -> None:
     made = full()
     assert made.tenant_of_host("shop.example") is TENANT
     assert made.account("par_1") is PARTNER
-    assert made.known_key(DIGEST) is KEY
+    assert made.cached_key(DIGEST) is KEY
     assert made.sizes() == {"hosts": 1, "tenants": 1, "accounts": 1, "keys": 1, "revoked": 1}
 
 
 def test_what_is_not_in_memory_is_asked_for_by_name() -> None:
-    made = Directory()
-    for ask, want in (
+    made = AuthCache()
+    for ask, key in (
         (lambda: made.tenant_of_host("shop.example"), HOST),
         (lambda: made.tenant_of_host("shop.example", {HOST: "ten_1"}), TENANT_WANT),
         (lambda: made.account("par_1"), PARTNER_WANT),
-        (lambda: made.key((DIGEST, b"x"), {}), Want("key", (DIGEST, b"x"))),
+        (lambda: made.key((DIGEST, b"x"), {}), CacheKey("key", (DIGEST, b"x"))),
     ):
-        with pytest.raises(Unloaded) as unloaded:
+        with pytest.raises(CacheMiss) as miss:
             ask()
-        assert unloaded.value.want == want
-        assert str(unloaded.value) == want.kind
+        assert miss.value.key == key
+        assert str(miss.value) == key.kind
 
 
 def test_what_was_read_for_this_decision_counts_without_being_remembered() -> None:
-    made = Directory()
+    made = AuthCache()
     assert made.tenant_of_host("shop.example", {HOST: "ten_1", TENANT_WANT: TENANT}) is TENANT
     assert made.account("par_1", {PARTNER_WANT: PARTNER}) is PARTNER
     assert made.key((DIGEST,), {KEY_WANT: KEY}) is KEY
@@ -93,18 +102,18 @@ def test_what_was_read_for_this_decision_counts_without_being_remembered() -> No
 
 
 def test_there_is_no_such_thing_is_an_answer_too_and_is_not_remembered() -> None:
-    made = Directory()
+    made = AuthCache()
     assert made.tenant_of_host("shop.example", {HOST: None}) is None
     assert made.tenant_of_host("shop.example", {HOST: "ten_1", TENANT_WANT: None}) is None
     assert made.account("par_1", {PARTNER_WANT: None}) is None
     assert made.key((DIGEST,), {KEY_WANT: None}) is None
-    assert made.known_key(DIGEST) is None
-    with pytest.raises(Unloaded):
+    assert made.cached_key(DIGEST) is None
+    with pytest.raises(CacheMiss):
         made.account("par_1")
 
 
 def test_an_entry_of_another_kind_is_no_answer() -> None:
-    made = Directory()
+    made = AuthCache()
     assert made.tenant_of_host("shop.example", {HOST: PARTNER}) is None
     assert made.tenant_of_host("shop.example", {HOST: "ten_1", TENANT_WANT: PARTNER}) is None
     assert made.account("par_1", {PARTNER_WANT: TENANT}) is None
@@ -117,38 +126,38 @@ def test_what_is_in_memory_is_stronger_than_what_was_read() -> None:
     assert made.tenant_of_host("shop.example", {HOST: "ten_2"}) is TENANT
 
 
-def _host(number: int) -> tuple[Want, Entry]:
-    return Want("host", f"{number}.example"), f"ten_{number}"
+def _host(number: int) -> tuple[CacheKey, Entry]:
+    return CacheKey("host", f"{number}.example"), f"ten_{number}"
 
 
-def _tenant(number: int) -> tuple[Want, Entry]:
-    return Want("tenant", f"ten_{number}"), replace(TENANT, id=f"ten_{number}")
+def _tenant(number: int) -> tuple[CacheKey, Entry]:
+    return CacheKey("tenant", f"ten_{number}"), replace(TENANT, id=f"ten_{number}")
 
 
-def _account(number: int) -> tuple[Want, Entry]:
-    return Want("account", f"par_{number}"), replace(PARTNER, id=f"par_{number}")
+def _account(number: int) -> tuple[CacheKey, Entry]:
+    return CacheKey("account", f"par_{number}"), replace(PARTNER, id=f"par_{number}")
 
 
-def _key(number: int) -> tuple[Want, Entry]:
-    return Want("key", (b"%d" % number,)), replace(KEY, digest=b"%d" % number)
+def _key(number: int) -> tuple[CacheKey, Entry]:
+    return CacheKey("key", (b"%d" % number,)), replace(KEY, digest=b"%d" % number)
 
 
-MEMORIES: dict[str, tuple[Callable[[int], tuple[Want, Entry]], Callable[[Directory, int], object]]] = {
+MEMORIES: dict[str, tuple[Callable[[int], tuple[CacheKey, Entry]], Callable[[AuthCache, int], object]]] = {
     "hosts": (_host, lambda made, number: made.tenant_of_host(f"{number}.example", dict([_tenant(number)]))),
     "tenants": (_tenant, lambda made, number: made.tenant_of_host(f"{number}.example", dict([_host(number)]))),
     "accounts": (_account, lambda made, number: made.account(f"par_{number}")),
-    "keys": (_key, lambda made, number: made.known_key(b"%d" % number)),
+    "keys": (_key, lambda made, number: made.cached_key(b"%d" % number)),
 }
 
 
 @pytest.mark.parametrize("kind", MEMORIES)
 def test_a_memory_that_is_full_forgets_its_older_half(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    monkeypatch.setattr(directory, "MOST_ENTRIES", 10)
-    made = Directory()
+    monkeypatch.setattr(auth_cache, "MAX_ENTRIES", 10)
+    made = AuthCache()
     entry, found = MEMORIES[kind]
 
     def kept(number: int) -> bool:
-        with suppress(Unloaded):
+        with suppress(CacheMiss):
             return found(made, number) is not None
         return False
 
@@ -162,7 +171,7 @@ def test_a_memory_that_is_full_forgets_its_older_half(monkeypatch: pytest.Monkey
 
 
 def test_two_hundred_thousand_entries_of_a_kind_are_kept() -> None:
-    assert directory.MOST_ENTRIES == 200_000
+    assert auth_cache.MAX_ENTRIES == 200_000
 
 
 # --- forgetting ---------------------------------------------------------------------------------------------------------
@@ -250,9 +259,9 @@ def test_a_change_of_an_unknown_kind_asks_for_a_fresh_start_and_is_not_passed_ov
 def test_a_fresh_start_forgets_everything_and_takes_over_what_the_store_says() -> None:
     made = full()
     revoked = {"tok_2": 9}
-    made.restart(at(12), 5, revoked)
+    made.reset(at(12), 5, revoked)
     revoked["tok_3"] = 9
-    assert (made.revision, made.epoch) == (at(12), 5)
+    assert (made.revision, made.token_version) == (at(12), 5)
     assert made.sizes() == {"hosts": 0, "tenants": 0, "accounts": 0, "keys": 0, "revoked": 1}
     assert known(made) == set()
     assert [made.revoked(jti) for jti in ("tok_old", "tok_2", "tok_3")] == [False, True, False]
@@ -298,8 +307,8 @@ def test_entries_are_values_that_nobody_alters() -> None:
     for entry, name in ((TENANT, "suspended"), (CUSTOMER, "disabled"), (KEY, "tenant"), (HOST, "kind")):
         with pytest.raises(AttributeError):
             setattr(entry, name, True)
-    assert Want("account", "cus_1") == CUSTOMER_WANT
-    assert {CUSTOMER_WANT, Want("account", "cus_1")} == {CUSTOMER_WANT}
+    assert CacheKey("account", "cus_1") == CUSTOMER_WANT
+    assert {CUSTOMER_WANT, CacheKey("account", "cus_1")} == {CUSTOMER_WANT}
     assert isinstance(TENANT, TenantEntry)
 
 
@@ -313,14 +322,16 @@ def test_a_session_that_ends_joins_the_revoked_ones_and_nothing_is_forgotten() -
 
 def test_revoked_tokens_that_are_over_are_dropped_as_others_join_them() -> None:
     day = 24 * 3_600_000
-    made = Directory()
-    made.restart(at(0), 1, {})
-    made.apply(Change(at(seq), "token", f"old{seq} {day}") for seq in range(1, PRUNED_FROM))
-    assert made.sizes()["revoked"] == PRUNED_FROM - 1
-    made.apply([Change(at(PRUNED_FROM), "token", f"late {3 * day - 1}")])
-    assert made.sizes()["revoked"] == PRUNED_FROM
+    made = AuthCache()
+    made.reset(at(0), 1, {})
+    made.apply(Change(at(seq), "token", f"old{seq} {day}") for seq in range(1, PRUNE_THRESHOLD))
+    assert made.sizes()["revoked"] == PRUNE_THRESHOLD - 1
+    made.apply([Change(at(PRUNE_THRESHOLD), "token", f"late {3 * day - 1}")])
+    assert made.sizes()["revoked"] == PRUNE_THRESHOLD
     assert made.revoked("old1")
-    made.apply(Change(at(PRUNED_FROM + more), "token", f"later{more} {3 * day}") for more in range(1, PRUNED_FROM + 1))
+    made.apply(
+        Change(at(PRUNE_THRESHOLD + more), "token", f"later{more} {3 * day}") for more in range(1, PRUNE_THRESHOLD + 1)
+    )
     assert not made.revoked("old1")
     assert made.revoked("late")
-    assert made.sizes()["revoked"] == PRUNED_FROM + 1
+    assert made.sizes()["revoked"] == PRUNE_THRESHOLD + 1

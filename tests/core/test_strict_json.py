@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bedesten.core.strictjson import StrictJsonError, loads
+from bedesten.core.strict_json import StrictJsonError, loads
 
 
 @pytest.mark.parametrize(

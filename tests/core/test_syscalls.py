@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.core import brief
+from bedesten.core import syscalls
 
 
 def test_a_file_has_the_identity_that_python_says(tmp_path: Path) -> None:
     for name in ("plain", "with blank", "söhne-\u65e5", "x" * 200):
         (tmp_path / name).touch()
         found = os.stat(tmp_path / name)
-        assert brief.identity(os.fsencode(tmp_path / name)) == (found.st_dev, found.st_ino)
+        assert syscalls.identity(os.fsencode(tmp_path / name)) == (found.st_dev, found.st_ino)
     (tmp_path / "link").symlink_to("plain")
-    assert brief.identity(os.fsencode(tmp_path / "link")) == brief.identity(os.fsencode(tmp_path / "plain"))
-    assert brief.identity(os.fsencode(tmp_path)) != brief.identity(os.fsencode(tmp_path / "plain"))
+    assert syscalls.identity(os.fsencode(tmp_path / "link")) == syscalls.identity(os.fsencode(tmp_path / "plain"))
+    assert syscalls.identity(os.fsencode(tmp_path)) != syscalls.identity(os.fsencode(tmp_path / "plain"))
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_a_file_has_the_identity_that_python_says(tmp_path: Path) -> None:
 def test_what_is_not_there_is_the_error_that_python_raises(tmp_path: Path, name: str, number: int) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r".") as raised:
-        brief.identity(os.fsencode(tmp_path / name))
+        syscalls.identity(os.fsencode(tmp_path / name))
     assert raised.value.errno == number
     with pytest.raises(OSError, match=r".") as expected:
         os.stat(tmp_path / name)
@@ -45,16 +45,16 @@ def test_bytes_are_read_as_python_reads_them(tmp_path: Path) -> None:
             (5_000, 17),
             (9_999, 0),
         ):
-            assert brief.pread(file.fileno(), size, at) == os.pread(file.fileno(), size, at)
+            assert syscalls.pread(file.fileno(), size, at) == os.pread(file.fileno(), size, at)
         number = file.fileno()
         with pytest.raises(OSError, match=r".") as raised:
-            brief.pread(number, 1, -1)
+            syscalls.pread(number, 1, -1)
         assert raised.value.errno == errno.EINVAL
     with pytest.raises(OSError, match=r".") as raised:
-        brief.pread(number, 1, 0)
+        syscalls.pread(number, 1, 0)
     assert raised.value.errno == errno.EBADF
 
 
 def test_this_machine_has_the_quick_way() -> None:
-    assert brief.identity.__name__ == "identity"
-    assert brief.pread.__name__ == "pread"
+    assert syscalls.identity.__name__ == "identity"
+    assert syscalls.pread.__name__ == "pread"

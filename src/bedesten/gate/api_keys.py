@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from bedesten.core.secret import Secret, masked
 
-SAMPLE = "ak_live_8f3b1c0e5a4d4f2c9b1e7d6c5a4b3c2d"
+SAMPLE_KEY = "ak_live_8f3b1c0e5a4d4f2c9b1e7d6c5a4b3c2d"
 """The key that documentation prints. It is never issued and never imported, so it is unknown everywhere for ever."""
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
@@ -23,7 +23,7 @@ _FORM = re.compile(r"ak_(?:live|test)_[0-9a-f]{32}")
 _HEADER = re.compile(rb"[ \t]*(ak_(?:live|test)_[0-9a-f]{32})[ \t]*")
 
 
-class KeyMalformed(ValueError):
+class MalformedKey(ValueError):
     """The request has no API key of the right form. The message is for the log and never holds what was sent."""
 
 
@@ -31,20 +31,20 @@ def new_api_key(sandbox: bool, randomness: Callable[[int], bytes] = os.urandom) 
     """A fresh key with 128 random bits: `ak_test_…` for a sandbox tenant, `ak_live_…` for a live one."""
     while True:
         key = f"ak_{'test' if sandbox else 'live'}_{randomness(16).hex()}"
-        if key != SAMPLE:
+        if key != SAMPLE_KEY:
             return Secret(key)
 
 
 def extract(header_values: list[bytes]) -> str:
     """The key of the request's `ApiKey` lines: exactly one, exactly the form, white space around it aside.
 
-    Raises `KeyMalformed`. The documented sample comes through: it is simply unknown.
+    Raises `MalformedKey`. The documented sample comes through: it is simply unknown.
     """
     if len(header_values) != 1:
-        raise KeyMalformed("sent twice" if header_values else "no ApiKey header")
+        raise MalformedKey("sent twice" if header_values else "no ApiKey header")
     match = _HEADER.fullmatch(header_values[0])
     if match is None:
-        raise KeyMalformed("not of the form of an API key")
+        raise MalformedKey("not of the form of an API key")
     return match[1].decode("ascii")
 
 
@@ -53,22 +53,22 @@ def is_live(key: str) -> bool:
     return key.startswith("ak_live_")
 
 
-def importable(key: str) -> bool:
+def is_importable(key: str) -> bool:
     """Whether a key made elsewhere may be taken over: the exact form, and not the documented sample."""
-    return _FORM.fullmatch(key) is not None and key != SAMPLE
+    return _FORM.fullmatch(key) is not None and key != SAMPLE_KEY
 
 
-def foreign_form(key: str) -> str:
+def imported_form(key: str) -> str:
     """What is known of a key that another system made and of which only the SHA-256 was handed over."""
-    return foreign_form_of(hashlib.sha256(key.encode("ascii")).hexdigest())
+    return imported_form_of_sha256(hashlib.sha256(key.encode("ascii")).hexdigest())
 
 
-def foreign_form_of(sha256: str) -> str:
+def imported_form_of_sha256(sha256: str) -> str:
     """The same, of the SHA-256 in 64 lower-case hexadecimal digits. No key is ever spelt like this."""
     return "sha256:" + sha256
 
 
-def keys_in(text: str) -> list[str]:
+def find_keys(text: str) -> list[str]:
     """Whatever in the text has the form of a key, each once, in the order in which they stand."""
     return list(dict.fromkeys(_FORM.findall(text)))
 
@@ -78,7 +78,7 @@ def looks_like_key(text: str) -> bool:
     return text.strip().lower().startswith(("ak_live_", "ak_test_"))
 
 
-def without_keys(text: str) -> str:
+def mask_keys(text: str) -> str:
     """The text with everything that has the form of a key masked, so that it may be kept."""
     return _FORM.sub(lambda found: masked(found[0]), text)
 

@@ -4,20 +4,20 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network
 
 import pytest
 
-from bedesten.gate.apikeys import (
-    SAMPLE,
-    KeyMalformed,
+from bedesten.gate.api_keys import (
+    SAMPLE_KEY,
+    MalformedKey,
     address_allowed,
     extract,
-    foreign_form,
-    foreign_form_of,
-    importable,
+    find_keys,
+    imported_form,
+    imported_form_of_sha256,
+    is_importable,
     is_live,
-    keys_in,
+    mask_keys,
     new_api_key,
     parse_address,
     parse_networks,
-    without_keys,
 )
 
 KEY = "ak_live_0123456789abcdef0123456789abcdef"
@@ -31,10 +31,10 @@ def test_a_new_key_is_its_prefix_and_128_random_bits() -> None:
 
 
 def test_the_documented_sample_is_never_issued_and_never_imported() -> None:
-    rolls = iter([bytes.fromhex(SAMPLE[8:]), bytes(16)])
+    rolls = iter([bytes.fromhex(SAMPLE_KEY[8:]), bytes(16)])
     assert new_api_key(False, lambda _: next(rolls)).reveal() == "ak_live_" + "0" * 32
-    assert not importable(SAMPLE)
-    assert extract([SAMPLE.encode()]) == SAMPLE
+    assert not is_importable(SAMPLE_KEY)
+    assert extract([SAMPLE_KEY.encode()]) == SAMPLE_KEY
 
 
 @pytest.mark.parametrize("value", [KEY, f"  {KEY}", f"{KEY}\t ", KEY.replace("live", "test")])
@@ -54,7 +54,7 @@ def test_a_well_formed_key_is_taken_out_of_its_header(value: str) -> None:
     ],
 )  # fmt: skip
 def test_r96_to_r101_any_other_header_is_malformed(values: list[bytes]) -> None:
-    with pytest.raises(KeyMalformed) as refused:
+    with pytest.raises(MalformedKey) as refused:
         extract(values)
     assert str(refused.value) in {"no ApiKey header", "sent twice", "not of the form of an API key"}
 
@@ -65,15 +65,15 @@ def test_a_key_says_whether_it_is_for_live_tenants() -> None:
 
 
 def test_only_a_well_formed_key_is_imported() -> None:
-    assert importable(KEY)
+    assert is_importable(KEY)
     for key in ("", KEY + "0", KEY + "\n", KEY.upper(), " " + KEY):
-        assert not importable(key)
+        assert not is_importable(key)
 
 
 def test_a_foreign_key_is_known_by_its_sha_256_in_a_form_that_no_key_has() -> None:
     digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
-    assert foreign_form_of(digest) == f"sha256:{digest}"
-    assert foreign_form("ak_live_" + "0" * 32) == (
+    assert imported_form_of_sha256(digest) == f"sha256:{digest}"
+    assert imported_form("ak_live_" + "0" * 32) == (
         "sha256:114130e3b8452731d834dce0ecd9bb9eeb8005fbbd425b16fecef7f63f7ab2bc"
     )
 
@@ -83,13 +83,13 @@ def test_a_foreign_key_is_known_by_its_sha_256_in_a_form_that_no_key_has() -> No
 
 def test_keys_are_found_in_a_text_each_once_and_in_their_order() -> None:
     other = KEY.replace("live", "test")
-    assert keys_in(f"{other}, then '{KEY}' and x{other}y, {KEY[:-1]}") == [other, KEY]
-    assert keys_in("nothing here") == []
+    assert find_keys(f"{other}, then '{KEY}' and x{other}y, {KEY[:-1]}") == [other, KEY]
+    assert find_keys("nothing here") == []
 
 
 def test_a_text_is_kept_without_the_keys_in_it() -> None:
-    assert without_keys(f"curl -H 'ApiKey: {KEY}' # {KEY}") == "curl -H 'ApiKey: ak_live_…cdef' # ak_live_…cdef"
-    assert without_keys("nothing here") == "nothing here"
+    assert mask_keys(f"curl -H 'ApiKey: {KEY}' # {KEY}") == "curl -H 'ApiKey: ak_live_…cdef' # ak_live_…cdef"
+    assert mask_keys("nothing here") == "nothing here"
 
 
 # --- addresses ---

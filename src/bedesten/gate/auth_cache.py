@@ -1,6 +1,6 @@
 """The directory: what this process knows about tenants, accounts and credentials, and how it forgets.
 
-It is a memory, not a copy: an entry is read from the store when it is first needed (`Unloaded` says which) and dropped
+It is a memory, not a copy: an entry is read from the store when it is first needed (`CacheMiss` says which) and dropped
 when the fence reports a change of it. So ten thousand tenants cost nothing at start, and an account in its default state
 needs nothing written. Absence is never remembered: an unknown key costs the same each time, whatever made it unknown.
 
@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bedesten.core.revision import Revision
-from bedesten.gate.apikeys import Networks
+from bedesten.gate.api_keys import Networks
 from bedesten.gate.scopes import Surface
 
-PRUNED_FROM = 10_000
+PRUNE_THRESHOLD = 10_000
 """From so many revoked tokens on, those that are certainly over are dropped now and then."""
-LONGEST_ALIVE = 2 * 24 * 3_600_000
+REVOCATION_RETENTION_MS = 2 * 24 * 3_600_000
 """A token expires at most a day after it is revoked; another day is left for clocks that are wrong (milliseconds)."""
-MOST_ENTRIES = 200_000
+MAX_ENTRIES = 200_000
 """Of each kind; past it the older half is forgotten."""
 
 
@@ -38,8 +38,8 @@ class TenantEntry:
     currency: str
     region: str
     generation: int
-    epoch: int
-    surface_epochs: Mapping[Surface, int]
+    token_version: int
+    surface_token_versions: Mapping[Surface, int]
     lifetimes: Mapping[Surface, int]
     idle: Mapping[Surface, int | None]
     idle_since: Mapping[Surface, int]
@@ -68,7 +68,7 @@ class AccountEntry:
     kind: str
     disabled: bool
     scopes: frozenset[str] | None
-    epoch: int
+    token_version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class KeyEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class CacheKey:
     """Something to read from the store: kind `host`, `tenant`, `account` or `key`, and which.
 
     A key is asked for by every digest under which it may be stored: one view of the store tells, so that a key whose
@@ -105,22 +105,22 @@ class Want:
     ref: str | tuple[bytes, ...]
 
 
-class Unloaded(Exception):
-    """A decision needs an entry that is not in memory. Load `want` and decide again."""
+class CacheMiss(Exception):
+    """A decision needs an entry that is not in memory. Load `key` and decide again."""
 
-    def __init__(self, want: Want) -> None:
-        super().__init__(want.kind)
-        self.want = want
+    def __init__(self, key: CacheKey) -> None:
+        super().__init__(key.kind)
+        self.key = key
 
 
 Entry = TenantEntry | AccountEntry | KeyEntry | str
-Loaded = Mapping[Want, Entry | None]
+Fetched = Mapping[CacheKey, Entry | None]
 """What was read from the store for the decision at hand; None: there is no such thing."""
 
-NOTHING: Loaded = {}
+EMPTY: Fetched = {}
 
 
-APPLIED = frozenset({"host", "tenant", "account", "key", "token", "session"})
+CHANGE_KINDS = frozenset({"host", "tenant", "account", "key", "token", "session"})
 """The kinds of change that a directory applies. Any other one needs a fresh start."""
 
 
@@ -132,58 +132,58 @@ class Change(NamedTuple):
     ref: str
 
 
-class Directory:
-    """Entries by what they are asked for, valid as of `revision` of the store; None before the first `restart`."""
+class AuthCache:
+    """Entries by what they are asked for, valid as of `revision` of the store; None before the first `reset`."""
 
     def __init__(self) -> None:
         self.revision: Revision | None = None
-        self.epoch = 0
+        self.token_version = 0
         self._hosts: dict[str, str] = {}
         self._tenants: dict[str, TenantEntry] = {}
         self._accounts: dict[str, AccountEntry] = {}
         self._keys: dict[bytes, KeyEntry] = {}
         self._revoked: dict[str, int] = {}
-        self._prune_at = PRUNED_FROM
+        self._prune_at = PRUNE_THRESHOLD
 
-    def tenant_of_host(self, host: str, loaded: Loaded = NOTHING) -> TenantEntry | None:
-        """The tenant whose host this is, or None. Raises `Unloaded`."""
+    def tenant_of_host(self, host: str, fetched: Fetched = EMPTY) -> TenantEntry | None:
+        """The tenant whose host this is, or None. Raises `CacheMiss`."""
         tenant = self._hosts.get(host)
         if tenant is None:
-            found = _from(loaded, Want("host", host))
+            found = _from(fetched, CacheKey("host", host))
             if not isinstance(found, str):
                 return None
             tenant = found
         entry = self._tenants.get(tenant)
         if entry is None:
-            read = _from(loaded, Want("tenant", tenant))
+            read = _from(fetched, CacheKey("tenant", tenant))
             return read if isinstance(read, TenantEntry) else None
         return entry
 
-    def account(self, account: str, loaded: Loaded = NOTHING) -> AccountEntry | None:
-        """The account with this id, or None. Raises `Unloaded`."""
+    def account(self, account: str, fetched: Fetched = EMPTY) -> AccountEntry | None:
+        """The account with this id, or None. Raises `CacheMiss`."""
         entry = self._accounts.get(account)
         if entry is None:
-            read = _from(loaded, Want("account", account))
+            read = _from(fetched, CacheKey("account", account))
             return read if isinstance(read, AccountEntry) else None
         return entry
 
-    def known_key(self, digest: bytes) -> KeyEntry | None:
+    def cached_key(self, digest: bytes) -> KeyEntry | None:
         """What the digest of an API key stands for, if that is in memory; None says nothing."""
         return self._keys.get(digest)
 
-    def key(self, digests: tuple[bytes, ...], loaded: Loaded) -> KeyEntry | None:
-        """What any of the digests of one API key stands for, or None. Raises `Unloaded`."""
-        read = _from(loaded, Want("key", digests))
+    def key(self, digests: tuple[bytes, ...], fetched: Fetched) -> KeyEntry | None:
+        """What any of the digests of one API key stands for, or None. Raises `CacheMiss`."""
+        read = _from(fetched, CacheKey("key", digests))
         return read if isinstance(read, KeyEntry) else None
 
     def revoked(self, ref: str) -> bool:
         """Whether this very session (`sid`) or token (`jti`) was revoked."""
         return ref in self._revoked
 
-    def put(self, want: Want, entry: Entry) -> None:
+    def put(self, key: CacheKey, entry: Entry) -> None:
         """Remembers what was read, as long as nothing changes it."""
         if isinstance(entry, str):
-            _bounded(self._hosts)[str(want.ref)] = entry
+            _bounded(self._hosts)[str(key.ref)] = entry
         elif isinstance(entry, TenantEntry):
             _bounded(self._tenants)[entry.id] = entry
         elif isinstance(entry, AccountEntry):
@@ -195,7 +195,7 @@ class Directory:
         """Forgets what the changes touched and moves to the revision of the last one.
 
         Raises ValueError when a number is missing between `revision` and the first change, or a change is of a kind
-        that is not `APPLIED`: then `restart`.
+        that is not `CHANGE_KINDS`: then `reset`.
         """
         for change in changes:
             if self.revision is None or change.revision.number != self.revision.number + 1:
@@ -203,12 +203,12 @@ class Directory:
             self._forget(change.kind, change.ref)
             self.revision = change.revision
 
-    def restart(self, revision: Revision, epoch: int, revoked: Mapping[str, int]) -> None:
+    def reset(self, revision: Revision, token_version: int, revoked: Mapping[str, int]) -> None:
         """Forgets everything and begins again at a revision, with the installation's epoch and the revoked tokens."""
         for memory in (self._hosts, self._tenants, self._accounts, self._keys):
             memory.clear()
         self._revoked = dict(revoked)
-        self.epoch = epoch
+        self.token_version = token_version
         self.revision = revision
 
     def sizes(self) -> dict[str, int]:
@@ -224,7 +224,7 @@ class Directory:
     def prune(self, now: int) -> None:
         """Drops revoked sessions and tokens that have expired by now: they are refused for that already."""
         self._revoked = {ref: expires for ref, expires in self._revoked.items() if expires > now}
-        self._prune_at = max(PRUNED_FROM, 2 * len(self._revoked))
+        self._prune_at = max(PRUNE_THRESHOLD, 2 * len(self._revoked))
 
     def _forget(self, kind: str, ref: str) -> None:
         match kind:
@@ -240,20 +240,20 @@ class Directory:
                 revoked, _, expires = ref.partition(" ")
                 self._revoked[revoked] = int(expires)
                 if len(self._revoked) >= self._prune_at:
-                    self.prune(int(expires) - LONGEST_ALIVE)
+                    self.prune(int(expires) - REVOCATION_RETENTION_MS)
             case _:
                 raise ValueError("a change that needs a fresh start")
 
 
-def _from(loaded: Loaded, want: Want) -> Entry | None:
-    if want not in loaded:
-        raise Unloaded(want)
-    return loaded[want]
+def _from(fetched: Fetched, key: CacheKey) -> Entry | None:
+    if key not in fetched:
+        raise CacheMiss(key)
+    return fetched[key]
 
 
 def _bounded(memory: dict[str, object] | dict[bytes, object] | dict) -> dict:  # type: ignore[type-arg]
     """The same dictionary, after its older half was dropped if it was full."""
-    if len(memory) >= MOST_ENTRIES:
-        for old in list(memory)[: MOST_ENTRIES // 2]:
+    if len(memory) >= MAX_ENTRIES:
+        for old in list(memory)[: MAX_ENTRIES // 2]:
             del memory[old]
     return memory

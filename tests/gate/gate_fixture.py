@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from bedesten.core.revision import Revision
-from bedesten.errors import ErrorRow, Refusal
+from bedesten.errors import ErrorCode, Refusal
 from bedesten.gate.access import Access
+from bedesten.gate.auth_cache import AccountEntry, AuthCache, CacheKey, CacheMiss, Entry, Fetched, KeyEntry, TenantEntry
 from bedesten.gate.bearer import Claims, mint
 from bedesten.gate.decide import Credentials, Gate
-from bedesten.gate.directory import AccountEntry, Directory, Entry, KeyEntry, Loaded, TenantEntry, Unloaded, Want
 from bedesten.gate.keyring import Keyring, Randomness, make_kid
 from bedesten.gate.principal import Principal
 from bedesten.gate.scopes import SCOPES, Surface
@@ -30,8 +30,8 @@ TENANT = TenantEntry(
     currency="USD",
     region="GLOBAL",
     generation=4,
-    epoch=2,
-    surface_epochs={surface: number for number, surface in enumerate(Surface, 10)},
+    token_version=2,
+    surface_token_versions={surface: number for number, surface in enumerate(Surface, 10)},
     lifetimes={},
     idle={},
     idle_since={},
@@ -49,56 +49,57 @@ OWNERS = {
     Surface.SUPPLIER: SUPPLIER,
     Surface.PAYMENT: INTEGRATION,
 }
-NOTHING = Credentials([], [], ADDRESS)
+NO_CREDENTIALS = Credentials([], [], ADDRESS)
 SUPPLIER_KEY = KeyEntry("key_1", "ten_1", Surface.SUPPLIER, "sup_1", None, (), None)
 
 
-def dice(seed: str) -> Randomness:
+def seeded_randomness(seed: str) -> Randomness:
     """Randomness that is the same in every run."""
     rolls = iter(range(1_000))
     return lambda count: hashlib.shake_256(f"{seed} {next(rolls)}".encode()).digest(count)
 
 
 @dataclass
-class House:
-    """One gate; `store` is what could be read, `wanted` what was, in order. The installation's epoch is 1."""
+class GateFixture:
+    """One gate; `store` is what could be read, `reads` what was, in order. The installation's epoch is 1."""
 
-    keyring: Keyring = field(default_factory=lambda: Keyring.generate(dice("house")))
+    keyring: Keyring = field(default_factory=lambda: Keyring.generate(seeded_randomness("house")))
     tenant: TenantEntry = TENANT
-    store: dict[Want, Entry] = field(default_factory=dict)
-    wanted: list[Want] = field(default_factory=list)
+    store: dict[CacheKey, Entry] = field(default_factory=dict)
+    reads: list[CacheKey] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        directory = Directory()
-        directory.restart(Revision(7, 70), 1, {})
-        self.gate = Gate(directory, self.keyring, "https://hall.example")
-        self.knows(*OWNERS.values())
+        auth_cache = AuthCache()
+        auth_cache.reset(Revision(7, 70), 1, {})
+        self.gate = Gate(auth_cache, self.keyring, "https://hall.example")
+        self.add_accounts(*OWNERS.values())
 
-    def knows(self, *accounts: AccountEntry) -> None:
+    def add_accounts(self, *accounts: AccountEntry) -> None:
         """Puts accounts into the store."""
         for account in accounts:
-            self.store[Want("account", account.id)] = account
+            self.store[CacheKey("account", account.id)] = account
 
-    def decided(self, decide: Callable[[Loaded], Result], *, remember: bool = False) -> Result:
+    def decide_with_store(self, decide: Callable[[Fetched], Result], *, remember: bool = False) -> Result:
         """Asks, and reads what is lacking until there is an answer, as the pipeline does."""
-        loaded: dict[Want, Entry | None] = {}
+        fetched: dict[CacheKey, Entry | None] = {}
         for _ in range(8):
             try:
-                return decide(loaded)
-            except Unloaded as unloaded:
-                want = unloaded.want
-            assert want not in loaded, "asked for twice"
-            self.wanted.append(want)
-            entry = loaded[want] = self._read(want)
+                return decide(fetched)
+            except CacheMiss as miss:
+                key = miss.key
+            assert key not in fetched, "asked for twice"
+            self.reads.append(key)
+            entry = fetched[key] = self._read(key)
             if remember and entry is not None:
-                self.gate.directory.put(want, entry)
+                self.gate.auth_cache.put(key, entry)
         raise AssertionError("a decision that never ends")
 
-    def _read(self, want: Want) -> Entry | None:
-        if want.kind != "key":
-            return self.store.get(want)
-        found = [self.store[Want("key", (digest,))] for digest in want.ref if Want("key", (digest,)) in self.store]  # type: ignore[arg-type]
-        return found[0] if found else None
+    def _read(self, key: CacheKey) -> Entry | None:
+        if key.kind != "key":
+            return self.store.get(key)
+        assert isinstance(key.ref, tuple)
+        singles = [CacheKey("key", (digest,)) for digest in key.ref]
+        return next((self.store[single] for single in singles if single in self.store), None)
 
     # --- credentials ---
 
@@ -115,12 +116,12 @@ class House:
             "expires_at": SECOND + 3600,
             "token_id": "tok_1",
             "session_id": "ses_1",
-            "epochs": (1, tenant.epoch, tenant.surface_epochs[surface], owner.epoch),
+            "token_versions": (1, tenant.token_version, tenant.surface_token_versions[surface], owner.token_version),
             "kid": make_kid(self.keyring.sign.current, tenant.generation),
         }
         return Claims(**(said | changes))  # type: ignore[arg-type]
 
-    def minted(self, claims: Claims) -> bytes:
+    def signed_token(self, claims: Claims) -> bytes:
         """The token that says so, signed with the key that its `kid` names."""
         master, _, generation = claims.kid.partition(".")
         key = self.keyring.signing_key(master, claims.tenant, Surface(claims.audience), int(generation))
@@ -129,12 +130,12 @@ class House:
 
     def token(self, surface: Surface = Surface.RESELLER, **changes: object) -> Credentials:
         """A request's credentials: a good token of the surface, or one that says something else."""
-        return bearer(self.minted(self.claims(surface, **changes)))
+        return bearer(self.signed_token(self.claims(surface, **changes)))
 
-    def issued(self, entry: KeyEntry = SUPPLIER_KEY, key: str = LIVE_KEY, pepper: str | None = None) -> Credentials:
+    def issue_key(self, entry: KeyEntry = SUPPLIER_KEY, key: str = LIVE_KEY, pepper: str | None = None) -> Credentials:
         """A request's credentials: an API key that the store knows."""
         digest = self.keyring.key_digest(self.tenant.id, key, pepper)
-        self.store[Want("key", (digest,))] = replace(entry, digest=digest)
+        self.store[CacheKey("key", (digest,))] = replace(entry, digest=digest)
         return api_key(key)
 
     def digest(self, text: str, pepper: str | None = None) -> bytes:
@@ -143,13 +144,15 @@ class House:
 
     # --- questions ---
 
-    def authenticate(self, access: Access, presented: Credentials, now: int = NOW) -> Principal | None:
+    def authenticate(self, access: Access, credentials: Credentials, now: int = NOW) -> Principal | None:
         """Who is calling."""
-        return self.decided(lambda loaded: self.gate.authenticate(self.tenant, access, presented, now, loaded))
+        return self.decide_with_store(
+            lambda fetched: self.gate.authenticate(self.tenant, access, credentials, now, fetched)
+        )
 
-    def refused(self, access: Access, presented: Credentials, now: int = NOW) -> Refusal:
+    def refused(self, access: Access, credentials: Credentials, now: int = NOW) -> Refusal:
         """The refusal of a credential."""
-        return refusal(lambda: self.authenticate(access, presented, now))
+        return refusal(lambda: self.authenticate(access, credentials, now))
 
 
 def bearer(*tokens: bytes) -> Credentials:
@@ -171,11 +174,11 @@ def refusal(ask: Callable[[], object]) -> Refusal:
     raise AssertionError("it was not refused")
 
 
-def told(refused: Refusal) -> tuple[ErrorRow, str]:
+def code_and_cause(refused: Refusal) -> tuple[ErrorCode, str]:
     """What the caller is told and what the log is."""
-    return refused.row, refused.cause
+    return refused.code, refused.cause
 
 
-def kinds(wants: Iterable[Want]) -> list[str]:
+def kinds(wants: Iterable[CacheKey]) -> list[str]:
     """What was read, without which."""
-    return [want.kind for want in wants]
+    return [key.kind for key in wants]
