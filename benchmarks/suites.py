@@ -99,7 +99,7 @@ def refused(job: Job) -> list[Outcome]:
 
 
 def fence(job: Job) -> list[Outcome]:
-    """The throughput of the gate with the fence and with one that is always open, on both engines."""
+    """The throughput of the gate with the revision check and with one that is always open, on both engines."""
     outcomes = []
     with ExitStack() as stack:
         engines: dict[str, str | None] = {"sqlite": None}

@@ -35,7 +35,7 @@ def whole(settings_json: str) -> Adapter:
 
 
 def unchecked(settings_json: str) -> Adapter:
-    """The same without the fence: fast and wrong, since it goes on with what it knew at its start."""
+    """The same without the revision check: fast and wrong, since it goes on with what it knew at its start."""
     build.RevisionCheck = _NoRevisionCheck  # type: ignore[attr-defined]
     return whole(settings_json)
 

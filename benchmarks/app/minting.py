@@ -14,7 +14,7 @@ from bedesten.gate.keyring import make_kid
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.server.installation import Installation
 from bedesten.store.tables import INSTALLATION
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants.lookup import tenant_entry
 
 LIFETIME = 12 * HOUR
@@ -28,7 +28,7 @@ class Minter:
     key: bytes
 
     @classmethod
-    def of(cls, tx: CrossTransaction, installation: Installation, tenant: str, account: str) -> "Minter":
+    def of(cls, tx: SystemTransaction, installation: Installation, tenant: str, account: str) -> "Minter":
         """For an account, with everything as it is today."""
         installed, known, who = tx.one(INSTALLATION), tenant_entry(tx, tenant), account_entry(tx, account)
         assert installed is not None

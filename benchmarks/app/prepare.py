@@ -17,7 +17,7 @@ from bedesten.core.secret import masked
 from bedesten.gate.scopes import Surface
 from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.settings import Settings
-from bedesten.store.transaction import CrossTransaction, Transaction, TryAgain
+from bedesten.store.transaction import RetryTransaction, SystemTransaction, Transaction
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.actions import NewTenant
 from benchmarks.app import timing_shop
@@ -62,24 +62,24 @@ def main() -> int:
 def open_gate(installation: Installation, data: Path, tokens: int) -> GateMaterial:
     """Makes the tenant, and the file with so many valid tokens."""
 
-    def opened(tx: CrossTransaction) -> tuple[str, Minter, Minter, str]:
+    def opened(tx: SystemTransaction) -> tuple[str, Minter, Minter, str]:
         shop = make_tenant(tx, installation, "shop", HOST)
-        partner = make_partner(tx.bound(shop), installation)
+        partner = make_partner(tx.for_tenant(shop), installation)
         closed = make_tenant(tx, installation, "suspended", SUSPENDED_HOST)
-        stranger = make_partner(tx.bound(closed), installation)
-        supplier = accounts.owner(tx.bound(shop), Surface.SUPPLIER, "warehouse")
+        stranger = make_partner(tx.for_tenant(closed), installation)
+        supplier = accounts.owner(tx.for_tenant(shop), Surface.SUPPLIER, "warehouse")
         new = NewKey(Surface.SUPPLIER, supplier, sandbox=False)
-        _, key = keys.create(tx.bound(shop), installation.keyring, new, OPERATOR)
+        _, key = keys.create(tx.for_tenant(shop), installation.keyring, new, OPERATOR)
         here = Minter.of(tx, installation, shop, partner)
         if b"\0" in here.key:  # HAProxy takes a key in a variable for text, which ends there: one tenant in eight
-            raise TryAgain("another tenant has another key")
+            raise RetryTransaction("another tenant has another key")
         there = Minter.of(tx, installation, closed, stranger)
-        tenants.set_suspended(tx.bound(closed), True)
+        tenants.set_suspended(tx.for_tenant(closed), True)
         return shop, here, there, key.reveal()
 
     shop, here, there, key = installation.store.write_now(opened)
     denied = [os.urandom(12).hex() for _ in range(DENIED)]
-    installation.store.write_now(lambda tx: deny(tx.bound(shop), denied, here.claims.expires_at * 1000))
+    installation.store.write_now(lambda tx: deny(tx.for_tenant(shop), denied, here.claims.expires_at * 1000))
     file = data / "tokens"
     file.write_text("".join(f"{here.mint()}\n" for _ in range(tokens)), encoding="ascii")
     token = here.mint()
@@ -120,7 +120,7 @@ def refused_cases(here: Minter, there: Minter, token: str, denied: str) -> dict[
     }
 
 
-def make_tenant(tx: CrossTransaction, installation: Installation, name: str, host: str) -> str:
+def make_tenant(tx: SystemTransaction, installation: Installation, name: str, host: str) -> str:
     """A live tenant's id."""
     return str(tenants.create(tx, installation.vault, NewTenant(name, [host]))["id"])
 
@@ -145,10 +145,10 @@ def fill_with_keys(installation: Installation, seed: str, count: int, each: int)
     """`count` tenants with `each` API keys of one supplier. Any of them can be made again, so none is kept."""
     owners: list[tuple[str, str]] = []
 
-    def open_some(tx: CrossTransaction) -> None:
+    def open_some(tx: SystemTransaction) -> None:
         for number in range(len(owners), min(count, len(owners) + TENANTS_AT_ONCE)):
             tenant = make_tenant(tx, installation, f"tenant {number}", key_host(number))
-            owners.append((tenant, accounts.owner(tx.bound(tenant), Surface.SUPPLIER, "warehouse")))
+            owners.append((tenant, accounts.owner(tx.for_tenant(tenant), Surface.SUPPLIER, "warehouse")))
 
     while len(owners) < count:
         installation.store.write_now(open_some)
@@ -156,10 +156,10 @@ def fill_with_keys(installation: Installation, seed: str, count: int, each: int)
     for first in range(0, count, step):
         numbers = range(first, min(first + step, count))
 
-        def add_some(tx: CrossTransaction, numbers: range = numbers) -> None:
+        def add_some(tx: SystemTransaction, numbers: range = numbers) -> None:
             for number in numbers:
                 tenant, owner = owners[number]
-                add_keys(tx.bound(tenant), installation, seed, number, owner, each)
+                add_keys(tx.for_tenant(tenant), installation, seed, number, owner, each)
 
         installation.store.write_now(add_some)
 

@@ -25,7 +25,7 @@ from bedesten.orders import actions as orders
 from bedesten.orders.model import Buyer, NewLine, NewOrder
 from bedesten.server.installation import Installation
 from bedesten.store.sql import TENANT, p, statement
-from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.store.transaction import SystemTransaction, Transaction
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.actions import NewTenant
 from benchmarks.app.minting import Minter, with_wrong_mac
@@ -58,9 +58,9 @@ def open_shop(installation: Installation) -> dict[str, Any]:
     """Makes the tenants and gives the groups."""
     hashed = installation.hasher().hash(PASSWORD)
 
-    def opened(tx: CrossTransaction) -> dict[str, dict[str, list[Case]]]:
+    def opened(tx: SystemTransaction) -> dict[str, dict[str, list[Case]]]:
         here, there, shut = (_tenant(tx, installation, host, hashed) for host in (HERE, THERE, SHUT))
-        bound = tx.bound(here.id)
+        bound = tx.for_tenant(here.id)
         disabled = accounts.create(bound, "partner", "disabled@bench.example", "D", password=hashed)
         assert disabled is not None
         accounts.create(bound, "partner", "person@bench.example", "P", password=hashed, api=False)
@@ -70,7 +70,7 @@ def open_shop(installation: Installation) -> dict[str, Any]:
             FIRST: _once(_keys(tx, installation, here, there)),
             "API key, suspended tenant": {
                 "unknown": _key_cases(SHUT, _strangers()),
-                "right": _key_cases(SHUT, _made(tx.bound(shut.id), installation, shut.supplier)),
+                "right": _key_cases(SHUT, _made(tx.for_tenant(shut.id), installation, shut.supplier)),
             },
             "MAC": _macs(here),
             "bearer token": _tokens(tx, installation, here, there, disabled),
@@ -78,7 +78,7 @@ def open_shop(installation: Installation) -> dict[str, Any]:
             "object, another tenant's token": _objects(here, here.line, there.minter.mint(), 401, _TOKEN_INVALID),
             "login": _logins(),
         }
-        tenants.set_suspended(tx.bound(shut.id), True)
+        tenants.set_suspended(tx.for_tenant(shut.id), True)
         return groups
 
     groups = installation.store.write_now(opened)
@@ -88,10 +88,10 @@ def open_shop(installation: Installation) -> dict[str, Any]:
     }
 
 
-def _tenant(tx: CrossTransaction, installation: Installation, host: str, hashed: Any) -> Tenant:
+def _tenant(tx: SystemTransaction, installation: Installation, host: str, hashed: Any) -> Tenant:
     """A tenant with a supplier and with a partner who has ordered something."""
     tenant = str(tenants.create(tx, installation.vault, NewTenant(host, [host]))["id"])
-    bound = tx.bound(tenant)
+    bound = tx.for_tenant(tenant)
     partner = accounts.create(bound, "partner", "partner@bench.example", "Bench", password=hashed)
     assert partner is not None
     ledger.set_credit(bound, ledger.account(bound, partner, "partner", "USD"), 10_000)
@@ -109,9 +109,9 @@ def _tenant(tx: CrossTransaction, installation: Installation, host: str, hashed:
 # -- API keys (R85, R111) ----------------------------------------------------------------------------------------------
 
 
-def _keys(tx: CrossTransaction, installation: Installation, here: Tenant, there: Tenant) -> dict[str, list[Case]]:
+def _keys(tx: SystemTransaction, installation: Installation, here: Tenant, there: Tenant) -> dict[str, list[Case]]:
     """Every way in which an API key can be no good."""
-    bound = tx.bound(here.id)
+    bound = tx.for_tenant(here.id)
     off = accounts.owner(bound, Surface.SUPPLIER, f"disabled warehouse {os.urandom(2).hex()}")
     revoked = []
     for _ in range(EACH):
@@ -122,7 +122,7 @@ def _keys(tx: CrossTransaction, installation: Installation, here: Tenant, there:
         "unknown": _strangers(),
         "unknown again": _strangers(),
         "revoked (R111)": revoked,
-        "another tenant's (R85)": _made(tx.bound(there.id), installation, there.supplier),
+        "another tenant's (R85)": _made(tx.for_tenant(there.id), installation, there.supplier),
         "expired": _made(bound, installation, here.supplier, ended=True),
         "disabled owner's": _made(bound, installation, off),
         "not from this address": _made(bound, installation, here.supplier, networks=("192.0.2.0/24",)),
@@ -171,10 +171,10 @@ def _macs(here: Tenant) -> dict[str, list[Case]]:
 
 
 def _tokens(
-    tx: CrossTransaction, installation: Installation, here: Tenant, there: Tenant, disabled: str
+    tx: SystemTransaction, installation: Installation, here: Tenant, there: Tenant, disabled: str
 ) -> dict[str, list[Case]]:
     """Tokens that are refused with one and the same code."""
-    bound, revoked = tx.bound(here.id), os.urandom(12).hex()
+    bound, revoked = tx.for_tenant(here.id), os.urandom(12).hex()
     accounts.revoke_token(bound, revoked, tx.now + HOUR, OPERATOR)
     ended = Minter.of(tx, installation, here.id, disabled)
     token_versions = (*here.minter.claims.token_versions[:3], 0)

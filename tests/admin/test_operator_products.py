@@ -93,7 +93,7 @@ def tenant_maker(
             new = NewTenant(f"shop{number}", [f"shop{number}.example.org"])
             store = installation.store
             tenant = str(store.write_now(lambda tx: tenants.create(tx, installation.vault, new))["id"])
-            return Shop(lambda work: store.write_now(lambda tx: work(tx.bound(tenant))))
+            return Shop(lambda work: store.write_now(lambda tx: work(tx.for_tenant(tenant))))
 
         yield make
 

@@ -30,7 +30,9 @@ def test_markup_in_the_markdown_is_shown_and_never_obeyed() -> None:
 
 
 def test_a_link_to_a_page_that_is_not_shown_is_left_as_text() -> None:
-    article = markdown.render("guides/x", "[there *now*](../explanation/fence.md) [here](errors.md#a)", PAGES.get)
+    article = markdown.render(
+        "guides/x", "[there *now*](../explanation/revision-check.md) [here](errors.md#a)", PAGES.get
+    )
     assert article.body == f'<p>there <em>now</em> <a href="{HOME}/guides/errors#a">here</a></p>\n'
     kept = markdown.render("guides/x", "[rfc](https://www.rfc-editor.org/rfc/rfc9457) [in](#here)", PAGES.get)
     assert {"https://www.rfc-editor.org/rfc/rfc9457", "#here"} <= set(Outline(kept.body).hrefs)

@@ -25,7 +25,7 @@ from bedesten.http.route import RouteMap
 from bedesten.server import build
 from bedesten.server.installation import initialise, open_installation
 from bedesten.server.settings import Settings
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 from bedesten.surfaces.operations import ROUTES as OPERATIONS
 from bedesten.tenants import actions as tenants
 from bedesten.tenants import brand as tenant_brand
@@ -73,9 +73,9 @@ class Site:
     def switch(self, **targets: bool) -> None:
         """Switches surfaces and endpoints of the live tenant."""
 
-        def act(tx: CrossTransaction) -> None:
+        def act(tx: SystemTransaction) -> None:
             for target, allowed in targets.items():
-                tenants.switch_access(tx.bound(self.tenant), target, allowed)
+                tenants.switch_access(tx.for_tenant(self.tenant), target, allowed)
 
         self.opened.store.write_now(act)
 
@@ -97,7 +97,7 @@ def only_reseller(site: Site) -> Iterator[Site]:
 
 def brand(site: Site, accent: str, logo: bytes) -> None:
     """Gives the live tenant its brand, or takes it away."""
-    site.opened.store.write_now(lambda tx: tenant_brand.set_brand(tx.bound(site.tenant), accent, logo))
+    site.opened.store.write_now(lambda tx: tenant_brand.set_brand(tx.for_tenant(site.tenant), accent, logo))
 
 
 def test_a_tenant_s_colour_and_picture_are_on_its_own_pages_only(site: Site) -> None:
@@ -605,7 +605,7 @@ def test_the_pages_are_a_tenants_own_and_go_with_it(site: Site) -> None:
     assert site.get(address, host="unknown.example").status == 421
 
     def suspend(state: bool) -> None:
-        site.opened.store.write_now(lambda tx: tenants.set_suspended(tx.bound(site.tenant), state))
+        site.opened.store.write_now(lambda tx: tenants.set_suspended(tx.for_tenant(site.tenant), state))
 
     suspend(True)
     shown = site.get(address)

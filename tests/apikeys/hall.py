@@ -193,7 +193,7 @@ class Hall:
 
     def within(self, work: Callable[[Transaction], Result], tenant: str = "") -> Result:
         """Runs a writing action inside a tenant."""
-        return self.installation.store.write_now(lambda tx: work(tx.bound(tenant or self.tenant)))
+        return self.installation.store.write_now(lambda tx: work(tx.for_tenant(tenant or self.tenant)))
 
     def make(
         self,

@@ -57,9 +57,9 @@ def killed_in_the_middle(hall: Hall) -> None:
     """What a program leaves that was killed after it had stored two parts of three."""
     store, tenant, new = hall.installation.store, hall.tenant, description(hall)
     prepared = key_import.prepare(hall.keyring, tenant, lines(30))
-    run = store.write_now(lambda tx: key_import.begin(tx.bound(tenant), hall.keyring, new, 30))
-    store.write_now(lambda tx: key_import.store_some(tx.bound(tenant), run, prepared[:10]))
-    store.write_now(lambda tx: key_import.store_some(tx.bound(tenant), run, prepared[10:20]))
+    run = store.write_now(lambda tx: key_import.begin(tx.for_tenant(tenant), hall.keyring, new, 30))
+    store.write_now(lambda tx: key_import.store_some(tx.for_tenant(tenant), run, prepared[:10]))
+    store.write_now(lambda tx: key_import.store_some(tx.for_tenant(tenant), run, prepared[10:20]))
 
 
 def test_no_transaction_of_an_import_writes_more_than_a_thousand_keys(
@@ -90,7 +90,7 @@ def test_a_revocation_is_served_in_the_middle_of_an_import_and_no_key_is_valid_b
 
     def in_the_middle(_: int) -> None:
         if not seen:
-            work = lambda tx: keys.revoke(tx.bound(hall.tenant), victim.id, OPERATOR)  # noqa: E731
+            work = lambda tx: keys.revoke(tx.for_tenant(hall.tenant), victim.id, OPERATOR)  # noqa: E731
             assert beside.installation.store.write_now(work)
         seen.append(hall.answers(victim.text, text(1), text(2_500)))
         assert [one["id"] for one in hall.listed()] == [victim.id]

@@ -17,13 +17,13 @@ from bedesten.core.clock import DAY, HOUR, MINUTE, wire_time
 from bedesten.core.secret import Secret
 from bedesten.errors import Refusal
 from bedesten.gate.scopes import Surface
-from bedesten.store.sql import crossing
+from bedesten.store.sql import cross_tenant
 from bedesten.store.tables import idempotency
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 from tests.apikeys.hall import START, Answer, Hall, Made
 
 REFUSED = errors.KEY_REFUSED.number
-_STORED_ANSWERS = crossing(idempotency.select())
+_STORED_ANSWERS = cross_tenant(idempotency.select())
 
 
 def refused(work: Callable[[], object]) -> int:
@@ -337,7 +337,7 @@ def test_every_door_tells_the_earlier_end_of_a_key_and_its_old_secret(hall: Hall
         assert [one["ends"] for one in used(key)["secrets"]][1:] == [told["ends"]]
     by_operator = hall.make(expires=START + HOUR)
 
-    def turn(tx: CrossTransaction) -> Rotated:
+    def turn(tx: SystemTransaction) -> Rotated:
         return operator_keys.rotate(tx, hall.keyring, by_operator.id, Grace(DAY), end_previous=False)
 
     assert hall.installation.store.write_now(turn).ends == START + HOUR

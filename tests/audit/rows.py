@@ -7,7 +7,7 @@ from bedesten.audit import chain
 from bedesten.audit.actions import OPERATOR, record
 from bedesten.audit.chain import Head
 from bedesten.store.store import Store
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 from tests.store.raw import Raw
 
 TRIGGERS = {
@@ -26,8 +26,8 @@ class Trail:
     def append(self, count: int, tenant: str = "ten_a") -> None:
         """Writes so many rows, each in a transaction of its own."""
 
-        def write(tx: CrossTransaction, number: int) -> None:
-            record(tx.bound(tenant), OPERATOR, "test.note", f"n{number}", number=number)
+        def write(tx: SystemTransaction, number: int) -> None:
+            record(tx.for_tenant(tenant), OPERATOR, "test.note", f"n{number}", number=number)
 
         for number in range(count):
             self.store.write_now(partial(write, number=number))

@@ -15,7 +15,7 @@ from bedesten.audit.chain import Head, Row, verify
 from bedesten.server import audit_sealer
 from bedesten.server.installation import Installation, open_store
 from bedesten.store.store import Store
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 from tests.audit.rows import Trail
 
 
@@ -79,8 +79,8 @@ def test_a_batch_is_bounded_and_the_next_one_goes_on_where_it_ended(trail: Trail
 
 
 def test_a_row_without_a_request_and_text_in_every_script_survive_the_walk(trail: Trail) -> None:
-    def write(tx: CrossTransaction) -> None:
-        bound = tx.bound(INSTALLATION)
+    def write(tx: SystemTransaction) -> None:
+        bound = tx.for_tenant(INSTALLATION)
         record(bound, OPERATOR, "webhooks.networks", "-", before=["10.0.0.0/8"], after=[])
         record(
             bound,

@@ -11,7 +11,7 @@ from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.audit.chain import Row, seal
 from bedesten.audit.search import RowFilter, find_newest, find_sealed_after, since
 from bedesten.core.clock import system_clock
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 from tests.audit.rows import Trail
 from tests.support.program import Program
 
@@ -41,11 +41,11 @@ def test_everything_is_found_in_order_whatever_fits_into_one_step(trail: Trail, 
 
 
 def test_rows_are_found_by_tenant_actor_action_and_subject(trail: Trail) -> None:
-    def write(tx: CrossTransaction) -> None:
+    def write(tx: SystemTransaction) -> None:
         for number in range(5):
-            record(tx.bound("ten_a"), OPERATOR, "key.create", f"k{number}")
-            record(tx.bound("ten_b"), Actor("par_1"), "key.rotate", f"k{number}")
-            record(tx.bound("ten_a"), OPERATOR, "keys.leak_policy", "-")
+            record(tx.for_tenant("ten_a"), OPERATOR, "key.create", f"k{number}")
+            record(tx.for_tenant("ten_b"), Actor("par_1"), "key.rotate", f"k{number}")
+            record(tx.for_tenant("ten_a"), OPERATOR, "keys.leak_policy", "-")
 
     trail.store.write_now(write)
     trail.seal()

@@ -7,7 +7,7 @@ from bedesten.accounts import actions
 from bedesten.apikeys import keys
 from bedesten.audit.actions import OPERATOR
 from bedesten.gate.scopes import Surface
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants import actions as tenants
 from tests.browser.conftest import EMAIL, Pages
 from tests.support.backoffice import PASSWORD, Operator
@@ -83,8 +83,8 @@ def test_an_api_key_is_sent_as_one(browser: Window, sandbox: Pages, operator: Op
 
 
 def _key(operator: Operator, pages: Pages) -> str:
-    def make(tx: CrossTransaction) -> str:
-        bound = tx.bound(tenants.find(tx, "Sandbox & Sons"))
+    def make(tx: SystemTransaction) -> str:
+        bound = tx.for_tenant(tenants.find(tx, "Sandbox & Sons"))
         new = keys.NewKey(Surface.SUPPLIER, actions.owner(bound, Surface.SUPPLIER, "Codes"), True)
         return str(keys.create(bound, operator.installation.keyring, new, OPERATOR)[1].reveal())
 

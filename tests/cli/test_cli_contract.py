@@ -152,7 +152,7 @@ def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
 def _made(shop: Program, make: Callable[[Transaction], str]) -> str:
     opened = open_installation(Settings(data=shop.data, database=shop.database))
     try:
-        return opened.store.write_now(lambda tx: make(tx.bound(tenants.find(tx, "shop"))))
+        return opened.store.write_now(lambda tx: make(tx.for_tenant(tenants.find(tx, "shop"))))
     finally:
         opened.store.close()
 

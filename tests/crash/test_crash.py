@@ -68,7 +68,7 @@ class Run:
     def codes(self, line: str) -> list[str]:
         """What the store says that a line got."""
         vault, tenant = self.installation.vault, self.shop.id
-        found = self.installation.store.read_now(lambda tx: stock.delivered(tx.bound(tenant), vault, line))
+        found = self.installation.store.read_now(lambda tx: stock.delivered(tx.for_tenant(tenant), vault, line))
         return [one.code for one in found]
 
     def wait_for_answers(self) -> None:

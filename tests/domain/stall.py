@@ -72,7 +72,7 @@ class Stall:
         self, action: Callable[Concatenate[Transaction, Args], Result], *args: Args.args, **kwargs: Args.kwargs
     ) -> Result:
         """Runs a writing action in the tenant. A refusal that it answers is raised after COMMIT, as the pipeline does."""
-        answered = self.store.write_now(lambda tx: action(tx.bound(self.tenant), *args, **kwargs))
+        answered = self.store.write_now(lambda tx: action(tx.for_tenant(self.tenant), *args, **kwargs))
         if isinstance(answered, Refusal):
             raise answered
         return answered
@@ -81,7 +81,7 @@ class Stall:
         self, action: Callable[Concatenate[Transaction, Args], Result], *args: Args.args, **kwargs: Args.kwargs
     ) -> Result:
         """Runs a reading action in the tenant."""
-        return self.store.read_now(lambda tx: action(tx.bound(self.tenant), *args, **kwargs))
+        return self.store.read_now(lambda tx: action(tx.for_tenant(self.tenant), *args, **kwargs))
 
     # --- goods ---
 
@@ -148,7 +148,7 @@ class Stall:
         """The customer's checkout, or another one's."""
         return self.store.write_now(
             lambda tx: orders.reserve(
-                tx.bound(self.tenant),
+                tx.for_tenant(self.tenant),
                 buyer or self.shopper,
                 request(*wanted, reference=reference),
                 tx.now + minutes * 60_000,
@@ -218,7 +218,7 @@ def open_stall(installation: Installation, credit: int = 0, clock: Clock = syste
             integration = accounts.owner(tx, Surface.PAYMENT, "Pay")
             return Stall(installation, tenant, partner, customer, supplier, integration)
 
-        stall = past.write_now(lambda tx: people(tx.bound(tenant)))
+        stall = past.write_now(lambda tx: people(tx.for_tenant(tenant)))
     finally:
         past.close()
     if credit:

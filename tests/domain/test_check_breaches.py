@@ -399,11 +399,14 @@ LAST = "(SELECT max(seq) FROM changes)"
 REVISION_BREAKS = {
     "a hole": ("DELETE FROM changes WHERE seq = 2", "change 2 is missing from the list of changes, which ends with "),
     "a lost end": (f"DELETE FROM changes WHERE seq = {LAST}", "the list of changes ends with "),
-    "a counter that went back": ("UPDATE fence SET counter = counter - 1", "the list of changes ends with "),
+    "a counter that went back": ("UPDATE revision_counter SET counter = counter - 1", "the list of changes ends with "),
     "an empty list": ("DELETE FROM changes", "the list of changes ends with -1, the counter says "),
-    "another number beside the counter": ("UPDATE fence SET nonce = nonce / 2", "the random number beside the counter"),
+    "another number beside the counter": (
+        "UPDATE revision_counter SET nonce = nonce / 2",
+        "the random number beside the counter",
+    ),
     "another last change": (f"UPDATE changes SET nonce = nonce / 2 WHERE seq = {LAST}", "the random number beside"),
-    "no counter": ("DELETE FROM fence", "the counter of the installation bedesten_"),
+    "no counter": ("DELETE FROM revision_counter", "the counter of the installation bedesten_"),
 }
 
 
@@ -569,7 +572,7 @@ def test_a_stock_code_in_clear_is_named_and_not_repeated(bare: Bare) -> None:
     tenant = everything.stall.tenant
     with other.undone() as tx:
         row, sealed, *_ = tx.all(check._CODES, owner=tenant, most=1)[0]
-        code = decode(everything.vault.open(tx.bound(tenant), "stock-code", row, bytes(sealed))).code
+        code = decode(everything.vault.open(tx.for_tenant(tenant), "stock-code", row, bytes(sealed))).code
         partner = everything.stall.partner
         answers = metadata.tables["idempotency"]
         insert_made_up(
@@ -594,7 +597,7 @@ def test_a_stored_code_that_is_none_is_named_and_not_repeated(bare: Bare, stored
     tenant = everything.stall.tenant
     with other.undone() as tx:
         row = tx.all(check._CODES, owner=tenant, most=1)[0][0]
-        sealed = everything.vault.seal(tx.bound(tenant), "stock-code", row, stored)
+        sealed = everything.vault.seal(tx.for_tenant(tenant), "stock-code", row, stored)
         other.run("UPDATE stock_codes SET sealed = :sealed WHERE id = :row", sealed=sealed, row=row)
         found = walk(tx, everything.vault)
     assert f"invariant 4: tenant {tenant}: stock code {row} {says}" in found

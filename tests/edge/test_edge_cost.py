@@ -34,7 +34,7 @@ HOST = "api.cost.example"
 
 
 class CountingStore(SqliteStore):
-    """The real store, which counts what is asked of it besides the fence's counter."""
+    """The real store, which counts what is asked of it besides the revision counter."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)

@@ -1,4 +1,5 @@
-"""The directory remembers what was read until the fence says that it changed, and never remembers that something is not."""
+"""The directory remembers what was read until the revision check says that it changed, and never remembers that
+something is not."""
 
 from collections.abc import Callable
 from contextlib import suppress

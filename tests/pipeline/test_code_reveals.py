@@ -17,7 +17,7 @@ from bedesten.ledger import actions as ledger
 from bedesten.server import build
 from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.settings import Settings
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants import actions as tenants
 from tests.support.codes import put_in
 
@@ -49,9 +49,9 @@ def stock_a_shop(opened: Installation) -> str:
     """One partner with credit and one product with one code; answers the product's id."""
     hashed = opened.hasher().hash(PASSWORD)
 
-    def work(tx: CrossTransaction) -> str:
+    def work(tx: SystemTransaction) -> str:
         made = tenants.create(tx, opened.vault, tenants.NewTenant("shop", ["localhost"]))
-        shop = tx.bound(str(made["id"]))
+        shop = tx.for_tenant(str(made["id"]))
         partner = accounts.create(shop, "partner", "p@example.com", "P", password=hashed)
         assert partner is not None
         ledger.set_credit(shop, ledger.account(shop, partner, "partner", "USD"), 10_000)

@@ -13,7 +13,7 @@ from bedesten.orders.actions import Placed
 from bedesten.orders.model import EXPIRED, PLACED, WITHDRAWN
 from bedesten.payments import actions as payments
 from bedesten.payments.deposit_limits import DepositLimits, set_limits
-from bedesten.store.fence import CHANGES, COUNTER
+from bedesten.store.revision_log import CHANGES, COUNTER
 from bedesten.store.transaction import Transaction
 from tests.domain.stall import CARD, TOPUP, Stall, fresh
 from tests.races.conftest import RUNNERS, Race

@@ -13,7 +13,7 @@ from bedesten.ratelimit.limits import Counters, CounterTable, LimitStatus, RateL
 from bedesten.ratelimit.throttle import AddressThrottle
 
 NOW = 1_700_000_000_000
-MOMENT = NOW * 1000
+DATABASE_NOW = NOW * 1000
 FILE_SIZE = 64 + 16 * (65_536 + 65_536 + 32_768)
 
 
@@ -268,27 +268,31 @@ def test_addresses_and_callers_are_counted_in_tables_of_their_own(counters: Coun
         [RateLimit("address", "one", 60), RateLimit("credential", "two", 60), RateLimit("tenant", "three", 60)], NOW
     )
     counts = {name: (counters.callers.get(name), counters.addresses.get(name)) for name in ("one", "two", "three")}
-    taken = MOMENT + 1_000_000
+    taken = DATABASE_NOW + 1_000_000
     assert counts == {"one": (0, taken), "two": (taken, 0), "three": (taken, 0)}
 
 
 def test_a_bucket_that_will_be_empty_soonest_makes_room_first_and_rubbish_before_it(counters: Counters) -> None:
     *eight, ninth, tenth = neighbours(counters.callers, 10)
-    counts = [MOMENT + 61_000_000, MOMENT + 61_000_001, *(MOMENT + second * 1_000_000 for second in (5, 2, 3, 4, 6, 7))]
+    counts = [
+        DATABASE_NOW + 61_000_000,
+        DATABASE_NOW + 61_000_001,
+        *(DATABASE_NOW + second * 1_000_000 for second in (5, 2, 3, 4, 6, 7)),
+    ]
     for one, count in zip(eight, counts, strict=True):
         put(counters.callers, one, count)
 
     RateLimiter(counters).take([RateLimit("credential", ninth, 60)], NOW)
     assert [one for one in eight if counters.callers.get(one) == 0] == [eight[1]], "later than can be"
-    put(counters.callers, ninth, MOMENT + 9_000_000)
+    put(counters.callers, ninth, DATABASE_NOW + 9_000_000)
     RateLimiter(counters).take([RateLimit("credential", tenth, 60)], NOW)
     assert [one for one in eight if counters.callers.get(one) == 0] == [eight[1], eight[3]]
 
 
 def test_a_count_is_believed_up_to_a_minute_and_a_second_from_now(counters: Counters) -> None:
-    put(counters.callers, "par_1", MOMENT + 61_000_000)
+    put(counters.callers, "par_1", DATABASE_NOW + 61_000_000)
     assert not RateLimiter(counters).take([RateLimit("credential", "par_1", 60)], NOW)[0].allowed
-    put(counters.callers, "par_1", MOMENT + 61_000_001)
+    put(counters.callers, "par_1", DATABASE_NOW + 61_000_001)
     assert RateLimiter(counters).take([RateLimit("credential", "par_1", 60)], NOW)[0].remaining == 59
 
 
@@ -298,5 +302,5 @@ def test_seconds_are_rounded_up(counters: Counters) -> None:
     assert counted.take([RateLimit("credential", "one", 1)], NOW) == [LimitStatus(1, 0, 60, 60)]
     assert counted.take([RateLimit("credential", "one", 1)], NOW + 1) == [LimitStatus(1, 0, 60, 60)]
     assert counted.take([RateLimit("credential", "one", 1)], NOW + 59_999) == [LimitStatus(1, 0, 60, 1)]
-    put(counters.callers, "two", MOMENT + 60_000_001)
+    put(counters.callers, "two", DATABASE_NOW + 60_000_001)
     assert counted.take([RateLimit("credential", "two", 60)], NOW) == [LimitStatus(60, 0, 60, 2)]

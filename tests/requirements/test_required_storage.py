@@ -61,7 +61,7 @@ def told(stage: Stage, key: str) -> set[int]:
 def written(store: Raw, sql: str, **values: object) -> int:
     """Writes as an attacker does, who lets every process know of it, so that it counts at once."""
     changed = store.run(sql, **values)
-    store.run("UPDATE fence SET counter = counter + 1")
+    store.run("UPDATE revision_counter SET counter = counter + 1")
     return changed
 
 

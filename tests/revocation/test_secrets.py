@@ -13,7 +13,7 @@ from bedesten.admin import secrets
 from bedesten.errors import Refusal
 from bedesten.gate.keyring import Keyring, KeySet
 from bedesten.store.tables import INSTALLATION, RAISE_KEYRING_VERSION
-from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.store.transaction import SystemTransaction, Transaction
 from tests.revocation.conftest import Life
 
 
@@ -87,16 +87,16 @@ def test_a_process_goes_on_with_no_rings_that_cannot_follow_its_own(own: Life, l
     asyncio.run(scenario())
 
 
-def _ask_for(tx: CrossTransaction, keyring: Keyring) -> None:
+def _ask_for(tx: SystemTransaction, keyring: Keyring) -> None:
     tx.run(RAISE_KEYRING_VERSION, version=keyring.version, fingerprints=secrets.fingerprints(keyring))
-    tx.changed("installation", "")
+    tx.advance_revision("installation", "")
 
 
 def test_passwords_go_on_working_through_a_pepper_roll_and_move_to_the_new_one_r149(own: Life) -> None:
     async def scenario() -> None:
         secrets.rotate(own.installation.store, _path(own), "digest")
         assert (await own.log_in()).status == 200
-        rows = own.installation.store.read_now(lambda tx: _peppers(tx.bound(own.tenant)))
+        rows = own.installation.store.read_now(lambda tx: _peppers(tx.for_tenant(own.tenant)))
         assert rows == {"customer@example.com": "d2", "partner@example.com": "d1"}
         assert (await own.log_in(node=1)).status == 200
 

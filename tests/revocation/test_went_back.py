@@ -54,7 +54,7 @@ def test_what_is_revoked_after_the_store_went_back_is_refused_at_once(
 ) -> None:
     """One change was lost: the revocation gets the number that the nodes know already."""
     token = asyncio.run(own.token())
-    own.operator.within(own.tenant, lambda tx: tx.changed("key", "00" * 32))
+    own.operator.within(own.tenant, lambda tx: tx.advance_revision("key", "00" * 32))
     assert told(own, token) == {None}
     snapshot.bring_back()
     REVOCATIONS[revocation](own, token)
@@ -117,7 +117,7 @@ def test_the_store_of_another_installation_is_not_served(own: Life) -> None:
     def swap(issuer: str) -> None:
         def work(tx: object) -> None:
             tx._connection.execute(f"UPDATE installation SET issuer = '{issuer}'")  # type: ignore[attr-defined]
-            tx.changed("installation", "")  # type: ignore[attr-defined]
+            tx.advance_revision("installation", "")  # type: ignore[attr-defined]
 
         own.operator.across(work)
 

@@ -21,7 +21,7 @@ from bedesten.server.master_secrets import MasterSecrets
 from bedesten.server.secret_cache import SecretCache
 from bedesten.server.secret_references import is_reference
 from bedesten.server.settings import Settings
-from bedesten.store.tables import Installed
+from bedesten.store.tables import InstallationSettings
 from bedesten.store.transaction import StoreUnavailable
 from bedesten_client.secrets._references import SCHEMES
 from tests.secret_references.cloud import Cloud
@@ -209,7 +209,7 @@ def test_rings_of_the_version_that_is_asked_for_but_of_a_lost_history_are_asked_
     place = tmp_path / "rings.json"
     lost.write_file(place)
     rings = MasterSecrets(Settings(data=tmp_path, secrets=f"file:{place}"), SecretCache())
-    installed = Installed("bedesten_x", 1, "", 2, "notify", fingerprints(present))
+    installed = InstallationSettings("bedesten_x", 1, "", 2, "notify", fingerprints(present))
     assert rings.read().fingerprints() == lost.fingerprints()
     present.write_file(place, overwrite=True)
     assert rings.for_store(installed).fingerprints() == present.fingerprints()

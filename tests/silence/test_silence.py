@@ -11,9 +11,9 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from bedesten.server.installation import Installation
-from bedesten.store import patience
+from bedesten.store import wait_budget
 from bedesten.store.postgres import PostgresStore
-from bedesten.store.transaction import CrossTransaction, StoreUnavailable
+from bedesten.store.transaction import StoreUnavailable, SystemTransaction
 from tests.admin_api.scraped import of, scrape, until
 from tests.silence.conftest import Faulty
 from tests.store import notes
@@ -84,13 +84,13 @@ def test_behind_a_proxy_that_was_stopped_everything_is_unavailable_until_it_goes
         store = PostgresStore(address)
 
         async def asked(name: str) -> list[object]:
-            patience.limit(0.5)
+            wait_budget.limit(0.5)
             asked = (store.counter(), store.read(tenant, notes.get, "n"), store.write(tenant, notes.put, name))
             return list(await asyncio.gather(*asked, return_exceptions=True))
 
         def now(name: str) -> object:
-            with patience.limited(0.5):
-                return store.write_now(lambda tx: notes.put(tx.bound(tenant), name))
+            with wait_budget.limited(0.5):
+                return store.write_now(lambda tx: notes.put(tx.for_tenant(tenant), name))
 
         assert asyncio.run(asked("before"))[1:] == [None, True]
         assert now("before, too") is True
@@ -104,7 +104,7 @@ def test_behind_a_proxy_that_was_stopped_everything_is_unavailable_until_it_goes
         assert until(lambda: asyncio.run(asked("after"))[1:] == [None, True])
         assert now("after, too") is True
         store.close()
-    assert installation.store.read_now(lambda tx: notes.get(tx.bound(tenant), "during")) is None
+    assert installation.store.read_now(lambda tx: notes.get(tx.for_tenant(tenant), "during")) is None
 
 
 def test_an_address_whose_first_host_is_silent_is_served_by_the_second(installation: Installation) -> None:
@@ -117,7 +117,7 @@ def test_an_address_whose_first_host_is_silent_is_served_by_the_second(installat
         store = PostgresStore(urlunsplit(parts._replace(netloc=hosts)))
 
         async def request() -> object:
-            patience.limit()
+            wait_budget.limit()
             await store.counter()
             return await store.write(tenant, notes.put, fresh("n"))
 
@@ -138,15 +138,15 @@ def test_an_action_that_was_given_up_is_not_committed_when_the_silence_ends(inst
     store = installation.store
 
     async def slow() -> None:
-        patience.limit(0.3)
+        wait_budget.limit(0.3)
         await store.write_across(partial(_sleeps_after_its_write, tenant))
 
     with pytest.raises(StoreUnavailable, match="waited for a statement for too long"):
         asyncio.run(slow())
     assert asyncio.run(store.write(tenant, notes.put, "next")) is True
-    assert store.read_now(lambda tx: notes.get(tx.bound(tenant), "lost")) is None
+    assert store.read_now(lambda tx: notes.get(tx.for_tenant(tenant), "lost")) is None
 
 
-def _sleeps_after_its_write(tenant: str, tx: CrossTransaction) -> None:
-    notes.put(tx.bound(tenant), "lost")
+def _sleeps_after_its_write(tenant: str, tx: SystemTransaction) -> None:
+    notes.put(tx.for_tenant(tenant), "lost")
     tx.text("SELECT pg_sleep(2)")

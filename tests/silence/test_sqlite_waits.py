@@ -11,8 +11,8 @@ import pytest
 from bedesten.admin_api.listener import NotReady
 from bedesten.server import admin_listener
 from bedesten.server.installation import Installation
-from bedesten.store import patience, sqlite
-from bedesten.store.transaction import OutcomeOpen, StoreUnavailable, Transaction
+from bedesten.store import sqlite, wait_budget
+from bedesten.store.transaction import OutcomeUnknown, StoreUnavailable, Transaction
 from tests.store import notes
 from tests.store.fresh import fresh_tenant
 from tests.store.raw import raw
@@ -38,7 +38,7 @@ def put(installation: Installation, tenant: str, name: str) -> bool:
     """A request's write, which may wait for a third of a second."""
 
     async def request() -> bool:
-        patience.limit(0.3)
+        wait_budget.limit(0.3)
         return await installation.store.write(tenant, notes.put, name)
 
     return asyncio.run(request())
@@ -50,11 +50,11 @@ def test_a_request_does_not_wait_for_a_process_that_writes_for_long(installation
     with another_process_writes(installation):
         with pytest.raises(StoreUnavailable, match="waited for its turn for too long") as given_up:
             put(installation, tenant, "during")
-        assert not isinstance(given_up.value, OutcomeOpen)
-        with patience.limited(0.3), pytest.raises(StoreUnavailable):
+        assert not isinstance(given_up.value, OutcomeUnknown)
+        with wait_budget.limited(0.3), pytest.raises(StoreUnavailable):
             installation.store.check_writable()
-        assert installation.store.read_now(lambda tx: notes.get(tx.bound(tenant), "before")) == "text"
-    assert installation.store.write_now(lambda tx: notes.put(tx.bound(tenant), "after")) is True
+        assert installation.store.read_now(lambda tx: notes.get(tx.for_tenant(tenant), "before")) == "text"
+    assert installation.store.write_now(lambda tx: notes.put(tx.for_tenant(tenant), "after")) is True
     with raw(installation.settings) as other:
         assert other.rows(notes.NAMES, tenant=tenant) == [("after",), ("before",)]
 
@@ -66,7 +66,7 @@ def test_a_lock_of_another_program_is_not_waited_for_by_a_request(installation: 
         with pytest.raises(StoreUnavailable):
             put(installation, tenant, "during")
         other.run("ROLLBACK")
-    assert installation.store.write_now(lambda tx: notes.put(tx.bound(tenant), "after")) is True
+    assert installation.store.write_now(lambda tx: notes.put(tx.for_tenant(tenant), "after")) is True
     with raw(installation.settings) as other:
         assert other.rows(notes.NAMES, tenant=tenant) == [("after",)]
 
@@ -80,13 +80,13 @@ def test_an_action_that_has_begun_and_does_not_end_is_an_open_outcome(installati
         assert enough.wait(30)
 
     async def request() -> None:
-        patience.limit(0.3)
+        wait_budget.limit(0.3)
         await installation.store.write(tenant, stuck)
 
-    with pytest.raises(OutcomeOpen):
+    with pytest.raises(OutcomeUnknown):
         asyncio.run(request())
     enough.set()
-    assert installation.store.write_now(lambda tx: notes.put(tx.bound(tenant), "next")) is True
+    assert installation.store.write_now(lambda tx: notes.put(tx.for_tenant(tenant), "next")) is True
 
 
 def test_a_machine_whose_disk_has_no_room_is_not_ready(

@@ -5,13 +5,13 @@ import sys
 
 from bedesten.server.installation import open_store
 from bedesten.server.settings import Settings
-from bedesten.store.fence import COUNTER
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.revision_log import COUNTER
+from bedesten.store.transaction import SystemTransaction
 
 
-def change(tx: CrossTransaction) -> int:
+def change(tx: SystemTransaction) -> int:
     """One change of a right; the counter after it."""
-    tx.changed("account", "somebody")
+    tx.advance_revision("account", "somebody")
     row = tx.one(COUNTER)
     assert row is not None
     return row.number

@@ -1,6 +1,6 @@
 """A row to write and to read where a test is not about money: a remembered answer, which refers to nothing."""
 
-from bedesten.store.tables import REMEMBER, REMEMBERED
+from bedesten.store.tables import INSERT_ANSWER, STORED_ANSWER
 from bedesten.store.transaction import Transaction
 
 WRITER = "somebody"
@@ -8,12 +8,12 @@ WRITER = "somebody"
 
 def put(tx: Transaction, name: str, text: str = "text") -> bool:
     """Writes a note once. False if there was one of this name."""
-    return bool(tx.run(REMEMBER, owner_id=WRITER, key=name, digest=b"d" * 32, answer=text, created=tx.now))
+    return bool(tx.run(INSERT_ANSWER, owner_id=WRITER, key=name, digest=b"d" * 32, answer=text, created=tx.now))
 
 
 def get(tx: Transaction, name: str) -> str | None:
     """What a note says."""
-    row = tx.one(REMEMBERED, owner_id=WRITER, key=name)
+    row = tx.one(STORED_ANSWER, owner_id=WRITER, key=name)
     return None if row is None else str(row[1])
 
 

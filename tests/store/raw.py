@@ -10,7 +10,7 @@ import psycopg
 from bedesten.server.settings import Settings
 from bedesten.store import sqlite
 from bedesten.store.sql import DialectName
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 
 
 def dialect_of(settings: Settings) -> DialectName:
@@ -55,11 +55,11 @@ class Raw:
         return self.connection.execute(sql, parameters)
 
     @contextlib.contextmanager
-    def undone(self) -> Iterator[CrossTransaction]:
+    def undone(self) -> Iterator[SystemTransaction]:
         """A transaction of ours on this very connection, which is undone whatever happens in it."""
         self.connection.execute("BEGIN")
         try:
-            yield CrossTransaction(self.connection, self.dialect, 0, at=0)
+            yield SystemTransaction(self.connection, self.dialect, 0, at=0)
         finally:
             self.connection.execute("ROLLBACK")
 

@@ -18,14 +18,14 @@ from bedesten.store import sqlite
 from bedesten.store.postgres import PostgresStore
 from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import Store
-from bedesten.store.transaction import CrossTransaction, StoreUnavailable, Transaction
+from bedesten.store.transaction import StoreUnavailable, SystemTransaction, Transaction
 from tests.store import notes
 from tests.store.raw import Raw, raw
 
 
-def within(tenant: str, action: Callable[[Transaction], object]) -> Callable[[CrossTransaction], object]:
+def within(tenant: str, action: Callable[[Transaction], object]) -> Callable[[SystemTransaction], object]:
     """The action, bound to one tenant."""
-    return lambda tx: action(tx.bound(tenant))
+    return lambda tx: action(tx.for_tenant(tenant))
 
 
 def refuses_everything(store: Store, tenant: str = "nobody") -> None:

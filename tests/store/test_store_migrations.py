@@ -124,7 +124,7 @@ def test_running_the_migrations_again_changes_neither_shape_nor_contents(own_ins
     migrate.upgrade(database_of(settings))
     assert initialise(settings) is False
     assert (shape(settings), contents(settings), migrate.current(database_of(settings))) == before
-    assert before[1]["tenants"] == before[1]["installation"] == before[1]["fence"] == 1
+    assert before[1]["tenants"] == before[1]["installation"] == before[1]["revision_counter"] == 1
 
 
 def test_the_version_that_the_program_asks_for_is_the_one_that_the_migrations_lead_to(

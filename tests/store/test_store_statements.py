@@ -15,7 +15,7 @@ from sqlalchemy.sql.operators import eq
 import bedesten
 from bedesten.server.installation import Installation
 from bedesten.server.settings import Settings
-from bedesten.store.sql import DIALECTS, CrossingStatement, DialectName, Statement, all_statements, metadata
+from bedesten.store.sql import DIALECTS, CrossTenantStatement, DialectName, Statement, all_statements, metadata
 from bedesten.store.transaction import Transaction
 from tests.store import notes
 from tests.store.raw import Raw, raw
@@ -59,8 +59,8 @@ def test_every_statement_compiles_and_either_names_the_tenant_or_crosses_tenants
     assert len(STATEMENTS) > 200
     for statement in STATEMENTS:
         parameters = set(re.findall(_PARAMETER[dialect], _without_literals(statement.compiled(dialect))))
-        assert ("tenant" in parameters) is not isinstance(statement, CrossingStatement), text_of(statement)
-        assert statement.crosses is isinstance(statement, CrossingStatement)
+        assert ("tenant" in parameters) is not isinstance(statement, CrossTenantStatement), text_of(statement)
+        assert statement.cross_tenant is isinstance(statement, CrossTenantStatement)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -138,7 +138,7 @@ def _base(column: Any) -> Table | None:
 
 def test_every_statement_of_a_tenant_is_bound_to_it_in_each_of_its_tables() -> None:
     """The parameter alone is not enough: a statement that only stored it would reach into everybody's rows."""
-    bound = [statement for statement in STATEMENTS if not statement.crosses]
+    bound = [statement for statement in STATEMENTS if not statement.cross_tenant]
     assert len(bound) > 100
     for statement in bound:
         tables = tables_of(statement.core)
@@ -147,7 +147,7 @@ def test_every_statement_of_a_tenant_is_bound_to_it_in_each_of_its_tables() -> N
 
 
 def test_every_insert_of_a_tenant_writes_the_tenant_that_the_transaction_is_bound_to() -> None:
-    inserts = [one for one in STATEMENTS if isinstance(one.core, Insert) and not one.crosses]
+    inserts = [one for one in STATEMENTS if isinstance(one.core, Insert) and not one.cross_tenant]
     assert len(inserts) > 15
     for statement in inserts:
         core = statement.core
@@ -159,28 +159,28 @@ def test_every_insert_of_a_tenant_writes_the_tenant_that_the_transaction_is_boun
 
 def test_every_table_says_whose_its_rows_are_or_is_named_here() -> None:
     nobodys = {table.name for table in metadata.sorted_tables if "tenant_id" not in table.c}
-    assert nobodys == {"audit_chain", "changes", "fence", "installation", "tenants"}
+    assert nobodys == {"audit_chain", "changes", "revision_counter", "installation", "tenants"}
 
 
 def test_another_tenant_s_row_is_as_unknown_as_one_that_never_was(
     installation: Installation, tenant: str, stranger: str, other_connection: Raw
 ) -> None:
     store = installation.store
-    assert store.write_now(lambda tx: notes.put(tx.bound(tenant), "mine", "secret")) is True
-    assert store.read_now(lambda tx: notes.get(tx.bound(stranger), "mine")) is None
-    assert store.write_now(lambda tx: notes.put(tx.bound(stranger), "mine", "theirs")) is True
-    assert store.read_now(lambda tx: notes.get(tx.bound(tenant), "mine")) == "secret"
+    assert store.write_now(lambda tx: notes.put(tx.for_tenant(tenant), "mine", "secret")) is True
+    assert store.read_now(lambda tx: notes.get(tx.for_tenant(stranger), "mine")) is None
+    assert store.write_now(lambda tx: notes.put(tx.for_tenant(stranger), "mine", "theirs")) is True
+    assert store.read_now(lambda tx: notes.get(tx.for_tenant(tenant), "mine")) == "secret"
     assert other_connection.rows(notes.NAMES, tenant=stranger) == [("mine",)]
 
 
 def test_a_caller_cannot_name_another_tenant_than_its_transaction_s(
     installation: Installation, tenant: str, stranger: str
 ) -> None:
-    from bedesten.store.tables import REMEMBERED
+    from bedesten.store.tables import STORED_ANSWER
 
     def reach(tx: Transaction) -> object:
-        return tx.one(REMEMBERED, tenant=stranger, owner_id=notes.WRITER, key="theirs")
+        return tx.one(STORED_ANSWER, tenant=stranger, owner_id=notes.WRITER, key="theirs")
 
-    installation.store.write_now(lambda tx: notes.put(tx.bound(stranger), "theirs"))
-    assert installation.store.read_now(lambda tx: reach(tx.bound(tenant))) is None
-    assert installation.store.read_now(lambda tx: notes.get(tx.bound(stranger), "theirs")) == "text"
+    installation.store.write_now(lambda tx: notes.put(tx.for_tenant(stranger), "theirs"))
+    assert installation.store.read_now(lambda tx: reach(tx.for_tenant(tenant))) is None
+    assert installation.store.read_now(lambda tx: notes.get(tx.for_tenant(stranger), "theirs")) == "text"

@@ -16,9 +16,16 @@ from bedesten.payments import actions as payments
 from bedesten.server.installation import open_store
 from bedesten.server.settings import Settings
 from bedesten.store.sqlite import SqliteStore
-from bedesten.store.store import TRIES, Store
-from bedesten.store.tables import REMEMBER
-from bedesten.store.transaction import AT_ONCE, CrossTransaction, Step, StoreUnavailable, Transaction, TryAgain
+from bedesten.store.store import MAX_ATTEMPTS, Store
+from bedesten.store.tables import INSERT_ANSWER
+from bedesten.store.transaction import (
+    MAX_BATCH_STEPS,
+    RetryTransaction,
+    Step,
+    StoreUnavailable,
+    SystemTransaction,
+    Transaction,
+)
 from tests.store import notes
 from tests.store.raw import Raw
 
@@ -27,9 +34,9 @@ class Boom(Exception):
     """Raised by actions that fail."""
 
 
-def within(tenant: str, action: Callable[[Transaction], object]) -> Callable[[CrossTransaction], object]:
+def within(tenant: str, action: Callable[[Transaction], object]) -> Callable[[SystemTransaction], object]:
     """The action, bound to one tenant."""
-    return lambda tx: action(tx.bound(tenant))
+    return lambda tx: action(tx.for_tenant(tenant))
 
 
 def test_what_an_action_did_is_seen_by_another_connection_once_the_write_has_answered(
@@ -51,18 +58,18 @@ def test_nothing_is_seen_by_another_connection_before_the_action_has_returned(
     assert other_connection.one(notes.COUNT, tenant=tenant) == 1
 
 
-def test_raising_undoes_everything_the_fence_included(store: Store, tenant: str, other_connection: Raw) -> None:
+def test_raising_undoes_everything_and_the_revision_too(store: Store, tenant: str, other_connection: Raw) -> None:
     def action(tx: Transaction) -> None:
         assert notes.put(tx, "gone")
-        tx.changed("tenant", tx.tenant)
+        tx.advance_revision("tenant", tx.tenant)
         raise Boom("no")
 
-    before = other_connection.rows("SELECT counter FROM fence")
+    before = other_connection.rows("SELECT counter FROM revision_counter")
     changes = other_connection.one("SELECT count(*) FROM changes")
     with pytest.raises(Boom, match="no"):
         store.write_now(within(tenant, action))
     assert other_connection.one(notes.COUNT, tenant=tenant) == 0
-    assert other_connection.rows("SELECT counter FROM fence") == before
+    assert other_connection.rows("SELECT counter FROM revision_counter") == before
     assert other_connection.one("SELECT count(*) FROM changes") == changes
 
 
@@ -177,7 +184,7 @@ def test_an_action_that_was_overtaken_runs_again_on_a_clean_slate(
         runs.append(notes.get(tx, "slate"))
         notes.put(tx, "slate")
         if len(runs) < 3:
-            raise TryAgain("overtaken")
+            raise RetryTransaction("overtaken")
         return "done"
 
     assert store.write_now(within(tenant, action)) == "done"
@@ -193,18 +200,18 @@ def test_an_action_that_is_overtaken_again_and_again_is_told_that_the_store_is_u
     def action(tx: Transaction) -> None:
         notes.put(tx, "never")
         runs.append(1)
-        raise TryAgain("overtaken")
+        raise RetryTransaction("overtaken")
 
     with pytest.raises(StoreUnavailable, match="contended"):
         store.write_now(within(tenant, action))
-    assert len(runs) == TRIES
+    assert len(runs) == MAX_ATTEMPTS
     assert other_connection.one(notes.COUNT, tenant=tenant) == 0
 
 
 def test_one_moment_of_the_clock_is_every_action_s_now(settings: Settings, tenant: str, other_connection: Raw) -> None:
     store = open_store(settings, clock=lambda: 1_234_567)
     try:
-        assert store.write_now(lambda tx: (notes.put(tx.bound(tenant), "dated"), tx.now)) == (True, 1_234_567)
+        assert store.write_now(lambda tx: (notes.put(tx.for_tenant(tenant), "dated"), tx.now)) == (True, 1_234_567)
         assert store.read_now(lambda tx: tx.now) == 1_234_567
     finally:
         store.close()
@@ -237,7 +244,7 @@ class Gate:
         self.entered = threading.Event()
         self.released = threading.Event()
 
-    def action(self, _: CrossTransaction) -> None:
+    def action(self, _: SystemTransaction) -> None:
         """Says that it has begun and waits to be let go."""
         self.entered.set()
         assert self.released.wait(30)
@@ -295,22 +302,22 @@ def test_on_sqlite_what_queues_up_behind_a_commit_shares_the_next_one_and_still_
 def step(name: str, rows: int = 1) -> Step:
     """Writes a note."""
     what = {"owner_id": notes.WRITER, "key": name, "digest": b"d" * 32, "answer": "text", "created": 1}
-    return Step(REMEMBER, what, rows=rows, otherwise=partial(Boom, name))
+    return Step(INSERT_ANSWER, what, rows=rows, error=partial(Boom, name))
 
 
-@pytest.mark.parametrize("count", [0, 1, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE])
+@pytest.mark.parametrize("count", [0, 1, MAX_BATCH_STEPS, MAX_BATCH_STEPS + 1, 3 * MAX_BATCH_STEPS])
 def test_any_number_of_steps_is_run(store: Store, tenant: str, other_connection: Raw, count: int) -> None:
     store.write_now(within(tenant, lambda tx: tx.run_all([step(f"n{at:02}") for at in range(count)])))
     assert other_connection.rows(notes.NAMES, tenant=tenant) == [(f"n{at:02}",) for at in range(count)]
 
 
-@pytest.mark.parametrize("place", [0, 1, AT_ONCE])
+@pytest.mark.parametrize("place", [0, 1, MAX_BATCH_STEPS])
 def test_a_step_that_changes_another_number_of_rows_says_so_and_undoes_all(
     store: Store, tenant: str, other_connection: Raw, place: int
 ) -> None:
     def action(tx: Transaction) -> None:
         notes.put(tx, "n00")
-        steps = [step(f"m{at}") for at in range(AT_ONCE + 1)]
+        steps = [step(f"m{at}") for at in range(MAX_BATCH_STEPS + 1)]
         steps[place] = step("n00")
         tx.run_all(steps)
 

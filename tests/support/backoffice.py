@@ -24,7 +24,7 @@ from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.ledger import actions as ledger
 from bedesten.server.installation import Installation
 from bedesten.store.tables import INSTALLATION, SET_NETWORKS
-from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.store.transaction import SystemTransaction, Transaction
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.checkout_limits import NO_LIMITS, set_checkout_limits
 from bedesten.tenants.lookup import tenant_entry
@@ -55,13 +55,13 @@ class Operator:
         """The hash of `PASSWORD`, made once: it costs tens of milliseconds."""
         return self.installation.hasher().hash(PASSWORD)
 
-    def across(self, work: Callable[[CrossTransaction], Result]) -> Result:
+    def across(self, work: Callable[[SystemTransaction], Result]) -> Result:
         """Runs an action over all tenants."""
         return self.installation.store.write_now(work)
 
     def within(self, tenant: str, work: Callable[[Transaction], Result]) -> Result:
         """Runs an action inside one tenant."""
-        return self.across(lambda tx: work(tx.bound(tenant)))
+        return self.across(lambda tx: work(tx.for_tenant(tenant)))
 
     # --- making ---
 

@@ -4,5 +4,5 @@ Four kinds: a *partner* (reseller account) and a *customer* log in with e-mail a
 *supplier* and an *integration* (a payment service) own API keys. Every account belongs to one tenant.
 
 Invariants: a password is stored as an argon2id hash, an API key as a keyed digest under a unique index; neither can be
-shown again. A key has at most two live secrets. Whatever gives or takes a right advances the fence.
+shown again. A key has at most two live secrets. Whatever gives or takes a right advances the revision.
 """

@@ -15,7 +15,7 @@ from bedesten.core.revision import token_version_step
 from bedesten.errors import Refusal, bad_field, normalised_field
 from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface, check_scopes
-from bedesten.store.sql import TENANT, inserting, into, p, statement
+from bedesten.store.sql import TENANT, insert_of, into, p, statement
 from bedesten.store.transaction import Transaction
 
 PREFIXES = {"partner": "par", "customer": "cus", "supplier": "sup", "integration": "int"}
@@ -53,7 +53,7 @@ _COLUMNS = (
     accounts.c.token_version,
     accounts.c.created,
 )
-_CREATE = inserting(accounts, or_ignore=True)
+_CREATE = insert_of(accounts, or_ignore=True)
 _BY_HANDLE = into(
     Account,
     select(*_COLUMNS).where(
@@ -77,7 +77,7 @@ _UPGRADE = statement(
     update(accounts).where(_HERE, accounts.c.password == p("was")).values(password=p("phc"), pepper_id=p("pepper"))
 )
 _ADVANCE = statement(update(accounts).where(_HERE).values(token_version=accounts.c.token_version + p("step")))
-_REVOKE_TOKEN = inserting(revoked_tokens, or_ignore=True)
+_REVOKE_TOKEN = insert_of(revoked_tokens, or_ignore=True)
 
 
 def create(
@@ -107,8 +107,8 @@ def create(
         created=tx.now,
         edits_texts=0,
     )
-    if made and kind != "customer":  # customers register by themselves, too often to move the fence each time
-        tx.changed("account", account)
+    if made and kind != "customer":  # customers register by themselves, too often to advance the revision each time
+        tx.advance_revision("account", account)
     return account if made else None
 
 
@@ -153,7 +153,7 @@ def set_scopes(tx: Transaction, account: Account, scopes: Iterable[str] | None) 
     """Names the account's scopes anew; None gives it every scope of its surface. Holds on the next request."""
     before, after = account.scopes, _scopes(account.kind, scopes)
     tx.run(_SET_SCOPES, id=account.id, scopes=after)
-    tx.changed("account", account.id)
+    tx.advance_revision("account", account.id)
     named = [None if scopes is None else scopes.split() for scopes in (before, after)]
     record(tx, OPERATOR, "account.scopes", account.id, before=named[0], after=named[1])
 
@@ -162,7 +162,7 @@ def set_disabled(tx: Transaction, account: Account, disabled: bool) -> None:
     """Disables the account, which ends its tokens for good, or lets it in again."""
     tx.run(_SET_DISABLED, id=account.id, disabled=int(disabled))
     tx.run(_ADVANCE, id=account.id, step=token_version_step())
-    tx.changed("account", account.id)
+    tx.advance_revision("account", account.id)
     action = "account.disable" if disabled else "account.enable"
     record(tx, OPERATOR, action, account.id, before=bool(account.disabled), after=disabled)
 
@@ -188,14 +188,14 @@ def end_tokens(tx: Transaction, account: str, actor: Actor) -> None:
     """Ends every bearer token of the account that was issued before now."""
     if not tx.run(_ADVANCE, id=account, step=token_version_step()):
         raise Refusal(errors.NOT_FOUND, "no such account", fields={"subject": "there is no such account"})
-    tx.changed("account", account)
+    tx.advance_revision("account", account)
     record(tx, actor, "account.tokens.revoke", account)
 
 
 def revoke_token(tx: Transaction, jti: str, expires: int, actor: Actor) -> None:
     """Ends one bearer token; `expires` is when it may be forgotten again. Doing it twice changes nothing."""
     if tx.run(_REVOKE_TOKEN, jti=jti, expires=expires):
-        tx.changed("token", f"{jti} {expires}")
+        tx.advance_revision("token", f"{jti} {expires}")
         record(tx, actor, "token.revoke", jti)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 
 from bedesten.accounts.tables import login_addresses, login_failures
 from bedesten.core.clock import DAY, HOUR, MINUTE, SECOND
-from bedesten.store.sql import TENANT, inserting, p, statement
+from bedesten.store.sql import TENANT, insert_of, p, statement
 from bedesten.store.transaction import Transaction
 
 FREE, FREE_OF_AN_ADDRESS = 5, 60
@@ -25,7 +25,7 @@ ADDRESS_KEPT = 90 * DAY
 
 _HERE = (login_failures.c.tenant_id == TENANT) & (login_failures.c.digest == p("digest"))
 _READ = statement(select(login_failures.c.blocked_until).where(_HERE))
-_START = inserting(login_failures, or_ignore=True)
+_START = insert_of(login_failures, or_ignore=True)
 _RENEW = statement(
     update(login_failures)
     .where(_HERE, login_failures.c.updated < p("long_ago"))
@@ -52,7 +52,7 @@ _KNOWN = statement(
         _A.tenant_id == TENANT, _A.digest == p("digest"), _A.address == p("address"), _A.succeeded > p("since")
     )
 )
-_REMEMBER = inserting(login_addresses, or_ignore=True)
+_REMEMBER = insert_of(login_addresses, or_ignore=True)
 _REFRESH = statement(
     update(login_addresses)
     .where(_A.tenant_id == TENANT, _A.digest == p("digest"), _A.address == p("address"))

@@ -5,13 +5,13 @@ from sqlalchemy import select
 from bedesten.accounts.tables import accounts, revoked_sessions, revoked_tokens
 from bedesten.core.clock import DAY
 from bedesten.gate.auth_cache import AccountEntry
-from bedesten.store.sql import crossing, p
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.sql import cross_tenant, p
+from bedesten.store.transaction import SystemTransaction
 
 REMEMBERED = DAY
 """For so long (ms) after its expiry a revoked token is known: another process's clock may be behind, and it lives there."""
 
-_ACCOUNT = crossing(
+_ACCOUNT = cross_tenant(
     select(
         accounts.c.id,
         accounts.c.tenant_id,
@@ -21,13 +21,15 @@ _ACCOUNT = crossing(
         accounts.c.token_version,
     ).where(accounts.c.id == p("id"))
 )
-_REVOKED = crossing(select(revoked_tokens.c.jti, revoked_tokens.c.expires).where(revoked_tokens.c.expires > p("now")))
-_ENDED = crossing(
+_REVOKED = cross_tenant(
+    select(revoked_tokens.c.jti, revoked_tokens.c.expires).where(revoked_tokens.c.expires > p("now"))
+)
+_ENDED = cross_tenant(
     select(revoked_sessions.c.sid, revoked_sessions.c.expires).where(revoked_sessions.c.expires > p("now"))
 )
 
 
-def account_entry(tx: CrossTransaction, account: str) -> AccountEntry | None:
+def account_entry(tx: SystemTransaction, account: str) -> AccountEntry | None:
     """The account as the gate sees it."""
     row = tx.one(_ACCOUNT, id=account)
     if row is None:
@@ -38,7 +40,7 @@ def account_entry(tx: CrossTransaction, account: str) -> AccountEntry | None:
     )
 
 
-def revoked(tx: CrossTransaction) -> dict[str, int]:
+def revoked(tx: SystemTransaction) -> dict[str, int]:
     """Every revoked session and token that may still be alive by anybody's clock, and when it expires."""
     since = tx.now - REMEMBERED
     return dict([*tx.all(_REVOKED, now=since), *tx.all(_ENDED, now=since)])

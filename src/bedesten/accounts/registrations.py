@@ -6,11 +6,11 @@ from bedesten import errors
 from bedesten.accounts.tables import registrations
 from bedesten.core.clock import HOUR
 from bedesten.errors import Refusal
-from bedesten.store.sql import TENANT, inserting, p, statement
+from bedesten.store.sql import TENANT, insert_of, p, statement
 from bedesten.store.transaction import Transaction
 
 _R = registrations.c
-_START = inserting(registrations, or_ignore=True)
+_START = insert_of(registrations, or_ignore=True)
 _COUNT = statement(
     update(registrations)
     .where(

@@ -13,7 +13,7 @@ from sqlalchemy import case, delete, select, update
 from bedesten.accounts.tables import revoked_sessions, sessions
 from bedesten.audit.actions import Actor, record
 from bedesten.gate.decide import MAX_LIFETIME_MS
-from bedesten.store.sql import TENANT, inserting, into, p, statement
+from bedesten.store.sql import TENANT, insert_of, into, p, statement
 from bedesten.store.transaction import Transaction
 
 TokenVersions = tuple[int, int, int, int]
@@ -34,7 +34,7 @@ class Session:
 _BEHIND_ALL = "ses_" + "z" * 27
 _S = sessions.c
 _OWN = (_S.tenant_id == TENANT) & (_S.account_id == p("account"))
-_OPEN = inserting(sessions)
+_OPEN = insert_of(sessions)
 _RENEW = statement(
     update(sessions)
     .where(_OWN, _S.id == p("id"))
@@ -45,7 +45,7 @@ _RENEW = statement(
 )
 _CLOSE = statement(delete(sessions).where(_S.tenant_id == TENANT, _S.id == p("id")))
 _CLOSE_OWN = statement(delete(sessions).where(_OWN, _S.id == p("id")))
-_REVOKE = inserting(revoked_sessions, or_ignore=True)
+_REVOKE = insert_of(revoked_sessions, or_ignore=True)
 _LIVING = into(
     Session,
     select(_S.id, _S.created, _S.renewed, _S.expires, _S.address, _S.agent)
@@ -89,7 +89,7 @@ def end(tx: Transaction, session: str, actor: Actor) -> None:
     tx.run(_CLOSE, id=session)
     expires = tx.now + MAX_LIFETIME_MS
     if tx.run(_REVOKE, sid=session, expires=expires):
-        tx.changed("session", f"{session} {expires}")
+        tx.advance_revision("session", f"{session} {expires}")
         record(tx, actor, "session.end", session)
 
 

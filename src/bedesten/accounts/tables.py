@@ -14,7 +14,7 @@ from sqlalchemy import (
 from sqlalchemy import text as fragment
 from sqlalchemy.schema import Table
 
-from bedesten.store.sql import blob, integer, metadata, moment, text
+from bedesten.store.sql import blob, integer, metadata, text, timestamp
 
 accounts = Table(
     "accounts",
@@ -30,7 +30,7 @@ accounts = Table(
     integer("disabled", CheckConstraint("disabled IN (0, 1)", name="disabled")),
     text("scopes", null=True),
     integer("token_version"),
-    moment("created"),
+    timestamp("created"),
     integer("edits_texts", CheckConstraint("edits_texts IN (0, 1)", name="edits_texts")),
     UniqueConstraint("kind", "handle", "tenant_id"),
     UniqueConstraint("tenant_id", "id"),
@@ -74,10 +74,10 @@ api_keys = Table(
     text("hint"),
     text("grants", null=True),
     text("networks", null=True),
-    moment("expires", null=True),
-    moment("revoked", null=True),
+    timestamp("expires", null=True),
+    timestamp("revoked", null=True),
     integer("warned", null=True),
-    moment("created"),
+    timestamp("created"),
     text("import_id", null=True),
     UniqueConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
@@ -119,7 +119,7 @@ key_secrets = Table(
     integer("slot", CheckConstraint("slot IN (0, 1)", name="slot")),
     integer("imported", CheckConstraint("imported IN (0, 1)", name="imported")),
     integer("grace", null=True),
-    moment("expires", null=True),
+    timestamp("expires", null=True),
     UniqueConstraint("key_id", "slot", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"]),
 )
@@ -150,7 +150,7 @@ key_uses = Table(
     text("tenant_id"),
     text("key_id"),
     integer("slot"),
-    moment("used"),
+    timestamp("used"),
     integer("uses"),
     text("address"),
     text("agent"),
@@ -165,7 +165,7 @@ revoked_tokens = Table(
     metadata,
     text("jti"),
     text("tenant_id"),
-    moment("expires"),
+    timestamp("expires"),
     PrimaryKeyConstraint("tenant_id", "jti"),
 )
 Index(None, revoked_tokens.c.expires)
@@ -177,9 +177,9 @@ sessions = Table(
     text("id"),
     text("account_id"),
     text("token_versions"),
-    moment("created"),
-    moment("renewed"),
-    moment("expires"),
+    timestamp("created"),
+    timestamp("renewed"),
+    timestamp("expires"),
     text("address"),
     text("agent"),
     PrimaryKeyConstraint("tenant_id", "id"),
@@ -197,7 +197,7 @@ revoked_sessions = Table(
     metadata,
     text("sid"),
     text("tenant_id"),
-    moment("expires"),
+    timestamp("expires"),
     PrimaryKeyConstraint("tenant_id", "sid"),
 )
 """Sessions that were ended while tokens of them may be alive; `expires` is when the last of these has expired."""
@@ -209,8 +209,8 @@ token_uses = Table(
     text("jti"),
     text("tenant_id"),
     text("surface"),
-    moment("used"),
-    moment("expires"),
+    timestamp("used"),
+    timestamp("expires"),
     PrimaryKeyConstraint("tenant_id", "jti"),
     sqlite_with_rowid=False,
 )
@@ -224,8 +224,8 @@ login_failures = Table(
     text("tenant_id"),
     blob("account", null=True),
     integer("failures", CheckConstraint("failures >= 0", name="failures")),
-    moment("blocked_until"),
-    moment("updated"),
+    timestamp("blocked_until"),
+    timestamp("updated"),
 )
 """Failed logins by a keyed digest of surface and e-mail, for accounts that exist and for those that do not.
 `account` is the digest of the account whose counter it is, alone or with an address; null for the counter of an address."""
@@ -235,7 +235,7 @@ registrations = Table(
     metadata,
     text("tenant_id"),
     blob("address"),
-    moment("hour"),
+    timestamp("hour"),
     integer("attempts", CheckConstraint("attempts >= 0", name="attempts")),
     PrimaryKeyConstraint("tenant_id", "address", "hour"),
 )
@@ -248,7 +248,7 @@ login_addresses = Table(
     text("tenant_id"),
     blob("digest"),
     blob("address"),
-    moment("succeeded"),
+    timestamp("succeeded"),
     PrimaryKeyConstraint("tenant_id", "digest", "address"),
 )
 """From where an account logged in before, as keyed digests: failures elsewhere do not lock these addresses out."""

@@ -6,11 +6,11 @@ from sqlalchemy import select
 
 from bedesten.errors import bad_field
 from bedesten.gate.hosts import canonical_host, valid_tenant_host
-from bedesten.store.sql import crossing
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.sql import cross_tenant
+from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants.tables import hosts, tenants
 
-_HOSTS = crossing(
+_HOSTS = cross_tenant(
     select(hosts.c.host, tenants.c.name)
     .select_from(hosts.join(tenants, tenants.c.id == hosts.c.tenant_id))
     .order_by(hosts.c.host)
@@ -39,7 +39,7 @@ def only_on_loopback(host: str) -> bool:
     return False
 
 
-def loopback_hosts(tx: CrossTransaction) -> list[tuple[str, str]]:
+def loopback_hosts(tx: SystemTransaction) -> list[tuple[str, str]]:
     """Every host that only a server on loopback may answer for, and the name of the tenant that has it."""
     return [(host, name) for host, name in tx.all(_HOSTS) if only_on_loopback(host)]
 

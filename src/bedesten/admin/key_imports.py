@@ -12,7 +12,7 @@ from bedesten.apikeys.keys import NewKey
 from bedesten.audit.actions import Actor
 from bedesten.gate.keyring import Keyring
 from bedesten.store.store import Store
-from bedesten.store.transaction import CrossTransaction, StoreUnavailable, Transaction
+from bedesten.store.transaction import StoreUnavailable, SystemTransaction, Transaction
 
 More = TypeVar("More")
 PAUSE_S = 0.005
@@ -38,15 +38,15 @@ def import_keys(
         return [], None
     while store.write_now(key_import.remove_leftovers):
         time.sleep(PAUSE_S)
-    store.read_now(lambda tx: key_import.refuse_beside_another(tx.bound(tenant)))
+    store.read_now(lambda tx: key_import.refuse_beside_another(tx.for_tenant(tenant)))
     wrong: dict[int, str] = {}
     for some in _parts(prepared):
         wrong |= store.read_now(partial(_imported_before, tenant=tenant, some=some))
     key_import.refuse(wrong)
 
-    def begin(tx: CrossTransaction) -> tuple[Run, NewKey, More]:
-        new, more = describe(tx.bound(tenant))
-        return key_import.begin(tx.bound(tenant), keyring, new, len(prepared)), new, more
+    def begin(tx: SystemTransaction) -> tuple[Run, NewKey, More]:
+        new, more = describe(tx.for_tenant(tenant))
+        return key_import.begin(tx.for_tenant(tenant), keyring, new, len(prepared)), new, more
 
     run, new, more = store.write_now(begin)
     made = [one.key_id for one in prepared]
@@ -55,7 +55,7 @@ def import_keys(
             store.write_now(partial(_store_some, tenant=tenant, run=run, some=some))
             advance(len(some))
             time.sleep(PAUSE_S)
-        store.write_now(lambda tx: key_import.finish(tx.bound(tenant), run, new, made, actor))
+        store.write_now(lambda tx: key_import.finish(tx.for_tenant(tenant), run, new, made, actor))
     return made, more
 
 
@@ -66,7 +66,7 @@ def _whole(store: Store, tenant: str, run: Run) -> Iterator[None]:
         yield
     except BaseException:
         with contextlib.suppress(StoreUnavailable):
-            store.write_now(lambda tx: key_import.abandon(tx.bound(tenant), run))
+            store.write_now(lambda tx: key_import.abandon(tx.for_tenant(tenant), run))
             while store.write_now(key_import.remove_leftovers):
                 time.sleep(PAUSE_S)
         raise
@@ -77,9 +77,9 @@ def _parts(prepared: Sequence[PreparedKey]) -> Iterator[Sequence[PreparedKey]]:
         yield prepared[start : start + MAX_KEYS_PER_TRANSACTION]
 
 
-def _imported_before(tx: CrossTransaction, tenant: str, some: Sequence[PreparedKey]) -> dict[int, str]:
-    return key_import.imported_before(tx.bound(tenant), some)
+def _imported_before(tx: SystemTransaction, tenant: str, some: Sequence[PreparedKey]) -> dict[int, str]:
+    return key_import.imported_before(tx.for_tenant(tenant), some)
 
 
-def _store_some(tx: CrossTransaction, tenant: str, run: Run, some: Sequence[PreparedKey]) -> None:
-    key_import.store_some(tx.bound(tenant), run, some)
+def _store_some(tx: SystemTransaction, tenant: str, run: Run, some: Sequence[PreparedKey]) -> None:
+    key_import.store_some(tx.for_tenant(tenant), run, some)

@@ -15,10 +15,10 @@ from bedesten.core.secret import Secret
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.api_keys import looks_like_key
 from bedesten.gate.keyring import Keyring
-from bedesten.store.sql import crossing, p
-from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.store.sql import cross_tenant, p
+from bedesten.store.transaction import SystemTransaction, Transaction
 
-_TENANT = crossing(select(api_keys.c.tenant_id).where(api_keys.c.id == p("id")))
+_TENANT = cross_tenant(select(api_keys.c.tenant_id).where(api_keys.c.id == p("id")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Rotated:
     last_use: Use | None
 
 
-def inside_tenant_of(tx: CrossTransaction, key_id: str) -> Transaction:
+def inside_tenant_of(tx: SystemTransaction, key_id: str) -> Transaction:
     """The transaction, bound to the tenant that the API key with this id belongs to. Raises `Refusal`: -3, -2.
 
     An API key in place of its id is refused without being repeated.
@@ -58,10 +58,10 @@ def inside_tenant_of(tx: CrossTransaction, key_id: str) -> Transaction:
     row = tx.one(_TENANT, id=key_id)
     if row is None:
         raise Refusal(errors.NOT_FOUND, f"no API key has the id {key_id!r}", fields={"key": "there is no such key"})
-    return tx.bound(row[0])
+    return tx.for_tenant(row[0])
 
 
-def rotate(across: CrossTransaction, keyring: Keyring, key_id: str, grace: Grace, end_previous: bool) -> Rotated:
+def rotate(across: SystemTransaction, keyring: Keyring, key_id: str, grace: Grace, end_previous: bool) -> Rotated:
     """Gives the API key another secret (`rotation.rotate`). A previous secret that is still good ends at once.
 
     That is what everybody may still be using, so without `end_previous` it raises `Refusal` (-8) then.

@@ -27,10 +27,10 @@ from bedesten.core.clock import DAY, wire_time
 from bedesten.errors import bad_field
 from bedesten.gate.api_keys import find_keys, imported_form, mask_keys
 from bedesten.gate.keyring import Keyring
-from bedesten.store.sql import TENANT, crossing, p, statement
+from bedesten.store.sql import TENANT, cross_tenant, p, statement
 from bedesten.store.store import Store
-from bedesten.store.tables import INSTALLATION, SET_LEAK_POLICY, Installed
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.tables import INSTALLATION, SET_LEAK_POLICY, InstallationSettings
+from bedesten.store.transaction import SystemTransaction
 
 log = structlog.get_logger("bedesten.leaks")
 POLICIES = ("notify", "grace", "revoke")
@@ -40,8 +40,8 @@ MOST_CANDIDATES = 1_000
 LONGEST_SOURCE = 200
 
 _S = key_secrets.c
-_WAYS = crossing(select(_S.tenant_id, _S.pepper_id, _S.imported).distinct())
-_FOUND = crossing(
+_WAYS = cross_tenant(select(_S.tenant_id, _S.pepper_id, _S.imported).distinct())
+_FOUND = cross_tenant(
     select(_S.key_id)
     .select_from(key_secrets.join(api_keys, api_keys.c.id == _S.key_id))
     .where(_S.digest == p("digest"), key_exists())
@@ -90,7 +90,7 @@ def warn(leaked: Leaked, source: str) -> None:
 
 def report_leaks(
     store: Store,
-    rings: Callable[[Installed], Keyring],
+    rings: Callable[[InstallationSettings], Keyring],
     lines: Iterable[str],
     source: str = "",
     actor: Actor = OPERATOR,
@@ -119,21 +119,21 @@ def report_leaks(
     return Report(policy, len(candidates), tuple(leaked))
 
 
-def leak_policy(tx: CrossTransaction) -> str:
+def leak_policy(tx: SystemTransaction) -> str:
     """What happens to a key that was reported as leaked."""
     return _installed(tx).leak_policy
 
 
-def set_leak_policy(tx: CrossTransaction, policy: str) -> None:
+def set_leak_policy(tx: SystemTransaction, policy: str) -> None:
     """Changes it, for the next report. Raises `Refusal` (-2)."""
     if policy not in POLICIES:
         raise bad_field("policy", f"one of {', '.join(POLICIES)}")
     before = leak_policy(tx)
     tx.run(SET_LEAK_POLICY, policy=policy)
-    record(tx.bound(WHOLE), OPERATOR, "keys.leak_policy", WHOLE, before=before, after=policy)
+    record(tx.for_tenant(WHOLE), OPERATOR, "keys.leak_policy", WHOLE, before=before, after=policy)
 
 
-def _installed(tx: CrossTransaction) -> Installed:
+def _installed(tx: SystemTransaction) -> InstallationSettings:
     installed = tx.one(INSTALLATION)
     assert installed is not None, "an opened store is an installation"
     return installed
@@ -162,7 +162,7 @@ def _digests(keyring: Keyring, key: str, ways: Iterable[tuple[str, str, int]]) -
     return {tenant: frozenset(digests) for tenant, digests in found.items()}
 
 
-def _places(tx: CrossTransaction, digests: Mapping[str, frozenset[bytes]]) -> list[_Place]:
+def _places(tx: SystemTransaction, digests: Mapping[str, frozenset[bytes]]) -> list[_Place]:
     return [
         _Place(tenant, row[0], mine)
         for tenant, mine in digests.items()
@@ -171,9 +171,9 @@ def _places(tx: CrossTransaction, digests: Mapping[str, frozenset[bytes]]) -> li
     ]
 
 
-def _act(across: CrossTransaction, place: _Place, policy: str, source: str, actor: Actor) -> Leaked | None:
+def _act(across: SystemTransaction, place: _Place, policy: str, source: str, actor: Actor) -> Leaked | None:
     """What the policy says, for one secret; None if it has ended by itself."""
-    tx = across.bound(place.tenant)
+    tx = across.for_tenant(place.tenant)
     key = keys.locked(tx, place.key_id)
     secret = next((one for one in keys.secrets_of(tx, key.id).values() if one.digest in place.digests), None)
     if secret is None or not secret.live(tx.now) or key.ended(tx.now):
@@ -182,7 +182,7 @@ def _act(across: CrossTransaction, place: _Place, policy: str, source: str, acto
     if policy == "grace":
         done, ends = "ends", keys.end_of(ends, tx.now + GRACE)
         tx.run(_END, digest=secret.digest, ends=ends)
-        tx.changed("key", secret.digest.hex())
+        tx.advance_revision("key", secret.digest.hex())
     elif policy == "revoke":
         done, ends = "revoked", tx.now
     name = SLOTS[secret.slot]

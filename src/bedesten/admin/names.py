@@ -4,21 +4,21 @@ from sqlalchemy import select
 
 from bedesten.accounts.tables import accounts
 from bedesten.catalogue.tables import products
-from bedesten.store.sql import CrossingStatement, crossing, p
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.sql import CrossTenantStatement, cross_tenant, p
+from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants.tables import tenants
 
-_ACCOUNT = crossing(select(accounts.c.handle).where(accounts.c.id == p("id")))
-_PRODUCT = crossing(select(products.c.sku, products.c.name).where(products.c.id == p("id")))
-_TENANT = crossing(select(tenants.c.name).where(tenants.c.id == p("id")))
-_OF_KIND: dict[str, CrossingStatement[tuple[object, ...]]] = {
+_ACCOUNT = cross_tenant(select(accounts.c.handle).where(accounts.c.id == p("id")))
+_PRODUCT = cross_tenant(select(products.c.sku, products.c.name).where(products.c.id == p("id")))
+_TENANT = cross_tenant(select(tenants.c.name).where(tenants.c.id == p("id")))
+_OF_KIND: dict[str, CrossTenantStatement[tuple[object, ...]]] = {
     **dict.fromkeys(("par", "cus", "sup", "int"), _ACCOUNT),
     "prd": _PRODUCT,
     "ten": _TENANT,
 }
 
 
-def name_of(tx: CrossTransaction, id_: str) -> str | None:
+def name_of(tx: SystemTransaction, id_: str) -> str | None:
     """The e-mail or name of an account, the sku or name of a product, the name of a tenant; None for anything else."""
     named = _OF_KIND.get(id_.partition("_")[0])
     row = tx.one(named, id=id_) if named is not None else None

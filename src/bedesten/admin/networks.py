@@ -7,23 +7,23 @@ from bedesten.audit.actions import OPERATOR, record
 from bedesten.errors import bad_field
 from bedesten.gate.api_keys import parse_networks
 from bedesten.store.tables import INSTALLATION, SET_NETWORKS
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 
 
-def allowed(tx: CrossTransaction) -> list[str]:
+def allowed(tx: SystemTransaction) -> list[str]:
     """The networks, in CIDR notation."""
     installed = tx.one(INSTALLATION)
     return installed.webhook_networks.split() if installed else []
 
 
-def change(tx: CrossTransaction, add: Iterable[str] = (), remove: Iterable[str] = ()) -> list[str]:
+def change(tx: SystemTransaction, add: Iterable[str] = (), remove: Iterable[str] = ()) -> list[str]:
     """Adds networks and takes others away; answers what is allowed from the next delivery on. Raises `Refusal` (-2)."""
     before = allowed(tx)
     unwanted = set(_parsed(remove))
     after = [one for one in dict.fromkeys([*before, *_parsed(add)]) if one not in unwanted]
     if after != before:
         tx.run(SET_NETWORKS, networks=" ".join(after))
-        record(tx.bound(WHOLE), OPERATOR, "webhooks.networks", WHOLE, before=before, after=after)
+        record(tx.for_tenant(WHOLE), OPERATOR, "webhooks.networks", WHOLE, before=before, after=after)
     return after
 
 

@@ -21,7 +21,7 @@ from bedesten.gate.keyring import Keyring
 from bedesten.store import tables
 from bedesten.store.store import Store
 from bedesten.store.tables import RAISE_KEYRING_VERSION
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 
 
 def rotate(store: Store, path: Path, key_set: str = "sign") -> Keyring:
@@ -59,7 +59,7 @@ def prepare(keyring: Keyring, path: Path) -> Keyring:
     return keyring
 
 
-def take_up(tx: CrossTransaction, keyring: Keyring) -> bool:
+def take_up(tx: SystemTransaction, keyring: Keyring) -> bool:
     """Every process has to know these rings from now on. False if they are asked for already.
 
     Raises `Refusal` if they cannot follow those that are in use.
@@ -72,7 +72,7 @@ def take_up(tx: CrossTransaction, keyring: Keyring) -> bool:
     return _ask(tx, keyring, "secrets.reload")
 
 
-def incompatibility(installed: tables.Installed, keyring: Keyring) -> str | None:
+def incompatibility(installed: tables.InstallationSettings, keyring: Keyring) -> str | None:
     """Why these master secrets are not the ones for this store; None if they are."""
     known = json.loads(installed.fingerprints)
     if known or keyring.version < installed.keyring_version:
@@ -110,9 +110,9 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _ask(tx: CrossTransaction, keyring: Keyring, action: str) -> bool:
+def _ask(tx: SystemTransaction, keyring: Keyring, action: str) -> bool:
     if not tx.run(RAISE_KEYRING_VERSION, version=keyring.version, fingerprints=fingerprints(keyring)):
         return False
-    tx.changed("installation", "")
-    record(tx.bound(INSTALLATION), OPERATOR, action, f"version {keyring.version}")
+    tx.advance_revision("installation", "")
+    record(tx.for_tenant(INSTALLATION), OPERATOR, action, f"version {keyring.version}")
     return True

@@ -11,7 +11,7 @@ from bedesten.core.text import email_or_none
 from bedesten.errors import Refusal
 from bedesten.gate.decide import MAX_LIFETIME_MS
 from bedesten.store.tables import END_ALL_TOKENS
-from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.store.transaction import SystemTransaction, Transaction
 
 
 def end_of(tx: Transaction, subject: str) -> list[str]:
@@ -31,11 +31,11 @@ def end_of(tx: Transaction, subject: str) -> list[str]:
     return [account.id for account in found]
 
 
-def end_everyones(tx: CrossTransaction) -> None:
+def end_everyones(tx: SystemTransaction) -> None:
     """Ends every bearer token of every tenant that was issued before now."""
     tx.run(END_ALL_TOKENS, step=token_version_step())
-    tx.changed("installation", "")
-    record(tx.bound(INSTALLATION), OPERATOR, "installation.tokens.revoke", INSTALLATION)
+    tx.advance_revision("installation", "")
+    record(tx.for_tenant(INSTALLATION), OPERATOR, "installation.tokens.revoke", INSTALLATION)
 
 
 def end_session_of(tx: Transaction, jti: str, actor: Actor) -> str:

@@ -20,11 +20,11 @@ from sqlalchemy import func, literal, select
 from bedesten import __version__
 from bedesten.audit import chain, search
 from bedesten.core.clock import MINUTE
-from bedesten.store import patience
-from bedesten.store.moment import MOMENT
-from bedesten.store.sql import crossing, p
+from bedesten.store import wait_budget
+from bedesten.store.database_clock import DATABASE_NOW
+from bedesten.store.sql import cross_tenant, p
 from bedesten.store.store import Store
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 from bedesten.telemetry import metrics_file
 from bedesten.telemetry.metrics import LOGIN_WINDOW_MIN, Series, login_alarm
 from bedesten.telemetry.metrics_file import ProcessSnapshot
@@ -61,11 +61,15 @@ COUNTERS = {
 HISTOGRAMS = {
     "request_seconds": MetricHelp("From the head of a request to its answer.", ("surface",)),
     "store_seconds": MetricHelp("From a question to the store to its answer.", ("kind",)),
-    "revision_check_seconds": MetricHelp("How long requests waited at the fence."),
+    "revision_check_seconds": MetricHelp("How long requests waited at the revision check."),
 }
 PROCESS_GAUGES = {
-    "revision_check_max_seconds": MetricHelp("The longest wait at the fence in the last minute or two.", ("process",)),
-    "auth_cache_age_seconds": MetricHelp("Since a request of the process last passed the fence.", ("process",)),
+    "revision_check_max_seconds": MetricHelp(
+        "The longest wait at the revision check in the last minute or two.", ("process",)
+    ),
+    "auth_cache_age_seconds": MetricHelp(
+        "Since a request of the process last passed the revision check.", ("process",)
+    ),
     "auth_cache_entries": MetricHelp("What the process remembers.", ("process", "kind")),
     "password_hashes_pending": MetricHelp("Password hashes that are being made or waited for.", ("process",)),
     "store_busy": MetricHelp("Threads that are busy with actions of the store.", ("process", "kind")),
@@ -88,9 +92,9 @@ GAUGES = {
 }
 
 _D = deliveries.c
-_DUE_ROWS = select(literal(1)).where(_D.state == DUE, _D.next_at <= MOMENT).limit(p("most")).subquery()
-_DUE = crossing(select(func.count()).select_from(_DUE_ROWS))
-_LAG = crossing(select(MOMENT - func.min(_D.next_at)).where(_D.state == DUE))
+_DUE_ROWS = select(literal(1)).where(_D.state == DUE, _D.next_at <= DATABASE_NOW).limit(p("most")).subquery()
+_DUE = cross_tenant(select(func.count()).select_from(_DUE_ROWS))
+_LAG = cross_tenant(select(DATABASE_NOW - func.min(_D.next_at)).where(_D.state == DUE))
 
 
 Write = Callable[[str], tuple[bytes, str]]
@@ -203,14 +207,14 @@ def _logins(found: list[ProcessSnapshot], now: int) -> tuple[int, int]:
 def read_store_metrics(store: Store) -> dict[str, float]:
     """What the store says of itself. Blocks; says so if the store is away or of no use."""
     try:
-        with patience.limited(STORE_TIMEOUT_S):
+        with wait_budget.limited(STORE_TIMEOUT_S):
             return {"store_up": 1.0, **store.read_now(_stored)}
     except Exception as problem:
         log.warning("store-not-measured", cause=str(problem))
         return STORE_DOWN
 
 
-def _stored(tx: CrossTransaction) -> dict[str, float]:
+def _stored(tx: SystemTransaction) -> dict[str, float]:
     due, lag = tx.one(_DUE, at=tx.at, most=MAX_COUNTED_DELIVERIES), tx.one(_LAG, at=tx.at)
     unsealed, oldest = search.unsealed(tx)
     return {

@@ -8,8 +8,8 @@ from sqlalchemy import delete, or_, select, update
 from bedesten.accounts.tables import api_keys, key_exists, key_secrets
 from bedesten.audit.actions import Actor, record
 from bedesten.core.clock import DAY, wire_time
-from bedesten.store.sql import TENANT, crossing, crossing_into, p, statement
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.sql import TENANT, cross_tenant, cross_tenant_rows_as, p, statement
+from bedesten.store.transaction import SystemTransaction
 
 STAGES = (1, 7, 30)
 """A warning is given once when so many days are left, the nearest first."""
@@ -17,7 +17,7 @@ KEPT_AFTER_END = 7 * DAY
 """So long the digest of an ended secret stays: it is refused as expired until then, and as unknown afterwards."""
 AT_ONCE = 1_000
 MAX_PUT_AWAY = 200
-"""Secrets in one transaction: each advances the fence, whose row a revocation waits for."""
+"""Secrets in one transaction: each advances the revision, whose row a revocation waits for."""
 CLOCK = Actor("clock")
 
 
@@ -34,7 +34,7 @@ class Expiring:
 
 
 _K, _S = api_keys.c, key_secrets.c
-_EXPIRING = crossing_into(
+_EXPIRING = cross_tenant_rows_as(
     Expiring,
     select(_K.tenant_id, _K.id, _K.owner_id, _K.hint, _K.expires, _K.warned)
     .where(
@@ -60,16 +60,16 @@ _WARNED = statement(
     )
     .values(warned=p("stage"))
 )
-_ENDED_SECRETS = crossing(
+_ENDED_SECRETS = cross_tenant(
     select(_S.digest).where(_S.expires.is_not(None), _S.expires <= p("before")).limit(p("most"))
 )  # fmt: skip
-_ENDED_KEYS = crossing(
+_ENDED_KEYS = cross_tenant(
     select(_S.digest)
     .select_from(key_secrets.join(api_keys, _K.id == _S.key_id))
     .where(_K.expires.is_not(None), _K.expires <= p("before"))
     .limit(p("most"))
 )
-_DROP = crossing(delete(key_secrets).where(_S.digest == p("digest")))
+_DROP = cross_tenant(delete(key_secrets).where(_S.digest == p("digest")))
 
 
 def stage_of(left: int) -> int | None:
@@ -77,7 +77,7 @@ def stage_of(left: int) -> int | None:
     return next((days for days in STAGES if left <= days * DAY), None)
 
 
-def warn(tx: CrossTransaction) -> list[tuple[Expiring, int]]:
+def warn(tx: SystemTransaction) -> list[tuple[Expiring, int]]:
     """Records a warning for every key that has come to another stage; answers each with the days of the stage.
 
     A key that was made with fewer days to live than a stage never gets that stage's warning. Safe in any number of
@@ -95,17 +95,17 @@ def warn(tx: CrossTransaction) -> list[tuple[Expiring, int]]:
     return list(_marked(tx, found))
 
 
-def _marked(tx: CrossTransaction, found: Iterable[Expiring]) -> Iterable[tuple[Expiring, int]]:
+def _marked(tx: SystemTransaction, found: Iterable[Expiring]) -> Iterable[tuple[Expiring, int]]:
     for key in found:
         stage = stage_of(key.expires - tx.now)
         assert stage is not None, "it was looked for inside the last stage"
-        bound = tx.bound(key.tenant)
+        bound = tx.for_tenant(key.tenant)
         if bound.run(_WARNED, id=key.key_id, stage=stage):
             record(bound, CLOCK, "key.expiring", key.key_id, days=stage, expires=wire_time(key.expires), hint=key.hint)
             yield key, stage
 
 
-def put_away(tx: CrossTransaction) -> int:
+def put_away(tx: SystemTransaction) -> int:
     """Removes secrets whose end, or whose key's, is long over, and keeps the keys; answers how many secrets it were.
 
     At most `MAX_PUT_AWAY`: to be called again until it answers 0.
@@ -115,5 +115,5 @@ def put_away(tx: CrossTransaction) -> int:
     ended = {bytes(row[0]) for query in queries for row in tx.all(query, before=before, most=MAX_PUT_AWAY // 2)}
     for digest in sorted(ended):
         tx.run(_DROP, digest=digest)
-        tx.changed("key", digest.hex())
+        tx.advance_revision("key", digest.hex())
     return len(ended)

@@ -27,8 +27,8 @@ from bedesten.core.ids import new_id
 from bedesten.errors import BAD_REQUEST, CONFLICT, Refusal
 from bedesten.gate.api_keys import SAMPLE_KEY, find_keys, imported_form, imported_form_of_sha256
 from bedesten.gate.keyring import Keyring
-from bedesten.store.sql import TENANT, crossing, inserting, p, statement
-from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.store.sql import TENANT, cross_tenant, insert_of, p, statement
+from bedesten.store.transaction import SystemTransaction, Transaction
 
 MOST_AT_ONCE = 100_000
 MAX_HINT = 32
@@ -40,13 +40,13 @@ ABANDONED_AFTER = MINUTE
 """A run that stored nothing for so long (ms) is given up."""
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
-_REMEMBER = inserting(key_imports, or_ignore=True)
+_REMEMBER = insert_of(key_imports, or_ignore=True)
 _IMPORTED = statement(
     select(key_imports.c.key_id).where(key_imports.c.tenant_id == TENANT, key_imports.c.digest == p("digest"))
 )
 
 _R = key_import_runs.c
-_BEGIN = inserting(key_import_runs, or_ignore=True)
+_BEGIN = insert_of(key_import_runs, or_ignore=True)
 _PENDING = (_R.tenant_id == TENANT) & (_R.id == p("run")) & (_R.state == "pending")
 _RUNNING = statement(select(_R.id).where(_R.tenant_id == TENANT, _R.state == "pending"))
 _STORED = statement(
@@ -55,21 +55,21 @@ _STORED = statement(
 _FINISH = statement(update(key_import_runs).where(_PENDING).values(state="finished", touched=p("now")))
 _ABANDON = statement(update(key_import_runs).where(_PENDING).values(state="abandoned"))
 
-_GIVE_UP = crossing(
+_GIVE_UP = cross_tenant(
     update(key_import_runs)
     .where(_R.state == "pending", or_(_R.touched < p("before"), _R.touched > p("ahead")))
     .values(state="abandoned")
 )
-_ABANDONED = crossing(select(_R.id).where(_R.state == "abandoned").limit(1))
-_LEFTOVERS = crossing(
+_ABANDONED = cross_tenant(select(_R.id).where(_R.state == "abandoned").limit(1))
+_LEFTOVERS = cross_tenant(
     select(api_keys.c.id).where(api_keys.c.import_id == p("run")).order_by(api_keys.c.id).limit(p("most"))
 )
 _DROP_LEFTOVERS = (
-    crossing(delete(key_secrets).where(key_secrets.c.key_id == p("key_id"))),
-    crossing(delete(key_imports).where(key_imports.c.key_id == p("key_id"))),
-    crossing(delete(api_keys).where(api_keys.c.id == p("key_id"))),
+    cross_tenant(delete(key_secrets).where(key_secrets.c.key_id == p("key_id"))),
+    cross_tenant(delete(key_imports).where(key_imports.c.key_id == p("key_id"))),
+    cross_tenant(delete(api_keys).where(api_keys.c.id == p("key_id"))),
 )
-_DROP_RUN = crossing(delete(key_import_runs).where(_R.id == p("run"), _R.state == "abandoned"))
+_DROP_RUN = cross_tenant(delete(key_import_runs).where(_R.id == p("run"), _R.state == "abandoned"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def store_some(tx: Transaction, run: Run, some: Sequence[PreparedKey]) -> None:
 def finish(tx: Transaction, run: Run, new: NewKey, made: Sequence[str], actor: Actor) -> None:
     """Makes every key of the run valid. Raises `Refusal` (-8): the run was given up."""
     _still_pending(tx.run(_FINISH, run=run.id, now=tx.now))
-    tx.changed("tenant", tx.tenant)
+    tx.advance_revision("tenant", tx.tenant)
     record(tx, actor, "key.import", made[0], surface=new.surface.value, owner=new.owner, keys=len(made))
 
 
@@ -188,7 +188,7 @@ def abandon(tx: Transaction, run: Run) -> None:
     tx.run(_ABANDON, run=run.id)
 
 
-def remove_leftovers(tx: CrossTransaction) -> bool:
+def remove_leftovers(tx: SystemTransaction) -> bool:
     """Removes some of what abandoned runs have stored; whether there may be more. Safe in any number of processes."""
     tx.run(_GIVE_UP, before=tx.now - ABANDONED_AFTER, ahead=tx.now + ABANDONED_AFTER)
     row = tx.one(_ABANDONED)

@@ -16,7 +16,7 @@ from bedesten.apikeys.keys import CURRENT, PREVIOUS, SLOTS, ApiKey, KeySecret
 from bedesten.core.clock import wire_time
 from bedesten.gate.api_keys import mask_keys
 from bedesten.store.sql import TENANT, Statement, insert, into, p, statement
-from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.store.transaction import SystemTransaction, Transaction
 
 LONGEST_AGENT = 200
 _TOKEN = re.compile(r"eyJ[0-9A-Za-z_-]{8,}(?:\.[0-9A-Za-z_-]*)*")
@@ -77,13 +77,13 @@ _FORGET = statement(delete(key_uses).where(_KEY, _U.slot == p("which")))
 _SHIFT = statement(update(key_uses).where(_KEY, _U.slot == CURRENT).values(slot=PREVIOUS))
 
 
-def write(tx: CrossTransaction, noted: Sequence[Noted]) -> None:
+def write(tx: SystemTransaction, noted: Sequence[Noted]) -> None:
     """Adds what was noted. A secret that was ended meanwhile is left out, unless its whole key was: then it counts.
 
     In one order for all processes, so that two of them do not wait for each other.
     """
     for one in sorted(noted, key=lambda each: (each.tenant, each.key_id, each.slot)):
-        bound = tx.bound(one.tenant)
+        bound = tx.for_tenant(one.tenant)
         row = bound.one(_SLOT, digest=one.digest)
         if row is None and bound.one(_REVOKED, key_id=one.key_id) is None:
             continue

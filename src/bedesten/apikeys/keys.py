@@ -21,7 +21,7 @@ from bedesten.gate.access import GRANTS
 from bedesten.gate.api_keys import new_api_key, parse_networks
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.scopes import Surface
-from bedesten.store.sql import TENANT, inserting, into, p, statement
+from bedesten.store.sql import TENANT, insert_of, into, p, statement
 from bedesten.store.transaction import Transaction
 
 PAGE, MAX_PAGE = 200, 10_000
@@ -90,14 +90,14 @@ _KEYS = (
 _PAGE = into(ApiKey, _KEYS.where(_K.id > p("after")).order_by(_K.id).limit(p("most")))
 _ONE = into(ApiKey, _KEYS.where(_K.id == p("id")))
 _LOCK = into(ApiKey, _KEYS.where(_K.id == p("id")).with_for_update(key_share=True, of=api_keys))
-CREATE = inserting(api_keys)
+CREATE = insert_of(api_keys)
 _REVOKE = statement(
     update(api_keys)
     .where(_K.tenant_id == TENANT, _K.id == p("id"), _K.revoked.is_(None))
     .values(revoked=p("now"))
 )  # fmt: skip
 
-ADD_SECRET = inserting(key_secrets)
+ADD_SECRET = insert_of(key_secrets)
 _SECRETS = into(
     KeySecret,
     select(_S.digest, _S.pepper_id, _S.slot, _S.imported, _S.grace, _S.expires)
@@ -129,7 +129,7 @@ def create(tx: Transaction, keyring: Keyring, new: NewKey, actor: Actor) -> tupl
     hint = masked(key.reveal())
     key_id = insert(tx, new, hint)
     digest = add_secret(tx, keyring, key_id, key.reveal())
-    tx.changed("key", digest.hex())  # nobody remembers it yet: a store that goes back behind this has another revision
+    tx.advance_revision("key", digest.hex())  # a store restored from before this has another revision
     record(tx, actor, "key.create", key_id, **_told(new), hint=hint)
     return key_id, key
 
@@ -194,7 +194,7 @@ def secrets_of(tx: Transaction, key_id: str) -> dict[int, KeySecret]:
 def drop(tx: Transaction, secret: KeySecret) -> None:
     """Ends a secret at once: its row goes, so that it is from now on as unknown as one that never was."""
     tx.run(_DROP_SECRET, digest=secret.digest)
-    tx.changed("key", secret.digest.hex())
+    tx.advance_revision("key", secret.digest.hex())
 
 
 def revoke(tx: Transaction, key_id: str, actor: Actor, *, previous_only: bool = False) -> bool:

@@ -9,10 +9,10 @@ from bedesten.apikeys.keys import end_of
 from bedesten.gate.api_keys import parse_networks
 from bedesten.gate.auth_cache import KeyEntry
 from bedesten.gate.scopes import Surface
-from bedesten.store.sql import crossing, p
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.sql import cross_tenant, p
+from bedesten.store.transaction import SystemTransaction
 
-_KEY = crossing(
+_KEY = cross_tenant(
     select(
         api_keys.c.id,
         api_keys.c.tenant_id,
@@ -30,12 +30,12 @@ _KEY = crossing(
     .select_from(key_secrets.join(api_keys, api_keys.c.id == key_secrets.c.key_id))
     .where(key_secrets.c.digest == p("digest"), key_exists())
 )
-_IMPORTED = crossing(
+_IMPORTED = cross_tenant(
     select(key_secrets.c.key_id).where(key_secrets.c.tenant_id == p("tenant_id"), key_secrets.c.imported == 1).limit(1)
 )
 
 
-def key_entry(tx: CrossTransaction, digests: Iterable[bytes]) -> KeyEntry | None:
+def key_entry(tx: SystemTransaction, digests: Iterable[bytes]) -> KeyEntry | None:
     """What a live secret stands for that may be stored under any of the digests; all of them are looked up."""
     found = [(digest, row) for digest in digests if (row := tx.one(_KEY, digest=digest))]
     if not found:
@@ -57,6 +57,6 @@ def key_entry(tx: CrossTransaction, digests: Iterable[bytes]) -> KeyEntry | None
     )
 
 
-def has_imports(tx: CrossTransaction, tenant: str) -> bool:
+def has_imports(tx: SystemTransaction, tenant: str) -> bool:
     """Whether the tenant has an API key that was imported and not used since."""
     return tx.one(_IMPORTED, tenant_id=tenant) is not None

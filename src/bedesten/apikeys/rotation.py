@@ -130,7 +130,7 @@ def _keep(tx: Transaction, old: KeySecret, grace: int, from_first_use: bool) -> 
     if not from_first_use:
         ends = tx.now + grace if ends is None else min(ends, tx.now + grace)
     tx.run(_STAY, stored=old.digest, ends=ends)
-    tx.changed("key", old.digest.hex())
+    tx.advance_revision("key", old.digest.hex())
     return True
 
 
@@ -154,11 +154,11 @@ def settle(tx: Transaction, keyring: Keyring, found: KeyEntry, key: str, actor: 
         return None
     if secret.digest != fresh:
         tx.run(_REDIGEST, stored=secret.digest, fresh=fresh, pepper=keyring.digest.current)
-        tx.changed("key", secret.digest.hex())
+        tx.advance_revision("key", secret.digest.hex())
         if secret.imported:
             record(tx, actor, "key.import.used", found.key_id)
             if tx.one(_IMPORTED_LEFT) is None:
-                tx.changed("tenant", tx.tenant)
+                tx.advance_revision("tenant", tx.tenant)
     if secret.grace is not None:
         _first_use(tx, found.key_id, fresh, secret.grace, stored.values())
         record(tx, actor, "key.rotate.used", found.key_id)
@@ -167,8 +167,8 @@ def settle(tx: Transaction, keyring: Keyring, found: KeyEntry, key: str, actor: 
 
 def _first_use(tx: Transaction, key_id: str, digest: bytes, grace: int, secrets: Iterable[KeySecret]) -> None:
     tx.run(_USED, stored=digest)
-    tx.changed("key", digest.hex())
+    tx.advance_revision("key", digest.hex())
     tx.run(_END_PREVIOUS, key_id=key_id, ends=tx.now + grace)
     for secret in secrets:
         if secret.slot == PREVIOUS:
-            tx.changed("key", secret.digest.hex())
+            tx.advance_revision("key", secret.digest.hex())

@@ -23,9 +23,9 @@ from sqlalchemy import select, update
 
 from bedesten.audit.tables import audit, audit_chain
 from bedesten.core.clock import MINUTE, wire_time
-from bedesten.store.sql import crossing, crossing_into, p
+from bedesten.store.sql import cross_tenant, cross_tenant_rows_as, p
 from bedesten.store.store import Store
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 
 VERIFY_BATCH_ROWS = 500
 """Rows that are read in one transaction when verifying."""
@@ -95,18 +95,20 @@ def _head(seq: int, digest: bytes) -> Head:
     return Head(seq, bytes(digest))
 
 
-HEAD = crossing_into(_head, select(audit_chain.c.seq, audit_chain.c.hash).where(audit_chain.c.id == p("chain")))
-_LOCKED_HEAD = crossing_into(
+HEAD = cross_tenant_rows_as(_head, select(audit_chain.c.seq, audit_chain.c.hash).where(audit_chain.c.id == p("chain")))
+_LOCKED_HEAD = cross_tenant_rows_as(
     _head, select(audit_chain.c.seq, audit_chain.c.hash).where(audit_chain.c.id == p("chain")).with_for_update()
 )
-_MOVE_HEAD = crossing(update(audit_chain).where(audit_chain.c.id == p("chain")).values(seq=p("last"), hash=p("digest")))
-_UNSEALED = crossing_into(Row, select(*COLUMNS).where(_A.seq.is_(None)).order_by(_A.at, _A.id).limit(p("most")))
-_SEAL = crossing(update(audit).where(_A.id == p("row"), _A.seq.is_(None)).values(seq=p("number"), hash=p("digest")))
-_SEALED = crossing_into(Row, select(*COLUMNS).where(_A.seq > p("after")).order_by(_A.seq).limit(p("most")))
-_BY_SEQ = crossing_into(Row, select(*COLUMNS).where(_A.seq == p("number")))
+_MOVE_HEAD = cross_tenant(
+    update(audit_chain).where(audit_chain.c.id == p("chain")).values(seq=p("last"), hash=p("digest"))
+)
+_UNSEALED = cross_tenant_rows_as(Row, select(*COLUMNS).where(_A.seq.is_(None)).order_by(_A.at, _A.id).limit(p("most")))
+_SEAL = cross_tenant(update(audit).where(_A.id == p("row"), _A.seq.is_(None)).values(seq=p("number"), hash=p("digest")))
+_SEALED = cross_tenant_rows_as(Row, select(*COLUMNS).where(_A.seq > p("after")).order_by(_A.seq).limit(p("most")))
+_BY_SEQ = cross_tenant_rows_as(Row, select(*COLUMNS).where(_A.seq == p("number")))
 
 
-def seal(tx: CrossTransaction, most: int = MAX_SEALED_ROWS) -> Head | None:
+def seal(tx: SystemTransaction, most: int = MAX_SEALED_ROWS) -> Head | None:
     """Seals the longest waiting rows, at most so many; None when there were none. Answers the new head.
 
     The head's row is locked until COMMIT, so any number of workers may do this at once: one after the other, each goes
@@ -125,18 +127,18 @@ def seal(tx: CrossTransaction, most: int = MAX_SEALED_ROWS) -> Head | None:
     return Head(seq, digest)
 
 
-def head_of(tx: CrossTransaction) -> Head:
+def head_of(tx: SystemTransaction) -> Head:
     """The head of the chain; number 0 and zeros before the first row was sealed."""
     return tx.one(HEAD, chain=1) or Head(0, START)
 
 
-def contains(tx: CrossTransaction, head: Head) -> bool:
+def contains(tx: SystemTransaction, head: Head) -> bool:
     """Whether the chain once ended with this head: it is still in it."""
     row = tx.one(_BY_SEQ, number=head.seq)
     return head.seq == 0 or (row is not None and row.hash is not None and bytes(row.hash) == head.hash)
 
 
-def waiting(tx: CrossTransaction) -> Row | None:
+def waiting(tx: SystemTransaction) -> Row | None:
     """The row that has waited for its seal the longest."""
     return tx.one(_UNSEALED, most=1)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from bedesten.audit.actions import INSTALLATION, Actor, record
 from bedesten.core.clock import wire_time
 from bedesten.ratelimit.throttle import counting_unit
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 
 REFUSED, LOGIN, OPEN = "credential.refused", "login.ok", "outcome.open"
 MAX_ROWS = {REFUSED: 200, LOGIN: 500, OPEN: 200}
@@ -169,18 +169,18 @@ def _rank_by_tenant(sums: Iterable[tuple[AggregateKey, Aggregate]]) -> list[tupl
     return [(key, one) for _, _, key, one in sorted(ranked, key=lambda entry: entry[:2])]
 
 
-def write(tx: CrossTransaction, batch: Batch) -> None:
+def write(tx: SystemTransaction, batch: Batch) -> None:
     """Appends a batch to the trail."""
     for key, one in batch.rows:
         actor = Actor(key.who or "anonymous", one.requests[0])
         detail: dict[str, object] = {"address": key.address[:MAX_TEXT_LENGTH], **_detail_of(one)}
         if key.action == REFUSED:
             detail = {"code": key.code, "cause": key.cause[:MAX_TEXT_LENGTH], **detail}
-        record(tx.bound(key.tenant), actor, key.action, key.endpoint[:MAX_TEXT_LENGTH], **detail)
+        record(tx.for_tenant(key.tenant), actor, key.action, key.endpoint[:MAX_TEXT_LENGTH], **detail)
     for action, others in batch.others.items():
         codes = {str(code): count for code, count in sorted(others.codes.items())}
         actor = Actor("anonymous", others.total.requests[0])
-        record(tx.bound(INSTALLATION), actor, action, "others", codes=codes, **_detail_of(others.total))
+        record(tx.for_tenant(INSTALLATION), actor, action, "others", codes=codes, **_detail_of(others.total))
 
 
 def _detail_of(one: Aggregate) -> dict[str, object]:

@@ -15,9 +15,9 @@ from bedesten.audit.chain import COLUMNS, Row
 from bedesten.audit.tables import audit
 from bedesten.core.clock import wire_time
 from bedesten.core.ids import first_id
-from bedesten.store.sql import crossing, crossing_into, p
+from bedesten.store.sql import cross_tenant, cross_tenant_rows_as, p
 from bedesten.store.store import Store
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 
 MAX_VISIBILITY_DELAY_MS = 60_000
 """A row comes to be seen at most so long after it got its id (milliseconds): no transaction lives longer."""
@@ -28,18 +28,22 @@ _END = "b"
 """Sorts behind every id of the trail, whatever the collation: they begin with `aud_`."""
 
 _BACKWARDS = select(*COLUMNS).where(audit.c.id < p("before")).order_by(audit.c.id.desc()).limit(p("most"))
-_BEFORE = crossing_into(Row, _BACKWARDS)
-_BEFORE_OF = crossing_into(Row, _BACKWARDS.where(audit.c.tenant_id == p("owner")))
-_SEALED = crossing_into(Row, select(*COLUMNS).where(audit.c.seq > p("after")).order_by(audit.c.seq).limit(p("most")))
-_AFTER = crossing_into(Row, select(*COLUMNS).where(audit.c.id > p("after")).order_by(audit.c.id).limit(p("most")))
-_AFTER_OF = crossing_into(
+_BEFORE = cross_tenant_rows_as(Row, _BACKWARDS)
+_BEFORE_OF = cross_tenant_rows_as(Row, _BACKWARDS.where(audit.c.tenant_id == p("owner")))
+_SEALED = cross_tenant_rows_as(
+    Row, select(*COLUMNS).where(audit.c.seq > p("after")).order_by(audit.c.seq).limit(p("most"))
+)
+_AFTER = cross_tenant_rows_as(
+    Row, select(*COLUMNS).where(audit.c.id > p("after")).order_by(audit.c.id).limit(p("most"))
+)
+_AFTER_OF = cross_tenant_rows_as(
     Row,
     select(*COLUMNS)
     .where(audit.c.tenant_id == p("owner"), audit.c.id > p("after"))
     .order_by(audit.c.id)
     .limit(p("most")),
 )
-_UNSEALED = crossing(select(func.count(audit.c.id), func.min(audit.c.at)).where(audit.c.seq.is_(None)))
+_UNSEALED = cross_tenant(select(func.count(audit.c.id), func.min(audit.c.at)).where(audit.c.seq.is_(None)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class RowFilter:
         return asked is None or action == asked or (asked.endswith(".") and action.startswith(asked))
 
 
-def newest(tx: CrossTransaction, most: int, tenant: str | None = None) -> list[Row]:
+def newest(tx: SystemTransaction, most: int, tenant: str | None = None) -> list[Row]:
     """The newest rows, of one tenant or of all, the oldest of them first."""
     return _before(tx, _END, most, tenant)[::-1]
 
@@ -100,17 +104,17 @@ def find_sealed_after(store: Store, seq: int, row_filter: RowFilter) -> Iterator
         seq = rows[-1].seq or 0
 
 
-def _before(tx: CrossTransaction, before: str, most: int, tenant: str | None) -> list[Row]:
+def _before(tx: SystemTransaction, before: str, most: int, tenant: str | None) -> list[Row]:
     if tenant is None:
         return tx.all(_BEFORE, before=before, most=most)
     return tx.all(_BEFORE_OF, before=before, most=most, owner=tenant)
 
 
-def _numbered(tx: CrossTransaction, after: int) -> list[Row]:
+def _numbered(tx: SystemTransaction, after: int) -> list[Row]:
     return tx.all(_SEALED, after=after, most=BATCH_ROWS)
 
 
-def after(tx: CrossTransaction, row_id: str, most: int, tenant: str | None = None) -> list[Row]:
+def after(tx: SystemTransaction, row_id: str, most: int, tenant: str | None = None) -> list[Row]:
     """The rows whose ids come after this one, of one tenant or of all.
 
     Ids sort by the time at which they were made, which is a little before their rows can be seen.
@@ -120,7 +124,7 @@ def after(tx: CrossTransaction, row_id: str, most: int, tenant: str | None = Non
     return tx.all(_AFTER_OF, after=row_id, most=most, owner=tenant)
 
 
-def unsealed(tx: CrossTransaction) -> tuple[int, int | None]:
+def unsealed(tx: SystemTransaction) -> tuple[int, int | None]:
     """How many rows wait for their seal, and when the oldest of them was written (epoch ms)."""
     row = tx.one(_UNSEALED)
     return (row[0], row[1]) if row else (0, None)

@@ -4,7 +4,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy import text as fragment
 from sqlalchemy.schema import Table
 
-from bedesten.store.sql import blob, inserting, integer, metadata, moment, text
+from bedesten.store.sql import blob, insert_of, integer, metadata, text, timestamp
 
 audit = Table(
     "audit",
@@ -16,7 +16,7 @@ audit = Table(
     text("subject"),
     text("detail"),
     text("request_id", null=True),
-    moment("at"),
+    timestamp("at"),
     integer("seq", null=True),
     blob("hash", null=True),
     UniqueConstraint("seq"),
@@ -37,4 +37,4 @@ audit_chain = Table(
 )
 """The last sealed row: its number and its hash. Rows are sealed, in order, a moment after they were written."""
 
-APPEND = inserting(audit)
+APPEND = insert_of(audit)

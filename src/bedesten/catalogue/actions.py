@@ -17,8 +17,8 @@ from bedesten.catalogue.tables import categories, products, stock_levels
 from bedesten.core.ids import new_id
 from bedesten.core.text import key
 from bedesten.errors import Refusal, bad_field
-from bedesten.store.sql import TENANT, inserting, into, p, statement
-from bedesten.store.transaction import Transaction, TryAgain
+from bedesten.store.sql import TENANT, insert_of, into, p, statement
+from bedesten.store.transaction import RetryTransaction, Transaction
 
 _P, _K = products.c, api_keys.c
 _SUPPLIER_READY = case(
@@ -82,8 +82,8 @@ _SHOP = into(
 _SUPPLIERS = into(Product, _PAGE.where(_P.supplier_id == p("supplier")))
 _BY_SKU = into(Product, _ALL.where(_P.sku_key == p("key")))
 _BY_SUPPLIER_SKU = into(Product, _ALL.where(_P.supplier_id == p("supplier"), _P.supplier_sku_key == p("key")))
-_CREATE = inserting(products, or_ignore=True)
-_LEVEL = inserting(stock_levels)
+_CREATE = insert_of(products, or_ignore=True)
+_LEVEL = insert_of(stock_levels)
 _REVISED = {
     "sku": p("sku"),
     "sku_key": p("sku_key"),
@@ -129,7 +129,7 @@ _CATEGORIES = statement(
     .order_by(categories.c.position, categories.c.name)
 )
 _CATEGORY = statement(select(categories.c.id).where(categories.c.tenant_id == TENANT, categories.c.name == p("name")))
-_ADD_CATEGORY = inserting(categories, or_ignore=True)
+_ADD_CATEGORY = insert_of(categories, or_ignore=True)
 _COUNT_CATEGORIES = statement(select(func.count()).select_from(categories).where(categories.c.tenant_id == TENANT))
 
 
@@ -257,7 +257,7 @@ def insert(tx: Transaction, fields: ProductFields) -> str:
         **_columns(fields),
     )
     if not made:
-        raise TryAgain("the sku was taken at the same moment: the next run finds its product")
+        raise RetryTransaction("the sku was taken at the same moment: the next run finds its product")
     tx.run(_LEVEL, product_id=product_id, available=0, next_expiry=None, consigned=0)
     return product_id
 

@@ -17,8 +17,8 @@ from bedesten.catalogue.tables import stock_batches, stock_codes, stock_levels
 from bedesten.core.clock import DAY
 from bedesten.core.ids import new_id
 from bedesten.errors import Refusal
-from bedesten.store.sql import TENANT, crossing, inserting, p, statement
-from bedesten.store.transaction import CrossTransaction, Transaction, TryAgain
+from bedesten.store.sql import TENANT, cross_tenant, insert_of, p, statement
+from bedesten.store.transaction import RetryTransaction, SystemTransaction, Transaction
 from bedesten.tenants.vault import Vault
 
 CHUNK = 1_000
@@ -63,7 +63,7 @@ class Upload:
 _B, _C, _L = stock_batches.c, stock_codes.c, stock_levels.c
 _BATCH = (_B.tenant_id == TENANT) & (_B.id == p("batch"))
 _OF_BATCH = (_C.tenant_id == TENANT) & (_C.batch_id == p("batch"))
-_INSERT = inserting(stock_batches)
+_INSERT = insert_of(stock_batches)
 _KNOWN = statement(
     select(_C.product_id, _C.batch_id, _C.state, _C.id)
     .where(
@@ -106,7 +106,7 @@ _UNFINISHED = statement(
 )
 
 
-_ABANDONED = crossing(
+_ABANDONED = cross_tenant(
     select(_B.tenant_id, _B.id).where(_B.state == LOAD, _B.created < p("before")).order_by(_B.id).limit(p("most"))
 )
 
@@ -187,7 +187,7 @@ def _revive(
         expires=code.expires_at,
     )
     if not done:
-        raise TryAgain("another upload has taken the code in at this moment")
+        raise RetryTransaction("another upload has taken the code in at this moment")
     tx.run(_COUNT, batch=withdrawn.batch_id, state=READY, count=-1)
 
 
@@ -216,7 +216,7 @@ def make_sellable(tx: Transaction, product: str, batch: str, count: int, source:
         tx.run(_CONSIGN, product=product)
 
 
-def abandoned(tx: CrossTransaction, most: int = 20) -> list[tuple[str, str]]:
+def abandoned(tx: SystemTransaction, most: int = 20) -> list[tuple[str, str]]:
     """Tenant and id of batches whose upload began long ago and was not finished."""
     return [(row[0], row[1]) for row in tx.all(_ABANDONED, before=tx.now - DAY, most=most)]
 
@@ -253,7 +253,7 @@ def insert(tx: Transaction, product: str, source: Source, codes: int = 0, state:
 def _duplicate(tx: Transaction, one: stock.Outcome, first: int) -> Duplicate:
     row = tx.one(_KNOWN, digest=one.digest, folded_digest=one.folded_digest)
     if row is None:
-        raise TryAgain("the code that was in the way was taken out at this moment")
+        raise RetryTransaction("the code that was in the way was taken out at this moment")
     return Duplicate(first + one.place, *row)
 
 

@@ -17,7 +17,7 @@ from bedesten.catalogue.stock import CLAIMED, DELIVERED, FREE, WITHDRAWN
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
 from bedesten.errors import Refusal
 from bedesten.store.sql import TENANT, into, p, statement
-from bedesten.store.transaction import Transaction, TryAgain
+from bedesten.store.transaction import RetryTransaction, Transaction
 from bedesten.tenants.vault import Vault
 
 
@@ -161,7 +161,7 @@ def withdraw_codes(tx: Transaction, vault: Vault, codes: Sequence[StockCode], re
     for row, (product, state) in sorted(known.items()):
         count = tx.run(_WITHDRAW_CODE, code=row, product=product, why=reason)
         if state == FREE and not count:
-            raise TryAgain("the code was sold or moved at this moment")
+            raise RetryTransaction("the code was sold or moved at this moment")
         withdrawn[product] = withdrawn.get(product, 0) + count
     for product, count in withdrawn.items():
         tx.run(_TAKE_OFF, product=product, count=count)

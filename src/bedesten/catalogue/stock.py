@@ -19,8 +19,8 @@ from bedesten.catalogue.code import FOLDED, StockCode, decode, encode
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
 from bedesten.core.clock import HOUR
 from bedesten.core.ids import new_id
-from bedesten.store.sql import TENANT, crossing, inserting, p, statement
-from bedesten.store.transaction import CrossTransaction, Step, Transaction
+from bedesten.store.sql import TENANT, cross_tenant, insert_of, p, statement
+from bedesten.store.transaction import Step, SystemTransaction, Transaction
 from bedesten.tenants.vault import Vault
 
 FREE, CLAIMED, DELIVERED, WITHDRAWN, LOADING = range(5)
@@ -44,7 +44,7 @@ _TAKE = statement(
 _PUT = statement(update(stock_levels).where(_LEVEL).values(available=_L.available + p("count")))
 LOCK_LEVEL = statement(update(stock_levels).where(_LEVEL).values(available=_L.available))
 """Makes buyers of the product wait until COMMIT."""
-_ADD = inserting(stock_codes, or_ignore=True)
+_ADD = insert_of(stock_codes, or_ignore=True)
 _COMPARISON = statement(
     select(products.c.code_comparison)
     .where(products.c.tenant_id == TENANT, products.c.id == p("product"))
@@ -107,7 +107,7 @@ _EARNED = statement(
     .order_by(_B.supplier_id)
 )
 _DUE = statement(select(_L.product_id).where(_LEVEL, _L.next_expiry <= p("until")))
-_ALL_DUE = crossing(
+_ALL_DUE = cross_tenant(
     select(_L.tenant_id, _L.product_id).where(_L.next_expiry <= p("until")).order_by(_L.product_id).limit(p("most"))
 )
 _OF_PRODUCT = (_C.tenant_id == TENANT) & (_C.product_id == p("product"))
@@ -149,7 +149,7 @@ def attaching(product: str, line: str, count: int, state: int) -> Step:
     """
     attach = _ATTACH_ONE if count == 1 else _ATTACH_MANY
     what = {"product": product, "line": line, "quantity": count, "to_state": state}
-    return Step(attach, what, rows=count, otherwise=partial(AssertionError, "a unit that the level had is there"))
+    return Step(attach, what, rows=count, error=partial(AssertionError, "a unit that the level had is there"))
 
 
 def claims_too_much(tx: Transaction, product: str, count: int, share: int | None) -> bool:
@@ -198,7 +198,7 @@ def withdraw_expired(tx: Transaction, product: str, until: int | None = None) ->
     return True
 
 
-def due_to_expire(tx: CrossTransaction, most: int = 100) -> list[tuple[str, str]]:
+def due_to_expire(tx: SystemTransaction, most: int = 100) -> list[tuple[str, str]]:
     """Tenant and product of stock in which a code may have expired."""
     return [(row[0], row[1]) for row in tx.all(_ALL_DUE, until=tx.now + MIN_VALIDITY_MS, most=most)]
 

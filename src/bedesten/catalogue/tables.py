@@ -5,7 +5,7 @@ from sqlalchemy.schema import Table
 
 from bedesten.core.money import MAX_MINOR
 from bedesten.store import sql
-from bedesten.store.sql import blob, integer, metadata, moment
+from bedesten.store.sql import blob, integer, metadata, timestamp
 
 categories = Table(
     "categories",
@@ -44,7 +44,7 @@ products = Table(
     integer("active", CheckConstraint("active IN (0, 1)", name="active")),
     integer("offered", CheckConstraint("offered IN (0, 1)", name="offered")),
     integer("published", null=True),
-    moment("updated"),
+    timestamp("updated"),
     UniqueConstraint("tenant_id", "id"),
     UniqueConstraint("sku_key", "tenant_id"),
     UniqueConstraint("supplier_id", "supplier_sku_key", "tenant_id"),
@@ -87,7 +87,7 @@ stock_batches = Table(
     sql.text("note", null=True),
     sql.text("reason", null=True),
     sql.text("actor"),
-    moment("created"),
+    timestamp("created"),
     integer("codes", CheckConstraint("codes >= 0", name="codes")),
     integer("state", CheckConstraint("state IN (0, 1)", name="state")),
     UniqueConstraint("tenant_id", "id"),
@@ -113,7 +113,7 @@ stock_codes = Table(
     integer("state", CheckConstraint("state IN (0, 1, 2, 3, 4)", name="state")),
     sql.text("batch_id", null=True),
     integer("position", null=True),
-    moment("expires", null=True),
+    timestamp("expires", null=True),
     sql.text("reason", null=True),
     sql.text("line_id", null=True),
     integer("line_quantity", null=True),

@@ -18,7 +18,7 @@ from bedesten.cli.options import duration_or_time
 from bedesten.cli.output import Document, cell, printable, write_json
 from bedesten.core.clock import system_clock, wire_time
 from bedesten.core.ids import first_id
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants import actions as tenants
 
 app = typer.Typer(no_args_is_help=True)
@@ -135,7 +135,7 @@ def _noted(text: str) -> Head:
         raise typer.BadParameter(f"--since-hash: {problem}") from None
 
 
-def _recent(tx: CrossTransaction, owner: str | None) -> list[Row]:
+def _recent(tx: SystemTransaction, owner: str | None) -> list[Row]:
     """The rows of the last minute, the oldest first.
 
     A row can be seen when its transaction has ended, up to a minute after it got its id, and then it stands before others

@@ -25,7 +25,7 @@ from bedesten.server.installation import Installation, InstallationError, open_i
 from bedesten.server.secret_cache import SecretCache
 from bedesten.server.settings import Settings
 from bedesten.store.store import Work
-from bedesten.store.transaction import CrossTransaction, StoreUnavailable, Transaction
+from bedesten.store.transaction import StoreUnavailable, SystemTransaction, Transaction
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.lookup import tenant_entry
 from bedesten.tenants.vault import Unsealable
@@ -97,11 +97,11 @@ class CommandContext:
             self.installation.store.close()
 
 
-def _bound(tx: CrossTransaction, name: str) -> tuple[Transaction, TenantEntry]:
+def _bound(tx: SystemTransaction, name: str) -> tuple[Transaction, TenantEntry]:
     tenant = tenants.find(tx, name)
     entry = tenant_entry(tx, tenant)
     assert entry is not None, "the tenant was just found"
-    return tx.bound(tenant), entry
+    return tx.for_tenant(tenant), entry
 
 
 def command(app: typer.Typer, name: str) -> Callable[[Callable[..., CommandResult]], Callable[..., CommandResult]]:

@@ -22,7 +22,7 @@ from bedesten.core.secret import Secret
 from bedesten.errors import bad_field
 from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.scopes import Surface
-from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.store.transaction import SystemTransaction, Transaction
 
 app = typer.Typer(no_args_is_help=True)
 MAX_FILE_BYTES = 16 * 2**20
@@ -91,7 +91,7 @@ def revoke(
 ) -> CommandResult:
     """End an API key: from now on no worker accepts it. `changed` is false if there was nothing left to end."""
 
-    def act(tx: CrossTransaction) -> bool:
+    def act(tx: SystemTransaction) -> bool:
         return keys.revoke(inside_tenant_of(tx, key), key, OPERATOR, previous_only=previous)
 
     changed = ctx.write(act)

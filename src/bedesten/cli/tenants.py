@@ -16,7 +16,7 @@ from bedesten.errors import bad_field
 from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.scopes import Surface
 from bedesten.server.loopback_guard import guard_tenant_hosts
-from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.store.transaction import SystemTransaction, Transaction
 from bedesten.tenants import actions as tenants
 from bedesten.tenants import brand
 from bedesten.tenants.actions import NewTenant
@@ -251,7 +251,7 @@ def _whole(text: str, option: str) -> int | None:
     return int(text)
 
 
-def _one(tx: CrossTransaction, tenant: str) -> Document:
+def _one(tx: SystemTransaction, tenant: str) -> Document:
     found = tenants.find(tx, tenant)
     return next(_spelt(row) for row in tenants.list_all(tx) if row["id"] == found)
 

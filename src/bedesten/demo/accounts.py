@@ -20,7 +20,7 @@ from bedesten.core.secret import Secret
 from bedesten.gate.scopes import Surface
 from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.settings import Settings
-from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.store.transaction import SystemTransaction, Transaction
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.actions import NewTenant
 
@@ -70,12 +70,12 @@ def create(settings: Settings, webhook_url: str) -> DemoAccounts:
         hashed = installation.hasher().hash(password.reveal())
         new = NewPartner("partner@demo.example", hashed, "Corner Shop", webhook=webhook_url)
 
-        def act(tx: CrossTransaction) -> DemoAccounts:
+        def act(tx: SystemTransaction) -> DemoAccounts:
             networks.change(tx, add=["127.0.0.0/8"])
             tenant = str(tenants.create(tx, installation.vault, NewTenant(DEMO, DEMO_HOSTS))["id"])
             sandbox = NewTenant(SANDBOX, [SANDBOX_HOST], currency="EUR", sandbox=True)
-            bound = tx.bound(tenant)
-            elsewhere = tx.bound(str(tenants.create(tx, installation.vault, sandbox)["id"]))
+            bound = tx.for_tenant(tenant)
+            elsewhere = tx.for_tenant(str(tenants.create(tx, installation.vault, sandbox)["id"]))
             made = partners.create(bound, installation.vault, "USD", new)
             partners.create(elsewhere, installation.vault, "EUR", replace(new, webhook=None, credit=Decimal(1000)))
             supplier = owners.create(bound, Surface.SUPPLIER, "Anatolia Codes").id
@@ -96,8 +96,8 @@ def create(settings: Settings, webhook_url: str) -> DemoAccounts:
 def restore(settings: Settings, accounts: DemoAccounts) -> ApiKey:
     """Give the partner all scopes again, and the supplier a new API key, which is returned."""
 
-    def act(tx: CrossTransaction) -> ApiKey:
-        bound = tx.bound(accounts.tenant)
+    def act(tx: SystemTransaction) -> ApiKey:
+        bound = tx.for_tenant(accounts.tenant)
         set_scopes(bound, partners.find(bound, accounts.partner.email), None)
         return _key(bound, installation, Surface.SUPPLIER, accounts.supplier_id)
 

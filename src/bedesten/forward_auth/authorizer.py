@@ -1,7 +1,7 @@
 """The same gate for requests that somebody else answers: a service behind a proxy, or one with our middleware.
 
-It *is* the pipeline, up to the handler: framing, fence, Host, rule, limits, credential, scopes or grants, in the same order
-and with the same refusals, counts and notes. In place of an answer it gives `Allowed`.
+It *is* the pipeline, up to the handler: framing, revision check, Host, rule, limits, credential, scopes or grants, in
+the same order and with the same refusals, counts and notes. In place of an answer it gives `Allowed`.
 """
 
 from bedesten import errors

@@ -24,6 +24,6 @@ Reading order
 
 What does not belong here
     HTTP libraries, SQL, sockets and clocks: time is passed in, in milliseconds since the epoch. How a decision becomes
-    an answer is `bedesten.http`; how the directory learns of changes, and how "instant" is kept, is the fence. The one
-    file that is touched is the keyring's own. Nothing here knows an order, a price or a balance.
+    an answer is `bedesten.http`; how the directory learns of changes, and how "instant" is kept, is the revision
+    check. The one file that is touched is the keyring's own. Nothing here knows an order, a price or a balance.
 """

@@ -1,11 +1,12 @@
 """The directory: what this process knows about tenants, accounts and credentials, and how it forgets.
 
 It is a memory, not a copy: an entry is read from the store when it is first needed (`CacheMiss` says which) and dropped
-when the fence reports a change of it. So ten thousand tenants cost nothing at start, and an account in its default state
-needs nothing written. Absence is never remembered: an unknown key costs the same each time, whatever made it unknown.
+when the revision check reports a change of it. So ten thousand tenants cost nothing at start, and an account in its
+default state needs nothing written. Absence is never remembered: an unknown key costs the same each time, whatever
+made it unknown.
 
 Not safe for several threads; it lives on the event loop. Entries must be put in only while the directory's revision is
-the one under which they were read (see `web.fence`).
+the one under which they were read (see `http.revision_check`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -125,7 +126,7 @@ CHANGE_KINDS = frozenset({"host", "tenant", "account", "key", "token", "session"
 
 
 class Change(NamedTuple):
-    """One row of the store's list of changes; `kind` and `ref` as in `store.fence`."""
+    """One row of the store's list of changes; `kind` and `ref` as in `store.revision_log`."""
 
     revision: Revision
     kind: str

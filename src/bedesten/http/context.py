@@ -41,7 +41,7 @@ class Services:
 
     @property
     def keyring(self) -> Keyring:
-        """The master secrets, as new as the fence."""
+        """The master secrets, as new as the last revision check."""
         return self.gate.keyring
 
     async def close(self) -> None:

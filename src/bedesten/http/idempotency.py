@@ -6,8 +6,8 @@ from collections.abc import Callable
 from bedesten import errors
 from bedesten.errors import Refusal
 from bedesten.http.schemas import encode
-from bedesten.store.tables import REMEMBER, REMEMBERED
-from bedesten.store.transaction import Transaction, TryAgain
+from bedesten.store.tables import INSERT_ANSWER, STORED_ANSWER
+from bedesten.store.transaction import RetryTransaction, Transaction
 
 
 def once(tx: Transaction, owner: str, key: str, content: bytes, work: Callable[[], object]) -> bytes | Refusal:
@@ -18,7 +18,7 @@ def once(tx: Transaction, owner: str, key: str, content: bytes, work: Callable[[
     The key is kept as a digest: a caller may have put anything there, a credential too.
     """
     key = hashlib.sha256(key.encode()).hexdigest()
-    known = tx.one(REMEMBERED, owner_id=owner, key=key)
+    known = tx.one(STORED_ANSWER, owner_id=owner, key=key)
     if known is not None:
         if bytes(known[0]) != content:
             raise Refusal(errors.CONFLICT, "the Idempotency-Key was used with another content")
@@ -28,6 +28,6 @@ def once(tx: Transaction, owner: str, key: str, content: bytes, work: Callable[[
     if isinstance(made, Refusal):
         return made
     answer = encode(made)
-    if not tx.run(REMEMBER, owner_id=owner, key=key, digest=content, answer=answer.decode(), created=tx.now):
-        raise TryAgain("the same key was used at the same moment")
+    if not tx.run(INSERT_ANSWER, owner_id=owner, key=key, digest=content, answer=answer.decode(), created=tx.now):
+        raise RetryTransaction("the same key was used at the same moment")
     return answer

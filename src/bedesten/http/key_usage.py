@@ -41,7 +41,7 @@ MAX_BATCH = 100
 
 
 class KeyUsageRecorder:
-    """The notes of one process. Lives on the event loop; `keyring` gives the rings as new as the fence."""
+    """The notes of one process. Lives on the event loop; `keyring` gives the rings as new as the last revision check."""
 
     def __init__(self, store: Store, keyring: Callable[[], Keyring], clock: Clock) -> None:
         self._store = store

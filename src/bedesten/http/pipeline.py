@@ -1,6 +1,6 @@
 """The way of a request, top to bottom. The order of the checks is part of the contract.
 
-framing → fence → Host → route → address limit → credential, scope or grant → media type and size → body → object,
+framing → revision check → Host → route → address limit → credential, scope or grant → media type and size → body → object,
 state, money (the handler, in its transaction) → answer after COMMIT.
 
 There is no other middleware. After a refusal nothing of the request was done.
@@ -30,7 +30,7 @@ from bedesten.http.route import Async, Match, Reads, Reveals, Route, RouteMap, R
 from bedesten.http.schemas import decode_body, encode, parse
 from bedesten.ratelimit.limits import LimitStatus, RateLimit
 from bedesten.ratelimit.throttle import counting_unit
-from bedesten.store import patience
+from bedesten.store import wait_budget
 from bedesten.store.transaction import StoreUnavailable, Transaction
 from bedesten.telemetry.request_log import RequestInfo
 
@@ -129,7 +129,7 @@ class Pipeline:
     async def handle(self, request: Request) -> Response:
         """The answer to one request. Raises only `ClientGone`: then there is nobody to answer."""
         begun = perf_counter()
-        patience.limit()
+        wait_budget.limit()
         state = RequestState(request_id(), self._services.proxies.client(request))
         headers = read_headers(request)
         response = await self._answered(request, headers, state)

@@ -14,7 +14,7 @@ ALWAYS = (
     errors.UNAVAILABLE,
     errors.UNKNOWN_HOST,
 )
-"""Whatever the route: framing, fence, host, limits, and our own faults."""
+"""Whatever the route: framing, revision check, host, limits, and our own faults."""
 _TOKEN = (errors.TOKEN_MISSING, errors.TOKEN_INVALID, errors.TOKEN_EXPIRED)
 _BODY = (errors.TOO_LARGE, errors.NOT_JSON)
 

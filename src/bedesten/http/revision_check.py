@@ -1,4 +1,5 @@
-"""Passing the fence: before anything of a request is decided, this process knows all that was changed before it arrived."""
+"""Passing the revision check: before anything of a request is decided, this process knows all that was changed before
+it arrived."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,13 +12,13 @@ from bedesten.accounts.lookup import account_entry, revoked
 from bedesten.apikeys.lookup import has_imports, key_entry
 from bedesten.core.revision import Revision
 from bedesten.gate.auth_cache import CHANGE_KINDS, AuthCache, CacheKey, Change, Entry
-from bedesten.store.fence import CHANGE, CHANGES, COUNTER, KEPT
+from bedesten.store.revision_log import CHANGE, CHANGES, COUNTER, MAX_CHANGES
 from bedesten.store.store import Store
-from bedesten.store.tables import INSTALLATION, Installed
-from bedesten.store.transaction import CrossTransaction, StoreUnavailable
+from bedesten.store.tables import INSTALLATION, InstallationSettings
+from bedesten.store.transaction import StoreUnavailable, SystemTransaction
 from bedesten.tenants.lookup import tenant_entry, tenant_of_host
 
-log = structlog.get_logger("bedesten.fence")
+log = structlog.get_logger("bedesten.revision")
 
 
 class RevisionCheck:
@@ -26,7 +27,9 @@ class RevisionCheck:
     Raises `StoreUnavailable` when the store cannot be asked: a process that cannot know does not guess.
     """
 
-    def __init__(self, store: Store, auth_cache: AuthCache, ring: Callable[[Installed], Awaitable[None]]) -> None:
+    def __init__(
+        self, store: Store, auth_cache: AuthCache, ring: Callable[[InstallationSettings], Awaitable[None]]
+    ) -> None:
         """`ring` makes sure that the master secrets are known which the store asks for, or raises."""
         self._store = store
         self._auth_cache = auth_cache
@@ -74,12 +77,12 @@ class _State:
     """What a directory begins with. `went_back`: the store does not hold the change that the process saw last."""
 
     revision: Revision
-    installed: Installed
+    installed: InstallationSettings
     revoked: dict[str, int]
     went_back: bool
 
 
-def _news(tx: CrossTransaction, known: Revision | None, read: Revision) -> list[Change] | _State:
+def _news(tx: SystemTransaction, known: Revision | None, read: Revision) -> list[Change] | _State:
     """What changed since a revision that is known. Where the list of changes cannot tell, the state of today.
 
     Raises `StoreUnavailable` if this is not the store in which `read` was read a moment ago, or one that went on from
@@ -92,7 +95,7 @@ def _news(tx: CrossTransaction, known: Revision | None, read: Revision) -> list[
         raise StoreUnavailable("the store went back while it was read")
     follows = known is not None and _follows(tx, revision, known)
     if known is not None and follows:
-        changes = [Change(Revision(*row[:2]), *row[2:]) for row in tx.all(CHANGES, seen=known.number, most=KEPT)]
+        changes = [Change(Revision(*row[:2]), *row[2:]) for row in tx.all(CHANGES, seen=known.number, most=MAX_CHANGES)]
         numbers = [change.revision.number for change in changes]
         whole = numbers == list(range(known.number + 1, revision.number + 1))
         if whole and all(change.kind in CHANGE_KINDS for change in changes):
@@ -100,14 +103,14 @@ def _news(tx: CrossTransaction, known: Revision | None, read: Revision) -> list[
     return _State(revision, installed, revoked(tx), went_back=known is not None and not follows)
 
 
-def _follows(tx: CrossTransaction, revision: Revision, earlier: Revision) -> bool:
+def _follows(tx: SystemTransaction, revision: Revision, earlier: Revision) -> bool:
     """Whether the store, which has a revision now, had the earlier one before, or has it still."""
     if revision.number <= earlier.number:
         return revision == earlier
     return tx.one(CHANGE, number=earlier.number, nonce=earlier.nonce) is not None
 
 
-def _read(tx: CrossTransaction, key: CacheKey) -> Entry | None:
+def _read(tx: SystemTransaction, key: CacheKey) -> Entry | None:
     match key.kind, key.ref:
         case "host", str(host):
             return tenant_of_host(tx, host)

@@ -30,11 +30,11 @@ from bedesten.integrity.invariants.money import MONEY
 from bedesten.integrity.invariants.question import Question
 from bedesten.integrity.invariants.revisions import REVISIONS
 from bedesten.integrity.invariants.structure import STRUCTURE, name_of
-from bedesten.store.fence import changes
-from bedesten.store.sql import crossing, p
+from bedesten.store.revision_log import changes
+from bedesten.store.sql import cross_tenant, p
 from bedesten.store.store import Store
 from bedesten.store.tables import idempotency
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants.tables import tenants
 from bedesten.tenants.vault import Unsealable, Vault
 from bedesten.webhooks.actions import OUTBOUND_KEY, SECRET
@@ -73,14 +73,14 @@ def breaches(installation: Opened) -> list[str]:
     return installation.store.read_now(lambda tx: walk(tx, installation.vault))
 
 
-def walk(tx: CrossTransaction, vault: Vault) -> list[str]:
+def walk(tx: SystemTransaction, vault: Vault) -> list[str]:
     """The same inside a transaction."""
     found = [line for one in QUESTIONS for line in _asked(tx, one)]
     named = [_breach(3, tenant, says) for tenant, says in texts.breaches(tx)]
     return [*found, *named, *_sealed(tx, vault), *_in_clear(tx)]
 
 
-def _asked(tx: CrossTransaction, one: Question) -> Iterator[str]:
+def _asked(tx: SystemTransaction, one: Question) -> Iterator[str]:
     rows = tx.all(one.broken, most=MOST + 1, overlap=OVERLAP, phc=PHC)
     for tenant, *values in rows[:MOST]:
         yield _breach(one.invariant, tenant, one.says.format(*values))
@@ -92,14 +92,14 @@ def _breach(invariant: int, tenant: str, text: str) -> str:
     return f"invariant {invariant}: tenant {tenant}: {text}"
 
 
-_TENANTS = crossing(select(tenants.c.id).order_by(tenants.c.id))
-_CODES = crossing(
+_TENANTS = cross_tenant(select(tenants.c.id).order_by(tenants.c.id))
+_CODES = cross_tenant(
     select(stock_codes.c.id, stock_codes.c.sealed, stock_codes.c.digest, stock_codes.c.folded_digest)
     .where(stock_codes.c.tenant_id == p("owner"))
     .order_by(stock_codes.c.digest)
     .limit(p("most"))
 )
-_ENDPOINTS = crossing(
+_ENDPOINTS = cross_tenant(
     select(webhook_endpoints.c.id, webhook_endpoints.c.secret, webhook_endpoints.c.outbound_key)
     .where(webhook_endpoints.c.tenant_id == p("owner"))
     .order_by(webhook_endpoints.c.id)
@@ -107,10 +107,10 @@ _ENDPOINTS = crossing(
 )
 
 
-def _sealed(tx: CrossTransaction, vault: Vault) -> Iterator[str]:
+def _sealed(tx: SystemTransaction, vault: Vault) -> Iterator[str]:
     """Opens a sample of what is sealed, each in its own row's name, and looks for the codes where they must not be."""
     for (tenant,) in tx.all(_TENANTS):
-        bound = tx.bound(tenant)
+        bound = tx.for_tenant(tenant)
         opened: list[str] = []
         for row, sealed, digest, folded_digest in tx.all(_CODES, owner=tenant, most=SAMPLE):
             try:
@@ -157,12 +157,12 @@ _SECRET = re.compile(
 def _suspects(table: Table, column: Column[str]) -> Any:
     likeness = [column.like(p(f"like{at}"), escape="!") for at in range(len(_LIKENESS))]
     tenant = table.c.tenant_id if "tenant_id" in table.c else literal("-")
-    return crossing(select(tenant, name_of(table), column).select_from(table).where(or_(*likeness)))
+    return cross_tenant(select(tenant, name_of(table), column).select_from(table).where(or_(*likeness)))
 
 
 def _holding(table: Table, column: Column[str]) -> Any:
     holds_it = func.replace(column, p("code"), "") != column
-    return crossing(
+    return cross_tenant(
         select(name_of(table)).where(table.c.tenant_id == p("owner"), column.is_not(None), holds_it).limit(p("most"))
     )
 
@@ -171,7 +171,7 @@ _SUSPECTS = [(table.name, column.name, _suspects(table, column)) for table, colu
 _HOLDING = [(table.name, column.name, _holding(table, column)) for table, column in _TEXTS if "tenant_id" in table.c]
 
 
-def _in_clear(tx: CrossTransaction) -> Iterator[str]:
+def _in_clear(tx: SystemTransaction) -> Iterator[str]:
     likeness = {f"like{at}": pattern for at, pattern in enumerate(_LIKENESS)}
     for table, column, suspects in _SUSPECTS:
         for tenant, row, text in tx.all(suspects, **likeness):
@@ -179,7 +179,7 @@ def _in_clear(tx: CrossTransaction) -> Iterator[str]:
                 yield _breach(8, tenant, f"{column} of row {row} of {table} holds a secret in clear")
 
 
-def _codes_in_clear(tx: CrossTransaction, tenant: str, opened: list[str]) -> Iterator[str]:
+def _codes_in_clear(tx: SystemTransaction, tenant: str, opened: list[str]) -> Iterator[str]:
     for code in [code for code in opened if len(code) >= LONG_ENOUGH][:LOOKED_FOR]:
         for table, column, holding in _HOLDING:
             for (row,) in tx.all(holding, owner=tenant, code=code, most=MOST):

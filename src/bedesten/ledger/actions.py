@@ -10,7 +10,7 @@ from bedesten.core.ids import new_id
 from bedesten.core.money import MAX_MINOR
 from bedesten.errors import Refusal, bad_field
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
-from bedesten.store.sql import TENANT, inserting, into, p, statement
+from bedesten.store.sql import TENANT, insert_of, into, p, statement
 from bedesten.store.transaction import Step, Transaction
 
 BOUNDED = frozenset({"partner", "customer"})
@@ -53,7 +53,7 @@ class Hold:
 
 
 _A = ledger_accounts.c
-_OPEN = inserting(ledger_accounts, or_ignore=True)
+_OPEN = insert_of(ledger_accounts, or_ignore=True)
 _BALANCE = into(
     Balance,
     select(_A.id, _A.currency, _A.posted, _A.held, _A.credit_limit).where(
@@ -87,8 +87,8 @@ _SET_CREDIT = statement(
         overdraft_limit=case((_A.posted - _A.held < -p("limit"), _A.held - _A.posted), else_=p("limit")),
     )
 )
-_TRANSFER = inserting(transfers, or_ignore=True)
-_HOLD = inserting(holds)
+_TRANSFER = insert_of(transfers, or_ignore=True)
+_HOLD = insert_of(holds)
 _READ_HOLD = into(
     Hold,
     select(holds.c.account_id, holds.c.currency, holds.c.placed, holds.c.captured, holds.c.released).where(
@@ -147,7 +147,7 @@ def holding(from_: Balance, amount: int, order: str, captured: int = 0) -> list[
     parts = {"id": from_.id, "waiting": amount - captured, "captured": captured}
     held = {"account_id": from_.id, "currency": from_.currency, "placed": amount, "captured": captured, "released": 0}
     return [
-        Step(_SET_ASIDE, parts, otherwise=_insufficient),
+        Step(_SET_ASIDE, parts, error=_insufficient),
         Step(_HOLD, {"order_id": order, **held}),
     ]
 
@@ -157,7 +157,7 @@ def selling(tx: Transaction, buyer_id: str, sales: Balance, amount: int, line: s
     if not amount:
         return []
     row = _transfer(tx, buyer_id, sales.id, sales.currency, amount, f"line:{line}", order)
-    return [Step(_TRANSFER, row, otherwise=partial(AssertionError, "a line is delivered once"))]
+    return [Step(_TRANSFER, row, error=partial(AssertionError, "a line is delivered once"))]
 
 
 def capture(tx: Transaction, order: str, amount: int, line: str) -> None:

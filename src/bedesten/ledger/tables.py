@@ -4,7 +4,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.schema import Table
 
 from bedesten.core.money import MAX_MINOR
-from bedesten.store.sql import integer, metadata, moment, text
+from bedesten.store.sql import integer, metadata, text, timestamp
 
 ledger_accounts = Table(
     "ledger_accounts",
@@ -43,7 +43,7 @@ transfers = Table(
     text("currency"),
     integer("amount", CheckConstraint(f"amount > 0 AND amount < {MAX_MINOR}", name="amount")),
     text("order_id", null=True),
-    moment("created"),
+    timestamp("created"),
     PrimaryKeyConstraint("tenant_id", "id"),
     UniqueConstraint("business_key", "tenant_id"),
     CheckConstraint("from_id <> to_id", name="two_accounts"),

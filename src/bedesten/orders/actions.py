@@ -36,7 +36,7 @@ from bedesten.orders.model import (
     Order,
     Reason,
 )  # fmt: skip
-from bedesten.store.transaction import Step, Transaction, TryAgain
+from bedesten.store.transaction import RetryTransaction, Step, Transaction
 from bedesten.tenants.checkout_limits import CheckoutLimits
 from bedesten.webhooks import actions as webhooks
 from bedesten.webhooks.targets import check_target
@@ -168,7 +168,7 @@ def _resume(tx: Transaction, order: Order, expires: int, limits: CheckoutLimits)
     """Opens an expired checkout again. Raises `Refusal` (-200) when it cannot be had any more."""
     tx.one(sql.LOCK, order_id=order.id)
     if order_of(tx, order.buyer_id, order.id).state != EXPIRED:
-        raise TryAgain("it was paid or cancelled at this moment")
+        raise RetryTransaction("it was paid or cancelled at this moment")
     problems = reclaim(tx, order, expires, limits.stock_share)
     if problems:
         raise not_orderable(problems)
@@ -205,7 +205,7 @@ def line_of(tx: Transaction, buyer: str, line_id: str) -> tuple[Order, Line]:
 def finish(tx: Transaction, order: Order, line: Line, status: int, note: str | None = None) -> None:
     """Moves a line out of processing, once, and writes its event. The caller has seen it wait."""
     if not tx.run(sql.FINISH, line=line.id, was=line.version, to=status, new_note=note, now=tx.now):
-        raise TryAgain("the line was moved at this moment")
+        raise RetryTransaction("the line was moved at this moment")
     endpoint = webhooks.endpoint_of(tx, order.buyer_id)
     tx.run_all(webhooks.recording(tx, line.id, line.version + 1, status, endpoint, order.notify_url))
 
@@ -256,7 +256,7 @@ def _insert_order(
     )
     made = tx.run(sql.INSERT_ORDER, **{name: getattr(order, name) for name in sql.INSERT_ORDER.columns})
     if not made:
-        raise TryAgain("the same reference was used at the same moment: the next run finds its order")
+        raise RetryTransaction("the same reference was used at the same moment: the next run finds its order")
     return order
 
 

@@ -7,7 +7,7 @@ from bedesten.ledger import actions as ledger
 from bedesten.orders import actions
 from bedesten.orders import statements as sql
 from bedesten.orders.model import DELIVERED, EXPIRED, PLACED, UNPAID, WITHDRAWN, Line, Order
-from bedesten.store.transaction import CrossTransaction, Transaction, TryAgain
+from bedesten.store.transaction import RetryTransaction, SystemTransaction, Transaction
 
 
 def paid(tx: Transaction, order_id: str, business_key: str) -> Refusal | None:
@@ -32,7 +32,7 @@ def paid(tx: Transaction, order_id: str, business_key: str) -> Refusal | None:
         if problems:
             return Refusal(errors.CHECKOUT_EXPIRED, "expired, and not to be had any more", data={"items": problems})
     if not tx.run(sql.MARK_PLACED, order_id=order.id, was=state):
-        raise TryAgain("it was paid or expired at this moment")
+        raise RetryTransaction("it was paid or expired at this moment")
     _deliver(tx, order, actions.lines_of(tx, order.id), business_key)
     return None
 
@@ -84,12 +84,12 @@ def cancel(tx: Transaction, buyer: str, order_id: str) -> Order:
     if order.state == WITHDRAWN:
         return order
     if not tx.run(sql.MARK_WITHDRAWN, order_id=order_id, was=order.state):
-        raise TryAgain("it was paid or expired at this moment")
+        raise RetryTransaction("it was paid or expired at this moment")
     if order.state == UNPAID:
         _put_back(tx, order_id)
     return actions.order_of(tx, buyer, order_id)
 
 
-def expired(tx: CrossTransaction, most: int = 100) -> list[tuple[str, str]]:
+def expired(tx: SystemTransaction, most: int = 100) -> list[tuple[str, str]]:
     """Tenant and order of checkouts whose time is over, the oldest first."""
     return [(row[0], row[1]) for row in tx.all(sql.UNPAID_BEFORE, now=tx.now, most=most)]

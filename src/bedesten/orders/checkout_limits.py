@@ -14,12 +14,12 @@ from bedesten.core.clock import wire_time
 from bedesten.errors import Refusal
 from bedesten.orders.model import UNPAID, Buyer
 from bedesten.orders.tables import checkout_holders, order_lines, orders
-from bedesten.store.sql import TENANT, inserting, p, statement
-from bedesten.store.transaction import Transaction, TryAgain
+from bedesten.store.sql import TENANT, insert_of, p, statement
+from bedesten.store.transaction import RetryTransaction, Transaction
 from bedesten.tenants.checkout_limits import CheckoutLimits
 
 _H, _O, _L = checkout_holders.c, orders.c, order_lines.c
-_ENTER = inserting(checkout_holders, or_ignore=True)
+_ENTER = insert_of(checkout_holders, or_ignore=True)
 _LOCK = statement(
     update(checkout_holders).where(_H.tenant_id == TENANT, _H.holder == p("of_holder")).values(used=p("now"))
 )
@@ -55,7 +55,7 @@ def lock(tx: Transaction, buyer: Buyer) -> None:
         if holder is not None:
             tx.run(_ENTER, holder=holder, used=tx.now)
             if not tx.run(_LOCK, of_holder=holder, now=tx.now):
-                raise TryAgain("the row was swept at this moment")
+                raise RetryTransaction("the row was swept at this moment")
 
 
 def admit(tx: Transaction, buyer: Buyer, units: int, limits: CheckoutLimits) -> None:

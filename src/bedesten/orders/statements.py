@@ -4,7 +4,7 @@ from sqlalchemy import and_, or_, select, update
 
 from bedesten.orders.model import Line, Order
 from bedesten.orders.tables import order_lines, orders
-from bedesten.store.sql import TENANT, crossing, inserting, into, p, statement
+from bedesten.store.sql import TENANT, cross_tenant, insert_of, into, p, statement
 
 _O, _L = orders.c, order_lines.c
 _ORDER_COLUMNS = (
@@ -19,8 +19,8 @@ _LINE_COLUMNS = (
 _THE_ORDER = (_O.tenant_id == TENANT) & (_O.id == p("order_id"))
 _THE_LINE = (_L.tenant_id == TENANT) & (_L.id == p("line"))
 
-INSERT_ORDER = inserting(orders, or_ignore=True)
-INSERT_LINE = inserting(order_lines)
+INSERT_ORDER = insert_of(orders, or_ignore=True)
+INSERT_LINE = insert_of(order_lines)
 ORDER_BY_REFERENCE = into(
     Order,
     select(*_ORDER_COLUMNS).where(_O.tenant_id == TENANT, _O.buyer_id == p("buyer"), _O.reference == p("reference")),
@@ -54,7 +54,7 @@ RESUME = statement(update(orders).where(_THE_ORDER, _O.state == 2).values(state=
 RENEW_LINE = statement(
     update(order_lines).where(_THE_LINE, _L.version == 0).values(supplier_id=p("supplier"), unit_cost=p("cost"))
 )
-UNPAID_BEFORE = crossing(
+UNPAID_BEFORE = cross_tenant(
     select(_O.tenant_id, _O.id).where(_O.state == 0, _O.expires <= p("now")).order_by(_O.expires).limit(p("most"))
 )
 FINISH = statement(

@@ -5,7 +5,7 @@ from sqlalchemy.schema import Table
 
 from bedesten.core.money import MAX_MINOR
 from bedesten.store import sql
-from bedesten.store.sql import blob, integer, metadata, moment
+from bedesten.store.sql import blob, integer, metadata, timestamp
 
 orders = Table(
     "orders",
@@ -20,8 +20,8 @@ orders = Table(
     integer("total", CheckConstraint(f"total >= 0 AND total < {MAX_MINOR}", name="total")),
     sql.text("notify_url", null=True),
     integer("state", CheckConstraint("state IN (0, 1, 2, 3)", name="state")),
-    moment("expires", null=True),
-    moment("created"),
+    timestamp("expires", null=True),
+    timestamp("created"),
     sql.text("region"),
     integer("units", CheckConstraint("units >= 1", name="units")),
     blob("address", null=True),
@@ -45,7 +45,7 @@ checkout_holders = Table(
     metadata,
     sql.text("tenant_id"),
     sql.text("holder"),
-    moment("used"),
+    timestamp("used"),
     PrimaryKeyConstraint("tenant_id", "holder"),
 )
 """A row to lock for each customer, and each address (its digest in hexadecimal), that lately made a checkout."""
@@ -72,7 +72,7 @@ order_lines = Table(
     integer("queued", null=True),
     sql.text("require_data"),
     sql.text("note", null=True),
-    moment("updated"),
+    timestamp("updated"),
     PrimaryKeyConstraint("tenant_id", "id"),
     UniqueConstraint("order_id", "position", "tenant_id"),
     UniqueConstraint("id", "quantity", "tenant_id"),

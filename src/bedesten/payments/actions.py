@@ -17,8 +17,8 @@ from bedesten.orders import statements as orders
 from bedesten.orders.model import PLACED, WITHDRAWN
 from bedesten.payments.deposit_limits import limits_of
 from bedesten.payments.tables import deposits, payments
-from bedesten.store.sql import TENANT, inserting, into, p, statement
-from bedesten.store.transaction import Transaction, TryAgain
+from bedesten.store.sql import TENANT, insert_of, into, p, statement
+from bedesten.store.transaction import RetryTransaction, Transaction
 
 CREATED, BOOKED, ENDED, REFUSED, AWAITING = 0, 1, 2, 3, 3
 """States of both: created; confirmed or captured; rejected or cancelled. A payment may be refused (3), a deposit awaits an
@@ -71,7 +71,7 @@ _PAYMENT_COLUMNS = (
     _P.id, _P.integration_id, _P.order_id, _P.reference, _P.digest, _P.currency, _P.amount, _P.state, _P.created,
     _P.updated, _P.refusal, _P.refused_items,
 )  # fmt: skip
-_NEW_DEPOSIT = inserting(deposits, or_ignore=True)
+_NEW_DEPOSIT = insert_of(deposits, or_ignore=True)
 _DEPOSIT = into(
     Deposit,
     select(*_DEPOSIT_COLUMNS).where(_D.tenant_id == TENANT, _D.integration_id == p("integration"), _D.id == p("id")),
@@ -88,7 +88,7 @@ _MOVE_DEPOSIT = statement(
     .where(_D.tenant_id == TENANT, _D.id == p("id"), _D.state == p("was"))
     .values(state=p("to"), approval=p("new_approval"), updated=p("now"))
 )
-_NEW_PAYMENT = inserting(payments, or_ignore=True)
+_NEW_PAYMENT = insert_of(payments, or_ignore=True)
 _PAYMENT = into(
     Payment,
     select(*_PAYMENT_COLUMNS).where(_P.tenant_id == TENANT, _P.integration_id == p("integration"), _P.id == p("id")),
@@ -206,7 +206,7 @@ def _book(tx: Transaction, found: Deposit, approval: int) -> Deposit:
 
 def _move_deposit(tx: Transaction, found: Deposit, to: int, approval: int) -> Deposit:
     if not tx.run(_MOVE_DEPOSIT, id=found.id, was=found.state, to=to, new_approval=approval, now=tx.now):
-        raise TryAgain("it was moved at this moment")
+        raise RetryTransaction("it was moved at this moment")
     return _deposit(tx, found.id)
 
 
@@ -248,7 +248,7 @@ def create_payment(tx: Transaction, integration: str, order_id: str, reference: 
         refused_items=None,
     )
     if not made:
-        raise TryAgain("the same reference was used at the same moment")
+        raise RetryTransaction("the same reference was used at the same moment")
     found = tx.one(_PAYMENT_BY_REFERENCE, integration=integration, reference=reference)
     assert found is not None, "it was just inserted"
     return found
@@ -271,7 +271,7 @@ def capture_payment(tx: Transaction, integration: str, payment_id: str) -> Payme
     if found.state == ENDED:
         raise Refusal(errors.PAYMENT_STATE, "it was cancelled")
     if found.state == CREATED and not tx.run(_MOVE_PAYMENT, id=found.id, to=BOOKED, now=tx.now):
-        raise TryAgain("it was moved at this moment")
+        raise RetryTransaction("it was moved at this moment")
     return _read(tx, found)
 
 
@@ -284,7 +284,7 @@ def cancel_payment(tx: Transaction, integration: str, payment_id: str) -> Paymen
     if found.state == BOOKED:
         raise Refusal(errors.PAYMENT_STATE, "it was captured")
     if found.state == CREATED and not tx.run(_MOVE_PAYMENT, id=found.id, to=ENDED, now=tx.now):
-        raise TryAgain("it was moved at this moment")
+        raise RetryTransaction("it was moved at this moment")
     return _read(tx, found)
 
 
@@ -306,7 +306,7 @@ def _read(tx: Transaction, known: Payment) -> Payment:
 def _refuse(tx: Transaction, found: Payment, refusal: Refusal) -> Refusal:
     items = json.dumps(refusal.data["items"]) if isinstance(refusal.data, dict) else None
     if not tx.run(_REFUSE, id=found.id, number=refusal.code.number, items=items, now=tx.now):
-        raise TryAgain("it was moved at this moment")
+        raise RetryTransaction("it was moved at this moment")
     code = refusal.code.number
     record(tx, Actor(found.integration_id), "payment.refuse", found.id, code=code, give_back=_money(found))
     return _as_refused(_read(tx, found), refusal.cause)

@@ -5,7 +5,7 @@ from sqlalchemy.schema import Table
 
 from bedesten.core.money import MAX_MINOR
 from bedesten.store import sql
-from bedesten.store.sql import blob, integer, metadata, moment
+from bedesten.store.sql import blob, integer, metadata, timestamp
 
 deposits = Table(
     "deposits",
@@ -19,8 +19,8 @@ deposits = Table(
     sql.text("currency"),
     integer("amount", CheckConstraint(f"amount > 0 AND amount < {MAX_MINOR}", name="amount")),
     integer("state", CheckConstraint("state IN (0, 1, 2, 3)", name="state")),
-    moment("created"),
-    moment("updated"),
+    timestamp("created"),
+    timestamp("updated"),
     integer("approval", CheckConstraint("approval IN (0, 1, 2)", name="approval")),
     CheckConstraint("state <> 3 OR approval = 1", name="awaits_an_approval"),
     CheckConstraint("state <> 1 OR approval <> 1", name="never_booked_unapproved"),
@@ -55,8 +55,8 @@ payments = Table(
     sql.text("currency"),
     integer("amount", CheckConstraint(f"amount > 0 AND amount < {MAX_MINOR}", name="amount")),
     integer("state", CheckConstraint("state IN (0, 1, 2, 3)", name="state")),
-    moment("created"),
-    moment("updated"),
+    timestamp("created"),
+    timestamp("updated"),
     integer("refusal", CheckConstraint("refusal IN (-401, -402)", name="refusal"), null=True),
     sql.text("refused_items", null=True),
     CheckConstraint("(state = 3) = (refusal IS NOT NULL)", name="refused_with_a_number"),

@@ -18,8 +18,8 @@ from bedesten.server.master_secrets import MasterSecrets
 from bedesten.server.secret_cache import SecretCache
 from bedesten.server.secret_file import load_secrets
 from bedesten.server.settings import Settings
-from bedesten.store import migrate, patience
-from bedesten.store.fence import COUNTER
+from bedesten.store import migrate, wait_budget
+from bedesten.store.revision_log import COUNTER
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALLATION
 from bedesten.store.transaction import NotWritable, StoreUnavailable
@@ -82,7 +82,7 @@ def reached(host: str, port: int) -> None:
 def check(store: Store, settings: Settings, master_secrets: MasterSecrets) -> None:
     """Whether this machine can answer requests now, writing ones included. Raises `NotReady`, or whatever keeps the store
     from being asked."""
-    with patience.limited(READY_TIMEOUT_S):
+    with wait_budget.limited(READY_TIMEOUT_S):
         found = version_of(store, settings)
         if found != migrate.HEAD:
             raise NotReady(f"the store has version {found}, this program needs {migrate.HEAD}")

@@ -24,8 +24,8 @@ from bedesten.ratelimit.throttle import AddressThrottle
 from bedesten.server.installation import Installation, open_installation
 from bedesten.server.logs import configure
 from bedesten.server.settings import Settings
-from bedesten.store import patience
-from bedesten.store.tables import Installed
+from bedesten.store import wait_budget
+from bedesten.store.tables import InstallationSettings
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.surfaces import operations
 from bedesten.telemetry.metrics import Series
@@ -50,7 +50,7 @@ def open_services(installation: Installation, clock: Clock = system_clock) -> Se
     auth_cache = AuthCache()
     gate = Gate(auth_cache, installation.keyring, installation.issuer)
 
-    async def know(installed: Installed) -> None:
+    async def know(installed: InstallationSettings) -> None:
         if installed.issuer != installation.issuer:
             raise StoreUnavailable("the store is another installation's: start the server again")
         if incompatibility(installed, gate.keyring):
@@ -99,7 +99,7 @@ def web_application(settings_json: str) -> Adapter:
     """The ASGI application of one web process; what the server's workers load."""
     settings = Settings.model_validate_json(settings_json)
     configure(settings.log_level)
-    with patience.limited(OPEN_TIMEOUT_S):
+    with wait_budget.limited(OPEN_TIMEOUT_S):
         services = open_services(open_installation(settings))
 
     async def started() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import structlog
 
 from bedesten.core.clock import SECOND, Clock, system_clock
-from bedesten.store.moment import NOW
+from bedesten.store.database_clock import NOW
 from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.telemetry.metrics import Series

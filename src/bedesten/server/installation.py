@@ -21,15 +21,15 @@ from bedesten.server.secret_cache import SecretCache
 from bedesten.server.secret_references import InvalidSetting
 from bedesten.server.settings import Settings
 from bedesten.store import migrate
-from bedesten.store.fence import COUNTER
-from bedesten.store.sql import crossing
+from bedesten.store.revision_log import COUNTER
+from bedesten.store.sql import cross_tenant
 from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALL, INSTALLATION
-from bedesten.store.transaction import CrossTransaction, StoreUnavailable, open_fence
+from bedesten.store.transaction import StoreUnavailable, SystemTransaction, insert_revision
 from bedesten.tenants.vault import Vault
 
-_VERSION = crossing(select(column("version_num")).select_from(table("alembic_version")))
+_VERSION = cross_tenant(select(column("version_num")).select_from(table("alembic_version")))
 
 
 class InstallationError(Exception):
@@ -130,7 +130,7 @@ def _note_place(settings: Settings) -> None:
             settings.elsewhere_file.touch(mode=0o600)
 
 
-def _install(tx: CrossTransaction, keyring: Keyring) -> None:
+def _install(tx: SystemTransaction, keyring: Keyring) -> None:
     tx.run(
         INSTALL,
         id=1,
@@ -142,7 +142,7 @@ def _install(tx: CrossTransaction, keyring: Keyring) -> None:
         created=tx.now,
         fingerprints=fingerprints(keyring),
     )
-    open_fence(tx)
+    insert_revision(tx)
 
 
 def open_store(settings: Settings, clock: Clock | None = None, secret_cache: SecretCache | None = None) -> Store:

@@ -10,7 +10,7 @@ from bedesten.gate.keyring import Keyring
 from bedesten.server.secret_cache import SecretCache
 from bedesten.server.secret_references import InvalidSetting, NamedSecret
 from bedesten.server.settings import Settings
-from bedesten.store.tables import Installed
+from bedesten.store.tables import InstallationSettings
 from bedesten.store.transaction import StoreUnavailable
 
 
@@ -45,7 +45,7 @@ class MasterSecrets:
         if self._named:
             self._named.remember(keyring.to_json())
 
-    def for_store(self, installed: Installed) -> Keyring:
+    def for_store(self, installed: InstallationSettings) -> Keyring:
         """The rings of this store, as new as it asks for. Until they can be had this process knows too little to answer.
 
         Raises `StoreUnavailable`. May wait for a manager: the rings may have this version in a history of the store that

@@ -15,30 +15,30 @@ from bedesten.core.clock import DAY
 from bedesten.gate.bearer import CLOCK_SKEW_MS
 from bedesten.orders.model import UNPAID
 from bedesten.orders.tables import checkout_holders, orders
-from bedesten.store.fence import COUNTER, FORGET, KEPT
-from bedesten.store.sql import crossing, p
+from bedesten.store.revision_log import COUNTER, DELETE_CHANGES, MAX_CHANGES
+from bedesten.store.sql import cross_tenant, p
 from bedesten.store.tables import idempotency
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 from bedesten.webhooks.actions import DUE
 from bedesten.webhooks.tables import deliveries
 
 ANSWER_RETENTION = 30 * DAY
 
-_TOKENS = crossing(revoked_tokens.delete().where(revoked_tokens.c.expires <= p("now")))
-_ENDED = crossing(revoked_sessions.delete().where(revoked_sessions.c.expires <= p("now")))
-_SESSIONS = crossing(sessions.delete().where(sessions.c.expires <= p("now")))
-_USES = crossing(token_uses.delete().where(token_uses.c.expires <= p("now")))
-_FAILURES = crossing(login_failures.delete().where(login_failures.c.updated < p("before")))
-_REGISTRATIONS = crossing(registrations.delete().where(registrations.c.hour < p("before")))
-_HOLDERS = crossing(checkout_holders.delete().where(checkout_holders.c.used < p("before")))
-_ANSWERS = crossing(idempotency.delete().where(idempotency.c.created < p("before")))
+_TOKENS = cross_tenant(revoked_tokens.delete().where(revoked_tokens.c.expires <= p("now")))
+_ENDED = cross_tenant(revoked_sessions.delete().where(revoked_sessions.c.expires <= p("now")))
+_SESSIONS = cross_tenant(sessions.delete().where(sessions.c.expires <= p("now")))
+_USES = cross_tenant(token_uses.delete().where(token_uses.c.expires <= p("now")))
+_FAILURES = cross_tenant(login_failures.delete().where(login_failures.c.updated < p("before")))
+_REGISTRATIONS = cross_tenant(registrations.delete().where(registrations.c.hour < p("before")))
+_HOLDERS = cross_tenant(checkout_holders.delete().where(checkout_holders.c.used < p("before")))
+_ANSWERS = cross_tenant(idempotency.delete().where(idempotency.c.created < p("before")))
 _D, _O = deliveries.c, orders.c
-_DELIVERIES = crossing(
+_DELIVERIES = cross_tenant(
     update(deliveries)
     .where(_D.state == DUE, _D.next_at > p("latest"), _D.updated > p("latest"), _D.next_at >= _D.updated)
     .values(next_at=p("now") + _D.next_at - _D.updated)
 )
-_CHECKOUTS = crossing(
+_CHECKOUTS = cross_tenant(
     update(orders)
     .where(_O.state == UNPAID, _O.expires > p("latest"), _O.created > p("latest"), _O.expires >= _O.created)
     .values(expires=p("now") + _O.expires - _O.created)
@@ -47,13 +47,13 @@ _CHECKOUTS = crossing(
 before the moment at which it was written."""
 
 
-def cap_waits(tx: CrossTransaction) -> None:
+def cap_waits(tx: SystemTransaction) -> None:
     """Cuts waits that a wrong clock wrote. Running it twice changes nothing more."""
     for statement in (_DELIVERIES, _CHECKOUTS):
         tx.run(statement, now=tx.now, latest=tx.now + CLOCK_SKEW_MS)
 
 
-def delete_expired(tx: CrossTransaction) -> None:
+def delete_expired(tx: SystemTransaction) -> None:
     """Removes it. Running it twice, or in two processes, changes nothing more."""
     cap_waits(tx)
     tx.run(_TOKENS, now=tx.now - REMEMBERED)
@@ -66,4 +66,4 @@ def delete_expired(tx: CrossTransaction) -> None:
     tx.run(_ANSWERS, before=tx.now - ANSWER_RETENTION)
     counter = tx.one(COUNTER)
     if counter:
-        tx.run(FORGET, until=counter.number - KEPT)
+        tx.run(DELETE_CHANGES, until=counter.number - MAX_CHANGES)

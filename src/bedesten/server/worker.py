@@ -26,10 +26,10 @@ from bedesten.server.logs import configure
 from bedesten.server.retention import delete_expired
 from bedesten.server.secrets_reloader import SecretsReloader
 from bedesten.server.settings import Settings
-from bedesten.store import patience
+from bedesten.store import wait_budget
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALLATION
-from bedesten.store.transaction import CrossTransaction, StoreUnavailable
+from bedesten.store.transaction import StoreUnavailable, SystemTransaction
 from bedesten.telemetry.metrics import Metrics
 from bedesten.telemetry.request_log import RequestLog
 from bedesten.tenants.vault import Unsealable
@@ -66,7 +66,7 @@ async def _until_stopped(settings: Settings) -> None:
 
 async def _opened(settings: Settings, stopped: asyncio.Event) -> Installation | None:
     """The installation, as soon as its store can be asked; None if this is to stop before."""
-    patience.limit(OPEN_TIMEOUT_S)
+    wait_budget.limit(OPEN_TIMEOUT_S)
     while not stopped.is_set():
         try:
             return await asyncio.to_thread(open_installation, settings)
@@ -135,7 +135,7 @@ async def _deliver(
     except Unsealable as problem:
         outcome = Outcome(None, str(problem))
 
-    def settle(tx: CrossTransaction) -> None:
+    def settle(tx: SystemTransaction) -> None:
         if outcome.taken and outcome.status is not None:
             outbox.delivered(tx, due, outcome.status)
         else:
@@ -158,8 +158,8 @@ async def _deliver(
     )
 
 
-def _letter(tx: CrossTransaction, installation: Installation, due: Delivery) -> Letter:
-    bound, vault = tx.bound(due.tenant_id), installation.vault
+def _letter(tx: SystemTransaction, installation: Installation, due: Delivery) -> Letter:
+    bound, vault = tx.for_tenant(due.tenant_id), installation.vault
     change = Change(due.line_id, due.version, due.status, due.created)
     return Letter(
         id=due.event_id,

@@ -9,14 +9,14 @@ from math import inf
 from time import monotonic, sleep
 from typing import Any, Protocol
 
-from bedesten.store.patience import Patience
-from bedesten.store.transaction import CrossTransaction, OutcomeOpen, StoreUnavailable
+from bedesten.store.transaction import OutcomeUnknown, StoreUnavailable, SystemTransaction
+from bedesten.store.wait_budget import WaitBudget
 
 TICK_S = 0.05
 """How late an answer may be because nobody looked."""
 
 
-class State(Enum):
+class JobState(Enum):
     """How far a job has come. Nothing of a job that is `WAITING` or `RUNNING` is kept once it was given up."""
 
     WAITING = "waited for its turn"
@@ -24,17 +24,17 @@ class State(Enum):
     COMMITTING = "waited for COMMIT"
 
 
-class Cut(Protocol):
+class Interruptible(Protocol):
     """What a job runs on."""
 
-    def cut(self) -> None:
+    def interrupt(self) -> None:
         """Ends whatever waits on it, from another thread and at once."""
 
 
 class Job:
     """One action, and the one who waits for its outcome: on `loop`, or, without one, in a thread.
 
-    It is answered exactly once: by who runs it, or by the watchdog if the store is silent for longer than `patience`.
+    It is answered exactly once: by who runs it, or by the watchdog if the store is silent for longer than `wait_budget`.
     """
 
     __slots__ = (
@@ -45,78 +45,78 @@ class Job:
         "error",
         "future",
         "loop",
-        "on_given_up",
-        "patience",
+        "on_timeout",
         "result",
         "since",
         "state",
+        "wait_budget",
         "work",
     )
 
     def __init__(
         self,
-        work: Callable[[CrossTransaction], Any],
-        patience: Patience,
+        work: Callable[[SystemTransaction], Any],
+        wait_budget: WaitBudget,
         loop: asyncio.AbstractEventLoop | None = None,
-        on_given_up: Callable[[State], None] | None = None,
+        on_timeout: Callable[[JobState], None] | None = None,
     ) -> None:
-        """`on_given_up` is called with how far the job had come, in the watchdog's thread."""
+        """`on_timeout` is called with how far the job had come, in the watchdog's thread."""
         self.work = work
-        self.patience = patience
+        self.wait_budget = wait_budget
         self.loop = loop
-        self.on_given_up = on_given_up
+        self.on_timeout = on_timeout
         self.future: asyncio.Future[Any] | None = loop.create_future() if loop else None
         self.done: threading.Event | None = None if loop else threading.Event()
         self.result: Any = None
         self.error: BaseException | None = None
         self.answered = False
-        self.state = State.WAITING
+        self.state = JobState.WAITING
         self.since = monotonic()
-        self._runs_on: Cut | None = None
+        self._runs_on: Interruptible | None = None
         self._lock = threading.Lock()
 
     # --- for who runs it ---
 
-    def begin(self, runs_on: Cut | None = None, state: State = State.RUNNING) -> bool:
+    def start(self, runs_on: Interruptible | None = None, state: JobState = JobState.RUNNING) -> bool:
         """Its turn has come. False if it was given up meanwhile."""
         with self._lock:
             if self.answered:
                 return False
             self._runs_on, self.state = runs_on, state
-        self.went_on()
+        self.wait_ended()
         return True
 
-    def check(self) -> None:
+    def check_timeout(self) -> None:
         """Raises `StoreUnavailable` if the job was given up."""
         if self.answered:
             raise StoreUnavailable("the store was silent for too long")
 
-    def commits(self) -> None:
+    def start_commit(self) -> None:
         """From here on the outcome is open until COMMIT is answered. Raises `StoreUnavailable` if the job was given up."""
         with self._lock:
-            self.check()
-            self.state = State.COMMITTING
+            self.check_timeout()
+            self.state = JobState.COMMITTING
 
-    def waits(self) -> None:
+    def wait_started(self) -> None:
         """Something was asked of the store."""
         self.since = monotonic()
 
-    def went_on(self) -> None:
+    def wait_ended(self) -> None:
         """Something came back, or the job's turn has come."""
         now = monotonic()
-        self.patience.spend(now - self.since)
+        self.wait_budget.spend(now - self.since)
         self.since = now
 
-    def takes_its_time(self) -> None:
+    def disable_timeout(self) -> None:
         """What it waits for is its own work: it is not given up any more."""
         self.since = inf
 
-    def again(self) -> None:
+    def requeue(self) -> None:
         """It waits for another turn: what it did was undone."""
         with self._lock:
-            self._runs_on, self.state = None, State.WAITING
+            self._runs_on, self.state = None, JobState.WAITING
 
-    def take(self, result: Any, error: BaseException | None) -> bool:
+    def set_outcome(self, result: Any, error: BaseException | None) -> bool:
         """Keeps the outcome, unless the job was given up (False); nothing is cut off any more afterwards."""
         with self._lock:
             self._runs_on = None
@@ -128,35 +128,35 @@ class Job:
 
     def finish(self, result: Any, error: BaseException | None) -> None:
         """Answers, unless the job was given up."""
-        if self.take(result, error):
-            settle_all((self,))
+        if self.set_outcome(result, error):
+            notify_all((self,))
 
     # --- for the watchdog ---
 
-    def overdue(self, now: float) -> bool:
+    def is_overdue(self, now: float) -> bool:
         """Whether the store has been silent for too long."""
-        return not self.answered and now - self.since > self.patience.left_s
+        return not self.answered and now - self.since > self.wait_budget.left_s
 
-    def give_up(self) -> None:
+    def time_out(self) -> None:
         """Answers that the store is unavailable, and cuts off what the job runs on."""
         with self._lock:
             if self.answered:
                 return
             self.answered = True
             state = self.state
-            if state is State.COMMITTING:
-                self.error = OutcomeOpen(f"outcome open: the action {state.value} for too long")
+            if state is JobState.COMMITTING:
+                self.error = OutcomeUnknown(f"outcome open: the action {state.value} for too long")
             else:
                 self.error = StoreUnavailable(f"the action {state.value} for too long")
             if self._runs_on is not None:
-                self._runs_on.cut()
-        if self.on_given_up is not None:
-            self.on_given_up(state)
-        settle_all((self,))
+                self._runs_on.interrupt()
+        if self.on_timeout is not None:
+            self.on_timeout(state)
+        notify_all((self,))
 
     # --- for who waits ---
 
-    def settle(self) -> None:
+    def notify(self) -> None:
         """Hands the outcome over; on the waiter's own loop if it has one."""
         if self.done:
             self.done.set()
@@ -167,7 +167,7 @@ class Job:
                 self.future.set_result(self.result)
 
 
-def settle_all(jobs: Iterable[Job]) -> None:
+def notify_all(jobs: Iterable[Job]) -> None:
     """Hands outcomes over, with one call into each loop."""
     loops: dict[asyncio.AbstractEventLoop | None, list[Job]] = {}
     for job in jobs:
@@ -182,7 +182,7 @@ def settle_all(jobs: Iterable[Job]) -> None:
 
 def _settle(jobs: list[Job]) -> None:
     for job in jobs:
-        job.settle()
+        job.notify()
 
 
 class Watchdog:
@@ -222,6 +222,6 @@ class Watchdog:
                 self._wake.wait()
             now = monotonic()
             for job in tuple(self._jobs):
-                if job.overdue(now):
-                    job.give_up()
+                if job.is_overdue(now):
+                    job.time_out()
             sleep(TICK_S)

@@ -27,9 +27,9 @@ def engine(database: str | Path) -> Engine:
     scheme, _, rest = database.partition("://")
     if scheme not in ("postgresql", "postgres") or not rest:
         raise ValueError("the database must be given as postgresql://…")
-    from bedesten.store.session import unsaid
+    from bedesten.store.postgres_session import missing_defaults
 
-    return create_engine(f"postgresql+psycopg://{rest}", connect_args=unsaid(database))
+    return create_engine(f"postgresql+psycopg://{rest}", connect_args=missing_defaults(database))
 
 
 def _own_transactions(connection: Any, _record: object) -> None:

@@ -12,36 +12,36 @@ class Recovery:
     """While it lasts, nobody else is made to wait.
 
     `attempt` asks once, for at most so many seconds; it raises `StoreUnavailable` for as long as the store does not
-    answer. An attempt that began during the silence may wait to its end although the store is back: `at_once` threads
+    answer. An attempt that began during the silence may wait to its end although the store is back: `probes` threads
     begin theirs at different times, so that the next attempt is never far away.
     """
 
     def __init__(
-        self, name: str, attempt: Callable[[float], None], first_s: float, max_s: float, at_once: int = 1
+        self, name: str, attempt: Callable[[float], None], first_s: float, max_s: float, probes: int = 1
     ) -> None:
         self._name = name
         self._attempt = attempt
         self._first_s = first_s
         self._max_s = max_s
-        self._at_once = at_once
+        self._probes = probes
         self._starting = threading.Lock()
         self._closed = False
         self._over = threading.Event()
         self._over.set()
 
     @property
-    def lasts(self) -> bool:
+    def active(self) -> bool:
         """Whether the store is being asked."""
         return not self._over.is_set()
 
     def begin(self) -> None:
         """Begins to ask, unless that is being done."""
         with self._starting:
-            if self.lasts or self._closed:
+            if self.active or self._closed:
                 return
             self._over = threading.Event()
-            for place in range(self._at_once):
-                delay_s = place * self._first_s / self._at_once
+            for place in range(self._probes):
+                delay_s = place * self._first_s / self._probes
                 threading.Thread(
                     target=self._run, args=(self._over, delay_s), name=f"store-{self._name}", daemon=True
                 ).start()

@@ -52,7 +52,7 @@ def integer(name: str, *constraints: SchemaItem, null: bool = False, key: bool =
     return Column(name, BigInteger, *constraints, nullable=null, primary_key=key, autoincrement=False)
 
 
-def moment(name: str, *, null: bool = False) -> Column[int]:
+def timestamp(name: str, *, null: bool = False) -> Column[int]:
     """A column of a time in epoch milliseconds, which the database keeps to what every reader can show (`MAX_TIME_MS`)."""
     return integer(name, CheckConstraint(f"{name} BETWEEN 0 AND {MAX_TIME_MS}", name=name), null=null)
 
@@ -77,7 +77,7 @@ class Statement(Generic[Row]):
     `into` turns a row's columns, in order, into what `one` and `all` give.
     """
 
-    crosses = False
+    cross_tenant = False
     __slots__ = ("_compiled", "columns", "core", "into")
 
     def __init__(self, core: ClauseElement, into: Callable[..., Row], columns: tuple[str, ...] = ()) -> None:
@@ -97,7 +97,7 @@ class Statement(Generic[Row]):
     def _compile(self, dialect: DialectName) -> str:
         made = self.core.compile(dialect=DIALECTS[dialect], column_keys=list(self.columns))
         assert isinstance(made, SQLCompiler)
-        assert ("tenant" in made.binds) is not self.crosses, f"tenant-bound or crossing, not both: {made}"
+        assert ("tenant" in made.binds) is not self.cross_tenant, f"tenant-bound or crossing, not both: {made}"
         text = str(made)
         for name, bind in made.binds.items():
             if not bind.required:
@@ -116,15 +116,15 @@ def _inlined(text: str, dialect: DialectName, name: str, value: object) -> str:
     return re.sub(spelt, lambda _: literal, text)
 
 
-class CrossingStatement(Statement[Row]):
+class CrossTenantStatement(Statement[Row]):
     """One SQL statement that is not bound to a tenant: for the operator, the worker and the gate's look-ups only."""
 
-    crosses = True
+    cross_tenant = True
     __slots__ = ()
 
 
 @lru_cache(256)
-def together(statements: tuple[Statement[Any], ...]) -> str:
+def batch(statements: tuple[Statement[Any], ...]) -> str:
     """One text for PostgreSQL that runs these, none of which gives rows, and gives one row: how many each changed.
 
     The parameters of the first are named `0_…`, of the second `1_…`; `tenant` is shared. All see the rows as before.
@@ -161,14 +161,14 @@ def into(model: Callable[..., Row], core: ClauseElement) -> Statement[Row]:
     return Statement(core, model)
 
 
-def crossing(core: ClauseElement) -> CrossingStatement[tuple[Any, ...]]:
+def cross_tenant(core: ClauseElement) -> CrossTenantStatement[tuple[Any, ...]]:
     """A statement over all tenants whose rows are plain tuples, or that gives none."""
-    return CrossingStatement(core, _row)
+    return CrossTenantStatement(core, _row)
 
 
-def crossing_into(model: Callable[..., Row], core: ClauseElement) -> CrossingStatement[Row]:
+def cross_tenant_rows_as(model: Callable[..., Row], core: ClauseElement) -> CrossTenantStatement[Row]:
     """A statement over all tenants whose rows become `model(*columns)`."""
-    return CrossingStatement(core, model)
+    return CrossTenantStatement(core, model)
 
 
 def insert(table: Table) -> Insert:
@@ -176,7 +176,7 @@ def insert(table: Table) -> Insert:
     return _insert(table)
 
 
-def inserting(table: Table, *, or_ignore: bool = False, **values: ColumnElement[Any]) -> Statement[tuple[Any, ...]]:
+def insert_of(table: Table, *, or_ignore: bool = False, **values: ColumnElement[Any]) -> Statement[tuple[Any, ...]]:
     """INSERT of one whole row of a tenant's table: every column is a parameter of its name, the tenant is filled in.
 
     Columns that `values` names are computed instead.
@@ -188,8 +188,8 @@ def inserting(table: Table, *, or_ignore: bool = False, **values: ColumnElement[
     return Statement(core.on_conflict_do_nothing() if or_ignore else core, _row, names)
 
 
-def inserting_across(table: Table, *, or_ignore: bool = False) -> CrossingStatement[tuple[Any, ...]]:
+def cross_tenant_insert_of(table: Table, *, or_ignore: bool = False) -> CrossTenantStatement[tuple[Any, ...]]:
     """INSERT of one whole row of a table that belongs to no single tenant: every column is a parameter of its name."""
     core = _insert(table)
     names = tuple(column.name for column in table.columns)
-    return CrossingStatement(core.on_conflict_do_nothing() if or_ignore else core, _row, names)
+    return CrossTenantStatement(core.on_conflict_do_nothing() if or_ignore else core, _row, names)

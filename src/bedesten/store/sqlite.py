@@ -8,7 +8,7 @@ Why so (each was measured or lost data in an experiment):
   commits once, and only then answers all of them: one fsync for many orders.
 - Between processes a lock on a file of its own is held around BEGIN … COMMIT. SQLite's own waiting starves; this is
   fair.
-- Nobody waits beyond `patience` for a writer that has to wait itself: for another process, or for the disk. Reads are
+- Nobody waits beyond `wait_budget` for a writer that has to wait itself: for another process, or for the disk. Reads are
   not bounded by it, they run where they are asked for: a disk that hangs stops the process.
 - A full disk or an interrupt can end the whole transaction under an action's feet. So after each action the
   transaction must still be open; if it is not, nobody in the batch is told that it went well.
@@ -30,26 +30,26 @@ from pysqlite3 import dbapi2
 from bedesten.core import syscalls
 from bedesten.core.clock import Clock, system_clock
 from bedesten.core.revision import Revision
-from bedesten.store import patience
-from bedesten.store.fence import COUNTER
-from bedesten.store.job import Job, State, Watchdog, settle_all
-from bedesten.store.patience import Patience
-from bedesten.store.store import TRIES, Commits, Store, Work
-from bedesten.store.transaction import CrossTransaction, NotWritable, StoreUnavailable, TryAgain
-from bedesten.store.walindex import WalIndex
+from bedesten.store import wait_budget
+from bedesten.store.job import Job, JobState, Watchdog, notify_all
+from bedesten.store.revision_log import COUNTER
+from bedesten.store.store import MAX_ATTEMPTS, Commits, Store, Work
+from bedesten.store.transaction import NotWritable, RetryTransaction, StoreUnavailable, SystemTransaction
+from bedesten.store.wait_budget import WaitBudget
+from bedesten.store.wal_index import WalIndex
 
 Result = TypeVar("Result")
 Connection = Any  # pysqlite3 ships no types
 Outcome = tuple[Job, Any, BaseException | None]
 """An action, what it gave, and what it raised."""
 
-OLDEST = (3, 51, 3)
+MIN_SQLITE_VERSION = (3, 51, 3)
 """Older SQLite versions can lose rows when the WAL is reset while another process reads."""
 
-CLOSING_S = 10.0
+CLOSE_TIMEOUT_S = 10.0
 """So long `close` waits for what is under way."""
 
-BATCH = 128
+MAX_BATCH = 128
 """At most this many actions share one commit, which bounds how long the first of them waits."""
 
 MIN_FREE_BYTES = 64 * 1024 * 1024
@@ -71,7 +71,7 @@ _PRAGMAS = (
 
 def connect(path: Path) -> Connection:
     """A connection in autocommit with this engine's settings; the file is readable by its owner only."""
-    if dbapi2.sqlite_version_info < OLDEST:
+    if dbapi2.sqlite_version_info < MIN_SQLITE_VERSION:
         raise RuntimeError(f"SQLite {dbapi2.sqlite_version} is too old; at least 3.51.3 is needed: upgrade pysqlite3")
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -161,7 +161,7 @@ class _Writer:
             if not self._closed:
                 self._closed = True
                 self._queue.put(None)
-        self._thread.join(CLOSING_S)
+        self._thread.join(CLOSE_TIMEOUT_S)
         self._watchdog.close()
 
     def _run(self) -> None:
@@ -186,7 +186,7 @@ class _Writer:
             for job in batch:
                 self._watchdog.forget(job)
             self.busy = False
-            settle_all([job for job, result, error in outcomes if job.take(result, error)])
+            notify_all([job for job, result, error in outcomes if job.set_outcome(result, error)])
         if connection:
             connection.close()
         if lock:
@@ -197,7 +197,7 @@ class _Writer:
         if first is None:
             return None
         batch = [first]
-        while len(batch) < BATCH:
+        while len(batch) < MAX_BATCH:
             try:
                 job = self._queue.get_nowait()
             except Empty:
@@ -211,19 +211,19 @@ class _Writer:
     def _commit(self, connection: Connection, batch: list[Job]) -> list[Outcome]:
         connection.execute("BEGIN IMMEDIATE")
         now = self._clock()
-        transaction = CrossTransaction(connection, "sqlite", now, at=now)
+        transaction = SystemTransaction(connection, "sqlite", now, at=now)
         outcomes: list[Outcome] = []
         for job in batch:
-            if not job.begin(state=State.COMMITTING):
+            if not job.start(state=JobState.COMMITTING):
                 continue
-            if job.patience.renewed:
-                job.takes_its_time()
+            if job.wait_budget.renewed:
+                job.disable_timeout()
             connection.execute("SAVEPOINT action")
-            for _ in range(TRIES):
+            for _ in range(MAX_ATTEMPTS):
                 result, error = _attempt(job, transaction)
                 if error and connection.in_transaction:
                     connection.execute("ROLLBACK TO action")
-                if not isinstance(error, TryAgain):
+                if not isinstance(error, RetryTransaction):
                     break
                 self._commits.retries += 1
             else:
@@ -237,7 +237,7 @@ class _Writer:
         return outcomes
 
 
-def _attempt(job: Job, transaction: CrossTransaction) -> tuple[Any, Exception | None]:
+def _attempt(job: Job, transaction: SystemTransaction) -> tuple[Any, Exception | None]:
     """Runs an action once. Gives what it gave, or what it raised."""
     try:
         return job.work(transaction), None
@@ -286,7 +286,7 @@ class SqliteStore(Store):
             connection.execute("BEGIN")
             try:
                 now = self._clock()
-                return work(CrossTransaction(connection, "sqlite", now, at=now))
+                return work(SystemTransaction(connection, "sqlite", now, at=now))
             finally:
                 if connection.in_transaction:
                     connection.execute("COMMIT")
@@ -294,7 +294,9 @@ class SqliteStore(Store):
             raise StoreUnavailable(f"the store cannot be read: {error}") from error
 
     async def write_across(self, work: Work[Result]) -> Result:
-        job = Job(work, patience.current() or Patience(patience.BACKGROUND_S), asyncio.get_running_loop())
+        job = Job(
+            work, wait_budget.current() or WaitBudget(wait_budget.BACKGROUND_BUDGET_S), asyncio.get_running_loop()
+        )
         self._submit(job)
         assert job.future is not None
         began = monotonic()
@@ -305,7 +307,7 @@ class SqliteStore(Store):
             self.observe("write", monotonic() - began)
 
     def write_now(self, work: Work[Result]) -> Result:
-        job = Job(work, patience.current() or Patience(patience.COMMAND_WRITE_S))
+        job = Job(work, wait_budget.current() or WaitBudget(wait_budget.COMMAND_WRITE_BUDGET_S))
         self._submit(job)
         assert job.done is not None
         job.done.wait()
@@ -327,9 +329,9 @@ class SqliteStore(Store):
         try:
             row = reader.execute(self._counter_sql).fetchone()
         except dbapi2.Error as error:
-            raise StoreUnavailable(f"the fence cannot be read: {error}") from error
+            raise StoreUnavailable(f"the revision counter cannot be read: {error}") from error
         if row is None:
-            raise StoreUnavailable("the fence has no counter")
+            raise StoreUnavailable("the revision counter is missing")
         revision = Revision(*row)
         self._counted = (header, revision)
         self._index = index or self._look()

@@ -7,15 +7,15 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from bedesten.core.revision import Revision
 from bedesten.store.sql import DialectName
-from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.store.transaction import SystemTransaction, Transaction
 
 Result = TypeVar("Result")
 Args = ParamSpec("Args")
 
-Work = Callable[[CrossTransaction], Result]
+Work = Callable[[SystemTransaction], Result]
 
-TRIES = 8
-"""So often an action runs at the most when others overtake it (`TryAgain`, a deadlock); then the store is unavailable."""
+MAX_ATTEMPTS = 8
+"""Attempts for an action that loses a race (`RetryTransaction`, a deadlock) before `StoreUnavailable` is raised."""
 
 
 class Commits:
@@ -76,7 +76,7 @@ class Store(ABC):
 
     @abstractmethod
     async def counter(self) -> Revision:
-        """The fence's revision, read after this call began."""
+        """The current revision, read after this call began."""
 
     def counter_now(self) -> Revision | None:
         """The same without waiting, where the engine is so near that this costs microseconds; else None."""
@@ -98,7 +98,7 @@ class Store(ABC):
         **kwargs: Args.kwargs,
     ) -> Result:
         """Runs a reading action inside one tenant."""
-        return await self.read_across(lambda tx: action(tx.bound(tenant), *args, **kwargs))
+        return await self.read_across(lambda tx: action(tx.for_tenant(tenant), *args, **kwargs))
 
     async def write(
         self,
@@ -108,4 +108,4 @@ class Store(ABC):
         **kwargs: Args.kwargs,
     ) -> Result:
         """Runs a writing action inside one tenant."""
-        return await self.write_across(lambda tx: action(tx.bound(tenant), *args, **kwargs))
+        return await self.write_across(lambda tx: action(tx.for_tenant(tenant), *args, **kwargs))

@@ -8,16 +8,16 @@ from sqlalchemy.schema import Table
 from bedesten.store.sql import (
     TENANT,
     blob,
-    crossing,
-    crossing_into,
-    inserting,
-    inserting_across,
+    cross_tenant,
+    cross_tenant_insert_of,
+    cross_tenant_rows_as,
+    insert_of,
     integer,
     metadata,
-    moment,
     p,
     statement,
     text,
+    timestamp,
 )
 
 installation = Table(
@@ -29,17 +29,17 @@ installation = Table(
     text("webhook_networks"),
     integer("keyring_version"),
     text("leak_policy", CheckConstraint("leak_policy IN ('notify', 'grace', 'revoke')", name="leak_policy")),
-    moment("created"),
+    timestamp("created"),
     text("fingerprints"),
 )
 """`keyring_version` is the version of the master secrets that every process must have read, `fingerprints` tells
 which secrets that version holds, as JSON (`Keyring.fingerprints`)."""
 
-INSTALL = inserting_across(installation, or_ignore=True)
+INSTALL = cross_tenant_insert_of(installation, or_ignore=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Installed:
+class InstallationSettings:
     """The installation's own settings. `webhook_networks` in CIDR, separated by spaces."""
 
     issuer: str
@@ -51,18 +51,18 @@ class Installed:
 
 
 _I = installation.c
-INSTALLATION = crossing_into(
-    Installed,
+INSTALLATION = cross_tenant_rows_as(
+    InstallationSettings,
     select(_I.issuer, _I.token_version, _I.webhook_networks, _I.keyring_version, _I.leak_policy, _I.fingerprints),
 )
-RAISE_KEYRING_VERSION = crossing(
+RAISE_KEYRING_VERSION = cross_tenant(
     update(installation)
     .where(_I.keyring_version < p("version"))
     .values(keyring_version=p("version"), fingerprints=p("fingerprints"))
 )
-SET_LEAK_POLICY = crossing(update(installation).values(leak_policy=p("policy")))
-END_ALL_TOKENS = crossing(update(installation).values(token_version=installation.c.token_version + p("step")))
-SET_NETWORKS = crossing(update(installation).values(webhook_networks=p("networks")))
+SET_LEAK_POLICY = cross_tenant(update(installation).values(leak_policy=p("policy")))
+END_ALL_TOKENS = cross_tenant(update(installation).values(token_version=installation.c.token_version + p("step")))
+SET_NETWORKS = cross_tenant(update(installation).values(webhook_networks=p("networks")))
 
 idempotency = Table(
     "idempotency",
@@ -72,13 +72,13 @@ idempotency = Table(
     text("key"),
     blob("digest"),
     text("answer"),
-    moment("created"),
+    timestamp("created"),
     PrimaryKeyConstraint("tenant_id", "owner_id", "key"),
 )
 """First answers of calls that carried an Idempotency-Key. An answer never holds a code or a secret."""
 
-REMEMBER = inserting(idempotency, or_ignore=True)
-REMEMBERED = statement(
+INSERT_ANSWER = insert_of(idempotency, or_ignore=True)
+STORED_ANSWER = statement(
     select(idempotency.c.digest, idempotency.c.answer).where(
         idempotency.c.tenant_id == TENANT, idempotency.c.owner_id == p("owner_id"), idempotency.c.key == p("key")
     )

@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from bedesten.core.revision import new_nonce
-from bedesten.store.fence import ADVANCE, APPEND, OPEN
-from bedesten.store.sql import CrossingStatement, DialectName, Statement, together
+from bedesten.store.revision_log import ADVANCE, APPEND, INSERT_COUNTER
+from bedesten.store.sql import CrossTenantStatement, DialectName, Statement, batch
 
 Row = TypeVar("Row")
 
-AT_ONCE: Final = 12
+MAX_BATCH_STEPS: Final = 12
 """As many steps go to a server as one statement: an order of one line fits."""
 
 
@@ -30,7 +30,7 @@ class Connection(Protocol):
     def execute(self, sql: Any, parameters: Any = ..., /) -> Any: ...
 
 
-class ManyAtOnce(Connection, Protocol):
+class BatchConnection(Connection, Protocol):
     """A connection to a server that takes many statements before it is asked for an answer."""
 
     def executemany(self, sql: Any, rows: Sequence[dict[str, Any]], /) -> int: ...
@@ -38,10 +38,10 @@ class ManyAtOnce(Connection, Protocol):
 
 
 class StoreUnavailable(Exception):
-    """The store cannot be reached, is full, or lost the transaction. Nothing was kept, but see `OutcomeOpen`."""
+    """The store cannot be reached, is full, or lost the transaction. Nothing was kept, but see `OutcomeUnknown`."""
 
 
-class OutcomeOpen(StoreUnavailable):
+class OutcomeUnknown(StoreUnavailable):
     """The store was lost, or was silent, at COMMIT: everything of the action was kept, or nothing."""
 
 
@@ -49,7 +49,7 @@ class NotWritable(StoreUnavailable):
     """The store takes no writes at present. The text may be shown to every caller."""
 
 
-class TryAgain(Exception):
+class RetryTransaction(Exception):
     """Raised by an action that another transaction overtook: everything is undone and the action runs again."""
 
 
@@ -58,15 +58,15 @@ _defect = partial(AssertionError, "a row that had to change did not")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A statement that gives no rows, its parameters, and how many rows it must change, or `otherwise` is raised."""
+    """A statement that gives no rows, its parameters, and how many rows it must change, or `error` is raised."""
 
     statement: Statement[Any]
     parameters: dict[str, Any]
     rows: int = 1
-    otherwise: Callable[[], Exception] = _defect
+    error: Callable[[], Exception] = _defect
 
 
-class _Executing:
+class _StatementRunner:
     """Runs compiled statements on a driver's connection."""
 
     __slots__ = ("_connection", "_dialect", "at", "now")
@@ -83,14 +83,14 @@ class _Executing:
     def _execute_each(self, statement: Statement[Any], rows: Sequence[dict[str, Any]]) -> int:
         """Runs a statement once for each set of parameters, without a round trip for each; how many rows it changed."""
         if self._dialect == "postgresql" and rows:
-            return cast(ManyAtOnce, self._connection).executemany(statement.compiled(self._dialect), rows)
+            return cast(BatchConnection, self._connection).executemany(statement.compiled(self._dialect), rows)
         counts: Iterable[int] = (self._execute(statement, row).rowcount for row in rows)
         return sum(counts)
 
 
-class Transaction(_Executing):
+class Transaction(_StatementRunner):
     """One transaction that sees one tenant. `now` is the moment at which it began, in epoch milliseconds, by this
-    machine's clock; `at` is the parameter of statements that hold `store.moment.MOMENT`.
+    machine's clock; `at` is the parameter of statements that hold `store.moment.DATABASE_NOW`.
 
     Conflicts that can be expected are conditional statements (`ON CONFLICT DO EMPTY`, `UPDATE … WHERE`) whose count
     is looked at; a constraint that fires is a defect and undoes the whole action.
@@ -124,7 +124,7 @@ class Transaction(_Executing):
         """`one` for each set of parameters, in their order; a server gets them all before it is asked for an answer."""
         bound = [{**row, "tenant": self.tenant} for row in rows]
         if self._dialect == "postgresql":
-            found = cast(ManyAtOnce, self._connection).fetch_each(statement.compiled(self._dialect), bound)
+            found = cast(BatchConnection, self._connection).fetch_each(statement.compiled(self._dialect), bound)
         else:
             found = [self._execute(statement, row).fetchone() for row in bound]
         return [None if row is None else statement.into(*row) for row in found]
@@ -141,33 +141,33 @@ class Transaction(_Executing):
         """
         if self._dialect == "sqlite":
             for step in steps:
-                _look(step, self.run(step.statement, **step.parameters))
+                _check_count(step, self.run(step.statement, **step.parameters))
             return
-        for start in range(0, len(steps), AT_ONCE):
-            part = steps[start : start + AT_ONCE]
-            for step, changed in zip(part, self._run_together(part), strict=True):
-                _look(step, changed)
+        for start in range(0, len(steps), MAX_BATCH_STEPS):
+            part = steps[start : start + MAX_BATCH_STEPS]
+            for step, changed in zip(part, self._run_batch(part), strict=True):
+                _check_count(step, changed)
 
-    def _run_together(self, steps: Sequence[Step]) -> tuple[int, ...]:
+    def _run_batch(self, steps: Sequence[Step]) -> tuple[int, ...]:
         parameters: dict[str, Any] = {"tenant": self.tenant}
         for at, step in enumerate(steps):
             parameters.update((f"{at}_{name}", value) for name, value in step.parameters.items())
         counts: tuple[int, ...] = self._connection.execute(
-            together(tuple(step.statement for step in steps)), parameters
+            batch(tuple(step.statement for step in steps)), parameters
         ).fetchone()
         return counts
 
-    def changed(self, kind: str, ref: str) -> None:
-        """Advances the fence: a right was given or taken in this transaction. See `store.fence` for the kinds."""
-        record_change(self._connection, self._dialect, kind, ref)
+    def advance_revision(self, kind: str, ref: str) -> None:
+        """Advances the revision: a right was given or taken in this transaction. See `store.revision_log` for the kinds."""
+        advance_revision(self._connection, self._dialect, kind, ref)
 
 
-def _look(step: Step, changed: int) -> None:
+def _check_count(step: Step, changed: int) -> None:
     if changed != step.rows:
-        raise step.otherwise()
+        raise step.error()
 
 
-class CrossTransaction(_Executing):
+class SystemTransaction(_StatementRunner):
     """One transaction over all tenants: for the operator, the worker and the gate's look-ups.
 
     `bound` narrows it to one tenant; statements that are bound to a tenant run only there.
@@ -175,20 +175,20 @@ class CrossTransaction(_Executing):
 
     __slots__ = ()
 
-    def bound(self, tenant: str) -> Transaction:
+    def for_tenant(self, tenant: str) -> Transaction:
         """The same transaction, seen by one tenant."""
         return Transaction(self._connection, self._dialect, self.now, tenant, at=self.at)
 
-    def one(self, statement: CrossingStatement[Row], **parameters: Any) -> Row | None:
+    def one(self, statement: CrossTenantStatement[Row], **parameters: Any) -> Row | None:
         """The first row, or None."""
         row = self._execute(statement, parameters).fetchone()
         return None if row is None else statement.into(*row)
 
-    def all(self, statement: CrossingStatement[Row], **parameters: Any) -> list[Row]:
+    def all(self, statement: CrossTenantStatement[Row], **parameters: Any) -> list[Row]:
         """Every row."""
         return [statement.into(*row) for row in self._execute(statement, parameters).fetchall()]
 
-    def run(self, statement: CrossingStatement[Any], **parameters: Any) -> int:
+    def run(self, statement: CrossTenantStatement[Any], **parameters: Any) -> int:
         """Runs a statement that gives no rows; answers how many rows it changed."""
         count: int = self._execute(statement, parameters).rowcount
         return count
@@ -198,26 +198,26 @@ class CrossTransaction(_Executing):
         row: tuple[Any, ...] = self._connection.execute(sql).fetchone()
         return row
 
-    def run_each(self, statement: CrossingStatement[Any], rows: Iterable[dict[str, Any]]) -> int:
+    def run_each(self, statement: CrossTenantStatement[Any], rows: Iterable[dict[str, Any]]) -> int:
         """Runs a statement once for each set of parameters; answers how many rows all of them changed."""
         return self._execute_each(statement, list(rows))
 
-    def changed(self, kind: str, ref: str) -> None:
-        """Advances the fence: a right was given or taken in this transaction."""
-        record_change(self._connection, self._dialect, kind, ref)
+    def advance_revision(self, kind: str, ref: str) -> None:
+        """Advances the revision: a right was given or taken in this transaction."""
+        advance_revision(self._connection, self._dialect, kind, ref)
 
 
-def open_fence(tx: CrossTransaction) -> None:
-    """Writes the fence's row, and the row of the list of changes that goes with it, unless they are there."""
+def insert_revision(tx: SystemTransaction) -> None:
+    """Writes the counter's row, and the row of the list of changes that goes with it, unless they are there."""
     nonce = new_nonce()
-    if tx.run(OPEN, id=1, counter=0, nonce=nonce):
+    if tx.run(INSERT_COUNTER, id=1, counter=0, nonce=nonce):
         tx.run(APPEND, seq=0, nonce=nonce, kind="installation", ref="")
 
 
-def record_change(connection: Connection, dialect: DialectName, kind: str, ref: str) -> None:
-    """Advances the fence and appends what advanced it to the list of changes.
+def advance_revision(connection: Connection, dialect: DialectName, kind: str, ref: str) -> None:
+    """Advances the revision and appends what advanced it to the list of changes.
 
-    The fence's row stays locked until COMMIT, so on every engine changes become visible in the order of their
+    The counter's row stays locked until COMMIT, so on every engine changes become visible in the order of their
     numbers and without gaps.
     """
     nonce = new_nonce()

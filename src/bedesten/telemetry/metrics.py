@@ -125,7 +125,7 @@ class Metrics:
         histogram.observe(seconds)
 
     def observe_revision_check(self, began: float) -> None:
-        """Counts a request that passed the fence now, having come to it at a moment of `perf_counter`."""
+        """Counts a request that passed the revision check now, having come to it at a moment of `perf_counter`."""
         self.revision_checked_at = now = perf_counter()
         seconds = now - began
         self._revision_check.observe(seconds)
@@ -133,7 +133,7 @@ class Metrics:
             self._longest_checks[1] = seconds
 
     def longest_revision_check(self) -> float:
-        """The longest wait at the fence in the last one to two minutes, if this is asked every now and then."""
+        """The longest wait at the revision check in the last one to two minutes, if this is asked every now and then."""
         worst, now = max(self._longest_checks), perf_counter()
         if now - self._window_started >= 60:
             self._longest_checks = [self._longest_checks[1], 0.0]

@@ -24,7 +24,7 @@ from bedesten.audit.refusal_aggregator import RefusalAggregator
 from bedesten.core.clock import Clock, system_clock
 from bedesten.errors import Refusal
 from bedesten.store.store import Store
-from bedesten.store.transaction import OutcomeOpen, StoreUnavailable
+from bedesten.store.transaction import OutcomeUnknown, StoreUnavailable
 from bedesten.telemetry.metrics import Metrics, Series, login_alarm
 from bedesten.telemetry.metrics_file import MetricsFile, NoMetricsFile
 
@@ -117,7 +117,7 @@ class RequestLog:
             self.aggregator.add_refusal(
                 request.tenant, code.number, cause, who, request.address, request.endpoint, request.request_id, now
             )
-        if request.tenant and isinstance(before, OutcomeOpen):
+        if request.tenant and isinstance(before, OutcomeUnknown):
             self.aggregator.add_unknown_outcome(
                 request.tenant, code.number, who, request.address, request.endpoint, request.request_id, now
             )

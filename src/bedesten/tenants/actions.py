@@ -1,4 +1,4 @@
-"""What an operator does with tenants. Every change of a right moves the fence and leaves a row in the trail."""
+"""What an operator does with tenants. Every change of a right advances the revision and leaves a row in the trail."""
 
 import json
 import re
@@ -21,15 +21,15 @@ from bedesten.gate.hosts import valid_tenant_host
 from bedesten.gate.scopes import Surface
 from bedesten.store.sql import (
     TENANT,
-    crossing,
+    cross_tenant,
+    cross_tenant_insert_of,
     insert,
-    inserting,
-    inserting_across,
+    insert_of,
     p,
     statement,
 )
 from bedesten.store.sql import Statement as Bound
-from bedesten.store.transaction import CrossTransaction, Transaction
+from bedesten.store.transaction import SystemTransaction, Transaction
 from bedesten.tenants.checkout_limits import CheckoutLimits
 from bedesten.tenants.tables import hosts, tenant_access, tenants
 from bedesten.tenants.vault import Vault
@@ -37,17 +37,17 @@ from bedesten.tenants.vault import Vault
 DEFAULT_LIFETIMES = {Surface.RESELLER: HOUR, Surface.STOREFRONT: 30 * MINUTE}
 SHORTEST_IDLE = 1_000
 
-_CREATE = inserting_across(tenants, or_ignore=True)
-_ADD_HOST = inserting(hosts, or_ignore=True)
+_CREATE = cross_tenant_insert_of(tenants, or_ignore=True)
+_ADD_HOST = insert_of(hosts, or_ignore=True)
 _REMOVE_HOST = statement(delete(hosts).where(hosts.c.host == p("host"), hosts.c.tenant_id == TENANT))
 _HOSTS = statement(select(hosts.c.host).where(hosts.c.tenant_id == TENANT).order_by(hosts.c.host))
-_FIND = crossing(
+_FIND = cross_tenant(
     select(tenants.c.id, tenants.c.name).where((tenants.c.id == p("name")) | (tenants.c.name_key == p("key")))
 )
-_NAMES = crossing(select(tenants.c.name).order_by(tenants.c.id))
+_NAMES = cross_tenant(select(tenants.c.name).order_by(tenants.c.id))
 MAX_NAME = 100
 _NAME = statement(select(tenants.c.name).where(tenants.c.id == TENANT))
-_LIST = crossing(
+_LIST = cross_tenant(
     select(
         tenants.c.id,
         tenants.c.name,
@@ -148,7 +148,7 @@ class NewTenant:
     region: str = "GLOBAL"
 
 
-def find(tx: CrossTransaction, name: str) -> str:
+def find(tx: SystemTransaction, name: str) -> str:
     """The id of the tenant that is called so, by name or by id. Raises `Refusal`: -3, or -8 where it could be two."""
     rows = tx.all(_FIND, name=name, key=text.key(name))
     if not rows:
@@ -170,7 +170,7 @@ def _valid_name(name: str) -> str:
     return normal
 
 
-def _alike(tx: CrossTransaction, name: str) -> list[str]:
+def _alike(tx: SystemTransaction, name: str) -> list[str]:
     """The names of other tenants that look like this one."""
     wanted = text.skeleton(name)
     return [row[0] for row in tx.all(_NAMES) if row[0] != name and text.skeleton(row[0]) == wanted]
@@ -182,7 +182,7 @@ def name_of(tx: Transaction) -> str:
     return str(row[0]) if row else ""
 
 
-def create(tx: CrossTransaction, vault: Vault, new: NewTenant) -> dict[str, object]:
+def create(tx: SystemTransaction, vault: Vault, new: NewTenant) -> dict[str, object]:
     """Makes a tenant with its hosts and its data key; `alike` names those that look like it. Raises `Refusal`: -2, or -8."""
     name = _valid_name(new.name)
     if new.currency not in EXPONENTS:
@@ -221,7 +221,7 @@ def create(tx: CrossTransaction, vault: Vault, new: NewTenant) -> dict[str, obje
     )
     if not made:
         raise Refusal(errors.CONFLICT, "the name is taken", fields={"name": "there is a tenant of this name"})
-    bound = tx.bound(tenant)
+    bound = tx.for_tenant(tenant)
     added = [add_host(bound, host) for host in new.hosts]
     made_of = {"sandbox": new.sandbox, "currency": new.currency, "region": new.region}
     record(bound, OPERATOR, "tenant.create", tenant, name=name, hosts=added, **made_of)
@@ -237,7 +237,7 @@ def add_host(tx: Transaction, host: str) -> str:
         raise bad_field("host", str(error)) from error
     if not tx.run(_ADD_HOST, host=canonical):
         raise Refusal(errors.CONFLICT, f"host {canonical} is taken", fields={"host": "a tenant has this host already"})
-    tx.changed("host", canonical)
+    tx.advance_revision("host", canonical)
     record(tx, OPERATOR, "tenant.host.add", canonical)
     return canonical
 
@@ -246,7 +246,7 @@ def remove_host(tx: Transaction, host: str) -> None:
     """Takes a host away from the tenant: from the next request on it leads nowhere."""
     if not tx.run(_REMOVE_HOST, host=host):
         raise Refusal(errors.NOT_FOUND, "not a host of the tenant", fields={"host": "the tenant has no such host"})
-    tx.changed("host", host)
+    tx.advance_revision("host", host)
     record(tx, OPERATOR, "tenant.host.remove", host)
 
 
@@ -259,7 +259,7 @@ def set_suspended(tx: Transaction, suspended: bool) -> None:
     """Suspends the tenant or lets it go on; its credentials and money stay as they are."""
     before = _before(tx)["suspended"]
     tx.run(_SUSPEND, state=int(suspended))
-    tx.changed("tenant", tx.tenant)
+    tx.advance_revision("tenant", tx.tenant)
     action = "tenant.suspend" if suspended else "tenant.resume"
     record(tx, OPERATOR, action, tx.tenant, before=bool(before), after=suspended)
 
@@ -268,7 +268,7 @@ def set_region(tx: Transaction, region: str) -> None:
     """Changes which regional products buyers see that name no region."""
     before = _before(tx)["region"]
     tx.run(_SET_REGION, new_region=region)
-    tx.changed("tenant", tx.tenant)
+    tx.advance_revision("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.region", tx.tenant, before=before, after=region)
 
 
@@ -280,7 +280,7 @@ def set_lifetime(tx: Transaction, surface: Surface, lifetime: int) -> None:
         raise bad_field("tokenLifetime", "between 1s and 1d")
     before = _before(tx)[f"lifetime_{surface.value}"]
     tx.run(_LIFETIME[surface], time=lifetime)
-    tx.changed("tenant", tx.tenant)
+    tx.advance_revision("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.token_lifetime", surface.value, before=before, after=lifetime, unit="ms")
 
 
@@ -295,7 +295,7 @@ def change_idle(tx: Transaction, surface: Surface, idle: int | None) -> int | No
         raise bad_field("tokenIdle", "between 1s and 30d")
     before: int | None = _before(tx)[f"idle_{surface.value}"]
     tx.run(_IDLE[surface], time=idle, now=tx.now)
-    tx.changed("tenant", tx.tenant)
+    tx.advance_revision("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.token_idle", surface.value, before=before, after=idle, unit="ms")
     return before
 
@@ -304,7 +304,7 @@ def switch_access(tx: Transaction, target: str, allowed: bool) -> None:
     """Switches a surface (`supplier`) or an endpoint (`POST /Supplier/Products/List`) on or off for the tenant."""
     before = list_access(tx).get(target.lower())
     tx.run(_SWITCH, target=target.lower(), allowed=int(allowed))
-    tx.changed("tenant", tx.tenant)
+    tx.advance_revision("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.access", target, before=before, after=allowed)
 
 
@@ -322,7 +322,7 @@ def set_origins(tx: Transaction, origins: Sequence[str]) -> None:
             )
     before = _before(tx)["origins"]
     tx.run(_ORIGINS, new_origins=" ".join(dict.fromkeys(origins)))
-    tx.changed("tenant", tx.tenant)
+    tx.advance_revision("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.origins", tx.tenant, before=before.split(), after=list(origins))
 
 
@@ -339,7 +339,7 @@ def set_lenient(tx: Transaction, lenient: bool) -> None:
     """Decides whether calls that change something ignore members that they do not know, or refuse them."""
     before = _before(tx)["lenient"]
     tx.run(_SET_LENIENT, state=int(lenient))
-    tx.changed("tenant", tx.tenant)
+    tx.advance_revision("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.lenient", tx.tenant, before=bool(before), after=lenient)
 
 
@@ -355,7 +355,7 @@ def set_limits(tx: Transaction, limits: Mapping[str, int | None]) -> None:
         if limit is not None:
             known[name] = limit
     tx.run(_SET_LIMITS, new_limits=json.dumps(known, separators=(",", ":")))
-    tx.changed("tenant", tx.tenant)
+    tx.advance_revision("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.limits", tx.tenant, before=before, after=known)
 
 
@@ -381,22 +381,22 @@ def end_surface_tokens(tx: Transaction, surface: Surface) -> None:
     if not surface.uses_tokens:
         raise bad_field("surface", "tokens are used on reseller and storefront only")
     tx.run(_ADVANCE_SURFACE[surface], step=token_version_step())
-    tx.changed("tenant", tx.tenant)
+    tx.advance_revision("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.tokens.revoke", tx.tenant, surface=surface.value)
 
 
 def end_tokens(tx: Transaction) -> None:
     """Ends every bearer token of the tenant that was issued before now."""
     tx.run(_ADVANCE, step=token_version_step())
-    tx.changed("tenant", tx.tenant)
+    tx.advance_revision("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.tokens.revoke", tx.tenant)
 
 
-def list_all(tx: CrossTransaction) -> list[dict[str, object]]:
+def list_all(tx: SystemTransaction) -> list[dict[str, object]]:
     """Every tenant, as the operator sees it."""
     listed = []
     for row in tx.all(_LIST):
-        bound = tx.bound(row[0])
+        bound = tx.for_tenant(row[0])
         listed.append(
             {
                 "id": row[0],

@@ -69,5 +69,5 @@ def set_checkout_limits(tx: Transaction, limits: Mapping[str, int | None]) -> No
             raise bad_field("checkoutLimit", f"one of {', '.join(KINDS).replace('_', '-')}, 1 to {largest}")
     after = before | dict(limits)
     tx.run(_SET, new_limits=json.dumps(after, separators=(",", ":")))
-    tx.changed("tenant", tx.tenant)
+    tx.advance_revision("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.checkout_limits", tx.tenant, before=before, after=after)

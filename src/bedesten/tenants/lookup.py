@@ -6,15 +6,15 @@ from sqlalchemy import select
 
 from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.scopes import Surface
-from bedesten.store.sql import crossing, p
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.sql import cross_tenant, p
+from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants.tables import hosts, tenant_access, tenants
 
-_HOST = crossing(select(hosts.c.tenant_id).where(hosts.c.host == p("host")))
-_ACCESS = crossing(
+_HOST = cross_tenant(select(hosts.c.tenant_id).where(hosts.c.host == p("host")))
+_ACCESS = cross_tenant(
     select(tenant_access.c.target, tenant_access.c.allowed).where(tenant_access.c.tenant_id == p("tenant_id"))
 )
-_TENANT = crossing(
+_TENANT = cross_tenant(
     select(
         tenants.c.id,
         tenants.c.suspended,
@@ -41,13 +41,13 @@ _TENANT = crossing(
 )
 
 
-def tenant_of_host(tx: CrossTransaction, host: str) -> str | None:
+def tenant_of_host(tx: SystemTransaction, host: str) -> str | None:
     """The id of the tenant that has the host."""
     row = tx.one(_HOST, host=host)
     return row[0] if row else None
 
 
-def tenant_entry(tx: CrossTransaction, tenant: str) -> TenantEntry | None:
+def tenant_entry(tx: SystemTransaction, tenant: str) -> TenantEntry | None:
     """The tenant as the gate sees it."""
     row = tx.one(_TENANT, id=tenant)
     if row is None:

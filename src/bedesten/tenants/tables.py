@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy.schema import Table
 
-from bedesten.store.sql import blob, integer, metadata, moment, text
+from bedesten.store.sql import blob, integer, metadata, text, timestamp
 
 tenants = Table(
     "tenants",
@@ -23,13 +23,13 @@ tenants = Table(
     integer("lifetime_storefront", CheckConstraint("lifetime_storefront > 0", name="lifetime_storefront")),
     integer("idle_reseller", null=True),
     integer("idle_storefront", null=True),
-    moment("idle_reseller_since"),
-    moment("idle_storefront_since"),
+    timestamp("idle_reseller_since"),
+    timestamp("idle_storefront_since"),
     text("origins"),
     text("limits"),
     text("wrapping_id"),
     blob("wrapped_key"),
-    moment("created"),
+    timestamp("created"),
     text("brand", null=True),
     integer("lenient", CheckConstraint("lenient IN (0, 1)", name="lenient")),
     text("checkout_limits"),

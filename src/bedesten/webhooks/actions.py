@@ -8,8 +8,8 @@ from sqlalchemy import exists, select, update
 
 from bedesten.core.ids import new_id
 from bedesten.core.secret import Secret
-from bedesten.store.moment import MOMENT
-from bedesten.store.sql import TENANT, inserting, into, p, statement
+from bedesten.store.database_clock import DATABASE_NOW
+from bedesten.store.sql import TENANT, insert_of, into, p, statement
 from bedesten.store.tables import installation
 from bedesten.store.transaction import Step, Transaction
 from bedesten.tenants.tables import tenants
@@ -32,7 +32,7 @@ class Endpoint:
 
 
 _E = webhook_endpoints.c
-_CREATE = inserting(webhook_endpoints)
+_CREATE = insert_of(webhook_endpoints)
 _OF_OWNER = into(
     Endpoint,
     select(_E.id, _E.url, _E.secret, _E.outbound_key).where(_E.tenant_id == TENANT, _E.owner_id == p("owner")),
@@ -43,8 +43,8 @@ _SET_URL = statement(
 _NETWORKS = statement(
     select(installation.c.webhook_networks).where(exists(select(tenants.c.id).where(tenants.c.id == TENANT)))
 )
-_EVENT = inserting(events)
-_QUEUE = inserting(deliveries, next_at=MOMENT)
+_EVENT = insert_of(events)
+_QUEUE = insert_of(deliveries, next_at=DATABASE_NOW)
 
 
 def create_endpoint(tx: Transaction, vault: Vault, owner: str, url: str | None) -> tuple[Secret[str], Secret[str]]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 
 from bedesten.core.clock import DAY, HOUR, MINUTE, SECOND
-from bedesten.store.moment import MOMENT
-from bedesten.store.sql import crossing, crossing_into, p
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.database_clock import DATABASE_NOW
+from bedesten.store.sql import cross_tenant, cross_tenant_rows_as, p
+from bedesten.store.transaction import SystemTransaction
 from bedesten.webhooks.actions import DONE, DUE, GIVEN_UP
 from bedesten.webhooks.tables import deliveries, events, webhook_endpoints
 
@@ -44,7 +44,7 @@ class Delivery:
 
 
 _D, _E, _W = deliveries.c, events.c, webhook_endpoints.c
-_DUE = crossing_into(
+_DUE = cross_tenant_rows_as(
     Delivery,
     select(
         _D.id, _D.tenant_id, _D.url, _D.attempts, _E.id, _E.line_id, _E.version, _E.status, _E.created, _W.id,
@@ -53,22 +53,22 @@ _DUE = crossing_into(
     .select_from(deliveries.join(events, (_E.tenant_id == _D.tenant_id) & (_E.id == _D.event_id)).join(
             webhook_endpoints, (_W.tenant_id == _D.tenant_id) & (_W.id == _D.endpoint_id)
         ))
-    .where(_D.state == DUE, _D.next_at <= MOMENT)
+    .where(_D.state == DUE, _D.next_at <= DATABASE_NOW)
     .order_by(_D.next_at, _D.id)
     .limit(p("most"))
     .with_for_update(skip_locked=True, of=deliveries),
 )  # fmt: skip
-_LEASE = crossing(
+_LEASE = cross_tenant(
     update(deliveries)
     .where(_D.tenant_id == p("owner"), _D.id == p("id"), _D.state == DUE)
-    .values(attempts=_D.attempts + 1, next_at=MOMENT + LEASE, updated=p("now"))
+    .values(attempts=_D.attempts + 1, next_at=DATABASE_NOW + LEASE, updated=p("now"))
 )
-_SETTLE = crossing(
+_SETTLE = cross_tenant(
     update(deliveries)
     .where(_D.tenant_id == p("owner"), _D.id == p("id"), _D.state == DUE)
     .values(
         state=p("to_state"),
-        next_at=MOMENT + p("delay"),
+        next_at=DATABASE_NOW + p("delay"),
         last_status=p("http_status"),
         last_error=p("error"),
         updated=p("now"),
@@ -76,7 +76,7 @@ _SETTLE = crossing(
 )
 
 
-def lease(tx: CrossTransaction, most: int) -> list[Delivery]:
+def lease(tx: SystemTransaction, most: int) -> list[Delivery]:
     """Takes deliveries that are due, the longest waiting first, for the time of a lease."""
     due = tx.all(_DUE, at=tx.at, most=most)
     for one in due:
@@ -84,7 +84,7 @@ def lease(tx: CrossTransaction, most: int) -> list[Delivery]:
     return due
 
 
-def delivered(tx: CrossTransaction, delivery: Delivery, http_status: int) -> None:
+def delivered(tx: SystemTransaction, delivery: Delivery, http_status: int) -> None:
     """The receiver took it."""
     tx.run(
         _SETTLE,
@@ -99,7 +99,7 @@ def delivered(tx: CrossTransaction, delivery: Delivery, http_status: int) -> Non
     )
 
 
-def failed(tx: CrossTransaction, delivery: Delivery, http_status: int | None, error: str) -> None:
+def failed(tx: SystemTransaction, delivery: Delivery, http_status: int | None, error: str) -> None:
     """The receiver did not take it: again later, or given up after the last attempt."""
     over = delivery.attempts >= len(DELAYS)
     tx.run(

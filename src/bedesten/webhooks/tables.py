@@ -4,7 +4,7 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyC
 from sqlalchemy.schema import Table
 
 from bedesten.store import sql
-from bedesten.store.sql import blob, integer, metadata, moment
+from bedesten.store.sql import blob, integer, metadata, timestamp
 
 events = Table(
     "events",
@@ -14,7 +14,7 @@ events = Table(
     sql.text("line_id"),
     integer("version"),
     integer("status"),
-    moment("created"),
+    timestamp("created"),
     PrimaryKeyConstraint("tenant_id", "id"),
     UniqueConstraint("line_id", "version", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "line_id"], ["order_lines.tenant_id", "order_lines.id"]),
@@ -30,7 +30,7 @@ webhook_endpoints = Table(
     sql.text("url", null=True),
     blob("secret"),
     blob("outbound_key"),
-    moment("created"),
+    timestamp("created"),
     UniqueConstraint("owner_id", "tenant_id"),
     UniqueConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
@@ -48,10 +48,10 @@ deliveries = Table(
     sql.text("url"),
     integer("state", CheckConstraint("state IN (0, 1, 2)", name="state")),
     integer("attempts"),
-    moment("next_at"),
+    timestamp("next_at"),
     integer("last_status", null=True),
     sql.text("last_error", null=True),
-    moment("updated"),
+    timestamp("updated"),
     PrimaryKeyConstraint("tenant_id", "id"),
     UniqueConstraint("event_id", "endpoint_id", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "event_id"], ["events.tenant_id", "events.id"]),

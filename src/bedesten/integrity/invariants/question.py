@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Select, case, func
 
-from bedesten.store.sql import CrossingStatement, crossing, p
+from bedesten.store.sql import CrossTenantStatement, cross_tenant, p
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +14,13 @@ class Question:
 
     invariant: int
     says: str
-    broken: CrossingStatement[tuple[Any, ...]]
+    broken: CrossTenantStatement[tuple[Any, ...]]
 
 
 def question(invariant: int, says: str, broken: Select[*tuple[Any, ...]]) -> Question:
     """The question, cut to `most` rows."""
     assert says.count("{}") == len(broken.selected_columns) - 1, says
-    return Question(invariant, says, crossing(broken.limit(p("most"))))
+    return Question(invariant, says, cross_tenant(broken.limit(p("most"))))
 
 
 def sum_where(condition: Any, amount: Any) -> Any:

@@ -3,7 +3,7 @@
 from sqlalchemy import func, literal, select
 
 from bedesten.integrity.invariants.question import question
-from bedesten.store.fence import changes, fence
+from bedesten.store.revision_log import changes, revision_counter
 from bedesten.store.tables import installation
 
 _C = changes.c
@@ -22,20 +22,20 @@ REVISIONS = (
     question(
         9,
         "the list of changes ends with {}, the counter says {}",
-        select(_NOBODY, _last, fence.c.counter).where(_last != fence.c.counter),
+        select(_NOBODY, _last, revision_counter.c.counter).where(_last != revision_counter.c.counter),
     ),
     question(
         9,
         "the random number beside the counter, which says {}, is not that of the last change",
-        select(_NOBODY, fence.c.counter)
-        .select_from(fence.join(changes, _C.seq == fence.c.counter))
-        .where(_C.nonce != fence.c.nonce),
+        select(_NOBODY, revision_counter.c.counter)
+        .select_from(revision_counter.join(changes, _C.seq == revision_counter.c.counter))
+        .where(_C.nonce != revision_counter.c.nonce),
     ),
     question(
         9,
         "the counter of the installation {} is missing",
         select(_NOBODY, installation.c.issuer)
-        .select_from(installation.outerjoin(fence, fence.c.id == installation.c.id))
-        .where(fence.c.id.is_(None)),
+        .select_from(installation.outerjoin(revision_counter, revision_counter.c.id == installation.c.id))
+        .where(revision_counter.c.id.is_(None)),
     ),
 )

@@ -8,38 +8,38 @@ from bedesten.accounts.tables import accounts
 from bedesten.catalogue.tables import categories, products
 from bedesten.core import text
 from bedesten.core.text import Text, TextError
-from bedesten.store.sql import CrossingStatement, crossing
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.sql import CrossTenantStatement, cross_tenant
+from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants.tables import tenants
 
 _P, _A, _T = products.c, accounts.c, tenants.c
 _Row = tuple[str, str, str, str | None]
 """The tenant, the id, the text, and what is stored of it to compare by, if anything is."""
-_NAMED: tuple[tuple[str, Text, CrossingStatement[_Row]], ...] = (
-    ("the name of tenant", text.name, crossing(select(_T.id, _T.id, _T.name, _T.name_key))),
-    ("the name of product", text.name, crossing(select(_P.tenant_id, _P.id, _P.name, literal(None)))),
-    ("the sku of product", text.sku, crossing(select(_P.tenant_id, _P.id, _P.sku, _P.sku_key))),
+_NAMED: tuple[tuple[str, Text, CrossTenantStatement[_Row]], ...] = (
+    ("the name of tenant", text.name, cross_tenant(select(_T.id, _T.id, _T.name, _T.name_key))),
+    ("the name of product", text.name, cross_tenant(select(_P.tenant_id, _P.id, _P.name, literal(None)))),
+    ("the sku of product", text.sku, cross_tenant(select(_P.tenant_id, _P.id, _P.sku, _P.sku_key))),
     (
         "the supplier's sku of product",
         text.sku,
-        crossing(select(_P.tenant_id, _P.id, _P.supplier_sku, _P.supplier_sku_key)),
+        cross_tenant(select(_P.tenant_id, _P.id, _P.supplier_sku, _P.supplier_sku_key)),
     ),
     (
         "the name of category",
         text.name,
-        crossing(select(categories.c.tenant_id, categories.c.id, categories.c.name, literal(None))),
+        cross_tenant(select(categories.c.tenant_id, categories.c.id, categories.c.name, literal(None))),
     ),
     (
         "the name of owner",
         text.name,
-        crossing(
+        cross_tenant(
             select(_A.tenant_id, _A.id, _A.name, _A.handle).where((_A.kind == "supplier") | (_A.kind == "integration"))
         ),
     ),
     (
         "the e-mail of account",
         text.email,
-        crossing(
+        cross_tenant(
             select(_A.tenant_id, _A.id, _A.handle, literal(None)).where(
                 (_A.kind == "partner") | (_A.kind == "customer")
             )
@@ -48,7 +48,7 @@ _NAMED: tuple[tuple[str, Text, CrossingStatement[_Row]], ...] = (
 )
 
 
-def breaches(tx: CrossTransaction) -> Iterator[tuple[str, str]]:
+def breaches(tx: SystemTransaction) -> Iterator[tuple[str, str]]:
     """The tenant and a sentence for each text that is none of its kind, or is not compared by what it should be."""
     for what, kind, rows in _NAMED:
         for tenant, row, written, compared in tx.all(rows):

@@ -85,12 +85,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_changes")),
     )
     op.create_table(
-        "fence",
+        "revision_counter",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("counter", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("nonce", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("id = 1", name=op.f("ck_fence_single")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_fence")),
+        sa.CheckConstraint("id = 1", name=op.f("ck_revision_counter_single")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_revision_counter")),
     )
     op.create_table(
         "idempotency",

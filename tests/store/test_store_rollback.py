@@ -14,17 +14,17 @@ from bedesten.gate.auth_cache import AuthCache, CacheKey, KeyEntry
 from bedesten.gate.scopes import Surface
 from bedesten.http.revision_check import RevisionCheck
 from bedesten.server.installation import Installation
-from bedesten.store.fence import COUNTER
+from bedesten.store.revision_log import COUNTER
 from bedesten.store.store import Store
-from bedesten.store.tables import Installed
-from bedesten.store.transaction import CrossTransaction, StoreUnavailable
+from bedesten.store.tables import InstallationSettings
+from bedesten.store.transaction import StoreUnavailable, SystemTransaction
 from tests.store.raw import Raw, raw
 
 KEPT = KeyEntry("key_1", "ten_1", Surface.SUPPLIER, "sup_1", None, (), None, digest=b"k" * 32)
 
 
 class Process:
-    """A web process's directory and fence, on the installation's store."""
+    """A web process's directory and revision check, on the installation's store."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -32,11 +32,11 @@ class Process:
         self.asked: list[int] = []
         self.revision_check = RevisionCheck(store, self.auth_cache, self._ring)
 
-    async def _ring(self, installed: Installed) -> None:
+    async def _ring(self, installed: InstallationSettings) -> None:
         self.asked.append(installed.keyring_version)
 
     def passes(self) -> Revision | None:
-        """A request passes the fence; what the directory is then worth."""
+        """A request passes the revision check; what the directory is then worth."""
         asyncio.run(self.revision_check.confirm())
         return self.auth_cache.revision
 
@@ -77,16 +77,16 @@ def present(store: Store) -> Revision:
 
 def goes_back(other: Raw, by: int) -> None:
     """What a promoted standby looks like that lacked the last changes: their rows were never there."""
-    last = other.one("SELECT counter FROM fence") - by
+    last = other.one("SELECT counter FROM revision_counter") - by
     nonce = other.one("SELECT nonce FROM changes WHERE seq = :last", last=last)
     other.run("DELETE FROM changes WHERE seq > :last", last=last)
-    other.run("UPDATE fence SET counter = :last, nonce = :nonce", last=last, nonce=nonce)
+    other.run("UPDATE revision_counter SET counter = :last, nonce = :nonce", last=last, nonce=nonce)
 
 
 def changes(store: Store, *refs: str) -> None:
     """One change for each reference, in a transaction of its own."""
     for ref in refs:
-        store.write_now(partial(CrossTransaction.changed, kind="key", ref=ref))
+        store.write_now(partial(SystemTransaction.advance_revision, kind="key", ref=ref))
 
 
 @pytest.mark.parametrize("later", [0, 1, 2, 3, 4, 9], ids=lambda later: f"{later}-changes-after-it-went-back-by-3")
@@ -111,7 +111,7 @@ def test_a_revocation_in_the_present_store_counts_whatever_it_was_called_before(
 
 def test_a_revocation_that_the_present_store_never_had_is_not_remembered(process: Process, other: Raw) -> None:
     """The present store decides, in both directions."""
-    process.store.write_now(lambda tx: tx.changed("token", "jti-1 4102444800000"))
+    process.store.write_now(lambda tx: tx.advance_revision("token", "jti-1 4102444800000"))
     process.passes()
     assert process.auth_cache.revoked("jti-1")
     goes_back(other, 1)
@@ -142,7 +142,7 @@ def test_what_was_read_from_the_store_before_it_went_back_is_not_remembered(
     """The entry is on its way while another request finds that the store went back, and reached the number again."""
     read_across = own_installation.store.read_across
 
-    async def overtaken(work: Callable[[CrossTransaction], object]) -> object:
+    async def overtaken(work: Callable[[SystemTransaction], object]) -> object:
         found = await read_across(lambda _: KEPT)
         goes_back(other, 1)
         changes(process.store, KEPT.digest.hex())
@@ -161,7 +161,7 @@ def test_requests_that_come_while_the_store_moves_on_read_its_changes_once(proce
     reads = 0
     read_across = process.store.read_across
 
-    async def counted(work: Callable[[CrossTransaction], object]) -> object:
+    async def counted(work: Callable[[SystemTransaction], object]) -> object:
         nonlocal reads
         reads += 1
         return await read_across(work)
@@ -183,7 +183,7 @@ def test_requests_that_come_while_the_store_moves_on_read_its_changes_once(proce
 def test_connections_that_lead_to_two_stores_are_no_knowledge(
     process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The fence reads one server, the pool of connections still another one."""
+    """The revision check reads one server, the pool of connections still another one."""
     elsewhere = Revision(6, 4711)
     monkeypatch.setattr(process.store, "counter_now", lambda: elsewhere)
     for _ in range(2):

@@ -36,7 +36,7 @@ def stranded(standing: Shop) -> Iterator[Shop]:
 
 
 def broken_requests(shop: Shop) -> dict[str, bytes]:
-    """Requests that are wrong in whatever comes after the fence, and some that are right."""
+    """Requests that are wrong in whatever comes after the revision check, and some that are right."""
     good = bearer(shop.partner_token)
     order = shop.order()
     return {
@@ -69,7 +69,7 @@ def test_without_its_store_the_server_answers_503_before_anything_else_is_looked
         assert_tells_nothing(answer)
 
 
-def test_framing_is_looked_at_before_the_fence(stranded: Shop) -> None:
+def test_framing_is_looked_at_before_the_revision_check(stranded: Shop) -> None:
     twice = [("Content-Type", "application/json"), ("Content-Type", "application/json")]
     raw = request_bytes("POST", "/Orders/Create", stranded.host, twice, b"{}")
 
@@ -136,5 +136,15 @@ def _store_files(shop: Shop) -> list[Path]:
 def assert_tells_nothing(answer: Answer) -> None:
     """Nothing of the inside is in the answer."""
     text = answer.raw.decode("latin-1").lower()
-    for word in ("psycopg", "postgres", "sqlite", "select ", "traceback", ".py", "fence", "database", "connection to"):
+    for word in (
+        "psycopg",
+        "postgres",
+        "sqlite",
+        "select ",
+        "traceback",
+        ".py",
+        "revision",
+        "database",
+        "connection to",
+    ):
         assert word not in text, word

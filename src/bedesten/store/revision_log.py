@@ -1,12 +1,12 @@
-"""The fence: how every process knows, before it decides, that what it remembers is not older than the request.
+"""The revision check: how every process knows, before it decides, that what it remembers is not older than the request.
 
 One row holds the *revision*: a counter and a random number. Whatever gives or takes a right advances the counter in its
 own transaction, draws the random number again, and appends both to the list of changes with what it touched. A process
-remembers the revision up to which it has applied the list. A request passes the fence when the revision, read after the
-request arrived, is the remembered one, or the rest of the list has been applied.
+remembers the revision up to which it has applied the list. A request passes the revision check when the revision,
+read after the request arrived, is the remembered one, or the rest of the list has been applied.
 
 The random number tells a store that went back from one that went on. A process applies the rest of the list only if the
-list still holds the very change that the process saw last; otherwise it forgets everything (`web.fence`).
+list still holds the very change that the process saw last; otherwise it forgets everything (`web.revision_counter`).
 
 Kinds of change, and what `ref` is:
 
@@ -25,10 +25,10 @@ from sqlalchemy import CheckConstraint, select, update
 from sqlalchemy.schema import Table
 
 from bedesten.core.revision import Revision
-from bedesten.store.sql import crossing, crossing_into, inserting_across, integer, metadata, p, text
+from bedesten.store.sql import cross_tenant, cross_tenant_insert_of, cross_tenant_rows_as, integer, metadata, p, text
 
-fence = Table(
-    "fence",
+revision_counter = Table(
+    "revision_counter",
     metadata,
     integer("id", CheckConstraint("id = 1", name="single"), key=True),
     integer("counter"),
@@ -36,20 +36,21 @@ fence = Table(
 )
 
 changes = Table("changes", metadata, integer("seq", key=True), integer("nonce"), text("kind"), text("ref"))
-"""Begins with the installation's own row, number 0; the oldest rows are cut off. It ends with the fence's revision."""
+"""Begins with the installation's own row, number 0; the oldest rows are cut off. It ends with the current revision."""
 
-ADVANCE = crossing(update(fence).values(counter=fence.c.counter + 1, nonce=p("nonce")).returning(fence.c.counter))
-APPEND = inserting_across(changes)
-COUNTER = crossing_into(Revision, select(fence.c.counter, fence.c.nonce))
-CHANGE = crossing(select(changes.c.kind).where(changes.c.seq == p("number"), changes.c.nonce == p("nonce")))
-CHANGES = crossing(
+_C = revision_counter.c
+ADVANCE = cross_tenant(update(revision_counter).values(counter=_C.counter + 1, nonce=p("nonce")).returning(_C.counter))
+APPEND = cross_tenant_insert_of(changes)
+COUNTER = cross_tenant_rows_as(Revision, select(_C.counter, _C.nonce))
+CHANGE = cross_tenant(select(changes.c.kind).where(changes.c.seq == p("number"), changes.c.nonce == p("nonce")))
+CHANGES = cross_tenant(
     select(changes.c.seq, changes.c.nonce, changes.c.kind, changes.c.ref)
     .where(changes.c.seq > p("seen"))
     .order_by(changes.c.seq)
     .limit(p("most"))
 )
-KEPT = 10_000
+MAX_CHANGES = 10_000
 """A process that is further behind than this many changes forgets everything instead."""
 
-FORGET = crossing(changes.delete().where(changes.c.seq <= p("until")))
-OPEN = inserting_across(fence, or_ignore=True)
+DELETE_CHANGES = cross_tenant(changes.delete().where(changes.c.seq <= p("until")))
+INSERT_COUNTER = cross_tenant_insert_of(revision_counter, or_ignore=True)

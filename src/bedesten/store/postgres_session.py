@@ -21,7 +21,7 @@ from bedesten.store.transaction import StoreUnavailable
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
-GONE = (
+CONNECTION_ERRORS = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     pg.ReadOnlySqlTransaction,
@@ -29,7 +29,7 @@ GONE = (
 )
 """The server or the connection is of no use for now: out of reach, shutting down, read-only, full, or cut off."""
 
-CONNECTING: dict[str, str | int] = {
+CONNECTION_DEFAULTS: dict[str, str | int] = {
     "connect_timeout": 2,
     "tcp_user_timeout": 3_000,
     "keepalives_idle": 3,
@@ -65,7 +65,7 @@ class Address(Protocol):
         ...
 
 
-class Watched:
+class TimedConnection:
     """A connection as actions see it: their job knows when it waits for the server."""
 
     __slots__ = ("_connection", "_job")
@@ -76,42 +76,42 @@ class Watched:
 
     def execute(self, sql: Any, parameters: Any = None, /) -> Any:
         """Runs one statement."""
-        self._job.waits()
+        self._job.wait_started()
         try:
             return self._connection.execute(sql, parameters)
         finally:
-            self._job.went_on()
+            self._job.wait_ended()
 
     def executemany(self, sql: Any, rows: Sequence[dict[str, Any]], /) -> int:
         """Runs one statement with each set of parameters, in one go; how many rows that changed."""
-        self._job.waits()
+        self._job.wait_started()
         try:
             with self._connection.cursor() as cursor:
                 cursor.executemany(sql, rows)
                 return cursor.rowcount
         finally:
-            self._job.went_on()
+            self._job.wait_ended()
 
     def fetch_each(self, sql: Any, rows: Sequence[dict[str, Any]], /) -> list[tuple[Any, ...] | None]:
         """The first row of one query with each set of parameters, in one go."""
-        self._job.waits()
+        self._job.wait_started()
         try:
             with self._connection.pipeline():
                 return [cursor.fetchone() for cursor in [self._connection.execute(sql, row) for row in rows]]
         finally:
-            self._job.went_on()
+            self._job.wait_ended()
 
     def begin(self, sql: str) -> None:
         """Begins a transaction; the text may have more than one statement."""
-        self._job.waits()
+        self._job.wait_started()
         try:
             self._connection.execute(sql, prepare=False)
         finally:
-            self._job.went_on()
+            self._job.wait_ended()
 
 
-class Session:
-    """One thread's connection, made when it is first needed and again when it broke. `cut` is for other threads.
+class PostgresSession:
+    """One thread's connection, made when it is first needed and again when it broke. `interrupt` is for other threads.
 
     `epoch` gives a number: a connection that was made while it was another one is not used again.
     """
@@ -133,20 +133,20 @@ class Session:
         """Whether there is a connection from before, which may have been lost meanwhile."""
         return self._usable() is not None
 
-    def connected(self, job: Job) -> Watched:
+    def connected(self, job: Job) -> TimedConnection:
         """The connection. Raises `psycopg.Error`, and `StoreUnavailable` also if the job was given up meanwhile."""
         connection = self._usable()
         if connection is None:
             self.drop()
-            job.waits()
+            job.wait_started()
             try:
                 connection = self._connect()
             finally:
-                job.went_on()
-            job.check()
-        return Watched(connection, job)
+                job.wait_ended()
+            job.check_timeout()
+        return TimedConnection(connection, job)
 
-    def cut(self) -> None:
+    def interrupt(self) -> None:
         """Ends whatever waits for an answer on this connection, at once. The connection is of no use afterwards."""
         with self._lock:
             if self._socket is not None:
@@ -211,12 +211,14 @@ class Session:
         return _connected(fresh)
 
 
-def unsaid(url: str) -> dict[str, str | int]:
+def missing_defaults(url: str) -> dict[str, str | int]:
     """Of what is asked for with a connection, that which the address says nothing about."""
     said = conninfo.conninfo_to_dict(url)
-    return {name: value for name, value in CONNECTING.items() if name == "application_name" or name not in said}
+    return {
+        name: value for name, value in CONNECTION_DEFAULTS.items() if name == "application_name" or name not in said
+    }
 
 
 def _connected(url: str) -> Connection:
-    made: Connection = psycopg.connect(url, autocommit=True, prepare_threshold=2, **unsaid(url))  # type: ignore[arg-type]
+    made: Connection = psycopg.connect(url, autocommit=True, prepare_threshold=2, **missing_defaults(url))  # type: ignore[arg-type]
     return made

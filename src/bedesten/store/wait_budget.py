@@ -1,9 +1,9 @@
 """How long a caller waits for the store before it is answered that the store is unavailable.
 
-What counts is silence, not work: the time for which nothing came back. A request has `REQUEST_S` of it for all that it
-asks of the store, from the revision check to the answer of COMMIT; a statement that is answered within `FREE_S` costs
-nothing, so that a request with a thousand short statements is not cut off in the middle of its work. Everybody else has a
-longer time, and has the whole of it again for each statement.
+What counts is silence, not work: the time for which nothing came back. A request has `REQUEST_BUDGET_S` of it in all,
+from the revision check to the answer of COMMIT; a statement that is answered within `FREE_S` costs nothing, so that a
+request with a thousand short statements is not cut off in the middle of its work. Everybody else has a longer time,
+and has the whole of it again for each statement.
 """
 
 from collections.abc import Iterator
@@ -11,18 +11,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from math import inf
 
-REQUEST_S = 4.0
+REQUEST_BUDGET_S = 4.0
 """For all of one request: every request is answered within five seconds, whatever the store does."""
-REVISION_S = 2.0
+REVISION_BUDGET_S = 2.0
 """For the query that reads the revision counter."""
-BACKGROUND_S = 30.0
+BACKGROUND_BUDGET_S = 30.0
 """For work beside the requests: the worker's, and what a web process writes from time to time."""
-COMMAND_READ_S, COMMAND_WRITE_S = 300.0, 60.0
+COMMAND_READ_BUDGET_S, COMMAND_WRITE_BUDGET_S = 300.0, 60.0
 """For the operator's commands, whose statements may walk the whole store."""
 FREE_S = 0.05
 
 
-class Patience:
+class WaitBudget:
     """The silence that is still borne, in seconds. With `free_s` infinite, each statement has all of it."""
 
     __slots__ = ("free_s", "left_s")
@@ -41,24 +41,24 @@ class Patience:
         self.left_s -= max(0.0, seconds - self.free_s)
 
 
-_PATIENCE: ContextVar[Patience | None] = ContextVar("store_patience", default=None)
+_CURRENT: ContextVar[WaitBudget | None] = ContextVar("store_wait_budget", default=None)
 
 
-def current() -> Patience | None:
+def current() -> WaitBudget | None:
     """The time of the request that is being served, None outside of one."""
-    return _PATIENCE.get()
+    return _CURRENT.get()
 
 
-def limit(seconds: float = REQUEST_S) -> None:
+def limit(seconds: float = REQUEST_BUDGET_S) -> None:
     """From here on this task has so much time for the store, in sum."""
-    _PATIENCE.set(Patience(seconds, FREE_S))
+    _CURRENT.set(WaitBudget(seconds, FREE_S))
 
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
     """The block has so much time for the store, in sum."""
-    token = _PATIENCE.set(Patience(seconds, FREE_S))
+    token = _CURRENT.set(WaitBudget(seconds, FREE_S))
     try:
         yield
     finally:
-        _PATIENCE.reset(token)
+        _CURRENT.reset(token)

@@ -1,4 +1,4 @@
-"""On SQLite the fence asks the store only if something was committed. It has to know whenever something was."""
+"""On SQLite the revision check asks the store only if something was committed. It has to know whenever something was."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ import pytest
 from bedesten.server.installation import Installation, open_store
 from bedesten.store.sqlite import SqliteStore, backup
 from bedesten.store.transaction import StoreUnavailable
-from bedesten.store.walindex import WalIndex
+from bedesten.store.wal_index import WalIndex
 from tests.store import notes
 from tests.store.changer import change
 from tests.support.sites import opened
@@ -29,7 +29,7 @@ def own(tmp_path: Path) -> Iterator[Installation]:
 
 @pytest.fixture
 def store(own: Installation) -> SqliteStore:
-    """Its store, which has passed the fence before."""
+    """Its store, which has passed the revision check before."""
     assert isinstance(own.store, SqliteStore)
     own.store.counter_now()
     return own.store
@@ -69,7 +69,7 @@ def test_the_store_is_asked_once_for_each_commit_and_not_once_for_each_request(s
     before, statements = store.counter_now().number, asked(store)
     assert {store.counter_now().number for _ in range(100)} == {before}
     assert statements == []
-    store.write_now(lambda tx: notes.put(tx.bound("a"), "no right was changed"))
+    store.write_now(lambda tx: notes.put(tx.for_tenant("a"), "no right was changed"))
     assert {store.counter_now().number for _ in range(100)} == {before}
     assert len(statements) == 1
     store.write_now(change)
@@ -164,9 +164,8 @@ def test_a_store_that_is_closed_takes_no_lock_from_another_one_of_its_file(
     other.counter_now()
     before = index.stat().st_ino
     other.close()
-    code = (
-        "import sys, sqlite3; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM fence').fetchall(); c.close()"
-    )
+    read = "c.execute('SELECT * FROM revision_counter').fetchall()"
+    code = f"import sys, sqlite3; c = sqlite3.connect(sys.argv[1]); {read}; c.close()"
     subprocess.run([sys.executable, "-c", code, str(own.settings.sqlite_file)], check=True)
     assert index.stat().st_ino == before
     committed = store.write_now(change)

@@ -1,4 +1,5 @@
-"""The fence: one counter that moves with every change of a right, and a directory that is never older than a request."""
+"""The revision check: one counter that moves with every change of a right, and a directory that is never older than a
+request."""
 
 import asyncio
 import threading
@@ -16,12 +17,12 @@ from bedesten.http import revision_check as revision_check
 from bedesten.server import build
 from bedesten.server.installation import Installation, open_installation
 from bedesten.server.settings import Settings
-from bedesten.store.fence import CHANGES, COUNTER, FORGET
 from bedesten.store.job import Job
 from bedesten.store.postgres import PostgresStore
-from bedesten.store.session import Session
+from bedesten.store.postgres_session import PostgresSession
+from bedesten.store.revision_log import CHANGES, COUNTER, DELETE_CHANGES
 from bedesten.store.store import Store
-from bedesten.store.transaction import CrossTransaction
+from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants import actions as tenants
 from tests.store import notes
 from tests.store.fresh import fresh_tenant
@@ -35,9 +36,9 @@ def counter_of(store: Store) -> int:
     return row.number
 
 
-def change(ref: str, tx: CrossTransaction) -> int:
+def change(ref: str, tx: SystemTransaction) -> int:
     """Changes a right and says how far the counter then is."""
-    tx.changed("account", ref)
+    tx.advance_revision("account", ref)
     row = tx.one(COUNTER)
     assert row is not None
     return row.number
@@ -48,11 +49,11 @@ def test_the_counter_moves_with_the_change_by_one_for_each_and_the_list_says_wha
 ) -> None:
     before = counter_of(store)
 
-    def action(tx: CrossTransaction) -> None:
-        tx.changed("host", "a.example.com")
-        tx.bound(tenant).changed("tenant", tenant)
-        tx.changed("key", "ab" * 32)
-        assert other_connection.one("SELECT counter FROM fence") == before
+    def action(tx: SystemTransaction) -> None:
+        tx.advance_revision("host", "a.example.com")
+        tx.for_tenant(tenant).advance_revision("tenant", tenant)
+        tx.advance_revision("key", "ab" * 32)
+        assert other_connection.one("SELECT counter FROM revision_counter") == before
 
     store.write_now(action)
     assert counter_of(store) == before + 3
@@ -67,7 +68,7 @@ def test_the_counter_moves_with_the_change_by_one_for_each_and_the_list_says_wha
 
 def test_a_write_that_changes_no_right_does_not_move_it(store: Store, tenant: str) -> None:
     before = counter_of(store)
-    store.write_now(lambda tx: notes.put(tx.bound(tenant), "no right"))
+    store.write_now(lambda tx: notes.put(tx.for_tenant(tenant), "no right"))
     assert counter_of(store) == before
 
 
@@ -77,7 +78,7 @@ def test_changes_of_sixteen_writers_at_once_have_numbers_without_gaps_or_doubles
     before = counter_of(store)
 
     def one(number: int) -> None:
-        store.write_now(lambda tx: tx.changed("account", f"{tenant}-{number}"))
+        store.write_now(lambda tx: tx.advance_revision("account", f"{tenant}-{number}"))
 
     with ThreadPoolExecutor(16) as threads:
         list(threads.map(one, range(96)))
@@ -91,7 +92,7 @@ def test_changes_of_sixteen_writers_at_once_have_numbers_without_gaps_or_doubles
 
 
 class Process:
-    """What one web process keeps: a store of its own, a directory, and its fence."""
+    """What one web process keeps: a store of its own, a directory, and its revision check."""
 
     def __init__(self, settings: Settings) -> None:
         services = build.open_services(open_installation(settings))
@@ -122,7 +123,7 @@ def process(settings: Settings) -> Iterator[Process]:
 
 def suspend(installation: Installation, tenant: str, state: bool) -> None:
     """What the operator does in another process."""
-    installation.store.write_now(lambda tx: tenants.set_suspended(tx.bound(tenant), state))
+    installation.store.write_now(lambda tx: tenants.set_suspended(tx.for_tenant(tenant), state))
 
 
 def test_a_change_made_elsewhere_holds_on_the_next_request(
@@ -154,7 +155,7 @@ def test_a_process_whose_list_was_cut_begins_anew(installation: Installation, te
     suspend(installation, tenant, True)
     suspend(installation, tenant, False)
     last = counter_of(installation.store)
-    installation.store.write_now(lambda tx: tx.run(FORGET, until=last - 1))
+    installation.store.write_now(lambda tx: tx.run(DELETE_CHANGES, until=last - 1))
     after = process.tenant(tenant)
     assert after is not kept
     assert after is not None
@@ -165,7 +166,7 @@ def test_a_process_whose_list_was_cut_begins_anew(installation: Installation, te
 def test_a_process_that_is_too_far_behind_begins_anew(
     installation: Installation, tenant: str, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(revision_check, "KEPT", 5)
+    monkeypatch.setattr(revision_check, "MAX_CHANGES", 5)
     bystander = fresh_tenant(installation)
     kept = process.tenant(bystander)
     assert kept is not None
@@ -183,7 +184,7 @@ def test_a_token_that_was_revoked_elsewhere_is_known_at_once_and_after_a_restart
 ) -> None:
     process.tenant(tenant)
     expires = 4_102_444_800_000
-    installation.store.write_now(lambda tx: accounts.revoke_token(tx.bound(tenant), "jti-1", expires, OPERATOR))
+    installation.store.write_now(lambda tx: accounts.revoke_token(tx.for_tenant(tenant), "jti-1", expires, OPERATOR))
     process.tenant(tenant)
     assert process.directory.revoked("jti-1")
     assert not process.directory.revoked("jti-2")
@@ -197,7 +198,7 @@ def test_a_token_that_was_revoked_elsewhere_is_known_at_once_and_after_a_restart
 
 
 class Counting(PostgresStore):
-    """Counts the queries of the fence, and can hold them back."""
+    """Counts the queries of the revision check, and can hold them back."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -205,7 +206,7 @@ class Counting(PostgresStore):
         self.free = threading.Event()
         self.free.set()
 
-    def _read_counter(self, session: Session, job: Job) -> Revision:
+    def _read_counter(self, session: PostgresSession, job: Job) -> Revision:
         self.queries += 1
         assert self.free.wait(30)
         return super()._read_counter(session, job)

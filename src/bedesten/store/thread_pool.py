@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from bedesten.store.job import Job
 from bedesten.store.transaction import StoreUnavailable
 
-CLOSING_S = 10.0
+CLOSE_TIMEOUT_S = 10.0
 """So long `close` waits for what is under way; a thread that is stuck beyond that ends with the process."""
 
 
@@ -19,22 +19,28 @@ class Closable(Protocol):
         """Lets go of it."""
 
 
-Kept = TypeVar("Kept", bound=Closable)
+Resource = TypeVar("Resource", bound=Closable)
 
 
-class Lane(Generic[Kept]):
-    """`size` threads, started when they are first needed, and at most `longest` jobs that wait for one.
+class ThreadPool(Generic[Resource]):
+    """`size` threads, started when they are first needed, and at most `max_waiting` jobs that wait for one.
 
-    Each thread keeps what `keep` gives it, and runs a job by `run(kept, job)`, which answers the job and raises nothing.
+    Each thread keeps one resource from `open_resource` and runs a job with `run(resource, job)`, which answers the job and
+    raises nothing.
     """
 
     def __init__(
-        self, name: str, size: int, longest: int, keep: Callable[[], Kept], run: Callable[[Kept, Job], None]
+        self,
+        name: str,
+        size: int,
+        max_waiting: int,
+        open_resource: Callable[[], Resource],
+        run: Callable[[Resource, Job], None],
     ) -> None:
         self._name = name
         self._size = size
-        self._longest = longest
-        self._keep = keep
+        self._max_waiting = max_waiting
+        self._open_resource = open_resource
         self._run = run
         self._queue: deque[Job] = deque()
         self._changed = threading.Condition()
@@ -57,8 +63,8 @@ class Lane(Generic[Kept]):
         with self._changed:
             if self._closed:
                 raise StoreUnavailable("the store is closed")
-            if len(self._queue) >= self._longest + self._idle:
-                raise StoreUnavailable(f"more than {self._longest} actions wait for the store ({self._name})")
+            if len(self._queue) >= self._max_waiting + self._idle:
+                raise StoreUnavailable(f"more than {self._max_waiting} actions wait for the store ({self._name})")
             self._queue.append(job)
             if self._idle < len(self._queue) and len(self._threads) < self._size:
                 thread = threading.Thread(target=self._serve, name=f"store-{self._name}", daemon=True)
@@ -73,13 +79,13 @@ class Lane(Generic[Kept]):
             self._closed = True
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join(CLOSING_S)
+            thread.join(CLOSE_TIMEOUT_S)
 
     def _serve(self) -> None:
-        kept = self._keep()
+        resource = self._open_resource()
         while (job := self._next()) is not None:
-            self._run(kept, job)
-        kept.drop()
+            self._run(resource, job)
+        resource.drop()
 
     def _next(self) -> Job | None:
         with self._changed:
