@@ -185,5 +185,5 @@ def test_r227_what_is_sent_from_a_stream_is_sent_again_whole() -> None:
 def test_r230_nothing_of_it_is_shown() -> None:
     shown = repr(BearerAuth("api.shop.example", email="p@partner.example", password="seven lanterns"))
     assert shown == "BearerAuth('https://api.shop.example')"
-    with pytest.raises(ValueError, match="surfaces"):
+    with pytest.raises(ValueError, match="surface must be"):
         BearerAuth("api.shop.example", email="p@partner.example", password="pw", surface="supplier")

@@ -25,7 +25,7 @@ def test_each_event_loop_gets_connections_of_its_own(shop: Shop) -> None:
     assert [asyncio.run(ask()) for _ in range(5)] == [-10] * 5
 
 
-def test_connections_that_were_handed_over_and_belong_to_another_loop_are_named(shop: Shop) -> None:
+def test_a_client_of_another_event_loop_is_reported(shop: Shop) -> None:
     http = rerouted_async(shop.site.port)
     client = AsyncResellerClient(
         shop.host, email=shop.partner_email, password=Secret(PASSWORD), http=http, allow_http=True
@@ -41,5 +41,5 @@ def test_connections_that_were_handed_over_and_belong_to_another_loop_are_named(
             outcomes.append(asyncio.run(ask()))
         except RuntimeError as problem:
             outcomes.append(str(problem))
-    assert any("another event loop: hand over one for each event loop" in one for one in outcomes)
+    assert any("another event loop: pass one for each event loop" in one for one in outcomes)
     assert isinstance(http, httpx2.AsyncClient)

@@ -115,12 +115,12 @@ def test_money_and_stock_run_out() -> None:
         assert client.account().available == Decimal("2.00")
 
 
-def test_answers_can_be_prescribed() -> None:
+def test_responses_can_be_scripted() -> None:
     with FakeShop() as fake, SupplierClient(fake.url, key=fake.key) as client:
         fake.respond("POST /Supplier/Stock/Upload", {"added": 2, "duplicates": 0, "available": 2})
         assert client.upload_stock("prd_1", ["A", "B"]).added == 2
         assert fake.requests[-1].body["codes"] == ["A", "B"]
-        with pytest.raises(ServerError, match="prescribe it"):
+        with pytest.raises(ServerError, match="script it"):
             client.with_options(attempts=1).upload_stock("prd_1", ["A", "B"])
         fake.refuse("POST /Supplier/Stock/Upload", 429, -7, retry_after=60)
         with pytest.raises(TooManyRequests) as busy:
