@@ -1,13 +1,13 @@
-"""Where the program begins: `bedesten`, or `python -m bedesten`. Ctrl-C ends it quietly, also while it is loaded."""
+"""The entry point: `bedesten`, or `python -m bedesten`. Ctrl-C ends it quietly, even during imports."""
 
 import sys
 
 INTERRUPTED = 130
-"""The exit code of a command that Ctrl-C has ended, as shells count it."""
+"""The exit code after Ctrl-C, as shells define it."""
 
 
 def start() -> int:
-    """Runs the command of the command line; answers the exit code."""
+    """Run the command line and return the exit code."""
     try:
         from bedesten.cli import main
 

@@ -70,7 +70,7 @@ COMMANDS = (
     ("deposits", "reject", "{deposit}", "--tenant", "shop"),
     ("products", "import", "-", "--tenant", "shop"),
     ("products", "prices", "--tenant", "shop", "c-1=2.50"),
-    ("products", "stock", "put", "c-1", "-", "--tenant", "shop"),
+    ("products", "stock", "add", "c-1", "-", "--tenant", "shop"),
     ("products", "stock", "list", "--tenant", "shop"),
     ("products", "stock", "show", "{batch}", "--tenant", "shop"),
     ("products", "stock", "move", "--batch", "{batch}", "--to", "d-1", "--tenant", "shop"),
@@ -106,7 +106,7 @@ COMMANDS = (
 FILE = b"sku,name,price\nc-1,Card,1\nd-1,Card,1\n"
 INPUTS: dict[tuple[str, ...], bytes] = {
     ("keys", "import"): b"ab" * 32 + b"\n",
-    ("products", "stock", "put"): b"AAA-1\n",
+    ("products", "stock", "add"): b"AAA-1\n",
     ("keys", "leaked"): b"nothing to be found here\n",
 }
 

@@ -119,7 +119,7 @@ def test_a_terminal_is_asked_twice_for_the_password_and_shows_nothing_of_it(
         bufsize=0,
     ) as process:  # fmt: skip
         assert process.stderr is not None
-        for prompt, line in ((b"Password: ", PASSWORD), (b"Once more: ", again)):
+        for prompt, line in ((b"Password: ", PASSWORD), (b"Repeat it: ", again)):
             assert b"".join(process.stderr.read(1) for _ in prompt) == prompt
             os.write(ours, line)
             assert process.stderr.read(1) == b"\n"

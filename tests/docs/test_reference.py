@@ -10,7 +10,7 @@ import pytest
 from typer.main import get_command
 
 from bedesten.cli import NOUNS, program
-from bedesten.cli.stock import PUT as DEFAULT_VERB
+from bedesten.cli.stock import ADD as DEFAULT_VERB
 from bedesten.gate.access import GRANTS, Anonymous, Keyed, Open, Scoped
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.http.body_fields import camel

@@ -1,12 +1,12 @@
-"""The program `bedesten`: a file a noun.
+"""The program `bedesten`: one module for each noun.
 
-`main` loads only the noun that it is asked for, so that help is quick and a command pays for nothing else. A command
-(see `common.command`) reads its options, opens the installation, runs one use case in one transaction, beside a running
-server if there is one, and answers: for people, or with `--json` one JSON document on standard output.
+`main` imports only the noun on the command line, which keeps start-up fast. A command (see `command.command`) parses its
+options, opens the installation, runs one use case in one transaction, and prints the result: as text, or with `--json` as
+one JSON document. Commands work beside a running server.
 
-Exit codes: 0 done, 1 refused (one line says why), 2 wrong usage, 130 ended by Ctrl-C.
+Exit codes: 0 success, 1 refused (one line has the reason), 2 wrong usage, 130 ended by Ctrl-C.
 
-What does not belong here: rules. They are the rooms' and the operator's.
+Business rules do not belong here: they are in the domain packages and in `admin`.
 """
 
 import contextlib
@@ -23,35 +23,35 @@ import typer
 from bedesten import __version__
 
 NOUNS = {
-    "init": "Make an installation, or bring an older one to this version.",
+    "init": "Create an installation, or upgrade an older one.",
     "serve": "Serve the four surfaces, and the admin listener on a port of its own.",
-    "demo": "A throw-away installation with demo data that shows every step.",
-    "tenants": "The brands of this installation: hosts, token times, access.",
+    "demo": "Run a throw-away installation with demo data, showing every step.",
+    "tenants": "Tenants: hosts, token lifetimes, limits, access.",
     "partners": "Reseller accounts: scopes, credit, webhooks.",
-    "customers": "Customers of the Storefront: find one, shut it out.",
-    "checkouts": "Checkouts that hold goods and are not paid: see them, free them.",
-    "suppliers": "Who delivers goods; owners of API keys of the Supplier surface.",
-    "integrations": "Payment services and back offices; owners of API keys of the Payment surface.",
-    "deposits": "Money for partners that waits for the operator's approval.",
-    "products": "A tenant's catalogue: import, prices.",
-    "keys": "API keys: made once, shown once, revoked at once.",
-    "tokens": "Bearer tokens issued before now: revoke them.",
-    "secrets": "The master secrets: turn the rings, drop a secret that leaked.",
+    "customers": "Customers of the Storefront: find and disable them.",
+    "checkouts": "Unpaid checkouts that reserve goods: list and release them.",
+    "suppliers": "Suppliers of goods: owners of API keys of the Supplier surface.",
+    "integrations": "Payment services and back offices: owners of API keys of the Payment surface.",
+    "deposits": "Deposits for partners that wait for the operator's approval.",
+    "products": "A tenant's catalogue: import, prices, stock.",
+    "keys": "API keys: create, rotate, revoke, import.",
+    "tokens": "Revoke bearer tokens.",
+    "secrets": "The master secrets: rotate them, forget a leaked one.",
     "webhooks": "Private networks that webhooks may reach.",
-    "audit": "The trail of who did what: read it, verify that it is whole.",
-    "backup": "Copy the SQLite store into a file, whole and consistent, beside a running server.",
-    "check": "Walk the invariants over the whole store; exit 1 and name each breach.",
+    "audit": "The audit trail: read it, verify its integrity.",
+    "backup": "Back up the SQLite store into a file, beside a running server.",
+    "check": "Check the invariants of the whole store; list each violation and exit with 1.",
 }
-"""Every noun, in the order of the help. A noun without verbs is a command itself."""
+"""Every noun, in the order of the help. Nouns without verbs are commands themselves."""
 
 PLAIN = frozenset({"init", "serve", "demo", "backup", "check"})
 COMPLETION = "_BEDESTEN_COMPLETE"
 _NEGATIVE = re.compile(r"-[0-9.]\S*")
-"""What the parser takes for an option."""
+"""A negative number, which the parser takes for an option."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; answers the exit code."""
+    """Run one command and return its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     noun = next((one for one in arguments if not one.startswith("-")), None)
     app = program(NOUNS if os.environ.get(COMPLETION) else [one for one in NOUNS if one == noun])
@@ -69,9 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def program(loaded: Container[str]) -> typer.Typer:
-    """The whole program, of which only the named nouns have their verbs and options."""
+    """Build the program. Only the nouns in `loaded` get their verbs and options."""
     app = typer.Typer(
-        help="Bedesten: one hall, four gates. A self-hosted, multi-tenant platform for selling digital goods.",
+        help="Bedesten: a self-hosted, multi-tenant platform for selling digital goods.",
         no_args_is_help=True,
         add_completion=True,
         pretty_exceptions_enable=False,
@@ -91,13 +91,13 @@ def program(loaded: Container[str]) -> typer.Typer:
 
 
 def forget_output() -> None:
-    """Whoever read our output has left: what is still in the buffer goes nowhere, quietly."""
+    """Discard buffered output after its reader has closed the pipe."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _announce(app: typer.Typer, noun: str, text: str) -> None:
-    """A noun as far as the list of nouns needs it."""
+    """Add a noun with its help text only."""
     if noun in PLAIN:
         app.command(noun, help=text)(lambda: None)
     else:
@@ -115,11 +115,11 @@ def _root(
         bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """What stands before the noun."""
+    """Options before the noun."""
 
 
 def _misused(problem: typer.TyperException, arguments: Sequence[str]) -> int:
-    """Says in one line what is wrong with the command line; an API key that stands there is not repeated."""
+    """Print in one line what is wrong with the command line, with API keys redacted."""
     from bedesten.gate.api_keys import mask_keys
 
     context = getattr(problem, "ctx", None)
@@ -127,9 +127,9 @@ def _misused(problem: typer.TyperException, arguments: Sequence[str]) -> int:
     message = mask_keys(" ".join(problem.format_message().split()))
     negative = next((one for one in arguments if _NEGATIVE.fullmatch(one)), None)
     if negative and message.startswith("No such option"):
-        message = f"{negative}: no amount, number or time is below zero"
+        message = f"{negative}: amounts, numbers and times must not be negative"
     if not message:
-        return problem.exit_code  # asked for nothing, it was told what there is
+        return problem.exit_code  # without arguments the help was printed
     if "--json" in arguments:
         from bedesten.cli.output import write_json
 

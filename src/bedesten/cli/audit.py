@@ -1,4 +1,4 @@
-"""`bedesten audit …`: the trail."""
+"""`bedesten audit …`: the audit trail."""
 
 import contextlib
 import sys
@@ -32,20 +32,20 @@ DEFAULT_LIMIT = 20
 def tail(
     ctx: CommandContext,
     tenant: Annotated[
-        str | None, typer.Option("--tenant", metavar="T", help="Of this tenant alone; -: of the installation.")
+        str | None, typer.Option("--tenant", metavar="T", help="Only this tenant; -: the installation itself.")
     ] = None,
     actor: Annotated[
-        str | None, typer.Option("--actor", metavar="A", help="By operator, or by the account with this id.")
+        str | None, typer.Option("--actor", metavar="A", help="Only this actor: operator, or an account's id.")
     ] = None,
     action: Annotated[
-        str | None, typer.Option("--action", metavar="A", help="This action; key. stands for all that begin so.")
+        str | None, typer.Option("--action", metavar="A", help="Only this action; key. matches all with that prefix.")
     ] = None,
-    subject: Annotated[str | None, typer.Option("--subject", metavar="S", help="Of the thing with this id.")] = None,
+    subject: Annotated[str | None, typer.Option("--subject", metavar="S", help="Only the object with this id.")] = None,
     after: Annotated[
-        int | None, typer.Option("--after", metavar="SEQ", min=0, help="All sealed rows behind this number; 0: all.")
+        int | None, typer.Option("--after", metavar="SEQ", min=0, help="All sealed rows after this number; 0: all.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="1h|yyyy-MM-ddTHH:mm:ssZ", help="All rows from then on.")
+        str | None, typer.Option("--since", metavar="1h|yyyy-MM-ddTHH:mm:ssZ", help="All rows since then.")
     ] = None,
     limit: Annotated[
         int | None,
@@ -53,14 +53,14 @@ def tail(
             "--limit",
             min=1,
             max=10_000,
-            help=f"So many at the most; without --after and --since the newest (by default {DEFAULT_LIMIT}).",
+            help=f"Most rows to show; without --after and --since the newest (default {DEFAULT_LIMIT}).",
         ),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Continue with new rows until Ctrl-C.")] = False,
 ) -> CommandResult:
-    """Show rows of the trail, the oldest first: the newest ones, or all behind a number or a time.
+    """Show rows of the audit trail, oldest first: the newest ones, or all after a number or a time.
 
-    With --json each is one JSON document on a line.
+    With --json each row is one JSON document on a line.
     """
     if (after is not None) + (since is not None) + follow > 1:
         raise typer.BadParameter("--after, --since and --follow exclude each other")
@@ -70,30 +70,30 @@ def tail(
     if not ctx.as_json:
         sys.stdout.write(_HEADER + "\n")
     if after is not None:
-        _tell(ctx, islice(search.find_sealed_after(store, after, row_filter), limit))
+        _print_rows(ctx, islice(search.find_sealed_after(store, after, row_filter), limit))
     elif begin is not None:
-        _tell(ctx, islice(search.since(store, begin, row_filter), limit))
+        _print_rows(ctx, islice(search.since(store, begin, row_filter), limit))
     else:
         _newest(ctx, limit or DEFAULT_LIMIT, row_filter, follow)
     return CommandResult(None)
 
 
 def _newest(ctx: CommandContext, most: int, row_filter: RowFilter, follow: bool) -> None:
-    """The newest rows, and with `follow` those that come. What is known is read first, so that no row is left out."""
+    """Print the newest rows, and with `follow` later ones. The known rows are read first, so that none is missed."""
     known = {row.id for row in ctx.read(lambda tx: _recent(tx, row_filter.tenant))} if follow else set()
     rows = search.find_newest(ctx.installation.store, most, row_filter)
     known |= {row.id for row in rows}
-    _tell(ctx, rows)
+    _print_rows(ctx, rows)
     with contextlib.suppress(KeyboardInterrupt):
         while follow:
             time.sleep(POLL_INTERVAL_S)
             recent = ctx.read(lambda tx: _recent(tx, row_filter.tenant))
-            _tell(ctx, [row for row in recent if row.id not in known and row_filter.matches(row)])
+            _print_rows(ctx, [row for row in recent if row.id not in known and row_filter.matches(row)])
             known = {row.id for row in recent}
 
 
 def _moment(text: str) -> int:
-    """The time of `--since` in epoch ms. Wrong usage otherwise."""
+    """Parse `--since` into epoch ms."""
     ago, at = duration_or_time(text, "--since")
     return max(0, at if at is not None else system_clock() - (ago or 0))
 
@@ -103,10 +103,10 @@ def check(
     ctx: CommandContext,
     since_hash: Annotated[
         list[str],
-        typer.Option("--since-hash", metavar="SEQ:HASH", help="A head that was noted: is it still there? Repeatable."),
+        typer.Option("--since-hash", metavar="SEQ:HASH", help="A recorded head that must be in the chain; repeatable."),
     ] = [],  # noqa: B006
 ) -> CommandResult:
-    """Walk the chain of the trail; exit 1 and name each breach. Shows the head, for noting it somewhere else."""
+    """Verify the hash chain of the audit trail; list each violation and exit with 1. Prints the head to record."""
     noted = [_noted(text) for text in since_hash]
     head, (waiting, oldest) = ctx.read(lambda tx: (head_of(tx), search.unsealed(tx)))
     found = verify(ctx.installation.store, noted)
@@ -119,11 +119,11 @@ def check(
         "unsealed": waiting,
         "unsealedSeconds": since,
     }
-    lines = [printable(one) for one in found] or ["The trail is whole."]
-    lines.append(f"Its head, for noting it elsewhere: {head}")
+    lines = [printable(one) for one in found] or ["The audit trail is intact."]
+    lines.append(f"Its head, to record elsewhere: {head}")
     if oldest is not None:
         lines.append(
-            f"{waiting} not sealed yet, the oldest of {wire_time(oldest)}: a running server seals every second."
+            f"{waiting} rows are not sealed yet, the oldest of {wire_time(oldest)}: a running server seals every second."
         )
     return CommandResult(document, lines, code=1 if found else 0)
 
@@ -136,10 +136,10 @@ def _noted(text: str) -> Head:
 
 
 def _recent(tx: SystemTransaction, owner: str | None) -> list[Row]:
-    """The rows of the last minute, the oldest first.
+    """Return the rows of the last minute, oldest first.
 
-    A row can be seen when its transaction has ended, up to a minute after it got its id, and then it stands before others
-    that were seen earlier. So who follows reads the last minute again and again, and leaves out what is known.
+    A row becomes visible when its transaction commits, up to a minute after it got its id, and may then precede rows that
+    were visible earlier. `--follow` therefore reads the last minute repeatedly and skips the rows it has printed.
     """
     found: list[Row] = []
     after = first_id("aud", system_clock() - search.MAX_VISIBILITY_DELAY_MS)
@@ -154,8 +154,8 @@ def _recent(tx: SystemTransaction, owner: str | None) -> list[Row]:
 _HEADER = "at  number  tenant  actor  action  subject  detail"
 
 
-def _tell(ctx: CommandContext, rows: Iterable[Row]) -> None:
-    """Writes rows; for people with the names of what has an id."""
+def _print_rows(ctx: CommandContext, rows: Iterable[Row]) -> None:
+    """Print rows; as text with the names of objects beside their ids."""
     names: dict[str, str] = {}
 
     def named(id_: str) -> str:

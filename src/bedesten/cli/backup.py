@@ -14,17 +14,17 @@ app = typer.Typer()
 @command(app, "backup")
 def backup(
     ctx: CommandContext,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Must not be there yet; made with mode 0600.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Must not exist; created with mode 0600.")],
 ) -> CommandResult:
-    """Copy the SQLite store into a file, whole and consistent, beside a running server. The master secrets are not in it.
+    """Back up the SQLite store into a consistent file, beside a running server. It does not contain the master secrets.
 
-    A store on PostgreSQL is copied with pg_dump.
+    Use pg_dump for a store on PostgreSQL.
     """
     if ctx.settings.database:
-        raise CommandError("the store is on PostgreSQL: copy it with pg_dump")
+        raise CommandError("the store is on PostgreSQL: use pg_dump")
     version = ctx.installation.keyring.version
     size = back_up_store(ctx.settings.sqlite_file, file)
     document = {"file": str(file), "bytes": size, "secrets": version}
-    message = f"{file} holds the store as it was a moment ago ({size:,} bytes)."
-    kept = f"It opens with version {version} of the master secrets or a later one: keep these somewhere else."
+    message = f"{file} is a consistent copy of the store ({size:,} bytes)."
+    kept = f"To open it you need version {version} of the master secrets, or a later one: store them elsewhere."
     return CommandResult(document, [message, kept])

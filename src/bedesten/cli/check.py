@@ -11,7 +11,7 @@ app = typer.Typer()
 
 @command(app, "check")
 def check(ctx: CommandContext) -> CommandResult:
-    """Walk the invariants over the whole store; exit 1 and name each breach. Beside a running server, too."""
+    """Check the invariants of the whole store; list each violation and exit with 1. Works beside a running server."""
     found = breaches(ctx.installation)
     lines = [printable(one) for one in found] or ["All invariants hold."]
     return CommandResult({"ok": not found, "violations": found}, lines, code=1 if found else 0)

@@ -12,7 +12,7 @@ from bedesten.cli.progress import progress
 from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)
-_Customer = Annotated[str, typer.Option("--customer", metavar="C", help="A customer's e-mail or id: only its own.")]
+_Customer = Annotated[str, typer.Option("--customer", metavar="C", help="Only those of this customer (e-mail or id).")]
 _OlderThan = Annotated[str, typer.Option("--older-than", metavar="5m", help="Only those that are older.")]
 
 
@@ -20,7 +20,7 @@ _OlderThan = Annotated[str, typer.Option("--older-than", metavar="5m", help="Onl
 def show_all(
     ctx: CommandContext, tenant: TenantOption, customer: _Customer = "", older_than: _OlderThan = "0s"
 ) -> CommandResult:
-    """Show the checkouts that hold goods and are not paid, the oldest first."""
+    """List the unpaid checkouts that reserve goods, oldest first."""
     age = duration(older_than, "--older-than") if older_than != "0s" else 0
     listed = ctx.read_in(tenant, lambda tx, _: checkouts.listed(tx, _id(tx, customer), age))
     columns = {"Order": "orderId", "Customer": "customer", "Units": "units", "Total": "total", "Expires": "expires"}
@@ -36,21 +36,23 @@ def release(
     everything: Annotated[bool, typer.Option("--all", help="Every open checkout.")] = False,
     older_than: _OlderThan = "",
 ) -> CommandResult:
-    """Free the goods that checkouts hold, as if their time were over. Name orders, a customer, an age, or --all."""
+    """Release the goods of checkouts, as if they had expired. Select by order, customer, age, or --all."""
     if bool(order) + bool(customer or older_than) + everything != 1:
-        raise typer.BadParameter("name orders, or --customer and --older-than, or --all")
+        raise typer.BadParameter("pass orders, or --customer and --older-than, or --all")
     age = duration(older_than, "--older-than") if older_than else 0
     named = order or [
         str(one["orderId"]) for one in ctx.read_in(tenant, lambda tx, _: checkouts.listed(tx, _id(tx, customer), age))
     ]
     released: list[str] = []
-    with progress("freeing checkouts", len(named), as_json=ctx.as_json) as advance:
-        for one in named:  # each in a transaction of its own, so that buyers wait for none of them
+    with progress("releasing checkouts", len(named), as_json=ctx.as_json) as advance:
+        for one in named:  # one transaction each, so that buyers do not wait
             if ctx.write_in(tenant, lambda tx, _, one=one: checkouts.release(tx, one)):  # type: ignore[misc]
                 released.append(one)
             advance(1)
     message = (
-        f"{len(released)} of {len(named)} freed; the others were paid, or over." if named else "No checkout is open."
+        f"{len(released)} of {len(named)} released; the others were paid or expired."
+        if named
+        else "No checkout is open."
     )
     return CommandResult({"released": released}, [message])
 

@@ -22,29 +22,29 @@ def find(
     tenant: TenantOption,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="An id, or a part of an e-mail or a name.")],
 ) -> CommandResult:
-    """Find customers, and see what their unpaid checkouts hold."""
+    """Find customers, with the goods that their unpaid checkouts reserve."""
     found = ctx.read_in(tenant, lambda tx, _: customers.find(tx, text))
     columns = {"Email": "email", "Id": "id", "Disabled": "disabled", "Checkouts": "openCheckouts"}
-    shown = table(found, "There is no such customer.", **columns, Units="reservedUnits", Since="created")
+    shown = table(found, "No customer found.", **columns, Units="reservedUnits", Since="created")
     return CommandResult({"customers": found}, [shown])
 
 
 @command(app, "disable")
 def disable(ctx: CommandContext, tenant: TenantOption, customer: _Customer) -> CommandResult:
-    """Refuse a customer from the next request on, end its tokens, and free what its checkouts hold."""
+    """Refuse a customer from the next request on, end its tokens, and release its checkouts."""
 
     def act(tx: Transaction, _: TenantEntry) -> tuple[str, str, int]:
         account = customers.one(tx, customer)
         return account.id, account.handle, customers.disable(tx, account)
 
     found, email, freed = ctx.write_in(tenant, act)
-    message = f"{printable(email)} is refused from now on; {freed} open checkouts of it are over."
+    message = f"{printable(email)} is refused from now on; {freed} open checkouts were released."
     return CommandResult({"id": found, "disabled": True, "releasedCheckouts": freed}, [message])
 
 
 @command(app, "enable")
 def enable(ctx: CommandContext, tenant: TenantOption, customer: _Customer) -> CommandResult:
-    """Let a customer log in again. Tokens that were ended stay so."""
+    """Let a customer log in again. Its earlier tokens stay invalid."""
 
     def act(tx: Transaction, _: TenantEntry) -> tuple[str, str]:
         account = customers.one(tx, customer)

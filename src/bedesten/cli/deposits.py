@@ -19,25 +19,25 @@ def show_all(
     tenant: TenantOption,
     every: Annotated[bool, typer.Option("--all", help="In every state.")] = False,
 ) -> CommandResult:
-    """Show the deposits that wait for an approval, the oldest first."""
+    """List the deposits that wait for approval, oldest first."""
     listed = ctx.read_in(tenant, lambda tx, _: deposits.listed(tx, every))
     return CommandResult({"deposits": listed}, [_table(listed)])
 
 
 @command(app, "approve")
 def approve(ctx: CommandContext, tenant: TenantOption, deposit: _Deposit) -> CommandResult:
-    """Book a deposit that waits for an approval into its partner's balance. Approving again changes nothing."""
+    """Approve a deposit: book it into the partner's balance. Idempotent."""
     shown = ctx.write_in(tenant, lambda tx, _: deposits.approve(tx, deposit))
     return CommandResult(shown, [_table([shown])])
 
 
 @command(app, "reject")
 def reject(ctx: CommandContext, tenant: TenantOption, deposit: _Deposit) -> CommandResult:
-    """End a deposit that is not booked; it can never be confirmed. Rejecting again changes nothing."""
+    """Reject a deposit that is not booked: it can never be confirmed. Idempotent."""
     shown = ctx.write_in(tenant, lambda tx, _: deposits.reject(tx, deposit))
     return CommandResult(shown, [_table([shown])])
 
 
 def _table(rows: list[dict[str, object]]) -> Output:
     columns = {"Deposit": "depositId", "Partner": "partner", "Amount": "amount", "Currency": "currency"}
-    return table(rows, "No deposit waits for an approval.", **columns, State="state", Integration="integration")
+    return table(rows, "No deposit waits for approval.", **columns, State="state", Integration="integration")

@@ -1,4 +1,4 @@
-"""Files that commands are given: by name, or `-` for standard input."""
+"""Reads input files: by name, or `-` for standard input."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ FROM_INPUT = "-"
 
 
 def read_file(file: Path) -> tuple[str, bytes]:
-    """What to call the file, and its bytes, cut off one past the most that a file may have."""
+    """Return the file's display name and its bytes, up to one byte over the limit."""
     if str(file) == FROM_INPUT:
         return "standard input", sys.stdin.buffer.read(MOST_BYTES + 1)
     with file.open("rb") as opened:

@@ -12,27 +12,27 @@ app = typer.Typer()
 
 @command(app, "init")
 def init(ctx: CommandContext) -> CommandResult:
-    """Make an installation: the store, and the master secrets in a file that only its owner can read, unless they are kept
-    elsewhere.
+    """Create an installation: the store, and the master secrets in a file that only its owner can read, unless
+    BEDESTEN_SECRETS names another place.
 
-    On an installation of an older version: bring the store to this version. Otherwise nothing happens.
+    An installation of an older version is upgraded. Otherwise nothing changes.
     """
     try:
         made = initialise(ctx.settings)
     except ValueError as problem:
         raise CommandError(str(problem)) from None
     document = {"data": str(ctx.settings.data), "database": where(ctx.settings), "created": made}
-    message = "is ready" if made else "was ready before; nothing was changed"
+    message = "is ready" if made else "already exists; nothing was changed"
     lines = [f"The installation in {document['data']} {message}."]
     if made:
         kept = displayed_reference(ctx.settings.secrets) if ctx.settings.secrets else ctx.settings.secrets_file
-        lines.append(f"Its master secrets are in {kept}: without them nothing in it can be opened.")
+        lines.append(f"Its master secrets are in {kept}: without them its encrypted data cannot be read.")
         lines.append("Next: bedesten tenants create NAME --host HOST")
     return CommandResult(document, lines)
 
 
 def where(settings: Settings) -> str:
-    """The store's place, without the password that may stand in it."""
+    """Return the store's location without its password."""
     if not settings.database:
         return str(settings.sqlite_file)
     if is_reference(settings.database):

@@ -22,8 +22,8 @@ from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)
 commands(app, Surface.PAYMENT, "integration")
-_MAX_HELP = "Larger deposits are refused; off: no limit."
-_ABOVE_HELP = "Larger deposits wait for `bedesten deposits approve`; off: none does."
+_MAX_HELP = "Refuse larger deposits; off: no limit."
+_ABOVE_HELP = "Larger deposits wait for `bedesten deposits approve`; off: none."
 
 
 @command(app, "limits")
@@ -34,15 +34,15 @@ def limits(
     max_deposit: Annotated[str, typer.Option("--max-deposit", metavar="AMOUNT|off", help=_MAX_HELP)] = "",
     confirm_above: Annotated[str, typer.Option("--confirm-above", metavar="AMOUNT|off", help=_ABOVE_HELP)] = "",
 ) -> CommandResult:
-    """Show how much money an integration may deposit by itself, and change it."""
-    largest, above = _read(max_deposit, "maxDeposit"), _read(confirm_above, "confirmAbove")
+    """Show or change how much money an integration may deposit without approval."""
+    maximum, above = _read(max_deposit, "maxDeposit"), _read(confirm_above, "confirmAbove")
 
     def act(tx: Transaction, entry: TenantEntry) -> Document:
         found = accounts.find(tx, OWNERS[Surface.PAYMENT], name)
         known = deposit_limits.limits_of(tx, found.id)
         if max_deposit or confirm_above:
             known = DepositLimits(
-                _minor(largest, entry.currency) if max_deposit else known.max_deposit,
+                _minor(maximum, entry.currency) if max_deposit else known.max_deposit,
                 _minor(above, entry.currency) if confirm_above else known.confirm_above,
             )
             deposit_limits.set_limits(tx, found.id, known, entry.currency)
@@ -71,5 +71,5 @@ def _minor(limit: Decimal | None, currency: str) -> int | None:
         return None
     minor = minor_amount(limit, currency, "amount")
     if minor == 0:
-        raise bad_field("amount", "above zero, or off")
+        raise bad_field("amount", "must be above zero, or off")
     return minor

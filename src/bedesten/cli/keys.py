@@ -30,19 +30,17 @@ MAX_FILE_BYTES = 16 * 2**20
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The id of the API key, never the key itself.")]
 SurfaceOption = Annotated[str, typer.Option("--surface", metavar="payment|supplier")]
 OwnerOption = Annotated[
-    str, typer.Option("--owner", metavar="NAME", help="Its owner: a supplier or an integration that exists.")
+    str, typer.Option("--owner", metavar="NAME", help="Its owner: an existing supplier or integration.")
 ]
-CreateOwnerOption = Annotated[
-    bool, typer.Option("--create-owner", help="Make the owner if there is none of this name.")
-]
+CreateOwnerOption = Annotated[bool, typer.Option("--create-owner", help="Create the owner if it does not exist.")]
 GrantOption = Annotated[
-    list[str], typer.Option("--grant", metavar="G", help="Repeatable; without it all that the surface offers.")
+    list[str], typer.Option("--grant", metavar="G", help="A grant; repeatable (default: all of the surface).")
 ]
 ExpiryOption = Annotated[
-    str | None, typer.Option("--expires", metavar="30d|yyyy-MM-ddTHH:mm:ssZ", help="By default never.")
+    str | None, typer.Option("--expires", metavar="30d|yyyy-MM-ddTHH:mm:ssZ", help="When it expires (default: never).")
 ]
 AllowOption = Annotated[
-    list[str], typer.Option("--allow", metavar="CIDR", help="From where it may be used; repeatable.")
+    list[str], typer.Option("--allow", metavar="CIDR", help="A network from which it may be used; repeatable.")
 ]
 
 
@@ -57,7 +55,7 @@ def create(
     allow: AllowOption = NO_VALUES,
     create_owner: CreateOwnerOption = False,
 ) -> CommandResult:
-    """Make an API key. It is shown once: it cannot be recovered from what is stored."""
+    """Create an API key. Its secret is shown only once and cannot be recovered."""
     gate = _surface(surface)
     after, at = _expiry(expires)
 
@@ -79,7 +77,10 @@ def create(
         "networks": allow,
         "expires": wire_time(end) if end else None,
     }
-    message = [f"API key {key_id} of {printable(holder.name)} on the {gate} surface.", *_fresh(gate, holder, fresh)]
+    message = [
+        f"API key {key_id} of {printable(holder.name)} on the {gate} surface.",
+        *_owner_note(gate, holder, fresh),
+    ]
     return CommandResult(document, [*message, *shown_once(API_key=key)])
 
 
@@ -87,16 +88,16 @@ def create(
 def revoke(
     ctx: CommandContext,
     key: KeyId,
-    previous: Annotated[bool, typer.Option("--previous", help="Only the old secret of a rotation.")] = False,
+    previous: Annotated[bool, typer.Option("--previous", help="Only the previous secret of a rotation.")] = False,
 ) -> CommandResult:
-    """End an API key: from now on no worker accepts it. `changed` is false if there was nothing left to end."""
+    """Revoke an API key: from now on no worker accepts it. `changed` is false if it was revoked before."""
 
     def act(tx: SystemTransaction) -> bool:
         return keys.revoke(inside_tenant_of(tx, key), key, OPERATOR, previous_only=previous)
 
     changed = ctx.write(act)
     what = f"The previous secret of {key}" if previous else f"API key {key}"
-    message = f"{what} is revoked." if changed else f"{what} was revoked before, or never was."
+    message = f"{what} is revoked." if changed else f"{what} was already revoked, or never existed."
     return CommandResult({"id": key, "revoked": True, "changed": changed}, [message])
 
 
@@ -104,12 +105,12 @@ def revoke(
 def show_all(
     ctx: CommandContext,
     tenant: TenantOption,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=MAX_PAGE, help="How many at most.")] = PAGE,
-    cursor: Annotated[
-        str, typer.Option("--cursor", metavar="C", help="What the page before named as its next cursor.")
-    ] = "",
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, max=MAX_PAGE, help="Most API keys to show.")
+    ] = PAGE,
+    cursor: Annotated[str, typer.Option("--cursor", metavar="C", help="The next cursor of the previous page.")] = "",
 ) -> CommandResult:
-    """Show a tenant's API keys, live or not, in the order in which they were made; never the keys themselves."""
+    """List a tenant's API keys, active or not, in order of creation; never their secrets."""
     listed, following = ctx.read_in(tenant, lambda tx, _: keys.list_page(tx, cursor, limit))
     shown = table(
         ({**one, "grants": one["grants"] or "all", "networks": one["networks"] or "anywhere"} for one in listed),
@@ -133,46 +134,48 @@ def rotate(
     ctx: CommandContext,
     key: KeyId,
     grace: Annotated[
-        str, typer.Option("--grace", metavar="1h|0", help="How long the old secret stays good; 0 ends it at once.")
+        str, typer.Option("--grace", metavar="1h|0", help="How long the old secret stays valid; 0 ends it at once.")
     ] = "1h",
     from_first_use: Annotated[
-        bool, typer.Option("--from-first-use", help="The grace begins when the new secret is first used.")
+        bool, typer.Option("--from-first-use", help="Begin the grace when the new secret is first used.")
     ] = False,
     replaces: Annotated[
         str | None,
-        typer.Option("--replaces", metavar="HINT", help="Only if this is the current secret, as `keys list` shows it."),
+        typer.Option(
+            "--replaces", metavar="HINT", help="Only if this is the hint of the current secret (see `keys list`)."
+        ),
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Even if that ends the secret before the old one, which is still good.")
+        bool, typer.Option("--yes", help="Even if this ends an earlier secret that is still valid.")
     ] = False,
 ) -> CommandResult:
-    """Give an API key another secret under the same id. It is shown once. A key has at most two secrets."""
+    """Give an API key a new secret under the same id, shown only once. A key has at most two secrets."""
     given = Grace(0 if grace == "0" else duration(grace, "--grace"), from_first_use, replaces)
     done = ctx.write(lambda tx: key_admin.rotate(tx, ctx.installation.keyring, key, given, end_previous=yes))
     if not done.kept:
         message = "The old secret has ended."
     elif done.ends is None:
-        message = f"The old secret stays good until {grace} after the first use of the new one."
+        message = f"The old secret stays valid until {grace} after the first use of the new one."
     else:
-        message = f"The old secret stays good until {wire_time(done.ends)}."
+        message = f"The old secret stays valid until {wire_time(done.ends)}."
     if done.ended:
-        message += f" The secret before it ({key_admin.used(done.last_use)}) has ended now."
+        message += f" The one before it ({key_admin.used(done.last_use)}) has ended now."
     document: Document = {
         "id": key,
         "key": done.secret.reveal(),
         "previous": {"ends": wire_time(done.ends) if done.ends else None} if done.kept else None,
         "ended": {"lastUsed": wire_time(done.last_use.used) if done.last_use else None} if done.ended else None,
     }
-    return CommandResult(document, [f"API key {key} has another secret. {message}", *shown_once(API_key=done.secret)])
+    return CommandResult(document, [f"API key {key} has a new secret. {message}", *shown_once(API_key=done.secret)])
 
 
 @command(app, "usage")
 def usage(ctx: CommandContext, key: KeyId) -> CommandResult:
-    """Show until when each secret of an API key is good, and who used it last: who breaks if it ends?"""
+    """Show how long each secret of an API key is valid, and who used it last."""
     found: Document = ctx.read(lambda tx: key_uses.usage(inside_tenant_of(tx, key), key))
     shown = table(
         found["secrets"],
-        "It has no secret any more, and was never seen in use.",
+        "It has no secret any more, and was never used.",
         Which="secret",
         Live="live",
         Ends="ends",
@@ -185,18 +188,18 @@ def usage(ctx: CommandContext, key: KeyId) -> CommandResult:
 
 
 @command(app, "import")
-def take_over(
+def import_keys(
     ctx: CommandContext,
     tenant: TenantOption,
     surface: SurfaceOption,
     owner: OwnerOption,
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="By default standard input.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The file (default: standard input).")] = None,
     grant: GrantOption = NO_VALUES,
     expires: ExpiryOption = None,
     allow: AllowOption = NO_VALUES,
     create_owner: CreateOwnerOption = False,
 ) -> CommandResult:
-    """Take over API keys of another system by their SHA-256: lines of `digest[,hint]`, all or none."""
+    """Import API keys of another system by their SHA-256: lines of `digest[,hint]`, all or none."""
     gate = _surface(surface)
     after, at = _expiry(expires)
     lines = key_import.parse(_lines(file))
@@ -214,21 +217,21 @@ def take_over(
             opened.store, opened.keyring, entry.id, lines, describe, OPERATOR, advance
         )
     if found is None:
-        return CommandResult({"imported": 0, "ids": [], "ownerMade": False}, ["There is no API key in it."])
+        return CommandResult({"imported": 0, "ids": [], "ownerMade": False}, ["The file contains no API key."])
     holder, fresh = found
     counted = "1 API key" if len(made) == 1 else f"{len(made)} API keys"
-    message = f"{counted} of {printable(holder.name)} taken over. Each becomes an ordinary one with its first use."
+    message = f"{counted} of {printable(holder.name)} imported. Each becomes an ordinary API key with its first use."
     document: Document = {"imported": len(made), "ids": made, "ownerMade": fresh}
-    return CommandResult(document, [message, *_fresh(gate, holder, fresh)])
+    return CommandResult(document, [message, *_owner_note(gate, holder, fresh)])
 
 
 @command(app, "leaked")
 def leaked(
     ctx: CommandContext,
-    stdin: Annotated[bool, typer.Option("--stdin", help="Read what was found from standard input.")] = False,
-    source: Annotated[str, typer.Option("--source", metavar="TEXT", help="Where it was found, for the trail.")] = "",
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read the candidates from standard input.")] = False,
+    source: Annotated[str, typer.Option("--source", metavar="TEXT", help="Where they were found (audit trail).")] = "",
 ) -> CommandResult:
-    """Report API keys that were found where they do not belong, and do what the leak policy says."""
+    """Report API keys that were found in public, and apply the leak policy to them."""
     if not stdin:
         raise typer.BadParameter(
             "add --stdin: API keys are read from standard input, never from arguments", param_hint="--stdin"
@@ -253,7 +256,7 @@ def leaked(
     document: Document = {"policy": report.policy, "candidates": report.candidates, "leaked": found}
     shown = table(
         found,
-        "None of it is a live API key.",
+        "None of them is an active API key.",
         Id="id",
         Owner="owner",
         Key="hint",
@@ -262,9 +265,9 @@ def leaked(
         Ends="ends",
     )
     counted = "1 candidate" if report.candidates == 1 else f"{report.candidates} candidates"
-    message = f"{counted}, {len(found)} of them live; the policy is {report.policy}."
+    message = f"{counted}, {len(found)} of them active; the policy is {report.policy}."
     if found and report.policy == "notify":
-        message += " Those still work: revoke or rotate them."
+        message += " They still work: revoke or rotate them."
     return CommandResult(document, [message, shown])
 
 
@@ -272,26 +275,27 @@ def leaked(
 def leak_policy(
     ctx: CommandContext,
     policy: Annotated[
-        str | None, typer.Argument(metavar="[notify|grace|revoke]", help="Without it the policy is shown.")
+        str | None,
+        typer.Argument(metavar="[notify|grace|revoke]", help="The new policy; without it the policy is shown."),
     ] = None,
 ) -> CommandResult:
-    """What happens to an API key that is reported as leaked: notify, grace (it ends after 24 hours), revoke."""
+    """Show or set the policy for leaked API keys: notify, grace (they end after 24 hours), revoke."""
     if policy is not None:
         ctx.write(lambda tx: leaks.set_leak_policy(tx, policy.lower()))
     now = ctx.read(leaks.leak_policy)
     return CommandResult({"policy": now}, [f"The leak policy is {now}."])
 
 
-def _fresh(gate: Surface, holder: Account, made: bool) -> list[Output]:
-    """Says that the owner was made, since its name may be a slip."""
-    return [f"The {OWNERS[gate]} {printable(holder.name)} did not exist and was made."] if made else []
+def _owner_note(gate: Surface, holder: Account, made: bool) -> list[Output]:
+    """Mention that the owner was created: its name may be a typing error."""
+    return [f"The {OWNERS[gate]} {printable(holder.name)} did not exist and was created."] if made else []
 
 
 def _lines(file: Path | None) -> list[str]:
-    """The lines of a file or of standard input. Raises `OSError`, `Refusal` (-2)."""
+    """Read the lines of a file or of standard input. Raises `OSError`, `Refusal` (-2)."""
     raw = sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if file is None else _read(file)
     if len(raw) > MAX_FILE_BYTES:
-        raise bad_field("file", f"more than {MAX_FILE_BYTES // 2**20} MiB: send it in parts")
+        raise bad_field("file", f"more than {MAX_FILE_BYTES // 2**20} MiB: split the file")
     return raw.decode("utf-8-sig", "replace").splitlines()
 
 
@@ -303,10 +307,10 @@ def _read(file: Path) -> bytes:
 def _surface(name: str) -> Surface:
     keyed = [surface.value for surface in Surface if not surface.uses_tokens]
     if name.lower() not in keyed:
-        raise typer.BadParameter(f"{name!r} is none of {', '.join(keyed)}", param_hint="--surface")
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(keyed)}", param_hint="--surface")
     return Surface(name.lower())
 
 
 def _expiry(text: str | None) -> tuple[int | None, int | None]:
-    """How long from now in ms, or when in epoch ms; neither: never. Wrong usage otherwise."""
+    """Parse `--expires` into ms from now, or epoch ms, or neither (never)."""
     return (None, None) if text is None else duration_or_time(text, "--expires")

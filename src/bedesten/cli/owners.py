@@ -1,4 +1,4 @@
-"""What `bedesten suppliers` and `bedesten integrations` have in common: both are owners of API keys."""
+"""The verbs that `bedesten suppliers` and `bedesten integrations` share: both are owners of API keys."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from bedesten.gate.scopes import Surface
 
 
 def commands(app: typer.Typer, surface: Surface, word: str) -> None:
-    """Adds `create`, `disable`, `enable` and `list` for the owners of the surface's keys."""
+    """Add `create`, `disable`, `enable` and `list` for the owners of a surface's API keys."""
     owner = Annotated[str, typer.Argument(metavar="NAME", help=f"The {word}'s name or id.")]
 
     def create(
@@ -20,7 +20,7 @@ def commands(app: typer.Typer, surface: Surface, word: str) -> None:
     ) -> CommandResult:
         made = ctx.write_in(tenant, lambda tx, _: owners.create(tx, surface, name))
         return CommandResult(
-            {"id": made.id, "name": made.name}, [f"The {word} {printable(made.name)} ({made.id}) is made."]
+            {"id": made.id, "name": made.name}, [f"The {word} {printable(made.name)} ({made.id}) was created."]
         )
 
     def disable(ctx: CommandContext, name: owner, tenant: TenantOption) -> CommandResult:
@@ -35,10 +35,10 @@ def commands(app: typer.Typer, surface: Surface, word: str) -> None:
         return CommandResult({f"{word}s": listed}, [shown])
 
     article = "n" if word[0] in "aeiou" else ""
-    create.__doc__ = f"Make a{article} {word}, whose API keys are made with `bedesten keys create`."
-    disable.__doc__ = f"Refuse every API key of a{article} {word} from the next request on. Nothing of it is lost."
-    enable.__doc__ = f"Let a disabled {word}'s API keys in again."
-    show_all.__doc__ = f"Show a tenant's {word}s."
+    create.__doc__ = f"Create a{article} {word}. Create its API keys with `bedesten keys create`."
+    disable.__doc__ = f"Refuse every API key of a{article} {word} from the next request on. Its data stays."
+    enable.__doc__ = f"Accept a disabled {word}'s API keys again."
+    show_all.__doc__ = f"List a tenant's {word}s."
     command(app, "create")(create)
     command(app, "disable")(disable)
     command(app, "enable")(enable)

@@ -26,7 +26,9 @@ from bedesten.store.transaction import Transaction
 app = typer.Typer(no_args_is_help=True)
 Partner = Annotated[str, typer.Argument(metavar="PARTNER", help="The partner's e-mail or id.")]
 Change = Callable[[Transaction, TenantEntry, Account], None]
-_SCOPE = typer.Option("--scope", metavar="S", help="Repeatable; without it every scope of the Reseller surface.")
+_SCOPE = typer.Option(
+    "--scope", metavar="S", help="A scope; repeatable (default: every scope of the Reseller surface)."
+)
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
@@ -35,17 +37,17 @@ def create(
     ctx: CommandContext,
     tenant: TenantOption,
     email: Annotated[str, typer.Option("--email", metavar="E")],
-    name: Annotated[str, typer.Option("--name", metavar="N", help="By default the e-mail.")] = "",
+    name: Annotated[str, typer.Option("--name", metavar="N", help="The name (default: the e-mail).")] = "",
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from a line of standard input.")
     ] = False,
     scope: Annotated[list[str], _SCOPE] = NO_VALUES,
-    webhook: Annotated[
-        str | None, typer.Option("--webhook", metavar="URL", help="Where it is told of changes.")
-    ] = None,
-    credit: Annotated[str, typer.Option("--credit", metavar="AMOUNT", help="How far below zero it may go.")] = "0",
+    webhook: Annotated[str | None, typer.Option("--webhook", metavar="URL", help="Where its webhooks go.")] = None,
+    credit: Annotated[
+        str, typer.Option("--credit", metavar="AMOUNT", help="How far its balance may go below zero.")
+    ] = "0",
 ) -> CommandResult:
-    """Make a reseller account. Without a given password a strong one is made and shown once."""
+    """Create a reseller account. Without --password-stdin a strong password is generated and shown once."""
     limit = amount(credit, "credit")
     handle = partners.address(email)
     password, hashed = _password(ctx, password_stdin, name, handle, tenant)
@@ -55,7 +57,7 @@ def create(
     if not password_stdin:
         document["password"] = password.reveal()
     shown = [*shown_once(Password=None if password_stdin else password, **_secrets(made))]
-    return CommandResult({**document, **_outbound(made)}, [f"Partner {made.email} ({made.id}) is made.", *shown])
+    return CommandResult({**document, **_outbound(made)}, [f"Partner {made.email} ({made.id}) was created.", *shown])
 
 
 @command(app, "scopes")
@@ -66,9 +68,9 @@ def scopes(
     scope: Annotated[list[str], typer.Option("--scope", metavar="S", help="Repeatable.")] = NO_VALUES,
     every: Annotated[bool, typer.Option("--all", help="Every scope of the Reseller surface.")] = False,
 ) -> CommandResult:
-    """Name a partner's scopes anew. One taken away is gone on the next request; one added needs a new token."""
+    """Set a partner's scopes. A removed scope is gone on the next request; an added one needs a new token."""
     if bool(scope) is every:
-        raise typer.BadParameter("either --scope or --all")
+        raise typer.BadParameter("pass either --scope or --all")
 
     def act(tx: Transaction, _: TenantEntry, account: Account) -> None:
         accounts.set_scopes(tx, account, None if every else scope)
@@ -80,10 +82,10 @@ def scopes(
 def credit(
     ctx: CommandContext,
     partner: Partner,
-    limit: Annotated[str, typer.Argument(metavar="AMOUNT", help="In the tenant's currency; 0 for none.")],
+    limit: Annotated[str, typer.Argument(metavar="AMOUNT", help="In the tenant's currency; 0: none.")],
     tenant: TenantOption,
 ) -> CommandResult:
-    """Change how far a partner's balance may go below zero."""
+    """Set how far a partner's balance may go below zero."""
     exact = amount(limit, "amount")
 
     def act(tx: Transaction, entry: TenantEntry, account: Account) -> None:
@@ -94,7 +96,7 @@ def credit(
 
 @command(app, "disable")
 def disable(ctx: CommandContext, partner: Partner, tenant: TenantOption) -> CommandResult:
-    """Shut a partner out from the next request on; its tokens are dead for good."""
+    """Refuse a partner from the next request on; its tokens are revoked permanently."""
     return _changed(ctx, tenant, partner, lambda tx, _, account: accounts.set_disabled(tx, account, True))
 
 
@@ -106,15 +108,15 @@ def enable(ctx: CommandContext, partner: Partner, tenant: TenantOption) -> Comma
 
 @command(app, "unlock")
 def unlock(ctx: CommandContext, partner: Partner, tenant: TenantOption) -> CommandResult:
-    """Forget a partner's failed logins, so that the next login does not wait. Its tokens and its password stay."""
+    """Clear a partner's failed logins, so that the next login need not wait. Tokens and password stay."""
 
     def act(tx: Transaction, _: TenantEntry) -> tuple[Account, bool]:
         account = partners.find(tx, partner)
         return account, partners.unlock(tx, ctx.installation.keyring, account)
 
     account, changed = ctx.write_in(tenant, act)
-    message = f"Partner {account.handle} can log in without a wait." + (
-        "" if changed else " No failed login was counted."
+    message = f"Partner {account.handle} can log in without waiting." + (
+        "" if changed else " There were no failed logins."
     )
     return CommandResult({"id": account.id, "email": account.handle, "changed": changed}, [message])
 
@@ -128,7 +130,7 @@ def password(
         bool, typer.Option("--password-stdin", help="Read the new password from a line of standard input.")
     ] = False,
 ) -> CommandResult:
-    """Give a partner another password: a strong one, shown once, unless one is given. Its tokens are dead at once."""
+    """Set a new password: a strong one, generated and shown once, unless one is given. Its tokens are revoked at once."""
     account = ctx.read_in(tenant, lambda tx, _: partners.find(tx, partner))
     new, hashed = _password(ctx, password_stdin, account.name, account.handle, tenant)
 
@@ -141,7 +143,7 @@ def password(
     document: Document = {"id": account.id, "email": account.handle}
     if not password_stdin:
         document["password"] = new.reveal()
-    message = f"Partner {account.handle} ({account.id}) has another password; every bearer token of it is dead."
+    message = f"Partner {account.handle} ({account.id}) has a new password; all its bearer tokens are revoked."
     return CommandResult(document, [message, *shown_once(Password=None if password_stdin else new)])
 
 
@@ -152,7 +154,7 @@ def webhook(
     url: Annotated[str, typer.Argument(metavar="URL", help="An https URL, or off.")],
     tenant: TenantOption,
 ) -> CommandResult:
-    """Change where a partner is told of changes; its secrets stay."""
+    """Set the address of a partner's webhooks; its secrets stay."""
     target = None if url == "off" else url
 
     def act(tx: Transaction, entry: TenantEntry) -> tuple[Made | None, Document]:
@@ -168,13 +170,13 @@ def webhook(
 
 @command(app, "list")
 def show_all(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
-    """Show a tenant's partners and their money."""
+    """List a tenant's partners and their balances."""
     listed = ctx.read_in(tenant, lambda tx, entry: partners.listed(tx, entry.currency))
     return CommandResult({"partners": listed}, [_table(listed)])
 
 
 def _changed(ctx: CommandContext, tenant: str, partner: str, act: Change) -> CommandResult:
-    """Changes one partner and shows it as it is then."""
+    """Change a partner and return its new state."""
 
     def change(tx: Transaction, entry: TenantEntry) -> Document:
         account = partners.find(tx, partner)
@@ -186,7 +188,7 @@ def _changed(ctx: CommandContext, tenant: str, partner: str, act: Change) -> Com
 
 
 def _password(ctx: CommandContext, given: bool, name: str, email: str, tenant: str) -> tuple[Secret[str], PasswordHash]:
-    """A password that may be one, and as it is stored. Raises `Refusal` (-2)."""
+    """Read or generate a password, and hash it. Raises `Refusal` (-2)."""
     password = _read_password() if given else _new_password()
     words = ("bedesten", name, email, tenant)
     problem = password_problem(password.reveal(), minimum=ctx.settings.password_minimum, words=words)
@@ -196,31 +198,28 @@ def _password(ctx: CommandContext, given: bool, name: str, email: str, tenant: s
 
 
 def _read_password() -> Secret[str]:
-    """One line of standard input, without its end; a terminal is asked for it, and shows nothing of it.
-
-    Raises `Refusal` (-2).
-    """
-    raw = _asked() if sys.stdin.isatty() else sys.stdin.buffer.readline(4 * MAX_SECRET + 2)
+    """Read one line of standard input; on a terminal prompt for it without echo. Raises `Refusal` (-2)."""
+    raw = _prompted() if sys.stdin.isatty() else sys.stdin.buffer.readline(4 * MAX_SECRET + 2)
     try:
         return Secret(raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8"))
     except UnicodeDecodeError:
         pass
-    raise bad_field("password", "a password is Unicode text in UTF-8")
+    raise bad_field("password", "must be text in UTF-8")
 
 
-def _asked() -> bytes:
-    """What somebody types twice. Raises `Refusal` (-2) if it is not the same."""
+def _prompted() -> bytes:
+    """Prompt twice. Raises `Refusal` (-2) if the two differ."""
     try:
-        first, second = (getpass(prompt, sys.stderr) for prompt in ("Password: ", "Once more: "))
+        first, second = (getpass(prompt, sys.stderr) for prompt in ("Password: ", "Repeat it: "))
     except EOFError:
         return b""
     if first != second:
-        raise bad_field("password", "the two were not the same")
+        raise bad_field("password", "the two passwords differ")
     return first.encode("utf-8", "surrogateescape")
 
 
 def _new_password() -> Secret[str]:
-    """Six groups of four, easy to tell apart and to type: 118 random bits."""
+    """Generate six groups of four unambiguous characters: 118 random bits."""
     return Secret("-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(6)))
 
 

@@ -16,23 +16,23 @@ from bedesten.gate.auth_cache import TenantEntry
 from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)
-Force = Annotated[bool, typer.Option("--force", help="Take prices of 0 and below the cost as well.")]
-app.add_typer(stock.app, name="stock", help="Stock codes: put in, listed by batch, taken out, moved.")
+Force = Annotated[bool, typer.Option("--force", help="Accept prices of 0 and below the cost.")]
+app.add_typer(stock.app, name="stock", help="Stock codes: add, list by batch, withdraw, move.")
 
 
 @command(app, "import")
-def bring_in(
+def import_products(
     ctx: CommandContext,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with a header row, or JSON; - for input.")],
     tenant: TenantOption,
     force: Force = False,
 ) -> CommandResult:
-    """Make or change products from a file, all or none; categories and suppliers that do not exist are made.
+    """Create or change products from a file, all or none. Missing categories and suppliers are created.
 
     Columns (keys), in any order: id, sku, name, category, price, description, region, fulfilment (stock, supplier,
     stock_first), supplier, supplierSku, cost, requireData, active. Only sku is needed, and name for a new product; a row
-    with an id changes the product that has it, its sku included. What the file does not mention stays as it is; an
-    empty cell empties.
+    with an id changes that product, including its sku. Columns that the file lacks stay unchanged; an empty cell clears
+    the value.
     """
     source, raw = read_file(file)
     rows = productfile.read_rows(source, raw)
@@ -47,18 +47,18 @@ def bring_in(
         "unchanged": done.unchanged,
         "notes": list(done.notes),
     }
-    message = f"{done.created} made, {done.updated} changed, {done.unchanged} as they were."
+    message = f"{done.created} created, {done.updated} changed, {done.unchanged} unchanged."
     return CommandResult(document, [message, *map(printable, done.notes)])
 
 
 @command(app, "prices")
 def prices(
     ctx: CommandContext,
-    price: Annotated[list[str], typer.Argument(metavar="SKU=PRICE…", help="A sku or an id, and what it costs.")],
+    price: Annotated[list[str], typer.Argument(metavar="SKU=PRICE…", help="A sku or an id, and its price.")],
     tenant: TenantOption,
     force: Force = False,
 ) -> CommandResult:
-    """Price products and switch them on, all or none."""
+    """Set the prices of products and put them on sale, all or none."""
     exact = {name: amount(text, name) for name, text in pairs(price, "SKU=PRICE").items()}
     priced = ctx.write_in(tenant, lambda tx, entry: products.set_prices(tx, entry.currency, exact, force=force))
     document = {"updated": len(priced), "products": priced}
@@ -67,7 +67,7 @@ def prices(
 
 @command(app, "list")
 def show_all(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
-    """Show a tenant's products, sold or not. What --json writes is a file for `import`."""
+    """List a tenant's products, on sale or not. The output of --json is a file for `import`."""
     listed = ctx.read_in(tenant, lambda tx, entry: products.listed(tx, entry.region))
     shown = table(
         listed,
@@ -87,14 +87,14 @@ def show_all(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
     return CommandResult({"products": listed}, [shown])
 
 
-proposals = typer.Typer(no_args_is_help=True, help="What suppliers propose for products that are on sale.")
+proposals = typer.Typer(no_args_is_help=True, help="Names that suppliers propose for products on sale.")
 app.add_typer(proposals, name="proposals")
 Products = Annotated[list[str], typer.Argument(metavar="PRODUCT…", help="Skus or ids.")]
 
 
 @command(proposals, "list")
 def list_proposals(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
-    """Show the names that suppliers propose for products that are on sale. Buyers see the present one until then."""
+    """List the names that suppliers propose for products on sale. Buyers see the current name until you accept."""
     listed = ctx.read_in(tenant, lambda tx, _: products.proposals(tx))
     shown = table(
         listed, "Nothing is proposed.", Sku="sku", Id="id", Supplier="supplier", Name="name", Proposed="proposedName"
@@ -104,17 +104,17 @@ def list_proposals(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
 
 @command(proposals, "accept")
 def accept(ctx: CommandContext, product: Products, tenant: TenantOption) -> CommandResult:
-    """Give products the names that their suppliers propose, all or none."""
-    return _answered(ctx, tenant, product, accept=True)
+    """Accept the proposed names of products, all or none."""
+    return _decide(ctx, tenant, product, accept=True)
 
 
 @command(proposals, "reject")
 def reject(ctx: CommandContext, product: Products, tenant: TenantOption) -> CommandResult:
-    """Leave products their names, all or none. A supplier may propose the same name again: it is not shown again."""
-    return _answered(ctx, tenant, product, accept=False)
+    """Reject the proposed names of products, all or none. The same proposal is not listed again."""
+    return _decide(ctx, tenant, product, accept=False)
 
 
-def _answered(ctx: CommandContext, tenant: str, names: list[str], *, accept: bool) -> CommandResult:
+def _decide(ctx: CommandContext, tenant: str, names: list[str], *, accept: bool) -> CommandResult:
     done = ctx.write_in(tenant, lambda tx, _: products.answer_proposals(tx, names, accept=accept))
     rows = [{"id": one.id, "sku": one.sku, "name": one.name} for one in done]
     return CommandResult({"products": rows}, [table(rows, "", Sku="sku", Name="name")])

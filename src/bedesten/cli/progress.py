@@ -1,4 +1,4 @@
-"""A progress bar for long work, for the people at a terminal."""
+"""A progress bar for long commands on a terminal."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -7,15 +7,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 Advance = Callable[[int], object]
-"""Says that so many more steps are done."""
+"""Called with the number of steps completed since the last call."""
 
 
 @contextlib.contextmanager
 def progress(what: str, total: int, *, as_json: bool, console: Console | None = None) -> Iterator[Advance]:
-    """Shows a bar of `total` steps on standard error while the block runs; the block calls what it gets with each step.
+    """Show a bar of `total` steps on standard error while the block runs. The block calls the yielded function.
 
-    `what` names the work ("importing API keys"). The bar disappears when the work is done. Where standard error is not a
-    terminal, and with `--json`, nothing is written. The function may be called from any thread.
+    `what` describes the work ("importing API keys"). The bar disappears at the end. Without a terminal, and with `--json`,
+    nothing is printed. The yielded function is thread-safe.
     """
     console = console or Console(stderr=True, highlight=False)
     bar = Progress(

@@ -1,4 +1,4 @@
-"""`bedesten secrets …`: the master secrets. Ids only; no command shows a secret."""
+"""`bedesten secrets …`: the master secrets. Commands print ids, never a secret."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,13 +14,13 @@ app = typer.Typer(no_args_is_help=True)
 
 To = Annotated[
     Path | None,
-    typer.Option("--to", metavar="FILE", help="Write the next version into a new file and change nothing else."),
+    typer.Option("--to", metavar="FILE", help="Write the next version to a new file and change nothing else."),
 ]
 
 
 @command(app, "list")
 def listed(ctx: CommandContext) -> CommandResult:
-    """Show the ids of the master secrets, the current one of each ring first."""
+    """List the ids of the master secrets, the current one of each key set first."""
     return _answer(_now(ctx))
 
 
@@ -28,11 +28,11 @@ def listed(ctx: CommandContext) -> CommandResult:
 def rotate(
     ctx: CommandContext,
     pepper: Annotated[
-        bool, typer.Option("--pepper", help="Turn the ring that digests API keys and passwords instead.")
+        bool, typer.Option("--pepper", help="Rotate the key set that digests API keys and passwords instead.")
     ] = False,
     to: To = None,
 ) -> CommandResult:
-    """Let a new master secret sign; the old one verifies until its tokens have expired. Holds on the next request."""
+    """Sign with a new master secret from the next request on. The old one verifies until its tokens have expired."""
     key_set = "digest" if pepper else "sign"
     if to:
         return _answer(secrets.prepare(secrets.rotated(_now(ctx), key_set), to))
@@ -45,7 +45,7 @@ def forget(
     secret: Annotated[str, typer.Argument(metavar="ID", help="A retired signing secret: s1.")],
     to: To = None,
 ) -> CommandResult:
-    """Drop a retired signing secret: every token that it signed is dead on the next request."""
+    """Forget a retired signing secret: every token that it signed is invalid from the next request on."""
     if to:
         return _answer(secrets.prepare(secrets.forgotten(_now(ctx), secret), to))
     return _answer(secrets.forget(ctx.installation.store, _file(ctx), secret))
@@ -53,7 +53,7 @@ def forget(
 
 @command(app, "reload")
 def reload(ctx: CommandContext) -> CommandResult:
-    """Let every process take up the master secrets that were brought where they are kept. Holds on the next request."""
+    """Make every process reload the master secrets from where they are stored, from the next request on."""
     keyring = _now(ctx)
     ctx.write(lambda tx: secrets.take_up(tx, keyring))
     return _answer(keyring)
@@ -68,11 +68,11 @@ def _now(ctx: CommandContext) -> Keyring:
 
 
 def _file(ctx: CommandContext) -> Path:
-    """The file that this program may write."""
+    """Return the file of the master secrets. Raises `CommandError` if they are stored elsewhere."""
     if ctx.installation.master_secrets.in_a_manager:
         raise CommandError(
-            "the master secrets are where BEDESTEN_SECRETS says, and this program does not write there: write the next "
-            "version with --to FILE, bring it there, then `bedesten secrets reload`"
+            "this program cannot write to the place that BEDESTEN_SECRETS names: write the next version with --to FILE, "
+            "store it there, then run `bedesten secrets reload`"
         )
     return ctx.installation.settings.secrets_file
 

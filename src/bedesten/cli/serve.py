@@ -17,16 +17,14 @@ from bedesten.server.supervisor import ServeSpec, SideProcess
 
 app = typer.Typer()
 MAX_WORKERS = 8
-"""Without --workers there is one for each processor, but no more than this."""
+"""Most workers without --workers, which default to one for each processor."""
 
 
 @command(app, "serve")
 def serve(
     ctx: CommandContext,
-    host: Annotated[
-        str, typer.Option("--host", metavar="ADDRESS", help="Where the four surfaces listen.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: any free one.")] = 8080,
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address of the four surfaces.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="Their port; 0: any free one.")] = 8080,
     admin_host: Annotated[
         str, typer.Option("--admin-host", metavar="ADDRESS", help="Where the admin listener listens.")
     ] = "127.0.0.1",
@@ -37,14 +35,14 @@ def serve(
             "--gate-routes",
             metavar="FILE",
             envvar="BEDESTEN_GATE_ROUTES",
-            help="Decide for other services too, by the rules in this file.",
+            help="Authorize requests for other services too, by this rules file.",
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, max=64, help="Processes. By default one for each processor.")
+        int | None, typer.Option("--workers", min=1, max=64, help="Worker processes (default: one for each processor).")
     ] = None,
 ) -> CommandResult:
-    """Serve the four surfaces until told to stop. With --json every event is one JSON document on a line."""
+    """Serve the four surfaces until Ctrl-C or SIGTERM. With --json each event is one JSON document on a line."""
     ctx.secret_cache = SecretCache.shared()
     settings, store = _with_gate(ctx.settings, gate_routes, admin_port), ctx.installation.store
     side_processes = [SideProcess("worker", "bedesten.server.worker:main")]
@@ -66,14 +64,14 @@ def serve(
     with loopback_guard.guard_listen_address(settings, store, host):
         ctx.close()
         events = _Events(ctx.as_json, spec.workers)
-        code = supervisor.run(spec, lambda: None, events.hear)
+        code = supervisor.run(spec, lambda: None, events.handle)
     if events.reason:
         raise CommandError(events.reason, errors.CONFLICT)
     return CommandResult(None, code=code)
 
 
 def _with_gate(settings: Settings, routes: Path | None, admin_port: int) -> Settings:
-    """The settings with the gate for other services, if one is wanted. Raises `CommandError` if it could not work."""
+    """Add forward-auth to the settings, if a rules file is given. Raises `CommandError` if it cannot work."""
     from bedesten.forward_auth import rules_file  # the web is not loaded for every other command
 
     routes = routes or settings.gate_routes
@@ -93,7 +91,7 @@ def _with_gate(settings: Settings, routes: Path | None, admin_port: int) -> Sett
 
 
 class _Events:
-    """Tells what happens to the processes. A terminal that has gone away changes nothing for those who are served."""
+    """Prints the events of the processes. A closed terminal does not stop the server."""
 
     def __init__(self, as_json: bool, workers: int) -> None:
         self._as_json = as_json
@@ -101,8 +99,8 @@ class _Events:
         self._urls: dict[str, str] = {}
         self.reason = ""
 
-    def hear(self, event: dict[str, object]) -> None:
-        """Notes what ends the server, and passes everything else on."""
+    def handle(self, event: dict[str, object]) -> None:
+        """Remember the reason why the server ends, and print every other event."""
         kind, name = str(event["event"]), str(event.get("name", ""))
         if kind in ("refused", "gave-up"):
             self.reason = str(event["reason"])
@@ -112,9 +110,9 @@ class _Events:
         if kind == "ready":
             event = {"event": kind, "url": self._urls["web"], "adminUrl": self._urls.get("admin"), **event}
         with contextlib.suppress(OSError):
-            self._tell(kind, event)
+            self._print(kind, event)
 
-    def _tell(self, kind: str, event: dict[str, object]) -> None:
+    def _print(self, kind: str, event: dict[str, object]) -> None:
         if self._as_json:
             write_json(event)
         elif kind == "ready":

@@ -1,4 +1,4 @@
-"""`bedesten products stock …`. Its first word is a verb, or the product (or the file) whose codes are put in."""
+"""`bedesten products stock …`. Its first word is a verb, or the product (or the file) whose codes are added."""
 
 import sys
 from collections.abc import Callable
@@ -30,58 +30,58 @@ from bedesten.cli.progress import progress
 from bedesten.errors import bad_field
 from bedesten.store.transaction import Transaction
 
-PUT = "put"
+ADD = "add"
 
 
 class StockGroup(TyperGroup):
-    """What is no verb is a product or a file: its codes are put in."""
+    """A first word that is not a verb is a product or a file: its codes are added."""
 
     def parse_args(self, ctx, args):  # type: ignore[no-untyped-def]
         if args and args[0] not in (*self.commands, "-h", "--help"):
-            args = [PUT, *args]
+            args = [ADD, *args]
         return super().parse_args(ctx, args)
 
 
 app = typer.Typer(no_args_is_help=True, cls=StockGroup)
 
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the trail.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason, for the audit trail.")]
 MAX_TEXT = 200
 
 
-@command(app, PUT)
+@command(app, ADD)
 def put_in(
     ctx: CommandContext,
-    product: Annotated[str, typer.Argument(metavar="[PRODUCT]", help="Its sku or id; left out with --product.")],
+    product: Annotated[str, typer.Argument(metavar="[PRODUCT]", help="Its sku or id; omit it with --product.")],
     tenant: TenantOption,
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A list or CSV; - for input.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A list or CSV; -: standard input.")] = None,
     of_product: Annotated[str | None, typer.Option("--product", metavar="SKU", help="The product's sku or id.")] = None,
     column: Annotated[
         str | None, typer.Option("--column", metavar="NAME", help="Title or number (from 1) of the column of codes.")
     ] = None,
     header: Annotated[
         bool | None,
-        typer.Option("--header/--no-header", help="Whether the first row has titles. By default it is looked at."),
+        typer.Option("--header/--no-header", help="Whether the first row has titles (default: detect)."),
     ] = None,
     encoding: Annotated[
         str | None,
-        typer.Option("--encoding", metavar="NAME", help="What the text is, if not UTF-8 or UTF-16: cp1252, say."),
+        typer.Option("--encoding", metavar="NAME", help="The encoding, if not UTF-8 or UTF-16, such as cp1252."),
     ] = None,
     cost: Annotated[
-        str | None, typer.Option("--cost", metavar="AMOUNT", help="What one code cost you, for your own record.")
+        str | None, typer.Option("--cost", metavar="AMOUNT", help="What one code cost you, for your records.")
     ] = None,
     note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A remark on the batch.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Take codes in again that were taken out of stock.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Add withdrawn codes again.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would happen, and change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> CommandResult:
-    """Put codes of your own into stock, as one batch, all or none. Codes that were in the shop before are left out.
+    """Add your own codes to the stock as one batch, all or none. Codes that the shop already has are skipped.
 
     The file is a list, a code on each line, or a table with commas, semicolons or tabs whose first row has titles: code,
-    pin, serial, expires (yyyy-mm-dd). On a terminal you are shown what was understood, and asked. Nothing new: exit code 1.
+    pin, serial, expires (yyyy-mm-dd). On a terminal you confirm what was detected. Exit code 1 if nothing was new.
     """
     name, path = (of_product, Path(product)) if file is None else (product, file)
     if name is None or (file is not None and of_product is not None):
-        raise typer.BadParameter("name a product once: PRODUCT FILE, or FILE --product SKU")
+        raise typer.BadParameter("name the product once: PRODUCT FILE, or FILE --product SKU")
     if note is not None and not 1 <= len(note.strip()) <= MAX_TEXT:
         raise bad_field("--note", f"1 to {MAX_TEXT} characters")
     source_name, raw = read_file(path)
@@ -104,9 +104,9 @@ def put_in(
             return result
         for line in result.output:
             sys.stderr.write(f"{line}\n")
-        if not typer.confirm("Put them in?", err=True):
-            return CommandResult(None, ["Nothing was put in."], code=1)
-    with progress("putting codes in", len(read.codes), as_json=ctx.as_json) as advance:
+        if not typer.confirm("Add them?", err=True):
+            return CommandResult(None, ["Nothing was added."], code=1)
+    with progress("adding codes", len(read.codes), as_json=ctx.as_json) as advance:
         done = stock.put_in(partial(_write, ctx, tenant), vault, found, read.codes, source, advance)
     return _answer(ctx, tenant, found, read, done)
 
@@ -116,7 +116,7 @@ def _write(ctx: CommandContext, tenant: str, work: Callable[[Transaction], Resul
 
 
 def _understood(ctx: CommandContext, source: str, raw: bytes, choice: Choice) -> CodeFile:
-    """The file's codes. On a terminal somebody who names no encoding is asked for one where it is needed."""
+    """Read the file's codes. On a terminal, prompt for the encoding where it is needed and not given."""
     try:
         return codefile.read_codes(source, raw, choice)
     except codefile.NotText as problem:
@@ -132,7 +132,7 @@ def _is_terminal(ctx: CommandContext) -> bool:
 
 
 def _preview(ctx: CommandContext, tenant: str, product: Product, read: CodeFile, *, again: bool) -> CommandResult:
-    """What would become of the file; of codes only the ends are shown."""
+    """Describe what the file would add. Codes are masked."""
     vault = ctx.installation.vault
     duplicates = ctx.read_in(tenant, lambda tx, _: batches.preview(tx, vault, product.id, read.codes))
     duplicates = [one for one in duplicates if not again or one.state != WITHDRAWN]
@@ -144,7 +144,7 @@ def _preview(ctx: CommandContext, tenant: str, product: Product, read: CodeFile,
         f"{len(read.codes)} codes for {printable(product.name)} ({product.sku or product.id}), {new} of them new.",
         f"First: {printable(first)} (line {read.lines[0]})",
         f"Last:  {printable(last)} (line {read.lines[-1]})",
-        f"Columns: {', '.join(read.columns)}" + (f"; left out: {printable(left_out)}" if left_out else ""),
+        f"Columns: {', '.join(read.columns)}" + (f"; ignored: {printable(left_out)}" if left_out else ""),
         *_known_lines(known, read),
     ]
     document = {
@@ -163,7 +163,7 @@ def _preview(ctx: CommandContext, tenant: str, product: Product, read: CodeFile,
 
 
 def masked(code: StockCode) -> str:
-    """The ends of a code and its length: enough to recognise it, too little to use it."""
+    """Return the ends of a code and its length: enough to recognise it, too little to use it."""
     text = code.code
     shown = min(4, len(text) // 4)
     return f"{text[:shown]}…{text[len(text) - shown :]} ({len(text)} characters)"
@@ -179,7 +179,7 @@ def _answer(ctx: CommandContext, tenant: str, product: Product, read: CodeFile, 
         "batch": done.batch_id,
         "known": [_known_view(one, read) for one in known],
     }
-    counts = f"{done.added} codes were put in, {len(done.duplicates)} were there before; {available} can be sold."
+    counts = f"{done.added} codes were added, {len(done.duplicates)} were skipped; {available} can be sold."
     shown: list[Output] = [counts, *_known_lines(known, read)]
     if done.batch_id:
         shown.append(f"Batch: {done.batch_id}")
@@ -191,7 +191,7 @@ def _known_lines(known: list[Known], read: CodeFile) -> list[str]:
     for one in known:
         batch = f", batch {one.batch_id}" if one.batch_id else ""
         lines.append(
-            f"{one.codes} left out: {one.what}, product {printable(one.product)}{batch} "
+            f"{one.codes} skipped: {one.what}, product {printable(one.product)}{batch} "
             f"(first on line {read.lines[one.first_index]})"
         )
     return lines
@@ -213,7 +213,7 @@ def show_all(
     tenant: TenantOption,
     product: Annotated[str | None, typer.Option("--product", metavar="SKU", help="Only of this product.")] = None,
 ) -> CommandResult:
-    """Show the batches in their order of sale: first in, first out, and within a batch in the order of its file."""
+    """List the batches in their order of sale: first in, first out, and within a batch in the order of its file."""
     listed = ctx.read_in(tenant, lambda tx, _: stock.listed(tx, product or ""))
     shown = table(
         listed,
@@ -234,7 +234,7 @@ def show_all(
 def show(
     ctx: CommandContext, batch: Annotated[str, typer.Argument(metavar="BATCH", help="Its id.")], tenant: TenantOption
 ) -> CommandResult:
-    """Show one batch: where it came from, who put it in, and what became of its codes."""
+    """Show one batch: its source, who added it, and the state of its codes."""
     view = ctx.read_in(tenant, lambda tx, _: stock.batch_view(tx, inventory.batch_of(tx, batch)))
     return CommandResult(view, [f"{name + ':':12}{printable(_text(value))}" for name, value in view.items()])
 
@@ -250,34 +250,34 @@ def remove(
     reason: Reason,
     batch: Annotated[str | None, typer.Option("--batch", metavar="ID", help="Every unsold code of this batch.")] = None,
     code_file: Annotated[
-        Path | None, typer.Option("--code-file", metavar="FILE", help="The codes of this file; - for input.")
+        Path | None, typer.Option("--code-file", metavar="FILE", help="The codes in this file; -: standard input.")
     ] = None,
     code: Annotated[
-        str | None, typer.Option("--code", help="This code. The shell remembers it: --code-file does not.")
+        str | None, typer.Option("--code", help="This code. It stays in the shell's history; prefer --code-file.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> CommandResult:
-    """Take unsold codes out of stock for good: a batch, or single codes. Nothing taken out: exit code 1."""
+    """Withdraw unsold codes permanently: a batch, or single codes. Exit code 1 if none was withdrawn."""
     if sum(one is not None for one in (batch, code_file, code)) != 1:
-        raise typer.BadParameter("one of --batch, --code-file and --code is needed")
+        raise typer.BadParameter("pass one of --batch, --code-file and --code")
     if not reason.strip() or len(reason) > MAX_TEXT:
         raise bad_field("--reason", f"1 to {MAX_TEXT} characters")
     if batch is not None:
         name = batch
         if not _confirmed(ctx, yes, lambda: ctx.read_in(tenant, lambda tx, _: inventory.batch_of(tx, name)).free):
-            return CommandResult(None, ["Nothing was taken out."], code=1)
+            return CommandResult(None, ["Nothing was withdrawn."], code=1)
         done = ctx.write_in(tenant, lambda tx, _: stock.take_out_batch(tx, name, reason)[1])
     else:
         codes = _codes(code_file, code)
         if not _confirmed(ctx, yes, lambda: len(codes)):
-            return CommandResult(None, ["Nothing was taken out."], code=1)
+            return CommandResult(None, ["Nothing was withdrawn."], code=1)
         vault = ctx.installation.vault
         done = ctx.write_in(tenant, lambda tx, _: stock.take_out_codes(tx, vault, codes, reason))
     return _withdrawal(done)
 
 
 def _confirmed(ctx: CommandContext, yes: bool, count: Callable[[], int]) -> bool:
-    return yes or not _is_terminal(ctx) or typer.confirm(f"Take {count()} codes out of stock for good?", err=True)
+    return yes or not _is_terminal(ctx) or typer.confirm(f"Withdraw {count()} codes permanently?", err=True)
 
 
 def _codes(file: Path | None, code: str | None) -> list[StockCode]:
@@ -293,11 +293,11 @@ def _codes(file: Path | None, code: str | None) -> list[StockCode]:
 
 def _withdrawal(done: Withdrawal) -> CommandResult:
     document = {"withdrawn": done.withdrawn, "sold": done.sold, "withdrawnBefore": done.before, "unknown": done.unknown}
-    shown = f"{done.withdrawn} codes were taken out."
+    shown = f"{done.withdrawn} codes were withdrawn."
     for count, text in (
         (done.sold, "are sold"),
-        (done.before, "were out before"),
-        (done.unknown, "are not in the shop"),
+        (done.before, "were already withdrawn"),
+        (done.unknown, "are unknown"),
     ):
         if count:
             shown += f" {count} {text}."
@@ -309,9 +309,9 @@ def move(
     ctx: CommandContext,
     tenant: TenantOption,
     batch: Annotated[str, typer.Option("--batch", metavar="ID", help="The batch whose unsold codes are moved.")],
-    to: Annotated[str, typer.Option("--to", metavar="SKU", help="The product that they belong to: its sku or id.")],
+    to: Annotated[str, typer.Option("--to", metavar="SKU", help="The product to move them to: its sku or id.")],
 ) -> CommandResult:
-    """Move the unsold codes of a batch to another product, where they are a batch of their own."""
+    """Move the unsold codes of a batch to another product, as a new batch."""
     made, count, product = ctx.write_in(tenant, lambda tx, _: stock.move(tx, batch, to))
     name = product.sku or product.id
     return CommandResult(

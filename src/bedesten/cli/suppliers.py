@@ -24,13 +24,13 @@ def change(
         bool | None,
         typer.Option(
             "--may-edit-texts/--may-not-edit-texts",
-            help="Whether its names for products on sale hold at once, or wait for `products proposals accept`.",
+            help="Whether its names for products on sale take effect at once, or wait for `products proposals accept`.",
         ),
     ] = None,
 ) -> CommandResult:
     """Change what a supplier may do."""
     if may_edit_texts is None:
-        raise typer.BadParameter("say what to change: --may-edit-texts or --may-not-edit-texts")
+        raise typer.BadParameter("pass --may-edit-texts or --may-not-edit-texts")
     account = ctx.write_in(tenant, lambda tx, _: owners.set_edits_texts(tx, name, may_edit_texts))
     document = {"id": account.id, "name": account.name, "mayEditTexts": may_edit_texts}
     message = "hold at once" if may_edit_texts else "wait for your word"

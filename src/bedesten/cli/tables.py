@@ -1,4 +1,4 @@
-"""Tables that fit a terminal: an id is never broken, so that it can be copied; what does not fit is left out and named."""
+"""Tables that fit a terminal: ids are never broken, so that they can be copied; columns that do not fit are omitted."""
 
 import re
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from rich.text import Text
 
 _ID = re.compile(r"[a-z]{3}_[0-9a-z]+")
 _GAP, _MIN_FOLDED, _MIN_COLUMNS = 2, 16, 2
-"""Characters between columns; to which a column may be folded; columns that are always shown."""
+"""Characters between columns; least width of a folded column; columns that are always shown."""
 
 
 class FittingTable:
-    """Titles and rows of text. At a width that is too small the columns at the right are left out, and named below."""
+    """Titles and rows of text. Columns at the right that do not fit are omitted, and listed below the table."""
 
     def __init__(self, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         self._titles = titles
@@ -29,10 +29,10 @@ class FittingTable:
         yield made
         if shown < len(self._titles):
             left = ", ".join(self._titles[shown:])
-            yield Text(f"Not shown: {left}. A wider terminal shows more, --json all.", style="dim")
+            yield Text(f"Not shown: {left}. A wider terminal shows more, --json shows all.", style="dim")
 
     def _fitting(self, width: int) -> int:
-        """How many columns, from the left, fit."""
+        """Return how many columns fit, from the left."""
         shown = len(self._titles)
         while shown > _MIN_COLUMNS and sum(map(self._least, range(shown))) + _GAP * (shown - 1) > width:
             shown -= 1

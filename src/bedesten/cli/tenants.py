@@ -25,28 +25,30 @@ from bedesten.tenants.checkout_limits import KINDS, set_checkout_limits
 app = typer.Typer(no_args_is_help=True)
 _ACCESS_HELP = "A surface, or an endpoint such as 'POST /Supplier/Products/List'."
 
-_LIMIT_HELP = "Requests a minute: of every credential, of the tenant, or of every address; repeatable."
-_LENIENT_HELP = "Whether calls ignore members that they do not know, for clients of another platform, or refuse them."
-_CHECKOUT_LIMIT_HELP = f"What unpaid checkouts may hold: {', '.join(KINDS).replace('_', '-')}; repeatable."
-_ORIGIN_HELP = "All origins of web pages that may call its Storefront, in place of those before; repeatable."
+_LIMIT_HELP = "Requests a minute for each credential, for the tenant, or for each address; repeatable."
+_LENIENT_HELP = "Ignore unknown members of requests (for clients of another platform), or refuse them."
+_CHECKOUT_LIMIT_HELP = f"Limits of unpaid checkouts: {', '.join(KINDS).replace('_', '-')}; repeatable."
+_ORIGIN_HELP = "An origin whose web pages may call its Storefront; repeatable, replaces the previous ones."
 
 
 @command(app, "create")
 def create(
     ctx: CommandContext,
     name: Annotated[str, typer.Argument(metavar="NAME")],
-    host: Annotated[list[str], typer.Option("--host", metavar="HOST", help="Where its API answers; repeatable.")],
+    host: Annotated[list[str], typer.Option("--host", metavar="HOST", help="A host of its API; repeatable.")],
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Play money and ak_test_ keys.")] = False,
-    currency: Annotated[str, typer.Option("--currency", metavar="CODE", help="The money it trades in.")] = "USD",
-    region: Annotated[str, typer.Option("--region", metavar="CODE", help="Whose products are shown.")] = "GLOBAL",
+    currency: Annotated[str, typer.Option("--currency", metavar="CODE", help="Its currency.")] = "USD",
+    region: Annotated[
+        str, typer.Option("--region", metavar="CODE", help="The default region of its buyers.")
+    ] = "GLOBAL",
 ) -> CommandResult:
-    """Make a tenant. It answers on its hosts from the next request on."""
+    """Create a tenant. It is served on its hosts from the next request on."""
     new = NewTenant(name, host, sandbox, _currency(currency), hosts.region(region))
     with guard_tenant_hosts(ctx.settings, host):
         made: Document = ctx.write(lambda tx: tenants.create(tx, ctx.installation.vault, new))
-    message: list[Output] = [f"Tenant {made['name']} ({made['id']}) answers on {', '.join(made['hosts'])}."]
+    message: list[Output] = [f"Tenant {made['name']} ({made['id']}) is served on {', '.join(made['hosts'])}."]
     if made["alike"]:
-        message.append(f"Its name looks like that of {', '.join(map(printable, made['alike']))}.")
+        message.append(f"Its name is similar to that of {', '.join(map(printable, made['alike']))}.")
     return CommandResult(made, message)
 
 
@@ -57,7 +59,7 @@ def change_hosts(
     add: Annotated[list[str], typer.Option("--add", metavar="HOST", help="Repeatable.")] = NO_VALUES,
     remove: Annotated[list[str], typer.Option("--remove", metavar="HOST", help="Repeatable.")] = NO_VALUES,
 ) -> CommandResult:
-    """Show a tenant's hosts, give it more, take some away."""
+    """Show, add and remove hosts of a tenant."""
 
     def change(tx: Transaction, entry: TenantEntry) -> Document:
         for host in add:
@@ -73,13 +75,13 @@ def change_hosts(
 
 @command(app, "suspend")
 def suspend(ctx: CommandContext, tenant: TenantName) -> CommandResult:
-    """Refuse every credential of a tenant from the next request on. Nothing of it is lost."""
+    """Refuse every credential of a tenant from the next request on. Its data stays."""
     return _suspended(ctx, tenant, True)
 
 
 @command(app, "resume")
 def resume(ctx: CommandContext, tenant: TenantName) -> CommandResult:
-    """Let a suspended tenant go on."""
+    """Resume a suspended tenant."""
     return _suspended(ctx, tenant, False)
 
 
@@ -92,28 +94,30 @@ def change(
         typer.Option(
             "--token-lifetime",
             metavar="SURFACE=1h",
-            help="For new tokens, each of which lives up to a twentieth less; repeatable. By default reseller=1h, "
+            help="Lifetime of new tokens, each shortened at random by up to 5 %; repeatable. By default reseller=1h, "
             "storefront=30m.",
         ),
     ] = NO_VALUES,
     token_idle: Annotated[
         list[str],
         typer.Option(
-            "--token-idle", metavar="SURFACE=30m|off", help="For living ones too; repeatable. Off by default."
+            "--token-idle",
+            metavar="SURFACE=30m|off",
+            help="Idle timeout, also of existing tokens; repeatable (default: off).",
         ),
     ] = NO_VALUES,
     region: Annotated[
-        str | None, typer.Option("--region", metavar="R", help="What buyers see that name no region.")
+        str | None, typer.Option("--region", metavar="R", help="The default region of its buyers.")
     ] = None,
     limit: Annotated[list[str], typer.Option("--limit", metavar="KIND=600|off", help=_LIMIT_HELP)] = NO_VALUES,
     checkout_limit: Annotated[
         list[str], typer.Option("--checkout-limit", metavar="KIND=5|off", help=_CHECKOUT_LIMIT_HELP)
     ] = NO_VALUES,
     origin: Annotated[list[str], typer.Option("--origin", metavar="https://…", help=_ORIGIN_HELP)] = NO_VALUES,
-    no_origins: Annotated[bool, typer.Option("--no-origins", help="No web page may call it.")] = False,
+    no_origins: Annotated[bool, typer.Option("--no-origins", help="No web page may call its Storefront.")] = False,
     lenient: Annotated[bool | None, typer.Option("--lenient/--strict", help=_LENIENT_HELP)] = None,
 ) -> CommandResult:
-    """Change a tenant's token times, region, rate limits, limits of checkouts, origins of web pages, and leniency."""
+    """Change a tenant's token lifetimes, region, rate limits, checkout limits, web origins, and leniency."""
     lifetimes = {
         _surface(name, "--token-lifetime"): duration(text, "--token-lifetime")
         for name, text in pairs(token_lifetime, "--token-lifetime").items()
@@ -122,9 +126,9 @@ def change(
         _surface(name, "--token-idle"): None if text == "off" else duration(text, "--token-idle")
         for name, text in pairs(token_idle, "--token-idle").items()
     }
-    limits = {kind: _whole(text, "--limit") for kind, text in pairs(limit, "--limit").items()}
+    limits = {kind: _limit(text, "--limit") for kind, text in pairs(limit, "--limit").items()}
     guards = {
-        kind.replace("-", "_"): _whole(text, "--checkout-limit")
+        kind.replace("-", "_"): _limit(text, "--checkout-limit")
         for kind, text in pairs(checkout_limit, "--checkout-limit").items()
     }
     if origin and no_origins:
@@ -163,12 +167,12 @@ def change(
 def change_brand(
     ctx: CommandContext,
     tenant: TenantName,
-    accent: Annotated[str | None, typer.Option("--accent", metavar="#RRGGBB", help="The colour of its links.")] = None,
+    accent: Annotated[str | None, typer.Option("--accent", metavar="#RRGGBB", help="The colour of links.")] = None,
     logo: Annotated[Path | None, typer.Option("--logo", metavar="FILE", help="PNG, JPEG or GIF, up to 16 KiB.")] = None,
-    no_accent: Annotated[bool, typer.Option("--no-accent", help="The usual colour.")] = False,
+    no_accent: Annotated[bool, typer.Option("--no-accent", help="The default colour.")] = False,
     no_logo: Annotated[bool, typer.Option("--no-logo", help="No picture.")] = False,
 ) -> CommandResult:
-    """Show how a tenant's documentation looks, and change it."""
+    """Show or change the colour and the logo of a tenant's documentation."""
     if (accent and no_accent) or (logo and no_logo):
         raise typer.BadParameter("--accent and --no-accent, --logo and --no-logo exclude each other")
     picture = b"" if no_logo else _picture(logo) if logo else None
@@ -182,7 +186,7 @@ def change_brand(
 
     changes = colour is not None or picture is not None
     document = ctx.write_in(tenant, act) if changes else ctx.read_in(tenant, act)
-    shown = document["accent"] or "the usual colour"
+    shown = document["accent"] or "the default colour"
     return CommandResult(document, [f"{shown}, {'a logo' if document['logo'] else 'no logo'}"])
 
 
@@ -202,16 +206,16 @@ def change_access(
     ctx: CommandContext,
     tenant: TenantName,
     deny: Annotated[list[str], typer.Option("--deny", metavar="X", help=_ACCESS_HELP)] = NO_VALUES,
-    allow: Annotated[list[str], typer.Option("--allow", metavar="X", help="The same.")] = NO_VALUES,
+    allow: Annotated[list[str], typer.Option("--allow", metavar="X", help="A surface or an endpoint.")] = NO_VALUES,
 ) -> CommandResult:
-    """Show what was switched for a tenant, and switch surfaces and endpoints; an endpoint's own switch is stronger."""
+    """Show or change which surfaces and endpoints a tenant has. An endpoint's own setting overrides its surface's."""
     from bedesten.server.build import ROUTES
 
     switched = {access.canonical_target(ROUTES, one): False for one in deny}
     for one in allow:
         target = access.canonical_target(ROUTES, one)
         if target in switched:
-            raise bad_field("access", f"{target} is denied and allowed at once")
+            raise bad_field("access", f"{target} is both denied and allowed")
         switched[target] = True
 
     def act(tx: Transaction, entry: TenantEntry) -> Document:
@@ -228,8 +232,8 @@ def change_access(
 
 @command(app, "list")
 def show_all(ctx: CommandContext) -> CommandResult:
-    """Show every tenant."""
-    listed = [_spelt(row) for row in ctx.read(tenants.list_all)]
+    """List every tenant."""
+    listed = [_canonical(row) for row in ctx.read(tenants.list_all)]
     return CommandResult({"tenants": listed}, [_table(listed)])
 
 
@@ -239,25 +243,25 @@ def _suspended(ctx: CommandContext, tenant: str, suspended: bool) -> CommandResu
         return entry.id
 
     found = ctx.write_in(tenant, act)
-    message = "is suspended: nothing of it answers any more" if suspended else "goes on"
+    message = "is suspended: its requests are refused" if suspended else "is resumed"
     return CommandResult({"id": found, "suspended": suspended}, [f"Tenant {tenant} {message}."])
 
 
-def _whole(text: str, option: str) -> int | None:
+def _limit(text: str, option: str) -> int | None:
     if text == "off":
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise typer.BadParameter("a limit is a whole number, or off", param_hint=option)
+        raise typer.BadParameter("a limit must be a whole number, or off", param_hint=option)
     return int(text)
 
 
 def _one(tx: SystemTransaction, tenant: str) -> Document:
     found = tenants.find(tx, tenant)
-    return next(_spelt(row) for row in tenants.list_all(tx) if row["id"] == found)
+    return next(_canonical(row) for row in tenants.list_all(tx) if row["id"] == found)
 
 
-def _spelt(row: Document) -> Document:
-    """The row, its switched endpoints as the tables spell them."""
+def _canonical(row: Document) -> Document:
+    """Return the row with its endpoints in canonical spelling."""
     if not row["access"]:
         return row
     from bedesten.server.build import ROUTES
@@ -282,7 +286,7 @@ def _surface(name: str, option: str) -> Surface:
     try:
         return Surface(name.lower())
     except ValueError as error:
-        raise typer.BadParameter(f"{name!r} is none of {', '.join(Surface)}", param_hint=option) from error
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(Surface)}", param_hint=option) from error
 
 
 def _currency(code: str) -> str:

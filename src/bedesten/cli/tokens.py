@@ -17,8 +17,8 @@ from bedesten.tenants import actions as tenants
 
 app = typer.Typer(no_args_is_help=True)
 app.callback()(lambda: None)
-_DEAD = " that was issued before now is dead."
-_REFUSED = " is refused from now on. The command does not look up whether there is one."
+_REVOKED = " that was issued before now is revoked."
+_REFUSED = " is refused from now on. The command does not check whether it exists."
 
 
 @command(app, "revoke")
@@ -29,10 +29,10 @@ def revoke(
         str | None, typer.Option("--subject", metavar="S", help="A partner's or customer's id or e-mail.")
     ] = None,
     jti: Annotated[
-        str | None, typer.Option("--jti", metavar="J", help="The session of one token, by the token's claim jti.")
+        str | None, typer.Option("--jti", metavar="J", help="The session of one token, by its claim jti.")
     ] = None,
     only_this: Annotated[
-        bool, typer.Option("--only-this", help="With --jti: that token alone; its session goes on.")
+        bool, typer.Option("--only-this", help="With --jti: only that token; its session continues.")
     ] = False,
     session: Annotated[
         str | None, typer.Option("--session", metavar="S", help="One session, by its claim sid.")
@@ -45,19 +45,19 @@ def revoke(
         bool, typer.Option("--everyone", help="Every token of every tenant; without --tenant.")
     ] = False,
 ) -> CommandResult:
-    """End bearer tokens that were issued before now, from the next request on. API keys are not touched."""
+    """Revoke the bearer tokens that were issued so far, from the next request on. API keys are not affected."""
     chosen = [one is not None for one in (subject, jti, session, surface)]
     if sum(chosen) + every + everyone != 1:
-        raise typer.BadParameter("exactly one of --subject, --jti, --session, --surface, --all and --everyone")
+        raise typer.BadParameter("pass exactly one of --subject, --jti, --session, --surface, --all and --everyone")
     if only_this and jti is None:
-        raise typer.BadParameter("--only-this goes with --jti")
+        raise typer.BadParameter("--only-this needs --jti")
     if everyone:
         if tenant is not None:
-            raise typer.BadParameter("--everyone is for all tenants: leave --tenant out")
+            raise typer.BadParameter("--everyone is for all tenants: omit --tenant")
         ctx.write(tokens.end_everyones)
-        return CommandResult({"revoked": {"everyone": True}}, ["Every bearer token of every tenant is dead."])
+        return CommandResult({"revoked": {"everyone": True}}, ["Every bearer token of every tenant is revoked."])
     if tenant is None:
-        raise typer.BadParameter("--tenant says whose tokens")
+        raise typer.BadParameter("--tenant is required")
     if jti is not None and not is_token_id(jti):
         raise bad_field("jti", "ses_…-… with 26 and 16 digits: the claim jti in the middle part of the token")
     if session is not None and not is_session_id(session):
@@ -66,7 +66,7 @@ def revoke(
     def act(tx: Transaction, _: object) -> tuple[Document, str]:
         if subject is not None:
             accounts = tokens.end_of(tx, subject)
-            return {"subject": subject, "accounts": accounts}, f"Every bearer token of {', '.join(accounts)}{_DEAD}"
+            return {"subject": subject, "accounts": accounts}, f"Every bearer token of {', '.join(accounts)}{_REVOKED}"
         if jti is not None:
             return _one_token(tx, jti, only_this)
         if session is not None:
@@ -75,9 +75,9 @@ def revoke(
         if surface is not None:
             gate = _surface(surface)
             tenants.end_surface_tokens(tx, gate)
-            return {"surface": surface}, f"Every bearer token of the {gate} surface of {tenant}{_DEAD}"
+            return {"surface": surface}, f"Every bearer token of the {gate} surface of {tenant}{_REVOKED}"
         tenants.end_tokens(tx)
-        return {"all": True}, f"Every bearer token of {tenant}{_DEAD}"
+        return {"all": True}, f"Every bearer token of {tenant}{_REVOKED}"
 
     ended, message = ctx.write_in(tenant, act)
     return CommandResult({"revoked": ended}, [message])

@@ -14,13 +14,13 @@ _Networks = Annotated[list[str], typer.Argument(metavar="CIDR…", help="Network
 
 @command(app, "allow")
 def allow(ctx: CommandContext, network: _Networks = NO_VALUES) -> CommandResult:
-    """Let webhooks reach private networks as well; without a network: show which they may reach."""
+    """Allow webhooks to private networks; without a network: list the allowed ones."""
     return _answer(ctx.write(lambda tx: networks.change(tx, add=network)) if network else ctx.read(networks.allowed))
 
 
 @command(app, "deny")
 def deny(ctx: CommandContext, network: _Networks) -> CommandResult:
-    """Take networks away again that were allowed."""
+    """Remove networks from the allowed ones."""
     return _answer(ctx.write(lambda tx: networks.change(tx, remove=network)))
 
 
