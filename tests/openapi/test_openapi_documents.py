@@ -150,7 +150,7 @@ def test_request_headers_are_told_where_they_count(route: Route) -> None:
         for told in described(route).operation.get("parameters", ())
     }
     assert ("IdempotencyKey" in names) is route.repeatable
-    assert ("Region" in names) is ("call.region" in inspect.getsource(route.handler.action))
+    assert ("Region" in names) is ("context.region" in inspect.getsource(route.handler.action))
 
 
 @by_endpoint

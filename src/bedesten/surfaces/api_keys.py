@@ -12,7 +12,6 @@ from bedesten.apikeys import key_uses, keys, rotation
 from bedesten.apikeys.keys import CURRENT, SLOTS
 from bedesten.core.clock import SECOND, wire_time
 from bedesten.core.secret import masked
-from bedesten.gate.access import Keyed
 from bedesten.gate.api_keys import SAMPLE_KEY
 from bedesten.gate.auth_cache import KeyEntry
 from bedesten.gate.scopes import Surface
@@ -21,6 +20,7 @@ from bedesten.http.route import Example, Reads, Route, Writes
 from bedesten.http.schemas import EmptyBody, RequestModel, ResponseModel
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import example_values
+from bedesten.surfaces.route_table import RouteTable
 from bedesten.surfaces.schemas import Time
 
 Slot = Annotated[str, Meta(title="WhichSecret", extra_json_schema={"enum": list(SLOTS.values())})]
@@ -156,42 +156,17 @@ def get(tx: Transaction, context: RequestContext, _body: EmptyBody) -> KeyView:
 
 def routes(surface: Surface) -> tuple[Route, ...]:
     """The three operations below the surface's path."""
-    access = Keyed(surface, "keys:manage")
-    path = f"/{surface.value.capitalize()}/Keys"
+    post, path = RouteTable(surface).post, f"/{surface.value.capitalize()}/Keys"
     return (
-        Route(
-            method="POST",
-            path=f"{path}/Get",
-            access=access,
-            handler=Reads(get),
-            response=KeyView,
-            errors=(errors.NOT_FOUND,),
-            summary="What is known of the API key that is presented",
-            example=_GET,
-        ),
-        Route(
-            method="POST",
-            path=f"{path}/Rotate",
-            access=access,
-            handler=Writes(rotate, reveals=True),
-            body=RotateKey,
-            response=KeyRotation,
-            errors=(errors.NOT_FOUND, errors.CONFLICT),
-            summary="Another secret for the API key, which is shown once",
-            example=_ROTATE,
-        ),
-        Route(
-            method="POST",
-            path=f"{path}/Revoke",
-            access=access,
-            handler=Writes(revoke),
-            body=RevokeKey,
-            response=KeyRevocation,
-            errors=(errors.NOT_FOUND,),
-            summary="End the API key, or the previous secret of its rotation",
-            example=_REVOKE,
-        ),
-    )
+        post(f"{path}/Get", access="keys:manage", handler=Reads(get), summary="Read the presented API key's properties",
+             errors=(errors.NOT_FOUND,), example=_GET),
+        post(f"{path}/Rotate", access="keys:manage", handler=Writes(rotate, reveals=True),
+             summary="Rotate the API key: a new secret, shown once", errors=(errors.NOT_FOUND, errors.CONFLICT),
+             example=_ROTATE),
+        post(f"{path}/Revoke", access="keys:manage", handler=Writes(revoke),
+             summary="Revoke the API key, or the previous secret of a rotation", errors=(errors.NOT_FOUND,),
+             example=_REVOKE),
+    )  # fmt: skip
 
 
 def _presented(context: RequestContext) -> KeyEntry:

@@ -1,70 +1,29 @@
 """The Payment surface as a table."""
 
 from bedesten import errors
-from bedesten.gate.access import Keyed
 from bedesten.gate.scopes import Surface
-from bedesten.http.route import Route, Writes
+from bedesten.http.route import Writes
 from bedesten.surfaces import api_keys
-from bedesten.surfaces.payment import examples, handlers, schemas
+from bedesten.surfaces.payment import examples, handlers
+from bedesten.surfaces.route_table import RouteTable
 
-_DEPOSITS = Keyed(Surface.PAYMENT, "deposits:manage")
-_PAYMENTS = Keyed(Surface.PAYMENT, "payments:manage")
+post = RouteTable(Surface.PAYMENT).post
 
 ROUTES = (
-    Route(
-        method="POST",
-        path="/Payment/Deposits/Create",
-        access=_DEPOSITS,
-        handler=Writes(handlers.create_deposit),
-        body=schemas.CreateDeposit,
-        response=schemas.DepositView,
-        errors=(errors.NOT_FOUND, errors.CONFLICT, errors.DEPOSIT_LIMIT),
-        summary="Announce money for a partner",
-        example=examples.CREATE_DEPOSIT,
-    ),
-    Route(
-        method="POST",
-        path="/Payment/Deposits/Confirm",
-        access=_DEPOSITS,
-        handler=Writes(handlers.confirm_deposit),
-        body=schemas.DepositId,
-        response=schemas.DepositView,
-        errors=(errors.NOT_FOUND, errors.DEPOSIT_STATE, errors.DEPOSIT_LIMIT),
-        summary="Book a deposit into the partner's balance",
-        example=examples.CONFIRM_DEPOSIT,
-    ),
-    Route(
-        method="POST",
-        path="/Payment/Payments/Create",
-        access=_PAYMENTS,
-        handler=Writes(handlers.create_payment),
-        body=schemas.CreatePayment,
-        response=schemas.PaymentView,
-        errors=(errors.NOT_FOUND, errors.CONFLICT, errors.PAYMENT_STATE),
-        summary="Announce a payment of a storefront order",
-        example=examples.CREATE_PAYMENT,
-    ),
-    Route(
-        method="POST",
-        path="/Payment/Payments/Capture",
-        access=_PAYMENTS,
-        handler=Writes(handlers.capture_payment),
-        body=schemas.PaymentId,
-        response=schemas.PaymentView,
-        errors=(errors.NOT_FOUND, errors.PAYMENT_STATE, errors.CHECKOUT_EXPIRED),
-        summary="Book a payment and deliver its order",
-        example=examples.CAPTURE_PAYMENT,
-    ),
-    Route(
-        method="POST",
-        path="/Payment/Payments/Cancel",
-        access=_PAYMENTS,
-        handler=Writes(handlers.cancel_payment),
-        body=schemas.PaymentId,
-        response=schemas.PaymentView,
-        errors=(errors.NOT_FOUND, errors.PAYMENT_STATE),
-        summary="Close a payment that was not captured",
-        example=examples.CANCEL_PAYMENT,
-    ),
+    post("/Payment/Deposits/Create", access="deposits:manage", handler=Writes(handlers.create_deposit),
+         summary="Announce a deposit for a partner",
+         errors=(errors.NOT_FOUND, errors.CONFLICT, errors.DEPOSIT_LIMIT), example=examples.CREATE_DEPOSIT),
+    post("/Payment/Deposits/Confirm", access="deposits:manage", handler=Writes(handlers.confirm_deposit),
+         summary="Book a deposit into the partner's balance",
+         errors=(errors.NOT_FOUND, errors.DEPOSIT_STATE, errors.DEPOSIT_LIMIT), example=examples.CONFIRM_DEPOSIT),
+    post("/Payment/Payments/Create", access="payments:manage", handler=Writes(handlers.create_payment),
+         summary="Announce a payment for a storefront order",
+         errors=(errors.NOT_FOUND, errors.CONFLICT, errors.PAYMENT_STATE), example=examples.CREATE_PAYMENT),
+    post("/Payment/Payments/Capture", access="payments:manage", handler=Writes(handlers.capture_payment),
+         summary="Book a payment and deliver its order",
+         errors=(errors.NOT_FOUND, errors.PAYMENT_STATE, errors.CHECKOUT_EXPIRED), example=examples.CAPTURE_PAYMENT),
+    post("/Payment/Payments/Cancel", access="payments:manage", handler=Writes(handlers.cancel_payment),
+         summary="Cancel a payment before its capture", errors=(errors.NOT_FOUND, errors.PAYMENT_STATE),
+         example=examples.CANCEL_PAYMENT),
     *api_keys.routes(Surface.PAYMENT),
-)
+)  # fmt: skip

@@ -1,107 +1,33 @@
 """The Reseller surface as a table."""
 
 from bedesten import errors
-from bedesten.gate.access import Open, Scoped
+from bedesten.gate.access import Open
 from bedesten.gate.scopes import Surface
-from bedesten.http.route import Async, Reads, Reveals, Route, Writes
-from bedesten.surfaces.reseller import examples, handlers, schemas
-from bedesten.surfaces.schemas import CategoryView, Items, Login, Page, ProductView, Token
+from bedesten.http.route import Async, Reads, Reveals, Writes
+from bedesten.surfaces.reseller import examples, handlers
+from bedesten.surfaces.route_table import RouteTable
 
-
-def _scope(name: str) -> Scoped:
-    return Scoped(Surface.RESELLER, name)
-
+_table = RouteTable(Surface.RESELLER)
+get, post = _table.get, _table.post
 
 ROUTES = (
-    Route(
-        method="POST",
-        path="/Login/Customer/Api/Verify",
-        access=Open(Surface.RESELLER),
-        handler=Async(handlers.generate_token),
-        body=Login,
-        response=Token,
-        errors=(errors.LOGIN_REFUSED, errors.TOO_MANY_LOGINS),
-        name="generateToken",
-        summary="Generate Token",
-        example=examples.GENERATE_TOKEN,
-    ),
-    Route(
-        method="GET",
-        path="/Categories",
-        access=_scope("catalogue:read"),
-        handler=Reads(handlers.categories),
-        response=Items[CategoryView],
-        regional=True,
-        name="categoriesList",
-        summary="List the categories",
-        example=examples.CATEGORIES,
-    ),
-    Route(
-        method="POST",
-        path="/Products/List",
-        access=_scope("catalogue:read"),
-        handler=Reads(handlers.list_products),
-        body=schemas.ListProducts,
-        response=Page[ProductView],
-        regional=True,
-        summary="List products",
-        example=examples.LIST_PRODUCTS,
-    ),
-    Route(
-        method="POST",
-        path="/Products/Detail/{productId}",
-        access=_scope("catalogue:read"),
-        handler=Reads(handlers.product),
-        response=ProductView,
-        errors=(errors.NOT_FOUND,),
-        regional=True,
-        summary="Read one product",
-        example=examples.PRODUCT,
-    ),
-    Route(
-        method="POST",
-        path="/Orders/Create",
-        aliases=("/Order/Create",),
-        access=_scope("orders:create"),
-        handler=Writes(handlers.create_order),
-        body=schemas.CreateOrder,
-        response=schemas.PlacedOrder,
-        errors=(errors.CONFLICT, errors.NOT_ORDERABLE, errors.INSUFFICIENT_BALANCE),
-        regional=True,
-        summary="Place an order",
-        example=examples.CREATE_ORDER,
-    ),
-    Route(
-        method="POST",
-        path="/Orders/Get",
-        access=_scope("orders:read"),
-        handler=Reveals(handlers.get_order),
-        body=schemas.GetOrder,
-        response=schemas.OrderView,
-        errors=(errors.NOT_FOUND,),
-        summary="Read one order",
-        example=examples.GET_ORDER,
-    ),
-    Route(
-        method="GET",
-        path="/Orders/Detail/{orderDetailId}",
-        aliases=("/Order/detail/{orderDetailId}",),
-        access=_scope("orders:read"),
-        handler=Reveals(handlers.order_detail),
-        response=schemas.LineView,
-        errors=(errors.NOT_FOUND,),
-        summary="Read one order line",
-        example=examples.ORDER_DETAIL,
-    ),
-    Route(
-        method="GET",
-        path="/Account/Details",
-        aliases=("/Customer/Get",),
-        access=_scope("account:read"),
-        handler=Reads(handlers.account_details),
-        response=schemas.AccountView,
-        errors=(errors.NOT_FOUND,),
-        summary="Read the account and its balance",
-        example=examples.ACCOUNT,
-    ),
-)
+    post("/Login/Customer/Api/Verify", access=Open, handler=Async(handlers.generate_token), summary="Generate Token",
+         errors=(errors.LOGIN_REFUSED, errors.TOO_MANY_LOGINS), name="generateToken", example=examples.GENERATE_TOKEN),
+    get("/Categories", access="catalogue:read", handler=Reads(handlers.categories), summary="List the categories",
+        regional=True, name="categoriesList", example=examples.CATEGORIES),
+    post("/Products/List", access="catalogue:read", handler=Reads(handlers.list_products), summary="List products",
+         regional=True, example=examples.LIST_PRODUCTS),
+    post("/Products/Detail/{productId}", access="catalogue:read", handler=Reads(handlers.product),
+         summary="Read one product", errors=(errors.NOT_FOUND,), regional=True, example=examples.PRODUCT),
+    post("/Orders/Create", access="orders:create", handler=Writes(handlers.create_order), summary="Place an order",
+         errors=(errors.CONFLICT, errors.NOT_ORDERABLE, errors.INSUFFICIENT_BALANCE), regional=True,
+         aliases=("/Order/Create",), example=examples.CREATE_ORDER),
+    post("/Orders/Get", access="orders:read", handler=Reveals(handlers.get_order), summary="Read one order",
+         errors=(errors.NOT_FOUND,), example=examples.GET_ORDER),
+    get("/Orders/Detail/{orderDetailId}", access="orders:read", handler=Reveals(handlers.order_detail),
+        summary="Read one order line", errors=(errors.NOT_FOUND,), aliases=("/Order/detail/{orderDetailId}",),
+        example=examples.ORDER_DETAIL),
+    get("/Account/Details", access="account:read", handler=Reads(handlers.account_details),
+        summary="Read the account and its balance", errors=(errors.NOT_FOUND,), aliases=("/Customer/Get",),
+        example=examples.ACCOUNT),
+)  # fmt: skip
