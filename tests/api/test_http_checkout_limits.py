@@ -76,5 +76,5 @@ def test_a_customer_that_is_disabled_is_refused_at_once_and_its_goods_are_free(g
     account = operator.within(guarded.id, lambda tx: customers.one(tx, guarded.customer_email))
     assert operator.within(guarded.id, lambda tx: customers.disable(tx, account)) == 1
     assert customer.post("/Storefront/Checkout/Create", _items(guarded, 1)).told == (401, -21)
-    assert operator.within(guarded.id, checkouts.listed) == []
+    assert operator.within(guarded.id, checkouts.list_open) == []
     assert guarded.reseller.post("/Orders/Create", guarded.order(quantity=60)).status == 200

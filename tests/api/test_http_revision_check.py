@@ -17,20 +17,20 @@ from tests.support.wire import Answer, speak
 
 
 @pytest.fixture(scope="module")
-def standing(postgresql_site: Site) -> Shop:
+def sale_status(postgresql_site: Site) -> Shop:
     return open_shop(postgresql_site, Operator(postgresql_site.installation), "standing")
 
 
 @pytest.fixture
-def stranded(standing: Shop) -> Iterator[Shop]:
+def stranded(sale_status: Shop) -> Iterator[Shop]:
     """The shop while its database takes no connection and has dropped those that it had."""
-    assert standing.reseller.get("/Account/Details").status == 200
-    name = conninfo_to_dict(standing.site.database or "")["dbname"]
+    assert sale_status.reseller.get("/Account/Details").status == 200
+    name = conninfo_to_dict(sale_status.site.database or "")["dbname"]
     with psycopg.connect(POSTGRES, autocommit=True) as server:
         server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         try:
             server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
-            yield standing
+            yield sale_status
         finally:
             server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
@@ -76,8 +76,8 @@ def test_framing_is_looked_at_before_the_revision_check(stranded: Shop) -> None:
     assert speak(stranded.site.port, raw).told == (400, -2)
 
 
-def test_when_its_store_is_back_the_server_goes_on_by_itself(standing: Shop) -> None:
-    answers = {what: speak(standing.site.port, raw) for what, raw in broken_requests(standing).items()}
+def test_when_its_store_is_back_the_server_goes_on_by_itself(sale_status: Shop) -> None:
+    answers = {what: speak(sale_status.site.port, raw) for what, raw in broken_requests(sale_status).items()}
 
     assert answers["right"].data["details"][0]["status"] == 1
     assert (answers["a right key"].status, answers["a public page"].status) == (200, 200)

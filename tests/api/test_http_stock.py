@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bedesten.catalogue.actions import ProductFields
-from bedesten.integrity.check import breaches
+from bedesten.integrity.check import violations
 from tests.support.backoffice import Operator
 from tests.support.program import Program
 from tests.support.shop import Shop, fresh, open_shop
@@ -177,4 +177,4 @@ def test_a_file_of_a_business_day_sells_its_codes_and_nothing_else(fed_shop: Sho
     legal = {"EXC-1", "LAT-1", "LAT-\xe9", "LONG-1"}
     assert set(sold) - set(goods) <= legal, whole.body
     assert len({one.casefold().replace("-", "") for one in sold}) == len(sold)
-    assert breaches(fed_shop.operator.installation) == []
+    assert violations(fed_shop.operator.installation) == []

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from bedesten.accounts import actions as accounts
 from bedesten.admin import key_imports
-from bedesten.admin import secrets as rings
+from bedesten.admin import master_secrets as rings
 from bedesten.apikeys import key_import, key_uses, keys, rotation
 from bedesten.audit.actions import OPERATOR
 from bedesten.audit.tables import audit

@@ -7,8 +7,8 @@ import structlog
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
-from bedesten.admin import leaks
-from bedesten.admin.leaks import Report
+from bedesten.admin import leak_reports
+from bedesten.admin.leak_reports import LeakReport
 from bedesten.apikeys.keys import CURRENT, PREVIOUS
 from bedesten.core.clock import DAY, HOUR
 from bedesten.errors import Refusal
@@ -21,11 +21,11 @@ FOREIGN = "ak_live_" + "0123456789abcdef" * 2
 
 
 def policy(hall: Hall, name: str) -> None:
-    hall.installation.store.write_now(lambda tx: leaks.set_leak_policy(tx, name))
+    hall.installation.store.write_now(lambda tx: leak_reports.set_leak_policy(tx, name))
 
 
-def report(hall: Hall, *lines: str, source: str = "") -> Report:
-    return leaks.report_leaks(hall.installation.store, lambda _: hall.keyring, lines, source)
+def report(hall: Hall, *lines: str, source: str = "") -> LeakReport:
+    return leak_reports.report_leaks(hall.installation.store, lambda _: hall.keyring, lines, source)
 
 
 def told(hall: Hall) -> list[Told]:
@@ -156,4 +156,4 @@ def test_a_policy_is_one_of_three(hall: Hall) -> None:
     with pytest.raises(Refusal) as refused:
         policy(hall, "ignore")
     assert refused.value.fields == {"policy": "one of notify, grace, revoke"}
-    assert hall.installation.store.read_now(leaks.leak_policy) == "notify"
+    assert hall.installation.store.read_now(leak_reports.leak_policy) == "notify"

@@ -9,7 +9,7 @@ import pytest
 from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.admin import keys as operator_keys
-from bedesten.admin.keys import Grace, Rotated
+from bedesten.admin.keys import Grace
 from bedesten.apikeys import key_uses, keys, rotation
 from bedesten.apikeys.keys import CURRENT, PREVIOUS
 from bedesten.audit.actions import OPERATOR
@@ -337,7 +337,7 @@ def test_every_door_tells_the_earlier_end_of_a_key_and_its_old_secret(hall: Hall
         assert [one["ends"] for one in used(key)["secrets"]][1:] == [told["ends"]]
     by_operator = hall.make(expires=START + HOUR)
 
-    def turn(tx: SystemTransaction) -> Rotated:
+    def turn(tx: SystemTransaction) -> operator_keys.Rotation:
         return operator_keys.rotate(tx, hall.keyring, by_operator.id, Grace(DAY), end_previous=False)
 
     assert hall.installation.store.write_now(turn).ends == START + HOUR

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from bedesten.integrity.check import breaches
+from bedesten.integrity.check import violations
 from bedesten.server.installation import open_installation
 from bedesten.server.settings import Settings
 from tests.domain.stall import Stall, open_stall
@@ -36,7 +36,7 @@ def test_what_checkouts_hold_is_shown_and_freed(bedesten: Program, stall: Stall)
     assert stall.available(card) == 10
     told = bedesten.run("audit", "tail", "--action", "checkout.release", "--json").out
     assert [line.count(order) for line, order in zip(told.splitlines(), (first, second, third), strict=True)] == [1] * 3
-    assert breaches(stall.installation) == []
+    assert violations(stall.installation) == []
 
 
 def test_which_checkouts_are_freed_is_said_exactly_once(bedesten: Program, stall: Stall) -> None:

@@ -18,13 +18,13 @@ import pytest
 
 from bedesten.catalogue import stock
 from bedesten.core.money import to_minor
-from bedesten.integrity.check import breaches
+from bedesten.integrity.check import violations
 from bedesten.server.installation import Installation
 from tests.crash.receiver import Receiver
 from tests.crash.traffic import Traffic
 from tests.store.raw import Raw, raw
 from tests.support.backoffice import Operator
-from tests.support.codes import put_in
+from tests.support.codes import add_codes
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, opened, serving
 
@@ -96,7 +96,7 @@ def running(engine: str, folder: Path) -> Iterator[Run]:
         operator.allow_webhooks("127.0.0.0/8")
         shop = open_shop(site, operator, "crash")
         codes = [f"CRASH-CODE-{number:05}" for number in range(CODES)]
-        operator.within(shop.id, lambda tx: put_in(tx, installation.vault, shop.card, codes))
+        operator.within(shop.id, lambda tx: add_codes(tx, installation.vault, shop.card, codes))
         receiver.secret, _ = operator.endpoint(shop.id, shop.partner, receiver.url)
         servers = stack.enter_context(contextlib.ExitStack())
         run = Run(installation, folder, servers, receiver, site, shop, None, Counter())  # type: ignore[arg-type]
@@ -126,7 +126,7 @@ def test_what_was_acknowledged_survives_kill_9_and_nothing_is_half_done(
         with raw(run.installation.settings) as other:
             deliver_the_rest(other)
             run.site.stop()
-            assert breaches(run.installation) == []
+            assert violations(run.installation) == []
             orders_are_as_acknowledged(run, other)
             deliveries_are_as_acknowledged(run)
             money_is_as_acknowledged(run, other)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bedesten.integrity.check import breaches
+from bedesten.integrity.check import violations
 from bedesten.server.installation import Installation
 from tests.domain.stall import Stall, open_stall
 from tests.store.raw import Raw, raw
@@ -16,7 +16,7 @@ def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     """One for each engine. After all that was done to it, no invariant is broken."""
     with opened(request.param, tmp_path_factory.mktemp("rooms")) as made:
         yield made
-        assert breaches(made) == []
+        assert violations(made) == []
 
 
 @pytest.fixture

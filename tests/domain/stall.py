@@ -31,7 +31,7 @@ from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.checkout_limits import NO_LIMITS, CheckoutLimits
 from bedesten.webhooks import actions as webhooks
-from tests.support.codes import put_in
+from tests.support.codes import add_codes
 
 Args = ParamSpec("Args")
 Result = TypeVar("Result")
@@ -109,7 +109,7 @@ class Stall:
 
     def upload(self, product: str, codes: Sequence[str]) -> int:
         """Puts codes into stock; how many were new."""
-        return self.write(put_in, self.installation.vault, product, codes).added
+        return self.write(add_codes, self.installation.vault, product, codes).added
 
     def available(self, product: str) -> int:
         """The product's stock level."""

@@ -8,7 +8,7 @@ from sqlalchemy import PrimaryKeyConstraint, Table, Text, UniqueConstraint
 
 from bedesten.catalogue.code import decode
 from bedesten.integrity import check
-from bedesten.integrity.check import MOST, QUESTIONS, breaches, walk
+from bedesten.integrity.check import INVARIANT_QUERIES, MAX_ROWS_PER_QUERY, run_queries, violations
 from bedesten.integrity.invariants.balances import BALANCES
 from bedesten.integrity.invariants.events import EVENTS
 from bedesten.integrity.invariants.goods import GOODS
@@ -27,7 +27,7 @@ def bare(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """One of everything, sound, and then without constraints. Every breakage below is undone at its test's end."""
     with opened(request.param, tmp_path_factory.mktemp("bare")) as installation:
         everything = one_of_everything(installation)
-        assert breaches(installation) == []
+        assert violations(installation) == []
         installation.store.close()
         with raw(installation.settings) as other:
             without_constraints(other)
@@ -42,7 +42,7 @@ def walked(bare: Bare, *breaks: str) -> list[str]:
     with other.undone() as tx:
         for sql in breaks:
             assert other.run(sql.format(**names)) >= 1, sql
-        return walk(tx, everything.vault)
+        return run_queries(tx, everything.vault)
 
 
 def test_a_store_that_lost_its_constraints_and_nothing_else_is_sound(bare: Bare) -> None:
@@ -376,7 +376,7 @@ def test_every_question_about_money_and_goods_is_answered_by_something_that_is_b
     """A question that nothing can make find anything is no question."""
     found = "\n".join(line for _, breaks, _ in BREAKS.values() for line in walked(bare, *breaks))
     for one in (*BALANCES, *GOODS, *MONEY, *EVENTS):
-        assert re.search(re.escape(one.says).replace(r"\{\}", ".*"), found), one.says
+        assert re.search(re.escape(one.message).replace(r"\{\}", ".*"), found), one.message
 
 
 def test_a_url_that_was_set_or_changed_a_moment_before_an_event_demands_no_delivery_of_it(bare: Bare) -> None:
@@ -441,7 +441,7 @@ def test_a_row_that_is_there_twice_is_named_for_everything_that_should_be_unique
     with other.undone() as tx:
         for _ in range(2):
             insert_made_up(other, table, tenant_id=everything.stall.tenant, **UNIQUE_WHERE.get(table.name, {}))
-        found = walk(tx, everything.vault)
+        found = run_queries(tx, everything.vault)
     unique = [one for one in table.constraints if isinstance(one, PrimaryKeyConstraint | UniqueConstraint)]
     sets = [tuple(one.columns) for one in unique] + [tuple(one.columns) for one in table.indexes if one.unique]
     assert sets
@@ -468,7 +468,7 @@ def test_a_reference_to_nothing_and_one_to_another_tenant_s_row_are_named(
         insert_made_up(other, target, tenant_id=theirs, id="row-of-theirs")
         insert_made_up(other, table, tenant_id=mine, **{name: "row-of-theirs"})
         insert_made_up(other, table, tenant_id=mine, **{name: "row-of-nobody"})
-        found = walk(tx, everything.vault)
+        found = run_queries(tx, everything.vault)
     for value in ("row-of-theirs", "row-of-nobody"):
         says = rf"invariant 7: tenant {mine}: row \S+ of {table.name} refers by {name} to {value}, which this tenant"
         assert [line for line in found if re.match(says, line)], found
@@ -493,7 +493,7 @@ def test_a_row_of_a_tenant_that_does_not_exist_is_named(bare: Bare, table: Table
     everything, other = bare
     with other.undone() as tx:
         insert_made_up(other, table, tenant_id="ten_nobody")
-        found = walk(tx, everything.vault)
+        found = run_queries(tx, everything.vault)
     says = rf"invariant 7: tenant ten_nobody: row \S+ of {table.name} belongs to a tenant that does not exist"
     assert [line for line in found if re.match(says, line)], found
 
@@ -522,7 +522,7 @@ def test_digests_and_sealed_values_of_the_wrong_size_are_named(bare: Bare) -> No
         insert_made_up(other, metadata.tables["key_secrets"], tenant_id=tenant, digest=b"short", key_id="key_x")
         insert_made_up(other, metadata.tables["stock_codes"], tenant_id=tenant, sealed=b"CODE-1", id="cod_x")
         insert_made_up(other, metadata.tables["api_keys"], tenant_id=tenant, hint=KEY, id="key_y")
-        found = walk(tx, everything.vault)
+        found = run_queries(tx, everything.vault)
     begins = f"invariant 8: tenant {tenant}: "
     assert begins + "digest of row key_x of key_secrets has 5 bytes, which is no digest" in found
     assert begins + "sealed of row cod_x of stock_codes has 6 bytes, which is no sealed value" in found
@@ -550,7 +550,7 @@ def test_a_secret_in_a_text_of_ours_is_named_and_not_repeated(bare: Bare, secret
             other, metadata.tables["audit"], id="aud_x", tenant_id=tenant, detail=f'{{"it":"{secret}"}}', seq=None
         )
         insert_made_up(other, metadata.tables["deliveries"], id="dlv_x", tenant_id=tenant, last_error=f"sent {secret}")
-        found = walk(tx, everything.vault)
+        found = run_queries(tx, everything.vault)
     begins = f"invariant 8: tenant {tenant}: "
     assert begins + "detail of row aud_x of audit holds a secret in clear" in found
     assert begins + "last_error of row dlv_x of deliveries holds a secret in clear" in found
@@ -564,7 +564,7 @@ def test_the_hint_of_a_key_in_the_trail_is_no_secret(bare: Bare) -> None:
         insert_made_up(
             other, metadata.tables["audit"], id="aud_x", tenant_id=everything.stall.tenant, detail=detail, seq=None
         )
-        assert walk(tx, everything.vault) == []
+        assert run_queries(tx, everything.vault) == []
 
 
 def test_a_stock_code_in_clear_is_named_and_not_repeated(bare: Bare) -> None:
@@ -578,7 +578,7 @@ def test_a_stock_code_in_clear_is_named_and_not_repeated(bare: Bare) -> None:
         insert_made_up(
             other, answers, tenant_id=tenant, owner_id=partner, key="idem-1", answer=f'{{"codes":["{code}"]}}'
         )
-        found = walk(tx, everything.vault)
+        found = run_queries(tx, everything.vault)
     assert found == [f"invariant 8: tenant {tenant}: answer of row idem-1 of idempotency holds a stock code in clear"]
     assert code not in "\n".join(found)
 
@@ -599,7 +599,7 @@ def test_a_stored_code_that_is_none_is_named_and_not_repeated(bare: Bare, stored
         row = tx.all(check._CODES, owner=tenant, most=1)[0][0]
         sealed = everything.vault.seal(tx.for_tenant(tenant), "stock-code", row, stored)
         other.run("UPDATE stock_codes SET sealed = :sealed WHERE id = :row", sealed=sealed, row=row)
-        found = walk(tx, everything.vault)
+        found = run_queries(tx, everything.vault)
     assert f"invariant 4: tenant {tenant}: stock code {row} {says}" in found
     assert stored not in "\n".join(found)
 
@@ -628,15 +628,18 @@ def test_a_code_under_another_code_s_digest_is_named(bare: Bare) -> None:
 def test_a_flood_of_breaches_of_one_kind_is_cut_and_said_to_be(bare: Bare) -> None:
     everything, other = bare
     with other.undone() as tx:
-        for number in range(MOST + 30):
+        for number in range(MAX_ROWS_PER_QUERY + 30):
             insert_made_up(other, metadata.tables["hosts"], tenant_id="ten_nobody", host=f"h{number}.example.com")
-        found = walk(tx, everything.vault)
-    assert len([line for line in found if "of hosts belongs to a tenant that does not exist" in line]) == MOST
-    assert f"invariant 7: tenant -: and more than these {MOST} of the same kind" in found
+        found = run_queries(tx, everything.vault)
+    assert (
+        len([line for line in found if "of hosts belongs to a tenant that does not exist" in line])
+        == MAX_ROWS_PER_QUERY
+    )
+    assert f"invariant 7: tenant -: and more than these {MAX_ROWS_PER_QUERY} of the same kind" in found
 
 
 def test_no_question_names_a_column_that_is_kept_secret() -> None:
     hidden = {"sealed", "secret", "outbound_key", "wrapped_key", "password", "digest"}
-    for one in QUESTIONS:
-        selected = {getattr(column, "name", "") for column in one.broken.core.selected_columns}  # type: ignore[attr-defined]
-        assert not selected & hidden, one.says
+    for one in INVARIANT_QUERIES:
+        selected = {getattr(column, "name", "") for column in one.violating.core.selected_columns}  # type: ignore[attr-defined]
+        assert not selected & hidden, one.message

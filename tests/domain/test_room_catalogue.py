@@ -8,7 +8,7 @@ import pytest
 
 from bedesten.accounts import actions as accounts
 from bedesten.admin import owners
-from bedesten.admin.secrets import rotate
+from bedesten.admin.master_secrets import rotate
 from bedesten.apikeys import keys
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import actions as catalogue
@@ -19,7 +19,7 @@ from bedesten.catalogue.offers import Offer, Offered, upsert_offer
 from bedesten.catalogue.stock import Allotment
 from bedesten.errors import Refusal
 from bedesten.gate.scopes import Surface
-from bedesten.integrity.check import breaches
+from bedesten.integrity.check import violations
 from bedesten.orders import checkout
 from bedesten.orders.model import DELIVERED
 from bedesten.server.installation import Installation
@@ -299,7 +299,7 @@ def test_a_code_is_known_again_after_every_rotation_of_the_master_secrets(engine
                 later = replace(stall, installation=turned)
                 assert later.upload(card, ["KNOWN-AGAIN", "SENT-ONCE"]) == 0
                 assert later.deliver(line, ["SENT-ONCE"]).status == DELIVERED
-                assert breaches(turned) == []
+                assert violations(turned) == []
 
 
 def test_no_code_lies_in_clear_in_any_table(stall: Stall, other_connection: Raw) -> None:

@@ -82,9 +82,9 @@ def test_an_upload_that_fails_in_the_middle_leaves_nothing(stall: Stall, other_c
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        operator_stock.put_in(stall.write, vault, product, codes, Source("a test", "operator"), advance)
+        operator_stock.add_codes(stall.write, vault, product, codes, Source("a test", "operator"), advance)
     assert other_connection.rows(STATES, tenant=stall.tenant) == []
-    done = operator_stock.put_in(stall.write, vault, product, codes, Source("a test", "operator"))
+    done = operator_stock.add_codes(stall.write, vault, product, codes, Source("a test", "operator"))
     assert (done.added, stall.available(card)) == (MANY, MANY)
 
 
@@ -136,7 +136,7 @@ def test_a_withdrawn_code_is_neither_sold_nor_taken_in_again_by_itself(stall: St
     card = stall.card(0)
     batch = add(stall, card, ["OUT-1", "OUT-2", "OUT-3"]).batch_id or ""
     stall.order((card, 1))
-    done = stall.write(operator_stock.take_out_batch, batch, "revoked")[1]
+    done = stall.write(operator_stock.withdraw_batch, batch, "revoked")[1]
     assert (done.withdrawn, done.sold) == (2, 1)
     assert stall.available(card) == 0
     assert add(stall, card, ["OUT-1", "OUT-2"]).added == 0
@@ -149,7 +149,7 @@ def test_what_an_unpaid_checkout_gives_back_of_a_withdrawn_batch_is_withdrawn(st
     card = stall.card(0)
     batch = add(stall, card, ["BACK-1", "BACK-2"]).batch_id or ""
     left = stall.checkout((card, 1), minutes=-1)
-    assert stall.write(operator_stock.take_out_batch, batch, "revoked")[1].withdrawn == 1
+    assert stall.write(operator_stock.withdraw_batch, batch, "revoked")[1].withdrawn == 1
     stall.write(checkout.expire, left.order.id)
     assert stall.available(card) == 0
     found = stall.read(inventory.batch_of, batch)
@@ -257,6 +257,6 @@ def test_a_supplier_earns_nothing_with_codes_that_are_taken_out_or_that_the_oper
 ) -> None:
     card = stall.card(3)
     batch = add(stall, card, ["OUT-1", "OUT-2"], consigned(stall)).batch_id or ""
-    stall.write(operator_stock.take_out_batch, batch, "bad")
+    stall.write(operator_stock.withdraw_batch, batch, "bad")
     stall.order((card, 3))
     assert other_connection.one(EARNED, tenant=stall.tenant) == 0

@@ -19,7 +19,7 @@ from bedesten.server.installation import Installation, initialise, open_installa
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants import actions as tenants
-from tests.support.codes import put_in
+from tests.support.codes import add_codes
 
 PASSWORD = "seven lanterns by the gate"
 CODE = "CODE-IN-CLEAR-4711"
@@ -57,7 +57,7 @@ def stock_a_shop(opened: Installation) -> str:
         ledger.set_credit(shop, ledger.account(shop, partner, "partner", "USD"), 10_000)
         fields = catalogue.ProductFields(name="Card", currency="USD", sku="card", price=500)
         product = catalogue.put_product(shop, fields)
-        assert put_in(shop, opened.vault, product, [CODE]).added == 1
+        assert add_codes(shop, opened.vault, product, [CODE]).added == 1
         return product
 
     return opened.store.write_now(work)

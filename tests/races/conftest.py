@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bedesten.integrity.check import breaches
+from bedesten.integrity.check import violations
 from bedesten.server.installation import Installation
 from tests.domain.stall import Stall, open_stall
 from tests.store.raw import Raw, raw
@@ -25,7 +25,7 @@ def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     """
     with opened(request.param, tmp_path_factory.mktemp("races")) as made:
         yield made
-        assert breaches(made) == []
+        assert violations(made) == []
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_a_batch_that_is_taken_out_while_it_sells_is_sold_or_withdrawn_to_the_la
     def trade(number: int) -> object:
         if number % 5:
             return buy_until_sold_out(stall, card, number)
-        return stall.write(operator_stock.take_out_batch, batch, "revoked")[1].withdrawn
+        return stall.write(operator_stock.withdraw_batch, batch, "revoked")[1].withdrawn
 
     outcomes = race(trade)
     assert refusals(outcomes) == []

@@ -158,7 +158,7 @@ def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Own]:
 
 
 ENDINGS: dict[str, Callable[[Own], object]] = {
-    "everyone": lambda own: own.operator.across(tokens.end_everyones),
+    "everyone": lambda own: own.operator.across(tokens.end_all_tokens),
     "tenant": lambda own: own.operator.end_tokens(own.tenant),
     "surface": lambda own: own.operator.within(
         own.tenant, lambda tx: tenants.end_surface_tokens(tx, Surface.STOREFRONT)

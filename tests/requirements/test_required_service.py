@@ -9,7 +9,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bedesten.admin import secrets
+from bedesten.admin import master_secrets
 from bedesten.gate.scopes import Surface
 from bedesten.telemetry.metrics import login_alarm
 from tests.audit.desk import HOST, Desk
@@ -131,7 +131,7 @@ def test_r147_no_valid_token_is_refused_while_secrets_turn_and_workers_are_repla
         store, file = installation.store, installation.settings.secrets_file
         callers = Callers(shop, old)
         callers.wait_for(50)
-        secrets.rotate(store, file)
+        master_secrets.rotate(store, file)
         login = shop.client().data(CUSTOMER_LOGIN, {"email": shop.customer_email, "password": PASSWORD})
         beside = Callers(shop, [login["token"]])
         for process in web_workers(site):
@@ -141,7 +141,7 @@ def test_r147_no_valid_token_is_refused_while_secrets_turn_and_workers_are_repla
         callers.stop()
         assert set(callers.told) == {(200, None)}
 
-        secrets.forget(store, file, "s1")
+        master_secrets.forget(store, file, "s1")
 
         assert {shop.client(None, bearer(one)).post(PROFILE).told for one in old * 4} == {(401, -21)}
         beside.wait_for(50)

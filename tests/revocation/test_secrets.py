@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bedesten.accounts import actions as accounts
-from bedesten.admin import secrets
+from bedesten.admin import master_secrets
 from bedesten.errors import Refusal
 from bedesten.gate.keyring import Keyring, KeySet
 from bedesten.store.tables import INSTALLATION, RAISE_KEYRING_VERSION
@@ -29,7 +29,7 @@ def _kid(token: str) -> object:
 def test_a_new_secret_signs_and_the_old_one_goes_on_verifying_r147(own: Life) -> None:
     async def scenario() -> None:
         old = await own.token()
-        secrets.rotate(own.installation.store, _path(own))
+        master_secrets.rotate(own.installation.store, _path(own))
         fresh = await own.token()
         assert (_kid(old), _kid(fresh)) == ("s1.1", "s2.1")
         for node in (0, 1):
@@ -43,9 +43,9 @@ def test_a_secret_that_is_dropped_takes_its_tokens_with_it_at_once_r148(own: Lif
     async def scenario() -> None:
         old = await own.token()
         assert (await own.profile(old, 1)).status == 200  # remembered there
-        secrets.rotate(own.installation.store, _path(own))
+        master_secrets.rotate(own.installation.store, _path(own))
         fresh = await own.token()
-        secrets.forget(own.installation.store, _path(own), "s1")
+        master_secrets.forget(own.installation.store, _path(own), "s1")
         assert (await own.profile(old, 1)).code == -21
         assert (await own.profile(old, 0)).code == -21
         assert (await own.profile(fresh, 1)).status == 200
@@ -88,13 +88,13 @@ def test_a_process_goes_on_with_no_rings_that_cannot_follow_its_own(own: Life, l
 
 
 def _ask_for(tx: SystemTransaction, keyring: Keyring) -> None:
-    tx.run(RAISE_KEYRING_VERSION, version=keyring.version, fingerprints=secrets.fingerprints(keyring))
+    tx.run(RAISE_KEYRING_VERSION, version=keyring.version, fingerprints=master_secrets.fingerprints(keyring))
     tx.advance_revision("installation", "")
 
 
 def test_passwords_go_on_working_through_a_pepper_roll_and_move_to_the_new_one_r149(own: Life) -> None:
     async def scenario() -> None:
-        secrets.rotate(own.installation.store, _path(own), "digest")
+        master_secrets.rotate(own.installation.store, _path(own), "digest")
         assert (await own.log_in()).status == 200
         rows = own.installation.store.read_now(lambda tx: _peppers(tx.for_tenant(own.tenant)))
         assert rows == {"customer@example.com": "d2", "partner@example.com": "d1"}
@@ -111,7 +111,7 @@ def _peppers(tx: Transaction) -> dict[str, str | None]:
 def test_who_turns_the_rings_at_once_turn_them_one_after_the_other(own: Life) -> None:
     store, path = own.installation.store, _path(own)
     with ThreadPoolExecutor(8) as pool:
-        turned = list(pool.map(lambda _: secrets.rotate(store, path), range(8)))
+        turned = list(pool.map(lambda _: master_secrets.rotate(store, path), range(8)))
     known = Keyring.read_file(path)
     assert sorted(one.version for one in turned) == list(range(2, 10))
     assert (known.version, set(known.sign.ids)) == (9, {f"s{number}" for number in range(1, 10)})
@@ -125,10 +125,10 @@ def test_who_turns_the_rings_at_once_turn_them_one_after_the_other(own: Life) ->
 def test_a_file_that_is_behind_the_store_is_not_turned(own: Life) -> None:
     path = _path(own)
     before = path.read_bytes()
-    secrets.rotate(own.installation.store, path)
+    master_secrets.rotate(own.installation.store, path)
     path.write_bytes(before)
     with pytest.raises(
         Refusal, match="version 1 is older than version 2, which is in use: bring the right file here first"
     ):
-        secrets.rotate(own.installation.store, path)
+        master_secrets.rotate(own.installation.store, path)
     assert path.read_bytes() == before

@@ -89,7 +89,7 @@ def test_a_revoked_jti_ends_its_session_and_only_this_leaves_it(life: Life) -> N
         first = await life.token()
         second = await refreshed(life, first)
         jti = str(claims(first)["jti"])
-        life.operator.within(life.tenant, lambda tx: tokens.end_one(tx, jti, OPERATOR))
+        life.operator.within(life.tenant, lambda tx: tokens.end_token(tx, jti, OPERATOR))
         assert await codes(life, first, second) == [-21, -21, None, None]
         ended = life.operator.within(life.tenant, lambda tx: tokens.end_session_of(tx, jti, OPERATOR))
         assert ended == claims(first)["sid"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bedesten.accounts import uses
-from bedesten.admin import secrets
-from bedesten.admin.tokens import end_everyones
+from bedesten.admin import master_secrets
+from bedesten.admin.tokens import end_all_tokens
 from bedesten.core.clock import MINUTE, SECOND
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.scopes import Surface
@@ -26,7 +26,7 @@ BY_EPOCH: dict[str, Revoke] = {
         life.tenant, lambda tx: tenants.end_surface_tokens(tx, Surface.STOREFRONT)
     ),
     "tenant": lambda life, _: life.operator.end_tokens(life.tenant),
-    "everyone": lambda life, _: life.operator.across(end_everyones),
+    "everyone": lambda life, _: life.operator.across(end_all_tokens),
 }
 REVOCATIONS: dict[str, Revoke] = {
     **BY_EPOCH,
@@ -93,13 +93,13 @@ def test_secrets_that_two_histories_turned_are_told_apart(own: Life, snapshot: S
     """Version 2 was asked for in a history that is lost. The present store then asks for another version 2."""
     path = own.installation.settings.secrets_file
     first = Keyring.read_file(path)
-    lost = secrets.rotate(own.installation.store, path)
+    lost = master_secrets.rotate(own.installation.store, path)
     token = asyncio.run(own.token())
     assert told(own, token) == {None}
     snapshot.bring_back()
     assert told(own, token) == {None}, "secrets that are newer than the store asks for are as good"
     first.write_file(path, overwrite=True)
-    present = secrets.rotate(own.installation.store, path)
+    present = master_secrets.rotate(own.installation.store, path)
     lost.write_file(path, overwrite=True)
     assert (lost.version, present.version) == (2, 2)
     assert told(own, token) == {-9}

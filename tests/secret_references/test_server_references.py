@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from bedesten.admin.secrets import fingerprints
+from bedesten.admin.master_secrets import fingerprints
 from bedesten.gate.keyring import Keyring, KeySet
 from bedesten.server.database_url import DatabaseUrl
 from bedesten.server.master_secrets import MasterSecrets

@@ -9,7 +9,7 @@ from bedesten.accounts import actions as accounts
 from bedesten.accounts import sessions
 from bedesten.accounts.actions import Account
 from bedesten.accounts.sessions import Session
-from bedesten.admin import networks
+from bedesten.admin import webhook_networks
 from bedesten.apikeys import keys
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import actions as catalogue
@@ -29,7 +29,7 @@ from bedesten.tenants import actions as tenants
 from bedesten.tenants.checkout_limits import NO_LIMITS, set_checkout_limits
 from bedesten.tenants.lookup import tenant_entry
 from bedesten.webhooks import actions as webhooks
-from tests.support.codes import put_in
+from tests.support.codes import add_codes
 
 Result = TypeVar("Result")
 PASSWORD = "seven lanterns by the gate"
@@ -116,7 +116,7 @@ class Operator:
         def work(tx: Transaction) -> str:
             filed = catalogue.category(tx, category) if category else None
             made = catalogue.put_product(tx, _with_category(fields, filed))
-            put_in(tx, self.installation.vault, made, codes)
+            add_codes(tx, self.installation.vault, made, codes)
             return made
 
         return self.within(tenant, work)
@@ -133,7 +133,7 @@ class Operator:
 
     def allowed_webhooks(self) -> str:
         """Those that they may reach now."""
-        return self.across(lambda tx: " ".join(networks.allowed(tx)))
+        return self.across(lambda tx: " ".join(webhook_networks.allowed(tx)))
 
     # --- giving and taking rights ---
 

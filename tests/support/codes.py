@@ -9,7 +9,7 @@ from bedesten.store.transaction import Transaction
 from bedesten.tenants.vault import Vault
 
 
-def put_in(
+def add_codes(
     tx: Transaction,
     vault: Vault,
     product: str,

@@ -27,7 +27,7 @@ _OPEN = statement(
 )
 
 
-def listed(tx: Transaction, customer: str = "", older_than: int = 0) -> list[dict[str, object]]:
+def list_open(tx: Transaction, customer: str = "", older_than: int = 0) -> list[dict[str, object]]:
     """The unpaid checkouts, of one customer if it is named, that are older than so many ms; the oldest first."""
     return [
         {

@@ -13,9 +13,9 @@ from bedesten.orders.tables import orders
 from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
 
-MAX_FOUND = 50
+MAX_RESULTS = 50
 _A, _O = table.c, orders.c
-_HELD = (
+_RESERVED = (
     select(_O.buyer_id, func.count().label("checkouts"), func.sum(_O.units).label("units"))
     .where(_O.tenant_id == TENANT, _O.state == UNPAID)
     .group_by(_O.buyer_id)
@@ -28,10 +28,10 @@ _FIND = statement(
         _A.name,
         _A.disabled,
         _A.created,
-        func.coalesce(_HELD.c.checkouts, 0),
-        func.coalesce(_HELD.c.units, 0),
+        func.coalesce(_RESERVED.c.checkouts, 0),
+        func.coalesce(_RESERVED.c.units, 0),
     )
-    .select_from(table.outerjoin(_HELD, _HELD.c.buyer_id == _A.id))
+    .select_from(table.outerjoin(_RESERVED, _RESERVED.c.buyer_id == _A.id))
     .where(
         _A.tenant_id == TENANT,
         _A.kind == "customer",
@@ -47,7 +47,7 @@ _FIND = statement(
 
 
 def find(tx: Transaction, part: str) -> list[dict[str, object]]:
-    """Up to `MAX_FOUND` customers with this id, or whose e-mail or name has this text in it."""
+    """Up to `MAX_RESULTS` customers with this id, or whose e-mail or name has this text in it."""
     wanted = part.strip()
     address = text.email_or_none(wanted) or text.ascii_lower(wanted)
     return [
@@ -60,11 +60,13 @@ def find(tx: Transaction, part: str) -> list[dict[str, object]]:
             "reservedUnits": int(row[6]),
             "created": wire_time(row[4]),
         }
-        for row in tx.all(_FIND, text=wanted, address=_within(address), pattern=_within(wanted.lower()), most=MAX_FOUND)
+        for row in tx.all(
+            _FIND, text=wanted, address=_like_pattern(address), pattern=_like_pattern(wanted.lower()), most=MAX_RESULTS
+        )
     ]
 
 
-def _within(part: str) -> str:
+def _like_pattern(part: str) -> str:
     """The pattern of LIKE for what has this text in it."""
     return "%" + "".join(f"!{each}" if each in "%_!" else each for each in part) + "%"
 
@@ -77,4 +79,4 @@ def one(tx: Transaction, name: str) -> Account:
 def disable(tx: Transaction, customer: Account) -> int:
     """Refuses every token of the customer from the next request on; answers how many of its checkouts were freed."""
     accounts.set_disabled(tx, customer, True)
-    return sum(checkouts.release(tx, str(row["orderId"])) for row in checkouts.listed(tx, customer.id))
+    return sum(checkouts.release(tx, str(row["orderId"])) for row in checkouts.list_open(tx, customer.id))

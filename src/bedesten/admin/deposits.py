@@ -31,7 +31,7 @@ _LIST = statement(
 )
 
 
-def listed(tx: Transaction, every: bool = False, only: str = "") -> list[dict[str, object]]:
+def list_deposits(tx: Transaction, every: bool = False, only: str = "") -> list[dict[str, object]]:
     """The deposits that wait for an approval, or all up to `MAX_LISTED`; the oldest first."""
     return [
         {
@@ -59,5 +59,5 @@ def reject(tx: Transaction, deposit_id: str) -> dict[str, object]:
 
 
 def _shown(tx: Transaction, deposit_id: str) -> dict[str, object]:
-    (found,) = listed(tx, every=True, only=deposit_id)
+    (found,) = list_deposits(tx, every=True, only=deposit_id)
     return found

@@ -14,8 +14,8 @@ from bedesten.gate.keyring import Keyring
 from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable, SystemTransaction, Transaction
 
-More = TypeVar("More")
-PAUSE_S = 0.005
+Extra = TypeVar("Extra")
+PAUSE_BETWEEN_TRANSACTIONS_S = 0.005
 """Between two transactions: who waits for the one writer of SQLite comes first."""
 
 
@@ -24,10 +24,10 @@ def import_keys(
     keyring: Keyring,
     tenant: str,
     lines: Sequence[Foreign],
-    describe: Callable[[Transaction], tuple[NewKey, More]],
+    describe: Callable[[Transaction], tuple[NewKey, Extra]],
     actor: Actor,
     advance: Callable[[int], object] = lambda _: None,
-) -> tuple[list[str], More | None]:
+) -> tuple[list[str], Extra | None]:
     """Imports keys, all or none; answers their ids, and what `describe` gave beside the description of the keys.
 
     `describe` runs in the transaction that opens the import, and its changes stay when the import fails later. Raises
@@ -37,30 +37,30 @@ def import_keys(
     if not prepared:
         return [], None
     while store.write_now(key_import.remove_leftovers):
-        time.sleep(PAUSE_S)
+        time.sleep(PAUSE_BETWEEN_TRANSACTIONS_S)
     store.read_now(lambda tx: key_import.refuse_beside_another(tx.for_tenant(tenant)))
     wrong: dict[int, str] = {}
-    for some in _parts(prepared):
-        wrong |= store.read_now(partial(_imported_before, tenant=tenant, some=some))
+    for part in _parts(prepared):
+        wrong |= store.read_now(partial(_imported_before, tenant=tenant, part=part))
     key_import.refuse(wrong)
 
-    def begin(tx: SystemTransaction) -> tuple[Run, NewKey, More]:
-        new, more = describe(tx.for_tenant(tenant))
-        return key_import.begin(tx.for_tenant(tenant), keyring, new, len(prepared)), new, more
+    def begin(tx: SystemTransaction) -> tuple[Run, NewKey, Extra]:
+        new, extra = describe(tx.for_tenant(tenant))
+        return key_import.begin(tx.for_tenant(tenant), keyring, new, len(prepared)), new, extra
 
-    run, new, more = store.write_now(begin)
-    made = [one.key_id for one in prepared]
-    with _whole(store, tenant, run):
-        for some in _parts(prepared):
-            store.write_now(partial(_store_some, tenant=tenant, run=run, some=some))
-            advance(len(some))
-            time.sleep(PAUSE_S)
-        store.write_now(lambda tx: key_import.finish(tx.for_tenant(tenant), run, new, made, actor))
-    return made, more
+    run, new, extra = store.write_now(begin)
+    key_ids = [one.key_id for one in prepared]
+    with _all_or_none(store, tenant, run):
+        for part in _parts(prepared):
+            store.write_now(partial(_store_some, tenant=tenant, run=run, part=part))
+            advance(len(part))
+            time.sleep(PAUSE_BETWEEN_TRANSACTIONS_S)
+        store.write_now(lambda tx: key_import.finish(tx.for_tenant(tenant), run, new, key_ids, actor))
+    return key_ids, extra
 
 
 @contextlib.contextmanager
-def _whole(store: Store, tenant: str, run: Run) -> Iterator[None]:
+def _all_or_none(store: Store, tenant: str, run: Run) -> Iterator[None]:
     """Takes back what was stored when the import ends early, by Ctrl-C too. Where that fails the worker does it later."""
     try:
         yield
@@ -68,7 +68,7 @@ def _whole(store: Store, tenant: str, run: Run) -> Iterator[None]:
         with contextlib.suppress(StoreUnavailable):
             store.write_now(lambda tx: key_import.abandon(tx.for_tenant(tenant), run))
             while store.write_now(key_import.remove_leftovers):
-                time.sleep(PAUSE_S)
+                time.sleep(PAUSE_BETWEEN_TRANSACTIONS_S)
         raise
 
 
@@ -77,9 +77,9 @@ def _parts(prepared: Sequence[PreparedKey]) -> Iterator[Sequence[PreparedKey]]:
         yield prepared[start : start + MAX_KEYS_PER_TRANSACTION]
 
 
-def _imported_before(tx: SystemTransaction, tenant: str, some: Sequence[PreparedKey]) -> dict[int, str]:
-    return key_import.imported_before(tx.for_tenant(tenant), some)
+def _imported_before(tx: SystemTransaction, tenant: str, part: Sequence[PreparedKey]) -> dict[int, str]:
+    return key_import.imported_before(tx.for_tenant(tenant), part)
 
 
-def _store_some(tx: SystemTransaction, tenant: str, run: Run, some: Sequence[PreparedKey]) -> None:
-    key_import.store_some(tx.for_tenant(tenant), run, some)
+def _store_some(tx: SystemTransaction, tenant: str, run: Run, part: Sequence[PreparedKey]) -> None:
+    key_import.store_some(tx.for_tenant(tenant), run, part)

@@ -34,7 +34,7 @@ class Grace:
 
 
 @dataclass(frozen=True, slots=True)
-class Rotated:
+class Rotation:
     """The fresh secret, and what became of those before it.
 
     `kept` says whether the old one is good for a while, and `ends` when it ends: None as long as that waits for the first
@@ -48,7 +48,7 @@ class Rotated:
     last_use: Use | None
 
 
-def inside_tenant_of(tx: SystemTransaction, key_id: str) -> Transaction:
+def bound_to_tenant_of(tx: SystemTransaction, key_id: str) -> Transaction:
     """The transaction, bound to the tenant that the API key with this id belongs to. Raises `Refusal`: -3, -2.
 
     An API key in place of its id is refused without being repeated.
@@ -61,12 +61,12 @@ def inside_tenant_of(tx: SystemTransaction, key_id: str) -> Transaction:
     return tx.for_tenant(row[0])
 
 
-def rotate(across: SystemTransaction, keyring: Keyring, key_id: str, grace: Grace, end_previous: bool) -> Rotated:
+def rotate(across: SystemTransaction, keyring: Keyring, key_id: str, grace: Grace, end_previous: bool) -> Rotation:
     """Gives the API key another secret (`rotation.rotate`). A previous secret that is still good ends at once.
 
     That is what everybody may still be using, so without `end_previous` it raises `Refusal` (-8) then.
     """
-    tx = inside_tenant_of(across, key_id)
+    tx = bound_to_tenant_of(across, key_id)
     ending, last_use = _previous(tx, key_id)
     if ending and not end_previous:
         raise Refusal(
@@ -75,7 +75,7 @@ def rotate(across: SystemTransaction, keyring: Keyring, key_id: str, grace: Grac
             fields={"key": "its previous secret is still good"},
         )
     secret = rotation.rotate(tx, keyring, key_id, grace.time, grace.from_first_use, OPERATOR, replaces=grace.replaces)
-    return Rotated(secret, *rotation.previous_end(tx, key_id), ending, last_use if ending else None)
+    return Rotation(secret, *rotation.previous_end(tx, key_id), ending, last_use if ending else None)
 
 
 def used(use: Use | None) -> str:

@@ -24,7 +24,7 @@ def create(tx: Transaction, surface: Surface, name: str) -> Account:
     return accounts.find(tx, kind, accounts.owner(tx, surface, name))
 
 
-def holder(tx: Transaction, surface: Surface, name: str, *, create: bool) -> tuple[Account, bool]:
+def find_or_create(tx: Transaction, surface: Surface, name: str, *, create: bool) -> tuple[Account, bool]:
     """The owner with this id or name, and whether it was made: that is done only if `create` says so.
 
     Raises `Refusal` (-3) for a name that nobody has, with the nearest one: it may be a slip of the finger.
@@ -62,6 +62,6 @@ def set_edits_texts(tx: Transaction, name: str, allowed: bool) -> Account:
     return account
 
 
-def listed(tx: Transaction, surface: Surface) -> list[dict[str, object]]:
+def list_owners(tx: Transaction, surface: Surface) -> list[dict[str, object]]:
     """Every supplier or every integration of the tenant."""
     return accounts.list_all(tx, OWNERS[surface])

@@ -40,7 +40,7 @@ class NewPartner:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class CreatedPartner:
     """A fresh partner, and the outbound secret and key by which it knows our webhooks: they are seen this once."""
 
     id: str
@@ -59,7 +59,7 @@ def find(tx: Transaction, name: str) -> Account:
     return accounts.find(tx, "partner", text.email_or_none(name) or name)
 
 
-def create(tx: Transaction, vault: Vault, currency: str, new: NewPartner) -> Made:
+def create(tx: Transaction, vault: Vault, currency: str, new: NewPartner) -> CreatedPartner:
     """Makes the account, its ledger account and its endpoint. Raises `Refusal`: -2, or -8 if the e-mail is taken."""
     email = address(new.email)
     name = normalised_field(text.name, new.name, "name") if new.name.strip() else email
@@ -73,13 +73,13 @@ def create(tx: Transaction, vault: Vault, currency: str, new: NewPartner) -> Mad
     if credit:
         ledger.set_credit(tx, balance, credit)
     secret, key = webhooks.create_endpoint(tx, vault, made, new.webhook)
-    told = {
+    details = {
         "email": email,
         "scopes": None if new.scopes is None else sorted(new.scopes),
         "credit": with_currency(credit, currency),
     }
-    record(tx, OPERATOR, "partner.create", made, **told, webhook=redacted_url(new.webhook))
-    return Made(made, email, secret, key)
+    record(tx, OPERATOR, "partner.create", made, **details, webhook=redacted_url(new.webhook))
+    return CreatedPartner(made, email, secret, key)
 
 
 def set_credit(tx: Transaction, currency: str, partner: Account, limit: Decimal) -> None:
@@ -102,7 +102,7 @@ def unlock(tx: Transaction, keyring: Keyring, partner: Account) -> bool:
     return True
 
 
-def set_webhook(tx: Transaction, vault: Vault, partner: Account, url: str | None) -> Made | None:
+def set_webhook(tx: Transaction, vault: Vault, partner: Account, url: str | None) -> CreatedPartner | None:
     """Changes where the partner is told of changes; None: only where an order names a URL of its own.
 
     A partner without an endpoint gets one, whose secrets are then answered.
@@ -112,7 +112,7 @@ def set_webhook(tx: Transaction, vault: Vault, partner: Account, url: str | None
     before = webhooks.endpoint_of(tx, partner.id)
     made = None
     if before is None:
-        made = Made(partner.id, partner.handle, *webhooks.create_endpoint(tx, vault, partner.id, url))
+        made = CreatedPartner(partner.id, partner.handle, *webhooks.create_endpoint(tx, vault, partner.id, url))
     else:
         webhooks.set_url(tx, partner.id, url)
     was = redacted_url(before.url) if before else None
@@ -136,6 +136,6 @@ def shown(tx: Transaction, currency: str, partner: Account) -> dict[str, object]
     }
 
 
-def listed(tx: Transaction, currency: str) -> list[dict[str, object]]:
+def list_partners(tx: Transaction, currency: str) -> list[dict[str, object]]:
     """Every partner of the tenant."""
     return [shown(tx, currency, find(tx, str(one["id"]))) for one in accounts.list_all(tx, "partner")]

@@ -44,7 +44,7 @@ def set_prices(
     Raises `Refusal`: -2 for a price of nothing or below cost unless `force` accepts it, and for a product named twice;
     -3 with every name that leads to none, -8 for one that leads to two.
     """
-    found = _all_found(tx, prices)
+    found = _products_of(tx, prices)
     problems: dict[str, str] = {}
     seen: set[str] = set()
     for name, product in found.items():
@@ -64,10 +64,10 @@ def set_prices(
             record_change(tx, OPERATOR, product.id, product, fields)
     if problems:
         raise Refusal(errors.BAD_REQUEST, "nothing was priced", fields=problems)
-    return [shown for shown in listed(tx) if shown["id"] in seen]
+    return [shown for shown in list_products(tx) if shown["id"] in seen]
 
 
-def _all_found(tx: Transaction, names: Mapping[str, object]) -> dict[str, Product]:
+def _products_of(tx: Transaction, names: Mapping[str, object]) -> dict[str, Product]:
     found: dict[str, Product] = {}
     unknown: dict[str, str] = {}
     for name in names:
@@ -87,7 +87,7 @@ def _all_found(tx: Transaction, names: Mapping[str, object]) -> dict[str, Produc
 
 def proposals(tx: Transaction) -> list[dict[str, object]]:
     """The products whose supplier proposes another name."""
-    return [one for one in listed(tx) if one["proposedName"] is not None]
+    return [one for one in list_products(tx) if one["proposedName"] is not None]
 
 
 def answer_proposals(tx: Transaction, names: Sequence[str], *, accept: bool) -> list[Product]:
@@ -99,7 +99,7 @@ def answer_proposals(tx: Transaction, names: Sequence[str], *, accept: bool) -> 
 # --- the list ----------------------------------------------------------------------------------------------------------
 
 
-def standing(product: Product, region: str | None = None) -> str:
+def sale_status(product: Product, region: str | None = None) -> str:
     """In a few words whether buyers can have the product now, and if not, why. `region` is the tenant's."""
     if product.price is None:
         return "no price"
@@ -117,7 +117,7 @@ def standing(product: Product, region: str | None = None) -> str:
     return "on sale"
 
 
-def listed(tx: Transaction, region: str | None = None) -> list[dict[str, object]]:
+def list_products(tx: Transaction, region: str | None = None) -> list[dict[str, object]]:
     """Every product of the tenant, sold or not, in the words of a file that `import_rows` takes. `region`: the tenant's."""
     category_names: Mapping[str, str] = dict(tx.all(_CATEGORIES))
     supplier_names = {one["id"]: one["name"] for one in accounts.list_all(tx, "supplier")}
@@ -138,7 +138,7 @@ def listed(tx: Transaction, region: str | None = None) -> list[dict[str, object]
             "requireData": [{"id": each.id, "name": each.name, "required": each.required} for each in one.requirements],
             "codeComparison": one.code_comparison,
             "active": bool(one.active),
-            "status": standing(one, region),
+            "status": sale_status(one, region),
             "proposedName": one.proposed_name,
             "offered": bool(one.offered),
             "available": one.available,

@@ -25,18 +25,18 @@ from bedesten.tenants.vault import Vault
 
 Result = TypeVar("Result")
 
-REASONS = ("in stock", "being bought", "sold", "taken out of stock", "being uploaded")
+CODE_STATES = ("in stock", "being bought", "sold", "taken out of stock", "being uploaded")
 """What a code that was in the shop before is, by its state."""
 
 
-class Run(Protocol):
+class WriteAction(Protocol):
     """Runs a writing action in one transaction inside the tenant."""
 
     def __call__(self, work: Callable[[Transaction], Result], /) -> Result: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class DuplicateGroup:
     """Codes of a file that were in the shop before: how many, as what, and where."""
 
     what: str
@@ -54,8 +54,8 @@ def stocked_product(tx: Transaction, name: str) -> Product:
     return product
 
 
-def put_in(
-    write: Run,
+def add_codes(
+    write: WriteAction,
     vault: Vault,
     product: Product,
     codes: Sequence[StockCode],
@@ -68,7 +68,7 @@ def put_in(
     fails in the middle is thrown away again; what dies in the middle is thrown away by the next upload of the same file.
     """
     if len(codes) <= CHUNK:
-        return write(lambda tx: _recorded(tx, product, batches.add(tx, vault, product.id, codes, source)))
+        return write(lambda tx: _record_upload(tx, product, batches.add(tx, vault, product.id, codes, source)))
     batch = write(lambda tx: batches.begin(tx, product.id, source))
     duplicates: list[Duplicate] = []
     try:
@@ -79,7 +79,7 @@ def put_in(
 
         def complete(tx: Transaction) -> Upload:
             added = batches.finish(tx, product.id, batch, source)
-            return _recorded(tx, product, Upload(batch if added else None, added, tuple(duplicates)))
+            return _record_upload(tx, product, Upload(batch if added else None, added, tuple(duplicates)))
 
         return write(complete)
     except BaseException:
@@ -94,13 +94,15 @@ def _load(
     return batches.load(tx, vault, product, batch, codes, first, again=again)
 
 
-def _recorded(tx: Transaction, product: Product, done: Upload) -> Upload:
+def _record_upload(tx: Transaction, product: Product, done: Upload) -> Upload:
     if done.added:
         record(tx, OPERATOR, "stock.upload", product.id, added=done.added, batch=done.batch_id)
     return done
 
 
-def known(tx: Transaction, duplicates: Sequence[Duplicate], batch: str | None = None) -> list[Known]:
+def duplicate_groups(
+    tx: Transaction, duplicates: Sequence[Duplicate], batch: str | None = None
+) -> list[DuplicateGroup]:
     """Duplicates by what they are and where, the most of one kind first. `batch`: the upload's own."""
     counted = Counter((one.batch_id, one.product_id, one.state) for one in duplicates)
     first: dict[tuple[str | None, str, int], int] = {}
@@ -111,12 +113,14 @@ def known(tx: Transaction, duplicates: Sequence[Duplicate], batch: str | None = 
         batch_id, product_id, state = key
         product = catalogue.product(tx, product_id)
         twice = (batch_id is not None and batch_id == batch) or (batch_id is None and state == stock.LOADING)
-        what = "twice in this file" if twice else REASONS[state]
-        found.append(Known(what, (product.sku if product else None) or product_id, batch_id, codes, first[key]))
+        what = "twice in this file" if twice else CODE_STATES[state]
+        found.append(
+            DuplicateGroup(what, (product.sku if product else None) or product_id, batch_id, codes, first[key])
+        )
     return found
 
 
-def take_out_batch(tx: Transaction, name: str, reason: str) -> tuple[Batch, Withdrawal]:
+def withdraw_batch(tx: Transaction, name: str, reason: str) -> tuple[Batch, Withdrawal]:
     """Takes the unsold codes of a batch out of stock for good. Raises `Refusal` (-3)."""
     batch = inventory.batch_of(tx, name)
     done = inventory.withdraw_batch(tx, batch, reason)
@@ -125,7 +129,7 @@ def take_out_batch(tx: Transaction, name: str, reason: str) -> tuple[Batch, With
     return batch, done
 
 
-def take_out_codes(tx: Transaction, vault: Vault, codes: Sequence[StockCode], reason: str) -> Withdrawal:
+def withdraw_codes(tx: Transaction, vault: Vault, codes: Sequence[StockCode], reason: str) -> Withdrawal:
     """Takes single codes out of stock for good, those that are unsold."""
     done = inventory.withdraw_codes(tx, vault, codes, reason)
     if done.withdrawn:
@@ -149,7 +153,7 @@ def move(tx: Transaction, name: str, to: str) -> tuple[str, int, Product]:
     return made, count, product
 
 
-def listed(tx: Transaction, name: str = "") -> list[dict[str, object]]:
+def list_batches(tx: Transaction, name: str = "") -> list[dict[str, object]]:
     """The batches of one product, or all, in their order of sale."""
     product = product_of(tx, name) if name else None
     suppliers = {one["id"]: one["name"] for one in accounts.list_all(tx, "supplier")}

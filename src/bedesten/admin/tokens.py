@@ -14,7 +14,7 @@ from bedesten.store.tables import END_ALL_TOKENS
 from bedesten.store.transaction import SystemTransaction, Transaction
 
 
-def end_of(tx: Transaction, subject: str) -> list[str]:
+def end_tokens_of(tx: Transaction, subject: str) -> list[str]:
     """Ends the tokens of whoever has this id or e-mail: a partner, a customer, or both. Answers their ids.
 
     Raises `Refusal` (-3).
@@ -31,7 +31,7 @@ def end_of(tx: Transaction, subject: str) -> list[str]:
     return [account.id for account in found]
 
 
-def end_everyones(tx: SystemTransaction) -> None:
+def end_all_tokens(tx: SystemTransaction) -> None:
     """Ends every bearer token of every tenant that was issued before now."""
     tx.run(END_ALL_TOKENS, step=token_version_step())
     tx.advance_revision("installation", "")
@@ -45,7 +45,7 @@ def end_session_of(tx: Transaction, jti: str, actor: Actor) -> str:
     return session
 
 
-def end_one(tx: Transaction, jti: str, actor: Actor) -> None:
+def end_token(tx: Transaction, jti: str, actor: Actor) -> None:
     """Ends one token, whether it was ever seen or not. It is remembered until no token of today can be alive."""
     accounts.revoke_token(tx, jti, tx.now + MAX_LIFETIME_MS, actor)
 

@@ -7,7 +7,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.http.route import Route
 
 
-def switchable(routes: Iterable[Route]) -> list[str]:
+def switchable_targets(routes: Iterable[Route]) -> list[str]:
     """Every surface, then every endpoint of one; public pages belong to no surface and cannot be switched."""
     return [surface.value for surface in Surface] + sorted(route.endpoint for route in routes if route.access.surface)
 
@@ -27,13 +27,13 @@ def canonical_target(routes: Iterable[Route], text: str) -> str:
         if route.access.surface and asked in {_folded(f"{route.method} {path}") for path in paths}:
             return route.endpoint
     raise bad_field(
-        "access", f"{text!r} is neither a surface nor an endpoint; there are {', '.join(switchable(routes))}"
+        "access", f"{text!r} is neither a surface nor an endpoint; there are {', '.join(switchable_targets(routes))}"
     )
 
 
 def shown(routes: Iterable[Route], access: dict[str, bool]) -> dict[str, bool]:
     """What was switched, each target as the tables spell it."""
-    spelling = {target.lower(): target for target in switchable(routes)}
+    spelling = {target.lower(): target for target in switchable_targets(routes)}
     return {spelling.get(target, target): allowed for target, allowed in access.items()}
 
 

@@ -4,7 +4,7 @@ import typer
 
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.output import printable
-from bedesten.integrity.check import breaches
+from bedesten.integrity.check import violations
 
 app = typer.Typer()
 
@@ -12,6 +12,6 @@ app = typer.Typer()
 @command(app, "check")
 def check(ctx: CommandContext) -> CommandResult:
     """Check the invariants of the whole store; list each violation and exit with 1. Works beside a running server."""
-    found = breaches(ctx.installation)
+    found = violations(ctx.installation)
     lines = [printable(one) for one in found] or ["All invariants hold."]
     return CommandResult({"ok": not found, "violations": found}, lines, code=1 if found else 0)

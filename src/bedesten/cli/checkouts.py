@@ -22,7 +22,7 @@ def show_all(
 ) -> CommandResult:
     """List the unpaid checkouts that reserve goods, oldest first."""
     age = duration(older_than, "--older-than") if older_than != "0s" else 0
-    listed = ctx.read_in(tenant, lambda tx, _: checkouts.listed(tx, _id(tx, customer), age))
+    listed = ctx.read_in(tenant, lambda tx, _: checkouts.list_open(tx, _id(tx, customer), age))
     columns = {"Order": "orderId", "Customer": "customer", "Units": "units", "Total": "total", "Expires": "expires"}
     return CommandResult({"checkouts": listed}, [table(listed, "No checkout is open.", **columns)])
 
@@ -41,7 +41,8 @@ def release(
         raise typer.BadParameter("pass orders, or --customer and --older-than, or --all")
     age = duration(older_than, "--older-than") if older_than else 0
     named = order or [
-        str(one["orderId"]) for one in ctx.read_in(tenant, lambda tx, _: checkouts.listed(tx, _id(tx, customer), age))
+        str(one["orderId"])
+        for one in ctx.read_in(tenant, lambda tx, _: checkouts.list_open(tx, _id(tx, customer), age))
     ]
     released: list[str] = []
     with progress("releasing checkouts", len(named), as_json=ctx.as_json) as advance:

@@ -20,7 +20,7 @@ def show_all(
     every: Annotated[bool, typer.Option("--all", help="In every state.")] = False,
 ) -> CommandResult:
     """List the deposits that wait for approval, oldest first."""
-    listed = ctx.read_in(tenant, lambda tx, _: deposits.listed(tx, every))
+    listed = ctx.read_in(tenant, lambda tx, _: deposits.list_deposits(tx, every))
     return CommandResult({"deposits": listed}, [_table(listed)])
 
 

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from bedesten.admin.productfile import MOST_BYTES
+from bedesten.admin.product_file import MAX_FILE_BYTES
 
 FROM_INPUT = "-"
 
@@ -11,6 +11,6 @@ FROM_INPUT = "-"
 def read_file(file: Path) -> tuple[str, bytes]:
     """Return the file's display name and its bytes, up to one byte over the limit."""
     if str(file) == FROM_INPUT:
-        return "standard input", sys.stdin.buffer.read(MOST_BYTES + 1)
+        return "standard input", sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
     with file.open("rb") as opened:
-        return file.name, opened.read(MOST_BYTES + 1)
+        return file.name, opened.read(MAX_FILE_BYTES + 1)

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from bedesten.accounts.actions import OWNERS, Account
-from bedesten.admin import key_imports, leaks, owners
+from bedesten.admin import key_imports, leak_reports, owners
 from bedesten.admin import keys as key_admin
-from bedesten.admin.keys import Grace, inside_tenant_of
+from bedesten.admin.keys import Grace, bound_to_tenant_of
 from bedesten.apikeys import key_import, key_uses, keys
 from bedesten.apikeys.keys import MAX_PAGE, PAGE, NewKey
 from bedesten.audit.actions import OPERATOR
@@ -60,7 +60,7 @@ def create(
     after, at = _expiry(expires)
 
     def act(tx: Transaction, entry: TenantEntry) -> tuple[str, Secret[str], Account, bool, int | None]:
-        holder, fresh = owners.holder(tx, gate, owner, create=create_owner)
+        holder, fresh = owners.find_or_create(tx, gate, owner, create=create_owner)
         end = tx.now + after if after is not None else at
         new = NewKey(gate, holder.id, entry.sandbox, grant or None, allow, end)
         return *keys.create(tx, ctx.installation.keyring, new, OPERATOR), holder, fresh, end
@@ -93,7 +93,7 @@ def revoke(
     """Revoke an API key: from now on no worker accepts it. `changed` is false if it was revoked before."""
 
     def act(tx: SystemTransaction) -> bool:
-        return keys.revoke(inside_tenant_of(tx, key), key, OPERATOR, previous_only=previous)
+        return keys.revoke(bound_to_tenant_of(tx, key), key, OPERATOR, previous_only=previous)
 
     changed = ctx.write(act)
     what = f"The previous secret of {key}" if previous else f"API key {key}"
@@ -172,7 +172,7 @@ def rotate(
 @command(app, "usage")
 def usage(ctx: CommandContext, key: KeyId) -> CommandResult:
     """Show how long each secret of an API key is valid, and who used it last."""
-    found: Document = ctx.read(lambda tx: key_uses.usage(inside_tenant_of(tx, key), key))
+    found: Document = ctx.read(lambda tx: key_uses.usage(bound_to_tenant_of(tx, key), key))
     shown = table(
         found["secrets"],
         "It has no secret any more, and was never used.",
@@ -207,7 +207,7 @@ def import_keys(
     entry = ctx.read_in(tenant, lambda _, entry: entry)
 
     def describe(tx: Transaction) -> tuple[NewKey, tuple[Account, bool]]:
-        holder, fresh = owners.holder(tx, gate, owner, create=create_owner)
+        holder, fresh = owners.find_or_create(tx, gate, owner, create=create_owner)
         end = tx.now + after if after is not None else at
         return NewKey(gate, holder.id, entry.sandbox, grant or None, allow, end), (holder, fresh)
 
@@ -237,8 +237,8 @@ def leaked(
             "add --stdin: API keys are read from standard input, never from arguments", param_hint="--stdin"
         )
     opened = ctx.installation
-    report = leaks.report_leaks(
-        opened.store, opened.master_secrets.for_store, _lines(None), source, tell=lambda *_: None
+    report = leak_reports.report_leaks(
+        opened.store, opened.master_secrets.for_store, _lines(None), source, notify=lambda *_: None
     )
     found = [
         {
@@ -281,8 +281,8 @@ def leak_policy(
 ) -> CommandResult:
     """Show or set the policy for leaked API keys: notify, grace (they end after 24 hours), revoke."""
     if policy is not None:
-        ctx.write(lambda tx: leaks.set_leak_policy(tx, policy.lower()))
-    now = ctx.read(leaks.leak_policy)
+        ctx.write(lambda tx: leak_reports.set_leak_policy(tx, policy.lower()))
+    now = ctx.read(leak_reports.leak_policy)
     return CommandResult({"policy": now}, [f"The leak policy is {now}."])
 
 

@@ -30,7 +30,7 @@ def commands(app: typer.Typer, surface: Surface, word: str) -> None:
         return _switched(ctx, tenant, surface, name, disabled=False)
 
     def show_all(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
-        listed = ctx.read_in(tenant, lambda tx, _: owners.listed(tx, surface))
+        listed = ctx.read_in(tenant, lambda tx, _: owners.list_owners(tx, surface))
         shown = table(listed, f"There is no {word} yet.", Name="name", Id="id", Disabled="disabled", Since="created")
         return CommandResult({f"{word}s": listed}, [shown])
 

@@ -11,7 +11,7 @@ import typer
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import Account
 from bedesten.admin import partners
-from bedesten.admin.partners import Made, NewPartner
+from bedesten.admin.partners import CreatedPartner, NewPartner
 from bedesten.audit.actions import OPERATOR, record
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import NO_VALUES, TenantOption, amount
@@ -157,7 +157,7 @@ def webhook(
     """Set the address of a partner's webhooks; its secrets stay."""
     target = None if url == "off" else url
 
-    def act(tx: Transaction, entry: TenantEntry) -> tuple[Made | None, Document]:
+    def act(tx: Transaction, entry: TenantEntry) -> tuple[CreatedPartner | None, Document]:
         account = partners.find(tx, partner)
         made = partners.set_webhook(tx, ctx.installation.vault, account, target)
         return made, partners.shown(tx, entry.currency, account)
@@ -171,7 +171,7 @@ def webhook(
 @command(app, "list")
 def show_all(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
     """List a tenant's partners and their balances."""
-    listed = ctx.read_in(tenant, lambda tx, entry: partners.listed(tx, entry.currency))
+    listed = ctx.read_in(tenant, lambda tx, entry: partners.list_partners(tx, entry.currency))
     return CommandResult({"partners": listed}, [_table(listed)])
 
 
@@ -223,11 +223,11 @@ def _new_password() -> Secret[str]:
     return Secret("-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(6)))
 
 
-def _outbound(made: Made) -> Document:
+def _outbound(made: CreatedPartner) -> Document:
     return {"webhookSecret": made.webhook_secret.reveal(), "webhookKey": made.webhook_key.reveal()}
 
 
-def _secrets(made: Made) -> dict[str, Secret[str]]:
+def _secrets(made: CreatedPartner) -> dict[str, Secret[str]]:
     return {"Webhook_secret": made.webhook_secret, "Webhook_key": made.webhook_key}
 
 

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from bedesten.admin import productfile, products
-from bedesten.admin.productimport import Imported, import_rows
+from bedesten.admin import product_file, products
+from bedesten.admin.product_import import ImportResult, import_rows
 from bedesten.cli import stock
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.files import read_file
@@ -35,9 +35,9 @@ def import_products(
     the value.
     """
     source, raw = read_file(file)
-    rows = productfile.read_rows(source, raw)
+    rows = product_file.read_rows(source, raw)
 
-    def act(tx: Transaction, entry: TenantEntry) -> Imported:
+    def act(tx: Transaction, entry: TenantEntry) -> ImportResult:
         return import_rows(tx, entry.currency, source, rows, force=force, region=entry.region)
 
     done = ctx.write_in(tenant, act)
@@ -68,7 +68,7 @@ def prices(
 @command(app, "list")
 def show_all(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
     """List a tenant's products, on sale or not. The output of --json is a file for `import`."""
-    listed = ctx.read_in(tenant, lambda tx, entry: products.listed(tx, entry.region))
+    listed = ctx.read_in(tenant, lambda tx, entry: products.list_products(tx, entry.region))
     shown = table(
         listed,
         "There is no product yet.",

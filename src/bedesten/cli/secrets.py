@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bedesten.admin import secrets
+from bedesten.admin import master_secrets
 from bedesten.cli.command import CommandContext, CommandError, CommandResult, command
 from bedesten.gate.keyring import Keyring
 from bedesten.server.secret_references import InvalidSetting
@@ -35,8 +35,8 @@ def rotate(
     """Sign with a new master secret from the next request on. The old one verifies until its tokens have expired."""
     key_set = "digest" if pepper else "sign"
     if to:
-        return _answer(secrets.prepare(secrets.rotated(_now(ctx), key_set), to))
-    return _answer(secrets.rotate(ctx.installation.store, _file(ctx), key_set))
+        return _answer(master_secrets.write_new_file(master_secrets.rotated_keyring(_now(ctx), key_set), to))
+    return _answer(master_secrets.rotate(ctx.installation.store, _file(ctx), key_set))
 
 
 @command(app, "forget")
@@ -47,15 +47,15 @@ def forget(
 ) -> CommandResult:
     """Forget a retired signing secret: every token that it signed is invalid from the next request on."""
     if to:
-        return _answer(secrets.prepare(secrets.forgotten(_now(ctx), secret), to))
-    return _answer(secrets.forget(ctx.installation.store, _file(ctx), secret))
+        return _answer(master_secrets.write_new_file(master_secrets.keyring_without(_now(ctx), secret), to))
+    return _answer(master_secrets.forget(ctx.installation.store, _file(ctx), secret))
 
 
 @command(app, "reload")
 def reload(ctx: CommandContext) -> CommandResult:
     """Make every process reload the master secrets from where they are stored, from the next request on."""
     keyring = _now(ctx)
-    ctx.write(lambda tx: secrets.take_up(tx, keyring))
+    ctx.write(lambda tx: master_secrets.activate(tx, keyring))
     return _answer(keyring)
 
 

@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from bedesten.admin import codefile, stock
+from bedesten.admin import code_file, stock
 from bedesten.admin.amounts import minor_amount
-from bedesten.admin.codefile import Choice, CodeFile
-from bedesten.admin.stock import Known, Result
+from bedesten.admin.code_file import CodeFile, FileOptions
+from bedesten.admin.stock import DuplicateGroup, Result
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import batches, inventory
 from bedesten.catalogue.actions import Product
@@ -49,7 +49,7 @@ MAX_TEXT = 200
 
 
 @command(app, ADD)
-def put_in(
+def add_codes(
     ctx: CommandContext,
     product: Annotated[str, typer.Argument(metavar="[PRODUCT]", help="Its sku or id; omit it with --product.")],
     tenant: TenantOption,
@@ -85,7 +85,7 @@ def put_in(
     if note is not None and not 1 <= len(note.strip()) <= MAX_TEXT:
         raise bad_field("--note", f"1 to {MAX_TEXT} characters")
     source_name, raw = read_file(path)
-    read = _understood(ctx, source_name, raw, Choice(encoding, column, header))
+    read = _understood(ctx, source_name, raw, FileOptions(encoding, column, header))
     vault = ctx.installation.vault
     found = ctx.read_in(tenant, lambda tx, _: stock.stocked_product(tx, name))
     digest = ctx.read_in(tenant, lambda tx, _: vault.fingerprint(tx, sha256(raw).hexdigest()))
@@ -107,7 +107,7 @@ def put_in(
         if not typer.confirm("Add them?", err=True):
             return CommandResult(None, ["Nothing was added."], code=1)
     with progress("adding codes", len(read.codes), as_json=ctx.as_json) as advance:
-        done = stock.put_in(partial(_write, ctx, tenant), vault, found, read.codes, source, advance)
+        done = stock.add_codes(partial(_write, ctx, tenant), vault, found, read.codes, source, advance)
     return _answer(ctx, tenant, found, read, done)
 
 
@@ -115,16 +115,16 @@ def _write(ctx: CommandContext, tenant: str, work: Callable[[Transaction], Resul
     return ctx.write_in(tenant, lambda tx, _: work(tx))
 
 
-def _understood(ctx: CommandContext, source: str, raw: bytes, choice: Choice) -> CodeFile:
+def _understood(ctx: CommandContext, source: str, raw: bytes, choice: FileOptions) -> CodeFile:
     """Read the file's codes. On a terminal, prompt for the encoding where it is needed and not given."""
     try:
-        return codefile.read_codes(source, raw, choice)
-    except codefile.NotText as problem:
+        return code_file.read_codes(source, raw, choice)
+    except code_file.UnknownEncoding as problem:
         if choice.encoding or not _is_terminal(ctx):
             raise
         sys.stderr.write(printable(f"{problem.cause}\n").replace("\\n", "\n"))
         encoding = typer.prompt("Encoding", default="cp1252", err=True)
-        return codefile.read_codes(source, raw, Choice(encoding, choice.column, choice.header))
+        return code_file.read_codes(source, raw, FileOptions(encoding, choice.column, choice.header))
 
 
 def _is_terminal(ctx: CommandContext) -> bool:
@@ -136,15 +136,15 @@ def _preview(ctx: CommandContext, tenant: str, product: Product, read: CodeFile,
     vault = ctx.installation.vault
     duplicates = ctx.read_in(tenant, lambda tx, _: batches.preview(tx, vault, product.id, read.codes))
     duplicates = [one for one in duplicates if not again or one.state != WITHDRAWN]
-    known = ctx.read_in(tenant, lambda tx, _: stock.known(tx, duplicates))
+    known = ctx.read_in(tenant, lambda tx, _: stock.duplicate_groups(tx, duplicates))
     new = len(read.codes) - len(duplicates)
     first, last = masked(read.codes[0]), masked(read.codes[-1])
-    left_out = ", ".join(read.left_out)
+    ignored_columns = ", ".join(read.ignored_columns)
     shown: list[Output] = [
         f"{len(read.codes)} codes for {printable(product.name)} ({product.sku or product.id}), {new} of them new.",
         f"First: {printable(first)} (line {read.lines[0]})",
         f"Last:  {printable(last)} (line {read.lines[-1]})",
-        f"Columns: {', '.join(read.columns)}" + (f"; ignored: {printable(left_out)}" if left_out else ""),
+        f"Columns: {', '.join(read.columns)}" + (f"; ignored: {printable(ignored_columns)}" if ignored_columns else ""),
         *_known_lines(known, read),
     ]
     document = {
@@ -157,7 +157,7 @@ def _preview(ctx: CommandContext, tenant: str, product: Product, read: CodeFile,
         "first": first,
         "last": last,
         "columns": list(read.columns),
-        "leftOut": list(read.left_out),
+        "leftOut": list(read.ignored_columns),
     }
     return CommandResult(document, shown, code=0 if new else 1)
 
@@ -170,7 +170,7 @@ def masked(code: StockCode) -> str:
 
 
 def _answer(ctx: CommandContext, tenant: str, product: Product, read: CodeFile, done: Upload) -> CommandResult:
-    known = ctx.read_in(tenant, lambda tx, _: stock.known(tx, done.duplicates, done.batch_id))
+    known = ctx.read_in(tenant, lambda tx, _: stock.duplicate_groups(tx, done.duplicates, done.batch_id))
     available = ctx.read_in(tenant, lambda tx, _: stock.stocked_product(tx, product.id).available)
     document = {
         "added": done.added,
@@ -186,7 +186,7 @@ def _answer(ctx: CommandContext, tenant: str, product: Product, read: CodeFile, 
     return CommandResult(document, shown, code=0 if done.added else 1)
 
 
-def _known_lines(known: list[Known], read: CodeFile) -> list[str]:
+def _known_lines(known: list[DuplicateGroup], read: CodeFile) -> list[str]:
     lines = []
     for one in known:
         batch = f", batch {one.batch_id}" if one.batch_id else ""
@@ -197,7 +197,7 @@ def _known_lines(known: list[Known], read: CodeFile) -> list[str]:
     return lines
 
 
-def _known_view(one: Known, read: CodeFile) -> dict[str, object]:
+def _known_view(one: DuplicateGroup, read: CodeFile) -> dict[str, object]:
     return {
         "what": one.what,
         "product": one.product,
@@ -214,7 +214,7 @@ def show_all(
     product: Annotated[str | None, typer.Option("--product", metavar="SKU", help="Only of this product.")] = None,
 ) -> CommandResult:
     """List the batches in their order of sale: first in, first out, and within a batch in the order of its file."""
-    listed = ctx.read_in(tenant, lambda tx, _: stock.listed(tx, product or ""))
+    listed = ctx.read_in(tenant, lambda tx, _: stock.list_batches(tx, product or ""))
     shown = table(
         listed,
         "There is no batch yet.",
@@ -266,13 +266,13 @@ def remove(
         name = batch
         if not _confirmed(ctx, yes, lambda: ctx.read_in(tenant, lambda tx, _: inventory.batch_of(tx, name)).free):
             return CommandResult(None, ["Nothing was withdrawn."], code=1)
-        done = ctx.write_in(tenant, lambda tx, _: stock.take_out_batch(tx, name, reason)[1])
+        done = ctx.write_in(tenant, lambda tx, _: stock.withdraw_batch(tx, name, reason)[1])
     else:
         codes = _codes(code_file, code)
         if not _confirmed(ctx, yes, lambda: len(codes)):
             return CommandResult(None, ["Nothing was withdrawn."], code=1)
         vault = ctx.installation.vault
-        done = ctx.write_in(tenant, lambda tx, _: stock.take_out_codes(tx, vault, codes, reason))
+        done = ctx.write_in(tenant, lambda tx, _: stock.withdraw_codes(tx, vault, codes, reason))
     return _withdrawal(done)
 
 
@@ -282,7 +282,7 @@ def _confirmed(ctx: CommandContext, yes: bool, count: Callable[[], int]) -> bool
 
 def _codes(file: Path | None, code: str | None) -> list[StockCode]:
     if file is not None:
-        return list(codefile.read_codes(*read_file(file)).codes)
+        return list(code_file.read_codes(*read_file(file)).codes)
     problem = ""
     try:
         return [read_code(code or "")]

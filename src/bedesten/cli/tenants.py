@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bedesten.accounts import uses
-from bedesten.admin import hosts
+from bedesten.admin import inputs
 from bedesten.cli import access
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import NO_VALUES, TenantName, duration, pairs
@@ -43,7 +43,7 @@ def create(
     ] = "GLOBAL",
 ) -> CommandResult:
     """Create a tenant. It is served on its hosts from the next request on."""
-    new = NewTenant(name, host, sandbox, _currency(currency), hosts.region(region))
+    new = NewTenant(name, host, sandbox, _currency(currency), inputs.region(region))
     with guard_tenant_hosts(ctx.settings, host):
         made: Document = ctx.write(lambda tx: tenants.create(tx, ctx.installation.vault, new))
     message: list[Output] = [f"Tenant {made['name']} ({made['id']}) is served on {', '.join(made['hosts'])}."]
@@ -65,7 +65,7 @@ def change_hosts(
         for host in add:
             tenants.add_host(tx, host)
         for host in remove:
-            tenants.remove_host(tx, hosts.spelt(host))
+            tenants.remove_host(tx, inputs.canonical_or_unchanged(host))
         return {"id": entry.id, "hosts": tenants.list_hosts(tx)}
 
     with guard_tenant_hosts(ctx.settings, add):
@@ -145,7 +145,7 @@ def change(
         for surface, time_out in idle.items():
             uses.set_idle(tx, surface, time_out)
         if region:
-            tenants.set_region(tx, hosts.region(region))
+            tenants.set_region(tx, inputs.region(region))
         if limits:
             tenants.set_limits(tx, limits)
         if guards:

@@ -54,7 +54,7 @@ def revoke(
     if everyone:
         if tenant is not None:
             raise typer.BadParameter("--everyone is for all tenants: omit --tenant")
-        ctx.write(tokens.end_everyones)
+        ctx.write(tokens.end_all_tokens)
         return CommandResult({"revoked": {"everyone": True}}, ["Every bearer token of every tenant is revoked."])
     if tenant is None:
         raise typer.BadParameter("--tenant is required")
@@ -65,7 +65,7 @@ def revoke(
 
     def act(tx: Transaction, _: object) -> tuple[Document, str]:
         if subject is not None:
-            accounts = tokens.end_of(tx, subject)
+            accounts = tokens.end_tokens_of(tx, subject)
             return {"subject": subject, "accounts": accounts}, f"Every bearer token of {', '.join(accounts)}{_REVOKED}"
         if jti is not None:
             return _one_token(tx, jti, only_this)
@@ -85,7 +85,7 @@ def revoke(
 
 def _one_token(tx: Transaction, jti: str, only_this: bool) -> tuple[Document, str]:
     if only_this:
-        tokens.end_one(tx, jti, OPERATOR)
+        tokens.end_token(tx, jti, OPERATOR)
         return {"jti": jti}, f"The bearer token {jti}{_REFUSED}"
     ended = tokens.end_session_of(tx, jti, OPERATOR)
     return {"jti": jti, "session": ended}, f"Every bearer token of session {ended}{_REFUSED}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bedesten.accounts.actions import set_scopes
-from bedesten.admin import networks, owners, partners
+from bedesten.admin import owners, partners, webhook_networks
 from bedesten.admin.partners import NewPartner
 from bedesten.apikeys import keys
 from bedesten.audit.actions import OPERATOR
@@ -71,7 +71,7 @@ def create(settings: Settings, webhook_url: str) -> DemoAccounts:
         new = NewPartner("partner@demo.example", hashed, "Corner Shop", webhook=webhook_url)
 
         def act(tx: SystemTransaction) -> DemoAccounts:
-            networks.change(tx, add=["127.0.0.0/8"])
+            webhook_networks.change(tx, add=["127.0.0.0/8"])
             tenant = str(tenants.create(tx, installation.vault, NewTenant(DEMO, DEMO_HOSTS))["id"])
             sandbox = NewTenant(SANDBOX, [SANDBOX_HOST], currency="EUR", sandbox=True)
             bound = tx.for_tenant(tenant)

@@ -27,7 +27,7 @@ from bedesten.integrity.invariants.balances import BALANCES
 from bedesten.integrity.invariants.events import EVENTS
 from bedesten.integrity.invariants.goods import GOODS
 from bedesten.integrity.invariants.money import MONEY
-from bedesten.integrity.invariants.question import Question
+from bedesten.integrity.invariants.query import InvariantQuery
 from bedesten.integrity.invariants.revisions import REVISIONS
 from bedesten.integrity.invariants.structure import STRUCTURE, name_of
 from bedesten.store.revision_log import changes
@@ -40,22 +40,22 @@ from bedesten.tenants.vault import Unsealable, Vault
 from bedesten.webhooks.actions import OUTBOUND_KEY, SECRET
 from bedesten.webhooks.tables import deliveries, webhook_endpoints
 
-MOST = 100
+MAX_ROWS_PER_QUERY = 100
 """Of one kind of breach so many rows are named; that there are more is said."""
-OVERLAP = MINUTE
+MAX_OVERLAP_MS = MINUTE
 """Longer than any two transactions run at the same time; see `invariants.events`."""
 PHC = "$argon2id$v=19$m=%"
 """What every stored password begins with, as a pattern of LIKE."""
-SAMPLE = 50
+MAX_SAMPLED_ROWS = 50
 """Sealed stock codes of one tenant that are opened. They are chosen by their digest, which is as good as by lot."""
-LOOKED_FOR, LONG_ENOUGH = 3, 12
+MAX_SEARCHED_CODES, MIN_SEARCHED_CODE_LENGTH = 3, 12
 """Of these, so many of so many characters at the least are looked for in texts: a short code may stand there by chance."""
 
-QUESTIONS: tuple[Question, ...] = (*BALANCES, *GOODS, *MONEY, *EVENTS, *STRUCTURE, *REVISIONS)
+INVARIANT_QUERIES: tuple[InvariantQuery, ...] = (*BALANCES, *GOODS, *MONEY, *EVENTS, *STRUCTURE, *REVISIONS)
 """All that the database can be asked, in the order in which it is."""
 
 
-class Opened(Protocol):
+class CheckedInstallation(Protocol):
     """What of an opened installation is needed."""
 
     @property
@@ -65,30 +65,30 @@ class Opened(Protocol):
     def vault(self) -> Vault: ...
 
 
-def breaches(installation: Opened) -> list[str]:
+def violations(installation: CheckedInstallation) -> list[str]:
     """Every breach of an invariant, one line each; none in a sound store.
 
     One reading transaction, so it may run beside a server: what it sees is one moment. Raises `StoreUnavailable`.
     """
-    return installation.store.read_now(lambda tx: walk(tx, installation.vault))
+    return installation.store.read_now(lambda tx: run_queries(tx, installation.vault))
 
 
-def walk(tx: SystemTransaction, vault: Vault) -> list[str]:
+def run_queries(tx: SystemTransaction, vault: Vault) -> list[str]:
     """The same inside a transaction."""
-    found = [line for one in QUESTIONS for line in _asked(tx, one)]
-    named = [_breach(3, tenant, says) for tenant, says in texts.breaches(tx)]
-    return [*found, *named, *_sealed(tx, vault), *_in_clear(tx)]
+    found = [line for one in INVARIANT_QUERIES for line in _violations_of(tx, one)]
+    named = [_violation(3, tenant, message) for tenant, message in texts.violations(tx)]
+    return [*found, *named, *_encryption_violations(tx, vault), *_plaintext_violations(tx)]
 
 
-def _asked(tx: SystemTransaction, one: Question) -> Iterator[str]:
-    rows = tx.all(one.broken, most=MOST + 1, overlap=OVERLAP, phc=PHC)
-    for tenant, *values in rows[:MOST]:
-        yield _breach(one.invariant, tenant, one.says.format(*values))
-    if len(rows) > MOST:
-        yield _breach(one.invariant, "-", f"and more than these {MOST} of the same kind")
+def _violations_of(tx: SystemTransaction, one: InvariantQuery) -> Iterator[str]:
+    rows = tx.all(one.violating, most=MAX_ROWS_PER_QUERY + 1, overlap=MAX_OVERLAP_MS, phc=PHC)
+    for tenant, *values in rows[:MAX_ROWS_PER_QUERY]:
+        yield _violation(one.invariant, tenant, one.message.format(*values))
+    if len(rows) > MAX_ROWS_PER_QUERY:
+        yield _violation(one.invariant, "-", f"and more than these {MAX_ROWS_PER_QUERY} of the same kind")
 
 
-def _breach(invariant: int, tenant: str, text: str) -> str:
+def _violation(invariant: int, tenant: str, text: str) -> str:
     return f"invariant {invariant}: tenant {tenant}: {text}"
 
 
@@ -107,33 +107,33 @@ _ENDPOINTS = cross_tenant(
 )
 
 
-def _sealed(tx: SystemTransaction, vault: Vault) -> Iterator[str]:
+def _encryption_violations(tx: SystemTransaction, vault: Vault) -> Iterator[str]:
     """Opens a sample of what is sealed, each in its own row's name, and looks for the codes where they must not be."""
     for (tenant,) in tx.all(_TENANTS):
         bound = tx.for_tenant(tenant)
         opened: list[str] = []
-        for row, sealed, digest, folded_digest in tx.all(_CODES, owner=tenant, most=SAMPLE):
+        for row, sealed, digest, folded_digest in tx.all(_CODES, owner=tenant, most=MAX_SAMPLED_ROWS):
             try:
                 code = code_rule.decode(vault.open(bound, PURPOSE, row, bytes(sealed)))
             except Unsealable:
-                yield _breach(8, tenant, f"stock code {row} does not open")
+                yield _violation(8, tenant, f"stock code {row} does not open")
                 continue
             except msgspec.DecodeError:
-                yield _breach(4, tenant, f"stock code {row} holds something else than a code with its parts")
+                yield _violation(4, tenant, f"stock code {row} holds something else than a code with its parts")
                 continue
             opened.append(code.code)
             if not code_rule.is_normal(code):
-                yield _breach(4, tenant, f"stock code {row} is no code by today's rule, or not in its normal form")
+                yield _violation(4, tenant, f"stock code {row} is no code by today's rule, or not in its normal form")
             digests = vault.fingerprint(bound, code.exact), vault.fingerprint(bound, code.folded)
             if digests != (bytes(digest), bytes(folded_digest)):
-                yield _breach(8, tenant, f"the digest of stock code {row} is another code's")
-        for row, secret, key in tx.all(_ENDPOINTS, owner=tenant, most=SAMPLE):
+                yield _violation(8, tenant, f"the digest of stock code {row} is another code's")
+        for row, secret, key in tx.all(_ENDPOINTS, owner=tenant, most=MAX_SAMPLED_ROWS):
             for purpose, sealed in ((SECRET, secret), (OUTBOUND_KEY, key)):
                 try:
                     vault.open(bound, purpose, row, bytes(sealed))
                 except Unsealable:
-                    yield _breach(8, tenant, f"the {purpose} of endpoint {row} does not open")
-        yield from _codes_in_clear(tx, tenant, opened)
+                    yield _violation(8, tenant, f"the {purpose} of endpoint {row} does not open")
+        yield from _plaintext_code_violations(tx, tenant, opened)
 
 
 # --- texts that the house itself writes: nothing secret may be in them ------------------------------------------------
@@ -146,7 +146,7 @@ _TEXTS: tuple[tuple[Table, Column[str]], ...] = (
     (changes, changes.c.ref),
     (api_keys, api_keys.c.hint),
 )
-_LIKENESS = ("%ak!_live!_%", "%ak!_test!_%", "%whsec!_%", "%ok!_%", "%eyJ%", "%$argon2id$%")
+_SECRET_PATTERNS = ("%ak!_live!_%", "%ak!_test!_%", "%whsec!_%", "%ok!_%", "%eyJ%", "%$argon2id$%")
 _SECRET = re.compile(
     r"ak_(?:live|test)_[0-9a-f]{32}|whsec_[A-Za-z0-9+/]{32}|ok_[0-9a-f]{32}|\$argon2id\$"
     r"|eyJ[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"
@@ -154,33 +154,35 @@ _SECRET = re.compile(
 """API keys, outbound secrets and keys, password hashes, bearer tokens: anything of that form."""
 
 
-def _suspects(table: Table, column: Column[str]) -> Any:
-    likeness = [column.like(p(f"like{at}"), escape="!") for at in range(len(_LIKENESS))]
+def _rows_like_secrets(table: Table, column: Column[str]) -> Any:
+    patterns = [column.like(p(f"like{at}"), escape="!") for at in range(len(_SECRET_PATTERNS))]
     tenant = table.c.tenant_id if "tenant_id" in table.c else literal("-")
-    return cross_tenant(select(tenant, name_of(table), column).select_from(table).where(or_(*likeness)))
+    return cross_tenant(select(tenant, name_of(table), column).select_from(table).where(or_(*patterns)))
 
 
-def _holding(table: Table, column: Column[str]) -> Any:
-    holds_it = func.replace(column, p("code"), "") != column
+def _rows_containing(table: Table, column: Column[str]) -> Any:
+    contains_it = func.replace(column, p("code"), "") != column
     return cross_tenant(
-        select(name_of(table)).where(table.c.tenant_id == p("owner"), column.is_not(None), holds_it).limit(p("most"))
+        select(name_of(table)).where(table.c.tenant_id == p("owner"), column.is_not(None), contains_it).limit(p("most"))
     )
 
 
-_SUSPECTS = [(table.name, column.name, _suspects(table, column)) for table, column in _TEXTS]
-_HOLDING = [(table.name, column.name, _holding(table, column)) for table, column in _TEXTS if "tenant_id" in table.c]
+_SECRET_SEARCHES = [(table.name, column.name, _rows_like_secrets(table, column)) for table, column in _TEXTS]
+_CODE_SEARCHES = [
+    (table.name, column.name, _rows_containing(table, column)) for table, column in _TEXTS if "tenant_id" in table.c
+]
 
 
-def _in_clear(tx: SystemTransaction) -> Iterator[str]:
-    likeness = {f"like{at}": pattern for at, pattern in enumerate(_LIKENESS)}
-    for table, column, suspects in _SUSPECTS:
-        for tenant, row, text in tx.all(suspects, **likeness):
+def _plaintext_violations(tx: SystemTransaction) -> Iterator[str]:
+    patterns = {f"like{at}": pattern for at, pattern in enumerate(_SECRET_PATTERNS)}
+    for table, column, suspects in _SECRET_SEARCHES:
+        for tenant, row, text in tx.all(suspects, **patterns):
             if _SECRET.search(text):
-                yield _breach(8, tenant, f"{column} of row {row} of {table} holds a secret in clear")
+                yield _violation(8, tenant, f"{column} of row {row} of {table} holds a secret in clear")
 
 
-def _codes_in_clear(tx: SystemTransaction, tenant: str, opened: list[str]) -> Iterator[str]:
-    for code in [code for code in opened if len(code) >= LONG_ENOUGH][:LOOKED_FOR]:
-        for table, column, holding in _HOLDING:
-            for (row,) in tx.all(holding, owner=tenant, code=code, most=MOST):
-                yield _breach(8, tenant, f"{column} of row {row} of {table} holds a stock code in clear")
+def _plaintext_code_violations(tx: SystemTransaction, tenant: str, opened: list[str]) -> Iterator[str]:
+    for code in [code for code in opened if len(code) >= MIN_SEARCHED_CODE_LENGTH][:MAX_SEARCHED_CODES]:
+        for table, column, holding in _CODE_SEARCHES:
+            for (row,) in tx.all(holding, owner=tenant, code=code, most=MAX_ROWS_PER_QUERY):
+                yield _violation(8, tenant, f"{column} of row {row} of {table} holds a stock code in clear")

@@ -5,7 +5,7 @@ import os
 import socket
 from functools import partial
 
-from bedesten.admin.leaks import report_leaks
+from bedesten.admin.leak_reports import report_leaks
 from bedesten.admin_api import exposition
 from bedesten.admin_api.listener import AdminListener, Authorizer, NotReady
 from bedesten.admin_api.scanners import Scanners

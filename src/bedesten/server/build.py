@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import structlog
 
-from bedesten.admin.secrets import incompatibility
+from bedesten.admin.master_secrets import incompatibility
 from bedesten.apidocs import openapi_routes, site_routes
 from bedesten.core.clock import MINUTE, SECOND, Clock, system_clock
 from bedesten.gate.auth_cache import AuthCache

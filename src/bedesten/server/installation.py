@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import column, select, table
 
-from bedesten.admin.secrets import fingerprints, incompatibility
+from bedesten.admin.master_secrets import fingerprints, incompatibility
 from bedesten.core.clock import Clock, system_clock
 from bedesten.core.ids import new_id
 from bedesten.gate.keyring import Keyring

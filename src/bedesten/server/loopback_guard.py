@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from bedesten import errors
-from bedesten.admin.hosts import loopback_hosts, only_on_loopback
+from bedesten.admin.inputs import is_loopback_only, loopback_hosts
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.hosts import valid_tenant_host
 from bedesten.server.settings import Settings
@@ -52,7 +52,7 @@ def guard_tenant_hosts(settings: Settings, hosts: Iterable[str]) -> Iterator[Non
     or is a name of the admin listener."""
     hosts = list(hosts)
     _refuse_own(settings, hosts)
-    named = [host for host in hosts if only_on_loopback(host)]
+    named = [host for host in hosts if is_loopback_only(host)]
     if not named or not settings.data.is_dir():
         yield
         return

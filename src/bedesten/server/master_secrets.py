@@ -1,11 +1,11 @@
 """Where the master secrets are read: the file in the data directory, or what `BEDESTEN_SECRETS` names.
 
 The store says which version of the rings every process must know at least. A file is written by this program, which then
-tells the store. A manager's value is written by the operator; `take_up` tells the store, either at once (`bedesten secrets
+tells the store. A manager's value is written by the operator; `activate` tells the store, either at once (`bedesten secrets
 reload`) or when the worker next looks.
 """
 
-from bedesten.admin.secrets import incompatibility
+from bedesten.admin.master_secrets import incompatibility
 from bedesten.gate.keyring import Keyring
 from bedesten.server.secret_cache import SecretCache
 from bedesten.server.secret_references import InvalidSetting, NamedSecret

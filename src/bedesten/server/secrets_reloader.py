@@ -11,7 +11,7 @@ from time import monotonic
 
 import structlog
 
-from bedesten.admin.secrets import take_up
+from bedesten.admin.master_secrets import activate
 from bedesten.errors import Refusal
 from bedesten.server.installation import Installation
 from bedesten.server.secret_references import InvalidSetting
@@ -67,7 +67,7 @@ class SecretsReloader:
         if fresh.version > self._known.version:
             try:
                 self._installation.master_secrets.remember(fresh)
-                asked = await self._installation.store.write_across(lambda tx: take_up(tx, fresh))
+                asked = await self._installation.store.write_across(lambda tx: activate(tx, fresh))
             except (Refusal, StoreUnavailable) as problem:
                 self._installation.master_secrets.remember(held)
                 log.warning("secrets-not-taken", cause=str(problem), used="what is known")

@@ -3,7 +3,7 @@
 from sqlalchemy import and_, case, func, or_, select, union_all
 
 from bedesten.core.money import MAX_MINOR
-from bedesten.integrity.invariants.question import question
+from bedesten.integrity.invariants.query import invariant_query
 from bedesten.ledger.actions import BOUNDED
 from bedesten.ledger.tables import ledger_accounts, transfers
 
@@ -24,7 +24,7 @@ _from, _to = ledger_accounts.alias("giver"), ledger_accounts.alias("taker")
 _is_bounded = or_(*(_A.kind == kind for kind in sorted(BOUNDED)))
 
 BALANCES = (
-    question(
+    invariant_query(
         1,
         "ledger account {} has {} posted, its transfers give {}",
         select(_A.tenant_id, _A.id, _A.posted, _booked)
@@ -33,7 +33,7 @@ BALANCES = (
         )
         .where(_A.bounded == 1, _A.posted != _booked),
     ),
-    question(
+    invariant_query(
         1,
         "ledger account {} of kind {} with bounded = {} caches {} posted and {} held; only partners' and customers' do",
         select(_A.tenant_id, _A.id, _A.kind, _A.bounded, _A.posted, _A.held).where(
@@ -43,7 +43,7 @@ BALANCES = (
             )
         ),
     ),
-    question(
+    invariant_query(
         1,
         "transfer {} of {} {} from {} in {} to {} in {} needs an amount above 0 and two accounts of its currency",
         select(_T.tenant_id, _T.id, _T.amount, _T.currency, _T.from_id, _from.c.currency, _T.to_id, _to.c.currency)
@@ -61,14 +61,14 @@ BALANCES = (
             )
         ),
     ),
-    question(
+    invariant_query(
         2,
         "ledger account {} has {} posted, {} held and a credit limit of {}: it is overdrawn",
         select(_A.tenant_id, _A.id, _A.posted, _A.held, _A.credit_limit).where(
             _A.bounded == 1, or_(_A.posted - _A.held < -_A.overdraft_limit, _A.held < 0, _A.credit_limit < 0)
         ),
     ),
-    question(
+    invariant_query(
         2,
         "ledger account {} may go {} below zero: that is neither its credit limit of {} nor what it owes beyond that",
         select(_A.tenant_id, _A.id, _A.overdraft_limit, _A.credit_limit).where(
@@ -77,7 +77,7 @@ BALANCES = (
             != case((_A.posted - _A.held < -_A.credit_limit, _A.held - _A.posted), else_=_A.credit_limit),
         ),
     ),
-    question(
+    invariant_query(
         2,
         "ledger account {} has {} posted and a limit of {}: together they reach 10^15",
         select(_A.tenant_id, _A.id, _A.posted, _A.overdraft_limit).where(

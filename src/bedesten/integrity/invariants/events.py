@@ -8,7 +8,7 @@ audit trail (`partner.webhook`), which says when it was last changed.
 from sqlalchemy import and_, func, or_, select
 
 from bedesten.audit.tables import audit
-from bedesten.integrity.invariants.question import question
+from bedesten.integrity.invariants.query import invariant_query
 from bedesten.orders.tables import order_lines, orders
 from bedesten.store.sql import p
 from bedesten.webhooks.tables import deliveries, events, webhook_endpoints
@@ -44,7 +44,7 @@ _event_with_its_order = events.join(order_lines, and_(_L.tenant_id == _E.tenant_
 _known_since = func.coalesce(_renamed.c.at, _W.created)
 
 EVENTS = (
-    question(
+    invariant_query(
         6,
         "line {} has version {} and {} events, from {} to {}",
         select(_L.tenant_id, _L.id, _L.version, _told.c.events, _told.c.first, _told.c.last)
@@ -57,7 +57,7 @@ EVENTS = (
             )
         ),
     ),
-    question(
+    invariant_query(
         6,
         "line {} has status {}, its latest event {} says {}",
         select(_L.tenant_id, _L.id, _L.status, _E.id, _E.status)
@@ -66,7 +66,7 @@ EVENTS = (
         )
         .where(_E.status != _L.status),
     ),
-    question(
+    invariant_query(
         6,
         "event {} has no delivery for endpoint {}",
         select(_E.tenant_id, _E.id, _W.id)
@@ -88,7 +88,7 @@ EVENTS = (
             ),
         ),
     ),
-    question(
+    invariant_query(
         6,
         "delivery {} of event {} goes to endpoint {}, which is not the buyer's, or past the order's notifyUrl",
         select(_V.tenant_id, _V.id, _E.id, _V.endpoint_id)

@@ -6,7 +6,7 @@ from bedesten.catalogue.batches import LOAD, READY
 from bedesten.catalogue.code import FOLDED
 from bedesten.catalogue.stock import CLAIMED, DELIVERED, FREE, LOADING, WITHDRAWN
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
-from bedesten.integrity.invariants.question import question, sum_where
+from bedesten.integrity.invariants.query import invariant_query, sum_where
 from bedesten.orders import model
 from bedesten.orders.tables import order_lines, orders
 
@@ -66,7 +66,7 @@ _first_expiry = (
 )
 
 GOODS = (
-    question(
+    invariant_query(
         4,
         "product {} has {} available, its free codes are {}",
         select(_P.tenant_id, _P.id, func.coalesce(_S.available, -1), func.coalesce(_free.c.codes, 0))
@@ -77,7 +77,7 @@ GOODS = (
         )
         .where(func.coalesce(_S.available, -1) != func.coalesce(_free.c.codes, 0)),
     ),
-    question(
+    invariant_query(
         4,
         "line {} (status {}, order state {}) has {} claimed and {} delivered codes, it should have {} and {}",
         select(_L.tenant_id, _L.id, _L.status, _O.state, _claimed, _delivered, _to_claim, _to_deliver)
@@ -86,7 +86,7 @@ GOODS = (
         )
         .where(or_(_claimed != _to_claim, _delivered != _to_deliver), ~_by_note),
     ),
-    question(
+    invariant_query(
         4,
         "stock code {} with state {} is unit {} of {} of line {}, which has {} units",
         select(
@@ -113,21 +113,21 @@ GOODS = (
             )
         ),
     ),
-    question(
+    invariant_query(
         4,
         "stock code {} of product {} lies with line {} of product {}",
         select(_C.tenant_id, _C.id, _C.product_id, _L.id, _L.product_id)
         .select_from(stock_codes.join(order_lines, and_(_L.tenant_id == _C.tenant_id, _L.id == _C.line_id)))
         .where(_C.product_id != _L.product_id),
     ),
-    question(
+    invariant_query(
         4,
         "line {} with status {} and version {} cannot be in an order with state {}, or its supplier was not asked",
         select(_L.tenant_id, _L.id, _L.status, _L.version, _O.state)
         .select_from(_their_order)
         .where(or_(and_(_O.state == model.PLACED, ~_moves), and_(_O.state != model.PLACED, ~_waits))),
     ),
-    question(
+    invariant_query(
         4,
         "product {} has {} codes that are the same as it compares them: {} to {}",
         select(_C.tenant_id, _C.product_id, func.count(), func.min(_C.id), func.max(_C.id))
@@ -136,14 +136,14 @@ GOODS = (
         .group_by(_C.tenant_id, _C.product_id, _C.folded_digest)
         .having(func.count() > 1),
     ),
-    question(
+    invariant_query(
         4,
         "stock code {} of product {} is compared otherwise than its product, which says {}",
         select(_C.tenant_id, _C.id, _C.product_id, _P.code_comparison)
         .select_from(stock_codes.join(products, _its_product))
         .where((_C.folds == 1) != (_P.code_comparison == FOLDED)),
     ),
-    question(
+    invariant_query(
         4,
         "batch {} with state {} should have {} codes, it has {}, of which {} are loading",
         select(_B.tenant_id, _B.id, _B.state, _B.codes, _codes, _loading)
@@ -160,7 +160,7 @@ GOODS = (
             )
         ),
     ),
-    question(
+    invariant_query(
         4,
         "a code of product {} is no longer good from {} on, its level looks at {} only",
         select(_S.tenant_id, _S.product_id, _first_expiry.c.at, func.coalesce(_S.next_expiry, -1))

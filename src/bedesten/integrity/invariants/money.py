@@ -6,7 +6,7 @@ from sqlalchemy import and_, case, func, literal, or_, select
 
 from bedesten.catalogue.stock import DELIVERED as SOLD
 from bedesten.catalogue.tables import stock_batches, stock_codes
-from bedesten.integrity.invariants.question import Question, question, sum_where
+from bedesten.integrity.invariants.query import InvariantQuery, invariant_query, sum_where
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
 from bedesten.orders import model
 from bedesten.orders.tables import order_lines, orders
@@ -47,14 +47,14 @@ def _transfer_of(prefix: str, row: Any) -> Any:
     return and_(_T.tenant_id == row.tenant_id, _T.business_key == literal(prefix) + row.id)
 
 
-def _without_its_row(prefix: str, what: str, row: Any, table: Any, done: Any) -> Question:
+def _transfer_without_row(prefix: str, what: str, row: Any, table: Any, done: Any) -> InvariantQuery:
     """Transfers whose business key names a row that does not exist or is not so far.
 
     A key may say more behind the row's id: what a supplier earns with stock names the supplier too.
     """
     named = func.substr(_T.business_key, len(prefix) + 1, ID_LENGTH)
     names = and_(row.tenant_id == _T.tenant_id, row.id == named, done)
-    return question(
+    return invariant_query(
         5,
         f"transfer {{}} of {{}} is booked for a {what} that is not there or not so far",
         select(_T.tenant_id, _T.id, _T.amount)
@@ -82,21 +82,21 @@ _captured = func.coalesce(_captured_payments.c.captured, 0)
 _should_be_captured = case((and_(_O.surface == "storefront", _O.state == model.PLACED, _O.total > 0), 1), else_=0)
 
 MONEY = (
-    question(
+    invariant_query(
         5,
         "order {} has a total of {}, its lines give {}",
         select(_O.tenant_id, _O.id, _O.total, func.coalesce(_of_order.c.total, -1))
         .select_from(orders.outerjoin(_of_order, _its_lines))
         .where(_O.total != func.coalesce(_of_order.c.total, -1)),
     ),
-    question(
+    invariant_query(
         5,
         "order {} with state {} has {} holds; a placed order has one, another has none",
         select(_O.tenant_id, _O.id, _O.state, case((_H.order_id.is_(None), 0), else_=1))
         .select_from(orders.outerjoin(holds, and_(_H.tenant_id == _O.tenant_id, _H.order_id == _O.id)))
         .where((_O.state == model.PLACED) == _H.order_id.is_(None)),
     ),
-    question(
+    invariant_query(
         5,
         "hold of order {} has {} placed, {} captured, {} released; the order gives {}, {} and {}",
         select(_O.tenant_id, _O.id, _H.placed, _H.captured, _H.released, _O.total, _worth, _gone)
@@ -114,7 +114,7 @@ MONEY = (
             )
         ),
     ),
-    question(
+    invariant_query(
         5,
         "hold of order {} lies on account {} of {}, the buyer is {}",
         select(_O.tenant_id, _O.id, _A.id, _A.owner_id, _O.buyer_id)
@@ -125,7 +125,7 @@ MONEY = (
         )
         .where(or_(_A.owner_id != _O.buyer_id, _A.currency != _O.currency, _H.currency != _O.currency)),
     ),
-    question(
+    invariant_query(
         5,
         "ledger account {} has {} held, its open holds give {}",
         select(_A.tenant_id, _A.id, _A.held, _held)
@@ -136,14 +136,14 @@ MONEY = (
         )
         .where(_A.bounded == 1, _A.held != _held),
     ),
-    question(
+    invariant_query(
         5,
         "line {} was delivered for {}, its transfer is of {}",
         select(_L.tenant_id, _L.id, _L.price, _paid)
         .select_from(order_lines.outerjoin(transfers, _transfer_of("line:", _L)))
         .where(_L.status == model.DELIVERED, _L.price != _paid),
     ),
-    question(
+    invariant_query(
         5,
         "transfer {} pays line {} from account {}, its order's hold is on {}",
         select(_T.tenant_id, _T.id, _L.id, _T.from_id, func.coalesce(_H.account_id, "-"))
@@ -154,9 +154,9 @@ MONEY = (
         )
         .where(or_(func.coalesce(_H.account_id, "-") != _T.from_id, func.coalesce(_T.order_id, "-") != _L.order_id)),
     ),
-    _without_its_row("line:", "delivered line", _L, order_lines, _L.status == model.DELIVERED),
-    _without_its_row("cost:", "delivered line", _L, order_lines, _L.status == model.DELIVERED),
-    question(
+    _transfer_without_row("line:", "delivered line", _L, order_lines, _L.status == model.DELIVERED),
+    _transfer_without_row("cost:", "delivered line", _L, order_lines, _L.status == model.DELIVERED),
+    invariant_query(
         5,
         "supplier {} earns {} with the stock codes of line {}, its transfer is of {}",
         select(_earned.c.tenant_id, _earned.c.supplier_id, _earned.c.amount, _earned.c.line_id, _paid)
@@ -165,7 +165,7 @@ MONEY = (
         )
         .where(_paid != _earned.c.amount),
     ),
-    question(
+    invariant_query(
         5,
         "transfer {} of {} pays a supplier for stock codes that the line does not have",
         select(_T.tenant_id, _T.id, _T.amount)
@@ -178,7 +178,7 @@ MONEY = (
             _earned.c.line_id.is_(None),
         ),
     ),
-    question(
+    invariant_query(
         5,
         "transfer {} for line {} goes to account {} of {}, which its key does not name",
         select(_T.tenant_id, _T.id, _earned.c.line_id, _A.id, _A.owner_id)
@@ -189,37 +189,37 @@ MONEY = (
         )
         .where(or_(_A.owner_id != _earned.c.supplier_id, _A.kind != "supplier")),
     ),
-    question(
+    invariant_query(
         5,
         "deposit {} of {} with state {} has a transfer of {}",
         select(_D.tenant_id, _D.id, _D.amount, _D.state, _paid)
         .select_from(deposits.outerjoin(transfers, _transfer_of("deposit:", _D)))
         .where(_paid != case((_D.state == BOOKED, _D.amount), else_=0)),
     ),
-    _without_its_row("deposit:", "confirmed deposit", _D, deposits, _D.state == BOOKED),
-    question(
+    _transfer_without_row("deposit:", "confirmed deposit", _D, deposits, _D.state == BOOKED),
+    invariant_query(
         5,
         "payment {} of {} with state {} has a transfer of {}",
         select(_Y.tenant_id, _Y.id, _Y.amount, _Y.state, _paid)
         .select_from(payments.outerjoin(transfers, _transfer_of("payment:", _Y)))
         .where(_paid != case((_Y.state == BOOKED, _Y.amount), else_=0)),
     ),
-    _without_its_row("payment:", "captured payment", _Y, payments, _Y.state == BOOKED),
-    question(
+    _transfer_without_row("payment:", "captured payment", _Y, payments, _Y.state == BOOKED),
+    invariant_query(
         5,
         "deposit {} of {} with state {} has approval {}: it is booked or waits without the one that it needs",
         select(_D.tenant_id, _D.id, _D.amount, _D.state, _D.approval).where(
             or_(and_(_D.state == BOOKED, _D.approval == NEEDED), and_(_D.state == AWAITING, _D.approval != NEEDED))
         ),
     ),
-    question(
+    invariant_query(
         5,
         "payment {} with state {} was refused with {}: it is one that ended with a refusal, or has none",
         select(_Y.tenant_id, _Y.id, _Y.state, func.coalesce(_Y.refusal, 0)).where(
             (_Y.state == REFUSED) != _Y.refusal.is_not(None)
         ),
     ),
-    question(
+    invariant_query(
         5,
         "order {} with state {} and a total of {} has {} captured payments",
         select(_O.tenant_id, _O.id, _O.state, _O.total, _captured)

@@ -2,39 +2,39 @@
 
 from sqlalchemy import func, literal, select
 
-from bedesten.integrity.invariants.question import question
+from bedesten.integrity.invariants.query import invariant_query
 from bedesten.store.revision_log import changes, revision_counter
 from bedesten.store.tables import installation
 
 _C = changes.c
 _next = changes.alias("next")
 _last = select(func.coalesce(func.max(_C.seq), -1)).scalar_subquery()
-_NOBODY = literal("-")
+_NO_TENANT = literal("-")
 
 REVISIONS = (
-    question(
+    invariant_query(
         9,
         "change {} is missing from the list of changes, which ends with {}",
-        select(_NOBODY, _C.seq + 1, _last)
+        select(_NO_TENANT, _C.seq + 1, _last)
         .select_from(changes.outerjoin(_next, _next.c.seq == _C.seq + 1))
         .where(_next.c.seq.is_(None), _C.seq < _last),
     ),
-    question(
+    invariant_query(
         9,
         "the list of changes ends with {}, the counter says {}",
-        select(_NOBODY, _last, revision_counter.c.counter).where(_last != revision_counter.c.counter),
+        select(_NO_TENANT, _last, revision_counter.c.counter).where(_last != revision_counter.c.counter),
     ),
-    question(
+    invariant_query(
         9,
         "the random number beside the counter, which says {}, is not that of the last change",
-        select(_NOBODY, revision_counter.c.counter)
+        select(_NO_TENANT, revision_counter.c.counter)
         .select_from(revision_counter.join(changes, _C.seq == revision_counter.c.counter))
         .where(_C.nonce != revision_counter.c.nonce),
     ),
-    question(
+    invariant_query(
         9,
         "the counter of the installation {} is missing",
-        select(_NOBODY, installation.c.issuer)
+        select(_NO_TENANT, installation.c.issuer)
         .select_from(installation.outerjoin(revision_counter, revision_counter.c.id == installation.c.id))
         .where(revision_counter.c.id.is_(None)),
     ),

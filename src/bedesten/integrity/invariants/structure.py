@@ -21,7 +21,7 @@ from sqlalchemy import (
 from bedesten.accounts.tables import accounts, api_keys
 from bedesten.apikeys.key_import import MAX_HINT
 from bedesten.audit.actions import INSTALLATION
-from bedesten.integrity.invariants.question import Question, question
+from bedesten.integrity.invariants.query import InvariantQuery, invariant_query
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
 from bedesten.orders.tables import order_lines, orders
 from bedesten.store.sql import metadata, p
@@ -40,7 +40,9 @@ def _owner(table: Table) -> ColumnElement[Any]:
     return table.c.tenant_id if "tenant_id" in table.c else literal("-")
 
 
-def _unique(table: Table, columns: list[Column[Any]], where: ColumnElement[bool] | None = None) -> Question:
+def _uniqueness_query(
+    table: Table, columns: list[Column[Any]], where: ColumnElement[bool] | None = None
+) -> InvariantQuery:
     name = name_of(table)
     found = (
         select(func.min(_owner(table)), func.count(), func.min(name), func.max(name))
@@ -50,18 +52,18 @@ def _unique(table: Table, columns: list[Column[Any]], where: ColumnElement[bool]
         .having(func.count() > 1)
     )
     same = ", ".join(column.name for column in columns)
-    says = f"{{}} rows of {table.name} have the same {same}: {{}} to {{}}"
-    return question(3, says, found if where is None else found.where(where))
+    message = f"{{}} rows of {table.name} have the same {same}: {{}} to {{}}"
+    return invariant_query(3, message, found if where is None else found.where(where))
 
 
-def _uniques() -> Iterator[Question]:
+def _uniqueness_queries() -> Iterator[InvariantQuery]:
     for table in metadata.sorted_tables:
         for constraint in table.constraints:
             if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint):
-                yield _unique(table, list(constraint.columns))
+                yield _uniqueness_query(table, list(constraint.columns))
         for index in table.indexes:
             if index.unique:
-                yield _unique(table, list(index.columns), index.dialect_options["sqlite"]["where"])
+                yield _uniqueness_query(table, list(index.columns), index.dialect_options["sqlite"]["where"])
 
 
 # --- 7: no row refers to another tenant's -----------------------------------------------------------------------------
@@ -85,21 +87,21 @@ def references() -> Iterator[tuple[Column[Any], Table]]:
     yield from _UNDECLARED
 
 
-def _reference(column: Column[Any], target: Table) -> Question:
+def _reference_query(column: Column[Any], target: Table) -> InvariantQuery:
     table = column.table
-    says = f"row {{}} of {table.name} refers by {column.name} to {{}}, which this tenant does not have"
+    message = f"row {{}} of {table.name} refers by {column.name} to {{}}, which this tenant does not have"
     theirs = target.alias("theirs")
-    return question(
+    return invariant_query(
         7,
-        says,
+        message,
         select(table.c.tenant_id, name_of(table), column)
         .select_from(table.outerjoin(theirs, (theirs.c.tenant_id == table.c.tenant_id) & (theirs.c.id == column)))
         .where(column.is_not(None), theirs.c.id.is_(None)),
     )
 
 
-def _ownerless(table: Table) -> Question:
-    return question(
+def _missing_tenant(table: Table) -> InvariantQuery:
+    return invariant_query(
         7,
         f"row {{}} of {table.name} belongs to a tenant that does not exist",
         select(table.c.tenant_id, name_of(table))
@@ -108,14 +110,14 @@ def _ownerless(table: Table) -> Question:
     )
 
 
-def _references() -> Iterator[Question]:
+def _reference_queries() -> Iterator[InvariantQuery]:
     for column, target in references():
-        yield _reference(column, target)
+        yield _reference_query(column, target)
     for table in metadata.sorted_tables:
         if "tenant_id" in table.c:
-            yield _ownerless(table)
+            yield _missing_tenant(table)
     owned = ledger_accounts
-    yield question(
+    yield invariant_query(
         7,
         "ledger account {} belongs to {}, which is neither this tenant nor an account of it",
         select(owned.c.tenant_id, owned.c.id, owned.c.owner_id)
@@ -128,21 +130,21 @@ def _references() -> Iterator[Question]:
 
 # --- 8: nothing secret lies in clear ----------------------------------------------------------------------------------
 
-DIGEST, SHORTEST_SEALED = 32, 29
+DIGEST_BYTES, MIN_ENCRYPTED_BYTES = 32, 29
 """Bytes of every digest; bytes of a sealed value at the least: nonce, tag, and one byte inside."""
-DIGESTS = frozenset({"digest", "folded_digest", "address", "account"})
-SEALED = frozenset({"sealed", "secret", "outbound_key", "wrapped_key"})
+DIGEST_COLUMNS = frozenset({"digest", "folded_digest", "address", "account"})
+ENCRYPTED_COLUMNS = frozenset({"sealed", "secret", "outbound_key", "wrapped_key"})
 """Columns of bytes, by name, in whatever table. `hash` is the audit trail's own, see there."""
 
 
-def _forms() -> Iterator[Question]:
+def _format_queries() -> Iterator[InvariantQuery]:
     """Whether what must not be readable has at least the form of something that is not."""
-    yield question(
+    yield invariant_query(
         8,
         "the password of account {} is no argon2id hash",
         select(accounts.c.tenant_id, accounts.c.id).where(accounts.c.password.not_like(p("phc"))),
     )
-    yield question(
+    yield invariant_query(
         8,
         "what is shown of key {} has {} characters, which is more than a hint",
         select(api_keys.c.tenant_id, api_keys.c.id, func.length(api_keys.c.hint)).where(
@@ -154,15 +156,17 @@ def _forms() -> Iterator[Question]:
             size = func.length(column)
             if not isinstance(column.type, LargeBinary):
                 continue
-            if column.name in DIGESTS:
-                yield _size(table, column, size != DIGEST, "digest")
-            elif column.name in SEALED:
-                yield _size(table, column, size < SHORTEST_SEALED, "sealed value")
+            if column.name in DIGEST_COLUMNS:
+                yield _size_query(table, column, size != DIGEST_BYTES, "digest")
+            elif column.name in ENCRYPTED_COLUMNS:
+                yield _size_query(table, column, size < MIN_ENCRYPTED_BYTES, "sealed value")
 
 
-def _size(table: Table, column: Column[Any], wrong: ColumnElement[bool], what: str) -> Question:
-    says = f"{column.name} of row {{}} of {table.name} has {{}} bytes, which is no {what}"
-    return question(8, says, select(_owner(table), name_of(table), func.length(column)).select_from(table).where(wrong))
+def _size_query(table: Table, column: Column[Any], wrong: ColumnElement[bool], what: str) -> InvariantQuery:
+    message = f"{column.name} of row {{}} of {table.name} has {{}} bytes, which is no {what}"
+    return invariant_query(
+        8, message, select(_owner(table), name_of(table), func.length(column)).select_from(table).where(wrong)
+    )
 
 
-STRUCTURE = (*_uniques(), *_references(), *_forms())
+STRUCTURE = (*_uniqueness_queries(), *_reference_queries(), *_format_queries())

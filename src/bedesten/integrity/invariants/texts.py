@@ -15,7 +15,7 @@ from bedesten.tenants.tables import tenants
 _P, _A, _T = products.c, accounts.c, tenants.c
 _Row = tuple[str, str, str, str | None]
 """The tenant, the id, the text, and what is stored of it to compare by, if anything is."""
-_NAMED: tuple[tuple[str, Text, CrossTenantStatement[_Row]], ...] = (
+_NAME_QUERIES: tuple[tuple[str, Text, CrossTenantStatement[_Row]], ...] = (
     ("the name of tenant", text.name, cross_tenant(select(_T.id, _T.id, _T.name, _T.name_key))),
     ("the name of product", text.name, cross_tenant(select(_P.tenant_id, _P.id, _P.name, literal(None)))),
     ("the sku of product", text.sku, cross_tenant(select(_P.tenant_id, _P.id, _P.sku, _P.sku_key))),
@@ -48,9 +48,9 @@ _NAMED: tuple[tuple[str, Text, CrossTenantStatement[_Row]], ...] = (
 )
 
 
-def breaches(tx: SystemTransaction) -> Iterator[tuple[str, str]]:
+def violations(tx: SystemTransaction) -> Iterator[tuple[str, str]]:
     """The tenant and a sentence for each text that is none of its kind, or is not compared by what it should be."""
-    for what, kind, rows in _NAMED:
+    for what, kind, rows in _NAME_QUERIES:
         for tenant, row, written, compared in tx.all(rows):
             if written is not None and not _is_normal(kind, written):
                 yield tenant, f"{what} {row} is not in its normal form"

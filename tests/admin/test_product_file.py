@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bedesten.admin import productfile
-from bedesten.admin.productfile import Row, read_rows
+from bedesten.admin import product_file
+from bedesten.admin.product_file import Row, read_rows
 from bedesten.catalogue.actions import Requirement
 from bedesten.errors import BAD_REQUEST, TOO_LARGE, Refusal
 
@@ -38,7 +38,7 @@ def test_columns_come_in_any_order_and_any_case() -> None:
 
 def test_what_a_file_does_not_mention_is_not_given_and_an_empty_cell_is_none() -> None:
     (row,) = csv("sku,region\nc-1,\n")
-    assert row.given == {"sku": "c-1", "region": None}
+    assert row.fields == {"sku": "c-1", "region": None}
 
 
 def test_every_field_is_read_exactly() -> None:
@@ -49,7 +49,7 @@ def test_every_field_is_read_exactly() -> None:
         lines",tr,stock_first,Acme,a,0.07,player:Player id;zone:Zone?,no
         """
     )
-    assert row.given == {
+    assert row.fields == {
         "sku": "c-1",
         "name": 'Card "g", 1',
         "category": "Çiçek",
@@ -85,7 +85,7 @@ def test_what_a_list_shows_besides_is_not_looked_at() -> None:
     ("source", "raw"), [("x", b"sku\na\n"), ("x", b'[{"sku": "a"}]'), ("X.CSV", b"\xef\xbb\xbfsku\na\n")]
 )
 def test_the_kind_of_file_is_told_by_its_name_or_its_beginning(source: str, raw: bytes) -> None:
-    assert [row.given for row in read_rows(source, raw)] == [{"sku": "a"}]
+    assert [row.fields for row in read_rows(source, raw)] == [{"sku": "a"}]
 
 
 def test_every_problem_is_named_by_line_and_field() -> None:
@@ -163,12 +163,12 @@ def test_a_thousand_problems_are_counted_and_a_hundred_of_them_named() -> None:
 
 
 def test_a_file_that_is_too_large_is_to_come_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(productfile, "MOST_ROWS", 2)
+    monkeypatch.setattr(product_file, "MAX_FILE_ROWS", 2)
     assert len(read_rows("f.csv", b"sku\na\nb\n")) == 2
     with pytest.raises(Refusal) as caught:
         read_rows("f.csv", b"sku\na\nb\nc\n")
     assert caught.value.code is TOO_LARGE
-    monkeypatch.setattr(productfile, "MOST_BYTES", 5)
+    monkeypatch.setattr(product_file, "MAX_FILE_BYTES", 5)
     with pytest.raises(Refusal) as caught:
         read_rows("f.csv", b"sku\na\n")
     assert caught.value.code is TOO_LARGE
@@ -185,4 +185,4 @@ def read_or_refused(source: str, raw: bytes) -> list[Row] | dict[str, str]:
 def test_whatever_a_file_holds_it_is_read_or_refused_for_a_reason(raw: bytes, source: str) -> None:
     found = read_or_refused(source, raw)
     assert found != {}
-    assert [one for one in found if isinstance(one, Row) and not one.given["sku"]] == []
+    assert [one for one in found if isinstance(one, Row) and not one.fields["sku"]] == []

@@ -25,13 +25,13 @@ from bedesten.core.ids import MAX_ID_LENGTH
 from bedesten.core.text import Text, TextError
 from bedesten.errors import Refusal
 
-MOST_BYTES = 32 * 1024 * 1024
-MOST_ROWS = 10_000
+MAX_FILE_BYTES = 32 * 1024 * 1024
+MAX_FILE_ROWS = 10_000
 """A file is one transaction, during which other writers wait: longer catalogues come in several files."""
-MOST_PROBLEMS = 100
+MAX_PROBLEMS = 100
 READ_ONLY = frozenset({"currency", "offered", "available", "updated", "status", "proposedName"})
 """What `products list` shows besides; it may stand in a file and is not looked at."""
-_MARK = b"\xef\xbb\xbf"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Row:
     """One product of a file: the line on which it begins, and what is said of it; None stands for an emptied field."""
 
     line: int
-    given: Mapping[str, object]
+    fields: Mapping[str, object]
 
 
 class Problems:
@@ -51,9 +51,9 @@ class Problems:
         self._count = 0
 
     def add(self, line: int, field: str, problem: str) -> None:
-        """Notes one; past `MOST_PROBLEMS` they are only counted."""
+        """Notes one; past `MAX_PROBLEMS` they are only counted."""
         self._count += 1
-        if len(self._found) < MOST_PROBLEMS:
+        if len(self._found) < MAX_PROBLEMS:
             self._found.setdefault(f"line {line}, {field}" if field else f"line {line}", problem)
 
     def refuse_if_any(self) -> None:
@@ -67,14 +67,14 @@ class Problems:
 
 def read_rows(source: str, raw: bytes) -> list[Row]:
     """The rows of a file that is named `source`. Raises `Refusal` (-2) with everything that is wrong in any of them."""
-    if len(raw) > MOST_BYTES:
-        raise Refusal(errors.TOO_LARGE, f"{source}: more than {MOST_BYTES >> 20} MiB; import it in parts")
-    raw = raw.removeprefix(_MARK)
+    if len(raw) > MAX_FILE_BYTES:
+        raise Refusal(errors.TOO_LARGE, f"{source}: more than {MAX_FILE_BYTES >> 20} MiB; import it in parts")
+    raw = raw.removeprefix(_BYTE_ORDER_MARK)
     problems = Problems(source)
     found = list(_json_rows(raw, problems) if _is_json(source, raw) else _csv_rows(raw, problems))
     problems.refuse_if_any()
-    if len(found) > MOST_ROWS:
-        raise Refusal(errors.TOO_LARGE, f"{source}: more than {MOST_ROWS} products; import it in parts")
+    if len(found) > MAX_FILE_ROWS:
+        raise Refusal(errors.TOO_LARGE, f"{source}: more than {MAX_FILE_ROWS} products; import it in parts")
     return found
 
 
@@ -94,10 +94,10 @@ def _csv_rows(raw: bytes, problems: Problems) -> Iterator[Row]:
         return
     reader = csv.reader(io.StringIO(decoded, newline=""), strict=True)
     columns: list[str] | None = None
-    begins = 1
+    first_line = 1
     try:
         for cells in reader:
-            line, begins = begins, reader.line_num + 1
+            line, first_line = first_line, reader.line_num + 1
             if not any(cells):
                 continue
             if columns is None:
@@ -114,16 +114,16 @@ def _csv_rows(raw: bytes, problems: Problems) -> Iterator[Row]:
         problems.add(1, "", "no header row")
 
 
-_SIGNS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_SEPARATOR_NAMES = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def _columns(cells: list[str], line: int, problems: Problems) -> list[str]:
     columns: list[str] = []
     if len(cells) == 1 and (sign := next((one for one in ";\t|" if one in cells[0]), None)):
-        problems.add(line, "", f"the columns are separated by {_SIGNS[sign]}: separate them by commas")
+        problems.add(line, "", f"the columns are separated by {_SEPARATOR_NAMES[sign]}: separate them by commas")
         return columns
     for cell in cells:
-        name = _SPELLING.get(cell.strip().lower(), cell.strip())
+        name = _CANONICAL_NAMES.get(cell.strip().lower(), cell.strip())
         if name not in _READERS and name not in READ_ONLY:
             problems.add(line, name, f"no such column; there are {', '.join(_READERS)}")
         if name in columns:
@@ -150,7 +150,7 @@ def _json_rows(raw: bytes, problems: Problems) -> Iterator[Row]:
         if not isinstance(item, dict):
             problems.add(line, "", "not an object")
             continue
-        members = {_SPELLING.get(str(name), str(name)): value for name, value in item.items()}
+        members = {_CANONICAL_NAMES.get(str(name), str(name)): value for name, value in item.items()}
         for name in sorted(members.keys() - _READERS.keys() - READ_ONLY):
             problems.add(line, name, f"no such field; there are {', '.join(_READERS)}")
         yield _row(line, members, problems)
@@ -187,20 +187,20 @@ _SPACE = re.compile(r"[\s,]*")
 
 
 def _row(line: int, values: Mapping[str, object], problems: Problems) -> Row:
-    given: dict[str, object] = {}
+    fields: dict[str, object] = {}
     for name, value in values.items():
         read = _READERS.get(name)
         if read is None:
             continue
         value = value.strip() if isinstance(value, str) else value
         try:
-            given[name] = None if value is None or value == "" else read(value)
+            fields[name] = None if value is None or value == "" else read(value)
         except ValueError as error:
             problems.add(line, name, str(error))
-            given[name] = None
+            fields[name] = None
     if values.get("sku") in (None, "") and values.get("id") in (None, ""):
         problems.add(line, "sku", "is required, or the id of a product")
-    return Row(line, given)
+    return Row(line, fields)
 
 
 def _text(kind: Text, most: int | None = None) -> Callable[[object], str]:
@@ -310,4 +310,4 @@ _READERS: dict[str, Callable[[object], object]] = {
     "codeComparison": _comparison,
     "active": _active,
 }
-_SPELLING = {name.lower(): name for name in (*_READERS, *READ_ONLY)}
+_CANONICAL_NAMES = {name.lower(): name for name in (*_READERS, *READ_ONLY)}

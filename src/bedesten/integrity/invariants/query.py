@@ -9,18 +9,18 @@ from bedesten.store.sql import CrossTenantStatement, cross_tenant, p
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One way in which an invariant can be broken. `says` has a `{}` for each column after the tenant."""
+class InvariantQuery:
+    """One way in which an invariant can be broken. `message` has a `{}` for each column after the tenant."""
 
     invariant: int
-    says: str
-    broken: CrossTenantStatement[tuple[Any, ...]]
+    message: str
+    violating: CrossTenantStatement[tuple[Any, ...]]
 
 
-def question(invariant: int, says: str, broken: Select[*tuple[Any, ...]]) -> Question:
+def invariant_query(invariant: int, message: str, violating: Select[*tuple[Any, ...]]) -> InvariantQuery:
     """The question, cut to `most` rows."""
-    assert says.count("{}") == len(broken.selected_columns) - 1, says
-    return Question(invariant, says, cross_tenant(broken.limit(p("most"))))
+    assert message.count("{}") == len(violating.selected_columns) - 1, message
+    return InvariantQuery(invariant, message, cross_tenant(violating.limit(p("most"))))
 
 
 def sum_where(condition: Any, amount: Any) -> Any:

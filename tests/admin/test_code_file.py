@@ -4,11 +4,11 @@ import codecs
 
 import pytest
 
-from bedesten.admin.codefile import Choice, read_codes
+from bedesten.admin.code_file import FileOptions, read_codes
 from bedesten.catalogue.code import StockCode, read_code
 from bedesten.errors import Refusal
 
-PLAIN = Choice()
+PLAIN = FileOptions()
 LIST = (StockCode("AAA-1"), StockCode("AAA-2"))
 TABLE = (read_code("AAA-1", "11", "S1", "2027-12-31"), read_code("AAA-2", "22", "S2", "2028-01-31"))
 
@@ -56,7 +56,7 @@ def test_files_as_people_have_them_are_understood(name: str) -> None:
     assert read_codes("codes.csv", raw).codes == codes
 
 
-def told(raw: bytes, choice: Choice = PLAIN) -> str:
+def told(raw: bytes, choice: FileOptions = PLAIN) -> str:
     """Everything that is said of a refused file."""
     with pytest.raises(Refusal) as refused:
         read_codes("codes.csv", raw, choice)
@@ -76,30 +76,30 @@ def test_a_file_that_cannot_be_understood_is_refused_whole_and_not_repeated(name
 
 
 def test_the_encoding_can_be_named() -> None:
-    assert read_codes("codes.csv", b"AAA-\xe9\n", Choice(encoding="latin-1")).codes == (StockCode("AAA-\xe9"),)
-    assert "line 1 is not ascii" in told(b"AAA-\xe9\n", Choice(encoding="ascii"))
-    assert "is not klingon" in told(b"AAA-1\n", Choice(encoding="klingon"))
+    assert read_codes("codes.csv", b"AAA-\xe9\n", FileOptions(encoding="latin-1")).codes == (StockCode("AAA-\xe9"),)
+    assert "line 1 is not ascii" in told(b"AAA-\xe9\n", FileOptions(encoding="ascii"))
+    assert "is not klingon" in told(b"AAA-1\n", FileOptions(encoding="klingon"))
 
 
 @pytest.mark.parametrize("column", ["2", "gift", " GIFT "])
 def test_the_column_of_codes_can_be_named_by_title_or_number(column: str) -> None:
     raw = b"what;gift;pin\nCard;AAA-1;7\nCard;AAA-2;8\n"
-    read = read_codes("codes.csv", raw, Choice(column=column))
+    read = read_codes("codes.csv", raw, FileOptions(column=column))
     assert [one.code for one in read.codes] == ["AAA-1", "AAA-2"]
     assert [one.pin for one in read.codes] == ["7", "8"]
-    assert (read.columns, read.left_out, read.lines) == (("code", "pin"), ("what",), (2, 3))
+    assert (read.columns, read.ignored_columns, read.lines) == (("code", "pin"), ("what",), (2, 3))
 
 
 def test_a_table_without_titles_needs_the_number_of_the_column() -> None:
     raw = b"AAA-1,5555,2027-12-31\nAAA-2,5556,2027-12-31\n"
-    assert read_codes("codes.csv", raw, Choice(column="1")).codes == LIST
-    assert "has 3 columns and none of this title or number" in told(raw, Choice(column="4"))
+    assert read_codes("codes.csv", raw, FileOptions(column="1")).codes == LIST
+    assert "has 3 columns and none of this title or number" in told(raw, FileOptions(column="4"))
 
 
 def test_whether_the_first_line_is_a_title_can_be_said() -> None:
     raw = b"Gift cards\nAAA-1\nAAA-2\n"
-    assert read_codes("codes.csv", raw, Choice(header=True)).codes == LIST
-    assert read_codes("codes.csv", raw, Choice(header=False)).codes[0] == StockCode("Gift cards")
+    assert read_codes("codes.csv", raw, FileOptions(header=True)).codes == LIST
+    assert read_codes("codes.csv", raw, FileOptions(header=False)).codes[0] == StockCode("Gift cards")
 
 
 def test_of_many_lines_at_fault_twenty_are_named_and_the_rest_is_counted() -> None:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from bedesten.admin import hosts
+from bedesten.admin import inputs
 from bedesten.admin.amounts import minor_amount, read_amount
 from bedesten.cli import access
 from bedesten.errors import Refusal
@@ -40,7 +40,7 @@ def test_an_amount_finer_or_larger_than_the_currencys_is_refused(text: str, curr
 
 
 def test_every_surface_and_every_endpoint_of_one_can_be_switched_and_no_public_page() -> None:
-    names = access.switchable(ROUTES)
+    names = access.switchable_targets(ROUTES)
     assert names[:4] == [surface.value for surface in Surface]
     assert set(names[4:]) == {
         route.endpoint for route in ROUTES if not route.path.startswith(("/documentation", "/openapi"))
@@ -65,9 +65,9 @@ def test_what_was_switched_is_shown_as_the_tables_spell_it() -> None:
      ("api.example.com", False), ("10.0.0.1", False), ("*", False)],
 )  # fmt: skip
 def test_some_hosts_are_for_loopback_only(host: str, only: bool) -> None:
-    assert hosts.only_on_loopback(host) is only
+    assert inputs.is_loopback_only(host) is only
 
 
 @pytest.mark.parametrize(("text", "code"), [("tr", "TR"), (" eu-west ", "EU-WEST"), ("GLOBAL", "GLOBAL")])
 def test_a_region_is_written_in_capitals(text: str, code: str) -> None:
-    assert hosts.region(text) == code
+    assert inputs.region(text) == code

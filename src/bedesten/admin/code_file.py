@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bedesten import errors
-from bedesten.admin.productfile import MOST_BYTES
+from bedesten.admin.product_file import MAX_FILE_BYTES
 from bedesten.catalogue.code import (
     CODE_TITLES,
     EXPIRY_TITLES,
@@ -37,11 +37,11 @@ _TITLES = {"code": CODE_TITLES, "pin": PIN_TITLES, "serial": SERIAL_TITLES, "exp
 _PARTS = {"pin": "PIN", "serial": "serial number", "expires": "expiry date"}
 _GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
 _TIME_OF_DAY = re.compile(r"(\d{4}-\d\d-\d\d)[T ]00:00(?::00(?:\.0+)?)?Z?", re.ASCII)
-_AS_TEXT = re.compile(r'="(.*)"')
+_TEXT_FORMULA = re.compile(r'="(.*)"')
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FileOptions:
     """What the operator says of a file. `column`: the title or number (from 1) of the column of codes. `header`: whether
     the first row has titles; None: look."""
 
@@ -57,10 +57,10 @@ class CodeFile:
     codes: tuple[StockCode, ...]
     lines: tuple[int, ...]
     columns: tuple[str, ...]
-    left_out: tuple[str, ...]
+    ignored_columns: tuple[str, ...]
 
 
-class NotText(Refusal):
+class UnknownEncoding(Refusal):
     """The bytes are no text in a form that can be recognised: an encoding must be named."""
 
 
@@ -70,41 +70,41 @@ class _Row:
     cells: list[str]
 
 
-def read_codes(source: str, raw: bytes, choice: Choice = Choice()) -> CodeFile:
+def read_codes(source: str, raw: bytes, options: FileOptions = FileOptions()) -> CodeFile:
     """The codes of a file that is named `source`. Raises `Refusal` (-2): every line at fault, and never a code."""
-    if len(raw) > MOST_BYTES:
-        raise bad_field(source, f"more than {MOST_BYTES >> 20} MiB: send it in parts")
-    text = _text(source, raw, choice.encoding)
+    if len(raw) > MAX_FILE_BYTES:
+        raise bad_field(source, f"more than {MAX_FILE_BYTES >> 20} MiB: send it in parts")
+    text = _text(source, raw, options.encoding)
     rows = _rows(source, text)
     if not rows:
         raise bad_field(source, "there is no code in it")
-    columns, body, left_out = _columns(source, rows, choice)
+    columns, body, ignored_columns = _columns(source, rows, options)
     if not body:
         raise bad_field(source, "there is no code in it, only a row of titles")
-    return _read(source, columns, body, left_out)
+    return _read(source, columns, body, ignored_columns)
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
 
 
 def _text(source: str, raw: bytes, encoding: str | None) -> str:
-    name = encoding or _recognised(raw)
+    name = encoding or _detected_encoding(raw)
     try:
         text = raw.decode(name) if name else None
     except (UnicodeDecodeError, LookupError):
         text = None
     if text is None:  # raised out here, so that no exception in the chain holds the codes
-        line = 1 + raw[: _first_fault(raw, name or "utf-8")].count(b"\n")
+        line = 1 + raw[: _first_invalid_byte(raw, name or "utf-8")].count(b"\n")
         problem = (
             f"line {line} is not {encoding}"
             if encoding
             else f"line {line} is not UTF-8: save the file as UTF-8, or name its encoding (--encoding cp1252, say)"
         )
-        raise NotText(errors.BAD_REQUEST, f"{source}: {problem}", fields={source: problem})
+        raise UnknownEncoding(errors.BAD_REQUEST, f"{source}: {problem}", fields={source: problem})
     return text.removeprefix("\ufeff")
 
 
-def _recognised(raw: bytes) -> str | None:
+def _detected_encoding(raw: bytes) -> str | None:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     head = raw[:4096]
@@ -117,7 +117,7 @@ def _recognised(raw: bytes) -> str | None:
     return "utf-8"
 
 
-def _first_fault(raw: bytes, name: str) -> int:
+def _first_invalid_byte(raw: bytes, name: str) -> int:
     try:
         raw.decode(name)
     except UnicodeDecodeError as error:
@@ -139,17 +139,17 @@ def _rows(source: str, text: str) -> list[_Row]:
         return [_Row(number, [line]) for number, line in numbered if plain(line)]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or ",", strict=True, skipinitialspace=True)
     rows: list[_Row] = []
-    begins, problem = 1, ""
+    first_line, problem = 1, ""
     try:
         for cells in reader:
-            line, begins = begins, reader.line_num + 1
+            line, first_line = first_line, reader.line_num + 1
             if any(plain(cell) for cell in cells):
-                rows.append(_Row(line, [_AS_TEXT.sub(r"\1", cell) for cell in cells]))
+                rows.append(_Row(line, [_TEXT_FORMULA.sub(r"\1", cell) for cell in cells]))
     except csv.Error as error:
-        problem = f"line {begins}: not a table: {error}"
+        problem = f"line {first_line}: not a table: {error}"
     if problem:
         raise bad_field(source, problem)
-    return _even(source, rows)
+    return _equally_wide(source, rows)
 
 
 def _delimiter(lines: Sequence[str]) -> str | None:
@@ -159,7 +159,7 @@ def _delimiter(lines: Sequence[str]) -> str | None:
     return best if counts[best] else None
 
 
-def _even(source: str, rows: list[_Row]) -> list[_Row]:
+def _equally_wide(source: str, rows: list[_Row]) -> list[_Row]:
     """The rows without columns at the end that are empty in each of them. Raises `Refusal` if they have not one width."""
     width = max((at for row in rows for at, cell in enumerate(row.cells, 1) if plain(cell)), default=0)
     trimmed = [_Row(row.line, row.cells[:width]) for row in rows]
@@ -173,27 +173,27 @@ def _even(source: str, rows: list[_Row]) -> list[_Row]:
 # --- columns ----------------------------------------------------------------------------------------------------------
 
 
-def _columns(source: str, rows: list[_Row], choice: Choice) -> tuple[dict[str, int], list[_Row], list[str]]:
+def _columns(source: str, rows: list[_Row], options: FileOptions) -> tuple[dict[str, int], list[_Row], list[str]]:
     """Which column is which part, the rows below the titles, and the titles of the columns that are left out."""
     titles = [plain(cell).casefold() for cell in rows[0].cells]
     known = {part: at for at, title in enumerate(titles) for part, names in _TITLES.items() if title in names}
-    header = choice.header
+    header = options.header
     if header is None:
-        header = bool(known) or (choice.column is not None and plain(choice.column).casefold() in titles)
+        header = bool(known) or (options.column is not None and plain(options.column).casefold() in titles)
     if not header:
         known = {}
-        if choice.header is None and choice.column is None and _looks_like_a_title(rows):
+        if options.header is None and options.column is None and _first_line_looks_like_title(rows):
             raise bad_field(source, "line 1 looks like a title: say --header if it is one, --no-header if it is a code")
     named = [title for title in titles if title in CODE_TITLES]
-    if header and choice.column is None and len(named) > 1:
+    if header and options.column is None and len(named) > 1:
         raise bad_field(source, f"{len(named)} columns could be the codes: say which one with --column")
-    if choice.column is not None:
-        chosen = _chosen(source, choice.column, titles, header)
-        known = {"code": chosen, **{part: at for part, at in known.items() if part != "code" and at != chosen}}
+    if options.column is not None:
+        index = _column_index(source, options.column, titles, header)
+        known = {"code": index, **{part: at for part, at in known.items() if part != "code" and at != index}}
     elif "code" not in known:
         known = _code_column(source, known, titles)
-    left_out = [title for at, title in enumerate(titles) if header and at not in known.values()]
-    return known, rows[1:] if header else rows, left_out
+    ignored_columns = [title for at, title in enumerate(titles) if header and at not in known.values()]
+    return known, rows[1:] if header else rows, ignored_columns
 
 
 def _code_column(source: str, known: dict[str, int], titles: list[str]) -> dict[str, int]:
@@ -210,7 +210,7 @@ def _code_column(source: str, known: dict[str, int], titles: list[str]) -> dict[
     )
 
 
-def _chosen(source: str, column: str, titles: list[str], header: bool) -> int:
+def _column_index(source: str, column: str, titles: list[str], header: bool) -> int:
     title = plain(column).casefold()
     if header and title in titles:
         return titles.index(title)
@@ -219,7 +219,7 @@ def _chosen(source: str, column: str, titles: list[str], header: bool) -> int:
     raise bad_field("--column", f"{source} has {len(titles)} columns and none of this title or number")
 
 
-def _looks_like_a_title(rows: list[_Row]) -> bool:
+def _first_line_looks_like_title(rows: list[_Row]) -> bool:
     """Whether the first line of a list has no digit and all others have."""
     with_digits = [any(each.isdigit() for cell in row.cells for each in cell) for row in rows]
     return len(rows) > 1 and len(rows[0].cells) == 1 and not with_digits[0] and all(with_digits[1:])
@@ -228,7 +228,7 @@ def _looks_like_a_title(rows: list[_Row]) -> bool:
 # --- codes ------------------------------------------------------------------------------------------------------------
 
 
-def _read(source: str, columns: dict[str, int], rows: list[_Row], left_out: list[str]) -> CodeFile:
+def _read(source: str, columns: dict[str, int], rows: list[_Row], ignored_columns: list[str]) -> CodeFile:
     codes: list[StockCode] = []
     problems: list[str] = []
     for row in rows:
@@ -239,7 +239,7 @@ def _read(source: str, columns: dict[str, int], rows: list[_Row], left_out: list
             problems.append(f"line {row.line}: the {_PARTS.get(problem.part, problem.part)} {problem}")
     if problems:
         raise _refusal(source, problems)
-    return CodeFile(tuple(codes), tuple(row.line for row in rows), tuple(columns), tuple(left_out))
+    return CodeFile(tuple(codes), tuple(row.line for row in rows), tuple(columns), tuple(ignored_columns))
 
 
 def _refusal(source: str, problems: list[str]) -> Refusal:

@@ -18,7 +18,7 @@ _HOSTS = cross_tenant(
 _REGION = re.compile(r"[A-Z0-9-]{2,16}")
 
 
-def spelt(host: str) -> str:
+def canonical_or_unchanged(host: str) -> str:
     """The one spelling of a host; what cannot be a host stays as it is."""
     try:
         return canonical_host(host.encode("ascii")) or host
@@ -26,7 +26,7 @@ def spelt(host: str) -> str:
         return host
 
 
-def only_on_loopback(host: str) -> bool:
+def is_loopback_only(host: str) -> bool:
     """Whether a tenant may have this host only while the server listens on loopback (`localhost`, 127.0.0.1, ::1)."""
     try:
         valid_tenant_host(host, allow_loopback=True)
@@ -41,7 +41,7 @@ def only_on_loopback(host: str) -> bool:
 
 def loopback_hosts(tx: SystemTransaction) -> list[tuple[str, str]]:
     """Every host that only a server on loopback may answer for, and the name of the tenant that has it."""
-    return [(host, name) for host, name in tx.all(_HOSTS) if only_on_loopback(host)]
+    return [(host, name) for host, name in tx.all(_HOSTS) if is_loopback_only(host)]
 
 
 def region(text: str) -> str:

@@ -4,7 +4,7 @@ A process that has not read the file in the version that the store names answers
 never seen, on several the file has to be brought to each before the store is told.
 
 That is also how rings are turned that lie in a secret manager, which this program cannot write: the next version is
-written into a file (`prepare`), the operator brings it where the rings are kept, and the store is told (`take_up`).
+written into a file (`write_new_file`), the operator brings it where the rings are kept, and the store is told (`activate`).
 """
 
 import contextlib
@@ -29,20 +29,20 @@ def rotate(store: Store, path: Path, key_set: str = "sign") -> Keyring:
 
     Of two who turn the rings of one file at once the second turns what the first has left.
     """
-    return _turn(store, path, lambda known: rotated(known, key_set), f"secrets.rotate.{key_set}")
+    return _replace(store, path, lambda known: rotated_keyring(known, key_set), f"secrets.rotate.{key_set}")
 
 
 def forget(store: Store, path: Path, master_id: str) -> Keyring:
     """Drops a retired signing secret: every token that it signed is dead on the next request everywhere."""
-    return _turn(store, path, lambda known: forgotten(known, master_id), f"secrets.forget.{master_id}")
+    return _replace(store, path, lambda known: keyring_without(known, master_id), f"secrets.forget.{master_id}")
 
 
-def rotated(known: Keyring, key_set: str = "sign") -> Keyring:
+def rotated_keyring(known: Keyring, key_set: str = "sign") -> Keyring:
     """The next version of the rings, with a fresh secret that signs or digests."""
     return known.rotate_signing() if key_set == "sign" else known.rotate_digest()
 
 
-def forgotten(known: Keyring, master_id: str) -> Keyring:
+def keyring_without(known: Keyring, master_id: str) -> Keyring:
     """The next version of the rings, without a retired signing secret. Raises `Refusal`."""
     try:
         return known.forget_signing(master_id)
@@ -50,7 +50,7 @@ def forgotten(known: Keyring, master_id: str) -> Keyring:
         raise bad_field("id", str(problem)) from problem
 
 
-def prepare(keyring: Keyring, path: Path) -> Keyring:
+def write_new_file(keyring: Keyring, path: Path) -> Keyring:
     """Writes rings into a new file, to be brought where they are kept. Raises `Refusal` if there is one, `OSError`."""
     try:
         keyring.write_file(path)
@@ -59,7 +59,7 @@ def prepare(keyring: Keyring, path: Path) -> Keyring:
     return keyring
 
 
-def take_up(tx: SystemTransaction, keyring: Keyring) -> bool:
+def activate(tx: SystemTransaction, keyring: Keyring) -> bool:
     """Every process has to know these rings from now on. False if they are asked for already.
 
     Raises `Refusal` if they cannot follow those that are in use.
@@ -69,7 +69,7 @@ def take_up(tx: SystemTransaction, keyring: Keyring) -> bool:
     reason = incompatibility(installed, keyring)
     if reason:
         raise Refusal(errors.CONFLICT, reason)
-    return _ask(tx, keyring, "secrets.reload")
+    return _require_version(tx, keyring, "secrets.reload")
 
 
 def incompatibility(installed: tables.InstallationSettings, keyring: Keyring) -> str | None:
@@ -85,22 +85,22 @@ def fingerprints(keyring: Keyring) -> str:
     return json.dumps(keyring.fingerprints(), separators=(",", ":"))
 
 
-def _turn(store: Store, path: Path, change: Callable[[Keyring], Keyring], action: str) -> Keyring:
-    with _alone(path.parent):
+def _replace(store: Store, path: Path, change: Callable[[Keyring], Keyring], action: str) -> Keyring:
+    with _folder_lock(path.parent):
         known = Keyring.read_file(path)
         installed = store.read_now(lambda tx: tx.one(tables.INSTALLATION))
         assert installed is not None, "an opened store is an installation"
         reason = incompatibility(installed, known)
         if reason:
             raise Refusal(errors.CONFLICT, f"{path}: {reason}: bring the right file here first")
-        rotated = change(known)
-        rotated.write_file(path, overwrite=True)
-        store.write_now(lambda tx: _ask(tx, rotated, action))
-        return rotated
+        rotated_keyring = change(known)
+        rotated_keyring.write_file(path, overwrite=True)
+        store.write_now(lambda tx: _require_version(tx, rotated_keyring, action))
+        return rotated_keyring
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _folder_lock(folder: Path) -> Iterator[None]:
     """Nobody else on this machine turns the rings of this folder meanwhile."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -110,7 +110,7 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _ask(tx: SystemTransaction, keyring: Keyring, action: str) -> bool:
+def _require_version(tx: SystemTransaction, keyring: Keyring, action: str) -> bool:
     if not tx.run(RAISE_KEYRING_VERSION, version=keyring.version, fingerprints=fingerprints(keyring)):
         return False
     tx.advance_revision("installation", "")

@@ -8,7 +8,7 @@ from typing import Any, cast
 from sqlalchemy import select
 
 from bedesten.accounts import actions as accounts
-from bedesten.admin.productfile import Problems, Row
+from bedesten.admin.product_file import Problems, Row
 from bedesten.audit.actions import OPERATOR, record
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import inventory
@@ -26,7 +26,7 @@ _CATEGORIES = statement(select(categories.c.id, categories.c.name).where(categor
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportResult:
     """What became of a file. `notes` say what of it was left aside or needs a look, and why; `unchanged` rows say what
     was so already."""
 
@@ -37,7 +37,7 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
-class _Planned:
+class _PlannedRow:
     """One row: the product as it is, if there is one, and as it will be but for the ids of what is named here."""
 
     line: int
@@ -50,7 +50,7 @@ class _Planned:
 
 def import_rows(
     tx: Transaction, currency: str, source: str, rows: Sequence[Row], *, force: bool = False, region: str | None = None
-) -> Imported:
+) -> ImportResult:
     """Makes or changes the products, all or none, and the categories and suppliers that they name.
 
     Raises `Refusal` (-2) with everything that is wrong, before anything is written. The cost of a product is its
@@ -66,22 +66,22 @@ def import_rows(
     changed = sum(_write(tx, one, source, category, supplier) for one in planned)
     created = sum(1 for one in planned if one.before is None)
     record(tx, OPERATOR, "products.import", source, created=created, updated=changed - created, forced=force)
-    notes = tuple(one.note for one in planned if one.note) + tuple(_elsewhere(planned, region))
-    return Imported(created, changed - created, notes, len(planned) - changed)
+    notes = tuple(one.note for one in planned if one.note) + tuple(_other_region_notes(planned, region))
+    return ImportResult(created, changed - created, notes, len(planned) - changed)
 
 
-def _elsewhere(planned: Sequence[_Planned], region: str | None) -> list[str]:
+def _other_region_notes(planned: Sequence[_PlannedRow], region: str | None) -> list[str]:
     """What is said of products that buyers see only when they name another region than the tenant's."""
     lines = [str(one.line) for one in planned if one.after.region not in (None, region)]
     if region is None or not lines:
         return []
     shown = ", ".join(lines[:10]) + (", …" if len(lines) > 10 else "")
-    told = f"{len(lines)} of {len(planned)} are for another region than the tenant's, {region}"
-    return [f"{told}: only buyers that name it see them (line {shown})"]
+    summary = f"{len(lines)} of {len(planned)} are for another region than the tenant's, {region}"
+    return [f"{summary}: only buyers that name it see them (line {shown})"]
 
 
 def _write(
-    tx: Transaction, one: _Planned, source: str, category: Callable[[str], str], supplier: Callable[[str], str]
+    tx: Transaction, one: _PlannedRow, source: str, category: Callable[[str], str], supplier: Callable[[str], str]
 ) -> bool:
     """Writes one row; answers whether that changed anything."""
     after = replace(
@@ -115,17 +115,17 @@ class _Planner:
         self._seen: set[str] = set()
         self._offers: set[tuple[str, str]] = set()
 
-    def plan(self, row: Row) -> _Planned:
+    def plan(self, row: Row) -> _PlannedRow:
         """The row as it is to be written, unless `problems` knows why it cannot be."""
         before = self._before(row)
         then = fields_of(before) if before else ProductFields(name="", currency=self._currency)
-        sku = cast(str | None, row.given.get("sku")) or then.sku
-        self._refuse_twice(row, before, sku)
-        name = _given(row, "name", then.name)
+        sku = cast(str | None, row.fields.get("sku")) or then.sku
+        self._refuse_duplicate(row, before, sku)
+        name = _field(row, "name", then.name)
         if not name:
             self._problems.add(row.line, "name", "is required")
-        supplier = _given(row, "supplier", then.supplier_id)
-        fulfilment = _given(row, "fulfilment", then.fulfilment) or STOCK
+        supplier = _field(row, "supplier", then.supplier_id)
+        fulfilment = _field(row, "fulfilment", then.fulfilment) or STOCK
         if fulfilment != STOCK and supplier is None:
             self._problems.add(row.line, "supplier", f"is required, because fulfilment is {fulfilment}")
         cost, note = self._cost(row, before, supplier)
@@ -133,24 +133,24 @@ class _Planner:
             then,
             name=name or "",
             sku=sku,
-            description=_given(row, "description", then.description) or "",
-            region=_given(row, "region", then.region),
+            description=_field(row, "description", then.description) or "",
+            region=_field(row, "region", then.region),
             price=self._amount(row, "price", then.price),
             cost=cost,
             fulfilment=fulfilment,
             supplier_sku=self._supplier_sku(row, before, supplier),
-            requirements=tuple(_given(row, "requireData", then.requirements) or ()),
-            code_comparison=_given(row, "codeComparison", then.code_comparison) or FOLDED,
-            active=_given(row, "active", then.active) is not False,
+            requirements=tuple(_field(row, "requireData", then.requirements) or ()),
+            code_comparison=_field(row, "codeComparison", then.code_comparison) or FOLDED,
+            active=_field(row, "active", then.active) is not False,
             proposed_name=None if name == then.proposed_name else then.proposed_name,
         )
         after = self._accepted(row, before, after)
-        return _Planned(row.line, before, after, _given(row, "category", self._category(before)), supplier, note)
+        return _PlannedRow(row.line, before, after, _field(row, "category", self._category(before)), supplier, note)
 
     def _before(self, row: Row) -> Product | None:
         """The product with this id, else with this sku, else the supplier's own offer that was never on sale: it is
         given the sku."""
-        product_id, sku = cast(str | None, row.given.get("id")), cast(str | None, row.given.get("sku"))
+        product_id, sku = cast(str | None, row.fields.get("id")), cast(str | None, row.fields.get("sku"))
         known = catalogue.by_sku(self._tx, sku) if sku else None
         if product_id:
             named = catalogue.product(self._tx, product_id)
@@ -159,14 +159,14 @@ class _Planner:
             elif known is not None and known.id != named.id:
                 self._problems.add(row.line, "sku", f"product {known.id} has it, and the row names {named.id}")
             return named
-        supplier, offer = row.given.get("supplier"), row.given.get("supplierSku")
+        supplier, offer = row.fields.get("supplier"), row.fields.get("supplierSku")
         account = self._supplier_id(supplier) if known is None and isinstance(supplier, str) else None
         if account is None or not isinstance(offer, str):
             return known
         held = catalogue.by_supplier_sku(self._tx, account, offer)
         return held if held and held.published is None and not held.active else None
 
-    def _refuse_twice(self, row: Row, before: Product | None, sku: str | None) -> None:
+    def _refuse_duplicate(self, row: Row, before: Product | None, sku: str | None) -> None:
         places = {f"sku {key(sku)}" if sku else "", f"id {before.id}" if before else ""} - {""}
         if places & self._seen:
             self._problems.add(row.line, "sku" if sku else "id", "stands in the file twice")
@@ -176,7 +176,7 @@ class _Planner:
         return self._categories.get(product.category_id) if product and product.category_id else None
 
     def _supplier_sku(self, row: Row, before: Product | None, supplier: str | None) -> str | None:
-        offer: str | None = _given(row, "supplierSku", before.supplier_sku if before else None)
+        offer: str | None = _field(row, "supplierSku", before.supplier_sku if before else None)
         if offer is None:
             return None
         if supplier is None:
@@ -220,10 +220,10 @@ class _Planner:
             self._problems.add(row.line, "price", f"{problem}; --force sells it all the same")
         return replace(plain, accepted_cost=after.cost or 0)
 
-    def _amount(self, row: Row, field: str, otherwise: int | None) -> int | None:
-        amount = _given(row, field, None)
+    def _amount(self, row: Row, field: str, default: int | None) -> int | None:
+        amount = _field(row, field, None)
         if amount is None:
-            return None if field in row.given else otherwise
+            return None if field in row.fields else default
         try:
             return to_minor(amount, self._currency)
         except ValueError as error:
@@ -231,9 +231,9 @@ class _Planner:
             return None
 
 
-def _given(row: Row, field: str, otherwise: Any) -> Any:
+def _field(row: Row, field: str, default: Any) -> Any:
     """What the file says of a field; what it does not mention stays."""
-    return row.given.get(field, otherwise)
+    return row.fields.get(field, default)
 
 
 def _supplier(tx: Transaction, name: str) -> str | None:

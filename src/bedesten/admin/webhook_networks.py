@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from bedesten.audit.actions import INSTALLATION as WHOLE
+from bedesten.audit.actions import INSTALLATION as INSTALLATION_ID
 from bedesten.audit.actions import OPERATOR, record
 from bedesten.errors import bad_field
 from bedesten.gate.api_keys import parse_networks
@@ -19,15 +19,17 @@ def allowed(tx: SystemTransaction) -> list[str]:
 def change(tx: SystemTransaction, add: Iterable[str] = (), remove: Iterable[str] = ()) -> list[str]:
     """Adds networks and takes others away; answers what is allowed from the next delivery on. Raises `Refusal` (-2)."""
     before = allowed(tx)
-    unwanted = set(_parsed(remove))
-    after = [one for one in dict.fromkeys([*before, *_parsed(add)]) if one not in unwanted]
+    unwanted = set(_parse(remove))
+    after = [one for one in dict.fromkeys([*before, *_parse(add)]) if one not in unwanted]
     if after != before:
         tx.run(SET_NETWORKS, networks=" ".join(after))
-        record(tx.for_tenant(WHOLE), OPERATOR, "webhooks.networks", WHOLE, before=before, after=after)
+        record(
+            tx.for_tenant(INSTALLATION_ID), OPERATOR, "webhooks.networks", INSTALLATION_ID, before=before, after=after
+        )
     return after
 
 
-def _parsed(texts: Iterable[str]) -> list[str]:
+def _parse(texts: Iterable[str]) -> list[str]:
     try:
         return [str(network) for network in parse_networks(texts)]
     except ValueError as error:

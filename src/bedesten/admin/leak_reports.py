@@ -5,7 +5,7 @@ is its id and its hint. What then happens is the installation's leak policy:
 
 | policy | what happens |
 |---|---|
-| `notify` | a row in the trail, and whoever asked is told (`tell`): a warning in the log by default |
+| `notify` | a row in the trail, and whoever asked is told (`notify`): a warning in the log by default |
 | `grace` | and the secret ends after 24 hours, if it would not end before |
 | `revoke` | and it ends at once: only the previous secret, if it was that one, else the whole key |
 """
@@ -20,7 +20,7 @@ from sqlalchemy import select, update
 from bedesten.accounts.tables import api_keys, key_exists, key_secrets
 from bedesten.apikeys import keys
 from bedesten.apikeys.keys import PREVIOUS, SLOTS
-from bedesten.audit.actions import INSTALLATION as WHOLE
+from bedesten.audit.actions import INSTALLATION as INSTALLATION_ID
 from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.core import credential
 from bedesten.core.clock import DAY, wire_time
@@ -34,14 +34,14 @@ from bedesten.store.transaction import SystemTransaction
 
 log = structlog.get_logger("bedesten.leaks")
 POLICIES = ("notify", "grace", "revoke")
-GRACE = DAY
-MOST_CANDIDATES = 1_000
+GRACE_MS = DAY
+MAX_CANDIDATES = 1_000
 """In one report; each is looked for in every tenant."""
-LONGEST_SOURCE = 200
+MAX_SOURCE_LENGTH = 200
 
 _S = key_secrets.c
-_WAYS = cross_tenant(select(_S.tenant_id, _S.pepper_id, _S.imported).distinct())
-_FOUND = cross_tenant(
+_DIGEST_FORMS = cross_tenant(select(_S.tenant_id, _S.pepper_id, _S.imported).distinct())
+_KEY_BY_DIGEST = cross_tenant(
     select(_S.key_id)
     .select_from(key_secrets.join(api_keys, api_keys.c.id == _S.key_id))
     .where(_S.digest == p("digest"), key_exists())
@@ -50,7 +50,7 @@ _END = statement(update(key_secrets).where(_S.tenant_id == TENANT, _S.digest == 
 
 
 @dataclass(frozen=True, slots=True)
-class Leaked:
+class LeakedKey:
     """One secret of one tenant's key that was found, and what was done: `noted`, `ends`, `revoked`."""
 
     tenant: str
@@ -64,16 +64,16 @@ class Leaked:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class LeakReport:
     """What became of a report: how many candidates there were, and which of them are somebody's live secret."""
 
     policy: str
     candidates: int
-    leaked: tuple[Leaked, ...]
+    leaked: tuple[LeakedKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _StoredKey:
     """Where a key was found: whose it is, and everything that it may be stored under by the time it is acted on."""
 
     tenant: str
@@ -81,7 +81,7 @@ class _Place:
     digests: frozenset[bytes]
 
 
-def warn(leaked: Leaked, source: str) -> None:
+def log_leak(leaked: LeakedKey, source: str) -> None:
     """Writes a warning into the log."""
     log.warning(
         "key-leaked", tenant=leaked.tenant, key=leaked.key_id, hint=leaked.hint, done=leaked.done, source=source
@@ -94,8 +94,8 @@ def report_leaks(
     lines: Iterable[str],
     source: str = "",
     actor: Actor = OPERATOR,
-    tell: Callable[[Leaked, str], None] = warn,
-) -> Report:
+    notify: Callable[[LeakedKey, str], None] = log_leak,
+) -> LeakReport:
     """Looks for every key that stands in the lines and does what the policy says. Blocks; safe to send again.
 
     `rings` gives the store's master secrets: with older ones, or others, a live key would not be known. `source`
@@ -103,20 +103,22 @@ def report_leaks(
     what `rings` raises: nothing was done then.
     """
     candidates = _candidates(lines)
-    told = credential.redacted_location(mask_keys("".join(each for each in source if each.isprintable())))[
-        :LONGEST_SOURCE
+    masked_source = credential.redacted_location(mask_keys("".join(each for each in source if each.isprintable())))[
+        :MAX_SOURCE_LENGTH
     ]
-    installed, ways = store.read_now(lambda tx: (_installed(tx), tx.all(_WAYS)))
+    installed, forms = store.read_now(lambda tx: (_installed(tx), tx.all(_DIGEST_FORMS)))
     keyring, policy = rings(installed), installed.leak_policy
     leaked = []
     for key in candidates:
-        digests = _digests(keyring, key, ways)
-        for place in store.read_now(partial(_places, digests=digests)):
-            done = store.write_now(partial(_act, place=place, policy=policy, source=told, actor=actor))
+        digests = _digests(keyring, key, forms)
+        for place in store.read_now(partial(_stored_keys, digests=digests)):
+            done = store.write_now(
+                partial(_apply_policy, place=place, policy=policy, source=masked_source, actor=actor)
+            )
             if done is not None:
                 leaked.append(done)
-                tell(done, told)
-    return Report(policy, len(candidates), tuple(leaked))
+                notify(done, masked_source)
+    return LeakReport(policy, len(candidates), tuple(leaked))
 
 
 def leak_policy(tx: SystemTransaction) -> str:
@@ -130,7 +132,7 @@ def set_leak_policy(tx: SystemTransaction, policy: str) -> None:
         raise bad_field("policy", f"one of {', '.join(POLICIES)}")
     before = leak_policy(tx)
     tx.run(SET_LEAK_POLICY, policy=policy)
-    record(tx.for_tenant(WHOLE), OPERATOR, "keys.leak_policy", WHOLE, before=before, after=policy)
+    record(tx.for_tenant(INSTALLATION_ID), OPERATOR, "keys.leak_policy", INSTALLATION_ID, before=before, after=policy)
 
 
 def _installed(tx: SystemTransaction) -> InstallationSettings:
@@ -143,17 +145,17 @@ def _candidates(lines: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for line in lines:
         found.update(dict.fromkeys(find_keys(line)))
-        if len(found) > MOST_CANDIDATES:
-            raise bad_field("keys", f"more than {MOST_CANDIDATES} in one report")
+        if len(found) > MAX_CANDIDATES:
+            raise bad_field("keys", f"more than {MAX_CANDIDATES} in one report")
     return list(found)
 
 
-def _digests(keyring: Keyring, key: str, ways: Iterable[tuple[str, str, int]]) -> dict[str, frozenset[bytes]]:
+def _digests(keyring: Keyring, key: str, forms: Iterable[tuple[str, str, int]]) -> dict[str, frozenset[bytes]]:
     """Under which digests each tenant may have the key: its own under every pepper, since the next use may replace the
     one by the other, and the imported form where the tenant has any key in that form."""
     known, foreign = keyring.digest_ids(), imported_form(key)
     found: dict[str, set[bytes]] = {}
-    for tenant, pepper, imported in ways:
+    for tenant, pepper, imported in forms:
         mine = found.get(tenant)
         if mine is None:
             mine = found[tenant] = {keyring.key_digest(tenant, key, one) for one in known}
@@ -162,16 +164,18 @@ def _digests(keyring: Keyring, key: str, ways: Iterable[tuple[str, str, int]]) -
     return {tenant: frozenset(digests) for tenant, digests in found.items()}
 
 
-def _places(tx: SystemTransaction, digests: Mapping[str, frozenset[bytes]]) -> list[_Place]:
+def _stored_keys(tx: SystemTransaction, digests: Mapping[str, frozenset[bytes]]) -> list[_StoredKey]:
     return [
-        _Place(tenant, row[0], mine)
+        _StoredKey(tenant, row[0], mine)
         for tenant, mine in digests.items()
         for digest in mine
-        if (row := tx.one(_FOUND, digest=digest)) is not None
+        if (row := tx.one(_KEY_BY_DIGEST, digest=digest)) is not None
     ]
 
 
-def _act(across: SystemTransaction, place: _Place, policy: str, source: str, actor: Actor) -> Leaked | None:
+def _apply_policy(
+    across: SystemTransaction, place: _StoredKey, policy: str, source: str, actor: Actor
+) -> LeakedKey | None:
     """What the policy says, for one secret; None if it has ended by itself."""
     tx = across.for_tenant(place.tenant)
     key = keys.locked(tx, place.key_id)
@@ -180,7 +184,7 @@ def _act(across: SystemTransaction, place: _Place, policy: str, source: str, act
         return None
     done, ends = "noted", keys.end_of(key.expires, secret.expires)
     if policy == "grace":
-        done, ends = "ends", keys.end_of(ends, tx.now + GRACE)
+        done, ends = "ends", keys.end_of(ends, tx.now + GRACE_MS)
         tx.run(_END, digest=secret.digest, ends=ends)
         tx.advance_revision("key", secret.digest.hex())
     elif policy == "revoke":
@@ -190,4 +194,4 @@ def _act(across: SystemTransaction, place: _Place, policy: str, source: str, act
     record(tx, actor, "key.leaked", key.id, secret=name, source=source, policy=policy, ends=until)
     if policy == "revoke":
         keys.revoke(tx, key.id, actor, previous_only=secret.slot == PREVIOUS)
-    return Leaked(tx.tenant, key.id, key.surface, key.owner, key.hint, name, done, ends)
+    return LeakedKey(tx.tenant, key.id, key.surface, key.owner, key.hint, name, done, ends)

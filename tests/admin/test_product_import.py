@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 
 from bedesten.accounts import actions as accounts
 from bedesten.admin import products
-from bedesten.admin.productfile import read_rows
-from bedesten.admin.productimport import Imported, import_rows
+from bedesten.admin.product_file import read_rows
+from bedesten.admin.product_import import ImportResult, import_rows
 from bedesten.audit.tables import audit
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import tables as catalogue_tables
@@ -52,9 +52,9 @@ class Shop:
     def __init__(self, run: Run[Any]) -> None:
         self.run = run
 
-    def brings(self, text: str, source: str = "f.csv") -> Imported:
+    def brings(self, text: str, source: str = "f.csv") -> ImportResult:
         rows = read_rows(source, text.encode())
-        done: Imported = self.run(lambda tx: import_rows(tx, "USD", source, rows))
+        done: ImportResult = self.run(lambda tx: import_rows(tx, "USD", source, rows))
         return done
 
     def refused(self, text: str, source: str = "f.csv") -> dict[str, str]:
@@ -68,7 +68,7 @@ class Shop:
     @property
     def catalogue(self) -> dict[str, dict[str, Any]]:
         """The products as they are listed, by sku."""
-        return {one["sku"]: one for one in self.run(products.listed)}
+        return {one["sku"]: one for one in self.run(products.list_products)}
 
     def offers(self, supplier: str, sku: str, cost: int) -> str:
         """What a supplier offers by itself; the id of its product."""
@@ -105,8 +105,8 @@ def shop(tenant_maker: Callable[[], Shop]) -> Shop:
 
 def test_products_categories_and_suppliers_are_made_and_the_second_time_changed(shop: Shop) -> None:
     text = "sku,name,category,price,supplier,supplierSku,cost,fulfilment\nc-1,Card,Games,12.50,Acme,a,7,supplier\n"
-    assert shop.brings(text) == Imported(1, 0, ())
-    assert shop.brings(text.replace("12.50", "13")) == Imported(0, 1, ())
+    assert shop.brings(text) == ImportResult(1, 0, ())
+    assert shop.brings(text.replace("12.50", "13")) == ImportResult(0, 1, ())
     (card,) = shop.catalogue.values()
     shown = {name: card[name] for name in ("name", "category", "supplier", "supplierSku", "fulfilment", "currency")}
     assert shown == {
@@ -135,7 +135,7 @@ def test_what_a_file_does_not_mention_stays_and_an_empty_cell_empties(shop: Shop
         "sku,name,category,price,description,region,requireData,active\nc-1,Card,Games,5,Long,tr,p:Player,false\n"
     )
     before = shop.catalogue["c-1"]
-    assert shop.brings("sku,price\nc-1,6\n") == Imported(0, 1, ())
+    assert shop.brings("sku,price\nc-1,6\n") == ImportResult(0, 1, ())
     assert shop.catalogue["c-1"] == {**before, "price": Decimal("6.00"), "updated": shop.catalogue["c-1"]["updated"]}
     shop.brings("sku,category,price,description,region,requireData,active\nc-1,,,,,,\n")
     emptied = shop.catalogue["c-1"]
@@ -147,7 +147,7 @@ def test_a_product_of_which_nothing_changes_is_not_touched(shop: Shop) -> None:
     shop.brings("sku,name,category,price,supplier\na,A,Games,1,Acme\nb,B,Games,1,Acme\nc,C,Games,1,Acme\n")
     shop.run(lambda tx: tx.run(_LONG_AGO))
     again = "sku,category,price,supplier\na,Games,1.00,acme\nb,Games,2,Acme\nc,Other,1,Acme\n"
-    assert shop.brings(again) == Imported(0, 2, (), unchanged=1)
+    assert shop.brings(again) == ImportResult(0, 2, (), unchanged=1)
     long_ago = "1970-01-01T00:00:00Z"
     assert {sku: one["updated"] == long_ago for sku, one in shop.catalogue.items()} == {
         "a": True,
@@ -184,7 +184,7 @@ def test_a_suppliers_sku_belongs_to_one_product(shop: Shop) -> None:
 def test_what_a_supplier_offered_by_itself_is_given_the_operators_sku_price_and_category(shop: Shop) -> None:
     offered = shop.offers("Acme", "s-1", 300)
     text = "sku,category,price,supplier,supplierSku,active\nc-1,Games,5,Acme,s-1,true\n"
-    assert shop.brings(text) == Imported(0, 1, ())
+    assert shop.brings(text) == ImportResult(0, 1, ())
     (card,) = shop.catalogue.values()
     assert (card["id"], card["sku"], card["name"], card["fulfilment"]) == (offered, "c-1", "Offer s-1", "stock_first")
     assert (str(card["price"]), str(card["cost"]), card["active"]) == ("5.00", "3.00", True)
@@ -193,15 +193,15 @@ def test_what_a_supplier_offered_by_itself_is_given_the_operators_sku_price_and_
 def test_the_cost_that_a_supplier_has_said_stays_and_a_note_says_so(shop: Shop) -> None:
     shop.offers("Acme", "s-1", 300)
     note = "line 2: the cost stays 3.00, as its supplier has it"
-    assert shop.brings("sku,supplier,supplierSku,cost\nc-1,Acme,s-1,2\n") == Imported(0, 1, (note,))
+    assert shop.brings("sku,supplier,supplierSku,cost\nc-1,Acme,s-1,2\n") == ImportResult(0, 1, (note,))
     assert str(shop.catalogue["c-1"]["cost"]) == "3.00"
     assert shop.brings("sku,cost\nc-1,3.00\n").notes == ()
 
 
 def test_a_cost_that_nobody_said_yet_is_the_operators_to_say(shop: Shop) -> None:
     shop.brings("sku,name,supplier\nc-1,Card,Acme\nc-2,Free,\n")
-    assert shop.brings("sku,cost\nc-1,2\nc-2,1\n") == Imported(0, 2, ())
-    assert shop.brings("sku,cost\nc-1,2\nc-2,1.5\n") == Imported(0, 1, (), unchanged=1)
+    assert shop.brings("sku,cost\nc-1,2\nc-2,1\n") == ImportResult(0, 2, ())
+    assert shop.brings("sku,cost\nc-1,2\nc-2,1.5\n") == ImportResult(0, 1, (), unchanged=1)
     assert {sku: str(one["cost"]) for sku, one in shop.catalogue.items()} == {"c-1": "2.00", "c-2": "1.50"}
 
 
@@ -212,8 +212,8 @@ def test_a_list_is_a_file(shop: Shop) -> None:
     )
     before = shop.catalogue
     text = encode(list(before.values())).decode()
-    assert shop.brings(text, "list.json") == Imported(0, 0, (), 2)
-    assert shop.brings(f'{{"products": {text}}}', "list.json") == Imported(0, 0, (), 2)
+    assert shop.brings(text, "list.json") == ImportResult(0, 0, (), 2)
+    assert shop.brings(f'{{"products": {text}}}', "list.json") == ImportResult(0, 0, (), 2)
     without = {sku: {**one, "updated": ""} for sku, one in before.items()}
     assert {sku: {**one, "updated": ""} for sku, one in shop.catalogue.items()} == without
 
@@ -255,10 +255,10 @@ def test_one_tenants_file_changes_nothing_of_anothers(tenant_maker: Callable[[],
 def test_a_row_with_an_id_changes_that_product_and_may_give_it_another_sku(shop: Shop) -> None:
     offered = shop.offers("Acme", "s-1", 300)
     assert shop.catalogue["s-1"]["id"] == offered, "what a supplier made has a sku"
-    assert shop.brings(f"id,sku,category,price\n{offered},ESIM-5,eSIMs,5\n") == Imported(0, 1, ())
+    assert shop.brings(f"id,sku,category,price\n{offered},ESIM-5,eSIMs,5\n") == ImportResult(0, 1, ())
     (card,) = shop.catalogue.values()
     assert (card["id"], card["sku"], card["category"], str(card["price"])) == (offered, "ESIM-5", "eSIMs", "5.00")
-    assert shop.brings(f"id,name\n{offered},Other\n") == Imported(0, 1, ())
+    assert shop.brings(f"id,name\n{offered},Other\n") == ImportResult(0, 1, ())
     assert shop.catalogue["ESIM-5"]["name"] == "Other"
 
 
@@ -280,16 +280,16 @@ def test_the_whole_catalogue_goes_out_and_comes_back_unchanged(shop: Shop) -> No
     offered = shop.offers("Acme", "s-1", 300)
     shop.brings("sku,price,active\ns-1,4,true\n")
     shop.offers("Acme", "s-1", 900)
-    written = encode({"products": shop.run(products.listed)}).decode()
+    written = encode({"products": shop.run(products.list_products)}).decode()
 
-    assert shop.brings(written, "f.json") == Imported(0, 0, (), unchanged=3)
+    assert shop.brings(written, "f.json") == ImportResult(0, 0, (), unchanged=3)
     assert shop.catalogue["s-1"]["status"] == "below cost"
     assert shop.catalogue["s-1"]["id"] == offered
 
 
 def test_skus_that_differ_in_case_are_one(shop: Shop) -> None:
     shop.brings("sku,name\nCARD-25,Card\n")
-    assert shop.brings("sku,name\ncard-25,Other\n") == Imported(0, 1, ())
+    assert shop.brings("sku,name\ncard-25,Other\n") == ImportResult(0, 1, ())
     assert list(shop.catalogue) == ["card-25"]
     assert shop.refused("sku,name\nx,X\nX,Y\n") == {"line 3, sku": "stands in the file twice"}
 
@@ -317,9 +317,9 @@ def test_a_loss_is_refused_unless_it_is_forced(shop: Shop, row: str, problem: st
     text = f"sku,name,price,cost\nc-1,Card,{row}\n"
     assert shop.refused(text) == {"line 2, price": problem}
     rows = read_rows("f.csv", text.encode())
-    assert shop.run(lambda tx: import_rows(tx, "USD", "f.csv", rows, force=True)) == Imported(1, 0, ())
+    assert shop.run(lambda tx: import_rows(tx, "USD", "f.csv", rows, force=True)) == ImportResult(1, 0, ())
     assert shop.catalogue["c-1"]["status"] == "out of stock", "it may be sold"
-    assert shop.brings(text) == Imported(0, 0, (), unchanged=1), "what was accepted is not asked again"
+    assert shop.brings(text) == ImportResult(0, 0, (), unchanged=1), "what was accepted is not asked again"
 
 
 def test_prices_of_nothing_and_below_cost_are_refused_unless_they_are_forced(shop: Shop) -> None:
