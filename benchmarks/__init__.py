@@ -1,5 +1,5 @@
-"""What Bedesten reaches beside plain applications, measured on one machine in one run.
+"""Benchmarks: Bedesten and plain applications, measured side by side on one machine in one run.
 
-`load` makes the requests, `peers` holds the plain applications, `bedesten_contender` sets Bedesten up through its own
-program, `harness` lets them take turns and `report` prints what came of it. README.md says what is and is not compared.
+`load` generates requests, `peers` has the plain applications, `bedesten_contender` sets Bedesten up through its own program,
+`harness` alternates between the contenders and `report` prints the results. README.md states what is compared.
 """

@@ -17,7 +17,7 @@ _SUITES = "\n".join(f"  {name:{_WIDTH}}  {suite.__doc__}" for name, suite in SUI
 
 
 def parse(words: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=__doc__,
@@ -45,7 +45,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
 
 
 def plan_of(arguments: argparse.Namespace) -> Plan:
-    """The plan that the command line asks for."""
+    """Return the plan for the command line."""
     base = _QUICK if arguments.quick else Plan()
     return Plan(
         rounds=arguments.rounds or base.rounds,
@@ -56,10 +56,9 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
 
 
 def main() -> int:
-    """Runs what was asked for.
+    """Run the suites of the command line.
 
-    Gives 1 if an answer was not the one that was expected, since such a figure compares nothing, and 2 if a contender
-    would not run.
+    Return 1 if a response was not the expected one, which makes a figure meaningless, and 2 if a contender does not start.
     """
     arguments = parse()
     plan, cores = plan_of(arguments), choose_cores()

@@ -1,8 +1,7 @@
 """Bedesten as a contender: set up by its own program and over its own surfaces, as an operator would.
 
-Nothing is imported from it and no file of it is touched; what is measured is what anyone gets who types the same
-commands. The order of events: `Shop.start` (init, tenant, supplier's key, product, partner, credit, serve), then
-`Shop.open` (log in, fill the stock over HTTP, build the two requests).
+This module imports nothing from Bedesten and touches none of its files. `Shop.start` runs the commands (init, tenant,
+supplier's key, product, partner, credit, serve); `Shop.open` then logs in, uploads stock over HTTP and builds the requests.
 """
 
 import http.client
@@ -31,7 +30,7 @@ _PROGRAM = Path(sys.executable).with_name("bedesten")
 
 
 def contender(stock: int, workers: int = 1, database: str | None = None) -> Contender:
-    """Bedesten with this many stock codes, which bound the orders of the whole run; on SQLite, or on PostgreSQL."""
+    """Return Bedesten with this many stock codes, which limit the orders of the whole run. `database`: PostgreSQL."""
     shop = Shop(stock, Program(database), workers)
     return Contender("bedesten", shop.start, shop.open)
 
@@ -43,7 +42,7 @@ class Program:
     database: str | None = None
 
     def __call__(self, data: Path, *words: str, stdin: str | None = None) -> Any:
-        """Runs one command with `--json` and gives its document."""
+        """Run one command with `--json` and return its document."""
         line = [str(_PROGRAM), *words, *self._where(data), "--json"]
         try:
             done = subprocess.run(line, input=stdin, capture_output=True, text=True, timeout=60, check=False)
@@ -54,7 +53,7 @@ class Program:
         return json.loads(done.stdout)
 
     def serve(self, data: Path, port: int, workers: int) -> subprocess.Popen[bytes]:
-        """The server, on the core that the caller is pinned to."""
+        """Start the server on the core that the caller is pinned to."""
         ports = ("--port", str(port), "--admin-port", str(free_port()))
         line = [str(_PROGRAM), "serve", *ports, "--workers", str(workers), *self._where(data)]
         with log_path(data).open("wb") as log:
@@ -66,7 +65,7 @@ class Program:
 
 @dataclass
 class Shop:
-    """One installation, one tenant, one product sold from stock, one partner with much credit."""
+    """One installation with one tenant, one product from stock, and one partner with a large credit."""
 
     stock: int
     program: Program = field(default_factory=Program)
@@ -75,7 +74,7 @@ class Shop:
     supplier_key: str = ""
 
     def start(self, data: Path, port: int) -> subprocess.Popen[bytes]:
-        """Everything that the program sets up, and the running server."""
+        """Set everything up with the program and start the server."""
         self.program(data, "init")
         create_tenant(self.program, data)
         self.supplier_key = create_supplier_key(self.program, data)
@@ -84,7 +83,7 @@ class Shop:
         return self.program.serve(data, port, self.workers)
 
     def open(self, data: Path, port: int) -> Running:
-        """Everything that goes over HTTP; called once the server listens."""
+        """Prepare everything that goes over HTTP, once the server listens."""
         token = log_in(port, self.password)
         product = find_product(port, token)
         fill_stock(port, self.supplier_key, self.stock)
@@ -104,7 +103,7 @@ def create_tenant(command: Program, data: Path) -> None:
 
 
 def create_supplier_key(command: Program, data: Path) -> str:
-    """The API key in clear, shown this once; the supplier is made by the way."""
+    """Create an API key, and its supplier with it. The key is shown only once."""
     document = command(
         data, "keys", "create", "--tenant", TENANT, "--surface", "supplier", "--owner", SUPPLIER, "--create-owner"
     )
@@ -128,7 +127,7 @@ def import_product(command: Program, data: Path) -> None:
 
 
 def create_partner(command: Program, data: Path, password: str) -> None:
-    """An account for API use that may owe more than the run will spend."""
+    """Create an account for API use with more credit than the run will spend."""
     create = ("partners", "create", "--tenant", TENANT, "--email", EMAIL, "--password-stdin")
     command(data, *create, stdin=password + "\n")
     command(data, "partners", "credit", EMAIL, CREDIT, "--tenant", TENANT)
@@ -138,7 +137,7 @@ def create_partner(command: Program, data: Path, password: str) -> None:
 
 
 def call(port: int, path: str, body: object, headers: dict[str, str], method: str = "POST") -> Any:
-    """The `data` of a successful answer."""
+    """Send a request and return the `data` of its response. Raises `SetupError` unless the status is 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         sent = None if method == "GET" else json.dumps(body)
@@ -158,13 +157,13 @@ def log_in(port: int, password: str) -> str:
 
 
 def find_product(port: int, token: str) -> str:
-    """The `customerStoreProductId` under which the partner may order."""
+    """Return the `customerStoreProductId` under which the partner orders."""
     items = call(port, "/Products/List", {}, {"Authorization": f"Bearer {token}"})["items"]
     return str(find(items[0], "customerStoreProductId", "productId", "id"))
 
 
 def fill_stock(port: int, key: str, count: int) -> None:
-    """Uploads codes in chunks; returns when all are there."""
+    """Upload codes in chunks."""
     items = call(port, "/Supplier/Products/List", {}, {"ApiKey": key})["items"]
     product = str(find(items[0], "productId", "id"))
     for codes in stock_codes(count):
@@ -172,19 +171,19 @@ def fill_stock(port: int, key: str, count: int) -> None:
 
 
 def stock_codes(count: int) -> Iterator[list[str]]:
-    """Distinct codes as they are sold, a chunk at a time."""
+    """Yield distinct codes in their order of sale, a chunk at a time."""
     for begin in range(0, count, CHUNK):
         yield [f"GIFT-{number:08d}-{secrets.token_hex(4)}" for number in range(begin, min(begin + CHUNK, count))]
 
 
 def order_body(product: str) -> bytes:
-    """An order of one unit; the placeholder makes its reference unique."""
+    """Build an order of one unit. The placeholder makes its reference unique."""
     line = {"deliverId": "1", "customerStoreProductId": product, "quantity": 1}
     return json.dumps({"orderReference": PLACEHOLDER.decode(), "basketData": [line]}).encode()
 
 
 def find(document: Any, *names: str) -> Any:
-    """The first of these fields that a document has."""
+    """Return the first of these fields that the document has."""
     for name in names:
         if name in document:
             return document[name]

@@ -1,6 +1,6 @@
-"""The gate over HTTP: Bedesten's, FastAPI's and HAProxy's, all with the same tokens.
+"""The gate over HTTP: Bedesten, FastAPI and HAProxy with the same tokens.
 
-Before anything is measured, each contender has to accept what is right and to refuse what is wrong.
+Before the measurement each contender must accept valid requests and refuse invalid ones.
 """
 
 import http.client
@@ -23,13 +23,13 @@ from benchmarks.wire import PLACEHOLDER, Cycle, http_request
 
 WARM, COLD, KEY = "gate: one token", "gate: a token each time", "gate: API key"
 TOKENS: Final = 80_000
-"""More than the 65,536 that are remembered: when all have had their turn, the first one is forgotten."""
+"""More than the 65,536 tokens that Bedesten caches: a full cycle evicts the first one."""
 _PROXY_REFUSES: Final = ("no credential", "malformed token", "wrong MAC", "expired", "revoked", "another tenant's")
 _PEER_REFUSES: Final = (*_PROXY_REFUSES, "lacks the scope", "unknown API key", "no API key")
 
 
 def contenders(data: Path, *, peers_only: bool = False) -> list[Contender]:
-    """Everyone, over an installation that was prepared as `gate` in this directory."""
+    """Return all contenders for an installation that was prepared as `gate` in this directory."""
     known = read_gate(data)
     found: list[Contender] = [] if peers_only else [bedesten(data)]
     found.append(Contender("fastapi", partial(_start_fastapi, data), lambda _, port: _open(known, port, _PEER_REFUSES)))
@@ -42,7 +42,7 @@ def contenders(data: Path, *, peers_only: bool = False) -> list[Contender]:
 
 
 def bedesten(data: Path, name: str = SUBJECT, application: str = "whole", database: str | None = None) -> Contender:
-    """Bedesten with one worker, by one of the applications of `house.app`."""
+    """Return Bedesten with one worker and one of the applications of `app.applications`."""
     known = read_gate(data)
     start = partial(start_app, data, application, database)
     return Contender(name, start, lambda _, port: _open(known, port, known.refused))
@@ -51,7 +51,7 @@ def bedesten(data: Path, name: str = SUBJECT, application: str = "whole", databa
 def start_app(
     prepared: Path, application: str, database: str | None, data: Path, port: int
 ) -> "subprocess.Popen[bytes]":
-    """Serves a prepared installation; the contender's own directory holds nothing but its log."""
+    """Serve a prepared installation. The contender's own directory has only its log."""
     line = [sys.executable, "-m", "benchmarks.app.serve", "--data", str(prepared), "--port", str(port)]
     line += ["--application", application, *(["--database", database] if database else [])]
     with log_path(data).open("wb") as log:
@@ -79,7 +79,7 @@ def _open_proxy(known: GateMaterial, port: int) -> Running:
 
 
 def each_token(known: GateMaterial) -> Cycle:
-    """The request with another valid token each time."""
+    """Build the request with another valid token each time."""
     mark = PLACEHOLDER.decode()
     case = replace(known.accepted["token"], token=mark)
     template = case.request()
@@ -88,7 +88,7 @@ def each_token(known: GateMaterial) -> Cycle:
 
 
 def check(port: int, cases: Iterable[Case]) -> None:
-    """Asks for each case once. Raises `SetupError` for an answer that is not the right one."""
+    """Send each case once. Raises `SetupError` for an unexpected response."""
     for case in cases:
         status = _status(port, case)
         if status != case.status:

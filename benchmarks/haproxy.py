@@ -1,7 +1,7 @@
-"""HAProxy as a contender: it verifies the same tokens and answers by itself, with one thread on the same core.
+"""HAProxy as a contender: it verifies the same tokens and responds by itself, with one thread on the same core.
 
-`jwt_verify` with HS256, `exp`, the tenant, and a look-up of the `jti` in a map of revoked ones. It is left out where
-there is no `haproxy` in the path; on Debian it is the package of that name.
+It uses `jwt_verify` with HS256, `exp`, the tenant, and a map of revoked `jti`s. Without `haproxy` in the path (on Debian:
+the package of that name) it is left out.
 """
 
 import os
@@ -43,19 +43,19 @@ frontend gate
 
 
 def program() -> str | None:
-    """Where HAProxy is, if it is installed."""
+    """Return the path of HAProxy, if it is installed."""
     return shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
 @dataclass(frozen=True, slots=True)
 class Haproxy:
-    """The program with a configuration for one tenant."""
+    """HAProxy with a configuration for one tenant."""
 
     program: str
     known: GateMaterial
 
     def start(self, data: Path, port: int) -> subprocess.Popen[bytes]:
-        """Writes configuration and map, readable by their owner only since the key is in it, and starts."""
+        """Write the configuration and the map, readable by the owner only (they contain the key), and start."""
         denied, config = data / "denied.map", data / "haproxy.cfg"
         denied.write_text("".join(f"{token_id} 1\n" for token_id in self.known.denied), encoding="ascii")
         config.touch(mode=0o600)

@@ -25,9 +25,9 @@ _STOP_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A contender that listens: its requests by workload, and how many orders it can take in all (None: no end).
+    """A contender that listens: its requests by workload, and the most orders it can take (None: unlimited).
 
-    `statuses` are the answers that are right where that is not 200.
+    `statuses`: the expected statuses other than 200.
     """
 
     requests: Mapping[str, Build]
@@ -37,10 +37,10 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Something to measure.
+    """A server to measure.
 
-    `start` prepares an empty directory, starts the server in it and returns at once; `open` is called when the port
-    accepts connections and gives the requests. The server's output goes to `log_path(data)`.
+    `start` prepares an empty directory, starts the server in it and returns at once. `open` is called when the port accepts
+    connections and returns the requests. The server's output goes to `log_path(data)`.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how often."""
+    """The number and the length of the rounds."""
 
     rounds: int = 5
     seconds: float = 3.0
@@ -63,7 +63,7 @@ class Plan:
 class Sample:
     """One contender's turn in one round.
 
-    `server_cpu_s` is what its processes used meanwhile, `memory_mib` the largest of them at the end.
+    `server_cpu_s`: CPU time of its processes during the turn. `memory_mib`: the largest of them at the end.
     """
 
     result: Result
@@ -86,7 +86,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class _RunningContender:
-    """A contender that is up, and what is left of its goods."""
+    """A running contender and its remaining orders."""
 
     contender: Contender
     process: subprocess.Popen[bytes]
@@ -97,83 +97,83 @@ class _RunningContender:
 
 
 def log_path(data: Path) -> Path:
-    """Where a contender's output goes."""
+    """Return the file of a contender's output."""
     return data.with_suffix(".log")
 
 
 def measure(
     contenders: list[Contender], workloads: list[str], plan: Plan, cores: Cores, directory: Path
 ) -> list[Outcome]:
-    """Starts all contenders, warms them up and lets them take turns, one workload after the other."""
+    """Start all contenders, warm them up and measure them in turns, one workload after the other."""
     outcomes = []
     with ExitStack() as stack:
-        seats = [stack.enter_context(_seated(each, directory, cores)) for each in contenders]
+        slots = [stack.enter_context(_started(each, directory, cores)) for each in contenders]
         for workload in workloads:
             outcome = Outcome(workload)
-            able = [seat for seat in seats if workload in seat.running.requests]
-            for seat in able:
-                _turn(seat, workload, plan, cores, plan.warm_up, plan.rounds + 1)
+            able = [slot for slot in slots if workload in slot.running.requests]
+            for slot in able:
+                _turn(slot, workload, plan, cores, plan.warm_up, plan.rounds + 1)
             for done in range(plan.rounds):
-                for seat in able:
+                for slot in able:
                     time.sleep(plan.pause)
-                    sample = _turn(seat, workload, plan, cores, plan.seconds, plan.rounds - done)
-                    outcome.samples.setdefault(seat.contender.name, []).append(sample)
+                    sample = _turn(slot, workload, plan, cores, plan.seconds, plan.rounds - done)
+                    outcome.samples.setdefault(slot.contender.name, []).append(sample)
             outcomes.append(outcome)
     return outcomes
 
 
 def measure_cases(contenders: list[Contender], name: str, plan: Plan, cores: Cores, directory: Path) -> Outcome:
-    """Starts all contenders and lets every workload of each take turns; the samples are by workload."""
+    """Start all contenders and measure every workload of each in turns. Samples are keyed by workload."""
     outcome = Outcome(name)
     with ExitStack() as stack:
-        seats = [stack.enter_context(_seated(each, directory, cores)) for each in contenders]
-        cases = [(seat, workload) for seat in seats for workload in seat.running.requests]
-        for seat, workload in cases:
-            _turn(seat, workload, plan, cores, plan.warm_up, plan.rounds + 1)
+        slots = [stack.enter_context(_started(each, directory, cores)) for each in contenders]
+        cases = [(slot, workload) for slot in slots for workload in slot.running.requests]
+        for slot, workload in cases:
+            _turn(slot, workload, plan, cores, plan.warm_up, plan.rounds + 1)
         for done in range(plan.rounds):
-            for seat, workload in cases:
+            for slot, workload in cases:
                 time.sleep(plan.pause)
-                sample = _turn(seat, workload, plan, cores, plan.seconds, plan.rounds - done)
+                sample = _turn(slot, workload, plan, cores, plan.seconds, plan.rounds - done)
                 outcome.samples.setdefault(workload, []).append(sample)
     return outcome
 
 
-def _turn(seat: _RunningContender, workload: str, plan: Plan, cores: Cores, seconds: float, turns_left: int) -> Sample:
+def _turn(slot: _RunningContender, workload: str, plan: Plan, cores: Cores, seconds: float, turns_left: int) -> Sample:
     """One run against one contender; a budget of orders is spread evenly over the turns that are left.
 
     Requests are numbered on from turn to turn, so that no number comes twice and none is left out.
     """
-    budget = seat.orders_left if workload == ORDER else None
+    budget = slot.orders_left if workload == ORDER else None
     load = Load(
-        seat.port,
-        seat.running.requests[workload],
+        slot.port,
+        slot.running.requests[workload],
         connections=plan.connections,
         seconds=seconds,
         max_requests=None if budget is None else budget // turns_left,
-        first=seat.sent,
+        first=slot.sent,
         core=cores.generator,
-        status=seat.running.statuses.get(workload, 200),
+        status=slot.running.statuses.get(workload, 200),
     )
-    before = cpu_seconds(seat.process.pid)
+    before = cpu_seconds(slot.process.pid)
     result = run(load)
-    sample = Sample(result, cpu_seconds(seat.process.pid) - before, largest_mib(seat.process.pid))
-    seat.sent += result.requests
+    sample = Sample(result, cpu_seconds(slot.process.pid) - before, largest_mib(slot.process.pid))
+    slot.sent += result.requests
     if budget is not None:
-        seat.orders_left = budget - result.requests
-    if seat.process.poll() is not None:
-        raise RuntimeError(f"{seat.contender.name} died during {workload!r}")
+        slot.orders_left = budget - result.requests
+    if slot.process.poll() is not None:
+        raise RuntimeError(f"{slot.contender.name} died during {workload!r}")
     return sample
 
 
 @contextmanager
-def seated(contender: Contender, directory: Path, cores: Cores) -> Iterator[int]:
+def started(contender: Contender, directory: Path, cores: Cores) -> Iterator[int]:
     """The port of a contender that is up, for who asks in a way of his own."""
-    with _seated(contender, directory, cores) as seat:
-        yield seat.port
+    with _started(contender, directory, cores) as slot:
+        yield slot.port
 
 
 @contextmanager
-def _seated(contender: Contender, directory: Path, cores: Cores) -> Iterator[_RunningContender]:
+def _started(contender: Contender, directory: Path, cores: Cores) -> Iterator[_RunningContender]:
     data, port = directory / contender.name, free_port()
     data.mkdir()
     with pinned(cores.server):

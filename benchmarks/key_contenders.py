@@ -1,4 +1,4 @@
-"""The same server over many API keys and over few: what a large installation costs a request, a start and the memory."""
+"""The same server with many and with few API keys: request cost, start-up time and memory of a large installation."""
 
 import time
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ _SEED = "bench"
 
 @dataclass
 class Keys:
-    """`tenants` tenants with `each` API keys each. `filled_s` and `ready_s` are known after the start."""
+    """`tenants` tenants with `each` API keys each. `filled_s` and `ready_s` are set after the start."""
 
     tenants: int
     each: int
@@ -33,7 +33,7 @@ class Keys:
         return Contender(self.name, self.start, self.open)
 
     def start(self, data: Path, port: int) -> "Popen[bytes]":
-        """Fills the store, which takes a minute or two for a million, and starts."""
+        """Fill the store, which takes a minute or two for a million keys, and start."""
         began = time.perf_counter()
         prepare("keys", data, "--seed", _SEED, "--tenants", str(self.tenants), "--keys", str(self.each))
         self._began = time.perf_counter()
@@ -41,7 +41,7 @@ class Keys:
         return start_app(data, "whole", None, data, port)
 
     def open(self, data: Path, port: int) -> Running:
-        """Ready when a key of the last tenant has been let in; the port is bound before anybody answers on it."""
+        """Wait until a key of the last tenant is accepted: the port is bound before the server responds."""
         last, key = self.tenants - 1, api_key(_SEED, self.tenants - 1, self.each - 1)
         check(port, [Case(key_host(last), KEY_PATH, api_key=key, status=200)])
         self.ready_s = time.perf_counter() - self._began

@@ -1,8 +1,7 @@
-"""A closed-loop HTTP/1.1 load generator: C connections, each with exactly one request under way.
+"""A closed-loop HTTP/1.1 load generator: C connections with exactly one request in flight on each.
 
-Blocking sockets under one epoll, no HTTP library, no objects a request: a core of the kind this was written on gives
-40,000 requests a second and more. It runs in a process of its own and reports how busy that process was, because a
-generator that is near 100 % measures itself.
+It uses blocking sockets under one epoll, no HTTP library and no object for each request, and reaches more than 40,000
+requests a second on one core. It runs in its own process and reports its CPU share: near 100 % it measures itself.
 """
 
 import gc
@@ -26,10 +25,10 @@ _LENGTH = b"\r\ncontent-length: "
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to send. `build(n)` gives the whole n-th request; n counts up from `first`, each number once.
+    """The load to generate. `build(n)` returns the n-th request; n counts up from `first`, and each number occurs once.
 
-    Ends after `seconds` or `max_requests`, whichever comes first. `core` pins the generator's process. `status` is the
-    answer that is right: what a refusal costs is measured by asking for one.
+    It ends after `seconds` or `max_requests`, whichever comes first. `core` pins the generator's process. `status` is the
+    expected status, for measuring refusals.
     """
 
     port: int
@@ -45,7 +44,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came back. Every request that was sent is in `requests`; `errors` of them were not answered as expected."""
+    """The result. `requests` counts every request sent; `errors` those without the expected response."""
 
     requests: int
     seconds: float
@@ -57,22 +56,22 @@ class Result:
 
     @property
     def rate(self) -> float:
-        """Requests answered as expected, a second."""
+        """Requests with the expected response a second."""
         return (self.requests - self.errors) / self.seconds if self.seconds else 0.0
 
     @property
     def cpu_share(self) -> float:
-        """The part of one core that the generator used, 0 to 1."""
+        """The share of one core that the generator used, 0 to 1."""
         return self.cpu_s / self.seconds if self.seconds else 0.0
 
     @property
     def generator_bound(self) -> bool:
-        """Whether the generator was so busy that the figure says little about the server."""
+        """Whether the generator was too busy for the figure to describe the server."""
         return self.cpu_share > _BUSY
 
 
 def run(load: Load) -> Result:
-    """The load, sent from a process of its own; waits for its end."""
+    """Generate the load from a separate process, and wait for it."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(load, theirs), daemon=True)
@@ -99,7 +98,7 @@ def _child(load: Load, pipe: Pipe) -> None:
 
 
 def run_here(load: Load) -> Result:
-    """The load, sent from this process."""
+    """Generate the load from this process."""
     if load.core is not None:
         os.sched_setaffinity(0, {load.core})
     gc.collect()
@@ -111,7 +110,7 @@ def run_here(load: Load) -> Result:
 
 
 class _Connection:
-    """One socket and the request that is under way on it."""
+    """One socket and its request in flight."""
 
     __slots__ = ("buffer", "sock", "started", "waiting")
 
@@ -158,7 +157,7 @@ class _Loop:
             self.epoll.close()
 
     def _exchange(self) -> int:
-        """Sends and receives until nothing is under way; gives the time of the last answer."""
+        """Send and receive until nothing is in flight. Return the time of the last response."""
         poll, connections, turn = self.epoll.poll, self.connections, self._turn
         give_up = self.deadline + int(_DRAIN_SECONDS * 1e9)
         while self.waiting:
@@ -171,7 +170,7 @@ class _Loop:
         return self.last
 
     def _turn(self, connection: _Connection, clock: Callable[[], int] = time.perf_counter_ns) -> None:
-        """Takes what has arrived on one connection and, if that ends an answer, sends the next request."""
+        """Receive from one connection. If that completes a response, send the next request."""
         try:
             data = connection.sock.recv(_RECEIVE)
             if not data:
@@ -219,7 +218,7 @@ class _Loop:
         connection.sock.sendall(request)
 
     def _lost(self, connection: _Connection) -> None:
-        """The server closed the connection: its request counts as an error, and a new connection goes on."""
+        """Count a closed connection as an error and continue with a new one."""
         fd = connection.sock.fileno()
         self.epoll.unregister(fd)
         del self.connections[fd]
@@ -249,14 +248,14 @@ class _Loop:
 
 
 def _percentile(ordered: list[int], part: float) -> float:
-    """In milliseconds, by the nearest rank; 0 of nothing."""
+    """Return a percentile in milliseconds, by the nearest rank; 0 if there is no value."""
     if not ordered:
         return 0.0
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))] / 1e6
 
 
 def answered(data: bytes) -> bytes | None:
-    """The status of a complete answer; None while more is to come."""
+    """Return the status of a complete response, or None if more is to come."""
     head = data.find(b"\r\n\r\n")
     if head < 0:
         return None
@@ -274,7 +273,7 @@ def answered(data: bytes) -> bytes | None:
 
 
 def _unusual_length(head: bytes, body: bytes) -> int | None:
-    """The body's length on the wire where `content-length` is spelt otherwise or the body is chunked."""
+    """Return the length of the body if `content-length` is spelt differently or the body is chunked."""
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name == b"content-length":

@@ -1,4 +1,4 @@
-"""What the machine is, and what it can do at the moment."""
+"""The machine: its cores, ports, memory and disk."""
 
 import os
 import platform
@@ -14,21 +14,21 @@ _PROBE_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Where the server and the generator run; None where there is one core only and nothing is pinned."""
+    """The cores of the server and the generator. None: there is only one core, and nothing is pinned."""
 
     server: int | None
     generator: int | None
 
 
 def choose_cores() -> Cores:
-    """The first usable core for the server, the second for the generator."""
+    """Choose the first usable core for the server, the second for the generator."""
     usable = sorted(os.sched_getaffinity(0))
     return Cores(usable[0], usable[1]) if len(usable) >= 2 else Cores(None, None)
 
 
 @contextmanager
 def pinned(core: int | None) -> Iterator[None]:
-    """What is started inside inherits this core, threads and children included."""
+    """Pin this process to a core for the block. Threads and child processes inherit it."""
     if core is None:
         yield
         return
@@ -41,7 +41,7 @@ def pinned(core: int | None) -> Iterator[None]:
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nothing listened on a moment ago."""
+    """Return a free loopback port."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
@@ -50,7 +50,7 @@ def free_port() -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """The CPU time that a process, its threads and its living descendants have used so far."""
+    """Return the CPU time of a process, its threads and its living descendants."""
     ticks = os.sysconf("SC_CLK_TCK")
     total = 0
     for process in family(pid):
@@ -63,7 +63,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def largest_mib(pid: int) -> float:
-    """The resident memory of the largest among a process and its living descendants, in MiB."""
+    """Return the resident memory of the largest process among a process and its descendants, in MiB."""
     largest = 0
     for process in family(pid):
         try:
@@ -75,7 +75,7 @@ def largest_mib(pid: int) -> float:
 
 
 def family(pid: int) -> list[int]:
-    """A process and its living descendants."""
+    """Return a process and its living descendants."""
     found = [pid]
     for parent in found:
         for listing in Path(f"/proc/{parent}/task").glob("*/children"):
@@ -87,7 +87,7 @@ def family(pid: int) -> list[int]:
 
 
 def syncs_per_second(directory: Path) -> int:
-    """How many times a second a page can be appended and synchronised, one after another: the floor under commits."""
+    """Measure how many pages a second can be appended and synchronised one after another: a lower bound for commits."""
     path = directory / "sync-probe"
     count, begin = 0, time.perf_counter()
     with path.open("wb", buffering=0) as file:
@@ -101,7 +101,7 @@ def syncs_per_second(directory: Path) -> int:
 
 
 def filesystem(directory: Path) -> str:
-    """The type of the file system below a directory: `tmpfs` makes every durable figure meaningless."""
+    """Return the type of a directory's file system. On `tmpfs` no figure for durable writes means anything."""
     where, kind, best = str(directory.resolve()), "unknown", -1
     for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines():
         _, mount, found, *_ = line.split()
@@ -111,7 +111,7 @@ def filesystem(directory: Path) -> str:
 
 
 def describe(directory: Path) -> dict[str, object]:
-    """The facts that a reader of a figure wants beside it."""
+    """Describe the machine for the reader of a figure."""
     return {
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)),

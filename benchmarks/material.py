@@ -1,4 +1,4 @@
-"""What a prepared installation tells the harness: plain values, in a JSON file beside its data."""
+"""The values of a prepared installation that the harness needs, in a JSON file beside its data."""
 
 import json
 import sys
@@ -14,18 +14,18 @@ ROOT = Path(__file__).resolve().parents[1]
 TOKEN_PATH: Final = "/Bench/Token"
 KEY_PATH: Final = "/Bench/Key"
 FIRST: Final = "API key, seen for the first time"
-"""A group of requests none of which may come twice."""
+"""A group of requests, each of which may be sent only once."""
 DENIED: Final = 1000
-"""So many tokens are revoked."""
+"""The number of revoked tokens."""
 
 
 class SetupError(RuntimeError):
-    """Something could not be set up, or does not do what it has to; the text says what."""
+    """A contender could not be set up, or responds incorrectly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A request, and the status that is right for it."""
+    """A request with its expected status."""
 
     host: str
     path: str
@@ -37,7 +37,7 @@ class Case:
     code: int = 0
 
     def request(self) -> Template:
-        """Its bytes."""
+        """Build the bytes of the request."""
         headers = {"ApiKey": self.api_key} if self.api_key else {}
         token, body = self.token or None, self.body.encode()
         return http_request(self.method, self.path, host=self.host, token=token, body=body, headers=headers)
@@ -65,7 +65,7 @@ class GateMaterial:
 
 
 def prepare(kind: str, data: Path, *options: str) -> None:
-    """Makes an installation of a kind in a process of its own (`house.prepare`); returns when it is ready."""
+    """Prepare an installation in a separate process (`app.prepare`)."""
     line = [sys.executable, "-m", "benchmarks.app.prepare", kind, "--data", str(data), *options]
     done = run(line, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -73,7 +73,7 @@ def prepare(kind: str, data: Path, *options: str) -> None:
 
 
 def material_file(data: Path) -> Path:
-    """Where the values are."""
+    """Return the file of the values."""
     return log_path(data).with_suffix(".material.json")
 
 
@@ -82,7 +82,7 @@ def write_material(data: Path, values: dict[str, Any]) -> None:
 
 
 def read_gate(data: Path) -> GateMaterial:
-    """The values of an installation that was prepared as `gate`."""
+    """Read the values of an installation that was prepared as `gate`."""
     return GateMaterial(**_with_cases(read_values(data), "accepted", "refused"))
 
 
@@ -97,5 +97,5 @@ def _with_cases(values: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def gate_values(material: GateMaterial) -> dict[str, Any]:
-    """The values as they are written."""
+    """Format the values for the file."""
     return asdict(material)

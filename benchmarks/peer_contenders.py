@@ -15,7 +15,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 
 
 def start_module(module: str, data: Path, port: int) -> subprocess.Popen[bytes]:
-    """A peer as a process of its own, with its output in the log."""
+    """Start a peer as a process with its output in the log."""
     with log_path(data).open("wb") as log:
         return subprocess.Popen(
             [sys.executable, "-m", module, "--port", str(port), "--data", str(data)],
@@ -47,12 +47,12 @@ def _open_ceiling(data: Path, port: int) -> Running:
 
 
 def peer(name: str, module: str) -> Contender:
-    """A contender out of a module that serves `peers.common`'s database."""
+    """Return a contender for a module that serves the database of `peers.setup`."""
     return Contender(name, partial(_start, module), _open)
 
 
 def on_postgres(url: str) -> Contender:
-    """Two processes over one database."""
+    """Return two processes with one database."""
 
     def start(data: Path, port: int) -> subprocess.Popen[bytes]:
         fastapi_postgres.prepare(data, url)

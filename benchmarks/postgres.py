@@ -1,4 +1,4 @@
-"""A PostgreSQL on which databases may be made: `--postgres URL`, or BEDESTEN_TEST_POSTGRES, or the one on this machine."""
+"""A PostgreSQL server for temporary databases: `--postgres URL`, BEDESTEN_TEST_POSTGRES, or the local one."""
 
 import os
 import secrets
@@ -11,7 +11,7 @@ SERVER = os.environ.get("BEDESTEN_TEST_POSTGRES", "postgresql://127.0.0.1:5432/p
 
 
 def reachable(server: str) -> str | None:
-    """None if it can be used, else why not."""
+    """Return None if the server can be used, else the reason."""
     try:
         with psycopg.connect(server, connect_timeout=5):
             return None
@@ -21,7 +21,7 @@ def reachable(server: str) -> str | None:
 
 @contextmanager
 def database(server: str) -> Iterator[str]:
-    """The URL of a fresh database, which is dropped afterwards."""
+    """Create a database and yield its URL. It is dropped afterwards."""
     name = f"bedesten_bench_{os.getpid()}_{secrets.token_hex(4)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')

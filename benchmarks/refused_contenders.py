@@ -1,4 +1,4 @@
-"""One server that refuses everything for its own reason, and one that no longer looks at what it is sent."""
+"""A server that states the true reason of every refusal, and one that rejects the address without checking its requests."""
 
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ THROTTLED: Final = "refused too often"
 
 
 def patient(prepared: Path) -> Contender:
-    """A server that answers every refusal truly, however many there were, and lets in what is right."""
+    """Return a server that never throttles: it states the true reason of every refusal and accepts valid requests."""
     known = read_gate(prepared)
     cases = {f"accepted: {name}": case for name, case in known.accepted.items()} | known.refused
 
@@ -24,7 +24,7 @@ def patient(prepared: Path) -> Contender:
 
 
 def strict(prepared: Path) -> Contender:
-    """A server that was refused at once, and tells the address to wait from then on, whatever it sends."""
+    """Return a server that throttled the address after its first refusal, and rejects all its requests."""
     known = read_gate(prepared)
     wrong, right = known.refused["wrong MAC"], known.accepted["token"]
     told = Case(right.host, right.path, right.token, status=429)

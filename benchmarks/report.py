@@ -1,4 +1,4 @@
-"""What came of a run: tables for people, a document for programs."""
+"""The results of a run: tables for people, a JSON document for programs."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -9,12 +9,12 @@ from benchmarks.harness import Outcome, Plan, Sample
 
 SUBJECT = "bedesten"
 YARDSTICK = "ceiling"
-"""Shows what the generator can ask; compares nothing."""
+"""The contender that shows the generator's limit. It is not compared."""
 _HEAD = f"{'req/s':>8}  {'min–max':>15}{'p50 ms':>9}{'p99 ms':>9}{'µs/req':>8}{'srv':>6}{'gen':>6}{'errors':>8}"
 
 
 def table(outcome: Outcome) -> str:
-    """Medians over the rounds; `µs/req` and `srv` are the server's CPU, `gen` the generator's share of its core."""
+    """Format medians over the rounds. `µs/req` and `srv`: the server's CPU. `gen`: the generator's share of its core."""
     width = 2 + max(len(name) for name in [*outcome.samples, SUBJECT])
     lines = [outcome.workload, " " * width + _HEAD]
     lines += [f"{name:{width}}" + _line(samples) for name, samples in outcome.samples.items()]
@@ -54,12 +54,12 @@ def rate(sample: Sample) -> float:
 
 
 def cost(sample: Sample) -> float:
-    """The server's CPU for a request: less is better. Steadier than the rate where others use the machine too."""
+    """The server's CPU for a request: less is better. It is steadier than the rate on a busy machine."""
     return sample.cpu_us
 
 
 def ratios(outcome: Outcome, subject: str = SUBJECT, of: Measure = rate) -> dict[str, list[float]]:
-    """How many times each of the others the subject reached, round by round."""
+    """Return the subject's ratio to each other contender, round by round."""
     ours = outcome.samples.get(subject)
     if ours is None:
         return {}
@@ -71,7 +71,7 @@ def ratios(outcome: Outcome, subject: str = SUBJECT, of: Measure = rate) -> dict
 
 
 def ratio_table(outcome: Outcome, subject: str = SUBJECT) -> str:
-    """One line a peer: the median of the ratios of the rounds, their spread, and how many times its CPU a peer used."""
+    """Format one line for each peer: median, smallest and largest ratio, and the ratio of CPU."""
     cheaper = ratios(outcome, subject, cost)
     return "\n".join(
         f"{outcome.workload}: {subject} / {name:12} {median(each):6.2f} ×   ({min(each):.2f}–{max(each):.2f})"
@@ -86,7 +86,7 @@ def _inverse(values: list[float]) -> float:
 
 
 def cost_table(outcome: Outcome, baseline: str) -> str:
-    """One line a case: its CPU beside the baseline's, median over the rounds and spread. Below 1 it is cheaper."""
+    """Format one line for each case: its CPU beside the baseline's. Below 1 it is cheaper."""
     width = 2 + max(len(name) for name in outcome.samples)
     used = median(each.cpu_us for each in outcome.samples[baseline])
     lines = [f"{outcome.workload}: CPU of a request beside {baseline!r} ({used:.0f} µs)"]
@@ -97,7 +97,7 @@ def cost_table(outcome: Outcome, baseline: str) -> str:
 
 
 def save(path: Path, outcomes: list[Outcome], plan: Plan, machine: dict[str, object]) -> None:
-    """The run as one JSON document, every round included."""
+    """Save the run as one JSON document with every round."""
     document = {
         "machine": machine,
         "plan": {"rounds": plan.rounds, "seconds": plan.seconds, "connections": plan.connections},

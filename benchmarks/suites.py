@@ -1,4 +1,4 @@
-"""What can be measured, by name: each suite sets its contenders up, measures, prints its tables, and gives its outcomes."""
+"""The suites by name. Each sets up its contenders, measures, prints tables and returns outcomes."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -20,7 +20,7 @@ ORDERS_A_SECOND: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What was asked for on the command line, and where the data goes."""
+    """The options of the command line, and the directory for data."""
 
     plan: Plan
     cores: Cores
@@ -32,24 +32,24 @@ class Job:
     keys_each: int = 100
 
     def place(self, name: str) -> Path:
-        """A directory of its own for one suite's contenders."""
+        """Create a directory for one suite's contenders."""
         made = self.directory / name
         made.mkdir()
         return made
 
     def stock_for(self, plan: Plan) -> int:
-        """Codes enough for the orders of a whole run, 200,000 at most."""
+        """Return enough codes for the orders of a whole run, at most 200,000."""
         enough = int((plan.warm_up + plan.rounds * plan.seconds) * ORDERS_A_SECOND)
         return self.stock or min(enough, 200_000)
 
 
 def read(job: Job) -> list[Outcome]:
-    """An account's balance: token, revocation, scope, one row; beside FastAPI with the raw driver and with the ORM."""
+    """Read an account's balance: token, revocation, scope, one row; beside FastAPI with the raw driver and the ORM."""
     return _market(job, READ, bedesten_contender.CHUNK)
 
 
 def order(job: Job) -> list[Outcome]:
-    """A durable order of one unit; beside FastAPI that inserts one row."""
+    """Place a durable order of one unit; beside FastAPI, which inserts one row."""
     return _market(job, ORDER, job.stock_for(job.plan))
 
 
@@ -61,7 +61,7 @@ def _market(job: Job, workload: str, stock: int) -> list[Outcome]:
 
 
 def gate(job: Job) -> list[Outcome]:
-    """The gate alone, with a trivial answer: one token, a token each time, an API key; beside FastAPI and HAProxy."""
+    """The gate alone with a trivial response: one token, a token each time, an API key; beside FastAPI and HAProxy."""
     place = job.place("gate")
     prepare("gate", place / "prepared", "--tokens", str(TOKENS))
     if haproxy.program() is None:
@@ -71,7 +71,7 @@ def gate(job: Job) -> list[Outcome]:
 
 
 def keys(job: Job) -> list[Outcome]:
-    """The check of an API key among a million in 10,000 tenants, beside ten in one; memory and start too."""
+    """Check an API key among a million in 10,000 tenants, beside ten in one; also memory and start-up time."""
     many, few = Keys(job.tenants, job.keys_each), Keys(1, 10)
     outcomes = measure([many.contender(), few.contender()], [UNIFORM], job.plan, job.cores, job.place("keys"))
     for outcome in outcomes:
@@ -86,7 +86,7 @@ def keys(job: Job) -> list[Outcome]:
 
 
 def refused(job: Job) -> list[Outcome]:
-    """What a refusal costs beside what is let in, in CPU of the server."""
+    """The CPU of the server for a refusal, beside accepted requests."""
     place = job.place("refused")
     plan = replace(job.plan, seconds=job.plan.seconds / 2)
     for name in ("one", "other"):
@@ -98,23 +98,23 @@ def refused(job: Job) -> list[Outcome]:
     return [outcome]
 
 
-def fence(job: Job) -> list[Outcome]:
-    """The throughput of the gate with the revision check and with one that is always open, on both engines."""
+def revision(job: Job) -> list[Outcome]:
+    """The gate with and without the revision check, on both engines."""
     outcomes = []
     with ExitStack() as stack:
         engines: dict[str, str | None] = {"sqlite": None}
         if _has_postgres(job):
             engines["postgresql"] = stack.enter_context(postgres.database(job.postgres))
         for engine, url in engines.items():
-            place = job.place(f"fence-{engine}")
+            place = job.place(f"revision-{engine}")
             prepare("gate", place / "prepared", *(["--database", url] if url else []))
             chosen = [
                 gate_contenders.bedesten(place / "prepared", name, application, url)
-                for name, application in (("fenced", "whole"), ("unfenced", "unfenced"))
+                for name, application in (("checked", "whole"), ("unchecked", "unchecked"))
             ]
             (outcome,) = measure(chosen, [WARM], job.plan, job.cores, place)
             outcome.workload = f"{WARM}, {engine}"
-            print("\n" + report.table(outcome) + "\n" + report.ratio_table(outcome, "fenced"))
+            print("\n" + report.table(outcome) + "\n" + report.ratio_table(outcome, "checked"))
             outcomes.append(outcome)
     return outcomes
 
@@ -135,7 +135,7 @@ def postgresql(job: Job) -> list[Outcome]:
 
 
 def times(job: Job) -> list[Outcome]:
-    """Whether the time of a refusal tells its cause: medians of all causes that share an answer, taken in turns."""
+    """Whether the response time of a refusal reveals its cause: interleaved medians of causes with the same response."""
     print(timing.table(timing.measure(job.plan, job.cores, job.place("timing"))))
     return []
 
@@ -161,7 +161,7 @@ SUITES: Final[dict[str, Callable[[Job], list[Outcome]]]] = {
     "gate": gate,
     "keys": keys,
     "refused": refused,
-    "fence": fence,
+    "revision": revision,
     "postgres": postgresql,
     "timing": times,
 }

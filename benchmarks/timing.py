@@ -1,8 +1,8 @@
-"""Whether the time of a refusal tells why: interleaved medians of all causes that share an answer.
+"""Whether the response time of a refusal reveals its cause: interleaved medians of causes with the same response.
 
-One connection, one request at a time, the causes in a new random order in every turn; each group begins with the case
-that the others are compared with, and has the same case twice: the difference of a case from itself is the noise.
-Nothing is asserted: a median on a machine that others use proves nothing, and the reader sees how much it may mean.
+One connection, one request at a time, the causes in a new random order in every turn. Each group begins with its baseline
+and contains that case twice: the difference of a case from itself is the noise. Nothing is asserted, because a median on a
+shared machine proves nothing.
 """
 
 import json
@@ -20,13 +20,13 @@ from statistics import median, quantiles
 from typing import Any
 
 from benchmarks.gate_contenders import start_app
-from benchmarks.harness import Contender, Plan, Running, seated
+from benchmarks.harness import Contender, Plan, Running, started
 from benchmarks.load import answered
 from benchmarks.machine import Cores, pinned
 from benchmarks.material import FIRST, ROOT, Case, SetupError, prepare, read_values
 
 BOUNDS = {"MAC": 0.02}
-"""What SECURITY demands of a group's medians; a tenth unless it says otherwise."""
+"""The largest difference of a group's medians that SECURITY allows; a tenth unless stated otherwise."""
 BOUND = 0.10
 LOGIN_BOUND_US = 5_000
 MAX_TURNS = 100_000
@@ -37,7 +37,7 @@ _CODE = re.compile(rb'"code":(-?\d+)')
 
 @dataclass(slots=True)
 class Series:
-    """The times of one case, in microseconds, and how many answers were not the right one."""
+    """The response times of one case in microseconds, and the number of unexpected responses."""
 
     times: list[float] = field(default_factory=list)
     wrong: int = 0
@@ -47,17 +47,17 @@ Groups = dict[str, dict[str, Series]]
 
 
 def measure(plan: Plan, cores: Cores, directory: Path) -> Groups:
-    """Sets up, and asks everything in turns; `plan.seconds` says for how long a group is asked about."""
+    """Set up and measure all cases in turns. `plan.seconds` is the time for each group."""
     prepared = directory / "timing"
     prepare("timing", prepared)
-    house = Contender(
+    server = Contender(
         "timing-server",
         lambda data, port: start_app(prepared, "patient", None, data, port),
         lambda _, port: Running({}),
     )
     groups: Groups = {IN_PROCESS: _in_process(20_000 if plan.seconds >= 1 else 200, cores)}
     seconds = plan.rounds * plan.seconds
-    with seated(house, directory, cores) as port, line(port) as sock, pinned(cores.generator):
+    with started(server, directory, cores) as port, line(port) as sock, pinned(cores.generator):
         for group, cases in read_values(prepared).items():
             known = {name: [Case(**case) for case in some] for name, some in cases.items()}
             turns = min(map(len, known.values())) if group == FIRST else MAX_TURNS
@@ -68,7 +68,7 @@ def measure(plan: Plan, cores: Cores, directory: Path) -> Groups:
 def ask(
     sock: socket.socket, cases: Mapping[str, list[Case]], seconds: float, turns: int = MAX_TURNS
 ) -> dict[str, Series]:
-    """Asks each case once a turn, in random order, five times at least; the first two turns do not count."""
+    """Send each case once a turn in random order, at least five times. The first two turns do not count."""
     found = {name: Series() for name in cases}
     order, dice = list(cases), random.Random(1)
     requests = {name: [(case.request()(0), case) for case in some] for name, some in cases.items()}
@@ -89,7 +89,7 @@ def ask(
 
 
 def exchange(sock: socket.socket, request: bytes) -> bytes:
-    """The whole answer to one request on a connection that goes on."""
+    """Return the whole response to one request on an open connection."""
     sock.sendall(request)
     data = b""
     while True:
@@ -102,7 +102,7 @@ def exchange(sock: socket.socket, request: bytes) -> bytes:
 
 
 def is_right(answer: bytes, case: Case) -> bool:
-    """Whether an answer has the status and the code that the case has to get."""
+    """Whether a response has the status and the code of its case."""
     code = _CODE.search(answer)
     return answered(answer) == b"%03d" % case.status and code is not None and int(code[1]) == case.code
 
@@ -126,7 +126,7 @@ def line(port: int) -> Iterator[socket.socket]:
 
 
 def table(groups: Groups) -> str:
-    """One line a case: median, the middle half, and the difference of the median from the group's first case."""
+    """Format one line for each case: median, middle half, and difference from the group's first case."""
     width = 2 + max(len(name) for cases in groups.values() for name in cases)
     lines = []
     for group, cases in groups.items():

@@ -1,4 +1,4 @@
-"""The bytes of a request, made once and varied cheaply."""
+"""The bytes of requests, built once and varied cheaply."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Final
 
 PLACEHOLDER: Final = b"{reference-}"
-"""Stands in a body for the request's number, written with exactly as many digits."""
+"""Placeholder in a body for the request's number, which has exactly as many digits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A request whose body differs in one number only, so that its length never changes. Can be pickled."""
+    """A request whose body varies in one number, so that its length is constant. Can be pickled."""
 
     before: bytes
     after: bytes | None
 
     def __call__(self, number: int) -> bytes:
-        """The whole request; `number` takes the placeholder's place, if the request has one."""
+        """Build the request. `number` replaces the placeholder, if there is one."""
         if self.after is None:
             return self.before
         return b"%s%012d%s" % (self.before, number, self.after)
@@ -35,7 +35,7 @@ class Cycle:
     after: bytes
 
     def __call__(self, number: int) -> bytes:
-        """The whole request with the line of this number."""
+        """Build the request with the line of this number."""
         lines = _lines(self.path)
         return b"%s%s%s" % (self.before, lines[number % len(lines)], self.after)
 
@@ -47,7 +47,7 @@ def _lines(path: Path) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class AnyKey:
-    """A request with an API key that is drawn uniformly from all keys of all tenants, by `api_key` and `key_host`."""
+    """A request with an API key drawn uniformly from all keys of all tenants, by `api_key` and `key_host`."""
 
     seed: str
     tenants: int
@@ -55,7 +55,7 @@ class AnyKey:
     path: str
 
     def __call__(self, number: int) -> bytes:
-        """The whole request; the same number draws the same API key."""
+        """Build the request. The same number always draws the same API key."""
         drawn = int.from_bytes(hashlib.blake2b(b"%d" % number, digest_size=8).digest(), "big")
         tenant, key = drawn % self.tenants, drawn // self.tenants % self.keys
         return (
@@ -65,12 +65,12 @@ class AnyKey:
 
 
 def key_host(tenant: int) -> str:
-    """The host of one of many tenants."""
+    """Return the host of a tenant by its number."""
     return f"t{tenant}.example"
 
 
 def api_key(seed: str, tenant: int, key: int) -> str:
-    """One of a tenant's API keys, which needs to be kept nowhere."""
+    """Derive one of a tenant's API keys, so that none has to be stored."""
     return "ak_live_" + hashlib.sha256(f"{seed} {tenant} {key}".encode("ascii")).hexdigest()[:32]
 
 
@@ -83,7 +83,7 @@ def http_request(
     body: bytes = b"",
     headers: Mapping[str, str] | None = None,
 ) -> Template:
-    """A keep-alive HTTP/1.1 request; the placeholder may stand once in the body."""
+    """Build a keep-alive HTTP/1.1 request. The placeholder may occur once in the body."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Accept: application/json"]
     if token is not None:
         lines.append(f"Authorization: Bearer {token}")

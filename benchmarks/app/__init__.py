@@ -1,7 +1,7 @@
-"""Bedesten with routes of the benchmarks' own, in processes of its own.
+"""Bedesten with additional routes of the benchmarks, in its own processes.
 
-`app` is the product's application with trivial routes beside the others, so that the whole way of a request is taken
-and nothing but the way: framing, revision check, host, route, limits, credential, scope or grant, body, answer.
-Variants of it lack one part, to show what that part costs. `prepare` fills an installation, `serve` runs it: `python -m
-benchmarks.app.prepare`, `python -m benchmarks.app.serve`. The harness itself never loads Bedesten.
+`applications` has the product's application with trivial routes, which measure the whole path of a request and nothing
+else: framing, revision check, host, route, limits, credential, scope or grant, body, response. Variants lack one part, to
+show its cost. `python -m benchmarks.app.prepare` fills an installation and `python -m benchmarks.app.serve` runs it. The
+harness itself never imports Bedesten.
 """

@@ -1,4 +1,4 @@
-"""The product's application and two trivial routes: one behind a bearer token and a scope, one behind an API key."""
+"""The product's application with two trivial routes: one with a bearer token and a scope, one with an API key."""
 
 from bedesten.accounts import logins
 from bedesten.core.clock import HOUR, MINUTE
@@ -29,32 +29,32 @@ ROUTES = (
 
 
 def whole(settings_json: str) -> Adapter:
-    """Everything as in the product."""
+    """The application as in the product."""
     build.ROUTES = (*build.ROUTES, *ROUTES)
     return build.web_application(settings_json)
 
 
 def unchecked(settings_json: str) -> Adapter:
-    """The same without the revision check: fast and wrong, since it goes on with what it knew at its start."""
+    """Without the revision check: it never notices a change, and is only a baseline."""
     build.RevisionCheck = _NoRevisionCheck  # type: ignore[attr-defined]
     return whole(settings_json)
 
 
 def patient(settings_json: str) -> Adapter:
-    """The same, but that nobody is ever told to wait, whatever is refused. Refusals are counted as always."""
+    """Without throttling: refusals are counted as always, but never throttled."""
     _throttle(_NEVER, MINUTE)
     logins.FREE = logins.FREE_OF_AN_ADDRESS = _NEVER
     return whole(settings_json)
 
 
 def strict(settings_json: str) -> Adapter:
-    """The same, but that an address which was refused once has to wait for an hour."""
+    """With the strictest throttle: an address waits for an hour after one refusal."""
     _throttle(1, HOUR)
     return whole(settings_json)
 
 
 def _throttle(refusals: int, window: int) -> None:
-    """So many refusals in so many milliseconds, whatever the product says."""
+    """A throttle of this many refusals in this many milliseconds."""
 
     class Throttle(AddressThrottle):
         def __init__(self, tables: Counters, **_: int) -> None:
@@ -64,7 +64,7 @@ def _throttle(refusals: int, window: int) -> None:
 
 
 class _NoRevisionCheck(RevisionCheck):
-    """Is passed once, at the start."""
+    """Does nothing after the first load."""
 
     _passed = False
 

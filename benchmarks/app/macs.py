@@ -1,7 +1,7 @@
-"""How long the verifier takes for a MAC that is wrong in its first and in its 31st byte (R77): `python -m …macs COUNT`.
+"""The verifier's time for a MAC that is wrong in its first or in its 31st byte (R77): `python -m benchmarks.app.macs COUNT`.
 
-Inside one process, without HTTP around it, since the difference that is looked for would be nanoseconds. Prints one JSON
-document: nanoseconds by name, taken in turns.
+It runs in one process without HTTP, because the difference would be nanoseconds. Prints one JSON document: nanoseconds by
+name, measured in turns.
 """
 
 import json
@@ -30,7 +30,7 @@ _CLAIMS = Claims(
 
 
 def refuse(token: bytes) -> int:
-    """Nanoseconds until the token was refused."""
+    """Return the nanoseconds until the token was refused."""
     begin = time.perf_counter_ns()
     with suppress(BearerRefusal):
         verify(
@@ -47,7 +47,7 @@ def refuse(token: bytes) -> int:
 
 
 def main(count: int) -> None:
-    """Takes that many of each."""
+    """Measure each this many times."""
     token = mint(_CLAIMS, _KEY)
     where = {"1st byte wrong": 0, "1st byte wrong, again": 0, "31st byte wrong (R77)": 30}
     tokens = {name: with_wrong_mac(token, byte).encode() for name, byte in where.items()}

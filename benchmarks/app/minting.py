@@ -1,4 +1,4 @@
-"""Tokens as a login would give them, any number of them."""
+"""Mints any number of tokens like those of a login."""
 
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -22,14 +22,14 @@ LIFETIME = 12 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class Minter:
-    """Mints tokens of one partner with every scope of its surface, from now on."""
+    """Mints tokens of one partner with every scope of its surface."""
 
     claims: Claims
     key: bytes
 
     @classmethod
     def of(cls, tx: SystemTransaction, installation: Installation, tenant: str, account: str) -> "Minter":
-        """For an account, with everything as it is today."""
+        """Return a minter for an account's current state."""
         installed, known, who = tx.one(INSTALLATION), tenant_entry(tx, tenant), account_entry(tx, account)
         assert installed is not None
         assert known is not None
@@ -60,20 +60,20 @@ class Minter:
         return cls(claims, key)
 
     def mint(self, **other: Any) -> str:
-        """A token with an id of its own, or with `other` claims than usual."""
+        """Mint a token with a new id; `other` replaces claims."""
         usual = {name: getattr(self.claims, name) for name in Claims.__struct_fields__}
         session = session_id()
         fresh = {"token_id": token_id(session), "session_id": session}
         return bearer.mint(Claims(**usual | fresh | other), self.key)
 
     def expired(self) -> str:
-        """A token whose time was over an hour ago."""
+        """Mint a token that expired an hour ago."""
         earlier = LIFETIME // 1000 + 3600
         return self.mint(issued_at=self.claims.issued_at - earlier, expires_at=self.claims.expires_at - earlier)
 
 
 def with_wrong_mac(token: str, byte: int = 0) -> str:
-    """The token, but that one byte (0 to 31) of its MAC is another."""
+    """Return the token with one byte (0 to 31) of its MAC changed."""
     signed, _, signature = token.rpartition(".")
     mac = bytearray(urlsafe_b64decode(signature + "="))
     mac[byte] ^= 1

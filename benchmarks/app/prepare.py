@@ -31,7 +31,7 @@ UNKNOWN_KEY = "ak_live_" + "0123456789abcdef" * 2
 
 
 def main() -> int:
-    """Makes what was asked for."""
+    """Prepare the installation of the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("kind", choices=["gate", "keys", "timing"])
     parser.add_argument("--data", type=Path, required=True)
@@ -60,7 +60,7 @@ def main() -> int:
 
 
 def open_gate(installation: Installation, data: Path, tokens: int) -> GateMaterial:
-    """Makes the tenant, and the file with so many valid tokens."""
+    """Create the tenant, and a file with this many valid tokens."""
 
     def opened(tx: SystemTransaction) -> tuple[str, Minter, Minter, str]:
         shop = make_tenant(tx, installation, "shop", HOST)
@@ -103,7 +103,7 @@ def open_gate(installation: Installation, data: Path, tokens: int) -> GateMateri
 
 
 def refused_cases(here: Minter, there: Minter, token: str, denied: str) -> dict[str, Case]:
-    """What has to be refused, and with which status."""
+    """Return the requests that must be refused, with their status."""
     return {
         "no credential": Case(HOST, TOKEN_PATH),
         "malformed token": Case(HOST, TOKEN_PATH, "a.b.c"),
@@ -121,12 +121,12 @@ def refused_cases(here: Minter, there: Minter, token: str, denied: str) -> dict[
 
 
 def make_tenant(tx: SystemTransaction, installation: Installation, name: str, host: str) -> str:
-    """A live tenant's id."""
+    """Create a tenant and return its id."""
     return str(tenants.create(tx, installation.vault, NewTenant(name, [host]))["id"])
 
 
 def make_partner(tx: Transaction, installation: Installation) -> str:
-    """A partner's id."""
+    """Create a partner and return its id."""
     password = installation.hasher().hash(os.urandom(16).hex())
     made = accounts.create(tx, "partner", "partner@bench.example", "Bench", password=password)
     assert made is not None
@@ -142,7 +142,7 @@ def deny(tx: Transaction, token_ids: list[str], expires: int) -> None:
 
 
 def fill_with_keys(installation: Installation, seed: str, count: int, each: int) -> None:
-    """`count` tenants with `each` API keys of one supplier. Any of them can be made again, so none is kept."""
+    """Create `count` tenants with `each` API keys of one supplier. The keys are derived, so none is stored."""
     owners: list[tuple[str, str]] = []
 
     def open_some(tx: SystemTransaction) -> None:
@@ -165,7 +165,7 @@ def fill_with_keys(installation: Installation, seed: str, count: int, each: int)
 
 
 def add_keys(tx: Transaction, installation: Installation, seed: str, number: int, owner: str, count: int) -> None:
-    """The API keys of the tenant of this number, as `keys.create` would make them, but for the trail."""
+    """Create a tenant's API keys as `keys.create` would, without the audit trail."""
     for key in range(count):
         text = api_key(seed, number, key)
         made = keys.insert(tx, NewKey(Surface.SUPPLIER, owner, sandbox=False), masked(text))

@@ -10,11 +10,11 @@ from pathlib import Path
 from bedesten.server.settings import Settings
 from bedesten.server.supervisor import ServeSpec, run
 
-APPLICATIONS = ("whole", "unfenced", "patient", "strict")
+APPLICATIONS = ("whole", "unchecked", "patient", "strict")
 
 
 def main() -> int:
-    """Gives the supervisor's exit code."""
+    """Run the supervisor and return its exit code."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--database")

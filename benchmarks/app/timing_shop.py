@@ -1,7 +1,7 @@
-"""Two tenants, and every credential, login and object whose refusals must take the same time.
+"""Two tenants, with every credential, login and object whose refusals must take the same time.
 
-The values are groups of requests by name. What is compared with the first name of a group is every other one; each name
-has one request or several, of which another one is sent each time.
+Cases are in groups by name. Each is compared with the first of its group; a case has one request, or several that are sent
+in turn.
 """
 
 import os
@@ -34,7 +34,7 @@ from benchmarks.material import FIRST, KEY_PATH, TOKEN_PATH, Case
 HERE, THERE, SHUT = "here.example", "there.example", "shut.example"
 PASSWORD = "a long pass phrase of the benchmarks"
 EACH = 200
-"""So many API keys of every kind, so that none is special."""
+"""The number of API keys of each kind, so that no single key matters."""
 _END = statement(
     update(api_keys).where(api_keys.c.tenant_id == TENANT, api_keys.c.id == p("id")).values(expires=p("at"))
 )
@@ -44,7 +44,7 @@ _KEY_REFUSED, _TOKEN_INVALID, _LOGIN_REFUSED, _NOT_FOUND = -23, -21, -26, -3
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """One of the tenants: its host, id, partner, supplier, the partner's order line, and its tokens."""
+    """A tenant: its host, id, partner, supplier, the partner's order line, and its tokens."""
 
     host: str
     id: str
@@ -55,7 +55,7 @@ class Tenant:
 
 
 def open_shop(installation: Installation) -> dict[str, Any]:
-    """Makes the tenants and gives the groups."""
+    """Create the tenants and return the groups."""
     hashed = installation.hasher().hash(PASSWORD)
 
     def opened(tx: SystemTransaction) -> dict[str, dict[str, list[Case]]]:
@@ -89,7 +89,7 @@ def open_shop(installation: Installation) -> dict[str, Any]:
 
 
 def _tenant(tx: SystemTransaction, installation: Installation, host: str, hashed: Any) -> Tenant:
-    """A tenant with a supplier and with a partner who has ordered something."""
+    """Create a tenant with a supplier and a partner who has ordered something."""
     tenant = str(tenants.create(tx, installation.vault, NewTenant(host, [host]))["id"])
     bound = tx.for_tenant(tenant)
     partner = accounts.create(bound, "partner", "partner@bench.example", "Bench", password=hashed)
@@ -110,7 +110,7 @@ def _tenant(tx: SystemTransaction, installation: Installation, host: str, hashed
 
 
 def _keys(tx: SystemTransaction, installation: Installation, here: Tenant, there: Tenant) -> dict[str, list[Case]]:
-    """Every way in which an API key can be no good."""
+    """Every reason for which an API key is refused."""
     bound = tx.for_tenant(here.id)
     off = accounts.owner(bound, Surface.SUPPLIER, f"disabled warehouse {os.urandom(2).hex()}")
     revoked = []
@@ -135,12 +135,12 @@ def _keys(tx: SystemTransaction, installation: Installation, here: Tenant, there
 
 
 def _once(names: dict[str, list[Case]]) -> dict[str, list[Case]]:
-    """Those that are in the store: the first time they are read from there, afterwards they are remembered."""
+    """The cases that are in the store: their first use reads it, later ones the cache."""
     return {name: cases for name, cases in names.items() if len(cases) == EACH and name != "malformed"}
 
 
 def _made(tx: Transaction, installation: Installation, owner: str, *, ended: bool = False, **new: Any) -> list[str]:
-    """API keys of an owner. `ended`: their time was over an hour ago."""
+    """Create API keys of an owner. `ended`: they expired an hour ago."""
     texts = []
     for _ in range(EACH):
         text = new_api_key(bool(new.get("sandbox"))).reveal()
@@ -164,7 +164,7 @@ def _key_cases(host: str, texts: list[str]) -> list[Case]:
 
 
 def _macs(here: Tenant) -> dict[str, list[Case]]:
-    """One byte of the MAC wrong, and where."""
+    """Tokens with one wrong byte of the MAC, at different positions."""
     token = here.minter.mint()
     where = {"1st byte wrong": 0, "1st byte wrong, again": 0, "31st byte wrong (R77)": 30}
     return {name: [_token_case(with_wrong_mac(token, byte))] for name, byte in where.items()}
@@ -173,7 +173,7 @@ def _macs(here: Tenant) -> dict[str, list[Case]]:
 def _tokens(
     tx: SystemTransaction, installation: Installation, here: Tenant, there: Tenant, disabled: str
 ) -> dict[str, list[Case]]:
-    """Tokens that are refused with one and the same code."""
+    """Tokens that are refused with the same code."""
     bound, revoked = tx.for_tenant(here.id), os.urandom(12).hex()
     accounts.revoke_token(bound, revoked, tx.now + HOUR, OPERATOR)
     ended = Minter.of(tx, installation, here.id, disabled)
@@ -196,7 +196,7 @@ def _token_case(token: str) -> Case:
 
 
 def _objects(here: Tenant, known: str, token: str, status: int, code: int) -> dict[str, list[Case]]:
-    """An order line that nobody has, and one that somebody has, asked for by who may not see it."""
+    """An order line that does not exist, and one that exists, for a caller who may not see it."""
     prefix, digits = known.split("_")
     unknown = f"{prefix}_{digits[:-8]}{'0' * 8}"
     lines = {"no such object": unknown, "no such object, again": unknown[:-1] + "1", "an object (R170)": known}
@@ -210,7 +210,7 @@ def _objects(here: Tenant, known: str, token: str, status: int, code: int) -> di
 
 
 def _logins() -> dict[str, list[Case]]:
-    """Every way in which a login can fail."""
+    """Every reason for which a login fails."""
     long = "x" * 2_000
     return {
         "wrong password": [_login("partner@bench.example", "a wrong pass phrase")],

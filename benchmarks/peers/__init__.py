@@ -1,4 +1,4 @@
-"""Plain applications that do the least a correct one must, each a process: `python -m benchmarks.peers.NAME`.
+"""Plain applications that do the minimum of a correct one, each a process: `python -m benchmarks.peers.NAME`.
 
-They share `common` (tokens, the database file, the way they are served) and differ in what they write orders with.
+They share `setup` (tokens, the database file, uvicorn) and differ in how they write orders.
 """

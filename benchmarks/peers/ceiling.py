@@ -1,4 +1,4 @@
-"""No peer but a yardstick: answers everything that arrives with the same bytes, to show what the generator can ask."""
+"""A yardstick: responds to everything with the same bytes, to show the generator's limit."""
 
 import argparse
 import select
@@ -8,7 +8,7 @@ _ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length:
 
 
 def serve(port: int) -> None:
-    """Serves until it is stopped. Takes each piece that arrives for a whole request."""
+    """Serve until stopped. Treats each received piece as one request."""
     listener = socket.create_server(("127.0.0.1", port), backlog=1024)
     clients: dict[int, socket.socket] = {}
     epoll = select.epoll()

@@ -1,9 +1,8 @@
-"""FastAPI + PyJWT, and nothing behind them: the gate alone, with a trivial answer.
+"""FastAPI + PyJWT: authentication alone, with a trivial response.
 
-It verifies the very tokens that Bedesten issued, by the same key: signature, `exp`, `iss`, `aud`, the tenant, a set of
-revoked `jti`s, the scope. An API key is looked up by its keyed digest in a dictionary. Written for speed: one
-asynchronous dependency that reads the header from the request itself (a `Header` parameter costs a validation), an
-answer as `JSONResponse`.
+It verifies the same tokens as Bedesten with the same key: signature, `exp`, `iss`, `aud`, tenant, a set of revoked `jti`s,
+scope. It looks API keys up by their keyed digest in a dictionary. For speed, one asynchronous dependency reads the header
+from the request itself (a `Header` parameter costs a validation), and the response is a `JSONResponse`.
 """
 
 import hmac
@@ -25,7 +24,7 @@ Guard = Callable[[Request], Awaitable[str]]
 
 
 def token_guard(known: GateMaterial) -> Guard:
-    """A dependency that lets a living, unrevoked token of the tenant with the scope pass, and says whose it is."""
+    """Return a dependency that accepts a valid, unrevoked token of the tenant with the scope, and returns its owner."""
     key = bytes.fromhex(known.signing_key)
     revoked = frozenset(known.denied)
     options: Any = {"require": _REQUIRED}
@@ -50,7 +49,7 @@ def token_guard(known: GateMaterial) -> Guard:
 
 
 def key_guard(known: GateMaterial) -> Guard:
-    """A dependency that lets a known API key with the grant pass, and says whose it is."""
+    """Return a dependency that accepts a known API key with the grant, and returns its owner."""
     pepper = secrets.token_bytes(32)
 
     def digest(key: str) -> bytes:
@@ -70,7 +69,7 @@ def key_guard(known: GateMaterial) -> Guard:
 
 
 def make(data: Path) -> FastAPI:
-    """The application over what was prepared."""
+    """Return the application for the prepared data."""
     known = read_gate(data)
     app = FastAPI(openapi_url=None)
     by_token, by_key = token_guard(known), key_guard(known)

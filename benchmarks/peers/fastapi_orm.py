@@ -1,7 +1,7 @@
-"""FastAPI + PyJWT + a SQLAlchemy ORM session a request; the read uses the ORM as well.
+"""FastAPI + PyJWT + one SQLAlchemy ORM session for each request, also for reads.
 
-The order is a `def` in the thread pool, as FastAPI's documentation has it: commits wait for the disk there. A lock lets
-one session write at a time; without it SQLite's writers starve each other and fewer orders come through.
+The order is a `def` in the thread pool, as FastAPI's documentation recommends: commits wait for the disk there. A lock
+allows one writer at a time; without it SQLite's writers starve each other and throughput falls.
 """
 
 import threading
@@ -20,11 +20,11 @@ from benchmarks.peers import setup
 
 
 class Base(DeclarativeBase):
-    """The mapped tables."""
+    """The base of the mapped tables."""
 
 
 class Account(Base):
-    """A partner's money."""
+    """A partner's balance."""
 
     __tablename__ = "accounts"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -50,7 +50,7 @@ class Order(Base):
 
 
 def open_engine(data: Path) -> Engine:
-    """An engine whose every connection is durable."""
+    """Return an engine whose every connection is durable."""
     engine = create_engine(f"sqlite:///{setup.database(data)}", connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")
@@ -62,12 +62,12 @@ def open_engine(data: Path) -> Engine:
 
 
 def make(data: Path) -> FastAPI:
-    """The application over a prepared data directory."""
+    """Return the application for a prepared data directory."""
     return application(data, open_engine(data), threading.Lock())
 
 
 def application(data: Path, engine: Engine, writing: AbstractContextManager[object]) -> FastAPI:
-    """The application over an engine; `writing` is held by whoever writes, and has to be usable again and again."""
+    """Return the application for an engine. Writers hold `writing`, which must be reusable."""
     app = FastAPI(openapi_url=None)
     sessions: sessionmaker[Session] = sessionmaker(engine, expire_on_commit=False)
     reader = setup.require(data, "account.read")

@@ -1,7 +1,6 @@
 """The application of `fastapi_orm` on PostgreSQL, in two uvicorn processes with a pool of connections each.
 
-A commit that waits for the disk waits in the thread pool; nothing has to be locked, since PostgreSQL lets many write at
-a time.
+Commits wait for the disk in the thread pool. No lock is needed: PostgreSQL allows concurrent writers.
 """
 
 import argparse
@@ -23,7 +22,7 @@ _URL_FILE = "database"
 
 
 def prepare(data: Path, url: str) -> None:
-    """A fresh database with one account, and a secret; called before the peer starts."""
+    """Create a database with one account, and a secret, before the peer starts."""
     (data / _URL_FILE).write_text(url, encoding="utf-8")
     engine = open_engine(data)
     Base.metadata.create_all(engine)
@@ -35,7 +34,7 @@ def prepare(data: Path, url: str) -> None:
 
 
 def open_engine(data: Path) -> Engine:
-    """An engine with a pool as large as the threads that use it."""
+    """Return an engine with a pool as large as the number of its threads."""
     url = (data / _URL_FILE).read_text(encoding="utf-8")
     return create_engine(
         "postgresql+psycopg://" + url.partition("://")[2], pool_size=CONNECTIONS, max_overflow=CONNECTIONS
@@ -43,7 +42,7 @@ def open_engine(data: Path) -> Engine:
 
 
 def make() -> FastAPI:
-    """The application of one process."""
+    """Return the application of one process."""
     data = Path(os.environ[_DATA])
     return application(data, open_engine(data), nullcontext())
 

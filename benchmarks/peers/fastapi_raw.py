@@ -1,10 +1,9 @@
 """FastAPI + PyJWT + the raw sqlite3 driver, one connection for the process.
 
 The read runs on the event loop: a hop to the thread pool costs more than the statement. The order runs in the thread
-pool, so that requests are read and answered while a commit waits for the disk; of the forms that were tried this was
-the fastest (README.md). SQLite itself lets one statement at a time through the connection, and a plain
-INSERT is committed when it returns. Order ids are counted here, since `lastrowid` of a shared connection is another
-thread's as easily as one's own.
+pool, so that the event loop continues while a commit waits for the disk; README.md lists the slower alternatives. SQLite
+serialises the statements of a connection, and a plain INSERT is committed when it returns. The application counts order ids
+itself, because `lastrowid` of a shared connection may belong to another thread.
 """
 
 import itertools
@@ -25,7 +24,7 @@ _ACCOUNT = "SELECT currency, balance, held, credit_limit FROM accounts WHERE id 
 
 
 def make(data: Path) -> FastAPI:
-    """The application over a prepared data directory."""
+    """Return the application for a prepared data directory."""
     app = FastAPI(openapi_url=None)
     connection = setup.connect(data)
     ids = itertools.count(setup.next_order_id(connection))

@@ -1,7 +1,7 @@
-"""What the FastAPI peers share: tokens by PyJWT, an SQLite file, uvicorn with uvloop and httptools.
+"""Shared by the FastAPI peers: tokens with PyJWT, an SQLite file, uvicorn with uvloop and httptools.
 
-Written as a good engineer who wants speed would: asynchronous dependencies (synchronous ones cost a hop to a thread
-each), answers as `JSONResponse` (which skips the validation of answers), no middleware, no access log.
+The peers are tuned for speed: asynchronous dependencies (each synchronous one costs a thread hop), `JSONResponse` (which
+skips response validation), no middleware, no access log.
 """
 
 import argparse
@@ -62,7 +62,7 @@ FAST: Final[dict[str, Any]] = {
     "proxy_headers": False,
     "server_header": False,
 }
-"""How uvicorn serves every peer."""
+"""The options of uvicorn for every peer."""
 
 _SCHEMA = """
 CREATE TABLE accounts (
@@ -78,7 +78,7 @@ CREATE TABLE orders (
 
 
 class Line(BaseModel):
-    """A line of the basket, as Bedesten's contract has it."""
+    """A basket line of Bedesten's contract."""
 
     deliverId: str
     customerStoreProductId: str
@@ -86,7 +86,7 @@ class Line(BaseModel):
 
 
 class OrderBody(BaseModel):
-    """An order, as Bedesten's contract has it."""
+    """An order of Bedesten's contract."""
 
     orderReference: str
     basketData: list[Line]
@@ -94,13 +94,13 @@ class OrderBody(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who the token proved to be."""
+    """The owner of the token."""
 
     partner: str
 
 
 def prepare(data: Path) -> None:
-    """A database with one account, and a secret; called before the peer starts."""
+    """Create a database with one account, and a secret, before the peer starts."""
     with sqlite3.connect(data / _DATABASE_FILE) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.executescript(_SCHEMA)
@@ -110,7 +110,7 @@ def prepare(data: Path) -> None:
 
 
 def make_secret(data: Path) -> None:
-    """What `issue` signs with and `require` verifies with."""
+    """The secret of `issue` and `require`."""
     (data / _SECRET_FILE).write_bytes(secrets.token_bytes(32))
 
 
@@ -119,7 +119,7 @@ def database(data: Path) -> Path:
 
 
 def connect(data: Path) -> Connection:
-    """A connection that loses nothing it has committed at power failure; transactions begin and end by statement."""
+    """Open a connection that loses no commit at power failure. Statements begin and end transactions."""
     assert sqlite3.threadsafety == 3, "threads share the connection: SQLite must be built in its serialised mode"
     connection = sqlite3.connect(database(data), isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
@@ -128,14 +128,14 @@ def connect(data: Path) -> Connection:
 
 
 def next_order_id(connection: Connection) -> int:
-    """The first id that no order has."""
+    """Return the first unused id of an order."""
     (highest,) = connection.execute("SELECT coalesce(max(id), 0) FROM orders").fetchone()
     assert isinstance(highest, int)
     return highest + 1
 
 
 def issue(data: Path, *, scope: str = "account.read orders.create", lifetime: int = 3600) -> str:
-    """A token as the peer's own login would give it."""
+    """Issue a token like the peer's own login."""
     now = int(time.time())
     claims = {
         "iss": ISSUER,
@@ -150,7 +150,7 @@ def issue(data: Path, *, scope: str = "account.read orders.create", lifetime: in
 
 
 def require(data: Path, scope: str) -> Callable[[str], Awaitable[Caller]]:
-    """A dependency that lets a living, unrevoked token with this scope pass, and says whose it is."""
+    """Return a dependency that accepts a valid, unrevoked token with this scope, and returns its owner."""
     secret = (data / _SECRET_FILE).read_bytes()
     revoked = {secrets.token_urlsafe(16) for _ in range(_REVOKED)}
 
@@ -174,7 +174,7 @@ def require(data: Path, scope: str) -> Callable[[str], Awaitable[Caller]]:
 
 
 def total(body: OrderBody) -> tuple[Line, int]:
-    """The one line of an order and its price in minor units; anything else is refused."""
+    """Return the only line of an order and its price in minor units. Refuses anything else."""
     if len(body.basketData) != 1 or body.basketData[0].customerStoreProductId != PRODUCT:
         raise HTTPException(404)
     line = body.basketData[0]
@@ -182,7 +182,7 @@ def total(body: OrderBody) -> tuple[Line, int]:
 
 
 def order_answer(order_id: int, line: Line, price: int) -> dict[str, object]:
-    """What Bedesten answers to an order, in the same envelope."""
+    """Build Bedesten's response to an order."""
     detail = {
         "deliverId": line.deliverId,
         "orderDetailId": str(order_id),
@@ -194,7 +194,7 @@ def order_answer(order_id: int, line: Line, price: int) -> dict[str, object]:
 
 
 def account_answer(currency: str, balance: int, held: int, limit: int) -> dict[str, object]:
-    """What Bedesten answers about an account, in the same envelope."""
+    """Build Bedesten's response about an account."""
     data = {
         "currency": currency,
         "balance": balance / 100,
@@ -206,7 +206,7 @@ def account_answer(currency: str, balance: int, held: int, limit: int) -> dict[s
 
 
 class _Server(uvicorn.Server):
-    """Says `ready PORT` on standard output once it listens."""
+    """Prints `ready PORT` once it listens."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -214,7 +214,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(make: Callable[[Path], FastAPI]) -> None:
-    """Serves the application that `make` gives for a prepared data directory, in one process."""
+    """Serve the application of a prepared data directory in one process."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True)

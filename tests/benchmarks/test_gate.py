@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import gate_contenders as gate
-from benchmarks.harness import Plan, measure_cases, seated
+from benchmarks.harness import Plan, measure_cases, started
 from benchmarks.machine import Cores
 from benchmarks.material import Case, GateMaterial, SetupError, prepare, read_gate
 from benchmarks.refused_contenders import THROTTLED, patient, strict
@@ -36,7 +36,7 @@ def port(request: pytest.FixtureRequest, prepared: Path, tmp_path_factory: pytes
     if request.param == "haproxy":
         installed("haproxy")
     found = {one.name: one for one in gate.contenders(prepared)}
-    with seated(found[request.param], tmp_path_factory.mktemp(request.param), LOOSE) as port:
+    with started(found[request.param], tmp_path_factory.mktemp(request.param), LOOSE) as port:
         yield port
 
 

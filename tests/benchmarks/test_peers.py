@@ -15,7 +15,7 @@ pytest.importorskip("jwt")
 pytest.importorskip("uvicorn")
 
 from benchmarks import postgres
-from benchmarks.harness import seated
+from benchmarks.harness import started
 from benchmarks.machine import Cores, free_port
 from benchmarks.peer_contenders import on_postgres, start_module
 from benchmarks.peers import setup
@@ -85,7 +85,7 @@ def test_missing_expired_and_weak_tokens_are_refused(peer: Peer) -> None:
 
 
 def test_two_processes_on_postgresql_keep_an_order_once(tmp_path: Path) -> None:
-    with postgres.database(postgres.SERVER) as url, seated(on_postgres(url), tmp_path, Cores(None, None)) as port:
+    with postgres.database(postgres.SERVER) as url, started(on_postgres(url), tmp_path, Cores(None, None)) as port:
         peer = Peer(tmp_path / "fastapi-orm", port)
         token = setup.issue(peer.data)
         assert [peer.call("POST", "/Orders/Create", ORDER, token)[0] for _ in range(5)] == [200, 409, 409, 409, 409]

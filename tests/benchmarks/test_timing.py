@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.gate_contenders import start_app
-from benchmarks.harness import Contender, Running, seated
+from benchmarks.harness import Contender, Running, started
 from benchmarks.machine import Cores
 from benchmarks.material import Case, prepare, read_values
 from benchmarks.timing import Series, ask, exchange, line, table
@@ -45,7 +45,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     def start(data: Path, port: int) -> Any:
         return start_app(prepared, "patient", None, data, port)
 
-    with seated(Contender("server", start, lambda _, port: Running({})), folder, Cores(None, None)) as port:
+    with started(Contender("server", start, lambda _, port: Running({})), folder, Cores(None, None)) as port:
         yield Shop(port, read_values(prepared))
 
 
