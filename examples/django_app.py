@@ -20,7 +20,7 @@ settings.configure(
     ROOT_URLCONF=__name__,
     ALLOWED_HOSTS=["*"],  # the gate knows the tenants' hosts and refuses every other one
     MIDDLEWARE=["bedesten.middleware.django.GateMiddleware"],
-    BEDESTEN_AUTHORIZER=LocalAuthorizer(Path(__file__).with_name("gate.yaml")),
+    BEDESTEN_AUTHORIZER=LocalAuthorizer(Path(__file__).with_name("gate.toml")),
 )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bedesten.core.revision import Revision
 from bedesten.errors import Refusal
-from bedesten.gate.access import GRANTS, Anonymous, Keyed, Open, Scoped, SignedIn
+from bedesten.gate.access import GRANTS, Anonymous, AnyKey, Keyed, Open, Scoped, SignedIn
 from bedesten.gate.auth_cache import AccountEntry, AuthCache, CacheKey, KeyEntry, TenantEntry
 from bedesten.gate.bearer import Claims, mint
 from bedesten.gate.decide import Credentials, Gate
@@ -130,6 +130,8 @@ def demand(route: Route) -> str:
             return right
         case SignedIn():
             return "any of its tokens"
+        case AnyKey():
+            return "any of its keys"
         case Anonymous():
             return "none, or a good one"
         case Open():

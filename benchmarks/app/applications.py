@@ -5,7 +5,7 @@ from bedesten.core.clock import HOUR, MINUTE
 from bedesten.gate.access import Keyed, Scoped
 from bedesten.gate.scopes import Surface
 from bedesten.http.asgi import Adapter
-from bedesten.http.context import RequestContext
+from bedesten.http.context import LoginServices, RequestContext
 from bedesten.http.revision_check import RevisionCheck
 from bedesten.http.route import Async, Route
 from bedesten.http.schemas import EmptyBody
@@ -18,7 +18,7 @@ _NEVER = 1 << 20
 """More refusals than are ever counted."""
 
 
-async def _trivial(context: RequestContext, _: EmptyBody) -> object:
+async def _trivial(context: RequestContext, _services: LoginServices, _: EmptyBody) -> object:
     return {"owner": context.who.owner}
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from bedesten.apidocs import markdown, openapi_routes, site_routes
+from bedesten.apidocs import markdown, openapi_routes
+from bedesten.apidocs.not_found_pages import NotFoundPages
 from bedesten.apidocs.site import assets, reference
 from bedesten.apidocs.site.guides import GUIDES, PAGES
 from bedesten.apidocs.site.schema import Schemas
@@ -21,7 +22,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.http.message import Request, Response
 from bedesten.http.pipeline import Pipeline
 from bedesten.http.refusals import refusals
-from bedesten.http.route import RouteMap
+from bedesten.http.route_map import RouteMap
 from bedesten.server import build
 from bedesten.server.installation import initialise, open_installation
 from bedesten.server.settings import Settings
@@ -54,7 +55,7 @@ class Site:
         self.opened = open_installation(settings)
         self.tenant = self._tenant(tenants.NewTenant(NAME, ["localhost"]))
         self._tenant(tenants.NewTenant("Sand", ["sand.localhost"], sandbox=True))
-        self._pipeline = Pipeline(build.open_services(self.opened), RouteMap.of(build.ROUTES), site_routes.missing)
+        self._pages = NotFoundPages(Pipeline(build.open_services(self.opened), RouteMap.of(build.ROUTES)))
 
     def _tenant(self, new: tenants.NewTenant) -> str:
         return str(self.opened.store.write_now(lambda tx: tenants.create(tx, self.opened.vault, new))["id"])
@@ -62,7 +63,7 @@ class Site:
     def get(self, path: str, host: str = "localhost", *lines: tuple[bytes, bytes], method: str = "GET") -> Response:
         """The answer to a GET, or to what else is asked."""
         head = [(b"host", host.encode()), *lines]
-        return asyncio.run(self._pipeline.handle(Request(method, path.encode(), b"", head, "127.0.0.1", Nothing())))
+        return asyncio.run(self._pages.handle(Request(method, path.encode(), b"", head, "127.0.0.1", Nothing())))
 
     def html(self, path: str, host: str = "localhost") -> str:
         """A page that has to be there."""

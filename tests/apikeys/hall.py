@@ -19,10 +19,10 @@ from bedesten.audit.tables import audit
 from bedesten.core.clock import HOUR
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.scopes import Surface
-from bedesten.http.context import Services
 from bedesten.http.message import Request
 from bedesten.http.pipeline import Pipeline
-from bedesten.http.route import RouteMap
+from bedesten.http.route_map import RouteMap
+from bedesten.http.services import Services
 from bedesten.server import build
 from bedesten.server.installation import Installation, open_installation
 from bedesten.server.settings import Settings

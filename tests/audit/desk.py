@@ -8,10 +8,10 @@ from typing import Any
 
 from bedesten.audit import search
 from bedesten.audit.chain import Row
-from bedesten.http.context import Services
 from bedesten.http.message import Request, Response
 from bedesten.http.pipeline import Pipeline
-from bedesten.http.route import RouteMap
+from bedesten.http.route_map import RouteMap
+from bedesten.http.services import Services
 from bedesten.server import build
 from bedesten.server.installation import Installation
 from tests.support.backoffice import Operator

@@ -14,10 +14,10 @@ import pytest
 from bedesten.accounts import uses
 from bedesten.core.clock import SECOND, system_clock
 from bedesten.gate.scopes import Surface
-from bedesten.http.context import Services
 from bedesten.http.message import Request, Response
 from bedesten.http.pipeline import Pipeline
-from bedesten.http.route import RouteMap
+from bedesten.http.route_map import RouteMap
+from bedesten.http.services import Services
 from bedesten.server import build
 from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import Work
@@ -152,7 +152,7 @@ def test_over_a_limit_an_idle_time_out_is_not_written_either(server: CountingSer
     server.limit(credential=1)
     lines = server.partner()
     assert server.ask("/Products/List", lines, {}).writes == 1
-    server.services.idle._written.clear()
+    server.services.idle_timeout._written.clear()
     assert server.ask("/Products/List", lines, {}).told == (429, NOTHING)
 
 

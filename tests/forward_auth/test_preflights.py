@@ -16,14 +16,16 @@ from tests.support.program import Program
 
 ORIGIN = "https://shop.example"
 RULES = """
-routes:
-  - prefix: /
-    methods: [OPTIONS]
-    public: true
-  - prefix: /
-    methods: [GET, POST]
-    surface: reseller
-    scopes: []
+[[routes]]
+prefix = "/"
+methods = ["OPTIONS"]
+public = true
+
+[[routes]]
+prefix = "/"
+methods = ["GET", "POST"]
+surface = "reseller"
+scopes = []
 """
 
 
@@ -91,7 +93,7 @@ def test_any_asgi_application_answers_preflights_if_cors_is_outside_of_the_gate(
 
 
 def test_a_rule_of_its_own_opens_preflights_to_the_service(program: Program, tmp_path: Path) -> None:
-    file = tmp_path / "gate.yaml"
+    file = tmp_path / "gate.toml"
     file.write_text(RULES, "utf-8")
     authorizer = LocalAuthorizer(file, data=program.data)
     try:

@@ -12,7 +12,7 @@ from bedesten.accounts import actions as accounts
 from bedesten.catalogue import actions as catalogue
 from bedesten.http.message import Request
 from bedesten.http.pipeline import Pipeline
-from bedesten.http.route import RouteMap
+from bedesten.http.route_map import RouteMap
 from bedesten.ledger import actions as ledger
 from bedesten.server import build
 from bedesten.server.installation import Installation, initialise, open_installation

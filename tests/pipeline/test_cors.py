@@ -9,10 +9,12 @@ import pytest
 from bedesten.core.clock import system_clock
 from bedesten.gate.access import Anonymous
 from bedesten.gate.scopes import Surface
-from bedesten.http.context import RequestContext, Services
+from bedesten.http.context import RequestContext
 from bedesten.http.message import Request, Response
 from bedesten.http.pipeline import Pipeline
-from bedesten.http.route import Reads, Route, RouteMap
+from bedesten.http.route import Reads, Route
+from bedesten.http.route_map import RouteMap
+from bedesten.http.services import Services
 from bedesten.server import build
 from bedesten.store import sqlite
 from bedesten.store.transaction import StoreUnavailable, Transaction

@@ -13,13 +13,12 @@ from bedesten.accounts.actions import find
 from bedesten.admin import tokens
 from bedesten.core.clock import HOUR, MINUTE, SECOND, Clock, system_clock
 from bedesten.gate.scopes import SCOPES, Surface
-from bedesten.http.pipeline import Pipeline
 from bedesten.server import build
 from bedesten.server.installation import open_installation
 from bedesten.server.retention import delete_expired
 from bedesten.tenants import actions as tenants
 from tests.requirements.stage import kill_everything
-from tests.revocation.conftest import ROUTES, Life, Moved, Node
+from tests.revocation.conftest import Life, Moved, Node
 from tests.support.backoffice import Operator
 from tests.support.client import Client, api_key, bearer, request_bytes
 from tests.support.edges import to_every_worker
@@ -139,7 +138,7 @@ class Own(Life):
 
         installation = open_installation(self.installation.settings, clock)
         self.others.callback(installation.store.close)
-        return Node(Pipeline(build.open_services(installation, clock), ROUTES)), clock
+        return Node(build.open_services(installation, clock)), clock
 
 
 @pytest.fixture(params=ENGINES)

@@ -13,7 +13,8 @@ from bedesten.core.clock import system_clock
 from bedesten.gate.scopes import Surface
 from bedesten.http.message import Request, Response
 from bedesten.http.pipeline import Pipeline
-from bedesten.http.route import RouteMap
+from bedesten.http.route_map import RouteMap
+from bedesten.http.services import Services
 from bedesten.server import build
 from bedesten.server.installation import Installation, open_installation
 from tests.support.backoffice import PASSWORD, Operator
@@ -65,7 +66,12 @@ class Answer:
 class Node:
     """One web process."""
 
-    pipeline: Pipeline
+    services: Services
+    pipeline: Pipeline = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Puts the pipeline around the services."""
+        self.pipeline = Pipeline(self.services, ROUTES)
 
     async def post(
         self, path: str, body: object = None, *, token: str = "", key: str = "", host: str, address: str = "192.0.2.1"
@@ -103,7 +109,7 @@ class Life:
 
     def node(self) -> Node:
         """One more web process."""
-        return Node(Pipeline(build.open_services(self.installation, self.clock), ROUTES))
+        return Node(build.open_services(self.installation, self.clock))
 
     async def token(self, surface: Surface = Surface.STOREFRONT, address: str = "192.0.2.1") -> str:
         """A token of the customer or the partner."""

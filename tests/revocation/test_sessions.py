@@ -15,12 +15,11 @@ from bedesten.audit.actions import OPERATOR
 from bedesten.core.clock import DAY, HOUR, MINUTE
 from bedesten.core.ids import is_session_id, session_of
 from bedesten.gate.scopes import Surface
-from bedesten.http.pipeline import Pipeline
 from bedesten.server import build
 from bedesten.server.retention import delete_expired
 from bedesten.store.sql import TENANT, statement
 from bedesten.store.transaction import Transaction
-from tests.revocation.conftest import ROUTES, Answer, Life, Node
+from tests.revocation.conftest import Answer, Life, Node
 from tests.revocation.test_token_life import LOGOUT, REFRESH, claims
 
 LIST, END = "/Storefront/Customers/Sessions/List", "/Storefront/Customers/Sessions/End"
@@ -212,17 +211,17 @@ def test_what_ends_a_customer_s_tokens_during_a_refresh_ends_the_fresh_one_too(
     async def scenario() -> None:
         token = await life.token()
         customer = str(claims(token)["sub"])
-        house = build.open_services(life.installation, life.clock)
-        node, read = Node(Pipeline(house, ROUTES)), house.store.read
+        services = build.open_services(life.installation, life.clock)
+        node, read = Node(services), services.store.read
 
         async def interrupted(*given: Any) -> Any:
-            monkeypatch.setattr(house.store, "read", read)
+            monkeypatch.setattr(services.store, "read", read)
             life.operator.within(life.tenant, lambda tx: accounts.end_tokens(tx, customer, OPERATOR))
             return await read(*given)
 
-        monkeypatch.setattr(house.store, "read", interrupted)
+        monkeypatch.setattr(services.store, "read", interrupted)
         answer = await node.post(REFRESH, token=token, host=life.host)
-        assert house.store.read == read, "the refresh was interrupted"
+        assert services.store.read == read, "the refresh was interrupted"
         fresh = answer.body["data"]["token"] if answer.status == 200 else token
         assert await codes(life, token, fresh) == [-21] * 4
 

@@ -164,6 +164,6 @@ def test_uses_that_were_noted_of_a_lost_key_are_dropped_and_those_of_others_are_
     assert key_told(own, early.text) | key_told(own, late.text) == {None}
     kept.bring_back()
     for node in own.nodes:
-        asyncio.run(node.pipeline._services.key_usage.write(None))
+        asyncio.run(node.services.key_usage.write(None))
     with raw(own.installation.settings) as other:
         assert other.rows("SELECT key_id, uses FROM key_uses") == [(early.id, 2)]

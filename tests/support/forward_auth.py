@@ -19,26 +19,42 @@ from tests.support.served import Served, served
 
 HOST, PASSWORD = "reports.shop.example", "seven lanterns by the gate"
 ROUTES = """
-routes:
-  - prefix: /reports
-    methods: [GET, POST]
-    surface: reseller
-    scopes: [orders:read, account:read]
-  - path: /reports/secret
-    surface: reseller
-    scopes: [orders:create]
-  - path: /me
-    surface: reseller
-    scopes: []
-  - path: /stock/upload
-    methods: [POST]
-    surface: supplier
-    grants: [stock:write]
-  - path: /supplier/any
-    surface: supplier
-    grants: []
-  - path: /status
-    public: true
+[[routes]]
+prefix = "/reports"
+methods = ["GET", "POST"]
+surface = "reseller"
+scopes = ["orders:read", "account:read"]
+
+[[routes]]
+path = "/reports/secret"
+surface = "reseller"
+scopes = ["orders:create"]
+
+[[routes]]
+path = "/me"
+surface = "reseller"
+scopes = []
+
+[[routes]]
+path = "/stock/upload"
+methods = ["POST"]
+surface = "supplier"
+grants = ["stock:write"]
+
+[[routes]]
+path = "/supplier/any"
+surface = "supplier"
+grants = []
+
+[[routes]]
+prefix = "/storefront"
+methods = ["GET"]
+surface = "storefront"
+scopes = []
+
+[[routes]]
+path = "/status"
+public = true
 """
 SignatureCheck = Callable[[list[str], str, str, Mapping[str, str]], bool]
 
@@ -153,7 +169,7 @@ def forward_auth_server(
         "partners", "create", "--tenant", "shop", "--email", "p@partner.example", "--password-stdin",
         stdin=PASSWORD.encode(),
     )["id"]  # fmt: skip
-    file = folder / "gate.yaml"
+    file = folder / "gate.toml"
     file.write_text(routes, "utf-8")
     arguments = ("--workers", "1", "--admin-port", str(free_port(0)), "--gate-routes", os.fspath(file))
     environment = {"BEDESTEN_TRUSTED_PROXIES": proxies, "BEDESTEN_LOG_LEVEL": "error"}  # nobody reads what it logs

@@ -26,7 +26,7 @@ from bedesten.admin_api import scanners
 from bedesten.admin_api.exposition import STORE_DOWN, Write
 from bedesten.forward_auth import endpoint
 from bedesten.http.asgi import BodyPace, IncomingBody
-from bedesten.http.message import BodyStalled, BodyTooLarge, ClientGone, Response, peer_of
+from bedesten.http.message import BodyStalled, BodyTooLarge, ClientGone, EmptyRequestBody, Request, Response, peer_of
 from bedesten.store.transaction import StoreUnavailable
 
 Message = MutableMapping[str, Any]
@@ -81,7 +81,7 @@ class Authorizer(Protocol):
     def trusts(self, peer: str) -> bool:
         """Whether a question from there is answered."""
 
-    async def decide(self, scope: Message) -> Response:
+    async def decide(self, request: Request) -> Response:
         """The answer to one."""
 
 
@@ -214,7 +214,8 @@ class AdminListener:
         peer = peer_of(scope)
         if not gate.trusts(peer):
             return endpoint.not_a_proxy(peer)
-        return await gate.decide(scope)
+        asked = Request(scope["method"], raw, scope["query_string"], scope["headers"], peer, EmptyRequestBody())
+        return await gate.decide(asked)
 
     async def _readiness(self) -> Answer:
         try:

@@ -1,21 +1,20 @@
-"""The same gate for requests that somebody else answers: a service behind a proxy, or one with our middleware.
+"""Decides about requests that somebody else answers: a service behind a proxy, or one with the Python middleware.
 
-It *is* the pipeline, up to the handler: framing, revision check, Host, rule, limits, credential, scopes or grants, in
-the same order and with the same refusals, counts and notes. In place of an answer it gives `Allowed`.
+It composes the same `Admission` as the pipeline of the four surfaces: the same steps in the same order, with the same
+refusals, counts and log lines. CORS is not among them: the service answers its own preflights.
 """
+
+from time import perf_counter
 
 from bedesten import errors
 from bedesten.errors import Refusal
 from bedesten.forward_auth.identity_headers import Identity
 from bedesten.forward_auth.rules import ProtectedRoute, RuleSet
-from bedesten.gate.auth_cache import TenantEntry
-from bedesten.gate.principal import Principal
-from bedesten.gate.scopes import Surface
-from bedesten.http.context import RequestContext, Services
-from bedesten.http.message import Headers, Request
-from bedesten.http.pipeline import Pipeline
+from bedesten.http.admission import Admission, Allowed
+from bedesten.http.failures import FailureHandler
+from bedesten.http.message import ClientGone, Headers, Request, Response
 from bedesten.http.proxies import Proxies
-from bedesten.http.route import Match, Route
+from bedesten.http.services import Services
 
 _FORWARDED_HEADERS = frozenset(
     {b"authorization", b"apikey", b"accept", b"user-agent", b"x-forwarded-for", b"forwarded"}
@@ -23,64 +22,73 @@ _FORWARDED_HEADERS = frozenset(
 _OVERRIDE_HEADERS = frozenset(
     {b"x-http-method-override", b"x-http-method", b"x-method-override", b"x-original-url", b"x-rewrite-url"}
 )
-"""Headers by which some services are told another method or path than the request's own."""
+"""Headers with which some services replace the request's own method or path."""
 
 
-class ForwardAuth(Pipeline):
-    """Decides about requests of one service. `handle` answers an `Allowed`, or a refusal for the caller."""
+class ForwardAuth:
+    """Decides about the requests of one set of protected routes."""
 
-    def __init__(self, services: Services, routes: RuleSet) -> None:
-        super().__init__(services, routes)
+    def __init__(self, services: Services, rules: RuleSet) -> None:
+        self._services = services
+        self._failures = FailureHandler(services)
+        self._metrics = services.request_log.metrics
+        self._admission = Admission(services, rules)
 
     @property
     def proxies(self) -> Proxies:
-        """Whose word counts about where a request came from."""
+        """The proxies that are trusted to say where a request came from."""
         return self._services.proxies
 
-    def turn(self, routes: RuleSet) -> None:
-        """Goes on with other rules."""
-        self._routes = routes
+    def use_rules(self, rules: RuleSet) -> None:
+        """Decides by other rules from the next request on."""
+        self._admission = Admission(self._services, rules)
+
+    async def decide(self, request: Request) -> Allowed[ProtectedRoute] | Response:
+        """The request, allowed, or the refusal to answer it with."""
+        admission = self._admission
+        state = admission.begin(request)
+        decision: Allowed[ProtectedRoute] | Response
+        try:
+            decision = await admission.admit(request, await admission.tenant(request, state), state)
+        except ClientGone:
+            raise
+        except Exception as problem:
+            decision = self._failures.respond(problem, request, state)
+            decision.headers += state.limit_headers
+        status = decision.status if isinstance(decision, Response) else 200
+        self._metrics.observe_request(state.surface, status, state.code, perf_counter() - state.started)
+        return decision
 
     async def close(self) -> None:
-        """Writes what was noted, and lets go of the store."""
+        """Writes what is still in memory and closes the store."""
         await self._services.close()
-
-    def _chosen(self, request: Request, match: Match | None) -> Route | Surface:
-        route = match.routes.get(request.method) if match else None
-        if route is None:
-            raise Refusal(
-                errors.PATH_NOT_ALLOWED, "no rule is for this path" if match is None else "no rule for the method"
-            )
-        return route
-
-    def _authorise(self, tenant: TenantEntry, route: Route, principal: Principal | None) -> None:
-        assert isinstance(route, ProtectedRoute)
-        for access in route.demands(principal):
-            self._services.gate.authorise(tenant, access, route.endpoint, principal)
 
 
 def forwarded_headers(headers: Headers, host: list[bytes]) -> Headers:
-    """What of a foreign request's headers the gate looks at, and the `Host` that it was sent to.
+    """Keeps the headers that the gate evaluates and puts the original `Host` in front.
 
-    Raises `Refusal` (-2) for a header by which the service behind could be made to do something else than was judged,
-    or to take the caller's word for the gate's.
+    Raises `Refusal` (-2) for a header by which the service could be made to do something else than was decided about,
+    or to take a header of the caller for one of the gate's.
     """
     kept: Headers = [(b"host", line) for line in host]
     for name, value in headers:
-        meant = name.replace(b"_", b"-")  # as WSGI and CGI read it
+        normalised = name.replace(b"_", b"-")  # as WSGI and CGI read it
         if name in _FORWARDED_HEADERS:
             kept.append((name, value))
-        elif meant in _OVERRIDE_HEADERS:
+        elif normalised in _OVERRIDE_HEADERS:
             raise Refusal(errors.BAD_REQUEST, "a header that names another method or path")
-        elif meant != name and meant.startswith(b"x-bedesten-"):
+        elif normalised != name and normalised.startswith(b"x-bedesten-"):
             raise Refusal(errors.BAD_REQUEST, "a header that can be taken for one of the gate's")
     return kept
 
 
-def identity(context: RequestContext) -> Identity:
-    """Who was admitted, in the words of the identity headers."""
-    who = context.principal
-    if who is None:
-        return Identity(context.tenant.id, "", "", frozenset(), context.request_id)
-    rights = who.scopes if who.key is None else who.grants if who.grants is not None else frozenset({"*"})
-    return Identity(context.tenant.id, who.owner, who.surface.value, rights, context.request_id)
+def identity_of(allowed: Allowed[ProtectedRoute]) -> Identity:
+    """The caller of an allowed request, as the identity headers name it."""
+    principal, request_id = allowed.principal, allowed.state.request_id
+    if principal is None:
+        return Identity(allowed.tenant.id, "", "", frozenset(), request_id)
+    if principal.key is None:
+        rights = principal.scopes
+    else:
+        rights = principal.grants if principal.grants is not None else frozenset({"*"})
+    return Identity(allowed.tenant.id, principal.owner, principal.surface.value, rights, request_id)

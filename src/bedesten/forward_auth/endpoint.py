@@ -1,15 +1,13 @@
-"""How proxies ask about requests of a service that stands behind them, and what they are told.
+"""The endpoint that proxies ask whether a request to the service behind them may go on.
 
-| asked by | how |
+| proxy | how it asks |
 |---|---|
-| nginx `auth_request`, Caddy `forward_auth` | `GET /gate/decide`; the request is in `X-Forwarded-Method`, `-Uri`, `-Host` |
-| Envoy `ext_authz` over HTTP | the request's own method, `Host` and headers, its target behind `/gate/envoy` |
+| nginx, Caddy, Traefik | `GET /gate/decide`; the request is in `X-Forwarded-Method`, `-Uri`, `-Host` |
+| Envoy `ext_authz` | the request's own method, `Host` and headers, its target after `/gate/envoy` |
 
-One form reads one set of headers, each exactly once: what a client sends of another set can never take the place of what
-its proxy says. Only a trusted proxy is answered, and it has to say who its client is.
+Each form reads one set of headers, each exactly once, so a header that the client sent can never replace one that its
+proxy writes. Only a trusted proxy is answered, and it has to send the client's address.
 """
-
-from typing import Any
 
 import structlog
 
@@ -17,36 +15,35 @@ from bedesten import errors
 from bedesten.core.ids import request_id
 from bedesten.core.secret import Secret
 from bedesten.errors import Refusal
-from bedesten.forward_auth.authorizer import ForwardAuth, forwarded_headers, identity
-from bedesten.forward_auth.rules import Allowed, check_target
+from bedesten.forward_auth.authorizer import ForwardAuth, forwarded_headers, identity_of
+from bedesten.forward_auth.rules import check_target
 from bedesten.http import responses
-from bedesten.http.message import EmptyRequestBody, Headers, Request, Response, peer_of
+from bedesten.http.message import EmptyRequestBody, Headers, Request, Response
 
 FORWARDED, ENVOY = b"/gate/decide", b"/gate/envoy"
 MAX_DOCUMENT_LENGTH = 2048
 """Bytes of a refusal that are repeated in a header, for proxies that drop the body."""
 
-_ASKED = (b"x-forwarded-method", b"x-forwarded-uri", b"x-forwarded-host")
+_REQUEST_HEADERS = (b"x-forwarded-method", b"x-forwarded-uri", b"x-forwarded-host")
 _DOCUMENT = b"x-bedesten-document"
 
 log = structlog.get_logger("bedesten.gate")
 
 
-def request_of(scope: Any) -> tuple[Request, bytes]:
-    """The request that is asked about, and its target as it was sent. Raises `Refusal` (-2)."""
-    raw, headers = scope["raw_path"], scope["headers"]
-    if raw == FORWARDED:
-        method, target, host = (_once(headers, name) for name in _ASKED)
+def original_request(asked: Request) -> tuple[Request, bytes]:
+    """The request that a proxy asks about, and its target as it was sent. Raises `Refusal` (-2)."""
+    if asked.path == FORWARDED:
+        method, target, host = (_once(asked.headers, name) for name in _REQUEST_HEADERS)
         path, _, query = target.partition(b"?")
         hosts = [host]
     else:
-        path, query = raw.removeprefix(ENVOY), scope["query_string"]
-        method = scope["method"].encode("latin-1")
+        path, query = asked.path.removeprefix(ENVOY), asked.query
+        method = asked.method.encode("latin-1")
         target = path + b"?" + query if query else path
-        hosts = [value for name, value in headers if name == b"host"]
+        hosts = [value for name, value in asked.headers if name == b"host"]
     check_target(path, query)
-    lines = forwarded_headers(headers, hosts)
-    return Request(method.decode("latin-1"), path, query, lines, peer_of(scope), EmptyRequestBody()), target
+    headers = forwarded_headers(asked.headers, hosts)
+    return Request(method.decode("latin-1"), path, query, headers, asked.peer, EmptyRequestBody()), target
 
 
 def _once(headers: Headers, name: bytes) -> bytes:
@@ -56,43 +53,42 @@ def _once(headers: Headers, name: bytes) -> bytes:
     return lines[0]
 
 
-async def decide(forward_auth: ForwardAuth, scope: Any, secret: Secret[str], now: int) -> Response:
-    """200 with the identity headers, or the refusal for the caller."""
+async def decide(forward_auth: ForwardAuth, asked: Request, secret: Secret[str], now: int) -> Response:
+    """200 with the signed identity headers, or the refusal for the client."""
     try:
-        request, target = request_of(scope)
+        request, target = original_request(asked)
         if not forward_auth.proxies.has_forwarded_header(request):
-            raise Refusal(errors.BAD_REQUEST, "the proxy has to say who its client is")
+            raise Refusal(errors.BAD_REQUEST, "the proxy has to send the client's address")
     except Refusal as refusal:
         named = request_id()
         log.warning("not-asked-right", cause=refusal.cause, request_id=named)
         response = responses.error_response(refusal, named, b"")
     else:
-        response = await forward_auth.handle(request)
-        if isinstance(response, Allowed):
-            assert response.context is not None
-            lines = identity(response.context).signed(secret, request.method, target.decode("latin-1"), now)
-            spelt = [(name.lower().encode(), value.encode("latin-1")) for name, value in lines]
-            return Response(200, [*response.headers, (b"cache-control", b"no-store"), *spelt], b"")
-    if b"document=header" in scope["query_string"].split(b"&") and scope["raw_path"] == FORWARDED:
-        _repeat(response)
+        decision = await forward_auth.decide(request)
+        if not isinstance(decision, Response):
+            signed = identity_of(decision).signed(secret, request.method, target.decode("latin-1"), now)
+            identity = [(name.lower().encode(), value.encode("latin-1")) for name, value in signed]
+            return Response(200, [*decision.state.limit_headers, (b"cache-control", b"no-store"), *identity], b"")
+        response = decision
+    if asked.path == FORWARDED and b"document=header" in asked.query.split(b"&"):
+        _repeat_document(response)
     return response
 
 
 def unavailable(cause: str) -> Response:
-    """503: the gate cannot know."""
+    """503: the gate cannot decide."""
     named = request_id()
     log.warning("gate-unavailable", cause=cause, request_id=named)
     return responses.error_response(Refusal(errors.UNAVAILABLE, cause, retry_after=1), named, b"")
 
 
 def not_a_proxy(peer: str) -> Response:
-    """403 for whoever is not among the trusted proxies: its word on who calls whom would count for nothing."""
+    """403 for a peer that is not a trusted proxy."""
     named = request_id()
     log.warning("not-a-proxy", peer=peer, request_id=named)
     return responses.error_response(Refusal(errors.PATH_NOT_ALLOWED, "not a trusted proxy"), named, b"")
 
 
-def _repeat(response: Response) -> None:
-    """Puts the refusal's document into a header as well."""
+def _repeat_document(response: Response) -> None:
     if len(response.body) <= MAX_DOCUMENT_LENGTH and response.body.isascii() and b"\n" not in response.body:
         response.headers.append((_DOCUMENT, response.body))

@@ -1,26 +1,24 @@
-"""Paths of somebody else's service, and what each of them demands.
+"""Rules for the paths of another service: which access each path demands.
 
-Two programs that read one path differently are an attack: the gate would judge one thing and the service do another. So a
-path is accepted in one spelling only, and wherever a service could well mean another rule than the gate does, because of
-letter case or a slash at the end, the request is refused.
+Two programs that read one path differently are an attack: the gate would decide about one thing and the service do
+another. So a path is accepted in one spelling only. Where a service may take two paths for one, because of letter case or
+a slash at the end, and the rules differ, the request is refused.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 from bedesten import errors
 from bedesten.errors import Refusal
-from bedesten.gate.access import Access, Keyed, Open, Scoped, SignedIn
-from bedesten.gate.principal import Principal
+from bedesten.gate.access import Access, AnyKey, Keyed, Open, Scoped, SignedIn
+from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.scopes import Surface
-from bedesten.http.context import RequestContext
-from bedesten.http.message import Response
-from bedesten.http.route import Match, Route, Static
+from bedesten.http.message import Request
+from bedesten.http.route import METHODS, Match, Resource
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 MAX_TARGET_LENGTH = 4096
 """Bytes of path and query together."""
 
@@ -31,12 +29,12 @@ _MEANING = re.compile(r"[/\\.%;?#]")
 
 
 def clean(path: bytes) -> str:
-    """The path, if it has one reading only. Raises ValueError with a reason that holds nothing of it.
+    """The path, if it is unambiguous. Raises ValueError; the reason never contains the path.
 
-    Percent-encoded may be spaces and what is not ASCII, and nothing else: not dots and slashes, and not letters either.
+    Only spaces and characters that are not ASCII may be percent-encoded: no dots, no slashes, no ASCII letters.
     """
     if _PATH.fullmatch(path) is None:
-        raise ValueError("a character in the path that it must not have, or one that must not be percent-encoded")
+        raise ValueError("a forbidden or needlessly percent-encoded character in the path")
     text = path.decode("ascii")
     segments = text[1:].split("/")
     if "" in segments[:-1]:
@@ -56,23 +54,23 @@ def _check_decoded(path: bytes) -> None:
     if any(unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") for letter in text):
         raise ValueError("a control character in the path")
     if len(_MEANING.findall(unicodedata.normalize("NFKC", text))) != len(_MEANING.findall(text)):
-        raise ValueError("a letter in the path that can be taken for a dot or a slash")
+        raise ValueError("a character in the path that Unicode folds into a dot or a slash")
 
 
 def check_target(path: bytes, query: bytes) -> None:
-    """Raises `Refusal` (-2) for a target that is too long, or has in its query what no target has."""
+    """Raises `Refusal` (-2) for a target that is too long, or whose query has a character that no target may have."""
     if len(path) + len(query) > MAX_TARGET_LENGTH:
         raise Refusal(errors.BAD_REQUEST, "the target is too long")
     if _TARGET.fullmatch(query) is None:
-        raise Refusal(errors.BAD_REQUEST, "a character in the query that it must not have")
+        raise Refusal(errors.BAD_REQUEST, "a forbidden character in the query")
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one path, or with `prefix` that path and everything below it, demands. Made by whoever operates the service.
+    """What one path demands, or with `prefix` that path and everything below it.
 
-    Without a surface it is open to everybody. `rights` are scopes or grants, all of which are needed; none of them: any
-    living credential of the surface will do. Without methods it is for every method. `line` is where it was written.
+    Without a surface it is public. `rights` are scopes or grants, all of which are needed; without any, every valid
+    credential of the surface is enough. Without methods the rule is for all of them. `index` is its place in the file.
     """
 
     path: str
@@ -80,82 +78,68 @@ class Rule:
     methods: frozenset[str] = frozenset()
     surface: Surface | None = None
     rights: tuple[str, ...] = ()
-    line: int = 0
+    index: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProtectedRoute(Route):
-    """One method of a rule. What a principal needs for it is `demands`."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ProtectedRoute(Resource):
+    """One method of a rule."""
 
     rule: Rule
 
-    def demands(self, principal: Principal | None) -> Iterator[Access]:
-        """All that is demanded, each of which has to be met."""
-        surface, rights = self.rule.surface, self.rule.rights
-        if surface is None or not rights:
-            yield _any_key(surface, principal) if isinstance(self.access, Keyed) else self.access
-        elif surface.uses_tokens:
-            yield from (Scoped(surface, right) for right in rights)
-        else:
-            yield from (Keyed(surface, right) for right in rights)
-
-
-def _any_key(surface: Surface | None, principal: Principal | None) -> Keyed:
-    """What every API key of the surface meets: a grant that it has."""
-    assert surface is not None
-    grants = principal.grants if principal else None
-    return Keyed(surface, min(grants, default="") if grants else "")
-
-
-@dataclass(slots=True)
-class Allowed(Response):
-    """Not an answer to the caller: the request may go on, and `context` says whose it is."""
-
-    context: RequestContext | None = None
-
-
-def _allow(context: RequestContext) -> Response:
-    return Allowed(200, [], b"", False, context)
-
 
 class RuleError(ValueError):
-    """Two rules that exclude each other, or one that can be none; `rule` is where it was found."""
+    """An invalid rule, or two rules that contradict each other. The text names the rule's field: `routes[2].path`."""
 
     def __init__(self, rule: Rule, field: str, reason: str) -> None:
-        super().__init__(reason)
-        self.rule = rule
-        self.field = field
+        named = "prefix" if field == "path" and rule.prefix else field
+        super().__init__(f"routes[{rule.index}].{named}: {reason}")
+
+
+Routes = dict[str, ProtectedRoute]
+"""The routes of one path by method."""
 
 
 class RuleSet:
-    """The rules of one service. The most specific path decides alone: another method of it falls back to nothing."""
+    """The rules of one service. The most specific path decides alone; for another method no further rule is consulted."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         """Raises `RuleError`."""
-        self._exact: dict[str, dict[str, Route]] = {}
-        self._prefixes: dict[str, dict[str, Route]] = {}
+        self._exact: dict[str, Routes] = {}
+        self._prefixes: dict[str, Routes] = {}
         self._spelling: dict[tuple[bool, str], Rule] = {}
         for rule in rules:
             self._add(rule)
         self._folded_exact = {path.lower(): group for path, group in self._exact.items()}
         self._folded_prefixes = {path.lower(): group for path, group in self._prefixes.items()}
 
-    def find(self, path: bytes) -> Match | None:
-        """The routes of a path by method; None if there is no rule. Raises `Refusal` (-2) for a path of two readings."""
+    def match(self, request: Request, tenant: TenantEntry) -> Match[ProtectedRoute]:  # noqa: ARG002
+        """The rule of a request, the same for every tenant. Raises `Refusal` (-2: ambiguous path, -28: no rule)."""
+        routes = self._find(request.path)
+        if routes is None:
+            raise Refusal(errors.PATH_NOT_ALLOWED, "no rule for the path")
+        route = routes.get(request.method)
+        if route is None:
+            raise Refusal(errors.PATH_NOT_ALLOWED, "no rule for the method")
+        return Match(route)
+
+    def _find(self, path: bytes) -> Routes | None:
         try:
             text = clean(path)
         except ValueError as problem:
             raise Refusal(errors.BAD_REQUEST, str(problem)) from None
         found = _lookup(text, self._exact, self._prefixes)
         folded = _lookup(_folded(text), self._folded_exact, self._folded_prefixes)
-        return Match(found) if found is not None and found is folded else None
+        return found if found is folded else None
 
     def _add(self, rule: Rule) -> None:
         _check(rule)
         path = rule.path.rstrip("/") if rule.prefix else rule.path
         known = self._spelling.setdefault((rule.prefix, path.lower()), rule)
         if known.path != rule.path:
-            raise RuleError(rule, "path", f"differs from line {known.line} in case or its last slash only")
+            raise RuleError(
+                rule, "path", f"differs from routes[{known.index}] only in letter case or in its last slash"
+            )
         group = (self._prefixes if rule.prefix else self._exact).setdefault(path, {})
         methods = set(rule.methods or METHODS)
         if "GET" in methods:
@@ -165,21 +149,18 @@ class RuleSet:
             if before is None:
                 group[method] = _route(rule, method)
             elif method in rule.methods or not rule.methods:
-                assert isinstance(before, ProtectedRoute)
-                raise RuleError(rule, "methods", f"{method} {rule.path} stands on line {before.rule.line} already")
+                raise RuleError(rule, "methods", f"{method} {rule.path} is in routes[{before.rule.index}] already")
 
 
 def _folded(path: str) -> str:
-    """The path as whoever takes letters for each other reads it, in case or in width: `%C5%BF` is an s to some."""
+    """The path after case folding and NFKC, as a lenient service would compare it: `%C5%BF` (ſ) becomes `s`."""
     if "%" not in path:
         return path.lower()
     decoded = unquote_to_bytes(path).decode("utf-8")
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", decoded).casefold())
 
 
-def _lookup(
-    path: str, exact: dict[str, dict[str, Route]], prefix: dict[str, dict[str, Route]]
-) -> dict[str, Route] | None:
+def _lookup(path: str, exact: dict[str, Routes], prefix: dict[str, Routes]) -> Routes | None:
     found = exact.get(path)
     if found is not None:
         return found
@@ -196,33 +177,37 @@ def _lookup(
 
 
 def _slash_variant(path: str) -> str:
-    """The path that a service may well take for the same: with a slash at the end, or without."""
+    """The path with or without its last slash, which a service may take for the same."""
     return path[:-1] if path.endswith("/") else path + "/"
 
 
 def _check(rule: Rule) -> None:
     if _RULE.fullmatch(rule.path) is None:
-        raise RuleError(rule, "path", "begins with a slash and has no blanks, no percent signs and nothing but ASCII")
+        raise RuleError(
+            rule, "path", "must begin with a slash and contain only ASCII, without spaces and percent signs"
+        )
     try:
         clean(rule.path.encode("ascii"))
     except ValueError as problem:
         raise RuleError(rule, "path", str(problem)) from None
     if len(rule.path) > MAX_TARGET_LENGTH // 2:
-        raise RuleError(rule, "path", "is too long")
+        raise RuleError(rule, "path", f"longer than {MAX_TARGET_LENGTH // 2:,} characters")
     if not rule.methods <= METHODS:
         unknown = ", ".join(sorted(rule.methods - METHODS))
-        raise RuleError(rule, "methods", f"no method {unknown}; there are {', '.join(sorted(METHODS))}")
+        raise RuleError(rule, "methods", f"unknown method {unknown}; the methods are {', '.join(sorted(METHODS))}")
 
 
 def _route(rule: Rule, method: str) -> ProtectedRoute:
     path = f"{rule.path.rstrip('/')}/*" if rule.prefix else rule.path
-    return ProtectedRoute(method=method, path=path, access=_access(rule), handler=Static(_allow), rule=rule)
+    access, *further = _demanded(rule)
+    return ProtectedRoute(method=method, path=path, access=access, further=tuple(further), rule=rule)
 
 
-def _access(rule: Rule) -> Access:
-    """What the credential is looked up as; the rights are compared one by one later."""
-    if rule.surface is None:
-        return Open(None)
-    if not rule.surface.uses_tokens:
-        return Keyed(rule.surface, rule.rights[0] if rule.rights else "")
-    return Scoped(rule.surface, rule.rights[0]) if rule.rights else SignedIn(rule.surface)
+def _demanded(rule: Rule) -> tuple[Access, ...]:
+    """Every access that the rule demands, at least one."""
+    surface = rule.surface
+    if surface is None:
+        return (Open(None),)
+    if surface.uses_tokens:
+        return tuple(Scoped(surface, right) for right in rule.rights) or (SignedIn(surface),)
+    return tuple(Keyed(surface, right) for right in rule.rights) or (AnyKey(surface),)

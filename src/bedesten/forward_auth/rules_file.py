@@ -1,46 +1,58 @@
-"""The gate's route file: YAML that says which paths of a service demand what.
+"""The route file of forward-auth: TOML that says which access each path of a service demands.
 
-Read from the parser's events, so that nothing is ever resolved: an alias, an anchor, a tag, a second document, a member
-that stands twice or that nobody knows is refused, and what looks like a number or a date is text. Every reason names the
-file, the line and the field.
+`tomllib` parses it and msgspec checks its types; an unknown key is an error. Every error names the file and the field,
+with the rule's number from 0: `routes[2].scopes`.
 """
 
+import re
+import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+import msgspec
 
 from bedesten.forward_auth.rules import Rule, RuleError, RuleSet
 from bedesten.gate.access import GRANTS
 from bedesten.gate.scopes import SCOPES, Surface
+from bedesten.http.validation_messages import validation_message
 
 MAX_FILE_BYTES = 256 * 1024
-DEEPEST = 6
-FIELDS = ("path", "prefix", "methods", "surface", "scopes", "grants", "public")
+_YAML = re.compile(r"^routes:", re.MULTILINE)
+_UNKNOWN_KEY = re.compile(r"Object contains unknown field `(?P<key>.*)`", re.DOTALL)
 
 
 class RouteFileError(ValueError):
-    """The route file cannot be used; the text names file, line and field."""
+    """The route file cannot be used; the text names the file and the field."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One value and the line on which it begins. Plain `true` and `false` are truth values, all other scalars text."""
-
-    line: int
-    value: "str | bool | list[Node] | dict[str, Node] | None"
+class _FieldError(Exception):
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}" if field else reason)
 
 
-class _Fault(Exception):
-    def __init__(self, line: int, field: str, reason: str) -> None:
-        super().__init__(reason)
-        self.line = line
-        self.field = field
+class _RuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[routes]]` table."""
+
+    path: str | None = None
+    prefix: str | None = None
+    methods: list[str] | None = None
+    surface: Surface | None = None
+    scopes: list[str] | None = None
+    grants: list[str] | None = None
+    public: bool | None = None
+
+
+class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    routes: list[_RuleTable] = []
+
+
+_KEYS = ", ".join(_RuleTable.__struct_fields__)
 
 
 def read_file(path: Path) -> RuleSet:
     """The rules of a file. Raises `RouteFileError`, also if it cannot be read."""
+    if path.suffix in (".yaml", ".yml"):
+        raise RouteFileError(f"{path}: {_how_to_convert(path.with_suffix('.toml').name)}")
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
@@ -50,175 +62,94 @@ def read_file(path: Path) -> RuleSet:
 
 
 def read(raw: bytes, name: str) -> RuleSet:
-    """The rules of a file's content; `name` is what reasons call it. Raises `RouteFileError`."""
+    """The rules of a file's content; `name` is the file's name in errors. Raises `RouteFileError`."""
     if len(raw) > MAX_FILE_BYTES:
         raise RouteFileError(f"{name}: larger than {MAX_FILE_BYTES // 1024} KiB")
+    try:
+        return RuleSet(_rules(_document(raw)))
+    except (_FieldError, RuleError) as problem:
+        raise RouteFileError(f"{name}: {problem}") from None
+
+
+def _document(raw: bytes) -> _Document:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as problem:
         line = raw[: problem.start].count(b"\n") + 1
-        raise RouteFileError(f"{name}, line {line}: not UTF-8") from None
+        raise _FieldError("", f"not UTF-8 (at line {line})") from None
     try:
-        return RuleSet(_rules(_document(text)))
-    except _Fault as fault:
-        field = f"{fault.field}: " if fault.field else ""
-        raise RouteFileError(f"{name}, line {fault.line}: {field}{fault}") from None
-    except RuleError as problem:
-        field = ("prefix" if problem.rule.prefix else "path") if problem.field == "path" else problem.field
-        raise RouteFileError(f"{name}, line {problem.rule.line}: {field}: {problem}") from None
+        return msgspec.convert(tomllib.loads(text), _Document)
+    except msgspec.ValidationError as problem:
+        raise _FieldError(*_located(str(problem))) from None
+    except RecursionError:
+        raise _FieldError("", "not TOML: nested too deeply") from None
+    except ValueError as problem:
+        hint = f". {_how_to_convert('a .toml file')}" if _YAML.search(text) else ""
+        raise _FieldError("", f"not TOML: {problem}{hint}") from None
 
 
-# --- YAML ---------------------------------------------------------------------------------------------------------------
+def _how_to_convert(name: str) -> str:
+    return (
+        f"the route file is TOML, not YAML: write it as {name}, each rule as a [[routes]] table such as "
+        '`prefix = "/reports"`; docs/reference/gate-routes.md has an example'
+    )
 
 
-def _document(text: str) -> Node:
-    events = _events(text)
-    first = next(events, None)
-    if first is None:
-        raise _Fault(1, "", "the file is empty")
-    node = _node(first, events, 0)
-    extra = next(events, None)
-    if extra is not None:
-        raise _Fault(_line(extra), "", "a second document")
-    return node
+def _located(problem: str) -> tuple[str, str]:
+    """Field and reason of what msgspec says."""
+    reason, _, where = problem.partition(" - at `$.")
+    field = where.rstrip("`")
+    if unknown := _UNKNOWN_KEY.fullmatch(reason):
+        keys = _KEYS if field else "routes"
+        return f"{field}.{unknown['key'][:80]}".lstrip("."), f"unknown; the keys are {keys}"
+    if field.endswith(".surface"):
+        return field, f"must be one of {', '.join(Surface)}"
+    return field, validation_message(reason)
 
 
-def _events(text: str) -> Iterator[yaml.Event]:
-    """Everything that stands for a value, or ends one."""
-    try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                raise _Fault(_line(event), "", "an alias; aliases are not read here")
-            if getattr(event, "anchor", None) is not None:
-                raise _Fault(_line(event), "", "an anchor; anchors are not read here")
-            if getattr(event, "tag", None) is not None:
-                raise _Fault(_line(event), "", "a tag; tags are not read here")
-            if isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
-                yield event
-    except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark or problem.context_mark
-        raise _Fault(mark.line + 1 if mark else 1, "", f"not YAML: {problem.problem or problem.context}") from None
-    except yaml.YAMLError:
-        raise _Fault(1, "", "not YAML: a character that it must not have") from None
+def _rules(document: _Document) -> Iterator[Rule]:
+    if not document.routes:
+        raise _FieldError("routes", "at least one rule is needed")
+    for index, table in enumerate(document.routes):
+        yield _rule(table, index)
 
 
-def _node(event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Node:
-    line = _line(event)
-    if depth > DEEPEST:
-        raise _Fault(line, "", "nested too deeply")
-    if isinstance(event, yaml.ScalarEvent):
-        return Node(line, _scalar(event))
-    if isinstance(event, yaml.SequenceStartEvent):
-        items: list[Node] = []
-        while not isinstance(inner := next(events), yaml.SequenceEndEvent):
-            items.append(_node(inner, events, depth + 1))
-        return Node(line, items)
-    members: dict[str, Node] = {}
-    while not isinstance(inner := next(events), yaml.MappingEndEvent):
-        if not isinstance(inner, yaml.ScalarEvent):
-            raise _Fault(_line(inner), "", "the name of a member is a word")
-        if inner.value in members:
-            raise _Fault(_line(inner), str(inner.value)[:80], "stands twice")
-        members[inner.value] = _node(next(events), events, depth + 1)
-    return Node(line, members)
+def _rule(table: _RuleTable, index: int) -> Rule:
+    where = f"routes[{index}]"
+    if (table.path is None) is (table.prefix is None):
+        raise _FieldError(where, "needs either path or prefix")
+    if table.methods is not None and not table.methods:
+        raise _FieldError(f"{where}.methods", "must name at least one method; without it the rule is for all")
+    for field in ("methods", "scopes", "grants"):
+        values = getattr(table, field) or ()
+        if len(set(values)) < len(values):
+            raise _FieldError(f"{where}.{field}", "names something twice")
+    surface, rights = _demanded(table, where)
+    path, methods = table.path or table.prefix or "", frozenset(table.methods or ())
+    return Rule(path, table.prefix is not None, methods, surface, rights, index)
 
 
-def _scalar(event: yaml.ScalarEvent) -> str | bool | None:
-    value = str(event.value)
-    if event.implicit[0]:  # not in quotes
-        if value in ("true", "false"):
-            return value == "true"
-        if value in ("", "~", "null"):
-            return None
-    return value
-
-
-def _line(event: yaml.Event) -> int:
-    return int(event.start_mark.line) + 1
-
-
-# --- rules --------------------------------------------------------------------------------------------------------------
-
-
-def _rules(document: Node) -> Iterator[Rule]:
-    members = _members(document, "", ("routes",))
-    if "routes" not in members:
-        raise _Fault(document.line, "routes", "is missing")
-    listed = members["routes"]
-    if not isinstance(listed.value, list) or not listed.value:
-        raise _Fault(listed.line, "routes", "is a list of one rule or more")
-    for number, one in enumerate(listed.value):
-        yield _rule(one, f"routes[{number}]")
-
-
-def _rule(node: Node, where: str) -> Rule:
-    members = _members(node, where, FIELDS)
-    if ("path" in members) is ("prefix" in members):
-        raise _Fault(node.line, where, "needs either path or prefix")
-    prefix = "prefix" in members
-    path = _word(members["prefix" if prefix else "path"], f"{where}.{'prefix' if prefix else 'path'}")
-    methods = _words(members, "methods", where, least=1)
-    surface, rights = _demand(node, members, where)
-    return Rule(path, prefix, frozenset(methods or ()), surface, rights, node.line)
-
-
-def _demand(node: Node, members: dict[str, Node], where: str) -> tuple[Surface | None, tuple[str, ...]]:
-    if "public" in members:
-        if members["public"].value is not True:
-            raise _Fault(members["public"].line, f"{where}.public", "is true, or is left out")
-        for other in ("surface", "scopes", "grants"):
-            if other in members:
-                raise _Fault(members[other].line, f"{where}.{other}", "a public path demands nothing")
+def _demanded(table: _RuleTable, where: str) -> tuple[Surface | None, tuple[str, ...]]:
+    if table.public is False:
+        raise _FieldError(f"{where}.public", "must be true, or be left out")
+    if table.public:
+        for field in ("surface", "scopes", "grants"):
+            if getattr(table, field) is not None:
+                raise _FieldError(f"{where}.{field}", "a public path demands nothing")
         return None, ()
-    if "surface" not in members:
-        raise _Fault(node.line, where, "needs a surface, or public: true")
-    surface = _surface(members["surface"], f"{where}.surface")
+    surface = table.surface
+    if surface is None:
+        raise _FieldError(where, "needs a surface, or public = true")
     mine, other = ("scopes", "grants") if surface.uses_tokens else ("grants", "scopes")
-    if other in members:
-        raise _Fault(members[other].line, f"{where}.{other}", f"the {surface} surface has {mine}")
-    if mine not in members:
-        raise _Fault(node.line, where, f"needs {mine}; [] stands for every caller of the {surface} surface")
+    if getattr(table, other) is not None:
+        raise _FieldError(f"{where}.{other}", f"the {surface} surface has {mine}")
+    rights: list[str] | None = getattr(table, mine)
+    if rights is None:
+        raise _FieldError(where, f"needs {mine}; an empty list allows every caller of the {surface} surface")
     known = SCOPES[surface] if surface.uses_tokens else GRANTS[surface]
-    rights = _words(members, mine, where)
     for right in rights:
         if right not in known:
-            there = ", ".join(sorted(known))
-            raise _Fault(
-                members[mine].line, f"{where}.{mine}", f"no {right!r} on the {surface} surface; it has {there}"
+            raise _FieldError(
+                f"{where}.{mine}", f"no {right!r} on the {surface} surface; it has {', '.join(sorted(known))}"
             )
     return surface, tuple(rights)
-
-
-def _surface(node: Node, where: str) -> Surface:
-    try:
-        return Surface(_word(node, where))
-    except ValueError:
-        raise _Fault(node.line, where, f"is one of {', '.join(Surface)}") from None
-
-
-def _members(node: Node, where: str, known: tuple[str, ...]) -> dict[str, Node]:
-    if not isinstance(node.value, dict):
-        raise _Fault(node.line, where or "routes", f"has the members {', '.join(known)}")
-    for name, value in node.value.items():
-        if name not in known:
-            raise _Fault(value.line, f"{where}.{name[:80]}".lstrip("."), f"is unknown; there are {', '.join(known)}")
-    return node.value
-
-
-def _word(node: Node, where: str) -> str:
-    if not isinstance(node.value, str) or not node.value:
-        raise _Fault(node.line, where, "is a word")
-    return node.value
-
-
-def _words(members: dict[str, Node], name: str, where: str, least: int = 0) -> list[str]:
-    """The words of a list, each once."""
-    if name not in members:
-        return []
-    node = members[name]
-    if not isinstance(node.value, list) or len(node.value) < least:
-        raise _Fault(node.line, f"{where}.{name}", "is a list" + (" of one word or more" if least else ""))
-    words = [_word(one, f"{where}.{name}[{number}]") for number, one in enumerate(node.value)]
-    if len(set(words)) < len(words):
-        raise _Fault(node.line, f"{where}.{name}", "a word stands twice")
-    return words

@@ -50,4 +50,11 @@ class Keyed:
     grant: str
 
 
-Access = Open | Anonymous | SignedIn | Scoped | Keyed
+@dataclass(frozen=True, slots=True)
+class AnyKey:
+    """An API key of the surface, whatever its grants: the twin of `SignedIn`."""
+
+    surface: Surface
+
+
+Access = Open | Anonymous | SignedIn | Scoped | Keyed | AnyKey

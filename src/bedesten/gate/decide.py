@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from bedesten import errors
 from bedesten.errors import Refusal
 from bedesten.gate import api_keys, bearer
-from bedesten.gate.access import Access, Anonymous, Keyed, Open, Scoped, SignedIn
+from bedesten.gate.access import Access, Anonymous, AnyKey, Keyed, Open, Scoped, SignedIn
 from bedesten.gate.auth_cache import EMPTY, AccountEntry, AuthCache, Fetched, KeyEntry, TenantEntry
 from bedesten.gate.bearer import BearerRefusal, Claims, RefusalReason, TokenCache
 from bedesten.gate.hosts import canonical_host
@@ -78,7 +78,7 @@ class Gate:
         match access:
             case Scoped(surface) | SignedIn(surface):
                 return self._by_token(tenant, surface, credentials, now, fetched)
-            case Keyed():
+            case Keyed() | AnyKey():
                 return self._by_key(tenant, credentials, now, fetched)
             case Anonymous(surface):
                 if tenant.suspended:
@@ -107,16 +107,14 @@ class Gate:
                     raise Refusal(errors.NOT_GRANTED, "switched off for the tenant")
                 if principal.grants is not None and grant not in principal.grants:
                     raise Refusal(errors.NOT_GRANTED, f"the key lacks {grant}")
+            case AnyKey(surface):
+                if principal is None or principal.surface is not surface:
+                    raise Refusal(errors.NOT_GRANTED, "a key of another surface")
+                if not tenant.allows(surface, endpoint):
+                    raise Refusal(errors.NOT_GRANTED, "switched off for the tenant")
             case Anonymous(surface):
                 if not tenant.allows(surface, endpoint):
                     raise Refusal(errors.NOT_FOUND, "switched off for the tenant", missing="operation")
-
-    def require_key_of_surface(
-        self, tenant: TenantEntry, surface: Surface, credentials: Credentials, now: int, fetched: Fetched
-    ) -> None:
-        """Lets only a valid key of the surface learn that a path does not exist. Raises `Refusal`, `CacheMiss`."""
-        if self._by_key(tenant, credentials, now, fetched).surface is not surface:
-            raise Refusal(errors.NOT_GRANTED, "a key of another surface")
 
     def _by_token(
         self, tenant: TenantEntry, surface: Surface, credentials: Credentials, now: int, fetched: Fetched

@@ -12,22 +12,20 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import structlog
 
 from bedesten.apikeys import key_uses, rotation
 from bedesten.apikeys.key_uses import LONGEST_AGENT, Noted
+from bedesten.audit.actions import Actor
 from bedesten.core.clock import MINUTE, Clock
 from bedesten.gate import api_keys
 from bedesten.gate.auth_cache import KeyEntry
 from bedesten.gate.decide import key_refused
 from bedesten.gate.keyring import Keyring
+from bedesten.gate.principal import Principal
 from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable
-
-if TYPE_CHECKING:
-    from bedesten.http.context import RequestContext
 
 log = structlog.get_logger("bedesten.keys")
 WRITE_INTERVAL_S = 10.0
@@ -51,25 +49,26 @@ class KeyUsageRecorder:
         self._written: dict[bytes, int] = {}
         self._task: asyncio.Task[None] | None = None
 
-    async def record_use(self, context: "RequestContext", api_key: list[bytes], agent: list[bytes], now: int) -> None:
-        """Counts a request that was let in, and brings what the call says of its API key up to date.
+    async def record_use(
+        self, principal: Principal, api_key: list[bytes], agent: list[bytes], address: str, actor: Actor, now: int
+    ) -> Principal:
+        """Counts an allowed request with an API key; gives the principal with the key's current digest.
 
-        Raises `Refusal` (-23) if something has to be written of a secret that was ended while the request was on its
+        Raises `Refusal` (-23) if something has to be written for a secret that was ended while the request was on its
         way, `StoreUnavailable` if it cannot be written.
         """
-        who = context.principal
-        if who is None or who.key is None:
-            return
-        entry, keyring = who.key, self._keyring()
+        entry, keyring = principal.key, self._keyring()
+        assert entry is not None, "the principal has an API key"
         if entry.unused or entry.imported or entry.pepper_id != keyring.digest.current:
             digest = await self._store.write(
-                context.tenant.id, rotation.settle, keyring, entry, api_keys.extract(api_key), context.actor
+                principal.tenant, rotation.settle, keyring, entry, api_keys.extract(api_key), actor
             )
             if digest is None:
                 raise key_refused("ended while the request was on its way")
             entry = replace(entry, digest=digest)
-            context.principal = replace(who, key=entry)
-        self._note(entry, context.address, agent[0][: 4 * LONGEST_AGENT] if agent else b"", now)
+            principal = replace(principal, key=entry)
+        self._note(entry, address, agent[0][: 4 * LONGEST_AGENT] if agent else b"", now)
+        return principal
 
     def _note(self, entry: KeyEntry, address: str, agent: bytes, now: int) -> None:
         noted = self._noted.get(entry.digest)

@@ -20,7 +20,7 @@ from bedesten.gate.decide import challenge
 from bedesten.gate.keyring import make_kid
 from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import SCOPES, Surface
-from bedesten.http.context import RequestContext
+from bedesten.http.context import LoginServices, RequestContext
 from bedesten.ratelimit.throttle import counting_unit
 from bedesten.store.transaction import Transaction
 from bedesten.telemetry.request_log import RequestInfo
@@ -42,18 +42,23 @@ class IssuedToken:
     idle: int | None
 
 
-async def log_in(context: RequestContext, surface: Surface, email: str, password: str) -> IssuedToken:
+async def log_in(
+    context: RequestContext, services: LoginServices, surface: Surface, email: str, password: str
+) -> IssuedToken:
     """A token for the account, if `authenticate_password` accepts the password. Raises `Refusal` as that does."""
-    return await begin_session(context, surface, await authenticate_password(context, surface, email, password))
+    account = await authenticate_password(context, services, surface, email, password)
+    return await begin_session(context, services, surface, account)
 
 
-async def authenticate_password(context: RequestContext, surface: Surface, email: str, password: str) -> Account:
+async def authenticate_password(
+    context: RequestContext, services: LoginServices, surface: Surface, email: str, password: str
+) -> Account:
     """The account of this e-mail and password, if it may log in here.
 
     Raises `Refusal`: -26 for every other case alike, after the time of one password hash; -27 with the time to wait
     after too many failures, for accounts that exist and for those that do not.
     """
-    services, tenant = context.services, context.tenant
+    tenant = context.tenant
     handle = email_or_none(email) or ""
     attempt = _attempt(context, surface, handle or email[:MAX_EMAIL_LENGTH])
     wait = await services.store.read(tenant.id, logins.wait, attempt)
@@ -67,7 +72,7 @@ async def authenticate_password(context: RequestContext, surface: Surface, email
         await services.store.write(tenant.id, logins.failed, attempt)
         who = found.id if found else ""
         raise Refusal(errors.LOGIN_REFUSED, _refusal_cause(context, found, proved), account=who)
-    better = await _upgraded_hash(context, found, password)
+    better = await _upgraded_hash(services, found, password)
     noteworthy = await services.store.read(tenant.id, logins.needs_note, attempt)
     if better or noteworthy:
         await services.store.write(tenant.id, _record_success, found, attempt, better)
@@ -78,9 +83,11 @@ async def authenticate_password(context: RequestContext, surface: Surface, email
     return found
 
 
-async def begin_session(context: RequestContext, surface: Surface, account: Account) -> IssuedToken:
+async def begin_session(
+    context: RequestContext, services: LoginServices, surface: Surface, account: Account
+) -> IssuedToken:
     """The first token of a session. A customer's session is kept in the store before the token is given."""
-    services, tenant = context.services, context.tenant
+    tenant = context.tenant
     token_versions = (
         services.gate.auth_cache.token_version,
         tenant.token_version,
@@ -88,8 +95,8 @@ async def begin_session(context: RequestContext, surface: Surface, account: Acco
         account.token_version,
     )
     now = services.clock()
-    claims = _claims(context, surface, account, token_versions, session_id(), now // 1000)
-    issued = _issued(context, surface, claims)
+    claims = _claims(context, services, surface, account, token_versions, session_id(), now // 1000)
+    issued = _issued(context, services, surface, claims)
     if surface is Surface.STOREFRONT:
         agent = shown_agent(context.user_agent)
         kept = Session(claims.session_id, now, now, claims.expires_at * 1000, context.address, agent)
@@ -97,20 +104,20 @@ async def begin_session(context: RequestContext, surface: Surface, account: Acco
     return issued
 
 
-async def exchange(context: RequestContext, surface: Surface, account: Account) -> IssuedToken:
+async def exchange(context: RequestContext, services: LoginServices, surface: Surface, account: Account) -> IssuedToken:
     """A fresh token for a living one, of the same session. It ends `MAX_SESSION_MS` after the password was given.
 
-    The fresh token has the living one's epochs: what ends that one ends both, also while the exchange is under way.
+    The fresh token has the living one's token_versions: what ends that one ends both, also while the exchange is under way.
     Raises `Refusal`: -22 when the session is over, -21 when it was ended meanwhile.
     """
     token = context.who.token
     assert token is not None, "the route demands a token"
     since = token.authenticated_at or token.issued_at
-    if context.services.clock() // 1000 >= since + MAX_SESSION_MS // 1000:
+    if services.clock() // 1000 >= since + MAX_SESSION_MS // 1000:
         raise Refusal(errors.TOKEN_EXPIRED, "the session is over", headers=challenge(errors.TOKEN_EXPIRED))
-    claims = _claims(context, surface, account, token.token_versions, token.session_id, since)
-    issued = _issued(context, surface, claims)
-    store, tenant = context.services.store, context.tenant.id
+    claims = _claims(context, services, surface, account, token.token_versions, token.session_id, since)
+    issued = _issued(context, services, surface, claims)
+    store, tenant = services.store, context.tenant.id
     if not await store.write(tenant, sessions.renew, account.id, token.session_id, issued.expires):
         raise Refusal(errors.TOKEN_INVALID, "its session was ended", headers=challenge(errors.TOKEN_INVALID))
     return issued
@@ -118,6 +125,7 @@ async def exchange(context: RequestContext, surface: Surface, account: Account) 
 
 def _claims(
     context: RequestContext,
+    services: LoginServices,
     surface: Surface,
     account: Account,
     token_versions: TokenVersions,
@@ -129,7 +137,7 @@ def _claims(
     `authenticated_at` (epoch seconds) is when the password was given. Tokens live for the configured time less a random
     part of up to a twentieth, so that clients which started together do not all come back together.
     """
-    services, tenant = context.services, context.tenant
+    tenant = context.tenant
     now = services.clock() // 1000
     return Claims(
         issuer=services.gate.issuer,
@@ -147,8 +155,8 @@ def _claims(
     )
 
 
-def _issued(context: RequestContext, surface: Surface, claims: Claims) -> IssuedToken:
-    keyring, tenant = context.services.keyring, context.tenant
+def _issued(context: RequestContext, services: LoginServices, surface: Surface, claims: Claims) -> IssuedToken:
+    keyring, tenant = services.keyring, context.tenant
     key = keyring.signing_key(keyring.sign.current, tenant.id, surface, tenant.generation)
     assert key is not None, "the current secret is in the ring"
     return IssuedToken(bearer.mint(claims, key), claims.expires_at * 1000, tenant.idle[surface])
@@ -159,7 +167,7 @@ def _jittered(seconds: int) -> int:
 
 
 def _attempt(context: RequestContext, surface: Surface, email: str) -> Attempt:
-    keyring, tenant, address = context.services.keyring, context.tenant.id, counting_unit(context.address)
+    keyring, tenant, address = context.keyring, context.tenant.id, counting_unit(context.address)
     return Attempt(
         account=keyring.login_digest(tenant, surface, email),
         address=address_digest(context, surface),
@@ -169,9 +177,7 @@ def _attempt(context: RequestContext, surface: Surface, email: str) -> Attempt:
 
 def address_digest(context: RequestContext, surface: Surface = Surface.STOREFRONT) -> bytes:
     """What the caller's network address is counted as: it can be compared, and not be read back."""
-    return context.services.keyring.login_digest(
-        context.tenant.id, surface, f"address {counting_unit(context.address)}"
-    )
+    return context.keyring.login_digest(context.tenant.id, surface, f"address {counting_unit(context.address)}")
 
 
 def _refusal_cause(context: RequestContext, found: Account | None, proved: bool) -> str:
@@ -197,10 +203,10 @@ def _hashed(account: Account | None) -> PasswordHash | None:
     return PasswordHash(account.password, account.pepper_id)
 
 
-async def _upgraded_hash(context: RequestContext, account: Account, password: str) -> PasswordHash | None:
+async def _upgraded_hash(services: LoginServices, account: Account, password: str) -> PasswordHash | None:
     known = _hashed(account)
-    if known is not None and context.services.passwords.outdated(known):
-        return await context.services.passwords.hash(password)
+    if known is not None and services.passwords.outdated(known):
+        return await services.passwords.hash(password)
     return None
 
 

@@ -4,7 +4,7 @@ from functools import cache
 
 from bedesten import errors
 from bedesten.errors import ErrorCode
-from bedesten.gate.access import Access, Anonymous, Keyed, Open, Scoped, SignedIn
+from bedesten.gate.access import Access, Anonymous, AnyKey, Keyed, Open, Scoped, SignedIn
 from bedesten.http.route import Route, Static
 
 ALWAYS = (
@@ -36,7 +36,7 @@ def _credential(access: Access) -> tuple[ErrorCode, ...]:
             return (*_TOKEN, errors.SCOPE_MISSING)
         case Anonymous():
             return (*_TOKEN, errors.NOT_FOUND)  # not found: switched off for the tenant
-        case Keyed():
+        case Keyed() | AnyKey():
             return (errors.KEY_REFUSED, errors.NOT_GRANTED)
         case Open():
             return ()

@@ -63,24 +63,14 @@ def prefers_problem(accept: bytes) -> bool:
     """Whether `application/problem+json` is named with a preference no lower than JSON's (RFC 9110 section 12.5.1)."""
     if b"problem+json" not in accept.lower():
         return False
-    named = _preferences(accept)
+    named = preferences(accept)
     problem = named.get("application/problem+json", 0.0)
     json = next((named[kind] for kind in ("application/json", "application/*", "*/*") if kind in named), 0.0)
     return problem > 0 and problem >= json
 
 
-def prefers_page(accept: bytes) -> bool:
-    """Whether `text/html` is preferred to JSON: a browser names it, a program that takes anything gets JSON."""
-    if b"text/html" not in accept.lower():
-        return False
-    named = _preferences(accept)
-    page = named.get("text/html", 0.0)
-    json = max(named.get(kind, 0.0) for kind in ("application/json", "application/problem+json"))
-    anything = max(named.get(kind, 0.0) for kind in ("application/*", "*/*"))
-    return page > json and page >= anything
-
-
-def _preferences(accept: bytes) -> dict[str, float]:
+def preferences(accept: bytes) -> dict[str, float]:
+    """The quality of every media type that an `Accept` value names (RFC 9110 section 12.5.1)."""
     named: dict[str, float] = {}
     for part in accept.decode("latin-1").lower().split(","):
         kind, *parameters = (piece.strip() for piece in part.split(";"))

@@ -1,73 +1,108 @@
-"""Routes as data: what a path is, what it demands, and what answers it.
+"""Routes as data: the path of an operation, the access that it demands, and its handler.
 
-From the tables come dispatch, the access matrix, and the documents. A route cannot be made without saying its access.
+Dispatch (`http.route_map`), the access matrix and the documents are made from these tables. A route cannot be made
+without its access.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from bedesten.errors import ErrorCode
-from bedesten.gate.access import Access, Keyed
-from bedesten.gate.scopes import Surface
-from bedesten.http.message import Response
+from bedesten.gate.access import Access
+from bedesten.gate.auth_cache import TenantEntry
+from bedesten.http.context import LoginServices, RequestContext
+from bedesten.http.message import Request, Response
 from bedesten.http.schemas import EmptyBody, RequestModel
 from bedesten.store.transaction import Transaction
 
-if TYPE_CHECKING:
-    from bedesten.http.context import RequestContext
-
-MAX_SUGGESTION_LENGTH, MIN_SIMILARITY = 100, 0.75
-"""The longest path for which the nearest one is looked for, and how alike they must be (`difflib`)."""
 SMALL_BODY_BYTES, LARGE_BODY_BYTES = 64 * 1024, 1024 * 1024
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""The methods that a resource can have. TRACE, CONNECT and methods in another spelling are refused on every path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reads:
     """Answered from one consistent view of the store."""
 
-    action: Callable[[Transaction, "RequestContext", Any], object]
+    action: Callable[[Transaction, RequestContext, Any], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """Answered after the action's transaction was committed.
+    """Answered after the action's transaction has committed.
 
-    With an `Idempotency-Key` the answer is stored, to be given again; not so where it `reveals` a secret.
+    With an `Idempotency-Key` the answer is stored and given again, except where it `reveals` a secret.
     """
 
-    action: Callable[[Transaction, "RequestContext", Any], object]
+    action: Callable[[Transaction, RequestContext, Any], object]
     reveals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reveals:
-    """Only reads, and leaves a row in the trail for every code that it shows: so it runs where writes run."""
+    """Reads stock codes and records each reveal in the audit trail, so it runs in a write transaction."""
 
-    action: Callable[[Transaction, "RequestContext", Any], object]
+    action: Callable[[Transaction, RequestContext, Any], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Async:
-    """Answered by something that waits for more than one transaction: a login."""
+    """Answered by a coroutine that needs more than one transaction, such as a login."""
 
-    action: Callable[["RequestContext", Any], Awaitable[object]]
+    action: Callable[[RequestContext, LoginServices, Any], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Static:
-    """A page or a document that is ready as it is."""
+    """A page or a document that needs neither a body nor the store."""
 
-    action: Callable[["RequestContext"], Response]
+    action: Callable[[RequestContext], Response]
 
 
 Handler = Reads | Writes | Reveals | Async | Static
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Resource:
+    """A method of a path and the access that it demands: all that `Admission` needs to know.
+
+    `access` says which credential is verified. The caller needs every access of `further` as well. `endpoint` is the
+    name that operators and grants use: `POST /Supplier/Products/List`.
+    """
+
+    method: str
+    path: str
+    access: Access
+    further: tuple[Access, ...] = ()
+    endpoint: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "endpoint", f"{self.method} {self.path}".strip())
+
+
+ResourceT = TypeVar("ResourceT", bound=Resource)
+FoundT = TypeVar("FoundT", bound=Resource, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Match(Generic[FoundT]):
+    """The resource of a request, and the last segment of its path where the resource takes one."""
+
+    resource: FoundT
+    argument: str = ""
+
+
+class Router(Protocol[FoundT]):
+    """Finds the resource of a request."""
+
+    def match(self, request: Request, tenant: TenantEntry) -> Match[FoundT]:
+        """The resource of the request's method and path. Raises `Refusal` if there is none."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """A right request and its answer as documents show them, in the route's own shapes; `argument` ends the path."""
+    """A valid request and its answer, for the documents, in the route's own schemas; `argument` ends the path."""
 
     data: object
     body: RequestModel | None = None
@@ -75,17 +110,14 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Route:
-    """One operation. `path` may end in `{name}`, one segment that the handler gets as `context.argument`.
+class Route(Resource):
+    """One operation. `path` may end in `{name}`: one segment, which the handler gets as `context.argument`.
 
-    `response` is the type of the answer's data. `errors` are the refusals of the handler's own; what the way there may
-    refuse is the same for many routes and not repeated (see `web.refusals`). `regional`: the caller's region counts.
-    `name` names the operation where its path does not do it well.
+    `response` is the type of the answer's data. `errors` are the refusals of the handler itself; `http.refusals` adds
+    those of the steps before it. `regional`: the answer depends on the caller's region. `name` replaces the operation
+    name that is otherwise made from the path.
     """
 
-    method: str
-    path: str
-    access: Access
     handler: Handler
     body: type[RequestModel] = EmptyBody
     response: Any = None
@@ -98,13 +130,8 @@ class Route:
     example: Example | None = None
 
     @property
-    def endpoint(self) -> str:
-        """How operators and grants name it: `POST /Supplier/Products/List`."""
-        return f"{self.method} {self.path}"
-
-    @property
     def operation(self) -> str:
-        """How documents and generated clients name it, once in its surface: `ordersCreate`, and for good."""
+        """The operation's permanent name in documents and generated clients, unique in its surface: `ordersCreate`."""
         if self.name:
             return self.name
         first, *rest = self.words
@@ -112,113 +139,21 @@ class Route:
 
     @property
     def strict(self) -> bool:
-        """Whether it refuses members that it does not know: what changes anything does, what only reads ignores them.
+        """Whether unknown members are refused: by operations that change something, not by those that only read.
 
-        A login ignores them too: nothing that is asked for beyond its fields ever reaches the token.
+        A login ignores them too: members beyond its fields never reach the token.
         """
         return isinstance(self.handler, Writes)
 
     @property
     def repeatable(self) -> bool:
-        """Whether an `Idempotency-Key` is looked at."""
+        """Whether the operation evaluates `Idempotency-Key`."""
         return isinstance(self.handler, Writes) and not self.handler.reveals
 
     @property
     def words(self) -> list[str]:
-        """What the path says, without its surface and what is filled in: `Orders`, `Create`."""
+        """The segments of the path without the surface and the argument: `Orders`, `Create`."""
         surface = self.access.surface
-        below = f"/{surface.value}/" if surface else "/"
-        path = self.path[len(below) :] if self.path.lower().startswith(below) else self.path
+        prefix = f"/{surface.value}/" if surface else "/"
+        path = self.path[len(prefix) :] if self.path.lower().startswith(prefix) else self.path
         return [part for part in path.split("/") if part and not part.startswith("{")]
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """What a path leads to: its routes by method, and the last segment where the path ends in one."""
-
-    routes: dict[str, Route]
-    argument: str = ""
-
-
-class Router(Protocol):
-    """A table of routes, however it is looked up."""
-
-    def find(self, path: bytes) -> Match | None:
-        """The routes of a raw path, or None."""
-
-
-@dataclass(slots=True)
-class RouteMap:
-    """Finds routes by path, without regard to case; nothing is decoded, nothing is normalised."""
-
-    exact: dict[str, dict[str, Route]] = field(default_factory=dict)
-    tails: dict[str, dict[str, Route]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, routes: Iterable[Route]) -> "RouteMap":
-        """The map of these routes and their aliases. Two routes for one method and path are a mistake.
-
-        What is shown to GET answers HEAD as well (RFC 9110 section 9.3.2); the adapter leaves the body out.
-        """
-        made = cls()
-        for route in routes:
-            for path in (route.path, *route.aliases):
-                head, brace, _ = path.lower().partition("{")
-                known = (made.tails if brace else made.exact).setdefault(head, {})
-                assert route.method not in known, f"{route.method} {path} twice"
-                known[route.method] = route
-                if route.method == "GET" and isinstance(route.handler, Static):
-                    known["HEAD"] = route
-        return made
-
-    def find(self, path: bytes) -> Match | None:
-        """The routes of a raw path, or None."""
-        try:
-            text = path.decode("ascii")
-        except UnicodeDecodeError:
-            return None
-        folded = text.lower()
-        exact = self.exact.get(folded)
-        if exact is not None:
-            return Match(exact)
-        cut = folded.rfind("/") + 1
-        tail = self.tails.get(folded[:cut])
-        return Match(tail, text[cut:]) if tail is not None and cut < len(text) else None
-
-    def nearest(self, path: bytes, surface: Surface | None, allows: Callable[[Route], bool]) -> str:
-        """The operation whose path is nearest to one that leads nowhere, or nothing.
-
-        Only one of the surface is named; where that is None, one of the surfaces that take bearer tokens.
-        """
-        text = path.decode("latin-1").lower()
-        if len(text) > MAX_SUGGESTION_LENGTH:
-            return ""
-        words = ((text, self.exact), (text[: text.rfind("/") + 1], self.tails))
-        for word, table in words:
-            known = {
-                near: route
-                for near, routes in table.items()
-                for route in routes.values()
-                if route.path.lower().partition("{")[0] == near and _is_of(route, surface) and allows(route)
-            }
-            if near := get_close_matches(word, known, n=1, cutoff=MIN_SIMILARITY):
-                return known[near[0]].endpoint
-        return ""
-
-
-def _is_of(route: Route, surface: Surface | None) -> bool:
-    own = route.access.surface
-    return own is surface if surface else own is not None and own.uses_tokens
-
-
-KEYED_PREFIXES = ((b"/payment", Surface.PAYMENT), (b"/supplier", Surface.SUPPLIER))
-
-
-def keyed_surface(path: bytes, match: Match | None) -> Surface | None:
-    """The surface of API keys that a path lies in, whether it leads anywhere or not."""
-    folded = path.lower()
-    for prefix, surface in KEYED_PREFIXES:
-        if folded.startswith(prefix) and folded[len(prefix) : len(prefix) + 1] in (b"", b"/"):
-            return surface
-    access = next(iter(match.routes.values())).access if match else None
-    return access.surface if isinstance(access, Keyed) else None

@@ -1,4 +1,4 @@
-"""The gate in somebody's own Python service: ASGI and WSGI middleware, and what FastAPI and Django need of it.
+"""The gate inside your own Python service: ASGI and WSGI middleware, and adapters for FastAPI and Django.
 
 A `LocalAuthorizer` opens an installation within the service's process, with the same auth cache, revision check and
 admission as a web worker: what was revoked before a request arrived is refused. Rules say what each path
@@ -7,14 +7,14 @@ asked for further rights.
 
     from bedesten.middleware import Door
 
-    door = Door("gate.yaml", data="bedesten-data")
+    door = Door("gate.toml", data="bedesten-data")
     app = door.asgi(app)  # or door.wsgi(app); for FastAPI and Django see bedesten.middleware.fastapi and .django
 
 Reading order: `caller` → `authorizer` → `asgi`, `wsgi` → `fastapi`, `django`.
 
-What does not belong here: rules of a particular service, and anything that a service could do past the gate: nothing here
-hands out the store, the keyring or a credential. (The process could take them: it has the installation's secrets. A
-service that is not trusted with these stands behind a proxy that asks `/gate/decide`.)
+What does not belong here: the rules of a particular service, and any way around the gate. Nothing here hands out the
+store, the keyring or a credential. (The process could take them: it has the installation's secrets. Put a service that
+you would not trust with these behind a proxy that asks `/gate/decide`.)
 """
 
 from bedesten.middleware.authorizer import LocalAuthorizer, all_paths

@@ -1,12 +1,11 @@
-"""The gate around an ASGI application: HTTP and websockets. The caller stands in `scope["bedesten"]`."""
+"""The gate around an ASGI application: HTTP and websockets. The caller is in `scope["bedesten"]`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from bedesten.http.message import Response, peer_of
-from bedesten.middleware.authorizer import LocalAuthorizer
-from bedesten.middleware.caller import SCOPE_KEY, Caller
+from bedesten.middleware.caller import SCOPE_KEY, Authorizer, Caller
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -17,9 +16,9 @@ POLICY_VIOLATION = 1008
 
 
 class AsgiGate:
-    """An ASGI 3 application. What is refused never reaches the one behind it, and not a byte of its body is read."""
+    """An ASGI 3 application. A refused request never reaches the application inside, and its body is not read."""
 
-    def __init__(self, app: AsgiApp, authorizer: LocalAuthorizer) -> None:
+    def __init__(self, app: AsgiApp, authorizer: Authorizer) -> None:
         self._app = app
         self._authorizer = authorizer
 
@@ -30,7 +29,7 @@ class AsgiGate:
             await self._app(scope, receive, self._closing(send))
             return
         if kind not in ("http", "websocket"):
-            raise ValueError(f"no {kind} comes through the gate")
+            raise ValueError(f"the gate does not support {kind}")
         decision = await self._decision(scope)
         if isinstance(decision, Caller):
             await self._app({**scope, SCOPE_KEY: decision}, receive, send)

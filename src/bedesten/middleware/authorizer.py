@@ -1,8 +1,8 @@
 """The gate, opened within a service's own process.
 
-It lives on an event loop in a thread of its own, which begins with the first request of a process: so it serves ASGI and
-WSGI alike, whatever the service's own loops and threads, and a server that forks its workers after loading the service
-opens nothing before the fork. If the installation cannot be opened, requests are answered 503 and the next one tries again.
+It runs on an event loop in a thread of its own, which starts with the first request of a process. So it serves ASGI and
+WSGI alike, whatever loops and threads the service has, and a server that forks its workers after loading the service
+opens nothing before the fork. If the installation cannot be opened, requests are answered 503 and a later one tries again.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from multiprocessing.util import Finalize
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import structlog
@@ -23,40 +23,38 @@ from bedesten import errors
 from bedesten.core.ids import request_id
 from bedesten.errors import Refusal
 from bedesten.forward_auth.authorizer import ForwardAuth, forwarded_headers
-from bedesten.forward_auth.rules import Allowed, Rule, RuleSet, check_target
+from bedesten.forward_auth.rules import Rule, RuleSet, check_target
 from bedesten.forward_auth.rules_file import read_file
 from bedesten.gate.scopes import Surface
 from bedesten.http import responses
 from bedesten.http.message import EmptyRequestBody, Headers, Request, Response
+from bedesten.middleware.asgi import AsgiApp, AsgiGate
 from bedesten.middleware.caller import Caller
-from bedesten.server.build import open_services, start_recording
+from bedesten.middleware.wsgi import WsgiApp, WsgiGate
+from bedesten.server.build import open_services
 from bedesten.server.installation import open_installation
 from bedesten.server.listener import new_loop
 from bedesten.server.settings import Settings
 
-if TYPE_CHECKING:
-    from bedesten.middleware.asgi import AsgiApp, AsgiGate
-    from bedesten.middleware.wsgi import WsgiApp, WsgiGate
-
 log = structlog.get_logger("bedesten.gate")
 DECISION_TIMEOUT_S = 30.0
-"""Seconds that a request waits for the gate's word; then it is refused."""
+"""Seconds that a request waits for the decision before it is refused."""
 RETRY_INTERVAL_S = 1.0
-"""Seconds between two tries to open an installation that could not be opened."""
+"""Seconds between two attempts to open the installation."""
 
 
 def all_paths(surface: str, *, public: Iterable[str] = ()) -> RuleSet:
-    """Rules for a service whose paths all demand a living credential of one surface, but for those that are public."""
+    """Rules for a service whose paths all demand a valid credential of one surface, except the public ones."""
     rules = [Rule("/", True, surface=Surface(surface))]
     return RuleSet([*rules, *(Rule(path, False) for path in public)])
 
 
 class LocalAuthorizer:
-    """Decides about a service's requests. Safe for any number of threads and loops.
+    """Decides about a service's requests. Safe for any number of threads and event loops.
 
-    `routes` are rules, or the path of a route file. `data` and `database` name the installation, as the program's options;
-    what is left out comes from the environment (`BEDESTEN_DATA`, `BEDESTEN_TRUSTED_PROXIES` and the rest). With `host` the
-    service is of the tenant that has this host, whatever hosts it is called by. Raises `RouteFileError`, `ValueError`.
+    `routes` are rules, or the path of a route file. `data` and `database` name the installation, as the options of the
+    program do; missing ones come from the environment (`BEDESTEN_DATA`, `BEDESTEN_TRUSTED_PROXIES` and others). `host`
+    binds the service to that host's tenant, under whatever host it is called. Raises `RouteFileError`, `ValueError`.
     """
 
     def __init__(
@@ -78,20 +76,16 @@ class LocalAuthorizer:
         if not structlog.is_configured():
             _log_as_the_service_does()
 
-    def asgi(self, app: "AsgiApp") -> "AsgiGate":
+    def asgi(self, app: AsgiApp) -> AsgiGate:
         """The application behind the gate."""
-        from bedesten.middleware.asgi import AsgiGate
-
         return AsgiGate(app, self)
 
-    def wsgi(self, app: "WsgiApp") -> "WsgiGate":
+    def wsgi(self, app: WsgiApp) -> WsgiGate:
         """The application behind the gate."""
-        from bedesten.middleware.wsgi import WsgiGate
-
         return WsgiGate(app, self)
 
-    async def decide(self, request: Request) -> "Caller | Response":
-        """Who calls, or the refusal to answer; for code on an event loop."""
+    async def decide(self, request: Request) -> Caller | Response:
+        """The caller, or the refusal to answer with; for code on an event loop."""
         deciding = self._asked(request)
         if deciding is None:
             return _unavailable(request, "the gate is being closed")
@@ -100,8 +94,8 @@ class LocalAuthorizer:
         except TimeoutError:
             return _unavailable(request, "the gate took too long")
 
-    def decide_now(self, request: Request) -> "Caller | Response":
-        """The same for code without one; blocks."""
+    def decide_now(self, request: Request) -> Caller | Response:
+        """The same for code without an event loop; blocks."""
         deciding = self._asked(request)
         if deciding is None:
             return _unavailable(request, "the gate is being closed")
@@ -112,9 +106,9 @@ class LocalAuthorizer:
             return _unavailable(request, "the gate took too long")
 
     def request(self, method: str, path: bytes, query: bytes, headers: Headers, peer: str) -> Request | Response:
-        """A request as the gate sees it, or the refusal (-2) of one that could be read in two ways.
+        """The request to decide about, or the refusal (-2) of an ambiguous one.
 
-        `path` is the one by which the service finds its answer, decoded. Header names in lower case.
+        `path` is decoded, as the service dispatches by it. Header names are lower case.
         """
         hosts = [value for name, value in headers if name == b"host"]
         raw = quote(path, safe="/!$&'()*+,=:@").encode()
@@ -126,14 +120,14 @@ class LocalAuthorizer:
         return Request(method, raw, query, lines, peer, EmptyRequestBody())
 
     def close(self) -> None:
-        """Writes what was noted and lets go of the installation. A later request opens it again."""
+        """Writes what is still in memory and closes the installation. A later request opens it again."""
         with self._starting:
             running, self._running = self._running, None
         if running is not None and running.pid == os.getpid():
             running.close()
 
     def _asked(self, request: Request) -> "Future[Caller | Response] | None":
-        """The decision that comes; None where the door is being closed at this moment."""
+        """The pending decision; None while the authorizer is being closed."""
         running = self._process()
         deciding = running.decide(request)
         try:
@@ -151,14 +145,14 @@ class LocalAuthorizer:
                     running = self._running = _Running(self._settings, self._routes)
                     if self._ends_with != running.pid:
                         self._ends_with = running.pid
-                        # A process that a server has made by multiprocessing ends without what `atexit` knows.
+                        # A process made by multiprocessing ends without running `atexit` handlers.
                         atexit.register(self.close)
                         Finalize(None, self.close, exitpriority=0)
         return running
 
 
 class _Running:
-    """The door of one process, with its thread and its loop."""
+    """The authorizer of one process, with its thread and its loop."""
 
     def __init__(self, settings: Settings, routes: RuleSet) -> None:
         self.pid = os.getpid()
@@ -175,11 +169,8 @@ class _Running:
         forward_auth = self._forward_auth or await self._open()
         if forward_auth is None:
             return refusal_response(Refusal(errors.UNAVAILABLE, self._failed[1], retry_after=1), request.headers)
-        response = await forward_auth.handle(request)
-        if isinstance(response, Allowed):
-            assert response.context is not None
-            return Caller.of(response.context)
-        return response
+        decision = await forward_auth.decide(request)
+        return decision if isinstance(decision, Response) else Caller.of(decision)
 
     async def _open(self) -> ForwardAuth | None:
         self._opening = self._opening or asyncio.Lock()
@@ -192,7 +183,7 @@ class _Running:
                     self._failed = (monotonic() + RETRY_INTERVAL_S, str(problem) or type(problem).__name__)
                     log.error("gate-not-open", cause=self._failed[1])
                     return None
-                start_recording(services, "gate")
+                services.start("gate")
                 self._forward_auth = ForwardAuth(services, self._routes)
             return self._forward_auth
 
@@ -208,7 +199,7 @@ class _Running:
 
 
 def refusal_response(refusal: Refusal, headers: Headers, request: str = "") -> Response:
-    """The answer to a request that is refused here; its cause is in the log under the request id."""
+    """The answer to a request that is refused here; logs the cause under the request id."""
     request = request or request_id()
     log.warning("not-admitted", cause=refusal.cause, code=refusal.code.number, request_id=request)
     return responses.error_response(refusal, request, b",".join(value for name, value in headers if name == b"accept"))
@@ -219,7 +210,7 @@ def _unavailable(request: Request, cause: str) -> Response:
 
 
 def _log_as_the_service_does() -> None:
-    """What the gate logs goes to the standard library's loggers, for the service to show or not."""
+    """Sends the gate's log lines to the standard library's loggers, which the service configures."""
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, structlog.processors.KeyValueRenderer(key_order=["event"])],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -1,26 +1,29 @@
-"""Who calls a service, as its own code sees it."""
+"""The caller of a service, as the service's own code sees it."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from bedesten import errors
 from bedesten.errors import Refusal
-from bedesten.forward_auth.authorizer import identity
+from bedesten.forward_auth.authorizer import identity_of
+from bedesten.forward_auth.rules import ProtectedRoute
 from bedesten.gate.access import GRANTS
 from bedesten.gate.decide import scope_missing
 from bedesten.gate.scopes import SCOPES, Surface
-from bedesten.http.context import RequestContext
+from bedesten.http.admission import Allowed
+from bedesten.http.message import Headers, Request, Response
 
 SCOPE_KEY = "bedesten"
-"""Where the caller stands: in an ASGI scope, in a WSGI environ, and as an attribute of Django's request."""
+"""The key of the caller in an ASGI scope and a WSGI environ, and its attribute on Django's request."""
 _KNOWN = frozenset().union(*SCOPES.values(), *GRANTS.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One request's caller. Never made from what the caller merely says.
+    """The caller of one request, from its verified credential.
 
-    `account` and `surface` are empty on a public path. `rights` are the scopes of a bearer token that count now, or the
-    grants of an API key; `*` alone is a key that was never narrowed. The credential itself is not in here.
+    `account` and `surface` are empty on a public path. `rights` are the effective scopes of a bearer token, or the
+    grants of an API key; `*` alone is a key without narrowed grants. The credential itself is not here.
     """
 
     tenant: str
@@ -31,13 +34,13 @@ class Caller:
     address: str
 
     @classmethod
-    def of(cls, context: RequestContext) -> "Caller":
-        """Whoever the gate let through."""
-        who = identity(context)
-        return cls(who.tenant, who.account, who.surface, who.scopes, who.request_id, context.address)
+    def of(cls, allowed: Allowed[ProtectedRoute]) -> "Caller":
+        """The caller of an allowed request."""
+        who = identity_of(allowed)
+        return cls(who.tenant, who.account, who.surface, who.scopes, who.request_id, allowed.state.address)
 
     def has(self, *rights: str) -> bool:
-        """Whether the caller has all of these scopes or grants. An API key has those of its own surface at the most."""
+        """Whether the caller has all of these scopes or grants. An API key never has more than its surface offers."""
         if "*" in self.rights:
             return GRANTS[Surface(self.surface)].issuperset(rights)
         return self.rights.issuperset(rights)
@@ -51,10 +54,26 @@ class Caller:
 
 
 def checked_rights(rights: tuple[str, ...]) -> tuple[str, ...]:
-    """The rights as a requirement. Raises ValueError for one that no surface has: it would refuse everybody for ever."""
+    """The rights, if every one exists. Raises ValueError for an unknown right, which would refuse every caller."""
     unknown = ", ".join(sorted(set(rights) - _KNOWN))
     if unknown:
         raise ValueError(f"no surface has the scope or grant {unknown}; there are {', '.join(sorted(_KNOWN))}")
     if not rights:
         raise ValueError("name the scopes or grants that are needed")
     return rights
+
+
+class Authorizer(Protocol):
+    """Decides about a service's requests: what the ASGI and WSGI adapters need of `LocalAuthorizer`."""
+
+    def request(self, method: str, path: bytes, query: bytes, headers: Headers, peer: str) -> Request | Response:
+        """The request to decide about, or the refusal of an ambiguous one."""
+
+    async def decide(self, request: Request) -> Caller | Response:
+        """The caller, or the refusal to answer with; for code on an event loop."""
+
+    def decide_now(self, request: Request) -> Caller | Response:
+        """The same for code without an event loop; blocks."""
+
+    def close(self) -> None:
+        """Closes the installation."""

@@ -23,7 +23,7 @@ View = Callable[..., Any]
 
 
 class GateMiddleware:
-    """Django's middleware. What is refused reaches no view and no other middleware."""
+    """Django's middleware. A refused request reaches no view and no later middleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -50,7 +50,7 @@ class GateMiddleware:
 
 
 def requires(*rights: str) -> Callable[[View], View]:
-    """Lets only callers into a view who have all of these scopes or grants; whoever lacks one gets 403."""
+    """Admits only callers with all of these scopes or grants to a view; a caller who lacks one gets 403."""
     needed = checked_rights(rights)
 
     def demand(view: View) -> View:

@@ -1,4 +1,4 @@
-"""FastAPI behind the gate: `protect(app, authorizer)` once, and `Depends(requires("orders:read"))` where more is demanded.
+"""FastAPI behind the gate: `protect(app, authorizer)` once, and `Depends(requires("orders:read"))` to demand more.
 
 Starlette's applications can be protected as well, with `authorizer.asgi` and `caller(request)`.
 """
@@ -14,13 +14,13 @@ from bedesten.middleware.caller import SCOPE_KEY, Caller, checked_rights
 
 
 def protect(app: FastAPI, authorizer: LocalAuthorizer) -> None:
-    """Puts the gate around the application, and lets refusals of `requires` look like the gate's own."""
+    """Puts the gate around the application, and gives refusals of `requires` the form of the gate's own."""
     app.add_middleware(AsgiGate, authorizer=authorizer)
     app.add_exception_handler(Refusal, _refuse)
 
 
 def caller(request: Request) -> Caller:
-    """Who calls; a dependency. Without the gate around it there is none, which is a mistake and never an open door."""
+    """The caller; a dependency. Raises RuntimeError where the application is not behind the gate."""
     found = request.scope.get(SCOPE_KEY)
     if not isinstance(found, Caller):
         raise RuntimeError("there is no gate around this application: protect(app, door)")
@@ -28,7 +28,7 @@ def caller(request: Request) -> Caller:
 
 
 def requires(*rights: str) -> Callable[[Request], Caller]:
-    """A dependency that gives the caller who has all of these scopes or grants; whoever lacks one gets 403."""
+    """A dependency: the caller, who has all of these scopes or grants; a caller who lacks one gets 403."""
     needed = checked_rights(rights)
 
     def who(request: Request) -> Caller:

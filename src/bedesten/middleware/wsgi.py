@@ -1,27 +1,26 @@
-"""The gate around a WSGI application. The caller stands in `environ["bedesten"]`."""
+"""The gate around a WSGI application. The caller is in `environ["bedesten"]`."""
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
 from bedesten.http.message import Headers, Response
-from bedesten.middleware.authorizer import LocalAuthorizer
-from bedesten.middleware.caller import SCOPE_KEY, Caller
+from bedesten.middleware.caller import SCOPE_KEY, Authorizer, Caller
 
 Environ = dict[str, Any]
 WsgiApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
 class WsgiGate:
-    """A WSGI application. What is refused never reaches the one behind it, and not a byte of its body is read."""
+    """A WSGI application. A refused request never reaches the application inside, and its body is not read."""
 
-    def __init__(self, app: WsgiApp, authorizer: LocalAuthorizer) -> None:
+    def __init__(self, app: WsgiApp, authorizer: Authorizer) -> None:
         self._app = app
         self._authorizer = authorizer
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """One request."""
-        decision = decided(self._authorizer, environ)
+        decision = decide(self._authorizer, environ)
         if isinstance(decision, Caller):
             environ[SCOPE_KEY] = decision
             return self._app(environ, start_response)
@@ -31,8 +30,8 @@ class WsgiGate:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [decision.body]
 
 
-def decided(authorizer: LocalAuthorizer, environ: Environ) -> Caller | Response:
-    """Who calls, or the refusal to answer."""
+def decide(authorizer: Authorizer, environ: Environ) -> Caller | Response:
+    """The caller, or the refusal to answer with."""
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     query = environ.get("QUERY_STRING", "")
     request = authorizer.request(
@@ -46,7 +45,7 @@ def decided(authorizer: LocalAuthorizer, environ: Environ) -> Caller | Response:
 
 
 def headers_of(environ: Environ) -> Headers:
-    """The headers as far as WSGI tells of them: a repeated one is one with commas, which no credential may have."""
+    """The headers as WSGI gives them: it joins repeated ones by commas, which no credential may contain."""
     return [
         (name[5:].replace("_", "-").lower().encode("latin-1"), value.encode("latin-1"))
         for name, value in environ.items()

@@ -63,10 +63,18 @@ def reported(store: Store, master_secrets: MasterSecrets, text: str, source: str
 
 
 def forward_auth_service(settings: Settings) -> Authorizer:
-    """The gate for other services. Only with it does this process load the surfaces and the web."""
-    from bedesten.server.forward_auth import ForwardAuthService
+    """Forward-auth, by the settings' route file. Only with it does this process load the surfaces and the pipeline."""
+    from bedesten.forward_auth.service import ForwardAuthService
+    from bedesten.server.build import open_services
+    from bedesten.server.installation import open_installation
 
-    return ForwardAuthService(settings)
+    assert settings.gate_routes is not None
+    return ForwardAuthService(
+        settings.gate_routes,
+        settings.gate_secret_file,
+        read_secret=lambda path: load_secrets(path)[0],
+        open_services=lambda: open_services(open_installation(settings)),
+    )
 
 
 def reached(host: str, port: int) -> None:

@@ -1,24 +1,25 @@
 """The only place where concrete parts meet: settings become a store, a gate, a pipeline, an application."""
 
 import asyncio
-from collections.abc import Iterator
 
 import structlog
 
 from bedesten.admin.master_secrets import incompatibility
 from bedesten.apidocs import openapi_routes, site_routes
+from bedesten.apidocs.not_found_pages import NotFoundPages
 from bedesten.core.clock import MINUTE, SECOND, Clock, system_clock
 from bedesten.gate.auth_cache import AuthCache
 from bedesten.gate.decide import Gate
 from bedesten.http.asgi import Adapter
-from bedesten.http.context import Services
 from bedesten.http.idle_timeout import IdleTimeout
 from bedesten.http.key_usage import KeyUsageRecorder
 from bedesten.http.password_hash_pool import PasswordHashPool
 from bedesten.http.pipeline import Pipeline
 from bedesten.http.proxies import Proxies
 from bedesten.http.revision_check import RevisionCheck
-from bedesten.http.route import Route, RouteMap
+from bedesten.http.route import Route
+from bedesten.http.route_map import RouteMap
+from bedesten.http.services import Services
 from bedesten.ratelimit.limits import Counters, RateLimiter
 from bedesten.ratelimit.throttle import AddressThrottle
 from bedesten.server.installation import Installation, open_installation
@@ -28,8 +29,6 @@ from bedesten.store import wait_budget
 from bedesten.store.tables import InstallationSettings
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.surfaces import operations
-from bedesten.telemetry.metrics import Series
-from bedesten.telemetry.process_metrics import web_process_metrics
 from bedesten.telemetry.request_log import RequestLog
 
 log = structlog.get_logger("bedesten.server")
@@ -58,8 +57,8 @@ def open_services(installation: Installation, clock: Clock = system_clock) -> Se
             gate.use_keyring(fresh)
             installation.vault.use_keyring(fresh)
 
-    operations = Counters(installation.settings.limits_file)
-    if not operations.shared:
+    counters = Counters(installation.settings.limits_file)
+    if not counters.shared:
         log.warning("limits-not-shared", file=str(installation.settings.limits_file))
 
     return Services(
@@ -68,31 +67,16 @@ def open_services(installation: Installation, clock: Clock = system_clock) -> Se
         revision_check=RevisionCheck(installation.store, auth_cache, know),
         vault=installation.vault,
         passwords=PasswordHashPool(lambda: gate.keyring),
-        idle=IdleTimeout(installation.store, clock),
+        idle_timeout=IdleTimeout(installation.store, clock),
         key_usage=KeyUsageRecorder(installation.store, lambda: gate.keyring, clock),
-        throttle=AddressThrottle(operations, limit=600, window_ms=MINUTE),
-        limits=RateLimiter(operations),
+        throttle=AddressThrottle(counters, limit=600, window_ms=MINUTE),
+        rate_limiter=RateLimiter(counters),
         proxies=Proxies(installation.settings.trusted_proxies, installation.settings.proxy_header),
         clock=clock,
         request_log=RequestLog(installation.store, clock, installation.settings.metrics_directory),
-        checkout_time=installation.settings.checkout_seconds * SECOND,
-        password_minimum=installation.settings.password_minimum,
+        checkout_ms=installation.settings.checkout_seconds * SECOND,
+        min_password_length=installation.settings.password_minimum,
     )
-
-
-def start_recording(services: Services, kind: str) -> None:
-    """Start to publish metrics as a process of this kind, and to record refusals and API key usage."""
-
-    def process_metrics() -> Iterator[tuple[Series, float]]:
-        return web_process_metrics(
-            services.request_log.metrics,
-            services.gate.auth_cache.sizes,
-            lambda: services.passwords.in_progress,
-            services.store.load,
-        )
-
-    services.request_log.start(kind, process_metrics)
-    services.key_usage.start()
 
 
 def web_application(settings_json: str) -> Adapter:
@@ -107,6 +91,7 @@ def web_application(settings_json: str) -> Adapter:
             await services.revision_check.confirm()  # so that the first request need not
         except StoreUnavailable as problem:
             log.warning("store-unavailable", cause=str(problem))
-        start_recording(services, "web")
+        services.start("web")
 
-    return Adapter(Pipeline(services, RouteMap.of(ROUTES), site_routes.missing).handle, started, services.close)
+    pages = NotFoundPages(Pipeline(services, RouteMap.of(ROUTES)))
+    return Adapter(pages.handle, started, services.close)

@@ -117,7 +117,7 @@ def rotate(tx: Transaction, context: RequestContext, body: RotateKey) -> KeyRota
     entry = _presented(context)
     secret = rotation.rotate(
         tx,
-        context.services.keyring,
+        context.keyring,
         entry.key_id,
         body.grace_seconds * SECOND,
         body.from_first_use,

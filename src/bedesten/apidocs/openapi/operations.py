@@ -8,7 +8,7 @@ import msgspec
 from bedesten.apidocs.openapi import error_responses
 from bedesten.apidocs.openapi.schemas import PREFIX, Schema
 from bedesten.apidocs.site.reference import OperationDocs
-from bedesten.gate.access import Access, Anonymous, Keyed, Open, Scoped, SignedIn
+from bedesten.gate.access import Access, Anonymous, AnyKey, Keyed, Open, Scoped, SignedIn
 from bedesten.http.refusals import refusals
 from bedesten.http.route import Route
 from bedesten.http.schemas import EmptyBody, as_wire
@@ -93,6 +93,8 @@ def security(access: Access) -> list[dict[str, list[str]]]:
             return [{BEARER: []}]
         case Keyed(_, grant):
             return [{API_KEY: [grant]}]
+        case AnyKey():
+            return [{API_KEY: []}]
         case Anonymous():
             return [{}, {BEARER: []}]
         case Open():
@@ -127,6 +129,8 @@ def _demand(access: Access) -> str:
             return f"Asks for a bearer token with the scope `{scope}`."
         case SignedIn():
             return "Asks for a bearer token, whatever its scopes."
+        case AnyKey():
+            return "Asks for an API key, whatever its grants."
         case Keyed(_, grant):
             return f"Asks for an API key with the grant `{grant}`, or one that was not narrowed."
         case Anonymous():

@@ -11,7 +11,7 @@ from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.scopes import Surface
-from bedesten.http.context import RequestContext
+from bedesten.http.context import LoginServices, RequestContext
 from bedesten.http.logins import log_in
 from bedesten.http.schemas import EmptyBody, amount
 from bedesten.ledger import actions as ledger
@@ -25,9 +25,9 @@ from bedesten.surfaces.schemas import CategoryView, Items, Login, Page, ProductV
 from bedesten.webhooks.targets import check_url
 
 
-async def generate_token(context: RequestContext, body: Login) -> Token:
+async def generate_token(context: RequestContext, services: LoginServices, body: Login) -> Token:
     """*Generate Token*."""
-    return views.token_view(context, await log_in(context, Surface.RESELLER, body.email, body.password))
+    return views.token_view(context, await log_in(context, services, Surface.RESELLER, body.email, body.password))
 
 
 def categories(tx: Transaction, context: RequestContext, _: EmptyBody) -> Items[CategoryView]:
@@ -142,7 +142,7 @@ def _placed_view(placed: Placed) -> schemas.PlacedOrder:
 
 
 def _line_view(tx: Transaction, context: RequestContext, order: Order, line: Line) -> schemas.LineView:
-    codes = stock.delivered(tx, context.services.vault, line.id) if line.status == DELIVERED else []
+    codes = stock.delivered(tx, context.vault, line.id) if line.status == DELIVERED else []
     if codes:
         record(tx, context.actor, "line.reveal", line.id, codes=len(codes))
     return schemas.LineView(

@@ -16,7 +16,7 @@ from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.passwords import PasswordHash, password_problem
 from bedesten.gate.scopes import Surface
-from bedesten.http.context import RequestContext
+from bedesten.http.context import LoginServices, RequestContext
 from bedesten.http.logins import address_digest, authenticate_password, begin_session, exchange, log_in
 from bedesten.http.schemas import EmptyBody
 from bedesten.orders import actions as orders
@@ -32,16 +32,16 @@ from bedesten.tenants.checkout_limits import CheckoutLimits
 _STATES: tuple[schemas.OrderState, ...] = ("awaitingPayment", "placed", "expired", "cancelled")
 
 
-async def register(context: RequestContext, body: schemas.Register) -> schemas.RegistrationResult:
+async def register(
+    context: RequestContext, services: LoginServices, body: schemas.Register
+) -> schemas.RegistrationResult:
     """Makes a customer. Whether the e-mail was known before is not told: the owner of the address knows."""
-    await _check_password(context, body.password, "password", body.email, body.name or "")
+    await _check_password(context, services, body.password, "password", body.email, body.name or "")
     limits = CheckoutLimits.of(context.tenant.checkout_limits)
-    await context.services.store.write(
-        context.tenant.id, registrations.count, address_digest(context), limits.registrations
-    )
-    hashed = await context.services.passwords.hash(body.password)
+    await services.store.write(context.tenant.id, registrations.count, address_digest(context), limits.registrations)
+    hashed = await services.passwords.hash(body.password)
     name = body.name or body.email.split("@")[0]
-    await context.services.store.write(context.tenant.id, _register, context, body.email, name, hashed)
+    await services.store.write(context.tenant.id, _register, context, body.email, name, hashed)
     return schemas.RegistrationResult("accepted")
 
 
@@ -51,15 +51,15 @@ def _register(tx: Transaction, context: RequestContext, email: str, name: str, p
         record(tx, context.actor, "customer.register", made)
 
 
-async def login(context: RequestContext, body: Login) -> Token:
+async def login(context: RequestContext, services: LoginServices, body: Login) -> Token:
     """The customer login."""
-    return views.token_view(context, await log_in(context, Surface.STOREFRONT, body.email, body.password))
+    return views.token_view(context, await log_in(context, services, Surface.STOREFRONT, body.email, body.password))
 
 
-async def refresh(context: RequestContext, _: EmptyBody) -> Token:
+async def refresh(context: RequestContext, services: LoginServices, _: EmptyBody) -> Token:
     """A fresh token of the same session for a living one; the old one lives on until its own end."""
-    customer = await context.services.store.read(context.tenant.id, _customer, context)
-    return views.token_view(context, await exchange(context, Surface.STOREFRONT, customer))
+    customer = await services.store.read(context.tenant.id, _customer, context)
+    return views.token_view(context, await exchange(context, services, Surface.STOREFRONT, customer))
 
 
 def logout(tx: Transaction, context: RequestContext, body: schemas.Logout) -> schemas.SessionEnd:
@@ -73,15 +73,15 @@ def logout(tx: Transaction, context: RequestContext, body: schemas.Logout) -> sc
     return schemas.SessionEnd("ended")
 
 
-async def change_password(context: RequestContext, body: schemas.ChangePassword) -> Token:
+async def change_password(context: RequestContext, services: LoginServices, body: schemas.ChangePassword) -> Token:
     """Changes the password, ends every session that there was, and begins a fresh one."""
-    store, tenant = context.services.store, context.tenant.id
+    store, tenant = services.store, context.tenant.id
     customer = await store.read(tenant, _customer, context)
-    await authenticate_password(context, Surface.STOREFRONT, customer.handle, body.current_password)
-    await _check_password(context, body.new_password, "newPassword", customer.handle, customer.name)
-    hashed = await context.services.passwords.hash(body.new_password)
+    await authenticate_password(context, services, Surface.STOREFRONT, customer.handle, body.current_password)
+    await _check_password(context, services, body.new_password, "newPassword", customer.handle, customer.name)
+    hashed = await services.passwords.hash(body.new_password)
     changed = await store.write(tenant, _set_password, context, hashed)
-    return views.token_view(context, await begin_session(context, Surface.STOREFRONT, changed))
+    return views.token_view(context, await begin_session(context, services, Surface.STOREFRONT, changed))
 
 
 def _set_password(tx: Transaction, context: RequestContext, password: PasswordHash) -> Account:
@@ -131,10 +131,12 @@ def _customer(tx: Transaction, context: RequestContext) -> Account:
     return customer
 
 
-async def _check_password(context: RequestContext, password: str, field: str, *about: str) -> None:
+async def _check_password(
+    context: RequestContext, services: LoginServices, password: str, field: str, *about: str
+) -> None:
     """Refuses a password that is easy to guess for whoever knows this about its owner, or the shop's name."""
-    shop = await context.services.store.read(context.tenant.id, tenants.name_of)
-    problem = password_problem(password, minimum=context.services.password_minimum, words=(shop, *about))
+    shop = await services.store.read(context.tenant.id, tenants.name_of)
+    problem = password_problem(password, minimum=services.min_password_length, words=(shop, *about))
     if problem:
         raise bad_field(field, problem)
 
@@ -172,7 +174,7 @@ def create_checkout(tx: Transaction, context: RequestContext, body: schemas.Crea
         ),
     )
     limits = CheckoutLimits.of(context.tenant.checkout_limits)
-    placed = orders.reserve(tx, buyer, request, tx.now + context.services.checkout_time, limits)
+    placed = orders.reserve(tx, buyer, request, tx.now + context.checkout_ms, limits)
     return _order_view(tx, context, placed.order, placed.lines, reveal=False)
 
 
@@ -208,7 +210,7 @@ def _line_view(
     tx: Transaction, context: RequestContext, order: Order, line: Line, *, reveal: bool
 ) -> schemas.CustomerLine:
     show = reveal and line.status == DELIVERED
-    codes = stock.delivered(tx, context.services.vault, line.id) if show else []
+    codes = stock.delivered(tx, context.vault, line.id) if show else []
     if codes:
         record(tx, context.actor, "line.reveal", line.id, codes=len(codes))
     return schemas.CustomerLine(

@@ -80,7 +80,7 @@ def upload_stock(tx: Transaction, context: RequestContext, body: schemas.UploadS
     if not 1 <= len(codes) <= batches.CHUNK:
         raise bad_field("codes", f"1 to {batches.CHUNK} codes are needed, with those of items")
     source = Source("Supplier/Stock/Upload", context.who.owner, supplier=context.who.owner, unit_cost=product.cost)
-    done = batches.add(tx, context.services.vault, product.id, codes, source)
+    done = batches.add(tx, context.vault, product.id, codes, source)
     if done.added:
         record(tx, context.actor, "stock.upload", product.id, added=done.added, batch=done.batch_id)
     after = catalogue.product(tx, product.id)
@@ -107,9 +107,7 @@ def deliver(tx: Transaction, context: RequestContext, body: schemas.Deliver) -> 
     codes = _codes(body.delivery_data, body.delivery_items)
     if len({code.exact for code in codes}) != len(codes):
         raise bad_field("deliveryData", "a code stands twice")
-    line = fulfilment.deliver(
-        tx, context.services.vault, context.who.owner, body.order_detail_id, codes, body.delivery_note
-    )
+    line = fulfilment.deliver(tx, context.vault, context.who.owner, body.order_detail_id, codes, body.delivery_note)
     return schemas.DeliveryResult(line.id, line.status)
 
 

@@ -1,0 +1,154 @@
+"""Admission: every step of a request up to the decision whether it may go on.
+
+The pipeline of the four surfaces, forward-auth and the Python middleware compose this one object. It gives `Allowed` or
+raises `Refusal`; nothing of the request is done before. `http.steps` names the steps in their order.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Generic, TypeVar
+
+from bedesten import errors
+from bedesten.audit.actions import Actor
+from bedesten.core.ids import request_id
+from bedesten.errors import Refusal
+from bedesten.gate.auth_cache import CacheKey, CacheMiss, Entry, Fetched, TenantEntry
+from bedesten.gate.decide import Credentials
+from bedesten.gate.principal import Principal
+from bedesten.http.message import Request
+from bedesten.http.route import ResourceT, Router
+from bedesten.http.services import Services
+from bedesten.http.state import RequestHeaders, RequestState, read_headers
+from bedesten.ratelimit.limits import RateLimit
+from bedesten.ratelimit.throttle import counting_unit
+from bedesten.store import wait_budget
+
+Decision = TypeVar("Decision")
+MAX_LOADS = 8
+"""Most entries that one decision reads from the store: host and tenant, or two API keys and an account."""
+
+
+@dataclass(slots=True)
+class Allowed(Generic[ResourceT]):
+    """A request that may go on: what it asks for, and who asks. `principal` is None where nobody needs to be."""
+
+    resource: ResourceT
+    argument: str
+    tenant: TenantEntry
+    principal: Principal | None
+    state: RequestState
+
+
+class Admission(Generic[ResourceT]):
+    """Decides about requests. Holds no state of its own between two of them."""
+
+    def __init__(self, services: Services, router: Router[ResourceT]) -> None:
+        self._services = services
+        self._router = router
+        self._gate = services.gate
+        self._revision_check = services.revision_check
+        self._clock = services.clock
+        self._metrics = services.request_log.metrics
+
+    def begin(self, request: Request) -> RequestState:
+        """The state of a request that has just arrived, under a fresh request id. Starts its budget of store waits."""
+        wait_budget.limit()
+        return RequestState(request_id(), self._services.proxies.client(request), read_headers(request), perf_counter())
+
+    async def tenant(self, request: Request, state: RequestState) -> TenantEntry:
+        """The tenant whose host the request names: framing, revision check, host. Raises `Refusal`."""
+        check_framing(request, state.headers)
+        started = perf_counter()
+        await self._revision_check.confirm()
+        self._metrics.observe_revision_check(started)
+        host = state.headers.host
+        try:
+            tenant = self._gate.tenant(host)
+        except CacheMiss as miss:
+            tenant = await self._decide_with_store(miss, partial(self._gate.tenant, host))
+        state.tenant = tenant
+        return tenant
+
+    async def admit(self, request: Request, tenant: TenantEntry, state: RequestState) -> Allowed[ResourceT]:
+        """The request of a tenant, allowed: route, limits, credential, access, key usage. Raises `Refusal`."""
+        match = self._router.match(request, tenant)
+        resource = state.resource = match.resource
+        now = self._clock()
+        self._check_address(state.address, now)
+        self._take(state, tenant, now, address=counting_unit(state.address))
+        principal = await self._authenticate(tenant, resource, state, now)
+        if principal is None:
+            self._take(state, tenant, now, tenant=tenant.id)
+        else:
+            state.owner = principal.owner
+            self._take(state, tenant, now, tenant=tenant.id, credential=principal.owner)
+            if principal.token is not None:
+                await self._services.idle_timeout.record_use(tenant, principal.surface, principal.token)
+        self._gate.authorise(tenant, resource.access, resource.endpoint, principal)
+        for access in resource.further:
+            self._gate.authorise(tenant, access, resource.endpoint, principal)
+        if principal is not None and principal.key is not None:
+            principal = await self._record_key_use(principal, state, now)
+        return Allowed(resource, match.argument, tenant, principal, state)
+
+    def _check_address(self, address: str, now: int) -> None:
+        wait = self._services.throttle.admit(address, now)
+        if wait is not None:
+            raise Refusal(errors.TOO_MANY_REQUESTS, "too many refusals", retry_after=wait)
+
+    async def _authenticate(
+        self, tenant: TenantEntry, resource: ResourceT, state: RequestState, now: int
+    ) -> Principal | None:
+        credentials = Credentials(state.headers.authorization, state.headers.api_key, state.address)
+        try:
+            return self._gate.authenticate(tenant, resource.access, credentials, now)
+        except CacheMiss as miss:
+            ask = partial(self._gate.authenticate, tenant, resource.access, credentials, now)
+            return await self._decide_with_store(miss, ask)
+
+    async def _record_key_use(self, principal: Principal, state: RequestState, now: int) -> Principal:
+        actor = Actor(principal.owner, state.request_id)
+        headers = state.headers
+        return await self._services.key_usage.record_use(
+            principal, headers.api_key, headers.user_agent, state.address, actor, now
+        )
+
+    async def _decide_with_store(self, miss: CacheMiss, decide: Callable[[Fetched], Decision]) -> Decision:
+        """Reads what the auth cache lacks and asks the gate again, until it can decide."""
+        fetched: dict[CacheKey, Entry | None] = {}
+        for _ in range(MAX_LOADS):
+            fetched[miss.key] = await self._revision_check.load(miss.key)
+            try:
+                return decide(fetched)
+            except CacheMiss as next_miss:
+                miss = next_miss
+        raise AssertionError(f"a decision needs more than {MAX_LOADS} entries")
+
+    def _take(self, state: RequestState, tenant: TenantEntry, now: int, /, **names: str) -> None:
+        """Counts the request against the tenant's limits of these kinds: against all of them or none."""
+        limits = tenant.limits
+        if not limits:
+            return
+        asked = [
+            RateLimit(kind, f"{tenant.id} {kind} {name}", limits[kind])
+            for kind, name in names.items()
+            if kind in limits
+        ]
+        if not asked:
+            return
+        statuses = sorted(self._services.rate_limiter.take(asked, now), key=lambda status: status.retry)
+        for status in statuses:
+            state.show_limit(status)
+        if not statuses[-1].allowed:
+            raise Refusal(errors.TOO_MANY_REQUESTS, "over a rate limit", retry_after=statuses[-1].retry)
+
+
+def check_framing(request: Request, headers: RequestHeaders) -> None:
+    """Refuses a target that is not a path, and headers that may appear once and are repeated. Raises `Refusal` (-2)."""
+    if not request.path.startswith(b"/"):
+        raise Refusal(errors.BAD_REQUEST, "the request target is not a path")
+    for lines in (headers.content_type, headers.content_encoding, headers.region, headers.idempotency_key):
+        if len(lines) > 1:
+            raise Refusal(errors.BAD_REQUEST, "a header that may appear once is repeated")

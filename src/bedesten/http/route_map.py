@@ -1,0 +1,133 @@
+"""Finds routes by path, without regard to case. Nothing is decoded, nothing is normalised.
+
+Below a surface of API keys only a valid key may learn that a path or method does not exist. So an unknown one leads to
+the surface's fallback route, which demands any of its keys and then refuses with -3 or -4.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from bedesten import errors
+from bedesten.errors import Refusal
+from bedesten.gate.access import AnyKey, Keyed
+from bedesten.gate.auth_cache import TenantEntry
+from bedesten.gate.scopes import Surface
+from bedesten.http.context import RequestContext
+from bedesten.http.message import Request, Response
+from bedesten.http.route import METHODS, Match, Route, Static
+
+MAX_SUGGESTION_LENGTH, MIN_SIMILARITY = 100, 0.75
+"""The longest path for which the nearest operation is looked up, and how similar the two must be (`difflib`)."""
+_KEYED_PREFIXES = ((b"/payment", Surface.PAYMENT), (b"/supplier", Surface.SUPPLIER))
+Routes = dict[str, Route]
+"""The routes of one path by method."""
+
+
+@dataclass(slots=True)
+class RouteMap:
+    """Routes by path: `exact` ones, and those whose path ends in an argument by what precedes it (`tails`)."""
+
+    exact: dict[str, Routes] = field(default_factory=dict)
+    tails: dict[str, Routes] = field(default_factory=dict)
+    fallbacks: dict[Surface, Route] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fallbacks = {surface: self._fallback(surface) for _, surface in _KEYED_PREFIXES}
+
+    @classmethod
+    def of(cls, routes: Iterable[Route]) -> "RouteMap":
+        """The map of these routes and their aliases. Two routes for one method and path are a programmer's mistake.
+
+        A static route for GET answers HEAD as well (RFC 9110 section 9.3.2); the adapter leaves out the body.
+        """
+        made = cls()
+        for route in routes:
+            for path in (route.path, *route.aliases):
+                head, brace, _ = path.lower().partition("{")
+                known = (made.tails if brace else made.exact).setdefault(head, {})
+                assert route.method not in known, f"{route.method} {path} twice"
+                known[route.method] = route
+                if route.method == "GET" and isinstance(route.handler, Static):
+                    known["HEAD"] = route
+        return made
+
+    def match(self, request: Request, tenant: TenantEntry) -> Match[Route]:
+        """The route of a request, or the fallback of its surface. Raises `Refusal` (-3, -4)."""
+        routes, argument = self.find(request.path)
+        route = routes.get(request.method)
+        if route is not None:
+            return Match(route, argument)
+        surface = keyed_surface(request.path, routes)
+        if surface is not None:
+            return Match(self.fallbacks[surface], request.path.decode("latin-1"))
+        if not routes and request.method not in METHODS:
+            raise Refusal(errors.METHOD_NOT_ALLOWED, "a method that no path has", headers=((b"allow", b"GET, POST"),))
+        raise self.unknown(request.path, None, tenant)
+
+    def find(self, path: bytes) -> tuple[Routes, str]:
+        """The routes of a raw path, and its argument; no routes for an unknown path."""
+        try:
+            text = path.decode("ascii")
+        except UnicodeDecodeError:
+            return {}, ""
+        folded = text.lower()
+        exact = self.exact.get(folded)
+        if exact is not None:
+            return exact, ""
+        cut = folded.rfind("/") + 1
+        tail = self.tails.get(folded[:cut])
+        return (tail, text[cut:]) if tail is not None and cut < len(text) else ({}, "")
+
+    def unknown(self, path: bytes, surface: Surface | None, tenant: TenantEntry) -> Refusal:
+        """The refusal of a method that the path does not have, or of an unknown path with the nearest operation.
+
+        Names operations of the surface only, or without one of the surfaces that take bearer tokens; never one that is
+        switched off for the tenant.
+        """
+        routes, _ = self.find(path)
+        if routes:
+            allow = ", ".join(sorted(routes)).encode()
+            return Refusal(errors.METHOD_NOT_ALLOWED, "no such method here", headers=((b"allow", allow),))
+
+        def allowed(route: Route) -> bool:
+            own = route.access.surface
+            of_surface = own is surface if surface else own is not None and own.uses_tokens
+            return own is not None and of_surface and tenant.allows(own, route.endpoint)
+
+        nearest = self._nearest(path, allowed)
+        fields = {"path": f"the nearest operation is {nearest}"} if nearest else None
+        return Refusal(errors.NOT_FOUND, "no such path", fields=fields, missing="operation")
+
+    def _nearest(self, path: bytes, allowed: Callable[[Route], bool]) -> str:
+        """The allowed operation whose path is most similar to an unknown one; empty if none is similar enough."""
+        text = path.decode("latin-1").lower()
+        if len(text) > MAX_SUGGESTION_LENGTH:
+            return ""
+        for wanted, table in ((text, self.exact), (text[: text.rfind("/") + 1], self.tails)):
+            known = {
+                near: route
+                for near, routes in table.items()
+                for route in routes.values()
+                if route.path.lower().partition("{")[0] == near and allowed(route)
+            }
+            if near := get_close_matches(wanted, known, n=1, cutoff=MIN_SIMILARITY):
+                return known[near[0]].endpoint
+        return ""
+
+    def _fallback(self, surface: Surface) -> Route:
+        def refuse(context: RequestContext) -> Response:
+            raise self.unknown(context.argument.encode("latin-1"), surface, context.tenant)
+
+        codes = (errors.NOT_FOUND, errors.METHOD_NOT_ALLOWED)
+        return Route(method="", path="", access=AnyKey(surface), handler=Static(refuse), errors=codes)
+
+
+def keyed_surface(path: bytes, routes: Routes) -> Surface | None:
+    """The surface of API keys to which a path belongs, known or not; `routes` are those of the path."""
+    folded = path.lower()
+    for prefix, surface in _KEYED_PREFIXES:
+        if folded.startswith(prefix) and folded[len(prefix) : len(prefix) + 1] in (b"", b"/"):
+            return surface
+    access = next(iter(routes.values())).access if routes else None
+    return access.surface if isinstance(access, Keyed) else None
