@@ -52,7 +52,7 @@ def as_list() -> str:
 
 def as_table() -> str:
     """The steps as a Markdown table, with the errors of each."""
-    lines = ["| | step | what it does | refuses with |", "|---:|---|---|---|"]
+    lines = ["| | step | what it does | refuses with |", "|---|---|---|---|"]
     for number, step in enumerate(STEPS, 1):
         lines.append(f"| {number} | {step.name} | {step.does} | {', '.join(map(str, step.codes))} |")
     return "\n".join(lines)
