@@ -7,15 +7,17 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bedesten.admin_api.listener import AdminListener
+from bedesten.admin_api.route import AdminRoute, ScannerSecret
 from bedesten.admin_api.scanners import Scanners
 from bedesten.core.secret import Secret
-from bedesten.http.asgi import BodyPace
+from bedesten.http.asgi import Adapter, BodyPace
 from tests.admin_api.scraped import ask
 from tests.admin_api.test_listener import HOST, House, house
 from tests.store.raw import raw
@@ -76,8 +78,13 @@ def hash_of(text: str) -> str:
 
 
 def test_without_the_file_there_is_no_such_endpoint(here: House) -> None:
-    assert report(here, [])[0] == 404
-    assert ask(here.admin, "/leaks")[0] == 404
+    status, told = report(here, [])
+    assert (status, json.loads(told)["code"]) == (404, -3)
+
+
+def test_the_endpoint_has_no_other_method(here: House) -> None:
+    status, headers, body = ask(here.admin, "/leaks")
+    assert (status, headers["allow"], json.loads(body)["code"]) == (405, "POST", -4)
 
 
 def test_a_live_key_is_told_from_what_is_none_and_what_the_policy_says_is_done(here: House, secret: Path) -> None:
@@ -112,7 +119,8 @@ def test_a_live_key_is_told_from_what_is_none_and_what_the_policy_says_is_done(h
 )
 def test_nobody_is_heard_without_the_secret(here: House, secret: Path, authorization: tuple[str, ...]) -> None:
     key = new_key(here)
-    assert report(here, [{"token": key}], authorization)[0] == 401
+    status, told = report(here, [{"token": key}], authorization)
+    assert (status, json.loads(told)["code"]) == (401, -21 if len(authorization) == 1 else -20)
     assert accepted(here, key)
 
 
@@ -128,7 +136,8 @@ def test_a_secret_that_others_can_read_is_none(here: House, secret: Path) -> Non
 def test_what_is_no_report_is_refused_and_not_repeated(here: House, secret: Path, body: bytes) -> None:
     status, told = report(here, body)
     assert status == 400
-    assert json.loads(told)["status"] == "not a report"
+    document = json.loads(told)
+    assert (document["code"], [error["field"] for error in document["errors"]]) == (-2, ["body"])
 
 
 def test_a_report_has_a_hundred_findings_and_a_mebibyte_at_most(here: House, secret: Path) -> None:
@@ -163,7 +172,7 @@ def test_with_master_secrets_older_than_the_stores_nothing_is_said_of_a_key(here
     path.write_bytes(before)
     try:
         status, told = report(here, [{"token": key}])
-        assert (status, json.loads(told)["status"]) == (503, "unavailable")
+        assert (status, json.loads(told)["code"]) == (503, -9)
         assert here.program.run("keys", "leaked", "--stdin", stdin=key.encode()).code != 0
         path.unlink()
         assert report(here, [{"token": key}])[0] == 503
@@ -197,12 +206,21 @@ def test_a_body_of_broken_chunks_is_refused(here: House, secret: Path, body: byt
         assert peer.recv(65_536).startswith(b"HTTP/1.1 400 ")
 
 
+async def _nothing() -> None:
+    pass
+
+
 def test_a_body_that_does_not_come_is_not_waited_for() -> None:
-    pace = BodyPace(between_s=0.02, whole_s=0.1)
-    taker = Scanners(lambda: (Secret(SECRET),), lambda *_: True)
-    listener = AdminListener(lambda: None, dict, lambda _: lambda _: (b"", ""), lambda: None, scanners=taker, pace=pace)
-    headers = [(b"authorization", f"Bearer {SECRET}".encode()), (b"content-length", b"9")]
-    scope = {"type": "http", "method": "POST", "path": "/leaks", "raw_path": b"/leaks", "headers": headers}
+    scanners = Scanners(lambda: (Secret(SECRET),), lambda *_: True, ThreadPoolExecutor(1))
+    listener = AdminListener([AdminRoute("POST", "/leaks", ScannerSecret(), scanners.take_report)], scanners)
+    adapter = Adapter(listener.handle, _nothing, _nothing, BodyPace(between_s=0.02, whole_s=0.1))
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "raw_path": b"/leaks",
+        "query_string": b"",
+        "headers": [(b"authorization", f"Bearer {SECRET}".encode()), (b"content-length", b"9")],
+    }
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -211,5 +229,5 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(asyncio.wait_for(listener(scope, receive, send), 10))
+    asyncio.run(asyncio.wait_for(adapter(scope, receive, send), 10))
     assert sent[0]["status"] == 408

@@ -64,7 +64,7 @@ class Faulty:
     def ready(self) -> tuple[int, str]:
         """The status of `/health/ready`, and the reason."""
         status, _, body = ask(self.shop.site.plane, "/health/ready")
-        return status, json.loads(body).get("reason", "")
+        return status, "" if status == 200 else str(json.loads(body)["data"]["reason"])
 
     def deaths(self) -> list[str]:
         """The processes that have ended and were replaced; asked once, after the server was stopped."""

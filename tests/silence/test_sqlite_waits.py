@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from bedesten.admin_api.listener import NotReady
+from bedesten.admin_api.health import NotReady
 from bedesten.server import admin_listener
 from bedesten.server.installation import Installation
 from bedesten.store import sqlite, wait_budget

@@ -31,7 +31,7 @@ from bedesten.telemetry.metrics_file import ProcessSnapshot
 from bedesten.webhooks.actions import DUE
 from bedesten.webhooks.tables import deliveries
 
-log = structlog.get_logger("bedesten.admin")
+log = structlog.get_logger("bedesten.admin_api")
 METRIC_PREFIX = "bedesten_"
 MAX_COUNTED_DELIVERIES = 100_000
 """Deliveries that are due are counted up to so many: more is too many in any case."""

@@ -1,249 +1,154 @@
-"""The admin listener: an application of its own, on a listener of its own, that knows no tenant.
+"""The admin listener: an application of its own, on an address of its own. It knows no tenant.
 
-| path | says |
-|---|---|
-| `GET /health/live` | that the process runs |
-| `GET /health/ready` | whether requests can be answered: else 503 with a reason; the whole cause is in the log |
-| `GET /metrics` | what the processes of this machine count, in the text format of Prometheus |
-| `GET /gate/decide`, `/gate/envoy/…` | to trusted proxies: whether a request to another service may go on (`endpoint`) |
-| `POST /leaks` | to secret scanners, which show a secret: which of the texts that they found are live keys (`scanners`) |
+| path | access | answer |
+|---|---|---|
+| `GET /health/live` | `OwnHost` | 200: the process runs |
+| `GET /health/ready` | `OwnHost` | 200: this machine can answer requests; else 503 with the reason |
+| `GET /metrics` | `OwnHost` | the counts of this machine's processes, in the text format of Prometheus |
+| `POST /leaks` | `ScannerSecret` | which texts that a secret scanner found are live keys (`scanners`) |
+| `GET /gate/decide` | `TrustedProxy` | whether a request to another service is allowed (`forward_auth.endpoint`) |
+| `/gate/envoy/…` | `TrustedProxy(client_host=True)` | the same, as Envoy asks |
 
-But for the last it asks for no credential, which is why it listens on loopback unless it is told otherwise. A page in the
-operator's browser must not read it through a name of its own that leads to loopback: a `Host` is an address, `localhost`,
-or one of the names that were configured; any other is answered 421. A client that sends none (HTTP/1.0) is no browser.
+It speaks HTTP through the same adapter as the surfaces, finds its routes in the same kind of table and answers errors
+from the same catalogue. Most routes demand no credential, so it listens on loopback by default. DNS rebinding must not
+let a web page in the operator's browser read it: the `Host` of a request has to be an address, `localhost` or a
+configured name; any other is refused with 421. A client without a `Host` (HTTP/1.0) is not a browser and is answered.
 """
 
-import asyncio
-import json
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterable
 from ipaddress import ip_address
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Protocol
 
 import structlog
 
-from bedesten.admin_api import scanners
-from bedesten.admin_api.exposition import STORE_DOWN, Write
+from bedesten import errors
+from bedesten.admin_api.health import Health
+from bedesten.admin_api.route import ANY_METHOD, AdminRoute, OwnHost, ScannerSecret, TrustedProxy
+from bedesten.admin_api.scanners import Scanners
+from bedesten.core.ids import request_id
+from bedesten.errors import Refusal
 from bedesten.forward_auth import endpoint
-from bedesten.http.asgi import BodyPace, IncomingBody
-from bedesten.http.message import BodyStalled, BodyTooLarge, ClientGone, EmptyRequestBody, Request, Response, peer_of
-from bedesten.store.transaction import StoreUnavailable
+from bedesten.http.message import Request, Response
+from bedesten.http.path_table import PathTable
+from bedesten.http.responses import error_response
+from bedesten.telemetry.request_log import LineRateLimit
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Result = TypeVar("Result")
-Answer = tuple[int, bytes, bytes]
-"""Status, content type, body."""
-
-log = structlog.get_logger("bedesten.admin")
-CHECK_TIMEOUT_S = 4.0
-"""Seconds after which a store that does not answer counts as out of reach."""
-LEAKS = "/leaks"
-PATHS = ("/health/live", "/health/ready", "/metrics")
-
-
-class NotReady(Exception):
-    """Why requests cannot be answered, in a few words that may be shown to whoever asks."""
-
-
-class SharedCheck(Generic[Result]):
-    """A question that blocks: one at a time, in a thread, however many ask; all who wait share the answer."""
-
-    def __init__(self, ask: Callable[[], Result], pool: ThreadPoolExecutor) -> None:
-        self._ask = ask
-        self._pool = pool
-        self._asking: asyncio.Future[Result] | None = None
-
-    async def __call__(self) -> Result:
-        """The answer. Raises what the question raises, and `TimeoutError`; an answer that comes later is for nobody."""
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.get_running_loop().run_in_executor(self._pool, self._ask)
-            self._asking.add_done_callback(_looked_at)
-        return await asyncio.wait_for(asyncio.shield(self._asking), CHECK_TIMEOUT_S)
-
-
-def _looked_at(done: asyncio.Future[Any]) -> None:
-    """An answer that came too late, and was a failure, is nobody's."""
-    if not done.cancelled():
-        done.exception()
+log = structlog.get_logger("bedesten.admin_api")
 
 
 class Authorizer(Protocol):
-    """The gate for other services."""
+    """Decides about requests to other services."""
 
     async def start(self) -> None:
-        """Before the first request."""
+        """Runs before the first request."""
 
     async def stop(self) -> None:
-        """After the last one."""
+        """Runs after the last request."""
 
     def trusts(self, peer: str) -> bool:
-        """Whether a question from there is answered."""
+        """Whether the peer is a trusted proxy."""
 
     async def decide(self, request: Request) -> Response:
-        """The answer to one."""
+        """The answer to a proxy's request."""
+
+
+def admin_routes(health: Health, scanners: Scanners, authorizer: Authorizer | None) -> tuple[AdminRoute, ...]:
+    """Every route of the listener. Without an authorizer there are no routes for proxies."""
+    routes = (
+        AdminRoute("GET", "/health/live", OwnHost(), health.live),
+        AdminRoute("GET", "/health/ready", OwnHost(), health.ready),
+        AdminRoute("GET", "/metrics", OwnHost(), health.metrics),
+        AdminRoute("POST", "/leaks", ScannerSecret(), scanners.take_report),
+    )
+    if authorizer is None:
+        return routes
+    envoy = endpoint.ENVOY.decode() + "/{target*}"
+    return (
+        *routes,
+        AdminRoute(ANY_METHOD, endpoint.FORWARDED.decode(), TrustedProxy(), authorizer.decide),
+        AdminRoute(ANY_METHOD, envoy, TrustedProxy(client_host=True), authorizer.decide),
+    )
 
 
 class AdminListener:
-    """The ASGI application. `ready` blocks and raises what is the matter; `stored` blocks and gives what the store tells of
-    itself, `metrics` how to write that and what the processes count; `close` is called at the end. `names` are hosts besides
-    addresses. Without a `gate` nothing is decided here, without `scanners` no leak is reported."""
+    """Answers requests. `names` are hosts of its own besides addresses and `localhost`."""
 
     def __init__(
         self,
-        ready: Callable[[], None],
-        stored: Callable[[], dict[str, float]],
-        metrics: Callable[[dict[str, float]], Write],
-        close: Callable[[], None],
+        routes: Iterable[AdminRoute],
+        scanners: Scanners,
+        authorizer: Authorizer | None = None,
         names: Collection[str] = (),
-        gate: Authorizer | None = None,
-        scanners: scanners.Scanners | None = None,
-        pace: BodyPace | None = None,
     ) -> None:
-        pool = self._pool = ThreadPoolExecutor(4, "operator")
-        self._ready = SharedCheck(ready, pool)
-        self._stored = SharedCheck(stored, pool)
-        self._metrics = metrics
-        self._close = close
-        self._gate = gate
+        self._table: PathTable[AdminRoute] = PathTable()
+        for route in routes:
+            self._table.add(route.method, route.path, route)
         self._scanners = scanners
-        self._pace = pace or BodyPace()
-        self._reporting = asyncio.Lock()
+        self._authorizer = authorizer
         self._names = frozenset(name.lower().rstrip(".") for name in names) | {"localhost"}
+        self._lines = LineRateLimit()
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        elif scope["type"] == "http":
-            await self._respond(scope, receive, send)
+    async def handle(self, request: Request) -> Response:
+        """The answer to one request. Raises what the adapter answers: a body that stalls or that is no body."""
+        try:
+            route = self._route_of(request)
+            await self._check_access(route, request)
+            return await route.handler(request)
+        except Refusal as refusal:
+            return self._refuse(refusal, request)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
-        if self._gate is not None:
-            await self._gate.start()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        if self._gate is not None:
-            await self._gate.stop()
-        self._close()
-        await send({"type": "lifespan.shutdown.complete"})
+    def _route_of(self, request: Request) -> AdminRoute:
+        """The route of a request. Raises `Refusal` (-3, -4), or -10 before either for a host that is not its own."""
+        routes, _ = self._table.find(request.path)
+        method = "GET" if request.method == "HEAD" else request.method
+        route = routes.get(method) or routes.get(ANY_METHOD)
+        if route is not None:
+            return route
+        self._check_host(request)
+        if not routes:
+            raise Refusal(errors.NOT_FOUND, "no such path")
+        allowed = ", ".join(sorted({*routes, "HEAD"} if "GET" in routes else routes))
+        raise Refusal(errors.METHOD_NOT_ALLOWED, "no such method here", headers=((b"allow", allowed.encode()),))
 
-    async def _respond(self, scope: Message, receive: Receive, send: Send) -> None:
-        if self._gate is not None and scope["raw_path"].startswith((endpoint.FORWARDED, endpoint.ENVOY)):
-            decision = await self._decision(self._gate, scope)
-            if decision is not None:
-                await _send_decision(send, decision)
-                return
-        status, kind, body = await self._answer(scope, receive)
-        headers = [
-            (b"content-type", kind),
-            (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
-            (b"server", b"bedesten"),
-        ]
-        if status == 405:
-            headers.append((b"allow", b"GET, HEAD"))
-        if status == 401:
-            headers.append((b"www-authenticate", b"Bearer"))
-        if scope["path"] == LEAKS and status != 200:  # of the body something may still be on its way
-            headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+    async def _check_access(self, route: AdminRoute, request: Request) -> None:
+        match route.access:
+            case OwnHost():
+                self._check_host(request)
+            case ScannerSecret():
+                self._check_host(request)
+                await self._scanners.authenticate(request)
+            case TrustedProxy(client_host):
+                if not client_host:
+                    self._check_host(request)
+                if not request.path.startswith((endpoint.FORWARDED, endpoint.ENVOY)):
+                    raise Refusal(errors.NOT_FOUND, "the path in another case")  # the endpoint compares it exactly
+                assert self._authorizer is not None, "there is one where there are routes for proxies"
+                if not self._authorizer.trusts(request.peer):
+                    raise Refusal(errors.PATH_NOT_ALLOWED, f"{request.peer} is not a trusted proxy")
 
-    async def _answer(self, scope: Message, receive: Receive) -> Answer:
-        hosts = [value for name, value in scope["headers"] if name == b"host" and value]
+    def _check_host(self, request: Request) -> None:
+        hosts = [value for name, value in request.headers if name == b"host" and value]
         if not all(is_own(host, self._names) for host in hosts):
-            return _document(421, "unknown host")
-        path = scope["path"]
-        if path == LEAKS and scope["method"] == "POST" and self._scanners is not None:
-            return await self._leaks(self._scanners, scope, receive)
-        if path not in PATHS:
-            return _document(404, "not found")
-        if scope["method"] not in ("GET", "HEAD"):
-            return _document(405, "not allowed")
-        if path == "/health/live":
-            return _document(200, "ok")
-        if path == "/health/ready":
-            return await self._readiness()
-        accept = b",".join(value for name, value in scope["headers"] if name == b"accept")
-        return await self._measures(accept.decode("latin-1"))
+            raise Refusal(errors.UNKNOWN_HOST, "not a host of the admin listener")
 
-    async def _leaks(self, taker: scanners.Scanners, scope: Message, receive: Receive) -> Answer:
-        """A report of a secret scanner, one at a time: each finding is looked for in every tenant."""
-        run = asyncio.get_running_loop().run_in_executor
-        shown = [value for name, value in scope["headers"] if name == b"authorization"]
-        try:
-            if not await run(self._pool, taker.authenticates, shown):
-                return _document(401, "unauthorised")
-        except FileNotFoundError:
-            return _document(404, "not found")
-        except (OSError, ValueError) as problem:
-            log.warning("leak-secret-unusable", cause=str(problem))
-            return _document(503, "unavailable")
-        body = IncomingBody(scope["headers"], receive, self._pace)
-        try:
-            if body.malformed:
-                raise ClientGone
-            findings = scanners.read(await body.read(scanners.MAX_REPORT_BYTES))
-        except BodyTooLarge:
-            return _document(413, "too large")
-        except BodyStalled:
-            return _document(408, "too slow")
-        except ClientGone:
-            return _document(400, "not a report", "the body did not come to its end")
-        except ValueError as problem:
-            return _document(400, "not a report", str(problem))
-        async with self._reporting:
-            try:
-                return 200, b"application/json", await run(self._pool, taker.label_findings, findings)
-            except StoreUnavailable as problem:
-                log.warning("leaks-not-reported", cause=str(problem))
-                return _document(503, "unavailable", "the store is out of reach: send the report again")
-
-    async def _decision(self, gate: Authorizer, scope: Message) -> Response | None:
-        """What the gate says; None if it is not asked for, or not by whom or how it may be."""
-        raw = scope["raw_path"]
-        hosts = [value for name, value in scope["headers"] if name == b"host" and value]
-        if raw == endpoint.FORWARDED:
-            if not all(is_own(host, self._names) for host in hosts):
-                return None
-        elif not raw.startswith(endpoint.ENVOY + b"/"):  # there the host is the one that the client has named
-            return None
-        peer = peer_of(scope)
-        if not gate.trusts(peer):
-            return endpoint.not_a_proxy(peer)
-        asked = Request(scope["method"], raw, scope["query_string"], scope["headers"], peer, EmptyRequestBody())
-        return await gate.decide(asked)
-
-    async def _readiness(self) -> Answer:
-        try:
-            await self._ready()
-        except Exception as problem:
-            reason = str(problem) if isinstance(problem, NotReady) else "the store is out of reach"
-            log.warning("not-ready", reason=reason, cause=str(problem.__cause__ or problem) or type(problem).__name__)
-            return _document(503, "unavailable", reason)
-        return _document(200, "ok")
-
-    async def _measures(self, accept: str) -> Answer:
-        try:
-            stored = await self._stored()
-        except TimeoutError:
-            stored = STORE_DOWN
-        write = await asyncio.get_running_loop().run_in_executor(self._pool, self._metrics, stored)
-        body, kind = write(accept)
-        return 200, kind.encode(), body
-
-
-async def _send_decision(send: Send, decision: Response) -> None:
-    headers = [*decision.headers, (b"content-length", b"%d" % len(decision.body)), (b"server", b"bedesten")]
-    await send({"type": "http.response.start", "status": decision.status, "headers": headers})
-    await send({"type": "http.response.body", "body": decision.body})
+    def _refuse(self, refusal: Refusal, request: Request) -> Response:
+        named = request_id()
+        if self._lines.take():
+            log.info(
+                "refused",
+                code=refusal.code.number,
+                cause=refusal.cause,
+                request_id=named,
+                method=request.method[:16],
+                path=request.path.decode("latin-1")[:200],
+                address=request.peer,
+            )
+        accept = b",".join(value for name, value in request.headers if name == b"accept")
+        return error_response(refusal, named, accept)
 
 
 def is_own(host: bytes, names: Collection[str]) -> bool:
-    """Whether a `Host` may mean this listener: an address with or without a port, or one of the names."""
+    """Whether a `Host` means this listener: an address or one of the names, with or without a port."""
     text = host.decode("latin-1").strip().lower()
     if text.startswith("["):
         name, bracket, port = text[1:].partition("]")
@@ -259,8 +164,3 @@ def is_own(host: bytes, names: Collection[str]) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _document(status: int, text: str, reason: str | None = None) -> Answer:
-    body = {"status": text} if reason is None else {"status": text, "reason": reason}
-    return status, b"application/json", json.dumps(body).encode()

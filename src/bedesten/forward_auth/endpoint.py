@@ -82,13 +82,6 @@ def unavailable(cause: str) -> Response:
     return responses.error_response(Refusal(errors.UNAVAILABLE, cause, retry_after=1), named, b"")
 
 
-def not_a_proxy(peer: str) -> Response:
-    """403 for a peer that is not a trusted proxy."""
-    named = request_id()
-    log.warning("not-a-proxy", peer=peer, request_id=named)
-    return responses.error_response(Refusal(errors.PATH_NOT_ALLOWED, "not a trusted proxy"), named, b"")
-
-
 def _repeat_document(response: Response) -> None:
     if len(response.body) <= MAX_DOCUMENT_LENGTH and response.body.isascii() and b"\n" not in response.body:
         response.headers.append((_DOCUMENT, response.body))

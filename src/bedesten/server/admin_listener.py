@@ -1,16 +1,19 @@
-"""The admin listener of one installation; what its process loads."""
+"""Builds the admin listener of one installation; what its process loads."""
 
 import json
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from bedesten.admin.leak_reports import report_leaks
 from bedesten.admin_api import exposition
-from bedesten.admin_api.listener import AdminListener, Authorizer, NotReady
+from bedesten.admin_api.health import Health, NotReady
+from bedesten.admin_api.listener import AdminListener, Authorizer, admin_routes
 from bedesten.admin_api.scanners import Scanners
 from bedesten.audit.actions import Actor
 from bedesten.core.clock import system_clock
+from bedesten.http.asgi import Adapter
 from bedesten.server.installation import open_store, version_of
 from bedesten.server.listener import WEB_VARIABLE
 from bedesten.server.logs import configure
@@ -26,40 +29,46 @@ from bedesten.store.transaction import NotWritable, StoreUnavailable
 
 SCANNER = Actor("scanner")
 READY_TIMEOUT_S = 2.5
-"""How long the store may take to say whether it can be read and written."""
+"""Time that the store has to show that it can be read and written."""
 CONNECT_TIMEOUT_S = 0.5
-"""How long a connection to the workers may take; one that takes longer is not refused."""
+"""Time that a connection to the workers may take. A slower one counts as taken: it is not refused."""
+THREADS = 4
 
 
-def application(settings_json: str) -> AdminListener:
-    """The ASGI application. It serves although the store is out of reach: it is there to say so."""
+def application(settings_json: str) -> Adapter:
+    """The ASGI application. It serves while the store is out of reach, because it has to report that."""
     settings = Settings.model_validate_json(settings_json)
     configure(settings.log_level)
     secret_cache = SecretCache.inherited()
     store, master_secrets = open_store(settings, secret_cache=secret_cache), MasterSecrets(settings, secret_cache)
-
-    def measured(stored: dict[str, float]) -> exposition.Write:
-        return exposition.render(settings.metrics_directory, stored, system_clock())
-
-    gate = forward_auth_service(settings) if settings.gate_routes else None
-    scanners = Scanners(lambda: load_secrets(settings.leak_secret_file), partial(reported, store, master_secrets))
-    stored = partial(exposition.read_store_metrics, store)
     web = json.loads(os.environ.pop(WEB_VARIABLE, "null"))
+    authorizer = forward_auth_service(settings) if settings.gate_routes else None
 
-    def ready() -> None:
+    def check_ready() -> None:
         check(store, settings, master_secrets)
         if web is not None:
-            reached(*web)
+            check_workers(*web)
 
-    return AdminListener(ready, stored, measured, store.close, settings.admin_names, gate, scanners)
+    def render(stored: dict[str, float]) -> exposition.Write:
+        return exposition.render(settings.metrics_directory, stored, system_clock())
 
+    def report(text: str, source: str) -> bool:
+        return bool(report_leaks(store, master_secrets.for_store, [text], source, actor=SCANNER).leaked)
 
-def reported(store: Store, master_secrets: MasterSecrets, text: str, source: str) -> bool:
-    """Does what the leak policy says with the keys in a text that stood somewhere; whether there was a live one.
+    async def startup() -> None:
+        if authorizer is not None:
+            await authorizer.start()
 
-    Raises `StoreUnavailable`, also where the store's master secrets cannot be had.
-    """
-    return bool(report_leaks(store, master_secrets.for_store, [text], source, actor=SCANNER).leaked)
+    async def shutdown() -> None:
+        if authorizer is not None:
+            await authorizer.stop()
+        store.close()
+
+    pool = ThreadPoolExecutor(THREADS, "admin")
+    health = Health(check_ready, partial(exposition.read_store_metrics, store), render, pool)
+    scanners = Scanners(lambda: load_secrets(settings.leak_secret_file), report, pool)
+    routes = admin_routes(health, scanners, authorizer)
+    return Adapter(AdminListener(routes, scanners, authorizer, settings.admin_names).handle, startup, shutdown)
 
 
 def forward_auth_service(settings: Settings) -> Authorizer:
@@ -77,19 +86,19 @@ def forward_auth_service(settings: Settings) -> Authorizer:
     )
 
 
-def reached(host: str, port: int) -> None:
-    """Raises `NotReady` if no worker listens there. One that is too busy to take a connection at once does listen."""
+def check_workers(host: str, port: int) -> None:
+    """Raises `NotReady` if no worker listens there."""
     try:
         socket.create_connection((host, port), CONNECT_TIMEOUT_S).close()
     except ConnectionRefusedError:
         raise NotReady("no worker takes connections") from None
     except OSError:
-        pass
+        pass  # too busy to take it at once, but it listens
 
 
 def check(store: Store, settings: Settings, master_secrets: MasterSecrets) -> None:
-    """Whether this machine can answer requests now, writing ones included. Raises `NotReady`, or whatever keeps the store
-    from being asked."""
+    """Check that this machine can answer requests now, writing ones included. Raises `NotReady` with a reason, or the
+    error of a store that cannot be asked."""
     with wait_budget.limited(READY_TIMEOUT_S):
         found = version_of(store, settings)
         if found != migrate.HEAD:
@@ -105,5 +114,5 @@ def check(store: Store, settings: Settings, master_secrets: MasterSecrets) -> No
         master_secrets.for_store(installed)
     except StoreUnavailable as problem:
         what, _, why = str(problem).partition(": ")
-        told = f"{what}: {why}" if what.endswith("cannot be used") else what  # why it cannot be read may name files
-        raise NotReady(told) from problem
+        # why secrets cannot be read may name files of this machine
+        raise NotReady(f"{what}: {why}" if what.endswith("cannot be used") else what) from problem
