@@ -1,4 +1,6 @@
-"""The four gates of the hall. Each surface is a table of routes, its wire shapes, and handlers of a few lines.
+"""The four surfaces: reseller, storefront, payment, supplier.
 
-None imports another; what two of them share is in `common`.
+Each surface is a table of routes, its wire schemas, and handlers of a few lines. No surface imports another. What several of
+them use is in `schemas` (wire schemas), `views` (reading requests, building answers), `api_keys` (three operations that two
+surfaces have) and `example_values`. `operations` lists the routes of all four.
 """

@@ -1,6 +1,6 @@
-"""What the holder of an API key does with it: the same three operations on both surfaces that take one.
+"""Operations on the caller's own API key, the same three on both surfaces that use API keys.
 
-They act on the key that is presented and on no other; so none of them takes an id.
+They act on the API key that is presented and on no other, so none of them takes an id.
 """
 
 from typing import Annotated
@@ -27,9 +27,9 @@ Slot = Annotated[str, Meta(title="WhichSecret", extra_json_schema={"enum": list(
 
 
 class RotateKey(RequestModel, frozen=True):
-    """How long the secret that is presented stays good: from now on, or from the first use of the new one.
+    """How long the presented secret stays valid: from now on, or from the first use of the new secret.
 
-    `replaces` is the hint of the secret that is replaced; the presented one unless it is given.
+    `replaces` is the hint of the secret to replace; by default it is the presented one.
     """
 
     grace_seconds: Annotated[int, Meta(ge=0, le=rotation.LONGEST_GRACE // SECOND)] = rotation.DEFAULT_GRACE // SECOND
@@ -38,19 +38,19 @@ class RotateKey(RequestModel, frozen=True):
 
 
 class RevokeKey(RequestModel, frozen=True):
-    """The whole key, or only the previous secret of its rotation."""
+    """Revokes the whole API key, or only the previous secret of its rotation."""
 
     previous: bool = False
 
 
 class PreviousSecret(ResponseModel, frozen=True):
-    """The previous secret of a rotation. `ends` null: not before the current one is used for the first time."""
+    """The previous secret of a rotation. While `ends` is null, only the first use of the current secret ends it."""
 
     ends: Time | None
 
 
 class KeyRotation(ResponseModel, frozen=True):
-    """The key with its new secret, which is shown this once. `previous` null: the old secret has ended."""
+    """The API key with its new secret, shown once. `previous` is null if the old secret has ended."""
 
     id: str
     key: str
@@ -59,14 +59,14 @@ class KeyRotation(ResponseModel, frozen=True):
 
 
 class KeyRevocation(ResponseModel, frozen=True):
-    """Whether anything was ended; false if there was nothing to end."""
+    """Whether anything was revoked; false if there was nothing to revoke."""
 
     id: str
     revoked: bool
 
 
 class LastUse(ResponseModel, frozen=True):
-    """The last use of one secret, `current` or `previous`, as it was a minute ago at the latest."""
+    """The last use of one secret, `current` or `previous`, at most about a minute old."""
 
     secret: Slot
     used: Time
@@ -78,7 +78,7 @@ class LastUse(ResponseModel, frozen=True):
 class KeyView(ResponseModel, frozen=True):
     """An API key as its holder sees it. `presented` says which of its secrets came with this request.
 
-    `grants` null: all that the surface offers. `networks` empty: from anywhere.
+    `grants` is null if the key may do all that the surface offers; `networks` is empty if it may be used from anywhere.
     """
 
     id: str
@@ -113,7 +113,7 @@ _REVOKE = Example(KeyRevocation(example_values.KEY, True), RevokeKey(previous=Tr
 
 
 def rotate(tx: Transaction, context: RequestContext, body: RotateKey) -> KeyRotation:
-    """Another secret for the key. Of several that are sent at the same moment one succeeds."""
+    """Gives the API key a new secret. Of several concurrent rotations one succeeds."""
     entry = _presented(context)
     secret = rotation.rotate(
         tx,
@@ -129,13 +129,13 @@ def rotate(tx: Transaction, context: RequestContext, body: RotateKey) -> KeyRota
 
 
 def revoke(tx: Transaction, context: RequestContext, body: RevokeKey) -> KeyRevocation:
-    """Ends the key or its previous secret: the next request with it is refused, on every worker."""
+    """Revokes the API key or its previous secret: the next request with it is refused, on every worker."""
     key_id = context.who.credential
     return KeyRevocation(key_id, keys.revoke(tx, key_id, context.actor, previous_only=body.previous))
 
 
 def get(tx: Transaction, context: RequestContext, _body: EmptyBody) -> KeyView:
-    """What is known of the key; never the key itself."""
+    """The properties of the API key; never the key itself."""
     entry = _presented(context)
     key = keys.get(tx, entry.key_id)
     return KeyView(
@@ -155,7 +155,7 @@ def get(tx: Transaction, context: RequestContext, _body: EmptyBody) -> KeyView:
 
 
 def routes(surface: Surface) -> tuple[Route, ...]:
-    """The three operations below the surface's path."""
+    """The three operations, below the surface's path."""
     post, path = RouteTable(surface).post, f"/{surface.value.capitalize()}/Keys"
     return (
         post(f"{path}/Get", access="keys:manage", handler=Reads(get), summary="Read the presented API key's properties",

@@ -1,4 +1,4 @@
-"""What the examples of several surfaces have in common: one small shop, whose ids stand in all of them."""
+"""Values that the examples of several surfaces share: one small shop, with the same ids in all of them."""
 
 from decimal import Decimal
 
@@ -59,10 +59,10 @@ TOP_UP_VIEW = ProductView(
 
 
 def login(email: str) -> Login:
-    """A login that asks for an echo."""
+    """A login with callback data."""
     return Login(email=email, password=PASSWORD, callback_data={"session": 7})
 
 
 def token(callback_data: object = None) -> Token:
-    """What a login answers."""
+    """The answer to a login."""
     return Token(token=BEARER, expiration=LATER, idle_timeout_seconds=None, callback_data=callback_data)

@@ -1,4 +1,4 @@
-"""The four tables of routes side by side, for what is made from all of them."""
+"""The routes of all four surfaces."""
 
 from bedesten.http.route import Route
 from bedesten.surfaces.payment import routes as payment
@@ -7,4 +7,4 @@ from bedesten.surfaces.storefront import routes as storefront
 from bedesten.surfaces.supplier import routes as supplier
 
 ROUTES: tuple[Route, ...] = (*reseller.ROUTES, *storefront.ROUTES, *payment.ROUTES, *supplier.ROUTES)
-"""Every operation of the four surfaces."""
+"""Every operation, in the order of the documents."""

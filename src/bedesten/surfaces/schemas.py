@@ -19,14 +19,14 @@ Name = Annotated[str, Meta(min_length=1, max_length=text.MAX_NAME, extra=kind(te
 Email = Annotated[str, Meta(max_length=1_000, extra=kind(text.email))]
 ShortNote = Annotated[str, Meta(min_length=1, max_length=1_000, extra=kind(text.note))]
 Answer = Annotated[str, Meta(min_length=1, max_length=500, extra=kind(text.note))]
-"""What a buyer says for a requirement of a product."""
+"""A buyer's value for a requirement of a product."""
 Quantity = Annotated[int, Meta(ge=1, le=1_000)]
 PageSize = Annotated[int, Meta(ge=1, le=MAX_PAGE_SIZE)]
 
 _DAY, _HOUR = "(?:0[1-9]|[12][0-9]|3[01])", "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 _TIME_PATTERN = f"^(?:[1-9][0-9]{{3}}-(?:0[1-9]|1[0-2])-{_DAY}T{_HOUR}Z)?$"
 _SENT_TIME = {"pattern": _TIME_PATTERN, "format": "utc-time"}
-"""Not `date-time`: clients that are made for that write times in other ways as well."""
+"""Not `date-time`: generated clients would also send other forms of it."""
 View = TypeVar("View")
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, examples=["2026-03-01T09:30:00Z"])]
@@ -44,7 +44,7 @@ Status = Annotated[
 
 
 class Login(RequestModel, frozen=True):
-    """Credentials of an account. `callbackData` is echoed unchanged."""
+    """The credentials of an account. The answer contains `callbackData` unchanged."""
 
     email: Annotated[str, Meta(max_length=1_000)]
     password: Annotated[str, Meta(max_length=16_384)]
@@ -52,7 +52,7 @@ class Login(RequestModel, frozen=True):
 
 
 class Token(ResponseModel, frozen=True):
-    """A bearer token, when it ends, and after how many seconds without use it is dead (null: never)."""
+    """A bearer token, its expiry, and its idle time-out in seconds (null: none)."""
 
     token: str
     expiration: Time
@@ -61,7 +61,7 @@ class Token(ResponseModel, frozen=True):
 
 
 class Page(ResponseModel, Generic[View], frozen=True):
-    """A part of a list. `nextCursor` asks for the next one; null on the last."""
+    """One page of a list. `nextCursor` requests the next page; it is null on the last."""
 
     items: list[View]
     next_cursor: str | None
@@ -74,7 +74,7 @@ class Items(ResponseModel, Generic[View], frozen=True):
 
 
 class Paging(RequestModel, frozen=True):
-    """Which part of a list: `cursor` from the page before; `updatedSince` as `yyyy-MM-ddTHH:mm:ssZ`."""
+    """Selects a page of a list: `cursor` is from the page before, `updatedSince` is written `yyyy-MM-ddTHH:mm:ssZ`."""
 
     page_size: PageSize = DEFAULT_PAGE_SIZE
     cursor: Annotated[str, Meta(max_length=300)] | None = None
@@ -82,7 +82,7 @@ class Paging(RequestModel, frozen=True):
 
 
 class RequireData(RequestModel, frozen=True):
-    """What a product asks of its buyer, such as a player id."""
+    """The buyer's value for a requirement of a product, such as a player id."""
 
     product_require_id: Id
     value: Answer
@@ -90,7 +90,7 @@ class RequireData(RequestModel, frozen=True):
 
 
 class RequirementView(ResponseModel, frozen=True):
-    """Something that a buyer must say with an order of the product."""
+    """Something that the product requires of its buyer."""
 
     product_require_id: str
     name: str
@@ -98,7 +98,7 @@ class RequirementView(ResponseModel, frozen=True):
 
 
 class ProductView(ResponseModel, frozen=True):
-    """A product as buyers see it. `onSale` false: it was on sale and is not any more, and `price` is null."""
+    """A product as buyers see it. While `onSale` is false, `price` is null: the product is no longer on sale."""
 
     customer_store_product_id: str
     name: str
@@ -114,7 +114,7 @@ class ProductView(ResponseModel, frozen=True):
 
 
 class CategoryView(ResponseModel, frozen=True):
-    """A category and the number of products in it that are sold in the caller's region."""
+    """A category, and the number of its products that are sold in the caller's region."""
 
     category_id: str
     name: str
@@ -122,7 +122,7 @@ class CategoryView(ResponseModel, frozen=True):
 
 
 class DeliveredCode(ResponseModel, frozen=True):
-    """A code that was delivered, with its parts. `expires` is the last day on which it is good (yyyy-MM-dd, UTC)."""
+    """A delivered code with its parts. `expires` is the last day on which it is valid (yyyy-MM-dd, UTC)."""
 
     code: str
     pin: str | None

@@ -21,7 +21,7 @@ from bedesten.http.logins import IssuedToken
 from bedesten.orders.model import Datum
 from bedesten.surfaces.schemas import DeliveredCode, Page, Paging, ProductView, RequireData, RequirementView, Token
 
-_TIME, _TIME_PROBLEM = "%Y-%m-%dT%H:%M:%SZ", "a time is written yyyy-MM-ddTHH:mm:ssZ"
+_TIME, _TIME_PROBLEM = "%Y-%m-%dT%H:%M:%SZ", "must be a time written yyyy-MM-ddTHH:mm:ssZ"
 Item = TypeVar("Item")
 View = TypeVar("View")
 
@@ -33,14 +33,14 @@ def token_view(context: RequestContext, issued: IssuedToken) -> Token:
 
 
 def _callback_data(body: bytes) -> object:
-    """The caller's own value, its inner keys as they were written."""
+    """The caller's own value, with its inner keys as they were sent."""
     members = strict_json.loads(body) if body else {}
-    assert isinstance(members, dict), "understood before"
+    assert isinstance(members, dict), "decode_body has checked it"
     return next((value for name, value in members.items() if name.lower() == "callbackdata"), None)
 
 
 def requested_page(context: RequestContext, kind: str, paging: Paging) -> catalogue.Page:
-    """The page that is asked for. Raises `Refusal` (-2) for a cursor of another list or tenant."""
+    """The requested page. Raises `Refusal` (-2) for a cursor of another list or tenant."""
     after, since = "", 0
     if paging.cursor:
         try:
@@ -60,7 +60,7 @@ def page_view(
     key: Callable[[Item], str],
     show: Callable[[Item], View],
 ) -> Page[View]:
-    """A page of what was found: one more than the page tells that there is a next one."""
+    """One page of the rows in `found`. A row beyond the page's size means that there is a next page."""
     shown = found[: page.size]
     more = len(found) > page.size
     cursor = make_cursor(context.tenant.id, kind, key(shown[-1])) if more else None
@@ -68,7 +68,7 @@ def page_view(
 
 
 def product_view(product: Product, region: str) -> ProductView:
-    """A product as buyers of the region see it; one that is not sold there any more without a price and out of stock."""
+    """A product as buyers of the region see it. One that is no longer sold there has no price and is out of stock."""
     on_sale, price = product.sellable and product.region in (None, region), product.price
     return ProductView(
         customer_store_product_id=product.id,
@@ -86,9 +86,9 @@ def product_view(product: Product, region: str) -> ProductView:
 
 
 def requirement_data(required: Sequence[RequireData], field: str) -> tuple[Datum, ...]:
-    """What the caller said for the product's requirements; each of them once."""
+    """The caller's values for the product's requirements. Raises `Refusal` (-2) if one is answered twice."""
     if len({one.product_require_id for one in required}) != len(required):
-        raise bad_field(field, "a requirement is answered twice")
+        raise bad_field(field, "must answer each requirement once")
     return tuple(Datum(one.product_require_id, one.identifier or "", one.value) for one in required)
 
 
@@ -98,23 +98,23 @@ def parse_time(written: str, field: str) -> int:
         moment = datetime.strptime(written, _TIME).replace(tzinfo=UTC)
     except ValueError as error:
         raise bad_field(field, _TIME_PROBLEM) from error
-    if len(written) != 20 or not written.isascii():  # strptime takes one digit for two, and other scripts' digits
+    if len(written) != 20 or not written.isascii():  # strptime also accepts single digits, and digits of other scripts
         raise bad_field(field, _TIME_PROBLEM)
     return int(moment.timestamp() * 1000)
 
 
 def path_argument_id(context: RequestContext) -> str:
-    """The id that ends the path; one that cannot be an id names nothing, and that is all that is said of it."""
+    """The id at the end of the path; "-", which no row has, if it cannot be an id."""
     return context.argument if is_id(context.argument) else "-"
 
 
 def delivered_codes(codes: Sequence[StockCode]) -> list[DeliveredCode] | None:
-    """What a line got, with the parts of each code; None if it got no codes."""
+    """The codes of a line with their parts; None without codes."""
     return [msgspec.convert(parts(one), DeliveredCode) for one in codes] or None
 
 
 def notes(stored: str | None) -> list[str] | None:
-    """A stored delivery note: a list of strings, or None."""
+    """A stored delivery note, decoded."""
     if stored is None:
         return None
     parsed: list[str] = json.loads(stored)

@@ -1,1 +1,1 @@
-"""The Payment surface: trusted payment services and back offices, with an API key. It lies under `/Payment/`."""
+"""The Payment surface, under `/Payment/`: for trusted payment services and back offices, with API keys."""

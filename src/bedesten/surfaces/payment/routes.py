@@ -1,4 +1,4 @@
-"""The Payment surface as a table."""
+"""The routes of the Payment surface."""
 
 from bedesten import errors
 from bedesten.gate.scopes import Surface

@@ -1,4 +1,4 @@
-"""What payment services send and get."""
+"""The wire schemas of the Payment surface."""
 
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -14,7 +14,7 @@ PaymentState = Literal["created", "captured", "cancelled", "refused"]
 
 
 class CreateDeposit(RequestModel, frozen=True):
-    """Money for a partner, named by id or e-mail. `reference` is the payment service's own and names it once."""
+    """A deposit for a partner, named by id or e-mail. `reference` is the payment service's own name for the deposit."""
 
     partner: Annotated[str, Meta(min_length=1, max_length=254)]
     amount: Annotated[Amount, Meta(extra_json_schema={"exclusiveMinimum": 0})]
@@ -23,13 +23,13 @@ class CreateDeposit(RequestModel, frozen=True):
 
 
 class DepositId(RequestModel, frozen=True):
-    """Which deposit."""
+    """Selects a deposit."""
 
     deposit_id: Id
 
 
 class CreatePayment(RequestModel, frozen=True):
-    """A payment of one storefront order. `amount` is the order's total."""
+    """A payment for one storefront order. `amount` is the order's total."""
 
     order_id: Id
     amount: Annotated[Amount, Meta(extra_json_schema={"exclusiveMinimum": 0})]
@@ -38,13 +38,13 @@ class CreatePayment(RequestModel, frozen=True):
 
 
 class PaymentId(RequestModel, frozen=True):
-    """Which payment."""
+    """Selects a payment."""
 
     payment_id: Id
 
 
 class DepositView(ResponseModel, frozen=True):
-    """A deposit: `created`, `confirmed`, `rejected`, or `awaitingApproval` by the shop's operator."""
+    """A deposit: `created`, `confirmed`, `rejected`, or `awaitingApproval` by the operator."""
 
     deposit_id: str
     partner_id: str
@@ -57,7 +57,7 @@ class DepositView(ResponseModel, frozen=True):
 
 
 class PaymentView(ResponseModel, frozen=True):
-    """A payment: `created`, `captured`, `cancelled` or `refused`; a refused one must be given back."""
+    """A payment: `created`, `captured`, `cancelled` or `refused`. A refused payment must be refunded to the payer."""
 
     payment_id: str
     order_id: str

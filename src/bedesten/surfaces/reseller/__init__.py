@@ -1,1 +1,1 @@
-"""The Reseller surface: partners' back ends, with bearer tokens from *Generate Token*. It lies at the root."""
+"""The Reseller surface, at the root path: for partners' back ends, with bearer tokens from *Generate Token*."""

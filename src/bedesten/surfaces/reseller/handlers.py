@@ -1,4 +1,4 @@
-"""What partners' calls do. The gate has let them in; each runs in one transaction of the caller's tenant."""
+"""The handlers of the Reseller surface. Each runs in one transaction of the caller's tenant."""
 
 from functools import partial
 
@@ -31,12 +31,12 @@ async def generate_token(context: RequestContext, services: LoginServices, body:
 
 
 def categories(tx: Transaction, context: RequestContext, _: EmptyBody) -> Items[CategoryView]:
-    """The categories that have anything for the caller's region."""
+    """The categories with products for the caller's region."""
     return Items([CategoryView(*row) for row in catalogue.list_categories(tx, context.region)])
 
 
 def list_products(tx: Transaction, context: RequestContext, body: schemas.ListProducts) -> Page[ProductView]:
-    """A page of what is sold in the caller's region."""
+    """One page of the products that are sold in the caller's region."""
     page = views.requested_page(context, "products", body)
     found = catalogue.shop_products(tx, page, context.region, body.category_id or "")
     return views.page_view(
@@ -52,7 +52,7 @@ def product(tx: Transaction, context: RequestContext, _: EmptyBody) -> ProductVi
 
 
 def create_order(tx: Transaction, context: RequestContext, body: schemas.CreateOrder) -> schemas.PlacedOrder:
-    """Places an order, or answers the same order again."""
+    """Places an order; answers the same order again to the same request."""
     if body.notify_url is not None:
         check_url(body.notify_url, "notifyUrl")
     buyer = Buyer(context.who.owner, "partner", "reseller", context.tenant.currency, context.region)
@@ -62,7 +62,7 @@ def create_order(tx: Transaction, context: RequestContext, body: schemas.CreateO
 def get_order(tx: Transaction, context: RequestContext, body: schemas.GetOrder) -> schemas.OrderView:
     """One order with all its lines and codes."""
     if (body.order_id is None) == (body.order_reference is None):
-        raise bad_field("orderId", "exactly one of orderId and orderReference")
+        raise bad_field("orderId", "exactly one of orderId and orderReference must be sent")
     order = orders.order_of(tx, context.who.owner, body.order_id or "", body.order_reference or "")
     return schemas.OrderView(
         order_id=order.id,
@@ -80,7 +80,7 @@ def order_detail(tx: Transaction, context: RequestContext, _: EmptyBody) -> sche
 
 
 def account_details(tx: Transaction, context: RequestContext, _: EmptyBody) -> schemas.AccountView:
-    """Who the caller is here, and its money."""
+    """The caller's account and balance."""
     who = accounts.by_id(tx, "partner", context.who.owner)
     if who is None:
         raise Refusal(errors.NOT_FOUND, "the account is gone", missing="account")
@@ -102,7 +102,7 @@ def account_details(tx: Transaction, context: RequestContext, _: EmptyBody) -> s
 
 def _requested(context: RequestContext, body: schemas.CreateOrder) -> NewOrder:
     if len({line.deliver_id for line in body.basket_data}) != len(body.basket_data):
-        raise bad_field("basketData", "a deliverId stands twice")
+        raise bad_field("basketData", "must not contain a deliverId twice")
     lines = []
     for at, line in enumerate(body.basket_data):
         where = f"basketData[{at}]"

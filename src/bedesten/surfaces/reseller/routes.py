@@ -1,4 +1,4 @@
-"""The Reseller surface as a table."""
+"""The routes of the Reseller surface."""
 
 from bedesten import errors
 from bedesten.gate.access import Open

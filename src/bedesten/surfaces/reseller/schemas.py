@@ -1,4 +1,4 @@
-"""What partners send and get."""
+"""The wire schemas of the Reseller surface."""
 
 from decimal import Decimal
 from typing import Annotated
@@ -11,13 +11,13 @@ from bedesten.surfaces.schemas import DeliveredCode, Id, Paging, Quantity, Refer
 
 
 class ListProducts(Paging, frozen=True):
-    """Which products: of one category, or of all."""
+    """Selects products of one category, or of all."""
 
     category_id: Id | None = None
 
 
 class BasketLine(RequestModel, frozen=True):
-    """One line of an order; `deliverId` is the partner's own id of it."""
+    """One line of an order; `deliverId` is the partner's own id of the line."""
 
     deliver_id: Reference
     customer_store_product_id: Id
@@ -27,7 +27,7 @@ class BasketLine(RequestModel, frozen=True):
 
 
 class CreateOrder(RequestModel, frozen=True):
-    """An order, all or nothing. `orderReference` is the partner's own and names it once and for all."""
+    """An order, all or nothing. `orderReference` is the partner's own and identifies the order permanently."""
 
     order_reference: Reference
     basket_data: Annotated[list[BasketLine], Meta(min_length=1, max_length=MOST_LINES)]
@@ -35,14 +35,14 @@ class CreateOrder(RequestModel, frozen=True):
 
 
 class GetOrder(RequestModel, frozen=True):
-    """One order, by its id or by the partner's own reference."""
+    """Selects one order by its id or by the partner's own reference."""
 
     order_id: Id | None = None
     order_reference: Reference | None = None
 
 
 class PlacedLine(ResponseModel, frozen=True):
-    """A line as it was placed. `price` is the line's total."""
+    """A line of a placed order. `price` is the line's total."""
 
     deliver_id: str
     order_detail_id: str
@@ -52,7 +52,7 @@ class PlacedLine(ResponseModel, frozen=True):
 
 
 class PlacedOrder(ResponseModel, frozen=True):
-    """The answer to an order, and again to the same order."""
+    """The answer to an order, the same for each repetition."""
 
     order_id: str
     order_reference: str
@@ -62,7 +62,7 @@ class PlacedOrder(ResponseModel, frozen=True):
 
 
 class LineView(ResponseModel, frozen=True):
-    """A line as it stands. `deliveryData` are the codes, once it is delivered with codes.
+    """An order line in its present state. `deliveryData` contains the codes once the line is delivered with codes.
 
     `deliveryItems` are the same codes with their parts.
     """
@@ -83,7 +83,7 @@ class LineView(ResponseModel, frozen=True):
 
 
 class OrderView(ResponseModel, frozen=True):
-    """An order as it stands."""
+    """An order in its present state."""
 
     order_id: str
     order_reference: str
@@ -94,7 +94,7 @@ class OrderView(ResponseModel, frozen=True):
 
 
 class AccountView(ResponseModel, frozen=True):
-    """The partner's account and money: `available` = `balance` − `held`; `spendable` is what an order may cost."""
+    """The partner's account and balance: `available` = `balance` − `held`; `spendable` is the limit for an order."""
 
     account_id: str
     name: str

@@ -1,4 +1,4 @@
-"""The Storefront surface: web shops and apps of end customers, with bearer tokens from the login.
+"""The Storefront surface, under `/Storefront/`: for web shops and apps of end customers.
 
-It lies under `/Storefront/`. The calls that a customer makes before a login are anonymous, and the table says which.
+Customers use bearer tokens from their login. The operations that they need before a login are anonymous.
 """

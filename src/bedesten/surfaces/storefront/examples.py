@@ -1,4 +1,4 @@
-"""Requests and answers of the Storefront surface as the documents show them."""
+"""Example requests and answers of the Storefront surface."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""What web shops' and apps' calls do."""
+"""The handlers of the Storefront surface."""
 
 from functools import partial
 
@@ -35,7 +35,7 @@ _STATES: tuple[schemas.OrderState, ...] = ("awaitingPayment", "placed", "expired
 async def register(
     context: RequestContext, services: LoginServices, body: schemas.Register
 ) -> schemas.RegistrationResult:
-    """Makes a customer. Whether the e-mail was known before is not told: the owner of the address knows."""
+    """Creates a customer. The answer does not reveal whether the e-mail address was known before."""
     await _check_password(context, services, body.password, "password", body.email, body.name or "")
     limits = CheckoutLimits.of(context.tenant.checkout_limits)
     await services.store.write(context.tenant.id, registrations.count, address_digest(context), limits.registrations)
@@ -57,13 +57,13 @@ async def login(context: RequestContext, services: LoginServices, body: Login) -
 
 
 async def refresh(context: RequestContext, services: LoginServices, _: EmptyBody) -> Token:
-    """A fresh token of the same session for a living one; the old one lives on until its own end."""
+    """Exchanges a valid token for a fresh one of the same session. The old token stays valid until its expiry."""
     customer = await services.store.read(context.tenant.id, _customer, context)
     return views.token_view(context, await exchange(context, services, Surface.STOREFRONT, customer))
 
 
 def logout(tx: Transaction, context: RequestContext, body: schemas.Logout) -> schemas.SessionEnd:
-    """Ends the session of the token that was sent, or every one of the customer; from the next request on, everywhere."""
+    """Ends the session of the presented token, or all sessions of the customer, from the next request on."""
     if body.everywhere:
         accounts.end_tokens(tx, context.who.owner, context.actor)
     else:
@@ -74,7 +74,7 @@ def logout(tx: Transaction, context: RequestContext, body: schemas.Logout) -> sc
 
 
 async def change_password(context: RequestContext, services: LoginServices, body: schemas.ChangePassword) -> Token:
-    """Changes the password, ends every session that there was, and begins a fresh one."""
+    """Changes the password, ends all sessions, and begins a new one."""
     store, tenant = services.store, context.tenant.id
     customer = await store.read(tenant, _customer, context)
     await authenticate_password(context, services, Surface.STOREFRONT, customer.handle, body.current_password)
@@ -85,13 +85,13 @@ async def change_password(context: RequestContext, services: LoginServices, body
 
 
 def _set_password(tx: Transaction, context: RequestContext, password: PasswordHash) -> Account:
-    """The account as it is right after the change: what ends its tokens later ends the fresh one as well."""
+    """The account right after the change, so that a later revocation also ends the fresh token."""
     accounts.set_password(tx, context.who.owner, password, context.actor)
     return _customer(tx, context)
 
 
 def list_sessions(tx: Transaction, context: RequestContext, body: schemas.ListSessions) -> Page[schemas.SessionView]:
-    """A page of the customer's living sessions, the newest first."""
+    """One page of the customer's open sessions, the newest first."""
     token = context.who.token
     assert token is not None, "the route demands a token"
     page = views.requested_page(context, "sessions", body)
@@ -112,14 +112,14 @@ def list_sessions(tx: Transaction, context: RequestContext, body: schemas.ListSe
 
 
 def end_session(tx: Transaction, context: RequestContext, body: schemas.EndSession) -> schemas.SessionEnd:
-    """Ends one of the customer's sessions, also the one that is used; from the next request on, everywhere."""
+    """Ends one of the customer's sessions, the current one included, from the next request on."""
     if not sessions.end_own(tx, context.who.owner, body.session_id, context.actor):
         raise Refusal(errors.NOT_FOUND, "the customer has no such session", missing="session")
     return schemas.SessionEnd("ended")
 
 
 def profile(tx: Transaction, context: RequestContext, _: EmptyBody) -> schemas.Profile:
-    """Who the caller is here."""
+    """The caller's own account."""
     customer = _customer(tx, context)
     return schemas.Profile(customer.id, customer.handle, customer.name, wire_time(customer.created))
 
@@ -134,7 +134,7 @@ def _customer(tx: Transaction, context: RequestContext) -> Account:
 async def _check_password(
     context: RequestContext, services: LoginServices, password: str, field: str, *about: str
 ) -> None:
-    """Refuses a password that is easy to guess for whoever knows this about its owner, or the shop's name."""
+    """Refuses a password that is easy to guess from what `about` says of its owner, or from the shop's name."""
     shop = await services.store.read(context.tenant.id, tenants.name_of)
     problem = password_problem(password, minimum=services.min_password_length, words=(shop, *about))
     if problem:
@@ -142,7 +142,7 @@ async def _check_password(
 
 
 def list_products(tx: Transaction, context: RequestContext, body: schemas.ListProducts) -> Page[ProductView]:
-    """A page of what is sold in the caller's region."""
+    """One page of the products that are sold in the caller's region."""
     page = views.requested_page(context, "products", body)
     found = catalogue.shop_products(tx, page, context.region, body.category_id or "")
     return views.page_view(
@@ -158,7 +158,7 @@ def product(tx: Transaction, context: RequestContext, _: EmptyBody) -> ProductVi
 
 
 def create_checkout(tx: Transaction, context: RequestContext, body: schemas.CreateCheckout) -> schemas.CustomerOrder:
-    """Reserves the goods until the checkout expires, or answers the same checkout again."""
+    """Reserves the goods until the checkout expires; answers the same checkout again to the same request."""
     currency, address = context.tenant.currency, address_digest(context)
     buyer = Buyer(context.who.owner, "customer", "storefront", currency, context.region, address)
     request = NewOrder(
@@ -179,14 +179,14 @@ def create_checkout(tx: Transaction, context: RequestContext, body: schemas.Crea
 
 
 def cancel_checkout(tx: Transaction, context: RequestContext, body: schemas.GetOrder) -> schemas.CustomerOrder:
-    """Ends a checkout that is not paid, and puts its goods back."""
+    """Cancels an unpaid checkout and releases its goods."""
     order = checkout.cancel(tx, context.who.owner, body.order_id)
     record(tx, context.actor, "checkout.cancel", order.id)
     return _order_view(tx, context, order, orders.lines_of(tx, order.id), reveal=False)
 
 
 def get_order(tx: Transaction, context: RequestContext, body: schemas.GetOrder) -> schemas.CustomerOrder:
-    """One order, with its codes once it is paid and delivered."""
+    """One order, with its codes once they are delivered."""
     order = orders.order_of(tx, context.who.owner, body.order_id)
     return _order_view(tx, context, order, orders.lines_of(tx, order.id), reveal=True)
 

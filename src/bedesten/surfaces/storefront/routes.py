@@ -1,4 +1,4 @@
-"""The Storefront surface as a table."""
+"""The routes of the Storefront surface."""
 
 from bedesten import errors
 from bedesten.gate.access import Anonymous, Open, SignedIn

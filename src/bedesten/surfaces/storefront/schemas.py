@@ -1,4 +1,4 @@
-"""What web shops and apps send and get."""
+"""The wire schemas of the Storefront surface."""
 
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -21,12 +21,12 @@ from bedesten.surfaces.schemas import (
 )
 
 PASSWORD = {"minLength": 8}
-"""What documents tell of a new password. The shop may ask for a longer one, and what is easy to guess is refused."""
+"""The documented minimum of a new password. The shop may require more, and refuses passwords that are easy to guess."""
 OrderState = Literal["awaitingPayment", "placed", "expired", "cancelled"]
 
 
 class Register(RequestModel, frozen=True):
-    """A customer who is to be. The answer is alike for known and unknown e-mails."""
+    """A new customer. The answer is the same for known and unknown e-mail addresses."""
 
     email: Email
     password: Annotated[str, Meta(max_length=16_384, extra_json_schema=PASSWORD)]
@@ -34,29 +34,29 @@ class Register(RequestModel, frozen=True):
 
 
 class RegistrationResult(ResponseModel, frozen=True):
-    """That the registration was taken; not whether the e-mail was known before."""
+    """The registration was accepted. Whether the e-mail address was known before is not revealed."""
 
     status: Literal["accepted"]
 
 
 class Logout(RequestModel, frozen=True):
-    """What to end: the session of the token that is sent, or with `everywhere` every session of the customer."""
+    """Ends the session of the presented token, or with `everywhere` all sessions of the customer."""
 
     everywhere: bool = False
 
 
 class SessionEnd(ResponseModel, frozen=True):
-    """That the tokens are dead."""
+    """The tokens are no longer valid."""
 
     status: Literal["ended"]
 
 
 class ListSessions(Paging, frozen=True):
-    """Which sessions: all that can go on."""
+    """Selects the customer's open sessions."""
 
 
 class SessionView(ResponseModel, frozen=True):
-    """A session: what began with one login. `address` and `userAgent` are where that came from."""
+    """A session, which began with one login. `address` and `userAgent` are those of that login."""
 
     session_id: str
     current: bool
@@ -68,13 +68,13 @@ class SessionView(ResponseModel, frozen=True):
 
 
 class EndSession(RequestModel, frozen=True):
-    """Which session."""
+    """Selects a session."""
 
     session_id: Id
 
 
 class ChangePassword(RequestModel, frozen=True):
-    """The password as it is, and as it shall be."""
+    """The current password and the new one."""
 
     current_password: Annotated[str, Meta(max_length=16_384)]
     new_password: Annotated[str, Meta(max_length=16_384, extra_json_schema=PASSWORD)]
@@ -90,7 +90,7 @@ class Profile(ResponseModel, frozen=True):
 
 
 class ListProducts(Paging, frozen=True):
-    """Which products: of one category, or of all."""
+    """Selects products of one category, or of all."""
 
     category_id: Id | None = None
 
@@ -104,20 +104,20 @@ class CheckoutItem(RequestModel, frozen=True):
 
 
 class CreateCheckout(RequestModel, frozen=True):
-    """A checkout: the goods are reserved until it expires. With a `reference` it can be sent again safely."""
+    """A checkout: the goods are reserved until it expires. With a `reference` it can be safely repeated."""
 
     items: Annotated[list[CheckoutItem], Meta(min_length=1, max_length=MOST_LINES)]
     reference: Reference | None = None
 
 
 class GetOrder(RequestModel, frozen=True):
-    """Which order."""
+    """Selects an order."""
 
     order_id: Id
 
 
 class CustomerLine(ResponseModel, frozen=True):
-    """One line of a customer's order. `deliveryData` are the codes, once it is paid and delivered with codes.
+    """One line of a customer's order. `deliveryData` contains the codes once the line is paid and delivered with codes.
 
     `deliveryItems` are the same codes with their parts.
     """

@@ -1,1 +1,1 @@
-"""The Supplier surface: trusted suppliers of the goods, with an API key. It lies under `/Supplier/`."""
+"""The Supplier surface, under `/Supplier/`: for trusted suppliers of the goods, with API keys."""

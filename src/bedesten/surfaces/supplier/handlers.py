@@ -1,4 +1,4 @@
-"""What suppliers' calls do. A supplier sees its own products and lines, and nothing of who bought them."""
+"""The handlers of the Supplier surface. A supplier sees its own products and lines, and nothing of their buyers."""
 
 import json
 from collections.abc import Sequence
@@ -30,21 +30,21 @@ log = structlog.get_logger("bedesten.catalogue")
 
 
 def list_products(tx: Transaction, context: RequestContext, body: Paging) -> Page[schemas.OfferView]:
-    """A page of the supplier's own products."""
+    """One page of the supplier's own products."""
     page = views.requested_page(context, "offers", body)
     found = catalogue.supplier_products(tx, page, context.who.owner)
     return views.page_view(context, "offers", found, page, lambda one: one.id, _offer_view)
 
 
 def upsert_products(tx: Transaction, context: RequestContext, body: schemas.UpsertProducts) -> Items[schemas.OfferView]:
-    """Makes or changes products, all or none."""
+    """Creates or changes products, all or none."""
     if len({key(one.sku) for one in body.products}) != len(body.products):
-        raise bad_field("products", "a sku stands twice")
+        raise bad_field("products", "must not contain a sku twice")
     changed = []
     for at, one in enumerate(body.products):
         cost = amount(one.cost, context.tenant.currency, f"products[{at}].cost")
         if cost < 0:
-            raise bad_field(f"products[{at}].cost", "not below zero")
+            raise bad_field(f"products[{at}].cost", "must be at least 0")
         offer = Offer(one.sku, one.name, cost, one.offered)
         changed.append(offers.upsert_offer(tx, context.who.owner, context.tenant.currency, offer, context.actor))
     for done in changed:
@@ -54,8 +54,8 @@ def upsert_products(tx: Transaction, context: RequestContext, body: schemas.Upse
 
 
 def _log_stopped(context: RequestContext, product: Product) -> None:
-    """Tells the operator that a product is not sold any more: its supplier asks more than it is sold for."""
-    assert product.price is not None, "what has no price was not on sale"
+    """Logs for the operator that a product is no longer on sale: its cost exceeds its price."""
+    assert product.price is not None, "a product without a price was not on sale"
     log.warning(
         "sale-stopped",
         tenant=context.tenant.id,
@@ -70,15 +70,15 @@ def _log_stopped(context: RequestContext, product: Product) -> None:
 
 
 def upload_stock(tx: Transaction, context: RequestContext, body: schemas.UploadStock) -> schemas.UploadResult:
-    """Puts codes into stock; a code that was in the shop before is left out and counted."""
+    """Adds codes to the stock. A code that the shop has had before is skipped and counted."""
     product = catalogue.product(tx, body.product_id)
     if product is None or product.supplier_id != context.who.owner:
         raise Refusal(errors.NOT_FOUND, "no such product of this supplier", missing="product")
     if product.fulfilment == catalogue.SUPPLIER:
-        raise bad_field("productId", "this product is delivered on demand and keeps no stock")
+        raise bad_field("productId", "must be a product with stock; this one is delivered on demand")
     codes = _codes(body.codes, body.items)
     if not 1 <= len(codes) <= batches.CHUNK:
-        raise bad_field("codes", f"1 to {batches.CHUNK} codes are needed, with those of items")
+        raise bad_field("codes", f"must be 1 to {batches.CHUNK} codes, those of items included")
     source = Source("Supplier/Stock/Upload", context.who.owner, supplier=context.who.owner, unit_cost=product.cost)
     done = batches.add(tx, context.vault, product.id, codes, source)
     if done.added:
@@ -96,23 +96,23 @@ def upload_stock(tx: Transaction, context: RequestContext, body: schemas.UploadS
 
 
 def awaiting(tx: Transaction, context: RequestContext, body: Paging) -> Page[schemas.AwaitingLine]:
-    """A page of the lines that wait for the supplier, those that wait longest first."""
+    """One page of the lines that await the supplier, the oldest first."""
     page = views.requested_page(context, "awaiting", body)
     found = fulfilment.awaiting(tx, context.who.owner, page.after, page.size, page.since)
     return views.page_view(context, "awaiting", found, page, fulfilment.place, _awaiting_view)
 
 
 def deliver(tx: Transaction, context: RequestContext, body: schemas.Deliver) -> schemas.DeliveryResult:
-    """Delivers a waiting line, once."""
+    """Delivers an awaiting line, once."""
     codes = _codes(body.delivery_data, body.delivery_items)
     if len({code.exact for code in codes}) != len(codes):
-        raise bad_field("deliveryData", "a code stands twice")
+        raise bad_field("deliveryData", "must not contain a code twice")
     line = fulfilment.deliver(tx, context.vault, context.who.owner, body.order_detail_id, codes, body.delivery_note)
     return schemas.DeliveryResult(line.id, line.status)
 
 
 def _codes(codes: Sequence[str], items: Sequence[schemas.CodeItem]) -> list[StockCode]:
-    """The codes of a call, which its shape has brought to their normal form; those with parts last."""
+    """The codes of a request, in the normal form of their schema; those with parts come last."""
     return [*map(read_code, codes), *(read_code(one.code, one.pin, one.serial, one.expires) for one in items)]
 
 
@@ -145,7 +145,7 @@ def _offer_view(product: Product) -> schemas.OfferView:
 
 
 def _awaiting_view(line: Line) -> schemas.AwaitingLine:
-    assert line.queued is not None, "only queued lines wait"
+    assert line.queued is not None, "every awaiting line is queued"
     return schemas.AwaitingLine(
         order_detail_id=line.id,
         product_id=line.product_id,

@@ -1,4 +1,4 @@
-"""The Supplier surface as a table."""
+"""The routes of the Supplier surface."""
 
 from bedesten import errors
 from bedesten.gate.scopes import Surface

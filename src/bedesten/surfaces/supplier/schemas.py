@@ -1,4 +1,4 @@
-"""What suppliers send and get."""
+"""The wire schemas of the Supplier surface."""
 
 from decimal import Decimal
 from typing import Annotated
@@ -12,7 +12,7 @@ from bedesten.http.text_fields import kind
 from bedesten.surfaces.schemas import Id, Name, ShortNote, Sku, Status, Time
 
 SKIP_REASONS = ("inStock", "inStock", "sold", "withdrawn", "inStock")
-"""Why a code of an upload was left out, by the state of the one that was there before."""
+"""The reason for which an uploaded code is skipped, by the state of the existing code."""
 
 Fulfilment = Annotated[str, Meta(title="Fulfilment", extra_json_schema={"enum": [STOCK, STOCK_FIRST, SUPPLIER]})]
 Code = Annotated[str, Meta(min_length=1, max_length=code.MAX_CODE, extra=kind(code.code_text))]
@@ -24,7 +24,7 @@ SkipReason = Annotated[
 
 
 class OfferInput(RequestModel, frozen=True):
-    """One product as its supplier offers it. `cost` is what the supplier earns with a unit."""
+    """One product as its supplier offers it. `cost` is what the supplier earns per unit."""
 
     sku: Sku
     name: Name
@@ -33,13 +33,13 @@ class OfferInput(RequestModel, frozen=True):
 
 
 class UpsertProducts(RequestModel, frozen=True):
-    """Products to make or to change."""
+    """Products to create or to change."""
 
     products: Annotated[list[OfferInput], Meta(min_length=1, max_length=200)]
 
 
 class CodeItem(RequestModel, frozen=True):
-    """A code with its parts. `expires` is the last day on which it is good (yyyy-MM-dd, UTC)."""
+    """A code with its parts. `expires` is the last day on which it is valid (yyyy-MM-dd, UTC)."""
 
     code: Code
     pin: Part | None = None
@@ -48,7 +48,7 @@ class CodeItem(RequestModel, frozen=True):
 
 
 class UploadStock(RequestModel, frozen=True):
-    """Codes for one product: `codes` alone, or `items` with their parts, 1 to 1,000 together."""
+    """Codes for one product: `codes` alone, `items` with their parts, 1 to 1,000 in total."""
 
     product_id: Id
     codes: Annotated[list[Code], Meta(max_length=1_000)] = []
@@ -56,9 +56,9 @@ class UploadStock(RequestModel, frozen=True):
 
 
 class Deliver(RequestModel, frozen=True):
-    """A delivery: as many codes as the line has units, or a note (for a top-up), or both.
+    """A delivery: one code for each unit of the line, or a note (for a top-up), or both.
 
-    The codes come as `deliveryData`, or as `deliveryItems` with their parts.
+    The codes are in `deliveryData`, or in `deliveryItems` with their parts.
     """
 
     order_detail_id: Id
@@ -68,8 +68,8 @@ class Deliver(RequestModel, frozen=True):
 
 
 class OfferView(ResponseModel, frozen=True):
-    """A product as its supplier sees it. `available` counts the free stock codes. `onSale` is false as well while `cost`
-    is above the shop's price. `proposedName` waits for the shop's operator, while buyers see `name`."""
+    """A product as its supplier sees it. `available` counts the free stock codes. `onSale` is false while `cost` exceeds the
+    shop's price. `proposedName` awaits the operator's approval; until then buyers see `name`."""
 
     product_id: str
     sku: str | None
@@ -85,9 +85,9 @@ class OfferView(ResponseModel, frozen=True):
 
 
 class SkippedCode(ResponseModel, frozen=True):
-    """A code of an upload that was left out: its place among `codes` and then `items`, and why.
+    """A skipped code of an upload: its index among `codes` and then `items`, and the reason.
 
-    Product and batch are those in which it is already, if they are this supplier's.
+    Product and batch are those that contain the code already, if they are this supplier's.
     """
 
     index: int
@@ -97,7 +97,7 @@ class SkippedCode(ResponseModel, frozen=True):
 
 
 class UploadResult(ResponseModel, frozen=True):
-    """What became of an upload: codes that were in the shop before are left out. No batch if none was new."""
+    """The result of an upload. Codes that the shop has had before are skipped. `batchId` is null if no code was new."""
 
     added: int
     duplicates: int
@@ -107,7 +107,7 @@ class UploadResult(ResponseModel, frozen=True):
 
 
 class RequireDataView(ResponseModel, frozen=True):
-    """What the buyer said."""
+    """The buyer's value for a requirement."""
 
     product_require_id: str
     identifier: str
@@ -115,7 +115,7 @@ class RequireDataView(ResponseModel, frozen=True):
 
 
 class AwaitingLine(ResponseModel, frozen=True):
-    """A line that waits for its supplier."""
+    """A line that awaits its supplier."""
 
     order_detail_id: str
     product_id: str
@@ -126,7 +126,7 @@ class AwaitingLine(ResponseModel, frozen=True):
 
 
 class DeliveryResult(ResponseModel, frozen=True):
-    """A line after its delivery."""
+    """The line after its delivery."""
 
     order_detail_id: str
     status: Status

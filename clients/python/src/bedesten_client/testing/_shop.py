@@ -130,7 +130,7 @@ class ShopModel:
         """POST /Orders/Get."""
         by_id, reference = body.get("orderId"), body.get("orderReference")
         if (by_id is None) == (reference is None):
-            raise Refusal(400, -2, fields={"orderId": "exactly one of orderId and orderReference"})
+            raise Refusal(400, -2, fields={"orderId": "exactly one of orderId and orderReference must be sent"})
         for order in self.orders.values():
             if order.id == by_id or order.reference == reference:
                 return {
