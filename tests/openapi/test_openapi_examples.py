@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from bedesten.apidocs.openapi.operations import sent, takes_body
+from bedesten.apidocs.openapi.operations import example_body, takes_body
 from bedesten.gate.api_keys import SAMPLE_KEY
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Route
@@ -63,7 +63,7 @@ def ask(shop: Shop, route: Route) -> Answer:
             shop.customer, example_values.SESSION if "Sessions" in route.path else None
         )
     path = route.path.partition("{")[0] + route.example.argument
-    body = sent(route) if takes_body(route) else ABSENT
+    body = example_body(route) if takes_body(route) else ABSENT
     return shop.client(None, credential_for(shop, promise)).call(route.method, path, body)
 
 

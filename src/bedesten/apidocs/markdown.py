@@ -1,9 +1,9 @@
 """A Markdown page of `docs` as the article of a page of the site.
 
-The same file must read well in a repository viewer. So pages link each other by relative paths to `.md` files; here
-those links become the addresses under which the server shows the pages (`address_of`). What concerns surfaces that a
-tenant does not have is left out: table rows that begin with the surface's name, links to its page, and what stands
-between the comments `<!-- only: payment supplier -->` and `<!-- end of only -->` if none of those named is there.
+Repository viewers show the same files, so pages link each other by relative paths to `.md` files. Here those links become
+the addresses under which the server shows the pages (`address_of`). Content about surfaces that a tenant lacks is omitted:
+table rows that begin with the surface's name, links to its page, and the text between the comments
+`<!-- only: payment supplier -->` and `<!-- end of only -->` if the tenant has none of the named surfaces.
 """
 
 import re
@@ -19,7 +19,7 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 AddressOf = Callable[[str], str | None]
-"""The address of a page, named by its path below `docs` without `.md`; None for a page that is not shown."""
+"""Gives the address of a page from its path below `docs` without `.md`; None for a page that is not on the site."""
 
 _ONLY = re.compile(r"<!-- only: (?P<surfaces>[a-z ]+) -->\n(?P<text>.*?)<!-- end of only -->\n", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
@@ -35,13 +35,13 @@ _FRAMES = (
     (re.compile(r"<table "), '<div class="wide"><table '),
     (re.compile(r"</table>"), "</table></div>"),
 )
-"""What may be too wide is put into a frame; one that scrolls can be reached by the keyboard."""
+"""Wide content gets a frame that scrolls, which the keyboard can reach."""
 _ROLES = {"table_open": "table", "tr_open": "row", "th_open": "columnheader", "td_open": "cell"}
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading and the anchor it has, spelt as repository viewers spell it."""
+    """A heading and its anchor, in the spelling of repository viewers."""
 
     level: int
     text: str
@@ -50,7 +50,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """What a page is about: its title, its HTML, and its chapters (headings of the second level)."""
+    """The content of a page: its title, its HTML, and its chapters (second-level headings)."""
 
     title: str
     body: Markup
@@ -58,13 +58,13 @@ class Article:
 
 
 def folder() -> Path:
-    """Where the Markdown is: inside the installed package, or in the source tree beside it."""
+    """The folder of the Markdown files: in the installed package, or in the source tree."""
     packaged = Path(str(resources.files("bedesten"))) / "_docs"
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "docs"
 
 
 def read(name: str, hidden: Collection[str] = ()) -> str | None:
-    """The Markdown of a page without its comments and without what concerns hidden surfaces only, or None."""
+    """The Markdown of a page, without comments and without parts about hidden surfaces only; None if there is no file."""
     source = folder() / f"{name}.md"
     if not source.is_file():
         return None
@@ -76,7 +76,7 @@ def read(name: str, hidden: Collection[str] = ()) -> str | None:
 
 
 def with_site_links(name: str, text: str, address_of: AddressOf) -> str:
-    """The Markdown with every link to a page leading to its address; links to pages that are not shown are left as text."""
+    """The Markdown with the site's addresses in its links. Links to pages that are not on the site become text."""
 
     def led(match: re.Match[str]) -> str:
         href = _href(name, match["href"], address_of)
@@ -86,7 +86,7 @@ def with_site_links(name: str, text: str, address_of: AddressOf) -> str:
 
 
 def render(name: str, text: str, address_of: AddressOf, hidden: Collection[str] = ()) -> Article:
-    """The article. Links to pages that are not shown are left as text."""
+    """The article. Links to pages that are not on the site become text."""
     tokens = _without_rows(_RENDERER.parse(text), hidden)
     headings = _anchored(tokens)
     title = next((heading.text for heading in headings if heading.level == 1), name)
@@ -95,17 +95,17 @@ def render(name: str, text: str, address_of: AddressOf, hidden: Collection[str] 
 
 
 def fragment(name: str, text: str, address_of: AddressOf) -> Markup:
-    """A piece of a page as HTML."""
+    """Part of a page as HTML."""
     return _html(name, _RENDERER.parse(text), address_of)
 
 
 def line(name: str, text: str, address_of: AddressOf) -> Markup:
-    """Text of one line, without a paragraph around it."""
+    """One line as HTML, without a paragraph around it."""
     return _html(name, _RENDERER.parseInline(text), address_of)
 
 
 def anchors(text: str) -> frozenset[str]:
-    """The anchors of every heading of a page."""
+    """The anchors of a page's headings."""
     return frozenset(heading.anchor for heading in _anchored(_RENDERER.parse(text)))
 
 
@@ -125,10 +125,10 @@ def _html(name: str, tokens: Sequence[Token], address_of: AddressOf) -> Markup:
 
 
 def _stack(tokens: Sequence[Token]) -> None:
-    """Prepares tables for narrow screens, where their cells stand below each other: each says what column it is of, and
-    a row that continues the one before it has the name of their group.
+    """Prepares tables for narrow screens, where cells are stacked: each cell names its column, and a row that continues the
+    row before it names their group.
 
-    The roles keep a table a table for those who hear it, however the stylesheet lays it out.
+    The roles keep a table a table for screen readers, whatever the stylesheet does.
     """
     columns: list[str] = []
     column = 0
@@ -161,7 +161,7 @@ def _text(token: Token) -> str:
 
 
 def _without_rows(tokens: Sequence[Token], hidden: Collection[str]) -> list[Token]:
-    """The tokens without table rows that begin with a hidden surface's name, and without the rows that continue them."""
+    """The tokens without table rows that begin with a hidden surface's name, and without their continuation rows."""
     kept: list[Token] = []
     dropping = inside = False
     for at, token in enumerate(tokens):
@@ -179,7 +179,7 @@ def _without_rows(tokens: Sequence[Token], hidden: Collection[str]) -> list[Toke
 
 
 def _anchored(tokens: Sequence[Token]) -> list[Heading]:
-    """Gives every heading its anchor; answers them in order."""
+    """Gives every heading its anchor, and returns the headings in order."""
     found = []
     for at, token in enumerate(tokens):
         if token.type == "heading_open":
@@ -190,7 +190,7 @@ def _anchored(tokens: Sequence[Token]) -> list[Heading]:
 
 
 def _lead(name: str, inline: Sequence[Token], address_of: AddressOf) -> None:
-    """Gives every link the address that it has here; what is not here is left as text."""
+    """Gives every link its address on the site. Links to pages that are not on the site become text."""
     unlinked = False
     for token in inline:
         if token.type == "link_open":

@@ -31,12 +31,12 @@ _SURFACES = {surface.value: surface for surface in Surface}
 
 
 def document(surface: Surface, server_url: str) -> dict[str, Any]:
-    """The OpenAPI document of a surface, for a server at this URL."""
+    """The complete OpenAPI document of a surface, for a server at this URL."""
     return document_of(OPERATIONS, surface, server_url, _operation_docs(surface, server_url, frozenset()))
 
 
 def _operation_docs(surface: Surface, server_url: str, hidden: frozenset[str]) -> dict[str, OperationDocs]:
-    """What people wrote of the operations, with links that can be followed from anywhere."""
+    """The texts of the operations, with absolute links."""
 
     def address_of(name: str) -> str | None:
         address = guides.address_of(name, hidden)
@@ -46,15 +46,15 @@ def _operation_docs(surface: Surface, server_url: str, hidden: frozenset[str]) -
 
 
 def operations_of(tenant: TenantEntry, surface: Surface) -> list[Route]:
-    """Those of the surface's operations that the tenant has."""
+    """The operations of the surface that are switched on for the tenant."""
     return [route for route in OPERATIONS if route.access.surface is surface and tenant.allows(surface, route.endpoint)]
 
 
 def server_url(authority: bytes) -> str:
-    """Where the server is for a client that sent this `Host`, which the gate has found among the tenant's hosts.
+    """The server's URL for a client that sent this `Host`. The gate has found it among the tenant's hosts.
 
-    The name stands as it was configured, however it was spelt, and without a port: a port is whatever the client said, and
-    a shop is reached by `https` on its usual one. Only on loopback, where nobody but the machine itself asks, it counts.
+    The name is in its configured spelling and has no port: a client can send any port, and a shop uses `https` on the
+    standard port. On loopback, which only the machine itself can use, the URL is `http` with the port.
     """
     name = canonical_host(authority) or ""
     if not _LOOPBACK.fullmatch(name):

@@ -1,11 +1,11 @@
-"""OpenAPI 3.1 documents, made from the route tables and their schemas.
+"""OpenAPI 3.1 documents, made from the route tables.
 
-Everything here is made from the route tables and their shapes, nothing is written beside them: an operation is described
-by what dispatches it. Pure functions over routes; which routes there are, and how the documents are served, is said in
-`bedesten.apidocs.openapi_routes`.
+Nothing is written beside the tables: what describes an operation also dispatches it. The functions are pure;
+`bedesten.apidocs.openapi_routes` knows the routes and serves the documents.
 
-- `schemas`: shapes as JSON Schemas, in the wire's spelling.
-- `failures`: the catalogue's rows as schemas, examples and responses.
+- `schemas`: wire schemas as JSON Schemas.
+- `error_responses`: error codes as schemas, examples and responses.
 - `operations`: one route as an operation.
+- `descriptions`: texts of the reference in the schemas.
 - `document`: a surface as a document.
 """

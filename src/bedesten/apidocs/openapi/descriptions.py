@@ -1,6 +1,6 @@
-"""What people wrote of the members of bodies and answers, put where each member is described.
+"""Copies field descriptions from the reference pages into the schemas.
 
-A component is described once, however many operations have it: what is told of it first holds wherever it is.
+Operations share components, so the first description of a field is used wherever its component occurs.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from bedesten.apidocs.openapi.schemas import PREFIX, Schema
 
 
 def describe(components: Mapping[str, Schema], schema: Schema, meanings: Mapping[str, str]) -> None:
-    """Gives the members of an object their descriptions, by path: `basketData.quantity`. What is told already stays."""
+    """Sets the descriptions of an object's members by path (`basketData.quantity`). An existing description stays."""
     for path, meaning in meanings.items():
         inner = schema
         for name in path.split("."):
@@ -18,7 +18,7 @@ def describe(components: Mapping[str, Schema], schema: Schema, meanings: Mapping
 
 
 def _object(components: Mapping[str, Schema], schema: Schema) -> Schema:
-    """The object that a schema stands for: behind references, in a list, or beside null."""
+    """The object of a schema: behind references, in a list, or beside null."""
     while "properties" not in schema:
         if "$ref" in schema:
             schema = components[schema["$ref"].removeprefix(PREFIX)]

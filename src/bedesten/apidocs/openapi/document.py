@@ -22,20 +22,19 @@ _CALLERS = {
     Surface.SUPPLIER: "Trusted suppliers of the goods, with an API key.",
 }
 _CONVENTIONS = """
-Paths and members of bodies are matched without regard to case; `null` is as if an optional member were left out. What
-changes anything refuses members that it does not know (`additionalProperties: false`); what only reads ignores them.
-Amounts are exact decimal numbers, to be read into a decimal type; times are UTC, written `yyyy-MM-ddTHH:mm:ssZ`.
-Clients decide by `code`, never by texts.
+Paths and member names are matched without regard to case. `null` for an optional member is the same as leaving it out.
+Operations that change something refuse unknown members (`additionalProperties: false`); operations that only read ignore
+them. Amounts are exact decimal numbers: read them into a decimal type. Times are UTC, written `yyyy-MM-ddTHH:mm:ssZ`.
+Clients decide by `code`, never by the text of a message.
 """
 
 
 def document(
     routes: Sequence[Route], surface: Surface, server_url: str, docs: Mapping[str, OperationDocs]
 ) -> dict[str, Any]:
-    """The document of those routes that are the surface's, for a server at this URL (without a slash at its end).
+    """The document of the routes of this surface, for a server at this URL (without a trailing slash).
 
-    `docs` is what people wrote of the operations, by endpoint. Made of dicts, lists and what the encoder of answers
-    encodes; amounts in it are decimals.
+    `docs` are the texts of the operations by endpoint. The document contains decimals, so `http.schemas.encode` encodes it.
     """
     own = [route for route in routes if route.access.surface is surface]
     codes = list(dict.fromkeys(code for route in own for code in refusals(route)))
@@ -80,15 +79,15 @@ def _describe(components: dict[str, Schema], route: Route, body: Schema | None, 
 
 
 def _components(routes: Sequence[Route], codes: Sequence[ErrorCode]) -> tuple[list[Schema | None], dict[str, Schema]]:
-    """The schema of each route's body, and every component."""
+    """The schema of each route's body, and all components."""
     details = [code for code in codes if code in DETAILS]
     takers = [route for route in routes if operations.takes_body(route)]
-    shapes = [
+    types = [
         *(route.body for route in takers),
         *(route.response for route in routes),
         *(type(DETAILS[code]) for code in details),
     ]
-    made, components = schemas(shapes, [route.body for route in takers if route.strict])
+    made, components = schemas(types, [route.body for route in takers if route.strict])
     bodies = iter(made[: len(takers)])
     answers = made[len(takers) : len(takers) + len(routes)]
     shown = dict(zip(details, made[len(takers) + len(routes) :], strict=True))

@@ -1,4 +1,4 @@
-"""Refusals as documents show them: a schema a row of the catalogue, an example a row, a response a status."""
+"""Refusals in the documents: a schema and an example for each error code, a response for each status."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -19,12 +19,12 @@ REASONS = [value for name, value in vars(Reason).items() if name.isupper()]
 
 
 class RefusedLine(ResponseModel, frozen=True):
-    """A line that cannot be ordered, and why. `deliverId` of a checkout's item is its place, from 0."""
+    """A line that cannot be ordered, and the reason. `deliverId` of a checkout's item is its index, from 0."""
 
     deliver_id: Annotated[str, Meta(description="the caller's own id of the line")]
     reason: Annotated[
         str,
-        Meta(title="NotOrderableReason", description="why it cannot be ordered", extra_json_schema={"enum": REASONS}),
+        Meta(title="NotOrderableReason", description="the reason", extra_json_schema={"enum": REASONS}),
     ]
 
 
@@ -32,7 +32,7 @@ class OpenCheckout(ResponseModel, frozen=True):
     """An unpaid checkout of the customer: it can be paid, or cancelled."""
 
     order_id: Annotated[str, Meta(description="of the checkout")]
-    reference: Annotated[str, Meta(description="the customer's own, or one that was made")]
+    reference: Annotated[str, Meta(description="the customer's own, or a generated one")]
     expires: Annotated[str, Meta(description="until when its goods are reserved")]
 
 
@@ -42,24 +42,24 @@ class NotOrdered(ResponseModel, frozen=True):
     items: Annotated[list[RefusedLine], Meta(description="the lines")]
     open_checkouts: Annotated[
         list[OpenCheckout] | UnsetType,
-        Meta(description="in a checkout: the customer's own unpaid ones that hold such goods, if there are any"),
+        Meta(description="for a checkout: the customer's own unpaid checkouts that reserve such goods, if any"),
     ] = UNSET
 
 
 class TooMuchReserved(ResponseModel, frozen=True):
-    """The limit that is reached, and the customer's own unpaid checkouts."""
+    """The limit that was reached, and the customer's own unpaid checkouts."""
 
     limit: Annotated[str, Meta(description="its name", extra_json_schema={"enum": LIMITS})]
-    maximum: Annotated[int, Meta(description="how much it allows")]
-    open_checkouts: Annotated[list[OpenCheckout], Meta(description="what can be paid or cancelled instead")]
+    maximum: Annotated[int, Meta(description="the maximum that it allows")]
+    open_checkouts: Annotated[list[OpenCheckout], Meta(description="the checkouts to pay or to cancel")]
 
 
 class NotCaptured(ResponseModel, frozen=True):
-    """The money that the payer must have back, and every line that cannot be had; none if the customer cancelled."""
+    """The amount to refund to the payer, and every line that is unavailable; none if the customer cancelled."""
 
-    refund_amount: Annotated[Decimal, Meta(description="what to give back: the payment's whole amount")]
-    currency: Annotated[str, Meta(description="of the amount: ISO 4217, such as USD")]
-    items: Annotated[list[RefusedLine], Meta(description="the lines that cannot be had; none after a cancellation")]
+    refund_amount: Annotated[Decimal, Meta(description="the amount to refund: the whole payment")]
+    currency: Annotated[str, Meta(description="currency of the amount: ISO 4217, such as USD")]
+    items: Annotated[list[RefusedLine], Meta(description="the unavailable lines; none after a cancellation")]
 
 
 _OPEN = OpenCheckout("ord_01m8692580282ex3szypjhtpbv", "basket-42", "2026-03-01T09:45:00Z")
@@ -68,59 +68,62 @@ DETAILS: dict[ErrorCode, object] = {
     errors.NOT_ORDERABLE: NotOrdered([RefusedLine("1", Reason.OUT_OF_STOCK)]),
     errors.CHECKOUT_EXPIRED: NotCaptured(Decimal("9.99"), "USD", [RefusedLine("0", Reason.OUT_OF_STOCK)]),
 }
-"""What `data` shows with the rows where it shows anything, by an example of it."""
+"""An example of `data` for each error code that has data."""
 _FIELD = {"field": "quantity", "message": "must be a whole number, not text"}
 
 HEADERS: dict[str, Schema] = {
     "X-Request-Id": {
-        "description": "Names the request in the logs and the audit trail of the shop's operator.",
+        "description": "Identifies the request in the operator's logs and audit trail.",
         "required": True,
         "schema": {"type": "string"},
     },
     "WWW-Authenticate": {
-        "description": "The scheme that is asked for, and what is wrong with what was sent (RFC 6750 section 3).",
+        "description": "The required scheme, and what is wrong with the credential (RFC 6750 section 3).",
         "required": True,
         "schema": {"type": "string"},
     },
     "Retry-After": {
-        "description": "Seconds, after which the request may be sent again.",
+        "description": "Seconds after which the request may be sent again.",
         "required": True,
         "schema": {"type": "integer", "minimum": 1},
     },
     **{
         f"RateLimit-{name}": {
-            "description": f"{text} Only where the operator has set a limit: of the one with the least left.",
+            "description": f"{text} Only if the operator has set a limit; it describes the limit with the least left.",
             "schema": {"type": "integer", "minimum": 0},
         }
         for name, text in (
-            ("Limit", "Requests a minute."),
-            ("Remaining", "Requests that may come now."),
-            ("Reset", "Seconds until nothing is used up any more."),
+            ("Limit", "Requests per minute."),
+            ("Remaining", "Requests that are left now."),
+            ("Reset", "Seconds until the whole limit is available again."),
         )
     },
 }
-"""The headers of answers that mean something to a client. Names as documents write them; no case is meant."""
+"""The response headers that matter to clients. Their names are case-insensitive."""
 _ALWAYS = ("X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
 
 def headers(*more: str) -> Schema:
-    """What every answer has, and more."""
+    """References to the headers of every answer, and to these."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in (*_ALWAYS, *more)}
 
 
 def name_of(code: ErrorCode) -> str:
-    """The row's component: `not-orderable` is `NotOrderableFailure`."""
+    """The name of the error code's component: `not-orderable` is `NotOrderableFailure`."""
     return "".join(part.capitalize() for part in code.name.split("-")) + "Failure"
 
 
 def components(codes: Iterable[ErrorCode], details: dict[ErrorCode, Schema]) -> dict[str, Schema]:
-    """A schema for each row, and those that they share. `details` are the schemas of what `data` shows."""
+    """A schema for each error code, and the schemas that they share. `details` are the schemas of `data`."""
     codes = list(codes)
     made: dict[str, Schema] = {
         "FieldError": {
-            "description": "One field that is at fault.",
+            "description": "One invalid field.",
             **_object(
-                {"field": _text("as the reference spells it; empty: the body as a whole"), "message": _text(_FAULT)}
+                {
+                    "field": _text("its name as in the reference; empty for the whole body"),
+                    "message": _text(_FAULT),
+                }
             ),
         },
         "Problem": _problem(codes),
@@ -132,11 +135,11 @@ def components(codes: Iterable[ErrorCode], details: dict[ErrorCode, Schema]) -> 
             "description": f"{code.text} {code.remedy}",
             **_object(
                 {
-                    "success": {"type": "boolean", "const": False, "description": "false: nothing was done"},
+                    "success": {"type": "boolean", "const": False, "description": "false: nothing was changed"},
                     "message": _text(_MESSAGE),
-                    "code": {**number, "description": "what clients decide by"},
+                    "code": {**number, "description": "the number by which clients decide"},
                     "errorCode": {**number, "description": "the same as `code`"},
-                    "data": {"description": "what cannot be done", **data} if data else _NO_DATA,
+                    "data": {"description": "details of the failure", **data} if data else _NO_DATA,
                     "requestId": _text(_REQUEST),
                     "errors": _ERRORS,
                 },
@@ -147,14 +150,14 @@ def components(codes: Iterable[ErrorCode], details: dict[ErrorCode, Schema]) -> 
 
 
 def responses(codes: Sequence[ErrorCode]) -> dict[str, Schema]:
-    """For each status that the rows have, which come in its order: where its response is among the components."""
+    """A reference to a response component for each status. The error codes are sorted by status."""
     return {
         str(group[0].status): {"$ref": f"#/components/responses/{_response_name(group)}"} for group in _groups(codes)
     }
 
 
 def response_components(asked: Iterable[Sequence[ErrorCode]]) -> dict[str, Schema]:
-    """Every response that `responses` names for any of these."""
+    """Every response that `responses` references for these lists of error codes."""
     return {_response_name(group): _response(group) for codes in asked for group in _groups(codes)}
 
 
@@ -163,7 +166,7 @@ def _groups(codes: Sequence[ErrorCode]) -> list[list[ErrorCode]]:
 
 
 def _response_name(codes: Sequence[ErrorCode]) -> str:
-    """Its status and what it may mean: `409-8-200`."""
+    """The response's status and its numbers: `409-8-200`."""
     return f"{codes[0].status}{''.join(str(code.number) for code in codes)}"
 
 
@@ -171,14 +174,14 @@ def _text(description: str) -> Schema:
     return {"type": "string", "description": description}
 
 
-_FAULT = "what is wrong with it, in words that may change; never its value"
-_MESSAGE = "what happened, in words that may change"
-_REQUEST = "what the shop's operator finds the cause by"
+_FAULT = "what is wrong with it. The text may change, and never contains the value"
+_MESSAGE = "what happened. The text may change"
+_REQUEST = "with which the operator finds the cause"
 _NO_DATA = {"type": "null", "description": "always null"}
 _ERRORS = {
     "type": "array",
     "items": {"$ref": f"{PREFIX}FieldError"},
-    "description": "the fields that are at fault, where there are any",
+    "description": "the invalid fields, if any",
 }
 
 
@@ -189,7 +192,7 @@ def _object(properties: Schema, optional: Sequence[str] = ()) -> Schema:
 
 def _problem(codes: Sequence[ErrorCode]) -> Schema:
     properties: Schema = {
-        "type": {**_text("where the number is explained"), "format": "uri-reference"},
+        "type": {**_text("the page that explains the number"), "format": "uri-reference"},
         "title": _text(_MESSAGE),
         "status": {
             "type": "integer",
@@ -199,13 +202,13 @@ def _problem(codes: Sequence[ErrorCode]) -> Schema:
         "code": {
             "type": "integer",
             "enum": sorted((code.number for code in codes), reverse=True),
-            "description": "what clients decide by",
+            "description": "the number by which clients decide",
         },
         "requestId": _text(_REQUEST),
-        "data": {"description": "what cannot be done, with the numbers that tell it"},
+        "data": {"description": "details of the failure, for the numbers that have them"},
         "errors": _ERRORS,
     }
-    text = "The same failure as an RFC 9457 document, for those who ask for `application/problem+json`."
+    text = "The same failure as an RFC 9457 document, for clients that accept `application/problem+json`."
     return {"description": text, **_object(properties, optional=("data", "errors"))}
 
 
@@ -236,7 +239,7 @@ def _response(codes: Sequence[ErrorCode]) -> Schema:
 
 
 def envelope(code: ErrorCode) -> dict[str, Any]:
-    """A sample of the whole answer, with what `data` and `errors` show where they show anything."""
+    """An example of the whole answer, with `data` and `errors` if the error code has them."""
     shown = {
         "success": False,
         "message": code.text,

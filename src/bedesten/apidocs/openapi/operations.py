@@ -1,4 +1,4 @@
-"""One route as an operation."""
+"""One route as an OpenAPI operation."""
 
 import inspect
 from typing import Any
@@ -25,30 +25,30 @@ SCHEMES: dict[str, Schema] = {
         "type": "apiKey",
         "in": "header",
         "name": "ApiKey",
-        "description": "The API key, alone: no signature, no time stamp. It is shown once, when the operator makes it.",
+        "description": "The API key alone: no signature, no time stamp. It is shown once, when the operator creates it.",
     },
 }
 PARAMETERS: dict[str, Schema] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Makes it safe to send the call again: the same content under the same key gets the first answer, "
-        "byte for byte, for 30 days.",
+        "description": "Makes it safe to repeat the request: for 30 days, the same content with the same value gets the "
+        "first answer, byte for byte.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~](?:[ -~]*[!-~])?$"},
     },
     "Region": {
         "name": "h-region-code",
         "in": "header",
-        "description": "Which regional products are shown and sold; without it the shop's own region.",
+        "description": "The region whose products are shown and sold; the shop's own region by default.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9](?:[A-Za-z0-9-]{0,14}[A-Za-z0-9])$"},
     },
 }
-_ARGUMENT = "the id of what is asked for"
+_ARGUMENT = "the id of the object"
 _ID = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
 
 
 def operation(route: Route, body: Schema | None, docs: OperationDocs | None) -> Schema:
-    """The operation. `body` is the schema of what it takes; its answer's is the component `answer_name` names."""
+    """The operation. `body` is the schema of its request body; `answer_name` names the component of its answer."""
     made: Schema = {
         "operationId": route.operation,
         "tags": [tag(route)],
@@ -65,27 +65,27 @@ def operation(route: Route, body: Schema | None, docs: OperationDocs | None) -> 
 
 
 def tag(route: Route) -> str:
-    """What the operation is about."""
+    """The group of the operation: the first segment of its path."""
     return route.words[0]
 
 
 def answer_name(route: Route) -> str:
-    """The component with the whole of a successful answer."""
+    """The name of the component with the whole successful answer."""
     return f"{route.operation[0].upper()}{route.operation[1:]}Answer"
 
 
 def answer(data: Schema) -> Schema:
     """The envelope of success."""
     properties: Schema = {
-        "success": {"type": "boolean", "const": True, "description": "true: it was done"},
+        "success": {"type": "boolean", "const": True, "description": "true: the operation succeeded"},
         "message": {"type": "string", "description": "always `OK`"},
-        "data": {"description": "what the operation answers", **data},
+        "data": {"description": "the result of the operation", **data},
     }
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 def security(access: Access) -> list[dict[str, list[str]]]:
-    """What is asked for, with the scope or grant as its role; with `{}` among them, nothing will do as well."""
+    """The required scheme, with the scope or grant as its role. With `{}` among them, no credential is needed."""
     match access:
         case Scoped(_, scope):
             return [{BEARER: [scope]}]
@@ -102,17 +102,17 @@ def security(access: Access) -> list[dict[str, list[str]]]:
 
 
 def takes_body(route: Route) -> bool:
-    """Whether there is anything to send."""
+    """Whether the operation has a request body."""
     return route.method != "GET" and route.body is not EmptyBody
 
 
 def argument(route: Route) -> str:
-    """The name of what ends the path, or nothing."""
+    """The name of the path's last segment if it is a parameter, or nothing."""
     return route.path.partition("{")[2].rstrip("}")
 
 
 def description(route: Route, docs: OperationDocs | None) -> str:
-    """What it does, what it asks for, its older names, and how much it takes."""
+    """The operation's text, required credential, older names, and largest body."""
     text = docs.text if docs else ""
     parts = [text or inspect.getdoc(route.handler.action) or "", _demand(route.access)]
     if route.aliases:
@@ -126,17 +126,17 @@ def description(route: Route, docs: OperationDocs | None) -> str:
 def _demand(access: Access) -> str:
     match access:
         case Scoped(_, scope):
-            return f"Asks for a bearer token with the scope `{scope}`."
+            return f"Requires a bearer token with the scope `{scope}`."
         case SignedIn():
-            return "Asks for a bearer token, whatever its scopes."
+            return "Requires a bearer token with any scopes."
         case AnyKey():
-            return "Asks for an API key, whatever its grants."
+            return "Requires an API key with any grants."
         case Keyed(_, grant):
-            return f"Asks for an API key with the grant `{grant}`, or one that was not narrowed."
+            return f"Requires an API key with the grant `{grant}`, or without any grants set."
         case Anonymous():
-            return "Asks for no credential; a bearer token that is sent all the same must be valid."
+            return "Requires no credential, but a bearer token that is sent must be valid."
         case Open():
-            return "Asks for no credential; an `Authorization` header is not looked at."
+            return "Requires no credential and ignores `Authorization`."
 
 
 def _parameters(route: Route) -> list[Schema]:
@@ -154,7 +154,7 @@ def _parameters(route: Route) -> list[Schema]:
 def _request_body(route: Route, schema: Schema) -> Schema:
     content: Schema = {"schema": schema}
     if route.example and route.example.body is not None:
-        content["example"] = sent(route)
+        content["example"] = example_body(route)
     return {"required": _has_required(route), "content": {"application/json": content}}
 
 
@@ -166,11 +166,11 @@ def _success(route: Route) -> Schema:
     content: Schema = {"schema": {"$ref": PREFIX + answer_name(route)}}
     if route.example:
         content["example"] = {"success": True, "message": "OK", "data": route.example.data}
-    return {"description": "Done.", "headers": error_responses.headers(), "content": {"application/json": content}}
+    return {"description": "Success.", "headers": error_responses.headers(), "content": {"application/json": content}}
 
 
-def sent(route: Route) -> Any:
-    """The example's body as a client writes it: in the wire's spelling, without what is left at its default."""
+def example_body(route: Route) -> Any:
+    """The example's body as a client sends it: in wire spelling, without fields at their defaults."""
     assert route.example is not None
     assert route.example.body is not None
     return as_wire(route.example.body)

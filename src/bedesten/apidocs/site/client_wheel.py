@@ -1,7 +1,6 @@
-"""The client library as a wheel that `pip` installs from the installation itself: partners have a host name, and need no
-package index for it.
+"""The client library as a wheel, which `pip` installs from the shop's own host, without a package index.
 
-Made of the library's sources, which come with this package, in the binary distribution format of PyPA. The same sources
+It is made from the library's sources, which this package contains, in PyPA's binary distribution format. The same sources
 give the same bytes.
 """
 
@@ -30,21 +29,21 @@ class Wheel:
 
 
 def folder() -> Path:
-    """Where the library's sources are: inside the installed package, or in the source tree beside it."""
+    """The folder of the library's sources: in the installed package, or in the source tree."""
     packaged = Path(str(resources.files("bedesten"))) / "_client"
     return packaged if packaged.is_dir() else Path(__file__).parents[4] / "clients" / "python"
 
 
 @cache
 def name() -> str:
-    """What the wheel is called."""
+    """The wheel's file name."""
     project = _project()
     return f"{project['name'].replace('-', '_')}-{project['version']}-py3-none-any.whl"
 
 
 @cache
 def wheel() -> Wheel:
-    """The wheel. Making it takes some ten milliseconds, once in a process."""
+    """The wheel. It is made once a process, in about ten milliseconds."""
     project, files = _project(), dict(_files())
     stem = name().removesuffix("-py3-none-any.whl")
     files[f"{stem}.dist-info/METADATA"] = _metadata(project).encode()
@@ -75,7 +74,7 @@ def _files() -> Iterator[tuple[str, bytes]]:
 
 
 def _metadata(project: dict[str, Any]) -> str:
-    """Core metadata, of which this much is in the project's table."""
+    """Core metadata, from the project's table."""
     lines = [
         "Metadata-Version: 2.4",
         f"Name: {project['name']}",

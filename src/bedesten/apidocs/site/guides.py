@@ -1,4 +1,4 @@
-"""Which documents of `docs` the site shows, at which addresses, and each as an article for one tenant."""
+"""The documents of `docs` that the site shows: their addresses, and each as an article for one tenant."""
 
 import re
 from functools import lru_cache
@@ -26,42 +26,41 @@ GUIDES = {
     "limits": "guides/limits",
     "changes": "guides/changes",
 }
-"""Every guide by its name in the address: its path below `docs`."""
+"""The path below `docs` of every guide, by its name in the address."""
 
 PAGES = {document: f"{HOME}/guides/{name}" for name, document in GUIDES.items()} | {
     f"errors/{-number}": f"{HOME}/errors/{number}" for number in CATALOGUE
 }
-"""Every document that is shown: its path below `docs`, and its address."""
+"""The address of every document on the site, by its path below `docs`."""
 
 _SURFACES = {f"reference/{surface.value}": surface for surface in Surface}
 _RESELLERS = frozenset({"reference/webhooks", "how-to/receive-webhooks", "tutorials/first-order"})
 """Documents for partners only."""
 EXAMPLE_URL, EXAMPLE_HOST = "https://api.shop.example", "api.shop.example"
-_MOST_VARIANTS = 512
+_MAX_VARIANTS = 512
 _ANCHORED = re.compile(rf'href="{HOME}/guides/(?P<name>[a-z-]+)#(?P<anchor>[^"]+)"')
 
 
 def article(document: str, site: Site) -> Article | None:
-    """The document as an article, with the tenant's own address in its examples; None if the tenant has no such page."""
+    """The document as an article with the tenant's address in its examples; None if the tenant has no such page."""
     shown = _article(document, site.hidden)
     return None if shown is None else with_tenant_address(shown, site)
 
 
 def all_of(hidden: frozenset[str]) -> list[tuple[str, Article]]:
-    """Every guide that those who call the tenant have: its address, and what it shows."""
+    """The address and the article of every guide on the tenant's site."""
     found = ((address_of(document, hidden), _article(document, hidden)) for document in GUIDES.values())
     return [(address, shown) for address, shown in found if address is not None and shown is not None]
 
 
 def with_tenant_address(shown: Article, site: Site) -> Article:
-    """The article with the tenant's own address wherever the sample one stands."""
+    """The article with the tenant's address in place of the example address."""
     body = shown.body.replace(EXAMPLE_URL, site.url).replace(EXAMPLE_HOST, site.authority)
     return Article(shown.title, body, shown.chapters)
 
 
 def address_of(document: str, hidden: frozenset[str]) -> str | None:
-    """Where a document is shown to those who call the tenant: not for surfaces that it does not have, and not if it was
-    written for operators."""
+    """The address of a document on the tenant's site. None for surfaces that it lacks, and for operators' documents."""
     if document in _SURFACES:
         surface = _SURFACES[document].value
         return None if surface in hidden else f"{HOME}/surfaces/{surface}"
@@ -70,7 +69,7 @@ def address_of(document: str, hidden: frozenset[str]) -> str | None:
     return PAGES.get(document)
 
 
-@lru_cache(_MOST_VARIANTS)
+@lru_cache(_MAX_VARIANTS)
 def _article(document: str, hidden: frozenset[str]) -> Article | None:
     text = markdown.read(document, hidden) if address_of(document, hidden) else None
     if text is None:
@@ -80,7 +79,7 @@ def _article(document: str, hidden: frozenset[str]) -> Article | None:
 
 
 def without_dead_anchors(body: Markup, hidden: frozenset[str]) -> Markup:
-    """The HTML with links to chapters that are left out leading to their page instead."""
+    """The HTML with links to omitted chapters changed to links to their page."""
 
     def kept(match: re.Match[str]) -> str:
         return (
@@ -92,6 +91,6 @@ def without_dead_anchors(body: Markup, hidden: frozenset[str]) -> Markup:
     return Markup(_ANCHORED.sub(kept, body)) if hidden else body  # noqa: S704 it only shortens addresses
 
 
-@lru_cache(_MOST_VARIANTS)
+@lru_cache(_MAX_VARIANTS)
 def _anchors(document: str, hidden: frozenset[str]) -> frozenset[str]:
     return markdown.anchors(markdown.read(document, hidden) or "")
