@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bedesten.apidocs import markdown, openapi_routes
-from bedesten.apidocs.not_found_pages import NotFoundPages
+from bedesten.apidocs.not_found import NotFoundPages
 from bedesten.apidocs.site import assets, reference
 from bedesten.apidocs.site.guides import GUIDES, PAGES
 from bedesten.apidocs.site.schema import Schemas

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from bedesten import errors
-from bedesten.apidocs import not_found, openapi_routes
+from bedesten.apidocs import openapi_routes
 from bedesten.apidocs.markdown import Article
 from bedesten.apidocs.openapi.document import document
 from bedesten.apidocs.site import (
@@ -24,15 +24,14 @@ from bedesten.gate.access import Open
 from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.scopes import Surface
 from bedesten.http.context import RequestContext
-from bedesten.http.message import Request, Response
+from bedesten.http.message import Response
 from bedesten.http.route import Route, Static
 from bedesten.http.schemas import encode
 
 _SURFACES = {surface.value: surface for surface in Surface}
 _ERRORS = {str(number): code for number, code in CATALOGUE.items()}
-_HTML, _JSON = b"text/html; charset=utf-8", b"application/json"
+HTML, _JSON = b"text/html; charset=utf-8", b"application/json"
 _FIVE_MINUTES, _IMMUTABLE = b"public, max-age=300", b"public, max-age=31536000, immutable"
-_NO_STORE = b"no-store"
 _NOTHING_ALLOWED = b"default-src 'none'; frame-ancestors 'none'"
 """The `Content-Security-Policy` of what is no page."""
 _SCRIPTS, _SANDBOX_SCRIPTS = ("site.js",), ("site.js", "builder.js")
@@ -90,7 +89,7 @@ def error(context: RequestContext) -> Response:
     if found is None:
         raise Refusal(errors.NOT_FOUND, "no such error")
     if number != name:
-        return _response(context.request_id, encode(_error_as_json(found)), _JSON, _NOTHING_ALLOWED)
+        return response(context.request_id, encode(_error_as_json(found)), _JSON, _NOTHING_ALLOWED)
     return _document(context, f"{HOME}/errors/{number}", f"errors/{-found.number}")
 
 
@@ -98,28 +97,13 @@ def asset(context: RequestContext) -> Response:
     """A stylesheet, a script, the stylesheet of the tenant's colour, or the client library."""
     name, accent = _name(context), context.tenant.brand.get("accent", "")
     if accent and name == theme.file_name(accent):
-        return _response(context.request_id, theme.stylesheet(accent), b"text/css; charset=utf-8", _NOTHING_ALLOWED)
+        return response(context.request_id, theme.stylesheet(accent), b"text/css; charset=utf-8", _NOTHING_ALLOWED)
     if name == client_wheel.name():
-        return _response(context.request_id, client_wheel.wheel().body, b"application/zip", _NOTHING_ALLOWED)
+        return response(context.request_id, client_wheel.wheel().body, b"application/zip", _NOTHING_ALLOWED)
     found = assets.find(name)
     if found is None:
         raise Refusal(errors.NOT_FOUND, "no such asset")
-    return _response(context.request_id, found.body, found.kind, _NOTHING_ALLOWED, _IMMUTABLE)
-
-
-def missing(request: Request, tenant: TenantEntry, authority: bytes, request_id: str) -> Response | None:
-    """A page for browsers in place of -3; `/` redirects to the documentation. None for addresses of JSON documents."""
-    path = request.path.decode("ascii", "replace").lower()
-    if path.endswith(".json"):
-        return None
-    policy, vary = layout.content_security_policy(connect=False), b"Host, Accept"
-    if path == "/":
-        redirect = _response(request_id, b"", _HTML, policy, _NO_STORE, status=302, vary=vary)
-        redirect.headers.append((b"location", HOME.encode()))
-        return redirect
-    site = site_of(tenant, authority)
-    body = not_found.page(site, not_found.suggestions(site, path))
-    return _response(request_id, body, _HTML, policy, _NO_STORE, status=404, vary=vary)
+    return response(context.request_id, found.body, found.kind, _NOTHING_ALLOWED, _IMMUTABLE)
 
 
 def _name(context: RequestContext) -> str:
@@ -153,10 +137,10 @@ def _page(
     context: RequestContext, site: Site, address: str, article: Article, scripts: tuple[str, ...] = _SCRIPTS
 ) -> Response:
     policy = layout.content_security_policy(connect=scripts is _SANDBOX_SCRIPTS)
-    return _response(context.request_id, layout.page(site, address, article, scripts), _HTML, policy)
+    return response(context.request_id, layout.page(site, address, article, scripts), HTML, policy)
 
 
-def _response(
+def response(
     request_id: str,
     body: bytes,
     media_type: bytes,
@@ -166,6 +150,7 @@ def _response(
     status: int = 200,
     vary: bytes = b"Host",
 ) -> Response:
+    """The answer with this body. `policy` is its `Content-Security-Policy`."""
     headers = [
         (b"content-type", media_type),
         (b"cache-control", cache_control),

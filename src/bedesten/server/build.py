@@ -6,7 +6,7 @@ import structlog
 
 from bedesten.admin.master_secrets import incompatibility
 from bedesten.apidocs import openapi_routes, site_routes
-from bedesten.apidocs.not_found_pages import NotFoundPages
+from bedesten.apidocs.not_found import NotFoundPages
 from bedesten.core.clock import MINUTE, SECOND, Clock, system_clock
 from bedesten.gate.auth_cache import AuthCache
 from bedesten.gate.decide import Gate
