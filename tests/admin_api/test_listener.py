@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bedesten.admin.keyring_file import read_keyring
 from bedesten.admin_api.listener import is_own
-from bedesten.gate.keyring import Keyring
 from bedesten.server.listener import free_port
 from bedesten.server.settings import Settings
 from tests.admin_api.scraped import ask, of, scrape, settled, until
@@ -273,7 +273,7 @@ def test_secrets_that_this_machine_does_not_have_yet_make_it_not_ready(tmp_path:
         with raw(here.settings) as database:
             database.run("UPDATE installation SET keyring_version = keyring_version + 1")
         status, _, body = ask(here.admin, "/health/ready")
-        version = Keyring.read_file(here.settings.secrets_file).version
+        version = read_keyring(here.settings.secrets_file).version
         older = f"version {version} is older than version {version + 1}, which is in use"
         reason = f"the secrets file cannot be used: {older}"
         assert (status, json.loads(body)["code"], reason_of(body)) == (503, -9, reason)

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from bedesten.accounts import actions as accounts
 from bedesten.admin import key_imports
 from bedesten.admin import master_secrets as rings
+from bedesten.admin.keyring_file import read_keyring
 from bedesten.apikeys import key_import, key_uses, keys, rotation
 from bedesten.audit.actions import OPERATOR
 from bedesten.audit.tables import audit
@@ -181,7 +182,7 @@ class Hall:
     @property
     def keyring(self) -> Keyring:
         """The secrets as the file has them now."""
-        return Keyring.read_file(self.installation.settings.secrets_file)
+        return read_keyring(self.installation.settings.secrets_file)
 
     # --- what an operator does ---
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bedesten.admin.keyring_file import write_keyring
 from bedesten.cli.init import where
 from bedesten.gate.keyring import Keyring
 from bedesten.server.settings import Settings
@@ -65,7 +66,7 @@ def test_an_init_that_was_interrupted_before_the_store_was_made_is_finished(tmp_
     bedesten = Program(tmp_path / "data")
     bedesten.data.mkdir(mode=0o700)
     (bedesten.data / "bedesten.db").touch(0o600)
-    Keyring.generate().write_file(bedesten.data / "secrets.json")
+    write_keyring(Keyring.generate(), bedesten.data / "secrets.json")
     assert bedesten.does("init")["created"] is True
     assert bedesten.does("tenants", "list") == {"tenants": []}
 
@@ -84,7 +85,7 @@ def test_master_secrets_that_are_not_the_stores_are_refused_by_every_command(
         shop.does("secrets", "rotate", "--pepper")
         right = (shop.data / "secrets.json").read_bytes()
         if wrong == "another installation's":
-            Keyring.generate().rotate_digest().write_file(shop.data / "secrets.json", overwrite=True)
+            write_keyring(Keyring.generate().rotate_digest(), shop.data / "secrets.json", overwrite=True)
         else:
             (shop.data / "secrets.json").write_bytes(old)
         for command in (
@@ -134,7 +135,7 @@ def test_r76_r212_weak_or_readable_secrets_are_refused_in_one_line(shop: Program
     path.chmod(0o640)
     outcome = shop.run(*command)
     assert (outcome.code, outcome.out) == (1, "")
-    assert outcome.err == f"bedesten: {path} has mode 0640: others than its owner can reach it: chmod 600 {path}\n"
+    assert outcome.err == f"bedesten: {path} has mode 0640: others can reach it: chmod 600 {path}\n"
     rings = json.loads(path.read_text())
     weak = base64.urlsafe_b64encode(b"x" * 32).decode().rstrip("=")
     rings["sign"]["secrets"] = {rings["sign"]["current"]: weak}

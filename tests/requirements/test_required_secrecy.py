@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from bedesten.gate.keyring import Keyring
+from bedesten.admin.keyring_file import read_keyring
 from bedesten.gate.passwords import Hasher
 from bedesten.gate.scopes import Surface
 from bedesten.server.settings import Settings
@@ -203,7 +203,7 @@ def test_r207_no_string_of_a_dump_is_an_api_key_a_bearer_token_or_a_key_that_sig
 
 def test_r207_no_string_of_a_dump_is_a_password(day: Household) -> None:
     """Hashes, their parts and every digest, tried past the limits of logins, which would help."""
-    keyring = Keyring.read_file(day.settings.secrets_file)
+    keyring = read_keyring(day.settings.secrets_file)
     with raw(day.settings) as store:
         hashes = store.rows("SELECT password, pepper_id FROM accounts WHERE password IS NOT NULL")
         digests = [bytes(cell).hex() for (cell,) in store.rows("SELECT digest FROM key_secrets")]

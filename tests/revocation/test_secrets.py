@@ -10,6 +10,7 @@ import pytest
 
 from bedesten.accounts import actions as accounts
 from bedesten.admin import master_secrets
+from bedesten.admin.keyring_file import read_keyring, write_keyring
 from bedesten.errors import Refusal
 from bedesten.gate.keyring import Keyring, KeySet
 from bedesten.store.tables import INSTALLATION, RAISE_KEYRING_VERSION
@@ -58,11 +59,11 @@ def test_a_process_that_cannot_read_the_new_secrets_answers_503_until_it_can_r14
 
     async def scenario() -> None:
         token = await own.token()
-        fresh = Keyring.read_file(_path(own)).rotate_signing()
+        fresh = read_keyring(_path(own)).rotate_signing()
         own.installation.store.write_now(lambda tx: _ask_for(tx, fresh))
         refused = await own.profile(token)
         assert (refused.status, refused.code, refused.headers["retry-after"]) == (503, -9, "1")
-        fresh.write_file(_path(own), overwrite=True)
+        write_keyring(fresh, _path(own), overwrite=True)
         assert (await own.profile(token)).status == 200
 
     asyncio.run(scenario())
@@ -74,14 +75,14 @@ def test_a_process_goes_on_with_no_rings_that_cannot_follow_its_own(own: Life, l
 
     async def scenario() -> None:
         token, path = await own.token(), _path(own)
-        known = Keyring.read_file(path).rotate_digest()
+        known = read_keyring(path).rotate_digest()
         cleared = KeySet(known.digest.current, {known.digest.current: known.digest.secrets[known.digest.current]})
         wrong = Keyring(known.sign, cleared, known.wrap, known.version)
-        (Keyring.generate().rotate_digest() if lost == "all of them" else wrong).write_file(path, overwrite=True)
+        write_keyring(Keyring.generate().rotate_digest() if lost == "all of them" else wrong, path, overwrite=True)
         own.installation.store.write_now(lambda tx: _ask_for(tx, known))
         for node in (0, 1):
             assert (await own.profile(token, node)).code == -9
-        known.write_file(path, overwrite=True)
+        write_keyring(known, path, overwrite=True)
         assert (await own.profile(token)).status == 200
 
     asyncio.run(scenario())
@@ -112,7 +113,7 @@ def test_who_turns_the_rings_at_once_turn_them_one_after_the_other(own: Life) ->
     store, path = own.installation.store, _path(own)
     with ThreadPoolExecutor(8) as pool:
         turned = list(pool.map(lambda _: master_secrets.rotate(store, path), range(8)))
-    known = Keyring.read_file(path)
+    known = read_keyring(path)
     assert sorted(one.version for one in turned) == list(range(2, 10))
     assert (known.version, set(known.sign.ids)) == (9, {f"s{number}" for number in range(1, 10)})
     for one in turned:

@@ -8,9 +8,9 @@ import pytest
 
 from bedesten.accounts import uses
 from bedesten.admin import master_secrets
+from bedesten.admin.keyring_file import read_keyring, write_keyring
 from bedesten.admin.tokens import end_all_tokens
 from bedesten.core.clock import MINUTE, SECOND
-from bedesten.gate.keyring import Keyring
 from bedesten.gate.scopes import Surface
 from bedesten.store.tables import INSTALLATION
 from bedesten.tenants import actions as tenants
@@ -92,18 +92,18 @@ def test_a_token_that_was_used_in_a_lost_history_only_is_as_idle_as_the_present_
 def test_secrets_that_two_histories_turned_are_told_apart(own: Life, snapshot: Snapshot) -> None:
     """Version 2 was asked for in a history that is lost. The present store then asks for another version 2."""
     path = own.installation.settings.secrets_file
-    first = Keyring.read_file(path)
+    first = read_keyring(path)
     lost = master_secrets.rotate(own.installation.store, path)
     token = asyncio.run(own.token())
     assert told(own, token) == {None}
     snapshot.bring_back()
     assert told(own, token) == {None}, "secrets that are newer than the store asks for are as good"
-    first.write_file(path, overwrite=True)
+    write_keyring(first, path, overwrite=True)
     present = master_secrets.rotate(own.installation.store, path)
-    lost.write_file(path, overwrite=True)
+    write_keyring(lost, path, overwrite=True)
     assert (lost.version, present.version) == (2, 2)
     assert told(own, token) == {-9}
-    present.write_file(path, overwrite=True)
+    write_keyring(present, path, overwrite=True)
     assert told(own, token) == {-21}
     assert told(own, asyncio.run(own.token())) == {None}
 

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from bedesten.admin.keyring_file import write_keyring
 from bedesten.admin.master_secrets import fingerprints
 from bedesten.gate.keyring import Keyring, KeySet
 from bedesten.server.database_url import DatabaseUrl
@@ -207,14 +208,14 @@ def test_rings_of_the_version_that_is_asked_for_but_of_a_lost_history_are_asked_
     first = Keyring.generate()
     lost, present = first.rotate_signing(), first.rotate_signing()
     place = tmp_path / "rings.json"
-    lost.write_file(place)
+    write_keyring(lost, place)
     rings = MasterSecrets(Settings(data=tmp_path, secrets=f"file:{place}"), SecretCache())
     installed = InstallationSettings("bedesten_x", 1, "", 2, "notify", fingerprints(present))
     assert rings.read().fingerprints() == lost.fingerprints()
-    present.write_file(place, overwrite=True)
+    write_keyring(present, place, overwrite=True)
     assert rings.for_store(installed).fingerprints() == present.fingerprints()
     assert rings.read().fingerprints() == present.fingerprints()
-    lost.write_file(place, overwrite=True)
+    write_keyring(lost, place, overwrite=True)
     with pytest.raises(StoreUnavailable, match=r"sign\.s2 is another secret than before"):
         MasterSecrets(Settings(data=tmp_path, secrets=f"file:{place}"), SecretCache()).for_store(installed)
 
@@ -299,7 +300,7 @@ def test_an_address_that_could_be_read_in_two_ways_is_refused_before_anything_is
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: pytest.fail("the resolver was asked"))
     program = Program(tmp_path / "data", f"postgresql://{login}@127.0.0.1:9/x")
     program.data.mkdir()
-    Keyring.generate().write_file(program.data / "secrets.json")
+    write_keyring(Keyring.generate(), program.data / "secrets.json")
     for command in (("init",), ("tenants", "list")):
         message = program.refuses(*command)["message"]
         assert "write %40 for @" in message

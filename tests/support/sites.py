@@ -17,6 +17,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.schema import Table
 
+from bedesten.admin.keyring_file import write_keyring
 from bedesten.gate.keyring import Keyring
 from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.settings import Settings
@@ -155,7 +156,7 @@ def opened(engine: str, folder: Path, **settings: object) -> Iterator[Installati
         made = Settings.model_validate({"data": folder / "data", "database": database, **settings})
         if database:
             made.data.mkdir(mode=0o700, parents=True)
-            Keyring.generate().write_file(made.secrets_file)
+            write_keyring(Keyring.generate(), made.secrets_file)
         assert initialise(made) is not bool(database)
         installation = open_installation(made)
         stack.callback(installation.store.close)

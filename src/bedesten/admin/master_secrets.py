@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bedesten import errors
+from bedesten.admin.keyring_file import read_keyring, write_keyring
 from bedesten.audit.actions import INSTALLATION, OPERATOR, record
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.keyring import Keyring
@@ -53,7 +54,7 @@ def keyring_without(known: Keyring, master_id: str) -> Keyring:
 def write_new_file(keyring: Keyring, path: Path) -> Keyring:
     """Writes rings into a new file, to be brought where they are kept. Raises `Refusal` if there is one, `OSError`."""
     try:
-        keyring.write_file(path)
+        write_keyring(keyring, path)
     except FileExistsError as problem:
         raise Refusal(errors.CONFLICT, f"{path} is there already") from problem
     return keyring
@@ -87,14 +88,14 @@ def fingerprints(keyring: Keyring) -> str:
 
 def _replace(store: Store, path: Path, change: Callable[[Keyring], Keyring], action: str) -> Keyring:
     with _folder_lock(path.parent):
-        known = Keyring.read_file(path)
+        known = read_keyring(path)
         installed = store.read_now(lambda tx: tx.one(tables.INSTALLATION))
         assert installed is not None, "an opened store is an installation"
         reason = incompatibility(installed, known)
         if reason:
             raise Refusal(errors.CONFLICT, f"{path}: {reason}: bring the right file here first")
         rotated_keyring = change(known)
-        rotated_keyring.write_file(path, overwrite=True)
+        write_keyring(rotated_keyring, path, overwrite=True)
         store.write_now(lambda tx: _require_version(tx, rotated_keyring, action))
         return rotated_keyring
 

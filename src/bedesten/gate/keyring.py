@@ -8,17 +8,15 @@ generation, with every field length-prefixed, so that no two purposes or tenants
 The file of a keyring is the one thing to back up apart from the database, and the one thing that must never be in it.
 """
 
-import base64
 import binascii
 import hashlib
 import json
-import os
 import re
-import stat
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from functools import cache, lru_cache
+from importlib import resources
 from types import MappingProxyType
 
 from bedesten.core import strict_json
@@ -26,11 +24,10 @@ from bedesten.gate.derivation import derived_key, frame, hmac_sha256
 from bedesten.gate.scopes import Surface
 
 Randomness = Callable[[int], bytes]
-"""Gives that many random bytes; `os.urandom` outside tests."""
+"""Gives that many random bytes; `secrets.token_bytes` outside tests."""
 
 SECRET_LENGTH = 32
 """Bytes of a master secret that is made here, and the least that is accepted (RFC 7518 section 3.2)."""
-MAX_FILE_LENGTH = 65_536
 KEY_SETS = ("sign", "digest", "wrap")
 
 _LOST = {
@@ -84,16 +81,16 @@ class Keyring:
         _check_secrets({name: getattr(self, name) for name in KEY_SETS})
 
     @classmethod
-    def generate(cls, randomness: Randomness = os.urandom) -> "Keyring":
+    def generate(cls, randomness: Randomness = secrets.token_bytes) -> "Keyring":
         """A new installation's keyring: one fresh secret a ring."""
         made = {name: KeySet(f"{name[0]}1", _frozen({f"{name[0]}1": randomness(SECRET_LENGTH)})) for name in KEY_SETS}
         return cls(made["sign"], made["digest"], made["wrap"])
 
-    def rotate_signing(self, randomness: Randomness = os.urandom) -> "Keyring":
+    def rotate_signing(self, randomness: Randomness = secrets.token_bytes) -> "Keyring":
         """The keyring after `secrets rotate`: a fresh secret signs, the old ones still verify. No id is used again."""
         return Keyring(_rotated("s", self.sign, randomness), self.digest, self.wrap, self.version + 1)
 
-    def rotate_digest(self, randomness: Randomness = os.urandom) -> "Keyring":
+    def rotate_digest(self, randomness: Randomness = secrets.token_bytes) -> "Keyring":
         """The keyring after a pepper roll: a fresh pepper digests, the old ones still find what they digested."""
         return Keyring(self.sign, _rotated("d", self.digest, randomness), self.wrap, self.version + 1)
 
@@ -179,7 +176,7 @@ class Keyring:
         secret = self.wrap.secrets.get(wrap_id)
         return None if secret is None else self._derived(secret, "wrap")
 
-    # --- text and file ---
+    # --- text ---
 
     def to_json(self) -> str:
         """The keyring in clear, for its file or a secret manager and for nothing else. Secrets in base64url."""
@@ -203,47 +200,6 @@ class Keyring:
             raise ValueError("keyring: version is a number from 1")
         sign, digest, wrap = (_read_key_set(name, key_sets[name]) for name in KEY_SETS)
         return cls(sign, digest, wrap, version)
-
-    @classmethod
-    def read_file(cls, path: Path) -> "Keyring":
-        """The keyring of a file. Raises ValueError if anyone but its owner may touch it, OSError if it is not there."""
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode  # of the open file: nobody can swap it in between
-            if not stat.S_ISREG(mode):
-                raise ValueError(f"{path} is not a regular file")
-            if mode & 0o077:
-                raise ValueError(
-                    f"{path} has mode {stat.S_IMODE(mode):04o}: others than its owner can reach it: chmod 600 {path}"
-                )
-            raw = file.read(MAX_FILE_LENGTH + 1)
-        if len(raw) > MAX_FILE_LENGTH:
-            raise ValueError(f"{path} is too large for a keyring")
-        try:
-            return cls.from_json(raw.decode("utf-8", "surrogateescape"))
-        except ValueError as problem:
-            raise ValueError(f"{path}: {problem}") from None
-
-    def write_file(self, path: Path, *, overwrite: bool = False) -> None:
-        """Writes the keyring with mode 0600: wholly or not at all, and on the disk when this returns.
-
-        Raises FileExistsError if there is a file already, unless it is to be overwritten. Whoever reads meanwhile
-        sees the old file or the new one.
-        """
-        draft = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                os.fchmod(descriptor, 0o600)
-                file.write(self.to_json())
-                file.flush()
-                os.fsync(descriptor)
-            if overwrite:
-                draft.replace(path)
-            else:
-                os.link(draft, path)  # unlike a rename, fails if the name is taken
-        finally:
-            draft.unlink(missing_ok=True)
-        _sync_directory(path.parent)
 
     def __repr__(self) -> str:
         return f"Keyring(sign={self.sign!r}, digest={self.digest!r}, wrap={self.wrap!r})"
@@ -328,7 +284,7 @@ def _weakness(secret: bytes) -> str | None:
         return "hardly any of the bytes differ"
     if _is_text(secret):
         return "text, where random bytes are expected"
-    if hashlib.sha256(_to_text(secret).encode()).digest()[:4] in _PUBLISHED:
+    if hashlib.sha256(_to_text(secret).encode()).digest()[:4] in _published_secrets():
         return "published on the list of secrets found in public code"
     return None
 
@@ -351,33 +307,8 @@ def _frozen(secrets: dict[str, bytes]) -> Mapping[str, bytes]:
     return MappingProxyType(secrets)
 
 
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-_DIGESTS = (
-    # The first four bytes of SHA-256 of every entry of wallarm/jwt-secrets (commit 99e2360, MIT) that no rule above
-    # refuses, in base 85: texts that are canonical base64url of 32 bytes or more which are not themselves text.
-    b"07`Ah0DZ880lh+y1mGKN1zV_%1~{LY2Z2=i2=R^~2{Lkp34Z^63rZ4V4f<ok50?aE562cE5qZ_R5wJ!M5ww$`5>BCf6448m6Gm8m6Vo1+6z627"
-    b"6@J5Y6}0#H7K#RC7W^ft7z$@s7>Da886b&V8S*X18<n3}8{ceS965ik9Jlb2AZ&ZXAnb25Asg&PA!Tg%A+ZN}A{BJhBW`Z9BY4vkBc|cKBu>3#"
-    b"Byu%WB$hvcB-AwMC^81(C^Ml1C}R2jDL$gCDmsk@D#^NDD^%ELE0cxNERW9REY9DPEbtfmF`WoQG9KFCGDJ5ZGLxvzG;Q_bHNP_LHgh!9Hy~M@"
-    b"I7<2GIML9GJ3Ly_J51vGJ=+PZKIu6oKPU88KsZM-"
-    b"K^}JWLJiXtLOjZHLXr?ELeWj&Ljk>YLp!$QLp_(+MctUhM%eOnM~hsJNgPLHNxBdzN(q^0OK5T0OO)84Pp;R0Qwf}fQ>m|NQ>wKlQ?RvbR8($e"
-    b"RIDA#RWeO<RYn0hSxYJgS$;DZS((o4T5-"
-    b"_(TR%V6TeBLqTjk7XURCqfUn=&=UxMakU}zjwVI4{7VpT<bV&;$ZWXNDYXZosNX^jSEYF|BAYr%YqZ15=|ZpNp-aMoD2aa7)eaifHcbP3=_bhk"
-    b"@@b;Z&Kc3x6%c#i_bc=5e!dAZzNdmmVndqKUtdyUS~d?}`-"
-    b"e3_wAeCR$rez)6+f78;pfc3!ifk;${gjkD@glB(Ug)Vk6h7?H{hd;21h)U1hh<Lf?it<tUiyIfIi!pegi?IIFjKe7MjsDiWj+4QLkfPupkqm;y"
-    b"kv95+k&$9jm(Yg+m=~Ysn9g)$nU1#Yn%os>n&7ZgoG#LAoX5~#o#<knp2!8@p9)oopBW~>pk%cIq4Nt-qFjhQqJ3t%qpM>_qxms|r1Tt2rE9BX"
-    b"rIiV@rJ|}IrWxa>rpsTAs8W-"
-    b"?t^oO5ubxjUukZ_buyXxavaf0?vavEgwD{mhwXjWQwxwd2w)~LyxTpztxT~}kxY;1AyIScSy!bL@y^Ee+!J%w0!aQgj#81BP#M!yL$Ve&1$l@("
-    b"D$r~>^%3SS`%u|yJ%^)od&WwjG&a^~=(y7C{(;i|i(;$gU(>Z#@)9P;I)VUrD*1H_~*el>9*}41R+KR|k+Kdzd+l~Dh+wa^8+_dqQ-N|)E-g-"
-    b"<t-#z4l;K##<;W~$4;s+;z;{TYd<yJ(?<@u>t<|XwO<}2H^=NowG=g273=y@D$=-KkB=-"
-    b"(Qb>0C3W>%V_3>{T>S?$hwB?^MRH@Fu?;@IA8T@La5>@h2r8@znV%^93(u^NX46^U%0%_D)v4_Ql4F_xPM?_{Rt&`3lv^`GEPg`}S!)`}t>7{R"
-    b"|mo{;4mD{>qk<|3Q^N|Mq%X"
-)
-_DIGEST_BYTES = base64.b85decode(_DIGESTS)
-_PUBLISHED = frozenset(_DIGEST_BYTES[at : at + 4] for at in range(0, len(_DIGEST_BYTES), 4))
+@cache
+def _published_secrets() -> frozenset[bytes]:
+    """The first four bytes of SHA-256 of each secret that was found in public code (`data/published_secrets.txt`)."""
+    lines = resources.files("bedesten.gate").joinpath("data/published_secrets.txt").read_text("ascii").splitlines()
+    return frozenset(bytes.fromhex(line) for line in lines if not line.startswith("#"))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import column, select, table
 
+from bedesten.admin.keyring_file import write_keyring
 from bedesten.admin.master_secrets import fingerprints, incompatibility
 from bedesten.core.clock import Clock, system_clock
 from bedesten.core.ids import new_id
@@ -98,7 +99,7 @@ def _initialise(settings: Settings, secret_cache: SecretCache) -> bool:
     if found is not None and not migrate.knows(found):
         raise InstallationError(_too_new(found))
     if fresh:
-        Keyring.generate().write_file(settings.secrets_file)
+        write_keyring(Keyring.generate(), settings.secrets_file)
     keyring = master_secrets.read()
     if found != migrate.HEAD:
         migrate.upgrade(database)

@@ -5,6 +5,7 @@ tells the store. A manager's value is written by the operator; `activate` tells 
 reload`) or when the worker next looks.
 """
 
+from bedesten.admin.keyring_file import read_keyring
 from bedesten.admin.master_secrets import incompatibility
 from bedesten.gate.keyring import Keyring
 from bedesten.server.secret_cache import SecretCache
@@ -34,11 +35,11 @@ class MasterSecrets:
 
     def read(self) -> Keyring:
         """The rings as this machine knows them. Raises `InvalidSetting`, `ValueError`, `OSError`."""
-        return self._parsed(self._named.get()) if self._named else Keyring.read_file(self._file)
+        return self._parsed(self._named.get()) if self._named else read_keyring(self._file)
 
     def read_now(self) -> Keyring:
         """Read the key sets from their source, without caching them. Raises `InvalidSetting`, `ValueError`, `OSError`."""
-        return self._parsed(self._named.read_now()) if self._named else Keyring.read_file(self._file)
+        return self._parsed(self._named.read_now()) if self._named else read_keyring(self._file)
 
     def remember(self, keyring: Keyring) -> None:
         """These are the rings that every process of this server begins with from now on."""
