@@ -146,10 +146,10 @@ def test_brackets_beside_each_other_or_inside_strings_are_not_depth() -> None:
     ],
 )
 def test_a_megabyte_of_malice_is_refused_in_linear_time(raw: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(StrictJsonError):
         loads(raw)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 @given(st.binary(max_size=60))
