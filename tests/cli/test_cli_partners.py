@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bedesten.gate.passwords import password_problem
+from bedesten.gate.weak_passwords import password_problem
 from tests.support.client import Client, bearer
 from tests.support.program import ENVIRONMENT, Program
 from tests.support.served import served

@@ -3,7 +3,8 @@
 import pytest
 
 from bedesten.core.text import secret
-from bedesten.gate.passwords import Hasher, password_problem
+from bedesten.gate.passwords import Hasher
+from bedesten.gate.weak_passwords import password_problem
 
 PEPPER = bytes(range(32))
 

@@ -14,8 +14,9 @@ from pysqlite3 import dbapi2
 
 from bedesten.gate.derivation import frame
 from bedesten.gate.keyring import Keyring
-from bedesten.gate.passwords import Hasher, password_problem
+from bedesten.gate.passwords import Hasher
 from bedesten.gate.scopes import Surface
+from bedesten.gate.weak_passwords import password_problem
 from bedesten.server.installation import Installation, open_installation
 from bedesten.server.settings import Settings
 from tests.audit.desk import HOST, OTHER_HOST, Desk

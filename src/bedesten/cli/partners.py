@@ -20,7 +20,8 @@ from bedesten.core.secret import Secret
 from bedesten.core.text import MAX_SECRET
 from bedesten.errors import bad_field
 from bedesten.gate.auth_cache import TenantEntry
-from bedesten.gate.passwords import PasswordHash, password_problem
+from bedesten.gate.passwords import PasswordHash
+from bedesten.gate.weak_passwords import password_problem
 from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)

@@ -5,8 +5,8 @@ that is found by its digest (`Keyring.key_digest`), which is all that is stored 
 """
 
 import hashlib
-import os
 import re
+import secrets
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -27,7 +27,7 @@ class MalformedKey(ValueError):
     """The request has no API key of the right form. The message is for the log and never holds what was sent."""
 
 
-def new_api_key(sandbox: bool, randomness: Callable[[int], bytes] = os.urandom) -> Secret[str]:
+def new_api_key(sandbox: bool, randomness: Callable[[int], bytes] = secrets.token_bytes) -> Secret[str]:
     """A fresh key with 128 random bits: `ak_test_…` for a sandbox tenant, `ak_live_…` for a live one."""
     while True:
         key = f"ak_{'test' if sandbox else 'live'}_{randomness(16).hex()}"

@@ -6,9 +6,10 @@ encoding, sub-delimiters (`!$&'()*+,;=`), empty labels, IPv6 zones and IPv4 addr
 
 import re
 from collections.abc import Collection
+from functools import cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
-from bedesten.gate.suffixes import SUFFIXES
+from publicsuffixlist import PublicSuffixList
 
 MAX_HOST_LENGTH = 253
 """Characters of a name without its trailing dot (RFC 1035 section 2.3.4, less the length octets)."""
@@ -69,11 +70,26 @@ def valid_tenant_host(text: str, *, allow_loopback: bool, reserved: Collection[s
             raise ValueError("localhost is a host only while the server listens on loopback only")
     elif len(labels) == 1:
         raise ValueError("a host has at least two labels, such as api.example.com")
-    if host in SUFFIXES:
+    if is_public_suffix(host):
         raise ValueError("a public suffix: the names below it are other people's")
     if host in {canonical_host(name.encode("ascii", "replace")) for name in reserved}:
         raise ValueError("a name of the operator's own")
     return host
+
+
+def is_public_suffix(host: str) -> bool:
+    """Whether anybody can register names below this canonical host (`com.tr`, `github.io`; publicsuffix.org).
+
+    The list is the one that the library `publicsuffixlist` ships: nothing is fetched. A name of one label is not on
+    it, except for the top-level domains that exist.
+    """
+    return _public_suffixes().is_public(host, accept_unknown=False)
+
+
+@cache
+def _public_suffixes() -> PublicSuffixList:
+    """The list, parsed at its first use: that takes a quarter of a second, and a server that only serves never needs it."""
+    return PublicSuffixList()
 
 
 def _require_loopback_address(host: str, allow_loopback: bool) -> None:

@@ -1,142 +1,177 @@
-"""Words that people make passwords of, and the ways in which fingers walk over keyboards.
+"""Rejects passwords that an attacker guesses early (NIST SP 800-63B-4 section 3.1.1.2). There are no composition rules.
 
-Written down by kind, not taken from a list of stolen passwords: the stems that such lists share, in the languages of the
-house, and rules (`gate.passwords`) for what is done to them: capitals, digits behind, letters turned into signs, doubling.
-So a few kilobytes stand for millions of passwords. Every word has four letters at least, is in lower case and has no
-accents: that is how a password is spelt when it is compared.
-"""
-
-_STEMS = """
-password passwort passwd passcode passphrase passw0rd pass word secret secreto geheim letmein welcome willkommen
-bienvenue admin administrator root toor master login logon guest gast access default changeme changeit change test
-testing tester temp temporary demo user username usuario utilisateur backup server system database oracle cisco router
-manager office company business private public security secure super service support internet computer windows
-microsoft apple google facebook twitter instagram youtube whatsapp telegram netflix amazon samsung nokia iphone
-android linux ubuntu hacker hacking hack hello hallo hola bonjour merhaba selam hoppla please bitte enter open sesame
-opensesame whatever nothing something anything everything nobody somebody forever never always again today tomorrow
-yesterday asdasd qweqwe zxczxc qwe123 asd123
-zxc123 abc123 abcabc aaa111 trustno1 iloveyou iloveu ilove loveyou loveme lovely lover love liebe amore
-amour mylove babygirl babyboy baby sweet sweetie sweetheart honey sugar angel angels princess prince queen king
-kingdom knight sunshine sunny sunflower moonlight moon star stars starlight rainbow butterfly flower flowers rose
-roses lily daisy tulip summer winter spring autumn fall season january february march april june july august september
-october november december monday tuesday wednesday thursday friday saturday sunday morning night midnight weekend
-holiday vacation birthday christmas easter halloween newyear happy smile lucky luck hope faith peace grace heaven hell
-devil demon satan jesus christ jesuschrist godisgood blessed bless allah muhammad islam bismillah church bible family
-mother father mommy daddy mama papa sister brother grandma friend friends bestfriend buddy boyfriend girlfriend
-husband wife
-"""
-_THINGS = """
-monkey dragon tiger lion eagle falcon hawk wolf bear panda panther puma jaguar leopard cheetah shark dolphin whale
-turtle snake python cobra viper spider scorpion phoenix unicorn pegasus horse pony kitty kitten hellokitty puppy doggy
-snoopy tweety mickey minnie donald goofy garfield winnie pooh tigger bambi nemo shrek buster rocky rambo lassie rabbit
-bunny chicken turkey duck monster zombie vampire ghost ninja samurai warrior soldier hunter ranger sniper shooter
-killer assassin pirate captain admiral general major sergeant marine trooper rider racer driver pilot wizard magic
-magician merlin gandalf frodo hobbit legolas aragorn sauron hogwarts harrypotter potter hermione batman superman
-spiderman ironman hulk thor captainamerica avengers joker deadpool wolverine xmen starwars skywalker vader darthvader
-yoda jedi startrek spock matrix trinity morpheus terminator godfather gladiator spartan spartacus hercules zeus apollo
-athena venus mercury jupiter saturn neptune pluto mars galaxy universe cosmos space rocket football soccer futbol
-baseball basketball hockey tennis golf golfer rugby cricket boxing karate judo swimming surfing skate skater
-skateboard snowboard fishing hunting racing cycling running dancer dancing champion winner player gamer game games
-gaming playboy poker casino jackpot chess checkmate pokemon pikachu charizard mario luigi zelda sonic minecraft
-fortnite roblox counter counterstrike warcraft starcraft diablo halo doom quake sims playstation xbox nintendo gameboy
-steam valorant leagueoflegends pubg freefire naruto sasuke sakura itachi goku vegeta luffy onepiece bleach anime
-guitar piano drums violin music musica rock rocknroll metal metallica slipknot nirvana beatles eminem rihanna shakira
-beyonce madonna elvis marley bobmarley acdc linkinpark greenday blink182 nightwish rammstein ironmaiden pinkfloyd
-ledzeppelin gunsnroses rolling stones cookie cookies chocolate candy cherry strawberry banana orange peach lemon mango
-coconut pineapple watermelon coffee pizza burger cheese butter bacon pepper ginger vanilla cinnamon pumpkin potato
-tomato onion noodle sushi beer wine whisky whiskey vodka tequila corona heineken budweiser marlboro cocacola pepsi
-nutella snickers blue green yellow purple violet pink black white brown gray silver gold golden diamond crystal ruby
-emerald sapphire pearl jade amber platinum titanium steel iron copper ferrari porsche mercedes bmwm3 mustang corvette
-camaro lamborghini maserati bugatti bentley toyota honda nissan subaru mazda ford chevy chevrolet dodge jeep audi
-volkswagen volvo skoda renault peugeot citroen fiat yamaha suzuki kawasaki ducati harley harleydavidson water fire
-earth wind thunder lightning storm snow snowman snowflake icecream ocean river lake beach island mountain forest
-garden tree nature world planet money dollar dollars cash rich millionaire billionaire bitcoin crypto ethereum freedom
-liberty justice america american england english london britain germany deutschland berlin france paris italia italy
-roma milano spain espana madrid barcelona portugal lisboa brasil brazil argentina mexico colombia canada toronto
-australia sydney russia moscow moskva ukraine poland polska greece india mumbai delhi pakistan china beijing shanghai
-japan tokyo korea seoul singapore malaysia indonesia thailand vietnam philippines egypt cairo dubai nigeria kenya
-africa texas dallas chicago boston newyork california florida miami vegas lasvegas hawaii arsenal chelsea liverpool
-everton manchester manutd manunited mancity tottenham celtic rangers juventus inter intermilan milan napoli realmadrid
-barca fcbarcelona atletico bayern borussia dortmund schalke benfica porto sporting flamengo corinthians palmeiras
-santos riverplate bocajuniors ajax feyenoord yankees redsox lakers celtics bulls cowboys steelers packers patriots
-broncos raiders eagles dodgers giants ronaldo messi neymar beckham maradona zidane ronaldinho jordan kobe lebron
-federer nadal cowboy indian gangster thuglife badboy badgirl goodgirl sexy sexygirl hottie bitch fuck fuckyou fuckoff
-asshole bastard shit bullshit suck sucks porn biteme kissme kiss kisses hugs cutie cute beautiful handsome pretty
-gorgeous genius stupid idiot loser crazy psycho maniac legend awesome fantastic perfect excellent victory viking titan
-goliath samson delilah school college university student teacher doctor nurse lawyer engineer police fireman army navy
-force airborne military book library letter pencil window door house home homes building street number seven eleven
-thirteen hundred thousand million zero first second third alpha beta gamma delta omega sigma lambda epsilon giftcard
-giftcards voucher coupon wallet payment reseller supplier bedesten bazaar market shop shopping store order shadow
-charlie charlie charley michaeljackson godfrey shadows hunters
-"""
-_NAMES = """
-james john robert michael mike william david richard joseph thomas charles chris christopher daniel matthew anthony
-mark steven steve paul andrew joshua kenneth kevin brian george edward ronald timothy jason jeffrey ryan jacob gary
-nicholas nick eric jonathan stephen larry justin scott brandon benjamin samuel gregory frank alexander alex raymond
-patrick jack dennis jerry tyler aaron jose adam nathan henry douglas zachary peter kyle ethan walter noah jeremy
-christian keith roger terry austin sean gerald carl harold dylan arthur lawrence jesse bryan billy bruce gabriel logan
-alan juan wayne ralph eugene vincent bobby russell louis philip phillip johnny tommy jimmy danny randy howard victor
-martin marcus travis curtis todd craig shawn derek trevor oscar lucas mason liam oliver elijah jackson sebastian owen
-theo felix simon stefan andreas markus tobias florian fabian dominik patrik jens lars sven bjorn olaf mary maria
-patricia jennifer jenny linda elizabeth barbara susan jessica sarah karen lisa nancy betty sandra margaret ashley
-kimberly emily donna michelle carol amanda melissa deborah stephanie rebecca laura sharon cynthia kathleen angela
-shirley anna brenda pamela emma nicole helen samantha katherine christine debra rachel carolyn janet catherine heather
-diane olivia julie joyce victoria ruth virginia lauren kelly christina joan evelyn judith andrea hannah megan cheryl
-jacqueline martha madison teresa gloria sara janice jean abigail alice julia judy sophia sophie denise marilyn
-danielle beverly isabella theresa diana natalie brittany charlotte marie kayla alexis lori tiffany claudia monica
-veronica vanessa valerie sabrina bianca carmen daniela gabriela valentina camila natalia paula lucia sofia elena
-martina chiara giulia francesca federica alessandra alessia silvia caroline camille manon chloe juliette pauline clara
-leonie katharina johanna katja anja heike petra sabine monika birgit ursula ingrid carlos luis jorge pedro miguel
-manuel fernando francisco antonio alejandro javier rafael ricardo roberto eduardo diego sergio pablo andres felipe
-marco matteo luca lorenzo francesco giovanni giuseppe alessandro davide simone stefano paolo pierre philippe nicolas
-julien antoine guillaume maxime thierry laurent pascal olivier ivan sergey sergei dmitry dmitri alexey alexei andrey
-andrei mikhail nikita vladimir igor oleg pavel maxim roman artem natasha tatiana svetlana olga irina marina ekaterina
-anastasia nadia katya masha dasha ksenia polina mohammed mohamed ahmed hassan hussein omar khalid ibrahim youssef
-abdullah abdul fatima aisha amina mariam layla yasmin noor zainab salma rahul amit sanjay vijay krishna ganesh shiva
-suresh ramesh rajesh priya pooja neha anjali deepak sachin rohit wang zhang chen huang yang zhao nguyen tran minh park
-hiroshi takashi yuki kenji mehmet ahmet mustafa emre burak murat hakan serkan volkan onur ozgur umut kerem berk baris
-deniz yusuf hasan huseyin osman ismail kemal selim tolga tuncay ugur yigit arda cengiz erdem ferhat gokhan halil ilker
-kaan levent mert okan recep sinan tarik ufuk yavuz zafer ayse fatma emine hatice zeynep elif merve busra esra selin
-derya ebru gamze gizem hande irem kubra melek melike nazli ozge pelin pinar sevgi sibel sinem songul tugba yasemin
-yeliz seda smith johnson williams jones miller davis garcia rodriguez wilson martinez anderson taylor hernandez moore
-thompson lopez gonzalez harris clark lewis robinson walker perez hall young allen sanchez wright baker adams nelson
-hill ramirez campbell mitchell roberts carter phillips evans turner torres parker collins edwards stewart flores
-morris murphy rivera cook rogers morgan peterson cooper reed bailey richardson ward yilmaz kaya demir celik sahin
-yildiz yildirim ozturk aydin ozdemir arslan dogan kilic aslan cetin kara kurt schmidt muller mueller schneider fischer
-weber meyer wagner becker schulz hoffmann
-"""
-_ABROAD = """
-parola sifre sifrem sifreler gizli giris yonetici kullanici hosgeldin hosgeldiniz gunaydin turkiye turkiyem ataturk
-mustafakemal cumhuriyet istanbul ankara izmir bursa antalya adana konya trabzon samsun gaziantep diyarbakir
-galatasaray fenerbahce besiktas trabzonspor cimbom kartal aslanlar kanarya carsi bjkbjk gsgsgs fbfbfb fener askim
-askimsin seviyorum seniseviyorum canim canimsin bebegim birtanem hayatim sevgilim melegim prenses tatlim gulum annem
-babam kardesim ailem kizim oglum dostum arkadas mutluluk hayat dunya gunes yildizim kelebek cicek papatya araba para
-zengin okul ogrenci ogretmen doktor muhendis asker polis futbolcu sampiyon kaplan kedi kopek yunus pazartesi sali
-carsamba persembe cuma cumartesi pazar ocak subat mart nisan mayis haziran temmuz agustos eylul ekim kasim aralik
-ilkbahar sonbahar schatz liebling engel sonne blume sommer herbst fussball familie mutter vater freunde schule
-contrasena corazon teamo tequiero amor amigo amiga bonita hermosa mariposa estrella familia motdepasse soleil chouchou
-doudou coucou azertyuiop jetaime fleur etoile loulou senha brasileiro saudade querida parool wachtwoord haslo kochanie
-privet parol lubov solnyshko
+The word lists in `data/` hold stems, not leaked passwords. Rules undo what people do to a stem: capitals, trailing
+digits, letters replaced by signs, doubling, dates, keyboard walks. A password is weak if what remains without such parts
+is too short. A few kilobytes of stems stand for millions of passwords in this way.
 """
 
-WORDS = frozenset(word for text in (_STEMS, _THINGS, _NAMES, _ABROAD) for word in text.split())
-"""Every word, each of at least four letters."""
+import re
+import string
+import unicodedata
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import resources
 
-_ROWS = """
-abcdefghijklmnopqrstuvwxyz 01234567890 1234567890 qwertyuiop qwertzuiop asdfghjkl zxcvbnm yxcvbnm azertyuiop qsdfghjklm
-wxcvbn !@#$%^&*() !"§$%&/()= 1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,9ol.0p;/ qazwsxedcrfvtgbyhnujmikolp zaqxswcdevfrbgtnhymju
-zaq1xsw2cde3vfr4bgt5nhy6mju7 1qazxsw23edcvfr45tgbnhy67ujm zaq12wsxcde34rfvbgt56yhnmju78ik 1q2w3e4r5t6y7u8i9o0p
-q1w2e3r4t5y6u7i8o9p0 1a2b3c4d5e6f7g8h9i0j a1b2c3d4e5f6g7h8i9j0 1qa2ws3ed4rf5tg6yh7uj qawsedrftgyhujikolp
-aqswdefrgthyjukilo 7894561230 147258369 741852963 963852741 159753 951357 789456123 321654987 987654321 112233445566778899
-9988776655443322110 aabbccdd 00112233445566778899 1122334455 wasdwasd
-asdfjkl; jkl;asdf hjkl 13579 24680 02468 1357924680 2468013579 qwerasdfzxcv qweasdzxc mnbvcxz
-"""
-STEP = 4
-"""Characters of a stretch that is noticed as one."""
-STEPS = frozenset(
-  walk[at : at + STEP]
-  for row in _ROWS.split()
-  for walk in (row, row[::-1])
-  for at in range(len(walk) - STEP + 1)
-)  # fmt: skip
-"""Every four characters that follow each other in an alphabet, among the digits or on a keyboard, either way."""
+from bedesten.core.text import secret
+
+WALK_LENGTH = 4
+"""Characters of a keyboard walk, digit run or alphabet run that are recognised as one."""
+_LEET = str.maketrans("01345789@$!|+", "oieastbgasilt")
+_TRAILING = string.digits + string.punctuation
+_DAY, _MONTH, _YEAR = r"(?:0[1-9]|[12]\d|3[01])", r"(?:0[1-9]|1[0-2])", r"(?:19|20)\d\d"
+_DATE = re.compile(
+    rf"(?<!\d)(?:{_DAY}{_MONTH}(?:{_YEAR}|\d\d)|{_MONTH}{_DAY}{_YEAR}|{_YEAR}(?:{_MONTH}{_DAY})?"
+    r"|\d\d?[./-]\d\d?[./-]\d{2,4}|\d{4}[./-]\d\d?[./-]\d\d?)(?!\d)"
+)
+"""A date in the common notations, or a year."""
+_MAX_EXAMINED = 64
+"""Characters of a password that the rules examine; the beginning of a longer one is enough."""
+_SCORE_OF_NEXT_WORD = 4
+"""Characters that the second common word, and each further one, adds to the score: a phrase is a good password."""
+_GAP = "\n"
+"""Replaces each removed part, so that its neighbours do not join into a word."""
+_MIN_WORD_LENGTH = 4
+_PART = re.compile(r"[^\W_]{4,}")
+_REPEATED_CHARACTER = re.compile(r"(.)\1{3,}", re.DOTALL)
+
+
+def password_problem(password: str, *, minimum: int = 15, words: Iterable[str] = ()) -> str | None:
+    """Says why a password must not be set, in words for its owner; None if it may be set. Takes some 30 µs.
+
+    `minimum` counts code points. `words` are what an attacker tries first for this account: its name and address, the
+    tenant's name, the product's. They, common words, dates, keyboard walks and repetitions may be part of a password but
+    do not count towards its length.
+    """
+    try:
+        text = secret(password)
+    except ValueError as problem:
+        return str(problem)
+    if len(text) < minimum:
+        return f"use at least {minimum} characters"
+    folded = _fold(text)
+    if len(set(folded)) < 5 or _repeats(folded):
+        return "it repeats itself"
+    folded = folded[: (folded + folded).find(folded, 1)][:_MAX_EXAMINED]  # once, if it is the same text twice
+    enough = max(4, minimum // 2)
+    folded_words = [_fold(word) for word in words]
+    parts = {part for word in folded_words for part in (word, *_PART.findall(word)) if len(part) >= _MIN_WORD_LENGTH}
+    own_words = sorted(parts, key=len, reverse=True)
+    for spelling in _spellings(folded):
+        rest = _without_runs(spelling)
+        if _score(rest, spelling) < enough:
+            return "it is little more than a sequence"
+        rest = _DATE.sub(_GAP, rest)
+        if _score(rest, spelling) < enough:
+            return "it is little more than a date"
+        rest = _without(rest, own_words)
+        if _score(rest, spelling) < enough:
+            return "it is little more than your own or the shop's name"
+        orders = [_without_common_words(rest)]
+        if rest != spelling:
+            orders.append(_common_words_first(spelling, own_words))
+        if any(
+            _score(left, spelling) + _SCORE_OF_NEXT_WORD * max(0, len(found) - 1) < enough for left, found in orders
+        ):
+            return "it is little more than a common password"
+    return None
+
+
+def _spellings(folded: str) -> Iterable[str]:
+    """Yields the text as it is, and with digits and signs read as letters, with and without its trailing ones."""
+    trailing = len(folded) - len(folded.rstrip(_TRAILING))
+    cuts = [len(folded) - tail for tail in (0, min(trailing, 4), trailing)]
+    return dict.fromkeys((folded, *(folded[:cut].translate(_LEET) + folded[cut:] for cut in cuts)))
+
+
+def _fold(text: str) -> str:
+    """Removes case and accents: `Şifrem` becomes `sifrem`."""
+    folded = text.casefold()
+    if folded.isascii():
+        return folded
+    parts = unicodedata.normalize("NFKD", folded.replace("ı", "i"))
+    return unicodedata.normalize("NFC", "".join(part for part in parts if not unicodedata.combining(part)))
+
+
+def _repeats(text: str) -> bool:
+    """Whether a prefix, repeated three times or more, gives the text (the last repetition may be incomplete)."""
+    return any(text.startswith(text[length:]) for length in range(1, min(len(text) // 3, _MAX_EXAMINED) + 1))
+
+
+def _score(rest: str, whole: str) -> int:
+    """Counts all characters if nothing was removed; otherwise the letters and half of the digits, but no signs."""
+    if rest == whole:
+        return len(rest)
+    letters = sum(character.isalpha() or not character.isascii() for character in rest)
+    return letters + sum(map(str.isdecimal, rest)) // 2
+
+
+def _without(text: str, longest_first: Iterable[str]) -> str:
+    for word in longest_first:
+        text = text.replace(word, _GAP)
+    return text
+
+
+def _without_common_words(text: str) -> tuple[str, set[str]]:
+    """Removes common words, the longest where several match; returns the rest and the words that were found."""
+    by_prefix = _words_by_prefix()
+    kept, found, end = [], set(), 0
+    for at in [at for at in range(len(text) - 3) if text[at : at + 4] in by_prefix]:
+        word = next((word for word in by_prefix[text[at : at + 4]] if text.startswith(word, at)), "")
+        if word and at >= end:
+            kept += [text[end:at], _GAP]
+            found.add(word)
+            end = at + len(word)
+    return "".join(kept) + text[end:], found
+
+
+def _common_words_first(text: str, own_words: Iterable[str]) -> tuple[str, set[str]]:
+    """Removes words before dates and runs: a run may share letters with a word, so both orders are tried."""
+    rest, found = _without_common_words(_without(text, own_words))
+    return _without_runs(_DATE.sub(_GAP, rest)), found
+
+
+def _without_runs(text: str) -> str:
+    """Removes stretches of four or more characters that follow a keyboard row or repeat one character."""
+    text = _REPEATED_CHARACTER.sub(_GAP, text)
+    walks = keyboard_walks()
+    runs = [at for at in range(len(text) - WALK_LENGTH + 1) if text[at : at + WALK_LENGTH] in walks]
+    if not runs:
+        return text
+    kept = list(text)
+    for at in runs:
+        kept[at : at + WALK_LENGTH] = [_GAP] * WALK_LENGTH
+    return "".join(kept)
+
+
+# --- the lists --------------------------------------------------------------------------------------------------------
+
+
+@cache
+def common_words() -> frozenset[str]:
+    """Every common word: lower case, no accents, at least four letters."""
+    return frozenset(_lines("common_words.txt"))
+
+
+@cache
+def keyboard_walks() -> frozenset[str]:
+    """Every four characters that follow each other in an alphabet, among the digits or on a keyboard, either way."""
+    return frozenset(
+        walk[at : at + WALK_LENGTH]
+        for row in _lines("keyboard_rows.txt")
+        for walk in (row, row[::-1])
+        for at in range(len(walk) - WALK_LENGTH + 1)
+    )
+
+
+@cache
+def _words_by_prefix() -> Mapping[str, tuple[str, ...]]:
+    """The common words by their first four letters, the longest first."""
+    found: dict[str, list[str]] = {}
+    for word in sorted(common_words(), key=len, reverse=True):
+        found.setdefault(word[:4], []).append(word)
+    return {prefix: tuple(longest_first) for prefix, longest_first in found.items()}
+
+
+def _lines(name: str) -> list[str]:
+    text = resources.files("bedesten.gate").joinpath("data", name).read_text("utf-8")
+    return [line for line in text.splitlines() if line and line != "#" and not line.startswith("# ")]

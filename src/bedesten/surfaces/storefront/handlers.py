@@ -14,7 +14,7 @@ from bedesten.core.clock import wire_time
 from bedesten.core.ids import new_id
 from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
-from bedesten.gate.passwords import PasswordHash, password_problem
+from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
 from bedesten.http.context import LoginServices, RequestContext
 from bedesten.http.logins import address_digest, authenticate_password, begin_session, exchange, log_in
