@@ -4,6 +4,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network
 
 import pytest
 
+from bedesten.core.addresses import parse_address
 from bedesten.gate.api_keys import (
     SAMPLE_KEY,
     MalformedKey,
@@ -16,7 +17,6 @@ from bedesten.gate.api_keys import (
     is_live,
     mask_keys,
     new_api_key,
-    parse_address,
     parse_networks,
 )
 

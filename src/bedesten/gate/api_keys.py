@@ -8,9 +8,9 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Iterable
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
+from bedesten.core.addresses import parse_address
 from bedesten.core.secret import Secret, masked
 
 SAMPLE_KEY = "ak_live_8f3b1c0e5a4d4f2c9b1e7d6c5a4b3c2d"
@@ -112,13 +112,3 @@ def address_allowed(networks: Networks, peer: str) -> bool:
         return True
     address = parse_address(peer)
     return address is not None and any(address in network for network in networks)
-
-
-@lru_cache(maxsize=4096)
-def parse_address(peer: str) -> IPv4Address | IPv6Address | None:
-    """The address of a peer, IPv4 in IPv6 as IPv4 and without a zone; None if the text is none."""
-    try:
-        address = ip_address(peer.partition("%")[0])
-    except ValueError:
-        return None
-    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from bedesten.gate.api_keys import address_allowed, parse_address, parse_networks
+from bedesten.core.addresses import parse_address
+from bedesten.gate.api_keys import address_allowed, parse_networks
 from bedesten.http.message import Request
 
 HEADERS = ("x-forwarded-for", "forwarded")

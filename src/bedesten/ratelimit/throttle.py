@@ -7,7 +7,7 @@ nothing. The limit is so far beyond honest trouble that those who share an addre
 from functools import lru_cache
 from ipaddress import IPv6Network
 
-from bedesten.gate.api_keys import parse_address
+from bedesten.core.addresses import parse_address
 from bedesten.ratelimit.limits import Counters
 
 _SHIFT = 44
