@@ -16,6 +16,7 @@ from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
+from bedesten.gate.weak_passwords import password_problem
 from bedesten.http.context import LoginServices, RequestContext
 from bedesten.http.logins import address_digest, authenticate_password, begin_session, exchange, log_in
 from bedesten.http.schemas import EmptyBody
