@@ -1,6 +1,6 @@
 """The product's application with two trivial routes: one with a bearer token and a scope, one with an API key."""
 
-from bedesten.accounts import logins
+from bedesten.accounts import login_throttle
 from bedesten.core.clock import HOUR, MINUTE
 from bedesten.gate.access import Keyed, Scoped
 from bedesten.gate.scopes import Surface
@@ -43,7 +43,7 @@ def unchecked(settings_json: str) -> Adapter:
 def patient(settings_json: str) -> Adapter:
     """Without throttling: refusals are counted as always, but never throttled."""
     _throttle(_NEVER, MINUTE)
-    logins.FREE = logins.FREE_OF_AN_ADDRESS = _NEVER
+    login_throttle.FREE_FAILURES = login_throttle.FREE_ADDRESS_FAILURES = _NEVER
     return whole(settings_json)
 
 

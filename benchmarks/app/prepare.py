@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from bedesten.accounts import actions as accounts
-from bedesten.apikeys import keys
-from bedesten.apikeys.keys import NewKey
+from bedesten.apikeys import actions as api_keys
+from bedesten.apikeys.actions import NewKey
 from bedesten.audit.actions import OPERATOR
 from bedesten.core.secret import masked
 from bedesten.gate.scopes import Surface
@@ -67,9 +67,9 @@ def open_gate(installation: Installation, data: Path, tokens: int) -> GateMateri
         partner = make_partner(tx.for_tenant(shop), installation)
         closed = make_tenant(tx, installation, "suspended", SUSPENDED_HOST)
         stranger = make_partner(tx.for_tenant(closed), installation)
-        supplier = accounts.owner(tx.for_tenant(shop), Surface.SUPPLIER, "warehouse")
+        supplier = accounts.find_or_create_owner(tx.for_tenant(shop), Surface.SUPPLIER, "warehouse")
         new = NewKey(Surface.SUPPLIER, supplier, sandbox=False)
-        _, key = keys.create(tx.for_tenant(shop), installation.keyring, new, OPERATOR)
+        _, key = api_keys.create(tx.for_tenant(shop), installation.keyring, new, OPERATOR)
         here = Minter.of(tx, installation, shop, partner)
         if b"\0" in here.key:  # HAProxy takes a key in a variable for text, which ends there: one tenant in eight
             raise RetryTransaction("another tenant has another key")
@@ -122,7 +122,7 @@ def refused_cases(here: Minter, there: Minter, token: str, denied: str) -> dict[
 
 def make_tenant(tx: SystemTransaction, installation: Installation, name: str, host: str) -> str:
     """Create a tenant and return its id."""
-    return str(tenants.create(tx, installation.vault, NewTenant(name, [host]))["id"])
+    return str(tenants.create(tx, installation.cipher, NewTenant(name, [host]))["id"])
 
 
 def make_partner(tx: Transaction, installation: Installation) -> str:
@@ -148,7 +148,7 @@ def fill_with_keys(installation: Installation, seed: str, count: int, each: int)
     def open_some(tx: SystemTransaction) -> None:
         for number in range(len(owners), min(count, len(owners) + TENANTS_AT_ONCE)):
             tenant = make_tenant(tx, installation, f"tenant {number}", key_host(number))
-            owners.append((tenant, accounts.owner(tx.for_tenant(tenant), Surface.SUPPLIER, "warehouse")))
+            owners.append((tenant, accounts.find_or_create_owner(tx.for_tenant(tenant), Surface.SUPPLIER, "warehouse")))
 
     while len(owners) < count:
         installation.store.write_now(open_some)
@@ -168,8 +168,8 @@ def add_keys(tx: Transaction, installation: Installation, seed: str, number: int
     """Create a tenant's API keys as `keys.create` would, without the audit trail."""
     for key in range(count):
         text = api_key(seed, number, key)
-        made = keys.insert(tx, NewKey(Surface.SUPPLIER, owner, sandbox=False), masked(text))
-        keys.add_secret(tx, installation.keyring, made, text)
+        made = api_keys.insert(tx, NewKey(Surface.SUPPLIER, owner, sandbox=False), masked(text))
+        api_keys.add_secret(tx, installation.keyring, made, text)
 
 
 if __name__ == "__main__":

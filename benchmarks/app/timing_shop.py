@@ -12,8 +12,8 @@ from sqlalchemy import update
 
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.tables import api_keys
-from bedesten.apikeys import keys
-from bedesten.apikeys.keys import NewKey
+from bedesten.apikeys import actions as key_actions
+from bedesten.apikeys.actions import NewKey
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue.actions import SUPPLIER, ProductFields, put_product
 from bedesten.core.clock import HOUR
@@ -90,13 +90,15 @@ def open_shop(installation: Installation) -> dict[str, Any]:
 
 def _tenant(tx: SystemTransaction, installation: Installation, host: str, hashed: Any) -> Tenant:
     """Create a tenant with a supplier and a partner who has ordered something."""
-    tenant = str(tenants.create(tx, installation.vault, NewTenant(host, [host]))["id"])
+    tenant = str(tenants.create(tx, installation.cipher, NewTenant(host, [host]))["id"])
     bound = tx.for_tenant(tenant)
     partner = accounts.create(bound, "partner", "partner@bench.example", "Bench", password=hashed)
     assert partner is not None
     ledger.set_credit(bound, ledger.account(bound, partner, "partner", "USD"), 10_000)
-    supplier = accounts.owner(bound, Surface.SUPPLIER, "warehouse")
-    keys.create(bound, installation.keyring, NewKey(Surface.SUPPLIER, supplier, False), OPERATOR)  # so it can be asked
+    supplier = accounts.find_or_create_owner(bound, Surface.SUPPLIER, "warehouse")
+    key_actions.create(
+        bound, installation.keyring, NewKey(Surface.SUPPLIER, supplier, False), OPERATOR
+    )  # so it can be asked
     fields = ProductFields(
         name="Card", currency="USD", sku="c", price=500, fulfilment=SUPPLIER, supplier_id=supplier, supplier_sku="c"
     )
@@ -112,11 +114,13 @@ def _tenant(tx: SystemTransaction, installation: Installation, host: str, hashed
 def _keys(tx: SystemTransaction, installation: Installation, here: Tenant, there: Tenant) -> dict[str, list[Case]]:
     """Every reason for which an API key is refused."""
     bound = tx.for_tenant(here.id)
-    off = accounts.owner(bound, Surface.SUPPLIER, f"disabled warehouse {os.urandom(2).hex()}")
+    off = accounts.find_or_create_owner(bound, Surface.SUPPLIER, f"disabled warehouse {os.urandom(2).hex()}")
     revoked = []
     for _ in range(EACH):
-        key_id, key = keys.create(bound, installation.keyring, NewKey(Surface.SUPPLIER, here.supplier, False), OPERATOR)
-        keys.revoke(bound, key_id, OPERATOR)
+        key_id, key = key_actions.create(
+            bound, installation.keyring, NewKey(Surface.SUPPLIER, here.supplier, False), OPERATOR
+        )
+        key_actions.revoke(bound, key_id, OPERATOR)
         revoked.append(key.reveal())
     texts = {
         "unknown": _strangers(),
@@ -144,8 +148,8 @@ def _made(tx: Transaction, installation: Installation, owner: str, *, ended: boo
     texts = []
     for _ in range(EACH):
         text = new_api_key(bool(new.get("sandbox"))).reveal()
-        key = keys.insert(tx, NewKey(Surface.SUPPLIER, owner, **{"sandbox": False, **new}), masked(text))
-        keys.add_secret(tx, installation.keyring, key, text)
+        key = key_actions.insert(tx, NewKey(Surface.SUPPLIER, owner, **{"sandbox": False, **new}), masked(text))
+        key_actions.add_secret(tx, installation.keyring, key, text)
         if ended:
             tx.run(_END, id=key, at=tx.now - HOUR)
         texts.append(text)

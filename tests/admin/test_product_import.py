@@ -74,7 +74,7 @@ class Shop:
         """What a supplier offers by itself; the id of its product."""
 
         def act(tx: Transaction) -> str:
-            owner = accounts.owner(tx, Surface.SUPPLIER, supplier)
+            owner = accounts.find_or_create_owner(tx, Surface.SUPPLIER, supplier)
             return upsert_offer(tx, owner, "USD", Offer(sku, f"Offer {sku}", cost)).product.id
 
         made: str = self.run(act)
@@ -92,7 +92,7 @@ def tenant_maker(
             number = next(numbers)
             new = NewTenant(f"shop{number}", [f"shop{number}.example.org"])
             store = installation.store
-            tenant = str(store.write_now(lambda tx: tenants.create(tx, installation.vault, new))["id"])
+            tenant = str(store.write_now(lambda tx: tenants.create(tx, installation.cipher, new))["id"])
             return Shop(lambda work: store.write_now(lambda tx: work(tx.for_tenant(tenant))))
 
         yield make

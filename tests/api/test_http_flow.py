@@ -49,13 +49,15 @@ def test_a_partners_order_goes_through_all_the_surfaces_and_its_webhook(
         shop.supplies.data("/Supplier/Orders/Deliver", delivery)
         notices = receiver.wait_for(3)
 
-    told = [(one["deliverId"], one["status"]) for one in (json.loads(notice.body) for notice in notices)]
+    told = [(one["deliverId"], one["status"]) for one in (json.loads(event_payload.body) for event_payload in notices)]
     assert sorted(told) == [("a", 1), ("b", 1), ("b", 2)], "one event for each change of a line"
-    for notice in notices:
-        assert Webhook(secret).verify(notice.body, notice.headers)
-        assert notice.headers["apikey"] == outbound_key
-        assert notice.headers["content-type"] == "application/json"
-    said = {(one["deliverId"], one["status"]): one for one in (json.loads(notice.body) for notice in notices)}
+    for event_payload in notices:
+        assert Webhook(secret).verify(event_payload.body, event_payload.headers)
+        assert event_payload.headers["apikey"] == outbound_key
+        assert event_payload.headers["content-type"] == "application/json"
+    said = {
+        (one["deliverId"], one["status"]): one for one in (json.loads(event_payload.body) for event_payload in notices)
+    }
     lines = {one["deliverId"]: one["orderDetailId"] for one in placed["details"]}
     kinds = {
         ("a", 1): ("order_line.delivered", 1),

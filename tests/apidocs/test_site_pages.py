@@ -58,7 +58,7 @@ class Site:
         self._pages = NotFoundPages(Pipeline(build.open_services(self.opened), RouteMap.of(build.ROUTES)))
 
     def _tenant(self, new: tenants.NewTenant) -> str:
-        return str(self.opened.store.write_now(lambda tx: tenants.create(tx, self.opened.vault, new))["id"])
+        return str(self.opened.store.write_now(lambda tx: tenants.create(tx, self.opened.cipher, new))["id"])
 
     def get(self, path: str, host: str = "localhost", *lines: tuple[bytes, bytes], method: str = "GET") -> Response:
         """The answer to a GET, or to what else is asked."""

@@ -14,7 +14,8 @@ from bedesten.accounts import actions as accounts
 from bedesten.admin import key_imports
 from bedesten.admin import master_secrets as rings
 from bedesten.admin.keyring_file import read_keyring
-from bedesten.apikeys import key_import, key_uses, keys, rotation
+from bedesten.apikeys import actions as api_keys
+from bedesten.apikeys import imports, rotation, usage
 from bedesten.audit.actions import OPERATOR
 from bedesten.audit.tables import audit
 from bedesten.core.clock import HOUR
@@ -27,7 +28,7 @@ from bedesten.http.services import Services
 from bedesten.server import build
 from bedesten.server.installation import Installation, open_installation
 from bedesten.server.settings import Settings
-from bedesten.store.sql import TENANT, into
+from bedesten.store.sql import TENANT, rows_as
 from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants
 
@@ -137,7 +138,7 @@ class Told:
 
 
 _A = audit.c
-_TRAIL = into(
+_TRAIL = rows_as(
     Told,
     select(_A.action, _A.actor, _A.subject, _A.detail, _A.request_id).where(_A.tenant_id == TENANT).order_by(_A.id),
 )
@@ -160,7 +161,7 @@ class Hall:
         self._opened = [self.installation]
         self._runner = asyncio.Runner()
         self.tenant = self.new_tenant("shop.example")
-        self.owner = self.within(lambda tx: accounts.owner(tx, Surface.SUPPLIER, "Acme"))
+        self.owner = self.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"))
         self.first, self.second = self.process(), self.process()
 
     def close(self) -> None:
@@ -189,8 +190,8 @@ class Hall:
     def new_tenant(self, host: str, *, sandbox: bool = False) -> str:
         """A tenant's id."""
         new = tenants.NewTenant(f"{host}-{secrets.token_hex(4)}", [host], sandbox=sandbox)
-        vault = self.installation.vault
-        return str(self.installation.store.write_now(lambda tx: tenants.create(tx, vault, new))["id"])
+        cipher = self.installation.cipher
+        return str(self.installation.store.write_now(lambda tx: tenants.create(tx, cipher, new))["id"])
 
     def within(self, work: Callable[[Transaction], Result], tenant: str = "") -> Result:
         """Runs a writing action inside a tenant."""
@@ -208,8 +209,8 @@ class Hall:
         sandbox: bool = False,
     ) -> Made:
         """A fresh key."""
-        new = keys.NewKey(surface, owner or self.owner, sandbox, grants, networks, expires)
-        key_id, key = self.within(lambda tx: keys.create(tx, self.keyring, new, OPERATOR), tenant)
+        new = api_keys.NewKey(surface, owner or self.owner, sandbox, grants, networks, expires)
+        key_id, key = self.within(lambda tx: api_keys.create(tx, self.keyring, new, OPERATOR), tenant)
         return Made(key_id, key.reveal())
 
     def rotate(self, key: Made, grace: int = HOUR, *, from_first_use: bool = False) -> Made:
@@ -219,23 +220,23 @@ class Hall:
 
     def revoke(self, key: Made, *, previous_only: bool = False) -> bool:
         """Ends a key."""
-        return self.within(lambda tx: keys.revoke(tx, key.id, OPERATOR, previous_only=previous_only))
+        return self.within(lambda tx: api_keys.revoke(tx, key.id, OPERATOR, previous_only=previous_only))
 
     def import_key(self, text: str, hint: str = "imported", tenant: str = "", owner: str = "") -> Made:
         """A key of another system, of which only the SHA-256 is handed over."""
-        new = keys.NewKey(Surface.SUPPLIER, owner or self.owner, False)
-        lines = [key_import.Foreign(1, hashlib.sha256(text.encode()).hexdigest(), hint)]
+        new = api_keys.NewKey(Surface.SUPPLIER, owner or self.owner, False)
+        lines = [imports.ImportLine(1, hashlib.sha256(text.encode()).hexdigest(), hint)]
         (key_id,) = self.import_keys(new, lines, tenant)
         return Made(key_id, text)
 
-    def import_keys(self, new: keys.NewKey, lines: Sequence[key_import.Foreign], tenant: str = "") -> list[str]:
+    def import_keys(self, new: api_keys.NewKey, lines: Sequence[imports.ImportLine], tenant: str = "") -> list[str]:
         """The ids of keys that the operator imports."""
         store, place = self.installation.store, tenant or self.tenant
         return key_imports.import_keys(store, self.keyring, place, lines, lambda _: (new, None), OPERATOR)[0]
 
     def listed(self, tenant: str = "") -> list[dict[str, Any]]:
         """Every key of a tenant, as it is shown."""
-        shown, following = self.within(keys.list_page, tenant)
+        shown, following = self.within(api_keys.list_page, tenant)
         assert following is None
         return shown
 
@@ -245,7 +246,7 @@ class Hall:
 
     def usage(self, key: Made) -> dict[str, dict[str, Any]]:
         """What is known of the uses of each secret, by its name."""
-        shown: Any = self.within(lambda tx: key_uses.usage(tx, key.id))
+        shown: Any = self.within(lambda tx: usage.key_usage(tx, key.id))
         return {one["secret"]: one for one in shown["secrets"]}
 
     # --- looking ---
@@ -258,9 +259,9 @@ class Hall:
         """Every row of the tenant's audit trail, in order."""
         return self.within(lambda tx: tx.all(_TRAIL))
 
-    def secrets(self, key: Made, tenant: str = "") -> dict[int, keys.KeySecret]:
+    def secrets(self, key: Made, tenant: str = "") -> dict[int, api_keys.KeySecret]:
         """The stored secrets of a key by slot."""
-        return self.within(lambda tx: keys.secrets_of(tx, key.id), tenant)
+        return self.within(lambda tx: api_keys.secrets_of(tx, key.id), tenant)
 
     def answers(self, *presented: str) -> list[int]:
         """How each of the keys is answered by the one process, and then by the other."""

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from bedesten.apikeys import key_expiry, keys
+from bedesten.apikeys import actions as api_keys
+from bedesten.apikeys import expiry
 from bedesten.core.clock import DAY, HOUR
 from bedesten.server import worker
 from tests.apikeys.hall import START, Hall, Made
@@ -15,7 +16,7 @@ REFUSED = -23
 
 def warned(hall: Hall) -> list[tuple[str, int]]:
     """What the clock has to say now: key ids with the days that are left."""
-    return [(key.key_id, days) for key, days in hall.installation.store.write_now(key_expiry.warn)]
+    return [(key.key_id, days) for key, days in hall.installation.store.write_now(expiry.warn)]
 
 
 def told(hall: Hall) -> list[tuple[str, int]]:
@@ -86,26 +87,26 @@ def test_two_workers_at_once_give_one_warning(hall: Hall) -> None:
 
     async def story() -> list[int]:
         stores = (hall.first.services.store, hall.second.services.store)
-        given = await asyncio.gather(*(stores[at % 2].write_across(key_expiry.warn) for at in range(6)))
+        given = await asyncio.gather(*(stores[at % 2].write_across(expiry.warn) for at in range(6)))
         return [len(one) for one in given]
 
     assert sorted(hall.run(story())) == [0, 0, 0, 0, 0, 1]
     assert told(hall) == [(key.id, 7)]
 
 
-def put_away(hall: Hall) -> int:
-    return hall.installation.store.write_now(key_expiry.put_away)
+def delete_ended(hall: Hall) -> int:
+    return hall.installation.store.write_now(expiry.delete_ended)
 
 
 def test_a_secret_is_put_away_a_week_after_its_end_and_the_key_stays(hall: Hall) -> None:
     lasting, expiring = hall.make(), hall.make(expires=START + HOUR)
     new = hall.rotate(lasting, HOUR)
     hall.clock.now = START + HOUR + 7 * DAY - 1
-    assert put_away(hall) == 0
+    assert delete_ended(hall) == 0
     hall.clock.now += 1
-    assert put_away(hall) == 2
-    assert put_away(hall) == 0
-    assert list(hall.secrets(lasting)) == [keys.CURRENT]
+    assert delete_ended(hall) == 2
+    assert delete_ended(hall) == 0
+    assert list(hall.secrets(lasting)) == [api_keys.CURRENT]
     assert hall.secrets(expiring) == {}
     assert {one["id"] for one in hall.listed()} == {lasting.id, expiring.id}
     assert hall.answers(lasting.text, new.text, expiring.text) == [REFUSED, 200, REFUSED] * 2
@@ -117,7 +118,7 @@ def test_the_worker_warns_and_puts_away(hall: Hall) -> None:
     hall.clock.now = START + 15 * DAY
     hall.run(worker.maintain_api_keys(hall.installation))
     assert told(hall) == [(warning.id, 7)]
-    assert list(hall.secrets(over)) == [keys.CURRENT]
+    assert list(hall.secrets(over)) == [api_keys.CURRENT]
 
 
 def test_rotating_does_not_move_the_keys_expiry(hall: Hall) -> None:

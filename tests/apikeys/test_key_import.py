@@ -7,8 +7,9 @@ import pytest
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
-from bedesten.apikeys import key_import, keys
-from bedesten.apikeys.key_import import Foreign
+from bedesten.apikeys import actions as api_keys
+from bedesten.apikeys import imports
+from bedesten.apikeys.imports import ImportLine
 from bedesten.audit.actions import OPERATOR
 from bedesten.errors import Refusal
 from bedesten.gate.api_keys import SAMPLE_KEY
@@ -28,7 +29,7 @@ def sha256(text: str) -> str:
 def why(lines: list[str]) -> dict[str, str]:
     """The lines at fault."""
     with pytest.raises(Refusal) as refused:
-        key_import.parse(lines)
+        imports.parse(lines)
     assert refused.value.code is errors.BAD_REQUEST
     assert refused.value.fields is not None
     return dict(refused.value.fields)
@@ -102,8 +103,8 @@ def test_an_imported_key_rotates_like_any_other_even_with_its_first_call(hall: H
 
 
 def test_what_the_operator_says_of_an_import_holds_for_each_of_its_keys(hall: Hall) -> None:
-    new = keys.NewKey(Surface.SUPPLIER, hall.owner, False, ["keys:manage"], ["192.0.2.0/24"], START + 1_000)
-    lines = [Foreign(1, sha256(FOREIGN)), Foreign(2, sha256(OTHER))]
+    new = api_keys.NewKey(Surface.SUPPLIER, hall.owner, False, ["keys:manage"], ["192.0.2.0/24"], START + 1_000)
+    lines = [ImportLine(1, sha256(FOREIGN)), ImportLine(2, sha256(OTHER))]
     made = hall.import_keys(new, lines)
     assert len(set(made)) == 2
     for text in (FOREIGN, OTHER):
@@ -114,8 +115,8 @@ def test_what_the_operator_says_of_an_import_holds_for_each_of_its_keys(hall: Ha
     assert hall.answers(FOREIGN, OTHER) == [REFUSED] * 4
 
 
-def refused_import(hall: Hall, *lines: Foreign, tenant: str = "") -> dict[str, str]:
-    new = keys.NewKey(Surface.SUPPLIER, hall.owner, False)
+def refused_import(hall: Hall, *lines: ImportLine, tenant: str = "") -> dict[str, str]:
+    new = api_keys.NewKey(Surface.SUPPLIER, hall.owner, False)
     with pytest.raises(Refusal) as refused:
         hall.import_keys(new, lines, tenant)
     assert refused.value.code is errors.BAD_REQUEST
@@ -125,8 +126,8 @@ def refused_import(hall: Hall, *lines: Foreign, tenant: str = "") -> dict[str, s
 
 def test_the_sample_and_what_stands_twice_are_refused_and_then_nothing_is_imported(hall: Hall) -> None:
     told = refused_import(
-        hall, Foreign(1, sha256(FOREIGN)), Foreign(2, sha256(SAMPLE_KEY)), Foreign(3, sha256(OTHER)),
-        Foreign(4, sha256(FOREIGN)),
+        hall, ImportLine(1, sha256(FOREIGN)), ImportLine(2, sha256(SAMPLE_KEY)), ImportLine(3, sha256(OTHER)),
+        ImportLine(4, sha256(FOREIGN)),
     )  # fmt: skip
     assert told == {"line 2": "the sample of the documentation is everybody's", "line 4": "stands twice"}
     assert hall.listed() == []
@@ -143,13 +144,13 @@ def test_a_digest_is_imported_once_whatever_became_of_it(hall: Hall, fate: str, 
         hall.revoke(key)
     if rolled:
         hall.roll_pepper()
-    assert refused_import(hall, Foreign(7, sha256(FOREIGN))) == {"line 7": "was imported before"}
+    assert refused_import(hall, ImportLine(7, sha256(FOREIGN))) == {"line 7": "was imported before"}
     assert [one["id"] for one in hall.listed()] == [key.id]
 
 
 def test_two_tenants_may_import_the_same_key_and_each_has_its_own(hall: Hall) -> None:
     away = hall.new_tenant("away.example")
-    owner = hall.within(lambda tx: accounts.owner(tx, Surface.SUPPLIER, "Acme"), away)
+    owner = hall.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), away)
     here = hall.import_key(FOREIGN)
     there = hall.import_key(FOREIGN, tenant=away, owner=owner)
     assert hall.run(hall.first.status(FOREIGN, host="away.example")) == 200
@@ -161,7 +162,7 @@ def test_two_tenants_may_import_the_same_key_and_each_has_its_own(hall: Hall) ->
 
 def test_a_live_key_does_not_enter_a_sandbox_by_import(hall: Hall) -> None:
     play = hall.new_tenant("play.example", sandbox=True)
-    owner = hall.within(lambda tx: accounts.owner(tx, Surface.SUPPLIER, "Acme"), play)
+    owner = hall.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), play)
     hall.import_key(FOREIGN, tenant=play, owner=owner)
     hall.import_key(FOREIGN.replace("live", "test"), tenant=play, owner=owner)
     assert hall.run(hall.first.status(FOREIGN, host="play.example")) == REFUSED
@@ -184,8 +185,8 @@ def test_neither_the_digest_nor_the_key_is_in_the_store_after_an_import(hall: Ha
 
 def test_a_file_holds_digests_and_hints_with_comments_and_a_heading() -> None:
     lines = ["sha256,hint", "# from the old shop", "", f"{sha256(FOREIGN).upper()},Acme main", f" {sha256(OTHER)} "]
-    assert key_import.parse(lines) == [
-        Foreign(4, sha256(FOREIGN), "Acme main"), Foreign(5, sha256(OTHER), "imported"),
+    assert imports.parse(lines) == [
+        ImportLine(4, sha256(FOREIGN), "Acme main"), ImportLine(5, sha256(OTHER), "imported"),
     ]  # fmt: skip
 
 
@@ -208,7 +209,7 @@ def test_a_wrong_line_is_named_by_its_number_and_never_repeated(line: str, probl
 
 def test_the_refusal_of_an_import_holds_nothing_of_the_lines() -> None:
     with pytest.raises(Refusal) as refused:
-        key_import.parse([FOREIGN] * 100)
+        imports.parse([FOREIGN] * 100)
     assert FOREIGN not in str(refused.value) + str(refused.value.fields)
     assert str(refused.value).endswith("100 of the lines cannot be imported; none was")
     assert len(refused.value.fields or {}) == 20
@@ -274,7 +275,7 @@ def test_a_revocation_beside_first_uses_leaves_nothing_alive(hall: Hall, importe
         hall.roll_pepper()
 
     async def story(key: Made) -> None:
-        revocation = hall.installation.store.write(hall.tenant, keys.revoke, key.id, OPERATOR)
+        revocation = hall.installation.store.write(hall.tenant, api_keys.revoke, key.id, OPERATOR)
         uses = [process.status(key.text) for process in (hall.first, hall.second) for _ in range(3)]
         told = await asyncio.gather(*uses[:3], revocation, *uses[3:])
         assert set(told) <= {200, REFUSED, True}

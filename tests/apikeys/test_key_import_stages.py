@@ -13,8 +13,9 @@ import pytest
 
 from bedesten import errors
 from bedesten.admin import key_imports
-from bedesten.apikeys import key_import, keys
-from bedesten.apikeys.key_import import ABANDONED_AFTER, MAX_KEYS_PER_TRANSACTION, Foreign
+from bedesten.apikeys import actions as api_keys
+from bedesten.apikeys import imports
+from bedesten.apikeys.imports import ABANDONED_AFTER, MAX_KEYS_PER_TRANSACTION, ImportLine
 from bedesten.audit.actions import OPERATOR
 from bedesten.core.clock import system_clock
 from bedesten.errors import Refusal
@@ -32,12 +33,12 @@ def text(number: int) -> str:
     return f"ak_live_{number:032x}"
 
 
-def lines(count: int) -> list[Foreign]:
-    return [Foreign(at, hashlib.sha256(text(at).encode()).hexdigest()) for at in range(1, count + 1)]
+def lines(count: int) -> list[ImportLine]:
+    return [ImportLine(at, hashlib.sha256(text(at).encode()).hexdigest()) for at in range(1, count + 1)]
 
 
-def description(hall: Hall) -> keys.NewKey:
-    return keys.NewKey(Surface.SUPPLIER, hall.owner, False)
+def description(hall: Hall) -> api_keys.NewKey:
+    return api_keys.NewKey(Surface.SUPPLIER, hall.owner, False)
 
 
 def stored(hall: Hall) -> dict[str, int]:
@@ -56,10 +57,10 @@ def import_some(hall: Hall, count: int, advance: Callable[[int], object] = lambd
 def killed_in_the_middle(hall: Hall) -> None:
     """What a program leaves that was killed after it had stored two parts of three."""
     store, tenant, new = hall.installation.store, hall.tenant, description(hall)
-    prepared = key_import.prepare(hall.keyring, tenant, lines(30))
-    run = store.write_now(lambda tx: key_import.begin(tx.for_tenant(tenant), hall.keyring, new, 30))
-    store.write_now(lambda tx: key_import.store_some(tx.for_tenant(tenant), run, prepared[:10]))
-    store.write_now(lambda tx: key_import.store_some(tx.for_tenant(tenant), run, prepared[10:20]))
+    prepared = imports.prepare(hall.keyring, tenant, lines(30))
+    run = store.write_now(lambda tx: imports.begin(tx.for_tenant(tenant), hall.keyring, new, 30))
+    store.write_now(lambda tx: imports.store_some(tx.for_tenant(tenant), run, prepared[:10]))
+    store.write_now(lambda tx: imports.store_some(tx.for_tenant(tenant), run, prepared[10:20]))
 
 
 def test_no_transaction_of_an_import_writes_more_than_a_thousand_keys(
@@ -90,7 +91,7 @@ def test_a_revocation_is_served_in_the_middle_of_an_import_and_no_key_is_valid_b
 
     def in_the_middle(_: int) -> None:
         if not seen:
-            work = lambda tx: keys.revoke(tx.for_tenant(hall.tenant), victim.id, OPERATOR)  # noqa: E731
+            work = lambda tx: api_keys.revoke(tx.for_tenant(hall.tenant), victim.id, OPERATOR)  # noqa: E731
             assert beside.installation.store.write_now(work)
         seen.append(hall.answers(victim.text, text(1), text(2_500)))
         assert [one["id"] for one in hall.listed()] == [victim.id]
@@ -232,5 +233,5 @@ def test_a_list_of_api_keys_comes_in_pages(hall: Hall, program: Program) -> None
 
 
 def test_check_takes_the_longest_hint_that_an_import_takes(hall: Hall, program: Program) -> None:
-    hall.import_key(text(1), "x" * key_import.MAX_HINT)
+    hall.import_key(text(1), "x" * imports.MAX_HINT)
     assert program.run("check").code == 0

@@ -9,7 +9,7 @@ from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.admin import leak_reports
 from bedesten.admin.leak_reports import LeakReport
-from bedesten.apikeys.keys import CURRENT, PREVIOUS
+from bedesten.apikeys.actions import CURRENT, PREVIOUS
 from bedesten.core.clock import DAY, HOUR
 from bedesten.errors import Refusal
 from bedesten.gate.scopes import Surface
@@ -103,7 +103,7 @@ def test_a_key_whose_leaked_secret_has_ended_can_still_be_rotated(hall: Hall) ->
 def test_every_tenant_that_has_the_key_is_found_under_every_pepper_and_imported_or_not(hall: Hall) -> None:
     policy(hall, "revoke")
     away = hall.new_tenant("away.example")
-    owner = hall.within(lambda tx: accounts.owner(tx, Surface.SUPPLIER, "Acme"), away)
+    owner = hall.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), away)
     here, there = hall.import_key(FOREIGN), hall.import_key(FOREIGN, tenant=away, owner=owner)
     assert hall.answers(FOREIGN) == [200, 200]
     old = hall.make()

@@ -6,7 +6,8 @@ import pytest
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
-from bedesten.apikeys import keys, rotation
+from bedesten.apikeys import actions as api_keys
+from bedesten.apikeys import rotation
 from bedesten.audit.actions import OPERATOR
 from bedesten.core.clock import HOUR
 from bedesten.errors import Refusal
@@ -65,7 +66,7 @@ def test_a_holder_reaches_its_own_key_and_no_other_of_the_same_owner(hall: Hall)
     assert [(answer.status, answer.code) for answer in named] == [(400, -2)] * 2
     assert [rotated.data["id"], revoked.data["id"]] == [mine.id, mine.id]
     assert hall.answers(mine.text, other.text) == [REFUSED, 200] * 2
-    assert list(hall.secrets(other)) == [keys.CURRENT]
+    assert list(hall.secrets(other)) == [api_keys.CURRENT]
 
 
 def test_what_one_process_rotates_or_revokes_the_other_knows_with_its_next_request(hall: Hall) -> None:
@@ -109,17 +110,17 @@ def test_r110_another_tenants_key_cannot_be_listed_rotated_revoked_or_looked_at(
     away = hall.new_tenant("away.example")
     keyring = hall.keyring
     works: list[Callable[[], object]] = [
-        lambda: hall.within(lambda tx: keys.revoke(tx, key.id, OPERATOR), away),
-        lambda: hall.within(lambda tx: keys.revoke(tx, key.id, OPERATOR, previous_only=True), away),
+        lambda: hall.within(lambda tx: api_keys.revoke(tx, key.id, OPERATOR), away),
+        lambda: hall.within(lambda tx: api_keys.revoke(tx, key.id, OPERATOR, previous_only=True), away),
         lambda: hall.within(lambda tx: rotation.rotate(tx, keyring, key.id, 0, False, OPERATOR), away),
-        lambda: hall.within(lambda tx: keys.get(tx, key.id), away),
+        lambda: hall.within(lambda tx: api_keys.get(tx, key.id), away),
     ]
     for work in works:
         with pytest.raises(Refusal) as refused:
             work()
         assert refused.value.code is errors.NOT_FOUND
     assert hall.listed(away) == []
-    assert hall.within(lambda tx: keys.secrets_of(tx, key.id), away) == {}
+    assert hall.within(lambda tx: api_keys.secrets_of(tx, key.id), away) == {}
     assert hall.answers(key.text) == [200, 200]
 
 
@@ -131,10 +132,10 @@ def refusals(hall: Hall) -> dict[str, str | None]:
     held = {name: hall.make() for name in ("revoked", "rotated away", "previous ended")}
     held["expired"] = hall.make(expires=START + 1)
     held["elsewhere"] = hall.make(networks=["198.51.100.0/24"])
-    gone = hall.within(lambda tx: accounts.owner(tx, Surface.SUPPLIER, "Gone"))
+    gone = hall.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Gone"))
     held["disabled"] = hall.make(owner=gone)
     away = hall.new_tenant("away.example")
-    stranger = hall.within(lambda tx: accounts.owner(tx, Surface.SUPPLIER, "Acme"), away)
+    stranger = hall.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), away)
     held["another tenant's"] = hall.make(tenant=away, owner=stranger)
     held["in its grace"] = hall.make()
     hall.answers(*(key.text for key in held.values()))
@@ -204,7 +205,7 @@ def test_a_key_of_a_suspended_tenant_is_refused_as_an_unknown_one_is(hall: Hall)
 
 def test_a_test_key_does_not_count_in_a_live_tenant_nor_a_live_one_in_a_sandbox(hall: Hall) -> None:
     play = hall.new_tenant("play.example", sandbox=True)
-    owner = hall.within(lambda tx: accounts.owner(tx, Surface.SUPPLIER, "Acme"), play)
+    owner = hall.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), play)
     assert hall.answers(hall.make(sandbox=True).text) == [REFUSED, REFUSED]
     for sandbox, told in ((True, 200), (False, REFUSED)):
         key = hall.make(tenant=play, owner=owner, sandbox=sandbox)

@@ -10,8 +10,9 @@ from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.admin import keys as operator_keys
 from bedesten.admin.keys import Grace
-from bedesten.apikeys import key_uses, keys, rotation
-from bedesten.apikeys.keys import CURRENT, PREVIOUS
+from bedesten.apikeys import actions as api_keys
+from bedesten.apikeys import rotation, usage
+from bedesten.apikeys.actions import CURRENT, PREVIOUS
 from bedesten.audit.actions import OPERATOR
 from bedesten.core.clock import DAY, HOUR, MINUTE, wire_time
 from bedesten.core.secret import Secret
@@ -160,7 +161,7 @@ def test_revoking_a_key_in_rotation_ends_both_secrets(hall: Hall) -> None:
 
 def test_a_sandbox_rotates_to_a_test_key(hall: Hall) -> None:
     play = hall.new_tenant("play.example", sandbox=True)
-    owner = hall.within(lambda tx: accounts.owner(tx, Surface.SUPPLIER, "Acme"), play)
+    owner = hall.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), play)
     key = hall.make(tenant=play, owner=owner, sandbox=True)
     secret = hall.within(lambda tx: rotation.rotate(tx, hall.keyring, key.id, 0, False, OPERATOR), play)
     assert secret.reveal().startswith("ak_test_")
@@ -198,7 +199,7 @@ def test_a_revocation_beside_rotations_leaves_nothing_alive(hall: Hall) -> None:
         return list(
             await asyncio.gather(
                 one.write(hall.tenant, rotation.rotate, keyring, key.id, HOUR, False, OPERATOR),
-                other.write(hall.tenant, keys.revoke, key.id, OPERATOR),
+                other.write(hall.tenant, api_keys.revoke, key.id, OPERATOR),
                 one.write(hall.tenant, rotation.rotate, keyring, key.id, HOUR, False, OPERATOR),
                 return_exceptions=True,
             )
@@ -325,7 +326,7 @@ def test_every_door_tells_the_earlier_end_of_a_key_and_its_old_secret(hall: Hall
     """The key ends in an hour, the grace in a day; and the other way round."""
 
     def used(key: Made) -> dict[str, Any]:
-        return hall.within(lambda tx: key_uses.usage(tx, key.id))
+        return hall.within(lambda tx: usage.key_usage(tx, key.id))
 
     for life, grace, earlier in ((HOUR, DAY, HOUR), (DAY, HOUR, HOUR)):
         key = hall.make(expires=START + life)
@@ -355,7 +356,7 @@ def test_rotating_needs_its_grant_and_nothing_is_done_without_it(hall: Hall) -> 
 
 
 def test_payment_keys_have_the_same_three_calls(hall: Hall) -> None:
-    owner = hall.within(lambda tx: accounts.owner(tx, Surface.PAYMENT, "Pay"))
+    owner = hall.within(lambda tx: accounts.find_or_create_owner(tx, Surface.PAYMENT, "Pay"))
     key, other = (hall.make(surface=Surface.PAYMENT, owner=owner) for _ in range(2))
 
     async def story() -> list[int | None]:

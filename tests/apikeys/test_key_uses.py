@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import structlog
 
-from bedesten.apikeys import key_uses
+from bedesten.apikeys import usage
 from bedesten.core.clock import HOUR, MINUTE, SECOND
 from bedesten.http import key_usage
 from tests.apikeys.hall import AGENT, START, Hall, Process
@@ -199,7 +199,7 @@ def test_a_note_for_another_tenants_key_is_written_nowhere_else(hall: Hall) -> N
     call(hall, key.text)
     write(hall)
     away = hall.new_tenant("away.example")
-    assert hall.within(lambda tx: key_uses.last_uses(tx, key.id), away) == {}
+    assert hall.within(lambda tx: usage.last_uses(tx, key.id), away) == {}
 
 
 def test_the_trail_and_the_log_hold_no_address_of_a_use(hall: Hall) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bedesten.apikeys import key_uses
+from bedesten.apikeys import usage
 from bedesten.gate.scopes import Surface
 from tests.support.backoffice import Key, Operator
 from tests.support.client import Client, api_key
@@ -33,7 +33,7 @@ class Served:
 
     def uses(self) -> list[Any]:
         """The last use of each secret."""
-        return list(self.operator.within(self.tenant, lambda tx: key_uses.last_uses(tx, self.key.id)).values())
+        return list(self.operator.within(self.tenant, lambda tx: usage.last_uses(tx, self.key.id)).values())
 
 
 @pytest.fixture(params=ENGINES)

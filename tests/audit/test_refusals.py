@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bedesten.accounts import actions as accounts
-from bedesten.apikeys import keys
+from bedesten.apikeys import actions as api_keys
 from bedesten.audit.actions import OPERATOR
 from bedesten.audit.chain import Row
 from bedesten.gate.scopes import Surface
@@ -95,7 +95,7 @@ def test_r169_every_cause_of_a_refused_api_key_is_told_apart(shop: Shop) -> None
     gone = operator.key(shop.id, Surface.SUPPLIER, shop.supplier)
     narrow = operator.key(shop.id, Surface.SUPPLIER, shop.supplier, grants=["orders:read"])
     payment = operator.key(shop.id, Surface.PAYMENT, operator.owner(shop.id, Surface.PAYMENT, "Paywell"))
-    operator.within(shop.id, lambda tx: keys.revoke(tx, gone.id, OPERATOR))
+    operator.within(shop.id, lambda tx: api_keys.revoke(tx, gone.id, OPERATOR))
     unknown = "no live key has this digest"
     owner = operator.within(shop.id, lambda tx: accounts.find(tx, "integration", "Paywell")).id
     for text, code, cause, who in (
@@ -176,13 +176,13 @@ def test_r156_ten_thousand_refusals_write_nothing_until_the_flush_and_then_a_few
     desk, store = shop.desk, shop.desk.installation.store
     desk.ask("GET", "/Account/Details")
     desk.write()
-    before = store.commits.transactions
+    before = store.stats.transactions
     lines = (bearer("x.y.z"), bearer("a.b"), (), api_key("ak_live_" + "0" * 32))
     for number in range(10_000):
         desk.ask("GET", "/Account/Details", lines[number % 4], address=f"192.0.{number % 5}.1")
-    assert store.commits.transactions == before
+    assert store.stats.transactions == before
     rows = [row for row in desk.write() if row.action == "credential.refused"]
-    assert store.commits.transactions == before + 1
+    assert store.stats.transactions == before + 1
     assert len(rows) <= 5 * 4 * 2
     assert sum(json.loads(row.detail)["count"] for row in rows) == 10_001
 

@@ -32,7 +32,7 @@ class Pages:
 def _opened(site: Site, operator: Operator, name: str, sandbox: bool) -> Pages:
     host = f"{name}.localhost"
     new = tenants.NewTenant(f"{name.title()} & Sons", [host], sandbox=sandbox)
-    made = str(operator.across(lambda tx: tenants.create(tx, site.installation.vault, new))["id"])
+    made = str(operator.across(lambda tx: tenants.create(tx, site.installation.cipher, new))["id"])
     operator.account(made, "customer", EMAIL)
     operator.credit(made, operator.account(made, "partner", EMAIL), 100_00)
     codes = [f"CODE-{number}" for number in range(20)]

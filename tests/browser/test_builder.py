@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from bedesten.accounts import actions
-from bedesten.apikeys import keys
+from bedesten.accounts import actions as accounts
+from bedesten.apikeys import actions as api_keys
 from bedesten.audit.actions import OPERATOR
 from bedesten.gate.scopes import Surface
 from bedesten.store.transaction import SystemTransaction
@@ -85,8 +85,8 @@ def test_an_api_key_is_sent_as_one(browser: Window, sandbox: Pages, operator: Op
 def _key(operator: Operator, pages: Pages) -> str:
     def make(tx: SystemTransaction) -> str:
         bound = tx.for_tenant(tenants.find(tx, "Sandbox & Sons"))
-        new = keys.NewKey(Surface.SUPPLIER, actions.owner(bound, Surface.SUPPLIER, "Codes"), True)
-        return str(keys.create(bound, operator.installation.keyring, new, OPERATOR)[1].reveal())
+        new = api_keys.NewKey(Surface.SUPPLIER, accounts.find_or_create_owner(bound, Surface.SUPPLIER, "Codes"), True)
+        return str(api_keys.create(bound, operator.installation.keyring, new, OPERATOR)[1].reveal())
 
     return operator.across(make)
 

@@ -158,7 +158,7 @@ def _made(shop: Program, make: Callable[[Transaction], str]) -> str:
 
 
 def _proposal(tx: Transaction) -> str:
-    supplier, sku = accounts.owner(tx, Surface.SUPPLIER, "Acme"), new_id("s")[4:]
+    supplier, sku = accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), new_id("s")[4:]
     product = upsert_offer(tx, supplier, "USD", Offer(sku, "Offer", 1)).product
     catalogue.revise(tx, product, replace(fields_of(product), price=2, active=True))
     return upsert_offer(tx, supplier, "USD", Offer(sku, "Better offer", 1)).product.id

@@ -67,8 +67,8 @@ class Run:
 
     def codes(self, line: str) -> list[str]:
         """What the store says that a line got."""
-        vault, tenant = self.installation.vault, self.shop.id
-        found = self.installation.store.read_now(lambda tx: stock.delivered(tx.for_tenant(tenant), vault, line))
+        cipher, tenant = self.installation.cipher, self.shop.id
+        found = self.installation.store.read_now(lambda tx: stock.delivered_codes(tx.for_tenant(tenant), cipher, line))
         return [one.code for one in found]
 
     def wait_for_answers(self) -> None:
@@ -96,7 +96,7 @@ def running(engine: str, folder: Path) -> Iterator[Run]:
         operator.allow_webhooks("127.0.0.0/8")
         shop = open_shop(site, operator, "crash")
         codes = [f"CRASH-CODE-{number:05}" for number in range(CODES)]
-        operator.within(shop.id, lambda tx: add_codes(tx, installation.vault, shop.card, codes))
+        operator.within(shop.id, lambda tx: add_codes(tx, installation.cipher, shop.card, codes))
         receiver.secret, _ = operator.endpoint(shop.id, shop.partner, receiver.url)
         servers = stack.enter_context(contextlib.ExitStack())
         run = Run(installation, folder, servers, receiver, site, shop, None, Counter())  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from bedesten.orders import checkout
 from bedesten.payments.deposit_limits import DepositLimits, set_limits
 from bedesten.server.installation import Installation
 from bedesten.store.sql import metadata
-from bedesten.tenants.vault import Vault
+from bedesten.tenants.cipher import TenantCipher
 from tests.domain.stall import Stall, fresh, open_stall
 from tests.store.raw import Raw
 
@@ -43,9 +43,9 @@ class Broken:
     earning: str
 
     @property
-    def vault(self) -> Vault:
+    def cipher(self) -> TenantCipher:
         """A vault that remembers no data key."""
-        return Vault(self.stall.installation.keyring)
+        return TenantCipher(self.stall.installation.keyring)
 
 
 def one_of_everything(installation: Installation) -> Broken:
@@ -81,7 +81,7 @@ def _consign(stall: Stall) -> tuple[str, str]:
     product = stall.card(0)
     batch = [StockCode(fresh("CONSIGNED"), expires=date(2090, 1, at)) for at in (1, 2, 3)]
     source = Source("a test", stall.supplier, stall.supplier, 120)
-    stall.write(batches.add, stall.installation.vault, product, batch, source)
+    stall.write(batches.add, stall.installation.cipher, product, batch, source)
     return product, stall.order((product, 2)).lines[0].id
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bedesten.accounts import actions as accounts
-from bedesten.apikeys import keys
-from bedesten.apikeys.keys import NewKey
+from bedesten.apikeys import actions as api_keys
+from bedesten.apikeys.actions import NewKey
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
 from bedesten.catalogue.actions import ProductFields
@@ -21,7 +21,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.ledger import actions as ledger
 from bedesten.ledger.actions import Balance
 from bedesten.orders import actions as orders
-from bedesten.orders.actions import Placed
+from bedesten.orders.actions import PlacedOrder
 from bedesten.orders.model import Buyer, Line, NewLine, NewOrder
 from bedesten.payments import actions as payments
 from bedesten.payments.actions import Deposit, Payment
@@ -109,7 +109,7 @@ class Stall:
 
     def upload(self, product: str, codes: Sequence[str]) -> int:
         """Puts codes into stock; how many were new."""
-        return self.write(add_codes, self.installation.vault, product, codes).added
+        return self.write(add_codes, self.installation.cipher, product, codes).added
 
     def available(self, product: str) -> int:
         """The product's stock level."""
@@ -119,7 +119,7 @@ class Stall:
 
     def codes(self, line: str) -> list[str]:
         """What a line got."""
-        return [one.code for one in self.read(stock.delivered, self.installation.vault, line)]
+        return [one.code for one in self.read(stock.delivered_codes, self.installation.cipher, line)]
 
     # --- buyers ---
 
@@ -133,7 +133,7 @@ class Stall:
         """The customer."""
         return Buyer(self.customer, "customer", "storefront", "USD", "GLOBAL")
 
-    def order(self, *wanted: tuple[str, int], reference: str = "", notify_url: str | None = None) -> Placed:
+    def order(self, *wanted: tuple[str, int], reference: str = "", notify_url: str | None = None) -> PlacedOrder:
         """The partner's order of products in quantities."""
         return self.write(orders.place, self.buyer, request(*wanted, reference=reference, notify_url=notify_url))
 
@@ -144,7 +144,7 @@ class Stall:
         minutes: int = 15,
         limits: CheckoutLimits = NO_LIMITS,
         buyer: Buyer | None = None,
-    ) -> Placed:
+    ) -> PlacedOrder:
         """The customer's checkout, or another one's."""
         return self.store.write_now(
             lambda tx: orders.reserve(
@@ -176,7 +176,7 @@ class Stall:
         made = self.write(payments.create_deposit, self.integration, self.partner, fresh("dep"), "USD", amount)
         return self.write(payments.confirm_deposit, self.integration, made.id)
 
-    def payment(self, placed: Placed) -> Payment:
+    def payment(self, placed: PlacedOrder) -> Payment:
         """A payment of a checkout, announced."""
         return self.write(payments.create_payment, self.integration, placed.order.id, fresh("pay"), placed.order.total)
 
@@ -188,8 +188,8 @@ class Stall:
 
     def deliver(self, line: str, codes: Sequence[str] = (), notes: Sequence[str] = ()) -> Line:
         """The supplier's delivery of a line."""
-        vault = self.installation.vault
-        return self.write(fulfilment.deliver, vault, self.supplier, line, [read_code(code) for code in codes], notes)
+        cipher = self.installation.cipher
+        return self.write(fulfilment.deliver, cipher, self.supplier, line, [read_code(code) for code in codes], notes)
 
 
 def request(*wanted: tuple[str, int], reference: str = "", notify_url: str | None = None) -> NewOrder:
@@ -204,7 +204,7 @@ def open_stall(installation: Installation, credit: int = 0, clock: Clock = syste
     past = open_store(installation.settings, lambda: clock() - LONG_AGO)
     try:
         new = tenants.NewTenant(name, [f"{name}.example.com"])
-        tenant = str(past.write_now(lambda tx: tenants.create(tx, installation.vault, new))["id"])
+        tenant = str(past.write_now(lambda tx: tenants.create(tx, installation.cipher, new))["id"])
 
         def people(tx: Transaction) -> Stall:
             made = [
@@ -212,10 +212,10 @@ def open_stall(installation: Installation, credit: int = 0, clock: Clock = syste
                 for kind in ("partner", "customer")
             ]
             partner, customer = (str(one) for one in made)
-            webhooks.create_endpoint(tx, installation.vault, partner, URL)
-            supplier = accounts.owner(tx, Surface.SUPPLIER, "Acme")
-            keys.insert(tx, NewKey(Surface.SUPPLIER, supplier, sandbox=False), "ak_live_…")
-            integration = accounts.owner(tx, Surface.PAYMENT, "Pay")
+            webhooks.create_endpoint(tx, installation.cipher, partner, URL)
+            supplier = accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme")
+            api_keys.insert(tx, NewKey(Surface.SUPPLIER, supplier, sandbox=False), "ak_live_…")
+            integration = accounts.find_or_create_owner(tx, Surface.PAYMENT, "Pay")
             return Stall(installation, tenant, partner, customer, supplier, integration)
 
         stall = past.write_now(lambda tx: people(tx.for_tenant(tenant)))

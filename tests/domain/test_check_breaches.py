@@ -42,7 +42,7 @@ def walked(bare: Bare, *breaks: str) -> list[str]:
     with other.undone() as tx:
         for sql in breaks:
             assert other.run(sql.format(**names)) >= 1, sql
-        return run_queries(tx, everything.vault)
+        return run_queries(tx, everything.cipher)
 
 
 def test_a_store_that_lost_its_constraints_and_nothing_else_is_sound(bare: Bare) -> None:
@@ -441,7 +441,7 @@ def test_a_row_that_is_there_twice_is_named_for_everything_that_should_be_unique
     with other.undone() as tx:
         for _ in range(2):
             insert_made_up(other, table, tenant_id=everything.stall.tenant, **UNIQUE_WHERE.get(table.name, {}))
-        found = run_queries(tx, everything.vault)
+        found = run_queries(tx, everything.cipher)
     unique = [one for one in table.constraints if isinstance(one, PrimaryKeyConstraint | UniqueConstraint)]
     sets = [tuple(one.columns) for one in unique] + [tuple(one.columns) for one in table.indexes if one.unique]
     assert sets
@@ -468,7 +468,7 @@ def test_a_reference_to_nothing_and_one_to_another_tenant_s_row_are_named(
         insert_made_up(other, target, tenant_id=theirs, id="row-of-theirs")
         insert_made_up(other, table, tenant_id=mine, **{name: "row-of-theirs"})
         insert_made_up(other, table, tenant_id=mine, **{name: "row-of-nobody"})
-        found = run_queries(tx, everything.vault)
+        found = run_queries(tx, everything.cipher)
     for value in ("row-of-theirs", "row-of-nobody"):
         says = rf"invariant 7: tenant {mine}: row \S+ of {table.name} refers by {name} to {value}, which this tenant"
         assert [line for line in found if re.match(says, line)], found
@@ -493,7 +493,7 @@ def test_a_row_of_a_tenant_that_does_not_exist_is_named(bare: Bare, table: Table
     everything, other = bare
     with other.undone() as tx:
         insert_made_up(other, table, tenant_id="ten_nobody")
-        found = run_queries(tx, everything.vault)
+        found = run_queries(tx, everything.cipher)
     says = rf"invariant 7: tenant ten_nobody: row \S+ of {table.name} belongs to a tenant that does not exist"
     assert [line for line in found if re.match(says, line)], found
 
@@ -520,12 +520,12 @@ def test_digests_and_sealed_values_of_the_wrong_size_are_named(bare: Bare) -> No
     tenant = everything.stall.tenant
     with other.undone() as tx:
         insert_made_up(other, metadata.tables["key_secrets"], tenant_id=tenant, digest=b"short", key_id="key_x")
-        insert_made_up(other, metadata.tables["stock_codes"], tenant_id=tenant, sealed=b"CODE-1", id="cod_x")
+        insert_made_up(other, metadata.tables["stock_codes"], tenant_id=tenant, ciphertext=b"CODE-1", id="cod_x")
         insert_made_up(other, metadata.tables["api_keys"], tenant_id=tenant, hint=KEY, id="key_y")
-        found = run_queries(tx, everything.vault)
+        found = run_queries(tx, everything.cipher)
     begins = f"invariant 8: tenant {tenant}: "
     assert begins + "digest of row key_x of key_secrets has 5 bytes, which is no digest" in found
-    assert begins + "sealed of row cod_x of stock_codes has 6 bytes, which is no sealed value" in found
+    assert begins + "ciphertext of row cod_x of stock_codes has 6 bytes, which is no sealed value" in found
     assert begins + "what is shown of key key_y has 40 characters, which is more than a hint" in found
     assert begins + "hint of row key_y of api_keys holds a secret in clear" in found
     assert begins + "stock code cod_x does not open" in found
@@ -550,7 +550,7 @@ def test_a_secret_in_a_text_of_ours_is_named_and_not_repeated(bare: Bare, secret
             other, metadata.tables["audit"], id="aud_x", tenant_id=tenant, detail=f'{{"it":"{secret}"}}', seq=None
         )
         insert_made_up(other, metadata.tables["deliveries"], id="dlv_x", tenant_id=tenant, last_error=f"sent {secret}")
-        found = run_queries(tx, everything.vault)
+        found = run_queries(tx, everything.cipher)
     begins = f"invariant 8: tenant {tenant}: "
     assert begins + "detail of row aud_x of audit holds a secret in clear" in found
     assert begins + "last_error of row dlv_x of deliveries holds a secret in clear" in found
@@ -564,21 +564,21 @@ def test_the_hint_of_a_key_in_the_trail_is_no_secret(bare: Bare) -> None:
         insert_made_up(
             other, metadata.tables["audit"], id="aud_x", tenant_id=everything.stall.tenant, detail=detail, seq=None
         )
-        assert run_queries(tx, everything.vault) == []
+        assert run_queries(tx, everything.cipher) == []
 
 
 def test_a_stock_code_in_clear_is_named_and_not_repeated(bare: Bare) -> None:
     everything, other = bare
     tenant = everything.stall.tenant
     with other.undone() as tx:
-        row, sealed, *_ = tx.all(check._CODES, owner=tenant, most=1)[0]
-        code = decode(everything.vault.open(tx.for_tenant(tenant), "stock-code", row, bytes(sealed))).code
+        row, ciphertext, *_ = tx.all(check._CODES, owner=tenant, most=1)[0]
+        code = decode(everything.cipher.decrypt(tx.for_tenant(tenant), "stock-code", row, bytes(ciphertext))).code
         partner = everything.stall.partner
         answers = metadata.tables["idempotency"]
         insert_made_up(
             other, answers, tenant_id=tenant, owner_id=partner, key="idem-1", answer=f'{{"codes":["{code}"]}}'
         )
-        found = run_queries(tx, everything.vault)
+        found = run_queries(tx, everything.cipher)
     assert found == [f"invariant 8: tenant {tenant}: answer of row idem-1 of idempotency holds a stock code in clear"]
     assert code not in "\n".join(found)
 
@@ -597,18 +597,18 @@ def test_a_stored_code_that_is_none_is_named_and_not_repeated(bare: Bare, stored
     tenant = everything.stall.tenant
     with other.undone() as tx:
         row = tx.all(check._CODES, owner=tenant, most=1)[0][0]
-        sealed = everything.vault.seal(tx.for_tenant(tenant), "stock-code", row, stored)
-        other.run("UPDATE stock_codes SET sealed = :sealed WHERE id = :row", sealed=sealed, row=row)
-        found = run_queries(tx, everything.vault)
+        ciphertext = everything.cipher.encrypt(tx.for_tenant(tenant), "stock-code", row, stored)
+        other.run("UPDATE stock_codes SET ciphertext = :ciphertext WHERE id = :row", ciphertext=ciphertext, row=row)
+        found = run_queries(tx, everything.cipher)
     assert f"invariant 4: tenant {tenant}: stock code {row} {says}" in found
     assert stored not in "\n".join(found)
 
 
 def test_sealed_values_that_do_not_open_in_their_own_row_are_named(bare: Bare) -> None:
     tenant = bare[0].stall.tenant
-    swapped = "UPDATE stock_codes SET sealed = (SELECT min(sealed) FROM stock_codes {scope}) {scope}"
+    swapped = "UPDATE stock_codes SET ciphertext = (SELECT min(ciphertext) FROM stock_codes {scope}) {scope}"
     if bare[1].dialect == "postgresql":
-        swapped = swapped.replace("min(sealed)", "sealed").replace("{scope})", "{scope} ORDER BY id LIMIT 1)")
+        swapped = swapped.replace("min(ciphertext)", "ciphertext").replace("{scope})", "{scope} ORDER BY id LIMIT 1)")
     found = walked(bare, swapped.replace("{scope}", "WHERE tenant_id = '{tenant}'"))
     codes = bare[1].one("SELECT count(*) FROM stock_codes WHERE tenant_id = :tenant", tenant=tenant)
     assert len([line for line in found if re.fullmatch(r".*: stock code cod_\w+ does not open", line)]) == codes - 1
@@ -630,7 +630,7 @@ def test_a_flood_of_breaches_of_one_kind_is_cut_and_said_to_be(bare: Bare) -> No
     with other.undone() as tx:
         for number in range(MAX_ROWS_PER_QUERY + 30):
             insert_made_up(other, metadata.tables["hosts"], tenant_id="ten_nobody", host=f"h{number}.example.com")
-        found = run_queries(tx, everything.vault)
+        found = run_queries(tx, everything.cipher)
     assert (
         len([line for line in found if "of hosts belongs to a tenant that does not exist" in line])
         == MAX_ROWS_PER_QUERY
@@ -639,7 +639,7 @@ def test_a_flood_of_breaches_of_one_kind_is_cut_and_said_to_be(bare: Bare) -> No
 
 
 def test_no_question_names_a_column_that_is_kept_secret() -> None:
-    hidden = {"sealed", "secret", "outbound_key", "wrapped_key", "password", "digest"}
+    hidden = {"ciphertext", "secret", "outbound_key", "wrapped_key", "password", "digest"}
     for one in INVARIANT_QUERIES:
         selected = {getattr(column, "name", "") for column in one.violating.core.selected_columns}  # type: ignore[attr-defined]
         assert not selected & hidden, one.message

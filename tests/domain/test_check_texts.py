@@ -38,7 +38,7 @@ def test_a_text_that_is_none_of_its_kind_is_named(stall: Stall, other_connection
     }
     with other_connection.undone() as tx:
         assert other_connection.run(change, **{name: names[name] for name in names if f":{name}" in change}) == 1
-        found = run_queries(tx, stall.installation.vault)
+        found = run_queries(tx, stall.installation.cipher)
 
     assert [line for line in found if "text" in line or "normal form" in line] == [
         f"invariant 3: tenant {stall.tenant}: {says.format(**names)}"

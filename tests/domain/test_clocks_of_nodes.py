@@ -49,7 +49,7 @@ def leased(store: PostgresStore) -> list[Delivery]:
 def stall_at(installation: Installation, store: PostgresStore) -> Stall:
     """A stall whose orders come to that machine."""
     given = installation
-    at = Installation(given.settings, store, given.keyring, given.vault, given.issuer, given.master_secrets)
+    at = Installation(given.settings, store, given.keyring, given.cipher, given.issuer, given.master_secrets)
     return open_stall(at, 10_000)
 
 

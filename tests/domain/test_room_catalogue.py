@@ -9,13 +9,13 @@ import pytest
 from bedesten.accounts import actions as accounts
 from bedesten.admin import owners
 from bedesten.admin.master_secrets import rotate
-from bedesten.apikeys import keys
+from bedesten.apikeys import actions as api_keys
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import offers, stock
 from bedesten.catalogue.actions import Page, ProductFields
 from bedesten.catalogue.model import Product, fields_of
-from bedesten.catalogue.offers import Offer, Offered, upsert_offer
+from bedesten.catalogue.offers import Offer, OfferResult, upsert_offer
 from bedesten.catalogue.stock import Allotment
 from bedesten.errors import Refusal
 from bedesten.gate.scopes import Surface
@@ -25,7 +25,7 @@ from bedesten.orders.model import DELIVERED
 from bedesten.server.installation import Installation
 from bedesten.store.sql import metadata
 from bedesten.surfaces.views import product_view
-from bedesten.tenants.vault import Unsealable, Vault
+from bedesten.tenants.cipher import DecryptionError, TenantCipher
 from tests.domain.refused import DANGLING, DOUBLE, refuses
 from tests.domain.stall import Stall, fresh, open_stall
 from tests.store.raw import Raw
@@ -86,7 +86,7 @@ def test_a_supplier_changes_its_own_part_of_a_product_and_nothing_else(stall: St
     assert stall.read(catalogue.supplier_products, Page(), stall.integration) == []
 
 
-def offered(stall: Stall, offer: Offer) -> Offered:
+def offered(stall: Stall, offer: Offer) -> OfferResult:
     """What becomes of an offer of the supplier's."""
     return stall.write(upsert_offer, stall.supplier, "USD", offer)
 
@@ -155,7 +155,7 @@ def test_a_name_for_a_product_that_was_on_sale_waits_for_the_operator(stall: Sta
 def test_a_supplier_that_may_edit_texts_needs_no_word(stall: Stall) -> None:
     product = offered(stall, Offer("E5", "eSIM", 100)).product
     priced(stall, product, 200)
-    stall.write(lambda tx: accounts.set_edits_texts(tx, accounts.find(tx, "supplier", stall.supplier), True))
+    stall.write(lambda tx: accounts.set_may_edit_texts(tx, accounts.find(tx, "supplier", stall.supplier), True))
     assert offered(stall, Offer("E5", "Better", 100)).product.name == "Better"
 
 
@@ -225,7 +225,7 @@ def test_what_only_a_supplier_can_bring_is_out_of_stock_while_nobody_can_ask_it(
     stall.write(owners.set_disabled, Surface.SUPPLIER, "Acme", False)
     assert in_stock() == [True, True]
     key = str(other_connection.one("SELECT id FROM api_keys WHERE owner_id = :owner", owner=stall.supplier))
-    stall.write(lambda tx: keys.revoke(tx, key, OPERATOR))
+    stall.write(lambda tx: api_keys.revoke(tx, key, OPERATOR))
     assert in_stock() == [False, True]
 
 
@@ -293,9 +293,9 @@ def test_a_code_is_known_again_after_every_rotation_of_the_master_secrets(engine
         stall.deliver(line, ["SENT-ONCE"])
         for ring in ("digest", "sign", "digest"):
             fresh_rings = rotate(made.store, made.settings.secrets_file, ring)
-            made.vault.use_keyring(fresh_rings)
-            for vault in (made.vault, Vault(fresh_rings)):
-                turned = replace(made, vault=vault)
+            made.cipher.use_keyring(fresh_rings)
+            for cipher in (made.cipher, TenantCipher(fresh_rings)):
+                turned = replace(made, cipher=cipher)
                 later = replace(stall, installation=turned)
                 assert later.upload(card, ["KNOWN-AGAIN", "SENT-ONCE"]) == 0
                 assert later.deliver(line, ["SENT-ONCE"]).status == DELIVERED
@@ -323,18 +323,18 @@ def test_a_sealed_code_opens_for_its_own_row_and_tenant_only(
 ) -> None:
     card = stall.card(0)
     stall.upload(card, ["MOVED-1", "MOVED-2"])
-    (one, sealed), (other, _) = other_connection.rows(
-        "SELECT id, sealed FROM stock_codes WHERE tenant_id = :tenant ORDER BY id", tenant=stall.tenant
+    (one, ciphertext), (other, _) = other_connection.rows(
+        "SELECT id, ciphertext FROM stock_codes WHERE tenant_id = :tenant ORDER BY id", tenant=stall.tenant
     )
-    vault, stranger = installation.vault, open_stall(installation)
-    found = stall.read(lambda tx: vault.open(tx, stock.PURPOSE, one, bytes(sealed)))
+    cipher, stranger = installation.cipher, open_stall(installation)
+    found = stall.read(lambda tx: cipher.decrypt(tx, stock.PURPOSE, one, bytes(ciphertext)))
     assert found in ('{"code":"MOVED-1"}', '{"code":"MOVED-2"}')
-    with pytest.raises(Unsealable):
-        stall.read(lambda tx: vault.open(tx, stock.PURPOSE, other, bytes(sealed)))
-    with pytest.raises(Unsealable):
-        stall.read(lambda tx: vault.open(tx, "webhook-secret", one, bytes(sealed)))
-    with pytest.raises(Unsealable):
-        stranger.read(lambda tx: vault.open(tx, stock.PURPOSE, one, bytes(sealed)))
+    with pytest.raises(DecryptionError):
+        stall.read(lambda tx: cipher.decrypt(tx, stock.PURPOSE, other, bytes(ciphertext)))
+    with pytest.raises(DecryptionError):
+        stall.read(lambda tx: cipher.decrypt(tx, "webhook-secret", one, bytes(ciphertext)))
+    with pytest.raises(DecryptionError):
+        stranger.read(lambda tx: cipher.decrypt(tx, stock.PURPOSE, one, bytes(ciphertext)))
 
 
 def test_codes_are_sold_first_in_first_out_by_batch_and_then_by_their_place_in_it(stall: Stall) -> None:

@@ -10,7 +10,7 @@ from bedesten.catalogue.offers import Offer, upsert_offer
 from bedesten.errors import Refusal
 from bedesten.orders import actions as orders
 from bedesten.orders import checkout
-from bedesten.orders.actions import Placed
+from bedesten.orders.actions import PlacedOrder
 from bedesten.orders.model import EXPIRED, PLACED, UNPAID, WITHDRAWN, Buyer
 from bedesten.payments import actions as payments
 from bedesten.tenants.checkout_limits import NO_LIMITS
@@ -32,7 +32,7 @@ def lost(stall: Stall, payment: payments.Payment) -> Refusal:
     return refused(stall, payments.capture_payment, stall.integration, payment.id)
 
 
-def over(stall: Stall, *wanted: tuple[str, int]) -> tuple[Placed, payments.Payment]:
+def over(stall: Stall, *wanted: tuple[str, int]) -> tuple[PlacedOrder, payments.Payment]:
     """A checkout whose time is over, and its payment, announced in time."""
     placed = stall.checkout(*wanted, minutes=-1)
     payment = stall.payment(placed)
@@ -40,7 +40,7 @@ def over(stall: Stall, *wanted: tuple[str, int]) -> tuple[Placed, payments.Payme
     return placed, payment
 
 
-def state(stall: Stall, placed: Placed) -> int:
+def state(stall: Stall, placed: PlacedOrder) -> int:
     """The order's state now."""
     return stall.read(orders.order_of, stall.customer, placed.order.id).state
 

@@ -125,8 +125,8 @@ def test_a_line_that_is_not_in_the_supplier_s_queue_does_not_exist_for_it(
     stall: Stall, installation: Installation
 ) -> None:
     line = waiting(stall)
-    vault = installation.vault
-    rival = stall.write(accounts.owner, Surface.SUPPLIER, "Rival")
+    cipher = installation.cipher
+    rival = stall.write(accounts.find_or_create_owner, Surface.SUPPLIER, "Rival")
     stranger = open_stall(installation)
     from_stock = stall.order((stall.card(1), 1)).lines[0]
     unpaid = stall.checkout((stall.topup(), 1)).lines[0]
@@ -139,10 +139,10 @@ def test_a_line_that_is_not_in_the_supplier_s_queue_does_not_exist_for_it(
     )
     for where, supplier, wanted in attempts:
         with pytest.raises(Refusal) as told:
-            where.write(fulfilment.deliver, vault, supplier, wanted, [read_code(fresh("X"))], [])
+            where.write(fulfilment.deliver, cipher, supplier, wanted, [read_code(fresh("X"))], [])
         assert told.value.code.number == -3
-    assert stall.read(fulfilment.awaiting, rival, "", 10) == []
-    assert stranger.read(fulfilment.awaiting, stall.supplier, "", 10) == []
+    assert stall.read(fulfilment.waiting_lines, rival, "", 10) == []
+    assert stranger.read(fulfilment.waiting_lines, stall.supplier, "", 10) == []
 
 
 def test_what_waits_is_listed_the_oldest_first_and_page_by_page(stall: Stall) -> None:
@@ -150,14 +150,14 @@ def test_what_waits_is_listed_the_oldest_first_and_page_by_page(stall: Stall) ->
     lines = [waiting(stall, product=topup).id for _ in range(5)]
     listed, after = [], ""
     while True:
-        found = stall.read(fulfilment.awaiting, stall.supplier, after, 2)
+        found = stall.read(fulfilment.waiting_lines, stall.supplier, after, 2)
         listed += [line.id for line in found[:2]]
         if len(found) <= 2:
             break
-        after = fulfilment.place(found[1])
+        after = fulfilment.cursor_key(found[1])
     assert listed == lines
     stall.deliver(lines[2], [fresh("TOP")])
-    left = [line.id for line in stall.read(fulfilment.awaiting, stall.supplier, "", 10)]
+    left = [line.id for line in stall.read(fulfilment.waiting_lines, stall.supplier, "", 10)]
     assert left == [*lines[:2], *lines[3:]]
 
 
@@ -184,5 +184,5 @@ def test_a_delivery_leaves_a_row_in_the_trail_without_the_codes(stall: Stall, ot
 def test_a_cursor_that_is_no_place_in_the_queue_is_refused(stall: Stall) -> None:
     for after in ("odl_01m85zgjqyrqfx288y4a7q11qs", "x-odl_1", "99999999999999999-odl_1"):
         with pytest.raises(Refusal) as refused:
-            stall.read(fulfilment.awaiting, stall.supplier, after, 10)
+            stall.read(fulfilment.waiting_lines, stall.supplier, after, 10)
         assert refused.value.code.number == -2

@@ -30,7 +30,7 @@ def account(tx: Transaction, stall: Stall) -> Balance:
 def hold(stall: Stall, amount: int, captured: int = 0, order: str = "") -> str:
     """Sets the partner's money aside for an order that has no row: the ledger knows nothing of orders."""
     order = order or fresh("ord")
-    stall.write(lambda tx: tx.run_all(ledger.holding(account(tx, stall), amount, order, captured=captured)))
+    stall.write(lambda tx: tx.run_all(ledger.hold_steps(account(tx, stall), amount, order, captured=captured)))
     return order
 
 
@@ -159,8 +159,8 @@ def test_no_balance_and_no_limit_reaches_the_largest_amount(till: Stall, other_c
 def test_what_a_supplier_earns_is_a_transfer_from_sales_and_is_in_no_cached_balance(
     till: Stall, other_connection: Raw
 ) -> None:
-    till.write(ledger.owe, till.supplier, "USD", 300, fresh("odl"), fresh("ord"))
-    till.write(ledger.owe, till.supplier, "USD", 0, fresh("odl"), fresh("ord"))
+    till.write(ledger.accrue_payable, till.supplier, "USD", 300, fresh("odl"), fresh("ord"))
+    till.write(ledger.accrue_payable, till.supplier, "USD", 0, fresh("odl"), fresh("ord"))
     assert other_connection.rows(TRANSFERS, tenant=till.tenant) == [("sales", "supplier", 300)]
     assert till.balance(till.supplier, "supplier").posted == 0
 

@@ -7,7 +7,7 @@ from bedesten.catalogue.actions import ProductFields, Requirement
 from bedesten.errors import Refusal
 from bedesten.orders import actions as orders
 from bedesten.orders import checkout
-from bedesten.orders.model import EXPIRED, PLACED, UNPAID, Buyer, Datum, NewLine, NewOrder
+from bedesten.orders.model import EXPIRED, PLACED, UNPAID, Buyer, NewLine, NewOrder, RequiredDatum
 from bedesten.server.installation import Installation
 from tests.domain.refused import DANGLING, DOUBLE, refuses
 from tests.domain.stall import CARD, TOPUP, Stall, fresh, open_stall, request
@@ -134,7 +134,7 @@ def test_every_reason_is_named(stall: Stall) -> None:
         NewLine("elsewhere", product(region="TR"), 1),
         NewLine("dear", product(price=500), 1, max_unit_price=499),
         NewLine("silent", asks, 1),
-        NewLine("chatty", asks, 1, data=(Datum("player", "", "7"), Datum("shoe size", "", "44"))),
+        NewLine("chatty", asks, 1, data=(RequiredDatum("player", "", "7"), RequiredDatum("shoe size", "", "44"))),
     )
     with pytest.raises(Refusal) as told:
         stall.write(orders.place, stall.buyer, NewOrder("reasons", lines))
@@ -291,13 +291,15 @@ def test_a_checkout_claims_the_codes_and_neither_delivers_nor_takes_money(stall:
 def test_an_expired_checkout_puts_its_goods_back_once(stall: Stall, other_connection: Raw) -> None:
     card, other = stall.card(3), stall.card(2)
     placed = stall.checkout((card, 2), (other, 2), minutes=-1)
-    assert (stall.tenant, placed.order.id) in stall.store.read_now(lambda tx: checkout.expired(tx, 10_000))
+    assert (stall.tenant, placed.order.id) in stall.store.read_now(lambda tx: checkout.expired_checkouts(tx, 10_000))
     assert stall.write(checkout.expire, placed.order.id) is True
     assert stall.write(checkout.expire, placed.order.id) is False
     assert (stall.available(card), stall.available(other)) == (3, 2)
     assert counts(other_connection, stall) == (1, 2, 0, 0, 0, 0)
     assert stall.read(orders.order_of, stall.customer, placed.order.id).state == EXPIRED
-    assert (stall.tenant, placed.order.id) not in stall.store.read_now(lambda tx: checkout.expired(tx, 10_000))
+    assert (stall.tenant, placed.order.id) not in stall.store.read_now(
+        lambda tx: checkout.expired_checkouts(tx, 10_000)
+    )
 
 
 def test_a_checkout_that_was_paid_does_not_expire(stall: Stall) -> None:

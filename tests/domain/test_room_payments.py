@@ -57,7 +57,7 @@ def test_a_deposit_that_was_rejected_cannot_be_confirmed(stall: Stall, other_con
 
 def test_another_service_s_and_another_tenant_s_deposit_do_not_exist(stall: Stall, installation: Installation) -> None:
     made = stall.write(payments.create_deposit, stall.integration, stall.partner, "ref", "USD", 700)
-    rival = stall.write(accounts.owner, Surface.PAYMENT, "Rival")
+    rival = stall.write(accounts.find_or_create_owner, Surface.PAYMENT, "Rival")
     stranger = open_stall(installation)
     assert number_of(stall, payments.confirm_deposit, rival, made.id) == -3
     assert number_of(stranger, payments.confirm_deposit, stall.integration, made.id) == -3
@@ -141,7 +141,7 @@ def test_the_same_reference_gives_the_same_payment_and_another_content_is_a_conf
 def test_another_service_cannot_capture_a_payment(stall: Stall, installation: Installation) -> None:
     placed = stall.checkout((stall.card(1), 1))
     payment = stall.payment(placed)
-    rival = stall.write(accounts.owner, Surface.PAYMENT, "Rival")
+    rival = stall.write(accounts.find_or_create_owner, Surface.PAYMENT, "Rival")
     assert number_of(stall, payments.capture_payment, rival, payment.id) == -3
     assert number_of(open_stall(installation), payments.capture_payment, stall.integration, payment.id) == -3
     assert stall.codes(placed.lines[0].id) == []

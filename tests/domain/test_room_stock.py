@@ -28,7 +28,7 @@ MANY = 2_400
 def add(stall: Stall, product: str, codes: Sequence[StockCode | str], source: Source | None = None) -> Upload:
     """One batch, the operator's own unless it is said to be a supplier's."""
     read = [read_code(one) if isinstance(one, str) else one for one in codes]
-    return stall.write(batches.add, stall.installation.vault, product, read, source or Source("a test", "operator"))
+    return stall.write(batches.add, stall.installation.cipher, product, read, source or Source("a test", "operator"))
 
 
 def consigned(stall: Stall, cost: int | None = 120, supplier: str = "") -> Source:
@@ -46,35 +46,35 @@ def refused(stall: Stall, batch: str, product: str) -> int:
 
 
 def test_nothing_of_a_long_batch_is_sold_before_its_end(stall: Stall) -> None:
-    card, vault = stall.card(0), stall.installation.vault
+    card, cipher = stall.card(0), stall.installation.cipher
     source = Source("a test", "operator", digest=b"d" * 32)
     batch = stall.write(batches.begin, card, source)
-    stall.write(batches.load, vault, card, batch, [read_code(f"LONG-{at}") for at in range(3)], 0)
+    stall.write(batches.load, cipher, card, batch, [read_code(f"LONG-{at}") for at in range(3)], 0)
     assert stall.available(card) == 0
     with pytest.raises(Refusal):
         stall.order((card, 1))
-    stall.write(batches.load, vault, card, batch, [read_code("LONG-3")], 3)
+    stall.write(batches.load, cipher, card, batch, [read_code("LONG-3")], 3)
     assert stall.write(batches.finish, card, batch, source) == 4
     assert stall.codes(stall.order((card, 4)).lines[0].id) == ["LONG-0", "LONG-1", "LONG-2", "LONG-3"]
 
 
 def test_the_same_file_again_takes_over_from_an_upload_that_broke_off(stall: Stall) -> None:
-    card, vault = stall.card(0), stall.installation.vault
+    card, cipher = stall.card(0), stall.installation.cipher
     source = Source("a test", "operator", digest=b"d" * 32)
     codes = [read_code(f"AGAIN-{at}") for at in range(3)]
     broken = stall.write(batches.begin, card, source)
-    stall.write(batches.load, vault, card, broken, codes[:2], 0)
+    stall.write(batches.load, cipher, card, broken, codes[:2], 0)
     batch = stall.write(batches.begin, card, source)
-    assert stall.write(batches.load, vault, card, batch, codes, 0) == []
+    assert stall.write(batches.load, cipher, card, batch, codes, 0) == []
     with pytest.raises(Refusal, match="-8"):
-        stall.write(batches.load, vault, card, broken, codes[2:], 2)
+        stall.write(batches.load, cipher, card, broken, codes[2:], 2)
     with pytest.raises(Refusal, match="-8"):
         stall.write(batches.finish, card, broken, source)
     assert stall.write(batches.finish, card, batch, source) == 3
 
 
 def test_an_upload_that_fails_in_the_middle_leaves_nothing(stall: Stall, other_connection: Raw) -> None:
-    card, vault = stall.card(0), stall.installation.vault
+    card, cipher = stall.card(0), stall.installation.cipher
     product = stall.read(operator_stock.stocked_product, card)
     codes = [read_code(f"FAIL-{at}") for at in range(MANY)]
 
@@ -82,16 +82,16 @@ def test_an_upload_that_fails_in_the_middle_leaves_nothing(stall: Stall, other_c
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        operator_stock.add_codes(stall.write, vault, product, codes, Source("a test", "operator"), advance)
+        operator_stock.add_codes(stall.write, cipher, product, codes, Source("a test", "operator"), advance)
     assert other_connection.rows(STATES, tenant=stall.tenant) == []
-    done = operator_stock.add_codes(stall.write, vault, product, codes, Source("a test", "operator"))
+    done = operator_stock.add_codes(stall.write, cipher, product, codes, Source("a test", "operator"))
     assert (done.added, stall.available(card)) == (MANY, MANY)
 
 
 def test_an_upload_that_broke_off_long_ago_is_thrown_away(stall: Stall, other_connection: Raw) -> None:
-    card, vault = stall.card(0), stall.installation.vault
+    card, cipher = stall.card(0), stall.installation.cipher
     batch = stall.write(batches.begin, card, Source("a test", "operator"))
-    stall.write(batches.load, vault, card, batch, [read_code(fresh("LEFT"))], 0)
+    stall.write(batches.load, cipher, card, batch, [read_code(fresh("LEFT"))], 0)
     assert (stall.tenant, batch) not in stall.store.read_now(batches.abandoned)
     late = "UPDATE stock_batches SET created = created - :day WHERE id = :batch"
     other_connection.run(late, day=2 * DAY, batch=batch)
@@ -122,10 +122,10 @@ def test_a_code_is_known_again_in_every_spelling_and_through_every_door(stall: S
 
 def test_two_codes_that_differ_in_case_are_two_where_the_product_says_so(stall: Stall) -> None:
     exact = stall.card(0)
-    stall.write(inventory.compare, exact, "exact")
+    stall.write(inventory.set_comparison, exact, "exact")
     assert add(stall, exact, ["AbCd-1", "abcd-1", "abcd1", "abcd1"]).added == 3
     with pytest.raises(Refusal, match="-8"):
-        stall.write(inventory.compare, exact, "folded")
+        stall.write(inventory.set_comparison, exact, "folded")
     assert add(stall, exact, ["ABCD1"]).added == 1
 
 
@@ -172,7 +172,7 @@ def test_the_unsold_codes_of_a_batch_move_to_another_product_with_supplier_and_c
 
 def test_a_batch_does_not_move_where_one_of_its_codes_would_be_there_twice(stall: Stall) -> None:
     exact, folded = stall.card(0), stall.card(0)
-    stall.write(inventory.compare, exact, "exact")
+    stall.write(inventory.set_comparison, exact, "exact")
     batch = add(stall, exact, ["TWIN-a", "TWIN-A"]).batch_id or ""
     assert refused(stall, batch, folded) == -8
     assert (stall.available(exact), stall.available(folded)) == (2, 0)
@@ -229,7 +229,7 @@ def test_a_supplier_earns_the_cost_at_the_upload_with_each_of_its_codes_that_is_
     stall: Stall, other_connection: Raw
 ) -> None:
     card = stall.card(0)
-    rival = stall.write(accounts.owner, Surface.SUPPLIER, "Rival")
+    rival = stall.write(accounts.find_or_create_owner, Surface.SUPPLIER, "Rival")
     add(stall, card, ["MINE-1"])
     add(stall, card, ["ACME-1", "ACME-2"], consigned(stall, 120))
     add(stall, card, ["RIVAL-1"], consigned(stall, 90, rival))

@@ -8,7 +8,7 @@ from bedesten.accounts import actions as accounts
 from bedesten.core.clock import SECOND
 from bedesten.gate.scopes import Surface
 from bedesten.orders import checkout
-from bedesten.orders.notice import Change, notice
+from bedesten.orders.event_payload import LineChange, event_payload
 from bedesten.server.installation import Installation, open_store
 from bedesten.webhooks import actions as webhooks
 from bedesten.webhooks import outbox
@@ -99,26 +99,26 @@ def test_a_buyer_without_an_endpoint_is_told_nothing_because_nothing_could_be_si
 
 
 def test_an_endpoint_s_secrets_are_shown_once_and_sealed(stall: Stall, other_connection: Raw) -> None:
-    supplier = stall.write(accounts.owner, Surface.SUPPLIER, "Another")
-    secret, key = stall.write(webhooks.create_endpoint, stall.installation.vault, supplier, URL)
+    supplier = stall.write(accounts.find_or_create_owner, Surface.SUPPLIER, "Another")
+    secret, key = stall.write(webhooks.create_endpoint, stall.installation.cipher, supplier, URL)
     assert secret.reveal().startswith("whsec_")
     assert key.reveal().startswith("ok_")
     rows = other_connection.rows("SELECT secret, outbound_key FROM webhook_endpoints WHERE owner_id = :id", id=supplier)
-    for sealed in rows[0]:
-        assert secret.reveal().encode() not in bytes(sealed)
-        assert key.reveal().encode() not in bytes(sealed)
+    for ciphertext in rows[0]:
+        assert secret.reveal().encode() not in bytes(ciphertext)
+        assert key.reveal().encode() not in bytes(ciphertext)
     endpoint = stall.read(webhooks.endpoint_of, supplier)
     assert endpoint is not None
-    vault = stall.installation.vault
-    assert stall.read(lambda tx: vault.open(tx, webhooks.SECRET, endpoint.id, endpoint.secret)) == secret.reveal()
+    cipher = stall.installation.cipher
+    assert stall.read(lambda tx: cipher.decrypt(tx, webhooks.SECRET, endpoint.id, endpoint.secret)) == secret.reveal()
 
 
 def test_the_body_has_the_codes_only_in_the_event_that_says_delivered(stall: Stall) -> None:
     placed = stall.order((stall.topup(), 2))
     line, order = placed.lines[0], placed.order
     stall.deliver(line.id, ["BODY-1", "BODY-2"], ["a note"])
-    vault = stall.installation.vault
-    assert stall.write(notice, vault, Change(line.id, 1, 2, 1_772_357_400_000)) == {
+    cipher = stall.installation.cipher
+    assert stall.write(event_payload, cipher, LineChange(line.id, 1, 2, 1_772_357_400_000)) == {
         "type": "order_line.processing",
         "orderId": order.id,
         "orderReference": order.reference,
@@ -130,7 +130,7 @@ def test_the_body_has_the_codes_only_in_the_event_that_says_delivered(stall: Sta
         "deliveryData": None,
         "deliveryNote": None,
     }
-    assert stall.write(notice, vault, Change(line.id, 2, 1, 1_772_357_401_999)) == {
+    assert stall.write(event_payload, cipher, LineChange(line.id, 2, 1, 1_772_357_401_999)) == {
         "type": "order_line.delivered",
         "orderId": order.id,
         "orderReference": order.reference,
@@ -147,7 +147,7 @@ def test_the_body_has_the_codes_only_in_the_event_that_says_delivered(stall: Sta
 def test_every_reveal_by_webhook_leaves_a_row_in_the_trail(stall: Stall, other_connection: Raw) -> None:
     line = stall.order((stall.card(1), 1)).lines[0]
     for _ in range(2):
-        stall.write(notice, stall.installation.vault, Change(line.id, 1, 1, 0))
+        stall.write(event_payload, stall.installation.cipher, LineChange(line.id, 1, 1, 0))
     rows = other_connection.rows(
         "SELECT actor, detail FROM audit WHERE tenant_id = :tenant AND action = 'line.reveal' AND subject = :line",
         tenant=stall.tenant,
@@ -199,7 +199,7 @@ class Mail:
                 installation.settings,
                 self.store,
                 installation.keyring,
-                installation.vault,
+                installation.cipher,
                 "test",
                 installation.master_secrets,
             ),

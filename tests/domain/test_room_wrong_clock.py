@@ -58,7 +58,7 @@ def test_a_checkout_keeps_its_goods_for_its_time_and_no_longer(mail: Mail) -> No
     for _ in range(2):
         mail.store.write_now(cap_waits)
     mail.clock.now += 15 * MINUTE - SECOND
-    assert mail.store.read_now(checkout.expired) == []
+    assert mail.store.read_now(checkout.expired_checkouts) == []
     mail.store.write_now(cap_waits)
     mail.clock.now += SECOND
-    assert {order for _, order in mail.store.read_now(checkout.expired)} == {right.order.id, wrong.order.id}
+    assert {order for _, order in mail.store.read_now(checkout.expired_checkouts)} == {right.order.id, wrong.order.id}

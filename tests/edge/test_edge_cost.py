@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 
-from bedesten.accounts import uses
+from bedesten.accounts import token_idle
 from bedesten.core.clock import SECOND, system_clock
 from bedesten.gate.scopes import Surface
 from bedesten.http.message import Request, Response
@@ -24,7 +24,7 @@ from bedesten.store.store import Work
 from bedesten.tenants import actions as tenants
 from tests.support.backoffice import PASSWORD, Operator
 from tests.support.client import Lines, api_key, bearer, encoded
-from tests.support.edges import Commits
+from tests.support.edges import StoreStats
 from tests.support.shop import fresh
 from tests.support.sites import opened
 from tests.support.wire import fresh_address
@@ -68,13 +68,13 @@ class Cost:
     response: Response
     reads: int
     writes: int
-    commits: int
+    stats: int
     body_read: bool
 
     @property
     def told(self) -> tuple[int, tuple[int, int, int, bool]]:
         """Its status, and whatever was done for it."""
-        return self.response.status, (self.reads, self.writes, self.commits, self.body_read)
+        return self.response.status, (self.reads, self.writes, self.stats, self.body_read)
 
 
 @dataclass
@@ -84,7 +84,7 @@ class CountingServer:
     services: Services
     pipeline: Pipeline
     store: CountingStore
-    commits: Commits
+    stats: StoreStats
     operator: Operator
     tenant: str
 
@@ -93,10 +93,10 @@ class CountingServer:
         sent = Sent(encoded(body))
         headers = [(b"host", HOST.encode()), (b"content-type", b"application/json")]
         headers += [(name.lower().encode(), value.encode()) for name, value in lines]
-        before = self.store.reads, self.store.writes, self.commits.number()
+        before = self.store.reads, self.store.writes, self.stats.number()
         request = Request(method, path.encode(), b"", headers, peer, sent)
         response = asyncio.run(self.pipeline.handle(request))
-        used = self.store.reads - before[0], self.store.writes - before[1], self.commits.number() - before[2]
+        used = self.store.reads - before[0], self.store.writes - before[1], self.stats.number() - before[2]
         return Cost(response, *used, sent.was_read)
 
     def limit(self, **limits: int | None) -> None:
@@ -115,10 +115,10 @@ def server(tmp_path: Path) -> Iterator[CountingServer]:
         operator = Operator(installation)
         tenant = operator.tenant("cost", [HOST])
         store = CountingStore(installation.settings.sqlite_file)
-        commits = Commits(installation.settings.sqlite_file)
+        stats = StoreStats(installation.settings.sqlite_file)
         services = build.open_services(replace(installation, store=store))
-        yield CountingServer(services, Pipeline(services, RouteMap.of(build.ROUTES)), store, commits, operator, tenant)
-        commits.close()
+        yield CountingServer(services, Pipeline(services, RouteMap.of(build.ROUTES)), store, stats, operator, tenant)
+        stats.close()
         store.close()
 
 
@@ -131,7 +131,7 @@ def test_the_scales_work(server: CountingServer) -> None:
     assert cost.response.status == 200
     assert cost.reads > 0
     assert cost.writes > 0
-    assert cost.commits > 0
+    assert cost.stats > 0
     assert cost.body_read
 
 
@@ -148,7 +148,7 @@ def test_over_a_limit_nothing_is_read_written_or_run(server: CountingServer, kin
 
 
 def test_over_a_limit_an_idle_time_out_is_not_written_either(server: CountingServer) -> None:
-    server.operator.within(server.tenant, lambda tx: uses.set_idle(tx, Surface.RESELLER, SECOND))
+    server.operator.within(server.tenant, lambda tx: token_idle.set_idle(tx, Surface.RESELLER, SECOND))
     server.limit(credential=1)
     lines = server.partner()
     assert server.ask("/Products/List", lines, {}).writes == 1
@@ -185,7 +185,7 @@ def test_refused_credentials_write_nothing(server: CountingServer) -> None:
         ("/Payment/Nothing", api_key("ak_live_" + "1" * 32)),
     ):
         cost = server.ask(path, lines, {}, fresh_address())
-        assert (cost.response.status, cost.writes, cost.commits, cost.body_read) == (401, 0, 0, False), path
+        assert (cost.response.status, cost.writes, cost.stats, cost.body_read) == (401, 0, 0, False), path
 
 
 def test_the_throttle_looks_at_one_word_as_long_as_nobody_has_to_wait(server: CountingServer) -> None:

@@ -50,14 +50,14 @@ def stock_a_shop(opened: Installation) -> str:
     hashed = opened.hasher().hash(PASSWORD)
 
     def work(tx: SystemTransaction) -> str:
-        made = tenants.create(tx, opened.vault, tenants.NewTenant("shop", ["localhost"]))
+        made = tenants.create(tx, opened.cipher, tenants.NewTenant("shop", ["localhost"]))
         shop = tx.for_tenant(str(made["id"]))
         partner = accounts.create(shop, "partner", "p@example.com", "P", password=hashed)
         assert partner is not None
         ledger.set_credit(shop, ledger.account(shop, partner, "partner", "USD"), 10_000)
         fields = catalogue.ProductFields(name="Card", currency="USD", sku="card", price=500)
         product = catalogue.put_product(shop, fields)
-        assert add_codes(shop, opened.vault, product, [CODE]).added == 1
+        assert add_codes(shop, opened.cipher, product, [CODE]).added == 1
         return product
 
     return opened.store.write_now(work)

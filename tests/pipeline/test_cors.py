@@ -214,7 +214,7 @@ def test_r189_every_tenant_has_its_own_origins_and_at_first_none(front: Shopfron
     assert front.preflight(LIST, ORIGIN, host="api.shy.example").cors == []
 
 
-def commits(front: Shopfront) -> int:
+def stats(front: Shopfront) -> int:
     """A number that moves with every commit of another connection to the store."""
     if front.watcher is None:
         front.watcher = sqlite.connect(front.operator.installation.settings.sqlite_file)
@@ -223,11 +223,11 @@ def commits(front: Shopfront) -> int:
 
 
 def test_r192_a_preflight_asks_for_no_credential_counts_for_nothing_and_changes_nothing(front: Shopfront) -> None:
-    before = commits(front)
+    before = stats(front)
     for _ in range(700):
         assert front.preflight("/Storefront/Orders/Get", ORIGIN, peer="203.0.113.50").status == 204
     assert front.services.throttle.admit("203.0.113.50", system_clock()) is None
-    assert commits(front) == before
+    assert stats(front) == before
     assert front.call("POST", "/Storefront/Orders/Get", peer="203.0.113.50").status == 401
 
 

@@ -70,7 +70,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordedPipel
         operator.within(
             tenant, lambda tx: tenants.set_limits(tx, {"address": 1000, "tenant": 1000, "credential": 1000})
         )
-        operator.within(tenant, lambda tx: tenants.change_idle(tx, Surface.RESELLER, 30 * MINUTE))
+        operator.within(tenant, lambda tx: tenants.set_idle_timeout(tx, Surface.RESELLER, 30 * MINUTE))
         services = build.open_services(installation)
         steps: list[str] = []
         routes = RouteMap.of(recorded_route(route, steps) for route in build.ROUTES)
@@ -97,12 +97,12 @@ def record_steps(made: RecordedPipeline, services: Any, patch: pytest.MonkeyPatc
     def wrap(owner: Any, attribute: str, step: str | Callable[..., str]) -> None:
         inner = getattr(owner, attribute)
 
-        def recording(*args: Any, **kwargs: Any) -> Any:
+        def event_steps(*args: Any, **kwargs: Any) -> Any:
             made.steps.append(step if isinstance(step, str) else step(*args, **kwargs))
             return inner(*args, **kwargs)
 
         is_static = isinstance(vars(owner).get(attribute) if isinstance(owner, type) else None, staticmethod)
-        patch.setattr(owner, attribute, staticmethod(recording) if is_static else recording)
+        patch.setattr(owner, attribute, staticmethod(event_steps) if is_static else event_steps)
 
     def limit_step(_state: object, _tenant: object, _now: int, **names: str) -> str:
         return "address limit" if "address" in names else "rate limits"

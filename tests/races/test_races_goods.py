@@ -10,7 +10,7 @@ from bedesten.errors import Refusal
 from bedesten.fulfilment import actions as fulfilment
 from bedesten.orders import actions as orders
 from bedesten.orders import checkout
-from bedesten.orders.actions import Placed
+from bedesten.orders.actions import PlacedOrder
 from bedesten.orders.model import PLACED, Buyer
 from bedesten.tenants.checkout_limits import CheckoutLimits
 from tests.domain.stall import CARD, PASSWORD, Stall, fresh, request
@@ -24,14 +24,14 @@ def refusals(outcomes: list[object]) -> list[int]:
     return [one.code.number for one in outcomes if isinstance(one, Refusal)]
 
 
-def delivered_codes(stall: Stall, placed: list[Placed]) -> list[str]:
+def delivered_codes(stall: Stall, placed: list[PlacedOrder]) -> list[str]:
     """Every code of these orders."""
     return [code for one in placed for line in one.lines for code in stall.codes(line.id)]
 
 
-def buy_until_sold_out(stall: Stall, card: str, buyer: int) -> list[Placed]:
+def buy_until_sold_out(stall: Stall, card: str, buyer: int) -> list[PlacedOrder]:
     """One buyer, who orders one unit after the other until none is left."""
-    got: list[Placed] = []
+    got: list[PlacedOrder] = []
     while True:
         try:
             got.append(stall.order((card, 1), reference=f"buyer-{buyer}-{len(got)}"))
@@ -59,7 +59,7 @@ def test_buyers_who_want_several_units_get_all_of_them_or_none(stall: Stall, rac
     card = stall.card(20)
     outcomes = race(lambda buyer: stall.order((card, 3), reference=f"three-{buyer}"))
     assert refusals(outcomes) == [-200] * 10
-    placed = [one for one in outcomes if isinstance(one, Placed)]
+    placed = [one for one in outcomes if isinstance(one, PlacedOrder)]
     codes = delivered_codes(stall, placed)
     assert (len(placed), len(codes), len(set(codes)), stall.available(card)) == (6, 18, 18, 2)
 
@@ -72,13 +72,13 @@ def test_nobody_is_told_sold_out_because_of_an_order_that_is_undone(stall: Stall
     penniless = Stall(stall.installation, stall.tenant, poor, stall.customer, stall.supplier, stall.integration)
     penniless.credit(0)
 
-    def buy(buyer: int) -> Placed:
+    def buy(buyer: int) -> PlacedOrder:
         return (stall if buyer % 2 else penniless).order((card, 1), reference=f"b{buyer}")
 
     outcomes = race(buy)
     refusals(outcomes)
     rich = [outcomes[buyer] for buyer in range(1, RUNNERS, 2)]
-    assert [type(one) for one in rich] == [Placed] * 8
+    assert [type(one) for one in rich] == [PlacedOrder] * 8
     assert stall.available(card) == 0
 
 
@@ -86,7 +86,7 @@ def test_one_reference_makes_one_order_and_all_are_given_it(stall: Stall, race: 
     card = stall.card(20)
     outcomes = race(lambda _: stall.order((card, 2), reference="the only one"))
     assert refusals(outcomes) == []
-    placed = [one for one in outcomes if isinstance(one, Placed)]
+    placed = [one for one in outcomes if isinstance(one, PlacedOrder)]
     assert len(placed) == RUNNERS
     assert len({one.order.id for one in placed}) == 1
     assert Counter(one.replayed for one in placed) == {False: 1, True: RUNNERS - 1}
@@ -101,21 +101,21 @@ def test_one_reference_for_the_last_unit_and_the_last_money_gives_everybody_the_
     card = stall.card(1)
     outcomes = race(lambda _: stall.order((card, 1), reference="last"))
     assert refusals(outcomes) == []
-    assert len({one.order.id for one in outcomes if isinstance(one, Placed)}) == 1
+    assert len({one.order.id for one in outcomes if isinstance(one, PlacedOrder)}) == 1
 
 
 def test_one_reference_with_two_contents_makes_one_order(stall: Stall, race: Race) -> None:
     card = stall.card(20)
     outcomes = race(lambda number: stall.order((card, 1 + number % 2), reference="either"))
     assert refusals(outcomes) == [-8] * (RUNNERS // 2)
-    assert len({one.order.id for one in outcomes if isinstance(one, Placed)}) == 1
+    assert len({one.order.id for one in outcomes if isinstance(one, PlacedOrder)}) == 1
 
 
 def test_orders_of_two_products_in_opposite_order_are_all_placed(stall: Stall, race: Race) -> None:
     """Locks are taken by product id, so nobody waits for somebody who waits for him."""
     one, other = stall.card(RUNNERS * 5), stall.card(RUNNERS * 5)
 
-    def both_ways(buyer: int) -> list[Placed]:
+    def both_ways(buyer: int) -> list[PlacedOrder]:
         wanted = [(one, 1), (other, 1)] if buyer % 2 else [(other, 1), (one, 1)]
         return [stall.order(*wanted, reference=f"o{buyer}-{turn}") for turn in range(5)]
 
@@ -195,12 +195,12 @@ def test_a_queue_that_is_read_while_it_is_worked_off_shows_whole_lines_only(stal
     def work_or_look(number: int) -> object:
         if number % 2:
             return stall.deliver(lines[number // 2], [f"W-{number}"])
-        return [(line.status, line.version) for line in stall.read(fulfilment.awaiting, stall.supplier, "", 50)]
+        return [(line.status, line.version) for line in stall.read(fulfilment.waiting_lines, stall.supplier, "", 50)]
 
     outcomes = race(work_or_look)
     assert refusals(outcomes) == []
     assert {seen for one in outcomes if isinstance(one, list) for seen in one} <= {(2, 1)}
-    assert stall.read(fulfilment.awaiting, stall.supplier, "", 50) == []
+    assert stall.read(fulfilment.waiting_lines, stall.supplier, "", 50) == []
 
 
 def test_a_sku_that_sixteen_make_at_once_is_one_product(stall: Stall, race: Race) -> None:
@@ -220,7 +220,7 @@ def test_checkouts_claim_exactly_what_there_is_and_give_it_back_once(stall: Stal
     card = stall.card(10)
     outcomes = race(lambda number: stall.checkout((card, 1), reference=f"c{number}", minutes=-1))
     assert refusals(outcomes) == [-200] * 6
-    claimed = [one.order.id for one in outcomes if isinstance(one, Placed)]
+    claimed = [one.order.id for one in outcomes if isinstance(one, PlacedOrder)]
     assert (len(claimed), stall.available(card)) == (10, 0)
     expired = race(lambda number: sum(stall.write(checkout.expire, one) for one in claimed))
     assert refusals(expired) == []
@@ -271,7 +271,7 @@ def test_sixteen_of_one_reference_are_one_checkout_whatever_the_limit(stall: Sta
     limits = CheckoutLimits(checkouts=1)
     outcomes = race(lambda _: stall.checkout((card, 2), reference="the only one", limits=limits))
     assert refusals(outcomes) == []
-    assert len({one.order.id for one in outcomes if isinstance(one, Placed)}) == 1
+    assert len({one.order.id for one in outcomes if isinstance(one, PlacedOrder)}) == 1
 
 
 def _customer(stall: Stall, address: bytes | None) -> Buyer:
@@ -292,6 +292,6 @@ def test_expiring_checkouts_and_buyers_of_the_same_goods_do_not_lose_a_unit(stal
     outcomes = race(expire_or_buy)
     numbers = refusals(outcomes)
     assert set(numbers) <= {-200}
-    bought = [got for got in outcomes if isinstance(got, Placed)]
+    bought = [got for got in outcomes if isinstance(got, PlacedOrder)]
     assert len(bought) + len(numbers) == 8
     assert (stall.available(one), stall.available(other)) == (8 - len(bought), 8 - len(bought))

@@ -9,7 +9,7 @@ from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import actions as orders
 from bedesten.orders import checkout
-from bedesten.orders.actions import Placed
+from bedesten.orders.actions import PlacedOrder
 from bedesten.orders.model import EXPIRED, PLACED, WITHDRAWN
 from bedesten.payments import actions as payments
 from bedesten.payments.deposit_limits import DepositLimits, set_limits
@@ -173,7 +173,7 @@ def test_an_expiring_checkout_s_last_unit_goes_to_its_payer_or_to_a_buyer_and_ne
     outcomes = race(anything)
     assert set(refusals(outcomes)) <= {-200, -402}
     state = stall.read(orders.order_of, stall.customer, placed.order.id).state
-    bought = [one for one in outcomes if isinstance(one, Placed)]
+    bought = [one for one in outcomes if isinstance(one, PlacedOrder)]
     theirs = stall.codes(placed.lines[0].id)
     assert len(bought) + len(theirs) + stall.available(card) == 1
     assert (state, len(theirs)) in ((PLACED, 1), (EXPIRED, 0))

@@ -4,7 +4,7 @@ from bedesten.admin import stock as operator_stock
 from bedesten.catalogue import batches, inventory
 from bedesten.catalogue.batches import Source
 from bedesten.catalogue.code import read_code
-from bedesten.orders.actions import Placed
+from bedesten.orders.actions import PlacedOrder
 from tests.domain.stall import Stall, fresh
 from tests.races.conftest import Race
 from tests.races.test_races_goods import buy_until_sold_out, delivered_codes, refusals
@@ -22,10 +22,10 @@ def batch_of(stall: Stall, product: str) -> str:
     """A supplier's batch of the product, from which many will buy."""
     codes = [read_code(fresh("CODE")) for _ in range(CODES)]
     source = Source("a race", stall.supplier, stall.supplier, COST)
-    return stall.write(batches.add, stall.installation.vault, product, codes, source).batch_id or ""
+    return stall.write(batches.add, stall.installation.cipher, product, codes, source).batch_id or ""
 
 
-def sold(outcomes: list[object]) -> list[Placed]:
+def sold(outcomes: list[object]) -> list[PlacedOrder]:
     """Every order of the buyers."""
     return [one for got in outcomes if isinstance(got, list) for one in got]
 

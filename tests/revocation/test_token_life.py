@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bedesten.accounts import uses
+from bedesten.accounts import token_idle
 from bedesten.core.clock import DAY, HOUR, MINUTE, SECOND
 from bedesten.gate.scopes import Surface
 from bedesten.store.transaction import Transaction
@@ -66,7 +66,7 @@ def test_a_short_lifetime_is_kept_to_the_second(life: Life) -> None:
 
 
 def test_a_token_in_use_outlives_the_idle_time_out_at_every_node(life: Life) -> None:
-    life.operator.within(life.tenant, lambda tx: uses.set_idle(tx, Surface.STOREFRONT, MINUTE))
+    life.operator.within(life.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, MINUTE))
 
     async def scenario() -> None:
         answer = await life.log_in()
@@ -80,7 +80,7 @@ def test_a_token_in_use_outlives_the_idle_time_out_at_every_node(life: Life) -> 
 
 
 def test_an_unused_token_dies_of_idleness_at_every_node_and_stays_dead(life: Life) -> None:
-    life.operator.within(life.tenant, lambda tx: uses.set_idle(tx, Surface.STOREFRONT, MINUTE))
+    life.operator.within(life.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, MINUTE))
 
     async def scenario() -> None:
         used, unused = await life.token(), await life.token()
@@ -103,7 +103,7 @@ def test_an_idle_time_out_that_is_switched_on_spares_tokens_that_were_in_use(lif
         token = await life.token()
         life.clock.ahead += 10 * MINUTE
         assert (await life.profile(token)).status == 200
-        life.operator.within(life.tenant, lambda tx: uses.set_idle(tx, Surface.STOREFRONT, MINUTE))
+        life.operator.within(life.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, MINUTE))
         life.clock.ahead += 30 * SECOND
         assert (await life.profile(token)).status == 200
         life.clock.ahead += 64 * SECOND
@@ -113,7 +113,7 @@ def test_an_idle_time_out_that_is_switched_on_spares_tokens_that_were_in_use(lif
 
 
 def test_the_idle_time_out_comes_before_the_scope(life: Life) -> None:
-    life.operator.within(life.tenant, lambda tx: uses.set_idle(tx, Surface.RESELLER, MINUTE))
+    life.operator.within(life.tenant, lambda tx: token_idle.set_idle(tx, Surface.RESELLER, MINUTE))
     partner = life.operator.account(life.tenant, "partner", "narrow@example.com", ["account:read"])
 
     async def scenario() -> None:
@@ -262,7 +262,7 @@ def test_a_revocation_in_the_second_of_a_login_ends_only_what_was_before_r144(li
 
 def test_a_shorter_idle_time_out_ends_at_once_what_it_finds_stale_and_spares_what_is_in_use(life: Life) -> None:
     life.operator.within(life.tenant, lambda tx: tenants.set_lifetime(tx, Surface.STOREFRONT, 4 * HOUR))
-    life.operator.within(life.tenant, lambda tx: uses.set_idle(tx, Surface.STOREFRONT, HOUR))
+    life.operator.within(life.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, HOUR))
 
     async def scenario() -> None:
         stale, in_use = await life.token(), await life.token()
@@ -272,7 +272,7 @@ def test_a_shorter_idle_time_out_ends_at_once_what_it_finds_stale_and_spares_wha
         life.clock.ahead += 2 * MINUTE
         assert (await life.profile(in_use)).status == 200, "a use that the hour's step is too coarse to record"
         life.clock.ahead += 9 * MINUTE
-        life.operator.within(life.tenant, lambda tx: uses.set_idle(tx, Surface.STOREFRONT, 10 * MINUTE))
+        life.operator.within(life.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, 10 * MINUTE))
         assert [(await life.profile(stale, node)).code for node in (0, 1)] == [-22, -22]
         assert [(await life.profile(in_use, node)).code for node in (1, 0)] == [None, None]
         life.clock.ahead += 11 * MINUTE
@@ -284,7 +284,7 @@ def test_a_shorter_idle_time_out_ends_at_once_what_it_finds_stale_and_spares_wha
 def test_a_shorter_idle_time_out_of_one_surface_leaves_the_other_surface_alone(life: Life) -> None:
     def set_both(tx: Transaction) -> None:
         for surface in (Surface.STOREFRONT, Surface.RESELLER):
-            uses.set_idle(tx, surface, 20 * MINUTE)
+            token_idle.set_idle(tx, surface, 20 * MINUTE)
 
     life.operator.within(life.tenant, set_both)
 
@@ -292,7 +292,7 @@ def test_a_shorter_idle_time_out_of_one_surface_leaves_the_other_surface_alone(l
         customer, partner = await life.token(), await life.token(Surface.RESELLER)
         assert [(await life.profile(customer)).status, (await life.account(partner)).status] == [200, 200]
         life.clock.ahead += 15 * MINUTE
-        life.operator.within(life.tenant, lambda tx: uses.set_idle(tx, Surface.STOREFRONT, MINUTE))
+        life.operator.within(life.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, MINUTE))
         assert (await life.profile(customer, node=1)).code == -22
         life.clock.ahead += 5 * MINUTE + 59 * SECOND
         assert (await life.account(partner, node=1)).code is None
@@ -301,13 +301,13 @@ def test_a_shorter_idle_time_out_of_one_surface_leaves_the_other_surface_alone(l
 
 
 def test_a_longer_idle_time_out_counts_from_the_last_use(life: Life) -> None:
-    life.operator.within(life.tenant, lambda tx: uses.set_idle(tx, Surface.STOREFRONT, MINUTE))
+    life.operator.within(life.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, MINUTE))
 
     async def scenario() -> None:
         token = await life.token()
         assert (await life.profile(token)).status == 200
         life.clock.ahead += 55 * SECOND
-        life.operator.within(life.tenant, lambda tx: uses.set_idle(tx, Surface.STOREFRONT, 2 * MINUTE))
+        life.operator.within(life.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, 2 * MINUTE))
         life.clock.ahead += 72 * SECOND
         assert (await life.profile(token, node=1)).code == -22
 
@@ -317,7 +317,7 @@ def test_a_longer_idle_time_out_counts_from_the_last_use(life: Life) -> None:
 def test_an_idle_time_out_that_a_wrong_clock_set_holds_all_the_same(life: Life) -> None:
     async def scenario() -> None:
         life.clock.ahead += DAY
-        life.operator.within(life.tenant, lambda tx: uses.set_idle(tx, Surface.STOREFRONT, MINUTE))
+        life.operator.within(life.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, MINUTE))
         life.clock.ahead -= DAY
         token = await life.token()
         assert (await life.profile(token)).status == 200

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.accounts import uses
+from bedesten.accounts import token_idle
 from bedesten.admin import master_secrets
 from bedesten.admin.keyring_file import read_keyring, write_keyring
 from bedesten.admin.tokens import end_all_tokens
@@ -78,7 +78,7 @@ def test_a_token_that_was_used_in_a_lost_history_only_is_as_idle_as_the_present_
     own: Life, tmp_path: Path
 ) -> None:
     """A node remembers that it wrote a use, for a twentieth of the time-out and no longer."""
-    own.operator.within(own.tenant, lambda tx: uses.set_idle(tx, Surface.STOREFRONT, MINUTE))
+    own.operator.within(own.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, MINUTE))
     token = asyncio.run(own.token())
     kept = Snapshot(own.installation.settings, tmp_path)
     for _ in range(4):

@@ -10,7 +10,7 @@ import pytest
 from bedesten.core.secret import Secret
 from bedesten.errors import Refusal
 from bedesten.webhooks import sender
-from bedesten.webhooks.sender import Letter, Outcome
+from bedesten.webhooks.sender import OutgoingWebhook, SendResult
 from bedesten.webhooks.targets import Unreachable, check_target, check_url, parse_networks, resolve
 from tests.client.scripted import Server, http, scripted
 
@@ -27,7 +27,9 @@ WRONG = (
     "https://h.example\\@127.0.0.1/", "https://h.example/\r\nX: y", "https://h example/", "https://h\u00e9.example/",
     "https://[::1/",
 )  # fmt: skip
-LETTER = Letter("evt_1", "", {"a": 1}, Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Secret("ok_" + "0" * 32))
+LETTER = OutgoingWebhook(
+    "evt_1", "", {"a": 1}, Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Secret("ok_" + "0" * 32)
+)
 
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
@@ -118,7 +120,7 @@ def test_r223_a_name_that_answers_differently_the_second_time_gains_nothing(monk
     with scripted(lambda _: http(200, b"")) as server:
         asked = _names(monkeypatch, ["127.0.0.1"])
         outcome = _sent(f"http://rebound.example:{_port(server)}/hook?a=b", "127.0.0.1/32")
-    assert outcome == Outcome(200, "")
+    assert outcome == SendResult(200, "")
     assert asked == ["rebound.example"]
     (one,) = server.asked
     assert (one.path, one.headers["host"]) == ("/hook?a=b", f"rebound.example:{_port(server)}")
@@ -129,8 +131,8 @@ def test_r223_a_redirect_is_not_followed_and_is_no_delivery(status: int) -> None
     with scripted(lambda _: http(200, b"")) as inside:
         with scripted(lambda _: http(status, b"", f"Location: {inside.url}/metadata")) as server:
             outcome = _sent(f"{server.url}/hook", "127.0.0.0/8")
-        assert outcome == Outcome(status, "not a 2xx answer")
-        assert not outcome.taken
+        assert outcome == SendResult(status, "not a 2xx answer")
+        assert not outcome.accepted
         assert inside.asked == []
     assert len(server.asked) == 1
 
@@ -139,7 +141,7 @@ def test_r223_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.Monkey
     with scripted(lambda _: http(200, b"")) as proxy, scripted(lambda _: http(204, b"")) as server:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
-        assert _sent(f"{server.url}/hook", "127.0.0.0/8").taken
+        assert _sent(f"{server.url}/hook", "127.0.0.0/8").accepted
         assert proxy.asked == []
 
 
@@ -147,10 +149,10 @@ def _port(server: Server) -> int:
     return int(server.url.rpartition(":")[2])
 
 
-def _sent(url: str, allowed: str) -> Outcome:
-    async def scenario() -> Outcome:
+def _sent(url: str, allowed: str) -> SendResult:
+    async def scenario() -> SendResult:
         async with sender.client() as client:
-            letter = Letter(LETTER.id, url, LETTER.body, LETTER.secret, LETTER.outbound_key)
-            return await sender.send(client, letter, parse_networks(allowed))
+            webhook = OutgoingWebhook(LETTER.id, url, LETTER.body, LETTER.secret, LETTER.outbound_key)
+            return await sender.send(client, webhook, parse_networks(allowed))
 
     return asyncio.run(scenario())

@@ -10,5 +10,5 @@ def fresh_tenant(installation: Installation) -> str:
     """The id of a tenant of its own name and host."""
     name = f"t-{secrets.token_hex(8)}"
     new = tenants.NewTenant(name, [f"{name}.example.com"])
-    made = installation.store.write_now(lambda tx: tenants.create(tx, installation.vault, new))
+    made = installation.store.write_now(lambda tx: tenants.create(tx, installation.cipher, new))
     return str(made["id"])

@@ -284,8 +284,8 @@ def test_on_sqlite_what_queues_up_behind_a_commit_shares_the_next_one_and_still_
     failed = [number for number, one in enumerate(outcomes) if isinstance(one, Boom)]
     assert failed == list(range(1, count, 5))
     moments = {one for one in outcomes if isinstance(one, int)}
-    commits = -(-count // 128)
-    assert sorted(moments) == list(range(2, 2 + commits))
+    stats = -(-count // 128)
+    assert sorted(moments) == list(range(2, 2 + stats))
     read = SqliteStore(sqlite_settings.sqlite_file)
     try:
         for number in range(count):

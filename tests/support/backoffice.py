@@ -10,7 +10,7 @@ from bedesten.accounts import sessions
 from bedesten.accounts.actions import Account
 from bedesten.accounts.sessions import Session
 from bedesten.admin import webhook_networks
-from bedesten.apikeys import keys
+from bedesten.apikeys import actions as api_keys
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import ProductFields
@@ -68,7 +68,7 @@ class Operator:
     def tenant(self, name: str, hosts: Sequence[str], currency: str = "USD") -> str:
         """A tenant's id. Its few customers check out as often as the tests want."""
         new = tenants.NewTenant(name, hosts, currency=currency)
-        made = str(self.across(lambda tx: tenants.create(tx, self.installation.vault, new))["id"])
+        made = str(self.across(lambda tx: tenants.create(tx, self.installation.cipher, new))["id"])
         self.within(made, lambda tx: set_checkout_limits(tx, NO_LIMITS.shown()))
         return made
 
@@ -93,7 +93,7 @@ class Operator:
 
     def owner(self, tenant: str, surface: Surface, name: str) -> str:
         """A supplier or an integration."""
-        return self.within(tenant, lambda tx: accounts.owner(tx, surface, name))
+        return self.within(tenant, lambda tx: accounts.find_or_create_owner(tx, surface, name))
 
     def key(
         self,
@@ -106,8 +106,8 @@ class Operator:
         expires: int | None = None,
     ) -> Key:
         """An API key of an owner."""
-        new = keys.NewKey(surface, owner, False, grants=grants, networks=networks, expires=expires)
-        key_id, key = self.within(tenant, lambda tx: keys.create(tx, self.installation.keyring, new, OPERATOR))
+        new = api_keys.NewKey(surface, owner, False, grants=grants, networks=networks, expires=expires)
+        key_id, key = self.within(tenant, lambda tx: api_keys.create(tx, self.installation.keyring, new, OPERATOR))
         return Key(key_id, key.reveal())
 
     def product(self, tenant: str, fields: ProductFields, codes: Sequence[str] = (), category: str = "") -> str:
@@ -116,15 +116,15 @@ class Operator:
         def work(tx: Transaction) -> str:
             filed = catalogue.category(tx, category) if category else None
             made = catalogue.put_product(tx, _with_category(fields, filed))
-            add_codes(tx, self.installation.vault, made, codes)
+            add_codes(tx, self.installation.cipher, made, codes)
             return made
 
         return self.within(tenant, work)
 
     def endpoint(self, tenant: str, partner: str, url: str | None) -> tuple[str, str]:
         """A partner's webhook endpoint: its signing secret and its outbound key."""
-        vault = self.installation.vault
-        secret, key = self.within(tenant, lambda tx: webhooks.create_endpoint(tx, vault, partner, url))
+        cipher = self.installation.cipher
+        secret, key = self.within(tenant, lambda tx: webhooks.create_endpoint(tx, cipher, partner, url))
         return secret.reveal(), key.reveal()
 
     def allow_webhooks(self, networks: str) -> None:
@@ -139,7 +139,7 @@ class Operator:
 
     def revoke_key(self, tenant: str, key: Key) -> None:
         """Ends a key."""
-        assert self.within(tenant, lambda tx: keys.revoke(tx, key.id, OPERATOR))
+        assert self.within(tenant, lambda tx: api_keys.revoke(tx, key.id, OPERATOR))
 
     def revoke_token(self, tenant: str, jti: str, expires: int) -> None:
         """Ends one bearer token."""

@@ -6,12 +6,12 @@ from bedesten.catalogue import batches
 from bedesten.catalogue.batches import Source, Upload
 from bedesten.catalogue.code import read_code
 from bedesten.store.transaction import Transaction
-from bedesten.tenants.vault import Vault
+from bedesten.tenants.cipher import TenantCipher
 
 
 def add_codes(
     tx: Transaction,
-    vault: Vault,
+    cipher: TenantCipher,
     product: str,
     codes: Sequence[str],
     *,
@@ -20,4 +20,4 @@ def add_codes(
 ) -> Upload:
     """One batch of codes; with a supplier it is one of that supplier's."""
     source = Source("a test", supplier or "operator", supplier, unit_cost)
-    return batches.add(tx, vault, product, [read_code(code) for code in codes], source)
+    return batches.add(tx, cipher, product, [read_code(code) for code in codes], source)

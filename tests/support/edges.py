@@ -69,7 +69,7 @@ def _sockets(pid: int) -> int:
     return sum(link.startswith("socket:") for link in _links(pid))
 
 
-class Commits:
+class StoreStats:
     """Tells whether anybody has written to a site's SQLite store."""
 
     def __init__(self, path: Path) -> None:

@@ -12,7 +12,7 @@ from bedesten.core import ids
 from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
 from bedesten.orders import actions as orders
-from bedesten.orders.model import Buyer, Datum, NewLine, NewOrder
+from bedesten.orders.model import Buyer, NewLine, NewOrder, RequiredDatum
 from bedesten.payments import actions as payments
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import example_values
@@ -118,7 +118,7 @@ def _order(shop: Shop) -> None:
     buyer = Buyer(shop.partner, "partner", "reseller", "USD", "GLOBAL")
     lines = (
         NewLine("1", example_values.CARD, 1, 550),
-        NewLine("2", example_values.TOP_UP, 1, data=(Datum(example_values.PLAYER, "", "p-77"),)),
+        NewLine("2", example_values.TOP_UP, 1, data=(RequiredDatum(example_values.PLAYER, "", "p-77"),)),
     )
     shop.operator.within(shop.id, lambda tx: orders.place(tx, buyer, NewOrder("PO-1001", lines)))
 

@@ -15,7 +15,7 @@ from bedesten.core.revision import token_version_step
 from bedesten.errors import Refusal, bad_field, normalised_field
 from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface, check_scopes
-from bedesten.store.sql import TENANT, insert_of, into, p, statement
+from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
 from bedesten.store.transaction import Transaction
 
 PREFIXES = {"partner": "par", "customer": "cus", "supplier": "sup", "integration": "int"}
@@ -54,24 +54,24 @@ _COLUMNS = (
     accounts.c.created,
 )
 _CREATE = insert_of(accounts, or_ignore=True)
-_BY_HANDLE = into(
+_BY_HANDLE = rows_as(
     Account,
     select(*_COLUMNS).where(
         accounts.c.tenant_id == TENANT, accounts.c.kind == p("kind"), accounts.c.handle == p("handle")
     ),
 )
-_BY_ID = into(
+_BY_ID = rows_as(
     Account,
     select(*_COLUMNS).where(accounts.c.tenant_id == TENANT, accounts.c.kind == p("kind"), accounts.c.id == p("id")),
 )
-_LIST = into(
+_LIST = rows_as(
     Account,
     select(*_COLUMNS).where(accounts.c.tenant_id == TENANT, accounts.c.kind == p("kind")).order_by(accounts.c.id),
 )
 _HERE = (accounts.c.tenant_id == TENANT) & (accounts.c.id == p("id"))
 _SET_SCOPES = statement(update(accounts).where(_HERE).values(scopes=p("scopes")))
 _SET_DISABLED = statement(update(accounts).where(_HERE).values(disabled=p("disabled")))
-_SET_EDITS_TEXTS = statement(update(accounts).where(_HERE).values(edits_texts=p("allowed")))
+_SET_EDITS_TEXTS = statement(update(accounts).where(_HERE).values(may_edit_texts=p("allowed")))
 _SET_PASSWORD = statement(update(accounts).where(_HERE).values(password=p("phc"), pepper_id=p("pepper")))
 _UPGRADE = statement(
     update(accounts).where(_HERE, accounts.c.password == p("was")).values(password=p("phc"), pepper_id=p("pepper"))
@@ -105,14 +105,14 @@ def create(
         scopes=_scopes(kind, scopes),
         token_version=1,
         created=tx.now,
-        edits_texts=0,
+        may_edit_texts=0,
     )
     if made and kind != "customer":  # customers register by themselves, too often to advance the revision each time
         tx.advance_revision("account", account)
     return account if made else None
 
 
-def owner(tx: Transaction, surface: Surface, name: str) -> str:
+def find_or_create_owner(tx: Transaction, surface: Surface, name: str) -> str:
     """The id of the supplier or integration that is called so; it is made if it does not exist."""
     kind = OWNERS[surface]
     name = normalised_field(text.name, name, "owner")
@@ -167,7 +167,7 @@ def set_disabled(tx: Transaction, account: Account, disabled: bool) -> None:
     record(tx, OPERATOR, action, account.id, before=bool(account.disabled), after=disabled)
 
 
-def set_edits_texts(tx: Transaction, account: Account, allowed: bool) -> None:
+def set_may_edit_texts(tx: Transaction, account: Account, allowed: bool) -> None:
     """Whether a supplier's texts for products on sale hold at once."""
     tx.run(_SET_EDITS_TEXTS, id=account.id, allowed=int(allowed))
     record(tx, OPERATOR, "supplier.may_edit_texts", account.id, name=account.name, after=allowed)
@@ -201,10 +201,10 @@ def revoke_token(tx: Transaction, jti: str, expires: int, actor: Actor) -> None:
 
 def list_all(tx: Transaction, kind: str) -> list[dict[str, object]]:
     """Every account of the kind, as the operator sees it."""
-    return [shown(account) for account in tx.all(_LIST, kind=kind)]
+    return [account_view(account) for account in tx.all(_LIST, kind=kind)]
 
 
-def shown(account: Account) -> dict[str, object]:
+def account_view(account: Account) -> dict[str, object]:
     """An account as the operator sees it."""
     view: dict[str, object] = {"id": account.id, "name": account.name, "disabled": bool(account.disabled)}
     if account.kind in SURFACES:

@@ -8,7 +8,7 @@ from bedesten.gate.auth_cache import AccountEntry
 from bedesten.store.sql import cross_tenant, p
 from bedesten.store.transaction import SystemTransaction
 
-REMEMBERED = DAY
+REVOCATION_RETENTION = DAY
 """For so long (ms) after its expiry a revoked token is known: another process's clock may be behind, and it lives there."""
 
 _ACCOUNT = cross_tenant(
@@ -42,5 +42,5 @@ def account_entry(tx: SystemTransaction, account: str) -> AccountEntry | None:
 
 def revoked(tx: SystemTransaction) -> dict[str, int]:
     """Every revoked session and token that may still be alive by anybody's clock, and when it expires."""
-    since = tx.now - REMEMBERED
+    since = tx.now - REVOCATION_RETENTION
     return dict([*tx.all(_REVOKED, now=since), *tx.all(_ENDED, now=since)])

@@ -13,7 +13,7 @@ from sqlalchemy import case, delete, select, update
 from bedesten.accounts.tables import revoked_sessions, sessions
 from bedesten.audit.actions import Actor, record
 from bedesten.gate.decide import MAX_LIFETIME_MS
-from bedesten.store.sql import TENANT, insert_of, into, p, statement
+from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
 from bedesten.store.transaction import Transaction
 
 TokenVersions = tuple[int, int, int, int]
@@ -31,7 +31,7 @@ class Session:
     agent: str
 
 
-_BEHIND_ALL = "ses_" + "z" * 27
+_AFTER_EVERY_ID = "ses_" + "z" * 27
 _S = sessions.c
 _OWN = (_S.tenant_id == TENANT) & (_S.account_id == p("account"))
 _OPEN = insert_of(sessions)
@@ -46,7 +46,7 @@ _RENEW = statement(
 _CLOSE = statement(delete(sessions).where(_S.tenant_id == TENANT, _S.id == p("id")))
 _CLOSE_OWN = statement(delete(sessions).where(_OWN, _S.id == p("id")))
 _REVOKE = insert_of(revoked_sessions, or_ignore=True)
-_LIVING = into(
+_ACTIVE = rows_as(
     Session,
     select(_S.id, _S.created, _S.renewed, _S.expires, _S.address, _S.agent)
     .where(
@@ -101,7 +101,7 @@ def end_own(tx: Transaction, account: str, session: str, actor: Actor) -> bool:
     return True
 
 
-def living(
+def active_sessions(
     tx: Transaction, account: str, token_versions: TokenVersions, before: str = "", since: int = 0, most: int = 100
 ) -> list[Session]:
     """The customer's sessions with tokens of these epochs, the newest first.
@@ -109,11 +109,11 @@ def living(
     Of these the ones that began before the session `before` and were renewed since `since` (ms).
     """
     return tx.all(
-        _LIVING,
+        _ACTIVE,
         account=account,
         token_versions=_text(token_versions),
         now=tx.now,
-        before=before or _BEHIND_ALL,
+        before=before or _AFTER_EVERY_ID,
         since=since,
         most=most,
     )

@@ -31,13 +31,13 @@ accounts = Table(
     text("scopes", null=True),
     integer("token_version"),
     timestamp("created"),
-    integer("edits_texts", CheckConstraint("edits_texts IN (0, 1)", name="edits_texts")),
+    integer("may_edit_texts", CheckConstraint("may_edit_texts IN (0, 1)", name="may_edit_texts")),
     UniqueConstraint("kind", "handle", "tenant_id"),
     UniqueConstraint("tenant_id", "id"),
     CheckConstraint("(password IS NULL) = (kind IN ('supplier', 'integration'))", name="password"),
 )
 """`handle` is what names the account inside its tenant and kind: the canonical e-mail, or the folded name.
-`edits_texts`: a supplier's texts for products on sale hold at once, without the operator's word.
+`may_edit_texts`: a supplier's texts for products on sale hold at once, without the operator's word.
 `scopes` NULL means every scope of the surface; `pepper_id` names the pepper under which the password was hashed."""
 
 key_import_runs = Table(

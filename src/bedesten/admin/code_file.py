@@ -24,8 +24,8 @@ from bedesten.catalogue.code import (
     SERIAL_TITLES,
     BadCode,
     StockCode,
-    plain,
     read_code,
+    strip_invisible,
 )
 from bedesten.errors import Refusal, bad_field
 
@@ -136,14 +136,14 @@ def _rows(source: str, text: str) -> list[_Row]:
     delimiter = _delimiter(lines)
     if delimiter is None and not any('"' in line for line in lines):
         numbered = enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1)
-        return [_Row(number, [line]) for number, line in numbered if plain(line)]
+        return [_Row(number, [line]) for number, line in numbered if strip_invisible(line)]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or ",", strict=True, skipinitialspace=True)
     rows: list[_Row] = []
     first_line, problem = 1, ""
     try:
         for cells in reader:
             line, first_line = first_line, reader.line_num + 1
-            if any(plain(cell) for cell in cells):
+            if any(strip_invisible(cell) for cell in cells):
                 rows.append(_Row(line, [_TEXT_FORMULA.sub(r"\1", cell) for cell in cells]))
     except csv.Error as error:
         problem = f"line {first_line}: not a table: {error}"
@@ -161,7 +161,7 @@ def _delimiter(lines: Sequence[str]) -> str | None:
 
 def _equally_wide(source: str, rows: list[_Row]) -> list[_Row]:
     """The rows without columns at the end that are empty in each of them. Raises `Refusal` if they have not one width."""
-    width = max((at for row in rows for at, cell in enumerate(row.cells, 1) if plain(cell)), default=0)
+    width = max((at for row in rows for at, cell in enumerate(row.cells, 1) if strip_invisible(cell)), default=0)
     trimmed = [_Row(row.line, row.cells[:width]) for row in rows]
     uneven = [row for row in trimmed if len(row.cells) != len(trimmed[0].cells)]
     if uneven:
@@ -175,11 +175,11 @@ def _equally_wide(source: str, rows: list[_Row]) -> list[_Row]:
 
 def _columns(source: str, rows: list[_Row], options: FileOptions) -> tuple[dict[str, int], list[_Row], list[str]]:
     """Which column is which part, the rows below the titles, and the titles of the columns that are left out."""
-    titles = [plain(cell).casefold() for cell in rows[0].cells]
+    titles = [strip_invisible(cell).casefold() for cell in rows[0].cells]
     known = {part: at for at, title in enumerate(titles) for part, names in _TITLES.items() if title in names}
     header = options.header
     if header is None:
-        header = bool(known) or (options.column is not None and plain(options.column).casefold() in titles)
+        header = bool(known) or (options.column is not None and strip_invisible(options.column).casefold() in titles)
     if not header:
         known = {}
         if options.header is None and options.column is None and _first_line_looks_like_title(rows):
@@ -211,7 +211,7 @@ def _code_column(source: str, known: dict[str, int], titles: list[str]) -> dict[
 
 
 def _column_index(source: str, column: str, titles: list[str], header: bool) -> int:
-    title = plain(column).casefold()
+    title = strip_invisible(column).casefold()
     if header and title in titles:
         return titles.index(title)
     if title.isascii() and title.isdigit() and 1 <= int(title) <= len(titles):
@@ -257,7 +257,7 @@ def _split(problems: list[str]) -> Iterator[tuple[str, str]]:
 
 def _date(cell: str | None) -> str | None:
     """A date as spreadsheets write it, as yyyy-MM-dd; what is something else is left for `read_code` to refuse."""
-    text = plain(cell or "")
+    text = strip_invisible(cell or "")
     if found := _GERMAN_DATE.fullmatch(text):
         day, month, year = found.groups()
         return f"{year}-{int(month):02}-{int(day):02}"

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
-from bedesten.apikeys import key_import
-from bedesten.apikeys.key_import import MAX_KEYS_PER_TRANSACTION, Foreign, PreparedKey, Run
-from bedesten.apikeys.keys import NewKey
+from bedesten.apikeys import imports
+from bedesten.apikeys.actions import NewKey
+from bedesten.apikeys.imports import MAX_KEYS_PER_TRANSACTION, ImportLine, ImportRun, PreparedKey
 from bedesten.audit.actions import Actor
 from bedesten.gate.keyring import Keyring
 from bedesten.store.store import Store
@@ -23,7 +23,7 @@ def import_keys(
     store: Store,
     keyring: Keyring,
     tenant: str,
-    lines: Sequence[Foreign],
+    lines: Sequence[ImportLine],
     describe: Callable[[Transaction], tuple[NewKey, Extra]],
     actor: Actor,
     advance: Callable[[int], object] = lambda _: None,
@@ -33,20 +33,20 @@ def import_keys(
     `describe` runs in the transaction that opens the import, and its changes stay when the import fails later. Raises
     `Refusal` (-2) that names the lines at fault, and -8 beside another import of the tenant. Blocks.
     """
-    prepared = key_import.prepare(keyring, tenant, lines)
+    prepared = imports.prepare(keyring, tenant, lines)
     if not prepared:
         return [], None
-    while store.write_now(key_import.remove_leftovers):
+    while store.write_now(imports.remove_leftovers):
         time.sleep(PAUSE_BETWEEN_TRANSACTIONS_S)
-    store.read_now(lambda tx: key_import.refuse_beside_another(tx.for_tenant(tenant)))
+    store.read_now(lambda tx: imports.refuse_beside_another(tx.for_tenant(tenant)))
     wrong: dict[int, str] = {}
     for part in _parts(prepared):
         wrong |= store.read_now(partial(_imported_before, tenant=tenant, part=part))
-    key_import.refuse(wrong)
+    imports.refuse(wrong)
 
-    def begin(tx: SystemTransaction) -> tuple[Run, NewKey, Extra]:
+    def begin(tx: SystemTransaction) -> tuple[ImportRun, NewKey, Extra]:
         new, extra = describe(tx.for_tenant(tenant))
-        return key_import.begin(tx.for_tenant(tenant), keyring, new, len(prepared)), new, extra
+        return imports.begin(tx.for_tenant(tenant), keyring, new, len(prepared)), new, extra
 
     run, new, extra = store.write_now(begin)
     key_ids = [one.key_id for one in prepared]
@@ -55,19 +55,19 @@ def import_keys(
             store.write_now(partial(_store_some, tenant=tenant, run=run, part=part))
             advance(len(part))
             time.sleep(PAUSE_BETWEEN_TRANSACTIONS_S)
-        store.write_now(lambda tx: key_import.finish(tx.for_tenant(tenant), run, new, key_ids, actor))
+        store.write_now(lambda tx: imports.finish(tx.for_tenant(tenant), run, new, key_ids, actor))
     return key_ids, extra
 
 
 @contextlib.contextmanager
-def _all_or_none(store: Store, tenant: str, run: Run) -> Iterator[None]:
+def _all_or_none(store: Store, tenant: str, run: ImportRun) -> Iterator[None]:
     """Takes back what was stored when the import ends early, by Ctrl-C too. Where that fails the worker does it later."""
     try:
         yield
     except BaseException:
         with contextlib.suppress(StoreUnavailable):
-            store.write_now(lambda tx: key_import.abandon(tx.for_tenant(tenant), run))
-            while store.write_now(key_import.remove_leftovers):
+            store.write_now(lambda tx: imports.abandon(tx.for_tenant(tenant), run))
+            while store.write_now(imports.remove_leftovers):
                 time.sleep(PAUSE_BETWEEN_TRANSACTIONS_S)
         raise
 
@@ -78,8 +78,8 @@ def _parts(prepared: Sequence[PreparedKey]) -> Iterator[Sequence[PreparedKey]]:
 
 
 def _imported_before(tx: SystemTransaction, tenant: str, part: Sequence[PreparedKey]) -> dict[int, str]:
-    return key_import.imported_before(tx.for_tenant(tenant), part)
+    return imports.imported_before(tx.for_tenant(tenant), part)
 
 
-def _store_some(tx: SystemTransaction, tenant: str, run: Run, part: Sequence[PreparedKey]) -> None:
-    key_import.store_some(tx.for_tenant(tenant), run, part)
+def _store_some(tx: SystemTransaction, tenant: str, run: ImportRun, part: Sequence[PreparedKey]) -> None:
+    imports.store_some(tx.for_tenant(tenant), run, part)

@@ -6,9 +6,10 @@ from sqlalchemy import select
 
 from bedesten import errors
 from bedesten.accounts.tables import api_keys
-from bedesten.apikeys import key_uses, keys, rotation
-from bedesten.apikeys.key_uses import Use
-from bedesten.apikeys.keys import PREVIOUS
+from bedesten.apikeys import actions as key_actions
+from bedesten.apikeys import rotation, usage
+from bedesten.apikeys.actions import PREVIOUS
+from bedesten.apikeys.usage import LastUse
 from bedesten.audit.actions import OPERATOR
 from bedesten.core.clock import wire_time
 from bedesten.core.secret import Secret
@@ -45,7 +46,7 @@ class Rotation:
     kept: bool
     ends: int | None
     ended: bool
-    last_use: Use | None
+    last_use: LastUse | None
 
 
 def bound_to_tenant_of(tx: SystemTransaction, key_id: str) -> Transaction:
@@ -78,16 +79,16 @@ def rotate(across: SystemTransaction, keyring: Keyring, key_id: str, grace: Grac
     return Rotation(secret, *rotation.previous_end(tx, key_id), ending, last_use if ending else None)
 
 
-def used(use: Use | None) -> str:
+def used(use: LastUse | None) -> str:
     """When, from where and by what a secret was last used, for people."""
     if use is None:
         return "never seen in use"
     return f"last used {wire_time(use.used)} from {use.address}" + (f" by {use.agent}" if use.agent else "")
 
 
-def _previous(tx: Transaction, key_id: str) -> tuple[bool, Use | None]:
+def _previous(tx: Transaction, key_id: str) -> tuple[bool, LastUse | None]:
     """Whether a rotation now would end a previous secret that is good, and its last use. Locks the key."""
-    key = keys.locked(tx, key_id)
-    previous = keys.secrets_of(tx, key_id).get(PREVIOUS)
+    key = key_actions.lock(tx, key_id)
+    previous = key_actions.secrets_of(tx, key_id).get(PREVIOUS)
     good = previous is not None and previous.live(tx.now) and not key.ended(tx.now)
-    return good, key_uses.last_uses(tx, key_id).get(PREVIOUS)
+    return good, usage.last_uses(tx, key_id).get(PREVIOUS)

@@ -18,8 +18,8 @@ import structlog
 from sqlalchemy import select, update
 
 from bedesten.accounts.tables import api_keys, key_exists, key_secrets
-from bedesten.apikeys import keys
-from bedesten.apikeys.keys import PREVIOUS, SLOTS
+from bedesten.apikeys import actions as key_actions
+from bedesten.apikeys.actions import PREVIOUS, SLOTS
 from bedesten.audit.actions import INSTALLATION as INSTALLATION_ID
 from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.core import credential
@@ -178,13 +178,13 @@ def _apply_policy(
 ) -> LeakedKey | None:
     """What the policy says, for one secret; None if it has ended by itself."""
     tx = across.for_tenant(place.tenant)
-    key = keys.locked(tx, place.key_id)
-    secret = next((one for one in keys.secrets_of(tx, key.id).values() if one.digest in place.digests), None)
+    key = key_actions.lock(tx, place.key_id)
+    secret = next((one for one in key_actions.secrets_of(tx, key.id).values() if one.digest in place.digests), None)
     if secret is None or not secret.live(tx.now) or key.ended(tx.now):
         return None
-    done, ends = "noted", keys.end_of(key.expires, secret.expires)
+    done, ends = "noted", key_actions.end_of(key.expires, secret.expires)
     if policy == "grace":
-        done, ends = "ends", keys.end_of(ends, tx.now + GRACE_MS)
+        done, ends = "ends", key_actions.end_of(ends, tx.now + GRACE_MS)
         tx.run(_END, digest=secret.digest, ends=ends)
         tx.advance_revision("key", secret.digest.hex())
     elif policy == "revoke":
@@ -193,5 +193,5 @@ def _apply_policy(
     until = None if ends is None else wire_time(ends)
     record(tx, actor, "key.leaked", key.id, secret=name, source=source, policy=policy, ends=until)
     if policy == "revoke":
-        keys.revoke(tx, key.id, actor, previous_only=secret.slot == PREVIOUS)
+        key_actions.revoke(tx, key.id, actor, previous_only=secret.slot == PREVIOUS)
     return LeakedKey(tx.tenant, key.id, key.surface, key.owner, key.hint, name, done, ends)

@@ -21,7 +21,7 @@ def create(tx: Transaction, surface: Surface, name: str) -> Account:
             f"there is a{'n' if kind[0] in 'aeiou' else ''} {kind} of this name",
             fields={"name": "taken"},
         )
-    return accounts.find(tx, kind, accounts.owner(tx, surface, name))
+    return accounts.find(tx, kind, accounts.find_or_create_owner(tx, surface, name))
 
 
 def find_or_create(tx: Transaction, surface: Surface, name: str, *, create: bool) -> tuple[Account, bool]:
@@ -34,7 +34,7 @@ def find_or_create(tx: Transaction, surface: Surface, name: str, *, create: bool
     if known is not None:
         return known, False
     if create:
-        return accounts.find(tx, kind, accounts.owner(tx, surface, name)), True
+        return accounts.find(tx, kind, accounts.find_or_create_owner(tx, surface, name)), True
     names = {str(one["name"]).casefold(): str(one["name"]) for one in accounts.list_all(tx, kind)}
     near = get_close_matches(name.casefold(), names, 1, 0.6)
     meant = f": is {names[near[0]]!r} meant?" if near else ""
@@ -55,10 +55,10 @@ def set_disabled(tx: Transaction, surface: Surface, name: str, disabled: bool) -
     return account
 
 
-def set_edits_texts(tx: Transaction, name: str, allowed: bool) -> Account:
+def set_may_edit_texts(tx: Transaction, name: str, allowed: bool) -> Account:
     """Whether a supplier's names for products on sale hold at once. Raises `Refusal` (-3)."""
     account = accounts.find(tx, OWNERS[Surface.SUPPLIER], name)
-    accounts.set_edits_texts(tx, account, allowed)
+    accounts.set_may_edit_texts(tx, account, allowed)
     return account
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
-from bedesten.accounts import logins
+from bedesten.accounts import login_throttle
 from bedesten.accounts.actions import Account
 from bedesten.admin.amounts import minor_amount
 from bedesten.audit.actions import OPERATOR, record, redacted_url
@@ -19,7 +19,7 @@ from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
 from bedesten.ledger import actions as ledger
 from bedesten.store.transaction import Transaction
-from bedesten.tenants.vault import Vault
+from bedesten.tenants.cipher import TenantCipher
 from bedesten.webhooks import actions as webhooks
 from bedesten.webhooks.targets import check_target
 
@@ -59,7 +59,7 @@ def find(tx: Transaction, name: str) -> Account:
     return accounts.find(tx, "partner", text.email_or_none(name) or name)
 
 
-def create(tx: Transaction, vault: Vault, currency: str, new: NewPartner) -> CreatedPartner:
+def create(tx: Transaction, cipher: TenantCipher, currency: str, new: NewPartner) -> CreatedPartner:
     """Makes the account, its ledger account and its endpoint. Raises `Refusal`: -2, or -8 if the e-mail is taken."""
     email = address(new.email)
     name = normalised_field(text.name, new.name, "name") if new.name.strip() else email
@@ -72,7 +72,7 @@ def create(tx: Transaction, vault: Vault, currency: str, new: NewPartner) -> Cre
     credit = minor_amount(new.credit, currency, "credit")
     if credit:
         ledger.set_credit(tx, balance, credit)
-    secret, key = webhooks.create_endpoint(tx, vault, made, new.webhook)
+    secret, key = webhooks.create_endpoint(tx, cipher, made, new.webhook)
     details = {
         "email": email,
         "scopes": None if new.scopes is None else sorted(new.scopes),
@@ -96,13 +96,13 @@ def unlock(tx: Transaction, keyring: Keyring, partner: Account) -> bool:
 
     Failures are counted under a digest that names its pepper; those that were counted under a retired one are too old.
     """
-    if not logins.unlock(tx, keyring.login_digest(tx.tenant, Surface.RESELLER, partner.handle)):
+    if not login_throttle.unlock(tx, keyring.login_digest(tx.tenant, Surface.RESELLER, partner.handle)):
         return False
     record(tx, OPERATOR, "account.unlock", partner.id)
     return True
 
 
-def set_webhook(tx: Transaction, vault: Vault, partner: Account, url: str | None) -> CreatedPartner | None:
+def set_webhook(tx: Transaction, cipher: TenantCipher, partner: Account, url: str | None) -> CreatedPartner | None:
     """Changes where the partner is told of changes; None: only where an order names a URL of its own.
 
     A partner without an endpoint gets one, whose secrets are then answered.
@@ -112,7 +112,7 @@ def set_webhook(tx: Transaction, vault: Vault, partner: Account, url: str | None
     before = webhooks.endpoint_of(tx, partner.id)
     made = None
     if before is None:
-        made = CreatedPartner(partner.id, partner.handle, *webhooks.create_endpoint(tx, vault, partner.id, url))
+        made = CreatedPartner(partner.id, partner.handle, *webhooks.create_endpoint(tx, cipher, partner.id, url))
     else:
         webhooks.set_url(tx, partner.id, url)
     was = redacted_url(before.url) if before else None
@@ -125,7 +125,7 @@ def shown(tx: Transaction, currency: str, partner: Account) -> dict[str, object]
     balance = ledger.balance(tx, partner.id, "partner", currency)
     endpoint = webhooks.endpoint_of(tx, partner.id)
     return {
-        **accounts.shown(partner),
+        **accounts.account_view(partner),
         "currency": currency,
         "balance": to_decimal(balance.posted if balance else 0, currency),
         "held": to_decimal(balance.held if balance else 0, currency),

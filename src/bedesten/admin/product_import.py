@@ -12,9 +12,9 @@ from bedesten.admin.product_file import Problems, Row
 from bedesten.audit.actions import OPERATOR, record
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import inventory
-from bedesten.catalogue.changes import record_change
 from bedesten.catalogue.code import FOLDED
 from bedesten.catalogue.model import STOCK, Product, ProductFields, fields_of
+from bedesten.catalogue.product_audit import record_change
 from bedesten.catalogue.tables import categories
 from bedesten.core.money import to_decimal, to_minor
 from bedesten.core.text import key
@@ -62,7 +62,7 @@ def import_rows(
     planned = [planner.plan(row) for row in rows]
     problems.refuse_if_any()
     category = cache(lambda name: catalogue.category(tx, name))
-    supplier = cache(lambda name: _supplier(tx, name) or accounts.owner(tx, Surface.SUPPLIER, name))
+    supplier = cache(lambda name: _supplier(tx, name) or accounts.find_or_create_owner(tx, Surface.SUPPLIER, name))
     changed = sum(_write(tx, one, source, category, supplier) for one in planned)
     created = sum(1 for one in planned if one.before is None)
     record(tx, OPERATOR, "products.import", source, created=created, updated=changed - created, forced=force)
@@ -97,7 +97,7 @@ def _write(
         product_id = one.before.id
         catalogue.revise(tx, one.before, after)
         if after.code_comparison != one.before.code_comparison:
-            inventory.compare(tx, product_id, after.code_comparison)
+            inventory.set_comparison(tx, product_id, after.code_comparison)
     record_change(tx, OPERATOR, product_id, one.before, after, source=source)
     return True
 

@@ -12,8 +12,8 @@ from bedesten.admin.amounts import minor_amount
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import offers
-from bedesten.catalogue.changes import record_change
 from bedesten.catalogue.model import STOCK, Product, fields_of, loss_problem
+from bedesten.catalogue.product_audit import record_change
 from bedesten.catalogue.tables import categories
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal

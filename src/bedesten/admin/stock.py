@@ -14,14 +14,14 @@ from bedesten.audit.actions import OPERATOR, record
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import batches, inventory, stock
 from bedesten.catalogue.actions import SUPPLIER, Product
-from bedesten.catalogue.batches import CHUNK, READY, Duplicate, Source, Upload
+from bedesten.catalogue.batches import CHUNK, READY_BATCH, Duplicate, Source, Upload
 from bedesten.catalogue.code import StockCode
 from bedesten.catalogue.inventory import Batch, Withdrawal
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
 from bedesten.store.transaction import StoreUnavailable, Transaction
-from bedesten.tenants.vault import Vault
+from bedesten.tenants.cipher import TenantCipher
 
 Result = TypeVar("Result")
 
@@ -56,7 +56,7 @@ def stocked_product(tx: Transaction, name: str) -> Product:
 
 def add_codes(
     write: WriteAction,
-    vault: Vault,
+    cipher: TenantCipher,
     product: Product,
     codes: Sequence[StockCode],
     source: Source,
@@ -68,13 +68,13 @@ def add_codes(
     fails in the middle is thrown away again; what dies in the middle is thrown away by the next upload of the same file.
     """
     if len(codes) <= CHUNK:
-        return write(lambda tx: _record_upload(tx, product, batches.add(tx, vault, product.id, codes, source)))
+        return write(lambda tx: _record_upload(tx, product, batches.add(tx, cipher, product.id, codes, source)))
     batch = write(lambda tx: batches.begin(tx, product.id, source))
     duplicates: list[Duplicate] = []
     try:
         for first in range(0, len(codes), CHUNK):
             part = codes[first : first + CHUNK]
-            duplicates += write(partial(_load, vault, product.id, batch, part, first, source.again))
+            duplicates += write(partial(_load, cipher, product.id, batch, part, first, source.again))
             advance(len(part))
 
         def complete(tx: Transaction) -> Upload:
@@ -89,9 +89,9 @@ def add_codes(
 
 
 def _load(
-    vault: Vault, product: str, batch: str, codes: Sequence[StockCode], first: int, again: bool, tx: Transaction
+    cipher: TenantCipher, product: str, batch: str, codes: Sequence[StockCode], first: int, again: bool, tx: Transaction
 ) -> list[Duplicate]:
-    return batches.load(tx, vault, product, batch, codes, first, again=again)
+    return batches.load(tx, cipher, product, batch, codes, first, again=again)
 
 
 def _record_upload(tx: Transaction, product: Product, done: Upload) -> Upload:
@@ -129,9 +129,9 @@ def withdraw_batch(tx: Transaction, name: str, reason: str) -> tuple[Batch, With
     return batch, done
 
 
-def withdraw_codes(tx: Transaction, vault: Vault, codes: Sequence[StockCode], reason: str) -> Withdrawal:
+def withdraw_codes(tx: Transaction, cipher: TenantCipher, codes: Sequence[StockCode], reason: str) -> Withdrawal:
     """Takes single codes out of stock for good, those that are unsold."""
-    done = inventory.withdraw_codes(tx, vault, codes, reason)
+    done = inventory.withdraw_codes(tx, cipher, codes, reason)
     if done.withdrawn:
         record(tx, OPERATOR, "stock.withdraw", tx.tenant, withdrawn=done.withdrawn, reason=reason)
     return done
@@ -144,7 +144,7 @@ def move(tx: Transaction, name: str, to: str) -> tuple[str, int, Product]:
     there already.
     """
     batch, product = inventory.batch_of(tx, name), stocked_product(tx, to)
-    if batch.state != READY:
+    if batch.state != READY_BATCH:
         raise Refusal(errors.CONFLICT, f"batch {batch.id} is being uploaded")
     if batch.product_id == product.id:
         raise Refusal(errors.CONFLICT, f"batch {batch.id} belongs to this product already")
@@ -170,7 +170,7 @@ def batch_view(tx: Transaction, one: Batch, suppliers: dict[object, object] | No
         "id": one.id,
         "product": one.sku or one.product_id,
         "productId": one.product_id,
-        "state": "ready" if one.state == READY else "loading",
+        "state": "ready" if one.state == READY_BATCH else "loading",
         "source": one.source,
         "supplier": suppliers.get(one.supplier_id),
         "unitCost": None if one.unit_cost is None else to_decimal(one.unit_cost, product.currency),

@@ -11,8 +11,8 @@ A key has at most two secrets, the current one and the previous one. Rotating ma
 A rotation names the secret that it replaces: the one in hand, unless it says another. So of several rotations at the same
 moment one succeeds. The second line is for an answer that got lost: the new secret that nobody has is replaced, and the
 holder can go on trying with the one it has. The third one keeps a program that was forgotten, or a thief of the old
-secret, from taking the key away from those who have moved on. Every secret's first use is written down (`settle`), in the
-request that makes it and before it goes on; so the table is exact on every worker.
+secret, from taking the key away from those who have moved on. Every secret's first use is written down
+(`record_first_use`), in the request that makes it and before it goes on; so the table is exact on every worker.
 """
 
 from collections.abc import Iterable
@@ -21,8 +21,9 @@ from sqlalchemy import case, or_, select, update
 
 from bedesten import errors
 from bedesten.accounts.tables import api_keys, key_secrets
-from bedesten.apikeys import key_uses, keys
-from bedesten.apikeys.keys import CURRENT, PREVIOUS, KeySecret
+from bedesten.apikeys import actions as key_actions
+from bedesten.apikeys import usage
+from bedesten.apikeys.actions import CURRENT, PREVIOUS, KeySecret
 from bedesten.audit.actions import Actor, record
 from bedesten.core.clock import DAY, HOUR
 from bedesten.core.secret import Secret, masked
@@ -34,7 +35,7 @@ from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.tables import tenants
 
-DEFAULT_GRACE, LONGEST_GRACE = HOUR, 30 * DAY
+DEFAULT_GRACE, MAX_GRACE = HOUR, 30 * DAY
 
 _S = key_secrets.c
 _HERE = (_S.tenant_id == TENANT) & (_S.digest == p("stored"))
@@ -42,8 +43,8 @@ _SANDBOX = statement(select(tenants.c.sandbox).where(tenants.c.id == TENANT))
 _HINT = statement(
     update(api_keys).where(api_keys.c.tenant_id == TENANT, api_keys.c.id == p("id")).values(hint=p("hint"))
 )
-_STAY = statement(update(key_secrets).where(_HERE).values(slot=PREVIOUS, grace=None, expires=p("ends")))
-_USED = statement(update(key_secrets).where(_HERE).values(grace=None))
+_MAKE_PREVIOUS = statement(update(key_secrets).where(_HERE).values(slot=PREVIOUS, grace=None, expires=p("ends")))
+_END_GRACE = statement(update(key_secrets).where(_HERE).values(grace=None))
 _END_PREVIOUS = statement(
     update(key_secrets)
     .where(_S.tenant_id == TENANT, _S.key_id == p("key_id"), _S.slot == PREVIOUS)
@@ -72,32 +73,32 @@ def rotate(
     is None. Raises `Refusal`: -3 no such key, -2 the grace, -8 a key that has ended, one whose current secret is not the
     one to be replaced, or one whose previous secret was presented though the current one is in use.
     """
-    if not 0 <= grace <= LONGEST_GRACE:
+    if not 0 <= grace <= MAX_GRACE:
         raise bad_field("grace", "from 0 to 30 days")
-    key = keys.locked(tx, key_id)
+    key = key_actions.lock(tx, key_id)
     if key.ended(tx.now):
         raise Refusal(errors.CONFLICT, "the key was revoked or has expired", fields={"key": "it has ended"})
     if replaces is not None and replaces != key.hint:
         raise _replaced("another secret is the current one")
-    old, other = _chosen(keys.secrets_of(tx, key_id), presented, replaces)
+    old, other = _chosen(key_actions.secrets_of(tx, key_id), presented, replaces)
     if other is not None:
-        keys.drop(tx, other)
+        key_actions.drop(tx, other)
     kept = old is not None and _keep(tx, old, grace, from_first_use)
     fresh = new_api_key(_sandbox(tx))
     hint = masked(fresh.reveal())
-    keys.add_secret(tx, keyring, key_id, fresh.reveal(), grace=grace if kept else None)
+    key_actions.add_secret(tx, keyring, key_id, fresh.reveal(), grace=grace if kept else None)
     tx.run(_HINT, id=key_id, hint=hint)
-    key_uses.shift(tx, key_id, replaced=old is not None and old.slot == PREVIOUS)
+    usage.move_uses(tx, key_id, replaced=old is not None and old.slot == PREVIOUS)
     record(tx, actor, "key.rotate", key_id, hint=hint, grace=grace, from_first_use=from_first_use, kept=kept)
     return fresh
 
 
 def previous_end(tx: Transaction, key_id: str) -> tuple[bool, int | None]:
     """Whether a previous secret is good as well, and its end: None as long as nothing but the current one's use ends it."""
-    key, secret = keys.get(tx, key_id), keys.secrets_of(tx, key_id).get(PREVIOUS)
+    key, secret = key_actions.get(tx, key_id), key_actions.secrets_of(tx, key_id).get(PREVIOUS)
     if secret is None or not secret.live(tx.now) or key.ended(tx.now):
         return False, None
-    return True, keys.end_of(key.expires, secret.expires)
+    return True, key_actions.end_of(key.expires, secret.expires)
 
 
 def _chosen(
@@ -124,12 +125,12 @@ def _replaced(cause: str) -> Refusal:
 def _keep(tx: Transaction, old: KeySecret, grace: int, from_first_use: bool) -> bool:
     """Makes the old secret the previous one with its end, or ends it; whether it lives on."""
     if (grace == 0 and not from_first_use) or not old.live(tx.now):
-        keys.drop(tx, old)
+        key_actions.drop(tx, old)
         return False
     ends = old.expires
     if not from_first_use:
         ends = tx.now + grace if ends is None else min(ends, tx.now + grace)
-    tx.run(_STAY, stored=old.digest, ends=ends)
+    tx.run(_MAKE_PREVIOUS, stored=old.digest, ends=ends)
     tx.advance_revision("key", old.digest.hex())
     return True
 
@@ -140,15 +141,15 @@ def _sandbox(tx: Transaction) -> bool:
     return bool(row[0])
 
 
-def settle(tx: Transaction, keyring: Keyring, found: KeyEntry, key: str, actor: Actor) -> bytes | None:
+def record_first_use(tx: Transaction, keyring: Keyring, found: KeyEntry, key: str, actor: Actor) -> bytes | None:
     """Writes what the use of a secret brings with it, once; answers the digest under which it is stored from now on.
 
     An imported digest, or one under a retired pepper, is replaced by the key's own under today's pepper. The first use
     of a rotation's new secret sets the end of the previous one. None: the secret was ended meanwhile.
     """
-    keys.locked(tx, found.key_id)
+    key_actions.lock(tx, found.key_id)
     fresh = keyring.key_digest(tx.tenant, key)
-    stored = {secret.digest: secret for secret in keys.secrets_of(tx, found.key_id).values()}
+    stored = {secret.digest: secret for secret in key_actions.secrets_of(tx, found.key_id).values()}
     secret = stored.get(fresh) or stored.get(found.digest)
     if secret is None:
         return None
@@ -160,13 +161,13 @@ def settle(tx: Transaction, keyring: Keyring, found: KeyEntry, key: str, actor: 
             if tx.one(_IMPORTED_LEFT) is None:
                 tx.advance_revision("tenant", tx.tenant)
     if secret.grace is not None:
-        _first_use(tx, found.key_id, fresh, secret.grace, stored.values())
+        _end_previous_after(tx, found.key_id, fresh, secret.grace, stored.values())
         record(tx, actor, "key.rotate.used", found.key_id)
     return fresh
 
 
-def _first_use(tx: Transaction, key_id: str, digest: bytes, grace: int, secrets: Iterable[KeySecret]) -> None:
-    tx.run(_USED, stored=digest)
+def _end_previous_after(tx: Transaction, key_id: str, digest: bytes, grace: int, secrets: Iterable[KeySecret]) -> None:
+    tx.run(_END_GRACE, stored=digest)
     tx.advance_revision("key", digest.hex())
     tx.run(_END_PREVIOUS, key_id=key_id, ends=tx.now + grace)
     for secret in secrets:

@@ -17,7 +17,7 @@ from bedesten.catalogue.tables import categories, products, stock_levels
 from bedesten.core.ids import new_id
 from bedesten.core.text import key
 from bedesten.errors import Refusal, bad_field
-from bedesten.store.sql import TENANT, insert_of, into, p, statement
+from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
 from bedesten.store.transaction import RetryTransaction, Transaction
 
 _P, _K = products.c, api_keys.c
@@ -69,19 +69,19 @@ _HERE = (_P.tenant_id == TENANT) & (_P.id == p("id"))
 _COVERED = or_(_P.cost.is_(None), _P.cost <= _P.price, _P.cost <= _P.accepted_cost)
 _SOLD = (_P.active == 1) & (_P.offered == 1) & _P.price.is_not(None) & _COVERED
 _ALL = select(*_COLUMNS).select_from(_FROM).where(_P.tenant_id == TENANT)
-_ONE = into(Product, _ALL.where(_P.id == p("id")))
-_LIST = into(Product, _ALL.order_by(_P.id))
+_ONE = rows_as(Product, _ALL.where(_P.id == p("id")))
+_LIST = rows_as(Product, _ALL.order_by(_P.id))
 _PAGE = _ALL.where(_P.id > p("after"), _P.updated >= p("since")).order_by(_P.id).limit(p("most"))
-_SHOP = into(
+_SHOP = rows_as(
     Product,
     _PAGE.where(
         (_SOLD & (_P.region.is_(None) | (_P.region == p("region")))) | ((p("since") > 0) & _P.published.is_not(None)),
         (p("category") == "") | (_P.category_id == p("category")),
     ),
 )
-_SUPPLIERS = into(Product, _PAGE.where(_P.supplier_id == p("supplier")))
-_BY_SKU = into(Product, _ALL.where(_P.sku_key == p("key")))
-_BY_SUPPLIER_SKU = into(Product, _ALL.where(_P.supplier_id == p("supplier"), _P.supplier_sku_key == p("key")))
+_SUPPLIERS = rows_as(Product, _PAGE.where(_P.supplier_id == p("supplier")))
+_BY_SKU = rows_as(Product, _ALL.where(_P.sku_key == p("key")))
+_BY_SUPPLIER_SKU = rows_as(Product, _ALL.where(_P.supplier_id == p("supplier"), _P.supplier_sku_key == p("key")))
 _CREATE = insert_of(products, or_ignore=True)
 _LEVEL = insert_of(stock_levels)
 _REVISED = {

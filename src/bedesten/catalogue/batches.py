@@ -19,10 +19,10 @@ from bedesten.core.ids import new_id
 from bedesten.errors import Refusal
 from bedesten.store.sql import TENANT, cross_tenant, insert_of, p, statement
 from bedesten.store.transaction import RetryTransaction, SystemTransaction, Transaction
-from bedesten.tenants.vault import Vault
+from bedesten.tenants.cipher import TenantCipher
 
 CHUNK = 1_000
-LOAD, READY = 0, 1
+LOADING_BATCH, READY_BATCH = 0, 1
 """States of a batch."""
 
 
@@ -81,7 +81,7 @@ _REVIVE = statement(
         digest=p("digest"),
         folded_digest=p("folded_digest"),
         folds=p("to_folds"),
-        sealed=p("sealed"),
+        ciphertext=p("ciphertext"),
         state=LOADING,
         batch_id=p("batch"),
         position=p("position"),
@@ -90,34 +90,37 @@ _REVIVE = statement(
     )
 )
 _COUNT = statement(update(stock_batches).where(_BATCH, _B.state == p("state")).values(codes=_B.codes + p("count")))
-_LOCK = statement(update(stock_batches).where(_BATCH, _B.state == LOAD).values(state=LOAD))
-_READY = statement(update(stock_batches).where(_BATCH, _B.state == LOAD).values(state=READY))
+_LOCK = statement(update(stock_batches).where(_BATCH, _B.state == LOADING_BATCH).values(state=LOADING_BATCH))
+_READY = statement(update(stock_batches).where(_BATCH, _B.state == LOADING_BATCH).values(state=READY_BATCH))
 _FREE_ALL = statement(update(stock_codes).where(_OF_BATCH, _C.state == LOADING).values(state=FREE))
 _DROP_CODES = statement(delete(stock_codes).where(_OF_BATCH, _C.state == LOADING))
-_DROP = statement(delete(stock_batches).where(_BATCH, _B.state == LOAD))
+_DROP = statement(delete(stock_batches).where(_BATCH, _B.state == LOADING_BATCH))
 _CONSIGN = statement(
     update(stock_levels).where(_L.tenant_id == TENANT, _L.product_id == p("product")).values(consigned=1)
 )
 _FIRST_EXPIRY = statement(select(func.min(_C.expires)).where(_OF_BATCH, _C.state == FREE))
 _UNFINISHED = statement(
     select(_B.id).where(
-        _B.tenant_id == TENANT, _B.product_id == p("product"), _B.digest == p("digest"), _B.state == LOAD
+        _B.tenant_id == TENANT, _B.product_id == p("product"), _B.digest == p("digest"), _B.state == LOADING_BATCH
     )
 )
 
 
 _ABANDONED = cross_tenant(
-    select(_B.tenant_id, _B.id).where(_B.state == LOAD, _B.created < p("before")).order_by(_B.id).limit(p("most"))
+    select(_B.tenant_id, _B.id)
+    .where(_B.state == LOADING_BATCH, _B.created < p("before"))
+    .order_by(_B.id)
+    .limit(p("most"))
 )
 
 
 # --- putting in -------------------------------------------------------------------------------------------------------
 
 
-def add(tx: Transaction, vault: Vault, product: str, codes: Sequence[StockCode], source: Source) -> Upload:
+def add(tx: Transaction, cipher: TenantCipher, product: str, codes: Sequence[StockCode], source: Source) -> Upload:
     """Puts codes into stock as one batch, each once in the tenant; those that are there already are left out."""
     batch = insert(tx, product, source)
-    duplicates = load(tx, vault, product, batch, codes, 0, again=source.again)
+    duplicates = load(tx, cipher, product, batch, codes, 0, again=source.again)
     added = finish(tx, product, batch, source)
     return Upload(batch if added else None, added, tuple(duplicates))
 
@@ -132,7 +135,7 @@ def begin(tx: Transaction, product: str, source: Source) -> str:
 
 def load(
     tx: Transaction,
-    vault: Vault,
+    cipher: TenantCipher,
     product: str,
     batch: str,
     codes: Sequence[StockCode],
@@ -147,30 +150,30 @@ def load(
     if not tx.run(_LOCK, batch=batch):
         raise _overtaken()
     found = stock.insert(
-        tx, vault, product, codes, lambda at: {"state": LOADING, "batch_id": batch, "position": first + at}
+        tx, cipher, product, codes, lambda at: {"state": LOADING, "batch_id": batch, "position": first + at}
     )
     count = 0
     known: list[Duplicate] = []
     for one in list(found):
         duplicate = None if one.inserted else _duplicate(tx, one, first)
         if duplicate and again and duplicate.state == WITHDRAWN:
-            _revive(tx, vault, product, batch, codes[one.place], one, duplicate)
+            _revive(tx, cipher, product, batch, codes[one.place], one, duplicate)
             duplicate = None
         if duplicate:
             known.append(duplicate)
         else:
             count += 1
-    tx.run(_COUNT, batch=batch, state=LOAD, count=count)
+    tx.run(_COUNT, batch=batch, state=LOADING_BATCH, count=count)
     return sorted(known, key=lambda one: one.index)
 
 
 def _revive(
     tx: Transaction,
-    vault: Vault,
+    cipher: TenantCipher,
     product: str,
     batch: str,
     code: StockCode,
-    one: stock.Outcome,
+    one: stock.InsertedCode,
     withdrawn: Duplicate,
 ) -> None:
     """Takes a code that was withdrawn into this batch, out of the one in which it was."""
@@ -181,14 +184,14 @@ def _revive(
         digest=one.digest,
         folded_digest=one.folded_digest,
         to_folds=int(stock.folds(tx, product)),
-        sealed=vault.seal(tx, stock.PURPOSE, withdrawn.row, encode(code)),
+        ciphertext=cipher.encrypt(tx, stock.PURPOSE, withdrawn.row, encode(code)),
         batch=batch,
         position=withdrawn.index,
         expires=code.expires_at,
     )
     if not done:
         raise RetryTransaction("another upload has taken the code in at this moment")
-    tx.run(_COUNT, batch=withdrawn.batch_id, state=READY, count=-1)
+    tx.run(_COUNT, batch=withdrawn.batch_id, state=READY_BATCH, count=-1)
 
 
 def finish(tx: Transaction, product: str, batch: str, source: Source) -> int:
@@ -229,7 +232,7 @@ def drop(tx: Transaction, batch: str) -> int:
     return count
 
 
-def insert(tx: Transaction, product: str, source: Source, codes: int = 0, state: int = LOAD) -> str:
+def insert(tx: Transaction, product: str, source: Source, codes: int = 0, state: int = LOADING_BATCH) -> str:
     """A batch without any code yet; answers its id."""
     batch = new_id("bat")
     tx.run(
@@ -250,7 +253,7 @@ def insert(tx: Transaction, product: str, source: Source, codes: int = 0, state:
     return batch
 
 
-def _duplicate(tx: Transaction, one: stock.Outcome, first: int) -> Duplicate:
+def _duplicate(tx: Transaction, one: stock.InsertedCode, first: int) -> Duplicate:
     row = tx.one(_KNOWN, digest=one.digest, folded_digest=one.folded_digest)
     if row is None:
         raise RetryTransaction("the code that was in the way was taken out at this moment")
@@ -261,7 +264,7 @@ def _overtaken() -> Refusal:
     return Refusal(errors.CONFLICT, "another upload of the same file has taken over: nothing of this one was put in")
 
 
-def preview(tx: Transaction, vault: Vault, product: str, codes: Sequence[StockCode]) -> list[Duplicate]:
+def preview(tx: Transaction, cipher: TenantCipher, product: str, codes: Sequence[StockCode]) -> list[Duplicate]:
     """The codes that an upload would leave out, as far as that can be seen now. Writes nothing.
 
     One that stood before in the same upload has no batch, and the state of one that is loading.
@@ -270,7 +273,7 @@ def preview(tx: Transaction, vault: Vault, product: str, codes: Sequence[StockCo
     found: list[Duplicate] = []
     before: set[bytes] = set()
     for at, code in enumerate(codes):
-        digest, folded = vault.fingerprint(tx, code.exact), vault.fingerprint(tx, code.folded)
+        digest, folded = cipher.fingerprint(tx, code.exact), cipher.fingerprint(tx, code.folded)
         known = tx.one(_KNOWN, digest=digest, folded_digest=folded if fold else digest)
         key = folded if fold else digest
         if known is not None:

@@ -88,8 +88,10 @@ class StockCode(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def folded(self) -> str:
         """The form in which codes are compared without regard to case, hyphens and spaces."""
-        plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", self.code).casefold())
-        return "".join(each for each in plain if unicodedata.category(each) not in ("Pd", "Zs") and each != "\u2212")
+        strip_invisible = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", self.code).casefold())
+        return "".join(
+            each for each in strip_invisible if unicodedata.category(each) not in ("Pd", "Zs") and each != "\u2212"
+        )
 
 
 def read_code(code: str, pin: str | None = None, serial: str | None = None, expires: str | None = None) -> StockCode:
@@ -103,7 +105,7 @@ def read_code(code: str, pin: str | None = None, serial: str | None = None, expi
 
 
 def _read(part: str, rule: Text, given: str | None) -> str | None:
-    if given is None or (part != "code" and not plain(given)):
+    if given is None or (part != "code" and not strip_invisible(given)):
         return None
     problem = ""
     try:
@@ -140,7 +142,7 @@ def has_parts(code: StockCode) -> bool:
 decode: Callable[[str], StockCode] = msgspec.json.Decoder(StockCode).decode
 
 
-def plain(given: str) -> str:
+def strip_invisible(given: str) -> str:
     """The text without white space and invisible characters around it."""
     start, end = 0, len(given)
     while start < end and is_invisible(given[start]):
@@ -165,7 +167,7 @@ def is_invisible(character: str) -> bool:
 
 def code_text(given: str) -> str:
     """The normal form of a code. Raises `TextError`."""
-    code = text.code(plain(given))
+    code = text.code(strip_invisible(given))
     if not any(each.isalnum() for each in code):
         raise TextError("has neither a letter nor a digit")
     if code.casefold() in _TITLES:
@@ -179,7 +181,7 @@ def code_text(given: str) -> str:
 
 def part_text(given: str) -> str:
     """The normal form of a PIN or a serial number. Raises `TextError`."""
-    found = text.code(plain(given))
+    found = text.code(strip_invisible(given))
     if len(found) > MAX_PART:
         raise TextError(f"must have at most {MAX_PART} characters")
     return found
@@ -187,7 +189,7 @@ def part_text(given: str) -> str:
 
 def day_text(given: str) -> str:
     """The normal form of an expiry date. Raises `TextError`."""
-    found = plain(given)
+    found = strip_invisible(given)
     if not found:
         raise TextError("must not be blank")
     _day(found)

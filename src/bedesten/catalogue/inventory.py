@@ -11,14 +11,14 @@ from sqlalchemy import and_, case, func, or_, select, update
 
 from bedesten import errors
 from bedesten.catalogue import stock
-from bedesten.catalogue.batches import LOAD, READY, Source, drop, insert, make_sellable
+from bedesten.catalogue.batches import LOADING_BATCH, READY_BATCH, Source, drop, insert, make_sellable
 from bedesten.catalogue.code import EXACT, FOLDED, StockCode
 from bedesten.catalogue.stock import CLAIMED, DELIVERED, FREE, WITHDRAWN
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
 from bedesten.errors import Refusal
-from bedesten.store.sql import TENANT, into, p, statement
+from bedesten.store.sql import TENANT, p, rows_as, statement
 from bedesten.store.transaction import RetryTransaction, Transaction
-from bedesten.tenants.vault import Vault
+from bedesten.tenants.cipher import TenantCipher
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ _LIST = (
     .group_by(_B.id, products.c.sku)
     .order_by(_B.id)
 )  # fmt: skip
-_ALL = into(Batch, _LIST.where(or_(p("product") == "", _B.product_id == p("product"))))
-_ONE = into(Batch, _LIST.where(_B.id == p("batch")))
+_ALL = rows_as(Batch, _LIST.where(or_(p("product") == "", _B.product_id == p("product"))))
+_ONE = rows_as(Batch, _LIST.where(_B.id == p("batch")))
 _WITHDRAW_BATCH = statement(
     update(stock_codes).where(_OF_BATCH, _C.state == FREE).values(state=WITHDRAWN, reason=p("why"))
 )
@@ -136,7 +136,7 @@ def withdraw_batch(tx: Transaction, batch: Batch, reason: str) -> Withdrawal:
 
     A batch that is still loading is thrown away.
     """
-    if batch.state == LOAD:
+    if batch.state == LOADING_BATCH:
         return Withdrawal(drop(tx, batch.id))
     tx.run(stock.LOCK_LEVEL, product=batch.product_id)
     tx.run(_MARK, batch=batch.id, why=reason)
@@ -146,12 +146,12 @@ def withdraw_batch(tx: Transaction, batch: Batch, reason: str) -> Withdrawal:
     return Withdrawal(count, sold=after.sold + after.claimed, before=after.withdrawn - count)
 
 
-def withdraw_codes(tx: Transaction, vault: Vault, codes: Sequence[StockCode], reason: str) -> Withdrawal:
+def withdraw_codes(tx: Transaction, cipher: TenantCipher, codes: Sequence[StockCode], reason: str) -> Withdrawal:
     """Takes single codes out of stock for good, if they are unsold."""
     known: dict[str, tuple[str, int]] = {}
     unknown = 0
     for code in codes:
-        digests = {"digest": vault.fingerprint(tx, code.exact), "folded_digest": vault.fingerprint(tx, code.folded)}
+        digests = {"digest": cipher.fingerprint(tx, code.exact), "folded_digest": cipher.fingerprint(tx, code.folded)}
         rows = tx.all(_BY_DIGEST, **digests)
         unknown += not rows
         known.update({row[0]: (row[1], row[2]) for row in rows})
@@ -182,7 +182,7 @@ def move(tx: Transaction, batch: Batch, product: str, actor: str) -> tuple[str, 
     if fold and tx.one(_CLASH, batch=batch.id) is not None:
         raise Refusal(errors.CONFLICT, "a code of the batch is in the shop before, as that product compares codes")
     source = Source(f"moved from {batch.id}", actor, batch.supplier_id, batch.unit_cost, batch.note)
-    made = insert(tx, product, source, state=READY)
+    made = insert(tx, product, source, state=READY_BATCH)
     count = tx.run(_MOVE, batch=batch.id, product=product, to_batch=made, to_folds=int(fold))
     if not count:
         raise Refusal(errors.CONFLICT, "no code of the batch is unsold: there is nothing to move")
@@ -193,7 +193,7 @@ def move(tx: Transaction, batch: Batch, product: str, actor: str) -> tuple[str, 
     return made, count
 
 
-def compare(tx: Transaction, product: str, comparison: str) -> None:
+def set_comparison(tx: Transaction, product: str, comparison: str) -> None:
     """Changes how the product compares codes. Raises `Refusal` (-8) if two of its codes would then be one."""
     assert comparison in (EXACT, FOLDED)
     tx.run(_COMPARE, product=product, comparison=comparison, now=tx.now)

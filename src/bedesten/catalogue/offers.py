@@ -14,15 +14,15 @@ from bedesten import errors
 from bedesten.accounts.tables import accounts
 from bedesten.audit.actions import Actor
 from bedesten.catalogue import actions
-from bedesten.catalogue.changes import record_change
 from bedesten.catalogue.model import STOCK_FIRST, Product, ProductFields, fields_of
+from bedesten.catalogue.product_audit import record_change
 from bedesten.core.text import MAX_IDENTIFIER
 from bedesten.errors import Refusal
 from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
 
-MAX_SKU_TRIES = 100
-_EDITS = statement(select(accounts.c.edits_texts).where(accounts.c.tenant_id == TENANT, accounts.c.id == p("id")))
+MAX_SKU_ATTEMPTS = 100
+_EDITS = statement(select(accounts.c.may_edit_texts).where(accounts.c.tenant_id == TENANT, accounts.c.id == p("id")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,16 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
+class OfferResult:
     """What became of an offer. `stopped`: its cost is above the price now, so the product is not sold any more."""
 
     product: Product
     stopped: bool = False
 
 
-def upsert_offer(tx: Transaction, supplier: str, currency: str, offer: Offer, actor: Actor | None = None) -> Offered:
+def upsert_offer(
+    tx: Transaction, supplier: str, currency: str, offer: Offer, actor: Actor | None = None
+) -> OfferResult:
     """Changes the supplier's part of a product, or makes one that the operator has yet to price and switch on."""
     actor = actor or Actor(supplier)
     before = actions.by_supplier_sku(tx, supplier, offer.sku)
@@ -61,14 +63,14 @@ def upsert_offer(tx: Transaction, supplier: str, currency: str, offer: Offer, ac
         )
         product_id = actions.insert(tx, fields)
         record_change(tx, actor, product_id, None, fields)
-        return Offered(_written(tx, product_id))
+        return OfferResult(_written(tx, product_id))
     fields = replace(_renamed(tx, before, offer.name), cost=offer.cost, offered=offer.offered)
     if fields != fields_of(before):
         actions.revise(tx, before, fields)
     after = _written(tx, before.id)
     stopped = after.at_a_loss and not before.at_a_loss
     record_change(tx, actor, before.id, before, fields, **({"sale": "stopped: cost above price"} if stopped else {}))
-    return Offered(after, stopped)
+    return OfferResult(after, stopped)
 
 
 def accept(tx: Transaction, product: Product, actor: Actor) -> Product:
@@ -119,7 +121,7 @@ def _free_sku(tx: Transaction, sku: str) -> str:
 
 def _candidates(sku: str) -> Iterator[str]:
     yield sku
-    for number in range(2, MAX_SKU_TRIES):
+    for number in range(2, MAX_SKU_ATTEMPTS):
         ending = f"-{number}"
         yield sku[: MAX_IDENTIFIER - len(ending)] + ending
 

@@ -21,7 +21,7 @@ from bedesten.core.clock import HOUR
 from bedesten.core.ids import new_id
 from bedesten.store.sql import TENANT, cross_tenant, insert_of, p, statement
 from bedesten.store.transaction import Step, SystemTransaction, Transaction
-from bedesten.tenants.vault import Vault
+from bedesten.tenants.cipher import TenantCipher
 
 FREE, CLAIMED, DELIVERED, WITHDRAWN, LOADING = range(5)
 """States of a code. A loading one belongs to a batch that is not complete yet; a withdrawn one is never sold again."""
@@ -94,7 +94,7 @@ _NOTE_EXPIRY = statement(
     .values(next_expiry=p("expiry"))
 )
 _DELIVER = statement(update(stock_codes).where(_OF_LINE, _C.state == CLAIMED).values(state=DELIVERED))
-_SEALED = statement(select(_C.id, _C.sealed).where(_OF_LINE, _C.state == DELIVERED).order_by(_C.unit))
+_SEALED = statement(select(_C.id, _C.ciphertext).where(_OF_LINE, _C.state == DELIVERED).order_by(_C.unit))
 _CLAIMED = statement(
     select(func.count()).where(_C.tenant_id == TENANT, _C.product_id == p("product"), _C.state == CLAIMED)
 )
@@ -125,7 +125,7 @@ _EXPIRED = statement(
 
 
 class Allotment(NamedTuple):
-    """Units that were taken off a level. `earns`: a supplier may earn with them, see `earned`."""
+    """Units that were taken off a level. `earns`: a supplier may earn with them, see `supplier_earnings`."""
 
     earns: bool
 
@@ -142,7 +142,7 @@ def take(tx: Transaction, product: str, count: int, until: int = 0) -> Allotment
     return Allotment(earns=bool(rows[0][0])) if rows else None
 
 
-def attaching(product: str, line: str, count: int, state: int) -> Step:
+def attach_step(product: str, line: str, count: int, state: int) -> Step:
     """Gives the first free codes, which were taken before, to the units of a line.
 
     Never in one step with taking them: only a later statement sees what others, for whom the level waited, have left.
@@ -152,7 +152,7 @@ def attaching(product: str, line: str, count: int, state: int) -> Step:
     return Step(attach, what, rows=count, error=partial(AssertionError, "a unit that the level had is there"))
 
 
-def claims_too_much(tx: Transaction, product: str, count: int, share: int | None) -> bool:
+def exceeds_claim_share(tx: Transaction, product: str, count: int, share: int | None) -> bool:
     """Whether unpaid checkouts would hold more than this percentage of the stock, with so many units just taken.
 
     `MIN_CLAIMABLE` units may always be held. The level's row is locked by `take`, so nobody claims meanwhile.
@@ -164,7 +164,7 @@ def claims_too_much(tx: Transaction, product: str, count: int, share: int | None
     return bool(claimed + count > max(MIN_CLAIMABLE, stock * share // 100))
 
 
-def untake(tx: Transaction, product: str, count: int) -> None:
+def return_units(tx: Transaction, product: str, count: int) -> None:
     """Undoes `take` in the same transaction."""
     tx.run(_PUT, product=product, count=count)
 
@@ -208,28 +208,30 @@ def deliver_claimed(tx: Transaction, line: str) -> int:
     return tx.run(_DELIVER, line=line)
 
 
-def earned(tx: Transaction, line: str) -> list[tuple[str, int]]:
+def supplier_earnings(tx: Transaction, line: str) -> list[tuple[str, int]]:
     """What suppliers earn with the stock codes that a line got: supplier and minor units."""
     return [(row[0], int(row[1])) for row in tx.all(_EARNED, line=line)]
 
 
-def deliver_new(tx: Transaction, vault: Vault, product: str, line: str, codes: Sequence[StockCode]) -> bool:
+def deliver_new(tx: Transaction, cipher: TenantCipher, product: str, line: str, codes: Sequence[StockCode]) -> bool:
     """Gives codes that a supplier just sent to a line. False if one of them was in this tenant before."""
     place: dict[str, object] = {"state": DELIVERED, "line_id": line, "line_quantity": len(codes)}
-    return all(one.inserted for one in insert(tx, vault, product, codes, lambda at: {**place, "unit": at}))
+    return all(one.inserted for one in insert(tx, cipher, product, codes, lambda at: {**place, "unit": at}))
 
 
-def delivered(tx: Transaction, vault: Vault, line: str) -> list[StockCode]:
+def delivered_codes(tx: Transaction, cipher: TenantCipher, line: str) -> list[StockCode]:
     """The codes that a line got, decrypted. Every caller leaves a row in the trail."""
-    return [decode(vault.open(tx, PURPOSE, row, bytes(sealed))) for row, sealed in tx.all(_SEALED, line=line)]
+    return [
+        decode(cipher.decrypt(tx, PURPOSE, row, bytes(ciphertext))) for row, ciphertext in tx.all(_SEALED, line=line)
+    ]
 
 
-def has_delivered(tx: Transaction, vault: Vault, line: str, codes: Sequence[StockCode]) -> bool:
+def has_delivered_codes(tx: Transaction, cipher: TenantCipher, line: str, codes: Sequence[StockCode]) -> bool:
     """Whether exactly these codes, with these parts, are what the line got."""
-    return delivered(tx, vault, line) == list(codes)
+    return delivered_codes(tx, cipher, line) == list(codes)
 
 
-class Outcome(NamedTuple):
+class InsertedCode(NamedTuple):
     """What became of the code at one place of an upload; its digests find the code that was there before."""
 
     place: int
@@ -239,8 +241,12 @@ class Outcome(NamedTuple):
 
 
 def insert(
-    tx: Transaction, vault: Vault, product: str, codes: Sequence[StockCode], columns: Callable[[int], dict[str, object]]
-) -> Iterator[Outcome]:
+    tx: Transaction,
+    cipher: TenantCipher,
+    product: str,
+    codes: Sequence[StockCode],
+    columns: Callable[[int], dict[str, object]],
+) -> Iterator[InsertedCode]:
     """Inserts codes that are in no product of the tenant yet; `columns` gives state and place of the code at an index.
 
     They go in by their digests, the folded one first, and of two that are the same the first one of the upload: two who put
@@ -248,12 +254,12 @@ def insert(
     """
     fold = int(folds(tx, product))
     outcomes = sorted(
-        (vault.fingerprint(tx, code.folded), b"" if fold else vault.fingerprint(tx, code.exact), at)
+        (cipher.fingerprint(tx, code.folded), b"" if fold else cipher.fingerprint(tx, code.exact), at)
         for at, code in enumerate(codes)
     )
     for folded_digest, exact, at in outcomes:
         row, code = new_id("cod"), codes[at]
-        digest = exact or vault.fingerprint(tx, code.exact)
+        digest = exact or cipher.fingerprint(tx, code.exact)
         columns_of_code = {**_NOWHERE, **columns(at)}
         count = tx.run(
             _ADD,
@@ -262,12 +268,12 @@ def insert(
             digest=digest,
             folded_digest=folded_digest,
             folds=fold,
-            sealed=vault.seal(tx, PURPOSE, row, encode(code)),
+            ciphertext=cipher.encrypt(tx, PURPOSE, row, encode(code)),
             expires=code.expires_at,
             reason=None,
             **columns_of_code,
         )
-        yield Outcome(at, bool(count), digest, folded_digest)
+        yield InsertedCode(at, bool(count), digest, folded_digest)
 
 
 _NOWHERE: dict[str, object] = dict.fromkeys(("batch_id", "position", "line_id", "line_quantity", "unit"))

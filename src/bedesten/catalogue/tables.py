@@ -109,7 +109,7 @@ stock_codes = Table(
     blob("digest"),
     blob("folded_digest"),
     integer("folds", CheckConstraint("folds IN (0, 1)", name="folds")),
-    blob("sealed"),
+    blob("ciphertext"),
     integer("state", CheckConstraint("state IN (0, 1, 2, 3, 4)", name="state")),
     sql.text("batch_id", null=True),
     integer("position", null=True),

@@ -27,8 +27,8 @@ from bedesten.server.settings import Settings
 from bedesten.store.store import Work
 from bedesten.store.transaction import StoreUnavailable, SystemTransaction, Transaction
 from bedesten.tenants import actions as tenants
+from bedesten.tenants.cipher import DecryptionError
 from bedesten.tenants.lookup import tenant_entry
-from bedesten.tenants.vault import Unsealable
 
 Result = TypeVar("Result")
 TenantWork = Callable[[Transaction, TenantEntry], Result]
@@ -140,7 +140,7 @@ def run_action(ctx: CommandContext, action: Callable[[], CommandResult]) -> int:
         return result.code
     except BrokenPipeError:
         forget_output()
-    except (Refusal, InstallationError, StoreUnavailable, CommandError, Unsealable, OSError) as problem:
+    except (Refusal, InstallationError, StoreUnavailable, CommandError, DecryptionError, OSError) as problem:
         print_error(problem, ctx.as_json)
     finally:
         ctx.close()

@@ -10,8 +10,10 @@ from bedesten.accounts.actions import OWNERS, Account
 from bedesten.admin import key_imports, leak_reports, owners
 from bedesten.admin import keys as key_admin
 from bedesten.admin.keys import Grace, bound_to_tenant_of
-from bedesten.apikeys import key_import, key_uses, keys
-from bedesten.apikeys.keys import MAX_PAGE, PAGE, NewKey
+from bedesten.apikeys import actions as api_keys
+from bedesten.apikeys import imports
+from bedesten.apikeys.actions import MAX_PAGE_SIZE, PAGE_SIZE, NewKey
+from bedesten.apikeys.usage import key_usage
 from bedesten.audit.actions import OPERATOR
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import NO_VALUES, TenantOption, duration, duration_or_time
@@ -63,7 +65,7 @@ def create(
         holder, fresh = owners.find_or_create(tx, gate, owner, create=create_owner)
         end = tx.now + after if after is not None else at
         new = NewKey(gate, holder.id, entry.sandbox, grant or None, allow, end)
-        return *keys.create(tx, ctx.installation.keyring, new, OPERATOR), holder, fresh, end
+        return *api_keys.create(tx, ctx.installation.keyring, new, OPERATOR), holder, fresh, end
 
     key_id, key, holder, fresh, end = ctx.write_in(tenant, act)
     document: Document = {
@@ -93,7 +95,7 @@ def revoke(
     """Revoke an API key: from now on no worker accepts it. `changed` is false if it was revoked before."""
 
     def act(tx: SystemTransaction) -> bool:
-        return keys.revoke(bound_to_tenant_of(tx, key), key, OPERATOR, previous_only=previous)
+        return api_keys.revoke(bound_to_tenant_of(tx, key), key, OPERATOR, previous_only=previous)
 
     changed = ctx.write(act)
     what = f"The previous secret of {key}" if previous else f"API key {key}"
@@ -106,12 +108,12 @@ def show_all(
     ctx: CommandContext,
     tenant: TenantOption,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=1, max=MAX_PAGE, help="Most API keys to show.")
-    ] = PAGE,
+        int, typer.Option("--limit", metavar="N", min=1, max=MAX_PAGE_SIZE, help="Most API keys to show.")
+    ] = PAGE_SIZE,
     cursor: Annotated[str, typer.Option("--cursor", metavar="C", help="The next cursor of the previous page.")] = "",
 ) -> CommandResult:
     """List a tenant's API keys, active or not, in order of creation; never their secrets."""
-    listed, following = ctx.read_in(tenant, lambda tx, _: keys.list_page(tx, cursor, limit))
+    listed, following = ctx.read_in(tenant, lambda tx, _: api_keys.list_page(tx, cursor, limit))
     shown = table(
         ({**one, "grants": one["grants"] or "all", "networks": one["networks"] or "anywhere"} for one in listed),
         "There is no API key yet.",
@@ -172,7 +174,7 @@ def rotate(
 @command(app, "usage")
 def usage(ctx: CommandContext, key: KeyId) -> CommandResult:
     """Show how long each secret of an API key is valid, and who used it last."""
-    found: Document = ctx.read(lambda tx: key_uses.usage(bound_to_tenant_of(tx, key), key))
+    found: Document = ctx.read(lambda tx: key_usage(bound_to_tenant_of(tx, key), key))
     shown = table(
         found["secrets"],
         "It has no secret any more, and was never used.",
@@ -202,7 +204,7 @@ def import_keys(
     """Import API keys of another system by their SHA-256: lines of `digest[,hint]`, all or none."""
     gate = _surface(surface)
     after, at = _expiry(expires)
-    lines = key_import.parse(_lines(file))
+    lines = imports.parse(_lines(file))
 
     entry = ctx.read_in(tenant, lambda _, entry: entry)
 

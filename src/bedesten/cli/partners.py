@@ -53,7 +53,7 @@ def create(
     handle = partners.address(email)
     password, hashed = _password(ctx, password_stdin, name, handle, tenant)
     new = NewPartner(handle, hashed, name, scope or None, webhook, limit)
-    made = ctx.write_in(tenant, lambda tx, entry: partners.create(tx, ctx.installation.vault, entry.currency, new))
+    made = ctx.write_in(tenant, lambda tx, entry: partners.create(tx, ctx.installation.cipher, entry.currency, new))
     document: Document = {"id": made.id, "email": made.email}
     if not password_stdin:
         document["password"] = password.reveal()
@@ -160,7 +160,7 @@ def webhook(
 
     def act(tx: Transaction, entry: TenantEntry) -> tuple[CreatedPartner | None, Document]:
         account = partners.find(tx, partner)
-        made = partners.set_webhook(tx, ctx.installation.vault, account, target)
+        made = partners.set_webhook(tx, ctx.installation.cipher, account, target)
         return made, partners.shown(tx, entry.currency, account)
 
     made, shown = ctx.write_in(tenant, act)

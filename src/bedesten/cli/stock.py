@@ -86,9 +86,9 @@ def add_codes(
         raise bad_field("--note", f"1 to {MAX_TEXT} characters")
     source_name, raw = read_file(path)
     read = _understood(ctx, source_name, raw, FileOptions(encoding, column, header))
-    vault = ctx.installation.vault
+    cipher = ctx.installation.cipher
     found = ctx.read_in(tenant, lambda tx, _: stock.stocked_product(tx, name))
-    digest = ctx.read_in(tenant, lambda tx, _: vault.fingerprint(tx, sha256(raw).hexdigest()))
+    digest = ctx.read_in(tenant, lambda tx, _: cipher.fingerprint(tx, sha256(raw).hexdigest()))
     source = Source(
         name=source_name[:MAX_TEXT],
         actor=OPERATOR.name,
@@ -107,7 +107,7 @@ def add_codes(
         if not typer.confirm("Add them?", err=True):
             return CommandResult(None, ["Nothing was added."], code=1)
     with progress("adding codes", len(read.codes), as_json=ctx.as_json) as advance:
-        done = stock.add_codes(partial(_write, ctx, tenant), vault, found, read.codes, source, advance)
+        done = stock.add_codes(partial(_write, ctx, tenant), cipher, found, read.codes, source, advance)
     return _answer(ctx, tenant, found, read, done)
 
 
@@ -133,8 +133,8 @@ def _is_terminal(ctx: CommandContext) -> bool:
 
 def _preview(ctx: CommandContext, tenant: str, product: Product, read: CodeFile, *, again: bool) -> CommandResult:
     """Describe what the file would add. Codes are masked."""
-    vault = ctx.installation.vault
-    duplicates = ctx.read_in(tenant, lambda tx, _: batches.preview(tx, vault, product.id, read.codes))
+    cipher = ctx.installation.cipher
+    duplicates = ctx.read_in(tenant, lambda tx, _: batches.preview(tx, cipher, product.id, read.codes))
     duplicates = [one for one in duplicates if not again or one.state != WITHDRAWN]
     known = ctx.read_in(tenant, lambda tx, _: stock.duplicate_groups(tx, duplicates))
     new = len(read.codes) - len(duplicates)
@@ -271,8 +271,8 @@ def remove(
         codes = _codes(code_file, code)
         if not _confirmed(ctx, yes, lambda: len(codes)):
             return CommandResult(None, ["Nothing was withdrawn."], code=1)
-        vault = ctx.installation.vault
-        done = ctx.write_in(tenant, lambda tx, _: stock.withdraw_codes(tx, vault, codes, reason))
+        cipher = ctx.installation.cipher
+        done = ctx.write_in(tenant, lambda tx, _: stock.withdraw_codes(tx, cipher, codes, reason))
     return _withdrawal(done)
 
 

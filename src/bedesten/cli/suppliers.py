@@ -31,7 +31,7 @@ def change(
     """Change what a supplier may do."""
     if may_edit_texts is None:
         raise typer.BadParameter("pass --may-edit-texts or --may-not-edit-texts")
-    account = ctx.write_in(tenant, lambda tx, _: owners.set_edits_texts(tx, name, may_edit_texts))
+    account = ctx.write_in(tenant, lambda tx, _: owners.set_may_edit_texts(tx, name, may_edit_texts))
     document = {"id": account.id, "name": account.name, "mayEditTexts": may_edit_texts}
     message = "hold at once" if may_edit_texts else "wait for your word"
     return CommandResult(document, [f"The names that {printable(account.name)} gives to products on sale {message}."])

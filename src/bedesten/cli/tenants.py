@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bedesten.accounts import uses
+from bedesten.accounts.token_idle import set_idle
 from bedesten.admin import inputs
 from bedesten.cli import access
 from bedesten.cli.command import CommandContext, CommandResult, command
@@ -45,7 +45,7 @@ def create(
     """Create a tenant. It is served on its hosts from the next request on."""
     new = NewTenant(name, host, sandbox, _currency(currency), inputs.region(region))
     with guard_tenant_hosts(ctx.settings, host):
-        made: Document = ctx.write(lambda tx: tenants.create(tx, ctx.installation.vault, new))
+        made: Document = ctx.write(lambda tx: tenants.create(tx, ctx.installation.cipher, new))
     message: list[Output] = [f"Tenant {made['name']} ({made['id']}) is served on {', '.join(made['hosts'])}."]
     if made["alike"]:
         message.append(f"Its name is similar to that of {', '.join(map(printable, made['alike']))}.")
@@ -143,7 +143,7 @@ def change(
         for surface, time in lifetimes.items():
             tenants.set_lifetime(tx, surface, time)
         for surface, time_out in idle.items():
-            uses.set_idle(tx, surface, time_out)
+            set_idle(tx, surface, time_out)
         if region:
             tenants.set_region(tx, inputs.region(region))
         if limits:
@@ -193,7 +193,7 @@ def change_brand(
 def _picture(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(brand.LARGEST_LOGO + 1)
+            content = file.read(brand.MAX_LOGO_BYTES + 1)
     except OSError as problem:
         raise typer.BadParameter(f"{path}: {problem.strerror}", param_hint="--logo") from None
     if not content:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from bedesten.accounts.actions import set_scopes
 from bedesten.admin import owners, partners, webhook_networks
 from bedesten.admin.partners import NewPartner
-from bedesten.apikeys import keys
+from bedesten.apikeys import actions as api_keys
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import batches
@@ -72,12 +72,12 @@ def create(settings: Settings, webhook_url: str) -> DemoAccounts:
 
         def act(tx: SystemTransaction) -> DemoAccounts:
             webhook_networks.change(tx, add=["127.0.0.0/8"])
-            tenant = str(tenants.create(tx, installation.vault, NewTenant(DEMO, DEMO_HOSTS))["id"])
+            tenant = str(tenants.create(tx, installation.cipher, NewTenant(DEMO, DEMO_HOSTS))["id"])
             sandbox = NewTenant(SANDBOX, [SANDBOX_HOST], currency="EUR", sandbox=True)
             bound = tx.for_tenant(tenant)
-            elsewhere = tx.for_tenant(str(tenants.create(tx, installation.vault, sandbox)["id"]))
-            made = partners.create(bound, installation.vault, "USD", new)
-            partners.create(elsewhere, installation.vault, "EUR", replace(new, webhook=None, credit=Decimal(1000)))
+            elsewhere = tx.for_tenant(str(tenants.create(tx, installation.cipher, sandbox)["id"]))
+            made = partners.create(bound, installation.cipher, "USD", new)
+            partners.create(elsewhere, installation.cipher, "EUR", replace(new, webhook=None, credit=Decimal(1000)))
             supplier = owners.create(bound, Surface.SUPPLIER, "Anatolia Codes").id
             _fill(bound, installation, supplier)
             integration = owners.create(bound, Surface.PAYMENT, "Back office").id
@@ -159,7 +159,7 @@ def _fill_sandbox(tx: Transaction, installation: Installation) -> ApiKey:
 
 def _add_codes(tx: Transaction, installation: Installation, product: str, codes: list[str]) -> None:
     source = Source("demo", OPERATOR.name)
-    batches.add(tx, installation.vault, product, [read_code(code) for code in codes], source)
+    batches.add(tx, installation.cipher, product, [read_code(code) for code in codes], source)
 
 
 def _codes(prefix: str, count: int) -> list[str]:
@@ -169,4 +169,4 @@ def _codes(prefix: str, count: int) -> list[str]:
 
 
 def _key(tx: Transaction, installation: Installation, surface: Surface, owner: str, *, sandbox: bool = False) -> ApiKey:
-    return ApiKey(*keys.create(tx, installation.keyring, keys.NewKey(surface, owner, sandbox), OPERATOR))
+    return ApiKey(*api_keys.create(tx, installation.keyring, api_keys.NewKey(surface, owner, sandbox), OPERATOR))

@@ -13,31 +13,31 @@ from bedesten.orders import actions as orders
 from bedesten.orders import statements as sql
 from bedesten.orders.model import DELIVERED, PROCESSING, Line, Order
 from bedesten.store.transaction import Transaction
-from bedesten.tenants.vault import Vault
+from bedesten.tenants.cipher import TenantCipher
 
 
-def awaiting(tx: Transaction, supplier: str, after: str, size: int, since: int = 0) -> list[Line]:
+def waiting_lines(tx: Transaction, supplier: str, after: str, size: int, since: int = 0) -> list[Line]:
     """One more than a page of the lines that wait for the supplier, those that wait longest first.
 
-    `after` is `place` of the last line of the page before. A line may begin to wait long after it was ordered (a checkout
-    that is paid late), so whoever looks for new work begins at the first page again.
+    `after` is `cursor_key` of the last line of the page before. A line may begin to wait long after it was ordered (a
+    checkout that is paid late), so whoever looks for new work begins at the first page again.
     Raises `Refusal` (-2) for an `after` that is no place.
     """
     queued, _, line = after.partition("-")
     if after and not (queued.isascii() and queued.isdigit() and len(queued) <= 16):
         raise errors.bad_field("cursor", "not a cursor of this list")
     return tx.all(
-        sql.AWAITING, supplier=supplier, after_queued=int(queued or 0), after=line, most=size + 1, since=since
+        sql.WAITING_LINES, supplier=supplier, after_queued=int(queued or 0), after=line, most=size + 1, since=since
     )
 
 
-def place(line: Line) -> str:
+def cursor_key(line: Line) -> str:
     """Where a waiting line stands in its queue."""
     return f"{line.queued}-{line.id}"
 
 
 def deliver(
-    tx: Transaction, vault: Vault, supplier: str, line_id: str, codes: Sequence[StockCode], notes: Sequence[str]
+    tx: Transaction, cipher: TenantCipher, supplier: str, line_id: str, codes: Sequence[StockCode], notes: Sequence[str]
 ) -> Line:
     """Delivers a waiting line with as many codes as it has units, or with notes alone (a top-up).
 
@@ -50,13 +50,13 @@ def deliver(
     if line is None or line.supplier_id != supplier or line.queued is None:
         raise Refusal(errors.NOT_FOUND, "no such line in this supplier's queue", missing="order line")
     note = json.dumps(list(notes), ensure_ascii=False, separators=(",", ":")) if notes else None
-    if line.status == DELIVERED and line.note == note and stock.has_delivered(tx, vault, line.id, codes):
+    if line.status == DELIVERED and line.note == note and stock.has_delivered_codes(tx, cipher, line.id, codes):
         return line
     order = tx.one(sql.ORDER_BY_ID, order_id=line.order_id)
     assert order is not None, "a line has an order"
     _check(line, codes)
-    orders.finish(tx, order, line, DELIVERED, note)
-    if not stock.deliver_new(tx, vault, line.product_id, line.id, codes):
+    orders.close_line(tx, order, line, DELIVERED, note)
+    if not stock.deliver_new(tx, cipher, line.product_id, line.id, codes):
         raise Refusal(
             errors.NOT_DELIVERABLE, "a code was here before", fields={"deliveryData": "a code was used before"}
         )
@@ -78,4 +78,4 @@ def _check(line: Line, codes: Sequence[StockCode]) -> None:
 def _book(tx: Transaction, supplier: str, order: Order, line: Line) -> None:
     ledger.capture(tx, order.id, line.price, line.id)
     if line.unit_cost:
-        ledger.owe(tx, supplier, order.currency, line.unit_cost * line.quantity, line.id, order.id)
+        ledger.accrue_payable(tx, supplier, order.currency, line.unit_cost * line.quantity, line.id, order.id)

@@ -11,7 +11,7 @@ from bedesten.gate.principal import Principal
 from bedesten.http.password_hash_pool import PasswordHashPool
 from bedesten.store.store import Store
 from bedesten.telemetry.request_log import RequestLog
-from bedesten.tenants.vault import Vault
+from bedesten.tenants.cipher import TenantCipher
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class RequestContext:
     """One request that was allowed, as its handler sees it.
 
     `argument` is the last segment of the path where the route has one, `body` the raw bytes, `authority` the `Host`
-    header as it was sent (the gate has checked its form), `user_agent` the header of that name. `vault` encrypts for
+    header as it was sent (the gate has checked its form), `user_agent` the header of that name. `cipher` encrypts for
     the tenant, `keyring` holds the master secrets as of the last revision check, and `checkout_ms` is how long a
     checkout reserves its goods.
     """
@@ -33,7 +33,7 @@ class RequestContext:
     argument: str
     authority: bytes
     user_agent: bytes
-    vault: Vault
+    cipher: TenantCipher
     keyring: Keyring
     checkout_ms: int
     body: bytes = b""

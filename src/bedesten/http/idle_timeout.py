@@ -10,7 +10,7 @@ time-out before, no use was recorded, and idleness counts from the change.
 """
 
 from bedesten import errors
-from bedesten.accounts import uses
+from bedesten.accounts import token_idle
 from bedesten.core.clock import Clock
 from bedesten.errors import Refusal
 from bedesten.gate.auth_cache import TenantEntry
@@ -39,11 +39,11 @@ class IdleTimeout:
         if since > now + CLOCK_SKEW_MS:  # a clock was wrong when it was set: nothing is known of it
             since = 0
         written = self._written.get(token.token_id, 0)
-        if written >= since and 0 <= now - written < uses.step(idle):
+        if written >= since and 0 <= now - written < token_idle.resolution(idle):
             return
         earliest = max(since, token.issued_at * 1000)
         alive = await self._store.write(
-            tenant.id, uses.use, surface, token.token_id, earliest, idle, token.expires_at * 1000
+            tenant.id, token_idle.record_use, surface, token.token_id, earliest, idle, token.expires_at * 1000
         )
         if not alive:
             raise Refusal(errors.TOKEN_EXPIRED, "idle for too long", headers=challenge(errors.TOKEN_EXPIRED))

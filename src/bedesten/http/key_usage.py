@@ -15,8 +15,8 @@ from functools import partial
 
 import structlog
 
-from bedesten.apikeys import key_uses, rotation
-from bedesten.apikeys.key_uses import LONGEST_AGENT, Noted
+from bedesten.apikeys import rotation, usage
+from bedesten.apikeys.usage import MAX_AGENT_LENGTH, UsageRecord
 from bedesten.audit.actions import Actor
 from bedesten.core.clock import MINUTE, Clock
 from bedesten.gate import api_keys
@@ -45,7 +45,7 @@ class KeyUsageRecorder:
         self._store = store
         self._keyring = keyring
         self._clock = clock
-        self._noted: dict[bytes, Noted] = {}
+        self._noted: dict[bytes, UsageRecord] = {}
         self._written: dict[bytes, int] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -61,13 +61,13 @@ class KeyUsageRecorder:
         assert entry is not None, "the principal has an API key"
         if entry.unused or entry.imported or entry.pepper_id != keyring.digest.current:
             digest = await self._store.write(
-                principal.tenant, rotation.settle, keyring, entry, api_keys.extract(api_key), actor
+                principal.tenant, rotation.record_first_use, keyring, entry, api_keys.extract(api_key), actor
             )
             if digest is None:
                 raise key_refused("ended while the request was on its way")
             entry = replace(entry, digest=digest)
             principal = replace(principal, key=entry)
-        self._note(entry, address, agent[0][: 4 * LONGEST_AGENT] if agent else b"", now)
+        self._note(entry, address, agent[0][: 4 * MAX_AGENT_LENGTH] if agent else b"", now)
         return principal
 
     def _note(self, entry: KeyEntry, address: str, agent: bytes, now: int) -> None:
@@ -76,7 +76,7 @@ class KeyUsageRecorder:
             noted.used, noted.address, noted.agent = now, address, agent
             noted.uses += 1
         elif len(self._noted) < MAX_PENDING:
-            self._noted[entry.digest] = Noted(
+            self._noted[entry.digest] = UsageRecord(
                 entry.tenant, entry.key_id, entry.digest, entry.slot, now, 1, address, agent
             )
 
@@ -100,7 +100,7 @@ class KeyUsageRecorder:
             for noted in part:
                 del self._noted[noted.digest]
             try:
-                await self._store.write_across(partial(key_uses.write, noted=part))
+                await self._store.write_across(partial(usage.write, noted=part))
             except StoreUnavailable as problem:
                 self._keep(part)
                 log.warning("uses-not-written", cause=str(problem), secrets=len(self._noted))
@@ -112,13 +112,13 @@ class KeyUsageRecorder:
             return True
         return not 0 <= now - self._written.get(digest, now - MIN_INTERVAL_MS) < MIN_INTERVAL_MS
 
-    def _remember(self, written: Iterable[Noted], now: int | None) -> None:
+    def _remember(self, written: Iterable[UsageRecord], now: int | None) -> None:
         if len(self._written) > MAX_PENDING:
             self._written.clear()
         if now is not None:
             self._written.update((noted.digest, now) for noted in written)
 
-    def _keep(self, part: Iterable[Noted]) -> None:
+    def _keep(self, part: Iterable[UsageRecord]) -> None:
         for noted in part:
             newer = self._noted.get(noted.digest)
             if newer is None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
-from bedesten.accounts import logins, sessions
+from bedesten.accounts import login_throttle, sessions
 from bedesten.accounts.actions import Account
-from bedesten.accounts.logins import Attempt
+from bedesten.accounts.login_throttle import Attempt
 from bedesten.accounts.sessions import Session, TokenVersions
-from bedesten.apikeys.key_uses import shown_agent
+from bedesten.apikeys.usage import shown_agent
 from bedesten.core.clock import DAY
 from bedesten.core.ids import session_id, token_id
 from bedesten.core.text import email_or_none
@@ -61,20 +61,20 @@ async def authenticate_password(
     tenant = context.tenant
     handle = email_or_none(email) or ""
     attempt = _attempt(context, surface, handle or email[:MAX_EMAIL_LENGTH])
-    wait = await services.store.read(tenant.id, logins.wait, attempt)
-    if wait > logins.LONGEST_WAIT:  # a clock was wrong when it was written, or is wrong now
-        wait = await services.store.write(tenant.id, logins.cut, attempt)
+    wait = await services.store.read(tenant.id, login_throttle.wait, attempt)
+    if wait > login_throttle.MAX_WAIT:  # a clock was wrong when it was written, or is wrong now
+        wait = await services.store.write(tenant.id, login_throttle.cap_wait, attempt)
     if wait:
         raise Refusal(errors.TOO_MANY_LOGINS, "too many failures in a row", retry_after=-(-wait // 1000))
     found = await services.store.read(tenant.id, accounts.by_handle, KINDS[surface], handle)
     proved = await services.passwords.verify(_hashed(found), password)
     if found is None or not proved or not found.api or found.disabled or not _is_switched_on(context, surface):
-        await services.store.write(tenant.id, logins.failed, attempt)
+        await services.store.write(tenant.id, login_throttle.record_failure, attempt)
         who = found.id if found else ""
         raise Refusal(errors.LOGIN_REFUSED, _refusal_cause(context, found, proved), account=who)
     better = await _upgraded_hash(services, found, password)
-    noteworthy = await services.store.read(tenant.id, logins.needs_note, attempt)
-    if better or noteworthy:
+    must_record = await services.store.read(tenant.id, login_throttle.needs_record, attempt)
+    if better or must_record:
         await services.store.write(tenant.id, _record_success, found, attempt, better)
     request_info = RequestInfo(
         context.request_id, "", context.address, tenant.id, surface.value, context.endpoint, found.id
@@ -211,6 +211,6 @@ async def _upgraded_hash(services: LoginServices, account: Account, password: st
 
 
 def _record_success(tx: Transaction, account: Account, attempt: Attempt, better: PasswordHash | None) -> None:
-    logins.succeeded(tx, attempt)
+    login_throttle.record_success(tx, attempt)
     if better:
         accounts.upgrade_hash(tx, account, better)

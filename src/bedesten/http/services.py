@@ -20,7 +20,7 @@ from bedesten.store.store import Store
 from bedesten.telemetry.metrics import Series
 from bedesten.telemetry.process_metrics import web_process_metrics
 from bedesten.telemetry.request_log import RequestLog
-from bedesten.tenants.vault import Vault
+from bedesten.tenants.cipher import TenantCipher
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Services:
     store: Store
     gate: Gate
     revision_check: RevisionCheck
-    vault: Vault
+    cipher: TenantCipher
     passwords: PasswordHashPool
     idle_timeout: IdleTimeout
     key_usage: KeyUsageRecorder

@@ -35,8 +35,8 @@ from bedesten.store.sql import cross_tenant, p
 from bedesten.store.store import Store
 from bedesten.store.tables import idempotency
 from bedesten.store.transaction import SystemTransaction
+from bedesten.tenants.cipher import DecryptionError, TenantCipher
 from bedesten.tenants.tables import tenants
-from bedesten.tenants.vault import Unsealable, Vault
 from bedesten.webhooks.actions import OUTBOUND_KEY, SECRET
 from bedesten.webhooks.tables import deliveries, webhook_endpoints
 
@@ -62,7 +62,7 @@ class CheckedInstallation(Protocol):
     def store(self) -> Store: ...
 
     @property
-    def vault(self) -> Vault: ...
+    def cipher(self) -> TenantCipher: ...
 
 
 def violations(installation: CheckedInstallation) -> list[str]:
@@ -70,14 +70,14 @@ def violations(installation: CheckedInstallation) -> list[str]:
 
     One reading transaction, so it may run beside a server: what it sees is one moment. Raises `StoreUnavailable`.
     """
-    return installation.store.read_now(lambda tx: run_queries(tx, installation.vault))
+    return installation.store.read_now(lambda tx: run_queries(tx, installation.cipher))
 
 
-def run_queries(tx: SystemTransaction, vault: Vault) -> list[str]:
+def run_queries(tx: SystemTransaction, cipher: TenantCipher) -> list[str]:
     """The same inside a transaction."""
     found = [line for one in INVARIANT_QUERIES for line in _violations_of(tx, one)]
     named = [_violation(3, tenant, message) for tenant, message in texts.violations(tx)]
-    return [*found, *named, *_encryption_violations(tx, vault), *_plaintext_violations(tx)]
+    return [*found, *named, *_encryption_violations(tx, cipher), *_plaintext_violations(tx)]
 
 
 def _violations_of(tx: SystemTransaction, one: InvariantQuery) -> Iterator[str]:
@@ -94,7 +94,7 @@ def _violation(invariant: int, tenant: str, text: str) -> str:
 
 _TENANTS = cross_tenant(select(tenants.c.id).order_by(tenants.c.id))
 _CODES = cross_tenant(
-    select(stock_codes.c.id, stock_codes.c.sealed, stock_codes.c.digest, stock_codes.c.folded_digest)
+    select(stock_codes.c.id, stock_codes.c.ciphertext, stock_codes.c.digest, stock_codes.c.folded_digest)
     .where(stock_codes.c.tenant_id == p("owner"))
     .order_by(stock_codes.c.digest)
     .limit(p("most"))
@@ -107,15 +107,15 @@ _ENDPOINTS = cross_tenant(
 )
 
 
-def _encryption_violations(tx: SystemTransaction, vault: Vault) -> Iterator[str]:
+def _encryption_violations(tx: SystemTransaction, cipher: TenantCipher) -> Iterator[str]:
     """Opens a sample of what is sealed, each in its own row's name, and looks for the codes where they must not be."""
     for (tenant,) in tx.all(_TENANTS):
         bound = tx.for_tenant(tenant)
         opened: list[str] = []
-        for row, sealed, digest, folded_digest in tx.all(_CODES, owner=tenant, most=MAX_SAMPLED_ROWS):
+        for row, ciphertext, digest, folded_digest in tx.all(_CODES, owner=tenant, most=MAX_SAMPLED_ROWS):
             try:
-                code = code_rule.decode(vault.open(bound, PURPOSE, row, bytes(sealed)))
-            except Unsealable:
+                code = code_rule.decode(cipher.decrypt(bound, PURPOSE, row, bytes(ciphertext)))
+            except DecryptionError:
                 yield _violation(8, tenant, f"stock code {row} does not open")
                 continue
             except msgspec.DecodeError:
@@ -124,14 +124,14 @@ def _encryption_violations(tx: SystemTransaction, vault: Vault) -> Iterator[str]
             opened.append(code.code)
             if not code_rule.is_normal(code):
                 yield _violation(4, tenant, f"stock code {row} is no code by today's rule, or not in its normal form")
-            digests = vault.fingerprint(bound, code.exact), vault.fingerprint(bound, code.folded)
+            digests = cipher.fingerprint(bound, code.exact), cipher.fingerprint(bound, code.folded)
             if digests != (bytes(digest), bytes(folded_digest)):
                 yield _violation(8, tenant, f"the digest of stock code {row} is another code's")
         for row, secret, key in tx.all(_ENDPOINTS, owner=tenant, most=MAX_SAMPLED_ROWS):
-            for purpose, sealed in ((SECRET, secret), (OUTBOUND_KEY, key)):
+            for purpose, ciphertext in ((SECRET, secret), (OUTBOUND_KEY, key)):
                 try:
-                    vault.open(bound, purpose, row, bytes(sealed))
-                except Unsealable:
+                    cipher.decrypt(bound, purpose, row, bytes(ciphertext))
+                except DecryptionError:
                     yield _violation(8, tenant, f"the {purpose} of endpoint {row} does not open")
         yield from _plaintext_code_violations(tx, tenant, opened)
 

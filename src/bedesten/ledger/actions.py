@@ -10,7 +10,7 @@ from bedesten.core.ids import new_id
 from bedesten.core.money import MAX_MINOR
 from bedesten.errors import Refusal, bad_field
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
-from bedesten.store.sql import TENANT, insert_of, into, p, statement
+from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
 from bedesten.store.transaction import Step, Transaction
 
 BOUNDED = frozenset({"partner", "customer"})
@@ -36,7 +36,7 @@ class Balance:
         """What can still be spent, with credit; nothing where more is owed than the limit allows."""
         return max(0, self.available + self.credit_limit)
 
-    def takes(self, amount: int) -> bool:
+    def can_receive(self, amount: int) -> bool:
         """Whether so much more money leaves the balance and its credit within bounds."""
         return self.posted + self.credit_limit + amount < MAX_MINOR
 
@@ -54,7 +54,7 @@ class Hold:
 
 _A = ledger_accounts.c
 _OPEN = insert_of(ledger_accounts, or_ignore=True)
-_BALANCE = into(
+_BALANCE = rows_as(
     Balance,
     select(_A.id, _A.currency, _A.posted, _A.held, _A.credit_limit).where(
         _A.tenant_id == TENANT, _A.owner_id == p("owner"), _A.kind == p("kind"), _A.currency == p("currency")
@@ -89,7 +89,7 @@ _SET_CREDIT = statement(
 )
 _TRANSFER = insert_of(transfers, or_ignore=True)
 _HOLD = insert_of(holds)
-_READ_HOLD = into(
+_READ_HOLD = rows_as(
     Hold,
     select(holds.c.account_id, holds.c.currency, holds.c.placed, holds.c.captured, holds.c.released).where(
         holds.c.tenant_id == TENANT, holds.c.order_id == p("order_id")
@@ -135,11 +135,11 @@ def receive(tx: Transaction, to: Balance, amount: int, business_key: str, order:
     if not tx.run(_TRANSFER, **_transfer(tx, clearing.id, to.id, to.currency, amount, business_key, order)):
         return False
     if not tx.run(_RECEIVE, id=to.id, amount=amount):
-        raise beyond_bounds("amount")
+        raise amount_too_large("amount")
     return True
 
 
-def holding(from_: Balance, amount: int, order: str, captured: int = 0) -> list[Step]:
+def hold_steps(from_: Balance, amount: int, order: str, captured: int = 0) -> list[Step]:
     """Sets money aside for an order and captures the part that is delivered at once; or `Refusal` (-300).
 
     The balance is checked and changed in one statement, so that two orders can never spend the same money.
@@ -152,8 +152,8 @@ def holding(from_: Balance, amount: int, order: str, captured: int = 0) -> list[
     ]
 
 
-def selling(tx: Transaction, buyer_id: str, sales: Balance, amount: int, line: str, order: str) -> list[Step]:
-    """The transfer for one delivered line, once; the account's row is changed by `holding` or `capture`."""
+def sale_steps(tx: Transaction, buyer_id: str, sales: Balance, amount: int, line: str, order: str) -> list[Step]:
+    """The transfer for one delivered line, once; the account's row is changed by `hold_steps` or `capture`."""
     if not amount:
         return []
     row = _transfer(tx, buyer_id, sales.id, sales.currency, amount, f"line:{line}", order)
@@ -166,7 +166,7 @@ def capture(tx: Transaction, order: str, amount: int, line: str) -> None:
     sales = account(tx, tx.tenant, "sales", held.currency)
     tx.run(_HOLD_CAPTURE, order_id=order, amount=amount)
     tx.run(_CAPTURE, id=held.account_id, amount=amount)
-    tx.run_all(selling(tx, held.account_id, sales, amount, line, order))
+    tx.run_all(sale_steps(tx, held.account_id, sales, amount, line, order))
 
 
 def release(tx: Transaction, order: str, amount: int) -> None:
@@ -176,7 +176,7 @@ def release(tx: Transaction, order: str, amount: int) -> None:
     tx.run(_RELEASE, id=held.account_id, amount=amount)
 
 
-def owe(
+def accrue_payable(
     tx: Transaction, supplier: str, currency: str, amount: int, line: str, order: str, *, stock: bool = False
 ) -> None:
     """What a supplier earned with one delivered line: from the tenant's sales to the supplier's account.
@@ -196,10 +196,10 @@ def set_credit(tx: Transaction, of: Balance, limit: int) -> None:
     Raises `Refusal` (-2) if balance and limit together would reach the largest amount that there can be.
     """
     if not tx.run(_SET_CREDIT, id=of.id, limit=limit):
-        raise beyond_bounds("amount")
+        raise amount_too_large("amount")
 
 
-def beyond_bounds(field: str) -> Refusal:
+def amount_too_large(field: str) -> Refusal:
     """The refusal of an amount with which a sum would reach `MAX_MINOR`."""
     return bad_field(field, "with it the balance and its credit reach 10^15 minor units")
 

@@ -17,10 +17,10 @@ from bedesten.orders.availability import (
     RequestedLine,
     check_sums,
     in_order,
+    match_products,
     not_orderable,
     take,
     take_all,
-    understand,
 )
 from bedesten.orders.model import (
     DELIVERED,
@@ -29,12 +29,12 @@ from bedesten.orders.model import (
     PROCESSING,
     UNPAID,
     Buyer,
-    Datum,
     Line,
     NewLine,
     NewOrder,
     Order,
     Reason,
+    RequiredDatum,
 )  # fmt: skip
 from bedesten.store.transaction import RetryTransaction, Step, Transaction
 from bedesten.tenants.checkout_limits import CheckoutLimits
@@ -43,7 +43,7 @@ from bedesten.webhooks.targets import check_target
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedOrder:
     """An order and its lines; `replayed` when the reference had named it before."""
 
     order: Order
@@ -51,7 +51,7 @@ class Placed:
     replayed: bool
 
 
-def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed:
+def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> PlacedOrder:
     """Orders, all or nothing: holds the money, hands out stock codes, puts the other lines into suppliers' queues.
 
     The same reference with the same content gives the first order again, with other content it is refused (-8).
@@ -60,7 +60,7 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed:
     known = _replayed(tx, buyer, request)
     if known:
         return known
-    asked, problems = understand(tx, buyer, request)
+    asked, problems = match_products(tx, buyer, request)
     check_sums(buyer, asked)
     if request.notify_url is not None:
         check_target(request.notify_url, webhooks.allowed_networks(tx), "notifyUrl")
@@ -71,18 +71,18 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed:
     order = _insert_order(tx, buyer, request, asked, PLACED, None)
     wanted = take_all(tx, asked, problems, tx.now)
     lines = [_line(tx, order, one) for one in wanted]
-    steps = [_inserting(line) for line in lines]
-    steps += _paying(tx, order, money, sales, wanted, lines)
+    steps = [_insert_step(line) for line in lines]
+    steps += _payment_steps(tx, order, money, sales, wanted, lines)
     for line in lines:
-        steps += webhooks.recording(tx, line.id, line.version, line.status, endpoint, order.notify_url)
+        steps += webhooks.event_steps(tx, line.id, line.version, line.status, endpoint, order.notify_url)
     _run(tx, steps, wanted, lines, stock.DELIVERED)
     for line, one in zip(lines, wanted, strict=True):
         if one.earns:
-            owe_for_stock(tx, order, line)
-    return Placed(order, lines, replayed=False)
+            accrue_stock_payables(tx, order, line)
+    return PlacedOrder(order, lines, replayed=False)
 
 
-def reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limits: CheckoutLimits) -> Placed:
+def reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limits: CheckoutLimits) -> PlacedOrder:
     """A customer's checkout: like `place`, but the codes are only claimed, until a payment is captured or it expires.
 
     The same request again resumes a checkout that has expired meanwhile: its goods are claimed again, at its prices.
@@ -100,14 +100,14 @@ def reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limi
         raise
 
 
-def _reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limits: CheckoutLimits) -> Placed:
-    asked, problems = understand(tx, buyer, request)
+def _reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limits: CheckoutLimits) -> PlacedOrder:
+    asked, problems = match_products(tx, buyer, request)
     check_sums(buyer, asked)
     order = _insert_order(tx, buyer, request, asked, UNPAID, expires)
     wanted = take_all(tx, asked, problems, expires, limits.stock_share)
     lines = [_line(tx, order, one, reserved=True) for one in wanted]
-    _run(tx, [_inserting(line) for line in lines], wanted, lines, stock.CLAIMED)
-    return Placed(order, lines, replayed=False)
+    _run(tx, [_insert_step(line) for line in lines], wanted, lines, stock.CLAIMED)
+    return PlacedOrder(order, lines, replayed=False)
 
 
 def _offer_open_checkouts(tx: Transaction, buyer: Buyer, request: NewOrder, refusal: Refusal) -> None:
@@ -134,12 +134,12 @@ def reclaim(tx: Transaction, order: Order, until: int, share: int | None = None)
     lines = lines_of(tx, order.id)
     buyer = Buyer(order.buyer_id, "customer", order.surface, order.currency, order.region)
     again = NewOrder(order.reference, tuple(_as_asked(line) for line in lines))
-    asked, problems = understand(tx, buyer, again)
+    asked, problems = match_products(tx, buyer, again)
     taken = take(tx, asked, problems, until, share)
     if problems:
         for one in taken:
             if one.from_stock:
-                stock.untake(tx, one.product.id, one.line.quantity)
+                stock.return_units(tx, one.product.id, one.line.quantity)
         return in_order(problems)
     steps = [
         Step(
@@ -159,12 +159,12 @@ def reclaim(tx: Transaction, order: Order, until: int, share: int | None = None)
 def _as_asked(line: Line) -> NewLine:
     """The request that a line was made of; it may not cost more today than it did then."""
     data = tuple(
-        Datum(one["productRequireId"], one["identifier"], one["value"]) for one in json.loads(line.require_data)
+        RequiredDatum(one["productRequireId"], one["identifier"], one["value"]) for one in json.loads(line.require_data)
     )
     return NewLine(line.deliver_id, line.product_id, line.quantity, line.unit_price, data)
 
 
-def _resume(tx: Transaction, order: Order, expires: int, limits: CheckoutLimits) -> Placed:
+def _resume(tx: Transaction, order: Order, expires: int, limits: CheckoutLimits) -> PlacedOrder:
     """Opens an expired checkout again. Raises `Refusal` (-200) when it cannot be had any more."""
     tx.one(sql.LOCK, order_id=order.id)
     if order_of(tx, order.buyer_id, order.id).state != EXPIRED:
@@ -174,7 +174,7 @@ def _resume(tx: Transaction, order: Order, expires: int, limits: CheckoutLimits)
         raise not_orderable(problems)
     tx.run(sql.RESUME, order_id=order.id, until=expires)
     resumed = order_of(tx, order.buyer_id, order.id)
-    return Placed(resumed, lines_of(tx, order.id), replayed=True)
+    return PlacedOrder(resumed, lines_of(tx, order.id), replayed=True)
 
 
 def order_of(tx: Transaction, buyer: str, order_id: str = "", reference: str = "") -> Order:
@@ -202,35 +202,35 @@ def line_of(tx: Transaction, buyer: str, line_id: str) -> tuple[Order, Line]:
     return order, line
 
 
-def finish(tx: Transaction, order: Order, line: Line, status: int, note: str | None = None) -> None:
+def close_line(tx: Transaction, order: Order, line: Line, status: int, note: str | None = None) -> None:
     """Moves a line out of processing, once, and writes its event. The caller has seen it wait."""
-    if not tx.run(sql.FINISH, line=line.id, was=line.version, to=status, new_note=note, now=tx.now):
+    if not tx.run(sql.CLOSE_LINE, line=line.id, was=line.version, to=status, new_note=note, now=tx.now):
         raise RetryTransaction("the line was moved at this moment")
     endpoint = webhooks.endpoint_of(tx, order.buyer_id)
-    tx.run_all(webhooks.recording(tx, line.id, line.version + 1, status, endpoint, order.notify_url))
+    tx.run_all(webhooks.event_steps(tx, line.id, line.version + 1, status, endpoint, order.notify_url))
 
 
-def ask_supplier(tx: Transaction, order: Order, line: Line, supplier: str) -> None:
+def enqueue_for_supplier(tx: Transaction, order: Order, line: Line, supplier: str) -> None:
     """Puts a paid line into its supplier's queue and writes its event."""
-    done = tx.run(sql.ASK_SUPPLIER, line=line.id, was=line.version, supplier=supplier, now=tx.now)
+    done = tx.run(sql.ENQUEUE_FOR_SUPPLIER, line=line.id, was=line.version, supplier=supplier, now=tx.now)
     assert done, "the order's row is locked by the caller"
     endpoint = webhooks.endpoint_of(tx, order.buyer_id)
-    tx.run_all(webhooks.recording(tx, line.id, line.version + 1, PROCESSING, endpoint, order.notify_url))
+    tx.run_all(webhooks.event_steps(tx, line.id, line.version + 1, PROCESSING, endpoint, order.notify_url))
 
 
-def owe_for_stock(tx: Transaction, order: Order, line: Line) -> None:
+def accrue_stock_payables(tx: Transaction, order: Order, line: Line) -> None:
     """Books what suppliers earn with the stock codes that a line was given."""
-    for supplier, amount in stock.earned(tx, line.id):
-        ledger.owe(tx, supplier, order.currency, amount, line.id, order.id, stock=True)
+    for supplier, amount in stock.supplier_earnings(tx, line.id):
+        ledger.accrue_payable(tx, supplier, order.currency, amount, line.id, order.id, stock=True)
 
 
-def _replayed(tx: Transaction, buyer: Buyer, request: NewOrder) -> Placed | None:
+def _replayed(tx: Transaction, buyer: Buyer, request: NewOrder) -> PlacedOrder | None:
     known = tx.one(sql.ORDER_BY_REFERENCE, buyer=buyer.id, reference=request.reference)
     if known is None:
         return None
     if bytes(known.digest) != request.digest():
         raise Refusal(errors.CONFLICT, "the reference names an order with another content")
-    return Placed(known, lines_of(tx, known.id), replayed=True)
+    return PlacedOrder(known, lines_of(tx, known.id), replayed=True)
 
 
 def _insert_order(
@@ -288,11 +288,11 @@ def _line(tx: Transaction, order: Order, wanted: RequestedLine, *, reserved: boo
     )
 
 
-def _inserting(line: Line) -> Step:
+def _insert_step(line: Line) -> Step:
     return Step(sql.INSERT_LINE, {name: getattr(line, name) for name in sql.INSERT_LINE.columns})
 
 
-def _paying(
+def _payment_steps(
     tx: Transaction,
     order: Order,
     money: ledger.Balance,
@@ -302,9 +302,9 @@ def _paying(
 ) -> list[Step]:
     """Sets the order's money aside; what is delivered at once is captured at once."""
     at_once = [line for line, one in zip(lines, wanted, strict=True) if one.from_stock]
-    steps = ledger.holding(money, order.total, order.id, captured=sum(line.price for line in at_once))
+    steps = ledger.hold_steps(money, order.total, order.id, captured=sum(line.price for line in at_once))
     for line in at_once:
-        steps += ledger.selling(tx, money.id, sales, line.price, line.id, order.id)
+        steps += ledger.sale_steps(tx, money.id, sales, line.price, line.id, order.id)
     return steps
 
 
@@ -314,7 +314,7 @@ def _run(tx: Transaction, steps: list[Step], wanted: list[RequestedLine], lines:
     later: list[Step] = []
     for line, one in zip(lines, wanted, strict=True):
         if one.from_stock:
-            step = stock.attaching(one.product.id, line.id, line.quantity, state)
+            step = stock.attach_step(one.product.id, line.id, line.quantity, state)
             (later if one.product.id in seen else steps).append(step)
             seen.add(one.product.id)
     tx.run_all(steps)

@@ -34,7 +34,7 @@ Problems = dict[int, dict[str, str]]
 """By position in the request: the caller's own id of the line, and why it cannot be had."""
 
 
-def understand(tx: Transaction, buyer: Buyer, request: NewOrder) -> tuple[list[RequestedLine], Problems]:
+def match_products(tx: Transaction, buyer: Buyer, request: NewOrder) -> tuple[list[RequestedLine], Problems]:
     """The lines whose products the buyer may have as it asks, and why it may not have the others."""
     wanted: list[RequestedLine] = []
     problems: Problems = {}
@@ -120,8 +120,8 @@ def _take_units(tx: Transaction, one: RequestedLine, until: int, share: int | No
     allotment = stock.take(tx, product, count, until)
     if allotment is None:
         return Reason.OUT_OF_STOCK
-    if stock.claims_too_much(tx, product, count, share):
-        stock.untake(tx, product, count)
+    if stock.exceeds_claim_share(tx, product, count, share):
+        stock.return_units(tx, product, count)
         return Reason.RESERVED
     return allotment
 

@@ -10,7 +10,7 @@ from bedesten.orders.model import DELIVERED, EXPIRED, PLACED, UNPAID, WITHDRAWN,
 from bedesten.store.transaction import RetryTransaction, SystemTransaction, Transaction
 
 
-def paid(tx: Transaction, order_id: str, business_key: str) -> Refusal | None:
+def settle_payment(tx: Transaction, order_id: str, business_key: str) -> Refusal | None:
     """The order's money arrived: books it, delivers what was claimed, asks the suppliers for the rest.
 
     A checkout whose time is over is asked what a new order is asked, and served if it can still be had. Answers why the
@@ -43,18 +43,18 @@ def _deliver(tx: Transaction, order: Order, lines: list[Line], business_key: str
     if order.total:
         ledger.receive(tx, money, order.total, business_key, order.id)
     sales = ledger.account(tx, tx.tenant, "sales", order.currency)
-    steps = ledger.holding(money, order.total, order.id, captured=sum(line.price for line in ready))
+    steps = ledger.hold_steps(money, order.total, order.id, captured=sum(line.price for line in ready))
     for line in ready:
-        steps += ledger.selling(tx, money.id, sales, line.price, line.id, order.id)
+        steps += ledger.sale_steps(tx, money.id, sales, line.price, line.id, order.id)
     tx.run_all(steps)
     for line in lines:
         if line.supplier_id is None:
             got = stock.deliver_claimed(tx, line.id)
             assert got == line.quantity, "a reserved line has claimed its codes"
-            actions.owe_for_stock(tx, order, line)
-            actions.finish(tx, order, line, DELIVERED)
+            actions.accrue_stock_payables(tx, order, line)
+            actions.close_line(tx, order, line, DELIVERED)
         else:
-            actions.ask_supplier(tx, order, line, line.supplier_id)
+            actions.enqueue_for_supplier(tx, order, line, line.supplier_id)
 
 
 def expire(tx: Transaction, order_id: str) -> bool:
@@ -83,13 +83,13 @@ def cancel(tx: Transaction, buyer: str, order_id: str) -> Order:
         raise Refusal(errors.CONFLICT, "the order is paid", fields={"orderId": "is paid, and no checkout any more"})
     if order.state == WITHDRAWN:
         return order
-    if not tx.run(sql.MARK_WITHDRAWN, order_id=order_id, was=order.state):
+    if not tx.run(sql.MARK_CANCELLED, order_id=order_id, was=order.state):
         raise RetryTransaction("it was paid or expired at this moment")
     if order.state == UNPAID:
         _put_back(tx, order_id)
     return actions.order_of(tx, buyer, order_id)
 
 
-def expired(tx: SystemTransaction, most: int = 100) -> list[tuple[str, str]]:
+def expired_checkouts(tx: SystemTransaction, most: int = 100) -> list[tuple[str, str]]:
     """Tenant and order of checkouts whose time is over, the oldest first."""
     return [(row[0], row[1]) for row in tx.all(sql.UNPAID_BEFORE, now=tx.now, most=most)]

@@ -20,10 +20,10 @@ EVENT_TYPES = {
 UNPAID, PLACED, EXPIRED, WITHDRAWN = 0, 1, 2, 3
 """States of an order. A withdrawn one is a checkout that its customer cancelled; see the chapter for the moves."""
 
-MOST_LINES, MOST_UNITS = 50, 1_000
+MAX_LINES, MAX_UNITS = 50, 1_000
 
 
-class Datum(msgspec.Struct, frozen=True):
+class RequiredDatum(msgspec.Struct, frozen=True):
     """One thing that a buyer says with a line: a player id for the requirement `id`."""
 
     id: str
@@ -38,7 +38,7 @@ class NewLine(msgspec.Struct, frozen=True):
     product_id: str
     quantity: int
     max_unit_price: int | None = None
-    data: tuple[Datum, ...] = ()
+    data: tuple[RequiredDatum, ...] = ()
 
 
 class NewOrder(msgspec.Struct, frozen=True):

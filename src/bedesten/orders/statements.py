@@ -4,7 +4,7 @@ from sqlalchemy import and_, or_, select, update
 
 from bedesten.orders.model import Line, Order
 from bedesten.orders.tables import order_lines, orders
-from bedesten.store.sql import TENANT, cross_tenant, insert_of, into, p, statement
+from bedesten.store.sql import TENANT, cross_tenant, insert_of, p, rows_as, statement
 
 _O, _L = orders.c, order_lines.c
 _ORDER_COLUMNS = (
@@ -21,17 +21,17 @@ _THE_LINE = (_L.tenant_id == TENANT) & (_L.id == p("line"))
 
 INSERT_ORDER = insert_of(orders, or_ignore=True)
 INSERT_LINE = insert_of(order_lines)
-ORDER_BY_REFERENCE = into(
+ORDER_BY_REFERENCE = rows_as(
     Order,
     select(*_ORDER_COLUMNS).where(_O.tenant_id == TENANT, _O.buyer_id == p("buyer"), _O.reference == p("reference")),
 )
-ORDER_BY_ID = into(Order, select(*_ORDER_COLUMNS).where(_THE_ORDER))
-LINES = into(
+ORDER_BY_ID = rows_as(Order, select(*_ORDER_COLUMNS).where(_THE_ORDER))
+LINES = rows_as(
     Line,
     select(*_LINE_COLUMNS).where(_L.tenant_id == TENANT, _L.order_id == p("order_id")).order_by(_L.position),
 )
-LINE = into(Line, select(*_LINE_COLUMNS).where(_THE_LINE))
-AWAITING = into(
+LINE = rows_as(Line, select(*_LINE_COLUMNS).where(_THE_LINE))
+WAITING_LINES = rows_as(
     Line,
     select(*_LINE_COLUMNS)
     .where(
@@ -49,7 +49,7 @@ LOCK = statement(select(_O.id).where(_THE_ORDER).with_for_update())
 """Makes whoever else wants to move the order wait; where one writes at a time it only reads."""
 MARK_PLACED = statement(update(orders).where(_THE_ORDER, _O.state == p("was")).values(state=1, expires=None))
 MARK_EXPIRED = statement(update(orders).where(_THE_ORDER, _O.state == 0).values(state=2, expires=None))
-MARK_WITHDRAWN = statement(update(orders).where(_THE_ORDER, _O.state == p("was")).values(state=3, expires=None))
+MARK_CANCELLED = statement(update(orders).where(_THE_ORDER, _O.state == p("was")).values(state=3, expires=None))
 RESUME = statement(update(orders).where(_THE_ORDER, _O.state == 2).values(state=0, expires=p("until")))
 RENEW_LINE = statement(
     update(order_lines).where(_THE_LINE, _L.version == 0).values(supplier_id=p("supplier"), unit_cost=p("cost"))
@@ -57,12 +57,12 @@ RENEW_LINE = statement(
 UNPAID_BEFORE = cross_tenant(
     select(_O.tenant_id, _O.id).where(_O.state == 0, _O.expires <= p("now")).order_by(_O.expires).limit(p("most"))
 )
-FINISH = statement(
+CLOSE_LINE = statement(
     update(order_lines)
     .where(_THE_LINE, _L.status == 2, _L.version == p("was"))
     .values(status=p("to"), version=_L.version + 1, note=p("new_note"), updated=p("now"))
 )
-ASK_SUPPLIER = statement(
+ENQUEUE_FOR_SUPPLIER = statement(
     update(order_lines)
     .where(_THE_LINE, _L.status == 2, _L.version == p("was"))
     .values(version=_L.version + 1, supplier_id=p("supplier"), queued=p("now"), updated=p("now"))

@@ -17,13 +17,13 @@ from bedesten.orders import statements as orders
 from bedesten.orders.model import PLACED, WITHDRAWN
 from bedesten.payments.deposit_limits import limits_of
 from bedesten.payments.tables import deposits, payments
-from bedesten.store.sql import TENANT, insert_of, into, p, statement
+from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
 from bedesten.store.transaction import RetryTransaction, Transaction
 
 CREATED, BOOKED, ENDED, REFUSED, AWAITING = 0, 1, 2, 3, 3
 """States of both: created; confirmed or captured; rejected or cancelled. A payment may be refused (3), a deposit awaits an
 approval (3)."""
-NOT_NEEDED, NEEDED, GIVEN = 0, 1, 2
+NO_APPROVAL, APPROVAL_NEEDED, APPROVED = 0, 1, 2
 """Approval of a deposit by the operator."""
 
 
@@ -72,28 +72,28 @@ _PAYMENT_COLUMNS = (
     _P.updated, _P.refusal, _P.refused_items,
 )  # fmt: skip
 _NEW_DEPOSIT = insert_of(deposits, or_ignore=True)
-_DEPOSIT = into(
+_DEPOSIT = rows_as(
     Deposit,
     select(*_DEPOSIT_COLUMNS).where(_D.tenant_id == TENANT, _D.integration_id == p("integration"), _D.id == p("id")),
 )
-_DEPOSIT_BY_REFERENCE = into(
+_DEPOSIT_BY_REFERENCE = rows_as(
     Deposit,
     select(*_DEPOSIT_COLUMNS).where(
         _D.tenant_id == TENANT, _D.integration_id == p("integration"), _D.reference == p("reference")
     ),
 )
-_DEPOSIT_BY_ID = into(Deposit, select(*_DEPOSIT_COLUMNS).where(_D.tenant_id == TENANT, _D.id == p("id")))
+_DEPOSIT_BY_ID = rows_as(Deposit, select(*_DEPOSIT_COLUMNS).where(_D.tenant_id == TENANT, _D.id == p("id")))
 _MOVE_DEPOSIT = statement(
     update(deposits)
     .where(_D.tenant_id == TENANT, _D.id == p("id"), _D.state == p("was"))
     .values(state=p("to"), approval=p("new_approval"), updated=p("now"))
 )
 _NEW_PAYMENT = insert_of(payments, or_ignore=True)
-_PAYMENT = into(
+_PAYMENT = rows_as(
     Payment,
     select(*_PAYMENT_COLUMNS).where(_P.tenant_id == TENANT, _P.integration_id == p("integration"), _P.id == p("id")),
 )
-_PAYMENT_BY_REFERENCE = into(
+_PAYMENT_BY_REFERENCE = rows_as(
     Payment,
     select(*_PAYMENT_COLUMNS).where(
         _P.tenant_id == TENANT, _P.integration_id == p("integration"), _P.reference == p("reference")
@@ -120,8 +120,8 @@ def create_deposit(
     deposit.
     """
     money = ledger.balance(tx, partner, "partner", currency)
-    if money is not None and not money.takes(amount):
-        raise ledger.beyond_bounds("amount")
+    if money is not None and not money.can_receive(amount):
+        raise ledger.amount_too_large("amount")
     if tx.one(_DEPOSIT_BY_REFERENCE, integration=integration, reference=reference) is None:
         limits_of(tx, integration).check(amount)
     digest = request_digest.digest(partner, currency, amount)
@@ -137,7 +137,7 @@ def create_deposit(
         state=CREATED,
         created=tx.now,
         updated=tx.now,
-        approval=NOT_NEEDED,
+        approval=NO_APPROVAL,
     )
     found = tx.one(_DEPOSIT_BY_REFERENCE, integration=integration, reference=reference)
     assert found is not None, "inserted or conflicting, it is there"
@@ -162,20 +162,20 @@ def confirm_deposit(tx: Transaction, integration: str, deposit_id: str) -> Depos
     limits = limits_of(tx, integration)
     limits.check(found.amount)
     if not limits.needs_approval(found.amount):
-        return _book(tx, found, NOT_NEEDED)
+        return _book(tx, found, NO_APPROVAL)
     record(tx, Actor(integration), "deposit.await_approval", found.id, amount=_money(found), partner=found.partner_id)
-    return _move_deposit(tx, found, AWAITING, NEEDED)
+    return _move_deposit(tx, found, AWAITING, APPROVAL_NEEDED)
 
 
 def approve_deposit(tx: Transaction, deposit_id: str) -> Deposit:
     """The operator's word for a deposit that waits for it: books it, once. Raises `Refusal`: -3, -400."""
     found = _deposit(tx, deposit_id)
-    if found.state == BOOKED and found.approval == GIVEN:
+    if found.state == BOOKED and found.approval == APPROVED:
         return found
     if found.state != AWAITING:
         raise Refusal(errors.DEPOSIT_STATE, "it does not wait for an approval")
     record(tx, OPERATOR, "deposit.approve", found.id, amount=_money(found), partner=found.partner_id)
-    return _book(tx, found, GIVEN)
+    return _book(tx, found, APPROVED)
 
 
 def reject_deposit(tx: Transaction, deposit_id: str) -> Deposit:
@@ -263,7 +263,7 @@ def capture_payment(tx: Transaction, integration: str, payment_id: str) -> Payme
     """
     found = _locked(tx, integration, payment_id)
     if found.state == CREATED:
-        refusal = checkout.paid(tx, found.order_id, f"payment:{found.id}")
+        refusal = checkout.settle_payment(tx, found.order_id, f"payment:{found.id}")
         if refusal is not None:
             return _refuse(tx, found, refusal)
     if found.state == REFUSED:

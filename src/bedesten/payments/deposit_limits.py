@@ -9,7 +9,7 @@ from bedesten.audit.actions import OPERATOR, record
 from bedesten.core.money import with_currency
 from bedesten.errors import Refusal
 from bedesten.payments.tables import integration_limits
-from bedesten.store.sql import TENANT, Statement, insert, into, p
+from bedesten.store.sql import TENANT, Statement, insert, p, rows_as
 from bedesten.store.transaction import Transaction
 
 
@@ -32,7 +32,7 @@ class DepositLimits:
 
 
 _I = integration_limits.c
-_LIMITS = into(
+_LIMITS = rows_as(
     DepositLimits,
     select(_I.max_deposit, _I.confirm_above).where(_I.tenant_id == TENANT, _I.integration_id == p("integration")),
 )

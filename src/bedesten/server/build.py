@@ -55,7 +55,7 @@ def open_services(installation: Installation, clock: Clock = system_clock) -> Se
         if incompatibility(installed, gate.keyring):
             fresh = await asyncio.to_thread(installation.master_secrets.for_store, installed)
             gate.use_keyring(fresh)
-            installation.vault.use_keyring(fresh)
+            installation.cipher.use_keyring(fresh)
 
     counters = Counters(installation.settings.limits_file)
     if not counters.shared:
@@ -65,7 +65,7 @@ def open_services(installation: Installation, clock: Clock = system_clock) -> Se
         store=installation.store,
         gate=gate,
         revision_check=RevisionCheck(installation.store, auth_cache, know),
-        vault=installation.vault,
+        cipher=installation.cipher,
         passwords=PasswordHashPool(lambda: gate.keyring),
         idle_timeout=IdleTimeout(installation.store, clock),
         key_usage=KeyUsageRecorder(installation.store, lambda: gate.keyring, clock),

@@ -28,7 +28,7 @@ from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALL, INSTALLATION
 from bedesten.store.transaction import StoreUnavailable, SystemTransaction, insert_revision
-from bedesten.tenants.vault import Vault
+from bedesten.tenants.cipher import TenantCipher
 
 _VERSION = cross_tenant(select(column("version_num")).select_from(table("alembic_version")))
 
@@ -44,7 +44,7 @@ class Installation:
     settings: Settings
     store: Store
     keyring: Keyring
-    vault: Vault
+    cipher: TenantCipher
     issuer: str
     master_secrets: MasterSecrets
 
@@ -204,7 +204,7 @@ def _open(settings: Settings, clock: Clock | None, secret_cache: SecretCache) ->
         store.close()
         raise
     _note_place(settings)
-    return Installation(settings, store, keyring, Vault(keyring), installed.issuer, master_secrets)
+    return Installation(settings, store, keyring, TenantCipher(keyring), installed.issuer, master_secrets)
 
 
 def version_of(store: Store, settings: Settings, secret_cache: SecretCache | None = None) -> str | None:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import update
 
-from bedesten.accounts.lookup import REMEMBERED
+from bedesten.accounts.lookup import REVOCATION_RETENTION
 from bedesten.accounts.tables import (
     login_failures,
     registrations,
@@ -56,9 +56,9 @@ def cap_waits(tx: SystemTransaction) -> None:
 def delete_expired(tx: SystemTransaction) -> None:
     """Removes it. Running it twice, or in two processes, changes nothing more."""
     cap_waits(tx)
-    tx.run(_TOKENS, now=tx.now - REMEMBERED)
-    tx.run(_ENDED, now=tx.now - REMEMBERED)
-    tx.run(_SESSIONS, now=tx.now - REMEMBERED)
+    tx.run(_TOKENS, now=tx.now - REVOCATION_RETENTION)
+    tx.run(_ENDED, now=tx.now - REVOCATION_RETENTION)
+    tx.run(_SESSIONS, now=tx.now - REVOCATION_RETENTION)
     tx.run(_USES, now=tx.now)
     tx.run(_FAILURES, before=tx.now - DAY)
     tx.run(_REGISTRATIONS, before=tx.now - DAY)

@@ -72,7 +72,7 @@ class SecretsReloader:
                 self._installation.master_secrets.remember(held)
                 log.warning("secrets-not-taken", cause=str(problem), used="what is known")
                 return False
-            self._installation.vault.use_keyring(fresh)
+            self._installation.cipher.use_keyring(fresh)
             self._known = fresh
             log.info("secrets-taken", version=fresh.version, first=asked)
         return True

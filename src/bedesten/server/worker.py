@@ -12,12 +12,12 @@ from itertools import chain
 import httpx2
 import structlog
 
-from bedesten.apikeys import key_expiry, key_import
+from bedesten.apikeys import expiry, imports
 from bedesten.catalogue import batches, stock
 from bedesten.core.clock import wire_time
 from bedesten.core.secret import Secret
 from bedesten.orders import checkout
-from bedesten.orders.notice import Change, notice
+from bedesten.orders.event_payload import LineChange, event_payload
 from bedesten.server.audit_sealer import run_sealer
 from bedesten.server.build import OPEN_TIMEOUT_S
 from bedesten.server.clock_monitor import ClockMonitor
@@ -32,11 +32,11 @@ from bedesten.store.tables import INSTALLATION
 from bedesten.store.transaction import StoreUnavailable, SystemTransaction
 from bedesten.telemetry.metrics import Metrics
 from bedesten.telemetry.request_log import RequestLog
-from bedesten.tenants.vault import Unsealable
+from bedesten.tenants.cipher import DecryptionError
 from bedesten.webhooks import outbox, sender
 from bedesten.webhooks.actions import OUTBOUND_KEY, SECRET
 from bedesten.webhooks.outbox import Delivery
-from bedesten.webhooks.sender import Letter, Outcome
+from bedesten.webhooks.sender import OutgoingWebhook, SendResult
 from bedesten.webhooks.targets import Network, host_of, parse_networks
 
 log = structlog.get_logger("bedesten.worker")
@@ -129,21 +129,21 @@ async def _deliver(
 ) -> None:
     order: object = None
     try:
-        letter = await installation.store.write_across(lambda tx: _letter(tx, installation, due))
-        order = letter.body["orderId"]
-        outcome = await sender.send(http, letter, allowed)
-    except Unsealable as problem:
-        outcome = Outcome(None, str(problem))
+        webhook = await installation.store.write_across(lambda tx: _letter(tx, installation, due))
+        order = webhook.body["orderId"]
+        outcome = await sender.send(http, webhook, allowed)
+    except DecryptionError as problem:
+        outcome = SendResult(None, str(problem))
 
     def settle(tx: SystemTransaction) -> None:
-        if outcome.taken and outcome.status is not None:
+        if outcome.accepted and outcome.status is not None:
             outbox.delivered(tx, due, outcome.status)
         else:
             outbox.failed(tx, due, outcome.status, outcome.error)
 
     await installation.store.write_across(settle)
-    metrics.count("deliveries", "delivered" if outcome.taken else "failed")
-    tell = log.info if outcome.taken else log.warning
+    metrics.count("deliveries", "delivered" if outcome.accepted else "failed")
+    tell = log.info if outcome.accepted else log.warning
     tell(
         "webhook",
         tenant=due.tenant_id,
@@ -158,22 +158,22 @@ async def _deliver(
     )
 
 
-def _letter(tx: SystemTransaction, installation: Installation, due: Delivery) -> Letter:
-    bound, vault = tx.for_tenant(due.tenant_id), installation.vault
-    change = Change(due.line_id, due.version, due.status, due.created)
-    return Letter(
+def _letter(tx: SystemTransaction, installation: Installation, due: Delivery) -> OutgoingWebhook:
+    bound, cipher = tx.for_tenant(due.tenant_id), installation.cipher
+    change = LineChange(due.line_id, due.version, due.status, due.created)
+    return OutgoingWebhook(
         id=due.event_id,
         url=due.url,
-        body=notice(bound, vault, change),
-        secret=Secret(vault.open(bound, SECRET, due.endpoint_id, due.secret)),
-        outbound_key=Secret(vault.open(bound, OUTBOUND_KEY, due.endpoint_id, due.outbound_key)),
+        body=event_payload(bound, cipher, change),
+        secret=Secret(cipher.decrypt(bound, SECRET, due.endpoint_id, due.secret)),
+        outbound_key=Secret(cipher.decrypt(bound, OUTBOUND_KEY, due.endpoint_id, due.outbound_key)),
     )
 
 
 async def _expire_for_ever(installation: Installation) -> None:
     while True:
         with _survived():
-            for tenant, order in await installation.store.read_across(checkout.expired):
+            for tenant, order in await installation.store.read_across(checkout.expired_checkouts):
                 await installation.store.write(tenant, checkout.expire, order)
         await asyncio.sleep(IDLE_INTERVAL_S)
 
@@ -198,7 +198,7 @@ async def maintain_stock(store: Store) -> None:
 async def maintain_api_keys(installation: Installation) -> None:
     """Warns of API keys that will soon expire, puts the secrets of those away that have long ended, and removes what an
     import that was killed has stored."""
-    for key, days in await installation.store.write_across(key_expiry.warn):
+    for key, days in await installation.store.write_across(expiry.warn):
         log.warning(
             "key-expiring",
             tenant=key.tenant,
@@ -207,9 +207,9 @@ async def maintain_api_keys(installation: Installation) -> None:
             days=days,
             expires=wire_time(key.expires),
         )
-    while await installation.store.write_across(key_expiry.put_away):
+    while await installation.store.write_across(expiry.delete_ended):
         await asyncio.sleep(POLL_INTERVAL_S)
-    while await installation.store.write_across(key_import.remove_leftovers):
+    while await installation.store.write_across(imports.remove_leftovers):
         await asyncio.sleep(POLL_INTERVAL_S)
 
 

@@ -29,7 +29,7 @@ from bedesten.store.job import Job, JobState, Watchdog
 from bedesten.store.postgres_session import CONNECTION_ERRORS, Address, PostgresSession, TimedConnection
 from bedesten.store.recovery import Recovery
 from bedesten.store.revision_log import COUNTER
-from bedesten.store.store import MAX_ATTEMPTS, Commits, Store, Work
+from bedesten.store.store import MAX_ATTEMPTS, Store, StoreStats, Work
 from bedesten.store.thread_pool import ThreadPool
 from bedesten.store.transaction import (
     NotWritable,
@@ -72,7 +72,7 @@ class PostgresStore(Store):
         self._address = address
         self._clock = clock or system_clock
         self._one_clock = clock is not None
-        self.commits = Commits()
+        self.stats = StoreStats()
         self._local = threading.local()
         self._sessions: list[PostgresSession] = []
         self._closed = False
@@ -206,7 +206,7 @@ class PostgresStore(Store):
         return PostgresSession(self._address, lock_timeout_ms, lambda: self._epoch, self._count_connection)
 
     def _count_connection(self) -> None:
-        self.commits.connections += 1
+        self.stats.connections += 1
 
     def _check_open(self) -> None:
         if self._closed:
@@ -299,7 +299,7 @@ class PostgresStore(Store):
         try:
             self._run(session, job, False)
         except RowLocked:
-            self.commits.lock_waits += 1
+            self.stats.lock_waits += 1
             job.requeue()
             try:
                 self._lock_waits.submit(job)
@@ -345,11 +345,11 @@ class PostgresStore(Store):
                     # an error that the action swallowed had ended the transaction, and COMMIT undid it
                     raise StoreUnavailable("the transaction ended under an action")
                 if not reading:
-                    self.commits.add(1)
+                    self.stats.add(1)
                 return result
             except _RETRIED_ERRORS as error:
                 session.undo()
-                self.commits.retries += 1
+                self.stats.retries += 1
                 if attempt == MAX_ATTEMPTS:
                     raise StoreUnavailable(f"the store was too contended: {error}") from error
             except pg.LockNotAvailable as error:

@@ -74,15 +74,15 @@ TENANT = p("tenant")
 class Statement(Generic[Row]):
     """One SQL statement inside one tenant: its text names the parameter `tenant`, which the transaction fills.
 
-    `into` turns a row's columns, in order, into what `one` and `all` give.
+    `make_row` turns a row's columns, in order, into what `one` and `all` give.
     """
 
     cross_tenant = False
-    __slots__ = ("_compiled", "columns", "core", "into")
+    __slots__ = ("_compiled", "columns", "core", "make_row")
 
-    def __init__(self, core: ClauseElement, into: Callable[..., Row], columns: tuple[str, ...] = ()) -> None:
+    def __init__(self, core: ClauseElement, make_row: Callable[..., Row], columns: tuple[str, ...] = ()) -> None:
         self.core = core
-        self.into = into
+        self.make_row = make_row
         self.columns = columns
         self._compiled: dict[DialectName, str] = {}
         _STATEMENTS.append(self)
@@ -156,7 +156,7 @@ def statement(core: ClauseElement) -> Statement[tuple[Any, ...]]:
     return Statement(core, _row)
 
 
-def into(model: Callable[..., Row], core: ClauseElement) -> Statement[Row]:
+def rows_as(model: Callable[..., Row], core: ClauseElement) -> Statement[Row]:
     """A tenant-bound statement whose rows become `model(*columns)`."""
     return Statement(core, model)
 

@@ -33,7 +33,7 @@ from bedesten.core.revision import Revision
 from bedesten.store import wait_budget
 from bedesten.store.job import Job, JobState, Watchdog, notify_all
 from bedesten.store.revision_log import COUNTER
-from bedesten.store.store import MAX_ATTEMPTS, Commits, Store, Work
+from bedesten.store.store import MAX_ATTEMPTS, Store, StoreStats, Work
 from bedesten.store.transaction import NotWritable, RetryTransaction, StoreUnavailable, SystemTransaction
 from bedesten.store.wait_budget import WaitBudget
 from bedesten.store.wal_index import WalIndex
@@ -132,12 +132,12 @@ class _WriterLock:
 class _Writer:
     """The thread that writes. Its connection is opened in it and never leaves it."""
 
-    def __init__(self, file: _File, clock: Clock, commits: Commits) -> None:
+    def __init__(self, file: _File, clock: Clock, stats: StoreStats) -> None:
         self.busy = False
         self._watchdog = Watchdog()
         self._file = file
         self._clock = clock
-        self._commits = commits
+        self._commits = stats
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._closed = False
         self._closing = threading.Lock()
@@ -267,7 +267,7 @@ class SqliteStore(Store):
     def __init__(self, path: Path, clock: Clock = system_clock) -> None:
         self._file = _File(path)
         self._clock = clock
-        self.commits = Commits()
+        self.stats = StoreStats()
         self._local = threading.local()
         self._counter_sql = COUNTER.compiled("sqlite")
         self._writer: _Writer | None = None
@@ -377,7 +377,7 @@ class SqliteStore(Store):
             with self._starting:
                 if self._closed:
                     raise StoreUnavailable("the store is closed")
-                self._writer = self._writer or _Writer(self._file, self._clock, self.commits)
+                self._writer = self._writer or _Writer(self._file, self._clock, self.stats)
         self._writer.submit(job)
 
     def _reader(self) -> Connection:

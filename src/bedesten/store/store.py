@@ -18,7 +18,7 @@ MAX_ATTEMPTS = 8
 """Attempts for an action that loses a race (`RetryTransaction`, a deadlock) before `StoreUnavailable` is raised."""
 
 
-class Commits:
+class StoreStats:
     """What a store has done since it was opened: committed transactions, and the actions in them; actions that ran again
     because another one overtook them, or that waited for a locked row; connections that it opened."""
 
@@ -50,7 +50,7 @@ class Store(ABC):
     """
 
     dialect: DialectName
-    commits: Commits
+    stats: StoreStats
     observe: Callable[[str, float], None] = staticmethod(_unobserved)
     """Is told on the event loop how long a `read` or a `write` took, in seconds, from the question to the answer."""
 

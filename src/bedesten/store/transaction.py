@@ -106,13 +106,13 @@ class Transaction(_StatementRunner):
         """The first row, or None."""
         parameters["tenant"] = self.tenant
         row = self._execute(statement, parameters).fetchone()
-        return None if row is None else statement.into(*row)
+        return None if row is None else statement.make_row(*row)
 
     def all(self, statement: Statement[Row], **parameters: Any) -> list[Row]:
         """Every row."""
         parameters["tenant"] = self.tenant
-        into = statement.into
-        return [into(*row) for row in self._execute(statement, parameters).fetchall()]
+        make_row = statement.make_row
+        return [make_row(*row) for row in self._execute(statement, parameters).fetchall()]
 
     def run(self, statement: Statement[Any], **parameters: Any) -> int:
         """Runs a statement that gives no rows; answers how many rows it changed."""
@@ -127,7 +127,7 @@ class Transaction(_StatementRunner):
             found = cast(BatchConnection, self._connection).fetch_each(statement.compiled(self._dialect), bound)
         else:
             found = [self._execute(statement, row).fetchone() for row in bound]
-        return [None if row is None else statement.into(*row) for row in found]
+        return [None if row is None else statement.make_row(*row) for row in found]
 
     def run_each(self, statement: Statement[Any], rows: Iterable[dict[str, Any]]) -> int:
         """Runs a statement once for each set of parameters; answers how many rows all of them changed."""
@@ -182,11 +182,11 @@ class SystemTransaction(_StatementRunner):
     def one(self, statement: CrossTenantStatement[Row], **parameters: Any) -> Row | None:
         """The first row, or None."""
         row = self._execute(statement, parameters).fetchone()
-        return None if row is None else statement.into(*row)
+        return None if row is None else statement.make_row(*row)
 
     def all(self, statement: CrossTenantStatement[Row], **parameters: Any) -> list[Row]:
         """Every row."""
-        return [statement.into(*row) for row in self._execute(statement, parameters).fetchall()]
+        return [statement.make_row(*row) for row in self._execute(statement, parameters).fetchall()]
 
     def run(self, statement: CrossTenantStatement[Any], **parameters: Any) -> int:
         """Runs a statement that gives no rows; answers how many rows it changed."""

@@ -8,8 +8,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from bedesten import errors
-from bedesten.apikeys import key_uses, keys, rotation
-from bedesten.apikeys.keys import CURRENT, SLOTS
+from bedesten.apikeys import actions as api_keys
+from bedesten.apikeys import rotation, usage
+from bedesten.apikeys.actions import CURRENT, SLOTS
 from bedesten.core.clock import SECOND, wire_time
 from bedesten.core.secret import masked
 from bedesten.gate.api_keys import SAMPLE_KEY
@@ -32,7 +33,7 @@ class RotateKey(RequestModel, frozen=True):
     `replaces` is the hint of the secret to replace; by default it is the presented one.
     """
 
-    grace_seconds: Annotated[int, Meta(ge=0, le=rotation.LONGEST_GRACE // SECOND)] = rotation.DEFAULT_GRACE // SECOND
+    grace_seconds: Annotated[int, Meta(ge=0, le=rotation.MAX_GRACE // SECOND)] = rotation.DEFAULT_GRACE // SECOND
     from_first_use: bool = False
     replaces: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
 
@@ -125,19 +126,19 @@ def rotate(tx: Transaction, context: RequestContext, body: RotateKey) -> KeyRota
         presented=entry.digest,
         replaces=body.replaces,
     )
-    return KeyRotation(entry.key_id, secret.reveal(), keys.get(tx, entry.key_id).hint, _previous(tx, entry.key_id))
+    return KeyRotation(entry.key_id, secret.reveal(), api_keys.get(tx, entry.key_id).hint, _previous(tx, entry.key_id))
 
 
 def revoke(tx: Transaction, context: RequestContext, body: RevokeKey) -> KeyRevocation:
     """Revokes the API key or its previous secret: the next request with it is refused, on every worker."""
     key_id = context.who.credential
-    return KeyRevocation(key_id, keys.revoke(tx, key_id, context.actor, previous_only=body.previous))
+    return KeyRevocation(key_id, api_keys.revoke(tx, key_id, context.actor, previous_only=body.previous))
 
 
 def get(tx: Transaction, context: RequestContext, _body: EmptyBody) -> KeyView:
     """The properties of the API key; never the key itself."""
     entry = _presented(context)
-    key = keys.get(tx, entry.key_id)
+    key = api_keys.get(tx, entry.key_id)
     return KeyView(
         id=key.id,
         hint=key.hint,
@@ -149,7 +150,7 @@ def get(tx: Transaction, context: RequestContext, _body: EmptyBody) -> KeyView:
         previous=_previous(tx, key.id),
         last_uses=[
             LastUse(SLOTS[use.slot], wire_time(use.used), use.uses, use.address, use.agent)
-            for _, use in sorted(key_uses.last_uses(tx, key.id).items())
+            for _, use in sorted(usage.last_uses(tx, key.id).items())
         ],
     )
 

@@ -18,7 +18,7 @@ from bedesten.core.paging import make_cursor, read_cursor
 from bedesten.errors import bad_field
 from bedesten.http.context import RequestContext
 from bedesten.http.logins import IssuedToken
-from bedesten.orders.model import Datum
+from bedesten.orders.model import RequiredDatum
 from bedesten.surfaces.schemas import DeliveredCode, Page, Paging, ProductView, RequireData, RequirementView, Token
 
 _TIME, _TIME_PROBLEM = "%Y-%m-%dT%H:%M:%SZ", "must be a time written yyyy-MM-ddTHH:mm:ssZ"
@@ -85,11 +85,11 @@ def product_view(product: Product, region: str) -> ProductView:
     )
 
 
-def requirement_data(required: Sequence[RequireData], field: str) -> tuple[Datum, ...]:
+def requirement_data(required: Sequence[RequireData], field: str) -> tuple[RequiredDatum, ...]:
     """The caller's values for the product's requirements. Raises `Refusal` (-2) if one is answered twice."""
     if len({one.product_require_id for one in required}) != len(required):
         raise bad_field(field, "must answer each requirement once")
-    return tuple(Datum(one.product_require_id, one.identifier or "", one.value) for one in required)
+    return tuple(RequiredDatum(one.product_require_id, one.identifier or "", one.value) for one in required)
 
 
 def parse_time(written: str, field: str) -> int:

@@ -194,7 +194,7 @@ class RequestLog:
             self._alarmed = not self._alarmed
             log.warning("many-logins-refused", alarm=self._alarmed, refused=refused, ok=ok)
         for name, attribute in _STORE_COUNTERS.items():
-            now = getattr(self._store.commits, attribute)
+            now = getattr(self._store.stats, attribute)
             self.metrics.count(name, by=now - self._counted[name])
             self._counted[name] = now
         if self._metrics_file is not None:

@@ -31,11 +31,11 @@ from bedesten.store.sql import (
 from bedesten.store.sql import Statement as Bound
 from bedesten.store.transaction import SystemTransaction, Transaction
 from bedesten.tenants.checkout_limits import CheckoutLimits
+from bedesten.tenants.cipher import TenantCipher
 from bedesten.tenants.tables import hosts, tenant_access, tenants
-from bedesten.tenants.vault import Vault
 
 DEFAULT_LIFETIMES = {Surface.RESELLER: HOUR, Surface.STOREFRONT: 30 * MINUTE}
-SHORTEST_IDLE = 1_000
+MIN_IDLE = 1_000
 
 _CREATE = cross_tenant_insert_of(tenants, or_ignore=True)
 _ADD_HOST = insert_of(hosts, or_ignore=True)
@@ -182,7 +182,7 @@ def name_of(tx: Transaction) -> str:
     return str(row[0]) if row else ""
 
 
-def create(tx: SystemTransaction, vault: Vault, new: NewTenant) -> dict[str, object]:
+def create(tx: SystemTransaction, cipher: TenantCipher, new: NewTenant) -> dict[str, object]:
     """Makes a tenant with its hosts and its data key; `alike` names those that look like it. Raises `Refusal`: -2, or -8."""
     name = _valid_name(new.name)
     if new.currency not in EXPONENTS:
@@ -190,7 +190,7 @@ def create(tx: SystemTransaction, vault: Vault, new: NewTenant) -> dict[str, obj
     if not new.hosts:
         raise bad_field("host", "a tenant needs at least one host")
     tenant = new_id("ten")
-    wrapping_id, wrapped = vault.new_data_key(tenant)
+    wrapping_id, wrapped = cipher.new_data_key(tenant)
     made = tx.run(
         _CREATE,
         id=tenant,
@@ -284,14 +284,14 @@ def set_lifetime(tx: Transaction, surface: Surface, lifetime: int) -> None:
     record(tx, OPERATOR, "tenant.token_lifetime", surface.value, before=before, after=lifetime, unit="ms")
 
 
-def change_idle(tx: Transaction, surface: Surface, idle: int | None) -> int | None:
+def set_idle_timeout(tx: Transaction, surface: Surface, idle: int | None) -> int | None:
     """Changes the idle time-out of a surface (milliseconds; None: off) and answers the one before.
 
     For `accounts.uses.set_idle`, which sees to what is recorded of living tokens.
     """
     if not surface.uses_tokens:
         raise bad_field("surface", "tokens are used on reseller and storefront only")
-    if idle is not None and not SHORTEST_IDLE <= idle <= 30 * DAY:
+    if idle is not None and not MIN_IDLE <= idle <= 30 * DAY:
         raise bad_field("tokenIdle", "between 1s and 30d")
     before: int | None = _before(tx)[f"idle_{surface.value}"]
     tx.run(_IDLE[surface], time=idle, now=tx.now)

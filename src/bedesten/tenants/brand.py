@@ -16,7 +16,7 @@ from bedesten.tenants.tables import tenants
 _SHOWN_BRAND = select(tenants.c.brand).where(tenants.c.id == TENANT)
 _BRAND, _LOCKED_BRAND = statement(_SHOWN_BRAND), statement(_SHOWN_BRAND.with_for_update())
 _SET_BRAND = statement(update(tenants).where(tenants.c.id == TENANT).values(brand=p("new_brand")))
-LARGEST_LOGO = 16_384
+MAX_LOGO_BYTES = 16_384
 """Bytes of a logo: it stands in every page."""
 _PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 
@@ -55,8 +55,8 @@ def _accent(text: str) -> str:
 
 
 def _data_url(logo: bytes) -> str:
-    if len(logo) > LARGEST_LOGO:
-        raise bad_field("logo", f"at most {LARGEST_LOGO} bytes")
+    if len(logo) > MAX_LOGO_BYTES:
+        raise bad_field("logo", f"at most {MAX_LOGO_BYTES} bytes")
     kind = next((kind for magic, kind in _PICTURES.items() if logo.startswith(magic)), None)
     if logo and kind is None:
         raise bad_field("logo", "a PNG, JPEG or GIF picture")

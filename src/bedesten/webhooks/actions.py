@@ -9,11 +9,11 @@ from sqlalchemy import exists, select, update
 from bedesten.core.ids import new_id
 from bedesten.core.secret import Secret
 from bedesten.store.database_clock import DATABASE_NOW
-from bedesten.store.sql import TENANT, insert_of, into, p, statement
+from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
 from bedesten.store.tables import installation
 from bedesten.store.transaction import Step, Transaction
+from bedesten.tenants.cipher import TenantCipher
 from bedesten.tenants.tables import tenants
-from bedesten.tenants.vault import Vault
 from bedesten.webhooks.tables import deliveries, events, webhook_endpoints
 from bedesten.webhooks.targets import Network, parse_networks
 
@@ -33,7 +33,7 @@ class Endpoint:
 
 _E = webhook_endpoints.c
 _CREATE = insert_of(webhook_endpoints)
-_OF_OWNER = into(
+_OF_OWNER = rows_as(
     Endpoint,
     select(_E.id, _E.url, _E.secret, _E.outbound_key).where(_E.tenant_id == TENANT, _E.owner_id == p("owner")),
 )
@@ -47,7 +47,9 @@ _EVENT = insert_of(events)
 _QUEUE = insert_of(deliveries, next_at=DATABASE_NOW)
 
 
-def create_endpoint(tx: Transaction, vault: Vault, owner: str, url: str | None) -> tuple[Secret[str], Secret[str]]:
+def create_endpoint(
+    tx: Transaction, cipher: TenantCipher, owner: str, url: str | None
+) -> tuple[Secret[str], Secret[str]]:
     """Gives an account its endpoint: answers the signing secret (`whsec_…`) and the outbound key, seen this once."""
     endpoint = new_id("whk")
     secret = "whsec_" + base64.b64encode(os.urandom(32)).decode()
@@ -57,8 +59,8 @@ def create_endpoint(tx: Transaction, vault: Vault, owner: str, url: str | None) 
         id=endpoint,
         owner_id=owner,
         url=url,
-        secret=vault.seal(tx, SECRET, endpoint, secret),
-        outbound_key=vault.seal(tx, OUTBOUND_KEY, endpoint, outbound),
+        secret=cipher.encrypt(tx, SECRET, endpoint, secret),
+        outbound_key=cipher.encrypt(tx, OUTBOUND_KEY, endpoint, outbound),
         created=tx.now,
     )
     return Secret(secret), Secret(outbound)
@@ -80,7 +82,7 @@ def set_url(tx: Transaction, owner: str, url: str | None) -> None:
     tx.run(_SET_URL, owner=owner, new_url=url)
 
 
-def recording(
+def event_steps(
     tx: Transaction, line: str, version: int, status: int, endpoint: Endpoint | None, url: str | None
 ) -> list[Step]:
     """One event for one change of a line's status, and its delivery if anybody wants to be told.

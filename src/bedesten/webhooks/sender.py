@@ -11,12 +11,12 @@ from standardwebhooks.webhooks import Webhook
 from bedesten.core.secret import Secret
 from bedesten.webhooks.targets import Network, Unreachable, resolve
 
-DEADLINE = 15.0
+DEADLINE_S = 15.0
 """Seconds that a receiver has from connecting to the head of its answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutgoingWebhook:
     """What is sent and where. `id` is the event's: the same in every attempt, so that receivers can deduplicate."""
 
     id: str
@@ -27,14 +27,14 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SendResult:
     """What became of one attempt: the receiver's status, or why there is none."""
 
     status: int | None
     error: str
 
     @property
-    def taken(self) -> bool:
+    def accepted(self) -> bool:
         """Whether the receiver said that it has it: any 2xx."""
         return self.status is not None and 200 <= self.status < 300
 
@@ -42,44 +42,44 @@ class Outcome:
 def client() -> httpx2.AsyncClient:
     """The HTTP client of a worker: no proxy from the environment, no redirects, few connections kept."""
     return httpx2.AsyncClient(
-        timeout=httpx2.Timeout(DEADLINE, connect=5.0),
+        timeout=httpx2.Timeout(DEADLINE_S, connect=5.0),
         follow_redirects=False,
         trust_env=False,
         limits=httpx2.Limits(max_connections=64, max_keepalive_connections=16),
     )
 
 
-async def send(http: httpx2.AsyncClient, letter: Letter, allowed: tuple[Network, ...]) -> Outcome:
+async def send(http: httpx2.AsyncClient, webhook: OutgoingWebhook, allowed: tuple[Network, ...]) -> SendResult:
     """One attempt. Never raises for what the receiver does."""
     try:
-        parts, address = await asyncio.to_thread(resolve, letter.url, allowed)
+        parts, address = await asyncio.to_thread(resolve, webhook.url, allowed)
     except Unreachable as problem:
-        return Outcome(None, str(problem))
-    body = json.dumps(letter.body, ensure_ascii=False, separators=(",", ":"))
-    target = httpx2.URL(letter.url).copy_with(host=address)
+        return SendResult(None, str(problem))
+    body = json.dumps(webhook.body, ensure_ascii=False, separators=(",", ":"))
+    target = httpx2.URL(webhook.url).copy_with(host=address)
     request = http.build_request(
         "POST",
         target,
         content=body.encode(),
-        headers={"Host": parts.netloc, **_headers(letter, body)},
+        headers={"Host": parts.netloc, **_headers(webhook, body)},
         extensions={"sni_hostname": parts.hostname},
     )
     try:
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(DEADLINE_S):
             answer = await http.send(request, stream=True)
             await answer.aclose()
     except (httpx2.HTTPError, TimeoutError, OSError) as problem:
-        return Outcome(None, type(problem).__name__)
-    return Outcome(answer.status_code, "" if 200 <= answer.status_code < 300 else "not a 2xx answer")
+        return SendResult(None, type(problem).__name__)
+    return SendResult(answer.status_code, "" if 200 <= answer.status_code < 300 else "not a 2xx answer")
 
 
-def _headers(letter: Letter, body: str) -> dict[str, str]:
+def _headers(webhook: OutgoingWebhook, body: str) -> dict[str, str]:
     now = datetime.now(UTC)
     return {
         "Content-Type": "application/json",
         "User-Agent": "Bedesten",
-        "Apikey": letter.outbound_key.reveal(),
-        "webhook-id": letter.id,
+        "Apikey": webhook.outbound_key.reveal(),
+        "webhook-id": webhook.id,
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(letter.secret.reveal()).sign(letter.id, now, body),
+        "webhook-signature": Webhook(webhook.secret.reveal()).sign(webhook.id, now, body),
     }

@@ -11,7 +11,7 @@ Address = IPv4Address | IPv6Address
 
 
 _UNICAST = ip_network("2000::/3")
-_NEVER = (ip_network("192.0.0.0/24"), ip_network("192.88.99.0/24"), ip_network("2002::/16"))
+_BLOCKED = (ip_network("192.0.0.0/24"), ip_network("192.88.99.0/24"), ip_network("2002::/16"))
 """What `is_global` lets pass, in some versions or in all: protocol assignments, and 6to4, where an address that looks public
 leads on to an IPv4 address that may be anybody's (RFC 7526)."""
 
@@ -20,8 +20,8 @@ class Unreachable(Exception):
     """The target may not or cannot be reached; the text says why and holds nothing of the caller's."""
 
 
-PRIVATE = "names a private address: webhooks reach it only if the operator allows its network"
-PLAIN = "must be https: plain http is for private networks that the operator allows"
+PRIVATE_ADDRESS = "names a private address: webhooks reach it only if the operator allows its network"
+PLAIN_HTTP = "must be https: plain http is for private networks that the operator allows"
 
 
 def check_url(url: str, field: str) -> None:
@@ -41,10 +41,10 @@ def check_target(url: str, allowed: tuple[Network, ...], field: str) -> None:
     address = _literal(url)
     named = None if address is None else _permitted(address, allowed)
     if address is not None and named is None:
-        raise bad_field(field, PRIVATE)
+        raise bad_field(field, PRIVATE_ADDRESS)
     reachable = named == "named" if address is not None else bool(allowed)
     if _split(url).scheme == "http" and not reachable:
-        raise bad_field(field, PLAIN)
+        raise bad_field(field, PLAIN_HTTP)
 
 
 def host_of(url: str) -> str:
@@ -108,6 +108,6 @@ def _permitted(address: Address, allowed: tuple[Network, ...]) -> str | None:
     plain = address.ipv4_mapped if isinstance(address, IPv6Address) and address.ipv4_mapped else address
     if any(plain.version == network.version and plain in network for network in allowed):
         return "named"
-    never = any(plain.version == network.version and plain in network for network in _NEVER)
+    never = any(plain.version == network.version and plain in network for network in _BLOCKED)
     public = plain.is_global and not plain.is_multicast and not plain.is_reserved and not never
     return "public" if public and (plain.version == 4 or plain in _UNICAST) else None

@@ -2,7 +2,7 @@
 
 from sqlalchemy import and_, case, func, or_, select
 
-from bedesten.catalogue.batches import LOAD, READY
+from bedesten.catalogue.batches import LOADING_BATCH, READY_BATCH
 from bedesten.catalogue.code import FOLDED
 from bedesten.catalogue.stock import CLAIMED, DELIVERED, FREE, LOADING, WITHDRAWN
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
@@ -155,8 +155,8 @@ GOODS = (
         .where(
             or_(
                 _B.codes != _codes,
-                and_(_B.state == READY, _loading != 0),
-                and_(_B.state == LOAD, _loading != _codes),
+                and_(_B.state == READY_BATCH, _loading != 0),
+                and_(_B.state == LOADING_BATCH, _loading != _codes),
             )
         ),
     ),

@@ -10,7 +10,7 @@ from bedesten.integrity.invariants.query import InvariantQuery, invariant_query,
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
 from bedesten.orders import model
 from bedesten.orders.tables import order_lines, orders
-from bedesten.payments.actions import AWAITING, BOOKED, NEEDED, REFUSED
+from bedesten.payments.actions import APPROVAL_NEEDED, AWAITING, BOOKED, REFUSED
 from bedesten.payments.tables import deposits, payments
 
 _A, _T, _H = ledger_accounts.c, transfers.c, holds.c
@@ -209,7 +209,10 @@ MONEY = (
         5,
         "deposit {} of {} with state {} has approval {}: it is booked or waits without the one that it needs",
         select(_D.tenant_id, _D.id, _D.amount, _D.state, _D.approval).where(
-            or_(and_(_D.state == BOOKED, _D.approval == NEEDED), and_(_D.state == AWAITING, _D.approval != NEEDED))
+            or_(
+                and_(_D.state == BOOKED, _D.approval == APPROVAL_NEEDED),
+                and_(_D.state == AWAITING, _D.approval != APPROVAL_NEEDED),
+            )
         ),
     ),
     invariant_query(

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from bedesten.accounts.tables import accounts, api_keys
-from bedesten.apikeys.key_import import MAX_HINT
+from bedesten.apikeys.imports import MAX_HINT
 from bedesten.audit.actions import INSTALLATION
 from bedesten.integrity.invariants.query import InvariantQuery, invariant_query
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
@@ -133,7 +133,7 @@ def _reference_queries() -> Iterator[InvariantQuery]:
 DIGEST_BYTES, MIN_ENCRYPTED_BYTES = 32, 29
 """Bytes of every digest; bytes of a sealed value at the least: nonce, tag, and one byte inside."""
 DIGEST_COLUMNS = frozenset({"digest", "folded_digest", "address", "account"})
-ENCRYPTED_COLUMNS = frozenset({"sealed", "secret", "outbound_key", "wrapped_key"})
+ENCRYPTED_COLUMNS = frozenset({"ciphertext", "secret", "outbound_key", "wrapped_key"})
 """Columns of bytes, by name, in whatever table. `hash` is the audit trail's own, see there."""
 
 

@@ -16,7 +16,7 @@ from bedesten.http.logins import log_in
 from bedesten.http.schemas import EmptyBody, amount
 from bedesten.ledger import actions as ledger
 from bedesten.orders import actions as orders
-from bedesten.orders.actions import Placed
+from bedesten.orders.actions import PlacedOrder
 from bedesten.orders.model import DELIVERED, Buyer, Line, NewLine, NewOrder, Order
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import views
@@ -121,7 +121,7 @@ def _requested(context: RequestContext, body: schemas.CreateOrder) -> NewOrder:
     return NewOrder(body.order_reference, tuple(lines), body.notify_url)
 
 
-def _placed_view(placed: Placed) -> schemas.PlacedOrder:
+def _placed_view(placed: PlacedOrder) -> schemas.PlacedOrder:
     order = placed.order
     return schemas.PlacedOrder(
         order_id=order.id,
@@ -142,7 +142,7 @@ def _placed_view(placed: Placed) -> schemas.PlacedOrder:
 
 
 def _line_view(tx: Transaction, context: RequestContext, order: Order, line: Line) -> schemas.LineView:
-    codes = stock.delivered(tx, context.vault, line.id) if line.status == DELIVERED else []
+    codes = stock.delivered_codes(tx, context.cipher, line.id) if line.status == DELIVERED else []
     if codes:
         record(tx, context.actor, "line.reveal", line.id, codes=len(codes))
     return schemas.LineView(

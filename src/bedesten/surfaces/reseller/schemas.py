@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from bedesten.http.schemas import Amount, RequestModel, ResponseModel
-from bedesten.orders.model import MOST_LINES
+from bedesten.orders.model import MAX_LINES
 from bedesten.surfaces.schemas import DeliveredCode, Id, Paging, Quantity, Reference, RequireData, Status, Time
 
 
@@ -30,7 +30,7 @@ class CreateOrder(RequestModel, frozen=True):
     """An order, all or nothing. `orderReference` is the partner's own and identifies the order permanently."""
 
     order_reference: Reference
-    basket_data: Annotated[list[BasketLine], Meta(min_length=1, max_length=MOST_LINES)]
+    basket_data: Annotated[list[BasketLine], Meta(min_length=1, max_length=MAX_LINES)]
     notify_url: Annotated[str, Meta(max_length=2_000)] | None = None
 
 

@@ -96,7 +96,7 @@ def list_sessions(tx: Transaction, context: RequestContext, body: schemas.ListSe
     token = context.who.token
     assert token is not None, "the route demands a token"
     page = views.requested_page(context, "sessions", body)
-    found = sessions.living(tx, context.who.owner, token.token_versions, page.after, page.since, page.size + 1)
+    found = sessions.active_sessions(tx, context.who.owner, token.token_versions, page.after, page.since, page.size + 1)
 
     def show(one: Session) -> schemas.SessionView:
         return schemas.SessionView(
@@ -211,7 +211,7 @@ def _line_view(
     tx: Transaction, context: RequestContext, order: Order, line: Line, *, reveal: bool
 ) -> schemas.CustomerLine:
     show = reveal and line.status == DELIVERED
-    codes = stock.delivered(tx, context.vault, line.id) if show else []
+    codes = stock.delivered_codes(tx, context.cipher, line.id) if show else []
     if codes:
         record(tx, context.actor, "line.reveal", line.id, codes=len(codes))
     return schemas.CustomerLine(

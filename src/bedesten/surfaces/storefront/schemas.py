@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from bedesten.http.schemas import RequestModel, ResponseModel
-from bedesten.orders.model import MOST_LINES
+from bedesten.orders.model import MAX_LINES
 from bedesten.surfaces.schemas import (
     DeliveredCode,
     Email,
@@ -106,7 +106,7 @@ class CheckoutItem(RequestModel, frozen=True):
 class CreateCheckout(RequestModel, frozen=True):
     """A checkout: the goods are reserved until it expires. With a `reference` it can be safely repeated."""
 
-    items: Annotated[list[CheckoutItem], Meta(min_length=1, max_length=MOST_LINES)]
+    items: Annotated[list[CheckoutItem], Meta(min_length=1, max_length=MAX_LINES)]
     reference: Reference | None = None
 
 

@@ -80,7 +80,7 @@ def upload_stock(tx: Transaction, context: RequestContext, body: schemas.UploadS
     if not 1 <= len(codes) <= batches.CHUNK:
         raise bad_field("codes", f"must be 1 to {batches.CHUNK} codes, those of items included")
     source = Source("Supplier/Stock/Upload", context.who.owner, supplier=context.who.owner, unit_cost=product.cost)
-    done = batches.add(tx, context.vault, product.id, codes, source)
+    done = batches.add(tx, context.cipher, product.id, codes, source)
     if done.added:
         record(tx, context.actor, "stock.upload", product.id, added=done.added, batch=done.batch_id)
     after = catalogue.product(tx, product.id)
@@ -98,8 +98,8 @@ def upload_stock(tx: Transaction, context: RequestContext, body: schemas.UploadS
 def awaiting(tx: Transaction, context: RequestContext, body: Paging) -> Page[schemas.AwaitingLine]:
     """One page of the lines that await the supplier, the oldest first."""
     page = views.requested_page(context, "awaiting", body)
-    found = fulfilment.awaiting(tx, context.who.owner, page.after, page.size, page.since)
-    return views.page_view(context, "awaiting", found, page, fulfilment.place, _awaiting_view)
+    found = fulfilment.waiting_lines(tx, context.who.owner, page.after, page.size, page.since)
+    return views.page_view(context, "awaiting", found, page, fulfilment.cursor_key, _awaiting_view)
 
 
 def deliver(tx: Transaction, context: RequestContext, body: schemas.Deliver) -> schemas.DeliveryResult:
@@ -107,7 +107,7 @@ def deliver(tx: Transaction, context: RequestContext, body: schemas.Deliver) -> 
     codes = _codes(body.delivery_data, body.delivery_items)
     if len({code.exact for code in codes}) != len(codes):
         raise bad_field("deliveryData", "must not contain a code twice")
-    line = fulfilment.deliver(tx, context.vault, context.who.owner, body.order_detail_id, codes, body.delivery_note)
+    line = fulfilment.deliver(tx, context.cipher, context.who.owner, body.order_detail_id, codes, body.delivery_note)
     return schemas.DeliveryResult(line.id, line.status)
 
 

@@ -248,9 +248,9 @@ def upgrade() -> None:
         sa.Column("scopes", sa.Text(), nullable=True),
         sa.Column("token_version", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("edits_texts", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("may_edit_texts", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_accounts_created")),
-        sa.CheckConstraint("edits_texts IN (0, 1)", name=op.f("ck_accounts_edits_texts")),
+        sa.CheckConstraint("may_edit_texts IN (0, 1)", name=op.f("ck_accounts_may_edit_texts")),
         sa.CheckConstraint(
             "(password IS NULL) = (kind IN ('supplier', 'integration'))", name=op.f("ck_accounts_password")
         ),
@@ -904,7 +904,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("folded_digest", sa.LargeBinary(), nullable=False),
         sa.Column("folds", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("ciphertext", sa.LargeBinary(), nullable=False),
         sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("batch_id", sa.Text(), nullable=True),
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=True),

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from sqlalchemy import delete, or_, select, update
 
 from bedesten.accounts.tables import api_keys, key_import_runs, key_imports, key_secrets
-from bedesten.apikeys import keys
-from bedesten.apikeys.keys import CURRENT, NewKey
+from bedesten.apikeys import actions as key_actions
+from bedesten.apikeys.actions import CURRENT, NewKey
 from bedesten.audit.actions import Actor, record
 from bedesten.core.clock import MINUTE
 from bedesten.core.ids import new_id
@@ -30,10 +30,10 @@ from bedesten.gate.keyring import Keyring
 from bedesten.store.sql import TENANT, cross_tenant, insert_of, p, statement
 from bedesten.store.transaction import SystemTransaction, Transaction
 
-MOST_AT_ONCE = 100_000
+MAX_IMPORT_LINES = 100_000
 MAX_HINT = 32
 """Characters; a whole API key is longer."""
-MOST_NAMED = 20
+MAX_REPORTED_LINES = 20
 """So many of the wrong lines are named."""
 MAX_KEYS_PER_TRANSACTION = 1_000
 ABANDONED_AFTER = MINUTE
@@ -73,7 +73,7 @@ _DROP_RUN = cross_tenant(delete(key_import_runs).where(_R.id == p("run"), _R.sta
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class ImportLine:
     """One line of an import: the SHA-256 of a key in lower-case hexadecimal digits, and what may be shown of the key."""
 
     line: int
@@ -92,7 +92,7 @@ class PreparedKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ImportRun:
     """An import under way: its id, and the columns of `api_keys` that all of its keys share."""
 
     id: str
@@ -100,12 +100,12 @@ class Run:
     columns: Mapping[str, object]
 
 
-def parse(lines: Iterable[str]) -> list[Foreign]:
+def parse(lines: Iterable[str]) -> list[ImportLine]:
     """The lines `sha256[,hint]` of a file; empty lines, comments (`#`) and a heading are left out.
 
     Raises `Refusal` (-2) that names the lines at fault and repeats nothing of them.
     """
-    found: list[Foreign] = []
+    found: list[ImportLine] = []
     wrong: dict[int, str] = {}
     for number, row in enumerate(csv.reader(lines), 1):
         cells = [cell.strip() for cell in row]
@@ -115,15 +115,15 @@ def parse(lines: Iterable[str]) -> list[Foreign]:
         if problem:
             wrong[number] = problem
         else:
-            found.append(Foreign(number, cells[0].lower(), cells[1] if len(cells) > 1 and cells[1] else "imported"))
-        if len(found) > MOST_AT_ONCE:
-            raise _refused({number: f"more than {MOST_AT_ONCE} lines: import them in parts"})
+            found.append(ImportLine(number, cells[0].lower(), cells[1] if len(cells) > 1 and cells[1] else "imported"))
+        if len(found) > MAX_IMPORT_LINES:
+            raise _refused({number: f"more than {MAX_IMPORT_LINES} lines: import them in parts"})
     if wrong:
         raise _refused(wrong)
     return found
 
 
-def prepare(keyring: Keyring, tenant: str, lines: Sequence[Foreign]) -> list[PreparedKey]:
+def prepare(keyring: Keyring, tenant: str, lines: Sequence[ImportLine]) -> list[PreparedKey]:
     """What needs no store: ids, digests, and the refusal (-2) of the documented sample and of lines that stand twice."""
     wrong: dict[int, str] = {}
     seen: set[str] = set()
@@ -156,34 +156,36 @@ def refuse_beside_another(tx: Transaction) -> None:
         raise _busy()
 
 
-def begin(tx: Transaction, keyring: Keyring, new: NewKey, count: int) -> Run:
+def begin(tx: Transaction, keyring: Keyring, new: NewKey, count: int) -> ImportRun:
     """Opens the tenant's one run. Raises `Refusal`: -2 for what `new` says, -8 if another one is under way."""
-    run = Run(new_id("imp"), keyring.digest.current, keys.columns_of(new, tx.now))
+    run = ImportRun(new_id("imp"), keyring.digest.current, key_actions.columns_of(new, tx.now))
     if not tx.run(_BEGIN, id=run.id, state="pending", announced=count, stored=0, touched=tx.now):
         raise _busy()
     return run
 
 
-def store_some(tx: Transaction, run: Run, some: Sequence[PreparedKey]) -> None:
+def store_some(tx: Transaction, run: ImportRun, some: Sequence[PreparedKey]) -> None:
     """Stores keys of a run, at most `MAX_KEYS_PER_TRANSACTION`; they exist for nobody yet. Raises `Refusal` (-8)."""
     assert len(some) <= MAX_KEYS_PER_TRANSACTION, "others wait for this transaction"
     _still_pending(tx.run(_STORED, run=run.id, more=len(some), now=tx.now))
-    tx.run_each(keys.CREATE, ({**run.columns, "id": one.key_id, "hint": one.hint, "import_id": run.id} for one in some))
+    tx.run_each(
+        key_actions.CREATE, ({**run.columns, "id": one.key_id, "hint": one.hint, "import_id": run.id} for one in some)
+    )
     secret = {"pepper_id": run.pepper, "slot": CURRENT, "imported": 1, "grace": None, "expires": None}
-    tx.run_each(keys.ADD_SECRET, ({**secret, "key_id": one.key_id, "digest": one.digests[0]} for one in some))
+    tx.run_each(key_actions.ADD_SECRET, ({**secret, "key_id": one.key_id, "digest": one.digests[0]} for one in some))
     remembered = tx.run_each(_REMEMBER, ({"key_id": one.key_id, "digest": one.digests[0]} for one in some))
     if remembered != len(some):
         raise Refusal(CONFLICT, "some of these API keys were imported meanwhile by somebody else; none was now")
 
 
-def finish(tx: Transaction, run: Run, new: NewKey, made: Sequence[str], actor: Actor) -> None:
+def finish(tx: Transaction, run: ImportRun, new: NewKey, made: Sequence[str], actor: Actor) -> None:
     """Makes every key of the run valid. Raises `Refusal` (-8): the run was given up."""
     _still_pending(tx.run(_FINISH, run=run.id, now=tx.now))
     tx.advance_revision("tenant", tx.tenant)
-    record(tx, actor, "key.import", made[0], surface=new.surface.value, owner=new.owner, keys=len(made))
+    record(tx, actor, "key.import", made[0], surface=new.surface.value, owner=new.owner, actions=len(made))
 
 
-def abandon(tx: Transaction, run: Run) -> None:
+def abandon(tx: Transaction, run: ImportRun) -> None:
     """Gives a run up, unless it is finished: what it has stored is now a leftover."""
     tx.run(_ABANDON, run=run.id)
 
@@ -228,6 +230,6 @@ def _problem(cells: Sequence[str]) -> str | None:
 
 
 def _refused(wrong: Mapping[int, str]) -> Refusal:
-    named = dict(list(wrong.items())[:MOST_NAMED])
+    named = dict(list(wrong.items())[:MAX_REPORTED_LINES])
     fields = {f"line {line}": problem for line, problem in named.items()}
     return Refusal(BAD_REQUEST, f"{len(wrong)} of the lines cannot be imported; none was", fields=fields)

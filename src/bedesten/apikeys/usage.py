@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from sqlalchemy import case, delete, select, update
 
 from bedesten.accounts.tables import api_keys, key_secrets, key_uses
-from bedesten.apikeys import keys
-from bedesten.apikeys.keys import CURRENT, PREVIOUS, SLOTS, ApiKey, KeySecret
+from bedesten.apikeys import actions as key_actions
+from bedesten.apikeys.actions import CURRENT, PREVIOUS, SLOTS, ApiKey, KeySecret
 from bedesten.core.clock import wire_time
 from bedesten.gate.api_keys import mask_keys
-from bedesten.store.sql import TENANT, Statement, insert, into, p, statement
+from bedesten.store.sql import TENANT, Statement, insert, p, rows_as, statement
 from bedesten.store.transaction import SystemTransaction, Transaction
 
-LONGEST_AGENT = 200
+MAX_AGENT_LENGTH = 200
 _TOKEN = re.compile(r"eyJ[0-9A-Za-z_-]{8,}(?:\.[0-9A-Za-z_-]*)*")
 """What a bearer token looks like. Some callers send a credential as their `User-Agent`; it must not be kept."""
 
 
 @dataclass(slots=True)
-class Noted:
+class UsageRecord:
     """Uses of one secret since it was last written: by `digest`, in the slot that it had then; `used` in epoch ms."""
 
     tenant: str
@@ -38,7 +38,7 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class LastUse:
     """The last use of one secret, and how often it was used."""
 
     slot: int
@@ -72,12 +72,12 @@ _WRITE: Statement[tuple[object, ...]] = Statement(
     lambda *row: row,
     ("key_id", "slot", "used", "uses", "address", "agent"),
 )
-_READ = into(Use, select(_U.slot, _U.used, _U.uses, _U.address, _U.agent).where(_KEY))
+_READ = rows_as(LastUse, select(_U.slot, _U.used, _U.uses, _U.address, _U.agent).where(_KEY))
 _FORGET = statement(delete(key_uses).where(_KEY, _U.slot == p("which")))
 _SHIFT = statement(update(key_uses).where(_KEY, _U.slot == CURRENT).values(slot=PREVIOUS))
 
 
-def write(tx: SystemTransaction, noted: Sequence[Noted]) -> None:
+def write(tx: SystemTransaction, noted: Sequence[UsageRecord]) -> None:
     """Adds what was noted. A secret that was ended meanwhile is left out, unless its whole key was: then it counts.
 
     In one order for all processes, so that two of them do not wait for each other.
@@ -98,21 +98,21 @@ def write(tx: SystemTransaction, noted: Sequence[Noted]) -> None:
         )
 
 
-def shift(tx: Transaction, key_id: str, *, replaced: bool) -> None:
+def move_uses(tx: Transaction, key_id: str, *, replaced: bool) -> None:
     """Keeps the uses with their secrets in a rotation: the current one has become the previous one, or was replaced."""
     tx.run(_FORGET, key_id=key_id, which=CURRENT if replaced else PREVIOUS)
     if not replaced:
         tx.run(_SHIFT, key_id=key_id)
 
 
-def last_uses(tx: Transaction, key_id: str) -> dict[int, Use]:
+def last_uses(tx: Transaction, key_id: str) -> dict[int, LastUse]:
     """The last use of each secret that was ever seen in use, by slot."""
     return {use.slot: use for use in tx.all(_READ, key_id=key_id)}
 
 
-def usage(tx: Transaction, key_id: str) -> dict[str, object]:
+def key_usage(tx: Transaction, key_id: str) -> dict[str, object]:
     """What is known of a key's secrets: until when each is good, and its last use. Raises `Refusal` (-3)."""
-    key, secrets, uses = keys.get(tx, key_id), keys.secrets_of(tx, key_id), last_uses(tx, key_id)
+    key, secrets, uses = key_actions.get(tx, key_id), key_actions.secrets_of(tx, key_id), last_uses(tx, key_id)
     return {
         "id": key.id,
         "surface": key.surface,
@@ -130,16 +130,16 @@ def usage(tx: Transaction, key_id: str) -> dict[str, object]:
 
 def shown_agent(raw: bytes) -> str:
     """A `User-Agent` as it is kept: what is printable of it, credentials masked, cut."""
-    text = raw[: 4 * LONGEST_AGENT].decode("utf-8", "replace")
+    text = raw[: 4 * MAX_AGENT_LENGTH].decode("utf-8", "replace")
     printable = "".join(each for each in text if each.isprintable())
-    return _TOKEN.sub("…", mask_keys(printable))[:LONGEST_AGENT]
+    return _TOKEN.sub("…", mask_keys(printable))[:MAX_AGENT_LENGTH]
 
 
-def _shown(name: str, key: ApiKey, secret: KeySecret | None, use: Use | None, now: int) -> dict[str, object]:
+def _shown(name: str, key: ApiKey, secret: KeySecret | None, use: LastUse | None, now: int) -> dict[str, object]:
     return {
         "secret": name,
         "live": secret is not None and secret.live(now) and not key.ended(now),
-        "ends": _time(keys.end_of(key.expires, secret.expires if secret else None)),
+        "ends": _time(key_actions.end_of(key.expires, secret.expires if secret else None)),
         "lastUsed": _time(use.used if use else None),
         "uses": use.uses if use else 0,
         "address": use.address if use else None,

@@ -11,12 +11,12 @@ from bedesten.core.clock import DAY, wire_time
 from bedesten.store.sql import TENANT, cross_tenant, cross_tenant_rows_as, p, statement
 from bedesten.store.transaction import SystemTransaction
 
-STAGES = (1, 7, 30)
+WARNING_DAYS = (1, 7, 30)
 """A warning is given once when so many days are left, the nearest first."""
-KEPT_AFTER_END = 7 * DAY
+SECRET_RETENTION = 7 * DAY
 """So long the digest of an ended secret stays: it is refused as expired until then, and as unknown afterwards."""
-AT_ONCE = 1_000
-MAX_PUT_AWAY = 200
+MAX_WARNINGS = 1_000
+MAX_DELETED = 200
 """Secrets in one transaction: each advances the revision, whose row a revocation waits for."""
 CLOCK = Actor("clock")
 
@@ -43,8 +43,8 @@ _EXPIRING = cross_tenant_rows_as(
     .where(
         or_(
             _K.warned.is_(None),
-            (_K.warned > STAGES[0]) & (_K.expires <= p("soonest")),
-            (_K.warned > STAGES[1]) & (_K.expires <= p("sooner")),
+            (_K.warned > WARNING_DAYS[0]) & (_K.expires <= p("soonest")),
+            (_K.warned > WARNING_DAYS[1]) & (_K.expires <= p("sooner")),
         )
     )
     .order_by(_K.expires)
@@ -74,7 +74,7 @@ _DROP = cross_tenant(delete(key_secrets).where(_S.digest == p("digest")))
 
 def stage_of(left: int) -> int | None:
     """The warning that is due, or has been passed, with so many milliseconds left; None if it is too early for any."""
-    return next((days for days in STAGES if left <= days * DAY), None)
+    return next((days for days in WARNING_DAYS if left <= days * DAY), None)
 
 
 def warn(tx: SystemTransaction) -> list[tuple[Expiring, int]]:
@@ -87,10 +87,10 @@ def warn(tx: SystemTransaction) -> list[tuple[Expiring, int]]:
     found = tx.all(
         _EXPIRING,
         now=now,
-        horizon=now + STAGES[-1] * DAY,
-        soonest=now + STAGES[0] * DAY,
-        sooner=now + STAGES[1] * DAY,
-        most=AT_ONCE,
+        horizon=now + WARNING_DAYS[-1] * DAY,
+        soonest=now + WARNING_DAYS[0] * DAY,
+        sooner=now + WARNING_DAYS[1] * DAY,
+        most=MAX_WARNINGS,
     )
     return list(_marked(tx, found))
 
@@ -105,14 +105,14 @@ def _marked(tx: SystemTransaction, found: Iterable[Expiring]) -> Iterable[tuple[
             yield key, stage
 
 
-def put_away(tx: SystemTransaction) -> int:
+def delete_ended(tx: SystemTransaction) -> int:
     """Removes secrets whose end, or whose key's, is long over, and keeps the keys; answers how many secrets it were.
 
-    At most `MAX_PUT_AWAY`: to be called again until it answers 0.
+    At most `MAX_DELETED`: to be called again until it answers 0.
     """
-    before = tx.now - KEPT_AFTER_END
+    before = tx.now - SECRET_RETENTION
     queries = (_ENDED_SECRETS, _ENDED_KEYS)
-    ended = {bytes(row[0]) for query in queries for row in tx.all(query, before=before, most=MAX_PUT_AWAY // 2)}
+    ended = {bytes(row[0]) for query in queries for row in tx.all(query, before=before, most=MAX_DELETED // 2)}
     for digest in sorted(ended):
         tx.run(_DROP, digest=digest)
         tx.advance_revision("key", digest.hex())

@@ -22,20 +22,20 @@ from bedesten.store.transaction import Transaction
 from bedesten.tenants.tables import tenants
 
 _WRAPPED = statement(select(tenants.c.wrapping_id, tenants.c.wrapped_key).where(tenants.c.id == TENANT))
-NONCE = 12
-DATA_KEY = 32
+NONCE_BYTES = 12
+DATA_KEY_BYTES = 32
 
 
-class Unsealable(Exception):
+class DecryptionError(Exception):
     """A sealed value does not open: another row's, another tenant's, damaged, or its master secret is missing."""
 
 
 class _Keys(NamedTuple):
-    sealing: AESGCM
+    encryption: AESGCM
     fingerprints: bytes
 
 
-class Vault:
+class TenantCipher:
     """Seals and opens values. Keeps the keys of tenants in memory; safe for several threads."""
 
     def __init__(self, keyring: Keyring) -> None:
@@ -49,47 +49,49 @@ class Vault:
     def new_data_key(self, tenant: str) -> tuple[str, bytes]:
         """A fresh data key for a tenant that is being created: the id of the master secret, and the wrapped key."""
         wrapping_id = self._keyring.wrap.current
-        nonce = os.urandom(NONCE)
+        nonce = os.urandom(NONCE_BYTES)
         return wrapping_id, nonce + self._wrapping(wrapping_id).encrypt(
-            nonce, os.urandom(DATA_KEY), _context("key", tenant, "")
+            nonce, os.urandom(DATA_KEY_BYTES), _context("key", tenant, "")
         )
 
-    def seal(self, tx: Transaction, purpose: str, row: str, value: str) -> bytes:
+    def encrypt(self, tx: Transaction, purpose: str, row: str, value: str) -> bytes:
         """The value, encrypted for this purpose, this tenant and this row only."""
-        nonce = os.urandom(NONCE)
-        return nonce + self._of(tx).sealing.encrypt(nonce, value.encode(), _context(purpose, tx.tenant, row))
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._keys_of(tx).encryption.encrypt(nonce, value.encode(), _context(purpose, tx.tenant, row))
 
-    def open(self, tx: Transaction, purpose: str, row: str, sealed: bytes) -> str:
-        """The value again. Raises `Unsealable`."""
-        return _decrypt(self._of(tx).sealing, sealed, _context(purpose, tx.tenant, row)).decode()
+    def decrypt(self, tx: Transaction, purpose: str, row: str, ciphertext: bytes) -> str:
+        """The value again. Raises `DecryptionError`."""
+        return _decrypt(self._keys_of(tx).encryption, ciphertext, _context(purpose, tx.tenant, row)).decode()
 
     def fingerprint(self, tx: Transaction, value: str) -> bytes:
         """A keyed digest by which a duplicate is found; without the master secrets it says nothing about the value."""
-        return hmac_sha256(self._of(tx).fingerprints, frame(tx.tenant, value))
+        return hmac_sha256(self._keys_of(tx).fingerprints, frame(tx.tenant, value))
 
-    def _of(self, tx: Transaction) -> _Keys:
+    def _keys_of(self, tx: Transaction) -> _Keys:
         known = self._keys.get(tx.tenant)
         if known is None:
             found = tx.one(_WRAPPED)
             if found is None:
-                raise Unsealable("the tenant has no data key")
+                raise DecryptionError("the tenant has no data key")
             data_key = _decrypt(self._wrapping(found[0]), bytes(found[1]), _context("key", tx.tenant, ""))
-            sealing, fingerprints = (derived_key(data_key, purpose, tx.tenant) for purpose in ("seal", "fingerprint"))
-            known = self._keys[tx.tenant] = _Keys(AESGCM(sealing), fingerprints)
+            encryption, fingerprints = (
+                derived_key(data_key, purpose, tx.tenant) for purpose in ("seal", "fingerprint")
+            )
+            known = self._keys[tx.tenant] = _Keys(AESGCM(encryption), fingerprints)
         return known
 
     def _wrapping(self, wrapping_id: str) -> AESGCM:
         secret = self._keyring.wrapping_key(wrapping_id)
         if secret is None:
-            raise Unsealable("the master secret that wraps the tenant's data key is not in the ring")
+            raise DecryptionError("the master secret that wraps the tenant's data key is not in the ring")
         return AESGCM(secret)
 
 
-def _decrypt(cipher: AESGCM, sealed: bytes, context: bytes) -> bytes:
+def _decrypt(cipher: AESGCM, ciphertext: bytes, context: bytes) -> bytes:
     try:
-        return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], context)
+        return cipher.decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], context)
     except (InvalidTag, ValueError) as error:
-        raise Unsealable("a sealed value does not open") from error
+        raise DecryptionError("a sealed value does not open") from error
 
 
 def _context(purpose: str, tenant: str, row: str) -> bytes:

@@ -15,12 +15,12 @@ from bedesten.core.clock import DAY, HOUR, MINUTE, SECOND
 from bedesten.store.sql import TENANT, insert_of, p, statement
 from bedesten.store.transaction import Transaction
 
-FREE, FREE_OF_AN_ADDRESS = 5, 60
+FREE_FAILURES, FREE_ADDRESS_FAILURES = 5, 60
 """This many failures in a row cost nothing; each further one doubles the wait."""
-FIRST_WAIT, LONGEST_WAIT = SECOND, 15 * MINUTE
-FORGOTTEN_AFTER = HOUR
+MIN_WAIT, MAX_WAIT = SECOND, 15 * MINUTE
+FAILURE_RETENTION = HOUR
 """This long without a failure begins a count anew (milliseconds)."""
-ADDRESS_KEPT = 90 * DAY
+ADDRESS_RETENTION = 90 * DAY
 """So long an address counts as one that succeeded before."""
 
 _HERE = (login_failures.c.tenant_id == TENANT) & (login_failures.c.digest == p("digest"))
@@ -39,7 +39,7 @@ _COUNT = statement(
 )
 _BLOCK = statement(update(login_failures).where(_HERE).values(blocked_until=p("until")))
 _CLEAR = statement(delete(login_failures).where(_HERE))
-_CUT = statement(
+_CAP = statement(
     update(login_failures).where(_HERE, login_failures.c.blocked_until > p("latest")).values(blocked_until=p("latest"))
 )
 _UNLOCK = statement(
@@ -70,17 +70,17 @@ class Attempt:
 
 
 def wait(tx: Transaction, attempt: Attempt) -> int:
-    """Milliseconds until the next try is looked at; 0 if now. More than `LONGEST_WAIT` is to be `cut`."""
+    """Milliseconds until the next try is looked at; 0 if now. More than `MAX_WAIT` is to be `cap_wait`."""
     counted = attempt.pair if _is_known(tx, attempt) else attempt.account
     blocks = [tx.one(_READ, digest=digest) for digest in (counted, attempt.address)]
     until: int = max((row[0] for row in blocks if row), default=0)
     return max(0, until - tx.now)
 
 
-def cut(tx: Transaction, attempt: Attempt) -> int:
+def cap_wait(tx: Transaction, attempt: Attempt) -> int:
     """Cuts waits that a wrong clock wrote to the longest one, for good; answers what `wait` then does."""
     for digest in (attempt.account, attempt.pair, attempt.address):
-        tx.run(_CUT, digest=digest, latest=tx.now + LONGEST_WAIT)
+        tx.run(_CAP, digest=digest, latest=tx.now + MAX_WAIT)
     return wait(tx, attempt)
 
 
@@ -92,34 +92,34 @@ def unlock(tx: Transaction, account: bytes) -> bool:
     return bool(tx.run(_UNLOCK, account=account))
 
 
-def failed(tx: Transaction, attempt: Attempt) -> None:
+def record_failure(tx: Transaction, attempt: Attempt) -> None:
     """Counts one failure, and makes the next tries wait once there were too many."""
-    _count(tx, attempt.pair if _is_known(tx, attempt) else attempt.account, FREE, attempt.account)
-    _count(tx, attempt.address, FREE_OF_AN_ADDRESS, None)
+    _count(tx, attempt.pair if _is_known(tx, attempt) else attempt.account, FREE_FAILURES, attempt.account)
+    _count(tx, attempt.address, FREE_ADDRESS_FAILURES, None)
 
 
-def succeeded(tx: Transaction, attempt: Attempt) -> None:
+def record_success(tx: Transaction, attempt: Attempt) -> None:
     """Remembers the address for the account and forgets the failures of both together; the others stay counted."""
     tx.run(_REMEMBER, digest=attempt.account, address=attempt.address, succeeded=tx.now)
     tx.run(_REFRESH, digest=attempt.account, address=attempt.address, now=tx.now)
     tx.run(_CLEAR, digest=attempt.pair)
 
 
-def needs_note(tx: Transaction, attempt: Attempt) -> bool:
-    """Whether `succeeded` has anything to write: not when the address was seen today and nothing failed."""
+def needs_record(tx: Transaction, attempt: Attempt) -> bool:
+    """Whether `record_success` has anything to write: not when the address was seen today and nothing failed."""
     recent = tx.one(_KNOWN, digest=attempt.account, address=attempt.address, since=tx.now - DAY)
     return recent is None or tx.one(_READ, digest=attempt.pair) is not None
 
 
 def _is_known(tx: Transaction, attempt: Attempt) -> bool:
-    since = tx.now - ADDRESS_KEPT
+    since = tx.now - ADDRESS_RETENTION
     return tx.one(_KNOWN, digest=attempt.account, address=attempt.address, since=since) is not None
 
 
 def _count(tx: Transaction, digest: bytes, free: int, account: bytes | None) -> None:
     tx.run(_START, digest=digest, account=account, failures=0, blocked_until=0, updated=tx.now)
-    tx.run(_RENEW, digest=digest, long_ago=tx.now - FORGOTTEN_AFTER, now=tx.now)
+    tx.run(_RENEW, digest=digest, long_ago=tx.now - FAILURE_RETENTION, now=tx.now)
     row = tx.one(_COUNT, digest=digest, now=tx.now)
     if row and row[0] > free:
-        delay = min(LONGEST_WAIT, FIRST_WAIT << min(row[0] - free - 1, 20))
+        delay = min(MAX_WAIT, MIN_WAIT << min(row[0] - free - 1, 20))
         tx.run(_BLOCK, digest=digest, until=tx.now + delay)

@@ -10,11 +10,11 @@ from bedesten.core.clock import wire_time
 from bedesten.orders import statements as sql
 from bedesten.orders.model import DELIVERED, EVENT_TYPES
 from bedesten.store.transaction import Transaction
-from bedesten.tenants.vault import Vault
+from bedesten.tenants.cipher import TenantCipher
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LineChange:
     """One change of a line's status, as its event keeps it. `version` counts the line's changes; `at` in ms."""
 
     line: str
@@ -23,13 +23,13 @@ class Change:
     at: int
 
 
-def notice(tx: Transaction, vault: Vault, change: Change) -> dict[str, object]:
+def event_payload(tx: Transaction, cipher: TenantCipher, change: LineChange) -> dict[str, object]:
     """The body for an event of the line; the codes go with the event that says delivered."""
     line = tx.one(sql.LINE, line=change.line)
     assert line is not None, "an event has a line"
     order = tx.one(sql.ORDER_BY_ID, order_id=line.order_id)
     assert order is not None, "a line has an order"
-    codes = stock.delivered(tx, vault, line.id) if change.status == DELIVERED else []
+    codes = stock.delivered_codes(tx, cipher, line.id) if change.status == DELIVERED else []
     if codes:
         record(tx, Actor("webhook"), "line.reveal", line.id, codes=len(codes))
     items = [parts(one) for one in codes]

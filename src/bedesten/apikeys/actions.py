@@ -1,6 +1,6 @@
 """API keys: made, listed, revoked. The key itself is seen once, when it is made.
 
-Whatever changes a key first locks its row (`locked`), so that a revocation, a rotation and the first use of a secret
+Whatever changes a key first locks its row (`lock`), so that a revocation, a rotation and the first use of a secret
 never pass each other unseen: what is revoked is every secret that the key has at that moment.
 """
 
@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 
 from bedesten import errors
 from bedesten.accounts.tables import accounts, api_keys, key_exists, key_secrets
-from bedesten.apikeys.key_expiry import stage_of
+from bedesten.apikeys.expiry import stage_of
 from bedesten.audit.actions import Actor, record
 from bedesten.core.clock import MAX_TIME_MS, wire_time
 from bedesten.core.ids import new_id
@@ -21,10 +21,10 @@ from bedesten.gate.access import GRANTS
 from bedesten.gate.api_keys import new_api_key, parse_networks
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.scopes import Surface
-from bedesten.store.sql import TENANT, insert_of, into, p, statement
+from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
 from bedesten.store.transaction import Transaction
 
-PAGE, MAX_PAGE = 200, 10_000
+PAGE_SIZE, MAX_PAGE_SIZE = 200, 10_000
 """Keys in one list, unless the caller names another number, and at most."""
 CURRENT, PREVIOUS = 0, 1
 SLOTS = {CURRENT: "current", PREVIOUS: "previous"}
@@ -87,9 +87,9 @@ _KEYS = (
     .select_from(api_keys.join(accounts, accounts.c.id == _K.owner_id))
     .where(_K.tenant_id == TENANT, key_exists())
 )  # fmt: skip
-_PAGE = into(ApiKey, _KEYS.where(_K.id > p("after")).order_by(_K.id).limit(p("most")))
-_ONE = into(ApiKey, _KEYS.where(_K.id == p("id")))
-_LOCK = into(ApiKey, _KEYS.where(_K.id == p("id")).with_for_update(key_share=True, of=api_keys))
+_PAGE = rows_as(ApiKey, _KEYS.where(_K.id > p("after")).order_by(_K.id).limit(p("most")))
+_ONE = rows_as(ApiKey, _KEYS.where(_K.id == p("id")))
+_LOCK = rows_as(ApiKey, _KEYS.where(_K.id == p("id")).with_for_update(key_share=True, of=api_keys))
 CREATE = insert_of(api_keys)
 _REVOKE = statement(
     update(api_keys)
@@ -98,7 +98,7 @@ _REVOKE = statement(
 )  # fmt: skip
 
 ADD_SECRET = insert_of(key_secrets)
-_SECRETS = into(
+_SECRETS = rows_as(
     KeySecret,
     select(_S.digest, _S.pepper_id, _S.slot, _S.imported, _S.grace, _S.expires)
     .where(_S.tenant_id == TENANT, _S.key_id == p("key_id"))
@@ -112,7 +112,7 @@ _ENDS = statement(
 _DROP_SECRET = statement(delete(key_secrets).where(_S.tenant_id == TENANT, _S.digest == p("digest")))
 
 
-def _told(new: NewKey) -> dict[str, object]:
+def _audit_fields(new: NewKey) -> dict[str, object]:
     """What the trail says of a fresh key."""
     return {
         "surface": new.surface.value,
@@ -130,7 +130,7 @@ def create(tx: Transaction, keyring: Keyring, new: NewKey, actor: Actor) -> tupl
     key_id = insert(tx, new, hint)
     digest = add_secret(tx, keyring, key_id, key.reveal())
     tx.advance_revision("key", digest.hex())  # a store restored from before this has another revision
-    record(tx, actor, "key.create", key_id, **_told(new), hint=hint)
+    record(tx, actor, "key.create", key_id, **_audit_fields(new), hint=hint)
     return key_id, key
 
 
@@ -176,7 +176,7 @@ def add_secret(tx: Transaction, keyring: Keyring, key_id: str, text: str, *, gra
     return digest
 
 
-def locked(tx: Transaction, key_id: str) -> ApiKey:
+def lock(tx: Transaction, key_id: str) -> ApiKey:
     """The key, which nobody else changes until this transaction ends. Raises `Refusal` (-3)."""
     return _found(tx.one(_LOCK, id=key_id))
 
@@ -202,7 +202,7 @@ def revoke(tx: Transaction, key_id: str, actor: Actor, *, previous_only: bool = 
 
     Raises `Refusal` (-3). Doing it twice changes nothing.
     """
-    locked(tx, key_id)
+    lock(tx, key_id)
     ended = False
     for slot, secret in secrets_of(tx, key_id).items():
         if slot == PREVIOUS or not previous_only:
@@ -215,7 +215,7 @@ def revoke(tx: Transaction, key_id: str, actor: Actor, *, previous_only: bool = 
     return ended
 
 
-def list_page(tx: Transaction, after: str = "", limit: int = PAGE) -> tuple[list[dict[str, object]], str | None]:
+def list_page(tx: Transaction, after: str = "", limit: int = PAGE_SIZE) -> tuple[list[dict[str, object]], str | None]:
     """Keys of the tenant, live or not, never the keys themselves; and behind which id the next page begins, if there is one.
 
     `expires` is the key's own end, `ends` that of its current secret: the sooner one of the two that a leak report may set.
