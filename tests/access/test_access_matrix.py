@@ -6,10 +6,10 @@ import pytest
 
 from bedesten.gate.scopes import Surface
 from bedesten.server.build import ROUTES
-from tests.support.backoffice import Operator
-from tests.support.cast import PASSES, WRONGS, Cast, Told, Wrong, assemble
+from tests.support.bad_credentials import BAD_CREDENTIALS, PASSES, BadCredential, Expected, Shops, open_shops
 from tests.support.client import bearer
-from tests.support.promises import PROMISES, Promise
+from tests.support.expected_routes import EXPECTED_ROUTES, ExpectedRoute
+from tests.support.operator_actions import Operator
 from tests.support.sites import Site
 from tests.support.wire import Answer, fresh_address
 
@@ -26,20 +26,20 @@ CHALLENGES = {
 
 
 @pytest.fixture(scope="module")
-def cast(site: Site, operator: Operator) -> Cast:
+def shops(site: Site, operator: Operator) -> Shops:
     """Everybody who should be refused."""
-    return assemble(site, operator)
+    return open_shops(site, operator)
 
 
-def ask(cast: Cast, wrong: Wrong, promises: Iterable[Promise]) -> list[tuple[Promise, Answer]]:
+def ask(shops: Shops, credential: BadCredential, routes: Iterable[ExpectedRoute]) -> list[tuple[ExpectedRoute, Answer]]:
     """The answers to right requests with this credential, all from one address of their own."""
     source = fresh_address()
     answers = []
-    for promise in promises:
-        presented = wrong.present(cast, promise)
-        sample = promise.sample(presented.shop, cast.goods[presented.shop.id])
+    for route in routes:
+        presented = credential.present(shops, route)
+        sample = route.sample(presented.shop, shops.goods[presented.shop.id])
         client = presented.shop.client(None, presented.lines, source)
-        answers.append((promise, client.call(promise.method, sample.path + presented.query, sample.body)))
+        answers.append((route, client.call(route.method, sample.path + presented.query, sample.body)))
         client.close()
     return answers
 
@@ -47,64 +47,66 @@ def ask(cast: Cast, wrong: Wrong, promises: Iterable[Promise]) -> list[tuple[Pro
 def test_every_route_and_alias_has_its_expectation_here_and_nothing_else_has() -> None:
     served = {(route.method, path) for route in ROUTES for path in (route.path, *route.aliases)}
 
-    assert served == set(PROMISES)
+    assert served == set(EXPECTED_ROUTES)
 
 
-@pytest.mark.parametrize("wrong", WRONGS, ids=lambda wrong: wrong.name)
-def test_every_route_answers_a_wrong_credential_as_the_contract_says(cast: Cast, wrong: Wrong) -> None:
-    refused = [promise for promise in PROMISES.values() if wrong.tells[promise.demand.kind] != PASSES]
-    ignored = [promise for promise in PROMISES.values() if promise not in refused and applies(wrong, promise)]
-    before = cast.home.site.rows(*(shop.id for shop in cast.shops), without=COUNTERS)
+@pytest.mark.parametrize("credential", BAD_CREDENTIALS, ids=lambda credential: credential.name)
+def test_every_route_answers_a_wrong_credential_as_the_contract_says(shops: Shops, credential: BadCredential) -> None:
+    refused = [route for route in EXPECTED_ROUTES.values() if credential.expected[route.demand.kind] != PASSES]
+    ignored = [route for route in EXPECTED_ROUTES.values() if route not in refused and applies(credential, route)]
+    before = shops.home.site.rows(*(shop.id for shop in shops.shops), without=COUNTERS)
 
-    answers = ask(cast, wrong, refused)
+    answers = ask(shops, credential, refused)
 
-    assert {promise.name: answer.told for promise, answer in answers} == {
-        promise.name: wrong.tells[promise.demand.kind] for promise in refused
+    assert {route.name: answer.told for route, answer in answers} == {
+        route.name: credential.expected[route.demand.kind] for route in refused
     }
-    after = cast.home.site.rows(*(shop.id for shop in cast.shops), without=COUNTERS)
+    after = shops.home.site.rows(*(shop.id for shop in shops.shops), without=COUNTERS)
     assert after == before, "after a refusal nothing of the request was done"
-    told = {promise.name: answer.told for promise, answer in ask(cast, wrong, ignored)}
-    assert told == {promise.name: passes(wrong, promise) for promise in ignored}
+    told = {route.name: answer.told for route, answer in ask(shops, credential, ignored)}
+    assert told == {route.name: passes(credential, route) for route in ignored}
 
 
 ABOUT_A_SURFACE = frozenset({("GET", "/openapi/{document}"), ("GET", "/documentation/surfaces/{surface}")})
 """What is said of a surface is not there where the surface is switched off."""
 
 
-def passes(wrong: Wrong, promise: Promise) -> Told:
+def passes(credential: BadCredential, route: ExpectedRoute) -> Expected:
     """What a route answers that does not look at the credential."""
-    return (404, -3) if promise.name in ABOUT_A_SURFACE and "switched off" in wrong.name else PASSES
+    return (404, -3) if route.name in ABOUT_A_SURFACE and "switched off" in credential.name else PASSES
 
 
-def applies(wrong: Wrong, promise: Promise) -> bool:
+def applies(credential: BadCredential, route: ExpectedRoute) -> bool:
     """A payment key is a wrong credential everywhere but on its own surface; a token that is spent is not shared."""
-    return not promise.spends and (wrong.name[:14] != "a good API key" or promise.demand.kind != "keyed")
+    return not route.spends and (credential.name[:14] != "a good API key" or route.demand.kind != "keyed")
 
 
-@pytest.mark.parametrize("wrong", WRONGS, ids=lambda wrong: wrong.name.partition(", R")[0])
-def test_r1_r17_r104_a_refusal_carries_its_challenge_and_is_never_stored(cast: Cast, wrong: Wrong) -> None:
-    one_of_each = {promise.demand: promise for promise in PROMISES.values()}.values()
+@pytest.mark.parametrize("credential", BAD_CREDENTIALS, ids=lambda credential: credential.name.partition(", R")[0])
+def test_r1_r17_r104_a_refusal_carries_its_challenge_and_is_never_stored(
+    shops: Shops, credential: BadCredential
+) -> None:
+    one_of_each = {route.demand: route for route in EXPECTED_ROUTES.values()}.values()
 
-    for promise, answer in ask(cast, wrong, one_of_each):
+    for route, answer in ask(shops, credential, one_of_each):
         if answer.status in (401, 403):
             assert (answer.header("www-authenticate") or "").startswith(CHALLENGES.get(answer.code or 0, ""))
-            assert (answer.header("www-authenticate") is None) is (answer.code == -25), promise.name
+            assert (answer.header("www-authenticate") is None) is (answer.code == -25), route.name
             assert "error=" not in (answer.header("www-authenticate") or "") or answer.code != -20, "R1"
             assert answer.header("cache-control") == "no-store"
             assert answer.header("x-request-id") == answer.json["requestId"]
-        for _, value in wrong.present(cast, promise).lines:
+        for _, value in credential.present(shops, route).lines:
             secret = value.rpartition(" ")[2]
             assert len(secret) < 8 or secret.encode("latin-1") not in answer.raw, "a credential is never echoed (R164)"
 
 
-def test_every_23_is_the_same_bytes_but_for_request_id_and_date_R103(cast: Cast) -> None:
-    keyed = [promise for promise in PROMISES.values() if promise.demand.kind == "keyed"]
-    wrongs = [wrong for wrong in WRONGS if wrong.tells["keyed"] == (401, -23)]
+def test_every_23_is_the_same_bytes_but_for_request_id_and_date_R103(shops: Shops) -> None:
+    keyed = [route for route in EXPECTED_ROUTES.values() if route.demand.kind == "keyed"]
+    wrongs = [credential for credential in BAD_CREDENTIALS if credential.expected["keyed"] == (401, -23)]
 
-    answers = [answer for wrong in wrongs for _, answer in ask(cast, wrong, keyed)]
+    answers = [answer for credential in wrongs for _, answer in ask(shops, credential, keyed)]
     unknown = [
-        cast.home.client(None, (("ApiKey", key),)).call(method, path)
-        for key in ("", "ak_live_x", cast.away.supplier_key.text)
+        shops.home.client(None, (("ApiKey", key),)).call(method, path)
+        for key in ("", "ak_live_x", shops.away.supplier_key.text)
         for method, path in (("POST", "/Supplier/Nothing"), ("GET", "/Payment/"), ("PUT", "/Supplier/Products/List"))
     ]
 
@@ -113,28 +115,30 @@ def test_every_23_is_the_same_bytes_but_for_request_id_and_date_R103(cast: Cast)
     assert len({answer.anonymous for answer in answers + unknown}) == 1
 
 
-def test_another_tenants_token_is_told_the_same_as_a_forged_one_R84(cast: Cast) -> None:
-    alike = [wrong for wrong in WRONGS if "R84" in wrong.name or "R23" in wrong.name]
-    scoped = [promise for promise in PROMISES.values() if promise.demand.kind == "scoped"]
+def test_another_tenants_token_is_told_the_same_as_a_forged_one_R84(shops: Shops) -> None:
+    alike = [credential for credential in BAD_CREDENTIALS if "R84" in credential.name or "R23" in credential.name]
+    scoped = [route for route in EXPECTED_ROUTES.values() if route.demand.kind == "scoped"]
 
-    answers = [(promise.demand.surface, answer) for wrong in alike for promise, answer in ask(cast, wrong, scoped)]
+    answers = [
+        (route.demand.surface, answer) for credential in alike for route, answer in ask(shops, credential, scoped)
+    ]
 
     assert len(alike) == 2
     for surface in (Surface.RESELLER, Surface.STOREFRONT):
         assert len({answer.anonymous for of, answer in answers if of is surface}) == 1
 
 
-def test_a_key_with_an_address_list_is_good_from_inside_of_it(cast: Cast) -> None:
-    for name, surface in cast.keys:
+def test_a_key_with_an_address_list_is_good_from_inside_of_it(shops: Shops) -> None:
+    for name, surface in shops.keys:
         if name == "near":
-            key = (("ApiKey", cast.keys[name, surface].text),)
+            key = (("ApiKey", shops.keys[name, surface].text),)
             path = f"/{surface.value}/nothing"
-            assert cast.home.client(None, key, "127.1.0.77").post(path).told == (404, -3)
-            assert cast.home.client(None, key, "127.2.0.1").post(path).told == (401, -23)
+            assert shops.home.client(None, key, "127.1.0.77").post(path).told == (404, -3)
+            assert shops.home.client(None, key, "127.2.0.1").post(path).told == (401, -23)
 
 
-def test_genuine_and_mutated_tokens_are_never_mixed_up_R40(cast: Cast) -> None:
-    home, away = cast.home, cast.away
+def test_genuine_and_mutated_tokens_are_never_mixed_up_R40(shops: Shops) -> None:
+    home, away = shops.home, shops.away
     genuine = {home.partner_token: home, away.partner_token: away}
     clients = [home.client() for _ in range(4)]
     for turn in range(100):

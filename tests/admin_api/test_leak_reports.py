@@ -18,24 +18,24 @@ from bedesten.admin_api.route import AdminRoute, ScannerSecret
 from bedesten.admin_api.scanners import Scanners
 from bedesten.core.secret import Secret
 from bedesten.http.asgi import Adapter, BodyPace
-from tests.admin_api.scraped import ask
-from tests.admin_api.test_listener import HOST, House, house
+from tests.admin_api.test_listener import HOST, RunningServer, running_server
 from tests.store.raw import raw
 from tests.support.client import Client, api_key
+from tests.support.metrics import ask
 from tests.support.sites import ENGINES
 
 SECRET = "c2Nhbm5lcnMtYW5kLXdlLWtub3ctdGhpcy1vbmU-and-nobody-else"
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A house with a supplier."""
-    with house(request.param, tmp_path_factory.mktemp("leaks")) as made:
+    with running_server(request.param, tmp_path_factory.mktemp("leaks")) as made:
         yield made
 
 
 @pytest.fixture
-def secret(here: House) -> Iterator[Path]:
+def secret(here: RunningServer) -> Iterator[Path]:
     """The file that makes the endpoint be there."""
     path = here.settings.leak_secret_file
     path.touch(0o600)
@@ -44,20 +44,22 @@ def secret(here: House) -> Iterator[Path]:
     path.unlink()
 
 
-def new_key(here: House) -> str:
+def new_key(here: RunningServer) -> str:
     """A key of the supplier, in clear."""
-    made = here.program.does(
+    made = here.program.run_json(
         "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "warehouse", "--create-owner"
     )
     return str(made["key"])
 
 
-def accepted(here: House, key: str) -> bool:
+def accepted(here: RunningServer, key: str) -> bool:
     """Whether the key still lets its holder in."""
     return Client(here.server.port, HOST, api_key(key)).post("/Supplier/Products/List", {}).status == 200
 
 
-def report(here: House, body: object, authorization: tuple[str, ...] = (f"Bearer {SECRET}",)) -> tuple[int, bytes]:
+def report(
+    here: RunningServer, body: object, authorization: tuple[str, ...] = (f"Bearer {SECRET}",)
+) -> tuple[int, bytes]:
     """Sends a report: status and body of the answer."""
     connection = http.client.HTTPConnection("127.0.0.1", here.admin, timeout=20)
     sent = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -77,20 +79,22 @@ def hash_of(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def test_without_the_file_there_is_no_such_endpoint(here: House) -> None:
+def test_without_the_file_there_is_no_such_endpoint(here: RunningServer) -> None:
     status, told = report(here, [])
     assert (status, json.loads(told)["code"]) == (404, -3)
 
 
-def test_the_endpoint_has_no_other_method(here: House) -> None:
+def test_the_endpoint_has_no_other_method(here: RunningServer) -> None:
     status, headers, body = ask(here.admin, "/leaks")
     assert (status, headers["allow"], json.loads(body)["code"]) == (405, "POST", -4)
 
 
-def test_a_live_key_is_told_from_what_is_none_and_what_the_policy_says_is_done(here: House, secret: Path) -> None:
+def test_a_live_key_is_told_from_what_is_none_and_what_the_policy_says_is_done(
+    here: RunningServer, secret: Path
+) -> None:
     key, other = new_key(here), new_key(here)
     dead = f"ak_live_{'0123456789abcdef' * 2}"
-    here.program.does("keys", "leak-policy", "revoke")
+    here.program.run_json("keys", "leak-policy", "revoke")
     shown = f"curl -H 'ApiKey: {key}'"
     found = [
         {"token": shown, "type": "bedesten_key", "url": "https://git.example/a.txt", "more": [1]},
@@ -117,14 +121,14 @@ def test_a_live_key_is_told_from_what_is_none_and_what_the_policy_says_is_done(h
     "authorization",
     [(), ("Bearer ",), (f"Bearer {SECRET}x",), (f"Basic {SECRET}",), (SECRET,), (f"Bearer {SECRET}",) * 2],
 )
-def test_nobody_is_heard_without_the_secret(here: House, secret: Path, authorization: tuple[str, ...]) -> None:
+def test_nobody_is_heard_without_the_secret(here: RunningServer, secret: Path, authorization: tuple[str, ...]) -> None:
     key = new_key(here)
     status, told = report(here, [{"token": key}], authorization)
     assert (status, json.loads(told)["code"]) == (401, -21 if len(authorization) == 1 else -20)
     assert accepted(here, key)
 
 
-def test_a_secret_that_others_can_read_is_none(here: House, secret: Path) -> None:
+def test_a_secret_that_others_can_read_is_none(here: RunningServer, secret: Path) -> None:
     secret.chmod(0o644)
     assert report(here, [])[0] == 503
 
@@ -133,21 +137,21 @@ def test_a_secret_that_others_can_read_is_none(here: House, secret: Path) -> Non
     "body",
     [b"", b"{}", b"null", b"[1]", b"[{}]", b'[{"token": ""}]', b'[{"token": 1}]', b'[{"token": "\xff"}]', b"[" * 9999],
 )
-def test_what_is_no_report_is_refused_and_not_repeated(here: House, secret: Path, body: bytes) -> None:
+def test_what_is_no_report_is_refused_and_not_repeated(here: RunningServer, secret: Path, body: bytes) -> None:
     status, told = report(here, body)
     assert status == 400
     document = json.loads(told)
     assert (document["code"], [error["field"] for error in document["errors"]]) == (-2, ["body"])
 
 
-def test_a_report_has_a_hundred_findings_and_a_mebibyte_at_most(here: House, secret: Path) -> None:
+def test_a_report_has_a_hundred_findings_and_a_mebibyte_at_most(here: RunningServer, secret: Path) -> None:
     assert report(here, [{"token": "x"}] * 100)[0] == 200
     assert report(here, [{"token": "x"}] * 101)[0] == 400
     assert report(here, b" " * (1 << 20) + b"[]")[0] == 413
 
 
-def test_what_is_kept_of_the_place_has_no_credential_in_it(here: House, secret: Path) -> None:
-    here.program.does("keys", "leak-policy", "notify")
+def test_what_is_kept_of_the_place_has_no_credential_in_it(here: RunningServer, secret: Path) -> None:
+    here.program.run_json("keys", "leak-policy", "notify")
     places = {
         "https://joe:pass1word@git.example/a/b?token=abcd1234#L10-L12": "https://git.example/a/b",
         "https://t0ken@git.example/a.py#L10": "https://git.example/a.py#L10",
@@ -161,13 +165,13 @@ def test_what_is_kept_of_the_place_has_no_credential_in_it(here: House, secret: 
     with raw(here.settings) as kept:
         found = kept.rows("SELECT detail FROM audit WHERE action = 'key.leaked' ORDER BY id")
     assert [json.loads(detail)["source"] for (detail,) in found][-len(places) :] == list(places.values())
-    assert here.program.does("check")["violations"] == []
+    assert here.program.run_json("check")["violations"] == []
 
 
-def test_with_master_secrets_older_than_the_stores_nothing_is_said_of_a_key(here: House, secret: Path) -> None:
+def test_with_master_secrets_older_than_the_stores_nothing_is_said_of_a_key(here: RunningServer, secret: Path) -> None:
     path = here.settings.secrets_file
     before = path.read_bytes()
-    here.program.does("secrets", "rotate", "--pepper")
+    here.program.run_json("secrets", "rotate", "--pepper")
     now, key = path.read_bytes(), new_key(here)
     path.write_bytes(before)
     try:
@@ -182,15 +186,15 @@ def test_with_master_secrets_older_than_the_stores_nothing_is_said_of_a_key(here
     assert json.loads(report(here, [{"token": key}])[1])[0]["label"] == "true_positive"
 
 
-def test_a_member_that_stands_twice_is_refused_and_nothing_is_done(here: House, secret: Path) -> None:
+def test_a_member_that_stands_twice_is_refused_and_nothing_is_done(here: RunningServer, secret: Path) -> None:
     key = new_key(here)
-    here.program.does("keys", "leak-policy", "revoke")
+    here.program.run_json("keys", "leak-policy", "revoke")
     twice = b'[{"token": "%s"}, {"token": "x", "token": "%s"}]' % (key.encode(), key.encode())
     assert report(here, twice)[0] == 400
     assert accepted(here, key)
 
 
-def test_whoever_has_no_secret_is_told_what_is_asked_for(here: House, secret: Path) -> None:
+def test_whoever_has_no_secret_is_told_what_is_asked_for(here: RunningServer, secret: Path) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", here.admin, timeout=20)
     connection.request("POST", "/leaks", b"[]")
     answer = connection.getresponse()
@@ -199,7 +203,7 @@ def test_whoever_has_no_secret_is_told_what_is_asked_for(here: House, secret: Pa
 
 
 @pytest.mark.parametrize("body", [b'5\r\n[{"t"\r\nzz\r\n', b"not a length\r\n"])
-def test_a_body_of_broken_chunks_is_refused(here: House, secret: Path, body: bytes) -> None:
+def test_a_body_of_broken_chunks_is_refused(here: RunningServer, secret: Path, body: bytes) -> None:
     with socket.create_connection(("127.0.0.1", here.admin), timeout=20) as peer:
         lines = (f"Host: 127.0.0.1:{here.admin}", f"Authorization: Bearer {SECRET}", "Transfer-Encoding: chunked")
         peer.sendall("\r\n".join(("POST /leaks HTTP/1.1", *lines, "", "")).encode() + body)

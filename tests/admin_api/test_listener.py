@@ -17,11 +17,11 @@ from bedesten.admin.keyring_file import read_keyring
 from bedesten.admin_api.listener import is_own
 from bedesten.server.listener import free_port
 from bedesten.server.settings import Settings
-from tests.admin_api.scraped import ask, of, scrape, settled, until
 from tests.store.raw import raw
+from tests.support.cli_program import Program
+from tests.support.cli_server import CliServer, served
 from tests.support.client import Client, api_key, bearer
-from tests.support.program import Program
-from tests.support.served import Served, served
+from tests.support.metrics import ask, of, scrape, settled, until
 from tests.support.sites import ENGINES, postgres_database
 
 HOST, PASSWORD = "api.shop.example", "seven lanterns by the gate"
@@ -29,11 +29,11 @@ LOGIN = "/Login/Customer/Api/Verify"
 
 
 @dataclass
-class House:
+class RunningServer:
     """A shop with one partner, and its server."""
 
     program: Program
-    server: Served
+    server: CliServer
     settings: Settings
 
     @property
@@ -47,31 +47,31 @@ class House:
 
 
 @contextlib.contextmanager
-def house(engine: str, folder: Path, workers: int = 2) -> Iterator[House]:
+def running_server(engine: str, folder: Path, workers: int = 2) -> Iterator[RunningServer]:
     """A running house."""
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(postgres_database()) if engine == "postgresql" else None
         program = Program(folder / "data", database)
-        program.does("init")
-        program.does("tenants", "create", "shop", "--host", HOST)
-        program.does(
+        program.run_json("init")
+        program.run_json("tenants", "create", "shop", "--host", HOST)
+        program.run_json(
             "partners", "create", "--tenant", "shop", "--email", "p@partner.example", "--password-stdin",
             stdin=PASSWORD.encode(),
         )  # fmt: skip
         settings = Settings(data=program.data, database=database)
         admin = str(free_port(0))
         server = stack.enter_context(served(program, "--workers", str(workers), "--admin-port", admin))
-        yield House(program, server, settings)
+        yield RunningServer(program, server, settings)
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A house that all tests of an engine share: they break nothing in it."""
-    with house(request.param, tmp_path_factory.mktemp("admin")) as made:
+    with running_server(request.param, tmp_path_factory.mktemp("admin")) as made:
         yield made
 
 
-def test_r216_the_plane_listens_on_loopback_unless_it_is_told_otherwise(here: House) -> None:
+def test_r216_the_plane_listens_on_loopback_unless_it_is_told_otherwise(here: RunningServer) -> None:
     (listening,) = [event for event in here.server.events if event.get("name") == "admin"]
     assert listening["host"] == "127.0.0.1"
 
@@ -81,7 +81,7 @@ def reason_of(body: bytes) -> str:
     return str(json.loads(body)["data"]["reason"])
 
 
-def test_health_is_told_without_a_credential_and_not_to_be_kept(here: House) -> None:
+def test_health_is_told_without_a_credential_and_not_to_be_kept(here: RunningServer) -> None:
     for path in ("/health/live", "/health/ready"):
         status, headers, body = ask(here.admin, path)
         assert (status, json.loads(body)) == (200, {"status": "ok"})
@@ -89,7 +89,7 @@ def test_health_is_told_without_a_credential_and_not_to_be_kept(here: House) -> 
         assert headers["x-content-type-options"] == "nosniff"
 
 
-def test_nothing_of_the_tenants_answers_on_the_plane(here: House) -> None:
+def test_nothing_of_the_tenants_answers_on_the_plane(here: RunningServer) -> None:
     for path in (
         "/",
         "/Categories",
@@ -106,13 +106,13 @@ def test_nothing_of_the_tenants_answers_on_the_plane(here: House) -> None:
     assert (status, json.loads(body)["code"], headers["allow"]) == (405, -4, "GET, HEAD")
 
 
-def test_head_is_answered_as_get_without_a_body(here: House) -> None:
+def test_head_is_answered_as_get_without_a_body(here: RunningServer) -> None:
     for path in ("/health/live", "/health/ready", "/metrics"):
         status, _, body = ask(here.admin, path, method="HEAD")
         assert (status, body) == (200, b"")
 
 
-def test_r215_nothing_of_the_plane_answers_on_a_tenant_s_host_nor_on_a_host_of_nobody(here: House) -> None:
+def test_r215_nothing_of_the_plane_answers_on_a_tenant_s_host_nor_on_a_host_of_nobody(here: RunningServer) -> None:
     for path in ("/metrics", "/health/live", "/health/ready"):
         assert here.client().get(path).status == 404
         assert here.client(*bearer("x.y.z")).get(path).status == 404
@@ -122,7 +122,7 @@ def test_r215_nothing_of_the_plane_answers_on_a_tenant_s_host_nor_on_a_host_of_n
 @pytest.mark.parametrize(
     "host", [HOST, "evil.example", "127.0.0.1.evil.example", "localhost.evil.example:1", "[::1", "a b"]
 )
-def test_a_name_that_is_not_the_plane_s_own_is_misdirected(here: House, host: str) -> None:
+def test_a_name_that_is_not_the_plane_s_own_is_misdirected(here: RunningServer, host: str) -> None:
     for path in ("/metrics", "/health/live", "/health/ready", "/nothing"):
         status, _, body = ask(here.admin, path, host)
         assert (status, json.loads(body)["code"]) == (421, -10)
@@ -131,11 +131,11 @@ def test_a_name_that_is_not_the_plane_s_own_is_misdirected(here: House, host: st
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.0.0.1:9", "localhost", "LOCALHOST:8081", "[::1]:8081", "10.1.2.3:80"]
 )
-def test_an_address_and_localhost_are_the_plane_s_own(here: House, host: str) -> None:
+def test_an_address_and_localhost_are_the_plane_s_own(here: RunningServer, host: str) -> None:
     assert ask(here.admin, "/health/live", host)[0] == 200
 
 
-def test_a_probe_of_http_1_0_sends_no_host_and_is_answered(here: House) -> None:
+def test_a_probe_of_http_1_0_sends_no_host_and_is_answered(here: RunningServer) -> None:
     with socket.create_connection(("127.0.0.1", here.admin), timeout=10) as probe:
         probe.sendall(b"GET /health/live HTTP/1.0\r\n\r\n")
         assert b" 200 " in probe.recv(4096).split(b"\r\n")[0]
@@ -149,7 +149,7 @@ def test_names_of_the_plane_are_compared_whole() -> None:
     assert not is_own(b"", names)
 
 
-def test_every_answer_is_counted_once_whichever_worker_gave_it(here: House) -> None:
+def test_every_answer_is_counted_once_whichever_worker_gave_it(here: RunningServer) -> None:
     before = settled(here.admin)
     for _ in range(30):
         assert here.client().get("/documentation/errors/-1.json").status == 200
@@ -178,26 +178,26 @@ def test_every_answer_is_counted_once_whichever_worker_gave_it(here: House) -> N
     assert of(now, "processes", kind="worker") == 1
 
 
-def test_metrics_name_no_tenant_no_account_and_no_address(here: House) -> None:
+def test_metrics_name_no_tenant_no_account_and_no_address(here: RunningServer) -> None:
     here.client().post(LOGIN, {"email": "p@partner.example", "password": "wrong"})
     text = ask(here.admin, "/metrics")[2].decode()
-    (tenant,) = here.program.does("tenants", "list")["tenants"]
-    (partner,) = here.program.does("partners", "list", "--tenant", "shop")["partners"]
+    (tenant,) = here.program.run_json("tenants", "list")["tenants"]
+    (partner,) = here.program.run_json("partners", "list", "--tenant", "shop")["partners"]
     assert 'surface="reseller"' in text
     for private in (tenant["id"], "shop", partner["id"], "partner.example", HOST, "127.0.0.1"):
         assert private not in text
 
 
-def test_the_trail_is_sealed_by_the_running_server(here: House) -> None:
-    here.program.does("tenants", "suspend", "shop")
-    here.program.does("tenants", "resume", "shop")
+def test_the_trail_is_sealed_by_the_running_server(here: RunningServer) -> None:
+    here.program.run_json("tenants", "suspend", "shop")
+    here.program.run_json("tenants", "resume", "shop")
 
     def sealed() -> bool:
         now = scrape(here.admin)
         return of(now, "audit_unsealed") == 0 and of(now, "audit_sealed") > 0
 
     assert until(sealed)
-    verified = here.program.does("audit", "verify")
+    verified = here.program.run_json("audit", "verify")
     assert verified["ok"] is True
     assert verified["seq"] >= of(scrape(here.admin), "audit_sealed") > 0
 
@@ -210,7 +210,9 @@ def processes_of(parent: int) -> list[int]:
     ]  # fmt: skip
 
 
-def test_r168_no_secret_is_on_the_command_line_or_in_the_environment_of_a_process_nor_in_a_help(here: House) -> None:
+def test_r168_no_secret_is_on_the_command_line_or_in_the_environment_of_a_process_nor_in_a_help(
+    here: RunningServer,
+) -> None:
     written = json.loads(here.settings.secrets_file.read_text("ascii"))
     secrets = [text for key_set in ("sign", "digest", "wrap") for text in written[key_set]["secrets"].values()]
     seen = processes_of(here.server.process.pid)
@@ -220,13 +222,13 @@ def test_r168_no_secret_is_on_the_command_line_or_in_the_environment_of_a_proces
         assert [secret for secret in secrets if secret.encode() in told] == []
     address = "postgresql://bedesten:hunter2-and-more@db.example/shop"
     for command in (("serve", "--help"), ("init", "--help"), ("audit", "verify", "--help")):
-        shown = here.program.real(*command, BEDESTEN_DATABASE=address)
+        shown = here.program.run_process(*command, BEDESTEN_DATABASE=address)
         assert shown.code == 0
         assert "hunter2" not in shown.out + shown.err
 
 
 def test_counters_go_on_when_a_worker_is_killed_and_replaced(tmp_path: Path) -> None:
-    with house("sqlite", tmp_path, workers=1) as here:
+    with running_server("sqlite", tmp_path, workers=1) as here:
         for _ in range(20):
             here.client().get("/documentation/errors/-1.json")
 
@@ -249,7 +251,7 @@ def test_counters_go_on_when_a_worker_is_killed_and_replaced(tmp_path: Path) -> 
 
 
 def test_it_is_ready_only_while_a_worker_takes_connections(tmp_path: Path) -> None:
-    with house("sqlite", tmp_path, workers=1) as here:
+    with running_server("sqlite", tmp_path, workers=1) as here:
 
         def readiness() -> tuple[int, str]:
             status, _, body = ask(here.admin, "/health/ready")
@@ -269,7 +271,7 @@ def test_it_is_ready_only_while_a_worker_takes_connections(tmp_path: Path) -> No
 
 
 def test_secrets_that_this_machine_does_not_have_yet_make_it_not_ready(tmp_path: Path) -> None:
-    with house("sqlite", tmp_path, workers=1) as here:
+    with running_server("sqlite", tmp_path, workers=1) as here:
         with raw(here.settings) as database:
             database.run("UPDATE installation SET keyring_version = keyring_version + 1")
         status, _, body = ask(here.admin, "/health/ready")
@@ -283,13 +285,13 @@ def test_secrets_that_this_machine_does_not_have_yet_make_it_not_ready(tmp_path:
 
 
 def test_another_schema_makes_it_not_ready_and_a_store_that_is_gone_leaves_the_counts(tmp_path: Path) -> None:
-    with house("sqlite", tmp_path, workers=1) as here:
+    with running_server("sqlite", tmp_path, workers=1) as here:
         with raw(here.settings) as database:
             database.run("UPDATE alembic_version SET version_num = '9999'")
         reason = reason_of(ask(here.admin, "/health/ready")[2])
         assert reason.startswith("the store has version 9999, this program needs ")
         assert of(scrape(here.admin), "store_up") == 1
-    with house("postgresql", tmp_path / "pg", workers=1) as here:
+    with running_server("postgresql", tmp_path / "pg", workers=1) as here:
         here.client().get("/documentation/errors/-1.json")
         assert until(lambda: of(scrape(here.admin), "revision_check_seconds_count") >= 1)
         with postgres_gone(str(here.settings.database)):

@@ -16,8 +16,8 @@ from bedesten.telemetry import metrics, metrics_file
 from bedesten.telemetry.metrics import LoginMinutes, Metrics, login_alarm
 from bedesten.telemetry.metrics_file import MetricsFile, NoMetricsFile
 from bedesten.telemetry.request_log import LineRateLimit
-from tests.admin_api.scraped import Samples, of, samples
 from tests.support.documents import DOCS, tables
+from tests.support.metrics import Samples, of, samples
 from tests.support.sites import ENGINES, opened
 
 NOW = 1_700_000_000_000

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.shop import Shop
-from tests.support.unfinished import unfinished
+from tests.support.stalled_requests import unfinished
 from tests.support.wire import Connection
 
 

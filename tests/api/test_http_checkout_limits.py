@@ -6,8 +6,8 @@ import pytest
 
 from bedesten.admin import checkouts, customers
 from bedesten.tenants.checkout_limits import CheckoutLimits, set_checkout_limits
-from tests.support.backoffice import Operator
 from tests.support.client import Client
+from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, fresh, open_shop
 from tests.support.sites import Site
 

@@ -9,8 +9,8 @@ import pytest
 from bedesten.gate.scopes import Surface
 from tests.store.raw import raw
 from tests.support.client import bearer
-from tests.support.goods import Goods, goods_of
-from tests.support.promises import PROMISES, Promise, credential_for
+from tests.support.expected_routes import EXPECTED_ROUTES, ExpectedRoute, credential_for
+from tests.support.sample_objects import SampleObjects, create_sample_objects
 from tests.support.shop import Shop, fresh, line
 from tests.support.wire import Answer
 
@@ -19,32 +19,32 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 @pytest.fixture(scope="module")
-def goods(shop: Shop) -> Goods:
-    return goods_of(shop)
+def goods(shop: Shop) -> SampleObjects:
+    return create_sample_objects(shop)
 
 
 @pytest.fixture(scope="module")
-def answers(shop: Shop, goods: Goods) -> list[tuple[Promise, Answer]]:
+def answers(shop: Shop, goods: SampleObjects) -> list[tuple[ExpectedRoute, Answer]]:
     """The success of every route."""
     found = []
-    for promise in PROMISES.values():
-        sample, client = promise.sample(shop, goods), shop.client(None, credential_for(shop, promise))
-        found.append((promise, client.call(promise.method, sample.path, sample.body)))
+    for expected_route in EXPECTED_ROUTES.values():
+        sample, client = expected_route.sample(shop, goods), shop.client(None, credential_for(shop, expected_route))
+        found.append((expected_route, client.call(expected_route.method, sample.path, sample.body)))
         client.close()
     return found
 
 
 def test_every_success_is_200_with_the_envelope_and_every_answer_has_its_headers(
-    answers: list[tuple[Promise, Answer]],
+    answers: list[tuple[ExpectedRoute, Answer]],
 ) -> None:
-    for promise, answer in answers:
-        assert answer.status == 200, promise.name
-        assert re.fullmatch(r"req_[0-9a-f]{24}", answer.header("x-request-id") or ""), promise.name
+    for expected_route, answer in answers:
+        assert answer.status == 200, expected_route.name
+        assert re.fullmatch(r"req_[0-9a-f]{24}", answer.header("x-request-id") or ""), expected_route.name
         assert answer.header("x-content-type-options") == "nosniff"
         assert answer.header("set-cookie") is None
         assert answer.header("server") == "bedesten", "R165"
         assert answer.header("x-powered-by") is None
-        if promise.demand.kind != "public":
+        if expected_route.demand.kind != "public":
             assert answer.header("content-type") == "application/json"
             assert answer.header("cache-control") == "no-store"
             assert list(answer.json) == ["success", "message", "data"]
@@ -52,7 +52,7 @@ def test_every_success_is_200_with_the_envelope_and_every_answer_has_its_headers
 
 
 def test_every_time_is_utc_to_the_second_and_every_amount_has_its_currencys_digits(
-    answers: list[tuple[Promise, Answer]],
+    answers: list[tuple[ExpectedRoute, Answer]],
 ) -> None:
     times: list[str] = []
     amounts: list[tuple[str, object]] = []
@@ -69,9 +69,9 @@ def test_every_time_is_utc_to_the_second_and_every_amount_has_its_currencys_digi
             for inner in value:
                 walk(inner)
 
-    for promise, answer in answers:
-        if promise.demand.kind not in ("public", "keyed") or promise.demand.surface is Surface.PAYMENT:
-            walk(answer.json if promise.demand.kind != "public" else {})
+    for expected_route, answer in answers:
+        if expected_route.demand.kind not in ("public", "keyed") or expected_route.demand.surface is Surface.PAYMENT:
+            walk(answer.json if expected_route.demand.kind != "public" else {})
 
     assert len(times) > 10
     assert all(TIME.fullmatch(one) for one in times)
@@ -79,7 +79,7 @@ def test_every_time_is_utc_to_the_second_and_every_amount_has_its_currencys_digi
     assert [one for one in amounts if not (isinstance(one[1], Decimal) and one[1].as_tuple().exponent == -2)] == []
 
 
-def test_every_request_has_an_id_of_its_own(answers: list[tuple[Promise, Answer]]) -> None:
+def test_every_request_has_an_id_of_its_own(answers: list[tuple[ExpectedRoute, Answer]]) -> None:
     ids = [answer.header("x-request-id") for _, answer in answers]
 
     assert len(set(ids)) == len(ids)
@@ -178,7 +178,9 @@ def test_two_accept_lines_are_one_list(shop: Shop) -> None:
     assert shop.reseller.post("/Orders/Get", {"orderReference": "x"}, lines).header("content-type") == PROBLEM
 
 
-def test_only_the_storefront_ever_speaks_of_origins_R192(shop: Shop, answers: list[tuple[Promise, Answer]]) -> None:
+def test_only_the_storefront_ever_speaks_of_origins_R192(
+    shop: Shop, answers: list[tuple[ExpectedRoute, Answer]]
+) -> None:
     origin = [("Origin", "https://evil.example"), ("Access-Control-Request-Method", "POST")]
     preflights = [
         shop.client().call("OPTIONS", path, lines=origin)
@@ -251,7 +253,7 @@ def test_an_absent_and_an_empty_body_count_as_an_empty_object(shop: Shop) -> Non
 
 @pytest.mark.parametrize("path", ["/Products/List", "/Storefront/Products/List", "/Supplier/Products/List"])
 def test_a_cursor_belongs_to_one_list_of_one_tenant_R87(shop: Shop, other_shop: Shop, path: str) -> None:
-    surface = PROMISES["POST", path].demand.surface
+    surface = EXPECTED_ROUTES["POST", path].demand.surface
     cursor = shop.client(surface).data(path, {"pageSize": 1})["nextCursor"]
 
     assert len(shop.client(surface).data(path, {"cursor": cursor, "pageSize": 1})["items"]) == 1
@@ -279,7 +281,7 @@ def test_a_forged_cursor_is_no_fault_of_ours_on_either_engine(each_shop: Shop) -
 
 @pytest.mark.parametrize("path", ["/Products/List", "/Storefront/Products/List", "/Supplier/Orders/Awaiting"])
 def test_a_page_has_1_to_200_items_R160(shop: Shop, path: str) -> None:
-    client = shop.client(PROMISES["POST", path].demand.surface)
+    client = shop.client(EXPECTED_ROUTES["POST", path].demand.surface)
 
     assert [client.post(path, {"pageSize": size}).status for size in (1, 200)] == [200, 200]
     for size in (0, -1, 201, 10**30):
@@ -298,7 +300,7 @@ def test_a_time_has_exactly_one_form(shop: Shop, since: str) -> None:
     assert (*answer.told, answer.fields) == (400, -2, ["updatedSince"])
 
 
-def test_updated_since_includes_what_changed_at_that_second(shop: Shop, goods: Goods) -> None:
+def test_updated_since_includes_what_changed_at_that_second(shop: Shop, goods: SampleObjects) -> None:
     assert shop.supplies.data("/Supplier/Orders/Awaiting", {"updatedSince": "2020-01-01T00:00:00Z"})["items"]
     client = shop.reseller
     updated = client.data(f"/Products/Detail/{shop.card}")["updated"]

@@ -12,10 +12,10 @@ from msgspec import inspect
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Route
 from bedesten.server.build import ROUTES
-from tests.support.backoffice import PASSWORD
 from tests.support.client import encoded
-from tests.support.goods import Goods, goods_of
-from tests.support.promises import PROMISES
+from tests.support.expected_routes import EXPECTED_ROUTES
+from tests.support.operator_actions import PASSWORD
+from tests.support.sample_objects import SampleObjects, create_sample_objects
 from tests.support.shop import Shop
 
 Path = tuple[str | int, ...]
@@ -143,23 +143,25 @@ def _inside(kind: inspect.Type) -> inspect.Type:
 
 
 @pytest.fixture(scope="module")
-def goods(shop: Shop) -> Goods:
-    return goods_of(shop)
+def goods(shop: Shop) -> SampleObjects:
+    return create_sample_objects(shop)
 
 
 WITH_BODY = [route for route in ROUTES if msgspec.structs.fields(route.body)]
 
 
 @pytest.mark.parametrize("route", WITH_BODY, ids=lambda route: route.endpoint)
-def test_every_wrong_field_is_refused_and_named_as_the_wire_spells_it(shop: Shop, goods: Goods, route: Route) -> None:
-    promise = PROMISES[route.method, route.path]
-    sample = promise.sample(shop, goods)
+def test_every_wrong_field_is_refused_and_named_as_the_wire_spells_it(
+    shop: Shop, goods: SampleObjects, route: Route
+) -> None:
+    expected_route = EXPECTED_ROUTES[route.method, route.path]
+    sample = expected_route.sample(shop, goods)
     assert isinstance(sample.body, dict)
     body: dict[str, Any] = sample.body
     shape = inspect.type_info(route.body)
     assert isinstance(shape, inspect.StructType)
     before = shop.site.rows(shop.id)
-    client = shop.client(promise.demand.surface)
+    client = shop.client(expected_route.demand.surface)
 
     told, expected = {}, {}
     for fault in faults(route, shape, body):
@@ -187,14 +189,14 @@ def _with(body: dict[str, Any], fault: Fault) -> bytes:
 
 @pytest.mark.parametrize("route", WITH_BODY, ids=lambda route: route.endpoint)
 def test_a_body_that_is_no_object_is_refused(shop: Shop, route: Route) -> None:
-    promise = PROMISES[route.method, route.path]
-    client = shop.client(promise.demand.surface)
+    expected_route = EXPECTED_ROUTES[route.method, route.path]
+    client = shop.client(expected_route.demand.surface)
 
     for raw in (b"[]", b"null", b"true", b"7", b'"x"', b"[{}]"):
-        assert client.post(promise.path.replace("{productId}", "x"), raw).told == (400, -2), raw
+        assert client.post(expected_route.path.replace("{productId}", "x"), raw).told == (400, -2), raw
 
 
-def test_what_the_types_cannot_say_is_refused_and_named_too(shop: Shop, goods: Goods) -> None:
+def test_what_the_types_cannot_say_is_refused_and_named_too(shop: Shop, goods: SampleObjects) -> None:
     twice = {"deliverId": "1", "customerStoreProductId": shop.card, "quantity": 1}
     said = {"productRequireId": "player", "value": "p"}
     cases: list[tuple[Surface, str, dict[str, object], str]] = [

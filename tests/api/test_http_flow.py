@@ -7,8 +7,8 @@ from decimal import Decimal
 from standardwebhooks import Webhook
 
 from bedesten.gate.scopes import SCOPES, Surface
-from tests.support.backoffice import PASSWORD, Operator
 from tests.support.client import bearer
+from tests.support.operator_actions import PASSWORD, Operator
 from tests.support.receiver import receiving
 from tests.support.shop import Shop, fresh, line, open_shop
 from tests.support.sites import Site

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pytest
 
 from bedesten.gate.scopes import Surface
-from tests.support.backoffice import Operator
 from tests.support.client import ABSENT, Client, api_key, bearer
-from tests.support.goods import Goods, goods_of
+from tests.support.operator_actions import Operator
+from tests.support.sample_objects import SampleObjects, create_sample_objects
 from tests.support.shop import Shop, fresh, line
 from tests.support.sites import Site
 from tests.support.wire import Answer
@@ -19,11 +19,11 @@ class Side:
     """Whose ids are asked for, and a way to ask for them: `home` is the shop of the caller."""
 
     home: Shop
-    goods: Goods
-    neighbour: Goods
+    goods: SampleObjects
+    neighbour: SampleObjects
     """Goods of other accounts in the caller's own tenant."""
     away: Shop
-    foreign: Goods
+    foreign: SampleObjects
     """Goods of another tenant."""
     neighbour_product: str
 
@@ -54,13 +54,13 @@ def side(site: Site, operator: Operator, shop: Shop, other_shop: Shop) -> Side:
     made = beside.supplies.data(
         "/Supplier/Products/Upsert", {"products": [{"sku": "n-1", "name": "Neighbour's", "cost": 1}]}
     )
-    neighbour = goods_of(beside)
+    neighbour = create_sample_objects(beside)
     return Side(
         home=shop,
-        goods=goods_of(shop),
+        goods=create_sample_objects(shop),
         neighbour=neighbour,
         away=other_shop,
-        foreign=goods_of(other_shop),
+        foreign=create_sample_objects(other_shop),
         neighbour_product=made["items"][0]["productId"],
     )
 

@@ -9,8 +9,8 @@ import pytest
 from bedesten.gate.scopes import Surface
 from bedesten.tenants import actions as tenants
 from tests.support.client import Client, bearer, encoded, request_bytes
-from tests.support.goods import Goods, goods_of
-from tests.support.promises import PROMISES
+from tests.support.expected_routes import EXPECTED_ROUTES
+from tests.support.sample_objects import SampleObjects, create_sample_objects
 from tests.support.shop import Shop, fresh, line
 from tests.support.wire import Connection
 
@@ -122,18 +122,18 @@ def clients(shop: Shop) -> dict[str, Client]:
 
 
 @pytest.fixture(scope="module")
-def goods(shop: Shop) -> Goods:
-    return goods_of(shop)
+def goods(shop: Shop) -> SampleObjects:
+    return create_sample_objects(shop)
 
 
-def right_body(shop: Shop, goods: Goods, path: str) -> bytes:
+def right_body(shop: Shop, goods: SampleObjects, path: str) -> bytes:
     """A body that the route takes."""
-    return encoded(PROMISES["POST", path].sample(shop, goods).body)
+    return encoded(EXPECTED_ROUTES["POST", path].sample(shop, goods).body)
 
 
 @every_route
 def test_the_body_is_taken_as_long_as_nothing_is_wrong_with_it(
-    shop: Shop, goods: Goods, clients: dict[str, Client], path: str
+    shop: Shop, goods: SampleObjects, clients: dict[str, Client], path: str
 ) -> None:
     text = right_body(shop, goods, path)
 
@@ -143,7 +143,7 @@ def test_the_body_is_taken_as_long_as_nothing_is_wrong_with_it(
 @every_route
 @pytest.mark.parametrize("what", FLAWS)
 def test_what_is_not_strict_json_is_refused_R129_R180(
-    shop: Shop, goods: Goods, clients: dict[str, Client], path: str, what: str
+    shop: Shop, goods: SampleObjects, clients: dict[str, Client], path: str, what: str
 ) -> None:
     answer = clients[path].post(path, FLAWS[what](right_body(shop, goods, path)))
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from bedesten.gate.scopes import SCOPES, Surface
-from tests.support.backoffice import PASSWORD, Operator
 from tests.support.client import Client, bearer, claims_of
+from tests.support.operator_actions import PASSWORD, Operator
 from tests.support.shop import Shop, fresh, open_shop
 from tests.support.sites import Site
 from tests.support.wire import Answer

@@ -16,8 +16,8 @@ from bedesten.http.route import Async, Reads, Reveals, Route, Writes
 from bedesten.http.schemas import schemas_in
 from bedesten.server.build import ROUTES
 from bedesten.tenants import actions as tenants
-from tests.support.goods import Goods, goods_of
-from tests.support.promises import PROMISES, credential_for
+from tests.support.expected_routes import EXPECTED_ROUTES, credential_for
+from tests.support.sample_objects import SampleObjects, create_sample_objects
 from tests.support.shop import Shop, fresh, line
 from tests.support.wire import Answer
 
@@ -32,8 +32,8 @@ def endpoint(route: Route) -> str:
 
 
 @pytest.fixture(scope="module")
-def goods(shop: Shop) -> Goods:
-    return goods_of(shop)
+def goods(shop: Shop) -> SampleObjects:
+    return create_sample_objects(shop)
 
 
 def objects(body: Any, at: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -48,15 +48,15 @@ def objects(body: Any, at: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
                 yield from objects(part, f"{at}.{name}" if at else name)
 
 
-def send(shop: Shop, goods: Goods, route: Route, body: object) -> Answer:
+def send(shop: Shop, goods: SampleObjects, route: Route, body: object) -> Answer:
     """The request with a good credential, which it may spend."""
-    promise = PROMISES[route.method, route.path]
-    return shop.client(lines=credential_for(shop, promise)).post(promise.sample(shop, goods).path, body)
+    expected_route = EXPECTED_ROUTES[route.method, route.path]
+    return shop.client(lines=credential_for(shop, expected_route)).post(expected_route.sample(shop, goods).path, body)
 
 
-def sample(shop: Shop, goods: Goods, route: Route) -> dict[str, Any]:
+def sample(shop: Shop, goods: SampleObjects, route: Route) -> dict[str, Any]:
     """A right body with every member."""
-    body = PROMISES[route.method, route.path].sample(shop, goods).body
+    body = EXPECTED_ROUTES[route.method, route.path].sample(shop, goods).body
     assert isinstance(body, dict)
     return body
 
@@ -74,11 +74,11 @@ def test_what_changes_anything_is_strict_and_nothing_else_is() -> None:
 
 @pytest.mark.parametrize("route", STRICT, ids=endpoint)
 def test_an_unknown_member_is_refused_and_named_in_every_object_of_what_changes_anything(
-    shop: Shop, goods: Goods, route: Route
+    shop: Shop, goods: SampleObjects, route: Route
 ) -> None:
-    promise = PROMISES[route.method, route.path]
-    right = promise.sample(shop, goods)
-    client = shop.client(lines=credential_for(shop, promise))
+    expected_route = EXPECTED_ROUTES[route.method, route.path]
+    right = expected_route.sample(shop, goods)
+    client = shop.client(lines=credential_for(shop, expected_route))
     before = shop.site.rows(shop.id)
 
     for index, (at, _) in enumerate(objects(right.body)):
@@ -92,7 +92,7 @@ def test_an_unknown_member_is_refused_and_named_in_every_object_of_what_changes_
 
 @pytest.mark.parametrize("route", [route for route in WITH_BODY if not route.strict], ids=endpoint)
 def test_what_only_reads_and_every_login_ignore_members_that_they_do_not_know(
-    shop: Shop, goods: Goods, route: Route
+    shop: Shop, goods: SampleObjects, route: Route
 ) -> None:
     body = sample(shop, goods, route)
     for _, one in list(objects(body)):
@@ -164,7 +164,7 @@ DEMANDING = [route for route in WITH_BODY if any(field.required for field in msg
 
 
 @pytest.mark.parametrize("route", DEMANDING, ids=endpoint)
-def test_an_empty_body_names_every_member_that_is_required(shop: Shop, goods: Goods, route: Route) -> None:
+def test_an_empty_body_names_every_member_that_is_required(shop: Shop, goods: SampleObjects, route: Route) -> None:
     required = [camel(field.name) for field in msgspec.structs.fields(route.body) if field.required]
     bodies: tuple[object, ...] = ({}, b"")
 
@@ -257,7 +257,7 @@ def changed(body: dict[str, Any], place: str, value: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("route", WITH_BODY, ids=endpoint)
-def test_null_for_an_optional_member_is_as_if_it_were_left_out(shop: Shop, goods: Goods, route: Route) -> None:
+def test_null_for_an_optional_member_is_as_if_it_were_left_out(shop: Shop, goods: SampleObjects, route: Route) -> None:
     shape = inspect.type_info(route.body)
     places = list(optional_members(route, sample(shop, goods, route), shape))
 

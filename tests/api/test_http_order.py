@@ -9,7 +9,7 @@ import pytest
 from bedesten.gate.access import GRANTS
 from bedesten.gate.scopes import Surface
 from tests.support.client import Lines, api_key, bearer, encoded, request_bytes
-from tests.support.goods import Goods, goods_of
+from tests.support.sample_objects import SampleObjects, create_sample_objects
 from tests.support.shop import CARD_PRICE, Shop, fresh, line
 from tests.support.wire import Answer, Connection
 
@@ -25,7 +25,7 @@ class Ask:
     """A request that is right, until something is broken in it. `members` is the body."""
 
     shop: Shop
-    goods: Goods
+    goods: SampleObjects
     path: str
     members: dict[str, object]
     credential: Lines
@@ -48,7 +48,7 @@ Break = Callable[[Ask], None]
 class Case:
     """One route: how to ask it right, and for each stage how to ask it wrong and what that is answered."""
 
-    right: Callable[[Shop, Goods], Ask]
+    right: Callable[[Shop, SampleObjects], Ask]
     wrong: dict[str, tuple[Break, Outcome]]
     never_both: frozenset[tuple[str, str]] = frozenset()
     """Pairs that one request cannot break, or that have a test of their own."""
@@ -87,7 +87,7 @@ SMALL, LARGE = 64 * 1024, 1024 * 1024
 # --- a partner's order ------------------------------------------------------------------------------------------------
 
 
-def _order(shop: Shop, goods: Goods) -> Ask:
+def _order(shop: Shop, goods: SampleObjects) -> Ask:
     members: dict[str, object] = {"orderReference": fresh("order"), "basketData": [line(shop.card)]}
     return Ask(shop, goods, "/Orders/Create", members, bearer(shop.partner_token), shop.host)
 
@@ -147,7 +147,7 @@ _KEYED = frozenset(
 )
 
 
-def _deposit(shop: Shop, goods: Goods) -> Ask:
+def _deposit(shop: Shop, goods: SampleObjects) -> Ask:
     members = {"partner": shop.partner, "amount": 20, "reference": fresh("deposit")}
     return Ask(shop, goods, "/Payment/Deposits/Create", members, shop.lines(Surface.PAYMENT), shop.host)
 
@@ -170,14 +170,14 @@ DEPOSIT = Case(
 )
 
 
-def _payment(shop: Shop, goods: Goods) -> Ask:
+def _payment(shop: Shop, goods: SampleObjects) -> Ask:
     members = {"orderId": goods.checkout_id, "amount": float(CARD_PRICE), "reference": fresh("payment")}
     return Ask(shop, goods, "/Payment/Payments/Create", members, shop.lines(Surface.PAYMENT), shop.host)
 
 
 def _paid_order(ask: Ask) -> None:
     shop, payments = ask.shop, ask.shop.payments
-    goods = goods_of(shop)
+    goods = create_sample_objects(shop)
     payments.data("/Payment/Payments/Capture", {"paymentId": goods.payment_id})
     ask.members["orderId"] = goods.checkout_id
 
@@ -195,13 +195,13 @@ PAYMENT = Case(
 )
 
 
-def _delivery(shop: Shop, goods: Goods) -> Ask:
+def _delivery(shop: Shop, goods: SampleObjects) -> Ask:
     members: dict[str, object] = {"orderDetailId": goods.awaiting_id, "deliveryData": [fresh("CODE"), fresh("CODE")]}
     return Ask(shop, goods, "/Supplier/Orders/Deliver", members, shop.lines(Surface.SUPPLIER), shop.host)
 
 
 def _delivered_line(ask: Ask) -> None:
-    goods = goods_of(ask.shop)
+    goods = create_sample_objects(ask.shop)
     given = {"orderDetailId": goods.awaiting_id, "deliveryData": [fresh("CODE"), fresh("CODE")]}
     ask.shop.supplies.data("/Supplier/Orders/Deliver", given)
     ask.members["orderDetailId"] = goods.awaiting_id
@@ -222,7 +222,7 @@ DELIVERY = Case(
 # --- routes that ask for no credential --------------------------------------------------------------------------------
 
 
-def _browse(shop: Shop, goods: Goods) -> Ask:
+def _browse(shop: Shop, goods: SampleObjects) -> Ask:
     return Ask(shop, goods, "/Storefront/Products/List", {"pageSize": 3}, (), shop.host)
 
 
@@ -236,7 +236,7 @@ BROWSE = Case(
 )
 
 
-def _login(shop: Shop, goods: Goods) -> Ask:
+def _login(shop: Shop, goods: SampleObjects) -> Ask:
     members: dict[str, object] = {"email": shop.partner_email, "password": "seven lanterns by the gate"}
     return Ask(shop, goods, "/Login/Customer/Api/Verify", members, (), shop.host)
 
@@ -296,8 +296,8 @@ class WornAddress:
 
 
 @pytest.fixture(scope="module")
-def goods(shop: Shop) -> Goods:
-    return goods_of(shop)
+def goods(shop: Shop) -> SampleObjects:
+    return create_sample_objects(shop)
 
 
 @pytest.fixture(scope="module")
@@ -322,14 +322,18 @@ def outcome_of(ask: Ask, worn: WornAddress) -> Outcome:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_request_is_right_until_it_is_broken(shop: Shop, goods: Goods, worn: WornAddress, name: str) -> None:
-    assert outcome_of(CASES[name].right(shop, goods_of(shop)), worn) == (200, None, ())
+def test_the_request_is_right_until_it_is_broken(
+    shop: Shop, goods: SampleObjects, worn: WornAddress, name: str
+) -> None:
+    assert outcome_of(CASES[name].right(shop, create_sample_objects(shop)), worn) == (200, None, ())
 
 
 @pytest.mark.parametrize(
     ("name", "stage"), [(name, stage) for name, case in CASES.items() for stage in STAGES if stage in case.wrong]
 )
-def test_each_stage_alone_is_told_as_itself(shop: Shop, goods: Goods, worn: WornAddress, name: str, stage: str) -> None:
+def test_each_stage_alone_is_told_as_itself(
+    shop: Shop, goods: SampleObjects, worn: WornAddress, name: str, stage: str
+) -> None:
     ask = CASES[name].right(shop, goods)
     broken, told = CASES[name].wrong[stage]
     broken(ask)
@@ -339,7 +343,7 @@ def test_each_stage_alone_is_told_as_itself(shop: Shop, goods: Goods, worn: Worn
 
 @pytest.mark.parametrize(("name", "first", "second"), PAIRS)
 def test_of_two_things_that_are_wrong_the_earlier_is_told(
-    shop: Shop, goods: Goods, worn: WornAddress, name: str, first: str, second: str
+    shop: Shop, goods: SampleObjects, worn: WornAddress, name: str, first: str, second: str
 ) -> None:
     ask = CASES[name].right(shop, goods)
     for stage in (second, first):

@@ -5,7 +5,7 @@ import pytest
 from bedesten.gate.scopes import Surface
 from bedesten.server.build import ROUTES
 from tests.support.client import api_key, bearer, request_bytes
-from tests.support.promises import PROMISES, credential_for
+from tests.support.expected_routes import EXPECTED_ROUTES, credential_for
 from tests.support.shop import Shop
 from tests.support.wire import Answer, Connection, speak
 
@@ -128,12 +128,12 @@ def test_a_query_changes_nothing(shop: Shop) -> None:
 # --- methods ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", PROMISES, ids=lambda name: " ".join(name))
+@pytest.mark.parametrize("name", EXPECTED_ROUTES, ids=lambda name: " ".join(name))
 def test_another_method_is_405_with_allow_R93_R167(shop: Shop, name: tuple[str, str]) -> None:
-    promise = PROMISES[name]
-    lines = shop.lines(promise.demand.surface) if promise.demand.surface else ()
-    path = promise.path.replace("{", "").replace("}", "")
-    known = ("GET", "HEAD") if promise.demand.kind == "public" else (promise.method,)
+    expected_route = EXPECTED_ROUTES[name]
+    lines = shop.lines(expected_route.demand.surface) if expected_route.demand.surface else ()
+    path = expected_route.path.replace("{", "").replace("}", "")
+    known = ("GET", "HEAD") if expected_route.demand.kind == "public" else (expected_route.method,)
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "PROPFIND", "get", "post", "X"):
         if method in known:
             continue
@@ -290,8 +290,8 @@ def test_nothing_of_a_request_comes_back_in_a_header_R186(shop: Shop) -> None:
 
 def test_plain_http_is_never_redirected_R184(shop: Shop) -> None:
     for route in ROUTES:
-        promise = PROMISES[route.method, route.path]
-        client = shop.client(None, () if promise.spends else credential_for(shop, promise))
+        expected_route = EXPECTED_ROUTES[route.method, route.path]
+        client = shop.client(None, () if expected_route.spends else credential_for(shop, expected_route))
         status = client.call(route.method, route.path.replace("{", "").replace("}", "")).status
         client.close()
         assert status < 300 or status in REFUSED | {409}

@@ -9,8 +9,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from bedesten.gate.scopes import Surface
-from tests.support.backoffice import Operator
 from tests.support.client import api_key, bearer, request_bytes
+from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import POSTGRES, Site, opened, serving
 from tests.support.wire import Answer, speak

@@ -13,8 +13,8 @@ import pytest
 
 from bedesten.core.ids import session_of
 from bedesten.gate.scopes import SCOPES, Surface
-from tests.support.backoffice import Key, Operator
 from tests.support.client import api_key, bearer, request_bytes
+from tests.support.operator_actions import Key, Operator
 from tests.support.shop import Shop, fresh
 from tests.support.sites import Site
 from tests.support.wire import Connection

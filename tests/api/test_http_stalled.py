@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.shop import Shop, fresh
-from tests.support.unfinished import unfinished
+from tests.support.stalled_requests import unfinished
 from tests.support.wire import Connection
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from bedesten.catalogue.actions import ProductFields
 from bedesten.integrity.check import violations
-from tests.support.backoffice import Operator
-from tests.support.program import Program
+from tests.support.cli_program import Program
+from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, fresh, open_shop
 from tests.support.sites import Site
 

@@ -7,8 +7,8 @@ import pytest
 from bedesten.gate.scopes import Surface
 from bedesten.payments.actions import approve_deposit, reject_deposit
 from bedesten.payments.deposit_limits import DepositLimits, set_limits
-from tests.support.backoffice import PASSWORD
 from tests.support.client import api_key, bearer
+from tests.support.operator_actions import PASSWORD
 from tests.support.shop import Shop, fresh, line
 
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from bedesten.gate.scopes import Surface
-from tests.support.backoffice import Operator
 from tests.support.client import bearer
+from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, fresh
 from tests.support.sites import Site
 

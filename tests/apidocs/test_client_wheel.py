@@ -17,9 +17,9 @@ import pytest
 from bedesten.apidocs.site import client_wheel
 from bedesten.apidocs.site.assets import FOLDER
 from bedesten.apidocs.site.guides import EXAMPLE_URL
+from tests.support.cli_program import Program
+from tests.support.cli_server import served
 from tests.support.documents import DOCS
-from tests.support.program import Program
-from tests.support.served import served
 
 ASKED = ("Metadata", "Name", "Version", "Summary", "Requires-Python", "Requires-Dist", "Provides-Extra", "License-File")
 SOURCES = Path(client_wheel.folder()) / "src"
@@ -76,8 +76,8 @@ def test_pages_name_the_wheel_that_there_is(page: str) -> None:
 
 def test_pip_installs_it_from_the_shop(tmp_path: Path) -> None:
     program = Program(tmp_path / "data")
-    program.does("init")
-    program.does("tenants", "create", "shop", "--host", "localhost")
+    program.run_json("init")
+    program.run_json("tenants", "create", "shop", "--host", "localhost")
     with served(program, "--workers", "1", "--admin-port", "0") as server:
         address = f"http://localhost:{server.port}{FOLDER}{client_wheel.name()}"
         pip = (sys.executable, "-m", "pip", "--isolated", "install", "--no-deps", "--no-index", "--target")

@@ -4,7 +4,7 @@ import re
 
 from bedesten.apidocs import markdown
 from bedesten.apidocs.site.guides import PAGES
-from tests.support.outline import Outline
+from tests.support.html_outline import Outline
 
 HOME = "/documentation"
 

@@ -30,7 +30,7 @@ from bedesten.store.transaction import SystemTransaction
 from bedesten.surfaces.operations import ROUTES as OPERATIONS
 from bedesten.tenants import actions as tenants
 from bedesten.tenants import brand as tenant_brand
-from tests.support.outline import Outline
+from tests.support.html_outline import Outline
 
 HOME = "/documentation"
 SURFACES = [f"{HOME}/surfaces/{surface}" for surface in Surface]

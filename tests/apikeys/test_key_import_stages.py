@@ -23,7 +23,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.server import worker
 from tests.apikeys.hall import Hall, Made
 from tests.store.raw import raw
-from tests.support.program import ENVIRONMENT, Program
+from tests.support.cli_program import ENVIRONMENT, Program
 
 REFUSED = errors.KEY_REFUSED.number
 TABLES = ("api_keys", "key_secrets", "key_imports", "key_import_runs")
@@ -198,7 +198,7 @@ def test_kill_9_in_the_middle_of_an_import_leaves_nothing_valid(
     importing.kill()
     importing.wait()
     assert stored(hall)["key_secrets"] < 40_000
-    assert program.does("keys", "list", "--tenant", hall.tenant) == {"keys": [], "nextCursor": None}
+    assert program.run_json("keys", "list", "--tenant", hall.tenant) == {"keys": [], "nextCursor": None}
     assert hall.answers(text(1)) == [REFUSED] * 2
     hall.clock.now = system_clock() + ABANDONED_AFTER + 1
     hall.run(worker.maintain_api_keys(hall.installation))
@@ -219,7 +219,7 @@ def test_a_list_of_api_keys_comes_in_pages(hall: Hall, program: Program) -> None
     shown, cursors = [], []
     cursor: str | None = ""
     while cursor is not None:
-        page = program.does(*listing, "--cursor", cursor)
+        page = program.run_json(*listing, "--cursor", cursor)
         shown += page["keys"]
         cursor = page["nextCursor"]
         cursors.append(cursor)

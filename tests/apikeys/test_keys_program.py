@@ -8,7 +8,7 @@ import pytest
 
 from bedesten.core.clock import system_clock
 from tests.apikeys.hall import Hall
-from tests.support.program import Program
+from tests.support.cli_program import Program
 
 FOREIGN = "ak_live_" + "0123456789abcdef" * 2
 DIGEST = hashlib.sha256(FOREIGN.encode()).hexdigest()
@@ -25,56 +25,56 @@ def program(hall: Hall) -> Program:
 
 def test_rotate_shows_the_new_secret_once_and_both_work_on_the_running_server(hall: Hall, program: Program) -> None:
     old = hall.make()
-    made = program.does("keys", "rotate", old.id)
+    made = program.run_json("keys", "rotate", old.id)
     assert set(made) == {"id", "key", "previous", "ended"}
     assert made["ended"] is None
     assert made["previous"]["ends"].endswith("Z")
     assert hall.answers(old.text, made["key"]) == [200] * 4
     assert made["key"] not in program.run("keys", "list", "--tenant", hall.tenant).out
-    assert program.does("keys", "revoke", old.id, "--previous") == {"id": old.id, "revoked": True, "changed": True}
+    assert program.run_json("keys", "revoke", old.id, "--previous") == {"id": old.id, "revoked": True, "changed": True}
     assert hall.answers(old.text, made["key"]) == [REFUSED, 200] * 2
 
 
 def test_rotate_takes_a_grace_and_its_beginning(hall: Hall, program: Program) -> None:
     key = hall.make()
-    assert program.does("keys", "rotate", key.id, "--grace", "0")["previous"] is None
-    waiting = program.does("keys", "rotate", key.id, "--grace", "2h", "--from-first-use")
+    assert program.run_json("keys", "rotate", key.id, "--grace", "0")["previous"] is None
+    waiting = program.run_json("keys", "rotate", key.id, "--grace", "2h", "--from-first-use")
     assert waiting["previous"] == {"ends": None}
     shown = program.run("keys", "rotate", key.id, "--from-first-use", "--yes").out
     assert "The old secret stays good until 1h after the first use of the new one." in shown
     assert shown.count("ak_live_") == 1
     assert program.run("keys", "rotate", key.id, "--grace", "soon").code == 2
-    too_long = program.refuses("keys", "rotate", key.id, "--grace", "31d", "--yes")
+    too_long = program.run_error("keys", "rotate", key.id, "--grace", "31d", "--yes")
     assert too_long["fields"] == {"grace": "from 0 to 30 days"}
-    assert program.refuses("keys", "rotate", "key_none")["code"] == -3
+    assert program.run_error("keys", "rotate", "key_none")["code"] == -3
 
 
 def test_a_rotation_that_would_end_what_everybody_uses_asks_for_yes_and_says_what_it_ended(
     hall: Hall, program: Program
 ) -> None:
     old = hall.make()
-    first = program.does("keys", "rotate", old.id)["key"]
+    first = program.run_json("keys", "rotate", old.id)["key"]
     hall.run(hall.first.status(old.text, address="198.51.100.7", agent="acme/3"))
     hall.run(hall.first.services.key_usage.write(None))
-    refused = program.refuses("keys", "rotate", old.id)
+    refused = program.run_error("keys", "rotate", old.id)
     assert (refused["code"], refused["fields"]) == (-8, {"key": "its previous secret is still good"})
     assert "198.51.100.7 by acme/3) is still good and would end at once: add --yes" in refused["message"]
-    assert program.refuses("keys", "rotate", old.id, "--grace", "0")["code"] == -8
+    assert program.run_error("keys", "rotate", old.id, "--grace", "0")["code"] == -8
     assert hall.answers(old.text, first) == [200] * 4
     shown = program.run("keys", "rotate", old.id, "--yes").out
     assert "The secret before it (last used " in shown
     assert "from 198.51.100.7 by acme/3) has ended now." in shown
     assert hall.answers(old.text, first) == [REFUSED, 200] * 2
-    assert program.does("keys", "rotate", old.id, "--yes")["ended"] == {"lastUsed": None}
-    program.does("keys", "revoke", old.id, "--previous")
-    assert program.does("keys", "rotate", old.id)["ended"] is None
+    assert program.run_json("keys", "rotate", old.id, "--yes")["ended"] == {"lastUsed": None}
+    program.run_json("keys", "revoke", old.id, "--previous")
+    assert program.run_json("keys", "rotate", old.id)["ended"] is None
 
 
 def test_usage_tells_who_breaks(hall: Hall, program: Program) -> None:
     key = hall.make()
     hall.run(hall.first.status(key.text, address="198.51.100.7", agent="acme/3\x1b"))
     hall.run(hall.first.services.key_usage.write(None))
-    (secret,) = program.does("keys", "usage", key.id)["secrets"]
+    (secret,) = program.run_json("keys", "usage", key.id)["secrets"]
     assert (secret["secret"], secret["uses"], secret["address"]) == ("current", 1, "198.51.100.7")
     shown = program.run("keys", "usage", key.id).out
     assert "198.51.100.7" in shown
@@ -88,16 +88,16 @@ def test_import_reads_a_file_or_standard_input_and_takes_all_or_none(
     owner = ("--tenant", hall.tenant, "--surface", "supplier", "--owner", "Acme", "--create-owner")
     file = tmp_path / "keys.csv"
     file.write_text(f"sha256,hint\n{DIGEST},Acme main\n")
-    made = program.does("keys", "import", str(file), *owner, "--grant", "keys:manage", "--grant", "products:read")
+    made = program.run_json("keys", "import", str(file), *owner, "--grant", "keys:manage", "--grant", "products:read")
     assert (made["imported"], len(made["ids"])) == (1, 1)
     assert hall.answers(FOREIGN) == [200, 200]
-    listed = {one["id"]: one for one in program.does("keys", "list", "--tenant", hall.tenant)["keys"]}
+    listed = {one["id"]: one for one in program.run_json("keys", "list", "--tenant", hall.tenant)["keys"]}
     assert listed[made["ids"][0]]["hint"] == "Acme main"
     assert listed[made["ids"][0]]["grants"] == ["keys:manage", "products:read"]
     lines = f"{'a' * 64}\n{DIGEST}\n".encode()
-    error = program.refuses("keys", "import", *owner, stdin=lines)
+    error = program.run_error("keys", "import", *owner, stdin=lines)
     assert (error["code"], error["fields"]) == (-2, {"line 2": "was imported before"})
-    assert program.does("keys", "import", *owner, stdin=lines.splitlines()[0])["imported"] == 1
+    assert program.run_json("keys", "import", *owner, stdin=lines.splitlines()[0])["imported"] == 1
 
 
 def test_a_key_in_clear_in_an_import_is_refused_and_not_repeated(hall: Hall, program: Program) -> None:
@@ -110,9 +110,9 @@ def test_a_key_in_clear_in_an_import_is_refused_and_not_repeated(hall: Hall, pro
 
 def test_leaked_does_what_the_policy_says_and_never_shows_a_key(hall: Hall, program: Program) -> None:
     key = hall.make()
-    assert program.does("keys", "leak-policy") == {"policy": "notify"}
-    assert program.does("keys", "leak-policy", "revoke") == {"policy": "revoke"}
-    assert program.refuses("keys", "leak-policy", "ignore")["code"] == -2
+    assert program.run_json("keys", "leak-policy") == {"policy": "notify"}
+    assert program.run_json("keys", "leak-policy", "revoke") == {"policy": "revoke"}
+    assert program.run_error("keys", "leak-policy", "ignore")["code"] == -2
     outcome = program.run(
         "keys", "leaked", "--stdin", "--source", "log", "--json", stdin=f"GET /?k={key.text}".encode()
     )
@@ -131,11 +131,11 @@ def test_people_are_told_that_a_noted_key_still_works_and_when_one_ends(hall: Ha
         "1 candidate, 1 of them live; the policy is notify. Those still work: revoke or rotate them."
     )
     assert "still work" not in program.run("keys", "leaked", "--stdin", stdin=b"nothing").out
-    (before,) = program.does("keys", "list", "--tenant", hall.tenant)["keys"]
+    (before,) = program.run_json("keys", "list", "--tenant", hall.tenant)["keys"]
     assert (before["expires"], before["ends"]) == (None, None)
-    program.does("keys", "leak-policy", "grace")
-    (leaked,) = program.does("keys", "leaked", "--stdin", stdin=key.text.encode())["leaked"]
-    (after,) = program.does("keys", "list", "--tenant", hall.tenant)["keys"]
+    program.run_json("keys", "leak-policy", "grace")
+    (leaked,) = program.run_json("keys", "leaked", "--stdin", stdin=key.text.encode())["leaked"]
+    (after,) = program.run_json("keys", "list", "--tenant", hall.tenant)["keys"]
     assert (after["expires"], after["ends"]) == (None, leaked["ends"])
     assert leaked["ends"] in program.run("keys", "list", "--tenant", hall.tenant).out
 

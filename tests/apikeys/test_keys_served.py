@@ -9,8 +9,8 @@ import pytest
 
 from bedesten.apikeys import usage
 from bedesten.gate.scopes import Surface
-from tests.support.backoffice import Key, Operator
 from tests.support.client import Client, api_key
+from tests.support.operator_actions import Key, Operator
 from tests.support.sites import ENGINES, Site, opened, serving
 
 WORKERS, CONNECTIONS = 2, 16
@@ -18,7 +18,7 @@ HOST = "shop.example"
 
 
 @dataclass
-class Served:
+class CliServer:
     """A server with two workers and one supplier's key."""
 
     site: Site
@@ -37,12 +37,12 @@ class Served:
 
 
 @pytest.fixture(params=ENGINES)
-def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CliServer]:
     with opened(request.param, tmp_path) as installation, serving(installation, tmp_path, WORKERS) as site:
         operator = Operator(installation)
         tenant = operator.tenant("shop", [HOST])
         key = operator.key(tenant, Surface.SUPPLIER, operator.owner(tenant, Surface.SUPPLIER, "Acme"))
-        yield Served(site, operator, tenant, key)
+        yield CliServer(site, operator, tenant, key)
         assert site.failures() == []
 
 
@@ -51,7 +51,7 @@ def ask(clients: list[Client]) -> set[tuple[int, int | None]]:
     return {client.post("/Supplier/Products/List").told for client in clients}
 
 
-def test_what_a_holder_rotates_and_revokes_holds_on_every_kept_and_every_new_connection(served: Served) -> None:
+def test_what_a_holder_rotates_and_revokes_holds_on_every_kept_and_every_new_connection(served: CliServer) -> None:
     kept = served.clients(served.key.text)
     assert ask(kept) == {(200, None)}
     new = kept[0].data("/Supplier/Keys/Rotate", {"graceSeconds": 0})["key"]
@@ -62,7 +62,7 @@ def test_what_a_holder_rotates_and_revokes_holds_on_every_kept_and_every_new_con
     assert ask([*fresh, *served.clients(new)]) == {(401, -23)}
 
 
-def test_a_server_that_is_asked_to_stop_writes_every_use_first(served: Served) -> None:
+def test_a_server_that_is_asked_to_stop_writes_every_use_first(served: CliServer) -> None:
     clients = served.clients(served.key.text)
     for _ in range(3):
         assert ask(clients) == {(200, None)}

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.audit.desk import found_in
-from tests.support.program import Program
+from tests.support.cli_program import Program
+from tests.support.inprocess import found_in
 from tests.support.sites import ENGINES, postgres_database
 
 PASSWORD = "seven lanterns by the gate"
@@ -33,8 +33,8 @@ def program(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 
 def _with_shop(program: Program) -> Program:
-    program.does("init")
-    program.does("tenants", "create", "shop", "--host", "api.shop.example", "--currency", "EUR")
+    program.run_json("init")
+    program.run_json("tenants", "create", "shop", "--host", "api.shop.example", "--currency", "EUR")
     return program
 
 
@@ -48,7 +48,7 @@ def rows(program: Program, *options: str) -> list[dict[str, Any]]:
 def told_of(program: Program, *command: str, stdin: bytes = b"") -> tuple[Any, list[dict[str, Any]]]:
     """What a command answered, and the rows that it left."""
     known = {row["id"] for row in rows(program)}
-    document = program.does(*command, stdin=stdin)
+    document = program.run_json(*command, stdin=stdin)
     return document, [row for row in rows(program) if row["id"] not in known]
 
 
@@ -144,17 +144,17 @@ def test_rows_name_who_ran_the_program_as_the_machine_says_it(
     assert mine == pwd.getpwuid(os.getuid()).pw_name
     monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
     assert told_of(program, "webhooks", "allow", "10.0.0.0/8")[1][0]["detail"]["os_user"] == "uid 2147483641"
-    assert program.does("audit", "verify")["ok"] is True
+    assert program.run_json("audit", "verify")["ok"] is True
 
 
 def test_tail_shows_one_tenant_or_the_installation_or_the_newest(program: Program) -> None:
-    program.does("tenants", "create", "other", "--host", "api.other.example")
-    program.does("webhooks", "allow", "10.0.0.0/8")
+    program.run_json("tenants", "create", "other", "--host", "api.other.example")
+    program.run_json("webhooks", "allow", "10.0.0.0/8")
     assert {row["action"] for row in rows(program, "--tenant", "other")} == {"tenant.create", "tenant.host.add"}
     assert [row["action"] for row in rows(program, "--tenant", "-")] == ["webhooks.networks"]
     newest = program.run("audit", "tail", "--json", "--limit", "1")
     assert json.loads(newest.out)["action"] == "webhooks.networks"
-    assert program.refuses("audit", "tail", "--tenant", "nobody")["code"] == -3
+    assert program.run_error("audit", "tail", "--tenant", "nobody")["code"] == -3
     people = program.run("audit", "tail", "--tenant", "other").out.splitlines()
     assert len(people) == 3, "a header, and two rows"
     assert "  operator  tenant.create  " in people[2]
@@ -170,10 +170,10 @@ def test_following_the_trail_shows_what_comes_once_and_in_order(program: Program
         assert following.stdout is not None
         assert json.loads(following.stdout.readline())["action"] == "tenant.create"
         for command_line in (("tenants", "suspend", "shop"), ("tenants", "resume", "shop")):
-            program.does(*command_line)
+            program.run_json(*command_line)
         seen = [json.loads(following.stdout.readline())["action"] for _ in range(2)]
         time.sleep(2.5)
-        program.does("webhooks", "allow", "10.0.0.0/8")
+        program.run_json("webhooks", "allow", "10.0.0.0/8")
         seen.append(json.loads(following.stdout.readline())["action"])
         following.send_signal(signal.SIGINT)
         rest, errors = following.communicate(timeout=20)
@@ -182,11 +182,11 @@ def test_following_the_trail_shows_what_comes_once_and_in_order(program: Program
 
 
 def test_verify_shows_the_head_and_a_noted_head_is_looked_for(program: Program) -> None:
-    fresh = program.does("audit", "verify")
+    fresh = program.run_json("audit", "verify")
     assert fresh == {
         "ok": True, "violations": [], "seq": 0, "hash": "0" * 64, "unsealed": 2, "unsealedSeconds": fresh["unsealedSeconds"],
     }  # fmt: skip
-    assert program.does("audit", "verify", "--since-hash", f"0:{'0' * 64}")["ok"] is True
+    assert program.run_json("audit", "verify", "--since-hash", f"0:{'0' * 64}")["ok"] is True
     outcome = program.run("audit", "verify", "--json", "--since-hash", f"1:{'0' * 64}")
     assert outcome.code == 1
     assert outcome.document["ok"] is False

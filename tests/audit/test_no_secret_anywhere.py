@@ -17,10 +17,10 @@ from bedesten.server.installation import Installation, initialise, open_installa
 from bedesten.server.logs import configure
 from bedesten.server.settings import Settings
 from bedesten.telemetry.request_log import LineRateLimit
-from tests.audit.desk import HOST, Desk, found_in
 from tests.store.raw import raw
-from tests.support.backoffice import PASSWORD
 from tests.support.client import api_key, bearer
+from tests.support.inprocess import HOST, InProcessServer, found_in
+from tests.support.operator_actions import PASSWORD
 from tests.support.sites import ENGINES, POSTGRES, opened, postgres_database
 
 DATABASE_PASSWORD = secrets.token_urlsafe(24)
@@ -30,7 +30,7 @@ DATABASE_PASSWORD = secrets.token_urlsafe(24)
 class Scene:
     """A house to attack, and every secret that is used in it."""
 
-    desk: Desk
+    server: InProcessServer
     tenant: str
     secrets: list[str] = field(default_factory=list)
 
@@ -60,8 +60,8 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
 
 
 def _scene(installation: Installation) -> Scene:
-    desk = Desk(installation)
-    scene = Scene(desk, desk.operator.tenant("shop", [HOST]), [PASSWORD, DATABASE_PASSWORD])
+    server = InProcessServer(installation)
+    scene = Scene(server, server.operator.tenant("shop", [HOST]), [PASSWORD, DATABASE_PASSWORD])
     written = json.loads(installation.settings.secrets_file.read_text("ascii"))
     scene.secrets += [text for key_set in ("sign", "digest", "wrap") for text in written[key_set]["secrets"].values()]
     return scene
@@ -69,8 +69,8 @@ def _scene(installation: Installation) -> Scene:
 
 def hostile(scene: Scene) -> None:
     """Requests with good, spoilt and misplaced credentials, and with what must not steer a log."""
-    desk, use = scene.desk, scene.use
-    operator, tenant = desk.operator, scene.tenant
+    server, use = scene.server, scene.use
+    operator, tenant = server.operator, scene.tenant
     partner = operator.account(tenant, "partner", "p@partner.example")
     supplier = operator.owner(tenant, Surface.SUPPLIER, "Acme")
     key = use(operator.key(tenant, Surface.SUPPLIER, supplier).text)
@@ -82,35 +82,35 @@ def hostile(scene: Scene) -> None:
     for each in [token, *spoilt]:
         for lines in (bearer(each), (("Authorization", each),), (("ApiKey", each),), (("X-Api-Key", each),)):
             for method, path in (("GET", "/Account/Details"), ("POST", "/Supplier/Products/List"), ("TRACE", "/x")):
-                desk.ask(method, path, lines, {} if method == "POST" else None)
+                server.ask(method, path, lines, {} if method == "POST" else None)
     for each in [key, key[:-1], key.upper(), f"{key}{key}", *foreign]:
         for path in ("/Supplier/Products/List", "/Payment/Deposits/List", f"/Supplier/{each}", f"/{each}"):
-            desk.ask("POST", path, (*api_key(each), ("User-Agent", each), ("X-Forwarded-For", each)), {"a": each})
-            desk.ask("GET", f"{path}?access_token={each}&apikey={each}", bearer(each))
+            server.ask("POST", path, (*api_key(each), ("User-Agent", each), ("X-Forwarded-For", each)), {"a": each})
+            server.ask("GET", f"{path}?access_token={each}&apikey={each}", bearer(each))
     for each in (PASSWORD, *foreign, use("korrekt-Pferd-Batterie-Heftklammer")):
-        desk.login("p@partner.example", each)
-        desk.login(each, each)
-        desk.ask(
+        server.login("p@partner.example", each)
+        server.login(each, each)
+        server.ask(
             "POST",
             "/Login/Customer/Api/Verify",
             body=json.dumps({"email": "p@partner.example", "password": each, each: each}).encode(),
         )
-        desk.ask("POST", "/Login/Customer/Api/Verify", body=f'{{"email": {each}'.encode())
-        desk.ask("POST", "/Storefront/Customers/Register", body={"email": f"{each}@x.example", "password": each})
-        desk.ask("POST", "/Storefront/Customers/Register", body={"email": each, "password": each, each: 1})
-        desk.ask("GET", "/Account/Details", (("Host", each), ("Idempotency-Key", each)), host=f"{each[:20]}.example")
+        server.ask("POST", "/Login/Customer/Api/Verify", body=f'{{"email": {each}'.encode())
+        server.ask("POST", "/Storefront/Customers/Register", body={"email": f"{each}@x.example", "password": each})
+        server.ask("POST", "/Storefront/Customers/Register", body={"email": each, "password": each, each: 1})
+        server.ask("GET", "/Account/Details", (("Host", each), ("Idempotency-Key", each)), host=f"{each[:20]}.example")
 
 
 def spoil(scene: Scene) -> None:
     """Makes the house's own code fail, with a secret in what it fails over."""
-    with raw(scene.desk.installation.settings) as connection:
+    with raw(scene.server.installation.settings) as connection:
         connection.run("UPDATE tenants SET limits = '{" + scene.secrets[-1] + "'")
-    scene.desk.services.gate.auth_cache.reset(Revision(-1, 0), 0, {})
+    scene.server.services.gate.auth_cache.reset(Revision(-1, 0), 0, {})
 
 
 def take_away(scene: Scene) -> None:
     """Takes the store away."""
-    settings = scene.desk.installation.settings
+    settings = scene.server.installation.settings
     if settings.database is None:
         settings.sqlite_file.rename(settings.sqlite_file.with_name("elsewhere"))
         return
@@ -124,19 +124,19 @@ def test_r162_no_part_of_a_secret_is_in_the_log_or_in_the_trail(
     scene: Scene, capfd: pytest.CaptureFixture[str]
 ) -> None:
     configure("debug")
-    scene.desk.services.request_log._lines = LineRateLimit(per_s=1_000_000, burst=1_000_000)
+    scene.server.services.request_log._lines = LineRateLimit(per_s=1_000_000, burst=1_000_000)
     hostile(scene)
-    trail = "\n".join(map(repr, scene.desk.write()))
+    trail = "\n".join(map(repr, scene.server.write()))
     spoil(scene)
     for each in scene.secrets:
-        assert scene.desk.ask("GET", "/Account/Details", bearer(each)).status == 500
+        assert scene.server.ask("GET", "/Account/Details", bearer(each)).status == 500
     take_away(scene)
-    scene.desk.services.request_log.aggregator.add_refusal(
+    scene.server.services.request_log.aggregator.add_refusal(
         scene.tenant, -21, "x", "", "192.0.2.1", "GET /x", "req_1", 1
     )
     for each in scene.secrets:
-        scene.desk.ask("GET", "/Account/Details", bearer(each))
-    scene.desk.write_or_not()
+        scene.server.ask("GET", "/Account/Details", bearer(each))
+    scene.server.write_or_not()
     out, log = capfd.readouterr()
     structlog.reset_defaults()
     lines = [json.loads(line) for line in log.splitlines()]
@@ -152,9 +152,9 @@ def test_r162_no_part_of_a_secret_is_in_the_log_or_in_the_trail(
 
 def test_r161_a_fault_of_ours_tells_a_fixed_text_and_the_request_and_nothing_of_itself(scene: Scene) -> None:
     spoil(scene)
-    fault = scene.desk.ask("GET", "/Account/Details")
+    fault = scene.server.ask("GET", "/Account/Details")
     take_away(scene)
-    away = scene.desk.ask("GET", "/Account/Details")
+    away = scene.server.ask("GET", "/Account/Details")
     for answer, row in ((fault, errors.INTERNAL), (away, errors.UNAVAILABLE)):
         document = json.loads(answer.body)
         request_id = document.pop("requestId")
@@ -163,7 +163,7 @@ def test_r161_a_fault_of_ours_tells_a_fixed_text_and_the_request_and_nothing_of_
             "success": False, "message": row.text, "code": row.number, "errorCode": row.number, "data": None
         }  # fmt: skip
         assert answer.status == row.status
-    assert scene.desk.services.request_log.metrics.counters[("store_unavailable",)] == 1
+    assert scene.server.services.request_log.metrics.counters[("store_unavailable",)] == 1
 
 
 def test_the_search_finds_any_twenty_characters_of_a_secret() -> None:

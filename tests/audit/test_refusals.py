@@ -14,9 +14,9 @@ from bedesten.audit.chain import Row
 from bedesten.gate.scopes import Surface
 from bedesten.server.installation import Installation
 from bedesten.tenants import actions as tenants
-from tests.audit.desk import HOST, OTHER_HOST, Desk
-from tests.support.backoffice import PASSWORD
 from tests.support.client import api_key, bearer
+from tests.support.inprocess import HOST, OTHER_HOST, InProcessServer
+from tests.support.operator_actions import PASSWORD
 
 LOGIN = "/Login/Customer/Api/Verify"
 STOCK = "/Supplier/Products/List"
@@ -26,7 +26,7 @@ STOCK = "/Supplier/Products/List"
 class Shop:
     """A tenant with a partner, a customer and a supplier."""
 
-    desk: Desk
+    server: InProcessServer
     id: str
     partner: str
     customer: str
@@ -34,21 +34,21 @@ class Shop:
 
     def token(self, surface: Surface = Surface.RESELLER, account: str = "", **values: Any) -> str:
         """A token as a login makes it, but for some claims."""
-        operator = self.desk.operator
+        operator = self.server.operator
         return operator.mint(operator.claims(self.id, surface, account or self.partner, **values))
 
 
 @pytest.fixture
 def shop(installation: Installation) -> Iterator[Shop]:
     """A shop, and another one on another host."""
-    desk = Desk(installation)
-    operator = desk.operator
+    server = InProcessServer(installation)
+    operator = server.operator
     tenant = operator.tenant("shop", [HOST])
     operator.tenant("other", [OTHER_HOST])
     partner = operator.account(tenant, "partner", "p@partner.example")
     customer = operator.account(tenant, "customer", "c@customer.example")
-    yield Shop(desk, tenant, partner, customer, operator.owner(tenant, Surface.SUPPLIER, "Acme"))
-    desk.close()
+    yield Shop(server, tenant, partner, customer, operator.owner(tenant, Surface.SUPPLIER, "Acme"))
+    server.close()
 
 
 def refused(rows: list[Row]) -> set[tuple[int, str, str, str]]:
@@ -58,7 +58,7 @@ def refused(rows: list[Row]) -> set[tuple[int, str, str, str]]:
 
 
 def test_r169_every_cause_of_a_refused_token_is_told_apart(shop: Shop) -> None:
-    desk, operator = shop.desk, shop.desk.operator
+    server, operator = shop.server, shop.server.operator
     good = shop.token()
     cases: list[tuple[str, int, str, str]] = [
         ("", -20, "no Authorization header", "anonymous"),
@@ -75,10 +75,10 @@ def test_r169_every_cause_of_a_refused_token_is_told_apart(shop: Shop) -> None:
     cases.append((single, -21, "this token was revoked", shop.partner))
     expected = set()
     for token, code, cause, who in cases:
-        assert desk.code("GET", "/Account/Details", bearer(token) if token else ()) == code
+        assert server.code("GET", "/Account/Details", bearer(token) if token else ()) == code
         expected.add((code, cause, who, "GET /Account/Details"))
-    assert desk.code("GET", "/Account/Details", bearer(ended)) == -21
-    assert refused(desk.write()) >= expected
+    assert server.code("GET", "/Account/Details", bearer(ended)) == -21
+    assert refused(server.write()) >= expected
 
 
 def _decoded(token: str) -> bytes:
@@ -89,7 +89,7 @@ def _decoded(token: str) -> bytes:
 
 
 def test_r169_every_cause_of_a_refused_api_key_is_told_apart(shop: Shop) -> None:
-    desk, operator = shop.desk, shop.desk.operator
+    server, operator = shop.server, shop.server.operator
     here = operator.key(shop.id, Surface.SUPPLIER, shop.supplier)
     elsewhere = operator.key(shop.id, Surface.SUPPLIER, shop.supplier, networks=["198.51.100.0/24"])
     gone = operator.key(shop.id, Surface.SUPPLIER, shop.supplier)
@@ -107,30 +107,30 @@ def test_r169_every_cause_of_a_refused_api_key_is_told_apart(shop: Shop) -> None
         (narrow.text, -25, "the key lacks products:read", shop.supplier),
         (payment.text, -25, "a key of another surface", owner),
     ):
-        assert desk.code("POST", STOCK, api_key(text) if text else (), {}) == code
-        assert (code, cause, who, f"POST {STOCK}") in refused(desk.write())
-    assert desk.code("POST", STOCK, api_key(here.text), {}, host=OTHER_HOST) == -23
-    rows = desk.write()
+        assert server.code("POST", STOCK, api_key(text) if text else (), {}) == code
+        assert (code, cause, who, f"POST {STOCK}") in refused(server.write())
+    assert server.code("POST", STOCK, api_key(here.text), {}, host=OTHER_HOST) == -23
+    rows = server.write()
     assert {row.tenant for row in rows if row.action == "credential.refused"} - {shop.id} != set()
     operator.within(shop.id, lambda tx: tenants.switch_access(tx, f"POST {STOCK}", False))
-    assert desk.code("POST", STOCK, api_key(here.text), {}) == -25
-    assert (-25, "switched off for the tenant", shop.supplier, f"POST {STOCK}") in refused(desk.write())
+    assert server.code("POST", STOCK, api_key(here.text), {}) == -25
+    assert (-25, "switched off for the tenant", shop.supplier, f"POST {STOCK}") in refused(server.write())
 
 
 def test_a_scope_that_is_missing_and_a_limit_that_is_passed_name_the_caller(shop: Shop) -> None:
-    desk, operator = shop.desk, shop.desk.operator
-    assert desk.code("POST", "/Orders/Create", bearer(shop.token(scopes=["orders:read"])), {}) == -24
+    server, operator = shop.server, shop.server.operator
+    assert server.code("POST", "/Orders/Create", bearer(shop.token(scopes=["orders:read"])), {}) == -24
     operator.within(shop.id, lambda tx: tenants.set_limits(tx, {"credential": 1}))
     for _ in range(3):
-        last = desk.code("GET", "/Account/Details", bearer(shop.token()))
+        last = server.code("GET", "/Account/Details", bearer(shop.token()))
     assert last == -7
-    found = refused(desk.write())
+    found = refused(server.write())
     assert (-24, "lacks orders:create", shop.partner, "POST /Orders/Create") in found
     assert {one for one in found if one[0] == -7} == {(-7, "over a rate limit", shop.partner, "GET /Account/Details")}
 
 
 def test_r169_the_caller_sees_one_refusal_of_a_login_and_the_trail_every_cause_and_account(shop: Shop) -> None:
-    desk, operator = shop.desk, shop.desk.operator
+    server, operator = shop.server, shop.server.operator
     closed = operator.account(shop.id, "partner", "closed@partner.example", api=False)
     barred = operator.account(shop.id, "partner", "barred@partner.example")
     operator.within(
@@ -141,12 +141,12 @@ def test_r169_the_caller_sees_one_refusal_of_a_login_and_the_trail_every_cause_a
         ("nobody@partner.example", PASSWORD), ("p@partner.example", "wrong"), ("closed@partner.example", PASSWORD),
         ("barred@partner.example", PASSWORD), ("c@customer.example", PASSWORD),
     ):  # fmt: skip
-        answer = desk.login(email, password)
+        answer = server.login(email, password)
         del answer["requestId"]
         told.append(answer)
     assert [answer["code"] for answer in told] == [-26] * 5
     assert all(answer == told[0] for answer in told)
-    assert refused(desk.write()) == {
+    assert refused(server.write()) == {
         (-26, "no such account", "anonymous", f"POST {LOGIN}"),
         (-26, "wrong password", shop.partner, f"POST {LOGIN}"),
         (-26, "not flagged for API use", closed, f"POST {LOGIN}"),
@@ -155,45 +155,45 @@ def test_r169_the_caller_sees_one_refusal_of_a_login_and_the_trail_every_cause_a
 
 
 def test_r135_a_login_is_in_the_trail_once_with_time_tenant_subject_address_and_result(shop: Shop) -> None:
-    desk = shop.desk
-    assert desk.login("p@partner.example", PASSWORD)["success"] is True
-    rows = [row for row in desk.write() if row.action == "login.ok"]
+    server = shop.server
+    assert server.login("p@partner.example", PASSWORD)["success"] is True
+    rows = [row for row in server.write() if row.action == "login.ok"]
     assert [(row.tenant, row.actor, row.subject) for row in rows] == [(shop.id, shop.partner, f"POST {LOGIN}")]
     detail = json.loads(rows[0].detail)
     assert (detail["address"], detail["count"], detail["requests"]) == ("192.0.2.7", 1, [rows[0].request_id])
-    assert desk.write() == desk.write()
+    assert server.write() == server.write()
 
 
 def test_too_many_failures_are_in_the_trail_as_such(shop: Shop) -> None:
-    desk = shop.desk
-    codes = [desk.login("p@partner.example", "wrong")["code"] for _ in range(9)]
+    server = shop.server
+    codes = [server.login("p@partner.example", "wrong")["code"] for _ in range(9)]
     assert -27 in codes
-    found = {(code, cause, who) for code, cause, who, _ in refused(desk.write())}
+    found = {(code, cause, who) for code, cause, who, _ in refused(server.write())}
     assert found == {(-26, "wrong password", shop.partner), (-27, "too many failures in a row", "anonymous")}
 
 
 def test_r156_ten_thousand_refusals_write_nothing_until_the_flush_and_then_a_few_rows(shop: Shop) -> None:
-    desk, store = shop.desk, shop.desk.installation.store
-    desk.ask("GET", "/Account/Details")
-    desk.write()
+    server, store = shop.server, shop.server.installation.store
+    server.ask("GET", "/Account/Details")
+    server.write()
     before = store.stats.transactions
     lines = (bearer("x.y.z"), bearer("a.b"), (), api_key("ak_live_" + "0" * 32))
     for number in range(10_000):
-        desk.ask("GET", "/Account/Details", lines[number % 4], address=f"192.0.{number % 5}.1")
+        server.ask("GET", "/Account/Details", lines[number % 4], address=f"192.0.{number % 5}.1")
     assert store.stats.transactions == before
-    rows = [row for row in desk.write() if row.action == "credential.refused"]
+    rows = [row for row in server.write() if row.action == "credential.refused"]
     assert store.stats.transactions == before + 1
     assert len(rows) <= 5 * 4 * 2
     assert sum(json.loads(row.detail)["count"] for row in rows) == 10_001
 
 
 def test_what_could_not_be_written_because_the_store_was_away_is_written_later(shop: Shop) -> None:
-    desk = shop.desk
-    desk.ask("GET", "/Account/Details", bearer("a.b"))
-    desk.installation.store.close()
-    desk._runner.run(desk.services.request_log.write())
-    again = Desk(installation=_reopened(desk.installation))
-    again.services.request_log.aggregator.restore(desk.services.request_log.aggregator.drain())
+    server = shop.server
+    server.ask("GET", "/Account/Details", bearer("a.b"))
+    server.installation.store.close()
+    server._runner.run(server.services.request_log.write())
+    again = InProcessServer(installation=_reopened(server.installation))
+    again.services.request_log.aggregator.restore(server.services.request_log.aggregator.drain())
     assert (-21, "not three segments", "anonymous", "GET /Account/Details") in refused(again.write())
     again.installation.store.close()
     again.close()

@@ -13,7 +13,7 @@ from bedesten.audit.search import RowFilter, find_newest, find_sealed_after, sin
 from bedesten.core.clock import system_clock
 from bedesten.store.transaction import SystemTransaction
 from tests.audit.rows import Trail
-from tests.support.program import Program
+from tests.support.cli_program import Program
 
 ANY = RowFilter()
 
@@ -76,10 +76,10 @@ def test_a_number_finds_what_is_sealed_and_a_time_what_was_written_from_then_on(
 def program(tmp_path: Path) -> Program:
     """The program on an installation with a shop and ten API keys, of which one is revoked."""
     made = Program(tmp_path / "data")
-    made.does("init")
-    made.does("tenants", "create", "shop", "--host", "api.shop.example")
+    made.run_json("init")
+    made.run_json("tenants", "create", "shop", "--host", "api.shop.example")
     key = ("keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Pay", "--create-owner")
-    made.does("keys", "revoke", [made.does(*key)["id"] for _ in range(10)][4])
+    made.run_json("keys", "revoke", [made.run_json(*key)["id"] for _ in range(10)][4])
     return made
 
 

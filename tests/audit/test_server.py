@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.cli_program import Program
+from tests.support.cli_server import served
 from tests.support.client import Client, api_key
-from tests.support.program import Program
-from tests.support.served import served
 from tests.support.sites import ENGINES, postgres_database
 
 HOST = "api.shop.example"
@@ -29,8 +29,8 @@ def program(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 
 def _with_shop(program: Program) -> Program:
-    program.does("init")
-    program.does("tenants", "create", "shop", "--host", HOST)
+    program.run_json("init")
+    program.run_json("tenants", "create", "shop", "--host", HOST)
     return program
 
 
@@ -68,7 +68,7 @@ def test_the_worker_seals_what_commands_write_and_logs_a_head_that_is_found_late
             told = json.loads(line)
             if told["event"] == "audit-head":
                 break
-        program.does("tenants", "suspend", "shop")
+        program.run_json("tenants", "suspend", "shop")
     assert told["seq"] == 2
     head = f"{told['seq']}:{told['hash']}"
-    assert program.does("audit", "verify", "--since-hash", head)["ok"] is True
+    assert program.run_json("audit", "verify", "--since-hash", head)["ok"] is True

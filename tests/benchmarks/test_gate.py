@@ -11,7 +11,7 @@ from benchmarks.harness import Plan, measure_cases, started
 from benchmarks.machine import Cores
 from benchmarks.material import Case, GateMaterial, SetupError, prepare, read_gate
 from benchmarks.refused_contenders import THROTTLED, patient, strict
-from tests.support.programs import installed
+from tests.support.installed_programs import installed
 
 CONTENDERS = ["bedesten", "fastapi", "haproxy"]
 LOOSE = Cores(None, None)

@@ -8,8 +8,8 @@ import pytest
 
 from bedesten.catalogue.actions import ProductFields
 from bedesten.tenants import actions as tenants
-from tests.support.backoffice import Operator
 from tests.support.chromium import BROWSER, DRIVER, Window, window
+from tests.support.operator_actions import Operator
 from tests.support.sites import Site
 
 EMAIL = "buyer@partner.example"

@@ -10,8 +10,8 @@ from bedesten.gate.scopes import Surface
 from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants import actions as tenants
 from tests.browser.conftest import EMAIL, Pages
-from tests.support.backoffice import PASSWORD, Operator
 from tests.support.chromium import Window
+from tests.support.operator_actions import PASSWORD, Operator
 
 
 def send(browser: Window, path: str, body: object | None = None, argument: str | None = None) -> tuple[str, Any]:

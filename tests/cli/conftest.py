@@ -8,7 +8,7 @@ import pytest
 
 from bedesten.server.installation import initialise
 from bedesten.server.settings import Settings
-from tests.support.program import Program
+from tests.support.cli_program import Program
 
 
 @pytest.fixture(autouse=True)
@@ -38,5 +38,5 @@ def bedesten(fresh: Path, tmp_path: Path) -> Program:
 @pytest.fixture
 def shop(bedesten: Program) -> Program:
     """The same with a tenant `shop` that trades in US dollars."""
-    bedesten.does("tenants", "create", "shop", "--host", "localhost", "--host", "api.shop.example")
+    bedesten.run_json("tenants", "create", "shop", "--host", "localhost", "--host", "api.shop.example")
     return bedesten

@@ -8,31 +8,31 @@ from pathlib import Path
 import pytest
 
 from bedesten.store import sqlite
-from tests.support.program import Program
+from tests.support.cli_program import Program
 from tests.support.sites import postgres_database
 
 
 def test_a_copy_opens_with_the_secrets_and_holds_what_was_there(shop: Program, tmp_path: Path) -> None:
-    shop.does("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
+    shop.run_json("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
     copy = tmp_path / "copy.db"
-    made = shop.does("backup", str(copy))
+    made = shop.run_json("backup", str(copy))
     assert made == {"file": str(copy), "bytes": copy.stat().st_size, "secrets": 1}
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db", "data"]
-    shop.does("tenants", "create", "later", "--host", "api.later.example")
+    shop.run_json("tenants", "create", "later", "--host", "api.later.example")
     restored = Program(tmp_path / "restored")
     restored.data.mkdir(mode=0o700)
     copy.rename(restored.data / "bedesten.db")
     secrets = restored.data / "secrets.json"
     secrets.touch(0o600)
     secrets.write_bytes((shop.data / "secrets.json").read_bytes())
-    assert [one["name"] for one in restored.does("tenants", "list")["tenants"]] == ["shop"]
-    assert restored.does("check") == {"ok": True, "violations": []}
+    assert [one["name"] for one in restored.run_json("tenants", "list")["tenants"]] == ["shop"]
+    assert restored.run_json("check") == {"ok": True, "violations": []}
 
 
 def test_a_file_that_is_there_is_never_written_over(shop: Program, tmp_path: Path) -> None:
     (tmp_path / "copy.db").write_bytes(b"precious")
-    error = shop.refuses("backup", str(tmp_path / "copy.db"))
+    error = shop.run_error("backup", str(tmp_path / "copy.db"))
     assert "there is such a file already" in error["message"]
     assert (tmp_path / "copy.db").read_bytes() == b"precious"
     assert shop.run("backup", str(tmp_path / "nowhere" / "copy.db")).code == 1
@@ -44,7 +44,7 @@ def test_a_copy_that_fails_leaves_nothing(shop: Program, tmp_path: Path, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(sqlite, "backup", full)
-    assert "No space left" in shop.refuses("backup", str(tmp_path / "copy.db"))["message"]
+    assert "No space left" in shop.run_error("backup", str(tmp_path / "copy.db"))["message"]
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
@@ -54,14 +54,14 @@ def test_a_copy_beside_writers_is_of_one_moment(shop: Program, tmp_path: Path) -
     def write() -> None:
         number = 0
         while not done.is_set() or number == 0:
-            assert shop.real("suppliers", "create", f"Acme {number}", "--tenant", "shop").code == 0
+            assert shop.run_process("suppliers", "create", f"Acme {number}", "--tenant", "shop").code == 0
             number += 1
 
     writing = threading.Thread(target=write)
     writing.start()
     try:
         for number in range(3):
-            shop.does("backup", str(tmp_path / f"{number}.db"))
+            shop.run_json("backup", str(tmp_path / f"{number}.db"))
     finally:
         done.set()
         writing.join()
@@ -70,12 +70,12 @@ def test_a_copy_beside_writers_is_of_one_moment(shop: Program, tmp_path: Path) -
         copy.data.mkdir(mode=0o700)
         (tmp_path / f"{number}.db").rename(copy.data / "bedesten.db")
         os.link(shop.data / "secrets.json", copy.data / "secrets.json")
-        assert copy.does("check") == {"ok": True, "violations": []}
+        assert copy.run_json("check") == {"ok": True, "violations": []}
 
 
 def test_a_store_on_postgresql_is_copied_with_its_own_tools(tmp_path: Path) -> None:
     with postgres_database() as database:
         program = Program(tmp_path / "data", database)
-        program.does("init")
-        assert "pg_dump" in program.refuses("backup", str(tmp_path / "copy.db"))["message"]
+        program.run_json("init")
+        assert "pg_dump" in program.run_error("backup", str(tmp_path / "copy.db"))["message"]
         assert not (tmp_path / "copy.db").exists()

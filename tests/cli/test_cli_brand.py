@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.program import Program
+from tests.support.cli_program import Program
 
 PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -13,22 +13,22 @@ PICTURE = base64.b64decode(
 
 
 def test_a_brand_is_a_colour_and_a_picture_each_on_its_own(shop: Program, tmp_path: Path) -> None:
-    tenant = shop.does("tenants", "list")["tenants"][0]["id"]
+    tenant = shop.run_json("tenants", "list")["tenants"][0]["id"]
     file = tmp_path / "logo.png"
     file.write_bytes(PICTURE)
     logo = f"data:image/png;base64,{base64.b64encode(PICTURE).decode()}"
-    assert shop.does("tenants", "brand", "shop") == {"id": tenant, "accent": None, "logo": None}
-    assert shop.does("tenants", "brand", "shop", "--accent", "#0A7EA4")["accent"] == "#0a7ea4"
+    assert shop.run_json("tenants", "brand", "shop") == {"id": tenant, "accent": None, "logo": None}
+    assert shop.run_json("tenants", "brand", "shop", "--accent", "#0A7EA4")["accent"] == "#0a7ea4"
     both = {"id": tenant, "accent": "#0a7ea4", "logo": logo}
-    assert shop.does("tenants", "brand", "shop", "--logo", str(file)) == both
-    assert shop.does("tenants", "brand", "shop") == both
-    assert shop.does("tenants", "brand", "shop", "--no-accent") == {**both, "accent": None}
-    assert shop.does("tenants", "brand", "shop", "--no-logo") == {"id": tenant, "accent": None, "logo": None}
+    assert shop.run_json("tenants", "brand", "shop", "--logo", str(file)) == both
+    assert shop.run_json("tenants", "brand", "shop") == both
+    assert shop.run_json("tenants", "brand", "shop", "--no-accent") == {**both, "accent": None}
+    assert shop.run_json("tenants", "brand", "shop", "--no-logo") == {"id": tenant, "accent": None, "logo": None}
 
 
 @pytest.mark.parametrize("colour", ["red", "#fff", "#0a7ea", "0a7ea4", "#0a7ea4;}", "url(x)"])
 def test_what_is_no_colour_is_refused(shop: Program, colour: str) -> None:
-    refused = shop.refuses("tenants", "brand", "shop", "--accent", colour)
+    refused = shop.run_error("tenants", "brand", "shop", "--accent", colour)
     assert (refused["code"], list(refused["fields"])) == (-2, ["accent"])
 
 
@@ -36,15 +36,15 @@ def test_what_is_no_colour_is_refused(shop: Program, colour: str) -> None:
 def test_what_is_no_small_picture_is_refused(shop: Program, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "logo"
     file.write_bytes(content)
-    refused = shop.refuses("tenants", "brand", "shop", "--logo", str(file))
+    refused = shop.run_error("tenants", "brand", "shop", "--logo", str(file))
     assert (refused["code"], list(refused["fields"])) == (-2, ["logo"])
-    assert shop.does("tenants", "brand", "shop")["logo"] is None
+    assert shop.run_json("tenants", "brand", "shop")["logo"] is None
 
 
 def test_a_picture_may_have_16_kib(shop: Program, tmp_path: Path) -> None:
     file = tmp_path / "logo"
     file.write_bytes(PICTURE.ljust(16_384, b"\0"))
-    assert shop.does("tenants", "brand", "shop", "--logo", str(file))["logo"].startswith("data:image/png;base64,")
+    assert shop.run_json("tenants", "brand", "shop", "--logo", str(file))["logo"].startswith("data:image/png;base64,")
 
 
 def test_what_excludes_each_other_and_a_file_that_is_not_there_are_wrong_usage(shop: Program, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from bedesten.integrity.check import violations
 from bedesten.server.installation import open_installation
 from bedesten.server.settings import Settings
 from tests.domain.stall import Stall, open_stall
-from tests.support.program import Program
+from tests.support.cli_program import Program
 
 
 @pytest.fixture
@@ -21,18 +21,18 @@ def test_what_checkouts_hold_is_shown_and_freed(bedesten: Program, stall: Stall)
     card = stall.card(10)
     first, second, third = (stall.checkout((card, units)).order.id for units in (1, 2, 3))
     tenant = ("--tenant", stall.tenant)
-    listed = bedesten.does("checkouts", "list", *tenant)["checkouts"]
+    listed = bedesten.run_json("checkouts", "list", *tenant)["checkouts"]
     assert [(one["orderId"], one["units"], one["customer"]) for one in listed] == [
         (first, 1, "customer@example.com"),
         (second, 2, "customer@example.com"),
         (third, 3, "customer@example.com"),
     ]
-    assert bedesten.does("checkouts", "list", *tenant, "--older-than", "1h")["checkouts"] == []
-    assert bedesten.does("checkouts", "release", first, *tenant)["released"] == [first]
-    assert bedesten.does("checkouts", "release", first, *tenant)["released"] == []
-    assert bedesten.does("checkouts", "release", "--older-than", "1h", *tenant)["released"] == []
+    assert bedesten.run_json("checkouts", "list", *tenant, "--older-than", "1h")["checkouts"] == []
+    assert bedesten.run_json("checkouts", "release", first, *tenant)["released"] == [first]
+    assert bedesten.run_json("checkouts", "release", first, *tenant)["released"] == []
+    assert bedesten.run_json("checkouts", "release", "--older-than", "1h", *tenant)["released"] == []
     mine = ("--customer", "customer@example.com")
-    assert bedesten.does("checkouts", "release", *mine, *tenant)["released"] == [second, third]
+    assert bedesten.run_json("checkouts", "release", *mine, *tenant)["released"] == [second, third]
     assert stall.available(card) == 10
     told = bedesten.run("audit", "tail", "--action", "checkout.release", "--json").out
     assert [line.count(order) for line, order in zip(told.splitlines(), (first, second, third), strict=True)] == [1] * 3
@@ -43,9 +43,9 @@ def test_which_checkouts_are_freed_is_said_exactly_once(bedesten: Program, stall
     tenant = ("--tenant", stall.tenant)
     for wrong in ((), ("--all", "--customer", "x"), ("ord_1", "--all"), ("ord_1", "--older-than", "5m")):
         assert bedesten.run("checkouts", "release", *wrong, *tenant).code == 2, wrong
-    assert bedesten.does("checkouts", "release", "--all", *tenant)["released"] == []
-    assert bedesten.refuses("checkouts", "release", "prd_1", *tenant)["code"] == -2
-    assert bedesten.refuses("checkouts", "list", "--customer", "nobody@example.com", *tenant)["code"] == -3
+    assert bedesten.run_json("checkouts", "release", "--all", *tenant)["released"] == []
+    assert bedesten.run_error("checkouts", "release", "prd_1", *tenant)["code"] == -2
+    assert bedesten.run_error("checkouts", "list", "--customer", "nobody@example.com", *tenant)["code"] == -3
 
 
 def test_a_customer_is_found_shut_out_and_let_in_again(bedesten: Program, stall: Stall) -> None:
@@ -53,16 +53,16 @@ def test_a_customer_is_found_shut_out_and_let_in_again(bedesten: Program, stall:
     stall.checkout((card, 3))
     tenant = ("--tenant", stall.tenant)
     for text in (stall.customer, "CUSTOMER@ex", "tome"):
-        (found,) = bedesten.does("customers", "find", text, *tenant)["customers"]
+        (found,) = bedesten.run_json("customers", "find", text, *tenant)["customers"]
         assert (found["id"], found["email"], found["reservedUnits"]) == (stall.customer, "customer@example.com", 3)
     for text in ("%", "_ustomer", "partner@example.com"):
-        assert bedesten.does("customers", "find", text, *tenant)["customers"] == [], text
-    done = bedesten.does("customers", "disable", "customer@example.com", *tenant)
+        assert bedesten.run_json("customers", "find", text, *tenant)["customers"] == [], text
+    done = bedesten.run_json("customers", "disable", "customer@example.com", *tenant)
     assert done == {"id": stall.customer, "disabled": True, "releasedCheckouts": 1}
     assert stall.available(card) == 3
-    assert bedesten.does("customers", "find", "customer", *tenant)["customers"][0]["disabled"] is True
-    assert bedesten.does("customers", "enable", stall.customer, *tenant)["disabled"] is False
-    assert bedesten.refuses("customers", "disable", "nobody@example.com", *tenant)["code"] == -3
+    assert bedesten.run_json("customers", "find", "customer", *tenant)["customers"][0]["disabled"] is True
+    assert bedesten.run_json("customers", "enable", stall.customer, *tenant)["disabled"] is False
+    assert bedesten.run_error("customers", "disable", "nobody@example.com", *tenant)["code"] == -3
 
 
 def test_limits_of_checkouts_have_defaults_and_are_set_each_on_its_own(shop: Program) -> None:
@@ -70,37 +70,41 @@ def test_limits_of_checkouts_have_defaults_and_are_set_each_on_its_own(shop: Pro
         "checkouts": 5, "units": 100, "addressCheckouts": 50, "addressUnits": 1000, "stockShare": 80,
         "registrations": 60,
     }  # fmt: skip
-    assert shop.does("tenants", "list")["tenants"][0]["checkoutLimits"] == defaults
-    changed = shop.does("tenants", "set", "shop", "--checkout-limit", "units=7", "--checkout-limit", "stock-share=off")
+    assert shop.run_json("tenants", "list")["tenants"][0]["checkoutLimits"] == defaults
+    changed = shop.run_json(
+        "tenants", "set", "shop", "--checkout-limit", "units=7", "--checkout-limit", "stock-share=off"
+    )
     assert changed["checkoutLimits"] == defaults | {"units": 7, "stockShare": None}
-    assert shop.refuses("tenants", "set", "shop", "--checkout-limit", "stock-share=101")["code"] == -2
-    assert shop.refuses("tenants", "set", "shop", "--checkout-limit", "nothing=1")["code"] == -2
+    assert shop.run_error("tenants", "set", "shop", "--checkout-limit", "stock-share=101")["code"] == -2
+    assert shop.run_error("tenants", "set", "shop", "--checkout-limit", "nothing=1")["code"] == -2
     assert shop.run("tenants", "set", "shop", "--checkout-limit", "units=many").code == 2
 
 
 def test_an_integration_is_limited_and_what_waits_is_approved_or_rejected(bedesten: Program, stall: Stall) -> None:
     tenant = ("--tenant", stall.tenant)
-    assert bedesten.does("integrations", "limits", "Pay", *tenant)["maxDeposit"] is None
-    limits = bedesten.does("integrations", "limits", "Pay", "--max-deposit", "100", "--confirm-above", "9.99", *tenant)
+    assert bedesten.run_json("integrations", "limits", "Pay", *tenant)["maxDeposit"] is None
+    limits = bedesten.run_json(
+        "integrations", "limits", "Pay", "--max-deposit", "100", "--confirm-above", "9.99", *tenant
+    )
     assert (limits["maxDeposit"], limits["confirmAbove"]) == (Decimal("100.00"), Decimal("9.99"))
     first, second = stall.deposit(10_00), stall.deposit(100_00)
     assert stall.deposit(9_99).state == 1
-    listed = bedesten.does("deposits", "list", *tenant)["deposits"]
+    listed = bedesten.run_json("deposits", "list", *tenant)["deposits"]
     assert [(one["depositId"], one["partner"], one["amount"]) for one in listed] == [
         (first.id, "partner@example.com", Decimal("10.00")),
         (second.id, "partner@example.com", Decimal("100.00")),
     ]
     for _ in range(2):
-        assert bedesten.does("deposits", "approve", first.id, *tenant)["state"] == "confirmed"
-        assert bedesten.does("deposits", "reject", second.id, *tenant)["state"] == "rejected"
-    assert bedesten.refuses("deposits", "approve", second.id, *tenant)["code"] == -400
-    assert bedesten.refuses("deposits", "reject", first.id, *tenant)["code"] == -400
-    assert bedesten.refuses("deposits", "approve", "dep_never", *tenant)["code"] == -3
+        assert bedesten.run_json("deposits", "approve", first.id, *tenant)["state"] == "confirmed"
+        assert bedesten.run_json("deposits", "reject", second.id, *tenant)["state"] == "rejected"
+    assert bedesten.run_error("deposits", "approve", second.id, *tenant)["code"] == -400
+    assert bedesten.run_error("deposits", "reject", first.id, *tenant)["code"] == -400
+    assert bedesten.run_error("deposits", "approve", "dep_never", *tenant)["code"] == -3
     assert stall.balance().posted == 10_00 + 9_99
-    assert bedesten.does("deposits", "list", *tenant)["deposits"] == []
-    assert len(bedesten.does("deposits", "list", "--all", *tenant)["deposits"]) == 3
-    off = bedesten.does("integrations", "limits", "Pay", "--confirm-above", "off", *tenant)
+    assert bedesten.run_json("deposits", "list", *tenant)["deposits"] == []
+    assert len(bedesten.run_json("deposits", "list", "--all", *tenant)["deposits"]) == 3
+    off = bedesten.run_json("integrations", "limits", "Pay", "--confirm-above", "off", *tenant)
     assert (off["maxDeposit"], off["confirmAbove"]) == (Decimal("100.00"), None)
-    assert bedesten.refuses("integrations", "limits", "Pay", "--max-deposit", "0", *tenant)["code"] == -2
+    assert bedesten.run_error("integrations", "limits", "Pay", "--max-deposit", "0", *tenant)["code"] == -2
     told = bedesten.run("audit", "tail", "--action", "deposit.approve", "--json").out
     assert "10.00 USD" in told

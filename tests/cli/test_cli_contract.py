@@ -26,7 +26,7 @@ from bedesten.server.settings import Settings, unknown_variables
 from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants
 from tests.domain.stall import PASSWORD
-from tests.support.program import ENVIRONMENT, Program
+from tests.support.cli_program import ENVIRONMENT, Program
 from tests.support.sites import postgres_database
 
 LINES = {("serve",), ("demo",), ("audit", "tail")}
@@ -140,12 +140,13 @@ def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
     if not makers.keys().isdisjoint(arguments):
         return [_made(shop, makers[one]) if one in makers else one for one in arguments]
     if "{batch}" in arguments:
-        batch = shop.does("products", "stock", "list", "--tenant", "shop")["batches"][0]["id"]
+        batch = shop.run_json("products", "stock", "list", "--tenant", "shop")["batches"][0]["id"]
         return [batch if one == "{batch}" else one for one in arguments]
     if "{key}" not in arguments:
         return list(arguments)
     return [
-        shop.does("keys", "list", "--tenant", "shop")["keys"][0]["id"] if one == "{key}" else one for one in arguments
+        shop.run_json("keys", "list", "--tenant", "shop")["keys"][0]["id"] if one == "{key}" else one
+        for one in arguments
     ]
 
 
@@ -190,7 +191,7 @@ def test_every_command_takes_the_shared_options_and_says_what_it_does(every: dic
 
 def test_every_command_answers_with_one_json_document(bedesten: Program) -> None:
     for arguments in COMMANDS:
-        document = bedesten.does(*filled(bedesten, arguments), stdin=input_of(arguments))
+        document = bedesten.run_json(*filled(bedesten, arguments), stdin=input_of(arguments))
         assert isinstance(document, dict), arguments
         assert "error" not in document, arguments
 
@@ -199,10 +200,10 @@ def test_every_command_does_the_same_on_postgresql(tmp_path: Path) -> None:
     with postgres_database() as database:
         bedesten = Program(tmp_path / "data", database)
         for arguments in COMMANDS:
-            document = bedesten.does(*filled(bedesten, arguments), stdin=input_of(arguments))
+            document = bedesten.run_json(*filled(bedesten, arguments), stdin=input_of(arguments))
             assert "error" not in document, arguments
         assert not (tmp_path / "data" / "bedesten.db").exists()
-        assert bedesten.does("init")["database"].endswith(database.rpartition("/")[2])
+        assert bedesten.run_json("init")["database"].endswith(database.rpartition("/")[2])
 
 
 def test_every_command_speaks_to_people_and_writes_no_json(bedesten: Program) -> None:
@@ -215,7 +216,7 @@ def test_every_command_speaks_to_people_and_writes_no_json(bedesten: Program) ->
 def test_no_command_but_init_works_without_an_installation(tmp_path: Path) -> None:
     nowhere = Program(tmp_path / "nowhere")
     for arguments in [one for one in COMMANDS if one != ("init",)] + [("serve", "--port", "0", "--admin-port", "0")]:
-        error = nowhere.refuses(*arguments, stdin=input_of(arguments))
+        error = nowhere.run_error(*arguments, stdin=input_of(arguments))
         assert error == {
             "code": -2,
             "message": f"{tmp_path}/nowhere is not an installation: run `bedesten init` first",
@@ -225,12 +226,12 @@ def test_no_command_but_init_works_without_an_installation(tmp_path: Path) -> No
 
 
 def test_a_refusal_is_one_line_on_standard_error(shop: Program) -> None:
-    outcome = shop.real("tenants", "suspend", "nobody")
+    outcome = shop.run_process("tenants", "suspend", "nobody")
     assert (outcome.code, outcome.out, outcome.err) == (1, "", "bedesten: no tenant 'nobody'\n")
 
 
 def test_a_refusal_as_json_is_a_document_and_nothing_else(shop: Program) -> None:
-    outcome = shop.real("tenants", "suspend", "nobody", "--json")
+    outcome = shop.run_process("tenants", "suspend", "nobody", "--json")
     assert (outcome.code, outcome.err) == (1, "")
     assert outcome.document["error"]["code"] in CATALOGUE
 

@@ -14,7 +14,7 @@ from bedesten.cli.init import where
 from bedesten.gate.keyring import Keyring
 from bedesten.server.settings import Settings
 from bedesten.store import sqlite
-from tests.support.program import Program
+from tests.support.cli_program import Program
 from tests.support.sites import ENGINES, postgres_database
 
 
@@ -24,17 +24,17 @@ def mode(path: Path) -> int:
 
 def test_an_installation_is_made_once(tmp_path: Path) -> None:
     bedesten = Program(tmp_path / "deep" / "data")
-    made = bedesten.does("init")
+    made = bedesten.run_json("init")
     assert made == {"data": str(bedesten.data), "database": str(bedesten.data / "bedesten.db"), "created": True}
     secrets = (bedesten.data / "secrets.json").read_bytes()
-    assert bedesten.does("init")["created"] is False
+    assert bedesten.run_json("init")["created"] is False
     assert (bedesten.data / "secrets.json").read_bytes() == secrets
-    assert bedesten.does("tenants", "list") == {"tenants": []}
+    assert bedesten.run_json("tenants", "list") == {"tenants": []}
 
 
 def test_nobody_but_its_owner_reaches_an_installation(tmp_path: Path) -> None:
     bedesten = Program(tmp_path / "data")
-    bedesten.does("init")
+    bedesten.run_json("init")
     assert mode(bedesten.data) == 0o700
     files = [path for path in bedesten.data.rglob("*") if path.is_file()]
     assert len(files) >= 2
@@ -43,23 +43,23 @@ def test_nobody_but_its_owner_reaches_an_installation(tmp_path: Path) -> None:
 
 def test_a_store_without_its_secrets_is_not_given_new_ones(shop: Program) -> None:
     (shop.data / "secrets.json").rename(shop.data / "kept.json")
-    error = shop.refuses("init")
+    error = shop.run_error("init")
     assert error["message"] == f"the store is in use, and its secrets are missing: put them at {shop.data}/secrets.json"
     assert not (shop.data / "secrets.json").exists()
     (shop.data / "kept.json").rename(shop.data / "secrets.json")
-    assert shop.does("init")["created"] is False
+    assert shop.run_json("init")["created"] is False
 
 
 def test_a_store_that_is_missing_is_not_replaced_by_an_empty_one(shop: Program) -> None:
     (shop.data / "bedesten.db").rename(shop.data / "kept.db")
-    assert shop.refuses("tenants", "list")["message"] == f"the store is missing: put it at {shop.data}/bedesten.db"
-    assert shop.refuses("init")["message"] == (
+    assert shop.run_error("tenants", "list")["message"] == f"the store is missing: put it at {shop.data}/bedesten.db"
+    assert shop.run_error("init")["message"] == (
         f"{shop.data}/secrets.json is there and its store is not: put bedesten.db back beside it,"
         " or begin anew in an empty directory"
     )
     assert not (shop.data / "bedesten.db").exists()
     (shop.data / "kept.db").rename(shop.data / "bedesten.db")
-    assert len(shop.does("tenants", "list")["tenants"]) == 1
+    assert len(shop.run_json("tenants", "list")["tenants"]) == 1
 
 
 def test_an_init_that_was_interrupted_before_the_store_was_made_is_finished(tmp_path: Path) -> None:
@@ -67,8 +67,8 @@ def test_an_init_that_was_interrupted_before_the_store_was_made_is_finished(tmp_
     bedesten.data.mkdir(mode=0o700)
     (bedesten.data / "bedesten.db").touch(0o600)
     write_keyring(Keyring.generate(), bedesten.data / "secrets.json")
-    assert bedesten.does("init")["created"] is True
-    assert bedesten.does("tenants", "list") == {"tenants": []}
+    assert bedesten.run_json("init")["created"] is True
+    assert bedesten.run_json("tenants", "list") == {"tenants": []}
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -79,10 +79,10 @@ def test_master_secrets_that_are_not_the_stores_are_refused_by_every_command(
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(postgres_database()) if engine == "postgresql" else None
         shop = Program(tmp_path / "data", database)
-        shop.does("init")
+        shop.run_json("init")
         old = (shop.data / "secrets.json").read_bytes()
-        shop.does("tenants", "create", "shop", "--host", "api.shop.example")
-        shop.does("secrets", "rotate", "--pepper")
+        shop.run_json("tenants", "create", "shop", "--host", "api.shop.example")
+        shop.run_json("secrets", "rotate", "--pepper")
         right = (shop.data / "secrets.json").read_bytes()
         if wrong == "another installation's":
             write_keyring(Keyring.generate().rotate_digest(), shop.data / "secrets.json", overwrite=True)
@@ -92,32 +92,32 @@ def test_master_secrets_that_are_not_the_stores_are_refused_by_every_command(
             ("tenants", "list"), ("check",), ("secrets", "rotate"), ("keys", "leaked", "--stdin"),
             ("keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme"), ("serve", "--port", "0"),
         ):  # fmt: skip
-            message = shop.refuses(*command)["message"]
+            message = shop.run_error(*command)["message"]
             assert message.startswith("the secrets file cannot be used: ")
             assert wrong in message
         (shop.data / "secrets.json").write_bytes(right)
-        assert shop.does("check")["violations"] == []
+        assert shop.run_json("check")["violations"] == []
 
 
 def test_a_forgotten_setting_leads_to_no_other_store(tmp_path: Path) -> None:
     with postgres_database() as database:
-        Program(tmp_path / "data", database).does("init")
+        Program(tmp_path / "data", database).run_json("init")
         forgetful = Program(tmp_path / "data")
         for command in (("init",), ("tenants", "list"), ("tokens", "revoke", "--everyone"), ("serve", "--port", "0")):
-            message = forgetful.refuses(*command)["message"]
+            message = forgetful.run_error(*command)["message"]
             assert "is kept on PostgreSQL: set BEDESTEN_DATABASE" in message
         assert not (tmp_path / "data" / "bedesten.db").exists()
         (tmp_path / "data" / "store-is-elsewhere").unlink()  # another machine, to which the secrets were brought
-        Program(tmp_path / "data", database).does("tenants", "list")
-        assert "is kept on PostgreSQL" in forgetful.refuses("tenants", "list")["message"]
+        Program(tmp_path / "data", database).run_json("tenants", "list")
+        assert "is kept on PostgreSQL" in forgetful.run_error("tenants", "list")["message"]
 
 
 def test_a_store_of_another_version_is_refused(shop: Program) -> None:
     with closing(sqlite.connect(shop.data / "bedesten.db")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     newer = "the store has version 9999, which this program does not know: another version of the program made it"
-    assert shop.refuses("tenants", "list")["message"] == newer
-    assert shop.refuses("init")["message"] == newer
+    assert shop.run_error("tenants", "list")["message"] == newer
+    assert shop.run_error("init")["message"] == newer
 
 
 def test_a_file_that_is_no_store_is_refused_in_one_line(shop: Program) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bedesten.store import sqlite
-from tests.support.program import Program
+from tests.support.cli_program import Program
 
 SESSION = "ses_" + "0a1b2c3d4e5f6g7h8j9k0mnpqr"
 OTHER = SESSION[:-1] + "s"
@@ -15,23 +15,23 @@ JTI = f"{SESSION}-0a1b2c3d4e5f6071"
 
 
 def make(shop: Program, *more: str) -> Any:
-    return shop.does(
+    return shop.run_json(
         "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", "--create-owner", *more
     )
 
 
 def keys(shop: Program) -> Any:
-    return shop.does("keys", "list", "--tenant", "shop")["keys"]
+    return shop.run_json("keys", "list", "--tenant", "shop")["keys"]
 
 
 @pytest.mark.parametrize(("noun", "prefix"), [("suppliers", "sup_"), ("integrations", "int_")])
 def test_owners_are_made_once_and_listed(shop: Program, noun: str, prefix: str) -> None:
-    made = shop.does(noun, "create", " Acme  Codes", "--tenant", "shop")
+    made = shop.run_json(noun, "create", " Acme  Codes", "--tenant", "shop")
     assert made["id"].startswith(prefix)
     assert made["name"] == "Acme Codes", "a name has one normal form"
-    (listed,) = shop.does(noun, "list", "--tenant", "shop")[noun]
+    (listed,) = shop.run_json(noun, "list", "--tenant", "shop")[noun]
     assert (listed["id"], listed["disabled"]) == (made["id"], False)
-    error = shop.refuses(noun, "create", "acme codes", "--tenant", "shop")
+    error = shop.run_error(noun, "create", "acme codes", "--tenant", "shop")
     assert (error["code"], error["fields"]) == (-8, {"name": "taken"})
 
 
@@ -40,7 +40,7 @@ def test_a_key_is_shown_once_and_its_owner_is_made(shop: Program) -> None:
     assert {"id", "key", "surface", "owner", "ownerId"} <= set(made)
     assert made["key"].startswith("ak_live_")
     assert (made["surface"], made["owner"]) == ("supplier", "Acme")
-    assert shop.does("suppliers", "list", "--tenant", "shop")["suppliers"][0]["id"] == made["ownerId"]
+    assert shop.run_json("suppliers", "list", "--tenant", "shop")["suppliers"][0]["id"] == made["ownerId"]
     (listed,) = keys(shop)
     assert listed["id"] == made["id"]
     assert listed["hint"] == f"ak_live_…{made['key'][-4:]}"
@@ -58,18 +58,22 @@ def test_people_see_that_a_key_without_limits_has_none(shop: Program) -> None:
 def test_the_same_owner_has_several_keys_and_one_of_the_other_surface_is_another(shop: Program) -> None:
     first, second = make(shop), make(shop)
     assert first["ownerId"] == second["ownerId"]
-    by_id = shop.does(
+    by_id = shop.run_json(
         "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", first["ownerId"], "--create-owner"
     )
     assert by_id["ownerId"] == first["ownerId"]
-    other = shop.does("keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Acme", "--create-owner")
+    other = shop.run_json(
+        "keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Acme", "--create-owner"
+    )
     assert other["ownerId"].startswith("int_")
     assert len(keys(shop)) == 4
 
 
 def test_a_sandbox_has_test_keys(shop: Program) -> None:
-    shop.does("tenants", "create", "play", "--host", "play.example.org", "--sandbox")
-    made = shop.does("keys", "create", "--tenant", "play", "--surface", "payment", "--owner", "Pay", "--create-owner")
+    shop.run_json("tenants", "create", "play", "--host", "play.example.org", "--sandbox")
+    made = shop.run_json(
+        "keys", "create", "--tenant", "play", "--surface", "payment", "--owner", "Pay", "--create-owner"
+    )
     assert made["key"].startswith("ak_test_")
 
 
@@ -99,11 +103,11 @@ def test_an_expiry_may_be_a_duration(shop: Program) -> None:
 def test_what_a_key_cannot_be_is_refused_and_leaves_no_owner(
     shop: Program, more: list[str], code: int, field: str
 ) -> None:
-    error = shop.refuses(
+    error = shop.run_error(
         "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", "--create-owner", *more
     )
     assert (error["code"], list(error["fields"])) == (code, [field])
-    assert shop.does("suppliers", "list", "--tenant", "shop")["suppliers"] == []
+    assert shop.run_json("suppliers", "list", "--tenant", "shop")["suppliers"] == []
 
 
 @pytest.mark.parametrize("more", [["--expires", "soon"], ["--expires", "2030-13-01T00:00:00Z"], ["--expires", "30"]])
@@ -124,8 +128,8 @@ def test_keys_exist_on_two_surfaces_only(shop: Program, surface: str) -> None:
 
 def test_a_key_is_revoked_by_its_id_alone(shop: Program) -> None:
     made, kept = make(shop), make(shop)
-    assert shop.does("keys", "revoke", made["id"]) == {"id": made["id"], "revoked": True, "changed": True}
-    assert shop.does("keys", "revoke", made["id"]) == {"id": made["id"], "revoked": True, "changed": False}
+    assert shop.run_json("keys", "revoke", made["id"]) == {"id": made["id"], "revoked": True, "changed": True}
+    assert shop.run_json("keys", "revoke", made["id"]) == {"id": made["id"], "revoked": True, "changed": False}
     revoked = {one["id"]: one["revoked"] is not None for one in keys(shop)}
     assert revoked == {made["id"]: True, kept["id"]: False}
     with closing(sqlite.connect(shop.data / "bedesten.db")) as fresh:
@@ -134,12 +138,12 @@ def test_a_key_is_revoked_by_its_id_alone(shop: Program) -> None:
 
 def test_revoking_the_previous_secret_leaves_the_present_one(shop: Program) -> None:
     made = make(shop)
-    assert shop.does("keys", "revoke", made["id"], "--previous")["changed"] is False
+    assert shop.run_json("keys", "revoke", made["id"], "--previous")["changed"] is False
     assert keys(shop)[0]["revoked"] is None
 
 
 def test_a_key_that_never_was_cannot_be_revoked(shop: Program) -> None:
-    error = shop.refuses("keys", "revoke", "key_0000")
+    error = shop.run_error("keys", "revoke", "key_0000")
     assert (error["code"], error["fields"]) == (-3, {"key": "there is no such key"})
 
 
@@ -165,43 +169,45 @@ def test_an_api_key_in_any_other_place_is_not_repeated(shop: Program) -> None:
 
 
 def test_a_slip_in_an_owner_s_name_makes_neither_an_owner_nor_a_key(shop: Program) -> None:
-    shop.does("suppliers", "create", "Acme Codes", "--tenant", "shop")
+    shop.run_json("suppliers", "create", "Acme Codes", "--tenant", "shop")
     create = ("keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner")
     bring = ("keys", "import", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme Code")
-    for refused in (shop.refuses(*create, "Acme Code"), shop.refuses(*bring, stdin=b"ab" * 32)):
+    for refused in (shop.run_error(*create, "Acme Code"), shop.run_error(*bring, stdin=b"ab" * 32)):
         assert (refused["code"], list(refused["fields"])) == (-3, ["owner"])
         assert "is 'Acme Codes' meant?" in refused["message"]
-    assert "--create-owner" in shop.refuses(*create, "Somebody else")["message"]
-    assert [one["name"] for one in shop.does("suppliers", "list", "--tenant", "shop")["suppliers"]] == ["Acme Codes"]
+    assert "--create-owner" in shop.run_error(*create, "Somebody else")["message"]
+    assert [one["name"] for one in shop.run_json("suppliers", "list", "--tenant", "shop")["suppliers"]] == [
+        "Acme Codes"
+    ]
     assert keys(shop) == []
-    assert shop.does(*create, "ACME codes")["ownerMade"] is False
+    assert shop.run_json(*create, "ACME codes")["ownerMade"] is False
 
 
 def test_an_owner_that_was_made_is_told(shop: Program) -> None:
     create = ("keys", "create", "--tenant", "shop", "--surface", "supplier", "--create-owner", "--owner")
     assert "The supplier Acme did not exist and was made." in shop.run(*create, "Acme").out
     assert "was made" not in shop.run(*create, "ACME ").out
-    assert shop.does(*create, "acme")["ownerMade"] is False
-    assert shop.does(*create, "Acme Code")["ownerMade"] is True
+    assert shop.run_json(*create, "acme")["ownerMade"] is False
+    assert shop.run_json(*create, "Acme Code")["ownerMade"] is True
     bring = ("keys", "import", "--tenant", "shop", "--surface", "payment", "--owner", "Pay", "--create-owner")
     assert shop.run(*bring, stdin=b"ab" * 32).out.splitlines() == [
         "1 API key of Pay taken over. Each becomes an ordinary one with its first use.",
         "The integration Pay did not exist and was made.",
     ]
-    assert shop.does(*bring, stdin=b"cd" * 32)["ownerMade"] is False
+    assert shop.run_json(*bring, stdin=b"cd" * 32)["ownerMade"] is False
 
 
 def test_tokens_are_revoked_by_subject_token_or_all(shop: Program) -> None:
-    partner = shop.does("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
+    partner = shop.run_json("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
     revoke = ("tokens", "revoke", "--tenant", "shop")
-    by_email = shop.does(*revoke, "--subject", "P@partner.example")
+    by_email = shop.run_json(*revoke, "--subject", "P@partner.example")
     assert by_email == {"revoked": {"subject": "P@partner.example", "accounts": [partner["id"]]}}
-    assert shop.does(*revoke, "--subject", partner["id"])["revoked"]["accounts"] == [partner["id"]]
-    assert shop.does(*revoke, "--jti", JTI, "--only-this") == {"revoked": {"jti": JTI}}
-    assert shop.does(*revoke, "--jti", JTI) == {"revoked": {"jti": JTI, "session": SESSION}}
-    assert shop.does(*revoke, "--session", OTHER) == {"revoked": {"session": OTHER}}
-    assert shop.does(*revoke, "--session", OTHER) == {"revoked": {"session": OTHER}}
-    assert shop.does(*revoke, "--all") == {"revoked": {"all": True}}
+    assert shop.run_json(*revoke, "--subject", partner["id"])["revoked"]["accounts"] == [partner["id"]]
+    assert shop.run_json(*revoke, "--jti", JTI, "--only-this") == {"revoked": {"jti": JTI}}
+    assert shop.run_json(*revoke, "--jti", JTI) == {"revoked": {"jti": JTI, "session": SESSION}}
+    assert shop.run_json(*revoke, "--session", OTHER) == {"revoked": {"session": OTHER}}
+    assert shop.run_json(*revoke, "--session", OTHER) == {"revoked": {"session": OTHER}}
+    assert shop.run_json(*revoke, "--all") == {"revoked": {"all": True}}
     with closing(sqlite.connect(shop.data / "bedesten.db")) as fresh:
         assert fresh.execute("SELECT count(*) FROM accounts WHERE token_version > 2").fetchall() == [(1,)]
         assert fresh.execute("SELECT count(*) FROM tenants WHERE token_version > 1").fetchall() == [(1,)]
@@ -223,11 +229,11 @@ def test_tokens_are_revoked_by_subject_token_or_all(shop: Program) -> None:
     ],
 )
 def test_tokens_that_cannot_be_named_are_not_revoked(shop: Program, more: list[str], code: int) -> None:
-    assert shop.refuses("tokens", "revoke", "--tenant", "shop", *more)["code"] == code
+    assert shop.run_error("tokens", "revoke", "--tenant", "shop", *more)["code"] == code
 
 
 def test_people_read_which_tokens_are_dead_and_that_the_command_looks_up_no_single_one(shop: Program) -> None:
-    partner = shop.does("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
+    partner = shop.run_json("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
     revoke = ("tokens", "revoke", "--tenant", "shop")
     for more, what in [
         (["--jti", JTI], f"Every bearer token of session {SESSION}"),
@@ -255,14 +261,16 @@ def test_exactly_one_way_to_name_tokens_is_right_usage(shop: Program, more: list
 
 
 def test_private_networks_are_allowed_and_denied_again(bedesten: Program) -> None:
-    assert bedesten.does("webhooks", "allow") == {"networks": []}
-    assert bedesten.does("webhooks", "allow", "10.1.0.0/16", "fd00::/8") == {"networks": ["10.1.0.0/16", "fd00::/8"]}
-    assert bedesten.does("webhooks", "allow", "10.1.0.0/16", "127.0.0.1")["networks"] == [
+    assert bedesten.run_json("webhooks", "allow") == {"networks": []}
+    assert bedesten.run_json("webhooks", "allow", "10.1.0.0/16", "fd00::/8") == {
+        "networks": ["10.1.0.0/16", "fd00::/8"]
+    }
+    assert bedesten.run_json("webhooks", "allow", "10.1.0.0/16", "127.0.0.1")["networks"] == [
         "10.1.0.0/16", "fd00::/8", "127.0.0.1/32",
     ]  # fmt: skip
-    assert bedesten.does("webhooks", "deny", "10.1.0.0/16", "127.0.0.1/32") == {"networks": ["fd00::/8"]}
-    assert bedesten.refuses("webhooks", "allow", "10.1.0.0/8")["code"] == -2
-    assert bedesten.does("webhooks", "allow")["networks"] == ["fd00::/8"]
+    assert bedesten.run_json("webhooks", "deny", "10.1.0.0/16", "127.0.0.1/32") == {"networks": ["fd00::/8"]}
+    assert bedesten.run_error("webhooks", "allow", "10.1.0.0/8")["code"] == -2
+    assert bedesten.run_json("webhooks", "allow")["networks"] == ["fd00::/8"]
 
 
 @pytest.mark.parametrize("far", ["3000000d", "999999999d", "99999999999999999999d"])
@@ -284,8 +292,8 @@ def test_an_expiry_that_no_list_could_show_is_wrong_usage_at_every_door(shop: Pr
 def test_the_last_time_that_can_be_shown_is_an_expiry_like_any_other(shop: Program) -> None:
     owner = ("--tenant", "shop", "--surface", "payment", "--owner", "Pay", "--create-owner")
     last = "9999-12-31T23:59:59Z"
-    made = shop.does("keys", "create", *owner, "--expires", last)
+    made = shop.run_json("keys", "create", *owner, "--expires", last)
     assert made["expires"] == last
-    assert [one["ends"] for one in shop.does("keys", "list", "--tenant", "shop")["keys"]] == [last]
-    assert shop.does("keys", "usage", made["id"])["expires"] == last
+    assert [one["ends"] for one in shop.run_json("keys", "list", "--tenant", "shop")["keys"]] == [last]
+    assert shop.run_json("keys", "usage", made["id"])["expires"] == last
     assert len(shop.run("audit", "tail", "--since", "36500d", "--json").out.splitlines()) > 1

@@ -3,22 +3,25 @@
 import pytest
 
 from bedesten.server.settings import Settings
-from tests.support.program import Program
+from tests.support.cli_program import Program
 
 
 def test_limits_are_set_each_on_its_own(shop: Program) -> None:
-    assert shop.does("tenants", "list")["tenants"][0]["limits"] == {}
-    both = shop.does("tenants", "set", "shop", "--limit", "credential=600", "--limit", "address=60")
+    assert shop.run_json("tenants", "list")["tenants"][0]["limits"] == {}
+    both = shop.run_json("tenants", "set", "shop", "--limit", "credential=600", "--limit", "address=60")
     assert both["limits"] == {"credential": 600, "address": 60}
-    assert shop.does("tenants", "set", "shop", "--limit", "tenant=9000")["limits"] == {**both["limits"], "tenant": 9000}
-    off = shop.does("tenants", "set", "shop", "--limit", "address=off", "--limit", "credential=1")
+    assert shop.run_json("tenants", "set", "shop", "--limit", "tenant=9000")["limits"] == {
+        **both["limits"],
+        "tenant": 9000,
+    }
+    off = shop.run_json("tenants", "set", "shop", "--limit", "address=off", "--limit", "credential=1")
     assert off["limits"] == {"credential": 1, "tenant": 9000}
-    assert shop.does("tenants", "list")["tenants"] == [off]
+    assert shop.run_json("tenants", "list")["tenants"] == [off]
 
 
 @pytest.mark.parametrize("text", ["credential=0", "credential=10000001", "everybody=5", "Credential=5"])
 def test_a_limit_of_nothing_or_of_nobody_is_refused(shop: Program, text: str) -> None:
-    refused = shop.refuses("tenants", "set", "shop", "--limit", text)
+    refused = shop.run_error("tenants", "set", "shop", "--limit", text)
     assert (refused["code"], list(refused["fields"])) == (-2, ["limit"])
 
 
@@ -30,12 +33,14 @@ def test_a_limit_that_cannot_be_understood_is_wrong_usage(shop: Program, text: s
 
 
 def test_origins_are_named_together_and_taken_away_together(shop: Program) -> None:
-    assert shop.does("tenants", "list")["tenants"][0]["origins"] == []
+    assert shop.run_json("tenants", "list")["tenants"][0]["origins"] == []
     named = ["https://shop.example", "http://localhost:5173", "https://shop.example:8443"]
     options = [word for origin in [*named, named[0]] for word in ("--origin", origin)]
-    assert shop.does("tenants", "set", "shop", *options)["origins"] == named
-    assert shop.does("tenants", "set", "shop", "--origin", "https://new.example")["origins"] == ["https://new.example"]
-    assert shop.does("tenants", "set", "shop", "--no-origins")["origins"] == []
+    assert shop.run_json("tenants", "set", "shop", *options)["origins"] == named
+    assert shop.run_json("tenants", "set", "shop", "--origin", "https://new.example")["origins"] == [
+        "https://new.example"
+    ]
+    assert shop.run_json("tenants", "set", "shop", "--no-origins")["origins"] == []
     assert shop.run("tenants", "set", "shop", "--origin", "https://a.example", "--no-origins").code == 2
 
 
@@ -46,9 +51,9 @@ def test_origins_are_named_together_and_taken_away_together(shop: Program) -> No
      "https://shop.example https://evil.example", "https://shop.example.", "ftp://shop.example", "https://"],
 )  # fmt: skip
 def test_r188_an_origin_that_no_browser_writes_is_refused(shop: Program, origin: str) -> None:
-    refused = shop.refuses("tenants", "set", "shop", "--origin", origin)
+    refused = shop.run_error("tenants", "set", "shop", "--origin", origin)
     assert (refused["code"], list(refused["fields"])) == (-2, ["origin"])
-    assert shop.does("tenants", "list")["tenants"][0]["origins"] == []
+    assert shop.run_json("tenants", "list")["tenants"][0]["origins"] == []
 
 
 @pytest.mark.parametrize(
@@ -72,7 +77,7 @@ def test_r202_trusted_proxies_are_a_json_list_or_separated(
 
 @pytest.mark.parametrize("text", ["nonsense", "10.0.0.1/8", '["10.0.0.0/8"', "*", "proxy.example"])
 def test_r202_a_proxy_that_is_no_network_is_refused_at_once_and_by_name(shop: Program, text: str) -> None:
-    refused = shop.real("serve", "--port", "0", "--admin-port", "0", BEDESTEN_TRUSTED_PROXIES=text)
+    refused = shop.run_process("serve", "--port", "0", "--admin-port", "0", BEDESTEN_TRUSTED_PROXIES=text)
     assert refused.code == 2
     assert "BEDESTEN_TRUSTED_PROXIES" in refused.err
     assert refused.err.count("\n") == 1

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from bedesten.gate.weak_passwords import password_problem
+from tests.support.cli_program import ENVIRONMENT, Program
+from tests.support.cli_server import served
 from tests.support.client import Client, bearer
-from tests.support.program import ENVIRONMENT, Program
-from tests.support.served import served
 
 LOGIN = "/Login/Customer/Api/Verify"
 EMAIL = "buyer@partner.example"
@@ -24,11 +24,11 @@ PASSWORD = b"seven lanterns by the gate\n"
 
 
 def made(shop: Program, *more: str) -> Any:
-    return shop.does("partners", "create", "--tenant", "shop", "--email", EMAIL, *more)
+    return shop.run_json("partners", "create", "--tenant", "shop", "--email", EMAIL, *more)
 
 
 def partners(shop: Program) -> Any:
-    return shop.does("partners", "list", "--tenant", "shop")["partners"]
+    return shop.run_json("partners", "list", "--tenant", "shop")["partners"]
 
 
 def test_a_partner_gets_an_account_money_and_an_endpoint(shop: Program) -> None:
@@ -47,7 +47,7 @@ def test_a_partner_gets_an_account_money_and_an_endpoint(shop: Program) -> None:
 
 def test_a_password_that_is_made_is_strong_and_never_the_same(shop: Program) -> None:
     first = made(shop)["password"]
-    second = shop.does("partners", "create", "--tenant", "shop", "--email", "b@partner.example")["password"]
+    second = shop.run_json("partners", "create", "--tenant", "shop", "--email", "b@partner.example")["password"]
     assert first != second
     assert len(first) == 29
     assert password_problem(first, minimum=24) is None
@@ -61,7 +61,7 @@ def test_people_are_told_that_secrets_are_shown_once(shop: Program) -> None:
 
 
 def test_a_given_password_is_not_shown(shop: Program) -> None:
-    new = shop.does("partners", "create", "--tenant", "shop", "--email", EMAIL, "--password-stdin", stdin=PASSWORD)
+    new = shop.run_json("partners", "create", "--tenant", "shop", "--email", EMAIL, "--password-stdin", stdin=PASSWORD)
     assert set(new) == {"id", "email", "webhookSecret", "webhookKey"}
 
 
@@ -69,23 +69,23 @@ def test_a_given_password_is_not_shown(shop: Program) -> None:
 def test_no_command_takes_a_password_that_the_api_would_refuse(shop: Program, unfit: bytes) -> None:
     stdin = b"violet" + unfit + b"harbour teacup nineteen\n"
     create = ("partners", "create", "--tenant", "shop", "--email", EMAIL, "--password-stdin")
-    assert shop.refuses(*create, stdin=stdin)["fields"].keys() == {"password"}
-    shop.does(*create, stdin=PASSWORD)
+    assert shop.run_error(*create, stdin=stdin)["fields"].keys() == {"password"}
+    shop.run_json(*create, stdin=PASSWORD)
     change = ("partners", "password", EMAIL, "--tenant", "shop", "--password-stdin")
-    assert shop.refuses(*change, stdin=stdin)["fields"].keys() == {"password"}
+    assert shop.run_error(*change, stdin=stdin)["fields"].keys() == {"password"}
 
 
 def test_another_password_ends_the_old_one_and_every_token(tmp_path: Path) -> None:
     program = Program(tmp_path / "data")
-    program.does("init")
-    program.does("tenants", "create", "shop", "--host", "api.shop.example")
+    program.run_json("init")
+    program.run_json("tenants", "create", "shop", "--host", "api.shop.example")
     old = made(program)["password"]
     with served(program, "--workers", "1", "--admin-port", "0") as server:
         shop = Client(server.port, "api.shop.example")
         token = shop.data(LOGIN, {"email": EMAIL, "password": old})["token"]
         partner = Client(server.port, "api.shop.example", bearer(token))
         assert partner.get("/Account/Details").status == 200
-        new = program.does("partners", "password", EMAIL, "--tenant", "shop")
+        new = program.run_json("partners", "password", EMAIL, "--tenant", "shop")
         assert set(new) == {"id", "email", "password"}
         assert new["password"] != old
         assert password_problem(new["password"], minimum=24) is None
@@ -94,17 +94,17 @@ def test_another_password_ends_the_old_one_and_every_token(tmp_path: Path) -> No
         for _ in range(9):
             shop.post(LOGIN, {"email": EMAIL, "password": "wrong, and longer than short"})
         unlock = ("partners", "unlock", EMAIL, "--tenant", "shop")
-        assert [program.does(*unlock)["changed"] for _ in range(2)] == [True, False]
+        assert [program.run_json(*unlock)["changed"] for _ in range(2)] == [True, False]
         assert shop.post(LOGIN, {"email": EMAIL, "password": new["password"]}).status == 200
         given = ("partners", "password", EMAIL, "--tenant", "shop", "--password-stdin")
-        assert set(program.does(*given, stdin=PASSWORD)) == {"id", "email"}
+        assert set(program.run_json(*given, stdin=PASSWORD)) == {"id", "email"}
         assert shop.post(LOGIN, {"email": EMAIL, "password": PASSWORD.decode().strip()}).status == 200
-        assert program.refuses(*given, stdin=b"short\n")["fields"].keys() == {"password"}
+        assert program.run_error(*given, stdin=b"short\n")["fields"].keys() == {"password"}
         assert shop.post(LOGIN, {"email": EMAIL, "password": PASSWORD.decode().strip()}).status == 200
     trail = [json.loads(line) for line in program.run("audit", "tail", "--json", "--limit", "100").out.splitlines()]
     assert [row["action"] for row in trail].count("account.password") == 2
     assert new["password"] not in json.dumps(trail)
-    assert program.refuses("partners", "password", "nobody@partner.example", "--tenant", "shop")["code"] == -3
+    assert program.run_error("partners", "password", "nobody@partner.example", "--tenant", "shop")["code"] == -3
 
 
 @pytest.mark.parametrize(("again", "code"), [(PASSWORD, 0), (b"something else\n", 1)])
@@ -152,21 +152,21 @@ def test_a_terminal_is_asked_twice_for_the_password_and_shows_nothing_of_it(
 def test_an_address_that_webhooks_never_reach_is_refused_until_its_network_is_allowed(
     shop: Program, url: str, problem: str | None
 ) -> None:
-    shop.does("webhooks", "allow", "10.0.0.0/8")
+    shop.run_json("webhooks", "allow", "10.0.0.0/8")
     made(shop)
     change = ("partners", "webhook", EMAIL, url, "--tenant", "shop")
     create = ("partners", "create", "--tenant", "shop", "--email", "b@partner.example", "--webhook", url)
     if problem is None:
-        assert shop.does(*change)["webhook"] == (None if url == "off" else url)
+        assert shop.run_json(*change)["webhook"] == (None if url == "off" else url)
         return
     for arguments, field in ((change, "url"), (create, "webhook")):
-        error = shop.refuses(*arguments)
+        error = shop.run_error(*arguments)
         assert (error["code"], list(error["fields"])) == (-2, [field])
         assert problem in error["fields"][field]
     assert [one["email"] for one in partners(shop)] == [EMAIL]
     if problem == "private":
-        shop.does("webhooks", "allow", "127.0.0.0/8", "::1/128", "192.0.2.0/24")
-        assert shop.does(*change)["webhook"] == url
+        shop.run_json("webhooks", "allow", "127.0.0.0/8", "::1/128", "192.0.2.0/24")
+        assert shop.run_json(*change)["webhook"] == url
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_an_address_that_webhooks_never_reach_is_refused_until_its_network_is_al
     ],
 )
 def test_a_weak_password_is_refused_and_no_partner_is_made(shop: Program, line: bytes, problem: str) -> None:
-    error = shop.refuses("partners", "create", "--tenant", "shop", "--email", EMAIL, "--password-stdin", stdin=line)
+    error = shop.run_error("partners", "create", "--tenant", "shop", "--email", EMAIL, "--password-stdin", stdin=line)
     assert error["code"] == -2
     assert error["fields"] == {"password": problem}
     given = line.strip().decode("latin-1")
@@ -191,9 +191,9 @@ def test_a_weak_password_is_refused_and_no_partner_is_made(shop: Program, line: 
 def test_the_shortest_password_is_a_setting(shop: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BEDESTEN_PASSWORD_MINIMUM", "40")
     create = ("partners", "create", "--tenant", "shop", "--email", EMAIL, "--password-stdin")
-    assert shop.refuses(*create, stdin=PASSWORD)["fields"] == {"password": "use at least 40 characters"}
+    assert shop.run_error(*create, stdin=PASSWORD)["fields"] == {"password": "use at least 40 characters"}
     monkeypatch.setenv("BEDESTEN_PASSWORD_MINIMUM", "8")
-    assert shop.does(*create, stdin=PASSWORD)["email"] == EMAIL
+    assert shop.run_json(*create, stdin=PASSWORD)["email"] == EMAIL
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     shop: Program, arguments: list[str], code: int, field: str
 ) -> None:
     made(shop)
-    error = shop.refuses("partners", "create", "--tenant", "shop", *arguments)
+    error = shop.run_error("partners", "create", "--tenant", "shop", *arguments)
     assert error["code"] == code
     assert list(error["fields"]) == [field]
     assert [one["email"] for one in partners(shop)] == [EMAIL]
@@ -223,39 +223,41 @@ def test_scopes_are_named_anew_or_given_all(shop: Program) -> None:
     new = made(shop, "--scope", "orders:read", "--scope", "catalogue:read")
     assert partners(shop)[0]["scopes"] == ["catalogue:read", "orders:read"]
     change = ("partners", "scopes", EMAIL, "--tenant", "shop")
-    assert shop.does(*change, "--scope", "orders:create")["scopes"] == ["orders:create"]
-    assert shop.does("partners", "scopes", new["id"], "--tenant", "shop", "--all")["scopes"] is None
+    assert shop.run_json(*change, "--scope", "orders:create")["scopes"] == ["orders:create"]
+    assert shop.run_json("partners", "scopes", new["id"], "--tenant", "shop", "--all")["scopes"] is None
     assert shop.run(*change).code == 2
     assert shop.run(*change, "--all", "--scope", "orders:read").code == 2
-    assert shop.refuses(*change, "--scope", "everything")["code"] == -2
+    assert shop.run_error(*change, "--scope", "everything")["code"] == -2
 
 
 def test_credit_is_exact_and_changed_for_this_partner_only(shop: Program) -> None:
     made(shop)
-    shop.does("partners", "create", "--tenant", "shop", "--email", "b@partner.example")
-    assert str(shop.does("partners", "credit", EMAIL, "1000000.01", "--tenant", "shop")["creditLimit"]) == "1000000.01"
+    shop.run_json("partners", "create", "--tenant", "shop", "--email", "b@partner.example")
+    assert (
+        str(shop.run_json("partners", "credit", EMAIL, "1000000.01", "--tenant", "shop")["creditLimit"]) == "1000000.01"
+    )
     assert [str(one["creditLimit"]) for one in partners(shop)] == ["1000000.01", "0.00"]
 
 
 def test_a_partner_is_disabled_and_enabled(shop: Program) -> None:
     made(shop)
-    assert shop.does("partners", "disable", EMAIL, "--tenant", "shop")["disabled"] is True
-    assert shop.does("partners", "enable", "BUYER@partner.example", "--tenant", "shop")["disabled"] is False
+    assert shop.run_json("partners", "disable", EMAIL, "--tenant", "shop")["disabled"] is True
+    assert shop.run_json("partners", "enable", "BUYER@partner.example", "--tenant", "shop")["disabled"] is False
 
 
 def test_a_webhook_is_moved_and_switched_off_without_new_secrets(shop: Program) -> None:
     made(shop, "--webhook", "https://partner.example/hook")
-    moved = shop.does("partners", "webhook", EMAIL, "https://partner.example/other", "--tenant", "shop")
+    moved = shop.run_json("partners", "webhook", EMAIL, "https://partner.example/other", "--tenant", "shop")
     assert moved["webhook"] == "https://partner.example/other"
     assert "webhookSecret" not in moved
-    assert shop.does("partners", "webhook", EMAIL, "off", "--tenant", "shop")["webhook"] is None
-    assert shop.refuses("partners", "webhook", EMAIL, "nowhere", "--tenant", "shop")["code"] == -2
+    assert shop.run_json("partners", "webhook", EMAIL, "off", "--tenant", "shop")["webhook"] is None
+    assert shop.run_error("partners", "webhook", EMAIL, "nowhere", "--tenant", "shop")["code"] == -2
 
 
 def test_another_tenants_partner_does_not_exist(shop: Program) -> None:
     new = made(shop)
-    shop.does("tenants", "create", "other", "--host", "other.example.org")
+    shop.run_json("tenants", "create", "other", "--host", "other.example.org")
     for name in (EMAIL, new["id"]):
-        error = shop.refuses("partners", "disable", name, "--tenant", "other")
+        error = shop.run_error("partners", "disable", name, "--tenant", "other")
         assert (error["code"], error["fields"]) == (-3, {"partner": "there is no such partner"})
     assert partners(shop)[0]["disabled"] is False

@@ -17,9 +17,9 @@ import psycopg
 import pytest
 
 from bedesten.server.listener import free_port
+from tests.support.cli_program import ENVIRONMENT, Program
+from tests.support.cli_server import CliServer, served
 from tests.support.client import Client, api_key, bearer
-from tests.support.program import ENVIRONMENT, Program
-from tests.support.served import Served, served
 from tests.support.sites import ENGINES, POSTGRES, postgres_database
 from tests.support.wire import NoAnswer
 
@@ -34,7 +34,7 @@ def program(request: pytest.FixtureRequest, fresh: Path, tmp_path_factory: pytes
     if request.param == "postgresql":
         with postgres_database() as database:
             made = Program(data, database)
-            assert made.does("init")["created"] is True
+            assert made.run_json("init")["created"] is True
             yield made
     else:
         shutil.copytree(fresh, data)
@@ -42,7 +42,7 @@ def program(request: pytest.FixtureRequest, fresh: Path, tmp_path_factory: pytes
 
 
 @pytest.fixture(scope="module")
-def server(program: Program) -> Iterator[Served]:
+def server(program: Program) -> Iterator[CliServer]:
     """Its server: two workers, and the admin listener."""
     with served(program, "--workers", "2", "--admin-port", str(free_port(0))) as started:
         yield started
@@ -52,17 +52,17 @@ def server(program: Program) -> Iterator[Served]:
 
 
 @pytest.fixture
-def shop(program: Program, server: Served) -> Iterator[str]:
+def shop(program: Program, server: CliServer) -> Iterator[str]:
     """A shop of this test's own, made beside the running server; its host."""
-    host = f"s{len(program.does('tenants', 'list')['tenants'])}.shop.example"
-    program.does("tenants", "create", host.split(".")[0], "--host", host)
+    host = f"s{len(program.run_json('tenants', 'list')['tenants'])}.shop.example"
+    program.run_json("tenants", "create", host.split(".")[0], "--host", host)
     yield host
-    assert program.does("check") == {"ok": True, "violations": []}
+    assert program.run_json("check") == {"ok": True, "violations": []}
 
 
 def key_of(program: Program, shop: str) -> Any:
     tenant = shop.split(".")[0]
-    return program.does(
+    return program.run_json(
         "keys", "create", "--tenant", tenant, "--surface", "supplier", "--owner", "Acme", "--create-owner"
     )
 
@@ -73,46 +73,46 @@ def codes(clients: list[Client], method: str, path: str) -> set[tuple[int, int |
     return {(answer.status, answer.code) for answer in answers}
 
 
-def test_it_says_where_it_serves_and_who_does_it(server: Served) -> None:
+def test_it_says_where_it_serves_and_who_does_it(server: CliServer) -> None:
     assert server.ready["url"].startswith("http://127.0.0.1:")
     assert set(server.ready["pids"]) == {"web-1", "web-2", "worker", "admin"}
     assert [event["name"] for event in server.events if event["event"] == "listening"] == ["web", "admin"]
 
 
-def test_a_tenant_answers_on_its_host_as_soon_as_it_is_made(program: Program, server: Served) -> None:
+def test_a_tenant_answers_on_its_host_as_soon_as_it_is_made(program: Program, server: CliServer) -> None:
     clients = server.clients("late.shop.example", ())
     assert codes(clients, "GET", "/Categories") == {(421, -10)}
-    program.does("tenants", "create", "late", "--host", "late.shop.example")
+    program.run_json("tenants", "create", "late", "--host", "late.shop.example")
     assert codes(clients, "GET", "/Categories") == {(401, -20)}
-    program.does("tenants", "hosts", "late", "--remove", "late.shop.example")
+    program.run_json("tenants", "hosts", "late", "--remove", "late.shop.example")
     assert codes(clients, "GET", "/Categories") == {(421, -10)}
 
 
 def test_r224_a_revoked_key_is_dead_on_the_next_request_through_every_worker(
-    program: Program, server: Served, shop: str
+    program: Program, server: CliServer, shop: str
 ) -> None:
     key = key_of(program, shop)
     clients = server.clients(shop, api_key(key["key"]))
     assert codes(clients, "POST", "/Supplier/Products/List") == {(200, None)}
-    program.does("keys", "revoke", key["id"])
+    program.run_json("keys", "revoke", key["id"])
     assert codes(clients, "POST", "/Supplier/Products/List") == {(401, -23)}
 
 
 def test_r224_access_that_is_denied_is_denied_on_the_next_request_and_given_again(
-    program: Program, server: Served, shop: str
+    program: Program, server: CliServer, shop: str
 ) -> None:
     tenant = shop.split(".")[0]
     clients = server.clients(shop, api_key(key_of(program, shop)["key"]))
     assert codes(clients, "POST", "/Supplier/Products/List") == {(200, None)}
-    program.does("tenants", "access", tenant, "--deny", "post /supplier/products/list")
+    program.run_json("tenants", "access", tenant, "--deny", "post /supplier/products/list")
     assert codes(clients, "POST", "/Supplier/Products/List") == {(403, -25)}
     assert codes(clients, "POST", "/Supplier/Orders/Awaiting") == {(200, None)}
-    program.does("tenants", "access", tenant, "--deny", "supplier", "--allow", "POST /Supplier/Products/List")
+    program.run_json("tenants", "access", tenant, "--deny", "supplier", "--allow", "POST /Supplier/Products/List")
     assert codes(clients, "POST", "/Supplier/Products/List") == {(200, None)}
     assert codes(clients, "POST", "/Supplier/Orders/Awaiting") == {(403, -25)}
 
 
-def token_of(server: Served, shop: str) -> str:
+def token_of(server: CliServer, shop: str) -> str:
     login = {"email": "p@partner.example", "password": PASSWORD.decode().strip()}
     return str(Client(server.port, shop).data("/Login/Customer/Api/Verify", login)["token"])
 
@@ -122,7 +122,7 @@ def partner(program: Program, shop: str) -> list[str]:
     """The options that name a partner of the shop."""
     tenant = shop.split(".")[0]
     create = ("partners", "create", "--tenant", tenant, "--email", "p@partner.example", "--password-stdin")
-    program.does(*create, stdin=PASSWORD)
+    program.run_json(*create, stdin=PASSWORD)
     return ["p@partner.example", "--tenant", tenant]
 
 
@@ -137,20 +137,20 @@ def partner(program: Program, shop: str) -> list[str]:
     ],
 )
 def test_r224_what_is_taken_from_a_partner_is_gone_on_the_next_request_through_every_worker(
-    program: Program, server: Served, shop: str, partner: list[str], taken: list[str], code: tuple[int, int]
+    program: Program, server: CliServer, shop: str, partner: list[str], taken: list[str], code: tuple[int, int]
 ) -> None:
     clients = server.clients(shop, bearer(token_of(server, shop)))
     assert codes(clients, "GET", "/Account/Details") == {(200, None)}
     words = {"{partner}": partner, "{tenant}": partner[1:], "{name}": partner[2:]}
-    program.does(*(each for one in taken for each in words.get(one, [one])))
+    program.run_json(*(each for one in taken for each in words.get(one, [one])))
     assert codes(clients, "GET", "/Account/Details") == {code}
 
 
 def test_r224_an_imported_catalogue_is_sold_at_once(
-    program: Program, server: Served, shop: str, partner: list[str]
+    program: Program, server: CliServer, shop: str, partner: list[str]
 ) -> None:
     file = b"sku,name,category,price,requireData\nc-1,Card,Games,12.50,player:Player id\n"
-    assert program.does("products", "import", "-", *partner[1:], stdin=file) == {
+    assert program.run_json("products", "import", "-", *partner[1:], stdin=file) == {
         "created": 1,
         "updated": 0,
         "unchanged": 0,
@@ -160,11 +160,11 @@ def test_r224_an_imported_catalogue_is_sold_at_once(
     (card,) = client.data("/Products/List", {})["items"]
     assert (card["name"], str(card["price"]), card["currency"]) == ("Card", "12.50", "USD")
     assert card["requireData"] == [{"productRequireId": "player", "name": "Player id", "required": True}]
-    program.does("products", "prices", "c-1=13", *partner[1:])
+    program.run_json("products", "prices", "c-1=13", *partner[1:])
     assert str(client.data("/Products/List", {})["items"][0]["price"]) == "13.00"
 
 
-def test_the_operators_plane_knows_its_own_paths_and_nothing_of_the_tenants(server: Served, shop: str) -> None:
+def test_the_operators_plane_knows_its_own_paths_and_nothing_of_the_tenants(server: CliServer, shop: str) -> None:
     assert server.operator("/health/live") == (200, {"status": "ok"})
     assert server.operator("/health/ready") == (200, {"status": "ok"})
     assert server.operator("/health/ready", "HEAD") == (200, None)
@@ -176,7 +176,7 @@ def test_the_operators_plane_knows_its_own_paths_and_nothing_of_the_tenants(serv
     assert codes([tenant], "GET", "/health/ready") == {(404, -3)}
 
 
-def test_a_worker_that_is_killed_is_replaced_and_the_server_says_so(server: Served, shop: str) -> None:
+def test_a_worker_that_is_killed_is_replaced_and_the_server_says_so(server: CliServer, shop: str) -> None:
     os.kill(server.workers[0], signal.SIGKILL)
     died = server.until("died")
     assert (died["name"], died["code"]) == ("web-1", -9)
@@ -195,7 +195,7 @@ def test_a_worker_that_is_killed_is_replaced_and_the_server_says_so(server: Serv
     assert all(one["timestamp"] for one in told)
 
 
-def test_a_second_server_on_the_same_installation_is_refused(program: Program, server: Served) -> None:
+def test_a_second_server_on_the_same_installation_is_refused(program: Program, server: CliServer) -> None:
     outcome = program.run("serve", "--port", "0", "--admin-port", "0")
     assert outcome.code == 1
     reason = f"another server (process {server.process.pid}) serves the data directory {program.data}"
@@ -214,25 +214,28 @@ def test_a_busy_port_is_refused_before_anything_starts(bedesten: Program, option
         assert (
             bedesten.run(*command).err == f"bedesten: cannot listen on 127.0.0.1 port {port}: Address already in use\n"
         )
-        error = bedesten.refuses(*command)
+        error = bedesten.run_error(*command)
         assert error["message"] == f"cannot listen on 127.0.0.1 port {port}: Address already in use"
 
 
 def test_a_server_that_others_reach_is_refused_while_a_tenant_has_a_loopback_host(bedesten: Program) -> None:
-    bedesten.does("tenants", "create", "shop", "--host", "localhost", "--host", HOST)
-    error = bedesten.refuses("serve", "--host", "0.0.0.0", "--port", "0", "--admin-port", "0")
+    bedesten.run_json("tenants", "create", "shop", "--host", "localhost", "--host", HOST)
+    error = bedesten.run_error("serve", "--host", "0.0.0.0", "--port", "0", "--admin-port", "0")
     assert error["code"] == -8
     assert error["message"] == ("cannot listen on 0.0.0.0: these hosts are for loopback only: localhost (tenant shop)")
 
 
 def test_no_tenant_gets_a_loopback_host_while_others_reach_the_server(bedesten: Program) -> None:
-    bedesten.does("tenants", "create", "shop", "--host", HOST)
+    bedesten.run_json("tenants", "create", "shop", "--host", HOST)
     with served(bedesten, "--host", "0.0.0.0", "--workers", "1", "--admin-port", "0") as server:
         assert server.ready["adminUrl"] is None
-        assert bedesten.refuses("tenants", "hosts", "shop", "--add", "127.0.0.1")["code"] == -8
-        assert bedesten.refuses("tenants", "create", "other", "--host", "localhost")["code"] == -8
-        assert bedesten.does("tenants", "hosts", "shop", "--add", "b.example.org")["hosts"] == [HOST, "b.example.org"]
-    assert bedesten.does("tenants", "hosts", "shop", "--add", "localhost")["hosts"][-1] == "localhost"
+        assert bedesten.run_error("tenants", "hosts", "shop", "--add", "127.0.0.1")["code"] == -8
+        assert bedesten.run_error("tenants", "create", "other", "--host", "localhost")["code"] == -8
+        assert bedesten.run_json("tenants", "hosts", "shop", "--add", "b.example.org")["hosts"] == [
+            HOST,
+            "b.example.org",
+        ]
+    assert bedesten.run_json("tenants", "hosts", "shop", "--add", "localhost")["hosts"][-1] == "localhost"
 
 
 def test_people_are_told_the_address_and_may_close_their_terminal(bedesten: Program) -> None:
@@ -271,8 +274,8 @@ def eventually(truth: Callable[[], bool]) -> bool:
 def test_a_store_that_goes_away_is_not_ready_but_alive(tmp_path: Path) -> None:
     with postgres_database() as database, contextlib.ExitStack() as stack:
         program = Program(tmp_path / "data", database)
-        program.does("init")
-        program.does("tenants", "create", "shop", "--host", HOST)
+        program.run_json("init")
+        program.run_json("tenants", "create", "shop", "--host", HOST)
         admin = str(free_port(0))
         with served(program, "--workers", "1", "--admin-port", admin) as server:
             assert server.operator("/health/ready") == (200, {"status": "ok"})

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.program import Program
+from tests.support.cli_program import Program
 
 CATALOGUE = b"sku,name,price\nc-1,Card,5\nd-1,Other card,5\nt-1,Top-up,5\n"
 IN_SHOP = ("--tenant", "shop")
@@ -14,12 +14,12 @@ IN_SHOP = ("--tenant", "shop")
 @pytest.fixture
 def goods(shop: Program) -> Program:
     """A shop with two cards and a product that its supplier delivers."""
-    shop.does("products", "import", "-", *IN_SHOP, stdin=CATALOGUE)
+    shop.run_json("products", "import", "-", *IN_SHOP, stdin=CATALOGUE)
     return shop
 
 
 def put(goods: Program, codes: bytes, product: str = "c-1", *options: str) -> Any:
-    return goods.does("products", "stock", product, "-", *IN_SHOP, *options, stdin=codes)
+    return goods.run_json("products", "stock", product, "-", *IN_SHOP, *options, stdin=codes)
 
 
 def counts(answer: Any) -> tuple[int, int, int]:
@@ -37,17 +37,17 @@ def test_codes_are_put_in_once_whatever_stands_around_them(goods: Program, tmp_p
     assert counts(put(goods, b"\xef\xbb\xbfAAA-1\r\n  AAA-2 \n\nAAA-1\n\xe2\x80\x8bAAA-2\n")) == (2, 2, 2)
     (tmp_path / "codes.txt").write_text("AAA-2\nAAA-3\n")
     file = str(tmp_path / "codes.txt")
-    assert counts(goods.does("products", "stock", "c-1", file, *IN_SHOP)) == (1, 1, 3)
+    assert counts(goods.run_json("products", "stock", "c-1", file, *IN_SHOP)) == (1, 1, 3)
     assert counts(put(goods, b"AAA-9", "d-1")) == (1, 0, 1)
-    (card,) = [one for one in goods.does("products", "list", *IN_SHOP)["products"] if one["sku"] == "c-1"]
+    (card,) = [one for one in goods.run_json("products", "list", *IN_SHOP)["products"] if one["sku"] == "c-1"]
     assert counts(put(goods, b"AAA-4", card["id"])) == (1, 0, 4)
-    assert goods.does("check")["violations"] == []
+    assert goods.run_json("check")["violations"] == []
 
 
 def test_the_product_may_be_named_by_an_option(goods: Program, tmp_path: Path) -> None:
     (tmp_path / "codes.txt").write_text("OPT-1\n")
     file = str(tmp_path / "codes.txt")
-    assert counts(goods.does("products", "stock", file, "--product", "d-1", *IN_SHOP)) == (1, 0, 1)
+    assert counts(goods.run_json("products", "stock", file, "--product", "d-1", *IN_SHOP)) == (1, 0, 1)
     assert goods.run("products", "stock", file, *IN_SHOP).code == 2
 
 
@@ -64,7 +64,7 @@ def test_a_long_file_is_one_batch_and_loaded_in_parts(goods: Program) -> None:
     trail = goods.run("audit", "tail", "--json", "--limit", "20").out
     assert trail.count("stock.upload") == 1
     assert "MANY-1" not in trail
-    (batch,) = goods.does("products", "stock", "list", *IN_SHOP)["batches"]
+    (batch,) = goods.run_json("products", "stock", "list", *IN_SHOP)["batches"]
     assert (batch["id"], batch["codes"], batch["free"], batch["state"]) == (done["batch"], 2_500, 2_500, "ready")
 
 
@@ -76,36 +76,38 @@ def test_codes_of_the_wrong_product_are_said_to_be_there_and_can_be_moved(goods:
     ]
     shown = goods.run("products", "stock", "c-1", "-", *IN_SHOP, stdin=b"MIX-1\n")
     assert (shown.code, f"product d-1, batch {wrong['batch']}" in shown.out) == (1, True)
-    moved = goods.does("products", "stock", "move", "--batch", wrong["batch"], "--to", "c-1", *IN_SHOP)
+    moved = goods.run_json("products", "stock", "move", "--batch", wrong["batch"], "--to", "c-1", *IN_SHOP)
     assert (moved["moved"], moved["product"]) == (3, "c-1")
-    free = {one["sku"]: one["available"] for one in goods.does("products", "list", *IN_SHOP)["products"]}
+    free = {one["sku"]: one["available"] for one in goods.run_json("products", "list", *IN_SHOP)["products"]}
     assert (free["c-1"], free["d-1"]) == (3, 0)
-    assert goods.refuses("products", "stock", "move", "--batch", wrong["batch"], "--to", "c-1", *IN_SHOP)["code"] == -8
-    assert goods.does("check")["violations"] == []
+    assert (
+        goods.run_error("products", "stock", "move", "--batch", wrong["batch"], "--to", "c-1", *IN_SHOP)["code"] == -8
+    )
+    assert goods.run_json("check")["violations"] == []
 
 
 def test_a_batch_and_single_codes_are_taken_out_for_good(goods: Program) -> None:
     batch = put(goods, b"OUT-1\nOUT-2\nOUT-3\n")["batch"]
     remove = ("products", "stock", "remove", *IN_SHOP, "--reason", "publisher revoked them")
-    assert goods.does(*remove, "--code-file", "-", stdin=b"out2\n") == {
+    assert goods.run_json(*remove, "--code-file", "-", stdin=b"out2\n") == {
         "withdrawn": 1,
         "sold": 0,
         "withdrawnBefore": 0,
         "unknown": 0,
     }
-    assert goods.does(*remove, "--code", "OUT-1")["withdrawn"] == 1
-    assert goods.does(*remove, "--batch", batch) == {"withdrawn": 1, "sold": 0, "withdrawnBefore": 2, "unknown": 0}
+    assert goods.run_json(*remove, "--code", "OUT-1")["withdrawn"] == 1
+    assert goods.run_json(*remove, "--batch", batch) == {"withdrawn": 1, "sold": 0, "withdrawnBefore": 2, "unknown": 0}
     assert goods.run(*remove, "--batch", batch).code == 1
-    shown = goods.does("products", "stock", "show", batch, *IN_SHOP)
+    shown = goods.run_json("products", "stock", "show", batch, *IN_SHOP)
     assert (shown["codes"], shown["free"], shown["withdrawn"]) == (3, 0, 3)
     assert again(goods, b"OUT-1\n")["known"][0]["what"] == "taken out of stock"
     assert counts(put(goods, b"OUT-1\nOUT-2\n", "d-1", "--again")) == (2, 0, 2)
-    shown = goods.does("products", "stock", "show", batch, *IN_SHOP)
+    shown = goods.run_json("products", "stock", "show", batch, *IN_SHOP)
     assert (shown["codes"], shown["reason"]) == (1, "publisher revoked them")
     trail = goods.run("audit", "tail", "--json", "--limit", "20").out
     assert "publisher revoked them" in trail
     assert "OUT-1" not in trail
-    assert goods.does("check")["violations"] == []
+    assert goods.run_json("check")["violations"] == []
 
 
 def test_a_dry_run_says_what_would_happen_and_changes_nothing(goods: Program) -> None:
@@ -141,17 +143,17 @@ def test_a_file_that_is_none_is_refused_whole_and_not_repeated(goods: Program, c
 
 
 def test_what_is_no_product_or_keeps_no_stock_is_refused(goods: Program) -> None:
-    assert goods.refuses("products", "stock", "nothing", "-", *IN_SHOP, stdin=b"A")["code"] == -3
+    assert goods.run_error("products", "stock", "nothing", "-", *IN_SHOP, stdin=b"A")["code"] == -3
     row = b"sku,fulfilment,supplier,supplierSku\nt-1,supplier,Acme,x\n"
-    goods.does("products", "import", "-", *IN_SHOP, stdin=row)
-    error = goods.refuses("products", "stock", "t-1", "-", *IN_SHOP, stdin=b"A")
+    goods.run_json("products", "import", "-", *IN_SHOP, stdin=row)
+    error = goods.run_error("products", "stock", "t-1", "-", *IN_SHOP, stdin=b"A")
     assert error["fields"] == {"t-1": "this product is delivered by its supplier and keeps no stock"}
 
 
 def test_how_a_product_compares_its_codes_is_a_column_of_the_product_file(goods: Program) -> None:
     assert counts(put(goods, b"aaaa-bbbb\nAAAA-BBBB\nAAAABBBB\naaaa bbbb\n")) == (1, 3, 1)
-    goods.does("products", "import", "-", *IN_SHOP, stdin=b"sku,codeComparison\nd-1,exact\n")
+    goods.run_json("products", "import", "-", *IN_SHOP, stdin=b"sku,codeComparison\nd-1,exact\n")
     assert counts(put(goods, b"cccc-dddd\nCCCC-DDDD\nCCCCDDDD\n", "d-1")) == (3, 0, 3)
     folded = b"sku,codeComparison\nd-1,folded\n"
-    assert goods.refuses("products", "import", "-", *IN_SHOP, stdin=folded)["code"] == -8
-    assert goods.does("check")["violations"] == []
+    assert goods.run_error("products", "import", "-", *IN_SHOP, stdin=folded)["code"] == -8
+    assert goods.run_json("check")["violations"] == []

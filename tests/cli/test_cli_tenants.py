@@ -2,11 +2,13 @@
 
 import pytest
 
-from tests.support.program import Program
+from tests.support.cli_program import Program
 
 
 def test_a_tenant_is_made_and_listed(bedesten: Program) -> None:
-    made = bedesten.does("tenants", "create", "Acme", "--host", "API.acme.example.", "--currency", "try", "--sandbox")
+    made = bedesten.run_json(
+        "tenants", "create", "Acme", "--host", "API.acme.example.", "--currency", "try", "--sandbox"
+    )
     assert set(made) == {"id", "name", "hosts", "sandbox", "currency", "alike"}
     assert made["id"].startswith("ten_")
     assert (made["name"], made["hosts"], made["sandbox"], made["currency"]) == (
@@ -15,7 +17,7 @@ def test_a_tenant_is_made_and_listed(bedesten: Program) -> None:
         True,
         "TRY",
     )
-    (listed,) = bedesten.does("tenants", "list")["tenants"]
+    (listed,) = bedesten.run_json("tenants", "list")["tenants"]
     assert listed["id"] == made["id"]
     assert listed["region"] == "GLOBAL"
     assert listed["tokenLifetimeSeconds"] == {"reseller": 3600, "storefront": 1800}
@@ -24,7 +26,7 @@ def test_a_tenant_is_made_and_listed(bedesten: Program) -> None:
 
 
 def test_people_see_a_table_and_each_name_in_it(shop: Program) -> None:
-    shop.does("tenants", "create", "[bold]brackets", "--host", "b.example.org")
+    shop.run_json("tenants", "create", "[bold]brackets", "--host", "b.example.org")
     outcome = shop.run("tenants", "list")
     assert outcome.code == 0
     header, *rows = outcome.out.splitlines()
@@ -50,10 +52,10 @@ def test_people_see_a_table_and_each_name_in_it(shop: Program) -> None:
 def test_what_cannot_be_is_refused_and_leaves_nothing(
     shop: Program, arguments: list[str], code: int, field: str
 ) -> None:
-    error = shop.refuses("tenants", "create", *arguments)
+    error = shop.run_error("tenants", "create", *arguments)
     assert error["code"] == code
     assert list(error["fields"]) == [field]
-    assert [one["name"] for one in shop.does("tenants", "list")["tenants"]] == ["shop"]
+    assert [one["name"] for one in shop.run_json("tenants", "list")["tenants"]] == ["shop"]
 
 
 def test_a_tenants_hosts_are_told_as_they_are_stored(bedesten: Program) -> None:
@@ -62,24 +64,24 @@ def test_a_tenants_hosts_are_told_as_they_are_stored(bedesten: Program) -> None:
 
 
 def test_hosts_are_added_and_removed_in_any_spelling(shop: Program) -> None:
-    changed = shop.does("tenants", "hosts", "shop", "--add", "B.Example.org", "--remove", "API.shop.example.")
+    changed = shop.run_json("tenants", "hosts", "shop", "--add", "B.Example.org", "--remove", "API.shop.example.")
     assert changed["hosts"] == ["b.example.org", "localhost"]
-    assert shop.does("tenants", "hosts", changed["id"]) == changed
-    assert shop.refuses("tenants", "hosts", "shop", "--remove", "c.example.org")["code"] == -3
+    assert shop.run_json("tenants", "hosts", changed["id"]) == changed
+    assert shop.run_error("tenants", "hosts", "shop", "--remove", "c.example.org")["code"] == -3
 
 
 def test_adding_and_removing_hosts_is_one_change(shop: Program) -> None:
-    error = shop.refuses("tenants", "hosts", "shop", "--add", "b.example.org", "--remove", "c.example.org")
+    error = shop.run_error("tenants", "hosts", "shop", "--add", "b.example.org", "--remove", "c.example.org")
     assert error["code"] == -3
-    assert shop.does("tenants", "hosts", "shop")["hosts"] == ["api.shop.example", "localhost"]
+    assert shop.run_json("tenants", "hosts", "shop")["hosts"] == ["api.shop.example", "localhost"]
 
 
 def test_a_tenant_is_suspended_and_goes_on_by_name_or_id(shop: Program) -> None:
-    suspended = shop.does("tenants", "suspend", "shop")
+    suspended = shop.run_json("tenants", "suspend", "shop")
     assert suspended["suspended"] is True
-    assert shop.does("tenants", "list")["tenants"][0]["suspended"] is True
-    assert shop.does("tenants", "resume", suspended["id"]) == {"id": suspended["id"], "suspended": False}
-    assert shop.refuses("tenants", "suspend", "nobody") == {
+    assert shop.run_json("tenants", "list")["tenants"][0]["suspended"] is True
+    assert shop.run_json("tenants", "resume", suspended["id"]) == {"id": suspended["id"], "suspended": False}
+    assert shop.run_error("tenants", "suspend", "nobody") == {
         "code": -3,
         "message": "no tenant 'nobody'",
         "fields": {"tenant": "there is no such tenant"},
@@ -87,24 +89,24 @@ def test_a_tenant_is_suspended_and_goes_on_by_name_or_id(shop: Program) -> None:
 
 
 def test_token_times_are_set_for_each_surface(shop: Program) -> None:
-    after = shop.does("tenants", "set", "shop", "--token-lifetime", "Reseller=2h", "--token-idle", "storefront=30m")
+    after = shop.run_json("tenants", "set", "shop", "--token-lifetime", "Reseller=2h", "--token-idle", "storefront=30m")
     assert after["tokenLifetimeSeconds"] == {"reseller": 7200, "storefront": 1800}
     assert after["tokenIdleSeconds"] == {"reseller": None, "storefront": 1800}
-    off = shop.does("tenants", "set", "shop", "--token-idle", "storefront=off")
+    off = shop.run_json("tenants", "set", "shop", "--token-idle", "storefront=off")
     assert off["tokenIdleSeconds"] == {"reseller": None, "storefront": None}
-    assert shop.does("tenants", "list")["tenants"] == [off]
+    assert shop.run_json("tenants", "list")["tenants"] == [off]
 
 
 def test_a_tenant_is_lenient_only_while_the_operator_wants_it(shop: Program) -> None:
-    assert shop.does("tenants", "list")["tenants"][0]["lenient"] is False
-    assert shop.does("tenants", "set", "shop", "--lenient")["lenient"] is True
-    assert shop.does("tenants", "set", "shop", "--token-lifetime", "Reseller=2h")["lenient"] is True
-    assert shop.does("tenants", "set", "shop", "--strict")["lenient"] is False
+    assert shop.run_json("tenants", "list")["tenants"][0]["lenient"] is False
+    assert shop.run_json("tenants", "set", "shop", "--lenient")["lenient"] is True
+    assert shop.run_json("tenants", "set", "shop", "--token-lifetime", "Reseller=2h")["lenient"] is True
+    assert shop.run_json("tenants", "set", "shop", "--strict")["lenient"] is False
 
 
 @pytest.mark.parametrize("option", ["--token-lifetime", "--token-idle"])
 def test_surfaces_without_tokens_have_no_token_times(shop: Program, option: str) -> None:
-    assert shop.refuses("tenants", "set", "shop", option, "payment=1h")["code"] == -2
+    assert shop.run_error("tenants", "set", "shop", option, "payment=1h")["code"] == -2
 
 
 @pytest.mark.parametrize("text", ["reseller", "reseller=", "reseller=soon", "reseller=-1s", "nobody=1h"])
@@ -114,7 +116,7 @@ def test_a_token_time_that_cannot_be_understood_is_wrong_usage(shop: Program, te
 
 
 def test_access_is_switched_by_surface_and_endpoint_in_any_case_and_by_alias(shop: Program) -> None:
-    changed = shop.does(
+    changed = shop.run_json(
         "tenants", "access", "shop", "--deny", "SUPPLIER", "--allow", "post  /supplier/products/list",
         "--deny", "POST /Order/Create", "--deny", "get /order/detail/{id}",
     )  # fmt: skip
@@ -124,9 +126,9 @@ def test_access_is_switched_by_surface_and_endpoint_in_any_case_and_by_alias(sho
         "POST /Orders/Create": False,
         "GET /Orders/Detail/{orderDetailId}": False,
     }
-    assert shop.does("tenants", "access", "shop") == changed
-    assert shop.does("tenants", "list")["tenants"][0]["access"] == changed["access"]
-    again = shop.does("tenants", "access", "shop", "--allow", "supplier")
+    assert shop.run_json("tenants", "access", "shop") == changed
+    assert shop.run_json("tenants", "list")["tenants"][0]["access"] == changed["access"]
+    again = shop.run_json("tenants", "access", "shop", "--allow", "supplier")
     assert again["access"]["supplier"] is True
 
 
@@ -135,15 +137,15 @@ def test_access_is_switched_by_surface_and_endpoint_in_any_case_and_by_alias(sho
     ["suppliers", "/Supplier/Products/List", "GET /Supplier/Products/List", "", "GET /documentation/guides/{name}"],
 )
 def test_access_to_what_does_not_exist_is_refused_with_the_list_of_what_does(shop: Program, target: str) -> None:
-    error = shop.refuses("tenants", "access", "shop", "--deny", target)
+    error = shop.run_error("tenants", "access", "shop", "--deny", target)
     assert error["code"] == -2
     assert "reseller, storefront, payment, supplier, " in error["message"]
     assert "POST /Supplier/Products/List" in error["message"]
-    assert shop.does("tenants", "access", "shop")["access"] == {}
+    assert shop.run_json("tenants", "access", "shop")["access"] == {}
 
 
 def test_denied_and_allowed_at_once_is_refused(shop: Program) -> None:
-    error = shop.refuses("tenants", "access", "shop", "--deny", "supplier", "--allow", "Supplier")
+    error = shop.run_error("tenants", "access", "shop", "--deny", "supplier", "--allow", "Supplier")
     assert error["fields"] == {"access": "supplier is denied and allowed at once"}
 
 
@@ -153,38 +155,38 @@ def test_r222_a_name_of_the_operators_plane_is_no_tenants_host(shop: Program, mo
         ("create", "new", "--host", "OPS.example.org:8081"),
         ("hosts", "shop", "--add", "ops.example.org."),
     ):
-        error = shop.refuses("tenants", *arguments)
+        error = shop.run_error("tenants", *arguments)
         assert (error["code"], error["fields"]) == (-2, {"host": "a name of the operator's own"})
-    assert shop.does("tenants", "hosts", "shop", "--add", "b.ops.example.org")["hosts"][-1] == "localhost"
+    assert shop.run_json("tenants", "hosts", "shop", "--add", "b.ops.example.org")["hosts"][-1] == "localhost"
 
 
 @pytest.mark.parametrize("name", ["SHOP", " shop ", "ｓｈｏｐ"])
 def test_a_name_that_people_take_for_another_tenant_s_is_taken(shop: Program, name: str) -> None:
-    error = shop.refuses("tenants", "create", name, "--host", "x.example.org")
+    error = shop.run_error("tenants", "create", name, "--host", "x.example.org")
     assert (error["code"], list(error["fields"])) == (-8, ["name"])
-    assert [one["name"] for one in shop.does("tenants", "list")["tenants"]] == ["shop"]
+    assert [one["name"] for one in shop.run_json("tenants", "list")["tenants"]] == ["shop"]
 
 
 @pytest.mark.parametrize("name", ["-", " ", "\u200b", "a\u202eb", "a\nb", "ten_01jdqe5m7yx0c1v8k2n3p4r5s6", "a" * 101])
 def test_what_is_no_name_is_refused(shop: Program, name: str) -> None:
-    error = shop.refuses("tenants", "create", name, "--host", "x.example.org")
+    error = shop.run_error("tenants", "create", name, "--host", "x.example.org")
     assert (error["code"], list(error["fields"])) == (-2, ["name"])
 
 
 def test_a_tenant_is_found_however_its_name_is_written(shop: Program) -> None:
-    (listed,) = shop.does("tenants", "list")["tenants"]
+    (listed,) = shop.run_json("tenants", "list")["tenants"]
     for name in ("SHOP", " Shop", listed["id"]):
-        assert shop.does("tenants", "suspend", name)["id"] == listed["id"]
+        assert shop.run_json("tenants", "suspend", name)["id"] == listed["id"]
 
 
 def test_a_name_that_looks_like_another_tenant_s_is_told(shop: Program) -> None:
-    made = shop.does("tenants", "create", "\u0455h\u043e\u0440", "--host", "x.example.org")
+    made = shop.run_json("tenants", "create", "\u0455h\u043e\u0440", "--host", "x.example.org")
     assert made["alike"] == ["shop"]
     outcome = shop.run("tenants", "create", "sh0p", "--host", "y.example.org")
     assert (outcome.code, "Its name looks like that of shop, \u0455h\u043e\u0440." in outcome.out) == (0, True)
-    assert shop.does("tenants", "create", "Other", "--host", "z.example.org")["alike"] == []
+    assert shop.run_json("tenants", "create", "Other", "--host", "z.example.org")["alike"] == []
 
 
 def test_the_region_of_a_tenant_is_changed(shop: Program) -> None:
-    assert shop.does("tenants", "set", "shop", "--region", "eu")["region"] == "EU"
-    assert shop.refuses("tenants", "set", "shop", "--region", "?")["code"] == -2
+    assert shop.run_json("tenants", "set", "shop", "--region", "eu")["region"] == "EU"
+    assert shop.run_error("tenants", "set", "shop", "--region", "?")["code"] == -2

@@ -4,29 +4,29 @@ import re
 
 import pytest
 
-from tests.support.program import Program
+from tests.support.cli_program import Program
 
 
 def test_what_will_not_heal_by_itself_is_not_called_unavailable(shop: Program) -> None:
     copy = shop.data / "copy.db"
-    shop.does("backup", str(copy))
-    assert shop.refuses("backup", str(copy))["code"] == -8
-    assert shop.refuses("backup", str(shop.data / "no" / "such" / "folder" / "copy.db"))["code"] == -2
+    shop.run_json("backup", str(copy))
+    assert shop.run_error("backup", str(copy))["code"] == -8
+    assert shop.run_error("backup", str(shop.data / "no" / "such" / "folder" / "copy.db"))["code"] == -2
     nowhere = Program(shop.data / "nowhere")
-    assert nowhere.refuses("tenants", "list")["code"] == -2
+    assert nowhere.run_error("tenants", "list")["code"] == -2
 
 
 @pytest.mark.parametrize("text", ["-5", "-0.01", "-1e3"])
 def test_an_amount_below_zero_is_told_as_one(shop: Program, text: str) -> None:
-    shop.does("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
+    shop.run_json("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
     outcome = shop.run("partners", "credit", "p@partner.example", text, "--tenant", "shop")
     assert outcome.code == 2
     assert f"{text}: no amount, number or time is below zero" in outcome.err
 
 
 def test_the_trail_shows_amounts_with_their_currency_and_names_beside_ids(shop: Program) -> None:
-    made = shop.does("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
-    shop.does("partners", "credit", "p@partner.example", "24", "--tenant", "shop")
+    made = shop.run_json("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
+    shop.run_json("partners", "credit", "p@partner.example", "24", "--tenant", "shop")
     header, *rows = shop.run("audit", "tail", "--action", "partner.credit").out.splitlines()
     assert header.split() == ["at", "number", "tenant", "actor", "action", "subject", "detail"]
     assert len(rows) == 1
@@ -49,5 +49,5 @@ def test_one_secret_is_an_it_and_several_are_them(shop: Program) -> None:
 )
 def test_a_shell_completes_nouns_verbs_and_options(shop: Program, words: str, found: str) -> None:
     asked = {"_BEDESTEN_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
-    outcome = shop.real(**asked)
+    outcome = shop.run_process(**asked)
     assert (outcome.code, found in outcome.out.split(), outcome.err) == (0, True, "")

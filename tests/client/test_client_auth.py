@@ -14,7 +14,7 @@ from tests.client.both import kind as kind
 from tests.client.both import partner_call, supplier_call
 from tests.client.rerouted import rerouted, rerouted_async
 from tests.client.scripted import ACCOUNT, LOGIN, Raw, RecordedRequest, http, ok, refusal, scripted, token
-from tests.support.backoffice import PASSWORD
+from tests.support.operator_actions import PASSWORD
 from tests.support.shop import Shop, fresh, open_shop
 
 GET_KEY = "/Supplier/Keys/Get"

@@ -24,8 +24,8 @@ from bedesten_client.testing import FakeShop, sign
 from bedesten_client.webhooks import Event
 from tests.client.test_client_operations import MODULES, builders, calls
 from tests.client.test_client_webhooks import HOOK, _asgi
-from tests.support.backoffice import PASSWORD, Operator
 from tests.support.documents import DOCS, ROOT, blocks, section, tables
+from tests.support.operator_actions import PASSWORD, Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import opened, serving
 

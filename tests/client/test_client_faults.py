@@ -38,7 +38,7 @@ from tests.client.scripted import (
     scripted,
     token,
 )
-from tests.support.backoffice import PASSWORD
+from tests.support.operator_actions import PASSWORD
 from tests.support.shop import Shop, fresh
 
 LINE = [BasketLine("1", "prd_1", 1)]

@@ -24,7 +24,7 @@ from bedesten_client import (
     StorefrontClient,
     SupplierClient,
 )
-from tests.support.backoffice import PASSWORD
+from tests.support.operator_actions import PASSWORD
 from tests.support.shop import Shop, fresh
 
 Http = httpx2.Client

@@ -15,7 +15,7 @@ from bedesten_client._credentials import KeyCredential
 from bedesten_client.secrets import BadReference, SecretUnavailable
 from tests.client.clocks import FakeClock
 from tests.client.scripted import RecordedRequest, http, ok, refusal, scripted
-from tests.support.backoffice import Key
+from tests.support.operator_actions import Key
 from tests.support.shop import Shop
 
 UPLOADED = ok({"added": 1, "duplicates": 0, "available": 1})

@@ -6,7 +6,7 @@ import httpx2
 
 from bedesten_client import AsyncResellerClient, Secret
 from tests.client.rerouted import rerouted_async
-from tests.support.backoffice import PASSWORD
+from tests.support.operator_actions import PASSWORD
 from tests.support.shop import Shop
 
 

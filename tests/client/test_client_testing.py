@@ -27,7 +27,7 @@ from bedesten_client.schemas import Schema
 from bedesten_client.testing import FakeShop
 from bedesten_client.webhooks import wsgi_receiver
 from tests.client.test_client_webhooks import HOOK, Handled, _wsgi
-from tests.support.backoffice import PASSWORD
+from tests.support.operator_actions import PASSWORD
 from tests.support.shop import Shop, fresh, open_shop
 
 PLAYER = (RequireData(product_require_id="player", value="p-77", identifier="Player"),)
@@ -83,12 +83,12 @@ def scenario(client: ResellerClient, card: str, topup: str, ours: str) -> list[o
 
 def test_a_partner_cannot_tell_it_from_the_real_server(shop: Shop, http: httpx2.Client) -> None:
     own = open_shop(shop.site, shop.operator, fresh("likeness"), stock=10)
-    real = ResellerClient(own.host, email=own.partner_email, password=PASSWORD, http=http)
+    run_process = ResellerClient(own.host, email=own.partner_email, password=PASSWORD, http=http)
     with FakeShop() as fake:
         card = fake.add_product("Card 5", "5.00", codes=[f"C{one}" for one in range(10)], category="Cards")
         topup = fake.add_product("Top-up", "7.25", category="Cards", require_data=["player"])
         with ResellerClient(fake.url, email=fake.email, password=fake.password) as client:
-            assert scenario(client, card, topup, "r") == scenario(real, own.card, own.topup, fresh("r"))
+            assert scenario(client, card, topup, "r") == scenario(run_process, own.card, own.topup, fresh("r"))
 
 
 def test_it_keeps_what_it_was_asked_without_credentials() -> None:

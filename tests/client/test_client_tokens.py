@@ -41,7 +41,7 @@ from tests.client.scripted import (
     scripted,
     token,
 )
-from tests.support.backoffice import PASSWORD, Operator
+from tests.support.operator_actions import PASSWORD, Operator
 from tests.support.shop import Shop, fresh, open_shop
 from tests.support.sites import Site
 

@@ -28,7 +28,7 @@ from bedesten_client.webhooks import (
     wsgi_receiver,
 )
 from bedesten_client.webhooks._verification import signature
-from tests.support.backoffice import PASSWORD
+from tests.support.operator_actions import PASSWORD
 from tests.support.shop import Shop, fresh, open_shop
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -23,10 +23,10 @@ from bedesten.server.installation import Installation
 from tests.crash.receiver import Receiver
 from tests.crash.traffic import Traffic
 from tests.store.raw import Raw, raw
-from tests.support.backoffice import Operator
-from tests.support.codes import add_codes
+from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, opened, serving
+from tests.support.stock_codes import add_codes
 
 CODES = 4_000
 ANSWERS = 12

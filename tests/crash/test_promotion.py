@@ -18,9 +18,9 @@ from bedesten.gate.scopes import Surface
 from bedesten.server.installation import initialise, open_installation
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import StoreUnavailable
-from tests.support.backoffice import Key, Operator
 from tests.support.client import Client, api_key
-from tests.support.clusters import Cluster, running_cluster, until
+from tests.support.operator_actions import Key, Operator
+from tests.support.postgres_cluster import Cluster, running_cluster, until
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, serving
 

@@ -14,9 +14,9 @@ import pytest
 
 from bedesten.gate.scopes import Surface
 from bedesten.store import sqlite
-from tests.support.backoffice import Key, Operator
+from tests.support.cli_program import Program
 from tests.support.client import Client, api_key
-from tests.support.program import Program
+from tests.support.operator_actions import Key, Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, opened, serving
 
@@ -76,7 +76,7 @@ def test_r213_what_is_revoked_after_an_older_copy_came_back_is_refused_by_every_
             assert asked(site, shop, lost) == {REFUSED: REQUESTS}
 
             restore(tmp_path / "copy.db", store)
-            done = program.real("keys", "revoke", first.id, "--json")
+            done = program.run_process("keys", "revoke", first.id, "--json")
             assert (done.code, done.document["changed"]) == (0, True)
             assert asked(site, shop, first) == {answers: REQUESTS}
             assert asked(site, shop, second) == {UNAVAILABLE if answers == UNAVAILABLE else ACCEPTED: REQUESTS}
@@ -85,4 +85,4 @@ def test_r213_what_is_revoked_after_an_older_copy_came_back_is_refused_by_every_
             assert asked(again, shop, first) == {REFUSED: REQUESTS}
             assert asked(again, shop, second) == {ACCEPTED: REQUESTS}
             again.stop()
-    assert program.real("check").code == 0
+    assert program.run_process("check").code == 0

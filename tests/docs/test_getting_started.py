@@ -8,8 +8,8 @@ from typing import Any
 from bedesten.accounts import actions as accounts
 from bedesten.catalogue.actions import ProductFields, Requirement
 from bedesten.gate.scopes import Surface
-from tests.support.backoffice import Operator
 from tests.support.documents import DOCS, blocks
+from tests.support.operator_actions import Operator
 from tests.support.sites import Site
 
 GUIDE = DOCS / "guides" / "getting-started.md"

@@ -10,9 +10,9 @@ import pytest
 
 from bedesten.server.listener import HttpLimits
 from bedesten.server.supervisor import ServeSpec
+from tests.support.cli_program import Program
 from tests.support.documents import DOCS, ROOT, blocks, section
-from tests.support.program import Program
-from tests.support.programs import installed
+from tests.support.installed_programs import installed
 from tests.support.sites import postgres_database
 
 HOW_TO = DOCS / "how-to"
@@ -59,13 +59,13 @@ def place(tmp_path: Path) -> Path:
 def program(place: Path) -> Program:
     """An installation at `/srv/bedesten`."""
     made = Program(place / "srv" / "bedesten")
-    made.does("init")
-    made.does("tenants", "create", "before", "--host", "before.example")
+    made.run_json("init")
+    made.run_json("tenants", "create", "before", "--host", "before.example")
     return made
 
 
 def names(program: Program) -> list[str]:
-    return [tenant["name"] for tenant in program.does("tenants", "list")["tenants"]]
+    return [tenant["name"] for tenant in program.run_json("tenants", "list")["tenants"]]
 
 
 def test_what_the_readme_shows_makes_an_installation(place: Path) -> None:
@@ -77,11 +77,11 @@ def test_what_the_readme_shows_makes_an_installation(place: Path) -> None:
 
 def test_a_store_is_copied_and_restored_as_the_page_says(place: Path, program: Program) -> None:
     page = HOW_TO / "back-up-and-restore.md"
-    head = program.does("audit", "verify")
+    head = program.run_json("audit", "verify")
     copy, secrets, *restore = [code for code in shell(page) if "pg_dump" not in code]
     data = {"BEDESTEN_DATA": str(program.data)}
     run(copy + secrets, place, **data)
-    program.does("tenants", "create", "after", "--host", "after.example")
+    program.run_json("tenants", "create", "after", "--host", "after.example")
     (made,) = (place / "srv" / "backups").iterdir()
     (kept,) = (place / "srv" / "backups-of-secrets").iterdir()
     known = {"COPY": str(made), "SECRETS": str(kept), "HEAD": f"{head['seq']}:{head['hash']}"}
@@ -99,8 +99,8 @@ def test_a_database_is_copied_and_restored_as_the_page_says(place: Path) -> None
     (restore,) = [one.code for one in blocks(page) if "pg_restore" in one.code]
     with postgres_database() as url, postgres_database() as fresh:
         program = Program(place / "srv" / "bedesten", url)
-        program.does("init")
-        program.does("tenants", "create", "before", "--host", "before.example")
+        program.run_json("init")
+        program.run_json("tenants", "create", "before", "--host", "before.example")
         at = re.compile(r"--host=\S+ --username=\S+ --dbname=\S+")
         assert at.search(dump)
         run(at.sub(f"--dbname='{url}'", dump), place)
@@ -109,13 +109,13 @@ def test_a_database_is_copied_and_restored_as_the_page_says(place: Path) -> None
         run(restore, place, COPY=str(made))
         again = Program(program.data, fresh)
         assert names(again) == ["before"]
-        assert again.does("check") == {"ok": True, "violations": []}
+        assert again.run_json("check") == {"ok": True, "violations": []}
 
 
 def test_the_master_secrets_are_rotated_as_the_page_says(place: Path, program: Program) -> None:
     installed("jq")
     run("\n".join(shell(HOW_TO / "rotate-master-secrets.md")), place, BEDESTEN_DATA=str(program.data))
-    rings = program.does("secrets", "list")
+    rings = program.run_json("secrets", "list")
     assert (rings["sign"], rings["digest"], rings["wrap"]) == (["s3"], ["d2", "d1"], ["w1"])
 
 

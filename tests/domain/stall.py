@@ -31,7 +31,7 @@ from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.checkout_limits import NO_LIMITS, CheckoutLimits
 from bedesten.webhooks import actions as webhooks
-from tests.support.codes import add_codes
+from tests.support.stock_codes import add_codes
 
 Args = ParamSpec("Args")
 Result = TypeVar("Result")

@@ -26,7 +26,7 @@ from bedesten.server.installation import Installation
 from bedesten.store.sql import metadata
 from bedesten.surfaces.views import product_view
 from bedesten.tenants.cipher import DecryptionError, TenantCipher
-from tests.domain.refused import DANGLING, DOUBLE, refuses
+from tests.domain.database_errors import DANGLING, DOUBLE, refuses
 from tests.domain.stall import Stall, fresh, open_stall
 from tests.store.raw import Raw
 from tests.support.sites import ENGINES, opened

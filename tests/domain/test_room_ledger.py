@@ -10,7 +10,7 @@ from bedesten.ledger import actions as ledger
 from bedesten.ledger.actions import Balance
 from bedesten.server.installation import Installation
 from bedesten.store.transaction import Transaction
-from tests.domain.refused import DANGLING, DOUBLE, refuses
+from tests.domain.database_errors import DANGLING, DOUBLE, refuses
 from tests.domain.stall import Stall, fresh, open_stall
 from tests.store.raw import Raw, raw
 

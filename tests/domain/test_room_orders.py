@@ -9,7 +9,7 @@ from bedesten.orders import actions as orders
 from bedesten.orders import checkout
 from bedesten.orders.model import EXPIRED, PLACED, UNPAID, Buyer, NewLine, NewOrder, RequiredDatum
 from bedesten.server.installation import Installation
-from tests.domain.refused import DANGLING, DOUBLE, refuses
+from tests.domain.database_errors import DANGLING, DOUBLE, refuses
 from tests.domain.stall import CARD, TOPUP, Stall, fresh, open_stall, request
 from tests.store.raw import Raw
 

@@ -10,7 +10,7 @@ from bedesten.orders import checkout
 from bedesten.orders.model import EXPIRED, PLACED, UNPAID
 from bedesten.payments import actions as payments
 from bedesten.server.installation import Installation
-from tests.domain.refused import DANGLING, DOUBLE, refuses
+from tests.domain.database_errors import DANGLING, DOUBLE, refuses
 from tests.domain.stall import CARD, TOPUP, Stall, fresh, open_stall
 from tests.store.raw import Raw
 

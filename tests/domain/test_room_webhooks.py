@@ -13,7 +13,7 @@ from bedesten.server.installation import Installation, open_store
 from bedesten.webhooks import actions as webhooks
 from bedesten.webhooks import outbox
 from bedesten.webhooks.outbox import DELAYS, LEASE, Delivery
-from tests.domain.refused import DANGLING, DOUBLE, refuses
+from tests.domain.database_errors import DANGLING, DOUBLE, refuses
 from tests.domain.stall import PASSWORD, URL, Stall, fresh, open_stall
 from tests.store.raw import Raw
 from tests.support.sites import ENGINES, opened

@@ -4,44 +4,44 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.backoffice import Operator
-from tests.support.edges import a_site
+from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, fresh, open_shop
 from tests.support.sites import Site
-from tests.support.slow import Slow
+from tests.support.slow_clients import Slow
+from tests.support.workers import a_site
 
 PROXIES = ["127.0.0.1/32", "127.9.0.0/16"]
 
 
 @pytest.fixture
-def amber(site: Site, operator: Operator) -> Shop:
+def fresh_shop(site: Site, operator: Operator) -> Shop:
     """A fresh shop on the common server: nothing of its limits was used yet."""
     return open_shop(site, operator, fresh("amber"))
 
 
 @pytest.fixture(scope="session")
-def basalt(site: Site, operator: Operator) -> Shop:
+def unlimited_shop(site: Site, operator: Operator) -> Shop:
     """Another one on it, without limits."""
     return open_shop(site, operator, "basalt")
 
 
 @pytest.fixture(scope="session")
-def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def proxied_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A server that trusts the proxies at 127.0.0.1 and in 127.9.0.0/16."""
     with a_site(tmp_path_factory.mktemp("proxied"), trusted_proxies=PROXIES) as site:
         yield site
 
 
 @pytest.fixture(scope="session")
-def behind(proxied: Site) -> Shop:
+def first_shop(proxied_site: Site) -> Shop:
     """A shop on it."""
-    return open_shop(proxied, Operator(proxied.installation), "behind")
+    return open_shop(proxied_site, Operator(proxied_site.installation), "behind")
 
 
 @pytest.fixture(scope="session")
-def beside(proxied: Site) -> Shop:
+def second_shop(proxied_site: Site) -> Shop:
     """Another one on it."""
-    return open_shop(proxied, Operator(proxied.installation), "beside")
+    return open_shop(proxied_site, Operator(proxied_site.installation), "beside")
 
 
 @pytest.fixture(scope="session")

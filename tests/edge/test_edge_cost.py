@@ -22,12 +22,12 @@ from bedesten.server import build
 from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import Work
 from bedesten.tenants import actions as tenants
-from tests.support.backoffice import PASSWORD, Operator
 from tests.support.client import Lines, api_key, bearer, encoded
-from tests.support.edges import StoreStats
+from tests.support.operator_actions import PASSWORD, Operator
 from tests.support.shop import fresh
 from tests.support.sites import opened
 from tests.support.wire import fresh_address
+from tests.support.workers import StoreStats
 
 Result = TypeVar("Result")
 HOST = "api.cost.example"

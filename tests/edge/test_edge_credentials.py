@@ -4,8 +4,8 @@ import pytest
 
 from bedesten.gate.scopes import Surface
 from bedesten.tenants import actions as tenants
-from tests.support.backoffice import Operator
 from tests.support.client import Lines, api_key, bearer, request_bytes
+from tests.support.operator_actions import Operator
 from tests.support.shop import Shop
 from tests.support.wire import Answer, Connection, speak
 
@@ -154,15 +154,17 @@ def test_r199_case_port_and_one_trailing_dot_make_no_other_host(shop: Shop) -> N
     assert raw(shop, f"Host: {shop.host}..").told == (400, -2)
 
 
-def test_r204_a_host_that_moves_takes_no_credential_with_it(amber: Shop, basalt: Shop, operator: Operator) -> None:
-    token, key = bearer(amber.partner_token), api_key(amber.supplier_key.text)
+def test_r204_a_host_that_moves_takes_no_credential_with_it(
+    fresh_shop: Shop, unlimited_shop: Shop, operator: Operator
+) -> None:
+    token, key = bearer(fresh_shop.partner_token), api_key(fresh_shop.supplier_key.text)
     listed = ("/Supplier/Products/List", "POST")
-    assert (ask(amber, token).status, ask(amber, key, *listed).status) == (200, 200)
-    operator.remove_host(amber.id, amber.host)
-    assert [ask(amber, token).told, ask(amber, key, *listed).told] == [(421, -10)] * 2
-    operator.within(basalt.id, lambda tx: tenants.add_host(tx, amber.host))
-    assert (ask(amber, token).told, ask(amber, key, *listed).told) == ((401, -21), (401, -23))
-    assert ask(amber, bearer(basalt.partner_token)).data["email"] == basalt.partner_email
+    assert (ask(fresh_shop, token).status, ask(fresh_shop, key, *listed).status) == (200, 200)
+    operator.remove_host(fresh_shop.id, fresh_shop.host)
+    assert [ask(fresh_shop, token).told, ask(fresh_shop, key, *listed).told] == [(421, -10)] * 2
+    operator.within(unlimited_shop.id, lambda tx: tenants.add_host(tx, fresh_shop.host))
+    assert (ask(fresh_shop, token).told, ask(fresh_shop, key, *listed).told) == ((401, -21), (401, -23))
+    assert ask(fresh_shop, bearer(unlimited_shop.partner_token)).data["email"] == unlimited_shop.partner_email
 
 
 # --- framing ------------------------------------------------------------------------------------------------------------
@@ -172,9 +174,9 @@ def framed(shop: Shop, lines: Lines, body: bytes) -> list[int]:
     """The statuses of all answers to a good request that is framed so, and to another one that comes behind it."""
     known = [("Host", shop.host), ("Content-Type", "application/json"), *bearer(shop.partner_token), *lines]
     head = "POST /Products/List HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in known) + "\r\n"
-    behind = request_bytes("GET", DETAILS, shop.host, [*bearer(shop.partner_token), ("Connection", "close")])
+    first_shop = request_bytes("GET", DETAILS, shop.host, [*bearer(shop.partner_token), ("Connection", "close")])
     with Connection(shop.site.port) as connection:
-        connection.send(head.encode("latin-1") + body + behind)
+        connection.send(head.encode("latin-1") + body + first_shop)
         received = connection.rest()
     return [int(part[:3]) for part in received.split(b"HTTP/1.1 ")[1:]]
 

@@ -10,9 +10,9 @@ import pytest
 from bedesten.gate.scopes import Surface
 from bedesten.tenants import actions as tenants
 from tests.support.client import bearer, request_bytes
-from tests.support.edges import to_every_worker
 from tests.support.shop import Shop
 from tests.support.wire import Answer, Connection, fresh_address
+from tests.support.workers import to_every_worker
 
 Limit = Callable[..., None]
 DETAILS = "/Account/Details"
@@ -20,11 +20,11 @@ CATALOGUE = "/Storefront/Products/List"
 
 
 @pytest.fixture
-def limit(amber: Shop) -> Iterator[Limit]:
+def limit(fresh_shop: Shop) -> Iterator[Limit]:
     """Sets limits of the shop; afterwards there are none."""
 
     def change(**limits: int | None) -> None:
-        amber.operator.within(amber.id, lambda tx: tenants.set_limits(tx, limits))
+        fresh_shop.operator.within(fresh_shop.id, lambda tx: tenants.set_limits(tx, limits))
 
     yield change
     change(credential=None, tenant=None, address=None)
@@ -52,10 +52,10 @@ def accepted(answers: list[Answer]) -> int:
     return sum(answer.status == 200 for answer in answers)
 
 
-def test_r153_over_the_limit_is_429_and_who_waits_as_told_is_let_in(amber: Shop, limit: Limit) -> None:
+def test_r153_over_the_limit_is_429_and_who_waits_as_told_is_let_in(fresh_shop: Shop, limit: Limit) -> None:
     limit(credential=60)
-    raw = partner(amber)
-    with Connection(amber.site.port) as connection:
+    raw = partner(fresh_shop)
+    with Connection(fresh_shop.site.port) as connection:
         first = connection.exchange(raw)
         assert (first.header("ratelimit-limit"), first.header("ratelimit-remaining")) == ("60", "59")
         assert first.header("ratelimit-reset") == "1"
@@ -72,17 +72,17 @@ def test_r153_over_the_limit_is_429_and_who_waits_as_told_is_let_in(amber: Shop,
         assert connection.exchange(raw).status == 200
 
 
-def test_without_a_limit_there_is_nothing_to_tell(amber: Shop) -> None:
-    with Connection(amber.site.port) as connection:
-        answer = connection.exchange(partner(amber))
+def test_without_a_limit_there_is_nothing_to_tell(fresh_shop: Shop) -> None:
+    with Connection(fresh_shop.site.port) as connection:
+        answer = connection.exchange(partner(fresh_shop))
     assert answer.status == 200
     assert [name for name, _ in answer.headers if name.startswith("ratelimit")] == []
 
 
 @pytest.mark.parametrize("kind", ["credential", "tenant", "address"])
-def test_r154_two_workers_hold_one_limit_together(amber: Shop, limit: Limit, kind: str) -> None:
-    raw = partner(amber)
-    with to_every_worker(amber.site, amber.host) as connections:
+def test_r154_two_workers_hold_one_limit_together(fresh_shop: Shop, limit: Limit, kind: str) -> None:
+    raw = partner(fresh_shop)
+    with to_every_worker(fresh_shop.site, fresh_shop.host) as connections:
         limit(**{kind: 600})
         began = time.monotonic()
         with ThreadPoolExecutor(2) as pool:
@@ -93,65 +93,74 @@ def test_r154_two_workers_hold_one_limit_together(amber: Shop, limit: Limit, kin
     assert 600 <= sum(counts) <= 600 * 1.1 + passed * 10
 
 
-def test_a_fresh_token_buys_no_further_request(amber: Shop, limit: Limit) -> None:
+def test_a_fresh_token_buys_no_further_request(fresh_shop: Shop, limit: Limit) -> None:
     limit(credential=3)
-    account = amber.operator.account(amber.id, "partner", "tokens@example.com")
+    account = fresh_shop.operator.account(fresh_shop.id, "partner", "tokens@example.com")
     requests = [
-        request_bytes("GET", DETAILS, amber.host, bearer(amber.token(Surface.RESELLER, account))) for _ in range(5)
+        request_bytes("GET", DETAILS, fresh_shop.host, bearer(fresh_shop.token(Surface.RESELLER, account)))
+        for _ in range(5)
     ]
-    with Connection(amber.site.port) as connection:
+    with Connection(fresh_shop.site.port) as connection:
         assert [connection.exchange(raw).status for raw in requests] == [200, 200, 200, 429, 429]
-        assert connection.exchange(partner(amber)).status == 200, "another account has its own"
+        assert connection.exchange(partner(fresh_shop)).status == 200, "another account has its own"
 
 
-def test_r155_a_tenant_at_its_limit_takes_nothing_from_another(amber: Shop, basalt: Shop, limit: Limit) -> None:
+def test_r155_a_tenant_at_its_limit_takes_nothing_from_another(
+    fresh_shop: Shop, unlimited_shop: Shop, limit: Limit
+) -> None:
     limit(tenant=60)
-    loud, quiet = partner(amber), partner(basalt)
-    with Connection(amber.site.port) as first, Connection(amber.site.port) as second, ThreadPoolExecutor(1) as pool:
+    loud, quiet = partner(fresh_shop), partner(unlimited_shop)
+    with (
+        Connection(fresh_shop.site.port) as first,
+        Connection(fresh_shop.site.port) as second,
+        ThreadPoolExecutor(1) as pool,
+    ):
         flood = pool.submit(burst, first, loud, 2000)
         answers = burst(second, quiet, 500)
         assert accepted(answers) == 500
         assert accepted(flood.result()) <= 66
 
 
-def test_the_tenants_limit_counts_whoever_calls(amber: Shop, limit: Limit) -> None:
+def test_the_tenants_limit_counts_whoever_calls(fresh_shop: Shop, limit: Limit) -> None:
     limit(tenant=4)
-    with Connection(amber.site.port) as connection:
+    with Connection(fresh_shop.site.port) as connection:
         raw = [
-            partner(amber),
-            request_bytes("POST", CATALOGUE, amber.host),
-            request_bytes("POST", "/Supplier/Products/List", amber.host, amber.lines(Surface.SUPPLIER)),
-            request_bytes("GET", "/documentation/errors/-7.json", amber.host),
+            partner(fresh_shop),
+            request_bytes("POST", CATALOGUE, fresh_shop.host),
+            request_bytes("POST", "/Supplier/Products/List", fresh_shop.host, fresh_shop.lines(Surface.SUPPLIER)),
+            request_bytes("GET", "/documentation/errors/-7.json", fresh_shop.host),
         ]
         assert [connection.exchange(one).status for one in raw] == [200] * 4
         assert [connection.exchange(one).told for one in raw] == [(429, -7)] * 4
-        assert connection.exchange(request_bytes("GET", DETAILS, amber.host)).told == (401, -20), "counts for nothing"
+        assert connection.exchange(request_bytes("GET", DETAILS, fresh_shop.host)).told == (401, -20), (
+            "counts for nothing"
+        )
 
 
-def test_the_address_limit_comes_before_the_credential(amber: Shop, limit: Limit) -> None:
+def test_the_address_limit_comes_before_the_credential(fresh_shop: Shop, limit: Limit) -> None:
     limit(address=3)
-    bad = request_bytes("GET", DETAILS, amber.host, bearer("x"))
-    with Connection(amber.site.port) as connection, Connection(amber.site.port) as neighbour:
+    bad = request_bytes("GET", DETAILS, fresh_shop.host, bearer("x"))
+    with Connection(fresh_shop.site.port) as connection, Connection(fresh_shop.site.port) as neighbour:
         assert [connection.exchange(bad).told for _ in range(3)] == [(401, -21)] * 3
         assert connection.exchange(bad).told == (429, -7)
-        assert connection.exchange(partner(amber)).told == (429, -7)
-        assert neighbour.exchange(partner(amber)).status == 200, "it comes from elsewhere"
+        assert connection.exchange(partner(fresh_shop)).told == (429, -7)
+        assert neighbour.exchange(partner(fresh_shop)).status == 200, "it comes from elsewhere"
 
 
-def test_the_nearest_limit_is_shown(amber: Shop, limit: Limit) -> None:
+def test_the_nearest_limit_is_shown(fresh_shop: Shop, limit: Limit) -> None:
     limit(address=100, tenant=1000, credential=10)
-    with Connection(amber.site.port) as connection:
-        answer = connection.exchange(partner(amber))
+    with Connection(fresh_shop.site.port) as connection:
+        answer = connection.exchange(partner(fresh_shop))
         assert (answer.header("ratelimit-limit"), answer.header("ratelimit-remaining")) == ("10", "9")
         limit(address=2)
-        burst(connection, partner(amber), 3)
-        answer = connection.exchange(partner(amber))
+        burst(connection, partner(fresh_shop), 3)
+        answer = connection.exchange(partner(fresh_shop))
         assert (answer.status, answer.header("ratelimit-limit")) == (429, "2")
 
 
-def test_a_limit_is_changed_and_lifted_at_once(amber: Shop, limit: Limit) -> None:
-    raw = partner(amber)
-    with Connection(amber.site.port) as connection:
+def test_a_limit_is_changed_and_lifted_at_once(fresh_shop: Shop, limit: Limit) -> None:
+    raw = partner(fresh_shop)
+    with Connection(fresh_shop.site.port) as connection:
         limit(credential=1)
         assert [connection.exchange(raw).status for _ in range(2)] == [200, 429]
         limit(credential=None)
@@ -160,9 +169,9 @@ def test_a_limit_is_changed_and_lifted_at_once(amber: Shop, limit: Limit) -> Non
         assert connection.exchange(raw).status == 429, "what was counted before still counts"
 
 
-def test_r156_six_hundred_refusals_keep_their_true_answer_for_all_workers_together(basalt: Shop) -> None:
-    bad = request_bytes("GET", DETAILS, basalt.host, bearer("x"))
-    with to_every_worker(basalt.site, basalt.host) as connections:
+def test_r156_six_hundred_refusals_keep_their_true_answer_for_all_workers_together(unlimited_shop: Shop) -> None:
+    bad = request_bytes("GET", DETAILS, unlimited_shop.host, bearer("x"))
+    with to_every_worker(unlimited_shop.site, unlimited_shop.host) as connections:
         one, other = connections[:2]
         answers = burst(one, bad, 300) + burst(other, bad, 300)
         assert {answer.told for answer in answers} == {(401, -21)}
@@ -170,39 +179,39 @@ def test_r156_six_hundred_refusals_keep_their_true_answer_for_all_workers_togeth
             refused = connection.exchange(bad)
             assert refused.told == (429, -7)
             assert 50 <= int(refused.header("retry-after") or "") <= 60
-            assert connection.exchange(partner(basalt)).told == (429, -7)
-    with Connection(basalt.site.port) as elsewhere:
+            assert connection.exchange(partner(unlimited_shop)).told == (429, -7)
+    with Connection(unlimited_shop.site.port) as elsewhere:
         assert elsewhere.exchange(bad).told == (401, -21)
-        assert elsewhere.exchange(partner(basalt)).status == 200
+        assert elsewhere.exchange(partner(unlimited_shop)).status == 200
 
 
-def test_r156_good_credentials_never_count_as_refusals(basalt: Shop) -> None:
-    raw = partner(basalt)
-    bad = request_bytes("GET", DETAILS, basalt.host, bearer("x"))
-    with Connection(basalt.site.port) as connection:
+def test_r156_good_credentials_never_count_as_refusals(unlimited_shop: Shop) -> None:
+    raw = partner(unlimited_shop)
+    bad = request_bytes("GET", DETAILS, unlimited_shop.host, bearer("x"))
+    with Connection(unlimited_shop.site.port) as connection:
         assert accepted(burst(connection, raw, 700)) == 700
         assert {answer.told for answer in burst(connection, bad, 100)} == {(401, -21)}
         assert accepted(burst(connection, raw, 100)) == 100
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "True-Client-IP", "CF-Connecting-IP"])
-def test_r157_no_header_of_an_untrusted_peer_opens_a_fresh_bucket(amber: Shop, limit: Limit, name: str) -> None:
+def test_r157_no_header_of_an_untrusted_peer_opens_a_fresh_bucket(fresh_shop: Shop, limit: Limit, name: str) -> None:
     limit(address=5)
-    with Connection(amber.site.port) as connection:
+    with Connection(fresh_shop.site.port) as connection:
         for number in range(8):
             value = f"for=198.51.100.{number}" if name == "Forwarded" else f"198.51.100.{number}"
-            answer = connection.exchange(request_bytes("POST", CATALOGUE, amber.host, [(name, value)]))
+            answer = connection.exchange(request_bytes("POST", CATALOGUE, fresh_shop.host, [(name, value)]))
             assert answer.status == (200 if number < 5 else 429)
 
 
-def test_r158_a_table_that_is_damaged_under_a_running_server_takes_nobody_down(amber: Shop, limit: Limit) -> None:
-    table = amber.site.installation.settings.limits_file
+def test_r158_a_table_that_is_damaged_under_a_running_server_takes_nobody_down(fresh_shop: Shop, limit: Limit) -> None:
+    table = fresh_shop.site.installation.settings.limits_file
     size = table.stat().st_size
     limit(credential=3)
     for damage in (b"", b"rubbish", os.urandom(size), os.urandom(10_000)):
         table.write_bytes(damage)
-        with to_every_worker(amber.site, amber.host) as connections:
-            raw = partner(amber)
+        with to_every_worker(fresh_shop.site, fresh_shop.host) as connections:
+            raw = partner(fresh_shop)
             answers = [connection.exchange(raw) for connection in connections[:2] for _ in range(4)]
         assert accepted(answers) == 3
         assert table.stat().st_size == size

@@ -28,10 +28,10 @@ VARIANTS: dict[str, list[tuple[str, str]]] = {
 
 @pytest.fixture(scope="module", params=VARIANTS)
 def front(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, behind: Shop, beside: Shop
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, first_shop: Shop, second_shop: Shop
 ) -> Iterator[Nginx]:
     folder = tmp_path_factory.mktemp("nginx") / "prefix"
-    with nginx(folder, behind.site.port, [behind.host, beside.host], VARIANTS[request.param]) as running:
+    with nginx(folder, first_shop.site.port, [first_shop.host, second_shop.host], VARIANTS[request.param]) as running:
         yield running
     assert running.complaints() == []
 
@@ -49,33 +49,33 @@ SPOOFED = [("X-Forwarded-For", NEAR), ("X-Forwarded-For", f"{NEAR}, 127.0.0.1"),
            ("X-Real-IP", NEAR), ("True-Client-IP", NEAR), ("CF-Connecting-IP", NEAR), ("X-Client-IP", NEAR)]  # fmt: skip
 
 
-def test_r202_the_client_and_not_nginx_is_who_an_allow_list_asks_for(front: Nginx, behind: Shop) -> None:
-    key = behind.operator.key(behind.id, Surface.SUPPLIER, behind.supplier, networks=[ALLOWED])
-    assert ask(front, behind, LIST, api_key(key.text), "POST", NEAR).status == 200
-    assert ask(front, behind, LIST, api_key(key.text), "POST", FAR).told == (401, -23)
-    near_nginx = behind.operator.key(behind.id, Surface.SUPPLIER, behind.supplier, networks=["127.0.0.1"])
-    assert ask(front, behind, LIST, api_key(near_nginx.text), "POST", FAR).told == (401, -23)
+def test_r202_the_client_and_not_nginx_is_who_an_allow_list_asks_for(front: Nginx, first_shop: Shop) -> None:
+    key = first_shop.operator.key(first_shop.id, Surface.SUPPLIER, first_shop.supplier, networks=[ALLOWED])
+    assert ask(front, first_shop, LIST, api_key(key.text), "POST", NEAR).status == 200
+    assert ask(front, first_shop, LIST, api_key(key.text), "POST", FAR).told == (401, -23)
+    near_nginx = first_shop.operator.key(first_shop.id, Surface.SUPPLIER, first_shop.supplier, networks=["127.0.0.1"])
+    assert ask(front, first_shop, LIST, api_key(near_nginx.text), "POST", FAR).told == (401, -23)
 
 
 @pytest.mark.parametrize("line", SPOOFED, ids=[f"{name} {number}" for number, (name, _) in enumerate(SPOOFED)])
 def test_r157_what_the_client_says_of_its_address_counts_for_nothing(
-    front: Nginx, behind: Shop, line: tuple[str, str]
+    front: Nginx, first_shop: Shop, line: tuple[str, str]
 ) -> None:
-    key = behind.operator.key(behind.id, Surface.SUPPLIER, behind.supplier, networks=[ALLOWED])
-    assert ask(front, behind, LIST, [*api_key(key.text), line], "POST", FAR).told == (401, -23)
+    key = first_shop.operator.key(first_shop.id, Surface.SUPPLIER, first_shop.supplier, networks=[ALLOWED])
+    assert ask(front, first_shop, LIST, [*api_key(key.text), line], "POST", FAR).told == (401, -23)
     lie = (line[0], line[1].replace(NEAR, FAR))
-    assert ask(front, behind, LIST, [*api_key(key.text), lie], "POST", NEAR).status == 200
+    assert ask(front, first_shop, LIST, [*api_key(key.text), lie], "POST", NEAR).status == 200
 
 
-def test_a_limit_of_addresses_is_one_of_clients(front: Nginx, behind: Shop) -> None:
-    behind.operator.within(behind.id, lambda tx: tenants.set_limits(tx, {"address": 2}))
+def test_a_limit_of_addresses_is_one_of_clients(front: Nginx, first_shop: Shop) -> None:
+    first_shop.operator.within(first_shop.id, lambda tx: tenants.set_limits(tx, {"address": 2}))
     try:
         for source in (f"127.47.{front.tls_port % 250}.1", f"127.47.{front.tls_port % 250}.2"):
             answers = [
                 ask(
                     front,
-                    behind,
-                    lines=[*bearer(behind.partner_token), ("X-Forwarded-For", f"10.0.0.{number}")],
+                    first_shop,
+                    lines=[*bearer(first_shop.partner_token), ("X-Forwarded-For", f"10.0.0.{number}")],
                     source=source,
                 )
                 for number in range(4)
@@ -85,66 +85,73 @@ def test_a_limit_of_addresses_is_one_of_clients(front: Nginx, behind: Shop) -> N
             assert answers[3].header("retry-after") == "30"
             assert answers[3].header("ratelimit-remaining") == "0"
     finally:
-        behind.operator.within(behind.id, lambda tx: tenants.set_limits(tx, {"address": None}))
+        first_shop.operator.within(first_shop.id, lambda tx: tenants.set_limits(tx, {"address": None}))
 
 
 # --- which shop ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_host_is_handed_on(front: Nginx, behind: Shop, beside: Shop) -> None:
-    for shop in (behind, beside):
+def test_the_host_is_handed_on(front: Nginx, first_shop: Shop, second_shop: Shop) -> None:
+    for shop in (first_shop, second_shop):
         for host in (shop.host, shop.host.upper(), f"{shop.host}:443", f"{shop.host}."):
             with front.connect(shop.host) as connection:
                 answer = connection.exchange(request_bytes("GET", DETAILS, host, bearer(shop.partner_token)))
             assert answer.data["email"] == shop.partner_email
-    assert ask(front, beside, lines=bearer(behind.partner_token)).told == (401, -21)
-    hosts = [("X-Forwarded-Host", beside.host), ("X-Host", beside.host), ("Forwarded", f"host={beside.host}")]
-    assert ask(front, behind, lines=[*bearer(behind.partner_token), *hosts]).data["email"] == behind.partner_email
+    assert ask(front, second_shop, lines=bearer(first_shop.partner_token)).told == (401, -21)
+    hosts = [
+        ("X-Forwarded-Host", second_shop.host),
+        ("X-Host", second_shop.host),
+        ("Forwarded", f"host={second_shop.host}"),
+    ]
+    assert (
+        ask(front, first_shop, lines=[*bearer(first_shop.partner_token), *hosts]).data["email"]
+        == first_shop.partner_email
+    )
 
 
-def test_a_host_that_is_nobodys_gets_no_shop(front: Nginx, behind: Shop) -> None:
-    with front.connect(behind.host) as connection:
-        answer = connection.exchange(request_bytes("GET", DETAILS, "nobody.example", bearer(behind.partner_token)))
+def test_a_host_that_is_nobodys_gets_no_shop(front: Nginx, first_shop: Shop) -> None:
+    with front.connect(first_shop.host) as connection:
+        answer = connection.exchange(request_bytes("GET", DETAILS, "nobody.example", bearer(first_shop.partner_token)))
     assert answer.told == (421, -10)
     with pytest.raises(ssl.SSLError):
         front.connect("nobody.example")
 
 
-def test_r195_a_missing_or_repeated_host_never_gets_as_far(front: Nginx, behind: Shop, beside: Shop) -> None:
-    for hosts in ([], [("Host", behind.host)] * 2, [("Host", behind.host), ("Host", beside.host)]):
-        with front.connect(behind.host) as connection:
-            raw = request_bytes("GET", DETAILS, "", [*hosts, *bearer(behind.partner_token)])
+def test_r195_a_missing_or_repeated_host_never_gets_as_far(front: Nginx, first_shop: Shop, second_shop: Shop) -> None:
+    for hosts in ([], [("Host", first_shop.host)] * 2, [("Host", first_shop.host), ("Host", second_shop.host)]):
+        with front.connect(first_shop.host) as connection:
+            raw = request_bytes("GET", DETAILS, "", [*hosts, *bearer(first_shop.partner_token)])
             assert connection.exchange(raw).status == 400
 
 
 def test_r200_an_absolute_target_is_made_plain_and_its_authority_decides(
-    front: Nginx, behind: Shop, beside: Shop
+    front: Nginx, first_shop: Shop, second_shop: Shop
 ) -> None:
-    target = f"https://{beside.host}{DETAILS}"
-    with front.connect(behind.host) as connection:
-        theirs = connection.exchange(request_bytes("GET", target, behind.host, bearer(beside.partner_token)))
-        assert theirs.data["email"] == beside.partner_email
-        mine = connection.exchange(request_bytes("GET", target, behind.host, bearer(behind.partner_token)))
+    target = f"https://{second_shop.host}{DETAILS}"
+    with front.connect(first_shop.host) as connection:
+        theirs = connection.exchange(request_bytes("GET", target, first_shop.host, bearer(second_shop.partner_token)))
+        assert theirs.data["email"] == second_shop.partner_email
+        mine = connection.exchange(request_bytes("GET", target, first_shop.host, bearer(first_shop.partner_token)))
         assert mine.told == (401, -21), "never one shop's data under the other's name"
 
 
-def test_the_path_goes_on_as_it_is(front: Nginx, behind: Shop) -> None:
-    good = bearer(behind.partner_token)
+def test_the_path_goes_on_as_it_is(front: Nginx, first_shop: Shop) -> None:
+    good = bearer(first_shop.partner_token)
     assert (
-        ask(front, behind, f"/Products/Detail/{behind.card}", good, "POST").data["customerStoreProductId"]
-        == behind.card
+        ask(front, first_shop, f"/Products/Detail/{first_shop.card}", good, "POST").data["customerStoreProductId"]
+        == first_shop.card
     )
     for path in ("/Account%2fDetails", "//Account/Details", "/Account/./Details", "/%41ccount/Details"):
-        assert ask(front, behind, path, good).told == (404, -3), path
+        assert ask(front, first_shop, path, good).told == (404, -3), path
 
 
 # --- what comes through -------------------------------------------------------------------------------------------------
 
 
-def test_connections_are_kept_on_both_sides(front: Nginx, behind: Shop) -> None:
-    raw = request_bytes("GET", DETAILS, behind.host, bearer(behind.partner_token))
-    body = request_bytes("POST", "/Products/List", behind.host, bearer(behind.partner_token), {"pageSize": 1})
-    with front.connect(behind.host) as connection:
+def test_connections_are_kept_on_both_sides(front: Nginx, first_shop: Shop) -> None:
+    raw = request_bytes("GET", DETAILS, first_shop.host, bearer(first_shop.partner_token))
+    body = request_bytes("POST", "/Products/List", first_shop.host, bearer(first_shop.partner_token), {"pageSize": 1})
+    with front.connect(first_shop.host) as connection:
         for _ in range(20):
             assert connection.exchange(raw).status == 200
             assert connection.exchange(body).status == 200
@@ -152,61 +159,61 @@ def test_connections_are_kept_on_both_sides(front: Nginx, behind: Shop) -> None:
         assert [connection.receive().status for _ in range(5)] == [200] * 5
 
 
-def test_a_body_that_is_too_large_is_413_whoever_says_so(front: Nginx, behind: Shop) -> None:
-    good = bearer(behind.partner_token)
+def test_a_body_that_is_too_large_is_413_whoever_says_so(front: Nginx, first_shop: Shop) -> None:
+    good = bearer(first_shop.partner_token)
     for size, ours in ((100_000, True), (1_048_577, False), (11_000_000, False)):
-        with front.connect(behind.host) as connection:
-            raw = request_bytes("POST", "/Orders/Create", behind.host, good, b" " * size)
+        with front.connect(first_shop.host) as connection:
+            raw = request_bytes("POST", "/Orders/Create", first_shop.host, good, b" " * size)
             answer = connection.exchange(raw)
         assert answer.told == (413, -5), size
         assert (answer.header("x-request-id") is not None) is ours
         assert answer.header("cache-control") == "no-store"
-    upload = {"productId": behind.card, "codes": ["x" * 500] * 1_500}
-    with front.connect(behind.host) as connection:
-        lines = [*api_key(behind.supplier_key.text)]
+    upload = {"productId": first_shop.card, "codes": ["x" * 500] * 1_500}
+    with front.connect(first_shop.host) as connection:
+        lines = [*api_key(first_shop.supplier_key.text)]
         assert (
-            connection.exchange(request_bytes("POST", "/Supplier/Stock/Upload", behind.host, lines, upload)).status
+            connection.exchange(request_bytes("POST", "/Supplier/Stock/Upload", first_shop.host, lines, upload)).status
             != 413
         )
 
 
-def test_no_body_is_ever_written_to_the_disk_of_nginx(front: Nginx, behind: Shop) -> None:
-    with front.connect(behind.host) as connection:
+def test_no_body_is_ever_written_to_the_disk_of_nginx(front: Nginx, first_shop: Shop) -> None:
+    with front.connect(first_shop.host) as connection:
         for _ in range(3):
-            lines = api_key(behind.supplier_key.text)
+            lines = api_key(first_shop.supplier_key.text)
             raw = request_bytes(
-                "POST", "/Supplier/Stock/Upload", behind.host, lines, b'{"x":"' + b"s" * 1_000_000 + b'"}'
+                "POST", "/Supplier/Stock/Upload", first_shop.host, lines, b'{"x":"' + b"s" * 1_000_000 + b'"}'
             )
             assert connection.exchange(raw).told == (400, -2)
     assert "temporary file" not in (front.folder / "error.log").read_text("utf-8")
 
 
-def test_a_refusal_comes_through_with_its_headers(front: Nginx, behind: Shop) -> None:
-    answer = ask(front, behind, lines=bearer("x"))
+def test_a_refusal_comes_through_with_its_headers(front: Nginx, first_shop: Shop) -> None:
+    answer = ask(front, first_shop, lines=bearer("x"))
     assert answer.told == (401, -21)
     assert (answer.header("www-authenticate") or "").startswith('Bearer realm="bedesten", error="invalid_token"')
     assert answer.header("cache-control") == "no-store"
     assert (answer.header("x-request-id") or "").startswith("req_")
-    key = ask(front, behind, LIST, method="POST")
+    key = ask(front, first_shop, LIST, method="POST")
     assert (key.told, key.header("www-authenticate")) == ((401, -23), 'ApiKey realm="bedesten"')
 
 
-def test_cors_and_the_security_headers_come_through_once(front: Nginx, behind: Shop) -> None:
+def test_cors_and_the_security_headers_come_through_once(front: Nginx, first_shop: Shop) -> None:
     origin = "https://shop.example"
-    behind.operator.within(behind.id, lambda tx: tenants.set_origins(tx, [origin]))
+    first_shop.operator.within(first_shop.id, lambda tx: tenants.set_origins(tx, [origin]))
     lines = [("Origin", origin), ("Access-Control-Request-Method", "POST")]
-    preflight = ask(front, behind, "/Storefront/Orders/Get", lines, "OPTIONS")
+    preflight = ask(front, first_shop, "/Storefront/Orders/Get", lines, "OPTIONS")
     assert (preflight.status, preflight.header("access-control-allow-origin")) == (204, origin)
-    answer = ask(front, behind, "/Storefront/Products/List", lines, "POST")
+    answer = ask(front, first_shop, "/Storefront/Products/List", lines, "POST")
     assert (answer.status, answer.header("access-control-allow-origin")) == (200, origin)
     assert answer.header("strict-transport-security") == "max-age=31536000"
     assert answer.header("vary") == "Origin"
 
 
-def test_r165_nobody_is_told_what_runs_here(front: Nginx, behind: Shop) -> None:
-    assert ask(front, behind, lines=bearer("x")).header("server") == "bedesten"
+def test_r165_nobody_is_told_what_runs_here(front: Nginx, first_shop: Shop) -> None:
+    assert ask(front, first_shop, lines=bearer("x")).header("server") == "bedesten"
     for raw in (b"GET / HTTP/1.1\r\n\r\n", request_bytes("GET", "/", "nobody.example"), b"GET /x HTTP/3\r\n\r\n"):
-        with front.connect(behind.host) as connection:
+        with front.connect(first_shop.host) as connection:
             assert connection.exchange(raw).header("server") == "nginx"
 
 
@@ -215,18 +222,18 @@ def test_r165_nobody_is_told_what_runs_here(front: Nginx, behind: Shop) -> None:
     [[("Content-Length", "2"), ("Content-Length", "3")], [("Transfer-Encoding", "xchunked")], [("Content-Length", "-1")],
      [("Transfer-Encoding", "chunked"), ("Content-Length", "2")]],
 )  # fmt: skip
-def test_broken_framing_ends_at_nginx(front: Nginx, behind: Shop, lines: Lines) -> None:
-    known = [("Host", behind.host), *bearer(behind.partner_token), *lines]
+def test_broken_framing_ends_at_nginx(front: Nginx, first_shop: Shop, lines: Lines) -> None:
+    known = [("Host", first_shop.host), *bearer(first_shop.partner_token), *lines]
     raw = "POST /Products/List HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in known) + "\r\n{}"
-    with front.connect(behind.host) as connection:
+    with front.connect(first_shop.host) as connection:
         assert connection.exchange(raw.encode()).status in (400, 501)
 
 
-def test_r184_plain_http_is_refused_and_not_redirected(front: Nginx, behind: Shop) -> None:
-    answer = speak(front.plain_port, request_bytes("GET", DETAILS, behind.host, bearer(behind.partner_token)))
+def test_r184_plain_http_is_refused_and_not_redirected(front: Nginx, first_shop: Shop) -> None:
+    answer = speak(front.plain_port, request_bytes("GET", DETAILS, first_shop.host, bearer(first_shop.partner_token)))
     assert (answer.status, answer.header("location")) == (403, None)
     with Connection(front.tls_port) as connection:
-        assert connection.exchange(request_bytes("GET", DETAILS, behind.host)).status == 400
+        assert connection.exchange(request_bytes("GET", DETAILS, first_shop.host)).status == 400
 
 
 def test_r184_an_authority_s_challenge_is_all_that_plain_http_answers(front: Nginx) -> None:
@@ -245,39 +252,39 @@ def test_r184_an_authority_s_challenge_is_all_that_plain_http_answers(front: Ngi
         assert speak(front.plain_port, request_bytes("GET", path, "anyone.example")).status == status, path
 
 
-def test_ipv6_is_heard_like_ipv4(front: Nginx, behind: Shop) -> None:
+def test_ipv6_is_heard_like_ipv4(front: Nginx, first_shop: Shop) -> None:
     context = ssl.create_default_context(cafile=str(front.authority))
-    lines = [*bearer(behind.partner_token), ("Connection", "close")]
+    lines = [*bearer(first_shop.partner_token), ("Connection", "close")]
     with (
         socket.create_connection((front.second, front.tls_port), PATIENCE) as plain,
-        context.wrap_socket(plain, server_hostname=behind.host) as sock,
+        context.wrap_socket(plain, server_hostname=first_shop.host) as sock,
     ):
-        sock.sendall(request_bytes("GET", DETAILS, behind.host, lines))
+        sock.sendall(request_bytes("GET", DETAILS, first_shop.host, lines))
         assert b"".join(iter(lambda: sock.recv(65_536), b"")).startswith(b"HTTP/1.1 200")
 
 
 def test_the_access_log_names_the_request_as_its_client_knows_it_and_no_credential(
-    tmp_path_factory: pytest.TempPathFactory, behind: Shop
+    tmp_path_factory: pytest.TempPathFactory, first_shop: Shop
 ) -> None:
-    with nginx(tmp_path_factory.mktemp("logged") / "prefix", behind.site.port, [behind.host]) as front:
+    with nginx(tmp_path_factory.mktemp("logged") / "prefix", first_shop.site.port, [first_shop.host]) as front:
         answers = [
-            ask(front, behind, f"{DETAILS}?token={behind.partner_token}", bearer(credential), source=NEAR)
-            for credential in (behind.partner_token, "wrong")
+            ask(front, first_shop, f"{DETAILS}?token={first_shop.partner_token}", bearer(credential), source=NEAR)
+            for credential in (first_shop.partner_token, "wrong")
         ]
     text = (front.folder / "bedesten.log").read_text("utf-8")
     logged = [json.loads(line) for line in text.splitlines()]
     assert [(line["request_id"], line["status"], line["path"], line["address"], line["host"]) for line in logged] == [
-        (answer.header("x-request-id"), status, DETAILS, NEAR, behind.host)
+        (answer.header("x-request-id"), status, DETAILS, NEAR, first_shop.host)
         for answer, status in zip(answers, (200, 401), strict=True)
     ]
-    assert behind.partner_token not in text
+    assert first_shop.partner_token not in text
 
 
 def test_without_a_server_behind_it_clients_hear_it_in_the_form_that_they_know(
-    tmp_path_factory: pytest.TempPathFactory, behind: Shop
+    tmp_path_factory: pytest.TempPathFactory, first_shop: Shop
 ) -> None:
-    with nginx(tmp_path_factory.mktemp("alone") / "prefix", 1, [behind.host]) as front:
-        answer = ask(front, behind, lines=bearer(behind.partner_token))
+    with nginx(tmp_path_factory.mktemp("alone") / "prefix", 1, [first_shop.host]) as front:
+        answer = ask(front, first_shop, lines=bearer(first_shop.partner_token))
     assert answer.told == (503, -9)
     assert answer.header("retry-after") == "1"
     assert answer.json["success"] is False

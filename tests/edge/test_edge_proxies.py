@@ -8,8 +8,8 @@ import pytest
 
 from bedesten.gate.scopes import Surface
 from bedesten.tenants import actions as tenants
-from tests.support.backoffice import PASSWORD
 from tests.support.client import api_key, bearer, encoded, request_bytes
+from tests.support.operator_actions import PASSWORD
 from tests.support.shop import Shop, fresh
 from tests.support.sites import Site
 from tests.support.wire import Connection, fresh_address, speak
@@ -33,69 +33,69 @@ def through(shop: Shop, path: str, forwarded: str, source: str = PROXY, **more: 
 
 
 @pytest.fixture
-def two_a_minute(behind: Shop) -> Iterator[None]:
+def two_a_minute(first_shop: Shop) -> Iterator[None]:
     """Every address may ask twice a minute."""
-    behind.operator.within(behind.id, lambda tx: tenants.set_limits(tx, {"address": 2}))
+    first_shop.operator.within(first_shop.id, lambda tx: tenants.set_limits(tx, {"address": 2}))
     yield
-    behind.operator.within(behind.id, lambda tx: tenants.set_limits(tx, {"address": None}))
+    first_shop.operator.within(first_shop.id, lambda tx: tenants.set_limits(tx, {"address": None}))
 
 
 @pytest.mark.usefixtures("two_a_minute")
-def test_r202_each_client_behind_the_proxy_has_its_own_limit(behind: Shop) -> None:
+def test_r202_each_client_behind_the_proxy_has_its_own_limit(first_shop: Shop) -> None:
     first, second = a_client(), a_client()
-    assert [through(behind, CATALOGUE, first)[0] for _ in range(3)] == [200, 200, 429]
-    assert [through(behind, CATALOGUE, second)[0] for _ in range(3)] == [200, 200, 429]
+    assert [through(first_shop, CATALOGUE, first)[0] for _ in range(3)] == [200, 200, 429]
+    assert [through(first_shop, CATALOGUE, second)[0] for _ in range(3)] == [200, 200, 429]
 
 
 @pytest.mark.usefixtures("two_a_minute")
-def test_r157_what_the_client_wrote_before_the_proxy_counts_for_nothing(behind: Shop) -> None:
+def test_r157_what_the_client_wrote_before_the_proxy_counts_for_nothing(first_shop: Shop) -> None:
     client = a_client()
     spoofed = ["", "127.0.0.1, ", "10.0.0.1, 10.0.0.2, ", "rubbish, ", f"{a_client()}, "]
-    told = [through(behind, CATALOGUE, f"{left}{client}")[0] for left in spoofed]
+    told = [through(first_shop, CATALOGUE, f"{left}{client}")[0] for left in spoofed]
     assert told == [200, 200, 429, 429, 429]
 
 
 @pytest.mark.usefixtures("two_a_minute")
-def test_r202_a_chain_of_proxies_is_read_through_to_the_client(behind: Shop) -> None:
+def test_r202_a_chain_of_proxies_is_read_through_to_the_client(first_shop: Shop) -> None:
     client = a_client()
     forms = [client, f"{client}, {OTHER_PROXY}", f"1.2.3.4, {client}, {OTHER_PROXY}, {PROXY}", f"{client}:4711"]
-    assert [through(behind, CATALOGUE, form, OTHER_PROXY)[0] for form in forms] == [200, 200, 429, 429]
+    assert [through(first_shop, CATALOGUE, form, OTHER_PROXY)[0] for form in forms] == [200, 200, 429, 429]
 
 
 @pytest.mark.usefixtures("two_a_minute")
-def test_r157_a_peer_that_is_no_proxy_is_itself_whatever_it_says(behind: Shop) -> None:
+def test_r157_a_peer_that_is_no_proxy_is_itself_whatever_it_says(first_shop: Shop) -> None:
     source = fresh_address()
-    told = [through(behind, CATALOGUE, a_client(), source, Forwarded=f"for={a_client()}")[0] for _ in range(4)]
+    told = [through(first_shop, CATALOGUE, a_client(), source, Forwarded=f"for={a_client()}")[0] for _ in range(4)]
     assert told == [200, 200, 429, 429]
 
 
 @pytest.mark.usefixtures("two_a_minute")
-def test_r157_through_the_proxy_only_the_configured_header_counts(behind: Shop) -> None:
+def test_r157_through_the_proxy_only_the_configured_header_counts(first_shop: Shop) -> None:
     client = a_client()
     others = ("Forwarded", "X_Real_IP", "True_Client_IP", "CF_Connecting_IP", "X_Client_IP")
-    told = [through(behind, CATALOGUE, client, **{name: f"for={a_client()}"})[0] for name in others]
+    told = [through(first_shop, CATALOGUE, client, **{name: f"for={a_client()}"})[0] for name in others]
     assert told == [200, 200, 429, 429, 429]
 
 
 @pytest.mark.usefixtures("two_a_minute")
-def test_ipv6_clients_are_counted_by_their_64(behind: Shop) -> None:
+def test_ipv6_clients_are_counted_by_their_64(first_shop: Shop) -> None:
     network = "2001:db8:77:1"
     hosts = [f"{network}::{number:x}" for number in (1, 2, 0xFFFF)]
-    assert [through(behind, CATALOGUE, host)[0] for host in hosts] == [200, 200, 429]
-    assert through(behind, CATALOGUE, "2001:db8:77:2::1")[0] == 200
+    assert [through(first_shop, CATALOGUE, host)[0] for host in hosts] == [200, 200, 429]
+    assert through(first_shop, CATALOGUE, "2001:db8:77:2::1")[0] == 200
 
 
-def test_refusals_count_against_the_client_and_not_against_the_proxy(behind: Shop) -> None:
+def test_refusals_count_against_the_client_and_not_against_the_proxy(first_shop: Shop) -> None:
     client = a_client()
-    bad = request_bytes("GET", DETAILS, behind.host, [*bearer("x"), ("X-Forwarded-For", client)])
-    with Connection(behind.site.port, PROXY) as connection:
+    bad = request_bytes("GET", DETAILS, first_shop.host, [*bearer("x"), ("X-Forwarded-For", client)])
+    with Connection(first_shop.site.port, PROXY) as connection:
         for _ in range(6):
             connection.send(bad * 100)
             assert {connection.receive().told for _ in range(100)} == {(401, -21)}
         assert connection.exchange(bad).told == (429, -7)
-        good = request_bytes("GET", DETAILS, behind.host, [*behind.lines(Surface.RESELLER)])
+        good = request_bytes("GET", DETAILS, first_shop.host, [*first_shop.lines(Surface.RESELLER)])
         assert connection.exchange(good).status == 200
-    assert through(behind, DETAILS, a_client()) == (401, -20)
+    assert through(first_shop, DETAILS, a_client()) == (401, -20)
 
 
 @pytest.mark.parametrize(
@@ -114,32 +114,36 @@ def test_refusals_count_against_the_client_and_not_against_the_proxy(behind: Sho
     ],
 )
 def test_the_allow_list_of_an_api_key_asks_for_the_client(
-    behind: Shop, forwarded: str, source: str, allowed: bool
+    first_shop: Shop, forwarded: str, source: str, allowed: bool
 ) -> None:
-    key = behind.operator.key(behind.id, Surface.SUPPLIER, behind.supplier, networks=["198.18.5.0/24"])
+    key = first_shop.operator.key(first_shop.id, Surface.SUPPLIER, first_shop.supplier, networks=["198.18.5.0/24"])
     lines = [*api_key(key.text), ("X-Forwarded-For", forwarded)]
-    answer = speak(behind.site.port, request_bytes("POST", "/Supplier/Products/List", behind.host, lines), source)
+    answer = speak(
+        first_shop.site.port, request_bytes("POST", "/Supplier/Products/List", first_shop.host, lines), source
+    )
     assert answer.told == ((200, None) if allowed else (401, -23))
 
 
-def test_an_allow_list_with_the_proxys_own_network_lets_no_client_in(behind: Shop) -> None:
-    key = behind.operator.key(behind.id, Surface.SUPPLIER, behind.supplier, networks=["127.0.0.0/8"])
+def test_an_allow_list_with_the_proxys_own_network_lets_no_client_in(first_shop: Shop) -> None:
+    key = first_shop.operator.key(first_shop.id, Surface.SUPPLIER, first_shop.supplier, networks=["127.0.0.0/8"])
     for forwarded in (a_client(), "rubbish", "unknown", f"127.0.0.1, {a_client()}"):
         lines = [*api_key(key.text), ("X-Forwarded-For", forwarded)]
-        answer = speak(behind.site.port, request_bytes("POST", "/Supplier/Products/List", behind.host, lines), PROXY)
+        answer = speak(
+            first_shop.site.port, request_bytes("POST", "/Supplier/Products/List", first_shop.host, lines), PROXY
+        )
         assert answer.told == (401, -23), forwarded
 
 
-def test_login_protection_knows_the_rightful_owner_by_the_client(behind: Shop) -> None:
+def test_login_protection_knows_the_rightful_owner_by_the_client(first_shop: Shop) -> None:
     email = f"{fresh('owner')}@example.com"
-    behind.operator.account(behind.id, "partner", email)
+    first_shop.operator.account(first_shop.id, "partner", email)
     home, elsewhere = a_client(), a_client()
 
     def log_in(client: str, password: str) -> int | None:
         body = encoded({"email": email, "password": password})
         lines = [("X-Forwarded-For", client), ("Content-Type", "application/json")]
-        raw = request_bytes("POST", "/Login/Customer/Api/Verify", behind.host, lines, body)
-        return speak(behind.site.port, raw, PROXY).code
+        raw = request_bytes("POST", "/Login/Customer/Api/Verify", first_shop.host, lines, body)
+        return speak(first_shop.site.port, raw, PROXY).code
 
     assert log_in(home, PASSWORD) is None
     assert [log_in(elsewhere, "a wrong pass phrase") for _ in range(6)] == [-26] * 6
@@ -147,12 +151,12 @@ def test_login_protection_knows_the_rightful_owner_by_the_client(behind: Shop) -
     assert log_in(home, PASSWORD) is None
 
 
-def test_the_log_names_the_client(behind: Shop) -> None:
+def test_the_log_names_the_client(first_shop: Shop) -> None:
     client = a_client()
     path = f"/Nothing-{fresh('log')}"
-    raw = request_bytes("GET", path, behind.host, [("X-Forwarded-For", f"10.66.66.66, {client}")])
-    request_id = speak(behind.site.port, raw, PROXY).header("x-request-id") or "missing"
-    lines = [json.loads(line) for line in behind.site.log.read_text("utf-8").splitlines() if request_id in line]
+    raw = request_bytes("GET", path, first_shop.host, [("X-Forwarded-For", f"10.66.66.66, {client}")])
+    request_id = speak(first_shop.site.port, raw, PROXY).header("x-request-id") or "missing"
+    lines = [json.loads(line) for line in first_shop.site.log.read_text("utf-8").splitlines() if request_id in line]
     assert [line["address"] for line in lines] == [client]
 
 
@@ -162,16 +166,19 @@ PATHS = ("X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Prefix", "X-Forwarded-U
 
 @pytest.mark.parametrize("source", [PROXY, OUTSIDE])
 def test_r201_no_header_but_host_names_a_tenant_and_none_names_a_path(
-    behind: Shop, beside: Shop, proxied: Site, source: str
+    first_shop: Shop, second_shop: Shop, proxied_site: Site, source: str
 ) -> None:
-    lines = [(name, beside.host) for name in HOSTS]
+    lines = [(name, second_shop.host) for name in HOSTS]
     lines += [(name, "/documentation/errors/-1.json") for name in PATHS]
-    lines += [("Forwarded", f"for=198.51.100.1;host={beside.host};proto=https"), ("X-HTTP-Method-Override", "DELETE")]
+    lines += [
+        ("Forwarded", f"for=198.51.100.1;host={second_shop.host};proto=https"),
+        ("X-HTTP-Method-Override", "DELETE"),
+    ]
     lines += [("X-Forwarded-For", a_client()), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Port", "1")]
-    for mine in (behind, beside):
+    for mine in (first_shop, second_shop):
         raw = request_bytes("GET", DETAILS, mine.host, [*lines, *bearer(mine.partner_token)])
-        assert speak(proxied.port, raw, source).data["email"] == mine.partner_email
-    foreign = request_bytes("GET", DETAILS, behind.host, [*lines, *bearer(beside.partner_token)])
-    assert speak(proxied.port, foreign, source).told == (401, -21)
-    nobody = request_bytes("GET", DETAILS, "nobody.example", [*lines, *bearer(beside.partner_token)])
-    assert speak(proxied.port, nobody, source).told == (421, -10)
+        assert speak(proxied_site.port, raw, source).data["email"] == mine.partner_email
+    foreign = request_bytes("GET", DETAILS, first_shop.host, [*lines, *bearer(second_shop.partner_token)])
+    assert speak(proxied_site.port, foreign, source).told == (401, -21)
+    nobody = request_bytes("GET", DETAILS, "nobody.example", [*lines, *bearer(second_shop.partner_token)])
+    assert speak(proxied_site.port, nobody, source).told == (421, -10)

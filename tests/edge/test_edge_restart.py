@@ -13,9 +13,9 @@ import pytest
 
 from bedesten.server.installation import Installation, open_installation
 from tests.store.raw import raw
-from tests.support.backoffice import Operator
 from tests.support.client import bearer, request_bytes
 from tests.support.nginx import Nginx, nginx
+from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, opened, serving
 

@@ -5,7 +5,7 @@ import pytest
 from bedesten.gate.scopes import Surface
 from tests.support.client import request_bytes
 from tests.support.shop import Shop
-from tests.support.slow import EACH, PLANS, Slow
+from tests.support.slow_clients import EACH, PLANS, Slow
 from tests.support.wire import speak
 
 ANSWERS = {

@@ -49,12 +49,16 @@ def leaks(port: int, mixed: list[Row], foreign: dict[int, list[str]], start: int
     return seen
 
 
-def test_r205_mixed_requests_on_kept_alive_connections_leak_nothing(amber: Shop, basalt: Shop) -> None:
-    mixed = [row for pair in zip(rows_of(amber, basalt), rows_of(basalt, amber), strict=True) for row in pair]
+def test_r205_mixed_requests_on_kept_alive_connections_leak_nothing(fresh_shop: Shop, unlimited_shop: Shop) -> None:
+    mixed = [
+        row
+        for pair in zip(rows_of(fresh_shop, unlimited_shop), rows_of(unlimited_shop, fresh_shop), strict=True)
+        for row in pair
+    ]
     foreign = {
         number % 2: [other.host, other.id, other.card, other.topup, other.partner, other.customer]
-        for number, other in ((0, basalt), (1, amber))
+        for number, other in ((0, unlimited_shop), (1, fresh_shop))
     }
     with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(lambda start: leaks(amber.site.port, mixed, foreign, start), range(THREADS)))
+        found = list(pool.map(lambda start: leaks(fresh_shop.site.port, mixed, foreign, start), range(THREADS)))
     assert [one for seen in found for one in seen[:1]] == []

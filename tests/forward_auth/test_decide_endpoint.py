@@ -9,9 +9,9 @@ import pytest
 
 from bedesten.core.secret import Secret
 from bedesten.forward_auth.identity_headers import NotSigned, verified
+from tests.support.cli_program import Program
 from tests.support.client import Lines, api_key, request_bytes
 from tests.support.forward_auth import HOST, ForwardAuthServer, forward_auth_server
-from tests.support.program import Program
 from tests.support.wire import PATIENCE, Answer, Connection
 
 FROM = ("X-Forwarded-For", "203.0.113.9")
@@ -89,7 +89,7 @@ def test_envoy_gets_the_refusal_that_the_client_is_to_get(gate: ForwardAuthServe
 def test_envoy_s_client_is_refused_as_soon_as_it_is_revoked(gate: ForwardAuthServer) -> None:
     made = gate.key()
     assert envoy(gate, "/stock/upload", api_key(made["key"]), "POST").status == 200
-    gate.program.does("keys", "revoke", made["id"])
+    gate.program.run_json("keys", "revoke", made["id"])
     for _ in range(20):
         assert envoy(gate, "/stock/upload", api_key(made["key"]), "POST").told == (401, -23)
 
@@ -179,7 +179,9 @@ def test_the_server_does_not_start_with_a_broken_route_file(
 ) -> None:
     file = tmp_path / name
     file.write_text(text)
-    outcome = started.real("serve", "--port", "0", "--gate-routes", str(file), BEDESTEN_TRUSTED_PROXIES="127.0.0.1")
+    outcome = started.run_process(
+        "serve", "--port", "0", "--gate-routes", str(file), BEDESTEN_TRUSTED_PROXIES="127.0.0.1"
+    )
     assert outcome.code == 1
     assert f"{file}: {reason}" in outcome.err
 
@@ -187,7 +189,7 @@ def test_the_server_does_not_start_with_a_broken_route_file(
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Program:
     program = Program(tmp_path_factory.mktemp("started") / "data")
-    program.does("init")
+    program.run_json("init")
     return program
 
 
@@ -197,13 +199,15 @@ def test_without_trusted_proxies_without_the_plane_or_with_an_open_secret_it_doe
     file = tmp_path / "gate.toml"
     file.write_text('[[routes]]\npath = "/a"\npublic = true\n')
     serve = ("serve", "--port", "0", "--gate-routes", str(file))
-    assert "BEDESTEN_TRUSTED_PROXIES" in started.real(*serve).err
-    assert "--admin-port 0" in started.real(*serve, "--admin-port", "0", BEDESTEN_TRUSTED_PROXIES="127.0.0.1").err
+    assert "BEDESTEN_TRUSTED_PROXIES" in started.run_process(*serve).err
+    assert (
+        "--admin-port 0" in started.run_process(*serve, "--admin-port", "0", BEDESTEN_TRUSTED_PROXIES="127.0.0.1").err
+    )
     secret = started.data / "gate-secret"
     with contextlib.suppress(FileNotFoundError):
         secret.unlink()
     secret.write_text("secret-that-nobody-shall-see-0123456789-abcdef\n")
     secret.chmod(0o644)
-    outcome = started.real(*serve, BEDESTEN_TRUSTED_PROXIES="127.0.0.1")
+    outcome = started.run_process(*serve, BEDESTEN_TRUSTED_PROXIES="127.0.0.1")
     assert (outcome.code, "0600" in outcome.err, "nobody" in outcome.err) == (1, True, False)
     secret.unlink()

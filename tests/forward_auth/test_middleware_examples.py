@@ -19,10 +19,10 @@ import structlog
 from bedesten.http.message import Response
 from bedesten.middleware.authorizer import LocalAuthorizer, all_paths
 from bedesten.server.listener import free_port
+from tests.support.cli_program import ENVIRONMENT
 from tests.support.client import Client, Lines, api_key
 from tests.support.documents import ROOT
 from tests.support.forward_auth import HOST, ForwardAuthServer, forward_auth_server
-from tests.support.program import ENVIRONMENT
 from tests.support.sites import ENGINES, postgres_database
 from tests.support.wire import PATIENCE, Answer
 
@@ -138,7 +138,7 @@ def test_fastapi_answers_refusals_as_the_surfaces_do(fastapi: Service) -> None:
 def test_fastapi_s_requirement_is_a_scope_of_today(fastapi: Service) -> None:
     program, token = fastapi.installation.program, fastapi.installation.login()
     assert fastapi.ask("/reports/1", token).status == 200
-    program.does("partners", "scopes", "p@partner.example", "--tenant", "shop", "--scope", "orders:read")
+    program.run_json("partners", "scopes", "p@partner.example", "--tenant", "shop", "--scope", "orders:read")
     try:
         answer = fastapi.ask("/reports/1", token)
         assert answer.told == (403, -24)
@@ -146,7 +146,7 @@ def test_fastapi_s_requirement_is_a_scope_of_today(fastapi: Service) -> None:
         assert answer.json["requestId"] == answer.header("x-request-id")
         assert fastapi.ask("/me", token).json["rights"] == ["orders:read"]
     finally:
-        program.does("partners", "scopes", "p@partner.example", "--tenant", "shop", "--all")
+        program.run_json("partners", "scopes", "p@partner.example", "--tenant", "shop", "--all")
     assert fastapi.ask("/reports/1", token).status == 200
 
 
@@ -154,7 +154,7 @@ def test_fastapi_refuses_what_was_revoked_from_the_next_request_on(fastapi: Serv
     installation = fastapi.installation
     client = Client(fastapi.port, HOST, installation.login())
     assert all(client.get("/me").status == 200 for _ in range(5))
-    installation.program.does("tokens", "revoke", "--tenant", "shop", "--subject", installation.partner)
+    installation.program.run_json("tokens", "revoke", "--tenant", "shop", "--subject", installation.partner)
     assert [client.get("/me").told for _ in range(20)] == [(401, -21)] * 20
     assert client.get("/status").status == 200
     client.close()
@@ -222,7 +222,7 @@ def test_django_refuses_what_was_revoked_from_the_next_request_on(django: Servic
     made = django.installation.key()
     lines = api_key(made["key"])
     assert all(django.ask("/me", lines).status == 200 for _ in range(6))
-    django.installation.program.does("keys", "revoke", made["id"])
+    django.installation.program.run_json("keys", "revoke", made["id"])
     assert [django.ask("/me", lines).told for _ in range(20)] == [(401, -23)] * 20
 
 
@@ -240,7 +240,7 @@ def test_what_a_service_saw_of_api_keys_is_in_the_installation(django: Service) 
         assert own.ask("/me", api_key(made["key"])).status == 200
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        (secret,) = django.installation.program.does("keys", "usage", made["id"])["secrets"]
+        (secret,) = django.installation.program.run_json("keys", "usage", made["id"])["secrets"]
         if secret["lastUsed"]:
             return
         time.sleep(0.2)

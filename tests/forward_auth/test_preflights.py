@@ -11,8 +11,8 @@ from starlette.middleware.cors import CORSMiddleware
 
 from bedesten.middleware.authorizer import LocalAuthorizer, all_paths
 from bedesten.middleware.fastapi import protect
+from tests.support.cli_program import Program
 from tests.support.forward_auth import HOST
-from tests.support.program import Program
 
 ORIGIN = "https://shop.example"
 RULES = """
@@ -32,8 +32,8 @@ scopes = []
 @pytest.fixture
 def program(tmp_path: Path) -> Program:
     made = Program(tmp_path / "data")
-    made.does("init")
-    made.does("tenants", "create", "shop", "--host", HOST)
+    made.run_json("init")
+    made.run_json("tenants", "create", "shop", "--host", HOST)
     return made
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import fronts
+from tests.support import reverse_proxies
 from tests.support.client import Client, Lines, api_key, request_bytes
 from tests.support.forward_auth import HOST, ForwardAuthServer, Service, forward_auth_server, upstream_service
 from tests.support.nginx import TlsConnection
@@ -16,10 +16,10 @@ from tests.support.wire import Answer, Connection
 
 Async = Callable[[Path, int, int], contextlib.AbstractContextManager[int]]
 FRONTS: dict[str, Async] = {
-    "nginx": fronts.nginx,
-    "caddy": fronts.caddy,
-    "envoy": fronts.envoy,
-    "traefik": fronts.traefik,
+    "nginx": reverse_proxies.nginx,
+    "caddy": reverse_proxies.caddy,
+    "envoy": reverse_proxies.envoy,
+    "traefik": reverse_proxies.traefik,
 }
 FAR = "127.46.0.1"
 WITHOUT_GATE = {"nginx": 503, "caddy": 502, "envoy": 403, "traefik": 500}
@@ -138,7 +138,7 @@ def test_a_refusal_is_the_gate_s_own_word_for_word_and_the_service_is_not_asked(
 
 def test_a_scope_or_a_grant_that_is_missing_is_403(front: Front) -> None:
     gate = front.gate
-    gate.program.does("partners", "scopes", "p@partner.example", "--tenant", "shop", "--scope", "orders:read")
+    gate.program.run_json("partners", "scopes", "p@partner.example", "--tenant", "shop", "--scope", "orders:read")
     try:
         narrow = gate.login()
         answer = front.ask("/reports", narrow)
@@ -146,7 +146,7 @@ def test_a_scope_or_a_grant_that_is_missing_is_403(front: Front) -> None:
         assert 'scope="account:read"' in (answer.header("www-authenticate") or "")
         assert front.ask("/me", narrow).status == 200
     finally:
-        gate.program.does("partners", "scopes", "p@partner.example", "--tenant", "shop", "--all")
+        gate.program.run_json("partners", "scopes", "p@partner.example", "--tenant", "shop", "--all")
     reader = api_key(gate.key("--grant", "products:read")["key"])
     assert front.ask("/stock/upload", reader, "POST").told == (403, -25)
     headers = front.asked(front.ask("/supplier/any", reader))
@@ -161,10 +161,10 @@ def test_what_is_revoked_is_refused_from_the_next_request_on(front: Front) -> No
     holder = Client(front.port, HOST, mine)
     assert holder.get("/reports").status == 200
     before = len(front.service.asked)
-    gate.program.does("keys", "revoke", made["id"])
+    gate.program.run_json("keys", "revoke", made["id"])
     for client in clients * 4:
         assert client.post("/stock/upload").told == (401, -23)
-    gate.program.does("tokens", "revoke", "--tenant", "shop", "--subject", gate.partner)
+    gate.program.run_json("tokens", "revoke", "--tenant", "shop", "--subject", gate.partner)
     for _ in range(20):
         assert holder.get("/reports").told == (401, -21)
     assert front.service.asked[before:] == []
@@ -188,7 +188,7 @@ LIMITED = count(1)
 
 def test_over_a_limit_is_429_with_its_wait(front: Front) -> None:
     gate = front.gate
-    gate.program.does("tenants", "set", "shop", "--limit", "address=2")
+    gate.program.run_json("tenants", "set", "shop", "--limit", "address=2")
     try:
         source = f"127.47.{next(LIMITED)}.1"  # the fronts share a gate, and it remembers addresses
         answers = [front.ask("/status", source=source) for _ in range(4)]
@@ -196,7 +196,7 @@ def test_over_a_limit_is_429_with_its_wait(front: Front) -> None:
         assert answers[3].code == -7
         assert answers[3].header("retry-after") == "30"
     finally:
-        gate.program.does("tenants", "set", "shop", "--limit", "address=off")
+        gate.program.run_json("tenants", "set", "shop", "--limit", "address=off")
 
 
 IDENTITY = ("Tenant", "Account", "Surface", "Scopes", "Request-Id", "Signature")
@@ -305,9 +305,9 @@ def test_spaces_and_letters_of_all_languages_come_through_as_they_were_sent(fron
 
 def test_nginx_shows_the_certificate_that_the_page_names(gate: ForwardAuthServer, token: Lines, tmp_path: Path) -> None:
     folder = tmp_path / "front"
-    with upstream_service(gate.secret_file) as service, fronts.nginx(folder, gate.admin, service.port):
-        port = int((folder / fronts.TLS_PORT).read_text("ascii"))
-        with TlsConnection(port, HOST, folder / fronts.CERTIFICATE) as connection:
+    with upstream_service(gate.secret_file) as service, reverse_proxies.nginx(folder, gate.admin, service.port):
+        port = int((folder / reverse_proxies.TLS_PORT).read_text("ascii"))
+        with TlsConnection(port, HOST, folder / reverse_proxies.CERTIFICATE) as connection:
             answer = connection.exchange(request_bytes("GET", "/reports", HOST, token))
     assert (answer.status, answer.json["path"]) == (200, "/reports")
 

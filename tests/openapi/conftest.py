@@ -9,7 +9,7 @@ import pytest
 
 from bedesten.gate.scopes import Surface
 from bedesten.tenants import actions as tenants
-from tests.support.backoffice import PASSWORD, Operator
+from tests.support.operator_actions import PASSWORD, Operator
 from tests.support.sample_shop import open_sample_shop
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, opened, serving

@@ -4,19 +4,21 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from tests.support.backoffice import Operator
 from tests.support.client import Client, Lines, bearer
-from tests.support.goods import Goods, goods_of
-from tests.support.promises import PROMISES, Promise, credential_for
+from tests.support.expected_routes import EXPECTED_ROUTES, ExpectedRoute, credential_for
+from tests.support.operator_actions import Operator
+from tests.support.sample_objects import SampleObjects, create_sample_objects
 from tests.support.schema import DOCUMENTS, JSON, PROBLEM, Described
 from tests.support.shop import Shop, fresh, open_shop
 from tests.support.sites import Site
 from tests.support.wire import Answer
 
 OPERATIONS = {name: operation for document in DOCUMENTS.values() for name, operation in document.operations.items()}
-EVERY = [promise for promise in PROMISES.values() if promise.name in OPERATIONS]
+EVERY = [expected_route for expected_route in EXPECTED_ROUTES.values() if expected_route.name in OPERATIONS]
 AS_PROBLEM = (("Accept", PROBLEM),)
-every_operation = pytest.mark.parametrize("promise", EVERY, ids=lambda promise: " ".join(promise.name))
+every_operation = pytest.mark.parametrize(
+    "expected_route", EVERY, ids=lambda expected_route: " ".join(expected_route.name)
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,68 +27,72 @@ def shop(site: Site, operator: Operator) -> Shop:
 
 
 @pytest.fixture(scope="module")
-def goods(shop: Shop) -> Goods:
-    return goods_of(shop)
+def goods(shop: Shop) -> SampleObjects:
+    return create_sample_objects(shop)
 
 
-def ask(shop: Shop, goods: Goods, promise: Promise, lines: Lines | None = None, more: Lines = ()) -> Answer:
+def ask(
+    shop: Shop, goods: SampleObjects, expected_route: ExpectedRoute, lines: Lines | None = None, more: Lines = ()
+) -> Answer:
     """The answer to a right request with the good credential, or with these lines in its place."""
-    presented = credential_for(shop, promise) if lines is None else lines
-    sample = promise.sample(shop, goods)
-    return shop.client(None, [*presented, *more]).call(promise.method, sample.path, sample.body)
+    presented = credential_for(shop, expected_route) if lines is None else lines
+    sample = expected_route.sample(shop, goods)
+    return shop.client(None, [*presented, *more]).call(expected_route.method, sample.path, sample.body)
 
 
-def faults(promise: Promise, answers: Iterable[Answer]) -> list[str]:
-    operation = OPERATIONS[promise.name]
+def faults(expected_route: ExpectedRoute, answers: Iterable[Answer]) -> list[str]:
+    operation = OPERATIONS[expected_route.name]
     return [fault for answer in answers for fault in operation.faults(answer)]
 
 
 def test_every_operation_of_the_documents_is_asked() -> None:
-    assert {promise.name for promise in EVERY} == set(OPERATIONS)
+    assert {expected_route.name for expected_route in EVERY} == set(OPERATIONS)
 
 
 @every_operation
-def test_a_success_is_as_the_document_says(shop: Shop, goods: Goods, promise: Promise) -> None:
-    answer = ask(shop, goods, promise)
+def test_a_success_is_as_the_document_says(shop: Shop, goods: SampleObjects, expected_route: ExpectedRoute) -> None:
+    answer = ask(shop, goods, expected_route)
 
     assert answer.told == (200, None), answer.body
-    assert faults(promise, [answer]) == []
+    assert faults(expected_route, [answer]) == []
 
 
 @every_operation
-def test_a_right_request_is_as_the_document_says(shop: Shop, goods: Goods, promise: Promise) -> None:
-    operation, body = OPERATIONS[promise.name], promise.sample(shop, goods).body
+def test_a_right_request_is_as_the_document_says(
+    shop: Shop, goods: SampleObjects, expected_route: ExpectedRoute
+) -> None:
+    operation, body = OPERATIONS[expected_route.name], expected_route.sample(shop, goods).body
 
     if operation.body is not None:
         assert operation.document.faults(operation.body["schema"], body) == []
 
 
-def wrongs(shop: Shop, goods: Goods, promise: Promise) -> Iterator[Answer]:
+def wrongs(shop: Shop, goods: SampleObjects, expected_route: ExpectedRoute) -> Iterator[Answer]:
     """Refusals on every step of the way, and in both of their forms."""
-    sample = promise.sample(shop, goods)
+    sample = expected_route.sample(shop, goods)
     other = "/".join([*sample.path.split("/")[:-1], "prd_unknown"])
     for form in ((), AS_PROBLEM):
-        good = (*credential_for(shop, promise), *form)
-        yield ask(shop, goods, promise, (), form)
-        yield ask(shop, goods, promise, (("Authorization", "Bearer x.y.z"), ("ApiKey", "ak_live_x"), *form))
-        yield ask(shop, goods, promise, bearer(shop.customer_token + "x"), form)
-        yield shop.site.client("api.nowhere.example", form).call(promise.method, sample.path)
+        good = (*credential_for(shop, expected_route), *form)
+        yield ask(shop, goods, expected_route, (), form)
+        yield ask(shop, goods, expected_route, (("Authorization", "Bearer x.y.z"), ("ApiKey", "ak_live_x"), *form))
+        yield ask(shop, goods, expected_route, bearer(shop.customer_token + "x"), form)
+        yield shop.site.client("api.nowhere.example", form).call(expected_route.method, sample.path)
         client = shop.client(None, good)
-        yield client.call(promise.method, sample.path, b"[]")
-        yield client.call(promise.method, sample.path, {"pageSize": "many", "orderId": 7, "quantity": None})
-        yield client.call(promise.method, sample.path, b"x" * 2_000_000)
-        yield client.call(promise.method, sample.path, b"{}", [("Content-Type", "text/plain")])
-        yield client.call(promise.method, sample.path, sample.body, [("h-region-code", "?")])
-        yield client.call(promise.method, sample.path, sample.body, [("Idempotency-Key", "")])
-        if "{" in promise.path:
-            yield client.call(promise.method, other)
+        yield client.call(expected_route.method, sample.path, b"[]")
+        yield client.call(expected_route.method, sample.path, {"pageSize": "many", "orderId": 7, "quantity": None})
+        yield client.call(expected_route.method, sample.path, b"x" * 2_000_000)
+        yield client.call(expected_route.method, sample.path, b"{}", [("Content-Type", "text/plain")])
+        yield client.call(expected_route.method, sample.path, sample.body, [("h-region-code", "?")])
+        yield client.call(expected_route.method, sample.path, sample.body, [("Idempotency-Key", "")])
+        if "{" in expected_route.path:
+            yield client.call(expected_route.method, other)
 
 
 @every_operation
-def test_refusals_are_as_the_document_says(shop: Shop, goods: Goods, promise: Promise) -> None:
-    answers = list(wrongs(shop, goods, promise))
+def test_refusals_are_as_the_document_says(shop: Shop, goods: SampleObjects, expected_route: ExpectedRoute) -> None:
+    answers = list(wrongs(shop, goods, expected_route))
 
-    assert faults(promise, answers) == []
+    assert faults(expected_route, answers) == []
     assert {answer.status for answer in answers} >= {400, 421}
     kinds = {answer.header("content-type") for answer in answers if answer.status >= 400}
     assert kinds == {JSON, PROBLEM}
@@ -95,7 +101,7 @@ def test_refusals_are_as_the_document_says(shop: Shop, goods: Goods, promise: Pr
 def test_what_the_state_refuses_is_as_the_document_says(shop: Shop) -> None:
     """The refusals that routes declare as their own, provoked where a test can."""
     seen: dict[str, set[int]] = {}
-    for path, client, bodies in conflicts(shop, goods_of(shop)):
+    for path, client, bodies in conflicts(shop, create_sample_objects(shop)):
         for body in bodies:
             for form in ((), AS_PROBLEM):
                 answer = client.post(path, body, form)
@@ -121,7 +127,7 @@ def test_what_the_state_refuses_is_as_the_document_says(shop: Shop) -> None:
     }
 
 
-def conflicts(shop: Shop, goods: Goods) -> Iterator[tuple[str, Client, list[dict[str, object]]]]:
+def conflicts(shop: Shop, goods: SampleObjects) -> Iterator[tuple[str, Client, list[dict[str, object]]]]:
     reseller, storefront, payments, supplies = shop.reseller, shop.storefront, shop.payments, shop.supplies
     order: dict[str, object] = shop.order()
     many: dict[str, object] = {"orderReference": fresh("dear"), "basketData": [
@@ -148,7 +154,7 @@ def conflicts(shop: Shop, goods: Goods) -> Iterator[tuple[str, Client, list[dict
     known = payments.data("/Payment/Payments/Create", {**payment, "amount": 5})
     used = {**payment, "reference": known["reference"], "amount": 6}
     new = {**payment, "reference": fresh("payment")}
-    paid = goods_of(shop)
+    paid = create_sample_objects(shop)
     payments.data("/Payment/Payments/Capture", {"paymentId": paid.payment_id})
     late = {**new, "orderId": paid.checkout_id, "amount": 5}
     yield "/Payment/Payments/Create", payments, [new, used, late, {**new, "orderId": "ord_x"}]

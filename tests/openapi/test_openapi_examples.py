@@ -16,9 +16,9 @@ from bedesten.http.schemas import encode
 from bedesten.orders.model import PROCESSING
 from bedesten.surfaces import example_values
 from bedesten.surfaces.operations import ROUTES
-from tests.support.backoffice import Operator
 from tests.support.client import ABSENT, api_key, bearer
-from tests.support.promises import PROMISES, credential_for
+from tests.support.expected_routes import EXPECTED_ROUTES, credential_for
+from tests.support.operator_actions import Operator
 from tests.support.sample_shop import HOST, open_sample_shop
 from tests.support.shop import Shop
 from tests.support.sites import Site
@@ -55,7 +55,9 @@ def answers(site: Site, operator: Operator) -> dict[str, Answer]:
 def ask(shop: Shop, route: Route) -> Answer:
     """What a client gets that sends the example as it stands."""
     assert route.example is not None
-    promise = replace(PROMISES[route.method, route.path], spends=route.path.endswith(("Keys/Rotate", "Keys/Revoke")))
+    expected_route = replace(
+        EXPECTED_ROUTES[route.method, route.path], spends=route.path.endswith(("Keys/Rotate", "Keys/Revoke"))
+    )
     if route.access.surface is Surface.RESELLER:
         shop.partner_token = shop.token(Surface.RESELLER, shop.partner)
     if route.access.surface is Surface.STOREFRONT:
@@ -64,7 +66,7 @@ def ask(shop: Shop, route: Route) -> Answer:
         )
     path = route.path.partition("{")[0] + route.example.argument
     body = example_body(route) if takes_body(route) else ABSENT
-    return shop.client(None, credential_for(shop, promise)).call(route.method, path, body)
+    return shop.client(None, credential_for(shop, expected_route)).call(route.method, path, body)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.endpoint)

@@ -9,7 +9,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from bedesten.apidocs.openapi_routes import document, server_url
 from bedesten.gate.scopes import Surface
 from bedesten.http.schemas import encode
-from tests.support.backoffice import Operator
+from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site
 

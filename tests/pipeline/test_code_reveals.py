@@ -19,7 +19,7 @@ from bedesten.server.installation import Installation, initialise, open_installa
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants import actions as tenants
-from tests.support.codes import add_codes
+from tests.support.stock_codes import add_codes
 
 PASSWORD = "seven lanterns by the gate"
 CODE = "CODE-IN-CLEAR-4711"

@@ -19,8 +19,8 @@ from bedesten.server import build
 from bedesten.store import sqlite
 from bedesten.store.transaction import StoreUnavailable, Transaction
 from bedesten.tenants import actions as tenants
-from tests.support.backoffice import Operator
 from tests.support.client import encoded
+from tests.support.operator_actions import Operator
 from tests.support.shop import fresh
 from tests.support.sites import opened
 
@@ -166,8 +166,8 @@ def test_a_preflight_is_answered_wherever_it_leads_so_that_the_real_answer_can_b
     answer = front.preflight(path, ORIGIN)
     assert (answer.status, answer.one("access-control-allow-origin")) == (204, ORIGIN)
     assert "post" in answer.named("access-control-allow-methods")
-    real = front.call("POST", "/Storefront/Nothing", ("Origin", ORIGIN))
-    assert (real.status, real.one("access-control-allow-origin")) == (404, ORIGIN)
+    run_process = front.call("POST", "/Storefront/Nothing", ("Origin", ORIGIN))
+    assert (run_process.status, run_process.one("access-control-allow-origin")) == (404, ORIGIN)
 
 
 NOT_LISTED = [
@@ -197,9 +197,9 @@ def test_r188_r189_no_other_origin_is_let_in(front: Shopfront, origin: str) -> N
     answer = front.preflight(LIST, origin)
     assert (answer.status, answer.cors) == (204, [])
     assert "origin" in answer.named("vary")
-    real = front.call("POST", LIST, ("Origin", origin))
-    assert (real.status, real.cors) == (200, [])
-    assert "origin" in real.named("vary")
+    run_process = front.call("POST", LIST, ("Origin", origin))
+    assert (run_process.status, run_process.cors) == (200, [])
+    assert "origin" in run_process.named("vary")
 
 
 def test_r188_two_origin_lines_are_none(front: Shopfront) -> None:
@@ -235,9 +235,9 @@ def test_a_preflight_is_answered_also_where_the_address_has_to_wait(front: Shopf
     for _ in range(600):
         front.services.throttle.refused("203.0.113.51", system_clock())
     assert front.preflight(LIST, ORIGIN, peer="203.0.113.51").status == 204
-    real = front.call("POST", LIST, ("Origin", ORIGIN), peer="203.0.113.51")
-    assert (real.status, real.one("access-control-allow-origin")) == (429, ORIGIN)
-    assert 1 <= int(real.one("retry-after") or "") <= 60
+    run_process = front.call("POST", LIST, ("Origin", ORIGIN), peer="203.0.113.51")
+    assert (run_process.status, run_process.one("access-control-allow-origin")) == (429, ORIGIN)
+    assert 1 <= int(run_process.one("retry-after") or "") <= 60
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from bedesten.http.route_map import RouteMap
 from bedesten.http.steps import ADMISSION, STEPS, as_list, as_table
 from bedesten.server import build
 from bedesten.tenants import actions as tenants
-from tests.support.backoffice import Operator
 from tests.support.client import Lines, api_key, bearer, encoded
 from tests.support.documents import ROOT
+from tests.support.operator_actions import Operator
 from tests.support.sites import opened
 
 HOST, ORIGIN = "api.steps.example", "https://shop.example"

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bedesten.gate.scopes import Surface
-from tests.support.backoffice import Operator
 from tests.support.client import Lines, api_key, bearer
+from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, fresh
 
 CALLERS, TURNS = 6, 8

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.audit.desk import HOST, Desk
-from tests.requirements.stage import Stage
+from tests.requirements.populated_tenant import PopulatedTenant
+from tests.support.inprocess import HOST, InProcessServer
 from tests.support.sites import opened
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PopulatedTenant]:
     """A tenant on a web process that is asked without a socket."""
     with opened("sqlite", tmp_path_factory.mktemp("stage")) as installation:
-        desk = Desk(installation)
-        yield Stage.of(desk, HOST)
-        desk.close()
+        server = InProcessServer(installation)
+        yield PopulatedTenant.of(server, HOST)
+        server.close()

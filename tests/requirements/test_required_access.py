@@ -13,78 +13,86 @@ from msgspec.structs import replace
 from bedesten.gate import bearer as tokens
 from bedesten.gate.keyring import parse_kid
 from bedesten.gate.scopes import SCOPES, Surface
-from tests.requirements.stage import ENDPOINTS, Stage
+from tests.requirements.populated_tenant import ENDPOINTS, PopulatedTenant
 from tests.support.client import Lines, api_key, bearer
-from tests.support.promises import PROMISES, Promise
+from tests.support.expected_routes import EXPECTED_ROUTES, ExpectedRoute
 
 PUBLISHED = Path(__file__).parents[1] / "vectors" / "jwt-secrets-sample.txt"
 MISSING, INVALID, KEY_REFUSED, NO_SCOPE, NOT_GRANTED = -20, -21, -23, -24, -25
 BY_TOKEN, BY_KEY = (Surface.RESELLER, Surface.STOREFRONT), (Surface.PAYMENT, Surface.SUPPLIER)
 
 
-def scoped(surface: Surface) -> list[Promise]:
+def scoped(surface: Surface) -> list[ExpectedRoute]:
     """Every route of the surface that asks for a scope, older names included."""
-    return [one for one in PROMISES.values() if one.demand.kind == "scoped" and one.demand.surface is surface]
+    return [one for one in EXPECTED_ROUTES.values() if one.demand.kind == "scoped" and one.demand.surface is surface]
 
 
 @pytest.mark.parametrize("surface", BY_TOKEN)
-def test_r78_every_endpoint_is_opened_by_its_own_scope_and_by_no_other(stage: Stage, surface: Surface) -> None:
-    subject = stage.partner if surface is Surface.RESELLER else stage.customer
+def test_r78_every_endpoint_is_opened_by_its_own_scope_and_by_no_other(
+    tenant: PopulatedTenant, surface: Surface
+) -> None:
+    subject = tenant.partner if surface is Surface.RESELLER else tenant.customer
     opened, expected = {}, {}
     for scope in ("", *sorted(SCOPES[surface])):
         held = [scope] if scope else []
-        token = stage.operator.mint(stage.operator.claims(stage.tenant, surface, subject, scopes=held))
-        for promise in scoped(surface):
-            cell = (promise.method, promise.path, scope)
-            code = stage.code(promise.method, promise.path.replace("{", "x").replace("}", ""), bearer(token))
+        token = tenant.operator.mint(tenant.operator.claims(tenant.tenant, surface, subject, scopes=held))
+        for expected_route in scoped(surface):
+            cell = (expected_route.method, expected_route.path, scope)
+            code = tenant.code(
+                expected_route.method, expected_route.path.replace("{", "x").replace("}", ""), bearer(token)
+            )
             assert code not in (MISSING, INVALID)
             opened[cell] = code != NO_SCOPE
-            expected[cell] = scope == promise.demand.right
+            expected[cell] = scope == expected_route.demand.right
     assert opened == expected
     assert list(opened.values()).count(True) == len(scoped(surface)) >= 3
 
 
-def test_r79_a_scope_in_a_token_counts_to_the_letter_or_not_at_all(stage: Stage) -> None:
+def test_r79_a_scope_in_a_token_counts_to_the_letter_or_not_at_all(tenant: PopulatedTenant) -> None:
     for text in ("*", "all", "Account:read", "account:rea", "account:reads", "account:*", "account", ":read", "read"):
-        token = stage.operator.mint(stage.operator.claims(stage.tenant, Surface.RESELLER, stage.partner, scopes=[text]))
-        assert stage.call(Surface.RESELLER, bearer(token)) == NO_SCOPE, text
-    both = stage.operator.claims(stage.tenant, Surface.RESELLER, stage.partner, scopes=["*", "account:read"])
-    assert stage.call(Surface.RESELLER, bearer(stage.operator.mint(both))) == 0, "an unknown one beside it does no harm"
+        token = tenant.operator.mint(
+            tenant.operator.claims(tenant.tenant, Surface.RESELLER, tenant.partner, scopes=[text])
+        )
+        assert tenant.call(Surface.RESELLER, bearer(token)) == NO_SCOPE, text
+    both = tenant.operator.claims(tenant.tenant, Surface.RESELLER, tenant.partner, scopes=["*", "account:read"])
+    assert tenant.call(Surface.RESELLER, bearer(tenant.operator.mint(both))) == 0, (
+        "an unknown one beside it does no harm"
+    )
 
 
 @pytest.mark.parametrize("surface", BY_KEY)
-def test_r221_a_key_gives_itself_no_right_and_makes_no_key(stage: Stage, surface: Surface) -> None:
-    granted = [one for one in PROMISES.values() if one.demand.kind == "keyed" and one.demand.surface is surface]
+def test_r221_a_key_gives_itself_no_right_and_makes_no_key(tenant: PopulatedTenant, surface: Surface) -> None:
+    granted = [one for one in EXPECTED_ROUTES.values() if one.demand.kind == "keyed" and one.demand.surface is surface]
     rights = {str(one.demand.right) for one in granted}
     assert len(rights) > 1
-    operator, prefix = stage.operator, f"/{surface.value.title()}/Keys"
-    owner = operator.owner(stage.tenant, surface, "Narrow")
-    narrow = api_key(operator.key(stage.tenant, surface, owner, grants=["keys:manage"]).text)
+    operator, prefix = tenant.operator, f"/{surface.value.title()}/Keys"
+    owner = operator.owner(tenant.tenant, surface, "Narrow")
+    narrow = api_key(operator.key(tenant.tenant, surface, owner, grants=["keys:manage"]).text)
     more = {"grants": sorted(rights), "networks": [], "expires": None, "owner": "Wide", "surface": "payment"}
     for path in (prefix, f"{prefix}/Create", f"{prefix}/Update", f"{prefix}/Grant"):
-        assert stage.code("POST", path, narrow, more) == -3
-    assert stage.code("POST", f"{prefix}/Rotate", narrow, more) == -2
-    answer = stage.desk.ask("POST", f"{prefix}/Rotate", narrow, {}, host=stage.host)
+        assert tenant.code("POST", path, narrow, more) == -3
+    assert tenant.code("POST", f"{prefix}/Rotate", narrow, more) == -2
+    answer = tenant.server.ask("POST", f"{prefix}/Rotate", narrow, {}, host=tenant.host)
     rotated = api_key(json.loads(answer.body)["data"]["key"])
     for lines in (narrow, rotated):
         opened = {
             one.demand.right
             for one in granted
-            if not one.path.startswith(prefix) and stage.code(one.method, one.path, lines) != NOT_GRANTED
+            if not one.path.startswith(prefix) and tenant.code(one.method, one.path, lines) != NOT_GRANTED
         }
         assert opened == set()
-        assert stage.code("POST", f"{prefix}/Get", lines) == 0
+        assert tenant.code("POST", f"{prefix}/Get", lines) == 0
 
 
-def test_r52_a_subject_that_is_nobody_of_this_kind_or_gone_is_refused_under_a_good_mac(stage: Stage) -> None:
-    operator = stage.operator
-    good = operator.claims(stage.tenant, Surface.RESELLER, stage.partner)
-    gone = operator.account(stage.tenant, "partner", "gone@example.com")
-    operator.disable(stage.tenant, "partner", gone)
-    supplier = operator.owner(stage.tenant, Surface.SUPPLIER, "Acme")
-    for subject in ("par_01m8000000000000000000000x", "nobody", stage.customer, supplier, stage.tenant, gone):
-        assert stage.call(Surface.RESELLER, bearer(operator.mint(replace(good, subject=subject)))) == INVALID, subject
-    assert stage.call(Surface.RESELLER, bearer(operator.mint(good))) == 0
+def test_r52_a_subject_that_is_nobody_of_this_kind_or_gone_is_refused_under_a_good_mac(tenant: PopulatedTenant) -> None:
+    operator = tenant.operator
+    good = operator.claims(tenant.tenant, Surface.RESELLER, tenant.partner)
+    gone = operator.account(tenant.tenant, "partner", "gone@example.com")
+    operator.disable(tenant.tenant, "partner", gone)
+    supplier = operator.owner(tenant.tenant, Surface.SUPPLIER, "Acme")
+    for subject in ("par_01m8000000000000000000000x", "nobody", tenant.customer, supplier, tenant.tenant, gone):
+        assert tenant.call(Surface.RESELLER, bearer(operator.mint(replace(good, subject=subject)))) == INVALID, subject
+    assert tenant.call(Surface.RESELLER, bearer(operator.mint(good))) == 0
 
 
 HOW: dict[str, Callable[[str], Lines]] = {
@@ -107,25 +115,27 @@ def told(presented: Surface, how: str, at: Surface) -> int:
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_r83_a_credential_opens_its_own_surface_in_its_own_header_and_nothing_else(stage: Stage, how: str) -> None:
+def test_r83_a_credential_opens_its_own_surface_in_its_own_header_and_nothing_else(
+    tenant: PopulatedTenant, how: str
+) -> None:
     answers, expected = {}, {}
-    for presented, credential in stage.credentials.items():
+    for presented, credential in tenant.credentials.items():
         for at in Surface:
-            answers[presented, at] = stage.call(at, HOW[how](credential))
+            answers[presented, at] = tenant.call(at, HOW[how](credential))
             expected[presented, at] = told(presented, how, at)
     assert answers == expected
     assert list(answers.values()).count(0) == {"as a bearer token": 2, "as an API key": 2}.get(how, 0)
 
 
 @pytest.mark.parametrize("surface", BY_KEY)
-def test_r102_a_key_in_query_cookie_or_body_is_none(stage: Stage, surface: Surface) -> None:
-    key = stage.keys[surface].text
+def test_r102_a_key_in_query_cookie_or_body_is_none(tenant: PopulatedTenant, surface: Surface) -> None:
+    key = tenant.keys[surface].text
     _, path = ENDPOINTS[surface]
     for name in ("ApiKey", "apikey", "api_key", "key", "access_token"):
-        assert stage.code("POST", f"{path}?{name}={key}") == KEY_REFUSED
-        assert stage.code("POST", path, (("Cookie", f"{name}={key}"),)) == KEY_REFUSED
-        assert stage.code("POST", path, (), {name: key}) == KEY_REFUSED
-    assert stage.code("POST", path, api_key(key)) == 0
+        assert tenant.code("POST", f"{path}?{name}={key}") == KEY_REFUSED
+        assert tenant.code("POST", path, (("Cookie", f"{name}={key}"),)) == KEY_REFUSED
+        assert tenant.code("POST", path, (), {name: key}) == KEY_REFUSED
+    assert tenant.code("POST", path, api_key(key)) == 0
 
 
 # --- tokens that only look like ours ----------------------------------------------------------------------------------
@@ -135,10 +145,10 @@ def _b64(raw: bytes) -> bytes:
     return base64.urlsafe_b64encode(raw).rstrip(b"=")
 
 
-def signing_key(stage: Stage, surface: Surface, kid: str) -> bytes:
+def signing_key(tenant: PopulatedTenant, surface: Surface, kid: str) -> bytes:
     """The key with which the surface's tokens are signed."""
     master, generation = parse_kid(kid) or ("", -1)
-    key = stage.operator.installation.keyring.signing_key(master, stage.tenant, surface, generation)
+    key = tenant.operator.installation.keyring.signing_key(master, tenant.tenant, surface, generation)
     assert key is not None
     return key
 
@@ -156,41 +166,41 @@ def parts_of(token: str) -> tuple[dict[str, object], bytes]:
 
 
 def test_r71_a_token_for_one_surface_under_the_key_of_the_other_is_refused_although_both_have_one_kid(
-    stage: Stage,
+    tenant: PopulatedTenant,
 ) -> None:
-    operator = stage.operator
-    reseller = operator.claims(stage.tenant, Surface.RESELLER, stage.partner)
-    storefront = operator.claims(stage.tenant, Surface.STOREFRONT, stage.customer)
+    operator = tenant.operator
+    reseller = operator.claims(tenant.tenant, Surface.RESELLER, tenant.partner)
+    storefront = operator.claims(tenant.tenant, Surface.STOREFRONT, tenant.customer)
     assert reseller.kid == storefront.kid
-    crossed = tokens.mint(storefront, signing_key(stage, Surface.RESELLER, reseller.kid))
+    crossed = tokens.mint(storefront, signing_key(tenant, Surface.RESELLER, reseller.kid))
     rewritten = tokens.mint(
-        replace(reseller, audience="storefront"), signing_key(stage, Surface.RESELLER, reseller.kid)
+        replace(reseller, audience="storefront"), signing_key(tenant, Surface.RESELLER, reseller.kid)
     )
     for token in (crossed, rewritten):
-        assert stage.call(Surface.STOREFRONT, bearer(token)) == INVALID
-    assert stage.call(Surface.STOREFRONT, bearer(operator.mint(storefront))) == 0
+        assert tenant.call(Surface.STOREFRONT, bearer(token)) == INVALID
+    assert tenant.call(Surface.STOREFRONT, bearer(operator.mint(storefront))) == 0
 
 
-def test_r68_nobody_is_called_for_a_key_that_a_token_names(stage: Stage) -> None:
-    header, payload = parts_of(stage.tokens[Surface.RESELLER])
-    key = signing_key(stage, Surface.RESELLER, str(header["kid"]))
+def test_r68_nobody_is_called_for_a_key_that_a_token_names(tenant: PopulatedTenant) -> None:
+    header, payload = parts_of(tenant.tokens[Surface.RESELLER])
+    key = signing_key(tenant, Surface.RESELLER, str(header["kid"]))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/keys"
         for member in ("jku", "x5u", "kid", "iss", "jwks_uri"):
             for under in (key, bytes(32)):
-                code = stage.call(Surface.RESELLER, bearer(signed({**header, member: url}, payload, under)))
+                code = tenant.call(Surface.RESELLER, bearer(signed({**header, member: url}, payload, under)))
                 assert (code == 0) is (under == key and member in ("iss", "jwks_uri")), member
         with pytest.raises(BlockingIOError):
             listener.accept()
 
 
-def test_r64_no_published_secret_signs_anything(stage: Stage) -> None:
+def test_r64_no_published_secret_signs_anything(tenant: PopulatedTenant) -> None:
     """A sample of 2,000 of the 103,979 secrets that were found in public code."""
-    header, payload = parts_of(stage.tokens[Surface.RESELLER])
+    header, payload = parts_of(tenant.tokens[Surface.RESELLER])
     secrets = PUBLISHED.read_bytes().split(b"\n")[:-1]
     assert len(secrets) == 2_000
-    answers = {stage.call(Surface.RESELLER, bearer(signed(header, payload, secret))) for secret in secrets}
+    answers = {tenant.call(Surface.RESELLER, bearer(signed(header, payload, secret))) for secret in secrets}
     assert answers == {INVALID}
-    key = signing_key(stage, Surface.RESELLER, str(header["kid"]))
-    assert stage.call(Surface.RESELLER, bearer(signed(header, payload, key))) == 0
+    key = signing_key(tenant, Surface.RESELLER, str(header["kid"]))
+    assert tenant.call(Surface.RESELLER, bearer(signed(header, payload, key))) == 0

@@ -13,12 +13,12 @@ from bedesten.gate.scopes import Surface
 from bedesten.server.installation import open_installation
 from bedesten.server.settings import Settings
 from bedesten.store import sqlite
-from tests.audit.desk import HOST, OTHER_HOST, Desk
-from tests.requirements.stage import Stage, kill_everything
+from tests.requirements.populated_tenant import PopulatedTenant, kill_everything
 from tests.store.raw import raw
-from tests.support.backoffice import Operator
+from tests.support.cli_program import Program
 from tests.support.client import Client, api_key, bearer
-from tests.support.program import Program
+from tests.support.inprocess import HOST, OTHER_HOST, InProcessServer
+from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, opened, serving
 
@@ -73,7 +73,7 @@ def acknowledge(shop: Shop, site: Site, program: Program, image: Path) -> dict[s
     assert supplier.data("/Supplier/Keys/Revoke")["revoked"] is True
     rotating = Client(site.port, shop.host, api_key(keys[1].text))
     fresh = rotating.data("/Supplier/Keys/Rotate", {"graceSeconds": 0})["key"]
-    done = program.real("keys", "revoke", keys[2].id, "--json", **forgetful(image))
+    done = program.run_process("keys", "revoke", keys[2].id, "--json", **forgetful(image))
     assert (done.code, done.document) == (0, {"id": keys[2].id, "revoked": True, "changed": True})
     Client(site.port, shop.host, bearer(logged_out)).data("/Storefront/Customers/Logout")
     gone = {
@@ -129,27 +129,27 @@ def test_r140_on_postgresql_a_commit_waits_for_its_log_as_that_server_is_told_to
         assert told == (usual,) == ("on",)
 
 
-def restored(settings: Settings, backup: Path, target: Path) -> Desk:
+def restored(settings: Settings, backup: Path, target: Path) -> InProcessServer:
     """A web process on an installation that was put together from the secrets file and a backup of the store."""
     target.mkdir(mode=0o700)
     subprocess.run(["cp", "-p", str(settings.secrets_file), str(target)], check=True)
     sqlite.backup(backup, target / "bedesten.db")
-    return Desk(open_installation(Settings(data=target)))
+    return InProcessServer(open_installation(Settings(data=target)))
 
 
 def test_r213_a_backup_keeps_what_was_taken_before_it_and_what_came_later_is_taken_again(tmp_path: Path) -> None:
     with opened("sqlite", tmp_path / "first") as installation:
-        desk = Desk(installation)
-        early, late = Stage.of(desk, HOST), Stage.of(desk, OTHER_HOST)
+        server = InProcessServer(installation)
+        early, late = PopulatedTenant.of(server, HOST), PopulatedTenant.of(server, OTHER_HOST)
         store = installation.settings.sqlite_file
-        for stage in (early, late):
-            assert stage.call(Surface.SUPPLIER, api_key(stage.keys[Surface.SUPPLIER].text)) == 0
+        for tenant in (early, late):
+            assert tenant.call(Surface.SUPPLIER, api_key(tenant.keys[Surface.SUPPLIER].text)) == 0
         take(early)
         sqlite.backup(store, tmp_path / "backup.db")
         take(late)
-        desk.close()
+        server.close()
         again = restored(installation.settings, tmp_path / "backup.db", tmp_path / "second")
-    early, late = (dataclasses.replace(one, desk=again) for one in (early, late))
+    early, late = (dataclasses.replace(one, server=again) for one in (early, late))
     assert refusals(early) == {-21, -23}
     assert refusals(late) == {0}, "the backup is of a day on which it was good"
     assert "After restoring, end all tokens" in TRUST.read_text("utf-8")
@@ -160,13 +160,13 @@ def test_r213_a_backup_keeps_what_was_taken_before_it_and_what_came_later_is_tak
     again.installation.store.close()
 
 
-def take(stage: Stage) -> None:
+def take(tenant: PopulatedTenant) -> None:
     """Revokes a supplier's key and ends every token."""
-    stage.operator.revoke_key(stage.tenant, stage.keys[Surface.SUPPLIER])
-    stage.operator.end_tokens(stage.tenant)
+    tenant.operator.revoke_key(tenant.tenant, tenant.keys[Surface.SUPPLIER])
+    tenant.operator.end_tokens(tenant.tenant)
 
 
-def refusals(stage: Stage) -> set[int]:
+def refusals(tenant: PopulatedTenant) -> set[int]:
     """What the key and the tokens are told."""
-    keyed = stage.call(Surface.SUPPLIER, api_key(stage.keys[Surface.SUPPLIER].text))
-    return {keyed, *(stage.call(surface, bearer(token)) for surface, token in stage.tokens.items())}
+    keyed = tenant.call(Surface.SUPPLIER, api_key(tenant.keys[Surface.SUPPLIER].text))
+    return {keyed, *(tenant.call(surface, bearer(token)) for surface, token in tenant.tokens.items())}

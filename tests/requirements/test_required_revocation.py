@@ -17,14 +17,14 @@ from bedesten.server import build
 from bedesten.server.installation import open_installation
 from bedesten.server.retention import delete_expired
 from bedesten.tenants import actions as tenants
-from tests.requirements.stage import kill_everything
+from tests.requirements.populated_tenant import kill_everything
 from tests.revocation.conftest import Life, Moved, Node
-from tests.support.backoffice import Operator
 from tests.support.client import Client, api_key, bearer, request_bytes
-from tests.support.edges import to_every_worker
+from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, fresh, open_shop
 from tests.support.sites import ENGINES, Site, opened, serving
 from tests.support.wire import Answer, Connection
+from tests.support.workers import to_every_worker
 
 PROFILE, LOGOUT = "/Storefront/Customers/Profile", "/Storefront/Customers/Logout"
 AT_ONCE = 200
@@ -142,7 +142,7 @@ class Own(Life):
 
 
 @pytest.fixture(params=ENGINES)
-def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Own]:
+def own_cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Own]:
     """One, on each of the two engines."""
     clock = Moved()
     with opened(request.param, tmp_path) as made:
@@ -157,74 +157,76 @@ def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Own]:
 
 
 ENDINGS: dict[str, Callable[[Own], object]] = {
-    "everyone": lambda own: own.operator.across(tokens.end_all_tokens),
-    "tenant": lambda own: own.operator.end_tokens(own.tenant),
-    "surface": lambda own: own.operator.within(
-        own.tenant, lambda tx: tenants.end_surface_tokens(tx, Surface.STOREFRONT)
+    "everyone": lambda own_cluster: own_cluster.operator.across(tokens.end_all_tokens),
+    "tenant": lambda own_cluster: own_cluster.operator.end_tokens(own_cluster.tenant),
+    "surface": lambda own_cluster: own_cluster.operator.within(
+        own_cluster.tenant, lambda tx: tenants.end_surface_tokens(tx, Surface.STOREFRONT)
     ),
-    "account": lambda own: own.operator.end_tokens_of(own.tenant, own.customer),
+    "account": lambda own_cluster: own_cluster.operator.end_tokens_of(own_cluster.tenant, own_cluster.customer),
 }
 
 
-def test_r145_revocations_of_everyone_tenant_surface_and_account_hold_in_every_order(own: Own) -> None:
+def test_r145_revocations_of_everyone_tenant_surface_and_account_hold_in_every_order(own_cluster: Own) -> None:
     async def scenario() -> None:
         made = []
         for order in itertools.permutations(ENDINGS):
             for ending in order:
-                made.append(own.minted())
-                assert (await own.profile(made[-1], node=1)).status == 200
-                ENDINGS[ending](own)
+                made.append(own_cluster.minted())
+                assert (await own_cluster.profile(made[-1], node=1)).status == 200
+                ENDINGS[ending](own_cluster)
                 for node in (0, 1):
-                    assert (await own.profile(made[-1], node)).code == -21, order
+                    assert (await own_cluster.profile(made[-1], node)).code == -21, order
         assert len(made) == 96
-        assert {(await own.profile(token)).code for token in made} == {-21}, "none comes to life again"
-        assert (await own.profile(own.minted())).status == 200
+        assert {(await own_cluster.profile(token)).code for token in made} == {-21}, "none comes to life again"
+        assert (await own_cluster.profile(own_cluster.minted())).status == 200
 
     asyncio.run(scenario())
 
 
-def test_r151_no_process_accepts_what_was_revoked_however_wrong_its_clock_is(own: Own) -> None:
+def test_r151_no_process_accepts_what_was_revoked_however_wrong_its_clock_is(own_cluster: Own) -> None:
     async def scenario() -> None:
-        nodes = {minutes: own.wrong_by(minutes)[0] for minutes in (-5, 0, 5)}
-        ended, logged_out = own.minted(), own.minted()
-        own.clock.ahead = 6 * MINUTE
+        nodes = {minutes: own_cluster.wrong_by(minutes)[0] for minutes in (-5, 0, 5)}
+        ended, logged_out = own_cluster.minted(), own_cluster.minted()
+        own_cluster.clock.ahead = 6 * MINUTE
         for token in (ended, logged_out):
             for minutes, node in nodes.items():
-                assert (await node.post(PROFILE, token=token, host=own.host)).status == 200, minutes
-        assert (await nodes[5].post(LOGOUT, token=logged_out, host=own.host)).status == 200
-        own.operator.end_tokens_of(own.tenant, own.customer)
+                assert (await node.post(PROFILE, token=token, host=own_cluster.host)).status == 200, minutes
+        assert (await nodes[5].post(LOGOUT, token=logged_out, host=own_cluster.host)).status == 200
+        own_cluster.operator.end_tokens_of(own_cluster.tenant, own_cluster.customer)
         for token in (ended, logged_out):
             for minutes, node in nodes.items():
-                assert (await node.post(PROFILE, token=token, host=own.host)).code == -21, minutes
+                assert (await node.post(PROFILE, token=token, host=own_cluster.host)).code == -21, minutes
 
     asyncio.run(scenario())
 
 
-def test_r151_a_clock_that_is_fast_does_not_make_a_revocation_forgotten_where_the_token_still_lives(own: Own) -> None:
+def test_r151_a_clock_that_is_fast_does_not_make_a_revocation_forgotten_where_the_token_still_lives(
+    own_cluster: Own,
+) -> None:
     """The process that sweeps is five minutes fast: by its clock the revoked token has expired, by the others' not yet."""
 
     async def scenario() -> None:
-        token = own.minted()
-        own.clock.ahead = HOUR - 2 * MINUTE
-        fast, _ = own.wrong_by(5)
-        assert (await own.profile(token)).status == 200
-        assert (await fast.post(PROFILE, token=token, host=own.host)).code == -22
-        assert (await own.nodes[0].post(LOGOUT, token=token, host=own.host)).status == 200
-        own.clock.ahead += 5 * MINUTE
-        own.operator.across(delete_expired)
-        own.clock.ahead -= 5 * MINUTE
-        for node in (*own.nodes, own.node()):
-            assert (await node.post(PROFILE, token=token, host=own.host)).code == -21
+        token = own_cluster.minted()
+        own_cluster.clock.ahead = HOUR - 2 * MINUTE
+        fast, _ = own_cluster.wrong_by(5)
+        assert (await own_cluster.profile(token)).status == 200
+        assert (await fast.post(PROFILE, token=token, host=own_cluster.host)).code == -22
+        assert (await own_cluster.nodes[0].post(LOGOUT, token=token, host=own_cluster.host)).status == 200
+        own_cluster.clock.ahead += 5 * MINUTE
+        own_cluster.operator.across(delete_expired)
+        own_cluster.clock.ahead -= 5 * MINUTE
+        for node in (*own_cluster.nodes, own_cluster.node()):
+            assert (await node.post(PROFILE, token=token, host=own_cluster.host)).code == -21
 
     asyncio.run(scenario())
 
 
-def test_r151_a_token_of_a_clock_that_is_fast_or_slow_counts_within_a_minute(own: Own) -> None:
+def test_r151_a_token_of_a_clock_that_is_fast_or_slow_counts_within_a_minute(own_cluster: Own) -> None:
     async def scenario() -> None:
         for minutes, told in ((-5.0, 0), (-0.9, 0), (0.9, 0), (5.0, -21)):
-            node, clock = own.wrong_by(minutes)
-            token = own.minted(issued=clock() // SECOND)
-            assert (await node.post(PROFILE, token=token, host=own.host)).status == 200
-            assert ((await own.profile(token)).code or 0) == told, minutes
+            node, clock = own_cluster.wrong_by(minutes)
+            token = own_cluster.minted(issued=clock() // SECOND)
+            assert (await node.post(PROFILE, token=token, host=own_cluster.host)).status == 200
+            assert ((await own_cluster.profile(token)).code or 0) == told, minutes
 
     asyncio.run(scenario())

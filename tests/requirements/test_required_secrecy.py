@@ -19,11 +19,11 @@ from bedesten.gate.scopes import Surface
 from bedesten.server.settings import Settings
 from bedesten.store import sqlite
 from bedesten.store.sql import metadata
-from tests.audit.desk import found_in
-from tests.requirements.household import HOST, LOGIN, PARTNER, Household, household, raw_forms
-from tests.requirements.stage import ENDPOINTS
+from tests.requirements.leak_scenario import HOST, LOGIN, PARTNER, LeakScenario, leak_scenario, raw_forms
+from tests.requirements.populated_tenant import ENDPOINTS
 from tests.store.raw import raw
 from tests.support.client import api_key, bearer, request_bytes
+from tests.support.inprocess import found_in
 from tests.support.sites import ENGINES
 from tests.support.wire import Connection
 
@@ -34,16 +34,16 @@ SHORTEST = 16
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
+def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LeakScenario]:
     """One day on each of the two engines."""
-    with household(request.param, tmp_path_factory.mktemp("day")) as made:
+    with leak_scenario(request.param, tmp_path_factory.mktemp("day")) as made:
         yield made
 
 
 # --- nothing of it is written down ------------------------------------------------------------------------------------
 
 
-def written_trail(day: Household) -> str:
+def written_trail(day: LeakScenario) -> str:
     """The trail, once the sums of refused credentials are in it: they are written every few seconds."""
     for _ in range(30):
         trail = "\n".join(day.program.run("audit", "tail", *more).out for more in ((), ("--json",)))
@@ -53,11 +53,11 @@ def written_trail(day: Household) -> str:
     return trail
 
 
-def test_r162_no_part_of_a_secret_is_in_logs_events_metrics_or_trail(day: Household) -> None:
+def test_r162_no_part_of_a_secret_is_in_logs_events_metrics_or_trail(day: LeakScenario) -> None:
     log = day.log.read_text("utf-8")
     trail = written_trail(day)
     listed = "\n".join(
-        json.dumps(day.program.does(noun, "list", *where), default=str)
+        json.dumps(day.program.run_json(noun, "list", *where), default=str)
         for noun in ("partners", "keys", "suppliers", "integrations", "products")
         for where in (("--tenant", "day"), ("--tenant", "other"))
     )
@@ -71,7 +71,7 @@ def test_r162_no_part_of_a_secret_is_in_logs_events_metrics_or_trail(day: Househ
     assert "internal-error" not in log
 
 
-def contents(day: Household, folder: Path) -> Iterator[tuple[str, bytes]]:
+def contents(day: LeakScenario, folder: Path) -> Iterator[tuple[str, bytes]]:
     """Every file of the data directory but the secrets file, a dump of PostgreSQL, and backups of the store."""
     for file in sorted(day.program.data.rglob("*")):
         if file.is_file() and file != day.settings.secrets_file:
@@ -112,7 +112,7 @@ def spellings(secret: str) -> set[bytes]:
 
 
 def test_r206_no_secret_is_in_the_database_its_log_its_backups_or_any_other_file(
-    day: Household, tmp_path: Path
+    day: LeakScenario, tmp_path: Path
 ) -> None:
     wanted = {name: spellings(secret) for name, secret in day.secrets.items()}
     files = dict(contents(day, tmp_path))
@@ -136,7 +136,7 @@ def test_r206_no_secret_is_in_the_database_its_log_its_backups_or_any_other_file
 # --- and nothing that is written down opens anything ------------------------------------------------------------------
 
 
-def cells(day: Household) -> Iterator[object]:
+def cells(day: LeakScenario) -> Iterator[object]:
     """Every value of every row of the store."""
     with raw(day.settings) as store:
         for table in metadata.sorted_tables:
@@ -144,7 +144,7 @@ def cells(day: Household) -> Iterator[object]:
                 yield from row
 
 
-def strings(day: Household) -> list[str]:
+def strings(day: LeakScenario) -> list[str]:
     """Every string of the dump, and of every string of bytes what it looks like in hexadecimal and base64."""
     found: dict[str, None] = {}
     for cell in cells(day):
@@ -174,7 +174,7 @@ def signed(token: str, key: bytes) -> str:
     return f"{text}.{mac}"
 
 
-def told(day: Household, asks: list[bytes]) -> set[tuple[int, int | None]]:
+def told(day: LeakScenario, asks: list[bytes]) -> set[tuple[int, int | None]]:
     """What is answered, over connections of which none is refused so often that it is told nothing but to wait."""
     answers = set()
     for first in range(0, len(asks), 250):
@@ -183,7 +183,7 @@ def told(day: Household, asks: list[bytes]) -> set[tuple[int, int | None]]:
     return answers
 
 
-def test_r207_no_string_of_a_dump_is_an_api_key_a_bearer_token_or_a_key_that_signs_one(day: Household) -> None:
+def test_r207_no_string_of_a_dump_is_an_api_key_a_bearer_token_or_a_key_that_signs_one(day: LeakScenario) -> None:
     texts = strings(day)
     token = day.secrets["a partner's token after the turn"]
     supplier, account = ENDPOINTS[Surface.SUPPLIER], ENDPOINTS[Surface.RESELLER]
@@ -201,7 +201,7 @@ def test_r207_no_string_of_a_dump_is_an_api_key_a_bearer_token_or_a_key_that_sig
     assert told(day, [request_bytes(*supplier, HOST, good)]) == {(200, None)}
 
 
-def test_r207_no_string_of_a_dump_is_a_password(day: Household) -> None:
+def test_r207_no_string_of_a_dump_is_a_password(day: LeakScenario) -> None:
     """Hashes, their parts and every digest, tried past the limits of logins, which would help."""
     keyring = read_keyring(day.settings.secrets_file)
     with raw(day.settings) as store:

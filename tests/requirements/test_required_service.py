@@ -12,11 +12,11 @@ from pathlib import Path
 from bedesten.admin import master_secrets
 from bedesten.gate.scopes import Surface
 from bedesten.telemetry.metrics import login_alarm
-from tests.audit.desk import HOST, Desk
-from tests.requirements.stage import Stage
-from tests.support.backoffice import PASSWORD, Operator
+from tests.requirements.populated_tenant import PopulatedTenant
 from tests.support.client import Client, bearer
-from tests.support.promises import PROMISES
+from tests.support.expected_routes import EXPECTED_ROUTES
+from tests.support.inprocess import HOST, InProcessServer
+from tests.support.operator_actions import PASSWORD, Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, opened, serving
 from tests.support.wire import NoAnswer, fresh_address
@@ -71,19 +71,19 @@ def test_r128_fifty_logins_at_once_take_bounded_memory_and_leave_other_calls_alo
 def test_r118_five_hundred_addresses_behind_a_trusted_proxy_share_one_account_s_counter(tmp_path: Path) -> None:
     """Stuffing: of all these only the first few are looked at, and who runs the house is alarmed."""
     with opened("sqlite", tmp_path, trusted_proxies=["192.0.2.0/24"]) as installation:
-        desk = Desk(installation)
-        Stage.of(desk, HOST)
+        server = InProcessServer(installation)
+        PopulatedTenant.of(server, HOST)
         body = {"email": "partner@example.com", "password": "none of these passwords is right"}
         told = Counter(
-            desk.code("POST", LOGIN, (("X-Forwarded-For", f"203.0.{one // 250}.{one % 250 + 1}"),), body)
+            server.code("POST", LOGIN, (("X-Forwarded-For", f"203.0.{one // 250}.{one % 250 + 1}"),), body)
             for one in range(500)
         )
         assert set(told) == {-26, -27}
         assert 6 <= told[-26] <= 20, "a wait that is over lets the next one through"
-        assert login_alarm(*desk.services.request_log.metrics.logins.recent(desk.services.clock()))
+        assert login_alarm(*server.services.request_log.metrics.logins.recent(server.services.clock()))
         elsewhere = {"email": "nobody@example.com", "password": "one person with one wrong password"}
-        assert desk.code("POST", LOGIN, (("X-Forwarded-For", "198.51.100.9"),), elsewhere) == -26
-        desk.close()
+        assert server.code("POST", LOGIN, (("X-Forwarded-For", "198.51.100.9"),), elsewhere) == -26
+        server.close()
 
 
 # --- secrets turn under load ------------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def test_r203_no_answer_builds_a_link_from_the_host_that_was_asked_for(shop: Sho
     the port that it named, nor any other host of ours."""
     clients = [shop.client(None, (("Accept", "application/problem+json"),)) for _ in range(2)]
     clients[1].host = odd = f"{shop.host.upper()}.:81"
-    for path in [path for method, path in PROMISES if method == "GET"] + ["/nothing", "/openapi/nothing.json"]:
+    for path in [path for method, path in EXPECTED_ROUTES if method == "GET"] + ["/nothing", "/openapi/nothing.json"]:
         answers = [client.get(path) for client in clients]
         assert answers[0].status == answers[1].status
         for answer in answers:

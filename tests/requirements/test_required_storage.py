@@ -19,12 +19,12 @@ from bedesten.gate.scopes import Surface
 from bedesten.gate.weak_passwords import password_problem
 from bedesten.server.installation import Installation, open_installation
 from bedesten.server.settings import Settings
-from tests.audit.desk import HOST, OTHER_HOST, Desk
-from tests.requirements.stage import Stage
+from tests.requirements.populated_tenant import PopulatedTenant
 from tests.store.raw import Raw, raw
-from tests.support.backoffice import PASSWORD
+from tests.support.cli_program import Program
 from tests.support.client import api_key
-from tests.support.program import Program
+from tests.support.inprocess import HOST, OTHER_HOST, InProcessServer
+from tests.support.operator_actions import PASSWORD
 from tests.support.sites import ENGINES, opened
 
 TRUST = Path(__file__).parents[2] / "docs" / "explanation" / "trust.md"
@@ -41,19 +41,19 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ins
 
 
 @pytest.fixture
-def two(installation: Installation) -> Iterator[tuple[Stage, Stage]]:
+def two(installation: Installation) -> Iterator[tuple[PopulatedTenant, PopulatedTenant]]:
     """Two tenants of it: the attacker is at home in the first and wants into the second."""
-    desk = Desk(installation)
-    yield Stage.of(desk, HOST), Stage.of(desk, OTHER_HOST)
-    desk.close()
+    server = InProcessServer(installation)
+    yield PopulatedTenant.of(server, HOST), PopulatedTenant.of(server, OTHER_HOST)
+    server.close()
 
 
-def told(stage: Stage, key: str) -> set[int]:
+def told(tenant: PopulatedTenant, key: str) -> set[int]:
     """What the key is told at this tenant: by a process that has looked before, and by one that starts now."""
-    fresh = Desk(stage.operator.installation)
+    fresh = InProcessServer(tenant.operator.installation)
     answers = {
-        stage.call(Surface.SUPPLIER, api_key(key)),
-        replace(stage, desk=fresh).call(Surface.SUPPLIER, api_key(key)),
+        tenant.call(Surface.SUPPLIER, api_key(key)),
+        replace(tenant, server=fresh).call(Surface.SUPPLIER, api_key(key)),
     }
     fresh.close()
     return answers
@@ -69,7 +69,9 @@ def written(store: Raw, sql: str, **values: object) -> int:
 # --- who reads --------------------------------------------------------------------------------------------------------
 
 
-def test_r209_a_key_is_stored_as_a_mac_that_nobody_finds_without_the_pepper(two: tuple[Stage, Stage]) -> None:
+def test_r209_a_key_is_stored_as_a_mac_that_nobody_finds_without_the_pepper(
+    two: tuple[PopulatedTenant, PopulatedTenant],
+) -> None:
     home, _ = two
     keyring, key = home.operator.installation.keyring, home.keys[Surface.SUPPLIER]
     with raw(home.operator.installation.settings) as store:
@@ -99,7 +101,9 @@ def test_r209_a_key_is_stored_as_a_mac_that_nobody_finds_without_the_pepper(two:
 # --- who writes -------------------------------------------------------------------------------------------------------
 
 
-def test_r210_a_digest_that_is_moved_to_another_tenant_opens_neither(two: tuple[Stage, Stage]) -> None:
+def test_r210_a_digest_that_is_moved_to_another_tenant_opens_neither(
+    two: tuple[PopulatedTenant, PopulatedTenant],
+) -> None:
     home, away = two
     mine, theirs = home.keys[Surface.SUPPLIER], away.keys[Surface.SUPPLIER]
     assert (told(home, mine.text), told(away, mine.text), told(away, theirs.text)) == ({0}, {-23}, {0})
@@ -126,7 +130,7 @@ HASHES: dict[str, Callable[[str], bytes]] = {
 
 @pytest.mark.parametrize("imported", [0, 1], ids=["made here", "imported"])
 def test_r210_no_digest_that_can_be_made_without_the_pepper_makes_a_key(
-    two: tuple[Stage, Stage], imported: int
+    two: tuple[PopulatedTenant, PopulatedTenant], imported: int
 ) -> None:
     _, away = two
     theirs = away.keys[Surface.SUPPLIER]
@@ -144,7 +148,7 @@ def test_r210_no_digest_that_can_be_made_without_the_pepper_makes_a_key(
 
 
 def test_r211_a_password_hash_is_bound_to_the_pepper_and_not_to_its_account_and_the_page_on_trust_says_so(
-    two: tuple[Stage, Stage],
+    two: tuple[PopulatedTenant, PopulatedTenant],
 ) -> None:
     home, away = two
     operator = home.operator
@@ -159,10 +163,10 @@ def test_r211_a_password_hash_is_bound_to_the_pepper_and_not_to_its_account_and_
     assert "put the password hash of one account into another" in said
 
 
-def signs_in(stage: Stage) -> Any:
+def signs_in(tenant: PopulatedTenant) -> Any:
     """What a login with the first one's password is told at the second one's account."""
     body = {"email": "partner@example.com", "password": PASSWORD}
-    return stage.code("POST", LOGINS[0], (), body)
+    return tenant.code("POST", LOGINS[0], (), body)
 
 
 @pytest.mark.parametrize("length", [15, 64, 200, 1024])
@@ -178,24 +182,24 @@ def test_r122_any_code_points_make_a_password_and_each_counts_as_one(length: int
 def test_r133_nothing_is_there_that_nobody_made_and_what_is_made_is_random(tmp_path: Path) -> None:
     """A made password is shown once and is good until it is changed: it is a machine's, nobody ever types it."""
     program = Program(tmp_path / "data")
-    assert set(program.does("init")) == {"data", "database", "created"}
+    assert set(program.run_json("init")) == {"data", "database", "created"}
     with raw(program_settings(program)) as store:
         for table in ("tenants", "accounts", "api_keys", "key_secrets", "hosts"):
             assert store.one(f"SELECT count(*) FROM {table}") == 0, table
-    program.does("tenants", "create", "shop", "--host", HOST)
+    program.run_json("tenants", "create", "shop", "--host", HOST)
     made = [
-        program.does("partners", "create", "--tenant", "shop", "--email", f"{one}@example.com")["password"]
+        program.run_json("partners", "create", "--tenant", "shop", "--email", f"{one}@example.com")["password"]
         for one in ("a", "b")
     ]
     assert made[0] != made[1]
     assert all(len(set(one)) > 12 and len(one) >= 20 for one in made)
-    assert made[0] not in str(program.does("partners", "list", "--tenant", "shop"))
+    assert made[0] not in str(program.run_json("partners", "list", "--tenant", "shop"))
     installation = opened_again(program)
-    desk = Desk(installation)
+    server = InProcessServer(installation)
     for name in ("admin", "root", "test", "demo", "bedesten", "operator", "postgres"):
         for path, email in zip(LOGINS, (name, f"{name}@{HOST}"), strict=True):
-            assert desk.login(email, name, path)["code"] == -26, email
-    desk.close()
+            assert server.login(email, name, path)["code"] == -26, email
+    server.close()
     installation.store.close()
 
 

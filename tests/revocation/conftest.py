@@ -17,7 +17,7 @@ from bedesten.http.route_map import RouteMap
 from bedesten.http.services import Services
 from bedesten.server import build
 from bedesten.server.installation import Installation, open_installation
-from tests.support.backoffice import PASSWORD, Operator
+from tests.support.operator_actions import PASSWORD, Operator
 from tests.support.sites import ENGINES, opened
 
 ROUTES = RouteMap.of(build.ROUTES)
@@ -170,7 +170,7 @@ def life(clocked: tuple[Installation, Moved]) -> Iterator[Life]:
 
 
 @pytest.fixture(params=ENGINES)
-def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Life]:
+def own_cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Life]:
     """An installation of this test's own: it may be broken."""
     clock = Moved()
     with opened(request.param, tmp_path) as made:

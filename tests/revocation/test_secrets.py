@@ -27,63 +27,63 @@ def _kid(token: str) -> object:
     return json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"]
 
 
-def test_a_new_secret_signs_and_the_old_one_goes_on_verifying_r147(own: Life) -> None:
+def test_a_new_secret_signs_and_the_old_one_goes_on_verifying_r147(own_cluster: Life) -> None:
     async def scenario() -> None:
-        old = await own.token()
-        master_secrets.rotate(own.installation.store, _path(own))
-        fresh = await own.token()
+        old = await own_cluster.token()
+        master_secrets.rotate(own_cluster.installation.store, _path(own_cluster))
+        fresh = await own_cluster.token()
         assert (_kid(old), _kid(fresh)) == ("s1.1", "s2.1")
         for node in (0, 1):
-            assert (await own.profile(old, node)).status == 200
-            assert (await own.profile(fresh, node)).status == 200
+            assert (await own_cluster.profile(old, node)).status == 200
+            assert (await own_cluster.profile(fresh, node)).status == 200
 
     asyncio.run(scenario())
 
 
-def test_a_secret_that_is_dropped_takes_its_tokens_with_it_at_once_r148(own: Life) -> None:
+def test_a_secret_that_is_dropped_takes_its_tokens_with_it_at_once_r148(own_cluster: Life) -> None:
     async def scenario() -> None:
-        old = await own.token()
-        assert (await own.profile(old, 1)).status == 200  # remembered there
-        master_secrets.rotate(own.installation.store, _path(own))
-        fresh = await own.token()
-        master_secrets.forget(own.installation.store, _path(own), "s1")
-        assert (await own.profile(old, 1)).code == -21
-        assert (await own.profile(old, 0)).code == -21
-        assert (await own.profile(fresh, 1)).status == 200
+        old = await own_cluster.token()
+        assert (await own_cluster.profile(old, 1)).status == 200  # remembered there
+        master_secrets.rotate(own_cluster.installation.store, _path(own_cluster))
+        fresh = await own_cluster.token()
+        master_secrets.forget(own_cluster.installation.store, _path(own_cluster), "s1")
+        assert (await own_cluster.profile(old, 1)).code == -21
+        assert (await own_cluster.profile(old, 0)).code == -21
+        assert (await own_cluster.profile(fresh, 1)).status == 200
 
     asyncio.run(scenario())
 
 
-def test_a_process_that_cannot_read_the_new_secrets_answers_503_until_it_can_r146(own: Life) -> None:
+def test_a_process_that_cannot_read_the_new_secrets_answers_503_until_it_can_r146(own_cluster: Life) -> None:
     """The store asks for a version that the file does not have: another machine's file, not yet brought here."""
 
     async def scenario() -> None:
-        token = await own.token()
-        fresh = read_keyring(_path(own)).rotate_signing()
-        own.installation.store.write_now(lambda tx: _ask_for(tx, fresh))
-        refused = await own.profile(token)
+        token = await own_cluster.token()
+        fresh = read_keyring(_path(own_cluster)).rotate_signing()
+        own_cluster.installation.store.write_now(lambda tx: _ask_for(tx, fresh))
+        refused = await own_cluster.profile(token)
         assert (refused.status, refused.code, refused.headers["retry-after"]) == (503, -9, "1")
-        write_keyring(fresh, _path(own), overwrite=True)
-        assert (await own.profile(token)).status == 200
+        write_keyring(fresh, _path(own_cluster), overwrite=True)
+        assert (await own_cluster.profile(token)).status == 200
 
     asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("lost", ["all of them", "digest"])
-def test_a_process_goes_on_with_no_rings_that_cannot_follow_its_own(own: Life, lost: str) -> None:
+def test_a_process_goes_on_with_no_rings_that_cannot_follow_its_own(own_cluster: Life, lost: str) -> None:
     """Another installation's file, copied here by mistake; one in which somebody has cleared up."""
 
     async def scenario() -> None:
-        token, path = await own.token(), _path(own)
+        token, path = await own_cluster.token(), _path(own_cluster)
         known = read_keyring(path).rotate_digest()
         cleared = KeySet(known.digest.current, {known.digest.current: known.digest.secrets[known.digest.current]})
         wrong = Keyring(known.sign, cleared, known.wrap, known.version)
         write_keyring(Keyring.generate().rotate_digest() if lost == "all of them" else wrong, path, overwrite=True)
-        own.installation.store.write_now(lambda tx: _ask_for(tx, known))
+        own_cluster.installation.store.write_now(lambda tx: _ask_for(tx, known))
         for node in (0, 1):
-            assert (await own.profile(token, node)).code == -9
+            assert (await own_cluster.profile(token, node)).code == -9
         write_keyring(known, path, overwrite=True)
-        assert (await own.profile(token)).status == 200
+        assert (await own_cluster.profile(token)).status == 200
 
     asyncio.run(scenario())
 
@@ -93,13 +93,13 @@ def _ask_for(tx: SystemTransaction, keyring: Keyring) -> None:
     tx.advance_revision("installation", "")
 
 
-def test_passwords_go_on_working_through_a_pepper_roll_and_move_to_the_new_one_r149(own: Life) -> None:
+def test_passwords_go_on_working_through_a_pepper_roll_and_move_to_the_new_one_r149(own_cluster: Life) -> None:
     async def scenario() -> None:
-        master_secrets.rotate(own.installation.store, _path(own), "digest")
-        assert (await own.log_in()).status == 200
-        rows = own.installation.store.read_now(lambda tx: _peppers(tx.for_tenant(own.tenant)))
+        master_secrets.rotate(own_cluster.installation.store, _path(own_cluster), "digest")
+        assert (await own_cluster.log_in()).status == 200
+        rows = own_cluster.installation.store.read_now(lambda tx: _peppers(tx.for_tenant(own_cluster.tenant)))
         assert rows == {"customer@example.com": "d2", "partner@example.com": "d1"}
-        assert (await own.log_in(node=1)).status == 200
+        assert (await own_cluster.log_in(node=1)).status == 200
 
     asyncio.run(scenario())
 
@@ -109,8 +109,8 @@ def _peppers(tx: Transaction) -> dict[str, str | None]:
     return {one.handle: one.pepper_id for one in found if one}
 
 
-def test_who_turns_the_rings_at_once_turn_them_one_after_the_other(own: Life) -> None:
-    store, path = own.installation.store, _path(own)
+def test_who_turns_the_rings_at_once_turn_them_one_after_the_other(own_cluster: Life) -> None:
+    store, path = own_cluster.installation.store, _path(own_cluster)
     with ThreadPoolExecutor(8) as pool:
         turned = list(pool.map(lambda _: master_secrets.rotate(store, path), range(8)))
     known = read_keyring(path)
@@ -123,13 +123,13 @@ def test_who_turns_the_rings_at_once_turn_them_one_after_the_other(own: Life) ->
     assert installed.keyring_version == 9
 
 
-def test_a_file_that_is_behind_the_store_is_not_turned(own: Life) -> None:
-    path = _path(own)
+def test_a_file_that_is_behind_the_store_is_not_turned(own_cluster: Life) -> None:
+    path = _path(own_cluster)
     before = path.read_bytes()
-    master_secrets.rotate(own.installation.store, path)
+    master_secrets.rotate(own_cluster.installation.store, path)
     path.write_bytes(before)
     with pytest.raises(
         Refusal, match="version 1 is older than version 2, which is in use: bring the right file here first"
     ):
-        master_secrets.rotate(own.installation.store, path)
+        master_secrets.rotate(own_cluster.installation.store, path)
     assert path.read_bytes() == before

@@ -13,7 +13,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants
 from tests.revocation.conftest import Life
-from tests.support.backoffice import PASSWORD
+from tests.support.operator_actions import PASSWORD
 
 REFRESH, LOGOUT = "/Storefront/Customers/Refresh", "/Storefront/Customers/Logout"
 NEW_PASSWORD = "eleven camels at the well"

@@ -17,7 +17,7 @@ from bedesten.tenants import actions as tenants
 from tests.revocation.conftest import Life
 from tests.revocation.test_token_life import claims
 from tests.store.raw import raw
-from tests.support.history import Snapshot
+from tests.support.snapshot import Snapshot
 
 Revoke = Callable[[Life, str], object]
 BY_EPOCH: dict[str, Revoke] = {
@@ -38,9 +38,9 @@ REVOCATIONS: dict[str, Revoke] = {
 
 
 @pytest.fixture
-def snapshot(own: Life, tmp_path: Path) -> Snapshot:
+def snapshot(own_cluster: Life, tmp_path: Path) -> Snapshot:
     """The store as it was when the test began."""
-    return Snapshot(own.installation.settings, tmp_path)
+    return Snapshot(own_cluster.installation.settings, tmp_path)
 
 
 def told(life: Life, token: str) -> set[int | None]:
@@ -50,68 +50,70 @@ def told(life: Life, token: str) -> set[int | None]:
 
 @pytest.mark.parametrize("revocation", REVOCATIONS)
 def test_what_is_revoked_after_the_store_went_back_is_refused_at_once(
-    own: Life, snapshot: Snapshot, revocation: str
+    own_cluster: Life, snapshot: Snapshot, revocation: str
 ) -> None:
     """One change was lost: the revocation gets the number that the nodes know already."""
-    token = asyncio.run(own.token())
-    own.operator.within(own.tenant, lambda tx: tx.advance_revision("key", "00" * 32))
-    assert told(own, token) == {None}
+    token = asyncio.run(own_cluster.token())
+    own_cluster.operator.within(own_cluster.tenant, lambda tx: tx.advance_revision("key", "00" * 32))
+    assert told(own_cluster, token) == {None}
     snapshot.bring_back()
-    REVOCATIONS[revocation](own, token)
-    assert told(own, token) == {-21}
+    REVOCATIONS[revocation](own_cluster, token)
+    assert told(own_cluster, token) == {-21}
 
 
 @pytest.mark.parametrize("revocation", BY_EPOCH)
-def test_tokens_of_a_lost_history_are_ended_as_all_others_are(own: Life, snapshot: Snapshot, revocation: str) -> None:
+def test_tokens_of_a_lost_history_are_ended_as_all_others_are(
+    own_cluster: Life, snapshot: Snapshot, revocation: str
+) -> None:
     """The token was issued after a revocation that was lost. The same revocation again must end it too."""
-    REVOCATIONS[revocation](own, asyncio.run(own.token()))
-    token = asyncio.run(own.token())
-    assert told(own, token) == {None}
+    REVOCATIONS[revocation](own_cluster, asyncio.run(own_cluster.token()))
+    token = asyncio.run(own_cluster.token())
+    assert told(own_cluster, token) == {None}
     snapshot.bring_back()
-    assert told(own, token) == {-21}, "the present store knows no such revocation"
-    REVOCATIONS[revocation](own, token)
-    assert told(own, token) == {-21}
-    assert told(own, asyncio.run(own.token())) == {None}
+    assert told(own_cluster, token) == {-21}, "the present store knows no such revocation"
+    REVOCATIONS[revocation](own_cluster, token)
+    assert told(own_cluster, token) == {-21}
+    assert told(own_cluster, asyncio.run(own_cluster.token())) == {None}
 
 
 def test_a_token_that_was_used_in_a_lost_history_only_is_as_idle_as_the_present_store_says(
-    own: Life, tmp_path: Path
+    own_cluster: Life, tmp_path: Path
 ) -> None:
     """A node remembers that it wrote a use, for a twentieth of the time-out and no longer."""
-    own.operator.within(own.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, MINUTE))
-    token = asyncio.run(own.token())
-    kept = Snapshot(own.installation.settings, tmp_path)
+    own_cluster.operator.within(own_cluster.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, MINUTE))
+    token = asyncio.run(own_cluster.token())
+    kept = Snapshot(own_cluster.installation.settings, tmp_path)
     for _ in range(4):
-        own.clock.ahead += 50 * SECOND
-        assert told(own, token) == {None}
+        own_cluster.clock.ahead += 50 * SECOND
+        assert told(own_cluster, token) == {None}
     kept.bring_back()
-    own.clock.ahead += 4 * SECOND
-    assert told(own, token) == {-22}
+    own_cluster.clock.ahead += 4 * SECOND
+    assert told(own_cluster, token) == {-22}
 
 
-def test_secrets_that_two_histories_turned_are_told_apart(own: Life, snapshot: Snapshot) -> None:
+def test_secrets_that_two_histories_turned_are_told_apart(own_cluster: Life, snapshot: Snapshot) -> None:
     """Version 2 was asked for in a history that is lost. The present store then asks for another version 2."""
-    path = own.installation.settings.secrets_file
+    path = own_cluster.installation.settings.secrets_file
     first = read_keyring(path)
-    lost = master_secrets.rotate(own.installation.store, path)
-    token = asyncio.run(own.token())
-    assert told(own, token) == {None}
+    lost = master_secrets.rotate(own_cluster.installation.store, path)
+    token = asyncio.run(own_cluster.token())
+    assert told(own_cluster, token) == {None}
     snapshot.bring_back()
-    assert told(own, token) == {None}, "secrets that are newer than the store asks for are as good"
+    assert told(own_cluster, token) == {None}, "secrets that are newer than the store asks for are as good"
     write_keyring(first, path, overwrite=True)
-    present = master_secrets.rotate(own.installation.store, path)
+    present = master_secrets.rotate(own_cluster.installation.store, path)
     write_keyring(lost, path, overwrite=True)
     assert (lost.version, present.version) == (2, 2)
-    assert told(own, token) == {-9}
+    assert told(own_cluster, token) == {-9}
     write_keyring(present, path, overwrite=True)
-    assert told(own, token) == {-21}
-    assert told(own, asyncio.run(own.token())) == {None}
+    assert told(own_cluster, token) == {-21}
+    assert told(own_cluster, asyncio.run(own_cluster.token())) == {None}
 
 
-def test_the_store_of_another_installation_is_not_served(own: Life) -> None:
-    token = asyncio.run(own.token())
-    assert told(own, token) == {None}
-    installed = own.installation.store.read_now(lambda tx: tx.one(INSTALLATION))
+def test_the_store_of_another_installation_is_not_served(own_cluster: Life) -> None:
+    token = asyncio.run(own_cluster.token())
+    assert told(own_cluster, token) == {None}
+    installed = own_cluster.installation.store.read_now(lambda tx: tx.one(INSTALLATION))
     assert installed is not None
 
     def swap(issuer: str) -> None:
@@ -119,30 +121,30 @@ def test_the_store_of_another_installation_is_not_served(own: Life) -> None:
             tx._connection.execute(f"UPDATE installation SET issuer = '{issuer}'")  # type: ignore[attr-defined]
             tx.advance_revision("installation", "")  # type: ignore[attr-defined]
 
-        own.operator.across(work)
+        own_cluster.operator.across(work)
 
     swap("bedesten_another")
-    assert told(own, token) == {-9}
+    assert told(own_cluster, token) == {-9}
     swap(installed.issuer)
-    assert told(own, token) == {None}
+    assert told(own_cluster, token) == {None}
 
 
-def test_an_api_key_of_a_lost_history_is_unknown(own: Life, tmp_path: Path) -> None:
+def test_an_api_key_of_a_lost_history_is_unknown(own_cluster: Life, tmp_path: Path) -> None:
     """Nothing else was lost. The present store has no such key, so nobody could ever revoke it there."""
-    supplier = own.operator.owner(own.tenant, Surface.SUPPLIER, "Acme")
-    kept = Snapshot(own.installation.settings, tmp_path)
-    key = own.operator.key(own.tenant, Surface.SUPPLIER, supplier)
-    assert key_told(own, key.text) == {None}
+    supplier = own_cluster.operator.owner(own_cluster.tenant, Surface.SUPPLIER, "Acme")
+    kept = Snapshot(own_cluster.installation.settings, tmp_path)
+    key = own_cluster.operator.key(own_cluster.tenant, Surface.SUPPLIER, supplier)
+    assert key_told(own_cluster, key.text) == {None}
     kept.bring_back()
-    assert key_told(own, key.text) == {-23}
+    assert key_told(own_cluster, key.text) == {-23}
 
 
-def test_a_partner_of_a_lost_history_is_unknown(own: Life, snapshot: Snapshot) -> None:
-    own.operator.account(own.tenant, "partner", "late@example.com")
-    token = str(asyncio.run(own.log_in("late@example.com", surface=Surface.RESELLER)).data["token"])
-    assert asyncio.run(own.account(token)).status == 200
+def test_a_partner_of_a_lost_history_is_unknown(own_cluster: Life, snapshot: Snapshot) -> None:
+    own_cluster.operator.account(own_cluster.tenant, "partner", "late@example.com")
+    token = str(asyncio.run(own_cluster.log_in("late@example.com", surface=Surface.RESELLER)).data["token"])
+    assert asyncio.run(own_cluster.account(token)).status == 200
     snapshot.bring_back()
-    assert {asyncio.run(own.account(token, node)).code for node in (0, 1)} == {-21}
+    assert {asyncio.run(own_cluster.account(token, node)).code for node in (0, 1)} == {-21}
 
 
 def key_told(life: Life, key: str) -> set[int | None]:
@@ -155,15 +157,15 @@ def key_told(life: Life, key: str) -> set[int | None]:
 
 
 def test_uses_that_were_noted_of_a_lost_key_are_dropped_and_those_of_others_are_written(
-    own: Life, tmp_path: Path
+    own_cluster: Life, tmp_path: Path
 ) -> None:
-    supplier = own.operator.owner(own.tenant, Surface.SUPPLIER, "Acme")
-    early = own.operator.key(own.tenant, Surface.SUPPLIER, supplier)
-    kept = Snapshot(own.installation.settings, tmp_path)
-    late = own.operator.key(own.tenant, Surface.SUPPLIER, supplier)
-    assert key_told(own, early.text) | key_told(own, late.text) == {None}
+    supplier = own_cluster.operator.owner(own_cluster.tenant, Surface.SUPPLIER, "Acme")
+    early = own_cluster.operator.key(own_cluster.tenant, Surface.SUPPLIER, supplier)
+    kept = Snapshot(own_cluster.installation.settings, tmp_path)
+    late = own_cluster.operator.key(own_cluster.tenant, Surface.SUPPLIER, supplier)
+    assert key_told(own_cluster, early.text) | key_told(own_cluster, late.text) == {None}
     kept.bring_back()
-    for node in own.nodes:
+    for node in own_cluster.nodes:
         asyncio.run(node.services.key_usage.write(None))
-    with raw(own.installation.settings) as other:
+    with raw(own_cluster.installation.settings) as other:
         assert other.rows("SELECT key_id, uses FROM key_uses") == [(early.id, 2)]

@@ -27,9 +27,9 @@ from bedesten.store.transaction import StoreUnavailable
 from bedesten_client.secrets._references import SCHEMES
 from tests.secret_references.cloud import Cloud
 from tests.secret_references.peers import REGION, Aws
+from tests.support.cli_program import Program
+from tests.support.cli_server import served
 from tests.support.client import Client
-from tests.support.program import Program
-from tests.support.served import served
 from tests.support.sites import postgres_database
 from tests.support.wire import Answer
 
@@ -43,8 +43,8 @@ def kept(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     monkeypatch.setenv("BEDESTEN_SECRETS", RINGS)
     monkeypatch.setenv("BEDESTEN_SECRETS_POLL_SECONDS", "5")
     program = Program(tmp_path / "data")
-    assert program.does("init")["created"] is True
-    program.does("tenants", "create", "shop", "--host", "shop.example")
+    assert program.run_json("init")["created"] is True
+    program.run_json("tenants", "create", "shop", "--host", "shop.example")
     assert not (tmp_path / "data" / "secrets.json").exists()
     return program
 
@@ -66,8 +66,8 @@ def test_rings_that_were_turned_in_the_manager_are_taken_up_without_a_restart(
 ) -> None:
     with served(kept, "--workers", "1", "--admin-port", "0", environment=_environment(aws)) as server:
         pids = server.ready["pids"]
-        kept.does("secrets", "rotate", "--to", str(tmp_path / "next.json"))
-        assert kept.does("secrets", "list")["sign"] == ["s1"]
+        kept.run_json("secrets", "rotate", "--to", str(tmp_path / "next.json"))
+        assert kept.run_json("secrets", "list")["sign"] == ["s1"]
         aws.put("bedesten", SecretString=(tmp_path / "next.json").read_text())
         _until(lambda: _asked_for(tmp_path) == 2)
         client = server.clients("shop.example", ())[0]
@@ -76,13 +76,13 @@ def test_rings_that_were_turned_in_the_manager_are_taken_up_without_a_restart(
 
 
 def test_they_are_taken_up_at_once_when_the_operator_says_so(aws: Aws, kept: Program, tmp_path: Path) -> None:
-    kept.does("secrets", "rotate", "--to", str(tmp_path / "next.json"))
+    kept.run_json("secrets", "rotate", "--to", str(tmp_path / "next.json"))
     assert _asked_for(tmp_path) == 1
     aws.put("bedesten", SecretString=(tmp_path / "next.json").read_text())
-    assert kept.does("secrets", "reload")["sign"] == ["s2", "s1"]
+    assert kept.run_json("secrets", "reload")["sign"] == ["s2", "s1"]
     assert _asked_for(tmp_path) == 2
-    assert "does not write there" in kept.refuses("secrets", "rotate")["message"]
-    assert "is there already" in kept.refuses("secrets", "rotate", "--to", str(tmp_path / "next.json"))["message"]
+    assert "does not write there" in kept.run_error("secrets", "rotate")["message"]
+    assert "is there already" in kept.run_error("secrets", "rotate", "--to", str(tmp_path / "next.json"))["message"]
 
 
 def test_a_worker_is_replaced_while_the_manager_is_down(aws: Aws, kept: Program) -> None:
@@ -93,7 +93,7 @@ def test_a_worker_is_replaced_while_the_manager_is_down(aws: Aws, kept: Program)
         server.until("respawned")
         client = Client(server.port, "shop.example")
         assert _until(lambda: _answer(client)).status == 200
-        assert "ResourceNotFoundException" in kept.refuses("secrets", "list")["message"]
+        assert "ResourceNotFoundException" in kept.run_error("secrets", "list")["message"]
 
 
 def _answer(client: Client) -> Answer | None:
@@ -117,7 +117,7 @@ def test_at_start_up_it_refuses_and_names_the_setting_and_no_value(
     aws: Aws, kept: Program, setting: str, reason: str
 ) -> None:
     aws.put("broken", SecretString='{"leaked-value": 1}')
-    outcome = kept.real("serve", "--port", "0", **_environment(aws, BEDESTEN_SECRETS=setting))
+    outcome = kept.run_process("serve", "--port", "0", **_environment(aws, BEDESTEN_SECRETS=setting))
     assert outcome.code == 1
     assert "BEDESTEN_SECRETS: " in outcome.err
     assert reason in outcome.err
@@ -126,7 +126,7 @@ def test_at_start_up_it_refuses_and_names_the_setting_and_no_value(
 
 
 def test_a_text_that_is_no_reference_is_wrong_usage_and_not_repeated(kept: Program) -> None:
-    outcome = kept.real("check", BEDESTEN_SECRETS="super-secret-rings")
+    outcome = kept.run_process("check", BEDESTEN_SECRETS="super-secret-rings")
     assert outcome.code == 2
     assert "super-secret-rings" not in outcome.err
 
@@ -139,10 +139,10 @@ def test_the_password_of_the_database_is_read_from_the_manager(
         cloud.secrets["acme-kv/database"] = database
         monkeypatch.setenv("BEDESTEN_DATABASE", "azure-kv://acme-kv/database")
         program = Program(tmp_path / "data")
-        assert program.does("init")["database"] == "azure-kv://acme-kv/database"
+        assert program.run_json("init")["database"] == "azure-kv://acme-kv/database"
         monkeypatch.setenv("BEDESTEN_DATABASE", f"postgresql://nobody@127.0.0.1:5432/{name}")
         monkeypatch.setenv("BEDESTEN_DATABASE_PASSWORD", "azure-kv://acme-kv/none")
-        message = program.refuses("check")["message"]
+        message = program.run_error("check")["message"]
         assert message == "BEDESTEN_DATABASE_PASSWORD: azure-kv://acme-kv/none: Azure refused: HTTP 404"
 
 
@@ -222,7 +222,7 @@ def test_rings_of_the_version_that_is_asked_for_but_of_a_lost_history_are_asked_
 
 def test_another_installations_rings_are_not_taken_up(aws: Aws, kept: Program, tmp_path: Path) -> None:
     aws.put("bedesten", SecretString=Keyring.generate().rotate_digest().to_json())
-    message = kept.refuses("secrets", "reload")["message"]
+    message = kept.run_error("secrets", "reload")["message"]
     assert "another" in message
     assert _asked_for(tmp_path) == 1
 
@@ -230,7 +230,7 @@ def test_another_installations_rings_are_not_taken_up(aws: Aws, kept: Program, t
 def test_rings_in_the_setting_itself_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rings = json.dumps(json.loads(Keyring.generate().to_json()))
     monkeypatch.setenv("BEDESTEN_SECRETS", f"value:{rings}")
-    outcome = Program(tmp_path / "data").real("init", BEDESTEN_SECRETS=f"value:{rings}")
+    outcome = Program(tmp_path / "data").run_process("init", BEDESTEN_SECRETS=f"value:{rings}")
     assert outcome.code == 0
     assert "are in the setting itself" in outcome.out
     for secret in re.findall(r"[A-Za-z0-9_-]{43}", rings):
@@ -239,7 +239,7 @@ def test_rings_in_the_setting_itself_are_never_shown(tmp_path: Path, monkeypatch
 
 
 def test_a_password_without_a_database_is_wrong_usage(tmp_path: Path) -> None:
-    outcome = Program(tmp_path / "data").real("init", BEDESTEN_DATABASE_PASSWORD="the-password")
+    outcome = Program(tmp_path / "data").run_process("init", BEDESTEN_DATABASE_PASSWORD="the-password")
     assert outcome.code == 2
     assert "there is no BEDESTEN_DATABASE" in outcome.err
     assert "the-password" not in outcome.err
@@ -302,7 +302,7 @@ def test_an_address_that_could_be_read_in_two_ways_is_refused_before_anything_is
     program.data.mkdir()
     write_keyring(Keyring.generate(), program.data / "secrets.json")
     for command in (("init",), ("tenants", "list")):
-        message = program.refuses(*command)["message"]
+        message = program.run_error(*command)["message"]
         assert "write %40 for @" in message
         assert "ret-pw" not in message
         assert "sek" not in message

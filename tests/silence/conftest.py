@@ -11,11 +11,11 @@ import pytest
 from bedesten.gate.scopes import Surface
 from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.settings import Settings
-from tests.admin_api.scraped import ask
-from tests.support.backoffice import PASSWORD, Operator
 from tests.support.client import Lines, api_key, bearer, request_bytes
-from tests.support.clusters import Cluster, running_cluster
-from tests.support.proxy import Proxy, proxied
+from tests.support.faulty_proxy import Proxy, proxied
+from tests.support.metrics import ask
+from tests.support.operator_actions import PASSWORD, Operator
+from tests.support.postgres_cluster import Cluster, running_cluster
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import opened, serving
 from tests.support.wire import Answer, Connection
@@ -63,7 +63,7 @@ class Faulty:
 
     def ready(self) -> tuple[int, str]:
         """The status of `/health/ready`, and the reason."""
-        status, _, body = ask(self.shop.site.plane, "/health/ready")
+        status, _, body = ask(self.shop.site.admin_port, "/health/ready")
         return status, "" if status == 200 else str(json.loads(body)["data"]["reason"])
 
     def deaths(self) -> list[str]:
@@ -82,7 +82,7 @@ def faulty_server(installation: Installation, folder: Path) -> Iterator[Faulty]:
         assert database is not None
         proxy, address = stack.enter_context(proxied(database))
         seen = replace(installation, settings=installation.settings.model_copy(update={"database": address}))
-        site = stack.enter_context(serving(seen, folder, 1, plane=True))
+        site = stack.enter_context(serving(seen, folder, 1, admin_port=True))
         site.installation = installation
         made = Faulty(open_shop(site, Operator(installation), "acme"), proxy, seen)
         yield made

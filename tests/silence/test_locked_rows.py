@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from bedesten.catalogue.actions import ProductFields
-from tests.admin_api.scraped import of, scrape, until
 from tests.silence.conftest import Faulty
-from tests.support.backoffice import PASSWORD
+from tests.support.metrics import of, scrape, until
+from tests.support.operator_actions import PASSWORD
 
 UNAVAILABLE = (503, -9)
 BUYERS = 24
@@ -60,7 +60,7 @@ def test_a_locked_stock_row_stops_neither_reads_nor_logins_nor_orders_of_other_p
     login = {"email": faulty.shop.partner_email, "password": PASSWORD}
     assert faulty.order(other_product).status == 200  # a shop's first order opens its sales account
     with stock_locked(faulty), buyers(faulty) as answers:
-        assert until(lambda: of(scrape(faulty.shop.site.plane), "store_lock_waits_total") >= BUYERS)
+        assert until(lambda: of(scrape(faulty.shop.site.admin_port), "store_lock_waits_total") >= BUYERS)
         assert [faulty.order(other_product).status for _ in range(20)] == [200] * 20
         assert [faulty.read().status for _ in range(20)] == [200] * 20
         assert [faulty.ask("/Login/Customer/Api/Verify", (), login).status for _ in range(3)] == [200] * 3

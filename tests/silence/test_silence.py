@@ -14,11 +14,11 @@ from bedesten.server.installation import Installation
 from bedesten.store import wait_budget
 from bedesten.store.postgres import PostgresStore
 from bedesten.store.transaction import StoreUnavailable, SystemTransaction
-from tests.admin_api.scraped import of, scrape, until
 from tests.silence.conftest import Faulty
 from tests.store import notes
 from tests.store.fresh import fresh_tenant
-from tests.support.proxy import proxy_process
+from tests.support.faulty_proxy import proxy_process
+from tests.support.metrics import of, scrape, until
 from tests.support.shop import fresh
 from tests.support.sites import opened
 
@@ -48,16 +48,16 @@ def test_while_the_database_is_silent_every_request_is_answered_503(faulty: Faul
 
 
 def test_while_the_database_is_silent_the_metrics_are_served_and_say_so(faulty: Faulty) -> None:
-    assert of(scrape(faulty.shop.site.plane), "store_up") == 1
+    assert of(scrape(faulty.shop.site.admin_port), "store_up") == 1
     faulty.proxy.silence()
     assert faulty.read().told == UNAVAILABLE
-    found = scrape(faulty.shop.site.plane)
+    found = scrape(faulty.shop.site.admin_port)
     assert of(found, "store_up") == 0
     assert of(found, "revision_check_seconds_count") >= 1
     assert faulty.ready() == AWAY
     faulty.proxy.heal()
     assert until(lambda: faulty.ready() == (200, ""))
-    assert of(scrape(faulty.shop.site.plane), "store_up") == 1
+    assert of(scrape(faulty.shop.site.admin_port), "store_up") == 1
 
 
 def test_while_the_database_refuses_every_request_is_answered_503(faulty: Faulty) -> None:

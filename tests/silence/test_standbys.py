@@ -6,10 +6,10 @@ from bedesten.audit.search import RowFilter, find_newest
 from bedesten.server.installation import open_installation
 from bedesten.store.postgres import PostgresStore
 from bedesten.store.transaction import StoreUnavailable
-from tests.admin_api.scraped import until
 from tests.silence.conftest import Faulty
 from tests.store.test_store_faults import refuses_everything
-from tests.support.clusters import Cluster
+from tests.support.metrics import until
+from tests.support.postgres_cluster import Cluster
 
 UNAVAILABLE = (503, -9)
 NO_WRITES = (503, "the store takes no writes")

@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bedesten.server.listener import free_port
+from tests.support.cli_program import Program
+from tests.support.cli_server import CliServer, served
 from tests.support.client import Client, Lines, bearer
 from tests.support.documents import DOCS, blocks
-from tests.support.program import Program
-from tests.support.served import Served, served
 
 HOST, PASSWORD = "reports.shop.example", "seven lanterns by the gate"
 ROUTES = """
@@ -124,7 +124,7 @@ class ForwardAuthServer:
     """An installation with one shop, whose admin listener decides by a route file."""
 
     program: Program
-    server: Served
+    server: CliServer
     routes: Path
     partner: str
     tenant: str
@@ -147,7 +147,7 @@ class ForwardAuthServer:
 
     def key(self, *options: str) -> Any:
         """A supplier's API key, as `keys create` tells of it."""
-        return self.program.does(
+        return self.program.run_json(
             "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", "--create-owner", *options
         )
 
@@ -163,9 +163,9 @@ def forward_auth_server(
 ) -> Iterator[ForwardAuthServer]:
     """The installation, served."""
     program = Program(folder / "data", database)
-    program.does("init")
-    tenant = program.does("tenants", "create", "shop", "--host", HOST)["id"]
-    partner = program.does(
+    program.run_json("init")
+    tenant = program.run_json("tenants", "create", "shop", "--host", HOST)["id"]
+    partner = program.run_json(
         "partners", "create", "--tenant", "shop", "--email", "p@partner.example", "--password-stdin",
         stdin=PASSWORD.encode(),
     )["id"]  # fmt: skip

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.support.programs import installed, nginx_main
+from tests.support.installed_programs import installed, nginx_main
 from tests.support.wire import PATIENCE, Connection, fresh_address
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx.conf"

@@ -17,7 +17,7 @@ from bedesten.payments import actions as payments
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import example_values
 from bedesten.tenants.checkout_limits import NO_LIMITS
-from tests.support.backoffice import Operator
+from tests.support.operator_actions import Operator
 from tests.support.shop import Shop
 from tests.support.sites import Site
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from bedesten.catalogue.actions import ProductFields, Requirement
 from bedesten.gate.scopes import Surface
-from tests.support.backoffice import Key, Operator
 from tests.support.client import Client, Lines, api_key, bearer
+from tests.support.operator_actions import Key, Operator
 from tests.support.sites import Site
 
 CREDIT = 100_000_00

@@ -41,7 +41,7 @@ class Site:
     port: int
     process: "subprocess.Popen[str]"
     log: Path
-    plane: int = 0
+    admin_port: int = 0
     """The port of the admin listener, if it was asked for."""
 
     @property
@@ -165,12 +165,12 @@ def opened(engine: str, folder: Path, **settings: object) -> Iterator[Installati
 
 @contextlib.contextmanager
 def serving(
-    installation: Installation, folder: Path, workers: int = 2, *, plane: bool = False, port: int = 0
+    installation: Installation, folder: Path, workers: int = 2, *, admin_port: bool = False, port: int = 0
 ) -> Iterator[Site]:
     """The installation with a server beside it, until the end of the block; with the admin listener, if it is wanted."""
     log = folder / "server.log"
     command = [sys.executable, "-P", str(SERVE), installation.settings.model_dump_json(), str(workers), str(port)]
-    command += ["plane"] if plane else []
+    command += ["plane"] if admin_port else []
     with (
         log.open("ab") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,

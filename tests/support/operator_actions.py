@@ -29,7 +29,7 @@ from bedesten.tenants import actions as tenants
 from bedesten.tenants.checkout_limits import NO_LIMITS, set_checkout_limits
 from bedesten.tenants.lookup import tenant_entry
 from bedesten.webhooks import actions as webhooks
-from tests.support.codes import add_codes
+from tests.support.stock_codes import add_codes
 
 Result = TypeVar("Result")
 PASSWORD = "seven lanterns by the gate"

@@ -9,9 +9,9 @@ from typing import Literal
 
 from bedesten.apidocs.site.assets import asset
 from bedesten.gate.scopes import Surface
-from tests.support.backoffice import PASSWORD
 from tests.support.client import ABSENT, Lines, api_key, bearer
-from tests.support.goods import Goods
+from tests.support.operator_actions import PASSWORD
+from tests.support.sample_objects import SampleObjects
 from tests.support.shop import CARD_PRICE, Shop, fresh, line
 
 Kind = Literal["scoped", "signed", "anonymous", "login", "keyed", "public"]
@@ -36,13 +36,13 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Promise:
+class ExpectedRoute:
     """One route, by method and path as the contract writes it."""
 
     method: str
     path: str
     demand: Demand
-    sample: Callable[[Shop, Goods], Sample]
+    sample: Callable[[Shop, SampleObjects], Sample]
     spends: bool = False
     """Whether success ends the credential that was sent, at once or in time."""
 
@@ -71,18 +71,18 @@ _SINCE = "2020-01-01T00:00:00Z"
 _PASSWORDS = {"currentPassword": PASSWORD, "newPassword": "twelve herons in the reeds"}
 
 
-def _key_calls(surface: Surface) -> "tuple[Promise, ...]":
+def _key_calls(surface: Surface) -> "tuple[ExpectedRoute, ...]":
     """What the holder of an API key does with it, below the surface's path."""
     path, demand = f"/{surface.value.title()}/Keys", _keyed(surface, "keys:manage")
     rotation = {"graceSeconds": 60, "fromFirstUse": True, "replaces": None}
     return (
-        Promise("POST", f"{path}/Get", demand, _to(f"{path}/Get")),
-        Promise("POST", f"{path}/Rotate", demand, _to(f"{path}/Rotate", rotation), spends=True),
-        Promise("POST", f"{path}/Revoke", demand, _to(f"{path}/Revoke", {"previous": False}), spends=True),
+        ExpectedRoute("POST", f"{path}/Get", demand, _to(f"{path}/Get")),
+        ExpectedRoute("POST", f"{path}/Rotate", demand, _to(f"{path}/Rotate", rotation), spends=True),
+        ExpectedRoute("POST", f"{path}/Revoke", demand, _to(f"{path}/Revoke", {"previous": False}), spends=True),
     )
 
 
-def _to(path: str, body: object = ABSENT) -> Callable[[Shop, Goods], Sample]:
+def _to(path: str, body: object = ABSENT) -> Callable[[Shop, SampleObjects], Sample]:
     return lambda shop, goods: Sample(path, body)
 
 
@@ -121,92 +121,92 @@ def _money(amount: str | float, **more: object) -> dict[str, object]:
     return {"amount": float(amount), "reference": fresh("money"), "currency": "USD", **more}
 
 
-def credential_for(shop: Shop, promise: Promise) -> Lines:
+def credential_for(shop: Shop, expected_route: ExpectedRoute) -> Lines:
     """The header with a good credential for the route; one that success ends is fresh."""
-    if promise.demand.surface is None:
+    if expected_route.demand.surface is None:
         return ()
-    if promise.spends and promise.demand.kind == "keyed":
-        owner = shop.supplier if promise.demand.surface is Surface.SUPPLIER else shop.integration
-        return api_key(shop.operator.key(shop.id, promise.demand.surface, owner).text)
-    if promise.spends:
+    if expected_route.spends and expected_route.demand.kind == "keyed":
+        owner = shop.supplier if expected_route.demand.surface is Surface.SUPPLIER else shop.integration
+        return api_key(shop.operator.key(shop.id, expected_route.demand.surface, owner).text)
+    if expected_route.spends:
         customer = shop.operator.account(shop.id, "customer", f"{fresh('spare')}@example.com")
         return bearer(shop.signed_in(customer))
-    return shop.lines(promise.demand.surface)
+    return shop.lines(expected_route.demand.surface)
 
 
 _CANONICAL = (
-    Promise("POST", "/Login/Customer/Api/Verify", Demand("login", _RESELLER),
+    ExpectedRoute("POST", "/Login/Customer/Api/Verify", Demand("login", _RESELLER),
             lambda shop, goods: Sample("/Login/Customer/Api/Verify", _login(shop.partner_email))),
-    Promise("GET", "/Categories", _scoped(_RESELLER, "catalogue:read"), _to("/Categories")),
-    Promise("POST", "/Products/List", _scoped(_RESELLER, "catalogue:read"),
+    ExpectedRoute("GET", "/Categories", _scoped(_RESELLER, "catalogue:read"), _to("/Categories")),
+    ExpectedRoute("POST", "/Products/List", _scoped(_RESELLER, "catalogue:read"),
             lambda shop, goods: Sample("/Products/List", _page(categoryId=goods.category_id))),
-    Promise("POST", "/Products/Detail/{productId}", _scoped(_RESELLER, "catalogue:read"),
+    ExpectedRoute("POST", "/Products/Detail/{productId}", _scoped(_RESELLER, "catalogue:read"),
             lambda shop, goods: Sample(f"/Products/Detail/{shop.card}")),
-    Promise("POST", "/Orders/Create", _scoped(_RESELLER, "orders:create"),
+    ExpectedRoute("POST", "/Orders/Create", _scoped(_RESELLER, "orders:create"),
             lambda shop, goods: Sample("/Orders/Create", order_body(shop))),
-    Promise("POST", "/Orders/Get", _scoped(_RESELLER, "orders:read"),
+    ExpectedRoute("POST", "/Orders/Get", _scoped(_RESELLER, "orders:read"),
             lambda shop, goods: Sample("/Orders/Get", {"orderId": None, "orderReference": goods.order_reference})),
-    Promise("GET", "/Orders/Detail/{orderDetailId}", _scoped(_RESELLER, "orders:read"),
+    ExpectedRoute("GET", "/Orders/Detail/{orderDetailId}", _scoped(_RESELLER, "orders:read"),
             lambda shop, goods: Sample(f"/Orders/Detail/{goods.line_id}")),
-    Promise("GET", "/Account/Details", _scoped(_RESELLER, "account:read"), _to("/Account/Details")),
-    Promise("POST", "/Storefront/Customers/Register", _ANONYMOUS,
+    ExpectedRoute("GET", "/Account/Details", _scoped(_RESELLER, "account:read"), _to("/Account/Details")),
+    ExpectedRoute("POST", "/Storefront/Customers/Register", _ANONYMOUS,
             lambda shop, goods: Sample("/Storefront/Customers/Register", _register())),
-    Promise("POST", "/Storefront/Customers/Login", Demand("login", _STOREFRONT),
+    ExpectedRoute("POST", "/Storefront/Customers/Login", Demand("login", _STOREFRONT),
             lambda shop, goods: Sample("/Storefront/Customers/Login", _login(shop.customer_email))),
-    Promise("POST", "/Storefront/Customers/Refresh", _SIGNED, _to("/Storefront/Customers/Refresh")),
-    Promise("POST", "/Storefront/Customers/Logout", _SIGNED,
+    ExpectedRoute("POST", "/Storefront/Customers/Refresh", _SIGNED, _to("/Storefront/Customers/Refresh")),
+    ExpectedRoute("POST", "/Storefront/Customers/Logout", _SIGNED,
             _to("/Storefront/Customers/Logout", {"everywhere": False}), spends=True),
-    Promise("POST", "/Storefront/Customers/Sessions/List", _PROFILE,
+    ExpectedRoute("POST", "/Storefront/Customers/Sessions/List", _PROFILE,
             _to("/Storefront/Customers/Sessions/List", _page())),
-    Promise("POST", "/Storefront/Customers/Sessions/End", _PROFILE,
+    ExpectedRoute("POST", "/Storefront/Customers/Sessions/End", _PROFILE,
             lambda shop, goods: Sample("/Storefront/Customers/Sessions/End", {"sessionId": goods.session_id})),
-    Promise("POST", "/Storefront/Customers/Profile", _PROFILE, _to("/Storefront/Customers/Profile")),
-    Promise("POST", "/Storefront/Customers/Password", _PROFILE, _to("/Storefront/Customers/Password", _PASSWORDS),
+    ExpectedRoute("POST", "/Storefront/Customers/Profile", _PROFILE, _to("/Storefront/Customers/Profile")),
+    ExpectedRoute("POST", "/Storefront/Customers/Password", _PROFILE, _to("/Storefront/Customers/Password", _PASSWORDS),
             spends=True),
-    Promise("POST", "/Storefront/Products/List", _ANONYMOUS,
+    ExpectedRoute("POST", "/Storefront/Products/List", _ANONYMOUS,
             lambda shop, goods: Sample("/Storefront/Products/List", _page(categoryId=goods.category_id))),
-    Promise("POST", "/Storefront/Products/Detail/{productId}", _ANONYMOUS,
+    ExpectedRoute("POST", "/Storefront/Products/Detail/{productId}", _ANONYMOUS,
             lambda shop, goods: Sample(f"/Storefront/Products/Detail/{shop.card}")),
-    Promise("POST", "/Storefront/Checkout/Create", _scoped(_STOREFRONT, "orders:create"),
+    ExpectedRoute("POST", "/Storefront/Checkout/Create", _scoped(_STOREFRONT, "orders:create"),
             lambda shop, goods: Sample("/Storefront/Checkout/Create", _checkout(shop))),
-    Promise("POST", "/Storefront/Checkout/Cancel", _scoped(_STOREFRONT, "orders:create"),
+    ExpectedRoute("POST", "/Storefront/Checkout/Cancel", _scoped(_STOREFRONT, "orders:create"),
             lambda shop, goods: Sample("/Storefront/Checkout/Cancel", {"orderId": goods.spare_checkout_id})),
-    Promise("POST", "/Storefront/Orders/Get", _scoped(_STOREFRONT, "orders:read"),
+    ExpectedRoute("POST", "/Storefront/Orders/Get", _scoped(_STOREFRONT, "orders:read"),
             lambda shop, goods: Sample("/Storefront/Orders/Get", {"orderId": goods.checkout_id})),
-    Promise("POST", "/Payment/Deposits/Create", _DEPOSITS,
+    ExpectedRoute("POST", "/Payment/Deposits/Create", _DEPOSITS,
             lambda shop, goods: Sample("/Payment/Deposits/Create", _money(12.5, partner=shop.partner_email))),
-    Promise("POST", "/Payment/Deposits/Confirm", _DEPOSITS,
+    ExpectedRoute("POST", "/Payment/Deposits/Confirm", _DEPOSITS,
             lambda shop, goods: Sample("/Payment/Deposits/Confirm", {"depositId": goods.deposit_id})),
-    Promise("POST", "/Payment/Payments/Create", _PAYMENTS,
+    ExpectedRoute("POST", "/Payment/Payments/Create", _PAYMENTS,
             lambda shop, goods: Sample("/Payment/Payments/Create", _money(CARD_PRICE, orderId=goods.checkout_id))),
-    Promise("POST", "/Payment/Payments/Capture", _PAYMENTS,
+    ExpectedRoute("POST", "/Payment/Payments/Capture", _PAYMENTS,
             lambda shop, goods: Sample("/Payment/Payments/Capture", {"paymentId": goods.payment_id})),
-    Promise("POST", "/Payment/Payments/Cancel", _PAYMENTS,
+    ExpectedRoute("POST", "/Payment/Payments/Cancel", _PAYMENTS,
             lambda shop, goods: Sample("/Payment/Payments/Cancel", {"paymentId": goods.spare_payment_id})),
-    Promise("POST", "/Supplier/Products/List", _keyed(Surface.SUPPLIER, "products:read"),
+    ExpectedRoute("POST", "/Supplier/Products/List", _keyed(Surface.SUPPLIER, "products:read"),
             lambda shop, goods: Sample("/Supplier/Products/List", _page())),
-    Promise("POST", "/Supplier/Products/Upsert", _keyed(Surface.SUPPLIER, "products:write"),
+    ExpectedRoute("POST", "/Supplier/Products/Upsert", _keyed(Surface.SUPPLIER, "products:write"),
             lambda shop, goods: Sample("/Supplier/Products/Upsert", _upsert(shop))),
-    Promise("POST", "/Supplier/Stock/Upload", _keyed(Surface.SUPPLIER, "stock:write"),
+    ExpectedRoute("POST", "/Supplier/Stock/Upload", _keyed(Surface.SUPPLIER, "stock:write"),
             lambda shop, goods: Sample("/Supplier/Stock/Upload", {
                 "productId": shop.card, "codes": [fresh("NEW")], "items": [_parts(fresh("PARTS"))]})),
-    Promise("POST", "/Supplier/Orders/Awaiting", _keyed(Surface.SUPPLIER, "orders:read"),
+    ExpectedRoute("POST", "/Supplier/Orders/Awaiting", _keyed(Surface.SUPPLIER, "orders:read"),
             lambda shop, goods: Sample("/Supplier/Orders/Awaiting", _page())),
-    Promise("POST", "/Supplier/Orders/Deliver", _keyed(Surface.SUPPLIER, "orders:deliver"),
+    ExpectedRoute("POST", "/Supplier/Orders/Deliver", _keyed(Surface.SUPPLIER, "orders:deliver"),
             lambda shop, goods: Sample("/Supplier/Orders/Deliver", {
                 "orderDetailId": goods.awaiting_id, "deliveryData": [goods.code],
                 "deliveryItems": [_parts(f"{goods.code}-2")], "deliveryNote": ["Thank you"]})),
     *_key_calls(Surface.PAYMENT),
     *_key_calls(Surface.SUPPLIER),
-    Promise("GET", "/documentation", _PUBLIC, _to("/documentation")),
-    Promise("GET", "/documentation/", _PUBLIC, _to("/documentation/")),
-    Promise("GET", "/documentation/index", _PUBLIC, _to("/documentation/index")),
-    Promise("GET", "/documentation/downloads", _PUBLIC, _to("/documentation/downloads")),
-    Promise("GET", "/documentation/surfaces/{surface}", _PUBLIC, _to("/documentation/surfaces/reseller")),
-    Promise("GET", "/documentation/assets/{name}", _PUBLIC, _to(asset("site.css").address)),
-    Promise("GET", "/documentation/guides/{name}", _PUBLIC, _to("/documentation/guides/authentication")),
-    Promise("GET", "/documentation/errors/{code}", _PUBLIC, _to("/documentation/errors/-23.json")),
-    Promise("GET", "/openapi/{document}", _PUBLIC, _to("/openapi/reseller.json")),
+    ExpectedRoute("GET", "/documentation", _PUBLIC, _to("/documentation")),
+    ExpectedRoute("GET", "/documentation/", _PUBLIC, _to("/documentation/")),
+    ExpectedRoute("GET", "/documentation/index", _PUBLIC, _to("/documentation/index")),
+    ExpectedRoute("GET", "/documentation/downloads", _PUBLIC, _to("/documentation/downloads")),
+    ExpectedRoute("GET", "/documentation/surfaces/{surface}", _PUBLIC, _to("/documentation/surfaces/reseller")),
+    ExpectedRoute("GET", "/documentation/assets/{name}", _PUBLIC, _to(asset("site.css").address)),
+    ExpectedRoute("GET", "/documentation/guides/{name}", _PUBLIC, _to("/documentation/guides/authentication")),
+    ExpectedRoute("GET", "/documentation/errors/{code}", _PUBLIC, _to("/documentation/errors/-23.json")),
+    ExpectedRoute("GET", "/openapi/{document}", _PUBLIC, _to("/openapi/reseller.json")),
 )  # fmt: skip
 
 ALIASES = {
@@ -218,18 +218,18 @@ ALIASES = {
 """Older names (contract section 7): the method and the credential of the canonical route."""
 
 
-def _aliased(method: str, path: str, canonical: Promise) -> Promise:
+def _aliased(method: str, path: str, canonical: ExpectedRoute) -> ExpectedRoute:
     before, after = canonical.path.partition("{")[0], path.partition("{")[0]
 
-    def sample(shop: Shop, goods: Goods) -> Sample:
+    def sample(shop: Shop, goods: SampleObjects) -> Sample:
         right = canonical.sample(shop, goods)
         return Sample(after + right.path.removeprefix(before), right.body)
 
     return replace(canonical, method=method, path=path, sample=sample)
 
 
-_BY_NAME = {promise.name: promise for promise in _CANONICAL}
-PROMISES: dict[Name, Promise] = _BY_NAME | {
+_BY_NAME = {expected_route.name: expected_route for expected_route in _CANONICAL}
+EXPECTED_ROUTES: dict[Name, ExpectedRoute] = _BY_NAME | {
     (method, path): _aliased(method, path, _BY_NAME[method, canonical]) for (method, path), canonical in ALIASES.items()
 }
 """Every route and every alias."""

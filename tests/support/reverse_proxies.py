@@ -13,8 +13,8 @@ from bedesten.server.listener import free_port
 from tests.support.client import request_bytes
 from tests.support.documents import DOCS, blocks
 from tests.support.forward_auth import HOST
+from tests.support.installed_programs import installed, nginx_main
 from tests.support.nginx import a_certificate
-from tests.support.programs import installed, nginx_main
 from tests.support.wire import PATIENCE, fresh_address, speak
 
 CERTIFICATE, TLS_PORT = "certificate.pem", "tls-port"

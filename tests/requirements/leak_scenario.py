@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from bedesten.server.listener import free_port
 from bedesten.server.settings import Settings
-from tests.admin_api.scraped import ask
+from tests.support.cli_program import ENVIRONMENT, Program
 from tests.support.client import Client, Lines, api_key, bearer
-from tests.support.program import ENVIRONMENT, Program
+from tests.support.metrics import ask
 from tests.support.receiver import Receiver, receiving
 from tests.support.shop import line
 from tests.support.sites import postgres_database
@@ -28,7 +28,7 @@ PARTNER, CUSTOMER = "partner@example.com", "customer@example.com"
 
 
 @dataclass
-class Household:
+class LeakScenario:
     """The installation while its server runs, and every secret that was in use, by what it is."""
 
     program: Program
@@ -70,7 +70,7 @@ class Household:
 
 
 @contextlib.contextmanager
-def household(engine: str, folder: Path) -> Iterator[Household]:
+def leak_scenario(engine: str, folder: Path) -> Iterator[LeakScenario]:
     """It, on one of the engines, at the end of its day. On PostgreSQL its database's address holds a password."""
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(postgres_database()) if engine == "postgresql" else None
@@ -79,11 +79,11 @@ def household(engine: str, folder: Path) -> Iterator[Household]:
             user, _, place = database.removeprefix("postgresql://").rpartition("@")
             database = f"postgresql://{(user or 'root').partition(':')[0]}:{password}@{place}"
         program = Program(folder / "data", database)
-        program.does("init")
+        program.run_json("init")
         receiver = stack.enter_context(receiving())
         process = stack.enter_context(_serving(program, folder / "server.log"))
         settings = Settings(data=program.data, database=database)
-        made = Household(program, settings, receiver, folder / "server.log", process)
+        made = LeakScenario(program, settings, receiver, folder / "server.log", process)
         if database:
             made.keep("the database's password", password)
         _read_rings(made, "at first")
@@ -119,33 +119,33 @@ def _serving(program: Program, log: Path) -> Iterator["subprocess.Popen[bytes]"]
             process.wait(30)
 
 
-def _read_rings(house: Household, when: str) -> None:
+def _read_rings(scenario: LeakScenario, when: str) -> None:
     """The master secrets that are in the file now."""
-    written = json.loads(house.settings.secrets_file.read_text("ascii"))
+    written = json.loads(scenario.settings.secrets_file.read_text("ascii"))
     for key_set in ("sign", "digest", "wrap"):
         for name, text in written[key_set]["secrets"].items():
-            if text not in house.secrets.values():
-                house.keep(f"the master secret {key_set}.{name}, {when}", text)
+            if text not in scenario.secrets.values():
+                scenario.keep(f"the master secret {key_set}.{name}, {when}", text)
 
 
-def _staff(house: Household) -> None:
+def _staff(scenario: LeakScenario) -> None:
     """Tenants, accounts and keys, by command."""
-    program, keep = house.program, house.keep
-    program.does("webhooks", "allow", "127.0.0.0/8")
+    program, keep = scenario.program, scenario.keep
+    program.run_json("webhooks", "allow", "127.0.0.0/8")
     for name, host in (("day", HOST), ("other", OTHER_HOST)):
-        program.does("tenants", "create", name, "--host", host)
+        program.run_json("tenants", "create", name, "--host", host)
     chosen = keep("a partner's chosen password", " ".join(secrets.token_hex(4) for _ in range(4)))
-    where = ["--tenant", "day", "--webhook", house.receiver.url, "--credit", "1000"]
-    partner = program.does(
+    where = ["--tenant", "day", "--webhook", scenario.receiver.url, "--credit", "1000"]
+    partner = program.run_json(
         "partners", "create", "--email", PARTNER, "--password-stdin", *where, stdin=chosen.encode()
     )  # fmt: skip
     keep("a webhook's signing secret", partner["webhookSecret"])
     keep("a webhook's outbound key", partner["webhookKey"])
-    other = program.does("partners", "create", "--email", "made@example.com", "--tenant", "other")
+    other = program.run_json("partners", "create", "--email", "made@example.com", "--tenant", "other")
     keep("a partner's made password", other["password"])
     for surface, owner in (("supplier", "Acme"), ("payment", "Paywell")):
         for tenant in ("day", "other"):
-            made = program.does(
+            made = program.run_json(
                 "keys", "create", "--tenant", tenant, "--surface", surface, "--owner", owner, "--create-owner"
             )
             keep(f"{tenant}'s {surface} key", made["key"])
@@ -154,20 +154,20 @@ def _staff(house: Household) -> None:
         {"sku": "topup", "name": "Top-up", "price": 7, "cost": 3, "fulfilment": "supplier", "supplier": "Acme",
          "supplierSku": "s-topup", "requireData": [{"id": "player", "name": "Player"}]},
     ]  # fmt: skip
-    file = house.log.with_name("products.json")
+    file = scenario.log.with_name("products.json")
     file.write_text(json.dumps(rows), "utf-8")
-    program.does("products", "import", str(file), "--tenant", "day")
+    program.run_json("products", "import", str(file), "--tenant", "day")
 
 
-def _trade(house: Household) -> None:
+def _trade(scenario: LeakScenario) -> None:
     """Orders of a partner and of a customer, through all four surfaces."""
-    keep = house.keep
-    supplier = house.client(api_key(house.secrets["day's supplier key"]))
+    keep = scenario.keep
+    supplier = scenario.client(api_key(scenario.secrets["day's supplier key"]))
     products = {one["sku"]: one["productId"] for one in supplier.data("/Supplier/Products/List")["items"]}
     codes = [keep(f"stock code {number}", f"CARD-{secrets.token_hex(12).upper()}") for number in range(4)]
     supplier.data("/Supplier/Stock/Upload", {"productId": products["s-card"], "codes": codes})
-    login = {"email": PARTNER, "password": house.secrets["a partner's chosen password"]}
-    partner = house.client(bearer(keep("a partner's token", house.client().data(LOGIN, login)["token"])))
+    login = {"email": PARTNER, "password": scenario.secrets["a partner's chosen password"]}
+    partner = scenario.client(bearer(keep("a partner's token", scenario.client().data(LOGIN, login)["token"])))
     order = {
         "orderReference": "day-1",
         "basketData": [line(products["s-card"], 2, "a"), line(products["s-topup"], 1, "b", topup=products["s-topup"])],
@@ -180,22 +180,22 @@ def _trade(house: Household) -> None:
     for _ in range(2):
         supplier.data("/Supplier/Orders/Deliver", done, (("Idempotency-Key", "deliver-1-key"),))
     assert delivered in str(partner.data("/Orders/Get", {"orderReference": "day-1"}))
-    sent = house.receiver.wait_for(3)
+    sent = scenario.receiver.wait_for(3)
     assert delivered in "".join(notice.body.decode() for notice in sent)
-    assert {notice.headers["apikey"] for notice in sent} == {house.secrets["a webhook's outbound key"]}
-    _shop_online(house, products["s-card"])
+    assert {notice.headers["apikey"] for notice in sent} == {scenario.secrets["a webhook's outbound key"]}
+    _shop_online(scenario, products["s-card"])
 
 
-def _shop_online(house: Household, card: str) -> None:
-    keep, anybody = house.keep, house.client()
+def _shop_online(scenario: LeakScenario, card: str) -> None:
+    keep, anybody = scenario.keep, scenario.client()
     first, second = (
         keep(f"a customer's {one} password", f"{secrets.token_hex(8)} {one} one") for one in ("old", "new")
     )
     anybody.data("/Storefront/Customers/Register", {"email": CUSTOMER, "password": first, "name": "Ada"})
     token = keep("a customer's token", anybody.data(CUSTOMER_LOGIN, {"email": CUSTOMER, "password": first})["token"])
-    customer = house.client(bearer(token))
+    customer = scenario.client(bearer(token))
     order = customer.data("/Storefront/Checkout/Create", {"items": [{"productId": card, "quantity": 1}]})
-    service = house.client(api_key(house.secrets["day's payment key"]))
+    service = scenario.client(api_key(scenario.secrets["day's payment key"]))
     payment = service.data(
         "/Payment/Payments/Create", {"orderId": order["orderId"], "amount": 5, "reference": "day-payment"}
     )
@@ -205,43 +205,43 @@ def _shop_online(house: Household, card: str) -> None:
     keep("a customer's second token", changed["token"])
 
 
-def _turn(house: Household) -> None:
+def _turn(scenario: LeakScenario) -> None:
     """Secrets of every kind are turned: keys by their holder and by command, the rings by command."""
-    program, keep = house.program, house.keep
-    payment = house.client(api_key(house.secrets["day's payment key"]))
+    program, keep = scenario.program, scenario.keep
+    payment = scenario.client(api_key(scenario.secrets["day's payment key"]))
     rotated = payment.data("/Payment/Keys/Rotate", {"graceSeconds": 3600})
     keep("day's payment key, rotated", rotated["key"])
     (listed,) = [
-        one for one in program.does("keys", "list", "--tenant", "other")["keys"] if one["surface"] == "supplier"
+        one for one in program.run_json("keys", "list", "--tenant", "other")["keys"] if one["surface"] == "supplier"
     ]
-    keep("other's supplier key, rotated", program.does("keys", "rotate", listed["id"], "--grace", "1h")["key"])
-    program.does("secrets", "rotate")
-    program.does("secrets", "rotate", "--pepper")
-    _read_rings(house, "after a turn")
-    login = {"email": PARTNER, "password": house.secrets["a partner's chosen password"]}
-    keep("a partner's token after the turn", house.client().data(LOGIN, login)["token"])
+    keep("other's supplier key, rotated", program.run_json("keys", "rotate", listed["id"], "--grace", "1h")["key"])
+    program.run_json("secrets", "rotate")
+    program.run_json("secrets", "rotate", "--pepper")
+    _read_rings(scenario, "after a turn")
+    login = {"email": PARTNER, "password": scenario.secrets["a partner's chosen password"]}
+    keep("a partner's token after the turn", scenario.client().data(LOGIN, login)["token"])
     for name, surface in (("day's payment key, rotated", "Payment"), ("day's supplier key", "Supplier")):
-        assert house.client(api_key(house.secrets[name])).post(f"/{surface}/Keys/Get").status == 200
+        assert scenario.client(api_key(scenario.secrets[name])).post(f"/{surface}/Keys/Get").status == 200
 
 
-def _misuse(house: Household) -> None:
+def _misuse(scenario: LeakScenario) -> None:
     """Every secret, where it does not belong and spoilt: whatever is logged, kept or counted of it, is kept now."""
-    typed = house.keep("a password typed wrong", f"{secrets.token_hex(10)} mistyped")
-    for secret in list(house.secrets.values()):
+    typed = scenario.keep("a password typed wrong", f"{secrets.token_hex(10)} mistyped")
+    for secret in list(scenario.secrets.values()):
         spoilt = secret[:-1] + ("x" if secret[-1] != "x" else "y")
         for shown in (secret, spoilt):
             for lines in (bearer(shown), (("Authorization", shown),), api_key(shown), (("X-Api-Key", shown),)):
-                client = house.client([*lines, ("User-Agent", shown), ("Idempotency-Key", shown)])
+                client = scenario.client([*lines, ("User-Agent", shown), ("Idempotency-Key", shown)])
                 client.post("/Orders/Create", {"orderReference": "x", shown: shown})
                 client.post("/Supplier/Orders/Deliver", {"orderDetailId": shown})
                 client.close()
             path = shown.replace(" ", "+")
-            house.client().get(f"/{path}?access_token={path}")
-            house.client().post(LOGIN, f'{{"email": "{shown}", "password": {shown}'.encode())
-        house.client().post("/Storefront/Customers/Register", {"email": "x@x.example", "password": secret})
+            scenario.client().get(f"/{path}?access_token={path}")
+            scenario.client().post(LOGIN, f'{{"email": "{shown}", "password": {shown}'.encode())
+        scenario.client().post("/Storefront/Customers/Register", {"email": "x@x.example", "password": secret})
     for email in (PARTNER, "nobody@example.com", typed):
-        house.client().post(LOGIN, {"email": email, "password": typed})
-    house.client(host=house.secrets["day's supplier key"]).post("/Supplier/Products/List")
+        scenario.client().post(LOGIN, {"email": email, "password": typed})
+    scenario.client(host=scenario.secrets["day's supplier key"]).post("/Supplier/Products/List")
 
 
 def raw_forms(secret: str) -> set[bytes]:

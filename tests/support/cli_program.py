@@ -57,14 +57,14 @@ class Program:
         finally:
             sys.stdin, sys.stdout, sys.stderr = kept
 
-    def does(self, *arguments: str, stdin: bytes = b"") -> Any:
+    def run_json(self, *arguments: str, stdin: bytes = b"") -> Any:
         """The document of a command that has to do what it is told."""
         outcome = self.run(*arguments, "--json", stdin=stdin)
         assert outcome.code == 0, (outcome.out, outcome.err)
         assert outcome.err == ""
         return outcome.document
 
-    def refuses(self, *arguments: str, stdin: bytes = b"") -> Any:
+    def run_error(self, *arguments: str, stdin: bytes = b"") -> Any:
         """The error of a command that has to be refused."""
         outcome = self.run(*arguments, "--json", stdin=stdin)
         assert outcome.code == 1, (outcome.out, outcome.err)
@@ -72,7 +72,7 @@ class Program:
         assert list(outcome.document) == ["error"]
         return outcome.document["error"]
 
-    def real(self, *arguments: str, **environment: str) -> Outcome:
+    def run_process(self, *arguments: str, **environment: str) -> Outcome:
         """Runs a command in a process of its own, as a shell does."""
         done = subprocess.run(
             [sys.executable, "-m", "bedesten", *arguments, *self.where],

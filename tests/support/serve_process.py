@@ -6,7 +6,7 @@ import sys
 from bedesten.server.settings import Settings
 from bedesten.server.supervisor import ServeSpec, SideProcess, run
 
-_PLANE = SideProcess("admin", "bedesten.server.admin_listener:application", ("127.0.0.1", 0))
+_ADMIN_LISTENER = SideProcess("admin", "bedesten.server.admin_listener:application", ("127.0.0.1", 0))
 
 
 def say(event: dict[str, object]) -> None:
@@ -25,7 +25,7 @@ def main(settings_json: str, workers: str, port: str, plane: str = "") -> int:
         app_factory="bedesten.server.build:web_application",
         settings_json=settings_json,
         lock_path=settings.lock_file,
-        side_processes=(SideProcess("worker", "bedesten.server.worker:main"), *([_PLANE] if plane else [])),
+        side_processes=(SideProcess("worker", "bedesten.server.worker:main"), *([_ADMIN_LISTENER] if plane else [])),
     )
     return run(spec, lambda: say({"event": "serving"}), say)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bedesten.gate.scopes import Surface
-from tests.audit.desk import Desk, Lines
-from tests.support.backoffice import Key, Operator
+from tests.support.inprocess import InProcessServer, Lines
+from tests.support.operator_actions import Key, Operator
 from tests.support.sites import Site
 
 ENDPOINTS = {
@@ -30,10 +30,10 @@ def _address() -> str:
 
 
 @dataclass(frozen=True)
-class Stage:
+class PopulatedTenant:
     """One tenant, and a good credential of each surface."""
 
-    desk: Desk
+    server: InProcessServer
     host: str
     tenant: str
     partner: str
@@ -42,16 +42,16 @@ class Stage:
     keys: dict[Surface, Key]
 
     @classmethod
-    def of(cls, desk: Desk, host: str) -> "Stage":
+    def of(cls, server: InProcessServer, host: str) -> "PopulatedTenant":
         """A fresh tenant at this host."""
-        operator = desk.operator
+        operator = server.operator
         tenant = operator.tenant(host, [host])
         partner = operator.account(tenant, "partner", "partner@example.com")
         customer = operator.account(tenant, "customer", "customer@example.com")
         subjects = {Surface.RESELLER: partner, Surface.STOREFRONT: customer}
         owners = {Surface.PAYMENT: "Paywell", Surface.SUPPLIER: "Acme"}
         return cls(
-            desk,
+            server,
             host,
             tenant,
             partner,
@@ -63,7 +63,7 @@ class Stage:
     @property
     def operator(self) -> Operator:
         """Who runs the installation."""
-        return self.desk.operator
+        return self.server.operator
 
     @property
     def credentials(self) -> dict[Surface, str]:
@@ -73,7 +73,7 @@ class Stage:
     def code(self, method: str, path: str, lines: Lines = (), body: Any = None) -> int:
         """The number of the refusal, 0 for a success."""
         given = {} if body is None else body
-        return self.desk.code(method, path, lines, given, host=self.host, address=_address())
+        return self.server.code(method, path, lines, given, host=self.host, address=_address())
 
     def call(self, surface: Surface, lines: Lines) -> int:
         """The number of what the surface's harmless call is told."""

@@ -7,7 +7,7 @@ from tests.support.shop import CARD_PRICE, Shop, fresh, line
 
 
 @dataclass(frozen=True)
-class Goods:
+class SampleObjects:
     """Ids of one shop. The line waits for its supplier, deposit and payment are only announced, the checkout unpaid."""
 
     category_id: str
@@ -25,7 +25,7 @@ class Goods:
     code: str
 
 
-def goods_of(shop: Shop) -> Goods:
+def create_sample_objects(shop: Shop) -> SampleObjects:
     """Fresh goods, made by the shop's own callers over HTTP."""
     reseller, payments, storefront = shop.reseller, shop.payments, shop.storefront
     categories = reseller.get("/Categories").data["items"]
@@ -38,7 +38,7 @@ def goods_of(shop: Shop) -> Goods:
     payment, other = (
         {"orderId": checkout["orderId"], "amount": float(CARD_PRICE), "reference": fresh("payment")} for _ in range(2)
     )
-    return Goods(
+    return SampleObjects(
         category_id=categories[0]["categoryId"],
         order_reference=reference,
         order_id=order["orderId"],

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.support.cli_program import ENVIRONMENT, Program
 from tests.support.client import Client
-from tests.support.program import ENVIRONMENT, Program
 
 EMPTY: Mapping[str, str] = {}
 
 
 @dataclass
-class Served:
+class CliServer:
     """A running server."""
 
     process: "subprocess.Popen[str]"
@@ -80,14 +80,14 @@ def _sockets(pid: int) -> int:
 @contextlib.contextmanager
 def served(
     program: Program, *arguments: str, wait_for: str = "ready", environment: Mapping[str, str] = EMPTY
-) -> Iterator[Served]:
+) -> Iterator[CliServer]:
     """The program's server, on free ports unless told otherwise; ended at the end of the block."""
     command = [sys.executable, "-m", "bedesten", "serve", "--port", "0", *arguments, "--json", *program.where]
     with subprocess.Popen(
         command, env={**ENVIRONMENT, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            server = Served(process)
+            server = CliServer(process)
             server.until(wait_for)
             yield server
         finally:

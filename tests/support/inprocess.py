@@ -14,7 +14,7 @@ from bedesten.http.route_map import RouteMap
 from bedesten.http.services import Services
 from bedesten.server import build
 from bedesten.server.installation import Installation
-from tests.support.backoffice import Operator
+from tests.support.operator_actions import Operator
 
 ROUTES = RouteMap.of(build.ROUTES)
 HOST, OTHER_HOST = "api.shop.example", "api.other.example"
@@ -31,7 +31,7 @@ class _Body:
         return self.raw[: limit + 1]
 
 
-class Desk:
+class InProcessServer:
     """Asks the house. Everything of it happens on one event loop, as in a server's process."""
 
     def __init__(self, installation: Installation) -> None:
