@@ -1,10 +1,10 @@
-"""Finds routes by path, without regard to case. Nothing is decoded, nothing is normalised.
+"""Finds the route of a request in the table of the surfaces' routes.
 
 Below a surface of API keys only a valid key may learn that a path or method does not exist. So an unknown one leads to
 the surface's fallback route, which demands any of its keys and then refuses with -3 or -4.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
@@ -15,21 +15,21 @@ from bedesten.gate.auth_cache import TenantEntry
 from bedesten.gate.scopes import Surface
 from bedesten.http.context import RequestContext
 from bedesten.http.message import Request, Response
+from bedesten.http.path_table import PathTable
 from bedesten.http.route import METHODS, Match, Route, Static
 
 MAX_SUGGESTION_LENGTH, MIN_SIMILARITY = 100, 0.75
 """The longest path for which the nearest operation is looked up, and how similar the two must be (`difflib`)."""
 _KEYED_PREFIXES = ((b"/payment", Surface.PAYMENT), (b"/supplier", Surface.SUPPLIER))
-Routes = dict[str, Route]
+Routes = Mapping[str, Route]
 """The routes of one path by method."""
 
 
 @dataclass(slots=True)
 class RouteMap:
-    """Routes by path: `exact` ones, and those whose path ends in an argument by what precedes it (`tails`)."""
+    """The routes of the surfaces by path, and the fallback route of each surface of API keys."""
 
-    exact: dict[str, Routes] = field(default_factory=dict)
-    tails: dict[str, Routes] = field(default_factory=dict)
+    table: PathTable[Route] = field(default_factory=PathTable)
     fallbacks: dict[Surface, Route] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -44,12 +44,9 @@ class RouteMap:
         made = cls()
         for route in routes:
             for path in (route.path, *route.aliases):
-                head, brace, _ = path.lower().partition("{")
-                known = (made.tails if brace else made.exact).setdefault(head, {})
-                assert route.method not in known, f"{route.method} {path} twice"
-                known[route.method] = route
+                made.table.add(route.method, path, route)
                 if route.method == "GET" and isinstance(route.handler, Static):
-                    known["HEAD"] = route
+                    made.table.add("HEAD", path, route)
         return made
 
     def match(self, request: Request, tenant: TenantEntry) -> Match[Route]:
@@ -67,17 +64,7 @@ class RouteMap:
 
     def find(self, path: bytes) -> tuple[Routes, str]:
         """The routes of a raw path, and its argument; no routes for an unknown path."""
-        try:
-            text = path.decode("ascii")
-        except UnicodeDecodeError:
-            return {}, ""
-        folded = text.lower()
-        exact = self.exact.get(folded)
-        if exact is not None:
-            return exact, ""
-        cut = folded.rfind("/") + 1
-        tail = self.tails.get(folded[:cut])
-        return (tail, text[cut:]) if tail is not None and cut < len(text) else ({}, "")
+        return self.table.find(path)
 
     def unknown(self, path: bytes, surface: Surface | None, tenant: TenantEntry) -> Refusal:
         """The refusal of a method that the path does not have, or of an unknown path with the nearest operation.
@@ -104,7 +91,7 @@ class RouteMap:
         text = path.decode("latin-1").lower()
         if len(text) > MAX_SUGGESTION_LENGTH:
             return ""
-        for wanted, table in ((text, self.exact), (text[: text.rfind("/") + 1], self.tails)):
+        for wanted, table in ((text, self.table.exact), (text[: text.rfind("/") + 1], self.table.tails)):
             known = {
                 near: route
                 for near, routes in table.items()
