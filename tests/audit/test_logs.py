@@ -37,7 +37,14 @@ def test_a_line_has_its_time_its_level_and_what_was_said(captured: Captured) -> 
     structlog.get_logger("bedesten.test").info("refused", code=-21, tenant=None, ok=True)
     (one,) = captured()
     assert one.pop("timestamp")[-1] == "Z"
-    assert one == {"level": "info", "event": "refused", "code": -21, "tenant": None, "ok": True}
+    assert one == {
+        "level": "info",
+        "logger": "bedesten.test",
+        "event": "refused",
+        "code": -21,
+        "tenant": None,
+        "ok": True,
+    }
 
 
 def test_the_standard_library_s_loggers_write_the_same_lines(captured: Captured) -> None:

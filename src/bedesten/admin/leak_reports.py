@@ -32,7 +32,7 @@ from bedesten.store.store import Store
 from bedesten.store.tables import INSTALLATION, SET_LEAK_POLICY, InstallationSettings
 from bedesten.store.transaction import SystemTransaction
 
-log = structlog.get_logger("bedesten.leaks")
+log = structlog.get_logger("bedesten.admin")
 POLICIES = ("notify", "grace", "revoke")
 GRACE_MS = DAY
 MAX_CANDIDATES = 1_000

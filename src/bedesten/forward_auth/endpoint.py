@@ -27,7 +27,7 @@ MAX_DOCUMENT_LENGTH = 2048
 _REQUEST_HEADERS = (b"x-forwarded-method", b"x-forwarded-uri", b"x-forwarded-host")
 _DOCUMENT = b"x-bedesten-document"
 
-log = structlog.get_logger("bedesten.gate")
+log = structlog.get_logger("bedesten.forward_auth")
 
 
 def original_request(asked: Request) -> tuple[Request, bytes]:

@@ -19,7 +19,7 @@ from bedesten.forward_auth.rules_file import read_file
 from bedesten.http.message import Request, Response
 from bedesten.http.services import Services
 
-log = structlog.get_logger("bedesten.gate")
+log = structlog.get_logger("bedesten.forward_auth")
 CHECK_INTERVAL_S = 1.0
 
 

@@ -27,7 +27,7 @@ from bedesten.gate.principal import Principal
 from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable
 
-log = structlog.get_logger("bedesten.keys")
+log = structlog.get_logger("bedesten.http")
 WRITE_INTERVAL_S = 10.0
 """Seconds between two writings."""
 MIN_INTERVAL_MS = MINUTE

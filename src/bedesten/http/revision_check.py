@@ -18,7 +18,7 @@ from bedesten.store.tables import INSTALLATION, InstallationSettings
 from bedesten.store.transaction import StoreUnavailable, SystemTransaction
 from bedesten.tenants.lookup import tenant_entry, tenant_of_host
 
-log = structlog.get_logger("bedesten.revision")
+log = structlog.get_logger("bedesten.http")
 
 
 class RevisionCheck:

@@ -36,7 +36,7 @@ from bedesten.server.installation import open_installation
 from bedesten.server.listener import new_loop
 from bedesten.server.settings import Settings
 
-log = structlog.get_logger("bedesten.gate")
+log = structlog.get_logger("bedesten.middleware")
 DECISION_TIMEOUT_S = 30.0
 """Seconds that a request waits for the decision before it is refused."""
 RETRY_INTERVAL_S = 1.0

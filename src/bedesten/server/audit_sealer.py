@@ -15,7 +15,7 @@ from bedesten.audit.chain import Head
 from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable
 
-log = structlog.get_logger("bedesten.audit")
+log = structlog.get_logger("bedesten.server")
 SEAL_INTERVAL_S, HEAD_LOG_INTERVAL_S = 1.0, 60.0
 
 

@@ -11,7 +11,7 @@ from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.telemetry.metrics import Series
 
-log = structlog.get_logger("bedesten.clock")
+log = structlog.get_logger("bedesten.server")
 CHECK_INTERVAL_S = 60.0
 MAX_DIFFERENCE = 2 * SECOND
 """Milliseconds; past it a warning is logged each time. Machines that follow NTP differ by far less."""

@@ -145,8 +145,8 @@ def _message(error: BaseException) -> str:
 # --- where lines go -----------------------------------------------------------------------------------------------------
 
 
-def _render(_logger: Any, method: str, event: Any) -> bytes:
-    return line("error" if method == "exception" else method, event)
+def _render(logger: "_StderrLogger", method: str, event: Any) -> bytes:
+    return line("error" if method == "exception" else method, {"logger": logger.name, **event})
 
 
 class _StderrLogger:
@@ -154,8 +154,8 @@ class _StderrLogger:
 
     _lock = threading.Lock()
 
-    def __init__(self, *_: object) -> None:
-        pass
+    def __init__(self, name: str = "bedesten") -> None:
+        self.name = name
 
     def msg(self, made: bytes) -> None:
         """Writes one line. A reader that has gone away or does not read is no failure of ours."""

@@ -19,7 +19,7 @@ from bedesten.store.transaction import StoreUnavailable
 from bedesten.telemetry.metrics import Metrics, Series
 from bedesten.telemetry.process_metrics import memory_metrics, store_metrics
 
-log = structlog.get_logger("bedesten.secrets")
+log = structlog.get_logger("bedesten.server")
 
 
 class SecretsReloader:

@@ -39,7 +39,7 @@ from bedesten.webhooks.outbox import Delivery
 from bedesten.webhooks.sender import OutgoingWebhook, SendResult
 from bedesten.webhooks.targets import Network, host_of, parse_networks
 
-log = structlog.get_logger("bedesten.worker")
+log = structlog.get_logger("bedesten.server")
 MAX_DELIVERIES = 32
 POLL_INTERVAL_S, IDLE_INTERVAL_S = 0.1, 1.0
 RETENTION_INTERVAL_S = 60.0

@@ -28,7 +28,7 @@ from bedesten.store.transaction import OutcomeUnknown, StoreUnavailable
 from bedesten.telemetry.metrics import Metrics, Series, login_alarm
 from bedesten.telemetry.metrics_file import MetricsFile, NoMetricsFile
 
-log = structlog.get_logger("bedesten.http")
+log = structlog.get_logger("bedesten.telemetry")
 
 MAX_LINES_PER_S, MAX_LINES_BURST = 50, 200
 PUBLISH_INTERVAL_S = 1.0

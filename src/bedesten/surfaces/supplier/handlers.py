@@ -26,7 +26,7 @@ from bedesten.surfaces import views
 from bedesten.surfaces.schemas import Items, Page, Paging
 from bedesten.surfaces.supplier import schemas
 
-log = structlog.get_logger("bedesten.catalogue")
+log = structlog.get_logger("bedesten.surfaces")
 
 
 def list_products(tx: Transaction, context: RequestContext, body: Paging) -> Page[schemas.OfferView]:
