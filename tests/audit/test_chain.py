@@ -381,10 +381,10 @@ def test_the_sealer_says_when_the_head_that_it_logged_is_gone_and_seals_on(trail
     trail.disarm()
     trail.raw.run("DELETE FROM audit WHERE seq > 3")
     trail.raw.run("UPDATE audit_chain SET seq = 3, hash = (SELECT hash FROM audit WHERE seq = 3)")
-    assert told(late) == (early, ["audit-went-back", "audit-head"])
+    assert told(late) == (early, ["audit-rolled-back", "audit-head"])
     again = sealed(2)
     assert again.seq == late.seq
     assert told(early) == (again, ["audit-head"])
-    assert told(late) == (again, ["audit-went-back", "audit-head"])
+    assert told(late) == (again, ["audit-rolled-back", "audit-head"])
     assert verify(trail.store) == []
     assert len(verify(trail.store, [late])) == 1

@@ -1,9 +1,8 @@
-"""The metrics: what every process of this machine counts, put together, and what the store itself can be asked.
+"""The metrics of this machine: what its processes count, added up, and what the store reports.
 
-Processes publish their counts once a second (`web.slots`); here they are read when somebody asks. Counters are summed up
-over all processes, those included that have been replaced, so that none goes back. No label names a tenant, an account or
-an address: with ten thousand tenants that would be a hundred thousand series, and metrics are read by more people than the
-trail is.
+Processes publish their counts once a second (`telemetry.metrics_file`); a scrape reads the files. Counters are summed
+over all processes, replaced ones included, so that no counter goes back. No label names a tenant, an account or an
+address: ten thousand tenants would make a hundred thousand series, and more people read metrics than the audit trail.
 """
 
 from collections import defaultdict
@@ -34,61 +33,57 @@ from bedesten.webhooks.tables import deliveries
 log = structlog.get_logger("bedesten.admin_api")
 METRIC_PREFIX = "bedesten_"
 MAX_COUNTED_DELIVERIES = 100_000
-"""Deliveries that are due are counted up to so many: more is too many in any case."""
+"""The count of due deliveries stops here: a larger number makes no difference to an operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetricHelp:
-    """What a metric says, and its labels."""
+    """The help text of a metric, and its labels."""
 
     text: str
     labels: tuple[str, ...] = ()
 
 
 COUNTERS = {
-    "requests": MetricHelp("Answers.", ("surface", "status", "code")),
-    "logins": MetricHelp("Logins.", ("surface", "result")),
-    "refusals_unlogged": MetricHelp("Refusals that were left out of the log because there were too many."),
-    "store_unavailable": MetricHelp("Requests answered 503, -9."),
-    "commits": MetricHelp("Transactions that were committed."),
-    "committed_actions": MetricHelp("Actions in them; on SQLite several share one."),
-    "store_retries": MetricHelp("Actions that ran again because another one overtook them."),
-    "store_lock_waits": MetricHelp("Actions that waited for a row that others had locked."),
-    "store_connections": MetricHelp("Connections to PostgreSQL that were opened."),
-    "deliveries": MetricHelp("Webhooks that were sent.", ("result",)),
-    "secret_reads": MetricHelp("Looks at the master secrets in a manager.", ("result",)),
+    "requests": MetricHelp("Answered requests.", ("surface", "status", "code")),
+    "logins": MetricHelp("Login attempts.", ("surface", "result")),
+    "refusals_unlogged": MetricHelp("Refusals left out of the log because of its rate limit."),
+    "store_unavailable": MetricHelp("Requests answered 503 (-9) because the store was unavailable."),
+    "commits": MetricHelp("Committed transactions."),
+    "committed_actions": MetricHelp("Actions in committed transactions. On SQLite several share one transaction."),
+    "store_retries": MetricHelp("Actions repeated because they lost a race."),
+    "store_lock_waits": MetricHelp("Actions that waited for a locked row."),
+    "store_connections": MetricHelp("Connections opened to PostgreSQL."),
+    "deliveries": MetricHelp("Webhook delivery attempts.", ("result",)),
+    "secret_reads": MetricHelp("Reads of the master secrets from a secret manager.", ("result",)),
 }
 HISTOGRAMS = {
-    "request_seconds": MetricHelp("From the head of a request to its answer.", ("surface",)),
-    "store_seconds": MetricHelp("From a question to the store to its answer.", ("kind",)),
-    "revision_check_seconds": MetricHelp("How long requests waited at the revision check."),
+    "request_seconds": MetricHelp("Time from the headers of a request to its answer.", ("surface",)),
+    "store_seconds": MetricHelp("Duration of reads and writes of the store.", ("kind",)),
+    "revision_check_seconds": MetricHelp("Duration of the revision check of a request."),
 }
 PROCESS_GAUGES = {
-    "revision_check_max_seconds": MetricHelp(
-        "The longest wait at the revision check in the last minute or two.", ("process",)
-    ),
-    "auth_cache_age_seconds": MetricHelp(
-        "Since a request of the process last passed the revision check.", ("process",)
-    ),
-    "auth_cache_entries": MetricHelp("What the process remembers.", ("process", "kind")),
-    "password_hashes_pending": MetricHelp("Password hashes that are being made or waited for.", ("process",)),
-    "store_busy": MetricHelp("Threads that are busy with actions of the store.", ("process", "kind")),
-    "store_waiting": MetricHelp("Actions that wait for such a thread.", ("process", "kind")),
-    "resident_bytes": MetricHelp("Memory that the process holds.", ("process",)),
-    "clock_ahead_seconds": MetricHelp("By how much the machine's clock is ahead of the database's.", ("process",)),
-    "secrets_age_seconds": MetricHelp("Since the manager last gave master secrets that can be used.", ("process",)),
+    "revision_check_max_seconds": MetricHelp("Longest revision check of the last one to two minutes.", ("process",)),
+    "auth_cache_age_seconds": MetricHelp("Time since the last revision check of the process.", ("process",)),
+    "auth_cache_entries": MetricHelp("Entries in the auth cache.", ("process", "kind")),
+    "password_hashes_pending": MetricHelp("Password hashes in progress or queued.", ("process",)),
+    "store_busy": MetricHelp("Busy threads of the store.", ("process", "kind")),
+    "store_waiting": MetricHelp("Actions that wait for a thread of the store.", ("process", "kind")),
+    "resident_bytes": MetricHelp("Resident memory of the process.", ("process",)),
+    "clock_ahead_seconds": MetricHelp("Difference of this machine's clock from the database's clock.", ("process",)),
+    "secrets_age_seconds": MetricHelp("Time since the last successful read of the master secrets.", ("process",)),
 }
 GAUGES = {
-    "processes": MetricHelp("Processes that are alive.", ("kind",)),
-    "login_failure_ratio": MetricHelp("Refused logins of the last five minutes, as a part of all."),
-    "login_failure_alarm": MetricHelp("1 while refused logins are many and at least half of all."),
-    "store_up": MetricHelp("1 if the store answered this very question."),
-    "outbox_due": MetricHelp("Webhooks that are due."),
-    "outbox_lag_seconds": MetricHelp("For how long the longest waiting of them has been due."),
-    "audit_sealed": MetricHelp("Rows of the trail in the chain."),
-    "audit_unsealed": MetricHelp("Rows of the trail that wait for their seal."),
-    "audit_unsealed_seconds": MetricHelp("For how long the longest waiting of them has waited."),
-    "build": MetricHelp("1; the label says which version this is.", ("version",)),
+    "processes": MetricHelp("Live processes.", ("kind",)),
+    "login_failure_ratio": MetricHelp("Share of refused logins in all logins of the last five minutes."),
+    "login_failure_alarm": MetricHelp("1 while many logins are refused and they are at least half of all."),
+    "store_up": MetricHelp("1 if the store answered this scrape."),
+    "outbox_due": MetricHelp("Webhook deliveries that are due."),
+    "outbox_lag_seconds": MetricHelp("Delay of the oldest due webhook delivery."),
+    "audit_sealed": MetricHelp("Sealed rows of the audit trail."),
+    "audit_unsealed": MetricHelp("Rows of the audit trail that wait to be sealed."),
+    "audit_unsealed_seconds": MetricHelp("Age of the oldest unsealed row of the audit trail."),
+    "build": MetricHelp("1; the label names the version.", ("version",)),
 }
 
 _D = deliveries.c
@@ -98,24 +93,23 @@ _LAG = cross_tenant(select(DATABASE_NOW - func.min(_D.next_at)).where(_D.state =
 
 
 Write = Callable[[str], tuple[bytes, str]]
-"""How metrics are written for an `Accept` header: the text and its content type."""
+"""Encodes the metrics for an `Accept` header: the text and its content type."""
 STORE_TIMEOUT_S = 2.0
-"""How long the store may take to answer."""
 STORE_DOWN = {"store_up": 0.0}
 
 
 def render(directory: Path, stored: dict[str, float], now: int) -> Write:
-    """Reads what the processes count, and gives how to write it together with what the store told. Blocks."""
+    """Read the processes' counts and return an encoder of them and of the store's metrics (`stored`). Blocks."""
     families = list(_families(list(metrics_file.read_all(directory)), stored, now))
 
-    class Read(Collector):
-        """What was read, in the form that the library writes."""
+    class Families(Collector):
+        """The families that were read, as the library expects them."""
 
         def collect(self) -> Iterable[Metric]:
             return families
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Read())
+    registry.register(Families())
 
     def write(accept: str) -> tuple[bytes, str]:
         encoder, kind = choose_encoder(accept)
@@ -177,7 +171,7 @@ def _histograms(found: list[ProcessSnapshot]) -> Iterator[Metric]:
 
 
 def _buckets(bounds: tuple[float, ...], counts: list[int]) -> Iterator[tuple[str, float]]:
-    """Each bound with how many were at most that."""
+    """Cumulative counts: each upper bound with the number of durations up to it."""
     up_to = 0
     for bound, count in zip((*bounds, float("inf")), counts, strict=True):
         up_to += count
@@ -196,7 +190,7 @@ def _process_gauges(alive: list[ProcessSnapshot]) -> Iterator[Metric]:
 
 
 def _logins(found: list[ProcessSnapshot], now: int) -> tuple[int, int]:
-    """Logins of the last minutes that succeeded and that were refused, over all processes."""
+    """The successful and the refused logins of the last minutes in all processes."""
     this = now // MINUTE
     recent = [
         counted for one in found for minute, *counted in one.snapshot.logins if this - LOGIN_WINDOW_MIN < minute <= this
@@ -205,7 +199,7 @@ def _logins(found: list[ProcessSnapshot], now: int) -> tuple[int, int]:
 
 
 def read_store_metrics(store: Store) -> dict[str, float]:
-    """What the store says of itself. Blocks; says so if the store is away or of no use."""
+    """Read the metrics of the store, or `STORE_DOWN` if it cannot be read. Blocks."""
     try:
         with wait_budget.limited(STORE_TIMEOUT_S):
             return {"store_up": 1.0, **store.read_now(_stored)}

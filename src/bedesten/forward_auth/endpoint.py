@@ -61,7 +61,7 @@ async def decide(forward_auth: ForwardAuth, asked: Request, secret: Secret[str],
             raise Refusal(errors.BAD_REQUEST, "the proxy has to send the client's address")
     except Refusal as refusal:
         named = request_id()
-        log.warning("not-asked-right", cause=refusal.cause, request_id=named)
+        log.warning("invalid-proxy-request", cause=refusal.cause, request_id=named)
         response = responses.error_response(refusal, named, b"")
     else:
         decision = await forward_auth.decide(request)

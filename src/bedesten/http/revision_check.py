@@ -66,7 +66,7 @@ class RevisionCheck:
         if isinstance(news, _State):
             await self._ring(news.installed)
             if news.went_back:
-                log.warning("store-went-back", known=auth_cache.revision, found=news.revision)
+                log.warning("store-rolled-back", known=auth_cache.revision, found=news.revision)
             auth_cache.reset(news.revision, news.installed.token_version, news.revoked)
         else:
             auth_cache.apply(news)

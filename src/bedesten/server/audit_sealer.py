@@ -32,7 +32,7 @@ async def run_sealer(store: Store) -> None:
         except StoreUnavailable as problem:
             log.warning("store-unavailable", cause=str(problem))
         except Exception:
-            log.exception("not-sealed")
+            log.exception("audit-not-sealed")
         await asyncio.sleep(SEAL_INTERVAL_S)
 
 
@@ -46,7 +46,7 @@ async def seal_pending(store: Store) -> None:
 async def _tell(store: Store, told: Head) -> Head:
     head, holds = await store.read_across(lambda tx: (chain.head_of(tx), chain.contains(tx, told)))
     if not holds:
-        log.error("audit-went-back", lost_seq=told.seq, lost_hash=told.hash.hex(), seq=head.seq)
+        log.error("audit-rolled-back", lost_seq=told.seq, lost_hash=told.hash.hex(), seq=head.seq)
     if head != told:
         log.info("audit-head", seq=head.seq, hash=head.hash.hex())
     return head

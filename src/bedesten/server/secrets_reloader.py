@@ -61,7 +61,7 @@ class SecretsReloader:
             return False
         reason = fresh.incompatibility(held.version, held.fingerprints())
         if reason:
-            log.error("secrets-not-taken", cause=f"BEDESTEN_SECRETS: {reason}", used="what is known")
+            log.error("secrets-rejected", cause=f"BEDESTEN_SECRETS: {reason}", used="what is known")
             return False
         self._seen_at = monotonic()
         if fresh.version > self._known.version:
@@ -70,9 +70,9 @@ class SecretsReloader:
                 asked = await self._installation.store.write_across(lambda tx: activate(tx, fresh))
             except (Refusal, StoreUnavailable) as problem:
                 self._installation.master_secrets.remember(held)
-                log.warning("secrets-not-taken", cause=str(problem), used="what is known")
+                log.warning("secrets-rejected", cause=str(problem), used="what is known")
                 return False
             self._installation.cipher.use_keyring(fresh)
             self._known = fresh
-            log.info("secrets-taken", version=fresh.version, first=asked)
+            log.info("secrets-reloaded", version=fresh.version, first=asked)
         return True

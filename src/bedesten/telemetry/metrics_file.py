@@ -1,10 +1,12 @@
-"""Where the processes of one server put their counts for the admin listener: one small file a process, in a directory.
+"""The metrics files: each process of a server publishes its counts in a file that the admin listener reads.
 
-A process takes the first slot that nobody holds and goes on from what stands in it: when a worker is replaced, its
-counters go on, and there are never more files than there were processes at a time. The lock of a slot belongs to the
-process, so a slot that can be locked is one whose process is gone. Files are replaced as a whole, never written in place:
-who reads finds one moment's counts. All of it may be lost, then counters begin anew. They are not for another machine: each
-has a data directory, and an admin listener, of its own.
+A process locks the first free number of the directory and continues the counts of that number's file. So a replacement
+continues the counters of a dead worker, and there are never more files than processes that ran at the same time. The
+kernel releases the lock when the process ends: a number that can be locked belongs to a dead process. Files are replaced
+as a whole, never written in place, so a reader finds the counts of one moment. Losing the files is harmless: counters
+start again at zero. Each machine has its own data directory and its own admin listener.
+[Decision 0009](../../../docs/decisions/0009-own-metrics-file.md) compares this with prometheus_client's multiprocess
+mode.
 """
 
 import fcntl
@@ -24,11 +26,11 @@ _decode = msgspec.json.Decoder(Snapshot).decode
 
 
 class NoMetricsFile(Exception):
-    """There is no place for this process's counts. It runs all the same, and is not seen."""
+    """No metrics file is free or usable. The process runs, but its counts are not published."""
 
 
 class MetricsFile:
-    """One process's place, held until `close` or until the process ends."""
+    """The metrics file of this process, locked until `close` or the end of the process."""
 
     def __init__(self, directory: Path) -> None:
         """Raises `NoMetricsFile`."""
@@ -40,23 +42,23 @@ class MetricsFile:
         self._file = directory / f"{self.number}.json"
 
     def previous(self) -> Snapshot | None:
-        """What the slot's last holder had counted."""
+        """The counts of the process that had this number before."""
         return _read(self._file)
 
     def publish(self, snapshot: Snapshot) -> None:
-        """Puts the counts in the place of those before. Raises `OSError`."""
-        fresh = self._file.with_suffix(".new")
-        fresh.write_bytes(_encode(snapshot))
-        fresh.replace(self._file)
+        """Replace the published counts. Raises `OSError`."""
+        draft = self._file.with_suffix(".new")
+        draft.write_bytes(_encode(snapshot))
+        draft.replace(self._file)
 
     def close(self) -> None:
-        """Lets go of the slot; what was counted stays."""
+        """Release the lock. The file keeps the counts."""
         os.close(self._lock)
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessSnapshot:
-    """A slot with its counts, and whether the process that made them is still there."""
+    """The counts in one metrics file, and whether the process that wrote them is alive."""
 
     number: int
     alive: bool
@@ -64,7 +66,7 @@ class ProcessSnapshot:
 
 
 def read_all(directory: Path) -> Iterator[ProcessSnapshot]:
-    """Every slot in which something was published."""
+    """The contents of every readable metrics file in the directory."""
     for number in range(MAX_PROCESSES):
         lock = directory / f"{number}.lock"
         if not lock.exists():
@@ -82,7 +84,7 @@ def _lock_first_free(directory: Path) -> tuple[int, int]:
             return number, descriptor
         except BlockingIOError:
             os.close(descriptor)
-    raise NoMetricsFile(f"all {MAX_PROCESSES} slots are taken")
+    raise NoMetricsFile(f"all {MAX_PROCESSES} metrics files are in use")
 
 
 def _is_locked(lock: Path) -> bool:

@@ -1,11 +1,12 @@
-"""What is kept of requests besides their effects: counts for the admin listener, sums for the trail, lines in the log.
+"""The request log: metrics, log lines and audit rows about requests, besides the effects of the requests themselves.
 
-Nothing of it makes a request wait. Refusals are logged one by one, with their precise cause and the request id, up to
-`MAX_LINES_PER_S`; what is over that is counted and the count is logged, so that an attack neither fills a disk nor makes
-refusing dear. Refused *credentials* are in the trail besides, all of them, summed up (see `audit.aggregator`).
+None of it makes a request wait. Each refusal is logged with its exact cause and the request id, up to
+`MAX_LINES_PER_S`. Refusals beyond that are counted and their number is logged, so that an attack neither fills the disk
+nor makes refusals expensive. Refused *credentials* are also in the audit trail, all of them, as aggregates
+(`audit.refusal_aggregator`).
 
-A task beside the requests publishes the counts every second and writes the sums every five seconds, more seldom while an
-attack goes on. At the end of the process everything is written. A process that is killed loses what it had not written.
+Background tasks publish the counts once a second and write the aggregates every five seconds, or up to once a minute
+during an attack. A process writes everything when it stops. A killed process loses what it has not written yet.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ log = structlog.get_logger("bedesten.telemetry")
 MAX_LINES_PER_S, MAX_LINES_BURST = 50, 200
 PUBLISH_INTERVAL_S = 1.0
 WRITE_INTERVAL_S, MAX_WRITE_INTERVAL_S = 5.0, 60.0
-"""Seconds between two writings of sums: the first usually, the second while there are many of them."""
+"""Time between two writes of aggregates: usually the first, up to the second while there are many."""
 BUSY_BATCH_ROWS = 50
 
 _CREDENTIAL_CODES = frozenset(
@@ -48,14 +49,14 @@ _STORE_COUNTERS = {
     "store_lock_waits": "lock_waits",
     "store_connections": "connections",
 }
-"""Counters, and where the store counts them."""
+"""Metrics that are counted by the store, and its attributes for them."""
 
 Gauges = Callable[[], Iterable[tuple[Series, float]]]
 
 
 @dataclass(slots=True)
 class RequestInfo:
-    """What is known of a request when it is refused. Empty where it is not known."""
+    """What is known about a request when it is logged. A field is empty if it is not known."""
 
     request_id: str
     method: str
@@ -67,19 +68,19 @@ class RequestInfo:
 
 
 class LineRateLimit:
-    """How many lines may be logged: so many a second on the long run, some more at once."""
+    """A token bucket for log lines: `per_s` lines a second, `burst` at once."""
 
     def __init__(self, per_s: int = MAX_LINES_PER_S, burst: int = MAX_LINES_BURST) -> None:
-        self._a_second = per_s
-        self._at_once = burst
+        self._per_s = per_s
+        self._burst = burst
         self._left = float(burst)
         self._at = monotonic()
         self.withheld = 0
 
     def take(self) -> bool:
-        """Whether one more line may be logged; if not, it is counted as withheld."""
+        """Whether one more line may be logged. If not, counts it in `withheld`."""
         now = monotonic()
-        self._left = min(self._at_once, self._left + (now - self._at) * self._a_second)
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_s)
         self._at = now
         if self._left < 1:
             self.withheld += 1
@@ -89,7 +90,7 @@ class LineRateLimit:
 
 
 class RequestLog:
-    """One process's. Lives on the event loop. `directory` is where counts are published; None: nowhere."""
+    """The request log of one process. Belongs to the event loop. Publishes metrics in `directory`, if there is one."""
 
     def __init__(self, store: Store, clock: Clock = system_clock, directory: Path | None = None) -> None:
         self.metrics = Metrics()
@@ -107,7 +108,7 @@ class RequestLog:
         self._alarmed = False
 
     def log_refusal(self, refusal: Refusal, request: RequestInfo, now: int) -> None:
-        """Notes a refusal with its precise cause."""
+        """Log and count a refusal with its exact cause."""
         code = refusal.code
         cause, before = refusal.cause, refusal.__cause__
         if code is errors.TOO_MANY_REQUESTS and isinstance(before, Refusal):
@@ -139,7 +140,7 @@ class RequestLog:
             )
 
     def log_login(self, request: RequestInfo, now: int) -> None:
-        """Notes a login that succeeded. How many there are is bounded by the hashing of passwords."""
+        """Log and count a successful login. Password hashing limits how many there can be."""
         self.aggregator.add_login(
             request.tenant, request.who, request.address, request.endpoint, request.request_id, now
         )
@@ -154,17 +155,17 @@ class RequestLog:
             address=request.address,
         )
 
-    # --- beside the requests ---
+    # --- background tasks ---
 
     def start(self, kind: str, gauges: Gauges) -> None:
-        """Begins to publish and to write, as a process of this kind. Once, on the running event loop."""
+        """Start the background tasks of a process of this kind. Call it once, on the running event loop."""
         assert not self._tasks, "started twice"
         self._kind, self._gauges = kind, gauges
         if self._directory is not None:
             try:
                 self._metrics_file = MetricsFile(self._directory)
             except NoMetricsFile as problem:
-                log.warning("not-metered", cause=str(problem))
+                log.warning("metrics-not-published", cause=str(problem))
             else:
                 before = self._metrics_file.previous()
                 if before is not None:
@@ -173,7 +174,7 @@ class RequestLog:
         self._tasks = [loop.create_task(self._publish_forever()), loop.create_task(self._write_forever())]
 
     async def stop(self) -> None:
-        """Ends both, after all has been written if the store can be reached."""
+        """Stop the background tasks and write what is in memory, if the store can be reached."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -184,15 +185,15 @@ class RequestLog:
             self._metrics_file = None
 
     def publish(self) -> None:
-        """Puts the counts where the admin listener finds them, and logs what only sums can tell."""
+        """Publish the counts. Logs withheld lines and changes of the login alarm."""
         withheld, self._lines.withheld = self._lines.withheld, 0
         if withheld:
             self.metrics.count("refusals_unlogged", by=withheld)
-            log.warning("refused-not-logged", count=withheld)
+            log.warning("refusals-not-logged", count=withheld)
         ok, refused = self.metrics.logins.recent(self._clock())
         if login_alarm(ok, refused) is not self._alarmed:
             self._alarmed = not self._alarmed
-            log.warning("many-logins-refused", alarm=self._alarmed, refused=refused, ok=ok)
+            log.warning("login-alarm", alarm=self._alarmed, refused=refused, ok=ok)
         for name, attribute in _STORE_COUNTERS.items():
             now = getattr(self._store.stats, attribute)
             self.metrics.count(name, by=now - self._counted[name])
@@ -201,7 +202,7 @@ class RequestLog:
             self._metrics_file.publish(self.metrics.snapshot(self._kind, os.getpid(), self._clock(), self._gauges()))
 
     async def write(self) -> int:
-        """Writes what was summed up; answers how many rows that were. What the store does not take is kept."""
+        """Write the aggregates to the audit trail and return the number of rows. Keeps them if the store is unavailable."""
         batch = self.aggregator.drain()
         if not batch:
             return 0
@@ -209,7 +210,7 @@ class RequestLog:
             await self._store.write_across(partial(refusal_aggregator.write, batch=batch))
         except StoreUnavailable as problem:
             self.aggregator.restore(batch)
-            log.warning("trail-not-written", cause=str(problem))
+            log.warning("audit-not-written", cause=str(problem))
         return len(batch.rows)
 
     async def _publish_forever(self) -> None:
@@ -217,7 +218,7 @@ class RequestLog:
             try:
                 self.publish()
             except Exception:
-                log.exception("counts-not-published")
+                log.exception("metrics-not-published")
             await asyncio.sleep(PUBLISH_INTERVAL_S)
 
     async def _write_forever(self) -> None:
@@ -227,6 +228,6 @@ class RequestLog:
             try:
                 written = await self.write()
             except Exception:
-                log.exception("trail-not-written")
+                log.exception("audit-not-written")
             else:
                 pause = min(MAX_WRITE_INTERVAL_S, pause * 2) if written > BUSY_BATCH_ROWS else WRITE_INTERVAL_S
