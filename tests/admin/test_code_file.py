@@ -103,6 +103,6 @@ def test_whether_the_first_line_is_a_title_can_be_said() -> None:
 
 
 def test_of_many_lines_at_fault_twenty_are_named_and_the_rest_is_counted() -> None:
-    with pytest.raises(Refusal, match=r"50 lines are wrong \(the first 20 are named\); nothing was put in") as refused:
+    with pytest.raises(Refusal, match=r"50 lines are wrong \(the first 20 follow\); nothing was put in") as refused:
         read_codes("codes.csv", b"1.23457E+15\n" * 50)
     assert len(refused.value.fields or {}) == 20

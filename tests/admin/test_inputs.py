@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 
 from bedesten.admin import inputs
-from bedesten.admin.amounts import minor_amount, read_amount
+from bedesten.admin.inputs import minor_amount
 from bedesten.cli import access
+from bedesten.core.money import read_amount
 from bedesten.errors import Refusal
 from bedesten.gate.scopes import Surface
 from bedesten.server.build import ROUTES

@@ -108,7 +108,7 @@ def test_every_problem_is_named_by_line_and_field() -> None:
         "line 3, sku": "is required, or the id of a product",
         "line 4, name": "must hold printable characters only, on one line",
         "line 4, price": "an amount is written like 12 or 12.50",
-        "line 4, requireData": "an id stands twice",
+        "line 4, requireData": "an id occurs twice",
         "line 6": "2 cells, where the header has 7",
     }
 
@@ -126,7 +126,7 @@ def test_lines_of_json_are_those_on_which_the_objects_begin() -> None:
     [
         ("f.csv", b"", "line 1", "no header row"),
         ("f.csv", b"sku,prise\na,1\n", "line 1, prise", "no such column; there are id, sku"),
-        ("f.csv", b"sku,SKU\na,b\n", "line 1, sku", "stands twice"),
+        ("f.csv", b"sku,SKU\na,b\n", "line 1, sku", "occurs twice"),
         ("f.csv", b"sku\na\n\xff\n", "line 3", "not UTF-8"),
         ("f.csv", b'sku\n"a', "line 2", "not CSV: unexpected end of data"),
         ("f.csv", b"sku,name\na,b\x00c\n", "line 2, name", "must hold printable characters only"),

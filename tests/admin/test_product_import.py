@@ -168,7 +168,7 @@ def test_one_wrong_row_and_nothing_is_imported(shop: Shop) -> None:
         "line 3, supplier": "is required, because fulfilment is supplier",
         "line 3, price": "an amount in USD has at most 2 digits after the point and is below 10^15",
         "line 3, supplierSku": "belongs to a supplier, and none is named",
-        "line 4, sku": "stands in the file twice",
+        "line 4, sku": "occurs twice in the file",
     }
 
 
@@ -177,7 +177,7 @@ def test_a_suppliers_sku_belongs_to_one_product(shop: Shop) -> None:
     found = shop.refused("sku,name,supplier,supplierSku\nb,B,Acme,1\nc,C,New,2\nd,D,new,2\n")
     assert found == {
         "line 2, supplierSku": "product a of this supplier has it",
-        "line 4, supplierSku": "stands in the file twice for this supplier",
+        "line 4, supplierSku": "occurs twice in the file for this supplier",
     }
 
 
@@ -266,9 +266,9 @@ def test_an_id_that_leads_nowhere_or_elsewhere_is_refused(shop: Shop) -> None:
     shop.brings("sku,name\na,A\nb,B\n")
     a, b = (str(shop.catalogue[sku]["id"]) for sku in "ab")
     assert shop.refused(f"id,sku,name\nprd_none,c,C\n{a},B,A\n{b},b2,B\n{b},b3,B\n") == {
-        "line 2, id": "no product has it; leave it out to find products by their sku",
+        "line 2, id": "no product has it; leave the id out to find products by their sku",
         "line 3, sku": f"product {b} has it, and the row names {a}",
-        "line 5, sku": "stands in the file twice",
+        "line 5, sku": "occurs twice in the file",
     }
 
 
@@ -291,7 +291,7 @@ def test_skus_that_differ_in_case_are_one(shop: Shop) -> None:
     shop.brings("sku,name\nCARD-25,Card\n")
     assert shop.brings("sku,name\ncard-25,Other\n") == ImportResult(0, 1, ())
     assert list(shop.catalogue) == ["card-25"]
-    assert shop.refused("sku,name\nx,X\nX,Y\n") == {"line 3, sku": "stands in the file twice"}
+    assert shop.refused("sku,name\nx,X\nX,Y\n") == {"line 3, sku": "occurs twice in the file"}
 
 
 def test_names_and_skus_may_not_be_blank_invisible_or_an_id(shop: Shop) -> None:
@@ -309,8 +309,8 @@ def test_names_and_skus_may_not_be_blank_invisible_or_an_id(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ("5.00,9", "5.00 is below the cost of 9.00 USD; --force sells it all the same"),
-        ("0,", "a price of 0 gives the goods away; --force sells it all the same"),
+        ("5.00,9", "5.00 is below the cost of 9.00 USD; --force accepts it"),
+        ("0,", "a price of 0 gives the goods away; --force accepts it"),
     ],
 )
 def test_a_loss_is_refused_unless_it_is_forced(shop: Shop, row: str, problem: str) -> None:
@@ -329,8 +329,8 @@ def test_prices_of_nothing_and_below_cost_are_refused_unless_they_are_forced(sho
         shop.run(lambda tx: products.set_prices(tx, "USD", wanted))
     assert caught.value.code is BAD_REQUEST
     assert dict(caught.value.fields or {}) == {
-        "a": "2.99 is below the cost of 3.00 USD; --force sells it all the same",
-        "b": "a price of 0 gives the goods away; --force sells it all the same",
+        "a": "2.99 is below the cost of 3.00 USD; --force accepts it",
+        "b": "a price of 0 gives the goods away; --force accepts it",
     }
     assert {str(one["price"]) for one in shop.catalogue.values()} == {"5.00"}
     shop.run(lambda tx: products.set_prices(tx, "USD", wanted, force=True))
@@ -349,7 +349,7 @@ def test_products_for_another_region_are_noted_and_listed(shop: Shop) -> None:
     rows = read_rows("f.csv", b"sku,name,price,region\na,A,1,EU\nb,B,1,\nc,C,1,us\n")
     done = shop.run(lambda tx: import_rows(tx, "USD", "f.csv", rows, region="GLOBAL"))
     assert done.notes == (
-        "2 of 3 are for another region than the tenant's, GLOBAL: only buyers that name it see them (line 2, 4)",
+        "2 of 3 are for another region than the tenant's, GLOBAL: buyers see them only if they name it (line 2, 4)",
     )
 
 

@@ -57,8 +57,8 @@ def test_a_rotation_that_would_end_what_everybody_uses_asks_for_yes_and_says_wha
     hall.run(hall.first.status(old.text, address="198.51.100.7", agent="acme/3"))
     hall.run(hall.first.services.key_usage.write(None))
     refused = program.run_error("keys", "rotate", old.id)
-    assert (refused["code"], refused["fields"]) == (-8, {"key": "its previous secret is still good"})
-    assert "198.51.100.7 by acme/3) is still good and would end at once: add --yes" in refused["message"]
+    assert (refused["code"], refused["fields"]) == (-8, {"key": "its previous secret is still valid"})
+    assert "198.51.100.7 by acme/3) is still valid and would end at once: add --yes" in refused["message"]
     assert program.run_error("keys", "rotate", old.id, "--grace", "0")["code"] == -8
     assert hall.answers(old.text, first) == [200] * 4
     shown = program.run("keys", "rotate", old.id, "--yes").out

@@ -346,7 +346,7 @@ def test_a_misspelt_setting_is_named_with_the_one_that_was_meant(
     ]
 
 
-@pytest.mark.parametrize("module", ["typer", "bedesten.cli.audit", "sqlalchemy", "bedesten.admin.amounts"])
+@pytest.mark.parametrize("module", ["typer", "bedesten.cli.audit", "sqlalchemy", "bedesten.core.money"])
 def test_ctrl_c_while_the_program_is_loaded_ends_it_quietly_with_130(shop: Program, module: str) -> None:
     script = (
         "import signal, sys\n"

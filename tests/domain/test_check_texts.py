@@ -12,18 +12,18 @@ from tests.store.raw import Raw
     [
         ("UPDATE tenants SET name = 'a ' WHERE id = :tenant", "the name of tenant {tenant} is not in its normal form"),
         ("UPDATE tenants SET name_key = 'other' WHERE id = :tenant",
-         "the name of tenant {tenant} is compared by another text"),
+         "the name of tenant {tenant} has a wrong comparison key"),
         ("UPDATE products SET name = '  ' WHERE id = :product", "the name of product {product} is not in its normal form"),
         ("UPDATE products SET sku = :unseen WHERE id = :product",
          "the sku of product {product} is not in its normal form"),
         ("UPDATE products SET sku_key = 'other' WHERE id = :product",
-         "the sku of product {product} is compared by another text"),
+         "the sku of product {product} has a wrong comparison key"),
         ("UPDATE products SET supplier_sku_key = 'other' WHERE id = :product",
-         "the supplier's sku of product {product} is compared by another text"),
+         "the supplier's sku of product {product} has a wrong comparison key"),
         ("UPDATE accounts SET name = :unseen WHERE id = :supplier",
          "the name of owner {supplier} is not in its normal form"),
         ("UPDATE accounts SET handle = 'other' WHERE id = :supplier",
-         "the name of owner {supplier} is compared by another text"),
+         "the name of owner {supplier} has a wrong comparison key"),
         ("UPDATE accounts SET handle = 'Ada@Example.COM' WHERE id = :customer",
          "the e-mail of account {customer} is not in its normal form"),
     ],
@@ -40,6 +40,6 @@ def test_a_text_that_is_none_of_its_kind_is_named(stall: Stall, other_connection
         assert other_connection.run(change, **{name: names[name] for name in names if f":{name}" in change}) == 1
         found = run_queries(tx, stall.installation.cipher)
 
-    assert [line for line in found if "text" in line or "normal form" in line] == [
+    assert [line for line in found if "comparison key" in line or "normal form" in line] == [
         f"invariant 3: tenant {stall.tenant}: {says.format(**names)}"
     ]

@@ -129,7 +129,7 @@ def test_a_file_that_is_behind_the_store_is_not_turned(own_cluster: Life) -> Non
     master_secrets.rotate(own_cluster.installation.store, path)
     path.write_bytes(before)
     with pytest.raises(
-        Refusal, match="version 1 is older than version 2, which is in use: bring the right file here first"
+        Refusal, match="version 1 is older than version 2, which is in use: put the right file here first"
     ):
         master_secrets.rotate(own_cluster.installation.store, path)
     assert path.read_bytes() == before

@@ -82,7 +82,7 @@ def test_they_are_taken_up_at_once_when_the_operator_says_so(aws: Aws, kept: Pro
     assert kept.run_json("secrets", "reload")["sign"] == ["s2", "s1"]
     assert _asked_for(tmp_path) == 2
     assert "does not write there" in kept.run_error("secrets", "rotate")["message"]
-    assert "is there already" in kept.run_error("secrets", "rotate", "--to", str(tmp_path / "next.json"))["message"]
+    assert "already exists" in kept.run_error("secrets", "rotate", "--to", str(tmp_path / "next.json"))["message"]
 
 
 def test_a_worker_is_replaced_while_the_manager_is_down(aws: Aws, kept: Program) -> None:

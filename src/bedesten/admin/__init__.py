@@ -1,11 +1,11 @@
-"""The operator: who runs the installation, and what only such a person may do.
+"""What only an operator does: the use cases behind the program `bedesten`.
 
-Use cases that cross rooms, each a plain function over one transaction: `partners` (an account, its ledger account and
-its webhook endpoint), `owners` (suppliers and integrations), `products` (a catalogue from a file), `keys` (which tenant
-has this one), `access`, `networks`. What stays inside one room is called there.
+Each module has plain functions over a transaction: `partners` (an account, its ledger account and its webhook endpoint),
+`owners` (suppliers and integrations), `customers`, `products`, `product_file` and `product_import` (a catalogue from a
+file), `stock` and `code_file` (stock codes from a file), `keys`, `key_imports` and `leak_reports` (API keys by their
+id), `tokens`, `checkouts`, `deposits`, `master_secrets`, `webhook_networks`, and `inputs` (values as operators write
+them). A use case that stays inside one domain package is called there.
 
-The admin listener is a listener of its own (`listener`), on loopback unless told otherwise: nothing of it answers on a
-tenant's host, and nothing of a tenant's answers there.
-
-What does not belong here: reading command lines and printing, which is `cli`'s; anything a tenant's caller may do.
+What does not belong here: command lines and output (`cli`), HTTP (`admin_api`), `bedesten check` (`integrity`), and
+anything that a tenant's caller may do.
 """

@@ -1,4 +1,4 @@
-"""What an operator does with checkouts that hold goods and are not paid: look at them, and free what they hold."""
+"""Lists unpaid checkouts and releases the goods that they reserve."""
 
 from sqlalchemy import or_, select
 
@@ -28,7 +28,7 @@ _OPEN = statement(
 
 
 def list_open(tx: Transaction, customer: str = "", older_than: int = 0) -> list[dict[str, object]]:
-    """The unpaid checkouts, of one customer if it is named, that are older than so many ms; the oldest first."""
+    """Unpaid checkouts that are older than `older_than` ms, oldest first; `customer` limits them to one customer's id."""
     return [
         {
             "orderId": row[0],
@@ -45,9 +45,9 @@ def list_open(tx: Transaction, customer: str = "", older_than: int = 0) -> list[
 
 
 def release(tx: Transaction, order_id: str) -> bool:
-    """Ends one checkout as if its time were over. False if it is not open any more. Raises `Refusal` (-2)."""
+    """Ends one checkout as if its time were over. False if it is no longer open. Raises `Refusal` (-2)."""
     if not order_id.startswith("ord_"):
-        raise bad_field("order", f"{order_id!r} is no id of an order")
+        raise bad_field("order", f"{order_id!r} is not an order id")
     if not checkout.expire(tx, order_id):
         return False
     record(tx, OPERATOR, "checkout.release", order_id)

@@ -1,11 +1,11 @@
-"""Files of stock codes, as people have them. Pure: bytes in, codes or a refusal that names lines and never codes.
+"""Reads files of stock codes. Pure: bytes in, codes or a refusal out; the refusal names lines and never codes.
 
 A file is a list (a code on each line) or a table: columns separated by commas, semicolons or tabs, cells in quotation marks
-where needed. A first row of titles says which column is what: code, pin, serial, expires, and the usual other names of
-these; columns that it calls otherwise are left out. A table without titles needs the number of the column of codes.
+where needed. A first row of titles says what each column is: code, pin, serial, expires, or one of their usual synonyms;
+other columns are ignored. A table without titles needs the number of the code column.
 
-Text is UTF-8 (with or without a byte order mark) or UTF-16. Anything else cannot be told apart from its bytes, so it must
-be named (`encoding`).
+Text is UTF-8 (with or without a byte order mark) or UTF-16. Other encodings cannot be detected and must be named
+(`encoding`).
 """
 
 import csv
@@ -30,7 +30,7 @@ from bedesten.catalogue.code import (
 from bedesten.errors import Refusal, bad_field
 
 MAX_PROBLEMS: Final = 20
-"""So many lines at fault are named; that there are more is said."""
+"""Lines at fault that a refusal names; it says if there are more."""
 ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "cp1254", "cp1251", "iso-8859-9")
 
 _TITLES = {"code": CODE_TITLES, "pin": PIN_TITLES, "serial": SERIAL_TITLES, "expires": EXPIRY_TITLES}
@@ -42,8 +42,8 @@ _TEXT_FORMULA = re.compile(r'="(.*)"')
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
-    """What the operator says of a file. `column`: the title or number (from 1) of the column of codes. `header`: whether
-    the first row has titles; None: look."""
+    """How to read a file. `column`: title or number (from 1) of the code column. `header`: whether the first row has
+    titles; None: detect it."""
 
     encoding: str | None = None
     column: str | None = None
@@ -52,7 +52,7 @@ class FileOptions:
 
 @dataclass(frozen=True, slots=True)
 class CodeFile:
-    """The codes of a file with the line on which each stands, and how the file was understood."""
+    """The codes of a file with their lines, and how its columns were read."""
 
     codes: tuple[StockCode, ...]
     lines: tuple[int, ...]
@@ -61,7 +61,7 @@ class CodeFile:
 
 
 class UnknownEncoding(Refusal):
-    """The bytes are no text in a form that can be recognised: an encoding must be named."""
+    """The encoding of the bytes cannot be detected and must be named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class _Row:
 
 
 def read_codes(source: str, raw: bytes, options: FileOptions = FileOptions()) -> CodeFile:
-    """The codes of a file that is named `source`. Raises `Refusal` (-2): every line at fault, and never a code."""
+    """The codes of the file `source`. Raises `Refusal` (-2) with every line at fault, and no code."""
     if len(raw) > MAX_FILE_BYTES:
         raise bad_field(source, f"more than {MAX_FILE_BYTES >> 20} MiB: send it in parts")
     text = _text(source, raw, options.encoding)
@@ -131,7 +131,7 @@ def _first_invalid_byte(raw: bytes, name: str) -> int:
 
 
 def _rows(source: str, text: str) -> list[_Row]:
-    """The rows that are not blank, with the line on which each begins."""
+    """The rows that are not blank, with their first lines."""
     lines = [line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if line.strip()]
     delimiter = _delimiter(lines)
     if delimiter is None and not any('"' in line for line in lines):
@@ -153,14 +153,14 @@ def _rows(source: str, text: str) -> list[_Row]:
 
 
 def _delimiter(lines: Sequence[str]) -> str | None:
-    """What separates the columns: of tab, semicolon and comma the one that most lines have; None in a list."""
+    """The column separator: of tab, semicolon and comma the one in most lines; None for a list."""
     counts = {sign: sum(sign in line for line in lines) for sign in ("\t", ";", ",")}
     best = max(counts, key=lambda sign: counts[sign])
     return best if counts[best] else None
 
 
 def _equally_wide(source: str, rows: list[_Row]) -> list[_Row]:
-    """The rows without columns at the end that are empty in each of them. Raises `Refusal` if they have not one width."""
+    """Removes trailing columns that are empty in every row. Raises `Refusal` if the rows differ in width."""
     width = max((at for row in rows for at, cell in enumerate(row.cells, 1) if strip_invisible(cell)), default=0)
     trimmed = [_Row(row.line, row.cells[:width]) for row in rows]
     uneven = [row for row in trimmed if len(row.cells) != len(trimmed[0].cells)]
@@ -174,7 +174,7 @@ def _equally_wide(source: str, rows: list[_Row]) -> list[_Row]:
 
 
 def _columns(source: str, rows: list[_Row], options: FileOptions) -> tuple[dict[str, int], list[_Row], list[str]]:
-    """Which column is which part, the rows below the titles, and the titles of the columns that are left out."""
+    """The column of each part, the rows below the titles, and the titles of the ignored columns."""
     titles = [strip_invisible(cell).casefold() for cell in rows[0].cells]
     known = {part: at for at, title in enumerate(titles) for part, names in _TITLES.items() if title in names}
     header = options.header
@@ -197,7 +197,7 @@ def _columns(source: str, rows: list[_Row], options: FileOptions) -> tuple[dict[
 
 
 def _code_column(source: str, known: dict[str, int], titles: list[str]) -> dict[str, int]:
-    """The columns of a file in which none is called a code: the only column, or the only one with a known name."""
+    """The code column of a file without such a title: the only column, or the only one with a known title."""
     if len(titles) == 1:
         return {"code": 0}
     secret = [part for part in ("pin", "serial") if part in known]
@@ -220,7 +220,7 @@ def _column_index(source: str, column: str, titles: list[str], header: bool) -> 
 
 
 def _first_line_looks_like_title(rows: list[_Row]) -> bool:
-    """Whether the first line of a list has no digit and all others have."""
+    """Whether the first line of a list has no digit while every other line has one."""
     with_digits = [any(each.isdigit() for cell in row.cells for each in cell) for row in rows]
     return len(rows) > 1 and len(rows[0].cells) == 1 and not with_digits[0] and all(with_digits[1:])
 
@@ -245,7 +245,7 @@ def _read(source: str, columns: dict[str, int], rows: list[_Row], ignored_column
 def _refusal(source: str, problems: list[str]) -> Refusal:
     fields = dict(_split(problems[:MAX_PROBLEMS]))
     count = "1 line is wrong" if len(problems) == 1 else f"{len(problems)} lines are wrong"
-    first = f" (the first {MAX_PROBLEMS} are named)" if len(problems) > MAX_PROBLEMS else ""
+    first = f" (the first {MAX_PROBLEMS} follow)" if len(problems) > MAX_PROBLEMS else ""
     return Refusal(errors.BAD_REQUEST, f"{source}: {count}{first}; nothing was put in", fields=fields)
 
 
@@ -256,7 +256,7 @@ def _split(problems: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _date(cell: str | None) -> str | None:
-    """A date as spreadsheets write it, as yyyy-MM-dd; what is something else is left for `read_code` to refuse."""
+    """Converts a spreadsheet's date to yyyy-MM-dd; any other text is left for `read_code` to refuse."""
     text = strip_invisible(cell or "")
     if found := _GERMAN_DATE.fullmatch(text):
         day, month, year = found.groups()

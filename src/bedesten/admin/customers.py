@@ -1,4 +1,4 @@
-"""What an operator does with customers: find them, shut one out, let it in again."""
+"""Finds customers, and disables them."""
 
 from sqlalchemy import func, or_, select
 
@@ -47,7 +47,7 @@ _FIND = statement(
 
 
 def find(tx: Transaction, part: str) -> list[dict[str, object]]:
-    """Up to `MAX_RESULTS` customers with this id, or whose e-mail or name has this text in it."""
+    """Up to `MAX_RESULTS` customers with this id, or with this text in their e-mail or name."""
     wanted = part.strip()
     address = text.email_or_none(wanted) or text.ascii_lower(wanted)
     return [
@@ -67,7 +67,7 @@ def find(tx: Transaction, part: str) -> list[dict[str, object]]:
 
 
 def _like_pattern(part: str) -> str:
-    """The pattern of LIKE for what has this text in it."""
+    """The LIKE pattern for texts that contain this one; `!` escapes."""
     return "%" + "".join(f"!{each}" if each in "%_!" else each for each in part) + "%"
 
 
@@ -77,6 +77,6 @@ def one(tx: Transaction, name: str) -> Account:
 
 
 def disable(tx: Transaction, customer: Account) -> int:
-    """Refuses every token of the customer from the next request on; answers how many of its checkouts were freed."""
+    """Refuses every bearer token of the customer from the next request on. Returns how many checkouts were released."""
     accounts.set_disabled(tx, customer, True)
     return sum(checkouts.release(tx, str(row["orderId"])) for row in checkouts.list_open(tx, customer.id))

@@ -1,4 +1,4 @@
-"""The operator's second look at large deposits."""
+"""Approves and rejects deposits that are large enough to need the operator's approval."""
 
 from sqlalchemy import or_, select
 
@@ -32,7 +32,7 @@ _LIST = statement(
 
 
 def list_deposits(tx: Transaction, every: bool = False, only: str = "") -> list[dict[str, object]]:
-    """The deposits that wait for an approval, or all up to `MAX_LISTED`; the oldest first."""
+    """Deposits that await approval, or with `every` all of them; oldest first, at most `MAX_LISTED`."""
     return [
         {
             "depositId": row[0],
@@ -49,12 +49,12 @@ def list_deposits(tx: Transaction, every: bool = False, only: str = "") -> list[
 
 
 def approve(tx: Transaction, deposit_id: str) -> dict[str, object]:
-    """Books a deposit that waits for an approval. Raises `Refusal`: -3, -400."""
+    """Books a deposit that awaits approval. Raises `Refusal`: -3, -400."""
     return _shown(tx, payments.approve_deposit(tx, deposit_id).id)
 
 
 def reject(tx: Transaction, deposit_id: str) -> dict[str, object]:
-    """Ends a deposit that is not booked. Raises `Refusal`: -3, -400."""
+    """Rejects a deposit that is not booked. Raises `Refusal`: -3, -400."""
     return _shown(tx, payments.reject_deposit(tx, deposit_id).id)
 
 

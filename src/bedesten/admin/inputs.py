@@ -1,9 +1,11 @@
-"""Hosts and regions of tenants, as operators write them."""
+"""Values as operators write them: amounts, hosts, regions."""
 
 import re
+from decimal import Decimal
 
 from sqlalchemy import select
 
+from bedesten.core.money import to_minor
 from bedesten.errors import bad_field
 from bedesten.gate.hosts import canonical_host, valid_tenant_host
 from bedesten.store.sql import cross_tenant
@@ -19,7 +21,7 @@ _REGION = re.compile(r"[A-Z0-9-]{2,16}")
 
 
 def canonical_or_unchanged(host: str) -> str:
-    """The one spelling of a host; what cannot be a host stays as it is."""
+    """The canonical spelling of a host; text that cannot be a host is returned unchanged."""
     try:
         return canonical_host(host.encode("ascii")) or host
     except UnicodeEncodeError:
@@ -40,13 +42,24 @@ def is_loopback_only(host: str) -> bool:
 
 
 def loopback_hosts(tx: SystemTransaction) -> list[tuple[str, str]]:
-    """Every host that only a server on loopback may answer for, and the name of the tenant that has it."""
+    """Every host that only a server on loopback may serve, with the name of its tenant."""
     return [(host, name) for host, name in tx.all(_HOSTS) if is_loopback_only(host)]
 
 
 def region(text: str) -> str:
-    """A region's code in capitals. Raises `Refusal` (-2)."""
+    """The region code in capitals. Raises `Refusal` (-2)."""
     code = text.strip().upper()
     if _REGION.fullmatch(code) is None:
         raise bad_field("region", "2 to 16 letters, digits or hyphens")
     return code
+
+
+def minor_amount(amount: Decimal, currency: str, field: str) -> int:
+    """The amount in minor units, zero or more. Raises `Refusal` (-2)."""
+    try:
+        minor = to_minor(amount, currency)
+    except ValueError as error:
+        raise bad_field(field, str(error)) from error
+    if minor < 0:
+        raise bad_field(field, "must not be negative")
+    return minor

@@ -1,4 +1,4 @@
-"""Taking over another system's API keys beside a running server: many short transactions, and still all or none."""
+"""Imports API keys from another system beside a running server: many short transactions, and still all or none."""
 
 import contextlib
 import time
@@ -16,7 +16,7 @@ from bedesten.store.transaction import StoreUnavailable, SystemTransaction, Tran
 
 Extra = TypeVar("Extra")
 PAUSE_BETWEEN_TRANSACTIONS_S = 0.005
-"""Between two transactions: who waits for the one writer of SQLite comes first."""
+"""Pause between two transactions, so that others who wait for SQLite's writer go first."""
 
 
 def import_keys(
@@ -28,10 +28,10 @@ def import_keys(
     actor: Actor,
     advance: Callable[[int], object] = lambda _: None,
 ) -> tuple[list[str], Extra | None]:
-    """Imports keys, all or none; answers their ids, and what `describe` gave beside the description of the keys.
+    """Imports API keys, all or none. Returns their ids, and the second value that `describe` returned.
 
-    `describe` runs in the transaction that opens the import, and its changes stay when the import fails later. Raises
-    `Refusal` (-2) that names the lines at fault, and -8 beside another import of the tenant. Blocks.
+    `describe` runs in the transaction that opens the import; its changes stay even if the import fails later. Raises
+    `Refusal`: -2 with the lines at fault, -8 while another import of the tenant runs. Blocks.
     """
     prepared = imports.prepare(keyring, tenant, lines)
     if not prepared:
@@ -61,7 +61,7 @@ def import_keys(
 
 @contextlib.contextmanager
 def _all_or_none(store: Store, tenant: str, run: ImportRun) -> Iterator[None]:
-    """Takes back what was stored when the import ends early, by Ctrl-C too. Where that fails the worker does it later."""
+    """Removes what was stored if the import ends early, by Ctrl-C too. If that fails, the worker does it later."""
     try:
         yield
     except BaseException:

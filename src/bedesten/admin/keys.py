@@ -1,4 +1,4 @@
-"""API keys as their operator names and rotates them: by their id alone."""
+"""API keys by their id: the operator rotates them without naming a tenant."""
 
 from dataclasses import dataclass
 
@@ -24,9 +24,9 @@ _TENANT = cross_tenant(select(api_keys.c.tenant_id).where(api_keys.c.id == p("id
 
 @dataclass(frozen=True, slots=True)
 class Grace:
-    """How long the old secret of a rotation stays good (ms), from now on or from the first use of the fresh one.
+    """How long the old secret stays valid after a rotation (ms), counted from now or from the first use of the new one.
 
-    `replaces` is the hint of the secret that is replaced; None: whichever is the current one.
+    `replaces` is the hint of the secret to replace; None: the current one.
     """
 
     time: int
@@ -36,10 +36,10 @@ class Grace:
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """The fresh secret, and what became of those before it.
+    """The new secret, and what happened to the earlier ones.
 
-    `kept` says whether the old one is good for a while, and `ends` when it ends: None as long as that waits for the first
-    use of the fresh one. `ended` says that the one before it was still good, and `last_use` how it was last used.
+    `kept`: the old secret stays valid for a time, until `ends`; None while that waits for the first use of the new one.
+    `ended`: the secret before it was still valid and ended, and `last_use` says how it was last used.
     """
 
     secret: Secret[str]
@@ -50,9 +50,9 @@ class Rotation:
 
 
 def bound_to_tenant_of(tx: SystemTransaction, key_id: str) -> Transaction:
-    """The transaction, bound to the tenant that the API key with this id belongs to. Raises `Refusal`: -3, -2.
+    """The transaction, bound to the tenant of the API key with this id. Raises `Refusal`: -3, -2.
 
-    An API key in place of its id is refused without being repeated.
+    If the text is an API key itself, the refusal does not repeat it.
     """
     if looks_like_key(key_id):
         raise bad_field("key", "that is an API key, not an id: `bedesten keys leaked --stdin` finds whose it is")
@@ -63,31 +63,31 @@ def bound_to_tenant_of(tx: SystemTransaction, key_id: str) -> Transaction:
 
 
 def rotate(across: SystemTransaction, keyring: Keyring, key_id: str, grace: Grace, end_previous: bool) -> Rotation:
-    """Gives the API key another secret (`rotation.rotate`). A previous secret that is still good ends at once.
+    """Gives the API key a new secret (`rotation.rotate`). A previous secret that is still valid ends at once.
 
-    That is what everybody may still be using, so without `end_previous` it raises `Refusal` (-8) then.
+    Callers may still use that one, so `end_previous` must confirm it: otherwise raises `Refusal` (-8).
     """
     tx = bound_to_tenant_of(across, key_id)
     ending, last_use = _previous(tx, key_id)
     if ending and not end_previous:
         raise Refusal(
             errors.CONFLICT,
-            f"the previous secret of {key_id} ({used(last_use)}) is still good and would end at once: add --yes, or wait",
-            fields={"key": "its previous secret is still good"},
+            f"the previous secret of {key_id} ({used(last_use)}) is still valid and would end at once: add --yes, or wait",
+            fields={"key": "its previous secret is still valid"},
         )
     secret = rotation.rotate(tx, keyring, key_id, grace.time, grace.from_first_use, OPERATOR, replaces=grace.replaces)
     return Rotation(secret, *rotation.previous_end(tx, key_id), ending, last_use if ending else None)
 
 
 def used(use: LastUse | None) -> str:
-    """When, from where and by what a secret was last used, for people."""
+    """Says for people when, from where and by which agent a secret was last used."""
     if use is None:
         return "never seen in use"
     return f"last used {wire_time(use.used)} from {use.address}" + (f" by {use.agent}" if use.agent else "")
 
 
 def _previous(tx: Transaction, key_id: str) -> tuple[bool, LastUse | None]:
-    """Whether a rotation now would end a previous secret that is good, and its last use. Locks the key."""
+    """Whether a rotation now would end a previous secret that is still valid, and its last use. Locks the API key."""
     key = key_actions.lock(tx, key_id)
     previous = key_actions.secrets_of(tx, key_id).get(PREVIOUS)
     good = previous is not None and previous.live(tx.now) and not key.ended(tx.now)

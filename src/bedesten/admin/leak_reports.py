@@ -1,13 +1,13 @@
-"""API keys that were found where they do not belong: in a repository, a log, a chat.
+"""Handles reports of API keys that were found in public: in a repository, a log, a chat.
 
-Whoever scans for them sends what looks like one. The key itself is never stored, printed or logged; what is said of it
-is its id and its hint. What then happens is the installation's leak policy:
+A scanner sends text that looks like an API key. The API key is never stored, printed or logged, only its id and its
+hint. The installation's leak policy decides what happens:
 
 | policy | what happens |
 |---|---|
-| `notify` | a row in the trail, and whoever asked is told (`notify`): a warning in the log by default |
-| `grace` | and the secret ends after 24 hours, if it would not end before |
-| `revoke` | and it ends at once: only the previous secret, if it was that one, else the whole key |
+| `notify` | a row in the audit trail, and a call of `notify`: a warning in the log by default |
+| `grace` | and the secret ends after 24 hours, unless it ends earlier anyway |
+| `revoke` | and it ends at once: the previous secret alone if that one leaked, otherwise the whole API key |
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -36,7 +36,7 @@ log = structlog.get_logger("bedesten.admin")
 POLICIES = ("notify", "grace", "revoke")
 GRACE_MS = DAY
 MAX_CANDIDATES = 1_000
-"""In one report; each is looked for in every tenant."""
+"""Candidates in one report; each is searched for in every tenant."""
 MAX_SOURCE_LENGTH = 200
 
 _S = key_secrets.c
@@ -51,7 +51,7 @@ _END = statement(update(key_secrets).where(_S.tenant_id == TENANT, _S.digest == 
 
 @dataclass(frozen=True, slots=True)
 class LeakedKey:
-    """One secret of one tenant's key that was found, and what was done: `noted`, `ends`, `revoked`."""
+    """One leaked secret of a tenant's API key, and what was done: `noted`, `ends`, `revoked`."""
 
     tenant: str
     key_id: str
@@ -65,7 +65,7 @@ class LeakedKey:
 
 @dataclass(frozen=True, slots=True)
 class LeakReport:
-    """What became of a report: how many candidates there were, and which of them are somebody's live secret."""
+    """The result of a report: how many candidates it had, and which of them are valid secrets."""
 
     policy: str
     candidates: int
@@ -74,7 +74,7 @@ class LeakReport:
 
 @dataclass(frozen=True, slots=True)
 class _StoredKey:
-    """Where a key was found: whose it is, and everything that it may be stored under by the time it is acted on."""
+    """An API key of the store, and every digest under which it may be stored when the policy is applied."""
 
     tenant: str
     key_id: str
@@ -82,7 +82,7 @@ class _StoredKey:
 
 
 def log_leak(leaked: LeakedKey, source: str) -> None:
-    """Writes a warning into the log."""
+    """Logs a warning."""
     log.warning(
         "key-leaked", tenant=leaked.tenant, key=leaked.key_id, hint=leaked.hint, done=leaked.done, source=source
     )
@@ -90,30 +90,30 @@ def log_leak(leaked: LeakedKey, source: str) -> None:
 
 def report_leaks(
     store: Store,
-    rings: Callable[[InstallationSettings], Keyring],
+    load_keyring: Callable[[InstallationSettings], Keyring],
     lines: Iterable[str],
     source: str = "",
     actor: Actor = OPERATOR,
     notify: Callable[[LeakedKey, str], None] = log_leak,
 ) -> LeakReport:
-    """Looks for every key that stands in the lines and does what the policy says. Blocks; safe to send again.
+    """Searches the lines for API keys and applies the leak policy to each. Blocks; may be repeated.
 
-    `rings` gives the store's master secrets: with older ones, or others, a live key would not be known. `source`
-    says where the lines were found, for the trail. Raises `Refusal` (-2) for more candidates than one report may have and
-    what `rings` raises: nothing was done then.
+    `load_keyring` returns the store's master secrets: older or different ones would not recognise a valid API key.
+    `source` says where the lines were found, for the audit trail. Raises `Refusal` (-2) for more candidates than one
+    report may have, and what `load_keyring` raises; nothing was done then.
     """
     candidates = _candidates(lines)
     masked_source = credential.redacted_location(mask_keys("".join(each for each in source if each.isprintable())))[
         :MAX_SOURCE_LENGTH
     ]
     installed, forms = store.read_now(lambda tx: (_installed(tx), tx.all(_DIGEST_FORMS)))
-    keyring, policy = rings(installed), installed.leak_policy
+    keyring, policy = load_keyring(installed), installed.leak_policy
     leaked = []
     for key in candidates:
         digests = _digests(keyring, key, forms)
-        for place in store.read_now(partial(_stored_keys, digests=digests)):
+        for stored in store.read_now(partial(_stored_keys, digests=digests)):
             done = store.write_now(
-                partial(_apply_policy, place=place, policy=policy, source=masked_source, actor=actor)
+                partial(_apply_policy, stored=stored, policy=policy, source=masked_source, actor=actor)
             )
             if done is not None:
                 leaked.append(done)
@@ -122,12 +122,12 @@ def report_leaks(
 
 
 def leak_policy(tx: SystemTransaction) -> str:
-    """What happens to a key that was reported as leaked."""
+    """What happens to an API key that is reported as leaked."""
     return _installed(tx).leak_policy
 
 
 def set_leak_policy(tx: SystemTransaction, policy: str) -> None:
-    """Changes it, for the next report. Raises `Refusal` (-2)."""
+    """Sets the policy for the next report. Raises `Refusal` (-2)."""
     if policy not in POLICIES:
         raise bad_field("policy", f"one of {', '.join(POLICIES)}")
     before = leak_policy(tx)
@@ -151,8 +151,11 @@ def _candidates(lines: Iterable[str]) -> list[str]:
 
 
 def _digests(keyring: Keyring, key: str, forms: Iterable[tuple[str, str, int]]) -> dict[str, frozenset[bytes]]:
-    """Under which digests each tenant may have the key: its own under every pepper, since the next use may replace the
-    one by the other, and the imported form where the tenant has any key in that form."""
+    """The digests under which each tenant may have the API key.
+
+    These are the usual digest under every pepper, because the next use may replace one by another, and the imported form
+    if the tenant has any API key in that form.
+    """
     known, foreign = keyring.digest_ids(), imported_form(key)
     found: dict[str, set[bytes]] = {}
     for tenant, pepper, imported in forms:
@@ -174,12 +177,12 @@ def _stored_keys(tx: SystemTransaction, digests: Mapping[str, frozenset[bytes]])
 
 
 def _apply_policy(
-    across: SystemTransaction, place: _StoredKey, policy: str, source: str, actor: Actor
+    across: SystemTransaction, stored: _StoredKey, policy: str, source: str, actor: Actor
 ) -> LeakedKey | None:
-    """What the policy says, for one secret; None if it has ended by itself."""
-    tx = across.for_tenant(place.tenant)
-    key = key_actions.lock(tx, place.key_id)
-    secret = next((one for one in key_actions.secrets_of(tx, key.id).values() if one.digest in place.digests), None)
+    """Applies the policy to one secret; None if it has already ended."""
+    tx = across.for_tenant(stored.tenant)
+    key = key_actions.lock(tx, stored.key_id)
+    secret = next((one for one in key_actions.secrets_of(tx, key.id).values() if one.digest in stored.digests), None)
     if secret is None or not secret.live(tx.now) or key.ended(tx.now):
         return None
     done, ends = "noted", key_actions.end_of(key.expires, secret.expires)

@@ -1,10 +1,10 @@
-"""Turning the master secrets of a running installation. The file is written first, then the store asks for it.
+"""Rotates the master secrets of a running installation.
 
-A process that has not read the file in the version that the store names answers 503 until it has: on one machine that is
-never seen, on several the file has to be brought to each before the store is told.
+The file is written first, then the store requires its version. A process that has not read that version answers 503 until
+it has. On one machine this is never noticed; with several machines, bring the file to each before the store requires it.
 
-That is also how rings are turned that lie in a secret manager, which this program cannot write: the next version is
-written into a file (`write_new_file`), the operator brings it where the rings are kept, and the store is told (`activate`).
+This program cannot write to a secret manager. There, `write_new_file` writes the next version into a file, the operator
+uploads it, and `activate` makes the store require it.
 """
 
 import contextlib
@@ -26,25 +26,25 @@ from bedesten.store.transaction import SystemTransaction
 
 
 def rotate(store: Store, path: Path, key_set: str = "sign") -> Keyring:
-    """A fresh secret signs (or digests) from now on; the old ones go on verifying. Raises `Refusal`, `OSError`.
+    """Makes a new secret sign (or digest); the old ones keep verifying. Raises `Refusal`, `OSError`.
 
-    Of two who turn the rings of one file at once the second turns what the first has left.
+    Concurrent rotations of one file run one after the other, each on the result of the one before.
     """
     return _replace(store, path, lambda known: rotated_keyring(known, key_set), f"secrets.rotate.{key_set}")
 
 
 def forget(store: Store, path: Path, master_id: str) -> Keyring:
-    """Drops a retired signing secret: every token that it signed is dead on the next request everywhere."""
+    """Removes a retired signing secret: every token that it signed is refused from the next request on, everywhere."""
     return _replace(store, path, lambda known: keyring_without(known, master_id), f"secrets.forget.{master_id}")
 
 
 def rotated_keyring(known: Keyring, key_set: str = "sign") -> Keyring:
-    """The next version of the rings, with a fresh secret that signs or digests."""
+    """The next version of the keyring, with a new secret that signs or digests."""
     return known.rotate_signing() if key_set == "sign" else known.rotate_digest()
 
 
 def keyring_without(known: Keyring, master_id: str) -> Keyring:
-    """The next version of the rings, without a retired signing secret. Raises `Refusal`."""
+    """The next version of the keyring, without a retired signing secret. Raises `Refusal`."""
     try:
         return known.forget_signing(master_id)
     except ValueError as problem:
@@ -52,18 +52,18 @@ def keyring_without(known: Keyring, master_id: str) -> Keyring:
 
 
 def write_new_file(keyring: Keyring, path: Path) -> Keyring:
-    """Writes rings into a new file, to be brought where they are kept. Raises `Refusal` if there is one, `OSError`."""
+    """Writes the keyring into a new file, for a secret manager. Raises `Refusal` if the file exists, `OSError`."""
     try:
         write_keyring(keyring, path)
     except FileExistsError as problem:
-        raise Refusal(errors.CONFLICT, f"{path} is there already") from problem
+        raise Refusal(errors.CONFLICT, f"{path} already exists") from problem
     return keyring
 
 
 def activate(tx: SystemTransaction, keyring: Keyring) -> bool:
-    """Every process has to know these rings from now on. False if they are asked for already.
+    """Makes the store require this keyring of every process. False if it already does.
 
-    Raises `Refusal` if they cannot follow those that are in use.
+    Raises `Refusal` if it cannot follow the keyring in use.
     """
     installed = tx.one(tables.INSTALLATION)
     assert installed is not None, "an opened store is an installation"
@@ -74,7 +74,7 @@ def activate(tx: SystemTransaction, keyring: Keyring) -> bool:
 
 
 def incompatibility(installed: tables.InstallationSettings, keyring: Keyring) -> str | None:
-    """Why these master secrets are not the ones for this store; None if they are."""
+    """The reason why these master secrets do not belong to this store; None if they do."""
     known = json.loads(installed.fingerprints)
     if known or keyring.version < installed.keyring_version:
         return keyring.incompatibility(installed.keyring_version, known)
@@ -82,7 +82,7 @@ def incompatibility(installed: tables.InstallationSettings, keyring: Keyring) ->
 
 
 def fingerprints(keyring: Keyring) -> str:
-    """What the store keeps of the master secrets, to know them again by."""
+    """The fingerprints that the store keeps to recognise the master secrets, as JSON."""
     return json.dumps(keyring.fingerprints(), separators=(",", ":"))
 
 
@@ -93,16 +93,16 @@ def _replace(store: Store, path: Path, change: Callable[[Keyring], Keyring], act
         assert installed is not None, "an opened store is an installation"
         reason = incompatibility(installed, known)
         if reason:
-            raise Refusal(errors.CONFLICT, f"{path}: {reason}: bring the right file here first")
-        rotated_keyring = change(known)
-        write_keyring(rotated_keyring, path, overwrite=True)
-        store.write_now(lambda tx: _require_version(tx, rotated_keyring, action))
-        return rotated_keyring
+            raise Refusal(errors.CONFLICT, f"{path}: {reason}: put the right file here first")
+        changed = change(known)
+        write_keyring(changed, path, overwrite=True)
+        store.write_now(lambda tx: _require_version(tx, changed, action))
+        return changed
 
 
 @contextlib.contextmanager
 def _folder_lock(folder: Path) -> Iterator[None]:
-    """Nobody else on this machine turns the rings of this folder meanwhile."""
+    """Locks the folder against other rotations on this machine (`flock`)."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""What people call the things that the audit trail names by id."""
+"""Names for people, in place of the ids in the audit trail."""
 
 from sqlalchemy import select
 

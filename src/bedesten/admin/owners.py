@@ -13,7 +13,7 @@ from bedesten.store.transaction import Transaction
 
 
 def create(tx: Transaction, surface: Surface, name: str) -> Account:
-    """Makes the supplier or the integration. Raises `Refusal`: -8 if there is one of this name, -2 for a bad name."""
+    """Creates the supplier or integration. Raises `Refusal`: -8 if the name is taken, -2 for an invalid name."""
     kind = OWNERS[surface]
     if accounts.by_handle(tx, kind, text.key(name)):
         raise Refusal(
@@ -25,9 +25,9 @@ def create(tx: Transaction, surface: Surface, name: str) -> Account:
 
 
 def find_or_create(tx: Transaction, surface: Surface, name: str, *, create: bool) -> tuple[Account, bool]:
-    """The owner with this id or name, and whether it was made: that is done only if `create` says so.
+    """The owner with this id or name, and whether it was created, which `create` must allow.
 
-    Raises `Refusal` (-3) for a name that nobody has, with the nearest one: it may be a slip of the finger.
+    Raises `Refusal` (-3) for an unknown name, with the nearest one in case of a typing error.
     """
     kind = OWNERS[surface]
     known = accounts.by_id(tx, kind, name) or accounts.by_handle(tx, kind, text.key(name))
@@ -43,9 +43,9 @@ def find_or_create(tx: Transaction, surface: Surface, name: str, *, create: bool
 
 
 def set_disabled(tx: Transaction, surface: Surface, name: str, disabled: bool) -> Account:
-    """Refuses the owner's API keys from the next request on, or lets them in again. Raises `Refusal` (-3).
+    """Refuses the owner's API keys from the next request on, or accepts them again. Raises `Refusal` (-3).
 
-    What a supplier delivers on demand is out of stock meanwhile, and shows as changed.
+    Products that a disabled supplier delivers on demand are out of stock, and count as changed.
     """
     account = accounts.find(tx, OWNERS[surface], name)
     if bool(account.disabled) != disabled:
@@ -56,7 +56,7 @@ def set_disabled(tx: Transaction, surface: Surface, name: str, disabled: bool) -
 
 
 def set_may_edit_texts(tx: Transaction, name: str, allowed: bool) -> Account:
-    """Whether a supplier's names for products on sale hold at once. Raises `Refusal` (-3)."""
+    """Sets whether a supplier's new names for products on sale take effect at once. Raises `Refusal` (-3)."""
     account = accounts.find(tx, OWNERS[Surface.SUPPLIER], name)
     accounts.set_may_edit_texts(tx, account, allowed)
     return account

@@ -8,7 +8,7 @@ from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.accounts import login_throttle
 from bedesten.accounts.actions import Account
-from bedesten.admin.amounts import minor_amount
+from bedesten.admin.inputs import minor_amount
 from bedesten.audit.actions import OPERATOR, record, redacted_url
 from bedesten.core import text
 from bedesten.core.money import to_decimal, with_currency
@@ -26,7 +26,7 @@ from bedesten.webhooks.targets import check_target
 
 @dataclass(frozen=True, slots=True)
 class NewPartner:
-    """What the operator says of a partner that is to be.
+    """A partner to create.
 
     `scopes` None: every scope of the surface. `credit` is in the tenant's currency.
     """
@@ -41,7 +41,7 @@ class NewPartner:
 
 @dataclass(frozen=True, slots=True)
 class CreatedPartner:
-    """A fresh partner, and the outbound secret and key by which it knows our webhooks: they are seen this once."""
+    """A new partner, with the webhook secret and key that it verifies our webhooks with. They are shown only once."""
 
     id: str
     email: str
@@ -50,7 +50,7 @@ class CreatedPartner:
 
 
 def address(email: str) -> str:
-    """The one spelling of a partner's e-mail. Raises `Refusal` (-2)."""
+    """The canonical spelling of a partner's e-mail. Raises `Refusal` (-2)."""
     return normalised_field(text.email, email, "email")
 
 
@@ -60,7 +60,7 @@ def find(tx: Transaction, name: str) -> Account:
 
 
 def create(tx: Transaction, cipher: TenantCipher, currency: str, new: NewPartner) -> CreatedPartner:
-    """Makes the account, its ledger account and its endpoint. Raises `Refusal`: -2, or -8 if the e-mail is taken."""
+    """Creates the account, its ledger account and its webhook endpoint. Raises `Refusal`: -2, -8 if the e-mail is taken."""
     email = address(new.email)
     name = normalised_field(text.name, new.name, "name") if new.name.strip() else email
     if new.webhook is not None:
@@ -83,7 +83,7 @@ def create(tx: Transaction, cipher: TenantCipher, currency: str, new: NewPartner
 
 
 def set_credit(tx: Transaction, currency: str, partner: Account, limit: Decimal) -> None:
-    """Changes how far the partner's balance may go below zero; what it owes beyond that stays. Raises `Refusal` (-2)."""
+    """Sets how far the partner's balance may go below zero. A larger debt stays. Raises `Refusal` (-2)."""
     minor = minor_amount(limit, currency, "amount")
     before = ledger.account(tx, partner.id, "partner", currency)
     ledger.set_credit(tx, before, minor)
@@ -92,9 +92,9 @@ def set_credit(tx: Transaction, currency: str, partner: Account, limit: Decimal)
 
 
 def unlock(tx: Transaction, keyring: Keyring, partner: Account) -> bool:
-    """Forgets the partner's failed logins. False if there were none. Doing it twice changes nothing.
+    """Resets the partner's failed logins. False if there were none. Idempotent.
 
-    Failures are counted under a digest that names its pepper; those that were counted under a retired one are too old.
+    Failures are counted under a digest that names its pepper; those under a retired pepper are too old to matter.
     """
     if not login_throttle.unlock(tx, keyring.login_digest(tx.tenant, Surface.RESELLER, partner.handle)):
         return False
@@ -103,9 +103,9 @@ def unlock(tx: Transaction, keyring: Keyring, partner: Account) -> bool:
 
 
 def set_webhook(tx: Transaction, cipher: TenantCipher, partner: Account, url: str | None) -> CreatedPartner | None:
-    """Changes where the partner is told of changes; None: only where an order names a URL of its own.
+    """Sets the partner's webhook URL; None: webhooks are sent only for orders that name a URL.
 
-    A partner without an endpoint gets one, whose secrets are then answered.
+    A partner without an endpoint gets one, and its secrets are returned.
     """
     if url is not None:
         check_target(url, webhooks.allowed_networks(tx), "url")
@@ -121,7 +121,7 @@ def set_webhook(tx: Transaction, cipher: TenantCipher, partner: Account, url: st
 
 
 def shown(tx: Transaction, currency: str, partner: Account) -> dict[str, object]:
-    """A partner as the operator sees it, with its money and its endpoint's address."""
+    """The operator's view of a partner, with its money and webhook URL."""
     balance = ledger.balance(tx, partner.id, "partner", currency)
     endpoint = webhooks.endpoint_of(tx, partner.id)
     return {

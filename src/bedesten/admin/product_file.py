@@ -1,9 +1,9 @@
-"""A catalogue in a file: CSV with a header row, or JSON. Pure: bytes in, rows and problems out.
+"""Reads a catalogue from a file: CSV with a header row, or JSON. Pure: bytes in, rows and problems out.
 
 JSON is a list of objects, or `{"products": [...]}` as `products list --json` answers it.
 
-Columns and keys have the same names, in any order, without regard to case. What a file does not mention is left as it
-is; a cell that is empty (JSON: null) is emptied. Amounts are exact decimals. In CSV `requireData` is written
+Columns and keys have the same names, in any order and any case. A field that the file does not mention stays as it is; an
+empty cell (JSON: null) clears the field. Amounts are exact decimals. In CSV `requireData` is written
 `id:name;id2:name2?`, where `?` says that the buyer may leave it out; in JSON it is a list of
 `{"id", "name", "required"}`.
 """
@@ -17,33 +17,33 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bedesten import errors
-from bedesten.admin.amounts import read_amount
 from bedesten.catalogue.actions import STOCK, STOCK_FIRST, SUPPLIER, Requirement
 from bedesten.catalogue.code import EXACT, FOLDED
 from bedesten.core import strict_json, text
 from bedesten.core.ids import MAX_ID_LENGTH
+from bedesten.core.money import read_amount
 from bedesten.core.text import Text, TextError
 from bedesten.errors import Refusal
 
 MAX_FILE_BYTES = 32 * 1024 * 1024
 MAX_FILE_ROWS = 10_000
-"""A file is one transaction, during which other writers wait: longer catalogues come in several files."""
+"""A file is one transaction, during which other writers wait; a longer catalogue needs several files."""
 MAX_PROBLEMS = 100
 READ_ONLY = frozenset({"currency", "offered", "available", "updated", "status", "proposedName"})
-"""What `products list` shows besides; it may stand in a file and is not looked at."""
+"""Columns of `products list` that an import ignores."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One product of a file: the line on which it begins, and what is said of it; None stands for an emptied field."""
+    """One product of a file: its first line, and its fields; None clears a field."""
 
     line: int
     fields: Mapping[str, object]
 
 
 class Problems:
-    """What is wrong with a file, by line and field, in the order in which it was found."""
+    """Collects the problems of a file by line and field, in the order in which they are found."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -51,7 +51,7 @@ class Problems:
         self._count = 0
 
     def add(self, line: int, field: str, problem: str) -> None:
-        """Notes one; past `MAX_PROBLEMS` they are only counted."""
+        """Adds one; beyond `MAX_PROBLEMS` they are only counted."""
         self._count += 1
         if len(self._found) < MAX_PROBLEMS:
             self._found.setdefault(f"line {line}, {field}" if field else f"line {line}", problem)
@@ -66,7 +66,7 @@ class Problems:
 
 
 def read_rows(source: str, raw: bytes) -> list[Row]:
-    """The rows of a file that is named `source`. Raises `Refusal` (-2) with everything that is wrong in any of them."""
+    """The rows of the file `source`. Raises `Refusal` (-2) with every problem of every row."""
     if len(raw) > MAX_FILE_BYTES:
         raise Refusal(errors.TOO_LARGE, f"{source}: more than {MAX_FILE_BYTES >> 20} MiB; import it in parts")
     raw = raw.removeprefix(_BYTE_ORDER_MARK)
@@ -127,7 +127,7 @@ def _columns(cells: list[str], line: int, problems: Problems) -> list[str]:
         if name not in _READERS and name not in READ_ONLY:
             problems.add(line, name, f"no such column; there are {', '.join(_READERS)}")
         if name in columns:
-            problems.add(line, name, "stands twice")
+            problems.add(line, name, "occurs twice")
         columns.append(name)
     return columns
 
@@ -157,7 +157,7 @@ def _json_rows(raw: bytes, problems: Problems) -> Iterator[Row]:
 
 
 def _lines(written: str) -> Iterator[int]:
-    """The line on which each item of a JSON list begins; the text is known to be one."""
+    """The first line of each item; the text must be a valid JSON list."""
     scan = json.JSONDecoder().raw_decode
     at, line = written.index("[") + 1, 1 + written.count("\n", 0, written.index("["))
     while True:
@@ -221,7 +221,7 @@ def _amount(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError("must be a decimal number")
     if value < 0:
-        raise ValueError("not below zero")
+        raise ValueError("must not be negative")
     return Decimal(value)
 
 
@@ -258,7 +258,7 @@ _YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0
 def _requirements(value: object) -> tuple[Requirement, ...]:
     found = tuple(_from_cell(value) if isinstance(value, str) else _from_list(value))
     if len({one.id for one in found}) != len(found):
-        raise ValueError("an id stands twice")
+        raise ValueError("an id occurs twice")
     return found
 
 

@@ -1,4 +1,4 @@
-"""A file of products becomes products: planned as a whole, then written as a whole."""
+"""Imports products from a file: plans every row first, then writes all of them or none."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,8 +27,7 @@ _CATEGORIES = statement(select(categories.c.id, categories.c.name).where(categor
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What became of a file. `notes` say what of it was left aside or needs a look, and why; `unchanged` rows say what
-    was so already."""
+    """The result of an import. `notes` name what was ignored or needs attention; `unchanged` rows changed nothing."""
 
     created: int
     updated: int
@@ -38,7 +37,7 @@ class ImportResult:
 
 @dataclass(frozen=True, slots=True)
 class _PlannedRow:
-    """One row: the product as it is, if there is one, and as it will be but for the ids of what is named here."""
+    """One row: the product before and after, without the ids of the category and supplier that are named here."""
 
     line: int
     before: Product | None
@@ -51,11 +50,11 @@ class _PlannedRow:
 def import_rows(
     tx: Transaction, currency: str, source: str, rows: Sequence[Row], *, force: bool = False, region: str | None = None
 ) -> ImportResult:
-    """Makes or changes the products, all or none, and the categories and suppliers that they name.
+    """Creates or changes the products, all or none, and the categories and suppliers that they name.
 
-    Raises `Refusal` (-2) with everything that is wrong, before anything is written. The cost of a product is its
-    supplier's business once the supplier has said one: then it is left as it is, and a note says so. `force` accepts
-    prices of nothing and below cost. `region` is the tenant's: what is for another one is noted.
+    Raises `Refusal` (-2) with every problem, before anything is written. Once a supplier has set the cost of its product,
+    an import leaves it and adds a note. `force` accepts prices of zero and below cost. `region` is the tenant's: products
+    for another one are noted.
     """
     problems = Problems(source)
     planner = _Planner(tx, currency, problems, force)
@@ -71,19 +70,19 @@ def import_rows(
 
 
 def _other_region_notes(planned: Sequence[_PlannedRow], region: str | None) -> list[str]:
-    """What is said of products that buyers see only when they name another region than the tenant's."""
+    """The note about products for another region, which buyers see only if they name it."""
     lines = [str(one.line) for one in planned if one.after.region not in (None, region)]
     if region is None or not lines:
         return []
     shown = ", ".join(lines[:10]) + (", …" if len(lines) > 10 else "")
     summary = f"{len(lines)} of {len(planned)} are for another region than the tenant's, {region}"
-    return [f"{summary}: only buyers that name it see them (line {shown})"]
+    return [f"{summary}: buyers see them only if they name it (line {shown})"]
 
 
 def _write(
     tx: Transaction, one: _PlannedRow, source: str, category: Callable[[str], str], supplier: Callable[[str], str]
 ) -> bool:
-    """Writes one row; answers whether that changed anything."""
+    """Writes one row. Returns whether that changed anything."""
     after = replace(
         one.after,
         category_id=category(one.category) if one.category else None,
@@ -103,7 +102,7 @@ def _write(
 
 
 class _Planner:
-    """Judges rows against what the tenant has. Writes nothing."""
+    """Checks rows against what the tenant has. Writes nothing."""
 
     def __init__(self, tx: Transaction, currency: str, problems: Problems, force: bool) -> None:
         self._tx = tx
@@ -116,7 +115,7 @@ class _Planner:
         self._offers: set[tuple[str, str]] = set()
 
     def plan(self, row: Row) -> _PlannedRow:
-        """The row as it is to be written, unless `problems` knows why it cannot be."""
+        """The planned row; meaningless if it added to `problems`."""
         before = self._before(row)
         then = fields_of(before) if before else ProductFields(name="", currency=self._currency)
         sku = cast(str | None, row.fields.get("sku")) or then.sku
@@ -148,14 +147,15 @@ class _Planner:
         return _PlannedRow(row.line, before, after, _field(row, "category", self._category(before)), supplier, note)
 
     def _before(self, row: Row) -> Product | None:
-        """The product with this id, else with this sku, else the supplier's own offer that was never on sale: it is
-        given the sku."""
+        """The product with this id, else with this sku, else the supplier's offer that was never on sale.
+
+        Such an offer gets the sku of the row."""
         product_id, sku = cast(str | None, row.fields.get("id")), cast(str | None, row.fields.get("sku"))
         known = catalogue.by_sku(self._tx, sku) if sku else None
         if product_id:
             named = catalogue.product(self._tx, product_id)
             if named is None:
-                self._problems.add(row.line, "id", "no product has it; leave it out to find products by their sku")
+                self._problems.add(row.line, "id", "no product has it; leave the id out to find products by their sku")
             elif known is not None and known.id != named.id:
                 self._problems.add(row.line, "sku", f"product {known.id} has it, and the row names {named.id}")
             return named
@@ -169,7 +169,7 @@ class _Planner:
     def _refuse_duplicate(self, row: Row, before: Product | None, sku: str | None) -> None:
         places = {f"sku {key(sku)}" if sku else "", f"id {before.id}" if before else ""} - {""}
         if places & self._seen:
-            self._problems.add(row.line, "sku" if sku else "id", "stands in the file twice")
+            self._problems.add(row.line, "sku" if sku else "id", "occurs twice in the file")
         self._seen |= places
 
     def _category(self, product: Product | None) -> str | None:
@@ -185,7 +185,7 @@ class _Planner:
         account = self._supplier_id(supplier)
         place = (account or key(supplier), key(offer))
         if place in self._offers:
-            self._problems.add(row.line, "supplierSku", "stands in the file twice for this supplier")
+            self._problems.add(row.line, "supplierSku", "occurs twice in the file for this supplier")
         self._offers.add(place)
         held = catalogue.by_supplier_sku(self._tx, account, offer) if account else None
         if held and (before is None or held.id != before.id):
@@ -193,7 +193,7 @@ class _Planner:
         return offer
 
     def _cost(self, row: Row, before: Product | None, supplier: str | None) -> tuple[int | None, str | None]:
-        """The cost, and a note where the file's was left aside."""
+        """The cost, and a note if the file's is ignored."""
         cost = self._amount(row, "cost", None)
         kept = before.cost if before else None
         if cost is None or cost == kept:
@@ -209,7 +209,7 @@ class _Planner:
         return cost, None
 
     def _accepted(self, row: Row, before: Product | None, after: ProductFields) -> ProductFields:
-        """The product with what the operator accepts to lose; without `force` a new loss is a problem."""
+        """The product with the accepted loss; a new loss is a problem unless `force` accepts it."""
         if before is not None and (after.price, after.cost) == (before.price, before.cost):
             return after
         plain = replace(after, accepted_cost=None)
@@ -217,7 +217,7 @@ class _Planner:
         if problem is None:
             return plain
         if not self._force:
-            self._problems.add(row.line, "price", f"{problem}; --force sells it all the same")
+            self._problems.add(row.line, "price", f"{problem}; --force accepts it")
         return replace(plain, accepted_cost=after.cost or 0)
 
     def _amount(self, row: Row, field: str, default: int | None) -> int | None:
@@ -232,7 +232,7 @@ class _Planner:
 
 
 def _field(row: Row, field: str, default: Any) -> Any:
-    """What the file says of a field; what it does not mention stays."""
+    """The value of a field in the file, or `default` if it is not mentioned."""
     return row.fields.get(field, default)
 
 

@@ -1,4 +1,4 @@
-"""A tenant's catalogue as its operator keeps it: priced, stocked, listed. Files: `operator.productimport`."""
+"""The catalogue as its operator manages it: prices, proposals, the list. For files see `product_import`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
-from bedesten.admin.amounts import minor_amount
+from bedesten.admin.inputs import minor_amount
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import offers
@@ -25,7 +25,7 @@ _CATEGORIES = statement(select(categories.c.id, categories.c.name).where(categor
 
 
 def product_of(tx: Transaction, name: str) -> Product:
-    """The product with this sku or id. Raises `Refusal`: -3, or -8 where one has it as its sku and another as its id."""
+    """The product with this sku or id. Raises `Refusal`: -3, or -8 if it is the sku of one product and the id of another."""
     by_sku, by_id = catalogue.by_sku(tx, name), catalogue.product(tx, name)
     if by_sku and by_id and by_sku.id != by_id.id:
         problem = f"it is the sku of product {by_sku.id} and the id of the product with the sku {by_id.sku}"
@@ -39,10 +39,10 @@ def product_of(tx: Transaction, name: str) -> Product:
 def set_prices(
     tx: Transaction, currency: str, prices: Mapping[str, Decimal], *, force: bool = False
 ) -> list[dict[str, object]]:
-    """Prices products, named by sku or id, and switches them on; all or none.
+    """Sets prices of products, named by sku or id, and activates them; all or none.
 
-    Raises `Refusal`: -2 for a price of nothing or below cost unless `force` accepts it, and for a product named twice;
-    -3 with every name that leads to none, -8 for one that leads to two.
+    Raises `Refusal`: -2 for a product named twice, and for a price of zero or below cost unless `force` accepts it; -3
+    with every unknown name; -8 for a name of two products.
     """
     found = _products_of(tx, prices)
     problems: dict[str, str] = {}
@@ -56,7 +56,7 @@ def set_prices(
         )
         loss = loss_problem(fields.price, fields.cost, currency)
         if loss and not force:
-            problems[name] = f"{loss}; --force sells it all the same"
+            problems[name] = f"{loss}; --force accepts it"
         if loss:
             fields = replace(fields, accepted_cost=fields.cost or 0)
         if not problems and fields != fields_of(product):
@@ -86,12 +86,12 @@ def _products_of(tx: Transaction, names: Mapping[str, object]) -> dict[str, Prod
 
 
 def proposals(tx: Transaction) -> list[dict[str, object]]:
-    """The products whose supplier proposes another name."""
+    """Products whose supplier proposes another name."""
     return [one for one in list_products(tx) if one["proposedName"] is not None]
 
 
 def answer_proposals(tx: Transaction, names: Sequence[str], *, accept: bool) -> list[Product]:
-    """Accepts or rejects what is proposed for these products, all or none. Raises `Refusal`: -3, or -8."""
+    """Accepts or rejects the proposed names of these products, all or none. Raises `Refusal`: -3, -8."""
     answer = offers.accept if accept else offers.reject
     return [answer(tx, product_of(tx, name), OPERATOR) for name in names]
 
@@ -100,7 +100,7 @@ def answer_proposals(tx: Transaction, names: Sequence[str], *, accept: bool) -> 
 
 
 def sale_status(product: Product, region: str | None = None) -> str:
-    """In a few words whether buyers can have the product now, and if not, why. `region` is the tenant's."""
+    """Says in a few words whether buyers can order the product now, and why not. `region`: the tenant's."""
     if product.price is None:
         return "no price"
     if not product.active:
@@ -118,7 +118,7 @@ def sale_status(product: Product, region: str | None = None) -> str:
 
 
 def list_products(tx: Transaction, region: str | None = None) -> list[dict[str, object]]:
-    """Every product of the tenant, sold or not, in the words of a file that `import_rows` takes. `region`: the tenant's."""
+    """Every product of the tenant, in the format of a file for `import_rows`. `region`: the tenant's."""
     category_names: Mapping[str, str] = dict(tx.all(_CATEGORIES))
     supplier_names = {one["id"]: one["name"] for one in accounts.list_all(tx, "supplier")}
     return [

@@ -1,4 +1,4 @@
-"""The operator's own stock codes: put in by the file, taken out, moved, and the batches listed."""
+"""The operator's stock codes: uploads, withdrawals, moves, and the list of batches."""
 
 import contextlib
 from collections import Counter
@@ -26,18 +26,18 @@ from bedesten.tenants.cipher import TenantCipher
 Result = TypeVar("Result")
 
 CODE_STATES = ("in stock", "being bought", "sold", "taken out of stock", "being uploaded")
-"""What a code that was in the shop before is, by its state."""
+"""What is said of a duplicate code, by its state."""
 
 
 class WriteAction(Protocol):
-    """Runs a writing action in one transaction inside the tenant."""
+    """Runs a writing action in one transaction of the tenant."""
 
     def __call__(self, work: Callable[[Transaction], Result], /) -> Result: ...
 
 
 @dataclass(frozen=True, slots=True)
 class DuplicateGroup:
-    """Codes of a file that were in the shop before: how many, as what, and where."""
+    """Codes of a file that the tenant already had: how many, in which state, and where."""
 
     what: str
     product: str
@@ -47,7 +47,7 @@ class DuplicateGroup:
 
 
 def stocked_product(tx: Transaction, name: str) -> Product:
-    """The product with this sku or id, if it keeps stock. Raises `Refusal`: -3, or -2 for one that keeps none."""
+    """The product with this sku or id. Raises `Refusal`: -3, or -2 if it keeps no stock."""
     product = product_of(tx, name)
     if product.fulfilment == SUPPLIER:
         raise bad_field(name, "this product is delivered by its supplier and keeps no stock")
@@ -62,10 +62,10 @@ def add_codes(
     source: Source,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Upload:
-    """Puts codes of the operator's own into stock, as one batch, all or none; those that are there already are left out.
+    """Adds codes to the stock as one batch, all or none; duplicates are left out.
 
-    Up to `CHUNK` codes are one transaction. More are loaded by the chunk and become sellable together, at the end. What
-    fails in the middle is thrown away again; what dies in the middle is thrown away by the next upload of the same file.
+    Up to `CHUNK` codes are one transaction. More are loaded in chunks and become sellable together at the end. A failed
+    upload is removed; the next upload of the same file removes one that a crash left behind.
     """
     if len(codes) <= CHUNK:
         return write(lambda tx: _record_upload(tx, product, batches.add(tx, cipher, product.id, codes, source)))
@@ -103,7 +103,7 @@ def _record_upload(tx: Transaction, product: Product, done: Upload) -> Upload:
 def duplicate_groups(
     tx: Transaction, duplicates: Sequence[Duplicate], batch: str | None = None
 ) -> list[DuplicateGroup]:
-    """Duplicates by what they are and where, the most of one kind first. `batch`: the upload's own."""
+    """Duplicates grouped by state and place, the largest group first. `batch`: the batch of this upload."""
     counted = Counter((one.batch_id, one.product_id, one.state) for one in duplicates)
     first: dict[tuple[str | None, str, int], int] = {}
     for one in duplicates:
@@ -121,7 +121,7 @@ def duplicate_groups(
 
 
 def withdraw_batch(tx: Transaction, name: str, reason: str) -> tuple[Batch, Withdrawal]:
-    """Takes the unsold codes of a batch out of stock for good. Raises `Refusal` (-3)."""
+    """Withdraws the unsold codes of a batch for good. Raises `Refusal` (-3)."""
     batch = inventory.batch_of(tx, name)
     done = inventory.withdraw_batch(tx, batch, reason)
     if done.withdrawn:
@@ -130,7 +130,7 @@ def withdraw_batch(tx: Transaction, name: str, reason: str) -> tuple[Batch, With
 
 
 def withdraw_codes(tx: Transaction, cipher: TenantCipher, codes: Sequence[StockCode], reason: str) -> Withdrawal:
-    """Takes single codes out of stock for good, those that are unsold."""
+    """Withdraws single codes for good, if they are unsold."""
     done = inventory.withdraw_codes(tx, cipher, codes, reason)
     if done.withdrawn:
         record(tx, OPERATOR, "stock.withdraw", tx.tenant, withdrawn=done.withdrawn, reason=reason)
@@ -138,10 +138,10 @@ def withdraw_codes(tx: Transaction, cipher: TenantCipher, codes: Sequence[StockC
 
 
 def move(tx: Transaction, name: str, to: str) -> tuple[str, int, Product]:
-    """Moves the unsold codes of a batch to another product; answers the batch that they are now, how many, and where.
+    """Moves the unsold codes of a batch to another product. Returns the new batch, how many, and the product.
 
-    Raises `Refusal`: -3; -2 for a product that keeps no stock; -8 for a batch that is loading, has nothing unsold, or lies
-    there already.
+    Raises `Refusal`: -3; -2 for a product that keeps no stock; -8 for a batch that is loading, has nothing unsold, or
+    already belongs to the product.
     """
     batch, product = inventory.batch_of(tx, name), stocked_product(tx, to)
     if batch.state != READY_BATCH:
@@ -154,14 +154,14 @@ def move(tx: Transaction, name: str, to: str) -> tuple[str, int, Product]:
 
 
 def list_batches(tx: Transaction, name: str = "") -> list[dict[str, object]]:
-    """The batches of one product, or all, in their order of sale."""
+    """The batches of one product, or of all, in the order in which they are sold."""
     product = product_of(tx, name) if name else None
     suppliers = {one["id"]: one["name"] for one in accounts.list_all(tx, "supplier")}
     return [batch_view(tx, one, suppliers) for one in inventory.batches_of(tx, product.id if product else "")]
 
 
 def batch_view(tx: Transaction, one: Batch, suppliers: dict[object, object] | None = None) -> dict[str, object]:
-    """A batch as it is shown."""
+    """A batch as `--json` shows it."""
     if suppliers is None:
         suppliers = {each["id"]: each["name"] for each in accounts.list_all(tx, "supplier")}
     product = catalogue.product(tx, one.product_id)

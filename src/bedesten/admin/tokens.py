@@ -1,4 +1,4 @@
-"""Ending bearer tokens that were issued before now."""
+"""Ends bearer tokens that were issued before now."""
 
 from bedesten import errors
 from bedesten.accounts import actions as accounts
@@ -15,7 +15,7 @@ from bedesten.store.transaction import SystemTransaction, Transaction
 
 
 def end_tokens_of(tx: Transaction, subject: str) -> list[str]:
-    """Ends the tokens of whoever has this id or e-mail: a partner, a customer, or both. Answers their ids.
+    """Ends the tokens of the partner and the customer with this id or e-mail. Returns the ids of those found.
 
     Raises `Refusal` (-3).
     """
@@ -39,14 +39,14 @@ def end_all_tokens(tx: SystemTransaction) -> None:
 
 
 def end_session_of(tx: Transaction, jti: str, actor: Actor) -> str:
-    """Ends the session of a token, whether it was ever seen or not; answers the session's id."""
+    """Ends the session of a token, even if the token was never used. Returns the session's id."""
     session = session_of(jti)
     sessions.end(tx, session, actor)
     return session
 
 
 def end_token(tx: Transaction, jti: str, actor: Actor) -> None:
-    """Ends one token, whether it was ever seen or not. It is remembered until no token of today can be alive."""
+    """Ends one token, even if it was never used. The row stays until every token of today has expired."""
     accounts.revoke_token(tx, jti, tx.now + MAX_LIFETIME_MS, actor)
 
 

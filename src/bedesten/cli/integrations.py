@@ -7,7 +7,7 @@ import typer
 
 from bedesten.accounts import actions as accounts
 from bedesten.accounts.actions import OWNERS
-from bedesten.admin.amounts import minor_amount
+from bedesten.admin.inputs import minor_amount
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import TenantOption, amount
 from bedesten.cli.output import Document, table

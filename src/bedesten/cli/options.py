@@ -14,9 +14,9 @@ import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from bedesten.admin.amounts import read_amount
 from bedesten.cli.output import printable
 from bedesten.core.clock import parse_duration
+from bedesten.core.money import read_amount
 from bedesten.errors import bad_field
 from bedesten.server.settings import Settings, unknown_variables
 

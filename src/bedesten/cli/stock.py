@@ -12,8 +12,8 @@ import typer
 from typer.core import TyperGroup
 
 from bedesten.admin import code_file, stock
-from bedesten.admin.amounts import minor_amount
 from bedesten.admin.code_file import CodeFile, FileOptions
+from bedesten.admin.inputs import minor_amount
 from bedesten.admin.stock import DuplicateGroup, Result
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import batches, inventory

@@ -1,5 +1,6 @@
 """Money: whole minor units and a currency. Decimal at the edges, never a binary float."""
 
+import re
 from decimal import Decimal
 
 EXPONENTS = {
@@ -12,6 +13,16 @@ EXPONENTS = {
 
 MAX_MINOR = 10**15
 """No single amount reaches this many minor units, so that sums stay far inside 64 bits and inside JSON's exact range."""
+
+
+_AMOUNT = re.compile(r"[0-9]{1,16}(?:\.[0-9]{1,4})?")
+
+
+def read_amount(text: str) -> Decimal:
+    """The exact decimal of digits with at most one point. Raises ValueError, also for a sign or a comma."""
+    if _AMOUNT.fullmatch(text) is None:
+        raise ValueError("an amount is written like 12 or 12.50")
+    return Decimal(text)
 
 
 def to_minor(amount: Decimal, currency: str) -> int:

@@ -1,12 +1,12 @@
-"""The walk over the invariants: what must always hold of a whole store, looked at row by row by the database itself.
+"""Runs the invariants over a whole store: what must always hold, checked by queries inside the database.
 
 The numbers are the contract's (section 10). 1 every cached balance is the sum of its transfers; 2 nothing is overdrawn;
 3 what is unique is there once; 4 stock codes and order lines agree; 5 holds, transfers and order lines agree; 6 every
 change of a line has its event, and every event its deliveries; 7 no row refers to another tenant's; 8 nothing secret lies
 in clear. 9 is not the contract's: the list of changes leads without a hole to the revision.
 
-What is *not* looked at: whether an amount was the right one when it was booked, what was handed out over the wire, and
-of sealed values more than a sample. A sealed value is opened to see that it can be; it never leaves this module.
+Not checked: whether an amount was right when it was booked, what was sent over the network, and encrypted values beyond
+a sample. The sample is decrypted to prove that it can be; plaintext never leaves this module.
 """
 
 import re
@@ -41,22 +41,22 @@ from bedesten.webhooks.actions import OUTBOUND_KEY, SECRET
 from bedesten.webhooks.tables import deliveries, webhook_endpoints
 
 MAX_ROWS_PER_QUERY = 100
-"""Of one kind of breach so many rows are named; that there are more is said."""
+"""Rows reported for each query; then one line says that there are more."""
 MAX_OVERLAP_MS = MINUTE
 """Longer than any two transactions run at the same time; see `invariants.events`."""
 PHC = "$argon2id$v=19$m=%"
-"""What every stored password begins with, as a pattern of LIKE."""
+"""The LIKE pattern that every stored password matches."""
 MAX_SAMPLED_ROWS = 50
-"""Sealed stock codes of one tenant that are opened. They are chosen by their digest, which is as good as by lot."""
+"""Stock codes and webhook endpoints of one tenant that are decrypted. Codes are chosen by digest, as good as random."""
 MAX_SEARCHED_CODES, MIN_SEARCHED_CODE_LENGTH = 3, 12
-"""Of these, so many of so many characters at the least are looked for in texts: a short code may stand there by chance."""
+"""At most 3 sampled codes of 12 or more characters are searched for in text columns: a short one could match by accident."""
 
 INVARIANT_QUERIES: tuple[InvariantQuery, ...] = (*BALANCES, *GOODS, *MONEY, *EVENTS, *STRUCTURE, *REVISIONS)
-"""All that the database can be asked, in the order in which it is."""
+"""Every query, in the order in which they run."""
 
 
 class CheckedInstallation(Protocol):
-    """What of an opened installation is needed."""
+    """The parts of an installation that a check needs."""
 
     @property
     def store(self) -> Store: ...
@@ -66,15 +66,15 @@ class CheckedInstallation(Protocol):
 
 
 def violations(installation: CheckedInstallation) -> list[str]:
-    """Every breach of an invariant, one line each; none in a sound store.
+    """Every violation of an invariant, one line each; none in a sound store.
 
-    One reading transaction, so it may run beside a server: what it sees is one moment. Raises `StoreUnavailable`.
+    Runs in one reading transaction, so that it may run beside a server and sees one moment. Raises `StoreUnavailable`.
     """
     return installation.store.read_now(lambda tx: run_queries(tx, installation.cipher))
 
 
 def run_queries(tx: SystemTransaction, cipher: TenantCipher) -> list[str]:
-    """The same inside a transaction."""
+    """Like `violations`, inside a transaction."""
     found = [line for one in INVARIANT_QUERIES for line in _violations_of(tx, one)]
     named = [_violation(3, tenant, message) for tenant, message in texts.violations(tx)]
     return [*found, *named, *_encryption_violations(tx, cipher), *_plaintext_violations(tx)]
@@ -108,7 +108,7 @@ _ENDPOINTS = cross_tenant(
 
 
 def _encryption_violations(tx: SystemTransaction, cipher: TenantCipher) -> Iterator[str]:
-    """Opens a sample of what is sealed, each in its own row's name, and looks for the codes where they must not be."""
+    """Decrypts a sample of encrypted values, each bound to its row, and searches text columns for the codes."""
     for (tenant,) in tx.all(_TENANTS):
         bound = tx.for_tenant(tenant)
         opened: list[str] = []
@@ -116,27 +116,29 @@ def _encryption_violations(tx: SystemTransaction, cipher: TenantCipher) -> Itera
             try:
                 code = code_rule.decode(cipher.decrypt(bound, PURPOSE, row, bytes(ciphertext)))
             except DecryptionError:
-                yield _violation(8, tenant, f"stock code {row} does not open")
+                yield _violation(8, tenant, f"stock code {row} cannot be decrypted")
                 continue
             except msgspec.DecodeError:
-                yield _violation(4, tenant, f"stock code {row} holds something else than a code with its parts")
+                yield _violation(4, tenant, f"stock code {row} contains something other than a code with its parts")
                 continue
             opened.append(code.code)
             if not code_rule.is_normal(code):
-                yield _violation(4, tenant, f"stock code {row} is no code by today's rule, or not in its normal form")
+                yield _violation(
+                    4, tenant, f"stock code {row} is not a code by today's rule, or not in its normal form"
+                )
             digests = cipher.fingerprint(bound, code.exact), cipher.fingerprint(bound, code.folded)
             if digests != (bytes(digest), bytes(folded_digest)):
-                yield _violation(8, tenant, f"the digest of stock code {row} is another code's")
+                yield _violation(8, tenant, f"the digest of stock code {row} belongs to another code")
         for row, secret, key in tx.all(_ENDPOINTS, owner=tenant, most=MAX_SAMPLED_ROWS):
             for purpose, ciphertext in ((SECRET, secret), (OUTBOUND_KEY, key)):
                 try:
                     cipher.decrypt(bound, purpose, row, bytes(ciphertext))
                 except DecryptionError:
-                    yield _violation(8, tenant, f"the {purpose} of endpoint {row} does not open")
+                    yield _violation(8, tenant, f"the {purpose} of endpoint {row} cannot be decrypted")
         yield from _plaintext_code_violations(tx, tenant, opened)
 
 
-# --- texts that the house itself writes: nothing secret may be in them ------------------------------------------------
+# --- text columns that the program writes: they must contain no secret ------------------------------------------------
 
 _TEXTS: tuple[tuple[Table, Column[str]], ...] = (
     (audit, audit.c.subject),
@@ -151,7 +153,7 @@ _SECRET = re.compile(
     r"ak_(?:live|test)_[0-9a-f]{32}|whsec_[A-Za-z0-9+/]{32}|ok_[0-9a-f]{32}|\$argon2id\$"
     r"|eyJ[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"
 )
-"""API keys, outbound secrets and keys, password hashes, bearer tokens: anything of that form."""
+"""The form of API keys, outbound secrets and keys, password hashes and bearer tokens."""
 
 
 def _rows_like_secrets(table: Table, column: Column[str]) -> Any:
@@ -178,11 +180,11 @@ def _plaintext_violations(tx: SystemTransaction) -> Iterator[str]:
     for table, column, suspects in _SECRET_SEARCHES:
         for tenant, row, text in tx.all(suspects, **patterns):
             if _SECRET.search(text):
-                yield _violation(8, tenant, f"{column} of row {row} of {table} holds a secret in clear")
+                yield _violation(8, tenant, f"{column} of row {row} of {table} contains a secret in clear")
 
 
 def _plaintext_code_violations(tx: SystemTransaction, tenant: str, opened: list[str]) -> Iterator[str]:
     for code in [code for code in opened if len(code) >= MIN_SEARCHED_CODE_LENGTH][:MAX_SEARCHED_CODES]:
         for table, column, holding in _CODE_SEARCHES:
             for (row,) in tx.all(holding, owner=tenant, code=code, most=MAX_ROWS_PER_QUERY):
-                yield _violation(8, tenant, f"{column} of row {row} of {table} holds a stock code in clear")
+                yield _violation(8, tenant, f"{column} of row {row} of {table} contains a stock code in clear")

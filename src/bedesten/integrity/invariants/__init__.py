@@ -1,8 +1,7 @@
-"""The invariants as questions to the store: each gives no row unless something is broken.
+"""The invariants as queries: each returns no row unless the invariant is violated.
 
-Every statement groups and joins inside the database, so that a million orders are a few passes over a few tables. The
-first column is the tenant, the others fill the sentence that says what is wrong: row ids, numbers and names of columns,
-never what a row keeps secret.
+Every query groups and joins inside the database, so that a million orders take a few passes over a few tables. The first
+column is the tenant; the others fill in the message: row ids, numbers and column names, never a secret.
 
-Database constraints hold much of this already: the questions trust none of them.
+Database constraints enforce many of the invariants already; the queries do not rely on them.
 """

@@ -1,8 +1,8 @@
 """6: every change of a line has exactly one event, and every event its delivery for a matching endpoint.
 
 The matching endpoint of an event is the one of its order's buyer, if it has a URL or the order names one; the order's
-is stronger (`webhooks.actions.record`). Only today's URL is known: whether there was one at the time is asked of the
-audit trail (`partner.webhook`), which says when it was last changed.
+is stronger (`webhooks.actions.record`). The table has only
+today's URL; the audit trail (`partner.webhook`) says when it was last changed, and so whether there was one at the time.
 """
 
 from sqlalchemy import and_, func, or_, select
@@ -18,10 +18,10 @@ _E, _W, _V = events.c, webhook_endpoints.c, deliveries.c
 
 
 OVERLAP = p("overlap")
-"""Milliseconds. Transactions that run at the same time do not see each other's rows, and their `now` does not say in
-which order they committed: an endpoint, or its URL, must be older than an event by this before a delivery is missed."""
+"""Milliseconds. Concurrent transactions do not see each other's rows, and their `now` does not give the order of their
+commits. So a missing delivery counts only if the endpoint, or its URL, is older than the event by this."""
 
-_told = (
+_line_events = (
     select(
         _E.tenant_id,
         _E.line_id,
@@ -30,30 +30,34 @@ _told = (
         func.max(_E.version).label("last"),
     )
     .group_by(_E.tenant_id, _E.line_id)
-    .subquery("told")
+    .subquery("line_events")
 )
-_renamed = (
+_url_changes = (
     select(audit.c.tenant_id, audit.c.subject, func.max(audit.c.at).label("at"))
     .where(audit.c.action == "partner.webhook")
     .group_by(audit.c.tenant_id, audit.c.subject)
-    .subquery("renamed")
+    .subquery("url_changes")
 )
 _event_with_its_order = events.join(order_lines, and_(_L.tenant_id == _E.tenant_id, _L.id == _E.line_id)).join(
     orders, and_(_O.tenant_id == _L.tenant_id, _O.id == _L.order_id)
 )
-_known_since = func.coalesce(_renamed.c.at, _W.created)
+_known_since = func.coalesce(_url_changes.c.at, _W.created)
 
 EVENTS = (
     invariant_query(
         6,
         "line {} has version {} and {} events, from {} to {}",
-        select(_L.tenant_id, _L.id, _L.version, _told.c.events, _told.c.first, _told.c.last)
-        .select_from(order_lines.outerjoin(_told, and_(_told.c.tenant_id == _L.tenant_id, _told.c.line_id == _L.id)))
+        select(_L.tenant_id, _L.id, _L.version, _line_events.c.events, _line_events.c.first, _line_events.c.last)
+        .select_from(
+            order_lines.outerjoin(
+                _line_events, and_(_line_events.c.tenant_id == _L.tenant_id, _line_events.c.line_id == _L.id)
+            )
+        )
         .where(
             or_(
-                func.coalesce(_told.c.events, 0) != _L.version,
-                func.coalesce(_told.c.last, 0) != _L.version,
-                func.coalesce(_told.c.first, 1) != 1,
+                func.coalesce(_line_events.c.events, 0) != _L.version,
+                func.coalesce(_line_events.c.last, 0) != _L.version,
+                func.coalesce(_line_events.c.first, 1) != 1,
             )
         ),
     ),
@@ -74,7 +78,9 @@ EVENTS = (
             _event_with_its_order.join(
                 webhook_endpoints, and_(_W.tenant_id == _O.tenant_id, _W.owner_id == _O.buyer_id)
             )
-            .outerjoin(_renamed, and_(_renamed.c.tenant_id == _W.tenant_id, _renamed.c.subject == _W.owner_id))
+            .outerjoin(
+                _url_changes, and_(_url_changes.c.tenant_id == _W.tenant_id, _url_changes.c.subject == _W.owner_id)
+            )
             .outerjoin(
                 deliveries,
                 and_(_V.tenant_id == _E.tenant_id, _V.event_id == _E.id, _V.endpoint_id == _W.id),

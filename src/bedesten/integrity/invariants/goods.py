@@ -115,7 +115,7 @@ GOODS = (
     ),
     invariant_query(
         4,
-        "stock code {} of product {} lies with line {} of product {}",
+        "stock code {} of product {} belongs to line {} of product {}",
         select(_C.tenant_id, _C.id, _C.product_id, _L.id, _L.product_id)
         .select_from(stock_codes.join(order_lines, and_(_L.tenant_id == _C.tenant_id, _L.id == _C.line_id)))
         .where(_C.product_id != _L.product_id),
@@ -129,7 +129,7 @@ GOODS = (
     ),
     invariant_query(
         4,
-        "product {} has {} codes that are the same as it compares them: {} to {}",
+        "product {} has {} codes that are equal by its comparison: {} to {}",
         select(_C.tenant_id, _C.product_id, func.count(), func.min(_C.id), func.max(_C.id))
         .select_from(stock_codes.join(products, _its_product))
         .where(_P.code_comparison == FOLDED, _C.state != WITHDRAWN)
@@ -138,7 +138,7 @@ GOODS = (
     ),
     invariant_query(
         4,
-        "stock code {} of product {} is compared otherwise than its product, which says {}",
+        "stock code {} of product {} is compared differently from its product, which says {}",
         select(_C.tenant_id, _C.id, _C.product_id, _P.code_comparison)
         .select_from(stock_codes.join(products, _its_product))
         .where((_C.folds == 1) != (_P.code_comparison == FOLDED)),
@@ -162,7 +162,7 @@ GOODS = (
     ),
     invariant_query(
         4,
-        "a code of product {} is no longer good from {} on, its level looks at {} only",
+        "a code of product {} expires at {}, its stock level expects {}",
         select(_S.tenant_id, _S.product_id, _first_expiry.c.at, func.coalesce(_S.next_expiry, -1))
         .select_from(
             stock_levels.join(

@@ -48,15 +48,15 @@ def _transfer_of(prefix: str, row: Any) -> Any:
 
 
 def _transfer_without_row(prefix: str, what: str, row: Any, table: Any, done: Any) -> InvariantQuery:
-    """Transfers whose business key names a row that does not exist or is not so far.
+    """Transfers whose business key names a row that does not exist or is not in the state `done`.
 
-    A key may say more behind the row's id: what a supplier earns with stock names the supplier too.
+    A business key may continue after the row's id: what a supplier earns with stock also names the supplier.
     """
     named = func.substr(_T.business_key, len(prefix) + 1, ID_LENGTH)
     names = and_(row.tenant_id == _T.tenant_id, row.id == named, done)
     return invariant_query(
         5,
-        f"transfer {{}} of {{}} is booked for a {what} that is not there or not so far",
+        f"transfer {{}} of {{}} is booked for a {what} that does not exist or is not in that state",
         select(_T.tenant_id, _T.id, _T.amount)
         .select_from(transfers.outerjoin(table, names))
         .where(func.substr(_T.business_key, 1, len(prefix)) == prefix, row.id.is_(None)),
@@ -116,7 +116,7 @@ MONEY = (
     ),
     invariant_query(
         5,
-        "hold of order {} lies on account {} of {}, the buyer is {}",
+        "the hold of order {} is on account {} of {}, the buyer is {}",
         select(_O.tenant_id, _O.id, _A.id, _A.owner_id, _O.buyer_id)
         .select_from(
             holds.join(orders, and_(_O.tenant_id == _H.tenant_id, _O.id == _H.order_id)).join(

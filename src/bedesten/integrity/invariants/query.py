@@ -1,4 +1,4 @@
-"""What a question is."""
+"""The type of an invariant query."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from bedesten.store.sql import CrossTenantStatement, cross_tenant, p
 
 @dataclass(frozen=True, slots=True)
 class InvariantQuery:
-    """One way in which an invariant can be broken. `message` has a `{}` for each column after the tenant."""
+    """Finds one kind of violation of an invariant. `message` has a `{}` for each column after the tenant."""
 
     invariant: int
     message: str
@@ -18,7 +18,7 @@ class InvariantQuery:
 
 
 def invariant_query(invariant: int, message: str, violating: Select[*tuple[Any, ...]]) -> InvariantQuery:
-    """The question, cut to `most` rows."""
+    """An invariant query that returns at most `most` rows."""
     assert message.count("{}") == len(violating.selected_columns) - 1, message
     return InvariantQuery(invariant, message, cross_tenant(violating.limit(p("most"))))
 

@@ -1,4 +1,4 @@
-"""9 the list of changes leads without a hole to the store's revision: otherwise a process could pass a revocation over."""
+"""9: the change list leads without a gap to the store's revision; otherwise a process could miss a revocation."""
 
 from sqlalchemy import func, literal, select
 
@@ -26,7 +26,7 @@ REVISIONS = (
     ),
     invariant_query(
         9,
-        "the random number beside the counter, which says {}, is not that of the last change",
+        "the random number of the counter, which says {}, differs from that of the last change",
         select(_NO_TENANT, revision_counter.c.counter)
         .select_from(revision_counter.join(changes, _C.seq == revision_counter.c.counter))
         .where(_C.nonce != revision_counter.c.nonce),

@@ -1,6 +1,6 @@
-"""What the schema itself tells: 3 what is unique, 7 what refers to what, 8 what may not be readable.
+"""Queries derived from the schema: 3 uniqueness, 7 references, 8 formats of what must not be readable.
 
-Made from the tables as they are declared, so that a new table is looked at without a word here.
+They come from the declared tables, so that a new table is checked without a change here.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ _NAMES = ("id", "key_id", "jti", "host", "order_id", "product_id", "target", "ke
 
 
 def name_of(table: Table) -> ColumnElement[Any]:
-    """The column by which a row of the table is named in a breach; a dash where it would be a digest."""
+    """The column that names a row of the table in a violation; a dash if that would be a digest."""
     return next((table.c[name] for name in _NAMES if name in table.c), literal("-"))
 
 
@@ -74,7 +74,7 @@ _UNDECLARED = (
     (order_lines.c.supplier_id, accounts),
     (idempotency.c.owner_id, accounts),
 )
-"""References that no foreign key declares, because a room knows nothing of those above it."""
+"""References without a foreign key, because a package does not know those above it."""
 
 
 def references() -> Iterator[tuple[Column[Any], Table]]:
@@ -131,22 +131,22 @@ def _reference_queries() -> Iterator[InvariantQuery]:
 # --- 8: nothing secret lies in clear ----------------------------------------------------------------------------------
 
 DIGEST_BYTES, MIN_ENCRYPTED_BYTES = 32, 29
-"""Bytes of every digest; bytes of a sealed value at the least: nonce, tag, and one byte inside."""
+"""Bytes of every digest; the minimum of an encrypted value: nonce, tag and one byte of content."""
 DIGEST_COLUMNS = frozenset({"digest", "folded_digest", "address", "account"})
 ENCRYPTED_COLUMNS = frozenset({"ciphertext", "secret", "outbound_key", "wrapped_key"})
-"""Columns of bytes, by name, in whatever table. `hash` is the audit trail's own, see there."""
+"""Columns of bytes, by name, in any table. `hash` belongs to the audit trail, see there."""
 
 
 def _format_queries() -> Iterator[InvariantQuery]:
-    """Whether what must not be readable has at least the form of something that is not."""
+    """Checks that a column that must not be readable has the format of a hash, digest or encrypted value."""
     yield invariant_query(
         8,
-        "the password of account {} is no argon2id hash",
+        "the password of account {} is not an argon2id hash",
         select(accounts.c.tenant_id, accounts.c.id).where(accounts.c.password.not_like(p("phc"))),
     )
     yield invariant_query(
         8,
-        "what is shown of key {} has {} characters, which is more than a hint",
+        "the hint of API key {} has {} characters, which is too long for a hint",
         select(api_keys.c.tenant_id, api_keys.c.id, func.length(api_keys.c.hint)).where(
             func.length(api_keys.c.hint) > MAX_HINT
         ),
@@ -157,13 +157,13 @@ def _format_queries() -> Iterator[InvariantQuery]:
             if not isinstance(column.type, LargeBinary):
                 continue
             if column.name in DIGEST_COLUMNS:
-                yield _size_query(table, column, size != DIGEST_BYTES, "digest")
+                yield _size_query(table, column, size != DIGEST_BYTES, "a digest")
             elif column.name in ENCRYPTED_COLUMNS:
-                yield _size_query(table, column, size < MIN_ENCRYPTED_BYTES, "sealed value")
+                yield _size_query(table, column, size < MIN_ENCRYPTED_BYTES, "an encrypted value")
 
 
 def _size_query(table: Table, column: Column[Any], wrong: ColumnElement[bool], what: str) -> InvariantQuery:
-    message = f"{column.name} of row {{}} of {table.name} has {{}} bytes, which is no {what}"
+    message = f"{column.name} of row {{}} of {table.name} has {{}} bytes, which is not the size of {what}"
     return invariant_query(
         8, message, select(_owner(table), name_of(table), func.length(column)).select_from(table).where(wrong)
     )

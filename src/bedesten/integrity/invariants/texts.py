@@ -1,4 +1,4 @@
-"""3: what names a thing is in its normal form, so that two spellings of one name are one. Read here: SQL cannot say it."""
+"""3: names are in their normal form, so that two spellings are one name. Checked in Python, because SQL cannot."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,7 +14,7 @@ from bedesten.tenants.tables import tenants
 
 _P, _A, _T = products.c, accounts.c, tenants.c
 _Row = tuple[str, str, str, str | None]
-"""The tenant, the id, the text, and what is stored of it to compare by, if anything is."""
+"""The tenant, the id, the text, and the comparison key that is stored with it, if there is one."""
 _NAME_QUERIES: tuple[tuple[str, Text, CrossTenantStatement[_Row]], ...] = (
     ("the name of tenant", text.name, cross_tenant(select(_T.id, _T.id, _T.name, _T.name_key))),
     ("the name of product", text.name, cross_tenant(select(_P.tenant_id, _P.id, _P.name, literal(None)))),
@@ -49,13 +49,13 @@ _NAME_QUERIES: tuple[tuple[str, Text, CrossTenantStatement[_Row]], ...] = (
 
 
 def violations(tx: SystemTransaction) -> Iterator[tuple[str, str]]:
-    """The tenant and a sentence for each text that is none of its kind, or is not compared by what it should be."""
+    """The tenant and a message for each text that is not in its normal form or has a wrong comparison key."""
     for what, kind, rows in _NAME_QUERIES:
         for tenant, row, written, compared in tx.all(rows):
             if written is not None and not _is_normal(kind, written):
                 yield tenant, f"{what} {row} is not in its normal form"
             elif written is not None and compared is not None and compared != text.key(written):
-                yield tenant, f"{what} {row} is compared by another text"
+                yield tenant, f"{what} {row} has a wrong comparison key"
 
 
 def _is_normal(kind: Callable[[str], str], written: str) -> bool:
