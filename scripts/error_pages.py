@@ -19,7 +19,7 @@ END = "<!-- end of what is generated -->"
 HAND = """
 ## What happened
 
-## How to mend it
+## How to fix it
 
 ## Often confused with
 """

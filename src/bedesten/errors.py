@@ -33,32 +33,32 @@ def _code(number: int, name: str, status: int, text: str, remedy: str) -> ErrorC
 
 
 INTERNAL = _code(
-    -1, "internal-error", 500, "Something went wrong on our side; nothing of the request was kept.",
-    "Try again later with the same reference or Idempotency-Key; if it persists, tell us the request id.")  # fmt: skip
+    -1, "internal-error", 500, "Internal error; the request changed nothing.",
+    "Try again later with the same reference or Idempotency-Key; if it persists, send us the request id.")  # fmt: skip
 BAD_REQUEST = _code(
-    -2, "bad-request", 400, "The request cannot be understood, or a field is wrong.",
-    "Correct the request; `errors` names the fields where a field is at fault.")  # fmt: skip
+    -2, "bad-request", 400, "The request is malformed, or a field is not valid.",
+    "Correct the request; `errors` names each field that is not valid.")  # fmt: skip
 NOT_FOUND = _code(
-    -3, "not-found", 404, "There is no such thing.",
+    -3, "not-found", 404, "Not found.",
     "Check the path and the id.")  # fmt: skip
 METHOD_NOT_ALLOWED = _code(
-    -4, "method-not-allowed", 405, "This method is not allowed here.",
+    -4, "method-not-allowed", 405, "Method not allowed.",
     "Use a method that the Allow header names.")  # fmt: skip
 TOO_LARGE = _code(
     -5, "too-large", 413, "The request is too large.",
-    "Send less at a time.")  # fmt: skip
+    "Send a smaller request.")  # fmt: skip
 NOT_JSON = _code(
     -6, "not-json", 415, "The body must be JSON.",
     "Send Content-Type: application/json, without a Content-Encoding.")  # fmt: skip
 TOO_MANY_REQUESTS = _code(
     -7, "too-many-requests", 429, "Too many requests.",
-    "Wait for the seconds that Retry-After names.")  # fmt: skip
+    "Wait for the number of seconds in Retry-After.")  # fmt: skip
 CONFLICT = _code(
-    -8, "conflict", 409, "This conflicts with the present state, or the reference was used with another content.",
-    "Read the present state; use a new reference for a new content.")  # fmt: skip
+    -8, "conflict", 409, "The request conflicts with the current state, or its reference was used with other content.",
+    "Read the current state; use a new reference for new content.")  # fmt: skip
 UNAVAILABLE = _code(
-    -9, "unavailable", 503, "The service cannot answer safely at the moment.",
-    "Send the same request again, with the same reference, after the seconds that Retry-After names.")  # fmt: skip
+    -9, "unavailable", 503, "The service is temporarily unavailable.",
+    "Send the same request again, with the same reference, after the number of seconds in Retry-After.")  # fmt: skip
 UNKNOWN_HOST = _code(
     -10, "unknown-host", 421, "No shop has this host.",
     "Check the host name of the API.")  # fmt: skip
@@ -72,10 +72,10 @@ TOKEN_EXPIRED = _code(
     -22, "token-expired", 401, "The bearer token has expired.",
     "Generate a new token and repeat the request.")  # fmt: skip
 KEY_REFUSED = _code(
-    -23, "key-refused", 401, "A valid API key is required in the header ApiKey.",
+    -23, "key-refused", 401, "A valid API key is required in the ApiKey header.",
     "Check the key, the host and the header; do not retry in a loop.")  # fmt: skip
 SCOPE_MISSING = _code(
-    -24, "scope-missing", 403, "The token does not carry the scope that this call needs.",
+    -24, "scope-missing", 403, "The token lacks the scope that this call needs.",
     "Ask the shop's operator for the scope, then generate a new token.")  # fmt: skip
 NOT_GRANTED = _code(
     -25, "not-granted", 403, "This API key has no access to this endpoint.",
@@ -85,15 +85,15 @@ LOGIN_REFUSED = _code(
     "Check e-mail and password; the account must be enabled for API use.")  # fmt: skip
 TOO_MANY_LOGINS = _code(
     -27, "too-many-logins", 429, "Too many failed logins.",
-    "Wait for the seconds that Retry-After names.")  # fmt: skip
+    "Wait for the number of seconds in Retry-After.")  # fmt: skip
 PATH_NOT_ALLOWED = _code(
-    -28, "path-not-allowed", 403, "Nobody may call this path with this method.",
-    "Check method and path; ask whoever operates the service to open it.")  # fmt: skip
+    -28, "path-not-allowed", 403, "No rule allows this path with this method.",
+    "Check method and path; ask the operator of the service to allow it.")  # fmt: skip
 NOT_ORDERABLE = _code(
     -200, "not-orderable", 409, "The order was not placed: some lines cannot be ordered.",
     "`data.items` names every such line and why; nothing was taken.")  # fmt: skip
 CHECKOUT_LIMIT = _code(
-    -201, "checkout-limit", 409, "Too many goods are reserved and not paid; nothing was reserved.",
+    -201, "checkout-limit", 409, "Too many unpaid reservations; nothing was reserved.",
     "Pay or cancel an open checkout (`data.openCheckouts` names the customer's), or wait until one expires.")  # fmt: skip
 NOT_DELIVERABLE = _code(
     -500, "not-deliverable", 409, "The line is not waiting for this delivery.",
@@ -103,19 +103,19 @@ INSUFFICIENT_BALANCE = _code(
     "Deposit money, or order less.")  # fmt: skip
 DEPOSIT_STATE = _code(
     -400, "deposit-state", 409, "The deposit is not in a state that allows this.",
-    "Read the deposit's present state.")  # fmt: skip
+    "Read the deposit's current state.")  # fmt: skip
 PAYMENT_STATE = _code(
     -401, "payment-state", 409, "The payment is not in a state that allows this.",
-    "If the payer was charged, give the money back: the order is paid by another payment, or this one is over.")  # fmt: skip
+    "If the payer was charged, refund the money: another payment has paid the order, or this one has ended.")  # fmt: skip
 CHECKOUT_EXPIRED = _code(
-    -402, "checkout-expired", 409, "The checkout is over and cannot be had any more; nothing was captured.",
-    "Give the payer the money in `data` back: the payment is over. The customer may check out again.")  # fmt: skip
+    -402, "checkout-expired", 409, "The checkout has expired; nothing was captured.",
+    "Refund the payer the amount in `data`: the payment has ended. The customer may check out again.")  # fmt: skip
 DEPOSIT_LIMIT = _code(
     -403, "deposit-limit", 409, "The deposit is larger than this payment service may deposit; nothing was booked.",
     "Check the amount; if it is right, ask the shop's operator for a higher limit.")  # fmt: skip
 
 NOT_FOUND_TEXTS: Mapping[str, str] = MappingProxyType(
-    {thing: f"There is no such {thing}." for thing in (
+    {thing: f"{thing.capitalize()} not found." for thing in (
         "account", "deposit", "operation", "order", "order line", "partner", "payment", "product", "session",
     )}
 )  # fmt: skip

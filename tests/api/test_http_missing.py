@@ -6,7 +6,7 @@ from bedesten.gate.scopes import Surface
 from tests.support.shop import Shop, fresh, line
 from tests.support.wire import Answer
 
-OPERATION = "There is no such operation."
+OPERATION = "Operation not found."
 
 
 def said(answer: Answer) -> tuple[object, ...]:
@@ -78,9 +78,9 @@ def test_what_an_operation_was_asked_for_is_told_as_what_it_is(shop: Shop) -> No
         (shop.supplies.post("/Supplier/Stock/Upload", {"productId": nobody, "codes": ["X-1"]}), "product"),
     ]  # fmt: skip
     for answer, thing in asked:
-        assert (*answer.told, answer.json["message"]) == (404, -3, f"There is no such {thing}.")
+        assert (*answer.told, answer.json["message"]) == (404, -3, f"{thing.capitalize()} not found.")
     problem = shop.client(Surface.RESELLER, [("Accept", "application/problem+json")])
-    assert problem.post("/Orders/Get", {"orderId": nobody}).json["title"] == "There is no such order."
+    assert problem.post("/Orders/Get", {"orderId": nobody}).json["title"] == "Order not found."
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\t", "\n", "\u00a0", "\u200b", "\ufeff", "\u3000\u2028"])

@@ -15,7 +15,7 @@ from tests.support.documents import DOCS, ROOT, blocks, name_of, section
 from tests.support.schema import DOCUMENTS
 
 PAGES = sorted((DOCS / "errors").glob("*.md"))
-CHAPTERS = ("## What happened", "## How to mend it", "## Often confused with")
+CHAPTERS = ("## What happened", "## How to fix it", "## Often confused with")
 NAMES = {code.number: name for name, code in vars(errors).items() if isinstance(code, ErrorCode)}
 
 
