@@ -1,10 +1,11 @@
 # Every target sets up what it needs in .venv by itself: Python 3.11 or newer and make are enough to begin with.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check lint types contracts bench mutants lock changelog dist clean
+.PHONY: help demo test test-all check check-all lint types contracts bench mutants lock changelog dist clean
 MAKEFLAGS += --no-print-directory
 
 PYTHON_HERE := .venv/bin/python
+PYTEST := $(PYTHON_HERE) -m pytest -n auto --maxprocesses 4 --dist loadfile
 BOOTSTRAP := @sh scripts/bootstrap.sh
 # ONCE=1 make demo: exit when the last step is done.
 DEMO_OPTIONS := $(if $(filter-out 0 no false,$(ONCE)),--once) $(if $(PORT),--port $(PORT))
@@ -16,11 +17,17 @@ demo: ## one order of a partner and one of a customer through all four surfaces,
 	$(BOOTSTRAP)
 	@$(PYTHON_HERE) -m bedesten demo $(DEMO_OPTIONS)
 
-test: ## all tests, on up to four processes (ARGS='tests/gate -x' narrows them down, ARGS=-n0 uses one process)
+test: ## the tests to run before each commit (ARGS='tests/gate -x' narrows them down, ARGS=-n0 uses one process)
 	$(BOOTSTRAP) dev
-	@$(PYTHON_HERE) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(PYTEST) $(if $(findstring tests/,$(ARGS)),,-m "not slow and not external") $(ARGS)
 
-check: lint types contracts test ## everything that must hold before a change lands
+test-all: ## every test: also those that start programs, wait or kill, and those that need proxies, a browser and npm
+	$(BOOTSTRAP) dev
+	@$(PYTEST) $(ARGS)
+
+check: lint types contracts test ## what must hold before a commit
+
+check-all: lint types contracts test-all ## everything that must hold before a change lands: what CI runs
 
 lint: ## ruff: style and format; codespell
 	$(BOOTSTRAP) dev

@@ -24,6 +24,8 @@ from tests.support.client import Client, api_key
 from tests.support.metrics import ask
 from tests.support.sites import ENGINES
 
+pytestmark = pytest.mark.slow
+
 SECRET = "c2Nhbm5lcnMtYW5kLXdlLWtub3ctdGhpcy1vbmU-and-nobody-else"
 
 

@@ -24,6 +24,8 @@ from tests.support.client import Client, api_key, bearer
 from tests.support.metrics import ask, of, scrape, settled, until
 from tests.support.sites import ENGINES, postgres_database
 
+pytestmark = pytest.mark.slow
+
 HOST, PASSWORD = "api.shop.example", "seven lanterns by the gate"
 LOGIN = "/Login/Customer/Api/Verify"
 

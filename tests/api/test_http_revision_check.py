@@ -15,6 +15,8 @@ from tests.support.shop import Shop, open_shop
 from tests.support.sites import POSTGRES, Site, opened, serving
 from tests.support.wire import Answer, speak
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def sale_status(postgresql_site: Site) -> Shop:

@@ -21,6 +21,8 @@ from tests.support.cli_program import Program
 from tests.support.cli_server import served
 from tests.support.documents import DOCS
 
+pytestmark = pytest.mark.slow
+
 ASKED = ("Metadata", "Name", "Version", "Summary", "Requires-Python", "Requires-Dist", "Provides-Extra", "License-File")
 SOURCES = Path(client_wheel.folder()) / "src"
 

@@ -25,6 +25,8 @@ from tests.apikeys.hall import Hall, Made
 from tests.store.raw import raw
 from tests.support.cli_program import ENVIRONMENT, Program
 
+pytestmark = pytest.mark.slow
+
 REFUSED = errors.KEY_REFUSED.number
 TABLES = ("api_keys", "key_secrets", "key_imports", "key_import_runs")
 

@@ -13,6 +13,8 @@ from tests.support.client import Client, api_key
 from tests.support.operator_actions import Key, Operator
 from tests.support.sites import ENGINES, Site, opened, serving
 
+pytestmark = pytest.mark.slow
+
 WORKERS, CONNECTIONS = 2, 16
 HOST = "shop.example"
 

@@ -13,6 +13,8 @@ from tests.support.cli_server import served
 from tests.support.client import Client, api_key
 from tests.support.sites import ENGINES, postgres_database
 
+pytestmark = pytest.mark.slow
+
 HOST = "api.shop.example"
 
 

@@ -13,6 +13,8 @@ from benchmarks.material import Case, GateMaterial, SetupError, prepare, read_ga
 from benchmarks.refused_contenders import THROTTLED, patient, strict
 from tests.support.installed_programs import installed
 
+pytestmark = pytest.mark.slow
+
 CONTENDERS = ["bedesten", "fastapi", "haproxy"]
 LOOSE = Cores(None, None)
 SHORT = Plan(rounds=1, seconds=0.1, warm_up=0.05, connections=2, pause=0.0)

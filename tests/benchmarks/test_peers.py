@@ -20,6 +20,8 @@ from benchmarks.machine import Cores, free_port
 from benchmarks.peer_contenders import on_postgres, start_module
 from benchmarks.peers import setup
 
+pytestmark = pytest.mark.slow
+
 ORDER = {
     "orderReference": "r-1",
     "basketData": [{"deliverId": "1", "customerStoreProductId": setup.PRODUCT, "quantity": 2}],

@@ -13,6 +13,8 @@ from benchmarks.machine import Cores
 from benchmarks.material import Case, prepare, read_values
 from benchmarks.timing import Series, ask, exchange, line, table
 
+pytestmark = pytest.mark.slow
+
 _OWN = re.compile(rb"req_[0-9a-f]{24}|\r\ndate: [^\r]*")
 """What is another in every answer: the request id and the date."""
 

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from bedesten.accounts import actions as accounts
 from bedesten.apikeys import actions as api_keys
 from bedesten.audit.actions import OPERATOR
@@ -12,6 +14,8 @@ from bedesten.tenants import actions as tenants
 from tests.browser.conftest import EMAIL, Pages
 from tests.support.chromium import Window
 from tests.support.operator_actions import PASSWORD, Operator
+
+pytestmark = pytest.mark.external
 
 
 def send(browser: Window, path: str, body: object | None = None, argument: str | None = None) -> tuple[str, Any]:

@@ -10,6 +10,8 @@ from tests.browser.conftest import Pages
 from tests.support.chromium import Window
 from tests.support.sites import Site
 
+pytestmark = pytest.mark.external
+
 HOME = "/documentation"
 SURFACES = [f"{HOME}/surfaces/{surface}" for surface in Surface]
 EVERY = [HOME, f"{HOME}/index", f"{HOME}/downloads", *SURFACES, *PAGES.values()]

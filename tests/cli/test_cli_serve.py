@@ -23,6 +23,8 @@ from tests.support.client import Client, api_key, bearer
 from tests.support.sites import ENGINES, POSTGRES, postgres_database
 from tests.support.wire import NoAnswer
 
+pytestmark = pytest.mark.slow
+
 HOST = "api.shop.example"
 PASSWORD = b"seven lanterns by the gate\n"
 

@@ -29,6 +29,8 @@ from tests.support.operator_actions import PASSWORD, Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import opened, serving
 
+pytestmark = pytest.mark.slow
+
 REFERENCE = DOCS / "reference" / "python-client.md"
 GUIDE = DOCS / "how-to" / "use-the-python-client.md"
 TUTORIAL = DOCS / "tutorials" / "first-order.md"

@@ -28,6 +28,8 @@ from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, opened, serving
 from tests.support.stock_codes import add_codes
 
+pytestmark = pytest.mark.slow
+
 CODES = 4_000
 ANSWERS = 12
 """So many new acknowledgements come before the next kill: without them a round would show nothing."""

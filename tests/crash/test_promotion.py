@@ -24,6 +24,8 @@ from tests.support.postgres_cluster import Cluster, running_cluster, until
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, serving
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = 40
 Told = tuple[int, int | None]
 ACCEPTED, REFUSED, UNAVAILABLE = (200, None), (401, -23), (503, -9)

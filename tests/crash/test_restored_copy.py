@@ -20,6 +20,8 @@ from tests.support.operator_actions import Key, Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, opened, serving
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = 40
 ACCEPTED, REFUSED, UNAVAILABLE = (200, None), (401, -23), (503, -9)
 

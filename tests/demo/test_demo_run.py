@@ -20,6 +20,8 @@ import pytest
 from bedesten.demo.run import Stopped, _stoppable
 from tests.support.client import Client, bearer
 
+pytestmark = pytest.mark.slow
+
 ALL = [sys.executable, "-m", "bedesten", "demo"]
 WRONG_ON_PURPOSE = """
 import sys

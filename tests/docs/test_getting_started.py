@@ -5,12 +5,16 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bedesten.accounts import actions as accounts
 from bedesten.catalogue.actions import ProductFields, Requirement
 from bedesten.gate.scopes import Surface
 from tests.support.documents import DOCS, blocks
 from tests.support.operator_actions import Operator
 from tests.support.sites import Site
+
+pytestmark = pytest.mark.slow
 
 GUIDE = DOCS / "guides" / "getting-started.md"
 HOST = "started.localhost"

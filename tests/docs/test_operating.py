@@ -15,6 +15,8 @@ from tests.support.documents import DOCS, ROOT, blocks, section
 from tests.support.installed_programs import installed
 from tests.support.sites import postgres_database
 
+pytestmark = pytest.mark.slow
+
 HOW_TO = DOCS / "how-to"
 UNIT = ROOT / "deploy" / "bedesten.service"
 STUBS = """

@@ -14,6 +14,8 @@ from bedesten.gate.scopes import Surface
 from bedesten.server.listener import free_port
 from tests.support.documents import ROOT, blocks, tables
 
+pytestmark = pytest.mark.slow
+
 README = ROOT / "README.md"
 
 

@@ -17,6 +17,8 @@ from tests.support.nginx import SHIPPED, Nginx, nginx
 from tests.support.shop import Shop
 from tests.support.wire import PATIENCE, Answer, Connection, speak
 
+pytestmark = pytest.mark.external
+
 DETAILS, LIST = "/Account/Details", "/Supplier/Products/List"
 NEAR, FAR = "127.45.0.1", "127.46.0.1"
 ALLOWED = "127.45.0.0/16"

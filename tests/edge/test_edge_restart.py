@@ -19,6 +19,8 @@ from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, opened, serving
 
+pytestmark = pytest.mark.external
+
 CLIENTS = 4
 ORDERS_BETWEEN = 8
 

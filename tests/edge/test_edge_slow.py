@@ -8,6 +8,8 @@ from tests.support.shop import Shop
 from tests.support.slow_clients import EACH, PLANS, Slow
 from tests.support.wire import speak
 
+pytestmark = pytest.mark.slow
+
 ANSWERS = {
     "no body": b"HTTP/1.1 400",
     "a body byte by byte": b"HTTP/1.1 400",

@@ -14,6 +14,8 @@ from tests.support.client import Lines, api_key, request_bytes
 from tests.support.forward_auth import HOST, ForwardAuthServer, forward_auth_server
 from tests.support.wire import PATIENCE, Answer, Connection
 
+pytestmark = pytest.mark.slow
+
 FROM = ("X-Forwarded-For", "203.0.113.9")
 PEER = "127.0.0.1"
 

@@ -14,6 +14,8 @@ from tests.support.forward_auth import HOST, ForwardAuthServer, Service, forward
 from tests.support.nginx import TlsConnection
 from tests.support.wire import Answer, Connection
 
+pytestmark = pytest.mark.external
+
 Async = Callable[[Path, int, int], contextlib.AbstractContextManager[int]]
 FRONTS: dict[str, Async] = {
     "nginx": reverse_proxies.nginx,

@@ -15,6 +15,8 @@ from bedesten.gate.scopes import Surface
 from tests.openapi.conftest import IN_CI, ServedShop
 from tests.support.shop import fresh
 
+pytestmark = pytest.mark.external
+
 PARTNER = Path(__file__).parent / "partner"
 TOTAL, UNORDERABLE = 12.25, "unknownProduct"
 

@@ -37,6 +37,8 @@ from tests.support.schema import DOCUMENTS
 from tests.support.shop import Shop, fresh
 from tests.support.wire import fresh_address
 
+pytestmark = pytest.mark.external
+
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 EXAMPLES = 12
 """Random requests an operation, besides those that schemathesis derives from the schemas one by one."""

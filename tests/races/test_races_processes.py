@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.domain.stall import CARD, Stall
 from tests.store.raw import Raw
+
+pytestmark = pytest.mark.slow
 
 BUYER = Path(__file__).with_name("buyer_process.py")
 

@@ -22,6 +22,8 @@ from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, opened, serving
 
+pytestmark = pytest.mark.slow
+
 DISK = Path(__file__).with_name("disk")
 TRUST = Path(__file__).parents[2] / "docs" / "explanation" / "trust.md"
 WRITE_ONE = """

@@ -26,6 +26,8 @@ from tests.support.sites import ENGINES, Site, opened, serving
 from tests.support.wire import Answer, Connection
 from tests.support.workers import to_every_worker
 
+pytestmark = pytest.mark.slow
+
 PROFILE, LOGOUT = "/Storefront/Customers/Profile", "/Storefront/Customers/Logout"
 AT_ONCE = 200
 

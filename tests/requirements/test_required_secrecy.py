@@ -27,6 +27,8 @@ from tests.support.inprocess import found_in
 from tests.support.sites import ENGINES
 from tests.support.wire import Connection
 
+pytestmark = pytest.mark.slow
+
 HEADER_VALUE = re.compile(r"[\x21-\x7e]{1,3000}")
 PART = 20
 SHORTEST = 16

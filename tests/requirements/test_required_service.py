@@ -9,6 +9,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from bedesten.admin import master_secrets
 from bedesten.gate.scopes import Surface
 from bedesten.telemetry.metrics import login_alarm
@@ -20,6 +22,8 @@ from tests.support.operator_actions import PASSWORD, Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, opened, serving
 from tests.support.wire import NoAnswer, fresh_address
+
+pytestmark = pytest.mark.slow
 
 LOGIN, CUSTOMER_LOGIN, PROFILE = (
     "/Login/Customer/Api/Verify",

@@ -33,6 +33,8 @@ from tests.support.client import Client
 from tests.support.sites import postgres_database
 from tests.support.wire import Answer
 
+pytestmark = pytest.mark.slow
+
 RINGS = f"aws-sm://{REGION}/bedesten"
 
 

@@ -14,6 +14,8 @@ import pytest
 from bedesten.server.listener import PortBusy, reserve
 from tests.server.processes import Server, Start, alive, eventually, refuses, starting
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:

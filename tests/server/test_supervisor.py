@@ -18,6 +18,8 @@ from bedesten.server.listener import PortBusy, free_port, reserve
 from bedesten.server.supervisor import AlreadyServing, DataDirectoryLock
 from tests.server.processes import Server, Start, alive, eventually, refuses, starting
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:

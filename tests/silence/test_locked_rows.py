@@ -12,6 +12,8 @@ from tests.silence.conftest import Faulty
 from tests.support.metrics import of, scrape, until
 from tests.support.operator_actions import PASSWORD
 
+pytestmark = pytest.mark.slow
+
 UNAVAILABLE = (503, -9)
 BUYERS = 24
 

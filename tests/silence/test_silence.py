@@ -22,6 +22,8 @@ from tests.support.metrics import of, scrape, until
 from tests.support.shop import fresh
 from tests.support.sites import opened
 
+pytestmark = pytest.mark.slow
+
 UNAVAILABLE = (503, -9)
 AWAY = (503, "the store is out of reach")
 

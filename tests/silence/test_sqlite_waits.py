@@ -18,6 +18,8 @@ from tests.store.fresh import fresh_tenant
 from tests.store.raw import raw
 from tests.support.sites import opened
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:

@@ -11,6 +11,8 @@ from tests.store.test_store_faults import refuses_everything
 from tests.support.metrics import until
 from tests.support.postgres_cluster import Cluster
 
+pytestmark = pytest.mark.slow
+
 UNAVAILABLE = (503, -9)
 NO_WRITES = (503, "the store takes no writes")
 

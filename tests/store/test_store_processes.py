@@ -12,6 +12,8 @@ from bedesten.server.installation import Installation
 from tests.store import notes
 from tests.store.raw import raw
 
+pytestmark = pytest.mark.slow
+
 WRITER = Path(__file__).with_name("writer_process.py")
 CLIENTS, TOTAL = 8, 640
 
