@@ -1,4 +1,4 @@
-"""Before the gates are compared, each one has to let in what is right and to refuse what is wrong."""
+"""Before the measurement every contender must accept valid requests and refuse invalid ones."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -34,7 +34,7 @@ def known(prepared: Path) -> GateMaterial:
 
 @pytest.fixture(scope="module", params=CONTENDERS)
 def port(request: pytest.FixtureRequest, prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Of a contender that has just passed its own check."""
+    """The port of a contender that has passed its own check."""
     if request.param == "haproxy":
         installed("haproxy")
     found = {one.name: one for one in gate.contenders(prepared)}
@@ -42,20 +42,20 @@ def port(request: pytest.FixtureRequest, prepared: Path, tmp_path_factory: pytes
         yield port
 
 
-def test_each_of_many_tokens_is_let_in(port: int, known: GateMaterial) -> None:
+def test_every_prepared_token_is_accepted(port: int, known: GateMaterial) -> None:
     tokens = Path(known.tokens).read_text(encoding="ascii").split()
     assert len(set(tokens)) == 50
     gate.check(port, [replace(known.accepted["token"], token=token) for token in tokens])
 
 
 @pytest.mark.parametrize("name", ["wrong MAC", "expired", "revoked", "another tenant's", "no credential"])
-def test_what_is_wrong_is_refused(port: int, known: GateMaterial, name: str) -> None:
+def test_invalid_requests_are_refused(port: int, known: GateMaterial, name: str) -> None:
     gate.check(port, [known.refused[name]])
     with pytest.raises(SetupError, match="401 in place of 200"):
         gate.check(port, [replace(known.refused[name], status=200)])
 
 
-def test_refusals_are_measured_each_with_the_status_that_it_has_to_have(prepared: Path, tmp_path: Path) -> None:
+def test_refusals_are_measured_with_their_expected_status(prepared: Path, tmp_path: Path) -> None:
     prepare("gate", tmp_path / "other")
     outcome = measure_cases([patient(prepared), strict(tmp_path / "other")], "refused", SHORT, LOOSE, tmp_path)
     assert len(outcome.samples) == 3 + 12 + 1
@@ -66,7 +66,7 @@ def test_refusals_are_measured_each_with_the_status_that_it_has_to_have(prepared
         assert min(sample.memory_mib for sample in samples) > 10
 
 
-def test_a_case_says_all_of_its_request() -> None:
+def test_a_case_builds_its_whole_request() -> None:
     case = Case("h.example", "/Login", api_key="ak", method="POST", body="{}")
     assert case.request()(0) == (
         b"POST /Login HTTP/1.1\r\nHost: h.example\r\nAccept: application/json\r\nApiKey: ak\r\n"

@@ -1,4 +1,4 @@
-"""The load generator counts what a server saw, whatever form the answers take."""
+"""The load generator counts every request, whatever the form of the responses."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ Answer = Callable[[int], bytes | None]
 
 
 class _Server(asyncio.Protocol):
-    """Answers each request by `answer(n)` for its number in the body; None closes the connection."""
+    """Responds with `answer(n)` to the number in the body; None closes the connection."""
 
     seen: list[int]
     answer: Answer
@@ -37,7 +37,7 @@ class _Server(asyncio.Protocol):
 
 @contextmanager
 def serving(answer: Answer) -> Iterator[tuple[int, list[int]]]:
-    """A server in a thread: its port, and the numbers that it was sent."""
+    """Run a server in a thread; yields its port and the received numbers."""
     seen: list[int] = []
     loop = asyncio.new_event_loop()
 
@@ -82,7 +82,7 @@ def load(port: int, requests: int, *, connections: int = 4, first: int = 0) -> R
     ],
     ids=["lower-case", "mixed-case", "chunked"],
 )
-def test_each_number_is_sent_once_and_every_answer_is_counted(reply: bytes) -> None:
+def test_each_number_is_sent_once_and_every_response_is_counted(reply: bytes) -> None:
     with serving(lambda number: reply) as (port, seen):
         result = load(port, 250, first=1000)
     assert sorted(seen) == list(range(1000, 1250))
@@ -90,7 +90,7 @@ def test_each_number_is_sent_once_and_every_answer_is_counted(reply: bytes) -> N
     assert 0 < result.p50_ms <= result.p99_ms
 
 
-def test_answers_other_than_200_are_errors_and_the_first_is_kept() -> None:
+def test_unexpected_statuses_are_errors_and_the_first_is_kept() -> None:
     with serving(lambda number: plain(b"503 Unavailable") if number % 10 == 0 else plain()) as (port, seen):
         result = load(port, 100)
     assert (len(seen), result.requests, result.errors) == (100, 100, 10)
@@ -98,7 +98,7 @@ def test_answers_other_than_200_are_errors_and_the_first_is_kept() -> None:
     assert result.first_error.startswith("HTTP/1.1 503 Unavailable")
 
 
-def test_a_closed_connection_is_one_error_and_is_opened_again() -> None:
+def test_a_closed_connection_is_one_error_and_is_reopened() -> None:
     with serving(lambda number: None if number in (3, 40) else plain()) as (port, seen):
         result = load(port, 60, connections=2)
     assert sorted(seen) == list(range(60))
@@ -111,21 +111,21 @@ def test_fewer_requests_than_connections_leave_the_rest_idle() -> None:
     assert (sorted(seen), result.requests) == ([0, 1, 2], 3)
 
 
-def test_the_time_limit_ends_a_run_and_loses_no_answer() -> None:
+def test_the_time_limit_ends_a_run_and_loses_no_response() -> None:
     with serving(lambda number: plain()) as (port, seen):
         result = run_here(Load(port, counting_request(), connections=4, seconds=0.2))
     assert result.requests == len(seen) > 0
     assert result.errors == 0
 
 
-def test_a_run_in_a_process_of_its_own_gives_the_same_counts() -> None:
+def test_a_run_in_a_separate_process_gives_the_same_counts() -> None:
     with serving(lambda number: plain()) as (port, seen):
         result = run(Load(port, counting_request(), connections=2, seconds=30, max_requests=50))
     assert (len(seen), result.requests, result.errors) == (50, 50, 0)
     assert result.cpu_s > 0
 
 
-def test_a_server_that_is_not_there_is_reported_not_measured() -> None:
+def test_an_unreachable_server_is_reported_not_measured() -> None:
     with serving(lambda number: plain()) as (port, _):
         pass
     with pytest.raises(RuntimeError, match="load generator"):

@@ -1,4 +1,4 @@
-"""The plain applications do what they are compared for: they check tokens, and an order that was answered is there."""
+"""The plain applications check tokens, and store every order that they acknowledge."""
 
 import http.client
 import json
@@ -66,7 +66,7 @@ def wait_for(log: Path, line: str) -> None:
         time.sleep(0.05)
 
 
-def test_a_living_token_reads_the_balance(peer: Peer) -> None:
+def test_a_valid_token_reads_the_balance(peer: Peer) -> None:
     status, body = peer.call("GET", "/Account/Details", token=setup.issue(peer.data))
     assert status == 200
     assert json.loads(body)["data"] == {
@@ -97,7 +97,7 @@ def test_two_processes_on_postgresql_keep_an_order_once(tmp_path: Path) -> None:
     assert rows == [("r-1", 2, 2 * setup.UNIT_PRICE)]
 
 
-def test_an_order_that_was_answered_is_there_once(peer: Peer) -> None:
+def test_an_acknowledged_order_is_stored_once(peer: Peer) -> None:
     token = setup.issue(peer.data)
     status, body = peer.call("POST", "/Orders/Create", ORDER, token)
     assert status == 200

@@ -1,4 +1,4 @@
-"""Ratios are taken inside a round, and every figure that is doubtful says so."""
+"""Ratios compare runs of one round, and doubtful figures are marked."""
 
 import json
 from pathlib import Path
@@ -33,13 +33,13 @@ def test_without_the_subject_nothing_is_compared() -> None:
     assert report.ratios(Outcome("read", {"peer": [sample(1)]})) == {}
 
 
-def test_a_busy_generator_and_wrong_answers_are_named() -> None:
+def test_a_busy_generator_and_wrong_responses_are_reported() -> None:
     text = report.table(Outcome("read", {"busy": [sample(5, cpu_s=0.95)], "wrong": [sample(5, errors=2)]}))
     assert "busy: the generator was the bottleneck" in text
     assert "wrong: not every answer was as expected; the first that was not: 'HTTP/1.1 500 Oh'" in text
 
 
-def test_what_a_case_costs_is_compared_by_the_servers_cpu() -> None:
+def test_costs_are_compared_by_the_servers_cpu() -> None:
     cheap, dear = (Sample(sample(100).result, server_cpu_s) for server_cpu_s in (0.01, 0.02))
     text = report.cost_table(Outcome("refused", {"accepted": [cheap] * 2, "refused": [dear] * 2}), "accepted")
     assert text.splitlines() == [
@@ -48,11 +48,11 @@ def test_what_a_case_costs_is_compared_by_the_servers_cpu() -> None:
     ]
 
 
-def test_errors_do_not_count_as_speed() -> None:
+def test_errors_do_not_count_as_throughput() -> None:
     assert sample(5, errors=100).result.rate == 5.0
 
 
-def test_a_saved_run_holds_every_round(tmp_path: Path) -> None:
+def test_a_saved_run_has_every_round(tmp_path: Path) -> None:
     report.save(tmp_path / "results" / "latest.json", [outcome()], Plan(rounds=2), {"cores": 2})
     document = json.loads((tmp_path / "results" / "latest.json").read_text(encoding="utf-8"))
     assert [each["rate"] for each in document["workloads"]["read"]["rounds"]["peer"]] == [100, 10]

@@ -1,4 +1,4 @@
-"""What the timing suite compares are refusals that their answers do not tell apart; only then the time says anything."""
+"""The timing suite compares refusals with identical responses: only then does the time matter."""
 
 import re
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from benchmarks.timing import Series, ask, exchange, line, table
 pytestmark = pytest.mark.slow
 
 _OWN = re.compile(rb"req_[0-9a-f]{24}|\r\ndate: [^\r]*")
-"""What is another in every answer: the request id and the date."""
+"""The parts that differ in every response: the request id and the date."""
 
 
 class Shop:
-    """A running server and the groups of requests that it was set up for."""
+    """A running server and its groups of requests."""
 
     def __init__(self, port: int, groups: dict[str, Any]) -> None:
         self.port = port
@@ -56,7 +56,7 @@ def test_r85_r111_every_api_key_that_is_no_good_gets_one_answer(shop: Shop) -> N
     assert {"unknown", "revoked (R111)", "another tenant's (R85)", "expired", "missing"} < set(names)
 
 
-def test_the_right_key_of_a_suspended_tenant_gets_the_answer_of_an_unknown_one(shop: Shop) -> None:
+def test_a_suspended_tenants_key_gets_the_response_of_an_unknown_one(shop: Shop) -> None:
     assert list(shop.answers("API key, suspended tenant").values()) == [["unknown", "right"]]
 
 
@@ -65,7 +65,7 @@ def test_r77_a_mac_gets_one_answer_wherever_it_is_wrong(shop: Shop) -> None:
     assert {"1st byte wrong", "31st byte wrong (R77)"} < set(names)
 
 
-def test_every_token_that_ended_gets_the_answer_of_a_forged_one(shop: Shop) -> None:
+def test_every_ended_token_gets_the_response_of_a_forged_one(shop: Shop) -> None:
     (names,) = shop.answers("bearer token").values()
     assert {"wrong MAC", "another tenant's", "revoked", "disabled account's"} < set(names)
 
@@ -82,14 +82,14 @@ def test_r113_every_login_that_fails_gets_one_answer(shop: Shop) -> None:
     assert {"over-long password (R113)", "no e-mail at all", "suspended tenant"} < set(names)
 
 
-def test_each_case_is_asked_about_as_often_as_the_others(shop: Shop) -> None:
+def test_each_case_is_measured_equally_often(shop: Shop) -> None:
     with line(shop.port) as sock:
         found = ask(sock, shop.groups["MAC"], seconds=0.0)
     assert [len(series.times) for series in found.values()] == [5, 5, 5]
     assert [series.wrong for series in found.values()] == [0, 0, 0]
 
 
-def test_an_answer_that_is_not_the_right_one_is_counted(shop: Shop) -> None:
+def test_an_unexpected_response_is_counted(shop: Shop) -> None:
     case = shop.groups["MAC"]["1st byte wrong"][0]
     wrong = Case(case.host, case.path, case.token, code=-23)
     with line(shop.port) as sock:
@@ -97,7 +97,7 @@ def test_an_answer_that_is_not_the_right_one_is_counted(shop: Shop) -> None:
     assert (found["right"].wrong, found["wrong"].wrong) == (0, 7)
 
 
-def test_the_table_says_how_far_a_median_is_from_the_first_and_when_that_is_too_far() -> None:
+def test_the_table_marks_medians_too_far_from_the_first() -> None:
     groups = {"API key": {"unknown": Series([100.0, 100.0]), "near": Series([105.0] * 2), "far": Series([115.0] * 2)}}
     near, far = table(groups).splitlines()[-2:]
     assert near.split()[-1] == "5.0%"

@@ -1,4 +1,4 @@
-"""Requests with another credential each time."""
+"""Requests with a different credential each time."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,14 +7,14 @@ from bedesten.gate import api_keys
 from benchmarks.wire import AnyKey, Cycle, api_key, key_host
 
 
-def test_every_line_has_its_turn_before_any_comes_again(tmp_path: Path) -> None:
+def test_every_line_is_used_before_any_is_repeated(tmp_path: Path) -> None:
     file = tmp_path / "tokens"
     file.write_bytes(b"one\ntwo\nthree\n")
     cycle = Cycle(file, b"<", b">")
     assert [cycle(number) for number in range(4)] == [b"<one>", b"<two>", b"<three>", b"<one>"]
 
 
-def test_an_api_key_can_be_made_again_and_is_well_formed() -> None:
+def test_an_api_key_is_reproducible_and_well_formed() -> None:
     made = {api_key("seed", tenant, key) for tenant in range(10) for key in range(10)}
     assert len(made) == 100
     assert api_key("seed", 3, 7) in made

@@ -1,4 +1,4 @@
-"""The real program on an installation of its own: made once a session and copied for each test."""
+"""The real program on a separate installation, created once a session and copied for each test."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from tests.support.cli_program import Program
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests may have an installation: its settings are none of ours."""
+    """Ignore the settings of an installation that the developer may have."""
     for name in os.environ:
         if name.startswith("BEDESTEN_") and name != "BEDESTEN_TEST_POSTGRES":
             monkeypatch.delenv(name)
@@ -21,7 +21,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh installation that nobody changes."""
+    """A new installation that no test changes."""
     data = tmp_path_factory.mktemp("fresh") / "data"
     assert initialise(Settings(data=data, database=None))
     return data
@@ -29,7 +29,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def bedesten(fresh: Path, tmp_path: Path) -> Program:
-    """The program on a fresh installation of this test's own."""
+    """The program on a new installation for this test."""
     data = tmp_path / "data"
     shutil.copytree(fresh, data)
     return Program(data)
@@ -37,6 +37,6 @@ def bedesten(fresh: Path, tmp_path: Path) -> Program:
 
 @pytest.fixture
 def shop(bedesten: Program) -> Program:
-    """The same with a tenant `shop` that trades in US dollars."""
+    """The program with a tenant `shop` that trades in US dollars."""
     bedesten.run_json("tenants", "create", "shop", "--host", "localhost", "--host", "api.shop.example")
     return bedesten

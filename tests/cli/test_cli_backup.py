@@ -1,4 +1,4 @@
-"""`bedesten backup`: a copy of a running store that is whole, or not there."""
+"""`bedesten backup` creates a consistent copy of a running store, or none."""
 
 import os
 import stat
@@ -12,7 +12,7 @@ from tests.support.cli_program import Program
 from tests.support.sites import postgres_database
 
 
-def test_a_copy_opens_with_the_secrets_and_holds_what_was_there(shop: Program, tmp_path: Path) -> None:
+def test_a_backup_opens_with_the_secrets_and_has_the_data(shop: Program, tmp_path: Path) -> None:
     shop.run_json("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
     copy = tmp_path / "copy.db"
     made = shop.run_json("backup", str(copy))
@@ -30,7 +30,7 @@ def test_a_copy_opens_with_the_secrets_and_holds_what_was_there(shop: Program, t
     assert restored.run_json("check") == {"ok": True, "violations": []}
 
 
-def test_a_file_that_is_there_is_never_written_over(shop: Program, tmp_path: Path) -> None:
+def test_an_existing_file_is_never_overwritten(shop: Program, tmp_path: Path) -> None:
     (tmp_path / "copy.db").write_bytes(b"precious")
     error = shop.run_error("backup", str(tmp_path / "copy.db"))
     assert "there is such a file already" in error["message"]
@@ -39,7 +39,7 @@ def test_a_file_that_is_there_is_never_written_over(shop: Program, tmp_path: Pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db", "data"]
 
 
-def test_a_copy_that_fails_leaves_nothing(shop: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_backup_leaves_no_file(shop: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -48,7 +48,7 @@ def test_a_copy_that_fails_leaves_nothing(shop: Program, tmp_path: Path, monkeyp
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
-def test_a_copy_beside_writers_is_of_one_moment(shop: Program, tmp_path: Path) -> None:
+def test_a_backup_beside_writers_is_consistent(shop: Program, tmp_path: Path) -> None:
     done = threading.Event()
 
     def write() -> None:
@@ -73,7 +73,7 @@ def test_a_copy_beside_writers_is_of_one_moment(shop: Program, tmp_path: Path) -
         assert copy.run_json("check") == {"ok": True, "violations": []}
 
 
-def test_a_store_on_postgresql_is_copied_with_its_own_tools(tmp_path: Path) -> None:
+def test_a_store_on_postgresql_is_refused(tmp_path: Path) -> None:
     with postgres_database() as database:
         program = Program(tmp_path / "data", database)
         program.run_json("init")

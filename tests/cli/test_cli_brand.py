@@ -1,4 +1,4 @@
-"""`bedesten tenants brand`: a colour and a picture, within limits."""
+"""`bedesten tenants brand` sets a colour and a logo, within limits."""
 
 import base64
 from pathlib import Path
@@ -12,7 +12,7 @@ PICTURE = base64.b64decode(
 )
 
 
-def test_a_brand_is_a_colour_and_a_picture_each_on_its_own(shop: Program, tmp_path: Path) -> None:
+def test_colour_and_logo_are_set_independently(shop: Program, tmp_path: Path) -> None:
     tenant = shop.run_json("tenants", "list")["tenants"][0]["id"]
     file = tmp_path / "logo.png"
     file.write_bytes(PICTURE)
@@ -27,13 +27,13 @@ def test_a_brand_is_a_colour_and_a_picture_each_on_its_own(shop: Program, tmp_pa
 
 
 @pytest.mark.parametrize("colour", ["red", "#fff", "#0a7ea", "0a7ea4", "#0a7ea4;}", "url(x)"])
-def test_what_is_no_colour_is_refused(shop: Program, colour: str) -> None:
+def test_an_invalid_colour_is_refused(shop: Program, colour: str) -> None:
     refused = shop.run_error("tenants", "brand", "shop", "--accent", colour)
     assert (refused["code"], list(refused["fields"])) == (-2, ["accent"])
 
 
 @pytest.mark.parametrize("content", [b"<svg/>", b"x", b"\x89PNG", PICTURE.ljust(16_385, b"\0")])
-def test_what_is_no_small_picture_is_refused(shop: Program, tmp_path: Path, content: bytes) -> None:
+def test_an_invalid_or_large_logo_is_refused(shop: Program, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "logo"
     file.write_bytes(content)
     refused = shop.run_error("tenants", "brand", "shop", "--logo", str(file))
@@ -41,13 +41,13 @@ def test_what_is_no_small_picture_is_refused(shop: Program, tmp_path: Path, cont
     assert shop.run_json("tenants", "brand", "shop")["logo"] is None
 
 
-def test_a_picture_may_have_16_kib(shop: Program, tmp_path: Path) -> None:
+def test_a_logo_may_have_16_kib(shop: Program, tmp_path: Path) -> None:
     file = tmp_path / "logo"
     file.write_bytes(PICTURE.ljust(16_384, b"\0"))
     assert shop.run_json("tenants", "brand", "shop", "--logo", str(file))["logo"].startswith("data:image/png;base64,")
 
 
-def test_what_excludes_each_other_and_a_file_that_is_not_there_are_wrong_usage(shop: Program, tmp_path: Path) -> None:
+def test_contradictory_options_and_missing_files_are_wrong_usage(shop: Program, tmp_path: Path) -> None:
     assert shop.run("tenants", "brand", "shop", "--accent", "#000000", "--no-accent").code == 2
     assert shop.run("tenants", "brand", "shop", "--logo", str(tmp_path), "--no-logo").code == 2
     assert shop.run("tenants", "brand", "shop", "--logo", str(tmp_path / "nothing")).code == 2

@@ -1,4 +1,4 @@
-"""Unpaid checkouts and customers, as an operator sees and ends them."""
+"""Operators list and release unpaid checkouts, and disable customers."""
 
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ def stall(bedesten: Program) -> Stall:
     return open_stall(open_installation(Settings(data=bedesten.data, database=None)))
 
 
-def test_what_checkouts_hold_is_shown_and_freed(bedesten: Program, stall: Stall) -> None:
+def test_checkouts_are_listed_and_released(bedesten: Program, stall: Stall) -> None:
     card = stall.card(10)
     first, second, third = (stall.checkout((card, units)).order.id for units in (1, 2, 3))
     tenant = ("--tenant", stall.tenant)
@@ -39,7 +39,7 @@ def test_what_checkouts_hold_is_shown_and_freed(bedesten: Program, stall: Stall)
     assert violations(stall.installation) == []
 
 
-def test_which_checkouts_are_freed_is_said_exactly_once(bedesten: Program, stall: Stall) -> None:
+def test_release_takes_exactly_one_selection(bedesten: Program, stall: Stall) -> None:
     tenant = ("--tenant", stall.tenant)
     for wrong in ((), ("--all", "--customer", "x"), ("ord_1", "--all"), ("ord_1", "--older-than", "5m")):
         assert bedesten.run("checkouts", "release", *wrong, *tenant).code == 2, wrong
@@ -48,7 +48,7 @@ def test_which_checkouts_are_freed_is_said_exactly_once(bedesten: Program, stall
     assert bedesten.run_error("checkouts", "list", "--customer", "nobody@example.com", *tenant)["code"] == -3
 
 
-def test_a_customer_is_found_shut_out_and_let_in_again(bedesten: Program, stall: Stall) -> None:
+def test_a_customer_is_found_disabled_and_enabled(bedesten: Program, stall: Stall) -> None:
     card = stall.card(3)
     stall.checkout((card, 3))
     tenant = ("--tenant", stall.tenant)
@@ -65,7 +65,7 @@ def test_a_customer_is_found_shut_out_and_let_in_again(bedesten: Program, stall:
     assert bedesten.run_error("customers", "disable", "nobody@example.com", *tenant)["code"] == -3
 
 
-def test_limits_of_checkouts_have_defaults_and_are_set_each_on_its_own(shop: Program) -> None:
+def test_checkout_limits_have_defaults_and_are_set_one_by_one(shop: Program) -> None:
     defaults = {
         "checkouts": 5, "units": 100, "addressCheckouts": 50, "addressUnits": 1000, "stockShare": 80,
         "registrations": 60,
@@ -80,7 +80,7 @@ def test_limits_of_checkouts_have_defaults_and_are_set_each_on_its_own(shop: Pro
     assert shop.run("tenants", "set", "shop", "--checkout-limit", "units=many").code == 2
 
 
-def test_an_integration_is_limited_and_what_waits_is_approved_or_rejected(bedesten: Program, stall: Stall) -> None:
+def test_deposits_above_a_limit_wait_for_approval(bedesten: Program, stall: Stall) -> None:
     tenant = ("--tenant", stall.tenant)
     assert bedesten.run_json("integrations", "limits", "Pay", *tenant)["maxDeposit"] is None
     limits = bedesten.run_json(

@@ -1,4 +1,4 @@
-"""What holds for every command: three options, one JSON document, one line of reason, an exit code."""
+"""Every command has three shared options, one JSON document, one-line errors and an exit code."""
 
 import json
 import os
@@ -30,7 +30,7 @@ from tests.support.cli_program import ENVIRONMENT, Program
 from tests.support.sites import postgres_database
 
 LINES = {("serve",), ("demo",), ("audit", "tail")}
-"""They write JSON lines, and are run by tests of their own."""
+"""They print JSON lines, and have their own tests."""
 
 SQLITE = {("backup",)}
 """For one engine only; see `test_cli_backup`."""
@@ -102,7 +102,7 @@ COMMANDS = (
     ("audit", "verify"),
     ("check",),
 )
-"""Every command once, in an order in which each can do what it is told."""
+"""Every command once, in an order in which each can succeed."""
 FILE = b"sku,name,price\nc-1,Card,1\nd-1,Card,1\n"
 INPUTS: dict[tuple[str, ...], bytes] = {
     ("keys", "import"): b"ab" * 32 + b"\n",
@@ -112,7 +112,7 @@ INPUTS: dict[tuple[str, ...], bytes] = {
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every command that does something, with its path."""
+    """Every command with its path."""
     verbs = getattr(command, "commands", None)
     if verbs is None:
         yield path, command
@@ -176,12 +176,12 @@ def _deposit(tx: Transaction) -> str:
     return made.id
 
 
-def test_every_command_is_run_by_this_file(every: dict[tuple[str, ...], Any]) -> None:
+def test_this_file_runs_every_command(every: dict[tuple[str, ...], Any]) -> None:
     assert {path_of(one) for one in COMMANDS} == set(every) - LINES - SQLITE
     assert {path[0] for path in every} == set(NOUNS)
 
 
-def test_every_command_takes_the_shared_options_and_says_what_it_does(every: dict[tuple[str, ...], Any]) -> None:
+def test_every_command_has_the_shared_options_and_help(every: dict[tuple[str, ...], Any]) -> None:
     for path, command in every.items():
         options = {option for parameter in command.params for option in parameter.opts}
         shared = {"--json"} if path == ("demo",) else {"--json", "--data", "--database"}
@@ -189,14 +189,14 @@ def test_every_command_takes_the_shared_options_and_says_what_it_does(every: dic
         assert len(command.help) > 10, path
 
 
-def test_every_command_answers_with_one_json_document(bedesten: Program) -> None:
+def test_every_command_prints_one_json_document(bedesten: Program) -> None:
     for arguments in COMMANDS:
         document = bedesten.run_json(*filled(bedesten, arguments), stdin=input_of(arguments))
         assert isinstance(document, dict), arguments
         assert "error" not in document, arguments
 
 
-def test_every_command_does_the_same_on_postgresql(tmp_path: Path) -> None:
+def test_every_command_works_on_postgresql(tmp_path: Path) -> None:
     with postgres_database() as database:
         bedesten = Program(tmp_path / "data", database)
         for arguments in COMMANDS:
@@ -206,7 +206,7 @@ def test_every_command_does_the_same_on_postgresql(tmp_path: Path) -> None:
         assert bedesten.run_json("init")["database"].endswith(database.rpartition("/")[2])
 
 
-def test_every_command_speaks_to_people_and_writes_no_json(bedesten: Program) -> None:
+def test_every_command_prints_text_without_json(bedesten: Program) -> None:
     for arguments in COMMANDS:
         outcome = bedesten.run(*filled(bedesten, arguments), stdin=input_of(arguments))
         assert (outcome.code, outcome.err) == (0, ""), arguments
@@ -236,7 +236,7 @@ def test_a_refusal_as_json_is_a_document_and_nothing_else(shop: Program) -> None
     assert outcome.document["error"]["code"] in CATALOGUE
 
 
-def test_several_problems_of_a_file_are_a_line_each(shop: Program) -> None:
+def test_each_problem_of_a_file_has_a_line(shop: Program) -> None:
     outcome = shop.run("products", "import", "-", "--tenant", "shop", stdin=b"sku,price\na,x\nb,y\n")
     assert outcome.code == 1
     assert outcome.err.splitlines() == [
@@ -251,7 +251,7 @@ def test_several_problems_of_a_file_are_a_line_each(shop: Program) -> None:
     )
 
 
-def test_what_a_refusal_repeats_cannot_steer_a_terminal(shop: Program) -> None:
+def test_a_refusal_cannot_control_a_terminal(shop: Program) -> None:
     outcome = shop.run("tenants", "suspend", "\x1b[2J\nnobody")
     assert outcome.err.count("\n") == 1
     assert "\x1b" not in outcome.err
@@ -284,7 +284,7 @@ def test_wrong_usage_is_one_line_that_names_the_command(bedesten: Program) -> No
     assert bedesten.run("tenants", "create", "x", "--json").document["error"]["code"] == -2
 
 
-def test_a_database_that_is_none_is_wrong_usage_and_is_not_repeated(bedesten: Program) -> None:
+def test_an_invalid_database_is_wrong_usage_and_not_printed(bedesten: Program) -> None:
     outcome = bedesten.run("tenants", "list", "--database", "mysql://me:hunter2@db/x")
     assert outcome.code == 2
     assert "must be postgresql://" in outcome.err
@@ -294,7 +294,7 @@ def test_a_database_that_is_none_is_wrong_usage_and_is_not_repeated(bedesten: Pr
 @pytest.mark.parametrize(
     ("name", "value"), [("PASSWORD_MINIMUM", "hunter2"), ("LOG_LEVEL", "hunter2"), ("TRUSTED_PROXIES", "hunter2")]
 )
-def test_a_setting_that_is_none_is_wrong_usage_and_is_not_repeated(
+def test_an_invalid_setting_is_wrong_usage_and_not_printed(
     bedesten: Program, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(f"BEDESTEN_{name}", value)
@@ -304,7 +304,7 @@ def test_a_setting_that_is_none_is_wrong_usage_and_is_not_repeated(
     assert value not in outcome.err
 
 
-def test_what_is_wrong_with_a_setting_is_said_in_our_words(bedesten: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_message_for_an_invalid_setting_is_our_own(bedesten: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value, reason in [
         ("LOG_LEVEL", "loud", "log_level (or BEDESTEN_LOG_LEVEL): must be debug, info, warning or error"),
         ("PROXY_HEADER", "x", "proxy_header (or BEDESTEN_PROXY_HEADER): must be x-forwarded-for or forwarded"),
@@ -316,15 +316,13 @@ def test_what_is_wrong_with_a_setting_is_said_in_our_words(bedesten: Program, mo
             assert f"Invalid value: {reason}" in bedesten.run("tenants", "list").err
 
 
-def test_names_of_the_operators_plane_may_have_commas_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_admin_names_may_be_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     for text in ("metrics.internal,b.internal", "metrics.internal b.internal", '["metrics.internal", "b.internal"]'):
         monkeypatch.setenv("BEDESTEN_ADMIN_NAMES", text)
         assert Settings().admin_names == ["metrics.internal", "b.internal"]
 
 
-def test_a_misspelt_setting_is_named_with_the_one_that_was_meant(
-    bedesten: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_misspelt_setting_is_reported_with_a_suggestion(bedesten: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in [
         ("BEDESTEN_TRUSTED_PROXY", "10.0.0.1"), ("BEDESTEN_XYZZY", "hunter2"), ("BEDESTEN_LOG_LEVEL", "info"),
         ("bedesten_checkout_seconds", "900"), ("BEDESTEN_TEST_POSTGRES", "x"), ("BEDESTEN_CHILD", "x"),
@@ -347,7 +345,7 @@ def test_a_misspelt_setting_is_named_with_the_one_that_was_meant(
 
 
 @pytest.mark.parametrize("module", ["typer", "bedesten.cli.audit", "sqlalchemy", "bedesten.core.money"])
-def test_ctrl_c_while_the_program_is_loaded_ends_it_quietly_with_130(shop: Program, module: str) -> None:
+def test_ctrl_c_during_imports_ends_quietly_with_130(shop: Program, module: str) -> None:
     script = (
         "import signal, sys\n"
         "class Interrupt:\n"
@@ -362,7 +360,7 @@ def test_ctrl_c_while_the_program_is_loaded_ends_it_quietly_with_130(shop: Progr
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
-def test_the_environment_says_where_the_installation_is(shop: Program, tmp_path: Path) -> None:
+def test_the_environment_selects_the_installation(shop: Program, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bedesten", "tenants", "list", "--json"],
         env={**ENVIRONMENT, "BEDESTEN_DATA": str(shop.data)},
@@ -372,7 +370,7 @@ def test_the_environment_says_where_the_installation_is(shop: Program, tmp_path:
 
 
 @pytest.mark.parametrize("arguments", [["tenants", "list"], ["tenants", "list", "--json"], ["--help"]])
-def test_a_reader_that_leaves_is_met_without_a_traceback(shop: Program, arguments: list[str]) -> None:
+def test_a_closed_pipe_causes_no_traceback(shop: Program, arguments: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
@@ -383,7 +381,7 @@ def test_a_reader_that_leaves_is_met_without_a_traceback(shop: Program, argument
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_help_loads_neither_the_store_nor_the_web() -> None:
+def test_help_imports_neither_the_store_nor_http() -> None:
     script = (
         "import sys; from bedesten.cli import main; main(['--help']); "
         "heavy = {'sqlalchemy', 'pydantic', 'alembic', 'granian', 'bedesten.server.build'} & set(sys.modules); "
@@ -394,7 +392,7 @@ def test_help_loads_neither_the_store_nor_the_web() -> None:
     assert all(noun in done.stdout for noun in NOUNS)
 
 
-def test_a_list_loads_neither_the_surfaces_nor_the_migrations(shop: Program) -> None:
+def test_a_list_imports_neither_the_surfaces_nor_the_migrations(shop: Program) -> None:
     script = (
         f"import sys; from bedesten.cli import main; main(['tenants', 'list', '--json', *{shop.where!r}]); "
         "heavy = {'psycopg', 'alembic', 'granian', 'structlog', 'bedesten.server.build'} & set(sys.modules); "

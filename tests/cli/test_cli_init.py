@@ -1,4 +1,4 @@
-"""`bedesten init`, and an installation whose parts do not fit."""
+"""`bedesten init`, and installations whose parts do not belong together."""
 
 import base64
 import contextlib
@@ -22,7 +22,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_an_installation_is_made_once(tmp_path: Path) -> None:
+def test_an_installation_is_created_once(tmp_path: Path) -> None:
     bedesten = Program(tmp_path / "deep" / "data")
     made = bedesten.run_json("init")
     assert made == {"data": str(bedesten.data), "database": str(bedesten.data / "bedesten.db"), "created": True}
@@ -32,7 +32,7 @@ def test_an_installation_is_made_once(tmp_path: Path) -> None:
     assert bedesten.run_json("tenants", "list") == {"tenants": []}
 
 
-def test_nobody_but_its_owner_reaches_an_installation(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_an_installation(tmp_path: Path) -> None:
     bedesten = Program(tmp_path / "data")
     bedesten.run_json("init")
     assert mode(bedesten.data) == 0o700
@@ -41,7 +41,7 @@ def test_nobody_but_its_owner_reaches_an_installation(tmp_path: Path) -> None:
     assert {mode(path) for path in files} == {0o600}
 
 
-def test_a_store_without_its_secrets_is_not_given_new_ones(shop: Program) -> None:
+def test_a_store_without_its_secrets_gets_no_new_ones(shop: Program) -> None:
     (shop.data / "secrets.json").rename(shop.data / "kept.json")
     error = shop.run_error("init")
     assert error["message"] == f"the store is in use, and its secrets are missing: put them at {shop.data}/secrets.json"
@@ -62,7 +62,7 @@ def test_a_store_that_is_missing_is_not_replaced_by_an_empty_one(shop: Program) 
     assert len(shop.run_json("tenants", "list")["tenants"]) == 1
 
 
-def test_an_init_that_was_interrupted_before_the_store_was_made_is_finished(tmp_path: Path) -> None:
+def test_an_interrupted_init_is_completed(tmp_path: Path) -> None:
     bedesten = Program(tmp_path / "data")
     bedesten.data.mkdir(mode=0o700)
     (bedesten.data / "bedesten.db").touch(0o600)
@@ -73,9 +73,7 @@ def test_an_init_that_was_interrupted_before_the_store_was_made_is_finished(tmp_
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("wrong", ["another installation's", "older than version 2, which is in use"])
-def test_master_secrets_that_are_not_the_stores_are_refused_by_every_command(
-    engine: str, wrong: str, tmp_path: Path
-) -> None:
+def test_every_command_refuses_master_secrets_of_another_store(engine: str, wrong: str, tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(postgres_database()) if engine == "postgresql" else None
         shop = Program(tmp_path / "data", database)
@@ -120,7 +118,7 @@ def test_a_store_of_another_version_is_refused(shop: Program) -> None:
     assert shop.run_error("init")["message"] == newer
 
 
-def test_a_file_that_is_no_store_is_refused_in_one_line(shop: Program) -> None:
+def test_an_invalid_store_file_is_refused_in_one_line(shop: Program) -> None:
     for name in ("bedesten.db-wal", "bedesten.db-shm"):
         (shop.data / name).unlink(missing_ok=True)
     (shop.data / "bedesten.db").write_bytes(b"not a database" * 100)
@@ -136,10 +134,10 @@ def test_r76_r212_weak_or_readable_secrets_are_refused_in_one_line(shop: Program
     outcome = shop.run(*command)
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err == f"bedesten: {path} has mode 0640: others can reach it: chmod 600 {path}\n"
-    rings = json.loads(path.read_text())
+    key_sets = json.loads(path.read_text())
     weak = base64.urlsafe_b64encode(b"x" * 32).decode().rstrip("=")
-    rings["sign"]["secrets"] = {rings["sign"]["current"]: weak}
-    path.write_text(json.dumps(rings))
+    key_sets["sign"]["secrets"] = {key_sets["sign"]["current"]: weak}
+    path.write_text(json.dumps(key_sets))
     path.chmod(0o600)
     outcome = shop.run(*command)
     assert outcome.code == 1
@@ -148,7 +146,7 @@ def test_r76_r212_weak_or_readable_secrets_are_refused_in_one_line(shop: Program
     assert weak not in outcome.err
 
 
-def test_a_store_out_of_reach_is_refused_in_one_line(shop: Program) -> None:
+def test_an_unreachable_store_is_refused_in_one_line(shop: Program) -> None:
     database = "postgresql://me:hunter2@127.0.0.1:1/nothing"
     outcome = Program(shop.data, database).run("tenants", "list")
     assert outcome.code == 1

@@ -1,4 +1,4 @@
-"""Rate limits, origins and trusted proxies, as an operator sets them."""
+"""Operators set rate limits, origins and trusted proxies."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from bedesten.server.settings import Settings
 from tests.support.cli_program import Program
 
 
-def test_limits_are_set_each_on_its_own(shop: Program) -> None:
+def test_limits_are_set_one_by_one(shop: Program) -> None:
     assert shop.run_json("tenants", "list")["tenants"][0]["limits"] == {}
     both = shop.run_json("tenants", "set", "shop", "--limit", "credential=600", "--limit", "address=60")
     assert both["limits"] == {"credential": 600, "address": 60}
@@ -20,7 +20,7 @@ def test_limits_are_set_each_on_its_own(shop: Program) -> None:
 
 
 @pytest.mark.parametrize("text", ["credential=0", "credential=10000001", "everybody=5", "Credential=5"])
-def test_a_limit_of_nothing_or_of_nobody_is_refused(shop: Program, text: str) -> None:
+def test_an_invalid_limit_is_refused(shop: Program, text: str) -> None:
     refused = shop.run_error("tenants", "set", "shop", "--limit", text)
     assert (refused["code"], list(refused["fields"])) == (-2, ["limit"])
 
@@ -28,11 +28,11 @@ def test_a_limit_of_nothing_or_of_nobody_is_refused(shop: Program, text: str) ->
 @pytest.mark.parametrize(
     "text", ["credential", "credential=", "credential=many", "credential=-1", "credential=1.5", "=5"]
 )
-def test_a_limit_that_cannot_be_understood_is_wrong_usage(shop: Program, text: str) -> None:
+def test_a_malformed_limit_is_wrong_usage(shop: Program, text: str) -> None:
     assert shop.run("tenants", "set", "shop", "--limit", text).code == 2
 
 
-def test_origins_are_named_together_and_taken_away_together(shop: Program) -> None:
+def test_origins_are_set_and_removed_together(shop: Program) -> None:
     assert shop.run_json("tenants", "list")["tenants"][0]["origins"] == []
     named = ["https://shop.example", "http://localhost:5173", "https://shop.example:8443"]
     options = [word for origin in [*named, named[0]] for word in ("--origin", origin)]

@@ -45,7 +45,7 @@ def test_a_partner_gets_an_account_money_and_an_endpoint(shop: Program) -> None:
     assert (listed["currency"], listed["scopes"], listed["api"], listed["disabled"]) == ("USD", None, True, False)
 
 
-def test_a_password_that_is_made_is_strong_and_never_the_same(shop: Program) -> None:
+def test_a_generated_password_is_strong_and_unique(shop: Program) -> None:
     first = made(shop)["password"]
     second = shop.run_json("partners", "create", "--tenant", "shop", "--email", "b@partner.example")["password"]
     assert first != second
@@ -53,7 +53,7 @@ def test_a_password_that_is_made_is_strong_and_never_the_same(shop: Program) -> 
     assert password_problem(first, minimum=24) is None
 
 
-def test_people_are_told_that_secrets_are_shown_once(shop: Program) -> None:
+def test_the_text_warns_that_secrets_are_shown_once(shop: Program) -> None:
     outcome = shop.run("partners", "create", "--tenant", "shop", "--email", EMAIL)
     labels = [line.partition(":")[0] for line in outcome.out.splitlines()[1:4]]
     assert labels == ["Password", "Webhook secret", "Webhook key"]
@@ -66,7 +66,7 @@ def test_a_given_password_is_not_shown(shop: Program) -> None:
 
 
 @pytest.mark.parametrize("unfit", [b"\0", b"\x07", b"\r", b"\x7f", b"\xc2\x85", b"\xff"])
-def test_no_command_takes_a_password_that_the_api_would_refuse(shop: Program, unfit: bytes) -> None:
+def test_no_command_accepts_a_password_that_the_api_refuses(shop: Program, unfit: bytes) -> None:
     stdin = b"violet" + unfit + b"harbour teacup nineteen\n"
     create = ("partners", "create", "--tenant", "shop", "--email", EMAIL, "--password-stdin")
     assert shop.run_error(*create, stdin=stdin)["fields"].keys() == {"password"}
@@ -75,7 +75,7 @@ def test_no_command_takes_a_password_that_the_api_would_refuse(shop: Program, un
     assert shop.run_error(*change, stdin=stdin)["fields"].keys() == {"password"}
 
 
-def test_another_password_ends_the_old_one_and_every_token(tmp_path: Path) -> None:
+def test_a_new_password_ends_the_old_one_and_every_token(tmp_path: Path) -> None:
     program = Program(tmp_path / "data")
     program.run_json("init")
     program.run_json("tenants", "create", "shop", "--host", "api.shop.example")
@@ -108,9 +108,7 @@ def test_another_password_ends_the_old_one_and_every_token(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("again", "code"), [(PASSWORD, 0), (b"something else\n", 1)])
-def test_a_terminal_is_asked_twice_for_the_password_and_shows_nothing_of_it(
-    shop: Program, again: bytes, code: int
-) -> None:
+def test_a_terminal_prompts_twice_for_the_password_without_echo(shop: Program, again: bytes, code: int) -> None:
     ours, theirs = pty.openpty()
     arguments = ("partners", "create", "--tenant", "shop", "--email", EMAIL, "--password-stdin", *shop.where)
     with subprocess.Popen(
@@ -149,9 +147,7 @@ def test_a_terminal_is_asked_twice_for_the_password_and_shows_nothing_of_it(
         ("off", None),
     ],
 )
-def test_an_address_that_webhooks_never_reach_is_refused_until_its_network_is_allowed(
-    shop: Program, url: str, problem: str | None
-) -> None:
+def test_a_private_webhook_address_needs_an_allowed_network(shop: Program, url: str, problem: str | None) -> None:
     shop.run_json("webhooks", "allow", "10.0.0.0/8")
     made(shop)
     change = ("partners", "webhook", EMAIL, url, "--tenant", "shop")
@@ -176,10 +172,10 @@ def test_an_address_that_webhooks_never_reach_is_refused_until_its_network_is_al
         (b"\n", "a password has 1 to 1024 characters"),
         (b"buyer@partner.example\n", "it is little more than your own or the shop's name"),
         (b"x" * 5000, "a password has 1 to 1024 characters"),
-        (b"\xff" * 20 + b"\n", "a password is Unicode text in UTF-8"),
+        (b"\xff" * 20 + b"\n", "must be text in UTF-8"),
     ],
 )
-def test_a_weak_password_is_refused_and_no_partner_is_made(shop: Program, line: bytes, problem: str) -> None:
+def test_a_weak_password_is_refused_and_creates_no_partner(shop: Program, line: bytes, problem: str) -> None:
     error = shop.run_error("partners", "create", "--tenant", "shop", "--email", EMAIL, "--password-stdin", stdin=line)
     assert error["code"] == -2
     assert error["fields"] == {"password": problem}
@@ -209,7 +205,7 @@ def test_the_shortest_password_is_a_setting(shop: Program, monkeypatch: pytest.M
         (["--email", "n@p.example", "--name", "a\x1bb"], -2, "name"),
     ],
 )
-def test_what_cannot_be_is_refused_and_leaves_nothing(
+def test_invalid_values_are_refused_and_change_nothing(
     shop: Program, arguments: list[str], code: int, field: str
 ) -> None:
     made(shop)
@@ -219,7 +215,7 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     assert [one["email"] for one in partners(shop)] == [EMAIL]
 
 
-def test_scopes_are_named_anew_or_given_all(shop: Program) -> None:
+def test_scopes_are_replaced_or_set_to_all(shop: Program) -> None:
     new = made(shop, "--scope", "orders:read", "--scope", "catalogue:read")
     assert partners(shop)[0]["scopes"] == ["catalogue:read", "orders:read"]
     change = ("partners", "scopes", EMAIL, "--tenant", "shop")
@@ -245,7 +241,7 @@ def test_a_partner_is_disabled_and_enabled(shop: Program) -> None:
     assert shop.run_json("partners", "enable", "BUYER@partner.example", "--tenant", "shop")["disabled"] is False
 
 
-def test_a_webhook_is_moved_and_switched_off_without_new_secrets(shop: Program) -> None:
+def test_a_webhook_is_changed_and_removed_without_new_secrets(shop: Program) -> None:
     made(shop, "--webhook", "https://partner.example/hook")
     moved = shop.run_json("partners", "webhook", EMAIL, "https://partner.example/other", "--tenant", "shop")
     assert moved["webhook"] == "https://partner.example/other"

@@ -1,4 +1,4 @@
-"""The progress bar: on a terminal's standard error, and nowhere else."""
+"""The progress bar appears on a terminal's standard error only."""
 
 import io
 
@@ -9,7 +9,7 @@ from bedesten.cli.progress import progress
 
 
 def shown(*, terminal: bool, as_json: bool = False) -> str:
-    """What a piece of work of 3,000 steps writes."""
+    """Return the output of 3,000 steps of work."""
     written = io.StringIO()
     console = Console(file=written, force_terminal=terminal, width=80)
     with progress("importing API keys", 3_000, as_json=as_json, console=console) as advance:
@@ -18,7 +18,7 @@ def shown(*, terminal: bool, as_json: bool = False) -> str:
     return written.getvalue()
 
 
-def test_a_terminal_sees_what_is_done_and_how_much_of_it() -> None:
+def test_a_terminal_shows_the_work_and_its_progress() -> None:
     bar = shown(terminal=True)
     assert "importing API keys" in bar
     assert "3000/3000" in bar
@@ -35,7 +35,7 @@ def work_that_fails(console: Console) -> None:
         raise ValueError("broken")
 
 
-def test_work_that_fails_takes_its_bar_away_and_its_error_comes_out() -> None:
+def test_a_failure_removes_the_bar_and_propagates() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=80)
     with pytest.raises(ValueError, match="broken"):
         work_that_fails(console)
@@ -43,7 +43,9 @@ def test_work_that_fails_takes_its_bar_away_and_its_error_comes_out() -> None:
         advance(1)
 
 
-def test_the_bar_goes_to_standard_error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bar_is_written_to_standard_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes that for a terminal
     with progress("importing API keys", 1, as_json=False) as advance:
         advance(1)

@@ -1,4 +1,4 @@
-"""`bedesten serve`, and the other commands beside it: what they do holds on every worker's next request."""
+"""`bedesten serve`: changes by other commands are in effect on every worker's next request."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ PASSWORD = b"seven lanterns by the gate\n"
 
 @pytest.fixture(scope="module", params=ENGINES)
 def program(request: pytest.FixtureRequest, fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """An installation with a shop, on each of the two engines."""
+    """An installation with a shop, on each engine."""
     data = tmp_path_factory.mktemp("served") / "data"
     if request.param == "postgresql":
         with postgres_database() as database:
@@ -45,7 +45,7 @@ def program(request: pytest.FixtureRequest, fresh: Path, tmp_path_factory: pytes
 
 @pytest.fixture(scope="module")
 def server(program: Program) -> Iterator[CliServer]:
-    """Its server: two workers, and the admin listener."""
+    """Its server with two workers and the admin listener."""
     with served(program, "--workers", "2", "--admin-port", str(free_port(0))) as started:
         yield started
         started.process.send_signal(signal.SIGTERM)
@@ -55,7 +55,7 @@ def server(program: Program) -> Iterator[CliServer]:
 
 @pytest.fixture
 def shop(program: Program, server: CliServer) -> Iterator[str]:
-    """A shop of this test's own, made beside the running server; its host."""
+    """A shop for this test, created beside the running server; returns its host."""
     host = f"s{len(program.run_json('tenants', 'list')['tenants'])}.shop.example"
     program.run_json("tenants", "create", host.split(".")[0], "--host", host)
     yield host
@@ -70,18 +70,18 @@ def key_of(program: Program, shop: str) -> Any:
 
 
 def codes(clients: list[Client], method: str, path: str) -> set[tuple[int, int | None]]:
-    """The answers of all of them, each on the connection that it has: status and code."""
+    """Return status and code of each response on an open connection."""
     answers = [client.call(method, path) for client in clients]
     return {(answer.status, answer.code) for answer in answers}
 
 
-def test_it_says_where_it_serves_and_who_does_it(server: CliServer) -> None:
+def test_the_events_state_the_addresses_and_processes(server: CliServer) -> None:
     assert server.ready["url"].startswith("http://127.0.0.1:")
     assert set(server.ready["pids"]) == {"web-1", "web-2", "worker", "admin"}
     assert [event["name"] for event in server.events if event["event"] == "listening"] == ["web", "admin"]
 
 
-def test_a_tenant_answers_on_its_host_as_soon_as_it_is_made(program: Program, server: CliServer) -> None:
+def test_a_new_tenant_is_served_at_once(program: Program, server: CliServer) -> None:
     clients = server.clients("late.shop.example", ())
     assert codes(clients, "GET", "/Categories") == {(421, -10)}
     program.run_json("tenants", "create", "late", "--host", "late.shop.example")
@@ -121,7 +121,7 @@ def token_of(server: CliServer, shop: str) -> str:
 
 @pytest.fixture
 def partner(program: Program, shop: str) -> list[str]:
-    """The options that name a partner of the shop."""
+    """The options that select a partner of the shop."""
     tenant = shop.split(".")[0]
     create = ("partners", "create", "--tenant", tenant, "--email", "p@partner.example", "--password-stdin")
     program.run_json(*create, stdin=PASSWORD)
@@ -166,7 +166,7 @@ def test_r224_an_imported_catalogue_is_sold_at_once(
     assert str(client.data("/Products/List", {})["items"][0]["price"]) == "13.00"
 
 
-def test_the_operators_plane_knows_its_own_paths_and_nothing_of_the_tenants(server: CliServer, shop: str) -> None:
+def test_the_admin_listener_serves_only_its_own_paths(server: CliServer, shop: str) -> None:
     assert server.operator("/health/live") == (200, {"status": "ok"})
     assert server.operator("/health/ready") == (200, {"status": "ok"})
     assert server.operator("/health/ready", "HEAD") == (200, None)
@@ -178,7 +178,7 @@ def test_the_operators_plane_knows_its_own_paths_and_nothing_of_the_tenants(serv
     assert codes([tenant], "GET", "/health/ready") == {(404, -3)}
 
 
-def test_a_worker_that_is_killed_is_replaced_and_the_server_says_so(server: CliServer, shop: str) -> None:
+def test_a_killed_worker_is_replaced_and_reported(server: CliServer, shop: str) -> None:
     os.kill(server.workers[0], signal.SIGKILL)
     died = server.until("died")
     assert (died["name"], died["code"]) == ("web-1", -9)
@@ -220,14 +220,14 @@ def test_a_busy_port_is_refused_before_anything_starts(bedesten: Program, option
         assert error["message"] == f"cannot listen on 127.0.0.1 port {port}: Address already in use"
 
 
-def test_a_server_that_others_reach_is_refused_while_a_tenant_has_a_loopback_host(bedesten: Program) -> None:
+def test_a_reachable_server_is_refused_with_a_loopback_tenant(bedesten: Program) -> None:
     bedesten.run_json("tenants", "create", "shop", "--host", "localhost", "--host", HOST)
     error = bedesten.run_error("serve", "--host", "0.0.0.0", "--port", "0", "--admin-port", "0")
     assert error["code"] == -8
     assert error["message"] == ("cannot listen on 0.0.0.0: these hosts are for loopback only: localhost (tenant shop)")
 
 
-def test_no_tenant_gets_a_loopback_host_while_others_reach_the_server(bedesten: Program) -> None:
+def test_a_loopback_host_is_refused_with_a_reachable_server(bedesten: Program) -> None:
     bedesten.run_json("tenants", "create", "shop", "--host", HOST)
     with served(bedesten, "--host", "0.0.0.0", "--workers", "1", "--admin-port", "0") as server:
         assert server.ready["adminUrl"] is None
@@ -240,7 +240,7 @@ def test_no_tenant_gets_a_loopback_host_while_others_reach_the_server(bedesten: 
     assert bedesten.run_json("tenants", "hosts", "shop", "--add", "localhost")["hosts"][-1] == "localhost"
 
 
-def test_people_are_told_the_address_and_may_close_their_terminal(bedesten: Program) -> None:
+def test_the_text_has_the_address_and_the_terminal_may_close(bedesten: Program) -> None:
     command = [sys.executable, "-m", "bedesten", "serve", "--port", "0", "--workers", "1", "--admin-port", "0"]
     with subprocess.Popen(
         [*command, *bedesten.where], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -263,7 +263,7 @@ def children(pid: int) -> list[int]:
 
 
 def eventually(truth: Callable[[], bool]) -> bool:
-    """Whether it came true within 20 seconds; a connection that breaks is no truth."""
+    """Whether the condition holds within 20 seconds. A broken connection counts as no."""
     end = time.monotonic() + 20
     while time.monotonic() < end:
         with contextlib.suppress(OSError, EOFError, NoAnswer):
@@ -273,7 +273,7 @@ def eventually(truth: Callable[[], bool]) -> bool:
     return False
 
 
-def test_a_store_that_goes_away_is_not_ready_but_alive(tmp_path: Path) -> None:
+def test_a_server_without_its_store_is_alive_but_not_ready(tmp_path: Path) -> None:
     with postgres_database() as database, contextlib.ExitStack() as stack:
         program = Program(tmp_path / "data", database)
         program.run_json("init")
@@ -296,12 +296,12 @@ def test_a_store_that_goes_away_is_not_ready_but_alive(tmp_path: Path) -> None:
 
 
 def drop(database: str) -> None:
-    """Takes the database away from everybody who uses it."""
+    """Drop the database and its connections."""
     run_on_server(f'DROP DATABASE "{database.rpartition("/")[2]}" WITH (FORCE)')
 
 
 def restore(database: str) -> None:
-    """An empty one of its name, for whoever drops it at the end."""
+    """Create an empty database of the same name, which the fixture drops at the end."""
     run_on_server(f'CREATE DATABASE "{database.rpartition("/")[2]}"')
 
 

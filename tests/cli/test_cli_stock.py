@@ -1,4 +1,4 @@
-"""`bedesten products stock`: the operator's own codes, by the file and by the batch."""
+"""`bedesten products stock` manages the operator's own codes, by file and by batch."""
 
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,13 @@ def counts(answer: Any) -> tuple[int, int, int]:
 
 
 def again(goods: Program, codes: bytes, product: str = "c-1", *options: str) -> Any:
-    """An upload that brings nothing new: exit code 1, with the same document."""
+    """Run an upload without new codes: exit code 1, with the same document."""
     outcome = goods.run("products", "stock", product, "-", *IN_SHOP, *options, "--json", stdin=codes)
     assert outcome.code == 1, outcome.err
     return outcome.document
 
 
-def test_codes_are_put_in_once_whatever_stands_around_them(goods: Program, tmp_path: Path) -> None:
+def test_codes_are_added_once_whatever_their_spacing(goods: Program, tmp_path: Path) -> None:
     assert counts(put(goods, b"\xef\xbb\xbfAAA-1\r\n  AAA-2 \n\nAAA-1\n\xe2\x80\x8bAAA-2\n")) == (2, 2, 2)
     (tmp_path / "codes.txt").write_text("AAA-2\nAAA-3\n")
     file = str(tmp_path / "codes.txt")
@@ -44,14 +44,14 @@ def test_codes_are_put_in_once_whatever_stands_around_them(goods: Program, tmp_p
     assert goods.run_json("check")["violations"] == []
 
 
-def test_the_product_may_be_named_by_an_option(goods: Program, tmp_path: Path) -> None:
+def test_an_option_may_name_the_product(goods: Program, tmp_path: Path) -> None:
     (tmp_path / "codes.txt").write_text("OPT-1\n")
     file = str(tmp_path / "codes.txt")
     assert counts(goods.run_json("products", "stock", file, "--product", "d-1", *IN_SHOP)) == (1, 0, 1)
     assert goods.run("products", "stock", file, *IN_SHOP).code == 2
 
 
-def test_a_long_file_is_one_batch_and_loaded_in_parts(goods: Program) -> None:
+def test_a_long_file_is_one_batch_stored_in_parts(goods: Program) -> None:
     codes = "\n".join(f"MANY-{number}" for number in range(2_500)).encode()
     done = put(goods, codes)
     assert counts(done) == (2_500, 0, 2_500)
@@ -68,7 +68,7 @@ def test_a_long_file_is_one_batch_and_loaded_in_parts(goods: Program) -> None:
     assert (batch["id"], batch["codes"], batch["free"], batch["state"]) == (done["batch"], 2_500, 2_500, "ready")
 
 
-def test_codes_of_the_wrong_product_are_said_to_be_there_and_can_be_moved(goods: Program) -> None:
+def test_codes_of_the_wrong_product_are_reported_and_can_be_moved(goods: Program) -> None:
     wrong = put(goods, b"MIX-1\nMIX-2\nMIX-3\n", "d-1")
     refused = again(goods, b"MIX-1\nMIX-2\n")
     assert refused["known"] == [
@@ -86,7 +86,7 @@ def test_codes_of_the_wrong_product_are_said_to_be_there_and_can_be_moved(goods:
     assert goods.run_json("check")["violations"] == []
 
 
-def test_a_batch_and_single_codes_are_taken_out_for_good(goods: Program) -> None:
+def test_a_batch_and_single_codes_are_withdrawn_permanently(goods: Program) -> None:
     batch = put(goods, b"OUT-1\nOUT-2\nOUT-3\n")["batch"]
     remove = ("products", "stock", "remove", *IN_SHOP, "--reason", "publisher revoked them")
     assert goods.run_json(*remove, "--code-file", "-", stdin=b"out2\n") == {
@@ -110,7 +110,7 @@ def test_a_batch_and_single_codes_are_taken_out_for_good(goods: Program) -> None
     assert goods.run_json("check")["violations"] == []
 
 
-def test_a_dry_run_says_what_would_happen_and_changes_nothing(goods: Program) -> None:
+def test_a_dry_run_describes_the_result_and_changes_nothing(goods: Program) -> None:
     put(goods, b"DRY-0001\n")
     table = b"code;pin;region\r\nDRY-0001;1;EU\r\nLONG-CODE-0002;2;EU\r\nLONG-CODE-0002;3;EU\r\n"
     said = put(goods, table, "c-1", "--dry-run")
@@ -134,7 +134,7 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(goods: Program) ->
         (b"CSV-1,5555,2027-12-31\nSECRET-2,5556,2027-12-31", "3 columns and no title"),
     ],
 )
-def test_a_file_that_is_none_is_refused_whole_and_not_repeated(goods: Program, codes: bytes, problem: str) -> None:
+def test_an_invalid_file_is_refused_whole_and_not_printed(goods: Program, codes: bytes, problem: str) -> None:
     outcome = goods.run("products", "stock", "c-1", "-", *IN_SHOP, stdin=codes)
     assert outcome.code == 1
     assert problem in outcome.err
@@ -142,7 +142,7 @@ def test_a_file_that_is_none_is_refused_whole_and_not_repeated(goods: Program, c
     assert counts(put(goods, b"GOOD-1")) == (1, 0, 1)
 
 
-def test_what_is_no_product_or_keeps_no_stock_is_refused(goods: Program) -> None:
+def test_an_unknown_or_stockless_product_is_refused(goods: Program) -> None:
     assert goods.run_error("products", "stock", "nothing", "-", *IN_SHOP, stdin=b"A")["code"] == -3
     row = b"sku,fulfilment,supplier,supplierSku\nt-1,supplier,Acme,x\n"
     goods.run_json("products", "import", "-", *IN_SHOP, stdin=row)
@@ -150,7 +150,7 @@ def test_what_is_no_product_or_keeps_no_stock_is_refused(goods: Program) -> None
     assert error["fields"] == {"t-1": "this product is delivered by its supplier and keeps no stock"}
 
 
-def test_how_a_product_compares_its_codes_is_a_column_of_the_product_file(goods: Program) -> None:
+def test_the_product_file_sets_how_codes_are_compared(goods: Program) -> None:
     assert counts(put(goods, b"aaaa-bbbb\nAAAA-BBBB\nAAAABBBB\naaaa bbbb\n")) == (1, 3, 1)
     goods.run_json("products", "import", "-", *IN_SHOP, stdin=b"sku,codeComparison\nd-1,exact\n")
     assert counts(put(goods, b"cccc-dddd\nCCCC-DDDD\nCCCCDDDD\n", "d-1")) == (3, 0, 3)

@@ -27,14 +27,14 @@ def drawn(width: int) -> list[str]:
     return file.getvalue().splitlines()
 
 
-def test_an_id_is_whole_and_no_line_is_longer_than_the_terminal() -> None:
+def test_ids_are_unbroken_and_lines_fit_the_terminal() -> None:
     for width in (80, 100, 120):
         lines = drawn(width)
         assert sum(ROW["id"] in line for line in lines) == 2, width
         assert max(len(line.rstrip()) for line in lines) <= width
 
 
-def test_what_does_not_fit_is_named_and_a_pipe_gets_everything() -> None:
+def test_omitted_columns_are_listed_and_a_pipe_gets_all() -> None:
     assert "Not shown: Webhook." in " ".join(drawn(80))
     wide = drawn(PIPE_WIDTH)
     assert len(wide) == 3

@@ -5,7 +5,7 @@ import pytest
 from tests.support.cli_program import Program
 
 
-def test_a_tenant_is_made_and_listed(bedesten: Program) -> None:
+def test_a_tenant_is_created_and_listed(bedesten: Program) -> None:
     made = bedesten.run_json(
         "tenants", "create", "Acme", "--host", "API.acme.example.", "--currency", "try", "--sandbox"
     )
@@ -25,7 +25,7 @@ def test_a_tenant_is_made_and_listed(bedesten: Program) -> None:
     assert (listed["suspended"], listed["access"]) == (False, {})
 
 
-def test_people_see_a_table_and_each_name_in_it(shop: Program) -> None:
+def test_the_text_is_a_table_of_names(shop: Program) -> None:
     shop.run_json("tenants", "create", "[bold]brackets", "--host", "b.example.org")
     outcome = shop.run("tenants", "list")
     assert outcome.code == 0
@@ -49,7 +49,7 @@ def test_people_see_a_table_and_each_name_in_it(shop: Program) -> None:
         (["a\tb", "--host", "x.example.org"], -2, "name"),
     ],
 )
-def test_what_cannot_be_is_refused_and_leaves_nothing(
+def test_invalid_values_are_refused_and_change_nothing(
     shop: Program, arguments: list[str], code: int, field: str
 ) -> None:
     error = shop.run_error("tenants", "create", *arguments)
@@ -58,9 +58,9 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     assert [one["name"] for one in shop.run_json("tenants", "list")["tenants"]] == ["shop"]
 
 
-def test_a_tenants_hosts_are_told_as_they_are_stored(bedesten: Program) -> None:
+def test_hosts_are_printed_as_they_are_stored(bedesten: Program) -> None:
     outcome = bedesten.run("tenants", "create", "shop", "--host", "Shop.Example:8080")
-    assert outcome.out.endswith(" answers on shop.example.\n")
+    assert outcome.out.endswith(" is served on shop.example.\n")
 
 
 def test_hosts_are_added_and_removed_in_any_spelling(shop: Program) -> None:
@@ -76,7 +76,7 @@ def test_adding_and_removing_hosts_is_one_change(shop: Program) -> None:
     assert shop.run_json("tenants", "hosts", "shop")["hosts"] == ["api.shop.example", "localhost"]
 
 
-def test_a_tenant_is_suspended_and_goes_on_by_name_or_id(shop: Program) -> None:
+def test_a_tenant_is_suspended_and_resumed_by_name_or_id(shop: Program) -> None:
     suspended = shop.run_json("tenants", "suspend", "shop")
     assert suspended["suspended"] is True
     assert shop.run_json("tenants", "list")["tenants"][0]["suspended"] is True
@@ -88,7 +88,7 @@ def test_a_tenant_is_suspended_and_goes_on_by_name_or_id(shop: Program) -> None:
     }
 
 
-def test_token_times_are_set_for_each_surface(shop: Program) -> None:
+def test_token_lifetimes_are_set_for_each_surface(shop: Program) -> None:
     after = shop.run_json("tenants", "set", "shop", "--token-lifetime", "Reseller=2h", "--token-idle", "storefront=30m")
     assert after["tokenLifetimeSeconds"] == {"reseller": 7200, "storefront": 1800}
     assert after["tokenIdleSeconds"] == {"reseller": None, "storefront": 1800}
@@ -97,7 +97,7 @@ def test_token_times_are_set_for_each_surface(shop: Program) -> None:
     assert shop.run_json("tenants", "list")["tenants"] == [off]
 
 
-def test_a_tenant_is_lenient_only_while_the_operator_wants_it(shop: Program) -> None:
+def test_leniency_is_switched_by_the_operator(shop: Program) -> None:
     assert shop.run_json("tenants", "list")["tenants"][0]["lenient"] is False
     assert shop.run_json("tenants", "set", "shop", "--lenient")["lenient"] is True
     assert shop.run_json("tenants", "set", "shop", "--token-lifetime", "Reseller=2h")["lenient"] is True
@@ -105,17 +105,17 @@ def test_a_tenant_is_lenient_only_while_the_operator_wants_it(shop: Program) -> 
 
 
 @pytest.mark.parametrize("option", ["--token-lifetime", "--token-idle"])
-def test_surfaces_without_tokens_have_no_token_times(shop: Program, option: str) -> None:
+def test_surfaces_without_tokens_have_no_token_lifetime(shop: Program, option: str) -> None:
     assert shop.run_error("tenants", "set", "shop", option, "payment=1h")["code"] == -2
 
 
 @pytest.mark.parametrize("text", ["reseller", "reseller=", "reseller=soon", "reseller=-1s", "nobody=1h"])
-def test_a_token_time_that_cannot_be_understood_is_wrong_usage(shop: Program, text: str) -> None:
+def test_a_malformed_token_lifetime_is_wrong_usage(shop: Program, text: str) -> None:
     assert shop.run("tenants", "set", "shop", "--token-lifetime", text).code == 2
     assert shop.run("tenants", "set", "shop").code == 2
 
 
-def test_access_is_switched_by_surface_and_endpoint_in_any_case_and_by_alias(shop: Program) -> None:
+def test_access_takes_surfaces_endpoints_and_aliases_in_any_case(shop: Program) -> None:
     changed = shop.run_json(
         "tenants", "access", "shop", "--deny", "SUPPLIER", "--allow", "post  /supplier/products/list",
         "--deny", "POST /Order/Create", "--deny", "get /order/detail/{id}",
@@ -136,7 +136,7 @@ def test_access_is_switched_by_surface_and_endpoint_in_any_case_and_by_alias(sho
     "target",
     ["suppliers", "/Supplier/Products/List", "GET /Supplier/Products/List", "", "GET /documentation/guides/{name}"],
 )
-def test_access_to_what_does_not_exist_is_refused_with_the_list_of_what_does(shop: Program, target: str) -> None:
+def test_an_unknown_endpoint_is_refused_with_the_known_ones(shop: Program, target: str) -> None:
     error = shop.run_error("tenants", "access", "shop", "--deny", target)
     assert error["code"] == -2
     assert "reseller, storefront, payment, supplier, " in error["message"]
@@ -144,9 +144,9 @@ def test_access_to_what_does_not_exist_is_refused_with_the_list_of_what_does(sho
     assert shop.run_json("tenants", "access", "shop")["access"] == {}
 
 
-def test_denied_and_allowed_at_once_is_refused(shop: Program) -> None:
+def test_a_target_that_is_both_denied_and_allowed_is_refused(shop: Program) -> None:
     error = shop.run_error("tenants", "access", "shop", "--deny", "supplier", "--allow", "Supplier")
-    assert error["fields"] == {"access": "supplier is denied and allowed at once"}
+    assert error["fields"] == {"access": "supplier is both denied and allowed"}
 
 
 def test_r222_a_name_of_the_operators_plane_is_no_tenants_host(shop: Program, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,29 +161,29 @@ def test_r222_a_name_of_the_operators_plane_is_no_tenants_host(shop: Program, mo
 
 
 @pytest.mark.parametrize("name", ["SHOP", " shop ", "ｓｈｏｐ"])
-def test_a_name_that_people_take_for_another_tenant_s_is_taken(shop: Program, name: str) -> None:
+def test_a_name_that_reads_like_another_tenants_is_a_duplicate(shop: Program, name: str) -> None:
     error = shop.run_error("tenants", "create", name, "--host", "x.example.org")
     assert (error["code"], list(error["fields"])) == (-8, ["name"])
     assert [one["name"] for one in shop.run_json("tenants", "list")["tenants"]] == ["shop"]
 
 
 @pytest.mark.parametrize("name", ["-", " ", "\u200b", "a\u202eb", "a\nb", "ten_01jdqe5m7yx0c1v8k2n3p4r5s6", "a" * 101])
-def test_what_is_no_name_is_refused(shop: Program, name: str) -> None:
+def test_an_invalid_name_is_refused(shop: Program, name: str) -> None:
     error = shop.run_error("tenants", "create", name, "--host", "x.example.org")
     assert (error["code"], list(error["fields"])) == (-2, ["name"])
 
 
-def test_a_tenant_is_found_however_its_name_is_written(shop: Program) -> None:
+def test_a_tenant_is_found_by_any_spelling_of_its_name(shop: Program) -> None:
     (listed,) = shop.run_json("tenants", "list")["tenants"]
     for name in ("SHOP", " Shop", listed["id"]):
         assert shop.run_json("tenants", "suspend", name)["id"] == listed["id"]
 
 
-def test_a_name_that_looks_like_another_tenant_s_is_told(shop: Program) -> None:
+def test_a_similar_name_of_another_tenant_is_reported(shop: Program) -> None:
     made = shop.run_json("tenants", "create", "\u0455h\u043e\u0440", "--host", "x.example.org")
     assert made["alike"] == ["shop"]
     outcome = shop.run("tenants", "create", "sh0p", "--host", "y.example.org")
-    assert (outcome.code, "Its name looks like that of shop, \u0455h\u043e\u0440." in outcome.out) == (0, True)
+    assert (outcome.code, "Its name is similar to that of shop, \u0455h\u043e\u0440." in outcome.out) == (0, True)
     assert shop.run_json("tenants", "create", "Other", "--host", "z.example.org")["alike"] == []
 
 

@@ -1,4 +1,4 @@
-"""What the program says: numbers that let a script stop, names beside ids, and completion."""
+"""Error numbers for scripts, names beside ids, and shell completion."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from tests.support.cli_program import Program
 
 
-def test_what_will_not_heal_by_itself_is_not_called_unavailable(shop: Program) -> None:
+def test_a_permanent_problem_is_not_reported_as_unavailable(shop: Program) -> None:
     copy = shop.data / "copy.db"
     shop.run_json("backup", str(copy))
     assert shop.run_error("backup", str(copy))["code"] == -8
@@ -17,14 +17,14 @@ def test_what_will_not_heal_by_itself_is_not_called_unavailable(shop: Program) -
 
 
 @pytest.mark.parametrize("text", ["-5", "-0.01", "-1e3"])
-def test_an_amount_below_zero_is_told_as_one(shop: Program, text: str) -> None:
+def test_a_negative_amount_is_reported_as_such(shop: Program, text: str) -> None:
     shop.run_json("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
     outcome = shop.run("partners", "credit", "p@partner.example", text, "--tenant", "shop")
     assert outcome.code == 2
-    assert f"{text}: no amount, number or time is below zero" in outcome.err
+    assert f"{text}: amounts, numbers and times must not be negative" in outcome.err
 
 
-def test_the_trail_shows_amounts_with_their_currency_and_names_beside_ids(shop: Program) -> None:
+def test_the_audit_trail_shows_currencies_and_names_beside_ids(shop: Program) -> None:
     made = shop.run_json("partners", "create", "--tenant", "shop", "--email", "p@partner.example")
     shop.run_json("partners", "credit", "p@partner.example", "24", "--tenant", "shop")
     header, *rows = shop.run("audit", "tail", "--action", "partner.credit").out.splitlines()
@@ -34,7 +34,7 @@ def test_the_trail_shows_amounts_with_their_currency_and_names_beside_ids(shop: 
     assert "before=0.00 USD after=24.00 USD" in rows[0]
 
 
-def test_one_secret_is_an_it_and_several_are_them(shop: Program) -> None:
+def test_the_warning_agrees_with_the_number_of_secrets(shop: Program) -> None:
     key = shop.run(
         "keys", "create", "--tenant", "shop", "--surface", "payment", "--owner", "Pay", "--create-owner"
     ).out  # fmt: skip

@@ -1,4 +1,4 @@
-"""One call by either kind of client, so that a test holds for both."""
+"""Makes one call with either kind of client."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,13 +13,13 @@ KINDS = ("threads", "asyncio")
 
 
 def partner_call(kind: str, url: str, method: str, *arguments: object, **options: Any) -> object:
-    """What a call of a partner's client gives or raises."""
+    """Make a call with a partner's client."""
     options = {"email": "p@partner.example", "password": "a password of a partner", **options}
     return _call(kind, ResellerClient, AsyncResellerClient, url, method, arguments, options)
 
 
 def supplier_call(kind: str, url: str, method: str, *arguments: object, **options: Any) -> object:
-    """What a call of a supplier's client gives or raises."""
+    """Make a call with a supplier's client."""
     options = {"key": "ak_live_00000000000000000000000000000001", **options}
     return _call(kind, SupplierClient, AsyncSupplierClient, url, method, arguments, options)
 

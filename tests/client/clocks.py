@@ -1,4 +1,4 @@
-"""A monotonic clock that a test moves, and clients that live by it."""
+"""A monotonic clock that a test advances, and clients that use it."""
 
 import time
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from bedesten_client._tokens import Login, TokenCredential
 
 @dataclass
 class FakeClock:
-    """Goes with the machine's, as far ahead as a test wants it."""
+    """The machine's clock plus an offset."""
 
     ahead: float = 0.0
 
@@ -22,12 +22,12 @@ class FakeClock:
 
 
 def credential(email: str, password: str, clock: FakeClock, refresh_path: str | None = None) -> TokenCredential:
-    """A partner's tokens by this clock."""
+    """A partner's token credential with this clock."""
     return TokenCredential(Login(reseller.LOGIN_PATH, email, source_of(password)), clock, refresh_path)
 
 
 def partner(shop: str, tokens: TokenCredential, http: httpx2.Client | None = None) -> ResellerClient:
-    """A client that shares these tokens with others."""
+    """A client with a shared token credential."""
     made = ResellerClient(shop, email="nobody@partner.example", password="unused", http=http)
     made._credential = tokens
     return made

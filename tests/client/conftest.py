@@ -1,4 +1,4 @@
-"""Clients of the library against the real server, and a server that misbehaves as it is told."""
+"""Clients of the library, for the real server and for a scripted one."""
 
 from collections.abc import Callable, Iterator
 
@@ -18,5 +18,5 @@ def http(shop: Shop) -> Iterator[httpx2.Client]:
 
 @pytest.fixture(scope="session")
 def http_async(shop: Shop) -> Callable[[], httpx2.AsyncClient]:
-    """The same for asyncio: one for each loop."""
+    """The same for asyncio: a client for each event loop."""
     return lambda: rerouted_async(shop.site.port)

@@ -1,4 +1,4 @@
-"""A server that does what the test's script says, down to the bytes: what a client meets on a bad day."""
+"""A server that sends scripted bytes, to test failures."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ LOGIN = "/Login/Customer/Api/Verify"
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """One request as it came. Header names are lower case."""
+    """One received request. Header names are lower case."""
 
     method: str
     path: str
@@ -29,7 +29,7 @@ class RecordedRequest:
 
 @dataclass
 class Raw:
-    """Bytes to send as they are, one piece after the other with a pause between; then the connection ends."""
+    """Raw pieces of bytes with pauses between them, after which the connection closes."""
 
     pieces: list[bytes]
     pause: float = 0.0
@@ -41,7 +41,7 @@ Script = Callable[[RecordedRequest], "bytes | Raw"]
 
 @dataclass
 class Server:
-    """Where it listens, and what it was asked."""
+    """The server's address and the requests that it received."""
 
     url: str
     script: Script
@@ -60,7 +60,7 @@ class Server:
 
 
 def http(status: int, body: bytes, *lines: str, kind: str = "application/json") -> bytes:
-    """A whole answer."""
+    """A complete response."""
     head = [f"HTTP/1.1 {status} X", f"Content-Type: {kind}", f"Content-Length: {len(body)}", *lines]
     if not any(line.lower().startswith("date:") for line in lines):
         head.append(f"Date: {formatdate(usegmt=True)}")
@@ -68,7 +68,7 @@ def http(status: int, body: bytes, *lines: str, kind: str = "application/json") 
 
 
 def ok(data: object, *lines: str) -> bytes:
-    """A success."""
+    """A successful response."""
     return http(200, json.dumps({"success": True, "message": "OK", "data": data}).encode(), *lines)
 
 
@@ -79,7 +79,7 @@ def refusal(status: int, code: int, *lines: str) -> bytes:
 
 
 def token(name: str, expiration: str = "2100-01-01T01:00:00Z", date: str = "Fri, 01 Jan 2100 00:00:00 GMT") -> bytes:
-    """The answer to a login: a token of one hour, by a clock that is nobody's here."""
+    """The response to a login: a token of one hour, by a clock unrelated to this machine's."""
     data = {"token": name, "expiration": expiration, "idleTimeoutSeconds": None, "callbackData": None}
     return ok(data, f"Date: {date}")
 
@@ -96,7 +96,7 @@ PLACED = {
 
 @contextlib.contextmanager
 def scripted(script: Script) -> Iterator[Server]:
-    """A server on a port of its own until the end of the block."""
+    """Run the server for the duration of the block."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         server = Server(f"http://127.0.0.1:{listener.getsockname()[1]}", script)
         threading.Thread(target=_accept, args=(listener, server), daemon=True).start()

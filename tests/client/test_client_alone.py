@@ -1,4 +1,4 @@
-"""The library stands alone: it needs nothing of the server, and little else."""
+"""The library is independent of the server and has two dependencies."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 
 
-def test_it_imports_nothing_of_the_server_nor_what_only_the_server_needs() -> None:
+def test_it_imports_nothing_of_the_server() -> None:
     walled = {"bedesten", "sqlalchemy", "structlog", "pydantic", "typer", "cryptography", "standardwebhooks", "yaml"}
     vendors = {f"bedesten_client.secrets.{name}" for name in ("_aws", "_azure", "_gcp", "_vault")}
     script = WALK.replace("WALLED", repr(walled)).replace("VENDORS", repr(vendors))
@@ -45,8 +45,8 @@ def test_it_depends_on_two_things() -> None:
     assert (CLIENT / "src" / "bedesten_client" / "py.typed").is_file()
 
 
-def test_its_own_files_import_no_time_of_day() -> None:
-    """Tokens live by the server's word and a monotonic clock; only webhooks are held against the time of day."""
+def test_only_webhooks_use_the_time_of_day() -> None:
+    """Token lifetimes use the server's times and a monotonic clock; only webhooks need the time of day."""
     found = {
         path.name
         for path in Path(CLIENT / "src" / "bedesten_client").glob("*.py")

@@ -1,4 +1,4 @@
-"""Credentials for people who have their own httpx2 client."""
+"""Authentication for the caller's own httpx2 client."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,7 @@ GET_KEY = "/Supplier/Keys/Get"
 
 
 def renewing(answer: Callable[[RecordedRequest], bytes]) -> Callable[[RecordedRequest], bytes | Raw]:
-    """Every login brings a token of its own."""
+    """Return a different token for every login."""
     numbers = iter(range(1, 100))
     return lambda asked: token(f"t{next(numbers)}") if asked.path == LOGIN else answer(asked)
 
@@ -91,7 +91,7 @@ def test_a_refused_login_is_raised() -> None:
         assert server.logins == 1
 
 
-def test_a_login_that_breaks_off_leaves_nobody_waiting() -> None:
+def test_an_interrupted_login_leaves_no_caller_waiting() -> None:
     answers: list[bytes | Raw] = [Raw([]), token("t")]
     script = lambda asked: answers.pop(0) if asked.path == LOGIN else ok(ACCOUNT)  # noqa: E731
     with scripted(script) as server, httpx2.Client() as client:
@@ -112,7 +112,7 @@ def test_r228_a_credential_goes_to_its_own_shop_only() -> None:
         assert not any({"authorization", "apikey"} & set(one.headers) for one in elsewhere.asked)
 
 
-def test_the_shop_s_host_under_another_scheme_or_port_is_a_mistake_that_is_told() -> None:
+def test_the_shops_host_with_another_scheme_or_port_is_an_error() -> None:
     with scripted(lambda _: http(200, b"{}")) as server, httpx2.Client() as client:
         host = server.url.removeprefix("http://")
         for shop in (host, "http://127.0.0.1:1"):
@@ -163,7 +163,7 @@ def test_r228_a_client_of_this_library_follows_no_redirect(kind: str) -> None:
         assert elsewhere.asked == []
 
 
-def test_answers_may_still_be_streamed() -> None:
+def test_responses_can_still_be_streamed() -> None:
     with scripted(renewing(lambda _: ok(ACCOUNT))) as server, httpx2.Client() as client:
         auth = BearerAuth(server.url, email="p@partner.example", password="pw")
         with client.stream("GET", f"{server.url}/Account/Details", auth=auth) as answer:

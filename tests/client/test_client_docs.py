@@ -1,4 +1,4 @@
-"""The library's pages say what it has, and every block of them runs as it is printed."""
+"""The library's pages list its API, and each of their code blocks runs."""
 
 import dataclasses
 import inspect
@@ -40,7 +40,7 @@ SCRIPT = re.compile(r"^cat > (\w+)\.py <<'PY'\n(.*?)^PY$", re.MULTILINE | re.DOT
 
 
 def _spelt(name: str, build: Callable[..., Call[Any]]) -> str:
-    """A method as the reference spells it."""
+    """Format a method as in the reference."""
     parts, starred = [], False
     for one in inspect.signature(build).parameters.values():
         if one.kind is one.KEYWORD_ONLY and not starred:
@@ -116,7 +116,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeShop]:
 
 
 def execute(code: str, fake: FakeShop) -> dict[str, Any]:
-    """Runs a block against the fake shop; what it leaves behind."""
+    """Run a code block against the fake shop and return its variables."""
     names: dict[str, Any] = {"__name__": "block"}
     exec(compile(code.replace(ADDRESS, fake.url).replace(EMAIL, fake.email), "block", "exec"), names)
     return names
@@ -156,7 +156,7 @@ def test_the_blocks_of_the_guide_work(fake: FakeShop, capsys: pytest.CaptureFixt
 
 @pytest.fixture(scope="module")
 def partnered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, str]]:
-    """A shop that is reached by a name which this machine knows, and its address."""
+    """A shop with a name that this machine can resolve, and its address."""
     folder = tmp_path_factory.mktemp("first-order")
     with opened("sqlite", folder) as installation, serving(installation, folder) as site:
         shop = open_shop(site, Operator(installation), "lantern")
@@ -196,7 +196,7 @@ def test_the_first_order_is_placed_as_it_is_printed(partnered: tuple[Shop, str],
 
 @pytest.fixture
 def scripts(fake: FakeShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Runs a script of the tutorial in this process: by its name, with its arguments, in a folder of its own."""
+    """Run a script of the tutorial in this process, by name and arguments, in a separate folder."""
     code = dict(SCRIPT.findall(TUTORIAL.read_text("utf-8")))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHOP", fake.url)
@@ -212,7 +212,7 @@ def scripts(fake: FakeShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return run
 
 
-def test_the_order_is_the_same_again_though_its_product_is_sold_out_by_now(
+def test_the_order_can_be_repeated_after_the_product_is_sold_out(
     fake: FakeShop, scripts: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     scripts("choose")
@@ -224,7 +224,7 @@ def test_the_order_is_the_same_again_though_its_product_is_sold_out_by_now(
 
 
 @pytest.mark.parametrize("arrives", [4, 58, None])
-def test_a_line_of_a_supplier_is_waited_for_a_minute_and_no_longer(
+def test_the_script_waits_a_minute_for_a_suppliers_line(
     arrives: int | None,
     fake: FakeShop,
     scripts: Callable[..., None],
@@ -252,7 +252,7 @@ def test_a_line_of_a_supplier_is_waited_for_a_minute_and_no_longer(
     assert sum(waits) == (arrives or 60)
 
 
-def test_who_is_not_let_in_is_told_why_in_one_line(
+def test_a_refused_login_is_explained_in_one_line(
     scripts: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SHOP_PASSWORD")

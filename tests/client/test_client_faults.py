@@ -1,4 +1,4 @@
-"""Bad days: what is away, slow, half or something else. Each has a stated outcome, for both kinds of client."""
+"""Failures of server and network: each has a defined outcome, for both kinds of client."""
 
 import logging
 import socket
@@ -45,7 +45,7 @@ LINE = [BasketLine("1", "prd_1", 1)]
 
 
 def then(*answers: bytes | Raw) -> Script:
-    """Logins succeed; calls get these answers, the last of them for ever."""
+    """Logins succeed; calls get these responses in turn, and then the last one always."""
     waiting = list(answers)
 
     def script(asked: RecordedRequest) -> bytes | Raw:
@@ -61,27 +61,27 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def test_a_server_that_is_away_is_no_answer(kind: str) -> None:
+def test_an_unreachable_server_is_no_response(kind: str) -> None:
     with pytest.raises(NoResponse) as failed:
         partner_call(kind, f"http://127.0.0.1:{free_port()}", "account", deadline=1)
     assert (failed.value.code, failed.value.status, failed.value.request_id) == (None, None, None)
 
 
-def test_a_server_that_comes_back_within_the_deadline_is_waited_for(kind: str) -> None:
+def test_a_server_that_returns_within_the_deadline_is_retried(kind: str) -> None:
     answers = then(Raw([]), Raw([]), ok(ACCOUNT))
     with scripted(answers) as server:
         assert partner_call(kind, server.url, "account")
         assert len(server.calls) == 3
 
 
-def test_a_server_that_says_nothing_meets_the_deadline(kind: str) -> None:
+def test_a_silent_server_hits_the_deadline(kind: str) -> None:
     never = threading.Event()
     with scripted(then(Raw([], gate=never))) as server, pytest.raises(DeadlineExceeded):
         partner_call(kind, server.url, "account", deadline=0.5)
     never.set()
 
 
-def test_an_attempt_that_takes_too_long_is_made_again(kind: str) -> None:
+def test_a_slow_attempt_is_retried(kind: str) -> None:
     never = threading.Event()
     with scripted(then(Raw([], gate=never), ok(ACCOUNT))) as server:
         assert partner_call(kind, server.url, "account", attempt_timeout=0.5)
@@ -89,7 +89,7 @@ def test_an_attempt_that_takes_too_long_is_made_again(kind: str) -> None:
     never.set()
 
 
-def test_a_body_that_trickles_meets_the_deadline(kind: str) -> None:
+def test_a_trickling_body_hits_the_deadline(kind: str) -> None:
     whole = ok(ACCOUNT)
     slow = Raw([whole[:-40], *(whole[at : at + 1] for at in range(len(whole) - 40, len(whole)))], pause=0.1)
     with scripted(then(slow)) as server, pytest.raises(DeadlineExceeded):
@@ -97,7 +97,7 @@ def test_a_body_that_trickles_meets_the_deadline(kind: str) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 404, 302])
-def test_a_page_where_an_answer_should_be_is_told_as_such_and_not_tried_again(kind: str, status: int) -> None:
+def test_an_html_page_is_an_unexpected_response(kind: str, status: int) -> None:
     page = http(status, b"<html>Welcome to the hotel</html>", "Location: https://hotel.example/", kind="text/html")
     with scripted(then(page)) as server:
         with pytest.raises(UnexpectedResponse) as failed:
@@ -106,14 +106,14 @@ def test_a_page_where_an_answer_should_be_is_told_as_such_and_not_tried_again(ki
         assert len(server.calls) == 1
 
 
-def test_a_proxy_without_its_server_is_asked_again(kind: str) -> None:
+def test_a_proxy_without_its_server_is_retried(kind: str) -> None:
     page = http(502, b"<html>Bad gateway</html>", kind="text/html")
     with scripted(then(page, page, ok(ACCOUNT))) as server:
         assert partner_call(kind, server.url, "account")
         assert len(server.calls) == 3
 
 
-def test_half_a_document_is_no_answer_and_the_call_is_made_again(kind: str) -> None:
+def test_a_truncated_body_is_no_response_and_is_retried(kind: str) -> None:
     whole = ok(PLACED)
     with scripted(then(Raw([whole[:-30]]), whole)) as server:
         partner_call(kind, server.url, "create_order", "r", LINE)
@@ -121,7 +121,7 @@ def test_half_a_document_is_no_answer_and_the_call_is_made_again(kind: str) -> N
         assert server.calls[0].body == server.calls[1].body
 
 
-def test_half_a_document_in_a_whole_answer_is_told_as_such(kind: str) -> None:
+def test_a_truncated_document_is_an_unexpected_response(kind: str) -> None:
     body = b'{"success": true, "message": "OK", "data": {"accountId": "par_1", "na'
     with scripted(then(http(200, body, "X-Request-Id: req_7"))) as server:
         with pytest.raises(UnexpectedResponse) as failed:
@@ -134,12 +134,12 @@ def test_half_a_document_in_a_whole_answer_is_told_as_such(kind: str) -> None:
     [b"", b"null", b"[]", b'{"success": false, "data": null}', b'{"success": true}', b"\xff\xfe", b"[" * 100_000],
     ids=["nothing", "null", "a list", "not so", "no data", "no text", "depth"],
 )
-def test_another_document_is_told_as_such(kind: str, body: bytes) -> None:
+def test_another_document_is_an_unexpected_response(kind: str, body: bytes) -> None:
     with scripted(then(http(200, body))) as server, pytest.raises(UnexpectedResponse):
         partner_call(kind, server.url, "account")
 
 
-def test_an_answer_that_does_not_end_is_left(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_response_is_abandoned(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bedesten_client._flow.MAX_RESPONSE_BYTES", 10_000)
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n"
     with scripted(then(Raw([head, b"[" * 60_000], pause=0.1))) as server, pytest.raises(NoResponse):
@@ -157,7 +157,7 @@ def test_r229_429_for_a_minute_is_told_at_once_with_the_time_to_wait(kind: str) 
         assert len(server.calls) == 1
 
 
-def test_429_for_a_second_is_waited_for_even_where_nothing_may_be_sent_twice(kind: str) -> None:
+def test_a_short_429_is_retried_even_for_unsafe_calls(kind: str) -> None:
     rotated = ok({"id": "key_1", "key": "ak_live_1", "hint": "…", "previous": None})
     with scripted(then(refusal(429, -7, "Retry-After: 1"), rotated)) as server:
         began = time.monotonic()
@@ -166,14 +166,14 @@ def test_429_for_a_second_is_waited_for_even_where_nothing_may_be_sent_twice(kin
         assert len(server.calls) == 2
 
 
-def test_a_date_as_retry_after_is_read_by_the_servers_own_clock() -> None:
+def test_a_retry_after_date_uses_the_servers_clock() -> None:
     headers = {"retry-after": "Fri, 01 Jan 2100 00:00:30 GMT", "date": "Fri, 01 Jan 2100 00:00:00 GMT"}
     assert Response(429, headers, b"").retry_after == 30
     for nonsense in ("-1", "soon", "1e3", "٣", "99999999999"):
         assert Response(429, {"retry-after": nonsense}, b"").retry_after is None
 
 
-def test_503_is_asked_again_and_at_last_told(kind: str) -> None:
+def test_503_is_retried_and_finally_raised(kind: str) -> None:
     with scripted(then(refusal(503, -9))) as server:
         with pytest.raises(ServerError) as failed:
             partner_call(kind, server.url, "account", attempts=3)
@@ -181,13 +181,13 @@ def test_503_is_asked_again_and_at_last_told(kind: str) -> None:
         assert len(server.calls) == 3
 
 
-def test_a_conflict_that_says_when_is_the_first_one_still_running(kind: str) -> None:
+def test_a_conflict_with_retry_after_is_retried(kind: str) -> None:
     with scripted(then(refusal(409, -8, "Retry-After: 0"), ok(PLACED))) as server:
         partner_call(kind, server.url, "create_order", "r", LINE)
         assert len(server.calls) == 2
 
 
-def test_other_conflicts_are_told_at_once(kind: str) -> None:
+def test_other_conflicts_are_raised_at_once(kind: str) -> None:
     body = b'{"success":false,"message":"no","code":-200,"data":{"items":[{"deliverId":"1"}]},"requestId":"req_2"}'
     with scripted(then(http(409, body))) as server:
         with pytest.raises(Conflict) as failed:
@@ -210,7 +210,7 @@ def test_r227_what_changes_something_carries_one_idempotency_key_through_all_its
         assert len({one.headers["idempotency-key"] for one in server.calls}) == 2
 
 
-def test_an_idempotency_key_of_the_caller_s_own_is_used() -> None:
+def test_the_callers_own_idempotency_key_is_used() -> None:
     done = ok({"added": 1, "duplicates": 0, "available": 1})
     with scripted(then(done)) as server:
         supplier_call("threads", server.url, "upload_stock", "prd_1", ["code"], idempotency_key="mine")
@@ -218,7 +218,7 @@ def test_an_idempotency_key_of_the_caller_s_own_is_used() -> None:
 
 
 @pytest.mark.parametrize("method", ["rotate_key", "revoke_key"])
-def test_a_rotation_whose_answer_was_lost_is_the_caller_s_to_look_at(kind: str, method: str) -> None:
+def test_a_rotation_whose_response_was_lost_is_not_retried(kind: str, method: str) -> None:
     with scripted(then(Raw([]))) as server:
         with pytest.raises(NoResponse):
             supplier_call(kind, server.url, method)
@@ -226,7 +226,7 @@ def test_a_rotation_whose_answer_was_lost_is_the_caller_s_to_look_at(kind: str, 
 
 
 class Cutting(httpx2.BaseTransport):
-    """Lets a request through and loses the first answer to it."""
+    """Forwards a request and loses its first response."""
 
     def __init__(self, port: int) -> None:
         self._inner = rerouted(port)._transport
@@ -286,7 +286,7 @@ def test_r229_retry_after_is_the_least_and_those_who_were_refused_together_do_no
         (Response(200, {}, b"{}"), False, False),
     ],
 )
-def test_what_is_sent_again(reply: Response | TransportFailure, safe: bool, never: bool) -> None:
+def test_which_outcomes_are_retried(reply: Response | TransportFailure, safe: bool, never: bool) -> None:
     assert (retry_delay(reply, RetryPolicy.SAFE, 1) is not None) is safe
     assert (retry_delay(reply, RetryPolicy.KEYED, 1) is not None) is safe
     assert (retry_delay(reply, RetryPolicy.NEVER, 1) is not None) is never
@@ -295,7 +295,7 @@ def test_what_is_sent_again(reply: Response | TransportFailure, safe: bool, neve
 # --- what is never shown ------------------------------------------------------------------------------------------------
 
 
-def test_a_header_that_cannot_be_sent_is_not_quoted() -> None:
+def test_an_invalid_header_is_not_quoted() -> None:
     told = transport_failure(httpx2.LocalProtocolError("Illegal header value b'ak_live_secret'"))
     assert "ak_live" not in told.text
     request = Request("POST", "/x", b'{"password": "p"}')

@@ -1,4 +1,4 @@
-"""The flow that makes the platform, through the library and a real server: both kinds of client do the same."""
+"""The platform's main flows, with the library against a real server, for both kinds of client."""
 
 import asyncio
 from collections.abc import Callable

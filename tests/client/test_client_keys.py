@@ -1,4 +1,4 @@
-"""API keys are looked after: read where they are kept, read again when they are refused, and never shown."""
+"""API keys are read from their source, read again when refused, and never shown."""
 
 import asyncio
 import threading
@@ -24,7 +24,7 @@ PAGE = ok({"items": [], "nextCursor": None})
 
 @dataclass
 class Kept:
-    """A place that keeps a secret, and counts how often it is read. `refresh` as sources do it."""
+    """A secret source that counts its reads."""
 
     value: str
     reads: int = 0
@@ -75,7 +75,7 @@ def test_a_key_in_a_variable(shop: Shop, http: httpx2.Client, monkeypatch: pytes
     assert SupplierClient(shop.host, key="env:SHOP_KEY", http=http).get_key().id == shop.supplier_key.id
 
 
-def test_a_key_that_is_refused_for_ever_is_read_once_and_the_call_made_once() -> None:
+def test_a_permanently_refused_key_is_read_once_more() -> None:
     kept = Kept("ak_live_1")
     with scripted(lambda _: refusal(401, -23)) as server, SupplierClient(server.url, key=kept) as client:
         for _ in range(10):
@@ -102,7 +102,7 @@ def test_a_key_that_was_refused_is_read_again_later() -> None:
         assert kept.reads == 3
 
 
-def test_two_hundred_calls_that_meet_a_rotation_read_once_and_all_succeed() -> None:
+def test_200_calls_during_a_rotation_read_the_key_once() -> None:
     kept = Kept("ak_live_1")
 
     def script(asked: RecordedRequest) -> bytes:
@@ -125,7 +125,7 @@ def test_two_hundred_calls_that_meet_a_rotation_read_once_and_all_succeed() -> N
         assert kept.reads == 2
 
 
-def test_a_secret_manager_that_is_down_does_not_matter_while_the_remembered_key_works() -> None:
+def test_a_manager_outage_is_harmless_while_the_cached_key_works() -> None:
     kept, clock = Kept("ak_live_1"), FakeClock()
     with scripted(lambda _: PAGE) as server, SupplierClient(server.url, key="unused") as client:
         client._credential = KeyCredential(kept, clock)
@@ -135,7 +135,7 @@ def test_a_secret_manager_that_is_down_does_not_matter_while_the_remembered_key_
         client.list_products()
 
 
-def test_a_refused_key_whose_secret_manager_is_down_is_told_as_a_refused_key(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refused_key_is_reported_even_if_the_manager_is_down(caplog: pytest.LogCaptureFixture) -> None:
     kept = Kept("ak_live_1")
     with scripted(lambda _: refusal(401, -23)) as server, SupplierClient(server.url, key=kept) as client:
         kept.get()
@@ -146,7 +146,7 @@ def test_a_refused_key_whose_secret_manager_is_down_is_told_as_a_refused_key(cap
     assert "ak_live_1" not in caplog.text
 
 
-def test_a_secret_manager_that_is_down_from_the_start_is_told_as_such() -> None:
+def test_a_manager_outage_at_the_start_is_reported() -> None:
     with (
         scripted(lambda _: PAGE) as server,
         SupplierClient(server.url, key=Kept("ak_live_1", down=True)) as client,
@@ -157,7 +157,7 @@ def test_a_secret_manager_that_is_down_from_the_start_is_told_as_such() -> None:
 
 
 @pytest.mark.parametrize("method", ["rotate_key", "revoke_key"])
-def test_a_call_about_the_key_itself_is_never_made_with_another_one(method: str) -> None:
+def test_a_call_about_the_key_is_never_repeated_with_another(method: str) -> None:
     kept = Kept("ak_live_1")
     with scripted(lambda _: refusal(401, -23)) as server, SupplierClient(server.url, key=kept) as client:
         kept.get()
@@ -167,18 +167,18 @@ def test_a_call_about_the_key_itself_is_never_made_with_another_one(method: str)
         assert [one.headers["apikey"] for one in server.asked] == ["ak_live_1"]
 
 
-def test_403_and_a_401_of_somebody_else_read_nothing() -> None:
+def test_403_and_foreign_401s_do_not_read_the_key_again() -> None:
     kept = Kept("ak_live_1")
     answers = iter([refusal(403, -25), http(401, b"<html>", 'WWW-Authenticate: Basic realm="x"', kind="text/html")])
     with scripted(lambda _: next(answers)) as server, SupplierClient(server.url, key=kept) as client:
         for _ in range(2):
-            with pytest.raises(Exception):  # noqa: B017 - which one is told by other tests
+            with pytest.raises(Exception):  # noqa: B017 - other tests check which one
                 client.list_products()
         assert kept.reads == 1
 
 
 @pytest.mark.parametrize("text", ["ak_live_1\nX-Evil: 1", "ak live", "ключ", "   ", "ak\x00"])
-def test_a_key_that_no_header_can_hold_is_refused_without_being_shown(text: str) -> None:
+def test_a_key_unfit_for_a_header_is_refused_and_not_shown(text: str) -> None:
     with scripted(lambda _: PAGE) as server, SupplierClient(server.url, key=Secret(text)) as client:
         with pytest.raises(BadReference) as failed:
             client.list_products()

@@ -1,4 +1,4 @@
-"""A name below `localhost` leads to this machine, whatever the system's resolver says of it."""
+"""Names below `localhost` lead to this machine, whatever the system's resolver returns."""
 
 import socket
 import threading
@@ -31,7 +31,7 @@ class _Shop(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A shop on loopback at a name that no resolver knows; and a proxy that is set and must not be asked."""
+    """A shop on loopback with an unresolvable name, and a configured proxy that must not be used."""
 
     def unknown(host: object, *_: object, **__: object) -> object:
         assert host == "127.0.0.1", f"{host!r} was looked up"

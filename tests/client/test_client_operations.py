@@ -1,4 +1,4 @@
-"""The library has every operation of the server's tables, and sends and expects what the tables say."""
+"""The library has every operation of the server's route tables, with the same fields."""
 
 import inspect
 from collections.abc import Callable
@@ -36,7 +36,7 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "upsert_products": ([Offer("s", "n", 1)],), "upload_stock": ("prd_1", ["c"]), "deliver": ("odl_1",),
     "end_session": ("ses_1",),
 }  # fmt: skip
-"""What operations are called with that need something. `get_order` asks for an id only on the Storefront."""
+"""Sample arguments of operations. Only the Storefront's `get_order` requires an id."""
 
 NAMED_BY_ITSELF = {"POST /Orders/Create"}
 LOOK_FIRST = {
@@ -63,7 +63,7 @@ def builders(module: ModuleType) -> dict[str, Callable[..., Call[Any]]]:
 
 
 def calls(surface: Surface) -> dict[str, Call[Any]]:
-    """A call of every operation, by its endpoint."""
+    """Build a call of every operation, keyed by endpoint."""
     made = []
     for name, build in builders(MODULES[surface]).items():
         asked = ("ord_1",) if name == "get_order" and surface is Surface.STOREFRONT else SAMPLES.get(name, ())
@@ -102,7 +102,7 @@ def test_a_call_sends_the_fields_that_the_table_takes(surface: Surface) -> None:
 
 
 @pytest.mark.parametrize("surface", Surface)
-def test_what_may_be_sent_again_is_what_the_server_makes_safe(surface: Surface) -> None:
+def test_retries_match_what_the_server_makes_safe(surface: Surface) -> None:
     for endpoint, operation in operations(MODULES[surface]).items():
         takes_keys = routes(surface)[endpoint].repeatable
         if endpoint in LOOK_FIRST:
@@ -115,7 +115,7 @@ def test_what_may_be_sent_again_is_what_the_server_makes_safe(surface: Surface) 
 
 
 @pytest.mark.parametrize("surface", Surface)
-def test_credentials_go_to_what_demands_one(surface: Surface) -> None:
+def test_credentials_go_to_operations_that_need_one(surface: Surface) -> None:
     for endpoint, operation in operations(MODULES[surface]).items():
         assert operation.anonymous is isinstance(routes(surface)[endpoint].access, Anonymous | Open), endpoint
 
@@ -179,7 +179,7 @@ def test_amounts_go_out_as_they_are() -> None:
     assert b'"amount":1234567890123.45' in (sent or b"")
 
 
-def test_a_text_is_no_list_of_codes() -> None:
+def test_a_single_text_is_not_a_list_of_codes() -> None:
     with pytest.raises(TypeError):
         supplier.upload_stock("prd_1", "CODE-1")
 
@@ -194,7 +194,7 @@ def test_times_need_a_zone() -> None:
     assert body == b'{"updatedSince":"2026-01-01T00:00:00Z"}'
 
 
-def test_options_that_cannot_be_are_refused() -> None:
+def test_invalid_options_are_refused() -> None:
     with pytest.raises(TypeError):
         options_of({"dealine": 3})  # type: ignore[typeddict-unknown-key]
     for wrong in ({"deadline": 0}, {"attempts": 0}, {"attempt_timeout": -1}):
@@ -228,14 +228,14 @@ def test_a_shop_is_named_by_its_host_or_its_address(given: str, address: str) ->
         "",
     ],
 )
-def test_credentials_do_not_go_just_anywhere(given: str) -> None:
+def test_addresses_unsafe_for_credentials_are_refused(given: str) -> None:
     with pytest.raises(ValueError, match=r"shop|https"):
         bedesten_client.SupplierClient(given, key="ak_live_1")
     with pytest.raises(ValueError, match=r"shop|https"):
         bedesten_client.ApiKeyAuth(given, key="ak_live_1")
 
 
-def test_a_list_that_does_not_go_on_is_told() -> None:
+def test_a_list_that_does_not_advance_is_an_error() -> None:
     from tests.client.scripted import LOGIN, ok, scripted, token
 
     page = ok({"items": [], "nextCursor": "again"})

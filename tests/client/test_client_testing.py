@@ -1,4 +1,4 @@
-"""The fake shop answers a partner as the real server does, and keeps what it was asked."""
+"""The fake shop responds to a partner like the real server, and records requests."""
 
 import asyncio
 from decimal import Decimal
@@ -35,7 +35,7 @@ ACCIDENTS = ("_id", "reference", "created", "updated", "name", "email", "descrip
 
 
 def told(result: object) -> object:
-    """A result, or the number of a refusal, without what differs between any two shops."""
+    """Return a result, or the number of a refusal, without values that differ between shops."""
     if isinstance(result, Schema):
         return {
             name: told(getattr(result, name))
@@ -57,7 +57,7 @@ def attempt(call: Any, *arguments: Any, **options: Any) -> object:
 
 
 def scenario(client: ResellerClient, card: str, topup: str, ours: str) -> list[object]:
-    """What a partner does, and what it is told."""
+    """Perform a partner's calls and return their results."""
     line = BasketLine("1", card, 2)
     wanting = BasketLine("2", topup, 1, require_data=PLAYER)
     return [
@@ -81,7 +81,7 @@ def scenario(client: ResellerClient, card: str, topup: str, ours: str) -> list[o
     ]
 
 
-def test_a_partner_cannot_tell_it_from_the_real_server(shop: Shop, http: httpx2.Client) -> None:
+def test_it_responds_to_a_partner_like_the_real_server(shop: Shop, http: httpx2.Client) -> None:
     own = open_shop(shop.site, shop.operator, fresh("likeness"), stock=10)
     run_process = ResellerClient(own.host, email=own.partner_email, password=PASSWORD, http=http)
     with FakeShop() as fake:
@@ -91,7 +91,7 @@ def test_a_partner_cannot_tell_it_from_the_real_server(shop: Shop, http: httpx2.
             assert scenario(client, card, topup, "r") == scenario(run_process, own.card, own.topup, fresh("r"))
 
 
-def test_it_keeps_what_it_was_asked_without_credentials() -> None:
+def test_it_records_requests_without_credentials() -> None:
     with FakeShop() as fake, ResellerClient(fake.url, email=fake.email, password=fake.password) as client:
         card = fake.add_product("Card", 5, codes=["A"])
         client.create_order("r", [BasketLine("1", card, 1)])
@@ -130,7 +130,7 @@ def test_responses_can_be_scripted() -> None:
             fake.respond("Stock/Upload", {})
 
 
-def test_bad_days_can_be_had() -> None:
+def test_failures_can_be_scripted() -> None:
     with FakeShop() as fake, ResellerClient(fake.url, email=fake.email, password=fake.password) as client:
         card = fake.add_product("Card", 5, codes=["A", "B"])
         fake.drop_connection("POST /Orders/Create")
@@ -154,7 +154,7 @@ def test_bad_days_can_be_had() -> None:
         stranger.account()
 
 
-def test_a_line_that_waits_is_delivered_and_told_by_a_webhook() -> None:
+def test_a_waiting_line_is_delivered_and_sends_a_webhook() -> None:
     with FakeShop() as fake, ResellerClient(fake.url, email=fake.email, password=fake.password) as client:
         esim = fake.add_product("eSIM", "3.50")
         line = client.create_order("r", [BasketLine("1", esim, 1)]).details[0].order_detail_id
@@ -181,6 +181,6 @@ def test_asyncio_and_the_storefront_work_with_it() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["player", [{"productRequireId": "player"}]])
-def test_what_a_product_asks_for_are_ids(wrong: Any) -> None:
+def test_requirements_of_a_product_are_ids(wrong: Any) -> None:
     with FakeShop() as fake, pytest.raises(TypeError, match="list of ids"):
         fake.add_product("Top-up", "5.00", require_data=wrong)

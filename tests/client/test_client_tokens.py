@@ -1,4 +1,4 @@
-"""Bearer tokens are looked after: against a real server, and against one that misbehaves."""
+"""Bearer tokens are fetched and renewed, with a real server and a scripted one."""
 
 import asyncio
 import threading
@@ -50,13 +50,13 @@ HOUR = 3600.0
 
 @pytest.fixture(scope="module")
 def own(site: Site, operator: Operator) -> Shop:
-    """A shop whose tokens are ended."""
+    """A shop for tests that revoke its tokens."""
     return open_shop(site, operator, "clientele")
 
 
 @pytest.fixture
 def counted(own: Shop) -> Iterator[tuple[httpx2.Client, "Counter[str]"]]:
-    """An httpx2 client, and how often each path was asked through it."""
+    """An httpx2 client, with a count of its requests by path."""
     paths: Counter[str] = Counter()
     with rerouted(own.site.port, paths) as made:
         yield made, paths
@@ -138,7 +138,7 @@ def test_a_token_is_renewed_before_its_end_and_no_call_notices(own: Shop, counte
     assert paths == {LOGIN: 2, "/Account/Details": 5}
 
 
-def test_a_time_of_day_that_is_wrong_by_a_day_does_no_harm(
+def test_a_clock_that_is_wrong_by_a_day_does_no_harm(
     own: Shop, counted: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     http_client, paths = counted
@@ -169,7 +169,7 @@ def test_r229_400_and_403_never_make_a_login(own: Shop, counted: Counting) -> No
     assert over.value.code == -26
 
 
-def test_wrong_credentials_are_no_storm(own: Shop, counted: Counting) -> None:
+def test_wrong_credentials_cause_no_login_storm(own: Shop, counted: Counting) -> None:
     http_client, paths = counted
     client = ResellerClient(own.host, email="nobody@partner.example", password="not the password", http=http_client)
 
@@ -184,7 +184,7 @@ def test_wrong_credentials_are_no_storm(own: Shop, counted: Counting) -> None:
     assert paths == {LOGIN: 1}
 
 
-def test_a_password_that_was_changed_in_its_file_is_read_again(own: Shop, counted: Counting, tmp_path: Path) -> None:
+def test_a_changed_password_file_is_read_again(own: Shop, counted: Counting, tmp_path: Path) -> None:
     http_client, paths = counted
     kept = tmp_path / "password"
     kept.write_text("an older password\n")
@@ -199,7 +199,7 @@ def test_a_password_that_was_changed_in_its_file_is_read_again(own: Shop, counte
     assert paths[LOGIN] == 3
 
 
-def test_a_customer_s_session_goes_on_by_exchange_and_ends_with_the_caller(own: Shop, counted: Counting) -> None:
+def test_a_customers_session_is_renewed_by_exchange(own: Shop, counted: Counting) -> None:
     http_client, paths = counted
     client = StorefrontClient(own.host, http=http_client)
     with pytest.raises(NotSignedIn):
@@ -218,7 +218,7 @@ def test_a_customer_s_session_goes_on_by_exchange_and_ends_with_the_caller(own: 
     assert paths["/Storefront/Customers/Login"] == 1
 
 
-def test_a_logout_that_meets_a_401_logs_nobody_in_and_out(own: Shop, counted: Counting) -> None:
+def test_a_logout_refused_with_401_causes_no_login(own: Shop, counted: Counting) -> None:
     http_client, paths = counted
     client = StorefrontClient(own.host, email=own.customer_email, password=PASSWORD, http=http_client)
     client.profile()
@@ -232,13 +232,13 @@ def test_a_logout_that_meets_a_401_logs_nobody_in_and_out(own: Shop, counted: Co
 
 
 def logging_in(script: Callable[[RecordedRequest], bytes | Raw]) -> Callable[[RecordedRequest], bytes | Raw]:
-    """The script for calls; every login is given a token of its own."""
+    """Respond to calls by the script; every login gets a different token."""
     counted = iter(range(1, 1_000_000))
     return lambda asked: token(f"t{next(counted)}") if asked.path == LOGIN else script(asked)
 
 
 def client_of(server: Server, **options: float) -> ResellerClient:
-    """A client of it."""
+    """A client of the scripted server."""
     made = ResellerClient(server.url, email="p@partner.example", password="a password of a partner")
     return made.with_options(**options)  # type: ignore[arg-type]
 
@@ -255,7 +255,7 @@ def test_r225_a_second_401_is_the_callers_and_401_for_ever_is_no_storm() -> None
         assert server.logins <= 4
 
 
-def test_a_token_that_was_taken_before_is_renewed_each_time_it_is_refused() -> None:
+def test_an_accepted_token_is_renewed_each_time_it_is_refused() -> None:
     refused: set[str] = set()
 
     def script(asked: RecordedRequest) -> bytes:
@@ -273,7 +273,7 @@ def test_a_token_that_was_taken_before_is_renewed_each_time_it_is_refused() -> N
     [refusal(401, -20), http(401, b"<html>", kind="text/html")],
     ids=["-20, our own defect", "a 401 of somebody else"],
 )
-def test_other_401s_make_no_login(answer: bytes) -> None:
+def test_other_401s_cause_no_login(answer: bytes) -> None:
     with scripted(logging_in(lambda _: answer)) as server, client_of(server) as client:
         with pytest.raises((Unauthorized, UnexpectedResponse)) as refused:
             client.account()
@@ -281,7 +281,7 @@ def test_other_401s_make_no_login(answer: bytes) -> None:
         assert server.logins == 1
 
 
-def test_a_gateway_s_401_without_a_number_is_understood_by_its_challenge() -> None:
+def test_a_gateways_401_is_recognised_by_its_challenge() -> None:
     challenge = 'WWW-Authenticate: Bearer realm="bedesten", error="invalid_token"'
 
     def script(asked: RecordedRequest) -> bytes:
@@ -300,7 +300,7 @@ def test_r229_429_makes_no_login() -> None:
         assert (server.logins, len(server.calls)) == (1, 1)
 
 
-def test_too_many_logins_are_believed_until_the_time_that_the_server_named() -> None:
+def test_throttled_logins_wait_as_long_as_the_server_states() -> None:
     with scripted(lambda _: refusal(429, -27, "Retry-After: 600")) as server, client_of(server) as client:
         for _ in range(5):
             with pytest.raises(TooManyRequests) as refused:
@@ -310,7 +310,7 @@ def test_too_many_logins_are_believed_until_the_time_that_the_server_named() -> 
         assert len(server.asked) == 1
 
 
-def test_a_renewal_that_fails_while_the_old_token_lives_is_nobody_s_trouble() -> None:
+def test_a_failed_renewal_affects_no_call_while_the_token_is_valid() -> None:
     away = threading.Event()
 
     def script(asked: RecordedRequest) -> bytes:
@@ -335,7 +335,7 @@ def test_a_renewal_that_fails_while_the_old_token_lives_is_nobody_s_trouble() ->
         assert server.logins == 3
 
 
-def test_moments_of_renewal_are_spread() -> None:
+def test_renewals_are_spread_at_random() -> None:
     with scripted(lambda _: token("t")) as server:
         due = set()
         for _ in range(20):
@@ -350,7 +350,7 @@ def test_moments_of_renewal_are_spread() -> None:
 
 
 @pytest.mark.parametrize("date", ["nonsense", "Fri, 02 Jan 2100 00:00:00 GMT"], ids=["no date", "a date past the end"])
-def test_a_lifetime_that_cannot_be_known_is_learnt_from_a_401(date: str) -> None:
+def test_an_unknown_lifetime_ends_with_a_401(date: str) -> None:
     counted = iter(range(1, 100))
 
     def script(asked: RecordedRequest) -> bytes:
@@ -380,7 +380,7 @@ def test_an_idle_token_is_renewed_before_it_is_refused() -> None:
         assert server.logins == 2
 
 
-def test_a_task_that_is_cancelled_while_it_logs_in_for_all_leaves_nobody_behind() -> None:
+def test_cancelling_the_task_that_logs_in_blocks_no_other() -> None:
     begun, go = threading.Event(), threading.Event()
 
     def script(asked: RecordedRequest) -> bytes | Raw:
@@ -407,7 +407,7 @@ def test_a_task_that_is_cancelled_while_it_logs_in_for_all_leaves_nobody_behind(
         go.set()
 
 
-def test_whoever_waits_for_another_s_login_keeps_to_its_own_deadline() -> None:
+def test_waiting_for_another_login_respects_the_own_deadline() -> None:
     begun, go = threading.Event(), threading.Event()
 
     def script(asked: RecordedRequest) -> bytes | Raw:
@@ -439,9 +439,7 @@ def test_whoever_waits_for_another_s_login_keeps_to_its_own_deadline() -> None:
     ],
     ids=["a page", "another document", "no such shop", "401", "a redirect", "a proxy alone", "a connection that ends"],
 )
-def test_a_login_that_is_answered_in_vain_is_made_once_for_all(
-    answer: bytes | Raw, error: type[Exception], most: int
-) -> None:
+def test_a_futile_login_is_made_once_for_all(answer: bytes | Raw, error: type[Exception], most: int) -> None:
     gate = threading.Barrier(20)
 
     def attempt(client: ResellerClient) -> None:

@@ -1,4 +1,4 @@
-"""Webhooks are verified, handled once, and answered: from the real server, and from whoever else sends something."""
+"""Webhooks are verified, handled once and acknowledged, from the real server and from others."""
 
 import asyncio
 import contextlib
@@ -155,10 +155,10 @@ def test_the_real_servers_webhooks_are_received_once_each(
     assert next(one for one in events if one.delivery_note).delivery_note == ("charged",)
 
 
-# --- whoever else -------------------------------------------------------------------------------------------------------
+# --- other senders -------------------------------------------------------------------------------------------------------
 
 
-def test_a_replayed_webhook_is_answered_and_not_handled_again(receiving: Receiving) -> None:
+def test_a_replayed_webhook_is_acknowledged_and_not_handled(receiving: Receiving) -> None:
     handled = Handled()
     with receiving(SECRET, handled) as url:
         assert [post(url) for _ in range(3)] == [204, 204, 204]
@@ -167,7 +167,7 @@ def test_a_replayed_webhook_is_answered_and_not_handled_again(receiving: Receivi
     assert handled.events[0] == EVENT
 
 
-def test_one_that_is_being_handled_is_not_handled_beside_itself(receiving: Receiving) -> None:
+def test_an_event_is_not_handled_twice_at_the_same_time(receiving: Receiving) -> None:
     handled = Handled()
     handled.gate.clear()
     with receiving(SECRET, handled) as url:
@@ -181,7 +181,7 @@ def test_one_that_is_being_handled_is_not_handled_beside_itself(receiving: Recei
     assert len(handled.events) == 1
 
 
-def test_one_whose_handling_failed_comes_again(receiving: Receiving, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_event_whose_handler_failed_is_handled_again(receiving: Receiving, caplog: pytest.LogCaptureFixture) -> None:
     handled = Handled(failing=True)
     with receiving(SECRET, handled) as url:
         assert post(url) == 500
@@ -198,7 +198,7 @@ NOW = 1_800_000_000
 
 
 @pytest.mark.parametrize("off", [-301, 301, 86_400])
-def test_a_stale_one_is_refused(receiving: Receiving, off: float) -> None:
+def test_a_stale_webhook_is_refused(receiving: Receiving, off: float) -> None:
     handled = Handled()
     with receiving(Verifier(SECRET, clock=lambda: NOW), handled) as url:
         assert post(url, at=NOW + off) == 401
@@ -206,14 +206,14 @@ def test_a_stale_one_is_refused(receiving: Receiving, off: float) -> None:
 
 
 @pytest.mark.parametrize("off", [-300, 0, 300])
-def test_one_within_the_tolerance_is_handled(receiving: Receiving, off: float) -> None:
+def test_a_webhook_within_the_tolerance_is_handled(receiving: Receiving, off: float) -> None:
     handled = Handled()
     with receiving(Verifier(SECRET, clock=lambda: NOW), handled) as url:
         assert post(url, at=NOW + off) == 204
     assert len(handled.events) == 1
 
 
-def test_a_machine_whose_time_cannot_be_relied_on_may_say_so(receiving: Receiving) -> None:
+def test_the_tolerance_can_be_switched_off(receiving: Receiving) -> None:
     handled = Handled()
     with receiving(Verifier(SECRET, tolerance=None), handled) as url:
         assert post(url, at=time.time() - 86_400) == 204
@@ -239,7 +239,7 @@ def test_a_machine_whose_time_cannot_be_relied_on_may_say_so(receiving: Receivin
         "another time", "no time", "a time too long", "an id too long",
     ],
 )  # fmt: skip
-def test_what_is_not_genuine_is_refused(
+def test_a_forged_webhook_is_refused(
     receiving: Receiving, body: bytes | None, lines: dict[str, str], status: int
 ) -> None:
     handled = Handled()
@@ -249,7 +249,7 @@ def test_what_is_not_genuine_is_refused(
     assert len(handled.events) == 1
 
 
-def test_what_is_signed_and_no_event_is_refused(receiving: Receiving) -> None:
+def test_a_signed_body_that_is_not_an_event_is_refused(receiving: Receiving) -> None:
     with receiving(SECRET, Handled()) as url:
         for body in (b"[]", b"{}", b'{"deliverId":1,"orderDetailId":"x","status":1}', b"\xff"):
             now = str(int(time.time()))
@@ -258,7 +258,7 @@ def test_what_is_signed_and_no_event_is_refused(receiving: Receiving) -> None:
             assert post(url, body=body, lines=lines) == 400
 
 
-def test_one_that_breaks_off_is_not_handled(receiving: Receiving) -> None:
+def test_an_interrupted_webhook_is_not_handled(receiving: Receiving) -> None:
     handled = Handled()
     signed = sign(EVENT, SECRET)
     with receiving(SECRET, handled) as url:
@@ -276,7 +276,7 @@ def test_one_that_breaks_off_is_not_handled(receiving: Receiving) -> None:
     assert len(handled.events) == 1
 
 
-def test_an_oversized_one_is_refused_unread(receiving: Receiving) -> None:
+def test_an_oversized_webhook_is_refused_unread(receiving: Receiving) -> None:
     with receiving(SECRET, Handled(), max_body_bytes=1000) as url:
         big = Event(id="evt_1", deliver_id="1", order_detail_id="odl_1", status=1, delivery_data=("C" * 2000,))
         assert post(url, big) == 413
@@ -289,7 +289,7 @@ def test_another_method_is_refused(receiving: Receiving) -> None:
         assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
-def test_a_body_without_a_length_is_taken_by_asgi_and_refused_by_wsgi() -> None:
+def test_a_body_without_length_is_accepted_by_asgi_only() -> None:
     signed = sign(EVENT, SECRET)
     for kind, status in (("ASGI", 204), ("WSGI", 411)):
         make, serve = KINDS[kind]
@@ -311,7 +311,7 @@ def test_an_async_handler() -> None:
     assert events == [EVENT]
 
 
-def test_an_event_whose_sender_has_gone_is_handled_to_its_end_and_not_again() -> None:
+def test_an_event_is_handled_to_its_end_after_a_disconnect() -> None:
     handled: list[str] = []
 
     async def scenario() -> None:
@@ -362,7 +362,7 @@ class _Forgetful(MemoryDeduplicationStore):
         super().done(event_id)
 
 
-def test_one_that_was_handled_and_could_not_be_remembered_comes_again(receiving: Receiving) -> None:
+def test_an_event_that_cannot_be_recorded_is_delivered_again(receiving: Receiving) -> None:
     handled, store = Handled(), _Forgetful()
     with receiving(SECRET, handled, store=store) as url:
         assert post(url) == 500
@@ -374,7 +374,7 @@ def test_one_that_was_handled_and_could_not_be_remembered_comes_again(receiving:
 # --- the verifier and the memory by themselves --------------------------------------------------------------------------
 
 
-def test_the_signature_is_that_of_the_scheme() -> None:
+def test_the_signature_is_that_of_standard_webhooks() -> None:
     from datetime import UTC, datetime
 
     now = datetime.now(UTC)
@@ -389,7 +389,7 @@ def test_the_signature_is_that_of_the_scheme() -> None:
     Webhook(SECRET).verify(signed.body, signed.headers)
 
 
-def test_a_secret_may_be_changed_with_the_old_one_beside_the_new() -> None:
+def test_old_and_new_secret_are_valid_during_a_change() -> None:
     other = "whsec_" + "B" * 32
     verifier = Verifier([other, SECRET])
     for secret in (SECRET, other):
@@ -397,7 +397,7 @@ def test_a_secret_may_be_changed_with_the_old_one_beside_the_new() -> None:
         assert verifier.verify(signed.headers, signed.body) == EVENT
 
 
-def test_a_secret_that_was_changed_where_it_is_kept_is_read_again_but_not_for_every_forgery() -> None:
+def test_a_changed_secret_is_read_again_but_not_for_every_forgery() -> None:
     class Kept:
         value, reads = "whsec_" + "B" * 32, 0
 
@@ -428,7 +428,7 @@ def test_headers_may_come_in_any_case_and_each_once() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["whsec_!!", "whsec_AAAAA", "nonsense-that-is-long"])
-def test_a_secret_that_is_none_is_not_shown(wrong: str) -> None:
+def test_an_invalid_secret_is_not_shown(wrong: str) -> None:
     signed = sign(EVENT, SECRET)
     with pytest.raises(BadReference) as failed:
         Verifier(wrong).verify(signed.headers, signed.body)
@@ -436,7 +436,7 @@ def test_a_secret_that_is_none_is_not_shown(wrong: str) -> None:
     assert "whsec_M" not in repr(Verifier(SECRET))
 
 
-def test_the_memory_keeps_the_youngest() -> None:
+def test_the_memory_store_keeps_the_newest_events() -> None:
     store = MemoryDeduplicationStore(max_events=2)
     for name in ("a", "b", "c"):
         assert store.claim(name) is Claim.NEW

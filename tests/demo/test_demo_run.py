@@ -1,4 +1,4 @@
-"""The demo for real: typed as anybody would type it, looked at from outside."""
+"""The real demo, started as a user would start it, and observed from outside."""
 
 import contextlib
 import json
@@ -37,7 +37,7 @@ sys.exit(run.run(once=True, port=0, as_json=True))
 
 
 class Demo:
-    """A running demo. Every process that it starts has its directory in the environment or is itself."""
+    """A running demo. Every process that it starts has its directory in the environment or the command line."""
 
     def __init__(self, *words: str, command: list[str] | None = None) -> None:
         self.process = subprocess.Popen(
@@ -58,7 +58,7 @@ class Demo:
             yield line
 
     def until(self, wanted: str) -> list[str]:
-        """The lines up to the first that holds what is wanted."""
+        """Return the lines up to the first that contains a text."""
         seen = []
         for line in self.lines():
             seen.append(line)
@@ -71,7 +71,7 @@ class Demo:
         return self.process.stderr.read()
 
     def processes(self) -> list[int]:
-        """Everything that still runs for this demo, found by its directory."""
+        """Return the processes of this demo, found by its directory."""
         mark, found = str(self.directory).encode(), []
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
@@ -89,7 +89,7 @@ def _words(line: str) -> list[str]:
 
 @pytest.fixture
 def demo() -> Iterator[Callable[..., Demo]]:
-    """Starts demos; what is left of them afterwards is taken away."""
+    """Start demos, and clean up after them."""
     started: list[Demo] = []
 
     def start(*words: str, command: list[str] | None = None) -> Demo:
@@ -104,14 +104,14 @@ def demo() -> Iterator[Callable[..., Demo]]:
 
 
 def ended(demo: Demo) -> bool:
-    """Whether everything of it is gone within a few seconds."""
+    """Whether all its processes end within a few seconds."""
     end = time.monotonic() + 10
     while time.monotonic() < end and demo.processes():
         time.sleep(0.05)
     return not demo.processes()
 
 
-def test_the_whole_demo_is_as_promised_and_leaves_nothing_behind(demo: Callable[..., Demo]) -> None:
+def test_every_step_passes_and_nothing_is_left_behind(demo: Callable[..., Demo]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
         played = demo("--once", "--json", "--port", str(port))
@@ -145,7 +145,7 @@ def test_the_whole_demo_is_as_promised_and_leaves_nothing_behind(demo: Callable[
 
 
 def refusals(steps: list[dict[str, Any]]) -> dict[str, list[tuple[int, int]]]:
-    """The status and code of every answer that was not 200, by the step's title."""
+    """Return status and code of every response other than 200, by the step's title."""
     found = {
         one["title"]: [(each["status"], each["code"]) for each in one["requests"] if each["status"] != 200]
         for one in steps
@@ -153,7 +153,7 @@ def refusals(steps: list[dict[str, Any]]) -> dict[str, list[tuple[int, int]]]:
     return {title: answers for title, answers in found.items() if answers}
 
 
-def test_it_goes_on_serving_with_fresh_credentials_until_ctrl_c(demo: Callable[..., Demo]) -> None:
+def test_it_serves_with_new_credentials_until_ctrl_c(demo: Callable[..., Demo]) -> None:
     played = demo("--port", "0")
     text = "".join(played.until("Ctrl-C ends it"))
     assert "25 of 25 steps" in text
@@ -188,7 +188,7 @@ def test_it_goes_on_serving_with_fresh_credentials_until_ctrl_c(demo: Callable[.
 
 
 def pasted(line: str) -> str:
-    """What a printed curl line gives, as the demo says it: `200`, or the status and the code."""
+    """Send the request of a printed curl line; return `200`, or the status and the code."""
     words = shlex.split(line)
     assert words[:3] == ["curl", "-X", "POST"]
     url, options = words[3], list(zip(words[4::2], words[5::2], strict=True))
@@ -200,7 +200,7 @@ def pasted(line: str) -> str:
 
 
 @pytest.mark.parametrize(("number", "words", "code"), [(signal.SIGINT, (), 0), (signal.SIGTERM, ("--once",), 130)])
-def test_stopped_in_the_middle_it_ends_in_order(
+def test_a_signal_in_the_middle_cleans_up(
     demo: Callable[..., Demo], number: signal.Signals, words: tuple[str, ...], code: int
 ) -> None:
     played = demo("--json", "--port", "0", *words)
@@ -212,7 +212,7 @@ def test_stopped_in_the_middle_it_ends_in_order(
     assert ended(played)
 
 
-def test_a_signal_that_comes_while_something_is_finalised_is_heard_a_moment_later(
+def test_a_signal_during_a_finaliser_is_not_lost(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     class Ending:
@@ -233,7 +233,7 @@ def test_a_signal_that_comes_while_something_is_finalised_is_heard_a_moment_late
     assert capsys.readouterr().err == ""
 
 
-def test_killed_it_leaves_no_process_behind(demo: Callable[..., Demo]) -> None:
+def test_a_killed_demo_leaves_no_process_behind(demo: Callable[..., Demo]) -> None:
     played = demo("--json", "--port", "0")
     played.until('"serving"')
     assert len(played.processes()) >= 4
@@ -242,7 +242,7 @@ def test_killed_it_leaves_no_process_behind(demo: Callable[..., Demo]) -> None:
     assert ended(played)
 
 
-def test_a_step_that_is_not_as_promised_ends_the_demo_with_1_and_its_name(demo: Callable[..., Demo]) -> None:
+def test_a_failed_step_ends_the_demo_with_1_and_its_name(demo: Callable[..., Demo]) -> None:
     played = demo(command=[sys.executable, "-c", WRONG_ON_PURPOSE])
     events = [json.loads(line) for line in played.lines()]
     assert (played.process.wait(30), played.errors()) == (1, "")

@@ -1,44 +1,47 @@
-"""What a tenant has access to: the names that can be switched, in their one spelling."""
+"""Names of surfaces and endpoints that can be allowed or denied for a tenant, in canonical spelling."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from bedesten.errors import bad_field
 from bedesten.gate.scopes import Surface
-from bedesten.http.route import Route
+
+if TYPE_CHECKING:  # the pipeline is not imported for every command
+    from bedesten.http.route import Route
 
 
-def switchable_targets(routes: Iterable[Route]) -> list[str]:
-    """Every surface, then every endpoint of one; public pages belong to no surface and cannot be switched."""
+def switchable_targets(routes: "Iterable[Route]") -> list[str]:
+    """Return every surface, then every endpoint. Public pages belong to no surface and cannot be switched."""
     return [surface.value for surface in Surface] + sorted(route.endpoint for route in routes if route.access.surface)
 
 
-def canonical_target(routes: Iterable[Route], text: str) -> str:
-    """A surface or an endpoint as the tables spell it: without regard to case, an alias as its own endpoint.
+def canonical_target(routes: "Iterable[Route]", text: str) -> str:
+    """Return the canonical spelling of a surface or an endpoint, given in any case or by an alias.
 
-    Raises `Refusal` (-2) that names everything there is.
+    Raises `Refusal` (-2), which lists all targets.
     """
     routes = list(routes)
-    asked = _folded(text)
+    wanted = _folded(text)
     for surface in Surface:
-        if asked == surface.value:
+        if wanted == surface.value:
             return surface.value
     for route in routes:
         paths = (route.path, *route.aliases)
-        if route.access.surface and asked in {_folded(f"{route.method} {path}") for path in paths}:
+        if route.access.surface and wanted in {_folded(f"{route.method} {path}") for path in paths}:
             return route.endpoint
     raise bad_field(
         "access", f"{text!r} is neither a surface nor an endpoint; there are {', '.join(switchable_targets(routes))}"
     )
 
 
-def shown(routes: Iterable[Route], access: dict[str, bool]) -> dict[str, bool]:
-    """What was switched, each target as the tables spell it."""
+def shown(routes: "Iterable[Route]", access: dict[str, bool]) -> dict[str, bool]:
+    """Return the access settings with canonical targets."""
     spelling = {target.lower(): target for target in switchable_targets(routes)}
     return {spelling.get(target, target): allowed for target, allowed in access.items()}
 
 
 def _folded(text: str) -> str:
-    """One spelling for comparing: `get  /Order/detail/{id}` is `get /order/detail/{}`."""
+    """Fold a target for comparison: `get  /Order/detail/{id}` becomes `get /order/detail/{}`."""
     words = " ".join(text.lower().split())
     head, brace, _ = words.partition("{")
     return head + ("{}" if brace else "")

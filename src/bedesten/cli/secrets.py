@@ -60,7 +60,7 @@ def reload(ctx: CommandContext) -> CommandResult:
 
 
 def _now(ctx: CommandContext) -> Keyring:
-    """The rings as they are kept at this moment."""
+    """The key_sets as they are kept at this moment."""
     try:
         return ctx.installation.master_secrets.read_now()
     except (InvalidSetting, ValueError) as problem:
@@ -78,8 +78,8 @@ def _file(ctx: CommandContext) -> Path:
 
 
 def _answer(keyring: Keyring) -> CommandResult:
-    rings = {"sign": keyring.sign.ids, "digest": keyring.digest.ids, "wrap": keyring.wrap.ids}
+    key_sets = {"sign": keyring.sign.ids, "digest": keyring.digest.ids, "wrap": keyring.wrap.ids}
     message = [
-        f"{name}: {ids[0]}" + (f" (retired: {', '.join(ids[1:])})" if ids[1:] else "") for name, ids in rings.items()
+        f"{name}: {ids[0]}" + (f" (retired: {', '.join(ids[1:])})" if ids[1:] else "") for name, ids in key_sets.items()
     ]
-    return CommandResult({"version": keyring.version, **{name: list(ids) for name, ids in rings.items()}}, message)
+    return CommandResult({"version": keyring.version, **{name: list(ids) for name, ids in key_sets.items()}}, message)

@@ -9,13 +9,13 @@ from bedesten_client.secrets._local import RawSecret, text_of
 from bedesten_client.secrets._secret_text import SecretText
 
 
-def read(vault: str, name: str, version: str | None, seconds: float) -> SecretText:
+def read(vault_name: str, name: str, version: str | None, seconds: float) -> SecretText:
     """Read a secret, in its latest enabled version unless one is named. Raises `ReadFailure`."""
     once = {"retry_total": 0, "connection_timeout": min(3.0, seconds), "read_timeout": seconds}
     try:
         with (
             DefaultAzureCredential(**once) as credential,
-            SecretClient(f"https://{vault}.vault.azure.net", credential, **once) as client,
+            SecretClient(f"https://{vault_name}.vault.azure.net", credential, **once) as client,
         ):
             found = client.get_secret(name, version).value
     except CredentialUnavailableError:

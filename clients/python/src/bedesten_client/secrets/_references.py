@@ -59,7 +59,9 @@ def parse(text: str) -> Reference:
         return {"value": _value, "env": _env, "file": _file}[scheme](rest)
     if not rest.startswith("//"):
         raise BadReference(f"{scheme}: must be followed by //")
-    return {"azure-kv": _azure, "aws-sm": _aws, "gcp-sm": _gcp}.get(scheme, functools.partial(_vault, scheme))(rest[2:])
+    return {"azure-kv": _azure_reference, "aws-sm": _aws_reference, "gcp-sm": _gcp_reference}.get(
+        scheme, functools.partial(_vault_reference, scheme)
+    )(rest[2:])
 
 
 def check_installed(reference: Reference) -> None:
@@ -94,7 +96,7 @@ def _file(path: str) -> Reference:
     return Reference(f"file:{path}", functools.partial(_local.read_file, path), at_once=True)
 
 
-def _azure(rest: str) -> Reference:
+def _azure_reference(rest: str) -> Reference:
     match = _AZURE.fullmatch(rest)
     if match is None:
         raise BadReference("azure-kv: the form is azure-kv://vault-name/secret or azure-kv://vault-name/secret/version")
@@ -107,7 +109,7 @@ def _azure(rest: str) -> Reference:
     return Reference(f"azure-kv://{rest}", read, extra="azure", modules=("azure.identity", "azure.keyvault.secrets"))
 
 
-def _aws(rest: str) -> Reference:
+def _aws_reference(rest: str) -> Reference:
     match = _AWS.fullmatch(rest)
     if match is None:
         raise BadReference("aws-sm: the form is aws-sm://region/name or aws-sm://region/name#json-field")
@@ -120,7 +122,7 @@ def _aws(rest: str) -> Reference:
     return Reference(f"aws-sm://{rest}", read, extra="aws", modules=("boto3",))
 
 
-def _gcp(rest: str) -> Reference:
+def _gcp_reference(rest: str) -> Reference:
     match = _GCP.fullmatch(rest)
     if match is None:
         raise BadReference("gcp-sm: the form is gcp-sm://project/secret or gcp-sm://project/secret/version")
@@ -133,7 +135,7 @@ def _gcp(rest: str) -> Reference:
     return Reference(f"gcp-sm://{rest}", read, extra="gcp", modules=("google.cloud.secretmanager",))
 
 
-def _vault(scheme: str, rest: str) -> Reference:
+def _vault_reference(scheme: str, rest: str) -> Reference:
     form = f"{scheme}: the form is {scheme}://host:port/mount/path#field"
     address, slash, path = rest.partition("/")
     path, sharp, field = path.partition("#")
