@@ -23,7 +23,7 @@ from tests.support.wire import Answer
 
 WITH_BODY = [route for route in ROUTES if msgspec.structs.fields(route.body)]
 STRICT = [route for route in WITH_BODY if isinstance(route.handler, Writes)]
-NOT_KNOWN = "this operation has no such member"
+NOT_KNOWN = "unknown for this operation"
 
 
 def endpoint(route: Route) -> str:
@@ -125,7 +125,7 @@ def test_a_name_of_no_plain_form_is_not_repeated(shop: Shop, member: str) -> Non
     answer = shop.reseller.post("/Orders/Create", {**shop.order(), member: 1})
 
     assert answer.told == (400, -2)
-    assert answer.fields == ["a member whose name has no plain form"]
+    assert answer.fields == ["a member with an unprintable name"]
 
 
 def test_the_log_does_not_repeat_names_that_a_caller_made_up(shop: Shop) -> None:

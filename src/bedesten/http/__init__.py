@@ -1,5 +1,11 @@
-"""The one pipeline: framing → revision check → Host → route → address limit → credential → access → body → handler → answer.
+"""The one pipeline of the four surfaces: admission, then the route's handler.
 
-`message` says what a request and an answer are, `pipeline` is the way of a request, `asgi` is the only file that knows
-which server carries it.
+`steps` lists what happens to a request, in order. `admission` decides whether it may go on; `pipeline` adds the handler;
+`failures` answers, logs and counts refusals. `route` and `route_map` are the operations as data. `services` are those of
+one process, `context` is the little that a handler sees. `message` defines requests and responses; `asgi` is the only
+file that knows the server.
+
+Reading order: `steps` → `pipeline` → `admission` → `route`.
+
+What does not belong here: decisions about credentials (`gate`), what operations do (`surfaces`), documents (`apidocs`).
 """

@@ -32,7 +32,7 @@ MAX_LOADS = 8
 
 @dataclass(slots=True)
 class Allowed(Generic[ResourceT]):
-    """A request that may go on: what it asks for, and who asks. `principal` is None where nobody needs to be."""
+    """A request that may go on: its resource and its caller. `principal` is None where no credential is needed."""
 
     resource: ResourceT
     argument: str

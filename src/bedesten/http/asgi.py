@@ -1,32 +1,32 @@
 """The ASGI adapter: between the server's messages and our plain `Request` and `Response`.
 
-This file alone knows how the server speaks, `server/listener.py` alone how it is started. Facts about granian 2.8.7
-(hyper below it), found by experiment and held by `tests/pipeline/test_asgi.py`:
+Only this file knows the server's protocol, and only `server/listener.py` knows how the server is started.
+Facts about granian 2.8.7 (hyper below it), found by experiment and held by `tests/pipeline/test_asgi.py`:
 
-Requests. `raw_path` is undecoded and without query and fragment; an empty path (`CONNECT`) and `*` reach the handler as
-they are, and so does a method in lower case. Headers keep their order but for doubles, which follow their first one. A
-missing `Host` arrives as an empty one, or as the authority of an absolute-form target; if there is a `Host`, that
-authority is not to be seen. Equal `Content-Length` lines arrive as one; with `Transfer-Encoding` beside it
-`Content-Length` is taken away, and the connection ends after the answer. Bytes from 0x80 up in header values arrive.
+Requests. `raw_path` is undecoded and without query and fragment; an empty path (`CONNECT`), `*` and a method in lower case
+reach the handler unchanged. Headers keep their order, except that a repeated one follows its first line. A missing `Host`
+arrives as an empty one, or as the authority of an absolute-form target; if there is a `Host`, that authority is hidden.
+Equal `Content-Length` lines arrive as one; with `Transfer-Encoding` beside it the server removes `Content-Length` and closes
+the connection after the answer. Bytes from 0x80 up in header values arrive.
 
-Bodies. `receive()` costs about 14 us, nearly half of a small request, and the end of a body is a message of its own: so
-it is not called for a request without a body, nor for the end of one whose length was announced. Garbage in place of a
-chunk and a client that has left give the same `http.disconnect`; `100 Continue` is sent upon the first `receive()`.
+Bodies. `receive()` costs about 14 us, nearly half of a small request, and the end of a body is a message of its own. So
+the adapter does not call it for a request without a body, nor for the end of a body of announced length. An invalid chunk
+and a client that has left give the same `http.disconnect`; the server sends `100 Continue` at the first `receive()`.
 
-Answers before the body is read. The answer goes out at once. Then, if the application returns, hyper keeps the
-connection only if the rest of the body lies in its buffer already; else it adds `Connection: close` and closes, and a
-client in the middle of sending may meet a reset in place of the answer. If the application goes on receiving, the body
-is read and the connection lives. Hence `IncomingBody.discard`:
+Answers before the body is read. The answer is sent at once. If the application then returns, hyper keeps the connection
+only if its buffer already contains the rest of the body; otherwise it adds `Connection: close` and closes, and a client
+that is still sending may see a reset in place of the answer. If the application goes on receiving, the body is read and
+the connection lives. Hence `IncomingBody.discard`:
 
 | unread body | after the answer |
 |---|---|
-| announced, up to 64 KiB, no `Expect` | drained for up to 2 s, the connection lives; if it does not come, closed |
-| longer, chunked, or with `Expect` | `Connection: close`; up to 16 MiB are thrown away for up to 2 s |
+| announced, up to 64 KiB, no `Expect` | drained for up to 2 s, the connection lives; closed if the rest does not arrive |
+| longer, chunked, or with `Expect` | `Connection: close`; up to 16 MiB are discarded for up to 2 s |
 | stalled (408), or the client left | `Connection: close`, closed at once |
 
-`send` to a client that has left raises nothing. A header with a line break is refused by `send`; the server then
-answers a bare 500 and nothing of ours is sent. `Server` is replaced by what we send. For HEAD, 204 and 304 hyper sends
-no body; `Content-Length` of a HEAD is that of the body a GET would have.
+`send` to a client that has left raises nothing. `send` refuses a header with a line break; the server then answers a bare
+500 in place of our answer. Our `Server` header replaces the server's. For HEAD, 204 and 304 hyper sends no body;
+`Content-Length` of a HEAD is that of the body of a GET.
 """
 
 import asyncio
@@ -61,10 +61,10 @@ _NO_CONTENT = frozenset({204, 304})
 class BodyPace:
     """How long a body may take, in seconds and bytes.
 
-    `between_s` may pass without a byte, `whole_s` for all of it. A body that nobody read is drained up to
-    `drain_bytes` so that the connection can be used again. Past that the answer says `Connection: close`, and what
-    still comes is thrown away for `linger_s` and `linger_bytes` more, so that a client in the middle of sending meets
-    the answer and not a reset.
+    `between_s` may pass without a byte, `whole_s` for the whole body. An unread body is drained up to `drain_bytes`, so
+    that the connection can be used again. Beyond that the answer says `Connection: close`, and the adapter discards what
+    still arrives for `linger_s` and `linger_bytes` more, so that a client that is still sending sees the answer and not
+    a reset.
     """
 
     between_s: float = 10.0
@@ -75,10 +75,10 @@ class BodyPace:
 
 
 class IncomingBody:
-    """A request's body. What was read stays, so reading again gives the same bytes (its limit is not asked again).
+    """A request's body. Reading it again gives the same bytes, without checking the limit again.
 
-    `malformed` says that the framing is one that this server does not take: a transfer coding other than a single
-    `chunked` (the server below lets `gzip, chunked` and `chunked, chunked` pass).
+    `malformed`: the transfer coding is not a single `chunked` (the server below accepts `gzip, chunked` and
+    `chunked, chunked`).
     """
 
     __slots__ = ("_done", "_length", "_lost", "_pace", "_receive", "_size", "_whole", "malformed")
@@ -105,15 +105,15 @@ class IncomingBody:
 
     @property
     def done(self) -> bool:
-        """Nothing of the body is left to come, or nothing worth waiting for."""
+        """Whether the body has ended, or its rest is not worth waiting for."""
         return self._done
 
     @property
     def lost(self) -> bool:
-        """The connection cannot be used again if the body stays unread.
+        """Whether the connection cannot be used again if the body stays unread.
 
-        So it is if the rest is not known to be short, and if the client asked before sending (`Expect`): after a
-        refusal it may leave the body out, and its next request would be taken for one.
+        That is so if the rest may be long, and if the client asked before sending (`Expect`): after a refusal it may
+        omit the body, and its next request would be read as one.
         """
         return self._lost
 
@@ -126,7 +126,7 @@ class IncomingBody:
             raise BodyTooLarge
         message = await self._next(min(self._pace.between_s, self._pace.whole_s))
         whole: bytes = message.get("body", b"")
-        if len(whole) == self._length:  # all of it at once: the usual case, and the end need not be asked for
+        if len(whole) == self._length:  # the usual case: the whole body at once; its end needs no further message
             self._done = True
         else:
             whole = await self._collect(message, limit)
@@ -134,8 +134,11 @@ class IncomingBody:
         return whole
 
     async def _next(self, seconds: float) -> Message:
-        """The next message. It is the future that is cancelled when the time is over, never the task around it: that
-        costs a third of `asyncio.timeout` and leaves no cancellation behind when both happen at once."""
+        """The next message. Raises `BodyStalled` after `seconds`.
+
+        The timer cancels the future, never the task around it. This costs a third of `asyncio.timeout` and leaves no
+        cancellation behind when both happen at once.
+        """
         coming = asyncio.ensure_future(self._receive())
         timer = asyncio.get_running_loop().call_later(seconds, coming.cancel)
         try:
@@ -171,7 +174,7 @@ class IncomingBody:
             message = await self._next(min(self._pace.between_s, end - loop.time()))
 
     async def discard(self) -> None:
-        """Throws away what nobody read, up to the linger limits. Never raises."""
+        """Discards the unread rest, up to the linger limits. Never raises."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._pace.linger_s
         size = self._size
@@ -190,9 +193,9 @@ class IncomingBody:
 class Adapter:
     """An ASGI 3 application around one plain handler.
 
-    `handle` gets every request and is expected to answer every failure itself; what it lets escape is answered here:
-    `BodyStalled` by 408, `BodyTooLarge` by 413, `ClientGone` by 400 (who has really gone will not see it, who sent
-    garbage for chunks has to), anything else by 500 and a traceback in the log. `startup` runs before the first
+    `handle` gets every request and should answer every failure itself. The adapter answers what it raises: `BodyStalled`
+    with 408, `BodyTooLarge` with 413, `ClientGone` with 400 (for a client that sent an invalid chunk; one that has left
+    does not see it), anything else with 500 and a traceback in the log. `startup` runs before the first
     connection is accepted and may refuse by raising; `shutdown` runs after the last answer.
     """
 
@@ -243,7 +246,7 @@ class Adapter:
 
 
 async def _send(send: Send, method: str, response: Response, close: bool) -> None:
-    """Hands the answer to the server. A client that has left is no failure of ours: nothing is raised."""
+    """Hands the answer to the server. Never raises, also for a client that has left."""
     body = response.body
     headers = [*response.headers, _SERVER]
     if response.status not in _NO_CONTENT:
@@ -254,11 +257,11 @@ async def _send(send: Send, method: str, response: Response, close: bool) -> Non
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
     except Exception:
-        log.exception("an answer could not be sent")  # a header that is none, say; the server answers 500
+        log.exception("an answer could not be sent")  # an invalid header, for example; the server answers 500
 
 
 def _last_resort(problem: Exception, request: Request) -> Response:
-    """The answer to what the pipeline let escape."""
+    """The answer to an exception of the handler."""
     if isinstance(problem, BodyStalled):
         return Response(408, [], b"", close=True)
     if isinstance(problem, ClientGone):

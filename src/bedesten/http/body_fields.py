@@ -1,6 +1,6 @@
-"""The members of a body against its shape: which are missing, which are wrong, which the operation does not know.
+"""Compares the members of a body with its schema: missing, invalid and unknown ones.
 
-One rule for every surface: a member that may be left out may be `null` as well, and that means the same.
+One rule for every surface: an optional member may be `null`, which means the same as leaving it out.
 """
 
 import re
@@ -18,17 +18,16 @@ from bedesten.http.validation_messages import validation_message
 
 Members = dict[str, object]
 MAX_FIELD_ERRORS = 100
-"""Fields at fault that one refusal names; a body may hold thousands."""
+"""Invalid fields that one refusal names; a body may contain thousands."""
 IS_REQUIRED = "is required"
-_UNKNOWN = "this operation has no such member"
+_UNKNOWN = "unknown for this operation"
 _PLAIN_NAME = re.compile(r"[A-Za-z_$@][\w$@.-]{0,63}", re.ASCII)
-_UNNAMED = "a member whose name has no plain form"
+_UNNAMED = "a member with an unprintable name"
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a shape: as the wire spells it, its type, and the shape inside it if it is an object or a list of
-    such."""
+    """One field of a schema: its spelling on the wire, its type, and the schema of the objects in it, if any."""
 
     spelling: str
     required: bool
@@ -37,14 +36,14 @@ class Field:
 
 
 def camel(name: str) -> str:
-    """The wire's spelling of a field: `order_reference` is `orderReference`."""
+    """The spelling of a field on the wire: `order_reference` becomes `orderReference`."""
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
 
 
 @cache
 def fields_of(shape: Any) -> Mapping[str, Field]:
-    """The fields of a shape by the folded name of the member."""
+    """The fields of a schema by the folded name of the member."""
     return {
         field.encode_name: Field(camel(field.name), field.required, field.type, _inner(field.type))
         for field in msgspec.structs.fields(shape)
@@ -52,7 +51,7 @@ def fields_of(shape: Any) -> Mapping[str, Field]:
 
 
 def known_fields(members: Members, shape: Any) -> tuple[Members, bool]:
-    """The members that the shape knows, without those that are left out by `null`; and whether all were known."""
+    """The members that the schema knows, without optional ones that are `null`; and whether all were known."""
     fields = fields_of(shape)
     made: Members = {}
     known = True
@@ -78,10 +77,10 @@ def _settled_value(value: object, shape: Any) -> tuple[object, bool]:
 
 
 class FieldErrors:
-    """Collects what is wrong with a body, by the path of the field as the wire spells it, in the shape's order.
+    """Collects the invalid fields of a body, by their path as spelt on the wire, in the schema's order.
 
-    `named` is what the caller is told; `unknown` are those of its names that the caller made up: not for logs. `texts` is
-    what is wrong with texts of a kind, by folded path; `written` are names as the caller wrote them, by folded name.
+    `named` goes to the caller; `unknown` are those of its names that the caller invented, which must not be logged.
+    `texts` are the problems of invalid texts by folded path; `written` are names as the caller wrote them, by folded name.
     """
 
     def __init__(self, *, strict: bool, written: Mapping[str, str], texts: Mapping[str, str]) -> None:
@@ -92,11 +91,11 @@ class FieldErrors:
         self._written = written
 
     def look(self, value: object, kind: Any, at: str = "") -> None:
-        """Walks through a value that should be of this type. Stops at `MAX_FIELD_ERRORS`."""
+        """Walks through a value that should have this type. Stops at `MAX_FIELD_ERRORS`."""
         if len(self.named) >= MAX_FIELD_ERRORS:
             return
         kind = without_none(kind)
-        if isinstance(value, dict) and _is_shape(kind):
+        if isinstance(value, dict) and _is_schema(kind):
             self._object(value, kind, at)
         elif problem := self._texts.get(at.lower()) or value_error(value, kind):
             self.named[at] = problem
@@ -129,7 +128,7 @@ class FieldErrors:
 
 
 def value_error(value: object, kind: Any) -> str | None:
-    """What is wrong with the value itself, in words; not with what is in it."""
+    """What is wrong with the value itself, not with the values inside it."""
     try:
         msgspec.convert(value, kind, builtin_types=(Decimal,))
     except msgspec.ValidationError as error:
@@ -139,7 +138,7 @@ def value_error(value: object, kind: Any) -> str | None:
 
 
 def without_none(kind: Any) -> Any:
-    """The type of a value that is there: without its `None`. Bounds stay."""
+    """The type without its `None`. Bounds stay."""
     choices = [one for one in get_args(kind) if one is not NoneType]
     is_union = get_origin(kind) is not Annotated and NoneType in get_args(kind)
     return choices[0] if is_union and len(choices) == 1 else kind
@@ -150,14 +149,14 @@ def _bare(kind: Any) -> Any:
     return _bare(get_args(kind)[0]) if get_origin(kind) is Annotated else kind
 
 
-def _is_shape(kind: Any) -> bool:
+def _is_schema(kind: Any) -> bool:
     bare = _bare(kind)
     return isinstance(bare, type) and issubclass(bare, msgspec.Struct)
 
 
 def _inner(kind: Any) -> Any:
-    """The shape of the object, or of the objects in the list; None for everything else."""
+    """The schema of the object, or of the objects in the list; None for every other type."""
     bare = _bare(kind)
     if get_origin(bare) is list:
         return _inner(get_args(bare)[0])
-    return bare if _is_shape(bare) else None
+    return bare if _is_schema(bare) else None

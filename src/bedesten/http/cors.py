@@ -1,10 +1,10 @@
-"""What browsers are told: cross-origin requests (Fetch standard) and security headers, on the Storefront only.
+"""CORS (Fetch standard) and security headers, on the Storefront only.
 
-Only from the tenant's own origins, byte for byte; never with cookies, since a bearer token needs none. The other surfaces
-send no CORS header at all: a browser has no business there.
+Only the tenant's own origins are allowed, byte for byte; never with cookies, since a bearer token needs none. The other
+surfaces send no CORS header: they are not for browsers.
 
-A preflight asks for no credential, does nothing and counts against no limit, and a path that leads nowhere gets one too:
-a browser shows the answer to the real request, a 404 or a 429, only if the preflight before it went well.
+A preflight needs no credential, changes nothing and counts against no limit. An unknown path gets one too: a browser shows
+the real answer, a 404 or a 429, only after a successful preflight.
 """
 
 from collections.abc import Iterable
@@ -23,17 +23,17 @@ _SECURITY: Headers = [
     (b"strict-transport-security", b"max-age=31536000"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
-"""On every answer of the Storefront. TLS is a proxy's work, so whether there is any is not known here; over plain HTTP
-browsers ignore `Strict-Transport-Security` (RFC 6797 section 8.1)."""
+"""On every answer of the Storefront. TLS is a proxy's work, so the server always sends `Strict-Transport-Security`; over
+plain HTTP browsers ignore it (RFC 6797 section 8.1)."""
 
 
 def is_storefront(request: Request) -> bool:
-    """Whether the path is one where browsers are spoken to."""
+    """Whether the path belongs to the Storefront."""
     return request.path[: len(_PREFIX)].lower() == _PREFIX
 
 
 def is_preflight(request: Request) -> bool:
-    """Whether this is a preflight (Fetch standard, CORS-preflight request) for a path where CORS is spoken."""
+    """Whether this is a CORS preflight (Fetch standard) to the Storefront."""
     return (
         request.method == "OPTIONS"
         and is_storefront(request)
@@ -42,7 +42,7 @@ def is_preflight(request: Request) -> bool:
 
 
 def preflight(request: Request, tenant: TenantEntry, methods: Iterable[str], request_id: str) -> Response:
-    """The answer to a preflight; `methods` are those of the path, none for a path that leads nowhere."""
+    """The answer to a preflight; `methods` are those of the path, none for an unknown path."""
     headers: Headers = [(b"x-request-id", request_id.encode()), (b"cache-control", b"no-store"), _VARY_PREFLIGHT]
     if _allowed_origin(request, tenant) is not None:
         allowed = sorted(method.encode() for method in methods) or _USUAL_METHODS
@@ -55,7 +55,7 @@ def preflight(request: Request, tenant: TenantEntry, methods: Iterable[str], req
 
 
 def apply_headers(response: Response, request: Request, tenant: TenantEntry | None) -> None:
-    """Lets the tenant's own origins read an answer of the Storefront, refusals and preflights included."""
+    """Lets the tenant's origins read an answer of the Storefront, refusals and preflights included."""
     if not is_storefront(request):
         return
     headers = response.headers
@@ -68,7 +68,7 @@ def apply_headers(response: Response, request: Request, tenant: TenantEntry | No
 
 
 def _allowed_origin(request: Request, tenant: TenantEntry) -> bytes | None:
-    """The one `Origin` line, if it is, byte for byte, an origin of the tenant."""
+    """The one `Origin` line, if it is an origin of the tenant, byte for byte."""
     lines = [value for name, value in request.headers if name == b"origin"]
     if len(lines) == 1 and tenant.origins and lines[0].decode("latin-1") in tenant.origins:
         return lines[0]

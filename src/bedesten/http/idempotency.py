@@ -1,4 +1,4 @@
-"""Sending again safely: the first answer to an Idempotency-Key is the answer to every later request with it."""
+"""`Idempotency-Key`: the first answer to a key is the answer to every later request with it."""
 
 import hashlib
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from bedesten.store.transaction import RetryTransaction, Transaction
 def once(tx: Transaction, owner: str, key: str, content: bytes, work: Callable[[], object]) -> bytes | Refusal:
     """The encoded answer of `work`, run at most once for this owner and key.
 
-    Another content under the same key is refused (-8). A refusal is not remembered: it may be mended and sent again.
-    On PostgreSQL the second of two that run at the same moment waits for the first and then gives its answer.
-    The key is kept as a digest: a caller may have put anything there, a credential too.
+    Other content under the same key is refused (-8). A refusal is not stored: the caller may correct the request and send
+    it with the same key. On PostgreSQL the second of two simultaneous requests waits for the first and gives its answer.
+    The key is stored as a digest, because callers may put anything there, even a credential.
     """
     key = hashlib.sha256(key.encode()).hexdigest()
     known = tx.one(STORED_ANSWER, owner_id=owner, key=key)

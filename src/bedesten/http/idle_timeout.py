@@ -1,12 +1,12 @@
-"""The idle time-out: a token that was not used for so long is dead, although its `exp` lies ahead.
+"""The idle time-out: a token that was not used for that long is refused, although its `exp` is in the future.
 
-Uses are written to the store at most every twentieth of the time-out, before the request goes on, and the time-out is
-measured with that much to spare. So a token in use is never refused, whichever worker or node sees it next, and an
-unused one dies at most a tenth late. Without a time-out nothing is written or read.
+A use is written to the store before the request goes on, at most once every twentieth of the time-out, and the time-out
+is extended by that twentieth. So a token in use is never refused, whichever worker or node sees it next, and an unused
+one is refused at most a tenth late. Without a time-out nothing is written or read.
 
-A change of the time-out holds for living tokens. What a shorter one finds stale is dead at once; a use from before the
-change counts for a twentieth of the longer one later, as it may have been recorded that much too early. When there was no
-time-out before, no use was recorded, and idleness counts from the change.
+A changed time-out applies to living tokens. Tokens that a shorter one finds stale are refused at once. A use from before
+the change counts a twentieth of the longer time-out later, because it may have been recorded that much too early. When
+there was no time-out before, no use was recorded, and idleness counts from the change.
 """
 
 from bedesten import errors
@@ -20,6 +20,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.store.store import Store
 
 MAX_REMEMBERED_TOKENS = 100_000
+"""Tokens whose last written use is remembered; beyond it all are forgotten and written again."""
 
 
 class IdleTimeout:
@@ -31,12 +32,12 @@ class IdleTimeout:
         self._written: dict[str, int] = {}
 
     async def record_use(self, tenant: TenantEntry, surface: Surface, token: Claims) -> None:
-        """Counts this request as a use. Raises `Refusal` (-22) if the token has been idle for too long."""
+        """Records this request as a use of the token. Raises `Refusal` (-22) if the token was idle for too long."""
         idle = tenant.idle[surface]
         if idle is None:
             return
         now, since = self._clock(), tenant.idle_since[surface]
-        if since > now + CLOCK_SKEW_MS:  # a clock was wrong when it was set: nothing is known of it
+        if since > now + CLOCK_SKEW_MS:  # the clock was wrong when the time-out was set
             since = 0
         written = self._written.get(token.token_id, 0)
         if written >= since and 0 <= now - written < token_idle.resolution(idle):

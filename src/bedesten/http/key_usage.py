@@ -1,11 +1,10 @@
-"""What the use of an API key brings with it: a note of it, and, seldom, something to be written before the request goes on.
+"""Records API key usage: batched in memory, and written before the request goes on only once for each secret.
 
-The note is made in memory and written later by a task beside the requests: every ten seconds what is new, the same
-secret at most once a minute, everything at the end of the process. Nothing waits for it. Killing a process loses what it
-had not written.
+A background task writes the recorded uses every ten seconds, those of one secret at most once a minute, and all of them
+at the end of the process. No request waits for it. A killed process loses what it had not written.
 
-A write before the request goes on happens once in a secret's life: upon the first use of a rotation's new secret, of an
-imported key, and of a secret whose digest is still under a retired pepper.
+The write before the request happens at the first use of a rotation's new secret, of an imported key, and of a secret
+whose digest is still under a retired pepper.
 """
 
 import asyncio
@@ -29,17 +28,17 @@ from bedesten.store.transaction import StoreUnavailable
 
 log = structlog.get_logger("bedesten.http")
 WRITE_INTERVAL_S = 10.0
-"""Seconds between two writings."""
 MIN_INTERVAL_MS = MINUTE
-"""One secret is written at most so often (milliseconds)."""
+"""Time between two writes for one secret."""
 MAX_PENDING = 20_000
-"""So many secrets are remembered at a time; uses of further ones are not noted until some have been written."""
+"""Secrets with unwritten uses; uses of further secrets are not recorded until some have been written."""
 MAX_BATCH = 100
-"""So many are written in one transaction, which bounds how long others wait for it."""
+"""Secrets in one transaction, which bounds how long other writers wait for it."""
 
 
 class KeyUsageRecorder:
-    """The notes of one process. Lives on the event loop; `keyring` gives the rings as new as the last revision check."""
+    """The unwritten uses of one process. Lives on the event loop. `keyring` gives the master secrets as of the last
+    revision check."""
 
     def __init__(self, store: Store, keyring: Callable[[], Keyring], clock: Clock) -> None:
         self._store = store
@@ -81,19 +80,19 @@ class KeyUsageRecorder:
             )
 
     def start(self) -> None:
-        """Begins to write beside the requests. Once, on the running event loop."""
+        """Starts the background task. Once, on the running event loop."""
         assert self._task is None, "started twice"
         self._task = asyncio.get_running_loop().create_task(self._write_forever())
 
     async def stop(self) -> None:
-        """Ends the writing, after all that was noted has been written if the store can be reached."""
+        """Stops the background task and writes every recorded use, if the store can be reached."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self.write(None)
 
     async def write(self, now: int | None) -> None:
-        """Writes what is due at a moment; None: everything. What the store does not take is kept for the next time."""
+        """Writes the uses that are due at `now`; None: all. Keeps for the next time what the store does not take."""
         due = [noted for digest, noted in self._noted.items() if self._due(digest, now)]
         for start in range(0, len(due), MAX_BATCH):
             part = due[start : start + MAX_BATCH]

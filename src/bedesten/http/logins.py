@@ -1,4 +1,4 @@
-"""Logins: an e-mail and a password become a bearer token, or everything that is wrong becomes one answer."""
+"""Logins: an e-mail address and a password give a bearer token; every failure gives the same answer."""
 
 import secrets
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ from bedesten.telemetry.request_log import RequestInfo
 KINDS = {Surface.RESELLER: "partner", Surface.STOREFRONT: "customer"}
 MAX_EMAIL_LENGTH = 1_000
 MAX_SESSION_MS = 30 * DAY
-"""A token can be exchanged for a fresh one until so long after the password was given (milliseconds)."""
+"""Time after the password was given until which a token can be exchanged for a fresh one."""
 MIN_JITTERED_S = 60
-"""Lifetimes below a minute are kept to the second."""
+"""Shorter lifetimes get no random part."""
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A fresh token and its end in epoch ms. `idle` in ms, or None."""
+    """A fresh token, its end in epoch ms, and its idle time-out in ms, or None."""
 
     token: str
     expires: int
@@ -45,7 +45,7 @@ class IssuedToken:
 async def log_in(
     context: RequestContext, services: LoginServices, surface: Surface, email: str, password: str
 ) -> IssuedToken:
-    """A token for the account, if `authenticate_password` accepts the password. Raises `Refusal` as that does."""
+    """The first token of a session, after the password was accepted. Raises `Refusal` as `authenticate_password` does."""
     account = await authenticate_password(context, services, surface, email, password)
     return await begin_session(context, services, surface, account)
 
@@ -53,16 +53,16 @@ async def log_in(
 async def authenticate_password(
     context: RequestContext, services: LoginServices, surface: Surface, email: str, password: str
 ) -> Account:
-    """The account of this e-mail and password, if it may log in here.
+    """The account with this e-mail address and password, if it may log in here.
 
-    Raises `Refusal`: -26 for every other case alike, after the time of one password hash; -27 with the time to wait
-    after too many failures, for accounts that exist and for those that do not.
+    Raises `Refusal`: -26 for every failure alike, after the time of one password hash; -27 with the time to wait after
+    too many failures, for existing and unknown accounts alike.
     """
     tenant = context.tenant
     handle = email_or_none(email) or ""
     attempt = _attempt(context, surface, handle or email[:MAX_EMAIL_LENGTH])
     wait = await services.store.read(tenant.id, login_throttle.wait, attempt)
-    if wait > login_throttle.MAX_WAIT:  # a clock was wrong when it was written, or is wrong now
+    if wait > login_throttle.MAX_WAIT:  # the clock was wrong when it was written, or is wrong now
         wait = await services.store.write(tenant.id, login_throttle.cap_wait, attempt)
     if wait:
         raise Refusal(errors.TOO_MANY_LOGINS, "too many failures in a row", retry_after=-(-wait // 1000))
@@ -86,7 +86,7 @@ async def authenticate_password(
 async def begin_session(
     context: RequestContext, services: LoginServices, surface: Surface, account: Account
 ) -> IssuedToken:
-    """The first token of a session. A customer's session is kept in the store before the token is given."""
+    """The first token of a session. A customer's session is stored before the token is returned."""
     tenant = context.tenant
     token_versions = (
         services.gate.auth_cache.token_version,
@@ -105,10 +105,10 @@ async def begin_session(
 
 
 async def exchange(context: RequestContext, services: LoginServices, surface: Surface, account: Account) -> IssuedToken:
-    """A fresh token for a living one, of the same session. It ends `MAX_SESSION_MS` after the password was given.
+    """Exchanges a living token for a fresh one of the same session, until `MAX_SESSION_MS` after the password was given.
 
-    The fresh token has the living one's token_versions: what ends that one ends both, also while the exchange is under way.
-    Raises `Refusal`: -22 when the session is over, -21 when it was ended meanwhile.
+    The fresh token has the token versions of the living one: a revocation ends both, also during the exchange. Raises
+    `Refusal`: -22 when the session is over, -21 when it was ended meanwhile.
     """
     token = context.who.token
     assert token is not None, "the route demands a token"
@@ -132,10 +132,10 @@ def _claims(
     session: str,
     authenticated_at: int,
 ) -> Claims:
-    """What a fresh token says: what the server has configured for the account, and nothing that the caller asked for.
+    """The claims of a fresh token, from the account's configuration; nothing of the request reaches them.
 
-    `authenticated_at` (epoch seconds) is when the password was given. Tokens live for the configured time less a random
-    part of up to a twentieth, so that clients which started together do not all come back together.
+    `authenticated_at` (epoch seconds) is when the password was given. The lifetime is shortened by a random part of up
+    to a twentieth, so that clients which started together do not all return together.
     """
     tenant = context.tenant
     now = services.clock() // 1000
@@ -158,7 +158,7 @@ def _claims(
 def _issued(context: RequestContext, services: LoginServices, surface: Surface, claims: Claims) -> IssuedToken:
     keyring, tenant = services.keyring, context.tenant
     key = keyring.signing_key(keyring.sign.current, tenant.id, surface, tenant.generation)
-    assert key is not None, "the current secret is in the ring"
+    assert key is not None, "the key set contains its current secret"
     return IssuedToken(bearer.mint(claims, key), claims.expires_at * 1000, tenant.idle[surface])
 
 
@@ -176,12 +176,12 @@ def _attempt(context: RequestContext, surface: Surface, email: str) -> Attempt:
 
 
 def address_digest(context: RequestContext, surface: Surface = Surface.STOREFRONT) -> bytes:
-    """What the caller's network address is counted as: it can be compared, and not be read back."""
+    """The digest under which the caller's network address is counted; the address cannot be recovered from it."""
     return context.keyring.login_digest(context.tenant.id, surface, f"address {counting_unit(context.address)}")
 
 
 def _refusal_cause(context: RequestContext, found: Account | None, proved: bool) -> str:
-    """Why a login was refused, for the trail and the log alone."""
+    """Why a login was refused, for log and audit trail only."""
     if found is None:
         return "no such account"
     if not proved:

@@ -1,4 +1,4 @@
-"""What the pipeline eats and gives: plain values that know no server."""
+"""Requests and responses: plain values that know no server."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -8,9 +8,9 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(slots=True)
 class Request:
-    """The head of one request. `path` is the raw path (undecoded, without the query), header names are lower case.
+    """One request before its body is read. `path` is raw (undecoded, without the query), header names are lower case.
 
-    `peer` is the address of the other end of the connection, `scheme` what the server itself terminated.
+    `peer` is the address of the other end of the connection, or `unix`.
     """
 
     method: str
@@ -22,29 +22,29 @@ class Request:
 
 
 class Body(Protocol):
-    """The body of a request that has not been read yet."""
+    """The unread body of a request."""
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises `BodyTooLarge` past the limit, `BodyStalled` past the deadline, `ClientGone`."""
 
 
 class EmptyRequestBody:
-    """A body of which nothing is read: it belongs to somebody else."""
+    """The body of a request that only its service reads."""
 
     async def read(self, limit: int) -> bytes:  # noqa: ARG002
-        """Nothing."""
+        """No bytes."""
         return b""
 
 
 def peer_of(scope: Any) -> str:
-    """The address of the other end, from an ASGI scope; `unix` for a socket that has none."""
+    """The address of the other end, from an ASGI scope; `unix` for a Unix socket."""
     client = scope.get("client")
     return client[0] if client and client[0][:1] not in ("", "/") else "unix"
 
 
 @dataclass(slots=True)
 class Response:
-    """One answer: status, headers with lower-case names, body. `close` asks for the connection to end after it."""
+    """One response. Header names are lower case. `close` ends the connection after it."""
 
     status: int
     headers: Headers
@@ -57,8 +57,8 @@ class BodyTooLarge(Exception):
 
 
 class BodyStalled(Exception):
-    """The body stopped coming and its deadline passed (408 or a closed connection)."""
+    """The body did not arrive before its deadline (408 or a closed connection)."""
 
 
 class ClientGone(Exception):
-    """The client left before the end of its body: it has asked nothing, and nothing is answered."""
+    """The client left before the end of its body: there is no request, and no answer."""

@@ -1,4 +1,4 @@
-"""Password hashing beside the event loop: few at a time, a short queue, and then a clear no."""
+"""Password hashing in threads: a few at a time, a short queue, and 503 beyond it."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,18 +18,20 @@ MAX_PARALLEL, MAX_QUEUED = 2, 64
 
 
 class PasswordHashPool:
-    """Runs argon2id in threads (it releases the GIL). Past the queue: 503 with `Retry-After`."""
+    """Runs argon2id in threads (it releases the GIL). Raises `Refusal` (-9) with `Retry-After` when the queue is full."""
 
-    def __init__(self, keyring: Callable[[], Keyring], at_once: int = MAX_PARALLEL, waiting: int = MAX_QUEUED) -> None:
+    def __init__(
+        self, keyring: Callable[[], Keyring], max_parallel: int = MAX_PARALLEL, max_queued: int = MAX_QUEUED
+    ) -> None:
         self._keyring = keyring
         self._hashers: dict[str, Hasher] = {}
-        self._pool = ThreadPoolExecutor(at_once, "hashing")
-        self._most = at_once + waiting
+        self._pool = ThreadPoolExecutor(max_parallel, "hashing")
+        self._max_in_progress = max_parallel + max_queued
         self._in_progress = 0
 
     @property
     def in_progress(self) -> int:
-        """How many hashes are being made or waited for."""
+        """The number of running and queued hashes."""
         return self._in_progress
 
     async def hash(self, password: str) -> PasswordHash:
@@ -38,11 +40,11 @@ class PasswordHashPool:
         return PasswordHash(await self._run(self._hash, pepper_id, password), pepper_id)
 
     async def verify(self, known: PasswordHash | None, password: str) -> bool:
-        """Whether the password is the known one; takes the same time when there is no known one."""
+        """Whether the password matches the known hash; takes the same time without one."""
         return await self._run(self._verify, known, password)
 
     def outdated(self, known: PasswordHash) -> bool:
-        """Whether a hash was made with parameters or a pepper that are no longer today's."""
+        """Whether a hash was made with outdated parameters or an outdated pepper."""
         current = self._keyring().digest.current
         return known.pepper_id != current or self._hasher(current).needs_rehash(known.phc)
 
@@ -63,7 +65,7 @@ class PasswordHashPool:
         return hasher
 
     async def _run(self, work: Callable[Args, Result], *args: Args.args, **kwargs: Args.kwargs) -> Result:
-        if self._in_progress >= self._most:
+        if self._in_progress >= self._max_in_progress:
             raise Refusal(errors.UNAVAILABLE, "too many logins at once", retry_after=2)
         self._in_progress += 1
         try:

@@ -1,9 +1,8 @@
-"""Whose word counts about where a request came from: the configured proxies', and nobody else's.
+"""The client's address, as trusted proxies report it.
 
 A proxy appends the address of its own peer to `X-Forwarded-For` or `Forwarded`. Read from the right, the first address
-that is not a trusted proxy's is the client's; everything to the left of it is what the client itself may have written,
-and is not even looked at. No other header says anything about a request's origin, and none about its host: the proxy
-has to hand the `Host` on.
+that is not a trusted proxy's is the client's; everything to the left of it may come from the client and is ignored. No
+other header counts, and none replaces the `Host`: the proxy has to pass it on.
 """
 
 import re
@@ -17,21 +16,21 @@ from bedesten.http.message import Request
 HEADERS = ("x-forwarded-for", "forwarded")
 MAX_HOPS, MAX_HOP_LENGTH = 32, 80
 UNKNOWN = "unknown"
-"""The client of whom a trusted proxy does not tell the address. It is on no allow-list, and all such count as one."""
+"""The address of a client that a trusted proxy does not name. It is on no allow-list, and all such clients count as one."""
 UNIX = "unix"
-"""The peer at the other end of a Unix socket; may be trusted under this name."""
+"""The peer at the other end of a Unix socket, and its name among the trusted proxies."""
 
 _PORT = re.compile(r":[0-9]{1,5}")
 _FOR = re.compile(r'\s*for\s*=\s*(?:"(?P<quoted>[^"\\]*)"|(?P<plain>[^\s"]+))\s*', re.IGNORECASE)
 
 
 class Proxies:
-    """The trusted proxies and the one header that they write. Without proxies no header counts."""
+    """The trusted proxies and the one header that they write. Without trusted proxies no header counts."""
 
     def __init__(self, networks: Iterable[str] = (), header: str = "x-forwarded-for") -> None:
-        """Raises ValueError for a network that is none, or a header that is not read here."""
+        """Raises ValueError for an invalid network or an unknown header."""
         if header not in HEADERS:
-            raise ValueError(f"the header is one of {', '.join(HEADERS)}")
+            raise ValueError(f"the header must be one of {', '.join(HEADERS)}")
         named = list(networks)
         self._unix = UNIX in named
         self._trusted = parse_networks(name for name in named if name != UNIX)
@@ -39,7 +38,7 @@ class Proxies:
         self._any = bool(named)
 
     def client(self, request: Request) -> str:
-        """The address that the request came from, as far as those who are trusted can tell."""
+        """The address of the client, as far as trusted proxies name it."""
         known = _plain(request.peer)
         if not self._any or not self._trusts(known):
             return known
@@ -57,14 +56,14 @@ class Proxies:
         return self._trusts(_plain(peer))
 
     def has_forwarded_header(self, request: Request) -> bool:
-        """Whether the header that the proxies write is there at all."""
+        """Whether the request has the header that the proxies write."""
         return any(name == self._name for name, _ in request.headers)
 
     def _trusts(self, peer: str) -> bool:
         return self._unix if peer == UNIX else bool(self._trusted) and address_allowed(self._trusted, peer)
 
     def _hops(self, request: Request) -> Iterator[str]:
-        """Who came through whom, the last one first."""
+        """The addresses in the header, the last one first."""
         line = b",".join(value for name, value in request.headers if name == self._name).decode("latin-1")
         if self._name == b"x-forwarded-for":
             yield from (part.strip() for part in reversed(line.split(",")) if part.strip())
@@ -74,7 +73,7 @@ class Proxies:
 
 @lru_cache(maxsize=4096)
 def _plain(peer: str) -> str:
-    """An address as it is compared and counted: IPv4 in IPv6 as IPv4. What is no address stays as it is."""
+    """The canonical form of an address: IPv4 in IPv6 as IPv4. Other text is returned unchanged."""
     parsed = parse_address(peer)
     return peer if parsed is None else str(parsed)
 
@@ -96,16 +95,16 @@ def _address(hop: str) -> str | None:
 
 
 def _forwarded_for(element: str) -> str:
-    """What the one `for` parameter of an element of `Forwarded` says (RFC 7239 section 4); nothing if there are two."""
+    """The one `for` parameter of an element of `Forwarded` (RFC 7239 section 4); empty if there are two."""
     found = [match for pair in _from_the_right(element, ";") if (match := _FOR.fullmatch(pair))]
     return (found[0]["quoted"] or found[0]["plain"] or "") if len(found) == 1 else ""
 
 
 def _from_the_right(text: str, separator: str) -> Iterator[str]:
-    """The parts between separators that are in no quoted string, the last one first.
+    """The parts between separators outside quoted strings, the last one first.
 
-    The right end is what a trusted proxy wrote. Read from there, a quote that the client left open at the left cannot
-    swallow it, as it could in a parser that begins at the left.
+    A trusted proxy wrote the right end. Read from there, a quote that the client left open at the left cannot swallow
+    it, as it could in a parser that starts at the left.
     """
     end, quoted = len(text), False
     for at in range(len(text) - 1, -1, -1):
@@ -118,7 +117,7 @@ def _from_the_right(text: str, separator: str) -> Iterator[str]:
 
 
 def _escaped(text: str, at: int) -> bool:
-    """Whether an odd number of backslashes stands before this place."""
+    """Whether an odd number of backslashes precedes this position."""
     first = at
     while first and text[first - 1] == "\\":
         first -= 1

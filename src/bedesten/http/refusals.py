@@ -1,4 +1,4 @@
-"""Every refusal that an operation can give: what its way through the pipeline may refuse, and what its handler may."""
+"""Every error that an operation can answer with: those of the pipeline's steps, and those of its handler."""
 
 from functools import cache
 
@@ -14,7 +14,7 @@ ALWAYS = (
     errors.UNAVAILABLE,
     errors.UNKNOWN_HOST,
 )
-"""Whatever the route: framing, revision check, host, limits, and our own faults."""
+"""Possible on every route: framing, revision check, host, limits, and internal errors."""
 _TOKEN = (errors.TOKEN_MISSING, errors.TOKEN_INVALID, errors.TOKEN_EXPIRED)
 _BODY = (errors.TOO_LARGE, errors.NOT_JSON)
 
@@ -26,7 +26,7 @@ def refusals(route: Route) -> tuple[ErrorCode, ...]:
     if route.method != "GET" and not isinstance(route.handler, Static):
         found.update(_BODY)
     if route.repeatable:
-        found.add(errors.CONFLICT)  # the Idempotency-Key was used with another content
+        found.add(errors.CONFLICT)  # the Idempotency-Key was used with other content
     return tuple(sorted(found, key=lambda code: (code.status, -code.number)))
 
 
@@ -35,7 +35,7 @@ def _credential(access: Access) -> tuple[ErrorCode, ...]:
         case Scoped() | SignedIn():
             return (*_TOKEN, errors.SCOPE_MISSING)
         case Anonymous():
-            return (*_TOKEN, errors.NOT_FOUND)  # not found: switched off for the tenant
+            return (*_TOKEN, errors.NOT_FOUND)  # -3: switched off for the tenant
         case Keyed() | AnyKey():
             return (errors.KEY_REFUSED, errors.NOT_GRANTED)
         case Open():

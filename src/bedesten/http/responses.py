@@ -1,4 +1,4 @@
-"""Answers: the envelope of success, and a failure in either of its two forms."""
+"""Responses: the envelope of success, and a refusal as an envelope or as a problem document."""
 
 from bedesten.errors import Refusal
 from bedesten.http.message import Headers, Request, Response
@@ -18,7 +18,7 @@ def success(data: bytes, request_id: str) -> Response:
 
 
 def error_response(refusal: Refusal, request_id: str, accept: bytes) -> Response:
-    """The refusal as an envelope, or as an RFC 9457 document where the caller prefers that."""
+    """The refusal as an envelope, or as an RFC 9457 document if the caller prefers one."""
     code = refusal.code
     problem = prefers_problem(accept)
     body: dict[str, object]
@@ -51,7 +51,7 @@ def error_response(refusal: Refusal, request_id: str, accept: bytes) -> Response
 
 
 def not_modified_or(shown: Response, request: Request) -> Response:
-    """The same, or 304 if the client names the `ETag` that it would get (RFC 9110 section 13.1.2, weak comparison)."""
+    """The response, or 304 if the client already has its `ETag` (RFC 9110 section 13.1.2, weak comparison)."""
     tag = next((value for name, value in shown.headers if name == b"etag"), None)
     named = b",".join(value for name, value in request.headers if name == b"if-none-match")
     if tag is None or tag not in (one.strip().removeprefix(b"W/") for one in named.split(b",")):
@@ -60,7 +60,7 @@ def not_modified_or(shown: Response, request: Request) -> Response:
 
 
 def prefers_problem(accept: bytes) -> bool:
-    """Whether `application/problem+json` is named with a preference no lower than JSON's (RFC 9110 section 12.5.1)."""
+    """Whether `Accept` names `application/problem+json` with a quality no lower than JSON's (RFC 9110 section 12.5.1)."""
     if b"problem+json" not in accept.lower():
         return False
     named = preferences(accept)

@@ -1,5 +1,4 @@
-"""Passing the revision check: before anything of a request is decided, this process knows all that was changed before
-it arrived."""
+"""The revision check: before a request is decided, this process knows every change committed before it arrived."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,38 +21,38 @@ log = structlog.get_logger("bedesten.http")
 
 
 class RevisionCheck:
-    """Keeps one directory as new as the store. Lives on the event loop.
+    """Keeps one auth cache as new as the store. Lives on the event loop.
 
-    Raises `StoreUnavailable` when the store cannot be asked: a process that cannot know does not guess.
+    Raises `StoreUnavailable` when the store cannot be read: a process that cannot know does not guess.
     """
 
     def __init__(
-        self, store: Store, auth_cache: AuthCache, ring: Callable[[InstallationSettings], Awaitable[None]]
+        self, store: Store, auth_cache: AuthCache, use_secrets: Callable[[InstallationSettings], Awaitable[None]]
     ) -> None:
-        """`ring` makes sure that the master secrets are known which the store asks for, or raises."""
+        """`use_secrets` loads the master secrets that the store demands, or raises."""
         self._store = store
         self._auth_cache = auth_cache
-        self._ring = ring
+        self._use_secrets = use_secrets
         self._catching_up = asyncio.Lock()
         self._begun = 0
         self._finished = 0
 
     async def confirm(self) -> None:
-        """Returns once the directory is at least as new as the moment of this call."""
+        """Returns once the auth cache is at least as new as the moment of this call."""
         begun = self._begun
         revision = self._store.counter_now()
         if revision is None:
             revision = await self._store.counter()
         if self._auth_cache.revision != revision:
             async with self._catching_up:
-                # What began to catch up after this call began has read enough, whatever the revision is by now.
+                # A catch-up that began after this call has read enough, whatever the revision is by now.
                 if self._finished <= begun and self._auth_cache.revision != revision:
                     self._begun += 1
                     await self._catch_up(revision)
                     self._finished = self._begun
 
     async def load(self, key: CacheKey) -> Entry | None:
-        """Reads what the directory lacks. It is remembered only if nothing changed while it was read."""
+        """Reads an entry that the auth cache lacks; caches it only if nothing changed while it was read."""
         revision = self._auth_cache.revision
         entry = await self._store.read_across(lambda tx: _read(tx, key))
         if entry is not None and self._auth_cache.revision == revision:
@@ -64,7 +63,7 @@ class RevisionCheck:
         auth_cache = self._auth_cache
         news = await self._store.read_across(partial(_news, known=auth_cache.revision, read=read))
         if isinstance(news, _State):
-            await self._ring(news.installed)
+            await self._use_secrets(news.installed)
             if news.went_back:
                 log.warning("store-rolled-back", known=auth_cache.revision, found=news.revision)
             auth_cache.reset(news.revision, news.installed.token_version, news.revoked)
@@ -74,7 +73,7 @@ class RevisionCheck:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What a directory begins with. `went_back`: the store does not hold the change that the process saw last."""
+    """The state with which an auth cache starts. `went_back`: the store lacks the last change that this process saw."""
 
     revision: Revision
     installed: InstallationSettings
@@ -83,10 +82,10 @@ class _State:
 
 
 def _news(tx: SystemTransaction, known: Revision | None, read: Revision) -> list[Change] | _State:
-    """What changed since a revision that is known. Where the list of changes cannot tell, the state of today.
+    """The changes since a known revision, or the whole state where the list of changes is incomplete.
 
-    Raises `StoreUnavailable` if this is not the store in which `read` was read a moment ago, or one that went on from
-    it: between the two it went back, or some connections lead to another server than others.
+    Raises `StoreUnavailable` if the store neither has the revision `read`, which was read a moment ago, nor continued
+    from it: the store went back in between, or connections lead to different servers.
     """
     revision, installed = tx.one(COUNTER), tx.one(INSTALLATION)
     if revision is None or installed is None:
@@ -104,7 +103,7 @@ def _news(tx: SystemTransaction, known: Revision | None, read: Revision) -> list
 
 
 def _follows(tx: SystemTransaction, revision: Revision, earlier: Revision) -> bool:
-    """Whether the store, which has a revision now, had the earlier one before, or has it still."""
+    """Whether a store with this revision has the earlier one in its history, or still has it."""
     if revision.number <= earlier.number:
         return revision == earlier
     return tx.one(CHANGE, number=earlier.number, nonce=earlier.nonce) is not None
@@ -121,4 +120,4 @@ def _read(tx: SystemTransaction, key: CacheKey) -> Entry | None:
             return account_entry(tx, account)
         case "key", tuple(digests):
             return key_entry(tx, digests)
-    raise AssertionError(f"nobody wants {key.kind}")
+    raise AssertionError(f"unknown kind of cache key: {key.kind}")

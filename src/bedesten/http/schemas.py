@@ -1,6 +1,7 @@
-"""Wire shapes: how requests are understood and answers are written.
+"""Wire schemas: how request bodies are decoded and answers are encoded.
 
-Input keys are matched without regard to case, output keys are camelCase. Amounts are decimal numbers; times are text.
+Request members are matched without regard to case, response members are camelCase. Amounts are decimal numbers; times are
+text.
 """
 
 from collections.abc import Mapping
@@ -24,35 +25,35 @@ def _folded(name: str) -> str:
 
 
 class RequestModel(msgspec.Struct, frozen=True, rename=_folded):
-    """A request body, or a part of one. Members that it does not know are refused where the route is strict."""
+    """A request body, or a part of one. A strict route refuses members that it does not define."""
 
 
 class ResponseModel(msgspec.Struct, frozen=True, rename="camel"):
-    """An answer's data, or a part of it."""
+    """The data of an answer, or a part of it."""
 
 
 class EmptyBody(RequestModel, frozen=True):
-    """A body of which nothing is asked."""
+    """A body without members."""
 
 
 Amount = Decimal | int
-"""An amount in a request: a JSON number. A string is none, although msgspec by itself would take it for a decimal."""
+"""An amount in a request: a JSON number. Text is refused, although msgspec by itself would convert it."""
 
 _WHOLE = ""
-"""What names the body as a whole among fields at fault."""
+"""The path of the body as a whole among invalid fields."""
 Body = TypeVar("Body", bound=RequestModel)
 _MAX_LOGGED_FIELDS = 10
-"""Fields at fault that the log names; the caller is told of more."""
+"""Invalid fields in the log line; the caller gets more."""
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def encode(value: object) -> bytes:
-    """JSON of an answer; decimals as numbers with all their digits."""
+    """JSON of an answer; decimals become numbers with all their digits."""
     return _encode(value)
 
 
 def as_wire(sent: RequestModel) -> dict[str, object]:
-    """A request as a client writes it: in the wire's spelling, without the fields that are left at their defaults."""
+    """A request as a client writes it: spelt as on the wire, without fields at their defaults."""
     made: dict[str, object] = {}
     for field in msgspec.structs.fields(sent):
         value = getattr(sent, field.name)
@@ -78,10 +79,10 @@ def parse(raw: bytes) -> Members:
 
 
 def decode_body(members: Members, shape: type[Body], *, strict: bool = False, raw: bytes = b"") -> Body:
-    """The body as the route wants it, its texts in normal form.
+    """The body in the route's schema, with its texts in normal form.
 
-    Raises `Refusal` (-2) that names every field at fault as the wire spells it.
-    `strict`: a member that the shape does not know is a fault; `raw` tells how the caller wrote its name.
+    Raises `Refusal` (-2), which names every invalid field as spelt on the wire. `strict` refuses unknown members; `raw`
+    is the body as it was sent, for the names of unknown members as the caller wrote them.
     """
     members, problems = text_fields.normalise(members, shape)
     kept, all_known = known_fields(members, shape)
@@ -90,20 +91,20 @@ def decode_body(members: Members, shape: type[Body], *, strict: bool = False, ra
             return msgspec.convert(kept, shape, builtin_types=(Decimal,))
         except msgspec.ValidationError:
             pass
-        try:  # 5.0 is a whole number in JSON Schema and in most languages; only where it was written like that, this costs
+        try:  # 5.0 is a whole number in JSON Schema; only bodies that write one like that pay for this
             return msgspec.convert(_whole(kept), shape, builtin_types=(Decimal,))
         except msgspec.ValidationError:
             pass
     field_errors = FieldErrors(strict=strict, written=_names_as_written(raw) if strict else {}, texts=problems)
     field_errors.look(_whole(members), shape)
-    assert field_errors.named, "what cannot be understood has a fault"
+    assert field_errors.named, "a body that cannot be decoded has an invalid field"
     named = field_errors.named
     causes = ("an unknown member" if at in field_errors.unknown else f"{at}: {why}" for at, why in named.items())
     raise Refusal(errors.BAD_REQUEST, "; ".join(islice(causes, _MAX_LOGGED_FIELDS)), fields=field_errors.named)
 
 
 def _names_as_written(raw: bytes) -> dict[str, str]:
-    """The name of every member, by its folded form."""
+    """The name of every member as it was written, by its folded form."""
     found: dict[str, str] = {}
     waiting = [strict_json.loads(raw)] if raw else []
     while waiting:
@@ -117,7 +118,7 @@ def _names_as_written(raw: bytes) -> dict[str, str]:
 
 
 def _whole(value: Any) -> Any:
-    """The same, with whole numbers as such however they were written; one that is far too long stays as it is."""
+    """The value with 5.0 as 5 everywhere; a number with too many digits stays unchanged."""
     if isinstance(value, dict):
         return {name: _whole(part) for name, part in value.items()}
     if isinstance(value, list):
@@ -128,7 +129,7 @@ def _whole(value: Any) -> Any:
 
 
 def amount(value: Amount, currency: str, field: str) -> int:
-    """Minor units of an amount that a caller sent. Raises `Refusal` (-2)."""
+    """An amount from a request in minor units. Raises `Refusal` (-2)."""
     try:
         return to_minor(Decimal(value), currency)
     except ValueError as error:
@@ -137,7 +138,7 @@ def amount(value: Amount, currency: str, field: str) -> int:
 
 @cache
 def schemas_in(kind: Any) -> tuple[type[msgspec.Struct], ...]:
-    """The shape, and every shape of a member in it, however deep."""
+    """The schema and every schema inside it, at any depth."""
     found: dict[type[msgspec.Struct], None] = {}
     waiting: list[Any] = [kind]
     while waiting:
@@ -151,7 +152,7 @@ def schemas_in(kind: Any) -> tuple[type[msgspec.Struct], ...]:
 
 
 def spellings(kind: Any) -> Mapping[str, str]:
-    """How the wire spells every field of the shape and of the shapes in it, by the name that the shape has for it."""
+    """The spelling on the wire of every field of the schema and the schemas inside it, by the folded name."""
     return {
         field.encode_name: camel(field.name) for shape in schemas_in(kind) for field in msgspec.structs.fields(shape)
     }

@@ -1,6 +1,6 @@
-"""Which members of a request are texts of which kind: a shape says it once, and every body is brought to normal form.
+"""Texts in requests: a schema names the kind of each text field, and every body is brought to normal form.
 
-A member's kind stands in its annotation: `Annotated[str, Meta(max_length=200, extra=kind(text.name))]`.
+The kind is in the field's annotation: `Annotated[str, Meta(max_length=200, extra=kind(text.name))]`.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,15 +18,14 @@ _KIND = "text"
 
 
 def kind(text: Text) -> dict[str, Any]:
-    """What `Meta(extra=…)` of a member says of its kind."""
+    """The value of `Meta(extra=…)` for a text field of this kind."""
     return {_KIND: text}
 
 
 def normalise(members: Mapping[str, object], shape: type[msgspec.Struct]) -> tuple[Any, Problems]:
-    """The members with every text in its normal form, and what is wrong with texts that are none of their kind.
+    """The members with every text in its normal form, and the problems of invalid texts by path.
 
-    Members of another type than the shape wants are left as they are, for whoever checks types. Paths are made of the
-    names that the shape itself knows its fields by.
+    A value of another type is left unchanged; the type check reports it. Paths consist of the schema's folded names.
     """
     problems: Problems = {}
     rule = _struct(shape)
@@ -34,7 +33,7 @@ def normalise(members: Mapping[str, object], shape: type[msgspec.Struct]) -> tup
 
 
 def _rule_of(wanted: inspect.Type) -> _Rule | None:
-    """How a value of this type is brought to normal form; None if it holds no text of a kind."""
+    """How to normalise a value of this type; None if it contains no text of a kind."""
     if isinstance(wanted, inspect.Metadata):
         text = (wanted.extra or {}).get(_KIND)
         return _text(text) if text else _rule_of(wanted.type)
@@ -72,7 +71,7 @@ def _each(rule: _Rule) -> _Rule:
 @cache
 def _struct(shape: type[msgspec.Struct]) -> _Rule | None:
     info = inspect.type_info(shape)
-    assert isinstance(info, inspect.StructType), "a shape is a struct"
+    assert isinstance(info, inspect.StructType), "a schema is a struct"
     rules = [(field.encode_name, rule) for field in info.fields if (rule := _rule_of(field.type))]
     if not rules:
         return None

@@ -1,4 +1,4 @@
-"""What is wrong with a field of a request, in the words of those who send it."""
+"""Messages about invalid fields, in the words of JSON and not of Python."""
 
 import re
 
@@ -15,11 +15,11 @@ _PARTS = {"str": "character", "array": "item"}
 _OF_ANOTHER_KIND = re.compile(r"Expected `(?P<wanted>[a-z |]+)`, got `(?P<got>[a-z]+)`")
 _OUT_OF_BOUNDS = re.compile(r"Expected `(?P<kind>[a-z]+)`(?P<long> of length)? (?P<bound>[<>]=) (?P<limit>-?\d+)")
 _MOST, _LEAST = "at most", "at least"
-_NOT_VALID = "is not as the reference says"
+_NOT_VALID = "is not valid"
 
 
 def validation_message(problem: str) -> str:
-    """What msgspec found wrong, without a word of the value: what is not known here is not repeated."""
+    """The message for a validation error of msgspec. It never repeats the value; an unknown error becomes "is not valid"."""
     if kinds := _OF_ANOTHER_KIND.fullmatch(problem):
         return _of_another_kind(kinds["wanted"].split(" | "), kinds["got"])
     if bounds := _OUT_OF_BOUNDS.fullmatch(problem):
