@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bedesten.core.secret import Secret
-from bedesten.forward_auth.identity_headers import NotSigned, verified
+from bedesten.forward_auth.identity_headers import InvalidSignature, verified
 from tests.support.cli_program import Program
 from tests.support.client import Lines, api_key, request_bytes
 from tests.support.forward_auth import HOST, ForwardAuthServer, forward_auth_server
@@ -69,9 +69,9 @@ def test_envoy_gets_the_caller_and_a_signature_of_the_path_without_the_prefix(
         ("POST", "/stock/upload?batch=7", now + 120_000, headers),
         ("POST", "/stock/upload?batch=7", now, {**headers, "x-bedesten-account": "sup_another"}),
     ):
-        with pytest.raises(NotSigned):
+        with pytest.raises(InvalidSignature):
             verified(given, secrets, method, target, moment)
-    with pytest.raises(NotSigned):
+    with pytest.raises(InvalidSignature):
         verified(headers, [Secret("x" * 20 + "0123456789abcdefghijABCDEFGHIJ")], "POST", "/stock/upload?batch=7", now)
 
 
