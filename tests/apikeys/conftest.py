@@ -4,26 +4,26 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.apikeys.hall import Hall
+from tests.apikeys.cluster import Cluster
 from tests.support.sites import ENGINES, opened
 
 
-def _hall(engine: str, folders: pytest.TempPathFactory) -> Iterator[Hall]:
+def _cluster(engine: str, folders: pytest.TempPathFactory) -> Iterator[Cluster]:
     with opened(engine, folders.mktemp("keys")) as made:
-        opened_hall = Hall(made.settings)
+        opened_cluster = Cluster(made.settings)
         try:
-            yield opened_hall
+            yield opened_cluster
         finally:
-            opened_hall.close()
+            opened_cluster.close()
 
 
 @pytest.fixture(params=ENGINES)
-def hall(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Two web processes on one store."""
-    yield from _hall(request.param, tmp_path_factory)
+    yield from _cluster(request.param, tmp_path_factory)
 
 
 @pytest.fixture
-def sqlite_hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
+def sqlite_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """For faults that only this engine can be given."""
-    yield from _hall("sqlite", tmp_path_factory)
+    yield from _cluster("sqlite", tmp_path_factory)

@@ -14,7 +14,7 @@ from bedesten.audit.actions import OPERATOR
 from bedesten.errors import Refusal
 from bedesten.gate.api_keys import SAMPLE_KEY
 from bedesten.gate.scopes import Surface
-from tests.apikeys.hall import START, Hall, Made
+from tests.apikeys.cluster import START, Cluster, IssuedKey
 from tests.store.raw import raw
 
 FOREIGN = "ak_live_" + "0123456789abcdef" * 2
@@ -35,143 +35,143 @@ def why(lines: list[str]) -> dict[str, str]:
     return dict(refused.value.fields)
 
 
-def test_an_imported_key_opens_from_the_moment_of_its_import_on_in_every_process(hall: Hall) -> None:
-    assert hall.answers(FOREIGN) == [REFUSED, REFUSED]
-    key = hall.import_key(FOREIGN, "ak_live_…cdef")
-    assert hall.answers(FOREIGN, OTHER) == [200, REFUSED] * 2
-    assert hall.run(hall.first.post("/Supplier/Keys/Get", FOREIGN)).data["hint"] == "ak_live_…cdef"
-    assert [row.subject for row in hall.trail() if row.action == "key.import"] == [key.id]
+def test_an_imported_key_opens_from_the_moment_of_its_import_on_in_every_process(cluster: Cluster) -> None:
+    assert cluster.answers(FOREIGN) == [REFUSED, REFUSED]
+    key = cluster.import_key(FOREIGN, "ak_live_…cdef")
+    assert cluster.answers(FOREIGN, OTHER) == [200, REFUSED] * 2
+    assert cluster.run(cluster.first.post("/Supplier/Keys/Get", FOREIGN)).data["hint"] == "ak_live_…cdef"
+    assert [row.subject for row in cluster.trail() if row.action == "key.import"] == [key.id]
 
 
-def test_the_first_use_replaces_the_imported_digest_by_the_ordinary_one_once(hall: Hall) -> None:
-    key = hall.import_key(FOREIGN)
-    (before,) = hall.secrets(key).values()
+def test_the_first_use_replaces_the_imported_digest_by_the_ordinary_one_once(cluster: Cluster) -> None:
+    key = cluster.import_key(FOREIGN)
+    (before,) = cluster.secrets(key).values()
     assert before.imported == 1
-    assert before.digest == hall.keyring.key_digest(hall.tenant, f"sha256:{sha256(FOREIGN)}")
-    assert hall.run(hall.first.status(FOREIGN)) == 200
-    (after,) = hall.secrets(key).values()
+    assert before.digest == cluster.keyring.key_digest(cluster.tenant, f"sha256:{sha256(FOREIGN)}")
+    assert cluster.run(cluster.first.status(FOREIGN)) == 200
+    (after,) = cluster.secrets(key).values()
     assert after.imported == 0
-    assert after.digest == hall.keyring.key_digest(hall.tenant, FOREIGN)
-    changes = hall.changes()
-    assert hall.answers(FOREIGN, FOREIGN) == [200] * 4
-    assert hall.changes() == changes
-    assert [row.action for row in hall.trail() if row.subject == key.id] == ["key.import", "key.import.used"]
+    assert after.digest == cluster.keyring.key_digest(cluster.tenant, FOREIGN)
+    changes = cluster.changes()
+    assert cluster.answers(FOREIGN, FOREIGN) == [200] * 4
+    assert cluster.changes() == changes
+    assert [row.action for row in cluster.trail() if row.subject == key.id] == ["key.import", "key.import.used"]
 
 
-def test_first_uses_at_the_same_moment_are_all_let_in(hall: Hall) -> None:
-    key = hall.import_key(FOREIGN)
+def test_first_uses_at_the_same_moment_are_all_let_in(cluster: Cluster) -> None:
+    key = cluster.import_key(FOREIGN)
 
     async def story() -> list[int]:
-        calls = [process.status(FOREIGN) for process in (hall.first, hall.second) for _ in range(10)]
+        calls = [process.status(FOREIGN) for process in (cluster.first, cluster.second) for _ in range(10)]
         return await asyncio.gather(*calls)
 
-    assert hall.run(story()) == [200] * 20
-    assert [secret.imported for secret in hall.secrets(key).values()] == [0]
+    assert cluster.run(story()) == [200] * 20
+    assert [secret.imported for secret in cluster.secrets(key).values()] == [0]
 
 
-def test_the_gate_looks_for_imported_keys_only_as_long_as_there_is_one_that_nobody_has_used(hall: Hall) -> None:
+def test_the_gate_looks_for_imported_keys_only_as_long_as_there_is_one_that_nobody_has_used(cluster: Cluster) -> None:
     def looks() -> list[bool]:
-        hall.answers(OTHER)
-        return [process.services.gate.tenant([b"shop.example"]).imports for process in (hall.first, hall.second)]
+        cluster.answers(OTHER)
+        return [process.services.gate.tenant([b"shop.example"]).imports for process in (cluster.first, cluster.second)]
 
     assert looks() == [False, False]
-    hall.import_key(FOREIGN)
-    second = hall.import_key("ak_live_" + "9" * 32)
+    cluster.import_key(FOREIGN)
+    second = cluster.import_key("ak_live_" + "9" * 32)
     assert looks() == [True, True]
-    assert hall.answers(FOREIGN) == [200, 200]
+    assert cluster.answers(FOREIGN) == [200, 200]
     assert looks() == [True, True]
-    assert hall.run(hall.second.status(second.text)) == 200
+    assert cluster.run(cluster.second.status(second.text)) == 200
     assert looks() == [False, False]
-    assert hall.answers(FOREIGN, second.text) == [200] * 4
+    assert cluster.answers(FOREIGN, second.text) == [200] * 4
 
 
-def test_an_imported_key_can_be_revoked_before_and_after_its_first_use(hall: Hall) -> None:
-    unused, used = hall.import_key(FOREIGN), hall.import_key(OTHER)
-    assert hall.answers(OTHER) == [200, 200]
-    assert hall.revoke(unused)
-    assert hall.revoke(used)
-    assert hall.answers(FOREIGN, OTHER) == [REFUSED] * 4
+def test_an_imported_key_can_be_revoked_before_and_after_its_first_use(cluster: Cluster) -> None:
+    unused, used = cluster.import_key(FOREIGN), cluster.import_key(OTHER)
+    assert cluster.answers(OTHER) == [200, 200]
+    assert cluster.revoke(unused)
+    assert cluster.revoke(used)
+    assert cluster.answers(FOREIGN, OTHER) == [REFUSED] * 4
 
 
-def test_an_imported_key_rotates_like_any_other_even_with_its_first_call(hall: Hall) -> None:
-    hall.import_key(FOREIGN)
-    new = hall.run(hall.first.post("/Supplier/Keys/Rotate", FOREIGN)).data["key"]
-    assert hall.answers(FOREIGN, new) == [200] * 4
-    unused = hall.import_key(OTHER)
-    by_operator = hall.rotate(unused)
-    assert hall.answers(OTHER, by_operator.text) == [200] * 4
+def test_an_imported_key_rotates_like_any_other_even_with_its_first_call(cluster: Cluster) -> None:
+    cluster.import_key(FOREIGN)
+    new = cluster.run(cluster.first.post("/Supplier/Keys/Rotate", FOREIGN)).data["key"]
+    assert cluster.answers(FOREIGN, new) == [200] * 4
+    unused = cluster.import_key(OTHER)
+    by_operator = cluster.rotate(unused)
+    assert cluster.answers(OTHER, by_operator.text) == [200] * 4
 
 
-def test_what_the_operator_says_of_an_import_holds_for_each_of_its_keys(hall: Hall) -> None:
-    new = api_keys.NewKey(Surface.SUPPLIER, hall.owner, False, ["keys:manage"], ["192.0.2.0/24"], START + 1_000)
+def test_what_the_operator_says_of_an_import_holds_for_each_of_its_keys(cluster: Cluster) -> None:
+    new = api_keys.NewKey(Surface.SUPPLIER, cluster.owner, False, ["keys:manage"], ["192.0.2.0/24"], START + 1_000)
     lines = [ImportLine(1, sha256(FOREIGN)), ImportLine(2, sha256(OTHER))]
-    made = hall.import_keys(new, lines)
+    made = cluster.import_keys(new, lines)
     assert len(set(made)) == 2
     for text in (FOREIGN, OTHER):
-        assert hall.run(hall.first.post("/Supplier/Keys/Get", text)).status == 200
-        assert hall.run(hall.first.post("/Supplier/Products/List", text)).code == errors.NOT_GRANTED.number
-        assert hall.run(hall.first.post("/Supplier/Keys/Get", text, address="198.51.100.1")).code == REFUSED
-    hall.clock.now += 1_000
-    assert hall.answers(FOREIGN, OTHER) == [REFUSED] * 4
+        assert cluster.run(cluster.first.post("/Supplier/Keys/Get", text)).status == 200
+        assert cluster.run(cluster.first.post("/Supplier/Products/List", text)).code == errors.NOT_GRANTED.number
+        assert cluster.run(cluster.first.post("/Supplier/Keys/Get", text, address="198.51.100.1")).code == REFUSED
+    cluster.clock.now += 1_000
+    assert cluster.answers(FOREIGN, OTHER) == [REFUSED] * 4
 
 
-def refused_import(hall: Hall, *lines: ImportLine, tenant: str = "") -> dict[str, str]:
-    new = api_keys.NewKey(Surface.SUPPLIER, hall.owner, False)
+def refused_import(cluster: Cluster, *lines: ImportLine, tenant: str = "") -> dict[str, str]:
+    new = api_keys.NewKey(Surface.SUPPLIER, cluster.owner, False)
     with pytest.raises(Refusal) as refused:
-        hall.import_keys(new, lines, tenant)
+        cluster.import_keys(new, lines, tenant)
     assert refused.value.code is errors.BAD_REQUEST
     assert refused.value.fields is not None
     return dict(refused.value.fields)
 
 
-def test_the_sample_and_what_stands_twice_are_refused_and_then_nothing_is_imported(hall: Hall) -> None:
+def test_the_sample_and_what_stands_twice_are_refused_and_then_nothing_is_imported(cluster: Cluster) -> None:
     told = refused_import(
-        hall, ImportLine(1, sha256(FOREIGN)), ImportLine(2, sha256(SAMPLE_KEY)), ImportLine(3, sha256(OTHER)),
+        cluster, ImportLine(1, sha256(FOREIGN)), ImportLine(2, sha256(SAMPLE_KEY)), ImportLine(3, sha256(OTHER)),
         ImportLine(4, sha256(FOREIGN)),
     )  # fmt: skip
     assert told == {"line 2": "the sample of the documentation is everybody's", "line 4": "stands twice"}
-    assert hall.listed() == []
-    assert hall.answers(FOREIGN, OTHER, SAMPLE_KEY) == [REFUSED] * 6
+    assert cluster.listed() == []
+    assert cluster.answers(FOREIGN, OTHER, SAMPLE_KEY) == [REFUSED] * 6
 
 
 @pytest.mark.parametrize("fate", ["unused", "used", "revoked", "used and revoked"])
 @pytest.mark.parametrize("rolled", [False, True], ids=["", "after a pepper roll"])
-def test_a_digest_is_imported_once_whatever_became_of_it(hall: Hall, fate: str, rolled: bool) -> None:
-    key = hall.import_key(FOREIGN)
+def test_a_digest_is_imported_once_whatever_became_of_it(cluster: Cluster, fate: str, rolled: bool) -> None:
+    key = cluster.import_key(FOREIGN)
     if fate.startswith("used"):
-        assert hall.answers(FOREIGN) == [200, 200]
+        assert cluster.answers(FOREIGN) == [200, 200]
     if fate.endswith("revoked"):
-        hall.revoke(key)
+        cluster.revoke(key)
     if rolled:
-        hall.roll_pepper()
-    assert refused_import(hall, ImportLine(7, sha256(FOREIGN))) == {"line 7": "was imported before"}
-    assert [one["id"] for one in hall.listed()] == [key.id]
+        cluster.roll_pepper()
+    assert refused_import(cluster, ImportLine(7, sha256(FOREIGN))) == {"line 7": "was imported before"}
+    assert [one["id"] for one in cluster.listed()] == [key.id]
 
 
-def test_two_tenants_may_import_the_same_key_and_each_has_its_own(hall: Hall) -> None:
-    away = hall.new_tenant("away.example")
-    owner = hall.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), away)
-    here = hall.import_key(FOREIGN)
-    there = hall.import_key(FOREIGN, tenant=away, owner=owner)
-    assert hall.run(hall.first.status(FOREIGN, host="away.example")) == 200
-    hall.revoke(here)
-    assert hall.run(hall.first.status(FOREIGN)) == REFUSED
-    assert hall.run(hall.first.status(FOREIGN, host="away.example")) == 200
+def test_two_tenants_may_import_the_same_key_and_each_has_its_own(cluster: Cluster) -> None:
+    away = cluster.new_tenant("away.example")
+    owner = cluster.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), away)
+    here = cluster.import_key(FOREIGN)
+    there = cluster.import_key(FOREIGN, tenant=away, owner=owner)
+    assert cluster.run(cluster.first.status(FOREIGN, host="away.example")) == 200
+    cluster.revoke(here)
+    assert cluster.run(cluster.first.status(FOREIGN)) == REFUSED
+    assert cluster.run(cluster.first.status(FOREIGN, host="away.example")) == 200
     assert there.id != here.id
 
 
-def test_a_live_key_does_not_enter_a_sandbox_by_import(hall: Hall) -> None:
-    play = hall.new_tenant("play.example", sandbox=True)
-    owner = hall.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), play)
-    hall.import_key(FOREIGN, tenant=play, owner=owner)
-    hall.import_key(FOREIGN.replace("live", "test"), tenant=play, owner=owner)
-    assert hall.run(hall.first.status(FOREIGN, host="play.example")) == REFUSED
-    assert hall.run(hall.first.status(FOREIGN.replace("live", "test"), host="play.example")) == 200
+def test_a_live_key_does_not_enter_a_sandbox_by_import(cluster: Cluster) -> None:
+    play = cluster.new_tenant("play.example", sandbox=True)
+    owner = cluster.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), play)
+    cluster.import_key(FOREIGN, tenant=play, owner=owner)
+    cluster.import_key(FOREIGN.replace("live", "test"), tenant=play, owner=owner)
+    assert cluster.run(cluster.first.status(FOREIGN, host="play.example")) == REFUSED
+    assert cluster.run(cluster.first.status(FOREIGN.replace("live", "test"), host="play.example")) == 200
 
 
-def test_neither_the_digest_nor_the_key_is_in_the_store_after_an_import(hall: Hall) -> None:
-    hall.import_key(FOREIGN)
-    with raw(hall.installation.settings) as store:
+def test_neither_the_digest_nor_the_key_is_in_the_store_after_an_import(cluster: Cluster) -> None:
+    cluster.import_key(FOREIGN)
+    with raw(cluster.installation.settings) as store:
         rows = str(
             [store.rows(f"SELECT * FROM {table}") for table in ("api_keys", "key_secrets", "key_imports", "audit")]
         )
@@ -224,83 +224,83 @@ def test_an_import_is_bounded() -> None:
 # --- the pepper roll ---
 
 
-def test_r149_keys_keep_working_through_a_pepper_roll_and_are_digested_anew_upon_their_use(hall: Hall) -> None:
-    used, unused = hall.make(), hall.make()
-    assert hall.answers(used.text, unused.text) == [200] * 4
-    assert {secret.pepper_id for secret in hall.secrets(used).values()} == {"d1"}
-    hall.roll_pepper()
-    assert hall.answers(used.text) == [200, 200]
-    (secret,) = hall.secrets(used).values()
+def test_r149_keys_keep_working_through_a_pepper_roll_and_are_digested_anew_upon_their_use(cluster: Cluster) -> None:
+    used, unused = cluster.make(), cluster.make()
+    assert cluster.answers(used.text, unused.text) == [200] * 4
+    assert {secret.pepper_id for secret in cluster.secrets(used).values()} == {"d1"}
+    cluster.roll_pepper()
+    assert cluster.answers(used.text) == [200, 200]
+    (secret,) = cluster.secrets(used).values()
     assert secret.pepper_id == "d2"
-    assert secret.digest == hall.keyring.key_digest(hall.tenant, used.text, "d2")
-    assert [one.pepper_id for one in hall.secrets(unused).values()] == ["d1"]
-    changes = hall.changes()
-    assert hall.answers(used.text, used.text) == [200] * 4
-    assert hall.changes() == changes
-    hall.roll_pepper()
-    assert hall.answers(used.text, unused.text) == [200] * 4
+    assert secret.digest == cluster.keyring.key_digest(cluster.tenant, used.text, "d2")
+    assert [one.pepper_id for one in cluster.secrets(unused).values()] == ["d1"]
+    changes = cluster.changes()
+    assert cluster.answers(used.text, used.text) == [200] * 4
+    assert cluster.changes() == changes
+    cluster.roll_pepper()
+    assert cluster.answers(used.text, unused.text) == [200] * 4
 
 
-def test_a_key_that_was_digested_anew_is_revoked_everywhere_at_once(hall: Hall) -> None:
-    key = hall.make()
-    assert hall.answers(key.text) == [200, 200]
-    hall.roll_pepper()
-    assert hall.run(hall.first.status(key.text)) == 200
-    assert hall.revoke(key)
-    assert hall.answers(key.text) == [REFUSED, REFUSED]
+def test_a_key_that_was_digested_anew_is_revoked_everywhere_at_once(cluster: Cluster) -> None:
+    key = cluster.make()
+    assert cluster.answers(key.text) == [200, 200]
+    cluster.roll_pepper()
+    assert cluster.run(cluster.first.status(key.text)) == 200
+    assert cluster.revoke(key)
+    assert cluster.answers(key.text) == [REFUSED, REFUSED]
 
 
-def test_a_roll_under_load_refuses_nobody(hall: Hall) -> None:
-    made = [hall.make() for _ in range(4)]
-    assert set(hall.answers(*(key.text for key in made))) == {200}
+def test_a_roll_under_load_refuses_nobody(cluster: Cluster) -> None:
+    made = [cluster.make() for _ in range(4)]
+    assert set(cluster.answers(*(key.text for key in made))) == {200}
 
-    async def calls(process: int, key: Made) -> list[int]:
-        one = (hall.first, hall.second)[process % 2]
+    async def calls(process: int, key: IssuedKey) -> list[int]:
+        one = (cluster.first, cluster.second)[process % 2]
         return [await one.status(key.text) for _ in range(6)]
 
     async def story() -> list[list[int]]:
         told = asyncio.gather(*(calls(at, key) for at in range(6) for key in made))
-        await asyncio.to_thread(hall.roll_pepper)
+        await asyncio.to_thread(cluster.roll_pepper)
         return await told
 
-    assert {status for one in hall.run(story()) for status in one} == {200}
-    assert {secret.pepper_id for key in made for secret in hall.secrets(key).values()} <= {"d1", "d2"}
+    assert {status for one in cluster.run(story()) for status in one} == {200}
+    assert {secret.pepper_id for key in made for secret in cluster.secrets(key).values()} <= {"d1", "d2"}
 
 
 @pytest.mark.parametrize("imported", [False, True], ids=["after a pepper roll", "imported"])
-def test_a_revocation_beside_first_uses_leaves_nothing_alive(hall: Hall, imported: bool) -> None:
+def test_a_revocation_beside_first_uses_leaves_nothing_alive(cluster: Cluster, imported: bool) -> None:
     """Replacing a digest and deleting it at the same moment: whoever comes second sees what the first one did."""
-    made = [hall.import_key(f"ak_live_{number:032x}") if imported else hall.make() for number in range(10)]
+    made = [cluster.import_key(f"ak_live_{number:032x}") if imported else cluster.make() for number in range(10)]
     if not imported:
-        hall.roll_pepper()
+        cluster.roll_pepper()
 
-    async def story(key: Made) -> None:
-        revocation = hall.installation.store.write(hall.tenant, api_keys.revoke, key.id, OPERATOR)
-        uses = [process.status(key.text) for process in (hall.first, hall.second) for _ in range(3)]
+    async def story(key: IssuedKey) -> None:
+        revocation = cluster.installation.store.write(cluster.tenant, api_keys.revoke, key.id, OPERATOR)
+        uses = [process.status(key.text) for process in (cluster.first, cluster.second) for _ in range(3)]
         told = await asyncio.gather(*uses[:3], revocation, *uses[3:])
         assert set(told) <= {200, REFUSED, True}
 
     for key in made:
-        hall.run(story(key))
-    assert {secret for key in made for secret in hall.secrets(key).values()} == set()
-    assert set(hall.answers(*(key.text for key in made))) == {REFUSED}
+        cluster.run(story(key))
+    assert {secret for key in made for secret in cluster.secrets(key).values()} == set()
+    assert set(cluster.answers(*(key.text for key in made))) == {REFUSED}
 
 
-def test_an_imported_key_survives_a_pepper_roll_before_its_first_use(hall: Hall) -> None:
-    key = hall.import_key(FOREIGN)
-    hall.roll_pepper()
-    assert hall.answers(FOREIGN) == [200, 200]
-    (secret,) = hall.secrets(key).values()
+def test_an_imported_key_survives_a_pepper_roll_before_its_first_use(cluster: Cluster) -> None:
+    key = cluster.import_key(FOREIGN)
+    cluster.roll_pepper()
+    assert cluster.answers(FOREIGN) == [200, 200]
+    (secret,) = cluster.secrets(key).values()
     assert (secret.pepper_id, secret.imported) == ("d2", 0)
 
 
-def test_both_secrets_of_a_rotation_survive_a_pepper_roll_with_their_ends(hall: Hall) -> None:
-    old = hall.make()
-    new = hall.rotate(old, 10_000, from_first_use=True)
-    hall.roll_pepper()
-    assert hall.answers(old.text) == [200, 200]
-    assert hall.answers(new.text) == [200, 200]
-    hall.clock.now += 9_999
-    assert hall.answers(old.text, new.text) == [200] * 4
-    hall.clock.now += 1
-    assert hall.answers(old.text, new.text) == [REFUSED, 200] * 2
+def test_both_secrets_of_a_rotation_survive_a_pepper_roll_with_their_ends(cluster: Cluster) -> None:
+    old = cluster.make()
+    new = cluster.rotate(old, 10_000, from_first_use=True)
+    cluster.roll_pepper()
+    assert cluster.answers(old.text) == [200, 200]
+    assert cluster.answers(new.text) == [200, 200]
+    cluster.clock.now += 9_999
+    assert cluster.answers(old.text, new.text) == [200] * 4
+    cluster.clock.now += 1
+    assert cluster.answers(old.text, new.text) == [REFUSED, 200] * 2

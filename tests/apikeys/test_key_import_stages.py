@@ -21,7 +21,7 @@ from bedesten.core.clock import system_clock
 from bedesten.errors import Refusal
 from bedesten.gate.scopes import Surface
 from bedesten.server import worker
-from tests.apikeys.hall import Hall, Made
+from tests.apikeys.cluster import Cluster, IssuedKey
 from tests.store.raw import raw
 from tests.support.cli_program import ENVIRONMENT, Program
 
@@ -39,45 +39,45 @@ def lines(count: int) -> list[ImportLine]:
     return [ImportLine(at, hashlib.sha256(text(at).encode()).hexdigest()) for at in range(1, count + 1)]
 
 
-def description(hall: Hall) -> api_keys.NewKey:
-    return api_keys.NewKey(Surface.SUPPLIER, hall.owner, False)
+def description(cluster: Cluster) -> api_keys.NewKey:
+    return api_keys.NewKey(Surface.SUPPLIER, cluster.owner, False)
 
 
-def stored(hall: Hall) -> dict[str, int]:
+def stored(cluster: Cluster) -> dict[str, int]:
     """What is in the store, past all of our code."""
-    with raw(hall.installation.settings) as store:
+    with raw(cluster.installation.settings) as store:
         return {table: store.one(f"SELECT count(*) FROM {table}") for table in TABLES}
 
 
-def import_some(hall: Hall, count: int, advance: Callable[[int], object] = lambda _: None) -> list[str]:
-    new, store = description(hall), hall.installation.store
+def import_some(cluster: Cluster, count: int, advance: Callable[[int], object] = lambda _: None) -> list[str]:
+    new, store = description(cluster), cluster.installation.store
     return key_imports.import_keys(
-        store, hall.keyring, hall.tenant, lines(count), lambda _: (new, None), OPERATOR, advance
+        store, cluster.keyring, cluster.tenant, lines(count), lambda _: (new, None), OPERATOR, advance
     )[0]
 
 
-def killed_in_the_middle(hall: Hall) -> None:
+def killed_in_the_middle(cluster: Cluster) -> None:
     """What a program leaves that was killed after it had stored two parts of three."""
-    store, tenant, new = hall.installation.store, hall.tenant, description(hall)
-    prepared = imports.prepare(hall.keyring, tenant, lines(30))
-    run = store.write_now(lambda tx: imports.begin(tx.for_tenant(tenant), hall.keyring, new, 30))
+    store, tenant, new = cluster.installation.store, cluster.tenant, description(cluster)
+    prepared = imports.prepare(cluster.keyring, tenant, lines(30))
+    run = store.write_now(lambda tx: imports.begin(tx.for_tenant(tenant), cluster.keyring, new, 30))
     store.write_now(lambda tx: imports.store_some(tx.for_tenant(tenant), run, prepared[:10]))
     store.write_now(lambda tx: imports.store_some(tx.for_tenant(tenant), run, prepared[10:20]))
 
 
 def test_no_transaction_of_an_import_writes_more_than_a_thousand_keys(
-    hall: Hall, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written, store = [0], hall.installation.store
+    written, store = [0], cluster.installation.store
     write = store.write_now
 
     def watched(work: Any) -> Any:
         done = write(work)
-        written.append(stored(hall)["key_secrets"])
+        written.append(stored(cluster)["key_secrets"])
         return done
 
     monkeypatch.setattr(store, "write_now", watched)
-    made = import_some(hall, 2_500)
+    made = import_some(cluster, 2_500)
     steps = [after - before for before, after in itertools.pairwise(written)]
     assert [step for step in steps if step] == [1_000, 1_000, 500]
     assert steps[-1] == 0, "what makes them valid is a transaction of its own"
@@ -85,139 +85,141 @@ def test_no_transaction_of_an_import_writes_more_than_a_thousand_keys(
     assert MAX_KEYS_PER_TRANSACTION == 1_000
 
 
-def test_a_revocation_is_served_in_the_middle_of_an_import_and_no_key_is_valid_before_its_end(hall: Hall) -> None:
-    victim = hall.make()
-    assert hall.answers(victim.text) == [200, 200]
-    beside = hall.process()
+def test_a_revocation_is_served_in_the_middle_of_an_import_and_no_key_is_valid_before_its_end(cluster: Cluster) -> None:
+    victim = cluster.make()
+    assert cluster.answers(victim.text) == [200, 200]
+    beside = cluster.process()
     seen: list[list[int]] = []
 
     def in_the_middle(_: int) -> None:
         if not seen:
-            work = lambda tx: api_keys.revoke(tx.for_tenant(hall.tenant), victim.id, OPERATOR)  # noqa: E731
+            work = lambda tx: api_keys.revoke(tx.for_tenant(cluster.tenant), victim.id, OPERATOR)  # noqa: E731
             assert beside.installation.store.write_now(work)
-        seen.append(hall.answers(victim.text, text(1), text(2_500)))
-        assert [one["id"] for one in hall.listed()] == [victim.id]
+        seen.append(cluster.answers(victim.text, text(1), text(2_500)))
+        assert [one["id"] for one in cluster.listed()] == [victim.id]
 
-    before = hall.changes()
-    made = import_some(hall, 2_500, in_the_middle)
+    before = cluster.changes()
+    made = import_some(cluster, 2_500, in_the_middle)
     assert seen == [[REFUSED] * 6] * 3
-    assert hall.answers(victim.text, text(1), text(2_500)) == [REFUSED, 200, 200] * 2
-    assert [row.subject for row in hall.trail() if row.action == "key.import"] == [made[0]]
+    assert cluster.answers(victim.text, text(1), text(2_500)) == [REFUSED, 200, 200] * 2
+    assert [row.subject for row in cluster.trail() if row.action == "key.import"] == [made[0]]
     uses = 2
-    assert hall.changes() == before + 1 + 1 + uses, "the revocation, the import, and two first uses"
+    assert cluster.changes() == before + 1 + 1 + uses, "the revocation, the import, and two first uses"
 
 
-def test_nobody_can_use_see_or_change_a_key_of_an_unfinished_import(hall: Hall) -> None:
-    killed_in_the_middle(hall)
-    assert hall.answers(text(1), text(20)) == [REFUSED] * 4
-    assert hall.listed() == []
-    with raw(hall.installation.settings) as store:
+def test_nobody_can_use_see_or_change_a_key_of_an_unfinished_import(cluster: Cluster) -> None:
+    killed_in_the_middle(cluster)
+    assert cluster.answers(text(1), text(20)) == [REFUSED] * 4
+    assert cluster.listed() == []
+    with raw(cluster.installation.settings) as store:
         pending = store.rows("SELECT id FROM api_keys")
-    for act in (lambda key: hall.revoke(key), lambda key: hall.rotate(key)):
+    for act in (lambda key: cluster.revoke(key), lambda key: cluster.rotate(key)):
         with pytest.raises(Refusal) as refused:
-            act(Made(pending[0][0], text(1)))
+            act(IssuedKey(pending[0][0], text(1)))
         assert refused.value.code is errors.NOT_FOUND
 
 
-def test_what_a_killed_import_has_stored_is_removed_by_the_worker_after_a_minute(hall: Hall) -> None:
-    killed_in_the_middle(hall)
+def test_what_a_killed_import_has_stored_is_removed_by_the_worker_after_a_minute(cluster: Cluster) -> None:
+    killed_in_the_middle(cluster)
     whole = {"api_keys": 20, "key_secrets": 20, "key_imports": 20, "key_import_runs": 1}
-    hall.clock.now += ABANDONED_AFTER
-    hall.run(worker.maintain_api_keys(hall.installation))
-    assert stored(hall) == whole, "it may still be under way"
-    hall.clock.now += 1
-    hall.run(worker.maintain_api_keys(hall.installation))
-    assert stored(hall) == dict.fromkeys(TABLES, 0)
+    cluster.clock.now += ABANDONED_AFTER
+    cluster.run(worker.maintain_api_keys(cluster.installation))
+    assert stored(cluster) == whole, "it may still be under way"
+    cluster.clock.now += 1
+    cluster.run(worker.maintain_api_keys(cluster.installation))
+    assert stored(cluster) == dict.fromkeys(TABLES, 0)
 
 
-def test_a_run_of_a_clock_that_was_ahead_does_not_stay_pending(hall: Hall) -> None:
-    killed_in_the_middle(hall)
-    hall.clock.now -= ABANDONED_AFTER + 1
-    hall.run(worker.maintain_api_keys(hall.installation))
-    assert stored(hall) == dict.fromkeys(TABLES, 0)
+def test_a_run_of_a_clock_that_was_ahead_does_not_stay_pending(cluster: Cluster) -> None:
+    killed_in_the_middle(cluster)
+    cluster.clock.now -= ABANDONED_AFTER + 1
+    cluster.run(worker.maintain_api_keys(cluster.installation))
+    assert stored(cluster) == dict.fromkeys(TABLES, 0)
 
 
-def test_an_import_waits_for_another_one_at_most_a_minute_and_then_takes_the_same_keys(hall: Hall) -> None:
-    killed_in_the_middle(hall)
+def test_an_import_waits_for_another_one_at_most_a_minute_and_then_takes_the_same_keys(cluster: Cluster) -> None:
+    killed_in_the_middle(cluster)
     with pytest.raises(Refusal) as refused:
-        import_some(hall, 40, lambda _: pytest.fail("nothing is stored"))
+        import_some(cluster, 40, lambda _: pytest.fail("nothing is stored"))
     assert refused.value.code is errors.CONFLICT
-    hall.clock.now += ABANDONED_AFTER + 1
-    assert len(import_some(hall, 40)) == 40
-    assert hall.answers(text(1), text(40)) == [200] * 4
-    assert stored(hall) == {"api_keys": 40, "key_secrets": 40, "key_imports": 40, "key_import_runs": 1}
+    cluster.clock.now += ABANDONED_AFTER + 1
+    assert len(import_some(cluster, 40)) == 40
+    assert cluster.answers(text(1), text(40)) == [200] * 4
+    assert stored(cluster) == {"api_keys": 40, "key_secrets": 40, "key_imports": 40, "key_import_runs": 1}
 
 
-def test_an_import_that_was_given_up_meanwhile_cannot_go_on(hall: Hall) -> None:
+def test_an_import_that_was_given_up_meanwhile_cannot_go_on(cluster: Cluster) -> None:
     def asleep(_: int) -> None:
-        hall.clock.now += ABANDONED_AFTER + 1
-        hall.run(worker.maintain_api_keys(hall.installation))
+        cluster.clock.now += ABANDONED_AFTER + 1
+        cluster.run(worker.maintain_api_keys(cluster.installation))
 
     with pytest.raises(Refusal, match="given up") as refused:
-        import_some(hall, 1_500, asleep)
+        import_some(cluster, 1_500, asleep)
     assert refused.value.code is errors.CONFLICT
-    assert stored(hall) == dict.fromkeys(TABLES, 0)
-    assert hall.answers(text(1)) == [REFUSED] * 2
+    assert stored(cluster) == dict.fromkeys(TABLES, 0)
+    assert cluster.answers(text(1)) == [REFUSED] * 2
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, OSError])
-def test_an_import_that_ends_early_leaves_nothing(hall: Hall, end: type[BaseException]) -> None:
+def test_an_import_that_ends_early_leaves_nothing(cluster: Cluster, end: type[BaseException]) -> None:
     def stop(_: int) -> None:
         raise end
 
     with pytest.raises(end):
-        import_some(hall, 1_500, stop)
-    assert stored(hall) == dict.fromkeys(TABLES, 0)
-    assert len(import_some(hall, 1_500)) == 1_500
+        import_some(cluster, 1_500, stop)
+    assert stored(cluster) == dict.fromkeys(TABLES, 0)
+    assert len(import_some(cluster, 1_500)) == 1_500
 
 
 @pytest.fixture
-def program(hall: Hall) -> Program:
+def program(cluster: Cluster) -> Program:
     """`bedesten` on the same installation; it has the machine's clock."""
-    hall.clock.now = system_clock()
-    return Program(hall.installation.settings.data, hall.installation.settings.database)
+    cluster.clock.now = system_clock()
+    return Program(cluster.installation.settings.data, cluster.installation.settings.database)
 
 
 @pytest.fixture
-def importing(hall: Hall, program: Program, tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def importing(cluster: Cluster, program: Program, tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """The real program, in the middle of an import."""
     file = tmp_path / "digests.csv"
     file.write_text("".join(f"{one.sha256}\n" for one in lines(40_000)))
-    options = ["--tenant", hall.tenant, "--surface", "supplier", "--owner", hall.owner, str(file)]
+    options = ["--tenant", cluster.tenant, "--surface", "supplier", "--owner", cluster.owner, str(file)]
     with subprocess.Popen(
         [sys.executable, "-m", "bedesten", "keys", "import", *options, *program.where],
         env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
-        while not stored(hall)["key_secrets"]:
+        while not stored(cluster)["key_secrets"]:
             assert process.poll() is None, process.stdout and process.stdout.read()
         yield process
         process.kill()
 
 
 def test_kill_9_in_the_middle_of_an_import_leaves_nothing_valid(
-    hall: Hall, program: Program, importing: "subprocess.Popen[bytes]"
+    cluster: Cluster, program: Program, importing: "subprocess.Popen[bytes]"
 ) -> None:
     importing.kill()
     importing.wait()
-    assert stored(hall)["key_secrets"] < 40_000
-    assert program.run_json("keys", "list", "--tenant", hall.tenant) == {"keys": [], "nextCursor": None}
-    assert hall.answers(text(1)) == [REFUSED] * 2
-    hall.clock.now = system_clock() + ABANDONED_AFTER + 1
-    hall.run(worker.maintain_api_keys(hall.installation))
-    assert stored(hall) == dict.fromkeys(TABLES, 0)
+    assert stored(cluster)["key_secrets"] < 40_000
+    assert program.run_json("keys", "list", "--tenant", cluster.tenant) == {"keys": [], "nextCursor": None}
+    assert cluster.answers(text(1)) == [REFUSED] * 2
+    cluster.clock.now = system_clock() + ABANDONED_AFTER + 1
+    cluster.run(worker.maintain_api_keys(cluster.installation))
+    assert stored(cluster) == dict.fromkeys(TABLES, 0)
 
 
-def test_ctrl_c_in_the_middle_of_an_import_leaves_nothing(hall: Hall, importing: "subprocess.Popen[bytes]") -> None:
+def test_ctrl_c_in_the_middle_of_an_import_leaves_nothing(
+    cluster: Cluster, importing: "subprocess.Popen[bytes]"
+) -> None:
     importing.send_signal(signal.SIGINT)
     assert importing.wait() == 130
-    assert stored(hall) == dict.fromkeys(TABLES, 0)
+    assert stored(cluster) == dict.fromkeys(TABLES, 0)
 
 
-def test_a_list_of_api_keys_comes_in_pages(hall: Hall, program: Program) -> None:
-    made = [hall.make().id for _ in range(5)]
-    rotated = Made(made[3], "")
-    hall.rotate(rotated)
-    listing = ("keys", "list", "--tenant", hall.tenant, "--limit", "2")
+def test_a_list_of_api_keys_comes_in_pages(cluster: Cluster, program: Program) -> None:
+    made = [cluster.make().id for _ in range(5)]
+    rotated = IssuedKey(made[3], "")
+    cluster.rotate(rotated)
+    listing = ("keys", "list", "--tenant", cluster.tenant, "--limit", "2")
     shown, cursors = [], []
     cursor: str | None = ""
     while cursor is not None:
@@ -229,11 +231,11 @@ def test_a_list_of_api_keys_comes_in_pages(hall: Hall, program: Program) -> None
     assert [one["id"] for one in shown if one["previous"]] == [rotated.id]
     assert len(cursors) == 3
     assert f"There are more: add --cursor {cursors[0]}" in program.run(*listing).out
-    assert "There are more" not in program.run("keys", "list", "--tenant", hall.tenant).out
+    assert "There are more" not in program.run("keys", "list", "--tenant", cluster.tenant).out
     assert program.run(*listing[:-1], "0").code == 2
     assert program.run(*listing[:-1], "10001").code == 2
 
 
-def test_check_takes_the_longest_hint_that_an_import_takes(hall: Hall, program: Program) -> None:
-    hall.import_key(text(1), "x" * imports.MAX_HINT)
+def test_check_takes_the_longest_hint_that_an_import_takes(cluster: Cluster, program: Program) -> None:
+    cluster.import_key(text(1), "x" * imports.MAX_HINT)
     assert program.run("check").code == 0

@@ -17,160 +17,166 @@ from bedesten.gate.auth_cache import EMPTY, CacheKey, CacheMiss, Entry, TenantEn
 from bedesten.gate.decide import Credentials
 from bedesten.gate.scopes import Surface
 from bedesten.tenants import actions as tenants
-from tests.apikeys.hall import START, Answer, Hall, Made, Process
+from tests.apikeys.cluster import START, Answer, Cluster, IssuedKey, Node
 
 REFUSED = errors.KEY_REFUSED.number
 UNKNOWN = "ak_live_" + "5" * 32
 
 
-def test_a_holder_that_revokes_its_key_is_refused_with_its_very_next_call(hall: Hall) -> None:
-    key = hall.make()
-    assert hall.answers(key.text) == [200, 200]
+def test_a_holder_that_revokes_its_key_is_refused_with_its_very_next_call(cluster: Cluster) -> None:
+    key = cluster.make()
+    assert cluster.answers(key.text) == [200, 200]
 
     async def story() -> list[int]:
-        done = await hall.first.post("/Supplier/Keys/Revoke", key.text)
+        done = await cluster.first.post("/Supplier/Keys/Revoke", key.text)
         assert done.data == {"id": key.id, "revoked": True}
-        return [await hall.second.status(key.text), await hall.first.status(key.text)]
+        return [await cluster.second.status(key.text), await cluster.first.status(key.text)]
 
-    assert hall.run(story()) == [REFUSED, REFUSED]
-    assert [row.action for row in hall.trail() if row.actor == hall.owner] == ["key.revoke"]
+    assert cluster.run(story()) == [REFUSED, REFUSED]
+    assert [row.action for row in cluster.trail() if row.actor == cluster.owner] == ["key.revoke"]
 
 
-def test_a_holder_ends_the_previous_secret_on_its_own_and_a_second_time_changes_nothing(hall: Hall) -> None:
-    old = hall.make()
-    new = hall.rotate(old)
+def test_a_holder_ends_the_previous_secret_on_its_own_and_a_second_time_changes_nothing(cluster: Cluster) -> None:
+    old = cluster.make()
+    new = cluster.rotate(old)
     body = {"previous": True}
-    assert hall.answers(old.text, new.text) == [200] * 4
-    assert hall.run(hall.first.post("/Supplier/Keys/Revoke", new.text, body)).data == {"id": old.id, "revoked": True}
-    assert hall.answers(old.text, new.text) == [REFUSED, 200] * 2
-    assert hall.run(hall.second.post("/Supplier/Keys/Revoke", new.text, body)).data == {"id": old.id, "revoked": False}
-    assert hall.answers(new.text) == [200, 200]
+    assert cluster.answers(old.text, new.text) == [200] * 4
+    assert cluster.run(cluster.first.post("/Supplier/Keys/Revoke", new.text, body)).data == {
+        "id": old.id,
+        "revoked": True,
+    }
+    assert cluster.answers(old.text, new.text) == [REFUSED, 200] * 2
+    assert cluster.run(cluster.second.post("/Supplier/Keys/Revoke", new.text, body)).data == {
+        "id": old.id,
+        "revoked": False,
+    }
+    assert cluster.answers(new.text) == [200, 200]
 
 
-def test_an_old_secret_may_end_itself_and_the_new_one_goes_on(hall: Hall) -> None:
-    old = hall.make()
-    new = hall.rotate(old)
-    assert hall.run(hall.first.post("/Supplier/Keys/Revoke", old.text, {"previous": True})).data["revoked"]
-    assert hall.answers(old.text, new.text) == [REFUSED, 200] * 2
+def test_an_old_secret_may_end_itself_and_the_new_one_goes_on(cluster: Cluster) -> None:
+    old = cluster.make()
+    new = cluster.rotate(old)
+    assert cluster.run(cluster.first.post("/Supplier/Keys/Revoke", old.text, {"previous": True})).data["revoked"]
+    assert cluster.answers(old.text, new.text) == [REFUSED, 200] * 2
 
 
-def test_a_holder_reaches_its_own_key_and_no_other_of_the_same_owner(hall: Hall) -> None:
-    mine, other = hall.make(), hall.make()
+def test_a_holder_reaches_its_own_key_and_no_other_of_the_same_owner(cluster: Cluster) -> None:
+    mine, other = cluster.make(), cluster.make()
 
     async def story() -> list[Answer]:
         calls = ("Rotate", {"id": other.id, "key": other.id}), ("Revoke", {"id": other.id, "keyId": other.id})
-        named = [await hall.first.post(f"/Supplier/Keys/{path}", mine.text, body) for path, body in calls]
-        return [*named, *[await hall.first.post(f"/Supplier/Keys/{path}", mine.text, {}) for path, _ in calls]]
+        named = [await cluster.first.post(f"/Supplier/Keys/{path}", mine.text, body) for path, body in calls]
+        return [*named, *[await cluster.first.post(f"/Supplier/Keys/{path}", mine.text, {}) for path, _ in calls]]
 
-    *named, rotated, revoked = hall.run(story())
+    *named, rotated, revoked = cluster.run(story())
     assert [(answer.status, answer.code) for answer in named] == [(400, -2)] * 2
     assert [rotated.data["id"], revoked.data["id"]] == [mine.id, mine.id]
-    assert hall.answers(mine.text, other.text) == [REFUSED, 200] * 2
-    assert list(hall.secrets(other)) == [api_keys.CURRENT]
+    assert cluster.answers(mine.text, other.text) == [REFUSED, 200] * 2
+    assert list(cluster.secrets(other)) == [api_keys.CURRENT]
 
 
-def test_what_one_process_rotates_or_revokes_the_other_knows_with_its_next_request(hall: Hall) -> None:
+def test_what_one_process_rotates_or_revokes_the_other_knows_with_its_next_request(cluster: Cluster) -> None:
     async def story() -> list[int]:
         told = []
-        for first, second in ((hall.first, hall.second), (hall.second, hall.first)) * 3:
-            key = hall.make()
+        for first, second in ((cluster.first, cluster.second), (cluster.second, cluster.first)) * 3:
+            key = cluster.make()
             told.append(await second.status(key.text))
             await first.post("/Supplier/Keys/Rotate", key.text, {"graceSeconds": 0})
             told.append(await second.status(key.text))
-            other = hall.make()
+            other = cluster.make()
             told.append(await second.status(other.text))
             await first.post("/Supplier/Keys/Revoke", other.text)
             told.append(await second.status(other.text))
         return told
 
-    assert hall.run(story()) == [200, REFUSED] * 12
+    assert cluster.run(story()) == [200, REFUSED] * 12
 
 
-def test_a_revoked_key_stays_revoked_in_a_process_that_starts_afterwards(hall: Hall) -> None:
-    key = hall.make()
-    hall.answers(key.text)
-    hall.revoke(key)
-    assert hall.run(hall.process().status(key.text)) == REFUSED
+def test_a_revoked_key_stays_revoked_in_a_process_that_starts_afterwards(cluster: Cluster) -> None:
+    key = cluster.make()
+    cluster.answers(key.text)
+    cluster.revoke(key)
+    assert cluster.run(cluster.process().status(key.text)) == REFUSED
 
 
-def test_r142_revoking_twice_changes_nothing_and_an_unknown_key_is_not_found(hall: Hall) -> None:
-    key = hall.make()
-    assert hall.revoke(key)
-    changes, rows = hall.changes(), len(hall.trail())
-    assert not hall.revoke(key)
-    assert not hall.revoke(key, previous_only=True)
-    assert (hall.changes(), len(hall.trail())) == (changes, rows)
+def test_r142_revoking_twice_changes_nothing_and_an_unknown_key_is_not_found(cluster: Cluster) -> None:
+    key = cluster.make()
+    assert cluster.revoke(key)
+    changes, rows = cluster.changes(), len(cluster.trail())
+    assert not cluster.revoke(key)
+    assert not cluster.revoke(key, previous_only=True)
+    assert (cluster.changes(), len(cluster.trail())) == (changes, rows)
     with pytest.raises(Refusal) as refused:
-        hall.revoke(Made("key_00000000000000000000000000", ""))
+        cluster.revoke(IssuedKey("key_00000000000000000000000000", ""))
     assert refused.value.code is errors.NOT_FOUND
 
 
-def test_r110_another_tenants_key_cannot_be_listed_rotated_revoked_or_looked_at(hall: Hall) -> None:
-    key = hall.rotate(hall.make())
-    away = hall.new_tenant("away.example")
-    keyring = hall.keyring
+def test_r110_another_tenants_key_cannot_be_listed_rotated_revoked_or_looked_at(cluster: Cluster) -> None:
+    key = cluster.rotate(cluster.make())
+    away = cluster.new_tenant("away.example")
+    keyring = cluster.keyring
     works: list[Callable[[], object]] = [
-        lambda: hall.within(lambda tx: api_keys.revoke(tx, key.id, OPERATOR), away),
-        lambda: hall.within(lambda tx: api_keys.revoke(tx, key.id, OPERATOR, previous_only=True), away),
-        lambda: hall.within(lambda tx: rotation.rotate(tx, keyring, key.id, 0, False, OPERATOR), away),
-        lambda: hall.within(lambda tx: api_keys.get(tx, key.id), away),
+        lambda: cluster.within(lambda tx: api_keys.revoke(tx, key.id, OPERATOR), away),
+        lambda: cluster.within(lambda tx: api_keys.revoke(tx, key.id, OPERATOR, previous_only=True), away),
+        lambda: cluster.within(lambda tx: rotation.rotate(tx, keyring, key.id, 0, False, OPERATOR), away),
+        lambda: cluster.within(lambda tx: api_keys.get(tx, key.id), away),
     ]
     for work in works:
         with pytest.raises(Refusal) as refused:
             work()
         assert refused.value.code is errors.NOT_FOUND
-    assert hall.listed(away) == []
-    assert hall.within(lambda tx: api_keys.secrets_of(tx, key.id), away) == {}
-    assert hall.answers(key.text) == [200, 200]
+    assert cluster.listed(away) == []
+    assert cluster.within(lambda tx: api_keys.secrets_of(tx, key.id), away) == {}
+    assert cluster.answers(key.text) == [200, 200]
 
 
 # --- every refusal alike ---
 
 
-def refusals(hall: Hall) -> dict[str, str | None]:
+def refusals(cluster: Cluster) -> dict[str, str | None]:
     """A key for every cause of -23, each of them known to both processes as far as it can be."""
-    held = {name: hall.make() for name in ("revoked", "rotated away", "previous ended")}
-    held["expired"] = hall.make(expires=START + 1)
-    held["elsewhere"] = hall.make(networks=["198.51.100.0/24"])
-    gone = hall.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Gone"))
-    held["disabled"] = hall.make(owner=gone)
-    away = hall.new_tenant("away.example")
-    stranger = hall.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), away)
-    held["another tenant's"] = hall.make(tenant=away, owner=stranger)
-    held["in its grace"] = hall.make()
-    hall.answers(*(key.text for key in held.values()))
-    hall.revoke(held["revoked"])
-    hall.rotate(held["rotated away"], 0)
-    hall.rotate(held["previous ended"])
-    hall.revoke(held["previous ended"], previous_only=True)
-    hall.rotate(held["in its grace"], 1)
-    hall.within(lambda tx: accounts.set_disabled(tx, accounts.find(tx, "supplier", gone), True))
-    hall.clock.now = START + 1
+    held = {name: cluster.make() for name in ("revoked", "rotated away", "previous ended")}
+    held["expired"] = cluster.make(expires=START + 1)
+    held["elsewhere"] = cluster.make(networks=["198.51.100.0/24"])
+    gone = cluster.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Gone"))
+    held["disabled"] = cluster.make(owner=gone)
+    away = cluster.new_tenant("away.example")
+    stranger = cluster.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), away)
+    held["another tenant's"] = cluster.make(tenant=away, owner=stranger)
+    held["in its grace"] = cluster.make()
+    cluster.answers(*(key.text for key in held.values()))
+    cluster.revoke(held["revoked"])
+    cluster.rotate(held["rotated away"], 0)
+    cluster.rotate(held["previous ended"])
+    cluster.revoke(held["previous ended"], previous_only=True)
+    cluster.rotate(held["in its grace"], 1)
+    cluster.within(lambda tx: accounts.set_disabled(tx, accounts.find(tx, "supplier", gone), True))
+    cluster.clock.now = START + 1
     made: dict[str, str | None] = {name: key.text for name, key in held.items()}
     return made | {"missing": None, "malformed": "ak_live_1", "unknown": UNKNOWN, "the sample": SAMPLE_KEY}
 
 
 @pytest.mark.parametrize("imports", [False, True], ids=["", "with imported keys"])
-def test_r103_every_cause_has_one_answer_and_costs_the_same_look_ups(hall: Hall, imports: bool) -> None:
+def test_r103_every_cause_has_one_answer_and_costs_the_same_look_ups(cluster: Cluster, imports: bool) -> None:
     if imports:
-        hall.import_key("ak_live_" + "7" * 32)
-    presented = refusals(hall)
-    hall.roll_pepper()
+        cluster.import_key("ak_live_" + "7" * 32)
+    presented = refusals(cluster)
+    cluster.roll_pepper()
     for _ in range(2):  # before and after the process has met each of them
 
         async def story() -> dict[str, tuple[Answer, int]]:
             return {
-                name: (await hall.first.post("/Supplier/Products/List", key), await look_ups(hall.first, key))
+                name: (await cluster.first.post("/Supplier/Products/List", key), await look_ups(cluster.first, key))
                 for name, key in presented.items()
             }
 
-        told = hall.run(story())
+        told = cluster.run(story())
         (answer,) = {(one.status, one.head, one.raw[: one.raw.index(b"requestId")]) for one, _ in told.values()}
         assert (answer[0], told["missing"][0].code) == (401, REFUSED)
     assert {name: number for name, (_, number) in told.items()} == dict.fromkeys(presented, 4 if imports else 2)
 
 
-async def look_ups(process: Process, key: str | None) -> int:
+async def look_ups(process: Node, key: str | None) -> int:
     """How many digests the store is asked about until a key is refused."""
     gate, revision_check = process.services.gate, process.services.revision_check
     presented = Credentials([], [] if key is None else [key.encode()], "192.0.2.1")
@@ -187,35 +193,35 @@ async def look_ups(process: Process, key: str | None) -> int:
             return asked
 
 
-async def _tenant(process: Process) -> TenantEntry:
+async def _tenant(process: Node) -> TenantEntry:
     entry = process.services.gate.tenant([b"shop.example"])
     assert entry.id
     return entry
 
 
-def test_a_key_of_a_suspended_tenant_is_refused_as_an_unknown_one_is(hall: Hall) -> None:
-    key = hall.make()
-    hall.answers(key.text)
-    hall.within(lambda tx: tenants.set_suspended(tx, True))
-    told = [hall.run(hall.first.post("/Supplier/Products/List", one)) for one in (key.text, UNKNOWN)]
+def test_a_key_of_a_suspended_tenant_is_refused_as_an_unknown_one_is(cluster: Cluster) -> None:
+    key = cluster.make()
+    cluster.answers(key.text)
+    cluster.within(lambda tx: tenants.set_suspended(tx, True))
+    told = [cluster.run(cluster.first.post("/Supplier/Products/List", one)) for one in (key.text, UNKNOWN)]
     assert told[0].head == told[1].head
     assert [one.code for one in told] == [REFUSED, REFUSED]
-    assert [hall.run(look_ups(hall.first, one)) for one in (key.text, UNKNOWN)] == [1, 1]
+    assert [cluster.run(look_ups(cluster.first, one)) for one in (key.text, UNKNOWN)] == [1, 1]
 
 
-def test_a_test_key_does_not_count_in_a_live_tenant_nor_a_live_one_in_a_sandbox(hall: Hall) -> None:
-    play = hall.new_tenant("play.example", sandbox=True)
-    owner = hall.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), play)
-    assert hall.answers(hall.make(sandbox=True).text) == [REFUSED, REFUSED]
+def test_a_test_key_does_not_count_in_a_live_tenant_nor_a_live_one_in_a_sandbox(cluster: Cluster) -> None:
+    play = cluster.new_tenant("play.example", sandbox=True)
+    owner = cluster.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), play)
+    assert cluster.answers(cluster.make(sandbox=True).text) == [REFUSED, REFUSED]
     for sandbox, told in ((True, 200), (False, REFUSED)):
-        key = hall.make(tenant=play, owner=owner, sandbox=sandbox)
-        assert hall.run(hall.first.status(key.text, host="play.example")) == told
+        key = cluster.make(tenant=play, owner=owner, sandbox=sandbox)
+        assert cluster.run(cluster.first.status(key.text, host="play.example")) == told
 
 
-def test_a_secret_in_its_grace_that_its_holder_kept_ends_to_the_millisecond(hall: Hall) -> None:
-    old = hall.make()
-    hall.run(hall.first.post("/Supplier/Keys/Rotate", old.text))
-    hall.clock.now = START + HOUR - 1
-    assert hall.answers(old.text) == [200, 200]
-    hall.clock.now += 1
-    assert hall.answers(old.text) == [REFUSED, REFUSED]
+def test_a_secret_in_its_grace_that_its_holder_kept_ends_to_the_millisecond(cluster: Cluster) -> None:
+    old = cluster.make()
+    cluster.run(cluster.first.post("/Supplier/Keys/Rotate", old.text))
+    cluster.clock.now = START + HOUR - 1
+    assert cluster.answers(old.text) == [200, 200]
+    cluster.clock.now += 1
+    assert cluster.answers(old.text) == [REFUSED, REFUSED]

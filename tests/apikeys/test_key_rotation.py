@@ -21,7 +21,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.store.sql import cross_tenant
 from bedesten.store.tables import idempotency
 from bedesten.store.transaction import SystemTransaction
-from tests.apikeys.hall import START, Answer, Hall, Made
+from tests.apikeys.cluster import START, Answer, Cluster, IssuedKey
 
 REFUSED = errors.KEY_REFUSED.number
 _STORED_ANSWERS = cross_tenant(idempotency.select())
@@ -37,346 +37,352 @@ def refused(work: Callable[[], object]) -> int:
 
 
 def test_r141_the_new_secret_is_good_before_the_old_one_ends_and_the_old_one_ends_to_the_millisecond(
-    hall: Hall,
+    cluster: Cluster,
 ) -> None:
-    old = hall.make()
-    assert hall.answers(old.text) == [200, 200]
-    new = hall.rotate(old, HOUR)
+    old = cluster.make()
+    assert cluster.answers(old.text) == [200, 200]
+    new = cluster.rotate(old, HOUR)
     assert new.text != old.text
     assert new.text.startswith("ak_live_")
-    assert hall.answers(old.text, new.text) == [200] * 4
-    hall.clock.now = START + HOUR - 1
-    assert hall.answers(old.text, new.text) == [200] * 4
-    hall.clock.now = START + HOUR
-    assert hall.answers(old.text, new.text) == [REFUSED, 200] * 2
+    assert cluster.answers(old.text, new.text) == [200] * 4
+    cluster.clock.now = START + HOUR - 1
+    assert cluster.answers(old.text, new.text) == [200] * 4
+    cluster.clock.now = START + HOUR
+    assert cluster.answers(old.text, new.text) == [REFUSED, 200] * 2
 
 
-def test_without_a_grace_the_old_secret_is_dead_at_once_in_every_process(hall: Hall) -> None:
-    old = hall.make()
-    assert hall.answers(old.text) == [200, 200]
-    new = hall.rotate(old, 0)
-    assert hall.answers(old.text, new.text) == [REFUSED, 200] * 2
-    assert list(hall.secrets(old)) == [CURRENT]
+def test_without_a_grace_the_old_secret_is_dead_at_once_in_every_process(cluster: Cluster) -> None:
+    old = cluster.make()
+    assert cluster.answers(old.text) == [200, 200]
+    new = cluster.rotate(old, 0)
+    assert cluster.answers(old.text, new.text) == [REFUSED, 200] * 2
+    assert list(cluster.secrets(old)) == [CURRENT]
 
 
-def test_a_second_rotation_during_the_grace_ends_the_older_secret_at_once(hall: Hall) -> None:
-    first = hall.make()
-    second = hall.rotate(first)
-    assert hall.answers(first.text, second.text) == [200] * 4
-    third = hall.rotate(second)
-    assert hall.answers(first.text, second.text, third.text) == [REFUSED, 200, 200] * 2
-    assert sorted(hall.secrets(first)) == [CURRENT, PREVIOUS]
+def test_a_second_rotation_during_the_grace_ends_the_older_secret_at_once(cluster: Cluster) -> None:
+    first = cluster.make()
+    second = cluster.rotate(first)
+    assert cluster.answers(first.text, second.text) == [200] * 4
+    third = cluster.rotate(second)
+    assert cluster.answers(first.text, second.text, third.text) == [REFUSED, 200, 200] * 2
+    assert sorted(cluster.secrets(first)) == [CURRENT, PREVIOUS]
 
 
-def test_the_grace_can_wait_for_the_first_use_of_the_new_secret(hall: Hall) -> None:
-    old = hall.make()
-    new = hall.rotate(old, HOUR, from_first_use=True)
-    hall.clock.now += 40 * DAY
-    assert hall.answers(old.text) == [200, 200]
-    assert hall.secrets(old)[PREVIOUS].expires is None
-    assert hall.answers(new.text) == [200, 200]
-    assert hall.secrets(old)[PREVIOUS].expires == START + 40 * DAY + HOUR
-    hall.clock.now += HOUR - 1
-    assert hall.answers(old.text) == [200, 200]
-    hall.clock.now += 1
-    assert hall.answers(old.text, new.text) == [REFUSED, 200] * 2
+def test_the_grace_can_wait_for_the_first_use_of_the_new_secret(cluster: Cluster) -> None:
+    old = cluster.make()
+    new = cluster.rotate(old, HOUR, from_first_use=True)
+    cluster.clock.now += 40 * DAY
+    assert cluster.answers(old.text) == [200, 200]
+    assert cluster.secrets(old)[PREVIOUS].expires is None
+    assert cluster.answers(new.text) == [200, 200]
+    assert cluster.secrets(old)[PREVIOUS].expires == START + 40 * DAY + HOUR
+    cluster.clock.now += HOUR - 1
+    assert cluster.answers(old.text) == [200, 200]
+    cluster.clock.now += 1
+    assert cluster.answers(old.text, new.text) == [REFUSED, 200] * 2
 
 
-def test_a_grace_of_nothing_from_the_first_use_ends_the_old_secret_with_that_very_request(hall: Hall) -> None:
-    old = hall.make()
-    new = hall.rotate(old, 0, from_first_use=True)
-    assert hall.answers(old.text) == [200, 200]
-    assert hall.run(hall.first.status(new.text)) == 200
-    assert hall.answers(old.text, new.text) == [REFUSED, 200] * 2
+def test_a_grace_of_nothing_from_the_first_use_ends_the_old_secret_with_that_very_request(cluster: Cluster) -> None:
+    old = cluster.make()
+    new = cluster.rotate(old, 0, from_first_use=True)
+    assert cluster.answers(old.text) == [200, 200]
+    assert cluster.run(cluster.first.status(new.text)) == 200
+    assert cluster.answers(old.text, new.text) == [REFUSED, 200] * 2
 
 
-def test_many_first_uses_at_the_same_moment_set_one_end_and_are_all_let_in(hall: Hall) -> None:
-    old = hall.make()
-    new = hall.rotate(old, HOUR, from_first_use=True)
+def test_many_first_uses_at_the_same_moment_set_one_end_and_are_all_let_in(cluster: Cluster) -> None:
+    old = cluster.make()
+    new = cluster.rotate(old, HOUR, from_first_use=True)
 
     async def story() -> list[int]:
-        calls = [process.status(new.text) for process in (hall.first, hall.second) for _ in range(10)]
+        calls = [process.status(new.text) for process in (cluster.first, cluster.second) for _ in range(10)]
         return await asyncio.gather(*calls)
 
-    assert hall.run(story()) == [200] * 20
-    assert hall.secrets(old)[PREVIOUS].expires == START + HOUR
-    hall.clock.now += MINUTE
-    assert hall.answers(new.text) == [200, 200]
-    assert hall.secrets(old)[PREVIOUS].expires == START + HOUR
+    assert cluster.run(story()) == [200] * 20
+    assert cluster.secrets(old)[PREVIOUS].expires == START + HOUR
+    cluster.clock.now += MINUTE
+    assert cluster.answers(new.text) == [200, 200]
+    assert cluster.secrets(old)[PREVIOUS].expires == START + HOUR
 
 
-def test_the_first_use_is_written_once_and_later_uses_write_nothing(hall: Hall) -> None:
-    new = hall.rotate(hall.make(), HOUR, from_first_use=True)
-    before = hall.changes()
-    assert hall.answers(new.text) == [200, 200]
-    after = hall.changes()
+def test_the_first_use_is_written_once_and_later_uses_write_nothing(cluster: Cluster) -> None:
+    new = cluster.rotate(cluster.make(), HOUR, from_first_use=True)
+    before = cluster.changes()
+    assert cluster.answers(new.text) == [200, 200]
+    after = cluster.changes()
     assert after == before + 2, "both secrets have changed"
-    assert hall.answers(new.text, new.text) == [200] * 4
-    assert hall.changes() == after
+    assert cluster.answers(new.text, new.text) == [200] * 4
+    assert cluster.changes() == after
 
 
-def test_the_keys_own_expiry_still_rules_over_both_secrets(hall: Hall) -> None:
-    old = hall.make(expires=START + 10 * MINUTE)
-    new = hall.rotate(old, HOUR)
-    hall.clock.now = START + 10 * MINUTE - 1
-    assert hall.answers(old.text, new.text) == [200] * 4
-    hall.clock.now += 1
-    assert hall.answers(old.text, new.text) == [REFUSED] * 4
+def test_the_keys_own_expiry_still_rules_over_both_secrets(cluster: Cluster) -> None:
+    old = cluster.make(expires=START + 10 * MINUTE)
+    new = cluster.rotate(old, HOUR)
+    cluster.clock.now = START + 10 * MINUTE - 1
+    assert cluster.answers(old.text, new.text) == [200] * 4
+    cluster.clock.now += 1
+    assert cluster.answers(old.text, new.text) == [REFUSED] * 4
 
 
-def test_an_ended_key_is_not_rotated(hall: Hall) -> None:
-    revoked, expired = hall.make(), hall.make(expires=START + 1)
-    hall.revoke(revoked)
-    hall.clock.now += 1
+def test_an_ended_key_is_not_rotated(cluster: Cluster) -> None:
+    revoked, expired = cluster.make(), cluster.make(expires=START + 1)
+    cluster.revoke(revoked)
+    cluster.clock.now += 1
     for key in (revoked, expired):
-        assert refused(lambda key=key: hall.rotate(key)) == errors.CONFLICT.number  # type: ignore[misc]
-    assert refused(lambda: hall.rotate(Made("key_none", ""))) == errors.NOT_FOUND.number
+        assert refused(lambda key=key: cluster.rotate(key)) == errors.CONFLICT.number  # type: ignore[misc]
+    assert refused(lambda: cluster.rotate(IssuedKey("key_none", ""))) == errors.NOT_FOUND.number
 
 
 @pytest.mark.parametrize("grace", [-1, 30 * DAY + 1])
-def test_the_grace_is_thirty_days_at_most(hall: Hall, grace: int) -> None:
-    key = hall.make()
-    assert refused(lambda: hall.rotate(key, grace)) == errors.BAD_REQUEST.number
-    assert hall.answers(key.text) == [200, 200]
+def test_the_grace_is_thirty_days_at_most(cluster: Cluster, grace: int) -> None:
+    key = cluster.make()
+    assert refused(lambda: cluster.rotate(key, grace)) == errors.BAD_REQUEST.number
+    assert cluster.answers(key.text) == [200, 200]
 
 
-def test_the_previous_secret_can_be_ended_on_its_own(hall: Hall) -> None:
-    old = hall.make()
-    new = hall.rotate(old)
-    assert hall.answers(old.text) == [200, 200]
-    assert hall.revoke(old, previous_only=True)
-    assert hall.answers(old.text, new.text) == [REFUSED, 200] * 2
-    assert not hall.revoke(old, previous_only=True)
-    assert hall.answers(new.text) == [200, 200]
+def test_the_previous_secret_can_be_ended_on_its_own(cluster: Cluster) -> None:
+    old = cluster.make()
+    new = cluster.rotate(old)
+    assert cluster.answers(old.text) == [200, 200]
+    assert cluster.revoke(old, previous_only=True)
+    assert cluster.answers(old.text, new.text) == [REFUSED, 200] * 2
+    assert not cluster.revoke(old, previous_only=True)
+    assert cluster.answers(new.text) == [200, 200]
 
 
-def test_revoking_a_key_in_rotation_ends_both_secrets(hall: Hall) -> None:
-    old = hall.make()
-    new = hall.rotate(old)
-    assert hall.answers(old.text, new.text) == [200] * 4
-    assert hall.revoke(old)
-    assert hall.answers(old.text, new.text) == [REFUSED] * 4
-    assert hall.secrets(old) == {}
+def test_revoking_a_key_in_rotation_ends_both_secrets(cluster: Cluster) -> None:
+    old = cluster.make()
+    new = cluster.rotate(old)
+    assert cluster.answers(old.text, new.text) == [200] * 4
+    assert cluster.revoke(old)
+    assert cluster.answers(old.text, new.text) == [REFUSED] * 4
+    assert cluster.secrets(old) == {}
 
 
-def test_a_sandbox_rotates_to_a_test_key(hall: Hall) -> None:
-    play = hall.new_tenant("play.example", sandbox=True)
-    owner = hall.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), play)
-    key = hall.make(tenant=play, owner=owner, sandbox=True)
-    secret = hall.within(lambda tx: rotation.rotate(tx, hall.keyring, key.id, 0, False, OPERATOR), play)
+def test_a_sandbox_rotates_to_a_test_key(cluster: Cluster) -> None:
+    play = cluster.new_tenant("play.example", sandbox=True)
+    owner = cluster.within(lambda tx: accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), play)
+    key = cluster.make(tenant=play, owner=owner, sandbox=True)
+    secret = cluster.within(lambda tx: rotation.rotate(tx, cluster.keyring, key.id, 0, False, OPERATOR), play)
     assert secret.reveal().startswith("ak_test_")
-    assert hall.run(hall.first.status(secret.reveal(), host="play.example")) == 200
+    assert cluster.run(cluster.first.status(secret.reveal(), host="play.example")) == 200
 
 
-def test_rotations_at_the_same_moment_leave_at_most_two_secrets_and_the_last_one_works(hall: Hall) -> None:
-    key = hall.make()
-    keyring = hall.keyring
+def test_rotations_at_the_same_moment_leave_at_most_two_secrets_and_the_last_one_works(cluster: Cluster) -> None:
+    key = cluster.make()
+    keyring = cluster.keyring
 
     async def story() -> list[str]:
-        stores = (hall.first.services.store, hall.second.services.store)
+        stores = (cluster.first.services.store, cluster.second.services.store)
         made = await asyncio.gather(*(
-            stores[at % 2].write(hall.tenant, rotation.rotate, keyring, key.id, HOUR, False, OPERATOR)
+            stores[at % 2].write(cluster.tenant, rotation.rotate, keyring, key.id, HOUR, False, OPERATOR)
             for at in range(8)
         ))  # fmt: skip
         return [secret.reveal() for secret in made]
 
-    made = hall.run(story())
+    made = cluster.run(story())
     assert len(set(made)) == 8
-    assert sorted(hall.secrets(key)) == [CURRENT, PREVIOUS]
-    alive = [text for text in made if hall.run(hall.first.status(text)) == 200]
+    assert sorted(cluster.secrets(key)) == [CURRENT, PREVIOUS]
+    alive = [text for text in made if cluster.run(cluster.first.status(text)) == 200]
     assert len(alive) == 2
-    (current,) = (text for text in alive if keyring.key_digest(hall.tenant, text) == hall.secrets(key)[CURRENT].digest)
-    (listed,) = hall.listed()
+    (current,) = (
+        text for text in alive if keyring.key_digest(cluster.tenant, text) == cluster.secrets(key)[CURRENT].digest
+    )
+    (listed,) = cluster.listed()
     assert listed["hint"] == f"ak_live_…{current[-4:]}"
 
 
-def test_a_revocation_beside_rotations_leaves_nothing_alive(hall: Hall) -> None:
-    key = hall.make()
-    keyring = hall.keyring
+def test_a_revocation_beside_rotations_leaves_nothing_alive(cluster: Cluster) -> None:
+    key = cluster.make()
+    keyring = cluster.keyring
 
     async def story() -> list[object]:
-        one, other = hall.first.services.store, hall.second.services.store
+        one, other = cluster.first.services.store, cluster.second.services.store
         return list(
             await asyncio.gather(
-                one.write(hall.tenant, rotation.rotate, keyring, key.id, HOUR, False, OPERATOR),
-                other.write(hall.tenant, api_keys.revoke, key.id, OPERATOR),
-                one.write(hall.tenant, rotation.rotate, keyring, key.id, HOUR, False, OPERATOR),
+                one.write(cluster.tenant, rotation.rotate, keyring, key.id, HOUR, False, OPERATOR),
+                other.write(cluster.tenant, api_keys.revoke, key.id, OPERATOR),
+                one.write(cluster.tenant, rotation.rotate, keyring, key.id, HOUR, False, OPERATOR),
                 return_exceptions=True,
             )
         )
 
-    outcomes = hall.run(story())
+    outcomes = cluster.run(story())
     assert True in outcomes
-    assert hall.secrets(key) == {}
+    assert cluster.secrets(key) == {}
     made = [one.reveal() for one in outcomes if isinstance(one, Secret)]
-    assert hall.answers(key.text, *made) == [REFUSED] * (2 + 2 * len(made))
+    assert cluster.answers(key.text, *made) == [REFUSED] * (2 + 2 * len(made))
 
 
 # --- by the holder ---
 
 
-def rotated(hall: Hall, key: str, **body: object) -> Made:
-    data = hall.run(hall.first.post("/Supplier/Keys/Rotate", key, body)).data
-    return Made(data["id"], data["key"])
+def rotated(cluster: Cluster, key: str, **body: object) -> IssuedKey:
+    data = cluster.run(cluster.first.post("/Supplier/Keys/Rotate", key, body)).data
+    return IssuedKey(data["id"], data["key"])
 
 
-def test_a_holder_rotates_its_own_key_with_an_hour_of_grace(hall: Hall) -> None:
-    old = hall.make()
-    answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", old.text))
+def test_a_holder_rotates_its_own_key_with_an_hour_of_grace(cluster: Cluster) -> None:
+    old = cluster.make()
+    answer = cluster.run(cluster.first.post("/Supplier/Keys/Rotate", old.text))
     assert set(answer.data) == {"id", "key", "hint", "previous"}
     assert answer.data["id"] == old.id
     assert answer.data["hint"] == f"ak_live_…{answer.data['key'][-4:]}"
     assert answer.data["previous"] == {"ends": "2027-01-15T09:00:00Z"}
-    assert hall.answers(old.text, answer.data["key"]) == [200] * 4
-    hall.clock.now += HOUR
-    assert hall.answers(old.text, answer.data["key"]) == [REFUSED, 200] * 2
+    assert cluster.answers(old.text, answer.data["key"]) == [200] * 4
+    cluster.clock.now += HOUR
+    assert cluster.answers(old.text, answer.data["key"]) == [REFUSED, 200] * 2
 
 
-def test_a_holder_may_choose_the_grace(hall: Hall) -> None:
-    key = hall.make()
-    answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", key.text, {"graceSeconds": 0}))
+def test_a_holder_may_choose_the_grace(cluster: Cluster) -> None:
+    key = cluster.make()
+    answer = cluster.run(cluster.first.post("/Supplier/Keys/Rotate", key.text, {"graceSeconds": 0}))
     assert answer.data["previous"] is None
-    assert hall.answers(key.text, answer.data["key"]) == [REFUSED, 200] * 2
-    waiting = hall.run(hall.second.post("/Supplier/Keys/Rotate", answer.data["key"], {"fromFirstUse": True}))
+    assert cluster.answers(key.text, answer.data["key"]) == [REFUSED, 200] * 2
+    waiting = cluster.run(cluster.second.post("/Supplier/Keys/Rotate", answer.data["key"], {"fromFirstUse": True}))
     assert waiting.data["previous"] == {"ends": None}
 
 
 @pytest.mark.parametrize("grace", [-1, 2_592_001, "60", 1.5])
-def test_a_grace_that_is_none_is_refused_and_named(hall: Hall, grace: object) -> None:
-    key = hall.make()
-    answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", key.text, {"graceSeconds": grace}))
+def test_a_grace_that_is_none_is_refused_and_named(cluster: Cluster, grace: object) -> None:
+    key = cluster.make()
+    answer = cluster.run(cluster.first.post("/Supplier/Keys/Rotate", key.text, {"graceSeconds": grace}))
     assert (answer.status, answer.code) == (400, errors.BAD_REQUEST.number)
     assert [one["field"] for one in answer.body["errors"]] == ["graceSeconds"]
-    assert hall.answers(key.text) == [200, 200]
+    assert cluster.answers(key.text) == [200, 200]
 
 
-def hint(hall: Hall, key: str) -> str:
+def hint(cluster: Cluster, key: str) -> str:
     """What `Keys/Get` shows of the current secret to whoever presents this one."""
-    shown: str = hall.run(hall.second.post("/Supplier/Keys/Get", key)).data["hint"]
+    shown: str = cluster.run(cluster.second.post("/Supplier/Keys/Get", key)).data["hint"]
     return shown
 
 
-def test_when_the_answer_got_lost_rotating_the_current_secret_with_the_old_one_gives_another_one(hall: Hall) -> None:
-    old = hall.make()
-    lost = [rotated(hall, old.text)]
-    lost.append(rotated(hall, old.text, replaces=hint(hall, old.text)))
-    hall.clock.now += HOUR - 1
-    new = rotated(hall, old.text, replaces=hint(hall, old.text))
-    assert hall.answers(*(one.text for one in lost)) == [REFUSED] * 4
-    assert hall.answers(old.text, new.text) == [200] * 4
-    hall.clock.now += 1
-    assert hall.answers(old.text, new.text) == [REFUSED, 200] * 2, "the end of the old secret was never put off"
+def test_when_the_answer_got_lost_rotating_the_current_secret_with_the_old_one_gives_another_one(
+    cluster: Cluster,
+) -> None:
+    old = cluster.make()
+    lost = [rotated(cluster, old.text)]
+    lost.append(rotated(cluster, old.text, replaces=hint(cluster, old.text)))
+    cluster.clock.now += HOUR - 1
+    new = rotated(cluster, old.text, replaces=hint(cluster, old.text))
+    assert cluster.answers(*(one.text for one in lost)) == [REFUSED] * 4
+    assert cluster.answers(old.text, new.text) == [200] * 4
+    cluster.clock.now += 1
+    assert cluster.answers(old.text, new.text) == [REFUSED, 200] * 2, "the end of the old secret was never put off"
 
 
-def test_an_idempotency_key_never_makes_the_server_keep_a_secret(hall: Hall) -> None:
-    old = hall.make()
-    answers = [hall.run(hall.first.post("/Supplier/Keys/Rotate", old.text, idempotency_key="r-1")) for _ in range(2)]
+def test_an_idempotency_key_never_makes_the_server_keep_a_secret(cluster: Cluster) -> None:
+    old = cluster.make()
+    answers = [
+        cluster.run(cluster.first.post("/Supplier/Keys/Rotate", old.text, idempotency_key="r-1")) for _ in range(2)
+    ]
     assert [answer.code for answer in answers] == [None, errors.CONFLICT.number]
-    assert hall.answers(old.text, answers[0].data["key"]) == [200] * 4
-    assert hall.installation.store.read_now(lambda tx: tx.all(_STORED_ANSWERS)) == []
+    assert cluster.answers(old.text, answers[0].data["key"]) == [200] * 4
+    assert cluster.installation.store.read_now(lambda tx: tx.all(_STORED_ANSWERS)) == []
 
 
-def test_the_old_secret_cannot_rotate_once_the_new_one_is_in_use(hall: Hall) -> None:
-    old = hall.make()
-    new = rotated(hall, old.text)
-    assert hall.run(hall.second.status(new.text)) == 200
-    for body in ({}, {"replaces": hint(hall, old.text)}):
-        answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", old.text, body))
+def test_the_old_secret_cannot_rotate_once_the_new_one_is_in_use(cluster: Cluster) -> None:
+    old = cluster.make()
+    new = rotated(cluster, old.text)
+    assert cluster.run(cluster.second.status(new.text)) == 200
+    for body in ({}, {"replaces": hint(cluster, old.text)}):
+        answer = cluster.run(cluster.first.post("/Supplier/Keys/Rotate", old.text, body))
         assert (answer.status, answer.code) == (409, errors.CONFLICT.number)
-    assert hall.answers(old.text, new.text) == [200] * 4
+    assert cluster.answers(old.text, new.text) == [200] * 4
 
 
-def test_the_new_secret_rotates_again_and_ends_the_oldest(hall: Hall) -> None:
-    first = hall.make()
-    second = rotated(hall, first.text)
-    third = rotated(hall, second.text)
-    assert hall.answers(first.text, second.text, third.text) == [REFUSED, 200, 200] * 2
+def test_the_new_secret_rotates_again_and_ends_the_oldest(cluster: Cluster) -> None:
+    first = cluster.make()
+    second = rotated(cluster, first.text)
+    third = rotated(cluster, second.text)
+    assert cluster.answers(first.text, second.text, third.text) == [REFUSED, 200, 200] * 2
 
 
 @pytest.mark.parametrize("more", [{}, {"graceSeconds": 0}, {"fromFirstUse": True}])
 def test_of_six_rotations_at_the_same_moment_one_succeeds_and_its_secret_works(
-    hall: Hall, more: dict[str, object]
+    cluster: Cluster, more: dict[str, object]
 ) -> None:
-    old = hall.make()
+    old = cluster.make()
 
     async def story() -> list[Answer]:
-        processes = (hall.first, hall.second)
+        processes = (cluster.first, cluster.second)
         return await asyncio.gather(
             *(processes[at % 2].post("/Supplier/Keys/Rotate", old.text, more) for at in range(6))
         )
 
-    answers = hall.run(story())
+    answers = cluster.run(story())
     (made,) = [answer.data["key"] for answer in answers if answer.status == 200]
     late = {errors.CONFLICT.number} if more != {"graceSeconds": 0} else {errors.CONFLICT.number, REFUSED}
     assert {answer.code for answer in answers if answer.status != 200} <= late
-    assert hall.answers(made) == [200, 200]
+    assert cluster.answers(made) == [200, 200]
 
 
-def test_a_rotation_that_names_a_secret_which_is_not_the_current_one_does_nothing(hall: Hall) -> None:
-    first = hall.make()
-    named = hint(hall, first.text)
-    second = rotated(hall, first.text, replaces=named)
-    answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", second.text, {"replaces": named}))
+def test_a_rotation_that_names_a_secret_which_is_not_the_current_one_does_nothing(cluster: Cluster) -> None:
+    first = cluster.make()
+    named = hint(cluster, first.text)
+    second = rotated(cluster, first.text, replaces=named)
+    answer = cluster.run(cluster.first.post("/Supplier/Keys/Rotate", second.text, {"replaces": named}))
     assert (answer.status, answer.code) == (409, errors.CONFLICT.number)
     assert [one["field"] for one in answer.body["errors"]] == ["replaces"]
-    assert hall.answers(first.text, second.text) == [200] * 4
+    assert cluster.answers(first.text, second.text) == [200] * 4
 
 
-def test_every_door_tells_the_earlier_end_of_a_key_and_its_old_secret(hall: Hall) -> None:
+def test_every_door_tells_the_earlier_end_of_a_key_and_its_old_secret(cluster: Cluster) -> None:
     """The key ends in an hour, the grace in a day; and the other way round."""
 
-    def used(key: Made) -> dict[str, Any]:
-        return hall.within(lambda tx: usage.key_usage(tx, key.id))
+    def used(key: IssuedKey) -> dict[str, Any]:
+        return cluster.within(lambda tx: usage.key_usage(tx, key.id))
 
     for life, grace, earlier in ((HOUR, DAY, HOUR), (DAY, HOUR, HOUR)):
-        key = hall.make(expires=START + life)
-        answer = hall.run(hall.first.post("/Supplier/Keys/Rotate", key.text, {"graceSeconds": grace // 1000}))
+        key = cluster.make(expires=START + life)
+        answer = cluster.run(cluster.first.post("/Supplier/Keys/Rotate", key.text, {"graceSeconds": grace // 1000}))
         told = {"ends": wire_time(START + earlier)}
         assert answer.data["previous"] == told
-        assert hall.run(hall.second.post("/Supplier/Keys/Get", key.text)).data["previous"] == told
-        assert next(one for one in hall.listed() if one["id"] == key.id)["previous"] == told
+        assert cluster.run(cluster.second.post("/Supplier/Keys/Get", key.text)).data["previous"] == told
+        assert next(one for one in cluster.listed() if one["id"] == key.id)["previous"] == told
         assert [one["ends"] for one in used(key)["secrets"]][1:] == [told["ends"]]
-    by_operator = hall.make(expires=START + HOUR)
+    by_operator = cluster.make(expires=START + HOUR)
 
     def turn(tx: SystemTransaction) -> operator_keys.Rotation:
-        return operator_keys.rotate(tx, hall.keyring, by_operator.id, Grace(DAY), end_previous=False)
+        return operator_keys.rotate(tx, cluster.keyring, by_operator.id, Grace(DAY), end_previous=False)
 
-    assert hall.installation.store.write_now(turn).ends == START + HOUR
+    assert cluster.installation.store.write_now(turn).ends == START + HOUR
 
 
-def test_rotating_needs_its_grant_and_nothing_is_done_without_it(hall: Hall) -> None:
-    narrow = hall.make(grants=["products:read"])
+def test_rotating_needs_its_grant_and_nothing_is_done_without_it(cluster: Cluster) -> None:
+    narrow = cluster.make(grants=["products:read"])
     for path in ("Rotate", "Revoke", "Get"):
-        answer = hall.run(hall.first.post(f"/Supplier/Keys/{path}", narrow.text))
+        answer = cluster.run(cluster.first.post(f"/Supplier/Keys/{path}", narrow.text))
         assert (answer.status, answer.code) == (403, errors.NOT_GRANTED.number)
-    assert hall.answers(narrow.text) == [200, 200]
-    assert list(hall.secrets(narrow)) == [CURRENT]
-    able = hall.make(grants=["keys:manage"])
-    assert hall.run(hall.first.post("/Supplier/Keys/Get", able.text)).status == 200
+    assert cluster.answers(narrow.text) == [200, 200]
+    assert list(cluster.secrets(narrow)) == [CURRENT]
+    able = cluster.make(grants=["keys:manage"])
+    assert cluster.run(cluster.first.post("/Supplier/Keys/Get", able.text)).status == 200
 
 
-def test_payment_keys_have_the_same_three_calls(hall: Hall) -> None:
-    owner = hall.within(lambda tx: accounts.find_or_create_owner(tx, Surface.PAYMENT, "Pay"))
-    key, other = (hall.make(surface=Surface.PAYMENT, owner=owner) for _ in range(2))
+def test_payment_keys_have_the_same_three_calls(cluster: Cluster) -> None:
+    owner = cluster.within(lambda tx: accounts.find_or_create_owner(tx, Surface.PAYMENT, "Pay"))
+    key, other = (cluster.make(surface=Surface.PAYMENT, owner=owner) for _ in range(2))
 
     async def story() -> list[int | None]:
-        new = (await hall.first.post("/Payment/Keys/Rotate", key.text)).data["key"]
-        outcomes = [(await hall.second.post("/Payment/Keys/Get", one)).code for one in (key.text, new)]
-        assert (await hall.first.post("/Payment/Keys/Revoke", new)).data == {"id": key.id, "revoked": True}
-        outcomes += [(await hall.second.post("/Payment/Keys/Get", one)).code for one in (key.text, new)]
-        return [*outcomes, (await hall.first.post("/Supplier/Keys/Get", other.text)).code]
+        new = (await cluster.first.post("/Payment/Keys/Rotate", key.text)).data["key"]
+        outcomes = [(await cluster.second.post("/Payment/Keys/Get", one)).code for one in (key.text, new)]
+        assert (await cluster.first.post("/Payment/Keys/Revoke", new)).data == {"id": key.id, "revoked": True}
+        outcomes += [(await cluster.second.post("/Payment/Keys/Get", one)).code for one in (key.text, new)]
+        return [*outcomes, (await cluster.first.post("/Supplier/Keys/Get", other.text)).code]
 
-    assert hall.run(story()) == [None, None, REFUSED, REFUSED, errors.NOT_GRANTED.number]
+    assert cluster.run(story()) == [None, None, REFUSED, REFUSED, errors.NOT_GRANTED.number]
 
 
-def test_a_rotation_leaves_its_rows_in_the_trail_and_no_secret(hall: Hall) -> None:
-    old = hall.make()
-    new = rotated(hall, old.text, graceSeconds=60, fromFirstUse=True)
-    hall.answers(new.text)
-    rows = hall.trail()
+def test_a_rotation_leaves_its_rows_in_the_trail_and_no_secret(cluster: Cluster) -> None:
+    old = cluster.make()
+    new = rotated(cluster, old.text, graceSeconds=60, fromFirstUse=True)
+    cluster.answers(new.text)
+    rows = cluster.trail()
     told = [row for row in rows if row.action.startswith("key.rotate")]
     assert [(row.action, row.actor, row.subject) for row in told] == [
-        ("key.rotate", hall.owner, old.id), ("key.rotate.used", hall.owner, old.id),
+        ("key.rotate", cluster.owner, old.id), ("key.rotate.used", cluster.owner, old.id),
     ]  # fmt: skip
     assert all(str(row.request_id).startswith("req_") for row in told)
     assert old.text not in str(rows)

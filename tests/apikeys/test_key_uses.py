@@ -9,32 +9,32 @@ import structlog
 from bedesten.apikeys import usage
 from bedesten.core.clock import HOUR, MINUTE, SECOND
 from bedesten.http import key_usage
-from tests.apikeys.hall import AGENT, START, Hall, Process
+from tests.apikeys.cluster import AGENT, START, Cluster, Node
 from tests.store.raw import raw
 
 
-def write(hall: Hall, process: Process | None = None, *, everything: bool = False) -> None:
+def write(cluster: Cluster, process: Node | None = None, *, everything: bool = False) -> None:
     """What the task beside the requests does when its time has come."""
-    one = process or hall.first
-    hall.run(one.services.key_usage.write(None if everything else hall.clock.now))
+    one = process or cluster.first
+    cluster.run(one.services.key_usage.write(None if everything else cluster.clock.now))
 
 
-def call(hall: Hall, key: str, times: int = 1, process: Process | None = None, **more: Any) -> None:
+def call(cluster: Cluster, key: str, times: int = 1, process: Node | None = None, **more: Any) -> None:
     async def story() -> None:
         for _ in range(times):
-            assert await (process or hall.first).status(key, **more) == 200
+            assert await (process or cluster.first).status(key, **more) == 200
 
-    hall.run(story())
+    cluster.run(story())
 
 
-def test_a_use_is_known_by_time_address_program_and_count(hall: Hall) -> None:
-    key = hall.make()
-    call(hall, key.text, 3, address="198.51.100.7")
-    hall.clock.now += 5 * SECOND
-    call(hall, key.text, address="203.0.113.9", agent="other/1")
-    assert hall.usage(key)["current"]["lastUsed"] is None, "nothing is written with the request"
-    write(hall)
-    assert hall.usage(key) == {
+def test_a_use_is_known_by_time_address_program_and_count(cluster: Cluster) -> None:
+    key = cluster.make()
+    call(cluster, key.text, 3, address="198.51.100.7")
+    cluster.clock.now += 5 * SECOND
+    call(cluster, key.text, address="203.0.113.9", agent="other/1")
+    assert cluster.usage(key)["current"]["lastUsed"] is None, "nothing is written with the request"
+    write(cluster)
+    assert cluster.usage(key) == {
         "current": {
             "secret": "current", "live": True, "ends": None, "lastUsed": "2027-01-15T08:00:05Z", "uses": 4,
             "address": "203.0.113.9", "userAgent": "other/1",
@@ -42,135 +42,135 @@ def test_a_use_is_known_by_time_address_program_and_count(hall: Hall) -> None:
     }  # fmt: skip
 
 
-def test_uses_of_several_processes_are_added_up_and_the_latest_tells_from_where(hall: Hall) -> None:
-    key = hall.make()
-    call(hall, key.text, 2, hall.first, address="198.51.100.1")
-    hall.clock.now += SECOND
-    call(hall, key.text, 3, hall.second, address="198.51.100.2")
-    write(hall, hall.second)
-    write(hall, hall.first)
-    told = hall.usage(key)["current"]
+def test_uses_of_several_processes_are_added_up_and_the_latest_tells_from_where(cluster: Cluster) -> None:
+    key = cluster.make()
+    call(cluster, key.text, 2, cluster.first, address="198.51.100.1")
+    cluster.clock.now += SECOND
+    call(cluster, key.text, 3, cluster.second, address="198.51.100.2")
+    write(cluster, cluster.second)
+    write(cluster, cluster.first)
+    told = cluster.usage(key)["current"]
     assert (told["uses"], told["address"], told["lastUsed"]) == (5, "198.51.100.2", "2027-01-15T08:00:01Z")
 
 
-def test_who_breaks_is_told_for_each_secret_apart(hall: Hall) -> None:
-    old = hall.make()
-    call(hall, old.text, 2, address="198.51.100.1", agent="cron/1")
-    write(hall, everything=True)
-    new = hall.rotate(old, HOUR)
-    hall.clock.now += MINUTE
-    call(hall, new.text, address="198.51.100.2", agent="shop/2")
-    write(hall, everything=True)
-    told = hall.usage(old)
+def test_who_breaks_is_told_for_each_secret_apart(cluster: Cluster) -> None:
+    old = cluster.make()
+    call(cluster, old.text, 2, address="198.51.100.1", agent="cron/1")
+    write(cluster, everything=True)
+    new = cluster.rotate(old, HOUR)
+    cluster.clock.now += MINUTE
+    call(cluster, new.text, address="198.51.100.2", agent="shop/2")
+    write(cluster, everything=True)
+    told = cluster.usage(old)
     assert [(name, one["uses"], one["address"], one["userAgent"]) for name, one in told.items()] == [
         ("current", 1, "198.51.100.2", "shop/2"), ("previous", 2, "198.51.100.1", "cron/1"),
     ]  # fmt: skip
     assert (told["previous"]["live"], told["previous"]["ends"]) == (True, "2027-01-15T09:00:00Z")
-    hall.revoke(old, previous_only=True)
-    assert (hall.usage(old)["previous"]["live"], hall.usage(old)["previous"]["uses"]) == (False, 2)
+    cluster.revoke(old, previous_only=True)
+    assert (cluster.usage(old)["previous"]["live"], cluster.usage(old)["previous"]["uses"]) == (False, 2)
 
 
-def test_a_use_that_was_noted_before_a_rotation_is_written_for_the_secret_that_made_it(hall: Hall) -> None:
-    old = hall.make()
-    call(hall, old.text, address="198.51.100.1")
-    new = hall.rotate(old)
-    write(hall, everything=True)
-    assert list(hall.usage(old)) == ["current", "previous"]
-    assert hall.usage(old)["current"]["uses"] == 0
-    assert hall.usage(old)["previous"]["address"] == "198.51.100.1"
-    newest = hall.rotate(new)
-    call(hall, newest.text)
-    write(hall, everything=True)
-    assert hall.usage(old)["previous"]["uses"] == 0
+def test_a_use_that_was_noted_before_a_rotation_is_written_for_the_secret_that_made_it(cluster: Cluster) -> None:
+    old = cluster.make()
+    call(cluster, old.text, address="198.51.100.1")
+    new = cluster.rotate(old)
+    write(cluster, everything=True)
+    assert list(cluster.usage(old)) == ["current", "previous"]
+    assert cluster.usage(old)["current"]["uses"] == 0
+    assert cluster.usage(old)["previous"]["address"] == "198.51.100.1"
+    newest = cluster.rotate(new)
+    call(cluster, newest.text)
+    write(cluster, everything=True)
+    assert cluster.usage(old)["previous"]["uses"] == 0
 
 
-def test_the_last_uses_before_a_revocation_are_not_lost(hall: Hall) -> None:
-    key = hall.make()
-    call(hall, key.text, 2, address="198.51.100.66")
-    hall.revoke(key)
-    write(hall, everything=True)
-    told = hall.usage(key)["current"]
+def test_the_last_uses_before_a_revocation_are_not_lost(cluster: Cluster) -> None:
+    key = cluster.make()
+    call(cluster, key.text, 2, address="198.51.100.66")
+    cluster.revoke(key)
+    write(cluster, everything=True)
+    told = cluster.usage(key)["current"]
     assert (told["live"], told["uses"], told["address"]) == (False, 2, "198.51.100.66")
 
 
-def test_refused_requests_are_not_uses(hall: Hall) -> None:
-    key = hall.make(grants=["products:read"])
+def test_refused_requests_are_not_uses(cluster: Cluster) -> None:
+    key = cluster.make(grants=["products:read"])
 
     async def story() -> None:
-        assert (await hall.first.post("/Supplier/Orders/Awaiting", key.text)).status == 403
-        assert await hall.first.status("ak_live_" + "5" * 32) == -23
+        assert (await cluster.first.post("/Supplier/Orders/Awaiting", key.text)).status == 403
+        assert await cluster.first.status("ak_live_" + "5" * 32) == -23
 
-    hall.run(story())
-    write(hall, everything=True)
-    assert hall.usage(key)["current"]["uses"] == 0
+    cluster.run(story())
+    write(cluster, everything=True)
+    assert cluster.usage(key)["current"]["uses"] == 0
 
 
-def test_r109_one_secret_is_written_once_a_minute_at_most(hall: Hall) -> None:
-    key, written = hall.make(), []
+def test_r109_one_secret_is_written_once_a_minute_at_most(cluster: Cluster) -> None:
+    key, written = cluster.make(), []
     for second in range(0, 130, 10):
-        hall.clock.now = START + second * SECOND
-        call(hall, key.text)
-        write(hall)
-        written.append(hall.usage(key)["current"]["uses"])
+        cluster.clock.now = START + second * SECOND
+        call(cluster, key.text)
+        write(cluster)
+        written.append(cluster.usage(key)["current"]["uses"])
     assert written == [1] * 6 + [7] * 6 + [13]
 
 
-def test_the_end_of_a_process_writes_everything(hall: Hall) -> None:
-    key = hall.make()
+def test_the_end_of_a_process_writes_everything(cluster: Cluster) -> None:
+    key = cluster.make()
 
     async def story() -> None:
-        hall.first.services.key_usage.start()
+        cluster.first.services.key_usage.start()
         for _ in range(2):
-            assert await hall.first.status(key.text) == 200
-            await hall.first.services.key_usage.write(hall.clock.now)
-        await hall.first.services.key_usage.stop()
+            assert await cluster.first.status(key.text) == 200
+            await cluster.first.services.key_usage.write(cluster.clock.now)
+        await cluster.first.services.key_usage.stop()
 
-    hall.run(story())
-    assert hall.usage(key)["current"]["uses"] == 2
+    cluster.run(story())
+    assert cluster.usage(key)["current"]["uses"] == 2
 
 
-def test_the_task_beside_the_requests_writes_by_itself(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_task_beside_the_requests_writes_by_itself(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_usage, "WRITE_INTERVAL_S", 0.01)
-    key = hall.make()
+    key = cluster.make()
 
     async def story() -> None:
-        hall.first.services.key_usage.start()
-        assert await hall.first.status(key.text) == 200
-        while hall.usage(key)["current"]["uses"] == 0:
+        cluster.first.services.key_usage.start()
+        assert await cluster.first.status(key.text) == 200
+        while cluster.usage(key)["current"]["uses"] == 0:
             await asyncio.sleep(0.01)
 
-    hall.run(asyncio.wait_for(story(), 30))
-    assert hall.usage(key)["current"]["userAgent"] == AGENT
+    cluster.run(asyncio.wait_for(story(), 30))
+    assert cluster.usage(key)["current"]["userAgent"] == AGENT
 
 
 def test_memory_is_bounded_and_what_did_not_fit_is_noted_again_after_a_writing(
-    hall: Hall, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(key_usage, "MAX_PENDING", 3)
-    made = [hall.make() for _ in range(5)]
+    made = [cluster.make() for _ in range(5)]
     for key in made:
-        call(hall, key.text)
-    write(hall)
-    assert [hall.usage(key)["current"]["uses"] for key in made] == [1, 1, 1, 0, 0]
+        call(cluster, key.text)
+    write(cluster)
+    assert [cluster.usage(key)["current"]["uses"] for key in made] == [1, 1, 1, 0, 0]
     for key in made[3:]:
-        call(hall, key.text)
-    write(hall)
-    assert [hall.usage(key)["current"]["uses"] for key in made] == [1, 1, 1, 1, 1]
+        call(cluster, key.text)
+    write(cluster)
+    assert [cluster.usage(key)["current"]["uses"] for key in made] == [1, 1, 1, 1, 1]
 
 
-def test_what_the_store_does_not_take_is_kept_for_the_next_time(sqlite_hall: Hall) -> None:
-    hall = sqlite_hall
-    key = hall.make()
-    call(hall, key.text, 2)
-    with raw(hall.installation.settings) as store:
+def test_what_the_store_does_not_take_is_kept_for_the_next_time(sqlite_cluster: Cluster) -> None:
+    cluster = sqlite_cluster
+    key = cluster.make()
+    call(cluster, key.text, 2)
+    with raw(cluster.installation.settings) as store:
         store.run("ALTER TABLE key_uses RENAME TO elsewhere")
         with structlog.testing.capture_logs() as logged:
-            write(hall)
-        call(hall, key.text)
+            write(cluster)
+        call(cluster, key.text)
         store.run("ALTER TABLE elsewhere RENAME TO key_uses")
     assert [one["event"] for one in logged if one["log_level"] == "warning"] == ["uses-not-written"]
-    write(hall)
-    assert hall.usage(key)["current"]["uses"] == 3
+    write(cluster)
+    assert cluster.usage(key)["current"]["uses"] == 3
 
 
 @pytest.mark.parametrize(
@@ -186,25 +186,25 @@ def test_what_the_store_does_not_take_is_kept_for_the_next_time(sqlite_hall: Hal
     ],
 )
 def test_a_user_agent_is_kept_as_200_printable_characters_at_most(
-    hall: Hall, sent: str | bytes | None, kept: str
+    cluster: Cluster, sent: str | bytes | None, kept: str
 ) -> None:
-    key = hall.make()
-    call(hall, key.text, agent=sent)
-    write(hall)
-    assert hall.usage(key)["current"]["userAgent"] == kept
+    key = cluster.make()
+    call(cluster, key.text, agent=sent)
+    write(cluster)
+    assert cluster.usage(key)["current"]["userAgent"] == kept
 
 
-def test_a_note_for_another_tenants_key_is_written_nowhere_else(hall: Hall) -> None:
-    key = hall.make()
-    call(hall, key.text)
-    write(hall)
-    away = hall.new_tenant("away.example")
-    assert hall.within(lambda tx: usage.last_uses(tx, key.id), away) == {}
+def test_a_note_for_another_tenants_key_is_written_nowhere_else(cluster: Cluster) -> None:
+    key = cluster.make()
+    call(cluster, key.text)
+    write(cluster)
+    away = cluster.new_tenant("away.example")
+    assert cluster.within(lambda tx: usage.last_uses(tx, key.id), away) == {}
 
 
-def test_the_trail_and_the_log_hold_no_address_of_a_use(hall: Hall) -> None:
-    key = hall.make()
+def test_the_trail_and_the_log_hold_no_address_of_a_use(cluster: Cluster) -> None:
+    key = cluster.make()
     with structlog.testing.capture_logs() as logged:
-        call(hall, key.text, address="198.51.100.77")
-        write(hall)
-    assert "198.51.100.77" not in str(logged) + str(hall.trail())
+        call(cluster, key.text, address="198.51.100.77")
+        write(cluster)
+    assert "198.51.100.77" not in str(logged) + str(cluster.trail())

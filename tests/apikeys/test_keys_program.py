@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bedesten.core.clock import system_clock
-from tests.apikeys.hall import Hall
+from tests.apikeys.cluster import Cluster
 from tests.support.cli_program import Program
 
 FOREIGN = "ak_live_" + "0123456789abcdef" * 2
@@ -16,27 +16,29 @@ REFUSED = -23
 
 
 @pytest.fixture
-def program(hall: Hall) -> Program:
+def program(cluster: Cluster) -> Program:
     """`bedesten` on the installation that two web processes serve. It has the machine's clock, so they get it too."""
-    hall.clock.now = system_clock()
-    settings = hall.installation.settings
+    cluster.clock.now = system_clock()
+    settings = cluster.installation.settings
     return Program(settings.data, settings.database)
 
 
-def test_rotate_shows_the_new_secret_once_and_both_work_on_the_running_server(hall: Hall, program: Program) -> None:
-    old = hall.make()
+def test_rotate_shows_the_new_secret_once_and_both_work_on_the_running_server(
+    cluster: Cluster, program: Program
+) -> None:
+    old = cluster.make()
     made = program.run_json("keys", "rotate", old.id)
     assert set(made) == {"id", "key", "previous", "ended"}
     assert made["ended"] is None
     assert made["previous"]["ends"].endswith("Z")
-    assert hall.answers(old.text, made["key"]) == [200] * 4
-    assert made["key"] not in program.run("keys", "list", "--tenant", hall.tenant).out
+    assert cluster.answers(old.text, made["key"]) == [200] * 4
+    assert made["key"] not in program.run("keys", "list", "--tenant", cluster.tenant).out
     assert program.run_json("keys", "revoke", old.id, "--previous") == {"id": old.id, "revoked": True, "changed": True}
-    assert hall.answers(old.text, made["key"]) == [REFUSED, 200] * 2
+    assert cluster.answers(old.text, made["key"]) == [REFUSED, 200] * 2
 
 
-def test_rotate_takes_a_grace_and_its_beginning(hall: Hall, program: Program) -> None:
-    key = hall.make()
+def test_rotate_takes_a_grace_and_its_beginning(cluster: Cluster, program: Program) -> None:
+    key = cluster.make()
     assert program.run_json("keys", "rotate", key.id, "--grace", "0")["previous"] is None
     waiting = program.run_json("keys", "rotate", key.id, "--grace", "2h", "--from-first-use")
     assert waiting["previous"] == {"ends": None}
@@ -50,30 +52,30 @@ def test_rotate_takes_a_grace_and_its_beginning(hall: Hall, program: Program) ->
 
 
 def test_a_rotation_that_would_end_what_everybody_uses_asks_for_yes_and_says_what_it_ended(
-    hall: Hall, program: Program
+    cluster: Cluster, program: Program
 ) -> None:
-    old = hall.make()
+    old = cluster.make()
     first = program.run_json("keys", "rotate", old.id)["key"]
-    hall.run(hall.first.status(old.text, address="198.51.100.7", agent="acme/3"))
-    hall.run(hall.first.services.key_usage.write(None))
+    cluster.run(cluster.first.status(old.text, address="198.51.100.7", agent="acme/3"))
+    cluster.run(cluster.first.services.key_usage.write(None))
     refused = program.run_error("keys", "rotate", old.id)
     assert (refused["code"], refused["fields"]) == (-8, {"key": "its previous secret is still valid"})
     assert "198.51.100.7 by acme/3) is still valid and would end at once: add --yes" in refused["message"]
     assert program.run_error("keys", "rotate", old.id, "--grace", "0")["code"] == -8
-    assert hall.answers(old.text, first) == [200] * 4
+    assert cluster.answers(old.text, first) == [200] * 4
     shown = program.run("keys", "rotate", old.id, "--yes").out
     assert "The secret before it (last used " in shown
     assert "from 198.51.100.7 by acme/3) has ended now." in shown
-    assert hall.answers(old.text, first) == [REFUSED, 200] * 2
+    assert cluster.answers(old.text, first) == [REFUSED, 200] * 2
     assert program.run_json("keys", "rotate", old.id, "--yes")["ended"] == {"lastUsed": None}
     program.run_json("keys", "revoke", old.id, "--previous")
     assert program.run_json("keys", "rotate", old.id)["ended"] is None
 
 
-def test_usage_tells_who_breaks(hall: Hall, program: Program) -> None:
-    key = hall.make()
-    hall.run(hall.first.status(key.text, address="198.51.100.7", agent="acme/3\x1b"))
-    hall.run(hall.first.services.key_usage.write(None))
+def test_usage_tells_who_breaks(cluster: Cluster, program: Program) -> None:
+    key = cluster.make()
+    cluster.run(cluster.first.status(key.text, address="198.51.100.7", agent="acme/3\x1b"))
+    cluster.run(cluster.first.services.key_usage.write(None))
     (secret,) = program.run_json("keys", "usage", key.id)["secrets"]
     assert (secret["secret"], secret["uses"], secret["address"]) == ("current", 1, "198.51.100.7")
     shown = program.run("keys", "usage", key.id).out
@@ -83,15 +85,15 @@ def test_usage_tells_who_breaks(hall: Hall, program: Program) -> None:
 
 
 def test_import_reads_a_file_or_standard_input_and_takes_all_or_none(
-    hall: Hall, program: Program, tmp_path: Path
+    cluster: Cluster, program: Program, tmp_path: Path
 ) -> None:
-    owner = ("--tenant", hall.tenant, "--surface", "supplier", "--owner", "Acme", "--create-owner")
+    owner = ("--tenant", cluster.tenant, "--surface", "supplier", "--owner", "Acme", "--create-owner")
     file = tmp_path / "keys.csv"
     file.write_text(f"sha256,hint\n{DIGEST},Acme main\n")
     made = program.run_json("keys", "import", str(file), *owner, "--grant", "keys:manage", "--grant", "products:read")
     assert (made["imported"], len(made["ids"])) == (1, 1)
-    assert hall.answers(FOREIGN) == [200, 200]
-    listed = {one["id"]: one for one in program.run_json("keys", "list", "--tenant", hall.tenant)["keys"]}
+    assert cluster.answers(FOREIGN) == [200, 200]
+    listed = {one["id"]: one for one in program.run_json("keys", "list", "--tenant", cluster.tenant)["keys"]}
     assert listed[made["ids"][0]]["hint"] == "Acme main"
     assert listed[made["ids"][0]]["grants"] == ["keys:manage", "products:read"]
     lines = f"{'a' * 64}\n{DIGEST}\n".encode()
@@ -100,16 +102,16 @@ def test_import_reads_a_file_or_standard_input_and_takes_all_or_none(
     assert program.run_json("keys", "import", *owner, stdin=lines.splitlines()[0])["imported"] == 1
 
 
-def test_a_key_in_clear_in_an_import_is_refused_and_not_repeated(hall: Hall, program: Program) -> None:
-    owner = ("--tenant", hall.tenant, "--surface", "supplier", "--owner", "Acme", "--create-owner")
+def test_a_key_in_clear_in_an_import_is_refused_and_not_repeated(cluster: Cluster, program: Program) -> None:
+    owner = ("--tenant", cluster.tenant, "--surface", "supplier", "--owner", "Acme", "--create-owner")
     for more in ([], ["--json"]):
         outcome = program.run("keys", "import", *owner, *more, stdin=FOREIGN.encode())
         assert outcome.code == 1
         assert FOREIGN not in outcome.out + outcome.err
 
 
-def test_leaked_does_what_the_policy_says_and_never_shows_a_key(hall: Hall, program: Program) -> None:
-    key = hall.make()
+def test_leaked_does_what_the_policy_says_and_never_shows_a_key(cluster: Cluster, program: Program) -> None:
+    key = cluster.make()
     assert program.run_json("keys", "leak-policy") == {"policy": "notify"}
     assert program.run_json("keys", "leak-policy", "revoke") == {"policy": "revoke"}
     assert program.run_error("keys", "leak-policy", "ignore")["code"] == -2
@@ -119,29 +121,29 @@ def test_leaked_does_what_the_policy_says_and_never_shows_a_key(hall: Hall, prog
     assert outcome.code == 0
     assert (outcome.document["policy"], outcome.document["candidates"]) == ("revoke", 1)
     (leaked,) = outcome.document["leaked"]
-    assert (leaked["id"], leaked["done"], leaked["tenant"]) == (key.id, "revoked", hall.tenant)
+    assert (leaked["id"], leaked["done"], leaked["tenant"]) == (key.id, "revoked", cluster.tenant)
     assert key.text not in json.dumps(outcome.document) + outcome.err
-    assert hall.answers(key.text) == [REFUSED, REFUSED]
+    assert cluster.answers(key.text) == [REFUSED, REFUSED]
 
 
-def test_people_are_told_that_a_noted_key_still_works_and_when_one_ends(hall: Hall, program: Program) -> None:
-    key = hall.make()
+def test_people_are_told_that_a_noted_key_still_works_and_when_one_ends(cluster: Cluster, program: Program) -> None:
+    key = cluster.make()
     found = program.run("keys", "leaked", "--stdin", stdin=key.text.encode()).out
     assert found.startswith(
         "1 candidate, 1 of them live; the policy is notify. Those still work: revoke or rotate them."
     )
     assert "still work" not in program.run("keys", "leaked", "--stdin", stdin=b"nothing").out
-    (before,) = program.run_json("keys", "list", "--tenant", hall.tenant)["keys"]
+    (before,) = program.run_json("keys", "list", "--tenant", cluster.tenant)["keys"]
     assert (before["expires"], before["ends"]) == (None, None)
     program.run_json("keys", "leak-policy", "grace")
     (leaked,) = program.run_json("keys", "leaked", "--stdin", stdin=key.text.encode())["leaked"]
-    (after,) = program.run_json("keys", "list", "--tenant", hall.tenant)["keys"]
+    (after,) = program.run_json("keys", "list", "--tenant", cluster.tenant)["keys"]
     assert (after["expires"], after["ends"]) == (None, leaked["ends"])
-    assert leaked["ends"] in program.run("keys", "list", "--tenant", hall.tenant).out
+    assert leaked["ends"] in program.run("keys", "list", "--tenant", cluster.tenant).out
 
 
-def test_keys_are_never_taken_from_the_command_line(hall: Hall, program: Program) -> None:
+def test_keys_are_never_taken_from_the_command_line(cluster: Cluster, program: Program) -> None:
     without = program.run("keys", "leaked")
     assert without.code == 2
     assert "add --stdin" in without.err
-    assert program.run("keys", "leaked", hall.make().text).code == 2
+    assert program.run("keys", "leaked", cluster.make().text).code == 2

@@ -8,7 +8,7 @@ from bedesten.audit.actions import OPERATOR, record
 from bedesten.audit.chain import Head
 from bedesten.store.store import Store
 from bedesten.store.transaction import SystemTransaction
-from tests.store.raw import Raw
+from tests.store.raw import RawConnection
 
 TRIGGERS = {
     "audit": ("audit_born_unsealed", "audit_sealed_once", "audit_kept"),
@@ -21,7 +21,7 @@ class Trail:
     """The store as the house uses it, and `raw`: the database as somebody uses it who has its password."""
 
     store: Store
-    raw: Raw
+    raw: RawConnection
 
     def append(self, count: int, tenant: str = "ten_a") -> None:
         """Writes so many rows, each in a transaction of its own."""

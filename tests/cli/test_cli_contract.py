@@ -25,7 +25,7 @@ from bedesten.server.installation import open_installation
 from bedesten.server.settings import Settings, unknown_variables
 from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants
-from tests.domain.stall import PASSWORD
+from tests.domain.tenant import PASSWORD
 from tests.support.cli_program import ENVIRONMENT, Program
 from tests.support.sites import postgres_database
 

@@ -22,7 +22,7 @@ from bedesten.integrity.check import violations
 from bedesten.server.installation import Installation
 from tests.crash.receiver import Receiver
 from tests.crash.traffic import Traffic
-from tests.store.raw import Raw, raw
+from tests.store.raw import RawConnection, raw
 from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, opened, serving
@@ -139,7 +139,7 @@ def test_what_was_acknowledged_survives_kill_9_and_nothing_is_half_done(
         assert run.traffic.acknowledged >= ANSWERS * rounds
 
 
-def deliver_the_rest(other: Raw) -> None:
+def deliver_the_rest(other: RawConnection) -> None:
     """Waits until the outbox is empty. What a killed worker had leased is due again at once: its minute passes."""
     end = time.monotonic() + 60
     while other.one("SELECT count(*) FROM deliveries WHERE state = 0"):
@@ -148,7 +148,7 @@ def deliver_the_rest(other: Raw) -> None:
         time.sleep(0.5)
 
 
-def orders_are_as_acknowledged(run: Run, other: Raw) -> None:
+def orders_are_as_acknowledged(run: Run, other: RawConnection) -> None:
     """Every acknowledged order is there, with exactly its lines; and no other."""
     found = other.rows(
         "SELECT o.reference, o.id, l.deliver_id, l.id, l.quantity, l.price FROM orders o JOIN order_lines l"
@@ -181,7 +181,7 @@ def deliveries_are_as_acknowledged(run: Run) -> None:
     assert len(run.traffic.deliveries) > 0
 
 
-def money_is_as_acknowledged(run: Run, other: Raw) -> None:
+def money_is_as_acknowledged(run: Run, other: RawConnection) -> None:
     """Deposits are booked once each; what was delivered is paid once; the rest is held."""
     booked = other.rows("SELECT id, amount, state FROM deposits WHERE tenant_id = :tenant", tenant=run.shop.id)
     assert sorted(booked) == sorted((one, amount, 1) for one, amount in run.traffic.deposits.items())
@@ -203,7 +203,7 @@ def money_is_as_acknowledged(run: Run, other: Raw) -> None:
     assert claimed == units
 
 
-def every_event_was_received(run: Run, other: Raw) -> None:
+def every_event_was_received(run: Run, other: RawConnection) -> None:
     """Each event of the partner's lines came at least once, signed, always with the same content: its own."""
     events = other.rows(
         "SELECT e.id, e.line_id, e.status, d.state FROM events e JOIN order_lines l ON l.tenant_id = e.tenant_id AND"

@@ -3,8 +3,8 @@
 import pytest
 
 from bedesten.integrity.check import run_queries
-from tests.domain.stall import Stall
-from tests.store.raw import Raw
+from tests.domain.tenant import Tenant
+from tests.store.raw import RawConnection
 
 
 @pytest.mark.parametrize(
@@ -28,18 +28,20 @@ from tests.store.raw import Raw
          "the e-mail of account {customer} is not in its normal form"),
     ],
 )  # fmt: skip
-def test_a_text_that_is_none_of_its_kind_is_named(stall: Stall, other_connection: Raw, change: str, says: str) -> None:
+def test_a_text_that_is_none_of_its_kind_is_named(
+    tenant: Tenant, other_connection: RawConnection, change: str, says: str
+) -> None:
     names = {
-        "tenant": stall.tenant,
-        "product": stall.topup(),
-        "supplier": stall.supplier,
-        "customer": stall.customer,
+        "tenant": tenant.id,
+        "product": tenant.topup(),
+        "supplier": tenant.supplier,
+        "customer": tenant.customer,
         "unseen": "a\u200bb",
     }
     with other_connection.undone() as tx:
         assert other_connection.run(change, **{name: names[name] for name in names if f":{name}" in change}) == 1
-        found = run_queries(tx, stall.installation.cipher)
+        found = run_queries(tx, tenant.installation.cipher)
 
     assert [line for line in found if "comparison key" in line or "normal form" in line] == [
-        f"invariant 3: tenant {stall.tenant}: {says.format(**names)}"
+        f"invariant 3: tenant {tenant.id}: {says.format(**names)}"
     ]

@@ -13,7 +13,7 @@ from bedesten.server.installation import Installation
 from bedesten.store.postgres import PostgresStore
 from bedesten.webhooks import outbox
 from bedesten.webhooks.outbox import Delivery
-from tests.domain.stall import Stall, open_stall
+from tests.domain.tenant import Tenant, open_tenant
 from tests.store.raw import raw
 from tests.support.sites import opened
 
@@ -46,19 +46,19 @@ def leased(store: PostgresStore) -> list[Delivery]:
     return store.write_now(lambda tx: outbox.lease(tx, 10))
 
 
-def stall_at(installation: Installation, store: PostgresStore) -> Stall:
-    """A stall whose orders come to that machine."""
+def tenant_at(installation: Installation, store: PostgresStore) -> Tenant:
+    """A tenant whose orders come to that machine."""
     given = installation
     at = Installation(given.settings, store, given.keyring, given.cipher, given.issuer, given.master_secrets)
-    return open_stall(at, 10_000)
+    return open_tenant(at, 10_000)
 
 
 def test_a_delivery_that_one_machine_sends_is_leased_to_no_other_whatever_their_clocks_say(
     installation: Installation, machine: Callable[[int], PostgresStore]
 ) -> None:
-    stall = open_stall(installation, 10_000)
+    tenant = open_tenant(installation, 10_000)
     for _ in range(4):
-        stall.order((stall.card(1), 1))
+        tenant.order((tenant.card(1), 1))
     early, right, late = machine(5 * MINUTE), machine(0), machine(-5 * MINUTE)
     assert len(leased(right)) == 4
     assert [leased(store) for store in (early, late, right)] == [[], [], []]
@@ -69,8 +69,8 @@ def test_what_a_machine_with_a_wrong_clock_queues_and_gives_back_is_due_when_it_
     installation: Installation, machine: Callable[[int], PostgresStore], ahead: int
 ) -> None:
     wrong, right = machine(ahead), machine(0)
-    stall = stall_at(installation, wrong)
-    stall.order((stall.card(1), 1))
+    tenant = tenant_at(installation, wrong)
+    tenant.order((tenant.card(1), 1))
     (delivery,) = leased(right)
     wrong.write_now(lambda tx: outbox.failed(tx, delivery, 500, "no"))
     with raw(installation.settings) as other:
@@ -94,8 +94,8 @@ def test_a_machine_whose_clock_differs_by_seconds_says_so(machine: Callable[[int
 
 def test_with_sqlite_there_is_one_clock_and_nothing_to_compare(tmp_path: Path) -> None:
     with opened("sqlite", tmp_path) as installation:
-        stall = open_stall(installation, 10_000)
-        stall.order((stall.card(1), 1))
+        tenant = open_tenant(installation, 10_000)
+        tenant.order((tenant.card(1), 1))
         (delivery,) = installation.store.write_now(lambda tx: outbox.lease(tx, 10))
         assert delivery.attempts == 0
         watch = ClockMonitor(installation.store)

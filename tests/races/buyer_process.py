@@ -12,16 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from bedesten.errors import Refusal
 from bedesten.server.installation import open_installation
 from bedesten.server.settings import Settings
-from tests.domain.stall import Stall
+from tests.domain.tenant import Tenant
 
 
-def buy(stall: Stall, card: str, shared: str, buyer: str) -> dict[str, object]:
+def buy(tenant: Tenant, card: str, shared: str, buyer: str) -> dict[str, object]:
     """One buyer."""
-    one = stall.order((shared, 1), reference="everybody's").order.id
+    one = tenant.order((shared, 1), reference="everybody's").order.id
     got: list[str] = []
     while True:
         try:
-            got.append(stall.order((card, 1), reference=f"{buyer}-{len(got)}").order.id)
+            got.append(tenant.order((card, 1), reference=f"{buyer}-{len(got)}").order.id)
         except Refusal as refused:
             if refused.code.number != -200:
                 raise
@@ -31,14 +31,14 @@ def buy(stall: Stall, card: str, shared: str, buyer: str) -> dict[str, object]:
 def main(settings_json: str, people: str, cards: str, name: str, buyers: int) -> list[dict[str, object]]:
     """All buyers of this process."""
     installation = open_installation(Settings.model_validate_json(settings_json))
-    stall = Stall(installation, **json.loads(people))
+    tenant = Tenant(installation, **json.loads(people))
     card, shared = json.loads(cards)
     with ThreadPoolExecutor(buyers) as threads:
-        list(threads.map(lambda _: stall.available(card), range(buyers)))
+        list(threads.map(lambda _: tenant.available(card), range(buyers)))
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         sys.stdin.readline()
-        outcomes = list(threads.map(lambda number: buy(stall, card, shared, f"{name}{number}"), range(buyers)))
+        outcomes = list(threads.map(lambda number: buy(tenant, card, shared, f"{name}{number}"), range(buyers)))
     installation.store.close()
     return outcomes
 

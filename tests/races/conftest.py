@@ -8,8 +8,8 @@ import pytest
 
 from bedesten.integrity.check import violations
 from bedesten.server.installation import Installation
-from tests.domain.stall import Stall, open_stall
-from tests.store.raw import Raw, raw
+from tests.domain.tenant import Tenant, open_tenant
+from tests.store.raw import RawConnection, raw
 from tests.support.sites import ENGINES, opened
 
 RUNNERS = 16
@@ -29,13 +29,13 @@ def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture
-def stall(installation: Installation) -> Stall:
+def tenant(installation: Installation) -> Tenant:
     """A tenant of this race's own, whose partner may spend 1,000.00."""
-    return open_stall(installation, credit=100_000)
+    return open_tenant(installation, credit=100_000)
 
 
 @pytest.fixture
-def other_connection(installation: Installation) -> Iterator[Raw]:
+def other_connection(installation: Installation) -> Iterator[RawConnection]:
     """The engine's own driver, past all of our code."""
     with raw(installation.settings) as opened_raw:
         yield opened_raw

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.domain.stall import CARD, Stall
-from tests.store.raw import Raw
+from tests.domain.tenant import CARD, Tenant
+from tests.store.raw import RawConnection
 
 pytestmark = pytest.mark.slow
 
 BUYER = Path(__file__).with_name("buyer_process.py")
 
 
-def in_two_processes(stall: Stall, card: str, shared: str) -> list[dict[str, object]]:
+def in_two_processes(tenant: Tenant, card: str, shared: str) -> list[dict[str, object]]:
     """What sixteen buyers got."""
-    people = {name: value for name, value in vars(stall).items() if isinstance(value, str)}
-    command = [sys.executable, str(BUYER), stall.installation.settings.model_dump_json(), json.dumps(people)]
+    people = {name: value for name, value in vars(tenant).items() if isinstance(value, str)}
+    command = [sys.executable, str(BUYER), tenant.installation.settings.model_dump_json(), json.dumps(people)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(BUYER.parents[2]), *sys.path])}
     processes = [
         subprocess.Popen(
@@ -44,17 +44,17 @@ def in_two_processes(stall: Stall, card: str, shared: str) -> list[dict[str, obj
 
 
 def test_sixteen_buyers_in_two_processes_get_exactly_twenty_units_and_one_shared_order(
-    stall: Stall, other_connection: Raw
+    tenant: Tenant, other_connection: RawConnection
 ) -> None:
-    card, shared = stall.card(20), stall.card(1)
-    outcomes = in_two_processes(stall, card, shared)
+    card, shared = tenant.card(20), tenant.card(1)
+    outcomes = in_two_processes(tenant, card, shared)
     assert len(outcomes) == 16
     got = [order for one in outcomes for order in one["got"]]  # type: ignore[attr-defined]
     assert len(got) == len(set(got)) == 20
     assert len({one["shared"] for one in outcomes}) == 1
-    placed = other_connection.rows("SELECT id FROM orders WHERE tenant_id = :tenant", tenant=stall.tenant)
+    placed = other_connection.rows("SELECT id FROM orders WHERE tenant_id = :tenant", tenant=tenant.id)
     assert sorted(order for (order,) in placed) == sorted([*got, outcomes[0]["shared"]])
     codes = "SELECT count(*), count(DISTINCT line_id) FROM stock_codes WHERE tenant_id = :tenant AND state = 2"
-    assert other_connection.rows(codes, tenant=stall.tenant) == [(21, 21)]
-    assert (stall.available(card), stall.available(shared)) == (0, 0)
-    assert stall.balance().posted == -21 * CARD
+    assert other_connection.rows(codes, tenant=tenant.id) == [(21, 21)]
+    assert (tenant.available(card), tenant.available(shared)) == (0, 0)
+    assert tenant.balance().posted == -21 * CARD

@@ -1,4 +1,5 @@
-"""For what no other room holds: a web process without a socket, or real ones, and a tenant with everybody in it."""
+"""For what no other folder of tests holds: a web process without a socket, or real ones, and a tenant with everybody
+in it."""
 
 from collections.abc import Iterator
 

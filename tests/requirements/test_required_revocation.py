@@ -18,7 +18,7 @@ from bedesten.server.installation import open_installation
 from bedesten.server.retention import delete_expired
 from bedesten.tenants import actions as tenants
 from tests.requirements.populated_tenant import kill_everything
-from tests.revocation.conftest import Life, Moved, Node
+from tests.revocation.conftest import Cluster, FakeClock, Node
 from tests.support.client import Client, api_key, bearer, request_bytes
 from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, fresh, open_shop
@@ -118,7 +118,7 @@ def test_r139_what_was_taken_stays_taken_after_kill_9_of_every_process(engine: s
 
 
 @dataclass
-class Own(Life):
+class Own(Cluster):
     """An installation of a test's own: what is ended in it is everyone's."""
 
     others: ExitStack = field(default_factory=ExitStack)
@@ -146,7 +146,7 @@ class Own(Life):
 @pytest.fixture(params=ENGINES)
 def own_cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Own]:
     """One, on each of the two engines."""
-    clock = Moved()
+    clock = FakeClock()
     with opened(request.param, tmp_path) as made:
         installation = open_installation(made.settings, clock)
         operator = Operator(installation)

@@ -20,7 +20,7 @@ from bedesten.gate.weak_passwords import password_problem
 from bedesten.server.installation import Installation, open_installation
 from bedesten.server.settings import Settings
 from tests.requirements.populated_tenant import PopulatedTenant
-from tests.store.raw import Raw, raw
+from tests.store.raw import RawConnection, raw
 from tests.support.cli_program import Program
 from tests.support.client import api_key
 from tests.support.inprocess import HOST, OTHER_HOST, InProcessServer
@@ -59,7 +59,7 @@ def told(tenant: PopulatedTenant, key: str) -> set[int]:
     return answers
 
 
-def written(store: Raw, sql: str, **values: object) -> int:
+def written(store: RawConnection, sql: str, **values: object) -> int:
     """Writes as an attacker does, who lets every process know of it, so that it counts at once."""
     changed = store.run(sql, **values)
     store.run("UPDATE revision_counter SET counter = counter + 1")

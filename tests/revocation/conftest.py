@@ -23,7 +23,7 @@ from tests.support.sites import ENGINES, opened
 ROUTES = RouteMap.of(build.ROUTES)
 
 
-class Moved:
+class FakeClock:
     """A clock that goes with the machine's, as far ahead as a test wants it."""
 
     def __init__(self) -> None:
@@ -93,11 +93,11 @@ def _understood(response: Response) -> Answer:
 
 
 @dataclass
-class Life:
+class Cluster:
     """A fresh tenant with a partner and a customer on an installation that two nodes serve."""
 
     installation: Installation
-    clock: Moved
+    clock: FakeClock
     tenant: str
     host: str
     operator: Operator
@@ -142,9 +142,11 @@ class Life:
 
 
 @pytest.fixture(scope="session", params=ENGINES)
-def clocked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Moved]]:
+def clocked(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Any, FakeClock]]:
     """An installation of each engine whose store reads the tests' clock."""
-    clock = Moved()
+    clock = FakeClock()
     with opened(request.param, tmp_path_factory.mktemp("life")) as made:
         installation = open_installation(made.settings, clock)
         yield installation, clock
@@ -155,7 +157,7 @@ _count = iter(range(1_000_000))
 
 
 @pytest.fixture
-def life(clocked: tuple[Installation, Moved]) -> Iterator[Life]:
+def cluster(clocked: tuple[Installation, FakeClock]) -> Iterator[Cluster]:
     """A tenant of this test's own."""
     installation, clock = clocked
     clock.ahead = 0
@@ -165,21 +167,21 @@ def life(clocked: tuple[Installation, Moved]) -> Iterator[Life]:
     tenant = operator.tenant(f"shop {number}", [host])
     operator.account(tenant, "customer", "customer@example.com")
     operator.account(tenant, "partner", "partner@example.com")
-    yield Life(installation, clock, tenant, host, operator)
+    yield Cluster(installation, clock, tenant, host, operator)
     clock.ahead = 0
 
 
 @pytest.fixture(params=ENGINES)
-def own_cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Life]:
+def own_cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
     """An installation of this test's own: it may be broken."""
-    clock = Moved()
+    clock = FakeClock()
     with opened(request.param, tmp_path) as made:
         installation = open_installation(made.settings, clock)
         operator = Operator(installation)
         tenant = operator.tenant("shop", ["shop.example"])
         operator.account(tenant, "customer", "customer@example.com")
         operator.account(tenant, "partner", "partner@example.com")
-        yield Life(installation, clock, tenant, "shop.example", operator)
+        yield Cluster(installation, clock, tenant, "shop.example", operator)
         installation.store.close()
 
 

@@ -7,99 +7,100 @@ from bedesten.admin import partners
 from bedesten.core.clock import DAY, HOUR, MINUTE, SECOND
 from bedesten.gate.scopes import Surface
 from bedesten.store.transaction import Transaction
-from tests.revocation.conftest import Life
+from tests.revocation.conftest import Cluster
 
 OWNER, STRANGER, ELSEWHERE = "192.0.2.1", "198.51.100.7", "203.0.113.9"
 
 
-def fail(life: Life, times: int, email: str = "", address: str = STRANGER) -> list[int | None]:
+def fail(cluster: Cluster, times: int, email: str = "", address: str = STRANGER) -> list[int | None]:
     """Wrong passwords in a row; the codes of the answers."""
 
     async def scenario() -> list[int | None]:
         return [
-            (await life.log_in(email, "a wrong password it is", address=address, node=one % 2)).code
+            (await cluster.log_in(email, "a wrong password it is", address=address, node=one % 2)).code
             for one in range(times)
         ]
 
     return asyncio.run(scenario())
 
 
-def test_after_a_handful_of_failures_the_next_try_has_to_wait_r115(life: Life) -> None:
-    assert fail(life, 8) == [-26] * 6 + [-27] * 2
-    life.clock.ahead += 2 * SECOND
-    assert fail(life, 2) == [-26, -27]
-    refused = asyncio.run(life.log_in(address=STRANGER))
+def test_after_a_handful_of_failures_the_next_try_has_to_wait_r115(cluster: Cluster) -> None:
+    assert fail(cluster, 8) == [-26] * 6 + [-27] * 2
+    cluster.clock.ahead += 2 * SECOND
+    assert fail(cluster, 2) == [-26, -27]
+    refused = asyncio.run(cluster.log_in(address=STRANGER))
     assert refused.status == 429
     assert int(refused.headers["retry-after"]) >= 1
 
 
-def test_an_account_that_does_not_exist_is_slowed_alike_r120(life: Life) -> None:
-    assert fail(life, 8, "nobody@example.com") == fail(life, 8)
+def test_an_account_that_does_not_exist_is_slowed_alike_r120(cluster: Cluster) -> None:
+    assert fail(cluster, 8, "nobody@example.com") == fail(cluster, 8)
 
 
-def test_spellings_of_one_address_share_one_counter_r119(life: Life) -> None:
+def test_spellings_of_one_address_share_one_counter_r119(cluster: Cluster) -> None:
     codes = [
-        fail(life, 1, email)[0] for email in ("customer@example.com", "Customer@Example.COM ", "CUSTOMER@example.com")
+        fail(cluster, 1, email)[0]
+        for email in ("customer@example.com", "Customer@Example.COM ", "CUSTOMER@example.com")
     ]
     assert codes == [-26] * 3
-    assert fail(life, 5, "customer@EXAMPLE.com ") == [-26] * 3 + [-27] * 2
+    assert fail(cluster, 5, "customer@EXAMPLE.com ") == [-26] * 3 + [-27] * 2
 
 
-def test_the_owner_is_never_locked_out_from_where_it_succeeded_before_r116(life: Life) -> None:
-    assert asyncio.run(life.log_in(address=OWNER)).status == 200
-    fail(life, 30)
-    assert asyncio.run(life.log_in(address=ELSEWHERE)).code == -27
-    assert asyncio.run(life.log_in(address=OWNER)).status == 200
+def test_the_owner_is_never_locked_out_from_where_it_succeeded_before_r116(cluster: Cluster) -> None:
+    assert asyncio.run(cluster.log_in(address=OWNER)).status == 200
+    fail(cluster, 30)
+    assert asyncio.run(cluster.log_in(address=ELSEWHERE)).code == -27
+    assert asyncio.run(cluster.log_in(address=OWNER)).status == 200
 
 
-def test_the_owner_s_own_address_has_a_counter_of_its_own_that_success_clears_r121(life: Life) -> None:
-    assert asyncio.run(life.log_in(address=OWNER)).status == 200
-    assert fail(life, 4, address=OWNER) == [-26] * 4
-    assert asyncio.run(life.log_in(address=OWNER)).status == 200
-    assert fail(life, 6, address=OWNER) == [-26] * 6
-    assert asyncio.run(life.log_in(address=OWNER)).code == -27
+def test_the_owner_s_own_address_has_a_counter_of_its_own_that_success_clears_r121(cluster: Cluster) -> None:
+    assert asyncio.run(cluster.log_in(address=OWNER)).status == 200
+    assert fail(cluster, 4, address=OWNER) == [-26] * 4
+    assert asyncio.run(cluster.log_in(address=OWNER)).status == 200
+    assert fail(cluster, 6, address=OWNER) == [-26] * 6
+    assert asyncio.run(cluster.log_in(address=OWNER)).code == -27
 
 
-def test_success_from_one_address_does_not_forgive_another_r121(life: Life) -> None:
-    assert asyncio.run(life.log_in(address=OWNER)).status == 200
-    fail(life, 8)
-    assert asyncio.run(life.log_in(address=OWNER)).status == 200
-    assert asyncio.run(life.log_in(address=STRANGER)).code == -27
+def test_success_from_one_address_does_not_forgive_another_r121(cluster: Cluster) -> None:
+    assert asyncio.run(cluster.log_in(address=OWNER)).status == 200
+    fail(cluster, 8)
+    assert asyncio.run(cluster.log_in(address=OWNER)).status == 200
+    assert asyncio.run(cluster.log_in(address=STRANGER)).code == -27
 
 
-def test_one_password_on_many_accounts_is_slowed_at_its_address_and_nowhere_else_r117(life: Life) -> None:
-    codes = [fail(life, 1, f"user{one}@example.com")[0] for one in range(64)]
+def test_one_password_on_many_accounts_is_slowed_at_its_address_and_nowhere_else_r117(cluster: Cluster) -> None:
+    codes = [fail(cluster, 1, f"user{one}@example.com")[0] for one in range(64)]
     assert codes[:61] == [-26] * 61
     assert codes[-1] == -27
-    assert asyncio.run(life.log_in(address=ELSEWHERE)).status == 200
+    assert asyncio.run(cluster.log_in(address=ELSEWHERE)).status == 200
 
 
-def test_failures_are_forgotten_after_an_hour_without_one(life: Life) -> None:
-    fail(life, 7)
-    life.clock.ahead += HOUR + MINUTE
-    assert fail(life, 6) == [-26] * 6
+def test_failures_are_forgotten_after_an_hour_without_one(cluster: Cluster) -> None:
+    fail(cluster, 7)
+    cluster.clock.ahead += HOUR + MINUTE
+    assert fail(cluster, 6) == [-26] * 6
 
 
-def test_waits_grow_to_a_quarter_of_an_hour_and_no_further(life: Life) -> None:
+def test_waits_grow_to_a_quarter_of_an_hour_and_no_further(cluster: Cluster) -> None:
     waits = []
     for _ in range(20):
-        fail(life, 7)
-        refused = asyncio.run(life.log_in(address=STRANGER))
+        fail(cluster, 7)
+        refused = asyncio.run(cluster.log_in(address=STRANGER))
         assert refused.code == -27
         waits.append(int(refused.headers["retry-after"]))
-        life.clock.ahead += (waits[-1] + 1) * SECOND
+        cluster.clock.ahead += (waits[-1] + 1) * SECOND
     assert waits == sorted(waits)
     assert waits[-1] in (899, 900)
 
 
-def test_a_stampede_of_logins_meets_a_short_queue_and_leaves_other_calls_alone_r128(life: Life) -> None:
+def test_a_stampede_of_logins_meets_a_short_queue_and_leaves_other_calls_alone_r128(cluster: Cluster) -> None:
     """Renewing all at once: as many as can be hashed soon get their token, the others a 503 that says when."""
 
     async def scenario() -> None:
-        token = await life.token()
-        logins = [asyncio.create_task(life.log_in(address=f"192.0.2.{one}")) for one in range(120)]
+        token = await cluster.token()
+        logins = [asyncio.create_task(cluster.log_in(address=f"192.0.2.{one}")) for one in range(120)]
         await asyncio.sleep(0)
-        between = [await life.profile(token) for _ in range(20)]
+        between = [await cluster.profile(token) for _ in range(20)]
         assert [one.status for one in between] == [200] * 20
         assert not all(login.done() for login in logins)
         answers = await asyncio.gather(*logins)
@@ -110,52 +111,52 @@ def test_a_stampede_of_logins_meets_a_short_queue_and_leaves_other_calls_alone_r
     asyncio.run(scenario())
 
 
-def test_a_wait_that_a_wrong_clock_stored_is_cut_to_the_longest_and_then_ends(life: Life) -> None:
-    life.clock.ahead += DAY
-    fail(life, 7)
-    life.clock.ahead -= DAY
-    refused = asyncio.run(life.log_in(address=ELSEWHERE))
+def test_a_wait_that_a_wrong_clock_stored_is_cut_to_the_longest_and_then_ends(cluster: Cluster) -> None:
+    cluster.clock.ahead += DAY
+    fail(cluster, 7)
+    cluster.clock.ahead -= DAY
+    refused = asyncio.run(cluster.log_in(address=ELSEWHERE))
     assert refused.code == -27
     assert int(refused.headers["retry-after"]) <= MAX_WAIT // SECOND
-    assert asyncio.run(life.log_in(address=ELSEWHERE, node=1)).code == -27
-    life.clock.ahead += MAX_WAIT + SECOND
-    assert asyncio.run(life.log_in(address=ELSEWHERE)).status == 200
+    assert asyncio.run(cluster.log_in(address=ELSEWHERE, node=1)).code == -27
+    cluster.clock.ahead += MAX_WAIT + SECOND
+    assert asyncio.run(cluster.log_in(address=ELSEWHERE)).status == 200
 
 
-def test_an_address_s_wait_that_a_wrong_clock_stored_is_cut_too(life: Life) -> None:
-    life.clock.ahead += DAY
+def test_an_address_s_wait_that_a_wrong_clock_stored_is_cut_too(cluster: Cluster) -> None:
+    cluster.clock.ahead += DAY
     for one in range(62):
-        fail(life, 1, f"user{one}@example.com")
-    life.clock.ahead -= DAY
-    assert asyncio.run(life.log_in(address=STRANGER)).code == -27
-    life.clock.ahead += MAX_WAIT + SECOND
-    assert asyncio.run(life.log_in(address=STRANGER)).status == 200
+        fail(cluster, 1, f"user{one}@example.com")
+    cluster.clock.ahead -= DAY
+    assert asyncio.run(cluster.log_in(address=STRANGER)).code == -27
+    cluster.clock.ahead += MAX_WAIT + SECOND
+    assert asyncio.run(cluster.log_in(address=STRANGER)).status == 200
 
 
-def test_the_operator_clears_an_account_s_waits_from_wherever_they_came_and_nobody_else_s(life: Life) -> None:
-    life.operator.account(life.tenant, "partner", "other@example.com")
+def test_the_operator_clears_an_account_s_waits_from_wherever_they_came_and_nobody_else_s(cluster: Cluster) -> None:
+    cluster.operator.account(cluster.tenant, "partner", "other@example.com")
 
     def told(email: str, address: str) -> int:
-        return asyncio.run(life.log_in(email, surface=Surface.RESELLER, address=address)).status
+        return asyncio.run(cluster.log_in(email, surface=Surface.RESELLER, address=address)).status
 
     def fail_as(*who: tuple[str, str]) -> None:
         async def scenario() -> None:
             for _ in range(12):
-                life.clock.ahead += 2 * MINUTE
+                cluster.clock.ahead += 2 * MINUTE
                 for email, address in who:
-                    await life.log_in(email, "a wrong password it is", surface=Surface.RESELLER, address=address)
+                    await cluster.log_in(email, "a wrong password it is", surface=Surface.RESELLER, address=address)
 
         asyncio.run(scenario())
 
     assert told("partner@example.com", OWNER) == 200
     fail_as(("partner@example.com", OWNER), ("partner@example.com", STRANGER), ("other@example.com", STRANGER))
     assert [told("partner@example.com", address) for address in (OWNER, ELSEWHERE)] == [429, 429]
-    keyring = life.installation.keyring
+    keyring = cluster.installation.keyring
 
     def unlock(tx: Transaction) -> bool:
         return partners.unlock(tx, keyring, partners.find(tx, "partner@example.com"))
 
-    assert life.operator.within(life.tenant, unlock) is True
+    assert cluster.operator.within(cluster.tenant, unlock) is True
     assert [told("partner@example.com", address) for address in (OWNER, ELSEWHERE)] == [200, 200]
     assert told("other@example.com", ELSEWHERE) == 429
-    assert life.operator.within(life.tenant, unlock) is False
+    assert cluster.operator.within(cluster.tenant, unlock) is False

@@ -15,11 +15,11 @@ from bedesten.errors import Refusal
 from bedesten.gate.keyring import Keyring, KeySet
 from bedesten.store.tables import INSTALLATION, RAISE_KEYRING_VERSION
 from bedesten.store.transaction import SystemTransaction, Transaction
-from tests.revocation.conftest import Life
+from tests.revocation.conftest import Cluster
 
 
-def _path(life: Life) -> Path:
-    return life.installation.settings.secrets_file
+def _path(cluster: Cluster) -> Path:
+    return cluster.installation.settings.secrets_file
 
 
 def _kid(token: str) -> object:
@@ -27,7 +27,7 @@ def _kid(token: str) -> object:
     return json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"]
 
 
-def test_a_new_secret_signs_and_the_old_one_goes_on_verifying_r147(own_cluster: Life) -> None:
+def test_a_new_secret_signs_and_the_old_one_goes_on_verifying_r147(own_cluster: Cluster) -> None:
     async def scenario() -> None:
         old = await own_cluster.token()
         master_secrets.rotate(own_cluster.installation.store, _path(own_cluster))
@@ -40,7 +40,7 @@ def test_a_new_secret_signs_and_the_old_one_goes_on_verifying_r147(own_cluster: 
     asyncio.run(scenario())
 
 
-def test_a_secret_that_is_dropped_takes_its_tokens_with_it_at_once_r148(own_cluster: Life) -> None:
+def test_a_secret_that_is_dropped_takes_its_tokens_with_it_at_once_r148(own_cluster: Cluster) -> None:
     async def scenario() -> None:
         old = await own_cluster.token()
         assert (await own_cluster.profile(old, 1)).status == 200  # remembered there
@@ -54,7 +54,7 @@ def test_a_secret_that_is_dropped_takes_its_tokens_with_it_at_once_r148(own_clus
     asyncio.run(scenario())
 
 
-def test_a_process_that_cannot_read_the_new_secrets_answers_503_until_it_can_r146(own_cluster: Life) -> None:
+def test_a_process_that_cannot_read_the_new_secrets_answers_503_until_it_can_r146(own_cluster: Cluster) -> None:
     """The store asks for a version that the file does not have: another machine's file, not yet brought here."""
 
     async def scenario() -> None:
@@ -70,7 +70,7 @@ def test_a_process_that_cannot_read_the_new_secrets_answers_503_until_it_can_r14
 
 
 @pytest.mark.parametrize("lost", ["all of them", "digest"])
-def test_a_process_goes_on_with_no_rings_that_cannot_follow_its_own(own_cluster: Life, lost: str) -> None:
+def test_a_process_goes_on_with_no_rings_that_cannot_follow_its_own(own_cluster: Cluster, lost: str) -> None:
     """Another installation's file, copied here by mistake; one in which somebody has cleared up."""
 
     async def scenario() -> None:
@@ -93,7 +93,7 @@ def _ask_for(tx: SystemTransaction, keyring: Keyring) -> None:
     tx.advance_revision("installation", "")
 
 
-def test_passwords_go_on_working_through_a_pepper_roll_and_move_to_the_new_one_r149(own_cluster: Life) -> None:
+def test_passwords_go_on_working_through_a_pepper_roll_and_move_to_the_new_one_r149(own_cluster: Cluster) -> None:
     async def scenario() -> None:
         master_secrets.rotate(own_cluster.installation.store, _path(own_cluster), "digest")
         assert (await own_cluster.log_in()).status == 200
@@ -109,7 +109,7 @@ def _peppers(tx: Transaction) -> dict[str, str | None]:
     return {one.handle: one.pepper_id for one in found if one}
 
 
-def test_who_turns_the_rings_at_once_turn_them_one_after_the_other(own_cluster: Life) -> None:
+def test_who_turns_the_rings_at_once_turn_them_one_after_the_other(own_cluster: Cluster) -> None:
     store, path = own_cluster.installation.store, _path(own_cluster)
     with ThreadPoolExecutor(8) as pool:
         turned = list(pool.map(lambda _: master_secrets.rotate(store, path), range(8)))
@@ -123,7 +123,7 @@ def test_who_turns_the_rings_at_once_turn_them_one_after_the_other(own_cluster: 
     assert installed.keyring_version == 9
 
 
-def test_a_file_that_is_behind_the_store_is_not_turned(own_cluster: Life) -> None:
+def test_a_file_that_is_behind_the_store_is_not_turned(own_cluster: Cluster) -> None:
     path = _path(own_cluster)
     before = path.read_bytes()
     master_secrets.rotate(own_cluster.installation.store, path)

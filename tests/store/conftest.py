@@ -8,7 +8,7 @@ from bedesten.server.installation import Installation
 from bedesten.server.settings import Settings
 from bedesten.store.store import Store
 from tests.store.fresh import fresh_tenant
-from tests.store.raw import Raw, raw
+from tests.store.raw import RawConnection, raw
 from tests.support.sites import ENGINES, opened
 
 
@@ -53,7 +53,7 @@ def stranger(installation: Installation) -> str:
 
 
 @pytest.fixture
-def other_connection(settings: Settings) -> Iterator[Raw]:
+def other_connection(settings: Settings) -> Iterator[RawConnection]:
     """The engine's own driver, on a connection of its own."""
     with raw(settings) as opened_raw:
         yield opened_raw

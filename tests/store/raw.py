@@ -25,7 +25,7 @@ def connect(settings: Settings) -> Any:
     return sqlite.connect(settings.sqlite_file)
 
 
-class Raw:
+class RawConnection:
     """Runs SQL as it is written; parameters are spelt `:name` for both engines."""
 
     def __init__(self, settings: Settings) -> None:
@@ -69,7 +69,7 @@ class Raw:
 
 
 @contextlib.contextmanager
-def raw(settings: Settings) -> Iterator[Raw]:
+def raw(settings: Settings) -> Iterator[RawConnection]:
     """A connection for the time of a block."""
-    with contextlib.closing(Raw(settings)) as opened:
+    with contextlib.closing(RawConnection(settings)) as opened:
         yield opened

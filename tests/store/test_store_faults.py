@@ -20,7 +20,7 @@ from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import Store
 from bedesten.store.transaction import StoreUnavailable, SystemTransaction, Transaction
 from tests.store import notes
-from tests.store.raw import Raw, raw
+from tests.store.raw import RawConnection, raw
 
 
 def within(tenant: str, action: Callable[[Transaction], object]) -> Callable[[SystemTransaction], object]:
@@ -171,7 +171,7 @@ def test_a_reader_that_goes_on_for_long_does_not_stop_the_writer(sqlite_settings
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
 
 
-def end_backends(other: Raw) -> int:
+def end_backends(other: RawConnection) -> int:
     """Ends every connection of ours to this database, as an administrator or a failing server does."""
     return len(
         other.rows(

@@ -16,7 +16,7 @@ from bedesten.server.settings import Settings
 from bedesten.store import migrate
 from bedesten.store.sql import metadata
 from tests.store.fresh import fresh_tenant
-from tests.store.raw import Raw, raw
+from tests.store.raw import RawConnection, raw
 from tests.support.sites import ENGINES, opened, postgres_database
 
 NOT_DECLARED = {"alembic_version"}
@@ -73,7 +73,7 @@ def shape(settings: Settings) -> set[str]:
         return {line for table in tables if table not in NOT_DECLARED for line in sqlite_shape(other, table)}
 
 
-def sqlite_shape(other: Raw, table: str) -> Iterator[str]:
+def sqlite_shape(other: RawConnection, table: str) -> Iterator[str]:
     """Columns, references, indexes and checks of one table. What an engine names by itself is left out."""
     sql = " ".join(other.one("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name", name=table).split())
     yield f"{table} {sql.rpartition(')')[2]}"

@@ -26,7 +26,7 @@ from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants import actions as tenants
 from tests.store import notes
 from tests.store.fresh import fresh_tenant
-from tests.store.raw import Raw
+from tests.store.raw import RawConnection
 
 
 def counter_of(store: Store) -> int:
@@ -45,7 +45,7 @@ def change(ref: str, tx: SystemTransaction) -> int:
 
 
 def test_the_counter_moves_with_the_change_by_one_for_each_and_the_list_says_what_moved_it(
-    store: Store, tenant: str, other_connection: Raw
+    store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     before = counter_of(store)
 
@@ -73,7 +73,7 @@ def test_a_write_that_changes_no_right_does_not_move_it(store: Store, tenant: st
 
 
 def test_changes_of_sixteen_writers_at_once_have_numbers_without_gaps_or_doubles(
-    store: Store, tenant: str, other_connection: Raw
+    store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     before = counter_of(store)
 

@@ -18,7 +18,7 @@ from bedesten.store.revision_log import COUNTER
 from bedesten.store.store import Store
 from bedesten.store.tables import InstallationSettings
 from bedesten.store.transaction import StoreUnavailable, SystemTransaction
-from tests.store.raw import Raw, raw
+from tests.store.raw import RawConnection, raw
 
 KEPT = KeyEntry("key_1", "ten_1", Surface.SUPPLIER, "sup_1", None, (), None, digest=b"k" * 32)
 
@@ -62,7 +62,7 @@ def process(own_installation: Installation) -> Process:
 
 
 @pytest.fixture
-def other(own_installation: Installation) -> Iterator[Raw]:
+def other(own_installation: Installation) -> Iterator[RawConnection]:
     """The engine's own driver."""
     with raw(own_installation.settings) as opened:
         yield opened
@@ -75,7 +75,7 @@ def present(store: Store) -> Revision:
     return found
 
 
-def goes_back(other: Raw, by: int) -> None:
+def goes_back(other: RawConnection, by: int) -> None:
     """What a promoted standby looks like that lacked the last changes: their rows were never there."""
     last = other.one("SELECT counter FROM revision_counter") - by
     nonce = other.one("SELECT nonce FROM changes WHERE seq = :last", last=last)
@@ -91,7 +91,7 @@ def changes(store: Store, *refs: str) -> None:
 
 @pytest.mark.parametrize("later", [0, 1, 2, 3, 4, 9], ids=lambda later: f"{later}-changes-after-it-went-back-by-3")
 def test_a_store_that_went_back_is_noticed_whatever_number_it_has_reached(
-    process: Process, other: Raw, later: int
+    process: Process, other: RawConnection, later: int
 ) -> None:
     """With one or two changes the number is smaller than the one that is known, with three it is the same, then larger."""
     goes_back(other, 3)
@@ -101,7 +101,9 @@ def test_a_store_that_went_back_is_noticed_whatever_number_it_has_reached(
     assert not process.knows
 
 
-def test_a_revocation_in_the_present_store_counts_whatever_it_was_called_before(process: Process, other: Raw) -> None:
+def test_a_revocation_in_the_present_store_counts_whatever_it_was_called_before(
+    process: Process, other: RawConnection
+) -> None:
     goes_back(other, 1)
     changes(process.store, KEPT.digest.hex())
     assert present(process.store).number == 5
@@ -109,7 +111,9 @@ def test_a_revocation_in_the_present_store_counts_whatever_it_was_called_before(
     assert not process.knows
 
 
-def test_a_revocation_that_the_present_store_never_had_is_not_remembered(process: Process, other: Raw) -> None:
+def test_a_revocation_that_the_present_store_never_had_is_not_remembered(
+    process: Process, other: RawConnection
+) -> None:
     """The present store decides, in both directions."""
     process.store.write_now(lambda tx: tx.advance_revision("token", "jti-1 4102444800000"))
     process.passes()
@@ -119,7 +123,7 @@ def test_a_revocation_that_the_present_store_never_had_is_not_remembered(process
     assert not process.auth_cache.revoked("jti-1")
 
 
-def test_a_store_that_goes_on_makes_nobody_forget(process: Process, other: Raw) -> None:
+def test_a_store_that_goes_on_makes_nobody_forget(process: Process, other: RawConnection) -> None:
     changes(process.store, *(f"{number:064}" for number in range(7)))
     restarts = len(process.asked)
     assert process.passes() == present(process.store)
@@ -137,7 +141,7 @@ def test_the_first_change_of_an_installation_makes_nobody_forget(own_installatio
 
 
 def test_what_was_read_from_the_store_before_it_went_back_is_not_remembered(
-    own_installation: Installation, process: Process, other: Raw, monkeypatch: pytest.MonkeyPatch
+    own_installation: Installation, process: Process, other: RawConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The entry is on its way while another request finds that the store went back, and reached the number again."""
     read_across = own_installation.store.read_across

@@ -18,7 +18,7 @@ from bedesten.server.settings import Settings
 from bedesten.store.sql import DIALECTS, CrossTenantStatement, DialectName, Statement, all_statements, metadata
 from bedesten.store.transaction import Transaction
 from tests.store import notes
-from tests.store.raw import Raw, raw
+from tests.store.raw import RawConnection, raw
 
 _PARAMETER: dict[DialectName, str] = {"sqlite": r"(?<!\w):(\w+)", "postgresql": r"%\((\w+)\)s"}
 
@@ -163,7 +163,7 @@ def test_every_table_says_whose_its_rows_are_or_is_named_here() -> None:
 
 
 def test_another_tenant_s_row_is_as_unknown_as_one_that_never_was(
-    installation: Installation, tenant: str, stranger: str, other_connection: Raw
+    installation: Installation, tenant: str, stranger: str, other_connection: RawConnection
 ) -> None:
     store = installation.store
     assert store.write_now(lambda tx: notes.put(tx.for_tenant(tenant), "mine", "secret")) is True

@@ -27,7 +27,7 @@ from bedesten.store.transaction import (
     Transaction,
 )
 from tests.store import notes
-from tests.store.raw import Raw
+from tests.store.raw import RawConnection
 
 
 class Boom(Exception):
@@ -40,7 +40,7 @@ def within(tenant: str, action: Callable[[Transaction], object]) -> Callable[[Sy
 
 
 def test_what_an_action_did_is_seen_by_another_connection_once_the_write_has_answered(
-    store: Store, tenant: str, other_connection: Raw
+    store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     for number in range(20):
         assert store.write_now(within(tenant, partial(notes.put, name=f"n{number:02}"))) is True
@@ -48,7 +48,7 @@ def test_what_an_action_did_is_seen_by_another_connection_once_the_write_has_ans
 
 
 def test_nothing_is_seen_by_another_connection_before_the_action_has_returned(
-    store: Store, tenant: str, other_connection: Raw
+    store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     def action(tx: Transaction) -> tuple[str | None, object]:
         notes.put(tx, "early")
@@ -58,7 +58,9 @@ def test_nothing_is_seen_by_another_connection_before_the_action_has_returned(
     assert other_connection.one(notes.COUNT, tenant=tenant) == 1
 
 
-def test_raising_undoes_everything_and_the_revision_too(store: Store, tenant: str, other_connection: Raw) -> None:
+def test_raising_undoes_everything_and_the_revision_too(
+    store: Store, tenant: str, other_connection: RawConnection
+) -> None:
     def action(tx: Transaction) -> None:
         assert notes.put(tx, "gone")
         tx.advance_revision("tenant", tx.tenant)
@@ -73,7 +75,9 @@ def test_raising_undoes_everything_and_the_revision_too(store: Store, tenant: st
     assert other_connection.one("SELECT count(*) FROM changes") == changes
 
 
-def test_returning_a_refusal_commits_what_was_done_before(store: Store, tenant: str, other_connection: Raw) -> None:
+def test_returning_a_refusal_commits_what_was_done_before(
+    store: Store, tenant: str, other_connection: RawConnection
+) -> None:
     def action(tx: Transaction) -> Refusal:
         notes.put(tx, "counted")
         return Refusal(errors.LOGIN_REFUSED, "wrong password")
@@ -89,7 +93,9 @@ def break_a_constraint(tx: Transaction) -> None:
     payments.create_deposit(tx, "nobody", "nobody", "below zero", "USD", -1)
 
 
-def test_a_constraint_that_fires_undoes_the_whole_action(store: Store, tenant: str, other_connection: Raw) -> None:
+def test_a_constraint_that_fires_undoes_the_whole_action(
+    store: Store, tenant: str, other_connection: RawConnection
+) -> None:
     def action(tx: Transaction) -> None:
         notes.put(tx, "gone")
         break_a_constraint(tx)
@@ -100,7 +106,7 @@ def test_a_constraint_that_fires_undoes_the_whole_action(store: Store, tenant: s
 
 
 def test_an_action_that_swallows_an_error_of_the_database_is_told_that_it_went_well_only_if_it_did(
-    store: Store, tenant: str, other_connection: Raw
+    store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     """PostgreSQL ends the transaction upon the first error, and its COMMIT then answers ROLLBACK, without an error."""
 
@@ -118,7 +124,7 @@ def test_an_action_that_swallows_an_error_of_the_database_is_told_that_it_went_w
     assert other_connection.one(notes.COUNT, tenant=tenant) == (1 if store.dialect == "sqlite" else 0)
 
 
-def test_actions_that_run_at_once_fail_alone(store: Store, tenant: str, other_connection: Raw) -> None:
+def test_actions_that_run_at_once_fail_alone(store: Store, tenant: str, other_connection: RawConnection) -> None:
     def action(number: int) -> Callable[[Transaction], int]:
         def work(tx: Transaction) -> int:
             notes.put(tx, f"n{number:03}")
@@ -168,7 +174,7 @@ def test_a_reading_action_sees_one_moment_whatever_is_committed_meanwhile(store:
     assert store.read_now(within(tenant, lambda tx: notes.get(tx, "later"))) == "text"
 
 
-def test_a_reading_action_cannot_write(store: Store, tenant: str, other_connection: Raw) -> None:
+def test_a_reading_action_cannot_write(store: Store, tenant: str, other_connection: RawConnection) -> None:
     with pytest.raises(Exception, match=r"readonly|read-only"):
         store.read_now(within(tenant, lambda tx: notes.put(tx, "sneaked")))
     assert other_connection.one(notes.COUNT, tenant=tenant) == 0
@@ -176,7 +182,7 @@ def test_a_reading_action_cannot_write(store: Store, tenant: str, other_connecti
 
 
 def test_an_action_that_was_overtaken_runs_again_on_a_clean_slate(
-    store: Store, tenant: str, other_connection: Raw
+    store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     runs: list[str | None] = []
 
@@ -193,7 +199,7 @@ def test_an_action_that_was_overtaken_runs_again_on_a_clean_slate(
 
 
 def test_an_action_that_is_overtaken_again_and_again_is_told_that_the_store_is_unavailable(
-    store: Store, tenant: str, other_connection: Raw
+    store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
     runs: list[int] = []
 
@@ -208,7 +214,9 @@ def test_an_action_that_is_overtaken_again_and_again_is_told_that_the_store_is_u
     assert other_connection.one(notes.COUNT, tenant=tenant) == 0
 
 
-def test_one_moment_of_the_clock_is_every_action_s_now(settings: Settings, tenant: str, other_connection: Raw) -> None:
+def test_one_moment_of_the_clock_is_every_action_s_now(
+    settings: Settings, tenant: str, other_connection: RawConnection
+) -> None:
     store = open_store(settings, clock=lambda: 1_234_567)
     try:
         assert store.write_now(lambda tx: (notes.put(tx.for_tenant(tenant), "dated"), tx.now)) == (True, 1_234_567)
@@ -219,7 +227,7 @@ def test_one_moment_of_the_clock_is_every_action_s_now(settings: Settings, tenan
 
 
 def test_a_store_that_was_closed_takes_no_more_work_and_hangs_nobody(
-    settings: Settings, tenant: str, other_connection: Raw
+    settings: Settings, tenant: str, other_connection: RawConnection
 ) -> None:
     store, unused = open_store(settings), open_store(settings)
     assert store.write_now(within(tenant, partial(notes.put, name="before"))) is True
@@ -306,14 +314,14 @@ def step(name: str, rows: int = 1) -> Step:
 
 
 @pytest.mark.parametrize("count", [0, 1, MAX_BATCH_STEPS, MAX_BATCH_STEPS + 1, 3 * MAX_BATCH_STEPS])
-def test_any_number_of_steps_is_run(store: Store, tenant: str, other_connection: Raw, count: int) -> None:
+def test_any_number_of_steps_is_run(store: Store, tenant: str, other_connection: RawConnection, count: int) -> None:
     store.write_now(within(tenant, lambda tx: tx.run_all([step(f"n{at:02}") for at in range(count)])))
     assert other_connection.rows(notes.NAMES, tenant=tenant) == [(f"n{at:02}",) for at in range(count)]
 
 
 @pytest.mark.parametrize("place", [0, 1, MAX_BATCH_STEPS])
 def test_a_step_that_changes_another_number_of_rows_says_so_and_undoes_all(
-    store: Store, tenant: str, other_connection: Raw, place: int
+    store: Store, tenant: str, other_connection: RawConnection, place: int
 ) -> None:
     def action(tx: Transaction) -> None:
         notes.put(tx, "n00")

@@ -9,7 +9,7 @@ from bedesten.core.clock import DAY, MINUTE, SECOND
 from bedesten.orders import checkout
 from bedesten.server.retention import cap_waits
 from bedesten.webhooks.outbox import DELAYS
-from tests.domain.test_room_webhooks import Clock, Mail
+from tests.domain.test_webhooks import Clock, Mail
 from tests.support.sites import ENGINES, opened
 
 
@@ -23,7 +23,7 @@ def mail(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mail]:
 
 
 def test_a_delivery_is_tried_again_as_late_as_it_was_to_be_and_no_later(mail: Mail) -> None:
-    mail.stall.order((mail.stall.card(1), 1))
+    mail.tenant.order((mail.tenant.card(1), 1))
     mail.clock.now += DAY
     (first,) = mail.lease()
     mail.fail(first)
@@ -39,7 +39,7 @@ def test_a_delivery_is_tried_again_as_late_as_it_was_to_be_and_no_later(mail: Ma
 
 
 def test_a_delivery_that_waits_for_its_right_time_is_left_alone(mail: Mail) -> None:
-    mail.stall.order((mail.stall.card(1), 1))
+    mail.tenant.order((mail.tenant.card(1), 1))
     for delay in DELAYS[:6]:
         (one,) = mail.lease()
         mail.fail(one)
@@ -50,10 +50,10 @@ def test_a_delivery_that_waits_for_its_right_time_is_left_alone(mail: Mail) -> N
 
 
 def test_a_checkout_keeps_its_goods_for_its_time_and_no_longer(mail: Mail) -> None:
-    card = mail.stall.card(2)
-    right = mail.stall.checkout((card, 1))
+    card = mail.tenant.card(2)
+    right = mail.tenant.checkout((card, 1))
     mail.clock.now += DAY
-    wrong = mail.stall.checkout((card, 1))
+    wrong = mail.tenant.checkout((card, 1))
     mail.clock.now -= DAY
     for _ in range(2):
         mail.store.write_now(cap_waits)

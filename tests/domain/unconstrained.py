@@ -14,16 +14,16 @@ from bedesten.payments.deposit_limits import DepositLimits, set_limits
 from bedesten.server.installation import Installation
 from bedesten.store.sql import metadata
 from bedesten.tenants.cipher import TenantCipher
-from tests.domain.stall import Stall, fresh, open_stall
-from tests.store.raw import Raw
+from tests.domain.tenant import Tenant, fresh, open_tenant
+from tests.store.raw import RawConnection
 
 
 @dataclass
-class Broken:
-    """A stall with one of everything, and names of its rows for those who break them."""
+class Unconstrained:
+    """A tenant with one of everything, and names of its rows for those who break them."""
 
-    stall: Stall
-    stranger: Stall
+    tenant: Tenant
+    stranger: Tenant
     card: str
     sold: str
     by_code: str
@@ -45,53 +45,53 @@ class Broken:
     @property
     def cipher(self) -> TenantCipher:
         """A vault that remembers no data key."""
-        return TenantCipher(self.stall.installation.keyring)
+        return TenantCipher(self.tenant.installation.keyring)
 
 
-def one_of_everything(installation: Installation) -> Broken:
+def one_of_everything(installation: Installation) -> Unconstrained:
     """Orders delivered from stock, by code and by note; one that waits; checkouts unpaid, expired and paid; money."""
-    stall, stranger = open_stall(installation, credit=100_000), open_stall(installation, credit=100_000)
+    tenant, stranger = open_tenant(installation, credit=100_000), open_tenant(installation, credit=100_000)
     stranger.order((stranger.card(2), 1))
     stranger.deposit(7)
-    card, topup = stall.card(9), stall.topup()
-    sold = stall.order((card, 2))
-    placed = stall.order((topup, 1), (topup, 2), (topup, 1), notify_url="https://orders.example.com/all")
+    card, topup = tenant.card(9), tenant.topup()
+    sold = tenant.order((card, 2))
+    placed = tenant.order((topup, 1), (topup, 2), (topup, 1), notify_url="https://orders.example.com/all")
     by_code, by_note, waiting = (line.id for line in placed.lines)
-    stall.deliver(by_code, [fresh("DELIVERED-CODE")])
-    stall.deliver(by_note, notes=["done"])
-    expired = stall.checkout((card, 1), minutes=-1)
-    stall.write(checkout.expire, expired.order.id)
-    unpaid, paid = stall.checkout((card, 1), (topup, 1)), stall.checkout((card, 1))
-    payment, second = stall.payment(paid), stall.payment(paid)
-    stall.capture(payment)
-    deposit = stall.deposit(500)
-    consigned, earning = _consign(stall)
-    announced = stall.write(_announce, stall)
-    stall.write(set_limits, stall.integration, DepositLimits(None, 800), "USD")
-    awaiting = stall.deposit(801)
-    return Broken(
-        stall, stranger, card, sold.lines[0].id, by_code, by_note, waiting, unpaid.order.id, unpaid.lines[0].id,
+    tenant.deliver(by_code, [fresh("DELIVERED-CODE")])
+    tenant.deliver(by_note, notes=["done"])
+    expired = tenant.checkout((card, 1), minutes=-1)
+    tenant.write(checkout.expire, expired.order.id)
+    unpaid, paid = tenant.checkout((card, 1), (topup, 1)), tenant.checkout((card, 1))
+    payment, second = tenant.payment(paid), tenant.payment(paid)
+    tenant.capture(payment)
+    deposit = tenant.deposit(500)
+    consigned, earning = _consign(tenant)
+    announced = tenant.write(_announce, tenant)
+    tenant.write(set_limits, tenant.integration, DepositLimits(None, 800), "USD")
+    awaiting = tenant.deposit(801)
+    return Unconstrained(
+        tenant, stranger, card, sold.lines[0].id, by_code, by_note, waiting, unpaid.order.id, unpaid.lines[0].id,
         expired.lines[0].id, paid.order.id, paid.lines[0].id, deposit.id, announced, payment.id, second.id, awaiting.id,
         consigned, earning,
     )  # fmt: skip
 
 
-def _consign(stall: Stall) -> tuple[str, str]:
+def _consign(tenant: Tenant) -> tuple[str, str]:
     """A product with stock codes that a supplier put in, and a line that was given two of the three."""
-    product = stall.card(0)
+    product = tenant.card(0)
     batch = [StockCode(fresh("CONSIGNED"), expires=date(2090, 1, at)) for at in (1, 2, 3)]
-    source = Source("a test", stall.supplier, stall.supplier, 120)
-    stall.write(batches.add, stall.installation.cipher, product, batch, source)
-    return product, stall.order((product, 2)).lines[0].id
+    source = Source("a test", tenant.supplier, tenant.supplier, 120)
+    tenant.write(batches.add, tenant.installation.cipher, product, batch, source)
+    return product, tenant.order((product, 2)).lines[0].id
 
 
-def _announce(tx: Any, stall: Stall) -> str:
+def _announce(tx: Any, tenant: Tenant) -> str:
     from bedesten.payments import actions as payments
 
-    return payments.create_deposit(tx, stall.integration, stall.partner, fresh("dep"), "USD", 900).id
+    return payments.create_deposit(tx, tenant.integration, tenant.partner, fresh("dep"), "USD", 900).id
 
 
-def without_constraints(other: Raw) -> None:
+def without_constraints(other: RawConnection) -> None:
     """Replaces every table by a plain copy of itself: no keys, no checks, no references, no triggers."""
     if other.dialect == "sqlite":
         other.run("PRAGMA foreign_keys = OFF")
@@ -101,7 +101,7 @@ def without_constraints(other: Raw) -> None:
         other.run(f"ALTER TABLE {table.name}_bare RENAME TO {table.name}")
 
 
-def insert_made_up(other: Raw, table: Table, **known: object) -> None:
+def insert_made_up(other: RawConnection, table: Table, **known: object) -> None:
     """A row with a made-up value in every column that is not given."""
     values = {column.name: known.get(column.name, _made_up(column)) for column in table.columns}
     names = ", ".join(values)

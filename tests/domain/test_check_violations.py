@@ -15,11 +15,11 @@ from bedesten.integrity.invariants.goods import GOODS
 from bedesten.integrity.invariants.money import MONEY
 from bedesten.integrity.invariants.structure import references
 from bedesten.store.sql import metadata
-from tests.domain.bare import Broken, insert_made_up, one_of_everything, without_constraints
-from tests.store.raw import Raw, raw
+from tests.domain.unconstrained import Unconstrained, insert_made_up, one_of_everything, without_constraints
+from tests.store.raw import RawConnection, raw
 from tests.support.sites import ENGINES, opened
 
-Bare = tuple[Broken, Raw]
+Bare = tuple[Unconstrained, RawConnection]
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -35,10 +35,11 @@ def bare(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def walked(bare: Bare, *breaks: str) -> list[str]:
-    """What the walk finds after the statements, all of it undone afterwards. `{name}` stands for a row of `Broken`."""
+    """What the walk finds after the statements, all of it undone afterwards. `{name}` stands for a row of
+    `Unconstrained`."""
     everything, other = bare
     names = {name: value for name, value in vars(everything).items() if isinstance(value, str)}
-    names |= {"tenant": everything.stall.tenant, "theirs": everything.stranger.tenant}
+    names |= {"tenant": everything.tenant.id, "theirs": everything.stranger.id}
     with other.undone() as tx:
         for sql in breaks:
             assert other.run(sql.format(**names)) >= 1, sql
@@ -367,9 +368,9 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
 def test_what_is_broken_is_named_with_its_invariant_its_tenant_and_its_rows(bare: Bare, name: str) -> None:
     number, breaks, says = BREAKS[name]
     found = walked(bare, *breaks)
-    mine = f"invariant {number}: tenant {bare[0].stall.tenant}: "
+    mine = f"invariant {number}: tenant {bare[0].tenant.id}: "
     assert [line for line in found if line.startswith(mine) and re.search(says, line)], found
-    assert not [line for line in found if bare[0].stranger.tenant in line.partition(": ")[2].partition(": ")[0]]
+    assert not [line for line in found if bare[0].stranger.id in line.partition(": ")[2].partition(": ")[0]]
 
 
 def test_every_question_about_money_and_goods_is_answered_by_something_that_is_broken_above(bare: Bare) -> None:
@@ -443,7 +444,7 @@ def test_a_row_that_is_there_twice_is_named_for_everything_that_should_be_unique
     everything, other = bare
     with other.undone() as tx:
         for _ in range(2):
-            insert_made_up(other, table, tenant_id=everything.stall.tenant, **UNIQUE_WHERE.get(table.name, {}))
+            insert_made_up(other, table, tenant_id=everything.tenant.id, **UNIQUE_WHERE.get(table.name, {}))
         found = run_queries(tx, everything.cipher)
     unique = [one for one in table.constraints if isinstance(one, PrimaryKeyConstraint | UniqueConstraint)]
     sets = [tuple(one.columns) for one in unique] + [tuple(one.columns) for one in table.indexes if one.unique]
@@ -466,7 +467,7 @@ def test_a_reference_to_nothing_and_one_to_another_tenant_s_row_are_named(
 ) -> None:
     everything, other = bare
     table, name = column.table, column.name  # type: ignore[attr-defined]
-    mine, theirs = everything.stall.tenant, everything.stranger.tenant
+    mine, theirs = everything.tenant.id, everything.stranger.id
     with other.undone() as tx:
         insert_made_up(other, target, tenant_id=theirs, id="row-of-theirs")
         insert_made_up(other, table, tenant_id=mine, **{name: "row-of-theirs"})
@@ -511,16 +512,16 @@ KEY = "ak_live_" + "0123456789abcdef" * 2
 
 
 def test_a_password_that_is_no_argon2id_hash_is_named(bare: Bare) -> None:
-    customer = bare[0].stall.customer
+    customer = bare[0].tenant.customer
     found = walked(bare, f"UPDATE accounts SET password = 'hunter2' WHERE id = '{customer}'")
     assert found == [
-        f"invariant 8: tenant {bare[0].stall.tenant}: the password of account {customer} is not an argon2id hash"
+        f"invariant 8: tenant {bare[0].tenant.id}: the password of account {customer} is not an argon2id hash"
     ]
 
 
 def test_digests_and_sealed_values_of_the_wrong_size_are_named(bare: Bare) -> None:
     everything, other = bare
-    tenant = everything.stall.tenant
+    tenant = everything.tenant.id
     with other.undone() as tx:
         insert_made_up(other, metadata.tables["key_secrets"], tenant_id=tenant, digest=b"short", key_id="key_x")
         insert_made_up(other, metadata.tables["stock_codes"], tenant_id=tenant, ciphertext=b"CODE-1", id="cod_x")
@@ -550,7 +551,7 @@ def test_digests_and_sealed_values_of_the_wrong_size_are_named(bare: Bare) -> No
 )
 def test_a_secret_in_a_text_of_ours_is_named_and_not_repeated(bare: Bare, secret: str) -> None:
     everything, other = bare
-    tenant = everything.stall.tenant
+    tenant = everything.tenant.id
     with other.undone() as tx:
         insert_made_up(
             other, metadata.tables["audit"], id="aud_x", tenant_id=tenant, detail=f'{{"it":"{secret}"}}', seq=None
@@ -568,18 +569,18 @@ def test_the_hint_of_a_key_in_the_trail_is_no_secret(bare: Bare) -> None:
     with other.undone() as tx:
         detail = '{"surface":"supplier","hint":"ak_live_…cdef","owner":"0123456789abcdef0123456789abcdef"}'
         insert_made_up(
-            other, metadata.tables["audit"], id="aud_x", tenant_id=everything.stall.tenant, detail=detail, seq=None
+            other, metadata.tables["audit"], id="aud_x", tenant_id=everything.tenant.id, detail=detail, seq=None
         )
         assert run_queries(tx, everything.cipher) == []
 
 
 def test_a_stock_code_in_clear_is_named_and_not_repeated(bare: Bare) -> None:
     everything, other = bare
-    tenant = everything.stall.tenant
+    tenant = everything.tenant.id
     with other.undone() as tx:
         row, ciphertext, *_ = tx.all(check._CODES, owner=tenant, most=1)[0]
         code = decode(everything.cipher.decrypt(tx.for_tenant(tenant), "stock-code", row, bytes(ciphertext))).code
-        partner = everything.stall.partner
+        partner = everything.tenant.partner
         answers = metadata.tables["idempotency"]
         insert_made_up(
             other, answers, tenant_id=tenant, owner_id=partner, key="idem-1", answer=f'{{"codes":["{code}"]}}'
@@ -602,7 +603,7 @@ def test_a_stock_code_in_clear_is_named_and_not_repeated(bare: Bare) -> None:
 )
 def test_a_stored_code_that_is_none_is_named_and_not_repeated(bare: Bare, stored: str, says: str) -> None:
     everything, other = bare
-    tenant = everything.stall.tenant
+    tenant = everything.tenant.id
     with other.undone() as tx:
         row = tx.all(check._CODES, owner=tenant, most=1)[0][0]
         ciphertext = everything.cipher.encrypt(tx.for_tenant(tenant), "stock-code", row, stored)
@@ -613,7 +614,7 @@ def test_a_stored_code_that_is_none_is_named_and_not_repeated(bare: Bare, stored
 
 
 def test_sealed_values_that_do_not_open_in_their_own_row_are_named(bare: Bare) -> None:
-    tenant = bare[0].stall.tenant
+    tenant = bare[0].tenant.id
     swapped = "UPDATE stock_codes SET ciphertext = (SELECT min(ciphertext) FROM stock_codes {scope}) {scope}"
     if bare[1].dialect == "postgresql":
         swapped = swapped.replace("min(ciphertext)", "ciphertext").replace("{scope})", "{scope} ORDER BY id LIMIT 1)")

@@ -14,43 +14,45 @@ from bedesten.core.clock import MINUTE, SECOND
 from bedesten.gate.scopes import Surface
 from bedesten.store.tables import INSTALLATION
 from bedesten.tenants import actions as tenants
-from tests.revocation.conftest import Life
+from tests.revocation.conftest import Cluster
 from tests.revocation.test_token_life import claims
 from tests.store.raw import raw
 from tests.support.snapshot import Snapshot
 
-Revoke = Callable[[Life, str], object]
+Revoke = Callable[[Cluster, str], object]
 BY_EPOCH: dict[str, Revoke] = {
-    "account": lambda life, token: life.operator.end_tokens_of(life.tenant, str(claims(token)["sub"])),
-    "surface": lambda life, _: life.operator.within(
-        life.tenant, lambda tx: tenants.end_surface_tokens(tx, Surface.STOREFRONT)
+    "account": lambda cluster, token: cluster.operator.end_tokens_of(cluster.tenant, str(claims(token)["sub"])),
+    "surface": lambda cluster, _: cluster.operator.within(
+        cluster.tenant, lambda tx: tenants.end_surface_tokens(tx, Surface.STOREFRONT)
     ),
-    "tenant": lambda life, _: life.operator.end_tokens(life.tenant),
-    "everyone": lambda life, _: life.operator.across(end_all_tokens),
+    "tenant": lambda cluster, _: cluster.operator.end_tokens(cluster.tenant),
+    "everyone": lambda cluster, _: cluster.operator.across(end_all_tokens),
 }
 REVOCATIONS: dict[str, Revoke] = {
     **BY_EPOCH,
-    "token": lambda life, token: life.operator.revoke_token(life.tenant, str(claims(token)["jti"]), 4_102_444_800_000),
-    "session": lambda life, token: life.operator.end_session(life.tenant, str(claims(token)["sid"])),
-    "disabled": lambda life, token: life.operator.disable(life.tenant, "customer", str(claims(token)["sub"])),
-    "suspended": lambda life, _: life.operator.suspend(life.tenant),
+    "token": lambda cluster, token: cluster.operator.revoke_token(
+        cluster.tenant, str(claims(token)["jti"]), 4_102_444_800_000
+    ),
+    "session": lambda cluster, token: cluster.operator.end_session(cluster.tenant, str(claims(token)["sid"])),
+    "disabled": lambda cluster, token: cluster.operator.disable(cluster.tenant, "customer", str(claims(token)["sub"])),
+    "suspended": lambda cluster, _: cluster.operator.suspend(cluster.tenant),
 }
 
 
 @pytest.fixture
-def snapshot(own_cluster: Life, tmp_path: Path) -> Snapshot:
+def snapshot(own_cluster: Cluster, tmp_path: Path) -> Snapshot:
     """The store as it was when the test began."""
     return Snapshot(own_cluster.installation.settings, tmp_path)
 
 
-def told(life: Life, token: str) -> set[int | None]:
+def told(cluster: Cluster, token: str) -> set[int | None]:
     """What both nodes say of a token: None, or the number of the refusal."""
-    return {asyncio.run(life.profile(token, node)).code for node in (0, 1)}
+    return {asyncio.run(cluster.profile(token, node)).code for node in (0, 1)}
 
 
 @pytest.mark.parametrize("revocation", REVOCATIONS)
 def test_what_is_revoked_after_the_store_went_back_is_refused_at_once(
-    own_cluster: Life, snapshot: Snapshot, revocation: str
+    own_cluster: Cluster, snapshot: Snapshot, revocation: str
 ) -> None:
     """One change was lost: the revocation gets the number that the nodes know already."""
     token = asyncio.run(own_cluster.token())
@@ -63,7 +65,7 @@ def test_what_is_revoked_after_the_store_went_back_is_refused_at_once(
 
 @pytest.mark.parametrize("revocation", BY_EPOCH)
 def test_tokens_of_a_lost_history_are_ended_as_all_others_are(
-    own_cluster: Life, snapshot: Snapshot, revocation: str
+    own_cluster: Cluster, snapshot: Snapshot, revocation: str
 ) -> None:
     """The token was issued after a revocation that was lost. The same revocation again must end it too."""
     REVOCATIONS[revocation](own_cluster, asyncio.run(own_cluster.token()))
@@ -77,7 +79,7 @@ def test_tokens_of_a_lost_history_are_ended_as_all_others_are(
 
 
 def test_a_token_that_was_used_in_a_lost_history_only_is_as_idle_as_the_present_store_says(
-    own_cluster: Life, tmp_path: Path
+    own_cluster: Cluster, tmp_path: Path
 ) -> None:
     """A node remembers that it wrote a use, for a twentieth of the time-out and no longer."""
     own_cluster.operator.within(own_cluster.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, MINUTE))
@@ -91,7 +93,7 @@ def test_a_token_that_was_used_in_a_lost_history_only_is_as_idle_as_the_present_
     assert told(own_cluster, token) == {-22}
 
 
-def test_secrets_that_two_histories_turned_are_told_apart(own_cluster: Life, snapshot: Snapshot) -> None:
+def test_secrets_that_two_histories_turned_are_told_apart(own_cluster: Cluster, snapshot: Snapshot) -> None:
     """Version 2 was asked for in a history that is lost. The present store then asks for another version 2."""
     path = own_cluster.installation.settings.secrets_file
     first = read_keyring(path)
@@ -110,7 +112,7 @@ def test_secrets_that_two_histories_turned_are_told_apart(own_cluster: Life, sna
     assert told(own_cluster, asyncio.run(own_cluster.token())) == {None}
 
 
-def test_the_store_of_another_installation_is_not_served(own_cluster: Life) -> None:
+def test_the_store_of_another_installation_is_not_served(own_cluster: Cluster) -> None:
     token = asyncio.run(own_cluster.token())
     assert told(own_cluster, token) == {None}
     installed = own_cluster.installation.store.read_now(lambda tx: tx.one(INSTALLATION))
@@ -129,7 +131,7 @@ def test_the_store_of_another_installation_is_not_served(own_cluster: Life) -> N
     assert told(own_cluster, token) == {None}
 
 
-def test_an_api_key_of_a_lost_history_is_unknown(own_cluster: Life, tmp_path: Path) -> None:
+def test_an_api_key_of_a_lost_history_is_unknown(own_cluster: Cluster, tmp_path: Path) -> None:
     """Nothing else was lost. The present store has no such key, so nobody could ever revoke it there."""
     supplier = own_cluster.operator.owner(own_cluster.tenant, Surface.SUPPLIER, "Acme")
     kept = Snapshot(own_cluster.installation.settings, tmp_path)
@@ -139,7 +141,7 @@ def test_an_api_key_of_a_lost_history_is_unknown(own_cluster: Life, tmp_path: Pa
     assert key_told(own_cluster, key.text) == {-23}
 
 
-def test_a_partner_of_a_lost_history_is_unknown(own_cluster: Life, snapshot: Snapshot) -> None:
+def test_a_partner_of_a_lost_history_is_unknown(own_cluster: Cluster, snapshot: Snapshot) -> None:
     own_cluster.operator.account(own_cluster.tenant, "partner", "late@example.com")
     token = str(asyncio.run(own_cluster.log_in("late@example.com", surface=Surface.RESELLER)).data["token"])
     assert asyncio.run(own_cluster.account(token)).status == 200
@@ -147,17 +149,17 @@ def test_a_partner_of_a_lost_history_is_unknown(own_cluster: Life, snapshot: Sna
     assert {asyncio.run(own_cluster.account(token, node)).code for node in (0, 1)} == {-21}
 
 
-def key_told(life: Life, key: str) -> set[int | None]:
+def key_told(cluster: Cluster, key: str) -> set[int | None]:
     """What both nodes say of a supplier's API key."""
 
     async def asked(node: int) -> int | None:
-        return (await life.nodes[node].post("/Supplier/Keys/Get", key=key, host=life.host)).code
+        return (await cluster.nodes[node].post("/Supplier/Keys/Get", key=key, host=cluster.host)).code
 
     return {asyncio.run(asked(node)) for node in (0, 1)}
 
 
 def test_uses_that_were_noted_of_a_lost_key_are_dropped_and_those_of_others_are_written(
-    own_cluster: Life, tmp_path: Path
+    own_cluster: Cluster, tmp_path: Path
 ) -> None:
     supplier = own_cluster.operator.owner(own_cluster.tenant, Surface.SUPPLIER, "Acme")
     early = own_cluster.operator.key(own_cluster.tenant, Surface.SUPPLIER, supplier)

@@ -14,8 +14,8 @@ from bedesten.webhooks import actions as webhooks
 from bedesten.webhooks import outbox
 from bedesten.webhooks.outbox import DELAYS, LEASE, Delivery
 from tests.domain.database_errors import DANGLING, DOUBLE, refuses
-from tests.domain.stall import PASSWORD, URL, Stall, fresh, open_stall
-from tests.store.raw import Raw
+from tests.domain.tenant import PASSWORD, URL, Tenant, fresh, open_tenant
+from tests.store.raw import RawConnection
 from tests.support.sites import ENGINES, opened
 
 EVENTS = (
@@ -25,100 +25,102 @@ EVENTS = (
 )
 
 
-def told(other: Raw, stall: Stall, line: str) -> list[tuple[object, ...]]:
+def told(other: RawConnection, tenant: Tenant, line: str) -> list[tuple[object, ...]]:
     """Version, status and target of every event of a line."""
-    return other.rows(EVENTS, tenant=stall.tenant, line=line)
+    return other.rows(EVENTS, tenant=tenant.id, line=line)
 
 
-def test_a_line_from_stock_has_one_event(stall: Stall, other_connection: Raw) -> None:
-    line = stall.order((stall.card(1), 1)).lines[0]
-    assert told(other_connection, stall, line.id) == [(1, 1, URL)]
+def test_a_line_from_stock_has_one_event(tenant: Tenant, other_connection: RawConnection) -> None:
+    line = tenant.order((tenant.card(1), 1)).lines[0]
+    assert told(other_connection, tenant, line.id) == [(1, 1, URL)]
 
 
 def test_a_line_from_the_supplier_has_one_event_when_it_waits_and_one_when_it_is_delivered(
-    stall: Stall, other_connection: Raw
+    tenant: Tenant, other_connection: RawConnection
 ) -> None:
-    line = stall.order((stall.topup(), 1)).lines[0]
-    assert told(other_connection, stall, line.id) == [(1, 2, URL)]
-    stall.deliver(line.id, [fresh("TOP")])
-    assert told(other_connection, stall, line.id) == [(1, 2, URL), (2, 1, URL)]
+    line = tenant.order((tenant.topup(), 1)).lines[0]
+    assert told(other_connection, tenant, line.id) == [(1, 2, URL)]
+    tenant.deliver(line.id, [fresh("TOP")])
+    assert told(other_connection, tenant, line.id) == [(1, 2, URL), (2, 1, URL)]
 
 
-def test_an_order_that_is_answered_again_has_no_event_more(stall: Stall, other_connection: Raw) -> None:
-    card = stall.card(2)
-    line = stall.order((card, 1), reference="again").lines[0]
-    stall.order((card, 1), reference="again")
-    assert told(other_connection, stall, line.id) == [(1, 1, URL)]
+def test_an_order_that_is_answered_again_has_no_event_more(tenant: Tenant, other_connection: RawConnection) -> None:
+    card = tenant.card(2)
+    line = tenant.order((card, 1), reference="again").lines[0]
+    tenant.order((card, 1), reference="again")
+    assert told(other_connection, tenant, line.id) == [(1, 1, URL)]
 
 
-def test_a_checkout_has_no_event_before_it_is_paid(stall: Stall, other_connection: Raw) -> None:
-    card, topup = stall.card(1), stall.topup()
-    placed = stall.checkout((card, 1), (topup, 1))
+def test_a_checkout_has_no_event_before_it_is_paid(tenant: Tenant, other_connection: RawConnection) -> None:
+    card, topup = tenant.card(1), tenant.topup()
+    placed = tenant.checkout((card, 1), (topup, 1))
     first, second = (line.id for line in placed.lines)
-    assert told(other_connection, stall, first) == told(other_connection, stall, second) == []
-    stall.capture(stall.payment(placed))
-    assert told(other_connection, stall, first) == [(1, 1, None)]
-    assert told(other_connection, stall, second) == [(1, 2, None)]
+    assert told(other_connection, tenant, first) == told(other_connection, tenant, second) == []
+    tenant.capture(tenant.payment(placed))
+    assert told(other_connection, tenant, first) == [(1, 1, None)]
+    assert told(other_connection, tenant, second) == [(1, 2, None)]
 
 
-def test_a_checkout_that_expires_has_none(stall: Stall, other_connection: Raw) -> None:
-    placed = stall.checkout((stall.card(1), 1), minutes=-1)
-    stall.write(checkout.expire, placed.order.id)
-    assert told(other_connection, stall, placed.lines[0].id) == []
+def test_a_checkout_that_expires_has_none(tenant: Tenant, other_connection: RawConnection) -> None:
+    placed = tenant.checkout((tenant.card(1), 1), minutes=-1)
+    tenant.write(checkout.expire, placed.order.id)
+    assert told(other_connection, tenant, placed.lines[0].id) == []
 
 
-def test_the_url_that_an_order_names_is_stronger_than_the_endpoint_s(stall: Stall, other_connection: Raw) -> None:
+def test_the_url_that_an_order_names_is_stronger_than_the_endpoint_s(
+    tenant: Tenant, other_connection: RawConnection
+) -> None:
     named = "https://orders.example.com/one"
-    placed = stall.order((stall.topup(), 1), notify_url=named)
-    stall.deliver(placed.lines[0].id, [fresh("TOP")])
-    assert told(other_connection, stall, placed.lines[0].id) == [(1, 2, named), (2, 1, named)]
+    placed = tenant.order((tenant.topup(), 1), notify_url=named)
+    tenant.deliver(placed.lines[0].id, [fresh("TOP")])
+    assert told(other_connection, tenant, placed.lines[0].id) == [(1, 2, named), (2, 1, named)]
 
 
 def test_an_endpoint_without_a_url_is_told_only_of_orders_that_name_one(
-    installation: Installation, other_connection: Raw
+    installation: Installation, other_connection: RawConnection
 ) -> None:
-    stall = open_stall(installation, credit=10_000)
-    stall.write(webhooks.set_url, stall.partner, None)
+    tenant = open_tenant(installation, credit=10_000)
+    tenant.write(webhooks.set_url, tenant.partner, None)
     named = "https://orders.example.com/two"
-    silent = stall.order((stall.card(1), 1)).lines[0]
-    loud = stall.order((stall.card(1), 1), notify_url=named).lines[0]
-    assert told(other_connection, stall, silent.id) == [(1, 1, None)]
-    assert told(other_connection, stall, loud.id) == [(1, 1, named)]
+    silent = tenant.order((tenant.card(1), 1)).lines[0]
+    loud = tenant.order((tenant.card(1), 1), notify_url=named).lines[0]
+    assert told(other_connection, tenant, silent.id) == [(1, 1, None)]
+    assert told(other_connection, tenant, loud.id) == [(1, 1, named)]
 
 
 def test_a_buyer_without_an_endpoint_is_told_nothing_because_nothing_could_be_signed(
-    installation: Installation, other_connection: Raw
+    installation: Installation, other_connection: RawConnection
 ) -> None:
-    stall = open_stall(installation)
-    second = stall.write(accounts.create, "partner", "second@example.com", "Second", password=PASSWORD)
+    tenant = open_tenant(installation)
+    second = tenant.write(accounts.create, "partner", "second@example.com", "Second", password=PASSWORD)
     assert second is not None
-    bare = Stall(installation, stall.tenant, second, stall.customer, stall.supplier, stall.integration)
+    bare = Tenant(installation, tenant.id, second, tenant.customer, tenant.supplier, tenant.integration)
     bare.credit(10_000)
     line = bare.order((bare.card(1), 1), notify_url="https://orders.example.com/three").lines[0]
     assert told(other_connection, bare, line.id) == [(1, 1, None)]
 
 
-def test_an_endpoint_s_secrets_are_shown_once_and_sealed(stall: Stall, other_connection: Raw) -> None:
-    supplier = stall.write(accounts.find_or_create_owner, Surface.SUPPLIER, "Another")
-    secret, key = stall.write(webhooks.create_endpoint, stall.installation.cipher, supplier, URL)
+def test_an_endpoint_s_secrets_are_shown_once_and_sealed(tenant: Tenant, other_connection: RawConnection) -> None:
+    supplier = tenant.write(accounts.find_or_create_owner, Surface.SUPPLIER, "Another")
+    secret, key = tenant.write(webhooks.create_endpoint, tenant.installation.cipher, supplier, URL)
     assert secret.reveal().startswith("whsec_")
     assert key.reveal().startswith("ok_")
     rows = other_connection.rows("SELECT secret, outbound_key FROM webhook_endpoints WHERE owner_id = :id", id=supplier)
     for ciphertext in rows[0]:
         assert secret.reveal().encode() not in bytes(ciphertext)
         assert key.reveal().encode() not in bytes(ciphertext)
-    endpoint = stall.read(webhooks.endpoint_of, supplier)
+    endpoint = tenant.read(webhooks.endpoint_of, supplier)
     assert endpoint is not None
-    cipher = stall.installation.cipher
-    assert stall.read(lambda tx: cipher.decrypt(tx, webhooks.SECRET, endpoint.id, endpoint.secret)) == secret.reveal()
+    cipher = tenant.installation.cipher
+    assert tenant.read(lambda tx: cipher.decrypt(tx, webhooks.SECRET, endpoint.id, endpoint.secret)) == secret.reveal()
 
 
-def test_the_body_has_the_codes_only_in_the_event_that_says_delivered(stall: Stall) -> None:
-    placed = stall.order((stall.topup(), 2))
+def test_the_body_has_the_codes_only_in_the_event_that_says_delivered(tenant: Tenant) -> None:
+    placed = tenant.order((tenant.topup(), 2))
     line, order = placed.lines[0], placed.order
-    stall.deliver(line.id, ["BODY-1", "BODY-2"], ["a note"])
-    cipher = stall.installation.cipher
-    assert stall.write(event_payload, cipher, LineChange(line.id, 1, 2, 1_772_357_400_000)) == {
+    tenant.deliver(line.id, ["BODY-1", "BODY-2"], ["a note"])
+    cipher = tenant.installation.cipher
+    assert tenant.write(event_payload, cipher, LineChange(line.id, 1, 2, 1_772_357_400_000)) == {
         "type": "order_line.processing",
         "orderId": order.id,
         "orderReference": order.reference,
@@ -130,7 +132,7 @@ def test_the_body_has_the_codes_only_in_the_event_that_says_delivered(stall: Sta
         "deliveryData": None,
         "deliveryNote": None,
     }
-    assert stall.write(event_payload, cipher, LineChange(line.id, 2, 1, 1_772_357_401_999)) == {
+    assert tenant.write(event_payload, cipher, LineChange(line.id, 2, 1, 1_772_357_401_999)) == {
         "type": "order_line.delivered",
         "orderId": order.id,
         "orderReference": order.reference,
@@ -144,35 +146,35 @@ def test_the_body_has_the_codes_only_in_the_event_that_says_delivered(stall: Sta
     }
 
 
-def test_every_reveal_by_webhook_leaves_a_row_in_the_trail(stall: Stall, other_connection: Raw) -> None:
-    line = stall.order((stall.card(1), 1)).lines[0]
+def test_every_reveal_by_webhook_leaves_a_row_in_the_trail(tenant: Tenant, other_connection: RawConnection) -> None:
+    line = tenant.order((tenant.card(1), 1)).lines[0]
     for _ in range(2):
-        stall.write(event_payload, stall.installation.cipher, LineChange(line.id, 1, 1, 0))
+        tenant.write(event_payload, tenant.installation.cipher, LineChange(line.id, 1, 1, 0))
     rows = other_connection.rows(
         "SELECT actor, detail FROM audit WHERE tenant_id = :tenant AND action = 'line.reveal' AND subject = :line",
-        tenant=stall.tenant,
+        tenant=tenant.id,
         line=line.id,
     )
     assert rows == [("webhook", '{"codes":1}')] * 2
 
 
 def test_the_database_refuses_a_second_event_of_a_change_and_a_second_delivery_of_an_event(
-    stall: Stall, other_connection: Raw
+    tenant: Tenant, other_connection: RawConnection
 ) -> None:
-    stall.order((stall.card(2), 2))
+    tenant.order((tenant.card(2), 2))
     event = (
         "INSERT INTO events (id, tenant_id, line_id, version, status, created) SELECT 'evt_x', tenant_id, {}, {}, 1, 1"
     )
     event += " FROM events WHERE tenant_id = :tenant"
-    refuses(other_connection, DOUBLE, event.format("line_id", "version"), tenant=stall.tenant)
-    refuses(other_connection, DANGLING, event.format("'odl_of_nobody'", "9"), tenant=stall.tenant)
+    refuses(other_connection, DOUBLE, event.format("line_id", "version"), tenant=tenant.id)
+    refuses(other_connection, DANGLING, event.format("'odl_of_nobody'", "9"), tenant=tenant.id)
     delivery = (
         "INSERT INTO deliveries (id, tenant_id, event_id, endpoint_id, url, state, attempts, next_at, updated)"
         " SELECT 'dlv_x', tenant_id, {}, {}, url, state, 0, 1, 1 FROM deliveries WHERE tenant_id = :tenant"
     )
-    refuses(other_connection, DOUBLE, delivery.format("event_id", "endpoint_id"), tenant=stall.tenant)
-    refuses(other_connection, DANGLING, delivery.format("'evt_of_nobody'", "endpoint_id"), tenant=stall.tenant)
-    refuses(other_connection, DANGLING, delivery.format("event_id", "'whk_of_nobody'"), tenant=stall.tenant)
+    refuses(other_connection, DOUBLE, delivery.format("event_id", "endpoint_id"), tenant=tenant.id)
+    refuses(other_connection, DANGLING, delivery.format("'evt_of_nobody'", "endpoint_id"), tenant=tenant.id)
+    refuses(other_connection, DANGLING, delivery.format("event_id", "'whk_of_nobody'"), tenant=tenant.id)
 
 
 # --- the worker's side, with a clock of its own -----------------------------------------------------------------------
@@ -194,7 +196,7 @@ class Mail:
     def __init__(self, installation: Installation, clock: Clock) -> None:
         self.store = open_store(installation.settings, clock)
         self.clock = clock
-        self.stall = open_stall(
+        self.tenant = open_tenant(
             Installation(
                 installation.settings,
                 self.store,
@@ -226,7 +228,7 @@ def mail(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def test_a_delivery_is_leased_to_one_worker_and_comes_back_when_that_one_dies(mail: Mail) -> None:
-    line = mail.stall.order((mail.stall.card(1), 1)).lines[0]
+    line = mail.tenant.order((mail.tenant.card(1), 1)).lines[0]
     (leased,) = mail.lease()
     assert (leased.line_id, leased.status, leased.url, leased.attempts) == (line.id, 1, URL, 0)
     mail.clock.now += LEASE - 1
@@ -237,7 +239,7 @@ def test_a_delivery_is_leased_to_one_worker_and_comes_back_when_that_one_dies(ma
 
 
 def test_what_was_taken_is_never_sent_again(mail: Mail) -> None:
-    mail.stall.order((mail.stall.card(1), 1))
+    mail.tenant.order((mail.tenant.card(1), 1))
     (leased,) = mail.lease()
     mail.store.write_now(lambda tx: outbox.delivered(tx, leased, 204))
     mail.fail(leased)
@@ -246,7 +248,7 @@ def test_what_was_taken_is_never_sent_again(mail: Mail) -> None:
 
 
 def test_a_delivery_is_tried_with_growing_delays_over_days_and_then_given_up(mail: Mail) -> None:
-    mail.stall.order((mail.stall.card(1), 1))
+    mail.tenant.order((mail.tenant.card(1), 1))
     waits: list[int] = []
     began = mail.clock.now
     for expected in (*DELAYS, None):
@@ -268,7 +270,7 @@ def test_a_delivery_is_tried_with_growing_delays_over_days_and_then_given_up(mai
 def test_the_longest_waiting_deliveries_are_leased_first_and_no_more_than_asked_for(mail: Mail) -> None:
     lines = []
     for _ in range(5):
-        lines.append(mail.stall.order((mail.stall.card(1), 1)).lines[0].id)
+        lines.append(mail.tenant.order((mail.tenant.card(1), 1)).lines[0].id)
         mail.clock.now += 10
     assert [one.line_id for one in mail.lease(2)] == lines[:2]
     assert [one.line_id for one in mail.lease(2)] == lines[2:4]
@@ -278,8 +280,8 @@ def test_the_longest_waiting_deliveries_are_leased_first_and_no_more_than_asked_
 def test_two_workers_at_the_same_moment_lease_different_deliveries(mail: Mail) -> None:
     """On PostgreSQL the second does not wait for the first: it skips what is locked."""
     for _ in range(4):
-        mail.stall.order((mail.stall.card(1), 1))
-    other = open_store(mail.stall.installation.settings, mail.clock)
+        mail.tenant.order((mail.tenant.card(1), 1))
+    other = open_store(mail.tenant.installation.settings, mail.clock)
     if other.dialect == "postgresql":
         first, second = mail.store.write_now(
             lambda tx: (outbox.lease(tx, 2), other.write_now(lambda t: outbox.lease(t, 9)))

@@ -85,7 +85,7 @@ class Answer:
 
 
 @dataclass
-class Process:
+class Node:
     """One web process: its own memory, its own connections."""
 
     installation: Installation
@@ -145,14 +145,14 @@ _TRAIL = rows_as(
 
 
 @dataclass
-class Made:
+class IssuedKey:
     """An API key as its holder knows it."""
 
     id: str
     text: str
 
 
-class Hall:
+class Cluster:
     """An installation on one engine, its operator, and two web processes; a tenant `shop.example` with a supplier."""
 
     def __init__(self, settings: Settings) -> None:
@@ -170,14 +170,14 @@ class Hall:
         for opened in self._opened:
             opened.store.close()
 
-    def process(self) -> Process:
+    def process(self) -> Node:
         """One more web process, with a store and secrets of its own."""
         opened = open_installation(self.installation.settings, self.clock)
         self._opened.append(opened)
-        return Process(opened, self.clock)
+        return Node(opened, self.clock)
 
     def run(self, story: Coroutine[Any, Any, Result]) -> Result:
-        """Plays a story; all of a hall's stories share one event loop."""
+        """Plays a story; all of a cluster's scenarios share one event loop."""
         return self._runner.run(story)
 
     @property
@@ -207,27 +207,27 @@ class Hall:
         expires: int | None = None,
         networks: Iterable[str] = (),
         sandbox: bool = False,
-    ) -> Made:
+    ) -> IssuedKey:
         """A fresh key."""
         new = api_keys.NewKey(surface, owner or self.owner, sandbox, grants, networks, expires)
         key_id, key = self.within(lambda tx: api_keys.create(tx, self.keyring, new, OPERATOR), tenant)
-        return Made(key_id, key.reveal())
+        return IssuedKey(key_id, key.reveal())
 
-    def rotate(self, key: Made, grace: int = HOUR, *, from_first_use: bool = False) -> Made:
+    def rotate(self, key: IssuedKey, grace: int = HOUR, *, from_first_use: bool = False) -> IssuedKey:
         """The same key with another secret."""
         secret = self.within(lambda tx: rotation.rotate(tx, self.keyring, key.id, grace, from_first_use, OPERATOR))
-        return Made(key.id, secret.reveal())
+        return IssuedKey(key.id, secret.reveal())
 
-    def revoke(self, key: Made, *, previous_only: bool = False) -> bool:
+    def revoke(self, key: IssuedKey, *, previous_only: bool = False) -> bool:
         """Ends a key."""
         return self.within(lambda tx: api_keys.revoke(tx, key.id, OPERATOR, previous_only=previous_only))
 
-    def import_key(self, text: str, hint: str = "imported", tenant: str = "", owner: str = "") -> Made:
+    def import_key(self, text: str, hint: str = "imported", tenant: str = "", owner: str = "") -> IssuedKey:
         """A key of another system, of which only the SHA-256 is handed over."""
         new = api_keys.NewKey(Surface.SUPPLIER, owner or self.owner, False)
         lines = [imports.ImportLine(1, hashlib.sha256(text.encode()).hexdigest(), hint)]
         (key_id,) = self.import_keys(new, lines, tenant)
-        return Made(key_id, text)
+        return IssuedKey(key_id, text)
 
     def import_keys(self, new: api_keys.NewKey, lines: Sequence[imports.ImportLine], tenant: str = "") -> list[str]:
         """The ids of keys that the operator imports."""
@@ -244,7 +244,7 @@ class Hall:
         """A fresh secret digests from now on."""
         rings.rotate(self.installation.store, self.installation.settings.secrets_file, "digest")
 
-    def usage(self, key: Made) -> dict[str, dict[str, Any]]:
+    def usage(self, key: IssuedKey) -> dict[str, dict[str, Any]]:
         """What is known of the uses of each secret, by its name."""
         shown: Any = self.within(lambda tx: usage.key_usage(tx, key.id))
         return {one["secret"]: one for one in shown["secrets"]}
@@ -259,7 +259,7 @@ class Hall:
         """Every row of the tenant's audit trail, in order."""
         return self.within(lambda tx: tx.all(_TRAIL))
 
-    def secrets(self, key: Made, tenant: str = "") -> dict[int, api_keys.KeySecret]:
+    def secrets(self, key: IssuedKey, tenant: str = "") -> dict[int, api_keys.KeySecret]:
         """The stored secrets of a key by slot."""
         return self.within(lambda tx: api_keys.secrets_of(tx, key.id), tenant)
 

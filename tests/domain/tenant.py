@@ -53,11 +53,11 @@ def fresh(prefix: str) -> str:
 
 
 @dataclass
-class Stall:
+class Tenant:
     """A tenant with a partner (which has an endpoint), a customer, a supplier and a payment integration."""
 
     installation: Installation
-    tenant: str
+    id: str
     partner: str
     customer: str
     supplier: str
@@ -72,7 +72,7 @@ class Stall:
         self, action: Callable[Concatenate[Transaction, Args], Result], *args: Args.args, **kwargs: Args.kwargs
     ) -> Result:
         """Runs a writing action in the tenant. A refusal that it answers is raised after COMMIT, as the pipeline does."""
-        answered = self.store.write_now(lambda tx: action(tx.for_tenant(self.tenant), *args, **kwargs))
+        answered = self.store.write_now(lambda tx: action(tx.for_tenant(self.id), *args, **kwargs))
         if isinstance(answered, Refusal):
             raise answered
         return answered
@@ -81,7 +81,7 @@ class Stall:
         self, action: Callable[Concatenate[Transaction, Args], Result], *args: Args.args, **kwargs: Args.kwargs
     ) -> Result:
         """Runs a reading action in the tenant."""
-        return self.store.read_now(lambda tx: action(tx.for_tenant(self.tenant), *args, **kwargs))
+        return self.store.read_now(lambda tx: action(tx.for_tenant(self.id), *args, **kwargs))
 
     # --- goods ---
 
@@ -148,7 +148,7 @@ class Stall:
         """The customer's checkout, or another one's."""
         return self.store.write_now(
             lambda tx: orders.reserve(
-                tx.for_tenant(self.tenant),
+                tx.for_tenant(self.id),
                 buyer or self.shopper,
                 request(*wanted, reference=reference),
                 tx.now + minutes * 60_000,
@@ -198,15 +198,15 @@ def request(*wanted: tuple[str, int], reference: str = "", notify_url: str | Non
     return NewOrder(reference or fresh("order"), lines, notify_url)
 
 
-def open_stall(installation: Installation, credit: int = 0, clock: Clock = system_clock) -> Stall:
+def open_tenant(installation: Installation, credit: int = 0, clock: Clock = system_clock) -> Tenant:
     """A fresh tenant. Its people have been there for an hour."""
-    name = f"stall-{secrets.token_hex(8)}"
+    name = f"tenant-{secrets.token_hex(8)}"
     past = open_store(installation.settings, lambda: clock() - LONG_AGO)
     try:
         new = tenants.NewTenant(name, [f"{name}.example.com"])
-        tenant = str(past.write_now(lambda tx: tenants.create(tx, installation.cipher, new))["id"])
+        tenant_id = str(past.write_now(lambda tx: tenants.create(tx, installation.cipher, new))["id"])
 
-        def people(tx: Transaction) -> Stall:
+        def people(tx: Transaction) -> Tenant:
             made = [
                 accounts.create(tx, kind, f"{kind}@example.com", kind.title(), password=PASSWORD)
                 for kind in ("partner", "customer")
@@ -216,11 +216,11 @@ def open_stall(installation: Installation, credit: int = 0, clock: Clock = syste
             supplier = accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme")
             api_keys.insert(tx, NewKey(Surface.SUPPLIER, supplier, sandbox=False), "ak_live_…")
             integration = accounts.find_or_create_owner(tx, Surface.PAYMENT, "Pay")
-            return Stall(installation, tenant, partner, customer, supplier, integration)
+            return Tenant(installation, tenant_id, partner, customer, supplier, integration)
 
-        stall = past.write_now(lambda tx: people(tx.for_tenant(tenant)))
+        tenant = past.write_now(lambda tx: people(tx.for_tenant(tenant_id)))
     finally:
         past.close()
     if credit:
-        stall.credit(credit)
-    return stall
+        tenant.credit(credit)
+    return tenant
