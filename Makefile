@@ -29,11 +29,12 @@ check: lint types contracts test ## what must hold before a commit
 
 check-all: lint types contracts test-all ## everything that must hold before a change lands: what CI runs
 
-lint: ## ruff: style and format; codespell
+lint: ## ruff: style and format; codespell; tidy: words, names, sizes, changelog fragments, the lock file
 	$(BOOTSTRAP) dev
 	@$(PYTHON_HERE) -m ruff check
 	@$(PYTHON_HERE) -m ruff format --check
 	@.venv/bin/codespell
+	@$(PYTHON_HERE) scripts/tidy.py
 
 types: ## mypy --strict
 	$(BOOTSTRAP) dev

@@ -23,7 +23,19 @@ def _load() -> ModuleType:
 tidy = _load()
 RULES = tidy.rules()
 REGISTRY = "py" + "pi.org"
-MACHINE = "/ro" + "ot/notes.txt"
+MACHINE = "/" + "root" + "/notes.txt"
+
+
+def test_the_tree_is_tidy_except_for_the_backlog() -> None:
+    problems = tidy.problems_of_tree(tidy.tracked_files(), RULES)
+    assert tidy.beyond_backlog(problems, tidy.BACKLOG.read_text("utf-8")) == []
+
+
+def test_the_backlog_allows_no_more_problems_than_it_lists() -> None:
+    problems = ["a.py:1: one", "a.py:2: two", "b.py:1: three"]
+    assert tidy.beyond_backlog(problems, "2 a.py\n1 b.py\n") == []
+    assert tidy.beyond_backlog(problems, "3 a.py\n") == ["b.py:1: three"]
+    assert tidy.beyond_backlog(problems, "1 a.py\n1 b.py\n") == ["a.py:1: one", "a.py:2: two"]
 
 
 @pytest.mark.parametrize("word", sorted(RULES.words))
