@@ -179,17 +179,17 @@ def append_past_the_head(trail: Trail) -> str:
     last = trail.head()
     row = a_row(id="aud_forged", action="test.forged", at=0, subject="s", detail="{}", tenant="ten_a", actor="operator")
     insert(trail, "aud_forged", 9, row.sealed_as(9, last.hash))
-    return "row 9 lies past the head of the chain, which says 8"
+    return "row 9 is after the head of the chain, which says 8"
 
 
 def stand_before_the_first(trail: Trail) -> str:
     insert(trail, "aud_forged", 0)
-    return "row 0 (aud_forged) stands before the first one"
+    return "row 0 (aud_forged) precedes the first one"
 
 
 def turn_the_head_back(trail: Trail) -> str:
     trail.raw.run("UPDATE audit_chain SET seq = 3")
-    return "row 4 lies past the head of the chain, which says 3"
+    return "row 4 is after the head of the chain, which says 3"
 
 
 def give_the_head_another_hash(trail: Trail) -> str:
@@ -240,7 +240,7 @@ def test_a_cut_with_the_head_turned_back_is_seen_by_whoever_noted_the_head(trail
     trail.raw.run("UPDATE audit_chain SET seq = 6, hash = :hash", hash=sixth)
     assert verify(trail.store) == []
     assert verify(trail.store, [noted]) == [
-        "row 8 is not the one that was noted: the chain was cut off or written anew before it"
+        "row 8 is not the known one: the chain was cut off or replaced before it"
     ]
     trail.append(3)
     trail.seal()
@@ -270,7 +270,7 @@ def test_a_store_that_is_broken_all_over_gives_an_end_of_lines(trail: Trail) -> 
     trail.raw.run("UPDATE audit SET actor = 'x'")
     found = verify(trail.store)
     assert len(found) == 101
-    assert found[-1] == "there may be more: this is where the walk ended"
+    assert found[-1] == "there may be more: verification stopped here"
 
 
 # --- what the database itself refuses ---------------------------------------------------------------------------------

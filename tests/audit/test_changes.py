@@ -191,7 +191,7 @@ def test_verify_shows_the_head_and_a_noted_head_is_looked_for(program: Program) 
     assert outcome.code == 1
     assert outcome.document["ok"] is False
     assert outcome.document["violations"] == [
-        "row 1 is not the one that was noted: the chain was cut off or written anew before it"
+        "row 1 is not the known one: the chain was cut off or replaced before it"
     ]
     assert program.run("audit", "verify", "--since-hash", "1:2").code == 2
     shown = program.run("audit", "verify").out.splitlines()

@@ -1,4 +1,4 @@
-"""Writing the trail."""
+"""Writes rows to the audit trail."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,12 +12,12 @@ from bedesten.core.ids import new_id
 from bedesten.store.transaction import Transaction
 
 INSTALLATION = "-"
-"""Stands for the tenant where something concerns the installation as a whole."""
+"""The tenant id of rows about the installation as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it: `operator`, or an account's id; and the request in which it was done, if it was one."""
+    """Who acts: `operator` or the id of an account; with the request id if it was in a request."""
 
     name: str
     request_id: str | None = None
@@ -27,14 +27,14 @@ OPERATOR = Actor("operator")
 
 
 class _Shell:
-    """Who has started the program in this process, as the operating system says it."""
+    """The operating system's user who started the program in this process."""
 
     user: str | None = None
 
 
 @contextmanager
 def started_by(user: str) -> Iterator[None]:
-    """Names the operating system's user in every row that the operator's doing leaves meanwhile, in any thread."""
+    """Name the operating system's user in every row that the operator writes during the block, in any thread."""
     before, _Shell.user = _Shell.user, user
     try:
         yield
@@ -43,7 +43,7 @@ def started_by(user: str) -> Iterator[None]:
 
 
 def record(tx: Transaction, actor: Actor, action: str, subject: str, **detail: object) -> None:
-    """Appends one row to the trail, in the transaction of what it tells of."""
+    """Append one row to the audit trail, in the transaction of the change that it records."""
     if actor == OPERATOR and _Shell.user is not None:
         detail["os_user"] = _Shell.user
     tx.run(
@@ -61,7 +61,7 @@ def record(tx: Transaction, actor: Actor, action: str, subject: str, **detail: o
 
 
 def redacted_url(url: str | None) -> str | None:
-    """A URL as the trail names it: where it leads, and of the rest a digest to compare by, as it may hold a secret."""
+    """A URL without its path and query, which may hold a secret: scheme, host, and a digest to compare by."""
     if url is None:
         return None
     parts = urlsplit(url)

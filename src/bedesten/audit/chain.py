@@ -1,17 +1,17 @@
-"""The chain: rows are sealed one after the other, each with the hash of all that came before it.
+"""The hash chain of the audit trail: every sealed row has the hash of all rows before it.
 
-A row is written unsealed, in the transaction of what it tells of, so that nobody who changes something waits for the
-chain. A moment later a worker gives it the next number and
+A row is written unsealed, in the transaction of the change that it records, so that no change waits for the chain.
+Shortly after, a worker gives it the next number and
 
     hash = SHA-256("bedesten-audit-1" || previous hash || fields)
 
 where the fields are seq, id, tenant, actor, action, subject, detail, request id and at, in this order, each as its UTF-8
-text behind its length in eight bytes, and an absent request id as eight bytes of 0xFF. The first row follows 32 zero
-bytes. No secret enters: whoever has the rows can check them.
+text after its length in eight bytes, and a missing request id as eight bytes of 0xFF. The first row follows 32 zero
+bytes. No secret enters, so anyone who has the rows can check them.
 
-What the chain shows: that a sealed row was altered, moved, taken out or slipped in. What it cannot show by itself: that
-somebody with the whole database at hand wrote all rows from some point on anew, or cut them off together with the head.
-For that a head that was noted elsewhere (the worker logs one a minute) has to be looked for, see `verify`.
+The chain shows that a sealed row was altered, moved, removed or inserted. By itself it cannot show that somebody with
+write access to the whole database replaced all rows from some point on, or cut them off together with the head. To detect
+that, compare with a head that was stored elsewhere: the worker logs one a minute (see `verify`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,11 +28,11 @@ from bedesten.store.store import Store
 from bedesten.store.transaction import SystemTransaction
 
 VERIFY_BATCH_ROWS = 500
-"""Rows that are read in one transaction when verifying."""
+"""Rows that `verify` reads in one transaction."""
 MAX_SEALED_ROWS = 200
-"""Rows that are sealed in one transaction: on SQLite nobody else writes for that time, some ten milliseconds."""
+"""Rows sealed in one transaction. On SQLite nobody else writes meanwhile, some ten milliseconds."""
 MAX_SEAL_DELAY_MS = MINUTE
-"""A row that waits longer than this while others are sealed was held back (milliseconds)."""
+"""A row that waits longer than this while newer rows are sealed was held back."""
 MAX_VIOLATIONS = 100
 
 _FORM = b"bedesten-audit-1"
@@ -42,7 +42,7 @@ START = bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the trail, as it is stored."""
+    """One stored row of the audit trail."""
 
     id: str
     tenant: str
@@ -56,14 +56,14 @@ class Row:
     hash: bytes | None
 
     def sealed_as(self, seq: int, previous: bytes) -> bytes:
-        """The hash of this row as number `seq` behind a row with the hash `previous`."""
+        """The hash of this row as number `seq` after a row with the hash `previous`."""
         texts = (str(seq), self.id, self.tenant, self.actor, self.action, self.subject, self.detail, self.request_id)
         return sha256(b"".join([_FORM, previous, *map(_field, texts), _field(str(self.at))])).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The last sealed row: how many there are, and the hash that stands for all of them."""
+    """The head of the chain: the number of sealed rows, and the hash of the last one."""
 
     seq: int
     hash: bytes
@@ -73,7 +73,7 @@ class Head:
 
     @classmethod
     def parse(cls, text: str) -> "Head":
-        """The reverse of `str`. Raises ValueError."""
+        """Parse what `str` returns. Raises ValueError."""
         seq, _, digest = text.partition(":")
         if not (seq.isascii() and seq.isdigit() and len(seq) <= 18 and len(digest) == 64 and digest.isascii()):
             raise ValueError("a head is written SEQ:HASH, a number and 64 hexadecimal digits")
@@ -109,13 +109,12 @@ _BY_SEQ = cross_tenant_rows_as(Row, select(*COLUMNS).where(_A.seq == p("number")
 
 
 def seal(tx: SystemTransaction, most: int = MAX_SEALED_ROWS) -> Head | None:
-    """Seals the longest waiting rows, at most so many; None when there were none. Answers the new head.
+    """Seal the oldest unsealed rows, at most `most`, and return the new head; None if no row waited.
 
-    The head's row is locked until COMMIT, so any number of workers may do this at once: one after the other, each goes
-    on where the last one ended.
+    Locks the head's row until COMMIT, so any number of workers may call it: each continues where the last one ended.
     """
     head = tx.one(_LOCKED_HEAD, chain=1)
-    assert head is not None, "the migration made the head"
+    assert head is not None, "the migration inserts the head"
     rows = tx.all(_UNSEALED, most=most)
     if not rows:
         return None
@@ -128,33 +127,33 @@ def seal(tx: SystemTransaction, most: int = MAX_SEALED_ROWS) -> Head | None:
 
 
 def head_of(tx: SystemTransaction) -> Head:
-    """The head of the chain; number 0 and zeros before the first row was sealed."""
+    """The head of the chain; number 0 and zeros before the first row is sealed."""
     return tx.one(HEAD, chain=1) or Head(0, START)
 
 
 def contains(tx: SystemTransaction, head: Head) -> bool:
-    """Whether the chain once ended with this head: it is still in it."""
+    """Whether the chain contains this head, so that it once ended there."""
     row = tx.one(_BY_SEQ, number=head.seq)
     return head.seq == 0 or (row is not None and row.hash is not None and bytes(row.hash) == head.hash)
 
 
 def waiting(tx: SystemTransaction) -> Row | None:
-    """The row that has waited for its seal the longest."""
+    """The oldest unsealed row."""
     return tx.one(_UNSEALED, most=1)
 
 
 def verify(store: Store, known_heads: Iterable[Head] = ()) -> list[str]:
-    """Walks the whole chain; one line for each breach, the first one first, none for a sound trail.
+    """Verify the whole chain and return one line for each violation in order; no lines for an intact trail.
 
-    `known_heads` are heads that somebody kept elsewhere: each must still be in the chain. Reads in batches, so that a server
-    beside it goes on; rows that are sealed meanwhile are walked too. After a breach it goes on from what is stored, so
-    that one altered row is one line. Raises `StoreUnavailable`.
+    `known_heads` were stored elsewhere: each must still be in the chain. Reads in batches, so that a server can run beside
+    it; rows that are sealed meanwhile are verified too. After a violation it continues from the stored hash, so that one
+    altered row makes one line. Raises `StoreUnavailable`.
     """
     found: list[str] = []
     for violation in _violations(store, list(known_heads)):
         found.append(violation)
         if len(found) == MAX_VIOLATIONS:
-            return [*found, "there may be more: this is where the walk ended"]
+            return [*found, "there may be more: verification stopped here"]
     return found
 
 
@@ -172,12 +171,12 @@ def _violations(store: Store, known_heads: list[Head]) -> Iterator[str]:
         yield _wrong_head(reader, head)
     for one in known_heads:
         if not store.read_now(partial(contains, head=one)):
-            yield f"row {one.seq} is not the one that was noted: the chain was cut off or written anew before it"
+            yield f"row {one.seq} is not the known one: the chain was cut off or replaced before it"
     yield from _held_back(store, reader.latest)
 
 
 def _next(store: Store, after: int) -> tuple[list[Row], Head | None]:
-    """The sealed rows after a number, and the head, as of one moment."""
+    """The sealed rows after a number, and the head, from one transaction."""
     return store.read_now(lambda tx: (tx.all(_SEALED, after=after, most=VERIFY_BATCH_ROWS), tx.one(HEAD, chain=1)))
 
 
@@ -185,22 +184,22 @@ def _wrong_head(reader: "_ChainReader", head: Head) -> str:
     if reader.seq < head.seq:
         return f"the chain ends with row {reader.seq}, its head says {head.seq}: rows were cut off"
     if reader.seq > head.seq:
-        return f"row {head.seq + 1} lies past the head of the chain, which says {head.seq}"
+        return f"row {head.seq + 1} is after the head of the chain, which says {head.seq}"
     return f"the head of the chain has another hash than its last row {reader.seq}"
 
 
 def _held_back(store: Store, latest: int) -> Iterator[str]:
-    """Waiting rows that the sealing has passed by: they were put there later than they say, or kept out of the chain."""
+    """An unsealed row much older than the last sealed one: it was inserted later than it says, or held back."""
     row = store.read_now(waiting)
     if row is not None and row.at < latest - MAX_SEAL_DELAY_MS:
         yield (
-            f"row {row.id} of {wire_time(row.at)} is not sealed, although rows of {wire_time(latest)} are: it was slipped"
-            " in, or held back"
+            f"row {row.id} of {wire_time(row.at)} is not sealed, although rows of {wire_time(latest)} are: it was"
+            " inserted later, or held back"
         )
 
 
 class _ChainReader:
-    """How far the walk has come, and what the next row must follow. `latest` is when the last sealed row was written."""
+    """Reads the chain row by row: the last number and hash, and when the last sealed row was written (`latest`)."""
 
     def __init__(self) -> None:
         self.seq = 0
@@ -209,17 +208,17 @@ class _ChainReader:
         self.latest = 0
 
     def step(self, row: Row) -> Iterator[str]:
-        """Looks at the next stored row."""
-        assert row.seq is not None, "only sealed rows are walked"
+        """Check the next stored row."""
+        assert row.seq is not None, "only sealed rows are read"
         digest = bytes(row.hash or b"")
         expected = self.seq + 1
         self.after = row.seq
         if row.seq < expected:
-            yield f"row {row.seq} ({row.id}) stands before the first one"
+            yield f"row {row.seq} ({row.id}) precedes the first one"
             return
         if row.seq > expected:
             gap = f"row {expected} is" if row.seq == expected + 1 else f"rows {expected} to {row.seq - 1} are"
             yield f"{gap} missing"
         elif row.sealed_as(row.seq, self.hash) != digest:
-            yield f"row {row.seq} ({row.id}, {row.action}, {wire_time(row.at)}) was altered, moved or slipped in"
+            yield f"row {row.seq} ({row.id}, {row.action}, {wire_time(row.at)}) was altered, moved or inserted"
         self.seq, self.hash, self.latest = row.seq, digest, row.at

@@ -1,8 +1,8 @@
-"""What happens too often for a row each: refused credentials and logins, summed up until they are written.
+"""Aggregates events that are too frequent for one audit row each: refused credentials and logins.
 
-A process counts in memory, by tenant, code, cause, caller, counted address and endpoint, and writes the sums every few
-seconds, so that an attack costs some rows a minute and no request waits for one. The memory is bounded, and what does not
-fit is still counted. A process that is killed (kill -9) loses what it had not yet written: the last few seconds.
+A process counts in memory, by tenant, error number, cause, caller, address unit and endpoint, and writes the aggregates
+every few seconds. So an attack costs a few rows a minute, and no request waits for a row. The memory is bounded; events
+that do not fit are counted in an overflow. A killed process (kill -9) loses the last few seconds.
 """
 
 from collections import Counter, defaultdict
@@ -17,16 +17,16 @@ from bedesten.store.transaction import SystemTransaction
 
 REFUSED, LOGIN, OPEN = "credential.refused", "login.ok", "outcome.open"
 MAX_ROWS = {REFUSED: 200, LOGIN: 500, OPEN: 200}
-"""Rows of each kind that are written at a time; all else becomes one more. Hashing bounds logins below that."""
+"""Rows of each action in one batch; everything else becomes one more row. Hashing keeps logins below this."""
 MAX_GROUPS, MAX_GROUPS_PER_TENANT = 4_000, 1_000
-"""Sums of one action that are kept apart between two writings, in all and for one tenant: an attack on one tenant hides no
-other's, and no login."""
+"""Groups of one action between two writes, in all and for one tenant: an attack on one tenant does not hide events of
+another tenant, and no login."""
 MAX_SAMPLED_REQUESTS = 3
 MAX_TEXT_LENGTH = 200
 
 
 class AggregateKey(NamedTuple):
-    """What is summed up together. `who` is the account that it concerns, as far as it is known, else empty."""
+    """Events with the same key are aggregated. `who` is the account, empty if it is not known."""
 
     action: str
     tenant: str
@@ -39,7 +39,7 @@ class AggregateKey(NamedTuple):
 
 @dataclass(slots=True)
 class Aggregate:
-    """How often, from when to when (epoch ms), and some of the request ids."""
+    """The number of events, the time of the first and the last one (epoch ms), and some of the request ids."""
 
     count: int
     first: int
@@ -47,7 +47,7 @@ class Aggregate:
     requests: list[str]
 
     def add(self, other: "Aggregate") -> None:
-        """Takes another sum of the same kind in."""
+        """Add another aggregate of the same key."""
         self.count += other.count
         self.first, self.last = min(self.first, other.first), max(self.last, other.last)
         self.requests = (self.requests + other.requests)[:MAX_SAMPLED_REQUESTS]
@@ -55,20 +55,20 @@ class Aggregate:
 
 @dataclass(slots=True)
 class Overflow:
-    """Everything of one action that was not kept apart, by code."""
+    """All events of one action that have no group of their own, by error number."""
 
     total: Aggregate
     codes: Counter[int]
 
     def add(self, other: "Overflow") -> None:
-        """Takes more of the same action in."""
+        """Add another overflow of the same action."""
         self.total.add(other.total)
         self.codes.update(other.codes)
 
 
 @dataclass(slots=True)
 class Batch:
-    """What is written at once."""
+    """What one write stores."""
 
     rows: list[tuple[AggregateKey, Aggregate]]
     others: dict[str, Overflow]
@@ -78,7 +78,7 @@ class Batch:
 
 
 class RefusalAggregator:
-    """Counts for one process. Lives on the event loop."""
+    """Aggregates the events of one process. Not thread-safe: it belongs to the event loop."""
 
     def __init__(self) -> None:
         self._sums: dict[str, dict[AggregateKey, Aggregate]] = {action: {} for action in MAX_ROWS}
@@ -88,23 +88,24 @@ class RefusalAggregator:
     def add_refusal(
         self, tenant: str, code: int, cause: str, who: str, address: str, endpoint: str, request_id: str, now: int
     ) -> None:
-        """Counts one refused credential: its number, the precise cause, who it was if that is known."""
+        """Count one refused credential, with its error number, its exact cause, and the account if it is known."""
         self._count(AggregateKey(REFUSED, tenant, code, cause, who, counting_unit(address), endpoint), request_id, now)
 
     def add_login(self, tenant: str, account: str, address: str, endpoint: str, request_id: str, now: int) -> None:
-        """Counts one login."""
+        """Count one successful login."""
         self._count(AggregateKey(LOGIN, tenant, 0, "", account, counting_unit(address), endpoint), request_id, now)
 
     def add_unknown_outcome(
         self, tenant: str, code: int, who: str, address: str, endpoint: str, request_id: str, now: int
     ) -> None:
-        """Notes a request that may or may not have been done, each by itself: somebody will ask about this very one."""
+        """Record a request whose outcome is unknown. Each gets a row of its own, because somebody will ask about it."""
         self._count(
             AggregateKey(OPEN, tenant, code, request_id, who, counting_unit(address), endpoint), request_id, now
         )
 
     def drain(self) -> Batch:
-        """What was counted since the last time, cut to what is written at once: of every tenant its largest first."""
+        """Remove and return a batch of what was counted: the largest group of every tenant first, then the second
+        largest, and so on; the rest is in the overflow."""
         rows, others = [], self._others
         for action, most in MAX_ROWS.items():
             chosen = _rank_by_tenant(self._sums[action].items())
@@ -117,7 +118,7 @@ class RefusalAggregator:
         return Batch(rows, others)
 
     def restore(self, batch: Batch) -> None:
-        """Counts again what could not be written."""
+        """Count a batch again that could not be written."""
         for key, one in batch.rows:
             self._add(key, one)
         for action, others in batch.others.items():
@@ -158,7 +159,7 @@ def _add_to_overflow(others: dict[str, Overflow], key: AggregateKey, one: Aggreg
 
 
 def _rank_by_tenant(sums: Iterable[tuple[AggregateKey, Aggregate]]) -> list[tuple[AggregateKey, Aggregate]]:
-    """The largest sum of every tenant, then the second largest of every tenant, and so on."""
+    """The largest group of every tenant, then the second largest of every tenant, and so on."""
     by_tenant: defaultdict[str, list[tuple[AggregateKey, Aggregate]]] = defaultdict(list)
     for key, one in sums:
         by_tenant[key.tenant].append((key, one))
@@ -170,7 +171,7 @@ def _rank_by_tenant(sums: Iterable[tuple[AggregateKey, Aggregate]]) -> list[tupl
 
 
 def write(tx: SystemTransaction, batch: Batch) -> None:
-    """Appends a batch to the trail."""
+    """Append a batch to the audit trail."""
     for key, one in batch.rows:
         actor = Actor(key.who or "anonymous", one.requests[0])
         detail: dict[str, object] = {"address": key.address[:MAX_TEXT_LENGTH], **_detail_of(one)}

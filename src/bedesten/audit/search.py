@@ -20,12 +20,12 @@ from bedesten.store.store import Store
 from bedesten.store.transaction import SystemTransaction
 
 MAX_VISIBILITY_DELAY_MS = 60_000
-"""A row comes to be seen at most so long after it got its id (milliseconds): no transaction lives longer."""
+"""Time from a row's id to its commit, at most: no transaction lives longer."""
 
 BATCH_ROWS = 1_000
 """Rows that a search reads in one transaction."""
 _END = "b"
-"""Sorts behind every id of the trail, whatever the collation: they begin with `aud_`."""
+"""Sorts after every id of the trail in any collation: ids begin with `aud_`."""
 
 _BACKWARDS = select(*COLUMNS).where(audit.c.id < p("before")).order_by(audit.c.id.desc()).limit(p("most"))
 _BEFORE = cross_tenant_rows_as(Row, _BACKWARDS)
@@ -48,7 +48,7 @@ _UNSEALED = cross_tenant(select(func.count(audit.c.id), func.min(audit.c.at)).wh
 
 @dataclass(frozen=True, slots=True)
 class RowFilter:
-    """Which rows are looked for; None: any. An action that ends in a dot stands for all that begin so."""
+    """Selects rows; None matches any value. An action that ends in a dot matches every action with that prefix."""
 
     tenant: str | None = None
     actor: str | None = None
@@ -56,7 +56,7 @@ class RowFilter:
     subject: str | None = None
 
     def matches(self, row: Row) -> bool:
-        """Whether this row is one of them."""
+        """Whether the filter selects this row."""
         named = ((self.tenant, row.tenant), (self.actor, row.actor), (self.subject, row.subject))
         return all(asked in (None, found) for asked, found in named) and self._acts(row.action)
 
@@ -66,12 +66,12 @@ class RowFilter:
 
 
 def newest(tx: SystemTransaction, most: int, tenant: str | None = None) -> list[Row]:
-    """The newest rows, of one tenant or of all, the oldest of them first."""
+    """The newest rows of one tenant or of all, in ascending order."""
     return _before(tx, _END, most, tenant)[::-1]
 
 
 def find_newest(store: Store, most: int, row_filter: RowFilter) -> list[Row]:
-    """The newest rows that are wanted, the oldest of them first."""
+    """The newest rows that match, in ascending order."""
     found: list[Row] = []
     before = _END
     while len(found) < most:
@@ -84,7 +84,7 @@ def find_newest(store: Store, most: int, row_filter: RowFilter) -> list[Row]:
 
 
 def since(store: Store, at: int, row_filter: RowFilter) -> Iterator[Row]:
-    """The wanted rows that were written from this moment on (epoch ms), the oldest first."""
+    """The matching rows since a time (epoch ms), in ascending order."""
     last = first_id("aud", at)
     while True:
         rows = store.read_now(partial(after, row_id=last, most=BATCH_ROWS, tenant=row_filter.tenant))
@@ -95,7 +95,7 @@ def since(store: Store, at: int, row_filter: RowFilter) -> Iterator[Row]:
 
 
 def find_sealed_after(store: Store, seq: int, row_filter: RowFilter) -> Iterator[Row]:
-    """The wanted rows behind this number of the chain, in its order; those that are not sealed yet are not among them."""
+    """The matching sealed rows after a sequence number, in the order of the chain."""
     while True:
         rows = store.read_now(partial(_numbered, after=seq))
         yield from filter(row_filter.matches, rows)
@@ -115,9 +115,9 @@ def _numbered(tx: SystemTransaction, after: int) -> list[Row]:
 
 
 def after(tx: SystemTransaction, row_id: str, most: int, tenant: str | None = None) -> list[Row]:
-    """The rows whose ids come after this one, of one tenant or of all.
+    """The rows of one tenant or of all whose ids come after this id.
 
-    Ids sort by the time at which they were made, which is a little before their rows can be seen.
+    Ids sort by the time of their creation, which is shortly before their rows are committed.
     """
     if tenant is None:
         return tx.all(_AFTER, after=row_id, most=most)
@@ -125,13 +125,13 @@ def after(tx: SystemTransaction, row_id: str, most: int, tenant: str | None = No
 
 
 def unsealed(tx: SystemTransaction) -> tuple[int, int | None]:
-    """How many rows wait for their seal, and when the oldest of them was written (epoch ms)."""
+    """The number of unsealed rows, and the time of the oldest (epoch ms)."""
     row = tx.one(_UNSEALED)
     return (row[0], row[1]) if row else (0, None)
 
 
 def shown(row: Row) -> dict[str, object]:
-    """A row as people and programs read it. `seq` is null until it is sealed."""
+    """A row as the program prints it. `seq` is null until the row is sealed."""
     return {
         "seq": row.seq,
         "id": row.id,

@@ -1,4 +1,4 @@
-"""The trail's tables. Triggers (migration 0002) let nothing be changed or deleted in them, whoever asks."""
+"""The tables of the audit trail. Triggers (migration 0001) prevent every change and deletion in them."""
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy import text as fragment
@@ -22,8 +22,8 @@ audit = Table(
     UniqueConstraint("seq"),
 )
 Index(None, audit.c.tenant_id, audit.c.id)
-"""`tenant_id` is `-` for what concerns the installation as a whole. `seq` and `hash` are
-filled when the row is sealed into the chain; before and after that nothing of it may change."""
+"""`tenant_id` is `-` in rows about the installation as a whole. Sealing a row into the chain sets `seq` and `hash`;
+nothing else of a row ever changes."""
 
 _UNSEALED = fragment("seq IS NULL")
 Index("ix_audit_unsealed", audit.c.at, audit.c.id, sqlite_where=_UNSEALED, postgresql_where=_UNSEALED)
@@ -35,6 +35,7 @@ audit_chain = Table(
     integer("seq"),
     blob("hash"),
 )
-"""The last sealed row: its number and its hash. Rows are sealed, in order, a moment after they were written."""
+"""The head of the chain: number and hash of the last sealed row. Rows are sealed in order, shortly after they are
+written."""
 
 APPEND = insert_of(audit)
