@@ -239,9 +239,7 @@ def test_a_cut_with_the_head_turned_back_is_seen_by_whoever_noted_the_head(trail
     trail.raw.run("DELETE FROM audit WHERE seq > 6")
     trail.raw.run("UPDATE audit_chain SET seq = 6, hash = :hash", hash=sixth)
     assert verify(trail.store) == []
-    assert verify(trail.store, [noted]) == [
-        "row 8 is not the known one: the chain was cut off or replaced before it"
-    ]
+    assert verify(trail.store, [noted]) == ["row 8 is not the known one: the chain was cut off or replaced before it"]
     trail.append(3)
     trail.seal()
     assert len(verify(trail.store, [noted])) == 1

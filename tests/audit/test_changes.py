@@ -190,9 +190,7 @@ def test_verify_shows_the_head_and_a_noted_head_is_looked_for(program: Program) 
     outcome = program.run("audit", "verify", "--json", "--since-hash", f"1:{'0' * 64}")
     assert outcome.code == 1
     assert outcome.document["ok"] is False
-    assert outcome.document["violations"] == [
-        "row 1 is not the known one: the chain was cut off or replaced before it"
-    ]
+    assert outcome.document["violations"] == ["row 1 is not the known one: the chain was cut off or replaced before it"]
     assert program.run("audit", "verify", "--since-hash", "1:2").code == 2
     shown = program.run("audit", "verify").out.splitlines()
     assert shown[0] == "The trail is whole."

@@ -33,7 +33,7 @@ def test_a_backup_opens_with_the_secrets_and_has_the_data(shop: Program, tmp_pat
 def test_an_existing_file_is_never_overwritten(shop: Program, tmp_path: Path) -> None:
     (tmp_path / "copy.db").write_bytes(b"precious")
     error = shop.run_error("backup", str(tmp_path / "copy.db"))
-    assert "there is such a file already" in error["message"]
+    assert "the file exists already" in error["message"]
     assert (tmp_path / "copy.db").read_bytes() == b"precious"
     assert shop.run("backup", str(tmp_path / "nowhere" / "copy.db")).code == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db", "data"]

@@ -309,7 +309,11 @@ def test_the_message_for_an_invalid_setting_is_our_own(bedesten: Program, monkey
         ("LOG_LEVEL", "loud", "log_level (or BEDESTEN_LOG_LEVEL): must be debug, info, warning or error"),
         ("PROXY_HEADER", "x", "proxy_header (or BEDESTEN_PROXY_HEADER): must be x-forwarded-for or forwarded"),
         ("TRUSTED_PROXIES", "x", "trusted_proxies (or BEDESTEN_TRUSTED_PROXIES): not networks in CIDR notation"),
-        ("ADMIN_NAMES", "[x", "admin_names (or BEDESTEN_ADMIN_NAMES): neither a JSON list nor items with commas"),
+        (
+            "ADMIN_NAMES",
+            "[x",
+            "admin_names (or BEDESTEN_ADMIN_NAMES): neither a JSON list nor items separated by commas",
+        ),
     ]:
         with monkeypatch.context() as patch:
             patch.setenv(f"BEDESTEN_{name}", value)

@@ -55,7 +55,7 @@ def test_a_store_that_is_missing_is_not_replaced_by_an_empty_one(shop: Program) 
     assert shop.run_error("tenants", "list")["message"] == f"the store is missing: put it at {shop.data}/bedesten.db"
     assert shop.run_error("init")["message"] == (
         f"{shop.data}/secrets.json is there and its store is not: put bedesten.db back beside it,"
-        " or begin anew in an empty directory"
+        " or start again in an empty directory"
     )
     assert not (shop.data / "bedesten.db").exists()
     (shop.data / "kept.db").rename(shop.data / "bedesten.db")

@@ -1,8 +1,8 @@
-"""Sealing the trail: every second what was written since, in order; see `audit.chain`.
+"""Seals the audit trail: once a second every row that was written since, in order (see `audit.chain`).
 
-Once a minute, if it moved, the head of the chain is logged. Whoever sends the log somewhere else keeps the head there, out
-of reach of those who could write the trail anew, and `bedesten audit verify --since-hash` looks for it. A store in which
-the head that was logged last is not to be found any more went back, or was written anew: that is logged as an error.
+Once a minute, if it moved, it logs the head of the chain. An operator who ships the log elsewhere keeps the head out of
+reach of anyone who could replace the trail, and `bedesten audit verify --since-hash` looks it up. If the store no longer
+contains the head that was logged last, the store was rolled back or the trail replaced: that is logged as an error.
 """
 
 import asyncio
@@ -20,15 +20,15 @@ SEAL_INTERVAL_S, HEAD_LOG_INTERVAL_S = 1.0, 60.0
 
 
 async def run_sealer(store: Store) -> None:
-    """Seals until it is cancelled. A store that is away is asked again a second later."""
-    told = Head(0, chain.START)
+    """Seal until cancelled. Tries an unavailable store again a second later."""
+    logged = Head(0, chain.START)
     next_time = monotonic()
     while True:
         try:
             await seal_pending(store)
             if monotonic() >= next_time:
                 next_time = monotonic() + HEAD_LOG_INTERVAL_S
-                told = await _tell(store, told)
+                logged = await _log_head(store, logged)
         except StoreUnavailable as problem:
             log.warning("store-unavailable", cause=str(problem))
         except Exception:
@@ -37,16 +37,16 @@ async def run_sealer(store: Store) -> None:
 
 
 async def seal_pending(store: Store) -> None:
-    """Seals, a bounded number of rows in each transaction, until nothing waits. Writes nothing if nothing does."""
+    """Seal until no row waits, a bounded number of rows in each transaction. Writes nothing if no row waits."""
     while await store.read_across(chain.waiting):
         if await store.write_across(chain.seal) is None:
             return
 
 
-async def _tell(store: Store, told: Head) -> Head:
-    head, holds = await store.read_across(lambda tx: (chain.head_of(tx), chain.contains(tx, told)))
+async def _log_head(store: Store, logged: Head) -> Head:
+    head, holds = await store.read_across(lambda tx: (chain.head_of(tx), chain.contains(tx, logged)))
     if not holds:
-        log.error("audit-rolled-back", lost_seq=told.seq, lost_hash=told.hash.hex(), seq=head.seq)
-    if head != told:
+        log.error("audit-rolled-back", lost_seq=logged.seq, lost_hash=logged.hash.hex(), seq=head.seq)
+    if head != logged:
         log.info("audit-head", seq=head.seq, hash=head.hash.hex())
     return head

@@ -1,4 +1,4 @@
-"""Copies of a running SQLite store."""
+"""Copies a running SQLite store."""
 
 import os
 import secrets
@@ -8,10 +8,10 @@ from bedesten.store import sqlite
 
 
 def back_up_store(source: Path, target: Path) -> int:
-    """Copies the store as it is at one moment; answers how many bytes that are. `target` is there wholly or not at all, and
-    on the disk when this returns. Raises `FileExistsError`, `OSError`, `StoreUnavailable`."""
+    """Copy the state of the store at one moment and return the size in bytes. `target` appears complete or not at all, and
+    is on the disk when this returns. Raises `FileExistsError`, `OSError`, `StoreUnavailable`."""
     if target.exists():
-        raise FileExistsError(17, "there is such a file already", str(target))
+        raise FileExistsError(17, "the file exists already", str(target))
     draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     try:

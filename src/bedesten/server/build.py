@@ -1,4 +1,4 @@
-"""The only place where concrete parts meet: settings become a store, a gate, a pipeline, an application."""
+"""The only place where concrete parts meet: settings become a store, a gate, a pipeline and an application."""
 
 import asyncio
 
@@ -34,7 +34,7 @@ from bedesten.telemetry.request_log import RequestLog
 log = structlog.get_logger("bedesten.server")
 
 OPEN_TIMEOUT_S = 10.0
-"""How long a process of the server waits for a silent store when it begins."""
+"""Longest wait for a silent store when a process starts."""
 
 ROUTES: tuple[Route, ...] = (
     *operations.ROUTES,
@@ -80,7 +80,7 @@ def open_services(installation: Installation, clock: Clock = system_clock) -> Se
 
 
 def web_application(settings_json: str) -> Adapter:
-    """The ASGI application of one web process; what the server's workers load."""
+    """The ASGI application of one web process."""
     settings = Settings.model_validate_json(settings_json)
     configure(settings.log_level)
     with wait_budget.limited(OPEN_TIMEOUT_S):

@@ -1,4 +1,4 @@
-"""Whether this machine's clock agrees with the database's. Where it does not, tokens and API keys end early or late here."""
+"""Compares this machine's clock with the database's. If they differ, tokens and API keys expire early or late here."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from bedesten.telemetry.metrics import Series
 log = structlog.get_logger("bedesten.server")
 CHECK_INTERVAL_S = 60.0
 MAX_DIFFERENCE = 2 * SECOND
-"""Milliseconds; past it a warning is logged each time. Machines that follow NTP differ by far less."""
+"""Milliseconds. A larger difference is logged as a warning each time. Machines with NTP differ far less."""
 
 
 class ClockMonitor:
-    """The watch of one process. On SQLite, where there is one clock, it sees none other and measures nothing."""
+    """Monitors the clock for one process. On SQLite there is only one clock, so it measures nothing."""
 
     def __init__(self, store: Store, clock: Clock = system_clock) -> None:
         self._store = store
@@ -26,12 +26,12 @@ class ClockMonitor:
         self._ahead: float | None = None
 
     def process_metrics(self) -> Iterator[tuple[Series, float]]:
-        """By how many seconds this machine is ahead, as last measured."""
+        """The seconds by which this machine is ahead, as last measured."""
         if self._ahead is not None:
             yield ("clock_ahead_seconds",), self._ahead / SECOND
 
     async def run(self) -> None:
-        """Looks once a minute until it is cancelled; a store that is away is asked again a minute later."""
+        """Measure once a minute until cancelled. Tries an unavailable store again a minute later."""
         while self._store.dialect == "postgresql":
             try:
                 await self.check_once()
@@ -41,7 +41,7 @@ class ClockMonitor:
         await asyncio.Event().wait()
 
     async def check_once(self) -> None:
-        """Compares once. What the question took on its way counts as no difference."""
+        """Measure once. The duration of the query does not count as a difference."""
         before = self._clock()
         row = await self._store.read_across(lambda tx: tx.one(NOW, at=tx.at))
         after = self._clock()

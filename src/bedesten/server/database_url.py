@@ -1,4 +1,4 @@
-"""Where PostgreSQL is, with a password that may be kept elsewhere and may change while the server runs."""
+"""The address of PostgreSQL. Its password may be kept elsewhere, and may change while the server runs."""
 
 import re
 from urllib.parse import quote
@@ -12,11 +12,11 @@ _URL = re.compile(r"postgres(?:ql)?://.")
 
 
 class DatabaseUrl:
-    """The address that `BEDESTEN_DATABASE` and `BEDESTEN_DATABASE_PASSWORD` make; see `store.postgres.Address`."""
+    """The address from `BEDESTEN_DATABASE` and `BEDESTEN_DATABASE_PASSWORD`. Implements `store.postgres.Address`."""
 
     def __init__(self, settings: Settings, secret_cache: SecretCache) -> None:
         """Raises `InvalidSetting`."""
-        assert settings.database, "there is one"
+        assert settings.database, "the settings name a database"
         self._url = _secret("BEDESTEN_DATABASE", settings.database, secret_cache)
         password = settings.database_password
         self._password = _secret("BEDESTEN_DATABASE_PASSWORD", password, secret_cache) if password else None
@@ -33,22 +33,22 @@ class DatabaseUrl:
         return self._joined(_current(self._url), _current(self._password) if self._password else None)
 
     def refresh(self, stale: str) -> str:
-        """The whole address, after a server refused who came with `stale`. Raises `StoreUnavailable`."""
+        """The whole address, after a server refused the address `stale`. Raises `StoreUnavailable`."""
         try:
             now = self.read()
             if now != stale:
                 return now
-            return self._joined(_again(self._url), _again(self._password) if self._password else None)
+            return self._joined(_refreshed(self._url), _refreshed(self._password) if self._password else None)
         except InvalidSetting as problem:
             raise StoreUnavailable(str(problem)) from None
 
     def _joined(self, url: str, password: str | None) -> str:
-        if not _is_unmistakable(url):
+        if not _is_unambiguous(url):
             raise InvalidSetting(
                 "BEDESTEN_DATABASE: a special character is not encoded; in a password write %40 for @, %2F for / and %3A"
                 " for :, or use BEDESTEN_DATABASE_PASSWORD"
             )
-        if not _URL.match(url) or not _is_understood(url):
+        if not _URL.match(url) or not _is_parsable(url):
             raise InvalidSetting("BEDESTEN_DATABASE: must be postgresql://…")
         if password is None:
             return url
@@ -63,8 +63,9 @@ class DatabaseUrl:
         return "Database(…)"
 
 
-def _is_understood(url: str) -> bool:
-    """Whether PostgreSQL's own library can read the address; what it says of one that it cannot repeats parts of it."""
+def _is_parsable(url: str) -> bool:
+    """Whether PostgreSQL's own library can parse the address. Its error messages repeat parts of it, so they are not
+    shown."""
     from psycopg import ProgrammingError, conninfo
 
     try:
@@ -74,11 +75,11 @@ def _is_understood(url: str) -> bool:
     return True
 
 
-def _is_unmistakable(url: str) -> bool:
-    """Whether the address can be read in one way only.
+def _is_unambiguous(url: str) -> bool:
+    """Whether the address can be parsed in one way only.
 
-    A password with an `@` or a `/` in it would be cut there, and its rest taken for a host, a port or a database: asked of
-    the resolver, and repeated in what the driver says.
+    A password with an `@` or a `/` in it would be cut there, and its rest taken for a host, a port or a database: it would
+    reach the resolver and the driver's error messages.
     """
     before_path, slash, path = url.partition("://")[2].partition("/")
     credentials, sign, hosts = before_path.partition("@")
@@ -88,26 +89,26 @@ def _is_unmistakable(url: str) -> bool:
     return all(re.fullmatch(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d*)?", host) for host in hosts.split(","))
 
 
-class _Held:
-    """A setting that holds its secret itself."""
+class _LiteralSecret:
+    """A setting that contains the secret itself."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
     def __repr__(self) -> str:
-        return "_Held(…)"
+        return "_LiteralSecret(…)"
 
 
-_Secret = NamedSecret | _Held
+_Secret = NamedSecret | _LiteralSecret
 
 
 def _secret(setting: str, text: str, secret_cache: SecretCache) -> _Secret:
-    return NamedSecret(setting, text, secret_cache) if is_reference(text) else _Held(text)
+    return NamedSecret(setting, text, secret_cache) if is_reference(text) else _LiteralSecret(text)
 
 
 def _current(secret: _Secret) -> str:
-    return secret.text if isinstance(secret, _Held) else secret.get()
+    return secret.text if isinstance(secret, _LiteralSecret) else secret.get()
 
 
-def _again(secret: _Secret) -> str:
-    return secret.text if isinstance(secret, _Held) else secret.refresh(secret.get())
+def _refreshed(secret: _Secret) -> str:
+    return secret.text if isinstance(secret, _LiteralSecret) else secret.refresh(secret.get())

@@ -1,7 +1,7 @@
-"""An installation: its data directory, secrets and store, made once and opened by every process.
+"""An installation: its data directory, secrets and store, created once and opened by every process.
 
-Kept apart from `build`, so that the operator's commands load neither the surfaces nor the web, and from the engines'
-heavier half: the driver of PostgreSQL and the migrations are imported where they are used.
+A module apart from `build`, so that commands do not load the surfaces and the pipeline. The driver of PostgreSQL and the
+migrations are imported where they are used.
 """
 
 import contextlib
@@ -34,12 +34,12 @@ _VERSION = cross_tenant(select(column("version_num")).select_from(table("alembic
 
 
 class InstallationError(Exception):
-    """The data directory or the database is not (or not yet) an installation of this version; the text says why."""
+    """The data directory or the database is not an installation of this version. The text gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """An opened installation: what the operator's commands, the worker and every web process begin with."""
+    """An open installation. Commands, the worker and every web process start from it."""
 
     settings: Settings
     store: Store
@@ -49,24 +49,24 @@ class Installation:
     master_secrets: MasterSecrets
 
     def hasher(self) -> "PasswordHasher":
-        """Hashes passwords under the installation's current pepper; making one costs the time of a hash."""
+        """A hasher with the installation's current pepper. Creating it takes the time of one hash."""
         return PasswordHasher(self.keyring)
 
 
 class PasswordHasher:
-    """Hashes the passwords of accounts that an operator makes."""
+    """Hashes the passwords of accounts that an operator creates."""
 
     def __init__(self, keyring: Keyring) -> None:
         self._pepper_id = keyring.digest.current
         self._hasher = Hasher(keyring.password_pepper())
 
     def hash(self, password: str) -> PasswordHash:
-        """The password as it is stored. Raises ValueError for one that can be none."""
+        """The hash to store. Raises ValueError for a text that cannot be a password."""
         return PasswordHash(self._hasher.hash(password), self._pepper_id)
 
 
 def initialise(settings: Settings) -> bool:
-    """Makes an installation, or brings an older one to this version. False if there was nothing to do.
+    """Create an installation, or migrate an older one to this version. False if there was nothing to do.
 
     Raises `InstallationError` for a store whose secrets are elsewhere, since new ones would open nothing of it, and
     for one of a later version; `StoreUnavailable`, `ValueError`, `OSError`.
@@ -85,7 +85,7 @@ def _initialise(settings: Settings, secret_cache: SecretCache) -> bool:
         if settings.secrets_file.exists() and not settings.sqlite_file.exists():  # the file of the store is made first
             raise InstallationError(
                 f"{settings.secrets_file} is there and its store is not: put {settings.sqlite_file.name} back beside it,"
-                " or begin anew in an empty directory"
+                " or start again in an empty directory"
             )
         settings.sqlite_file.touch(mode=0o600)
     database = _database(settings, secret_cache)
@@ -147,7 +147,7 @@ def _install(tx: SystemTransaction, keyring: Keyring) -> None:
 
 
 def open_store(settings: Settings, clock: Clock | None = None, secret_cache: SecretCache | None = None) -> Store:
-    """The store that the settings name. Raises `InstallationError` if its address is kept elsewhere and wrongly named."""
+    """Open the store of the settings. Raises `InstallationError` if the reference to its address is wrong."""
     if settings.database:
         from bedesten.store.postgres import PostgresStore
 
@@ -161,7 +161,7 @@ def open_store(settings: Settings, clock: Clock | None = None, secret_cache: Sec
 def open_installation(
     settings: Settings, clock: Clock | None = None, secret_cache: SecretCache | None = None
 ) -> Installation:
-    """Opens an installation. Raises `InstallationError`, `ValueError` (weak or readable secrets), `StoreUnavailable`.
+    """Open an installation. Raises `InstallationError`, `ValueError` (weak or readable secrets), `StoreUnavailable`.
 
     `secret_cache` holds the secrets that settings refer to. By default it is the one that the parent process handed on.
     """

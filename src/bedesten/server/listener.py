@@ -34,14 +34,14 @@ The adapter answers, after which the connection ends:
 | a body that stops coming (10 s), or is not whole after 30 s, and the application lets it escape | 408 |
 | `Content-Length` together with `Transfer-Encoding` | the application's answer; the chunks count |
 
-The application is asked, and has to judge: a missing, doubled or malformed `Host`; HTTP/1.0; a method in lower case,
+The application is called, and has to decide: a missing, doubled or malformed `Host`; HTTP/1.0; a method in lower case,
 `CONNECT` (with an empty path), `*`; `Upgrade` (ignored: neither h2c nor websocket is spoken); doubled credentials;
-bytes from 0x80 up in header values. Taken as they are: pipelined requests (answered in order), bare LF as a line's end
+bytes from 0x80 up in header values. Accepted unchanged: pipelined requests (answered in order), bare LF as a line's end
 in the head, an empty line before the request, chunk extensions and trailers (dropped), `Expect` other than
 100-continue.
 
-At SIGTERM a worker stops accepting, closes idle connections at once, finishes what runs and exits. A head that was
-begun and not ended, and a body that stalls, hold it until the supervisor's deadline.
+At SIGTERM a worker stops accepting, closes idle connections at once, finishes running requests and exits. An incomplete
+head and a body that stalls delay it until the supervisor's deadline.
 """
 
 import asyncio
@@ -65,17 +65,17 @@ log = logging.getLogger(__name__)
 CHILD_VARIABLE = "BEDESTEN_CHILD"
 SETTINGS_VARIABLE = "BEDESTEN_CHILD_SETTINGS"
 WEB_VARIABLE = "BEDESTEN_CHILD_WEB"
-"""Where the four surfaces are, as a JSON list of host and port: for a child that has to know whether they can be reached."""
+"""The address of the surfaces as a JSON list of host and port, for a child that checks whether they can be reached."""
 _PR_SET_PDEATHSIG = 1
 
 
 class PortBusy(Exception):
-    """The address cannot be listened on; the text says why, for the person at the terminal."""
+    """The address cannot be listened on. The text gives the reason, for the person at the terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """What one worker takes before it refuses or waits.
+    """The limits of one worker.
 
     `connections` is a ceiling per worker, idle ones included; past it, connections wait in the kernel's queue of
     `backlog`, so overload costs bounded memory. `head_bytes` bounds request line and headers together. `idle_ms` is
@@ -91,7 +91,7 @@ class HttpLimits:
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """What a child is told by its parent through the environment.
+    """What a parent passes to its child through the environment.
 
     `listen_fd` is a bound socket that does not listen yet, or -1 for a child without HTTP. Into `ready_fd` the child
     writes "1" when it is ready, or why it never will be; with `verbose` the traceback goes to the log as well.
@@ -113,20 +113,22 @@ class ChildSpec:
 
     @classmethod
     def load(cls, text: str) -> "ChildSpec":
-        """The reverse of `dump`."""
+        """Parse what `dump` returns."""
         values = json.loads(text)
         return cls(**{**values, "limits": HttpLimits(**values["limits"])})
 
 
 class Reservation:
-    """An address at which nobody but our own workers can listen; connections are refused until one of them does.
+    """An address at which only our own workers can listen; connections are refused until one of them does.
 
     It is held by a bound socket that never listens. SO_REUSEPORT lets the workers' sockets in beside it. It has no
     SO_REUSEADDR, which would let everybody in: two that are both bound with it conflict only when one of them listens.
     """
 
     def __init__(self, family: int, address: Any) -> None:
-        with _bound(family, address, reuse=True, shared=False) as probe:  # SO_REUSEPORT alone would join who is there
+        with _bound(
+            family, address, reuse=True, shared=False
+        ) as probe:  # SO_REUSEPORT alone would join another listener
             self.address: Any = probe.getsockname()
         self._family = family
         try:
@@ -135,11 +137,11 @@ class Reservation:
             self._holder = _bound(family, self.address, reuse=True, shared=True)
 
     def socket(self) -> socket.socket:
-        """A fresh socket for one worker: bound, and not listening."""
+        """A new socket for one worker: bound, not listening."""
         return _bound(self._family, self.address, reuse=True, shared=True)
 
     def close(self) -> None:
-        """Gives the address up; workers that listen go on."""
+        """Release the address. Workers that listen continue."""
         self._holder.close()
 
     def __enter__(self) -> "Reservation":
@@ -150,8 +152,8 @@ class Reservation:
 
 
 def reserve(host: str, port: int) -> Reservation:
-    """Takes an address that nobody else holds. Raises `PortBusy` with the reason, also for an address that is not this
-    machine's. Port 0 stands for any free one."""
+    """Reserve a free address. Raises `PortBusy` with the reason, also for an address of another machine. Port 0 means any
+    free port."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return Reservation(family, address)
@@ -182,7 +184,7 @@ def free_port(preferred: int, host: str = "127.0.0.1") -> int:
 
 
 def resolve(target: str) -> Callable[..., Any]:
-    """The object that an import string `package.module:name` means."""
+    """Import the object of an import string `package.module:name`."""
     module, _, name = target.partition(":")
     found = getattr(importlib.import_module(module), name)
     assert callable(found), f"{target} cannot be called"
@@ -190,7 +192,7 @@ def resolve(target: str) -> Callable[..., Any]:
 
 
 def die_with_parent(parent: int, life_fd: int) -> None:
-    """Ends this process at once when its parent is gone: by the kernel where it can, by a watching thread anyway."""
+    """End this process at once when its parent is gone: by the kernel where possible, by a thread in any case."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
@@ -205,10 +207,10 @@ def die_with_parent(parent: int, life_fd: int) -> None:
 
 
 def main() -> int:
-    """The child's whole life. Gives its exit code: `EX_TEMPFAIL` if the store is away."""
+    """Run a child. Returns its exit code: `EX_TEMPFAIL` if the store is unavailable."""
     spec = ChildSpec.load(os.environ.pop(CHILD_VARIABLE))
     settings = os.environ.pop(SETTINGS_VARIABLE)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the supervisor's business
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor handles the terminal's Ctrl-C
     die_with_parent(spec.parent, spec.life_fd)
     sys.path[:] = spec.path
     try:
@@ -219,7 +221,7 @@ def main() -> int:
 
 
 def report_failure(spec: ChildSpec, problem: BaseException) -> None:
-    """Tells the supervisor in one line why this child ends. After it was ready only the log hears of it."""
+    """Report to the supervisor in one line why this child ends. Once it was ready, only the log gets the reason."""
     if spec.verbose:
         log.error("%s ends", spec.name, exc_info=problem)
     with contextlib.suppress(OSError):
@@ -237,7 +239,7 @@ def _run_plain(spec: ChildSpec, settings: str) -> int:
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's loop if it happens to be installed (about a fifth less CPU per request), else asyncio's."""
+    """A uvloop event loop if uvloop is installed (about a fifth less CPU per request), else asyncio's."""
     try:
         import uvloop
     except ImportError:
@@ -253,7 +255,7 @@ def _run_http(spec: ChildSpec, settings: str) -> int:
 
 
 async def _serve(spec: ChildSpec, settings: str, loop: asyncio.AbstractEventLoop) -> bool:
-    """Serves until SIGTERM. False if the server ended by itself, because the application refused to start."""
+    """Serve until SIGTERM. Returns False if the server ended by itself because the application refused to start."""
     stopping = False
     application: Callable[..., Any]
 
@@ -278,9 +280,9 @@ async def _serve(spec: ChildSpec, settings: str, loop: asyncio.AbstractEventLoop
 
 
 def _announcing(send: Any, spec: ChildSpec, loop: asyncio.AbstractEventLoop) -> Any:
-    """`send` of the lifespan: listens as soon as the application can answer, and tells the supervisor.
+    """`send` of the lifespan: listens as soon as the application can answer, and reports to the supervisor.
 
-    The server starts to accept a turn or two of the loop after it has heard that the startup is complete.
+    The server starts to accept one or two iterations of the loop after the message that the startup is complete.
     """
 
     def announce() -> None:
@@ -290,7 +292,7 @@ def _announcing(send: Any, spec: ChildSpec, loop: asyncio.AbstractEventLoop) -> 
     async def sending(message: Any) -> None:
         if message["type"] == "lifespan.startup.complete":
             gc.collect()
-            gc.freeze()  # what startup loaded lives for ever: it is not to be walked again and again
+            gc.freeze()  # the collector need not traverse again what startup loaded
             try:
                 _listen(spec)
             except OSError as problem:

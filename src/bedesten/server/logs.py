@@ -1,15 +1,14 @@
-"""Structured logs: one JSON object a line on standard error, never a secret in it.
+"""Structured logs: one JSON object a line on standard error, without any secret.
 
-Three things hold for every line, whoever logs it, the standard library's loggers included:
+This holds for every line, including those of the standard library's loggers:
 
-- It is one line of at most `MAX_LINE_BYTES` bytes, which a pipe takes in one piece, so that the lines of several processes
-  never mix. Values are cut, and nothing in it can steer a terminal: control characters are escaped, also those that JSON
-  would let pass.
-- What has the form of one of our credentials is masked. That is the last line of defence: nobody is to log one.
-- Exceptions come as a traceback without local variables, and of their texts anything that could be a credential is
-  masked, because libraries put into them what they were given.
+- It is one line of at most `MAX_LINE_BYTES`, which a pipe takes in one piece, so that lines of several processes never mix.
+  Long values are cut. Control characters are escaped, also those that JSON would let pass, so nothing can steer a terminal.
+- Anything in the form of one of our credentials is masked. That is the last line of defence: no code logs one.
+- An exception becomes a traceback without local variables. In its message anything that could be a credential is masked,
+  because libraries put their input into messages.
 
-Whoever reads the log and has gone away, or is too slow, never makes a request fail.
+A reader of the log that is gone or too slow never makes a request fail.
 """
 
 import logging
@@ -43,7 +42,7 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def configure(level: str) -> None:
-    """Sets the process's logging up."""
+    """Set up the logging of this process."""
     number = logging.getLevelNamesMapping()[level.upper()]
     handler = _Handler()
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
@@ -56,7 +55,7 @@ def configure(level: str) -> None:
 
 
 def line(level: str, event: dict[str, Any]) -> bytes:
-    """One finished line, without its end. `exc_info` in the event becomes a traceback."""
+    """Render one line without its line feed. `exc_info` in the event becomes a traceback."""
     values: dict[str, object] = {"timestamp": _now(), "level": level}
     trouble = _exception(event.pop("exc_info", None))
     for name, value in event.items():
@@ -98,7 +97,7 @@ def _now() -> str:
 
 
 _second = (0, "")
-"""The last second that was spelt out, and how: spelling it costs more than all the rest of a line."""
+"""The last formatted second and its text: formatting it costs more than the rest of a line."""
 
 
 def _cut(value: object, longest: int) -> str:
@@ -118,7 +117,7 @@ def _exception(told: object) -> BaseException | None:
 
 
 def _trace(error: BaseException) -> str:
-    """The traceback of an exception and of those that led to it, the last one first if it has to be cut."""
+    """The traceback of an exception and of its causes. If it is too long, its end is kept."""
     parts = list(_parts(error))
     text = "\nwhich led to\n".join(reversed(parts))
     return text if len(text) <= MAX_TRACE_LENGTH else f"… {text[-MAX_TRACE_LENGTH:]}"
@@ -150,7 +149,7 @@ def _render(logger: "_StderrLogger", method: str, event: Any) -> bytes:
 
 
 class _StderrLogger:
-    """Writes finished lines to standard error, past its buffer."""
+    """Writes rendered lines to standard error without buffering. `name` is the logger's."""
 
     _lock = threading.Lock()
 
@@ -158,7 +157,7 @@ class _StderrLogger:
         self.name = name
 
     def msg(self, made: bytes) -> None:
-        """Writes one line. A reader that has gone away or does not read is no failure of ours."""
+        """Write one line. Ignores a reader that is gone or does not read."""
         with self._lock:
             try:
                 os.write(2, made + b"\n")
@@ -169,10 +168,10 @@ class _StderrLogger:
 
 
 class _Handler(logging.Handler):
-    """Brings what the standard library's loggers say into the same form."""
+    """Renders records of the standard library's loggers in the same form."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes one line."""
+        """Write one line."""
         try:
             text = record.getMessage()
         except Exception:

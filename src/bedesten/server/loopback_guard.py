@@ -1,8 +1,8 @@
-"""Loopback hosts and a server that others can reach exclude each other: held by a lock on `DIR/exposed.lock`.
+"""Keeps loopback hosts of tenants and a server that others can reach apart, by a lock on `DIR/exposed.lock`.
 
-A tenant may be given `localhost` and loopback addresses while the server listens on loopback only. So a server that
-listens elsewhere holds the lock, shared, for as long as it runs, and refuses to start while a tenant has such a host;
-who gives a tenant such a host holds the lock alone meanwhile. The lock belongs to the process and ends with it.
+A tenant may have `localhost` and loopback addresses while the server listens on loopback only. So a server that listens
+elsewhere holds the lock, shared, as long as it runs, and refuses to start while a tenant has such a host. A command that
+gives a tenant such a host holds the lock exclusively meanwhile. The lock belongs to the process and ends with it.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ FILE = "exposed.lock"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine reaches a server that listens on this address or name."""
+    """Whether only this machine can reach a server that listens on this address or name."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
@@ -34,7 +34,8 @@ def is_loopback(host: str) -> bool:
 
 @contextlib.contextmanager
 def guard_listen_address(settings: Settings, store: Store, host: str) -> Iterator[None]:
-    """For as long as a server listens on `host`. Raises `Refusal` if that is not loopback and a tenant forbids it."""
+    """Holds the lock while a server listens on `host`. Raises `Refusal` if that is not loopback and a tenant has a loopback
+    host."""
     if is_loopback(host):
         yield
         return
@@ -48,10 +49,10 @@ def guard_listen_address(settings: Settings, store: Store, host: str) -> Iterato
 
 @contextlib.contextmanager
 def guard_tenant_hosts(settings: Settings, hosts: Iterable[str]) -> Iterator[None]:
-    """While a tenant is given `hosts`. Raises `Refusal` if one is for loopback only and the server listens elsewhere,
-    or is a name of the admin listener."""
+    """Holds the lock while a tenant gets `hosts`. Raises `Refusal` if one is for loopback only and the server listens
+    elsewhere, or if one is a name of the admin listener."""
     hosts = list(hosts)
-    _refuse_own(settings, hosts)
+    _refuse_admin_names(settings, hosts)
     named = [host for host in hosts if is_loopback_only(host)]
     if not named or not settings.data.is_dir():
         yield
@@ -67,7 +68,7 @@ def guard_tenant_hosts(settings: Settings, hosts: Iterable[str]) -> Iterator[Non
         yield
 
 
-def _refuse_own(settings: Settings, hosts: Iterable[str]) -> None:
+def _refuse_admin_names(settings: Settings, hosts: Iterable[str]) -> None:
     if settings.admin_names:
         for host in hosts:
             try:

@@ -1,8 +1,8 @@
-"""Where the master secrets are read: the file in the data directory, or what `BEDESTEN_SECRETS` names.
+"""Reads the master secrets: from the file in the data directory, or from where `BEDESTEN_SECRETS` points.
 
-The store says which version of the rings every process must know at least. A file is written by this program, which then
-tells the store. A manager's value is written by the operator; `activate` tells the store, either at once (`bedesten secrets
-reload`) or when the worker next looks.
+The store says which version of the key sets every process needs at least. This program writes the file and then updates
+the store. An operator writes the value in a manager; `admin.master_secrets` updates the store, either at once (`bedesten
+secrets reload`) or when the worker next reads the manager.
 """
 
 from bedesten.admin.keyring_file import read_keyring
@@ -25,16 +25,16 @@ class MasterSecrets:
 
     @property
     def in_a_manager(self) -> bool:
-        """Whether they are elsewhere than in the data directory."""
+        """Whether they are outside the data directory."""
         return self._named is not None
 
     @property
     def name(self) -> str:
-        """What an operator calls the place."""
+        """The name of the place in messages."""
         return "BEDESTEN_SECRETS" if self._named else "the secrets file"
 
     def read(self) -> Keyring:
-        """The rings as this machine knows them. Raises `InvalidSetting`, `ValueError`, `OSError`."""
+        """Read the key sets as this machine knows them. Raises `InvalidSetting`, `ValueError`, `OSError`."""
         return self._parsed(self._named.get()) if self._named else read_keyring(self._file)
 
     def read_now(self) -> Keyring:
@@ -42,15 +42,15 @@ class MasterSecrets:
         return self._parsed(self._named.read_now()) if self._named else read_keyring(self._file)
 
     def remember(self, keyring: Keyring) -> None:
-        """These are the rings that every process of this server begins with from now on."""
+        """Store key sets for every process of this server."""
         if self._named:
             self._named.remember(keyring.to_json())
 
     def for_store(self, installed: InstallationSettings) -> Keyring:
-        """The rings of this store, as new as it asks for. Until they can be had this process knows too little to answer.
+        """The key sets of this store, at least as new as the store demands.
 
-        Raises `StoreUnavailable`. May wait for a manager: the rings may have this version in a history of the store that
-        was lost, and another value now.
+        May ask a manager: after a rollback of the store, the same version may stand for another value. Raises
+        `StoreUnavailable` if they cannot be read: without them this process cannot answer.
         """
         try:
             keyring = self.read()

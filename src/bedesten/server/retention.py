@@ -1,4 +1,6 @@
-"""Clears up: revoked tokens past their expiry, old idempotent answers, failures and changes, waits that are too long."""
+"""Deletes what has expired (revocations, sessions, stored answers, failures, old revisions) and caps waits that a wrong
+clock wrote.
+"""
 
 from sqlalchemy import update
 
@@ -43,18 +45,18 @@ _CHECKOUTS = cross_tenant(
     .where(_O.state == UNPAID, _O.expires > p("latest"), _O.created > p("latest"), _O.expires >= _O.created)
     .values(expires=p("now") + _O.expires - _O.created)
 )
-"""What was written by a clock that was ahead waits from now on as long as it was to wait then. Once: what is cut lies
-before the moment at which it was written."""
+"""A row that a fast clock wrote waits from now on for its original duration. This happens once: afterwards its due time
+is before the time at which it was written."""
 
 
 def cap_waits(tx: SystemTransaction) -> None:
-    """Cuts waits that a wrong clock wrote. Running it twice changes nothing more."""
+    """Cap waits that a wrong clock wrote. Idempotent."""
     for statement in (_DELIVERIES, _CHECKOUTS):
         tx.run(statement, now=tx.now, latest=tx.now + CLOCK_SKEW_MS)
 
 
 def delete_expired(tx: SystemTransaction) -> None:
-    """Removes it. Running it twice, or in two processes, changes nothing more."""
+    """Delete what has expired and cap wrong waits. Idempotent, also in two processes."""
     cap_waits(tx)
     tx.run(_TOKENS, now=tx.now - REVOCATION_RETENTION)
     tx.run(_ENDED, now=tx.now - REVOCATION_RETENTION)

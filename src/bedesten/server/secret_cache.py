@@ -1,7 +1,7 @@
-"""What the processes of one server know of the secrets that their settings name.
+"""The secrets that the settings of one server refer to, shared by its processes.
 
-It lies in a memory file without a name, which the supervisor makes and every child inherits: never on a disk, and gone
-with the last of them. It is reached by who can read the memory of these processes anyway.
+They are in a memory file without a name, which the supervisor creates and every child inherits: never on a disk, and gone
+with the last process. Only what can read the memory of these processes can read it.
 """
 
 import fcntl
@@ -13,17 +13,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 VARIABLE = "BEDESTEN_CHILD_SECRET_CACHE"
-"""How a child is told the file's number."""
-_DIGEST = 32
-_MOST = 4_194_304
+"""Passes the number of the file to a child."""
+_DIGEST_BYTES = 32
+_MAX_BYTES = 4_194_304
 _lock = threading.Lock()
-"""Excludes the threads of this process, as a record lock excludes only other processes."""
+"""Excludes threads of this process: a record lock excludes other processes only."""
 
 
 class SecretCache:
-    """Secrets by reference. With a file they are shared by all processes that have it, otherwise this one's own.
+    """Secrets by reference. All processes that have the file share them; without a file they belong to this process.
 
-    For threads. A process that was killed while it wrote leaves a file that is taken for an empty one.
+    Thread-safe. If a process is killed while it writes, its file counts as empty.
     """
 
     def __init__(self, fd: int = -1) -> None:
@@ -32,26 +32,26 @@ class SecretCache:
 
     @classmethod
     def shared(cls) -> "SecretCache":
-        """With a file of its own, for children to inherit."""
+        """A cache with a file that children can inherit."""
         return cls(os.memfd_create("bedesten-secrets", os.MFD_CLOEXEC))
 
     @classmethod
     def inherited(cls) -> "SecretCache":
-        """With the file that this process was given by its parent, if it was."""
+        """The cache that this process inherited from its parent, or one without a file."""
         return cls(int(os.environ.get(VARIABLE, "-1")))
 
     def get(self, reference: str) -> str | None:
-        """What a reference was last seen to name."""
+        """The last known secret of a reference."""
         with self._locked(fcntl.LOCK_SH):
             return self._read().get(reference)
 
     def put(self, reference: str, secret: str) -> None:
-        """Remembers what a reference names now."""
+        """Store the secret of a reference."""
         with self._locked(fcntl.LOCK_EX):
             self._write({**self._read(), reference: secret})
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Close the file."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
@@ -71,8 +71,8 @@ class SecretCache:
     def _read(self) -> dict[str, str]:
         if self.fd < 0:
             return self._own
-        raw = os.pread(self.fd, _MOST, 0)
-        digest, body = raw[:_DIGEST], raw[_DIGEST:]
+        raw = os.pread(self.fd, _MAX_BYTES, 0)
+        digest, body = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
         if not body or hashlib.sha256(body).digest() != digest:
             return {}
         found: dict[str, str] = json.loads(body)
@@ -84,9 +84,9 @@ class SecretCache:
             return
         body = json.dumps(secrets).encode()
         raw = hashlib.sha256(body).digest() + body
-        assert len(raw) <= _MOST, "a handful of secrets of 64 KiB at most"
+        assert len(raw) <= _MAX_BYTES, "a handful of secrets of 64 KiB at most"
         os.pwrite(self.fd, raw, 0)
         os.ftruncate(self.fd, len(raw))
 
     def __repr__(self) -> str:
-        return f"Known(fd={self.fd})"
+        return f"SecretCache(fd={self.fd})"

@@ -1,4 +1,4 @@
-"""Files of secrets that somebody else has a copy of: what signs identity headers, what secret scanners show."""
+"""Files of secrets that somebody else has a copy of: of services behind forward-auth, and of secret scanners."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ MAX_FILE_BYTES = 4096
 
 
 def make_secrets(path: Path) -> tuple[Secret[str], ...]:
-    """The secrets of the file, which is made with one in it if it is not there. Raises `OSError`, ValueError."""
+    """Read the secrets of the file. Creates the file with a new secret if it is missing. Raises `OSError`, ValueError."""
     with contextlib.suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -22,7 +22,7 @@ def make_secrets(path: Path) -> tuple[Secret[str], ...]:
 
 
 def load_secrets(path: Path) -> tuple[Secret[str], ...]:
-    """The secrets of the file. Raises `OSError`, ValueError; neither holds any of them."""
+    """Read the secrets of the file. Raises `OSError`, ValueError; their texts contain no secret."""
     with path.open("rb") as file:
         mode = os.fstat(file.fileno()).st_mode
         if not stat.S_ISREG(mode) or mode & 0o077:

@@ -1,10 +1,9 @@
-"""Settings that name a secret in place of holding it: `env:`, `file:`, and the addresses of secret managers.
+"""Settings that refer to a secret instead of containing it: `env:`, `file:`, and the addresses of secret managers.
 
-What a reference means and how it is read is the client library's business (`bedesten_client.secrets`), which is
-loaded when the first reference is met, not before.
+The client library (`bedesten_client.secrets`) defines references and reads them. It is loaded with the first reference.
 
-What one process has read, the others of the same server find in `known`. So a worker that is replaced starts although
-the manager is down, and mostly one process asks the manager for all.
+Processes of one server share what they have read in the `SecretCache`. So a replaced worker starts while the manager is
+down, and usually one process asks the manager for all.
 """
 
 import re
@@ -17,66 +16,66 @@ if TYPE_CHECKING:
     from bedesten_client.secrets import SecretSource
 
 REFERENCE = r"(?i:(?:env|file|value):|(?:azure-kv|aws-sm|gcp-sm|vault|vault\+http)://)"
-"""How a reference begins; a test compares it with the client's own list."""
+"""The prefix of a reference. A test compares it with the client library's list."""
 READ_TIMEOUT_S = 5.0
-"""Seconds that anything here waits for a manager."""
+"""Longest wait for a manager."""
 INSTALL_HINT = "in a clone of the repository, pip install -c constraints.txt ./clients/python ."
-"""How the client library is installed, as long as neither package is in a public registry."""
+"""How to install the client library while neither package is in a public registry."""
 _REFERENCE = re.compile(REFERENCE)
 
 
 class InvalidSetting(Exception):
-    """A setting names a secret that cannot be had. The text names the setting and the reason, never a value."""
+    """A setting refers to a secret that cannot be read. The text names the setting and the reason, never a value."""
 
 
 def is_reference(text: str) -> bool:
-    """Whether a setting's text names a secret."""
+    """Whether the text of a setting is a reference."""
     return _REFERENCE.match(text) is not None
 
 
 def displayed_reference(text: str) -> str:
-    """A setting that is a reference, for people: where the secret is, and never the secret."""
+    """A reference as people may see it: the place of the secret, never the secret."""
     return "the setting itself" if text.lower().startswith("value:") else text
 
 
 class NamedSecret:
-    """The secret that one setting names. For threads; may wait for a manager, up to `READ_TIMEOUT_S`."""
+    """The secret to which one setting refers. Thread-safe. Blocks up to `READ_TIMEOUT_S` while it asks a manager."""
 
     def __init__(self, setting: str, reference: str, known: SecretCache) -> None:
-        """Raises `InvalidSetting` if the reference is none, or needs what is not installed."""
+        """Raises `InvalidSetting` for a malformed reference, or one that needs a package that is not installed."""
         self.setting = setting
         self._reference = reference
         self._known = known
-        self._source = self._made(known.get(reference))
+        self._source = self._open_source(known.get(reference))
 
     def get(self) -> str:
-        """The secret, as this machine last saw it. Raises `InvalidSetting`."""
+        """The secret as this machine last read it. Raises `InvalidSetting`."""
         found = self._known.get(self._reference)
-        return found if found is not None else self.remember(self._asked(self._source.get))
+        return found if found is not None else self.remember(self._ask(self._source.get))
 
     def refresh(self, stale: str) -> str:
-        """The secret after `stale` was refused: what another process has read since, or it is read again.
+        """The secret after `stale` was refused: one that another process has read since, or a new read.
 
-        The manager is not asked again and again for one that stays wrong, or while it is down. Gives `stale` if nothing
-        better is known. Raises `InvalidSetting` if nothing is known at all.
+        The client library limits how often the manager is asked. Returns `stale` if there is nothing newer. Raises
+        `InvalidSetting` if nothing is known at all.
         """
         found = self._known.get(self._reference)
         if found is not None and found != stale:
             return found
-        mine = self._asked(self._source.get)  # may be older than what others have read
-        fresh = self._asked(lambda: self._source.refresh(mine))
+        mine = self._ask(self._source.get)  # may be older than what others have read
+        fresh = self._ask(lambda: self._source.refresh(mine))
         return found if fresh == mine and found is not None else self.remember(fresh)
 
     def read_now(self) -> str:
-        """What the manager says now, which is not remembered. Raises `InvalidSetting` if it says nothing."""
-        return self._asked(self._made(None).get)
+        """Ask the manager, without storing the answer. Raises `InvalidSetting` if there is no answer."""
+        return self._ask(self._open_source(None).get)
 
     def remember(self, secret: str) -> str:
-        """From now on this is what the setting names, for every process of this server."""
+        """Store the secret of this setting for every process of this server, and return it."""
         self._known.put(self._reference, secret)
         return secret
 
-    def _made(self, known: str | None) -> "SecretSource":
+    def _open_source(self, known: str | None) -> "SecretSource":
         try:
             from bedesten_client import secrets
         except ImportError:
@@ -88,7 +87,7 @@ class NamedSecret:
         except secrets.SecretError as problem:
             raise InvalidSetting(f"{self.setting}: {problem}") from None
 
-    def _asked(self, ask: Callable[[], str]) -> str:
+    def _ask(self, ask: Callable[[], str]) -> str:
         from bedesten_client.secrets import SecretError
 
         try:

@@ -1,7 +1,7 @@
-"""Looking whether the master secrets in a manager have changed, so that nobody has to restart anything.
+"""Reloads the master secrets from a manager when they change, so that nobody has to restart a server.
 
-One process a machine looks, the worker. What it finds it puts where the other processes look first, then it lets the
-store ask every process for it. A manager that is down changes nothing: what is known is used on.
+One process of a machine polls, the worker. It stores new secrets where the other processes look first, and then updates
+the store, so that every process demands them. While a manager is down, processes continue with what they know.
 """
 
 import asyncio
@@ -23,22 +23,22 @@ log = structlog.get_logger("bedesten.server")
 
 
 class SecretsReloader:
-    """The watch of one process. Lives on its event loop."""
+    """Polls the manager for one process. Belongs to its event loop."""
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
         self._known = installation.keyring
-        self._seen_at = monotonic()
+        self._read_at = monotonic()
 
     def process_metrics(self) -> Iterator[tuple[Series, float]]:
-        """Those of this process, with the age of what it knows of the manager."""
+        """Gauges of this process, with the age of the last successful read."""
         yield from memory_metrics()
         yield from store_metrics(self._installation.store.load)
         if self._installation.master_secrets.in_a_manager:
-            yield ("secrets_age_seconds",), monotonic() - self._seen_at
+            yield ("secrets_age_seconds",), monotonic() - self._read_at
 
     async def run(self, metrics: Metrics) -> None:
-        """Looks every `secrets_poll_seconds` until it is cancelled; never, if the secrets are in the file."""
+        """Poll every `secrets_poll_seconds` until cancelled. Does nothing if the secrets are in the file."""
         if not self._installation.master_secrets.in_a_manager:
             await asyncio.Event().wait()
         every = self._installation.settings.secrets_poll_seconds
@@ -50,7 +50,7 @@ class SecretsReloader:
                 log.exception("secrets-not-read")
 
     async def check_once(self) -> bool:
-        """Looks once. Whether the manager has rings that can be used, be they new or not."""
+        """Poll once. Returns whether the manager has usable key sets, new or not."""
         try:
             held = await asyncio.to_thread(
                 self._installation.master_secrets.read
@@ -63,7 +63,7 @@ class SecretsReloader:
         if reason:
             log.error("secrets-rejected", cause=f"BEDESTEN_SECRETS: {reason}", used="what is known")
             return False
-        self._seen_at = monotonic()
+        self._read_at = monotonic()
         if fresh.version > self._known.version:
             try:
                 self._installation.master_secrets.remember(fresh)

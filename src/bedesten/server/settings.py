@@ -1,4 +1,4 @@
-"""Where an installation is, from the command line or the environment (`BEDESTEN_DATA`, `BEDESTEN_DATABASE`)."""
+"""The settings of an installation, from the command line or the environment (`BEDESTEN_…`)."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,13 +14,13 @@ from bedesten.server.secret_references import REFERENCE
 
 PREFIX = "BEDESTEN_"
 _OURS = (f"{PREFIX}CHILD", f"{PREFIX}TEST_")
-"""What else begins like a setting: what the server tells its processes, and what the tests are told."""
+"""Prefixes of variables that are not settings: the server passes some to its processes, tests use the others."""
 
 
 class Settings(BaseSettings):
-    """One installation. `database` replaces only the SQLite file, `secrets` only the secrets file.
+    """The settings. `database` replaces only the SQLite file, `secrets` only the secrets file.
 
-    `secrets`, `database` and `database_password` may name a secret that is kept elsewhere; see `references`.
+    `secrets`, `database` and `database_password` may name a secret that is kept elsewhere; see `secret_references`.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
@@ -41,13 +41,13 @@ class Settings(BaseSettings):
     @field_validator("database", "database_password", "secrets", mode="before")
     @classmethod
     def _without_line_end(cls, value: object) -> object:
-        """One end of a line behind a secret is not part of it, as in every reference (`bedesten_client.secrets`)."""
+        """Remove one trailing line break of a secret, as every reference does (`bedesten_client.secrets`)."""
         return value.removesuffix("\n").removesuffix("\r") if isinstance(value, str) else value
 
     @field_validator("trusted_proxies", "admin_names", mode="before")
     @classmethod
     def _separated(cls, value: object) -> object:
-        """A JSON list, or its items with commas or spaces between them."""
+        """Parse a JSON list, or items separated by commas or spaces."""
         if not isinstance(value, str):
             return value
         if not value.lstrip().startswith("["):
@@ -55,12 +55,12 @@ class Settings(BaseSettings):
         try:
             return json.loads(value)
         except ValueError:
-            raise ValueError("neither a JSON list nor items with commas between them") from None
+            raise ValueError("neither a JSON list nor items separated by commas") from None
 
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, value: list[str]) -> list[str]:
-        """One that is no network is refused here, before a worker starts; what it says is not repeated."""
+        """Refuse a value that is not a network before a worker starts, without repeating it."""
         try:
             parse_networks(network for network in value if network != "unix")
         except ValueError:
@@ -70,19 +70,19 @@ class Settings(BaseSettings):
     @field_validator("database_password")
     @classmethod
     def _of_a_database(cls, value: str | None, info: ValidationInfo) -> str | None:
-        """A password alone is an address that somebody forgot: the embedded store would be used in silence."""
+        """Refuse a password without an address: somebody forgot the address, and the embedded store would be used."""
         if value is not None and "database" in info.data and info.data["database"] is None:
-            raise ValueError("there is no BEDESTEN_DATABASE that it could be the password of")
+            raise ValueError("BEDESTEN_DATABASE is not set")
         return value
 
     @property
     def secrets_file(self) -> Path:
-        """The master secrets, readable by the owner only, unless `secrets` says that they are elsewhere."""
+        """The master secrets, readable by the owner only, unless `secrets` refers to another place."""
         return self.data / "secrets.json"
 
     @property
     def elsewhere_file(self) -> Path:
-        """Is there if the store is not in the data directory: without it a forgotten setting would mean another store."""
+        """Marks that the store is not in the data directory, so that a forgotten setting does not open another store."""
         return self.data / "store-is-elsewhere"
 
     @property
@@ -92,32 +92,32 @@ class Settings(BaseSettings):
 
     @property
     def limits_file(self) -> Path:
-        """The table of rate limits that the workers of one machine share; it may be lost."""
+        """The table of rate limits that the workers of one machine share. Losing it is harmless."""
         return self.data / "limits.map"
 
     @property
     def metrics_directory(self) -> Path:
-        """Where the processes of this machine put their counts for the admin listener; they may be lost."""
+        """The metrics files of this machine's processes. Losing them is harmless."""
         return self.data / "metrics"
 
     @property
     def gate_secret_file(self) -> Path:
-        """What signs the identity headers of the gate for other services; they have a copy of it."""
+        """The secret that signs identity headers for other services, which have a copy of it."""
         return self.data / "gate-secret"
 
     @property
     def leak_secret_file(self) -> Path:
-        """What secret scanners show who report leaked keys. While there is no such file, no report is taken."""
+        """The secrets of secret scanners that report leaked keys. Without the file, reports are switched off."""
         return self.data / "leak-secret"
 
     @property
     def lock_file(self) -> Path:
-        """Held by the one server that may run on this data directory."""
+        """The lock of the one server that may run on this data directory."""
         return self.data / "serve.lock"
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
-    """The names of variables that look like settings and are none, each with the setting that was meant, if it is near.
+    """Variables that look like settings but are not, each with the most similar setting, if there is one.
 
     A variable that a setting refers to (`env:NAME`) may have any name.
     """

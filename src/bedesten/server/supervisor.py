@@ -1,7 +1,7 @@
-"""One parent that reserves the port, starts the children, replaces the dead and stops them all.
+"""The supervisor: one parent that reserves the port, starts the children, replaces dead ones and stops them all.
 
-Everything that can be refused is refused before the first child starts. The parent itself opens no database and runs
-no request: it only waits for signals and for pipes.
+It refuses everything that can be refused before the first child starts. It opens no database and serves no request: it
+only waits for signals and pipes.
 """
 
 import contextlib
@@ -46,9 +46,9 @@ class AlreadyServing(Exception):
 class DataDirectoryLock:
     """The right to serve one data directory: an flock on `DIR/serve.lock`.
 
-    The lock belongs to the open file, which every child inherits: it is free again when the supervisor *and* all its
-    children are gone, so a second server can never run beside an orphan of the first. That takes well under a second
-    after a kill -9; `acquire` therefore waits a little before it refuses. The file stays; only the lock counts.
+    The lock belongs to the open file, which every child inherits. It is free when the supervisor *and* all its children
+    are gone, so a second server never runs beside an orphan of the first. After a kill -9 that takes well under a second,
+    so `acquire` waits a little before it refuses. The file stays; only the lock counts.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,7 +61,7 @@ class DataDirectoryLock:
         return self._fd
 
     def acquire(self, wait_s: float = 2.0) -> None:
-        """Takes the lock or raises `AlreadyServing` with the holder's process id."""
+        """Take the lock. Raises `AlreadyServing` with the process id of its holder."""
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         end = time.monotonic() + wait_s
         while True:
@@ -81,7 +81,7 @@ class DataDirectoryLock:
         self._fd = fd
 
     def release(self) -> None:
-        """Gives up this process's share of the lock."""
+        """Close this process's file of the lock."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -89,10 +89,10 @@ class DataDirectoryLock:
 
 @dataclass(frozen=True, slots=True)
 class SideProcess:
-    """A process beside the workers. `target` is called with the settings and runs until SIGTERM.
+    """A process beside the web workers. `target` is called with the settings and runs until SIGTERM.
 
-    With `listen` (host, port) it is instead an HTTP worker of its own on that address, and `target` an application
-    factory: the admin listener is one.
+    With `listen` (host, port) it is an HTTP process of its own on that address, and `target` an application factory. The
+    admin listener is one.
     """
 
     name: str
@@ -119,9 +119,8 @@ class RespawnPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ServeSpec:
-    """All that the supervisor needs to know. `settings_json` reaches every child as it is, in its environment.
-
-    The database's password may stand in it, unless the settings name it in a manager.
+    """Everything that the supervisor needs. Every child gets `settings_json` unchanged, in its environment. It contains
+    the database's password, unless the settings refer to it.
 
     `secret_cache_fd` is the memory file in which the children find the secrets that their settings name; see `known`.
     """
@@ -154,8 +153,8 @@ class _Child:
 
 
 def run(spec: ServeSpec, on_ready: Callable[[], None], on_event: OnEvent | None = None) -> int:
-    """Serves until SIGTERM, SIGINT or SIGHUP. Gives the exit code: 0 stopped when asked to, 1 refused or gave up, 130
-    interrupted twice. To be called from the main thread.
+    """Serve until SIGTERM, SIGINT or SIGHUP. Returns the exit code: 0 stopped on request, 1 refused or gave up, 130
+    interrupted twice. Must be called from the main thread.
 
     `on_ready` is called once, when every HTTP worker accepts. `on_event` is told `listening`, `ready`, `died`,
     `respawned`, `killed`, `stopping`, `refused` and `gave-up`, each with what belongs to it; without it they go to the
@@ -186,7 +185,7 @@ def _on_event(event: dict[str, object]) -> None:
 
 
 def _children(spec: ServeSpec, stack: contextlib.ExitStack) -> list[_Child]:
-    """Every child, not yet started, with its address reserved."""
+    """Every child, not started yet, with its reserved address."""
     web = stack.enter_context(reserve(spec.host, spec.port))
     children = [_Child(f"web-{number}", spec.app_factory, web) for number in range(1, spec.workers + 1)]
     for side in spec.side_processes:
@@ -221,7 +220,7 @@ class _Supervisor:
 
     @contextlib.contextmanager
     def _signals_caught(self) -> Iterator[None]:
-        """Signals are noted and wake the loop; afterwards all is as it was."""
+        """Record signals and wake the loop during the block; restore the handlers afterwards."""
         read, write = socket.socketpair()
         for end in (read, write):
             end.setblocking(False)
@@ -246,7 +245,7 @@ class _Supervisor:
             write.close()
 
     def _watch(self) -> int:
-        """Starts, replaces and announces until told to stop (0) or until it makes no sense any more (1)."""
+        """Start, replace and announce children until a signal asks to stop (0) or until the server gives up (1)."""
         while not self._asked_to_stop():
             now = time.monotonic()
             for child in self._children:
@@ -264,7 +263,7 @@ class _Supervisor:
         return bool(asked)
 
     def _manage(self, child: _Child, now: float) -> str | None:
-        """Does what is due for one child. Gives the reason if the server has to give up."""
+        """Do what is due for one child. Returns the reason if the server has to give up."""
         if child.process is None:
             return self._start(child) if now >= child.start_at else None
         code = child.process.poll()
@@ -294,7 +293,7 @@ class _Supervisor:
         return None if delay else self._start(child)
 
     def _start(self, child: _Child) -> str | None:
-        """Starts a child on a socket of its own. Gives the reason if the server has to give up."""
+        """Start a child on a socket of its own. Returns the reason if the server has to give up."""
         try:
             with contextlib.closing(child.address.socket()) if child.address else contextlib.nullcontext() as sock:
                 self._spawn(child, sock.fileno() if sock else -1)
@@ -348,7 +347,7 @@ class _Supervisor:
             self._on_ready()
 
     def _next_deadline(self) -> float | None:
-        """Seconds until something is due without a signal or a pipe, None if nothing is."""
+        """Seconds until the next start or time-out of a child; None if there is none."""
         due = [child.start_at for child in self._children if child.process is None]
         due += [
             child.started + self._spec.respawn.start_timeout_s + 0.01
@@ -358,7 +357,7 @@ class _Supervisor:
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _wait(self, timeout: float | None) -> None:
-        """Until a signal, a child's word or the time-out."""
+        """Wait for a signal, the status of a child, or the time-out."""
         by_fd = {child.ready_fd: child for child in self._children if child.ready_fd >= 0}
         readable, _, _ = select.select([self._wake_fd, *by_fd], [], [], timeout)
         for fd in readable:
@@ -369,7 +368,7 @@ class _Supervisor:
             self._read_status(by_fd[fd])
 
     def _read_status(self, child: _Child) -> None:
-        """Reads what a child has said, if it has: that it is ready, or why it will not be."""
+        """Read the status of a child, if it wrote one: that it is ready, or why it never will be."""
         if child.ready_fd < 0:
             return
         with contextlib.suppress(BlockingIOError):
@@ -389,7 +388,7 @@ class _Supervisor:
         return [child for child in self._children if child.process is not None and child.process.poll() is None]
 
     def _stop(self) -> bool:
-        """Ends every child: first by asking, after `stop_timeout_s` by force. True if a second signal cut it short."""
+        """Stop every child: first by SIGTERM, after `stop_timeout_s` by SIGKILL. True if a second signal interrupted it."""
         self._on_event({"event": "stopping"})
         for child in self._children:
             if child.address is not None:

@@ -1,6 +1,6 @@
-"""The side process: sends webhooks, ends checkouts whose time is over, seals the trail, sweeps what has expired.
+"""The background worker: sends webhooks, expires checkouts, seals the audit trail, deletes what has expired.
 
-Any number of them may run, on any number of machines: every piece of work is taken in a transaction.
+Any number of workers may run, on any number of machines: a transaction claims every piece of work.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ RETENTION_INTERVAL_S = 60.0
 
 
 def main(settings_json: str) -> None:
-    """Runs until it is told to stop (SIGTERM); what it was sending is then given back."""
+    """Run until SIGTERM. Deliveries in progress return to the queue."""
     settings = Settings.model_validate_json(settings_json)
     configure(settings.log_level)
     asyncio.run(_until_stopped(settings))
@@ -65,7 +65,7 @@ async def _until_stopped(settings: Settings) -> None:
 
 
 async def _opened(settings: Settings, stopped: asyncio.Event) -> Installation | None:
-    """The installation, as soon as its store can be asked; None if this is to stop before."""
+    """Open the installation as soon as its store answers; None if the worker has to stop before that."""
     wait_budget.limit(OPEN_TIMEOUT_S)
     while not stopped.is_set():
         try:
@@ -108,13 +108,13 @@ async def _deliver_for_ever(installation: Installation, metrics: Metrics) -> Non
     async with sender.client() as http:
         while True:
             sent, pause = 0, IDLE_INTERVAL_S
-            with _survived():
+            with _errors_logged():
                 sent, pause = await deliver_due(installation, http, metrics), POLL_INTERVAL_S
             await asyncio.sleep(0 if sent else pause)
 
 
 async def deliver_due(installation: Installation, http: httpx2.AsyncClient, metrics: Metrics) -> int:
-    """Sends what is due now; answers how many deliveries that were."""
+    """Send the deliveries that are due, and return how many there were."""
     store = installation.store
     due = await store.write_across(lambda tx: outbox.lease(tx, MAX_DELIVERIES))
     if due:
@@ -172,7 +172,7 @@ def _letter(tx: SystemTransaction, installation: Installation, due: Delivery) ->
 
 async def _expire_for_ever(installation: Installation) -> None:
     while True:
-        with _survived():
+        with _errors_logged():
             for tenant, order in await installation.store.read_across(checkout.expired_checkouts):
                 await installation.store.write(tenant, checkout.expire, order)
         await asyncio.sleep(IDLE_INTERVAL_S)
@@ -180,7 +180,7 @@ async def _expire_for_ever(installation: Installation) -> None:
 
 async def _sweep_for_ever(installation: Installation) -> None:
     while True:
-        with _survived():
+        with _errors_logged():
             await installation.store.write_across(delete_expired)
             await maintain_stock(installation.store)
             await maintain_api_keys(installation)
@@ -188,7 +188,7 @@ async def _sweep_for_ever(installation: Installation) -> None:
 
 
 async def maintain_stock(store: Store) -> None:
-    """Withdraws stock codes that are about to expire, and throws uploads away that broke off long ago."""
+    """Withdraw stock codes that are about to expire, and delete abandoned uploads."""
     for tenant, product in await store.read_across(stock.due_to_expire):
         await store.write(tenant, stock.withdraw_expired, product)
     for tenant, batch in await store.read_across(batches.abandoned):
@@ -196,8 +196,7 @@ async def maintain_stock(store: Store) -> None:
 
 
 async def maintain_api_keys(installation: Installation) -> None:
-    """Warns of API keys that will soon expire, puts the secrets of those away that have long ended, and removes what an
-    import that was killed has stored."""
+    """Warn about API keys that expire soon, delete secrets that ended long ago, and delete rows of killed imports."""
     for key, days in await installation.store.write_across(expiry.warn):
         log.warning(
             "key-expiring",
@@ -214,8 +213,8 @@ async def maintain_api_keys(installation: Installation) -> None:
 
 
 @contextlib.contextmanager
-def _survived() -> Iterator[None]:
-    """Whatever goes wrong in a round is told in the log, and the next round tries again."""
+def _errors_logged() -> Iterator[None]:
+    """Log an error of the block, so that the next round tries again."""
     try:
         yield
     except StoreUnavailable as problem:
