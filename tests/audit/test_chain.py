@@ -364,7 +364,7 @@ def test_the_sealer_says_when_the_head_that_it_logged_is_gone_and_seals_on(trail
 
     def told(before: Head) -> tuple[Head, list[str]]:
         with structlog.testing.capture_logs() as lines:
-            head = asyncio.run(audit_sealer._tell(trail.store, before))
+            head = asyncio.run(audit_sealer._log_head(trail.store, before))
         return head, [line["event"] for line in lines]
 
     def sealed(count: int) -> Head:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 SERVE = Path(__file__).with_name("serve_dummy.py")
-QUICK = {"first_s": 0.02, "longest_s": 0.1, "settled_s": 0.2, "tries": 3}
+QUICK = {"initial_delay_s": 0.02, "max_delay_s": 0.1, "stable_after_s": 0.2, "max_failures": 3}
 
 
 class Server:

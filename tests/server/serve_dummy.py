@@ -17,7 +17,7 @@ def say(event: dict[str, object]) -> None:
 
 def main(values: dict[str, Any]) -> int:
     """Gives the supervisor's exit code."""
-    values["sides"] = tuple(SideProcess(**side) for side in values.pop("sides", []))
+    values["side_processes"] = tuple(SideProcess(**side) for side in values.pop("side_processes", []))
     values["limits"] = HttpLimits(**values.pop("limits", {}))
     values["respawn"] = RespawnPolicy(**values.pop("respawn", {}))
     values["lock_path"] = Path(values["lock_path"])

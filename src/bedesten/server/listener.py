@@ -1,15 +1,15 @@
 """The listening sockets, and the life of one child process that serves on one of them.
 
 The supervisor reserves an address before anything starts (`Reservation`), so that a busy port is refused at once, and
-listens on nothing. Each worker inherits a bound socket of its own, of which nobody else keeps a copy, and listens on it
-when it can answer. So nobody is connected to who would have to wait: while no worker is ready the kernel refuses, and
-when a worker dies it connects to the others. The connections that a killed worker had not accepted yet are reset, or
-move to a living worker where `net.ipv4.tcp_migrate_req` is 1. (One socket for all workers was tried: of 16 connections
-opened at once one worker of two took 15 or 16.) Children are started by exec, never by a bare fork, and carry a thread
-that ends them when their parent is gone.
+listens on nothing itself. Each worker inherits a bound socket of its own, without copies in other processes, and listens
+on it when it can answer. So no client waits for a worker that is not ready: while no worker is ready the kernel refuses
+connections, and when a worker dies the kernel connects clients to the others. Connections that a killed worker had not
+accepted yet are reset, or move to a live worker where `net.ipv4.tcp_migrate_req` is 1. (We tried one socket for all
+workers: of 16 connections opened at once, one worker of two took 15 or 16.) Children start by exec, never by a bare fork,
+and a thread in each ends it when its parent is gone.
 
-What the server below answers by itself, without a body and without the application having been asked (granian 2.8.7,
-held by `tests/pipeline/test_asgi.py`). Every row ends the connection:
+granian 2.8.7 answers the following by itself, without a body and without calling the application, as
+`tests/pipeline/test_asgi.py` verifies. Every row ends the connection:
 
 | sent | answer |
 |---|---|
