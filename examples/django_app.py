@@ -25,12 +25,12 @@ settings.configure(
 
 
 def status(_: HttpRequest) -> JsonResponse:
-    """Open to everybody."""
+    """Public."""
     return JsonResponse({"status": "ok"})
 
 
 def me(request: HttpRequest) -> JsonResponse:
-    """For every supplier with a living API key."""
+    """For every supplier with a valid API key."""
     who = request.bedesten
     return JsonResponse({"tenant": who.tenant, "account": who.account, "rights": sorted(who.rights)})
 

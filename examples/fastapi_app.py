@@ -18,13 +18,13 @@ protect(app, LocalAuthorizer(all_paths("reseller", public=["/status"])))
 
 @app.get("/status")
 def status() -> dict[str, str]:
-    """Open to everybody."""
+    """Public."""
     return {"status": "ok"}
 
 
 @app.get("/me")
 def me(who: Annotated[Caller, Depends(caller)]) -> dict[str, object]:
-    """For every partner with a living bearer token."""
+    """For every partner with a valid bearer token."""
     return {"tenant": who.tenant, "account": who.account, "rights": sorted(who.rights)}
 
 

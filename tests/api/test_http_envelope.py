@@ -57,21 +57,21 @@ def test_every_time_is_utc_to_the_second_and_every_amount_has_its_currencys_digi
     times: list[str] = []
     amounts: list[tuple[str, object]] = []
 
-    def walk(value: object) -> None:
+    def collect_from(value: object) -> None:
         if isinstance(value, dict):
             for name, inner in value.items():
                 if name in ("created", "updated", "queued", "expires", "expiration") and inner is not None:
                     times.append(inner)
                 if name in ("price", "unitPrice", "total", "balance", "held", "available", "amount", "creditLimit"):
                     amounts.append((name, inner))
-                walk(inner)
+                collect_from(inner)
         elif isinstance(value, list):
             for inner in value:
-                walk(inner)
+                collect_from(inner)
 
     for expected_route, answer in answers:
         if expected_route.demand.kind not in ("public", "keyed") or expected_route.demand.surface is Surface.PAYMENT:
-            walk(answer.json if expected_route.demand.kind != "public" else {})
+            collect_from(answer.json if expected_route.demand.kind != "public" else {})
 
     assert len(times) > 10
     assert all(TIME.fullmatch(one) for one in times)

@@ -133,7 +133,7 @@ def _of_value(route: Route, kind: inspect.Type, sample: object, at: Path) -> Ite
 
 
 def _inside(kind: inspect.Type) -> inspect.Type:
-    """The type without what is told of it to documents only, and without its null."""
+    """The type without its metadata for documents, and without its null."""
     if isinstance(kind, inspect.Metadata):
         return _inside(kind.type)
     if isinstance(kind, inspect.UnionType):

@@ -28,7 +28,7 @@ def _again(text: bytes, spelt: Callable[[str], str]) -> bytes:
 
 @pytest.fixture(scope="module", autouse=True)
 def lenient(shop: Shop) -> Iterator[None]:
-    """What is wrong here is the JSON: a member that an operation does not know is none of it."""
+    """Only the JSON is invalid here; unknown members have tests of their own."""
     shop.operator.within(shop.id, lambda tx: tenants.set_lenient(tx, True))
     yield
     shop.operator.within(shop.id, lambda tx: tenants.set_lenient(tx, False))

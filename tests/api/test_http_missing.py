@@ -1,4 +1,4 @@
-"""What -3 says: an unknown path is told from an unknown order, and the nearest operation is named."""
+"""The answer -3: it distinguishes an unknown path from an unknown order, and names the nearest operation."""
 
 import pytest
 

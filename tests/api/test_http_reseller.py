@@ -124,8 +124,8 @@ def test_an_order_is_all_or_nothing_and_names_every_line_that_cannot_be_had(each
     }
     assert client.get("/Account/Details").data == before
     assert client.post("/Orders/Get", {"orderReference": reference}).told == (404, -3)
-    mended = {"orderReference": reference, "basketData": [line(each_shop.card)]}
-    assert client.data("/Orders/Create", mended)["orderReference"] == reference, "it did not use up its reference"
+    corrected = {"orderReference": reference, "basketData": [line(each_shop.card)]}
+    assert client.data("/Orders/Create", corrected)["orderReference"] == reference, "it did not use up its reference"
 
 
 def test_an_order_beyond_the_balance_is_refused_and_leaves_nothing(each_shop: Shop) -> None:

@@ -19,7 +19,7 @@ from tests.support.shop import Shop, fresh
 from tests.support.sites import Site
 from tests.support.wire import Connection
 
-Told = tuple[int, int | None]
+StatusAndCode = tuple[int, int | None]
 HALF = 20
 
 
@@ -66,14 +66,16 @@ def scene(each_shop: Shop) -> Scene:
     )
 
 
-def all_at_once(connections: list[Connection], raw: bytes) -> list[Told]:
+def all_at_once(connections: list[Connection], raw: bytes) -> list[StatusAndCode]:
     """Sends on all of them before the first answer is read."""
     for connection in connections:
         connection.send(raw)
     return [connection.receive().told for connection in connections]
 
 
-def before_and_after(site: Site, raw: bytes, take: Callable[[], object]) -> tuple[set[Told], set[Told]]:
+def before_and_after(
+    site: Site, raw: bytes, take: Callable[[], object]
+) -> tuple[set[StatusAndCode], set[StatusAndCode]]:
     """What is answered before and after; the second half of the requests after goes over new connections."""
     kept = [Connection(site.port) for _ in range(HALF)]
     before = set(all_at_once(kept, raw)) | set(all_at_once(kept, raw))
@@ -93,7 +95,7 @@ class Taking:
     name: str
     ask: Callable[[Scene], bytes]
     take: Callable[[Scene], object]
-    told: Told
+    told: StatusAndCode
 
 
 TAKINGS = (
@@ -139,10 +141,10 @@ def test_after_a_right_was_taken_no_request_is_accepted(scene: Scene, taking: Ta
 def test_under_load_no_request_that_was_sent_after_the_revocation_is_accepted_R138(scene: Scene) -> None:
     callers = 4
     raw = scene.with_key()
-    answers: list[list[tuple[float, Told]]] = [[] for _ in range(callers)]
+    answers: list[list[tuple[float, StatusAndCode]]] = [[] for _ in range(callers)]
     enough, more, stop = threading.Barrier(callers + 1), threading.Barrier(callers + 1), threading.Event()
 
-    def call(mine: list[tuple[float, Told]]) -> None:
+    def call(mine: list[tuple[float, StatusAndCode]]) -> None:
         with Connection(scene.shop.site.port) as connection:
             while not stop.is_set():
                 sent = time.monotonic()
@@ -150,7 +152,7 @@ def test_under_load_no_request_that_was_sent_after_the_revocation_is_accepted_R1
                 if len(mine) == 50:
                     enough.wait(30)
 
-    def call_more(mine: list[tuple[float, Told]]) -> None:
+    def call_more(mine: list[tuple[float, StatusAndCode]]) -> None:
         call(mine)
         more.wait(30)
 

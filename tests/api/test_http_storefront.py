@@ -21,7 +21,7 @@ def test_a_customer_registers_logs_in_and_is_greeted_alike_when_known(each_shop:
     again = client.post("/Storefront/Customers/Register", {**registration, "password": "another phrase of mine"})
 
     assert first.data == {"status": "accepted"}
-    assert again.anonymous == first.anonymous, "known and unknown addresses are told the same (R114)"
+    assert again.anonymous == first.anonymous, "known and unknown addresses get the same answer (R114)"
     login = client.data("/Storefront/Customers/Login", {"email": email, "password": registration["password"]})
     assert client.post("/Storefront/Orders/Get", {"orderId": "x"}, bearer(login["token"])).told == (404, -3)
     wrong = {"email": email, "password": "another phrase of mine"}

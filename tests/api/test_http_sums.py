@@ -13,7 +13,7 @@ from tests.support.shop import Shop, fresh, line
 
 SENT = frozenset({"deliveries"})
 """What the worker changes beside the requests."""
-LARGEST = Decimal(MAX_MINOR - 1).scaleb(-2)
+MAX_AMOUNT = Decimal(MAX_MINOR - 1).scaleb(-2)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def half(each_shop: Shop) -> str:
 def rich(shop: Shop) -> str:
     """A fresh partner with the largest balance that there can be, deposited over the Payment surface."""
     partner = shop.operator.account(shop.id, "partner", f"{fresh('rich')}@example.com")
-    shop.payments.data("/Payment/Deposits/Confirm", {"depositId": deposit(shop, partner, LARGEST)})
+    shop.payments.data("/Payment/Deposits/Confirm", {"depositId": deposit(shop, partner, MAX_AMOUNT)})
     return partner
 
 
@@ -71,15 +71,15 @@ def test_a_line_and_an_order_that_nobody_can_ever_pay_are_refused_with_the_field
 def test_the_dearest_unit_can_be_bought_by_a_partner_and_paid_by_a_customer(each_shop: Shop, dear: str) -> None:
     partner = rich(each_shop)
     client = each_shop.client(lines=bearer(each_shop.token(Surface.RESELLER, partner)))
-    assert client.get("/Account/Details").data["spendable"] == LARGEST
+    assert client.get("/Account/Details").data["spendable"] == MAX_AMOUNT
 
     order = client.data("/Orders/Create", {"orderReference": fresh("order"), "basketData": [line(dear)]})
-    assert order["total"] == LARGEST
+    assert order["total"] == MAX_AMOUNT
     assert client.get("/Account/Details").data["spendable"] == 0
 
     items = [{"productId": dear, "quantity": 1}]
     checkout = each_shop.storefront.data("/Storefront/Checkout/Create", {"items": items})
-    body = {"orderId": checkout["orderId"], "amount": LARGEST, "reference": fresh("payment")}
+    body = {"orderId": checkout["orderId"], "amount": MAX_AMOUNT, "reference": fresh("payment")}
     payment = each_shop.payments.data("/Payment/Payments/Create", body)
     assert (
         each_shop.payments.data("/Payment/Payments/Capture", {"paymentId": payment["paymentId"]})["state"] == "captured"
@@ -88,7 +88,7 @@ def test_the_dearest_unit_can_be_bought_by_a_partner_and_paid_by_a_customer(each
 
 def test_a_deposit_that_a_balance_cannot_take_is_refused_with_its_field(each_shop: Shop) -> None:
     partner = each_shop.operator.account(each_shop.id, "partner", f"{fresh('full')}@example.com")
-    first, second = deposit(each_shop, partner, LARGEST), deposit(each_shop, partner, Decimal("0.01"))
+    first, second = deposit(each_shop, partner, MAX_AMOUNT), deposit(each_shop, partner, Decimal("0.01"))
     each_shop.payments.data("/Payment/Deposits/Confirm", {"depositId": first})
 
     confirmed = each_shop.payments.post("/Payment/Deposits/Confirm", {"depositId": second})

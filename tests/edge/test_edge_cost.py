@@ -122,7 +122,7 @@ def server(tmp_path: Path) -> Iterator[CountingServer]:
         store.close()
 
 
-NOTHING = (0, 0, 0, False)
+NO_COST = (0, 0, 0, False)
 
 
 def test_the_scales_work(server: CountingServer) -> None:
@@ -143,8 +143,8 @@ def test_over_a_limit_nothing_is_read_written_or_run(server: CountingServer, kin
     assert [cost.response.status for cost in accepted] == [200, 200]
     assert accepted[1].reads > 0, "an accepted request reads"
     for _ in range(20):
-        assert server.ask("/Products/List", lines, {}).told == (429, NOTHING)
-        assert server.ask("/Orders/Create", lines, {"orderReference": "x"}).told == (429, NOTHING)
+        assert server.ask("/Products/List", lines, {}).told == (429, NO_COST)
+        assert server.ask("/Orders/Create", lines, {"orderReference": "x"}).told == (429, NO_COST)
 
 
 def test_over_a_limit_an_idle_time_out_is_not_written_either(server: CountingServer) -> None:
@@ -153,7 +153,7 @@ def test_over_a_limit_an_idle_time_out_is_not_written_either(server: CountingSer
     lines = server.partner()
     assert server.ask("/Products/List", lines, {}).writes == 1
     server.services.idle_timeout._written.clear()
-    assert server.ask("/Products/List", lines, {}).told == (429, NOTHING)
+    assert server.ask("/Products/List", lines, {}).told == (429, NO_COST)
 
 
 def test_r156_an_address_that_was_refused_too_often_costs_nothing_whatever_it_tries(server: CountingServer) -> None:
@@ -171,7 +171,7 @@ def test_r156_an_address_that_was_refused_too_often_costs_nothing_whatever_it_tr
         ("/Storefront/Customers/Login", (), {"email": "x@example.com", "password": PASSWORD}),
         ("/Storefront/Customers/Register", (), {"email": "x@example.com", "password": PASSWORD}),
     ):
-        assert server.ask(path, presented, body, peer).told == (429, NOTHING), path
+        assert server.ask(path, presented, body, peer).told == (429, NO_COST), path
     assert server.services.passwords.in_progress == 0
 
 

@@ -26,7 +26,7 @@ def a_client() -> str:
 
 
 def through(shop: Shop, path: str, forwarded: str, source: str = PROXY, **more: str) -> tuple[int, int | None]:
-    """What a request for the catalogue or with the partner's token is told that comes through a proxy."""
+    """The answer to a request through a proxy, for the catalogue or with the partner's token."""
     lines = [("X-Forwarded-For", forwarded), *((name.replace("_", "-"), value) for name, value in more.items())]
     method = "GET" if path == DETAILS else "POST"
     return speak(shop.site.port, request_bytes(method, path, shop.host, lines), source).told

@@ -7,7 +7,7 @@ from tests.support.client import api_key, bearer, request_bytes
 from tests.support.shop import Shop
 from tests.support.wire import Connection
 
-THREADS, ROUNDS, AT_ONCE = 8, 1_000, 10
+THREADS, ROUNDS, BATCH_SIZE = 8, 1_000, 10
 Row = tuple[bytes, int, str]
 
 
@@ -37,8 +37,8 @@ def leaks(port: int, mixed: list[Row], foreign: dict[int, list[str]], start: int
     """What a client sees that it must not, over a thousand requests on one connection, several under way at a time."""
     seen = []
     with Connection(port) as connection:
-        for first in range(0, ROUNDS, AT_ONCE):
-            numbers = [(start + first + step) % len(mixed) for step in range(AT_ONCE)]
+        for first in range(0, ROUNDS, BATCH_SIZE):
+            numbers = [(start + first + step) % len(mixed) for step in range(BATCH_SIZE)]
             connection.send(b"".join(mixed[number][0] for number in numbers))
             for number in numbers:
                 answer = connection.receive()

@@ -130,7 +130,7 @@ def test_fastapi_answers_refusals_as_the_surfaces_do(fastapi: Service) -> None:
         assert (answer.header("www-authenticate") or "").startswith("Bearer")
         assert answer.header("cache-control") == "no-store"
     assert fastapi.ask("/me", fastapi.installation.login(), host="nobody.example").told == (421, -10)
-    assert fastapi.ask("/nothing").told == (401, -20), "what is not there is told to nobody without a credential"
+    assert fastapi.ask("/nothing").told == (401, -20), "without a credential nobody learns that a path does not exist"
     assert fastapi.ask("/docs").told == (401, -20)
     assert fastapi.ask("/nothing", fastapi.installation.login()).status == 404
 

@@ -1,4 +1,4 @@
-"""Real nginx and real Caddy, with the configurations of the how-to pages, in front of a service that is none of ours."""
+"""Real proxies, with the configurations of the how-to pages, in front of an upstream service."""
 
 import contextlib
 from collections.abc import Callable, Iterator

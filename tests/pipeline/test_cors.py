@@ -1,4 +1,4 @@
-"""What a browser is told: on the Storefront only, to the tenant's own origins only, and never with cookies."""
+"""CORS: on the Storefront only, for the tenant's own origins only, and never with cookies."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Bodies as clients write them: how numbers may be written, and how what is wrong is told."""
+"""Bodies as clients write them: how numbers may be written, and the messages about invalid fields."""
 
 from decimal import Decimal
 from typing import cast

@@ -1,4 +1,4 @@
-"""A service that is none of ours, and an installation whose gate decides for it."""
+"""An upstream service, and an installation whose gate decides for it."""
 
 import contextlib
 import json

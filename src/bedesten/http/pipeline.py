@@ -63,7 +63,7 @@ class Pipeline:
         self._routes = routes
         self._store = services.store
         self._gate = services.gate
-        self._vault = services.cipher
+        self._cipher = services.cipher
         self._checkout_ms = services.checkout_ms
         self._metrics = services.request_log.metrics
         self._logins = LoginServices(
@@ -122,7 +122,7 @@ class Pipeline:
             argument=allowed.argument,
             authority=headers.host[0],
             user_agent=headers.user_agent[0] if headers.user_agent else b"",
-            cipher=self._vault,
+            cipher=self._cipher,
             keyring=self._gate.keyring,
             checkout_ms=self._checkout_ms,
         )

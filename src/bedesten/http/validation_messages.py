@@ -14,7 +14,7 @@ _KINDS = {
 _PARTS = {"str": "character", "array": "item"}
 _OF_ANOTHER_KIND = re.compile(r"Expected `(?P<wanted>[a-z |]+)`, got `(?P<got>[a-z]+)`")
 _OUT_OF_BOUNDS = re.compile(r"Expected `(?P<kind>[a-z]+)`(?P<long> of length)? (?P<bound>[<>]=) (?P<limit>-?\d+)")
-_MOST, _LEAST = "at most", "at least"
+_AT_MOST, _AT_LEAST = "at most", "at least"
 _NOT_VALID = "is not valid"
 
 
@@ -23,7 +23,7 @@ def validation_message(problem: str) -> str:
     if kinds := _OF_ANOTHER_KIND.fullmatch(problem):
         return _of_another_kind(kinds["wanted"].split(" | "), kinds["got"])
     if bounds := _OUT_OF_BOUNDS.fullmatch(problem):
-        bound, limit = _MOST if bounds["bound"] == "<=" else _LEAST, int(bounds["limit"])
+        bound, limit = _AT_MOST if bounds["bound"] == "<=" else _AT_LEAST, int(bounds["limit"])
         if not bounds["long"]:
             return f"must be {bound} {limit:,}"
         if part := _PARTS.get(bounds["kind"]):

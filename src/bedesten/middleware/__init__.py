@@ -5,10 +5,10 @@ admission as a web worker: what was revoked before a request arrived is refused.
 demands, as in the route file; a path without a rule is refused. An allowed request carries its `Caller`, which can be
 asked for further rights.
 
-    from bedesten.middleware import Door
+    from bedesten.middleware import LocalAuthorizer
 
-    door = Door("gate.toml", data="bedesten-data")
-    app = door.asgi(app)  # or door.wsgi(app); for FastAPI and Django see bedesten.middleware.fastapi and .django
+    authorizer = LocalAuthorizer("gate.toml", data="bedesten-data")
+    app = authorizer.asgi(app)  # or authorizer.wsgi(app); FastAPI and Django: bedesten.middleware.fastapi, .django
 
 Reading order: `caller` → `authorizer` → `asgi`, `wsgi` → `fastapi`, `django`.
 

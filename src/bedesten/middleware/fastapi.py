@@ -23,7 +23,7 @@ def caller(request: Request) -> Caller:
     """The caller; a dependency. Raises RuntimeError where the application is not behind the gate."""
     found = request.scope.get(SCOPE_KEY)
     if not isinstance(found, Caller):
-        raise RuntimeError("there is no gate around this application: protect(app, door)")
+        raise RuntimeError("there is no gate around this application: call protect(app, authorizer)")
     return found
 
 
