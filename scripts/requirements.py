@@ -2,8 +2,8 @@
 
 A test holds a requirement if it names it: as `r137` or `R137` in its own name, or as `R137` in the ids of its cases, its
 docstring, its comments or its assertions. A module whose docstring names one holds it as a whole. Reasons for
-requirements that do not apply, or that no test can hold, stand in `requirements.txt` beside this file, a line each:
-`R107 why`; and what the tests leave out of a requirement: `R77+ what`. Run: `python scripts/requirements.py [--check]`.
+requirements that do not apply, or that no test can hold, are in `requirements.txt` beside this file, a line each:
+`R107 why`; a line `R77+ what` names what the tests leave out of a requirement. Run: `python scripts/requirements.py [--check]`.
 """
 
 import ast
@@ -21,22 +21,22 @@ TARGET = ROOT / "docs" / "reference" / "requirements.md"
 REASONS = Path(__file__).with_name("requirements.txt")
 LAST = 230
 SHOWN = 4
-"""So many holders of one requirement are named."""
+"""The page names at most this many tests for one requirement."""
 NAMED = re.compile(r"(?<![A-Za-z0-9])R(\d{1,3})(?![0-9])")
 IN_NAME = re.compile(r"(?<=_)[Rr](\d{1,3})(?=_|$)")
 
 HEAD = """# The security requirements, and what holds each
 
-The numbers are those of a list of black-box requirements that the project was built against. Its texts are not published:
-what a number demands is said by the names of its tests. A row names the tests that name the number, with how many of their
-cases do, or says why there is none. This page is made by `scripts/requirements.py`; a test keeps it true.
+The numbers are those of a list of black-box requirements for the project. Its texts are not published: the names of the
+tests say what a number requires. A row names the tests for the number, with the number of their cases, or says why there
+is none. `scripts/requirements.py` makes this page; a test keeps it up to date.
 
 | requirement | held by |
 |---|---|
 """
 
 Holders = dict[int, Counter[str]]
-"""How many cases of which test, by requirement. A module that holds one as a whole counts as one."""
+"""The number of cases of each test, by requirement. A module that holds one as a whole counts as one."""
 
 
 def reasons(mark: str = "") -> dict[int, str]:

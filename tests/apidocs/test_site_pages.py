@@ -1,10 +1,12 @@
-"""The public pages: complete, linked to each other, the tenant's own, and safe whatever is in a name or a Host."""
+"""The public pages: complete, linked to each other, specific to the tenant, and safe with hostile names and hosts."""
 
 import asyncio
 import json
 import re
+import shlex
 from base64 import b64encode
 from collections.abc import Iterator
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -101,7 +103,7 @@ def brand(site: Site, accent: str, logo: bytes) -> None:
     site.opened.store.write_now(lambda tx: tenant_brand.set_brand(tx.for_tenant(site.tenant), accent, logo))
 
 
-def test_a_tenant_s_colour_and_picture_are_on_its_own_pages_only(site: Site) -> None:
+def test_only_a_tenants_own_pages_have_its_colour_and_logo(site: Site) -> None:
     plain = site.html(HOME)
     picture = b"GIF89a" + bytes(20)
     brand(site, "#0A7EA4", picture)
@@ -123,7 +125,7 @@ def test_a_tenant_s_colour_and_picture_are_on_its_own_pages_only(site: Site) -> 
 
 @pytest.mark.parametrize("address", EVERY)
 @pytest.mark.parametrize("host", ["localhost", "sand.localhost"])
-def test_every_page_is_whole_and_asks_for_nothing_from_elsewhere(site: Site, host: str, address: str) -> None:
+def test_every_page_is_well_formed_and_loads_nothing_from_other_hosts(site: Site, host: str, address: str) -> None:
     html = site.html(address, host)
     outline = Outline(html)
 
@@ -137,7 +139,7 @@ def test_every_page_is_whole_and_asks_for_nothing_from_elsewhere(site: Site, hos
 
 
 @pytest.mark.parametrize("address", EVERY)
-def test_every_page_can_be_found_ones_way_in(site: Site, address: str) -> None:
+def test_every_page_has_ordered_headings_landmarks_and_labels(site: Site, address: str) -> None:
     outline = Outline(site.html(address))
     levels = [int(tag[1]) for tag, _ in outline.of("h1", "h2", "h3", "h4")]
 
@@ -155,7 +157,7 @@ def test_every_page_can_be_found_ones_way_in(site: Site, address: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "sand.localhost"])
-def test_every_link_of_every_page_leads_somewhere_and_to_a_heading_that_is_there(site: Site, host: str) -> None:
+def test_every_link_leads_to_a_page_and_to_an_existing_heading(site: Site, host: str) -> None:
     shown = {address: Outline(site.html(address, host)) for address in EVERY}
     followed = 0
     for address, outline in shown.items():
@@ -172,7 +174,7 @@ def test_every_link_of_every_page_leads_somewhere_and_to_a_heading_that_is_there
     assert set(EVERY) - reached == set(), "every page can be reached"
 
 
-def test_only_what_is_written_for_operators_is_left_unlinked() -> None:
+def test_only_links_to_operators_documents_become_text() -> None:
     left: set[str] = set()
 
     def asked(document: str) -> str | None:
@@ -190,7 +192,7 @@ def test_only_what_is_written_for_operators_is_left_unlinked() -> None:
     }
 
 
-def test_a_page_says_what_it_may_fetch_and_how_long_it_may_be_kept(site: Site) -> None:
+def test_a_page_has_a_content_security_policy_and_may_be_cached(site: Site) -> None:
     reads, tries = site.get(f"{HOME}/surfaces/reseller"), site.get(f"{HOME}/surfaces/reseller", "sand.localhost")
     sealed = (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; {}base-uri 'none'; "
@@ -208,7 +210,7 @@ def test_a_page_says_what_it_may_fetch_and_how_long_it_may_be_kept(site: Site) -
     assert b"connect-src" not in dict(site.get(HOME, "sand.localhost").headers)[b"content-security-policy"]
 
 
-def test_a_page_that_has_not_changed_is_not_sent_again(site: Site) -> None:
+def test_an_unchanged_page_gets_304(site: Site) -> None:
     first = site.get(HOME)
     tag = dict(first.headers)[b"etag"]
     for named in (tag, b"W/" + tag, b'"other", ' + tag):
@@ -220,7 +222,7 @@ def test_a_page_that_has_not_changed_is_not_sent_again(site: Site) -> None:
         assert site.get(HOME, "localhost", (b"if-none-match", named)).body == first.body
 
 
-def test_assets_are_kept_for_ever_under_names_that_change_with_them(site: Site) -> None:
+def test_assets_are_immutable_under_names_with_their_digest(site: Site) -> None:
     for file in assets.FILES:
         found = assets.asset(file)
         shown = site.get(found.address)
@@ -232,7 +234,7 @@ def test_assets_are_kept_for_ever_under_names_that_change_with_them(site: Site) 
         assert site.get(assets.FOLDER + file).status == 404
 
 
-def test_the_request_builder_is_a_sandboxs_alone(site: Site) -> None:
+def test_only_a_sandbox_has_the_request_builder(site: Site) -> None:
     for address in SURFACES:
         live, sand = site.html(address), site.html(address, "sand.localhost")
         assert "builder." not in live
@@ -240,7 +242,7 @@ def test_the_request_builder_is_a_sandboxs_alone(site: Site) -> None:
         assert 'class="try" hidden' in sand, "without scripts it is not to be seen"
 
 
-def test_a_form_sends_what_its_operation_looks_at_and_nothing_else(site: Site) -> None:
+def test_a_form_has_exactly_the_headers_of_its_operation(site: Site) -> None:
     for surface in Surface:
         html = site.html(f"{HOME}/surfaces/{surface}", "sand.localhost")
         for route in (route for route in OPERATIONS if route.access.surface is surface):
@@ -266,7 +268,7 @@ def members(schemas: dict[str, Any], schema: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("surface", Surface)
-def test_what_the_reference_says_of_fields_is_said_of_fields_that_there_are(surface: Surface) -> None:
+def test_the_reference_describes_only_existing_fields(surface: Surface) -> None:
     document = openapi_routes.document(surface, "https://api.shop.example")
     schemas = document["components"]["schemas"]
     told = reference.operation_docs(surface, PAGES.get, frozenset())
@@ -281,7 +283,7 @@ def test_what_the_reference_says_of_fields_is_said_of_fields_that_there_are(surf
 
 
 @pytest.mark.parametrize("surface", Surface)
-def test_every_field_on_the_page_of_a_surface_has_a_kind_and_a_text(site: Site, surface: Surface) -> None:
+def test_every_field_on_a_surface_page_has_a_kind_and_a_text(site: Site, surface: Surface) -> None:
     html = site.html(f"{HOME}/surfaces/{surface}")
     field = re.compile(
         r'<li><div class="head"><code>(?P<name>\w+)</code><span class="kind">(?P<kind>[^<]+)</span>'
@@ -299,7 +301,7 @@ def test_every_field_on_the_page_of_a_surface_has_a_kind_and_a_text(site: Site, 
             assert "created" in one["text"] or "awaitingPayment" in one["text"]
 
 
-def test_values_and_limits_that_a_text_does_not_name_are_shown_beside_it() -> None:
+def test_limits_that_a_text_does_not_name_are_shown_beside_it() -> None:
     shown = Schemas({}).fields(
         {
             "type": "object",
@@ -327,7 +329,24 @@ def test_values_and_limits_that_a_text_does_not_name_are_shown_beside_it() -> No
 
 
 @pytest.mark.parametrize("surface", Surface)
-def test_the_page_of_a_surface_has_every_operation_with_all_of_its_refusals(site: Site, surface: Surface) -> None:
+def test_the_curl_command_of_an_operation_is_shell_with_its_credential(site: Site, surface: Surface) -> None:
+    page = site.html(f"{HOME}/surfaces/{surface}")
+    found = re.findall(r'aria-label="[^"]* with curl"><code>(.*?)</code>', page, re.DOTALL)
+    routes = [route for route in OPERATIONS if route.access.surface is surface]
+    assert len(found) == len(routes)
+    for route, text in zip(routes, found, strict=True):
+        command, *arguments = shlex.split(unescape(text))
+        named = [one for one in arguments if one.startswith(("Authorization: ", "ApiKey: "))]
+        wanted = "ApiKey: $API_KEY" if isinstance(route.access, Keyed) else "Authorization: Bearer $TOKEN"
+        assert command == "curl"
+        assert named == ([] if isinstance(route.access, Open | Anonymous) else [wanted]), route.endpoint
+        assert any(one.startswith("http://localhost" + route.path.partition("{")[0]) for one in arguments)
+        if "-d" in arguments:
+            json.loads(arguments[arguments.index("-d") + 1])
+
+
+@pytest.mark.parametrize("surface", Surface)
+def test_a_surface_page_has_every_operation_with_all_its_refusals(site: Site, surface: Surface) -> None:
     html = site.html(f"{HOME}/surfaces/{surface}", "sand.localhost")
     outline = Outline(html)
     sections = dict(re.findall(r'<section aria-labelledby="([^"]*)">(.*?)</section>', html, re.DOTALL))
@@ -347,7 +366,7 @@ def test_the_page_of_a_surface_has_every_operation_with_all_of_its_refusals(site
     assert f"/openapi/{surface}.json" in outline.hrefs
 
 
-def test_a_surface_that_is_switched_off_is_nowhere_to_be_seen(only_reseller: Site) -> None:
+def test_a_surface_that_is_switched_off_is_not_shown(only_reseller: Site) -> None:
     site = only_reseller
     left = [address for address in EVERY if address not in SURFACES or address == f"{HOME}/surfaces/reseller"]
     shown = {address: Outline(site.html(address)) for address in left}
@@ -368,7 +387,7 @@ def test_a_surface_that_is_switched_off_is_nowhere_to_be_seen(only_reseller: Sit
     assert site.get(f"{HOME}/surfaces/supplier", "sand.localhost").status == 200, "another tenant has it still"
 
 
-def test_an_operation_that_is_switched_off_is_not_shown_and_one_that_is_on_keeps_its_surface(site: Site) -> None:
+def test_a_surface_shows_only_operations_that_are_switched_on(site: Site) -> None:
     site.switch(**{"supplier": False, "post /supplier/products/list": True})
     html = site.html(f"{HOME}/surfaces/supplier")
     site.switch(supplier=True)
@@ -377,7 +396,7 @@ def test_an_operation_that_is_switched_off_is_not_shown_and_one_that_is_on_keeps
     assert "/Supplier/Stock/Upload" not in html
 
 
-def test_what_a_tenant_is_called_is_shown_and_never_obeyed(site: Site) -> None:
+def test_a_tenants_name_is_escaped(site: Site) -> None:
     for address in EVERY:
         html = site.html(address)
         assert "S\u00f6hne &amp; &lt;b&gt;Co&lt;/b&gt; &#34;x&#39;" in html
@@ -392,13 +411,13 @@ def test_what_a_tenant_is_called_is_shown_and_never_obeyed(site: Site) -> None:
         ("localhost.", "http://localhost"),
     ],
 )
-def test_the_examples_have_the_address_that_was_asked(site: Site, host: str, url: str) -> None:
+def test_examples_contain_the_requested_host(site: Site, host: str, url: str) -> None:
     assert f"<code>{url}</code>" in site.html(HOME, host)
     assert f"curl -s {url}/Orders/Create" in site.html(f"{HOME}/surfaces/reseller", host)
 
 
 @pytest.mark.parametrize("address", EVERY)
-def test_wherever_the_address_stands_it_says_how_it_is_spoken_to(site: Site, address: str) -> None:
+def test_every_address_on_a_page_has_its_scheme(site: Site, address: str) -> None:
     text = site.html(address, "sand.localhost:8080").replace("Host: sand.localhost:8080", "")
     assert re.findall(r".{0,40}(?<!http://)sand\.localhost.{0,20}", text) == []
 
@@ -406,13 +425,13 @@ def test_wherever_the_address_stands_it_says_how_it_is_spoken_to(site: Site, add
 @pytest.mark.parametrize(
     "host", ['localhost"><script>', "localhost:80'x", "localhost<b>", "localhost/x", "localhost:99999"]
 )
-def test_a_host_that_is_none_is_not_shown_at_all(site: Site, host: str) -> None:
+def test_an_invalid_host_is_not_repeated(site: Site, host: str) -> None:
     shown = site.get(HOME, host)
     assert shown.status in (400, 421)
     assert host.encode() not in shown.body
 
 
-def test_the_authentication_guide_and_the_errors_guide_link_to_each_other_and_to_every_error(site: Site) -> None:
+def test_the_guides_about_authentication_and_errors_link_to_each_other(site: Site) -> None:
     authentication = Outline(
         site.html(f"{HOME}/guides/authentication").partition("<article>")[2].partition("</article>")[0]
     )
@@ -453,7 +472,7 @@ def test_a_long_page_has_a_table_of_contents_with_every_chapter(site: Site) -> N
     assert re.findall(r'href="([^"]*)"', contents) == [f"#{chapter}" for chapter in chapters]
 
 
-def test_every_error_is_there_as_json_with_all_that_its_row_says(site: Site) -> None:
+def test_every_error_is_available_as_json(site: Site) -> None:
     for number, code in CATALOGUE.items():
         shown = site.get(f"{HOME}/errors/{number}.json")
         assert shown.status == 200
@@ -483,7 +502,7 @@ BROWSER = b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 @pytest.mark.parametrize("host", ["localhost", "sand.localhost"])
-def test_a_browser_gets_a_page_with_the_menu_where_a_page_is_not(site: Site, host: str) -> None:
+def test_a_browser_gets_a_not_found_page_with_the_menu(site: Site, host: str) -> None:
     for name in ("errors/-999", "guides/secrets", "surfaces/operator", "assets/site.css", "errors", "a/b/c", "%3Cb%3E"):
         shown = site.get(f"{HOME}/{name}", host, (b"accept", BROWSER))
         headers, outline = dict(shown.headers), Outline(shown.body.decode())
@@ -504,7 +523,7 @@ def test_a_browser_gets_a_page_with_the_menu_where_a_page_is_not(site: Site, hos
      ("errors/-23/", "errors/-23"), ("guides/limits.md", "guides/limits"), ("reseller", "surfaces/reseller"),
      ("guides/authentification", "guides/authentication"), ("guides", None), ("x" * 9000, None)],
 )  # fmt: skip
-def test_the_page_names_what_was_meant(site: Site, path: str, meant: str | None) -> None:
+def test_the_not_found_page_suggests_similar_pages(site: Site, path: str, meant: str | None) -> None:
     html = site.get(f"{HOME}/{path}", "localhost", (b"accept", BROWSER)).body.decode()
     listed = Outline(html.partition("<article>")[2].partition("</article>")[0])
     assert (f"{HOME}/{meant}" in listed.hrefs) is (meant is not None)
@@ -517,27 +536,27 @@ def test_the_page_names_what_was_meant(site: Site, path: str, meant: str | None)
      ("application/json, text/html", False), ("application/json;q=0.5, text/html", True), ("text/html;q=0.5, */*", False),
      ("text/html;q=0", False), ("text/html;q=x, */*", False), ("text/html, application/problem+json", False)],
 )  # fmt: skip
-def test_programs_keep_the_refusal_as_json(site: Site, accept: str, html: bool) -> None:
+def test_programs_get_the_refusal_as_json(site: Site, accept: str, html: bool) -> None:
     shown = site.get(f"{HOME}/nothing", "localhost", (b"accept", accept.encode()))
     assert (shown.status, b"<html" in shown.body) == (404, html)
     assert html or json.loads(shown.body)["code"] == -3
 
 
 @pytest.mark.parametrize("path", [f"{HOME}/errors/-999.json", "/openapi/nothing.json"])
-def test_only_pages_are_missed_as_pages(site: Site, path: str) -> None:
+def test_unknown_json_documents_are_refused_as_json(site: Site, path: str) -> None:
     assert json.loads(site.get(path, "localhost", (b"accept", BROWSER)).body)["code"] == -3
     assert site.get(f"{HOME}/nothing", "localhost", (b"accept", BROWSER), method="POST").body[:1] == b"{"
     assert site.get(f"{HOME}/nothing", "unknown.example", (b"accept", BROWSER)).status == 421
 
 
 @pytest.mark.parametrize("path", ["/documentations", "/nothing", "/Orders/Creat"])
-def test_a_browser_gets_a_page_also_where_no_documentation_is(site: Site, path: str) -> None:
+def test_a_browser_gets_a_not_found_page_outside_the_documentation(site: Site, path: str) -> None:
     shown = site.get(path, "localhost", (b"accept", BROWSER))
     assert (shown.status, b"<html" in shown.body) == (404, True)
     assert json.loads(site.get(path, "localhost").body)["code"] == -3
 
 
-def test_the_host_alone_leads_a_browser_to_the_documentation(site: Site) -> None:
+def test_the_root_redirects_a_browser_to_the_documentation(site: Site) -> None:
     shown = site.get("/", "localhost", (b"accept", BROWSER))
     assert (shown.status, dict(shown.headers)[b"location"]) == (302, HOME.encode())
     assert json.loads(site.get("/", "localhost").body)["code"] == -3
@@ -552,14 +571,14 @@ def test_head_is_answered_like_get(site: Site, path: str) -> None:
 
 
 @pytest.mark.parametrize("address", [one for one in EVERY if "/errors/-" not in one])
-def test_every_page_has_its_place_in_the_menu(site: Site, address: str) -> None:
+def test_the_menu_marks_the_current_page(site: Site, address: str) -> None:
     outline = Outline(site.html(address))
     marked = [attributes["href"] for _, attributes in outline.of("a") if attributes.get("aria-current") == "page"]
     assert marked == [address, address], "in the menu and beside the text"
     assert {"prev", "next"} & {str(attributes.get("rel")) for _, attributes in outline.of("a")}
 
 
-def test_the_page_of_an_error_is_below_errors_and_between_its_neighbours(site: Site) -> None:
+def test_an_error_page_links_to_the_errors_guide_and_its_neighbours(site: Site) -> None:
     numbers = list(CATALOGUE)
     for at, number in enumerate(numbers):
         links = Outline(site.html(f"{HOME}/errors/{number}")).of("a")
@@ -571,7 +590,7 @@ def test_the_page_of_an_error_is_below_errors_and_between_its_neighbours(site: S
         assert around == {"prev": before} | after
 
 
-def test_the_index_has_every_operation_with_its_fields_every_number_and_every_chapter(site: Site) -> None:
+def test_the_index_has_every_operation_field_number_and_chapter(site: Site) -> None:
     html = site.html(f"{HOME}/index").partition("<article>")[2].partition("</article>")[0]
     hrefs = set(Outline(html).hrefs)
     for surface in Surface:
@@ -601,7 +620,7 @@ def test_paths_are_matched_without_regard_to_case(site: Site, address: str) -> N
     assert site.get(address.upper()).body == site.get(address.title()).body == site.get(address).body
 
 
-def test_the_pages_are_a_tenants_own_and_go_with_it(site: Site) -> None:
+def test_a_suspended_tenant_has_no_pages(site: Site) -> None:
     address = f"{HOME}/guides/errors"
     assert site.get(address, host="unknown.example").status == 421
 
@@ -616,5 +635,5 @@ def test_the_pages_are_a_tenants_own_and_go_with_it(site: Site) -> None:
     assert site.get(address).status == 200
 
 
-def test_every_guide_has_its_document() -> None:
+def test_every_guide_has_a_document() -> None:
     assert {name for name, document in GUIDES.items() if markdown.read(document) is None} == set()

@@ -91,7 +91,7 @@ def test_every_link_of_every_page_is_answered(browser: Window, sandbox: Pages, s
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_without_scripts_every_page_can_be_read_and_nothing_is_offered_that_does_not_work(
+def test_without_scripts_every_page_is_readable_and_offers_no_dead_controls(
     browser: Window, sandbox: Pages, width: int
 ) -> None:
     browser.look(width=width, scripts=False)

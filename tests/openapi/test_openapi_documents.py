@@ -115,7 +115,7 @@ def test_a_failure_is_of_one_schema_only() -> None:
 
 
 @by_endpoint
-def test_the_refusals_of_a_credential_are_told_where_one_is_asked_for_and_nowhere_else(route: Route) -> None:
+def test_credential_refusals_are_listed_only_where_one_is_required(route: Route) -> None:
     told = {code.number for code in refusals(route)}
     bearer = isinstance(route.access, Scoped | SignedIn | Anonymous)
     assert ({-20, -21, -22} <= told) is bearer

@@ -1,5 +1,5 @@
-/* The request builder of a sandbox: sends what a form says to this very host and shows the answer. The credential is kept
-   in a variable of this page alone; it is never stored, and never sent anywhere else. */
+/* The request builder of a sandbox: sends a form's request to the same host and shows the answer. The credential is in a
+   variable of this page only; it is never stored, and never sent to another host. */
 "use strict";
 
 {
@@ -32,7 +32,7 @@
     }
   };
 
-  /* JSON on lines of its own, token by token: numbers stay as they came, since 24.00 is not 24 to a reader. */
+  /* Formats JSON token by token, so that numbers stay as they were sent: 24.00 does not become 24. */
   const pretty = (text) => {
     let depth = 0;
     let written = "";
@@ -55,7 +55,7 @@
     return written;
   };
 
-  /* Ids of the samples give way to the last ones that answers on this page had, in forms that nobody has changed. */
+  /* Replaces example ids with those of the last answers on this page, in forms that the reader has not changed. */
   const same = { customerStoreProductId: "productId" };
   const names = [
     "productId", "customerStoreProductId", "orderId", "orderDetailId", "orderReference", "paymentId", "depositId",

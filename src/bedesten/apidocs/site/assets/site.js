@@ -1,5 +1,5 @@
-/* Comfort for readers who have scripts: a copy button on every block of code, a menu that closes by itself, a mark at the
-   chapter that is read, a way back to the top, and a field over the index. */
+/* Additions for browsers with scripts: a copy button on every block of code, a menu that closes by itself, a mark at the
+   current chapter, a link back to the top, and the filter of the index. */
 "use strict";
 
 const offerCopy = (block) => {
