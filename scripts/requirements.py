@@ -3,7 +3,7 @@
 A test holds a requirement if it names it: as `r137` or `R137` in its own name, or as `R137` in the ids of its cases, its
 docstring, its comments or its assertions. A module whose docstring names one holds it as a whole. Reasons for
 requirements that do not apply, or that no test can hold, are in `requirements.txt` beside this file, a line each:
-`R107 why`; a line `R77+ what` names what the tests leave out of a requirement. Run: `python scripts/requirements.py [--check]`.
+`R107 why`; a line `R77+ what` names what the tests leave out. Run: `python scripts/requirements.py [--check]`.
 """
 
 import ast

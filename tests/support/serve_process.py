@@ -1,4 +1,7 @@
-"""Serves an installation with its processes: `python serve.py SETTINGS_JSON WORKERS PORT [plane]`; events go to stdout."""
+"""Serves an installation with its processes, and writes events to stdout.
+
+python serve_process.py SETTINGS_JSON WORKERS PORT [plane]
+"""
 
 import json
 import sys

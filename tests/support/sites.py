@@ -25,7 +25,7 @@ from bedesten.store import migrate, sqlite
 from bedesten.store.sql import metadata
 from tests.support.client import Client, Lines
 
-SERVE = Path(__file__).with_name("serve.py")
+SERVE = Path(__file__).with_name("serve_process.py")
 POSTGRES = os.environ.get("BEDESTEN_TEST_POSTGRES", "postgresql://127.0.0.1:5432/postgres")
 """A PostgreSQL on which databases may be made. One that cannot be reached is a failure: half would not be tested."""
 
