@@ -81,10 +81,9 @@ def applies(credential: BadCredential, route: ExpectedRoute) -> bool:
     return not route.spends and (credential.name[:14] != "a good API key" or route.demand.kind != "keyed")
 
 
+@pytest.mark.requirement(1, 17, 104, 164)
 @pytest.mark.parametrize("credential", BAD_CREDENTIALS, ids=lambda credential: credential.name.partition(", R")[0])
-def test_r1_r17_r104_a_refusal_carries_its_challenge_and_is_never_stored(
-    shops: Shops, credential: BadCredential
-) -> None:
+def test_a_refusal_carries_its_challenge_and_is_never_stored(shops: Shops, credential: BadCredential) -> None:
     one_of_each = {route.demand: route for route in EXPECTED_ROUTES.values()}.values()
 
     for route, answer in ask(shops, credential, one_of_each):
@@ -99,7 +98,8 @@ def test_r1_r17_r104_a_refusal_carries_its_challenge_and_is_never_stored(
             assert len(secret) < 8 or secret.encode("latin-1") not in answer.raw, "a credential is never echoed (R164)"
 
 
-def test_every_23_is_the_same_bytes_but_for_request_id_and_date_R103(shops: Shops) -> None:
+@pytest.mark.requirement(103)
+def test_every_23_is_the_same_bytes_but_for_request_id_and_date(shops: Shops) -> None:
     keyed = [route for route in EXPECTED_ROUTES.values() if route.demand.kind == "keyed"]
     wrongs = [credential for credential in BAD_CREDENTIALS if credential.expected["keyed"] == (401, -23)]
 
@@ -115,7 +115,8 @@ def test_every_23_is_the_same_bytes_but_for_request_id_and_date_R103(shops: Shop
     assert len({answer.anonymous for answer in answers + unknown}) == 1
 
 
-def test_another_tenants_token_is_told_the_same_as_a_forged_one_R84(shops: Shops) -> None:
+@pytest.mark.requirement(84)
+def test_another_tenants_token_is_told_the_same_as_a_forged_one(shops: Shops) -> None:
     alike = [credential for credential in BAD_CREDENTIALS if "R84" in credential.name or "R23" in credential.name]
     scoped = [route for route in EXPECTED_ROUTES.values() if route.demand.kind == "scoped"]
 
@@ -137,7 +138,8 @@ def test_a_key_with_an_address_list_is_good_from_inside_of_it(shops: Shops) -> N
             assert shops.home.client(None, key, "127.2.0.1").post(path).told == (401, -23)
 
 
-def test_genuine_and_mutated_tokens_are_never_mixed_up_R40(shops: Shops) -> None:
+@pytest.mark.requirement(40)
+def test_genuine_and_mutated_tokens_are_never_mixed_up(shops: Shops) -> None:
     home, away = shops.home, shops.away
     genuine = {home.partner_token: home, away.partner_token: away}
     clients = [home.client() for _ in range(4)]

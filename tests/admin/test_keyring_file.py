@@ -17,8 +17,9 @@ def keyring() -> Keyring:
     return Keyring.generate(seeded_randomness("keyring"))
 
 
+@pytest.mark.requirement(212)
 @pytest.mark.parametrize("umask", [0, 0o777])
-def test_r212_a_keyring_file_is_the_owners_alone(keyring: Keyring, tmp_path: Path, umask: int) -> None:
+def test_a_keyring_file_is_the_owners_alone(keyring: Keyring, tmp_path: Path, umask: int) -> None:
     path = tmp_path / "secrets.json"
     before = os.umask(umask)
     try:
@@ -30,8 +31,9 @@ def test_r212_a_keyring_file_is_the_owners_alone(keyring: Keyring, tmp_path: Pat
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.requirement(212)
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o620, 0o601])
-def test_r212_a_file_that_others_can_reach_is_refused(keyring: Keyring, tmp_path: Path, mode: int) -> None:
+def test_a_file_that_others_can_reach_is_refused(keyring: Keyring, tmp_path: Path, mode: int) -> None:
     path = tmp_path / "secrets.json"
     write_keyring(keyring, path)
     path.chmod(mode)

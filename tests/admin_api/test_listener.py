@@ -73,7 +73,8 @@ def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield made
 
 
-def test_r216_the_plane_listens_on_loopback_unless_it_is_told_otherwise(here: RunningServer) -> None:
+@pytest.mark.requirement(216)
+def test_the_plane_listens_on_loopback_unless_it_is_told_otherwise(here: RunningServer) -> None:
     (listening,) = [event for event in here.server.events if event.get("name") == "admin"]
     assert listening["host"] == "127.0.0.1"
 
@@ -114,7 +115,8 @@ def test_head_is_answered_as_get_without_a_body(here: RunningServer) -> None:
         assert (status, body) == (200, b"")
 
 
-def test_r215_nothing_of_the_plane_answers_on_a_tenant_s_host_nor_on_a_host_of_nobody(here: RunningServer) -> None:
+@pytest.mark.requirement(215)
+def test_nothing_of_the_plane_answers_on_a_tenant_s_host_nor_on_a_host_of_nobody(here: RunningServer) -> None:
     for path in ("/metrics", "/health/live", "/health/ready"):
         assert here.client().get(path).status == 404
         assert here.client(*bearer("x.y.z")).get(path).status == 404
@@ -212,7 +214,8 @@ def processes_of(parent: int) -> list[int]:
     ]  # fmt: skip
 
 
-def test_r168_no_secret_is_on_the_command_line_or_in_the_environment_of_a_process_nor_in_a_help(
+@pytest.mark.requirement(168)
+def test_no_secret_is_on_the_command_line_or_in_the_environment_of_a_process_nor_in_a_help(
     here: RunningServer,
 ) -> None:
     written = json.loads(here.settings.secrets_file.read_text("ascii"))

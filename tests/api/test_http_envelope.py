@@ -34,6 +34,7 @@ def answers(shop: Shop, goods: SampleObjects) -> list[tuple[ExpectedRoute, Answe
     return found
 
 
+@pytest.mark.requirement(165)
 def test_every_success_is_200_with_the_envelope_and_every_answer_has_its_headers(
     answers: list[tuple[ExpectedRoute, Answer]],
 ) -> None:
@@ -134,6 +135,7 @@ def test_a_caller_that_prefers_problem_documents_gets_one(shop: Shop, accept: st
     assert answer.header("x-content-type-options") == "nosniff"
 
 
+@pytest.mark.requirement(179)
 @pytest.mark.parametrize(
     "accept",
     [
@@ -148,7 +150,7 @@ def test_a_caller_that_prefers_problem_documents_gets_one(shop: Shop, accept: st
         "\xff\xfe",
     ],
 )
-def test_anybody_else_gets_the_envelope_R179(shop: Shop, accept: str) -> None:
+def test_anybody_else_gets_the_envelope(shop: Shop, accept: str) -> None:
     answer = shop.reseller.post("/Orders/Get", {"orderReference": "never"}, [("Accept", accept)])
 
     assert answer.header("content-type") == "application/json"
@@ -178,9 +180,8 @@ def test_two_accept_lines_are_one_list(shop: Shop) -> None:
     assert shop.reseller.post("/Orders/Get", {"orderReference": "x"}, lines).header("content-type") == PROBLEM
 
 
-def test_only_the_storefront_ever_speaks_of_origins_R192(
-    shop: Shop, answers: list[tuple[ExpectedRoute, Answer]]
-) -> None:
+@pytest.mark.requirement(192)
+def test_only_the_storefront_ever_speaks_of_origins(shop: Shop, answers: list[tuple[ExpectedRoute, Answer]]) -> None:
     origin = [("Origin", "https://evil.example"), ("Access-Control-Request-Method", "POST")]
     preflights = [
         shop.client().call("OPTIONS", path, lines=origin)
@@ -211,7 +212,8 @@ def test_keys_and_paths_are_matched_without_regard_to_case_but_values_are_not(sh
     assert client.get(f"/Orders/Detail/{detail.upper()}").told == (404, -3)
 
 
-def test_the_two_headers_of_credentials_have_any_case_R4_R95(shop: Shop) -> None:
+@pytest.mark.requirement(4, 7, 95)
+def test_the_two_headers_of_credentials_have_any_case(shop: Shop) -> None:
     for name, scheme in (("authorization", "bearer"), ("AUTHORIZATION", "BEARER"), ("Authorization", "BeArEr")):
         client = shop.client(None, [(name, f"  {scheme} {shop.partner_token} \t")])
         assert client.get("/Account/Details").status == 200, "white space around the value is not part of it (R7)"
@@ -220,7 +222,8 @@ def test_the_two_headers_of_credentials_have_any_case_R4_R95(shop: Shop) -> None
         assert client.post("/Supplier/Orders/Awaiting").status == 200
 
 
-def test_unknown_members_are_never_applied_R88(shop: Shop, other_shop: Shop) -> None:
+@pytest.mark.requirement(88)
+def test_unknown_members_are_never_applied(shop: Shop, other_shop: Shop) -> None:
     beyond = {
         "tenant": other_shop.id,
         "tenantId": other_shop.id,
@@ -251,8 +254,9 @@ def test_an_absent_and_an_empty_body_count_as_an_empty_object(shop: Shop) -> Non
 # --- lists ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement(87)
 @pytest.mark.parametrize("path", ["/Products/List", "/Storefront/Products/List", "/Supplier/Products/List"])
-def test_a_cursor_belongs_to_one_list_of_one_tenant_R87(shop: Shop, other_shop: Shop, path: str) -> None:
+def test_a_cursor_belongs_to_one_list_of_one_tenant(shop: Shop, other_shop: Shop, path: str) -> None:
     surface = EXPECTED_ROUTES["POST", path].demand.surface
     cursor = shop.client(surface).data(path, {"pageSize": 1})["nextCursor"]
 
@@ -279,8 +283,9 @@ def test_a_forged_cursor_is_no_fault_of_ours_on_either_engine(each_shop: Shop) -
         assert (*answer.told, answer.fields) == (400, -2, ["cursor"])
 
 
+@pytest.mark.requirement(160)
 @pytest.mark.parametrize("path", ["/Products/List", "/Storefront/Products/List", "/Supplier/Orders/Awaiting"])
-def test_a_page_has_1_to_200_items_R160(shop: Shop, path: str) -> None:
+def test_a_page_has_1_to_200_items(shop: Shop, path: str) -> None:
     client = shop.client(EXPECTED_ROUTES["POST", path].demand.surface)
 
     assert [client.post(path, {"pageSize": size}).status for size in (1, 200)] == [200, 200]
@@ -398,13 +403,14 @@ def test_an_idempotency_key_is_printable_ascii_of_bounded_length(shop: Shop, key
 # --- amounts ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement(180)
 @pytest.mark.parametrize(
     "amount",
     ["0", "-1", "0.001", "12.505", "1e-3", "1e16", "1e999", "-0.0", "999999999999999999999",
      "12.50000000000000000000000000000000000000001", "0.0100000000000000000000000000000000001",
      '"12.5"', '" 12.5 "', '"1_0"', '"NaN"', '"Infinity"', "true", "null", "[12.5]", '{"value":1}'],
 )  # fmt: skip
-def test_an_amount_that_is_none_is_refused_exactly_R180(shop: Shop, amount: str) -> None:
+def test_an_amount_that_is_none_is_refused_exactly(shop: Shop, amount: str) -> None:
     body = f'{{"partner":"{shop.partner}","reference":"{fresh("bad")}","amount":{amount}}}'
 
     answer = shop.payments.post("/Payment/Deposits/Create", body.encode())

@@ -131,8 +131,9 @@ LOOKS: dict[str, tuple[Surface, Ask, Callable[[Side], list[str]]]] = {
 NEVER_ISSUED = ("prd_01m85w6hd2syc7wwmwbrm3w473", "x", "ord_00000000000000000000000000", "%00")
 
 
+@pytest.mark.requirement(86, 89)
 @pytest.mark.parametrize("what", LOOKS)
-def test_anothers_thing_is_told_like_one_that_never_was_R86_R89(side: Side, what: str) -> None:
+def test_anothers_thing_is_told_like_one_that_never_was(side: Side, what: str) -> None:
     surface, ask, ids = LOOKS[what]
     client = side.home.client(surface)
     tenants = (side.home.id, side.away.id)
@@ -164,7 +165,8 @@ def test_anothers_product_cannot_be_ordered_and_is_told_like_one_that_never_was(
         assert len({answer.anonymous for answer in answers}) == 1
 
 
-def test_lists_show_only_what_is_ones_own_R87(side: Side) -> None:
+@pytest.mark.requirement(87)
+def test_lists_show_only_what_is_ones_own(side: Side) -> None:
     home, away = side.home, side.away
     everything = {"pageSize": 200}
 
@@ -195,7 +197,8 @@ def test_two_partners_of_one_tenant_may_use_one_reference(side: Side, operator: 
     assert side.home.reseller.data("/Orders/Get", {"orderReference": reference})["orderId"] == placed["orderId"]
 
 
-def test_headers_that_name_another_tenant_are_ignored_R201(side: Side) -> None:
+@pytest.mark.requirement(201)
+def test_headers_that_name_another_tenant_are_ignored(side: Side) -> None:
     names = ("X-Forwarded-Host", "X-Original-Host", "X-Host", "X-Tenant-ID", "X-Original-URL", "X-Rewrite-URL")
     lines = [(name, side.away.host) for name in names]
     lines += [("Forwarded", f"host={side.away.host}"), ("X-Forwarded-For", "203.0.113.7")]
@@ -208,7 +211,8 @@ def test_headers_that_name_another_tenant_are_ignored_R201(side: Side) -> None:
     ).told == (401, -23)
 
 
-def test_two_tenants_taking_turns_on_one_connection_never_see_each_other_R205(side: Side) -> None:
+@pytest.mark.requirement(205)
+def test_two_tenants_taking_turns_on_one_connection_never_see_each_other(side: Side) -> None:
     client = side.home.client()
     shops = (side.home, side.away)
     for turn in range(60):

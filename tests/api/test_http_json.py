@@ -140,9 +140,10 @@ def test_the_body_is_taken_as_long_as_nothing_is_wrong_with_it(
     assert clients[path].post(path, _with_member(b'"a":{"A":[1e5,-0.0,null,"\\ud83d\\ude00"]}', text)).status == 200
 
 
+@pytest.mark.requirement(129, 180)
 @every_route
 @pytest.mark.parametrize("what", FLAWS)
-def test_what_is_not_strict_json_is_refused_R129_R180(
+def test_what_is_not_strict_json_is_refused(
     shop: Shop, goods: SampleObjects, clients: dict[str, Client], path: str, what: str
 ) -> None:
     answer = clients[path].post(path, FLAWS[what](right_body(shop, goods, path)))
@@ -191,6 +192,7 @@ def test_strict_json_is_read_whatever_its_spelling(shop: Shop) -> None:
 # --- media types ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement(129, 178, 194)
 @every_route
 @pytest.mark.parametrize(
     "lines",
@@ -201,7 +203,7 @@ def test_strict_json_is_read_whatever_its_spelling(shop: Shop) -> None:
     + [[("Content-Type", "application/json"), ("Content-Encoding", coding)] for coding in ("gzip", "br", "identity, br")],
     ids=lambda lines: " ".join(value for _, value in lines) or "empty",
 )  # fmt: skip
-def test_another_media_type_or_coding_is_415_R129_R178_R194(
+def test_another_media_type_or_coding_is_415(
     clients: dict[str, Client], path: str, lines: list[tuple[str, str]]
 ) -> None:
     assert clients[path].post(path, b"{}", lines).told == (415, -6)
@@ -223,8 +225,9 @@ def test_identity_is_no_coding(shop: Shop) -> None:
 # --- sizes ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement(176)
 @every_route
-def test_a_body_beyond_the_limit_is_413_whether_announced_or_not_R176(shop: Shop, path: str) -> None:
+def test_a_body_beyond_the_limit_is_413_whether_announced_or_not(shop: Shop, path: str) -> None:
     surface = ROUTES[path]
     lines = [*(shop.lines(surface) if surface else ()), ("Content-Type", "application/json")]
     for size in (1024 * 1024 + 1, 11 * 1024 * 1024):
@@ -249,7 +252,8 @@ def test_a_body_of_exactly_the_limit_is_read(shop: Shop) -> None:
         assert client.post(path, b"{}".ljust(limit + 1)).told == (413, -5)
 
 
-def test_a_refused_caller_need_not_send_its_body_R183(shop: Shop) -> None:
+@pytest.mark.requirement(183)
+def test_a_refused_caller_need_not_send_its_body(shop: Shop) -> None:
     lines = [("Expect", "100-continue"), ("Content-Type", "application/json"), ("Content-Length", "50000")]
     with Connection(shop.site.port) as connection:
         answer = connection.exchange(request_bytes("POST", "/Orders/Create", shop.host, lines))
@@ -263,7 +267,8 @@ def test_a_refused_caller_need_not_send_its_body_R183(shop: Shop) -> None:
         assert connection.receive().status == 200
 
 
-def test_garbage_in_place_of_a_chunk_is_never_our_fault_R174(shop: Shop) -> None:
+@pytest.mark.requirement(174)
+def test_garbage_in_place_of_a_chunk_is_never_our_fault(shop: Shop) -> None:
     head = [*bearer(shop.partner_token), ("Transfer-Encoding", "chunked"), ("Content-Type", "application/json")]
     for garbage in (
         b"zz\r\n{}\r\n",

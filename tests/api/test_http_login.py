@@ -36,8 +36,9 @@ def newcomer(shop: Shop, path: str, **how: Any) -> str:
 # --- what a token says ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement(56)
 @both
-def test_a_token_says_who_where_and_what_may_be_done_and_nothing_private_R56(shop: Shop, path: str) -> None:
+def test_a_token_says_who_where_and_what_may_be_done_and_nothing_private(shop: Shop, path: str) -> None:
     given = shop.client().data(path, {"email": email_of(shop, path), "password": PASSWORD})
     claims = claims_of(given["token"])
     header = json.loads(base64.urlsafe_b64decode(given["token"].split(".")[0] + "=="))
@@ -56,23 +57,26 @@ def test_a_token_says_who_where_and_what_may_be_done_and_nothing_private_R56(sho
         assert secret not in private
 
 
+@pytest.mark.requirement(58)
 @both
-def test_the_expiration_in_the_answer_is_the_tokens_own_R58(shop: Shop, path: str) -> None:
+def test_the_expiration_in_the_answer_is_the_tokens_own(shop: Shop, path: str) -> None:
     given = shop.client().data(path, {"email": email_of(shop, path), "password": PASSWORD})
 
     assert given["expiration"] == _wire_time(claims_of(given["token"])["exp"])
 
 
+@pytest.mark.requirement(57)
 @both
-def test_two_logins_never_give_the_same_token_R57(shop: Shop, path: str) -> None:
+def test_two_logins_never_give_the_same_token(shop: Shop, path: str) -> None:
     body = {"email": email_of(shop, path), "password": PASSWORD}
     first, second = (claims_of(shop.client().data(path, body)["token"]) for _ in range(2))
 
     assert first["jti"] != second["jti"]
 
 
+@pytest.mark.requirement(80, 130)
 @both
-def test_what_the_body_asks_for_never_reaches_the_claims_R80_R130(shop: Shop, other_shop: Shop, path: str) -> None:
+def test_what_the_body_asks_for_never_reaches_the_claims(shop: Shop, other_shop: Shop, path: str) -> None:
     email = newcomer(shop, path, scopes=["orders:read"])
     greedy = {
         "email": email,
@@ -104,8 +108,9 @@ def test_other_credentials_that_come_with_a_login_are_ignored(shop: Shop, path: 
         assert shop.client().post(path, body, lines).status == 200
 
 
+@pytest.mark.requirement(131)
 @both
-def test_the_answer_is_not_stored_and_the_token_is_in_the_body_alone_R131(shop: Shop, path: str) -> None:
+def test_the_answer_is_not_stored_and_the_token_is_in_the_body_alone(shop: Shop, path: str) -> None:
     answer = shop.client().post(path, {"email": email_of(shop, path), "password": PASSWORD})
     refused = shop.client().post(path, {"email": email_of(shop, path), "password": "wrong wrong wrong"})
 
@@ -152,8 +157,9 @@ def shut(shop: Shop) -> Shop:
     return made
 
 
+@pytest.mark.requirement(112)
 @both
-def test_every_cause_of_a_refused_login_has_the_same_answer_R112(
+def test_every_cause_of_a_refused_login_has_the_same_answer(
     shop: Shop, other_shop: Shop, closed: Shop, shut: Shop, path: str
 ) -> None:
     kind = "partner" if path == PARTNERS else "customer"
@@ -195,6 +201,7 @@ def test_the_address_is_understood_in_any_spelling_of_the_same(shop: Shop, path:
         assert shop.client().post(path, {"email": spelling, "password": PASSWORD}).status == 200, spelling
 
 
+@pytest.mark.requirement(127, 134)
 @both
 def test_a_body_that_cannot_be_understood_is_not_a_refused_login(shop: Shop, path: str) -> None:
     email = email_of(shop, path)
@@ -227,8 +234,9 @@ def fail_until_told_to_wait(client: Client, path: str, *spellings: str) -> tuple
     raise AssertionError("a hundred failures in a row, and nobody has to wait (R115)")
 
 
+@pytest.mark.requirement(115, 120)
 @both
-def test_after_a_few_failures_known_and_unknown_accounts_have_to_wait_alike_R115_R120(shop: Shop, path: str) -> None:
+def test_after_a_few_failures_known_and_unknown_accounts_have_to_wait_alike(shop: Shop, path: str) -> None:
     known, unknown = newcomer(shop, path), f"{fresh('nobody')}@example.com"
 
     counts = []
@@ -244,7 +252,8 @@ def test_after_a_few_failures_known_and_unknown_accounts_have_to_wait_alike_R115
     assert counts[0] == counts[1] >= 3
 
 
-def test_another_spelling_is_the_same_account_R119(shop: Shop) -> None:
+@pytest.mark.requirement(119)
+def test_another_spelling_is_the_same_account(shop: Shop) -> None:
     email = newcomer(shop, PARTNERS)
     plain, _ = fail_until_told_to_wait(shop.client(), PARTNERS, newcomer(shop, PARTNERS))
 
@@ -255,7 +264,8 @@ def test_another_spelling_is_the_same_account_R119(shop: Shop) -> None:
     assert (spelt, answer.told) == (plain, (429, -27))
 
 
-def test_strangers_failures_do_not_lock_the_owner_out_of_where_it_logged_in_before_R116(shop: Shop) -> None:
+@pytest.mark.requirement(116)
+def test_strangers_failures_do_not_lock_the_owner_out_of_where_it_logged_in_before(shop: Shop) -> None:
     email = newcomer(shop, PARTNERS)
     owner = shop.client()
     assert owner.post(PARTNERS, {"email": email, "password": PASSWORD}).status == 200
@@ -278,7 +288,8 @@ def test_failures_of_one_account_and_tenant_are_not_anothers(shop: Shop, other_s
 # --- customers and their own accounts ---------------------------------------------------------------------------------
 
 
-def test_registration_wants_an_address_and_a_password_that_is_hard_to_guess_R122_R123(shop: Shop) -> None:
+@pytest.mark.requirement(122, 123)
+def test_registration_wants_an_address_and_a_password_that_is_hard_to_guess(shop: Shop) -> None:
     client = shop.client()
     good = {"email": f"{fresh('reg')}@example.com", "password": "eleven sparrows on a wire"}
     for wrong, field in (
@@ -298,7 +309,8 @@ def test_registration_wants_an_address_and_a_password_that_is_hard_to_guess_R122
     assert client.post(CUSTOMERS, {"email": good["email"], "password": good["password"]}).told == (400, -26)
 
 
-def test_a_password_is_not_the_shops_name_R123(site: Site, operator: Operator) -> None:
+@pytest.mark.requirement(123)
+def test_a_password_is_not_the_shops_name(site: Site, operator: Operator) -> None:
     shop = open_shop(site, operator, "kaplumbaga-dukkani")
     good = {"email": f"{fresh('reg')}@example.com", "password": "Kaplumbağa Dükkânı 2024!"}
 
@@ -308,7 +320,8 @@ def test_a_password_is_not_the_shops_name_R123(site: Site, operator: Operator) -
     assert "the shop's name" in str(answer.json["errors"])
 
 
-def test_a_password_may_be_typed_in_either_normal_form_R125(shop: Shop) -> None:
+@pytest.mark.requirement(125)
+def test_a_password_may_be_typed_in_either_normal_form(shop: Shop) -> None:
     email, password = f"{fresh('nfc')}@example.com", "çöreği üç kişi yedi"
     composed, decomposed = (unicodedata.normalize(form, password) for form in ("NFC", "NFD"))
     assert composed != decomposed
@@ -351,7 +364,8 @@ def test_logging_out_ends_this_token_or_every_token_at_once(shop: Shop) -> None:
     assert shop.client(None, bearer(again)).post("/Storefront/Customers/Profile").status == 200
 
 
-def test_a_password_is_changed_by_who_knows_it_and_ends_every_token_R132(shop: Shop) -> None:
+@pytest.mark.requirement(132)
+def test_a_password_is_changed_by_who_knows_it_and_ends_every_token(shop: Shop) -> None:
     email, token, client = signed_in(shop)
     change = {"currentPassword": PASSWORD, "newPassword": "twelve herons in the reeds"}
 

@@ -372,7 +372,8 @@ def test_below_the_keyed_surfaces_the_key_comes_before_the_path(shop: Shop, worn
     assert worn.ask(worn_request).told == (429, -7)
 
 
-def test_a_method_that_is_not_allowed_is_told_to_those_who_may_know_the_route_R93(shop: Shop) -> None:
+@pytest.mark.requirement(93)
+def test_a_method_that_is_not_allowed_is_told_to_those_who_may_know_the_route(shop: Shop) -> None:
     stranger, supplier = shop.client(), shop.supplies
 
     assert stranger.get("/Orders/Create").told == (405, -4)
@@ -382,6 +383,7 @@ def test_a_method_that_is_not_allowed_is_told_to_those_who_may_know_the_route_R9
     assert (refused.told, refused.header("allow")) == ((405, -4), "POST")
 
 
+@pytest.mark.requirement(157)
 def test_an_address_that_was_refused_too_often_waits_whatever_it_brings(shop: Shop, worn: WornAddress) -> None:
     good = request_bytes("GET", "/Account/Details", shop.host, bearer(shop.partner_token))
     refused = worn.ask(good)
@@ -396,6 +398,7 @@ def test_an_address_that_was_refused_too_often_waits_whatever_it_brings(shop: Sh
     assert shop.reseller.get("/Account/Details").status == 200, "others are not slowed down"
 
 
+@pytest.mark.requirement(177)
 def test_what_no_credential_is_asked_for_wants_to_hear_its_media_type(shop: Shop) -> None:
     body = encoded({"pageSize": 1})
     bare = [("Content-Length", str(len(body)))]

@@ -23,7 +23,8 @@ def refusal(port: int, raw: bytes) -> tuple[int, int | None]:
 # --- hosts ------------------------------------------------------------------------------------------------------------
 
 
-def test_an_unknown_host_is_421_for_every_path_R198(shop: Shop) -> None:
+@pytest.mark.requirement(198)
+def test_an_unknown_host_is_421_for_every_path(shop: Shop) -> None:
     for host in ("nobody.example", "acme.example", "api.acme.example.evil.example", "localhost", "127.0.0.1", "[::1]",
                  "xapi.acme.example", "api.acme.example..", "api-acme.example", "1", "api.acme"):  # fmt: skip
         told = {
@@ -34,15 +35,17 @@ def test_an_unknown_host_is_421_for_every_path_R198(shop: Shop) -> None:
         assert told == {(400, -2)} if host.endswith("..") else told == {(421, -10)}, host
 
 
+@pytest.mark.requirement(199)
 @pytest.mark.parametrize(
     "host", ["API.ACME.EXAMPLE", "api.acme.example.", "api.acme.example:8080", "Api.Acme.Example.:1"]
 )
-def test_a_host_has_any_case_one_trailing_dot_and_a_port_R199(shop: Shop, host: str) -> None:
+def test_a_host_has_any_case_one_trailing_dot_and_a_port(shop: Shop, host: str) -> None:
     raw = request_bytes("GET", "/Account/Details", host, bearer(shop.partner_token))
 
     assert speak(shop.site.port, raw).data["accountId"] == shop.partner
 
 
+@pytest.mark.requirement(196, 197)
 @pytest.mark.parametrize(
     "host",
     ["", " ", "a b", "api.acme.example/", "api.acme.example/health?", "api.acme.example?", "api.acme.example#",
@@ -51,13 +54,14 @@ def test_a_host_has_any_case_one_trailing_dot_and_a_port_R199(shop: Shop, host: 
      "api..acme.example", "api.acm\xe9.example", "api%2eacme.example", "http://api.acme.example", "a" * 300,
      "api.acme.example:80:80", "api.acme.example\\", "*"],
 )  # fmt: skip
-def test_a_malformed_host_is_400_R196_R197(shop: Shop, host: str) -> None:
+def test_a_malformed_host_is_400(shop: Shop, host: str) -> None:
     raw = request_bytes("GET", "/Account/Details", "", [("Host", host), *bearer(shop.partner_token)])
 
     assert refusal(shop.site.port, raw) in ((400, -2), (400, None)), host
 
 
-def test_a_missing_or_repeated_host_is_400_R195(shop: Shop, other_shop: Shop) -> None:
+@pytest.mark.requirement(195)
+def test_a_missing_or_repeated_host_is_400(shop: Shop, other_shop: Shop) -> None:
     good = bearer(shop.partner_token)
     for lines in (
         [],
@@ -87,8 +91,9 @@ TRICKS = [
 ]  # fmt: skip
 
 
+@pytest.mark.requirement(92, 166, 181)
 @pytest.mark.parametrize("path", TRICKS)
-def test_a_path_that_is_no_route_is_never_another_one_R92_R166_R181(shop: Shop, path: str) -> None:
+def test_a_path_that_is_no_route_is_never_another_one(shop: Shop, path: str) -> None:
     for lines in ((), bearer(shop.partner_token), api_key(shop.supplier_key.text)):
         told = refusal(shop.site.port, request_bytes("GET", path, shop.host, lines))
         assert told in ((404, -3), (405, -4), (400, None), (400, -2)), told
@@ -106,9 +111,8 @@ def test_no_spelling_leads_to_a_keyed_surface_without_its_key_or_with_a_token(sh
         assert told in ((404, -3), (401, -23), (400, None)), told
 
 
-def test_an_absolute_target_leads_to_the_path_in_it_and_never_to_another_tenant_R200(
-    shop: Shop, other_shop: Shop
-) -> None:
+@pytest.mark.requirement(200)
+def test_an_absolute_target_leads_to_the_path_in_it_and_never_to_another_tenant(shop: Shop, other_shop: Shop) -> None:
     port = shop.site.port
     own = request_bytes("GET", f"http://{shop.host}/Account/Details", shop.host, bearer(shop.partner_token))
     foreign = request_bytes("GET", f"http://{shop.host}/Account/Details", other_shop.host, bearer(shop.partner_token))
@@ -128,8 +132,9 @@ def test_a_query_changes_nothing(shop: Shop) -> None:
 # --- methods ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement(93, 167)
 @pytest.mark.parametrize("name", EXPECTED_ROUTES, ids=lambda name: " ".join(name))
-def test_another_method_is_405_with_allow_R93_R167(shop: Shop, name: tuple[str, str]) -> None:
+def test_another_method_is_405_with_allow(shop: Shop, name: tuple[str, str]) -> None:
     expected_route = EXPECTED_ROUTES[name]
     lines = shop.lines(expected_route.demand.surface) if expected_route.demand.surface else ()
     path = expected_route.path.replace("{", "").replace("}", "")
@@ -157,7 +162,8 @@ def test_no_header_turns_one_method_into_another(shop: Shop) -> None:
         assert client.post("/Account/Details").told == (405, -4)
 
 
-def test_connect_and_upgrades_open_no_tunnel_R182(shop: Shop) -> None:
+@pytest.mark.requirement(182)
+def test_connect_and_upgrades_open_no_tunnel(shop: Shop) -> None:
     port = shop.site.port
     for target in (f"{shop.host}:443", "/Account/Details", "*"):
         assert refusal(port, request_bytes("CONNECT", target, shop.host)) in (
@@ -195,7 +201,8 @@ def answers_to(port: int, raw: bytes) -> list[Answer]:
     return found
 
 
-def test_a_length_beside_chunks_never_hides_a_second_request_R171(shop: Shop) -> None:
+@pytest.mark.requirement(171)
+def test_a_length_beside_chunks_never_hides_a_second_request(shop: Shop) -> None:
     for lines in (
         [("Content-Length", "4"), ("Transfer-Encoding", "chunked")],
         [("Transfer-Encoding", "chunked"), ("Content-Length", "4")],
@@ -205,26 +212,29 @@ def test_a_length_beside_chunks_never_hides_a_second_request_R171(shop: Shop) ->
         assert answers[0].closes or answers[0].status == 400
 
 
+@pytest.mark.requirement(172)
 @pytest.mark.parametrize(
     "length", ["-1", "+5", "0_5", "0x5", "5 5", "5,5", "5;5", "99999999999999999999", "five", "5.0"]
 )
-def test_a_length_that_is_none_is_refused_R172(shop: Shop, length: str) -> None:
+def test_a_length_that_is_none_is_refused(shop: Shop, length: str) -> None:
     answers = answers_to(shop.site.port, _post(shop, ("Content-Length", length)) + b"{}   ")
 
     assert [answer.status for answer in answers] in ([], [400])
 
 
-def test_two_lengths_that_differ_are_refused_R172(shop: Shop) -> None:
+@pytest.mark.requirement(172)
+def test_two_lengths_that_differ_are_refused(shop: Shop) -> None:
     raw = _post(shop, ("Content-Length", "2"), ("Content-Length", "50")) + b"{}" + SMUGGLED
 
     assert [answer.status for answer in answers_to(shop.site.port, raw)] in ([], [400])
 
 
+@pytest.mark.requirement(173)
 @pytest.mark.parametrize(
     "coding",
     ["xchunked", "chunked, chunked", "gzip, chunked", "chunked, gzip", "identity", "chunked;x=1", "\x0bchunked"],
 )
-def test_a_transfer_coding_that_is_not_plain_chunked_is_refused_R173(shop: Shop, coding: str) -> None:
+def test_a_transfer_coding_that_is_not_plain_chunked_is_refused(shop: Shop, coding: str) -> None:
     raw = _post(shop, ("Transfer-Encoding", coding)) + b"2\r\n{}\r\n0\r\n\r\n" + SMUGGLED
 
     answers = answers_to(shop.site.port, raw)
@@ -233,19 +243,21 @@ def test_a_transfer_coding_that_is_not_plain_chunked_is_refused_R173(shop: Shop,
     assert all(answer.status in (400, 501) for answer in answers)
 
 
+@pytest.mark.requirement(12, 175)
 @pytest.mark.parametrize(
     "line",
     [b"no colon at all", b"Authorization : Bearer x", b" folded: x", b"\tfolded: x", b"X\x00: y", b"X: a\x00b", b"X: a\rb",
      b": empty", b"X Y: z", b"X: a\x07b"],
 )  # fmt: skip
-def test_a_header_line_that_is_none_is_refused_R12_R175(shop: Shop, line: bytes) -> None:
+def test_a_header_line_that_is_none_is_refused(shop: Shop, line: bytes) -> None:
     raw = request_bytes("GET", "/Account/Details", shop.host, bearer(shop.partner_token))
     broken = raw.replace(b"\r\n\r\n", b"\r\n" + line + b"\r\n\r\n")
 
     assert refusal(shop.site.port, broken)[0] in (0, 400, 401)
 
 
-def test_heads_beyond_all_bounds_are_refused_R20_R101(shop: Shop) -> None:
+@pytest.mark.requirement(20, 39, 101)
+def test_heads_beyond_all_bounds_are_refused(shop: Shop) -> None:
     port, good = shop.site.port, bearer(shop.partner_token)
     for raw in (
         request_bytes("GET", "/Account/Details", shop.host, [*good, ("X-Large", "x" * 61_440)]),
@@ -278,7 +290,8 @@ def test_a_repeated_header_that_may_stand_once_is_400(shop: Shop) -> None:
         assert client.post("/Products/List", b"{}").told == (400, -2), name
 
 
-def test_nothing_of_a_request_comes_back_in_a_header_R186(shop: Shop) -> None:
+@pytest.mark.requirement(186)
+def test_nothing_of_a_request_comes_back_in_a_header(shop: Shop) -> None:
     lines = [("X-Request-Id", "mine"), ("X-Correlation-Id", "mine"), ("Origin", "https://evil.example")]
     answer = shop.client(Surface.RESELLER, lines).get("/Orders/Detail/x%0d%0aSet-Cookie:%20a=b")
 
@@ -288,7 +301,8 @@ def test_nothing_of_a_request_comes_back_in_a_header_R186(shop: Shop) -> None:
     assert answer.header("set-cookie") is None
 
 
-def test_plain_http_is_never_redirected_R184(shop: Shop) -> None:
+@pytest.mark.requirement(184)
+def test_plain_http_is_never_redirected(shop: Shop) -> None:
     for route in ROUTES:
         expected_route = EXPECTED_ROUTES[route.method, route.path]
         client = shop.client(None, () if expected_route.spends else credential_for(shop, expected_route))

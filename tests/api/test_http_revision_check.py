@@ -15,6 +15,8 @@ from tests.support.shop import Shop, open_shop
 from tests.support.sites import POSTGRES, Site, opened, serving
 from tests.support.wire import Answer, speak
 
+pytestmark = pytest.mark.requirement(146, 161)
+
 pytestmark = pytest.mark.slow
 
 

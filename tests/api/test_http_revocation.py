@@ -138,7 +138,8 @@ def test_after_a_right_was_taken_no_request_is_accepted(scene: Scene, taking: Ta
     assert after == {taking.told}
 
 
-def test_under_load_no_request_that_was_sent_after_the_revocation_is_accepted_R138(scene: Scene) -> None:
+@pytest.mark.requirement(138)
+def test_under_load_no_request_that_was_sent_after_the_revocation_is_accepted(scene: Scene) -> None:
     callers = 4
     raw = scene.with_key()
     answers: list[list[tuple[float, StatusAndCode]]] = [[] for _ in range(callers)]
@@ -175,7 +176,8 @@ def test_under_load_no_request_that_was_sent_after_the_revocation_is_accepted_R1
     assert set(late) == {(401, -23)}
 
 
-def test_a_token_from_after_the_revocation_is_good_in_the_same_second_R144(scene: Scene) -> None:
+@pytest.mark.requirement(144)
+def test_a_token_from_after_the_revocation_is_good_in_the_same_second(scene: Scene) -> None:
     raw = scene.with_token()
     _, after = before_and_after(
         scene.shop.site, raw, lambda: scene.operator.end_tokens_of(scene.shop.id, scene.partner)
@@ -199,7 +201,8 @@ def test_what_is_given_back_holds_at_once_and_ended_tokens_stay_ended(scene: Sce
     assert again == ({(401, -21)}, {(401, -21)}), "the disabled account's tokens were ended for good"
 
 
-def test_a_scope_that_is_added_needs_a_new_token_R82(scene: Scene) -> None:
+@pytest.mark.requirement(82)
+def test_a_scope_that_is_added_needs_a_new_token(scene: Scene) -> None:
     operator, shop = scene.operator, scene.shop
     scene.token = shop.token(Surface.RESELLER, scene.partner, ["orders:read"])
     told = before_and_after(

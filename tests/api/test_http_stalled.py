@@ -25,7 +25,8 @@ def test_a_client_that_goes_away_before_the_end_of_its_body_has_asked_nothing(
     assert shop.reseller.post("/Orders/Create", whole).status == 200, "and the server is well"
 
 
-def test_a_body_that_stopped_coming_meets_a_deadline_and_nothing_was_done_R176(
+@pytest.mark.requirement(176)
+def test_a_body_that_stopped_coming_meets_a_deadline_and_nothing_was_done(
     shop: Shop, stalled: dict[str, Connection]
 ) -> None:
     for what, connection in stalled.items():

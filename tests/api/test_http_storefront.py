@@ -12,6 +12,7 @@ from tests.support.operator_actions import PASSWORD
 from tests.support.shop import Shop, fresh, line
 
 
+@pytest.mark.requirement(114)
 def test_a_customer_registers_logs_in_and_is_greeted_alike_when_known(each_shop: Shop) -> None:
     client = each_shop.client()
     email = f"{fresh('cus')}@example.com"

@@ -26,7 +26,8 @@ def told(cluster: Cluster) -> list[tuple[str, int]]:
     return [(row.subject, json.loads(row.detail)["days"]) for row in rows]
 
 
-def test_r108_a_key_is_good_until_its_expiry_and_dead_at_that_very_moment(cluster: Cluster) -> None:
+@pytest.mark.requirement(108)
+def test_a_key_is_good_until_its_expiry_and_dead_at_that_very_moment(cluster: Cluster) -> None:
     key = cluster.make(expires=START + 2_000)
     assert cluster.answers(key.text) == [200, 200]
     cluster.clock.now = START + 1_999

@@ -224,7 +224,8 @@ def test_an_import_is_bounded() -> None:
 # --- the pepper roll ---
 
 
-def test_r149_keys_keep_working_through_a_pepper_roll_and_are_digested_anew_upon_their_use(cluster: Cluster) -> None:
+@pytest.mark.requirement(149)
+def test_keys_keep_working_through_a_pepper_roll_and_are_digested_anew_upon_their_use(cluster: Cluster) -> None:
     used, unused = cluster.make(), cluster.make()
     assert cluster.answers(used.text, unused.text) == [200] * 4
     assert {secret.pepper_id for secret in cluster.secrets(used).values()} == {"d1"}

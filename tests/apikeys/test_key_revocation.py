@@ -99,7 +99,8 @@ def test_a_revoked_key_stays_revoked_in_a_process_that_starts_afterwards(cluster
     assert cluster.run(cluster.process().status(key.text)) == REFUSED
 
 
-def test_r142_revoking_twice_changes_nothing_and_an_unknown_key_is_not_found(cluster: Cluster) -> None:
+@pytest.mark.requirement(142)
+def test_revoking_twice_changes_nothing_and_an_unknown_key_is_not_found(cluster: Cluster) -> None:
     key = cluster.make()
     assert cluster.revoke(key)
     changes, rows = cluster.changes(), len(cluster.trail())
@@ -111,7 +112,8 @@ def test_r142_revoking_twice_changes_nothing_and_an_unknown_key_is_not_found(clu
     assert refused.value.code is errors.NOT_FOUND
 
 
-def test_r110_another_tenants_key_cannot_be_listed_rotated_revoked_or_looked_at(cluster: Cluster) -> None:
+@pytest.mark.requirement(110)
+def test_another_tenants_key_cannot_be_listed_rotated_revoked_or_looked_at(cluster: Cluster) -> None:
     key = cluster.rotate(cluster.make())
     away = cluster.new_tenant("away.example")
     keyring = cluster.keyring
@@ -156,8 +158,9 @@ def refusals(cluster: Cluster) -> dict[str, str | None]:
     return made | {"missing": None, "malformed": "ak_live_1", "unknown": UNKNOWN, "the sample": SAMPLE_KEY}
 
 
+@pytest.mark.requirement(103)
 @pytest.mark.parametrize("imports", [False, True], ids=["", "with imported keys"])
-def test_r103_every_cause_has_one_answer_and_costs_the_same_look_ups(cluster: Cluster, imports: bool) -> None:
+def test_every_cause_has_one_answer_and_costs_the_same_look_ups(cluster: Cluster, imports: bool) -> None:
     if imports:
         cluster.import_key("ak_live_" + "7" * 32)
     presented = refusals(cluster)

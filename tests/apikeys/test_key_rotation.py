@@ -36,7 +36,8 @@ def refused(work: Callable[[], object]) -> int:
 # --- by the operator ---
 
 
-def test_r141_the_new_secret_is_good_before_the_old_one_ends_and_the_old_one_ends_to_the_millisecond(
+@pytest.mark.requirement(141)
+def test_the_new_secret_is_good_before_the_old_one_ends_and_the_old_one_ends_to_the_millisecond(
     cluster: Cluster,
 ) -> None:
     old = cluster.make()

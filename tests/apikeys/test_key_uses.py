@@ -105,7 +105,8 @@ def test_refused_requests_are_not_uses(cluster: Cluster) -> None:
     assert cluster.usage(key)["current"]["uses"] == 0
 
 
-def test_r109_one_secret_is_written_once_a_minute_at_most(cluster: Cluster) -> None:
+@pytest.mark.requirement(109)
+def test_one_secret_is_written_once_a_minute_at_most(cluster: Cluster) -> None:
     key, written = cluster.make(), []
     for second in range(0, 130, 10):
         cluster.clock.now = START + second * SECOND

@@ -3,12 +3,15 @@
 import json
 from collections import Counter
 
+import pytest
+
 from bedesten.gate.api_keys import SAMPLE_KEY, new_api_key
 from tests.apikeys.cluster import Cluster
 from tests.store.raw import raw
 
 
-def test_r106_ten_thousand_keys_are_distinct_and_every_place_is_uniform() -> None:
+@pytest.mark.requirement(106)
+def test_ten_thousand_keys_are_distinct_and_every_place_is_uniform() -> None:
     made = [new_api_key(False).reveal() for _ in range(10_000)]
     assert len(set(made)) == 10_000
     assert {key[:8] for key in made} == {"ak_live_"}
@@ -19,7 +22,8 @@ def test_r106_ten_thousand_keys_are_distinct_and_every_place_is_uniform() -> Non
         assert chi_squared < 60, f"place {place}: happens once in a million times with 15 degrees of freedom"
 
 
-def test_r105_a_key_is_in_the_answer_that_makes_it_and_nowhere_else(cluster: Cluster) -> None:
+@pytest.mark.requirement(105)
+def test_a_key_is_in_the_answer_that_makes_it_and_nowhere_else(cluster: Cluster) -> None:
     key = cluster.make()
     cluster.answers(key.text)
     other = cluster.rotate(key)

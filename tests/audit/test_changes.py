@@ -14,6 +14,8 @@ from tests.support.cli_program import Program
 from tests.support.inprocess import found_in
 from tests.support.sites import ENGINES, postgres_database
 
+pytestmark = pytest.mark.requirement(218)
+
 PASSWORD = "seven lanterns by the gate"
 USER = "alice"
 HOOK = "https://hooks.example/T024/very-secret-path-4711?token=abcdef"

@@ -53,6 +53,7 @@ def test_the_standard_library_s_loggers_write_the_same_lines(captured: Captured)
     assert (one["level"], one["event"], one["logger"]) == ("error", "it failed: so\nand so", "granian")
 
 
+@pytest.mark.requirement(163)
 @pytest.mark.parametrize(
     "hostile",
     [
@@ -60,7 +61,7 @@ def test_the_standard_library_s_loggers_write_the_same_lines(captured: Captured)
         "\ufeff\u200b", 'quote " backslash \\',
     ],
 )  # fmt: skip
-def test_r163_no_value_can_break_a_line_or_steer_a_terminal(hostile: str) -> None:
+def test_no_value_can_break_a_line_or_steer_a_terminal(hostile: str) -> None:
     made = line("info", {"event": "x", "name": hostile}).decode()
     assert made.isprintable()
     assert len(made.splitlines()) == 1
@@ -68,7 +69,8 @@ def test_r163_no_value_can_break_a_line_or_steer_a_terminal(hostile: str) -> Non
     assert json.loads(made)["name"] == expected
 
 
-def test_r163_a_user_name_of_a_megabyte_is_cut(captured: Captured) -> None:
+@pytest.mark.requirement(163)
+def test_a_user_name_of_a_megabyte_is_cut(captured: Captured) -> None:
     structlog.get_logger("bedesten.test").info("login", name="n" * 1_000_000)
     (one,) = captured()
     assert one["name"] == "n" * 500 + "… (1000000 characters)"
@@ -81,6 +83,7 @@ def test_no_line_is_longer_than_a_pipe_takes_in_one_piece() -> None:
     assert json.loads(made)["event"] == "x"
 
 
+@pytest.mark.requirement(162)
 @pytest.mark.parametrize(
     "secret",
     [
@@ -88,7 +91,7 @@ def test_no_line_is_longer_than_a_pipe_takes_in_one_piece() -> None:
         "ok_" + "0123456789abcdef" * 2, "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA",
     ],
 )  # fmt: skip
-def test_r162_what_has_the_form_of_a_credential_is_masked_wherever_it_stands(secret: str) -> None:
+def test_what_has_the_form_of_a_credential_is_masked_wherever_it_stands(secret: str) -> None:
     made = line("info", {"event": f"got {secret}", "list": [secret], "path": f"/x?access_token={secret}&y=1"}).decode()
     assert [secret[at : at + 20] for at in range(len(secret) - 19) if secret[at : at + 20] in made] == []
     assert made.count("[masked]") == 3

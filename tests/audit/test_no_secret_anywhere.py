@@ -23,6 +23,8 @@ from tests.support.inprocess import HOST, InProcessServer, found_in
 from tests.support.operator_actions import PASSWORD
 from tests.support.sites import ENGINES, POSTGRES, opened, postgres_database
 
+pytestmark = pytest.mark.requirement(162)
+
 DATABASE_PASSWORD = secrets.token_urlsafe(24)
 
 
@@ -120,9 +122,8 @@ def take_away(scene: Scene) -> None:
         server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
 
 
-def test_r162_no_part_of_a_secret_is_in_the_log_or_in_the_trail(
-    scene: Scene, capfd: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.requirement(162)
+def test_no_part_of_a_secret_is_in_the_log_or_in_the_trail(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
     configure("debug")
     scene.server.services.request_log._lines = LineRateLimit(per_s=1_000_000, burst=1_000_000)
     hostile(scene)
@@ -150,7 +151,8 @@ def test_r162_no_part_of_a_secret_is_in_the_log_or_in_the_trail(
     assert "wrong password" in trail
 
 
-def test_r161_a_fault_of_ours_tells_a_fixed_text_and_the_request_and_nothing_of_itself(scene: Scene) -> None:
+@pytest.mark.requirement(161)
+def test_a_fault_of_ours_tells_a_fixed_text_and_the_request_and_nothing_of_itself(scene: Scene) -> None:
     spoil(scene)
     fault = scene.server.ask("GET", "/Account/Details")
     take_away(scene)

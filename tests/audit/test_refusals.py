@@ -18,6 +18,8 @@ from tests.support.client import api_key, bearer
 from tests.support.inprocess import HOST, OTHER_HOST, InProcessServer
 from tests.support.operator_actions import PASSWORD
 
+pytestmark = pytest.mark.requirement(169)
+
 LOGIN = "/Login/Customer/Api/Verify"
 STOCK = "/Supplier/Products/List"
 
@@ -57,7 +59,8 @@ def refused(rows: list[Row]) -> set[tuple[int, str, str, str]]:
     return {(one["code"], one["cause"], row.actor, row.subject) for one, row in details}
 
 
-def test_r169_every_cause_of_a_refused_token_is_told_apart(shop: Shop) -> None:
+@pytest.mark.requirement(169)
+def test_every_cause_of_a_refused_token_is_told_apart(shop: Shop) -> None:
     server, operator = shop.server, shop.server.operator
     good = shop.token()
     cases: list[tuple[str, int, str, str]] = [
@@ -88,7 +91,8 @@ def _decoded(token: str) -> bytes:
     return base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4))
 
 
-def test_r169_every_cause_of_a_refused_api_key_is_told_apart(shop: Shop) -> None:
+@pytest.mark.requirement(169)
+def test_every_cause_of_a_refused_api_key_is_told_apart(shop: Shop) -> None:
     server, operator = shop.server, shop.server.operator
     here = operator.key(shop.id, Surface.SUPPLIER, shop.supplier)
     elsewhere = operator.key(shop.id, Surface.SUPPLIER, shop.supplier, networks=["198.51.100.0/24"])
@@ -129,7 +133,8 @@ def test_a_scope_that_is_missing_and_a_limit_that_is_passed_name_the_caller(shop
     assert {one for one in found if one[0] == -7} == {(-7, "over a rate limit", shop.partner, "GET /Account/Details")}
 
 
-def test_r169_the_caller_sees_one_refusal_of_a_login_and_the_trail_every_cause_and_account(shop: Shop) -> None:
+@pytest.mark.requirement(169)
+def test_the_caller_sees_one_refusal_of_a_login_and_the_trail_every_cause_and_account(shop: Shop) -> None:
     server, operator = shop.server, shop.server.operator
     closed = operator.account(shop.id, "partner", "closed@partner.example", api=False)
     barred = operator.account(shop.id, "partner", "barred@partner.example")
@@ -154,7 +159,8 @@ def test_r169_the_caller_sees_one_refusal_of_a_login_and_the_trail_every_cause_a
     }
 
 
-def test_r135_a_login_is_in_the_trail_once_with_time_tenant_subject_address_and_result(shop: Shop) -> None:
+@pytest.mark.requirement(135)
+def test_a_login_is_in_the_trail_once_with_time_tenant_subject_address_and_result(shop: Shop) -> None:
     server = shop.server
     assert server.login("p@partner.example", PASSWORD)["success"] is True
     rows = [row for row in server.write() if row.action == "login.ok"]
@@ -172,7 +178,8 @@ def test_too_many_failures_are_in_the_trail_as_such(shop: Shop) -> None:
     assert found == {(-26, "wrong password", shop.partner), (-27, "too many failures in a row", "anonymous")}
 
 
-def test_r156_ten_thousand_refusals_write_nothing_until_the_flush_and_then_a_few_rows(shop: Shop) -> None:
+@pytest.mark.requirement(156)
+def test_ten_thousand_refusals_write_nothing_until_the_flush_and_then_a_few_rows(shop: Shop) -> None:
     server, store = shop.server, shop.server.installation.store
     server.ask("GET", "/Account/Details")
     server.write()

@@ -10,6 +10,8 @@ import pytest
 from benchmarks.load import Load, Result, run, run_here
 from benchmarks.wire import Template, http_request
 
+pytestmark = pytest.mark.slow
+
 Answer = Callable[[int], bytes | None]
 
 

@@ -51,7 +51,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield Shop(port, read_values(prepared))
 
 
-def test_r85_r111_every_api_key_that_is_no_good_gets_one_answer(shop: Shop) -> None:
+@pytest.mark.requirement(85, 111)
+def test_every_api_key_that_is_no_good_gets_one_answer(shop: Shop) -> None:
     (names,) = shop.answers("API key").values()
     assert {"unknown", "revoked (R111)", "another tenant's (R85)", "expired", "missing"} < set(names)
 
@@ -60,7 +61,8 @@ def test_a_suspended_tenants_key_gets_the_response_of_an_unknown_one(shop: Shop)
     assert list(shop.answers("API key, suspended tenant").values()) == [["unknown", "right"]]
 
 
-def test_r77_a_mac_gets_one_answer_wherever_it_is_wrong(shop: Shop) -> None:
+@pytest.mark.requirement(77)
+def test_a_mac_gets_one_answer_wherever_it_is_wrong(shop: Shop) -> None:
     (names,) = shop.answers("MAC").values()
     assert {"1st byte wrong", "31st byte wrong (R77)"} < set(names)
 
@@ -70,13 +72,15 @@ def test_every_ended_token_gets_the_response_of_a_forged_one(shop: Shop) -> None
     assert {"wrong MAC", "another tenant's", "revoked", "disabled account's"} < set(names)
 
 
+@pytest.mark.requirement(170)
 @pytest.mark.parametrize("group", ["object of another tenant, own token", "object, another tenant's token"])
-def test_r170_what_another_tenant_has_gets_the_answer_of_what_nobody_has(shop: Shop, group: str) -> None:
+def test_what_another_tenant_has_gets_the_answer_of_what_nobody_has(shop: Shop, group: str) -> None:
     (names,) = shop.answers(group).values()
     assert {"no such object", "an object (R170)"} < set(names)
 
 
-def test_r113_every_login_that_fails_gets_one_answer(shop: Shop) -> None:
+@pytest.mark.requirement(113)
+def test_every_login_that_fails_gets_one_answer(shop: Shop) -> None:
     (names,) = shop.answers("login").values()
     assert {"wrong password", "unknown account (R113)", "disabled account (R113)"} < set(names)
     assert {"over-long password (R113)", "no e-mail at all", "suspended tenant"} < set(names)

@@ -127,8 +127,9 @@ def test_an_invalid_store_file_is_refused_in_one_line(shop: Program) -> None:
     assert outcome.err == "bedesten: the store cannot be opened: file is not a database\n"
 
 
+@pytest.mark.requirement(76, 212)
 @pytest.mark.parametrize("command", [("tenants", "list"), ("serve", "--port", "0", "--admin-port", "0")])
-def test_r76_r212_weak_or_readable_secrets_are_refused_in_one_line(shop: Program, command: tuple[str, ...]) -> None:
+def test_weak_or_readable_secrets_are_refused_in_one_line(shop: Program, command: tuple[str, ...]) -> None:
     path = shop.data / "secrets.json"
     path.chmod(0o640)
     outcome = shop.run(*command)

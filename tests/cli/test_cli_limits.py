@@ -44,18 +44,20 @@ def test_origins_are_set_and_removed_together(shop: Program) -> None:
     assert shop.run("tenants", "set", "shop", "--origin", "https://a.example", "--no-origins").code == 2
 
 
+@pytest.mark.requirement(188)
 @pytest.mark.parametrize(
     "origin",
     ["shop.example", "https://shop.example/", "https://SHOP.example", "HTTPS://shop.example", "https://shop.example:443",
      "http://shop.example:80", "https://shop.example:65536", "https://shop.example:0443", "https://*.example", "*", "null",
      "https://shop.example https://evil.example", "https://shop.example.", "ftp://shop.example", "https://"],
 )  # fmt: skip
-def test_r188_an_origin_that_no_browser_writes_is_refused(shop: Program, origin: str) -> None:
+def test_an_origin_that_no_browser_writes_is_refused(shop: Program, origin: str) -> None:
     refused = shop.run_error("tenants", "set", "shop", "--origin", origin)
     assert (refused["code"], list(refused["fields"])) == (-2, ["origin"])
     assert shop.run_json("tenants", "list")["tenants"][0]["origins"] == []
 
 
+@pytest.mark.requirement(202)
 @pytest.mark.parametrize(
     ("text", "proxies"),
     [
@@ -66,7 +68,7 @@ def test_r188_an_origin_that_no_browser_writes_is_refused(shop: Program, origin:
         ("[]", []),
     ],
 )
-def test_r202_trusted_proxies_are_a_json_list_or_separated(
+def test_trusted_proxies_are_a_json_list_or_separated(
     monkeypatch: pytest.MonkeyPatch, text: str, proxies: list[str]
 ) -> None:
     monkeypatch.setenv("BEDESTEN_TRUSTED_PROXIES", text)
@@ -75,8 +77,9 @@ def test_r202_trusted_proxies_are_a_json_list_or_separated(
     assert Settings.model_validate_json(settings.model_dump_json()).trusted_proxies == proxies
 
 
+@pytest.mark.requirement(202)
 @pytest.mark.parametrize("text", ["nonsense", "10.0.0.1/8", '["10.0.0.0/8"', "*", "proxy.example"])
-def test_r202_a_proxy_that_is_no_network_is_refused_at_once_and_by_name(shop: Program, text: str) -> None:
+def test_a_proxy_that_is_no_network_is_refused_at_once_and_by_name(shop: Program, text: str) -> None:
     refused = shop.run_process("serve", "--port", "0", "--admin-port", "0", BEDESTEN_TRUSTED_PROXIES=text)
     assert refused.code == 2
     assert "BEDESTEN_TRUSTED_PROXIES" in refused.err

@@ -90,7 +90,8 @@ def test_a_new_tenant_is_served_at_once(program: Program, server: CliServer) -> 
     assert codes(clients, "GET", "/Categories") == {(421, -10)}
 
 
-def test_r224_a_revoked_key_is_dead_on_the_next_request_through_every_worker(
+@pytest.mark.requirement(224)
+def test_a_revoked_key_is_dead_on_the_next_request_through_every_worker(
     program: Program, server: CliServer, shop: str
 ) -> None:
     key = key_of(program, shop)
@@ -100,7 +101,8 @@ def test_r224_a_revoked_key_is_dead_on_the_next_request_through_every_worker(
     assert codes(clients, "POST", "/Supplier/Products/List") == {(401, -23)}
 
 
-def test_r224_access_that_is_denied_is_denied_on_the_next_request_and_given_again(
+@pytest.mark.requirement(224)
+def test_access_that_is_denied_is_denied_on_the_next_request_and_given_again(
     program: Program, server: CliServer, shop: str
 ) -> None:
     tenant = shop.split(".")[0]
@@ -128,6 +130,7 @@ def partner(program: Program, shop: str) -> list[str]:
     return ["p@partner.example", "--tenant", tenant]
 
 
+@pytest.mark.requirement(224)
 @pytest.mark.parametrize(
     ("taken", "code"),
     [
@@ -138,7 +141,7 @@ def partner(program: Program, shop: str) -> list[str]:
         (["tenants", "suspend", "{name}"], (401, -21)),
     ],
 )
-def test_r224_what_is_taken_from_a_partner_is_gone_on_the_next_request_through_every_worker(
+def test_what_is_taken_from_a_partner_is_gone_on_the_next_request_through_every_worker(
     program: Program, server: CliServer, shop: str, partner: list[str], taken: list[str], code: tuple[int, int]
 ) -> None:
     clients = server.clients(shop, bearer(token_of(server, shop)))
@@ -148,7 +151,8 @@ def test_r224_what_is_taken_from_a_partner_is_gone_on_the_next_request_through_e
     assert codes(clients, "GET", "/Account/Details") == {code}
 
 
-def test_r224_an_imported_catalogue_is_sold_at_once(
+@pytest.mark.requirement(224)
+def test_an_imported_catalogue_is_sold_at_once(
     program: Program, server: CliServer, shop: str, partner: list[str]
 ) -> None:
     file = b"sku,name,category,price,requireData\nc-1,Card,Games,12.50,player:Player id\n"

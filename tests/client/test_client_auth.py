@@ -65,7 +65,8 @@ def test_an_api_key_on_a_client_of_ones_own(shop: Shop, tmp_path: Path) -> None:
         assert client.post(f"https://{shop.host}{GET_KEY}").json()["data"]["id"] == new.id
 
 
-def test_r226_many_threads_share_one_login() -> None:
+@pytest.mark.requirement(226)
+def test_many_threads_share_one_login() -> None:
     with scripted(renewing(lambda asked: ok(ACCOUNT))) as server, httpx2.Client() as client:
         auth = BearerAuth(server.url, email="p@partner.example", password="pw")
         with ThreadPoolExecutor(50) as pool:
@@ -74,7 +75,8 @@ def test_r226_many_threads_share_one_login() -> None:
         assert server.logins == 1
 
 
-def test_r225_a_second_401_is_the_callers() -> None:
+@pytest.mark.requirement(225)
+def test_a_second_401_is_the_callers() -> None:
     with scripted(renewing(lambda _: refusal(401, -21))) as server, httpx2.Client() as client:
         auth = BearerAuth(server.url, email="p@partner.example", password="pw")
         answer = client.get(f"{server.url}/Account/Details", auth=auth)
@@ -101,7 +103,8 @@ def test_an_interrupted_login_leaves_no_caller_waiting() -> None:
         assert client.get(f"{server.url}/Account/Details", auth=auth).status_code == 200
 
 
-def test_r228_a_credential_goes_to_its_own_shop_only() -> None:
+@pytest.mark.requirement(228)
+def test_a_credential_goes_to_its_own_shop_only() -> None:
     with scripted(lambda _: http(200, b"{}")) as elsewhere, httpx2.Client() as client:
         for auth in (
             BearerAuth("api.shop.example", email="p@partner.example", password="pw"),
@@ -121,8 +124,9 @@ def test_the_shops_host_with_another_scheme_or_port_is_an_error() -> None:
         assert server.asked == []
 
 
+@pytest.mark.requirement(228)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_r228_a_redirect_takes_no_credential_along_even_on_a_client_that_follows_it(status: int) -> None:
+def test_a_redirect_takes_no_credential_along_even_on_a_client_that_follows_it(status: int) -> None:
     with scripted(lambda _: http(200, b"{}")) as elsewhere:
         there = http(status, b"", f"Location: http://localhost:{elsewhere.url.rpartition(':')[2]}/x")
         seen: list[str] = []
@@ -151,7 +155,8 @@ def test_r228_a_redirect_takes_no_credential_along_even_on_a_client_that_follows
         assert seen.count("http11.send_request_headers.complete") == 8, "the caller's own trace goes on"
 
 
-def test_r228_a_client_of_this_library_follows_no_redirect(kind: str) -> None:
+@pytest.mark.requirement(228)
+def test_a_client_of_this_library_follows_no_redirect(kind: str) -> None:
     with scripted(lambda _: http(200, b"{}")) as elsewhere:
         with scripted(
             lambda asked: token("t1") if asked.path == LOGIN else http(307, b"", f"Location: {elsewhere.url}/x")
@@ -171,7 +176,8 @@ def test_responses_can_still_be_streamed() -> None:
             assert b"".join(answer.iter_bytes()).startswith(b'{"success"')
 
 
-def test_r227_what_is_sent_from_a_stream_is_sent_again_whole() -> None:
+@pytest.mark.requirement(227)
+def test_what_is_sent_from_a_stream_is_sent_again_whole() -> None:
     def script(asked: RecordedRequest) -> bytes:
         return ok(ACCOUNT) if asked.headers["authorization"] == "Bearer t2" else refusal(401, -22)
 
@@ -182,7 +188,8 @@ def test_r227_what_is_sent_from_a_stream_is_sent_again_whole() -> None:
         assert [one.body for one in server.calls] == [b"abcd", b"abcd"]
 
 
-def test_r230_nothing_of_it_is_shown() -> None:
+@pytest.mark.requirement(230)
+def test_nothing_of_it_is_shown() -> None:
     shown = repr(BearerAuth("api.shop.example", email="p@partner.example", password="seven lanterns"))
     assert shown == "BearerAuth('https://api.shop.example')"
     with pytest.raises(ValueError, match="surface must be"):

@@ -149,7 +149,8 @@ def test_an_endless_response_is_abandoned(kind: str, monkeypatch: pytest.MonkeyP
 # --- too many requests, and a server that cannot know -------------------------------------------------------------------
 
 
-def test_r229_429_for_a_minute_is_told_at_once_with_the_time_to_wait(kind: str) -> None:
+@pytest.mark.requirement(229)
+def test_429_for_a_minute_is_told_at_once_with_the_time_to_wait(kind: str) -> None:
     with scripted(then(refusal(429, -7, "Retry-After: 60"))) as server:
         with pytest.raises(TooManyRequests) as failed:
             partner_call(kind, server.url, "account")
@@ -199,7 +200,8 @@ def test_other_conflicts_are_raised_at_once(kind: str) -> None:
 # --- what may be sent twice ---------------------------------------------------------------------------------------------
 
 
-def test_r227_what_changes_something_carries_one_idempotency_key_through_all_its_attempts(kind: str) -> None:
+@pytest.mark.requirement(227)
+def test_what_changes_something_carries_one_idempotency_key_through_all_its_attempts(kind: str) -> None:
     done = ok({"added": 1, "duplicates": 0, "available": 1})
     with scripted(then(Raw([]), refusal(503, -9, "Retry-After: 0"), done)) as server:
         supplier_call(kind, server.url, "upload_stock", "prd_1", ["code"])
@@ -245,7 +247,8 @@ class Cutting(httpx2.BaseTransport):
         self._inner.close()
 
 
-def test_r227_an_order_whose_answer_was_lost_is_placed_exactly_once(shop: Shop) -> None:
+@pytest.mark.requirement(227)
+def test_an_order_whose_answer_was_lost_is_placed_exactly_once(shop: Shop) -> None:
     before = len(shop.site.rows(shop.id)["orders"])
     with httpx2.Client(transport=Cutting(shop.site.port), trust_env=False) as cut:
         client = ResellerClient(shop.host, email=shop.partner_email, password=PASSWORD, http=cut)
@@ -263,7 +266,8 @@ def test_waits_double_up_to_a_limit_and_differ() -> None:
     assert len({backoff(3) for _ in range(10)}) == 10
 
 
-def test_r229_retry_after_is_the_least_and_those_who_were_refused_together_do_not_come_back_together() -> None:
+@pytest.mark.requirement(229)
+def test_retry_after_is_the_least_and_those_who_were_refused_together_do_not_come_back_together() -> None:
     body = b'{"success":false,"code":-7}'
     waits = {retry_delay(Response(429, {"retry-after": "10"}, body), RetryPolicy.SAFE, 1) for _ in range(10)}
     assert len(waits) == 10
@@ -302,6 +306,7 @@ def test_an_invalid_header_is_not_quoted() -> None:
     assert "password" not in repr(Send(request, 1))
 
 
+@pytest.mark.requirement(230)
 @pytest.mark.parametrize(
     "answer",
     [
@@ -310,7 +315,7 @@ def test_an_invalid_header_is_not_quoted() -> None:
     ],
     ids=["401", "503", "a page", "nothing", "a redirect"],
 )  # fmt: skip
-def test_r230_no_secret_is_in_an_error_its_traceback_or_a_log(
+def test_no_secret_is_in_an_error_its_traceback_or_a_log(
     kind: str, answer: bytes | Raw, caplog: pytest.LogCaptureFixture
 ) -> None:
     import traceback

@@ -186,7 +186,8 @@ def test_a_key_unfit_for_a_header_is_refused_and_not_shown(text: str) -> None:
         assert server.asked == []
 
 
-def test_r230_a_secret_shows_itself_to_nobody() -> None:
+@pytest.mark.requirement(230)
+def test_a_secret_shows_itself_to_nobody() -> None:
     import pickle
 
     secret = Secret("ak_live_1")

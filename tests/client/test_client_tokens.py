@@ -77,7 +77,8 @@ def test_one_login_serves_many_calls(own: Shop, counted: Counting) -> None:
     assert paths[LOGIN] == 1
 
 
-def test_r225_r227_an_order_that_meets_the_401_is_placed_exactly_once(own: Shop, counted: Counting) -> None:
+@pytest.mark.requirement(225, 227)
+def test_an_order_that_meets_the_401_is_placed_exactly_once(own: Shop, counted: Counting) -> None:
     http_client, paths = counted
     client = ResellerClient(own.host, email=own.partner_email, password=PASSWORD, http=http_client)
     client.account()
@@ -88,7 +89,8 @@ def test_r225_r227_an_order_that_meets_the_401_is_placed_exactly_once(own: Shop,
     assert len(own.site.rows(own.id)["orders"]) == len(before) + 1
 
 
-def test_r226_a_thousand_parallel_calls_whose_token_was_ended_make_one_login(own: Shop) -> None:
+@pytest.mark.requirement(226)
+def test_a_thousand_parallel_calls_whose_token_was_ended_make_one_login(own: Shop) -> None:
     async def scenario() -> "Counter[str]":
         paths: Counter[str] = Counter()
         async with rerouted_async(own.site.port, paths) as http_client:
@@ -104,7 +106,8 @@ def test_r226_a_thousand_parallel_calls_whose_token_was_ended_make_one_login(own
     assert asyncio.run(scenario())[LOGIN] == 2
 
 
-def test_r226_at_expiry_threads_and_tasks_that_share_a_token_make_one_login(own: Shop, counted: Counting) -> None:
+@pytest.mark.requirement(226)
+def test_at_expiry_threads_and_tasks_that_share_a_token_make_one_login(own: Shop, counted: Counting) -> None:
     http_client, paths = counted
     clock = FakeClock()
     tokens = credential(own.partner_email, PASSWORD, clock)
@@ -152,7 +155,8 @@ def test_a_clock_that_is_wrong_by_a_day_does_no_harm(
         assert paths == {LOGIN: 1, "/Account/Details": 3}
 
 
-def test_r229_400_and_403_never_make_a_login(own: Shop, counted: Counting) -> None:
+@pytest.mark.requirement(229)
+def test_400_and_403_never_make_a_login(own: Shop, counted: Counting) -> None:
     http_client, paths = counted
     account = own.operator.account(own.id, "partner", "narrow@partner.example", scopes=["account:read"])
     client = ResellerClient(own.host, email="narrow@partner.example", password=PASSWORD, http=http_client)
@@ -243,7 +247,8 @@ def client_of(server: Server, **options: float) -> ResellerClient:
     return made.with_options(**options)  # type: ignore[arg-type]
 
 
-def test_r225_a_second_401_is_the_callers_and_401_for_ever_is_no_storm() -> None:
+@pytest.mark.requirement(225)
+def test_a_second_401_is_the_callers_and_401_for_ever_is_no_storm() -> None:
     with scripted(logging_in(lambda _: refusal(401, -21))) as server, client_of(server) as client:
         with pytest.raises(Unauthorized) as refused:
             client.account()
@@ -293,7 +298,8 @@ def test_a_gateways_401_is_recognised_by_its_challenge() -> None:
         assert server.logins == 2
 
 
-def test_r229_429_makes_no_login() -> None:
+@pytest.mark.requirement(229)
+def test_429_makes_no_login() -> None:
     with scripted(logging_in(lambda _: refusal(429, -7, "Retry-After: 60"))) as server, client_of(server) as client:
         with pytest.raises(TooManyRequests):
             client.account()
@@ -454,7 +460,8 @@ def test_a_futile_login_is_made_once_for_all(answer: bytes | Raw, error: type[Ex
         assert server.logins <= 3 * most, "not one for each of the twenty"
 
 
-def test_r227_the_order_of_a_401_carries_the_same_body_again() -> None:
+@pytest.mark.requirement(227)
+def test_the_order_of_a_401_carries_the_same_body_again() -> None:
     def script(asked: RecordedRequest) -> bytes:
         return ok(PLACED) if asked.headers["authorization"] == "Bearer t2" else refusal(401, -21)
 

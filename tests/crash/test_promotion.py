@@ -95,7 +95,8 @@ def failover(tmp_path: Path) -> Iterator[Failover]:
             assert node.failures() == []
 
 
-def test_r213_what_is_revoked_after_a_promotion_that_lost_changes_is_refused_on_every_node(failover: Failover) -> None:
+@pytest.mark.requirement(213)
+def test_what_is_revoked_after_a_promotion_that_lost_changes_is_refused_on_every_node(failover: Failover) -> None:
     operator, shop = failover.operator, failover.shop
     brought_back, first, *later = failover.keys
     assert failover.ask(failover.keys) == {ACCEPTED: 2 * REQUESTS}

@@ -58,12 +58,13 @@ def asked(site: Site, shop: Shop, *keys: Key) -> Counter[tuple[int, int | None]]
     return told
 
 
+@pytest.mark.requirement(213)
 @pytest.mark.parametrize(
     ("restore", "answers"),
     [(moved, UNAVAILABLE), (moved_alone, UNAVAILABLE), (written_over, REFUSED), (brought_in, REFUSED)],
     ids=["moved-over-it", "moved-without-its-log", "written-over-it", "brought-in-by-sqlite"],
 )
-def test_r213_what_is_revoked_after_an_older_copy_came_back_is_refused_by_every_worker(
+def test_what_is_revoked_after_an_older_copy_came_back_is_refused_by_every_worker(
     tmp_path: Path, restore: Callable[[Path, Path], None], answers: tuple[int, int | None]
 ) -> None:
     with opened("sqlite", tmp_path) as installation:

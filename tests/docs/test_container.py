@@ -5,9 +5,12 @@ import re
 import tomllib
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.support.documents import ROOT
+
+pytestmark = pytest.mark.external
 
 CONTAINERFILE = (ROOT / "Containerfile").read_text("utf-8").replace("\\\n", " ")
 

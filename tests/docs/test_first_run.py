@@ -13,6 +13,8 @@ import pytest
 from bedesten.server.listener import free_port
 from tests.support.documents import DOCS, blocks
 
+pytestmark = pytest.mark.slow
+
 TUTORIAL = DOCS / "tutorials" / "first-run.md"
 
 

@@ -156,7 +156,8 @@ def test_over_a_limit_an_idle_time_out_is_not_written_either(server: CountingSer
     assert server.ask("/Products/List", lines, {}).told == (429, NO_COST)
 
 
-def test_r156_an_address_that_was_refused_too_often_costs_nothing_whatever_it_tries(server: CountingServer) -> None:
+@pytest.mark.requirement(156)
+def test_an_address_that_was_refused_too_often_costs_nothing_whatever_it_tries(server: CountingServer) -> None:
     lines = server.partner()
     assert server.ask("/Products/List", lines, {}).response.status == 200
     peer = "203.0.113.9"

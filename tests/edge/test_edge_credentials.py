@@ -24,22 +24,25 @@ def raw(shop: Shop, *lines: str, path: str = DETAILS, method: str = "GET") -> An
 # --- headers of credentials ---------------------------------------------------------------------------------------------
 
 
-def test_r11_a_folded_header_is_a_400(shop: Shop) -> None:
+@pytest.mark.requirement(11)
+def test_a_folded_header_is_a_400(shop: Shop) -> None:
     for fold in ("Bearer\r\n {}", "\r\n Bearer {}", "Bearer {}\r\n ", "Bearer \r\n\t{}"):
         line = f"Authorization: {fold.format(shop.partner_token)}"
         assert raw(shop, f"Host: {shop.host}", line).status == 400
 
 
+@pytest.mark.requirement(13)
 @pytest.mark.parametrize(
     "name",
     ["HTTP_AUTHORIZATION", "Http-Authorization", "X-Authorization", "X-Access-Token", "Proxy-Authorization", "Authorisation",
      "Authorization_", "X-Forwarded-Authorization", "Token", "Cookie"],
 )  # fmt: skip
-def test_r13_a_token_under_another_name_is_none(shop: Shop, name: str) -> None:
+def test_a_token_under_another_name_is_none(shop: Shop, name: str) -> None:
     assert ask(shop, [(name, f"Bearer {shop.partner_token}")]).told == (401, -20)
 
 
-def test_r14_a_token_outside_of_the_header_is_none(shop: Shop) -> None:
+@pytest.mark.requirement(14)
+def test_a_token_outside_of_the_header_is_none(shop: Shop) -> None:
     token = shop.partner_token
     for path in (
         f"{DETAILS}?access_token={token}",
@@ -56,7 +59,8 @@ def test_r14_a_token_outside_of_the_header_is_none(shop: Shop) -> None:
     assert speak(shop.site.port, sent).told == (401, -20)
 
 
-def test_r15_a_bad_token_is_told_in_fixed_words_that_repeat_nothing_of_it(shop: Shop) -> None:
+@pytest.mark.requirement(15)
+def test_a_bad_token_is_told_in_fixed_words_that_repeat_nothing_of_it(shop: Shop) -> None:
     head, claims, mac = shop.partner_token.split(".")
     bad = [
         "x",
@@ -76,7 +80,8 @@ def test_r15_a_bad_token_is_told_in_fixed_words_that_repeat_nothing_of_it(shop: 
     assert len({answer.anonymous for answer in answers}) == 1
 
 
-def test_r16_a_token_without_the_scope_is_403_and_told_which(shop: Shop) -> None:
+@pytest.mark.requirement(16)
+def test_a_token_without_the_scope_is_403_and_told_which(shop: Shop) -> None:
     narrow = shop.token(Surface.RESELLER, shop.partner, ["catalogue:read"])
     answer = ask(shop, bearer(narrow))
     assert answer.told == (403, -24)
@@ -85,7 +90,8 @@ def test_r16_a_token_without_the_scope_is_403_and_told_which(shop: Shop) -> None
     )
 
 
-def test_r18_a_good_key_does_not_stand_in_for_a_bad_token(shop: Shop) -> None:
+@pytest.mark.requirement(18)
+def test_a_good_key_does_not_stand_in_for_a_bad_token(shop: Shop) -> None:
     for key in (shop.supplier_key.text, shop.payment_key.text):
         assert ask(shop, [*api_key(key), *bearer("x")]).told == (401, -21)
         assert ask(shop, api_key(key)).told == (401, -20)
@@ -93,7 +99,8 @@ def test_r18_a_good_key_does_not_stand_in_for_a_bad_token(shop: Shop) -> None:
         assert ask(shop, [("Authorization", f"Bearer {key}")]).told == (401, -21)
 
 
-def test_r19_a_good_token_does_not_stand_in_for_a_bad_key(shop: Shop) -> None:
+@pytest.mark.requirement(19)
+def test_a_good_token_does_not_stand_in_for_a_bad_key(shop: Shop) -> None:
     for path in ("/Supplier/Products/List", "/Payment/Deposits/Create"):
         for token in (shop.partner_token, shop.customer_token):
             assert ask(shop, [*bearer(token), ("ApiKey", "ak_live_x")], path, "POST").told == (401, -23)
@@ -106,7 +113,8 @@ def test_r19_a_good_token_does_not_stand_in_for_a_bad_key(shop: Shop) -> None:
 # --- hosts --------------------------------------------------------------------------------------------------------------
 
 
-def test_r195_a_missing_or_repeated_host_is_400(shop: Shop, other_shop: Shop) -> None:
+@pytest.mark.requirement(195)
+def test_a_missing_or_repeated_host_is_400(shop: Shop, other_shop: Shop) -> None:
     token = f"Authorization: Bearer {shop.partner_token}"
     mine, theirs = f"Host: {shop.host}", f"Host: {other_shop.host}"
     for lines in ((), (mine, mine), (mine, theirs), (theirs, mine), (mine, "HOST: x"), ("Host:",), ("Host: ", mine)):
@@ -120,18 +128,20 @@ NO_HOSTS = (
 )  # fmt: skip
 
 
+@pytest.mark.requirement(196, 197)
 @pytest.mark.parametrize("form", NO_HOSTS)
-def test_r196_r197_a_host_that_is_none_is_400_with_good_credentials_or_without(shop: Shop, form: str) -> None:
+def test_a_host_that_is_none_is_400_with_good_credentials_or_without(shop: Shop, form: str) -> None:
     host = f"Host: {form.format(shop.host, shop.host)}"
     for lines in ((host, f"Authorization: Bearer {shop.partner_token}"), (host,)):
         for path in (DETAILS, "/health", "/documentation/guides/errors"):
             assert raw(shop, *lines, path=path).told == (400, -2)
 
 
+@pytest.mark.requirement(198)
 @pytest.mark.parametrize(
     "host", ["nobody.example", "127.0.0.1", "localhost", "[::1]", "0.0.0.0", "example", "xn--a.example"]
 )
-def test_r198_an_unknown_host_is_421_whatever_is_asked_for(shop: Shop, host: str) -> None:
+def test_an_unknown_host_is_421_whatever_is_asked_for(shop: Shop, host: str) -> None:
     for method, path in (
         ("GET", DETAILS), ("POST", "/Supplier/x"), ("POST", "/Login/Customer/Api/Verify"), ("OPTIONS", "/Storefront/x"),
         ("GET", "/documentation/guides/errors"), ("GET", "/health/live"), ("TRACE", "/"),
@@ -140,7 +150,8 @@ def test_r198_an_unknown_host_is_421_whatever_is_asked_for(shop: Shop, host: str
         assert raw(shop, f"Host: {host}", *credentials, path=path, method=method).told == (421, -10)
 
 
-def test_r199_case_port_and_one_trailing_dot_make_no_other_host(shop: Shop) -> None:
+@pytest.mark.requirement(199)
+def test_case_port_and_one_trailing_dot_make_no_other_host(shop: Shop) -> None:
     for host in (
         shop.host.upper(),
         f"{shop.host}.",
@@ -154,7 +165,8 @@ def test_r199_case_port_and_one_trailing_dot_make_no_other_host(shop: Shop) -> N
     assert raw(shop, f"Host: {shop.host}..").told == (400, -2)
 
 
-def test_r204_a_host_that_moves_takes_no_credential_with_it(
+@pytest.mark.requirement(204)
+def test_a_host_that_moves_takes_no_credential_with_it(
     fresh_shop: Shop, unlimited_shop: Shop, operator: Operator
 ) -> None:
     token, key = bearer(fresh_shop.partner_token), api_key(fresh_shop.supplier_key.text)
@@ -191,7 +203,8 @@ def test_the_frames_work(shop: Shop) -> None:
     assert framed(shop, [("Content-Length", "2"), ("Content-Length", "2")], b"{}") == [200, 200]
 
 
-def test_r171_two_lengths_of_a_body_end_the_connection(shop: Shop) -> None:
+@pytest.mark.requirement(171)
+def test_two_lengths_of_a_body_end_the_connection(shop: Shop) -> None:
     for lines in (
         [("Content-Length", "2"), CHUNKED],
         [CHUNKED, ("Content-Length", "2")],
@@ -200,43 +213,48 @@ def test_r171_two_lengths_of_a_body_end_the_connection(shop: Shop) -> None:
         assert framed(shop, lines, WHOLE) == [200], "the chunks count, and nothing comes after them"
 
 
+@pytest.mark.requirement(172)
 @pytest.mark.parametrize(
     "length", ["-2", "+2", "0_2", "0x2", "2.0", "2, 2", "2 2", "", "9" * 20, "9" * 400, "\xb2", "two"]
 )
-def test_r172_a_length_that_is_none_is_a_400_and_the_end(shop: Shop, length: str) -> None:
+def test_a_length_that_is_none_is_a_400_and_the_end(shop: Shop, length: str) -> None:
     assert framed(shop, [("Content-Length", length)], b"{}") == [400]
     assert framed(shop, [("Content-Length", "2"), ("Content-Length", "3")], b"{}") == [400]
 
 
+@pytest.mark.requirement(173)
 @pytest.mark.parametrize(
     "line",
     [("Transfer-Encoding", "xchunked"), ("Transfer-Encoding", "chunked, chunked"), ("Transfer-Encoding", "gzip, chunked"),
      ("Transfer-Encoding", "chunked, gzip"), ("Transfer-Encoding", "identity"), ("Transfer-Encoding", "\x0bchunked"),
      ("Transfer-Encoding ", "chunked"), ("Transfer-Encoding", '"chunked"'), ("Transfer-Encoding", "chunked;q=1")],
 )  # fmt: skip
-def test_r173_a_transfer_coding_that_is_not_chunked_is_a_400_and_the_end(shop: Shop, line: tuple[str, str]) -> None:
+def test_a_transfer_coding_that_is_not_chunked_is_a_400_and_the_end(shop: Shop, line: tuple[str, str]) -> None:
     assert framed(shop, [line], WHOLE) == [400]
     assert framed(shop, [CHUNKED, line], WHOLE) == [400]
 
 
+@pytest.mark.requirement(174)
 @pytest.mark.parametrize(
     "body",
     [b"0x2\r\n{}\r\n0\r\n\r\n", b"-1\r\n{}\r\n0\r\n\r\n", b"2\r\n{}x\r\n0\r\n\r\n", b"2 \r\n{\r\n", b"\r\n{}",
      b"2\r\n{}\r\nzz\r\n", b"ffffffffffffffffff\r\n{}", b"2\n{}\n0\n\n", b"2\r\n{}\r\n", b"2"],
 )  # fmt: skip
-def test_r174_a_chunk_that_is_none_is_a_400_and_the_end(shop: Shop, body: bytes) -> None:
+def test_a_chunk_that_is_none_is_a_400_and_the_end(shop: Shop, body: bytes) -> None:
     assert framed(shop, [CHUNKED], body) == [400]
 
 
+@pytest.mark.requirement(175)
 @pytest.mark.parametrize(
     "line", ["X-Without-Colon", "X-Space : y", ": y", "X-Nul: a\x00b", "X-Return: a\rb", "X\x01Y: z", " X: y"]
 )
-def test_r175_a_header_line_that_is_none_is_a_400_and_the_end(shop: Shop, line: str) -> None:
+def test_a_header_line_that_is_none_is_a_400_and_the_end(shop: Shop, line: str) -> None:
     answer = raw(shop, f"Host: {shop.host}", f"Authorization: Bearer {shop.partner_token}", line)
     assert (answer.status, answer.closes) == (400, True)
 
 
-def test_r175_bare_line_feeds_are_taken_in_the_head_and_hide_nothing(shop: Shop) -> None:
+@pytest.mark.requirement(175)
+def test_bare_line_feeds_are_taken_in_the_head_and_hide_nothing(shop: Shop) -> None:
     """Documented: the server below takes them (RFC 9112 section 2.2 allows it). What matters is that both ends of a proxy
     cannot be made to disagree: a proxy in front rewrites the head."""
     sent = request_bytes("GET", DETAILS, shop.host, bearer(shop.partner_token)).replace(b"\r\n", b"\n")

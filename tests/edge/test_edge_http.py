@@ -45,9 +45,10 @@ ALLOWED = {
 ODD_METHODS = ("TRACE", "TRACK", "CONNECT", "get", "Post", "PURGE", "QUERY", "PROPFIND", "PRI", "X" * 200)
 
 
+@pytest.mark.requirement(167, 182)
 @pytest.mark.parametrize("path", ALLOWED)
 @pytest.mark.parametrize("method", ODD_METHODS)
-def test_r167_r182_a_method_of_no_use_is_405_wherever_it_is_sent(shop: Shop, method: str, path: str) -> None:
+def test_a_method_of_no_use_is_405_wherever_it_is_sent(shop: Shop, method: str, path: str) -> None:
     secret = "Bearer not-to-be-echoed"
     answer = speak(shop.site.port, head(shop, f"{method} {path} HTTP/1.1", ("Authorization", secret), good=False))
     assert (answer.told, answer.header("allow")) == ((405, -4), ALLOWED[path])
@@ -55,8 +56,9 @@ def test_r167_r182_a_method_of_no_use_is_405_wherever_it_is_sent(shop: Shop, met
     assert method.encode() not in answer.body or len(method) < 5
 
 
+@pytest.mark.requirement(182)
 @pytest.mark.parametrize("method", ["GET\t", "G@T", "G ET", '"GET"', "GET\x00", "", "GE\xe9"])
-def test_r182_what_is_no_method_is_a_400_and_the_end(shop: Shop, method: str) -> None:
+def test_what_is_no_method_is_a_400_and_the_end(shop: Shop, method: str) -> None:
     answer = speak(shop.site.port, head(shop, f"{method} {DETAILS} HTTP/1.1"))
     assert (answer.status, answer.closes) == (400, True)
 
@@ -67,7 +69,8 @@ def test_a_method_that_the_path_lacks_is_405_with_those_it_has(shop: Shop, metho
     assert (answer.status, answer.header("allow")) == (405, "GET")
 
 
-def test_r17_an_answer_to_head_has_no_body_and_the_connection_goes_on(shop: Shop) -> None:
+@pytest.mark.requirement(17)
+def test_an_answer_to_head_has_no_body_and_the_connection_goes_on(shop: Shop) -> None:
     with Connection(shop.site.port) as connection:
         connection.send(head(shop, f"HEAD {DETAILS} HTTP/1.1") + head(shop, f"GET {DETAILS} HTTP/1.1"))
         assert connection.receive("HEAD").status == 405
@@ -84,11 +87,10 @@ def test_a_page_is_there_for_head_without_its_body(shop: Shop, path: str) -> Non
     assert asked.header("etag") == got.header("etag")
 
 
+@pytest.mark.requirement(181, 182)
 @pytest.mark.parametrize("target", ["*", "{host}:443", "{host}", "nobody.example:80"])
 @pytest.mark.parametrize("method", ["OPTIONS", "GET", "POST", "CONNECT", "TRACE"])
-def test_r181_r182_a_target_that_is_no_path_is_refused_and_nothing_is_tunnelled(
-    shop: Shop, method: str, target: str
-) -> None:
+def test_a_target_that_is_no_path_is_refused_and_nothing_is_tunnelled(shop: Shop, method: str, target: str) -> None:
     answer = speak(shop.site.port, head(shop, f"{method} {target.format(host=shop.host)} HTTP/1.1"))
     assert answer.status == 400
     if answer.body:
@@ -109,21 +111,22 @@ TRICKS = (
 )  # fmt: skip
 
 
+@pytest.mark.requirement(181)
 @pytest.mark.parametrize("path", TRICKS)
-def test_r181_nothing_in_a_path_is_decoded_or_normalised(shop: Shop, path: str) -> None:
+def test_nothing_in_a_path_is_decoded_or_normalised(shop: Shop, path: str) -> None:
     assert told(shop, head(shop, f"GET {path} HTTP/1.1")) == (404, -3)
 
 
+@pytest.mark.requirement(181)
 @pytest.mark.parametrize(
     "path", ["/Supplier/../Account/Details", "/supplier/%2e%2e/Account/Details", "/Payment/..", "/PAYMENT//"]
 )
-def test_r181_below_the_keyed_surfaces_only_a_key_opens_anything(shop: Shop, path: str) -> None:
+def test_below_the_keyed_surfaces_only_a_key_opens_anything(shop: Shop, path: str) -> None:
     assert told(shop, head(shop, f"GET {path} HTTP/1.1")) == (401, -23)
 
 
-def test_r200_the_authority_of_an_absolute_target_is_not_seen_and_host_alone_decides(
-    shop: Shop, other_shop: Shop
-) -> None:
+@pytest.mark.requirement(200)
+def test_the_authority_of_an_absolute_target_is_not_seen_and_host_alone_decides(shop: Shop, other_shop: Shop) -> None:
     """The documented exception (a proxy in front normalises it, `test_edge_nginx`): what is answered is always the data
     of the shop whose token it is, or a refusal."""
     raw = head(shop, f"GET http://{other_shop.host}{DETAILS} HTTP/1.1")
@@ -148,10 +151,11 @@ def test_http_1_0_is_answered_if_it_names_a_host(shop: Shop) -> None:
     assert speak(shop.site.port, chunked + b"2\r\n{}\r\n0\r\n\r\n").status == 400
 
 
+@pytest.mark.requirement(182)
 @pytest.mark.parametrize("first", [f"GET {DETAILS}", f"GET {DETAILS} HTTP/1.2", f"GET {DETAILS} HTTP/2.0",
                                    f"GET {DETAILS} HTTP/11", f"GET {DETAILS} HTTPS/1.1", f"GET  {DETAILS} HTTP/1.1",
                                    f"GET {DETAILS} HTTP/1.1 x", f" GET {DETAILS} HTTP/1.1"])  # fmt: skip
-def test_r182_another_version_is_a_400_and_the_end(shop: Shop, first: str) -> None:
+def test_another_version_is_a_400_and_the_end(shop: Shop, first: str) -> None:
     answer = speak(shop.site.port, head(shop, first))
     assert (answer.status, answer.closes) == (400, True)
 
@@ -161,6 +165,7 @@ def test_the_preface_of_http_2_ends_the_connection(shop: Shop) -> None:
         speak(shop.site.port, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 
 
+@pytest.mark.requirement(182)
 @pytest.mark.parametrize(
     "lines",
     [
@@ -171,7 +176,7 @@ def test_the_preface_of_http_2_ends_the_connection(shop: Shop) -> None:
     ],
     ids=["h2c", "websocket", "tls"],
 )  # fmt: skip
-def test_r182_no_upgrade_is_made_and_the_credential_is_asked_for_as_ever(shop: Shop, lines: Lines) -> None:
+def test_no_upgrade_is_made_and_the_credential_is_asked_for_as_ever(shop: Shop, lines: Lines) -> None:
     with Connection(shop.site.port) as connection:
         refused = connection.exchange(head(shop, f"GET {DETAILS} HTTP/1.1", *lines, good=False))
         assert (refused.told, refused.header("upgrade")) == ((401, -20), None)
@@ -181,8 +186,9 @@ def test_r182_no_upgrade_is_made_and_the_credential_is_asked_for_as_ever(shop: S
 # --- Expect and bodies --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement(183)
 @pytest.mark.parametrize("path", ["/Orders/Create", "/Supplier/Products/Upsert", "/Storefront/Orders/Get"])
-def test_r183_a_bad_credential_is_refused_before_the_body_is_asked_for(shop: Shop, path: str) -> None:
+def test_a_bad_credential_is_refused_before_the_body_is_asked_for(shop: Shop, path: str) -> None:
     lines = [JSON, ("Expect", "100-continue"), ("Content-Length", "1000"), ("ApiKey", "ak_live_x")]
     with Connection(shop.site.port) as connection:
         connection.send(head(shop, f"POST {path} HTTP/1.1", *lines, good=False))
@@ -202,7 +208,8 @@ def test_a_good_credential_is_told_to_go_on_and_then_answered(shop: Shop) -> Non
 ELEVEN_MB = 11 * 1024 * 1024
 
 
-def test_r176_eleven_megabytes_are_413_early_and_401_without_a_credential(shop: Shop) -> None:
+@pytest.mark.requirement(176)
+def test_eleven_megabytes_are_413_early_and_401_without_a_credential(shop: Shop) -> None:
     lines = [JSON, ("Content-Length", str(ELEVEN_MB))]
     for good, expected in ((True, (413, -5)), (False, (401, -20))):
         raw = head(shop, "POST /Orders/Create HTTP/1.1", *lines, good=good)
@@ -213,7 +220,8 @@ def test_r176_eleven_megabytes_are_413_early_and_401_without_a_credential(shop: 
         assert told(shop, raw + b" " * ELEVEN_MB) == expected
 
 
-def test_r176_an_endless_chunked_body_ends_at_the_limit(shop: Shop) -> None:
+@pytest.mark.requirement(176)
+def test_an_endless_chunked_body_ends_at_the_limit(shop: Shop) -> None:
     chunk = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
     with Connection(shop.site.port) as connection:
         connection.send(head(shop, "POST /Orders/Create HTTP/1.1", JSON, ("Transfer-Encoding", "chunked")))
@@ -221,7 +229,8 @@ def test_r176_an_endless_chunked_body_ends_at_the_limit(shop: Shop) -> None:
         assert connection.receive().told == (413, -5)
 
 
-def test_r177_r178_a_body_in_another_form_is_415_and_a_bomb_is_never_inflated(shop: Shop) -> None:
+@pytest.mark.requirement(177, 178)
+def test_a_body_in_another_form_is_415_and_a_bomb_is_never_inflated(shop: Shop) -> None:
     for lines in (
         [("Content-Type", "text/plain")],
         [JSON, ("Content-Encoding", "gzip")],
@@ -277,21 +286,23 @@ SPLIT = "%0d%0aX-Injected:%20yes"
 RAW_SPLITS = ("\r\nX-Injected: yes", "\rX-Injected: yes", "\nX-Injected: yes", "\u0085X-Injected: yes")
 
 
+@pytest.mark.requirement(186)
 @pytest.mark.parametrize(
     "raw_path",
     [f"/Nothing{SPLIT}", f"/Orders/Detail/{SPLIT}", f"/Storefront/{SPLIT}", f"/documentation/errors/{SPLIT}"],
 )
-def test_r186_an_encoded_line_break_stays_encoded(shop: Shop, raw_path: str) -> None:
+def test_an_encoded_line_break_stays_encoded(shop: Shop, raw_path: str) -> None:
     answer = speak(shop.site.port, head(shop, f"GET {raw_path}?a={SPLIT} HTTP/1.1"))
     assert answer.header("x-injected") is None
     assert b"Injected" not in answer.raw.split(b"\r\n\r\n")[0]
 
 
+@pytest.mark.requirement(186)
 @pytest.mark.parametrize(
     "name", ["X-Request-Id", "h-region-code", "Idempotency-Key", "Origin", "Accept", "Content-Type"]
 )
 @pytest.mark.parametrize("value", [f"a{SPLIT}", "a\u0085b", "a\tb", "\xff\xfe"])
-def test_r186_no_value_of_the_caller_reaches_a_header(shop: Shop, name: str, value: str) -> None:
+def test_no_value_of_the_caller_reaches_a_header(shop: Shop, name: str, value: str) -> None:
     answer = speak(shop.site.port, ask(shop, "/Storefront/Products/List", [(name, value)]))
     assert answer.status in (200, 400, 401, 415)
     assert "Injected" not in answer.raw.split(b"\r\n\r\n")[0].decode("latin-1")
@@ -299,7 +310,8 @@ def test_r186_no_value_of_the_caller_reaches_a_header(shop: Shop, name: str, val
     assert value not in [known for _, known in answer.headers]
 
 
-def test_r186_line_breaks_inside_a_json_string_split_no_answer(shop: Shop) -> None:
+@pytest.mark.requirement(186)
+def test_line_breaks_inside_a_json_string_split_no_answer(shop: Shop) -> None:
     text = "".join(RAW_SPLITS)
     answer = speak(shop.site.port, ask(shop, "/Orders/Get", [JSON], {"orderReference": text}))
     assert (answer.told, answer.header("x-injected")) == ((400, -2), None)
@@ -324,7 +336,8 @@ def kinds(shop: Shop) -> list[Answer]:
     return [speak(port, raw) for raw in raws]
 
 
-def test_r165_no_answer_names_a_product_a_version_or_a_library(shop: Shop) -> None:
+@pytest.mark.requirement(165)
+def test_no_answer_names_a_product_a_version_or_a_library(shop: Shop) -> None:
     for answer in kinds(shop):
         assert answer.every("server") in (["bedesten"], []), answer.raw
         assert answer.header("x-powered-by") is None
@@ -333,7 +346,8 @@ def test_r165_no_answer_names_a_product_a_version_or_a_library(shop: Shop) -> No
             assert name not in told or answer.header("content-type") == "text/html; charset=utf-8", answer.raw
 
 
-def test_r184_no_answer_is_a_redirect(shop: Shop) -> None:
+@pytest.mark.requirement(184)
+def test_no_answer_is_a_redirect(shop: Shop) -> None:
     lines = [("Upgrade-Insecure-Requests", "1"), ("X-Forwarded-Proto", "http")]
     for path in (DETAILS, "/", "/documentation", "/documentation/guides/errors/", "/Storefront/Products/List/"):
         answer = speak(shop.site.port, ask(shop, path, lines, method="GET"))
@@ -341,8 +355,9 @@ def test_r184_no_answer_is_a_redirect(shop: Shop) -> None:
         assert answer.header("location") is None
 
 
+@pytest.mark.requirement(185)
 @pytest.mark.parametrize("good", [True, False])
-def test_r185_the_storefront_tells_browsers_what_not_to_do(shop: Shop, good: bool) -> None:
+def test_the_storefront_tells_browsers_what_not_to_do(shop: Shop, good: bool) -> None:
     lines = shop.lines(Surface.STOREFRONT) if good else ()
     answer = speak(shop.site.port, request_bytes("POST", "/storefront/Customers/Profile", shop.host, lines))
     assert answer.status == (200 if good else 401)

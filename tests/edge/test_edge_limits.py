@@ -52,7 +52,8 @@ def accepted(answers: list[Answer]) -> int:
     return sum(answer.status == 200 for answer in answers)
 
 
-def test_r153_over_the_limit_is_429_and_who_waits_as_told_is_let_in(fresh_shop: Shop, limit: Limit) -> None:
+@pytest.mark.requirement(153)
+def test_over_the_limit_is_429_and_who_waits_as_told_is_let_in(fresh_shop: Shop, limit: Limit) -> None:
     limit(credential=60)
     raw = partner(fresh_shop)
     with Connection(fresh_shop.site.port) as connection:
@@ -79,8 +80,9 @@ def test_without_a_limit_there_is_nothing_to_tell(fresh_shop: Shop) -> None:
     assert [name for name, _ in answer.headers if name.startswith("ratelimit")] == []
 
 
+@pytest.mark.requirement(154)
 @pytest.mark.parametrize("kind", ["credential", "tenant", "address"])
-def test_r154_two_workers_hold_one_limit_together(fresh_shop: Shop, limit: Limit, kind: str) -> None:
+def test_two_workers_hold_one_limit_together(fresh_shop: Shop, limit: Limit, kind: str) -> None:
     raw = partner(fresh_shop)
     with to_every_worker(fresh_shop.site, fresh_shop.host) as connections:
         limit(**{kind: 600})
@@ -105,9 +107,8 @@ def test_a_fresh_token_buys_no_further_request(fresh_shop: Shop, limit: Limit) -
         assert connection.exchange(partner(fresh_shop)).status == 200, "another account has its own"
 
 
-def test_r155_a_tenant_at_its_limit_takes_nothing_from_another(
-    fresh_shop: Shop, unlimited_shop: Shop, limit: Limit
-) -> None:
+@pytest.mark.requirement(155)
+def test_a_tenant_at_its_limit_takes_nothing_from_another(fresh_shop: Shop, unlimited_shop: Shop, limit: Limit) -> None:
     limit(tenant=60)
     loud, quiet = partner(fresh_shop), partner(unlimited_shop)
     with (
@@ -169,7 +170,8 @@ def test_a_limit_is_changed_and_lifted_at_once(fresh_shop: Shop, limit: Limit) -
         assert connection.exchange(raw).status == 429, "what was counted before still counts"
 
 
-def test_r156_six_hundred_refusals_keep_their_true_answer_for_all_workers_together(unlimited_shop: Shop) -> None:
+@pytest.mark.requirement(156)
+def test_six_hundred_refusals_keep_their_true_answer_for_all_workers_together(unlimited_shop: Shop) -> None:
     bad = request_bytes("GET", DETAILS, unlimited_shop.host, bearer("x"))
     with to_every_worker(unlimited_shop.site, unlimited_shop.host) as connections:
         one, other = connections[:2]
@@ -185,7 +187,8 @@ def test_r156_six_hundred_refusals_keep_their_true_answer_for_all_workers_togeth
         assert elsewhere.exchange(partner(unlimited_shop)).status == 200
 
 
-def test_r156_good_credentials_never_count_as_refusals(unlimited_shop: Shop) -> None:
+@pytest.mark.requirement(156)
+def test_good_credentials_never_count_as_refusals(unlimited_shop: Shop) -> None:
     raw = partner(unlimited_shop)
     bad = request_bytes("GET", DETAILS, unlimited_shop.host, bearer("x"))
     with Connection(unlimited_shop.site.port) as connection:
@@ -194,8 +197,9 @@ def test_r156_good_credentials_never_count_as_refusals(unlimited_shop: Shop) -> 
         assert accepted(burst(connection, raw, 100)) == 100
 
 
+@pytest.mark.requirement(157)
 @pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "True-Client-IP", "CF-Connecting-IP"])
-def test_r157_no_header_of_an_untrusted_peer_opens_a_fresh_bucket(fresh_shop: Shop, limit: Limit, name: str) -> None:
+def test_no_header_of_an_untrusted_peer_opens_a_fresh_bucket(fresh_shop: Shop, limit: Limit, name: str) -> None:
     limit(address=5)
     with Connection(fresh_shop.site.port) as connection:
         for number in range(8):
@@ -204,7 +208,8 @@ def test_r157_no_header_of_an_untrusted_peer_opens_a_fresh_bucket(fresh_shop: Sh
             assert answer.status == (200 if number < 5 else 429)
 
 
-def test_r158_a_table_that_is_damaged_under_a_running_server_takes_nobody_down(fresh_shop: Shop, limit: Limit) -> None:
+@pytest.mark.requirement(158)
+def test_a_table_that_is_damaged_under_a_running_server_takes_nobody_down(fresh_shop: Shop, limit: Limit) -> None:
     table = fresh_shop.site.installation.settings.limits_file
     size = table.stat().st_size
     limit(credential=3)

@@ -51,7 +51,8 @@ SPOOFED = [("X-Forwarded-For", NEAR), ("X-Forwarded-For", f"{NEAR}, 127.0.0.1"),
            ("X-Real-IP", NEAR), ("True-Client-IP", NEAR), ("CF-Connecting-IP", NEAR), ("X-Client-IP", NEAR)]  # fmt: skip
 
 
-def test_r202_the_client_and_not_nginx_is_who_an_allow_list_asks_for(front: Nginx, first_shop: Shop) -> None:
+@pytest.mark.requirement(202)
+def test_the_client_and_not_nginx_is_who_an_allow_list_asks_for(front: Nginx, first_shop: Shop) -> None:
     key = first_shop.operator.key(first_shop.id, Surface.SUPPLIER, first_shop.supplier, networks=[ALLOWED])
     assert ask(front, first_shop, LIST, api_key(key.text), "POST", NEAR).status == 200
     assert ask(front, first_shop, LIST, api_key(key.text), "POST", FAR).told == (401, -23)
@@ -59,8 +60,9 @@ def test_r202_the_client_and_not_nginx_is_who_an_allow_list_asks_for(front: Ngin
     assert ask(front, first_shop, LIST, api_key(near_nginx.text), "POST", FAR).told == (401, -23)
 
 
+@pytest.mark.requirement(157)
 @pytest.mark.parametrize("line", SPOOFED, ids=[f"{name} {number}" for number, (name, _) in enumerate(SPOOFED)])
-def test_r157_what_the_client_says_of_its_address_counts_for_nothing(
+def test_what_the_client_says_of_its_address_counts_for_nothing(
     front: Nginx, first_shop: Shop, line: tuple[str, str]
 ) -> None:
     key = first_shop.operator.key(first_shop.id, Surface.SUPPLIER, first_shop.supplier, networks=[ALLOWED])
@@ -119,14 +121,16 @@ def test_a_host_that_is_nobodys_gets_no_shop(front: Nginx, first_shop: Shop) -> 
         front.connect("nobody.example")
 
 
-def test_r195_a_missing_or_repeated_host_never_gets_as_far(front: Nginx, first_shop: Shop, second_shop: Shop) -> None:
+@pytest.mark.requirement(195)
+def test_a_missing_or_repeated_host_never_gets_as_far(front: Nginx, first_shop: Shop, second_shop: Shop) -> None:
     for hosts in ([], [("Host", first_shop.host)] * 2, [("Host", first_shop.host), ("Host", second_shop.host)]):
         with front.connect(first_shop.host) as connection:
             raw = request_bytes("GET", DETAILS, "", [*hosts, *bearer(first_shop.partner_token)])
             assert connection.exchange(raw).status == 400
 
 
-def test_r200_an_absolute_target_is_made_plain_and_its_authority_decides(
+@pytest.mark.requirement(200)
+def test_an_absolute_target_is_made_plain_and_its_authority_decides(
     front: Nginx, first_shop: Shop, second_shop: Shop
 ) -> None:
     target = f"https://{second_shop.host}{DETAILS}"
@@ -212,7 +216,8 @@ def test_cors_and_the_security_headers_come_through_once(front: Nginx, first_sho
     assert answer.header("vary") == "Origin"
 
 
-def test_r165_nobody_is_told_what_runs_here(front: Nginx, first_shop: Shop) -> None:
+@pytest.mark.requirement(165)
+def test_nobody_is_told_what_runs_here(front: Nginx, first_shop: Shop) -> None:
     assert ask(front, first_shop, lines=bearer("x")).header("server") == "bedesten"
     for raw in (b"GET / HTTP/1.1\r\n\r\n", request_bytes("GET", "/", "nobody.example"), b"GET /x HTTP/3\r\n\r\n"):
         with front.connect(first_shop.host) as connection:
@@ -231,14 +236,16 @@ def test_broken_framing_ends_at_nginx(front: Nginx, first_shop: Shop, lines: Lin
         assert connection.exchange(raw.encode()).status in (400, 501)
 
 
-def test_r184_plain_http_is_refused_and_not_redirected(front: Nginx, first_shop: Shop) -> None:
+@pytest.mark.requirement(184)
+def test_plain_http_is_refused_and_not_redirected(front: Nginx, first_shop: Shop) -> None:
     answer = speak(front.plain_port, request_bytes("GET", DETAILS, first_shop.host, bearer(first_shop.partner_token)))
     assert (answer.status, answer.header("location")) == (403, None)
     with Connection(front.tls_port) as connection:
         assert connection.exchange(request_bytes("GET", DETAILS, first_shop.host)).status == 400
 
 
-def test_r184_an_authority_s_challenge_is_all_that_plain_http_answers(front: Nginx) -> None:
+@pytest.mark.requirement(184)
+def test_an_authority_s_challenge_is_all_that_plain_http_answers(front: Nginx) -> None:
     challenges = front.folder / ".well-known" / "acme-challenge"
     challenges.mkdir(parents=True, exist_ok=True)
     (challenges / "token-1").write_text("token-1.thumbprint", "ascii")

@@ -40,37 +40,42 @@ def two_a_minute(first_shop: Shop) -> Iterator[None]:
     first_shop.operator.within(first_shop.id, lambda tx: tenants.set_limits(tx, {"address": None}))
 
 
+@pytest.mark.requirement(202)
 @pytest.mark.usefixtures("two_a_minute")
-def test_r202_each_client_behind_the_proxy_has_its_own_limit(first_shop: Shop) -> None:
+def test_each_client_behind_the_proxy_has_its_own_limit(first_shop: Shop) -> None:
     first, second = a_client(), a_client()
     assert [through(first_shop, CATALOGUE, first)[0] for _ in range(3)] == [200, 200, 429]
     assert [through(first_shop, CATALOGUE, second)[0] for _ in range(3)] == [200, 200, 429]
 
 
+@pytest.mark.requirement(157)
 @pytest.mark.usefixtures("two_a_minute")
-def test_r157_what_the_client_wrote_before_the_proxy_counts_for_nothing(first_shop: Shop) -> None:
+def test_what_the_client_wrote_before_the_proxy_counts_for_nothing(first_shop: Shop) -> None:
     client = a_client()
     spoofed = ["", "127.0.0.1, ", "10.0.0.1, 10.0.0.2, ", "rubbish, ", f"{a_client()}, "]
     told = [through(first_shop, CATALOGUE, f"{left}{client}")[0] for left in spoofed]
     assert told == [200, 200, 429, 429, 429]
 
 
+@pytest.mark.requirement(202)
 @pytest.mark.usefixtures("two_a_minute")
-def test_r202_a_chain_of_proxies_is_read_through_to_the_client(first_shop: Shop) -> None:
+def test_a_chain_of_proxies_is_read_through_to_the_client(first_shop: Shop) -> None:
     client = a_client()
     forms = [client, f"{client}, {OTHER_PROXY}", f"1.2.3.4, {client}, {OTHER_PROXY}, {PROXY}", f"{client}:4711"]
     assert [through(first_shop, CATALOGUE, form, OTHER_PROXY)[0] for form in forms] == [200, 200, 429, 429]
 
 
+@pytest.mark.requirement(157)
 @pytest.mark.usefixtures("two_a_minute")
-def test_r157_a_peer_that_is_no_proxy_is_itself_whatever_it_says(first_shop: Shop) -> None:
+def test_a_peer_that_is_no_proxy_is_itself_whatever_it_says(first_shop: Shop) -> None:
     source = fresh_address()
     told = [through(first_shop, CATALOGUE, a_client(), source, Forwarded=f"for={a_client()}")[0] for _ in range(4)]
     assert told == [200, 200, 429, 429]
 
 
+@pytest.mark.requirement(157)
 @pytest.mark.usefixtures("two_a_minute")
-def test_r157_through_the_proxy_only_the_configured_header_counts(first_shop: Shop) -> None:
+def test_through_the_proxy_only_the_configured_header_counts(first_shop: Shop) -> None:
     client = a_client()
     others = ("Forwarded", "X_Real_IP", "True_Client_IP", "CF_Connecting_IP", "X_Client_IP")
     told = [through(first_shop, CATALOGUE, client, **{name: f"for={a_client()}"})[0] for name in others]
@@ -164,8 +169,9 @@ HOSTS = ("X-Forwarded-Host", "X-Host", "X-Original-Host", "X-HTTP-Host-Override"
 PATHS = ("X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Prefix", "X-Forwarded-Uri")
 
 
+@pytest.mark.requirement(201)
 @pytest.mark.parametrize("source", [PROXY, OUTSIDE])
-def test_r201_no_header_but_host_names_a_tenant_and_none_names_a_path(
+def test_no_header_but_host_names_a_tenant_and_none_names_a_path(
     first_shop: Shop, second_shop: Shop, proxied_site: Site, source: str
 ) -> None:
     lines = [(name, second_shop.host) for name in HOSTS]

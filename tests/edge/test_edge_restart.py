@@ -19,7 +19,7 @@ from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import Site, opened, serving
 
-pytestmark = pytest.mark.external
+pytestmark = [pytest.mark.slow, pytest.mark.external]
 
 CLIENTS = 4
 ORDERS_BETWEEN = 8

@@ -22,12 +22,14 @@ def ask(shop: Shop) -> tuple[int, int | None]:
     return speak(shop.site.port, request_bytes("GET", "/Account/Details", shop.host, shop.lines(Surface.RESELLER))).told
 
 
+@pytest.mark.requirement(176)
 @pytest.mark.usefixtures("slow")
-def test_r176_slow_clients_block_nobody(shop: Shop) -> None:
+def test_slow_clients_block_nobody(shop: Shop) -> None:
     assert [ask(shop) for _ in range(300)] == [(200, None)] * 300
 
 
-def test_r176_every_slow_client_is_sent_away(shop: Shop, slow: Slow) -> None:
+@pytest.mark.requirement(176)
+def test_every_slow_client_is_sent_away(shop: Shop, slow: Slow) -> None:
     slow.wait()
     for name in PLANS:
         received = slow.ends[name]

@@ -2,10 +2,14 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from bedesten.gate.scopes import Surface
 from tests.support.client import api_key, bearer, request_bytes
 from tests.support.shop import Shop
 from tests.support.wire import Connection
+
+pytestmark = pytest.mark.requirement(205)
 
 THREADS, ROUNDS, BATCH_SIZE = 8, 1_000, 10
 Row = tuple[bytes, int, str]
@@ -49,7 +53,8 @@ def leaks(port: int, mixed: list[Row], foreign: dict[int, list[str]], start: int
     return seen
 
 
-def test_r205_mixed_requests_on_kept_alive_connections_leak_nothing(fresh_shop: Shop, unlimited_shop: Shop) -> None:
+@pytest.mark.requirement(205)
+def test_mixed_requests_on_kept_alive_connections_leak_nothing(fresh_shop: Shop, unlimited_shop: Shop) -> None:
     mixed = [
         row
         for pair in zip(rows_of(fresh_shop, unlimited_shop), rows_of(unlimited_shop, fresh_shop), strict=True)

@@ -26,6 +26,8 @@ from tests.support.forward_auth import HOST, ForwardAuthServer, forward_auth_ser
 from tests.support.sites import ENGINES, postgres_database
 from tests.support.wire import PATIENCE, Answer
 
+pytestmark = pytest.mark.external
+
 EXAMPLES = ROOT / "examples"
 LISTED = "127.45.0.0/16"
 

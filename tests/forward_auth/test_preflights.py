@@ -14,6 +14,8 @@ from bedesten.middleware.fastapi import protect
 from tests.support.cli_program import Program
 from tests.support.forward_auth import HOST
 
+pytestmark = pytest.mark.slow
+
 ORIGIN = "https://shop.example"
 RULES = """
 [[routes]]

@@ -58,7 +58,8 @@ def test_what_is_minted_is_read_back_whole() -> None:
     assert accept() == CLAIMS
 
 
-def test_r56_a_token_says_exactly_this() -> None:
+@pytest.mark.requirement(56)
+def test_a_token_says_exactly_this() -> None:
     header, payload, _ = (part + "=" * (-len(part) % 4) for part in TOKEN.decode().split("."))
     assert json.loads(urlsafe_b64decode(header)) == {"alg": "HS256", "typ": "JWT", "kid": "s1.4"}
     assert json.loads(urlsafe_b64decode(payload)) == {
@@ -126,11 +127,12 @@ def test_a_token_without_scopes_is_valid_and_may_do_nothing() -> None:
 # --- the header line ---
 
 
+@pytest.mark.requirement(4, 7)
 @pytest.mark.parametrize(
     "value",
     [b"Bearer a.b.c", b"bearer a.b.c", b"BEARER a.b.c", b"BeArEr a.b.c", b"  Bearer   a.b.c \t", b"\tBearer a.b.c"],
 )
-def test_r4_r7_the_scheme_has_no_case_and_white_space_around_the_value_is_not_part_of_it(value: bytes) -> None:
+def test_the_scheme_has_no_case_and_white_space_around_the_value_is_not_part_of_it(value: bytes) -> None:
     assert extract([value]) == b"a.b.c"
 
 
@@ -139,6 +141,7 @@ def test_a_token_is_taken_as_it_is(token: bytes) -> None:
     assert extract([b"Bearer " + token]) == token
 
 
+@pytest.mark.requirement(1, 10)
 @pytest.mark.parametrize(
     "values",
     [
@@ -151,7 +154,7 @@ def test_a_token_is_taken_as_it_is(token: bytes) -> None:
         [b"Bearer ="], [b"Bearer =="], [b"XBearer a.b.c"], [b"Bearer a.b.c=d"],
     ],
 )  # fmt: skip
-def test_r1_to_r10_any_other_form_is_a_missing_token(values: list[bytes]) -> None:
+def test_to_any_other_form_is_a_missing_token(values: list[bytes]) -> None:
     with pytest.raises(BearerRefusal) as refused:
         extract(values)
     assert refused.value.reason is RefusalReason.MISSING
@@ -168,7 +171,8 @@ def test_the_reasons_have_the_numbers_of_the_wire() -> None:
 # --- time ---
 
 
-def test_r45_a_token_lives_until_the_very_millisecond_of_its_exp() -> None:
+@pytest.mark.requirement(45)
+def test_a_token_lives_until_the_very_millisecond_of_its_exp() -> None:
     expiry = CLAIMS.expires_at * 1000
     assert accept(now=expiry - 1) == CLAIMS
     assert refusal(TOKEN, now=expiry).reason is RefusalReason.EXPIRED
@@ -181,12 +185,14 @@ def test_expired_is_said_only_when_nothing_else_is_wrong() -> None:
     assert refusal(TOKEN, now=late, max_lifetime=3_599_999).reason is RefusalReason.INVALID
 
 
-def test_r48_a_token_from_the_future_is_refused_beyond_the_skew_of_clocks() -> None:
+@pytest.mark.requirement(48)
+def test_a_token_from_the_future_is_refused_beyond_the_skew_of_clocks() -> None:
     assert accept(now=NOW - 60_000) == CLAIMS
     assert refusal(TOKEN, now=NOW - 60_001).cause == "iat in the future"
 
 
-def test_r44_no_token_lives_longer_than_the_ceiling() -> None:
+@pytest.mark.requirement(44)
+def test_no_token_lives_longer_than_the_ceiling() -> None:
     assert accept(max_lifetime=3_600_000) == CLAIMS
     assert refusal(TOKEN, max_lifetime=3_599_999).cause == "lifetime out of bounds"
 
@@ -217,8 +223,9 @@ def resigned(claims: dict[str, object], header: dict[str, object] | None = None)
     return signed + b"." + urlsafe_b64encode(hmac.digest(KEY, signed, "sha256")).rstrip(b"=")
 
 
+@pytest.mark.requirement(21)
 @pytest.mark.parametrize("token", [b"..", b".a.b", b"a..b", b"a.b."])
-def test_r21_an_empty_segment_is_seen_before_anything_is_read(token: bytes) -> None:
+def test_an_empty_segment_is_seen_before_anything_is_read(token: bytes) -> None:
     assert refusal(token).cause == "an empty segment"
 
 
@@ -257,7 +264,8 @@ def test_headers_are_remembered_only_from_genuine_tokens_and_only_so_many() -> N
 # --- every bit ---
 
 
-def test_r23_one_bit_changed_at_any_position_is_refused() -> None:
+@pytest.mark.requirement(23)
+def test_one_bit_changed_at_any_position_is_refused() -> None:
     for position in range(len(TOKEN)):
         for bit in range(8):
             altered = bytearray(TOKEN)
@@ -265,7 +273,8 @@ def test_r23_one_bit_changed_at_any_position_is_refused() -> None:
             assert refusal(bytes(altered)).reason is RefusalReason.INVALID
 
 
-def test_r40_altered_copies_never_borrow_the_genuine_ones_answer() -> None:
+@pytest.mark.requirement(40)
+def test_altered_copies_never_borrow_the_genuine_ones_answer() -> None:
     for position in range(0, len(TOKEN), 7):
         altered = bytearray(TOKEN)
         altered[position] ^= 1

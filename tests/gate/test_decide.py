@@ -432,6 +432,7 @@ def test_who_lacks_it_is_told_so(
 # --- what the caller is told --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement(1, 15)
 @pytest.mark.parametrize(
     ("code", "header"),
     [
@@ -444,7 +445,7 @@ def test_who_lacks_it_is_told_so(
         (errors.KEY_REFUSED, b'ApiKey realm="bedesten"'),
     ],
 )  # fmt: skip
-def test_r1_r15_every_401_has_its_challenge(code: errors.ErrorCode, header: bytes) -> None:
+def test_every_401_has_its_challenge(code: errors.ErrorCode, header: bytes) -> None:
     assert challenge(code) == ((b"www-authenticate", header),)
 
 

@@ -39,6 +39,7 @@ def test_a_host_header_has_one_canonical_form(raw: bytes, host: str) -> None:
     assert canonical_host(raw) == host
 
 
+@pytest.mark.requirement(196)
 @pytest.mark.parametrize(
     "raw",
     [
@@ -51,7 +52,7 @@ def test_a_host_header_has_one_canonical_form(raw: bytes, host: str) -> None:
         b"[v1.a]", b"[127.0.0.1]", b"[::ffff:127.0.0.1]", b"[::ffff:7f00:1]", b"a" * 254, b"\xff", b"http://a.example",
     ],
 )  # fmt: skip
-def test_r196_a_malformed_host_header_has_none(raw: bytes) -> None:
+def test_a_malformed_host_header_has_none(raw: bytes) -> None:
     assert canonical_host(raw) is None
 
 
@@ -70,6 +71,7 @@ def test_a_public_name_may_be_a_tenants_host(text: str, host: str, allow_loopbac
     assert valid_tenant_host(text, allow_loopback=allow_loopback) == host
 
 
+@pytest.mark.requirement(222)
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -92,7 +94,7 @@ def test_a_public_name_may_be_a_tenants_host(text: str, host: str, allow_loopbac
     ],
 )
 @pytest.mark.parametrize("allow_loopback", [False, True])
-def test_r222_what_no_tenant_may_have_is_refused_with_a_reason(text: str, reason: str, allow_loopback: bool) -> None:
+def test_what_no_tenant_may_have_is_refused_with_a_reason(text: str, reason: str, allow_loopback: bool) -> None:
     with pytest.raises(ValueError) as refused:
         valid_tenant_host(text, allow_loopback=allow_loopback)
     assert str(refused.value) == reason
@@ -116,12 +118,13 @@ def test_loopback_may_be_a_host_only_while_the_server_listens_there_only(text: s
     assert str(refused.value) == (LOCALHOST if "ocal" in text else LOOPBACK)
 
 
+@pytest.mark.requirement(222)
 @pytest.mark.parametrize(
     "text",
     ["co.uk", "COM.TR", "com.tr.", "com.au", "co.jp", "com.br", "co.za", "github.io", "pages.dev:443", "azurewebsites.net",
      "uk.eu.org", "ip6.arpa"],
 )  # fmt: skip
-def test_r222_a_public_suffix_is_nobodys_host_and_a_name_below_it_may_be_one(text: str) -> None:
+def test_a_public_suffix_is_nobodys_host_and_a_name_below_it_may_be_one(text: str) -> None:
     with pytest.raises(ValueError) as refused:
         valid_tenant_host(text, allow_loopback=True)
     assert str(refused.value) == "a public suffix: the names below it are other people's"
@@ -163,7 +166,8 @@ def test_the_list_is_the_one_that_the_library_ships(monkeypatch: pytest.MonkeyPa
     assert not is_public_suffix("example.com")
 
 
-def test_r222_the_operators_own_names_are_no_tenants_in_whatever_spelling() -> None:
+@pytest.mark.requirement(222)
+def test_the_operators_own_names_are_no_tenants_in_whatever_spelling() -> None:
     reserved = ["Ops.Example.COM", "metrics.internal.", "192.0.2.1", "bücher"]
     for text in ("ops.example.com", "OPS.example.com.:8081", "metrics.internal"):
         with pytest.raises(ValueError) as refused:

@@ -156,7 +156,8 @@ def test_rotating_signs_with_a_fresh_secret_and_keeps_the_old_one(keyring: Keyri
     assert keyring.sign.ids == ("s1",)
 
 
-def test_r147_r148_a_forgotten_secret_verifies_nothing_and_its_id_is_not_used_again(keyring: Keyring) -> None:
+@pytest.mark.requirement(147, 148)
+def test_a_forgotten_secret_verifies_nothing_and_its_id_is_not_used_again(keyring: Keyring) -> None:
     rotated = keyring.rotate_signing(seeded_randomness("r1")).forget_signing("s1")
     assert rotated.signing_key("s1", "t", Surface.RESELLER, 0) is None
     assert rotated.rotate_signing(seeded_randomness("r2")).sign.ids == ("s3", "s2")
@@ -174,13 +175,14 @@ def test_a_kid_names_master_and_generation() -> None:
     assert parse_kid("abcdefghijklmnop.0") == ("abcdefghijklmnop", 0)
 
 
+@pytest.mark.requirement(69, 70)
 @pytest.mark.parametrize(
     "kid",
     ["", "s1", "s1.", ".1", "S1.1", "s1.01", "s1.-1", "s1.1.1", "s1.1 ", " s1.1", "s1.1\n", "1s.1",
     "s1.１", "s1.9999999999",
      "abcdefghijklmnopq.1", "../../dev/null", "s1.1\0"],
 )  # fmt: skip
-def test_r69_r70_a_kid_has_one_spelling(kid: str) -> None:
+def test_a_kid_has_one_spelling(kid: str) -> None:
     assert parse_kid(kid) is None
 
 
@@ -257,7 +259,8 @@ def test_a_weak_or_misspelt_secret_is_refused_by_its_name_and_not_shown(
     assert not secret or secret not in message
 
 
-def test_r76_a_secret_may_not_stand_twice(keyring: Keyring) -> None:
+@pytest.mark.requirement(76)
+def test_a_secret_may_not_stand_twice(keyring: Keyring) -> None:
     key_sets = json.loads(keyring.to_json())
     key_sets["wrap"]["secrets"]["w1"] = key_sets["sign"]["secrets"]["s1"]
     with pytest.raises(ValueError) as refused:

@@ -17,7 +17,8 @@ def hasher() -> Hasher:
 # --- hashing ---
 
 
-def test_r208_a_hash_is_argon2id_with_the_parameters_of_the_default_and_its_own_salt() -> None:
+@pytest.mark.requirement(208)
+def test_a_hash_is_argon2id_with_the_parameters_of_the_default_and_its_own_salt() -> None:
     hasher = Hasher(PEPPER)
     one, other = hasher.hash("correct horse"), hasher.hash("correct horse")
     assert one.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
@@ -26,14 +27,16 @@ def test_r208_a_hash_is_argon2id_with_the_parameters_of_the_default_and_its_own_
     assert hasher.verify(other, "correct horse")
 
 
-def test_r124_nothing_is_cut_off_trimmed_or_folded(hasher: Hasher) -> None:
+@pytest.mark.requirement(124)
+def test_nothing_is_cut_off_trimmed_or_folded(hasher: Hasher) -> None:
     phc = hasher.hash("A" * 72 + "B")
     assert hasher.verify(phc, "A" * 72 + "B")
     for wrong in ("A" * 72 + "C", "A" * 72, "a" * 72 + "b", "A" * 72 + "B ", " " + "A" * 72 + "B", "A" * 72 + "B\0"):
         assert not hasher.verify(phc, wrong)
 
 
-def test_r125_composed_and_decomposed_text_is_one_password(hasher: Hasher) -> None:
+@pytest.mark.requirement(125)
+def test_composed_and_decomposed_text_is_one_password(hasher: Hasher) -> None:
     assert hasher.verify(hasher.hash("\u00e9t\u00e9 \u00e0 la mer"), "e\u0301te\u0301 a\u0300 la mer")
     assert secret("e\u0301") == "\u00e9"
 
@@ -48,7 +51,8 @@ def test_what_is_no_hash_matches_nothing_and_is_to_be_made_again(hasher: Hasher,
     assert hasher.needs_rehash(phc)
 
 
-def test_r136_a_hash_of_other_parameters_verifies_and_is_to_be_made_again(hasher: Hasher) -> None:
+@pytest.mark.requirement(136)
+def test_a_hash_of_other_parameters_verifies_and_is_to_be_made_again(hasher: Hasher) -> None:
     stronger = Hasher(PEPPER, memory_kib=128, time_cost=1)
     phc = hasher.hash("correct horse")
     assert stronger.verify(phc, "correct horse")
@@ -56,10 +60,11 @@ def test_r136_a_hash_of_other_parameters_verifies_and_is_to_be_made_again(hasher
     assert not hasher.needs_rehash(phc)
 
 
+@pytest.mark.requirement(127)
 @pytest.mark.parametrize(
     "password", ["", "x" * 1025, "\ud800", "x" * 1_000_000], ids=["empty", "1025", "surrogate", "MB"]
 )
-def test_r127_an_impossible_password_is_wrong_and_never_hashed(hasher: Hasher, password: str) -> None:
+def test_an_impossible_password_is_wrong_and_never_hashed(hasher: Hasher, password: str) -> None:
     assert not hasher.verify(hasher.hash("correct horse"), password)
     hasher.verify_dummy(password)
     with pytest.raises(ValueError) as refused:
@@ -75,6 +80,7 @@ def test_a_hasher_shows_nothing(hasher: Hasher) -> None:
 # --- policy ---
 
 
+@pytest.mark.requirement(122)
 @pytest.mark.parametrize(
     "password",
     [
@@ -84,11 +90,12 @@ def test_a_hasher_shows_nothing(hasher: Hasher) -> None:
         "x" * 7 + "correct horse battery" * 2,
     ],
 )  # fmt: skip
-def test_r122_a_long_password_needs_no_composition(password: str) -> None:
+def test_a_long_password_needs_no_composition(password: str) -> None:
     assert password_problem(password) is None
 
 
-def test_r122_length_counts_code_points() -> None:
+@pytest.mark.requirement(122)
+def test_length_counts_code_points() -> None:
     assert password_problem("😀😃😄😁😆😅😂🤣😊😇🙂🙃😉😌") == "use at least 15 characters"
     assert password_problem("correct horse b") is None
     assert password_problem("correct horse ") == "use at least 15 characters"
@@ -98,6 +105,7 @@ def test_r122_length_counts_code_points() -> None:
     assert password_problem("x" * 1025) == "a password has 1 to 1024 characters"
 
 
+@pytest.mark.requirement(123)
 @pytest.mark.parametrize(
     ("password", "problem"),
     [
@@ -117,12 +125,13 @@ def test_r122_length_counts_code_points() -> None:
         ("Hansa Cards 2024 !", "it is little more than your own or the shop's name"),
     ],
 )
-def test_r123_what_an_attacker_tries_first_is_refused_with_a_reason(password: str, problem: str) -> None:
+def test_what_an_attacker_tries_first_is_refused_with_a_reason(password: str, problem: str) -> None:
     assert password_problem(password, words=("ada.lovelace@example.com", "Hansa Cards")) == problem
 
 
+@pytest.mark.requirement(123)
 @pytest.mark.parametrize("password", ["password", "12345678", "qwertyui", "iloveyou1", "admin123", "welcome1"])
-def test_r123_short_ones_are_refused_too_where_the_minimum_is_lowered(password: str) -> None:
+def test_short_ones_are_refused_too_where_the_minimum_is_lowered(password: str) -> None:
     assert str(password_problem(password, minimum=8)).startswith("it is little more than a ")
 
 
@@ -195,8 +204,9 @@ def test_where_a_password_is_looked_at_it_is_looked_at_to_the_edge() -> None:
     assert password_problem("kvz" * 5) == "it repeats itself"
 
 
+@pytest.mark.requirement(123)
 @pytest.mark.parametrize("number", ["1", "36", "123", "4567", "98765"])
 @pytest.mark.parametrize("spelt", ["{}2024", "{}!2024", "2024-{}", "{}"])
-def test_r123_an_address_and_a_year_are_no_password_whatever_its_parts_are(number: str, spelt: str) -> None:
+def test_an_address_and_a_year_are_no_password_whatever_its_parts_are(number: str, spelt: str) -> None:
     email = f"reg-{number}@example.com"
     assert password_problem(spelt.format(email.title()), words=(email,)) is not None

@@ -34,10 +34,11 @@ def test_any_other_list_is_refused(text: str) -> None:
     assert str(refused.value) == (twice if text in ("a a", "a b a") else malformed)
 
 
+@pytest.mark.requirement(79)
 @pytest.mark.parametrize(
     "scope", ["*", "all", "Orders:Read", "orders:rea", "orders:reads", "orders:*", "orders:reveal"]
 )
-def test_r79_a_scope_that_the_surface_does_not_know_is_named(scope: str) -> None:
+def test_a_scope_that_the_surface_does_not_know_is_named(scope: str) -> None:
     with pytest.raises(ValueError) as refused:
         check_scopes(Surface.RESELLER, frozenset({scope, "orders:read"}))
     known = ", ".join(sorted(SCOPES[Surface.RESELLER]))
@@ -61,7 +62,8 @@ def test_surfaces_of_keys_know_no_scope(surface: Surface) -> None:
         check_scopes(surface, frozenset({"orders:read"}))
 
 
-def test_r81_r82_a_scope_taken_away_is_gone_and_one_added_needs_a_new_token() -> None:
+@pytest.mark.requirement(81, 82)
+def test_a_scope_taken_away_is_gone_and_one_added_needs_a_new_token() -> None:
     snapshot = frozenset({"orders:read", "orders:create"})
     assert effective(snapshot, frozenset({"orders:read", "account:read"}), Surface.RESELLER) == {"orders:read"}
     assert effective(snapshot, frozenset(), Surface.RESELLER) == set()

@@ -30,8 +30,9 @@ WELL_KNOWN = """
 """.split()  # noqa: SIM905 - a word list reads better as text
 
 
+@pytest.mark.requirement(123)
 @pytest.mark.parametrize("password", WELL_KNOWN)
-def test_r123_what_is_on_everybodys_list_is_refused_even_where_eight_characters_are_enough(password: str) -> None:
+def test_what_is_on_everybodys_list_is_refused_even_where_eight_characters_are_enough(password: str) -> None:
     assert len(password) >= 8
     problem = password_problem(password, minimum=8)
     assert problem is not None
@@ -57,9 +58,10 @@ DISGUISES: dict[str, Callable[[str], str]] = {
 }
 
 
+@pytest.mark.requirement(123)
 @pytest.mark.parametrize("disguise", DISGUISES)
 @pytest.mark.parametrize("minimum", [8, 15])
-def test_r123_every_common_word_is_refused_in_every_disguise(disguise: str, minimum: int) -> None:
+def test_every_common_word_is_refused_in_every_disguise(disguise: str, minimum: int) -> None:
     made = {DISGUISES[disguise](word) for word in common_words() if word.isalpha()}
     long_enough = {password for password in made if len(password) >= minimum}
 
@@ -69,7 +71,8 @@ def test_r123_every_common_word_is_refused_in_every_disguise(disguise: str, mini
     assert len(long_enough) > (400 if minimum == 8 else 2) or disguise in ("itself", "1"), "enough was tried"
 
 
-def test_r123_two_common_words_are_refused_where_fifteen_characters_are_needed() -> None:
+@pytest.mark.requirement(123)
+def test_two_common_words_are_refused_where_fifteen_characters_are_needed() -> None:
     seeded_randomness = random.Random("two words")
     words = sorted(common_words())
     pairs = ["".join(seeded_randomness.sample(words, 2)) + "1" for _ in range(2000)]
@@ -80,7 +83,8 @@ def test_r123_two_common_words_are_refused_where_fifteen_characters_are_needed()
     assert {pair for pair, problem in refused.items() if problem is None} == set()
 
 
-def test_r123_a_long_password_is_judged_by_its_beginning() -> None:
+@pytest.mark.requirement(123)
+def test_a_long_password_is_judged_by_its_beginning() -> None:
     assert password_problem("Password-1981-" + "Password-" * 60) == "it is little more than a common password"
     assert password_problem("correct horse battery staple " + "password" * 40) is None
 
@@ -88,7 +92,8 @@ def test_r123_a_long_password_is_judged_by_its_beginning() -> None:
 # --- what is not easy ---------------------------------------------------------------------------------------------------
 
 
-def test_r122_phrases_of_four_words_are_accepted_common_ones_too() -> None:
+@pytest.mark.requirement(122)
+def test_phrases_of_four_words_are_accepted_common_ones_too() -> None:
     seeded_randomness = random.Random("four words")
     words = sorted(common_words())
     phrases = [" ".join(seeded_randomness.sample(words, 4)) for _ in range(2000)]
@@ -96,7 +101,8 @@ def test_r122_phrases_of_four_words_are_accepted_common_ones_too() -> None:
     assert {phrase for phrase in phrases if password_problem(phrase) is not None} == set()
 
 
-def test_r122_what_a_password_manager_makes_is_accepted() -> None:
+@pytest.mark.requirement(122)
+def test_what_a_password_manager_makes_is_accepted() -> None:
     seeded_randomness = random.Random("manager")
     alphabets = (
         "abcdefghijkmnpqrstuvwxyz23456789",
@@ -107,6 +113,7 @@ def test_r122_what_a_password_manager_makes_is_accepted() -> None:
     assert {password for password in made if password_problem(password) is not None} == set()
 
 
+@pytest.mark.requirement(122)
 @pytest.mark.parametrize(
     "password",
     [
@@ -115,7 +122,7 @@ def test_r122_what_a_password_manager_makes_is_accepted() -> None:
         "moving 14 sofas on 01.02.1990 was hard",
     ],
 )  # fmt: skip
-def test_r122_a_name_a_run_or_a_date_in_a_good_password_does_no_harm(password: str) -> None:
+def test_a_name_a_run_or_a_date_in_a_good_password_does_no_harm(password: str) -> None:
     assert password_problem(password) is None
 
 

@@ -139,8 +139,9 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shopfront]:
 # --- preflights ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement(187)
 @pytest.mark.parametrize("origin", [ORIGIN, SECOND])
-def test_r187_a_preflight_from_a_listed_origin_names_all_that_is_allowed(front: Shopfront, origin: str) -> None:
+def test_a_preflight_from_a_listed_origin_names_all_that_is_allowed(front: Shopfront, origin: str) -> None:
     answer = front.preflight(LIST, origin)
     assert (answer.status, answer.response.body) == (204, b"")
     assert answer.one("access-control-allow-origin") == origin
@@ -192,8 +193,9 @@ NOT_LISTED = [
 ]
 
 
+@pytest.mark.requirement(188, 189)
 @pytest.mark.parametrize("origin", NOT_LISTED)
-def test_r188_r189_no_other_origin_is_let_in(front: Shopfront, origin: str) -> None:
+def test_no_other_origin_is_let_in(front: Shopfront, origin: str) -> None:
     answer = front.preflight(LIST, origin)
     assert (answer.status, answer.cors) == (204, [])
     assert "origin" in answer.named("vary")
@@ -202,13 +204,15 @@ def test_r188_r189_no_other_origin_is_let_in(front: Shopfront, origin: str) -> N
     assert "origin" in run_process.named("vary")
 
 
-def test_r188_two_origin_lines_are_none(front: Shopfront) -> None:
+@pytest.mark.requirement(188)
+def test_two_origin_lines_are_none(front: Shopfront) -> None:
     for origins in ((ORIGIN, ORIGIN), (ORIGIN, "https://evil.example"), ("https://evil.example", ORIGIN)):
         assert front.preflight(LIST, *origins).cors == []
         assert front.call("POST", LIST, *(("Origin", one) for one in origins)).cors == []
 
 
-def test_r189_every_tenant_has_its_own_origins_and_at_first_none(front: Shopfront) -> None:
+@pytest.mark.requirement(189)
+def test_every_tenant_has_its_own_origins_and_at_first_none(front: Shopfront) -> None:
     assert front.preflight(LIST, OTHERS, host=OTHER_HOST).one("access-control-allow-origin") == OTHERS
     assert front.preflight(LIST, ORIGIN, host=OTHER_HOST).cors == []
     assert front.preflight(LIST, ORIGIN, host="api.shy.example").cors == []
@@ -222,7 +226,8 @@ def stats(front: Shopfront) -> int:
     return found
 
 
-def test_r192_a_preflight_asks_for_no_credential_counts_for_nothing_and_changes_nothing(front: Shopfront) -> None:
+@pytest.mark.requirement(192)
+def test_a_preflight_asks_for_no_credential_counts_for_nothing_and_changes_nothing(front: Shopfront) -> None:
     before = stats(front)
     for _ in range(700):
         assert front.preflight("/Storefront/Orders/Get", ORIGIN, peer="203.0.113.50").status == 204
@@ -240,6 +245,7 @@ def test_a_preflight_is_answered_also_where_the_address_has_to_wait(front: Shopf
     assert 1 <= int(run_process.one("retry-after") or "") <= 60
 
 
+@pytest.mark.requirement(192)
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -256,7 +262,7 @@ def test_a_preflight_is_answered_also_where_the_address_has_to_wait(front: Shopf
         ("GET", "/documentation/errors/-1.json", 200),
     ],
 )
-def test_r192_no_other_surface_sends_a_cors_header(front: Shopfront, method: str, path: str, status: int) -> None:
+def test_no_other_surface_sends_a_cors_header(front: Shopfront, method: str, path: str, status: int) -> None:
     lines = [("Origin", ORIGIN), ("Access-Control-Request-Method", "POST")]
     answer = front.call(method, path, *lines)
     assert (answer.status, answer.cors) == (status, [])
@@ -293,7 +299,8 @@ def _statuses(front: Shopfront) -> list[tuple[int, StorefrontAnswer]]:
     ]
 
 
-def test_r190_r191_a_listed_origin_may_read_every_answer_and_never_with_cookies(front: Shopfront) -> None:
+@pytest.mark.requirement(190, 191)
+def test_a_listed_origin_may_read_every_answer_and_never_with_cookies(front: Shopfront) -> None:
     for status, answer in _statuses(front):
         assert answer.status == status
         assert answer.one("access-control-allow-origin") == ORIGIN, status
@@ -303,14 +310,16 @@ def test_r190_r191_a_listed_origin_may_read_every_answer_and_never_with_cookies(
         assert answer.one("x-request-id") is not None, status
 
 
-def test_r191_what_is_exposed_is_there(front: Shopfront) -> None:
+@pytest.mark.requirement(191)
+def test_what_is_exposed_is_there(front: Shopfront) -> None:
     refused = front.call("POST", "/Storefront/Orders/Get", ("Origin", ORIGIN), ("Authorization", "Bearer x"))
     assert 'error="invalid_token"' in (refused.one("www-authenticate") or "")
     unreachable = front.call("POST", "/Storefront/Test/OutOfReach", ("Origin", ORIGIN))
     assert unreachable.one("retry-after") == "1"
 
 
-def test_r191_a_limited_request_can_be_read_with_its_limits(front: Shopfront) -> None:
+@pytest.mark.requirement(191)
+def test_a_limited_request_can_be_read_with_its_limits(front: Shopfront) -> None:
     front.operator.within(front.tenant, lambda tx: tenants.set_limits(tx, {"address": 1}))
     try:
         lines, peer = ("Origin", ORIGIN), "203.0.113.60"
@@ -324,7 +333,8 @@ def test_r191_a_limited_request_can_be_read_with_its_limits(front: Shopfront) ->
         front.operator.within(front.tenant, lambda tx: tenants.set_limits(tx, {"address": None}))
 
 
-def test_r185_every_answer_of_the_storefront_has_its_security_headers_once(front: Shopfront) -> None:
+@pytest.mark.requirement(185)
+def test_every_answer_of_the_storefront_has_its_security_headers_once(front: Shopfront) -> None:
     listed = [*_statuses_without_origin(front), front.preflight(LIST, ORIGIN), front.preflight(LIST, "null")]
     for answer in listed:
         assert answer.one("strict-transport-security") == "max-age=31536000"
@@ -345,7 +355,8 @@ def _statuses_without_origin(front: Shopfront) -> list[StorefrontAnswer]:
     ]
 
 
-def test_r193_whatever_may_be_kept_is_kept_apart_by_host_and_the_rest_is_not_kept(front: Shopfront) -> None:
+@pytest.mark.requirement(193)
+def test_whatever_may_be_kept_is_kept_apart_by_host_and_the_rest_is_not_kept(front: Shopfront) -> None:
     for _, answer in _statuses(front):
         assert answer.one("cache-control") == "no-store"
     page = front.call("GET", "/documentation/errors/-1", ("Origin", ORIGIN))
@@ -353,8 +364,9 @@ def test_r193_whatever_may_be_kept_is_kept_apart_by_host_and_the_rest_is_not_kep
     assert "host" in page.named("vary")
 
 
+@pytest.mark.requirement(194)
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
-def test_r194_what_a_browser_sends_without_a_preflight_changes_nothing(front: Shopfront, kind: str) -> None:
+def test_what_a_browser_sends_without_a_preflight_changes_nothing(front: Shopfront, kind: str) -> None:
     body = encoded({"email": f"{len(kind)}@example.com", "password": "correct horse battery staple"})
     lines = [("Origin", "https://evil.example"), ("Content-Type", kind)]
     for path in ("/Storefront/Customers/Register", "/Storefront/Customers/Login", "/Login/Customer/Api/Verify"):

@@ -35,26 +35,30 @@ def forwarded(*values: str, peer: str = NEAR) -> str:
 # --- whom to believe ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement(157)
 @pytest.mark.parametrize("name", ["x-forwarded-for", "forwarded", *OTHERS])
 @pytest.mark.parametrize("proxies", [Proxies(), Proxies(TRUSTED), Proxies(TRUSTED, "forwarded")])
-def test_r157_nothing_that_an_untrusted_peer_says_counts(proxies: Proxies, name: str) -> None:
+def test_nothing_that_an_untrusted_peer_says_counts(proxies: Proxies, name: str) -> None:
     value = f"for={SPOOFED}" if name == "forwarded" else SPOOFED
     assert proxies.client(request(CLIENT, (name, value))) == CLIENT
 
 
-def test_r157_without_proxies_loopback_is_not_trusted_either() -> None:
+@pytest.mark.requirement(157)
+def test_without_proxies_loopback_is_not_trusted_either() -> None:
     assert Proxies().client(request("127.0.0.1", ("x-forwarded-for", SPOOFED))) == "127.0.0.1"
 
 
+@pytest.mark.requirement(202)
 @pytest.mark.parametrize("name", ["forwarded", *OTHERS])
-def test_r202_of_a_trusted_peer_only_the_configured_header_counts(name: str) -> None:
+def test_of_a_trusted_peer_only_the_configured_header_counts(name: str) -> None:
     value = f"for={SPOOFED}" if name == "forwarded" else SPOOFED
     lines = [(name, value), ("x-forwarded-for", CLIENT)]
     assert Proxies(TRUSTED).client(request(NEAR, *lines)) == CLIENT
     assert Proxies(TRUSTED).client(request(NEAR, lines[0])) == NEAR
 
 
-def test_r202_the_other_way_round_x_forwarded_for_counts_for_nothing() -> None:
+@pytest.mark.requirement(202)
+def test_the_other_way_round_x_forwarded_for_counts_for_nothing() -> None:
     lines = [("x-forwarded-for", SPOOFED), ("forwarded", f"for={CLIENT}")]
     assert Proxies(TRUSTED, "forwarded").client(request(NEAR, *lines)) == CLIENT
 
@@ -68,6 +72,7 @@ def test_a_trusted_peer_that_says_nothing_is_the_client_itself() -> None:
 # --- reading from the right ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement(202)
 @pytest.mark.parametrize(
     ("lines", "client"),
     [
@@ -84,7 +89,7 @@ def test_a_trusted_peer_that_says_nothing_is_the_client_itself() -> None:
         ([f"{FAR}, 10.1.1.1"], FAR),
     ],
 )
-def test_r202_the_first_untrusted_hop_from_the_right_is_the_client(lines: list[str], client: str) -> None:
+def test_the_first_untrusted_hop_from_the_right_is_the_client(lines: list[str], client: str) -> None:
     assert through(*lines) == client
 
 

@@ -62,8 +62,9 @@ def test_the_verdict_says_what_is_left_and_when_it_is_whole_again(counted: RateL
     assert take(counted, 60, NOW + 58_000) == LimitStatus(limit=60, remaining=57, reset=3, retry=0)
 
 
+@pytest.mark.requirement(153)
 @pytest.mark.parametrize("per_minute", [1, 2, 7, 59, 60, 61, 600, 601, 1_000_003, 10_000_000])
-def test_r153_who_waits_as_long_as_told_is_let_in(counted: RateLimiter, per_minute: int) -> None:
+def test_who_waits_as_long_as_told_is_let_in(counted: RateLimiter, per_minute: int) -> None:
     counted.take([RateLimit("credential", "par_1", per_minute)] * 1, NOW)
     tables_full = NOW * 1000 + limits.MINUTE_US
     at, _ = counted._counters.callers.slot("par_1", lambda count: count)
@@ -123,8 +124,9 @@ print(sum(limiter.take(limits, 1_700_000_000_000)[0].allowed for _ in range(int(
 """
 
 
+@pytest.mark.requirement(154)
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_r154_several_processes_together_hold_one_limit_within_a_tenth(tmp_path: Path, workers: int) -> None:
+def test_several_processes_together_hold_one_limit_within_a_tenth(tmp_path: Path, workers: int) -> None:
     command = [sys.executable, "-c", HAMMER, str(tmp_path / "limits.map"), "6000", "6000"]
     started = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(workers)
@@ -150,7 +152,8 @@ def test_what_one_opening_counted_another_sees(tmp_path: Path) -> None:
     assert os.stat(tmp_path / "limits.map").st_mode & 0o777 == 0o600
 
 
-def test_r159_a_million_names_take_no_more_memory_and_do_not_free_who_goes_on(counters: Counters) -> None:
+@pytest.mark.requirement(159)
+def test_a_million_names_take_no_more_memory_and_do_not_free_who_goes_on(counters: Counters) -> None:
     counted = RateLimiter(counters)
     assert accepted(counted, 600, 600, name="heavy") == 600
     resident = _resident()
@@ -269,7 +272,8 @@ def test_on_a_full_disk_nothing_is_counted_and_nothing_fails() -> None:
     counters.close()
 
 
-def test_r158_without_a_place_for_the_file_each_process_counts_by_itself(tmp_path: Path) -> None:
+@pytest.mark.requirement(158)
+def test_without_a_place_for_the_file_each_process_counts_by_itself(tmp_path: Path) -> None:
     counters = Counters(tmp_path / "missing" / "limits.map")
     assert not counters.shared
     assert accepted(RateLimiter(counters), 5, 3) == 3

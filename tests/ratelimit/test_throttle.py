@@ -37,7 +37,8 @@ def test_six_hundred_a_minute_can_go_on_for_ever() -> None:
             throttle.refused("192.0.2.1", NOW + minute * 60_000 + number * 100)
 
 
-def test_r153_who_waits_as_long_as_told_is_answered_again() -> None:
+@pytest.mark.requirement(153)
+def test_who_waits_as_long_as_told_is_answered_again() -> None:
     throttle = a_throttle(limit=2)
     refuse(throttle, "192.0.2.1", 2)
     assert throttle.admit("192.0.2.1", NOW + 1) == 60
@@ -48,7 +49,8 @@ def test_r153_who_waits_as_long_as_told_is_answered_again() -> None:
     assert throttle.admit("192.0.2.1", NOW + 60_000) is None
 
 
-def test_r154_the_refusals_of_all_workers_count_together(tmp_path: Path) -> None:
+@pytest.mark.requirement(154)
+def test_the_refusals_of_all_workers_count_together(tmp_path: Path) -> None:
     workers = [AddressThrottle(Counters(tmp_path / "limits.map")) for _ in range(2)]
     for number in range(600):
         assert [worker.admit("192.0.2.1", NOW) for worker in workers] == [None, None]
@@ -98,7 +100,8 @@ def test_all_addresses_of_one_subscriber_count_together() -> None:
     assert throttle.admit("2001:db8:0:1::3", NOW) is None
 
 
-def test_r159_a_flood_of_addresses_does_not_free_who_was_refused_too_often() -> None:
+@pytest.mark.requirement(159)
+def test_a_flood_of_addresses_does_not_free_who_was_refused_too_often() -> None:
     throttle = a_throttle(limit=3)
     refuse(throttle, "192.0.2.1", 3)
     for number in range(100_000):

@@ -27,10 +27,9 @@ def scoped(surface: Surface) -> list[ExpectedRoute]:
     return [one for one in EXPECTED_ROUTES.values() if one.demand.kind == "scoped" and one.demand.surface is surface]
 
 
+@pytest.mark.requirement(78)
 @pytest.mark.parametrize("surface", BY_TOKEN)
-def test_r78_every_endpoint_is_opened_by_its_own_scope_and_by_no_other(
-    tenant: PopulatedTenant, surface: Surface
-) -> None:
+def test_every_endpoint_is_opened_by_its_own_scope_and_by_no_other(tenant: PopulatedTenant, surface: Surface) -> None:
     subject = tenant.partner if surface is Surface.RESELLER else tenant.customer
     opened, expected = {}, {}
     for scope in ("", *sorted(SCOPES[surface])):
@@ -48,7 +47,8 @@ def test_r78_every_endpoint_is_opened_by_its_own_scope_and_by_no_other(
     assert list(opened.values()).count(True) == len(scoped(surface)) >= 3
 
 
-def test_r79_a_scope_in_a_token_counts_to_the_letter_or_not_at_all(tenant: PopulatedTenant) -> None:
+@pytest.mark.requirement(79)
+def test_a_scope_in_a_token_counts_to_the_letter_or_not_at_all(tenant: PopulatedTenant) -> None:
     for text in ("*", "all", "Account:read", "account:rea", "account:reads", "account:*", "account", ":read", "read"):
         token = tenant.operator.mint(
             tenant.operator.claims(tenant.tenant, Surface.RESELLER, tenant.partner, scopes=[text])
@@ -60,8 +60,9 @@ def test_r79_a_scope_in_a_token_counts_to_the_letter_or_not_at_all(tenant: Popul
     )
 
 
+@pytest.mark.requirement(221)
 @pytest.mark.parametrize("surface", BY_KEY)
-def test_r221_a_key_gives_itself_no_right_and_makes_no_key(tenant: PopulatedTenant, surface: Surface) -> None:
+def test_a_key_gives_itself_no_right_and_makes_no_key(tenant: PopulatedTenant, surface: Surface) -> None:
     granted = [one for one in EXPECTED_ROUTES.values() if one.demand.kind == "keyed" and one.demand.surface is surface]
     rights = {str(one.demand.right) for one in granted}
     assert len(rights) > 1
@@ -84,7 +85,8 @@ def test_r221_a_key_gives_itself_no_right_and_makes_no_key(tenant: PopulatedTena
         assert tenant.code("POST", f"{prefix}/Get", lines) == 0
 
 
-def test_r52_a_subject_that_is_nobody_of_this_kind_or_gone_is_refused_under_a_good_mac(tenant: PopulatedTenant) -> None:
+@pytest.mark.requirement(52)
+def test_a_subject_that_is_nobody_of_this_kind_or_gone_is_refused_under_a_good_mac(tenant: PopulatedTenant) -> None:
     operator = tenant.operator
     good = operator.claims(tenant.tenant, Surface.RESELLER, tenant.partner)
     gone = operator.account(tenant.tenant, "partner", "gone@example.com")
@@ -114,8 +116,9 @@ def told(presented: Surface, how: str, at: Surface) -> int:
     return 0 if presented is at else NOT_GRANTED
 
 
+@pytest.mark.requirement(83)
 @pytest.mark.parametrize("how", HOW)
-def test_r83_a_credential_opens_its_own_surface_in_its_own_header_and_nothing_else(
+def test_a_credential_opens_its_own_surface_in_its_own_header_and_nothing_else(
     tenant: PopulatedTenant, how: str
 ) -> None:
     answers, expected = {}, {}
@@ -127,8 +130,9 @@ def test_r83_a_credential_opens_its_own_surface_in_its_own_header_and_nothing_el
     assert list(answers.values()).count(0) == {"as a bearer token": 2, "as an API key": 2}.get(how, 0)
 
 
+@pytest.mark.requirement(102)
 @pytest.mark.parametrize("surface", BY_KEY)
-def test_r102_a_key_in_query_cookie_or_body_is_none(tenant: PopulatedTenant, surface: Surface) -> None:
+def test_a_key_in_query_cookie_or_body_is_none(tenant: PopulatedTenant, surface: Surface) -> None:
     key = tenant.keys[surface].text
     _, path = ENDPOINTS[surface]
     for name in ("ApiKey", "apikey", "api_key", "key", "access_token"):
@@ -165,7 +169,8 @@ def parts_of(token: str) -> tuple[dict[str, object], bytes]:
     return json.loads(base64.urlsafe_b64decode(header + "==")), payload.encode()
 
 
-def test_r71_a_token_for_one_surface_under_the_key_of_the_other_is_refused_although_both_have_one_kid(
+@pytest.mark.requirement(71)
+def test_a_token_for_one_surface_under_the_key_of_the_other_is_refused_although_both_have_one_kid(
     tenant: PopulatedTenant,
 ) -> None:
     operator = tenant.operator
@@ -181,7 +186,8 @@ def test_r71_a_token_for_one_surface_under_the_key_of_the_other_is_refused_altho
     assert tenant.call(Surface.STOREFRONT, bearer(operator.mint(storefront))) == 0
 
 
-def test_r68_nobody_is_called_for_a_key_that_a_token_names(tenant: PopulatedTenant) -> None:
+@pytest.mark.requirement(68)
+def test_nobody_is_called_for_a_key_that_a_token_names(tenant: PopulatedTenant) -> None:
     header, payload = parts_of(tenant.tokens[Surface.RESELLER])
     key = signing_key(tenant, Surface.RESELLER, str(header["kid"]))
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -195,7 +201,8 @@ def test_r68_nobody_is_called_for_a_key_that_a_token_names(tenant: PopulatedTena
             listener.accept()
 
 
-def test_r64_no_published_secret_signs_anything(tenant: PopulatedTenant) -> None:
+@pytest.mark.requirement(64)
+def test_no_published_secret_signs_anything(tenant: PopulatedTenant) -> None:
     """A sample of 2,000 of the 103,979 secrets that were found in public code."""
     header, payload = parts_of(tenant.tokens[Surface.RESELLER])
     secrets = PUBLISHED.read_bytes().split(b"\n")[:-1]

@@ -85,7 +85,8 @@ def acknowledge(shop: Shop, site: Site, program: Program, image: Path) -> dict[s
     return {**gone, keys[3].text: (200, None), fresh: (200, None), shop.customer_token: (200, None)}
 
 
-def test_r140_what_was_acknowledged_is_still_so_after_the_power_failed(
+@pytest.mark.requirement(140)
+def test_what_was_acknowledged_is_still_so_after_the_power_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A real server and a real command, on a disk that keeps only what was synced before the acknowledgement."""
@@ -116,7 +117,8 @@ def test_r140_what_was_acknowledged_is_still_so_after_the_power_failed(
     left.store.close()
 
 
-def test_r140_on_postgresql_a_commit_waits_for_its_log_as_that_server_is_told_to(postgresql_site: Site) -> None:
+@pytest.mark.requirement(140)
+def test_on_postgresql_a_commit_waits_for_its_log_as_that_server_is_told_to(postgresql_site: Site) -> None:
     """What is acknowledged there is what PostgreSQL has acknowledged: none of our connections asks it to hurry."""
     store = postgresql_site.installation.store
     assert postgresql_site.database is not None
@@ -139,7 +141,8 @@ def restored(settings: Settings, backup: Path, target: Path) -> InProcessServer:
     return InProcessServer(open_installation(Settings(data=target)))
 
 
-def test_r213_a_backup_keeps_what_was_taken_before_it_and_what_came_later_is_taken_again(tmp_path: Path) -> None:
+@pytest.mark.requirement(213)
+def test_a_backup_keeps_what_was_taken_before_it_and_what_came_later_is_taken_again(tmp_path: Path) -> None:
     with opened("sqlite", tmp_path / "first") as installation:
         server = InProcessServer(installation)
         early, late = PopulatedTenant.of(server, HOST), PopulatedTenant.of(server, OTHER_HOST)

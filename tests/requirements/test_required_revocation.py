@@ -35,7 +35,8 @@ AT_ONCE = 200
 # --- two hundred at once ----------------------------------------------------------------------------------------------
 
 
-def test_r137_two_hundred_requests_at_once_after_the_revocation_are_all_refused(
+@pytest.mark.requirement(137)
+def test_two_hundred_requests_at_once_after_the_revocation_are_all_refused(
     each_site: Site, each_operator: Operator
 ) -> None:
     """Over kept-alive connections to every worker and over new ones, on both of the tenant's hosts."""
@@ -100,8 +101,9 @@ def take_everything(shop: Shop) -> dict[str, Taken]:
     return taken
 
 
+@pytest.mark.requirement(139)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_r139_what_was_taken_stays_taken_after_kill_9_of_every_process(engine: str, tmp_path: Path) -> None:
+def test_what_was_taken_stays_taken_after_kill_9_of_every_process(engine: str, tmp_path: Path) -> None:
     with opened(engine, tmp_path) as installation:
         with serving(installation, tmp_path) as site:
             shop = open_shop(site, Operator(installation), "killed", stock=1)
@@ -168,7 +170,8 @@ ENDINGS: dict[str, Callable[[Own], object]] = {
 }
 
 
-def test_r145_revocations_of_everyone_tenant_surface_and_account_hold_in_every_order(own_cluster: Own) -> None:
+@pytest.mark.requirement(145)
+def test_revocations_of_everyone_tenant_surface_and_account_hold_in_every_order(own_cluster: Own) -> None:
     async def scenario() -> None:
         made = []
         for order in itertools.permutations(ENDINGS):
@@ -185,7 +188,8 @@ def test_r145_revocations_of_everyone_tenant_surface_and_account_hold_in_every_o
     asyncio.run(scenario())
 
 
-def test_r151_no_process_accepts_what_was_revoked_however_wrong_its_clock_is(own_cluster: Own) -> None:
+@pytest.mark.requirement(151)
+def test_no_process_accepts_what_was_revoked_however_wrong_its_clock_is(own_cluster: Own) -> None:
     async def scenario() -> None:
         nodes = {minutes: own_cluster.wrong_by(minutes)[0] for minutes in (-5, 0, 5)}
         ended, logged_out = own_cluster.minted(), own_cluster.minted()
@@ -202,7 +206,8 @@ def test_r151_no_process_accepts_what_was_revoked_however_wrong_its_clock_is(own
     asyncio.run(scenario())
 
 
-def test_r151_a_clock_that_is_fast_does_not_make_a_revocation_forgotten_where_the_token_still_lives(
+@pytest.mark.requirement(151)
+def test_a_clock_that_is_fast_does_not_make_a_revocation_forgotten_where_the_token_still_lives(
     own_cluster: Own,
 ) -> None:
     """The process that sweeps is five minutes fast: by its clock the revoked token has expired, by the others' not yet."""
@@ -223,7 +228,8 @@ def test_r151_a_clock_that_is_fast_does_not_make_a_revocation_forgotten_where_th
     asyncio.run(scenario())
 
 
-def test_r151_a_token_of_a_clock_that_is_fast_or_slow_counts_within_a_minute(own_cluster: Own) -> None:
+@pytest.mark.requirement(151)
+def test_a_token_of_a_clock_that_is_fast_or_slow_counts_within_a_minute(own_cluster: Own) -> None:
     async def scenario() -> None:
         for minutes, told in ((-5.0, 0), (-0.9, 0), (0.9, 0), (5.0, -21)):
             node, clock = own_cluster.wrong_by(minutes)

@@ -55,7 +55,8 @@ def written_trail(day: LeakScenario) -> str:
     return trail
 
 
-def test_r162_no_part_of_a_secret_is_in_logs_events_metrics_or_trail(day: LeakScenario) -> None:
+@pytest.mark.requirement(162)
+def test_no_part_of_a_secret_is_in_logs_events_metrics_or_trail(day: LeakScenario) -> None:
     log = day.log.read_text("utf-8")
     trail = written_trail(day)
     listed = "\n".join(
@@ -113,9 +114,8 @@ def spellings(secret: str) -> set[bytes]:
     return {one for one in wanted if len(one) >= 12}
 
 
-def test_r206_no_secret_is_in_the_database_its_log_its_backups_or_any_other_file(
-    day: LeakScenario, tmp_path: Path
-) -> None:
+@pytest.mark.requirement(206)
+def test_no_secret_is_in_the_database_its_log_its_backups_or_any_other_file(day: LeakScenario, tmp_path: Path) -> None:
     wanted = {name: spellings(secret) for name, secret in day.secrets.items()}
     files = dict(contents(day, tmp_path))
 
@@ -185,7 +185,8 @@ def told(day: LeakScenario, asks: list[bytes]) -> set[tuple[int, int | None]]:
     return answers
 
 
-def test_r207_no_string_of_a_dump_is_an_api_key_a_bearer_token_or_a_key_that_signs_one(day: LeakScenario) -> None:
+@pytest.mark.requirement(207)
+def test_no_string_of_a_dump_is_an_api_key_a_bearer_token_or_a_key_that_signs_one(day: LeakScenario) -> None:
     texts = strings(day)
     token = day.secrets["a partner's token after the turn"]
     supplier, account = ENDPOINTS[Surface.SUPPLIER], ENDPOINTS[Surface.RESELLER]
@@ -203,7 +204,8 @@ def test_r207_no_string_of_a_dump_is_an_api_key_a_bearer_token_or_a_key_that_sig
     assert told(day, [request_bytes(*supplier, HOST, good)]) == {(200, None)}
 
 
-def test_r207_no_string_of_a_dump_is_a_password(day: LeakScenario) -> None:
+@pytest.mark.requirement(207)
+def test_no_string_of_a_dump_is_a_password(day: LeakScenario) -> None:
     """Hashes, their parts and every digest, tried past the limits of logins, which would help."""
     keyring = read_keyring(day.settings.secrets_file)
     with raw(day.settings) as store:

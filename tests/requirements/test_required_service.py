@@ -49,7 +49,8 @@ def memory(process: int, what: str) -> int:
     return int(line.split()[1]) * 1024
 
 
-def test_r128_fifty_logins_at_once_take_bounded_memory_and_leave_other_calls_alone(shop: Shop) -> None:
+@pytest.mark.requirement(128)
+def test_fifty_logins_at_once_take_bounded_memory_and_leave_other_calls_alone(shop: Shop) -> None:
     workers = web_workers(shop.site)
     before = {process: memory(process, "VmRSS") for process in workers}
     for process in workers:
@@ -72,7 +73,8 @@ def test_r128_fifty_logins_at_once_take_bounded_memory_and_leave_other_calls_alo
         assert memory(process, "VmHWM") - before[process] <= AT_ONCE * HASH_BYTES + SLACK
 
 
-def test_r118_five_hundred_addresses_behind_a_trusted_proxy_share_one_account_s_counter(tmp_path: Path) -> None:
+@pytest.mark.requirement(118)
+def test_five_hundred_addresses_behind_a_trusted_proxy_share_one_account_s_counter(tmp_path: Path) -> None:
     """Stuffing: of all these only the first few are looked at, and who runs the house is alarmed."""
     with opened("sqlite", tmp_path, trusted_proxies=["192.0.2.0/24"]) as installation:
         server = InProcessServer(installation)
@@ -128,7 +130,8 @@ class Callers:
             thread.join(30)
 
 
-def test_r147_no_valid_token_is_refused_while_secrets_turn_and_workers_are_replaced_one_by_one(tmp_path: Path) -> None:
+@pytest.mark.requirement(147)
+def test_no_valid_token_is_refused_while_secrets_turn_and_workers_are_replaced_one_by_one(tmp_path: Path) -> None:
     with opened("sqlite", tmp_path) as installation, serving(installation, tmp_path) as site:
         shop = open_shop(site, Operator(installation), "turning", stock=1)
         old = [shop.token(Surface.STOREFRONT, shop.customer) for _ in range(2)]
@@ -158,7 +161,8 @@ def test_r147_no_valid_token_is_refused_while_secrets_turn_and_workers_are_repla
 # --- where it says that it is -----------------------------------------------------------------------------------------
 
 
-def test_r203_no_answer_builds_a_link_from_the_host_that_was_asked_for(shop: Shop, other_shop: Shop) -> None:
+@pytest.mark.requirement(203)
+def test_no_answer_builds_a_link_from_the_host_that_was_asked_for(shop: Shop, other_shop: Shop) -> None:
     """No mail is sent. Documents name the host that the tenant was given; how a client spelt it is found in no answer, nor
     the port that it named, nor any other host of ours."""
     clients = [shop.client(None, (("Accept", "application/problem+json"),)) for _ in range(2)]

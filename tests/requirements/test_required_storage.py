@@ -69,7 +69,8 @@ def written(store: RawConnection, sql: str, **values: object) -> int:
 # --- who reads --------------------------------------------------------------------------------------------------------
 
 
-def test_r209_a_key_is_stored_as_a_mac_that_nobody_finds_without_the_pepper(
+@pytest.mark.requirement(209)
+def test_a_key_is_stored_as_a_mac_that_nobody_finds_without_the_pepper(
     two: tuple[PopulatedTenant, PopulatedTenant],
 ) -> None:
     home, _ = two
@@ -101,7 +102,8 @@ def test_r209_a_key_is_stored_as_a_mac_that_nobody_finds_without_the_pepper(
 # --- who writes -------------------------------------------------------------------------------------------------------
 
 
-def test_r210_a_digest_that_is_moved_to_another_tenant_opens_neither(
+@pytest.mark.requirement(210)
+def test_a_digest_that_is_moved_to_another_tenant_opens_neither(
     two: tuple[PopulatedTenant, PopulatedTenant],
 ) -> None:
     home, away = two
@@ -128,8 +130,9 @@ HASHES: dict[str, Callable[[str], bytes]] = {
 }
 
 
+@pytest.mark.requirement(210)
 @pytest.mark.parametrize("imported", [0, 1], ids=["made here", "imported"])
-def test_r210_no_digest_that_can_be_made_without_the_pepper_makes_a_key(
+def test_no_digest_that_can_be_made_without_the_pepper_makes_a_key(
     two: tuple[PopulatedTenant, PopulatedTenant], imported: int
 ) -> None:
     _, away = two
@@ -147,7 +150,8 @@ def test_r210_no_digest_that_can_be_made_without_the_pepper_makes_a_key(
     assert told(away, theirs.text) == {0}
 
 
-def test_r211_a_password_hash_is_bound_to_the_pepper_and_not_to_its_account_and_the_page_on_trust_says_so(
+@pytest.mark.requirement(211)
+def test_a_password_hash_is_bound_to_the_pepper_and_not_to_its_account_and_the_page_on_trust_says_so(
     two: tuple[PopulatedTenant, PopulatedTenant],
 ) -> None:
     home, away = two
@@ -169,8 +173,9 @@ def signs_in(tenant: PopulatedTenant) -> Any:
     return tenant.code("POST", LOGINS[0], (), body)
 
 
+@pytest.mark.requirement(122)
 @pytest.mark.parametrize("length", [15, 64, 200, 1024])
-def test_r122_any_code_points_make_a_password_and_each_counts_as_one(length: int) -> None:
+def test_any_code_points_make_a_password_and_each_counts_as_one(length: int) -> None:
     password = "".join(random.Random(length).choices("müşteri パスワード 🔑🗝 qz7!", k=length))
     assert password_problem(password) is None
     assert password_problem("あ" + password[:13]) == "use at least 15 characters"
@@ -179,7 +184,8 @@ def test_r122_any_code_points_make_a_password_and_each_counts_as_one(length: int
 # --- who comes first --------------------------------------------------------------------------------------------------
 
 
-def test_r133_nothing_is_there_that_nobody_made_and_what_is_made_is_random(tmp_path: Path) -> None:
+@pytest.mark.requirement(133)
+def test_nothing_is_there_that_nobody_made_and_what_is_made_is_random(tmp_path: Path) -> None:
     """A made password is shown once and is good until it is changed: it is a machine's, nobody ever types it."""
     program = Program(tmp_path / "data")
     assert set(program.run_json("init")) == {"data", "database", "created"}

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from bedesten.accounts.login_throttle import MAX_WAIT
 from bedesten.admin import partners
 from bedesten.core.clock import DAY, HOUR, MINUTE, SECOND
@@ -24,7 +26,8 @@ def fail(cluster: Cluster, times: int, email: str = "", address: str = STRANGER)
     return asyncio.run(scenario())
 
 
-def test_after_a_handful_of_failures_the_next_try_has_to_wait_r115(cluster: Cluster) -> None:
+@pytest.mark.requirement(115)
+def test_after_a_handful_of_failures_the_next_try_has_to_wait(cluster: Cluster) -> None:
     assert fail(cluster, 8) == [-26] * 6 + [-27] * 2
     cluster.clock.ahead += 2 * SECOND
     assert fail(cluster, 2) == [-26, -27]
@@ -33,11 +36,13 @@ def test_after_a_handful_of_failures_the_next_try_has_to_wait_r115(cluster: Clus
     assert int(refused.headers["retry-after"]) >= 1
 
 
-def test_an_account_that_does_not_exist_is_slowed_alike_r120(cluster: Cluster) -> None:
+@pytest.mark.requirement(120)
+def test_an_account_that_does_not_exist_is_slowed_alike(cluster: Cluster) -> None:
     assert fail(cluster, 8, "nobody@example.com") == fail(cluster, 8)
 
 
-def test_spellings_of_one_address_share_one_counter_r119(cluster: Cluster) -> None:
+@pytest.mark.requirement(119)
+def test_spellings_of_one_address_share_one_counter(cluster: Cluster) -> None:
     codes = [
         fail(cluster, 1, email)[0]
         for email in ("customer@example.com", "Customer@Example.COM ", "CUSTOMER@example.com")
@@ -46,14 +51,16 @@ def test_spellings_of_one_address_share_one_counter_r119(cluster: Cluster) -> No
     assert fail(cluster, 5, "customer@EXAMPLE.com ") == [-26] * 3 + [-27] * 2
 
 
-def test_the_owner_is_never_locked_out_from_where_it_succeeded_before_r116(cluster: Cluster) -> None:
+@pytest.mark.requirement(116)
+def test_the_owner_is_never_locked_out_from_where_it_succeeded_before(cluster: Cluster) -> None:
     assert asyncio.run(cluster.log_in(address=OWNER)).status == 200
     fail(cluster, 30)
     assert asyncio.run(cluster.log_in(address=ELSEWHERE)).code == -27
     assert asyncio.run(cluster.log_in(address=OWNER)).status == 200
 
 
-def test_the_owner_s_own_address_has_a_counter_of_its_own_that_success_clears_r121(cluster: Cluster) -> None:
+@pytest.mark.requirement(121)
+def test_the_owner_s_own_address_has_a_counter_of_its_own_that_success_clears(cluster: Cluster) -> None:
     assert asyncio.run(cluster.log_in(address=OWNER)).status == 200
     assert fail(cluster, 4, address=OWNER) == [-26] * 4
     assert asyncio.run(cluster.log_in(address=OWNER)).status == 200
@@ -61,14 +68,16 @@ def test_the_owner_s_own_address_has_a_counter_of_its_own_that_success_clears_r1
     assert asyncio.run(cluster.log_in(address=OWNER)).code == -27
 
 
-def test_success_from_one_address_does_not_forgive_another_r121(cluster: Cluster) -> None:
+@pytest.mark.requirement(121)
+def test_success_from_one_address_does_not_forgive_another(cluster: Cluster) -> None:
     assert asyncio.run(cluster.log_in(address=OWNER)).status == 200
     fail(cluster, 8)
     assert asyncio.run(cluster.log_in(address=OWNER)).status == 200
     assert asyncio.run(cluster.log_in(address=STRANGER)).code == -27
 
 
-def test_one_password_on_many_accounts_is_slowed_at_its_address_and_nowhere_else_r117(cluster: Cluster) -> None:
+@pytest.mark.requirement(117)
+def test_one_password_on_many_accounts_is_slowed_at_its_address_and_nowhere_else(cluster: Cluster) -> None:
     codes = [fail(cluster, 1, f"user{one}@example.com")[0] for one in range(64)]
     assert codes[:61] == [-26] * 61
     assert codes[-1] == -27
@@ -93,7 +102,8 @@ def test_waits_grow_to_a_quarter_of_an_hour_and_no_further(cluster: Cluster) -> 
     assert waits[-1] in (899, 900)
 
 
-def test_a_stampede_of_logins_meets_a_short_queue_and_leaves_other_calls_alone_r128(cluster: Cluster) -> None:
+@pytest.mark.requirement(128)
+def test_a_stampede_of_logins_meets_a_short_queue_and_leaves_other_calls_alone(cluster: Cluster) -> None:
     """Renewing all at once: as many as can be hashed soon get their token, the others a 503 that says when."""
 
     async def scenario() -> None:

@@ -27,7 +27,8 @@ def _kid(token: str) -> object:
     return json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"]
 
 
-def test_a_new_secret_signs_and_the_old_one_goes_on_verifying_r147(own_cluster: Cluster) -> None:
+@pytest.mark.requirement(147)
+def test_a_new_secret_signs_and_the_old_one_goes_on_verifying(own_cluster: Cluster) -> None:
     async def scenario() -> None:
         old = await own_cluster.token()
         master_secrets.rotate(own_cluster.installation.store, _path(own_cluster))
@@ -40,7 +41,8 @@ def test_a_new_secret_signs_and_the_old_one_goes_on_verifying_r147(own_cluster: 
     asyncio.run(scenario())
 
 
-def test_a_secret_that_is_dropped_takes_its_tokens_with_it_at_once_r148(own_cluster: Cluster) -> None:
+@pytest.mark.requirement(148)
+def test_a_secret_that_is_dropped_takes_its_tokens_with_it_at_once(own_cluster: Cluster) -> None:
     async def scenario() -> None:
         old = await own_cluster.token()
         assert (await own_cluster.profile(old, 1)).status == 200  # remembered there
@@ -54,7 +56,8 @@ def test_a_secret_that_is_dropped_takes_its_tokens_with_it_at_once_r148(own_clus
     asyncio.run(scenario())
 
 
-def test_a_process_that_cannot_read_the_new_secrets_answers_503_until_it_can_r146(own_cluster: Cluster) -> None:
+@pytest.mark.requirement(146)
+def test_a_process_that_cannot_read_the_new_secrets_answers_503_until_it_can(own_cluster: Cluster) -> None:
     """The store asks for a version that the file does not have: another machine's file, not yet brought here."""
 
     async def scenario() -> None:
@@ -93,7 +96,8 @@ def _ask_for(tx: SystemTransaction, keyring: Keyring) -> None:
     tx.advance_revision("installation", "")
 
 
-def test_passwords_go_on_working_through_a_pepper_roll_and_move_to_the_new_one_r149(own_cluster: Cluster) -> None:
+@pytest.mark.requirement(149)
+def test_passwords_go_on_working_through_a_pepper_roll_and_move_to_the_new_one(own_cluster: Cluster) -> None:
     async def scenario() -> None:
         master_secrets.rotate(own_cluster.installation.store, _path(own_cluster), "digest")
         assert (await own_cluster.log_in()).status == 200

@@ -26,7 +26,8 @@ def claims(token: str) -> dict[str, object]:
     return said
 
 
-def test_a_token_ends_exactly_at_its_exp_r45(cluster: Cluster) -> None:
+@pytest.mark.requirement(45)
+def test_a_token_ends_exactly_at_its_exp(cluster: Cluster) -> None:
     async def scenario() -> None:
         token = await cluster.token()
         left = int(str(claims(token)["exp"])) * 1000 - cluster.clock()
@@ -39,7 +40,8 @@ def test_a_token_ends_exactly_at_its_exp_r45(cluster: Cluster) -> None:
     asyncio.run(scenario())
 
 
-def test_lifetimes_are_the_configured_ones_less_at_most_a_twentieth_r58(cluster: Cluster) -> None:
+@pytest.mark.requirement(58)
+def test_lifetimes_are_the_configured_ones_less_at_most_a_twentieth(cluster: Cluster) -> None:
     cluster.operator.within(cluster.tenant, lambda tx: tenants.set_lifetime(tx, Surface.STOREFRONT, 10 * MINUTE))
 
     async def scenario() -> None:
@@ -168,7 +170,8 @@ def test_an_expired_token_is_not_exchanged(cluster: Cluster) -> None:
     asyncio.run(scenario())
 
 
-def test_logout_ends_the_token_that_was_sent_and_no_other_r143(cluster: Cluster) -> None:
+@pytest.mark.requirement(143)
+def test_logout_ends_the_token_that_was_sent_and_no_other(cluster: Cluster) -> None:
     async def scenario() -> None:
         here, there = await cluster.token(), await cluster.token()
         assert (await cluster.nodes[0].post(LOGOUT, token=here, host=cluster.host)).status == 200
@@ -179,7 +182,8 @@ def test_logout_ends_the_token_that_was_sent_and_no_other_r143(cluster: Cluster)
     asyncio.run(scenario())
 
 
-def test_logout_everywhere_ends_them_all_r150(cluster: Cluster) -> None:
+@pytest.mark.requirement(144, 150)
+def test_logout_everywhere_ends_them_all(cluster: Cluster) -> None:
     async def scenario() -> None:
         here, there = await cluster.token(), await cluster.token()
         await cluster.nodes[0].post(LOGOUT, {"everywhere": True}, token=here, host=cluster.host)
@@ -189,7 +193,8 @@ def test_logout_everywhere_ends_them_all_r150(cluster: Cluster) -> None:
     asyncio.run(scenario())
 
 
-def test_a_password_change_needs_the_password_and_ends_every_older_token_r132(cluster: Cluster) -> None:
+@pytest.mark.requirement(132)
+def test_a_password_change_needs_the_password_and_ends_every_older_token(cluster: Cluster) -> None:
     path = "/Storefront/Customers/Password"
 
     async def scenario() -> None:
@@ -223,9 +228,10 @@ def _customer(cluster: Cluster) -> str:
     return str(claims(asyncio.run(cluster.token()))["sub"])
 
 
+@pytest.mark.requirement(145)
 @pytest.mark.parametrize("first", REVOCATIONS)
 @pytest.mark.parametrize("second", REVOCATIONS)
-def test_epochs_hold_in_every_order_r145(cluster: Cluster, first: str, second: str) -> None:
+def test_epochs_hold_in_every_order(cluster: Cluster, first: str, second: str) -> None:
     """Account, tenant and surface, one after the other: each ends what was issued before it, and nothing after."""
 
     def ends(revocation: str) -> None:
@@ -248,7 +254,8 @@ def test_ending_one_surface_leaves_the_other_alone(cluster: Cluster) -> None:
     assert asyncio.run(cluster.account(partner)).status == 200
 
 
-def test_a_revocation_in_the_second_of_a_login_ends_only_what_was_before_r144(cluster: Cluster) -> None:
+@pytest.mark.requirement(144)
+def test_a_revocation_in_the_second_of_a_login_ends_only_what_was_before(cluster: Cluster) -> None:
     async def scenario() -> Awaitable[None] | None:
         before = await cluster.token()
         cluster.operator.end_tokens(cluster.tenant)

@@ -11,6 +11,8 @@ from bedesten_client.secrets import BadReference, SecretUnavailable, source
 from tests.secret_references.cloud import AZURE_SECRET, AZURE_TOKEN, VAULT_TOKEN, Cloud, Told, crc32c
 from tests.secret_references.peers import REGION, Aws, Bao
 
+pytestmark = pytest.mark.external
+
 SECRET = "ak_live_0123456789abcdef0123456789abcdef"
 NEXT = "ak_live_fedcba9876543210fedcba9876543210"
 

@@ -32,15 +32,17 @@ LETTER = OutgoingWebhook(
 )
 
 
+@pytest.mark.requirement(223)
 @pytest.mark.parametrize("scheme", ["https", "http"])
 @pytest.mark.parametrize("host", PRIVATE)
-def test_r223_an_address_that_is_not_public_is_out_of_reach_in_every_spelling(host: str, scheme: str) -> None:
+def test_an_address_that_is_not_public_is_out_of_reach_in_every_spelling(host: str, scheme: str) -> None:
     with pytest.raises(Unreachable):
         resolve(f"{scheme}://{host}/hook", ())
 
 
+@pytest.mark.requirement(223)
 @pytest.mark.parametrize("url", WRONG)
-def test_r223_what_is_no_absolute_url_is_refused_when_it_is_set(url: str) -> None:
+def test_what_is_no_absolute_url_is_refused_when_it_is_set(url: str) -> None:
     with pytest.raises(Refusal) as refused:
         check_url(url, "notifyUrl")
     assert refused.value.code.number == -2
@@ -48,9 +50,10 @@ def test_r223_what_is_no_absolute_url_is_refused_when_it_is_set(url: str) -> Non
         resolve(url, ())
 
 
+@pytest.mark.requirement(223)
 @pytest.mark.parametrize("scheme", ["https", "http"])
 @pytest.mark.parametrize("host", [one for one in PRIVATE if "%" not in one])
-def test_r223_what_can_be_known_at_once_is_refused_when_it_is_set_without_any_dns(
+def test_what_can_be_known_at_once_is_refused_when_it_is_set_without_any_dns(
     host: str, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numeric = socket.getaddrinfo
@@ -106,7 +109,8 @@ def _names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
     return asked
 
 
-def test_r223_a_name_with_one_private_address_among_public_ones_is_out_of_reach(
+@pytest.mark.requirement(223)
+def test_a_name_with_one_private_address_among_public_ones_is_out_of_reach(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _names(monkeypatch, ["93.184.215.14", "10.0.0.1"], ["10.0.0.1", "93.184.215.14"], [])
@@ -115,7 +119,8 @@ def test_r223_a_name_with_one_private_address_among_public_ones_is_out_of_reach(
             resolve("https://both.example/hook", ())
 
 
-def test_r223_a_name_that_answers_differently_the_second_time_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.requirement(223)
+def test_a_name_that_answers_differently_the_second_time_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked once for one attempt, and connected to is what was checked."""
     with scripted(lambda _: http(200, b"")) as server:
         asked = _names(monkeypatch, ["127.0.0.1"])
@@ -126,8 +131,9 @@ def test_r223_a_name_that_answers_differently_the_second_time_gains_nothing(monk
     assert (one.path, one.headers["host"]) == ("/hook?a=b", f"rebound.example:{_port(server)}")
 
 
+@pytest.mark.requirement(223)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_r223_a_redirect_is_not_followed_and_is_no_delivery(status: int) -> None:
+def test_a_redirect_is_not_followed_and_is_no_delivery(status: int) -> None:
     with scripted(lambda _: http(200, b"")) as inside:
         with scripted(lambda _: http(status, b"", f"Location: {inside.url}/metadata")) as server:
             outcome = _sent(f"{server.url}/hook", "127.0.0.0/8")
@@ -137,7 +143,8 @@ def test_r223_a_redirect_is_not_followed_and_is_no_delivery(status: int) -> None
     assert len(server.asked) == 1
 
 
-def test_r223_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.requirement(223)
+def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     with scripted(lambda _: http(200, b"")) as proxy, scripted(lambda _: http(204, b"")) as server:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
