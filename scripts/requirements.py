@@ -6,15 +6,15 @@ requirements that do not apply, or that no test can hold, are in `requirements.t
 `R107 why`; a line `R77+ what` names what the tests leave out. Run: `python scripts/requirements.py [--check]`.
 """
 
-import ast
+import contextlib
 import io
 import re
-import subprocess
 import sys
-import tokenize
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "docs" / "reference" / "requirements.md"
@@ -44,66 +44,49 @@ def reasons(mark: str = "") -> dict[int, str]:
     found = {}
     for line in REASONS.read_text("utf-8").splitlines():
         number, _, reason = line.partition(" ")
-        if number.endswith(mark) and NAMED.fullmatch(number.removesuffix(mark)):
+        if number.endswith(mark) and IN_ID.fullmatch(number.removesuffix(mark)):
             found[int(number.removesuffix(mark)[1:])] = reason.strip()
     return found
 
 
-def collected() -> list[str]:
-    """Every case of every test, as pytest names them."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", "--assert=plain", "-o", "addopts=", "tests"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise SystemExit(f"the tests cannot be collected:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return [line for line in done.stdout.splitlines() if line.startswith("tests/") and "::" in line]
+class _Collector:
+    """A pytest plugin that keeps every collected case."""
+
+    items: Iterable[pytest.Item] = ()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        self.items = tuple(items)
 
 
-def holders(cases: list[str]) -> Holders:
+def collected() -> Iterable[pytest.Item]:
+    """Every case of every test. Exits if the tests cannot be collected."""
+    collector, output = _Collector(), io.StringIO()
+    with contextlib.redirect_stdout(output):
+        code = pytest.main(
+            ["--collect-only", "-q", "--assert=plain", "-p", "no:xdist", str(ROOT / "tests")], [collector]
+        )
+    if code != pytest.ExitCode.OK:
+        raise SystemExit(f"the tests cannot be collected:\n{output.getvalue()[-2000:]}")
+    return collector.items
+
+
+def holders(items: Iterable[pytest.Item]) -> Holders:
     """What holds what, among these cases."""
     found: Holders = defaultdict(Counter)
-    said = {path: dict(_said(ROOT / path)) for path in {case.partition("::")[0] for case in cases}}
-    seen: set[str] = set()
-    for case in cases:
-        path, _, rest = case.partition("::")
+    for item in items:
+        path, _, rest = item.nodeid.partition("::")
         name, _, case_id = rest.partition("[")
-        function = name.rpartition("::")[2]
-        test = f"{path}::{name}"
-        own = {int(number) for number in IN_NAME.findall(function)} | said[path].get(function, set())
-        for number in own | _numbers(case_id):
-            found[number][test] += 1
-        if path not in seen:
-            seen.add(path)
-            for number in said[path][""]:
-                found[number][path] = 1
+        own = {int(number) for number in IN_ID.findall(case_id)}
+        for node, mark in item.iter_markers_with_node("requirement"):
+            if isinstance(node, pytest.Module):
+                for number in mark.args:
+                    found[number][path] = 1
+            else:
+                own |= set(mark.args)
+        for number in own:
+            found[number][f"{path}::{name}"] += 1
     return found
-
-
-def _said(path: Path) -> Iterator[tuple[str, set[int]]]:
-    """The numbers that a module's docstring names, under "", and those in each test's docstring, comments, assertions."""
-    text = path.read_text("utf-8")
-    tree = ast.parse(text)
-    comments = [
-        (token.start[0], token.string)
-        for token in tokenize.generate_tokens(io.StringIO(text).readline)
-        if token.type == tokenize.COMMENT
-    ]
-    yield "", _numbers(ast.get_docstring(tree) or "")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-            last = node.end_lineno or node.lineno
-            words = [ast.get_docstring(node) or ""]
-            words += [comment for line, comment in comments if node.lineno <= line <= last]
-            words += [ast.unparse(one.msg) for one in ast.walk(node) if isinstance(one, ast.Assert) and one.msg]
-            yield node.name, _numbers("\n".join(words))
-
-
-def _numbers(text: str) -> set[int]:
-    return {int(number) for number in NAMED.findall(text.replace("_", " "))}
 
 
 def page(found: Holders) -> str:
@@ -112,9 +95,9 @@ def page(found: Holders) -> str:
     rows = []
     for number in range(1, LAST + 1):
         tests = sorted(found.get(number, Counter()).items())
-        cells = [f"`{name}`" + (f" ({count} cases)" if count > 1 else "") for name, count in tests[:SHOWN]]
-        if len(tests) > SHOWN:
-            cells.append(f"and {len(tests) - SHOWN} more")
+        cells = [f"`{name}`" + (f" ({count} cases)" if count > 1 else "") for name, count in tests[:MAX_SHOWN]]
+        if len(tests) > MAX_SHOWN:
+            cells.append(f"and {len(tests) - MAX_SHOWN} more")
         if tests and number in left_out:
             cells.append(left_out[number])
         rows.append(f"| R{number} | {'<br>'.join(cells) or why.get(number, '**nothing yet**')} |")

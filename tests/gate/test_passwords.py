@@ -18,6 +18,7 @@ def hasher() -> Hasher:
 
 
 @pytest.mark.requirement(208)
+@pytest.mark.usefixtures("real_costs")
 def test_a_hash_is_argon2id_with_the_parameters_of_the_default_and_its_own_salt() -> None:
     hasher = Hasher(PEPPER)
     one, other = hasher.hash("correct horse"), hasher.hash("correct horse")

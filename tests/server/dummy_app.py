@@ -17,6 +17,8 @@ async def handle(request: Request) -> Response:
     """Answers by path: see the branches."""
     words = request.path.decode().split("/")
     if words[1] == "sleep":
+        if request.query:
+            Path(request.query.decode()).touch()  # the request has arrived
         await asyncio.sleep(float(words[2]))
     elif words[1] == "read":
         return Response(200, [], await request.body.read(int(words[2])))

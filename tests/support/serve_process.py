@@ -5,11 +5,18 @@ python serve_process.py SETTINGS_JSON WORKERS PORT [plane]
 
 import json
 import sys
+from pathlib import Path
 
 from bedesten.server.settings import Settings
 from bedesten.server.supervisor import ServeSpec, SideProcess, run
 
-_ADMIN_LISTENER = SideProcess("admin", "bedesten.server.admin_listener:application", ("127.0.0.1", 0))
+REAL = (
+    "bedesten.server.build:web_application",
+    "bedesten.server.worker:main",
+    "bedesten.server.admin_listener:application",
+)
+CHEAP = tuple(f"tests.support.cheap:{name}" for name in ("web_application", "outbox_worker", "admin_application"))
+"""The same processes with password hashes and connection pools that cost little."""
 
 
 def say(event: dict[str, object]) -> None:
@@ -18,20 +25,25 @@ def say(event: dict[str, object]) -> None:
     sys.stdout.flush()
 
 
-def main(settings_json: str, workers: str, port: str, plane: str = "") -> int:
+def main(settings_json: str, workers: str, port: str, *options: str) -> int:
     """Gives the supervisor's exit code."""
+    application, worker, admin = REAL if "real-costs" in options else CHEAP
     settings = Settings.model_validate_json(settings_json)
     spec = ServeSpec(
         host="127.0.0.1",
         port=int(port),
         workers=int(workers),
-        app_factory="bedesten.server.build:web_application",
+        app_factory=application,
         settings_json=settings_json,
         lock_path=settings.lock_file,
-        side_processes=(SideProcess("worker", "bedesten.server.worker:main"), *([_ADMIN_LISTENER] if plane else [])),
+        side_processes=(
+            SideProcess("worker", worker),
+            *([SideProcess("admin", admin, ("127.0.0.1", 0))] if "admin" in options else []),
+        ),
     )
     return run(spec, lambda: say({"event": "serving"}), say)
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
     sys.exit(main(*sys.argv[1:]))

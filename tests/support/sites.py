@@ -6,8 +6,10 @@ import functools
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,6 +141,18 @@ def _url(name: str) -> str:
 
 
 @functools.cache
+def _migrated_file() -> Path:
+    """The same for SQLite: a file."""
+    folder = tempfile.TemporaryDirectory(prefix="bedesten-template-")
+    atexit.register(folder.cleanup)
+    made = Settings(data=Path(folder.name), database=None)
+    migrate.upgrade(made.sqlite_file)
+    with contextlib.closing(sqlite.connect(made.sqlite_file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return made.sqlite_file
+
+
+@functools.cache
 def _migrated() -> str:
     """A database with the schema and no rows, made once a process: copying it is faster than the migrations."""
     stack = contextlib.ExitStack()
@@ -154,10 +168,12 @@ def opened(engine: str, folder: Path, **settings: object) -> Iterator[Installati
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(postgres_database(_migrated())) if engine == "postgresql" else None
         made = Settings.model_validate({"data": folder / "data", "database": database, **settings})
-        if database:
-            made.data.mkdir(mode=0o700, parents=True)
-            write_keyring(Keyring.generate(), made.secrets_file)
-        assert initialise(made) is not bool(database)
+        made.data.mkdir(mode=0o700, parents=True)
+        write_keyring(Keyring.generate(), made.secrets_file)
+        if not database:
+            made.sqlite_file.touch(mode=0o600)
+            shutil.copyfile(_migrated_file(), made.sqlite_file)
+        assert not initialise(made), "the schema is there already"
         installation = open_installation(made)
         stack.callback(installation.store.close)
         yield installation
@@ -165,12 +181,21 @@ def opened(engine: str, folder: Path, **settings: object) -> Iterator[Installati
 
 @contextlib.contextmanager
 def serving(
-    installation: Installation, folder: Path, workers: int = 2, *, admin_port: bool = False, port: int = 0
+    installation: Installation,
+    folder: Path,
+    workers: int = 2,
+    *,
+    admin_port: bool = False,
+    port: int = 0,
+    real_costs: bool = False,
 ) -> Iterator[Site]:
-    """The installation with a server beside it, until the end of the block; with the admin listener, if it is wanted."""
+    """The installation with a server beside it, until the end of the block, with the admin listener if `admin_port`.
+
+    Its password hashes and connection pools cost little (`tests.support.cheap`) unless `real_costs`.
+    """
     log = folder / "server.log"
     command = [sys.executable, "-P", str(SERVE), installation.settings.model_dump_json(), str(workers), str(port)]
-    command += ["plane"] if admin_port else []
+    command += ["admin"] * admin_port + ["real-costs"] * real_costs
     with (
         log.open("ab") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
