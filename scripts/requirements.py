@@ -63,9 +63,7 @@ def collected() -> Iterable[pytest.Item]:
     """Every case of every test. Exits if the tests cannot be collected."""
     collector, output = _Collector(), io.StringIO()
     with contextlib.redirect_stdout(output):
-        code = pytest.main(
-            ["--collect-only", "-q", "--assert=plain", "-p", "no:xdist", str(ROOT / "tests")], [collector]
-        )
+        code = pytest.main(["--collect-only", "-q", "--assert=plain", str(ROOT / "tests")], [collector])
     if code != pytest.ExitCode.OK:
         raise SystemExit(f"the tests cannot be collected:\n{output.getvalue()[-2000:]}")
     return collector.items
