@@ -1,10 +1,24 @@
 """Bodies that stop and clients that leave: they have asked nothing, and hold nothing for long."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support.shop import Shop, fresh
 from tests.support.stalled_requests import unfinished
 from tests.support.wire import Connection
+
+
+@pytest.fixture
+def stalled(shop: Shop) -> Iterator[dict[str, Connection]]:
+    """Connections over which the body of an order stopped coming."""
+    connections = {}
+    for what, raw in unfinished(shop, "stalled").items():
+        connections[what] = Connection(shop.site.port, timeout=60)
+        connections[what].send(raw)
+    yield connections
+    for connection in connections.values():
+        connection.close()
 
 
 @pytest.mark.parametrize("what", ["nothing", "half", "whole", "chunk"])
@@ -26,6 +40,7 @@ def test_a_client_that_goes_away_before_the_end_of_its_body_has_asked_nothing(
 
 
 @pytest.mark.requirement(176)
+@pytest.mark.slow
 def test_a_body_that_stopped_coming_meets_a_deadline_and_nothing_was_done(
     shop: Shop, stalled: dict[str, Connection]
 ) -> None:
