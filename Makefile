@@ -11,7 +11,7 @@ BOOTSTRAP := @sh scripts/bootstrap.sh
 DEMO_OPTIONS := $(if $(filter-out 0 no false,$(ONCE)),--once) $(if $(PORT),--port $(PORT))
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: ## one order of a partner and one of a customer through all four surfaces, then goes on serving (ONCE=1: ends)
 	$(BOOTSTRAP)
