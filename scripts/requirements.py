@@ -1,9 +1,9 @@
 """Writes docs/reference/requirements.md: which test holds which security requirement, or why none does.
 
-A test holds a requirement if it names it: as `r137` or `R137` in its own name, or as `R137` in the ids of its cases, its
-docstring, its comments or its assertions. A module whose docstring names one holds it as a whole. Reasons for
-requirements that do not apply, or that no test can hold, are in `requirements.txt` beside this file, a line each:
-`R107 why`; a line `R77+ what` names what the tests leave out. Run: `python scripts/requirements.py [--check]`.
+A test holds a requirement if it, or its module, carries the marker `@pytest.mark.requirement(137)`. A case of a
+parametrised test holds one besides if its id names it: `[R21-no-dot]`. `requirements.txt` beside this file gives reasons
+for requirements that do not apply or that no test can hold, one a line: `R107 why`; and what the tests leave out of a
+requirement: `R77+ what`. Run: `python scripts/requirements.py [--check]`.
 """
 
 import contextlib
@@ -20,23 +20,22 @@ ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "docs" / "reference" / "requirements.md"
 REASONS = Path(__file__).with_name("requirements.txt")
 LAST = 230
-SHOWN = 4
-"""The page names at most this many tests for one requirement."""
-NAMED = re.compile(r"(?<![A-Za-z0-9])R(\d{1,3})(?![0-9])")
-IN_NAME = re.compile(r"(?<=_)[Rr](\d{1,3})(?=_|$)")
+MAX_SHOWN = 4
+"""How many tests a row names."""
+IN_ID = re.compile(r"(?<![A-Za-z0-9])R(\d{1,3})(?![0-9])")
 
 HEAD = """# The security requirements, and what holds each
 
-The numbers are those of a list of black-box requirements for the project. Its texts are not published: the names of the
-tests say what a number requires. A row names the tests for the number, with the number of their cases, or says why there
-is none. `scripts/requirements.py` makes this page; a test keeps it up to date.
+The numbers are those of a list of black-box requirements that the project was built against. Its texts are not published:
+the names of the tests say what a number demands. A row names the tests that carry the number, with the count of their
+cases, or says why there is none. `scripts/requirements.py` writes this page; a test keeps it true.
 
 | requirement | held by |
 |---|---|
 """
 
 Holders = dict[int, Counter[str]]
-"""The number of cases of each test, by requirement. A module that holds one as a whole counts as one."""
+"""The count of cases of each test, by requirement. A module that holds one as a whole counts as one."""
 
 
 def reasons(mark: str = "") -> dict[int, str]:

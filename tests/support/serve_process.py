@@ -1,6 +1,6 @@
 """Serves an installation with its processes, and writes events to stdout.
 
-python serve_process.py SETTINGS_JSON WORKERS PORT [plane]
+`python serve_process.py SETTINGS_JSON WORKERS PORT [admin] [real-costs]`
 """
 
 import json
