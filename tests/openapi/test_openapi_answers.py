@@ -1,4 +1,4 @@
-"""What a running server answers is what the documents say: every operation, done and refused."""
+"""The answers of a running server match the documents: every operation, successes and refusals."""
 
 from collections.abc import Iterable, Iterator
 
@@ -45,12 +45,12 @@ def faults(expected_route: ExpectedRoute, answers: Iterable[Answer]) -> list[str
     return [fault for answer in answers for fault in operation.faults(answer)]
 
 
-def test_every_operation_of_the_documents_is_asked() -> None:
+def test_every_documented_operation_is_tested() -> None:
     assert {expected_route.name for expected_route in EVERY} == set(OPERATIONS)
 
 
 @every_operation
-def test_a_success_is_as_the_document_says(shop: Shop, goods: SampleObjects, expected_route: ExpectedRoute) -> None:
+def test_a_success_matches_the_document(shop: Shop, goods: SampleObjects, expected_route: ExpectedRoute) -> None:
     answer = ask(shop, goods, expected_route)
 
     assert answer.told == (200, None), answer.body
@@ -58,9 +58,7 @@ def test_a_success_is_as_the_document_says(shop: Shop, goods: SampleObjects, exp
 
 
 @every_operation
-def test_a_right_request_is_as_the_document_says(
-    shop: Shop, goods: SampleObjects, expected_route: ExpectedRoute
-) -> None:
+def test_a_valid_request_matches_the_document(shop: Shop, goods: SampleObjects, expected_route: ExpectedRoute) -> None:
     operation, body = OPERATIONS[expected_route.name], expected_route.sample(shop, goods).body
 
     if operation.body is not None:
@@ -89,7 +87,7 @@ def wrongs(shop: Shop, goods: SampleObjects, expected_route: ExpectedRoute) -> I
 
 
 @every_operation
-def test_refusals_are_as_the_document_says(shop: Shop, goods: SampleObjects, expected_route: ExpectedRoute) -> None:
+def test_refusals_match_the_document(shop: Shop, goods: SampleObjects, expected_route: ExpectedRoute) -> None:
     answers = list(wrongs(shop, goods, expected_route))
 
     assert faults(expected_route, answers) == []
@@ -98,7 +96,7 @@ def test_refusals_are_as_the_document_says(shop: Shop, goods: SampleObjects, exp
     assert kinds == {JSON, PROBLEM}
 
 
-def test_what_the_state_refuses_is_as_the_document_says(shop: Shop) -> None:
+def test_refusals_by_state_match_the_document(shop: Shop) -> None:
     """The refusals that routes declare as their own, provoked where a test can."""
     seen: dict[str, set[int]] = {}
     for path, client, bodies in conflicts(shop, create_sample_objects(shop)):

@@ -1,4 +1,4 @@
-"""The documents are OpenAPI 3.1, say of every operation what its route says, and keep their names."""
+"""The documents are valid OpenAPI 3.1, agree with the routes, and keep their names."""
 
 import inspect
 import json
@@ -42,12 +42,12 @@ def test_the_document_is_valid(surface: Surface) -> None:
     assert text["servers"] == [{"url": "https://api.shop.example"}]
 
 
-def test_the_documents_have_every_operation_of_the_tables_and_no_other() -> None:
+def test_the_documents_have_exactly_the_operations_of_the_tables() -> None:
     told = [name for document in DOCUMENTS.values() for name in document.operations]
     assert sorted(told) == sorted((route.method, route.path) for route in ROUTES)
 
 
-def test_operations_are_named_for_good() -> None:
+def test_operation_names_are_permanent() -> None:
     named = "".join(f"{route.access.surface} {route.operation} {route.endpoint}\n" for route in ROUTES)
     assert named == GOLDEN.read_text("utf-8"), "clients are generated with these names: only add to them"
     for surface in SURFACES:
@@ -56,7 +56,7 @@ def test_operations_are_named_for_good() -> None:
 
 
 @by_endpoint
-def test_security_is_what_the_gate_asks_for(route: Route) -> None:
+def test_security_is_the_access_of_the_route(route: Route) -> None:
     told: list[dict[str, list[str]]] = list(described(route).operation["security"])
     match route.access:
         case Scoped(_, right):
@@ -71,7 +71,7 @@ def test_security_is_what_the_gate_asks_for(route: Route) -> None:
             assert told == []
 
 
-def test_each_document_defines_the_one_scheme_that_its_surface_takes() -> None:
+def test_each_document_defines_only_the_scheme_of_its_surface() -> None:
     for surface, document in DOCUMENTS.items():
         (scheme,) = document.value["components"]["securitySchemes"].items()
         told = {key: value for key, value in scheme[1].items() if key != "description"}
@@ -82,7 +82,7 @@ def test_each_document_defines_the_one_scheme_that_its_surface_takes() -> None:
 
 
 @by_endpoint
-def test_every_refusal_of_a_route_is_told_with_an_example_that_holds(route: Route) -> None:
+def test_every_refusal_of_a_route_has_a_valid_example(route: Route) -> None:
     operation = described(route)
     for status in {code.status for code in refusals(route)}:
         rows = [code for code in refusals(route) if code.status == status]
@@ -96,7 +96,7 @@ def test_every_refusal_of_a_route_is_told_with_an_example_that_holds(route: Rout
     assert set(operation.operation["responses"]) == {"200", *(str(code.status) for code in refusals(route))}
 
 
-def test_a_failure_is_of_one_schema_only() -> None:
+def test_a_failure_matches_one_schema_only() -> None:
     """Clients tell one from another by `code`: no two schemas take the same document."""
     for document in DOCUMENTS.values():
         names = [
@@ -127,7 +127,7 @@ def test_credential_refusals_are_listed_only_where_one_is_required(route: Route)
 
 
 @by_endpoint
-def test_the_examples_are_as_the_schemas_say_and_as_the_server_understands(route: Route) -> None:
+def test_examples_match_the_schemas_and_the_server(route: Route) -> None:
     operation = described(route)
     document = operation.document
     assert route.example is not None
@@ -144,7 +144,7 @@ def test_the_examples_are_as_the_schemas_say_and_as_the_server_understands(route
 
 
 @by_endpoint
-def test_request_headers_are_told_where_they_count(route: Route) -> None:
+def test_request_headers_are_listed_where_they_are_evaluated(route: Route) -> None:
     names = {
         told.get("name", told.get("$ref", "")).rpartition("/")[2]
         for told in described(route).operation.get("parameters", ())
@@ -154,7 +154,7 @@ def test_request_headers_are_told_where_they_count(route: Route) -> None:
 
 
 @by_endpoint
-def test_every_answer_tells_its_headers(route: Route) -> None:
+def test_every_answer_lists_its_headers(route: Route) -> None:
     operation = described(route)
     for status in operation.operation["responses"]:
         names = set(operation.response(int(status))["headers"])
@@ -168,8 +168,8 @@ def operation_is_bearer(route: Route) -> bool:
 
 
 @by_endpoint
-def test_every_object_of_an_answer_says_which_members_are_always_there(route: Route) -> None:
-    """The server leaves nothing out, so generated clients need not ask whether a member is there."""
+def test_all_members_of_an_answer_are_required(route: Route) -> None:
+    """The server omits no member, so generated clients need no check for a missing one."""
     document = described(route).document
     waiting: list[Any] = [described(route).response(200)["content"][JSON]["schema"]]
     while waiting:
@@ -188,7 +188,7 @@ def members(document: Document) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-def test_no_member_of_any_schema_is_left_without_a_text(surface: Surface) -> None:
+def test_every_member_of_every_schema_has_a_description(surface: Surface) -> None:
     document = DOCUMENTS[surface]
     told = {name: {**document.resolved(one), **one}.get("description", "") for name, one in members(document)}
 
@@ -197,7 +197,7 @@ def test_no_member_of_any_schema_is_left_without_a_text(surface: Surface) -> Non
 
 
 @by_endpoint
-def test_an_operation_and_its_fields_are_told_in_the_words_of_the_reference(route: Route) -> None:
+def test_operations_and_fields_have_the_texts_of_the_reference(route: Route) -> None:
     operation = described(route)
     text = section(DOCS / "reference" / f"{route.access.surface}.md", f"## {route.endpoint}")
     first = text.strip().partition("\n\n")[0]
@@ -215,7 +215,7 @@ def without_links(text: str) -> str:
 
 
 @by_endpoint
-def test_a_default_is_told_in_words(route: Route) -> None:
+def test_a_default_is_named_in_the_description(route: Route) -> None:
     operation = described(route)
     schema = operation.document.resolved(operation.body["schema"]) if operation.body else {"properties": {}}
     for field in msgspec.structs.fields(route.body):
@@ -226,13 +226,13 @@ def test_a_default_is_told_in_words(route: Route) -> None:
             assert written in told["description"]
 
 
-def test_links_in_descriptions_lead_to_pages_of_the_same_host() -> None:
+def test_links_in_descriptions_point_to_the_same_host() -> None:
     text = str(DOCUMENTS[Surface.RESELLER].operations["POST", "/Orders/Create"].operation["description"])
     assert "[webhook](https://api.shop.example/documentation/guides/webhooks)" in text
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-def test_what_has_values_of_its_own_says_of_what_kind_they_are(surface: Surface) -> None:
+def test_every_enumeration_has_a_type(surface: Surface) -> None:
     waiting: list[Any] = [DOCUMENTS[surface].value["components"]["schemas"]]
     found = 0
     while waiting:
@@ -255,7 +255,7 @@ def test_every_schema_is_used() -> None:
         assert unused == []
 
 
-def test_what_is_shown_with_an_order_that_cannot_be_placed_has_a_schema() -> None:
+def test_the_data_of_a_refused_order_has_a_schema() -> None:
     document = DOCUMENTS[Surface.RESELLER]
     schema = document.value["components"]["schemas"][name_of(errors.NOT_ORDERABLE)]
     assert schema["properties"]["data"]["$ref"] == "#/components/schemas/NotOrdered"

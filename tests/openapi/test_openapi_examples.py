@@ -1,4 +1,4 @@
-"""The examples work: in a shop that has what they name, each is sent as it stands and answered as it says."""
+"""The examples work: a shop that has what they name gives each of them its documented answer."""
 
 import json
 import re
@@ -25,13 +25,13 @@ from tests.support.sites import Site
 from tests.support.wire import Answer
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-PASSING = {"token", "key", "hint", "id", "presented", "previous", "lastUses", "expires", "deliveryData"} | {
+VARYING = {"token", "key", "hint", "id", "presented", "previous", "lastUses", "expires", "deliveryData"} | {
     "deliveryItems",
     "batchId",
     "skipped",
 }
-"""What is another one every time."""
-OTHERWISE: dict[str, dict[str, object]] = {
+"""Members whose values differ each time."""
+EXCEPTIONS: dict[str, dict[str, object]] = {
     "GET /Account/Details": {
         "balance": Decimal("-5.00"),
         "available": Decimal("-12.25"),
@@ -42,7 +42,7 @@ OTHERWISE: dict[str, dict[str, object]] = {
     "POST /Payment/Keys/Revoke": {"revoked": False},
     "POST /Supplier/Keys/Revoke": {"revoked": False},
 }
-"""Where the shop is in another state than the example's, and how that shows."""
+"""Values that differ because the shop is in another state than the example's."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def answers(site: Site, operator: Operator) -> dict[str, Answer]:
 
 
 def ask(shop: Shop, route: Route) -> Answer:
-    """What a client gets that sends the example as it stands."""
+    """The answer to the example, sent unchanged."""
     assert route.example is not None
     expected_route = replace(
         EXPECTED_ROUTES[route.method, route.path], spends=route.path.endswith(("Keys/Rotate", "Keys/Revoke"))
@@ -70,21 +70,21 @@ def ask(shop: Shop, route: Route) -> Answer:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.endpoint)
-def test_the_example_is_answered_as_it_says(answers: dict[str, Answer], route: Route) -> None:
+def test_an_example_gets_its_documented_answer(answers: dict[str, Answer], route: Route) -> None:
     assert route.example is not None
     told = json.loads(encode(route.example.data), parse_float=Decimal)
 
     answer = answers[route.endpoint]
 
     assert answer.told == (200, None), answer.body
-    assert dict(leaves(answer.data)) == dict(leaves(told)) | OTHERWISE.get(route.endpoint, {})
+    assert dict(leaves(answer.data)) == dict(leaves(told)) | EXCEPTIONS.get(route.endpoint, {})
 
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """Every member by its path; what is another one every time only by its kind."""
+    """Every member by its path, and varying members without their values."""
     if isinstance(value, dict):
         for name, part in value.items():
-            yield from [(f"{path}{name}", ...)] if name in PASSING else leaves(part, f"{path}{name}.")
+            yield from [(f"{path}{name}", ...)] if name in VARYING else leaves(part, f"{path}{name}.")
     elif isinstance(value, list):
         for at, part in enumerate(value):
             yield from leaves(part, f"{path}{at}.")
@@ -94,7 +94,7 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
         yield path.rstrip("."), value
 
 
-def test_the_samples_of_credentials_are_none(answers: dict[str, Answer], site: Site) -> None:
+def test_the_example_credentials_are_refused(answers: dict[str, Answer], site: Site) -> None:
     assert answers
     assert site.client(HOST, bearer(example_values.BEARER)).get("/Account/Details").told == (401, -21)
     assert site.client(HOST, api_key(SAMPLE_KEY)).post("/Supplier/Keys/Get").told == (401, -23)

@@ -22,7 +22,7 @@ def shop(site: Site, operator: Operator) -> Shop:
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-def test_the_document_is_the_surfaces_for_the_host_that_was_asked(shop: Shop, surface: Surface) -> None:
+def test_the_document_is_made_for_the_requested_host(shop: Shop, surface: Surface) -> None:
     answer = shop.client().get(f"/openapi/{surface}.json")
 
     assert answer.status == 200
@@ -50,7 +50,7 @@ def test_the_document_is_the_surfaces_for_the_host_that_was_asked(shop: Shop, su
         (b"[0::1]:8080", "http://[::1]:8080"),
     ],
 )
-def test_the_server_is_the_configured_host_and_a_port_counts_on_loopback_only(authority: bytes, url: str) -> None:
+def test_only_a_loopback_host_keeps_its_port(authority: bytes, url: str) -> None:
     assert server_url(authority) == url
 
 
@@ -69,7 +69,7 @@ def test_a_client_that_has_the_document_gets_304(shop: Shop) -> None:
     assert (other.status, other.body) == (200, first.body)
 
 
-def test_the_tag_is_another_for_another_host(shop: Shop, other_shop: Shop) -> None:
+def test_the_etag_depends_on_the_host(shop: Shop, other_shop: Shop) -> None:
     tags = {one.client().get("/openapi/reseller.json").header("etag") for one in (shop, other_shop)}
     assert len(tags) == 2
 
@@ -129,14 +129,14 @@ def test_other_names_are_not_found(shop: Shop, name: str) -> None:
     assert shop.client().get(f"/openapi/{name}").told == (404, -3)
 
 
-def test_a_name_is_matched_without_regard_to_case_and_needs_no_credential(shop: Shop) -> None:
+def test_a_name_is_case_insensitive_and_needs_no_credential(shop: Shop) -> None:
     assert shop.client().get("/OpenAPI/Reseller.JSON").status == 200
     garbage = [("Authorization", "garbage"), ("ApiKey", "garbage")]
     assert shop.client(None, garbage).get("/openapi/reseller.json").status == 200
     assert shop.client().post("/openapi/reseller.json", {}).told == (405, -4)
 
 
-def test_a_suspended_tenant_and_an_unknown_host_have_none(site: Site, operator: Operator) -> None:
+def test_a_suspended_tenant_and_an_unknown_host_have_no_documents(site: Site, operator: Operator) -> None:
     closed = open_shop(site, operator, "documents-closed", stock=1)
     operator.suspend(closed.id)
 

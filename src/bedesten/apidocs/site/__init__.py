@@ -1,6 +1,5 @@
-"""The documentation that an installation serves: a small site on every tenant's host.
+"""The documentation site on every tenant's host.
 
-Pages are put together from `Markup`, in which everything that was not said to be markup is escaped. What depends on the
-tenant is little: its name, whether it is a sandbox, which surfaces and operations it has, and its address in examples.
-Nothing is fetched from anywhere else; scripts add comfort, and everything can be read without them.
+Pages are Jinja2 templates with autoescape. They depend on the tenant: its name, colour and logo, its surfaces and
+operations, its address, and whether it is a sandbox. A page loads nothing from other hosts, and is readable without scripts.
 """

@@ -108,28 +108,28 @@
   };
 
   const show = (operation, output, answer, text) => {
-    const told = parsed(text);
+    const envelope = parsed(text);
     const parts = [element("p", `${answer.status} ${answer.statusText}`.trim(), `status ${answer.ok ? "good" : "bad"}`)];
     const lines = shown.filter((name) => answer.headers.has(name)).map((name) => `${name}: ${answer.headers.get(name)}`);
     if (lines.length) parts.push(framed(lines.join("\n")));
-    parts.push(framed(told === undefined ? text : pretty(text)));
-    if (told && Number.isInteger(told.code)) {
-      const link = element("a", `What ${told.code} means`);
-      link.href = `/documentation/errors/${told.code}`;
+    parts.push(framed(envelope === undefined ? text : pretty(text)));
+    if (envelope && Number.isInteger(envelope.code)) {
+      const link = element("a", `What ${envelope.code} means`);
+      link.href = `/documentation/errors/${envelope.code}`;
       const line = document.createElement("p");
       line.append(link);
       parts.push(line);
     }
-    if (told && told.success === true) {
-      if (told.data && typeof told.data.token === "string") {
-        field.value = told.data.token;
+    if (envelope && envelope.success === true) {
+      if (envelope.data && typeof envelope.data.token === "string") {
+        field.value = envelope.data.token;
         parts.push(element("p", "The other requests on this page use this bearer token now.", "soft"));
       }
       if ("ends" in operation.dataset) {
         field.value = "";
         parts.push(element("p", "This bearer token has ended. The field above is empty again.", "soft"));
       }
-      remember(told.data);
+      remember(envelope.data);
       document.querySelectorAll(".try").forEach(fill);
     }
     output.replaceChildren(...parts);
