@@ -1,4 +1,4 @@
-"""Secret scanners report what they found to the admin listener: only with the secret, and nothing of it is given back."""
+"""Secret scanners report what they found to the admin listener, with a secret; it returns none of the found texts."""
 
 import asyncio
 import base64
@@ -81,7 +81,7 @@ def hash_of(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def test_without_the_file_there_is_no_such_endpoint(here: RunningServer) -> None:
+def test_without_the_file_reports_are_switched_off(here: RunningServer) -> None:
     status, told = report(here, [])
     assert (status, json.loads(told)["code"]) == (404, -3)
 
@@ -123,14 +123,16 @@ def test_a_live_key_is_told_from_what_is_none_and_what_the_policy_says_is_done(
     "authorization",
     [(), ("Bearer ",), (f"Bearer {SECRET}x",), (f"Basic {SECRET}",), (SECRET,), (f"Bearer {SECRET}",) * 2],
 )
-def test_nobody_is_heard_without_the_secret(here: RunningServer, secret: Path, authorization: tuple[str, ...]) -> None:
+def test_a_report_without_the_secret_is_refused(
+    here: RunningServer, secret: Path, authorization: tuple[str, ...]
+) -> None:
     key = new_key(here)
     status, told = report(here, [{"token": key}], authorization)
     assert (status, json.loads(told)["code"]) == (401, -21 if len(authorization) == 1 else -20)
     assert accepted(here, key)
 
 
-def test_a_secret_that_others_can_read_is_none(here: RunningServer, secret: Path) -> None:
+def test_a_secret_file_that_others_can_read_is_not_used(here: RunningServer, secret: Path) -> None:
     secret.chmod(0o644)
     assert report(here, [])[0] == 503
 
@@ -139,7 +141,7 @@ def test_a_secret_that_others_can_read_is_none(here: RunningServer, secret: Path
     "body",
     [b"", b"{}", b"null", b"[1]", b"[{}]", b'[{"token": ""}]', b'[{"token": 1}]', b'[{"token": "\xff"}]', b"[" * 9999],
 )
-def test_what_is_no_report_is_refused_and_not_repeated(here: RunningServer, secret: Path, body: bytes) -> None:
+def test_a_body_that_is_not_a_report_is_refused(here: RunningServer, secret: Path, body: bytes) -> None:
     status, told = report(here, body)
     assert status == 400
     document = json.loads(told)
@@ -196,7 +198,7 @@ def test_a_member_that_stands_twice_is_refused_and_nothing_is_done(here: Running
     assert accepted(here, key)
 
 
-def test_whoever_has_no_secret_is_told_what_is_asked_for(here: RunningServer, secret: Path) -> None:
+def test_a_report_without_a_secret_gets_the_bearer_challenge(here: RunningServer, secret: Path) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", here.admin, timeout=20)
     connection.request("POST", "/leaks", b"[]")
     answer = connection.getresponse()

@@ -1,4 +1,4 @@
-"""Counting in a process, its slot, and what is made of all processes' counts."""
+"""Counts of a process, its metrics file, and the metrics of all processes."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def read(directory: Path, store: Store, now: int = NOW) -> Samples:
     return samples(body.decode())
 
 
-def test_the_counts_of_all_processes_are_summed_up(tmp_path: Path, store: Store) -> None:
+def test_counts_of_all_processes_are_added_up(tmp_path: Path, store: Store) -> None:
     counted = [Metrics(), Metrics()]
     for each, times in zip(counted, (3, 4), strict=True):
         for _ in range(times):
@@ -77,7 +77,7 @@ def test_the_counts_of_all_processes_are_summed_up(tmp_path: Path, store: Store)
         file.close()
 
 
-def test_a_process_that_takes_the_place_of_another_goes_on_from_its_counts(tmp_path: Path, store: Store) -> None:
+def test_a_replacement_continues_the_counts_of_a_dead_process(tmp_path: Path, store: Store) -> None:
     first = MetricsFile(tmp_path)
     before = Metrics()
     before.count("deliveries", "delivered", by=10)
@@ -105,7 +105,7 @@ def test_a_process_that_takes_the_place_of_another_goes_on_from_its_counts(tmp_p
     second.close()
 
 
-def test_the_slot_of_a_process_that_was_killed_is_free_at_once(tmp_path: Path) -> None:
+def test_the_file_of_a_killed_process_is_free_at_once(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from bedesten.telemetry.metrics_file import MetricsFile\n"
         "print(MetricsFile(Path(sys.argv[1])).number, flush=True); time.sleep(60)"
@@ -126,7 +126,7 @@ def test_the_slot_of_a_process_that_was_killed_is_free_at_once(tmp_path: Path) -
 @pytest.mark.parametrize(
     "rubbish", [b"", b"{", b"[]", b'{"kind": "web"}', b"\x00" * 1000, b'{"kind":1,"pid":"x","at":[]}']
 )
-def test_a_file_that_is_none_is_as_good_as_no_counts(tmp_path: Path, store: Store, rubbish: bytes) -> None:
+def test_an_unreadable_file_counts_as_no_counts(tmp_path: Path, store: Store, rubbish: bytes) -> None:
     metrics_file = MetricsFile(tmp_path)
     (tmp_path / "0.json").write_bytes(rubbish)
     assert metrics_file.previous() is None
@@ -228,7 +228,7 @@ def test_the_reference_lists_exactly_the_metrics_there_are_with_their_labels() -
     assert documented == known
 
 
-def test_whoever_asks_for_open_metrics_gets_that(tmp_path: Path, store: Store) -> None:
+def test_a_scraper_that_accepts_open_metrics_gets_that_format(tmp_path: Path, store: Store) -> None:
     body, kind = exposition.render(tmp_path, exposition.read_store_metrics(store), NOW)(
         "application/openmetrics-text; version=1.0.0"
     )
@@ -236,7 +236,7 @@ def test_whoever_asks_for_open_metrics_gets_that(tmp_path: Path, store: Store) -
     assert body.endswith(b"# EOF\n")
 
 
-def test_slots_of_dead_processes_do_not_grow(tmp_path: Path) -> None:
+def test_files_of_dead_processes_are_reused(tmp_path: Path) -> None:
     for _ in range(50):
         one = MetricsFile(tmp_path)
         one.publish(Metrics().snapshot("web", 1, NOW, []))

@@ -230,7 +230,7 @@ def test_whatever_is_done_to_sealed_rows_past_the_triggers_is_named(
     assert verify(trail.store)[0].startswith(expected)
 
 
-def test_a_cut_with_the_head_turned_back_is_seen_by_whoever_noted_the_head(trail: Trail) -> None:
+def test_a_cut_with_an_older_head_is_found_by_a_known_head(trail: Trail) -> None:
     trail.append(8)
     noted = trail.seal()
     assert noted is not None

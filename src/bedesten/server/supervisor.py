@@ -156,7 +156,7 @@ def run(spec: ServeSpec, on_ready: Callable[[], None], on_event: OnEvent | None 
     """Serve until SIGTERM, SIGINT or SIGHUP. Returns the exit code: 0 stopped on request, 1 refused or gave up, 130
     interrupted twice. Must be called from the main thread.
 
-    `on_ready` is called once, when every HTTP worker accepts. `on_event` is told `listening`, `ready`, `died`,
+    `on_ready` is called once, when every HTTP worker accepts. `on_event` gets `listening`, `ready`, `died`,
     `respawned`, `killed`, `stopping`, `refused` and `gave-up`, each with what belongs to it; without it they go to the
     log, and a reason to end goes to standard error in one line.
     """
