@@ -282,7 +282,7 @@ def test_a_door_whose_installation_hangs_answers_503(tmp_path: Path, monkeypatch
     authorizer = LocalAuthorizer(all_paths("reseller"), data=tmp_path)
     made = authorizer.request("GET", b"/a", b"", [(b"host", b"h")], "192.0.2.1")
     assert not isinstance(made, Response)
-    monkeypatch.setattr("bedesten.middleware.authorizer.PATIENCE", 0.05)
+    monkeypatch.setattr("bedesten.middleware.authorizer.DECISION_TIMEOUT_S", 0.05)
     monkeypatch.setattr("bedesten.middleware.authorizer._Running.decide", lambda *_: asyncio.sleep(60))
     for answer in (authorizer.decide_now(made), asyncio.run(authorizer.decide(made))):
         assert isinstance(answer, Response)
