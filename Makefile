@@ -50,7 +50,8 @@ bench: ## beside plain FastAPI applications, as ratios (ARGS=--quick: shows that
 
 mutants: ## defects put into the gate one at a time: would a test notice? (about an hour; ARGS=decide: one module)
 	$(BOOTSTRAP) dev
-	@$(PYTHON_HERE) scripts/mutate_gate.py $(if $(ARGS),,--write) $(ARGS)
+	@.venv/bin/mutmut run $(foreach module,$(ARGS),"bedesten.*.$(module).*")
+	@$(PYTHON_HERE) scripts/mutation_scores.py --write
 
 lock: ## resolve requirements.lock again, with hashes, from constraints.txt and both pyproject.toml
 	$(BOOTSTRAP) dev
@@ -65,4 +66,4 @@ dist: ## build sdists and wheels of both distributions, install them into an emp
 	@sh scripts/dist.sh
 
 clean: ## remove .venv, dist and what tools left behind
-	@rm -rf .venv dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis .mutants .pytest_cache
+	@rm -rf .venv dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis mutants .pytest_cache
