@@ -7,7 +7,7 @@ from typing import Any
 
 from bedesten.accounts.lookup import account_entry
 from bedesten.core.clock import HOUR
-from bedesten.core.ids import session_id, token_id
+from bedesten.core.ids import IdGenerator, session_id, token_id
 from bedesten.gate import bearer
 from bedesten.gate.bearer import Claims
 from bedesten.gate.keyring import make_kid
@@ -62,7 +62,7 @@ class Minter:
     def mint(self, **other: Any) -> str:
         """Mint a token with a new id; `other` replaces claims."""
         usual = {name: getattr(self.claims, name) for name in Claims.__struct_fields__}
-        session = session_id()
+        session = session_id(IdGenerator())
         fresh = {"token_id": token_id(session), "session_id": session}
         return bearer.mint(Claims(**usual | fresh | other), self.key)
 

@@ -59,7 +59,7 @@ def import_some(cluster: Cluster, count: int, advance: Callable[[int], object] =
 def killed_in_the_middle(cluster: Cluster) -> None:
     """What a program leaves that was killed after it had stored two parts of three."""
     store, tenant, new = cluster.installation.store, cluster.tenant, description(cluster)
-    prepared = imports.prepare(cluster.keyring, tenant, lines(30))
+    prepared = imports.prepare(cluster.keyring, store.ids, tenant, lines(30))
     run = store.write_now(lambda tx: imports.begin(tx.for_tenant(tenant), cluster.keyring, new, 30))
     store.write_now(lambda tx: imports.store_some(tx.for_tenant(tenant), run, prepared[:10]))
     store.write_now(lambda tx: imports.store_some(tx.for_tenant(tenant), run, prepared[10:20]))

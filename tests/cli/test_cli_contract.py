@@ -17,7 +17,6 @@ from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.model import fields_of
 from bedesten.catalogue.offers import Offer, upsert_offer
 from bedesten.cli import NOUNS, PLAIN, program
-from bedesten.core.ids import new_id
 from bedesten.errors import CATALOGUE
 from bedesten.gate.scopes import Surface
 from bedesten.payments import actions as payments
@@ -159,19 +158,19 @@ def _made(shop: Program, make: Callable[[Transaction], str]) -> str:
 
 
 def _proposal(tx: Transaction) -> str:
-    supplier, sku = accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), new_id("s")[4:]
+    supplier, sku = accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), tx.new_id("s")[4:]
     product = upsert_offer(tx, supplier, "USD", Offer(sku, "Offer", 1)).product
     catalogue.revise(tx, product, replace(fields_of(product), price=2, active=True))
     return upsert_offer(tx, supplier, "USD", Offer(sku, "Better offer", 1)).product.id
 
 
 def _customer(tx: Transaction) -> str:
-    return str(accounts.create(tx, "customer", f"{new_id('c')}@example.com", "C", password=PASSWORD))
+    return str(accounts.create(tx, "customer", f"{tx.new_id('c')}@example.com", "C", password=PASSWORD))
 
 
 def _deposit(tx: Transaction) -> str:
     partner, service = accounts.find(tx, "partner", "p@partner.example"), accounts.find(tx, "integration", "Pay")
-    made = payments.create_deposit(tx, service.id, partner.id, new_id("ref"), "USD", 5_00)
+    made = payments.create_deposit(tx, service.id, partner.id, tx.new_id("ref"), "USD", 5_00)
     assert payments.confirm_deposit(tx, service.id, made.id).state == payments.AWAITING
     return made.id
 

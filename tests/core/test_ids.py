@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bedesten.core.ids import MAX_ID_LENGTH, IdGenerator, first_id, is_id, new_id
+from bedesten.core.ids import MAX_ID_LENGTH, IdGenerator, first_id, is_id
 
 MS = 1_000_000
 
@@ -41,10 +41,11 @@ def test_the_random_part_is_drawn_for_each() -> None:
 
 
 def test_ids_of_many_threads_are_all_different() -> None:
+    ids = IdGenerator()
     made: list[str] = []
 
     def make() -> None:
-        made.extend([new_id("cod") for _ in range(500)])
+        made.extend([ids.new("cod") for _ in range(500)])
 
     threads = [threading.Thread(target=make) for _ in range(4)]
     for thread in threads:

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from bedesten.core.ids import session_id
+from bedesten.core.ids import IdGenerator, session_id
 from bedesten.gate.scopes import Surface
 from bedesten.server.installation import open_installation
 from bedesten.server.settings import Settings
@@ -65,7 +65,7 @@ def acknowledge(shop: Shop, site: Site, program: Program, image: Path) -> dict[s
     """Takes rights over HTTP and by command until each was acknowledged; what every credential is told from then on."""
     operator = shop.operator
     keys = [operator.key(shop.id, Surface.SUPPLIER, shop.supplier) for _ in range(4)]
-    session = session_id()  # another one than that of the shop's own token, which goes on
+    session = session_id(IdGenerator())  # another one than that of the shop's own token, which goes on
     logged_out, beside = (shop.signed_in(shop.customer, session) for _ in range(2))
     credentials = [*(key.text for key in keys), logged_out, beside, shop.customer_token]
     subprocess.run(["cp", "-p", *map(str, program.data.glob("bedesten.db*")), str(image)], check=True)

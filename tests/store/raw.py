@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+from bedesten.core.ids import IdGenerator
 from bedesten.server.settings import Settings
 from bedesten.store import sqlite
 from bedesten.store.sql import DialectName
@@ -59,7 +60,7 @@ class RawConnection:
         """A transaction of ours on this very connection, which is undone whatever happens in it."""
         self.connection.execute("BEGIN")
         try:
-            yield SystemTransaction(self.connection, self.dialect, 0, at=0)
+            yield SystemTransaction(self.connection, self.dialect, 0, IdGenerator(), at=0)
         finally:
             self.connection.execute("ROLLBACK")
 

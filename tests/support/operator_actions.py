@@ -15,7 +15,7 @@ from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import ProductFields
 from bedesten.core.clock import system_clock
-from bedesten.core.ids import session_id, token_id
+from bedesten.core.ids import IdGenerator, session_id, token_id
 from bedesten.gate import bearer
 from bedesten.gate.bearer import Claims
 from bedesten.gate.keyring import make_kid
@@ -199,7 +199,7 @@ class Operator:
         assert entry is not None
         assert installed is not None
         at = system_clock() // 1000 if issued is None else issued
-        session = session or session_id()
+        session = session or session_id(IdGenerator())
         return Claims(
             issuer=self.installation.issuer,
             audience=surface.value,

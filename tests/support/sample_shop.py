@@ -8,12 +8,12 @@ from unittest import mock
 from bedesten.accounts import actions as accounts
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import ProductFields, Requirement
-from bedesten.core import ids
 from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
 from bedesten.orders import actions as orders
 from bedesten.orders.model import Buyer, NewLine, NewOrder, RequiredDatum
 from bedesten.payments import actions as payments
+from bedesten.store.store import Store
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import example_values
 from bedesten.tenants.checkout_limits import NO_LIMITS
@@ -22,24 +22,22 @@ from tests.support.shop import Shop
 from tests.support.sites import Site
 
 HOST = "api.samples.example"
-_ROOMS = (accounts, catalogue, orders, payments)
 
 
 @contextlib.contextmanager
-def named(*wanted: str) -> Iterator[None]:
-    """What the rooms make inside of the block gets these ids, each kind in its order."""
+def named(store: Store, *wanted: str) -> Iterator[None]:
+    """What the store's actions make inside of the block gets these ids, each kind in its order."""
     left = list(wanted)
+    generate = store.ids.new
 
-    def new_id(prefix: str) -> str:
+    def new(prefix: str) -> str:
         found = next((one for one in left if one.startswith(f"{prefix}_")), None)
         if found is None:
-            return ids.new_id(prefix)
+            return generate(prefix)
         left.remove(found)
         return found
 
-    with contextlib.ExitStack() as stack:
-        for room in _ROOMS:
-            stack.enter_context(mock.patch.object(room, "new_id", new_id))
+    with mock.patch.object(store.ids, "new", new):
         yield
     assert left == [], "everything that was named was made"
 
@@ -47,7 +45,9 @@ def named(*wanted: str) -> Iterator[None]:
 def open_sample_shop(site: Site, operator: Operator) -> Shop:
     """The shop. The partner's order waits for its second line; the customer's checkout waits for its payment."""
     shop = Shop(site, operator, operator.tenant("Samples", [HOST]), HOST)
+    store = operator.installation.store
     with named(
+        store,
         example_values.PARTNER,
         example_values.CUSTOMER,
         example_values.CARD,
@@ -56,7 +56,7 @@ def open_sample_shop(site: Site, operator: Operator) -> Shop:
     ):
         _people(shop)
         _goods(shop)
-    with named(example_values.ORDER, example_values.CARD_LINE, example_values.TOP_UP_LINE):
+    with named(store, example_values.ORDER, example_values.CARD_LINE, example_values.TOP_UP_LINE):
         _order(shop)
     ids = (
         example_values.CHECKOUT,
@@ -64,7 +64,7 @@ def open_sample_shop(site: Site, operator: Operator) -> Shop:
         example_values.CHECKOUT_LINE,
         example_values.OTHER_LINE,
     )
-    with named(*ids, example_values.PAYMENT, example_values.OTHER_PAYMENT, example_values.DEPOSIT):
+    with named(store, *ids, example_values.PAYMENT, example_values.OTHER_PAYMENT, example_values.DEPOSIT):
         operator.within(shop.id, lambda tx: _checkout(tx, shop))
     return shop
 

@@ -10,7 +10,6 @@ from bedesten.accounts.tables import accounts, revoked_tokens
 from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.core import text
 from bedesten.core.clock import wire_time
-from bedesten.core.ids import new_id
 from bedesten.core.revision import token_version_step
 from bedesten.errors import Refusal, bad_field, normalised_field
 from bedesten.gate.passwords import PasswordHash
@@ -91,7 +90,7 @@ def create(
     scopes: Iterable[str] | None = None,
 ) -> str | None:
     """The id of a fresh account, or None when the tenant has one of this kind and handle already."""
-    account = new_id(PREFIXES[kind])
+    account = tx.new_id(PREFIXES[kind])
     made = tx.run(
         _CREATE,
         id=account,

@@ -33,7 +33,7 @@ def import_keys(
     `describe` runs in the transaction that opens the import; its changes stay even if the import fails later. Raises
     `Refusal`: -2 with the lines at fault, -8 while another import of the tenant runs. Blocks.
     """
-    prepared = imports.prepare(keyring, tenant, lines)
+    prepared = imports.prepare(keyring, store.ids, tenant, lines)
     if not prepared:
         return [], None
     while store.write_now(imports.remove_leftovers):

@@ -14,7 +14,6 @@ from bedesten.accounts.tables import accounts, api_keys, key_exists, key_secrets
 from bedesten.apikeys.expiry import stage_of
 from bedesten.audit.actions import Actor, record
 from bedesten.core.clock import MAX_TIME_MS, wire_time
-from bedesten.core.ids import new_id
 from bedesten.core.secret import Secret, masked
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.access import GRANTS
@@ -136,7 +135,7 @@ def create(tx: Transaction, keyring: Keyring, new: NewKey, actor: Actor) -> tupl
 
 def insert(tx: Transaction, new: NewKey, hint: str) -> str:
     """The id of a fresh key that has no secret yet. Raises `Refusal` (-2)."""
-    key_id = new_id("key")
+    key_id = tx.new_id("key")
     tx.run(CREATE, **columns_of(new, tx.now), id=key_id, hint=hint, import_id=None)
     return key_id
 

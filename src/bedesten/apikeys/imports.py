@@ -23,7 +23,7 @@ from bedesten.apikeys import actions as key_actions
 from bedesten.apikeys.actions import CURRENT, NewKey
 from bedesten.audit.actions import Actor, record
 from bedesten.core.clock import MINUTE
-from bedesten.core.ids import new_id
+from bedesten.core.ids import IdGenerator
 from bedesten.errors import BAD_REQUEST, CONFLICT, Refusal
 from bedesten.gate.api_keys import SAMPLE_KEY, find_keys, imported_form, imported_form_of_sha256
 from bedesten.gate.keyring import Keyring
@@ -123,7 +123,7 @@ def parse(lines: Iterable[str]) -> list[ImportLine]:
     return found
 
 
-def prepare(keyring: Keyring, tenant: str, lines: Sequence[ImportLine]) -> list[PreparedKey]:
+def prepare(keyring: Keyring, ids: IdGenerator, tenant: str, lines: Sequence[ImportLine]) -> list[PreparedKey]:
     """What needs no store: ids, digests, and the refusal (-2) of the documented sample and of lines that stand twice."""
     wrong: dict[int, str] = {}
     seen: set[str] = set()
@@ -138,7 +138,7 @@ def prepare(keyring: Keyring, tenant: str, lines: Sequence[ImportLine]) -> list[
             wrong[one.line] = "stands twice"
         seen.add(one.sha256)
         digests = tuple(keyring.key_digest(tenant, text, pepper) for pepper in peppers)
-        prepared.append(PreparedKey(one.line, new_id("key"), one.hint, digests))
+        prepared.append(PreparedKey(one.line, ids.new("key"), one.hint, digests))
     refuse(wrong)
     return prepared
 
@@ -158,7 +158,7 @@ def refuse_beside_another(tx: Transaction) -> None:
 
 def begin(tx: Transaction, keyring: Keyring, new: NewKey, count: int) -> ImportRun:
     """Opens the tenant's one run. Raises `Refusal`: -2 for what `new` says, -8 if another one is under way."""
-    run = ImportRun(new_id("imp"), keyring.digest.current, key_actions.columns_of(new, tx.now))
+    run = ImportRun(tx.new_id("imp"), keyring.digest.current, key_actions.columns_of(new, tx.now))
     if not tx.run(_BEGIN, id=run.id, state="pending", announced=count, stored=0, touched=tx.now):
         raise _busy()
     return run

@@ -8,7 +8,6 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 from bedesten.audit.tables import APPEND
-from bedesten.core.ids import new_id
 from bedesten.store.transaction import Transaction
 
 INSTALLATION = "-"
@@ -48,7 +47,7 @@ def record(tx: Transaction, actor: Actor, action: str, subject: str, **detail: o
         detail["os_user"] = _Shell.user
     tx.run(
         APPEND,
-        id=new_id("aud"),
+        id=tx.new_id("aud"),
         actor=actor.name,
         action=action,
         subject=subject,

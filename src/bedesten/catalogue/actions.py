@@ -14,7 +14,6 @@ from bedesten.catalogue.model import ProductFields as ProductFields
 from bedesten.catalogue.model import Requirement as Requirement
 from bedesten.catalogue.model import fields_of, loss_problem, requirements_text
 from bedesten.catalogue.tables import categories, products, stock_levels
-from bedesten.core.ids import new_id
 from bedesten.core.text import key
 from bedesten.errors import Refusal, bad_field
 from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
@@ -199,7 +198,7 @@ def category(tx: Transaction, name: str) -> str:
     row = tx.one(_CATEGORY, name=name)
     if row is None:
         count = tx.one(_COUNT_CATEGORIES)
-        tx.run(_ADD_CATEGORY, id=new_id("cat"), name=name, position=count[0] if count else 0)
+        tx.run(_ADD_CATEGORY, id=tx.new_id("cat"), name=name, position=count[0] if count else 0)
         row = tx.one(_CATEGORY, name=name)
     assert row is not None, "a category that was just made is there"
     found: str = row[0]
@@ -244,7 +243,7 @@ def price_problem(before: Product | None, fields: ProductFields) -> str | None:
 
 def insert(tx: Transaction, fields: ProductFields) -> str:
     """Makes a product; answers its id. Whether its price is right is the caller's business."""
-    product_id = new_id("prd")
+    product_id = tx.new_id("prd")
     made = tx.run(
         _CREATE,
         id=product_id,

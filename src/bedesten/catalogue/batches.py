@@ -15,7 +15,6 @@ from bedesten.catalogue.code import StockCode, encode
 from bedesten.catalogue.stock import FREE, LOADING, WITHDRAWN
 from bedesten.catalogue.tables import stock_batches, stock_codes, stock_levels
 from bedesten.core.clock import DAY
-from bedesten.core.ids import new_id
 from bedesten.errors import Refusal
 from bedesten.store.sql import TENANT, cross_tenant, insert_of, p, statement
 from bedesten.store.transaction import RetryTransaction, SystemTransaction, Transaction
@@ -234,7 +233,7 @@ def drop(tx: Transaction, batch: str) -> int:
 
 def insert(tx: Transaction, product: str, source: Source, codes: int = 0, state: int = LOADING_BATCH) -> str:
     """A batch without any code yet; answers its id."""
-    batch = new_id("bat")
+    batch = tx.new_id("bat")
     tx.run(
         _INSERT,
         id=batch,

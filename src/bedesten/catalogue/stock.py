@@ -18,7 +18,6 @@ from bedesten.audit.actions import Actor, record
 from bedesten.catalogue.code import FOLDED, StockCode, decode, encode
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
 from bedesten.core.clock import HOUR
-from bedesten.core.ids import new_id
 from bedesten.store.sql import TENANT, cross_tenant, insert_of, p, statement
 from bedesten.store.transaction import Step, SystemTransaction, Transaction
 from bedesten.tenants.cipher import TenantCipher
@@ -258,7 +257,7 @@ def insert(
         for at, code in enumerate(codes)
     )
     for folded_digest, exact, at in outcomes:
-        row, code = new_id("cod"), codes[at]
+        row, code = tx.new_id("cod"), codes[at]
         digest = exact or cipher.fingerprint(tx, code.exact)
         columns_of_code = {**_NOWHERE, **columns(at)}
         count = tx.run(

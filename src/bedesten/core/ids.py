@@ -13,10 +13,11 @@ MAX_ID_LENGTH = 64
 
 
 class IdGenerator:
-    """Makes ids that sort as they were made: in one process always, also when the clock goes back; between processes of
-    one clock to the fraction of a microsecond. Safe for several threads.
+    """Makes ids that sort in the order in which they were made. Thread-safe.
 
-    64 bits of time (48 count milliseconds, 16 the fraction of one), then 64 random bits, so that nobody guesses one.
+    Ids of one generator always sort so, even if the clock goes back; ids of two processes on one clock sort to the
+    fraction of a microsecond. An id holds 64 bits of time (48 count milliseconds, 16 the fraction of one) and 64 random
+    bits, so that nobody can guess one.
     """
 
     def __init__(
@@ -28,20 +29,16 @@ class IdGenerator:
         self._lock = threading.Lock()
 
     def new(self, prefix: str) -> str:
-        """A fresh id, greater than every one before it of the same prefix."""
+        """Returns a fresh id, greater than every earlier one of the same prefix."""
         now = ((self._clock_ns() << 16) // 1_000_000) & 0xFFFFFFFFFFFFFFFF
         with self._lock:
             self._last = number = max(now, self._last + 1)
-        return _spelt(prefix, number << 64 | int.from_bytes(self._randomness(8)))
-
-
-new_id = IdGenerator().new
-"""A fresh id such as `ord_01jd…` of this process."""
+        return _encode(prefix, number << 64 | int.from_bytes(self._randomness(8)))
 
 
 def first_id(prefix: str, at: int) -> str:
-    """The smallest id that can have been made at this moment (epoch ms): what was made before sorts before it."""
-    return _spelt(prefix, (at & 0xFFFFFFFFFFFF) << 80)
+    """Returns the smallest id of this moment (epoch ms); every id that was made earlier sorts before it."""
+    return _encode(prefix, (at & 0xFFFFFFFFFFFF) << 80)
 
 
 _request_ids: list[str] = []
@@ -49,7 +46,8 @@ os.register_at_fork(after_in_child=_request_ids.clear)
 
 
 def request_id() -> str:
-    """A fresh random id such as `req_9f…`, of 96 bits. Drawn by the hundred: asking the system costs as much as a token."""
+    """Returns a random id such as `req_9f…`, of 96 bits. They are drawn 256 at a time: one system call costs as much as
+    verifying a token."""
     try:
         return _request_ids.pop()
     except IndexError:
@@ -58,7 +56,7 @@ def request_id() -> str:
         return request_id()
 
 
-def _spelt(prefix: str, number: int) -> str:
+def _encode(prefix: str, number: int) -> str:
     pairs = _PAIRS
     return (
         f"{prefix}_{pairs[number >> 120 & 1023]}{pairs[number >> 110 & 1023]}{pairs[number >> 100 & 1023]}"
@@ -68,9 +66,9 @@ def _spelt(prefix: str, number: int) -> str:
     )
 
 
-def session_id() -> str:
-    """A fresh `sid` of a bearer token: what a login begins."""
-    return new_id("ses")
+def session_id(ids: IdGenerator) -> str:
+    """Returns a fresh `sid` of a bearer token; a login begins a session."""
+    return ids.new("ses")
 
 
 def is_session_id(text: str) -> bool:
@@ -78,9 +76,9 @@ def is_session_id(text: str) -> bool:
     return re.fullmatch(_SESSION, text) is not None
 
 
-def token_id(session: str) -> str:
-    """A fresh `jti` of a bearer token: its session's id and 64 random bits, so that a token names its session."""
-    return f"{session}-{os.urandom(8).hex()}"
+def token_id(session: str, randomness: Callable[[int], bytes] = os.urandom) -> str:
+    """Returns a fresh `jti` of a bearer token: its session's id and 64 random bits, so that a token names its session."""
+    return f"{session}-{randomness(8).hex()}"
 
 
 def is_token_id(text: str) -> bool:
@@ -89,7 +87,7 @@ def is_token_id(text: str) -> bool:
 
 
 def session_of(token: str) -> str:
-    """The session of a `jti` that `token_id` made."""
+    """Returns the session of a `jti` that `token_id` made."""
     return token.partition("-")[0]
 
 

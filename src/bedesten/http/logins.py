@@ -95,7 +95,7 @@ async def begin_session(
         account.token_version,
     )
     now = services.clock()
-    claims = _claims(context, services, surface, account, token_versions, session_id(), now // 1000)
+    claims = _claims(context, services, surface, account, token_versions, session_id(services.store.ids), now // 1000)
     issued = _issued(context, services, surface, claims)
     if surface is Surface.STOREFRONT:
         agent = shown_agent(context.user_agent)

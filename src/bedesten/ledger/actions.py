@@ -6,7 +6,6 @@ from functools import partial
 from sqlalchemy import case, select, update
 
 from bedesten import errors
-from bedesten.core.ids import new_id
 from bedesten.core.money import MAX_MINOR
 from bedesten.errors import Refusal, bad_field
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
@@ -106,7 +105,7 @@ def account(tx: Transaction, owner: str, kind: str, currency: str) -> Balance:
     if found is None:
         tx.run(
             _OPEN,
-            id=new_id("acc"),
+            id=tx.new_id("acc"),
             owner_id=owner,
             kind=kind,
             currency=currency,
@@ -215,7 +214,7 @@ def _transfer(
 ) -> dict[str, str | int | None]:
     """The row of a transfer; there is one for a business key."""
     return {
-        "id": new_id("trf"),
+        "id": tx.new_id("trf"),
         "business_key": business_key,
         "from_id": from_id,
         "to_id": to_id,

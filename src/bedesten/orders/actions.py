@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from bedesten import errors
 from bedesten.catalogue import stock
-from bedesten.core.ids import new_id
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import checkout_limits
@@ -239,7 +238,7 @@ def _insert_order(
     """The order's row, before anything is taken: who uses a reference at the same moment waits here for its first user,
     and is then given its order, rather than told that the goods are gone."""
     order = Order(
-        id=new_id("ord"),
+        id=tx.new_id("ord"),
         surface=buyer.surface,
         buyer_id=buyer.id,
         reference=request.reference,
@@ -267,7 +266,7 @@ def _line(tx: Transaction, order: Order, wanted: RequestedLine, *, reserved: boo
     asked = not wanted.from_stock and not reserved
     data = [{"productRequireId": one.id, "identifier": one.identifier, "value": one.value} for one in line.data]
     return Line(
-        id=new_id("odl"),
+        id=tx.new_id("odl"),
         order_id=order.id,
         position=wanted.position,
         deliver_id=line.deliver_id,

@@ -8,7 +8,6 @@ from sqlalchemy import select, update
 from bedesten import errors
 from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.core import request_digest
-from bedesten.core.ids import new_id
 from bedesten.core.money import to_decimal, with_currency
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
@@ -127,7 +126,7 @@ def create_deposit(
     digest = request_digest.digest(partner, currency, amount)
     made = tx.run(
         _NEW_DEPOSIT,
-        id=new_id("dep"),
+        id=tx.new_id("dep"),
         integration_id=integration,
         partner_id=partner,
         reference=reference,
@@ -234,7 +233,7 @@ def create_payment(tx: Transaction, integration: str, order_id: str, reference: 
         raise errors.bad_field("amount", "must be the order's total")
     made = tx.run(
         _NEW_PAYMENT,
-        id=new_id("pay"),
+        id=tx.new_id("pay"),
         integration_id=integration,
         order_id=order_id,
         reference=reference,

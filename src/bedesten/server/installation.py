@@ -13,7 +13,7 @@ from sqlalchemy import column, select, table
 from bedesten.admin.keyring_file import write_keyring
 from bedesten.admin.master_secrets import fingerprints, incompatibility
 from bedesten.core.clock import Clock, system_clock
-from bedesten.core.ids import new_id
+from bedesten.core.ids import IdGenerator
 from bedesten.gate.keyring import Keyring
 from bedesten.gate.passwords import Hasher, PasswordHash
 from bedesten.server.database_url import DatabaseUrl
@@ -135,7 +135,7 @@ def _install(tx: SystemTransaction, keyring: Keyring) -> None:
     tx.run(
         INSTALL,
         id=1,
-        issuer=new_id("bedesten"),
+        issuer=tx.new_id("bedesten"),
         token_version=1,
         webhook_networks="",
         keyring_version=keyring.version,
@@ -148,14 +148,15 @@ def _install(tx: SystemTransaction, keyring: Keyring) -> None:
 
 def open_store(settings: Settings, clock: Clock | None = None, secret_cache: SecretCache | None = None) -> Store:
     """Open the store of the settings. Raises `InstallationError` if the reference to its address is wrong."""
+    ids = IdGenerator() if clock is None else IdGenerator(lambda: clock() * 1_000_000)
     if settings.database:
         from bedesten.store.postgres import PostgresStore
 
         try:
-            return PostgresStore(DatabaseUrl(settings, secret_cache or SecretCache.inherited()), clock)
+            return PostgresStore(DatabaseUrl(settings, secret_cache or SecretCache.inherited()), clock, ids)
         except InvalidSetting as problem:
             raise InstallationError(str(problem)) from None
-    return SqliteStore(settings.sqlite_file, clock or system_clock)
+    return SqliteStore(settings.sqlite_file, clock or system_clock, ids)
 
 
 def open_installation(

@@ -23,6 +23,7 @@ import psycopg
 from psycopg import errors as pg
 
 from bedesten.core.clock import Clock, system_clock
+from bedesten.core.ids import IdGenerator
 from bedesten.core.revision import Revision
 from bedesten.store import wait_budget
 from bedesten.store.job import Job, JobState, Watchdog
@@ -67,10 +68,11 @@ class PostgresStore(Store):
 
     dialect = "postgresql"
 
-    def __init__(self, address: str | Address, clock: Clock | None = None) -> None:
+    def __init__(self, address: str | Address, clock: Clock | None = None, ids: IdGenerator | None = None) -> None:
         """A clock that is given counts in place of the machine's and of the database's (`store.moment`)."""
         self._address = address
         self._clock = clock or system_clock
+        self.ids = ids or IdGenerator()
         self._one_clock = clock is not None
         self.stats = StoreStats()
         self._local = threading.local()
@@ -330,7 +332,7 @@ class PostgresStore(Store):
 
     def _transaction(self, connection: TimedConnection) -> SystemTransaction:
         now = self._clock()
-        return SystemTransaction(connection, "postgresql", now, at=now if self._one_clock else None)
+        return SystemTransaction(connection, "postgresql", now, self.ids, at=now if self._one_clock else None)
 
     def _transact(self, session: PostgresSession, job: Job, reading: bool) -> Any:
         for attempt in range(1, MAX_ATTEMPTS + 1):

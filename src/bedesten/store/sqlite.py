@@ -29,6 +29,7 @@ from pysqlite3 import dbapi2
 
 from bedesten.core import syscalls
 from bedesten.core.clock import Clock, system_clock
+from bedesten.core.ids import IdGenerator
 from bedesten.core.revision import Revision
 from bedesten.store import wait_budget
 from bedesten.store.job import Job, JobState, Watchdog, notify_all
@@ -132,11 +133,12 @@ class _WriterLock:
 class _Writer:
     """The thread that writes. Its connection is opened in it and never leaves it."""
 
-    def __init__(self, file: _File, clock: Clock, stats: StoreStats) -> None:
+    def __init__(self, file: _File, clock: Clock, ids: IdGenerator, stats: StoreStats) -> None:
         self.busy = False
         self._watchdog = Watchdog()
         self._file = file
         self._clock = clock
+        self._ids = ids
         self._commits = stats
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._closed = False
@@ -211,7 +213,7 @@ class _Writer:
     def _commit(self, connection: Connection, batch: list[Job]) -> list[Outcome]:
         connection.execute("BEGIN IMMEDIATE")
         now = self._clock()
-        transaction = SystemTransaction(connection, "sqlite", now, at=now)
+        transaction = SystemTransaction(connection, "sqlite", now, self._ids, at=now)
         outcomes: list[Outcome] = []
         for job in batch:
             if not job.start(state=JobState.COMMITTING):
@@ -264,9 +266,10 @@ class SqliteStore(Store):
 
     dialect = "sqlite"
 
-    def __init__(self, path: Path, clock: Clock = system_clock) -> None:
+    def __init__(self, path: Path, clock: Clock = system_clock, ids: IdGenerator | None = None) -> None:
         self._file = _File(path)
         self._clock = clock
+        self.ids = ids or IdGenerator()
         self.stats = StoreStats()
         self._local = threading.local()
         self._counter_sql = COUNTER.compiled("sqlite")
@@ -286,7 +289,7 @@ class SqliteStore(Store):
             connection.execute("BEGIN")
             try:
                 now = self._clock()
-                return work(SystemTransaction(connection, "sqlite", now, at=now))
+                return work(SystemTransaction(connection, "sqlite", now, self.ids, at=now))
             finally:
                 if connection.in_transaction:
                     connection.execute("COMMIT")
@@ -377,7 +380,7 @@ class SqliteStore(Store):
             with self._starting:
                 if self._closed:
                     raise StoreUnavailable("the store is closed")
-                self._writer = self._writer or _Writer(self._file, self._clock, self.stats)
+                self._writer = self._writer or _Writer(self._file, self._clock, self.ids, self.stats)
         self._writer.submit(job)
 
     def _reader(self) -> Connection:

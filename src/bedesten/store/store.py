@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Concatenate, ParamSpec, TypeVar
 
+from bedesten.core.ids import IdGenerator
 from bedesten.core.revision import Revision
 from bedesten.store.sql import DialectName
 from bedesten.store.transaction import SystemTransaction, Transaction
@@ -50,6 +51,7 @@ class Store(ABC):
     """
 
     dialect: DialectName
+    ids: IdGenerator
     stats: StoreStats
     observe: Callable[[str, float], None] = staticmethod(_unobserved)
     """Is told on the event loop how long a `read` or a `write` took, in seconds, from the question to the answer."""

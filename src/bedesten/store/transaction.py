@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar, cast
 
+from bedesten.core.ids import IdGenerator
 from bedesten.core.revision import new_nonce
 from bedesten.store.revision_log import ADVANCE, APPEND, INSERT_COUNTER
 from bedesten.store.sql import CrossTenantStatement, DialectName, Statement, batch
@@ -69,13 +70,20 @@ class Step:
 class _StatementRunner:
     """Runs compiled statements on a driver's connection."""
 
-    __slots__ = ("_connection", "_dialect", "at", "now")
+    __slots__ = ("_connection", "_dialect", "_ids", "at", "now")
 
-    def __init__(self, connection: Connection, dialect: DialectName, now: int, *, at: int | None) -> None:
+    def __init__(
+        self, connection: Connection, dialect: DialectName, now: int, ids: IdGenerator, *, at: int | None
+    ) -> None:
         self._connection = connection
+        self._ids = ids
         self._dialect: DialectName = dialect
         self.now = now
         self.at = at
+
+    def new_id(self, prefix: str) -> str:
+        """Returns a fresh id such as `ord_01jd…`, from the generator of the store."""
+        return self._ids.new(prefix)
 
     def _execute(self, statement: Statement[Any], parameters: dict[str, Any]) -> Any:
         return self._connection.execute(statement.compiled(self._dialect), parameters)
@@ -98,8 +106,10 @@ class Transaction(_StatementRunner):
 
     __slots__ = ("tenant",)
 
-    def __init__(self, connection: Connection, dialect: DialectName, now: int, tenant: str, *, at: int | None) -> None:
-        super().__init__(connection, dialect, now, at=at)
+    def __init__(
+        self, connection: Connection, dialect: DialectName, now: int, ids: IdGenerator, tenant: str, *, at: int | None
+    ) -> None:
+        super().__init__(connection, dialect, now, ids, at=at)
         self.tenant = tenant
 
     def one(self, statement: Statement[Row], **parameters: Any) -> Row | None:
@@ -177,7 +187,7 @@ class SystemTransaction(_StatementRunner):
 
     def for_tenant(self, tenant: str) -> Transaction:
         """The same transaction, seen by one tenant."""
-        return Transaction(self._connection, self._dialect, self.now, tenant, at=self.at)
+        return Transaction(self._connection, self._dialect, self.now, self._ids, tenant, at=self.at)
 
     def one(self, statement: CrossTenantStatement[Row], **parameters: Any) -> Row | None:
         """The first row, or None."""

@@ -12,7 +12,6 @@ from bedesten import errors
 from bedesten.audit.actions import OPERATOR, record
 from bedesten.core import text
 from bedesten.core.clock import DAY, HOUR, MINUTE, wire_time
-from bedesten.core.ids import new_id
 from bedesten.core.money import EXPONENTS
 from bedesten.core.revision import token_version_step
 from bedesten.errors import Refusal, bad_field, normalised_field
@@ -189,7 +188,7 @@ def create(tx: SystemTransaction, cipher: TenantCipher, new: NewTenant) -> dict[
         raise bad_field("currency", "not a currency that can be used")
     if not new.hosts:
         raise bad_field("host", "a tenant needs at least one host")
-    tenant = new_id("ten")
+    tenant = tx.new_id("ten")
     wrapping_id, wrapped = cipher.new_data_key(tenant)
     made = tx.run(
         _CREATE,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import exists, select, update
 
-from bedesten.core.ids import new_id
 from bedesten.core.secret import Secret
 from bedesten.store.database_clock import DATABASE_NOW
 from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
@@ -51,7 +50,7 @@ def create_endpoint(
     tx: Transaction, cipher: TenantCipher, owner: str, url: str | None
 ) -> tuple[Secret[str], Secret[str]]:
     """Gives an account its endpoint: answers the signing secret (`whsec_…`) and the outbound key, seen this once."""
-    endpoint = new_id("whk")
+    endpoint = tx.new_id("whk")
     secret = "whsec_" + base64.b64encode(os.urandom(32)).decode()
     outbound = "ok_" + os.urandom(16).hex()
     tx.run(
@@ -89,13 +88,13 @@ def event_steps(
 
     `url` is the order's own `notifyUrl`; it is stronger than the endpoint's.
     """
-    event = new_id("evt")
+    event = tx.new_id("evt")
     told = {"id": event, "line_id": line, "version": version, "status": status, "created": tx.now}
     target = url or (endpoint.url if endpoint else None)
     if not endpoint or not target:
         return [Step(_EVENT, told)]
     due = {
-        "id": new_id("dlv"),
+        "id": tx.new_id("dlv"),
         "event_id": event,
         "endpoint_id": endpoint.id,
         "url": target,

@@ -11,7 +11,6 @@ from bedesten.audit.actions import record
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
 from bedesten.core.clock import wire_time
-from bedesten.core.ids import new_id
 from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
 from bedesten.gate.passwords import PasswordHash
@@ -163,7 +162,7 @@ def create_checkout(tx: Transaction, context: RequestContext, body: schemas.Crea
     currency, address = context.tenant.currency, address_digest(context)
     buyer = Buyer(context.who.owner, "customer", "storefront", currency, context.region, address)
     request = NewOrder(
-        body.reference or new_id("chk"),
+        body.reference or tx.new_id("chk"),
         tuple(
             NewLine(
                 deliver_id=str(at),
