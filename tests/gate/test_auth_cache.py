@@ -253,7 +253,7 @@ def test_a_change_of_an_unknown_kind_asks_for_a_fresh_start_and_is_not_passed_ov
     made = full()
     with pytest.raises(ValueError) as refused:
         made.apply([Change(at(8), kind, "")])
-    assert str(refused.value) == "a change that needs a fresh start"
+    assert str(refused.value) == "a change of an unknown kind: reset the cache"
     assert made.revision == at(7)
 
 

@@ -30,7 +30,7 @@ def test_a_list_is_separated_by_single_spaces() -> None:
 def test_any_other_list_is_refused(text: str) -> None:
     with pytest.raises(ValueError) as refused:
         parse_scopes(text)
-    twice, malformed = "a scope stands twice", "scopes are words of printable ASCII, separated by single spaces"
+    twice, malformed = "a scope is repeated", "scopes are words of printable ASCII, separated by single spaces"
     assert str(refused.value) == (twice if text in ("a a", "a b a") else malformed)
 
 

@@ -1,4 +1,4 @@
-"""Access: what a route demands. Every route says it; there is no default."""
+"""Access: what a route demands of its caller. Every route states it; there is no default."""
 
 from dataclasses import dataclass
 
@@ -10,26 +10,26 @@ GRANTS = {
         {"products:read", "products:write", "stock:write", "orders:read", "orders:deliver", "keys:manage"}
     ),
 }
-"""What an API key can be narrowed to. A key without grants of its own may do all that its surface offers."""
+"""The grants that an API key can be narrowed to. A key without grants of its own has all grants of its surface."""
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """No credential is asked for and none is looked at: logins and, with no surface, the documentation."""
+    """Needs no credential and ignores any: logins and, without a surface, the documentation."""
 
     surface: Surface | None
 
 
 @dataclass(frozen=True, slots=True)
 class Anonymous:
-    """No bearer token is needed, but one that is sent must be valid: the storefront's catalogue and registration."""
+    """Needs no bearer token, but one that is sent must be valid: the storefront's catalogue and registration."""
 
     surface: Surface
 
 
 @dataclass(frozen=True, slots=True)
 class Scoped:
-    """A bearer token of the surface that carries the scope."""
+    """Needs a bearer token of the surface with the scope."""
 
     surface: Surface
     scope: str
@@ -37,14 +37,14 @@ class Scoped:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A bearer token of the surface, whatever its scopes: what every holder may do with its own token."""
+    """Needs a bearer token of the surface, with any scopes: what each holder may do with its own token."""
 
     surface: Surface
 
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """An API key of the surface that has the grant, in a tenant that has access to the endpoint."""
+    """Needs an API key of the surface with the grant, in a tenant that has access to the endpoint."""
 
     surface: Surface
     grant: str

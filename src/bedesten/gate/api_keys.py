@@ -1,7 +1,7 @@
-"""API keys: their form, how they come out of a request, and from where they may be used.
+"""API keys: their form, how a request presents one, and from which addresses it may be used.
 
 A key is `ak_live_` or `ak_test_` and 32 lower-case hexadecimal digits, all random. It says neither tenant nor surface:
-that is found by its digest (`Keyring.key_digest`), which is all that is stored of it.
+the store finds both by its digest (`Keyring.key_digest`), and keeps nothing else of the key.
 """
 
 import hashlib
@@ -14,10 +14,10 @@ from bedesten.core.addresses import parse_address
 from bedesten.core.secret import Secret, masked
 
 SAMPLE_KEY = "ak_live_8f3b1c0e5a4d4f2c9b1e7d6c5a4b3c2d"
-"""The key that documentation prints. It is never issued and never imported, so it is unknown everywhere for ever."""
+"""The key that the documentation shows. It can never be issued or imported, so it is unknown everywhere."""
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
-"""Where a key may be used from; empty: from anywhere."""
+"""Networks from which a key may be used; empty: from anywhere."""
 
 _FORM = re.compile(r"ak_(?:live|test)_[0-9a-f]{32}")
 _HEADER = re.compile(rb"[ \t]*(ak_(?:live|test)_[0-9a-f]{32})[ \t]*")
@@ -28,7 +28,7 @@ class MalformedKey(ValueError):
 
 
 def new_api_key(sandbox: bool, randomness: Callable[[int], bytes] = secrets.token_bytes) -> Secret[str]:
-    """A fresh key with 128 random bits: `ak_test_…` for a sandbox tenant, `ak_live_…` for a live one."""
+    """Returns a fresh key with 128 random bits: `ak_test_…` for a sandbox tenant, `ak_live_…` for a live one."""
     while True:
         key = f"ak_{'test' if sandbox else 'live'}_{randomness(16).hex()}"
         if key != SAMPLE_KEY:
@@ -36,9 +36,9 @@ def new_api_key(sandbox: bool, randomness: Callable[[int], bytes] = secrets.toke
 
 
 def extract(header_values: list[bytes]) -> str:
-    """The key of the request's `ApiKey` lines: exactly one, exactly the form, white space around it aside.
+    """Returns the key from the `ApiKey` header lines: exactly one line, exactly the form, with optional white space.
 
-    Raises `MalformedKey`. The documented sample comes through: it is simply unknown.
+    Raises `MalformedKey`. Accepts the documented sample, which no store knows.
     """
     if len(header_values) != 1:
         raise MalformedKey("sent twice" if header_values else "no ApiKey header")
@@ -54,32 +54,32 @@ def is_live(key: str) -> bool:
 
 
 def is_importable(key: str) -> bool:
-    """Whether a key made elsewhere may be taken over: the exact form, and not the documented sample."""
+    """Whether a key of another system may be imported: it has the exact form and is not the documented sample."""
     return _FORM.fullmatch(key) is not None and key != SAMPLE_KEY
 
 
 def imported_form(key: str) -> str:
-    """What is known of a key that another system made and of which only the SHA-256 was handed over."""
+    """Returns the text that stands for an imported key, of which only the SHA-256 was handed over."""
     return imported_form_of_sha256(hashlib.sha256(key.encode("ascii")).hexdigest())
 
 
 def imported_form_of_sha256(sha256: str) -> str:
-    """The same, of the SHA-256 in 64 lower-case hexadecimal digits. No key is ever spelt like this."""
+    """Returns the same from the SHA-256 in 64 lower-case hexadecimal digits. No key has this form."""
     return "sha256:" + sha256
 
 
 def find_keys(text: str) -> list[str]:
-    """Whatever in the text has the form of a key, each once, in the order in which they stand."""
+    """Returns every part of the text that has the form of a key, once each, in order of appearance."""
     return list(dict.fromkeys(_FORM.findall(text)))
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether the text is meant to be a key, or part of one, whatever else is in it."""
+    """Whether the text begins like a key, in any case."""
     return text.strip().lower().startswith(("ak_live_", "ak_test_"))
 
 
 def mask_keys(text: str) -> str:
-    """The text with everything that has the form of a key masked, so that it may be kept."""
+    """Masks every part of the text that has the form of a key, so that the text may be kept."""
     return _FORM.sub(lambda found: masked(found[0]), text)
 
 
@@ -87,9 +87,9 @@ def mask_keys(text: str) -> str:
 
 
 def parse_networks(texts: Iterable[str]) -> Networks:
-    """The networks of a list of CIDR texts or single addresses. Raises ValueError naming the text, also for host bits.
+    """Parses CIDR texts or single addresses. Raises ValueError that names the text, for host bits too.
 
-    IPv4 written as IPv6 (`::ffff:10.0.0.0/104`) becomes IPv4, like the addresses it is compared with.
+    IPv4-mapped IPv6 (`::ffff:10.0.0.0/104`) becomes IPv4, like the addresses that it is compared with.
     """
     return tuple(_parse_network(text) for text in texts)
 
@@ -107,7 +107,7 @@ def _parse_network(text: str) -> IPv4Network | IPv6Network:
 
 
 def address_allowed(networks: Networks, peer: str) -> bool:
-    """Whether the peer's address lies in one of the networks. No networks: no restriction. No address: only then."""
+    """Whether the peer's address is in one of the networks. No networks allow every peer, even one without an address."""
     if not networks:
         return True
     address = parse_address(peer)

@@ -1,12 +1,11 @@
-"""The directory: what this process knows about tenants, accounts and credentials, and how it forgets.
+"""The auth cache: what this process knows about tenants, accounts and credentials, and how it drops entries.
 
-It is a memory, not a copy: an entry is read from the store when it is first needed (`CacheMiss` says which) and dropped
-when the revision check reports a change of it. So ten thousand tenants cost nothing at start, and an account in its
-default state needs nothing written. Absence is never remembered: an unknown key costs the same each time, whatever
-made it unknown.
+It is a cache, not a copy. An entry is read from the store at its first use (`CacheMiss` names it) and dropped when the
+revision check reports a change. So ten thousand tenants cost nothing at start, and an account in its default state needs
+no row. Absence is never cached: an unknown key costs the same each time, whatever made it unknown.
 
-Not safe for several threads; it lives on the event loop. Entries must be put in only while the directory's revision is
-the one under which they were read (see `http.revision_check`).
+Not thread-safe: it belongs to the event loop. Put an entry only while the cache's revision is the one under which the
+entry was read (`http.revision_check`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,20 +17,22 @@ from bedesten.gate.api_keys import Networks
 from bedesten.gate.scopes import Surface
 
 PRUNE_THRESHOLD = 10_000
-"""From so many revoked tokens on, those that are certainly over are dropped now and then."""
+"""Revoked sessions and tokens from which on the expired ones are pruned."""
 REVOCATION_RETENTION_MS = 2 * 24 * 3_600_000
-"""A token expires at most a day after it is revoked; another day is left for clocks that are wrong (milliseconds)."""
+"""A token expires within a day after its revocation; another day allows for wrong clocks."""
 MAX_ENTRIES = 200_000
-"""Of each kind; past it the older half is forgotten."""
+"""Entries of each kind; when the limit is reached the older half is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class TenantEntry:
-    """One tenant as the gate sees it. Times in milliseconds; `idle_since` is when there was last no idle
-    time-out; `access` holds only what the operator switched;
-    `limits` are requests a minute by `credential`, `tenant` and `address`, where there is a limit; `imports` says that
-    some API key of another system has not been used here yet; `lenient` that calls ignore members that they do not know,
-    for the clients of another platform."""
+    """One tenant as the gate sees it. Times are milliseconds.
+
+    `idle_since` is the last moment without an idle time-out. `access` holds only the switches that the operator set.
+    `limits` are requests a minute by `credential`, `tenant` and `address`, where there is a limit. `imports` says that
+    some imported API key has not been used yet. `lenient` says that calls ignore unknown members, for clients of another
+    platform.
+    """
 
     id: str
     suspended: bool
@@ -54,7 +55,7 @@ class TenantEntry:
     checkout_limits: Mapping[str, int | None] = field(default_factory=dict)
 
     def allows(self, surface: Surface, endpoint: str) -> bool:
-        """Whether the operator left the endpoint on; an endpoint's own switch is stronger than its surface's."""
+        """Whether the endpoint is switched on; its own switch takes precedence over its surface's."""
         if not self.access:
             return True
         return self.access.get(endpoint.lower(), self.access.get(surface.value, True))
@@ -62,7 +63,7 @@ class TenantEntry:
 
 @dataclass(frozen=True, slots=True)
 class AccountEntry:
-    """One account as the gate sees it; `scopes` None means every scope of its surface."""
+    """One account as the gate sees it. `scopes` None: every scope of its surface."""
 
     id: str
     tenant: str
@@ -74,10 +75,10 @@ class AccountEntry:
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """What one live secret of an API key stands for. `expires` is the earlier of the key's and the secret's, in ms.
+    """One live secret of an API key. `expires` is the earlier expiry of key and secret, in ms.
 
-    `digest` is what it was found by, under the pepper `pepper_id`; `slot` is 0 for the current secret and 1 for the
-    previous one of a rotation. `imported` and `unused` secrets have something to be written upon their first use.
+    `digest` is the digest that found it, under the pepper `pepper_id`. `slot` is 0 for the current secret and 1 for the
+    previous one of a rotation. The first use of `imported` and `unused` secrets is written to the store.
     """
 
     key_id: str
@@ -96,10 +97,10 @@ class KeyEntry:
 
 @dataclass(frozen=True, slots=True)
 class CacheKey:
-    """Something to read from the store: kind `host`, `tenant`, `account` or `key`, and which.
+    """Names an entry of the cache: its kind (`host`, `tenant`, `account` or `key`) and its reference.
 
-    A key is asked for by every digest under which it may be stored: one view of the store tells, so that a key whose
-    digest is being replaced is found before or after and never missed in between.
+    An API key is looked up by every digest under which it may be stored, in one view of the store. So a key whose digest
+    is being replaced is found under the old or the new one.
     """
 
     kind: str
@@ -116,13 +117,13 @@ class CacheMiss(Exception):
 
 Entry = TenantEntry | AccountEntry | KeyEntry | str
 Fetched = Mapping[CacheKey, Entry | None]
-"""What was read from the store for the decision at hand; None: there is no such thing."""
+"""Entries read from the store for the present decision; None: the store has no such entry."""
 
 EMPTY: Fetched = {}
 
 
 CHANGE_KINDS = frozenset({"host", "tenant", "account", "key", "token", "session"})
-"""The kinds of change that a directory applies. Any other one needs a fresh start."""
+"""The kinds of change that `AuthCache.apply` knows. Any other kind needs a `reset`."""
 
 
 class Change(NamedTuple):
@@ -182,7 +183,7 @@ class AuthCache:
         return ref in self._revoked
 
     def put(self, key: CacheKey, entry: Entry) -> None:
-        """Remembers what was read, as long as nothing changes it."""
+        """Keeps an entry until a change drops it."""
         if isinstance(entry, str):
             _bounded(self._hosts)[str(key.ref)] = entry
         elif isinstance(entry, TenantEntry):
@@ -193,7 +194,7 @@ class AuthCache:
             _bounded(self._keys)[entry.digest] = entry
 
     def apply(self, changes: Iterable[Change]) -> None:
-        """Forgets what the changes touched and moves to the revision of the last one.
+        """Drops the entries that the changes touched and moves to the revision of the last change.
 
         Raises ValueError when a number is missing between `revision` and the first change, or a change is of a kind
         that is not `CHANGE_KINDS`: then `reset`.
@@ -205,7 +206,7 @@ class AuthCache:
             self.revision = change.revision
 
     def reset(self, revision: Revision, token_version: int, revoked: Mapping[str, int]) -> None:
-        """Forgets everything and begins again at a revision, with the installation's epoch and the revoked tokens."""
+        """Drops every entry and starts at a revision, with the installation's token version and the revoked tokens."""
         for memory in (self._hosts, self._tenants, self._accounts, self._keys):
             memory.clear()
         self._revoked = dict(revoked)
@@ -213,7 +214,7 @@ class AuthCache:
         self.revision = revision
 
     def sizes(self) -> dict[str, int]:
-        """How many entries of each kind are in memory."""
+        """Returns the number of entries of each kind."""
         return {
             "hosts": len(self._hosts),
             "tenants": len(self._tenants),
@@ -223,7 +224,7 @@ class AuthCache:
         }
 
     def prune(self, now: int) -> None:
-        """Drops revoked sessions and tokens that have expired by now: they are refused for that already."""
+        """Drops revoked sessions and tokens that have expired: they are refused for that anyway."""
         self._revoked = {ref: expires for ref, expires in self._revoked.items() if expires > now}
         self._prune_at = max(PRUNE_THRESHOLD, 2 * len(self._revoked))
 
@@ -243,7 +244,7 @@ class AuthCache:
                 if len(self._revoked) >= self._prune_at:
                     self.prune(int(expires) - REVOCATION_RETENTION_MS)
             case _:
-                raise ValueError("a change that needs a fresh start")
+                raise ValueError("a change of an unknown kind: reset the cache")
 
 
 def _from(fetched: Fetched, key: CacheKey) -> Entry | None:
@@ -253,7 +254,7 @@ def _from(fetched: Fetched, key: CacheKey) -> Entry | None:
 
 
 def _bounded(memory: dict[str, object] | dict[bytes, object] | dict) -> dict:  # type: ignore[type-arg]
-    """The same dictionary, after its older half was dropped if it was full."""
+    """Drops the older half of a full dictionary, and returns the dictionary."""
     if len(memory) >= MAX_ENTRIES:
         for old in list(memory)[: MAX_ENTRIES // 2]:
             del memory[old]

@@ -1,8 +1,8 @@
-"""The gate's three questions, in their order: which tenant, who is calling, and may they.
+"""The gate's three questions, in their order: which tenant, who is calling, and may they do this.
 
-`Gate.tenant`, `Gate.authenticate`, `Gate.authorise`: the pipeline asks them one after the other. They are pure: they look
-at the directory, never at the store, and raise `CacheMiss` when the directory lacks an entry. After a refusal nothing of
-the request was done.
+The pipeline calls `Gate.tenant`, `Gate.authenticate` and `Gate.authorise` one after the other. They are pure: they look
+at the auth cache, never at the store, and raise `CacheMiss` when the cache lacks an entry. The caller then loads it and
+calls again. After a refusal nothing of the request was done.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,12 +35,12 @@ _CODES = {
 }
 _NO_KEY = "ak_live_00000000000000000000000000000000"
 _SUBJECTS = {Surface.RESELLER: "partner", Surface.STOREFRONT: "customer"}
-"""Whose tokens a surface takes."""
+"""The kind of account whose tokens a surface accepts."""
 
 
 @dataclass(slots=True)
 class Credentials:
-    """What a request presents: every line of the two credential headers, and where it came from."""
+    """What a request presents: every line of the two credential headers, and the address it came from."""
 
     authorization: list[bytes]
     api_key: list[bytes]
@@ -49,7 +49,7 @@ class Credentials:
 
 @dataclass(slots=True)
 class Gate:
-    """What deciding needs: the directory, the keyring, the installation's name in tokens, and tokens already verified."""
+    """Decides with the auth cache, the keyring, the issuer that tokens must name, and the tokens verified so far."""
 
     auth_cache: AuthCache
     keyring: Keyring
@@ -57,12 +57,12 @@ class Gate:
     token_cache: TokenCache = field(default_factory=TokenCache)
 
     def use_keyring(self, keyring: Keyring) -> None:
-        """Goes on with another version of the rings; what was verified under the old one is verified anew."""
+        """Switches to another version of the keyring; tokens verified under the old one are verified again."""
         self.keyring = keyring
         self.token_cache.clear()
 
     def tenant(self, host_lines: list[bytes], fetched: Fetched = EMPTY) -> TenantEntry:
-        """The tenant by exact match of the canonical host; there is no default one. Raises `Refusal`, `CacheMiss`."""
+        """Finds the tenant by exact match of the canonical host; there is no default. Raises `Refusal`, `CacheMiss`."""
         host = canonical_host(host_lines[0]) if len(host_lines) == 1 else None
         if host is None:
             raise Refusal(errors.BAD_REQUEST, "the Host header is missing, repeated or malformed")
@@ -74,7 +74,7 @@ class Gate:
     def authenticate(
         self, tenant: TenantEntry, access: Access, credentials: Credentials, now: int, fetched: Fetched = EMPTY
     ) -> Principal | None:
-        """Who is calling; None where nobody needs to be. Raises `Refusal` (401, or 421), `CacheMiss`."""
+        """Returns who is calling; None where no credential is needed. Raises `Refusal` (401, or 421), `CacheMiss`."""
         match access:
             case Scoped(surface) | SignedIn(surface):
                 return self._by_token(tenant, surface, credentials, now, fetched)
@@ -92,7 +92,7 @@ class Gate:
 
     @staticmethod
     def authorise(tenant: TenantEntry, access: Access, endpoint: str, principal: Principal | None) -> None:
-        """May they: the scope or grant, and what the operator left on for the tenant. Raises `Refusal` (403)."""
+        """Checks the scope or grant, and the tenant's access to the endpoint. Raises `Refusal` (403, or 404)."""
         match access:
             case Scoped(surface, scope):
                 if principal is None or scope not in principal.scopes or not tenant.allows(surface, endpoint):
@@ -162,7 +162,7 @@ class Gate:
         return find
 
     def _signer(self, tenant: TenantEntry, kid: str) -> str | None:
-        """The master secret that a kid names, if it is in the ring and the kid is of the tenant's generation."""
+        """Returns the id of the master secret that a kid names, if it exists and the kid has the tenant's generation."""
         named = parse_kid(kid)
         if named is None or named[1] != tenant.generation or not self.keyring.has_signing_secret(named[0]):
             return None
@@ -189,13 +189,13 @@ class Gate:
         try:
             key, cause = api_keys.extract(credentials.api_key), "no live key has this digest"
         except api_keys.MalformedKey as malformed:
-            key, cause = _NO_KEY, str(malformed)  # looked up all the same: every refusal takes the same time
+            key, cause = _NO_KEY, str(malformed)  # looked up nevertheless, so that every refusal takes the same time
         entry = self._stored(tenant, key, fetched)
         if entry is None:
             raise key_refused(cause)
         fault = self._fault(tenant, entry, key, credentials.address, now, fetched)
         if fault is not None:
-            self._stored(tenant, _NO_KEY, fetched)  # as much is looked up as for a key that is not there at all
+            self._stored(tenant, _NO_KEY, fetched)  # the same lookups as for an unknown key
             raise key_refused(f"{fault} ({entry.key_id})", entry.owner if entry.tenant == tenant.id else "")
         return Principal(
             tenant=tenant.id,
@@ -210,7 +210,7 @@ class Gate:
     def _fault(
         self, tenant: TenantEntry, entry: KeyEntry, key: str, address: str, now: int, fetched: Fetched
     ) -> str | None:
-        """Why a key that is known does not count, or None."""
+        """Returns why a known key is refused, or None."""
         account = self.auth_cache.account(entry.owner, fetched)
         if account is None or account.disabled:
             return "a disabled owner's key"
@@ -225,7 +225,7 @@ class Gate:
         return None
 
     def _stored(self, tenant: TenantEntry, key: str, fetched: Fetched) -> KeyEntry | None:
-        """What is known of a key under any pepper; the store is asked about all of them at once."""
+        """Finds a key under any pepper; one query asks the store about all of them."""
         digests = []
         for digest in self._digests(tenant, key):
             entry = self.auth_cache.cached_key(digest)
@@ -235,7 +235,7 @@ class Gate:
         return self.auth_cache.key(tuple(digests), fetched)
 
     def _digests(self, tenant: TenantEntry, key: str) -> Iterator[bytes]:
-        """Every digest under which the key may be stored, the likeliest first."""
+        """Yields every digest under which the key may be stored, the most likely first."""
         for pepper in self.keyring.digest_ids():
             yield self.keyring.key_digest(tenant.id, key, pepper)
         if tenant.imports:
@@ -245,11 +245,11 @@ class Gate:
 
 
 MAX_LIFETIME_MS = 24 * 3_600_000
-"""No token lives longer than a day, whatever a tenant asks for (milliseconds)."""
+"""The longest lifetime of a token, whatever a tenant's settings say."""
 
 
 def challenge(code: errors.ErrorCode) -> tuple[tuple[bytes, bytes], ...]:
-    """The `WWW-Authenticate` header that goes with a 401 (RFC 9110 section 11.6.1, RFC 6750 section 3)."""
+    """Returns the `WWW-Authenticate` header of a 401 (RFC 9110 section 11.6.1, RFC 6750 section 3)."""
     return ((b"www-authenticate", _CHALLENGES[code].encode()),)
 
 
@@ -258,11 +258,11 @@ def _token_invalid(cause: str, account: str = "") -> Refusal:
 
 
 def key_refused(cause: str, account: str = "") -> Refusal:
-    """The one refusal of an API key, whatever the cause; that and `account` are for the trail and the log alone."""
+    """Returns the one refusal of an API key. Only the log and the audit trail see `cause` and `account`."""
     return Refusal(errors.KEY_REFUSED, cause, headers=challenge(errors.KEY_REFUSED), account=account)
 
 
 def scope_missing(scope: str) -> Refusal:
-    """The refusal of a bearer token that lacks a scope; the challenge names it (RFC 6750 section 3.1)."""
+    """Returns the refusal of a bearer token that lacks a scope, which the challenge names (RFC 6750 section 3.1)."""
     challenge = f'{_BEARER}, error="insufficient_scope", scope="{scope}"'
     return Refusal(errors.SCOPE_MISSING, f"lacks {scope}", headers=((b"www-authenticate", challenge.encode()),))

@@ -1,4 +1,4 @@
-"""Keys that are derived from secrets, and what is made with them: HKDF and HMAC with SHA-256 (RFC 5869, RFC 2104)."""
+"""Derives keys from secrets and computes MACs: HKDF and HMAC with SHA-256 (RFC 5869, RFC 2104)."""
 
 import hashlib
 import hmac
@@ -6,7 +6,7 @@ from functools import lru_cache
 
 
 def frame(*fields: str) -> bytes:
-    """The fields as bytes that no other fields give: each in UTF-8 after its length in four bytes."""
+    """Encodes fields injectively: each one in UTF-8 after its length in four bytes."""
     framed = b""
     for field in fields:
         raw = field.encode("utf-8")
@@ -15,7 +15,7 @@ def frame(*fields: str) -> bytes:
 
 
 def hkdf_sha256(secret: bytes, salt: bytes, info: bytes, length: int = 32) -> bytes:
-    """HKDF with SHA-256 (RFC 5869): extract, then expand to `length` bytes (at most 255 × 32)."""
+    """Extracts and expands to `length` bytes, at most 255 × 32 (RFC 5869)."""
     if not 0 < length <= 255 * 32:
         raise ValueError("HKDF-SHA256 gives 1 to 8160 bytes")
     extracted = hmac.digest(salt or bytes(32), secret, "sha256")
@@ -27,7 +27,7 @@ def hkdf_sha256(secret: bytes, salt: bytes, info: bytes, length: int = 32) -> by
 
 
 def derived_key(secret: bytes, purpose: str, *fields: str) -> bytes:
-    """32 bytes for one purpose; no other purpose or fields give the same."""
+    """Returns 32 bytes for one purpose; no other purpose or fields give the same ones."""
     return hkdf_sha256(secret, b"bedesten keyring 1", frame(purpose, *fields))
 
 
@@ -37,13 +37,13 @@ _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
 @lru_cache(maxsize=4096)
 def _keyed_hashes(key: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
-    """SHA-256 that has taken in the inner and the outer pad: what RFC 2104 section 4 advises to keep for a key."""
+    """The SHA-256 states after the inner and the outer pad, which RFC 2104 section 4 advises to keep for each key."""
     block = (key if len(key) <= 64 else hashlib.sha256(key).digest()).ljust(64, b"\0")
     return hashlib.sha256(block.translate(_INNER_PAD)), hashlib.sha256(block.translate(_OUTER_PAD))
 
 
 def hmac_sha256(key: bytes, message: bytes) -> bytes:
-    """Equals `hmac.digest(key, message, "sha256")`, and takes half its time for a key that is used again and again."""
+    """Equals `hmac.digest(key, message, "sha256")` and takes half its time for a key that is used repeatedly."""
     inner, outer = _keyed_hashes(key)
     inner, outer = inner.copy(), outer.copy()
     inner.update(message)

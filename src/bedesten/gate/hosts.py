@@ -1,7 +1,7 @@
-"""Hosts: the one spelling of a `Host` header by which a tenant is found, and what may be written down as a host.
+"""Hosts: the canonical form of a `Host` header, by which a tenant is found, and which hosts a tenant may have.
 
 RFC 9110 section 7.2 and RFC 3986 section 3.2.2. Stricter than both where they allow what no host name uses: percent
-encoding, sub-delimiters (`!$&'()*+,;=`), empty labels, IPv6 zones and IPv4 addresses dressed up as IPv6 are malformed.
+encoding, sub-delimiters (`!$&'()*+,;=`), empty labels, IPv6 zones and IPv4-mapped IPv6 addresses are malformed.
 """
 
 import re
@@ -22,9 +22,9 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 def canonical_host(raw: bytes) -> str | None:
-    """The host of a `Host` header value: lower case, without port and without one trailing dot; None if malformed.
+    """Returns the host of a `Host` header in lower case, without port and one trailing dot; None if it is malformed.
 
-    Says nothing about whether such a host exists. `[0:0::1]` becomes `[::1]`.
+    Does not look the host up. `[0:0::1]` becomes `[::1]`.
     """
     match = _HEADER.fullmatch(raw)
     if match is None:
@@ -47,11 +47,11 @@ def _canonical_ipv6(text: str) -> str | None:
 
 
 def valid_tenant_host(text: str, *, allow_loopback: bool, reserved: Collection[str] = ()) -> str:
-    """The canonical form of a host that a tenant is to be given. Raises ValueError with a reason for people.
+    """Returns the canonical form of a host for a tenant. Raises ValueError with a reason for people.
 
-    `allow_loopback` says that the server listens on loopback only: then `localhost`, names below it and loopback
-    addresses may be hosts as well. `reserved` are the operator's own names, such as those of its listener. Nothing is
-    looked up: whose a name is, DNS decides; of public suffixes those are known that `gate.suffixes` lists.
+    `allow_loopback` says that the server listens on loopback only; then `localhost`, names below it and loopback
+    addresses may be hosts as well. `reserved` are names of the operator, such as those of the admin listener. Nothing is
+    looked up in DNS.
     """
     if "*" in text:
         raise ValueError("a host is one name: there are no wildcards")
@@ -93,7 +93,7 @@ def _public_suffixes() -> PublicSuffixList:
 
 
 def _require_loopback_address(host: str, allow_loopback: bool) -> None:
-    """Whatever ends in a number is an address to some client or other (WHATWG URL, "ends in a number")."""
+    """Some clients take any name that ends in a number for an address (WHATWG URL, "ends in a number")."""
     try:
         address = IPv6Address(host[1:-1]) if host.startswith("[") else IPv4Address(host)
     except AddressValueError:

@@ -1,4 +1,4 @@
-"""Principal: who a credential proved to be."""
+"""Principal: the owner that a credential proved."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,12 @@ from bedesten.gate.scopes import Surface
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The caller of one request, once its credential has been accepted. Never made from what the caller merely says.
+    """The caller of one request whose credential was accepted.
 
-    `owner` is the partner, customer, supplier or payment integration; `credential` names what was presented (a token's
-    `jti`, an API key's id: never the secret itself) for the audit trail. A token has `scopes` and no grants. An API
-    key has no scopes; its `grants` are None if it may do all that its surface offers its tenant. The right to
-    an endpoint is not in here: the route's access compares it with these. `token` is what a bearer token said, `key`
-    what is known of the secret of an API key that was presented.
+    `owner` is a partner, customer, supplier or payment integration. `credential` names the credential for the audit
+    trail: a token's `jti` or an API key's id, never the secret. A token has `scopes` and no grants. An API key has no
+    scopes; its `grants` are None if it has every grant of its surface. `Gate.authorise` compares these rights with the
+    route's access. `token` holds the claims of a bearer token, `key` the entry of an API key's secret.
     """
 
     tenant: str

@@ -1,6 +1,6 @@
-"""Scopes: what a bearer token may do, in the closed vocabulary of its surface (RFC 6749 section 3.3).
+"""Scopes: the rights of a bearer token, in the closed vocabulary of its surface (RFC 6749 section 3.3).
 
-Scopes exist on the two surfaces that use tokens. What an API key may do is a grant, and is not said here.
+Scopes exist on the two surfaces that use tokens. The rights of an API key are grants (`access`).
 """
 
 import re
@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 
 class Surface(StrEnum):
-    """One of the four gates. The value stands in tokens (`aud`), in the database and on the command line."""
+    """One of the four surfaces. The value appears in tokens (`aud`), in the database and on the command line."""
 
     RESELLER = "reseller"
     STOREFRONT = "storefront"
@@ -20,7 +20,7 @@ class Surface(StrEnum):
 
     @property
     def uses_tokens(self) -> bool:
-        """Whether callers present bearer tokens here; otherwise they present API keys."""
+        """Whether callers present bearer tokens on this surface; on the others they present API keys."""
         return self in SCOPES
 
 
@@ -30,29 +30,29 @@ SCOPES: Mapping[Surface, frozenset[str]] = MappingProxyType(
         Surface.STOREFRONT: frozenset({"profile:manage", "orders:create", "orders:read"}),
     }
 )
-"""Every scope there is, by the surface that knows it. Each is asked for by an operation of the surface."""
+"""Every scope by its surface. At least one operation of the surface demands each of them."""
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 
 @lru_cache(maxsize=1024)
 def parse_scopes(text: str) -> frozenset[str]:
-    """The scopes of a space-separated list. Order does not matter, case does.
+    """Parses a space-separated list of scopes. Order does not matter, case does.
 
-    Raises ValueError if the list is empty, if anything but exactly one space separates, if a scope stands twice or
-    has a character that RFC 6749 section 3.3 does not allow. Knows nothing of the vocabulary.
+    Raises ValueError if the list is empty, if a separator is not exactly one space, if a scope is repeated or has a
+    character that RFC 6749 section 3.3 does not allow. Does not check the vocabulary.
     """
     scopes = text.split(" ")
     if not all(_SCOPE.fullmatch(scope) for scope in scopes):
         raise ValueError("scopes are words of printable ASCII, separated by single spaces")
     unique = frozenset(scopes)
     if len(unique) != len(scopes):
-        raise ValueError("a scope stands twice")
+        raise ValueError("a scope is repeated")
     return unique
 
 
 def check_scopes(surface: Surface, scopes: frozenset[str]) -> None:
-    """Raises ValueError, naming them and those that there are, if the surface does not know some of the scopes."""
+    """Raises ValueError, with the unknown scopes and the known ones, if the surface lacks some of the scopes."""
     known = SCOPES.get(surface, frozenset())
     unknown = scopes - known
     if unknown:
@@ -61,9 +61,9 @@ def check_scopes(surface: Surface, scopes: frozenset[str]) -> None:
 
 
 def effective(snapshot: frozenset[str], configured: frozenset[str] | None, surface: Surface) -> frozenset[str]:
-    """What a token may do now: what it was issued with **and** what its account is configured with today.
+    """Returns the scopes that count now: those of the token **and** of the account's present configuration.
 
-    `configured` is None for an account for which no scopes were named: it has every scope of its surface. So a scope
-    that was taken away is gone at once, and one that was added needs a new token.
+    `configured` is None for an account without a list: it has every scope of its surface. A scope that is taken away
+    is gone on the next request; a scope that is added needs a new token.
     """
     return snapshot & (SCOPES.get(surface, frozenset()) if configured is None else configured)
