@@ -1,8 +1,8 @@
-"""Two system calls that are answered from memory, made without letting go of the interpreter's lock.
+"""Two system calls that the kernel answers from memory, made without releasing the interpreter's lock.
 
-Python lets go of its lock around every system call, so that other threads can run meanwhile. Under load another thread
-takes it at once, and a call of one microsecond costs twenty. That is right where a call may wait, and a waste where it
-only looks something up. So: nothing here may be used on a file that could be slow to answer.
+Python releases its lock around each system call so that other threads can run. Under load another thread takes the lock
+at once, and a call of one microsecond costs some thirty. Releasing is right for a call that may wait, and a waste for one
+that only looks something up, so use these on no file that may answer slowly. Decision 0010 has the measurement.
 """
 
 import ctypes
@@ -10,7 +10,7 @@ import os
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 _Identity = ctypes.c_uint64 * 64
-"""More than `struct stat` needs anywhere. On 64-bit Linux it begins with the device and the inode."""
+"""Larger than `struct stat` on any system. On 64-bit Linux it begins with the device and the inode."""
 
 
 def _declared(name: str, *arguments: type, result: type) -> "ctypes._NamedFuncPointer | None":
@@ -25,7 +25,7 @@ _pread = _declared("pread", ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctyp
 
 
 def identity(path: bytes) -> tuple[int, int]:
-    """Device and inode of a file. Raises `OSError`."""
+    """Returns the device and inode of a file. Raises `OSError`."""
     found = _Identity()
     assert _stat is not None
     if _stat(path, found):
@@ -34,7 +34,7 @@ def identity(path: bytes) -> tuple[int, int]:
 
 
 def pread(descriptor: int, size: int, at: int) -> bytes:
-    """As `os.pread`. Raises `OSError`."""
+    """Like `os.pread`. Raises `OSError`."""
     room = ctypes.create_string_buffer(size)
     assert _pread is not None
     got = _pread(descriptor, room, size, at)
@@ -49,7 +49,7 @@ def _problem() -> OSError:
 
 
 def _as_python_says() -> bool:
-    """Whether this machine's library is laid out as it is read here."""
+    """Whether the C library of this machine has the expected layout."""
     known = os.stat(os.sep)
     return _stat is not None and _pread is not None and identity(os.fsencode(os.sep)) == (known.st_dev, known.st_ino)
 
