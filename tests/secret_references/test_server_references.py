@@ -83,7 +83,7 @@ def test_they_are_taken_up_at_once_when_the_operator_says_so(aws: Aws, kept: Pro
     aws.put("bedesten", SecretString=(tmp_path / "next.json").read_text())
     assert kept.run_json("secrets", "reload")["sign"] == ["s2", "s1"]
     assert _asked_for(tmp_path) == 2
-    assert "does not write there" in kept.run_error("secrets", "rotate")["message"]
+    assert "cannot write to the place" in kept.run_error("secrets", "rotate")["message"]
     assert "already exists" in kept.run_error("secrets", "rotate", "--to", str(tmp_path / "next.json"))["message"]
 
 
