@@ -106,7 +106,7 @@ def take(
     for one in sorted(wanted, key=lambda one: one.product.id):
         units = _take_units(tx, one, until, share) if one.from_stock else Reason.OUT_OF_STOCK
         if not isinstance(units, str):
-            taken.append(replace(one, earns=units.earns))
+            taken.append(replace(one, earns=True) if units.earns else one)
         elif one.product.on_demand:
             taken.append(RequestedLine(one.line, one.product, one.position, from_stock=False))
         else:

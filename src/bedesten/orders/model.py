@@ -1,10 +1,9 @@
 """What is asked for, and what there is: requests in minor units, orders and lines as they are stored."""
 
+import hashlib
 from dataclasses import dataclass
 
 import msgspec
-
-from bedesten.core import request_digest
 
 CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT = 0, 1, 2, 3
 """Statuses of an order line, as the wire shows them."""
@@ -49,8 +48,12 @@ class NewOrder(msgspec.Struct, frozen=True):
     notify_url: str | None = None
 
     def digest(self) -> bytes:
-        """What must be the same when the reference is used again."""
-        return request_digest.digest(self)
+        """What must be the same when the reference is used again.
+
+        Texts and integers have one spelling each, so the encoded struct serves: `core.request_digest`, which also
+        normalises decimals, takes ten times as long inside the transaction.
+        """
+        return hashlib.sha256(msgspec.json.encode(self)).digest()
 
 
 @dataclass(frozen=True, slots=True)
