@@ -13,7 +13,7 @@ from bedesten.admin.keyring_file import write_keyring
 from bedesten.cli.init import where
 from bedesten.gate.keyring import Keyring
 from bedesten.server.settings import Settings
-from bedesten.store import sqlite
+from bedesten.store import sqlite_file
 from tests.support.cli_program import Program
 from tests.support.sites import ENGINES, postgres_database
 
@@ -111,7 +111,7 @@ def test_a_forgotten_setting_leads_to_no_other_store(tmp_path: Path) -> None:
 
 
 def test_a_store_of_another_version_is_refused(shop: Program) -> None:
-    with closing(sqlite.connect(shop.data / "bedesten.db")) as connection:
+    with closing(sqlite_file.connect(shop.data / "bedesten.db")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     newer = "the store has version 9999, which this program does not know: another version of the program made it"
     assert shop.run_error("tenants", "list")["message"] == newer

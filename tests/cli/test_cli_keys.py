@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bedesten.store import sqlite
+from bedesten.store import sqlite_file
 from tests.support.cli_program import Program
 
 SESSION = "ses_" + "0a1b2c3d4e5f6g7h8j9k0mnpqr"
@@ -130,7 +130,7 @@ def test_a_key_is_revoked_by_its_id_alone(shop: Program) -> None:
     assert shop.run_json("keys", "revoke", made["id"]) == {"id": made["id"], "revoked": True, "changed": False}
     revoked = {one["id"]: one["revoked"] is not None for one in keys(shop)}
     assert revoked == {made["id"]: True, kept["id"]: False}
-    with closing(sqlite.connect(shop.data / "bedesten.db")) as fresh:
+    with closing(sqlite_file.connect(shop.data / "bedesten.db")) as fresh:
         assert fresh.execute("SELECT key_id FROM key_secrets").fetchall() == [(kept["id"],)]
 
 
@@ -206,7 +206,7 @@ def test_tokens_are_revoked_by_subject_token_or_all(shop: Program) -> None:
     assert shop.run_json(*revoke, "--session", OTHER) == {"revoked": {"session": OTHER}}
     assert shop.run_json(*revoke, "--session", OTHER) == {"revoked": {"session": OTHER}}
     assert shop.run_json(*revoke, "--all") == {"revoked": {"all": True}}
-    with closing(sqlite.connect(shop.data / "bedesten.db")) as fresh:
+    with closing(sqlite_file.connect(shop.data / "bedesten.db")) as fresh:
         assert fresh.execute("SELECT count(*) FROM accounts WHERE token_version > 2").fetchall() == [(1,)]
         assert fresh.execute("SELECT count(*) FROM tenants WHERE token_version > 1").fetchall() == [(1,)]
         assert fresh.execute("SELECT jti FROM revoked_tokens").fetchall() == [(JTI,)]

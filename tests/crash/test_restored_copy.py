@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bedesten.gate.scopes import Surface
-from bedesten.store import sqlite
+from bedesten.store import sqlite_file
 from tests.support.cli_program import Program
 from tests.support.client import Client, api_key
 from tests.support.operator_actions import Key, Operator
@@ -46,7 +46,7 @@ def written_over(copy: Path, store: Path) -> None:
 
 def brought_in(copy: Path, store: Path) -> None:
     """SQLite's own restore: one transaction that changes everything."""
-    sqlite.backup(copy, store)
+    sqlite_file.backup(copy, store)
 
 
 def asked(site: Site, shop: Shop, *keys: Key) -> Counter[tuple[int, int | None]]:
@@ -73,7 +73,7 @@ def test_what_is_revoked_after_an_older_copy_came_back_is_refused_by_every_worke
             operator = Operator(installation)
             shop = open_shop(site, operator, "acme", stock=1)
             first, second, lost = (operator.key(shop.id, Surface.SUPPLIER, shop.supplier) for _ in range(3))
-            sqlite.backup(store, tmp_path / "copy.db")
+            sqlite_file.backup(store, tmp_path / "copy.db")
             operator.revoke_key(shop.id, lost)
             assert asked(site, shop, first, second) == {ACCEPTED: REQUESTS}
             assert asked(site, shop, lost) == {REFUSED: REQUESTS}

@@ -16,7 +16,7 @@ from bedesten.http.route import Reads, Route
 from bedesten.http.route_map import RouteMap
 from bedesten.http.services import Services
 from bedesten.server import build
-from bedesten.store import sqlite
+from bedesten.store import sqlite_file
 from bedesten.store.transaction import StoreUnavailable, Transaction
 from bedesten.tenants import actions as tenants
 from tests.support.client import encoded
@@ -84,7 +84,7 @@ class Shopfront:
     operator: Operator
     tenant: str
     token: str
-    watcher: sqlite.Connection = None
+    watcher: sqlite_file.Connection = None
 
     def call(
         self,
@@ -221,7 +221,7 @@ def test_every_tenant_has_its_own_origins_and_at_first_none(front: Shopfront) ->
 def stats(front: Shopfront) -> int:
     """A number that moves with every commit of another connection to the store."""
     if front.watcher is None:
-        front.watcher = sqlite.connect(front.operator.installation.settings.sqlite_file)
+        front.watcher = sqlite_file.connect(front.operator.installation.settings.sqlite_file)
     found: int = front.watcher.execute("PRAGMA data_version").fetchone()[0]
     return found
 

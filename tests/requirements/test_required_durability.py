@@ -12,7 +12,7 @@ from bedesten.core.ids import IdGenerator, session_id
 from bedesten.gate.scopes import Surface
 from bedesten.server.installation import open_installation
 from bedesten.server.settings import Settings
-from bedesten.store import sqlite
+from bedesten.store import sqlite_file
 from tests.requirements.populated_tenant import PopulatedTenant, kill_everything
 from tests.store.raw import raw
 from tests.support.cli_program import Program
@@ -29,8 +29,8 @@ TRUST = Path(__file__).parents[2] / "docs" / "explanation" / "trust.md"
 WRITE_ONE = """
 import os, sys
 from pathlib import Path
-from bedesten.store import sqlite
-store = sqlite.connect(Path(sys.argv[1]))
+from bedesten.store import sqlite, sqlite_file
+store = sqlite_file.connect(Path(sys.argv[1]))
 store.execute(f"PRAGMA synchronous = {sys.argv[2]}")
 store.execute("CREATE TABLE written (one)")
 store.execute("INSERT INTO written VALUES (1)")
@@ -49,7 +49,7 @@ def test_the_disk_of_these_tests_forgets_what_was_not_synced(level: str, kept: i
     image.mkdir()
     command = [sys.executable, "-c", WRITE_ONE, str(tmp_path / "one.db"), level]
     subprocess.run(command, env=forgetful(image), check=True, timeout=30)
-    left = sqlite.connect(image / "one.db")
+    left = sqlite_file.connect(image / "one.db")
     assert left.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (kept,)
     left.close()
 
@@ -137,7 +137,7 @@ def restored(settings: Settings, backup: Path, target: Path) -> InProcessServer:
     """A web process on an installation that was put together from the secrets file and a backup of the store."""
     target.mkdir(mode=0o700)
     subprocess.run(["cp", "-p", str(settings.secrets_file), str(target)], check=True)
-    sqlite.backup(backup, target / "bedesten.db")
+    sqlite_file.backup(backup, target / "bedesten.db")
     return InProcessServer(open_installation(Settings(data=target)))
 
 
@@ -150,7 +150,7 @@ def test_a_backup_keeps_what_was_taken_before_it_and_what_came_later_is_taken_ag
         for tenant in (early, late):
             assert tenant.call(Surface.SUPPLIER, api_key(tenant.keys[Surface.SUPPLIER].text)) == 0
         take(early)
-        sqlite.backup(store, tmp_path / "backup.db")
+        sqlite_file.backup(store, tmp_path / "backup.db")
         take(late)
         server.close()
         again = restored(installation.settings, tmp_path / "backup.db", tmp_path / "second")

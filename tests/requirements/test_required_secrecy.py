@@ -17,7 +17,7 @@ from bedesten.admin.keyring_file import read_keyring
 from bedesten.gate.passwords import Hasher
 from bedesten.gate.scopes import Surface
 from bedesten.server.settings import Settings
-from bedesten.store import sqlite
+from bedesten.store import sqlite_file
 from bedesten.store.sql import metadata
 from tests.requirements.leak_scenario import HOST, LOGIN, PARTNER, LeakScenario, leak_scenario, raw_forms
 from tests.requirements.populated_tenant import ENDPOINTS
@@ -84,7 +84,7 @@ def contents(day: LeakScenario, folder: Path) -> Iterator[tuple[str, bytes]]:
     if day.settings.database:
         yield "dump", dumped(day.settings)
     else:
-        sqlite.backup(day.settings.sqlite_file, folder / "backup.db")
+        sqlite_file.backup(day.settings.sqlite_file, folder / "backup.db")
         yield "backup", (folder / "backup.db").read_bytes()
         with raw(day.settings) as store:
             store.run("VACUUM INTO :file", file=str(folder / "vacuumed.db"))

@@ -9,7 +9,7 @@ import psycopg
 
 from bedesten.core.ids import IdGenerator
 from bedesten.server.settings import Settings
-from bedesten.store import sqlite
+from bedesten.store import sqlite_file
 from bedesten.store.sql import DialectName
 from bedesten.store.transaction import SystemTransaction
 
@@ -23,7 +23,7 @@ def connect(settings: Settings) -> Any:
     """A fresh connection in autocommit."""
     if settings.database:
         return psycopg.connect(settings.database, autocommit=True)
-    return sqlite.connect(settings.sqlite_file)
+    return sqlite_file.connect(settings.sqlite_file)
 
 
 class RawConnection:

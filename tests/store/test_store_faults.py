@@ -14,7 +14,7 @@ import pytest
 
 from bedesten.server.installation import Installation, open_store
 from bedesten.server.settings import Settings
-from bedesten.store import sqlite
+from bedesten.store import sqlite_file
 from bedesten.store.postgres import PostgresStore
 from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import Store
@@ -72,7 +72,7 @@ def test_a_store_that_comes_back_is_used_again_without_a_restart(
     path = tmp_path / "bedesten.db"
     store = SqliteStore(path)
     refuses_everything(store, sqlite_tenant)
-    sqlite.backup(sqlite_settings.sqlite_file, path)
+    sqlite_file.backup(sqlite_settings.sqlite_file, path)
     assert store.write_now(within(sqlite_tenant, partial(notes.put, name="back"))) is True
     assert store.read_now(within(sqlite_tenant, partial(notes.get, name="back"))) == "text"
     assert asyncio.run(store.counter()).number >= 1
@@ -122,7 +122,7 @@ def test_a_database_that_is_full_in_the_middle_of_an_action_undoes_it_and_its_ne
     """SQLITE_FULL inside an action may end the whole transaction under it; the clean-up must survive that too."""
     with raw(sqlite_settings) as other:
         pages = other.one("PRAGMA page_count") + 3
-    monkeypatch.setattr(sqlite, "_PRAGMAS", (*sqlite._PRAGMAS, f"PRAGMA max_page_count = {pages}"))
+    monkeypatch.setattr(sqlite_file, "_PRAGMAS", (*sqlite_file._PRAGMAS, f"PRAGMA max_page_count = {pages}"))
     store = SqliteStore(sqlite_settings.sqlite_file)
 
     def action(tx: Transaction, number: int) -> int:

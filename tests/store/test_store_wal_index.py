@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bedesten.server.installation import Installation, open_store
-from bedesten.store.sqlite import SqliteStore, backup
+from bedesten.store.sqlite import SqliteStore
+from bedesten.store.sqlite_file import backup
 from bedesten.store.transaction import StoreUnavailable
 from bedesten.store.wal_index import WalIndex
 from tests.store import notes

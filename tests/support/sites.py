@@ -23,7 +23,7 @@ from bedesten.admin.keyring_file import write_keyring
 from bedesten.gate.keyring import Keyring
 from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.settings import Settings
-from bedesten.store import migrate, sqlite
+from bedesten.store import migrate, sqlite_file
 from bedesten.store.sql import metadata
 from tests.support.client import Client, Lines
 
@@ -95,7 +95,7 @@ def _connection(settings: Settings) -> Iterator["contextlib.AbstractContextManag
         with psycopg.connect(settings.database, autocommit=True) as connection:
             yield connection
     else:
-        with contextlib.closing(sqlite.connect(settings.sqlite_file)) as connection:
+        with contextlib.closing(sqlite_file.connect(settings.sqlite_file)) as connection:
             yield connection
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 
 from bedesten.server.settings import Settings
-from bedesten.store import sqlite
+from bedesten.store import sqlite_file
 from bedesten.store.sql import metadata
 
 TABLES = tuple(table.name for table in metadata.sorted_tables)
@@ -21,12 +21,12 @@ class Snapshot:
         if settings.database:
             self._in_one_transaction(f"CREATE TABLE kept_{name} AS SELECT * FROM {name}" for name in TABLES)
         else:
-            sqlite.backup(settings.sqlite_file, self._copy)
+            sqlite_file.backup(settings.sqlite_file, self._copy)
 
     def bring_back(self) -> None:
         """Everything is as it was then, in one transaction: whoever reads sees the one state or the other."""
         if not self._settings.database:
-            sqlite.backup(self._copy, self._settings.sqlite_file)
+            sqlite_file.backup(self._copy, self._settings.sqlite_file)
             return
         self._in_one_transaction(
             [

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from bedesten.store import sqlite
+from bedesten.store import sqlite_file
 from tests.support.sites import Site, opened, serving
 from tests.support.wire import Connection
 
@@ -73,7 +73,7 @@ class StoreStats:
     """Tells whether anybody has written to a site's SQLite store."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite.connect(path)
+        self._connection = sqlite_file.connect(path)
 
     def number(self) -> int:
         """A number that moves with every commit of another connection, and with nothing else."""

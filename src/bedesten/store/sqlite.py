@@ -11,7 +11,7 @@ Why so (each was measured or lost data in an experiment):
 - Nobody waits beyond `wait_budget` for a writer that has to wait itself: for another process, or for the disk. Reads are
   not bounded by it, they run where they are asked for: a disk that hangs stops the process.
 - A full disk or an interrupt can end the whole transaction under an action's feet. So after each action the
-  transaction must still be open; if it is not, nobody in the batch is told that it went well.
+  transaction must still be open; if it is not, nobody in the batch receives a success.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import contextlib
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -27,25 +27,21 @@ from typing import Any, TypeVar
 
 from pysqlite3 import dbapi2
 
-from bedesten.core import syscalls
 from bedesten.core.clock import Clock, system_clock
 from bedesten.core.ids import IdGenerator
 from bedesten.core.revision import Revision
 from bedesten.store import wait_budget
 from bedesten.store.job import Job, JobState, Watchdog, notify_all
 from bedesten.store.revision_log import COUNTER
+from bedesten.store.sqlite_file import Connection, SqliteFile
 from bedesten.store.store import MAX_ATTEMPTS, Store, StoreStats, Work
 from bedesten.store.transaction import NotWritable, RetryTransaction, StoreUnavailable, SystemTransaction
 from bedesten.store.wait_budget import WaitBudget
 from bedesten.store.wal_index import WalIndex
 
 Result = TypeVar("Result")
-Connection = Any  # pysqlite3 ships no types
 Outcome = tuple[Job, Any, BaseException | None]
 """An action, what it gave, and what it raised."""
-
-MIN_SQLITE_VERSION = (3, 51, 3)
-"""Older SQLite versions can lose rows when the WAL is reset while another process reads."""
 
 CLOSE_TIMEOUT_S = 10.0
 """So long `close` waits for what is under way."""
@@ -58,60 +54,6 @@ MIN_FREE_BYTES = 64 * 1024 * 1024
 
 WRITER_BUSY_MS, LOOP_BUSY_MS = 2_000, 100
 """How long a lock of another program on the file is waited for: by the writer, and by reads on an event loop."""
-
-_PRAGMAS = (
-    "PRAGMA busy_timeout = 10000",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -32768",
-    "PRAGMA wal_autocheckpoint = 2000",
-)
-
-
-def connect(path: Path) -> Connection:
-    """A connection in autocommit with this engine's settings; the file is readable by its owner only."""
-    if dbapi2.sqlite_version_info < MIN_SQLITE_VERSION:
-        raise RuntimeError(f"SQLite {dbapi2.sqlite_version} is too old; at least 3.51.3 is needed: upgrade pysqlite3")
-    if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    connection = dbapi2.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=512)
-    for pragma in _PRAGMAS:
-        connection.execute(pragma).fetchall()
-    return connection
-
-
-class _File:
-    """The store's file, and that it is still the one that this process opened first.
-
-    A file that was moved away or replaced while it is open goes on answering, and taking writes, for this process alone:
-    nobody else sees it any more. Looking costs a microsecond.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._name = os.fsencode(path)
-        self._known: tuple[int, int] | None = None
-
-    def check(self) -> None:
-        """Raises `StoreUnavailable` if the file is gone, or another one has taken its place."""
-        try:
-            here = syscalls.identity(self._name)
-        except OSError as error:
-            raise StoreUnavailable(f"there is no store at {self.path}") from error
-        if self._known is None:
-            self._known = here
-        elif self._known != here:
-            raise StoreUnavailable(f"another file has taken the place of {self.path}: start the server again")
-
-    def open(self) -> Connection:
-        """A connection to a store that is there; a missing file is never made anew, it would be an empty store."""
-        self.check()
-        try:
-            return connect(self.path)
-        except dbapi2.Error as error:
-            raise StoreUnavailable(f"the store cannot be opened: {error}") from error
 
 
 class _WriterLock:
@@ -133,7 +75,7 @@ class _WriterLock:
 class _Writer:
     """The thread that writes. Its connection is opened in it and never leaves it."""
 
-    def __init__(self, file: _File, clock: Clock, ids: IdGenerator, stats: StoreStats) -> None:
+    def __init__(self, file: SqliteFile, clock: Clock, ids: IdGenerator, stats: StoreStats) -> None:
         self.busy = False
         self._watchdog = Watchdog()
         self._file = file
@@ -267,7 +209,7 @@ class SqliteStore(Store):
     dialect = "sqlite"
 
     def __init__(self, path: Path, clock: Clock = system_clock, ids: IdGenerator | None = None) -> None:
-        self._file = _File(path)
+        self._file = SqliteFile(path)
         self._clock = clock
         self.ids = ids or IdGenerator()
         self.stats = StoreStats()
@@ -394,13 +336,3 @@ class SqliteStore(Store):
             connection.execute("PRAGMA query_only = ON")  # writes go through the writer, or not at all
             self._readers.append(connection)
         return connection
-
-
-def backup(source: Path, target: Path, progress: Callable[[int], None] | None = None) -> None:
-    """A consistent copy of a running store, made by SQLite's own online backup."""
-    from_, to = connect(source), connect(target)
-    try:
-        from_.backup(to, progress=(lambda _status, remaining, _total: progress(remaining)) if progress else None)
-    finally:
-        from_.close()
-        to.close()
