@@ -149,7 +149,7 @@ def find(tx: Transaction, kind: str, name: str) -> Account:
 
 
 def set_scopes(tx: Transaction, account: Account, scopes: Iterable[str] | None) -> None:
-    """Names the account's scopes anew; None gives it every scope of its surface. Holds on the next request."""
+    """Replaces the account's scopes; None gives it every scope of its surface. Takes effect on the next request."""
     before, after = account.scopes, _scopes(account.kind, scopes)
     tx.run(_SET_SCOPES, id=account.id, scopes=after)
     tx.advance_revision("account", account.id)

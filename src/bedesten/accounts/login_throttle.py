@@ -19,9 +19,9 @@ FREE_FAILURES, FREE_ADDRESS_FAILURES = 5, 60
 """This many failures in a row cost nothing; each further one doubles the wait."""
 MIN_WAIT, MAX_WAIT = SECOND, 15 * MINUTE
 FAILURE_RETENTION = HOUR
-"""This long without a failure begins a count anew (milliseconds)."""
+"""A count restarts after this time without a failure (milliseconds)."""
 ADDRESS_RETENTION = 90 * DAY
-"""So long an address counts as one that succeeded before."""
+"""How long an address stays trusted after a successful login."""
 
 _HERE = (login_failures.c.tenant_id == TENANT) & (login_failures.c.digest == p("digest"))
 _READ = statement(select(login_failures.c.blocked_until).where(_HERE))

@@ -124,8 +124,8 @@ key_secrets = Table(
     ForeignKeyConstraint(["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"]),
 )
 """The live secrets only: 0 the current one, 1 the previous one in its grace. `grace` (ms) on the current one says that a
-rotation made it and that nobody has used it yet: upon its first use the previous one's end is at most so far away.
-`imported` marks the digest of another system's digest, replaced upon first use. Revoking deletes the row, so that a
+rotation made it and that nobody has used it yet: on its first use the previous one's end is at most so far away.
+`imported` marks the digest of another system's digest, replaced on first use. Revoking deletes the row, so that a
 revoked key is as unknown as one that never was."""
 
 _IMPORTED = fragment("imported = 1")

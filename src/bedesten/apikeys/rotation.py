@@ -118,7 +118,7 @@ def _chosen(
 
 
 def _replaced(cause: str) -> Refusal:
-    """What one is told who is too late: which secret is the current one says `Keys/Get`, as far as it may be shown."""
+    """The refusal for a rotation that lost a race; `Keys/Get` shows the hint of the current secret."""
     return Refusal(errors.CONFLICT, cause, fields={"replaces": "is not the current secret: Keys/Get shows its hint"})
 
 

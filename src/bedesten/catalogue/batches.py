@@ -36,7 +36,7 @@ class Source:
     note: str | None = None
     digest: bytes | None = None
     again: bool = False
-    """Codes that were taken out of stock are taken in again."""
+    """Withdrawn codes are put into stock again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +255,7 @@ def insert(tx: Transaction, product: str, source: Source, codes: int = 0, state:
 def _duplicate(tx: Transaction, one: stock.InsertedCode, first: int) -> Duplicate:
     row = tx.one(_KNOWN, digest=one.digest, folded_digest=one.folded_digest)
     if row is None:
-        raise RetryTransaction("the code that was in the way was taken out at this moment")
+        raise RetryTransaction("the conflicting code was withdrawn at this moment")
     return Duplicate(first + one.place, *row)
 
 

@@ -199,7 +199,7 @@ def set_comparison(tx: Transaction, product: str, comparison: str) -> None:
     tx.run(_COMPARE, product=product, comparison=comparison, now=tx.now)
     fold = comparison == FOLDED
     if fold and tx.one(_CLASH_IN_PRODUCT, product=product) is not None:
-        problem = "two codes are the same but for case, hyphens and spaces"
+        problem = "two codes differ only in case, hyphens and spaces"
         raise Refusal(errors.CONFLICT, problem, fields={"codeComparison": problem})
     tx.run(_FOLD, product=product, to_folds=int(fold))
 

@@ -1,7 +1,7 @@
 """Selling stock codes: taken, attached to a unit of an order line, put back, decrypted. `batches` puts them in.
 
 The row of the stock level is always changed first. On PostgreSQL it is the lock that makes buyers of one product wait for
-each other, so that nobody is told "sold out" while another's order can still be undone; its check constraint is the
+each other, so that no buyer sees "sold out" while another's order can still be undone; its check constraint is the
 promise that stock is never oversold.
 
 Order of sale: first in, first out. Batches by the moment at which their upload began, and within a batch the codes in
@@ -26,7 +26,7 @@ FREE, CLAIMED, DELIVERED, WITHDRAWN, LOADING = range(5)
 """States of a code. A loading one belongs to a batch that is not complete yet; a withdrawn one is never sold again."""
 PURPOSE = "stock-code"
 MIN_CLAIMABLE = 10
-"""Units of a product that unpaid checkouts may hold however little there is of it."""
+"""Units of a product that unpaid checkouts may always hold, however low its stock."""
 MIN_VALIDITY_MS = HOUR
 """A code that expires sooner is not sold any more."""
 EXPIRED = "expired"
@@ -42,7 +42,7 @@ _TAKE = statement(
 )
 _PUT = statement(update(stock_levels).where(_LEVEL).values(available=_L.available + p("count")))
 LOCK_LEVEL = statement(update(stock_levels).where(_LEVEL).values(available=_L.available))
-"""Makes buyers of the product wait until COMMIT."""
+"""Locks the level: buyers of the product wait until COMMIT."""
 _ADD = insert_of(stock_codes, or_ignore=True)
 _COMPARISON = statement(
     select(products.c.code_comparison)
@@ -169,7 +169,8 @@ def return_units(tx: Transaction, product: str, count: int) -> None:
 
 
 def put_back(tx: Transaction, product: str, line: str) -> None:
-    """Frees the codes that a line had claimed and not got; those of a batch that was taken out meanwhile are withdrawn."""
+    """Frees the codes that a line had claimed and not got; codes of a batch that was withdrawn meanwhile are
+    withdrawn too."""
     tx.run(_DETACH_WITHDRAWN, line=line)
     expiry = tx.one(_FIRST_EXPIRY, line=line)
     freed = tx.run(_DETACH, line=line)

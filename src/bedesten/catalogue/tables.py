@@ -97,7 +97,7 @@ stock_batches = Table(
 )
 """Codes that came together. `source` is a file's name or the call; `digest` is keyed, of the file. `supplier_id` is who
 earns `unit_cost` (minor units, as it was at the upload) with each code that is sold; a batch of the operator's own has
-none. `state` 0: it is being loaded, and none of its codes can be sold. `reason`: why it was taken out of stock; what
+none. `state` 0: it is being loaded, and none of its codes can be sold. `reason`: why it was withdrawn; what
 unpaid checkouts give back of it is then withdrawn too."""
 
 stock_codes = Table(

@@ -20,8 +20,8 @@ def waiting_lines(tx: Transaction, supplier: str, after: str, size: int, since: 
     """One more than a page of the lines that wait for the supplier, those that wait longest first.
 
     `after` is `cursor_key` of the last line of the page before. A line may begin to wait long after it was ordered (a
-    checkout that is paid late), so whoever looks for new work begins at the first page again.
-    Raises `Refusal` (-2) for an `after` that is no place.
+    checkout that is paid late), so a client that looks for new work starts at the first page again.
+    Raises `Refusal` (-2) for an invalid cursor.
     """
     queued, _, line = after.partition("-")
     if after and not (queued.isascii() and queued.isdigit() and len(queued) <= 16):
@@ -32,7 +32,7 @@ def waiting_lines(tx: Transaction, supplier: str, after: str, size: int, since: 
 
 
 def cursor_key(line: Line) -> str:
-    """Where a waiting line stands in its queue."""
+    """The cursor of a waiting line: its position in the supplier's queue."""
     return f"{line.queued}-{line.id}"
 
 

@@ -202,7 +202,7 @@ def line_of(tx: Transaction, buyer: str, line_id: str) -> tuple[Order, Line]:
 
 
 def close_line(tx: Transaction, order: Order, line: Line, status: int, note: str | None = None) -> None:
-    """Moves a line out of processing, once, and writes its event. The caller has seen it wait."""
+    """Closes a line that is in processing, once, and writes its event."""
     if not tx.run(sql.CLOSE_LINE, line=line.id, was=line.version, to=status, new_note=note, now=tx.now):
         raise RetryTransaction("the line was moved at this moment")
     endpoint = webhooks.endpoint_of(tx, order.buyer_id)
@@ -210,7 +210,7 @@ def close_line(tx: Transaction, order: Order, line: Line, status: int, note: str
 
 
 def enqueue_for_supplier(tx: Transaction, order: Order, line: Line, supplier: str) -> None:
-    """Puts a paid line into its supplier's queue and writes its event."""
+    """Enqueues a paid line for its supplier and writes its event."""
     done = tx.run(sql.ENQUEUE_FOR_SUPPLIER, line=line.id, was=line.version, supplier=supplier, now=tx.now)
     assert done, "the order's row is locked by the caller"
     endpoint = webhooks.endpoint_of(tx, order.buyer_id)
@@ -235,8 +235,8 @@ def _replayed(tx: Transaction, buyer: Buyer, request: NewOrder) -> PlacedOrder |
 def _insert_order(
     tx: Transaction, buyer: Buyer, request: NewOrder, asked: list[RequestedLine], state: int, expires: int | None
 ) -> Order:
-    """The order's row, before anything is taken: who uses a reference at the same moment waits here for its first user,
-    and is then given its order, rather than told that the goods are gone."""
+    """Inserts the order first: a concurrent request with the same reference blocks here and then gets this order, not a
+    false "out of stock"."""
     order = Order(
         id=tx.new_id("ord"),
         surface=buyer.surface,

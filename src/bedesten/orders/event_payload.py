@@ -1,4 +1,4 @@
-"""What a buyer is told of a line: the flat body of the delivery webhook. Made when it is sent, never stored."""
+"""The flat body of the delivery webhook for one order line. Built when it is sent, never stored."""
 
 import json
 from dataclasses import dataclass

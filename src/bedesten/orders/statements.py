@@ -46,7 +46,7 @@ WAITING_LINES = rows_as(
     .limit(p("most")),
 )
 LOCK = statement(select(_O.id).where(_THE_ORDER).with_for_update())
-"""Makes whoever else wants to move the order wait; where one writes at a time it only reads."""
+"""Locks the order's row (`FOR UPDATE`). On SQLite, which has one writer, it is a plain SELECT."""
 MARK_PLACED = statement(update(orders).where(_THE_ORDER, _O.state == p("was")).values(state=1, expires=None))
 MARK_EXPIRED = statement(update(orders).where(_THE_ORDER, _O.state == 0).values(state=2, expires=None))
 MARK_CANCELLED = statement(update(orders).where(_THE_ORDER, _O.state == p("was")).values(state=3, expires=None))

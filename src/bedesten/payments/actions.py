@@ -216,7 +216,7 @@ def _money(of: Deposit | Payment) -> str:
 def create_payment(tx: Transaction, integration: str, order_id: str, reference: str, minor: int) -> Payment:
     """Announces a payment of a customer's order. The amount must be the order's total.
 
-    Raises `Refusal`: -3 for an order that is none of the storefront's, -401 for one that is paid or cancelled, -8.
+    Raises `Refusal`: -3 for an order of another surface, -401 for one that is paid or cancelled, -8.
     """
     order = tx.one(orders.ORDER_BY_ID, order_id=order_id)
     if order is None or order.surface != "storefront":

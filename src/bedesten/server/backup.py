@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
-from bedesten.store import sqlite
+from bedesten.store import sqlite_file
 
 
 def back_up_store(source: Path, target: Path) -> int:
@@ -15,7 +15,7 @@ def back_up_store(source: Path, target: Path) -> int:
     draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     try:
-        sqlite.backup(source, draft)
+        sqlite_file.backup(source, draft)
         _sync(draft)
         os.link(draft, target)  # unlike a rename, fails if the name is taken
     finally:

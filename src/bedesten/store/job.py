@@ -13,7 +13,7 @@ from bedesten.store.transaction import OutcomeUnknown, StoreUnavailable, SystemT
 from bedesten.store.wait_budget import WaitBudget
 
 TICK_S = 0.05
-"""How late an answer may be because nobody looked."""
+"""Interval of the watchdog, in seconds: a timed-out job is answered at most this much later."""
 
 
 class JobState(Enum):
@@ -32,9 +32,10 @@ class Interruptible(Protocol):
 
 
 class Job:
-    """One action, and the one who waits for its outcome: on `loop`, or, without one, in a thread.
+    """One action and its waiter: on `loop`, or, without a loop, in a thread.
 
-    It is answered exactly once: by who runs it, or by the watchdog if the store is silent for longer than `wait_budget`.
+    Answered exactly once: by the thread that runs it, or by the watchdog when the store is silent for longer than
+    `wait_budget`.
     """
 
     __slots__ = (

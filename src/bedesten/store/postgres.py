@@ -1,15 +1,14 @@
 """The engine for more than one machine: PostgreSQL through psycopg, one transaction an action.
 
-READ COMMITTED with conditional updates: a check that the application makes in one statement and relies on in the next
-is never trusted, the count of the second one is. Actions that would lock the same rows lock them in the same order;
-where that fails the engine says so, and the action runs again.
+READ COMMITTED with conditional updates: no action relies on an earlier read, it looks at the count of the update. Actions
+that lock the same rows lock them in the same order; a deadlock or a lost race runs the action again.
 
-Reads, writes and the revision counter have threads of their own. An action that meets a locked row gives its thread up
-soon and waits in a lane for such actions, so that one locked row never holds more than a few of them.
+Reads, writes and the revision counter have threads of their own. An action that meets a locked row soon leaves its thread
+and waits in a pool for such actions, so that one locked row never blocks more than a few threads.
 
-Nobody waits for a silent server beyond `wait_budget`: the waiter is answered, and the connection is cut off. While the
-query of the revision counter is overdue, the next caller is answered at once; the same holds for writes while a COMMIT
-is, since each of them would leave one more process at the server that waits for a standby.
+No caller waits for a silent server beyond its wait budget: it gets an error and the connection is cut. While the query of
+the revision counter is overdue, later callers fail at once; so do writes while a COMMIT is overdue, since each would leave
+one more server process waiting for a standby.
 """
 
 import asyncio
@@ -205,10 +204,7 @@ class PostgresStore(Store):
             self._watchdog.forget(job)
 
     def _session(self, lock_timeout_ms: int) -> PostgresSession:
-        return PostgresSession(self._address, lock_timeout_ms, lambda: self._epoch, self._count_connection)
-
-    def _count_connection(self) -> None:
-        self.stats.connections += 1
+        return PostgresSession(self._address, lock_timeout_ms, lambda: self._epoch, self.stats.count_connection)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -225,7 +221,7 @@ class PostgresStore(Store):
     # --- the revision counter ---
 
     def _query_counter(self) -> None:
-        """Sends the one query for all who wait by now; whoever comes later waits for the next one."""
+        """Sends one query for all current waiters; later callers share the next one."""
         waiting, self._next_counter = self._next_counter, None
         assert waiting is not None
         self._counter_busy = True

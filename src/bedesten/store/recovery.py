@@ -9,7 +9,7 @@ PAUSE_S = 0.25
 
 
 class Recovery:
-    """While it lasts, nobody else is made to wait.
+    """While a recovery is active, no other caller waits for the store.
 
     `attempt` asks once, for at most so many seconds; it raises `StoreUnavailable` for as long as the store does not
     answer. An attempt that began during the silence may wait to its end although the store is back: `probes` threads

@@ -36,7 +36,7 @@ revision_counter = Table(
 )
 
 changes = Table("changes", metadata, integer("seq", key=True), integer("nonce"), text("kind"), text("ref"))
-"""Begins with the installation's own row, number 0; the oldest rows are cut off. It ends with the current revision."""
+"""Begins with the installation's own row, number 0; the oldest rows are deleted. It ends with the current revision."""
 
 _C = revision_counter.c
 ADVANCE = cross_tenant(update(revision_counter).values(counter=_C.counter + 1, nonce=p("nonce")).returning(_C.counter))
@@ -50,7 +50,7 @@ CHANGES = cross_tenant(
     .limit(p("most"))
 )
 MAX_CHANGES = 10_000
-"""A process that is further behind than this many changes forgets everything instead."""
+"""A process that is more changes behind than this resets its cache instead of applying them."""
 
 DELETE_CHANGES = cross_tenant(changes.delete().where(changes.c.seq <= p("until")))
 INSERT_COUNTER = cross_tenant_insert_of(revision_counter, or_ignore=True)

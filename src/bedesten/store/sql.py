@@ -32,7 +32,7 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-"""Every table of every room registers here; the migrations are compared with it by a test."""
+"""Every table registers here; a test compares the migrations with it."""
 
 DIALECTS: dict[DialectName, Dialect] = {
     "sqlite": sqlite.dialect(paramstyle="named"),
@@ -143,7 +143,7 @@ _STATEMENTS: list[Statement[Any]] = []
 
 
 def all_statements() -> tuple[Statement[Any], ...]:
-    """Every statement that the imported rooms have declared."""
+    """Every statement that the imported packages have declared."""
     return tuple(_STATEMENTS)
 
 

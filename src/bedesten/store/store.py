@@ -1,4 +1,4 @@
-"""What both engines offer to the rest of the house."""
+"""The interface of both engines."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -31,33 +31,37 @@ class StoreStats:
         self.connections = 0
         self._lock = threading.Lock()
 
+    def count_connection(self) -> None:
+        """Counts one opened connection."""
+        self.connections += 1
+
     def add(self, actions: int) -> None:
-        """Counts one transaction with so many actions."""
+        """Counts one committed transaction and its actions."""
         with self._lock:
             self.transactions += 1
             self.actions += actions
 
 
 def _unobserved(_kind: str, _seconds: float) -> None:
-    """Nobody asks."""
+    """The default observer, which does nothing."""
 
 
 class Store(ABC):
     """Runs actions in transactions. Safe to use from one event loop and any number of threads.
 
-    Raises `StoreUnavailable` when it cannot know; whatever an action raises comes out as it is, and nothing is kept.
-    `read` gives one consistent view, at least as new as the moment of the call. `write` answers after COMMIT; the
-    action may run more than once (a deadlock on PostgreSQL), so it has no effect outside its transaction.
+    Raises `StoreUnavailable` when the store does not answer. An exception of the action rolls back and propagates. `read`
+    gives one consistent view, at least as new as the moment of the call. `write` returns after COMMIT; the action may run
+    more than once (a deadlock on PostgreSQL), so it must have no effect outside its transaction.
     """
 
     dialect: DialectName
     ids: IdGenerator
     stats: StoreStats
     observe: Callable[[str, float], None] = staticmethod(_unobserved)
-    """Is told on the event loop how long a `read` or a `write` took, in seconds, from the question to the answer."""
+    """Called on the event loop with the duration of a `read` or `write`, in seconds."""
 
     def load(self) -> Iterable[tuple[str, int, int]]:
-        """By kind of work: how many threads are busy with it, and how many actions wait for one."""
+        """For each kind of work: its name, the number of busy threads, and the number of waiting actions."""
         return ()
 
     @abstractmethod
@@ -90,7 +94,7 @@ class Store(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Finishes what is under way and lets go of every connection."""
+        """Finishes running work and closes every connection."""
 
     async def read(
         self,

@@ -1,4 +1,4 @@
-"""What an operator does with tenants. Every change of a right advances the revision and leaves a row in the trail."""
+"""The operator's changes of tenants. Every change of a right advances the revision and writes an audit row."""
 
 import json
 import re
@@ -46,26 +46,13 @@ _FIND = cross_tenant(
 _NAMES = cross_tenant(select(tenants.c.name).order_by(tenants.c.id))
 MAX_NAME = 100
 _NAME = statement(select(tenants.c.name).where(tenants.c.id == TENANT))
+_T = tenants.c
 _LIST = cross_tenant(
     select(
-        tenants.c.id,
-        tenants.c.name,
-        tenants.c.suspended,
-        tenants.c.sandbox,
-        tenants.c.currency,
-        tenants.c.region,
-        tenants.c.lifetime_reseller,
-        tenants.c.lifetime_storefront,
-        tenants.c.idle_reseller,
-        tenants.c.idle_storefront,
-        tenants.c.created,
-        tenants.c.limits,
-        tenants.c.origins,
-        tenants.c.lenient,
-        tenants.c.checkout_limits,
-    ).order_by(tenants.c.id)
-)
-_T = tenants.c
+        _T.id, _T.name, _T.suspended, _T.sandbox, _T.currency, _T.region, _T.lifetime_reseller, _T.lifetime_storefront,
+        _T.idle_reseller, _T.idle_storefront, _T.created, _T.limits, _T.origins, _T.lenient, _T.checkout_limits,
+    ).order_by(_T.id)
+)  # fmt: skip
 _BEFORE = statement(
     select(
         _T.suspended, _T.lifetime_reseller, _T.lifetime_storefront, _T.idle_reseller, _T.idle_storefront, _T.origins,
@@ -286,7 +273,7 @@ def set_lifetime(tx: Transaction, surface: Surface, lifetime: int) -> None:
 def set_idle_timeout(tx: Transaction, surface: Surface, idle: int | None) -> int | None:
     """Changes the idle time-out of a surface (milliseconds; None: off) and answers the one before.
 
-    For `accounts.uses.set_idle`, which sees to what is recorded of living tokens.
+    For `accounts.token_idle.set_idle`, which sees to what is recorded of living tokens.
     """
     if not surface.uses_tokens:
         raise bad_field("surface", "tokens are used on reseller and storefront only")
@@ -361,18 +348,8 @@ def set_limits(tx: Transaction, limits: Mapping[str, int | None]) -> None:
 def _before(tx: Transaction) -> dict[str, Any]:
     """The tenant's settings before a change. The row is locked: what the trail says of them is what they were."""
     row = tx.one(_BEFORE)
-    names = (
-        "suspended",
-        "lifetime_reseller",
-        "lifetime_storefront",
-        "idle_reseller",
-        "idle_storefront",
-        "origins",
-        "lenient",
-        "region",
-    )
     assert row is not None, "a transaction is bound to a tenant that exists"
-    return dict(zip(names, row, strict=True))
+    return dict(zip(_BEFORE_NAMES, row, strict=True))
 
 
 def end_surface_tokens(tx: Transaction, surface: Surface) -> None:

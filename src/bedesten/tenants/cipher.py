@@ -1,11 +1,11 @@
 """Envelope encryption of what must be shown or used again: stock codes and outbound webhook secrets.
 
-A tenant has one data key for life, wrapped by a master secret of the ring `wrap`; the key that seals and the key of the
-fingerprints are derived from it. So no rotation of a master secret changes what is sealed, or how a code is known again.
+A tenant has one data key for life, wrapped by a master secret of the ring `wrap`; the encryption key and the key of the
+fingerprints are derived from it. So no rotation of a master secret changes an encrypted value or a fingerprint.
 
-Values are sealed with AES-256-GCM (NIST SP 800-38D). The purpose, the tenant and the row's own id are authenticated with
-it, so that a sealed value moved to another row does not open. A nonce is 96 random bits; one key stays far below the 2^32
-values at which that would become a risk.
+Values are encrypted with AES-256-GCM (NIST SP 800-38D). The purpose, the tenant and the row's own id are authenticated with
+it, so that a ciphertext moved to another row cannot be decrypted. A nonce is 96 random bits; one key stays far below
+the 2^32 values at which that would become a risk.
 """
 
 import os
@@ -27,7 +27,7 @@ DATA_KEY_BYTES = 32
 
 
 class DecryptionError(Exception):
-    """A sealed value does not open: another row's, another tenant's, damaged, or its master secret is missing."""
+    """A value cannot be decrypted: another row's, another tenant's, damaged, or its master secret is missing."""
 
 
 class _Keys(NamedTuple):
@@ -36,7 +36,7 @@ class _Keys(NamedTuple):
 
 
 class TenantCipher:
-    """Seals and opens values. Keeps the keys of tenants in memory; safe for several threads."""
+    """Encrypts and decrypts values of tenants. Caches the keys of tenants in memory; safe for several threads."""
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
@@ -91,7 +91,7 @@ def _decrypt(cipher: AESGCM, ciphertext: bytes, context: bytes) -> bytes:
     try:
         return cipher.decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], context)
     except (InvalidTag, ValueError) as error:
-        raise DecryptionError("a sealed value does not open") from error
+        raise DecryptionError("a value cannot be decrypted") from error
 
 
 def _context(purpose: str, tenant: str, row: str) -> bytes:

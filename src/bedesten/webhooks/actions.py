@@ -22,7 +22,7 @@ SECRET, OUTBOUND_KEY = "webhook-secret", "webhook-key"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where an account is told of changes; `url` None: only where an order names a URL of its own."""
+    """The webhook endpoint of an account; without a `url` only orders that name their own URL are delivered."""
 
     id: str
     url: str | None
@@ -72,12 +72,12 @@ def allowed_networks(tx: Transaction) -> tuple[Network, ...]:
 
 
 def endpoint_of(tx: Transaction, owner: str) -> Endpoint | None:
-    """The account's endpoint, its secrets still sealed."""
+    """The account's endpoint, its secrets still encrypted."""
     return tx.one(_OF_OWNER, owner=owner)
 
 
 def set_url(tx: Transaction, owner: str, url: str | None) -> None:
-    """Changes where the account is told of changes."""
+    """Changes the URL of the account's endpoint."""
     tx.run(_SET_URL, owner=owner, new_url=url)
 
 

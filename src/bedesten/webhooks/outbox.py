@@ -26,7 +26,7 @@ DELAYS = (
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery that is due, with what is needed to make and sign it. Secrets are still sealed."""
+    """One delivery that is due, with what is needed to make and sign it. Secrets are still encrypted."""
 
     id: str
     tenant_id: str

@@ -35,8 +35,8 @@ webhook_endpoints = Table(
     UniqueConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
 )
-"""One endpoint an account for now. `url` NULL: only orders that name a `notifyUrl` of their own are told.
-`secret` and `outbound_key` are sealed with the tenant's data key."""
+"""One endpoint an account for now. `url` NULL: only orders with their own `notifyUrl` are delivered.
+`secret` and `outbound_key` are encrypted with the tenant's data key."""
 
 deliveries = Table(
     "deliveries",
