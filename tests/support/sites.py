@@ -147,7 +147,7 @@ def _migrated_file() -> Path:
     atexit.register(folder.cleanup)
     made = Settings(data=Path(folder.name), database=None)
     migrate.upgrade(made.sqlite_file)
-    with contextlib.closing(sqlite.connect(made.sqlite_file)) as connection:
+    with contextlib.closing(sqlite_file.connect(made.sqlite_file)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return made.sqlite_file
 
