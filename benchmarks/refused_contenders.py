@@ -27,11 +27,11 @@ def strict(prepared: Path) -> Contender:
     """Return a server that throttled the address after its first refusal, and rejects all its requests."""
     known = read_gate(prepared)
     wrong, right = known.refused["wrong MAC"], known.accepted["token"]
-    told = Case(right.host, right.path, right.token, status=429)
+    throttled = Case(right.host, right.path, right.token, status=429)
 
     def opened(_: Path, port: int) -> Running:
-        check(port, [wrong, told])
-        return _running({THROTTLED: told})
+        check(port, [wrong, throttled])
+        return _running({THROTTLED: throttled})
 
     return Contender("strict", lambda data, port: start_app(prepared, "strict", None, data, port), opened)
 

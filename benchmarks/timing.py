@@ -135,17 +135,17 @@ def table(groups: Groups) -> str:
         lines.append(f"{'':{width}}{'median µs':>10}{'middle half':>20}{'differs by µs':>15}{'%':>8}")
         for name, series in cases.items():
             low, middle, high = quantiles(series.times, n=4)
-            told = _told(group, middle - first, first) if name != next(iter(cases)) else ""
-            wrong = f"   ! {series.wrong} answers were not the right one" if series.wrong else ""
+            mark = _mark(group, middle - first, first) if name != next(iter(cases)) else ""
+            wrong = f"   ! {series.wrong} unexpected responses" if series.wrong else ""
             spread = f"{low:,.1f}–{high:,.1f}"
             lines.append(
                 f"{name:{width}}{middle:>10,.1f}{spread:>20}{middle - first:>15,.2f}"
-                f"{(middle - first) / first:>8.1%}{told}{wrong}"
+                f"{(middle - first) / first:>8.1%}{mark}{wrong}"
             )
     return "\n".join(lines)
 
 
-def _told(group: str, difference: float, first: float) -> str:
+def _mark(group: str, difference: float, first: float) -> str:
     bound = BOUNDS.get(group.partition(",")[0], BOUND)
     above = abs(difference) > bound * first or (group == LOGIN and abs(difference) > LOGIN_BOUND_US)
     return f"   above {bound:.0%}" if above else ""

@@ -25,7 +25,7 @@ from benchmarks.app.minting import Minter, with_wrong_mac
 from benchmarks.material import DENIED, KEY_PATH, TOKEN_PATH, Case, GateMaterial, gate_values, write_material
 from benchmarks.wire import api_key, key_host
 
-TENANTS_AT_ONCE, KEYS_AT_ONCE = 500, 10_000
+TENANTS_PER_TRANSACTION, KEYS_PER_TRANSACTION = 500, 10_000
 HOST, SUSPENDED_HOST = "shop.example", "suspended.example"
 UNKNOWN_KEY = "ak_live_" + "0123456789abcdef" * 2
 
@@ -146,13 +146,13 @@ def fill_with_keys(installation: Installation, seed: str, count: int, each: int)
     owners: list[tuple[str, str]] = []
 
     def open_some(tx: SystemTransaction) -> None:
-        for number in range(len(owners), min(count, len(owners) + TENANTS_AT_ONCE)):
+        for number in range(len(owners), min(count, len(owners) + TENANTS_PER_TRANSACTION)):
             tenant = make_tenant(tx, installation, f"tenant {number}", key_host(number))
             owners.append((tenant, accounts.find_or_create_owner(tx.for_tenant(tenant), Surface.SUPPLIER, "warehouse")))
 
     while len(owners) < count:
         installation.store.write_now(open_some)
-    step = max(1, KEYS_AT_ONCE // each)
+    step = max(1, KEYS_PER_TRANSACTION // each)
     for first in range(0, count, step):
         numbers = range(first, min(first + step, count))
 
