@@ -189,7 +189,7 @@ def test_a_created_owner_is_mentioned(shop: Program) -> None:
     assert shop.run_json(*create, "Acme Code")["ownerMade"] is True
     bring = ("keys", "import", "--tenant", "shop", "--surface", "payment", "--owner", "Pay", "--create-owner")
     assert shop.run(*bring, stdin=b"ab" * 32).out.splitlines() == [
-        "1 API key of Pay taken over. Each becomes an ordinary one with its first use.",
+        "1 API key of Pay imported. Each becomes an ordinary API key with its first use.",
         "The integration Pay did not exist and was created.",
     ]
     assert shop.run_json(*bring, stdin=b"cd" * 32)["ownerMade"] is False
@@ -246,7 +246,9 @@ def test_the_text_states_which_tokens_are_revoked(shop: Program) -> None:
         (["--surface", "storefront"], "the storefront surface of shop"),
         (["--all"], "shop"),
     ]:
-        assert shop.run(*revoke, *more).out == (f"Every bearer token of {whose} that was issued before now is dead.\n")
+        assert shop.run(*revoke, *more).out == (
+            f"Every bearer token of {whose} that was issued before now is revoked.\n"
+        )
 
 
 @pytest.mark.parametrize(

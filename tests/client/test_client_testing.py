@@ -126,7 +126,7 @@ def test_responses_can_be_scripted() -> None:
         with pytest.raises(TooManyRequests) as busy:
             client.upload_stock("prd_1", ["A"])
         assert busy.value.retry_after == 60
-        with pytest.raises(ValueError, match="named as in the reference"):
+        with pytest.raises(ValueError, match="has the form of the reference"):
             fake.respond("Stock/Upload", {})
 
 
