@@ -43,7 +43,7 @@ def test_rotate_takes_a_grace_and_its_beginning(cluster: Cluster, program: Progr
     waiting = program.run_json("keys", "rotate", key.id, "--grace", "2h", "--from-first-use")
     assert waiting["previous"] == {"ends": None}
     shown = program.run("keys", "rotate", key.id, "--from-first-use", "--yes").out
-    assert "The old secret stays good until 1h after the first use of the new one." in shown
+    assert "The old secret stays valid until 1h after the first use of the new one." in shown
     assert shown.count("ak_live_") == 1
     assert program.run("keys", "rotate", key.id, "--grace", "soon").code == 2
     too_long = program.run_error("keys", "rotate", key.id, "--grace", "31d", "--yes")
@@ -64,7 +64,7 @@ def test_a_rotation_that_would_end_what_everybody_uses_asks_for_yes_and_says_wha
     assert program.run_error("keys", "rotate", old.id, "--grace", "0")["code"] == -8
     assert cluster.answers(old.text, first) == [200] * 4
     shown = program.run("keys", "rotate", old.id, "--yes").out
-    assert "The secret before it (last used " in shown
+    assert "The one before it (last used " in shown
     assert "from 198.51.100.7 by acme/3) has ended now." in shown
     assert cluster.answers(old.text, first) == [REFUSED, 200] * 2
     assert program.run_json("keys", "rotate", old.id, "--yes")["ended"] == {"lastUsed": None}
@@ -130,7 +130,7 @@ def test_people_are_told_that_a_noted_key_still_works_and_when_one_ends(cluster:
     key = cluster.make()
     found = program.run("keys", "leaked", "--stdin", stdin=key.text.encode()).out
     assert found.startswith(
-        "1 candidate, 1 of them live; the policy is notify. Those still work: revoke or rotate them."
+        "1 candidate, 1 of them active; the policy is notify. They still work: revoke or rotate them."
     )
     assert "still work" not in program.run("keys", "leaked", "--stdin", stdin=b"nothing").out
     (before,) = program.run_json("keys", "list", "--tenant", cluster.tenant)["keys"]

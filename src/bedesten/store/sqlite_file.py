@@ -41,7 +41,7 @@ def connect(path: Path) -> Connection:
 class SqliteFile:
     """The store's file, checked to be still the one that this process opened first.
 
-    An open file that was moved away or replaced still answers and takes writes, but for this process alone: no other
+    An open file that was moved away or replaced still answers and takes writes in this process alone: no other
     process sees them. The check costs a microsecond.
     """
 
