@@ -1,14 +1,22 @@
 """The catalogue: categories, products, and the stock codes that are sold.
 
-A *product* is what a buyer orders. Its supplier, if any, owns its cost and whether it is offered; the operator owns its
-price, category, region and whether it is sold. It is sellable when both say yes, it has a price, and the price covers the
-cost or the operator has accepted that it does not. A supplier's name for a product that was once *published* (priced and
-switched on) is a *proposal*. Two skus that people take for the same (`base.text.key`) name one product.
-`fulfilment`: `stock` (only from stock codes), `supplier` (always asked), `stock_first`.
+Nouns. A *product* is what a buyer orders; a *category* groups products. A *stock code* is one secret that a buyer
+receives (`code` defines its text); a *batch* is a set of codes that one upload added. A *stock level* caches how many
+codes of a product are free. An *offer* is what a supplier says about its own product. Two skus with the same folded
+form (`base.text.key`) name the same product.
 
-A *stock code* (`code` says what one is) is free (0), claimed (1), delivered (2), withdrawn (3) or loading (4). It is
-encrypted at rest with its parts; keyed digests beside it find duplicates. Codes that came together are a *batch*.
-Invariants: `stock_levels.available` = the number of free codes, never below zero; a code belongs to at most one unit
-of one order line, and a line has no more units than were ordered; no code stands twice in a tenant, nor in another
-spelling in a product that compares folded codes. All but the first are constraints of the database.
+Ownership. The supplier, if a product has one, owns the cost and decides whether it offers the product. The operator
+owns price, category and region and decides whether the shop sells it. A product is sellable when both agree, it has a
+price, and the price covers the cost or the operator has accepted the loss. Once a product was *published* (priced and
+switched on), a new name from its supplier is a *proposal* until the operator accepts it.
+
+States. `fulfilment` of a product: `stock` (stock codes only), `supplier` (always the supplier), `stock_first`. A stock
+code is free (0), claimed (1), delivered (2), withdrawn (3) or loading (4).
+
+Invariants. `stock_levels.available` equals the number of free codes and is never negative. A code belongs to at most
+one unit of one order line, and a line never has more units than were ordered. A code occurs once in a tenant; in a
+product that compares folded codes, so does its folded form. The database enforces all of these except the first. Codes
+are encrypted at rest; keyed digests next to them find duplicates.
+
+Not here: orders and checkouts (`orders`), suppliers' deliveries (`fulfilment`), import files (`admin`).
 """

@@ -1,4 +1,4 @@
-"""Reading and changing the catalogue."""
+"""Reads and changes products and categories."""
 
 from dataclasses import dataclass, replace
 
@@ -134,7 +134,7 @@ _COUNT_CATEGORIES = statement(select(func.count()).select_from(categories).where
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which part of a list is asked for. `after` is the last id of the page before, or empty; `since` in epoch ms."""
+    """One page of a list: `after` is the last id of the previous page, or empty; `since` is in epoch ms."""
 
     after: str = ""
     size: int = 50
@@ -142,32 +142,35 @@ class Page:
 
 
 def product(tx: Transaction, product_id: str) -> Product | None:
-    """The product with this id, sold or not."""
+    """Returns the product with this id, sold or not."""
     return tx.one(_ONE, id=product_id, now=tx.now)
 
 
 def by_sku(tx: Transaction, sku: str) -> Product | None:
-    """The product with this sku, however it is written."""
+    """Returns the product with this sku; spellings with the same folded form match."""
     return tx.one(_BY_SKU, key=key(sku), now=tx.now)
 
 
 def by_supplier_sku(tx: Transaction, supplier: str, sku: str) -> Product | None:
-    """The product that a supplier knows by this sku."""
+    """Returns the product that has this sku at the supplier."""
     return tx.one(_BY_SUPPLIER_SKU, supplier=supplier, key=key(sku), now=tx.now)
 
 
 def all_products(tx: Transaction) -> list[Product]:
-    """Every product of the tenant, in the order in which they were made."""
+    """Returns every product of the tenant in the order of creation."""
     return tx.all(_LIST, now=tx.now)
 
 
 def touch(tx: Transaction, supplier: str) -> None:
-    """Lets buyers who ask for what was updated see a supplier's products: whether they are in stock has changed."""
+    """Marks a supplier's products as updated, because their availability has changed.
+
+    Buyers who list products by `since` then see them.
+    """
     tx.run(_TOUCH, supplier=supplier, now=tx.now)
 
 
 def shop_product(tx: Transaction, product_id: str, region: str) -> Product:
-    """A product as a buyer of the region may see it. Raises `Refusal` (-3)."""
+    """Returns a product as a buyer of the region may see it. Raises `Refusal` (-3)."""
     found = product(tx, product_id)
     if found is None or not found.sellable or found.region not in (None, region):
         raise Refusal(errors.NOT_FOUND, "no such product, not sold, or of another region", missing="product")
@@ -175,26 +178,26 @@ def shop_product(tx: Transaction, product_id: str, region: str) -> Product:
 
 
 def shop_products(tx: Transaction, page: Page, region: str, category: str = "") -> list[Product]:
-    """One more than a page of what buyers of the region can see, by id.
+    """Returns the products that buyers of the region can see, by id: a page and one more.
 
-    With `page.since` what was once published and is not sold there any more is there as well.
+    With `page.since` the list includes products that were published once and are no longer sold there.
     """
     what = {"region": region, "category": category, "most": page.size + 1, "now": tx.now}
     return tx.all(_SHOP, after=page.after, since=page.since, **what)
 
 
 def supplier_products(tx: Transaction, page: Page, supplier: str) -> list[Product]:
-    """One more than a page of what a supplier offers, by id."""
+    """Returns the products that a supplier offers, by id: a page and one more."""
     return tx.all(_SUPPLIERS, after=page.after, since=page.since, most=page.size + 1, supplier=supplier, now=tx.now)
 
 
 def list_categories(tx: Transaction, region: str) -> list[tuple[str, str, int]]:
-    """Id, name and the number of products sold in the region, for each category that has any."""
+    """Returns id, name and number of products of each category that has a product on sale in the region."""
     return [(row[0], row[1], int(row[2])) for row in tx.all(_CATEGORIES, region=region) if row[2]]
 
 
 def category(tx: Transaction, name: str) -> str:
-    """The id of the category of this name; made, at the end, if there is none."""
+    """Returns the id of the category with this name; creates it in the last position if there is none."""
     row = tx.one(_CATEGORY, name=name)
     if row is None:
         count = tx.one(_COUNT_CATEGORIES)
@@ -206,9 +209,10 @@ def category(tx: Transaction, name: str) -> str:
 
 
 def put_product(tx: Transaction, fields: ProductFields) -> str:
-    """Makes the product with this sku, or changes it. Answers its id.
+    """Creates or changes the product with this sku and returns its id.
 
-    Raises `Refusal`: -8 when another product has the supplier's sku, -2 for a price that nobody has accepted.
+    Raises `Refusal`: -8 when another product has the supplier's sku, -2 for a price below cost that nobody has
+    accepted.
     """
     before = by_sku(tx, fields.sku) if fields.sku else None
     if fields.supplier_id and fields.supplier_sku:
@@ -233,7 +237,10 @@ def put_product(tx: Transaction, fields: ProductFields) -> str:
 
 
 def price_problem(before: Product | None, fields: ProductFields) -> str | None:
-    """Why the operator may not sell for this price; None if it may, has accepted it, or changes nothing about it."""
+    """Explains why the operator may not sell at this price.
+
+    Returns None if the price covers the cost, the operator has accepted the loss, or the change does not affect it.
+    """
     if before is not None and (fields.price, fields.cost) == (before.price, before.cost):
         return None
     if fields.accepted_cost is not None and fields.accepted_cost >= (fields.cost or 0):
@@ -242,7 +249,7 @@ def price_problem(before: Product | None, fields: ProductFields) -> str | None:
 
 
 def insert(tx: Transaction, fields: ProductFields) -> str:
-    """Makes a product; answers its id. Whether its price is right is the caller's business."""
+    """Creates a product and returns its id. The caller checks the price."""
     product_id = tx.new_id("prd")
     made = tx.run(
         _CREATE,
@@ -262,10 +269,10 @@ def insert(tx: Transaction, fields: ProductFields) -> str:
 
 
 def revise(tx: Transaction, before: Product, fields: ProductFields) -> None:
-    """Changes a product into what `fields` say. Whether its price is right is the caller's business.
+    """Changes a product to match `fields`. The caller checks the price.
 
-    Its references change by a statement of their own: one that touches a foreign key makes SQLite keep a journal for
-    each statement, whose end takes time in proportion to all that the transaction has changed.
+    A separate statement changes the foreign keys: SQLite keeps a journal for each statement that touches one, and
+    closing that journal takes time in proportion to everything the transaction has changed.
     """
     first_published = tx.now if _is_published(fields) else None
     columns = {**_columns(fields), "first_published": first_published}
@@ -282,7 +289,7 @@ def _is_published(fields: ProductFields) -> bool:
 
 
 def _references(fields: ProductFields) -> dict[str, str | None]:
-    """What of a product leads to other rows."""
+    """Returns the columns of a product that are foreign keys."""
     return {
         "category_id": fields.category_id,
         "supplier_id": fields.supplier_id,
@@ -292,7 +299,7 @@ def _references(fields: ProductFields) -> dict[str, str | None]:
 
 
 def _columns(fields: ProductFields) -> dict[str, object]:
-    """What of a product leads nowhere."""
+    """Returns the columns of a product that are not foreign keys."""
     return {
         "sku": fields.sku,
         "sku_key": key(fields.sku) if fields.sku else None,

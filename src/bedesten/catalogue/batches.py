@@ -1,7 +1,7 @@
-"""Batches: codes that came together. Put in, withdrawn, moved to another product, listed.
+"""Adds batches of stock codes.
 
-A batch of up to `CHUNK` codes goes in by one transaction (`add`). A longer one is loaded by the chunk (`begin`, `load`,
-`finish`), so that others who write wait for one chunk only; nothing of it can be sold before `finish`.
+One transaction (`add`) stores a batch of up to `CHUNK` codes. A larger batch is loaded in chunks (`begin`, `load`,
+`finish`), so that other writers wait for one chunk only; its codes cannot be sold before `finish`.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,10 @@ LOADING_BATCH, READY_BATCH = 0, 1
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a batch comes from. `supplier` earns `unit_cost` (minor units) with each code; None: the operator's own."""
+    """The origin of a batch.
+
+    `supplier` earns `unit_cost` (minor units) for each code; None means that the codes are the operator's own.
+    """
 
     name: str
     actor: str
@@ -36,12 +39,15 @@ class Source:
     note: str | None = None
     digest: bytes | None = None
     again: bool = False
-    """Withdrawn codes are put into stock again."""
+    """Puts withdrawn codes into stock again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A code of an upload, by its index, that was in the shop before (or stood before in the same upload: same batch)."""
+    """A code of an upload, by its index, that the shop already has.
+
+    A code that occurs earlier in the same upload names the upload's own batch.
+    """
 
     index: int
     product_id: str
@@ -52,7 +58,7 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What became of an upload; without a batch when nothing of it was new."""
+    """The result of an upload. It has no batch if none of its codes was new."""
 
     batch_id: str | None
     added: int
@@ -113,11 +119,11 @@ _ABANDONED = cross_tenant(
 )
 
 
-# --- putting in -------------------------------------------------------------------------------------------------------
+# --- adding ----------------------------------------------------------------------------------------------------------
 
 
 def add(tx: Transaction, cipher: TenantCipher, product: str, codes: Sequence[StockCode], source: Source) -> Upload:
-    """Puts codes into stock as one batch, each once in the tenant; those that are there already are left out."""
+    """Adds codes to stock as one batch; omits codes that the tenant already has."""
     batch = insert(tx, product, source)
     duplicates = load(tx, cipher, product, batch, codes, 0, again=source.again)
     added = finish(tx, product, batch, source)
@@ -125,7 +131,7 @@ def add(tx: Transaction, cipher: TenantCipher, product: str, codes: Sequence[Sto
 
 
 def begin(tx: Transaction, product: str, source: Source) -> str:
-    """Makes an empty batch to be loaded; what an interrupted upload of the same file has left is thrown away."""
+    """Creates an empty batch for loading and drops what an interrupted upload of the same file has left."""
     if source.digest is not None:
         for (left,) in tx.all(_UNFINISHED, product=product, digest=source.digest):
             drop(tx, left)
@@ -142,9 +148,10 @@ def load(
     *,
     again: bool = False,
 ) -> list[Duplicate]:
-    """Loads a chunk, whose first code has this index in the upload; answers the codes that are there already.
+    """Loads a chunk and returns the codes that the tenant already has.
 
-    Raises `Refusal` (-8) if the batch is not being loaded any more.
+    `first` is the index of the chunk's first code in the upload. Raises `Refusal` (-8) if the batch is no longer
+    loading.
     """
     if not tx.run(_LOCK, batch=batch):
         raise _overtaken()
@@ -175,7 +182,7 @@ def _revive(
     one: stock.InsertedCode,
     withdrawn: Duplicate,
 ) -> None:
-    """Takes a code that was withdrawn into this batch, out of the one in which it was."""
+    """Moves a withdrawn code from its old batch into this one."""
     done = tx.run(
         _REVIVE,
         code=withdrawn.row,
@@ -194,9 +201,9 @@ def _revive(
 
 
 def finish(tx: Transaction, product: str, batch: str, source: Source) -> int:
-    """Makes a loaded batch sellable; answers how many codes that are. A batch without any is thrown away.
+    """Makes a loaded batch sellable and returns its number of codes; drops a batch without codes.
 
-    Raises `Refusal` (-8) if another upload of the same file has thrown it away meanwhile.
+    Raises `Refusal` (-8) if another upload of the same file has dropped the batch in the meantime.
     """
     if not tx.run(_LOCK, batch=batch):
         raise _overtaken()
@@ -211,7 +218,7 @@ def finish(tx: Transaction, product: str, batch: str, source: Source) -> int:
 
 
 def make_sellable(tx: Transaction, product: str, batch: str, count: int, source: Source) -> None:
-    """Brings the level up to date with a batch's codes, which have just become free."""
+    """Adds a batch's codes, which have just become free, to the stock level."""
     first = tx.one(_FIRST_EXPIRY, batch=batch)
     stock.put(tx, product, count, first[0] if first else None)
     if source.supplier and source.unit_cost:
@@ -219,12 +226,12 @@ def make_sellable(tx: Transaction, product: str, batch: str, count: int, source:
 
 
 def abandoned(tx: SystemTransaction, most: int = 20) -> list[tuple[str, str]]:
-    """Tenant and id of batches whose upload began long ago and was not finished."""
+    """Returns tenant and id of batches whose upload began long ago and did not finish."""
     return [(row[0], row[1]) for row in tx.all(_ABANDONED, before=tx.now - DAY, most=most)]
 
 
 def drop(tx: Transaction, batch: str) -> int:
-    """Throws a batch away that was not loaded to its end; answers how many codes it had."""
+    """Deletes a batch that did not finish loading; returns its number of codes."""
     tx.run(_LOCK, batch=batch)
     count = tx.run(_DROP_CODES, batch=batch)
     tx.run(_DROP, batch=batch)
@@ -232,7 +239,7 @@ def drop(tx: Transaction, batch: str) -> int:
 
 
 def insert(tx: Transaction, product: str, source: Source, codes: int = 0, state: int = LOADING_BATCH) -> str:
-    """A batch without any code yet; answers its id."""
+    """Creates a batch without codes and returns its id."""
     batch = tx.new_id("bat")
     tx.run(
         _INSERT,
@@ -264,9 +271,9 @@ def _overtaken() -> Refusal:
 
 
 def preview(tx: Transaction, cipher: TenantCipher, product: str, codes: Sequence[StockCode]) -> list[Duplicate]:
-    """The codes that an upload would leave out, as far as that can be seen now. Writes nothing.
+    """Predicts which codes an upload would omit. Writes nothing.
 
-    One that stood before in the same upload has no batch, and the state of one that is loading.
+    A code that occurs earlier in the same upload has no batch, and its state is loading.
     """
     fold = stock.folds(tx, product)
     found: list[Duplicate] = []

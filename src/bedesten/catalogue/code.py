@@ -1,12 +1,12 @@
-"""What a stock code is, for every door: the command line, the Supplier surface, the demo. Pure.
+"""Defines the text of a stock code. Pure; every entry point uses it: command line, Supplier surface, demo.
 
-A code is a text of the kind `code` (`base.text`: 1 to 500 printable characters in Unicode's normal form C, none of them
-invisible) with at least one letter or digit. White space and invisible characters around it are cut off; inside it they
-are refused, because nobody can tell two such codes apart. What a spreadsheet makes of a code is refused too: a column's
-title, a whole row, a number like 1.23457E+15. PIN, serial number and expiry date are parts of their own.
+A code is a text of the kind `code` (`base.text`: 1 to 500 printable characters in Unicode normal form C, none of them
+invisible) with at least one letter or digit. White space and invisible characters around it are removed; inside it they
+are refused, because nobody can tell two such codes apart. Texts that spreadsheets produce instead of codes are refused
+too: a column title, a whole row, a number like 1.23457E+15. PIN, serial number and expiry date are separate parts.
 
-Two codes are the same in one of two forms. `exact`: character by character. `folded`: without regard to case, hyphens
-and spaces, and with compatibility forms (full-width digits, say) as the plain ones: normal form KC, case folded.
+A product compares codes in one of two forms. `exact` compares character by character. `folded` ignores case, hyphens
+and spaces and treats compatibility forms (such as full-width digits) like the plain ones: normal form KC, case folded.
 """
 
 import re
@@ -23,9 +23,9 @@ from bedesten.core.text import Text, TextError
 
 EXACT, FOLDED = "exact", "folded"
 MIN_YEAR, MAX_YEAR = 2000, 9000
-"""Years of an expiry date."""
+"""Years that an expiry date may have."""
 MAX_PART: Final = 200
-"""Characters of a PIN or a serial number."""
+"""Maximum length of a PIN or a serial number, in characters."""
 
 
 def _titles(listed: str) -> frozenset[str]:
@@ -47,7 +47,7 @@ EXPIRY_TITLES = _titles(
 _TITLES = CODE_TITLES | PIN_TITLES | SERIAL_TITLES | EXPIRY_TITLES
 
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters and marks that are drawn as nothing (Unicode's default-ignorable code points that are no format characters)."""
+"""Letters and marks that have no glyph: Unicode's default-ignorable code points that are not format characters."""
 _INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 _DAMAGED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d{1,3}", re.ASCII)
 _LINK = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
@@ -55,7 +55,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class BadCode(TextError):
-    """The text is no code, or no part of one: `part` says which. The reason is for people and repeats nothing of it."""
+    """The text is not a code, or not a valid part of one; `part` names it. The message never repeats the text."""
 
     def __init__(self, part: str, reason: str) -> None:
         super().__init__(reason)
@@ -63,7 +63,7 @@ class BadCode(TextError):
 
 
 class StockCode(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One code with its parts, as `read_code` understood it. `expires` is the last day on which it is good."""
+    """One code with its parts, as `read_code` parsed it. `expires` is the last day on which the code is valid."""
 
     code: str
     pin: str | None = None
@@ -75,19 +75,19 @@ class StockCode(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def expires_at(self) -> int | None:
-        """The moment (epoch ms) from which it is no longer good: midnight, UTC, after its last day."""
+        """Returns the time (epoch ms) at which the code becomes invalid: midnight UTC after its last day."""
         if self.expires is None:
             return None
         return int(datetime.combine(self.expires + timedelta(days=1), time(), UTC).timestamp()) * 1000
 
     @property
     def exact(self) -> str:
-        """The form in which codes are compared character by character."""
+        """Returns the form that is compared character by character."""
         return self.code
 
     @property
     def folded(self) -> str:
-        """The form in which codes are compared without regard to case, hyphens and spaces."""
+        """Returns the form that is compared without regard to case, hyphens and spaces."""
         strip_invisible = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", self.code).casefold())
         return "".join(
             each for each in strip_invisible if unicodedata.category(each) not in ("Pd", "Zs") and each != "\u2212"
@@ -95,7 +95,7 @@ class StockCode(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def read_code(code: str, pin: str | None = None, serial: str | None = None, expires: str | None = None) -> StockCode:
-    """The code that somebody sent or wrote into a file. Parts that are blank are left out. Raises `BadCode`."""
+    """Parses a code from a request or a file and omits blank parts. Raises `BadCode`."""
     return StockCode(
         code=_read("code", code_text, code) or "",
         pin=_read("pin", part_text, pin),
@@ -112,11 +112,11 @@ def _read(part: str, rule: Text, given: str | None) -> str | None:
         return rule(given) or None
     except TextError as error:
         problem = str(error)
-    raise BadCode(part, problem)  # out here, so that no exception in the chain holds the text
+    raise BadCode(part, problem)  # outside `except`: no exception in the chain holds the text
 
 
 def is_normal(code: StockCode) -> bool:
-    """Whether `read_code` would take the code as it is stored."""
+    """Reports whether `read_code` leaves the stored code unchanged."""
     try:
         return read_code(**parts(code)) == code  # type: ignore[arg-type]
     except BadCode:
@@ -124,18 +124,18 @@ def is_normal(code: StockCode) -> bool:
 
 
 def encode(code: StockCode) -> str:
-    """The code with its parts as one text, as it is encrypted."""
+    """Serialises the code with its parts to one text, which is then encrypted."""
     return msgspec.json.encode(code).decode()
 
 
 def parts(code: StockCode) -> dict[str, str | None]:
-    """The code with its parts as buyers are shown it; a part that it does not have is null."""
+    """Returns the code with its parts as buyers see it; a missing part is null."""
     expires = code.expires.isoformat() if code.expires else None
     return {"code": code.code, "pin": code.pin, "serial": code.serial, "expires": expires}
 
 
 def has_parts(code: StockCode) -> bool:
-    """Whether there is more to it than the code itself."""
+    """Reports whether the code has a PIN, a serial number or an expiry date."""
     return bool(code.pin or code.serial or code.expires)
 
 
@@ -143,7 +143,7 @@ decode: Callable[[str], StockCode] = msgspec.json.Decoder(StockCode).decode
 
 
 def strip_invisible(given: str) -> str:
-    """The text without white space and invisible characters around it."""
+    """Removes white space and invisible characters from both ends of the text."""
     start, end = 0, len(given)
     while start < end and is_invisible(given[start]):
         start += 1
@@ -153,7 +153,7 @@ def strip_invisible(given: str) -> str:
 
 
 def is_invisible(character: str) -> bool:
-    """Whether nobody sees the character, or it has no meaning of its own: controls, formats, spaces, fillers."""
+    """Reports whether the character is invisible or meaningless on its own: controls, formats, spaces, fillers."""
     return (
         unicodedata.category(character) in _INVISIBLE
         or character in _FILLERS
@@ -166,7 +166,7 @@ def is_invisible(character: str) -> bool:
 
 
 def code_text(given: str) -> str:
-    """The normal form of a code. Raises `TextError`."""
+    """Returns the normal form of a code. Raises `TextError`."""
     code = text.code(strip_invisible(given))
     if not any(each.isalnum() for each in code):
         raise TextError("has neither a letter nor a digit")
@@ -180,7 +180,7 @@ def code_text(given: str) -> str:
 
 
 def part_text(given: str) -> str:
-    """The normal form of a PIN or a serial number. Raises `TextError`."""
+    """Returns the normal form of a PIN or a serial number. Raises `TextError`."""
     found = text.code(strip_invisible(given))
     if len(found) > MAX_PART:
         raise TextError(f"must have at most {MAX_PART} characters")
@@ -188,7 +188,7 @@ def part_text(given: str) -> str:
 
 
 def day_text(given: str) -> str:
-    """The normal form of an expiry date. Raises `TextError`."""
+    """Returns the normal form of an expiry date. Raises `TextError`."""
     found = strip_invisible(given)
     if not found:
         raise TextError("must not be blank")

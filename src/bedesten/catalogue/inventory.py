@@ -1,6 +1,7 @@
-"""Looking after the stock: batches listed, codes withdrawn or moved to another product, and compared otherwise.
+"""Manages stock: lists batches, withdraws codes, moves them to another product, changes how codes are compared.
 
-Levels are locked first, by product id, as buyers lock them: what is withdrawn or moved here nobody is buying.
+Every change locks the stock levels first, by product id, in the same order as purchases: nobody buys a code while it is
+withdrawn or moved.
 """
 
 from collections.abc import Sequence
@@ -118,12 +119,12 @@ _COMPARE = statement(
 _FOLD = statement(update(stock_codes).where(_OF_PRODUCT).values(folds=p("to_folds")))
 
 
-# --- taking out and moving ----------------------------------------------------------------------------------------------
+# --- withdrawing and moving ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """What became of codes that were to be taken out. `sold` counts those that a buyer has or is paying for."""
+    """The result of a withdrawal. `sold` counts the codes that a buyer has or is paying for."""
 
     withdrawn: int
     sold: int = 0
@@ -132,9 +133,9 @@ class Withdrawal:
 
 
 def withdraw_batch(tx: Transaction, batch: Batch, reason: str) -> Withdrawal:
-    """Takes the unsold codes of a batch out of stock for good, also those that an unpaid checkout gives back later.
+    """Withdraws the unsold codes of a batch for good.
 
-    A batch that is still loading is thrown away.
+    Codes that an unpaid checkout returns later are withdrawn too. A batch that is still loading is dropped.
     """
     if batch.state == LOADING_BATCH:
         return Withdrawal(drop(tx, batch.id))
@@ -147,7 +148,7 @@ def withdraw_batch(tx: Transaction, batch: Batch, reason: str) -> Withdrawal:
 
 
 def withdraw_codes(tx: Transaction, cipher: TenantCipher, codes: Sequence[StockCode], reason: str) -> Withdrawal:
-    """Takes single codes out of stock for good, if they are unsold."""
+    """Withdraws single codes for good, if they are unsold."""
     known: dict[str, tuple[str, int]] = {}
     unknown = 0
     for code in codes:
@@ -171,10 +172,10 @@ def withdraw_codes(tx: Transaction, cipher: TenantCipher, codes: Sequence[StockC
 
 
 def move(tx: Transaction, batch: Batch, product: str, actor: str) -> tuple[str, int]:
-    """Moves the unsold codes of a batch to another product, as a batch of their own with the same supplier and cost.
+    """Moves the unsold codes of a batch to another product, into a new batch with the same supplier and cost.
 
-    Answers that batch and how many codes it has. Raises `Refusal` (-8) if none was unsold, or the other product compares
-    codes in a form in which one of them is there already.
+    Returns the new batch and its number of codes. Raises `Refusal` (-8) if no code is unsold, or if the other product
+    already has one of the codes in the form in which it compares them.
     """
     for one in sorted({batch.product_id, product}):
         tx.run(stock.LOCK_LEVEL, product=one)
@@ -194,7 +195,7 @@ def move(tx: Transaction, batch: Batch, product: str, actor: str) -> tuple[str, 
 
 
 def set_comparison(tx: Transaction, product: str, comparison: str) -> None:
-    """Changes how the product compares codes. Raises `Refusal` (-8) if two of its codes would then be one."""
+    """Changes how the product compares codes. Raises `Refusal` (-8) if two of its codes would then be the same."""
     assert comparison in (EXACT, FOLDED)
     tx.run(_COMPARE, product=product, comparison=comparison, now=tx.now)
     fold = comparison == FOLDED
@@ -208,12 +209,12 @@ def set_comparison(tx: Transaction, product: str, comparison: str) -> None:
 
 
 def batches_of(tx: Transaction, product: str = "") -> list[Batch]:
-    """Every batch, or those of one product, in their order of sale."""
+    """Returns every batch, or the batches of one product, in their order of sale."""
     return tx.all(_ALL, product=product)
 
 
 def batch_of(tx: Transaction, batch: str) -> Batch:
-    """One batch. Raises `Refusal` (-3)."""
+    """Returns one batch. Raises `Refusal` (-3)."""
     found = tx.one(_ONE, batch=batch)
     if found is None:
         raise Refusal(errors.NOT_FOUND, f"no batch {batch}", fields={"batch": "there is no such batch"})

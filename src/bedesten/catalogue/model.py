@@ -1,4 +1,4 @@
-"""What a product is: values, and what follows from them."""
+"""Values of the catalogue, and the rules that follow from them alone."""
 
 import json
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ STOCK, SUPPLIER, STOCK_FIRST = "stock", "supplier", "stock_first"
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """Something a buyer must say with an order of the product: a player id, a phone number. `id` is what requests name."""
+    """A detail that a buyer must give with an order: a player id, a phone number. Requests name it by `id`."""
 
     id: str
     name: str
@@ -21,10 +21,11 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One product. Amounts in minor units of `currency`; `price` None: not priced yet. See the table for the rest.
+    """One product. Amounts are in minor units of `currency`; `price` is None until the product is priced.
 
-    `supplier_ready`: whether its supplier can be asked now: it is enabled and has an API key that is good. True without
-    a look where `fulfilment` is `stock`, since nobody is asked then.
+    `supplier_ready` says whether the supplier can receive lines now: it is enabled and has a valid API key. It is True
+    without a check where `fulfilment` is `stock`, because the supplier is then never asked. `tables` describes the
+    rest.
     """
 
     id: str
@@ -53,38 +54,38 @@ class Product:
 
     @property
     def sellable(self) -> bool:
-        """Whether it is sold at all, whatever the stock."""
+        """Reports whether the product is on sale, whatever its stock."""
         return bool(self.active and self.offered and self.price is not None and not self.at_a_loss)
 
     @property
     def at_a_loss(self) -> bool:
-        """Whether its price is below its cost by more than the operator has accepted: then it is not sold."""
+        """Reports whether the cost exceeds both the price and the accepted cost; such a product is not sold."""
         return self.price is not None and not covered(self.price, self.cost, self.accepted_cost)
 
     @property
     def on_demand(self) -> bool:
-        """Whether its supplier can bring what is not in stock."""
+        """Reports whether the supplier can deliver what is not in stock."""
         return self.fulfilment != STOCK and bool(self.supplier_ready)
 
     @property
     def in_stock(self) -> bool:
-        """Whether an order of one unit can be fulfilled or at least queued now."""
+        """Reports whether an order of one unit can be fulfilled, or at least queued, now."""
         return (self.available > 0 and self.fulfilment != SUPPLIER) or self.on_demand
 
     @property
     def requirements(self) -> list[Requirement]:
-        """What a buyer must say with an order of it."""
+        """Returns the details that a buyer must give with an order."""
         return [Requirement(**one) for one in json.loads(self.require_data)] if self.require_data != "[]" else []
 
 
 def covered(price: int, cost: int | None, accepted_cost: int | None) -> bool:
-    """Whether a price covers the cost, or the operator has accepted that it does not."""
+    """Reports whether a price covers the cost, or the operator has accepted the loss."""
     return cost is None or cost <= max(price, accepted_cost or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class ProductFields:
-    """A product as it is to be written. `accepted_cost`: the operator sells it below cost up to this one."""
+    """The writable fields of a product. `accepted_cost` is the highest cost at which the operator still sells."""
 
     name: str
     currency: str
@@ -107,7 +108,7 @@ class ProductFields:
 
 
 def fields_of(product: Product) -> ProductFields:
-    """A product as it stands, to be written again with some of it changed."""
+    """Returns the current fields of a product, so that a caller can change some of them."""
     return ProductFields(
         name=product.name,
         currency=product.currency,
@@ -131,7 +132,7 @@ def fields_of(product: Product) -> ProductFields:
 
 
 def loss_problem(price: int | None, cost: int | None, currency: str) -> str | None:
-    """Why a product may not be sold for this price unless the operator insists; None if it may."""
+    """Explains why the product may not be sold at this price unless the operator insists; None if it may."""
     if price is None:
         return None
     if price == 0:
@@ -142,7 +143,7 @@ def loss_problem(price: int | None, cost: int | None, currency: str) -> str | No
 
 
 def requirements_text(requirements: Iterable[Requirement]) -> str:
-    """Requirements as they are stored."""
+    """Serialises requirements for storage."""
     return json.dumps(
         [{"id": one.id, "name": one.name, "required": one.required} for one in requirements],
         ensure_ascii=False,

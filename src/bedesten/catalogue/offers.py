@@ -1,8 +1,8 @@
-"""What suppliers say of their own products, and what of it waits for the operator's word.
+"""Suppliers' offers of their own products, and the proposals that wait for the operator.
 
-A supplier owns the cost of a product and whether it is offered: both hold at once. A cost above the price stops the sale
-(`Product.at_a_loss`). Its name for a product that was on sale before is a *proposal*: buyers go on seeing the old one
-until the operator accepts it, unless the supplier may edit texts.
+A supplier owns the cost of a product and decides whether it offers the product: both take effect at once. A cost above
+the price stops the sale (`Product.at_a_loss`). A new name for a product that was on sale before is a *proposal*: buyers
+see the old name until the operator accepts the new one, unless the supplier may edit texts.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _EDITS = statement(select(accounts.c.may_edit_texts).where(accounts.c.tenant_id 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a supplier says of a product of its own. `cost` in minor units of the tenant's currency."""
+    """What a supplier says about one of its products. `cost` is in minor units of the tenant's currency."""
 
     sku: str
     name: str
@@ -37,7 +37,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class OfferResult:
-    """What became of an offer. `stopped`: its cost is above the price now, so the product is not sold any more."""
+    """The result of an offer. `stopped` means that the cost is now above the price, so the product is no longer sold."""
 
     product: Product
     stopped: bool = False
@@ -46,7 +46,7 @@ class OfferResult:
 def upsert_offer(
     tx: Transaction, supplier: str, currency: str, offer: Offer, actor: Actor | None = None
 ) -> OfferResult:
-    """Changes the supplier's part of a product, or makes one that the operator has yet to price and switch on."""
+    """Changes the supplier's part of a product, or creates a product for the operator to price and switch on."""
     actor = actor or Actor(supplier)
     before = actions.by_supplier_sku(tx, supplier, offer.sku)
     if before is None:
@@ -74,13 +74,13 @@ def upsert_offer(
 
 
 def accept(tx: Transaction, product: Product, actor: Actor) -> Product:
-    """Gives a product the name that its supplier proposes. Raises `Refusal` (-8) if there is none."""
+    """Gives a product the name that its supplier proposes. Raises `Refusal` (-8) if there is no proposal."""
     name = _proposal(product)
     return _answer(tx, product, actor, replace(fields_of(product), name=name, proposed_name=None, refused_name=None))
 
 
 def reject(tx: Transaction, product: Product, actor: Actor) -> Product:
-    """Leaves a product its name; the same proposal is not made again. Raises `Refusal` (-8) if there is none."""
+    """Keeps a product's name and ignores the same proposal from now on. Raises `Refusal` (-8) if there is no proposal."""
     name = _proposal(product)
     return _answer(tx, product, actor, replace(fields_of(product), proposed_name=None, refused_name=name))
 
@@ -98,7 +98,7 @@ def _answer(tx: Transaction, product: Product, actor: Actor, fields: ProductFiel
 
 
 def _renamed(tx: Transaction, product: Product, name: str) -> ProductFields:
-    """The product with a supplier's name for it: at once, or as a proposal."""
+    """Returns the product with a supplier's new name, either in effect or as a proposal."""
     fields = fields_of(product)
     if product.published is None or _edits_texts(tx, product):
         return replace(fields, name=name, proposed_name=None)
@@ -112,7 +112,7 @@ def _edits_texts(tx: Transaction, product: Product) -> bool:
 
 
 def _free_sku(tx: Transaction, sku: str) -> str:
-    """The supplier's sku, or the first of `SKU-2`, `SKU-3`, … that no product of the tenant has."""
+    """Returns the supplier's sku, or the first of `SKU-2`, `SKU-3`, … that no product of the tenant has."""
     for candidate in _candidates(sku):
         if actions.by_sku(tx, candidate) is None:
             return candidate

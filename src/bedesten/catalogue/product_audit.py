@@ -1,4 +1,4 @@
-"""The trail of a product: what anybody has changed of it, in words that people read."""
+"""Writes the audit rows of a product: who changed what, in words for people."""
 
 from sqlalchemy import select
 
@@ -11,7 +11,7 @@ from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
 
 MAX_SHOWN = 200
-"""Characters of a description that the trail repeats."""
+"""Number of characters of a description that an audit row repeats."""
 
 _SUPPLIER = statement(select(accounts.c.name).where(accounts.c.tenant_id == TENANT, accounts.c.id == p("id")))
 _CATEGORY = statement(select(categories.c.name).where(categories.c.tenant_id == TENANT, categories.c.id == p("id")))
@@ -20,7 +20,10 @@ _CATEGORY = statement(select(categories.c.name).where(categories.c.tenant_id == 
 def record_change(
     tx: Transaction, actor: Actor, product_id: str, before: Product | None, after: ProductFields, **why: object
 ) -> bool:
-    """Leaves a row for what is different, with amounts as decimals and names in place of ids; answers whether it did."""
+    """Writes an audit row for the differences and returns whether there were any.
+
+    Amounts appear as decimals, and names replace ids.
+    """
     was, now = (fields_of(before) if before else None), after
     fields = [name for name in _SHOWN if was is None or getattr(was, name) != getattr(now, name)]
     if was is not None and not fields:
@@ -51,7 +54,7 @@ _SHOWN = {
     "offered": "offered",
     "proposed_name": "proposedName",
 }
-"""What the trail calls each field: as files and answers do."""
+"""Name of each field in audit rows, as in files and responses."""
 
 
 def _shown(tx: Transaction, of: ProductFields, fields: list[str]) -> dict[str, object]:

@@ -1,11 +1,11 @@
-"""Selling stock codes: taken, attached to a unit of an order line, put back, decrypted. `batches` puts them in.
+"""Sells stock codes: takes, attaches to a unit of an order line, returns, decrypts. `batches` adds them.
 
-The row of the stock level is always changed first. On PostgreSQL it is the lock that makes buyers of one product wait for
-each other, so that no buyer sees "sold out" while another's order can still be undone; its check constraint is the
-promise that stock is never oversold.
+The row of the stock level always changes first. On PostgreSQL it is the lock on which buyers of one product wait for
+each other, so that no buyer sees "sold out" while another order can still roll back. Its check constraint guarantees
+that stock is never oversold.
 
-Order of sale: first in, first out. Batches by the moment at which their upload began, and within a batch the codes in
-the order of the file or call. What an unpaid checkout gives back has its old place.
+Order of sale: first in, first out. Batches are sold in the order in which their uploads began, and the codes of a batch
+in the order of the file or call. A code that an unpaid checkout returns keeps its place.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,14 +23,14 @@ from bedesten.store.transaction import Step, SystemTransaction, Transaction
 from bedesten.tenants.cipher import TenantCipher
 
 FREE, CLAIMED, DELIVERED, WITHDRAWN, LOADING = range(5)
-"""States of a code. A loading one belongs to a batch that is not complete yet; a withdrawn one is never sold again."""
+"""States of a code. A loading code belongs to an incomplete batch; a withdrawn code is never sold again."""
 PURPOSE = "stock-code"
 MIN_CLAIMABLE = 10
 """Units of a product that unpaid checkouts may always hold, however low its stock."""
 MIN_VALIDITY_MS = HOUR
-"""A code that expires sooner is not sold any more."""
+"""A code that expires sooner than this is no longer sold."""
 EXPIRED = "expired"
-"""The reason with which such a code is withdrawn."""
+"""The reason recorded when such a code is withdrawn."""
 
 _L, _C, _B = stock_levels.c, stock_codes.c, stock_batches.c
 _LEVEL = (_L.tenant_id == TENANT) & (_L.product_id == p("product"))
@@ -42,7 +42,7 @@ _TAKE = statement(
 )
 _PUT = statement(update(stock_levels).where(_LEVEL).values(available=_L.available + p("count")))
 LOCK_LEVEL = statement(update(stock_levels).where(_LEVEL).values(available=_L.available))
-"""Locks the level: buyers of the product wait until COMMIT."""
+"""Locks the level: other buyers of the product wait until COMMIT."""
 _ADD = insert_of(stock_codes, or_ignore=True)
 _COMPARISON = statement(
     select(products.c.code_comparison)
@@ -124,15 +124,15 @@ _EXPIRED = statement(
 
 
 class Allotment(NamedTuple):
-    """Units that were taken off a level. `earns`: a supplier may earn with them, see `supplier_earnings`."""
+    """Units that were taken off a level. `earns` says whether a supplier may earn with them, see `supplier_earnings`."""
 
     earns: bool
 
 
 def take(tx: Transaction, product: str, count: int, until: int = 0) -> Allotment | None:
-    """Takes units off the level, all or none. The caller attaches them in the same transaction.
+    """Takes units off the level, all or none. The caller attaches codes in the same transaction.
 
-    Codes that expire until then (or within `MIN_VALIDITY_MS`) are withdrawn and not sold.
+    Withdraws the codes that expire by then, or within `MIN_VALIDITY_MS`, instead of selling them.
     """
     until = max(until, tx.now + MIN_VALIDITY_MS)
     rows = tx.all(_TAKE, product=product, count=count, until=until)
@@ -142,9 +142,10 @@ def take(tx: Transaction, product: str, count: int, until: int = 0) -> Allotment
 
 
 def attach_step(product: str, line: str, count: int, state: int) -> Step:
-    """Gives the first free codes, which were taken before, to the units of a line.
+    """Gives the first free codes to the units of a line, which `take` has reserved.
 
-    Never in one step with taking them: only a later statement sees what others, for whom the level waited, have left.
+    Never combine the two in one statement: a purchase waits for the level, and only a later statement sees which codes
+    the others have left.
     """
     attach = _ATTACH_ONE if count == 1 else _ATTACH_MANY
     what = {"product": product, "line": line, "quantity": count, "to_state": state}
@@ -152,9 +153,9 @@ def attach_step(product: str, line: str, count: int, state: int) -> Step:
 
 
 def exceeds_claim_share(tx: Transaction, product: str, count: int, share: int | None) -> bool:
-    """Whether unpaid checkouts would hold more than this percentage of the stock, with so many units just taken.
+    """Reports whether unpaid checkouts would hold more than this percentage of the stock, including these units.
 
-    `MIN_CLAIMABLE` units may always be held. The level's row is locked by `take`, so nobody claims meanwhile.
+    `MIN_CLAIMABLE` units may always be held. `take` has locked the row of the level, so nobody claims at the same time.
     """
     if share is None:
         return False
@@ -169,8 +170,10 @@ def return_units(tx: Transaction, product: str, count: int) -> None:
 
 
 def put_back(tx: Transaction, product: str, line: str) -> None:
-    """Frees the codes that a line had claimed and not got; codes of a batch that was withdrawn meanwhile are
-    withdrawn too."""
+    """Frees the codes that a line had claimed and not received.
+
+    Withdraws the codes of a batch that was withdrawn in the meantime.
+    """
     tx.run(_DETACH_WITHDRAWN, line=line)
     expiry = tx.one(_FIRST_EXPIRY, line=line)
     freed = tx.run(_DETACH, line=line)
@@ -179,14 +182,17 @@ def put_back(tx: Transaction, product: str, line: str) -> None:
 
 
 def put(tx: Transaction, product: str, count: int, expiry: int | None = None) -> None:
-    """Adds units to the level: codes of the product became free in this transaction, the first of which expires then."""
+    """Adds units to the level after codes of the product became free in this transaction.
+
+    `expiry` is the earliest expiry of these codes.
+    """
     tx.run(_PUT, product=product, count=count)
     if expiry is not None:
         tx.run(_NOTE_EXPIRY, product=product, expiry=expiry)
 
 
 def withdraw_expired(tx: Transaction, product: str, until: int | None = None) -> bool:
-    """Withdraws the product's free codes that expire until then. False if there was nothing to look at."""
+    """Withdraws the product's free codes that expire by then. Returns False if there was nothing to check."""
     until = tx.now + MIN_VALIDITY_MS if until is None else until
     if tx.one(_DUE, product=product, until=until) is None:
         return False
@@ -199,40 +205,40 @@ def withdraw_expired(tx: Transaction, product: str, until: int | None = None) ->
 
 
 def due_to_expire(tx: SystemTransaction, most: int = 100) -> list[tuple[str, str]]:
-    """Tenant and product of stock in which a code may have expired."""
+    """Returns tenant and product of each level in which a code may have expired."""
     return [(row[0], row[1]) for row in tx.all(_ALL_DUE, until=tx.now + MIN_VALIDITY_MS, most=most)]
 
 
 def deliver_claimed(tx: Transaction, line: str) -> int:
-    """Turns what a line had claimed into what it got; answers how many codes that were."""
+    """Delivers the codes that a line had claimed; returns their number."""
     return tx.run(_DELIVER, line=line)
 
 
 def supplier_earnings(tx: Transaction, line: str) -> list[tuple[str, int]]:
-    """What suppliers earn with the stock codes that a line got: supplier and minor units."""
+    """Returns what each supplier earns with the stock codes of a line: supplier and minor units."""
     return [(row[0], int(row[1])) for row in tx.all(_EARNED, line=line)]
 
 
 def deliver_new(tx: Transaction, cipher: TenantCipher, product: str, line: str, codes: Sequence[StockCode]) -> bool:
-    """Gives codes that a supplier just sent to a line. False if one of them was in this tenant before."""
+    """Gives codes that a supplier just sent to a line. Returns False if the tenant already had one of them."""
     place: dict[str, object] = {"state": DELIVERED, "line_id": line, "line_quantity": len(codes)}
     return all(one.inserted for one in insert(tx, cipher, product, codes, lambda at: {**place, "unit": at}))
 
 
 def delivered_codes(tx: Transaction, cipher: TenantCipher, line: str) -> list[StockCode]:
-    """The codes that a line got, decrypted. Every caller leaves a row in the trail."""
+    """Returns the codes that a line received, decrypted. Every caller writes an audit row."""
     return [
         decode(cipher.decrypt(tx, PURPOSE, row, bytes(ciphertext))) for row, ciphertext in tx.all(_SEALED, line=line)
     ]
 
 
 def has_delivered_codes(tx: Transaction, cipher: TenantCipher, line: str, codes: Sequence[StockCode]) -> bool:
-    """Whether exactly these codes, with these parts, are what the line got."""
+    """Reports whether the line received exactly these codes with these parts."""
     return delivered_codes(tx, cipher, line) == list(codes)
 
 
 class InsertedCode(NamedTuple):
-    """What became of the code at one place of an upload; its digests find the code that was there before."""
+    """The result for one code of an upload; its digests find an older code that is the same."""
 
     place: int
     inserted: bool
@@ -247,10 +253,10 @@ def insert(
     codes: Sequence[StockCode],
     columns: Callable[[int], dict[str, object]],
 ) -> Iterator[InsertedCode]:
-    """Inserts codes that are in no product of the tenant yet; `columns` gives state and place of the code at an index.
+    """Inserts codes that no product of the tenant has yet; `columns` gives state and batch of the code at an index.
 
-    They go in by their digests, the folded one first, and of two that are the same the first one of the upload: two who put
-    the same ones in at once then wait for each other one way only.
+    Rows are inserted in the order of their digests, the folded one first; of two equal codes the first one of the
+    upload wins. Two uploads of the same codes therefore wait for each other in one direction only and cannot deadlock.
     """
     fold = int(folds(tx, product))
     outcomes = sorted(
@@ -280,7 +286,7 @@ _NOWHERE: dict[str, object] = dict.fromkeys(("batch_id", "position", "line_id", 
 
 
 def folds(tx: Transaction, product: str) -> bool:
-    """Whether the product compares folded codes. That stays so until COMMIT."""
+    """Reports whether the product compares folded codes, and keeps that setting fixed until COMMIT."""
     row = tx.one(_COMPARISON, product=product)
     assert row is not None, "the product is there"
     return bool(row[0] == FOLDED)

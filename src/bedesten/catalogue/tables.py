@@ -1,4 +1,4 @@
-"""Categories, products, stock levels and stock codes."""
+"""Tables of categories, products, stock levels and stock codes."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.schema import Table
@@ -56,10 +56,10 @@ products = Table(
     ForeignKeyConstraint(["tenant_id", "category_id"], ["categories.tenant_id", "categories.id"]),
     ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
 )
-"""`sku_key` and `supplier_sku_key` are what two skus that people take for the same have in common (`base.text.key`).
+"""`sku_key` and `supplier_sku_key` are the folded forms in which two skus count as the same (`base.text.key`).
 `accepted_cost`: the operator sells at this price as long as the cost is no higher; NULL: never below cost.
-`proposed_name` is its supplier's and waits for the operator; `refused_name` was refused and is not proposed again.
-`published` is when the product was first priced and switched on, NULL if never."""
+`proposed_name` comes from the supplier and waits for the operator; `refused_name` was rejected and is not proposed
+again. `published` is when the product was first priced and switched on, NULL if never."""
 
 stock_levels = Table(
     "stock_levels",
@@ -71,8 +71,8 @@ stock_levels = Table(
     integer("consigned", CheckConstraint("consigned IN (0, 1)", name="consigned")),
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
 )
-"""`next_expiry` is no later than the earliest expiry of a free code. `consigned`: a supplier who earns with a
-sale has put codes in, now or before."""
+"""`next_expiry` is no later than the earliest expiry of a free code. `consigned`: a supplier who earns with sales has
+added codes, now or in the past."""
 
 stock_batches = Table(
     "stock_batches",
@@ -95,10 +95,10 @@ stock_batches = Table(
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
     ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
 )
-"""Codes that came together. `source` is a file's name or the call; `digest` is keyed, of the file. `supplier_id` is who
-earns `unit_cost` (minor units, as it was at the upload) with each code that is sold; a batch of the operator's own has
-none. `state` 0: it is being loaded, and none of its codes can be sold. `reason`: why it was withdrawn; what
-unpaid checkouts give back of it is then withdrawn too."""
+"""Batches of codes. `source` is a file name or the API call; `digest` is the keyed digest of the file. `supplier_id`
+earns `unit_cost` (minor units, as of the upload) for each code sold; a batch of the operator's own has none. In `state`
+0 the batch is loading, and none of its codes can be sold. `reason` says why the batch was withdrawn; codes that unpaid
+checkouts return to it are then withdrawn too."""
 
 stock_codes = Table(
     "stock_codes",
@@ -137,9 +137,9 @@ stock_codes = Table(
         name="fk_stock_codes_line",
     ),
 )
-"""`digest` is of the code character by character, `folded_digest` of its folded form; `folds` repeats whether the product
-compares by it. A code that a supplier delivered on demand has no batch. `expires` is the moment from which it is no
-longer good, `reason` why it was withdrawn."""
+"""`digest` covers the code character by character, `folded_digest` its folded form; `folds` repeats whether the product
+compares folded forms. A code that a supplier delivered on demand has no batch. `expires` is the time from which the
+code is invalid, `reason` says why it was withdrawn."""
 
 Index(
     "ux_stock_codes_folded",
