@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from bedesten.accounts import actions as accounts
 from bedesten.admin import key_imports
-from bedesten.admin import master_secrets as rings
+from bedesten.admin import master_secrets as master_secrets
 from bedesten.admin.keyring_file import read_keyring
 from bedesten.apikeys import actions as api_keys
 from bedesten.apikeys import imports, rotation, usage
@@ -242,7 +242,7 @@ class Cluster:
 
     def roll_pepper(self) -> None:
         """A fresh secret digests from now on."""
-        rings.rotate(self.installation.store, self.installation.settings.secrets_file, "digest")
+        master_secrets.rotate(self.installation.store, self.installation.settings.secrets_file, "digest")
 
     def usage(self, key: IssuedKey) -> dict[str, dict[str, Any]]:
         """What is known of the uses of each secret, by its name."""

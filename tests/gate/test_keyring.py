@@ -198,7 +198,7 @@ def test_no_other_kid_is_made(master: str, generation: int) -> None:
 def test_a_keyring_shows_ids_only_and_is_not_pickled(keyring: Keyring) -> None:
     assert (
         repr(keyring.rotate_signing(seeded_randomness("r")))
-        == "Keyring(sign=Ring(s2, s1), digest=Ring(d1), wrap=Ring(w1))"
+        == "Keyring(sign=KeySet(s2, s1), digest=KeySet(d1), wrap=KeySet(w1))"
     )
     with pytest.raises(TypeError, match=r"^a keyring is not pickled$"):
         pickle.dumps(keyring)
@@ -271,8 +271,8 @@ def test_a_secret_may_not_stand_twice(keyring: Keyring) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda key_sets: key_sets.pop("wrap"), "keyring: exactly the rings sign, digest and wrap are needed"),
-        (lambda key_sets: key_sets.update(more={}), "keyring: exactly the rings sign, digest and wrap are needed"),
+        (lambda key_sets: key_sets.pop("wrap"), "keyring: exactly the key sets sign, digest and wrap are needed"),
+        (lambda key_sets: key_sets.update(more={}), "keyring: exactly the key sets sign, digest and wrap are needed"),
         (lambda key_sets: key_sets.update(sign=[]), "sign: exactly the fields current and secrets are needed"),
         (lambda key_sets: key_sets["sign"].pop("current"), "sign: exactly the fields current and secrets are needed"),
         (lambda key_sets: key_sets["sign"].update(note=1), "sign: exactly the fields current and secrets are needed"),
@@ -377,7 +377,7 @@ def test_a_file_is_text_with_two_spaces_an_indent_and_ends_with_a_line(keyring: 
 
 
 def key_set(current: str, **secrets: bytes) -> KeySet:
-    """A ring as a caller may build it."""
+    """Returns a key set as a caller may build it."""
     return KeySet(current, secrets)
 
 

@@ -110,7 +110,7 @@ def _answer(client: Client) -> Answer | None:
     ("setting", "reason"),
     [
         (f"aws-sm://{REGION}/missing", "ResourceNotFoundException"),
-        (f"aws-sm://{REGION}/broken", "exactly the rings"),
+        (f"aws-sm://{REGION}/broken", "exactly the key sets"),
         ("file:/nowhere/rings", "No such file or directory"),
         ("vault://host", "the form is"),
     ],

@@ -1,11 +1,11 @@
 """The keyring: the master secrets, and every key that is derived from them.
 
-Three rings: `sign` (bearer tokens), `digest` (the peppers of API keys, passwords and logins) and `wrap` (keys that
-encrypt data keys). A ring has one current secret and any number of retired ones, each under an id. Nothing that is used
-as a key is a master secret itself: all of it is derived (HKDF-SHA256, RFC 5869) for one purpose, tenant, surface and
-generation, with every field length-prefixed, so that no two purposes or tenants can ever share a key.
+A keyring has three key sets: `sign` (bearer tokens), `digest` (the peppers of API keys, passwords and logins) and `wrap`
+(keys that encrypt data keys). A key set has one current secret and any number of retired ones, each under an id. No master
+secret is used as a key: every key is derived from one (HKDF-SHA256, RFC 5869) for one purpose, tenant, surface and
+generation. Each field of the derivation is length-prefixed, so two purposes or two tenants never share a key.
 
-The file of a keyring is the one thing to back up apart from the database, and the one thing that must never be in it.
+Back up the file of the keyring apart from the database. It must never be in the database.
 """
 
 import binascii
@@ -24,13 +24,13 @@ from bedesten.gate.derivation import derived_key, frame, hmac_sha256
 from bedesten.gate.scopes import Surface
 
 Randomness = Callable[[int], bytes]
-"""Gives that many random bytes; `secrets.token_bytes` outside tests."""
+"""Returns that many random bytes; `secrets.token_bytes` outside tests."""
 
 SECRET_LENGTH = 32
-"""Bytes of a master secret that is made here, and the least that is accepted (RFC 7518 section 3.2)."""
+"""Bytes of a generated master secret, and the minimum for any master secret (RFC 7518 section 3.2)."""
 KEY_SETS = ("sign", "digest", "wrap")
 
-_LOST = {
+_CONSEQUENCE_OF_LOSS = {
     "digest": "API keys and passwords are not found",
     "wrap": "what it encrypted cannot be opened",
 }
@@ -44,7 +44,7 @@ _MAX_DERIVED = 16_384
 
 @dataclass(frozen=True, slots=True, repr=False)
 class KeySet:
-    """One current secret and the retired ones, by id. What the current one makes, any of them still reads."""
+    """One current secret and the retired ones, by id. Retired secrets still verify and decrypt."""
 
     current: str
     secrets: Mapping[str, bytes]
@@ -55,22 +55,23 @@ class KeySet:
         return (self.current, *(name for name in self.secrets if name != self.current))
 
     def __repr__(self) -> str:
-        return f"Ring({', '.join(self.ids)})"
+        return f"KeySet({', '.join(self.ids)})"
 
 
 class Keyring:
-    """All master secrets of an installation. Immutable: rotating gives another keyring. Shows ids, never secrets.
+    """All master secrets of an installation. Immutable: rotation returns a new keyring. `repr` shows ids, never secrets.
 
-    May be shared between threads. Derived keys are kept in bounded memory. An id that is not in its ring gives None
-    where a stranger may name it (`signing_key`, `wrapping_key`) and is a KeyError where only our own rows name it.
+    Threads may share it. The cache of derived keys is bounded. For an id that is not in the key set, `signing_key` and
+    `wrapping_key` return None, since a client may have sent the id; the other methods raise KeyError, since the id comes
+    from a row of the database.
     """
 
     __slots__ = ("_derived", "_signing_keys", "digest", "sign", "version", "wrap")
 
     def __init__(self, sign: KeySet, digest: KeySet, wrap: KeySet, version: int = 1) -> None:
-        """Raises ValueError, naming ring and id, if a secret is too weak or stands twice.
+        """Raises ValueError, which names key set and id, for a weak secret and for a secret that is there twice.
 
-        `version` grows with every change of the rings; the store says which one every process must know at least.
+        `version` grows with every change of a key set. The store records the version that every process needs at least.
         """
         self.version = version
         self.sign = sign
@@ -82,29 +83,31 @@ class Keyring:
 
     @classmethod
     def generate(cls, randomness: Randomness = secrets.token_bytes) -> "Keyring":
-        """A new installation's keyring: one fresh secret a ring."""
-        made = {name: KeySet(f"{name[0]}1", _frozen({f"{name[0]}1": randomness(SECRET_LENGTH)})) for name in KEY_SETS}
-        return cls(made["sign"], made["digest"], made["wrap"])
+        """Returns the keyring of a new installation: one fresh secret in each key set."""
+        key_sets = {
+            name: KeySet(f"{name[0]}1", _frozen({f"{name[0]}1": randomness(SECRET_LENGTH)})) for name in KEY_SETS
+        }
+        return cls(key_sets["sign"], key_sets["digest"], key_sets["wrap"])
 
     def rotate_signing(self, randomness: Randomness = secrets.token_bytes) -> "Keyring":
-        """The keyring after `secrets rotate`: a fresh secret signs, the old ones still verify. No id is used again."""
+        """Returns the keyring with a fresh signing secret; the old ones still verify. No id is ever used again."""
         return Keyring(_rotated("s", self.sign, randomness), self.digest, self.wrap, self.version + 1)
 
     def rotate_digest(self, randomness: Randomness = secrets.token_bytes) -> "Keyring":
-        """The keyring after a pepper roll: a fresh pepper digests, the old ones still find what they digested."""
+        """Returns the keyring with a fresh pepper; what was digested under the old ones is still found."""
         return Keyring(self.sign, _rotated("d", self.digest, randomness), self.wrap, self.version + 1)
 
     def forget_signing(self, master_id: str) -> "Keyring":
-        """The keyring without a retired signing secret: every token it signed is dead. ValueError for the current."""
+        """Returns the keyring without a retired signing secret, which ends every token it signed. ValueError for others."""
         if master_id == self.sign.current or master_id not in self.sign.secrets:
             raise ValueError("only a retired signing secret can be forgotten")
         kept = {name: secret for name, secret in self.sign.secrets.items() if name != master_id}
         return Keyring(KeySet(self.sign.current, _frozen(kept)), self.digest, self.wrap, self.version + 1)
 
-    # --- which ones they are ---
+    # --- identity and version ---
 
     def fingerprints(self) -> dict[str, str]:
-        """Each secret by ring and id (`sign.s1`), as 16 digits that tell it from every other and say nothing of it."""
+        """Returns, by key set and id (`sign.s1`), 16 hexadecimal digits that identify each secret."""
         return {
             f"{name}.{secret_id}": derived_key(secret, "print")[:8].hex()
             for name in KEY_SETS
@@ -112,17 +115,17 @@ class Keyring:
         }
 
     def incompatibility(self, version: int, fingerprints: Mapping[str, str]) -> str | None:
-        """Why these cannot follow the rings that are in use, of that version and with these prints; None if they can."""
+        """Returns why this keyring cannot replace the one in use, which has that version and these fingerprints, or None."""
         own = self.fingerprints()
         if fingerprints and not set(own.items()) & set(fingerprints.items()):
             return "they are another installation's"
         if self.version < version:
             return f"version {self.version} is older than version {version}, which is in use"
-        for name, known in fingerprints.items():
-            if name in own and own[name] != known:
+        for name, fingerprint in fingerprints.items():
+            if name in own and own[name] != fingerprint:
                 return f"{name} is another secret than before"
             if name not in own and not name.startswith("sign."):
-                return f"{name} is missing, and without it {_LOST[name.partition('.')[0]]}"
+                return f"{name} is missing, and without it {_CONSEQUENCE_OF_LOSS[name.partition('.')[0]]}"
         if self.version == version and own != fingerprints:
             return "they have changed, and their version has not"
         return None
@@ -130,13 +133,13 @@ class Keyring:
     # --- bearer tokens ---
 
     def has_signing_secret(self, master_id: str) -> bool:
-        """Whether this signing secret, current or retired, is in the ring."""
+        """Whether this signing secret, current or retired, is in the key set."""
         return master_id in self.sign.secrets
 
     def signing_key(self, master_id: str, tenant: str, surface: Surface, generation: int) -> bytes | None:
-        """The HS256 key of one surface of one tenant in one generation; None for a secret that is not in the ring.
+        """Returns the HS256 key for a surface, tenant and generation; None for a secret that is not in the key set.
 
-        About 0.3 µs when remembered, 10 µs when not; so compare the generation with the tenant's before asking.
+        Takes about 0.3 µs from the cache and 10 µs otherwise, so compare the generation with the tenant's first.
         """
         return (
             self._signing_keys(master_id, tenant, surface, generation) if self.has_signing_secret(master_id) else None
@@ -148,22 +151,23 @@ class Keyring:
     # --- digests ---
 
     def digest_ids(self) -> tuple[str, ...]:
-        """The ids of the peppers, the current one first: look an API key up under each of them."""
+        """Returns the ids of the peppers, the current one first. An API key is looked up under each of them."""
         return self.digest.ids
 
     def key_digest(self, tenant: str, key: str, pepper_id: str | None = None) -> bytes:
-        """What is stored instead of an API key: 32 bytes that bind key and tenant to a pepper, the current by default.
+        """Returns the 32 bytes that are stored in place of an API key. The default pepper is the current one.
 
-        Another tenant's key is unknown by construction. API keys hold 128 random bits, so no slow hash is needed.
+        The digest covers the tenant, so a key of another tenant is never found. API keys hold 128 random bits, so they
+        need no slow hash.
         """
         return hmac_sha256(self._pepper("api-key", pepper_id), frame(tenant, key))
 
     def login_digest(self, tenant: str, surface: Surface, email: str, pepper_id: str | None = None) -> bytes:
-        """What failed logins are counted under: 32 bytes for a canonical e-mail, whether or not the account exists."""
+        """Returns the 32 bytes under which failed logins of a canonical e-mail are counted, with or without an account."""
         return hmac_sha256(self._pepper("login", pepper_id), frame(tenant, surface.value, email))
 
     def password_pepper(self, pepper_id: str | None = None) -> bytes:
-        """The key that passwords go through before they are hashed, so that the database alone cannot be guessed at."""
+        """Returns the HMAC key for passwords before they are hashed. Without it nobody can guess passwords offline."""
         return self._pepper("password", pepper_id)
 
     def _pepper(self, purpose: str, pepper_id: str | None) -> bytes:
@@ -172,14 +176,14 @@ class Keyring:
     # --- encryption ---
 
     def wrapping_key(self, wrap_id: str) -> bytes | None:
-        """The AES-256 key that wraps data keys; None for an id that is not in the ring."""
+        """Returns the AES-256 key that wraps data keys; None for an id that is not in the key set."""
         secret = self.wrap.secrets.get(wrap_id)
         return None if secret is None else self._derived(secret, "wrap")
 
     # --- text ---
 
     def to_json(self) -> str:
-        """The keyring in clear, for its file or a secret manager and for nothing else. Secrets in base64url."""
+        """Returns the keyring as JSON, the secrets in plain base64url: only for its file or a secret manager."""
         key_sets = {
             name: {"current": key_set.current, "secrets": {i: _to_text(key_set.secrets[i]) for i in key_set.ids}}
             for name, key_set in ((name, getattr(self, name)) for name in KEY_SETS)
@@ -188,13 +192,13 @@ class Keyring:
 
     @classmethod
     def from_json(cls, text: str) -> "Keyring":
-        """The keyring of such a text. Raises ValueError that names the setting at fault and never any value."""
+        """Reads what `to_json` writes. Raises ValueError, which names the setting at fault and never a value."""
         try:
             key_sets: object = strict_json.loads(text.encode("utf-8", "surrogatepass"))
         except strict_json.StrictJsonError as problem:
             raise ValueError(f"keyring: {problem}") from None
         if not isinstance(key_sets, dict) or set(key_sets) - {"version"} != set(KEY_SETS):
-            raise ValueError("keyring: exactly the rings sign, digest and wrap are needed")
+            raise ValueError("keyring: exactly the key sets sign, digest and wrap are needed")
         version = key_sets.get("version", 1)
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise ValueError("keyring: version is a number from 1")
@@ -209,7 +213,7 @@ class Keyring:
 
 
 def make_kid(master_id: str, generation: int) -> str:
-    """The `kid` of tokens signed under a master secret in a tenant's generation: `s1.4`."""
+    """Returns the `kid` of tokens that a master secret signs in a tenant's generation: `s1.4`."""
     kid = f"{master_id}.{generation}"
     if _KID.fullmatch(kid) is None:
         raise ValueError("not a kid")
@@ -218,12 +222,12 @@ def make_kid(master_id: str, generation: int) -> str:
 
 @lru_cache(maxsize=1024)
 def parse_kid(kid: str) -> tuple[str, int] | None:
-    """Master id and generation of a `kid` in its one spelling; None for anything else."""
+    """Returns master id and generation of a `kid` in canonical form; None for any other text."""
     match = _KID.fullmatch(kid)
     return (match[1], int(match[2])) if match else None
 
 
-# --- reading and refusing ---------------------------------------------------------------------------------------------
+# --- reading and checking ----------------------------------------------------------------------------------------------
 
 
 def _read_key_set(name: str, key_set: object) -> KeySet:
@@ -257,7 +261,7 @@ def _to_text(secret: bytes) -> str:
 
 
 def _check_secrets(key_sets: Mapping[str, KeySet]) -> None:
-    seen: dict[bytes, str] = {}
+    settings: dict[bytes, str] = {}
     for name, key_set in key_sets.items():
         if key_set.current not in key_set.secrets:
             raise ValueError(f"{name}: current does not name one of the secrets")
@@ -268,14 +272,14 @@ def _check_secrets(key_sets: Mapping[str, KeySet]) -> None:
             problem = _weakness(secret)
             if problem:
                 raise ValueError(f"{setting}: {problem}")
-            if secret in seen:
-                raise ValueError(f"{setting}: the same secret as {seen[secret]}")
-            seen[secret] = setting
+            if secret in settings:
+                raise ValueError(f"{setting}: the same secret as {settings[secret]}")
+            settings[secret] = setting
 
 
 def _weakness(secret: bytes) -> str | None:
-    """What is wrong with a secret. 32 random bytes are readable text once in 10^12 times; passphrases, hexadecimal
-    text, PEM, JWK and nearly every secret that was ever published are so always."""
+    """Returns why a secret is weak, or None. Only one in 10^12 strings of 32 random bytes is readable text; passphrases,
+    hexadecimal text, PEM, JWK and nearly every published secret always are."""
     if len(secret) < SECRET_LENGTH:
         return f"at least {SECRET_LENGTH} bytes are needed"
     if len(set(secret)) == 1:
@@ -297,7 +301,7 @@ def _is_text(secret: bytes) -> bool:
 
 
 def _rotated(letter: str, key_set: KeySet, randomness: Randomness) -> KeySet:
-    """The ring with a fresh current secret, under an id that was never used, and the others retired."""
+    """Returns the key set with a fresh current secret under a new id, and the others retired."""
     numbers = [int(name[1:]) for name in key_set.secrets if re.fullmatch(letter + r"[0-9]{1,9}", name)]
     fresh = f"{letter}{max(numbers, default=0) + 1}"
     return KeySet(fresh, _frozen({fresh: randomness(SECRET_LENGTH), **key_set.secrets}))
@@ -309,6 +313,6 @@ def _frozen(secrets: dict[str, bytes]) -> Mapping[str, bytes]:
 
 @cache
 def _published_secrets() -> frozenset[bytes]:
-    """The first four bytes of SHA-256 of each secret that was found in public code (`data/published_secrets.txt`)."""
+    """Returns the first four bytes of SHA-256 of each secret found in public code (`data/published_secrets.txt`)."""
     lines = resources.files("bedesten.gate").joinpath("data/published_secrets.txt").read_text("ascii").splitlines()
     return frozenset(bytes.fromhex(line) for line in lines if not line.startswith("#"))
