@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bedesten.gate import bearer
-from bedesten.gate.bearer import BearerRefusal, Claims, RefusalReason, TokenCache, extract, mint, verify
+from bedesten.gate.bearer import BearerRefusal, Claims, RefusalReason, extract, mint, verify
 from bedesten.gate.derivation import hmac_sha256
+from bedesten.gate.token_cache import TokenCache
 
 KEY = bytes(range(7, 39))
 NOW = 1_700_000_000_000
@@ -302,74 +303,74 @@ def test_a_refusal_never_holds_any_of_the_token() -> None:
     assert refused.__cause__ is None
 
 
-# --- the memory ---
+# --- the token cache ---
 
 
-def test_a_remembered_token_is_found_under_its_exact_bytes_tenant_and_surface_only() -> None:
-    memory = TokenCache()
-    memory.put(TOKEN, "ten_01", "reseller", CLAIMS)
-    assert memory.get(TOKEN, "ten_01", "reseller", NOW) is CLAIMS
-    assert memory.get(TOKEN, "ten_01", "storefront", NOW) is None
-    assert memory.get(TOKEN, "ten_02", "reseller", NOW) is None
-    assert memory.get(TOKEN + b"=", "ten_01", "reseller", NOW) is None
-    assert memory.get(TOKEN[:-1], "ten_01", "reseller", NOW) is None
+def test_a_cached_token_is_found_under_its_exact_bytes_tenant_and_surface_only() -> None:
+    cache = TokenCache()
+    cache.put(TOKEN, "ten_01", "reseller", CLAIMS)
+    assert cache.get(TOKEN, "ten_01", "reseller", NOW) is CLAIMS
+    assert cache.get(TOKEN, "ten_01", "storefront", NOW) is None
+    assert cache.get(TOKEN, "ten_02", "reseller", NOW) is None
+    assert cache.get(TOKEN + b"=", "ten_01", "reseller", NOW) is None
+    assert cache.get(TOKEN[:-1], "ten_01", "reseller", NOW) is None
 
 
-def test_a_remembered_token_expires_at_the_same_millisecond() -> None:
-    memory = TokenCache()
-    memory.put(TOKEN, "ten_01", "reseller", CLAIMS)
-    assert memory.get(TOKEN, "ten_01", "reseller", CLAIMS.expires_at * 1000 - 1) is CLAIMS
-    assert memory.get(TOKEN, "ten_01", "reseller", CLAIMS.expires_at * 1000) is None
+def test_a_cached_token_expires_at_the_same_millisecond() -> None:
+    cache = TokenCache()
+    cache.put(TOKEN, "ten_01", "reseller", CLAIMS)
+    assert cache.get(TOKEN, "ten_01", "reseller", CLAIMS.expires_at * 1000 - 1) is CLAIMS
+    assert cache.get(TOKEN, "ten_01", "reseller", CLAIMS.expires_at * 1000) is None
 
 
-def test_the_memory_is_bounded_and_keeps_what_is_used() -> None:
-    memory = TokenCache(limit=10)
-    memory.put(TOKEN, "ten_01", "reseller", CLAIMS)
+def test_the_cache_is_bounded_and_keeps_what_is_used() -> None:
+    cache = TokenCache(limit=10)
+    cache.put(TOKEN, "ten_01", "reseller", CLAIMS)
     for number in range(1000):
-        memory.put(str(number).encode(), "ten_01", "reseller", CLAIMS)
-        assert memory.get(TOKEN, "ten_01", "reseller", NOW) is CLAIMS
-        assert len(memory) <= 10
-    assert memory.get(b"0", "ten_01", "reseller", NOW) is None
+        cache.put(str(number).encode(), "ten_01", "reseller", CLAIMS)
+        assert cache.get(TOKEN, "ten_01", "reseller", NOW) is CLAIMS
+        assert len(cache) <= 10
+    assert cache.get(b"0", "ten_01", "reseller", NOW) is None
 
 
-def test_the_memory_can_be_emptied_and_never_shows_a_token() -> None:
-    memory = TokenCache()
-    memory.put(TOKEN, "ten_01", "reseller", CLAIMS)
-    assert repr(memory) == "TokenMemory(1 tokens)"
-    memory.clear()
-    assert memory.get(TOKEN, "ten_01", "reseller", NOW) is None
+def test_the_cache_can_be_emptied_and_never_shows_a_token() -> None:
+    cache = TokenCache()
+    cache.put(TOKEN, "ten_01", "reseller", CLAIMS)
+    assert repr(cache) == "TokenCache(1 tokens)"
+    cache.clear()
+    assert cache.get(TOKEN, "ten_01", "reseller", NOW) is None
 
 
-def test_a_memory_that_is_emptied_forgets_its_old_half_too() -> None:
-    memory = TokenCache(limit=10)
+def test_a_cache_that_is_emptied_forgets_its_old_half_too() -> None:
+    cache = TokenCache(limit=10)
     for number in range(8):
-        memory.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
-    assert len(memory) == 8
-    memory.clear()
-    assert len(memory) == 0
-    assert memory.get(b"0", "ten_01", "reseller", NOW) is None
+        cache.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
+    assert len(cache) == 8
+    cache.clear()
+    assert len(cache) == 0
+    assert cache.get(b"0", "ten_01", "reseller", NOW) is None
 
 
-def test_a_memory_keeps_at_least_half_of_its_limit() -> None:
-    memory = TokenCache(limit=10)
+def test_a_cache_keeps_at_least_half_of_its_limit() -> None:
+    cache = TokenCache(limit=10)
     for number in range(5):
-        memory.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
-    assert [memory.get(b"%d" % number, "ten_01", "reseller", NOW) for number in range(5)] == [CLAIMS] * 5
+        cache.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
+    assert [cache.get(b"%d" % number, "ten_01", "reseller", NOW) for number in range(5)] == [CLAIMS] * 5
 
 
-def test_a_process_remembers_65536_tokens_at_most() -> None:
-    memory = TokenCache()
+def test_a_process_caches_at_most_65536_tokens() -> None:
+    cache = TokenCache()
     most = 0
     for number in range(70_000):
-        memory.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
-        most = max(most, len(memory))
+        cache.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
+        most = max(most, len(cache))
     assert most == 65_536
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2])
-def test_the_smallest_memory_still_has_the_last_token(limit: int) -> None:
-    memory = TokenCache(limit)
+def test_the_smallest_cache_still_has_the_last_token(limit: int) -> None:
+    cache = TokenCache(limit)
     for number in range(5):
-        memory.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
-        assert memory.get(b"%d" % number, "ten_01", "reseller", NOW) is CLAIMS
-        assert len(memory) <= 2
+        cache.put(b"%d" % number, "ten_01", "reseller", CLAIMS)
+        assert cache.get(b"%d" % number, "ten_01", "reseller", NOW) is CLAIMS
+        assert len(cache) <= 2

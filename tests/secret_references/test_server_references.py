@@ -243,7 +243,7 @@ def test_rings_in_the_setting_itself_are_never_shown(tmp_path: Path, monkeypatch
 def test_a_password_without_a_database_is_wrong_usage(tmp_path: Path) -> None:
     outcome = Program(tmp_path / "data").run_process("init", BEDESTEN_DATABASE_PASSWORD="the-password")
     assert outcome.code == 2
-    assert "there is no BEDESTEN_DATABASE" in outcome.err
+    assert "BEDESTEN_DATABASE is not set" in outcome.err
     assert "the-password" not in outcome.err
     assert not (tmp_path / "data").exists()
 

@@ -1,14 +1,14 @@
-"""Bearer tokens: HS256 JSON Web Tokens, minted and verified by hand (RFC 7519, RFC 7515, RFC 8725).
+"""Mints and verifies bearer tokens: HS256 JSON Web Tokens (RFC 7519, RFC 7515, RFC 8725).
 
-`verify` is the way of a token from top to bottom: shape, header, key, MAC, and only then what it claims. It accepts one
-spelling of one algorithm. The primitive is the standard library's `hmac`; what is ours is the strictness around it,
-because no library refuses everything that SECURITY sections 2 to 4 refuse.
+`verify` checks the form, the header, the key and the MAC, in this order, and reads the claims only after that. It accepts
+one algorithm in one spelling. The MAC is the standard library's `hmac`. The strict parsing around it is our own, because
+no library refuses everything that SECURITY sections 2 to 4 refuse.
 
-A token that `mint` wrote is recognised by its bytes and costs a few microseconds. Any other one whose MAC is right
-(another member order, white space, unknown claims) goes through the strict and slower reader, with the same outcome.
+A token in the exact form that `mint` writes costs a few microseconds. Any other token with a right MAC (another member
+order, white space, unknown claims) goes through the slower strict parser, with the same result.
 
-What a verified token claims still has to hold today: epochs, revoked `sid`s and `jti`s, idle time and scopes are compared by
-`bedesten.gate.decide`, against what the directory knows.
+The rest of the decision is in `bedesten.gate.decide`: it compares token versions, revoked `sid`s and `jti`s, idle time and
+scopes with the auth cache.
 """
 
 import binascii
@@ -27,12 +27,12 @@ from bedesten.gate.derivation import hmac_sha256
 from bedesten.gate.scopes import parse_scopes
 
 MAX_TOKEN_LENGTH = 4096
-"""Bytes of a token. What `mint` writes stays under 1 KiB; nothing longer than this is looked at."""
+"""Bytes of a token. `mint` writes less than 1 KiB; a longer token than this is refused unread."""
 MIN_KEY_LENGTH = 32
 """Bytes of a key: at least as long as the hash (RFC 7518 section 3.2)."""
 CLOCK_SKEW_MS = 60_000
-"""Milliseconds by which the clocks of two nodes may differ: how far ahead `iat` and `nbf` may lie. `exp` has no leeway:
-a token is expired from that very millisecond."""
+"""Milliseconds by which the clocks of two nodes may differ, and so by which `iat` and `nbf` may be in the future. `exp` has
+no leeway: a token is expired from that very millisecond."""
 
 _LATEST = 253_402_300_799  # the last second of the year 9999
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -40,7 +40,7 @@ _Second = Annotated[int, msgspec.Meta(ge=0, le=_LATEST)]
 
 
 class RefusalReason(IntEnum):
-    """Why a bearer token is refused. The number is the one on the wire."""
+    """Why a bearer token is refused. The value is the error number on the wire."""
 
     MISSING = -20
     INVALID = -21
@@ -48,7 +48,7 @@ class RefusalReason(IntEnum):
 
 
 class BearerRefusal(Exception):
-    """The token is not accepted. `cause` is for the log only; it is a fixed phrase and never holds any of the token."""
+    """The token is refused. `cause` is for the log only: a fixed phrase without any part of the token."""
 
     def __init__(self, reason: RefusalReason, cause: str) -> None:
         super().__init__(f"{reason.name}: {cause}")
@@ -57,12 +57,12 @@ class BearerRefusal(Exception):
 
 
 class Claims(msgspec.Struct, frozen=True, gc=False):  # no cycles: thousands of them cost the collector nothing
-    """What a token says. Times are whole seconds since the epoch (NumericDate without a fraction).
+    """The claims of a token. Times are whole seconds since 1970 (NumericDate without a fraction).
 
-    `audience` is a `Surface` value, `token_id` the `jti`, `session_id` the `sid`: what one login began, shared by all
-    tokens that were exchanged from its first one. `token_versions` are those of installation, tenant, surface and
-    subject at the moment of issue; `authenticated_at` is when the password was given (OpenID Connect's `auth_time`), 0 in
-    a token that does not say. `scopes` may be empty: such a token is valid and may do nothing.
+    `audience` is a `Surface` value and `token_id` the `jti`. `session_id` is the `sid`: all tokens that descend from one
+    login share it. `token_versions` are those of installation, tenant, surface and subject when the token was issued.
+    `authenticated_at` is the time of the login with a password (OpenID Connect's `auth_time`), 0 if the token has none.
+    `scopes` may be empty: such a token is valid and permits nothing.
     """
 
     issuer: str
@@ -80,7 +80,7 @@ class Claims(msgspec.Struct, frozen=True, gc=False):  # no cycles: thousands of 
 
 
 class _Wire(msgspec.Struct, frozen=True, gc=False):
-    """The claims set as it stands in a token. The order of the fields is the order in which `mint` writes them."""
+    """The claims set on the wire. `mint` writes the members in the order of these fields."""
 
     iss: str
     aud: str
@@ -100,9 +100,9 @@ class _Wire(msgspec.Struct, frozen=True, gc=False):
 
 
 def mint(claims: Claims, key: bytes) -> str:
-    """The token that says this, in the compact serialisation (RFC 7515 section 7.1).
+    """Returns a token with these claims in the compact serialisation (RFC 7515 section 7.1).
 
-    Raises ValueError rather than write what `verify` would refuse: a short key, an id that is none, no lifetime.
+    Raises ValueError for what `verify` would refuse: a short key, an invalid id, no lifetime.
     """
     if len(key) < MIN_KEY_LENGTH:
         raise ValueError("a signing key has at least 32 bytes")
@@ -138,10 +138,10 @@ _TOKEN68 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+
 
 
 def extract(header_values: list[bytes]) -> bytes:
-    """The token of the request's `Authorization` lines: exactly one, `Bearer`, spaces, token68 (RFC 6750 section 2.1).
+    """Returns the token of the `Authorization` lines: exactly one line, `Bearer`, spaces, token68 (RFC 6750 section 2.1).
 
-    The scheme's case does not matter and white space around the whole value is not part of it (RFC 9110 sections 5.5,
-    11.1, 11.4); nothing else is lenient. Raises `BearerRefusal(MISSING)`.
+    The scheme may be in any case, and white space around the whole value is ignored (RFC 9110 sections 5.5, 11.1, 11.4).
+    Raises `BearerRefusal(MISSING)` for any other deviation.
     """
     if len(header_values) != 1:
         raise BearerRefusal(RefusalReason.MISSING, "sent twice" if header_values else "no Authorization header")
@@ -156,8 +156,8 @@ def extract(header_values: list[bytes]) -> bytes:
 # --- verifying --------------------------------------------------------------------------------------------------------
 
 _genuine_headers: dict[bytes, str] = {}
-"""Header segments that stood under a right MAC, with their `kid`: a memo of a pure function, shared by all threads.
-Only we can make new ones, so that strangers cannot wash it out; it is emptied when it is full."""
+"""Header segments that were seen with a right MAC, and their `kid`: the cache of a pure function, shared by all threads.
+Only this installation can produce new ones, so strangers cannot flush the cache. It is emptied when it is full."""
 _MAX_GENUINE_HEADERS = 256
 
 
@@ -172,14 +172,14 @@ def verify(
     max_lifetime: int,
     leeway: int = CLOCK_SKEW_MS,
 ) -> Claims:
-    """The claims of a token that is genuine, meant for this surface and tenant, and alive at `now`.
+    """Returns the claims of a token that is genuine, issued for this surface and tenant, and valid at `now`.
 
-    `now`, `max_lifetime` and `leeway` are milliseconds. `max_lifetime` is the ceiling for every token of the
-    installation, not the tenant's present setting, which rules new tokens only. `leeway` is for `iat` and `nbf` alone.
-    `key_for` gives the key of a `kid`, or None for one that this surface of this tenant does not have.
+    `now`, `max_lifetime` and `leeway` are milliseconds. `max_lifetime` is the limit for every token of the installation,
+    not the tenant's present setting, which applies to new tokens only. `leeway` applies to `iat` and `nbf` only.
+    `key_for` returns the key of a `kid`, or None for a `kid` that this surface of this tenant does not have.
 
-    Raises `BearerRefusal`: EXPIRED only if nothing but the time is wrong, INVALID for the rest. What `key_for` raises
-    passes through. Times must be integers: an `exp` of 600.5 or 600.0 is INVALID.
+    Raises `BearerRefusal`: EXPIRED only if nothing else is wrong, otherwise INVALID. Exceptions of `key_for` propagate.
+    Times must be integers: an `exp` of 600.5 or 600.0 is INVALID.
     """
     header, payload, signed, signature = split(token)
     kid = _genuine_headers.get(header) or jwt_kid(header)
@@ -217,7 +217,7 @@ def verify(
 
 
 def split(token: bytes) -> tuple[bytes, bytes, bytes, bytes]:
-    """Header, payload, both with their dot (what is signed), signature. Counts before it cuts (CVE-2025-30204)."""
+    """Returns header, payload, signing input and signature. Counts the dots before it splits (CVE-2025-30204)."""
     if len(token) > MAX_TOKEN_LENGTH:
         raise BearerRefusal(RefusalReason.INVALID, "too long")
     if token.count(b".") != 2:
@@ -230,9 +230,9 @@ def split(token: bytes) -> tuple[bytes, bytes, bytes, bytes]:
 
 
 def check_mac(signed: bytes, signature: bytes, key: bytes) -> None:
-    """Refuses a signature segment that is not the canonical text of the MAC, in time that tells nothing of where.
+    """Refuses a signature segment that is not the canonical text of the MAC. Compares in constant time.
 
-    Text is compared with text: a second spelling of the same MAC (padding, junk, unused bits) is another text.
+    It compares text with text, so a second spelling of the same MAC (padding, junk, unused bits) is refused.
     """
     if not hmac.compare_digest(_mac(signed, key), signature):
         raise BearerRefusal(RefusalReason.INVALID, "wrong MAC")
@@ -259,11 +259,11 @@ def _remember_header(header: bytes, kid: str) -> None:
 # --- the header (JOSE header, RFC 7515 section 4) ---------------------------------------------------------------------
 
 _REFUSED_MEMBERS = frozenset({"crit", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "zip", "cty", "enc"})
-"""Members that bring their own key, their own processing or another payload. Their presence alone is refused."""
+"""Members that carry a key, demand other processing or announce another payload. A header that has one is refused."""
 
 
 def read_header(segment: bytes) -> dict[str, object]:
-    """The members of a header segment that is strict JSON, says HS256 and asks for nothing else."""
+    """Returns the members of a header segment. Refuses what is not strict JSON, not HS256, or has a refused member."""
     header = _read_json(decode_segment(segment))
     if header.get("alg") != "HS256":
         raise BearerRefusal(RefusalReason.INVALID, "alg is not HS256")
@@ -273,7 +273,7 @@ def read_header(segment: bytes) -> dict[str, object]:
 
 
 def jwt_kid(segment: bytes) -> str:
-    """The `kid` of the header of one of our tokens. `typ` is `JWT` or `application/jwt` in any case (RFC 7519 5.1)."""
+    """Returns the `kid` of the header of our own tokens. `typ` is `JWT` or `application/jwt` in any case (RFC 7519 5.1)."""
     header = read_header(segment)
     typ, kid = header.get("typ"), header.get("kid")
     if not (isinstance(typ, str) and typ.lower() in ("jwt", "application/jwt")):
@@ -290,10 +290,10 @@ _from_json = msgspec.json.Decoder(_Wire).decode
 
 
 def _read_claims(raw: bytes) -> _Wire:
-    """The claims set, strictly typed.
+    """Returns the claims set, strictly typed.
 
-    What msgspec writes again byte for byte is what `mint` wrote, and has no second reading: no duplicates, no unknown
-    members, no odd numbers or escapes. What its strings hold, `verify` compares with what is expected.
+    If msgspec encodes it to the same bytes, the text is in the form of `mint` and unambiguous: no duplicate or unknown
+    members, no unusual numbers or escapes. `verify` compares the strings with the expected ones.
     """
     try:
         wire = _from_json(raw)
@@ -328,7 +328,7 @@ def _read_json(raw: bytes) -> dict[str, object]:
 # --- base64url without padding (RFC 7515 section 2, RFC 4648 sections 3.5 and 5) --------------------------------------
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")
-_FROM_URL = bytes.maketrans(b"-_+/=", b"+/   ")  # what does not belong becomes a space, which is in no alphabet
+_FROM_URL = bytes.maketrans(b"-_+/=", b"+/   ")  # any other character becomes a space, which is in no alphabet
 _PADDING = (b'"', b'==="', b'=="', b'="')
 _from_base64 = msgspec.json.Decoder(bytes).decode  # of a JSON string; three times as fast as binascii
 
@@ -338,7 +338,7 @@ def _encode(raw: bytes) -> bytes:
 
 
 def decode_segment(segment: bytes) -> bytes:
-    """The bytes of a segment. Refuses every spelling but the canonical one by writing it again and comparing."""
+    """Returns the bytes of a segment. Refuses any form that differs from the canonical encoding of those bytes."""
     quoted = b'"' + segment.translate(_FROM_URL) + _PADDING[len(segment) & 3]
     try:
         raw = _from_base64(quoted)
@@ -350,56 +350,5 @@ def decode_segment(segment: bytes) -> bytes:
 
 
 def _mac(signed: bytes, key: bytes) -> bytes:
-    """The signature segment: base64url of HMAC-SHA256 (RFC 7518 section 3.2)."""
+    """Returns the signature segment: base64url of HMAC-SHA256 (RFC 7518 section 3.2)."""
     return _encode(hmac_sha256(key, signed))
-
-
-# --- the memory -------------------------------------------------------------------------------------------------------
-
-
-class TokenCache:
-    """Tokens that were verified, by their exact bytes, tenant and surface, so that a token in use is checked once.
-
-    A hit saves reading and the MAC, and nothing else: that the `kid` is still known, epochs, `jti` and scopes are
-    compared anew by whoever asks. Times other than `exp` are not looked at again. Bounded to `limit` tokens: a full
-    young half becomes the old half, and what is used there comes back, so every step takes constant time.
-    For one thread (the event loop). Holds live credentials, hence never shows them.
-    """
-
-    __slots__ = ("_half", "_old", "_young")
-
-    def __init__(self, limit: int = 65_536) -> None:
-        self._half = limit // 2
-        self._young: dict[tuple[bytes, str, str], Claims] = {}
-        self._old: dict[tuple[bytes, str, str], Claims] = {}
-
-    def get(self, token: bytes, tenant: str, surface: str, now: int) -> Claims | None:
-        """The claims of a token remembered for this tenant and surface and not expired at `now` (ms), or None."""
-        name = (token, tenant, surface)
-        claims = self._young.get(name)
-        if claims is None:
-            claims = self._old.pop(name, None)
-            if claims is None:
-                return None
-            self._keep(name, claims)
-        return claims if now < claims.expires_at * 1000 else None
-
-    def put(self, token: bytes, tenant: str, surface: str, claims: Claims) -> None:
-        """Remembers what `verify` has just made of a token for this tenant and surface."""
-        self._keep((token, tenant, surface), claims)
-
-    def clear(self) -> None:
-        """Forgets every token: for whoever changes the rings or a tenant's generation."""
-        self._young.clear()
-        self._old.clear()
-
-    def _keep(self, name: tuple[bytes, str, str], claims: Claims) -> None:
-        if len(self._young) >= self._half:
-            self._old, self._young = self._young, {}
-        self._young[name] = claims
-
-    def __len__(self) -> int:
-        return len(self._young) + len(self._old)
-
-    def __repr__(self) -> str:
-        return f"TokenMemory({len(self)} tokens)"

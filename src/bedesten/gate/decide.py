@@ -13,11 +13,12 @@ from bedesten.errors import Refusal
 from bedesten.gate import api_keys, bearer
 from bedesten.gate.access import Access, Anonymous, AnyKey, Keyed, Open, Scoped, SignedIn
 from bedesten.gate.auth_cache import EMPTY, AccountEntry, AuthCache, Fetched, KeyEntry, TenantEntry
-from bedesten.gate.bearer import BearerRefusal, Claims, RefusalReason, TokenCache
+from bedesten.gate.bearer import BearerRefusal, Claims, RefusalReason
 from bedesten.gate.hosts import canonical_host
 from bedesten.gate.keyring import Keyring, parse_kid
 from bedesten.gate.principal import Principal
 from bedesten.gate.scopes import Surface, effective
+from bedesten.gate.token_cache import TokenCache
 
 REALM = "bedesten"
 _BEARER = f'Bearer realm="{REALM}"'
