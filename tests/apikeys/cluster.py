@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 
 from bedesten.accounts import actions as accounts
-from bedesten.admin import key_imports
-from bedesten.admin import master_secrets
+from bedesten.admin import key_imports, master_secrets
 from bedesten.admin.keyring_file import read_keyring
 from bedesten.apikeys import actions as api_keys
 from bedesten.apikeys import imports, rotation, usage

@@ -105,19 +105,19 @@ def test_a_fresh_header_is_the_magic_a_secret_of_16_bytes_and_nothing_else(count
     assert header[:8] == b"bedlim01"
     assert bytes(8) not in (header[8:16], header[16:24])
     assert header[24:] == bytes(40)
-    assert counters.note == 0
+    assert counters.throttled_until == 0
 
 
 def test_the_note_stands_behind_the_secret_and_changes_nothing_else(counters: Counters, path: Path) -> None:
     before = path.read_bytes()
-    counters.note = 0x0102030405060708
-    assert counters.note == 0x0102030405060708
+    counters.throttled_until = 0x0102030405060708
+    assert counters.throttled_until == 0x0102030405060708
     assert path.read_bytes() == before[:24] + bytes([8, 7, 6, 5, 4, 3, 2, 1]) + before[32:]
 
 
 def test_who_opens_the_file_while_there_is_a_note_still_shares_it(counters: Counters, path: Path) -> None:
     put(counters.callers, "par_1", 4711)
-    counters.note = NOW
+    counters.throttled_until = NOW
     assert Counters(path).callers.get("par_1") == 4711
 
 
@@ -138,11 +138,11 @@ def test_nobody_outside_can_tell_which_names_share_a_row() -> None:
 
 
 def test_a_file_that_is_cut_gets_its_header_back_without_the_note_of_then(counters: Counters, path: Path) -> None:
-    counters.note = NOW
+    counters.throttled_until = NOW
     again = Counters(path)
     secret = path.read_bytes()[:24]
     os.truncate(path, 0)
-    assert again.note == 0
+    assert again.throttled_until == 0
     assert path.read_bytes() == secret + bytes(FILE_SIZE - 24)
 
 

@@ -176,20 +176,20 @@ def test_in_honest_times_nobodys_refusals_are_looked_at() -> None:
     counters = Counters()
     throttle = AddressThrottle(counters, limit=2)
     refuse(throttle, "192.0.2.1", 1)
-    assert counters.note == 0
+    assert counters.throttled_until == 0
     refuse(throttle, "192.0.2.1", 1)
-    assert counters.note == NOW + 60_000
+    assert counters.throttled_until == NOW + 60_000
 
 
 def test_a_note_from_a_clock_that_went_back_is_mended() -> None:
     counters = Counters()
     throttle = AddressThrottle(counters, limit=1)
-    counters.note = NOW + 60_001
+    counters.throttled_until = NOW + 60_001
     refuse(throttle, "192.0.2.1", 1)
-    assert counters.note == NOW + 60_000
-    counters.note = NOW + 59_999
+    assert counters.throttled_until == NOW + 60_000
+    counters.throttled_until = NOW + 59_999
     refuse(throttle, "192.0.2.1", 1)
-    assert counters.note == NOW + 60_000
+    assert counters.throttled_until == NOW + 60_000
 
 
 def test_a_million_refusals_of_one_address_are_counted_no_further() -> None:

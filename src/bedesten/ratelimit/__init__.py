@@ -1,1 +1,1 @@
-"""Limits that processes share, and the throttle of addresses that are refused again and again."""
+"""Rate limits that processes share, and the throttle of addresses that are refused again and again."""

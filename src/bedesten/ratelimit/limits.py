@@ -1,19 +1,19 @@
-"""Rate limits that all workers of one machine share: counts by name, in a file that each of them has open.
+"""Rate limits that all processes of one machine share: counts by name, in a file that each process has open.
 
-What is counted: `RateLimiter` counts requests by credential, tenant and address (this module), `AddressThrottle` counts
-refusals by address (`gate.throttle`). Each has tables of its own, so that whoever can make up names, as addresses can be
-made up, crowds out no count but those of others who can.
+`RateLimiter` (this module) counts requests by credential, tenant and address. `AddressThrottle` (`ratelimit.throttle`)
+counts refusals by address. Each has tables of its own: a client that can choose names, as a client with many addresses
+can, displaces only counts in a table where every name can be chosen.
 
-How it is kept: a table is a fixed number of slots of two words, the name's tag and the count. A name may stand in any of
-eight slots; when all are taken it gets the one that is worth the least. So the memory is bounded whatever is counted,
-and a flood of names costs some of them their count, never the server its memory. Whoever counts holds a lock on the file
-for a few microseconds, without which two busy workers lose a third of their counts; nobody waits for it longer than a
-few milliseconds, so that a worker that was stopped in the wrong moment stops no other.
+Storage: a table is a fixed number of slots of two words, the name's tag and the count. A name has eight possible slots;
+when all are taken it replaces the count with the lowest priority. So the memory is bounded, and a flood of names costs some
+names their count but never exhausts the memory. A process holds a lock on the file for the few microseconds of a count;
+without the lock two busy processes lose a third of their counts. Nobody waits for the lock longer than a few milliseconds,
+so a process that is stopped while it holds the lock stops no other.
 
-What can go wrong: the file may be cut, filled with rubbish or on a full disk at any time. It is read and written, never
-mapped: a mapped page that cannot be had kills the process. When opened, a file that is none of ours is made anew; in use,
-what is missing is put back, and a count that cannot be is taken for none, which also mends what a clock that went back
-leaves behind. Without the file (`Counters.shared` is False) each process counts by itself. No limit ever fails a request.
+Failures: the file may be cut, overwritten with garbage or on a full disk at any time. It is read and written, never mapped,
+because a mapped page that is missing kills the process. A file that is not a valid counter file is replaced when it is
+opened. In use, missing parts are restored, and an impossible count reads as zero, which also corrects the counts after a
+clock went back. Without the file (`Counters.shared` is False) each process counts alone. No limit ever fails a request.
 """
 
 import contextlib
@@ -31,28 +31,28 @@ from bedesten.core import syscalls
 
 MINUTE_US = 60_000_000
 MAX_BUCKET_US = MINUTE_US + 1_000_000
-"""No bucket is empty later than this from now; a slot that says so is rubbish, or of before the clock went back."""
+"""Every bucket is empty within this time. A later value in a slot is garbage, or from before the clock went back."""
 
 SLOTS_PER_BUCKET = 8
 _WORD = 8
-_HEADER = 8  # words: what the file is, the two of the hash's secret, the note, four spare
+_HEADER = 8  # words: the magic number, two of the hash's secret, the end of throttling, four spare
 _ROW = struct.Struct(f"<{SLOTS_PER_BUCKET * 2}Q")
 _PAIR = struct.Struct("<2Q")
 _SINGLE = struct.Struct("<Q")
 _MAGIC = b"bedlim01"
 MAX_LOCK_ATTEMPTS = 2_000
-"""Tries for the lock, each of a microsecond or two."""
+"""Attempts to take the lock, each of a microsecond or two."""
 TABLE_SIZES = (("callers", 1 << 16), ("addresses", 1 << 16), ("refusals", 1 << 15))
-"""Names that can be counted at once, by table."""
+"""How many names each table can count at once."""
 _SIZE = (_HEADER + sum(slots for _, slots in TABLE_SIZES) * 2) * _WORD
-_NOTE = 3 * _WORD
+_THROTTLED_UNTIL = 3 * _WORD
 
 Priority = Callable[[int], int]
-"""How much a count is worth keeping; 0: nothing."""
+"""Rates a count: the slot with the lowest result is replaced first, and 0 is a worthless count."""
 
 
 class CounterTable:
-    """Counts by name within one region of the file. Safe for several processes, in the sense above."""
+    """Counts by name within one region of the file. Several processes may use it at once (see the module)."""
 
     __slots__ = ("_counters", "bucket")
 
@@ -62,21 +62,21 @@ class CounterTable:
 
         @lru_cache(maxsize=16_384)
         def bucket(name: str) -> tuple[int, int]:
-            """The name's tag and where its eight slots begin. Nobody outside can tell which names share them."""
+            """Returns the name's tag and the offset of its eight slots. A secret hides which names share slots."""
             number = int.from_bytes(blake2b(name.encode(), digest_size=8, key=secret).digest(), "little")
             return number | 1, start + number % rows * _ROW.size
 
         self.bucket = bucket
 
     def get(self, name: str) -> int:
-        """The name's count, 0 if it has none."""
+        """Returns the name's count, 0 if it has none."""
         tag, first = self.bucket(name)
         row = _ROW.unpack(self._counters.read(first, _ROW.size))
         tags = row[::2]
         return row[tags.index(tag) * 2 + 1] if tag in tags else 0
 
     def slot(self, name: str, priority: Priority) -> tuple[int, int]:
-        """Where the name's count is to be written (`put`), and what it is now. May take the slot of another name."""
+        """Returns the offset for the name's count (see `put`) and the present count. It may be the slot of another name."""
         tag, first = self.bucket(name)
         row = _ROW.unpack(self._counters.read(first, _ROW.size))
         tags = row[::2]
@@ -87,14 +87,14 @@ class CounterTable:
         return first + number * _PAIR.size, 0
 
     def put(self, name: str, at: int, count: int) -> None:
-        """Writes the name's count into the slot that `slot` gave."""
+        """Writes the name's count into the slot that `slot` returned."""
         self._counters.write(at, _PAIR.pack(self.bucket(name)[0], count))
 
 
 class Counters:
-    """The tables of one machine. `shared` says whether other processes see them: `path` None keeps them in this one.
+    """The counter tables of one machine. `shared` is whether other processes see them; with `path` None they do not.
 
-    `note` is one more number that all share; the throttle keeps it.
+    `throttled_until` is one more shared number, which `AddressThrottle` maintains.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -104,24 +104,24 @@ class Counters:
         self._header = self.read(0, _HEADER * _WORD) if self.shared else _fresh_header()
         self._repair()
         secret = self._header[_WORD : 3 * _WORD]
-        made, start = {}, _HEADER * _WORD
+        tables, start = {}, _HEADER * _WORD
         for name, slots in TABLE_SIZES:
-            made[name] = CounterTable(self, start, slots, secret)
+            tables[name] = CounterTable(self, start, slots, secret)
             start += slots * _PAIR.size
-        self.callers, self.addresses, self.refusals = made["callers"], made["addresses"], made["refusals"]
+        self.callers, self.addresses, self.refusals = tables["callers"], tables["addresses"], tables["refusals"]
 
     @property
-    def note(self) -> int:
+    def throttled_until(self) -> int:
         """The number in the header."""
-        note: int = _SINGLE.unpack(self.read(_NOTE, _WORD))[0]
-        return note
+        throttled_until: int = _SINGLE.unpack(self.read(_THROTTLED_UNTIL, _WORD))[0]
+        return throttled_until
 
-    @note.setter
-    def note(self, number: int) -> None:
-        self.write(_NOTE, _SINGLE.pack(number))
+    @throttled_until.setter
+    def throttled_until(self, number: int) -> None:
+        self.write(_THROTTLED_UNTIL, _SINGLE.pack(number))
 
     def read(self, at: int, size: int) -> bytes:
-        """So many bytes from there; zeros where there is nothing."""
+        """Returns `size` bytes from the offset `at`; bytes past the end of the file are zero."""
         if self._file is None:
             return bytes(self._memory[at : at + size])
         found = syscalls.pread(self._file, size, at)
@@ -131,15 +131,15 @@ class Counters:
         return found
 
     def write(self, at: int, words: bytes) -> None:
-        """Writes them there, if that can be done."""
+        """Writes at the offset `at`. A failing disk is ignored."""
         if self._file is None:
             self._memory[at : at + len(words)] = words
             return
-        with contextlib.suppress(OSError):  # a full disk: what is not counted is let through
+        with contextlib.suppress(OSError):  # a full disk: requests that are not counted pass
             os.pwrite(self._file, words, at)
 
     def lock(self) -> None:
-        """Keeps other processes from writing until `unlock`, unless one of them holds the lock for too long."""
+        """Excludes other processes until `unlock`. Gives up without an error if another process holds the lock too long."""
         if self._file is None:
             return
         for _ in range(MAX_LOCK_ATTEMPTS):
@@ -151,18 +151,18 @@ class Counters:
                 return
 
     def unlock(self) -> None:
-        """The end of what `lock` began."""
+        """Releases the lock."""
         if self._file is not None:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
     def _repair(self) -> None:
-        """Gives a file that was cut its size and its header back, so that a worker that opens it now shares it."""
+        """Restores size and header of a file that was cut, so that a process that opens it now shares it."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 os.pwrite(self._file, self._header[: 3 * _WORD], 0)
@@ -170,9 +170,9 @@ class Counters:
 
 
 def _open_shared(path: Path) -> int | None:
-    """The file of this path, opened, made if need be; None if it cannot be had.
+    """Opens the file, and creates it if necessary. Returns None if neither works.
 
-    Under a lock on its directory, so that workers that start together all get the same one.
+    Holds a lock on the directory, so that processes that start together open the same file.
     """
     try:
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -189,23 +189,23 @@ def _open_shared(path: Path) -> int | None:
 
 
 def _open_existing(path: Path) -> int | None:
-    """The file as it is, if it is one of ours, else None."""
+    """Opens the file if it is a valid counter file, else returns None."""
     try:
         file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        known = os.fstat(file)
-        if stat.S_ISREG(known.st_mode) and known.st_size == _SIZE and os.pread(file, _WORD, 0) == _MAGIC:
+        status = os.fstat(file)
+        if stat.S_ISREG(status.st_mode) and status.st_size == _SIZE and os.pread(file, _WORD, 0) == _MAGIC:
             return file
     except OSError:
-        pass  # it is made anew, or not to be had
+        pass  # the caller creates it, or counts without a file
     os.close(file)
     return None
 
 
 def _create(path: Path) -> int:
-    """A fresh file in place of whatever is there. Raises OSError."""
+    """Creates a fresh file in place of an existing one, or of a directory. Raises OSError."""
     if path.is_dir() and not path.is_symlink():
         path.rename(path.with_name(f"{path.name}.{os.getpid()}.aside"))
     fresh = path.with_name(f"{path.name}.new")
@@ -226,11 +226,11 @@ def _fresh_header() -> bytes:
     return _MAGIC + os.urandom(2 * _WORD)
 
 
-# --- limits of requests -------------------------------------------------------------------------------------------------
+# --- request limits -----------------------------------------------------------------------------------------------------
 
 
 class RateLimit(NamedTuple):
-    """One limit that a request falls under: `kind` is `credential`, `tenant` or `address`, `name` whose it is."""
+    """A limit that applies to a request: `kind` is `credential`, `tenant` or `address`, `name` identifies the one."""
 
     kind: str
     name: str
@@ -238,7 +238,7 @@ class RateLimit(NamedTuple):
 
 
 class LimitStatus(NamedTuple):
-    """What a limit says: `remaining` requests now, the bucket full again in `reset` seconds, or a wait of `retry`."""
+    """The state of a limit: `remaining` requests now, `reset` seconds until the bucket is full, `retry` seconds to wait."""
 
     limit: int
     remaining: int
@@ -247,14 +247,14 @@ class LimitStatus(NamedTuple):
 
     @property
     def allowed(self) -> bool:
-        """Whether the request may go on."""
+        """Whether the request passes."""
         return self.retry == 0
 
 
 class RateLimiter:
-    """The generic cell rate algorithm: a slot keeps the one moment at which the bucket will be empty again.
+    """The generic cell rate algorithm: a slot holds the one moment at which the bucket will be empty again.
 
-    A limit of N a minute lets N come at once, and gives one back every 60/N seconds.
+    A limit of N a minute permits N requests at once and one more every 60/N seconds.
     """
 
     __slots__ = ("_counters",)
@@ -263,7 +263,7 @@ class RateLimiter:
         self._counters = counters
 
     def take(self, limits: Iterable[RateLimit], now: int) -> list[LimitStatus]:
-        """Takes the request out of every bucket, or out of none if one of them has nothing left. `now` in epoch ms."""
+        """Counts the request against every limit, or against none if one of them is exhausted. `now` is in epoch ms."""
         self._counters.lock()
         try:
             return self._take(limits, now * 1000)
@@ -286,7 +286,7 @@ class RateLimiter:
 
 
 def _status_of(per_minute: int, empty_at: int, moment: int) -> tuple[LimitStatus, int]:
-    """The verdict for one more request, and the moment at which the bucket will then be empty. In microseconds."""
+    """Returns the status after one more request, and the moment (µs) at which the bucket will be empty."""
     step = MINUTE_US // per_minute
     latest = moment + per_minute * step
     taken = (empty_at if moment < empty_at <= moment + MAX_BUCKET_US else moment) + step
@@ -296,4 +296,4 @@ def _status_of(per_minute: int, empty_at: int, moment: int) -> tuple[LimitStatus
 
 
 def _seconds(microseconds: int) -> int:
-    return -(-microseconds // 1_000_000)  # rounded up, so that whoever waits as long is let in
+    return -(-microseconds // 1_000_000)  # rounded up, so that a client that waits this long passes

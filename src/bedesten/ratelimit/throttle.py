@@ -1,7 +1,7 @@
-"""The throttle: an address that is refused far beyond honest trouble is told to wait.
+"""Throttles addresses that are refused again and again.
 
-It counts refusals, not requests: up to the limit every refusal keeps its true answer, and good credentials count for
-nothing. The limit is so far beyond honest trouble that those who share an address with somebody in trouble never notice.
+It counts refusals, not requests: up to the limit a refused request gets its own error, and an accepted one is not counted.
+The limit is far above what a misconfigured client causes, so other clients behind the same address do not notice it.
 """
 
 from functools import lru_cache
@@ -16,14 +16,15 @@ _MAX_COUNT = (1 << 64 - _SHIFT) - 1
 
 
 class AddressThrottle:
-    """Refusals by address in windows of fixed length, each opened by an address's first refusal.
+    """Counts refusals by address in windows of fixed length; an address's first refusal opens its window.
 
     IPv6 is counted by /64, which is what one subscriber gets; IPv4 in IPv6 counts as IPv4. The counts are in a table of
-    `counters`, so the limit holds for all workers of the machine together and its memory is bounded: when more addresses
-    are refused than it has room for, those are forgotten first that were refused the least.
+    `counters`, so the limit holds for all workers of the machine together and the memory is bounded: when the table is
+    full, the address with the fewest refusals is dropped first.
 
-    A slot's word is the number of refusals above the end of the window in epoch milliseconds. The tables' note is until
-    when anybody has to wait at all: in honest times that is all that is ever looked at.
+    The upper bits of a slot's word are the number of refusals, the lower 44 bits the end of the window in epoch
+    milliseconds. `counters.throttled_until` is when the last throttled address may send again. Usually no address is
+    throttled, and `admit` reads nothing else.
     """
 
     __slots__ = ("_counters", "_limit", "_table", "_window")
@@ -35,14 +36,14 @@ class AddressThrottle:
         self._window = window_ms
 
     def admit(self, address: str, now: int) -> int | None:
-        """None if the address may be answered; else the whole seconds, at least 1, for `Retry-After`."""
-        if now >= self._counters.note:
+        """Returns None if the address is not throttled; else the whole seconds, at least 1, for `Retry-After`."""
+        if now >= self._counters.throttled_until:
             return None
         count, end = self._counted(self._table.get(counting_unit(address)), now)
         return -((now - end) // 1000) if count >= self._limit else None
 
     def refused(self, address: str, now: int) -> None:
-        """Counts one refusal (401 and its like) against the address."""
+        """Counts one refusal (401 and similar) against the address."""
         unit = counting_unit(address)
         self._counters.lock()
         try:
@@ -57,18 +58,18 @@ class AddressThrottle:
             end = now + self._window
         count = min(count + 1, _MAX_COUNT)
         self._table.put(unit, at, count << _SHIFT | end)
-        if count >= self._limit and not end <= self._counters.note <= now + self._window:
-            self._counters.note = end
+        if count >= self._limit and not end <= self._counters.throttled_until <= now + self._window:
+            self._counters.throttled_until = end
 
     def _counted(self, word: int, now: int) -> tuple[int, int]:
-        """Refusals in the window that runs now, and its end; nothing if it is over, or if the clock went back."""
+        """Returns the refusals of the current window and its end; 0 and `now` if it is over, or if the clock went back."""
         end = word & _MOMENT
         return (word >> _SHIFT, end) if 0 < end - now <= self._window else (0, now)
 
 
 @lru_cache(maxsize=8192)
 def counting_unit(address: str) -> str:
-    """What an address is counted as: IPv4 as it is, IPv6 as its /64; anything that is no address as its own text."""
+    """Returns the name under which an address is counted: IPv4 itself, IPv6 as its /64, any other text as it is."""
     parsed = parse_address(address)
     if parsed is None:
         return address
