@@ -175,7 +175,7 @@ def matrix() -> str:
 
 
 def page(text: str, generated: str) -> str:
-    """The page with what is between its marks made anew."""
+    """The page with a fresh table between its marks."""
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
     return f"{before}{BEGIN}\n\n```text\n{generated}```\n\n{END}{after}"

@@ -1,4 +1,4 @@
-"""The access matrix as a page: whoever changes who may call what changes a line that a reviewer reads."""
+"""The access matrix as a page: a change of who may call what changes a line that a reviewer reads."""
 
 import re
 import subprocess

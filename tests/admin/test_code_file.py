@@ -19,7 +19,7 @@ UNDERSTOOD = {
     "a title": (b"Code\nAAA-1\nAAA-2\n", LIST),
     "quotes": (b'"AAA-1"\n"AAA-2"\n', LIST),
     "quotes and a title": (b'"voucher code"\r\n"AAA-1"\r\n"AAA-2"\r\n', LIST),
-    "numbers that a spreadsheet was told to keep": (b'="AAA-1"\n="AAA-2"\n', LIST),
+    "numbers that a spreadsheet keeps as text": (b'="AAA-1"\n="AAA-2"\n', LIST),
     "a comma at each end": (b"AAA-1,\nAAA-2,\n", LIST),
     "commas": (b"code,pin,serial,expiry\nAAA-1,11,S1,2027-12-31\nAAA-2,22,S2,2028-01-31\n", TABLE),
     "semicolons": (b"code;pin;serial;valid until\nAAA-1;11;S1;31.12.2027\nAAA-2;22;S2;31.1.2028\n", TABLE),

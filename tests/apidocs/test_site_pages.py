@@ -36,7 +36,7 @@ from tests.support.html_outline import Outline
 
 HOME = "/documentation"
 SURFACES = [f"{HOME}/surfaces/{surface}" for surface in Surface]
-EVERY = [HOME, f"{HOME}/index", f"{HOME}/downloads", *SURFACES, *PAGES.values()]
+ALL_PAGES = [HOME, f"{HOME}/index", f"{HOME}/downloads", *SURFACES, *PAGES.values()]
 NAME = "Söhne & <b>Co</b> \"x'"
 
 
@@ -123,7 +123,7 @@ def test_only_a_tenants_own_pages_have_its_colour_and_logo(site: Site) -> None:
     assert site.get(f"{assets.FOLDER}brand.0a7ea4.css").status == 404
 
 
-@pytest.mark.parametrize("address", EVERY)
+@pytest.mark.parametrize("address", ALL_PAGES)
 @pytest.mark.parametrize("host", ["localhost", "sand.localhost"])
 def test_every_page_is_well_formed_and_loads_nothing_from_other_hosts(site: Site, host: str, address: str) -> None:
     html = site.html(address, host)
@@ -138,7 +138,7 @@ def test_every_page_is_well_formed_and_loads_nothing_from_other_hosts(site: Site
     assert "api.shop.example" not in html, "examples have the tenant's own address"
 
 
-@pytest.mark.parametrize("address", EVERY)
+@pytest.mark.parametrize("address", ALL_PAGES)
 def test_every_page_has_ordered_headings_landmarks_and_labels(site: Site, address: str) -> None:
     outline = Outline(site.html(address))
     levels = [int(tag[1]) for tag, _ in outline.of("h1", "h2", "h3", "h4")]
@@ -158,7 +158,7 @@ def test_every_page_has_ordered_headings_landmarks_and_labels(site: Site, addres
 
 @pytest.mark.parametrize("host", ["localhost", "sand.localhost"])
 def test_every_link_leads_to_a_page_and_to_an_existing_heading(site: Site, host: str) -> None:
-    shown = {address: Outline(site.html(address, host)) for address in EVERY}
+    shown = {address: Outline(site.html(address, host)) for address in ALL_PAGES}
     followed = 0
     for address, outline in shown.items():
         for href in outline.hrefs:
@@ -171,7 +171,7 @@ def test_every_link_leads_to_a_page_and_to_an_existing_heading(site: Site, host:
             followed += 1
     assert followed > 1000
     reached = {href.partition("#")[0] for outline in shown.values() for href in outline.hrefs}
-    assert set(EVERY) - reached == set(), "every page can be reached"
+    assert set(ALL_PAGES) - reached == set(), "every page can be reached"
 
 
 def test_only_links_to_operators_documents_become_text() -> None:
@@ -368,7 +368,7 @@ def test_a_surface_page_has_every_operation_with_all_its_refusals(site: Site, su
 
 def test_a_surface_that_is_switched_off_is_not_shown(only_reseller: Site) -> None:
     site = only_reseller
-    left = [address for address in EVERY if address not in SURFACES or address == f"{HOME}/surfaces/reseller"]
+    left = [address for address in ALL_PAGES if address not in SURFACES or address == f"{HOME}/surfaces/reseller"]
     shown = {address: Outline(site.html(address)) for address in left}
     for address, outline in shown.items():
         for href in outline.hrefs:
@@ -397,7 +397,7 @@ def test_a_surface_shows_only_operations_that_are_switched_on(site: Site) -> Non
 
 
 def test_a_tenants_name_is_escaped(site: Site) -> None:
-    for address in EVERY:
+    for address in ALL_PAGES:
         html = site.html(address)
         assert "S\u00f6hne &amp; &lt;b&gt;Co&lt;/b&gt; &#34;x&#39;" in html
         assert "<b>Co" not in html
@@ -416,7 +416,7 @@ def test_examples_contain_the_requested_host(site: Site, host: str, url: str) ->
     assert f"curl -s {url}/Orders/Create" in site.html(f"{HOME}/surfaces/reseller", host)
 
 
-@pytest.mark.parametrize("address", EVERY)
+@pytest.mark.parametrize("address", ALL_PAGES)
 def test_every_address_on_a_page_has_its_scheme(site: Site, address: str) -> None:
     text = site.html(address, "sand.localhost:8080").replace("Host: sand.localhost:8080", "")
     assert re.findall(r".{0,40}(?<!http://)sand\.localhost.{0,20}", text) == []
@@ -513,8 +513,8 @@ def test_a_browser_gets_a_not_found_page_with_the_menu(site: Site, host: str) ->
         assert headers[b"x-request-id"].startswith(b"req_")
         assert headers[b"content-security-policy"] == dict(site.get(HOME).headers)[b"content-security-policy"]
         assert outline.open == []
-        assert set(Outline(site.html(HOME, host)).hrefs) & set(EVERY) <= set(outline.hrefs), "the whole menu"
-        assert all(href in ("#content", *EVERY) for href in outline.hrefs)
+        assert set(Outline(site.html(HOME, host)).hrefs) & set(ALL_PAGES) <= set(outline.hrefs), "the whole menu"
+        assert all(href in ("#content", *ALL_PAGES) for href in outline.hrefs)
 
 
 @pytest.mark.parametrize(
@@ -562,7 +562,7 @@ def test_the_root_redirects_a_browser_to_the_documentation(site: Site) -> None:
     assert json.loads(site.get("/", "localhost").body)["code"] == -3
 
 
-@pytest.mark.parametrize("path", [*EVERY, f"{HOME}/errors/-23.json", "/openapi/reseller.json"])
+@pytest.mark.parametrize("path", [*ALL_PAGES, f"{HOME}/errors/-23.json", "/openapi/reseller.json"])
 def test_head_is_answered_like_get(site: Site, path: str) -> None:
     asked, got = site.get(path, method="HEAD"), site.get(path)
     kept = [line for line in got.headers if line[0] != b"x-request-id"]
@@ -570,7 +570,7 @@ def test_head_is_answered_like_get(site: Site, path: str) -> None:
     assert dict(site.get(path, method="POST").headers)[b"allow"] == b"GET, HEAD"
 
 
-@pytest.mark.parametrize("address", [one for one in EVERY if "/errors/-" not in one])
+@pytest.mark.parametrize("address", [one for one in ALL_PAGES if "/errors/-" not in one])
 def test_the_menu_marks_the_current_page(site: Site, address: str) -> None:
     outline = Outline(site.html(address))
     marked = [attributes["href"] for _, attributes in outline.of("a") if attributes.get("aria-current") == "page"]
@@ -615,7 +615,9 @@ def test_the_index_has_every_operation_field_number_and_chapter(site: Site) -> N
         assert {address, *(f"{address}#{chapter.anchor}" for chapter in shown.chapters)} <= hrefs
 
 
-@pytest.mark.parametrize("address", [*EVERY, f"{HOME}/errors/-23", f"{HOME}/errors/-23.json", "/openapi/reseller.json"])
+@pytest.mark.parametrize(
+    "address", [*ALL_PAGES, f"{HOME}/errors/-23", f"{HOME}/errors/-23.json", "/openapi/reseller.json"]
+)
 def test_paths_are_matched_without_regard_to_case(site: Site, address: str) -> None:
     assert site.get(address.upper()).body == site.get(address.title()).body == site.get(address).body
 

@@ -126,7 +126,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Told:
+class AuditRow:
     """One row of the audit trail."""
 
     action: str
@@ -138,7 +138,7 @@ class Told:
 
 _A = audit.c
 _TRAIL = rows_as(
-    Told,
+    AuditRow,
     select(_A.action, _A.actor, _A.subject, _A.detail, _A.request_id).where(_A.tenant_id == TENANT).order_by(_A.id),
 )
 
@@ -254,7 +254,7 @@ class Cluster:
         """How often anything that gives or takes a right was written."""
         return self.run(self.installation.store.counter()).number
 
-    def trail(self) -> list[Told]:
+    def trail(self) -> list[AuditRow]:
         """Every row of the tenant's audit trail, in order."""
         return self.within(lambda tx: tx.all(_TRAIL))
 

@@ -1,4 +1,4 @@
-"""Keys of another system: taken over by their SHA-256, replaced by the ordinary digest upon the first use."""
+"""Keys of another system: taken over by their SHA-256, replaced by the ordinary digest on first use."""
 
 import asyncio
 import hashlib
@@ -270,7 +270,7 @@ def test_a_roll_under_load_refuses_nobody(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("imported", [False, True], ids=["after a pepper roll", "imported"])
 def test_a_revocation_beside_first_uses_leaves_nothing_alive(cluster: Cluster, imported: bool) -> None:
-    """Replacing a digest and deleting it at the same moment: whoever comes second sees what the first one did."""
+    """Replacing a digest and deleting it at the same moment: the second action sees what the first one did."""
     made = [cluster.import_key(f"ak_live_{number:032x}") if imported else cluster.make() for number in range(10)]
     if not imported:
         cluster.roll_pepper()

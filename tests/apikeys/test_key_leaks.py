@@ -13,7 +13,7 @@ from bedesten.apikeys.actions import CURRENT, PREVIOUS
 from bedesten.core.clock import DAY, HOUR
 from bedesten.errors import Refusal
 from bedesten.gate.scopes import Surface
-from tests.apikeys.cluster import START, Cluster, Told
+from tests.apikeys.cluster import START, AuditRow, Cluster
 from tests.store.raw import raw
 
 REFUSED = -23
@@ -28,7 +28,7 @@ def report(cluster: Cluster, *lines: str, source: str = "") -> LeakReport:
     return leak_reports.report_leaks(cluster.installation.store, lambda _: cluster.keyring, lines, source)
 
 
-def told(cluster: Cluster) -> list[Told]:
+def told(cluster: Cluster) -> list[AuditRow]:
     return [row for row in cluster.trail() if row.action == "key.leaked"]
 
 

@@ -35,7 +35,7 @@ class Shop:
     supplier: str
 
     def token(self, surface: Surface = Surface.RESELLER, account: str = "", **values: Any) -> str:
-        """A token as a login makes it, but for some claims."""
+        """A token as a login makes it, except for some claims."""
         operator = self.server.operator
         return operator.mint(operator.claims(self.id, surface, account or self.partner, **values))
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.external
 
 HOME = "/documentation"
 SURFACES = [f"{HOME}/surfaces/{surface}" for surface in Surface]
-EVERY = [HOME, f"{HOME}/index", f"{HOME}/downloads", *SURFACES, *PAGES.values()]
+ALL_PAGES = [HOME, f"{HOME}/index", f"{HOME}/downloads", *SURFACES, *PAGES.values()]
 SOME = [HOME, f"{HOME}/surfaces/reseller", f"{HOME}/guides/authentication", f"{HOME}/errors/-23", f"{HOME}/index"]
 
 CONTRAST = """
@@ -52,7 +52,7 @@ def test_every_page_loads_quietly_from_its_own_host_and_fits(
 ) -> None:
     pages = sandbox if kind == "sandbox" else live
     browser.look(width=width, height=780, dark=dark)
-    for address in EVERY if dark else [*SOME, *SURFACES]:
+    for address in ALL_PAGES if dark else [*SOME, *SURFACES]:
         browser.open(pages.url + address)
         for opened in (False, True):
             if opened:
@@ -80,11 +80,11 @@ def test_all_text_stands_out_from_its_ground(browser: Window, sandbox: Pages, wi
 
 def test_every_link_of_every_page_is_answered(browser: Window, sandbox: Pages, site: Site) -> None:
     found: set[str] = set()
-    for address in EVERY:
+    for address in ALL_PAGES:
         browser.open(sandbox.url + address)
         found.update(browser.run("return [...document.links].map((link) => link.href)"))
     own = {re.sub("#.*", "", url) for url in found if url.startswith(sandbox.url)}
-    assert {f"{sandbox.url}{address}" for address in EVERY} <= own
+    assert {f"{sandbox.url}{address}" for address in ALL_PAGES} <= own
     client = site.client(sandbox.host)
     assert {url for url in own if client.get(url.removeprefix(sandbox.url)).status != 200} == set()
     client.close()

@@ -1,4 +1,4 @@
-"""The kinds of text: one normal form each, and what is none of its kind is refused with a reason."""
+"""The kinds of text: each has one normal form, and a text that is not of its kind is refused with a reason."""
 
 import unicodedata
 

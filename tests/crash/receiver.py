@@ -57,7 +57,7 @@ class Receiver:
                 length = int(self.headers["Content-Length"])
                 body = self.rfile.read(length)
                 if len(body) < length:
-                    raise ConnectionError("whoever sent it was killed meanwhile")
+                    raise ConnectionError("the sender was killed meanwhile")
                 self.send_response(receiver.take({name.lower(): value for name, value in self.headers.items()}, body))
                 self.send_header("Content-Length", "0")
                 self.end_headers()

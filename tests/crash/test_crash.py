@@ -37,7 +37,7 @@ ANSWERS = 12
 
 @dataclass
 class Run:
-    """One whole run: the server that is there now, who calls it, who is told, and what was killed."""
+    """One whole run: the present server, its callers, its webhook receiver, and what was killed."""
 
     installation: Installation
     folder: Path
@@ -175,7 +175,7 @@ def orders_are_as_acknowledged(run: Run, other: RawConnection) -> None:
 
 
 def deliveries_are_as_acknowledged(run: Run) -> None:
-    """Every line that a supplier was told is delivered has the supplier's codes, in their order."""
+    """Every line whose delivery was acknowledged has the supplier's codes, in their order."""
     for line, codes in run.traffic.deliveries.items():
         assert run.codes(line) == codes
     assert len(run.traffic.deliveries) > 0

@@ -27,7 +27,7 @@ from tests.support.sites import Site, serving
 pytestmark = pytest.mark.slow
 
 REQUESTS = 40
-Told = tuple[int, int | None]
+Verdict = tuple[int, int | None]
 ACCEPTED, REFUSED, UNAVAILABLE = (200, None), (401, -23), (503, -9)
 
 
@@ -43,19 +43,19 @@ class Failover:
     keys: list[Key]
     """API keys that both clusters have, and every process knows."""
 
-    def told(self, node: Site, key: Key) -> Told:
-        """What a request on a connection of its own is told: any process of the node may take it."""
+    def verdict(self, node: Site, key: Key) -> Verdict:
+        """The answer to a request on a connection of its own: any process of the node may take it."""
         with contextlib.closing(Client(node.port, self.shop.host, api_key(key.text))) as client:
             return client.post("/Supplier/Keys/Get").told
 
-    def ask(self, keys: Sequence[Key]) -> Counter[Told]:
-        """What so many requests on each node are told, with one key after the other."""
+    def ask(self, keys: Sequence[Key]) -> Counter[Verdict]:
+        """The answers to this many requests on each node, with one key after the other."""
         turns = itertools.cycle(keys)
-        return Counter(self.told(node, next(turns)) for node in self.nodes for _ in range(REQUESTS))
+        return Counter(self.verdict(node, next(turns)) for node in self.nodes for _ in range(REQUESTS))
 
     def accepts(self, node: Site, key: Key) -> bool:
         """Whether the node lets the key in now."""
-        return self.told(node, key) == ACCEPTED
+        return self.verdict(node, key) == ACCEPTED
 
     def commands_reach_a_primary(self) -> bool:
         """Whether the operator may write now."""

@@ -50,7 +50,7 @@ def brought_in(copy: Path, store: Path) -> None:
 
 
 def asked(site: Site, shop: Shop, *keys: Key) -> Counter[tuple[int, int | None]]:
-    """What requests with these API keys are told, each on a connection of its own: any worker may take it."""
+    """The answers to requests with these API keys, each on a connection of its own: any worker may take it."""
     told: Counter[tuple[int, int | None]] = Counter()
     for number in range(REQUESTS):
         with contextlib.closing(Client(site.port, shop.host, api_key(keys[number % len(keys)].text))) as client:

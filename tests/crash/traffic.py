@@ -12,11 +12,11 @@ from tests.support.client import Client, Lines
 from tests.support.shop import Shop, line
 from tests.support.wire import Answer, NoAnswer
 
-PAUSE = 0.02
+PAUSE_S = 0.02
 
 
 class Caller:
-    """One client, which connects anew when it has to, to wherever the server then is."""
+    """One client, which reconnects when it has to, to the server's present address."""
 
     def __init__(self, shop: Shop, port: Callable[[], int], lines: Lines) -> None:
         self._shop = shop
@@ -105,7 +105,7 @@ class Traffic:
         while not self._stopped.is_set():
             yield turn
             turn += 1
-            time.sleep(PAUSE)
+            time.sleep(PAUSE_S)
 
     def _order(self, name: str, caller: Callable[..., Caller]) -> None:
         shop = self.shop

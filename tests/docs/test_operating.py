@@ -1,4 +1,4 @@
-"""What operators are told to type does what the pages say, on a real installation; what is shipped for them fits it."""
+"""The commands on the operators' pages do what the pages say, on a real installation; shipped files fit it."""
 
 import os
 import re
@@ -117,8 +117,8 @@ def test_a_database_is_copied_and_restored_as_the_page_says(place: Path) -> None
 def test_the_master_secrets_are_rotated_as_the_page_says(place: Path, program: Program) -> None:
     installed("jq")
     run("\n".join(shell(HOW_TO / "rotate-master-secrets.md")), place, BEDESTEN_DATA=str(program.data))
-    rings = program.run_json("secrets", "list")
-    assert (rings["sign"], rings["digest"], rings["wrap"]) == (["s3"], ["d2", "d1"], ["w1"])
+    master_secrets = program.run_json("secrets", "list")
+    assert (master_secrets["sign"], master_secrets["digest"], master_secrets["wrap"]) == (["s3"], ["d2", "d1"], ["w1"])
 
 
 def test_an_upgrade_goes_as_the_page_says(place: Path, program: Program) -> None:

@@ -1,4 +1,4 @@
-"""The walk names texts that are none of their kind, which the database itself cannot tell."""
+"""`check` names texts that are not of their kind, which no constraint of the database can find."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Unpaid checkouts hold no more than they may, and a customer who is in its own way is told of it."""
+"""Unpaid checkouts hold no more than they may, and a refusal names the customer's own checkouts."""
 
 import pytest
 

@@ -37,7 +37,7 @@ def hold(tenant: Tenant, amount: int, captured: int = 0, order: str = "") -> str
 @pytest.fixture
 def tenant(installation: Installation) -> Iterator[Tenant]:
     """A tenant whose partner has no credit at all. Its money is forgotten afterwards: holds of orders that have no row
-    are a breach for whoever walks over the invariants."""
+    are violations that `check` reports."""
     made = open_tenant(installation)
     yield made
     with raw(installation.settings) as other:

@@ -30,7 +30,7 @@ def counts(other: RawConnection, tenant: Tenant) -> tuple[int, ...]:
     return tuple(row)
 
 
-NOTHING = (0, 0, 0, 0, 0, 0)
+NO_EFFECTS = (0, 0, 0, 0, 0, 0)
 
 
 def refused(tenant: Tenant, number: int, *wanted: tuple[str, int], **details: str) -> Refusal:
@@ -88,7 +88,7 @@ def test_one_line_that_cannot_be_had_undoes_the_others_and_all_are_named(
             {"deliverId": "4", "reason": "outOfStock"},
         ]
     }
-    assert counts(other_connection, tenant) == NOTHING
+    assert counts(other_connection, tenant) == NO_EFFECTS
     assert (tenant.available(plenty), tenant.available(scarce)) == (9, 2)
     assert tenant.balance().available == 0
     assert tenant.order((plenty, 1), reference="again").replayed is False
@@ -99,7 +99,7 @@ def test_two_lines_of_one_product_cannot_take_more_than_there_is(
 ) -> None:
     card = tenant.card(3)
     refused(tenant, -200, (card, 2), (card, 2))
-    assert counts(other_connection, tenant) == NOTHING
+    assert counts(other_connection, tenant) == NO_EFFECTS
     assert tenant.available(card) == 3
     placed = tenant.order((card, 2), (card, 1))
     assert tenant.available(card) == 0

@@ -22,7 +22,7 @@ OF_COSTS = "FROM transfers WHERE tenant_id = :tenant AND substr(business_key, 1,
 EARNED = f"SELECT coalesce(sum(amount), 0) {OF_COSTS}"
 KEYS = f"SELECT business_key, amount {OF_COSTS} ORDER BY amount"
 STATES = "SELECT state, count(*) FROM stock_codes WHERE tenant_id = :tenant GROUP BY state ORDER BY state"
-MANY = 2_400
+UNITS = 2_400
 
 
 def add(tenant: Tenant, product: str, codes: Sequence[StockCode | str], source: Source | None = None) -> Upload:
@@ -76,7 +76,7 @@ def test_the_same_file_again_takes_over_from_an_upload_that_broke_off(tenant: Te
 def test_an_upload_that_fails_in_the_middle_leaves_nothing(tenant: Tenant, other_connection: RawConnection) -> None:
     card, cipher = tenant.card(0), tenant.installation.cipher
     product = tenant.read(operator_stock.stocked_product, card)
-    codes = [read_code(f"FAIL-{at}") for at in range(MANY)]
+    codes = [read_code(f"FAIL-{at}") for at in range(UNITS)]
 
     def advance(_: int) -> None:
         raise KeyboardInterrupt
@@ -85,7 +85,7 @@ def test_an_upload_that_fails_in_the_middle_leaves_nothing(tenant: Tenant, other
         operator_stock.add_codes(tenant.write, cipher, product, codes, Source("a test", "operator"), advance)
     assert other_connection.rows(STATES, tenant=tenant.id) == []
     done = operator_stock.add_codes(tenant.write, cipher, product, codes, Source("a test", "operator"))
-    assert (done.added, tenant.available(card)) == (MANY, MANY)
+    assert (done.added, tenant.available(card)) == (UNITS, UNITS)
 
 
 def test_an_upload_that_broke_off_long_ago_is_thrown_away(tenant: Tenant, other_connection: RawConnection) -> None:

@@ -15,7 +15,7 @@ from bedesten.tenants import actions as tenants
 from tests.support.client import Lines, api_key, bearer, request_bytes
 from tests.support.nginx import SHIPPED, Nginx, nginx
 from tests.support.shop import Shop
-from tests.support.wire import PATIENCE, Answer, Connection, speak
+from tests.support.wire import TIMEOUT_S, Answer, Connection, speak
 
 pytestmark = pytest.mark.external
 
@@ -265,7 +265,7 @@ def test_ipv6_is_heard_like_ipv4(front: Nginx, first_shop: Shop) -> None:
     context = ssl.create_default_context(cafile=str(front.authority))
     lines = [*bearer(first_shop.partner_token), ("Connection", "close")]
     with (
-        socket.create_connection((front.second, front.tls_port), PATIENCE) as plain,
+        socket.create_connection((front.second, front.tls_port), TIMEOUT_S) as plain,
         context.wrap_socket(plain, server_hostname=first_shop.host) as sock,
     ):
         sock.sendall(request_bytes("GET", DETAILS, first_shop.host, lines))

@@ -12,7 +12,7 @@ from bedesten.forward_auth.identity_headers import InvalidSignature, verified
 from tests.support.cli_program import Program
 from tests.support.client import Lines, api_key, request_bytes
 from tests.support.forward_auth import HOST, ForwardAuthServer, forward_auth_server
-from tests.support.wire import PATIENCE, Answer, Connection
+from tests.support.wire import TIMEOUT_S, Answer, Connection
 
 pytestmark = pytest.mark.slow
 
@@ -144,7 +144,7 @@ def test_a_preflight_below_storefront_is_no_way_around_the_rules(gate: ForwardAu
 
 
 def eventually(gate: ForwardAuthServer, path: str, told: tuple[int, int | None]) -> bool:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT_S
     while time.monotonic() < end:
         if envoy(gate, path).told == told:
             return True

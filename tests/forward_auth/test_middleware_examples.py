@@ -24,7 +24,7 @@ from tests.support.client import Client, Lines, api_key
 from tests.support.documents import ROOT
 from tests.support.forward_auth import HOST, ForwardAuthServer, forward_auth_server
 from tests.support.sites import ENGINES, postgres_database
-from tests.support.wire import PATIENCE, Answer
+from tests.support.wire import TIMEOUT_S, Answer
 
 pytestmark = pytest.mark.external
 
@@ -42,7 +42,7 @@ class Service:
 
     def ask(self, path: str, lines: Lines = (), method: str = "GET", host: str = HOST, body: bytes = b"") -> Answer:
         """The answer to one request on a connection of its own; other people's servers may send it in chunks."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         with contextlib.closing(connection):
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name, value in (("Host", host), ("Content-Length", str(len(body))), *lines):
@@ -69,7 +69,7 @@ def running(installation: ForwardAuthServer, *command: str, port: int) -> Iterat
         ) as process,
     ):
         try:
-            end = time.monotonic() + PATIENCE
+            end = time.monotonic() + TIMEOUT_S
             while True:
                 assert process.poll() is None, said.read_text("utf-8")
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
@@ -79,7 +79,7 @@ def running(installation: ForwardAuthServer, *command: str, port: int) -> Iterat
             yield Service(port, process, installation)
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT_S)
     assert "Traceback" not in said.read_text("utf-8")
 
 
@@ -240,7 +240,7 @@ def test_what_a_service_saw_of_api_keys_is_in_the_installation(django: Service) 
     command = ("granian", "--interface", "wsgi", "--port", str(port), "django_app:application")
     with running(django.installation, *command, port=port) as own:
         assert own.ask("/me", api_key(made["key"])).status == 200
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT_S
     while time.monotonic() < end:
         (secret,) = django.installation.program.run_json("keys", "usage", made["id"])["secrets"]
         if secret["lastUsed"]:

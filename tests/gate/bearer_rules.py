@@ -25,7 +25,7 @@ CLAIMS: dict[str, object] = {
     "sid": "ses_01",
     "ep": [0, 1, 2, 3],
 }
-LONGEST_LIFE = 86_400
+MAX_LIFETIME_S = 86_400
 LATEST = 253_402_300_799
 TIMES = ("iat", "exp", "nbf", "auth_time")
 
@@ -133,7 +133,7 @@ def _untyped(one: Presented) -> bool:
 
 def _lifetime(one: Presented) -> bool:
     issue_key, expires = one.claims["iat"], one.claims["exp"]
-    return not (isinstance(issue_key, int) and isinstance(expires, int) and 0 < expires - issue_key <= LONGEST_LIFE)
+    return not (isinstance(issue_key, int) and isinstance(expires, int) and 0 < expires - issue_key <= MAX_LIFETIME_S)
 
 
 def _typ(one: Presented) -> bool:

@@ -49,7 +49,7 @@ OWNERS = {
     Surface.SUPPLIER: SUPPLIER,
     Surface.PAYMENT: INTEGRATION,
 }
-NO_CREDENTIALS = Credentials([], [], ADDRESS)
+ABSENT = Credentials([], [], ADDRESS)
 SUPPLIER_KEY = KeyEntry("key_1", "ten_1", Surface.SUPPLIER, "sup_1", None, (), None)
 
 
@@ -175,7 +175,7 @@ def refusal(ask: Callable[[], object]) -> Refusal:
 
 
 def code_and_cause(refused: Refusal) -> tuple[ErrorCode, str]:
-    """What the caller is told and what the log is."""
+    """What the caller sees and what the log says."""
     return refused.code, refused.cause
 
 

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from hypothesis import strategies as st
 
 from bedesten.gate.bearer import Claims
-from tests.gate.bearer_rules import CLAIMS, HEADER, LONGEST_LIFE, NOW, b64, compact
+from tests.gate.bearer_rules import CLAIMS, HEADER, MAX_LIFETIME_S, NOW, b64, compact
 
 KEY, OTHER_KEY = bytes(range(100, 132)), bytes(range(132, 164))
 KEYS = {"s1.0": KEY, "s1.1": OTHER_KEY, "s1.2": KEY[:31]}
 
 SECONDS = [
     at + shift
-    for at in (NOW, NOW - 600, NOW + 3000, NOW - 600 + LONGEST_LIFE)
-    for shift in (-LONGEST_LIFE, -61, -60, -59, -1, 0, 1, 59, 60, 61)
+    for at in (NOW, NOW - 600, NOW + 3000, NOW - 600 + MAX_LIFETIME_S)
+    for shift in (-MAX_LIFETIME_S, -61, -60, -59, -1, 0, 1, 59, 60, 61)
 ]
 texts = st.text(max_size=6) | st.sampled_from(["", "*", "a\0", "\ud800", "é", "orders:read", "a  b", "a a", "ptn_01 "])
 odd = st.recursive(
@@ -163,7 +163,7 @@ def claims_of_ours(draw: st.DrawFn) -> Claims:
     word = st.text("abcz:._-!#~", min_size=1, max_size=12)
     name = st.text("aZ0_-", min_size=1, max_size=64)
     count = st.integers(0, 2**53)
-    issue_key = NOW - draw(st.integers(0, LONGEST_LIFE - 1))
+    issue_key = NOW - draw(st.integers(0, MAX_LIFETIME_S - 1))
     return Claims(
         issuer=str(CLAIMS["iss"]),
         audience=str(CLAIMS["aud"]),
@@ -171,7 +171,7 @@ def claims_of_ours(draw: st.DrawFn) -> Claims:
         tenant=str(CLAIMS["tenant"]),
         scopes=draw(st.frozensets(word, max_size=8)),
         issued_at=issue_key,
-        expires_at=draw(st.integers(NOW + 1, issue_key + LONGEST_LIFE)),
+        expires_at=draw(st.integers(NOW + 1, issue_key + MAX_LIFETIME_S)),
         token_id=draw(name),
         session_id=draw(name),
         token_versions=draw(st.tuples(count, count, count, count)),

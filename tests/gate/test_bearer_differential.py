@@ -1,4 +1,4 @@
-"""The verifier beside PyJWT: they agree on every token, but for rules that are written down, each of them stricter.
+"""The verifier beside PyJWT: they agree on every token, except for rules that are written down, each of them stricter.
 
 Ours accepts a token if, and only if, PyJWT in its strictest configuration accepts it *and* it breaks none of the rules in
 `bearer_rules.RULES`; and then both say that it claims the same.
@@ -16,13 +16,13 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 
 from bedesten.gate.bearer import BearerRefusal, Claims, RefusalReason, mint, verify
-from tests.gate.bearer_rules import CLAIMS, HEADER, LONGEST_LIFE, NOW, RULES, Presented, b64, broken, compact
+from tests.gate.bearer_rules import CLAIMS, HEADER, MAX_LIFETIME_S, NOW, RULES, Presented, b64, broken, compact
 from tests.gate.odd_tokens import KEY, KEYS, claims_of_ours, tokens
 from tests.support.documents import DOCS, tables
 
 IN_CI = bool(os.environ.get("CI"))
 EXAMPLES = int(os.environ.get("BEDESTEN_FUZZ_EXAMPLES", "1000"))
-"""How many tokens are tried. Whoever has changed the verifier tries 40000: a few minutes."""
+"""Number of tokens to try. After a change of the verifier try 40000: a few minutes."""
 
 
 class Stopped(datetime):
@@ -44,7 +44,7 @@ def ours(token: bytes, now: int = NOW) -> Claims | BearerRefusal:
     try:
         return verify(
             token, key_for=KEYS.get, issuer="https://hall.example", audience="reseller", tenant="ten_01",
-            now=now * 1000, max_lifetime=LONGEST_LIFE * 1000,
+            now=now * 1000, max_lifetime=MAX_LIFETIME_S * 1000,
         )  # fmt: skip
     except BearerRefusal as refused:
         return refused

@@ -14,9 +14,9 @@ from bedesten.gate.keyring import Keyring, make_kid
 from bedesten.gate.principal import Principal
 from bedesten.gate.scopes import SCOPES, Surface
 from tests.gate.gate_fixture import (
+    ABSENT,
     ADDRESS,
     CUSTOMER,
-    NO_CREDENTIALS,
     NOW,
     PARTNER,
     SECOND,
@@ -88,15 +88,15 @@ def test_an_open_route_looks_at_no_credential(fixture: GateFixture, access: Open
 
 def test_a_suspended_tenant_shows_no_documents_but_answers_a_login_itself(fixture: GateFixture) -> None:
     fixture.tenant = replace(TENANT, suspended=True)
-    assert code_and_cause(fixture.refused(Open(None), NO_CREDENTIALS)) == (
+    assert code_and_cause(fixture.refused(Open(None), ABSENT)) == (
         errors.UNKNOWN_HOST,
         "the tenant is suspended",
     )
-    assert fixture.authenticate(Open(Surface.RESELLER), NO_CREDENTIALS) is None
+    assert fixture.authenticate(Open(Surface.RESELLER), ABSENT) is None
 
 
 def test_an_anonymous_route_needs_no_token_but_one_that_is_sent_must_be_good(fixture: GateFixture) -> None:
-    assert fixture.authenticate(CATALOGUE, NO_CREDENTIALS) is None
+    assert fixture.authenticate(CATALOGUE, ABSENT) is None
     assert fixture.authenticate(CATALOGUE, api_key("rubbish")) is None
     principal = fixture.authenticate(CATALOGUE, fixture.token(Surface.STOREFRONT))
     assert principal is not None
@@ -109,7 +109,7 @@ def test_an_anonymous_route_needs_no_token_but_one_that_is_sent_must_be_good(fix
 def test_a_suspended_tenants_shop_is_closed_to_everybody(fixture: GateFixture) -> None:
     token = fixture.token(Surface.STOREFRONT)
     fixture.tenant = replace(TENANT, suspended=True)
-    for credentials in (NO_CREDENTIALS, token):
+    for credentials in (ABSENT, token):
         assert code_and_cause(fixture.refused(CATALOGUE, credentials)) == (
             errors.UNKNOWN_HOST,
             "the tenant is suspended",
@@ -429,7 +429,7 @@ def test_who_lacks_it_is_told_so(
     assert refused.headers == (((b"www-authenticate", header),) if header else ())
 
 
-# --- what the caller is told --------------------------------------------------------------------------------------------
+# --- what the caller sees -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.requirement(1, 15)

@@ -12,10 +12,10 @@ from bedesten.gate.decide import Credentials, challenge, key_refused
 from bedesten.gate.principal import Principal
 from bedesten.gate.scopes import Surface
 from tests.gate.gate_fixture import (
+    ABSENT,
     ADDRESS,
     INTEGRATION,
     LIVE_KEY,
-    NO_CREDENTIALS,
     NO_KEY,
     NOW,
     SUPPLIER,
@@ -68,7 +68,7 @@ def test_a_key_in_memory_is_not_read_again(fixture: GateFixture) -> None:
 
 KEYED_CAUSES = {
     "no live key has this digest": lambda fixture: api_key(LIVE_KEY),
-    "no ApiKey header": lambda fixture: NO_CREDENTIALS,
+    "no ApiKey header": lambda fixture: ABSENT,
     "sent twice": lambda fixture: Credentials([], [LIVE_KEY.encode()] * 2, ADDRESS),
     "not of the form of an API key": lambda fixture: api_key(LIVE_KEY + "0"),
 }
@@ -260,7 +260,7 @@ def test_only_a_good_key_of_the_surface_learns_that_there_is_no_such_path(fixtur
         "a key of another surface",
     )
     assert refusal(lambda: knock(Surface.SUPPLIER, payment)).code is errors.NOT_GRANTED
-    assert refusal(lambda: knock(Surface.SUPPLIER, NO_CREDENTIALS)).code is errors.KEY_REFUSED
+    assert refusal(lambda: knock(Surface.SUPPLIER, ABSENT)).code is errors.KEY_REFUSED
 
 
 def test_there_is_one_refusal_of_keys_for_whoever_refuses_one() -> None:

@@ -1,4 +1,4 @@
-"""Passwords are peppered argon2id, cost the same whoever asks, and may be anything but easy to guess."""
+"""Passwords are peppered argon2id, cost the same for every caller, and are refused if they are easy to guess."""
 
 import pytest
 

@@ -14,10 +14,10 @@ from tests.support.sites import Site
 from tests.support.wire import Answer
 
 OPERATIONS = {name: operation for document in DOCUMENTS.values() for name, operation in document.operations.items()}
-EVERY = [expected_route for expected_route in EXPECTED_ROUTES.values() if expected_route.name in OPERATIONS]
+PLANNED_ROUTES = [expected_route for expected_route in EXPECTED_ROUTES.values() if expected_route.name in OPERATIONS]
 AS_PROBLEM = (("Accept", PROBLEM),)
 every_operation = pytest.mark.parametrize(
-    "expected_route", EVERY, ids=lambda expected_route: " ".join(expected_route.name)
+    "expected_route", PLANNED_ROUTES, ids=lambda expected_route: " ".join(expected_route.name)
 )
 
 
@@ -46,7 +46,7 @@ def faults(expected_route: ExpectedRoute, answers: Iterable[Answer]) -> list[str
 
 
 def test_every_documented_operation_is_tested() -> None:
-    assert {expected_route.name for expected_route in EVERY} == set(OPERATIONS)
+    assert {expected_route.name for expected_route in PLANNED_ROUTES} == set(OPERATIONS)
 
 
 @every_operation

@@ -1,4 +1,4 @@
-"""Sixteen at once: goods are never sold twice, never lost, and nobody is told that they are gone while they are not."""
+"""Sixteen at once: goods are never sold twice, never lost, and never reported as gone while they are not."""
 
 from collections import Counter
 

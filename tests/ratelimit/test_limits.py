@@ -262,7 +262,7 @@ def test_a_file_that_is_cut_in_use_is_mended_and_stays_the_one_of_all(tmp_path: 
     assert accepted(RateLimiter(second), 5, 3) in (0, 1, 2), "what was counted before the cut may be forgotten"
     assert not take(RateLimiter(first), 3).allowed
     assert path.stat().st_size == size
-    assert accepted(RateLimiter(Counters(path)), 5, 3) == 0, "whoever opens it now shares it"
+    assert accepted(RateLimiter(Counters(path)), 5, 3) == 0, "a process that opens it now shares it"
 
 
 def test_on_a_full_disk_nothing_is_counted_and_nothing_fails() -> None:

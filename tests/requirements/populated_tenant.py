@@ -76,7 +76,7 @@ class PopulatedTenant:
         return self.server.code(method, path, lines, given, host=self.host, address=_address())
 
     def call(self, surface: Surface, lines: Lines) -> int:
-        """The number of what the surface's harmless call is told."""
+        """The code that answers the surface's harmless call."""
         method, path = ENDPOINTS[surface]
         return self.code(method, path, lines)
 

@@ -106,7 +106,7 @@ HOW: dict[str, Callable[[str], Lines]] = {
 
 
 def told(presented: Surface, how: str, at: Surface) -> int:
-    """What a good credential of one surface is told at another one, when it is sent like this."""
+    """The answer to a good credential of one surface at another one, sent like this."""
     if at in BY_TOKEN:
         if how != "as a bearer token":
             return MISSING

@@ -55,14 +55,14 @@ def test_the_disk_of_these_tests_forgets_what_was_not_synced(level: str, kept: i
 
 
 def asked(shop: Shop, port: int, credential: str) -> tuple[int, int | None]:
-    """What a credential is told: an API key of the supplier, or a token of the customer."""
+    """The answer to a credential: an API key of the supplier, or a token of the customer."""
     if credential.startswith("ak_"):
         return Client(port, shop.host, api_key(credential)).post("/Supplier/Keys/Get").told
     return Client(port, shop.host, bearer(credential)).post("/Storefront/Customers/Profile").told
 
 
 def acknowledge(shop: Shop, site: Site, program: Program, image: Path) -> dict[str, tuple[int, int | None]]:
-    """Takes rights over HTTP and by command until each was acknowledged; what every credential is told from then on."""
+    """Takes rights over HTTP and by command until each was acknowledged; the answer to every credential from then on."""
     operator = shop.operator
     keys = [operator.key(shop.id, Surface.SUPPLIER, shop.supplier) for _ in range(4)]
     session = session_id(IdGenerator())  # another one than that of the shop's own token, which goes on
@@ -172,6 +172,6 @@ def take(tenant: PopulatedTenant) -> None:
 
 
 def refusals(tenant: PopulatedTenant) -> set[int]:
-    """What the key and the tokens are told."""
+    """The answers to the key and the tokens."""
     keyed = tenant.call(Surface.SUPPLIER, api_key(tenant.keys[Surface.SUPPLIER].text))
     return {keyed, *(tenant.call(surface, bearer(token)) for surface, token in tenant.tokens.items())}

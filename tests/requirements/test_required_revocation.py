@@ -29,7 +29,7 @@ from tests.support.workers import to_every_worker
 pytestmark = pytest.mark.slow
 
 PROFILE, LOGOUT = "/Storefront/Customers/Profile", "/Storefront/Customers/Logout"
-AT_ONCE = 200
+CONNECTIONS = 200
 
 
 # --- two hundred at once ----------------------------------------------------------------------------------------------
@@ -45,18 +45,18 @@ def test_two_hundred_requests_at_once_after_the_revocation_are_all_refused(
     key = each_operator.key(tenant, Surface.SUPPLIER, each_operator.owner(tenant, Surface.SUPPLIER, "Acme"))
     asks = [request_bytes("POST", "/Supplier/Products/List", name, api_key(key.text)) for name in names]
     with to_every_worker(each_site, names[0]) as kept:
-        kept += [Connection(each_site.port, kept[0].source) for _ in range(len(kept), AT_ONCE // 2)]
+        kept += [Connection(each_site.port, kept[0].source) for _ in range(len(kept), CONNECTIONS // 2)]
         assert {one.exchange(asks[number % 2]).told for number, one in enumerate(kept)} == {(200, None)}
 
         each_operator.revoke_key(tenant, key)
 
-        new = [Connection(each_site.port, kept[0].source) for _ in range(AT_ONCE - len(kept))]
+        new = [Connection(each_site.port, kept[0].source) for _ in range(CONNECTIONS - len(kept))]
         for number, connection in enumerate([*kept, *new]):
             connection.send(asks[number % 2])
         answers = [connection.receive() for connection in [*kept, *new]]
         for connection in [*kept, *new]:
             connection.close()
-    assert len(answers) == AT_ONCE
+    assert len(answers) == CONNECTIONS
     assert {answer.told for answer in answers} == {(401, -23)}
     assert len({answer.anonymous for answer in answers}) == 1
 
@@ -66,7 +66,7 @@ def test_two_hundred_requests_at_once_after_the_revocation_are_all_refused(
 
 @dataclass(frozen=True)
 class Taken:
-    """A credential that lost its right, and what it is told."""
+    """A credential that lost its right, and the answer to it."""
 
     credential: str
     told: tuple[int, int | None]

@@ -177,7 +177,7 @@ def signed(token: str, key: bytes) -> str:
 
 
 def told(day: LeakScenario, asks: list[bytes]) -> set[tuple[int, int | None]]:
-    """What is answered, over connections of which none is refused so often that it is told nothing but to wait."""
+    """The answers, over enough connections that none reaches the limit of refusals."""
     answers = set()
     for first in range(0, len(asks), 250):
         with Connection(day.port) as connection:

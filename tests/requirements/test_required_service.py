@@ -33,7 +33,7 @@ LOGIN, CUSTOMER_LOGIN, PROFILE = (
 )
 HASH_BYTES = 19_456 * 1024
 """What one argon2id computation needs at the parameters of the default."""
-AT_ONCE, SLACK = 2, 24 * 2**20
+PARALLEL_LOGINS, SLACK = 2, 24 * 2**20
 
 
 def web_workers(site: Site) -> list[int]:
@@ -63,7 +63,7 @@ def test_fifty_logins_at_once_take_bounded_memory_and_leave_other_calls_alone(re
     workers = web_workers(shop.site)
     before = {process: memory(process, "VmRSS") for process in workers}
     for process in workers:
-        Path(f"/proc/{process}/clear_refs").write_text("5")  # the highest mark begins anew
+        Path(f"/proc/{process}/clear_refs").write_text("5")  # resets the high-water mark
     body = {"email": shop.customer_email, "password": PASSWORD}
 
     def log_in(_: int) -> int:
@@ -79,7 +79,7 @@ def test_fifty_logins_at_once_take_bounded_memory_and_leave_other_calls_alone(re
     assert set(told) <= {200, 503}
     assert told[200] >= 40
     for process in workers:
-        assert memory(process, "VmHWM") - before[process] <= AT_ONCE * HASH_BYTES + SLACK
+        assert memory(process, "VmHWM") - before[process] <= PARALLEL_LOGINS * HASH_BYTES + SLACK
 
 
 @pytest.mark.requirement(118)

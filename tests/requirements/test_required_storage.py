@@ -49,7 +49,7 @@ def two(installation: Installation) -> Iterator[tuple[PopulatedTenant, Populated
 
 
 def told(tenant: PopulatedTenant, key: str) -> set[int]:
-    """What the key is told at this tenant: by a process that has looked before, and by one that starts now."""
+    """The answers to the key at this tenant: of a process that knows it, and of one that starts now."""
     fresh = InProcessServer(tenant.operator.installation)
     answers = {
         tenant.call(Surface.SUPPLIER, api_key(key)),
@@ -168,7 +168,7 @@ def test_a_password_hash_is_bound_to_the_pepper_and_not_to_its_account_and_the_p
 
 
 def signs_in(tenant: PopulatedTenant) -> Any:
-    """What a login with the first one's password is told at the second one's account."""
+    """The answer to a login with the first one's password at the second one's account."""
     body = {"email": "partner@example.com", "password": PASSWORD}
     return tenant.code("POST", LOGINS[0], (), body)
 

@@ -47,7 +47,7 @@ async def end(cluster: Cluster, token: str, session: object, node: int = 0) -> A
 
 
 async def codes(cluster: Cluster, *tokens: str) -> list[int | None]:
-    """What each token is told at each node."""
+    """The answer to each token at each node."""
     return [(await cluster.profile(token, node)).code for token in tokens for node in (0, 1)]
 
 

@@ -1,7 +1,7 @@
 """A small cloud: what answers when the vendors' own libraries ask for a secret.
 
 The libraries of Azure and Google go to fixed names over TLS. Here they are given a proxy by the environment, as many
-companies have one. It ends their tunnels itself, with certificates of an authority that they are told to trust, and
+companies have one. It ends their tunnels itself, with certificates of an authority that they trust by configuration, and
 answers in the names of the real hosts. What it answers is written from the published REST references of Azure Key Vault
 (with the challenge of its authentication), the Microsoft identity platform, Google Secret Manager and Vault's KV 2.
 """
@@ -31,7 +31,7 @@ AZURE_TOKEN, VAULT_TOKEN = "azure-access-token-1", "vault-token-1"
 
 
 @dataclass(frozen=True)
-class Asked:
+class ManagerRequest:
     """A request that arrived."""
 
     method: str
@@ -42,7 +42,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Told:
+class ManagerResponse:
     """What is answered."""
 
     status: int
@@ -57,9 +57,9 @@ class Cloud:
     folder: Path
     port: int = 0
     secrets: dict[str, str] = field(default_factory=dict)
-    asked: list[Asked] = field(default_factory=list)
-    faults: list[Told] = field(default_factory=list)
-    always: Told | None = None
+    requests: list[ManagerRequest] = field(default_factory=list)
+    faults: list[ManagerResponse] = field(default_factory=list)
+    always: ManagerResponse | None = None
     held_up: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -70,7 +70,7 @@ class Cloud:
     @property
     def reads(self) -> int:
         """How often a secret itself was asked for, whatever the answer."""
-        return sum("/secrets/" in one.path or "/data/" in one.path for one in self.asked)
+        return sum("/secrets/" in one.path or "/data/" in one.path for one in self.requests)
 
     def environment(self) -> dict[str, str]:
         """What programs need to be told, to find this cloud and to be let in."""
@@ -86,51 +86,55 @@ class Cloud:
             "VAULT_CACERT": str(self.authority.file),
         }
 
-    def answer(self, asked: Asked) -> Told:
+    def answer(self, request: ManagerRequest) -> ManagerResponse:
         """The answer of the host that was asked."""
-        self.asked.append(asked)
-        if "/secrets/" in asked.path or "/data/" in asked.path:
+        self.requests.append(request)
+        if "/secrets/" in request.path or "/data/" in request.path:
             self.held_up.wait(20)
             if self.faults:
                 return self.faults.pop(0)
             if self.always:
                 return self.always
-        if asked.host.endswith(".vault.azure.net"):
-            return self._key_vault(asked)
-        if asked.host == "login.microsoftonline.com":
-            return self._microsoft(asked)
-        if asked.host == "secretmanager.googleapis.com":
-            return self._google(asked)
-        return self._vault(asked)
+        if request.host.endswith(".vault.azure.net"):
+            return self._key_vault(request)
+        if request.host == "login.microsoftonline.com":
+            return self._microsoft(request)
+        if request.host == "secretmanager.googleapis.com":
+            return self._google(request)
+        return self._hashicorp_vault(request)
 
     # --- Azure ---
 
-    def _key_vault(self, asked: Asked) -> Told:
-        if asked.headers.get("authorization") != f"Bearer {AZURE_TOKEN}":
+    def _key_vault(self, request: ManagerRequest) -> ManagerResponse:
+        if request.headers.get("authorization") != f"Bearer {AZURE_TOKEN}":
             demand = f'Bearer authorization="https://login.microsoftonline.com/{AZURE_TENANT}"'
             challenge = f'{demand}, resource="https://vault.azure.net"'
-            return Told(401, {"error": {"code": "Unauthorized"}}, {"WWW-Authenticate": challenge})
-        name = asked.path.partition("?")[0].removeprefix("/secrets/").rstrip("/")
-        value = self.secrets.get(f"{asked.host.partition('.')[0]}/{name}")
+            return ManagerResponse(401, {"error": {"code": "Unauthorized"}}, {"WWW-Authenticate": challenge})
+        name = request.path.partition("?")[0].removeprefix("/secrets/").rstrip("/")
+        value = self.secrets.get(f"{request.host.partition('.')[0]}/{name}")
         if value is None:
-            return Told(404, {"error": {"code": "SecretNotFound", "message": f"{name} was not found"}})
+            return ManagerResponse(404, {"error": {"code": "SecretNotFound", "message": f"{name} was not found"}})
         attributes = {"enabled": True, "created": 1, "updated": 1, "recoveryLevel": "Recoverable"}
-        return Told(200, {"value": value, "id": f"https://{asked.host}/secrets/{name}", "attributes": attributes})
+        return ManagerResponse(
+            200, {"value": value, "id": f"https://{request.host}/secrets/{name}", "attributes": attributes}
+        )
 
-    def _microsoft(self, asked: Asked) -> Told:
+    def _microsoft(self, request: ManagerRequest) -> ManagerResponse:
         login = f"https://login.microsoftonline.com/{AZURE_TENANT}"
-        if asked.path.startswith("/common/discovery/instance"):
-            return Told(
+        if request.path.startswith("/common/discovery/instance"):
+            return ManagerResponse(
                 200, {"tenant_discovery_endpoint": f"{login}/v2.0/.well-known/openid-configuration", "metadata": []}
             )
-        if ".well-known/openid-configuration" in asked.path:
+        if ".well-known/openid-configuration" in request.path:
             token, authorize = f"{login}/oauth2/v2.0/token", f"{login}/oauth2/v2.0/authorize"
-            return Told(200, {"token_endpoint": token, "authorization_endpoint": authorize, "issuer": f"{login}/v2.0"})
-        form = dict(urllib.parse.parse_qsl(asked.body.decode()))
+            return ManagerResponse(
+                200, {"token_endpoint": token, "authorization_endpoint": authorize, "issuer": f"{login}/v2.0"}
+            )
+        form = dict(urllib.parse.parse_qsl(request.body.decode()))
         shown = (form.get("client_id"), form.get("client_secret"), form.get("scope", "").split(" ")[0])
         if shown != (AZURE_CLIENT, AZURE_SECRET, "https://vault.azure.net/.default"):
-            return Told(401, {"error": "invalid_client", "error_description": "AADSTS7000215: wrong secret"})
-        return Told(200, {"token_type": "Bearer", "expires_in": 3599, "access_token": AZURE_TOKEN})
+            return ManagerResponse(401, {"error": "invalid_client", "error_description": "AADSTS7000215: wrong secret"})
+        return ManagerResponse(200, {"token_type": "Bearer", "expires_in": 3599, "access_token": AZURE_TOKEN})
 
     # --- Google ---
 
@@ -153,29 +157,31 @@ class Cloud:
         file.chmod(0o600)
         return file
 
-    def _google(self, asked: Asked) -> Told:
+    def _google(self, request: ManagerRequest) -> ManagerResponse:
         try:
-            shown = asked.headers.get("authorization", "").removeprefix("Bearer ")
-            jwt.decode(shown, self.google_key.public_key(), ["RS256"], audience=f"https://{asked.host}/", leeway=5)
+            shown = request.headers.get("authorization", "").removeprefix("Bearer ")
+            jwt.decode(shown, self.google_key.public_key(), ["RS256"], audience=f"https://{request.host}/", leeway=5)
         except jwt.InvalidTokenError:
-            return Told(401, {"error": {"code": 401, "status": "UNAUTHENTICATED", "message": "no"}})
-        name = urllib.parse.unquote(asked.path).partition("?")[0].removeprefix("/v1/").removesuffix(":access")
+            return ManagerResponse(401, {"error": {"code": 401, "status": "UNAUTHENTICATED", "message": "no"}})
+        name = urllib.parse.unquote(request.path).partition("?")[0].removeprefix("/v1/").removesuffix(":access")
         value = self.secrets.get(name)
         if value is None:
-            return Told(404, {"error": {"code": 404, "status": "NOT_FOUND", "message": f"{name} not found"}})
+            return ManagerResponse(404, {"error": {"code": 404, "status": "NOT_FOUND", "message": f"{name} not found"}})
         data = value.encode()
         payload = {"data": base64.b64encode(data).decode(), "dataCrc32c": str(crc32c(data))}
-        return Told(200, {"name": name, "payload": payload})
+        return ManagerResponse(200, {"name": name, "payload": payload})
 
     # --- Vault ---
 
-    def _vault(self, asked: Asked) -> Told:
-        if asked.headers.get("x-vault-token") != VAULT_TOKEN:
-            return Told(403, {"errors": ["permission denied"]})
-        value = self.secrets.get(asked.path.removeprefix("/v1/"))
+    def _hashicorp_vault(self, request: ManagerRequest) -> ManagerResponse:
+        if request.headers.get("x-vault-token") != VAULT_TOKEN:
+            return ManagerResponse(403, {"errors": ["permission denied"]})
+        value = self.secrets.get(request.path.removeprefix("/v1/"))
         if value is None:
-            return Told(404, {"errors": []})
-        return Told(200, {"data": {"data": json.loads(value), "metadata": {"version": 1, "destroyed": False}}})
+            return ManagerResponse(404, {"errors": []})
+        return ManagerResponse(
+            200, {"data": {"data": json.loads(value), "metadata": {"version": 1, "destroyed": False}}}
+        )
 
 
 def crc32c(data: bytes) -> int:
@@ -265,10 +271,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         host = self.host or headers.get("host", "").partition(":")[0]
-        told = self.cloud.answer(Asked(self.command, host, self.path, headers, body))
-        raw = told.body if isinstance(told.body, bytes) else json.dumps(told.body).encode()
-        self.send_response(told.status)
-        for name, value in {"Content-Type": "application/json", **told.headers}.items():
+        response = self.cloud.answer(ManagerRequest(self.command, host, self.path, headers, body))
+        raw = response.body if isinstance(response.body, bytes) else json.dumps(response.body).encode()
+        self.send_response(response.status)
+        for name, value in {"Content-Type": "application/json", **response.headers}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
@@ -285,7 +291,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, *_: object) -> None:
-        """A client that has gone away is none of a test's business."""
+        """A client that has gone away does not matter to a test."""
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 
 
 @pytest.fixture
-def vault(cloud: Cloud) -> Iterator[str]:
+def hashicorp_vault(cloud: Cloud) -> Iterator[str]:
     """The address of the cloud's Vault, without its scheme."""
     with a_vault(cloud) as port:
         yield f"127.0.0.1:{port}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bedesten_client.secrets import BadReference, SecretUnavailable, source
-from tests.secret_references.cloud import AZURE_SECRET, AZURE_TOKEN, VAULT_TOKEN, Cloud, Told, crc32c
+from tests.secret_references.cloud import AZURE_SECRET, AZURE_TOKEN, VAULT_TOKEN, Cloud, ManagerResponse, crc32c
 from tests.secret_references.peers import REGION, Aws, Bao
 
 pytestmark = pytest.mark.external
@@ -110,20 +110,20 @@ def test_the_token_for_vault_comes_from_a_file_too_and_is_read_anew(
 
 
 def test_vault_is_asked_over_tls_that_is_checked(
-    cloud: Cloud, vault: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    cloud: Cloud, hashicorp_vault: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     cloud.secrets["team/kv/data/shop"] = json.dumps({"key": SECRET})
-    reference = f"vault://{vault}/team%2Fkv/shop#key"
+    reference = f"vault://{hashicorp_vault}/team%2Fkv/shop#key"
     assert source(reference).get() == SECRET
     monkeypatch.delenv("VAULT_CACERT")
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     assert _reason(reference) == "Vault's certificate is not one that is trusted here (VAULT_CACERT)"
 
 
-def test_the_token_for_vault_follows_no_redirect(cloud: Cloud, vault: str) -> None:
-    cloud.always = Told(307, b"", {"Location": f"https://{vault}/v1/secret/elsewhere"})
-    assert _reason(f"vault://{vault}/secret/shop#key")
-    assert {one.path for one in cloud.asked} == {"/v1/secret/data/shop"}
+def test_the_token_for_vault_follows_no_redirect(cloud: Cloud, hashicorp_vault: str) -> None:
+    cloud.always = ManagerResponse(307, b"", {"Location": f"https://{hashicorp_vault}/v1/secret/elsewhere"})
+    assert _reason(f"vault://{hashicorp_vault}/secret/shop#key")
+    assert {one.path for one in cloud.requests} == {"/v1/secret/data/shop"}
 
 
 # --- Azure and Google, against doubles in the name of the real hosts ---
@@ -133,7 +133,7 @@ def test_a_secret_of_azure_by_its_challenge_and_the_microsoft_login(cloud: Cloud
     cloud.secrets["acme-kv/api-key"] = SECRET
     secret = source("azure-kv://acme-kv/api-key")
     assert secret.get() == SECRET
-    hosts = [one.host for one in cloud.asked]
+    hosts = [one.host for one in cloud.requests]
     assert hosts[-1] == "acme-kv.vault.azure.net"
     assert "login.microsoftonline.com" in hosts
     cloud.secrets["acme-kv/api-key"] = NEXT
@@ -165,9 +165,9 @@ def test_a_secret_of_google_with_its_checksum(cloud: Cloud) -> None:
 def test_a_secret_of_google_that_arrives_damaged_is_asked_for_again(cloud: Cloud) -> None:
     cloud.secrets["projects/acme-1/secrets/api-key/versions/latest"] = SECRET
     wrong = {"name": "x", "payload": {"data": "d3Jvbmc=", "dataCrc32c": str(crc32c(b"right"))}}
-    cloud.faults = [Told(200, wrong)]
+    cloud.faults = [ManagerResponse(200, wrong)]
     assert source("gcp-sm://acme-1/api-key").get() == SECRET
-    cloud.always = Told(200, wrong)
+    cloud.always = ManagerResponse(200, wrong)
     assert _reason("gcp-sm://acme-1/api-key") == "arrived damaged: its checksum differs"
 
 
@@ -177,7 +177,7 @@ References = dict[str, str]
 
 
 @pytest.fixture
-def references(cloud: Cloud, vault: str) -> References:
+def references(cloud: Cloud, hashicorp_vault: str) -> References:
     """A reference to the same secret in each of three managers."""
     cloud.secrets["acme-kv/api-key"] = SECRET
     cloud.secrets["projects/acme-1/secrets/api-key/versions/latest"] = SECRET
@@ -185,7 +185,7 @@ def references(cloud: Cloud, vault: str) -> References:
     return {
         "azure": "azure-kv://acme-kv/api-key",
         "google": "gcp-sm://acme-1/api-key",
-        "vault": f"vault://{vault}/secret/api-key#key",
+        "vault": f"vault://{hashicorp_vault}/secret/api-key#key",
     }
 
 
@@ -199,10 +199,10 @@ def test_what_passes_is_tried_again_a_few_times(
 ) -> None:
     source(references[manager]).get()  # who one is has been settled
     before = cloud.reads
-    cloud.faults = [Told(status, {"errors": ["later"]}), Told(status, {"errors": ["later"]})]
+    cloud.faults = [ManagerResponse(status, {"errors": ["later"]}), ManagerResponse(status, {"errors": ["later"]})]
     assert source(references[manager]).get() == SECRET
     assert cloud.faults == []
-    cloud.always = Told(status, {"errors": ["never"]})
+    cloud.always = ManagerResponse(status, {"errors": ["never"]})
     middle = cloud.reads
     with pytest.raises(SecretUnavailable):
         source(references[manager]).get()
@@ -214,7 +214,7 @@ def test_what_passes_is_tried_again_a_few_times(
 def test_a_manager_that_refuses_is_asked_once(cloud: Cloud, references: References, manager: str) -> None:
     source(references[manager]).get()
     before = cloud.reads
-    cloud.always = Told(403, {"error": {"code": 403, "message": f"not for {SECRET}"}})
+    cloud.always = ManagerResponse(403, {"error": {"code": 403, "message": f"not for {SECRET}"}})
     reason = _reason(references[manager])
     assert "403" in reason
     assert SECRET not in reason
@@ -226,7 +226,7 @@ def test_a_manager_that_refuses_is_asked_once(cloud: Cloud, references: Referenc
 def test_an_answer_that_is_none_is_an_error_that_repeats_nothing_of_it(
     cloud: Cloud, references: References, manager: str, body: bytes
 ) -> None:
-    cloud.always = Told(200, body)
+    cloud.always = ManagerResponse(200, body)
     reason = _reason(references[manager])
     assert "welcome" not in reason
     assert "\n" not in reason
@@ -239,7 +239,7 @@ def test_a_manager_that_is_down_leaves_what_is_remembered(
 ) -> None:
     secret = source(references[manager])
     secret.get()
-    cloud.always = Told(503, {"errors": ["down"]})
+    cloud.always = ManagerResponse(503, {"errors": ["down"]})
     assert secret.refresh(SECRET) == SECRET
     assert secret.get() == SECRET
     warned = [one.getMessage() for one in caplog.records if one.name == "bedesten_client.secrets"]
@@ -263,7 +263,7 @@ def test_a_manager_that_hangs_holds_nobody_past_the_deadline(
 def test_nothing_that_was_asked_shows_more_than_its_manager_needs(cloud: Cloud, references: References) -> None:
     for reference in references.values():
         source(reference).get()
-    for one in cloud.asked:
+    for one in cloud.requests:
         shown = repr(one)
         assert AZURE_SECRET not in shown or one.host == "login.microsoftonline.com"
         assert AZURE_TOKEN not in shown or one.host.endswith(".vault.azure.net")

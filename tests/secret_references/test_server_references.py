@@ -211,12 +211,12 @@ def test_rings_of_the_version_that_is_asked_for_but_of_a_lost_history_are_asked_
     lost, present = first.rotate_signing(), first.rotate_signing()
     place = tmp_path / "rings.json"
     write_keyring(lost, place)
-    rings = MasterSecrets(Settings(data=tmp_path, secrets=f"file:{place}"), SecretCache())
+    master_secrets = MasterSecrets(Settings(data=tmp_path, secrets=f"file:{place}"), SecretCache())
     installed = InstallationSettings("bedesten_x", 1, "", 2, "notify", fingerprints(present))
-    assert rings.read().fingerprints() == lost.fingerprints()
+    assert master_secrets.read().fingerprints() == lost.fingerprints()
     write_keyring(present, place, overwrite=True)
-    assert rings.for_store(installed).fingerprints() == present.fingerprints()
-    assert rings.read().fingerprints() == present.fingerprints()
+    assert master_secrets.for_store(installed).fingerprints() == present.fingerprints()
+    assert master_secrets.read().fingerprints() == present.fingerprints()
     write_keyring(lost, place, overwrite=True)
     with pytest.raises(StoreUnavailable, match=r"sign\.s2 is another secret than before"):
         MasterSecrets(Settings(data=tmp_path, secrets=f"file:{place}"), SecretCache()).for_store(installed)
@@ -230,12 +230,12 @@ def test_another_installations_rings_are_not_taken_up(aws: Aws, kept: Program, t
 
 
 def test_rings_in_the_setting_itself_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rings = json.dumps(json.loads(Keyring.generate().to_json()))
-    monkeypatch.setenv("BEDESTEN_SECRETS", f"value:{rings}")
-    outcome = Program(tmp_path / "data").run_process("init", BEDESTEN_SECRETS=f"value:{rings}")
+    master_secrets = json.dumps(json.loads(Keyring.generate().to_json()))
+    monkeypatch.setenv("BEDESTEN_SECRETS", f"value:{master_secrets}")
+    outcome = Program(tmp_path / "data").run_process("init", BEDESTEN_SECRETS=f"value:{master_secrets}")
     assert outcome.code == 0
     assert "are in the setting itself" in outcome.out
-    for secret in re.findall(r"[A-Za-z0-9_-]{43}", rings):
+    for secret in re.findall(r"[A-Za-z0-9_-]{43}", master_secrets):
         assert secret not in outcome.out + outcome.err
         assert secret not in repr(Settings())
 

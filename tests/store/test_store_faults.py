@@ -80,10 +80,10 @@ def test_a_store_that_comes_back_is_used_again_without_a_restart(
 
 
 @contextmanager
-def full_disk(room: int) -> Iterator[None]:
-    """No file of this process may grow past `room` bytes: the kernel then fails the write, as a full disk does."""
+def full_disk(free_bytes: int) -> Iterator[None]:
+    """No file of this process may grow past `free_bytes` bytes: the kernel then fails the write, as a full disk does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (free_bytes, hard))
     try:
         yield
     finally:
@@ -93,7 +93,7 @@ def full_disk(room: int) -> Iterator[None]:
 def test_a_write_that_the_disk_has_no_room_for_is_refused_and_leaves_nothing(
     sqlite_settings: Settings, sqlite_tenant: str
 ) -> None:
-    """The whole batch shares the commit that fails: nobody in it is told that it went well, or that it was refused."""
+    """The whole batch shares the commit that fails: no caller in it gets a success or a refusal."""
     store = SqliteStore(sqlite_settings.sqlite_file)
     assert store.write_now(within(sqlite_tenant, partial(notes.put, name="before"))) is True
     log = os.stat(f"{sqlite_settings.sqlite_file}-wal").st_size

@@ -19,7 +19,7 @@ CLIENTS, TOTAL = 8, 640
 
 
 def write_in_processes(installation: Installation, tenant: str, names: str) -> dict[str, list[list[str]]]:
-    """What each client of each process was told that it wrote; all of them begin at the same moment."""
+    """The writes that were acknowledged to each client of each process; all begin at the same moment."""
     settings = installation.settings.model_dump_json()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(WRITER.parents[2]), *sys.path])}
     processes = {

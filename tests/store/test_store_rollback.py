@@ -20,7 +20,7 @@ from bedesten.store.tables import InstallationSettings
 from bedesten.store.transaction import StoreUnavailable, SystemTransaction
 from tests.store.raw import RawConnection, raw
 
-KEPT = KeyEntry("key_1", "ten_1", Surface.SUPPLIER, "sup_1", None, (), None, digest=b"k" * 32)
+LIVE_ROWS = KeyEntry("key_1", "ten_1", Surface.SUPPLIER, "sup_1", None, (), None, digest=b"k" * 32)
 
 
 class Process:
@@ -42,12 +42,12 @@ class Process:
 
     def remembers(self) -> None:
         """It learns of an API key that nothing has touched."""
-        self.auth_cache.put(CacheKey("key", (KEPT.digest,)), KEPT)
+        self.auth_cache.put(CacheKey("key", (LIVE_ROWS.digest,)), LIVE_ROWS)
 
     @property
     def knows(self) -> bool:
         """Whether the API key is still remembered."""
-        return self.auth_cache.cached_key(KEPT.digest) is not None
+        return self.auth_cache.cached_key(LIVE_ROWS.digest) is not None
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_revocation_in_the_present_store_counts_whatever_it_was_called_before(
     process: Process, other: RawConnection
 ) -> None:
     goes_back(other, 1)
-    changes(process.store, KEPT.digest.hex())
+    changes(process.store, LIVE_ROWS.digest.hex())
     assert present(process.store).number == 5
     process.passes()
     assert not process.knows
@@ -147,15 +147,15 @@ def test_what_was_read_from_the_store_before_it_went_back_is_not_remembered(
     read_across = own_installation.store.read_across
 
     async def overtaken(work: Callable[[SystemTransaction], object]) -> object:
-        found = await read_across(lambda _: KEPT)
+        found = await read_across(lambda _: LIVE_ROWS)
         goes_back(other, 1)
-        changes(process.store, KEPT.digest.hex())
+        changes(process.store, LIVE_ROWS.digest.hex())
         monkeypatch.setattr(own_installation.store, "read_across", read_across)
         await process.revision_check.confirm()
         return found
 
     monkeypatch.setattr(own_installation.store, "read_across", overtaken)
-    assert asyncio.run(process.revision_check.load(CacheKey("key", (KEPT.digest,)))) == KEPT
+    assert asyncio.run(process.revision_check.load(CacheKey("key", (LIVE_ROWS.digest,)))) == LIVE_ROWS
     assert present(process.store).number == 5
     assert not process.knows
 

@@ -108,7 +108,7 @@ def test_a_constraint_that_fires_undoes_the_whole_action(
 def test_an_action_that_swallows_an_error_of_the_database_is_told_that_it_went_well_only_if_it_did(
     store: Store, tenant: str, other_connection: RawConnection
 ) -> None:
-    """PostgreSQL ends the transaction upon the first error, and its COMMIT then answers ROLLBACK, without an error."""
+    """PostgreSQL ends the transaction on the first error, and its COMMIT then answers ROLLBACK, without an error."""
 
     def action(tx: Transaction) -> str:
         notes.put(tx, "kept or refused")

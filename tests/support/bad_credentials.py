@@ -197,14 +197,14 @@ def _all_of(shop: Callable[[Shops], Shop]) -> Callable[[Shops, ExpectedRoute], R
     return present
 
 
-NOTHING: Mapping[Kind, Expected] = {
+ABSENT: Mapping[Kind, Expected] = {
     "scoped": (401, -20), "signed": (401, -20), "anonymous": PASSES, "login": PASSES, "keyed": (401, -23),
     "public": PASSES,
 }  # fmt: skip
-MISSING = {**NOTHING, "anonymous": (401, -20)}
-INVALID = {**NOTHING, "scoped": (401, -21), "signed": (401, -21), "anonymous": (401, -21)}
-EXPIRED = {**NOTHING, "scoped": (401, -22), "signed": (401, -22), "anonymous": (401, -22)}
-UNSCOPED = {**NOTHING, "scoped": (403, -24), "signed": PASSES}
+MISSING = {**ABSENT, "anonymous": (401, -20)}
+INVALID = {**ABSENT, "scoped": (401, -21), "signed": (401, -21), "anonymous": (401, -21)}
+EXPIRED = {**ABSENT, "scoped": (401, -22), "signed": (401, -22), "anonymous": (401, -22)}
+UNSCOPED = {**ABSENT, "scoped": (403, -24), "signed": PASSES}
 SUSPENDED: Mapping[Kind, Expected] = {
     "scoped": (401, -21), "signed": (401, -21), "anonymous": (421, -10), "login": (400, -26), "keyed": (401, -23),
     "public": (421, -10),
@@ -213,11 +213,11 @@ SWITCHED_OFF: Mapping[Kind, Expected] = {
     "scoped": (403, -24), "signed": (403, -24), "anonymous": (404, -3), "login": (400, -26), "keyed": (403, -25),
     "public": PASSES,
 }  # fmt: skip
-NOT_GRANTED = {**NOTHING, "keyed": (403, -25)}
-IGNORED: Mapping[Kind, Expected] = dict.fromkeys(NOTHING, PASSES)
+NOT_GRANTED = {**ABSENT, "keyed": (403, -25)}
+IGNORED: Mapping[Kind, Expected] = dict.fromkeys(ABSENT, PASSES)
 
 _TOKENS = (
-    BadCredential("nothing at all, R1 R92 R96", _at_home(lambda shops, route: ()), NOTHING),
+    BadCredential("nothing at all, R1 R92 R96", _at_home(lambda shops, route: ()), ABSENT),
     BadCredential("a token without Bearer, R2", _value(lambda token: token), MISSING),
     BadCredential("a token as Basic, R3", _value(lambda token: f"Basic {token}"), MISSING),
     BadCredential("a token as Token, R3", _value(lambda token: f"Token {token}"), MISSING),
@@ -240,9 +240,9 @@ _TOKENS = (
           _at_home(lambda shops, route: [("X-Authorization", f"Bearer {_good(shops.home, route)}"),
                                           ("Proxy-Authorization", f"Bearer {_good(shops.home, route)}"),
                                           ("X-Access-Token", _good(shops.home, route)),
-                                          ("Cookie", f"access_token={_good(shops.home, route)}")]), NOTHING),
+                                          ("Cookie", f"access_token={_good(shops.home, route)}")]), ABSENT),
     BadCredential("a token in the query, R14",
-          lambda shops, route: RequestCredentials(shops.home, (), f"?access_token={_good(shops.home, route)}"), NOTHING),
+          lambda shops, route: RequestCredentials(shops.home, (), f"?access_token={_good(shops.home, route)}"), ABSENT),
     BadCredential("garbage, R21", _value(lambda token: "Bearer garbage"), INVALID),
     BadCredential("a short signature, R22", _value(lambda token: f"Bearer {token[:-10]}"), INVALID),
     BadCredential("a forged MAC, R23", _value(lambda token: f"Bearer {_forged(token)}"), INVALID),
@@ -292,39 +292,39 @@ def _short_of_the_grant(shops: Shops, route: ExpectedRoute) -> RequestCredential
 
 
 _KEYS = (
-    BadCredential("an empty ApiKey, R96", _key_value(lambda key: ""), NOTHING),
-    BadCredential("blanks for a key, R96", _key_value(lambda key: "   "), NOTHING),
-    BadCredential("a key cut short, R98", _key_value(lambda key: key[:-1]), NOTHING),
-    BadCredential("a key too long, R98", _key_value(lambda key: key + "0"), NOTHING),
-    BadCredential("a key doubled, R98", _key_value(lambda key: key + key), NOTHING),
-    BadCredential("a key in upper case, R98", _key_value(str.upper), NOTHING),
-    BadCredential("a key in quotes, R98", _key_value(lambda key: f'"{key}"'), NOTHING),
-    BadCredential("a key after a no-break space, R98", _key_value(lambda key: "\xa0" + key), NOTHING),
-    BadCredential("a key of the sandbox, R98", _key_value(lambda key: key.replace("live", "test")), NOTHING),
-    BadCredential("an unknown key, R98", _key_value(lambda key: key[:-32] + key[:-33:-1]), NOTHING),
-    BadCredential("the documented sample", _key_value(lambda key: SAMPLE_KEY), NOTHING),
-    BadCredential("SQL for a key, R100", _key_value(lambda key: "' OR 1=1 --"), NOTHING),
-    BadCredential("4 KB for a key, R101", _key_value(lambda key: "k" * 4096), NOTHING),
-    BadCredential("two keys in one value, R99", _key_value(lambda key: f"{key}, {key}"), NOTHING),
+    BadCredential("an empty ApiKey, R96", _key_value(lambda key: ""), ABSENT),
+    BadCredential("blanks for a key, R96", _key_value(lambda key: "   "), ABSENT),
+    BadCredential("a key cut short, R98", _key_value(lambda key: key[:-1]), ABSENT),
+    BadCredential("a key too long, R98", _key_value(lambda key: key + "0"), ABSENT),
+    BadCredential("a key doubled, R98", _key_value(lambda key: key + key), ABSENT),
+    BadCredential("a key in upper case, R98", _key_value(str.upper), ABSENT),
+    BadCredential("a key in quotes, R98", _key_value(lambda key: f'"{key}"'), ABSENT),
+    BadCredential("a key after a no-break space, R98", _key_value(lambda key: "\xa0" + key), ABSENT),
+    BadCredential("a key of the sandbox, R98", _key_value(lambda key: key.replace("live", "test")), ABSENT),
+    BadCredential("an unknown key, R98", _key_value(lambda key: key[:-32] + key[:-33:-1]), ABSENT),
+    BadCredential("the documented sample", _key_value(lambda key: SAMPLE_KEY), ABSENT),
+    BadCredential("SQL for a key, R100", _key_value(lambda key: "' OR 1=1 --"), ABSENT),
+    BadCredential("4 KB for a key, R101", _key_value(lambda key: "k" * 4096), ABSENT),
+    BadCredential("two keys in one value, R99", _key_value(lambda key: f"{key}, {key}"), ABSENT),
     BadCredential("the key's header twice, R99",
-          _at_home(lambda shops, route: api_key(_good_key(shops.home, route)) * 2), NOTHING),
+          _at_home(lambda shops, route: api_key(_good_key(shops.home, route)) * 2), ABSENT),
     BadCredential("the key's header twice, a bad one first, R99",
-          _at_home(lambda shops, route: [*api_key("ak_live_x"), *api_key(_good_key(shops.home, route))]), NOTHING),
+          _at_home(lambda shops, route: [*api_key("ak_live_x"), *api_key(_good_key(shops.home, route))]), ABSENT),
     BadCredential("a key under other names, R97",
           _at_home(lambda shops, route: [("X-Api-Key", _good_key(shops.home, route)),
                                           ("Api-Key", _good_key(shops.home, route)),
-                                          ("Cookie", f"apikey={_good_key(shops.home, route)}")]), NOTHING),
+                                          ("Cookie", f"apikey={_good_key(shops.home, route)}")]), ABSENT),
     BadCredential("a key as Authorization, R97",
           _at_home(lambda shops, route: _authorization(f"ApiKey {_good_key(shops.home, route)}")), MISSING),
     BadCredential("a key as a bearer token, R97",
           _at_home(lambda shops, route: bearer(_good_key(shops.home, route))), INVALID),
     BadCredential("a key in the query, R102",
-          lambda shops, route: RequestCredentials(shops.home, (), f"?ApiKey={_good_key(shops.home, route)}"), NOTHING),
-    BadCredential("an expired key, R103", _held("expired"), NOTHING),
-    BadCredential("a revoked key, R103", _held("revoked"), NOTHING),
-    BadCredential("a disabled owner's key, R103", _held("disabled"), NOTHING),
-    BadCredential("a key not from its network, R103", _held("near"), NOTHING),
-    BadCredential("a stranger's key, R85", _at_home(lambda shops, route: api_key(_good_key(shops.away, route))), NOTHING),
+          lambda shops, route: RequestCredentials(shops.home, (), f"?ApiKey={_good_key(shops.home, route)}"), ABSENT),
+    BadCredential("an expired key, R103", _held("expired"), ABSENT),
+    BadCredential("a revoked key, R103", _held("revoked"), ABSENT),
+    BadCredential("a disabled owner's key, R103", _held("disabled"), ABSENT),
+    BadCredential("a key not from its network, R103", _held("near"), ABSENT),
+    BadCredential("a stranger's key, R85", _at_home(lambda shops, route: api_key(_good_key(shops.away, route))), ABSENT),
     BadCredential("the other surface's key, R83", _other_keyed, NOT_GRANTED),
     BadCredential("a key without the grant, R90", _short_of_the_grant, NOT_GRANTED),
     BadCredential("a bad key beside a good token, R19",

@@ -58,7 +58,7 @@ class Program:
             sys.stdin, sys.stdout, sys.stderr = kept
 
     def run_json(self, *arguments: str, stdin: bytes = b"") -> Any:
-        """The document of a command that has to do what it is told."""
+        """The JSON document of a command that has to succeed."""
         outcome = self.run(*arguments, "--json", stdin=stdin)
         assert outcome.code == 0, (outcome.out, outcome.err)
         assert outcome.err == ""

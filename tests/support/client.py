@@ -73,7 +73,7 @@ class Client:
         return self.post(path, body, lines).data
 
     def close(self) -> None:
-        """Leaves; the next call connects anew."""
+        """Closes the connection; the next call opens another one."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.support.installed_programs import installed, nginx_main
-from tests.support.wire import PATIENCE, Connection, fresh_address
+from tests.support.wire import TIMEOUT_S, Connection, fresh_address
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 
@@ -110,7 +110,7 @@ def _second_address() -> str:
 
 
 def _until_it_listens(process: "subprocess.Popen[str]", port: int) -> None:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT_S
     while time.monotonic() < end:
         assert process.poll() is None, process.stderr.read() if process.stderr else ""
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1, (fresh_address(), 0)):

@@ -162,7 +162,7 @@ class Operator:
         self.within(tenant, lambda tx: accounts.set_disabled(tx, _known(tx, kind, account), disabled))
 
     def scopes(self, tenant: str, kind: str, account: str, scopes: Iterable[str] | None) -> None:
-        """Names an account's scopes anew."""
+        """Replaces an account's scopes."""
         self.within(tenant, lambda tx: accounts.set_scopes(tx, _known(tx, kind, account), scopes))
 
     def suspend(self, tenant: str, suspended: bool = True) -> None:

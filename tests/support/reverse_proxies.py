@@ -15,7 +15,7 @@ from tests.support.documents import DOCS, blocks
 from tests.support.forward_auth import HOST
 from tests.support.installed_programs import installed, nginx_main
 from tests.support.nginx import a_certificate
-from tests.support.wire import PATIENCE, fresh_address, speak
+from tests.support.wire import TIMEOUT_S, fresh_address, speak
 
 CERTIFICATE, TLS_PORT = "certificate.pem", "tls-port"
 """In nginx's folder: what its certificate is vouched for with, and the port at which it is shown."""
@@ -129,7 +129,7 @@ def traefik(folder: Path, gate: int, service: int) -> Iterator[int]:
 
 def _until_it_has_a_router(port: int) -> None:
     """Traefik listens before it has read its second file, and answers 404 until then."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT_S
     while speak(port, request_bytes("GET", "/", HOST)).status == 404:
         assert time.monotonic() < end, "Traefik has no router"
         time.sleep(0.02)
@@ -151,7 +151,7 @@ def _running(command: list[str], folder: Path, port: int) -> Iterator[None]:
 
 
 def _until_it_listens(process: "subprocess.Popen[bytes]", said: Path, port: int) -> None:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT_S
     while time.monotonic() < end:
         assert process.poll() is None, said.read_text("utf-8")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1, (fresh_address(), 0)):

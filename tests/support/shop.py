@@ -1,4 +1,4 @@
-"""A shop with everything in it: one tenant, whoever calls its four surfaces, their credentials, and goods to order."""
+"""A shop with everything in it: one tenant, the callers of its four surfaces, their credentials, and goods to order."""
 
 import itertools
 from collections.abc import Iterable

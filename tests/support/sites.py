@@ -67,8 +67,8 @@ class Site:
             return {table.name: [row for one in tenants for row in _rows(connection, table, one)] for table in tables}
 
     def failures(self) -> list[str]:
-        """What the server's log tells of its own faults: each is a defect, whatever the client was told. So is a refusal
-        that the route does not declare: the documents would not tell of it."""
+        """Faults that the server's log reports: each is a defect, whatever the answer was. So is a refusal
+        that the route does not declare: the documents would lack it."""
         faults = ("internal-error", "Traceback", "refusal-not-declared")
         lines = self.log.read_text("utf-8").splitlines()
         return [line for line in lines if any(fault in line for fault in faults)]

@@ -24,7 +24,7 @@ class Snapshot:
             sqlite_file.backup(settings.sqlite_file, self._copy)
 
     def bring_back(self) -> None:
-        """Everything is as it was then, in one transaction: whoever reads sees the one state or the other."""
+        """Everything is as it was then, in one transaction: a reader sees the one state or the other."""
         if not self._settings.database:
             sqlite_file.backup(self._copy, self._settings.sqlite_file)
             return

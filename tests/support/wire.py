@@ -1,6 +1,6 @@
 """One HTTP/1.1 connection, byte for byte: what is sent is what the test wrote, what comes back is kept as it came.
 
-No HTTP library stands between: a library would refuse to send half of what hostile clients send, and would mend or hide
+No HTTP library stands between: a library would refuse to send half of what hostile clients send, and would fix or hide
 half of what a server must be seen to answer.
 """
 
@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-PATIENCE = 20.0
+TIMEOUT_S = 20.0
 """Seconds after which a server that says nothing has hung."""
 
 _addresses = itertools.count(1)
@@ -96,7 +96,7 @@ class Answer:
 class Connection:
     """A connection to the server under test, kept open until one side ends it."""
 
-    def __init__(self, port: int, source: str | None = None, timeout: float = PATIENCE) -> None:
+    def __init__(self, port: int, source: str | None = None, timeout: float = TIMEOUT_S) -> None:
         self.source = source or fresh_address()
         self._sock = socket.create_connection(("127.0.0.1", port), timeout, (self.source, 0))
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -156,7 +156,7 @@ class Connection:
         except OSError:
             return False
         finally:
-            self._sock.settimeout(PATIENCE)
+            self._sock.settimeout(TIMEOUT_S)
 
     def close(self) -> None:
         """Leaves."""

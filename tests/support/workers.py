@@ -11,7 +11,7 @@ from tests.support.wire import Connection
 
 @contextlib.contextmanager
 def a_site(folder: Path, **settings: object) -> Iterator[Site]:
-    """A server with two workers on SQLite; what it logs of its own faults fails whoever used it."""
+    """A server with two workers on SQLite; what it logs of its own faults fails the tests that used it."""
     with opened("sqlite", folder, **settings) as installation, serving(installation, folder) as site:
         yield site
         site.stop()

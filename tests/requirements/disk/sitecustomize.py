@@ -2,7 +2,7 @@
 
 Whenever SQLite has synced a file, the file's content at that moment is copied into the directory `DURABLE_IMAGE`. What
 stands there when every process has been killed is what a power failure would have left in the worst case: nothing of what
-was written and not synced. SQLite's own file methods are left as they are but for that one.
+was written and not synced. SQLite's own file methods are left as they are except for that one.
 """
 
 import ctypes
