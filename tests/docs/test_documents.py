@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.documents import DOCS, ROOT, anchors, blocks, documents, links, name_of, prose
 
-HOSTS = {"127.0.0.1", "semver.org", "www.standardwebhooks.com"}
+HOSTS = {"127.0.0.1", "mutmut.readthedocs.io", "semver.org", "www.standardwebhooks.com"}
 """Hosts that documents may name besides those that exist for examples (RFC 2606)."""
 
 

@@ -248,5 +248,5 @@ def test_a_network_that_is_none_is_refused_at_the_start(network: str) -> None:
 
 @pytest.mark.parametrize("header", ["x-real-ip", "X-Forwarded-For", "x-forwarded-host", ""])
 def test_no_other_header_can_be_configured(header: str) -> None:
-    with pytest.raises(ValueError, match="the header is one of"):
+    with pytest.raises(ValueError, match="the header must be one of"):
         Proxies(TRUSTED, header)

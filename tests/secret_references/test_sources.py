@@ -170,7 +170,7 @@ def test_a_file_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> N
     file = _file(tmp_path, SECRET.encode(), mode)
     with pytest.raises(SecretUnavailable) as caught:
         source(f"file:{file}").get()
-    assert str(caught.value) == f"file:{file}: mode {mode:04o} lets others reach it (chmod 600)"
+    assert str(caught.value) == f"file:{file}: mode {mode:04o} gives others access (chmod 600)"
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o440, 0o640])
@@ -281,7 +281,7 @@ def test_a_manager_that_stays_away_is_asked_ever_more_seldom(time: Time, caplog:
         time.now = 2_000.0 + second
         assert secret.refresh(SECRET) == SECRET
     assert keeper.asked - 1 == 4 + 20 - 1  # after 0, 2, 6 and 14 s, then every 30 s
-    assert caplog.messages[0] == "a manager: away; the remembered secret is used on"
+    assert caplog.messages[0] == "a manager: away; continuing with the cached secret"
 
 
 def test_what_is_too_old_is_read_again_by_one_while_the_others_go_on(time: Time) -> None:
@@ -342,7 +342,7 @@ def test_a_reader_that_never_comes_back_is_given_up(time: Time, monkeypatch: pyt
     keeper.go_on.clear()
     secret = _remembered(keeper, deadline=0.05)
     for _ in range(3):
-        assert _told(secret) == "a manager: no answer within 0.05 s"
+        assert _told(secret) == "a manager: no response within 0.05 s"
     assert keeper.asked == 1  # it hangs; nobody sends another after it
     time.now += 1
     keeper.go_on.set()
@@ -372,7 +372,7 @@ def test_nothing_shows_a_secret(caplog: pytest.LogCaptureFixture) -> None:
     for shown in (repr(secret), str(secret), f"{secret!r}", repr(SecretText(SECRET)), repr(parse(SECRET))):
         assert SECRET not in shown
     for copied in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match="not pickled"):
+        with pytest.raises(TypeError, match="a secret cannot be pickled"):
             copied(secret)
     assert SECRET not in caplog.text
 
