@@ -198,7 +198,7 @@ def test_what_could_not_be_written_because_the_store_was_away_is_written_later(s
     server = shop.server
     server.ask("GET", "/Account/Details", bearer("a.b"))
     server.installation.store.close()
-    server._runner.run(server.services.request_log.write())
+    server.run(server.services.request_log.write())
     again = InProcessServer(installation=_reopened(server.installation))
     again.services.request_log.aggregator.restore(server.services.request_log.aggregator.drain())
     assert (-21, "not three segments", "anonymous", "GET /Account/Details") in refused(again.write())

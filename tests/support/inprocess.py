@@ -1,47 +1,79 @@
-"""One web process of an installation, asked without a socket; and what must not be found in what it leaves behind."""
+"""An installation's web processes, asked without a socket; and what must not be found in what they leave behind."""
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from bedesten.apidocs.not_found import NotFoundPages
 from bedesten.audit import search
 from bedesten.audit.chain import Row
-from bedesten.http.message import Request, Response
+from bedesten.core.clock import Clock, system_clock
+from bedesten.http.message import Request
 from bedesten.http.pipeline import Pipeline
 from bedesten.http.route_map import RouteMap
 from bedesten.http.services import Services
 from bedesten.server import build
 from bedesten.server.installation import Installation
+from tests.support.client import encoded
 from tests.support.operator_actions import Operator
+from tests.support.wire import Answer
 
+Result = TypeVar("Result")
 ROUTES = RouteMap.of(build.ROUTES)
 HOST, OTHER_HOST = "api.shop.example", "api.other.example"
-Lines = Iterable[tuple[str, str]]
+Lines = Iterable[tuple[str, str | bytes]]
 WINDOW = 20
 """A part of a secret of so many characters is too much of it."""
 
 
+class FakeClock:
+    """A clock that a test moves. It stands still at `start`; without one it runs with the machine's clock."""
+
+    def __init__(self, start: int | None = None) -> None:
+        self._start = start
+        self.ahead = 0
+
+    def __call__(self) -> int:
+        return (system_clock() if self._start is None else self._start) + self.ahead
+
+    @property
+    def now(self) -> int:
+        """The time that the clock shows."""
+        return self()
+
+    @now.setter
+    def now(self, time: int) -> None:
+        self.ahead += time - self()
+
+
 @dataclass
-class _Body:
-    raw: bytes
+class Body:
+    """A request body that has arrived. `on_read` is called when it is read."""
+
+    raw: bytes = b""
+    on_read: Callable[[], None] = lambda: None
+    was_read: bool = False
 
     async def read(self, limit: int) -> bytes:
+        """The body; one byte more than the limit of a longer one."""
+        self.was_read = True
+        self.on_read()
         return self.raw[: limit + 1]
 
 
-class InProcessServer:
-    """Asks the house. Everything of it happens on one event loop, as in a server's process."""
+class Node:
+    """One web process: its own services, on an installation that other nodes may share."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, clock: Clock = system_clock, routes: RouteMap = ROUTES) -> None:
         self.installation = installation
-        self.operator = Operator(installation)
-        self.services: Services = build.open_services(installation)
-        self._pipeline = Pipeline(self.services, ROUTES)
-        self._runner = asyncio.Runner()
+        self.clock = clock
+        self.services: Services = build.open_services(installation, clock)
+        self.pipeline = Pipeline(self.services, routes)
+        self._pages = NotFoundPages(self.pipeline)
 
-    def ask(
+    async def ask(
         self,
         method: str,
         path: str,
@@ -49,30 +81,63 @@ class InProcessServer:
         body: object = None,
         host: str = HOST,
         address: str = "192.0.2.7",
-    ) -> Response:
-        """The answer. Header values go out as latin-1, a body as JSON unless it is bytes."""
-        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+    ) -> Answer:
+        """The answer. Header values go out as latin-1, a body as JSON unless it is bytes.
+
+        A `Body` goes out without a content type.
+        """
         headers = [(b"host", host.encode())]
-        headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in lines]
-        if body is not None:
-            headers.append((b"content-type", b"application/json"))
+        for name, value in lines:
+            headers.append((name.lower().encode(), value if isinstance(value, bytes) else value.encode("latin-1")))
+        if not isinstance(body, Body):
+            if body is not None:
+                headers.append((b"content-type", b"application/json"))
+            body = Body(body if isinstance(body, bytes) else b"" if body is None else encoded(body))
         path, _, query = path.partition("?")
-        request = Request(method, path.encode(), query.encode(), headers, address, _Body(raw))
-        return self._runner.run(self._pipeline.handle(request))
+        request = Request(method, path.encode(), query.encode(), headers, address, body)
+        response = await self._pages.handle(request)
+        shown = tuple((name.decode(), value.decode("latin-1")) for name, value in response.headers)
+        return Answer(response.status, shown, response.body)
+
+
+class InProcessServer:
+    """Some web processes of an installation. They share one event loop and one clock."""
+
+    def __init__(
+        self, installation: Installation, clock: Clock = system_clock, *, nodes: int = 1, routes: RouteMap = ROUTES
+    ) -> None:
+        self.installation = installation
+        self.clock = clock
+        self.operator = Operator(installation)
+        self.nodes = [Node(installation, clock, routes) for _ in range(nodes)]
+        self.services = self.nodes[0].services
+        self._runner = asyncio.Runner()
+
+    def node(self) -> Node:
+        """One more web process."""
+        self.nodes.append(Node(self.installation, self.clock))
+        return self.nodes[-1]
+
+    def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Runs a coroutine on the server's event loop."""
+        return self._runner.run(coroutine)
+
+    def ask(self, method: str, path: str, *args: Any, **kwargs: Any) -> Answer:
+        """The answer of the first node, see `Node.ask`."""
+        return self.run(self.nodes[0].ask(method, path, *args, **kwargs))
 
     def code(self, *args: Any, **kwargs: Any) -> int:
         """The number of the refusal, 0 for a success."""
-        number: int = json.loads(self.ask(*args, **kwargs).body).get("code", 0)
-        return number
+        return self.ask(*args, **kwargs).code or 0
 
     def write(self) -> list[Row]:
         """Writes what was summed up; answers every row of the trail."""
-        self._runner.run(self.services.request_log.write())
+        self.run(self.services.request_log.write())
         return self.installation.store.read_now(lambda tx: search.newest(tx, 10_000))
 
     def write_or_not(self) -> None:
         """The same on a store that may be away."""
-        self._runner.run(self.services.request_log.write())
+        self.run(self.services.request_log.write())
 
     def login(self, email: str, password: str, path: str = "/Login/Customer/Api/Verify", **kwargs: Any) -> Any:
         """The answer to a login."""

@@ -41,7 +41,7 @@ class Answer:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
-    raw: bytes = field(repr=False)
+    raw: bytes = field(default=b"", repr=False)
 
     def every(self, name: str) -> list[str]:
         """All values of a header."""
