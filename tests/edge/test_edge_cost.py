@@ -1,9 +1,8 @@
 """What a refused request costs: nothing is written for it, nothing is read for it, and nothing is run for it.
 
-Here the pipeline runs in this process, so that every use of the store can be counted.
+The server runs in this process, so that every use of the store can be counted.
 """
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,23 +13,21 @@ import pytest
 from bedesten.accounts import token_idle
 from bedesten.core.clock import SECOND, system_clock
 from bedesten.gate.scopes import Surface
-from bedesten.http.message import Request, Response
-from bedesten.http.pipeline import Pipeline
-from bedesten.http.route_map import RouteMap
-from bedesten.http.services import Services
-from bedesten.server import build
+from bedesten.server.installation import Installation
 from bedesten.store.sqlite import SqliteStore
 from bedesten.store.store import Work
 from bedesten.tenants import actions as tenants
 from tests.support.client import Lines, api_key, bearer, encoded
+from tests.support.inprocess import Body, InProcessServer
 from tests.support.operator_actions import PASSWORD, Operator
 from tests.support.shop import fresh
 from tests.support.sites import opened
-from tests.support.wire import fresh_address
+from tests.support.wire import Answer, fresh_address
 from tests.support.workers import StoreStats
 
 Result = TypeVar("Result")
 HOST = "api.cost.example"
+JSON = ("Content-Type", "application/json")
 
 
 class CountingStore(SqliteStore):
@@ -49,23 +46,11 @@ class CountingStore(SqliteStore):
         return await super().write_across(work)
 
 
-class Sent:
-    """A body that knows whether anybody read it."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self.was_read = False
-
-    async def read(self, limit: int) -> bytes:
-        self.was_read = True
-        return self._body
-
-
 @dataclass
 class Cost:
     """What one request came to."""
 
-    response: Response
+    response: Answer
     reads: int
     writes: int
     stats: int
@@ -77,25 +62,20 @@ class Cost:
         return self.response.status, (self.reads, self.writes, self.stats, self.body_read)
 
 
-@dataclass
-class CountingServer:
-    """A house in this process, its store and its operator."""
+class CountingServer(InProcessServer):
+    """A server whose uses of the store can be counted."""
 
-    services: Services
-    pipeline: Pipeline
-    store: CountingStore
-    stats: StoreStats
-    operator: Operator
-    tenant: str
+    def __init__(self, installation: Installation, store: CountingStore, stats: StoreStats, tenant: str) -> None:
+        super().__init__(replace(installation, store=store))
+        self.store = store
+        self.stats = stats
+        self.tenant = tenant
 
-    def ask(self, path: str, lines: Lines, body: object, peer: str = "203.0.113.1", method: str = "POST") -> Cost:
-        """One request and what it cost."""
-        sent = Sent(encoded(body))
-        headers = [(b"host", HOST.encode()), (b"content-type", b"application/json")]
-        headers += [(name.lower().encode(), value.encode()) for name, value in lines]
+    def cost(self, path: str, lines: Lines, body: object, peer: str = "203.0.113.1") -> Cost:
+        """One POST and what it cost."""
+        sent = Body(encoded(body))
         before = self.store.reads, self.store.writes, self.stats.number()
-        request = Request(method, path.encode(), b"", headers, peer, sent)
-        response = asyncio.run(self.pipeline.handle(request))
+        response = self.ask("POST", path, (JSON, *lines), sent, HOST, peer)
         used = self.store.reads - before[0], self.store.writes - before[1], self.stats.number() - before[2]
         return Cost(response, *used, sent.was_read)
 
@@ -112,12 +92,12 @@ class CountingServer:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[CountingServer]:
     with opened("sqlite", tmp_path) as installation:
-        operator = Operator(installation)
-        tenant = operator.tenant("cost", [HOST])
+        tenant = Operator(installation).tenant("cost", [HOST])
         store = CountingStore(installation.settings.sqlite_file)
         stats = StoreStats(installation.settings.sqlite_file)
-        services = build.open_services(replace(installation, store=store))
-        yield CountingServer(services, Pipeline(services, RouteMap.of(build.ROUTES)), store, stats, operator, tenant)
+        counting = CountingServer(installation, store, stats, tenant)
+        yield counting
+        counting.close()
         stats.close()
         store.close()
 
@@ -127,7 +107,7 @@ NO_COST = (0, 0, 0, False)
 
 def test_the_scales_work(server: CountingServer) -> None:
     register = {"email": "new@example.com", "password": "correct horse battery staple"}
-    cost = server.ask("/Storefront/Customers/Register", (), register)
+    cost = server.cost("/Storefront/Customers/Register", (), register)
     assert cost.response.status == 200
     assert cost.reads > 0
     assert cost.writes > 0
@@ -139,27 +119,27 @@ def test_the_scales_work(server: CountingServer) -> None:
 def test_over_a_limit_nothing_is_read_written_or_run(server: CountingServer, kind: str) -> None:
     server.limit(**{kind: 2})
     lines = server.partner()
-    accepted = [server.ask("/Products/List", lines, {}) for _ in range(2)]
+    accepted = [server.cost("/Products/List", lines, {}) for _ in range(2)]
     assert [cost.response.status for cost in accepted] == [200, 200]
     assert accepted[1].reads > 0, "an accepted request reads"
     for _ in range(20):
-        assert server.ask("/Products/List", lines, {}).told == (429, NO_COST)
-        assert server.ask("/Orders/Create", lines, {"orderReference": "x"}).told == (429, NO_COST)
+        assert server.cost("/Products/List", lines, {}).told == (429, NO_COST)
+        assert server.cost("/Orders/Create", lines, {"orderReference": "x"}).told == (429, NO_COST)
 
 
 def test_over_a_limit_an_idle_time_out_is_not_written_either(server: CountingServer) -> None:
     server.operator.within(server.tenant, lambda tx: token_idle.set_idle(tx, Surface.RESELLER, SECOND))
     server.limit(credential=1)
     lines = server.partner()
-    assert server.ask("/Products/List", lines, {}).writes == 1
+    assert server.cost("/Products/List", lines, {}).writes == 1
     server.services.idle_timeout._written.clear()
-    assert server.ask("/Products/List", lines, {}).told == (429, NO_COST)
+    assert server.cost("/Products/List", lines, {}).told == (429, NO_COST)
 
 
 @pytest.mark.requirement(156)
 def test_an_address_that_was_refused_too_often_costs_nothing_whatever_it_tries(server: CountingServer) -> None:
     lines = server.partner()
-    assert server.ask("/Products/List", lines, {}).response.status == 200
+    assert server.cost("/Products/List", lines, {}).response.status == 200
     peer = "203.0.113.9"
     for _ in range(600):
         server.services.throttle.refused(peer, system_clock())
@@ -172,12 +152,12 @@ def test_an_address_that_was_refused_too_often_costs_nothing_whatever_it_tries(s
         ("/Storefront/Customers/Login", (), {"email": "x@example.com", "password": PASSWORD}),
         ("/Storefront/Customers/Register", (), {"email": "x@example.com", "password": PASSWORD}),
     ):
-        assert server.ask(path, presented, body, peer).told == (429, NO_COST), path
+        assert server.cost(path, presented, body, peer).told == (429, NO_COST), path
     assert server.services.passwords.in_progress == 0
 
 
 def test_refused_credentials_write_nothing(server: CountingServer) -> None:
-    server.ask("/Products/List", server.partner(), {})
+    server.cost("/Products/List", server.partner(), {})
     for path, lines in (
         ("/Products/List", ()),
         ("/Products/List", bearer("x")),
@@ -185,7 +165,7 @@ def test_refused_credentials_write_nothing(server: CountingServer) -> None:
         ("/Supplier/Products/List", api_key("ak_live_" + "0" * 32)),
         ("/Payment/Nothing", api_key("ak_live_" + "1" * 32)),
     ):
-        cost = server.ask(path, lines, {}, fresh_address())
+        cost = server.cost(path, lines, {}, fresh_address())
         assert (cost.response.status, cost.writes, cost.stats, cost.body_read) == (401, 0, 0, False), path
 
 
