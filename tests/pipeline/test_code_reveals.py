@@ -1,7 +1,5 @@
 """What a request reveals is never kept: no stock code in the answers that are stored to be given again."""
 
-import asyncio
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,30 +8,17 @@ from pysqlite3 import dbapi2
 
 from bedesten.accounts import actions as accounts
 from bedesten.catalogue import actions as catalogue
-from bedesten.http.message import Request
-from bedesten.http.pipeline import Pipeline
-from bedesten.http.route_map import RouteMap
 from bedesten.ledger import actions as ledger
-from bedesten.server import build
 from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.settings import Settings
 from bedesten.store.transaction import SystemTransaction
 from bedesten.tenants import actions as tenants
+from tests.support.inprocess import InProcessServer
 from tests.support.stock_codes import add_codes
+from tests.support.wire import Answer
 
 PASSWORD = "seven lanterns by the gate"
 CODE = "CODE-IN-CLEAR-4711"
-
-
-class Sent:
-    """A body that has come already."""
-
-    def __init__(self, raw: bytes) -> None:
-        self._raw = raw
-
-    async def read(self, limit: int) -> bytes:
-        assert len(self._raw) <= limit
-        return self._raw
 
 
 @pytest.fixture
@@ -65,29 +50,24 @@ def stock_a_shop(opened: Installation) -> str:
 
 def test_a_read_that_shows_codes_stores_no_answer_whatever_its_idempotency_key(installation: Installation) -> None:
     product = stock_a_shop(installation)
-    pipeline = Pipeline(build.open_services(installation), RouteMap.of(build.ROUTES))
-    headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"idempotency-key", b"the-same")]
+    server = InProcessServer(installation)
+    lines = [("Idempotency-Key", "the-same")]
 
-    async def call(method: str, path: str, body: object) -> tuple[int, str]:
-        raw = json.dumps(body).encode()
-        answer = await pipeline.handle(Request(method, path.encode(), b"", headers, "127.0.0.1", Sent(raw)))
-        return answer.status, answer.body.decode()
+    def call(method: str, path: str, body: object) -> Answer:
+        return server.ask(method, path, lines, body, "localhost", "127.0.0.1")
 
-    async def story() -> list[tuple[int, str]]:
-        login = await call("POST", "/Login/Customer/Api/Verify", {"email": "p@example.com", "password": PASSWORD})
-        headers.append((b"authorization", b"Bearer " + json.loads(login[1])["data"]["token"].encode()))
-        line = {"deliverId": "1", "customerStoreProductId": product, "quantity": 1}
-        placed = await call("POST", "/Orders/Create", {"orderReference": "r", "basketData": [line]})
-        detail = json.loads(placed[1])["data"]["details"][0]["orderDetailId"]
-        read = await call("POST", "/Orders/Get", {"orderReference": "r"})
-        return [placed, read, await call("GET", f"/Orders/Detail/{detail}", {})]
+    login = call("POST", "/Login/Customer/Api/Verify", {"email": "p@example.com", "password": PASSWORD})
+    lines.append(("Authorization", f"Bearer {login.data['token']}"))
+    line = {"deliverId": "1", "customerStoreProductId": product, "quantity": 1}
+    placed = call("POST", "/Orders/Create", {"orderReference": "r", "basketData": [line]})
+    detail = placed.data["details"][0]["orderDetailId"]
+    reads = [call("POST", "/Orders/Get", {"orderReference": "r"}), call("GET", f"/Orders/Detail/{detail}", {})]
+    server.close()
 
-    placed, *read = asyncio.run(story())
-
-    assert placed[0] == 200
-    assert CODE not in placed[1]
-    assert [status for status, _ in read] == [200, 200]
-    assert all(CODE in body for _, body in read)
+    assert placed.status == 200
+    assert CODE.encode() not in placed.body
+    assert [read.status for read in reads] == [200, 200]
+    assert all(CODE.encode() in read.body for read in reads)
     with dbapi2.connect(str(installation.settings.sqlite_file)) as fresh:
         stored = [row[0] for row in fresh.execute("SELECT answer FROM idempotency")]
     assert len(stored) == 1, "the order's own answer"
