@@ -1,8 +1,7 @@
 """The steps of the pipeline: one list, the same in the documents, and the pipeline takes them in its order."""
 
-import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,59 +9,43 @@ import pytest
 from bedesten.core.clock import MINUTE
 from bedesten.gate.scopes import Surface
 from bedesten.http import admission, cors, idempotency, pipeline, responses
-from bedesten.http.message import Request, Response
-from bedesten.http.pipeline import Pipeline
 from bedesten.http.route import Route
 from bedesten.http.route_map import RouteMap
 from bedesten.http.steps import ADMISSION, STEPS, as_list, as_table
 from bedesten.server import build
+from bedesten.server.installation import Installation
 from bedesten.tenants import actions as tenants
 from tests.support.client import Lines, api_key, bearer, encoded
 from tests.support.documents import ROOT
+from tests.support.inprocess import Body, InProcessServer
 from tests.support.operator_actions import Operator
 from tests.support.sites import opened
+from tests.support.wire import Answer
 
 HOST, ORIGIN = "api.steps.example", "https://shop.example"
 NAMES = [step.name for step in STEPS]
 
 
-class Body:
-    """A body, and a call for each time that it is read."""
+class RecordedServer(InProcessServer):
+    """A server that records the steps of a request."""
 
-    def __init__(self, raw: bytes, read: Callable[[], None]) -> None:
-        self._raw = raw
-        self._read = read
+    def __init__(self, installation: Installation, tenant: str) -> None:
+        self.steps: list[str] = []
+        self.tenant = tenant
+        super().__init__(installation, routes=RouteMap.of(recorded_route(route, self.steps) for route in build.ROUTES))
 
-    async def read(self, limit: int) -> bytes:
-        assert len(self._raw) <= limit
-        self._read()
-        return self._raw
-
-
-@dataclass
-class RecordedPipeline:
-    """A pipeline in this process that records the steps of a request."""
-
-    pipeline: Pipeline
-    operator: Operator
-    tenant: str
-    steps: list[str]
-
-    def send(self, method: str, path: str, lines: Lines = (), body: object = None) -> Response:
+    def send(self, method: str, path: str, lines: Lines = (), body: object = None) -> Answer:
         """The answer to one request; `steps` are those that it took, without repetitions."""
         self.steps.clear()
-        headers = [(b"host", HOST.encode()), *((name.lower().encode(), value.encode()) for name, value in lines)]
-        raw = b"" if body is None else encoded(body)
-        if raw:
-            headers.append((b"content-type", b"application/json"))
-        read = Body(raw, lambda: self.steps.append("body"))
-        response = asyncio.run(self.pipeline.handle(Request(method, path.encode(), b"", headers, "192.0.2.1", read)))
+        typed = () if body is None else (("Content-Type", "application/json"),)
+        sent = Body(b"" if body is None else encoded(body), lambda: self.steps.append("body"))
+        answer = self.ask(method, path, (*lines, *typed), sent, HOST)
         self.steps[:] = dict.fromkeys(self.steps)
-        return response
+        return answer
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordedPipeline]:
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordedServer]:
     with opened("sqlite", tmp_path_factory.mktemp("steps")) as installation, pytest.MonkeyPatch.context() as patch:
         operator = Operator(installation)
         tenant = operator.tenant("steps", [HOST])
@@ -71,12 +54,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordedPipel
             tenant, lambda tx: tenants.set_limits(tx, {"address": 1000, "tenant": 1000, "credential": 1000})
         )
         operator.within(tenant, lambda tx: tenants.set_idle_timeout(tx, Surface.RESELLER, 30 * MINUTE))
-        services = build.open_services(installation)
-        steps: list[str] = []
-        routes = RouteMap.of(recorded_route(route, steps) for route in build.ROUTES)
-        made = RecordedPipeline(Pipeline(services, routes), operator, tenant, steps)
-        record_steps(made, services, patch)
-        yield made
+        server = RecordedServer(installation, tenant)
+        record_steps(server, patch)
+        yield server
+        server.close()
 
 
 def recorded_route(route: Route, steps: list[str]) -> Route:
@@ -91,14 +72,14 @@ def recorded_route(route: Route, steps: list[str]) -> Route:
     return replace(route, handler=replace(handler, action=action))
 
 
-def record_steps(made: RecordedPipeline, services: Any, patch: pytest.MonkeyPatch) -> None:
-    """Makes every step append its name to `made.steps` when it begins."""
+def record_steps(server: RecordedServer, patch: pytest.MonkeyPatch) -> None:
+    """Makes every step append its name to `server.steps` when it begins."""
 
     def wrap(owner: Any, attribute: str, step: str | Callable[..., str]) -> None:
         inner = getattr(owner, attribute)
 
         def event_steps(*args: Any, **kwargs: Any) -> Any:
-            made.steps.append(step if isinstance(step, str) else step(*args, **kwargs))
+            server.steps.append(step if isinstance(step, str) else step(*args, **kwargs))
             return inner(*args, **kwargs)
 
         is_static = isinstance(vars(owner).get(attribute) if isinstance(owner, type) else None, staticmethod)
@@ -107,7 +88,8 @@ def record_steps(made: RecordedPipeline, services: Any, patch: pytest.MonkeyPatc
     def limit_step(_state: object, _tenant: object, _now: int, **names: str) -> str:
         return "address limit" if "address" in names else "rate limits"
 
-    own, gate = made.pipeline._admission, type(services.gate)
+    services, handler = server.services, server.nodes[0].pipeline
+    own, gate = handler._admission, type(services.gate)
     wrap(admission, "check_framing", "framing")
     wrap(services.revision_check, "confirm", "revision check")
     wrap(gate, "tenant", "host")
@@ -125,7 +107,7 @@ def record_steps(made: RecordedPipeline, services: Any, patch: pytest.MonkeyPatc
     wrap(pipeline, "idempotency_key", "idempotency")
     wrap(idempotency, "once", "idempotency")
     wrap(responses, "not_modified_or", "conditional GET")
-    wrap(made.pipeline._failures, "record", "refusal records")
+    wrap(handler._failures, "record", "refusal records")
     wrap(responses, "success", "response")
     wrap(responses, "error_response", "response")
     wrap(cors, "apply_headers", "CORS headers")
@@ -137,7 +119,7 @@ def in_order(steps: list[str]) -> list[str]:
     return [name for name in NAMES if name in steps]
 
 
-def test_the_pipeline_takes_every_step_in_the_order_of_the_list(recorded: RecordedPipeline) -> None:
+def test_the_pipeline_takes_every_step_in_the_order_of_the_list(recorded: RecordedServer) -> None:
     partner = recorded.operator.account(recorded.tenant, "partner", "p@example.com")
     token = bearer(recorded.operator.mint(recorded.operator.claims(recorded.tenant, Surface.RESELLER, partner)))
     supplier = recorded.operator.owner(recorded.tenant, Surface.SUPPLIER, "Acme")
@@ -162,7 +144,7 @@ def test_the_pipeline_takes_every_step_in_the_order_of_the_list(recorded: Record
     assert [name for name in NAMES if name not in taken] == []
 
 
-def test_admission_ends_with_the_last_step_before_the_handler_s_own(recorded: RecordedPipeline) -> None:
+def test_admission_ends_with_the_last_step_before_the_handler_s_own(recorded: RecordedServer) -> None:
     key = api_key("ak_live_" + "0" * 32)
     assert recorded.send("POST", "/Supplier/Products/List", key, {}).status == 401
     refused = [name for name in recorded.steps if name in ADMISSION]
