@@ -13,7 +13,7 @@ from tests.support.sites import Site
 
 
 @pytest.fixture
-def guarded(each_site: Site, each_operator: Operator) -> Shop:
+def limited_shop(each_site: Site, each_operator: Operator) -> Shop:
     """A shop of this test's own, with the limits that a tenant has by default."""
     return _limited(open_shop(each_site, each_operator, fresh("guarded"), stock=60), CheckoutLimits().shown())
 
@@ -32,10 +32,10 @@ def _register(client: Client) -> tuple[int, int | None]:
     return client.post("/Storefront/Customers/Register", body).told
 
 
-def test_a_checkout_beyond_a_limit_is_told_which_and_what_is_open(guarded: Shop) -> None:
-    customer = guarded.storefront
-    opened = [customer.data("/Storefront/Checkout/Create", _items(guarded, 1)) for _ in range(5)]
-    refused = customer.post("/Storefront/Checkout/Create", _items(guarded, 1))
+def test_a_checkout_beyond_a_limit_is_told_which_and_what_is_open(limited_shop: Shop) -> None:
+    customer = limited_shop.storefront
+    opened = [customer.data("/Storefront/Checkout/Create", _items(limited_shop, 1)) for _ in range(5)]
+    refused = customer.post("/Storefront/Checkout/Create", _items(limited_shop, 1))
     assert refused.told == (409, -201)
     data = refused.json["data"]
     assert (data["limit"], data["maximum"]) == ("checkouts", 5)
@@ -43,38 +43,38 @@ def test_a_checkout_beyond_a_limit_is_told_which_and_what_is_open(guarded: Shop)
         {"orderId": one["orderId"], "reference": one["reference"], "expires": one["expires"]} for one in opened
     ]
     customer.data("/Storefront/Checkout/Cancel", {"orderId": opened[0]["orderId"]})
-    assert customer.data("/Storefront/Checkout/Create", _items(guarded, 1))["state"] == "awaitingPayment"
+    assert customer.data("/Storefront/Checkout/Create", _items(limited_shop, 1))["state"] == "awaitingPayment"
 
 
-def test_one_customer_leaves_goods_to_the_partner_and_is_told_of_its_own_reservation(guarded: Shop) -> None:
-    customer = guarded.storefront
-    first = customer.data("/Storefront/Checkout/Create", _items(guarded, 48))
-    refused = customer.post("/Storefront/Checkout/Create", _items(guarded, 1))
+def test_one_customer_leaves_goods_to_the_partner_and_is_told_of_its_own_reservation(limited_shop: Shop) -> None:
+    customer = limited_shop.storefront
+    first = customer.data("/Storefront/Checkout/Create", _items(limited_shop, 48))
+    refused = customer.post("/Storefront/Checkout/Create", _items(limited_shop, 1))
     assert refused.told == (409, -200)
     assert refused.json["data"] == {
         "items": [{"deliverId": "0", "reason": "reserved"}],
         "openCheckouts": [{"orderId": first["orderId"], "reference": first["reference"], "expires": first["expires"]}],
     }
-    assert guarded.reseller.post("/Orders/Create", guarded.order(quantity=12)).status == 200
+    assert limited_shop.reseller.post("/Orders/Create", limited_shop.order(quantity=12)).status == 200
 
 
-def test_an_address_registers_so_many_customers_an_hour(guarded: Shop) -> None:
-    _limited(guarded, {"registrations": 3})
-    client = guarded.client(source="127.0.0.77")
+def test_an_address_registers_so_many_customers_an_hour(limited_shop: Shop) -> None:
+    _limited(limited_shop, {"registrations": 3})
+    client = limited_shop.client(source="127.0.0.77")
     told = [_register(client) for _ in range(5)]
     # the clock hour may end in between, and then the count begins again: three of five are taken at least
     assert told[:3] == [(200, None)] * 3
     assert told[3:] in ([(429, -7)] * 2, [(200, None)] * 2, [(429, -7), (200, None)])
-    assert _register(guarded.client(source="127.0.0.78")) == (200, None)
+    assert _register(limited_shop.client(source="127.0.0.78")) == (200, None)
 
 
-def test_a_customer_that_is_disabled_is_refused_at_once_and_its_goods_are_free(guarded: Shop) -> None:
-    customer, operator = guarded.storefront, guarded.operator
-    customer.data("/Storefront/Checkout/Create", _items(guarded, 20))
-    (found,) = operator.within(guarded.id, lambda tx: customers.find(tx, "CUSTOMER@"))
-    assert (found["id"], found["openCheckouts"], found["reservedUnits"]) == (guarded.customer, 1, 20)
-    account = operator.within(guarded.id, lambda tx: customers.one(tx, guarded.customer_email))
-    assert operator.within(guarded.id, lambda tx: customers.disable(tx, account)) == 1
-    assert customer.post("/Storefront/Checkout/Create", _items(guarded, 1)).told == (401, -21)
-    assert operator.within(guarded.id, checkouts.list_open) == []
-    assert guarded.reseller.post("/Orders/Create", guarded.order(quantity=60)).status == 200
+def test_a_customer_that_is_disabled_is_refused_at_once_and_its_goods_are_free(limited_shop: Shop) -> None:
+    customer, operator = limited_shop.storefront, limited_shop.operator
+    customer.data("/Storefront/Checkout/Create", _items(limited_shop, 20))
+    (found,) = operator.within(limited_shop.id, lambda tx: customers.find(tx, "CUSTOMER@"))
+    assert (found["id"], found["openCheckouts"], found["reservedUnits"]) == (limited_shop.customer, 1, 20)
+    account = operator.within(limited_shop.id, lambda tx: customers.one(tx, limited_shop.customer_email))
+    assert operator.within(limited_shop.id, lambda tx: customers.disable(tx, account)) == 1
+    assert customer.post("/Storefront/Checkout/Create", _items(limited_shop, 1)).told == (401, -21)
+    assert operator.within(limited_shop.id, checkouts.list_open) == []
+    assert limited_shop.reseller.post("/Orders/Create", limited_shop.order(quantity=60)).status == 200

@@ -294,10 +294,10 @@ def test_a_code_is_known_again_after_every_rotation_of_the_master_secrets(engine
         card, line = tenant.card(0), tenant.order((tenant.topup(), 1)).lines[0].id
         tenant.upload(card, ["KNOWN-AGAIN"])
         tenant.deliver(line, ["SENT-ONCE"])
-        for ring in ("digest", "sign", "digest"):
-            fresh_rings = rotate(made.store, made.settings.secrets_file, ring)
-            made.cipher.use_keyring(fresh_rings)
-            for cipher in (made.cipher, TenantCipher(fresh_rings)):
+        for key_set in ("digest", "sign", "digest"):
+            new_keyring = rotate(made.store, made.settings.secrets_file, key_set)
+            made.cipher.use_keyring(new_keyring)
+            for cipher in (made.cipher, TenantCipher(new_keyring)):
                 turned = replace(made, cipher=cipher)
                 later = replace(tenant, installation=turned)
                 assert later.upload(card, ["KNOWN-AGAIN", "SENT-ONCE"]) == 0

@@ -55,7 +55,7 @@ def test_no_order_is_accepted_after_a_limit_was_lowered_below_the_debt(tenant: T
 
     def spend_or_lower(number: int) -> object:
         if number:
-            return [tenant.order((card, 1), reference=f"o{number}-{turn}") for turn in range(3)]
+            return [tenant.order((card, 1), reference=f"o{number}-{turn_number}") for turn_number in range(3)]
         return tenant.write(lower)
 
     outcomes = race(spend_or_lower)
@@ -104,7 +104,7 @@ def test_deposits_and_orders_at_once_leave_the_exact_balance(tenant: Tenant, rac
     def pay_or_spend(number: int) -> object:
         if number % 2:
             return [tenant.deposit(100 + number) for _ in range(3)]
-        return [tenant.order((card, 1), reference=f"o{number}-{turn}") for turn in range(3)]
+        return [tenant.order((card, 1), reference=f"o{number}-{turn_number}") for turn_number in range(3)]
 
     outcomes = race(pay_or_spend)
     assert refusals(outcomes) == []
@@ -254,15 +254,15 @@ def test_rights_that_sixteen_take_at_once_are_all_in_the_list_and_in_one_order(t
     assert counter is not None
 
     def take(number: int) -> None:
-        for turn in range(3):
-            tenant.write(accounts.revoke_token, f"jti-{number}-{turn}", 4_102_444_800_000, OPERATOR)
+        for turn_number in range(3):
+            tenant.write(accounts.revoke_token, f"jti-{number}-{turn_number}", 4_102_444_800_000, OPERATOR)
 
     assert race(take) == [None] * RUNNERS
     rows = tenant.store.read_now(lambda tx: tx.all(CHANGES, seen=counter.number, most=200))
     assert [row[0] for row in rows] == list(range(counter.number + 1, counter.number + 1 + 3 * RUNNERS))
 
 
-def _epoch(tenant: Tenant) -> int:
+def _token_version(tenant: Tenant) -> int:
     entry = tenant.store.read_now(lambda tx: account_entry(tx, tenant.partner))
     assert entry is not None
     return entry.token_version
@@ -276,12 +276,12 @@ def test_a_right_that_was_taken_is_gone_for_whoever_looks_afterwards(tenant: Ten
         if number == 0:
             for _ in range(30):
                 tenant.write(accounts.end_tokens, tenant.partner, OPERATOR)
-                acknowledged.append(_epoch(tenant))
+                acknowledged.append(_token_version(tenant))
             return True
         seen = []
         for _ in range(30):
             known = acknowledged[-1]
-            seen.append(_epoch(tenant) >= known)
+            seen.append(_token_version(tenant) >= known)
         return all(seen)
 
     assert race(take_or_look) == [True] * RUNNERS
@@ -292,8 +292,8 @@ def test_the_ledger_s_cached_balance_is_the_sum_after_everything_at_once(tenant:
         ledger.receive(tx, ledger.account(tx, tenant.partner, "partner", "USD"), 3, key)
 
     def book(number: int) -> None:
-        for turn in range(5):
-            tenant.write(receive, f"in-{number}-{turn}")
+        for turn_number in range(5):
+            tenant.write(receive, f"in-{number}-{turn_number}")
 
     assert race(book) == [None] * RUNNERS
     assert tenant.balance().posted == 3 * 5 * RUNNERS

@@ -30,9 +30,9 @@ class Process:
         self.store = store
         self.auth_cache = AuthCache()
         self.asked: list[int] = []
-        self.revision_check = RevisionCheck(store, self.auth_cache, self._ring)
+        self.revision_check = RevisionCheck(store, self.auth_cache, self._reload_keyring)
 
-    async def _ring(self, installed: InstallationSettings) -> None:
+    async def _reload_keyring(self, installed: InstallationSettings) -> None:
         self.asked.append(installed.keyring_version)
 
     def passes(self) -> Revision | None:

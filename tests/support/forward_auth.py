@@ -151,7 +151,7 @@ class ForwardAuthServer:
             "keys", "create", "--tenant", "shop", "--surface", "supplier", "--owner", "Acme", "--create-owner", *options
         )
 
-    def plane(self) -> int:
+    def admin_port(self) -> int:
         """The process id of the admin listener."""
         found: int = self.server.ready["pids"]["admin"]
         return found

@@ -77,7 +77,7 @@ class PostgresStore(Store):
         self._local = threading.local()
         self._sessions: list[PostgresSession] = []
         self._closed = False
-        self._epoch = 0
+        self._generation = 0
         self._watchdog = Watchdog()
         self._reads = ThreadPool(
             "reads", READERS, MAX_WAITING, partial(self._session, LOCK_WAITER_TIMEOUT_MS), self._read
@@ -204,7 +204,7 @@ class PostgresStore(Store):
             self._watchdog.forget(job)
 
     def _session(self, lock_timeout_ms: int) -> PostgresSession:
-        return PostgresSession(self._address, lock_timeout_ms, lambda: self._epoch, self.stats.count_connection)
+        return PostgresSession(self._address, lock_timeout_ms, lambda: self._generation, self.stats.count_connection)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -246,7 +246,7 @@ class PostgresStore(Store):
 
     def _on_silence(self, _state: JobState) -> None:
         """Connections from before the silence are not used again: those that were idle may lead nowhere."""
-        self._epoch += 1
+        self._generation += 1
         self._silence.begin()
 
     def _ask_counter(self, session: PostgresSession, job: Job) -> None:

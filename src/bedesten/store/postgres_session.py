@@ -113,15 +113,15 @@ class TimedConnection:
 class PostgresSession:
     """One thread's connection, made when it is first needed and again when it broke. `interrupt` is for other threads.
 
-    `epoch` gives a number: a connection that was made while it was another one is not used again.
+    `generation` gives a number: a connection that was made while it was another one is not used again.
     """
 
     def __init__(
-        self, address: str | Address, lock_timeout_ms: int, epoch: Callable[[], int], opened: Callable[[], None]
+        self, address: str | Address, lock_timeout_ms: int, generation: Callable[[], int], opened: Callable[[], None]
     ) -> None:
         self._address = address
         self.lock_timeout_ms = lock_timeout_ms
-        self._epoch = epoch
+        self._generation = generation
         self._opened = opened
         self._made_in = -1
         self._connection: Connection | None = None
@@ -173,13 +173,13 @@ class PostgresSession:
 
     def _usable(self) -> Connection | None:
         known = self._connection
-        if known is None or known.closed or self._made_in != self._epoch():
+        if known is None or known.closed or self._made_in != self._generation():
             return None
         return known
 
     def _connect(self) -> Connection:
         connection = self._reached()
-        self._made_in = self._epoch()  # what was reached since a silence began is good, however long that took
+        self._made_in = self._generation()  # what was reached since a silence began is good, however long that took
         # What can be cut off from another thread is a second descriptor of the same socket: the driver may close its own
         # at any moment, and the number would be another file's.
         twin = socket.socket(fileno=os.dup(connection.fileno()))
