@@ -129,7 +129,7 @@ def test_the_sample_and_what_stands_twice_are_refused_and_then_nothing_is_import
         cluster, ImportLine(1, sha256(FOREIGN)), ImportLine(2, sha256(SAMPLE_KEY)), ImportLine(3, sha256(OTHER)),
         ImportLine(4, sha256(FOREIGN)),
     )  # fmt: skip
-    assert told == {"line 2": "the sample of the documentation is everybody's", "line 4": "stands twice"}
+    assert told == {"line 2": "the sample of the documentation is everybody's", "line 4": "occurs twice"}
     assert cluster.listed() == []
     assert cluster.answers(FOREIGN, OTHER, SAMPLE_KEY) == [REFUSED] * 6
 

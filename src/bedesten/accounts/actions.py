@@ -1,4 +1,4 @@
-"""Making accounts and changing what they may do."""
+"""Creates accounts and changes what they may do."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ def create(
     api: bool = True,
     scopes: Iterable[str] | None = None,
 ) -> str | None:
-    """The id of a fresh account, or None when the tenant has one of this kind and handle already."""
+    """Creates an account and returns its id, or None if the tenant already has one of this kind and handle."""
     account = tx.new_id(PREFIXES[kind])
     made = tx.run(
         _CREATE,
@@ -106,13 +106,13 @@ def create(
         created=tx.now,
         may_edit_texts=0,
     )
-    if made and kind != "customer":  # customers register by themselves, too often to advance the revision each time
+    if made and kind != "customer":  # customers register themselves, too often to advance the revision each time
         tx.advance_revision("account", account)
     return account if made else None
 
 
 def find_or_create_owner(tx: Transaction, surface: Surface, name: str) -> str:
-    """The id of the supplier or integration that is called so; it is made if it does not exist."""
+    """Returns the id of the supplier or integration with this name; creates it if it does not exist."""
     kind = OWNERS[surface]
     name = normalised_field(text.name, name, "owner")
     if len(name) > text.MAX_IDENTIFIER:
@@ -131,17 +131,17 @@ def find_or_create_owner(tx: Transaction, surface: Surface, name: str) -> str:
 
 
 def by_handle(tx: Transaction, kind: str, handle: str) -> Account | None:
-    """The account of this kind and handle (a canonical e-mail or a folded name)."""
+    """Returns the account of this kind and handle (a canonical e-mail or a folded name)."""
     return tx.one(_BY_HANDLE, kind=kind, handle=handle)
 
 
 def by_id(tx: Transaction, kind: str, account: str) -> Account | None:
-    """The account of this kind with this id."""
+    """Returns the account of this kind with this id."""
     return tx.one(_BY_ID, kind=kind, id=account)
 
 
 def find(tx: Transaction, kind: str, name: str) -> Account:
-    """The account with this id or handle. Raises `Refusal`."""
+    """Returns the account with this id or handle. Raises `Refusal` (-3)."""
     found = by_id(tx, kind, name) or by_handle(tx, kind, name if kind in SURFACES else text.key(name))
     if found is None:
         raise Refusal(errors.NOT_FOUND, f"no {kind} {name!r}", fields={kind: f"there is no such {kind}"})
@@ -158,7 +158,7 @@ def set_scopes(tx: Transaction, account: Account, scopes: Iterable[str] | None) 
 
 
 def set_disabled(tx: Transaction, account: Account, disabled: bool) -> None:
-    """Disables the account, which ends its tokens for good, or lets it in again."""
+    """Disables the account, which ends its tokens for good, or enables it again."""
     tx.run(_SET_DISABLED, id=account.id, disabled=int(disabled))
     tx.run(_ADVANCE, id=account.id, step=token_version_step())
     tx.advance_revision("account", account.id)
@@ -167,24 +167,27 @@ def set_disabled(tx: Transaction, account: Account, disabled: bool) -> None:
 
 
 def set_may_edit_texts(tx: Transaction, account: Account, allowed: bool) -> None:
-    """Whether a supplier's texts for products on sale hold at once."""
+    """Decides whether a supplier's texts for products on sale take effect without the operator's approval."""
     tx.run(_SET_EDITS_TEXTS, id=account.id, allowed=int(allowed))
     record(tx, OPERATOR, "supplier.may_edit_texts", account.id, name=account.name, after=allowed)
 
 
 def set_password(tx: Transaction, account: str, password: PasswordHash, actor: Actor) -> None:
-    """Changes the password and ends every token that was issued with the old one."""
+    """Changes the password and ends every token issued with the old one."""
     tx.run(_SET_PASSWORD, id=account, phc=password.phc, pepper=password.pepper_id)
     end_tokens(tx, account, actor)
 
 
 def upgrade_hash(tx: Transaction, account: Account, better: PasswordHash) -> None:
-    """Stores a better hash of the same password, unless the password was changed meanwhile. Tokens live on."""
+    """Stores a stronger hash of the same password, unless the password has changed in the meantime.
+
+    Tokens stay valid.
+    """
     tx.run(_UPGRADE, id=account.id, was=account.password, phc=better.phc, pepper=better.pepper_id)
 
 
 def end_tokens(tx: Transaction, account: str, actor: Actor) -> None:
-    """Ends every bearer token of the account that was issued before now."""
+    """Ends every bearer token of the account that was issued before now. Raises `Refusal` (-3)."""
     if not tx.run(_ADVANCE, id=account, step=token_version_step()):
         raise Refusal(errors.NOT_FOUND, "no such account", fields={"subject": "there is no such account"})
     tx.advance_revision("account", account)
@@ -192,19 +195,22 @@ def end_tokens(tx: Transaction, account: str, actor: Actor) -> None:
 
 
 def revoke_token(tx: Transaction, jti: str, expires: int, actor: Actor) -> None:
-    """Ends one bearer token; `expires` is when it may be forgotten again. Doing it twice changes nothing."""
+    """Ends one bearer token; a second call changes nothing.
+
+    `expires` is the time from which its revocation may be forgotten.
+    """
     if tx.run(_REVOKE_TOKEN, jti=jti, expires=expires):
         tx.advance_revision("token", f"{jti} {expires}")
         record(tx, actor, "token.revoke", jti)
 
 
 def list_all(tx: Transaction, kind: str) -> list[dict[str, object]]:
-    """Every account of the kind, as the operator sees it."""
+    """Lists every account of the kind as the operator sees it."""
     return [account_view(account) for account in tx.all(_LIST, kind=kind)]
 
 
 def account_view(account: Account) -> dict[str, object]:
-    """An account as the operator sees it."""
+    """Returns an account as the operator sees it."""
     view: dict[str, object] = {"id": account.id, "name": account.name, "disabled": bool(account.disabled)}
     if account.kind in SURFACES:
         view["email"] = account.handle

@@ -1,9 +1,14 @@
-"""Failed logins: counted for accounts that exist and for those that do not, by digests that name neither.
+"""Delays logins after failures, for existing and unknown accounts alike.
 
-Three counters. An account's own takes every failure from an address that never succeeded for it; an address that did
-has a counter for this account alone, so that a stranger's failures never lock the rightful owner out. An address's own
-takes all failures from there, whatever the account: one password tried on many accounts. Past its free tries a counter
-makes each next try wait twice as long. All of it is in the store, so that it holds for all workers together.
+Keyed digests name the counters, so the store reveals neither account nor address. There are three counters:
+
+- The account's counter takes every failure from an address that has never logged in to it.
+- An address that has logged in to the account has a counter for that account alone, so that failures of strangers never
+  lock the rightful owner out.
+- The address's counter takes all failures from that address, whatever the account: one password tried on many accounts.
+
+Once its free attempts are used up, each further failure doubles a counter's wait. All counters are in the store, so
+they apply to all workers together.
 """
 
 from dataclasses import dataclass
@@ -16,12 +21,12 @@ from bedesten.store.sql import TENANT, insert_of, p, statement
 from bedesten.store.transaction import Transaction
 
 FREE_FAILURES, FREE_ADDRESS_FAILURES = 5, 60
-"""This many failures in a row cost nothing; each further one doubles the wait."""
+"""Failures in a row without a delay; each further failure doubles the wait."""
 MIN_WAIT, MAX_WAIT = SECOND, 15 * MINUTE
 FAILURE_RETENTION = HOUR
-"""A count restarts after this time without a failure (milliseconds)."""
+"""A counter restarts after this time (ms) without a failure."""
 ADDRESS_RETENTION = 90 * DAY
-"""How long an address stays trusted after a successful login."""
+"""Time (ms) for which an address stays trusted after a successful login."""
 
 _HERE = (login_failures.c.tenant_id == TENANT) & (login_failures.c.digest == p("digest"))
 _READ = statement(select(login_failures.c.blocked_until).where(_HERE))
@@ -62,7 +67,7 @@ _REFRESH = statement(
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Who tries and from where, as keyed digests: the account, the address, and both together."""
+    """The account and the address of a login attempt, and both together, as keyed digests."""
 
     account: bytes
     address: bytes
@@ -70,7 +75,10 @@ class Attempt:
 
 
 def wait(tx: Transaction, attempt: Attempt) -> int:
-    """Milliseconds until the next try is looked at; 0 if now. More than `MAX_WAIT` is to be `cap_wait`."""
+    """Returns the milliseconds until the next attempt is accepted; 0 if it is accepted now.
+
+    A value above `MAX_WAIT` comes from a wrong clock; the caller then calls `cap_wait`.
+    """
     counted = attempt.pair if _is_known(tx, attempt) else attempt.account
     blocks = [tx.one(_READ, digest=digest) for digest in (counted, attempt.address)]
     until: int = max((row[0] for row in blocks if row), default=0)
@@ -78,35 +86,38 @@ def wait(tx: Transaction, attempt: Attempt) -> int:
 
 
 def cap_wait(tx: Transaction, attempt: Attempt) -> int:
-    """Cuts waits that a wrong clock wrote to the longest one, for good; answers what `wait` then does."""
+    """Cuts waits that a wrong clock has stored to `MAX_WAIT`, permanently, and returns the wait that remains."""
     for digest in (attempt.account, attempt.pair, attempt.address):
         tx.run(_CAP, digest=digest, latest=tx.now + MAX_WAIT)
     return wait(tx, attempt)
 
 
 def unlock(tx: Transaction, account: bytes) -> bool:
-    """Forgets the failures of an account, and so its waits, from wherever they came. False if there were none.
+    """Clears the failures of an account from every address. Returns False if there were none.
 
-    What an address waits for because of its own failures stays.
+    The counter of an address itself stays.
     """
     return bool(tx.run(_UNLOCK, account=account))
 
 
 def record_failure(tx: Transaction, attempt: Attempt) -> None:
-    """Counts one failure, and makes the next tries wait once there were too many."""
+    """Counts one failure, and delays the next attempts once there are too many."""
     _count(tx, attempt.pair if _is_known(tx, attempt) else attempt.account, FREE_FAILURES, attempt.account)
     _count(tx, attempt.address, FREE_ADDRESS_FAILURES, None)
 
 
 def record_success(tx: Transaction, attempt: Attempt) -> None:
-    """Remembers the address for the account and forgets the failures of both together; the others stay counted."""
+    """Trusts the address for this account and clears the failures of the two together; the other counters stay."""
     tx.run(_REMEMBER, digest=attempt.account, address=attempt.address, succeeded=tx.now)
     tx.run(_REFRESH, digest=attempt.account, address=attempt.address, now=tx.now)
     tx.run(_CLEAR, digest=attempt.pair)
 
 
 def needs_record(tx: Transaction, attempt: Attempt) -> bool:
-    """Whether `record_success` has anything to write: not when the address was seen today and nothing failed."""
+    """Reports whether `record_success` has anything to write.
+
+    It has nothing to write if the address has logged in within a day and the two have no failures.
+    """
     recent = tx.one(_KNOWN, digest=attempt.account, address=attempt.address, since=tx.now - DAY)
     return recent is None or tx.one(_READ, digest=attempt.pair) is not None
 

@@ -1,4 +1,4 @@
-"""Reads what the gate wants to know about accounts and revoked tokens."""
+"""Reads the facts about accounts and revoked tokens that the gate needs."""
 
 from sqlalchemy import select
 
@@ -9,7 +9,8 @@ from bedesten.store.sql import cross_tenant, p
 from bedesten.store.transaction import SystemTransaction
 
 REVOCATION_RETENTION = DAY
-"""For so long (ms) after its expiry a revoked token is known: another process's clock may be behind, and it lives there."""
+"""Time (ms) for which a revoked token stays listed after its expiry, because another process's clock may be behind and
+would still accept it."""
 
 _ACCOUNT = cross_tenant(
     select(
@@ -30,7 +31,7 @@ _ENDED = cross_tenant(
 
 
 def account_entry(tx: SystemTransaction, account: str) -> AccountEntry | None:
-    """The account as the gate sees it."""
+    """Returns the account's entry for the gate's cache."""
     row = tx.one(_ACCOUNT, id=account)
     if row is None:
         return None
@@ -41,6 +42,6 @@ def account_entry(tx: SystemTransaction, account: str) -> AccountEntry | None:
 
 
 def revoked(tx: SystemTransaction) -> dict[str, int]:
-    """Every revoked session and token that may still be alive by anybody's clock, and when it expires."""
+    """Returns every revoked session and token that some process may still take for valid, with its expiry."""
     since = tx.now - REVOCATION_RETENTION
     return dict([*tx.all(_REVOKED, now=since), *tx.all(_ENDED, now=since)])

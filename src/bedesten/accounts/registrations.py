@@ -1,4 +1,7 @@
-"""Registrations of customers, counted by network address and hour: a keyed digest, and known and unknown e-mails alike."""
+"""Limits how many customers register from one network address in an hour.
+
+The address is stored as a keyed digest. Known and unknown e-mails count alike.
+"""
 
 from sqlalchemy import update
 
@@ -24,7 +27,7 @@ _COUNT = statement(
 
 
 def count(tx: Transaction, address: bytes, maximum: int | None) -> None:
-    """Counts one registration. Raises `Refusal` (-7) beyond the maximum of this hour."""
+    """Counts one registration. Raises `Refusal` (-7) above the maximum for this hour."""
     if maximum is None:
         return
     hour = tx.now - tx.now % HOUR

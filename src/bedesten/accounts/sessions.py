@@ -1,9 +1,9 @@
-"""Sessions: what one login begins, and all tokens that are exchanged from its first one belong to.
+"""Sessions: one login and all tokens that are exchanged, one after the other, from its first token.
 
-A customer's session has a row as long as it can go on. An exchange moves the row's `expires` in the transaction that
-allows it; ending the session deletes the row. So of two that happen at once the database lets one be first: either the
-exchange finds no row, or its token belongs to a session that every process knows to be revoked. A partner's session is
-one token, which cannot be exchanged: it has no row.
+A customer's session has a row as long as it can continue. An exchange updates the row's `expires` in the transaction
+that allows the exchange; ending the session deletes the row. The database therefore orders an exchange and an end that
+happen at once: either the exchange finds no row, or its token belongs to a session that every process knows to be
+revoked. A partner's session is a single token, which cannot be exchanged, so it has no row.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ TokenVersions = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One customer's session. Times in ms; `address` and `agent` are those of its login."""
+    """One customer's session. Times are in ms; `address` and `agent` are those of its login."""
 
     id: str
     created: int
@@ -62,7 +62,7 @@ _ACTIVE = rows_as(
 
 
 def begin(tx: Transaction, account: str, token_versions: TokenVersions, session: Session) -> None:
-    """Keeps a customer's fresh session."""
+    """Stores a new session of a customer."""
     tx.run(
         _OPEN,
         id=session.id,
@@ -77,14 +77,14 @@ def begin(tx: Transaction, account: str, token_versions: TokenVersions, session:
 
 
 def renew(tx: Transaction, account: str, session: str, ends: int) -> bool:
-    """Lets a session have one more token, which ends at `ends` (ms). False if the session has ended."""
+    """Extends a session for one more token, which expires at `ends` (ms). Returns False if the session has ended."""
     return bool(tx.run(_RENEW, account=account, id=session, now=tx.now, ends=ends))
 
 
 def end(tx: Transaction, session: str, actor: Actor) -> None:
-    """Ends a session, whether it was ever seen or not: every token of it is refused. Doing it twice changes nothing.
+    """Ends a session, so that every token of it is refused. A second call changes nothing.
 
-    It is remembered for as long as a token that was issued until now can be alive.
+    The session need not have a row. Its revocation is kept for as long as a token issued before now can be valid.
     """
     tx.run(_CLOSE, id=session)
     expires = tx.now + MAX_LIFETIME_MS
@@ -94,7 +94,7 @@ def end(tx: Transaction, session: str, actor: Actor) -> None:
 
 
 def end_own(tx: Transaction, account: str, session: str, actor: Actor) -> bool:
-    """Ends a session of this customer. False if the customer has no such session."""
+    """Ends a session of this customer. Returns False if the customer has no such session."""
     if not tx.run(_CLOSE_OWN, account=account, id=session):
         return False
     end(tx, session, actor)
@@ -104,9 +104,9 @@ def end_own(tx: Transaction, account: str, session: str, actor: Actor) -> bool:
 def active_sessions(
     tx: Transaction, account: str, token_versions: TokenVersions, before: str = "", since: int = 0, most: int = 100
 ) -> list[Session]:
-    """The customer's sessions with tokens of these epochs, the newest first.
+    """Lists the customer's sessions whose tokens have these token versions, the newest first.
 
-    Of these the ones that began before the session `before` and were renewed since `since` (ms).
+    Only sessions that began before the session `before` and were renewed since `since` (ms) are included.
     """
     return tx.all(
         _ACTIVE,

@@ -1,4 +1,4 @@
-"""Accounts, API keys and their secrets, revoked tokens, failed logins."""
+"""Tables of accounts, API keys and their secrets, sessions, revoked tokens, failed logins and registrations."""
 
 from sqlalchemy import (
     CheckConstraint,
@@ -36,9 +36,9 @@ accounts = Table(
     UniqueConstraint("tenant_id", "id"),
     CheckConstraint("(password IS NULL) = (kind IN ('supplier', 'integration'))", name="password"),
 )
-"""`handle` is what names the account inside its tenant and kind: the canonical e-mail, or the folded name.
-`may_edit_texts`: a supplier's texts for products on sale hold at once, without the operator's word.
-`scopes` NULL means every scope of the surface; `pepper_id` names the pepper under which the password was hashed."""
+"""`handle` identifies the account inside its tenant and kind: the canonical e-mail, or the folded name.
+`may_edit_texts`: a supplier's texts for products on sale take effect without the operator's approval. `scopes` NULL
+means every scope of the surface; `pepper_id` names the pepper under which the password was hashed."""
 
 key_import_runs = Table(
     "key_import_runs",
@@ -52,8 +52,8 @@ key_import_runs = Table(
     UniqueConstraint("tenant_id", "id"),
     CheckConstraint("state <> 'finished' OR stored = announced", name="whole"),
 )
-"""An import of API keys, whose rows come in many transactions. Its keys are valid from the moment at which it is finished,
-all of them or none; what an abandoned one has stored is removed piece by piece. `touched`: when it last stored a part."""
+"""An import of API keys, whose rows are inserted in many transactions. When the import finishes, all of its keys become
+valid at once; the keys of an abandoned import are removed in batches. `touched` is when it last stored a part."""
 
 _PENDING = fragment("state = 'pending'")
 Index(
@@ -83,9 +83,9 @@ api_keys = Table(
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
     ForeignKeyConstraint(["tenant_id", "import_id"], ["key_import_runs.tenant_id", "key_import_runs.id"]),
 )
-"""`hint` is what may be shown of the key: prefix and last four. `grants` NULL means all that the surface offers;
-`warned` is the last warning of the expiry: it was given when so many days were left. A key with an `import_id` exists from
-the end of that import on: whatever reads keys asks for `key_exists` too."""
+"""`hint` is the part of the key that may be shown: prefix and last four characters. `grants` NULL means everything that
+the surface offers; `warned` is the last expiry warning, as the number of days that were left. A key with an `import_id`
+exists once that import has finished: every query of keys includes `key_exists`."""
 
 _OF_IMPORT = fragment("import_id IS NOT NULL")
 Index(
@@ -98,7 +98,7 @@ Index(
 
 
 def key_exists() -> ColumnElement[bool]:
-    """Leaves the keys of an unfinished import out of a query of `api_keys`."""
+    """Returns the condition that excludes the keys of an unfinished import from a query of `api_keys`."""
     finished = select(key_import_runs.c.id).where(
         key_import_runs.c.id == api_keys.c.import_id, key_import_runs.c.state == "finished"
     )
@@ -123,10 +123,10 @@ key_secrets = Table(
     UniqueConstraint("key_id", "slot", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"]),
 )
-"""The live secrets only: 0 the current one, 1 the previous one in its grace. `grace` (ms) on the current one says that a
-rotation made it and that nobody has used it yet: on its first use the previous one's end is at most so far away.
-`imported` marks the digest of another system's digest, replaced on first use. Revoking deletes the row, so that a
-revoked key is as unknown as one that never was."""
+"""Live secrets only: slot 0 is the current one, slot 1 the previous one in its grace period. `grace` (ms) on the
+current secret means that a rotation made it and nobody has used it yet: its first use ends the previous secret at most
+this much later. `imported` marks the digest of another system's digest, replaced on first use. Revoking deletes the
+row, so that a revoked key is indistinguishable from an unknown one."""
 
 _IMPORTED = fragment("imported = 1")
 Index("ix_key_secrets_imported", key_secrets.c.tenant_id, sqlite_where=_IMPORTED, postgresql_where=_IMPORTED)
@@ -141,7 +141,7 @@ key_imports = Table(
     UniqueConstraint("key_id", "tenant_id"),
     ForeignKeyConstraint(["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"]),
 )
-"""Every digest that was ever imported, also after it was replaced or revoked: what is imported again would outlive the
+"""Every digest ever imported, including replaced and revoked ones: a second import of the same key would survive the
 revocation of the first."""
 
 key_uses = Table(
@@ -157,7 +157,7 @@ key_uses = Table(
     PrimaryKeyConstraint("tenant_id", "key_id", "slot"),
     ForeignKeyConstraint(["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"]),
 )
-"""The last use of each secret and how often it was used, written now and then, never with the request. The row of slot 1
+"""The last use of each secret and its number of uses, written periodically, never within the request. The row of slot 1
 stays when that secret has ended, until the next rotation."""
 
 revoked_tokens = Table(
@@ -185,10 +185,9 @@ sessions = Table(
     PrimaryKeyConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "account_id"], ["accounts.tenant_id", "accounts.id"]),
 )
-"""The sessions of customers that can go on: without its row a token cannot be exchanged for a fresh one.
-
-`token_versions` are those of its tokens, `expires` is the end of the newest of them. The row of a session that ends is
-deleted."""
+"""Customers' sessions that can continue: without its row a token cannot be exchanged for a new one. `token_versions`
+are the versions of its tokens, `expires` is the expiry of the newest token. The row is deleted when the session
+ends."""
 Index(None, sessions.c.account_id, sessions.c.id)
 Index(None, sessions.c.expires)
 
@@ -200,7 +199,7 @@ revoked_sessions = Table(
     timestamp("expires"),
     PrimaryKeyConstraint("tenant_id", "sid"),
 )
-"""Sessions that were ended while tokens of them may be alive; `expires` is when the last of these has expired."""
+"""Sessions that ended while some of their tokens may be unexpired; `expires` is when the last of these expires."""
 Index(None, revoked_sessions.c.expires)
 
 token_uses = Table(
@@ -214,7 +213,7 @@ token_uses = Table(
     PrimaryKeyConstraint("tenant_id", "jti"),
     sqlite_with_rowid=False,
 )
-"""When a bearer token was last seen in use, to a twentieth of the idle time-out; only where there is one."""
+"""When a bearer token was last used, to a twentieth of the idle time-out; empty where there is no idle time-out."""
 Index(None, token_uses.c.expires)
 
 login_failures = Table(
@@ -227,8 +226,8 @@ login_failures = Table(
     timestamp("blocked_until"),
     timestamp("updated"),
 )
-"""Failed logins by a keyed digest of surface and e-mail, for accounts that exist and for those that do not.
-`account` is the digest of the account whose counter it is, alone or with an address; null for the counter of an address."""
+"""Failed logins by a keyed digest of surface and e-mail, for existing and unknown accounts. `account` is the digest of
+the account that the counter belongs to, alone or with an address; NULL for the counter of an address."""
 
 registrations = Table(
     "registrations",
@@ -239,7 +238,7 @@ registrations = Table(
     integer("attempts", CheckConstraint("attempts >= 0", name="attempts")),
     PrimaryKeyConstraint("tenant_id", "address", "hour"),
 )
-"""How many customers an address (a keyed digest) registered in the hour that began then, in ms."""
+"""Number of customers that an address (a keyed digest) registered in the hour that begins at `hour` (ms)."""
 Index(None, registrations.c.hour)
 
 login_addresses = Table(
@@ -251,5 +250,6 @@ login_addresses = Table(
     timestamp("succeeded"),
     PrimaryKeyConstraint("tenant_id", "digest", "address"),
 )
-"""From where an account logged in before, as keyed digests: failures elsewhere do not lock these addresses out."""
+"""Addresses from which an account has logged in, as keyed digests: failures elsewhere do not lock these addresses
+out."""
 Index(None, login_addresses.c.succeeded)

@@ -1,7 +1,8 @@
-"""When bearer tokens were last used, for tenants with an idle time-out. Correct across processes and restarts.
+"""Records when bearer tokens were last used, for tenants with an idle time-out.
 
-A use is recorded when the last record is older than a step, a twentieth of the time-out (`resolution`). So a token
-was last used at its record, or at most a step later.
+The result is correct across processes and restarts. A use is recorded only if the last record is older than a step,
+which is a twentieth of the time-out (`resolution`). A token was therefore last used at the time of its record, or at
+most one step later.
 """
 
 from sqlalchemy import case, select, update
@@ -31,15 +32,15 @@ _MAY_BE_LATER = statement(
 
 
 def resolution(idle: int) -> int:
-    """How old a record may be before the next use is recorded (ms)."""
+    """Returns the age (ms) a record must have before the next use is recorded."""
     return max(1, idle // RESOLUTION_STEPS)
 
 
 def record_use(tx: Transaction, surface: Surface, jti: str, since: int, idle: int, expires: int) -> bool:
-    """Records a use at `tx.now`, unless the token has been idle for more than `idle` ms and a step; then False.
+    """Records a use at `tx.now`. Returns False if the token was idle for longer than `idle` ms plus one step.
 
-    `since` is the earliest moment from which idleness can count: when the token was issued, or when there was last no
-    time-out, because then no use was recorded. A record that lies ahead counts as one of now.
+    `since` is the earliest time from which idleness counts: the issue of the token, or the last time without an idle
+    time-out, because no use was recorded then. A record with a time in the future counts as now.
     """
     row = tx.one(_READ, jti=jti)
     last = min(tx.now, max(since, row[0]) if row else since)
@@ -50,10 +51,10 @@ def record_use(tx: Transaction, surface: Surface, jti: str, since: int, idle: in
 
 
 def set_idle(tx: Transaction, surface: Surface, idle: int | None) -> None:
-    """Changes after how long without use a token of the surface is dead (milliseconds; None: never).
+    """Changes the idle time-out of a surface's tokens (milliseconds; None: off), including tokens already issued.
 
-    It holds for living tokens. When it becomes shorter, each record counts as the latest use that it can stand for: so
-    what is stale is dead at once, and no token in use is refused because its use was recorded too coarsely.
+    A shorter time-out takes each record as the latest use that it may represent. Idle tokens therefore end at once, and
+    a token in use is never refused because its record is too coarse.
     """
     before = set_idle_timeout(tx, surface, idle)
     if before is not None and idle is not None and idle < before:

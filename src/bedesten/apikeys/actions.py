@@ -1,7 +1,7 @@
-"""API keys: made, listed, revoked. The key itself is seen once, when it is made.
+"""Creates, lists and revokes API keys. The key itself is shown only once, when it is created.
 
-Whatever changes a key first locks its row (`lock`), so that a revocation, a rotation and the first use of a secret
-never pass each other unseen: what is revoked is every secret that the key has at that moment.
+Every change of a key first locks its row (`lock`). A revocation, a rotation and the first use of a secret are therefore
+serialised, and a revocation covers every secret that the key has at that moment.
 """
 
 from collections.abc import Iterable
@@ -24,14 +24,14 @@ from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
 from bedesten.store.transaction import Transaction
 
 PAGE_SIZE, MAX_PAGE_SIZE = 200, 10_000
-"""Keys in one list, unless the caller names another number, and at most."""
+"""Number of keys in one page, by default and at most."""
 CURRENT, PREVIOUS = 0, 1
 SLOTS = {CURRENT: "current", PREVIOUS: "previous"}
 
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """What is asked of a key that is to be. `grants` None: all that the surface offers. `expires` in epoch ms."""
+    """The properties of a new key. `grants` None means everything the surface offers. `expires` is in epoch ms."""
 
     surface: Surface
     owner: str
@@ -43,7 +43,7 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """One API key, live or not. `hint` is what may be shown of its current secret; times in epoch ms."""
+    """One API key, live or not. `hint` is the part of its current secret that may be shown; times are in epoch ms."""
 
     id: str
     surface: str
@@ -57,13 +57,13 @@ class ApiKey:
     created: int
 
     def ended(self, now: int) -> bool:
-        """Whether it was revoked or has expired."""
+        """Reports whether the key was revoked or has expired."""
         return self.revoked is not None or (self.expires is not None and self.expires <= now)
 
 
 @dataclass(frozen=True, slots=True)
 class KeySecret:
-    """One secret of an API key as it is stored; see the table. `expires` is its own end, in epoch ms."""
+    """One stored secret of an API key; see the table. `expires` is the secret's own expiry in epoch ms."""
 
     digest: bytes
     pepper_id: str
@@ -73,7 +73,7 @@ class KeySecret:
     expires: int | None
 
     def live(self, now: int) -> bool:
-        """Whether its own end lies ahead; the key's may come first."""
+        """Reports whether the secret itself has not expired; the key may expire earlier."""
         return self.expires is None or self.expires > now
 
 
@@ -112,7 +112,7 @@ _DROP_SECRET = statement(delete(key_secrets).where(_S.tenant_id == TENANT, _S.di
 
 
 def _audit_fields(new: NewKey) -> dict[str, object]:
-    """What the trail says of a fresh key."""
+    """Returns the fields of a new key for its audit row."""
     return {
         "surface": new.surface.value,
         "owner": new.owner,
@@ -123,29 +123,29 @@ def _audit_fields(new: NewKey) -> dict[str, object]:
 
 
 def create(tx: Transaction, keyring: Keyring, new: NewKey, actor: Actor) -> tuple[str, Secret[str]]:
-    """A fresh key: its id, and the key, which cannot be shown again."""
+    """Creates a key and returns its id and the key itself, which cannot be shown again."""
     key = new_api_key(new.sandbox)
     hint = masked(key.reveal())
     key_id = insert(tx, new, hint)
     digest = add_secret(tx, keyring, key_id, key.reveal())
-    tx.advance_revision("key", digest.hex())  # a store restored from before this has another revision
+    tx.advance_revision("key", digest.hex())  # so that a store restored from an older copy has a different revision
     record(tx, actor, "key.create", key_id, **_audit_fields(new), hint=hint)
     return key_id, key
 
 
 def insert(tx: Transaction, new: NewKey, hint: str) -> str:
-    """The id of a fresh key that has no secret yet. Raises `Refusal` (-2)."""
+    """Inserts a key without a secret and returns its id. Raises `Refusal` (-2)."""
     key_id = tx.new_id("key")
     tx.run(CREATE, **columns_of(new, tx.now), id=key_id, hint=hint, import_id=None)
     return key_id
 
 
 def columns_of(new: NewKey, now: int) -> dict[str, object]:
-    """What `CREATE` needs to know of a fresh key beside its id, its hint and its import. Raises `Refusal` (-2)."""
+    """Returns the parameters of `CREATE` except id, hint and import. Raises `Refusal` (-2)."""
     if new.expires is not None and new.expires <= now:
         raise bad_field("expires", "must lie in the future")
     if new.expires is not None and new.expires > MAX_TIME_MS:
-        raise bad_field("expires", "must not lie behind the year 9999; an API key without it never expires")
+        raise bad_field("expires", "must not be after the year 9999; an API key without it never expires")
     return {
         "owner_id": new.owner,
         "surface": new.surface.value,
@@ -159,7 +159,7 @@ def columns_of(new: NewKey, now: int) -> dict[str, object]:
 
 
 def add_secret(tx: Transaction, keyring: Keyring, key_id: str, text: str, *, grace: int | None = None) -> bytes:
-    """Stores the digest of a key as its current secret; answers the digest."""
+    """Stores the digest of a key as its current secret and returns the digest."""
     pepper = keyring.digest.current
     digest = keyring.key_digest(tx.tenant, text, pepper)
     tx.run(
@@ -176,30 +176,30 @@ def add_secret(tx: Transaction, keyring: Keyring, key_id: str, text: str, *, gra
 
 
 def lock(tx: Transaction, key_id: str) -> ApiKey:
-    """The key, which nobody else changes until this transaction ends. Raises `Refusal` (-3)."""
+    """Locks the key until the transaction ends and returns it. Raises `Refusal` (-3)."""
     return _found(tx.one(_LOCK, id=key_id))
 
 
 def get(tx: Transaction, key_id: str) -> ApiKey:
-    """The key. Raises `Refusal` (-3): there is none, or it is another tenant's."""
+    """Returns the key. Raises `Refusal` (-3) if there is none in this tenant."""
     return _found(tx.one(_ONE, id=key_id))
 
 
 def secrets_of(tx: Transaction, key_id: str) -> dict[int, KeySecret]:
-    """The secrets that are stored of a key, by slot; one whose end has come may still be among them."""
+    """Returns the stored secrets of a key by slot, possibly with some that have expired."""
     return {secret.slot: secret for secret in tx.all(_SECRETS, key_id=key_id)}
 
 
 def drop(tx: Transaction, secret: KeySecret) -> None:
-    """Ends a secret at once: its row goes, so that it is from now on as unknown as one that never was."""
+    """Ends a secret at once by deleting its row: it is then indistinguishable from a secret that never existed."""
     tx.run(_DROP_SECRET, digest=secret.digest)
     tx.advance_revision("key", secret.digest.hex())
 
 
 def revoke(tx: Transaction, key_id: str, actor: Actor, *, previous_only: bool = False) -> bool:
-    """Ends a key, or only the previous secret of its rotation. False if there was nothing left to end.
+    """Ends a key, or only the previous secret of its rotation. Returns False if nothing was left to end.
 
-    Raises `Refusal` (-3). Doing it twice changes nothing.
+    A second call changes nothing. Raises `Refusal` (-3).
     """
     lock(tx, key_id)
     ended = False
@@ -215,9 +215,11 @@ def revoke(tx: Transaction, key_id: str, actor: Actor, *, previous_only: bool = 
 
 
 def list_page(tx: Transaction, after: str = "", limit: int = PAGE_SIZE) -> tuple[list[dict[str, object]], str | None]:
-    """Keys of the tenant, live or not, never the keys themselves; and behind which id the next page begins, if there is one.
+    """Lists keys of the tenant, live or not, and the id after which the next page begins.
 
-    `expires` is the key's own end, `ends` that of its current secret: the sooner one of the two that a leak report may set.
+    The list never shows the keys themselves.
+
+    `expires` is the key's own expiry. `ends` is that of its current secret, which is earlier if a leak report set it.
     """
     found = tx.all(_PAGE, after=after, most=limit + 1)
     page = found[:limit]
@@ -245,9 +247,9 @@ def list_page(tx: Transaction, after: str = "", limit: int = PAGE_SIZE) -> tuple
 
 
 def end_of(key: int | None, secret: int | None) -> int | None:
-    """When a secret ends: the earlier of its key's end and its own (epoch ms); None stands for never.
+    """Returns when a secret ends: the earlier of the key's expiry and its own (epoch ms); None means never.
 
-    Whatever shows or compares the end of a secret gets it here.
+    All code that shows or compares the end of a secret uses this function.
     """
     if key is None or secret is None:
         return secret if key is None else key
@@ -255,7 +257,10 @@ def end_of(key: int | None, secret: int | None) -> int | None:
 
 
 def _previous(key: ApiKey, secret: int | None, now: int) -> dict[str, object] | None:
-    """A previous secret as it is shown: when it ends; null as long as nothing but the current one's first use ends it."""
+    """Returns a previous secret as shown to callers, with its end.
+
+    The end is null while only the first use of the current secret can end it.
+    """
     ends = end_of(key.expires, secret)
     return None if ends is not None and ends <= now else {"ends": _time(ends)}
 

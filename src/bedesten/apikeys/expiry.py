@@ -1,4 +1,4 @@
-"""What the passing of time does to API keys: warnings before their end, and secrets that are put away long after it."""
+"""Handles API keys over time: warns before they expire, and deletes their secrets long afterwards."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,18 +12,19 @@ from bedesten.store.sql import TENANT, cross_tenant, cross_tenant_rows_as, p, st
 from bedesten.store.transaction import SystemTransaction
 
 WARNING_DAYS = (1, 7, 30)
-"""A warning is given once when so many days are left, the nearest first."""
+"""Days left at which a warning is given, once each, the smallest first."""
 SECRET_RETENTION = 7 * DAY
-"""So long the digest of an ended secret stays: it is refused as expired until then, and as unknown afterwards."""
+"""Time (ms) for which the digest of an ended secret is kept: it is refused as expired until then, and as unknown
+later."""
 MAX_WARNINGS = 1_000
 MAX_DELETED = 200
-"""Secrets in one transaction: each advances the revision, whose row a revocation waits for."""
+"""Secrets deleted in one transaction: each advances the revision, and a revocation waits for the revision's row."""
 CLOCK = Actor("clock")
 
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
-    """A key that will soon expire, and the last warning that was given of it (days, or None)."""
+    """A key that expires soon, and its last warning (days, or None)."""
 
     tenant: str
     key_id: str
@@ -73,15 +74,15 @@ _DROP = cross_tenant(delete(key_secrets).where(_S.digest == p("digest")))
 
 
 def stage_of(left: int) -> int | None:
-    """The warning that is due, or has been passed, with so many milliseconds left; None if it is too early for any."""
+    """Returns the latest warning stage (days) reached with this many milliseconds left; None before the first stage."""
     return next((days for days in WARNING_DAYS if left <= days * DAY), None)
 
 
 def warn(tx: SystemTransaction) -> list[tuple[Expiring, int]]:
-    """Records a warning for every key that has come to another stage; answers each with the days of the stage.
+    """Records a warning for every key that has reached another stage; returns each key with the days of its stage.
 
-    A key that was made with fewer days to live than a stage never gets that stage's warning. Safe in any number of
-    processes: a stage is recorded by the one that marks it.
+    A key created with fewer days than a stage never gets that stage's warning. Safe in any number of processes: only
+    the process that marks a stage records it.
     """
     now = tx.now
     found = tx.all(
@@ -106,9 +107,9 @@ def _marked(tx: SystemTransaction, found: Iterable[Expiring]) -> Iterable[tuple[
 
 
 def delete_ended(tx: SystemTransaction) -> int:
-    """Removes secrets whose end, or whose key's, is long over, and keeps the keys; answers how many secrets it were.
+    """Deletes secrets that ended, or whose key ended, long ago; keeps the keys. Returns the number of secrets.
 
-    At most `MAX_DELETED`: to be called again until it answers 0.
+    One call deletes at most `MAX_DELETED`: call it again until it returns 0.
     """
     before = tx.now - SECRET_RETENTION
     queries = (_ENDED_SECRETS, _ENDED_KEYS)

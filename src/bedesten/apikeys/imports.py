@@ -1,14 +1,14 @@
-"""API keys that another system made, taken over without anybody ever seeing them: by their SHA-256.
+"""Imports API keys of another system by their SHA-256, so that nobody sees the keys.
 
-What is stored is a keyed digest of that SHA-256, so that the store says as little about them as about our own. The first
-request that brings such a key proves what it is, and the ordinary digest takes the place of the other one.
+The store holds a keyed digest of that SHA-256, so it reveals as little about them as about our own keys. The first
+request that presents such a key proves its text, and the ordinary digest replaces the imported one.
 
-An import is stored by the thousand, so that nobody waits long for it, and is still all or none: its keys belong to a *run*
-(`key_import_runs`) and exist for everybody else only when the run is finished, which is one small statement. A run that
-nobody continues (the program was killed) is given up after a minute, and the worker removes what it has stored.
-`operator.key_imports` puts these steps together.
+An import stores its keys in parts, so that nobody waits long for it, and is still all or nothing: its keys belong to a
+*run* (`key_import_runs`) and exist for everybody else only once the run has finished, which is one small statement. A
+run that nobody continues (the program was killed) is abandoned after a minute, and the worker removes its keys.
+`admin.key_imports` combines these steps.
 
-Not to be imported: our own keys. Such a key would have two ids, and go on after one of them was revoked.
+Our own keys cannot be imported: such a key would have two ids and stay valid after one of them was revoked.
 """
 
 import csv
@@ -32,12 +32,12 @@ from bedesten.store.transaction import SystemTransaction, Transaction
 
 MAX_IMPORT_LINES = 100_000
 MAX_HINT = 32
-"""Characters; a whole API key is longer."""
+"""Maximum length in characters; a whole API key is longer."""
 MAX_REPORTED_LINES = 20
-"""So many of the wrong lines are named."""
+"""Number of invalid lines that a refusal names."""
 MAX_KEYS_PER_TRANSACTION = 1_000
 ABANDONED_AFTER = MINUTE
-"""A run that stored nothing for so long (ms) is given up."""
+"""A run that has stored nothing for this time (ms) is abandoned."""
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _REMEMBER = insert_of(key_imports, or_ignore=True)
@@ -74,7 +74,7 @@ _DROP_RUN = cross_tenant(delete(key_import_runs).where(_R.id == p("run"), _R.sta
 
 @dataclass(frozen=True, slots=True)
 class ImportLine:
-    """One line of an import: the SHA-256 of a key in lower-case hexadecimal digits, and what may be shown of the key."""
+    """One line of an import: the SHA-256 of a key in lower-case hexadecimal digits, and a hint that may be shown."""
 
     line: int
     sha256: str
@@ -83,7 +83,8 @@ class ImportLine:
 
 @dataclass(frozen=True, slots=True)
 class PreparedKey:
-    """One key of an import before it is stored: its future id, and its digests by pepper, the current pepper first."""
+    """One key of an import before it is stored: its future id, and its digest under each pepper, the current one first.
+    """
 
     line: int
     key_id: str
@@ -101,9 +102,9 @@ class ImportRun:
 
 
 def parse(lines: Iterable[str]) -> list[ImportLine]:
-    """The lines `sha256[,hint]` of a file; empty lines, comments (`#`) and a heading are left out.
+    """Parses the lines `sha256[,hint]` of a file; skips empty lines, comments (`#`) and a heading.
 
-    Raises `Refusal` (-2) that names the lines at fault and repeats nothing of them.
+    Raises `Refusal` (-2), which names the invalid lines and repeats nothing of them.
     """
     found: list[ImportLine] = []
     wrong: dict[int, str] = {}
@@ -124,7 +125,10 @@ def parse(lines: Iterable[str]) -> list[ImportLine]:
 
 
 def prepare(keyring: Keyring, ids: IdGenerator, tenant: str, lines: Sequence[ImportLine]) -> list[PreparedKey]:
-    """What needs no store: ids, digests, and the refusal (-2) of the documented sample and of lines that stand twice."""
+    """Computes ids and digests without the store.
+
+    Raises `Refusal` (-2) for the sample key of the documentation and for lines that occur twice.
+    """
     wrong: dict[int, str] = {}
     seen: set[str] = set()
     current = keyring.digest.current
@@ -135,7 +139,7 @@ def prepare(keyring: Keyring, ids: IdGenerator, tenant: str, lines: Sequence[Imp
         if text == imported_form(SAMPLE_KEY):
             wrong[one.line] = "the sample of the documentation is everybody's"
         elif one.sha256 in seen:
-            wrong[one.line] = "stands twice"
+            wrong[one.line] = "occurs twice"
         seen.add(one.sha256)
         digests = tuple(keyring.key_digest(tenant, text, pepper) for pepper in peppers)
         prepared.append(PreparedKey(one.line, ids.new("key"), one.hint, digests))
@@ -144,20 +148,24 @@ def prepare(keyring: Keyring, ids: IdGenerator, tenant: str, lines: Sequence[Imp
 
 
 def imported_before(tx: Transaction, prepared: Sequence[PreparedKey]) -> dict[int, str]:
-    """The lines at fault: the tenant has, or had, the key of this line under any pepper."""
+    """Returns the lines whose key the tenant has or had under any pepper, with the problem of each."""
     asked = [(one.line, digest) for one in prepared for digest in one.digests]
     found = tx.one_each(_IMPORTED, [{"digest": digest} for _, digest in asked])
     return {line: "was imported before" for (line, _), row in zip(asked, found, strict=True) if row is not None}
 
 
 def refuse_beside_another(tx: Transaction) -> None:
-    """Raises `Refusal` (-8) if a run of the tenant is under way: its keys would be told as imported before."""
+    """Raises `Refusal` (-8) if the tenant has a run under way.
+
+    Without this check the keys of that run would be reported as imported before.
+    """
     if tx.one(_RUNNING) is not None:
         raise _busy()
 
 
 def begin(tx: Transaction, keyring: Keyring, new: NewKey, count: int) -> ImportRun:
-    """Opens the tenant's one run. Raises `Refusal`: -2 for what `new` says, -8 if another one is under way."""
+    """Begins a run; a tenant has at most one. Raises `Refusal`: -2 for invalid `new`, -8 if another run is under way.
+    """
     run = ImportRun(tx.new_id("imp"), keyring.digest.current, key_actions.columns_of(new, tx.now))
     if not tx.run(_BEGIN, id=run.id, state="pending", announced=count, stored=0, touched=tx.now):
         raise _busy()
@@ -165,7 +173,7 @@ def begin(tx: Transaction, keyring: Keyring, new: NewKey, count: int) -> ImportR
 
 
 def store_some(tx: Transaction, run: ImportRun, some: Sequence[PreparedKey]) -> None:
-    """Stores keys of a run, at most `MAX_KEYS_PER_TRANSACTION`; they exist for nobody yet. Raises `Refusal` (-8)."""
+    """Stores up to `MAX_KEYS_PER_TRANSACTION` keys of a run, which are not valid yet. Raises `Refusal` (-8)."""
     assert len(some) <= MAX_KEYS_PER_TRANSACTION, "others wait for this transaction"
     _still_pending(tx.run(_STORED, run=run.id, more=len(some), now=tx.now))
     tx.run_each(
@@ -179,19 +187,19 @@ def store_some(tx: Transaction, run: ImportRun, some: Sequence[PreparedKey]) -> 
 
 
 def finish(tx: Transaction, run: ImportRun, new: NewKey, made: Sequence[str], actor: Actor) -> None:
-    """Makes every key of the run valid. Raises `Refusal` (-8): the run was given up."""
+    """Makes every key of the run valid. Raises `Refusal` (-8) if the run was abandoned."""
     _still_pending(tx.run(_FINISH, run=run.id, now=tx.now))
     tx.advance_revision("tenant", tx.tenant)
     record(tx, actor, "key.import", made[0], surface=new.surface.value, owner=new.owner, actions=len(made))
 
 
 def abandon(tx: Transaction, run: ImportRun) -> None:
-    """Gives a run up, unless it is finished: what it has stored is now a leftover."""
+    """Abandons a run unless it has finished; the worker then removes its keys."""
     tx.run(_ABANDON, run=run.id)
 
 
 def remove_leftovers(tx: SystemTransaction) -> bool:
-    """Removes some of what abandoned runs have stored; whether there may be more. Safe in any number of processes."""
+    """Deletes some keys of abandoned runs and reports whether there may be more. Safe in any number of processes."""
     tx.run(_GIVE_UP, before=tx.now - ABANDONED_AFTER, ahead=tx.now + ABANDONED_AFTER)
     row = tx.one(_ABANDONED)
     if row is None:
@@ -205,7 +213,7 @@ def remove_leftovers(tx: SystemTransaction) -> bool:
 
 
 def refuse(wrong: Mapping[int, str]) -> None:
-    """Raises `Refusal` (-2) that names the lines at fault, if there are any."""
+    """Raises `Refusal` (-2), which names the invalid lines, if there are any."""
     if wrong:
         raise _refused(wrong)
 

@@ -1,4 +1,4 @@
-"""Reads what the gate wants to know about API keys."""
+"""Reads the facts about API keys that the gate needs."""
 
 from collections.abc import Iterable
 
@@ -36,7 +36,7 @@ _IMPORTED = cross_tenant(
 
 
 def key_entry(tx: SystemTransaction, digests: Iterable[bytes]) -> KeyEntry | None:
-    """What a live secret stands for that may be stored under any of the digests; all of them are looked up."""
+    """Returns the entry of a live secret that is stored under any of the digests; every digest is looked up."""
     found = [(digest, row) for digest in digests if (row := tx.one(_KEY, digest=digest))]
     if not found:
         return None
@@ -58,5 +58,5 @@ def key_entry(tx: SystemTransaction, digests: Iterable[bytes]) -> KeyEntry | Non
 
 
 def has_imports(tx: SystemTransaction, tenant: str) -> bool:
-    """Whether the tenant has an API key that was imported and not used since."""
+    """Reports whether the tenant has an imported API key that was never used since."""
     return tx.one(_IMPORTED, tenant_id=tenant) is not None

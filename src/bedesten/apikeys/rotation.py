@@ -1,18 +1,18 @@
-"""Rotation: another secret under the same key id, and a chosen time in which the old one is good as well.
+"""Rotates API keys: a new secret under the same key id, and a chosen grace period for the old secret.
 
-A key has at most two secrets, the current one and the previous one. Rotating makes a third, so one has to go:
+A key has at most two secrets, the current one and the previous one. A rotation creates a third, so one has to end:
 
-| who rotates with which secret | the secret in hand | the other one, if there is one |
+| who rotates, with which secret | the presented secret | the other secret, if there is one |
 |---|---|---|
 | the operator (none), or the holder with the current one | becomes the previous one | ends at once |
 | the holder with the previous one, naming the current one, which nobody has used | stays the previous one | ends at once |
-| the holder with the previous one, otherwise | nothing happens: -8 | |
+| the holder with the previous one, otherwise | nothing changes: -8 | |
 
-A rotation names the secret that it replaces: the one in hand, unless it says another. So of several rotations at the same
-moment one succeeds. The second line is for an answer that got lost: the new secret that nobody has is replaced, and the
-holder can go on trying with the one it has. The third one keeps a program that was forgotten, or a thief of the old
-secret, from taking the key away from those who have moved on. Every secret's first use is written down
-(`record_first_use`), in the request that makes it and before it goes on; so the table is exact on every worker.
+A rotation names the secret that it replaces, by default the presented one. Of several simultaneous rotations one
+therefore succeeds. The second row covers a lost answer: the rotation replaces the new secret that nobody has, and the
+holder can retry with the secret it has. The third row prevents a forgotten program, or a thief of the old secret, from
+taking the key away from those who use the new one. The first use of every secret is recorded (`record_first_use`) in
+the request that presents it, before the request proceeds; so the table is exact on every worker.
 """
 
 from collections.abc import Iterable
@@ -65,13 +65,15 @@ def rotate(
     presented: bytes | None = None,
     replaces: str | None = None,
 ) -> Secret[str]:
-    """A fresh secret for the key, which cannot be shown again.
+    """Creates a new secret for the key and returns it; it cannot be shown again.
 
-    The old one is good for `grace` ms more, from now on or `from_first_use` of the fresh one; 0 ends it then and there.
-    An end that it had already is never put off, and the key's own expiry still rules. `presented` is the digest of the
-    secret with which the holder asks, `replaces` the hint of the secret that is to be replaced: the presented one if it
-    is None. Raises `Refusal`: -3 no such key, -2 the grace, -8 a key that has ended, one whose current secret is not the
-    one to be replaced, or one whose previous secret was presented though the current one is in use.
+    The old secret stays valid for `grace` ms, counted from now or, with `from_first_use`, from the first use of the new
+    one; 0 ends it at that moment. The grace never extends an earlier end of the old secret, and the key's own expiry
+    still applies. `presented` is the digest of the secret that the holder presents. `replaces` is the hint of the
+    secret to be replaced; None means the presented one.
+
+    Raises `Refusal`: -3 if there is no such key, -2 for an invalid grace, -8 if the key has ended, if its current
+    secret is not the one to be replaced, or if the previous secret was presented while the current one is in use.
     """
     if not 0 <= grace <= MAX_GRACE:
         raise bad_field("grace", "from 0 to 30 days")
@@ -94,7 +96,10 @@ def rotate(
 
 
 def previous_end(tx: Transaction, key_id: str) -> tuple[bool, int | None]:
-    """Whether a previous secret is good as well, and its end: None as long as nothing but the current one's use ends it."""
+    """Reports whether a previous secret is valid too, and when it ends.
+
+    The end is None while only the first use of the current secret can end it.
+    """
     key, secret = key_actions.get(tx, key_id), key_actions.secrets_of(tx, key_id).get(PREVIOUS)
     if secret is None or not secret.live(tx.now) or key.ended(tx.now):
         return False, None
@@ -104,7 +109,7 @@ def previous_end(tx: Transaction, key_id: str) -> tuple[bool, int | None]:
 def _chosen(
     secrets: dict[int, KeySecret], presented: bytes | None, replaces: str | None
 ) -> tuple[KeySecret | None, KeySecret | None]:
-    """The secret that stays for the grace, and the one that ends at once. Raises `Refusal` (-8)."""
+    """Returns the secret that gets the grace period and the one that ends at once. Raises `Refusal` (-8)."""
     current, previous = secrets.get(CURRENT), secrets.get(PREVIOUS)
     if presented is None or (current is not None and presented == current.digest):
         return current, previous
@@ -118,12 +123,12 @@ def _chosen(
 
 
 def _replaced(cause: str) -> Refusal:
-    """The refusal for a rotation that lost a race; `Keys/Get` shows the hint of the current secret."""
+    """Returns the refusal for a rotation that lost a race; `Keys/Get` shows the hint of the current secret."""
     return Refusal(errors.CONFLICT, cause, fields={"replaces": "is not the current secret: Keys/Get shows its hint"})
 
 
 def _keep(tx: Transaction, old: KeySecret, grace: int, from_first_use: bool) -> bool:
-    """Makes the old secret the previous one with its end, or ends it; whether it lives on."""
+    """Makes the old secret the previous one with its end, or ends it; reports whether it stays valid."""
     if (grace == 0 and not from_first_use) or not old.live(tx.now):
         key_actions.drop(tx, old)
         return False
@@ -142,10 +147,11 @@ def _sandbox(tx: Transaction) -> bool:
 
 
 def record_first_use(tx: Transaction, keyring: Keyring, found: KeyEntry, key: str, actor: Actor) -> bytes | None:
-    """Writes what the use of a secret brings with it, once; answers the digest under which it is stored from now on.
+    """Records the first use of a secret, once; returns the digest under which the secret is stored afterwards.
 
-    An imported digest, or one under a retired pepper, is replaced by the key's own under today's pepper. The first use
-    of a rotation's new secret sets the end of the previous one. None: the secret was ended meanwhile.
+    An imported digest, or one under a retired pepper, is replaced by the digest of the key under the current pepper.
+    The first use of a rotation's new secret sets the end of the previous one. Returns None if the secret ended in the
+    meantime.
     """
     key_actions.lock(tx, found.key_id)
     fresh = keyring.key_digest(tx.tenant, key)

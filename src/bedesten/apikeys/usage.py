@@ -1,7 +1,7 @@
-"""When, from where and by what the secrets of API keys were last used: who breaks if one of them is ended.
+"""Records when, from where and by which client the secrets of API keys were last used.
 
-A use is noted in memory by the process that saw it and written later, many at a time (`web.key_usage`). What a process
-that was killed had not written yet is lost; nothing depends on it but this knowledge.
+It answers who breaks if a secret ends. The process that sees a use keeps it in memory and writes it later, many at a
+time (`http.key_usage`). A process that is killed loses the uses it has not written; nothing else depends on them.
 """
 
 import re
@@ -20,12 +20,12 @@ from bedesten.store.transaction import SystemTransaction, Transaction
 
 MAX_AGENT_LENGTH = 200
 _TOKEN = re.compile(r"eyJ[0-9A-Za-z_-]{8,}(?:\.[0-9A-Za-z_-]*)*")
-"""What a bearer token looks like. Some callers send a credential as their `User-Agent`; it must not be kept."""
+"""The form of a bearer token. Some callers send a credential as their `User-Agent`; it must not be stored."""
 
 
 @dataclass(slots=True)
 class UsageRecord:
-    """Uses of one secret since it was last written: by `digest`, in the slot that it had then; `used` in epoch ms."""
+    """Uses of one secret since the last write, by `digest`, with its slot at that time; `used` is in epoch ms."""
 
     tenant: str
     key_id: str
@@ -39,7 +39,7 @@ class UsageRecord:
 
 @dataclass(frozen=True, slots=True)
 class LastUse:
-    """The last use of one secret, and how often it was used."""
+    """The last use of one secret, and its number of uses."""
 
     slot: int
     used: int
@@ -78,9 +78,9 @@ _SHIFT = statement(update(key_uses).where(_KEY, _U.slot == CURRENT).values(slot=
 
 
 def write(tx: SystemTransaction, noted: Sequence[UsageRecord]) -> None:
-    """Adds what was noted. A secret that was ended meanwhile is left out, unless its whole key was: then it counts.
+    """Adds recorded uses. Uses of a secret that has ended are dropped, unless its whole key was revoked.
 
-    In one order for all processes, so that two of them do not wait for each other.
+    All processes write in the same order, so that two of them do not block each other.
     """
     for one in sorted(noted, key=lambda each: (each.tenant, each.key_id, each.slot)):
         bound = tx.for_tenant(one.tenant)
@@ -99,19 +99,22 @@ def write(tx: SystemTransaction, noted: Sequence[UsageRecord]) -> None:
 
 
 def move_uses(tx: Transaction, key_id: str, *, replaced: bool) -> None:
-    """Keeps the uses with their secrets in a rotation: the current one has become the previous one, or was replaced."""
+    """Moves the uses along with their secrets in a rotation.
+
+    The current secret has become the previous one, or with `replaced` it was replaced.
+    """
     tx.run(_FORGET, key_id=key_id, which=CURRENT if replaced else PREVIOUS)
     if not replaced:
         tx.run(_SHIFT, key_id=key_id)
 
 
 def last_uses(tx: Transaction, key_id: str) -> dict[int, LastUse]:
-    """The last use of each secret that was ever seen in use, by slot."""
+    """Returns the last use of each secret that was ever used, by slot."""
     return {use.slot: use for use in tx.all(_READ, key_id=key_id)}
 
 
 def key_usage(tx: Transaction, key_id: str) -> dict[str, object]:
-    """What is known of a key's secrets: until when each is good, and its last use. Raises `Refusal` (-3)."""
+    """Returns the secrets of a key, each with its end and its last use. Raises `Refusal` (-3)."""
     key, secrets, uses = key_actions.get(tx, key_id), key_actions.secrets_of(tx, key_id), last_uses(tx, key_id)
     return {
         "id": key.id,
@@ -129,7 +132,7 @@ def key_usage(tx: Transaction, key_id: str) -> dict[str, object]:
 
 
 def shown_agent(raw: bytes) -> str:
-    """A `User-Agent` as it is kept: what is printable of it, credentials masked, cut."""
+    """Returns a `User-Agent` for storage: printable characters only, credentials masked, truncated."""
     text = raw[: 4 * MAX_AGENT_LENGTH].decode("utf-8", "replace")
     printable = "".join(each for each in text if each.isprintable())
     return _TOKEN.sub("…", mask_keys(printable))[:MAX_AGENT_LENGTH]
