@@ -83,8 +83,7 @@ class ImportLine:
 
 @dataclass(frozen=True, slots=True)
 class PreparedKey:
-    """One key of an import before it is stored: its future id, and its digest under each pepper, the current one first.
-    """
+    """One key of an import before it is stored: its future id, and its digest under each pepper, the current one first."""
 
     line: int
     key_id: str
@@ -164,8 +163,7 @@ def refuse_beside_another(tx: Transaction) -> None:
 
 
 def begin(tx: Transaction, keyring: Keyring, new: NewKey, count: int) -> ImportRun:
-    """Begins a run; a tenant has at most one. Raises `Refusal`: -2 for invalid `new`, -8 if another run is under way.
-    """
+    """Begins a run; a tenant has at most one. Raises `Refusal`: -2 for invalid `new`, -8 if another run is under way."""
     run = ImportRun(tx.new_id("imp"), keyring.digest.current, key_actions.columns_of(new, tx.now))
     if not tx.run(_BEGIN, id=run.id, state="pending", announced=count, stored=0, touched=tx.now):
         raise _busy()
