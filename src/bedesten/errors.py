@@ -1,7 +1,7 @@
-"""The numbered catalogue: every refusal that this platform can give, one row each.
+"""The catalogue of error codes: one `ErrorCode` for every refusal of this platform.
 
-Clients decide on the number, never on the text. A number is never used again for something else. The public text comes
-from the row and from nowhere else; the precise cause goes to the log under the request id.
+Clients decide by the number, never by the text. A number never gets another meaning. The public text comes from the
+catalogue only; the precise cause goes to the log under the request id.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from bedesten.core.text import Text, TextError
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """One refusal: its number on the wire, the HTTP status, what the caller is told, and what it may do next."""
+    """A kind of refusal: its number on the wire, the HTTP status, the public text, and what the caller can do."""
 
     number: int
     name: str
@@ -119,18 +119,18 @@ NOT_FOUND_TEXTS: Mapping[str, str] = MappingProxyType(
         "account", "deposit", "operation", "order", "order line", "partner", "payment", "product", "session",
     )}
 )  # fmt: skip
-"""What -3 says where it is known what kind of thing is missing."""
+"""The public texts of -3 where the kind of the missing thing is known."""
 
 CATALOGUE: Mapping[int, ErrorCode] = MappingProxyType(_CODES)
-"""Every row by its number."""
+"""Every error code by its number."""
 
 
 class Refusal(Exception):
-    """A refusal on its way to the caller. Raised inside a transaction it undoes everything done there.
+    """Refuses a request. Raised inside a transaction it rolls the transaction back.
 
-    `cause` is for the log and the trail only, and so is `account`, the account that it concerns as far as that is known.
-    `fields` become `errors` on the wire, `data` is shown as it is; neither may hold a secret. `retry_after` is in whole
-    seconds. `missing` is the kind of thing that there is not; `text` is what the caller is told.
+    `cause` and `account` (the account concerned, if it is known) go to the log and the audit trail only. `fields` become
+    `errors` on the wire, and `data` is sent as it is; neither may hold a secret. `retry_after` is in whole seconds.
+    `missing` is the kind of the thing that was not found. `text` is the public text.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class Refusal(Exception):
 
 
 def normalised_field(kind: Text, value: str, field: str) -> str:
-    """The normal form of a text of this kind. Raises `Refusal` (-2) that names the field."""
+    """Returns the normal form of a text of this kind. Raises `Refusal` (-2), which names the field."""
     try:
         return kind(value)
     except TextError as error:
@@ -166,5 +166,5 @@ def normalised_field(kind: Text, value: str, field: str) -> str:
 
 
 def bad_field(name: str, problem: str) -> Refusal:
-    """The refusal for one wrong field, named as the caller spells it."""
+    """Returns the refusal for one invalid field. `name` is in the caller's spelling."""
     return Refusal(BAD_REQUEST, f"{name}: {problem}", fields={name: problem})

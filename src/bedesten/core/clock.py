@@ -1,31 +1,31 @@
-"""Time as integers: milliseconds since the Unix epoch, UTC. Passed in, never read by the domain itself."""
+"""Time as integers: milliseconds since the Unix epoch, UTC. Callers pass the time in; the domain never reads a clock."""
 
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], int]
-"""Gives the present moment in epoch milliseconds. May jump: nothing here assumes that it never goes back."""
+"""Returns the present moment in epoch milliseconds. It may jump; no code assumes that it never goes back."""
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 MAX_TIME_MS = 253_402_300_799_999
-"""The last millisecond of the year 9999: no time that is stored lies behind it, and none before 1970."""
+"""The last millisecond of the year 9999. Every stored time is between 1970 and this."""
 MAX_DURATION_MS = 36_500 * DAY
-"""The longest duration that is taken: a hundred years."""
+"""The longest accepted duration: a hundred years."""
 
 
 def system_clock() -> int:
-    """The machine's wall clock in epoch milliseconds."""
+    """Returns the machine's wall clock in epoch milliseconds."""
     return time.time_ns() // 1_000_000
 
 
 def wire_time(at: int) -> str:
-    """The moment as the wire shows it: `yyyy-MM-ddTHH:mm:ssZ`, the fraction of a second cut off.
+    """Returns the moment in the form of the wire: `yyyy-MM-ddTHH:mm:ssZ`, the fraction of a second cut off.
 
-    What lies outside of the times that are stored is shown as the nearest one: no row takes a list down.
+    A moment outside the range of stored times becomes the nearest one in it, so no row makes a list fail.
     """
     return datetime.fromtimestamp(min(max(at, 0), MAX_TIME_MS) // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -34,7 +34,8 @@ _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
 
 def parse_duration(text: str) -> int:
-    """Milliseconds of `90s`, `30m`, `1h`, `7d` or `250ms`. Raises ValueError on anything else, also on zero and too much."""
+    """Returns the milliseconds of `90s`, `30m`, `1h`, `7d` or `250ms`. Raises ValueError for any other text, for zero and
+    for more than `MAX_DURATION_MS`."""
     for unit in ("ms", "s", "m", "h", "d"):
         number = text.removesuffix(unit)
         if number != text and number.isascii() and number.isdigit():

@@ -1,10 +1,10 @@
-"""Colours as sRGB, and whether one can be read on another (WCAG 2.2, sections 1.4.3 and "relative luminance")."""
+"""sRGB colours, and whether text in one is legible on another (WCAG 2.2, sections 1.4.3 and "relative luminance")."""
 
 import re
 
 Colour = tuple[int, int, int]
 MIN_CONTRAST = 4.5
-"""The least contrast of text with what it stands on."""
+"""The minimum contrast of text with its background."""
 BLACK: Colour = (0, 0, 0)
 WHITE: Colour = (255, 255, 255)
 
@@ -12,7 +12,7 @@ _HEX = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 
 
 def parse(text: str) -> Colour:
-    """The colour of `#85480a`. Raises ValueError."""
+    """Reads a colour such as `#85480a`. Raises ValueError."""
     match = _HEX.fullmatch(text)
     if match is None:
         raise ValueError("a colour is written #rrggbb")
@@ -21,24 +21,24 @@ def parse(text: str) -> Colour:
 
 
 def to_hex(colour: Colour) -> str:
-    """As it is written, in lower case."""
+    """Returns the colour in the form `#85480a`, in lower case."""
     return "#" + bytes(colour).hex()
 
 
 def mix(one: Colour, other: Colour, share: float) -> Colour:
-    """So much of one, the rest of the other."""
+    """Mixes two colours; `share` is the part of the first, from 0 to 1."""
     red, green, blue = (round(a * share + b * (1 - share)) for a, b in zip(one, other, strict=True))
     return red, green, blue
 
 
 def contrast(one: Colour, other: Colour) -> float:
-    """From 1 to 21."""
+    """Returns the contrast ratio of two colours, from 1 to 21."""
     dark, light = sorted((_luminance(one), _luminance(other)))
     return (light + 0.05) / (dark + 0.05)
 
 
 def with_contrast(colour: Colour, towards: Colour, on: tuple[Colour, ...]) -> Colour:
-    """The colour, moved as little as need be towards another until it can be read on all of these."""
+    """Returns the colour, moved as little as necessary towards another until it is legible on every background."""
     for step in range(101):
         moved = mix(towards, colour, step / 100)
         if all(contrast(moved, ground) >= MIN_CONTRAST for ground in on):

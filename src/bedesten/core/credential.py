@@ -1,4 +1,4 @@
-"""What has the form of a credential, to be masked wherever a text that others wrote is kept or shown."""
+"""Masks everything that has the form of a credential in texts from outside, before they are stored or shown."""
 
 import re
 from typing import Final
@@ -9,7 +9,7 @@ FORM: Final = (
 )
 """API keys, outbound secrets and keys, bearer tokens, password hashes, user and password of an address."""
 MARKS: Final = ("ak_", "whsec_", "ok_", "eyJ", "$argon2", "://")
-"""One of these is in whatever `FORM` finds; looking for them first is ten times as fast."""
+"""Every match of `FORM` contains one of these. Searching for them first is ten times as fast."""
 MASK: Final = "[masked]"
 
 _FORM = re.compile(FORM)
@@ -18,10 +18,10 @@ _USER = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 def masked(text: str) -> str:
-    """The text without anything of that form."""
+    """Returns the text with every credential masked."""
     return _FORM.sub(MASK, text)
 
 
 def redacted_location(text: str) -> str:
-    """A text that says where something is: of an address neither user nor query, of a fragment only the line's number."""
+    """Masks a location: removes user and query of an address, and of its fragment all but a line number."""
     return masked(_USER.sub("", _REST.sub("", text)) if "://" in text else text)

@@ -1,4 +1,4 @@
-"""Money: whole minor units and a currency. Decimal at the edges, never a binary float."""
+"""Money: whole minor units and a currency. `Decimal` on the wire, never a binary float."""
 
 import re
 from decimal import Decimal
@@ -12,21 +12,21 @@ EXPONENTS = {
 """Digits after the point for each currency that can be used (ISO 4217)."""
 
 MAX_MINOR = 10**15
-"""No single amount reaches this many minor units, so that sums stay far inside 64 bits and inside JSON's exact range."""
+"""Every amount is below this many minor units, so sums stay far inside 64 bits and JSON's exact range."""
 
 
 _AMOUNT = re.compile(r"[0-9]{1,16}(?:\.[0-9]{1,4})?")
 
 
 def read_amount(text: str) -> Decimal:
-    """The exact decimal of digits with at most one point. Raises ValueError, also for a sign or a comma."""
+    """Reads digits with at most one point as an exact decimal. Raises ValueError, also for a sign or a comma."""
     if _AMOUNT.fullmatch(text) is None:
         raise ValueError("an amount is written like 12 or 12.50")
     return Decimal(text)
 
 
 def to_minor(amount: Decimal, currency: str) -> int:
-    """Minor units of a decimal amount. Raises ValueError if it is not finite, too large, or finer than the currency."""
+    """Returns the minor units of an amount. Raises ValueError if it is not finite, too large, or finer than the currency."""
     exponent = EXPONENTS[currency]
     if not amount.is_finite() or amount.adjusted() > 15 or amount.adjusted() < -(exponent + 1):
         if amount.is_finite() and not amount:
@@ -40,10 +40,10 @@ def to_minor(amount: Decimal, currency: str) -> int:
 
 
 def to_decimal(minor: int, currency: str) -> Decimal:
-    """The amount as the wire shows it: a decimal with exactly the currency's digits after the point."""
+    """Returns the amount in the form of the wire: a decimal with exactly the currency's digits after the point."""
     return Decimal(minor).scaleb(-EXPONENTS[currency])
 
 
 def with_currency(minor: int, currency: str) -> str:
-    """The amount with its currency, as people read it: `24.00 USD`."""
+    """Returns the amount with its currency, for people: `24.00 USD`."""
     return f"{to_decimal(minor, currency)} {currency}"

@@ -9,12 +9,12 @@ DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 200
 
 
 def make_cursor(tenant: str, kind: str, last: str) -> str:
-    """The cursor that goes on after `last`."""
+    """Returns the cursor of the page that begins after `last`."""
     return base64.urlsafe_b64encode(f"{tenant} {kind} {last}".encode()).decode().rstrip("=")
 
 
 def read_cursor(tenant: str, kind: str, cursor: str) -> str:
-    """Where a cursor goes on. Raises ValueError for one that was not made for this list of this tenant."""
+    """Returns the id after which the page begins. Raises ValueError for a cursor of another list or tenant."""
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError) as error:

@@ -1,4 +1,4 @@
-"""When two requests are the same: one digest of what they mean, for references and for `Idempotency-Key` alike."""
+"""Digests the meaning of a request: two requests with the same reference or `Idempotency-Key` are compared by it."""
 
 import hashlib
 import json
@@ -9,15 +9,15 @@ import msgspec
 
 
 def digest(*parts: object) -> bytes:
-    """A digest of what was understood, not of how it was written: `1.0` is `1`, members have no order, a member that was
-    left out has its default. `parts` are structs, lists, texts, numbers."""
+    """Returns a digest of the values, not of their spelling: `1.0` equals `1`, the order of members does not matter, and a
+    missing member has its default. `parts` are structs, lists, texts, numbers."""
     plain = [_plain(msgspec.to_builtins(part, builtin_types=(Decimal,))) for part in parts]
     text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).digest()
 
 
 def _plain(value: Any) -> Any:
-    """The same with one spelling for each number. Decimals with a fraction are marked: they are no texts."""
+    """Returns the value with one spelling for each number. Marks decimals with a fraction, so they differ from texts."""
     if isinstance(value, dict):
         return {name: _plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):

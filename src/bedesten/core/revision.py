@@ -1,6 +1,6 @@
-"""Which state of the rights this is: numbers that a store which went back does not reach a second time.
+"""Identifies a state of the rights in a store. A store that went back to an earlier state never repeats a revision.
 
-Kept apart from the store, because the gate remembers a revision and knows no store.
+This is apart from the store, because the gate holds a revision and must not import the store.
 """
 
 import os
@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 
 class Revision(NamedTuple):
-    """A number that grows by one with each change of a right, and a random number that was made with that change.
+    """A number that grows by one with each change of a right, and the random number of that change.
 
-    The number alone says nothing about a store that went back (a restored backup, a standby that was promoted before it
-    had everything): it reaches the same number again with other changes. Two revisions are the same only if both agree.
+    The number alone does not identify a state: a store that went back (a restored backup, a standby that was promoted
+    before it had everything) reaches the same number again with other changes. Two revisions are equal only if both agree.
     """
 
     number: int
@@ -19,15 +19,15 @@ class Revision(NamedTuple):
 
 
 def new_nonce() -> int:
-    """64 random bits from the operating system, as a signed integer that both engines store."""
+    """Returns 64 random bits from the operating system, as a signed integer that both databases store."""
     return int.from_bytes(os.urandom(8), signed=True)
 
 
 def token_version_step() -> int:
-    """By how much an epoch grows when tokens are ended: 32 random bits and one.
+    """Returns by how much a token version grows when tokens are ended: 32 random bits and one.
 
-    A token carries the epochs of the moment in which it was issued. With steps of one, an epoch that was lost with the last
-    changes of a store would be reached again by ending the tokens again, and what was issued under it would be good again.
-    2^53 leaves room for a million steps (`gate.bearer`).
+    A token carries the token versions of its issue. Suppose that a store lost its last changes, a new token version among
+    them. With steps of one, ending the tokens again would reach the lost version, and the tokens issued under it would be
+    valid again. 2^53 is enough for a million steps (`gate.bearer`).
     """
     return 1 + int.from_bytes(os.urandom(4))

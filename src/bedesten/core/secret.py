@@ -6,7 +6,7 @@ Value = TypeVar("Value", str, bytes)
 
 
 class Secret(Generic[Value]):
-    """A secret that only `reveal()` shows: `repr`, `str`, formatting, pickling and equality give nothing away."""
+    """A secret that only `reveal()` returns: `repr`, `str`, formatting, pickling and equality reveal nothing."""
 
     __slots__ = ("_value",)
 
@@ -14,7 +14,7 @@ class Secret(Generic[Value]):
         self._value: Value = value
 
     def reveal(self) -> Value:
-        """The secret itself. Every call of this is a place to review."""
+        """Returns the secret itself. Review every call of this."""
         return self._value
 
     def __repr__(self) -> str:
@@ -25,7 +25,7 @@ class Secret(Generic[Value]):
 
 
 def masked(text: str) -> str:
-    """Enough of a credential to recognise it by, and no more: its prefix and its last four characters."""
+    """Returns a credential in the form that people may see: its prefix and its last four characters."""
     if text.startswith("ak_") and len(text) > 16:
         return f"{text[:8]}…{text[-4:]}"
     return f"…{text[-4:]}" if len(text) > 16 else "…"

@@ -1,8 +1,8 @@
-"""Strict JSON: RFC 8259 and I-JSON (RFC 7493), read one way only, or refused.
+"""Reads strict JSON: RFC 8259 and I-JSON (RFC 7493), and nothing ambiguous.
 
-Two programs that read the same bytes differently are an attack; so whatever leaves room for a second reading is an
-error here: duplicate members, `NaN`, a byte order mark, UTF-16, lone surrogates. The scanner is the standard library's
-C scanner; this module bounds what it may be given and decides what it may make of numbers and objects.
+An attacker exploits two programs that read the same bytes differently. So every ambiguous text is an error here: duplicate
+members, `NaN`, a byte order mark, UTF-16, lone surrogates. The scanner is the standard library's C scanner; this module
+limits its input and converts numbers and objects.
 """
 
 import json
@@ -11,21 +11,21 @@ from collections.abc import Callable
 from decimal import Decimal
 
 MAX_DEPTH = 32
-"""How deep arrays and objects may be nested unless the caller says otherwise."""
+"""The default limit for the nesting of arrays and objects."""
 MAX_DIGITS = 40
-"""Digits of an integer. Far below CPython's own limit, whose error must never be seen from outside."""
+"""Digits of an integer. Far below CPython's own limit, whose error must never reach a client."""
 MAX_NUMBER_LENGTH = 100
 """Characters of a number with a fraction or an exponent."""
 MAX_EXPONENT = 999
-"""Decimal exponent of a number, either way, so that nobody downstream turns `1e999999` into a million digits."""
+"""Decimal exponent of a number, either way, so that no later code turns `1e999999` into a million digits."""
 
 Pairs = list[tuple[str, object]]
 
 
 class StrictJsonError(ValueError):
-    """The text is not strict JSON. The reason is one of a few fixed phrases and never repeats any of the text.
+    """The text is not strict JSON. The reason is one of a few fixed phrases and never quotes the text.
 
-    `place` is where reading came to its end, `line 1, column 84` (both from 1, in characters), if that is known.
+    `place` is where reading stopped, `line 1, column 84` (both from 1, in characters), if that is known.
     """
 
     def __init__(self, reason: str, place: str = "") -> None:
@@ -34,18 +34,18 @@ class StrictJsonError(ValueError):
 
 
 def loads(raw: bytes, *, fold: bool = False, max_depth: int = MAX_DEPTH) -> object:
-    """The value of a JSON text: dict, list, str, int, `Decimal`, bool or None.
+    """Returns the value of a JSON text: dict, list, str, int, `Decimal`, bool or None.
 
     With `fold`, member names are lower-cased (`str.lower`) and must differ after that. Numbers with a fraction or an
-    exponent become exact `Decimal`s. Takes time and memory linear in the length of the text, whatever it holds.
+    exponent become exact `Decimal`s. Takes time and memory linear in the length of the text, for every text.
     Raises `StrictJsonError` and nothing else.
     """
     text = _decoded(raw)
     if raw.count(b"[") + raw.count(b"{") > max_depth and _deeper_than(raw, max_depth):
         raise StrictJsonError("nested too deeply")
     value = _parsed(text, _FOLDING if fold else _EXACT)
-    if _DOUBTFUL_ESCAPE.search(raw) is not None:
-        _refuse_doubtful_strings(value)
+    if _SUSPECT_ESCAPE.search(raw) is not None:
+        _refuse_unstorable_strings(value)
     return value
 
 
@@ -54,7 +54,7 @@ def _decoded(raw: bytes) -> str:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         text = None
-    if text is None:  # raised out here, so that no exception in the chain holds the text
+    if text is None:  # raised outside the handler, so that no exception in the chain holds the text
         raise StrictJsonError("not UTF-8")
     if text.startswith("\ufeff"):
         raise StrictJsonError("starts with a byte order mark")
@@ -78,7 +78,7 @@ def _parsed(text: str, decoder: json.JSONDecoder) -> object:
 # --- depth, known before anything is parsed ---------------------------------------------------------------------------
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-"""A string, or one that is never closed. Possessive, so that no input makes it go back: the scan is linear."""
+"""A string, or one that is never closed. Possessive, so that it never backtracks: the scan is linear."""
 _ALL_BUT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
@@ -96,11 +96,11 @@ def _deeper_than(raw: bytes, max_depth: int) -> bool:
 
 # --- strings ----------------------------------------------------------------------------------------------------------
 
-_DOUBTFUL_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
-"""What U+0000 and every surrogate must be written as: raw control characters and raw surrogates never get this far."""
+_SUSPECT_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+"""The escapes of U+0000 and of surrogates. The decoder has refused raw control characters and raw surrogates before."""
 
 
-def _refuse_doubtful_strings(value: object) -> None:
+def _refuse_unstorable_strings(value: object) -> None:
     """Refuses U+0000 (no database stores it) and surrogates without their other half (RFC 8259 section 8.2)."""
     waiting = [value]
     while waiting:

@@ -35,12 +35,12 @@ def identity(path: bytes) -> tuple[int, int]:
 
 def pread(descriptor: int, size: int, at: int) -> bytes:
     """Like `os.pread`. Raises `OSError`."""
-    room = ctypes.create_string_buffer(size)
+    buffer = ctypes.create_string_buffer(size)
     assert _pread is not None
-    got = _pread(descriptor, room, size, at)
+    got = _pread(descriptor, buffer, size, at)
     if got < 0:
         raise _problem()
-    return room.raw[:got]
+    return buffer.raw[:got]
 
 
 def _problem() -> OSError:
@@ -50,8 +50,10 @@ def _problem() -> OSError:
 
 def _as_python_says() -> bool:
     """Whether the C library of this machine has the expected layout."""
-    known = os.stat(os.sep)
-    return _stat is not None and _pread is not None and identity(os.fsencode(os.sep)) == (known.st_dev, known.st_ino)
+    expected = os.stat(os.sep)
+    return (
+        _stat is not None and _pread is not None and identity(os.fsencode(os.sep)) == (expected.st_dev, expected.st_ino)
+    )
 
 
 def _slow_identity(path: bytes) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The kinds of text: one normal form, one set of refused characters and one length each, the same at every door.
+"""The kinds of text: one normal form, one set of refused characters and one length each for every surface and command.
 
 | kind | length | what it is |
 |---|---|---|
@@ -10,10 +10,10 @@
 | `email` | 3..254 | an address: ASCII letters of the local part in lower case, the domain in its IDNA form |
 | `secret` | 1..1,024 | a password: nothing is trimmed, nothing folded |
 
-Each kind is a function from a text to its normal form; it raises `TextError` with a reason in plain words. Every normal
-form is NFC and its own normal form. White space around a text is not part of it (but of a secret), and no kind is blank.
-Control characters, bidirectional controls and other characters that cannot be seen are refused. In names and notes
-U+200C and U+200D stay where scripts and emoji need them, which is behind a character from U+0590 on.
+Each kind is a function from a text to its normal form; it raises `TextError` with a reason for people. Every normal
+form is NFC and its own normal form. White space around a text is removed, except in a secret, and no kind accepts a blank
+text. Control characters, bidirectional controls and other invisible characters are refused. Names and notes keep U+200C and
+U+200D where scripts and emoji need them, which is after a character from U+0590 on.
 """
 
 import re
@@ -27,7 +27,7 @@ Text = Callable[[str], str]
 
 
 class TextError(ValueError):
-    """A text that is none of its kind. The reason is for people and repeats nothing of the text."""
+    """A text that is not valid for its kind. The reason is for people and quotes nothing of the text."""
 
 
 MAX_IDENTIFIER, MAX_NAME, MAX_REFERENCE, MAX_NOTE, MAX_CODE, MAX_EMAIL, MAX_SECRET = (
@@ -55,9 +55,9 @@ _ID_FORM = re.compile(r"[a-z]{3}_[0-9a-z]{26}", re.IGNORECASE)
 class Kind:
     """The rule of one kind of text.
 
-    joined: joiners and variation selectors may stand in it. lines: so may line breaks and tabs. spaces: every kind of
-    space counts as the plain one; otherwise only the plain one is taken. runs: several spaces stay as many. id_form: it
-    may look like an id.
+    joined: it may contain joiners and variation selectors. lines: it may contain line breaks and tabs. spaces: every kind
+    of space becomes the plain one; otherwise only the plain one is accepted. runs: several spaces in a row stay. id_form:
+    it may have the form of an id.
     """
 
     name: str
@@ -110,7 +110,7 @@ class Kind:
 
 
 def _continues(before: str, each: str) -> bool:
-    """Whether a joiner or a variation selector means something behind this character."""
+    """Whether a joiner or a variation selector has a meaning after this character."""
     if each in _SELECTORS:
         return before not in _SELECTORS and not before.isspace()
     return before >= _FIRST_JOINED and unicodedata.category(before)[0] in "LMS"
@@ -120,7 +120,7 @@ _RUN = re.compile(" {2,}")
 
 identifier = Kind("identifier", MAX_IDENTIFIER)
 sku = Kind("sku", MAX_IDENTIFIER, id_form=False)
-"""An identifier that is looked up where an id may stand as well: it cannot be taken for one."""
+"""An identifier for lookups that also accept an id: it never has the form of one."""
 name = Kind("name", MAX_NAME, joined=True, runs=False, id_form=False)
 reference = Kind("reference", MAX_REFERENCE)
 note = Kind("note", MAX_NOTE, joined=True, lines=True)
@@ -148,11 +148,11 @@ _NO_ADDRESS = "must be an e-mail address"
 
 
 def email(text: str) -> str:
-    """The one spelling under which an account is kept and looked up. Raises `TextError`.
+    """Returns the canonical form, under which an account is stored and found. Raises `TextError`.
 
-    NFC; in the local part ASCII letters become small and nothing else changes; the domain is written in its IDNA 2008
+    NFC; in the local part ASCII letters become lower case and nothing else changes; the domain is written in its IDNA 2008
     form (`xn--…`). The local part may hold letters, marks and digits of one script besides ASCII digits and signs, so
-    that no Cyrillic `а` stands among Latin letters, and no compatibility characters such as full-width letters.
+    that no Cyrillic `а` hides among Latin letters, and no compatibility characters such as full-width letters.
     """
     if len(text) > 4 * MAX_EMAIL:
         raise TextError(_NO_ADDRESS)
@@ -164,7 +164,7 @@ def email(text: str) -> str:
 
 
 def email_or_none(text: str) -> str | None:
-    """The same, None for what is no address."""
+    """Returns the canonical form, or None for a text that is not an address."""
     try:
         return email(text)
     except TextError:
@@ -176,7 +176,7 @@ def _ascii_domain(domain: str) -> str:
         raise TextError(_NO_ADDRESS)  # IDNA would leave invisible characters out
     try:
         ascii_form = domain.lower() if domain.isascii() else idna.encode(domain, uts46=True, std3_rules=True).decode()
-    except UnicodeError:  # what `idna` raises is one
+    except UnicodeError:  # the base class of the exceptions of `idna`
         ascii_form = ""
     if _DOMAIN.fullmatch(ascii_form) is None:
         raise TextError(_NO_ADDRESS)
@@ -199,25 +199,25 @@ def _local_part_is_plain(local: str) -> bool:
 
 
 def key(text: str) -> str:
-    """What two names or skus have in common when they are the same to people: case, width, joiners and spaces aside."""
+    """Returns the comparison key of a name or sku: without differences of case, width, joiners and spaces."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    seen = "".join(each for each in folded if each not in _JOINERS and each not in _SELECTORS)
-    return unicodedata.normalize("NFC", " ".join(seen.split()))
+    visible = "".join(each for each in folded if each not in _JOINERS and each not in _SELECTORS)
+    return unicodedata.normalize("NFC", " ".join(visible.split()))
 
 
 _ALIKE = {
     ord(one): other
     for one, other in zip("аевкмнорстухіѕјԁһӏԛԝαορνικτυχεηβγ015", "aebkmhopctyxisjdhlqwaopviktuxenbyols", strict=True)
 }
-"""Small Cyrillic and Greek letters and digits, and the Latin letters that they are taken for."""
+"""Lower-case Cyrillic and Greek letters and digits, by the Latin letters that they resemble."""
 
 
 def skeleton(text: str) -> str:
-    """What two names have in common when they look alike: Latin letters and digits without accents, signs and spaces."""
+    """Returns the key that names share if they look alike: Latin letters and digits, without accents, signs and spaces."""
     plain = unicodedata.normalize("NFKD", key(text)).translate(_ALIKE)
     return "".join(each for each in plain if each.isalnum()).replace("i", "l").replace("rn", "m")
 
 
 def ascii_lower(text: str) -> str:
-    """The text with its ASCII letters small, and nothing else changed."""
+    """Returns the text with its ASCII letters in lower case and nothing else changed."""
     return text.translate(_LOWER)
