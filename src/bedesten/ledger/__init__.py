@@ -1,11 +1,17 @@
 """The ledger: double entry in whole minor units.
 
-A *transfer* is one row: from one account to another, an amount above zero, one currency. An *account* belongs to an
-owner: a partner or a customer (bounded: it may not go below minus its credit limit), or the tenant itself (`clearing`:
-money that came in from outside; `sales`). A *hold* sets money of an account aside for one order.
+Nouns. An *account* belongs to an owner and has one currency. Partners and customers have bounded accounts, which may
+not go below minus their credit limit. The tenant itself owns `clearing` (money that entered from outside) and `sales`;
+a supplier's account collects what it earns. A *transfer* is one row: a positive amount from one account to another, in
+one currency. A *hold* sets money of an account aside for one order.
 
-Invariants, all of them constraints of the database where SQL can say them: one transfer per business key;
-posted − held ≥ −credit limit, or −what was owed when that was lowered; captured + released ≤ placed. The balance of a
-bounded account is cached in its row; the tenant's own accounts have no cached balance, so that no two orders wait for one
-row.
+States. A hold is divided into captured, released and still held money; captures and releases never go back.
+
+Invariants, all of them database constraints where SQL can express them. One transfer per business key. posted − held ≥
+−credit limit, or ≥ −debt at the time that limit was lowered. captured + released ≤ placed. No sum reaches `MAX_MINOR`.
+
+The row of a bounded account caches its balance. The tenant's own accounts have no cached balance, so that no two orders
+wait for one row.
+
+Not here: the reason for a transfer (`orders`, `payments`, `fulfilment`), the check over all rows (`integrity`).
 """

@@ -1,4 +1,4 @@
-"""Moving money. Every function works in the caller's transaction and undoes nothing of it: it raises instead."""
+"""Moves money. Every function works in the caller's transaction, undoes nothing itself and raises instead."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ BOUNDED = frozenset({"partner", "customer"})
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """A ledger account in minor units. `posted` is the sum of its transfers, `held` what orders have set aside."""
+    """A ledger account in minor units. `posted` is the sum of its transfers, `held` the total set aside for orders."""
 
     id: str
     currency: str
@@ -27,22 +27,22 @@ class Balance:
 
     @property
     def available(self) -> int:
-        """What can still be spent before credit: posted − held."""
+        """Returns the money that can be spent without credit: posted − held."""
         return self.posted - self.held
 
     @property
     def spendable(self) -> int:
-        """What can still be spent, with credit; nothing where more is owed than the limit allows."""
+        """Returns the money that can be spent with credit; 0 where the debt exceeds the limit."""
         return max(0, self.available + self.credit_limit)
 
     def can_receive(self, amount: int) -> bool:
-        """Whether so much more money leaves the balance and its credit within bounds."""
+        """Reports whether the balance and its credit stay within bounds with this much more money."""
         return self.posted + self.credit_limit + amount < MAX_MINOR
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What one order has set aside, and what became of it; `placed` = captured + released + still held."""
+    """The money set aside for one order; `placed` = captured + released + still held."""
 
     account_id: str
     currency: str
@@ -100,7 +100,7 @@ _HOLD_RELEASE = statement(update(holds).where(_H).values(released=holds.c.releas
 
 
 def account(tx: Transaction, owner: str, kind: str, currency: str) -> Balance:
-    """The owner's ledger account in this currency; opened, empty, if there is none yet."""
+    """Returns the owner's ledger account in this currency; opens an empty one if there is none."""
     found = tx.one(_BALANCE, owner=owner, kind=kind, currency=currency)
     if found is None:
         tx.run(
@@ -121,14 +121,14 @@ def account(tx: Transaction, owner: str, kind: str, currency: str) -> Balance:
 
 
 def balance(tx: Transaction, owner: str, kind: str, currency: str) -> Balance | None:
-    """The owner's ledger account, only read."""
+    """Reads the owner's ledger account without opening one."""
     return tx.one(_BALANCE, owner=owner, kind=kind, currency=currency)
 
 
 def receive(tx: Transaction, to: Balance, amount: int, business_key: str, order: str | None = None) -> bool:
-    """Money from outside into a bounded account. False, and nothing done, if the business key was used before.
+    """Books money from outside to a bounded account. Returns False without a change if the business key is in use.
 
-    Raises `Refusal` (-2) if the balance would reach the largest amount that there can be.
+    Raises `Refusal` (-2) if the balance would reach the largest possible amount.
     """
     clearing = account(tx, tx.tenant, "clearing", to.currency)
     if not tx.run(_TRANSFER, **_transfer(tx, clearing.id, to.id, to.currency, amount, business_key, order)):
@@ -139,9 +139,10 @@ def receive(tx: Transaction, to: Balance, amount: int, business_key: str, order:
 
 
 def hold_steps(from_: Balance, amount: int, order: str, captured: int = 0) -> list[Step]:
-    """Sets money aside for an order and captures the part that is delivered at once; or `Refusal` (-300).
+    """Returns the steps that set money aside for an order and capture the part that is delivered at once.
 
-    The balance is checked and changed in one statement, so that two orders can never spend the same money.
+    One statement checks and changes the balance, so that two orders can never spend the same money. It raises `Refusal`
+    (-300) if the balance is too low.
     """
     parts = {"id": from_.id, "waiting": amount - captured, "captured": captured}
     held = {"account_id": from_.id, "currency": from_.currency, "placed": amount, "captured": captured, "released": 0}
@@ -152,7 +153,7 @@ def hold_steps(from_: Balance, amount: int, order: str, captured: int = 0) -> li
 
 
 def sale_steps(tx: Transaction, buyer_id: str, sales: Balance, amount: int, line: str, order: str) -> list[Step]:
-    """The transfer for one delivered line, once; the account's row is changed by `hold_steps` or `capture`."""
+    """Returns the step that books one delivered line, once; `hold_steps` or `capture` changes the account's row."""
     if not amount:
         return []
     row = _transfer(tx, buyer_id, sales.id, sales.currency, amount, f"line:{line}", order)
@@ -160,7 +161,7 @@ def sale_steps(tx: Transaction, buyer_id: str, sales: Balance, amount: int, line
 
 
 def capture(tx: Transaction, order: str, amount: int, line: str) -> None:
-    """Turns part of an order's hold into a transfer to the tenant's sales: a line was delivered."""
+    """Turns part of an order's hold into a transfer to the tenant's sales when a line is delivered."""
     held = _the_hold(tx, order)
     sales = account(tx, tx.tenant, "sales", held.currency)
     tx.run(_HOLD_CAPTURE, order_id=order, amount=amount)
@@ -169,7 +170,7 @@ def capture(tx: Transaction, order: str, amount: int, line: str) -> None:
 
 
 def release(tx: Transaction, order: str, amount: int) -> None:
-    """Gives part of an order's hold back: a line was cancelled."""
+    """Releases part of an order's hold when a line is cancelled."""
     held = _the_hold(tx, order)
     tx.run(_HOLD_RELEASE, order_id=order, amount=amount)
     tx.run(_RELEASE, id=held.account_id, amount=amount)
@@ -178,9 +179,9 @@ def release(tx: Transaction, order: str, amount: int) -> None:
 def accrue_payable(
     tx: Transaction, supplier: str, currency: str, amount: int, line: str, order: str, *, stock: bool = False
 ) -> None:
-    """What a supplier earned with one delivered line: from the tenant's sales to the supplier's account.
+    """Books what a supplier earned with one delivered line: from the tenant's sales to the supplier's account.
 
-    With stock codes several suppliers can earn with one line, so the business key names the supplier too.
+    Several suppliers can earn with the stock codes of one line, so that business key names the supplier too.
     """
     if amount:
         sales = account(tx, tx.tenant, "sales", currency)
@@ -190,16 +191,16 @@ def accrue_payable(
 
 
 def set_credit(tx: Transaction, of: Balance, limit: int) -> None:
-    """Changes how far the account may go below zero. What is owed beyond it stays; new orders are refused.
+    """Changes how far the account may go below zero. Existing debt beyond it stays; new orders are refused.
 
-    Raises `Refusal` (-2) if balance and limit together would reach the largest amount that there can be.
+    Raises `Refusal` (-2) if balance and limit together would reach the largest possible amount.
     """
     if not tx.run(_SET_CREDIT, id=of.id, limit=limit):
         raise amount_too_large("amount")
 
 
 def amount_too_large(field: str) -> Refusal:
-    """The refusal of an amount with which a sum would reach `MAX_MINOR`."""
+    """Returns the refusal of an amount with which a sum would reach `MAX_MINOR`."""
     return bad_field(field, "with it the balance and its credit reach 10^15 minor units")
 
 
@@ -212,7 +213,7 @@ def _the_hold(tx: Transaction, order: str) -> Hold:
 def _transfer(
     tx: Transaction, from_id: str, to_id: str, currency: str, amount: int, business_key: str, order: str | None
 ) -> dict[str, str | int | None]:
-    """The row of a transfer; there is one for a business key."""
+    """Returns the row of a transfer; a business key has one row."""
     return {
         "id": tx.new_id("trf"),
         "business_key": business_key,

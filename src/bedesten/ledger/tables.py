@@ -1,4 +1,4 @@
-"""Ledger accounts, transfers, holds."""
+"""Tables of ledger accounts, transfers and holds."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy.schema import Table
@@ -28,9 +28,9 @@ ledger_accounts = Table(
     ),
     CheckConstraint("bounded = 1 OR (posted = 0 AND held = 0)", name="only_bounded_are_cached"),
 )
-"""`overdraft_limit` is how far `posted - held` may be below zero: the credit limit, or what was owed when that limit was
-lowered, as long as it is owed. New orders ask for the credit limit. No balance, no hold and nothing that can be spent
-reaches `MAX_MINOR`."""
+"""`overdraft_limit` is how far `posted - held` may go below zero: the credit limit or, while it is still owed, the debt
+at the time that limit was lowered. New orders check the credit limit. No balance, hold or spendable amount reaches
+`MAX_MINOR`."""
 
 transfers = Table(
     "transfers",

@@ -1,6 +1,6 @@
-"""Placing orders and moving their lines.
+"""Places orders and changes their lines.
 
-Locks are taken in one order everywhere: the order's row, stock levels by product id, the ledger account.
+Locks are taken in one sequence everywhere: the order's row, stock levels by product id, the ledger account.
 """
 
 import json
@@ -43,7 +43,7 @@ from bedesten.webhooks.targets import check_target
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """An order and its lines; `replayed` when the reference had named it before."""
+    """An order and its lines; `replayed` means that an earlier request with the same reference created it."""
 
     order: Order
     lines: list[Line]
@@ -51,10 +51,10 @@ class PlacedOrder:
 
 
 def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> PlacedOrder:
-    """Orders, all or nothing: holds the money, hands out stock codes, puts the other lines into suppliers' queues.
+    """Places an order, all or nothing: holds the money, assigns stock codes, queues the other lines for suppliers.
 
-    The same reference with the same content gives the first order again, with other content it is refused (-8).
-    Raises `Refusal`: -200 with every line that cannot be had and why, -300 when the balance does not cover it.
+    The same reference with the same content returns the first order; with other content it is refused (-8). Raises
+    `Refusal`: -200 with every unavailable line and the reason, -300 if the balance does not cover the order.
     """
     known = _replayed(tx, buyer, request)
     if known:
@@ -63,7 +63,7 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> PlacedOrder:
     check_sums(buyer, asked)
     if request.notify_url is not None:
         check_target(request.notify_url, webhooks.allowed_networks(tx), "notifyUrl")
-    # whatever is only read comes first: between taking from the stock and COMMIT other buyers wait
+    # read first: other buyers wait from the change of the stock level until COMMIT
     money = ledger.account(tx, buyer.id, buyer.kind, buyer.currency)
     sales = ledger.account(tx, tx.tenant, "sales", buyer.currency)
     endpoint = webhooks.endpoint_of(tx, buyer.id)
@@ -82,10 +82,10 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> PlacedOrder:
 
 
 def reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limits: CheckoutLimits) -> PlacedOrder:
-    """A customer's checkout: like `place`, but the codes are only claimed, until a payment is captured or it expires.
+    """Creates a customer's checkout: like `place`, but the codes are only claimed until it is paid or expires.
 
-    The same request again resumes a checkout that has expired meanwhile: its goods are claimed again, at its prices.
-    Raises `Refusal`: -201 beyond the limits, -200 also with the open checkouts in which the customer has the goods.
+    The same request resumes a checkout that has expired: its goods are claimed again, at its prices. Raises `Refusal`:
+    -201 above the limits, -200 together with the open checkouts in which the customer holds the goods.
     """
     checkout_limits.lock(tx, buyer)
     known = _replayed(tx, buyer, request)
@@ -110,7 +110,7 @@ def _reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, lim
 
 
 def _offer_open_checkouts(tx: Transaction, buyer: Buyer, request: NewOrder, refusal: Refusal) -> None:
-    """Adds the customer's own checkouts that hold what cannot be had: one of them can be paid, or cancelled."""
+    """Adds the customer's own checkouts that hold the unavailable goods: the customer can pay or cancel one of them."""
     if not isinstance(refusal.data, dict) or "items" not in refusal.data:
         return
     short = {
@@ -125,10 +125,10 @@ def _offer_open_checkouts(tx: Transaction, buyer: Buyer, request: NewOrder, refu
 
 
 def reclaim(tx: Transaction, order: Order, until: int, share: int | None = None) -> list[dict[str, str]]:
-    """Asks of an expired checkout what is asked of a new order, and claims its goods again; answers what cannot be had.
+    """Checks an expired checkout like a new order and claims its goods again; returns the unavailable lines.
 
-    Nothing is changed where a single line cannot be had. A product that costs more than the line is `priceAboveMaximum`.
-    The codes must be good until then. The caller has locked the order's row.
+    If one line is unavailable, nothing changes. A product that costs more than the line has the reason
+    `priceAboveMaximum`. The codes must be valid until `until`. The caller has locked the order's row.
     """
     lines = lines_of(tx, order.id)
     buyer = Buyer(order.buyer_id, "customer", order.surface, order.currency, order.region)
@@ -156,7 +156,7 @@ def reclaim(tx: Transaction, order: Order, until: int, share: int | None = None)
 
 
 def _as_asked(line: Line) -> NewLine:
-    """The request that a line was made of; it may not cost more today than it did then."""
+    """Rebuilds the request of a line, with the price at that time as its maximum."""
     data = tuple(
         RequiredDatum(one["productRequireId"], one["identifier"], one["value"]) for one in json.loads(line.require_data)
     )
@@ -164,7 +164,7 @@ def _as_asked(line: Line) -> NewLine:
 
 
 def _resume(tx: Transaction, order: Order, expires: int, limits: CheckoutLimits) -> PlacedOrder:
-    """Opens an expired checkout again. Raises `Refusal` (-200) when it cannot be had any more."""
+    """Reopens an expired checkout. Raises `Refusal` (-200) if its goods are no longer available."""
     tx.one(sql.LOCK, order_id=order.id)
     if order_of(tx, order.buyer_id, order.id).state != EXPIRED:
         raise RetryTransaction("it was paid or cancelled at this moment")
@@ -177,7 +177,7 @@ def _resume(tx: Transaction, order: Order, expires: int, limits: CheckoutLimits)
 
 
 def order_of(tx: Transaction, buyer: str, order_id: str = "", reference: str = "") -> Order:
-    """The buyer's order by id or by its own reference. Raises `Refusal` (-3)."""
+    """Returns the buyer's order by id or by its own reference. Raises `Refusal` (-3)."""
     if order_id:
         found = tx.one(sql.ORDER_BY_ID, order_id=order_id)
     else:
@@ -188,12 +188,12 @@ def order_of(tx: Transaction, buyer: str, order_id: str = "", reference: str = "
 
 
 def lines_of(tx: Transaction, order: str) -> list[Line]:
-    """The lines of an order, in the order of the request."""
+    """Returns the lines of an order in the sequence of the request."""
     return tx.all(sql.LINES, order_id=order)
 
 
 def line_of(tx: Transaction, buyer: str, line_id: str) -> tuple[Order, Line]:
-    """One line of one of the buyer's orders. Raises `Refusal` (-3)."""
+    """Returns one line of one of the buyer's orders. Raises `Refusal` (-3)."""
     line = tx.one(sql.LINE, line=line_id)
     order = tx.one(sql.ORDER_BY_ID, order_id=line.order_id) if line else None
     if line is None or order is None or order.buyer_id != buyer:
@@ -218,7 +218,7 @@ def enqueue_for_supplier(tx: Transaction, order: Order, line: Line, supplier: st
 
 
 def accrue_stock_payables(tx: Transaction, order: Order, line: Line) -> None:
-    """Books what suppliers earn with the stock codes that a line was given."""
+    """Books what suppliers earn with the stock codes of a line."""
     for supplier, amount in stock.supplier_earnings(tx, line.id):
         ledger.accrue_payable(tx, supplier, order.currency, amount, line.id, order.id, stock=True)
 
@@ -235,8 +235,10 @@ def _replayed(tx: Transaction, buyer: Buyer, request: NewOrder) -> PlacedOrder |
 def _insert_order(
     tx: Transaction, buyer: Buyer, request: NewOrder, asked: list[RequestedLine], state: int, expires: int | None
 ) -> Order:
-    """Inserts the order first: a concurrent request with the same reference blocks here and then gets this order, not a
-    false "out of stock"."""
+    """Inserts the order before anything else changes.
+
+    A concurrent request with the same reference blocks here and then gets this order, not a false "out of stock".
+    """
     order = Order(
         id=tx.new_id("ord"),
         surface=buyer.surface,
@@ -299,7 +301,7 @@ def _payment_steps(
     wanted: list[RequestedLine],
     lines: list[Line],
 ) -> list[Step]:
-    """Sets the order's money aside; what is delivered at once is captured at once."""
+    """Returns the steps that hold the order's money and capture the part that is delivered at once."""
     at_once = [line for line, one in zip(lines, wanted, strict=True) if one.from_stock]
     steps = ledger.hold_steps(money, order.total, order.id, captured=sum(line.price for line in at_once))
     for line in at_once:
@@ -308,7 +310,10 @@ def _payment_steps(
 
 
 def _run(tx: Transaction, steps: list[Step], wanted: list[RequestedLine], lines: list[Line], state: int) -> None:
-    """Runs the steps and gives the lines their codes. A product's second line must see which codes the first one got."""
+    """Runs the steps and assigns codes to the lines.
+
+    The second line of a product must see which codes the first line got.
+    """
     seen: set[str] = set()
     later: list[Step] = []
     for line, one in zip(lines, wanted, strict=True):

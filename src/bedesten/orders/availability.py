@@ -1,4 +1,4 @@
-"""What the lines of a request ask for, whether it can be had, and taking it off the stock levels."""
+"""Matches the lines of a request with products, checks their availability and takes them off the stock levels."""
 
 from dataclasses import dataclass, replace
 
@@ -15,14 +15,14 @@ from bedesten.store.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class RequestedLine:
-    """One line of a request with the product that it names."""
+    """One line of a request with its product."""
 
     line: NewLine
     product: Product
     position: int
     from_stock: bool
     earns: bool = False
-    """A supplier may earn with the stock codes that it is given."""
+    """A supplier may earn with the stock codes of this line."""
 
     @property
     def price(self) -> int:
@@ -31,11 +31,11 @@ class RequestedLine:
 
 
 Problems = dict[int, dict[str, str]]
-"""By position in the request: the caller's own id of the line, and why it cannot be had."""
+"""Unavailable lines by their position in the request: the caller's own id of the line, and the reason."""
 
 
 def match_products(tx: Transaction, buyer: Buyer, request: NewOrder) -> tuple[list[RequestedLine], Problems]:
-    """The lines whose products the buyer may have as it asks, and why it may not have the others."""
+    """Returns the lines that the buyer may order as requested, and the problems of the others."""
     wanted: list[RequestedLine] = []
     problems: Problems = {}
     for position, line in enumerate(request.lines):
@@ -49,11 +49,11 @@ def match_products(tx: Transaction, buyer: Buyer, request: NewOrder) -> tuple[li
 
 
 _LINES = {"reseller": "basketData", "storefront": "items"}
-"""How the surfaces call the lines of a request."""
+"""Names of a request's lines on each surface."""
 
 
 def check_sums(buyer: Buyer, asked: list[RequestedLine]) -> None:
-    """Raises `Refusal` (-2), naming the fields, where a line or the order would cost what nobody can ever pay."""
+    """Raises `Refusal` (-2), naming the fields, if a line or the order costs more than an amount can express."""
     lines = _LINES[buyer.surface]
     faults = {
         f"{lines}[{one.position}].quantity": "so many units reach 10^15 minor units"
@@ -87,7 +87,7 @@ def _problem(product: Product | None, buyer: Buyer, line: NewLine) -> str | None
 def take_all(
     tx: Transaction, wanted: list[RequestedLine], problems: Problems, until: int, share: int | None = None
 ) -> list[RequestedLine]:
-    """Takes every line. Raises `Refusal` with every one that cannot be had, for these problems or for want of stock."""
+    """Takes every line. Raises `Refusal` with every unavailable line, whether in `problems` or out of stock."""
     taken = take(tx, wanted, problems, until, share)
     if problems:
         raise not_orderable(in_order(problems))
@@ -97,10 +97,10 @@ def take_all(
 def take(
     tx: Transaction, wanted: list[RequestedLine], problems: Problems, until: int, share: int | None = None
 ) -> list[RequestedLine]:
-    """Takes the lines' units off the stock levels, by product id; what a supplier can bring instead is left to it.
+    """Takes the lines' units off the stock levels, by product id; leaves to a supplier what it can deliver instead.
 
-    The codes must be good until then. Answers those that were taken, in the request's order, and adds the others to the
-    problems. `share` is the percentage of a product's stock that unpaid checkouts may hold, if this is one.
+    The codes must be valid until `until`. Returns the available lines in the sequence of the request and adds the
+    others to `problems`. For a checkout, `share` is the percentage of a product's stock that unpaid checkouts may hold.
     """
     taken: list[RequestedLine] = []
     for one in sorted(wanted, key=lambda one: one.product.id):
@@ -115,7 +115,7 @@ def take(
 
 
 def _take_units(tx: Transaction, one: RequestedLine, until: int, share: int | None) -> Allotment | str:
-    """Takes a line's units off the stock level; or why not, and then nothing is taken."""
+    """Takes a line's units off the stock level, or returns the reason and takes nothing."""
     product, count = one.product.id, one.line.quantity
     allotment = stock.take(tx, product, count, until)
     if allotment is None:
@@ -127,10 +127,10 @@ def _take_units(tx: Transaction, one: RequestedLine, until: int, share: int | No
 
 
 def in_order(problems: Problems) -> list[dict[str, str]]:
-    """The problems in the order of the request's lines."""
+    """Returns the problems in the sequence of the request's lines."""
     return [problems[position] for position in sorted(problems)]
 
 
 def not_orderable(items: list[dict[str, str]]) -> Refusal:
-    """The refusal (-200) that names these lines."""
+    """Returns the refusal (-200) that names these lines."""
     return Refusal(errors.NOT_ORDERABLE, f"{len(items)} lines", data={"items": items})

@@ -1,4 +1,4 @@
-"""What happens to a customer's checkout: it is paid, it expires, or its customer cancels it; then its goods go back."""
+"""Ends a customer's checkout: it is paid, it expires, or its customer cancels it and its goods are returned."""
 
 from bedesten import errors
 from bedesten.catalogue import stock
@@ -11,11 +11,11 @@ from bedesten.store.transaction import RetryTransaction, SystemTransaction, Tran
 
 
 def settle_payment(tx: Transaction, order_id: str, business_key: str) -> Refusal | None:
-    """The order's money arrived: books it, delivers what was claimed, asks the suppliers for the rest.
+    """Books the order's money, delivers the claimed codes and queues the other lines for their suppliers.
 
-    A checkout whose time is over is asked what a new order is asked, and served if it can still be had. Answers why the
-    order is not to be paid any more, and has then booked nothing: -402 when it cannot be had or was cancelled, -401 when
-    it was paid already. The caller has locked the order's row.
+    An expired checkout is checked like a new order and served if its goods are still available. If the order can no
+    longer be paid, returns why and books nothing: -402 if it is unavailable or was cancelled, -401 if it was already
+    paid. The caller has locked the order's row.
     """
     order = tx.one(sql.ORDER_BY_ID, order_id=order_id)
     assert order is not None, "a payment's order exists"
@@ -58,7 +58,7 @@ def _deliver(tx: Transaction, order: Order, lines: list[Line], business_key: str
 
 
 def expire(tx: Transaction, order_id: str) -> bool:
-    """Ends a checkout that nobody paid in time and puts its goods back. False if it was paid meanwhile."""
+    """Expires a checkout that nobody paid in time and returns its goods. Returns False if it was paid in the meantime."""
     if not tx.run(sql.MARK_EXPIRED, order_id=order_id):
         return False
     _put_back(tx, order_id)
@@ -72,9 +72,9 @@ def _put_back(tx: Transaction, order_id: str) -> None:
 
 
 def cancel(tx: Transaction, buyer: str, order_id: str) -> Order:
-    """Ends a customer's checkout that is not paid and puts its goods back; a payment of it is refused from now on.
+    """Cancels a customer's unpaid checkout and returns its goods; a payment of it is refused from now on.
 
-    Cancelling again changes nothing. Raises `Refusal`: -3, or -8 when the order is paid.
+    A second call changes nothing. Raises `Refusal`: -3, or -8 if the order is paid.
     """
     order_id = actions.order_of(tx, buyer, order_id).id
     tx.one(sql.LOCK, order_id=order_id)
@@ -91,5 +91,5 @@ def cancel(tx: Transaction, buyer: str, order_id: str) -> Order:
 
 
 def expired_checkouts(tx: SystemTransaction, most: int = 100) -> list[tuple[str, str]]:
-    """Tenant and order of checkouts whose time is over, the oldest first."""
+    """Returns tenant and order of the expired checkouts, the oldest first."""
     return [(row[0], row[1]) for row in tx.all(sql.UNPAID_BEFORE, now=tx.now, most=most)]

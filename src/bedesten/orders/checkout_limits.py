@@ -1,8 +1,8 @@
-"""Counts what unpaid checkouts hold, so that nobody reserves a shop empty for nothing.
+"""Limits what unpaid checkouts hold, so that nobody can reserve a shop's whole stock without paying.
 
-Counting rows is exact only while nobody adds one: a checkout locks its customer's row of `checkout_holders`, then its
-address's, before it counts, and keeps both until COMMIT. Checkouts that end only make the counts smaller, and lock nothing
-here.
+A count of rows is exact only while nobody adds one. A checkout therefore locks its customer's row of
+`checkout_holders`, then its address's row, before it counts, and keeps both until COMMIT. Checkouts that end only lower
+the counts and lock nothing here.
 """
 
 from collections.abc import Iterator
@@ -46,11 +46,11 @@ _THEIRS_WITH = statement(
 )
 
 Open = list[dict[str, object]]
-"""A customer's unpaid checkouts as the wire names them."""
+"""A customer's unpaid checkouts in the wire's form."""
 
 
 def lock(tx: Transaction, buyer: Buyer) -> None:
-    """Makes other checkouts of the same customer, and from the same address, wait until this transaction ends."""
+    """Locks the rows of the customer and the address: their other checkouts wait until this transaction ends."""
     for holder in (buyer.id, buyer.address.hex() if buyer.address else None):
         if holder is not None:
             tx.run(_ENTER, holder=holder, used=tx.now)
@@ -59,7 +59,7 @@ def lock(tx: Transaction, buyer: Buyer) -> None:
 
 
 def admit(tx: Transaction, buyer: Buyer, units: int, limits: CheckoutLimits) -> None:
-    """Refuses a checkout of so many units that goes beyond a limit (-201). The caller has called `lock`."""
+    """Refuses a checkout (-201) whose units exceed a limit. The caller has called `lock`."""
     for name, limit, would_be in _counted(tx, buyer, units, limits):
         if limit is not None and would_be > limit:
             data = {"limit": name, "maximum": limit, "openCheckouts": open_checkouts(tx, buyer.id)}
@@ -69,7 +69,7 @@ def admit(tx: Transaction, buyer: Buyer, units: int, limits: CheckoutLimits) -> 
 def _counted(
     tx: Transaction, buyer: Buyer, units: int, limits: CheckoutLimits
 ) -> Iterator[tuple[str, int | None, int]]:
-    """Each limit with its name and what it would count with this checkout."""
+    """Returns each limit with its name and the count including this checkout."""
     checkouts, held = tx.one(_OF_BUYER, buyer=buyer.id) or (0, 0)
     yield "checkouts", limits.checkouts, checkouts + 1
     yield "units", limits.units, int(held) + units
@@ -80,6 +80,6 @@ def _counted(
 
 
 def open_checkouts(tx: Transaction, buyer: str, product: str | None = None) -> Open:
-    """The customer's unpaid checkouts, the oldest first; those that hold the product if one is named."""
+    """Returns the customer's unpaid checkouts, the oldest first; with a product only those that hold it."""
     rows = tx.all(_THEIRS, buyer=buyer) if product is None else tx.all(_THEIRS_WITH, buyer=buyer, product=product)
     return [{"orderId": row[0], "reference": row[1], "expires": wire_time(row[2])} for row in rows]

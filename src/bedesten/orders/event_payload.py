@@ -1,4 +1,4 @@
-"""The flat body of the delivery webhook for one order line. Built when it is sent, never stored."""
+"""Builds the flat body of the delivery webhook of one order line when it is sent; never stored."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from bedesten.tenants.cipher import TenantCipher
 
 @dataclass(frozen=True, slots=True)
 class LineChange:
-    """One change of a line's status, as its event keeps it. `version` counts the line's changes; `at` in ms."""
+    """One change of a line's status, as its event stores it. `version` counts the line's changes; `at` is in ms."""
 
     line: str
     version: int
@@ -24,7 +24,7 @@ class LineChange:
 
 
 def event_payload(tx: Transaction, cipher: TenantCipher, change: LineChange) -> dict[str, object]:
-    """The body for an event of the line; the codes go with the event that says delivered."""
+    """Returns the body of an event of the line; only the event of the delivery contains the codes."""
     line = tx.one(sql.LINE, line=change.line)
     assert line is not None, "an event has a line"
     order = tx.one(sql.ORDER_BY_ID, order_id=line.order_id)

@@ -1,4 +1,4 @@
-"""What is asked for, and what there is: requests in minor units, orders and lines as they are stored."""
+"""Values of requests, orders and lines. Amounts are in minor units."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,16 +14,17 @@ EVENT_TYPES = {
     PROCESSING: "order_line.processing",
     TAKEN_OUT: "order_line.taken_out",
 }
-"""What a change to each status is called in webhooks."""
+"""The name of a change to each status in webhooks."""
 
 UNPAID, PLACED, EXPIRED, WITHDRAWN = 0, 1, 2, 3
-"""States of an order. A withdrawn one is a checkout that its customer cancelled; see the chapter for the moves."""
+"""States of an order. A withdrawn order is a checkout that its customer cancelled; the package describes the
+transitions."""
 
 MAX_LINES, MAX_UNITS = 50, 1_000
 
 
 class RequiredDatum(msgspec.Struct, frozen=True):
-    """One thing that a buyer says with a line: a player id for the requirement `id`."""
+    """One detail that a buyer gives with a line: a player id for the requirement `id`."""
 
     id: str
     identifier: str
@@ -31,7 +32,7 @@ class RequiredDatum(msgspec.Struct, frozen=True):
 
 
 class NewLine(msgspec.Struct, frozen=True):
-    """One line of a request. `deliver_id` is the caller's own id of it; `max_unit_price` in minor units."""
+    """One line of a request. `deliver_id` is the caller's own id of the line; `max_unit_price` is in minor units."""
 
     deliver_id: str
     product_id: str
@@ -41,14 +42,14 @@ class NewLine(msgspec.Struct, frozen=True):
 
 
 class NewOrder(msgspec.Struct, frozen=True):
-    """A request for an order. `reference` is the buyer's own; it names the order once and for all."""
+    """A request for an order. `reference` is the buyer's own and names this order permanently."""
 
     reference: str
     lines: tuple[NewLine, ...]
     notify_url: str | None = None
 
     def digest(self) -> bytes:
-        """What must be the same when the reference is used again.
+        """Returns a digest of everything that must be equal when the reference is used again.
 
         Texts and integers have one spelling each, so the encoded struct serves: `core.request_digest`, which also
         normalises decimals, takes ten times as long inside the transaction.
@@ -58,9 +59,9 @@ class NewOrder(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """Who orders: an account, the kind of its ledger account, and where it is.
+    """The account that orders, the kind of its ledger account, and its location.
 
-    `address` is a keyed digest of the network address that a checkout came from.
+    `address` is a keyed digest of the network address of a checkout.
     """
 
     id: str
@@ -73,7 +74,7 @@ class Buyer:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order. `total` in minor units; `units` of all its lines; `expires` only while it waits for a payment."""
+    """One order. `total` is in minor units; `units` counts all lines; `expires` is set while it awaits payment."""
 
     id: str
     surface: str
@@ -93,7 +94,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One order line. `price` is the line's total in minor units; `note` a JSON list of strings or None."""
+    """One order line. `price` is the line's total in minor units; `note` is a JSON list of strings or None."""
 
     id: str
     order_id: str
@@ -116,7 +117,7 @@ class Line:
 
 
 class Reason:
-    """Why a line cannot be ordered, as `data.items[].reason` names it. Never used again for something else."""
+    """Why a line cannot be ordered, as in `data.items[].reason`. A value is never reused with another meaning."""
 
     UNKNOWN_PRODUCT = "unknownProduct"
     OUT_OF_STOCK = "outOfStock"

@@ -1,4 +1,4 @@
-"""Every statement over orders and their lines."""
+"""All SQL statements on orders and their lines."""
 
 from sqlalchemy import and_, or_, select, update
 

@@ -1,4 +1,4 @@
-"""Orders and their lines."""
+"""Tables of orders, their lines and the holders of checkouts."""
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
 from sqlalchemy.schema import Table
@@ -32,8 +32,8 @@ orders = Table(
     CheckConstraint("state = 1 OR surface = 'storefront'", name="only_checkouts_are_open"),
     sqlite_with_rowid=False,
 )
-"""`digest` is of the normalised request: the same reference with another digest is a conflict. `region` and `address` (a
-keyed digest) are the request's: a checkout that expired is asked again what is asked of a new one."""
+"""`digest` covers the normalised request: the same reference with another digest is a conflict. `region` and `address`
+(a keyed digest) come from the request, because an expired checkout is checked again like a new order."""
 
 _OPEN = text("state = 0")
 Index("ix_orders_unpaid", orders.c.expires, sqlite_where=_OPEN, postgresql_where=_OPEN)
@@ -48,7 +48,7 @@ checkout_holders = Table(
     timestamp("used"),
     PrimaryKeyConstraint("tenant_id", "holder"),
 )
-"""A row to lock for each customer, and each address (its digest in hexadecimal), that lately made a checkout."""
+"""A row to lock for each customer, and each address (its digest in hexadecimal), with a recent checkout."""
 Index(None, checkout_holders.c.used)
 
 order_lines = Table(
@@ -81,8 +81,8 @@ order_lines = Table(
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
     sqlite_with_rowid=False,
 )
-"""`supplier_id` and `queued` are set while a supplier is asked; `note` is a JSON list of strings or NULL. `unit_cost` is
-what the supplier asked when the order was placed: that is what it gets, whatever it asks later."""
+"""`supplier_id` and `queued` are set while a supplier is asked; `note` is a JSON list of strings or NULL. `unit_cost`
+is the supplier's cost when the order was placed: the supplier gets that amount, whatever it asks later."""
 
 Index(
     "ix_order_lines_queue",

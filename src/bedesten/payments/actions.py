@@ -1,4 +1,4 @@
-"""Deposits into partners' balances and payments of storefront orders."""
+"""Creates and settles deposits to partners' balances and payments of storefront orders."""
 
 import json
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
 from bedesten.store.transaction import RetryTransaction, Transaction
 
 CREATED, BOOKED, ENDED, REFUSED, AWAITING = 0, 1, 2, 3, 3
-"""States of both: created; confirmed or captured; rejected or cancelled. A payment may be refused (3), a deposit awaits an
-approval (3)."""
+"""States of both: created; confirmed or captured; rejected or cancelled. 3 is refused for a payment and awaiting
+approval for a deposit."""
 NO_APPROVAL, APPROVAL_NEEDED, APPROVED = 0, 1, 2
-"""Approval of a deposit by the operator."""
+"""The operator's approval of a deposit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """Money for a partner, as a payment service announced it. `amount` in minor units."""
+    """Money for a partner, as a payment service announced it. `amount` is in minor units."""
 
     id: str
     integration_id: str
@@ -45,7 +45,10 @@ class Deposit:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """Money for one storefront order. `amount` in minor units; `refusal` and its lines (JSON) of a refused one."""
+    """Money for one storefront order. `amount` is in minor units.
+
+    `refusal` and its lines (JSON) belong to a refused payment.
+    """
 
     id: str
     integration_id: str
@@ -113,10 +116,10 @@ _REFUSE = statement(
 def create_deposit(
     tx: Transaction, integration: str, partner: str, reference: str, currency: str, amount: int
 ) -> Deposit:
-    """Announces money for a partner. The same reference with the same content gives the first deposit again (-8).
+    """Announces a deposit for a partner. The same reference with the same content returns the first deposit.
 
-    Raises `Refusal`: -2 for an amount that the partner's balance cannot take, -403 for more than the integration may
-    deposit.
+    Raises `Refusal`: -2 for an amount that the partner's balance cannot take, -8 for a reference with other content,
+    -403 for more than the integration may deposit.
     """
     money = ledger.balance(tx, partner, "partner", currency)
     if money is not None and not money.can_receive(amount):
@@ -146,10 +149,10 @@ def create_deposit(
 
 
 def confirm_deposit(tx: Transaction, integration: str, deposit_id: str) -> Deposit:
-    """Books the deposit's money into the partner's balance, once; confirming again changes nothing.
+    """Books the deposit to the partner's balance, once; a second confirmation changes nothing.
 
-    A deposit above the integration's limit of approval is not booked: it waits until the operator approves or rejects it.
-    Raises `Refusal`: -3 for another's deposit, -400 for one that was rejected, -403 for more than it may deposit.
+    A deposit above the integration's approval limit is not booked: it waits until the operator approves or rejects it.
+    Raises `Refusal`: -3 for another integration's deposit, -400 for a rejected one, -403 for more than it may deposit.
     """
     found = tx.one(_DEPOSIT, integration=integration, id=deposit_id)
     if found is None:
@@ -167,7 +170,7 @@ def confirm_deposit(tx: Transaction, integration: str, deposit_id: str) -> Depos
 
 
 def approve_deposit(tx: Transaction, deposit_id: str) -> Deposit:
-    """The operator's word for a deposit that waits for it: books it, once. Raises `Refusal`: -3, -400."""
+    """Books a deposit that awaits the operator's approval, once. Raises `Refusal`: -3, -400."""
     found = _deposit(tx, deposit_id)
     if found.state == BOOKED and found.approval == APPROVED:
         return found
@@ -178,7 +181,7 @@ def approve_deposit(tx: Transaction, deposit_id: str) -> Deposit:
 
 
 def reject_deposit(tx: Transaction, deposit_id: str) -> Deposit:
-    """Ends a deposit that is not booked, for good. Raises `Refusal`: -3, -400."""
+    """Rejects a deposit that is not booked, for good. Raises `Refusal`: -3, -400."""
     found = _deposit(tx, deposit_id)
     if found.state == ENDED:
         return found
@@ -214,9 +217,9 @@ def _money(of: Deposit | Payment) -> str:
 
 
 def create_payment(tx: Transaction, integration: str, order_id: str, reference: str, minor: int) -> Payment:
-    """Announces a payment of a customer's order. The amount must be the order's total.
+    """Announces a payment of a customer's order. The amount must equal the order's total.
 
-    Raises `Refusal`: -3 for an order of another surface, -401 for one that is paid or cancelled, -8.
+    Raises `Refusal`: -3 for an order of another surface, -401 for a paid or cancelled one, -8.
     """
     order = tx.one(orders.ORDER_BY_ID, order_id=order_id)
     if order is None or order.surface != "storefront":
@@ -254,11 +257,11 @@ def create_payment(tx: Transaction, integration: str, order_id: str, reference: 
 
 
 def capture_payment(tx: Transaction, integration: str, payment_id: str) -> Payment | Refusal:
-    """Books a payment and delivers or queues its order, once; capturing again changes nothing.
+    """Books a payment and delivers or queues its order, once; a second capture changes nothing.
 
-    Answers a `Refusal`, so that it is kept, when the money must be given back: -401 when the order was paid by another
-    payment, -402 when the checkout is over and cannot be had any more. The payment is then over too, and every later
-    capture is refused alike. Raises `Refusal`: -3, and -401 for a payment that was cancelled.
+    Returns a `Refusal`, so that the transaction stores it, if the money must be returned: -401 if another payment has
+    paid the order, -402 if the checkout is over and its goods are no longer available. The payment is then over too,
+    and every later capture gets the same refusal. Raises `Refusal`: -3, and -401 for a cancelled payment.
     """
     found = _locked(tx, integration, payment_id)
     if found.state == CREATED:
@@ -275,9 +278,9 @@ def capture_payment(tx: Transaction, integration: str, payment_id: str) -> Payme
 
 
 def cancel_payment(tx: Transaction, integration: str, payment_id: str) -> Payment:
-    """Closes a payment that was not captured, for good; one that is over already is answered as it is.
+    """Cancels a payment that is not captured, for good; returns a payment that is over unchanged.
 
-    Raises `Refusal`: -3, or -401 when it was captured.
+    Raises `Refusal`: -3, or -401 if the payment was captured.
     """
     found = _locked(tx, integration, payment_id)
     if found.state == BOOKED:
@@ -288,7 +291,7 @@ def cancel_payment(tx: Transaction, integration: str, payment_id: str) -> Paymen
 
 
 def _locked(tx: Transaction, integration: str, payment_id: str) -> Payment:
-    """The payment, its order's row locked: the payments of one order are moved one after the other."""
+    """Returns the payment with its order's row locked, so that the payments of an order change one at a time."""
     named = tx.one(_PAYMENT, integration=integration, id=payment_id)
     if named is None:
         raise Refusal(errors.NOT_FOUND, "no such payment", missing="payment")
@@ -312,7 +315,7 @@ def _refuse(tx: Transaction, found: Payment, refusal: Refusal) -> Refusal:
 
 
 def _as_refused(payment: Payment, cause: str = "it was refused before") -> Refusal:
-    """The refusal that ended a payment, with the money that the payer must have back."""
+    """Returns the refusal that ended a payment, with the money that the payer must get back."""
     assert payment.refusal is not None, "a refused payment has a number"
     data: dict[str, object] | None = None
     if payment.refused_items is not None:

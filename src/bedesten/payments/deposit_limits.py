@@ -1,4 +1,4 @@
-"""How much money one payment integration may put into partners' balances by itself."""
+"""Limits how much money one payment integration may add to partners' balances on its own."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,10 @@ from bedesten.store.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class DepositLimits:
-    """In minor units. None: no limit. Deposits above `max_deposit` are refused, above `confirm_above` the operator
-    approves them."""
+    """The limits of one integration in minor units; None means no limit.
+
+    Deposits above `max_deposit` are refused; deposits above `confirm_above` need the operator's approval.
+    """
 
     max_deposit: int | None = None
     confirm_above: int | None = None
@@ -27,7 +29,7 @@ class DepositLimits:
             raise Refusal(errors.DEPOSIT_LIMIT, f"{amount} is above the integration's {self.max_deposit}")
 
     def needs_approval(self, amount: int) -> bool:
-        """Whether the operator looks at a deposit before it is booked."""
+        """Reports whether the operator must approve a deposit before it is booked."""
         return self.confirm_above is not None and amount > self.confirm_above
 
 
@@ -48,12 +50,12 @@ _SET: Statement[tuple[object, ...]] = Statement(
 
 
 def limits_of(tx: Transaction, integration: str) -> DepositLimits:
-    """What the operator has set for the integration."""
+    """Returns the integration's limits as set by the operator."""
     return tx.one(_LIMITS, integration=integration) or DepositLimits()
 
 
 def set_limits(tx: Transaction, integration: str, limits: DepositLimits, currency: str) -> None:
-    """Changes the integration's limits; they hold for what is announced or confirmed from now on."""
+    """Changes the integration's limits for deposits that are announced or confirmed from now on."""
     before = limits_of(tx, integration)
     tx.run(_SET, integration_id=integration, max_deposit=limits.max_deposit, confirm_above=limits.confirm_above)
     shown = [{name: _money(value, currency) for name, value in _members(one)} for one in (before, limits)]

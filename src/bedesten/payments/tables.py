@@ -1,4 +1,4 @@
-"""Deposits and payments."""
+"""Tables of deposits, integrations' limits and payments."""
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
 from sqlalchemy.schema import Table
@@ -29,7 +29,7 @@ deposits = Table(
     ForeignKeyConstraint(["tenant_id", "partner_id"], ["accounts.tenant_id", "accounts.id"]),
 )
 
-"""`approval`: 0 none is needed, 1 one is needed, 2 it was given."""
+"""`approval`: 0 not needed, 1 needed, 2 given."""
 
 integration_limits = Table(
     "integration_limits",
@@ -41,7 +41,7 @@ integration_limits = Table(
     PrimaryKeyConstraint("tenant_id", "integration_id"),
     ForeignKeyConstraint(["tenant_id", "integration_id"], ["accounts.tenant_id", "accounts.id"]),
 )
-"""What a payment integration may deposit, in minor units; NULL: no limit."""
+"""What a payment integration may deposit, in minor units; NULL means no limit."""
 
 payments = Table(
     "payments",
@@ -64,7 +64,7 @@ payments = Table(
     ForeignKeyConstraint(["tenant_id", "integration_id"], ["accounts.tenant_id", "accounts.id"]),
     ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
 )
-"""`refusal` is the number of the refusal that ended a payment, `refused_items` the lines that it named, as JSON."""
+"""`refusal` is the number of the refusal that ended a payment; `refused_items` are its lines as JSON."""
 Index(
     "uq_payments_captured",
     payments.c.order_id,
