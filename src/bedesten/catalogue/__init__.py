@@ -3,7 +3,7 @@
 Nouns. A *product* is what a buyer orders; a *category* groups products. A *stock code* is one secret that a buyer
 receives (`code` defines its text); a *batch* is a set of codes that one upload added. A *stock level* caches how many
 codes of a product are free. An *offer* is what a supplier says about its own product. Two skus with the same folded
-form (`base.text.key`) name the same product.
+form (`core.text.key`) name the same product.
 
 Ownership. The supplier, if a product has one, owns the cost and decides whether it offers the product. The operator
 owns price, category and region and decides whether the shop sells it. A product is sellable when both agree, it has a

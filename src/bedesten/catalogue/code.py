@@ -1,6 +1,6 @@
 """Defines the text of a stock code. Pure; every entry point uses it: command line, Supplier surface, demo.
 
-A code is a text of the kind `code` (`base.text`: 1 to 500 printable characters in Unicode normal form C, none of them
+A code is a text of the kind `code` (`core.text`: 1 to 500 printable characters in Unicode normal form C, none of them
 invisible) with at least one letter or digit. White space and invisible characters around it are removed; inside it they
 are refused, because nobody can tell two such codes apart. Texts that spreadsheets produce instead of codes are refused
 too: a column title, a whole row, a number like 1.23457E+15. PIN, serial number and expiry date are separate parts.

@@ -56,7 +56,7 @@ products = Table(
     ForeignKeyConstraint(["tenant_id", "category_id"], ["categories.tenant_id", "categories.id"]),
     ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
 )
-"""`sku_key` and `supplier_sku_key` are the folded forms in which two skus count as the same (`base.text.key`).
+"""`sku_key` and `supplier_sku_key` are the folded forms in which two skus count as the same (`core.text.key`).
 `accepted_cost`: the operator sells at this price as long as the cost is no higher; NULL: never below cost.
 `proposed_name` comes from the supplier and waits for the operator; `refused_name` was rejected and is not proposed
 again. `published` is when the product was first priced and switched on, NULL if never."""

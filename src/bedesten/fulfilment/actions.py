@@ -1,4 +1,4 @@
-"""The supplier's queue and its deliveries."""
+"""Lists a supplier's queue and delivers its lines."""
 
 import json
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ from bedesten.tenants.cipher import TenantCipher
 
 
 def waiting_lines(tx: Transaction, supplier: str, after: str, size: int, since: int = 0) -> list[Line]:
-    """One more than a page of the lines that wait for the supplier, those that wait longest first.
+    """Returns the lines that wait for the supplier, the longest waiting first: a page and one more.
 
-    `after` is `cursor_key` of the last line of the page before. A line may begin to wait long after it was ordered (a
-    checkout that is paid late), so a client that looks for new work starts at the first page again.
-    Raises `Refusal` (-2) for an invalid cursor.
+    `after` is the `cursor_key` of the last line of the previous page. A line may enter the queue long after it was
+    ordered (a checkout that is paid late), so a client that looks for new work starts at the first page again. Raises
+    `Refusal` (-2) for an invalid cursor.
     """
     queued, _, line = after.partition("-")
     if after and not (queued.isascii() and queued.isdigit() and len(queued) <= 16):
@@ -32,7 +32,7 @@ def waiting_lines(tx: Transaction, supplier: str, after: str, size: int, since: 
 
 
 def cursor_key(line: Line) -> str:
-    """The cursor of a waiting line: its position in the supplier's queue."""
+    """Returns the cursor of a waiting line: its position in the supplier's queue."""
     return f"{line.queued}-{line.id}"
 
 
@@ -41,8 +41,8 @@ def deliver(
 ) -> Line:
     """Delivers a waiting line with as many codes as it has units, or with notes alone (a top-up).
 
-    The same codes again for a line that they delivered change nothing. Raises `Refusal`: -3 for a line that is not the
-    supplier's; -500 if it does not wait, the number of codes is not the line's, or a code was delivered before.
+    The same codes again for a line that they have delivered change nothing. Raises `Refusal`: -3 for a line of another
+    supplier; -500 if the line is not waiting, the number of codes is wrong, or a code was delivered before.
     """
     if not codes and not notes:
         raise errors.bad_field("deliveryData", "codes or a note are needed")

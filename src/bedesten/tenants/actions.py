@@ -1,4 +1,4 @@
-"""The operator's changes of tenants. Every change of a right advances the revision and writes an audit row."""
+"""Creates tenants and changes their settings. Every change of a right advances the revision and writes an audit row."""
 
 import json
 import re
@@ -125,7 +125,7 @@ _ACCESS = statement(
 
 @dataclass(frozen=True, slots=True)
 class NewTenant:
-    """What an operator says of a tenant that is to be."""
+    """The properties of a new tenant."""
 
     name: str
     hosts: Sequence[str]
@@ -135,7 +135,7 @@ class NewTenant:
 
 
 def find(tx: SystemTransaction, name: str) -> str:
-    """The id of the tenant that is called so, by name or by id. Raises `Refusal`: -3, or -8 where it could be two."""
+    """Returns the id of the tenant with this name or id. Raises `Refusal`: -3, or -8 if the name is ambiguous."""
     rows = tx.all(_FIND, name=name, key=text.key(name))
     if not rows:
         raise Refusal(errors.NOT_FOUND, f"no tenant {name!r}", fields={"tenant": "there is no such tenant"})
@@ -147,7 +147,7 @@ def find(tx: SystemTransaction, name: str) -> str:
 
 
 def _valid_name(name: str) -> str:
-    """The normal form of a tenant's name. Raises `Refusal` (-2)."""
+    """Returns the normal form of a tenant's name. Raises `Refusal` (-2)."""
     normal = normalised_field(text.name, name, "name")
     if len(normal) > MAX_NAME:
         raise bad_field("name", f"must have at most {MAX_NAME} characters")
@@ -157,19 +157,22 @@ def _valid_name(name: str) -> str:
 
 
 def _alike(tx: SystemTransaction, name: str) -> list[str]:
-    """The names of other tenants that look like this one."""
+    """Returns the names of other tenants that look like this one."""
     wanted = text.skeleton(name)
     return [row[0] for row in tx.all(_NAMES) if row[0] != name and text.skeleton(row[0]) == wanted]
 
 
 def name_of(tx: Transaction) -> str:
-    """What the tenant is called."""
+    """Returns the tenant's name."""
     row = tx.one(_NAME)
     return str(row[0]) if row else ""
 
 
 def create(tx: SystemTransaction, cipher: TenantCipher, new: NewTenant) -> dict[str, object]:
-    """Makes a tenant with its hosts and its data key; `alike` names those that look like it. Raises `Refusal`: -2, or -8."""
+    """Creates a tenant with its hosts and its data key. Raises `Refusal`: -2, -8.
+
+    `alike` in the result lists tenants whose names look like the new one.
+    """
     name = _valid_name(new.name)
     if new.currency not in EXPONENTS:
         raise bad_field("currency", "not a currency that can be used")
@@ -216,7 +219,7 @@ def create(tx: SystemTransaction, cipher: TenantCipher, new: NewTenant) -> dict[
 
 
 def add_host(tx: Transaction, host: str) -> str:
-    """Gives the tenant one more host; answers its canonical form."""
+    """Adds a host to the tenant and returns its canonical form. Raises `Refusal`: -2, -8."""
     try:
         canonical = valid_tenant_host(host, allow_loopback=True)
     except ValueError as error:
@@ -229,7 +232,7 @@ def add_host(tx: Transaction, host: str) -> str:
 
 
 def remove_host(tx: Transaction, host: str) -> None:
-    """Takes a host away from the tenant: from the next request on it leads nowhere."""
+    """Removes a host from the tenant with effect from the next request. Raises `Refusal` (-3)."""
     if not tx.run(_REMOVE_HOST, host=host):
         raise Refusal(errors.NOT_FOUND, "not a host of the tenant", fields={"host": "the tenant has no such host"})
     tx.advance_revision("host", host)
@@ -237,12 +240,12 @@ def remove_host(tx: Transaction, host: str) -> None:
 
 
 def list_hosts(tx: Transaction) -> list[str]:
-    """The tenant's hosts."""
+    """Lists the tenant's hosts."""
     return [row[0] for row in tx.all(_HOSTS)]
 
 
 def set_suspended(tx: Transaction, suspended: bool) -> None:
-    """Suspends the tenant or lets it go on; its credentials and money stay as they are."""
+    """Suspends or resumes the tenant; its credentials and money stay unchanged."""
     before = _before(tx)["suspended"]
     tx.run(_SUSPEND, state=int(suspended))
     tx.advance_revision("tenant", tx.tenant)
@@ -251,7 +254,7 @@ def set_suspended(tx: Transaction, suspended: bool) -> None:
 
 
 def set_region(tx: Transaction, region: str) -> None:
-    """Changes which regional products buyers see that name no region."""
+    """Changes the region of buyers who name none, and so the regional products that they see."""
     before = _before(tx)["region"]
     tx.run(_SET_REGION, new_region=region)
     tx.advance_revision("tenant", tx.tenant)
@@ -259,7 +262,7 @@ def set_region(tx: Transaction, region: str) -> None:
 
 
 def set_lifetime(tx: Transaction, surface: Surface, lifetime: int) -> None:
-    """Changes how long new tokens of the surface live (milliseconds, up to a day)."""
+    """Changes the lifetime of the surface's new tokens (milliseconds, up to a day)."""
     if not surface.uses_tokens:
         raise bad_field("surface", "tokens are used on reseller and storefront only")
     if not 1_000 <= lifetime <= MAX_LIFETIME_MS:
@@ -271,9 +274,9 @@ def set_lifetime(tx: Transaction, surface: Surface, lifetime: int) -> None:
 
 
 def set_idle_timeout(tx: Transaction, surface: Surface, idle: int | None) -> int | None:
-    """Changes the idle time-out of a surface (milliseconds; None: off) and answers the one before.
+    """Changes the idle time-out of a surface (milliseconds; None: off) and returns the previous one.
 
-    For `accounts.token_idle.set_idle`, which sees to what is recorded of living tokens.
+    Only `accounts.token_idle.set_idle` calls it, because that function also adapts the records of issued tokens.
     """
     if not surface.uses_tokens:
         raise bad_field("surface", "tokens are used on reseller and storefront only")
@@ -295,12 +298,12 @@ def switch_access(tx: Transaction, target: str, allowed: bool) -> None:
 
 
 def list_access(tx: Transaction) -> dict[str, bool]:
-    """What was switched, and how."""
+    """Lists the surfaces and endpoints that were switched, and their states."""
     return {target: bool(allowed) for target, allowed in tx.all(_ACCESS)}
 
 
 def set_origins(tx: Transaction, origins: Sequence[str]) -> None:
-    """Names the web origins that may call the Storefront from a browser; none by default."""
+    """Sets the web origins that may call the Storefront from a browser; none by default."""
     for origin in origins:
         if not _is_origin(origin):
             raise bad_field(
@@ -313,7 +316,7 @@ def set_origins(tx: Transaction, origins: Sequence[str]) -> None:
 
 
 def _is_origin(text: str) -> bool:
-    """Whether a browser ever writes an origin so: in lower case, without the scheme's own port."""
+    """Reports whether browsers write an origin in this form: in lower case, without the scheme's default port."""
     match = _ORIGIN.fullmatch(text)
     if match is None:
         return False
@@ -322,7 +325,7 @@ def _is_origin(text: str) -> bool:
 
 
 def set_lenient(tx: Transaction, lenient: bool) -> None:
-    """Decides whether calls that change something ignore members that they do not know, or refuse them."""
+    """Sets whether calls that change something ignore unknown members or refuse them."""
     before = _before(tx)["lenient"]
     tx.run(_SET_LENIENT, state=int(lenient))
     tx.advance_revision("tenant", tx.tenant)
@@ -330,7 +333,7 @@ def set_lenient(tx: Transaction, lenient: bool) -> None:
 
 
 def set_limits(tx: Transaction, limits: Mapping[str, int | None]) -> None:
-    """Changes how many requests a minute a credential, the whole tenant, or one address may make; None: no limit."""
+    """Changes how many requests a minute a credential, the whole tenant or one address may make; None: no limit."""
     row = tx.one(_LIMITS)
     known: dict[str, int] = json.loads(row[0]) if row else {}
     before = dict(known)
@@ -346,7 +349,7 @@ def set_limits(tx: Transaction, limits: Mapping[str, int | None]) -> None:
 
 
 def _before(tx: Transaction) -> dict[str, Any]:
-    """The tenant's settings before a change. The row is locked: what the trail says of them is what they were."""
+    """Returns the tenant's settings before a change, and locks the row so that the audit row states them correctly."""
     row = tx.one(_BEFORE)
     assert row is not None, "a transaction is bound to a tenant that exists"
     return dict(zip(_BEFORE_NAMES, row, strict=True))
@@ -369,7 +372,7 @@ def end_tokens(tx: Transaction) -> None:
 
 
 def list_all(tx: SystemTransaction) -> list[dict[str, object]]:
-    """Every tenant, as the operator sees it."""
+    """Lists every tenant as the operator sees it."""
     listed = []
     for row in tx.all(_LIST):
         bound = tx.for_tenant(row[0])

@@ -1,4 +1,4 @@
-"""How a tenant's documentation looks."""
+"""Stores how a tenant's documentation looks."""
 
 import base64
 import json
@@ -17,13 +17,15 @@ _SHOWN_BRAND = select(tenants.c.brand).where(tenants.c.id == TENANT)
 _BRAND, _LOCKED_BRAND = statement(_SHOWN_BRAND), statement(_SHOWN_BRAND.with_for_update())
 _SET_BRAND = statement(update(tenants).where(tenants.c.id == TENANT).values(brand=p("new_brand")))
 MAX_LOGO_BYTES = 16_384
-"""Bytes of a logo: it stands in every page."""
+"""Maximum size of a logo in bytes; every page contains it."""
 _PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 
 
 def set_brand(tx: Transaction, accent: str | None, logo: bytes | None) -> None:
-    """Changes how the tenant's documentation looks: an accent (`#85480a`), a logo (PNG, JPEG or GIF). None leaves what there
-    is, an empty one takes it away."""
+    """Changes the accent (`#85480a`) and the logo (PNG, JPEG or GIF) of the tenant's documentation.
+
+    None keeps the current value; an empty value removes it.
+    """
     before = _brand(tx.one(_LOCKED_BRAND))
     brand = dict(before)
     if accent is not None:
@@ -38,7 +40,7 @@ def set_brand(tx: Transaction, accent: str | None, logo: bytes | None) -> None:
 
 
 def brand_of(tx: Transaction) -> dict[str, str]:
-    """The tenant's `accent` and `logo` (a data URL), where it has them."""
+    """Returns the tenant's `accent` and `logo` (a data URL), as far as they are set."""
     return _brand(tx.one(_BRAND))
 
 

@@ -1,7 +1,7 @@
-"""How much of the stock unpaid checkouts may hold, and how many customers one address may register, for each tenant.
+"""Limits, for each tenant, how much stock unpaid checkouts may hold and how many customers one address may register.
 
-An unpaid checkout costs nothing and takes goods away from everybody else. The limits are read from the tenant's settings;
-they are counted where checkouts and customers are made, in the same transaction.
+An unpaid checkout costs nothing and takes goods away from everybody else. The limits are part of the tenant's settings;
+the packages that create checkouts and customers enforce them in the same transaction.
 """
 
 import json
@@ -21,10 +21,10 @@ MAX_LIMIT, MAX_SHARE = 1_000_000, 100
 
 @dataclass(frozen=True, slots=True)
 class CheckoutLimits:
-    """The limits of one tenant, which are these by default. None: no limit.
+    """The limits of one tenant, with their defaults. None means no limit.
 
-    Unpaid checkouts and their units, of one customer and from one network address; the percentage of a product's stock
-    that unpaid checkouts may hold together; registrations from one address in an hour.
+    They bound unpaid checkouts and their units, of one customer and from one network address; the percentage of a
+    product's stock that unpaid checkouts may hold together; and the registrations from one address in an hour.
     """
 
     checkouts: int | None = 5
@@ -36,15 +36,15 @@ class CheckoutLimits:
 
     @classmethod
     def of(cls, changed: Mapping[str, int | None]) -> "CheckoutLimits":
-        """The defaults, and what the operator changed of them."""
+        """Returns the defaults with the operator's changes."""
         return cls(**changed)
 
     def shown(self) -> dict[str, int | None]:
-        """Every limit by its name."""
+        """Returns every limit by its name."""
         return asdict(self)
 
     def wire(self) -> dict[str, int | None]:
-        """The same in the wire's spelling."""
+        """Returns every limit by its name on the wire."""
         return {f"{first}{''.join(map(str.title, rest))}": limit for (first, *rest), limit in self._words()}
 
     def _words(self) -> list[tuple[list[str], int | None]]:
@@ -59,7 +59,7 @@ _SET = statement(update(tenants).where(tenants.c.id == TENANT).values(checkout_l
 
 
 def set_checkout_limits(tx: Transaction, limits: Mapping[str, int | None]) -> None:
-    """Changes some of the tenant's limits; None: no limit. Raises `Refusal` (-2)."""
+    """Changes some of the tenant's limits; None removes a limit. Raises `Refusal` (-2)."""
     row = tx.one(_LIMITS)
     assert row is not None, "a transaction is bound to a tenant that exists"
     before: dict[str, int | None] = json.loads(row[0])

@@ -1,11 +1,11 @@
-"""Envelope encryption of what must be shown or used again: stock codes and outbound webhook secrets.
+"""Envelope encryption of values that must be shown or used again: stock codes and outbound webhook secrets.
 
-A tenant has one data key for life, wrapped by a master secret of the ring `wrap`; the encryption key and the key of the
-fingerprints are derived from it. So no rotation of a master secret changes an encrypted value or a fingerprint.
+A tenant has one data key for life, wrapped by a master secret of the key set `wrap`. The encryption key and the key of
+the fingerprints are derived from it, so a rotation of a master secret changes no encrypted value and no fingerprint.
 
-Values are encrypted with AES-256-GCM (NIST SP 800-38D). The purpose, the tenant and the row's own id are authenticated with
-it, so that a ciphertext moved to another row cannot be decrypted. A nonce is 96 random bits; one key stays far below
-the 2^32 values at which that would become a risk.
+Values are encrypted with AES-256-GCM (NIST SP 800-38D). Purpose, tenant and row id are authenticated as associated
+data, so a ciphertext that is moved to another row cannot be decrypted. A nonce is 96 random bits; one key stays far
+below the 2^32 values at which that would become a risk.
 """
 
 import os
@@ -27,7 +27,7 @@ DATA_KEY_BYTES = 32
 
 
 class DecryptionError(Exception):
-    """A value cannot be decrypted: another row's, another tenant's, damaged, or its master secret is missing."""
+    """A value cannot be decrypted: wrong row, wrong tenant, damaged, or its master secret is missing."""
 
 
 class _Keys(NamedTuple):
@@ -36,18 +36,18 @@ class _Keys(NamedTuple):
 
 
 class TenantCipher:
-    """Encrypts and decrypts values of tenants. Caches the keys of tenants in memory; safe for several threads."""
+    """Encrypts and decrypts values of tenants. Caches the tenants' keys in memory; thread-safe."""
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
         self._keys: dict[str, _Keys] = {}
 
     def use_keyring(self, keyring: Keyring) -> None:
-        """Goes on with another version of the rings; keys that are known stay known."""
+        """Replaces the keyring; cached keys of tenants stay."""
         self._keyring = keyring
 
     def new_data_key(self, tenant: str) -> tuple[str, bytes]:
-        """A fresh data key for a tenant that is being created: the id of the master secret, and the wrapped key."""
+        """Creates the data key of a new tenant; returns the id of the master secret and the wrapped key."""
         wrapping_id = self._keyring.wrap.current
         nonce = os.urandom(NONCE_BYTES)
         return wrapping_id, nonce + self._wrapping(wrapping_id).encrypt(
@@ -55,16 +55,19 @@ class TenantCipher:
         )
 
     def encrypt(self, tx: Transaction, purpose: str, row: str, value: str) -> bytes:
-        """The value, encrypted for this purpose, this tenant and this row only."""
+        """Encrypts the value for this purpose, tenant and row only."""
         nonce = os.urandom(NONCE_BYTES)
         return nonce + self._keys_of(tx).encryption.encrypt(nonce, value.encode(), _context(purpose, tx.tenant, row))
 
     def decrypt(self, tx: Transaction, purpose: str, row: str, ciphertext: bytes) -> str:
-        """The value again. Raises `DecryptionError`."""
+        """Decrypts a value. Raises `DecryptionError`."""
         return _decrypt(self._keys_of(tx).encryption, ciphertext, _context(purpose, tx.tenant, row)).decode()
 
     def fingerprint(self, tx: Transaction, value: str) -> bytes:
-        """A keyed digest by which a duplicate is found; without the master secrets it says nothing about the value."""
+        """Returns a keyed digest that identifies duplicates.
+
+        Without the master secrets it reveals nothing about the value.
+        """
         return hmac_sha256(self._keys_of(tx).fingerprints, frame(tx.tenant, value))
 
     def _keys_of(self, tx: Transaction) -> _Keys:

@@ -1,4 +1,4 @@
-"""Reads what the gate wants to know about tenants."""
+"""Reads the facts about tenants that the gate needs."""
 
 import json
 
@@ -42,13 +42,13 @@ _TENANT = cross_tenant(
 
 
 def tenant_of_host(tx: SystemTransaction, host: str) -> str | None:
-    """The id of the tenant that has the host."""
+    """Returns the id of the tenant that has the host."""
     row = tx.one(_HOST, host=host)
     return row[0] if row else None
 
 
 def tenant_entry(tx: SystemTransaction, tenant: str) -> TenantEntry | None:
-    """The tenant as the gate sees it."""
+    """Returns the tenant's entry for the gate's cache."""
     row = tx.one(_TENANT, id=tenant)
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""Tenants, their hosts, and what they have access to."""
+"""Tables of tenants, their hosts, and the access that the operator has switched."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy.schema import Table
@@ -35,12 +35,11 @@ tenants = Table(
     text("checkout_limits"),
     UniqueConstraint("name_key"),
 )
-"""`name_key` is what two names that people take for the same have in common (`base.text.key`).
-`generation` is part of the derivation of the tenant's signing keys; the epochs end tokens issued before. `origins` are
-the web origins of the storefront (CORS), `limits` a JSON object of rate limits, `brand` one of the colour and the logo of
-its documentation, `checkout_limits` one of what the operator changed of `CheckoutLimits`. `lenient`: its calls ignore
-members that they do not know. `wrapped_key` is the tenant's data key, wrapped by the master secret `wrapping_id`. Times
-in ms."""
+"""`name_key` is the folded form in which two names count as the same (`core.text.key`). `generation` is part of the
+derivation of the tenant's signing keys; the token versions end tokens issued before. `origins` are the web origins of
+the storefront (CORS), `limits` a JSON object of rate limits, `brand` one of the colour and the logo of its
+documentation, `checkout_limits` one of the operator's changes of `CheckoutLimits`. `lenient`: its calls ignore unknown
+members. `wrapped_key` is the tenant's data key, wrapped by the master secret `wrapping_id`. Times are in ms."""
 
 hosts = Table("hosts", metadata, text("host", key=True), text("tenant_id", ForeignKey("tenants.id")))
 Index(None, hosts.c.tenant_id)
@@ -53,5 +52,5 @@ tenant_access = Table(
     integer("allowed", CheckConstraint("allowed IN (0, 1)", name="allowed")),
     PrimaryKeyConstraint("tenant_id", "target"),
 )
-"""What the operator switched: a surface (`supplier`) or an endpoint (`POST /Supplier/Products/List`). Default: allowed;
-an endpoint's own row is stronger than its surface's."""
+"""Switches set by the operator: a surface (`supplier`) or an endpoint (`POST /Supplier/Products/List`). The default is
+allowed; an endpoint's own row takes precedence over its surface's row."""

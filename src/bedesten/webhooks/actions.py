@@ -1,4 +1,4 @@
-"""The outbox: events and deliveries, written in the transaction of the change they tell of."""
+"""Writes events and deliveries to the outbox, in the transaction of the change, and manages endpoints."""
 
 import base64
 import os
@@ -22,7 +22,7 @@ SECRET, OUTBOUND_KEY = "webhook-secret", "webhook-key"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The webhook endpoint of an account; without a `url` only orders that name their own URL are delivered."""
+    """The webhook endpoint of an account; without a `url` only orders with their own URL are delivered."""
 
     id: str
     url: str | None
@@ -49,7 +49,7 @@ _QUEUE = insert_of(deliveries, next_at=DATABASE_NOW)
 def create_endpoint(
     tx: Transaction, cipher: TenantCipher, owner: str, url: str | None
 ) -> tuple[Secret[str], Secret[str]]:
-    """Gives an account its endpoint: answers the signing secret (`whsec_…`) and the outbound key, seen this once."""
+    """Creates an account's endpoint; returns the signing secret (`whsec_…`) and the outbound key, shown only now."""
     endpoint = tx.new_id("whk")
     secret = "whsec_" + base64.b64encode(os.urandom(32)).decode()
     outbound = "ok_" + os.urandom(16).hex()
@@ -66,13 +66,13 @@ def create_endpoint(
 
 
 def allowed_networks(tx: Transaction) -> tuple[Network, ...]:
-    """The private networks that the operator allowed for webhooks; the same for every tenant."""
+    """Returns the private networks that the operator allows for webhooks; the same for every tenant."""
     row = tx.one(_NETWORKS)
     return parse_networks(row[0]) if row else ()
 
 
 def endpoint_of(tx: Transaction, owner: str) -> Endpoint | None:
-    """The account's endpoint, its secrets still encrypted."""
+    """Returns the account's endpoint with its secrets still encrypted."""
     return tx.one(_OF_OWNER, owner=owner)
 
 
@@ -84,9 +84,9 @@ def set_url(tx: Transaction, owner: str, url: str | None) -> None:
 def event_steps(
     tx: Transaction, line: str, version: int, status: int, endpoint: Endpoint | None, url: str | None
 ) -> list[Step]:
-    """One event for one change of a line's status, and its delivery if anybody wants to be told.
+    """Returns the steps that write the event of one change, and its delivery if there is a target.
 
-    `url` is the order's own `notifyUrl`; it is stronger than the endpoint's.
+    `url` is the order's own `notifyUrl`; it takes precedence over the endpoint's URL.
     """
     event = tx.new_id("evt")
     told = {"id": event, "line_id": line, "version": version, "status": status, "created": tx.now}

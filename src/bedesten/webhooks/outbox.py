@@ -1,8 +1,8 @@
-"""The worker's side of the outbox: which deliveries are due, and what became of them.
+"""Leases due deliveries to a worker and records the result of each attempt.
 
-A delivery that is being sent is leased: its next moment lies ahead, so that nobody else sends it meanwhile, and a worker
-that dies gives it back by doing nothing. Moments are compared and set by one clock for all nodes (`store.moment`): a
-worker whose own clock is ahead would take what others are sending.
+A delivery that is being sent is leased: its next attempt is set to a later time, so that no other worker sends it, and
+the lease of a worker that dies expires by itself. All nodes compare and set times by one clock (`store.moment`);
+otherwise a worker whose clock is ahead would take deliveries that others are sending.
 """
 
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ DELAYS = (
     2 * SECOND, 10 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY,
     DAY, DAY,
 )  # fmt: skip
-"""How long after each failed attempt the next one comes: thirteen more attempts over almost four days."""
+"""Delays after each failed attempt: thirteen more attempts over almost four days."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery that is due, with what is needed to make and sign it. Secrets are still encrypted."""
+    """One due delivery with everything needed to build and sign it. Its secrets are still encrypted."""
 
     id: str
     tenant_id: str
@@ -77,7 +77,7 @@ _SETTLE = cross_tenant(
 
 
 def lease(tx: SystemTransaction, most: int) -> list[Delivery]:
-    """Takes deliveries that are due, the longest waiting first, for the time of a lease."""
+    """Leases due deliveries, the longest waiting first."""
     due = tx.all(_DUE, at=tx.at, most=most)
     for one in due:
         tx.run(_LEASE, owner=one.tenant_id, id=one.id, at=tx.at, now=tx.now)
@@ -85,7 +85,7 @@ def lease(tx: SystemTransaction, most: int) -> list[Delivery]:
 
 
 def delivered(tx: SystemTransaction, delivery: Delivery, http_status: int) -> None:
-    """The receiver took it."""
+    """Records that the receiver accepted the delivery."""
     tx.run(
         _SETTLE,
         owner=delivery.tenant_id,
@@ -100,7 +100,7 @@ def delivered(tx: SystemTransaction, delivery: Delivery, http_status: int) -> No
 
 
 def failed(tx: SystemTransaction, delivery: Delivery, http_status: int | None, error: str) -> None:
-    """The receiver did not take it: again later, or given up after the last attempt."""
+    """Records a failed attempt and schedules the next one, or gives up after the last."""
     over = delivery.attempts >= len(DELAYS)
     tx.run(
         _SETTLE,

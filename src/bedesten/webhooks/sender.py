@@ -1,4 +1,4 @@
-"""Sends one delivery: to the very address that was checked, signed, without following redirects, within a deadline."""
+"""Sends one delivery: signed, to exactly the address that was checked, without redirects, within a deadline."""
 
 import asyncio
 import json
@@ -12,12 +12,12 @@ from bedesten.core.secret import Secret
 from bedesten.webhooks.targets import Network, Unreachable, resolve
 
 DEADLINE_S = 15.0
-"""Seconds that a receiver has from connecting to the head of its answer."""
+"""Deadline in seconds from connecting to the end of the response's headers."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingWebhook:
-    """What is sent and where. `id` is the event's: the same in every attempt, so that receivers can deduplicate."""
+    """The message and its target. `id` is the event's: the same in every attempt, so that receivers can deduplicate."""
 
     id: str
     url: str
@@ -28,19 +28,19 @@ class OutgoingWebhook:
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What became of one attempt: the receiver's status, or why there is none."""
+    """The result of one attempt: the receiver's status, or why there is none."""
 
     status: int | None
     error: str
 
     @property
     def accepted(self) -> bool:
-        """Whether the receiver said that it has it: any 2xx."""
+        """Reports whether the receiver accepted the message: any 2xx."""
         return self.status is not None and 200 <= self.status < 300
 
 
 def client() -> httpx2.AsyncClient:
-    """The HTTP client of a worker: no proxy from the environment, no redirects, few connections kept."""
+    """Returns a worker's HTTP client: no proxy from the environment, no redirects, few pooled connections."""
     return httpx2.AsyncClient(
         timeout=httpx2.Timeout(DEADLINE_S, connect=5.0),
         follow_redirects=False,
@@ -50,7 +50,7 @@ def client() -> httpx2.AsyncClient:
 
 
 async def send(http: httpx2.AsyncClient, webhook: OutgoingWebhook, allowed: tuple[Network, ...]) -> SendResult:
-    """One attempt. Never raises for what the receiver does."""
+    """Makes one attempt. Never raises because of the receiver."""
     try:
         parts, address = await asyncio.to_thread(resolve, webhook.url, allowed)
     except Unreachable as problem:

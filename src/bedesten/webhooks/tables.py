@@ -1,4 +1,4 @@
-"""Events, endpoints, deliveries."""
+"""Tables of events, endpoints and deliveries."""
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
 from sqlalchemy.schema import Table
@@ -35,8 +35,8 @@ webhook_endpoints = Table(
     UniqueConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
 )
-"""One endpoint an account for now. `url` NULL: only orders with their own `notifyUrl` are delivered.
-`secret` and `outbound_key` are encrypted with the tenant's data key."""
+"""An account has one endpoint for now. `url` NULL: only orders with their own `notifyUrl` are delivered. `secret` and
+`outbound_key` are encrypted with the tenant's data key."""
 
 deliveries = Table(
     "deliveries",

@@ -1,4 +1,4 @@
-"""Where webhooks may go: a URL of the right form, and at the moment of sending an address that is allowed."""
+"""Decides where webhooks may go: first the form of the URL, then, for each attempt, the resolved address."""
 
 import socket
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -12,12 +12,12 @@ Address = IPv4Address | IPv6Address
 
 _UNICAST = ip_network("2000::/3")
 _BLOCKED = (ip_network("192.0.0.0/24"), ip_network("192.88.99.0/24"), ip_network("2002::/16"))
-"""What `is_global` lets pass, in some versions or in all: protocol assignments, and 6to4, where an address that looks public
-leads on to an IPv4 address that may be anybody's (RFC 7526)."""
+"""Ranges that `is_global` accepts in some or all versions of Python: protocol assignments, and 6to4, where an address
+that looks public leads on to an arbitrary IPv4 address (RFC 7526)."""
 
 
 class Unreachable(Exception):
-    """The target may not or cannot be reached; the text says why and holds nothing of the caller's."""
+    """The target is forbidden or cannot be reached; the message says why and repeats nothing of the caller's."""
 
 
 PRIVATE_ADDRESS = "names a private address: webhooks reach it only if the operator allows its network"
@@ -25,7 +25,7 @@ PLAIN_HTTP = "must be https: plain http is for private networks that the operato
 
 
 def check_url(url: str, field: str) -> None:
-    """Refuses (-2) what can never be a target, whatever the operator allows."""
+    """Refuses (-2) a URL that can never be a target, whatever the operator allows."""
     try:
         _split(url)
     except ValueError as error:
@@ -33,9 +33,10 @@ def check_url(url: str, field: str) -> None:
 
 
 def check_target(url: str, allowed: tuple[Network, ...], field: str) -> None:
-    """Refuses (-2) what can be known at once never to arrive as things are, without any DNS.
+    """Refuses (-2) a URL that is certain to fail under the current settings. Does not use DNS.
 
-    Where a name leads shows when it is sent to. Plain http leads somewhere only where a network is allowed.
+    The address of a name is checked only when a webhook is sent. Plain http is accepted only if some network is
+    allowed.
     """
     check_url(url, field)
     address = _literal(url)
@@ -48,12 +49,12 @@ def check_target(url: str, allowed: tuple[Network, ...], field: str) -> None:
 
 
 def host_of(url: str) -> str:
-    """Host and port of a URL, for logs: the rest of it may hold a secret."""
+    """Returns host and port of a URL for logs, because the rest of it may contain a secret."""
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def _literal(url: str) -> Address | None:
-    """The address that the URL names without any DNS, in whatever way it is written; `localhost` is one."""
+    """Returns the address that the URL contains in any notation, without DNS; `localhost` counts as one."""
     host = (_split(url).hostname or "").rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         host = "127.0.0.1"
@@ -78,15 +79,15 @@ def _split(url: str) -> SplitResult:
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:
-    """The private networks that the operator allowed, written in CIDR, separated by spaces."""
+    """Parses the private networks that the operator allows, in CIDR notation, separated by spaces."""
     return tuple(ip_network(one) for one in text.split())
 
 
 def resolve(url: str, allowed: tuple[Network, ...]) -> tuple[SplitResult, str]:
-    """The parts of the URL and the one address to connect to. Blocks on DNS. Raises `Unreachable`.
+    """Returns the parts of the URL and the one address to connect to. Blocks on DNS. Raises `Unreachable`.
 
-    The caller connects to this very address, so that a name which answers differently the second time (DNS
-    rebinding) gains nothing. Every address of the name must be allowed, not only the one that is used.
+    The caller connects to exactly this address, so a name that resolves differently the second time (DNS rebinding)
+    gains nothing. Every address of the name must be allowed, not only the one that is used.
     """
     try:
         parts = _split(url)
@@ -104,7 +105,7 @@ def resolve(url: str, allowed: tuple[Network, ...]) -> tuple[SplitResult, str]:
 
 
 def _permitted(address: Address, allowed: tuple[Network, ...]) -> str | None:
-    """`named` if the operator named its network, `public` if it is public, None if it is out of reach."""
+    """Returns `named` if the operator allows the network, `public` if the address is public, None if it is forbidden."""
     plain = address.ipv4_mapped if isinstance(address, IPv6Address) and address.ipv4_mapped else address
     if any(plain.version == network.version and plain in network for network in allowed):
         return "named"
