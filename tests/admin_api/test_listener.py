@@ -15,7 +15,7 @@ import pytest
 
 from bedesten.admin.keyring_file import read_keyring
 from bedesten.admin_api.listener import is_own
-from bedesten.server.listener import free_port
+from bedesten.server.child_process import free_port
 from bedesten.server.settings import Settings
 from tests.store.raw import raw
 from tests.support.cli_program import Program

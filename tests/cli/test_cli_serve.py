@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from bedesten.server.listener import free_port
+from bedesten.server.child_process import free_port
 from tests.support.cli_program import ENVIRONMENT, Program
 from tests.support.cli_server import CliServer, served
 from tests.support.client import Client, api_key, bearer

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.server.listener import free_port
+from bedesten.server.child_process import free_port
 from tests.support.documents import DOCS, blocks
 
 pytestmark = pytest.mark.slow

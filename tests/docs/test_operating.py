@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.server.listener import HttpLimits
+from bedesten.server.child_process import HttpLimits
 from bedesten.server.supervisor import ServeSpec
 from tests.support.cli_program import Program
 from tests.support.documents import DOCS, ROOT, blocks, section

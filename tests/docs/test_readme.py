@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from bedesten.gate.scopes import Surface
-from bedesten.server.listener import free_port
+from bedesten.server.child_process import free_port
 from tests.support.documents import ROOT, blocks, tables
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import LARGE_BODY_BYTES
-from bedesten.server.listener import HttpLimits
+from bedesten.server.child_process import HttpLimits
 from bedesten.tenants import actions as tenants
 from tests.support.client import Lines, api_key, bearer, request_bytes
 from tests.support.nginx import SHIPPED, Nginx, nginx

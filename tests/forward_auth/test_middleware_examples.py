@@ -18,7 +18,7 @@ import structlog
 
 from bedesten.http.message import Response
 from bedesten.middleware.authorizer import LocalAuthorizer, all_paths
-from bedesten.server.listener import free_port
+from bedesten.server.child_process import free_port
 from tests.support.cli_program import ENVIRONMENT
 from tests.support.client import Client, Lines, api_key
 from tests.support.documents import ROOT

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bedesten.server.listener import free_port
+from bedesten.server.child_process import free_port
 from bedesten.server.settings import Settings
 from tests.support.cli_program import ENVIRONMENT, Program
 from tests.support.client import Client, Lines, api_key, bearer

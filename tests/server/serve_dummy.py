@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bedesten.server.listener import HttpLimits
+from bedesten.server.child_process import HttpLimits
 from bedesten.server.supervisor import RespawnPolicy, ServeSpec, SideProcess, run
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.server.listener import PortBusy, reserve
+from bedesten.server.child_process import PortBusy, reserve
 from tests.server.processes import Server, Start, alive, eventually, refuses, starting
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.server.listener import PortBusy, free_port, reserve
+from bedesten.server.child_process import PortBusy, free_port, reserve
 from bedesten.server.supervisor import AlreadyServing, DataDirectoryLock
 from tests.server.processes import Server, Start, alive, eventually, refuses, starting
 
@@ -111,8 +111,8 @@ def test_no_child_outlives_a_killed_supervisor(start: Start, tmp_path: Path) -> 
 def test_the_pipe_alone_ends_an_orphan(tmp_path: Path) -> None:
     """A child without the kernel's help: its parent's end of the pipe closes, and it is gone."""
     code = (
-        "import os, sys, time; from bedesten.server import listener;"
-        "listener.ctypes = None; listener.die_with_parent(os.getppid(), int(sys.argv[1])); print(1, flush=True);"
+        "import os, sys, time; from bedesten.server import child_process;"
+        "child_process.ctypes = None; child_process.die_with_parent(os.getppid(), int(sys.argv[1])); print(1, flush=True);"
         "time.sleep(60)"
     )
     read, write = os.pipe()

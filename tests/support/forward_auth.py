@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bedesten.server.listener import free_port
+from bedesten.server.child_process import free_port
 from tests.support.cli_program import Program
 from tests.support.cli_server import CliServer, served
 from tests.support.client import Client, Lines, bearer

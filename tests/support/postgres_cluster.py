@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from bedesten.server.listener import free_port
+from bedesten.server.child_process import free_port
 
 PATIENCE_S = 60.0
 """For whatever takes a moment on a quiet machine."""

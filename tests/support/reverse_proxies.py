@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bedesten.server.listener import free_port
+from bedesten.server.child_process import free_port
 from tests.support.client import request_bytes
 from tests.support.documents import DOCS, blocks
 from tests.support.forward_auth import HOST

@@ -156,14 +156,14 @@ def _digests(keyring: Keyring, key: str, forms: Iterable[tuple[str, str, int]]) 
     These are the usual digest under every pepper, because the next use may replace one by another, and the imported form
     if the tenant has any API key in that form.
     """
-    known, foreign = keyring.digest_ids(), imported_form(key)
+    known, imported_key = keyring.digest_ids(), imported_form(key)
     found: dict[str, set[bytes]] = {}
     for tenant, pepper, imported in forms:
         mine = found.get(tenant)
         if mine is None:
             mine = found[tenant] = {keyring.key_digest(tenant, key, one) for one in known}
         if imported and pepper in known:
-            mine.add(keyring.key_digest(tenant, foreign, pepper))
+            mine.add(keyring.key_digest(tenant, imported_key, pepper))
     return {tenant: frozenset(digests) for tenant, digests in found.items()}
 
 

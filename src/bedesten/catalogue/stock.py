@@ -93,7 +93,7 @@ _NOTE_EXPIRY = statement(
     .values(next_expiry=p("expiry"))
 )
 _DELIVER = statement(update(stock_codes).where(_OF_LINE, _C.state == CLAIMED).values(state=DELIVERED))
-_SEALED = statement(select(_C.id, _C.ciphertext).where(_OF_LINE, _C.state == DELIVERED).order_by(_C.unit))
+_CIPHERTEXTS = statement(select(_C.id, _C.ciphertext).where(_OF_LINE, _C.state == DELIVERED).order_by(_C.unit))
 _CLAIMED = statement(
     select(func.count()).where(_C.tenant_id == TENANT, _C.product_id == p("product"), _C.state == CLAIMED)
 )
@@ -228,7 +228,8 @@ def deliver_new(tx: Transaction, cipher: TenantCipher, product: str, line: str, 
 def delivered_codes(tx: Transaction, cipher: TenantCipher, line: str) -> list[StockCode]:
     """Returns the codes that a line received, decrypted. Every caller writes an audit row."""
     return [
-        decode(cipher.decrypt(tx, PURPOSE, row, bytes(ciphertext))) for row, ciphertext in tx.all(_SEALED, line=line)
+        decode(cipher.decrypt(tx, PURPOSE, row, bytes(ciphertext)))
+        for row, ciphertext in tx.all(_CIPHERTEXTS, line=line)
     ]
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bedesten.server.listener import PortBusy, die_with_parent, free_port
+from bedesten.server.child_process import PortBusy, die_with_parent, free_port
 from bedesten.server.settings import Settings
 from bedesten.server.supervisor import ServeSpec, SideProcess, run
 

@@ -240,9 +240,9 @@ class Gate:
         for pepper in self.keyring.digest_ids():
             yield self.keyring.key_digest(tenant.id, key, pepper)
         if tenant.imports:
-            foreign = api_keys.imported_form(key)
+            imported = api_keys.imported_form(key)
             for pepper in self.keyring.digest_ids():
-                yield self.keyring.key_digest(tenant.id, foreign, pepper)
+                yield self.keyring.key_digest(tenant.id, imported, pepper)
 
 
 MAX_LIFETIME_MS = 24 * 3_600_000

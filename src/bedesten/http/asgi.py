@@ -1,6 +1,6 @@
 """The ASGI adapter: between the server's messages and our plain `Request` and `Response`.
 
-Only this file knows the server's protocol, and only `server/listener.py` knows how the server is started.
+Only this file knows the server's protocol, and only `server/child_process.py` knows how the server is started.
 Facts about granian 2.8.7 (hyper below it), found by experiment and held by `tests/pipeline/test_asgi.py`:
 
 Requests. `raw_path` is undecoded and without query and fragment; an empty path (`CONNECT`), `*` and a method in lower case
@@ -81,7 +81,7 @@ class IncomingBody:
     `chunked, chunked`).
     """
 
-    __slots__ = ("_done", "_length", "_lost", "_pace", "_receive", "_size", "_whole", "malformed")
+    __slots__ = ("_done", "_ends_connection", "_length", "_pace", "_receive", "_size", "_whole", "malformed")
 
     def __init__(self, headers: Headers, receive: Receive, pace: BodyPace) -> None:
         length = 0
@@ -101,7 +101,7 @@ class IncomingBody:
         self._pace = pace
         self._whole: bytes | None = b"" if length == 0 else None
         self._done = length == 0
-        self._lost = expecting or not 0 <= length <= pace.drain_bytes
+        self._ends_connection = expecting or not 0 <= length <= pace.drain_bytes
 
     @property
     def done(self) -> bool:
@@ -109,13 +109,13 @@ class IncomingBody:
         return self._done
 
     @property
-    def lost(self) -> bool:
+    def ends_connection(self) -> bool:
         """Whether the connection cannot be used again if the body stays unread.
 
         That is so if the rest may be long, and if the client asked before sending (`Expect`): after a refusal it may
         omit the body, and its next request would be read as one.
         """
-        return self._lost
+        return self._ends_connection
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises `BodyTooLarge` past the limit (before reading, if the length is announced),
@@ -147,7 +147,7 @@ class IncomingBody:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            self._done = self._lost = True
+            self._done = self._ends_connection = True
             raise BodyStalled from None
         finally:
             timer.cancel()
@@ -159,13 +159,13 @@ class IncomingBody:
         size = 0
         while True:
             if message["type"] != "http.request":
-                self._done = self._lost = True
+                self._done = self._ends_connection = True
                 raise ClientGone
             chunk = message.get("body", b"")
             size += len(chunk)
             self._size = size
             if size > limit:
-                self._lost = True
+                self._ends_connection = True
                 raise BodyTooLarge
             parts.append(chunk)
             if size == self._length or not message.get("more_body", False):
@@ -226,7 +226,7 @@ class Adapter:
         if body.done:
             await _send(send, method, response, response.close)
         else:
-            await _send(send, method, response, response.close or body.lost)
+            await _send(send, method, response, response.close or body.ends_connection)
             await body.discard()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:

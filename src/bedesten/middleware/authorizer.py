@@ -32,8 +32,8 @@ from bedesten.middleware.asgi import AsgiApp, AsgiGate
 from bedesten.middleware.caller import Caller
 from bedesten.middleware.wsgi import WsgiApp, WsgiGate
 from bedesten.server.build import open_services
+from bedesten.server.child_process import new_loop
 from bedesten.server.installation import open_installation
-from bedesten.server.listener import new_loop
 from bedesten.server.settings import Settings
 
 log = structlog.get_logger("bedesten.middleware")

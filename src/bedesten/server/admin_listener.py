@@ -14,8 +14,8 @@ from bedesten.admin_api.scanners import Scanners
 from bedesten.audit.actions import Actor
 from bedesten.core.clock import system_clock
 from bedesten.http.asgi import Adapter
+from bedesten.server.child_process import WEB_VARIABLE
 from bedesten.server.installation import open_store, version_of
-from bedesten.server.listener import WEB_VARIABLE
 from bedesten.server.logs import configure
 from bedesten.server.master_secrets import MasterSecrets
 from bedesten.server.secret_cache import SecretCache

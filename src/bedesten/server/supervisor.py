@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from bedesten.server.listener import (
+from bedesten.server.child_process import (
     CHILD_VARIABLE,
     SETTINGS_VARIABLE,
     WEB_VARIABLE,
@@ -323,7 +323,7 @@ class _Supervisor:
             kept.append(self._spec.secret_cache_fd)
             environment[SECRET_CACHE_VARIABLE] = str(self._spec.secret_cache_fd)
         child.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "bedesten.server.listener"],
+            [sys.executable, "-P", "-m", "bedesten.server.child_process"],
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             pass_fds=kept,

@@ -86,7 +86,7 @@ async def _work(installation: Installation, stopped: asyncio.Event) -> None:
         asyncio.create_task(_deliver_for_ever(installation, request_log.metrics)),
         asyncio.create_task(run_sealer(installation.store)),
         asyncio.create_task(_expire_for_ever(installation)),
-        asyncio.create_task(_sweep_for_ever(installation)),
+        asyncio.create_task(_delete_expired_for_ever(installation)),
         asyncio.create_task(watch.run(request_log.metrics)),
         asyncio.create_task(clock.run()),
     ]
@@ -178,7 +178,7 @@ async def _expire_for_ever(installation: Installation) -> None:
         await asyncio.sleep(IDLE_INTERVAL_S)
 
 
-async def _sweep_for_ever(installation: Installation) -> None:
+async def _delete_expired_for_ever(installation: Installation) -> None:
     while True:
         with _errors_logged():
             await installation.store.write_across(delete_expired)
