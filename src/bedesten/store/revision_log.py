@@ -12,10 +12,10 @@ Kinds of change, and what `ref` is:
 
 | kind         | ref                            | forget                                        |
 |--------------|--------------------------------|-----------------------------------------------|
-| installation | (empty)                        | everything (global epoch, master secrets)     |
+| installation | (empty)                        | everything (token version, master secrets)    |
 | tenant       | tenant id                      | the tenant's entry                            |
 | host         | canonical host                 | which tenant the host belongs to              |
-| account      | account id                     | state, scopes and epoch of one account        |
+| account      | account id                     | state, scopes, token version of the account  |
 | key          | digest of an API key in hex    | what the digest stands for                    |
 | token        | jti, a space, expiry in ms     | nothing: the token joins the revoked ones     |
 | session      | sid, a space, expiry in ms     | nothing: the session joins the revoked ones   |

@@ -86,7 +86,7 @@ class TenantCipher:
     def _wrapping(self, wrapping_id: str) -> AESGCM:
         secret = self._keyring.wrapping_key(wrapping_id)
         if secret is None:
-            raise DecryptionError("the master secret that wraps the tenant's data key is not in the ring")
+            raise DecryptionError("the master secret that wraps the tenant's data key is not in the keyring")
         return AESGCM(secret)
 
 
