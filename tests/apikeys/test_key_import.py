@@ -69,7 +69,7 @@ def test_first_uses_at_the_same_moment_are_all_let_in(cluster: Cluster) -> None:
     assert [secret.imported for secret in cluster.secrets(key).values()] == [0]
 
 
-def test_the_gate_looks_for_imported_keys_only_as_long_as_there_is_one_that_nobody_has_used(cluster: Cluster) -> None:
+def test_the_gate_looks_for_imported_keys_only_while_one_is_unused(cluster: Cluster) -> None:
     def looks() -> list[bool]:
         cluster.answers(OTHER)
         return [process.services.gate.tenant([b"shop.example"]).imports for process in (cluster.first, cluster.second)]
@@ -225,7 +225,7 @@ def test_an_import_is_bounded() -> None:
 
 
 @pytest.mark.requirement(149)
-def test_keys_keep_working_through_a_pepper_roll_and_are_digested_anew_upon_their_use(cluster: Cluster) -> None:
+def test_keys_survive_a_pepper_rotation_and_get_a_new_digest_on_first_use(cluster: Cluster) -> None:
     used, unused = cluster.make(), cluster.make()
     assert cluster.answers(used.text, unused.text) == [200] * 4
     assert {secret.pepper_id for secret in cluster.secrets(used).values()} == {"d1"}

@@ -85,7 +85,7 @@ def test_no_transaction_of_an_import_writes_more_than_a_thousand_keys(
     assert MAX_KEYS_PER_TRANSACTION == 1_000
 
 
-def test_a_revocation_is_served_in_the_middle_of_an_import_and_no_key_is_valid_before_its_end(cluster: Cluster) -> None:
+def test_an_import_lets_a_revocation_through_and_validates_no_key_before_its_end(cluster: Cluster) -> None:
     victim = cluster.make()
     assert cluster.answers(victim.text) == [200, 200]
     beside = cluster.process()
@@ -137,7 +137,7 @@ def test_a_run_of_a_clock_that_was_ahead_does_not_stay_pending(cluster: Cluster)
     assert stored(cluster) == dict.fromkeys(TABLES, 0)
 
 
-def test_an_import_waits_for_another_one_at_most_a_minute_and_then_takes_the_same_keys(cluster: Cluster) -> None:
+def test_an_import_waits_at_most_a_minute_for_another_and_then_takes_its_keys(cluster: Cluster) -> None:
     killed_in_the_middle(cluster)
     with pytest.raises(Refusal) as refused:
         import_some(cluster, 40, lambda _: pytest.fail("nothing is stored"))

@@ -36,7 +36,7 @@ def test_a_holder_that_revokes_its_key_is_refused_with_its_very_next_call(cluste
     assert [row.action for row in cluster.trail() if row.actor == cluster.owner] == ["key.revoke"]
 
 
-def test_a_holder_ends_the_previous_secret_on_its_own_and_a_second_time_changes_nothing(cluster: Cluster) -> None:
+def test_a_holder_ends_the_previous_secret_alone_and_a_repeat_changes_nothing(cluster: Cluster) -> None:
     old = cluster.make()
     new = cluster.rotate(old)
     body = {"previous": True}

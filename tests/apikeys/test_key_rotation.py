@@ -37,7 +37,7 @@ def refused(work: Callable[[], object]) -> int:
 
 
 @pytest.mark.requirement(141)
-def test_the_new_secret_is_good_before_the_old_one_ends_and_the_old_one_ends_to_the_millisecond(
+def test_the_new_secret_is_valid_first_and_the_old_one_ends_to_the_millisecond(
     cluster: Cluster,
 ) -> None:
     old = cluster.make()
@@ -83,7 +83,7 @@ def test_the_grace_can_wait_for_the_first_use_of_the_new_secret(cluster: Cluster
     assert cluster.answers(old.text, new.text) == [REFUSED, 200] * 2
 
 
-def test_a_grace_of_nothing_from_the_first_use_ends_the_old_secret_with_that_very_request(cluster: Cluster) -> None:
+def test_a_zero_grace_from_first_use_ends_the_old_secret_with_that_request(cluster: Cluster) -> None:
     old = cluster.make()
     new = cluster.rotate(old, 0, from_first_use=True)
     assert cluster.answers(old.text) == [200, 200]
@@ -169,7 +169,7 @@ def test_a_sandbox_rotates_to_a_test_key(cluster: Cluster) -> None:
     assert cluster.run(cluster.first.status(secret.reveal(), host="play.example")) == 200
 
 
-def test_rotations_at_the_same_moment_leave_at_most_two_secrets_and_the_last_one_works(cluster: Cluster) -> None:
+def test_simultaneous_rotations_leave_at_most_two_secrets_and_the_last_one_works(cluster: Cluster) -> None:
     key = cluster.make()
     keyring = cluster.keyring
 
@@ -259,7 +259,7 @@ def hint(cluster: Cluster, key: str) -> str:
     return shown
 
 
-def test_when_the_answer_got_lost_rotating_the_current_secret_with_the_old_one_gives_another_one(
+def test_after_a_lost_answer_the_old_secret_can_rotate_again(
     cluster: Cluster,
 ) -> None:
     old = cluster.make()

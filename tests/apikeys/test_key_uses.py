@@ -70,7 +70,7 @@ def test_who_breaks_is_told_for_each_secret_apart(cluster: Cluster) -> None:
     assert (cluster.usage(old)["previous"]["live"], cluster.usage(old)["previous"]["uses"]) == (False, 2)
 
 
-def test_a_use_that_was_noted_before_a_rotation_is_written_for_the_secret_that_made_it(cluster: Cluster) -> None:
+def test_a_use_recorded_before_a_rotation_counts_for_the_secret_that_made_it(cluster: Cluster) -> None:
     old = cluster.make()
     call(cluster, old.text, address="198.51.100.1")
     new = cluster.rotate(old)

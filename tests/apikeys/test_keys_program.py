@@ -51,9 +51,7 @@ def test_rotate_takes_a_grace_and_its_beginning(cluster: Cluster, program: Progr
     assert program.run_error("keys", "rotate", "key_none")["code"] == -3
 
 
-def test_a_rotation_that_would_end_what_everybody_uses_asks_for_yes_and_says_what_it_ended(
-    cluster: Cluster, program: Program
-) -> None:
+def test_a_rotation_that_ends_the_secret_in_use_requires_yes_and_names_it(cluster: Cluster, program: Program) -> None:
     old = cluster.make()
     first = program.run_json("keys", "rotate", old.id)["key"]
     cluster.run(cluster.first.status(old.text, address="198.51.100.7", agent="acme/3"))

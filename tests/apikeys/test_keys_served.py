@@ -53,7 +53,7 @@ def ask(clients: list[Client]) -> set[tuple[int, int | None]]:
     return {client.post("/Supplier/Products/List").told for client in clients}
 
 
-def test_what_a_holder_rotates_and_revokes_holds_on_every_kept_and_every_new_connection(served: CliServer) -> None:
+def test_a_holder_s_rotation_and_revocation_hold_on_old_and_new_connections(served: CliServer) -> None:
     kept = served.clients(served.key.text)
     assert ask(kept) == {(200, None)}
     new = kept[0].data("/Supplier/Keys/Rotate", {"graceSeconds": 0})["key"]

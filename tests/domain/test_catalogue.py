@@ -415,7 +415,7 @@ def test_the_database_refuses_a_code_twice_in_a_tenant(tenant: Tenant, other_con
     refuses(other_connection, DOUBLE, change, tenant=tenant.id)
 
 
-def test_the_database_refuses_a_product_that_nobody_delivers_or_that_costs_less_than_nothing(
+def test_the_database_refuses_an_undeliverable_product_and_a_negative_cost(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     tenant.topup()

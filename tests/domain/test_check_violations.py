@@ -60,15 +60,15 @@ def test_what_is_broken_is_named_with_its_invariant_its_tenant_and_its_rows(bare
     assert not [line for line in found if bare[0].stranger.id in line.partition(": ")[2].partition(": ")[0]]
 
 
-def test_every_question_about_money_and_goods_is_answered_by_something_that_is_broken_above(bare: Bare) -> None:
-    """A question that nothing can make find anything is no question."""
+def test_every_invariant_of_money_and_goods_has_a_violation_case_above(bare: Bare) -> None:
+    """An invariant that no broken row can violate checks nothing."""
     found = "\n".join(line for _, breaks, _ in BREAKS.values() for line in walked(bare, *breaks))
     for one in (*BALANCES, *GOODS, *MONEY, *EVENTS):
         assert re.search(re.escape(one.message).replace(r"\{\}", ".*"), found), one.message
 
 
-def test_a_url_that_was_set_or_changed_a_moment_before_an_event_demands_no_delivery_of_it(bare: Bare) -> None:
-    """Whether the order saw it cannot be known: the two transactions may have run at the same time."""
+def test_a_url_set_or_changed_just_before_an_event_requires_no_delivery(bare: Bare) -> None:
+    """Nobody can know whether the order saw the URL: the two transactions may have run at the same time."""
     lost = "DELETE FROM deliveries WHERE event_id IN (SELECT id FROM events WHERE line_id = '{sold}')"
     young = "UPDATE webhook_endpoints SET created = (SELECT min(created) FROM events WHERE line_id = '{sold}')"
     assert len(walked(bare, lost)) == 1

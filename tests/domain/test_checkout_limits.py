@@ -70,7 +70,7 @@ def test_an_address_is_counted_over_its_customers(tenant: Tenant) -> None:
     assert tenant.checkout((card, 1), limits=limits, buyer=elsewhere).order.state == UNPAID
 
 
-def test_checkouts_leave_a_share_of_a_product_to_others_but_ten_units_may_always_be_held(tenant: Tenant) -> None:
+def test_checkouts_leave_others_a_share_of_a_product_but_may_always_hold_ten_units(tenant: Tenant) -> None:
     many, few, shared = tenant.card(100), tenant.card(10), tenant.topup(fulfilment="stock_first")
     tenant.upload(shared, [f"SHARED-{number}" for number in range(20)])
     limits = CheckoutLimits(units=None, stock_share=20)

@@ -76,7 +76,7 @@ def test_a_payment_that_comes_late_is_asked_what_a_new_order_is_asked(
     assert tenant.balance(tenant.customer, "customer").posted == 0
 
 
-def test_a_payment_that_comes_late_is_served_at_its_own_price_when_the_product_became_cheaper(
+def test_a_late_payment_keeps_its_own_price_when_the_product_became_cheaper(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     card = tenant.card(1)
@@ -97,7 +97,7 @@ def test_a_checkout_whose_time_is_over_is_over_although_no_worker_has_come_by(
     assert (state(tenant, placed), tenant.available(card)) == (EXPIRED, 2)
 
 
-def test_a_late_payment_goes_to_the_supplier_s_queue_when_the_codes_are_sold_as_a_new_order_would(
+def test_a_late_payment_queues_for_the_supplier_when_the_codes_are_sold(
     tenant: Tenant,
 ) -> None:
     product = tenant.topup(fulfilment="stock_first")

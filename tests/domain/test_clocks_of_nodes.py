@@ -53,7 +53,7 @@ def tenant_at(installation: Installation, store: PostgresStore) -> Tenant:
     return open_tenant(at, 10_000)
 
 
-def test_a_delivery_that_one_machine_sends_is_leased_to_no_other_whatever_their_clocks_say(
+def test_a_delivery_is_leased_to_one_machine_whatever_the_clocks_say(
     installation: Installation, machine: Callable[[int], PostgresStore]
 ) -> None:
     tenant = open_tenant(installation, 10_000)
@@ -65,7 +65,7 @@ def test_a_delivery_that_one_machine_sends_is_leased_to_no_other_whatever_their_
 
 
 @pytest.mark.parametrize("ahead", [5 * MINUTE, -5 * MINUTE])
-def test_what_a_machine_with_a_wrong_clock_queues_and_gives_back_is_due_when_it_should_be(
+def test_deliveries_of_a_machine_with_a_wrong_clock_are_due_on_time(
     installation: Installation, machine: Callable[[int], PostgresStore], ahead: int
 ) -> None:
     wrong, right = machine(ahead), machine(0)

@@ -34,7 +34,7 @@ def refused(tenant: Tenant, line: Line, *, codes: tuple[str, ...] = (), notes: t
     return told.value.code.number
 
 
-def test_a_delivery_with_codes_ends_the_wait_captures_the_money_and_owes_the_supplier(
+def test_a_delivery_with_codes_closes_the_line_captures_money_and_owes_the_supplier(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     line = waiting(tenant, 2)

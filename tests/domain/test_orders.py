@@ -214,7 +214,7 @@ def test_a_reference_belongs_to_its_buyer(tenant: Tenant) -> None:
     assert tenant.read(orders.order_of, tenant.customer, "", "ours").id == second.order.id
 
 
-def test_an_order_that_the_balance_does_not_cover_leaves_nothing_and_keeps_its_reference(
+def test_an_order_above_the_balance_stores_nothing_and_frees_its_reference(
     installation: Installation, other_connection: RawConnection
 ) -> None:
     poor = open_tenant(installation)

@@ -256,7 +256,7 @@ def test_a_supplier_earns_with_a_checkout_when_it_is_paid_and_not_before(
     assert other_connection.one(EARNED, tenant=tenant.id) == 120
 
 
-def test_a_supplier_earns_nothing_with_codes_that_are_taken_out_or_that_the_operator_put_in(
+def test_a_supplier_earns_nothing_with_withdrawn_codes_or_the_operator_s(
     tenant: Tenant, installation: Installation, other_connection: RawConnection
 ) -> None:
     card = tenant.card(3)

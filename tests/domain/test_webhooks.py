@@ -35,7 +35,7 @@ def test_a_line_from_stock_has_one_event(tenant: Tenant, other_connection: RawCo
     assert told(other_connection, tenant, line.id) == [(1, 1, URL)]
 
 
-def test_a_line_from_the_supplier_has_one_event_when_it_waits_and_one_when_it_is_delivered(
+def test_a_supplier_s_line_has_one_event_when_queued_and_one_when_delivered(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     line = tenant.order((tenant.topup(), 1)).lines[0]
@@ -158,7 +158,7 @@ def test_every_reveal_by_webhook_leaves_a_row_in_the_trail(tenant: Tenant, other
     assert rows == [("webhook", '{"codes":1}')] * 2
 
 
-def test_the_database_refuses_a_second_event_of_a_change_and_a_second_delivery_of_an_event(
+def test_the_database_refuses_a_second_event_of_a_change_or_delivery_of_an_event(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     tenant.order((tenant.card(2), 2))

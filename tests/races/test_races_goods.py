@@ -99,9 +99,7 @@ def test_one_reference_makes_one_order_and_all_are_given_it(
     assert other_connection.one("SELECT count(*) FROM orders WHERE tenant_id = :tenant", tenant=tenant.id) == 1
 
 
-def test_one_reference_for_the_last_unit_and_the_last_money_gives_everybody_the_order(
-    tenant: Tenant, race: Race
-) -> None:
+def test_requests_with_one_reference_for_the_last_unit_all_get_the_same_order(tenant: Tenant, race: Race) -> None:
     """The fifteen who come second find neither goods nor money, and must be told neither."""
     tenant.credit(CARD)
     card = tenant.card(1)

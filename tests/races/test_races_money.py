@@ -157,9 +157,7 @@ def test_a_checkout_is_paid_or_expires_and_never_both(tenant: Tenant, race: Race
     assert tenant.available(card) == RUNNERS - 8
 
 
-def test_an_expiring_checkout_s_last_unit_goes_to_its_payer_or_to_a_buyer_and_never_to_both(
-    tenant: Tenant, race: Race
-) -> None:
+def test_an_expiring_checkout_s_last_unit_goes_to_its_payer_or_a_buyer_never_both(tenant: Tenant, race: Race) -> None:
     card = tenant.card(1)
     placed = tenant.checkout((card, 1), minutes=-1)
     payment = tenant.payment(placed)

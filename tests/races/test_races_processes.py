@@ -43,7 +43,7 @@ def in_two_processes(tenant: Tenant, card: str, shared: str) -> list[dict[str, o
     return [one for text in outcomes for one in json.loads(text)]
 
 
-def test_sixteen_buyers_in_two_processes_get_exactly_twenty_units_and_one_shared_order(
+def test_buyers_in_two_processes_get_exactly_twenty_units_and_one_shared_order(
     tenant: Tenant, other_connection: RawConnection
 ) -> None:
     card, shared = tenant.card(20), tenant.card(1)

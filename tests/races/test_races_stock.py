@@ -30,7 +30,7 @@ def sold(outcomes: list[object]) -> list[PlacedOrder]:
     return [one for got in outcomes if isinstance(got, list) for one in got]
 
 
-def test_a_batch_that_is_taken_out_while_it_sells_is_sold_or_withdrawn_to_the_last_code(
+def test_every_code_of_a_batch_withdrawn_during_sales_is_sold_or_withdrawn(
     tenant: Tenant, race: Race, other_connection: RawConnection
 ) -> None:
     card = tenant.card(0)
@@ -52,7 +52,7 @@ def test_a_batch_that_is_taken_out_while_it_sells_is_sold_or_withdrawn_to_the_la
     assert other_connection.one(EARNED, tenant=tenant.id) == COST * len(codes)
 
 
-def test_a_batch_that_moves_while_both_products_sell_loses_no_code_and_sells_none_twice(
+def test_a_batch_moved_during_sales_loses_no_code_and_sells_none_twice(
     tenant: Tenant, race: Race, other_connection: RawConnection
 ) -> None:
     one, other = tenant.card(0), tenant.card(0)

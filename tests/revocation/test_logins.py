@@ -143,7 +143,7 @@ def test_an_address_s_wait_that_a_wrong_clock_stored_is_cut_too(cluster: Cluster
     assert asyncio.run(cluster.log_in(address=STRANGER)).status == 200
 
 
-def test_the_operator_clears_an_account_s_waits_from_wherever_they_came_and_nobody_else_s(cluster: Cluster) -> None:
+def test_the_operator_clears_one_account_s_waits_from_every_address(cluster: Cluster) -> None:
     cluster.operator.account(cluster.tenant, "partner", "other@example.com")
 
     def told(email: str, address: str) -> int:

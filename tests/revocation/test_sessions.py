@@ -156,7 +156,7 @@ def test_sessions_are_listed_page_by_page_and_without_those_that_cannot_go_on(cl
     asyncio.run(scenario())
 
 
-def test_a_swept_session_cannot_go_on_and_an_ended_one_stays_ended_until_its_tokens_are_over(cluster: Cluster) -> None:
+def test_a_deleted_session_cannot_continue_and_an_ended_one_outlasts_its_tokens(cluster: Cluster) -> None:
     def rows() -> list[int]:
         def count(tx: Transaction) -> list[int]:
             return [row[0] for query in _COUNTS if (row := tx.one(query))]

@@ -78,9 +78,7 @@ def test_tokens_of_a_lost_history_are_ended_as_all_others_are(
     assert told(own_cluster, asyncio.run(own_cluster.token())) == {None}
 
 
-def test_a_token_that_was_used_in_a_lost_history_only_is_as_idle_as_the_present_store_says(
-    own_cluster: Cluster, tmp_path: Path
-) -> None:
+def test_a_token_used_only_in_a_lost_history_is_as_idle_as_the_store_says(own_cluster: Cluster, tmp_path: Path) -> None:
     """A node remembers that it wrote a use, for a twentieth of the time-out and no longer."""
     own_cluster.operator.within(own_cluster.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, MINUTE))
     token = asyncio.run(own_cluster.token())
@@ -158,7 +156,7 @@ def key_told(cluster: Cluster, key: str) -> set[int | None]:
     return {asyncio.run(asked(node)) for node in (0, 1)}
 
 
-def test_uses_that_were_noted_of_a_lost_key_are_dropped_and_those_of_others_are_written(
+def test_recorded_uses_of_a_lost_key_are_dropped_and_other_uses_are_written(
     own_cluster: Cluster, tmp_path: Path
 ) -> None:
     supplier = own_cluster.operator.owner(own_cluster.tenant, Surface.SUPPLIER, "Acme")

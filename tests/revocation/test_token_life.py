@@ -267,7 +267,7 @@ def test_a_revocation_in_the_second_of_a_login_ends_only_what_was_before(cluster
     asyncio.run(scenario())
 
 
-def test_a_shorter_idle_time_out_ends_at_once_what_it_finds_stale_and_spares_what_is_in_use(cluster: Cluster) -> None:
+def test_a_shorter_idle_time_out_ends_idle_tokens_at_once_and_spares_those_in_use(cluster: Cluster) -> None:
     cluster.operator.within(cluster.tenant, lambda tx: tenants.set_lifetime(tx, Surface.STOREFRONT, 4 * HOUR))
     cluster.operator.within(cluster.tenant, lambda tx: token_idle.set_idle(tx, Surface.STOREFRONT, HOUR))
 
