@@ -15,7 +15,7 @@ Kinds of change, and what `ref` is:
 | installation | (empty)                        | everything (token version, master secrets)    |
 | tenant       | tenant id                      | the tenant's entry                            |
 | host         | canonical host                 | which tenant the host belongs to              |
-| account      | account id                     | state, scopes, token version of the account  |
+| account      | account id                     | state, scopes, token version of the account   |
 | key          | digest of an API key in hex    | what the digest stands for                    |
 | token        | jti, a space, expiry in ms     | nothing: the token joins the revoked ones     |
 | session      | sid, a space, expiry in ms     | nothing: the session joins the revoked ones   |
