@@ -78,7 +78,7 @@ class Answer:
 
     @property
     def data(self) -> Any:
-        """What a success carries."""
+        """Returns the data of a successful response."""
         assert self.status == 200, self.raw
         return self.body["data"]
 
@@ -244,7 +244,7 @@ class Cluster:
         master_secrets.rotate(self.installation.store, self.installation.settings.secrets_file, "digest")
 
     def usage(self, key: IssuedKey) -> dict[str, dict[str, Any]]:
-        """What is known of the uses of each secret, by its name."""
+        """Returns the recorded uses of each secret by its name."""
         shown: Any = self.within(lambda tx: usage.key_usage(tx, key.id))
         return {one["secret"]: one for one in shown["secrets"]}
 

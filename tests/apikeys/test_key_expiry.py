@@ -15,7 +15,7 @@ REFUSED = -23
 
 
 def warned(cluster: Cluster) -> list[tuple[str, int]]:
-    """What the clock has to say now: key ids with the days that are left."""
+    """Returns the warnings that are due now: key ids with the days that are left."""
     return [(key.key_id, days) for key, days in cluster.installation.store.write_now(expiry.warn)]
 
 

@@ -44,7 +44,7 @@ def description(cluster: Cluster) -> api_keys.NewKey:
 
 
 def stored(cluster: Cluster) -> dict[str, int]:
-    """What is in the store, past all of our code."""
+    """Reads the rows in the store without the application code."""
     with raw(cluster.installation.settings) as store:
         return {table: store.one(f"SELECT count(*) FROM {table}") for table in TABLES}
 
@@ -57,7 +57,7 @@ def import_some(cluster: Cluster, count: int, advance: Callable[[int], object] =
 
 
 def killed_in_the_middle(cluster: Cluster) -> None:
-    """What a program leaves that was killed after it had stored two parts of three."""
+    """Leaves the rows of a program that was killed after it had stored two parts of three."""
     store, tenant, new = cluster.installation.store, cluster.tenant, description(cluster)
     prepared = imports.prepare(cluster.keyring, store.ids, tenant, lines(30))
     run = store.write_now(lambda tx: imports.begin(tx.for_tenant(tenant), cluster.keyring, new, 30))

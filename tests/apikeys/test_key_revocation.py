@@ -180,7 +180,7 @@ def test_every_cause_has_one_answer_and_costs_the_same_look_ups(cluster: Cluster
 
 
 async def look_ups(process: Node, key: str | None) -> int:
-    """How many digests the store is asked about until a key is refused."""
+    """Counts the digests that are looked up in the store until a key is refused."""
     gate, revision_check = process.services.gate, process.services.revision_check
     presented = Credentials([], [] if key is None else [key.encode()], "192.0.2.1")
     access, loaded, asked = Keyed(Surface.SUPPLIER, "products:read"), dict[CacheKey, Entry | None](), 0

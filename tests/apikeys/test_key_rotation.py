@@ -254,7 +254,7 @@ def test_a_grace_that_is_none_is_refused_and_named(cluster: Cluster, grace: obje
 
 
 def hint(cluster: Cluster, key: str) -> str:
-    """What `Keys/Get` shows of the current secret to the holder of this one."""
+    """Returns the hint of the current secret that `Keys/Get` shows to the holder of this secret."""
     shown: str = cluster.run(cluster.second.post("/Supplier/Keys/Get", key)).data["hint"]
     return shown
 

@@ -14,7 +14,7 @@ from tests.store.raw import raw
 
 
 def write(cluster: Cluster, process: Node | None = None, *, everything: bool = False) -> None:
-    """What the task beside the requests does when its time has come."""
+    """Does what the background task does when its time has come."""
     one = process or cluster.first
     cluster.run(one.services.key_usage.write(None if everything else cluster.clock.now))
 

@@ -1,4 +1,4 @@
-"""What only real server processes can show: the holder's calls hold for every worker, and stopping writes the uses."""
+"""With real server processes: a holder's calls take effect on every worker, and stopping writes the uses."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

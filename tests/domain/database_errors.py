@@ -1,4 +1,4 @@
-"""What the database itself refuses, whatever our code would have asked of it."""
+"""Statements that the database itself refuses, independently of the application code."""
 
 import psycopg
 import pytest

@@ -118,7 +118,7 @@ class Tenant:
         return found.available
 
     def codes(self, line: str) -> list[str]:
-        """What a line got."""
+        """Returns the codes that a line received."""
         return [one.code for one in self.read(stock.delivered_codes, self.installation.cipher, line)]
 
     # --- buyers ---

@@ -87,7 +87,7 @@ def test_a_supplier_changes_its_own_part_of_a_product_and_nothing_else(tenant: T
 
 
 def offered(tenant: Tenant, offer: Offer) -> OfferResult:
-    """What becomes of an offer of the supplier's."""
+    """Returns the result of an offer by the supplier."""
     return tenant.write(upsert_offer, tenant.supplier, "USD", offer)
 
 

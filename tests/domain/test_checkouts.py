@@ -1,4 +1,4 @@
-"""A checkout that is over is asked what a new order is asked; what was refused stays refused; its customer may end it."""
+"""An expired checkout is checked like a new order; a refusal is final; the customer may cancel."""
 
 from decimal import Decimal
 from typing import Any

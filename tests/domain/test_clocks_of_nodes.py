@@ -42,7 +42,7 @@ def machine(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def leased(store: PostgresStore) -> list[Delivery]:
-    """What a worker of the machine gets now."""
+    """Returns the deliveries that a worker of the machine leases now."""
     return store.write_now(lambda tx: outbox.lease(tx, 10))
 
 

@@ -1,4 +1,4 @@
-"""Every change of a line is one event, every event a delivery where somebody wants to be told, until it is taken."""
+"""Every change of a line is one event; every event is delivered to its target until the receiver accepts it."""
 
 from collections.abc import Iterator
 
@@ -210,7 +210,7 @@ class Mail:
         )
 
     def lease(self, most: int = 10) -> list[Delivery]:
-        """What a worker gets now."""
+        """Returns the deliveries that a worker leases now."""
         return self.store.write_now(lambda tx: outbox.lease(tx, most))
 
     def fail(self, delivery: Delivery, status: int | None = 500, error: str = "no") -> None:

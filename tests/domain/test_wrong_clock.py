@@ -1,4 +1,4 @@
-"""What a clock that was ahead has stored does not wait for that clock's time once the clock is right again."""
+"""Times that a fast clock has stored do not delay anything once the clock is correct again."""
 
 from collections.abc import Iterator
 from pathlib import Path

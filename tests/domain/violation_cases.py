@@ -1,4 +1,4 @@
-"""What `test_check_violations` breaks: the invariant, the statements that violate it, and the violation that is reported."""
+"""Cases of `test_check_violations`: the invariant, the statements that violate it, and the reported violation."""
 
 MINE = "WHERE tenant_id = '{tenant}' AND "
 PARTNER = MINE + "kind = 'partner'"

@@ -116,7 +116,7 @@ def test_one_reference_with_two_contents_makes_one_order(tenant: Tenant, race: R
 
 
 def test_orders_of_two_products_in_opposite_order_are_all_placed(tenant: Tenant, race: Race) -> None:
-    """Locks are taken by product id, so nobody waits for somebody who waits for him."""
+    """Locks are taken by product id, so two orders never wait for each other."""
     one, other = tenant.card(RUNNERS * 5), tenant.card(RUNNERS * 5)
 
     def both_ways(buyer: int) -> list[PlacedOrder]:

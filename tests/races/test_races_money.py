@@ -1,4 +1,4 @@
-"""Sixteen at once: money is booked once, spent once, and never beyond the limit; a right that was taken is gone."""
+"""Sixteen at once: money is booked once, spent once, and never beyond the limit; a revoked right is gone."""
 
 from collections import Counter
 
@@ -138,7 +138,7 @@ def test_of_sixteen_payments_of_one_order_one_is_captured(tenant: Tenant, race: 
 
 
 def test_a_checkout_is_paid_or_expires_and_never_both(tenant: Tenant, race: Race) -> None:
-    """The second action sees what the first did: goods that went back are taken again, or the payer gets a refusal."""
+    """The second action sees the first: returned goods are claimed again, or the payer gets a refusal."""
     card = tenant.card(RUNNERS)
     placed = [tenant.checkout((card, 1), minutes=-1) for _ in range(RUNNERS // 2)]
     announced = [tenant.payment(one) for one in placed]

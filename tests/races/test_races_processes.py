@@ -17,7 +17,7 @@ BUYER = Path(__file__).with_name("buyer_process.py")
 
 
 def in_two_processes(tenant: Tenant, card: str, shared: str) -> list[dict[str, object]]:
-    """What sixteen buyers got."""
+    """Returns the results of sixteen buyers in two processes."""
     people = {name: value for name, value in vars(tenant).items() if isinstance(value, str)}
     command = [sys.executable, str(BUYER), tenant.installation.settings.model_dump_json(), json.dumps(people)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(BUYER.parents[2]), *sys.path])}

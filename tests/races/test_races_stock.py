@@ -1,4 +1,4 @@
-"""Sixteen at once: what is taken out or moved while buyers buy is never sold, and no code is lost."""
+"""Sixteen at once: codes that are withdrawn or moved during sales are never sold, and no code is lost."""
 
 from bedesten.admin import stock as operator_stock
 from bedesten.catalogue import batches, inventory

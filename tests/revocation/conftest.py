@@ -57,7 +57,7 @@ class Answer:
 
     @property
     def data(self) -> Any:
-        """What a success carries."""
+        """Returns the data of a successful response."""
         assert self.status == 200, self.body
         return self.body["data"]
 

@@ -1,4 +1,4 @@
-"""Guessing passwords is slow, for accounts that exist and for those that do not, and the owner stays in."""
+"""Guessing passwords is slow for existing and unknown accounts alike, and the owner is not locked out."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ OWNER, STRANGER, ELSEWHERE = "192.0.2.1", "198.51.100.7", "203.0.113.9"
 
 
 def fail(cluster: Cluster, times: int, email: str = "", address: str = STRANGER) -> list[int | None]:
-    """Wrong passwords in a row; the codes of the answers."""
+    """Tries wrong passwords in a row and returns the codes of the responses."""
 
     async def scenario() -> list[int | None]:
         return [

@@ -46,7 +46,7 @@ def snapshot(own_cluster: Cluster, tmp_path: Path) -> Snapshot:
 
 
 def told(cluster: Cluster, token: str) -> set[int | None]:
-    """What both nodes say of a token: None, or the number of the refusal."""
+    """Returns both nodes' verdicts on a token: None, or the number of the refusal."""
     return {asyncio.run(cluster.profile(token, node)).code for node in (0, 1)}
 
 
@@ -148,7 +148,7 @@ def test_a_partner_of_a_lost_history_is_unknown(own_cluster: Cluster, snapshot: 
 
 
 def key_told(cluster: Cluster, key: str) -> set[int | None]:
-    """What both nodes say of a supplier's API key."""
+    """Returns both nodes' verdicts on a supplier's API key."""
 
     async def asked(node: int) -> int | None:
         return (await cluster.nodes[node].post("/Supplier/Keys/Get", key=key, host=cluster.host)).code

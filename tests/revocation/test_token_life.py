@@ -20,7 +20,7 @@ NEW_PASSWORD = "eleven camels at the well"
 
 
 def claims(token: str) -> dict[str, object]:
-    """What a token says, unverified."""
+    """Returns the claims of a token without verifying it."""
     payload = token.split(".")[1]
     said: dict[str, object] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     return said
