@@ -30,6 +30,7 @@ class RawConnection:
     """Runs SQL as it is written; parameters are spelt `:name` for both engines."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self.dialect = dialect_of(settings)
         self.connection = connect(settings)
 
@@ -57,12 +58,27 @@ class RawConnection:
 
     @contextlib.contextmanager
     def undone(self) -> Iterator[SystemTransaction]:
-        """A transaction of ours on this very connection, which is undone whatever happens in it."""
+        """A transaction of ours on this very connection, which is undone whatever happens in it.
+
+        The time limit of a test may interrupt psycopg in the middle of a statement, and psycopg ends that statement only
+        for Ctrl-C. Such a connection refuses even ROLLBACK, so it is replaced; the server undoes what was open on it.
+        """
         self.connection.execute("BEGIN")
         try:
             yield SystemTransaction(self.connection, self.dialect, 0, IdGenerator(), at=0)
         finally:
-            self.connection.execute("ROLLBACK")
+            if self._is_interrupted():
+                self.connection.close()
+                self.connection = connect(self._settings)
+            else:
+                self.connection.execute("ROLLBACK")
+
+    def _is_interrupted(self) -> bool:
+        """Whether the connection still waits for the result of a statement."""
+        return (
+            self.dialect == "postgresql"
+            and self.connection.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE
+        )
 
     def close(self) -> None:
         """Lets go of the connection."""
