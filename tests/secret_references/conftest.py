@@ -20,6 +20,12 @@ def _no_manager(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_GCE_CHECK", "true")
 
 
+@pytest.fixture(autouse=True)
+def _no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries of a read follow at once. `test_sources` checks how long they wait."""
+    monkeypatch.setattr("bedesten_client.secrets._cached.MIN_WAIT_S", 0.0)
+
+
 @pytest.fixture
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """Azure Key Vault, Google Secret Manager and Vault, as far as a reader sees of them."""
