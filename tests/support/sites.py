@@ -20,6 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.schema import Table
 
 from bedesten.admin.keyring_file import write_keyring
+from bedesten.core.clock import Clock
 from bedesten.gate.keyring import Keyring
 from bedesten.server.installation import Installation, initialise, open_installation
 from bedesten.server.settings import Settings
@@ -163,8 +164,8 @@ def _migrated() -> str:
 
 
 @contextlib.contextmanager
-def opened(engine: str, folder: Path, **settings: object) -> Iterator[Installation]:
-    """A fresh installation on the engine."""
+def opened(engine: str, folder: Path, clock: Clock | None = None, /, **settings: object) -> Iterator[Installation]:
+    """A fresh installation on the engine; with a clock its store asks no other one."""
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(postgres_database(_migrated())) if engine == "postgresql" else None
         made = Settings.model_validate({"data": folder / "data", "database": database, **settings})
@@ -174,7 +175,7 @@ def opened(engine: str, folder: Path, **settings: object) -> Iterator[Installati
             made.sqlite_file.touch(mode=0o600)
             shutil.copyfile(_migrated_file(), made.sqlite_file)
         assert not initialise(made), "the schema is there already"
-        installation = open_installation(made)
+        installation = open_installation(made, clock)
         stack.callback(installation.store.close)
         yield installation
 
