@@ -32,7 +32,7 @@ SECRET = "c2Nhbm5lcnMtYW5kLXdlLWtub3ctdGhpcy1vbmU-and-nobody-else"
 @pytest.fixture(scope="module", params=ENGINES)
 def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A house with a supplier."""
-    with running_server(request.param, tmp_path_factory.mktemp("leaks")) as made:
+    with running_server(request.param, tmp_path_factory.mktemp("leaks"), workers=1) as made:
         yield made
 
 

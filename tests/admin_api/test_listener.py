@@ -154,7 +154,7 @@ def test_names_of_the_plane_are_compared_whole() -> None:
 
 
 def test_every_answer_is_counted_once_whichever_worker_gave_it(here: RunningServer) -> None:
-    before = settled(here.admin)
+    before = settled(here.admin, here.settings.metrics_directory)
     for _ in range(30):
         assert here.client().get("/documentation/errors/-1.json").status == 200
         assert here.client(*api_key("ak_live_" + "0" * 32)).post("/Supplier/Products/List", {}).status == 401
@@ -164,7 +164,7 @@ def test_every_answer_is_counted_once_whichever_worker_gave_it(here: RunningServ
     token = login.json["data"]["token"]
     assert here.client(*bearer(token)).get("/Account/Details").status == 200
 
-    now = settled(here.admin)
+    now = settled(here.admin, here.settings.metrics_directory)
 
     def more(name: str, **labels: str) -> float:
         return of(now, name, **labels) - of(before, name, **labels)

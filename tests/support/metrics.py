@@ -3,8 +3,11 @@
 import http.client
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
+
+from bedesten.telemetry.metrics_file import read_all
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -44,14 +47,16 @@ def scrape(port: int) -> Samples:
     return samples(body.decode())
 
 
-def settled(port: int) -> Samples:
-    """The metrics once everything that happened before is in them: counts are published once a second."""
-    while True:
-        first = scrape(port)
-        time.sleep(1.3)
-        second = scrape(port)
-        if of(first, "revision_check_seconds_count") == of(second, "revision_check_seconds_count"):
-            return second
+def settled(port: int, directory: Path) -> Samples:
+    """The metrics once every running process has published all that it answered before this call.
+
+    A process counts a request before it answers, and writes its file in the metrics directory once a second.
+    """
+    now = time.time_ns()
+    numbers = [found.number for found in read_all(directory) if found.alive]
+    assert numbers
+    assert until(lambda: all((directory / f"{one}.json").stat().st_mtime_ns > now for one in numbers))
+    return scrape(port)
 
 
 def until(told: Callable[[], bool]) -> bool:
