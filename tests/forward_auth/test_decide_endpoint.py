@@ -160,7 +160,7 @@ def test_a_changed_file_holds_and_one_with_a_mistake_changes_nothing(tmp_path: P
         assert eventually(gate, "/news", (200, None))
         assert envoy(gate, "/status").told == (403, -28)
         gate.routes.write_text('[[routes]]\npath = "/status"\npublic = "yes"\n')
-        time.sleep(2.5)
+        gate.server.until_logged("gate-routes-refused")
         assert envoy(gate, "/news").status == 200
         assert envoy(gate, "/status").told == (403, -28)
 

@@ -33,6 +33,11 @@ class CliServer:
                 return self.events[-1]
         raise AssertionError(f"no {name} in {self.events}")
 
+    def until_logged(self, event: str) -> None:
+        """Reads the log up to a line that contains the name of an event."""
+        assert self.process.stderr is not None
+        assert any(event in line for line in self.process.stderr), f"{event} was not logged"
+
     @property
     def ready(self) -> dict[str, Any]:
         """What it said when every worker accepted."""
