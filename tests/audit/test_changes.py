@@ -195,5 +195,5 @@ def test_verify_shows_the_head_and_a_noted_head_is_looked_for(program: Program) 
     assert outcome.document["violations"] == ["row 1 is not the known one: the chain was cut off or replaced before it"]
     assert program.run("audit", "verify", "--since-hash", "1:2").code == 2
     shown = program.run("audit", "verify").out.splitlines()
-    assert shown[0] == "The trail is whole."
-    assert shown[1] == f"Its head, for noting it elsewhere: 0:{'0' * 64}"
+    assert shown[0] == "The audit trail is intact."
+    assert shown[1] == f"Its head, to record elsewhere: 0:{'0' * 64}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bedesten.store import sqlite
+from bedesten.store import sqlite_file
 from tests.support.cli_program import Program
 from tests.support.sites import postgres_database
 
@@ -43,7 +43,7 @@ def test_a_failed_backup_leaves_no_file(shop: Program, tmp_path: Path, monkeypat
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(sqlite, "backup", full)
+    monkeypatch.setattr(sqlite_file, "backup", full)
     assert "No space left" in shop.run_error("backup", str(tmp_path / "copy.db"))["message"]
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
