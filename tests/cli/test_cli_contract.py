@@ -20,6 +20,7 @@ from bedesten.cli import NOUNS, PLAIN, program
 from bedesten.errors import CATALOGUE
 from bedesten.gate.scopes import Surface
 from bedesten.payments import actions as payments
+from bedesten.payments.moves import AWAITING
 from bedesten.server.installation import open_installation
 from bedesten.server.settings import Settings, unknown_variables
 from bedesten.store.transaction import Transaction
@@ -171,7 +172,7 @@ def _customer(tx: Transaction) -> str:
 def _deposit(tx: Transaction) -> str:
     partner, service = accounts.find(tx, "partner", "p@partner.example"), accounts.find(tx, "integration", "Pay")
     made = payments.create_deposit(tx, service.id, partner.id, tx.new_id("ref"), "USD", 5_00)
-    assert payments.confirm_deposit(tx, service.id, made.id).state == payments.AWAITING
+    assert payments.confirm_deposit(tx, service.id, made.id).state == AWAITING
     return made.id
 
 

@@ -389,9 +389,11 @@ def test_the_database_refuses_a_code_that_belongs_to_two_units_or_to_none(
         ("no_more_than_ordered", attach.format(2, 2), free),
         (DANGLING, attach.format(3, 2), free),
         (DANGLING, "line_id = 'odl_of_nobody'", mine),
-        ("claimed_by_a_line", "state = 0", mine),
-        ("claimed_by_a_line", "state = 1", free),
-        ("stock_codes_state", "state = 7", mine),
+        ("claimed_by_a_line", "state = 0, unit = NULL", mine),
+        ("claimed_by_a_line", "state = 5, reason = 'x'", free),
+        ("stock_codes_unit", f"state = 1, line_id = '{line.id}', line_quantity = 2", free),
+        ("stock_codes_unit", "unit = NULL", mine),
+        ("stock_codes_state", "state = 7, unit = NULL", mine),
     ):
         refuses(other_connection, why, f"UPDATE stock_codes SET {setting} {where}", tenant=tenant.id)
     assert other_connection.rows(STATES, tenant=tenant.id) == [(0, 1), (2, 2)]

@@ -345,10 +345,10 @@ def test_the_database_refuses_states_that_no_order_and_no_line_has(
         ("orders", "state = 3", "only_checkouts_are_open"),
         ("orders", "expires = 5", "expires_while_unpaid"),
         ("orders", "total = -1", "orders_total"),
-        ("order_lines", "status = 4", "lines_status"),
+        ("order_lines", "status = 4, delivered = 0", "lines_status"),
         ("order_lines", "price = price + 1", "lines_price"),
-        ("order_lines", "quantity = 0, price = 0", "lines_quantity"),
-        ("order_lines", "unit_price = -1, price = -1", "lines_unit_price"),
+        ("order_lines", "quantity = 1001, price = 1001 * unit_price, status = 2", "lines_quantity"),
+        ("order_lines", "unit_price = -1, price = -1, status = 2, delivered = 0", "lines_unit_price"),
         ("order_lines", "version = -1", "lines_version"),
         ("order_lines", "order_id = 'ord_of_nobody'", DANGLING),
     ):

@@ -7,7 +7,7 @@ import pytest
 
 from bedesten.accounts import actions as accounts
 from bedesten.admin import stock as operator_stock
-from bedesten.catalogue import batches, inventory, stock
+from bedesten.catalogue import batches, inventory, moves, stock
 from bedesten.catalogue.batches import Source, Upload
 from bedesten.catalogue.code import StockCode, read_code
 from bedesten.core.clock import DAY, MINUTE, system_clock
@@ -111,9 +111,9 @@ def test_a_code_is_known_again_in_every_spelling_and_through_every_door(tenant: 
     done = add(tenant, other, ["aaaabbbb", "cccc dddd", "EEEE-1", "eeee1"])
     assert done.added == 1
     assert [(one.index, one.batch_id, one.state) for one in done.duplicates] == [
-        (0, first.batch_id, stock.FREE),
-        (1, None, stock.DELIVERED),
-        (3, done.batch_id, stock.LOADING),
+        (0, first.batch_id, moves.FREE),
+        (1, None, moves.DELIVERED),
+        (3, done.batch_id, moves.LOADING),
     ]
     again = tenant.order((tenant.topup(), 1)).lines[0].id
     with pytest.raises(Refusal, match="-500"):
@@ -144,7 +144,7 @@ def test_a_withdrawn_code_is_neither_sold_nor_taken_in_again_by_itself(
     assert add(tenant, card, ["OUT-1", "OUT-2"]).added == 0
     assert add(tenant, card, ["OUT-1", "out2"], Source("a test", "operator", again=True)).added == 1
     assert tenant.codes(tenant.order((card, 1)).lines[0].id) == ["out2"]
-    assert other_connection.rows(STATES, tenant=tenant.id) == [(stock.DELIVERED, 2), (stock.WITHDRAWN, 1)]
+    assert other_connection.rows(STATES, tenant=tenant.id) == [(moves.DELIVERED, 2), (moves.WITHDRAWN, 1)]
 
 
 def test_what_an_unpaid_checkout_gives_back_of_a_withdrawn_batch_is_withdrawn(tenant: Tenant) -> None:
@@ -193,7 +193,7 @@ def test_a_code_that_has_expired_is_never_sold(tenant: Tenant, other_connection:
     with pytest.raises(Refusal, match="-200"):
         tenant.order((card, 1))
     reasons = "SELECT state, reason FROM stock_codes WHERE tenant_id = :tenant AND reason IS NOT NULL"
-    assert other_connection.rows(reasons, tenant=tenant.id) == [(stock.WITHDRAWN, "expired")]
+    assert other_connection.rows(reasons, tenant=tenant.id) == [(moves.WITHDRAWN, "expired")]
 
 
 def test_the_worker_withdraws_what_expires(tenant: Tenant) -> None:

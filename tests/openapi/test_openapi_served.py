@@ -75,7 +75,7 @@ def test_the_etag_depends_on_the_host(shop: Shop, other_shop: Shop) -> None:
 
 
 def test_a_surface_that_is_switched_off_has_no_document(site: Site, operator: Operator) -> None:
-    shut = open_shop(site, operator, "shut", stock=1)
+    shut = open_shop(site, operator, "shut-document", stock=1)
     assert shut.client().get("/openapi/payment.json").status == 200
 
     operator.switch(shut.id, "payment", False)

@@ -6,6 +6,7 @@ from bedesten.accounts.tables import accounts
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
 from bedesten.payments import actions as payments
+from bedesten.payments.moves import AWAITING
 from bedesten.payments.tables import deposits
 from bedesten.store.sql import TENANT, p, statement
 from bedesten.store.transaction import Transaction
@@ -24,7 +25,7 @@ _LIST = statement(
     .where(
         _D.tenant_id == TENANT,
         or_(p("only") == "", _D.id == p("only")),
-        or_(p("every") == 1, _D.state == payments.AWAITING),
+        or_(p("every") == 1, _D.state == AWAITING),
     )
     .order_by(_D.created, _D.id)
     .limit(p("most"))

@@ -12,11 +12,12 @@ from bedesten.accounts import actions as accounts
 from bedesten.admin.products import product_of
 from bedesten.audit.actions import OPERATOR, record
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue import batches, inventory, stock
+from bedesten.catalogue import batches, inventory
 from bedesten.catalogue.actions import SUPPLIER, Product
 from bedesten.catalogue.batches import CHUNK, READY_BATCH, Duplicate, Source, Upload
 from bedesten.catalogue.code import StockCode
 from bedesten.catalogue.inventory import Batch, Withdrawal
+from bedesten.catalogue.moves import LOADING
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
@@ -112,7 +113,7 @@ def duplicate_groups(
     for key, codes in counted.most_common():
         batch_id, product_id, state = key
         product = catalogue.product(tx, product_id)
-        twice = (batch_id is not None and batch_id == batch) or (batch_id is None and state == stock.LOADING)
+        twice = (batch_id is not None and batch_id == batch) or (batch_id is None and state == LOADING)
         what = "twice in this file" if twice else CODE_STATES[state]
         found.append(
             DuplicateGroup(what, (product.sku if product else None) or product_id, batch_id, codes, first[key])

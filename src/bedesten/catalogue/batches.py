@@ -12,11 +12,11 @@ from sqlalchemy import and_, delete, func, or_, select, update
 from bedesten import errors
 from bedesten.catalogue import stock
 from bedesten.catalogue.code import StockCode, encode
-from bedesten.catalogue.stock import FREE, LOADING, WITHDRAWN
+from bedesten.catalogue.moves import FREE, LOADING, UNIT, WITHDRAWN
 from bedesten.catalogue.tables import stock_batches, stock_codes, stock_levels
 from bedesten.core.clock import DAY
 from bedesten.errors import Refusal
-from bedesten.store.sql import TENANT, cross_tenant, insert_of, p, statement
+from bedesten.store.sql import TENANT, cross_tenant, insert_of, move_of, p, statement
 from bedesten.store.transaction import RetryTransaction, SystemTransaction, Transaction
 from bedesten.tenants.cipher import TenantCipher
 
@@ -78,26 +78,15 @@ _KNOWN = statement(
     .order_by(_C.digest != p("digest"))
     .limit(1)
 )
-_REVIVE = statement(
-    update(stock_codes)
-    .where(_C.tenant_id == TENANT, _C.id == p("code"), _C.state == WITHDRAWN)
-    .values(
-        product_id=p("product"),
-        digest=p("digest"),
-        folded_digest=p("folded_digest"),
-        folds=p("to_folds"),
-        ciphertext=p("ciphertext"),
-        state=LOADING,
-        batch_id=p("batch"),
-        position=p("position"),
-        expires=p("expires"),
-        reason=None,
-    )
-)
+_REVIVE = move_of(
+    UNIT, "revive", _C.state, _C.id == p("code"), product_id=p("product"), digest=p("digest"),
+    folded_digest=p("folded_digest"), folds=p("to_folds"), ciphertext=p("ciphertext"), batch_id=p("batch"),
+    position=p("position"), expires=p("expires"), reason=None,
+)  # fmt: skip
 _COUNT = statement(update(stock_batches).where(_BATCH, _B.state == p("state")).values(codes=_B.codes + p("count")))
 _LOCK = statement(update(stock_batches).where(_BATCH, _B.state == LOADING_BATCH).values(state=LOADING_BATCH))
 _READY = statement(update(stock_batches).where(_BATCH, _B.state == LOADING_BATCH).values(state=READY_BATCH))
-_FREE_ALL = statement(update(stock_codes).where(_OF_BATCH, _C.state == LOADING).values(state=FREE))
+_FREE_ALL = move_of(UNIT, "finish", _C.state, _C.batch_id == p("batch"))
 _DROP_CODES = statement(delete(stock_codes).where(_OF_BATCH, _C.state == LOADING))
 _DROP = statement(delete(stock_batches).where(_BATCH, _B.state == LOADING_BATCH))
 _CONSIGN = statement(

@@ -14,10 +14,10 @@ from bedesten import errors
 from bedesten.catalogue import stock
 from bedesten.catalogue.batches import LOADING_BATCH, READY_BATCH, Source, drop, insert, make_sellable
 from bedesten.catalogue.code import EXACT, FOLDED, StockCode
-from bedesten.catalogue.stock import CLAIMED, DELIVERED, FREE, WITHDRAWN
+from bedesten.catalogue.moves import CLAIMED, DELIVERED, FREE, UNIT, WITHDRAWN
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
 from bedesten.errors import Refusal
-from bedesten.store.sql import TENANT, p, rows_as, statement
+from bedesten.store.sql import TENANT, move_of, p, rows_as, statement
 from bedesten.store.transaction import RetryTransaction, Transaction
 from bedesten.tenants.cipher import TenantCipher
 
@@ -71,19 +71,15 @@ _LIST = (
 )  # fmt: skip
 _ALL = rows_as(Batch, _LIST.where(or_(p("product") == "", _B.product_id == p("product"))))
 _ONE = rows_as(Batch, _LIST.where(_B.id == p("batch")))
-_WITHDRAW_BATCH = statement(
-    update(stock_codes).where(_OF_BATCH, _C.state == FREE).values(state=WITHDRAWN, reason=p("why"))
-)
+_WITHDRAW_BATCH = move_of(UNIT, "withdraw", _C.state, _C.batch_id == p("batch"), _C.state == FREE, reason=p("why"))
 _BY_DIGEST = statement(
     select(_C.id, _C.product_id, _C.state).where(
         _C.tenant_id == TENANT,
         or_(_C.digest == p("digest"), and_(_C.folded_digest == p("folded_digest"), _C.folds == 1)),
     )
 )
-_WITHDRAW_CODE = statement(
-    update(stock_codes)
-    .where(_C.tenant_id == TENANT, _C.id == p("code"), _C.product_id == p("product"), _C.state == FREE)
-    .values(state=WITHDRAWN, reason=p("why"))
+_WITHDRAW_CODE = move_of(
+    UNIT, "withdraw", _C.state, _C.id == p("code"), _C.product_id == p("product"), _C.state == FREE, reason=p("why")
 )
 _TAKE_OFF = statement(
     update(stock_levels)

@@ -10,20 +10,19 @@ in the order of the file or call. A code that an unpaid checkout returns keeps i
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, func, literal, or_, select, update
 
 from bedesten.audit.actions import Actor, record
 from bedesten.catalogue.code import FOLDED, StockCode, decode, encode
+from bedesten.catalogue.moves import CLAIMED, DELIVERED, FREE, UNIT
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
 from bedesten.core.clock import HOUR
-from bedesten.store.sql import TENANT, cross_tenant, insert_of, p, statement
+from bedesten.store.sql import TENANT, cross_tenant, insert_of, move_of, p, statement
 from bedesten.store.transaction import Step, SystemTransaction, Transaction
 from bedesten.tenants.cipher import TenantCipher
 
-FREE, CLAIMED, DELIVERED, WITHDRAWN, LOADING = range(5)
-"""States of a code. A loading code belongs to an incomplete batch; a withdrawn code is never sold again."""
 PURPOSE = "stock-code"
 MIN_CLAIMABLE = 10
 """Units of a product that unpaid checkouts may always hold, however low its stock."""
@@ -76,23 +75,19 @@ _WHY = (
     .correlate(stock_codes)
     .scalar_subquery()
 )
-_DETACH_WITHDRAWN = statement(
-    update(stock_codes)
-    .where(_OF_LINE, _C.state == CLAIMED, _WHY.is_not(None))
-    .values(state=WITHDRAWN, reason=_WHY, line_id=None, line_quantity=None, unit=None)
+_NO_LINE: dict[str, Any] = dict.fromkeys(("line_id", "line_quantity", "unit"))
+_LINE_ROW = _C.line_id == p("line")
+_DETACH_WITHDRAWN = move_of(
+    UNIT, "withdraw", _C.state, _LINE_ROW, _C.state == CLAIMED, _WHY.is_not(None), reason=_WHY, **_NO_LINE
 )
-_DETACH = statement(
-    update(stock_codes)
-    .where(_OF_LINE, _C.state == CLAIMED)
-    .values(state=0, line_id=None, line_quantity=None, unit=None)
-)
+_DETACH = move_of(UNIT, "putBack", _C.state, _LINE_ROW, **_NO_LINE)
 _FIRST_EXPIRY = statement(select(func.min(_C.expires)).where(_OF_LINE, _C.state == CLAIMED))
 _NOTE_EXPIRY = statement(
     update(stock_levels)
     .where(_LEVEL, or_(_L.next_expiry.is_(None), _L.next_expiry > p("expiry")))
     .values(next_expiry=p("expiry"))
 )
-_DELIVER = statement(update(stock_codes).where(_OF_LINE, _C.state == CLAIMED).values(state=DELIVERED))
+_DELIVER = move_of(UNIT, "deliver", _C.state, _LINE_ROW)
 _CIPHERTEXTS = statement(select(_C.id, _C.ciphertext).where(_OF_LINE, _C.state == DELIVERED).order_by(_C.unit))
 _CLAIMED = statement(
     select(func.count()).where(_C.tenant_id == TENANT, _C.product_id == p("product"), _C.state == CLAIMED)
@@ -110,9 +105,10 @@ _ALL_DUE = cross_tenant(
     select(_L.tenant_id, _L.product_id).where(_L.next_expiry <= p("until")).order_by(_L.product_id).limit(p("most"))
 )
 _OF_PRODUCT = (_C.tenant_id == TENANT) & (_C.product_id == p("product"))
-_WITHDRAW_EXPIRED = statement(
-    update(stock_codes).where(_OF_PRODUCT, _C.state == 0, _C.expires <= p("until")).values(state=3, reason=EXPIRED)
-)
+_WITHDRAW_EXPIRED = move_of(
+    UNIT, "withdraw", _C.state, _C.product_id == p("product"), _C.state == FREE, _C.expires <= p("until"),
+    reason=literal(EXPIRED),
+)  # fmt: skip
 _EXPIRED = statement(
     update(stock_levels)
     .where(_LEVEL)

@@ -110,7 +110,7 @@ stock_codes = Table(
     blob("folded_digest"),
     integer("folds", CheckConstraint("folds IN (0, 1)", name="folds")),
     blob("ciphertext"),
-    integer("state", CheckConstraint("state IN (0, 1, 2, 3, 4)", name="state")),
+    integer("state", CheckConstraint("state IN (0, 1, 2, 3, 4, 5)", name="state")),
     sql.text("batch_id", null=True),
     integer("position", null=True),
     timestamp("expires", null=True),
@@ -122,9 +122,12 @@ stock_codes = Table(
     UniqueConstraint("line_id", "unit", "tenant_id"),
     UniqueConstraint("batch_id", "position", "tenant_id"),
     CheckConstraint("(state IN (0, 3, 4)) = (line_id IS NULL)", name="claimed_by_a_line"),
-    CheckConstraint("line_id IS NULL OR (unit >= 0 AND unit < line_quantity)", name="no_more_than_ordered"),
-    CheckConstraint("(batch_id IS NULL) = (position IS NULL) AND (state = 2 OR batch_id IS NOT NULL)", name="batch"),
-    CheckConstraint("(state = 3) = (reason IS NOT NULL)", name="reason"),
+    CheckConstraint("unit >= 0 AND unit < line_quantity", name="no_more_than_ordered"),
+    CheckConstraint("(state IN (1, 2)) = (unit IS NOT NULL)", name="unit"),
+    CheckConstraint(
+        "(batch_id IS NULL) = (position IS NULL) AND (state IN (2, 5) OR batch_id IS NOT NULL)", name="batch"
+    ),
+    CheckConstraint("(state IN (3, 5)) = (reason IS NOT NULL)", name="reason"),
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
     ForeignKeyConstraint(
         ["tenant_id", "batch_id", "product_id"],
@@ -139,7 +142,8 @@ stock_codes = Table(
 )
 """`digest` covers the code character by character, `folded_digest` its folded form; `folds` repeats whether the product
 compares folded forms. A code that a supplier delivered on demand has no batch. `expires` is the time from which the
-code is invalid, `reason` says why it was withdrawn."""
+code is invalid, `reason` says why it was withdrawn or is bad. A bad code keeps the line to which it was delivered, but
+not its unit, which another code may take."""
 
 Index(
     "ux_stock_codes_folded",

@@ -21,7 +21,7 @@ from bedesten.catalogue.actions import Product
 from bedesten.catalogue.batches import Source, Upload
 from bedesten.catalogue.code import BadCode, StockCode, read_code
 from bedesten.catalogue.inventory import Withdrawal
-from bedesten.catalogue.stock import WITHDRAWN
+from bedesten.catalogue.moves import WITHDRAWN
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.files import read_file
 from bedesten.cli.options import TenantOption, amount

@@ -55,7 +55,7 @@ def deliver(
     order = tx.one(sql.ORDER_BY_ID, order_id=line.order_id)
     assert order is not None, "a line has an order"
     _check(line, codes)
-    orders.close_line(tx, order, line, DELIVERED, note)
+    orders.deliver_line(tx, order, line, note)
     if not stock.deliver_new(tx, cipher, line.product_id, line.id, codes):
         raise Refusal(
             errors.NOT_DELIVERABLE, "a code was here before", fields={"deliveryData": "a code was used before"}

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 
 from bedesten import errors
-from bedesten.catalogue import stock
+from bedesten.catalogue import moves, stock
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import checkout_limits
@@ -74,7 +74,7 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> PlacedOrder:
     steps += _payment_steps(tx, order, money, sales, wanted, lines)
     for line in lines:
         steps += webhooks.event_steps(tx, line.id, line.version, line.status, endpoint, order.notify_url)
-    _run(tx, steps, wanted, lines, stock.DELIVERED)
+    _run(tx, steps, wanted, lines, moves.DELIVERED)
     for line, one in zip(lines, wanted, strict=True):
         if one.earns:
             accrue_stock_payables(tx, order, line)
@@ -105,7 +105,7 @@ def _reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, lim
     order = _insert_order(tx, buyer, request, asked, UNPAID, expires)
     wanted = take_all(tx, asked, problems, expires, limits.stock_share)
     lines = [_line(tx, order, one, reserved=True) for one in wanted]
-    _run(tx, [_insert_step(line) for line in lines], wanted, lines, stock.CLAIMED)
+    _run(tx, [_insert_step(line) for line in lines], wanted, lines, moves.CLAIMED)
     return PlacedOrder(order, lines, replayed=False)
 
 
@@ -151,7 +151,7 @@ def reclaim(tx: Transaction, order: Order, until: int, share: int | None = None)
         )
         for line, one in zip(lines, taken, strict=True)
     ]
-    _run(tx, steps, taken, lines, stock.CLAIMED)
+    _run(tx, steps, taken, lines, moves.CLAIMED)
     return []
 
 
@@ -201,20 +201,24 @@ def line_of(tx: Transaction, buyer: str, line_id: str) -> tuple[Order, Line]:
     return order, line
 
 
-def close_line(tx: Transaction, order: Order, line: Line, status: int, note: str | None = None) -> None:
-    """Closes a line that is in processing, once, and writes its event."""
-    if not tx.run(sql.CLOSE_LINE, line=line.id, was=line.version, to=status, new_note=note, now=tx.now):
+def deliver_line(tx: Transaction, order: Order, line: Line, note: str | None = None) -> None:
+    """Closes a line in processing whose last unit was delivered, once, and writes its event."""
+    if not tx.run(sql.DELIVER_LINE, line=line.id, was=line.version, new_note=note, now=tx.now):
         raise RetryTransaction("the line was moved at this moment")
+    write_event(tx, order, line, DELIVERED)
+
+
+def write_event(tx: Transaction, order: Order, line: Line, status: int) -> None:
+    """Writes the event of a line's next version, which the caller has just stored."""
     endpoint = webhooks.endpoint_of(tx, order.buyer_id)
     tx.run_all(webhooks.event_steps(tx, line.id, line.version + 1, status, endpoint, order.notify_url))
 
 
 def enqueue_for_supplier(tx: Transaction, order: Order, line: Line, supplier: str) -> None:
     """Enqueues a paid line for its supplier and writes its event."""
-    done = tx.run(sql.ENQUEUE_FOR_SUPPLIER, line=line.id, was=line.version, supplier=supplier, now=tx.now)
+    done = tx.run(sql.ENQUEUE_LINE, line=line.id, was=line.version, supplier=supplier, now=tx.now)
     assert done, "the order's row is locked by the caller"
-    endpoint = webhooks.endpoint_of(tx, order.buyer_id)
-    tx.run_all(webhooks.event_steps(tx, line.id, line.version + 1, PROCESSING, endpoint, order.notify_url))
+    write_event(tx, order, line, PROCESSING)
 
 
 def accrue_stock_payables(tx: Transaction, order: Order, line: Line) -> None:
@@ -286,6 +290,13 @@ def _line(tx: Transaction, order: Order, wanted: RequestedLine, *, reserved: boo
         require_data=json.dumps(data, ensure_ascii=False, separators=(",", ":")) if data else "[]",
         note=None,
         updated=tx.now,
+        delivered=line.quantity if status == DELIVERED else 0,
+        cancelled=0,
+        refunded=0,
+        hold=None,
+        accepted=None,
+        promised=None,
+        deadline=None,
     )
 
 

@@ -6,7 +6,7 @@ from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
 from bedesten.orders import actions
 from bedesten.orders import statements as sql
-from bedesten.orders.model import DELIVERED, EXPIRED, PLACED, UNPAID, WITHDRAWN, Line, Order
+from bedesten.orders.model import EXPIRED, PLACED, UNPAID, WITHDRAWN, Line, Order
 from bedesten.store.transaction import RetryTransaction, SystemTransaction, Transaction
 
 
@@ -31,7 +31,7 @@ def settle_payment(tx: Transaction, order_id: str, business_key: str) -> Refusal
         problems = actions.reclaim(tx, order, tx.now)
         if problems:
             return Refusal(errors.CHECKOUT_EXPIRED, "expired, and not to be had any more", data={"items": problems})
-    if not tx.run(sql.MARK_PLACED, order_id=order.id, was=state):
+    if not tx.run(sql.PAY, order_id=order.id, was=state):
         raise RetryTransaction("it was paid or expired at this moment")
     _deliver(tx, order, actions.lines_of(tx, order.id), business_key)
     return None
@@ -52,14 +52,14 @@ def _deliver(tx: Transaction, order: Order, lines: list[Line], business_key: str
             got = stock.deliver_claimed(tx, line.id)
             assert got == line.quantity, "a reserved line has claimed its codes"
             actions.accrue_stock_payables(tx, order, line)
-            actions.close_line(tx, order, line, DELIVERED)
+            actions.deliver_line(tx, order, line)
         else:
             actions.enqueue_for_supplier(tx, order, line, line.supplier_id)
 
 
 def expire(tx: Transaction, order_id: str) -> bool:
     """Expires a checkout that nobody paid in time and returns its goods. Returns False if it was paid in the meantime."""
-    if not tx.run(sql.MARK_EXPIRED, order_id=order_id):
+    if not tx.run(sql.EXPIRE, order_id=order_id):
         return False
     _put_back(tx, order_id)
     return True
@@ -83,7 +83,7 @@ def cancel(tx: Transaction, buyer: str, order_id: str) -> Order:
         raise Refusal(errors.CONFLICT, "the order is paid", fields={"orderId": "is paid, and no checkout any more"})
     if order.state == WITHDRAWN:
         return order
-    if not tx.run(sql.MARK_CANCELLED, order_id=order_id, was=order.state):
+    if not tx.run(sql.WITHDRAW, order_id=order_id, was=order.state):
         raise RetryTransaction("it was paid or expired at this moment")
     if order.state == UNPAID:
         _put_back(tx, order_id)

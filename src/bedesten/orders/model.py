@@ -94,7 +94,12 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One order line. `price` is the line's total in minor units; `note` is a JSON list of strings or None."""
+    """One order line. `price` is the line's total in minor units; `note` is a JSON list of strings or None.
+
+    `delivered` and `cancelled` count units, `refunded` is in minor units. `hold` says why the line was taken out of
+    processing. `accepted` is when its supplier accepted it, `promised` by when it will deliver, and `deadline` when the
+    next supplier is asked.
+    """
 
     id: str
     order_id: str
@@ -114,6 +119,13 @@ class Line:
     require_data: str
     note: str | None
     updated: int
+    delivered: int
+    cancelled: int
+    refunded: int
+    hold: str | None
+    accepted: int | None
+    promised: int | None
+    deadline: int | None
 
 
 class Reason:

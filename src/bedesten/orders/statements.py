@@ -1,10 +1,14 @@
 """All SQL statements on orders and their lines."""
 
-from sqlalchemy import and_, or_, select, update
+from typing import Any
+
+from sqlalchemy import and_, or_, select
 
 from bedesten.orders.model import Line, Order
+from bedesten.orders.moves import LINE as LINE_MOVES
+from bedesten.orders.moves import ORDER as ORDER_MOVES
 from bedesten.orders.tables import order_lines, orders
-from bedesten.store.sql import TENANT, cross_tenant, insert_of, p, rows_as, statement
+from bedesten.store.sql import TENANT, cross_tenant, insert_of, move_of, p, rows_as, statement
 
 _O, _L = orders.c, order_lines.c
 _ORDER_COLUMNS = (
@@ -14,7 +18,7 @@ _ORDER_COLUMNS = (
 _LINE_COLUMNS = (
     _L.id, _L.order_id, _L.position, _L.deliver_id, _L.product_id, _L.product_name, _L.quantity, _L.unit_price,
     _L.unit_cost, _L.price, _L.status, _L.placed_status, _L.version, _L.supplier_id, _L.queued, _L.require_data,
-    _L.note, _L.updated,
+    _L.note, _L.updated, _L.delivered, _L.cancelled, _L.refunded, _L.hold, _L.accepted, _L.promised, _L.deadline,
 )  # fmt: skip
 _THE_ORDER = (_O.tenant_id == TENANT) & (_O.id == p("order_id"))
 _THE_LINE = (_L.tenant_id == TENANT) & (_L.id == p("line"))
@@ -47,23 +51,24 @@ WAITING_LINES = rows_as(
 )
 LOCK = statement(select(_O.id).where(_THE_ORDER).with_for_update())
 """Locks the order's row (`FOR UPDATE`). On SQLite, which has one writer, it is a plain SELECT."""
-MARK_PLACED = statement(update(orders).where(_THE_ORDER, _O.state == p("was")).values(state=1, expires=None))
-MARK_EXPIRED = statement(update(orders).where(_THE_ORDER, _O.state == 0).values(state=2, expires=None))
-MARK_CANCELLED = statement(update(orders).where(_THE_ORDER, _O.state == p("was")).values(state=3, expires=None))
-RESUME = statement(update(orders).where(_THE_ORDER, _O.state == 2).values(state=0, expires=p("until")))
-RENEW_LINE = statement(
-    update(order_lines).where(_THE_LINE, _L.version == 0).values(supplier_id=p("supplier"), unit_cost=p("cost"))
+_ORDER_ROW = _O.id == p("order_id")
+_LINE_ROW = _L.id == p("line")
+_UNCHANGED = _L.version == p("was")
+PAY = move_of(ORDER_MOVES, "pay", _O.state, _ORDER_ROW, _O.state == p("was"), expires=None)
+EXPIRE = move_of(ORDER_MOVES, "expire", _O.state, _ORDER_ROW, expires=None)
+WITHDRAW = move_of(ORDER_MOVES, "withdraw", _O.state, _ORDER_ROW, _O.state == p("was"), expires=None)
+RESUME = move_of(ORDER_MOVES, "resume", _O.state, _ORDER_ROW, expires=p("until"))
+RENEW_LINE = move_of(
+    LINE_MOVES, "renew", _L.status, _LINE_ROW, _L.version == 0, supplier_id=p("supplier"), unit_cost=p("cost")
 )
 UNPAID_BEFORE = cross_tenant(
     select(_O.tenant_id, _O.id).where(_O.state == 0, _O.expires <= p("now")).order_by(_O.expires).limit(p("most"))
 )
-CLOSE_LINE = statement(
-    update(order_lines)
-    .where(_THE_LINE, _L.status == 2, _L.version == p("was"))
-    .values(status=p("to"), version=_L.version + 1, note=p("new_note"), updated=p("now"))
-)
-ENQUEUE_FOR_SUPPLIER = statement(
-    update(order_lines)
-    .where(_THE_LINE, _L.status == 2, _L.version == p("was"))
-    .values(version=_L.version + 1, supplier_id=p("supplier"), queued=p("now"), updated=p("now"))
+_CHANGED: dict[str, Any] = {"version": _L.version + 1, "updated": p("now")}
+DELIVER_LINE = move_of(
+    LINE_MOVES, "deliver", _L.status, _LINE_ROW, _UNCHANGED, **_CHANGED,
+    note=p("new_note"), delivered=_L.quantity - _L.cancelled, deadline=None,
+)  # fmt: skip
+ENQUEUE_LINE = move_of(
+    LINE_MOVES, "enqueue", _L.status, _LINE_ROW, _UNCHANGED, **_CHANGED, supplier_id=p("supplier"), queued=p("now")
 )

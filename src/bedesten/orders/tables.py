@@ -66,23 +66,37 @@ order_lines = Table(
     integer("unit_cost", CheckConstraint(f"unit_cost >= 0 AND unit_cost < {MAX_MINOR}", name="unit_cost"), null=True),
     integer("price"),
     integer("status", CheckConstraint("status IN (0, 1, 2, 3)", name="status")),
-    integer("placed_status", CheckConstraint("placed_status IN (1, 2)", name="placed_status")),
+    integer("placed_status", CheckConstraint("placed_status IN (1, 2, 3)", name="placed_status")),
     integer("version", CheckConstraint("version >= 0", name="version")),
     sql.text("supplier_id", null=True),
     integer("queued", null=True),
     sql.text("require_data"),
     sql.text("note", null=True),
     timestamp("updated"),
+    integer("delivered", CheckConstraint("delivered >= 0", name="delivered")),
+    integer("cancelled", CheckConstraint("cancelled >= 0", name="cancelled")),
+    integer("refunded", CheckConstraint("refunded >= 0", name="refunded")),
+    sql.text("hold", null=True),
+    integer("accepted", null=True),
+    integer("promised", null=True),
+    integer("deadline", null=True),
     PrimaryKeyConstraint("tenant_id", "id"),
     UniqueConstraint("order_id", "position", "tenant_id"),
     UniqueConstraint("id", "quantity", "tenant_id"),
     CheckConstraint(f"price = unit_price * quantity AND price < {MAX_MINOR}", name="price"),
+    CheckConstraint("delivered + cancelled <= quantity", name="no_unit_twice"),
+    CheckConstraint("(status = 1) = (delivered > 0 AND delivered + cancelled = quantity)", name="all_delivered"),
+    CheckConstraint("(status = 0) = (cancelled = quantity)", name="all_cancelled"),
+    CheckConstraint("(status = 3) = (hold IS NOT NULL)", name="held"),
+    CheckConstraint("refunded <= delivered * unit_price", name="never_more_than_paid"),
     ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
     ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
     sqlite_with_rowid=False,
 )
 """`supplier_id` and `queued` are set while a supplier is asked; `note` is a JSON list of strings or NULL. `unit_cost`
-is the supplier's cost when the order was placed: the supplier gets that amount, whatever it asks later."""
+is the supplier's cost when the order was placed: the supplier gets that amount, whatever it asks later. `delivered` and
+`cancelled` count units; `refunded` is in minor units. `hold` says why a line was taken out of processing. `deadline` is
+set while a line waits for a supplier that has to accept or to deliver it by then."""
 
 Index(
     "ix_order_lines_queue",
@@ -91,4 +105,10 @@ Index(
     order_lines.c.id,
     sqlite_where=text("queued IS NOT NULL AND status = 2"),
     postgresql_where=text("queued IS NOT NULL AND status = 2"),
+)
+Index(
+    "ix_order_lines_deadline",
+    order_lines.c.deadline,
+    sqlite_where=text("deadline IS NOT NULL"),
+    postgresql_where=text("deadline IS NOT NULL"),
 )

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from bedesten import errors
 from bedesten.audit.actions import OPERATOR, Actor, record
@@ -15,13 +15,11 @@ from bedesten.orders import checkout
 from bedesten.orders import statements as orders
 from bedesten.orders.model import PLACED, WITHDRAWN
 from bedesten.payments.deposit_limits import limits_of
+from bedesten.payments.moves import AWAITING, BOOKED, CREATED, DEPOSIT, ENDED, PAYMENT, REFUSED
 from bedesten.payments.tables import deposits, payments
-from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
+from bedesten.store.sql import TENANT, insert_of, move_of, p, rows_as
 from bedesten.store.transaction import RetryTransaction, Transaction
 
-CREATED, BOOKED, ENDED, REFUSED, AWAITING = 0, 1, 2, 3, 3
-"""States of both: created; confirmed or captured; rejected or cancelled. 3 is refused for a payment and awaiting
-approval for a deposit."""
 NO_APPROVAL, APPROVAL_NEEDED, APPROVED = 0, 1, 2
 """The operator's approval of a deposit."""
 
@@ -85,11 +83,19 @@ _DEPOSIT_BY_REFERENCE = rows_as(
     ),
 )
 _DEPOSIT_BY_ID = rows_as(Deposit, select(*_DEPOSIT_COLUMNS).where(_D.tenant_id == TENANT, _D.id == p("id")))
-_MOVE_DEPOSIT = statement(
-    update(deposits)
-    .where(_D.tenant_id == TENANT, _D.id == p("id"), _D.state == p("was"))
-    .values(state=p("to"), approval=p("new_approval"), updated=p("now"))
-)
+_DEPOSIT_MOVES = {
+    one.event: move_of(
+        DEPOSIT,
+        one.event,
+        _D.state,
+        _D.id == p("id"),
+        _D.state == p("was"),
+        approval=p("new_approval"),
+        updated=p("now"),
+    )
+    for one in DEPOSIT
+    if one.sources
+}
 _NEW_PAYMENT = insert_of(payments, or_ignore=True)
 _PAYMENT = rows_as(
     Payment,
@@ -101,15 +107,11 @@ _PAYMENT_BY_REFERENCE = rows_as(
         _P.tenant_id == TENANT, _P.integration_id == p("integration"), _P.reference == p("reference")
     ),
 )
-_MOVE_PAYMENT = statement(
-    update(payments)
-    .where(_P.tenant_id == TENANT, _P.id == p("id"), _P.state == CREATED)
-    .values(state=p("to"), updated=p("now"))
-)
-_REFUSE = statement(
-    update(payments)
-    .where(_P.tenant_id == TENANT, _P.id == p("id"), _P.state == CREATED)
-    .values(state=REFUSED, refusal=p("number"), refused_items=p("items"), updated=p("now"))
+_PAYMENT_ROW = _P.id == p("id")
+_CAPTURE = move_of(PAYMENT, "capture", _P.state, _PAYMENT_ROW, updated=p("now"))
+_CANCEL = move_of(PAYMENT, "cancel", _P.state, _PAYMENT_ROW, updated=p("now"))
+_REFUSE = move_of(
+    PAYMENT, "refuse", _P.state, _PAYMENT_ROW, refusal=p("number"), refused_items=p("items"), updated=p("now")
 )
 
 
@@ -164,9 +166,9 @@ def confirm_deposit(tx: Transaction, integration: str, deposit_id: str) -> Depos
     limits = limits_of(tx, integration)
     limits.check(found.amount)
     if not limits.needs_approval(found.amount):
-        return _book(tx, found, NO_APPROVAL)
+        return _book(tx, found, "confirm", NO_APPROVAL)
     record(tx, Actor(integration), "deposit.await_approval", found.id, amount=_money(found), partner=found.partner_id)
-    return _move_deposit(tx, found, AWAITING, APPROVAL_NEEDED)
+    return _move_deposit(tx, found, "awaitApproval", APPROVAL_NEEDED)
 
 
 def approve_deposit(tx: Transaction, deposit_id: str) -> Deposit:
@@ -177,7 +179,7 @@ def approve_deposit(tx: Transaction, deposit_id: str) -> Deposit:
     if found.state != AWAITING:
         raise Refusal(errors.DEPOSIT_STATE, "it does not wait for an approval")
     record(tx, OPERATOR, "deposit.approve", found.id, amount=_money(found), partner=found.partner_id)
-    return _book(tx, found, APPROVED)
+    return _book(tx, found, "approve", APPROVED)
 
 
 def reject_deposit(tx: Transaction, deposit_id: str) -> Deposit:
@@ -188,7 +190,7 @@ def reject_deposit(tx: Transaction, deposit_id: str) -> Deposit:
     if found.state == BOOKED:
         raise Refusal(errors.DEPOSIT_STATE, "it is booked")
     record(tx, OPERATOR, "deposit.reject", found.id, amount=_money(found), partner=found.partner_id)
-    return _move_deposit(tx, found, ENDED, found.approval)
+    return _move_deposit(tx, found, "reject", found.approval)
 
 
 def _deposit(tx: Transaction, deposit_id: str) -> Deposit:
@@ -198,16 +200,16 @@ def _deposit(tx: Transaction, deposit_id: str) -> Deposit:
     return found
 
 
-def _book(tx: Transaction, found: Deposit, approval: int) -> Deposit:
-    moved = _move_deposit(tx, found, BOOKED, approval)
+def _book(tx: Transaction, found: Deposit, event: str, approval: int) -> Deposit:
+    moved = _move_deposit(tx, found, event, approval)
     money = ledger.account(tx, found.partner_id, "partner", found.currency)
     booked = ledger.receive(tx, money, found.amount, f"deposit:{found.id}")
     assert booked, "a deposit that was just confirmed is not booked yet"
     return moved
 
 
-def _move_deposit(tx: Transaction, found: Deposit, to: int, approval: int) -> Deposit:
-    if not tx.run(_MOVE_DEPOSIT, id=found.id, was=found.state, to=to, new_approval=approval, now=tx.now):
+def _move_deposit(tx: Transaction, found: Deposit, event: str, approval: int) -> Deposit:
+    if not tx.run(_DEPOSIT_MOVES[event], id=found.id, was=found.state, new_approval=approval, now=tx.now):
         raise RetryTransaction("it was moved at this moment")
     return _deposit(tx, found.id)
 
@@ -272,7 +274,7 @@ def capture_payment(tx: Transaction, integration: str, payment_id: str) -> Payme
         raise _as_refused(found)
     if found.state == ENDED:
         raise Refusal(errors.PAYMENT_STATE, "it was cancelled")
-    if found.state == CREATED and not tx.run(_MOVE_PAYMENT, id=found.id, to=BOOKED, now=tx.now):
+    if found.state == CREATED and not tx.run(_CAPTURE, id=found.id, now=tx.now):
         raise RetryTransaction("it was moved at this moment")
     return _read(tx, found)
 
@@ -285,7 +287,7 @@ def cancel_payment(tx: Transaction, integration: str, payment_id: str) -> Paymen
     found = _locked(tx, integration, payment_id)
     if found.state == BOOKED:
         raise Refusal(errors.PAYMENT_STATE, "it was captured")
-    if found.state == CREATED and not tx.run(_MOVE_PAYMENT, id=found.id, to=ENDED, now=tx.now):
+    if found.state == CREATED and not tx.run(_CANCEL, id=found.id, now=tx.now):
         raise RetryTransaction("it was moved at this moment")
     return _read(tx, found)
 

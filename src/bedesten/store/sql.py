@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Generic, Literal, TypeVar
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, LargeBinary, MetaData, Text, bindparam
+from sqlalchemy import BigInteger, CheckConstraint, Column, LargeBinary, MetaData, Text, bindparam, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as _insert
@@ -20,6 +20,7 @@ from sqlalchemy.sql.elements import BindParameter, ColumnElement
 from sqlalchemy.sql.expression import ClauseElement
 
 from bedesten.core.clock import MAX_TIME_MS
+from bedesten.core.moves import MoveTable
 
 DialectName = Literal["sqlite", "postgresql"]
 
@@ -186,6 +187,23 @@ def insert_of(table: Table, *, or_ignore: bool = False, **values: ColumnElement[
     names = tuple(column.name for column in table.columns if column.name not in {"tenant_id", *values})
     core = _insert(table).values(tenant_id=TENANT, **values)
     return Statement(core.on_conflict_do_nothing() if or_ignore else core, _row, names)
+
+
+def move_of(
+    moves: MoveTable, event: str, state: Column[int], *where: ColumnElement[bool], **values: Any
+) -> Statement[tuple[Any, ...]]:
+    """An UPDATE that makes one move of the table: it changes a row only if the row is in a source state of the event.
+
+    `state` is the column of the state; `where` names the row; `values` are the other columns to change. Raises KeyError
+    for an event that the table lacks, ValueError for one that creates its object.
+    """
+    one = moves[event]
+    if not one.sources:
+        raise ValueError(f"{event} creates the {moves.thing}")
+    table = state.table
+    sources = or_(*(state == source for source in one.sources))
+    core = update(table).where(table.c.tenant_id == TENANT, *where, sources).values({state.name: one.target, **values})
+    return Statement(core, _row)
 
 
 def cross_tenant_insert_of(table: Table, *, or_ignore: bool = False) -> CrossTenantStatement[tuple[Any, ...]]:

@@ -4,7 +4,7 @@ from sqlalchemy import and_, case, func, or_, select
 
 from bedesten.catalogue.batches import LOADING_BATCH, READY_BATCH
 from bedesten.catalogue.code import FOLDED
-from bedesten.catalogue.stock import CLAIMED, DELIVERED, FREE, LOADING, WITHDRAWN
+from bedesten.catalogue.moves import CLAIMED, DELIVERED, FREE, LOADING, WITHDRAWN
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
 from bedesten.integrity.invariants.query import invariant_query, sum_where
 from bedesten.orders import model

@@ -4,13 +4,14 @@ from typing import Any
 
 from sqlalchemy import and_, case, func, literal, or_, select
 
-from bedesten.catalogue.stock import DELIVERED as SOLD
+from bedesten.catalogue.moves import DELIVERED as SOLD
 from bedesten.catalogue.tables import stock_batches, stock_codes
 from bedesten.integrity.invariants.query import InvariantQuery, invariant_query, sum_where
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
 from bedesten.orders import model
 from bedesten.orders.tables import order_lines, orders
-from bedesten.payments.actions import APPROVAL_NEEDED, AWAITING, BOOKED, REFUSED
+from bedesten.payments.actions import APPROVAL_NEEDED
+from bedesten.payments.moves import AWAITING, BOOKED, REFUSED
 from bedesten.payments.tables import deposits, payments
 
 _A, _T, _H = ledger_accounts.c, transfers.c, holds.c

@@ -85,13 +85,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_changes")),
     )
     op.create_table(
-        "revision_counter",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("counter", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("nonce", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("id = 1", name=op.f("ck_revision_counter_single")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_revision_counter")),
+        "checkout_holders",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("used", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("used BETWEEN 0 AND 253402300799999", name=op.f("ck_checkout_holders_used")),
+        sa.PrimaryKeyConstraint("tenant_id", "holder", name=op.f("pk_checkout_holders")),
     )
+    op.create_index(op.f("ix_checkout_holders_used"), "checkout_holders", ["used"], unique=False)
     op.create_table(
         "idempotency",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -113,31 +114,11 @@ def upgrade() -> None:
         sa.Column("leak_policy", sa.Text(), nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("fingerprints", sa.Text(), nullable=False),
-        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_installation_created")),
         sa.CheckConstraint("leak_policy IN ('notify', 'grace', 'revoke')", name=op.f("ck_installation_leak_policy")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_installation_created")),
         sa.CheckConstraint("id = 1", name=op.f("ck_installation_single")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
     )
-    op.create_table(
-        "registrations",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("address", sa.LargeBinary(), nullable=False),
-        sa.Column("hour", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("attempts", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("hour BETWEEN 0 AND 253402300799999", name=op.f("ck_registrations_hour")),
-        sa.CheckConstraint("attempts >= 0", name=op.f("ck_registrations_attempts")),
-        sa.PrimaryKeyConstraint("tenant_id", "address", "hour", name=op.f("pk_registrations")),
-    )
-    op.create_index(op.f("ix_registrations_hour"), "registrations", ["hour"], unique=False)
-    op.create_table(
-        "checkout_holders",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("holder", sa.Text(), nullable=False),
-        sa.Column("used", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("used BETWEEN 0 AND 253402300799999", name=op.f("ck_checkout_holders_used")),
-        sa.PrimaryKeyConstraint("tenant_id", "holder", name=op.f("pk_checkout_holders")),
-    )
-    op.create_index(op.f("ix_checkout_holders_used"), "checkout_holders", ["used"], unique=False)
     op.create_table(
         "login_addresses",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -157,19 +138,29 @@ def upgrade() -> None:
         sa.Column("blocked_until", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint("blocked_until BETWEEN 0 AND 253402300799999", name=op.f("ck_login_failures_blocked_until")),
-        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_login_failures_updated")),
         sa.CheckConstraint("failures >= 0", name=op.f("ck_login_failures_failures")),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_login_failures_updated")),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_login_failures")),
     )
     op.create_table(
-        "revoked_tokens",
-        sa.Column("jti", sa.Text(), nullable=False),
+        "registrations",
         sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_revoked_tokens_expires")),
-        sa.PrimaryKeyConstraint("tenant_id", "jti", name=op.f("pk_revoked_tokens")),
+        sa.Column("address", sa.LargeBinary(), nullable=False),
+        sa.Column("hour", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("attempts", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("attempts >= 0", name=op.f("ck_registrations_attempts")),
+        sa.CheckConstraint("hour BETWEEN 0 AND 253402300799999", name=op.f("ck_registrations_hour")),
+        sa.PrimaryKeyConstraint("tenant_id", "address", "hour", name=op.f("pk_registrations")),
     )
-    op.create_index(op.f("ix_revoked_tokens_expires"), "revoked_tokens", ["expires"], unique=False)
+    op.create_index(op.f("ix_registrations_hour"), "registrations", ["hour"], unique=False)
+    op.create_table(
+        "revision_counter",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("counter", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("nonce", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_revision_counter_single")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_revision_counter")),
+    )
     op.create_table(
         "revoked_sessions",
         sa.Column("sid", sa.Text(), nullable=False),
@@ -179,6 +170,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "sid", name=op.f("pk_revoked_sessions")),
     )
     op.create_index(op.f("ix_revoked_sessions_expires"), "revoked_sessions", ["expires"], unique=False)
+    op.create_table(
+        "revoked_tokens",
+        sa.Column("jti", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_revoked_tokens_expires")),
+        sa.PrimaryKeyConstraint("tenant_id", "jti", name=op.f("pk_revoked_tokens")),
+    )
+    op.create_index(op.f("ix_revoked_tokens_expires"), "revoked_tokens", ["expires"], unique=False)
     op.create_table(
         "tenants",
         sa.Column("id", sa.Text(), nullable=False),
@@ -205,15 +205,15 @@ def upgrade() -> None:
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("brand", sa.Text(), nullable=True),
         sa.Column("lenient", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("checkout_limits", sa.Text(), nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_tenants_created")),
         sa.CheckConstraint(
             "idle_reseller_since BETWEEN 0 AND 253402300799999", name=op.f("ck_tenants_idle_reseller_since")
         ),
         sa.CheckConstraint(
             "idle_storefront_since BETWEEN 0 AND 253402300799999", name=op.f("ck_tenants_idle_storefront_since")
         ),
-        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_tenants_created")),
         sa.CheckConstraint("lenient IN (0, 1)", name=op.f("ck_tenants_lenient")),
-        sa.Column("checkout_limits", sa.Text(), nullable=False),
         sa.CheckConstraint("lifetime_reseller > 0", name=op.f("ck_tenants_lifetime_reseller")),
         sa.CheckConstraint("lifetime_storefront > 0", name=op.f("ck_tenants_lifetime_storefront")),
         sa.CheckConstraint("sandbox IN (0, 1)", name=op.f("ck_tenants_sandbox")),
@@ -228,8 +228,8 @@ def upgrade() -> None:
         sa.Column("surface", sa.Text(), nullable=False),
         sa.Column("used", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("used BETWEEN 0 AND 253402300799999", name=op.f("ck_token_uses_used")),
         sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_token_uses_expires")),
+        sa.CheckConstraint("used BETWEEN 0 AND 253402300799999", name=op.f("ck_token_uses_used")),
         sa.PrimaryKeyConstraint("tenant_id", "jti", name=op.f("pk_token_uses")),
         sqlite_with_rowid=False,
     )
@@ -249,42 +249,19 @@ def upgrade() -> None:
         sa.Column("token_version", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("may_edit_texts", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_accounts_created")),
-        sa.CheckConstraint("may_edit_texts IN (0, 1)", name=op.f("ck_accounts_may_edit_texts")),
         sa.CheckConstraint(
             "(password IS NULL) = (kind IN ('supplier', 'integration'))", name=op.f("ck_accounts_password")
         ),
         sa.CheckConstraint("kind IN ('partner', 'customer', 'supplier', 'integration')", name=op.f("ck_accounts_kind")),
         sa.CheckConstraint("api IN (0, 1)", name=op.f("ck_accounts_api")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_accounts_created")),
         sa.CheckConstraint("disabled IN (0, 1)", name=op.f("ck_accounts_disabled")),
+        sa.CheckConstraint("may_edit_texts IN (0, 1)", name=op.f("ck_accounts_may_edit_texts")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_accounts_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
-        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_accounts_tenant_id_id")),
         sa.UniqueConstraint("kind", "handle", "tenant_id", name=op.f("uq_accounts_kind_handle_tenant_id")),
+        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_accounts_tenant_id_id")),
     )
-    op.create_table(
-        "sessions",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("account_id", sa.Text(), nullable=False),
-        sa.Column("token_versions", sa.Text(), nullable=False),
-        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("renewed", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("address", sa.Text(), nullable=False),
-        sa.Column("agent", sa.Text(), nullable=False),
-        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_sessions_created")),
-        sa.CheckConstraint("renewed BETWEEN 0 AND 253402300799999", name=op.f("ck_sessions_renewed")),
-        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_sessions_expires")),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "account_id"],
-            ["accounts.tenant_id", "accounts.id"],
-            name=op.f("fk_sessions_tenant_id_account_id"),
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_sessions")),
-    )
-    op.create_index(op.f("ix_sessions_account_id_id"), "sessions", ["account_id", "id"], unique=False)
-    op.create_index(op.f("ix_sessions_expires"), "sessions", ["expires"], unique=False)
     op.create_table(
         "categories",
         sa.Column("id", sa.Text(), nullable=False),
@@ -293,8 +270,8 @@ def upgrade() -> None:
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_categories_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_categories")),
-        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_categories_tenant_id_id")),
         sa.UniqueConstraint("name", "tenant_id", name=op.f("uq_categories_name_tenant_id")),
+        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_categories_tenant_id_id")),
     )
     op.create_table(
         "hosts",
@@ -304,6 +281,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("host", name=op.f("pk_hosts")),
     )
     op.create_index(op.f("ix_hosts_tenant_id"), "hosts", ["tenant_id"], unique=False)
+    op.create_table(
+        "key_import_runs",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("announced", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("stored", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("touched", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("state <> 'finished' OR stored = announced", name=op.f("ck_key_import_runs_whole")),
+        sa.CheckConstraint("state IN ('pending', 'finished', 'abandoned')", name=op.f("ck_key_import_runs_state")),
+        sa.CheckConstraint("announced > 0", name=op.f("ck_key_import_runs_announced")),
+        sa.CheckConstraint("stored BETWEEN 0 AND announced", name=op.f("ck_key_import_runs_stored")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_key_import_runs_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_key_import_runs")),
+        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_key_import_runs_tenant_id_id")),
+    )
+    op.create_index(
+        "uq_key_import_runs_pending",
+        "key_import_runs",
+        ["tenant_id"],
+        unique=True,
+        sqlite_where=sa.text("state = 'pending'"),
+        postgresql_where=sa.text("state = 'pending'"),
+    )
     op.create_table(
         "ledger_accounts",
         sa.Column("id", sa.Text(), nullable=False),
@@ -328,12 +329,11 @@ def upgrade() -> None:
         sa.CheckConstraint("bounded IN (0, 1)", name=op.f("ck_ledger_accounts_bounded")),
         sa.CheckConstraint("credit_limit >= 0", name=op.f("ck_ledger_accounts_credit_limit")),
         sa.CheckConstraint("held >= 0", name=op.f("ck_ledger_accounts_held")),
-        sa.CheckConstraint("overdraft_limit >= credit_limit", name=op.f("ck_ledger_accounts_overdraft_limit")),
         sa.CheckConstraint(
-            "overdraft_limit < 1000000000000000 AND posted > -1000000000000000"
-            " AND posted + overdraft_limit < 1000000000000000",
+            "overdraft_limit < 1000000000000000 AND posted > -1000000000000000 AND posted + overdraft_limit < 1000000000000000",  # noqa: E501
             name=op.f("ck_ledger_accounts_within_bounds"),
         ),
+        sa.CheckConstraint("overdraft_limit >= credit_limit", name=op.f("ck_ledger_accounts_overdraft_limit")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_ledger_accounts_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_accounts")),
         sa.UniqueConstraint("id", "currency", "tenant_id", name=op.f("uq_ledger_accounts_id_currency_tenant_id")),
@@ -355,30 +355,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "target", name=op.f("pk_tenant_access")),
     )
     op.create_table(
-        "key_import_runs",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("announced", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("stored", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("touched", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("state IN ('pending', 'finished', 'abandoned')", name=op.f("ck_key_import_runs_state")),
-        sa.CheckConstraint("announced > 0", name=op.f("ck_key_import_runs_announced")),
-        sa.CheckConstraint("stored BETWEEN 0 AND announced", name=op.f("ck_key_import_runs_stored")),
-        sa.CheckConstraint("state <> 'finished' OR stored = announced", name=op.f("ck_key_import_runs_whole")),
-        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_key_import_runs_tenant_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_key_import_runs")),
-        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_key_import_runs_tenant_id_id")),
-    )
-    op.create_index(
-        "uq_key_import_runs_pending",
-        "key_import_runs",
-        ["tenant_id"],
-        unique=True,
-        sqlite_where=sa.text("state = 'pending'"),
-        postgresql_where=sa.text("state = 'pending'"),
-    )
-    op.create_table(
         "api_keys",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -392,31 +368,22 @@ def upgrade() -> None:
         sa.Column("warned", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("import_id", sa.Text(), nullable=True),
+        sa.CheckConstraint("surface IN ('payment', 'supplier')", name=op.f("ck_api_keys_surface")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_api_keys_created")),
         sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_api_keys_expires")),
         sa.CheckConstraint("revoked BETWEEN 0 AND 253402300799999", name=op.f("ck_api_keys_revoked")),
-        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_api_keys_created")),
-        sa.CheckConstraint("surface IN ('payment', 'supplier')", name=op.f("ck_api_keys_surface")),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "owner_id"],
-            ["accounts.tenant_id", "accounts.id"],
-            name=op.f("fk_api_keys_tenant_id_owner_id"),
-        ),
         sa.ForeignKeyConstraint(
             ["tenant_id", "import_id"],
             ["key_import_runs.tenant_id", "key_import_runs.id"],
             name=op.f("fk_api_keys_tenant_id_import_id"),
         ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "owner_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_api_keys_tenant_id_owner_id"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_api_keys_tenant_id_id")),
-    )
-    op.create_index(op.f("ix_api_keys_owner_id"), "api_keys", ["owner_id"], unique=False)
-    op.create_index(
-        "ix_api_keys_import_id_id",
-        "api_keys",
-        ["import_id", "id"],
-        unique=False,
-        sqlite_where=sa.text("import_id IS NOT NULL"),
-        postgresql_where=sa.text("import_id IS NOT NULL"),
     )
     op.create_index(
         "ix_api_keys_expires",
@@ -426,6 +393,15 @@ def upgrade() -> None:
         sqlite_where=sa.text("expires IS NOT NULL"),
         postgresql_where=sa.text("expires IS NOT NULL"),
     )
+    op.create_index(
+        "ix_api_keys_import_id_id",
+        "api_keys",
+        ["import_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("import_id IS NOT NULL"),
+        postgresql_where=sa.text("import_id IS NOT NULL"),
+    )
+    op.create_index(op.f("ix_api_keys_owner_id"), "api_keys", ["owner_id"], unique=False)
     op.create_table(
         "deposits",
         sa.Column("id", sa.Text(), nullable=False),
@@ -440,13 +416,13 @@ def upgrade() -> None:
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("approval", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_deposits_created")),
-        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_deposits_updated")),
         sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_deposits_amount")),
         sa.CheckConstraint("approval IN (0, 1, 2)", name=op.f("ck_deposits_approval")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_deposits_created")),
         sa.CheckConstraint("state <> 1 OR approval <> 1", name=op.f("ck_deposits_never_booked_unapproved")),
         sa.CheckConstraint("state <> 3 OR approval = 1", name=op.f("ck_deposits_awaits_an_approval")),
         sa.CheckConstraint("state IN (0, 1, 2, 3)", name=op.f("ck_deposits_state")),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_deposits_updated")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "integration_id"],
             ["accounts.tenant_id", "accounts.id"],
@@ -461,21 +437,6 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "integration_id", "reference", "tenant_id", name=op.f("uq_deposits_integration_id_reference_tenant_id")
         ),
-    )
-    op.create_table(
-        "integration_limits",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("integration_id", sa.Text(), nullable=False),
-        sa.Column("max_deposit", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.Column("confirm_above", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.CheckConstraint("confirm_above > 0", name=op.f("ck_integration_limits_confirm_above")),
-        sa.CheckConstraint("max_deposit > 0", name=op.f("ck_integration_limits_max_deposit")),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "integration_id"],
-            ["accounts.tenant_id", "accounts.id"],
-            name=op.f("fk_integration_limits_tenant_id_integration_id"),
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "integration_id", name=op.f("pk_integration_limits")),
     )
     op.create_table(
         "holds",
@@ -500,6 +461,21 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_holds_account_id"), "holds", ["account_id"], unique=False)
     op.create_table(
+        "integration_limits",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("integration_id", sa.Text(), nullable=False),
+        sa.Column("max_deposit", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("confirm_above", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.CheckConstraint("confirm_above > 0", name=op.f("ck_integration_limits_confirm_above")),
+        sa.CheckConstraint("max_deposit > 0", name=op.f("ck_integration_limits_max_deposit")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "integration_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_integration_limits_tenant_id_integration_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "integration_id", name=op.f("pk_integration_limits")),
+    )
+    op.create_table(
         "orders",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -516,11 +492,11 @@ def upgrade() -> None:
         sa.Column("region", sa.Text(), nullable=False),
         sa.Column("units", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("address", sa.LargeBinary(), nullable=True),
-        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_orders_expires")),
-        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_orders_created")),
+        sa.CheckConstraint("state = 1 OR surface = 'storefront'", name=op.f("ck_orders_only_checkouts_are_open")),
         sa.CheckConstraint("surface IN ('reseller', 'storefront')", name=op.f("ck_orders_surface")),
         sa.CheckConstraint("(state = 0) = (expires IS NOT NULL)", name=op.f("ck_orders_expires_while_unpaid")),
-        sa.CheckConstraint("state = 1 OR surface = 'storefront'", name=op.f("ck_orders_only_checkouts_are_open")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_orders_created")),
+        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_orders_expires")),
         sa.CheckConstraint("state IN (0, 1, 2, 3)", name=op.f("ck_orders_state")),
         sa.CheckConstraint("total >= 0 AND total < 1000000000000000", name=op.f("ck_orders_total")),
         sa.CheckConstraint("units >= 1", name=op.f("ck_orders_units")),
@@ -540,17 +516,17 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 0"),
     )
     op.create_index(
-        "ix_orders_unpaid_buyer",
+        "ix_orders_unpaid_address",
         "orders",
-        ["buyer_id"],
+        ["address"],
         unique=False,
         sqlite_where=sa.text("state = 0"),
         postgresql_where=sa.text("state = 0"),
     )
     op.create_index(
-        "ix_orders_unpaid_address",
+        "ix_orders_unpaid_buyer",
         "orders",
-        ["address"],
+        ["buyer_id"],
         unique=False,
         sqlite_where=sa.text("state = 0"),
         postgresql_where=sa.text("state = 0"),
@@ -581,26 +557,25 @@ def upgrade() -> None:
         sa.Column("offered", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("published", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_products_updated")),
+        sa.CheckConstraint("code_comparison IN ('exact', 'folded')", name=op.f("ck_products_code_comparison")),
+        sa.CheckConstraint(
+            "fulfilment = 'stock' OR supplier_id IS NOT NULL", name=op.f("ck_products_somebody_delivers")
+        ),
+        sa.CheckConstraint("fulfilment IN ('stock', 'supplier', 'stock_first')", name=op.f("ck_products_fulfilment")),
         sa.CheckConstraint("(sku IS NULL) = (sku_key IS NULL)", name=op.f("ck_products_sku_key")),
         sa.CheckConstraint(
             "(supplier_sku IS NULL) = (supplier_sku_key IS NULL)", name=op.f("ck_products_supplier_sku_key")
         ),
         sa.CheckConstraint("accepted_cost >= 0", name=op.f("ck_products_accepted_cost")),
         sa.CheckConstraint("active = 0 OR price IS NULL OR published IS NOT NULL", name=op.f("ck_products_published")),
-        sa.CheckConstraint(
-            "price <> 0 OR accepted_cost IS NOT NULL",
-            name=op.f("ck_products_nothing_is_free_by_mistake"),
-        ),
-        sa.CheckConstraint(
-            "fulfilment = 'stock' OR supplier_id IS NOT NULL", name=op.f("ck_products_somebody_delivers")
-        ),
-        sa.CheckConstraint("fulfilment IN ('stock', 'supplier', 'stock_first')", name=op.f("ck_products_fulfilment")),
         sa.CheckConstraint("active IN (0, 1)", name=op.f("ck_products_active")),
-        sa.CheckConstraint("code_comparison IN ('exact', 'folded')", name=op.f("ck_products_code_comparison")),
         sa.CheckConstraint("cost >= 0 AND cost < 1000000000000000", name=op.f("ck_products_cost")),
         sa.CheckConstraint("offered IN (0, 1)", name=op.f("ck_products_offered")),
+        sa.CheckConstraint(
+            "price <> 0 OR accepted_cost IS NOT NULL", name=op.f("ck_products_nothing_is_free_by_mistake")
+        ),
         sa.CheckConstraint("price >= 0 AND price < 1000000000000000", name=op.f("ck_products_price")),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_products_updated")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "category_id"],
             ["categories.tenant_id", "categories.id"],
@@ -613,7 +588,6 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_products_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_products")),
-        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_products_tenant_id_id")),
         sa.UniqueConstraint("sku_key", "tenant_id", name=op.f("uq_products_sku_key_tenant_id")),
         sa.UniqueConstraint(
             "supplier_id",
@@ -621,7 +595,31 @@ def upgrade() -> None:
             "tenant_id",
             name=op.f("uq_products_supplier_id_supplier_sku_key_tenant_id"),
         ),
+        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_products_tenant_id_id")),
     )
+    op.create_table(
+        "sessions",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("token_versions", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("renewed", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("expires", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("agent", sa.Text(), nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_sessions_created")),
+        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_sessions_expires")),
+        sa.CheckConstraint("renewed BETWEEN 0 AND 253402300799999", name=op.f("ck_sessions_renewed")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "account_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_sessions_tenant_id_account_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_sessions")),
+    )
+    op.create_index(op.f("ix_sessions_account_id_id"), "sessions", ["account_id", "id"], unique=False)
+    op.create_index(op.f("ix_sessions_expires"), "sessions", ["expires"], unique=False)
     op.create_table(
         "transfers",
         sa.Column("id", sa.Text(), nullable=False),
@@ -633,8 +631,8 @@ def upgrade() -> None:
         sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("order_id", sa.Text(), nullable=True),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_transfers_created")),
         sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_transfers_amount")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_transfers_created")),
         sa.CheckConstraint("from_id <> to_id", name=op.f("ck_transfers_two_accounts")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "from_id", "currency"],
@@ -668,8 +666,8 @@ def upgrade() -> None:
             name=op.f("fk_webhook_endpoints_tenant_id_owner_id"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoints")),
-        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_webhook_endpoints_tenant_id_id")),
         sa.UniqueConstraint("owner_id", "tenant_id", name=op.f("uq_webhook_endpoints_owner_id_tenant_id")),
+        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_webhook_endpoints_tenant_id_id")),
     )
     op.create_table(
         "key_imports",
@@ -753,15 +751,33 @@ def upgrade() -> None:
         sa.Column("require_data", sa.Text(), nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_order_lines_updated")),
-        sa.CheckConstraint("placed_status IN (1, 2)", name=op.f("ck_order_lines_placed_status")),
+        sa.Column("delivered", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("cancelled", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("refunded", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("hold", sa.Text(), nullable=True),
+        sa.Column("accepted", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("promised", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("deadline", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.CheckConstraint("(status = 0) = (cancelled = quantity)", name=op.f("ck_order_lines_all_cancelled")),
+        sa.CheckConstraint(
+            "(status = 1) = (delivered > 0 AND delivered + cancelled = quantity)",
+            name=op.f("ck_order_lines_all_delivered"),
+        ),
+        sa.CheckConstraint("(status = 3) = (hold IS NOT NULL)", name=op.f("ck_order_lines_held")),
+        sa.CheckConstraint("cancelled >= 0", name=op.f("ck_order_lines_cancelled")),
+        sa.CheckConstraint("delivered + cancelled <= quantity", name=op.f("ck_order_lines_no_unit_twice")),
+        sa.CheckConstraint("delivered >= 0", name=op.f("ck_order_lines_delivered")),
+        sa.CheckConstraint("placed_status IN (1, 2, 3)", name=op.f("ck_order_lines_placed_status")),
         sa.CheckConstraint(
             "price = unit_price * quantity AND price < 1000000000000000", name=op.f("ck_order_lines_price")
         ),
         sa.CheckConstraint("quantity BETWEEN 1 AND 1000", name=op.f("ck_order_lines_quantity")),
+        sa.CheckConstraint("refunded <= delivered * unit_price", name=op.f("ck_order_lines_never_more_than_paid")),
+        sa.CheckConstraint("refunded >= 0", name=op.f("ck_order_lines_refunded")),
         sa.CheckConstraint("status IN (0, 1, 2, 3)", name=op.f("ck_order_lines_status")),
         sa.CheckConstraint("unit_cost >= 0 AND unit_cost < 1000000000000000", name=op.f("ck_order_lines_unit_cost")),
         sa.CheckConstraint("unit_price >= 0 AND unit_price < 1000000000000000", name=op.f("ck_order_lines_unit_price")),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_order_lines_updated")),
         sa.CheckConstraint("version >= 0", name=op.f("ck_order_lines_version")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], name=op.f("fk_order_lines_tenant_id_order_id")
@@ -777,6 +793,14 @@ def upgrade() -> None:
             "order_id", "position", "tenant_id", name=op.f("uq_order_lines_order_id_position_tenant_id")
         ),
         sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_order_lines_deadline",
+        "order_lines",
+        ["deadline"],
+        unique=False,
+        sqlite_where=sa.text("deadline IS NOT NULL"),
+        postgresql_where=sa.text("deadline IS NOT NULL"),
     )
     op.create_index(
         "ix_order_lines_queue",
@@ -801,12 +825,12 @@ def upgrade() -> None:
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("refusal", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("refused_items", sa.Text(), nullable=True),
-        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_payments_created")),
-        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_payments_updated")),
         sa.CheckConstraint("(state = 3) = (refusal IS NOT NULL)", name=op.f("ck_payments_refused_with_a_number")),
         sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_payments_amount")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_payments_created")),
         sa.CheckConstraint("refusal IN (-401, -402)", name=op.f("ck_payments_refusal")),
         sa.CheckConstraint("state IN (0, 1, 2, 3)", name=op.f("ck_payments_state")),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_payments_updated")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "integration_id"],
             ["accounts.tenant_id", "accounts.id"],
@@ -828,6 +852,39 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("state = 1"),
         postgresql_where=sa.text("state = 1"),
+    )
+    op.create_table(
+        "stock_batches",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=True),
+        sa.Column("supplier_id", sa.Text(), nullable=True),
+        sa.Column("unit_cost", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("codes", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("codes >= 0", name=op.f("ck_stock_batches_codes")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_stock_batches_created")),
+        sa.CheckConstraint("state IN (0, 1)", name=op.f("ck_stock_batches_state")),
+        sa.CheckConstraint("unit_cost >= 0 AND unit_cost < 1000000000000000", name=op.f("ck_stock_batches_unit_cost")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "product_id"],
+            ["products.tenant_id", "products.id"],
+            name=op.f("fk_stock_batches_tenant_id_product_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "supplier_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_stock_batches_tenant_id_supplier_id"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stock_batches")),
+        sa.UniqueConstraint("id", "product_id", "tenant_id", name=op.f("uq_stock_batches_id_product_id_tenant_id")),
+        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_stock_batches_tenant_id_id")),
     )
     op.create_table(
         "stock_levels",
@@ -864,39 +921,6 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "stock_batches",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("product_id", sa.Text(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("digest", sa.LargeBinary(), nullable=True),
-        sa.Column("supplier_id", sa.Text(), nullable=True),
-        sa.Column("unit_cost", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.Column("note", sa.Text(), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("codes", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_stock_batches_created")),
-        sa.CheckConstraint("codes >= 0", name=op.f("ck_stock_batches_codes")),
-        sa.CheckConstraint("state IN (0, 1)", name=op.f("ck_stock_batches_state")),
-        sa.CheckConstraint("unit_cost >= 0 AND unit_cost < 1000000000000000", name=op.f("ck_stock_batches_unit_cost")),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "product_id"],
-            ["products.tenant_id", "products.id"],
-            name=op.f("fk_stock_batches_tenant_id_product_id"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "supplier_id"],
-            ["accounts.tenant_id", "accounts.id"],
-            name=op.f("fk_stock_batches_tenant_id_supplier_id"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_stock_batches")),
-        sa.UniqueConstraint("id", "product_id", "tenant_id", name=op.f("uq_stock_batches_id_product_id_tenant_id")),
-        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_stock_batches_tenant_id_id")),
-    )
-    op.create_table(
         "stock_codes",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -913,18 +937,17 @@ def upgrade() -> None:
         sa.Column("line_id", sa.Text(), nullable=True),
         sa.Column("line_quantity", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("unit", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_stock_codes_expires")),
-        sa.CheckConstraint("(state = 3) = (reason IS NOT NULL)", name=op.f("ck_stock_codes_reason")),
-        sa.CheckConstraint("(state IN (0, 3, 4)) = (line_id IS NULL)", name=op.f("ck_stock_codes_claimed_by_a_line")),
         sa.CheckConstraint(
-            "(batch_id IS NULL) = (position IS NULL) AND (state = 2 OR batch_id IS NOT NULL)",
+            "(batch_id IS NULL) = (position IS NULL) AND (state IN (2, 5) OR batch_id IS NOT NULL)",
             name=op.f("ck_stock_codes_batch"),
         ),
+        sa.CheckConstraint("(state IN (0, 3, 4)) = (line_id IS NULL)", name=op.f("ck_stock_codes_claimed_by_a_line")),
+        sa.CheckConstraint("(state IN (1, 2)) = (unit IS NOT NULL)", name=op.f("ck_stock_codes_unit")),
+        sa.CheckConstraint("(state IN (3, 5)) = (reason IS NOT NULL)", name=op.f("ck_stock_codes_reason")),
+        sa.CheckConstraint("expires BETWEEN 0 AND 253402300799999", name=op.f("ck_stock_codes_expires")),
         sa.CheckConstraint("folds IN (0, 1)", name=op.f("ck_stock_codes_folds")),
-        sa.CheckConstraint(
-            "line_id IS NULL OR (unit >= 0 AND unit < line_quantity)", name=op.f("ck_stock_codes_no_more_than_ordered")
-        ),
-        sa.CheckConstraint("state IN (0, 1, 2, 3, 4)", name=op.f("ck_stock_codes_state")),
+        sa.CheckConstraint("state IN (0, 1, 2, 3, 4, 5)", name=op.f("ck_stock_codes_state")),
+        sa.CheckConstraint("unit >= 0 AND unit < line_quantity", name=op.f("ck_stock_codes_no_more_than_ordered")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "batch_id", "product_id"],
             ["stock_batches.tenant_id", "stock_batches.id", "stock_batches.product_id"],
@@ -956,20 +979,20 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 1"),
     )
     op.create_index(
-        "ux_stock_codes_folded",
-        "stock_codes",
-        ["folded_digest", "tenant_id"],
-        unique=True,
-        sqlite_where=sa.text("folds = 1"),
-        postgresql_where=sa.text("folds = 1"),
-    )
-    op.create_index(
         "ix_stock_codes_free",
         "stock_codes",
         ["product_id", "batch_id", "position"],
         unique=False,
         sqlite_where=sa.text("state = 0"),
         postgresql_where=sa.text("state = 0"),
+    )
+    op.create_index(
+        "ux_stock_codes_folded",
+        "stock_codes",
+        ["folded_digest", "tenant_id"],
+        unique=True,
+        sqlite_where=sa.text("folds = 1"),
+        postgresql_where=sa.text("folds = 1"),
     )
     op.create_table(
         "deliveries",
@@ -985,8 +1008,8 @@ def upgrade() -> None:
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint("next_at BETWEEN 0 AND 253402300799999", name=op.f("ck_deliveries_next_at")),
-        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_deliveries_updated")),
         sa.CheckConstraint("state IN (0, 1, 2)", name=op.f("ck_deliveries_state")),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_deliveries_updated")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "endpoint_id"],
             ["webhook_endpoints.tenant_id", "webhook_endpoints.id"],
