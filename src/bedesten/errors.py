@@ -95,6 +95,9 @@ NOT_ORDERABLE = _code(
 CHECKOUT_LIMIT = _code(
     -201, "checkout-limit", 409, "Too many unpaid reservations; nothing was reserved.",
     "Pay or cancel an open checkout (`data.openCheckouts` names the customer's), or wait until one expires.")  # fmt: skip
+NOT_CANCELLABLE = _code(
+    -202, "not-cancellable", 409, "Nothing was cancelled: a line is delivered or cancelled already, or not paid yet.",
+    "`data.items` names each such line with its status; read the order and cancel only what is open.")  # fmt: skip
 NOT_DELIVERABLE = _code(
     -500, "not-deliverable", 409, "The line is not waiting for this delivery.",
     "Read the awaiting lines again; send exactly as many codes as the line has units.")  # fmt: skip

@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy import BigInteger, LargeBinary, Table
 
+from bedesten.audit.actions import Actor
 from bedesten.catalogue import batches
 from bedesten.catalogue.batches import Source
 from bedesten.catalogue.code import StockCode
-from bedesten.orders import checkout
+from bedesten.orders import cancel, checkout
 from bedesten.payments.deposit_limits import DepositLimits, set_limits
 from bedesten.server.installation import Installation
 from bedesten.store.sql import metadata
@@ -41,6 +42,8 @@ class Unconstrained:
     awaiting: str
     consigned: str
     earning: str
+    with_cancelled: str
+    cancelled: str
 
     @property
     def cipher(self) -> TenantCipher:
@@ -72,8 +75,15 @@ def one_of_everything(installation: Installation) -> Unconstrained:
     return Unconstrained(
         tenant, stranger, card, sold.lines[0].id, by_code, by_note, waiting, unpaid.order.id, unpaid.lines[0].id,
         expired.lines[0].id, paid.order.id, paid.lines[0].id, deposit.id, announced, payment.id, second.id, awaiting.id,
-        consigned, earning,
+        consigned, earning, *_cancel(tenant, topup),
     )  # fmt: skip
+
+
+def _cancel(tenant: Tenant, product: str) -> tuple[str, str]:
+    """An order of two units that was cancelled, and its line."""
+    placed = tenant.order((product, 2))
+    tenant.write(cancel.cancel_units, placed.order, placed.lines[0], Actor(tenant.partner), "a test")
+    return placed.order.id, placed.lines[0].id
 
 
 def _consign(tenant: Tenant) -> tuple[str, str]:

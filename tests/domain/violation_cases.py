@@ -116,6 +116,16 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
         ("UPDATE order_lines SET queued = NULL WHERE id = '{waiting}'",),
         r"line odl_\w+ with status 2 and version 1 cannot be in an order with state 1, or its supplier was not asked",
     ),
+    "a line whose status its units do not give": (
+        4,
+        ("UPDATE order_lines SET status = 1 WHERE id = '{cancelled}'",),
+        r"line odl_\w+ with status 1 has 2 units, of which 0 are delivered and 2 cancelled",
+    ),
+    "a cancelled line that its supplier still has": (
+        4,
+        ("UPDATE order_lines SET queued = 1 WHERE id = '{cancelled}'",),
+        r"line odl_\w+ with status 0 and version 2 cannot be in an order with state 1",
+    ),
     "a line that moved before it was paid": (
         4,
         ("UPDATE order_lines SET version = 1 WHERE id = '{unpaid_line}'",),
@@ -193,6 +203,11 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
         ("UPDATE holds SET released = 50 WHERE order_id = '{paid}'",),
         r"500 captured, 50 released; the order gives 500, 500 and 0",
     ),
+    "a hold that did not release what was cancelled": (
+        5,
+        ("UPDATE holds SET released = released - 700 WHERE order_id = '{with_cancelled}'",),
+        r"hold of order ord_\w+ has 1400 placed, 0 captured, 700 released; the order gives 1400, 0 and 1400",
+    ),
     "a hold on somebody else's account": (
         5,
         (f"UPDATE holds SET account_id = (SELECT id FROM ledger_accounts {PARTNER}) WHERE order_id = '{{paid}}'",),
@@ -206,7 +221,7 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
     "a delivered line that nobody paid": (
         5,
         (f"DELETE FROM transfers {MINE} business_key = 'line:{{by_code}}'",),
-        r"line odl_\w+ was delivered for 700, its transfer is of 0",
+        r"line odl_\w+ was delivered for 700, its transfers are of 0",
     ),
     "a line that was paid from another account": (
         5,
@@ -215,12 +230,12 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
     ),
     "a transfer for a line that was not delivered": (
         5,
-        ("UPDATE order_lines SET status = 2 WHERE id = '{by_code}'",),
+        ("UPDATE order_lines SET status = 2, delivered = 0 WHERE id = '{by_code}'",),
         r"transfer trf_\w+ of 700 is booked for a delivered line that does not exist or is not in that state",
     ),
     "what a supplier earned with a line that was not delivered": (
         5,
-        ("UPDATE order_lines SET status = 2 WHERE id = '{by_note}'",),
+        ("UPDATE order_lines SET status = 2, delivered = 0 WHERE id = '{by_note}'",),
         r"transfer trf_\w+ of 600 is booked for a delivered line that does not exist or is not in that state",
     ),
     "a confirmed deposit without its transfer": (

@@ -72,3 +72,12 @@ DELIVER_LINE = move_of(
 ENQUEUE_LINE = move_of(
     LINE_MOVES, "enqueue", _L.status, _LINE_ROW, _UNCHANGED, **_CHANGED, supplier_id=p("supplier"), queued=p("now")
 )
+_OVER: dict[str, Any] = {"queued": None, "deadline": None, "hold": None}
+CANCEL_LINE = move_of(
+    LINE_MOVES, "cancel", _L.status, _LINE_ROW, _UNCHANGED, _L.delivered == 0, **_CHANGED, **_OVER,
+    cancelled=_L.quantity,
+)  # fmt: skip
+CANCEL_REST = move_of(
+    LINE_MOVES, "cancelRest", _L.status, _LINE_ROW, _UNCHANGED, _L.delivered > 0, **_CHANGED, **_OVER,
+    cancelled=_L.quantity - _L.delivered,
+)  # fmt: skip

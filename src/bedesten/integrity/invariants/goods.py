@@ -33,8 +33,9 @@ _of_line = (
 )
 _their_order = order_lines.join(orders, and_(_O.tenant_id == _L.tenant_id, _O.id == _L.order_id))
 _claimed, _delivered = func.coalesce(_of_line.c.claimed, 0), func.coalesce(_of_line.c.delivered, 0)
-_to_claim = case((and_(_O.state == model.UNPAID, _L.supplier_id.is_(None)), _L.quantity), else_=0)
-_to_deliver = case((_L.status == model.DELIVERED, _L.quantity), else_=0)
+_reserved = or_(_O.state == model.UNPAID, _L.status == model.TAKEN_OUT)
+_to_claim = case((and_(_reserved, _L.supplier_id.is_(None)), _L.quantity), else_=0)
+_to_deliver = _L.delivered
 _by_note = and_(
     _L.status == model.DELIVERED, _L.supplier_id.is_not(None), _L.note.is_not(None), _delivered == 0, _claimed == 0
 )
@@ -42,7 +43,8 @@ _waits = and_(_L.version == 0, _L.status == model.PROCESSING, _L.queued.is_(None
 _moves = and_(
     _L.version > 0,
     or_(_L.status != model.PROCESSING, and_(_L.supplier_id.is_not(None), _L.queued.is_not(None))),
-    or_(_L.supplier_id.is_(None), _L.queued.is_not(None)),
+    or_(_L.supplier_id.is_(None), _L.queued.is_not(None), _L.status != model.DELIVERED, _L.cancelled > 0),
+    or_(_L.status != model.CANCELLED, _L.queued.is_(None)),
 )
 _with_a_line = or_(_C.state == CLAIMED, _C.state == DELIVERED)
 _its_product = and_(_P.tenant_id == _C.tenant_id, _P.id == _C.product_id)
@@ -126,6 +128,17 @@ GOODS = (
         select(_L.tenant_id, _L.id, _L.status, _L.version, _O.state)
         .select_from(_their_order)
         .where(or_(and_(_O.state == model.PLACED, ~_moves), and_(_O.state != model.PLACED, ~_waits))),
+    ),
+    invariant_query(
+        4,
+        "line {} with status {} has {} units, of which {} are delivered and {} cancelled",
+        select(_L.tenant_id, _L.id, _L.status, _L.quantity, _L.delivered, _L.cancelled).where(
+            or_(
+                _L.delivered + _L.cancelled > _L.quantity,
+                (_L.status == model.DELIVERED) != and_(_L.delivered > 0, _L.delivered + _L.cancelled == _L.quantity),
+                (_L.status == model.CANCELLED) != (_L.cancelled == _L.quantity),
+            )
+        ),
     ),
     invariant_query(
         4,

@@ -6,7 +6,7 @@ from sqlalchemy import and_, case, func, literal, or_, select
 
 from bedesten.catalogue.moves import DELIVERED as SOLD
 from bedesten.catalogue.tables import stock_batches, stock_codes
-from bedesten.integrity.invariants.query import InvariantQuery, invariant_query, sum_where
+from bedesten.integrity.invariants.query import InvariantQuery, invariant_query
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
 from bedesten.orders import model
 from bedesten.orders.tables import order_lines, orders
@@ -27,8 +27,8 @@ _of_order = (
         _L.tenant_id,
         _L.order_id,
         func.sum(_L.price).label("total"),
-        sum_where(_L.status == model.DELIVERED, _L.price).label("delivered"),
-        sum_where(_L.status == model.CANCELLED, _L.price).label("cancelled"),
+        func.sum(_L.unit_price * _L.delivered).label("delivered"),
+        func.sum(_L.unit_price * _L.cancelled).label("cancelled"),
     )
     .group_by(_L.tenant_id, _L.order_id)
     .subquery("of_order")
@@ -71,6 +71,17 @@ _earned = (
     .group_by(_C.tenant_id, _C.line_id, _B.supplier_id)
     .subquery("earned")
 )
+_named_line = func.substr(_T.business_key, len("line:") + 1, ID_LENGTH)
+_is_of_a_line = func.substr(_T.business_key, 1, len("line:")) == "line:"
+_pays_line = and_(_T.tenant_id == _L.tenant_id, _is_of_a_line, _named_line == _L.id)
+_of_line = (
+    select(_T.tenant_id, _named_line.label("line_id"), func.sum(_T.amount).label("amount"))
+    .where(_is_of_a_line)
+    .group_by(_T.tenant_id, _named_line)
+    .subquery("of_line")
+)
+"""What was paid for each line: a line that is delivered in parts has several transfers, `line:ID` and `line:ID:…`."""
+_paid_for_line = func.coalesce(_of_line.c.amount, 0)
 _stock_key = literal("cost:") + _earned.c.line_id + literal(":") + _earned.c.supplier_id
 _paid = func.coalesce(_T.amount, 0)
 _captured_payments = (
@@ -139,24 +150,26 @@ MONEY = (
     ),
     invariant_query(
         5,
-        "line {} was delivered for {}, its transfer is of {}",
-        select(_L.tenant_id, _L.id, _L.price, _paid)
-        .select_from(order_lines.outerjoin(transfers, _transfer_of("line:", _L)))
-        .where(_L.status == model.DELIVERED, _L.price != _paid),
+        "line {} was delivered for {}, its transfers are of {}",
+        select(_L.tenant_id, _L.id, _L.unit_price * _L.delivered, _paid_for_line)
+        .select_from(
+            order_lines.outerjoin(_of_line, and_(_of_line.c.tenant_id == _L.tenant_id, _of_line.c.line_id == _L.id))
+        )
+        .where(_L.unit_price * _L.delivered != _paid_for_line),
     ),
     invariant_query(
         5,
         "transfer {} pays line {} from account {}, its order's hold is on {}",
         select(_T.tenant_id, _T.id, _L.id, _T.from_id, func.coalesce(_H.account_id, "-"))
         .select_from(
-            order_lines.join(transfers, _transfer_of("line:", _L)).outerjoin(
+            order_lines.join(transfers, _pays_line).outerjoin(
                 holds, and_(_H.tenant_id == _L.tenant_id, _H.order_id == _L.order_id)
             )
         )
         .where(or_(func.coalesce(_H.account_id, "-") != _T.from_id, func.coalesce(_T.order_id, "-") != _L.order_id)),
     ),
-    _transfer_without_row("line:", "delivered line", _L, order_lines, _L.status == model.DELIVERED),
-    _transfer_without_row("cost:", "delivered line", _L, order_lines, _L.status == model.DELIVERED),
+    _transfer_without_row("line:", "delivered line", _L, order_lines, _L.delivered > 0),
+    _transfer_without_row("cost:", "delivered line", _L, order_lines, _L.delivered > 0),
     invariant_query(
         5,
         "supplier {} earns {} with the stock codes of line {}, its transfer is of {}",
