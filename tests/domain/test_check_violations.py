@@ -13,14 +13,17 @@ from bedesten.integrity.invariants.balances import BALANCES
 from bedesten.integrity.invariants.events import EVENTS
 from bedesten.integrity.invariants.goods import GOODS
 from bedesten.integrity.invariants.money import MONEY
+from bedesten.integrity.invariants.refunds import REFUNDS
 from bedesten.integrity.invariants.structure import references
 from bedesten.store.sql import metadata
 from tests.domain.unconstrained import Unconstrained, insert_made_up, one_of_everything, without_constraints
 from tests.domain.violation_cases import BREAKS, MINE
+from tests.domain.violation_cases_refunds import REFUND_BREAKS
 from tests.store.raw import RawConnection, raw
 from tests.support.sites import ENGINES, opened
 
 Bare = tuple[Unconstrained, RawConnection]
+ALL_BREAKS = BREAKS | REFUND_BREAKS
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -51,9 +54,9 @@ def test_a_store_that_lost_its_constraints_and_nothing_else_is_sound(bare: Bare)
     assert walked(bare) == []
 
 
-@pytest.mark.parametrize("name", BREAKS)
+@pytest.mark.parametrize("name", ALL_BREAKS)
 def test_what_is_broken_is_named_with_its_invariant_its_tenant_and_its_rows(bare: Bare, name: str) -> None:
-    number, breaks, says = BREAKS[name]
+    number, breaks, says = ALL_BREAKS[name]
     found = walked(bare, *breaks)
     mine = f"invariant {number}: tenant {bare[0].tenant.id}: "
     assert [line for line in found if line.startswith(mine) and re.search(says, line)], found
@@ -63,8 +66,8 @@ def test_what_is_broken_is_named_with_its_invariant_its_tenant_and_its_rows(bare
 @pytest.mark.timeout(600)  # runs every query once for each breakage
 def test_every_invariant_of_money_and_goods_has_a_violation_case_above(bare: Bare) -> None:
     """An invariant that no broken row can violate checks nothing."""
-    found = "\n".join(line for _, breaks, _ in BREAKS.values() for line in walked(bare, *breaks))
-    for one in (*BALANCES, *GOODS, *MONEY, *EVENTS):
+    found = "\n".join(line for _, breaks, _ in ALL_BREAKS.values() for line in walked(bare, *breaks))
+    for one in (*BALANCES, *GOODS, *MONEY, *REFUNDS, *EVENTS):
         assert re.search(re.escape(one.message).replace(r"\{\}", ".*"), found), one.message
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import BigInteger, LargeBinary, Table
 
-from bedesten.audit.actions import Actor
+from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.catalogue import batches
 from bedesten.catalogue.batches import Source
 from bedesten.catalogue.code import StockCode
-from bedesten.orders import cancel, checkout
+from bedesten.orders import actions as orders
+from bedesten.orders import cancel, checkout, refunds
 from bedesten.payments.deposit_limits import DepositLimits, set_limits
 from bedesten.server.installation import Installation
 from bedesten.store.sql import metadata
@@ -62,6 +63,7 @@ def one_of_everything(installation: Installation) -> Unconstrained:
     by_code, by_note, waiting = (line.id for line in placed.lines)
     tenant.deliver(by_code, [fresh("DELIVERED-CODE")])
     tenant.deliver(by_note, notes=["done"])
+    tenant.write(_give_back, tenant, by_code)
     expired = tenant.checkout((card, 1), minutes=-1)
     tenant.write(checkout.expire, expired.order.id)
     unpaid, paid = tenant.checkout((card, 1), (topup, 1)), tenant.checkout((card, 1))
@@ -93,6 +95,12 @@ def _consign(tenant: Tenant) -> tuple[str, str]:
     source = Source("a test", tenant.supplier, tenant.supplier, 120)
     tenant.write(batches.add, tenant.installation.cipher, product, batch, source)
     return product, tenant.order((product, 2)).lines[0].id
+
+
+def _give_back(tx: Any, tenant: Tenant, line: str) -> None:
+    order, bought = orders.line_of(tx, tenant.partner, line)
+    refunds.refund_line(tx, order, bought, 100, "operator:a test", "wrong value", OPERATOR)
+    refunds.claw_back(tx, order, bought, tenant.supplier, 50, "operator:a test", "wrong value", OPERATOR)
 
 
 def _announce(tx: Any, tenant: Tenant) -> str:

@@ -28,6 +28,7 @@ from bedesten.integrity.invariants.events import EVENTS
 from bedesten.integrity.invariants.goods import GOODS
 from bedesten.integrity.invariants.money import MONEY
 from bedesten.integrity.invariants.query import InvariantQuery
+from bedesten.integrity.invariants.refunds import REFUNDS
 from bedesten.integrity.invariants.revisions import REVISIONS
 from bedesten.integrity.invariants.structure import STRUCTURE, name_of
 from bedesten.store.revision_log import changes
@@ -51,7 +52,7 @@ MAX_SAMPLED_ROWS = 50
 MAX_SEARCHED_CODES, MIN_SEARCHED_CODE_LENGTH = 3, 12
 """At most 3 sampled codes of 12 or more characters are searched for in text columns: a short one could match by accident."""
 
-INVARIANT_QUERIES: tuple[InvariantQuery, ...] = (*BALANCES, *GOODS, *MONEY, *EVENTS, *STRUCTURE, *REVISIONS)
+INVARIANT_QUERIES: tuple[InvariantQuery, ...] = (*BALANCES, *GOODS, *MONEY, *REFUNDS, *EVENTS, *STRUCTURE, *REVISIONS)
 """Every query, in the order in which they run."""
 
 

@@ -130,8 +130,19 @@ def receive(tx: Transaction, to: Balance, amount: int, business_key: str, order:
 
     Raises `Refusal` (-2) if the balance would reach the largest possible amount.
     """
-    clearing = account(tx, tx.tenant, "clearing", to.currency)
-    if not tx.run(_TRANSFER, **_transfer(tx, clearing.id, to.id, to.currency, amount, business_key, order)):
+    return _credit(tx, account(tx, tx.tenant, "clearing", to.currency), to, amount, business_key, order)
+
+
+def refund(tx: Transaction, to: Balance, amount: int, business_key: str, order: str) -> bool:
+    """Books money from the tenant's sales back to a buyer. Returns False without a change if the business key is in use.
+
+    Raises `Refusal` (-2) if the balance would reach the largest possible amount.
+    """
+    return _credit(tx, account(tx, tx.tenant, "sales", to.currency), to, amount, business_key, order)
+
+
+def _credit(tx: Transaction, from_: Balance, to: Balance, amount: int, business_key: str, order: str | None) -> bool:
+    if not tx.run(_TRANSFER, **_transfer(tx, from_.id, to.id, to.currency, amount, business_key, order)):
         return False
     if not tx.run(_RECEIVE, id=to.id, amount=amount):
         raise amount_too_large("amount")
@@ -188,6 +199,13 @@ def accrue_payable(
         payable = account(tx, supplier, "supplier", currency)
         key = f"cost:{line}:{supplier}" if stock else f"cost:{line}"
         tx.run(_TRANSFER, **_transfer(tx, sales.id, payable.id, currency, amount, key, order))
+
+
+def claw_back(tx: Transaction, supplier: str, currency: str, amount: int, business_key: str, order: str) -> bool:
+    """Books earnings from a supplier's account back to the tenant's sales. Returns False if the business key is in use."""
+    sales = account(tx, tx.tenant, "sales", currency)
+    payable = account(tx, supplier, "supplier", currency)
+    return bool(tx.run(_TRANSFER, **_transfer(tx, payable.id, sales.id, currency, amount, business_key, order)))
 
 
 def set_credit(tx: Transaction, of: Balance, limit: int) -> None:

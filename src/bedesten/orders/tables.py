@@ -112,3 +112,44 @@ Index(
     sqlite_where=text("deadline IS NOT NULL"),
     postgresql_where=text("deadline IS NOT NULL"),
 )
+
+refunds = Table(
+    "refunds",
+    metadata,
+    sql.text("id"),
+    sql.text("tenant_id"),
+    sql.text("line_id"),
+    sql.text("business_key"),
+    integer("amount", CheckConstraint(f"amount > 0 AND amount < {MAX_MINOR}", name="amount")),
+    sql.text("reason"),
+    sql.text("actor"),
+    timestamp("created"),
+    PrimaryKeyConstraint("tenant_id", "id"),
+    UniqueConstraint("business_key", "tenant_id"),
+    ForeignKeyConstraint(["tenant_id", "line_id"], ["order_lines.tenant_id", "order_lines.id"]),
+    sqlite_with_rowid=False,
+)
+"""Money given back to the buyer of a line, in minor units: its transfer has the business key `refund:` and this one."""
+Index(None, refunds.c.line_id)
+
+clawbacks = Table(
+    "clawbacks",
+    metadata,
+    sql.text("id"),
+    sql.text("tenant_id"),
+    sql.text("line_id"),
+    sql.text("supplier_id"),
+    sql.text("business_key"),
+    integer("amount", CheckConstraint(f"amount > 0 AND amount < {MAX_MINOR}", name="amount")),
+    sql.text("reason"),
+    sql.text("actor"),
+    timestamp("created"),
+    PrimaryKeyConstraint("tenant_id", "id"),
+    UniqueConstraint("business_key", "tenant_id"),
+    ForeignKeyConstraint(["tenant_id", "line_id"], ["order_lines.tenant_id", "order_lines.id"]),
+    ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
+    sqlite_with_rowid=False,
+)
+"""Earnings taken back from the supplier of a line that was at fault, in minor units: the transfer has the business key
+`clawback:` and this one."""
+Index(None, clawbacks.c.line_id)

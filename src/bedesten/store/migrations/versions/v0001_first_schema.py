@@ -903,6 +903,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("product_id", name=op.f("pk_stock_levels")),
     )
     op.create_table(
+        "clawbacks",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("line_id", sa.Text(), nullable=False),
+        sa.Column("supplier_id", sa.Text(), nullable=False),
+        sa.Column("business_key", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_clawbacks_amount")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_clawbacks_created")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "line_id"],
+            ["order_lines.tenant_id", "order_lines.id"],
+            name=op.f("fk_clawbacks_tenant_id_line_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "supplier_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_clawbacks_tenant_id_supplier_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_clawbacks")),
+        sa.UniqueConstraint("business_key", "tenant_id", name=op.f("uq_clawbacks_business_key_tenant_id")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_clawbacks_line_id"), "clawbacks", ["line_id"], unique=False)
+    op.create_table(
         "events",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -920,6 +948,28 @@ def upgrade() -> None:
         sa.UniqueConstraint("line_id", "version", "tenant_id", name=op.f("uq_events_line_id_version_tenant_id")),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "refunds",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("line_id", sa.Text(), nullable=False),
+        sa.Column("business_key", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_refunds_amount")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_refunds_created")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "line_id"],
+            ["order_lines.tenant_id", "order_lines.id"],
+            name=op.f("fk_refunds_tenant_id_line_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_refunds")),
+        sa.UniqueConstraint("business_key", "tenant_id", name=op.f("uq_refunds_business_key_tenant_id")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_refunds_line_id"), "refunds", ["line_id"], unique=False)
     op.create_table(
         "stock_codes",
         sa.Column("id", sa.Text(), nullable=False),
