@@ -127,5 +127,7 @@ def claw_back(
         return amount
     booked = ledger.claw_back(tx, supplier, order.currency, amount, f"clawback:{key}", order.id)
     assert booked, "a transfer of this key has a claw-back"
-    record(tx, actor, "line.clawback", line.id, supplier=supplier, amount=amount, currency=order.currency, reason=reason)
+    record(
+        tx, actor, "line.clawback", line.id, supplier=supplier, amount=amount, currency=order.currency, reason=reason
+    )
     return amount

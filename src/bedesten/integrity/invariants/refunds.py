@@ -107,9 +107,7 @@ REFUNDS = (
     invariant_query(
         5,
         "supplier {} earned {} with line {}, {} were taken back",
-        select(
-            _taken_back.c.tenant_id, _taken_back.c.supplier_id, _income, _taken_back.c.line_id, _taken_back.c.amount
-        )
+        select(_taken_back.c.tenant_id, _taken_back.c.supplier_id, _income, _taken_back.c.line_id, _taken_back.c.amount)
         .select_from(
             _taken_back.outerjoin(
                 _earned,
