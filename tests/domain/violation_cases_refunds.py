@@ -1,6 +1,7 @@
 """Cases of refunds and claw-backs, as in `violation_cases`."""
 
 MINE = "WHERE tenant_id = '{tenant}' AND "
+CLEARING = f"(SELECT min(id) FROM ledger_accounts {MINE} kind = 'clearing')"
 
 REFUND_BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
     "a line that was refunded more than its refunds give": (
@@ -25,10 +26,7 @@ REFUND_BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
     ),
     "a refund to somebody else": (
         5,
-        (
-            f"UPDATE transfers SET to_id = (SELECT min(id) FROM ledger_accounts {MINE} kind = 'clearing')"
-            f" {MINE} business_key LIKE 'refund:%'",
-        ),
+        (f"UPDATE transfers SET to_id = {CLEARING} {MINE} business_key LIKE 'refund:%'",),
         r"refund rfd_\w+ goes from an account of kind sales to acc_\w+, its order was paid from acc_\w+",
     ),
     "a claw-back of another amount than its transfer": (
@@ -43,10 +41,7 @@ REFUND_BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
     ),
     "a claw-back that somebody else keeps": (
         5,
-        (
-            f"UPDATE transfers SET to_id = (SELECT min(id) FROM ledger_accounts {MINE} kind = 'clearing')"
-            f" {MINE} business_key LIKE 'clawback:%'",
-        ),
+        (f"UPDATE transfers SET to_id = {CLEARING} {MINE} business_key LIKE 'clawback:%'",),
         r"claw-back clw_\w+ from supplier sup_\w+ goes from account acc_\w+ of sup_\w+ to one of kind clearing",
     ),
     "a claw-back of more than was earned": (
