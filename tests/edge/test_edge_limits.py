@@ -118,10 +118,12 @@ def test_a_tenant_at_its_limit_takes_nothing_from_another(fresh_shop: Shop, unli
         Connection(fresh_shop.site.port) as second,
         ThreadPoolExecutor(1) as pool,
     ):
+        begun = time.monotonic()
         flood = pool.submit(burst, first, loud, 2000)
         answers = burst(second, quiet, 500)
         assert accepted(answers) == 500
-        assert accepted(flood.result()) <= 66
+        accepted_loud = accepted(flood.result())
+        assert accepted_loud <= 60 * 1.1 + (time.monotonic() - begun)
 
 
 def test_the_tenants_limit_counts_whoever_calls(fresh_shop: Shop, limit: Limit) -> None:
