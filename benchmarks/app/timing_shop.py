@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import update
 
 from bedesten.accounts import actions as accounts
-from bedesten.accounts.tables import api_keys
 from bedesten.apikeys import actions as key_actions
 from bedesten.apikeys.actions import NewKey
+from bedesten.apikeys.tables import api_keys
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue.actions import SUPPLIER, ProductFields, put_product
 from bedesten.core.clock import HOUR

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from bedesten import errors
-from bedesten.accounts.tables import api_keys
 from bedesten.apikeys import actions as key_actions
 from bedesten.apikeys import rotation, usage
 from bedesten.apikeys.actions import PREVIOUS
+from bedesten.apikeys.tables import api_keys
 from bedesten.apikeys.usage import LastUse
 from bedesten.audit.actions import OPERATOR
 from bedesten.core.clock import wire_time

@@ -17,9 +17,9 @@ from functools import partial
 import structlog
 from sqlalchemy import select, update
 
-from bedesten.accounts.tables import api_keys, key_exists, key_secrets
 from bedesten.apikeys import actions as key_actions
 from bedesten.apikeys.actions import PREVIOUS, SLOTS
+from bedesten.apikeys.tables import api_keys, key_exists, key_secrets
 from bedesten.audit.actions import INSTALLATION as INSTALLATION_ID
 from bedesten.audit.actions import OPERATOR, Actor, record
 from bedesten.core import credential

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select, update
 
 from bedesten import errors
-from bedesten.accounts.tables import accounts, api_keys, key_exists, key_secrets
+from bedesten.accounts.tables import accounts
 from bedesten.apikeys.expiry import stage_of
+from bedesten.apikeys.tables import api_keys, key_exists, key_secrets
 from bedesten.audit.actions import Actor, record
 from bedesten.core.clock import MAX_TIME_MS, wire_time
 from bedesten.core.secret import Secret, masked

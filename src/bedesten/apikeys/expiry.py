@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, or_, select, update
 
-from bedesten.accounts.tables import api_keys, key_exists, key_secrets
+from bedesten.apikeys.tables import api_keys, key_exists, key_secrets
 from bedesten.audit.actions import Actor, record
 from bedesten.core.clock import DAY, wire_time
 from bedesten.store.sql import TENANT, cross_tenant, cross_tenant_rows_as, p, statement

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, or_, select, update
 
-from bedesten.accounts.tables import api_keys, key_import_runs, key_imports, key_secrets
 from bedesten.apikeys import actions as key_actions
 from bedesten.apikeys.actions import CURRENT, NewKey
+from bedesten.apikeys.tables import api_keys, key_import_runs, key_imports, key_secrets
 from bedesten.audit.actions import Actor, record
 from bedesten.core.clock import MINUTE
 from bedesten.core.ids import IdGenerator

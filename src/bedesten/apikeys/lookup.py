@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import select
 
-from bedesten.accounts.tables import api_keys, key_exists, key_secrets
 from bedesten.apikeys.actions import end_of
+from bedesten.apikeys.tables import api_keys, key_exists, key_secrets
 from bedesten.gate.api_keys import parse_networks
 from bedesten.gate.auth_cache import KeyEntry
 from bedesten.gate.scopes import Surface

@@ -20,10 +20,10 @@ from collections.abc import Iterable
 from sqlalchemy import case, or_, select, update
 
 from bedesten import errors
-from bedesten.accounts.tables import api_keys, key_secrets
 from bedesten.apikeys import actions as key_actions
 from bedesten.apikeys import usage
 from bedesten.apikeys.actions import CURRENT, PREVIOUS, KeySecret
+from bedesten.apikeys.tables import api_keys, key_secrets
 from bedesten.audit.actions import Actor, record
 from bedesten.core.clock import DAY, HOUR
 from bedesten.core.secret import Secret, masked

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import case, delete, select, update
 
-from bedesten.accounts.tables import api_keys, key_secrets, key_uses
 from bedesten.apikeys import actions as key_actions
 from bedesten.apikeys.actions import CURRENT, PREVIOUS, SLOTS, ApiKey, KeySecret
+from bedesten.apikeys.tables import api_keys, key_secrets, key_uses
 from bedesten.core.clock import wire_time
 from bedesten.gate.api_keys import mask_keys
 from bedesten.store.sql import TENANT, Statement, insert, p, rows_as, statement

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import case, exists, func, or_, select, update
 
 from bedesten import errors
-from bedesten.accounts.tables import accounts, api_keys
+from bedesten.accounts.tables import accounts
+from bedesten.apikeys.tables import api_keys
 from bedesten.catalogue.model import STOCK as STOCK
 from bedesten.catalogue.model import STOCK_FIRST as STOCK_FIRST
 from bedesten.catalogue.model import SUPPLIER as SUPPLIER

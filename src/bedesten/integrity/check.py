@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import msgspec
 from sqlalchemy import Column, Table, func, literal, or_, select
 
-from bedesten.accounts.tables import api_keys
+from bedesten.apikeys.tables import api_keys
 from bedesten.audit.tables import audit
 from bedesten.catalogue import code as code_rule
 from bedesten.catalogue.stock import PURPOSE

@@ -18,8 +18,9 @@ from sqlalchemy import (
     select,
 )
 
-from bedesten.accounts.tables import accounts, api_keys
+from bedesten.accounts.tables import accounts
 from bedesten.apikeys.imports import MAX_HINT
+from bedesten.apikeys.tables import api_keys
 from bedesten.audit.actions import INSTALLATION
 from bedesten.integrity.invariants.query import InvariantQuery, invariant_query
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
