@@ -19,9 +19,9 @@ from tests.store.raw import RawConnection
 from tests.support.sites import ENGINES, opened
 
 EVENTS = (
-    "SELECT e.version, e.status, d.url FROM events e LEFT JOIN deliveries d"
+    "SELECT e.sequence, e.status, d.url FROM events e LEFT JOIN deliveries d"
     " ON d.tenant_id = e.tenant_id AND d.event_id = e.id"
-    " WHERE e.tenant_id = :tenant AND e.line_id = :line ORDER BY e.version"
+    " WHERE e.tenant_id = :tenant AND e.line_id = :line ORDER BY e.sequence"
 )
 
 
@@ -109,10 +109,10 @@ def test_an_endpoint_s_secrets_are_shown_once_and_sealed(tenant: Tenant, other_c
     for ciphertext in rows[0]:
         assert secret.reveal().encode() not in bytes(ciphertext)
         assert key.reveal().encode() not in bytes(ciphertext)
-    endpoint = tenant.read(webhooks.endpoint_of, supplier)
-    assert endpoint is not None
+    (endpoint,) = tenant.read(webhooks.endpoints_of, supplier)
     cipher = tenant.installation.cipher
-    assert tenant.read(lambda tx: cipher.decrypt(tx, webhooks.SECRET, endpoint.id, endpoint.secret)) == secret.reveal()
+    opened_secret = tenant.read(lambda tx: cipher.decrypt(tx, webhooks.SECRET, endpoint.id, bytes(rows[0][0])))
+    assert opened_secret == secret.reveal()
 
 
 def test_the_body_has_the_codes_only_in_the_event_that_says_delivered(tenant: Tenant) -> None:
@@ -163,10 +163,11 @@ def test_the_database_refuses_a_second_event_of_a_change_or_delivery_of_an_event
 ) -> None:
     tenant.order((tenant.card(2), 2))
     event = (
-        "INSERT INTO events (id, tenant_id, line_id, version, status, created) SELECT 'evt_x', tenant_id, {}, {}, 1, 1"
+        "INSERT INTO events (id, tenant_id, owner_id, type, object_id, line_id, sequence, status, created)"
+        " SELECT 'evt_x', tenant_id, owner_id, type, object_id, {}, {}, 1, 1"
     )
     event += " FROM events WHERE tenant_id = :tenant"
-    refuses(other_connection, DOUBLE, event.format("line_id", "version"), tenant=tenant.id)
+    refuses(other_connection, DOUBLE, event.format("line_id", "sequence"), tenant=tenant.id)
     refuses(other_connection, DANGLING, event.format("'odl_of_nobody'", "9"), tenant=tenant.id)
     delivery = (
         "INSERT INTO deliveries (id, tenant_id, event_id, endpoint_id, url, state, attempts, next_at, updated)"

@@ -290,17 +290,17 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
     ),
     "a change without its event": (
         6,
-        ("DELETE FROM events WHERE line_id = '{by_code}' AND version = 1",),
+        ("DELETE FROM events WHERE line_id = '{by_code}' AND sequence = 1",),
         r"line odl_\w+ has version 2 and 1 events, from 2 to 2",
     ),
     "an event without a change": (
         6,
-        ("UPDATE events SET version = 3 WHERE line_id = '{by_code}' AND version = 2",),
+        ("UPDATE events SET sequence = 3 WHERE line_id = '{by_code}' AND sequence = 2",),
         r"line odl_\w+ has version 2 and 2 events, from 1 to 3",
     ),
     "an event that says something else": (
         6,
-        ("UPDATE events SET status = 0 WHERE line_id = '{by_code}' AND version = 2",),
+        ("UPDATE events SET status = 0 WHERE line_id = '{by_code}' AND sequence = 2",),
         r"line odl_\w+ has status 1, its latest event evt_\w+ says 0",
     ),
     "an event that was not passed on to the endpoint's URL": (

@@ -109,7 +109,7 @@ def set_webhook(tx: Transaction, cipher: TenantCipher, partner: Account, url: st
     """
     if url is not None:
         check_target(url, webhooks.allowed_networks(tx), "url")
-    before = webhooks.endpoint_of(tx, partner.id)
+    before = next(iter(webhooks.endpoints_of(tx, partner.id)), None)
     made = None
     if before is None:
         made = CreatedPartner(partner.id, partner.handle, *webhooks.create_endpoint(tx, cipher, partner.id, url))
@@ -123,7 +123,7 @@ def set_webhook(tx: Transaction, cipher: TenantCipher, partner: Account, url: st
 def shown(tx: Transaction, currency: str, partner: Account) -> dict[str, object]:
     """The operator's view of a partner, with its money and webhook URL."""
     balance = ledger.balance(tx, partner.id, "partner", currency)
-    endpoint = webhooks.endpoint_of(tx, partner.id)
+    endpoint = next(iter(webhooks.endpoints_of(tx, partner.id)), None)
     return {
         **accounts.account_view(partner),
         "currency": currency,

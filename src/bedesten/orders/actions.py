@@ -23,6 +23,7 @@ from bedesten.orders.availability import (
 )
 from bedesten.orders.model import (
     DELIVERED,
+    EVENT_TYPES,
     EXPIRED,
     PLACED,
     PROCESSING,
@@ -38,6 +39,7 @@ from bedesten.orders.model import (
 from bedesten.store.transaction import RetryTransaction, Step, Transaction
 from bedesten.tenants.checkout_limits import CheckoutLimits
 from bedesten.webhooks import actions as webhooks
+from bedesten.webhooks.actions import LineEvent
 from bedesten.webhooks.targets import check_target
 
 
@@ -66,14 +68,15 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> PlacedOrder:
     # read first: other buyers wait from the change of the stock level until COMMIT
     money = ledger.account(tx, buyer.id, buyer.kind, buyer.currency)
     sales = ledger.account(tx, tx.tenant, "sales", buyer.currency)
-    endpoint = webhooks.endpoint_of(tx, buyer.id)
+    endpoints = webhooks.endpoints_of(tx, buyer.id)
     order = _insert_order(tx, buyer, request, asked, PLACED, None)
     wanted = take_all(tx, asked, problems, tx.now)
     lines = [_line(tx, order, one) for one in wanted]
     steps = [_insert_step(line) for line in lines]
     steps += _payment_steps(tx, order, money, sales, wanted, lines)
     for line in lines:
-        steps += webhooks.event_steps(tx, line.id, line.version, line.status, endpoint, order.notify_url)
+        change = LineEvent(buyer.id, line.id, line.version, line.status, EVENT_TYPES[line.status])
+        steps += webhooks.event_steps(tx, change, endpoints, order.notify_url)
     _run(tx, steps, wanted, lines, moves.DELIVERED)
     for line, one in zip(lines, wanted, strict=True):
         if one.earns:
@@ -210,8 +213,9 @@ def deliver_line(tx: Transaction, order: Order, line: Line, note: str | None = N
 
 def write_event(tx: Transaction, order: Order, line: Line, status: int) -> None:
     """Writes the event of a line's next version, which the caller has just stored."""
-    endpoint = webhooks.endpoint_of(tx, order.buyer_id)
-    tx.run_all(webhooks.event_steps(tx, line.id, line.version + 1, status, endpoint, order.notify_url))
+    endpoints = webhooks.endpoints_of(tx, order.buyer_id)
+    change = LineEvent(order.buyer_id, line.id, line.version + 1, status, EVENT_TYPES[status])
+    tx.run_all(webhooks.event_steps(tx, change, endpoints, order.notify_url))
 
 
 def enqueue_for_supplier(tx: Transaction, order: Order, line: Line, supplier: str) -> None:

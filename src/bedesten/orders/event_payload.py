@@ -15,10 +15,10 @@ from bedesten.tenants.cipher import TenantCipher
 
 @dataclass(frozen=True, slots=True)
 class LineChange:
-    """One change of a line's status, as its event stores it. `version` counts the line's changes; `at` is in ms."""
+    """One change of a line's status, as its event stores it. `sequence` counts the line's changes; `at` is in ms."""
 
     line: str
-    version: int
+    sequence: int
     status: int
     at: int
 
@@ -40,7 +40,7 @@ def event_payload(tx: Transaction, cipher: TenantCipher, change: LineChange) -> 
         "deliverId": line.deliver_id,
         "orderDetailId": line.id,
         "status": change.status,
-        "sequence": change.version,
+        "sequence": change.sequence,
         "occurredAt": wire_time(change.at),
         "deliveryData": [one.code for one in codes] or None,
         "deliveryNote": json.loads(line.note) if line.note and change.status == DELIVERED else None,

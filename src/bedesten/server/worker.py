@@ -35,6 +35,7 @@ from bedesten.telemetry.request_log import RequestLog
 from bedesten.tenants.cipher import DecryptionError
 from bedesten.webhooks import outbox, sender
 from bedesten.webhooks.actions import OUTBOUND_KEY, SECRET
+from bedesten.webhooks.event_body import stored_body
 from bedesten.webhooks.outbox import Delivery
 from bedesten.webhooks.sender import OutgoingWebhook, SendResult
 from bedesten.webhooks.targets import Network, host_of, parse_networks
@@ -150,6 +151,8 @@ async def _deliver(
         partner=due.owner_id,
         order=order,
         line=due.line_id,
+        event=due.type,
+        object=due.object_id,
         host=host_of(due.url),
         delivery=due.id,
         attempt=due.attempts + 1,
@@ -160,11 +163,14 @@ async def _deliver(
 
 def _letter(tx: SystemTransaction, installation: Installation, due: Delivery) -> OutgoingWebhook:
     bound, cipher = tx.for_tenant(due.tenant_id), installation.cipher
-    change = LineChange(due.line_id, due.version, due.status, due.created)
+    if due.line_id is not None and due.status is not None:
+        body = event_payload(bound, cipher, LineChange(due.line_id, due.sequence, due.status, due.created))
+    else:
+        body = stored_body(due)
     return OutgoingWebhook(
         id=due.event_id,
         url=due.url,
-        body=event_payload(bound, cipher, change),
+        body=body,
         secret=Secret(cipher.decrypt(bound, SECRET, due.endpoint_id, due.secret)),
         outbound_key=Secret(cipher.decrypt(bound, OUTBOUND_KEY, due.endpoint_id, due.outbound_key)),
     )

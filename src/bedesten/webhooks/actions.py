@@ -1,40 +1,57 @@
 """Writes events and deliveries to the outbox, in the transaction of the change, and manages endpoints."""
 
 import base64
+import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, func, select, update
 
 from bedesten.core.secret import Secret
 from bedesten.store.database_clock import DATABASE_NOW
 from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
 from bedesten.store.tables import installation
-from bedesten.store.transaction import Step, Transaction
+from bedesten.store.transaction import RetryTransaction, Step, Transaction
 from bedesten.tenants.cipher import TenantCipher
 from bedesten.tenants.tables import tenants
+from bedesten.webhooks.event_types import EVENT_TYPES, ORDER_LINE_TYPES, is_chosen, stored
 from bedesten.webhooks.tables import deliveries, events, webhook_endpoints
 from bedesten.webhooks.targets import Network, parse_networks
 
 DUE, DONE, GIVEN_UP = 0, 1, 2
 SECRET, OUTBOUND_KEY = "webhook-secret", "webhook-key"
+ENVELOPE = ("type", "objectId", "orderId", "orderReference", "sequence", "occurredAt")
+"""The members of every stored body that are added when it is sent; an event's own `orderId` and `orderReference` win."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The webhook endpoint of an account; without a `url` only orders with their own URL are delivered."""
+    """A webhook endpoint of an account. Without a `url` only orders with their own URL are delivered."""
 
     id: str
     url: str | None
-    secret: bytes
-    outbound_key: bytes
+    event_types: str | None
 
 
-_E = webhook_endpoints.c
+@dataclass(frozen=True, slots=True)
+class LineEvent:
+    """One change of the status of `owner`'s order line; `sequence` counts the line's changes."""
+
+    owner: str
+    line: str
+    sequence: int
+    status: int
+    type: str
+
+
+_E, _V = webhook_endpoints.c, events.c
 _CREATE = insert_of(webhook_endpoints)
 _OF_OWNER = rows_as(
     Endpoint,
-    select(_E.id, _E.url, _E.secret, _E.outbound_key).where(_E.tenant_id == TENANT, _E.owner_id == p("owner")),
+    select(_E.id, _E.url, _E.event_types)
+    .where(_E.tenant_id == TENANT, _E.owner_id == p("owner"))
+    .order_by(_E.created, _E.id),
 )
 _SET_URL = statement(
     update(webhook_endpoints).where(_E.tenant_id == TENANT, _E.owner_id == p("owner")).values(url=p("new_url"))
@@ -43,11 +60,15 @@ _NETWORKS = statement(
     select(installation.c.webhook_networks).where(exists(select(tenants.c.id).where(tenants.c.id == TENANT)))
 )
 _EVENT = insert_of(events)
+_NEXT = select(func.coalesce(func.max(_V.sequence), 0) + 1).where(
+    _V.tenant_id == TENANT, _V.object_id == p("of_object"), _V.owner_id == p("of_owner")
+)
+_NUMBERED_EVENT = insert_of(events, or_ignore=True, sequence=_NEXT.scalar_subquery())
 _QUEUE = insert_of(deliveries, next_at=DATABASE_NOW)
 
 
 def create_endpoint(
-    tx: Transaction, cipher: TenantCipher, owner: str, url: str | None
+    tx: Transaction, cipher: TenantCipher, owner: str, url: str | None, types: frozenset[str] | None = ORDER_LINE_TYPES
 ) -> tuple[Secret[str], Secret[str]]:
     """Creates an account's endpoint; returns the signing secret (`whsec_…`) and the outbound key, shown only now."""
     endpoint = tx.new_id("whk")
@@ -58,6 +79,7 @@ def create_endpoint(
         id=endpoint,
         owner_id=owner,
         url=url,
+        event_types=None if types is None else stored(types),
         secret=cipher.encrypt(tx, SECRET, endpoint, secret),
         outbound_key=cipher.encrypt(tx, OUTBOUND_KEY, endpoint, outbound),
         created=tx.now,
@@ -71,9 +93,9 @@ def allowed_networks(tx: Transaction) -> tuple[Network, ...]:
     return parse_networks(row[0]) if row else ()
 
 
-def endpoint_of(tx: Transaction, owner: str) -> Endpoint | None:
-    """Returns the account's endpoint with its secrets still encrypted."""
-    return tx.one(_OF_OWNER, owner=owner)
+def endpoints_of(tx: Transaction, owner: str) -> list[Endpoint]:
+    """Returns the account's endpoints, the oldest first."""
+    return tx.all(_OF_OWNER, owner=owner)
 
 
 def set_url(tx: Transaction, owner: str, url: str | None) -> None:
@@ -81,28 +103,90 @@ def set_url(tx: Transaction, owner: str, url: str | None) -> None:
     tx.run(_SET_URL, owner=owner, new_url=url)
 
 
-def event_steps(
-    tx: Transaction, line: str, version: int, status: int, endpoint: Endpoint | None, url: str | None
-) -> list[Step]:
-    """Returns the steps that write the event of one change, and its delivery if there is a target.
+def event_steps(tx: Transaction, change: LineEvent, endpoints: Sequence[Endpoint], url: str | None) -> list[Step]:
+    """Returns the steps that write the event of an order line's change, and a delivery for each target.
 
-    `url` is the order's own `notifyUrl`; it takes precedence over the endpoint's URL.
+    `url` is the order's own `notifyUrl`; it takes precedence over the endpoints' URLs, and the account's oldest endpoint
+    signs for it.
     """
     event = tx.new_id("evt")
-    told = {"id": event, "line_id": line, "version": version, "status": status, "created": tx.now}
-    target = url or (endpoint.url if endpoint else None)
-    if not endpoint or not target:
-        return [Step(_EVENT, told)]
-    due = {
-        "id": tx.new_id("dlv"),
-        "event_id": event,
-        "endpoint_id": endpoint.id,
-        "url": target,
-        "state": DUE,
-        "attempts": 0,
-        "at": tx.at,
-        "last_status": None,
-        "last_error": None,
-        "updated": tx.now,
+    row = {
+        "id": event,
+        "owner_id": change.owner,
+        "type": change.type,
+        "object_id": change.line,
+        "sequence": change.sequence,
+        "line_id": change.line,
+        "status": change.status,
+        "body": None,
+        "created": tx.now,
     }
-    return [Step(_EVENT, told), Step(_QUEUE, due)]
+    targets = [(one, url) for one in endpoints[:1]] if url else _targets(endpoints, change.type)
+    return [Step(_EVENT, row), *(_delivery_step(tx, event, one, target) for one, target in targets)]
+
+
+def notify(tx: Transaction, owner: str, event_type: str, object_id: str, body: Mapping[str, object]) -> None:
+    """Writes an event for an account, and its deliveries, in the transaction of what it tells of; see `notify_steps`."""
+    for step in notify_steps(tx, owner, event_type, object_id, body, endpoints_of(tx, owner)):
+        tx.run_all([step])
+
+
+def notify_steps(
+    tx: Transaction,
+    owner: str,
+    event_type: str,
+    object_id: str,
+    body: Mapping[str, object],
+    endpoints: Sequence[Endpoint],
+) -> list[Step]:
+    """Returns the steps that write an event with a stored body for the account `owner`, and a delivery for each endpoint.
+
+    `body` is a JSON object without codes, secrets and members of the envelope, except `orderId` and `orderReference`,
+    which it has if the event is about an order. `sequence` counts the events of `object_id` for the owner; the steps of
+    two events of the same object and owner cannot run together. An order line's changes are told to its buyer by
+    `event_steps`, which numbers them itself: no other event has the line as its object for the buyer. Raises
+    `RetryTransaction` when run if another transaction wrote an event of the object at the same moment.
+    """
+    assert event_type in EVENT_TYPES, f"{event_type} is missing from webhooks.event_types"
+    assert event_type not in ORDER_LINE_TYPES, "an order line's events are written by event_steps"
+    assert not {"type", "objectId", "sequence", "occurredAt"} & body.keys(), "the envelope has these members"
+    event = tx.new_id("evt")
+    row = {
+        "id": event,
+        "owner_id": owner,
+        "type": event_type,
+        "object_id": object_id,
+        "line_id": None,
+        "status": None,
+        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        "created": tx.now,
+        "of_object": object_id,
+        "of_owner": owner,
+    }
+    targets = _targets(endpoints, event_type)
+    return [
+        Step(_NUMBERED_EVENT, row, error=lambda: RetryTransaction("the object had another event at this moment")),
+        *(_delivery_step(tx, event, one, target) for one, target in targets),
+    ]
+
+
+def _targets(endpoints: Sequence[Endpoint], event_type: str) -> list[tuple[Endpoint, str]]:
+    return [(one, one.url) for one in endpoints if one.url and is_chosen(event_type, one.event_types)]
+
+
+def _delivery_step(tx: Transaction, event: str, endpoint: Endpoint, url: str) -> Step:
+    return Step(
+        _QUEUE,
+        {
+            "id": tx.new_id("dlv"),
+            "event_id": event,
+            "endpoint_id": endpoint.id,
+            "url": url,
+            "state": DUE,
+            "attempts": 0,
+            "at": tx.at,
+            "last_status": None,
+            "last_error": None,
+            "updated": tx.now,
+        },
+    )

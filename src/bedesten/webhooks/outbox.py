@@ -33,9 +33,12 @@ class Delivery:
     url: str
     attempts: int
     event_id: str
-    line_id: str
-    version: int
-    status: int
+    type: str
+    object_id: str
+    sequence: int
+    line_id: str | None
+    status: int | None
+    body: str | None
     created: int
     endpoint_id: str
     owner_id: str
@@ -47,8 +50,8 @@ _D, _E, _W = deliveries.c, events.c, webhook_endpoints.c
 _DUE = cross_tenant_rows_as(
     Delivery,
     select(
-        _D.id, _D.tenant_id, _D.url, _D.attempts, _E.id, _E.line_id, _E.version, _E.status, _E.created, _W.id,
-        _W.owner_id, _W.secret, _W.outbound_key,
+        _D.id, _D.tenant_id, _D.url, _D.attempts, _E.id, _E.type, _E.object_id, _E.sequence, _E.line_id,
+        _E.status, _E.body, _E.created, _W.id, _W.owner_id, _W.secret, _W.outbound_key,
     )
     .select_from(deliveries.join(events, (_E.tenant_id == _D.tenant_id) & (_E.id == _D.event_id)).join(
             webhook_endpoints, (_W.tenant_id == _D.tenant_id) & (_W.id == _D.endpoint_id)

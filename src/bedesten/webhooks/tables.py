@@ -11,15 +11,25 @@ events = Table(
     metadata,
     sql.text("id"),
     sql.text("tenant_id"),
-    sql.text("line_id"),
-    integer("version"),
-    integer("status"),
+    sql.text("owner_id"),
+    sql.text("type"),
+    sql.text("object_id"),
+    integer("sequence", CheckConstraint("sequence >= 1", name="sequence")),
+    sql.text("line_id", null=True),
+    integer("status", null=True),
+    sql.text("body", null=True),
     timestamp("created"),
     PrimaryKeyConstraint("tenant_id", "id"),
-    UniqueConstraint("line_id", "version", "tenant_id"),
+    UniqueConstraint("object_id", "sequence", "owner_id", "tenant_id"),
+    CheckConstraint("(line_id IS NULL) = (status IS NULL)", name="line_and_status"),
+    CheckConstraint("(line_id IS NULL) = (body IS NOT NULL)", name="body"),
     ForeignKeyConstraint(["tenant_id", "line_id"], ["order_lines.tenant_id", "order_lines.id"]),
+    ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
     sqlite_with_rowid=False,
 )
+"""`owner_id` is the account that is told. `sequence` counts the events of one object for one owner. An event of an order
+line (`line_id`, `status`) has no stored body, because the body may contain codes; every other event stores its body, a
+JSON object without secrets."""
 
 webhook_endpoints = Table(
     "webhook_endpoints",
@@ -28,6 +38,7 @@ webhook_endpoints = Table(
     sql.text("tenant_id"),
     sql.text("owner_id"),
     sql.text("url", null=True),
+    sql.text("event_types", null=True),
     blob("secret"),
     blob("outbound_key"),
     timestamp("created"),
@@ -35,7 +46,8 @@ webhook_endpoints = Table(
     UniqueConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
 )
-"""An account has one endpoint for now. `url` NULL: only orders with their own `notifyUrl` are delivered. `secret` and
+"""An account has one endpoint for now. `url` NULL: only orders with their own `notifyUrl` are delivered.
+`event_types` names the chosen types, with a space before and after each; NULL: every type. `secret` and
 `outbound_key` are encrypted with the tenant's data key."""
 
 deliveries = Table(

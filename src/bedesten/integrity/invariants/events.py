@@ -26,9 +26,10 @@ _line_events = (
         _E.tenant_id,
         _E.line_id,
         func.count().label("events"),
-        func.min(_E.version).label("first"),
-        func.max(_E.version).label("last"),
+        func.min(_E.sequence).label("first"),
+        func.max(_E.sequence).label("last"),
     )
+    .where(_E.line_id.is_not(None))
     .group_by(_E.tenant_id, _E.line_id)
     .subquery("line_events")
 )
@@ -66,7 +67,7 @@ EVENTS = (
         "line {} has status {}, its latest event {} says {}",
         select(_L.tenant_id, _L.id, _L.status, _E.id, _E.status)
         .select_from(
-            order_lines.join(events, and_(_E.tenant_id == _L.tenant_id, _E.line_id == _L.id, _E.version == _L.version))
+            order_lines.join(events, and_(_E.tenant_id == _L.tenant_id, _E.line_id == _L.id, _E.sequence == _L.version))
         )
         .where(_E.status != _L.status),
     ),
