@@ -14,7 +14,7 @@ from bedesten.store.transaction import Transaction
 from tests.domain.tenant import CARD, TOPUP, Tenant, fresh
 from tests.store.raw import RawConnection
 
-EVENTS = "SELECT status FROM events WHERE line_id = :line ORDER BY version"
+EVENTS = "SELECT status FROM events WHERE line_id = :line ORDER BY sequence"
 
 
 def cancelled(tenant: Tenant, order: Order, *lines: str, actor: str = "") -> list[Line]:
