@@ -103,7 +103,7 @@ class SampleGate:
         self.auth_cache.put(CacheKey("key", (digest,)), entry)
         return text.encode()
 
-    def told(self, route: Route, credentials: Credentials) -> str:
+    def answer(self, route: Route, credentials: Credentials) -> str:
         """What the gate tells a request to the route: status and number of its refusal, or `pass`."""
         unknown = {CacheKey("key", self._digests(credentials)): None}
         try:
@@ -141,20 +141,20 @@ def demand(route: Route) -> str:
 def answers(sample_gate: SampleGate, route: Route) -> Iterator[str]:
     """What those who lack the demanded get, in the order of the columns."""
     surface = route.access.surface or Surface.RESELLER
-    yield sample_gate.told(route, Credentials([], [], "192.0.2.1"))
+    yield sample_gate.answer(route, Credentials([], [], "192.0.2.1"))
     invalid = Credentials([b"Bearer a.b.c"], [b"ak_live_" + b"f" * 32], "192.0.2.1")
-    yield sample_gate.told(route, invalid)
-    yield sample_gate.told(route, sample_gate.credential(OTHER[surface], rights(OTHER[surface])))
-    yield sample_gate.told(route, sample_gate.credential(surface, rights(surface) - {demand(route)}))
-    assert sample_gate.told(route, sample_gate.credential(surface, rights(surface))) == "pass", route.endpoint
+    yield sample_gate.answer(route, invalid)
+    yield sample_gate.answer(route, sample_gate.credential(OTHER[surface], rights(OTHER[surface])))
+    yield sample_gate.answer(route, sample_gate.credential(surface, rights(surface) - {demand(route)}))
+    assert sample_gate.answer(route, sample_gate.credential(surface, rights(surface))) == "pass", route.endpoint
 
 
 def line(sample_gate: SampleGate, route: Route) -> str:
     """The operation's line, and one beneath it for each of its aliases."""
     limit = "-" if route.method == "GET" else f"{route.limit // 1024} KiB"
-    told = "".join(f"{one:<9}" for one in answers(sample_gate, route)).rstrip()
+    cells = "".join(f"{one:<9}" for one in answers(sample_gate, route)).rstrip()
     aliases = "".join(f"\n  = {route.method} {alias}" for alias in route.aliases)
-    return f"{route.endpoint:<52}{demand(route):<24}{limit:>8}   {told}{aliases}"
+    return f"{route.endpoint:<52}{demand(route):<24}{limit:>8}   {cells}{aliases}"
 
 
 def matrix() -> str:

@@ -28,11 +28,11 @@ def record_change(
     fields = [name for name in _SHOWN if was is None or getattr(was, name) != getattr(now, name)]
     if was is not None and not fields:
         return False
-    told: dict[str, object] = {"sku": now.sku, "name": now.name, **why}
+    detail: dict[str, object] = {"sku": now.sku, "name": now.name, **why}
     if was is not None:
-        told["before"] = _shown(tx, was, fields)
-    told["after"] = _shown(tx, now, fields)
-    record(tx, actor, "product.change" if was else "product.create", product_id, **told)
+        detail["before"] = _shown(tx, was, fields)
+    detail["after"] = _shown(tx, now, fields)
+    record(tx, actor, "product.change" if was else "product.create", product_id, **detail)
     return True
 
 

@@ -108,12 +108,12 @@ def _cut(value: object, longest: int) -> str:
 # --- exceptions ---------------------------------------------------------------------------------------------------------
 
 
-def _exception(told: object) -> BaseException | None:
-    if isinstance(told, BaseException):
-        return told
-    if isinstance(told, tuple):
-        return told[1] if len(told) == 3 and isinstance(told[1], BaseException) else None
-    return sys.exc_info()[1] if told else None
+def _exception(exc_info: object) -> BaseException | None:
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    if isinstance(exc_info, tuple):
+        return exc_info[1] if len(exc_info) == 3 and isinstance(exc_info[1], BaseException) else None
+    return sys.exc_info()[1] if exc_info else None
 
 
 def _trace(error: BaseException) -> str:

@@ -303,19 +303,19 @@ class _Supervisor:
 
     def _spawn(self, child: _Child, listen_fd: int) -> None:
         again = child.started > 0
-        ready, told = os.pipe()
+        ready, ready_end = os.pipe()
         told_spec = ChildSpec(
             name=child.name,
             target=child.target,
             parent=os.getpid(),
             life_fd=self._life[0],
-            ready_fd=told,
+            ready_fd=ready_end,
             listen_fd=listen_fd,
             limits=self._spec.limits,
             path=[entry or os.getcwd() for entry in sys.path],
             verbose=child.failures == 0,
         )
-        kept = [told, self._life[0], self._lock_fd] + ([listen_fd] if listen_fd >= 0 else [])
+        kept = [ready_end, self._life[0], self._lock_fd] + ([listen_fd] if listen_fd >= 0 else [])
         environment = {CHILD_VARIABLE: told_spec.dump(), SETTINGS_VARIABLE: self._spec.settings_json}
         if web := self._children[0].address:
             environment[WEB_VARIABLE] = json.dumps(web.address[:2])
@@ -329,7 +329,7 @@ class _Supervisor:
             pass_fds=kept,
             process_group=0,  # the terminal's Ctrl-C reaches the supervisor alone
         )
-        os.close(told)
+        os.close(ready_end)
         os.set_blocking(ready, False)
         child.ready_fd = ready
         child.reason = ""

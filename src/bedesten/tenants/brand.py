@@ -35,8 +35,8 @@ def set_brand(tx: Transaction, accent: str | None, logo: bytes | None) -> None:
     brand = {name: value for name, value in brand.items() if value}
     tx.run(_SET_BRAND, new_brand=json.dumps(brand) if brand else None)
     tx.advance_revision("tenant", tx.tenant)
-    told = [{"accent": one.get("accent"), "logo": len(one.get("logo", ""))} for one in (before, brand)]
-    record(tx, OPERATOR, "tenant.brand", tx.tenant, before=told[0], after=told[1])
+    summaries = [{"accent": one.get("accent"), "logo": len(one.get("logo", ""))} for one in (before, brand)]
+    record(tx, OPERATOR, "tenant.brand", tx.tenant, before=summaries[0], after=summaries[1])
 
 
 def brand_of(tx: Transaction) -> dict[str, str]:
