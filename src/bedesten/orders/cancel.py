@@ -23,7 +23,7 @@ OPEN = (PROCESSING, TAKEN_OUT)
 
 
 def lock(tx: Transaction, order: Order) -> Order:
-    """Locks the order's row and reads it again: whoever else moves the order waits until COMMIT."""
+    """Locks the order's row and reads it again; other transactions that change the order wait until COMMIT."""
     tx.one(sql.LOCK, order_id=order.id)
     return actions.order_of(tx, order.buyer_id, order.id)
 
