@@ -178,6 +178,7 @@ def test_too_many_failures_are_in_the_trail_as_such(shop: Shop) -> None:
     assert found == {(-26, "wrong password", shop.partner), (-27, "too many failures in a row", "anonymous")}
 
 
+@pytest.mark.slow
 @pytest.mark.requirement(156)
 def test_ten_thousand_refusals_write_nothing_until_the_flush_and_then_a_few_rows(shop: Shop) -> None:
     server, store = shop.server, shop.server.installation.store

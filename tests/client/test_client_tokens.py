@@ -89,6 +89,7 @@ def test_an_order_that_meets_the_401_is_placed_exactly_once(own: Shop, counted: 
     assert len(own.site.rows(own.id)["orders"]) == len(before) + 1
 
 
+@pytest.mark.slow
 @pytest.mark.requirement(226)
 def test_a_thousand_parallel_calls_whose_token_was_ended_make_one_login(own: Shop) -> None:
     async def scenario() -> "Counter[str]":

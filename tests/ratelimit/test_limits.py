@@ -152,6 +152,7 @@ def test_what_one_opening_counted_another_sees(tmp_path: Path) -> None:
     assert os.stat(tmp_path / "limits.map").st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow
 @pytest.mark.requirement(159)
 def test_a_million_names_take_no_more_memory_and_do_not_free_who_goes_on(counters: Counters) -> None:
     counted = RateLimiter(counters)

@@ -100,6 +100,7 @@ def test_all_addresses_of_one_subscriber_count_together() -> None:
     assert throttle.admit("2001:db8:0:1::3", NOW) is None
 
 
+@pytest.mark.slow
 @pytest.mark.requirement(159)
 def test_a_flood_of_addresses_does_not_free_who_was_refused_too_often() -> None:
     throttle = a_throttle(limit=3)

@@ -85,6 +85,7 @@ def test_what_another_process_was_told_is_committed_is_known_at_once(
         assert changed(elsewhere) == store.counter_now().number
 
 
+@pytest.mark.slow
 def test_what_other_threads_and_processes_commit_is_known_at_once_to_every_thread(
     store: SqliteStore, elsewhere: "subprocess.Popen[str]"
 ) -> None:

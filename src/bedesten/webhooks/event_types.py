@@ -7,7 +7,7 @@ from bedesten.gate.scopes import Surface
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """One type: its name on the wire, the surfaces whose accounts are told, and one sentence for the documentation."""
+    """One type: its name on the wire, the surfaces whose accounts receive it, and one sentence for the documentation."""
 
     name: str
     surfaces: tuple[Surface, ...]
@@ -45,5 +45,5 @@ def stored(names: frozenset[str]) -> str:
 
 
 def is_chosen(name: str, chosen: str | None) -> bool:
-    """Reports whether an endpoint with these stored types is told of an event of this type."""
+    """Reports whether an endpoint with these stored types receives events of this type."""
     return chosen is None or f" {name} " in chosen
