@@ -10,7 +10,7 @@ States of a delivery: due (0), done (1), given up (2). A worker leases a due del
 
 Invariants. Events and deliveries are written in the transaction of the change, so a crash loses neither. A body
 that may contain codes is never stored: it is built for every attempt; the other bodies are stored with their events.
-Every attempt is signed anew. Delivery is at least once; the message
+Every attempt has a new signature. Delivery is at least once; the message
 id is the event's, and the receiver deduplicates by it. Messages are signed by the Standard Webhooks scheme. Redirects
 are not followed. Private networks are unreachable unless the operator allows them.
 

@@ -143,7 +143,7 @@ def notify_steps(
 
     `body` is a JSON object without codes, secrets and members of the envelope, except `orderId` and `orderReference`,
     which it has if the event is about an order. `sequence` counts the events of `object_id` for the owner; the steps of
-    two events of the same object and owner cannot run together. An order line's changes are told to its buyer by
+    two events of the same object and owner cannot run together. The buyer receives an order line's changes by
     `event_steps`, which numbers them itself: no other event has the line as its object for the buyer. Raises
     `RetryTransaction` when run if another transaction wrote an event of the object at the same moment.
     """

@@ -1,4 +1,4 @@
-"""The types of events, and who is told of each. An account chooses from those of its surface."""
+"""The types of events, and who receives each. An account chooses from those of its surface."""
 
 from dataclasses import dataclass
 

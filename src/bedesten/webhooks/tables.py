@@ -27,9 +27,9 @@ events = Table(
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
     sqlite_with_rowid=False,
 )
-"""`owner_id` is the account that receives the event. `sequence` counts the events of one object for one owner. An event of an order
-line (`line_id`, `status`) has no stored body, because the body may contain codes; every other event stores its body, a
-JSON object without secrets."""
+"""`owner_id` is the account that receives the event. `sequence` counts the events of one object for one owner. An
+event of an order line (`line_id`, `status`) has no stored body, because the body may contain codes; every other event
+stores its body, a JSON object without secrets."""
 
 webhook_endpoints = Table(
     "webhook_endpoints",
