@@ -119,7 +119,7 @@ DEPOSIT_LIMIT = _code(
 
 NOT_FOUND_TEXTS: Mapping[str, str] = MappingProxyType(
     {thing: f"{thing.capitalize()} not found." for thing in (
-        "account", "deposit", "operation", "order", "order line", "partner", "payment", "product", "session",
+        "account", "complaint", "deposit", "operation", "order", "order line", "partner", "payment", "product", "session",
     )}
 )  # fmt: skip
 """The public texts of -3 where the kind of the missing thing is known."""

@@ -10,6 +10,7 @@ from bedesten.catalogue.code import decode
 from bedesten.integrity import check
 from bedesten.integrity.check import INVARIANT_QUERIES, MAX_ROWS_PER_QUERY, run_queries, violations
 from bedesten.integrity.invariants.balances import BALANCES
+from bedesten.integrity.invariants.complaints import COMPLAINTS
 from bedesten.integrity.invariants.events import EVENTS
 from bedesten.integrity.invariants.goods import GOODS
 from bedesten.integrity.invariants.money import MONEY
@@ -67,7 +68,7 @@ def test_what_is_broken_is_named_with_its_invariant_its_tenant_and_its_rows(bare
 def test_every_invariant_of_money_and_goods_has_a_violation_case_above(bare: Bare) -> None:
     """An invariant that no broken row can violate checks nothing."""
     found = "\n".join(line for _, breaks, _ in ALL_BREAKS.values() for line in walked(bare, *breaks))
-    for one in (*BALANCES, *GOODS, *MONEY, *REFUNDS, *EVENTS):
+    for one in (*BALANCES, *GOODS, *MONEY, *REFUNDS, *COMPLAINTS, *EVENTS):
         assert re.search(re.escape(one.message).replace(r"\{\}", ".*"), found), one.message
 
 
@@ -321,7 +322,7 @@ def test_sealed_values_that_do_not_open_in_their_own_row_are_named(bare: Bare) -
     )
     other_key = "UPDATE tenants SET wrapped_key = (SELECT wrapped_key FROM tenants WHERE id = '{theirs}')"
     found = walked(bare, other_key + " WHERE id = '{tenant}'")
-    assert len([line for line in found if "cannot be decrypted" in line]) == codes + 2
+    assert len([line for line in found if "cannot be decrypted" in line]) == codes + 4
     assert [line for line in found if re.search(r"the webhook-secret of endpoint whk_\w+ cannot be decrypted", line)]
 
 

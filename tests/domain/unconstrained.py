@@ -10,6 +10,9 @@ from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.catalogue import batches
 from bedesten.catalogue.batches import Source
 from bedesten.catalogue.code import StockCode
+from bedesten.complaints import actions as complaints
+from bedesten.complaints import decisions
+from bedesten.complaints.model import NewComplaint, Proposal
 from bedesten.orders import actions as orders
 from bedesten.orders import cancel, checkout, refunds
 from bedesten.payments.deposit_limits import DepositLimits, set_limits
@@ -45,6 +48,8 @@ class Unconstrained:
     earning: str
     with_cancelled: str
     cancelled: str
+    replaced: str
+    refunded: str
 
     @property
     def cipher(self) -> TenantCipher:
@@ -77,7 +82,7 @@ def one_of_everything(installation: Installation) -> Unconstrained:
     return Unconstrained(
         tenant, stranger, card, sold.lines[0].id, by_code, by_note, waiting, unpaid.order.id, unpaid.lines[0].id,
         expired.lines[0].id, paid.order.id, paid.lines[0].id, deposit.id, announced, payment.id, second.id, awaiting.id,
-        consigned, earning, *_cancel(tenant, topup),
+        consigned, earning, *_cancel(tenant, topup), *_complain(tenant),
     )  # fmt: skip
 
 
@@ -95,6 +100,21 @@ def _consign(tenant: Tenant) -> tuple[str, str]:
     source = Source("a test", tenant.supplier, tenant.supplier, 120)
     tenant.write(batches.add, tenant.installation.cipher, product, batch, source)
     return product, tenant.order((product, 2)).lines[0].id
+
+
+def _complain(tenant: Tenant) -> tuple[str, str]:
+    """A complaint that was replaced and one that was refunded, both at the cost of the supplier."""
+    cipher, product = tenant.installation.cipher, tenant.card(0)
+    source = Source("a test", tenant.supplier, tenant.supplier, 120)
+    tenant.write(batches.add, cipher, product, [StockCode(fresh("COMPLAINED")) for _ in range(3)], source)
+    line = tenant.order((product, 2)).lines[0].id
+    made = []
+    for code, kind in zip(tenant.codes(line), ("replace", "refund"), strict=True):
+        said = NewComplaint(line, "INVALID_CODE", StockCode(code))
+        one = tenant.write(complaints.create, cipher, tenant.partner, said, Actor(tenant.partner))
+        tenant.write(decisions.decide, cipher, one, Proposal(kind, None, ""), OPERATOR, charge=True)
+        made.append(one.id)
+    return made[0], made[1]
 
 
 def _give_back(tx: Any, tenant: Tenant, line: str) -> None:

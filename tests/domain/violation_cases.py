@@ -162,7 +162,7 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
     "a supplier who earned nothing with its stock": (
         5,
         (f"DELETE FROM transfers {MINE} business_key LIKE 'cost:{{earning}}:%'",),
-        r"supplier sup_\w+ earns 240 with the stock codes of line odl_\w+, its transfer is of 0",
+        r"supplier sup_\w+ earns 240 with the stock codes of line odl_\w+, its transfers are of 0",
     ),
     "a supplier who earned with somebody else's stock": (
         5,

@@ -49,4 +49,39 @@ REFUND_BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
         ("UPDATE clawbacks SET amount = 301 WHERE line_id = '{by_code}'",),
         r"supplier sup_\w+ earned 300 with line odl_\w+, 301 were taken back",
     ),
+    "a complaint of somebody else's line": (
+        4,
+        ("UPDATE complaints SET line_id = '{by_code}' WHERE id = '{refunded}'",),
+        r"complaint cmp_\w+ is about code cod_\w+ of line odl_\w+, buyer par_\w+ and order ord_\w+, which do not belong",
+    ),
+    "a replaced code that is not bad": (
+        4,
+        ("UPDATE stock_codes SET state = 2 WHERE id = (SELECT code_id FROM complaints WHERE id = '{replaced}')",),
+        r"complaint cmp_\w+ replaced code cod_\w+ with state 2 by code cod_\w+ with state 2",
+    ),
+    "a bad code without a complaint": (
+        4,
+        ("DELETE FROM complaints WHERE id = '{replaced}'",),
+        r"code cod_\w+ of line odl_\w+ is bad, and no complaint replaced it",
+    ),
+    "a bad code that still has a place": (
+        4,
+        ("UPDATE stock_codes SET unit = 0 WHERE id = (SELECT code_id FROM complaints WHERE id = '{replaced}')",),
+        r"stock code cod_\w+ with state 5 is unit 0 of 2 of line odl_\w+",
+    ),
+    "a complaint that says another refund": (
+        5,
+        ("UPDATE complaints SET refunded = 499 WHERE id = '{refunded}'",),
+        r"complaint cmp_\w+ with state 2 says that 499 were refunded, its refund is of 500",
+    ),
+    "a refund whose complaint is gone": (
+        5,
+        ("DELETE FROM complaints WHERE id = '{refunded}'",),
+        r"refund rfd_\w+ of 500 was made for a complaint that does not exist",
+    ),
+    "a complaint that says another claw-back": (
+        5,
+        ("UPDATE complaints SET charged = 119 WHERE id = '{replaced}'",),
+        r"complaint cmp_\w+ says that 119 were taken back from supplier sup_\w+, its claw-back is of 120",
+    ),
 }

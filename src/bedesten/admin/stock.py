@@ -26,7 +26,7 @@ from bedesten.tenants.cipher import TenantCipher
 
 Result = TypeVar("Result")
 
-CODE_STATES = ("in stock", "being bought", "sold", "taken out of stock", "being uploaded")
+CODE_STATES = ("in stock", "being bought", "sold", "taken out of stock", "being uploaded", "sold and replaced")
 """What is said of a duplicate code, by its state."""
 
 

@@ -11,7 +11,7 @@ price, and the price covers the cost or the operator has accepted the loss. Once
 switched on), a new name from its supplier is a *proposal* until the operator accepts it.
 
 States. `fulfilment` of a product: `stock` (stock codes only), `supplier` (always the supplier), `stock_first`. A stock
-code is free (0), claimed (1), delivered (2), withdrawn (3) or loading (4).
+code is free (0), claimed (1), delivered (2), withdrawn (3), loading (4) or bad (5).
 
 Invariants. `stock_levels.available` equals the number of free codes and is never negative. A code belongs to at most
 one unit of one order line, and a line never has more units than were ordered. A code occurs once in a tenant; in a

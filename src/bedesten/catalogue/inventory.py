@@ -14,7 +14,7 @@ from bedesten import errors
 from bedesten.catalogue import stock
 from bedesten.catalogue.batches import LOADING_BATCH, READY_BATCH, Source, drop, insert, make_sellable
 from bedesten.catalogue.code import EXACT, FOLDED, StockCode
-from bedesten.catalogue.moves import CLAIMED, DELIVERED, FREE, UNIT, WITHDRAWN
+from bedesten.catalogue.moves import BAD, CLAIMED, DELIVERED, FREE, UNIT, WITHDRAWN
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
 from bedesten.errors import Refusal
 from bedesten.store.sql import TENANT, move_of, p, rows_as, statement
@@ -24,7 +24,7 @@ from bedesten.tenants.cipher import TenantCipher
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One batch with the number of its codes in each state; `codes` is their sum."""
+    """One batch with the number of its codes in each state; `codes` is their sum. `sold` counts bad codes too."""
 
     id: str
     product_id: str
@@ -52,14 +52,15 @@ _LEAVE = statement(update(stock_batches).where(_BATCH).values(codes=_B.codes - p
 _ENTER = statement(update(stock_batches).where(_BATCH).values(codes=_B.codes + p("count")))
 
 
-def _in_state(state: int) -> Any:
-    return func.sum(case((_C.state == state, 1), else_=0))
+def _in_state(*states: int) -> Any:
+    return func.sum(case((or_(*(_C.state == state for state in states)), 1), else_=0))
 
 
 _LIST = (
     select(
         _B.id, _B.product_id, products.c.sku, _B.source, _B.supplier_id, _B.unit_cost, _B.note, _B.reason, _B.actor,
-        _B.created, _B.state, _B.codes, *(_in_state(state) for state in (FREE, CLAIMED, DELIVERED, WITHDRAWN)),
+        _B.created, _B.state, _B.codes, _in_state(FREE), _in_state(CLAIMED), _in_state(DELIVERED, BAD),
+        _in_state(WITHDRAWN),
     )
     .select_from(
         stock_batches.join(products, and_(products.c.tenant_id == _B.tenant_id, products.c.id == _B.product_id))

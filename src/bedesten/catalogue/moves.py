@@ -12,7 +12,7 @@ UNIT = MoveTable(
         State(DELIVERED, "delivered", "Its buyer has it."),
         State(WITHDRAWN, "withdrawn", "It is never sold; `reason` says why."),
         State(LOADING, "loading", "Its batch is not complete."),
-        State(BAD, "bad", "It was delivered and replaced or refunded; it is never sold again."),
+        State(BAD, "bad", "It was delivered and replaced by another code; it is never sold again."),
     ],
     [
         Move("load", (), LOADING, (OPERATOR, SUPPLIER)),

@@ -21,9 +21,12 @@ from bedesten.audit.tables import audit
 from bedesten.catalogue import code as code_rule
 from bedesten.catalogue.stock import PURPOSE
 from bedesten.catalogue.tables import stock_codes
+from bedesten.complaints.decisions import TEXT as COMPLAINT_TEXT
+from bedesten.complaints.tables import complaints
 from bedesten.core.clock import MINUTE
 from bedesten.integrity.invariants import texts
 from bedesten.integrity.invariants.balances import BALANCES
+from bedesten.integrity.invariants.complaints import COMPLAINTS
 from bedesten.integrity.invariants.events import EVENTS
 from bedesten.integrity.invariants.goods import GOODS
 from bedesten.integrity.invariants.money import MONEY
@@ -52,7 +55,16 @@ MAX_SAMPLED_ROWS = 50
 MAX_SEARCHED_CODES, MIN_SEARCHED_CODE_LENGTH = 3, 12
 """At most 3 sampled codes of 12 or more characters are searched for in text columns: a short one could match by accident."""
 
-INVARIANT_QUERIES: tuple[InvariantQuery, ...] = (*BALANCES, *GOODS, *MONEY, *REFUNDS, *EVENTS, *STRUCTURE, *REVISIONS)
+INVARIANT_QUERIES: tuple[InvariantQuery, ...] = (
+    *BALANCES,
+    *GOODS,
+    *MONEY,
+    *REFUNDS,
+    *COMPLAINTS,
+    *EVENTS,
+    *STRUCTURE,
+    *REVISIONS,
+)
 """Every query, in the order in which they run."""
 
 
@@ -100,6 +112,12 @@ _CODES = cross_tenant(
     .order_by(stock_codes.c.digest)
     .limit(p("most"))
 )
+_COMPLAINTS = cross_tenant(
+    select(complaints.c.id, complaints.c.ciphertext)
+    .where(complaints.c.tenant_id == p("owner"))
+    .order_by(complaints.c.id)
+    .limit(p("most"))
+)
 _ENDPOINTS = cross_tenant(
     select(webhook_endpoints.c.id, webhook_endpoints.c.secret, webhook_endpoints.c.outbound_key)
     .where(webhook_endpoints.c.tenant_id == p("owner"))
@@ -112,6 +130,11 @@ def _encryption_violations(tx: SystemTransaction, cipher: TenantCipher) -> Itera
     """Decrypts a sample of encrypted values, each bound to its row, and searches text columns for the codes."""
     for (tenant,) in tx.all(_TENANTS):
         bound = tx.for_tenant(tenant)
+        for row, ciphertext in tx.all(_COMPLAINTS, owner=tenant, most=MAX_SAMPLED_ROWS):
+            try:
+                cipher.decrypt(bound, COMPLAINT_TEXT, row, bytes(ciphertext))
+            except DecryptionError:
+                yield _violation(8, tenant, f"complaint {row} cannot be decrypted")
         opened: list[str] = []
         for row, ciphertext, digest, folded_digest in tx.all(_CODES, owner=tenant, most=MAX_SAMPLED_ROWS):
             try:

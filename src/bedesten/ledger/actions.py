@@ -188,16 +188,26 @@ def release(tx: Transaction, order: str, amount: int) -> None:
 
 
 def accrue_payable(
-    tx: Transaction, supplier: str, currency: str, amount: int, line: str, order: str, *, stock: bool = False
+    tx: Transaction,
+    supplier: str,
+    currency: str,
+    amount: int,
+    line: str,
+    order: str,
+    *,
+    stock: bool = False,
+    code: str = "",
 ) -> None:
     """Books what a supplier earned with one delivered line: from the tenant's sales to the supplier's account.
 
-    Several suppliers can earn with the stock codes of one line, so that business key names the supplier too.
+    Several suppliers can earn with the stock codes of one line, so that business key names the supplier too; that of a
+    replacement also names its `code`.
     """
     if amount:
         sales = account(tx, tx.tenant, "sales", currency)
         payable = account(tx, supplier, "supplier", currency)
         key = f"cost:{line}:{supplier}" if stock else f"cost:{line}"
+        key += f":{code}" if code else ""
         tx.run(_TRANSFER, **_transfer(tx, sales.id, payable.id, currency, amount, key, order))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, update
 
 from bedesten.orders.model import Line, Order
 from bedesten.orders.moves import LINE as LINE_MOVES
@@ -81,3 +81,5 @@ CANCEL_REST = move_of(
     LINE_MOVES, "cancelRest", _L.status, _LINE_ROW, _UNCHANGED, _L.delivered > 0, **_CHANGED, **_OVER,
     cancelled=_L.quantity - _L.delivered,
 )  # fmt: skip
+TOUCH_LINE = statement(update(order_lines).where(_THE_LINE).values(updated=p("now")))
+"""Says that something of the line changed which is not its status, such as one of its codes."""

@@ -4,7 +4,7 @@ from sqlalchemy import and_, case, func, or_, select
 
 from bedesten.catalogue.batches import LOADING_BATCH, READY_BATCH
 from bedesten.catalogue.code import FOLDED
-from bedesten.catalogue.moves import CLAIMED, DELIVERED, FREE, LOADING, WITHDRAWN
+from bedesten.catalogue.moves import BAD, CLAIMED, DELIVERED, FREE, LOADING, WITHDRAWN
 from bedesten.catalogue.tables import products, stock_batches, stock_codes, stock_levels
 from bedesten.integrity.invariants.query import invariant_query, sum_where
 from bedesten.orders import model
@@ -103,7 +103,8 @@ GOODS = (
         .select_from(stock_codes.outerjoin(order_lines, and_(_L.tenant_id == _C.tenant_id, _L.id == _C.line_id)))
         .where(
             or_(
-                and_(~_with_a_line, or_(_C.line_id.is_not(None), _C.unit.is_not(None))),
+                and_(~_with_a_line, _C.state != BAD, or_(_C.line_id.is_not(None), _C.unit.is_not(None))),
+                and_(_C.state == BAD, or_(_L.id.is_(None), _C.unit.is_not(None), _C.line_quantity != _L.quantity)),
                 and_(
                     _with_a_line,
                     or_(

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import and_, case, func, literal, or_, select
 
+from bedesten.catalogue.moves import BAD
 from bedesten.catalogue.moves import DELIVERED as SOLD
 from bedesten.catalogue.tables import stock_batches, stock_codes
 from bedesten.integrity.invariants.query import InvariantQuery, invariant_query
@@ -67,7 +68,7 @@ def _transfer_without_row(prefix: str, what: str, row: Any, table: Any, done: An
 _earned = (
     select(_C.tenant_id, _C.line_id, _B.supplier_id, func.sum(_B.unit_cost).label("amount"))
     .select_from(stock_codes.join(stock_batches, and_(_B.tenant_id == _C.tenant_id, _B.id == _C.batch_id)))
-    .where(_C.state == SOLD, _B.supplier_id.is_not(None), _B.unit_cost > 0)
+    .where(or_(_C.state == SOLD, _C.state == BAD), _B.supplier_id.is_not(None), _B.unit_cost > 0)
     .group_by(_C.tenant_id, _C.line_id, _B.supplier_id)
     .subquery("earned")
 )
@@ -82,7 +83,27 @@ _of_line = (
 )
 """What was paid for each line: a line that is delivered in parts has several transfers, `line:ID` and `line:ID:…`."""
 _paid_for_line = func.coalesce(_of_line.c.amount, 0)
-_stock_key = literal("cost:") + _earned.c.line_id + literal(":") + _earned.c.supplier_id
+_STOCK = len("cost:") + ID_LENGTH + 1
+"""Characters of `cost:LINE:`; the supplier of the stock codes follows, and for a replacement the code."""
+_pays_stock = and_(func.substr(_T.business_key, 1, 5) == "cost:", func.length(_T.business_key) >= _STOCK + ID_LENGTH)
+_stock_line = func.substr(_T.business_key, len("cost:") + 1, ID_LENGTH)
+_stock_supplier = func.substr(_T.business_key, _STOCK + 1, ID_LENGTH)
+_stock_paid = (
+    select(_T.tenant_id, _stock_line.label("line_id"), _stock_supplier.label("supplier_id"),
+           func.sum(_T.amount).label("amount"))
+    .where(_pays_stock)
+    .group_by(_T.tenant_id, _stock_line, _stock_supplier)
+    .subquery("stock_paid")
+)  # fmt: skip
+_is_paid = and_(
+    _stock_paid.c.tenant_id == _earned.c.tenant_id,
+    _stock_paid.c.line_id == _earned.c.line_id,
+    _stock_paid.c.supplier_id == _earned.c.supplier_id,
+)
+_paid_for_stock = func.coalesce(_stock_paid.c.amount, 0)
+_earning = and_(
+    _earned.c.tenant_id == _T.tenant_id, _earned.c.line_id == _stock_line, _earned.c.supplier_id == _stock_supplier
+)
 _paid = func.coalesce(_T.amount, 0)
 _captured_payments = (
     select(_Y.tenant_id, _Y.order_id, func.count().label("captured"))
@@ -172,32 +193,24 @@ MONEY = (
     _transfer_without_row("cost:", "delivered line", _L, order_lines, _L.delivered > 0),
     invariant_query(
         5,
-        "supplier {} earns {} with the stock codes of line {}, its transfer is of {}",
-        select(_earned.c.tenant_id, _earned.c.supplier_id, _earned.c.amount, _earned.c.line_id, _paid)
-        .select_from(
-            _earned.outerjoin(transfers, and_(_T.tenant_id == _earned.c.tenant_id, _T.business_key == _stock_key))
-        )
-        .where(_paid != _earned.c.amount),
+        "supplier {} earns {} with the stock codes of line {}, its transfers are of {}",
+        select(_earned.c.tenant_id, _earned.c.supplier_id, _earned.c.amount, _earned.c.line_id, _paid_for_stock)
+        .select_from(_earned.outerjoin(_stock_paid, _is_paid))
+        .where(_paid_for_stock != _earned.c.amount),
     ),
     invariant_query(
         5,
         "transfer {} of {} pays a supplier for stock codes that the line does not have",
         select(_T.tenant_id, _T.id, _T.amount)
-        .select_from(
-            transfers.outerjoin(_earned, and_(_earned.c.tenant_id == _T.tenant_id, _stock_key == _T.business_key))
-        )
-        .where(
-            func.substr(_T.business_key, 1, 5) == "cost:",
-            func.length(_T.business_key) > len("cost:") + ID_LENGTH,
-            _earned.c.line_id.is_(None),
-        ),
+        .select_from(transfers.outerjoin(_earned, _earning))
+        .where(_pays_stock, _earned.c.line_id.is_(None)),
     ),
     invariant_query(
         5,
         "transfer {} for line {} goes to account {} of {}, which its key does not name",
         select(_T.tenant_id, _T.id, _earned.c.line_id, _A.id, _A.owner_id)
         .select_from(
-            _earned.join(transfers, and_(_T.tenant_id == _earned.c.tenant_id, _T.business_key == _stock_key)).join(
+            transfers.join(_earned, and_(_pays_stock, _earning)).join(
                 ledger_accounts, and_(_A.tenant_id == _T.tenant_id, _A.id == _T.to_id)
             )
         )

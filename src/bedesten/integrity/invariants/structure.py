@@ -22,6 +22,8 @@ from bedesten.accounts.tables import accounts
 from bedesten.apikeys.imports import MAX_HINT
 from bedesten.apikeys.tables import api_keys
 from bedesten.audit.actions import INSTALLATION
+from bedesten.catalogue.tables import stock_codes
+from bedesten.complaints.tables import complaints
 from bedesten.integrity.invariants.query import InvariantQuery, invariant_query
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
 from bedesten.orders.tables import order_lines, orders
@@ -74,6 +76,8 @@ _UNDECLARED = (
     (transfers.c.order_id, orders),
     (order_lines.c.supplier_id, accounts),
     (idempotency.c.owner_id, accounts),
+    (complaints.c.code_id, stock_codes),
+    (complaints.c.replacement_id, stock_codes),
 )
 """References without a foreign key, because a package does not know those above it."""
 
@@ -134,7 +138,9 @@ def _reference_queries() -> Iterator[InvariantQuery]:
 DIGEST_BYTES, MIN_ENCRYPTED_BYTES = 32, 29
 """Bytes of every digest; the minimum of an encrypted value: nonce, tag and one byte of content."""
 DIGEST_COLUMNS = frozenset({"digest", "folded_digest", "address", "account"})
-ENCRYPTED_COLUMNS = frozenset({"ciphertext", "secret", "outbound_key", "wrapped_key"})
+ENCRYPTED_COLUMNS = frozenset(
+    {"ciphertext", "secret", "outbound_key", "wrapped_key", "proposal_ciphertext", "answer_ciphertext"}
+)
 """Columns of bytes, by name, in any table. `hash` belongs to the audit trail, see there."""
 
 

@@ -11,7 +11,7 @@ from bedesten.http.schemas import Amount, RequestModel, ResponseModel
 from bedesten.http.text_fields import kind
 from bedesten.surfaces.schemas import Id, Name, ShortNote, Sku, Status, Time
 
-SKIP_REASONS = ("inStock", "inStock", "sold", "withdrawn", "inStock")
+SKIP_REASONS = ("inStock", "inStock", "sold", "withdrawn", "inStock", "sold")
 """The reason for which an uploaded code is skipped, by the state of the existing code."""
 
 Fulfilment = Annotated[str, Meta(title="Fulfilment", extra_json_schema={"enum": [STOCK, STOCK_FIRST, SUPPLIER]})]

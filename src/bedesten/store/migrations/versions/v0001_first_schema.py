@@ -274,6 +274,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_categories_tenant_id_id")),
     )
     op.create_table(
+        "complaint_settings",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("supplier_decides", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("supplier_decides IN (0, 1)", name=op.f("ck_complaint_settings_supplier_decides")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_complaint_settings_tenant_id")),
+        sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_complaint_settings")),
+    )
+    op.create_table(
         "hosts",
         sa.Column("host", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -931,6 +939,86 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_clawbacks_line_id"), "clawbacks", ["line_id"], unique=False)
+    op.create_table(
+        "complaints",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("line_id", sa.Text(), nullable=False),
+        sa.Column("buyer_id", sa.Text(), nullable=False),
+        sa.Column("code_id", sa.Text(), nullable=True),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("supplier_id", sa.Text(), nullable=True),
+        sa.Column("earned", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("ciphertext", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("proposal", sa.Text(), nullable=True),
+        sa.Column("proposed_amount", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("proposal_ciphertext", sa.LargeBinary(), nullable=True),
+        sa.Column("answer_ciphertext", sa.LargeBinary(), nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("refunded", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("charged", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("replacement_id", sa.Text(), nullable=True),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("origin IN ('buyer', 'operator', 'recall')", name=op.f("ck_complaints_origin")),
+        sa.CheckConstraint("proposal IN ('replace', 'refund', 'reject')", name=op.f("ck_complaints_proposal")),
+        sa.CheckConstraint("(state = 1) = (replacement_id IS NOT NULL)", name=op.f("ck_complaints_replacement")),
+        sa.CheckConstraint("(state = 2) = (refunded > 0)", name=op.f("ck_complaints_refund")),
+        sa.CheckConstraint("(state IN (1, 2, 3)) = (decided_by IS NOT NULL)", name=op.f("ck_complaints_decided")),
+        sa.CheckConstraint("charged >= 0 AND charged <= earned", name=op.f("ck_complaints_charged")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_complaints_created")),
+        sa.CheckConstraint("earned >= 0 AND earned < 1000000000000000", name=op.f("ck_complaints_earned")),
+        sa.CheckConstraint("proposed_amount > 0", name=op.f("ck_complaints_proposed_amount")),
+        sa.CheckConstraint("refunded >= 0 AND refunded < 1000000000000000", name=op.f("ck_complaints_refunded")),
+        sa.CheckConstraint("state IN (0, 1, 2, 3, 4)", name=op.f("ck_complaints_state")),
+        sa.CheckConstraint("subject = coalesce(code_id, line_id)", name=op.f("ck_complaints_subject")),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_complaints_updated")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "buyer_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_complaints_tenant_id_buyer_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "line_id"],
+            ["order_lines.tenant_id", "order_lines.id"],
+            name=op.f("fk_complaints_tenant_id_line_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], name=op.f("fk_complaints_tenant_id_order_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "supplier_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_complaints_tenant_id_supplier_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_complaints")),
+        sa.UniqueConstraint("replacement_id", "tenant_id", name=op.f("uq_complaints_replacement_id_tenant_id")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_complaints_buyer_id_id"), "complaints", ["buyer_id", "id"], unique=False)
+    op.create_index(op.f("ix_complaints_line_id"), "complaints", ["line_id"], unique=False)
+    op.create_index(
+        "ix_complaints_open",
+        "complaints",
+        ["tenant_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 0"),
+        postgresql_where=sa.text("state = 0"),
+    )
+    op.create_index(op.f("ix_complaints_supplier_id_id"), "complaints", ["supplier_id", "id"], unique=False)
+    op.create_index(
+        "ux_complaints_subject",
+        "complaints",
+        ["subject", "tenant_id"],
+        unique=True,
+        sqlite_where=sa.text("state IN (0, 1, 2)"),
+        postgresql_where=sa.text("state IN (0, 1, 2)"),
+    )
     op.create_table(
         "events",
         sa.Column("id", sa.Text(), nullable=False),
