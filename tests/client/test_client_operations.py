@@ -36,7 +36,7 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "upsert_products": ([Offer("s", "n", 1)],), "upload_stock": ("prd_1", ["c"]), "deliver": ("odl_1",),
     "end_session": ("ses_1",),
 }  # fmt: skip
-"""Sample arguments of operations. Only the Storefront's `get_order` requires an id."""
+"""Sample arguments of operations. Only the Storefront's `get_order` and `cancel_order` require an id."""
 
 NAMED_BY_ITSELF = {"POST /Orders/Create"}
 LOOK_FIRST = {
@@ -66,7 +66,11 @@ def calls(surface: Surface) -> dict[str, Call[Any]]:
     """Build a call of every operation, keyed by endpoint."""
     made = []
     for name, build in builders(MODULES[surface]).items():
-        asked = ("ord_1",) if name == "get_order" and surface is Surface.STOREFRONT else SAMPLES.get(name, ())
+        asked = (
+            ("ord_1",)
+            if name in ("get_order", "cancel_order") and surface is Surface.STOREFRONT
+            else SAMPLES.get(name, ())
+        )
         made.append(build(*asked))
     return {f"{one.operation.method} {one.operation.path}": one for one in made}
 
@@ -151,6 +155,9 @@ def test_results_are_as_the_server_has_them() -> None:
         (schemas.Requirement, common.RequirementView), (schemas.PlacedOrder, reseller_shapes.PlacedOrder),
         (schemas.PlacedLine, reseller_shapes.PlacedLine), (schemas.OrderLine, reseller_shapes.LineView),
         (schemas.Order, reseller_shapes.OrderView), (schemas.Account, reseller_shapes.AccountView),
+        (schemas.LineSummary, reseller_shapes.LineSummary), (schemas.OrderSummary, reseller_shapes.OrderSummary),
+        (schemas.CustomerLineSummary, storefront_shapes.CustomerLineSummary),
+        (schemas.CustomerOrderSummary, storefront_shapes.CustomerOrderSummary),
         (schemas.Profile, storefront_shapes.Profile), (schemas.CustomerOrder, storefront_shapes.CustomerOrder),
         (schemas.CustomerLine, storefront_shapes.CustomerLine), (schemas.Deposit, payment_shapes.DepositView),
         (schemas.Payment, payment_shapes.PaymentView), (schemas.SupplierProduct, supplier_shapes.OfferView),

@@ -92,6 +92,11 @@ def test_a_delivered_line_is_not_cancelled_and_neither_is_any_other_of_the_reque
     assert tenant.balance().held == TOPUP
 
 
+def test_what_is_left_is_cancelled_once_although_a_line_is_delivered(tenant: Tenant) -> None:
+    placed = tenant.order((tenant.card(1), 1), (tenant.topup(), 1))
+    assert cancelled(tenant, placed.order) == cancelled(tenant, placed.order)
+
+
 def test_an_order_that_is_delivered_has_nothing_to_cancel(tenant: Tenant) -> None:
     placed = tenant.order((tenant.card(1), 1))
     assert refused(tenant, placed.order).code.number == -202

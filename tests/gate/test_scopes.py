@@ -12,8 +12,8 @@ def test_two_surfaces_use_tokens_and_two_use_keys() -> None:
 
 def test_the_vocabulary_is_this() -> None:
     expected = {
-        Surface.RESELLER: {"catalogue:read", "orders:create", "orders:read", "account:read"},
-        Surface.STOREFRONT: {"profile:manage", "orders:create", "orders:read"},
+        Surface.RESELLER: {"catalogue:read", "orders:create", "orders:read", "orders:cancel", "account:read"},
+        Surface.STOREFRONT: {"profile:manage", "orders:create", "orders:read", "orders:cancel"},
     }
     assert expected == SCOPES
 
@@ -48,7 +48,7 @@ def test_a_scope_that_the_surface_does_not_know_is_named(scope: str) -> None:
 def test_several_unknown_scopes_are_named_in_their_order() -> None:
     with pytest.raises(ValueError) as refused:
         check_scopes(Surface.STOREFRONT, frozenset({"b", "orders:read", "a", "c"}))
-    assert str(refused.value).startswith("the storefront surface has no scope a, b, c; there are orders:create, ")
+    assert str(refused.value).startswith("the storefront surface has no scope a, b, c; there are orders:cancel, ")
 
 
 def test_known_scopes_and_no_scopes_pass() -> None:

@@ -37,7 +37,7 @@ EXCEPTIONS: dict[str, dict[str, object]] = {
         "available": Decimal("-12.25"),
         "spendable": Decimal("487.75"),
     },
-    "POST /Storefront/Orders/Get": {"state": "awaitingPayment", "items.0.status": PROCESSING},
+    "POST /Storefront/Orders/Get": {"state": "awaitingPayment", "items.0.status": PROCESSING, "items.0.delivered": 0},
     "POST /Supplier/Stock/Upload": {"added": 0, "duplicates": 1, "available": 12},
     "POST /Payment/Keys/Revoke": {"revoked": False},
     "POST /Supplier/Keys/Revoke": {"revoked": False},

@@ -148,6 +148,14 @@ _CANONICAL = (
             lambda shop, goods: Sample("/Orders/Get", {"orderId": None, "orderReference": goods.order_reference})),
     ExpectedRoute("GET", "/Orders/Detail/{orderDetailId}", _scoped(_RESELLER, "orders:read"),
             lambda shop, goods: Sample(f"/Orders/Detail/{goods.line_id}")),
+    ExpectedRoute("POST", "/Orders/List", _scoped(_RESELLER, "orders:read"),
+            lambda shop, goods: Sample("/Orders/List", _page(
+                status=[2], createdFrom=_SINCE, createdTo="2090-01-01T00:00:00Z", orderReference=goods.order_reference,
+                customerStoreProductId=shop.topup))),
+    ExpectedRoute("POST", "/Orders/Cancel", _scoped(_RESELLER, "orders:cancel"),
+            lambda shop, goods: Sample("/Orders/Cancel", {
+                "orderId": None, "orderReference": goods.order_reference, "orderDetailIds": [goods.awaiting_id],
+                "reason": "A mistake"})),
     ExpectedRoute("GET", "/Account/Details", _scoped(_RESELLER, "account:read"), _to("/Account/Details")),
     ExpectedRoute("POST", "/Storefront/Customers/Register", _ANONYMOUS,
             lambda shop, goods: Sample("/Storefront/Customers/Register", _register())),
@@ -171,6 +179,13 @@ _CANONICAL = (
             lambda shop, goods: Sample("/Storefront/Checkout/Create", _checkout(shop))),
     ExpectedRoute("POST", "/Storefront/Checkout/Cancel", _scoped(_STOREFRONT, "orders:create"),
             lambda shop, goods: Sample("/Storefront/Checkout/Cancel", {"orderId": goods.spare_checkout_id})),
+    ExpectedRoute("POST", "/Storefront/Orders/List", _scoped(_STOREFRONT, "orders:read"),
+            lambda shop, goods: Sample("/Storefront/Orders/List", _page(
+                status=[2], createdFrom=_SINCE, createdTo="2090-01-01T00:00:00Z", reference=None, productId=shop.card,
+                state=["awaitingPayment"]))),
+    ExpectedRoute("POST", "/Storefront/Orders/Cancel", _scoped(_STOREFRONT, "orders:cancel"),
+            lambda shop, goods: Sample("/Storefront/Orders/Cancel", {
+                "orderId": goods.spare_checkout_id, "orderDetailIds": [], "reason": "A mistake"})),
     ExpectedRoute("POST", "/Storefront/Orders/Get", _scoped(_STOREFRONT, "orders:read"),
             lambda shop, goods: Sample("/Storefront/Orders/Get", {"orderId": goods.checkout_id})),
     ExpectedRoute("POST", "/Payment/Deposits/Create", _DEPOSITS,
@@ -212,6 +227,8 @@ _CANONICAL = (
 ALIASES = {
     ("POST", "/Order/Create"): "/Orders/Create",
     ("GET", "/Order/detail/{orderDetailId}"): "/Orders/Detail/{orderDetailId}",
+    ("POST", "/Order/customer/list"): "/Orders/List",
+    ("POST", "/Order/cancel"): "/Orders/Cancel",
     ("GET", "/Customer/Get"): "/Account/Details",
     ("POST", "/Order/deliver"): "/Supplier/Orders/Deliver",
 }

@@ -58,6 +58,8 @@ def open_sample_shop(site: Site, operator: Operator) -> Shop:
         _goods(shop)
     with named(store, example_values.ORDER, example_values.CARD_LINE, example_values.TOP_UP_LINE):
         _order(shop)
+    with named(store, example_values.OTHER_ORDER, example_values.CANCELLED_LINE):
+        _order(shop, "PO-1002", cards=0)
     ids = (
         example_values.CHECKOUT,
         example_values.OTHER_CHECKOUT,
@@ -114,13 +116,14 @@ def _goods(shop: Shop) -> None:
     )  # fmt: skip
 
 
-def _order(shop: Shop) -> None:
+def _order(shop: Shop, reference: str = "PO-1001", cards: int = 1) -> None:
     buyer = Buyer(shop.partner, "partner", "reseller", "USD", "GLOBAL")
+    player = RequiredDatum(example_values.PLAYER, "", "p-77")
     lines = (
-        NewLine("1", example_values.CARD, 1, 550),
-        NewLine("2", example_values.TOP_UP, 1, data=(RequiredDatum(example_values.PLAYER, "", "p-77"),)),
+        *(NewLine("1", example_values.CARD, 1, 550) for _ in range(cards)),
+        NewLine(str(cards + 1), example_values.TOP_UP, 1, data=(player,)),
     )
-    shop.operator.within(shop.id, lambda tx: orders.place(tx, buyer, NewOrder("PO-1001", lines)))
+    shop.operator.within(shop.id, lambda tx: orders.place(tx, buyer, NewOrder(reference, lines)))
 
 
 def _checkout(tx: Transaction, shop: Shop) -> None:

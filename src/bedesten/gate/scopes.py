@@ -26,8 +26,10 @@ class Surface(StrEnum):
 
 SCOPES: Mapping[Surface, frozenset[str]] = MappingProxyType(
     {
-        Surface.RESELLER: frozenset({"catalogue:read", "orders:create", "orders:read", "account:read"}),
-        Surface.STOREFRONT: frozenset({"profile:manage", "orders:create", "orders:read"}),
+        Surface.RESELLER: frozenset(
+            {"catalogue:read", "orders:create", "orders:read", "orders:cancel", "account:read"}
+        ),
+        Surface.STOREFRONT: frozenset({"profile:manage", "orders:create", "orders:read", "orders:cancel"}),
     }
 )
 """Every scope by its surface. At least one operation of the surface demands each of them."""

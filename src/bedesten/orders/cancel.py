@@ -81,7 +81,7 @@ def cancel(tx: Transaction, order: Order, wanted: Sequence[str], actor: Actor, r
     named = [line for line in lines if line.id in wanted] if wanted else lines
     delivered = [line for line in named if line.status == DELIVERED and not line.cancelled]
     still_open = [line for line in named if line.status in OPEN]
-    if order.state != PLACED or (delivered and (wanted or not still_open)):
+    if order.state != PLACED or len(delivered) == len(named) or (wanted and delivered):
         raise not_cancellable(delivered or named)
     if still_open:
         cancel_lines(tx, order, still_open, actor, reason)

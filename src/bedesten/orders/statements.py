@@ -11,11 +11,11 @@ from bedesten.orders.tables import order_lines, orders
 from bedesten.store.sql import TENANT, cross_tenant, insert_of, move_of, p, rows_as, statement
 
 _O, _L = orders.c, order_lines.c
-_ORDER_COLUMNS = (
+ORDER_COLUMNS = (
     _O.id, _O.surface, _O.buyer_id, _O.reference, _O.digest, _O.currency, _O.total, _O.notify_url, _O.state,
     _O.expires, _O.created, _O.region, _O.units, _O.address,
 )  # fmt: skip
-_LINE_COLUMNS = (
+LINE_COLUMNS = (
     _L.id, _L.order_id, _L.position, _L.deliver_id, _L.product_id, _L.product_name, _L.quantity, _L.unit_price,
     _L.unit_cost, _L.price, _L.status, _L.placed_status, _L.version, _L.supplier_id, _L.queued, _L.require_data,
     _L.note, _L.updated, _L.delivered, _L.cancelled, _L.refunded, _L.hold, _L.accepted, _L.promised, _L.deadline,
@@ -27,17 +27,17 @@ INSERT_ORDER = insert_of(orders, or_ignore=True)
 INSERT_LINE = insert_of(order_lines)
 ORDER_BY_REFERENCE = rows_as(
     Order,
-    select(*_ORDER_COLUMNS).where(_O.tenant_id == TENANT, _O.buyer_id == p("buyer"), _O.reference == p("reference")),
+    select(*ORDER_COLUMNS).where(_O.tenant_id == TENANT, _O.buyer_id == p("buyer"), _O.reference == p("reference")),
 )
-ORDER_BY_ID = rows_as(Order, select(*_ORDER_COLUMNS).where(_THE_ORDER))
+ORDER_BY_ID = rows_as(Order, select(*ORDER_COLUMNS).where(_THE_ORDER))
 LINES = rows_as(
     Line,
-    select(*_LINE_COLUMNS).where(_L.tenant_id == TENANT, _L.order_id == p("order_id")).order_by(_L.position),
+    select(*LINE_COLUMNS).where(_L.tenant_id == TENANT, _L.order_id == p("order_id")).order_by(_L.position),
 )
-LINE = rows_as(Line, select(*_LINE_COLUMNS).where(_THE_LINE))
+LINE = rows_as(Line, select(*LINE_COLUMNS).where(_THE_LINE))
 WAITING_LINES = rows_as(
     Line,
-    select(*_LINE_COLUMNS)
+    select(*LINE_COLUMNS)
     .where(
         _L.tenant_id == TENANT,
         _L.supplier_id == p("supplier"),

@@ -39,6 +39,7 @@ _OPEN = text("state = 0")
 Index("ix_orders_unpaid", orders.c.expires, sqlite_where=_OPEN, postgresql_where=_OPEN)
 Index("ix_orders_unpaid_buyer", orders.c.buyer_id, sqlite_where=_OPEN, postgresql_where=_OPEN)
 Index("ix_orders_unpaid_address", orders.c.address, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index("ix_orders_buyer", orders.c.buyer_id, orders.c.id)
 
 checkout_holders = Table(
     "checkout_holders",

@@ -33,6 +33,8 @@ Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, examples=[
 Status = Annotated[
     int,
     Meta(
+        ge=CANCELLED,
+        le=TAKEN_OUT,
         title="LineStatus",
         description="0 cancelled, 1 delivered, 2 being processed, 3 taken out of processing",
         extra_json_schema={
@@ -79,6 +81,14 @@ class Paging(RequestModel, frozen=True):
     page_size: PageSize = DEFAULT_PAGE_SIZE
     cursor: Annotated[str, Meta(max_length=300)] | None = None
     updated_since: Annotated[str, Meta(max_length=40, extra_json_schema=_SENT_TIME)] | None = None
+
+
+class OrderPaging(Paging, frozen=True):
+    """Selects orders by the status of a line and by their time: `createdFrom` ≤ created < `createdTo`."""
+
+    status: Annotated[list[Status], Meta(max_length=4)] = []
+    created_from: Annotated[str, Meta(max_length=40, extra_json_schema=_SENT_TIME)] | None = None
+    created_to: Annotated[str, Meta(max_length=40, extra_json_schema=_SENT_TIME)] | None = None
 
 
 class RequireData(RequestModel, frozen=True):

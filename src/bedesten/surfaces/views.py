@@ -18,8 +18,18 @@ from bedesten.core.paging import make_cursor, read_cursor
 from bedesten.errors import bad_field
 from bedesten.http.context import RequestContext
 from bedesten.http.logins import IssuedToken
+from bedesten.orders.listing import END_OF_TIME, OrderFilter
 from bedesten.orders.model import RequiredDatum
-from bedesten.surfaces.schemas import DeliveredCode, Page, Paging, ProductView, RequireData, RequirementView, Token
+from bedesten.surfaces.schemas import (
+    DeliveredCode,
+    OrderPaging,
+    Page,
+    Paging,
+    ProductView,
+    RequireData,
+    RequirementView,
+    Token,
+)
 
 _TIME, _TIME_PROBLEM = "%Y-%m-%dT%H:%M:%SZ", "must be a time written yyyy-MM-ddTHH:mm:ssZ"
 Item = TypeVar("Item")
@@ -65,6 +75,21 @@ def page_view(
     more = len(found) > page.size
     cursor = make_cursor(context.tenant.id, kind, key(shown[-1])) if more else None
     return Page([show(item) for item in shown], cursor)
+
+
+def order_filter(
+    body: OrderPaging, since: int, reference: str | None, product: str | None, states: frozenset[int] = frozenset()
+) -> OrderFilter:
+    """The orders that a buyer selects. Raises `Refusal` (-2)."""
+    return OrderFilter(
+        statuses=frozenset(body.status),
+        states=states,
+        created_from=parse_time(body.created_from, "createdFrom") if body.created_from else 0,
+        created_to=parse_time(body.created_to, "createdTo") if body.created_to else END_OF_TIME,
+        since=since,
+        reference=reference or "",
+        product=product or "",
+    )
 
 
 def product_view(product: Product, region: str) -> ProductView:

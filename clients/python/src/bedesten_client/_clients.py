@@ -53,6 +53,9 @@ class ResellerClient(SyncBase):
     create_order = sync_method(reseller.create_order)
     get_order = sync_method(reseller.get_order)
     order_detail = sync_method(reseller.order_detail)
+    list_orders = sync_method(reseller.list_orders)
+    each_order = sync_iterator(reseller.list_orders)
+    cancel_order = sync_method(reseller.cancel_order)
     account = sync_method(reseller.account)
 
 
@@ -80,6 +83,9 @@ class AsyncResellerClient(AsyncBase):
     create_order = async_method(reseller.create_order)
     get_order = async_method(reseller.get_order)
     order_detail = async_method(reseller.order_detail)
+    list_orders = async_method(reseller.list_orders)
+    each_order = async_iterator(reseller.list_orders)
+    cancel_order = async_method(reseller.cancel_order)
     account = async_method(reseller.account)
 
 
@@ -145,6 +151,9 @@ class StorefrontClient(_CustomerSession, SyncBase):
     product = sync_method(storefront.product)
     create_checkout = sync_method(storefront.create_checkout)
     cancel_checkout = sync_method(storefront.cancel_checkout)
+    list_orders = sync_method(storefront.list_orders)
+    each_order = sync_iterator(storefront.list_orders)
+    cancel_order = sync_method(storefront.cancel_order)
     get_order = sync_method(storefront.get_order)
 
 
@@ -193,6 +202,9 @@ class AsyncStorefrontClient(_CustomerSession, AsyncBase):
     product = async_method(storefront.product)
     create_checkout = async_method(storefront.create_checkout)
     cancel_checkout = async_method(storefront.cancel_checkout)
+    list_orders = async_method(storefront.list_orders)
+    each_order = async_iterator(storefront.list_orders)
+    cancel_order = async_method(storefront.cancel_order)
     get_order = async_method(storefront.get_order)
 
 

@@ -1,5 +1,6 @@
 """Bodies of requests, and of list requests in particular."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bedesten_client.schemas import Schema
@@ -18,10 +19,28 @@ class Paging(Body, frozen=True):
     category_id: str | None = None
 
 
+class OrderPaging(Body, frozen=True):
+    """The body of a list of orders."""
+
+    page_size: int | None = None
+    cursor: str | None = None
+    updated_since: str | None = None
+    status: tuple[int, ...] | None = None
+    created_from: str | None = None
+    created_to: str | None = None
+
+
 def since(moment: datetime | None) -> str | None:
     """Format a moment for the wire. Raises ValueError if it has no time zone."""
     if moment is None:
         return None
     if moment.tzinfo is None:
-        raise ValueError("updated_since needs a time zone")
+        raise ValueError("a time needs a time zone")
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def ids(named: Sequence[str]) -> tuple[str, ...] | None:
+    """Return ids for a request; None, which is omitted, if there are none. Raises TypeError for a single text."""
+    if isinstance(named, str):
+        raise TypeError("a list of ids is needed, such as ['odl_…']")
+    return tuple(named) or None

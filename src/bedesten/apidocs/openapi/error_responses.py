@@ -54,6 +54,20 @@ class TooMuchReserved(ResponseModel, frozen=True):
     open_checkouts: Annotated[list[OpenCheckout], Meta(description="the checkouts to pay or to cancel")]
 
 
+class ClosedLine(ResponseModel, frozen=True):
+    """A line that cannot be cancelled."""
+
+    order_detail_id: Annotated[str, Meta(description="the platform's id of the line")]
+    deliver_id: Annotated[str, Meta(description="the caller's own id of the line")]
+    status: Annotated[int, Meta(description="its status: 1 delivered, 0 cancelled, 2 in an order that is not paid")]
+
+
+class NotCancelled(ResponseModel, frozen=True):
+    """Every named line that cannot be cancelled."""
+
+    items: Annotated[list[ClosedLine], Meta(description="the lines")]
+
+
 class NotCaptured(ResponseModel, frozen=True):
     """The amount to refund to the payer, and every line that is unavailable; none if the customer cancelled."""
 
@@ -66,6 +80,7 @@ _OPEN = OpenCheckout("ord_01m8692580282ex3szypjhtpbv", "basket-42", "2026-03-01T
 DETAILS: dict[ErrorCode, object] = {
     errors.CHECKOUT_LIMIT: TooMuchReserved("checkouts", 5, [_OPEN]),
     errors.NOT_ORDERABLE: NotOrdered([RefusedLine("1", Reason.OUT_OF_STOCK)]),
+    errors.NOT_CANCELLABLE: NotCancelled([ClosedLine("odl_01m86925809x1ewas0k0s1pxhz", "1", 1)]),
     errors.CHECKOUT_EXPIRED: NotCaptured(Decimal("9.99"), "USD", [RefusedLine("0", Reason.OUT_OF_STOCK)]),
 }
 """An example of `data` for each error code that has data."""

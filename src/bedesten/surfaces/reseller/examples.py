@@ -1,10 +1,13 @@
 """Example requests and answers of the Reseller surface."""
 
 from decimal import Decimal
+from typing import Any
+
+import msgspec
 
 from bedesten.gate.scopes import SCOPES, Surface
 from bedesten.http.route import Example
-from bedesten.orders.model import DELIVERED, PROCESSING
+from bedesten.orders.model import CANCELLED, DELIVERED, PROCESSING
 from bedesten.surfaces import example_values
 from bedesten.surfaces.reseller import schemas
 from bedesten.surfaces.schemas import CategoryView, DeliveredCode, Items, Page, RequireData
@@ -17,8 +20,11 @@ _CARD_LINE = schemas.LineView(
     customer_store_product_id=example_values.CARD,
     product_name=example_values.CARD_VIEW.name,
     quantity=1,
+    delivered=1,
+    cancelled=0,
     unit_price=Decimal("5.00"),
     price=Decimal("5.00"),
+    refunded=Decimal("0.00"),
     currency="USD",
     status=DELIVERED,
     delivery_data=[example_values.CODE],
@@ -32,8 +38,11 @@ _TOP_UP_LINE = schemas.LineView(
     customer_store_product_id=example_values.TOP_UP,
     product_name=example_values.TOP_UP_VIEW.name,
     quantity=1,
+    delivered=0,
+    cancelled=0,
     unit_price=Decimal("7.25"),
     price=Decimal("7.25"),
+    refunded=Decimal("0.00"),
     currency="USD",
     status=PROCESSING,
     delivery_data=None,
@@ -90,6 +99,50 @@ GET_ORDER = Example(
     schemas.GetOrder(order_reference=_REFERENCE),
 )
 ORDER_DETAIL = Example(_CARD_LINE, argument=example_values.CARD_LINE)
+
+
+def _summary(line: schemas.LineView, **changed: Any) -> schemas.LineSummary:
+    names = (field.name for field in msgspec.structs.fields(schemas.LineSummary))
+    return schemas.LineSummary(**{name: getattr(line, name) for name in names} | changed)
+
+
+LIST_ORDERS = Example(
+    Page(
+        [
+            schemas.OrderSummary(
+                order_id=example_values.ORDER,
+                order_reference=_REFERENCE,
+                currency="USD",
+                total=Decimal("12.25"),
+                created=example_values.NOW,
+                details=[_summary(_CARD_LINE), _summary(_TOP_UP_LINE)],
+            )
+        ],
+        None,
+    ),
+    schemas.ListOrders(page_size=20, status=[PROCESSING], order_reference=_REFERENCE),
+)
+CANCEL_ORDER = Example(
+    schemas.OrderSummary(
+        order_id=example_values.OTHER_ORDER,
+        order_reference="PO-1002",
+        currency="USD",
+        total=Decimal("7.25"),
+        created=example_values.NOW,
+        details=[
+            _summary(
+                _TOP_UP_LINE,
+                order_detail_id=example_values.CANCELLED_LINE,
+                deliver_id="1",
+                status=CANCELLED,
+                cancelled=1,
+            )
+        ],
+    ),
+    schemas.CancelOrder(
+        order_reference="PO-1002", order_detail_ids=[example_values.CANCELLED_LINE], reason="The player has left."
+    ),
+)
 ACCOUNT = Example(
     schemas.AccountView(
         account_id=example_values.PARTNER,

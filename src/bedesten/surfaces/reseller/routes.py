@@ -4,7 +4,7 @@ from bedesten import errors
 from bedesten.gate.access import Open
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Async, Reads, Reveals, Writes
-from bedesten.surfaces.reseller import examples, handlers
+from bedesten.surfaces.reseller import examples, handlers, order_handlers
 from bedesten.surfaces.route_table import RouteTable
 
 _table = RouteTable(Surface.RESELLER)
@@ -27,6 +27,11 @@ ROUTES = (
     get("/Orders/Detail/{orderDetailId}", access="orders:read", handler=Reveals(handlers.order_detail),
         summary="Read one order line", errors=(errors.NOT_FOUND,), aliases=("/Order/detail/{orderDetailId}",),
         example=examples.ORDER_DETAIL),
+    post("/Orders/List", access="orders:read", handler=Reads(order_handlers.list_orders), summary="List orders",
+         aliases=("/Order/customer/list",), example=examples.LIST_ORDERS),
+    post("/Orders/Cancel", access="orders:cancel", handler=Writes(order_handlers.cancel),
+         summary="Cancel what is not delivered", errors=(errors.NOT_FOUND, errors.NOT_CANCELLABLE),
+         aliases=("/Order/cancel",), example=examples.CANCEL_ORDER),
     get("/Account/Details", access="account:read", handler=Reads(handlers.account_details),
         summary="Read the account and its balance", errors=(errors.NOT_FOUND,), aliases=("/Customer/Get",),
         example=examples.ACCOUNT),

@@ -7,7 +7,18 @@ from msgspec import Meta
 
 from bedesten.http.schemas import Amount, RequestModel, ResponseModel
 from bedesten.orders.model import MAX_LINES
-from bedesten.surfaces.schemas import DeliveredCode, Id, Paging, Quantity, Reference, RequireData, Status, Time
+from bedesten.surfaces.schemas import (
+    DeliveredCode,
+    Id,
+    OrderPaging,
+    Paging,
+    Quantity,
+    Reference,
+    RequireData,
+    ShortNote,
+    Status,
+    Time,
+)
 
 
 class ListProducts(Paging, frozen=True):
@@ -41,6 +52,22 @@ class GetOrder(RequestModel, frozen=True):
     order_reference: Reference | None = None
 
 
+class ListOrders(OrderPaging, frozen=True):
+    """Selects orders of the partner; the conditions on status and product apply to one line."""
+
+    order_reference: Reference | None = None
+    customer_store_product_id: Id | None = None
+
+
+class CancelOrder(RequestModel, frozen=True):
+    """What is cancelled of an order: these lines, or all that is not delivered."""
+
+    order_id: Id | None = None
+    order_reference: Reference | None = None
+    order_detail_ids: Annotated[list[Id], Meta(max_length=MAX_LINES)] = []
+    reason: ShortNote | None = None
+
+
 class PlacedLine(ResponseModel, frozen=True):
     """A line of a placed order. `price` is the line's total."""
 
@@ -72,14 +99,45 @@ class LineView(ResponseModel, frozen=True):
     customer_store_product_id: str
     product_name: str
     quantity: int
+    delivered: int
+    cancelled: int
     unit_price: Decimal
     price: Decimal
+    refunded: Decimal
     currency: str
     status: Status
     delivery_data: list[str] | None
     delivery_items: list[DeliveredCode] | None
     delivery_note: list[str] | None
     updated: Time
+
+
+class LineSummary(ResponseModel, frozen=True):
+    """An order line in its present state, without codes."""
+
+    deliver_id: str
+    order_detail_id: str
+    customer_store_product_id: str
+    product_name: str
+    quantity: int
+    delivered: int
+    cancelled: int
+    unit_price: Decimal
+    price: Decimal
+    refunded: Decimal
+    status: Status
+    updated: Time
+
+
+class OrderSummary(ResponseModel, frozen=True):
+    """An order in its present state, without codes."""
+
+    order_id: str
+    order_reference: str
+    currency: str
+    total: Decimal
+    created: Time
+    details: list[LineSummary]
 
 
 class OrderView(ResponseModel, frozen=True):

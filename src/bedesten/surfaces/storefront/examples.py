@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import msgspec
+
 from bedesten.http.route import Example
 from bedesten.http.schemas import EmptyBody
 from bedesten.orders.model import DELIVERED, PROCESSING
@@ -25,8 +27,11 @@ def _order(
         product_id=example_values.CARD,
         product_name=example_values.CARD_VIEW.name,
         quantity=1,
+        delivered=int(status == DELIVERED),
+        cancelled=0,
         unit_price=Decimal("5.00"),
         price=Decimal("5.00"),
+        refunded=Decimal("0.00"),
         status=status,
         delivery_data=codes,
         delivery_items=None if codes is None else [DeliveredCode(code, None, None, None) for code in codes],
@@ -96,4 +101,27 @@ CANCEL_CHECKOUT = Example(
 GET_ORDER = Example(
     _order("placed", None, DELIVERED, [example_values.CODE]),
     schemas.GetOrder(order_id=example_values.CHECKOUT),
+)
+
+
+def _summary(order: schemas.CustomerOrder) -> schemas.CustomerOrderSummary:
+    kept = [field.name for field in msgspec.structs.fields(schemas.CustomerLineSummary) if field.name != "updated"]
+    items = [
+        schemas.CustomerLineSummary(**{name: getattr(line, name) for name in kept}, updated=example_values.NOW)
+        for line in order.items
+    ]
+    return schemas.CustomerOrderSummary(**msgspec.structs.asdict(order) | {"items": items})
+
+
+LIST_ORDERS = Example(
+    Page([_summary(_order("awaitingPayment", example_values.LATER, PROCESSING))], None),
+    schemas.ListOrders(page_size=20, state=["awaitingPayment"], reference=_REFERENCE),
+)
+CANCEL_ORDER = Example(
+    _summary(
+        _order(
+            "cancelled", None, PROCESSING, named=(example_values.OTHER_CHECKOUT, example_values.OTHER_LINE, "basket-43")
+        )
+    ),
+    schemas.CancelOrder(order_id=example_values.OTHER_CHECKOUT, reason="I no longer need it."),
 )

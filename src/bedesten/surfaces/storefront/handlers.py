@@ -26,10 +26,9 @@ from bedesten.store.transaction import Transaction
 from bedesten.surfaces import views
 from bedesten.surfaces.schemas import Login, Page, ProductView, Token
 from bedesten.surfaces.storefront import schemas
+from bedesten.surfaces.storefront.order_handlers import STATES
 from bedesten.tenants import actions as tenants
 from bedesten.tenants.checkout_limits import CheckoutLimits
-
-_STATES: tuple[schemas.OrderState, ...] = ("awaitingPayment", "placed", "expired", "cancelled")
 
 
 async def register(
@@ -197,7 +196,7 @@ def _order_view(
     return schemas.CustomerOrder(
         order_id=order.id,
         reference=order.reference,
-        state=_STATES[order.state],
+        state=STATES[order.state],
         currency=order.currency,
         total=to_decimal(order.total, order.currency),
         created=wire_time(order.created),
@@ -218,8 +217,11 @@ def _line_view(
         product_id=line.product_id,
         product_name=line.product_name,
         quantity=line.quantity,
+        delivered=line.delivered,
+        cancelled=line.cancelled,
         unit_price=to_decimal(line.unit_price, order.currency),
         price=to_decimal(line.price, order.currency),
+        refunded=to_decimal(line.refunded, order.currency),
         status=line.status,
         delivery_data=[one.code for one in codes] or None,
         delivery_items=views.delivered_codes(codes),

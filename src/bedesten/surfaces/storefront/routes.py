@@ -5,7 +5,7 @@ from bedesten.gate.access import Anonymous, Open, SignedIn
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Async, Reads, Reveals, Writes
 from bedesten.surfaces.route_table import RouteTable
-from bedesten.surfaces.storefront import examples, handlers
+from bedesten.surfaces.storefront import examples, handlers, order_handlers
 
 post = RouteTable(Surface.STOREFRONT).post
 
@@ -37,6 +37,11 @@ ROUTES = (
     post("/Storefront/Checkout/Cancel", access="orders:create", handler=Writes(handlers.cancel_checkout),
          summary="Cancel an unpaid checkout", errors=(errors.NOT_FOUND, errors.CONFLICT),
          example=examples.CANCEL_CHECKOUT),
+    post("/Storefront/Orders/List", access="orders:read", handler=Reads(order_handlers.list_orders),
+         summary="List orders", example=examples.LIST_ORDERS),
+    post("/Storefront/Orders/Cancel", access="orders:cancel", handler=Writes(order_handlers.cancel),
+         summary="Cancel what is not delivered", errors=(errors.NOT_FOUND, errors.NOT_CANCELLABLE),
+         example=examples.CANCEL_ORDER),
     post("/Storefront/Orders/Get", access="orders:read", handler=Reveals(handlers.get_order),
          summary="Read one order and its codes", errors=(errors.NOT_FOUND,), example=examples.GET_ORDER),
 )  # fmt: skip

@@ -12,10 +12,12 @@ from bedesten.surfaces.schemas import (
     Email,
     Id,
     Name,
+    OrderPaging,
     Paging,
     Quantity,
     Reference,
     RequireData,
+    ShortNote,
     Status,
     Time,
 )
@@ -116,6 +118,51 @@ class GetOrder(RequestModel, frozen=True):
     order_id: Id
 
 
+class ListOrders(OrderPaging, frozen=True):
+    """Selects orders of the customer; the conditions on status and product apply to one line."""
+
+    state: Annotated[list[OrderState], Meta(max_length=4)] = []
+    reference: Reference | None = None
+    product_id: Id | None = None
+
+
+class CancelOrder(RequestModel, frozen=True):
+    """What is cancelled of an order: these lines, or all that is not delivered."""
+
+    order_id: Id
+    order_detail_ids: Annotated[list[Id], Meta(max_length=MAX_LINES)] = []
+    reason: ShortNote | None = None
+
+
+class CustomerLineSummary(ResponseModel, frozen=True):
+    """One line of a customer's order, without codes."""
+
+    order_detail_id: str
+    product_id: str
+    product_name: str
+    quantity: int
+    delivered: int
+    cancelled: int
+    unit_price: Decimal
+    price: Decimal
+    refunded: Decimal
+    status: Status
+    updated: Time
+
+
+class CustomerOrderSummary(ResponseModel, frozen=True):
+    """A customer's order in its present state, without codes."""
+
+    order_id: str
+    reference: str
+    state: Annotated[OrderState, Meta(title="OrderState")]
+    currency: str
+    total: Decimal
+    created: Time
+    expires: Time | None
+    items: list[CustomerLineSummary]
+
+
 class CustomerLine(ResponseModel, frozen=True):
     """One line of a customer's order. `deliveryData` contains the codes once the line is paid and delivered with codes.
 
@@ -126,8 +173,11 @@ class CustomerLine(ResponseModel, frozen=True):
     product_id: str
     product_name: str
     quantity: int
+    delivered: int
+    cancelled: int
     unit_price: Decimal
     price: Decimal
+    refunded: Decimal
     status: Status
     delivery_data: list[str] | None
     delivery_items: list[DeliveredCode] | None

@@ -5,9 +5,21 @@ from datetime import datetime
 from typing import Any
 
 from bedesten_client._call import Call, Operation, lines
-from bedesten_client._paging import Body, Paging, since
+from bedesten_client._paging import Body, OrderPaging, Paging, ids, since
+from bedesten_client._retry import RetryPolicy
 from bedesten_client._secret import Secret
-from bedesten_client.schemas import Account, BasketLine, Category, Order, OrderLine, Page, PlacedOrder, Product, Token
+from bedesten_client.schemas import (
+    Account,
+    BasketLine,
+    Category,
+    Order,
+    OrderLine,
+    OrderSummary,
+    Page,
+    PlacedOrder,
+    Product,
+    Token,
+)
 
 LOGIN_PATH = "/Login/Customer/Api/Verify"
 
@@ -29,6 +41,18 @@ class _GetOrder(Body, frozen=True):
     order_reference: str | None = None
 
 
+class _ListOrders(OrderPaging, frozen=True):
+    order_reference: str | None = None
+    customer_store_product_id: str | None = None
+
+
+class _CancelOrder(Body, frozen=True):
+    order_id: str | None = None
+    order_reference: str | None = None
+    order_detail_ids: tuple[str, ...] | None = None
+    reason: str | None = None
+
+
 GENERATE_TOKEN = Operation(method="POST", path=LOGIN_PATH, result=Token, anonymous=True)
 CATEGORIES = Operation(method="GET", path="/Categories", result=Page[Category])
 LIST_PRODUCTS = Operation(method="POST", path="/Products/List", result=Page[Product])
@@ -36,6 +60,8 @@ PRODUCT = Operation(method="POST", path="/Products/Detail/{productId}", result=P
 CREATE_ORDER = Operation(method="POST", path="/Orders/Create", result=PlacedOrder)
 GET_ORDER = Operation(method="POST", path="/Orders/Get", result=Order)
 ORDER_DETAIL = Operation(method="GET", path="/Orders/Detail/{orderDetailId}", result=OrderLine)
+LIST_ORDERS = Operation(method="POST", path="/Orders/List", result=Page[OrderSummary])
+CANCEL_ORDER = Operation(method="POST", path="/Orders/Cancel", result=OrderSummary, retry_policy=RetryPolicy.KEYED)
 ACCOUNT = Operation(method="GET", path="/Account/Details", result=Account)
 
 
@@ -89,6 +115,43 @@ def get_order(order_id: str | None = None, *, order_reference: str | None = None
 def order_detail(order_detail_id: str) -> Call[OrderLine]:
     """Return one order line with its codes."""
     return Call(ORDER_DETAIL, None, order_detail_id)
+
+
+def list_orders(
+    *,
+    status: Sequence[int] = (),
+    created_from: datetime | None = None,
+    created_to: datetime | None = None,
+    order_reference: str | None = None,
+    product_id: str | None = None,
+    updated_since: datetime | None = None,
+    page_size: int | None = None,
+    cursor: str | None = None,
+) -> Call[Page[OrderSummary]]:
+    """Return a page of the partner's orders, newest first, without codes. `status` and `product_id` select by line."""
+    body = _ListOrders(
+        page_size=page_size,
+        cursor=cursor,
+        updated_since=since(updated_since),
+        status=tuple(status) or None,
+        created_from=since(created_from),
+        created_to=since(created_to),
+        order_reference=order_reference,
+        customer_store_product_id=product_id,
+    )
+    return Call(LIST_ORDERS, body)
+
+
+def cancel_order(
+    order_id: str | None = None,
+    *,
+    order_reference: str | None = None,
+    lines: Sequence[str] = (),
+    reason: str | None = None,
+) -> Call[OrderSummary]:
+    """Cancel these lines of an order, or all that is not delivered. The money is available again at once."""
+    body = _CancelOrder(order_id=order_id, order_reference=order_reference, order_detail_ids=ids(lines), reason=reason)
+    return Call(CANCEL_ORDER, body)
 
 
 def account() -> Call[Account]:

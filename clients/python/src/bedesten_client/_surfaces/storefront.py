@@ -4,11 +4,21 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bedesten_client._call import Call, Operation, lines
-from bedesten_client._paging import Body, Paging, since
+from bedesten_client._paging import Body, OrderPaging, Paging, ids, since
 from bedesten_client._retry import RetryPolicy
 from bedesten_client._secret import Secret
 from bedesten_client._surfaces.reseller import login_body
-from bedesten_client.schemas import CheckoutItem, CustomerOrder, Page, Product, Profile, Session, Status, Token
+from bedesten_client.schemas import (
+    CheckoutItem,
+    CustomerOrder,
+    CustomerOrderSummary,
+    Page,
+    Product,
+    Profile,
+    Session,
+    Status,
+    Token,
+)
 
 LOGIN_PATH, REFRESH_PATH = "/Storefront/Customers/Login", "/Storefront/Customers/Refresh"
 
@@ -41,6 +51,18 @@ class _GetOrder(Body, frozen=True):
     order_id: str
 
 
+class _ListOrders(OrderPaging, frozen=True):
+    state: tuple[str, ...] | None = None
+    reference: str | None = None
+    product_id: str | None = None
+
+
+class _CancelOrder(Body, frozen=True):
+    order_id: str
+    order_detail_ids: tuple[str, ...] | None = None
+    reason: str | None = None
+
+
 _SAFE, _KEYED, _NEVER = RetryPolicy.SAFE, RetryPolicy.KEYED, RetryPolicy.NEVER
 REGISTER = Operation(method="POST", path="/Storefront/Customers/Register", result=Status, anonymous=True)
 LOGIN = Operation(method="POST", path=LOGIN_PATH, result=Token, anonymous=True)
@@ -57,6 +79,10 @@ CREATE_CHECKOUT = Operation(
 )
 CANCEL_CHECKOUT = Operation(
     method="POST", path="/Storefront/Checkout/Cancel", result=CustomerOrder, retry_policy=_KEYED
+)
+LIST_ORDERS = Operation(method="POST", path="/Storefront/Orders/List", result=Page[CustomerOrderSummary])
+CANCEL_ORDER = Operation(
+    method="POST", path="/Storefront/Orders/Cancel", result=CustomerOrderSummary, retry_policy=_KEYED
 )
 GET_ORDER = Operation(method="POST", path="/Storefront/Orders/Get", result=CustomerOrder)
 
@@ -133,6 +159,38 @@ def create_checkout(items: Sequence[CheckoutItem], *, reference: str | None = No
 def cancel_checkout(order_id: str) -> Call[CustomerOrder]:
     """Cancel an unpaid checkout and release its goods."""
     return Call(CANCEL_CHECKOUT, _GetOrder(order_id=order_id))
+
+
+def list_orders(
+    *,
+    status: Sequence[int] = (),
+    state: Sequence[str] = (),
+    created_from: datetime | None = None,
+    created_to: datetime | None = None,
+    reference: str | None = None,
+    product_id: str | None = None,
+    updated_since: datetime | None = None,
+    page_size: int | None = None,
+    cursor: str | None = None,
+) -> Call[Page[CustomerOrderSummary]]:
+    """Return a page of the customer's orders, newest first, without codes. `status` and `product_id` select by line."""
+    body = _ListOrders(
+        page_size=page_size,
+        cursor=cursor,
+        updated_since=since(updated_since),
+        status=tuple(status) or None,
+        created_from=since(created_from),
+        created_to=since(created_to),
+        state=ids(state),
+        reference=reference,
+        product_id=product_id,
+    )
+    return Call(LIST_ORDERS, body)
+
+
+def cancel_order(order_id: str, *, lines: Sequence[str] = (), reason: str | None = None) -> Call[CustomerOrderSummary]:
+    """Cancel these lines of a paid order, or all that is not delivered; an unpaid checkout as a whole."""
+    return Call(CANCEL_ORDER, _CancelOrder(order_id=order_id, order_detail_ids=ids(lines), reason=reason))
 
 
 def get_order(order_id: str) -> Call[CustomerOrder]:

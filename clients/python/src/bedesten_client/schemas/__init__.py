@@ -4,8 +4,25 @@ from bedesten_client.schemas._api_keys import ApiKey, KeyRevocation, KeyRotation
 from bedesten_client.schemas._base import Amount, DeliveredCode, LineStatus, Page, Schema, Status, Token
 from bedesten_client.schemas._catalogue import Category, Product, RequireData, Requirement
 from bedesten_client.schemas._payment import Deposit, Payment
-from bedesten_client.schemas._reseller import Account, BasketLine, Order, OrderLine, PlacedLine, PlacedOrder
-from bedesten_client.schemas._storefront import CheckoutItem, CustomerLine, CustomerOrder, Profile, Session
+from bedesten_client.schemas._reseller import (
+    Account,
+    BasketLine,
+    LineSummary,
+    Order,
+    OrderLine,
+    OrderSummary,
+    PlacedLine,
+    PlacedOrder,
+)
+from bedesten_client.schemas._storefront import (
+    CheckoutItem,
+    CustomerLine,
+    CustomerLineSummary,
+    CustomerOrder,
+    CustomerOrderSummary,
+    Profile,
+    Session,
+)
 from bedesten_client.schemas._supplier import (
     AwaitingLine,
     CodeItem,
@@ -26,7 +43,9 @@ __all__ = [
     "CheckoutItem",
     "CodeItem",
     "CustomerLine",
+    "CustomerLineSummary",
     "CustomerOrder",
+    "CustomerOrderSummary",
     "DeliveredCode",
     "DeliveryResult",
     "Deposit",
@@ -34,9 +53,11 @@ __all__ = [
     "KeyRotation",
     "LastUse",
     "LineStatus",
+    "LineSummary",
     "Offer",
     "Order",
     "OrderLine",
+    "OrderSummary",
     "Page",
     "Payment",
     "PlacedLine",

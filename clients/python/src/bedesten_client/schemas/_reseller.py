@@ -48,8 +48,11 @@ class OrderLine(Schema, frozen=True, kw_only=True):
     customer_store_product_id: str
     product_name: str
     quantity: int
+    delivered: int = 0
+    cancelled: int = 0
     unit_price: Decimal
     price: Decimal
+    refunded: Decimal = Decimal(0)
     currency: str
     status: int
     delivery_data: tuple[str, ...] | None
@@ -67,6 +70,34 @@ class Order(Schema, frozen=True):
     total: Decimal
     created: datetime
     details: tuple[OrderLine, ...]
+
+
+class LineSummary(Schema, frozen=True):
+    """The current state of a line, without codes. `delivered` and `cancelled` count units."""
+
+    deliver_id: str
+    order_detail_id: str
+    customer_store_product_id: str
+    product_name: str
+    quantity: int
+    delivered: int
+    cancelled: int
+    unit_price: Decimal
+    price: Decimal
+    refunded: Decimal
+    status: int
+    updated: datetime
+
+
+class OrderSummary(Schema, frozen=True):
+    """The current state of an order, without codes."""
+
+    order_id: str
+    order_reference: str
+    currency: str
+    total: Decimal
+    created: datetime
+    details: tuple[LineSummary, ...]
 
 
 class Account(Schema, frozen=True):

@@ -43,8 +43,11 @@ class CustomerLine(Schema, frozen=True, kw_only=True):
     product_id: str
     product_name: str
     quantity: int
+    delivered: int = 0
+    cancelled: int = 0
     unit_price: Decimal
     price: Decimal
+    refunded: Decimal = Decimal(0)
     status: int
     delivery_data: tuple[str, ...] | None
     delivery_items: tuple[DeliveredCode, ...] | None = None
@@ -62,3 +65,32 @@ class CustomerOrder(Schema, frozen=True):
     created: datetime
     expires: datetime | None
     items: tuple[CustomerLine, ...]
+
+
+class CustomerLineSummary(Schema, frozen=True):
+    """The current state of a customer's line, without codes. `delivered` and `cancelled` count units."""
+
+    order_detail_id: str
+    product_id: str
+    product_name: str
+    quantity: int
+    delivered: int
+    cancelled: int
+    unit_price: Decimal
+    price: Decimal
+    refunded: Decimal
+    status: int
+    updated: datetime
+
+
+class CustomerOrderSummary(Schema, frozen=True):
+    """The current state of a customer's order, without codes."""
+
+    order_id: str
+    reference: str
+    state: str
+    currency: str
+    total: Decimal
+    created: datetime
+    expires: datetime | None
+    items: tuple[CustomerLineSummary, ...]

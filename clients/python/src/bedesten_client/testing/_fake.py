@@ -73,6 +73,8 @@ class FakeShop:
             "POST /Storefront/Products/Detail/{}": shop.product,
             "POST /Orders/Create": shop.create_order,
             "POST /Orders/Get": shop.get_order,
+            "POST /Orders/List": shop.list_orders,
+            "POST /Orders/Cancel": shop.cancel_order,
             "GET /Orders/Detail/{}": shop.order_detail,
             "GET /Account/Details": shop.account,
         }

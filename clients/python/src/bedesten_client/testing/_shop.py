@@ -9,8 +9,12 @@ from typing import Any
 
 Data = dict[str, Any]
 CURRENCY = "USD"
-DELIVERED, PROCESSING = 1, 2
-EVENT_TYPES = {DELIVERED: "order_line.delivered", PROCESSING: "order_line.processing"}
+CANCELLED, DELIVERED, PROCESSING = 0, 1, 2
+EVENT_TYPES = {
+    CANCELLED: "order_line.cancelled",
+    DELIVERED: "order_line.delivered",
+    PROCESSING: "order_line.processing",
+}
 
 
 class Refusal(Exception):
@@ -128,24 +132,52 @@ class ShopModel:
 
     def get_order(self, body: Data, _: str) -> Data:
         """POST /Orders/Get."""
+        order = self._named(body)
+        return {**_order_view(order), "details": [_line_view(one) for one in order.lines]}
+
+    def order_detail(self, _: Data, line_id: str) -> Data:
+        """GET /Orders/Detail/{orderDetailId}."""
+        return _line_view(self.line(line_id))
+
+    def list_orders(self, body: Data, _: str) -> Data:
+        """POST /Orders/List: by status and reference, newest first."""
+        wanted = [
+            one for one in sorted(self.orders.values(), key=lambda one: one.id, reverse=True) if _is_wanted(one, body)
+        ]
+        before, size = body.get("cursor"), body.get("pageSize") or 50
+        waiting = [one for one in wanted if not before or one.id < before]
+        more = len(waiting) > size
+        return {
+            "items": [_summary(one) for one in waiting[:size]],
+            "nextCursor": waiting[size - 1].id if more else None,
+        }
+
+    def cancel_order(self, body: Data, _: str) -> Data:
+        """POST /Orders/Cancel: lines that wait, or all of them."""
+        order = self._named(body)
+        ids = body.get("orderDetailIds") or []
+        lines = [one for one in order.lines if one.id in ids or not ids]
+        if set(ids) - {one.id for one in order.lines}:
+            raise Refusal(404, -3)
+        delivered = [one for one in lines if one.status == DELIVERED]
+        still_open = [one for one in lines if one.status == PROCESSING]
+        if len(delivered) == len(lines) or (ids and delivered):
+            names = [{"orderDetailId": one.id, "deliverId": one.deliver_id, "status": one.status} for one in delivered]
+            raise Refusal(409, -202, {"items": names})
+        for one in still_open:
+            one.status = CANCELLED
+            one.changes += 1
+            self.balance += one.price
+        return _summary(order)
+
+    def _named(self, body: Data) -> Order:
         by_id, reference = body.get("orderId"), body.get("orderReference")
         if (by_id is None) == (reference is None):
             raise Refusal(400, -2, fields={"orderId": "exactly one of orderId and orderReference must be sent"})
         for order in self.orders.values():
             if order.id == by_id or order.reference == reference:
-                return {
-                    "orderId": order.id,
-                    "orderReference": order.reference,
-                    "currency": CURRENCY,
-                    "total": sum((one.price for one in order.lines), Decimal()),
-                    "created": _now(),
-                    "details": [_line_view(one) for one in order.lines],
-                }
+                return order
         raise Refusal(404, -3)
-
-    def order_detail(self, _: Data, line_id: str) -> Data:
-        """GET /Orders/Detail/{orderDetailId}."""
-        return _line_view(self.line(line_id))
 
     def account(self, _: Data, __: str) -> Data:
         """GET /Account/Details."""
@@ -155,7 +187,7 @@ class ShopModel:
             "accountId": "par_00000001",
             "name": "Partner",
             "email": "partner@fake.example",
-            "scopes": ["account:read", "catalogue:read", "orders:create", "orders:read"],
+            "scopes": ["account:read", "catalogue:read", "orders:cancel", "orders:create", "orders:read"],
             "currency": CURRENCY,
             "balance": self.balance + held,
             "held": held,
@@ -240,6 +272,30 @@ def _placed(order: Order) -> Data:
     }
 
 
+def _order_view(order: Order) -> Data:
+    return {
+        "orderId": order.id,
+        "orderReference": order.reference,
+        "currency": CURRENCY,
+        "total": sum((one.price for one in order.lines), Decimal()),
+        "created": _now(),
+    }
+
+
+def _is_wanted(order: Order, body: Data) -> bool:
+    statuses = body.get("status")
+    reference = body.get("orderReference")
+    return (not statuses or any(one.status in statuses for one in order.lines)) and (
+        reference is None or order.reference == reference
+    )
+
+
+def _summary(order: Order) -> Data:
+    hidden = ("currency", "deliveryData", "deliveryItems", "deliveryNote")
+    details = [{name: value for name, value in _line_view(one).items() if name not in hidden} for one in order.lines]
+    return {**_order_view(order), "details": details}
+
+
 def _line_view(line: Line) -> Data:
     return {
         "deliverId": line.deliver_id,
@@ -247,8 +303,11 @@ def _line_view(line: Line) -> Data:
         "customerStoreProductId": line.product["customerStoreProductId"],
         "productName": line.product["name"],
         "quantity": line.quantity,
+        "delivered": line.quantity if line.status == DELIVERED else 0,
+        "cancelled": line.quantity if line.status == CANCELLED else 0,
         "unitPrice": line.product["price"],
         "price": line.price,
+        "refunded": Decimal("0.00"),
         "currency": CURRENCY,
         "status": line.status,
         "deliveryData": line.codes or None,

@@ -515,6 +515,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("buyer_id", "reference", "tenant_id", name=op.f("uq_orders_buyer_id_reference_tenant_id")),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_orders_buyer", "orders", ["buyer_id", "id"], unique=False)
     op.create_index(
         "ix_orders_unpaid",
         "orders",

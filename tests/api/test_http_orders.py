@@ -1,0 +1,129 @@
+"""Partners and customers list their orders and cancel what is not delivered."""
+
+import pytest
+
+from tests.support.shop import Shop, fresh, line
+
+
+def waiting(shop: Shop, quantity: int = 1) -> dict[str, str]:
+    """The partner's order of which one line is delivered and the other waits."""
+    basket = [line(shop.card, 1, "card"), line(shop.topup, quantity, "topup", topup=shop.topup)]
+    reference = fresh("listed")
+    made = shop.reseller.data("/Orders/Create", {"orderReference": reference, "basketData": basket})
+    card, topup = (one["orderDetailId"] for one in made["details"])
+    return {"id": made["orderId"], "reference": reference, "card": card, "topup": topup}
+
+
+def test_a_list_shows_no_code(shop: Shop) -> None:
+    order = waiting(shop)
+    code = shop.reseller.get(f"/Orders/Detail/{order['card']}").data["deliveryData"][0]
+    answer = shop.reseller.post("/Orders/List", {"orderReference": order["reference"]})
+    (found,) = answer.data["items"]
+    assert (found["orderId"], found["total"], [one["status"] for one in found["details"]]) == (
+        order["id"],
+        12.25,
+        [1, 2],
+    )
+    assert code.encode() not in shop.reseller.post("/Orders/List", {"pageSize": 200}).body
+
+
+def test_pages_follow_each_other(shop: Shop) -> None:
+    made = {waiting(shop)["id"] for _ in range(3)}
+    seen: list[str] = []
+    body: dict[str, object] = {"pageSize": 2}
+    while True:
+        page = shop.reseller.data("/Orders/List", body)
+        seen += [one["orderId"] for one in page["items"]]
+        if page["nextCursor"] is None or made <= set(seen):
+            break
+        body["cursor"] = page["nextCursor"]
+    assert seen == sorted(set(seen), reverse=True)
+    assert made <= set(seen)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"status": [4]}, "status[0]"),
+        ({"status": [-1]}, "status[0]"),
+        ({"status": ["1"]}, "status[0]"),
+        ({"status": 1}, "status"),
+        ({"status": [0, 1, 2, 3, 3]}, "status"),
+        ({"createdFrom": "yesterday"}, "createdFrom"),
+        ({"createdTo": "2026-13-01T00:00:00Z"}, "createdTo"),
+        ({"cursor": "x"}, "cursor"),
+        ({"pageSize": 0}, "pageSize"),
+        ({"pageSize": 201}, "pageSize"),
+        ({"pageSize": 10**9}, "pageSize"),
+    ],
+)
+def test_a_wrong_condition_is_named(shop: Shop, body: dict[str, object], field: str) -> None:
+    for client, path in ((shop.reseller, "/Orders/List"), (shop.storefront, "/Storefront/Orders/List")):
+        answer = client.post(path, body)
+        assert (*answer.told, answer.fields) == (400, -2, [field])
+
+
+def test_a_cursor_of_another_list_is_refused(shop: Shop) -> None:
+    cursor = shop.reseller.data("/Products/List", {"pageSize": 1})["nextCursor"]
+    assert shop.reseller.post("/Orders/List", {"cursor": cursor}).told == (400, -2)
+
+
+def test_what_waits_is_cancelled_once_and_its_money_is_free(shop: Shop) -> None:
+    order = waiting(shop, 2)
+    before = shop.reseller.get("/Account/Details").data
+    cancelled = shop.reseller.data("/Orders/Cancel", {"orderReference": order["reference"], "reason": "No player"})
+    assert [(one["status"], one["delivered"], one["cancelled"]) for one in cancelled["details"]] == [
+        (1, 1, 0),
+        (0, 0, 2),
+    ]
+    after = shop.reseller.get("/Account/Details").data
+    assert (after["available"] - before["available"], after["held"] - before["held"]) == (14.5, -14.5)
+    assert shop.reseller.data("/Orders/Cancel", {"orderId": order["id"]}) == cancelled
+    assert shop.reseller.get("/Account/Details").data == after
+    assert shop.reseller.get(f"/Orders/Detail/{order['topup']}").data["status"] == 0
+
+
+def test_a_delivered_line_is_refused_and_named(shop: Shop) -> None:
+    order = waiting(shop)
+    both = [order["card"], order["topup"]]
+    answer = shop.reseller.post("/Orders/Cancel", {"orderId": order["id"], "orderDetailIds": both})
+    assert answer.told == (409, -202)
+    assert answer.json["data"] == {"items": [{"orderDetailId": order["card"], "deliverId": "card", "status": 1}]}
+    assert shop.reseller.get(f"/Orders/Detail/{order['topup']}").data["status"] == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({}, (400, -2)),
+        ({"orderId": "ord_1", "orderReference": "x"}, (400, -2)),
+        ({"orderId": "ord_none"}, (404, -3)),
+        ({"orderReference": "never-used"}, (404, -3)),
+        ({"orderId": "ord_none", "lines": []}, (400, -2)),
+    ],
+)
+def test_a_cancellation_of_nothing_is_refused(shop: Shop, body: dict[str, object], told: tuple[int, int]) -> None:
+    assert shop.reseller.post("/Orders/Cancel", body).told == told
+
+
+def test_orders_of_others_are_unknown(shop: Shop) -> None:
+    order = waiting(shop)
+    assert shop.storefront.post("/Storefront/Orders/Cancel", {"orderId": order["id"]}).told == (404, -3)
+    mine = waiting(shop)
+    theirs = {"orderId": mine["id"], "orderDetailIds": [mine["topup"], order["topup"]]}
+    assert shop.reseller.post("/Orders/Cancel", theirs).told == (404, -3)
+    assert shop.reseller.get(f"/Orders/Detail/{mine['topup']}").data["status"] == 2
+
+
+def test_a_customer_lists_and_cancels(shop: Shop) -> None:
+    items = [{"productId": shop.card, "quantity": 1}]
+    made = shop.storefront.data("/Storefront/Checkout/Create", {"items": items, "reference": fresh("basket")})
+    wanted = {"state": ["awaitingPayment"], "reference": made["reference"], "productId": shop.card}
+    (found,) = shop.storefront.data("/Storefront/Orders/List", wanted)["items"]
+    assert (found["orderId"], found["state"], found["items"][0]["status"]) == (made["orderId"], "awaitingPayment", 2)
+    one_line = {"orderId": made["orderId"], "orderDetailIds": [found["items"][0]["orderDetailId"]]}
+    assert shop.storefront.post("/Storefront/Orders/Cancel", one_line).told == (409, -202)
+    cancelled = shop.storefront.data("/Storefront/Orders/Cancel", {"orderId": made["orderId"]})
+    assert (cancelled["state"], cancelled["expires"]) == ("cancelled", None)
+    assert shop.storefront.data("/Storefront/Orders/Cancel", {"orderId": made["orderId"]}) == cancelled
+    assert shop.storefront.data("/Storefront/Orders/List", wanted)["items"] == []
