@@ -19,6 +19,8 @@ from bedesten.webhooks.event_types import EVENT_TYPES, ORDER_LINE_TYPES, is_chos
 from bedesten.webhooks.tables import deliveries, events, webhook_endpoints
 from bedesten.webhooks.targets import Network, parse_networks
 
+MAX_NUMBERINGS = 50
+"""Attempts to give an event the next number of its object, before the whole transaction is tried again."""
 DUE, DONE, GIVEN_UP = 0, 1, 2
 SECRET, OUTBOUND_KEY = "webhook-secret", "webhook-key"
 ENVELOPE = ("type", "objectId", "orderId", "orderReference", "sequence", "occurredAt")
@@ -126,9 +128,15 @@ def event_steps(tx: Transaction, change: LineEvent, endpoints: Sequence[Endpoint
 
 
 def notify(tx: Transaction, owner: str, event_type: str, object_id: str, body: Mapping[str, object]) -> None:
-    """Writes an event for an account, and its deliveries, in the transaction of what it tells of; see `notify_steps`."""
-    for step in notify_steps(tx, owner, event_type, object_id, body, endpoints_of(tx, owner)):
-        tx.run_all([step])
+    """Writes an event for an account, and its deliveries, in the transaction of the change; see `notify_steps`."""
+    event, *deliveries = notify_steps(tx, owner, event_type, object_id, body, endpoints_of(tx, owner))
+    for _ in range(MAX_NUMBERINGS):
+        # on PostgreSQL the statement waits for the other transaction, and its next run sees that event
+        if tx.run(event.statement, **event.parameters):
+            break
+    else:
+        raise RetryTransaction("the object had many other events at this moment")
+    tx.run_all(deliveries)
 
 
 def notify_steps(
