@@ -1,5 +1,7 @@
 """The migrations lead to exactly what the tables declare, on both engines, and running them again changes nothing."""
 
+import importlib
+import pkgutil
 import re
 import secrets
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint
 
+import bedesten
 from bedesten.server.installation import Installation, initialise
 from bedesten.server.settings import Settings
 from bedesten.store import migrate
@@ -20,6 +23,9 @@ from tests.store.raw import RawConnection, raw
 from tests.support.sites import ENGINES, opened, postgres_database
 
 NOT_DECLARED = {"alembic_version"}
+for _module in pkgutil.walk_packages(bedesten.__path__, "bedesten."):
+    if _module.name.endswith(".tables"):
+        importlib.import_module(_module.name)  # every table registers itself
 
 
 def database_of(settings: Settings) -> str | Path:
