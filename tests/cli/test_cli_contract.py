@@ -13,12 +13,18 @@ import pytest
 import typer
 
 from bedesten.accounts import actions as accounts
+from bedesten.apikeys import actions as api_keys
+from bedesten.apikeys.actions import NewKey
 from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue.actions import ProductFields
 from bedesten.catalogue.model import fields_of
 from bedesten.catalogue.offers import Offer, upsert_offer
 from bedesten.cli import NOUNS, PLAIN, program
 from bedesten.errors import CATALOGUE
 from bedesten.gate.scopes import Surface
+from bedesten.ledger import actions as ledger
+from bedesten.orders import actions as orders
+from bedesten.orders.model import Buyer, NewLine, NewOrder
 from bedesten.payments import actions as payments
 from bedesten.payments.moves import AWAITING
 from bedesten.server.installation import open_installation
@@ -63,6 +69,12 @@ COMMANDS = (
     ("customers", "find", "c@", "--tenant", "shop"),
     ("customers", "disable", "{customer}", "--tenant", "shop"),
     ("customers", "enable", "{customer}", "--tenant", "shop"),
+    ("orders", "list", "--tenant", "shop"),
+    ("orders", "find", "x", "--tenant", "shop"),
+    ("orders", "show", "{order}", "--tenant", "shop"),
+    ("orders", "note", "{order}", "called back", "--tenant", "shop"),
+    ("orders", "tag", "{order}", "vip", "--tenant", "shop"),
+    ("orders", "cancel", "{order}", "--tenant", "shop"),
     ("checkouts", "list", "--tenant", "shop"),
     ("checkouts", "release", "--all", "--tenant", "shop"),
     ("deposits", "list", "--tenant", "shop"),
@@ -136,7 +148,7 @@ def path_of(arguments: tuple[str, ...]) -> tuple[str, ...]:
 
 def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
     """The arguments with what they ask for: the id of the first API key, of a fresh customer, deposit or proposal."""
-    makers = {"{customer}": _customer, "{deposit}": _deposit, "{proposal}": _proposal}
+    makers = {"{customer}": _customer, "{deposit}": _deposit, "{order}": _order, "{proposal}": _proposal}
     if not makers.keys().isdisjoint(arguments):
         return [_made(shop, makers[one]) if one in makers else one for one in arguments]
     if "{batch}" in arguments:
@@ -167,6 +179,18 @@ def _proposal(tx: Transaction) -> str:
 
 def _customer(tx: Transaction) -> str:
     return str(accounts.create(tx, "customer", f"{tx.new_id('c')}@example.com", "C", password=PASSWORD))
+
+
+def _order(tx: Transaction) -> str:
+    """A partner's order that waits for its supplier."""
+    partner = accounts.find(tx, "partner", "p@partner.example")
+    supplier, name = accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), tx.new_id("s")[4:]
+    api_keys.insert(tx, NewKey(Surface.SUPPLIER, supplier, sandbox=False), "ak_live_…")
+    fields = ProductFields(name, "USD", sku=name, price=1, fulfilment=catalogue.SUPPLIER, supplier_id=supplier)
+    product = catalogue.put_product(tx, fields)
+    ledger.set_credit(tx, ledger.account(tx, partner.id, "partner", "USD"), 1_000)
+    buyer = Buyer(partner.id, "partner", "reseller", "USD", "GLOBAL")
+    return orders.place(tx, buyer, NewOrder(name, (NewLine("1", product, 1),))).order.id
 
 
 def _deposit(tx: Transaction) -> str:

@@ -154,3 +154,31 @@ clawbacks = Table(
 """Earnings taken back from the supplier of a line that was at fault, in minor units: the transfer has the business key
 `clawback:` and this one."""
 Index(None, clawbacks.c.line_id)
+
+order_notes = Table(
+    "order_notes",
+    metadata,
+    sql.text("id"),
+    sql.text("tenant_id"),
+    sql.text("order_id"),
+    sql.text("text"),
+    sql.text("actor"),
+    timestamp("created"),
+    PrimaryKeyConstraint("tenant_id", "id"),
+    ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
+    sqlite_with_rowid=False,
+)
+Index(None, order_notes.c.order_id)
+
+order_tags = Table(
+    "order_tags",
+    metadata,
+    sql.text("tenant_id"),
+    sql.text("order_id"),
+    sql.text("tag"),
+    timestamp("created"),
+    PrimaryKeyConstraint("tenant_id", "order_id", "tag"),
+    ForeignKeyConstraint(["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"]),
+    sqlite_with_rowid=False,
+)
+"""Notes and tags are the operator's; buyers never see them."""

@@ -821,6 +821,35 @@ def upgrade() -> None:
         postgresql_where=sa.text("queued IS NOT NULL AND status = 2"),
     )
     op.create_table(
+        "order_notes",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_order_notes_created")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], name=op.f("fk_order_notes_tenant_id_order_id")
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_order_notes")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_order_notes_order_id"), "order_notes", ["order_id"], unique=False)
+    op.create_table(
+        "order_tags",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("tag", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_order_tags_created")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], name=op.f("fk_order_tags_tenant_id_order_id")
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "order_id", "tag", name=op.f("pk_order_tags")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "payments",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),

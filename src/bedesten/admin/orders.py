@@ -1,0 +1,186 @@
+"""Orders in the operator's hand: list, find by anything that a buyer can name, show with a time line, cancel."""
+
+from sqlalchemy import and_, or_, select
+
+from bedesten import errors
+from bedesten.accounts.tables import accounts
+from bedesten.admin import order_timeline
+from bedesten.audit.actions import OPERATOR, record
+from bedesten.catalogue.code import BadCode, read_code
+from bedesten.catalogue.tables import stock_codes
+from bedesten.core import text
+from bedesten.core.clock import wire_time
+from bedesten.core.money import to_decimal
+from bedesten.errors import Refusal, bad_field
+from bedesten.orders import actions, annotations, cancel, checkout, listing
+from bedesten.orders import statements as sql
+from bedesten.orders.listing import Listed, OrderFilter
+from bedesten.orders.model import PLACED, Line, Order
+from bedesten.orders.moves import LINE, ORDER
+from bedesten.orders.tables import order_lines, orders
+from bedesten.payments.tables import payments
+from bedesten.store.sql import TENANT, p, rows_as, statement
+from bedesten.store.transaction import Transaction
+from bedesten.tenants.cipher import TenantCipher
+
+MAX_FOUND = 50
+_O, _L, _A, _P, _C = orders.c, order_lines.c, accounts.c, payments.c, stock_codes.c
+_BUYER = statement(select(_A.handle, _A.name).where(_A.tenant_id == TENANT, _A.id == p("id")))
+_OF_TEXT = statement(
+    select(_O.id)
+    .select_from(orders.join(accounts, and_(_A.tenant_id == _O.tenant_id, _A.id == _O.buyer_id)))
+    .where(
+        _O.tenant_id == TENANT,
+        or_(_O.id == p("text"), _O.reference == p("text"), _O.buyer_id == p("text"), _A.handle == p("handle")),
+    )
+    .order_by(_O.id.desc())
+    .limit(p("most"))
+)
+_OF_LINE = statement(select(_L.order_id).where(_L.tenant_id == TENANT, _L.id == p("text")))
+_OF_PAYMENT = statement(
+    select(_P.order_id).where(_P.tenant_id == TENANT, or_(_P.id == p("text"), _P.reference == p("text"))).distinct()
+)
+_OF_CODE = statement(
+    select(_L.order_id)
+    .select_from(stock_codes.join(order_lines, and_(_L.tenant_id == _C.tenant_id, _L.id == _C.line_id)))
+    .where(
+        _C.tenant_id == TENANT,
+        or_(_C.digest == p("digest"), and_(_C.folds == 1, _C.folded_digest == p("folded"))),
+    )
+)
+_ORDER = rows_as(Order, select(*sql.ORDER_COLUMNS).where(_O.tenant_id == TENANT, _O.id == p("order_id")))
+
+
+def order_of(tx: Transaction, order_id: str) -> Order:
+    """The order with this id, whoever its buyer is. Raises `Refusal` (-3)."""
+    found = tx.one(_ORDER, order_id=order_id)
+    if found is None:
+        problem = "there is no such order; `orders find` looks for everything that a buyer can name"
+        raise Refusal(errors.NOT_FOUND, problem, fields={"order": "there is no such order"})
+    return found
+
+
+def list_orders(tx: Transaction, wanted: OrderFilter, buyer: str, most: int) -> list[dict[str, object]]:
+    """The newest orders that the filter selects, of all buyers or of one (id or e-mail). Raises `Refusal` (-3)."""
+    if buyer:
+        found = listing.orders_of(tx, _buyer_id(tx, buyer), wanted, "", most)
+    else:
+        found = listing.orders_of_tenant(tx, wanted, "", most)
+    return [_summary(tx, one) for one in found[:most]]
+
+
+def _buyer_id(tx: Transaction, name: str) -> str:
+    row = tx.one(_BUYER_BY_NAME, text=name, handle=text.email_or_none(name) or name)
+    if row is None:
+        raise Refusal(errors.NOT_FOUND, f"there is no buyer {name!r}", fields={"buyer": "there is no such buyer"})
+    return str(row[0])
+
+
+_BUYER_BY_NAME = statement(
+    select(_A.id)
+    .where(
+        _A.tenant_id == TENANT,
+        or_(_A.kind == "partner", _A.kind == "customer"),
+        or_(_A.id == p("text"), _A.handle == p("handle")),
+    )
+    .order_by(_A.id)
+)
+
+
+def find(tx: Transaction, cipher: TenantCipher, anything: str) -> list[dict[str, object]]:
+    """The newest orders to which an id, a reference, an e-mail, a payment's reference or a stock code leads.
+
+    A code is found through its keyed digest; the search is recorded when it finds one, without the code.
+    """
+    wanted = anything.strip()
+    if not wanted:
+        raise bad_field("text", "is empty")
+    found = [
+        row[0] for row in tx.all(_OF_TEXT, text=wanted, handle=text.email_or_none(wanted) or wanted, most=MAX_FOUND)
+    ]
+    found += [row[0] for one in (_OF_LINE, _OF_PAYMENT) for row in tx.all(one, text=wanted)]
+    found += _orders_with_code(tx, cipher, wanted)
+    named = [order_of(tx, order_id) for order_id in dict.fromkeys(found)]
+    return [_summary(tx, (order, actions.lines_of(tx, order.id))) for order in named[:MAX_FOUND]]
+
+
+def _orders_with_code(tx: Transaction, cipher: TenantCipher, given: str) -> list[str]:
+    try:
+        code = read_code(given)
+    except BadCode:
+        return []
+    digests = {"digest": cipher.fingerprint(tx, code.exact), "folded": cipher.fingerprint(tx, code.folded)}
+    return [row[0] for row in tx.all(_OF_CODE, **digests)]
+
+
+def show(tx: Transaction, order_id: str) -> dict[str, object]:
+    """One order with its lines, notes, tags, and everything that happened to it, the oldest first. Never a code."""
+    order = order_of(tx, order_id)
+    lines = actions.lines_of(tx, order.id)
+    return {
+        **_summary(tx, (order, lines)),
+        "tags": annotations.tags_of(tx, order.id),
+        "notes": annotations.notes_of(tx, order.id),
+        "timeline": order_timeline.timeline(tx, order, lines),
+    }
+
+
+def cancel_order(tx: Transaction, order_id: str, lines: list[str], reason: str) -> dict[str, object]:
+    """Cancels lines, or all that is not delivered; an unpaid checkout as a whole. Raises `Refusal`: -3, -202."""
+    order = cancel.lock(tx, order_of(tx, order_id))
+    if order.state == PLACED or lines:
+        cancel.cancel(tx, order, lines, OPERATOR, reason)
+    else:
+        checkout.cancel(tx, order.buyer_id, order.id)
+        record(tx, OPERATOR, "checkout.cancel", order.id, reason=reason)
+    return show(tx, order.id)
+
+
+def note(tx: Transaction, order_id: str, text_of_note: str) -> dict[str, object]:
+    """Adds a note to an order. Raises `Refusal`: -2, -3."""
+    order = order_of(tx, order_id)
+    annotations.add_note(tx, order.id, errors.normalised_field(text.note, text_of_note, "note"), OPERATOR)
+    return show(tx, order.id)
+
+
+def tag(tx: Transaction, order_id: str, add: list[str], remove: list[str]) -> dict[str, object]:
+    """Adds and removes tags of an order. Raises `Refusal`: -2, -3."""
+    order = order_of(tx, order_id)
+    annotations.set_tags(tx, order.id, add, remove, OPERATOR)
+    return show(tx, order.id)
+
+
+def _summary(tx: Transaction, listed: Listed) -> dict[str, object]:
+    order, lines = listed
+    buyer = tx.one(_BUYER, id=order.buyer_id)
+    return {
+        "orderId": order.id,
+        "reference": order.reference,
+        "surface": order.surface,
+        "buyerId": order.buyer_id,
+        "buyer": buyer[0] if buyer else order.buyer_id,
+        "state": ORDER.states[order.state].name,
+        "total": to_decimal(order.total, order.currency),
+        "currency": order.currency,
+        "created": wire_time(order.created),
+        "expires": wire_time(order.expires) if order.expires else None,
+        "lines": [_line(order, line) for line in lines],
+    }
+
+
+def _line(order: Order, line: Line) -> dict[str, object]:
+    return {
+        "orderDetailId": line.id,
+        "deliverId": line.deliver_id,
+        "productId": line.product_id,
+        "product": line.product_name,
+        "quantity": line.quantity,
+        "delivered": line.delivered,
+        "cancelled": line.cancelled,
+        "price": to_decimal(line.price, order.currency),
+        "refunded": to_decimal(line.refunded, order.currency),
+        "status": LINE.states[line.status].name,
+        "hold": line.hold,
+        "supplierId": line.supplier_id,
+        "updated": wire_time(line.updated),
+    }
