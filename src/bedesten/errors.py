@@ -98,6 +98,12 @@ CHECKOUT_LIMIT = _code(
 NOT_CANCELLABLE = _code(
     -202, "not-cancellable", 409, "Nothing was cancelled: a line is delivered or cancelled already, or not paid yet.",
     "`data.items` names each such line with its status; read the order and cancel only what is open.")  # fmt: skip
+ORDER_LIMIT = _code(
+    -203, "order-limit", 409, "The account's limit for one day does not allow this order; nothing was ordered.",
+    "`data` names the limit and what is left of it; order less, or wait until `data.resets`.")  # fmt: skip
+LINE_STATE = _code(
+    -204, "line-state", 409, "A line of the order is not in a status that allows this; nothing was changed.",
+    "Read the order's lines; name only lines whose status allows it.")  # fmt: skip
 NOT_DELIVERABLE = _code(
     -500, "not-deliverable", 409, "The line is not waiting for this delivery.",
     "Read the awaiting lines again; send exactly as many codes as the line has units.")  # fmt: skip

@@ -75,6 +75,13 @@ COMMANDS = (
     ("orders", "note", "{order}", "called back", "--tenant", "shop"),
     ("orders", "tag", "{order}", "vip", "--tenant", "shop"),
     ("orders", "cancel", "{order}", "--tenant", "shop"),
+    ("orders", "hold", "{order}", "--tenant", "shop"),
+    ("orders", "limits", "set", "partner", "--daily-units", "900", "--tenant", "shop"),
+    ("orders", "limits", "list", "--tenant", "shop"),
+    ("orders", "rules", "add", "amount", "--amount", "0.01", "--tenant", "shop"),
+    ("orders", "release", "{order}", "--tenant", "shop"),
+    ("orders", "rules", "list", "--tenant", "shop"),
+    ("orders", "rules", "remove", "{rule}", "--tenant", "shop"),
     ("checkouts", "list", "--tenant", "shop"),
     ("checkouts", "release", "--all", "--tenant", "shop"),
     ("deposits", "list", "--tenant", "shop"),
@@ -143,7 +150,9 @@ def input_of(arguments: tuple[str, ...]) -> bytes:
 
 
 def path_of(arguments: tuple[str, ...]) -> tuple[str, ...]:
-    return arguments[: 1 if arguments[0] in PLAIN else 3 if arguments[1] in ("proposals", "stock") else 2]
+    return arguments[
+        : 1 if arguments[0] in PLAIN else 3 if arguments[1] in ("proposals", "stock", "limits", "rules") else 2
+    ]
 
 
 def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
@@ -151,6 +160,9 @@ def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
     makers = {"{customer}": _customer, "{deposit}": _deposit, "{order}": _order, "{proposal}": _proposal}
     if not makers.keys().isdisjoint(arguments):
         return [_made(shop, makers[one]) if one in makers else one for one in arguments]
+    if "{rule}" in arguments:
+        rule = shop.run_json("orders", "rules", "list", "--tenant", "shop")["rules"][0]["id"]
+        return [rule if one == "{rule}" else one for one in arguments]
     if "{batch}" in arguments:
         batch = shop.run_json("products", "stock", "list", "--tenant", "shop")["batches"][0]["id"]
         return [batch if one == "{batch}" else one for one in arguments]

@@ -110,3 +110,40 @@ def test_notes_and_tags_are_kept_with_the_order(bedesten: Program, tenant: Tenan
     for wrong in ("two words", "", "x" * 41, "€"):
         assert bedesten.run_error("orders", "tag", order, wrong, *option)["code"] == -2, wrong
     assert bedesten.run_error("orders", "note", "ord_none", "x", *option)["code"] == -3
+
+
+def test_orders_are_held_by_rule_and_released(bedesten: Program, tenant: Tenant) -> None:
+    option = ("--tenant", tenant.id)
+    rule = bedesten.run_json("orders", "rules", "add", "amount", "--amount", "10.00", "--surface", "reseller", *option)
+    assert (rule["amount"], rule["surface"]) == (Decimal("10.00"), "reseller")
+    order = tenant.order((tenant.card(2), 2)).order.id
+    listed = bedesten.run_json("orders", "list", "--status", "held", *option)["orders"]
+    assert [(one["orderId"], one["lines"][0]["hold"]) for one in listed] == [(order, "review:amount")]
+    shown = bedesten.run_json("orders", "release", order, "--reason", "Known buyer", *option)
+    assert shown["lines"][0]["status"] == "delivered"
+    assert bedesten.run_error("orders", "hold", order, *option)["code"] == -204
+    waiting = tenant.order((tenant.topup(), 1)).order.id
+    assert bedesten.run_json("orders", "hold", waiting, *option)["lines"][0]["hold"] == "operator"
+    assert bedesten.run_json("orders", "release", waiting, *option)["lines"][0]["status"] == "processing"
+    bedesten.run_json("orders", "rules", "remove", rule["id"], *option)
+    assert bedesten.run_json("orders", "rules", "list", *option)["rules"] == []
+    assert bedesten.run_error("orders", "rules", "remove", rule["id"], *option)["code"] == -3
+    assert violations(tenant.installation) == []
+
+
+def test_daily_limits_are_set_for_an_account_and_for_a_kind(bedesten: Program, tenant: Tenant) -> None:
+    option = ("--tenant", tenant.id)
+    everybody = bedesten.run_json("orders", "limits", "set", "customer", "--daily-units", "5", *option)
+    assert (everybody["dailyAmount"], everybody["dailyUnits"]) == (None, 5)
+    one = bedesten.run_json("orders", "limits", "set", "partner@example.com", "--daily-amount", "12.50", *option)
+    assert (one["holder"], one["email"], one["dailyAmount"]) == (
+        tenant.partner,
+        "partner@example.com",
+        Decimal("12.50"),
+    )
+    assert len(bedesten.run_json("orders", "limits", "list", *option)["limits"]) == 2
+    for wrong in ("-5", "x", "1.5"):
+        assert bedesten.run("orders", "limits", "set", "partner", "--daily-units", wrong, *option).code == 2
+    for wrong in ("0", "1e400", "12.345", "x"):
+        assert bedesten.run_error("orders", "limits", "set", "partner", "--daily-amount", wrong, *option)["code"] == -2
+    assert bedesten.run_error("orders", "limits", "set", "nobody@example.com", *option)["code"] == -3

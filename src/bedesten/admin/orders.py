@@ -12,7 +12,7 @@ from bedesten.core import text
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
-from bedesten.orders import actions, annotations, cancel, checkout, listing
+from bedesten.orders import actions, annotations, cancel, checkout, hold, listing
 from bedesten.orders import statements as sql
 from bedesten.orders.listing import Listed, OrderFilter
 from bedesten.orders.model import PLACED, Line, Order
@@ -133,6 +133,20 @@ def cancel_order(tx: Transaction, order_id: str, lines: list[str], reason: str) 
     else:
         checkout.cancel(tx, order.buyer_id, order.id)
         record(tx, OPERATOR, "checkout.cancel", order.id, reason=reason)
+    return show(tx, order.id)
+
+
+def hold_order(tx: Transaction, order_id: str, lines: list[str], reason: str) -> dict[str, object]:
+    """Takes lines, or all that are being processed, out of processing. Raises `Refusal`: -3, -204."""
+    order = cancel.lock(tx, order_of(tx, order_id))
+    hold.hold(tx, order, lines, OPERATOR, reason)
+    return show(tx, order.id)
+
+
+def release_order(tx: Transaction, order_id: str, lines: list[str], reason: str) -> dict[str, object]:
+    """Puts lines, or all that are held, back: delivers codes from stock, queues the others. Raises `Refusal`: -3, -204."""
+    order = cancel.lock(tx, order_of(tx, order_id))
+    hold.release(tx, order, lines, OPERATOR, reason)
     return show(tx, order.id)
 
 

@@ -29,7 +29,7 @@ NOUNS = {
     "tenants": "Tenants: hosts, token lifetimes, limits, access.",
     "partners": "Reseller accounts: scopes, credit, webhooks.",
     "customers": "Customers of the Storefront: find and disable them.",
-    "orders": "Orders: list, find, show with a time line, cancel, note, tag.",
+    "orders": "Orders: list, find, show with a time line, cancel, hold; limits and review rules.",
     "checkouts": "Unpaid checkouts that reserve goods: list and release them.",
     "suppliers": "Suppliers of goods: owners of API keys of the Supplier surface.",
     "integrations": "Payment services and back offices: owners of API keys of the Payment surface.",

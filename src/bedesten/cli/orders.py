@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from bedesten.admin import orders
+from bedesten.cli import order_rules
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import NO_VALUES, TenantOption, duration_or_time
 from bedesten.cli.output import Output, cell, printable, table
@@ -14,6 +15,8 @@ from bedesten.orders.listing import END_OF_TIME, OrderFilter
 from bedesten.orders.moves import LINE, ORDER
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(order_rules.limits_app, name="limits", help="How much an account may order in one day.")
+app.add_typer(order_rules.rules_app, name="rules", help="Rules that hold orders for review.")
 _Order = Annotated[str, typer.Argument(metavar="ORDER", help="The order's id.")]
 _Lines = Annotated[list[str], typer.Option("--line", metavar="LINE", help="Only this line, by its id; repeatable.")]
 _Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the audit trail.")]
@@ -78,6 +81,24 @@ def cancel(
 ) -> CommandResult:
     """Cancel what is not delivered of an order and release its money; an unpaid checkout as a whole. Idempotent."""
     shown = ctx.write_in(tenant, lambda tx, _: orders.cancel_order(tx, order, line, reason))
+    return CommandResult(shown, _page(shown))
+
+
+@command(app, "hold")
+def hold(
+    ctx: CommandContext, tenant: TenantOption, order: _Order, line: _Lines = NO_VALUES, reason: _Reason = ""
+) -> CommandResult:
+    """Take lines out of processing until they are released or cancelled: no supplier can deliver them. Idempotent."""
+    shown = ctx.write_in(tenant, lambda tx, _: orders.hold_order(tx, order, line, reason))
+    return CommandResult(shown, _page(shown))
+
+
+@command(app, "release")
+def release(
+    ctx: CommandContext, tenant: TenantOption, order: _Order, line: _Lines = NO_VALUES, reason: _Reason = ""
+) -> CommandResult:
+    """Release held lines: deliver those from stock, queue the others for their suppliers. Idempotent."""
+    shown = ctx.write_in(tenant, lambda tx, _: orders.release_order(tx, order, line, reason))
     return CommandResult(shown, _page(shown))
 
 

@@ -10,7 +10,8 @@ from bedesten import errors
 from bedesten.catalogue import moves, stock
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
-from bedesten.orders import checkout_limits
+from bedesten.orders import checkout_limits, review
+from bedesten.orders import limits as daily_limits
 from bedesten.orders import statements as sql
 from bedesten.orders.availability import (
     RequestedLine,
@@ -21,12 +22,14 @@ from bedesten.orders.availability import (
     take,
     take_all,
 )
+from bedesten.orders.limits import OrderLimits
 from bedesten.orders.model import (
     DELIVERED,
     EVENT_TYPES,
     EXPIRED,
     PLACED,
     PROCESSING,
+    TAKEN_OUT,
     UNPAID,
     Buyer,
     Line,
@@ -58,11 +61,13 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> PlacedOrder:
     The same reference with the same content returns the first order; with other content it is refused (-8). Raises
     `Refusal`: -200 with every unavailable line and the reason, -300 if the balance does not cover the order.
     """
+    daily = daily_limits.lock(tx, buyer)
     known = _replayed(tx, buyer, request)
     if known:
         return known
     asked, problems = match_products(tx, buyer, request)
     check_sums(buyer, asked)
+    _check_limits(tx, daily, buyer, asked)
     if request.notify_url is not None:
         check_target(request.notify_url, webhooks.allowed_networks(tx), "notifyUrl")
     # read first: other buyers wait from the change of the stock level until COMMIT
@@ -71,15 +76,16 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> PlacedOrder:
     endpoints = webhooks.endpoints_of(tx, buyer.id)
     order = _insert_order(tx, buyer, request, asked, PLACED, None)
     wanted = take_all(tx, asked, problems, tx.now)
-    lines = [_line(tx, order, one) for one in wanted]
+    held = review.reasons(tx, order, [(one.position, one.product.id) for one in wanted])
+    lines = [_line(tx, order, one, hold=held.get(one.position)) for one in wanted]
     steps = [_insert_step(line) for line in lines]
-    steps += _payment_steps(tx, order, money, sales, wanted, lines)
+    steps += _payment_steps(tx, order, money, sales, lines)
     for line in lines:
         change = LineEvent(buyer.id, line.id, line.version, line.status, EVENT_TYPES[line.status])
         steps += webhooks.event_steps(tx, change, endpoints, order.notify_url)
-    _run(tx, steps, wanted, lines, moves.DELIVERED)
+    _run(tx, steps, wanted, lines)
     for line, one in zip(lines, wanted, strict=True):
-        if one.earns:
+        if one.earns and line.status == DELIVERED:
             accrue_stock_payables(tx, order, line)
     return PlacedOrder(order, lines, replayed=False)
 
@@ -91,25 +97,38 @@ def reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limi
     -201 above the limits, -200 together with the open checkouts in which the customer holds the goods.
     """
     checkout_limits.lock(tx, buyer)
+    daily = daily_limits.limits_of(tx, buyer.id, buyer.kind)
     known = _replayed(tx, buyer, request)
     if known and known.order.state != EXPIRED:
         return known
     checkout_limits.admit(tx, buyer, sum(line.quantity for line in request.lines), limits)
     try:
-        return _resume(tx, known.order, expires, limits) if known else _reserve(tx, buyer, request, expires, limits)
+        if known:
+            daily_limits.check(tx, daily, buyer, known.order.total, known.order.units)
+            return _resume(tx, known.order, expires, limits)
+        return _reserve(tx, buyer, request, expires, limits, daily)
     except Refusal as refusal:
         _offer_open_checkouts(tx, buyer, request, refusal)
         raise
 
 
-def _reserve(tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limits: CheckoutLimits) -> PlacedOrder:
+def _reserve(
+    tx: Transaction, buyer: Buyer, request: NewOrder, expires: int, limits: CheckoutLimits, daily: OrderLimits
+) -> PlacedOrder:
     asked, problems = match_products(tx, buyer, request)
     check_sums(buyer, asked)
+    _check_limits(tx, daily, buyer, asked)
     order = _insert_order(tx, buyer, request, asked, UNPAID, expires)
     wanted = take_all(tx, asked, problems, expires, limits.stock_share)
     lines = [_line(tx, order, one, reserved=True) for one in wanted]
-    _run(tx, [_insert_step(line) for line in lines], wanted, lines, moves.CLAIMED)
+    _run(tx, [_insert_step(line) for line in lines], wanted, lines)
     return PlacedOrder(order, lines, replayed=False)
+
+
+def _check_limits(tx: Transaction, daily: OrderLimits, buyer: Buyer, asked: list[RequestedLine]) -> None:
+    """Refuses an order (-203) that goes beyond the buyer's daily limits."""
+    total, units = sum(one.price for one in asked), sum(one.line.quantity for one in asked)
+    daily_limits.check(tx, daily, buyer, total, units)
 
 
 def _offer_open_checkouts(tx: Transaction, buyer: Buyer, request: NewOrder, refusal: Refusal) -> None:
@@ -154,7 +173,7 @@ def reclaim(tx: Transaction, order: Order, until: int, share: int | None = None)
         )
         for line, one in zip(lines, taken, strict=True)
     ]
-    _run(tx, steps, taken, lines, moves.CLAIMED)
+    _run(tx, steps, taken, lines)
     return []
 
 
@@ -269,11 +288,14 @@ def _insert_order(
     return order
 
 
-def _line(tx: Transaction, order: Order, wanted: RequestedLine, *, reserved: bool = False) -> Line:
+def _line(
+    tx: Transaction, order: Order, wanted: RequestedLine, *, reserved: bool = False, hold: str | None = None
+) -> Line:
     product, line = wanted.product, wanted.line
     assert product.price is not None, "only sellable products get here"
     status = DELIVERED if wanted.from_stock and not reserved else PROCESSING
-    asked = not wanted.from_stock and not reserved
+    status = status if hold is None else TAKEN_OUT
+    asked = status == PROCESSING and not reserved
     data = [{"productRequireId": one.id, "identifier": one.identifier, "value": one.value} for one in line.data]
     return Line(
         id=tx.new_id("odl"),
@@ -297,7 +319,7 @@ def _line(tx: Transaction, order: Order, wanted: RequestedLine, *, reserved: boo
         delivered=line.quantity if status == DELIVERED else 0,
         cancelled=0,
         refunded=0,
-        hold=None,
+        hold=hold,
         accepted=None,
         promised=None,
         deadline=None,
@@ -313,19 +335,18 @@ def _payment_steps(
     order: Order,
     money: ledger.Balance,
     sales: ledger.Balance,
-    wanted: list[RequestedLine],
     lines: list[Line],
 ) -> list[Step]:
     """Returns the steps that hold the order's money and capture the part that is delivered at once."""
-    at_once = [line for line, one in zip(lines, wanted, strict=True) if one.from_stock]
+    at_once = [line for line in lines if line.status == DELIVERED]
     steps = ledger.hold_steps(money, order.total, order.id, captured=sum(line.price for line in at_once))
     for line in at_once:
         steps += ledger.sale_steps(tx, money.id, sales, line.price, line.id, order.id)
     return steps
 
 
-def _run(tx: Transaction, steps: list[Step], wanted: list[RequestedLine], lines: list[Line], state: int) -> None:
-    """Runs the steps and assigns codes to the lines.
+def _run(tx: Transaction, steps: list[Step], wanted: list[RequestedLine], lines: list[Line]) -> None:
+    """Runs the steps and assigns codes to the lines: delivers them with a delivered line, else claims them.
 
     The second line of a product must see which codes the first line got.
     """
@@ -333,6 +354,7 @@ def _run(tx: Transaction, steps: list[Step], wanted: list[RequestedLine], lines:
     later: list[Step] = []
     for line, one in zip(lines, wanted, strict=True):
         if one.from_stock:
+            state = moves.DELIVERED if line.status == DELIVERED else moves.CLAIMED
             step = stock.attach_step(one.product.id, line.id, line.quantity, state)
             (later if one.product.id in seen else steps).append(step)
             seen.add(one.product.id)

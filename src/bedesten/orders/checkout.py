@@ -4,7 +4,7 @@ from bedesten import errors
 from bedesten.catalogue import stock
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
-from bedesten.orders import actions
+from bedesten.orders import actions, hold, review
 from bedesten.orders import statements as sql
 from bedesten.orders.model import EXPIRED, PLACED, UNPAID, WITHDRAWN, Line, Order
 from bedesten.store.transaction import RetryTransaction, SystemTransaction, Transaction
@@ -38,7 +38,8 @@ def settle_payment(tx: Transaction, order_id: str, business_key: str) -> Refusal
 
 
 def _deliver(tx: Transaction, order: Order, lines: list[Line], business_key: str) -> None:
-    ready = [line for line in lines if line.supplier_id is None]
+    held = review.reasons(tx, order, [(line.position, line.product_id) for line in lines])
+    ready = [line for line in lines if line.supplier_id is None and line.position not in held]
     money = ledger.account(tx, order.buyer_id, "customer", order.currency)
     if order.total:
         ledger.receive(tx, money, order.total, business_key, order.id)
@@ -48,7 +49,9 @@ def _deliver(tx: Transaction, order: Order, lines: list[Line], business_key: str
         steps += ledger.sale_steps(tx, money.id, sales, line.price, line.id, order.id)
     tx.run_all(steps)
     for line in lines:
-        if line.supplier_id is None:
+        if line.position in held:
+            hold.hold_line(tx, order, line, held[line.position])
+        elif line.supplier_id is None:
             got = stock.deliver_claimed(tx, line.id)
             assert got == line.quantity, "a reserved line has claimed its codes"
             actions.accrue_stock_payables(tx, order, line)

@@ -83,3 +83,12 @@ CANCEL_REST = move_of(
 )  # fmt: skip
 TOUCH_LINE = statement(update(order_lines).where(_THE_LINE).values(updated=p("now")))
 """Says that something of the line changed which is not its status, such as one of its codes."""
+HOLD_LINE = move_of(LINE_MOVES, "hold", _L.status, _LINE_ROW, _UNCHANGED, **_CHANGED, hold=p("why"), deadline=None)
+RELEASE_LINE = move_of(
+    LINE_MOVES, "release", _L.status, _LINE_ROW, _UNCHANGED, _L.supplier_id.is_not(None), **_CHANGED, hold=None,
+    queued=p("now"),
+)  # fmt: skip
+RELEASE_DELIVERED = move_of(
+    LINE_MOVES, "releaseDelivered", _L.status, _LINE_ROW, _UNCHANGED, _L.supplier_id.is_(None), **_CHANGED, hold=None,
+    delivered=_L.quantity - _L.cancelled,
+)  # fmt: skip

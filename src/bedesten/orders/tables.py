@@ -182,3 +182,36 @@ order_tags = Table(
     sqlite_with_rowid=False,
 )
 """Notes and tags are the operator's; buyers never see them."""
+
+review_rules = Table(
+    "review_rules",
+    metadata,
+    sql.text("id"),
+    sql.text("tenant_id"),
+    sql.text("kind", CheckConstraint("kind IN ('amount', 'firstOrder', 'product')", name="kind")),
+    sql.text("surface", CheckConstraint("surface IN ('reseller', 'storefront')", name="surface"), null=True),
+    integer("amount", CheckConstraint(f"amount > 0 AND amount < {MAX_MINOR}", name="amount"), null=True),
+    sql.text("product_id", null=True),
+    timestamp("created"),
+    PrimaryKeyConstraint("tenant_id", "id"),
+    ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
+    CheckConstraint("(kind = 'amount') = (amount IS NOT NULL)", name="amount_of_rule"),
+    CheckConstraint("(kind = 'product') = (product_id IS NOT NULL)", name="product_of_rule"),
+    sqlite_with_rowid=False,
+)
+"""Which orders are held until the operator has looked at them. `surface` NULL: both."""
+
+order_limits = Table(
+    "order_limits",
+    metadata,
+    sql.text("tenant_id"),
+    sql.text("holder"),
+    integer(
+        "daily_amount", CheckConstraint(f"daily_amount > 0 AND daily_amount < {MAX_MINOR}", name="amount"), null=True
+    ),
+    integer("daily_units", CheckConstraint("daily_units > 0", name="units"), null=True),
+    PrimaryKeyConstraint("tenant_id", "holder"),
+    sqlite_with_rowid=False,
+)
+"""How much an account may order in one day (UTC). `holder` is the account's id, or `partner` or `customer` for every
+account of the kind that has no row; NULL means no limit. `daily_amount` is in minor units."""

@@ -143,6 +143,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_login_failures")),
     )
     op.create_table(
+        "order_limits",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("daily_amount", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("daily_units", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.CheckConstraint("daily_amount > 0 AND daily_amount < 1000000000000000", name=op.f("ck_order_limits_amount")),
+        sa.CheckConstraint("daily_units > 0", name=op.f("ck_order_limits_units")),
+        sa.PrimaryKeyConstraint("tenant_id", "holder", name=op.f("pk_order_limits")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "registrations",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("address", sa.LargeBinary(), nullable=False),
@@ -891,6 +902,31 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("state = 1"),
         postgresql_where=sa.text("state = 1"),
+    )
+    op.create_table(
+        "review_rules",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("surface", sa.Text(), nullable=True),
+        sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("product_id", sa.Text(), nullable=True),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("(kind = 'amount') = (amount IS NOT NULL)", name=op.f("ck_review_rules_amount_of_rule")),
+        sa.CheckConstraint(
+            "(kind = 'product') = (product_id IS NOT NULL)", name=op.f("ck_review_rules_product_of_rule")
+        ),
+        sa.CheckConstraint("kind IN ('amount', 'firstOrder', 'product')", name=op.f("ck_review_rules_kind")),
+        sa.CheckConstraint("surface IN ('reseller', 'storefront')", name=op.f("ck_review_rules_surface")),
+        sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_review_rules_amount")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_review_rules_created")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "product_id"],
+            ["products.tenant_id", "products.id"],
+            name=op.f("fk_review_rules_tenant_id_product_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_review_rules")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "stock_batches",
