@@ -101,9 +101,6 @@ NOT_CANCELLABLE = _code(
 ORDER_LIMIT = _code(
     -203, "order-limit", 409, "The account's limit for one day does not allow this order; nothing was ordered.",
     "`data` names the limit and what is left of it; order less, or wait until `data.resets`.")  # fmt: skip
-LINE_STATE = _code(
-    -204, "line-state", 409, "A line of the order is not in a status that allows this; nothing was changed.",
-    "Read the order's lines; name only lines whose status allows it.")  # fmt: skip
 NOT_DELIVERABLE = _code(
     -500, "not-deliverable", 409, "The line is not waiting for this delivery.",
     "Read the awaiting lines again; send exactly as many codes as the line has units.")  # fmt: skip

@@ -2,6 +2,10 @@
 
 import pytest
 
+from bedesten.gate.scopes import Surface
+from bedesten.orders import limits
+from bedesten.orders.limits import OrderLimits
+from tests.support.client import bearer
 from tests.support.shop import Shop, fresh, line
 
 
@@ -127,3 +131,15 @@ def test_a_customer_lists_and_cancels(shop: Shop) -> None:
     assert (cancelled["state"], cancelled["expires"]) == ("cancelled", None)
     assert shop.storefront.data("/Storefront/Orders/Cancel", {"orderId": made["orderId"]}) == cancelled
     assert shop.storefront.data("/Storefront/Orders/List", wanted)["items"] == []
+
+
+def test_an_order_beyond_the_daily_limit_is_refused(shop: Shop) -> None:
+    limited = shop.operator.account(shop.id, "partner", f"{fresh('limited')}@example.com")
+    shop.operator.credit(shop.id, limited, 100_00)
+    shop.operator.within(shop.id, lambda tx: limits.set_limits(tx, OrderLimits(limited, 7_50, None)))
+    client = shop.client(lines=bearer(shop.token(Surface.RESELLER, limited)))
+    answer = client.post("/Orders/Create", shop.order(quantity=2))
+    assert answer.told == (409, -203)
+    assert (answer.json["data"]["limit"], answer.json["data"]["maximum"]) == ("dailyAmount", 7.5)
+    assert client.post("/Orders/Create", shop.order()).told == (200, None)
+    assert client.post("/Orders/Create", shop.order()).json["data"]["left"] == 2.5

@@ -76,14 +76,14 @@ def test_a_held_line_is_cancelled(tenant: Tenant) -> None:
 def test_what_is_over_is_neither_held_nor_released(tenant: Tenant) -> None:
     placed = tenant.order((tenant.card(1), 1), (tenant.topup(), 1))
     sold, waiting = (line.id for line in placed.lines)
-    assert refused(tenant, hold.hold, placed.order, sold) == -204
-    assert refused(tenant, hold.hold, placed.order, sold, waiting) == -204
+    assert refused(tenant, hold.hold, placed.order, sold) == -8
+    assert refused(tenant, hold.hold, placed.order, sold, waiting) == -8
     assert refused(tenant, hold.hold, placed.order, "odl_none") == -3
     moved(tenant, cancel.cancel, placed.order)
-    assert refused(tenant, hold.hold, placed.order) == -204
-    assert refused(tenant, hold.release, placed.order, waiting) == -204
+    assert refused(tenant, hold.hold, placed.order) == -8
+    assert refused(tenant, hold.release, placed.order, waiting) == -8
     unpaid = tenant.checkout((tenant.card(1), 1))
-    assert refused(tenant, hold.hold, unpaid.order) == -204
+    assert refused(tenant, hold.hold, unpaid.order) == -8
 
 
 # --- review rules ---

@@ -52,7 +52,7 @@ _ORDER = rows_as(Order, select(*sql.ORDER_COLUMNS).where(_O.tenant_id == TENANT,
 
 
 def order_of(tx: Transaction, order_id: str) -> Order:
-    """The order with this id, whoever its buyer is. Raises `Refusal` (-3)."""
+    """The order with this id, of any buyer. Raises `Refusal` (-3)."""
     found = tx.one(_ORDER, order_id=order_id)
     if found is None:
         problem = "there is no such order; `orders find` looks for everything that a buyer can name"
@@ -137,14 +137,14 @@ def cancel_order(tx: Transaction, order_id: str, lines: list[str], reason: str) 
 
 
 def hold_order(tx: Transaction, order_id: str, lines: list[str], reason: str) -> dict[str, object]:
-    """Takes lines, or all that are being processed, out of processing. Raises `Refusal`: -3, -204."""
+    """Takes lines, or all that are being processed, out of processing. Raises `Refusal`: -3, -8."""
     order = cancel.lock(tx, order_of(tx, order_id))
     hold.hold(tx, order, lines, OPERATOR, reason)
     return show(tx, order.id)
 
 
 def release_order(tx: Transaction, order_id: str, lines: list[str], reason: str) -> dict[str, object]:
-    """Puts lines, or all that are held, back: delivers codes from stock, queues the others. Raises `Refusal`: -3, -204."""
+    """Puts lines, or all that are held, back: delivers codes from stock, queues the others. Raises `Refusal`: -3, -8."""
     order = cancel.lock(tx, order_of(tx, order_id))
     hold.release(tx, order, lines, OPERATOR, reason)
     return show(tx, order.id)

@@ -25,7 +25,7 @@ def hold(tx: Transaction, order: Order, wanted: Sequence[str], actor: Actor, rea
     """Takes lines, or all that are being processed, out of processing; returns all lines of the order.
 
     Lines that are held already count as done. The caller has locked the order's row. Raises `Refusal`: -3 for a line of
-    another order, -204 if a named line is over, or if nothing of the order is being processed.
+    another order, -8 if a named line is over, or if nothing of the order is being processed.
     """
     for line in _chosen(tx, order, wanted, PROCESSING, TAKEN_OUT):
         hold_line(tx, order, line, BY_OPERATOR)
@@ -44,7 +44,7 @@ def release(tx: Transaction, order: Order, wanted: Sequence[str], actor: Actor, 
     """Puts lines, or all that are held, back; returns all lines of the order.
 
     Lines that are not held any more count as done. The caller has locked the order's row. Raises `Refusal`: -3 for a line
-    of another order, -204 if a named line is cancelled, or if nothing of the order is held.
+    of another order, -8 if a named line is cancelled, or if nothing of the order is held.
     """
     for line in _chosen(tx, order, wanted, TAKEN_OUT, PROCESSING, DELIVERED):
         if line.supplier_id is None:
@@ -56,7 +56,7 @@ def release(tx: Transaction, order: Order, wanted: Sequence[str], actor: Actor, 
 
 
 def _chosen(tx: Transaction, order: Order, wanted: Sequence[str], source: int, *done: int) -> list[Line]:
-    """The lines to move, by product id. Raises `Refusal`: -3, -204."""
+    """The lines to move, by product id. Raises `Refusal`: -3, -8."""
     lines = actions.lines_of(tx, order.id)
     if set(wanted) - {line.id for line in lines}:
         raise Refusal(errors.NOT_FOUND, "the order has no such line", missing="order line")
@@ -65,7 +65,7 @@ def _chosen(tx: Transaction, order: Order, wanted: Sequence[str], source: int, *
     nothing = not any(line.status in (source, *done[:1]) for line in named)
     if order.state != PLACED or (wanted and wrong) or nothing:
         problem = "the order is not paid" if order.state != PLACED else "a line has another status"
-        raise Refusal(errors.LINE_STATE, problem, data=None)
+        raise Refusal(errors.CONFLICT, problem)
     return sorted((line for line in named if line.status == source), key=lambda one: (one.product_id, one.position))
 
 

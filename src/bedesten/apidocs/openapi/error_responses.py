@@ -54,6 +54,15 @@ class TooMuchReserved(ResponseModel, frozen=True):
     open_checkouts: Annotated[list[OpenCheckout], Meta(description="the checkouts to pay or to cancel")]
 
 
+class DailyLimit(ResponseModel, frozen=True):
+    """The limit of the account that does not allow the order."""
+
+    limit: Annotated[str, Meta(description="its name", extra_json_schema={"enum": ["dailyAmount", "dailyUnits"]})]
+    maximum: Annotated[Decimal, Meta(description="the maximum of one day: an amount, or a number of units")]
+    left: Annotated[Decimal, Meta(description="what is left of it today")]
+    resets: Annotated[str, Meta(description="when the next day begins")]
+
+
 class ClosedLine(ResponseModel, frozen=True):
     """A line that cannot be cancelled."""
 
@@ -80,6 +89,7 @@ _OPEN = OpenCheckout("ord_01m8692580282ex3szypjhtpbv", "basket-42", "2026-03-01T
 DETAILS: dict[ErrorCode, object] = {
     errors.CHECKOUT_LIMIT: TooMuchReserved("checkouts", 5, [_OPEN]),
     errors.NOT_ORDERABLE: NotOrdered([RefusedLine("1", Reason.OUT_OF_STOCK)]),
+    errors.ORDER_LIMIT: DailyLimit("dailyAmount", Decimal("500.00"), Decimal("12.50"), "2026-03-02T00:00:00Z"),
     errors.NOT_CANCELLABLE: NotCancelled([ClosedLine("odl_01m86925809x1ewas0k0s1pxhz", "1", 1)]),
     errors.CHECKOUT_EXPIRED: NotCaptured(Decimal("9.99"), "USD", [RefusedLine("0", Reason.OUT_OF_STOCK)]),
 }

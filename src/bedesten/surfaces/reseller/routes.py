@@ -20,7 +20,7 @@ ROUTES = (
     post("/Products/Detail/{productId}", access="catalogue:read", handler=Reads(handlers.product),
          summary="Read one product", errors=(errors.NOT_FOUND,), regional=True, example=examples.PRODUCT),
     post("/Orders/Create", access="orders:create", handler=Writes(handlers.create_order), summary="Place an order",
-         errors=(errors.CONFLICT, errors.NOT_ORDERABLE, errors.INSUFFICIENT_BALANCE), regional=True,
+         errors=(errors.CONFLICT, errors.NOT_ORDERABLE, errors.ORDER_LIMIT, errors.INSUFFICIENT_BALANCE), regional=True,
          aliases=("/Order/Create",), example=examples.CREATE_ORDER),
     post("/Orders/Get", access="orders:read", handler=Reveals(handlers.get_order), summary="Read one order",
          errors=(errors.NOT_FOUND,), example=examples.GET_ORDER),
