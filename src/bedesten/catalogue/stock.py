@@ -54,20 +54,17 @@ _FREE = (
     .order_by(_C.batch_id, _C.position)
     .limit(p("quantity"))
 )
-_SOLD = {"state": p("to_state"), "line_id": p("line"), "line_quantity": p("quantity")}
-_ATTACH_ONE = statement(
-    update(stock_codes)
-    .where(_C.tenant_id == TENANT, _C.id == _FREE.with_only_columns(_C.id).scalar_subquery(), _C.state == 0)
-    .values(unit=0, **_SOLD)
-)
+_SOLD = {"line_id": p("line"), "line_quantity": p("quantity")}
+_FIRST = _C.id == _FREE.with_only_columns(_C.id).scalar_subquery()
 _CHOSEN = _FREE.subquery()
 _UNIT = func.row_number().over(order_by=(_CHOSEN.c.batch_id, _CHOSEN.c.position)) - 1
 _PLACED = select(_CHOSEN.c.id, _UNIT.label("unit")).subquery()
-_ATTACH_MANY = statement(
-    update(stock_codes)
-    .where(_C.tenant_id == TENANT, _C.id == _PLACED.c.id, _C.state == 0)
-    .values(unit=_PLACED.c.unit, **_SOLD)
-)
+_EVENTS = {CLAIMED: "claim", DELIVERED: "sell"}
+_ATTACH_ONE = {to: move_of(UNIT, event, _C.state, _FIRST, unit=0, **_SOLD) for to, event in _EVENTS.items()}
+_ATTACH_MANY = {
+    to: move_of(UNIT, event, _C.state, _C.id == _PLACED.c.id, unit=_PLACED.c.unit, **_SOLD)
+    for to, event in _EVENTS.items()
+}
 _OF_LINE = (_C.tenant_id == TENANT) & (_C.line_id == p("line"))
 _WHY = (
     select(_B.reason)
@@ -143,8 +140,8 @@ def attach_step(product: str, line: str, count: int, state: int) -> Step:
     Never combine the two in one statement: a purchase waits for the level, and only a later statement sees which codes
     the others have left.
     """
-    attach = _ATTACH_ONE if count == 1 else _ATTACH_MANY
-    what = {"product": product, "line": line, "quantity": count, "to_state": state}
+    attach = (_ATTACH_ONE if count == 1 else _ATTACH_MANY)[state]
+    what = {"product": product, "line": line, "quantity": count}
     return Step(attach, what, rows=count, error=partial(AssertionError, "a unit that the level had is there"))
 
 

@@ -7,7 +7,7 @@ milliseconds, minor units, 0 and 1), text and bytes, nothing else. No Python-sid
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, LargeBinary, MetaData, Text, bindparam, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -143,9 +143,26 @@ def _named(text: str, number: int) -> str:
 _STATEMENTS: list[Statement[Any]] = []
 
 
+class MoveStatement(NamedTuple):
+    """A statement that makes the move of an event, and the column of the state that it changes."""
+
+    statement: Statement[Any]
+    moves: MoveTable
+    event: str
+    state: Column[int]
+
+
+_MOVES: list[MoveStatement] = []
+
+
 def all_statements() -> tuple[Statement[Any], ...]:
     """Every statement that the imported packages have declared."""
     return tuple(_STATEMENTS)
+
+
+def all_moves() -> tuple[MoveStatement, ...]:
+    """Every statement that `move_of` made for the imported packages."""
+    return tuple(_MOVES)
 
 
 def _row(*columns: Any) -> tuple[Any, ...]:
@@ -203,7 +220,9 @@ def move_of(
     table = state.table
     sources = or_(*(state == source for source in one.sources))
     core = update(table).where(table.c.tenant_id == TENANT, *where, sources).values({state.name: one.target, **values})
-    return Statement(core, _row)
+    made = Statement(core, _row)
+    _MOVES.append(MoveStatement(made, moves, event, state))
+    return made
 
 
 def cross_tenant_insert_of(table: Table, *, or_ignore: bool = False) -> CrossTenantStatement[tuple[Any, ...]]:
