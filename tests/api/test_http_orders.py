@@ -143,3 +143,35 @@ def test_an_order_beyond_the_daily_limit_is_refused(shop: Shop) -> None:
     assert (answer.json["data"]["limit"], answer.json["data"]["maximum"]) == ("dailyAmount", 7.5)
     assert client.post("/Orders/Create", shop.order()).told == (200, None)
     assert client.post("/Orders/Create", shop.order()).json["data"]["left"] == 2.5
+
+
+def test_a_valid_order_is_priced_and_nothing_is_kept(shop: Shop) -> None:
+    body = shop.order(quantity=2)
+    before = shop.reseller.get("/Account/Details").data
+    for _ in range(2):
+        told = shop.reseller.data("/Orders/Validate", body)
+        assert (told["known"], told["total"], told["details"]) == (
+            False,
+            10.0,
+            [{"deliverId": "1", "quantity": 2, "unitPrice": 5.0, "price": 10.0, "status": 1}],
+        )
+    assert shop.reseller.get("/Account/Details").data == before
+    assert shop.reseller.post("/Orders/Get", {"orderReference": body["orderReference"]}).told == (404, -3)
+    placed = shop.reseller.data("/Orders/Create", body)
+    assert shop.reseller.data("/Orders/Validate", body)["known"] is True
+    assert shop.reseller.data("/Orders/Create", body) == placed
+
+
+def test_an_order_that_would_be_refused_is_refused_alike(shop: Shop) -> None:
+    body = shop.order()
+    shop.reseller.data("/Orders/Create", body)
+    for wrong in (
+        {**body, "basketData": [line(shop.card, 2)]},
+        shop.order("prd_none"),
+        shop.order(quantity=0),
+        {**shop.order(), "maxPrice": 1},
+        {**shop.order(), "notifyUrl": "http://127.0.0.1/"},
+    ):
+        validated, created = (shop.reseller.post(path, wrong) for path in ("/Orders/Validate", "/Orders/Create"))
+        assert validated.told == created.told, wrong
+        assert validated.told[0] in (400, 409)

@@ -78,7 +78,7 @@ COMMANDS = (
     ("orders", "hold", "{order}", "--tenant", "shop"),
     ("orders", "limits", "set", "partner", "--daily-units", "900", "--tenant", "shop"),
     ("orders", "limits", "list", "--tenant", "shop"),
-    ("orders", "rules", "add", "amount", "--amount", "0.01", "--tenant", "shop"),
+    ("orders", "rules", "create", "amount", "--amount", "0.01", "--tenant", "shop"),
     ("orders", "release", "{order}", "--tenant", "shop"),
     ("orders", "rules", "list", "--tenant", "shop"),
     ("orders", "rules", "remove", "{rule}", "--tenant", "shop"),

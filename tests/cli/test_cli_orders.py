@@ -114,7 +114,9 @@ def test_notes_and_tags_are_kept_with_the_order(bedesten: Program, tenant: Tenan
 
 def test_orders_are_held_by_rule_and_released(bedesten: Program, tenant: Tenant) -> None:
     option = ("--tenant", tenant.id)
-    rule = bedesten.run_json("orders", "rules", "add", "amount", "--amount", "10.00", "--surface", "reseller", *option)
+    rule = bedesten.run_json(
+        "orders", "rules", "create", "amount", "--amount", "10.00", "--surface", "reseller", *option
+    )
     assert (rule["amount"], rule["surface"]) == (Decimal("10.00"), "reseller")
     order = tenant.order((tenant.card(2), 2)).order.id
     listed = bedesten.run_json("orders", "list", "--status", "held", *option)["orders"]

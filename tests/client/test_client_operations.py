@@ -30,6 +30,7 @@ MODULES = {
 SAMPLES: dict[str, tuple[Any, ...]] = {
     "generate_token": ("e", "p"), "login": ("e", "p"), "register": ("e", "p"), "change_password": ("p", "q"),
     "product": ("prd_1",), "order_detail": ("odl_1",), "create_order": ("r", [BasketLine("1", "prd_1", 1)]),
+    "validate_order": ("r", [BasketLine("1", "prd_1", 1)]),
     "create_checkout": ([CheckoutItem("prd_1", 1)],), "create_deposit": ("p", Decimal(1), "r"),
     "confirm_deposit": ("dep_1",), "create_payment": ("ord_1", Decimal(1), "r"), "capture_payment": ("pay_1",),
     "cancel_payment": ("pay_1",), "cancel_checkout": ("ord_1",),
@@ -153,7 +154,8 @@ def test_results_are_as_the_server_has_them() -> None:
     pairs: list[tuple[Any, Any]] = [
         (schemas.Token, common.Token), (schemas.Category, common.CategoryView), (schemas.Product, common.ProductView),
         (schemas.Requirement, common.RequirementView), (schemas.PlacedOrder, reseller_shapes.PlacedOrder),
-        (schemas.PlacedLine, reseller_shapes.PlacedLine), (schemas.OrderLine, reseller_shapes.LineView),
+        (schemas.PlacedLine, reseller_shapes.PlacedLine), (schemas.ValidOrder, reseller_shapes.ValidOrder),
+        (schemas.ValidLine, reseller_shapes.ValidLine), (schemas.OrderLine, reseller_shapes.LineView),
         (schemas.Order, reseller_shapes.OrderView), (schemas.Account, reseller_shapes.AccountView),
         (schemas.LineSummary, reseller_shapes.LineSummary), (schemas.OrderSummary, reseller_shapes.OrderSummary),
         (schemas.CustomerLineSummary, storefront_shapes.CustomerLineSummary),

@@ -144,6 +144,8 @@ _CANONICAL = (
             lambda shop, goods: Sample(f"/Products/Detail/{shop.card}")),
     ExpectedRoute("POST", "/Orders/Create", _scoped(_RESELLER, "orders:create"),
             lambda shop, goods: Sample("/Orders/Create", order_body(shop))),
+    ExpectedRoute("POST", "/Orders/Validate", _scoped(_RESELLER, "orders:create"),
+            lambda shop, goods: Sample("/Orders/Validate", order_body(shop))),
     ExpectedRoute("POST", "/Orders/Get", _scoped(_RESELLER, "orders:read"),
             lambda shop, goods: Sample("/Orders/Get", {"orderId": None, "orderReference": goods.order_reference})),
     ExpectedRoute("GET", "/Orders/Detail/{orderDetailId}", _scoped(_RESELLER, "orders:read"),

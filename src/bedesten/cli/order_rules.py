@@ -39,7 +39,7 @@ def show_limits(ctx: CommandContext, tenant: TenantOption) -> CommandResult:
     return CommandResult({"limits": listed}, [_limits(listed)])
 
 
-@command(rules_app, "add")
+@command(rules_app, "create")
 def add_rule(
     ctx: CommandContext,
     tenant: TenantOption,

@@ -27,6 +27,7 @@
 There is no other middleware. After a refusal nothing of the request was done.
 """
 
+from collections.abc import Callable
 from time import perf_counter
 from typing import TypeVar
 
@@ -43,11 +44,12 @@ from bedesten.http.context import LoginServices, RequestContext
 from bedesten.http.failures import FailureHandler
 from bedesten.http.message import ClientGone, Request, Response
 from bedesten.http.refusals import refusals
-from bedesten.http.route import Async, Reads, Reveals, Route, Static, Writes
+from bedesten.http.route import Async, Checks, Reads, Reveals, Route, Static, Writes
 from bedesten.http.route_map import RouteMap
-from bedesten.http.schemas import decode_body, encode, parse
+from bedesten.http.schemas import RequestModel, decode_body, encode, parse
 from bedesten.http.services import Services
 from bedesten.http.state import RequestHeaders, RequestState
+from bedesten.store.store import Store
 from bedesten.store.transaction import Transaction
 
 log = structlog.get_logger("bedesten.http")
@@ -147,9 +149,34 @@ class Pipeline:
                 return _raise_refusal(await store.write(tenant, once))
             case Reveals(action):
                 return encode(await store.write(tenant, action, context, body))
+            case Checks(action):
+                return encode(await _undone(store, tenant, action, context, body))
             case Async(run):
                 return encode(await run(context, self._logins, body))
         raise AssertionError("a static route has no body")
+
+
+class _Undo(Exception):
+    """Rolls a transaction back and carries what its action returned."""
+
+    def __init__(self, result: object) -> None:
+        super().__init__()
+        self.result = result
+
+
+async def _undone(
+    store: Store, tenant: str, action: Callable[..., object], context: RequestContext, body: RequestModel
+) -> object:
+    """What the action returns; nothing that it wrote is kept."""
+
+    def run(tx: Transaction) -> None:
+        raise _Undo(action(tx, context, body))
+
+    try:
+        await store.write(tenant, run)
+    except _Undo as undone:
+        return undone.result
+    raise AssertionError("the action's transaction is rolled back")
 
 
 def check_media_type(headers: RequestHeaders) -> None:

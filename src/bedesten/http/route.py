@@ -47,6 +47,13 @@ class Reveals:
 
 
 @dataclass(frozen=True, slots=True)
+class Checks:
+    """Runs a writing action, answers what it returns, and keeps nothing that it wrote."""
+
+    action: Callable[[Transaction, RequestContext, Any], object]
+
+
+@dataclass(frozen=True, slots=True)
 class Async:
     """Answered by a coroutine that needs more than one transaction, such as a login."""
 
@@ -60,7 +67,7 @@ class Static:
     action: Callable[[RequestContext], Response]
 
 
-Handler = Reads | Writes | Reveals | Async | Static
+Handler = Reads | Writes | Reveals | Checks | Async | Static
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -139,11 +146,11 @@ class Route(Resource):
 
     @property
     def strict(self) -> bool:
-        """Whether unknown members are refused: by operations that change something, not by those that only read.
+        """Whether unknown members are refused: by operations that change something or check a change.
 
         A login ignores them too: members beyond its fields never reach the token.
         """
-        return isinstance(self.handler, Writes)
+        return isinstance(self.handler, Writes | Checks)
 
     @property
     def repeatable(self) -> bool:

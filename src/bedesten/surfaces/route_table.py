@@ -6,9 +6,9 @@ from typing import Any, get_args, get_type_hints
 from bedesten.errors import ErrorCode, Refusal
 from bedesten.gate.access import Access, Anonymous, Keyed, Open, Scoped, SignedIn
 from bedesten.gate.scopes import Surface
-from bedesten.http.route import Async, Example, Reads, Reveals, Route, Writes
+from bedesten.http.route import Async, Checks, Example, Reads, Reveals, Route, Writes
 
-Handler = Reads | Writes | Reveals | Async
+Handler = Reads | Writes | Reveals | Checks | Async
 Right = str | type[Open] | type[Anonymous] | type[SignedIn]
 """A scope or grant by its name, or a class of access that needs none."""
 

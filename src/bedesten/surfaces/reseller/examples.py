@@ -87,6 +87,19 @@ CREATE_ORDER = Example(
         ],
     ),
 )
+VALIDATE_ORDER = Example(
+    schemas.ValidOrder(
+        order_reference="PO-1003",
+        known=False,
+        currency="USD",
+        total=Decimal("10.00"),
+        details=[schemas.ValidLine(_CARDS, 2, Decimal("5.00"), Decimal("10.00"), DELIVERED)],
+    ),
+    schemas.CreateOrder(
+        order_reference="PO-1003",
+        basket_data=[schemas.BasketLine(deliver_id=_CARDS, customer_store_product_id=example_values.CARD, quantity=2)],
+    ),
+)
 GET_ORDER = Example(
     schemas.OrderView(
         order_id=example_values.ORDER,

@@ -13,16 +13,15 @@ from bedesten.errors import Refusal, bad_field
 from bedesten.gate.scopes import Surface
 from bedesten.http.context import LoginServices, RequestContext
 from bedesten.http.logins import log_in
-from bedesten.http.schemas import EmptyBody, amount
+from bedesten.http.schemas import EmptyBody
 from bedesten.ledger import actions as ledger
 from bedesten.orders import actions as orders
 from bedesten.orders.actions import PlacedOrder
-from bedesten.orders.model import DELIVERED, Buyer, Line, NewLine, NewOrder, Order
+from bedesten.orders.model import DELIVERED, Line, Order
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import views
-from bedesten.surfaces.reseller import schemas
+from bedesten.surfaces.reseller import order_handlers, schemas
 from bedesten.surfaces.schemas import CategoryView, Items, Login, Page, ProductView, Token
-from bedesten.webhooks.targets import check_url
 
 
 async def generate_token(context: RequestContext, services: LoginServices, body: Login) -> Token:
@@ -53,10 +52,7 @@ def product(tx: Transaction, context: RequestContext, _: EmptyBody) -> ProductVi
 
 def create_order(tx: Transaction, context: RequestContext, body: schemas.CreateOrder) -> schemas.PlacedOrder:
     """Places an order; answers the same order again to the same request."""
-    if body.notify_url is not None:
-        check_url(body.notify_url, "notifyUrl")
-    buyer = Buyer(context.who.owner, "partner", "reseller", context.tenant.currency, context.region)
-    return _placed_view(orders.place(tx, buyer, _requested(context, body)))
+    return _placed_view(order_handlers.place(tx, context, body, context.region))
 
 
 def get_order(tx: Transaction, context: RequestContext, body: schemas.GetOrder) -> schemas.OrderView:
@@ -98,27 +94,6 @@ def account_details(tx: Transaction, context: RequestContext, _: EmptyBody) -> s
         credit_limit=to_decimal(money.credit_limit, currency),
         spendable=to_decimal(money.spendable, currency),
     )
-
-
-def _requested(context: RequestContext, body: schemas.CreateOrder) -> NewOrder:
-    if len({line.deliver_id for line in body.basket_data}) != len(body.basket_data):
-        raise bad_field("basketData", "must not contain a deliverId twice")
-    lines = []
-    for at, line in enumerate(body.basket_data):
-        where = f"basketData[{at}]"
-        limit = line.max_unit_price
-        lines.append(
-            NewLine(
-                deliver_id=line.deliver_id,
-                product_id=line.customer_store_product_id,
-                quantity=line.quantity,
-                max_unit_price=None
-                if limit is None
-                else amount(limit, context.tenant.currency, f"{where}.maxUnitPrice"),
-                data=views.requirement_data(line.require_data, f"{where}.requireData"),
-            )
-        )
-    return NewOrder(body.order_reference, tuple(lines), body.notify_url)
 
 
 def _placed_view(placed: PlacedOrder) -> schemas.PlacedOrder:

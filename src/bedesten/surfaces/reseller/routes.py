@@ -3,7 +3,7 @@
 from bedesten import errors
 from bedesten.gate.access import Open
 from bedesten.gate.scopes import Surface
-from bedesten.http.route import Async, Reads, Reveals, Writes
+from bedesten.http.route import Async, Checks, Reads, Reveals, Writes
 from bedesten.surfaces.reseller import examples, handlers, order_handlers
 from bedesten.surfaces.route_table import RouteTable
 
@@ -22,6 +22,10 @@ ROUTES = (
     post("/Orders/Create", access="orders:create", handler=Writes(handlers.create_order), summary="Place an order",
          errors=(errors.CONFLICT, errors.NOT_ORDERABLE, errors.ORDER_LIMIT, errors.INSUFFICIENT_BALANCE), regional=True,
          aliases=("/Order/Create",), example=examples.CREATE_ORDER),
+    post("/Orders/Validate", access="orders:create", handler=Checks(order_handlers.validate),
+         summary="Check an order without placing it", regional=True,
+         errors=(errors.CONFLICT, errors.NOT_ORDERABLE, errors.ORDER_LIMIT, errors.INSUFFICIENT_BALANCE),
+         example=examples.VALIDATE_ORDER),
     post("/Orders/Get", access="orders:read", handler=Reveals(handlers.get_order), summary="Read one order",
          errors=(errors.NOT_FOUND,), example=examples.GET_ORDER),
     get("/Orders/Detail/{orderDetailId}", access="orders:read", handler=Reveals(handlers.order_detail),

@@ -88,6 +88,26 @@ class PlacedOrder(ResponseModel, frozen=True):
     details: list[PlacedLine]
 
 
+class ValidLine(ResponseModel, frozen=True):
+    """A line as it would be placed now. `price` is the line's total."""
+
+    deliver_id: str
+    quantity: int
+    unit_price: Decimal
+    price: Decimal
+    status: Status
+
+
+class ValidOrder(ResponseModel, frozen=True):
+    """An order that would be placed now. `known`: its reference already names this very order."""
+
+    order_reference: str
+    known: bool
+    currency: str
+    total: Decimal
+    details: list[ValidLine]
+
+
 class LineView(ResponseModel, frozen=True):
     """An order line in its present state. `deliveryData` contains the codes once the line is delivered with codes.
 

@@ -19,6 +19,7 @@ from bedesten_client.schemas import (
     PlacedOrder,
     Product,
     Token,
+    ValidOrder,
 )
 
 LOGIN_PATH = "/Login/Customer/Api/Verify"
@@ -58,6 +59,7 @@ CATEGORIES = Operation(method="GET", path="/Categories", result=Page[Category])
 LIST_PRODUCTS = Operation(method="POST", path="/Products/List", result=Page[Product])
 PRODUCT = Operation(method="POST", path="/Products/Detail/{productId}", result=Product)
 CREATE_ORDER = Operation(method="POST", path="/Orders/Create", result=PlacedOrder)
+VALIDATE_ORDER = Operation(method="POST", path="/Orders/Validate", result=ValidOrder)
 GET_ORDER = Operation(method="POST", path="/Orders/Get", result=Order)
 ORDER_DETAIL = Operation(method="GET", path="/Orders/Detail/{orderDetailId}", result=OrderLine)
 LIST_ORDERS = Operation(method="POST", path="/Orders/List", result=Page[OrderSummary])
@@ -104,6 +106,15 @@ def create_order(
     """Place an order, all or nothing. The same reference and content always return the same order."""
     return Call(
         CREATE_ORDER, _NewOrder(order_reference=order_reference, basket_data=lines(basket), notify_url=notify_url)
+    )
+
+
+def validate_order(
+    order_reference: str, basket: Sequence[BasketLine], *, notify_url: str | None = None
+) -> Call[ValidOrder]:
+    """Check an order like `create_order`, with the same refusals, without placing it."""
+    return Call(
+        VALIDATE_ORDER, _NewOrder(order_reference=order_reference, basket_data=lines(basket), notify_url=notify_url)
     )
 
 

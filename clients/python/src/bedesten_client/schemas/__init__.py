@@ -13,6 +13,8 @@ from bedesten_client.schemas._reseller import (
     OrderSummary,
     PlacedLine,
     PlacedOrder,
+    ValidLine,
+    ValidOrder,
 )
 from bedesten_client.schemas._storefront import (
     CheckoutItem,
@@ -74,4 +76,6 @@ __all__ = [
     "SupplierProduct",
     "Token",
     "UploadResult",
+    "ValidLine",
+    "ValidOrder",
 ]

@@ -40,6 +40,26 @@ class PlacedOrder(Schema, frozen=True):
     details: tuple[PlacedLine, ...]
 
 
+class ValidLine(Schema, frozen=True):
+    """A line as it would be placed now. `price` is the line's total."""
+
+    deliver_id: str
+    quantity: int
+    unit_price: Decimal
+    price: Decimal
+    status: int
+
+
+class ValidOrder(Schema, frozen=True):
+    """An order that would be placed now. `known`: its reference already names this very order."""
+
+    order_reference: str
+    known: bool
+    currency: str
+    total: Decimal
+    details: tuple[ValidLine, ...]
+
+
 class OrderLine(Schema, frozen=True, kw_only=True):
     """The current state of a line. `delivery_data` has the codes once it is delivered, `delivery_items` their parts."""
 

@@ -72,6 +72,7 @@ class FakeShop:
             "POST /Products/Detail/{}": shop.product,
             "POST /Storefront/Products/Detail/{}": shop.product,
             "POST /Orders/Create": shop.create_order,
+            "POST /Orders/Validate": shop.validate_order,
             "POST /Orders/Get": shop.get_order,
             "POST /Orders/List": shop.list_orders,
             "POST /Orders/Cancel": shop.cancel_order,

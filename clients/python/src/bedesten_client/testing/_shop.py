@@ -116,6 +116,43 @@ class ShopModel:
             if known.request != body:
                 raise Refusal(409, -8)
             return known.placed
+        self.balance -= self._checked_total(basket)
+        order = Order(self.new_id("ord"), reference, body, [self._line(one) for one in basket], {})
+        order.placed = _placed(order)
+        self.orders[reference] = order
+        return order.placed
+
+    def validate_order(self, body: Data, _: str) -> Data:
+        """POST /Orders/Validate: the checks of `create_order`; nothing changes."""
+        reference, basket = body.get("orderReference"), body.get("basketData")
+        if not reference or not basket:
+            name = "basketData" if reference else "orderReference"
+            raise Refusal(400, -2, fields={name: "is required"})
+        known = self.orders.get(reference)
+        if known is not None and known.request != body:
+            raise Refusal(409, -8)
+        total = self._checked_total(basket) if known is None else known.placed["total"]
+        details = [self._valid_line(one) for one in basket]
+        return {
+            "orderReference": reference,
+            "known": known is not None,
+            "currency": CURRENCY,
+            "total": total,
+            "details": details,
+        }
+
+    def _valid_line(self, body: Data) -> Data:
+        price, product_id = self.products[body["customerStoreProductId"]]["price"], body["customerStoreProductId"]
+        return {
+            "deliverId": body["deliverId"],
+            "quantity": body["quantity"],
+            "unitPrice": price,
+            "price": price * body["quantity"],
+            "status": PROCESSING if product_id in self.on_demand else DELIVERED,
+        }
+
+    def _checked_total(self, basket: list[Data]) -> Decimal:
+        """What the lines cost. Refuses lines that cannot be ordered, and more than the balance."""
         missing = [problem for one in basket if (problem := self._problem(one))]
         if missing:
             raise Refusal(409, -200, {"items": missing})
@@ -124,11 +161,7 @@ class ShopModel:
         )
         if total > self.balance:
             raise Refusal(409, -300)
-        self.balance -= total
-        order = Order(self.new_id("ord"), reference, body, [self._line(one) for one in basket], {})
-        order.placed = _placed(order)
-        self.orders[reference] = order
-        return order.placed
+        return total
 
     def get_order(self, body: Data, _: str) -> Data:
         """POST /Orders/Get."""
