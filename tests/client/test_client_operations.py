@@ -35,7 +35,8 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "confirm_deposit": ("dep_1",), "create_payment": ("ord_1", Decimal(1), "r"), "capture_payment": ("pay_1",),
     "cancel_payment": ("pay_1",), "cancel_checkout": ("ord_1",),
     "upsert_products": ([Offer("s", "n", 1)],), "upload_stock": ("prd_1", ["c"]), "deliver": ("odl_1",),
-    "end_session": ("ses_1",),
+    "end_session": ("ses_1",), "create_complaint": ("odl_1", "OTHER"), "get_complaint": ("cmp_1",),
+    "withdraw_complaint": ("cmp_1",), "answer_complaint": ("cmp_1", "reject"),
 }  # fmt: skip
 """Sample arguments of operations. Only the Storefront's `get_order` and `cancel_order` require an id."""
 
@@ -143,7 +144,7 @@ def test_parts_of_requests_are_as_the_server_has_them() -> None:
 
 
 def test_results_are_as_the_server_has_them() -> None:
-    from bedesten.surfaces import api_keys
+    from bedesten.surfaces import api_keys, complaints
     from bedesten.surfaces import schemas as common
     from bedesten.surfaces.payment import schemas as payment_shapes
     from bedesten.surfaces.reseller import schemas as reseller_shapes
@@ -168,7 +169,10 @@ def test_results_are_as_the_server_has_them() -> None:
         (schemas.DeliveryResult, supplier_shapes.DeliveryResult), (schemas.ApiKey, api_keys.KeyView),
         (schemas.LastUse, api_keys.LastUse),
         (schemas.PreviousSecret, api_keys.PreviousSecret), (schemas.KeyRotation, api_keys.KeyRotation),
-        (schemas.KeyRevocation, api_keys.KeyRevocation),
+        (schemas.KeyRevocation, api_keys.KeyRevocation), (schemas.Complaint, complaints.ComplaintView),
+        (schemas.ComplaintSummary, complaints.ComplaintSummary),
+        (schemas.SupplierComplaint, complaints.SupplierComplaint),
+        (schemas.SupplierComplaintDetails, complaints.SupplierComplaintView),
     ]  # fmt: skip
     for ours, theirs in pairs:
         assert ours.__struct_fields__ == theirs.__struct_fields__, ours

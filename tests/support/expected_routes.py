@@ -67,6 +67,7 @@ _PROFILE = _scoped(_STOREFRONT, "profile:manage")
 _PUBLIC = Demand("public")
 _DEPOSITS = _keyed(Surface.PAYMENT, "deposits:manage")
 _PAYMENTS = _keyed(Surface.PAYMENT, "payments:manage")
+_ANSWERS = _keyed(Surface.SUPPLIER, "complaints:manage")
 _SINCE = "2020-01-01T00:00:00Z"
 _PASSWORDS = {"currentPassword": PASSWORD, "newPassword": "twelve herons in the reeds"}
 
@@ -134,6 +135,26 @@ def credential_for(shop: Shop, expected_route: ExpectedRoute) -> Lines:
     return shop.lines(expected_route.demand.surface)
 
 
+def _complaints(surface: Surface, path: str) -> tuple[ExpectedRoute, ...]:
+    """What a buyer does with its complaints."""
+    demand = _scoped(surface, "complaints:manage")
+
+    def named(goods: SampleObjects) -> tuple[str, str]:
+        own = surface is _RESELLER
+        return (goods.line_id, goods.complaint_id) if own else (goods.paid_line_id, goods.customer_complaint_id)
+
+    return (
+        ExpectedRoute("POST", f"{path}/Create", demand, lambda shop, goods: Sample(f"{path}/Create", {
+            "orderDetailId": named(goods)[0], "code": None, "reason": "OTHER", "text": "It does not work",
+            "evidence": "Their support says so"})),
+        ExpectedRoute("POST", f"{path}/List", demand, lambda shop, goods: Sample(f"{path}/List", _page(state="open"))),
+        ExpectedRoute("POST", f"{path}/Get", demand,
+                lambda shop, goods: Sample(f"{path}/Get", {"complaintId": named(goods)[1]})),
+        ExpectedRoute("POST", f"{path}/Withdraw", demand,
+                lambda shop, goods: Sample(f"{path}/Withdraw", {"complaintId": named(goods)[1]})),
+    )  # fmt: skip
+
+
 _CANONICAL = (
     ExpectedRoute("POST", "/Login/Customer/Api/Verify", Demand("login", _RESELLER),
             lambda shop, goods: Sample("/Login/Customer/Api/Verify", _login(shop.partner_email))),
@@ -158,6 +179,7 @@ _CANONICAL = (
             lambda shop, goods: Sample("/Orders/Cancel", {
                 "orderId": None, "orderReference": goods.order_reference, "orderDetailIds": [goods.awaiting_id],
                 "reason": "A mistake"})),
+    *_complaints(_RESELLER, "/Complaints"),
     ExpectedRoute("GET", "/Account/Details", _scoped(_RESELLER, "account:read"), _to("/Account/Details")),
     ExpectedRoute("POST", "/Storefront/Customers/Register", _ANONYMOUS,
             lambda shop, goods: Sample("/Storefront/Customers/Register", _register())),
@@ -190,6 +212,7 @@ _CANONICAL = (
                 "orderId": goods.spare_checkout_id, "orderDetailIds": [], "reason": "A mistake"})),
     ExpectedRoute("POST", "/Storefront/Orders/Get", _scoped(_STOREFRONT, "orders:read"),
             lambda shop, goods: Sample("/Storefront/Orders/Get", {"orderId": goods.checkout_id})),
+    *_complaints(_STOREFRONT, "/Storefront/Complaints"),
     ExpectedRoute("POST", "/Payment/Deposits/Create", _DEPOSITS,
             lambda shop, goods: Sample("/Payment/Deposits/Create", _money(12.5, partner=shop.partner_email))),
     ExpectedRoute("POST", "/Payment/Deposits/Confirm", _DEPOSITS,
@@ -213,6 +236,13 @@ _CANONICAL = (
             lambda shop, goods: Sample("/Supplier/Orders/Deliver", {
                 "orderDetailId": goods.awaiting_id, "deliveryData": [goods.code],
                 "deliveryItems": [_parts(f"{goods.code}-2")], "deliveryNote": ["Thank you"]})),
+    ExpectedRoute("POST", "/Supplier/Complaints/List", _ANSWERS,
+            lambda shop, goods: Sample("/Supplier/Complaints/List", _page(state="open"))),
+    ExpectedRoute("POST", "/Supplier/Complaints/Get", _ANSWERS,
+            lambda shop, goods: Sample("/Supplier/Complaints/Get", {"complaintId": goods.supplier_complaint_id})),
+    ExpectedRoute("POST", "/Supplier/Complaints/Answer", _ANSWERS,
+            lambda shop, goods: Sample("/Supplier/Complaints/Answer", {
+                "complaintId": goods.supplier_complaint_id, "answer": "refund", "amount": 0.5, "text": "Half of it"})),
     *_key_calls(Surface.PAYMENT),
     *_key_calls(Surface.SUPPLIER),
     ExpectedRoute("GET", "/documentation", _PUBLIC, _to("/documentation")),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bedesten.gate.scopes import Surface
+from tests.support.client import Client
 from tests.support.shop import CARD_PRICE, Shop, fresh, line
 
 
@@ -23,6 +24,10 @@ class SampleObjects:
     spare_payment_id: str
     session_id: str
     code: str
+    complaint_id: str
+    paid_line_id: str
+    customer_complaint_id: str
+    supplier_complaint_id: str
 
 
 def create_sample_objects(shop: Shop) -> SampleObjects:
@@ -38,6 +43,7 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
     payment, other = (
         {"orderId": checkout["orderId"], "amount": float(CARD_PRICE), "reference": fresh("payment")} for _ in range(2)
     )
+    paid_line = _paid_line(shop)
     return SampleObjects(
         category_id=categories[0]["categoryId"],
         order_reference=reference,
@@ -52,7 +58,43 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
         spare_payment_id=payments.data("/Payment/Payments/Create", other)["paymentId"],
         session_id=_session(shop),
         code=fresh("TOPUP"),
+        complaint_id=_complaint(shop.reseller, "", order["details"][0]["orderDetailId"]),
+        paid_line_id=paid_line,
+        customer_complaint_id=_complaint(shop.storefront, "/Storefront", paid_line),
+        supplier_complaint_id=_complaint(shop.reseller, "", _delivered_line(shop)),
     )
+
+
+def _complaint(client: Client, prefix: str, line_id: str) -> str:
+    """A complaint about the only unit of a line."""
+    said = {
+        "orderDetailId": line_id,
+        "reason": "OTHER",
+        "text": "It does not work",
+        "evidence": "Their support says so",
+    }
+    complaint: str = client.data(f"{prefix}/Complaints/Create", said)["complaintId"]
+    return complaint
+
+
+def _paid_line(shop: Shop) -> str:
+    """A line of the customer's that was paid and delivered from stock."""
+    items = [{"productId": shop.card, "quantity": 1}]
+    checkout = shop.storefront.data("/Storefront/Checkout/Create", {"items": items})
+    payment = {"orderId": checkout["orderId"], "amount": float(CARD_PRICE), "reference": fresh("payment")}
+    made = shop.payments.data("/Payment/Payments/Create", payment)
+    shop.payments.data("/Payment/Payments/Capture", {"paymentId": made["paymentId"]})
+    line_id: str = checkout["items"][0]["orderDetailId"]
+    return line_id
+
+
+def _delivered_line(shop: Shop) -> str:
+    """A line of the partner's that the supplier delivered."""
+    basket = [line(shop.topup, 1, "a", topup=shop.topup)]
+    placed = shop.reseller.data("/Orders/Create", {"orderReference": fresh("delivered"), "basketData": basket})
+    line_id: str = placed["details"][0]["orderDetailId"]
+    shop.supplies.data("/Supplier/Orders/Deliver", {"orderDetailId": line_id, "deliveryData": [fresh("DELIVERED")]})
+    return line_id
 
 
 def _session(shop: Shop) -> str:

@@ -6,8 +6,13 @@ from decimal import Decimal
 from unittest import mock
 
 from bedesten.accounts import actions as accounts
+from bedesten.audit.actions import Actor
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import ProductFields, Requirement
+from bedesten.catalogue.code import read_code
+from bedesten.complaints import actions as complaints
+from bedesten.complaints.model import NewComplaint
+from bedesten.fulfilment import actions as fulfilment
 from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
 from bedesten.orders import actions as orders
@@ -16,12 +21,15 @@ from bedesten.payments import actions as payments
 from bedesten.store.store import Store
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import example_values
+from bedesten.surfaces.complaints import SAID
 from bedesten.tenants.checkout_limits import NO_LIMITS
 from tests.support.operator_actions import Operator
 from tests.support.shop import Shop
 from tests.support.sites import Site
 
 HOST = "api.samples.example"
+UNUSED = PasswordHash("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$c29tZWhhc2hzb21laGFzaHNvbWVoYXNoc29tZQ", "d1")
+"""The form of a hash; nobody logs in with it."""
 
 
 @contextlib.contextmanager
@@ -68,6 +76,7 @@ def open_sample_shop(site: Site, operator: Operator) -> Shop:
     )
     with named(store, *ids, example_values.PAYMENT, example_values.OTHER_PAYMENT, example_values.DEPOSIT):
         operator.within(shop.id, lambda tx: _checkout(tx, shop))
+    _complaints(shop)
     return shop
 
 
@@ -102,7 +111,7 @@ def _goods(shop: Shop) -> None:
             name=card.name, description=card.description, currency="USD", sku="card", price=_minor(card.price),
             cost=460, fulfilment=catalogue.STOCK_FIRST, supplier_id=shop.supplier, supplier_sku="card-5",
         ),
-        [example_values.CODE, *(f"GIFT-{number:04}" for number in range(13))],
+        [example_values.CODE, *(f"GIFT-{number:04}" for number in range(14))],
         category="Gift cards",
     )  # fmt: skip
     shop.topup = shop.operator.product(
@@ -134,6 +143,38 @@ def _checkout(tx: Transaction, shop: Shop) -> None:
     for reference in ("charge-5150", "charge-5151"):
         payments.create_payment(tx, shop.integration, example_values.CHECKOUT, reference, 500)
     payments.create_deposit(tx, shop.integration, shop.partner, "transfer-8841", "USD", 100_00)
+
+
+def _complaints(shop: Shop) -> None:
+    """The customer's order was paid and delivered; customer and partner complain of what they got."""
+    store, within = shop.operator.installation.store, shop.operator.within
+    cipher = shop.operator.installation.cipher
+    other = within(shop.id, lambda tx: accounts.create(tx, "customer", "bob@customer.example", "Bob", password=UNUSED))
+    assert other is not None
+    player = RequiredDatum(example_values.PLAYER, "", "p-78")
+
+    def pay(tx: Transaction, customer: str, line: NewLine, reference: str) -> None:
+        buyer = Buyer(customer, "customer", "storefront", "USD", "GLOBAL")
+        placed = orders.reserve(tx, buyer, NewOrder(reference, (line,)), tx.now + 900_000, NO_LIMITS)
+        made = payments.create_payment(tx, shop.integration, placed.order.id, reference, placed.order.total)
+        payments.capture_payment(tx, shop.integration, made.id)
+
+    def deliver(tx: Transaction) -> None:
+        code = read_code(example_values.COMPLAINED_CODE)
+        fulfilment.deliver(tx, cipher, shop.supplier, example_values.COMPLAINED_LINE, [code], [])
+
+    def complain(owner: str, line: str, reason: str) -> None:
+        said = NewComplaint(line, reason, None, SAID)
+        within(shop.id, lambda tx: complaints.create(tx, cipher, owner, said, Actor(owner)))
+
+    with named(store, example_values.PAID_ORDER, example_values.PAID_LINE, example_values.COMPLAINED_LINE):
+        within(shop.id, lambda tx: pay(tx, shop.customer, NewLine("0", example_values.CARD, 1), "basket-41"))
+        within(shop.id, lambda tx: pay(tx, other, NewLine("0", example_values.TOP_UP, 1, data=(player,)), "basket-1"))
+    within(shop.id, deliver)
+    with named(store, example_values.COMPLAINT, example_values.CUSTOMER_COMPLAINT, example_values.SUPPLIER_COMPLAINT):
+        complain(shop.partner, example_values.CARD_LINE, "ALREADY_REDEEMED")
+        complain(shop.customer, example_values.PAID_LINE, "ALREADY_REDEEMED")
+        complain(other, example_values.COMPLAINED_LINE, "INVALID_CODE")
 
 
 def _minor(price: Decimal | None) -> int:

@@ -139,6 +139,12 @@ def has_parts(code: StockCode) -> bool:
     return bool(code.pin or code.serial or code.expires)
 
 
+def masked(code: StockCode) -> str:
+    """Returns the ends of a code and its length: enough to recognise it, too little to use it."""
+    shown = min(4, len(code.code) // 4)
+    return f"{code.code[:shown]}…{code.code[len(code.code) - shown :]} ({len(code.code)} characters)"
+
+
 decode: Callable[[str], StockCode] = msgspec.json.Decoder(StockCode).decode
 
 

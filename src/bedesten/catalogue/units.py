@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import and_, or_, select
 
 from bedesten.catalogue import stock
-from bedesten.catalogue.code import StockCode
+from bedesten.catalogue.code import StockCode, decode
 from bedesten.catalogue.moves import BAD, DELIVERED, FREE, UNIT
 from bedesten.catalogue.tables import stock_batches, stock_codes
 from bedesten.store.sql import TENANT, move_of, p, rows_as, statement
@@ -45,6 +45,9 @@ _BY_DIGEST = rows_as(
         or_(_C.digest == p("digest"), and_(_C.folded_digest == p("folded_digest"), _C.folds == 1)),
     ),
 )
+_CIPHERTEXT = statement(
+    select(_C.ciphertext).where(_C.tenant_id == TENANT, _C.id == p("code"), or_(_C.state == DELIVERED, _C.state == BAD))
+)
 _MARK_BAD = move_of(UNIT, "markBad", _C.state, _C.id == p("code"), reason=p("why"), unit=None)
 _FIRST_FREE = (
     select(_C.id)
@@ -69,6 +72,12 @@ def units_of(tx: Transaction, line: str) -> list[Unit]:
 def unit_of(tx: Transaction, code_id: str) -> Unit | None:
     """Returns the unit of a code that was delivered."""
     return tx.one(_BY_ID, code=code_id)
+
+
+def code_of(tx: Transaction, cipher: TenantCipher, code_id: str) -> StockCode | None:
+    """Returns a code that was delivered, decrypted. Every caller writes an audit row, or shows it masked."""
+    row = tx.one(_CIPHERTEXT, code=code_id)
+    return decode(cipher.decrypt(tx, stock.PURPOSE, code_id, bytes(row[0]))) if row else None
 
 
 def find_unit(tx: Transaction, cipher: TenantCipher, line: str, code: StockCode) -> Unit | None:

@@ -31,6 +31,7 @@ NOUNS = {
     "customers": "Customers of the Storefront: find and disable them.",
     "orders": "Orders: list, find, show with a time line, cancel, hold; limits and review rules.",
     "checkouts": "Unpaid checkouts that reserve goods: list and release them.",
+    "complaints": "Complaints about delivered units: show, replace, refund, reject.",
     "suppliers": "Suppliers of goods: owners of API keys of the Supplier surface.",
     "integrations": "Payment services and back offices: owners of API keys of the Payment surface.",
     "deposits": "Deposits for partners that wait for the operator's approval.",

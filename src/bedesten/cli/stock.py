@@ -19,7 +19,7 @@ from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import batches, inventory
 from bedesten.catalogue.actions import Product
 from bedesten.catalogue.batches import Source, Upload
-from bedesten.catalogue.code import BadCode, StockCode, read_code
+from bedesten.catalogue.code import BadCode, StockCode, masked, read_code
 from bedesten.catalogue.inventory import Withdrawal
 from bedesten.catalogue.moves import WITHDRAWN
 from bedesten.cli.command import CommandContext, CommandResult, command
@@ -160,13 +160,6 @@ def _preview(ctx: CommandContext, tenant: str, product: Product, read: CodeFile,
         "leftOut": list(read.ignored_columns),
     }
     return CommandResult(document, shown, code=0 if new else 1)
-
-
-def masked(code: StockCode) -> str:
-    """Return the ends of a code and its length: enough to recognise it, too little to use it."""
-    text = code.code
-    shown = min(4, len(text) // 4)
-    return f"{text[:shown]}…{text[len(text) - shown :]} ({len(text)} characters)"
 
 
 def _answer(ctx: CommandContext, tenant: str, product: Product, read: CodeFile, done: Upload) -> CommandResult:

@@ -7,7 +7,15 @@ from bedesten.gate.scopes import Surface
 GRANTS = {
     Surface.PAYMENT: frozenset({"deposits:manage", "payments:manage", "keys:manage"}),
     Surface.SUPPLIER: frozenset(
-        {"products:read", "products:write", "stock:write", "orders:read", "orders:deliver", "keys:manage"}
+        {
+            "products:read",
+            "products:write",
+            "stock:write",
+            "orders:read",
+            "orders:deliver",
+            "complaints:manage",
+            "keys:manage",
+        }
     ),
 }
 """The grants that an API key can be narrowed to. A key without grants of its own has all grants of its surface."""

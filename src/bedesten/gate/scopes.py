@@ -27,9 +27,11 @@ class Surface(StrEnum):
 SCOPES: Mapping[Surface, frozenset[str]] = MappingProxyType(
     {
         Surface.RESELLER: frozenset(
-            {"catalogue:read", "orders:create", "orders:read", "orders:cancel", "account:read"}
+            {"catalogue:read", "orders:create", "orders:read", "orders:cancel", "account:read", "complaints:manage"}
         ),
-        Surface.STOREFRONT: frozenset({"profile:manage", "orders:create", "orders:read", "orders:cancel"}),
+        Surface.STOREFRONT: frozenset(
+            {"profile:manage", "orders:create", "orders:read", "orders:cancel", "complaints:manage"}
+        ),
     }
 )
 """Every scope by its surface. At least one operation of the surface demands each of them."""

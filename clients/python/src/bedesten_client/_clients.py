@@ -58,6 +58,11 @@ class ResellerClient(SyncBase):
     each_order = sync_iterator(reseller.list_orders)
     cancel_order = sync_method(reseller.cancel_order)
     account = sync_method(reseller.account)
+    create_complaint = sync_method(reseller.create_complaint)
+    list_complaints = sync_method(reseller.list_complaints)
+    each_complaint = sync_iterator(reseller.list_complaints)
+    get_complaint = sync_method(reseller.get_complaint)
+    withdraw_complaint = sync_method(reseller.withdraw_complaint)
 
 
 class AsyncResellerClient(AsyncBase):
@@ -89,6 +94,11 @@ class AsyncResellerClient(AsyncBase):
     each_order = async_iterator(reseller.list_orders)
     cancel_order = async_method(reseller.cancel_order)
     account = async_method(reseller.account)
+    create_complaint = async_method(reseller.create_complaint)
+    list_complaints = async_method(reseller.list_complaints)
+    each_complaint = async_iterator(reseller.list_complaints)
+    get_complaint = async_method(reseller.get_complaint)
+    withdraw_complaint = async_method(reseller.withdraw_complaint)
 
 
 class _CustomerSession:
@@ -157,6 +167,11 @@ class StorefrontClient(_CustomerSession, SyncBase):
     each_order = sync_iterator(storefront.list_orders)
     cancel_order = sync_method(storefront.cancel_order)
     get_order = sync_method(storefront.get_order)
+    create_complaint = sync_method(storefront.create_complaint)
+    list_complaints = sync_method(storefront.list_complaints)
+    each_complaint = sync_iterator(storefront.list_complaints)
+    get_complaint = sync_method(storefront.get_complaint)
+    withdraw_complaint = sync_method(storefront.withdraw_complaint)
 
 
 class AsyncStorefrontClient(_CustomerSession, AsyncBase):
@@ -208,6 +223,11 @@ class AsyncStorefrontClient(_CustomerSession, AsyncBase):
     each_order = async_iterator(storefront.list_orders)
     cancel_order = async_method(storefront.cancel_order)
     get_order = async_method(storefront.get_order)
+    create_complaint = async_method(storefront.create_complaint)
+    list_complaints = async_method(storefront.list_complaints)
+    each_complaint = async_iterator(storefront.list_complaints)
+    get_complaint = async_method(storefront.get_complaint)
+    withdraw_complaint = async_method(storefront.withdraw_complaint)
 
 
 class PaymentClient(KeyedSync):
@@ -246,6 +266,10 @@ class SupplierClient(KeyedSync):
     list_awaiting = sync_method(supplier.list_awaiting)
     each_awaiting = sync_iterator(supplier.list_awaiting)
     deliver = sync_method(supplier.deliver)
+    list_complaints = sync_method(supplier.list_complaints)
+    each_complaint = sync_iterator(supplier.list_complaints)
+    get_complaint = sync_method(supplier.get_complaint)
+    answer_complaint = sync_method(supplier.answer_complaint)
     get_key = sync_method(supplier.get_key)
     rotate_key = sync_method(supplier.rotate_key)
     revoke_key = sync_method(supplier.revoke_key)
@@ -261,6 +285,10 @@ class AsyncSupplierClient(KeyedAsync):
     list_awaiting = async_method(supplier.list_awaiting)
     each_awaiting = async_iterator(supplier.list_awaiting)
     deliver = async_method(supplier.deliver)
+    list_complaints = async_method(supplier.list_complaints)
+    each_complaint = async_iterator(supplier.list_complaints)
+    get_complaint = async_method(supplier.get_complaint)
+    answer_complaint = async_method(supplier.answer_complaint)
     get_key = async_method(supplier.get_key)
     rotate_key = async_method(supplier.rotate_key)
     revoke_key = async_method(supplier.revoke_key)

@@ -4,6 +4,7 @@ from bedesten import errors
 from bedesten.gate.access import Open
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Async, Checks, Reads, Reveals, Writes
+from bedesten.surfaces import complaints, example_values
 from bedesten.surfaces.reseller import examples, handlers, order_handlers
 from bedesten.surfaces.route_table import RouteTable
 
@@ -36,6 +37,7 @@ ROUTES = (
     post("/Orders/Cancel", access="orders:cancel", handler=Writes(order_handlers.cancel),
          summary="Cancel what is not delivered", errors=(errors.NOT_FOUND, errors.NOT_CANCELLABLE),
          aliases=("/Order/cancel",), example=examples.CANCEL_ORDER),
+    *complaints.buyer_routes(Surface.RESELLER, example_values.ORDER, example_values.CARD_LINE),
     get("/Account/Details", access="account:read", handler=Reads(handlers.account_details),
         summary="Read the account and its balance", errors=(errors.NOT_FOUND,), aliases=("/Customer/Get",),
         example=examples.ACCOUNT),

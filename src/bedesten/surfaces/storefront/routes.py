@@ -4,6 +4,7 @@ from bedesten import errors
 from bedesten.gate.access import Anonymous, Open, SignedIn
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Async, Reads, Reveals, Writes
+from bedesten.surfaces import complaints, example_values
 from bedesten.surfaces.route_table import RouteTable
 from bedesten.surfaces.storefront import examples, handlers, order_handlers
 
@@ -45,4 +46,7 @@ ROUTES = (
          example=examples.CANCEL_ORDER),
     post("/Storefront/Orders/Get", access="orders:read", handler=Reveals(handlers.get_order),
          summary="Read one order and its codes", errors=(errors.NOT_FOUND,), example=examples.GET_ORDER),
+    *complaints.buyer_routes(
+        Surface.STOREFRONT, example_values.PAID_ORDER, example_values.PAID_LINE, example_values.CUSTOMER_COMPLAINT
+    ),
 )  # fmt: skip

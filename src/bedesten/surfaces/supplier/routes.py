@@ -3,7 +3,7 @@
 from bedesten import errors
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import LARGE_BODY_BYTES, Reads, Writes
-from bedesten.surfaces import api_keys
+from bedesten.surfaces import api_keys, complaints
 from bedesten.surfaces.route_table import RouteTable
 from bedesten.surfaces.supplier import examples, handlers
 
@@ -22,5 +22,6 @@ ROUTES = (
     post("/Supplier/Orders/Deliver", access="orders:deliver", handler=Writes(handlers.deliver),
          summary="Deliver an order line", errors=(errors.NOT_FOUND, errors.NOT_DELIVERABLE),
          aliases=("/Order/deliver",), limit=LARGE_BODY_BYTES, example=examples.DELIVER),
+    *complaints.supplier_routes(),
     *api_keys.routes(Surface.SUPPLIER),
 )  # fmt: skip

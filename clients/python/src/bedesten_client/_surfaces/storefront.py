@@ -7,9 +7,12 @@ from bedesten_client._call import Call, Operation, lines
 from bedesten_client._paging import Body, OrderPaging, Paging, ids, since
 from bedesten_client._retry import RetryPolicy
 from bedesten_client._secret import Secret
+from bedesten_client._surfaces import complaints
 from bedesten_client._surfaces.reseller import login_body
 from bedesten_client.schemas import (
     CheckoutItem,
+    Complaint,
+    ComplaintSummary,
     CustomerOrder,
     CustomerOrderSummary,
     Page,
@@ -84,6 +87,9 @@ LIST_ORDERS = Operation(method="POST", path="/Storefront/Orders/List", result=Pa
 CANCEL_ORDER = Operation(
     method="POST", path="/Storefront/Orders/Cancel", result=CustomerOrderSummary, retry_policy=_KEYED
 )
+COMPLAINTS = "/Storefront/Complaints"
+CREATE_COMPLAINT, LIST_COMPLAINTS = complaints.create(COMPLAINTS), complaints.list_own(COMPLAINTS)
+GET_COMPLAINT, WITHDRAW_COMPLAINT = complaints.get(COMPLAINTS), complaints.withdraw(COMPLAINTS)
 GET_ORDER = Operation(method="POST", path="/Storefront/Orders/Get", result=CustomerOrder)
 
 
@@ -196,3 +202,37 @@ def cancel_order(order_id: str, *, lines: Sequence[str] = (), reason: str | None
 def get_order(order_id: str) -> Call[CustomerOrder]:
     """Return one order, with its codes once it is paid and delivered."""
     return Call(GET_ORDER, _GetOrder(order_id=order_id))
+
+
+def create_complaint(
+    order_detail_id: str, reason: str, *, code: str | None = None, text: str | None = None, evidence: str | None = None
+) -> Call[Complaint]:
+    """Complain about a delivered unit: `code`, or the only one of the line. The same complaint again is the same one."""
+    body = complaints.NewComplaint(
+        order_detail_id=order_detail_id, reason=reason, code=code, text=text, evidence=evidence
+    )
+    return Call(CREATE_COMPLAINT, body)
+
+
+def list_complaints(
+    *,
+    state: str | None = None,
+    updated_since: datetime | None = None,
+    page_size: int | None = None,
+    cursor: str | None = None,
+) -> Call[Page[ComplaintSummary]]:
+    """Return a page of the account's complaints, oldest first."""
+    body = complaints.ComplaintPaging(
+        page_size=page_size, cursor=cursor, updated_since=since(updated_since), state=state
+    )
+    return Call(LIST_COMPLAINTS, body)
+
+
+def get_complaint(complaint_id: str) -> Call[Complaint]:
+    """Return one complaint with its texts."""
+    return Call(GET_COMPLAINT, complaints.OneComplaint(complaint_id=complaint_id))
+
+
+def withdraw_complaint(complaint_id: str) -> Call[Complaint]:
+    """Withdraw an open complaint."""
+    return Call(WITHDRAW_COMPLAINT, complaints.OneComplaint(complaint_id=complaint_id))

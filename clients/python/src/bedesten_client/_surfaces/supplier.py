@@ -6,8 +6,9 @@ from datetime import datetime
 from bedesten_client._call import Call, Operation, lines
 from bedesten_client._paging import Body, Paging, since
 from bedesten_client._retry import RetryPolicy
-from bedesten_client._surfaces import api_keys
+from bedesten_client._surfaces import api_keys, complaints
 from bedesten_client.schemas import (
+    Amount,
     ApiKey,
     AwaitingLine,
     CodeItem,
@@ -16,6 +17,8 @@ from bedesten_client.schemas import (
     KeyRotation,
     Offer,
     Page,
+    SupplierComplaint,
+    SupplierComplaintDetails,
     SupplierProduct,
     UploadResult,
 )
@@ -46,6 +49,11 @@ UPSERT_PRODUCTS = Operation(
 UPLOAD_STOCK = Operation(method="POST", path="/Supplier/Stock/Upload", result=UploadResult, retry_policy=_KEYED)
 AWAITING = Operation(method="POST", path="/Supplier/Orders/Awaiting", result=Page[AwaitingLine])
 DELIVER = Operation(method="POST", path="/Supplier/Orders/Deliver", result=DeliveryResult, retry_policy=_KEYED)
+LIST_COMPLAINTS = Operation(method="POST", path="/Supplier/Complaints/List", result=Page[SupplierComplaint])
+GET_COMPLAINT = Operation(method="POST", path="/Supplier/Complaints/Get", result=SupplierComplaintDetails)
+ANSWER_COMPLAINT = Operation(
+    method="POST", path="/Supplier/Complaints/Answer", result=SupplierComplaint, retry_policy=_KEYED
+)
 GET_KEY, ROTATE_KEY, REVOKE_KEY = api_keys.get("Supplier"), api_keys.rotate("Supplier"), api_keys.revoke("Supplier")
 
 
@@ -101,3 +109,30 @@ def rotate_key(
 def revoke_key(*, previous: bool = False) -> Call[KeyRevocation]:
     """Revoke the API key, or only the previous secret of its rotation."""
     return Call(REVOKE_KEY, api_keys.revoke_body(previous))
+
+
+def list_complaints(
+    *,
+    state: str | None = None,
+    updated_since: datetime | None = None,
+    page_size: int | None = None,
+    cursor: str | None = None,
+) -> Call[Page[SupplierComplaint]]:
+    """Return a page of the complaints about what the supplier delivered, oldest first."""
+    body = complaints.ComplaintPaging(
+        page_size=page_size, cursor=cursor, updated_since=since(updated_since), state=state
+    )
+    return Call(LIST_COMPLAINTS, body)
+
+
+def get_complaint(complaint_id: str) -> Call[SupplierComplaintDetails]:
+    """Return one complaint with its code and texts."""
+    return Call(GET_COMPLAINT, complaints.OneComplaint(complaint_id=complaint_id))
+
+
+def answer_complaint(
+    complaint_id: str, answer: str, *, amount: Amount | None = None, text: str | None = None
+) -> Call[SupplierComplaint]:
+    """Answer a complaint: replace, refund (the whole price, or `amount`), or reject with a text."""
+    body = complaints.ComplaintAnswer(complaint_id=complaint_id, answer=answer, amount=amount, text=text)
+    return Call(ANSWER_COMPLAINT, body)

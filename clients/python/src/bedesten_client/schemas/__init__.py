@@ -3,6 +3,12 @@
 from bedesten_client.schemas._api_keys import ApiKey, KeyRevocation, KeyRotation, LastUse, PreviousSecret
 from bedesten_client.schemas._base import Amount, DeliveredCode, LineStatus, Page, Schema, Status, Token
 from bedesten_client.schemas._catalogue import Category, Product, RequireData, Requirement
+from bedesten_client.schemas._complaints import (
+    Complaint,
+    ComplaintSummary,
+    SupplierComplaint,
+    SupplierComplaintDetails,
+)
 from bedesten_client.schemas._payment import Deposit, Payment
 from bedesten_client.schemas._reseller import (
     Account,
@@ -44,6 +50,8 @@ __all__ = [
     "Category",
     "CheckoutItem",
     "CodeItem",
+    "Complaint",
+    "ComplaintSummary",
     "CustomerLine",
     "CustomerLineSummary",
     "CustomerOrder",
@@ -73,6 +81,8 @@ __all__ = [
     "Session",
     "SkippedCode",
     "Status",
+    "SupplierComplaint",
+    "SupplierComplaintDetails",
     "SupplierProduct",
     "Token",
     "UploadResult",
