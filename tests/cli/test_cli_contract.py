@@ -15,11 +15,14 @@ import typer
 from bedesten.accounts import actions as accounts
 from bedesten.apikeys import actions as api_keys
 from bedesten.apikeys.actions import NewKey
+from bedesten.audit.actions import Actor
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import ProductFields
 from bedesten.catalogue.model import fields_of
 from bedesten.catalogue.offers import Offer, upsert_offer
 from bedesten.cli import NOUNS, PLAIN, program
+from bedesten.complaints import actions as complaints
+from bedesten.complaints.model import NewComplaint
 from bedesten.errors import CATALOGUE
 from bedesten.gate.scopes import Surface
 from bedesten.ledger import actions as ledger
@@ -34,6 +37,7 @@ from bedesten.tenants import actions as tenants
 from tests.domain.tenant import PASSWORD
 from tests.support.cli_program import ENVIRONMENT, Program
 from tests.support.sites import postgres_database
+from tests.support.stock_codes import add_codes
 
 LINES = {("serve",), ("demo",), ("audit", "tail")}
 """They print JSON lines, and have their own tests."""
@@ -87,6 +91,12 @@ COMMANDS = (
     ("deposits", "list", "--tenant", "shop"),
     ("deposits", "approve", "{deposit}", "--tenant", "shop"),
     ("deposits", "reject", "{deposit}", "--tenant", "shop"),
+    ("complaints", "list", "--tenant", "shop"),
+    ("complaints", "settings", "--tenant", "shop"),
+    ("complaints", "show", "{complaint}", "--tenant", "shop"),
+    ("complaints", "replace", "{complaint}", "--tenant", "shop"),
+    ("complaints", "refund", "{complaint}", "--tenant", "shop"),
+    ("complaints", "reject", "{complaint}", "--text", "It works", "--tenant", "shop"),
     ("products", "import", "-", "--tenant", "shop"),
     ("products", "prices", "--tenant", "shop", "c-1=2.50"),
     ("products", "stock", "add", "c-1", "-", "--tenant", "shop"),
@@ -163,6 +173,8 @@ def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
     if "{rule}" in arguments:
         rule = shop.run_json("orders", "rules", "list", "--tenant", "shop")["rules"][0]["id"]
         return [rule if one == "{rule}" else one for one in arguments]
+    if "{complaint}" in arguments:
+        return [_complaint(shop) if one == "{complaint}" else one for one in arguments]
     if "{batch}" in arguments:
         batch = shop.run_json("products", "stock", "list", "--tenant", "shop")["batches"][0]["id"]
         return [batch if one == "{batch}" else one for one in arguments]
@@ -176,6 +188,25 @@ def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
 
 def _made(shop: Program, make: Callable[[Transaction], str]) -> str:
     opened = open_installation(Settings(data=shop.data, database=shop.database))
+    try:
+        return opened.store.write_now(lambda tx: make(tx.for_tenant(tenants.find(tx, "shop"))))
+    finally:
+        opened.store.close()
+
+
+def _complaint(shop: Program) -> str:
+    """A fresh complaint about a code of a product with another one in stock."""
+    opened = open_installation(Settings(data=shop.data, database=shop.database))
+
+    def make(tx: Transaction) -> str:
+        new = ProductFields(name="Code", currency="USD", sku=tx.new_id("s")[4:], price=1, accepted_cost=0)
+        product, partner = catalogue.put_product(tx, new), accounts.find(tx, "partner", "p@partner.example")
+        add_codes(tx, opened.cipher, product, [tx.new_id("c")[4:] for _ in range(2)])
+        buyer = Buyer(partner.id, "partner", "reseller", "USD", "GLOBAL")
+        placed = orders.place(tx, buyer, NewOrder(tx.new_id("r"), (NewLine("1", product, 1),)))
+        said = NewComplaint(placed.lines[0].id, "INVALID_CODE")
+        return complaints.create(tx, opened.cipher, partner.id, said, Actor(partner.id)).id
+
     try:
         return opened.store.write_now(lambda tx: make(tx.for_tenant(tenants.find(tx, "shop"))))
     finally:

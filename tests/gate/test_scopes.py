@@ -12,9 +12,11 @@ def test_two_surfaces_use_tokens_and_two_use_keys() -> None:
 
 def test_the_vocabulary_is_this() -> None:
     expected = {
-        Surface.RESELLER: {"catalogue:read", "orders:create", "orders:read", "orders:cancel", "account:read"},
-        Surface.STOREFRONT: {"profile:manage", "orders:create", "orders:read", "orders:cancel"},
-    }
+        Surface.RESELLER: {
+            "catalogue:read", "orders:create", "orders:read", "orders:cancel", "account:read", "complaints:manage",
+        },
+        Surface.STOREFRONT: {"profile:manage", "orders:create", "orders:read", "orders:cancel", "complaints:manage"},
+    }  # fmt: skip
     assert expected == SCOPES
 
 

@@ -111,7 +111,7 @@ def _open(
     if not made:
         raise RetryTransaction("another complaint about the unit was opened at this moment")
     record(tx, actor, "complaint.open", complaint, line=line.id, reason=request.reason, supplier=supplier)
-    decisions.tell_supplier(tx, supplier, complaint, order, line, request.reason)
+    decisions.tell_supplier(tx, supplier, complaint, line, request.reason)
     return complaint_of(tx, complaint)
 
 

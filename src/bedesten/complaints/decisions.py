@@ -7,7 +7,7 @@ from bedesten.audit.actions import Actor, record
 from bedesten.catalogue import units
 from bedesten.complaints import statements as sql
 from bedesten.complaints.model import REFUND, REPLACE, Complaint, Proposal
-from bedesten.complaints.moves import COMPLAINT, OPEN
+from bedesten.complaints.moves import ANSWERED, COMPLAINT, OPEN, OPENED
 from bedesten.errors import Refusal, bad_field
 from bedesten.orders import actions as orders
 from bedesten.orders import refunds, replacements
@@ -15,6 +15,7 @@ from bedesten.orders import statements as orders_sql
 from bedesten.orders.model import Line, Order
 from bedesten.store.transaction import RetryTransaction, Transaction
 from bedesten.tenants.cipher import TenantCipher
+from bedesten.webhooks import actions as webhooks
 
 TEXT = "complaint"
 """The purpose for which texts of complaints are encrypted."""
@@ -118,9 +119,22 @@ def out_of_stock(one: Complaint) -> Refusal:
     return Refusal(errors.CONFLICT, f"complaint {one.id}: {problem}", fields={"complaintId": problem})
 
 
-def tell_supplier(tx: Transaction, supplier: str | None, complaint: str, order: Order, line: Line, reason: str) -> None:
+def tell_supplier(tx: Transaction, supplier: str | None, complaint: str, line: Line, reason: str) -> None:
     """Writes the event `complaint.opened` for the supplier of the unit, if it has one."""
+    if supplier:
+        body = {"complaintId": complaint, "orderDetailId": line.id, "productId": line.product_id, "reason": reason}
+        webhooks.notify(tx, supplier, OPENED, complaint, body)
 
 
 def _tell_buyer(tx: Transaction, complaint: str, order: Order, line: Line) -> None:
     """Writes the event `complaint.answered` for the buyer."""
+    one = tx.one(sql.BY_ID, complaint=complaint)
+    assert one is not None, "it was decided just now"
+    body = {
+        "orderId": order.id,
+        "orderReference": order.reference,
+        "complaintId": one.id,
+        "orderDetailId": line.id,
+        "state": COMPLAINT.states[one.state].name,
+    }
+    webhooks.notify(tx, one.buyer_id, ANSWERED, one.id, body)

@@ -67,8 +67,14 @@ class ListComplaints(Paging, frozen=True):
     state: State | None = None
 
 
-class OneComplaint(RequestModel, frozen=True):
+class GetComplaint(RequestModel, frozen=True):
     """Selects one complaint."""
+
+    complaint_id: Id
+
+
+class WithdrawComplaint(RequestModel, frozen=True):
+    """Selects the complaint to withdraw."""
 
     complaint_id: Id
 
@@ -150,12 +156,12 @@ def list_own(tx: Transaction, context: RequestContext, body: ListComplaints) -> 
     return views.page_view(context, "complaints", found, page, _id, lambda one: _summary(context, one))
 
 
-def get(tx: Transaction, context: RequestContext, body: OneComplaint) -> ComplaintView:
+def get(tx: Transaction, context: RequestContext, body: GetComplaint) -> ComplaintView:
     """One complaint of the buyer."""
     return _view(tx, context, complaints.complaint_of(tx, body.complaint_id, buyer=context.who.owner))
 
 
-def withdraw(tx: Transaction, context: RequestContext, body: OneComplaint) -> ComplaintView:
+def withdraw(tx: Transaction, context: RequestContext, body: WithdrawComplaint) -> ComplaintView:
     """Withdraws an open complaint; a second call changes nothing."""
     return _view(tx, context, complaints.withdraw(tx, context.who.owner, body.complaint_id, context.actor))
 
@@ -208,7 +214,7 @@ def list_for_supplier(tx: Transaction, context: RequestContext, body: ListCompla
     return views.page_view(context, "complaints", found, page, _id, lambda one: _for_supplier(tx, context, one))
 
 
-def get_for_supplier(tx: Transaction, context: RequestContext, body: OneComplaint) -> SupplierComplaintView:
+def get_for_supplier(tx: Transaction, context: RequestContext, body: GetComplaint) -> SupplierComplaintView:
     """One complaint with its code and texts."""
     return _supplier_view(tx, context, complaints.complaint_of(tx, body.complaint_id, supplier=context.who.owner))
 
@@ -286,7 +292,7 @@ def buyer_routes(
     short = _SHORT | {"complaint_id": complaint, "order_id": order, "order_detail_id": line}
     view = ComplaintView(**short, text=SAID, evidence=None, answer=None)
     withdrawn = ComplaintView(**short | {"state": "withdrawn"}, text=SAID, evidence=None, answer=None)
-    one = OneComplaint(complaint_id=complaint)
+    one, ended = GetComplaint(complaint_id=complaint), WithdrawComplaint(complaint_id=complaint)
     asked = CreateComplaint(order_detail_id=line, reason="ALREADY_REDEEMED", text=SAID)
     return (
         post(f"{path}/Create", access=RIGHT, handler=Writes(create), summary="Complain about a delivered unit",
@@ -296,7 +302,7 @@ def buyer_routes(
         post(f"{path}/Get", access=RIGHT, handler=Reads(get), summary="Read one complaint",
              errors=(errors.NOT_FOUND,), example=Example(view, one)),
         post(f"{path}/Withdraw", access=RIGHT, handler=Writes(withdraw), summary="Withdraw an open complaint",
-             errors=(errors.NOT_FOUND, errors.CONFLICT), example=Example(withdrawn, one)),
+             errors=(errors.NOT_FOUND, errors.CONFLICT), example=Example(withdrawn, ended)),
     )  # fmt: skip
 
 
@@ -319,7 +325,7 @@ def supplier_routes() -> tuple[Route, ...]:
     }
     view = SupplierComplaintView(**short, code=example_values.COMPLAINED_CODE, text=SAID, evidence=None, answer=None)
     proposed = SupplierComplaint(**short | {"proposal": REFUND, "proposed_amount": Decimal("3.50")})
-    one = OneComplaint(complaint_id=example_values.SUPPLIER_COMPLAINT)
+    one = GetComplaint(complaint_id=example_values.SUPPLIER_COMPLAINT)
     said = AnswerComplaint(
         complaint_id=example_values.SUPPLIER_COMPLAINT,
         answer=REFUND,
