@@ -103,6 +103,7 @@ COMMANDS = (
     ("products", "stock", "list", "--tenant", "shop"),
     ("products", "stock", "show", "{batch}", "--tenant", "shop"),
     ("products", "stock", "move", "--batch", "{batch}", "--to", "d-1", "--tenant", "shop"),
+    ("products", "stock", "recall", "--code", "AAA-1", "--reason", "revoked", "--dry-run", "--tenant", "shop"),
     ("products", "stock", "remove", "--code", "AAA-1", "--reason", "wrong", "--tenant", "shop"),
     ("products", "list", "--tenant", "shop"),
     ("products", "proposals", "list", "--tenant", "shop"),

@@ -73,7 +73,9 @@ def test_the_reference_lists_every_method_with_its_operation(surface: Surface) -
 def _operation(name: str, surface: Surface) -> object:
     from tests.client.test_client_operations import SAMPLES
 
-    asked = ("ord_1",) if name in ("get_order", "cancel_order") and surface is Surface.STOREFRONT else SAMPLES.get(name, ())
+    asked = (
+        ("ord_1",) if name in ("get_order", "cancel_order") and surface is Surface.STOREFRONT else SAMPLES.get(name, ())
+    )
     return builders(MODULES[surface])[name](*asked).operation
 
 

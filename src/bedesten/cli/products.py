@@ -7,7 +7,7 @@ import typer
 
 from bedesten.admin import product_file, products
 from bedesten.admin.product_import import ImportResult, import_rows
-from bedesten.cli import stock
+from bedesten.cli import stock_recall
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.files import read_file
 from bedesten.cli.options import TenantOption, amount, pairs
@@ -17,7 +17,7 @@ from bedesten.store.transaction import Transaction
 
 app = typer.Typer(no_args_is_help=True)
 Force = Annotated[bool, typer.Option("--force", help="Accept prices of 0 and below the cost.")]
-app.add_typer(stock.app, name="stock", help="Stock codes: add, list by batch, withdraw, move.")
+app.add_typer(stock_recall.app, name="stock", help="Stock codes: add, list by batch, withdraw, move, recall.")
 
 
 @command(app, "import")
