@@ -11,10 +11,10 @@ from bedesten.catalogue.moves import UNIT
 from bedesten.complaints.moves import COMPLAINT
 from bedesten.core.moves import Move, MoveTable
 from bedesten.orders.moves import LINE, ORDER
-from bedesten.payments.moves import DEPOSIT, PAYMENT
+from bedesten.payments.moves import DEPOSIT, EVENT, PAYMENT, REFUND
 
 PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "life-of-an-order.md"
-TABLES = {table.thing: table for table in (ORDER, LINE, UNIT, PAYMENT, DEPOSIT, COMPLAINT)}
+TABLES = {table.thing: table for table in (ORDER, LINE, UNIT, PAYMENT, REFUND, EVENT, DEPOSIT, COMPLAINT)}
 
 
 def begin(thing: str) -> str:

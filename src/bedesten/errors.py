@@ -122,7 +122,8 @@ DEPOSIT_LIMIT = _code(
 
 NOT_FOUND_TEXTS: Mapping[str, str] = MappingProxyType(
     {thing: f"{thing.capitalize()} not found." for thing in (
-        "account", "complaint", "deposit", "operation", "order", "order line", "partner", "payment", "product", "session",
+        "account", "complaint", "deposit", "operation", "order", "order line", "partner", "payment", "product", "refund",
+        "session",
     )}
 )  # fmt: skip
 """The public texts of -3 where the kind of the missing thing is known."""

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from types import ModuleType
 from typing import Any
@@ -36,7 +37,9 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "cancel_payment": ("pay_1",), "cancel_checkout": ("ord_1",),
     "upsert_products": ([Offer("s", "n", 1)],), "upload_stock": ("prd_1", ["c"]), "deliver": ("odl_1",),
     "end_session": ("ses_1",), "create_complaint": ("odl_1", "OTHER"), "get_complaint": ("cmp_1",),
-    "withdraw_complaint": ("cmp_1",), "answer_complaint": ("cmp_1", "reject"),
+    "withdraw_complaint": ("cmp_1",), "answer_complaint": ("cmp_1", "reject"), "authorise_payment": ("pay_1",),
+    "refund_payment": ("pay_1", "r"), "confirm_refund": ("rfd_1",), "fail_refund": ("rfd_1",),
+    "reject_deposit": ("dep_1",), "notify": ("e", "payment.captured", datetime(2026, 1, 1, tzinfo=UTC)),
 }  # fmt: skip
 """Sample arguments of operations. Only the Storefront's `get_order` and `cancel_order` require an id."""
 
@@ -163,7 +166,10 @@ def test_results_are_as_the_server_has_them() -> None:
         (schemas.CustomerOrderSummary, storefront_shapes.CustomerOrderSummary),
         (schemas.Profile, storefront_shapes.Profile), (schemas.CustomerOrder, storefront_shapes.CustomerOrder),
         (schemas.CustomerLine, storefront_shapes.CustomerLine), (schemas.Deposit, payment_shapes.DepositView),
-        (schemas.Payment, payment_shapes.PaymentView), (schemas.SupplierProduct, supplier_shapes.OfferView),
+        (schemas.Payment, payment_shapes.PaymentView), (schemas.PaymentRefund, payment_shapes.RefundView),
+        (schemas.ProviderEvent, payment_shapes.EventView), (schemas.Settlement, payment_shapes.SettlementView),
+        (schemas.SettlementLine, payment_shapes.SettlementLine),
+        (schemas.OrderRefund, storefront_shapes.OrderRefund), (schemas.SupplierProduct, supplier_shapes.OfferView),
         (schemas.UploadResult, supplier_shapes.UploadResult), (schemas.SkippedCode, supplier_shapes.SkippedCode),
             (schemas.DeliveredCode, common.DeliveredCode), (schemas.AwaitingLine, supplier_shapes.AwaitingLine),
         (schemas.DeliveryResult, supplier_shapes.DeliveryResult), (schemas.ApiKey, api_keys.KeyView),

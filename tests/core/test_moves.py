@@ -12,16 +12,18 @@ from bedesten.catalogue.moves import UNIT
 from bedesten.complaints.moves import COMPLAINT
 from bedesten.core.moves import BUYER, OPERATOR, Move, MoveTable, State
 from bedesten.orders.moves import LINE, ORDER
-from bedesten.payments.moves import DEPOSIT, PAYMENT
+from bedesten.payments.moves import DEPOSIT, EVENT, PAYMENT, REFUND
 from bedesten.store import sql
 from bedesten.surfaces.schemas import Status
 
-TABLES = (ORDER, LINE, UNIT, PAYMENT, DEPOSIT, COMPLAINT)
+TABLES = (ORDER, LINE, UNIT, PAYMENT, REFUND, EVENT, DEPOSIT, COMPLAINT)
 STATE_COLUMNS = {
     "orders": "state",
     "order_lines": "status",
     "stock_codes": "state",
     "payments": "state",
+    "payment_refunds": "state",
+    "provider_events": "state",
     "deposits": "state",
     "complaints": "state",
 }

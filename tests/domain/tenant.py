@@ -4,7 +4,7 @@ import itertools
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from bedesten.accounts import actions as accounts
 from bedesten.apikeys import actions as api_keys
@@ -24,7 +24,9 @@ from bedesten.orders import actions as orders
 from bedesten.orders.actions import PlacedOrder
 from bedesten.orders.model import Buyer, Line, NewLine, NewOrder
 from bedesten.payments import actions as payments
-from bedesten.payments.actions import Deposit, Payment
+from bedesten.payments import events
+from bedesten.payments.events import NewEvent
+from bedesten.payments.model import Deposit, Payment, ProviderEvent
 from bedesten.server.installation import Installation, open_store
 from bedesten.store.store import Store
 from bedesten.store.transaction import Transaction
@@ -185,6 +187,11 @@ class Tenant:
         captured = self.write(payments.capture_payment, self.integration, payment.id)
         assert isinstance(captured, Payment)
         return captured
+
+    def notify(self, kind: str, payment: Payment, name: str = "", **values: Any) -> ProviderEvent:
+        """The provider's event about a payment."""
+        new = NewEvent(name or fresh("evt"), kind, 0, payment_id=payment.id, **values)
+        return self.write(events.notify, self.integration, new)
 
     def deliver(self, line: str, codes: Sequence[str] = (), notes: Sequence[str] = ()) -> Line:
         """The supplier's delivery of a line."""

@@ -14,6 +14,7 @@ from bedesten.integrity.invariants.complaints import COMPLAINTS
 from bedesten.integrity.invariants.events import EVENTS
 from bedesten.integrity.invariants.goods import GOODS
 from bedesten.integrity.invariants.money import MONEY
+from bedesten.integrity.invariants.payments import PAYMENTS
 from bedesten.integrity.invariants.refunds import REFUNDS
 from bedesten.integrity.invariants.structure import references
 from bedesten.store.sql import metadata
@@ -68,7 +69,7 @@ def test_what_is_broken_is_named_with_its_invariant_its_tenant_and_its_rows(bare
 def test_every_invariant_of_money_and_goods_has_a_violation_case_above(bare: Bare) -> None:
     """An invariant that no broken row can violate checks nothing."""
     found = "\n".join(line for _, breaks, _ in ALL_BREAKS.values() for line in walked(bare, *breaks))
-    for one in (*BALANCES, *GOODS, *MONEY, *REFUNDS, *COMPLAINTS, *EVENTS):
+    for one in (*BALANCES, *GOODS, *MONEY, *PAYMENTS, *REFUNDS, *COMPLAINTS, *EVENTS):
         assert re.search(re.escape(one.message).replace(r"\{\}", ".*"), found), one.message
 
 
@@ -183,6 +184,7 @@ def test_every_column_that_names_a_row_is_looked_at_or_is_no_reference() -> None
         ("audit", "request_id"),
         ("order_lines", "deliver_id"),
         ("events", "object_id"),
+        ("provider_events", "payment_id"),
     }
     secrets = {(table, name) for table, name in names if name in ("pepper_id", "wrapping_id")}
     tenants = {(table, name) for table, name in names if name == "tenant_id"}

@@ -13,6 +13,7 @@ from bedesten.orders import checkout
 from bedesten.orders.actions import PlacedOrder
 from bedesten.orders.model import EXPIRED, PLACED, UNPAID, WITHDRAWN, Buyer
 from bedesten.payments import actions as payments
+from bedesten.payments.model import Payment
 from bedesten.tenants.checkout_limits import NO_LIMITS
 from tests.domain.tenant import CARD, TOPUP, Tenant, fresh, request
 from tests.store.raw import RawConnection
@@ -27,12 +28,12 @@ def refused(tenant: Tenant, action: Any, *args: Any) -> Refusal:
     return told.value
 
 
-def lost(tenant: Tenant, payment: payments.Payment) -> Refusal:
+def lost(tenant: Tenant, payment: Payment) -> Refusal:
     """The refusal of a payment's capture."""
     return refused(tenant, payments.capture_payment, tenant.integration, payment.id)
 
 
-def over(tenant: Tenant, *wanted: tuple[str, int]) -> tuple[PlacedOrder, payments.Payment]:
+def over(tenant: Tenant, *wanted: tuple[str, int]) -> tuple[PlacedOrder, Payment]:
     """A checkout whose time is over, and its payment, announced in time."""
     placed = tenant.checkout(*wanted, minutes=-1)
     payment = tenant.payment(placed)

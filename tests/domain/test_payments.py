@@ -192,7 +192,7 @@ def test_the_database_refuses_a_second_captured_payment_of_one_order(
     placed = tenant.checkout((tenant.card(1), 1))
     first, second = tenant.payment(placed), tenant.payment(placed)
     tenant.capture(first)
-    refuses(other_connection, DOUBLE, "UPDATE payments SET state = 1 WHERE id = :id", id=second.id)
+    refuses(other_connection, DOUBLE, "UPDATE payments SET state = 1, captured = amount WHERE id = :id", id=second.id)
 
 
 def test_the_database_refuses_deposits_and_payments_that_make_no_sense(
@@ -211,7 +211,10 @@ def test_the_database_refuses_deposits_and_payments_that_make_no_sense(
         ("deposits", DANGLING, "partner_id = 'par_of_nobody'"),
         ("deposits", DANGLING, "integration_id = 'int_of_nobody'"),
         ("payments", "payments_amount", "amount = -1"),
-        ("payments", "payments_state", "state = 4"),
+        ("payments", "captured_by_state", "state = 1"),
+        ("payments", "captured_by_state", "state = 6"),
+        ("payments", "never_more_than_captured", "refunded = 1"),
+        ("payments", "lost_with_an_amount", "state = 8, captured = amount"),
         ("payments", "refused_with_a_number", "state = 3"),
         ("payments", "payments_refusal", "state = 3, refusal = -200"),
         ("payments", DANGLING, "order_id = 'ord_of_nobody'"),

@@ -50,6 +50,11 @@ class Unconstrained:
     cancelled: str
     replaced: str
     refunded: str
+    given_back: str
+    refund: str
+    failed_refund: str
+    lost: str
+    refused: str
 
     @property
     def cipher(self) -> TenantCipher:
@@ -82,7 +87,7 @@ def one_of_everything(installation: Installation) -> Unconstrained:
     return Unconstrained(
         tenant, stranger, card, sold.lines[0].id, by_code, by_note, waiting, unpaid.order.id, unpaid.lines[0].id,
         expired.lines[0].id, paid.order.id, paid.lines[0].id, deposit.id, announced, payment.id, second.id, awaiting.id,
-        consigned, earning, *_cancel(tenant, topup), *_complain(tenant),
+        consigned, earning, *_cancel(tenant, topup), *_complain(tenant), *payments_with_a_past(tenant),
     )  # fmt: skip
 
 
@@ -121,6 +126,28 @@ def _give_back(tx: Any, tenant: Tenant, line: str) -> None:
     order, bought = orders.line_of(tx, tenant.partner, line)
     refunds.refund_line(tx, order, bought, 100, "operator:a test", "wrong value", OPERATOR)
     refunds.claw_back(tx, order, bought, tenant.supplier, 50, "operator:a test", "wrong value", OPERATOR)
+
+
+def payments_with_a_past(tenant: Tenant) -> tuple[str, str, str, str, str]:
+    """A payment with a refund that is done and one that failed, one that was lost in a dispute, and one refused."""
+    from bedesten.payments import actions as payments
+
+    card = tenant.card(3)
+    checkouts = [tenant.checkout((card, 1)) for _ in range(3)]
+    refunded, lost, other = map(tenant.payment, checkouts)
+    refused = tenant.payment(checkouts[2])
+    for one in (refunded, refused):
+        tenant.write(payments.capture_payment, tenant.integration, one.id, 200, "first part")
+    for one in (refunded, lost, other):
+        tenant.capture(one)
+    for at in (1, 2):
+        tenant.notify("payment.refunded", refunded, amount=40 * at, operation_reference=f"refund {at}")
+    refund, failed = tenant.read(payments.refunds_of, refunded.id)
+    tenant.notify("payment.refundFailed", refunded, operation_reference="refund 2")
+    tenant.notify("payment.disputed", lost)
+    tenant.notify("payment.disputeLost", lost)
+    tenant.notify("payment.captured", refused)
+    return refunded.id, refund.id, failed.id, lost.id, refused.id
 
 
 def _announce(tx: Any, tenant: Tenant) -> str:

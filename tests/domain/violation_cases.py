@@ -250,8 +250,8 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
     ),
     "a captured payment without its transfer": (
         5,
-        (f"DELETE FROM transfers {MINE} business_key LIKE 'payment%'",),
-        r"payment pay_\w+ of 500 with state 1 has a transfer of 0",
+        (f"DELETE FROM transfers {MINE} business_key = 'payment:{{payment}}'",),
+        r"payment pay_\w+ with state 1 has captured 500 of 500, its transfers give 0",
     ),
     "a transfer of a payment that is gone": (
         5,
@@ -260,13 +260,63 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
     ),
     "an order that was paid twice": (
         5,
-        ("UPDATE payments SET state = 1 WHERE id = '{second_payment}'",),
+        ("UPDATE payments SET state = 1, captured = amount WHERE id = '{second_payment}'",),
         r"order ord_\w+ with state 1 and a total of 500 has 2 captured payments",
     ),
     "a paid order that nobody paid": (
         5,
-        ("UPDATE payments SET state = 0 WHERE id = '{payment}'",),
+        ("UPDATE payments SET state = 0, captured = 0 WHERE id = '{payment}'",),
         r"order ord_\w+ with state 1 and a total of 500 has 0 captured payments",
+    ),
+    "captures by reference of more than was captured": (
+        5,
+        ("UPDATE payment_captures SET amount = 501 WHERE payment_id = '{given_back}'",),
+        r"payment pay_\w+ has captured 500, its captures by reference give 501",
+    ),
+    "more given back than the refunds": (
+        5,
+        ("UPDATE payments SET refunded = 41 WHERE id = '{given_back}'",),
+        r"payment pay_\w+ has captured 500 and given back 41 of it, its refunds give 40",
+    ),
+    "a refund without its transfer": (
+        5,
+        (f"DELETE FROM transfers {MINE} business_key = 'payment_refund:{{refund}}'",),
+        r"refund rfd_\w+ with state 1 has booked 40, its transfer is of 0",
+    ),
+    "a failed refund whose money did not return": (
+        5,
+        (f"DELETE FROM transfers {MINE} business_key = 'payment_refund_return:{{failed_refund}}'",),
+        r"refund rfd_\w+ with state 2 has booked 80, the transfer that returns it is of 0",
+    ),
+    "a transfer of a refund that is gone": (
+        5,
+        ("DELETE FROM payment_refunds WHERE id = '{refund}'",),
+        r"transfer trf_\w+ of 40 is booked for a refund that does not exist or is not in that state",
+    ),
+    "money that returned although the refund is done": (
+        5,
+        ("UPDATE payment_refunds SET state = 1 WHERE id = '{failed_refund}'",),
+        r"transfer trf_\w+ of 80 is booked for a failed refund that does not exist or is not in that state",
+    ),
+    "a lost dispute without its transfer": (
+        5,
+        (f"DELETE FROM transfers {MINE} business_key = 'payment_dispute:{{lost}}'",),
+        r"payment pay_\w+ with state 8 has lost 500, its transfer is of 0",
+    ),
+    "a dispute that was not lost and took the money": (
+        5,
+        ("UPDATE payments SET state = 7 WHERE id = '{lost}'",),
+        r"transfer trf_\w+ of 500 is booked for a lost payment that does not exist or is not in that state",
+    ),
+    "a refused payment that asks for no refund": (
+        5,
+        ("UPDATE payment_refunds SET reference = 'x' WHERE payment_id = '{refused}'",),
+        r"payment pay_\w+ with state 3 has 0 refunds of a refusal",
+    ),
+    "a payment into the account of somebody else": (
+        5,
+        ("UPDATE orders SET buyer_id = '{theirs}' WHERE id = '{paid}'",),
+        r"transfer trf_\w+ of order ord_\w+ moves money of account acc_\w+ of cus_\w+, the buyer is ten_\w+",
     ),
     "a large deposit that nobody approved": (
         5,

@@ -122,6 +122,14 @@ def _money(amount: str | float, **more: object) -> dict[str, object]:
     return {"amount": float(amount), "reference": fresh("money"), "currency": "USD", **more}
 
 
+def _event(goods: SampleObjects) -> dict[str, object]:
+    return {
+        "eventId": fresh("event"), "type": "payment.failed", "occurredAt": "2026-01-01T00:00:00Z",
+        "paymentId": goods.open_payment_id, "paymentReference": None, "operationReference": fresh("attempt"),
+        "amount": float(CARD_PRICE), "currency": "USD", "reason": "insufficient funds",
+    }  # fmt: skip
+
+
 def credential_for(shop: Shop, expected_route: ExpectedRoute) -> Lines:
     """The header with a good credential for the route; one that success ends is fresh."""
     if expected_route.demand.surface is None:
@@ -220,7 +228,36 @@ _CANONICAL = (
     ExpectedRoute("POST", "/Payment/Payments/Create", _PAYMENTS,
             lambda shop, goods: Sample("/Payment/Payments/Create", _money(CARD_PRICE, orderId=goods.checkout_id))),
     ExpectedRoute("POST", "/Payment/Payments/Capture", _PAYMENTS,
-            lambda shop, goods: Sample("/Payment/Payments/Capture", {"paymentId": goods.payment_id})),
+            lambda shop, goods: Sample("/Payment/Payments/Capture", {
+                "paymentId": goods.payment_id, "amount": float(CARD_PRICE), "reference": fresh("capture")})),
+    ExpectedRoute("POST", "/Payment/Payments/Authorise", _PAYMENTS,
+            lambda shop, goods: Sample("/Payment/Payments/Authorise", {"paymentId": goods.open_payment_id})),
+    ExpectedRoute("POST", "/Payment/Payments/Get", _PAYMENTS,
+            lambda shop, goods: Sample("/Payment/Payments/Get", {"paymentId": goods.payment_id, "reference": None})),
+    ExpectedRoute("POST", "/Payment/Payments/List", _PAYMENTS,
+            _to("/Payment/Payments/List", _page(state="captured"))),
+    ExpectedRoute("POST", "/Payment/Payments/Refund", _PAYMENTS,
+            lambda shop, goods: Sample("/Payment/Payments/Refund", {
+                "paymentId": goods.refundable_payment_id, "amount": float(CARD_PRICE), "reference": fresh("refund"),
+                "reason": "goodwill"})),
+    ExpectedRoute("POST", "/Payment/Refunds/List", _PAYMENTS,
+            _to("/Payment/Refunds/List", _page(state="requested"))),
+    ExpectedRoute("POST", "/Payment/Refunds/Confirm", _PAYMENTS,
+            lambda shop, goods: Sample("/Payment/Refunds/Confirm", {"refundId": goods.refund_id})),
+    ExpectedRoute("POST", "/Payment/Refunds/Fail", _PAYMENTS,
+            lambda shop, goods: Sample("/Payment/Refunds/Fail", {
+                "refundId": goods.spare_refund_id, "reason": "closed"})),
+    ExpectedRoute("POST", "/Payment/Notify", _PAYMENTS,
+            lambda shop, goods: Sample("/Payment/Notify", _event(goods))),
+    ExpectedRoute("POST", "/Payment/Events/List", _PAYMENTS,
+            _to("/Payment/Events/List", _page(state="waiting"))),
+    ExpectedRoute("POST", "/Payment/Settlements/List", _PAYMENTS, _to("/Payment/Settlements/List", _page())),
+    ExpectedRoute("POST", "/Payment/Deposits/Reject", _DEPOSITS,
+            lambda shop, goods: Sample("/Payment/Deposits/Reject", {"depositId": goods.spare_deposit_id})),
+    ExpectedRoute("POST", "/Payment/Deposits/Get", _DEPOSITS,
+            lambda shop, goods: Sample("/Payment/Deposits/Get", {"depositId": goods.deposit_id, "reference": None})),
+    ExpectedRoute("POST", "/Payment/Deposits/List", _DEPOSITS,
+            _to("/Payment/Deposits/List", _page(state="created"))),
     ExpectedRoute("POST", "/Payment/Payments/Cancel", _PAYMENTS,
             lambda shop, goods: Sample("/Payment/Payments/Cancel", {"paymentId": goods.spare_payment_id})),
     ExpectedRoute("POST", "/Supplier/Products/List", _keyed(Surface.SUPPLIER, "products:read"),

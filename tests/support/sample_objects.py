@@ -22,6 +22,11 @@ class SampleObjects:
     payment_id: str
     spare_checkout_id: str
     spare_payment_id: str
+    open_payment_id: str
+    spare_deposit_id: str
+    refund_id: str
+    spare_refund_id: str
+    refundable_payment_id: str
     session_id: str
     code: str
     complaint_id: str
@@ -44,6 +49,8 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
         {"orderId": checkout["orderId"], "amount": float(CARD_PRICE), "reference": fresh("payment")} for _ in range(2)
     )
     paid_line = _paid_line(shop)
+    refused = [_refused_payment(shop) for _ in range(3)]
+    payments.data("/Payment/Refunds/Fail", {"refundId": refused[2][1]})
     return SampleObjects(
         category_id=categories[0]["categoryId"],
         order_reference=reference,
@@ -56,6 +63,11 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
         payment_id=payments.data("/Payment/Payments/Create", payment)["paymentId"],
         spare_checkout_id=spare["orderId"],
         spare_payment_id=payments.data("/Payment/Payments/Create", other)["paymentId"],
+        open_payment_id=payments.data("/Payment/Payments/Create", {**payment, "reference": fresh("p")})["paymentId"],
+        spare_deposit_id=payments.data("/Payment/Deposits/Create", {**deposit, "reference": fresh("d")})["depositId"],
+        refund_id=refused[0][1],
+        spare_refund_id=refused[1][1],
+        refundable_payment_id=refused[2][0],
         session_id=_session(shop),
         code=fresh("TOPUP"),
         complaint_id=_complaint(shop.reseller, "", order["details"][0]["orderDetailId"]),
@@ -95,6 +107,18 @@ def _delivered_line(shop: Shop) -> str:
     line_id: str = placed["details"][0]["orderDetailId"]
     shop.supplies.data("/Supplier/Orders/Deliver", {"orderDetailId": line_id, "deliveryData": [fresh("DELIVERED")]})
     return line_id
+
+
+def _refused_payment(shop: Shop) -> tuple[str, str]:
+    """A payment of a cancelled checkout, refused at its capture, and the refund that it requests."""
+    items = [{"productId": shop.card, "quantity": 1}]
+    order = shop.storefront.data("/Storefront/Checkout/Create", {"items": items})["orderId"]
+    new = {"orderId": order, "amount": float(CARD_PRICE), "reference": fresh("refused")}
+    payment = shop.payments.data("/Payment/Payments/Create", new)["paymentId"]
+    shop.storefront.data("/Storefront/Checkout/Cancel", {"orderId": order})
+    assert shop.payments.post("/Payment/Payments/Capture", {"paymentId": payment}).code == -402
+    refunds = shop.payments.data("/Payment/Refunds/List", {"pageSize": 200})["items"]
+    return payment, next(one["refundId"] for one in refunds if one["paymentId"] == payment)
 
 
 def _session(shop: Shop) -> str:

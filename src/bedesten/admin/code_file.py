@@ -8,15 +8,14 @@ Text is UTF-8 (with or without a byte order mark) or UTF-16. Other encodings can
 (`encoding`).
 """
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from bedesten import errors
 from bedesten.admin.product_file import MAX_FILE_BYTES
+from bedesten.admin.table_file import Row, decode, read_rows
 from bedesten.catalogue.code import (
     CODE_TITLES,
     EXPIRY_TITLES,
@@ -37,7 +36,6 @@ _TITLES = {"code": CODE_TITLES, "pin": PIN_TITLES, "serial": SERIAL_TITLES, "exp
 _PARTS = {"pin": "PIN", "serial": "serial number", "expires": "expiry date"}
 _GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
 _TIME_OF_DAY = re.compile(r"(\d{4}-\d\d-\d\d)[T ]00:00(?::00(?:\.0+)?)?Z?", re.ASCII)
-_TEXT_FORMULA = re.compile(r'="(.*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +58,12 @@ class CodeFile:
     ignored_columns: tuple[str, ...]
 
 
-class UnknownEncoding(Refusal):
-    """The encoding of the bytes cannot be detected and must be named."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    line: int
-    cells: list[str]
-
-
 def read_codes(source: str, raw: bytes, options: FileOptions = FileOptions()) -> CodeFile:
     """The codes of the file `source`. Raises `Refusal` (-2) with every line at fault, and no code."""
     if len(raw) > MAX_FILE_BYTES:
         raise bad_field(source, f"more than {MAX_FILE_BYTES >> 20} MiB: send it in parts")
-    text = _text(source, raw, options.encoding)
-    rows = _rows(source, text)
+    text = decode(source, raw, options.encoding)
+    rows = read_rows(source, text)
     if not rows:
         raise bad_field(source, "there is no code in it")
     columns, body, ignored_columns = _columns(source, rows, options)
@@ -84,96 +72,10 @@ def read_codes(source: str, raw: bytes, options: FileOptions = FileOptions()) ->
     return _read(source, columns, body, ignored_columns)
 
 
-# --- text -------------------------------------------------------------------------------------------------------------
-
-
-def _text(source: str, raw: bytes, encoding: str | None) -> str:
-    name = encoding or _detected_encoding(raw)
-    try:
-        text = raw.decode(name) if name else None
-    except (UnicodeDecodeError, LookupError):
-        text = None
-    if text is None:  # raised out here, so that no exception in the chain holds the codes
-        line = 1 + raw[: _first_invalid_byte(raw, name or "utf-8")].count(b"\n")
-        problem = (
-            f"line {line} is not {encoding}"
-            if encoding
-            else f"line {line} is not UTF-8: save the file as UTF-8, or name its encoding (--encoding cp1252, say)"
-        )
-        raise UnknownEncoding(errors.BAD_REQUEST, f"{source}: {problem}", fields={source: problem})
-    return text.removeprefix("\ufeff")
-
-
-def _detected_encoding(raw: bytes) -> str | None:
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    head = raw[:4096]
-    if b"\x00" in head:  # UTF-16 without a mark: every other byte of plain text is zero
-        even, odd = head[::2].count(0), head[1::2].count(0)
-        if odd * 4 > len(head) and not even:
-            return "utf-16-le"
-        if even * 4 > len(head) and not odd:
-            return "utf-16-be"
-    return "utf-8"
-
-
-def _first_invalid_byte(raw: bytes, name: str) -> int:
-    try:
-        raw.decode(name)
-    except UnicodeDecodeError as error:
-        return error.start
-    except LookupError:
-        pass
-    return 0
-
-
-# --- rows -------------------------------------------------------------------------------------------------------------
-
-
-def _rows(source: str, text: str) -> list[_Row]:
-    """The rows that are not blank, with their first lines."""
-    lines = [line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if line.strip()]
-    delimiter = _delimiter(lines)
-    if delimiter is None and not any('"' in line for line in lines):
-        numbered = enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1)
-        return [_Row(number, [line]) for number, line in numbered if strip_invisible(line)]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or ",", strict=True, skipinitialspace=True)
-    rows: list[_Row] = []
-    first_line, problem = 1, ""
-    try:
-        for cells in reader:
-            line, first_line = first_line, reader.line_num + 1
-            if any(strip_invisible(cell) for cell in cells):
-                rows.append(_Row(line, [_TEXT_FORMULA.sub(r"\1", cell) for cell in cells]))
-    except csv.Error as error:
-        problem = f"line {first_line}: not a table: {error}"
-    if problem:
-        raise bad_field(source, problem)
-    return _equally_wide(source, rows)
-
-
-def _delimiter(lines: Sequence[str]) -> str | None:
-    """The column separator: of tab, semicolon and comma the one in most lines; None for a list."""
-    counts = {sign: sum(sign in line for line in lines) for sign in ("\t", ";", ",")}
-    best = max(counts, key=lambda sign: counts[sign])
-    return best if counts[best] else None
-
-
-def _equally_wide(source: str, rows: list[_Row]) -> list[_Row]:
-    """Removes trailing columns that are empty in every row. Raises `Refusal` if the rows differ in width."""
-    width = max((at for row in rows for at, cell in enumerate(row.cells, 1) if strip_invisible(cell)), default=0)
-    trimmed = [_Row(row.line, row.cells[:width]) for row in rows]
-    uneven = [row for row in trimmed if len(row.cells) != len(trimmed[0].cells)]
-    if uneven:
-        problem = f"line {uneven[0].line} has {len(uneven[0].cells)} columns, line {trimmed[0].line} has "
-        raise bad_field(source, f"{problem}{len(trimmed[0].cells)}")
-    return trimmed
-
-
 # --- columns ----------------------------------------------------------------------------------------------------------
 
 
-def _columns(source: str, rows: list[_Row], options: FileOptions) -> tuple[dict[str, int], list[_Row], list[str]]:
+def _columns(source: str, rows: list[Row], options: FileOptions) -> tuple[dict[str, int], list[Row], list[str]]:
     """The column of each part, the rows below the titles, and the titles of the ignored columns."""
     titles = [strip_invisible(cell).casefold() for cell in rows[0].cells]
     known = {part: at for at, title in enumerate(titles) for part, names in _TITLES.items() if title in names}
@@ -219,7 +121,7 @@ def _column_index(source: str, column: str, titles: list[str], header: bool) -> 
     raise bad_field("--column", f"{source} has {len(titles)} columns and none of this title or number")
 
 
-def _first_line_looks_like_title(rows: list[_Row]) -> bool:
+def _first_line_looks_like_title(rows: list[Row]) -> bool:
     """Whether the first line of a list has no digit while every other line has one."""
     with_digits = [any(each.isdigit() for cell in row.cells for each in cell) for row in rows]
     return len(rows) > 1 and len(rows[0].cells) == 1 and not with_digits[0] and all(with_digits[1:])
@@ -228,7 +130,7 @@ def _first_line_looks_like_title(rows: list[_Row]) -> bool:
 # --- codes ------------------------------------------------------------------------------------------------------------
 
 
-def _read(source: str, columns: dict[str, int], rows: list[_Row], ignored_columns: list[str]) -> CodeFile:
+def _read(source: str, columns: dict[str, int], rows: list[Row], ignored_columns: list[str]) -> CodeFile:
     codes: list[StockCode] = []
     problems: list[str] = []
     for row in rows:

@@ -34,6 +34,7 @@ NOUNS = {
     "complaints": "Complaints about delivered units: show, replace, refund, reject.",
     "suppliers": "Suppliers of goods: owners of API keys of the Supplier surface.",
     "integrations": "Payment services and back offices: owners of API keys of the Payment surface.",
+    "payments": "Payments of storefront orders: refunds, providers' events, statements.",
     "deposits": "Deposits for partners that wait for the operator's approval.",
     "products": "A tenant's catalogue: import, prices, stock.",
     "keys": "API keys: create, rotate, revoke, import.",

@@ -15,6 +15,7 @@ from bedesten.admin import code_file, stock
 from bedesten.admin.code_file import CodeFile, FileOptions
 from bedesten.admin.inputs import minor_amount
 from bedesten.admin.stock import DuplicateGroup, Result
+from bedesten.admin.table_file import UnknownEncoding
 from bedesten.audit.actions import OPERATOR
 from bedesten.catalogue import batches, inventory
 from bedesten.catalogue.actions import Product
@@ -119,7 +120,7 @@ def _understood(ctx: CommandContext, source: str, raw: bytes, choice: FileOption
     """Read the file's codes. On a terminal, prompt for the encoding where it is needed and not given."""
     try:
         return code_file.read_codes(source, raw, choice)
-    except code_file.UnknownEncoding as problem:
+    except UnknownEncoding as problem:
         if choice.encoding or not _is_terminal(ctx):
             raise
         sys.stderr.write(printable(f"{problem.cause}\n").replace("\\n", "\n"))

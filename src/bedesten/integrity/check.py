@@ -30,6 +30,7 @@ from bedesten.integrity.invariants.complaints import COMPLAINTS
 from bedesten.integrity.invariants.events import EVENTS
 from bedesten.integrity.invariants.goods import GOODS
 from bedesten.integrity.invariants.money import MONEY
+from bedesten.integrity.invariants.payments import PAYMENTS
 from bedesten.integrity.invariants.query import InvariantQuery
 from bedesten.integrity.invariants.refunds import REFUNDS
 from bedesten.integrity.invariants.revisions import REVISIONS
@@ -59,6 +60,7 @@ INVARIANT_QUERIES: tuple[InvariantQuery, ...] = (
     *BALANCES,
     *GOODS,
     *MONEY,
+    *PAYMENTS,
     *REFUNDS,
     *COMPLAINTS,
     *EVENTS,

@@ -4,25 +4,27 @@ from bedesten import errors
 from bedesten.catalogue import stock
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
+from bedesten.ledger import payouts
 from bedesten.orders import actions, hold, review
 from bedesten.orders import statements as sql
 from bedesten.orders.model import EXPIRED, PLACED, UNPAID, WITHDRAWN, Line, Order
 from bedesten.store.transaction import RetryTransaction, SystemTransaction, Transaction
 
 
-def settle_payment(tx: Transaction, order_id: str, business_key: str) -> Refusal | None:
+def settle_payment(tx: Transaction, order_id: str, business_key: str, received: int) -> Refusal | None:
     """Books the order's money, delivers the claimed codes and queues the other lines for their suppliers.
+
+    `received` is what the business key brings, in minor units; the rest of the total came in parts before.
 
     An expired checkout is checked like a new order and served if its goods are still available. If the order can no
     longer be paid, returns why and books nothing: -402 if it is unavailable or was cancelled, -401 if it was already
     paid. The caller has locked the order's row.
     """
+    refusal = unpayable(tx, order_id)
+    if refusal is not None:
+        return refusal
     order = tx.one(sql.ORDER_BY_ID, order_id=order_id)
     assert order is not None, "a payment's order exists"
-    if order.state == PLACED:
-        return Refusal(errors.PAYMENT_STATE, "the order is paid already")
-    if order.state == WITHDRAWN:
-        return Refusal(errors.CHECKOUT_EXPIRED, "the customer cancelled the checkout", data={"items": []})
     state = order.state
     if order.expires is not None and order.expires <= tx.now:  # the worker is late, or stopped
         expire(tx, order.id)
@@ -33,18 +35,30 @@ def settle_payment(tx: Transaction, order_id: str, business_key: str) -> Refusal
             return Refusal(errors.CHECKOUT_EXPIRED, "expired, and not to be had any more", data={"items": problems})
     if not tx.run(sql.PAY, order_id=order.id, was=state):
         raise RetryTransaction("it was paid or expired at this moment")
-    _deliver(tx, order, actions.lines_of(tx, order.id), business_key)
+    _deliver(tx, order, actions.lines_of(tx, order.id), business_key, received)
     return None
 
 
-def _deliver(tx: Transaction, order: Order, lines: list[Line], business_key: str) -> None:
+def unpayable(tx: Transaction, order_id: str) -> Refusal | None:
+    """Returns why no payment can pay the order any more: -401 if it is paid, -402 if its customer cancelled it."""
+    order = tx.one(sql.ORDER_BY_ID, order_id=order_id)
+    assert order is not None, "a payment's order exists"
+    if order.state == PLACED:
+        return Refusal(errors.PAYMENT_STATE, "the order is paid already")
+    if order.state == WITHDRAWN:
+        return Refusal(errors.CHECKOUT_EXPIRED, "the customer cancelled the checkout", data={"items": []})
+    return None
+
+
+def _deliver(tx: Transaction, order: Order, lines: list[Line], business_key: str, received: int) -> None:
     held = review.reasons(tx, order, [(line.position, line.product_id) for line in lines])
     ready = [line for line in lines if line.supplier_id is None and line.position not in held]
     money = ledger.account(tx, order.buyer_id, "customer", order.currency)
-    if order.total:
-        ledger.receive(tx, money, order.total, business_key, order.id)
+    if received:
+        booked = ledger.receive(tx, money, received, business_key, order.id)
+        assert booked, "a payment is completed once"
     sales = ledger.account(tx, tx.tenant, "sales", order.currency)
-    steps = ledger.hold_steps(money, order.total, order.id, captured=sum(line.price for line in ready))
+    steps = payouts.hold_received_steps(money, order.total, order.id, captured=sum(line.price for line in ready))
     for line in ready:
         steps += ledger.sale_steps(tx, money.id, sales, line.price, line.id, order.id)
     tx.run_all(steps)

@@ -1,16 +1,26 @@
-"""Payments: money that enters from outside, reported by a trusted payment service.
+"""Payments: money that enters from outside and goes back there, reported by a trusted payment service.
 
 Nouns. An *integration* is the account of a payment service. A *deposit* adds money to a partner's balance. A *payment*
-pays one storefront order. *Deposit limits* bound what an integration may book without the operator.
+pays one storefront order. A *refund* returns money of a payment to its payer. A *provider event* is what a provider
+reports. A *settlement* compares a provider's statement with what is booked here. *Deposit limits* bound what an
+integration may book without the operator.
 
-States of a deposit: created (0), confirmed (1), rejected (2), awaiting approval (3): the service has confirmed it but
-may not book that much alone, until the operator approves or rejects it. States of a payment: created (0), captured (1),
-cancelled (2), refused (3).
+States and moves of deposits, payments, refunds and events are the tables in `moves`.
 
-Invariants. A confirmation and a capture are ledger transfers with their own business keys, so each happens once,
-however often it is requested. At most one payment of an order is captured. A refusal that asks for the money to be
-returned ends its payment for good; the payment is never captured afterwards. The same reference with the same content
-returns the first deposit or payment; with other content it is refused (-8).
+Invariants. Every capture, refund and lost dispute is a ledger transfer with its own business key, so each happens once,
+however often it is requested. A payment has paid its order when all of it is captured, and at most one payment of an
+order is. refunded + lost ≤ captured ≤ amount. A refusal that asks for the money to be returned ends its payment for good
+and requests the refund. The same reference with the same content returns the first deposit, payment, capture or refund;
+with other content it is refused (-8). An event is kept once by its provider's id.
+
+A customer's account may owe: a refund or a lost dispute that a provider reports has happened already, whatever the
+balance is. What is owed does not stop an order that a payment pays in full.
+
+Locks. The integration's row (only to announce a payment, and for an event without a payment), then the order's row, then
+stock levels, then the ledger account.
+
+Modules. `actions` is what others call; `life` and `refunds` hold the steps on a locked payment; `events` decides what
+follows from an event.
 
 Not here: balances and transfers (`ledger`), checkouts and delivery (`orders`), the operator's commands (`admin`).
 """

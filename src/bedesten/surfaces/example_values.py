@@ -28,6 +28,8 @@ SUPPLIER_COMPLAINT = "cmp_01m8692580c6d0e4f8g2h5j9km"
 DEPOSIT = "dep_01m8692580c4jrx97xw9334nnc"
 PAYMENT = "pay_01m86925800dpt71ms6cmm5c4b"
 OTHER_PAYMENT = "pay_01m86925807hz3kd5y8fvc1qje"
+REFUND = "rfd_01m86925808m2v5t1x9qk3ebwz"
+SETTLEMENT = "set_01m8692580t6j0w4c8yn1fd7ra"
 SESSION = "ses_01m8692580hw1bhn4c9ssyd3ee"
 KEY = "key_01m8692580wrkv6nxsrssrfsz7"
 

@@ -11,6 +11,7 @@ from bedesten.core.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from bedesten.http.schemas import RequestModel, ResponseModel
 from bedesten.http.text_fields import kind
 from bedesten.orders.model import CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT
+from bedesten.payments.moves import REFUND
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH, extra=kind(text.identifier))]
 Sku = Annotated[str, Meta(min_length=1, max_length=text.MAX_IDENTIFIER, extra=kind(text.sku))]
@@ -27,7 +28,11 @@ _DAY, _HOUR = "(?:0[1-9]|[12][0-9]|3[01])", "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-
 _TIME_PATTERN = f"^(?:[1-9][0-9]{{3}}-(?:0[1-9]|1[0-2])-{_DAY}T{_HOUR}Z)?$"
 _SENT_TIME = {"pattern": _TIME_PATTERN, "format": "utc-time"}
 """Not `date-time`: generated clients would also send other forms of it."""
+SentTime = Annotated[str, Meta(max_length=40, extra_json_schema=_SENT_TIME)]
+"""A time in a request."""
 View = TypeVar("View")
+RefundState = Annotated[str, Meta(title="RefundState", extra_json_schema={"enum": list(REFUND.names)})]
+"""The state of a refund of a payment."""
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, examples=["2026-03-01T09:30:00Z"])]
 Status = Annotated[

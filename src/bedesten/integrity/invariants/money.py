@@ -1,27 +1,19 @@
-"""5: holds, transfers, payments and order lines agree."""
+"""5: holds, transfers and order lines agree."""
 
-from typing import Any
-
-from sqlalchemy import and_, case, func, literal, or_, select
+from sqlalchemy import and_, case, func, or_, select
 
 from bedesten.catalogue.moves import BAD
 from bedesten.catalogue.moves import DELIVERED as SOLD
 from bedesten.catalogue.tables import stock_batches, stock_codes
-from bedesten.integrity.invariants.query import InvariantQuery, invariant_query
+from bedesten.integrity.invariants.query import ID_LENGTH, invariant_query
+from bedesten.integrity.invariants.query import transfer_without_row as _transfer_without_row
 from bedesten.ledger.tables import holds, ledger_accounts, transfers
 from bedesten.orders import model
 from bedesten.orders.tables import order_lines, orders
-from bedesten.payments.actions import APPROVAL_NEEDED
-from bedesten.payments.moves import AWAITING, BOOKED, REFUSED
-from bedesten.payments.tables import deposits, payments
 
 _A, _T, _H = ledger_accounts.c, transfers.c, holds.c
 _O, _L = orders.c, order_lines.c
-_D, _Y = deposits.c, payments.c
 _C, _B = stock_codes.c, stock_batches.c
-ID_LENGTH = len("odl_") + 26
-"""Characters of an id; see `base.ids`."""
-
 
 _of_order = (
     select(
@@ -42,27 +34,6 @@ _held_by = (
     .subquery("held_by")
 )
 _held = func.coalesce(_held_by.c.total, 0)
-
-
-def _transfer_of(prefix: str, row: Any) -> Any:
-    """The join of a row with the transfer whose business key names it."""
-    return and_(_T.tenant_id == row.tenant_id, _T.business_key == literal(prefix) + row.id)
-
-
-def _transfer_without_row(prefix: str, what: str, row: Any, table: Any, done: Any) -> InvariantQuery:
-    """Transfers whose business key names a row that does not exist or is not in the state `done`.
-
-    A business key may continue after the row's id: what a supplier earns with stock also names the supplier.
-    """
-    named = func.substr(_T.business_key, len(prefix) + 1, ID_LENGTH)
-    names = and_(row.tenant_id == _T.tenant_id, row.id == named, done)
-    return invariant_query(
-        5,
-        f"transfer {{}} of {{}} is booked for a {what} that does not exist or is not in that state",
-        select(_T.tenant_id, _T.id, _T.amount)
-        .select_from(transfers.outerjoin(table, names))
-        .where(func.substr(_T.business_key, 1, len(prefix)) == prefix, row.id.is_(None)),
-    )
 
 
 _earned = (
@@ -105,15 +76,6 @@ _earning = and_(
     _earned.c.tenant_id == _T.tenant_id, _earned.c.line_id == _stock_line, _earned.c.supplier_id == _stock_supplier
 )
 _paid = func.coalesce(_T.amount, 0)
-_captured_payments = (
-    select(_Y.tenant_id, _Y.order_id, func.count().label("captured"))
-    .where(_Y.state == BOOKED)
-    .group_by(_Y.tenant_id, _Y.order_id)
-    .subquery("captured_payments")
-)
-_captured = func.coalesce(_captured_payments.c.captured, 0)
-_should_be_captured = case((and_(_O.surface == "storefront", _O.state == model.PLACED, _O.total > 0), 1), else_=0)
-
 MONEY = (
     invariant_query(
         5,
@@ -215,50 +177,5 @@ MONEY = (
             )
         )
         .where(or_(_A.owner_id != _earned.c.supplier_id, _A.kind != "supplier")),
-    ),
-    invariant_query(
-        5,
-        "deposit {} of {} with state {} has a transfer of {}",
-        select(_D.tenant_id, _D.id, _D.amount, _D.state, _paid)
-        .select_from(deposits.outerjoin(transfers, _transfer_of("deposit:", _D)))
-        .where(_paid != case((_D.state == BOOKED, _D.amount), else_=0)),
-    ),
-    _transfer_without_row("deposit:", "confirmed deposit", _D, deposits, _D.state == BOOKED),
-    invariant_query(
-        5,
-        "payment {} of {} with state {} has a transfer of {}",
-        select(_Y.tenant_id, _Y.id, _Y.amount, _Y.state, _paid)
-        .select_from(payments.outerjoin(transfers, _transfer_of("payment:", _Y)))
-        .where(_paid != case((_Y.state == BOOKED, _Y.amount), else_=0)),
-    ),
-    _transfer_without_row("payment:", "captured payment", _Y, payments, _Y.state == BOOKED),
-    invariant_query(
-        5,
-        "deposit {} of {} with state {} has approval {}: it is booked or waits without the one that it needs",
-        select(_D.tenant_id, _D.id, _D.amount, _D.state, _D.approval).where(
-            or_(
-                and_(_D.state == BOOKED, _D.approval == APPROVAL_NEEDED),
-                and_(_D.state == AWAITING, _D.approval != APPROVAL_NEEDED),
-            )
-        ),
-    ),
-    invariant_query(
-        5,
-        "payment {} with state {} was refused with {}: it is one that ended with a refusal, or has none",
-        select(_Y.tenant_id, _Y.id, _Y.state, func.coalesce(_Y.refusal, 0)).where(
-            (_Y.state == REFUSED) != _Y.refusal.is_not(None)
-        ),
-    ),
-    invariant_query(
-        5,
-        "order {} with state {} and a total of {} has {} captured payments",
-        select(_O.tenant_id, _O.id, _O.state, _O.total, _captured)
-        .select_from(
-            orders.outerjoin(
-                _captured_payments,
-                and_(_captured_payments.c.tenant_id == _O.tenant_id, _captured_payments.c.order_id == _O.id),
-            )
-        )
-        .where(_captured != _should_be_captured),
     ),
 )

@@ -46,6 +46,7 @@ def _order(
         created=example_values.NOW,
         expires=expires,
         items=[line],
+        refunds=[],
     )
 
 
@@ -110,7 +111,8 @@ def _summary(order: schemas.CustomerOrder) -> schemas.CustomerOrderSummary:
         schemas.CustomerLineSummary(**{name: getattr(line, name) for name in kept}, updated=example_values.NOW)
         for line in order.items
     ]
-    return schemas.CustomerOrderSummary(**msgspec.structs.asdict(order) | {"items": items})
+    members = {name: value for name, value in msgspec.structs.asdict(order).items() if name != "refunds"}
+    return schemas.CustomerOrderSummary(**members | {"items": items})
 
 
 LIST_ORDERS = Example(

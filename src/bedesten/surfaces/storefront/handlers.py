@@ -22,6 +22,9 @@ from bedesten.http.schemas import EmptyBody
 from bedesten.orders import actions as orders
 from bedesten.orders import checkout
 from bedesten.orders.model import DELIVERED, Buyer, Line, NewLine, NewOrder, Order
+from bedesten.payments import actions as payments
+from bedesten.payments.model import PaymentRefund
+from bedesten.payments.moves import REFUND
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import views
 from bedesten.surfaces.schemas import Login, Page, ProductView, Token
@@ -193,6 +196,7 @@ def get_order(tx: Transaction, context: RequestContext, body: schemas.GetOrder) 
 def _order_view(
     tx: Transaction, context: RequestContext, order: Order, lines: list[Line], *, reveal: bool
 ) -> schemas.CustomerOrder:
+    refunds = payments.refunds_of_order(tx, order.id) if reveal else []
     return schemas.CustomerOrder(
         order_id=order.id,
         reference=order.reference,
@@ -202,6 +206,16 @@ def _order_view(
         created=wire_time(order.created),
         expires=wire_time(order.expires) if order.expires else None,
         items=[_line_view(tx, context, order, line, reveal=reveal) for line in lines],
+        refunds=[_refund_view(one) for one in refunds],
+    )
+
+
+def _refund_view(refund: PaymentRefund) -> schemas.OrderRefund:
+    return schemas.OrderRefund(
+        amount=to_decimal(refund.amount, refund.currency),
+        state=REFUND.states[refund.state].name,
+        created=wire_time(refund.created),
+        updated=wire_time(refund.updated),
     )
 
 

@@ -16,6 +16,7 @@ from bedesten.surfaces.schemas import (
     Paging,
     Quantity,
     Reference,
+    RefundState,
     RequireData,
     ShortNote,
     Status,
@@ -184,8 +185,20 @@ class CustomerLine(ResponseModel, frozen=True):
     delivery_note: list[str] | None
 
 
+class OrderRefund(ResponseModel, frozen=True):
+    """Money of a payment that goes back to the payer: `requested` from the payment service, `done` or `failed`."""
+
+    amount: Decimal
+    state: RefundState
+    created: Time
+    updated: Time
+
+
 class CustomerOrder(ResponseModel, frozen=True):
-    """A customer's order: `awaitingPayment` until `expires`, `placed`, `expired` or `cancelled`."""
+    """A customer's order: `awaitingPayment` until `expires`, `placed`, `expired` or `cancelled`.
+
+    `refunds` are those of its payments, also of one that came too late.
+    """
 
     order_id: str
     reference: str
@@ -195,3 +208,4 @@ class CustomerOrder(ResponseModel, frozen=True):
     created: Time
     expires: Time | None
     items: list[CustomerLine]
+    refunds: list[OrderRefund]

@@ -9,7 +9,14 @@ from bedesten_client.schemas._complaints import (
     SupplierComplaint,
     SupplierComplaintDetails,
 )
-from bedesten_client.schemas._payment import Deposit, Payment
+from bedesten_client.schemas._payment import (
+    Deposit,
+    Payment,
+    PaymentRefund,
+    ProviderEvent,
+    Settlement,
+    SettlementLine,
+)
 from bedesten_client.schemas._reseller import (
     Account,
     BasketLine,
@@ -28,6 +35,7 @@ from bedesten_client.schemas._storefront import (
     CustomerLineSummary,
     CustomerOrder,
     CustomerOrderSummary,
+    OrderRefund,
     Profile,
     Session,
 )
@@ -67,18 +75,23 @@ __all__ = [
     "Offer",
     "Order",
     "OrderLine",
+    "OrderRefund",
     "OrderSummary",
     "Page",
     "Payment",
+    "PaymentRefund",
     "PlacedLine",
     "PlacedOrder",
     "PreviousSecret",
     "Product",
     "Profile",
+    "ProviderEvent",
     "RequireData",
     "Requirement",
     "Schema",
     "Session",
+    "Settlement",
+    "SettlementLine",
     "SkippedCode",
     "Status",
     "SupplierComplaint",

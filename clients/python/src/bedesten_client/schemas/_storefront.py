@@ -54,6 +54,15 @@ class CustomerLine(Schema, frozen=True, kw_only=True):
     delivery_note: tuple[str, ...] | None
 
 
+class OrderRefund(Schema, frozen=True):
+    """Money of a payment that goes back to the payer. `state`: `requested`, `done` or `failed`."""
+
+    amount: Decimal
+    state: str
+    created: datetime
+    updated: datetime
+
+
 class CustomerOrder(Schema, frozen=True):
     """A customer's order. `state`: `awaitingPayment` until `expires`, `placed`, `expired` or `cancelled`."""
 
@@ -65,6 +74,7 @@ class CustomerOrder(Schema, frozen=True):
     created: datetime
     expires: datetime | None
     items: tuple[CustomerLine, ...]
+    refunds: tuple[OrderRefund, ...] = ()
 
 
 class CustomerLineSummary(Schema, frozen=True):

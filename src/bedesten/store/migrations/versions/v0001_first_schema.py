@@ -143,17 +143,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_login_failures")),
     )
     op.create_table(
-        "order_limits",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("holder", sa.Text(), nullable=False),
-        sa.Column("daily_amount", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.Column("daily_units", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.CheckConstraint("daily_amount > 0 AND daily_amount < 1000000000000000", name=op.f("ck_order_limits_amount")),
-        sa.CheckConstraint("daily_units > 0", name=op.f("ck_order_limits_units")),
-        sa.PrimaryKeyConstraint("tenant_id", "holder", name=op.f("pk_order_limits")),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
         "registrations",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("address", sa.LargeBinary(), nullable=False),
@@ -618,6 +607,50 @@ def upgrade() -> None:
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_products_tenant_id_id")),
     )
     op.create_table(
+        "provider_events",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("integration_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("payment_id", sa.Text(), nullable=True),
+        sa.Column("payment_reference", sa.Text(), nullable=True),
+        sa.Column("operation_reference", sa.Text(), nullable=True),
+        sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("occurred", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_provider_events_amount")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_provider_events_created")),
+        sa.CheckConstraint("occurred BETWEEN 0 AND 253402300799999", name=op.f("ck_provider_events_occurred")),
+        sa.CheckConstraint("state IN (0, 1, 2, 3)", name=op.f("ck_provider_events_state")),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_provider_events_updated")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "integration_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_provider_events_tenant_id_integration_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_provider_events")),
+        sa.UniqueConstraint(
+            "integration_id", "name", "tenant_id", name=op.f("uq_provider_events_integration_id_name_tenant_id")
+        ),
+    )
+    op.create_index(
+        op.f("ix_provider_events_integration_id_id"), "provider_events", ["integration_id", "id"], unique=False
+    )
+    op.create_index(
+        "ix_provider_events_waiting",
+        "provider_events",
+        ["integration_id", "payment_reference"],
+        unique=False,
+        sqlite_where=sa.text("state = 0"),
+        postgresql_where=sa.text("state = 0"),
+    )
+    op.create_table(
         "sessions",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
@@ -640,6 +673,29 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_sessions_account_id_id"), "sessions", ["account_id", "id"], unique=False)
     op.create_index(op.f("ix_sessions_expires"), "sessions", ["expires"], unique=False)
+    op.create_table(
+        "settlements",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("integration_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("until", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("total", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_settlements_created")),
+        sa.CheckConstraint("until BETWEEN 0 AND 253402300799999", name=op.f("ck_settlements_until")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "integration_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_settlements_tenant_id_integration_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_settlements")),
+        sa.UniqueConstraint(
+            "integration_id", "digest", "tenant_id", name=op.f("uq_settlements_integration_id_digest_tenant_id")
+        ),
+    )
     op.create_table(
         "transfers",
         sa.Column("id", sa.Text(), nullable=False),
@@ -832,35 +888,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("queued IS NOT NULL AND status = 2"),
     )
     op.create_table(
-        "order_notes",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("order_id", sa.Text(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_order_notes_created")),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], name=op.f("fk_order_notes_tenant_id_order_id")
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_order_notes")),
-        sqlite_with_rowid=False,
-    )
-    op.create_index(op.f("ix_order_notes_order_id"), "order_notes", ["order_id"], unique=False)
-    op.create_table(
-        "order_tags",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("order_id", sa.Text(), nullable=False),
-        sa.Column("tag", sa.Text(), nullable=False),
-        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_order_tags_created")),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], name=op.f("fk_order_tags_tenant_id_order_id")
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "order_id", "tag", name=op.f("pk_order_tags")),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
         "payments",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -875,11 +902,24 @@ def upgrade() -> None:
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("refusal", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("refused_items", sa.Text(), nullable=True),
+        sa.Column("captured", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("refunded", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("lost", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
         sa.CheckConstraint("(state = 3) = (refusal IS NOT NULL)", name=op.f("ck_payments_refused_with_a_number")),
+        sa.CheckConstraint("(state = 8) = (lost > 0)", name=op.f("ck_payments_lost_with_an_amount")),
+        sa.CheckConstraint(
+            "(state IN (1, 7, 8) AND captured = amount) OR (state IN (0, 2, 4, 5) AND captured = 0) OR (state IN (3, 9) AND captured < amount) OR (state = 6 AND captured > 0 AND refunded = captured)",  # noqa: E501
+            name=op.f("ck_payments_captured_by_state"),
+        ),
         sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_payments_amount")),
+        sa.CheckConstraint("captured BETWEEN 0 AND amount", name=op.f("ck_payments_captured")),
         sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_payments_created")),
+        sa.CheckConstraint("lost >= 0", name=op.f("ck_payments_lost")),
+        sa.CheckConstraint("refunded + lost <= captured", name=op.f("ck_payments_never_more_than_captured")),
+        sa.CheckConstraint("refunded >= 0", name=op.f("ck_payments_refunded")),
         sa.CheckConstraint("refusal IN (-401, -402)", name=op.f("ck_payments_refusal")),
-        sa.CheckConstraint("state IN (0, 1, 2, 3)", name=op.f("ck_payments_state")),
+        sa.CheckConstraint("state BETWEEN 0 AND 9", name=op.f("ck_payments_state")),
         sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_payments_updated")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "integration_id"],
@@ -889,7 +929,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], name=op.f("fk_payments_tenant_id_order_id")
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_payments")),
         sa.UniqueConstraint(
             "integration_id", "reference", "tenant_id", name=op.f("uq_payments_integration_id_reference_tenant_id")
         ),
@@ -900,34 +940,48 @@ def upgrade() -> None:
         "payments",
         ["order_id"],
         unique=True,
-        sqlite_where=sa.text("state = 1"),
-        postgresql_where=sa.text("state = 1"),
+        sqlite_where=sa.text("captured = amount"),
+        postgresql_where=sa.text("captured = amount"),
     )
     op.create_table(
-        "review_rules",
+        "settlement_lines",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("settlement_id", sa.Text(), nullable=False),
+        sa.Column("line", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("surface", sa.Text(), nullable=True),
-        sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.Column("product_id", sa.Text(), nullable=True),
-        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.CheckConstraint("(kind = 'amount') = (amount IS NOT NULL)", name=op.f("ck_review_rules_amount_of_rule")),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=True),
+        sa.Column("there", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("here", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("result", sa.Text(), nullable=False),
+        sa.CheckConstraint("(result = 'missingHere') = (here IS NULL)", name=op.f("ck_settlement_lines_missing_here")),
         sa.CheckConstraint(
-            "(kind = 'product') = (product_id IS NOT NULL)", name=op.f("ck_review_rules_product_of_rule")
+            "(result = 'missingThere') = (there IS NULL)", name=op.f("ck_settlement_lines_missing_there")
         ),
-        sa.CheckConstraint("kind IN ('amount', 'firstOrder', 'product')", name=op.f("ck_review_rules_kind")),
-        sa.CheckConstraint("surface IN ('reseller', 'storefront')", name=op.f("ck_review_rules_surface")),
-        sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_review_rules_amount")),
-        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_review_rules_created")),
+        sa.CheckConstraint(
+            "kind IN ('payment', 'refund', 'deposit', 'dispute')", name=op.f("ck_settlement_lines_kind")
+        ),
+        sa.CheckConstraint(
+            "result <> 'amountDiffers' OR here <> there", name=op.f("ck_settlement_lines_amount_differs")
+        ),
+        sa.CheckConstraint("result <> 'matched' OR here = there", name=op.f("ck_settlement_lines_matched")),
+        sa.CheckConstraint(
+            "result IN ('matched', 'missingHere', 'missingThere', 'amountDiffers')",
+            name=op.f("ck_settlement_lines_result"),
+        ),
+        sa.CheckConstraint("line >= 0", name=op.f("ck_settlement_lines_line")),
         sa.ForeignKeyConstraint(
-            ["tenant_id", "product_id"],
-            ["products.tenant_id", "products.id"],
-            name=op.f("fk_review_rules_tenant_id_product_id"),
+            ["tenant_id", "settlement_id"],
+            ["settlements.tenant_id", "settlements.id"],
+            name=op.f("fk_settlement_lines_tenant_id_settlement_id"),
         ),
-        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_review_rules")),
-        sqlite_with_rowid=False,
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_settlement_lines")),
     )
+    op.create_index(
+        op.f("ix_settlement_lines_settlement_id_id"), "settlement_lines", ["settlement_id", "id"], unique=False
+    )
+    op.create_index(op.f("ix_settlement_lines_subject"), "settlement_lines", ["subject"], unique=False)
     op.create_table(
         "stock_batches",
         sa.Column("id", sa.Text(), nullable=False),
@@ -1118,6 +1172,63 @@ def upgrade() -> None:
             name=op.f("uq_events_object_id_sequence_owner_id_tenant_id"),
         ),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "payment_captures",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("payment_id", sa.Text(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_payment_captures_amount")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_payment_captures_created")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "payment_id"],
+            ["payments.tenant_id", "payments.id"],
+            name=op.f("fk_payment_captures_tenant_id_payment_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_payment_captures")),
+        sa.UniqueConstraint(
+            "payment_id", "reference", "tenant_id", name=op.f("uq_payment_captures_payment_id_reference_tenant_id")
+        ),
+    )
+    op.create_table(
+        "payment_refunds",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("integration_id", sa.Text(), nullable=False),
+        sa.Column("payment_id", sa.Text(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("booked", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_payment_refunds_amount")),
+        sa.CheckConstraint("booked BETWEEN 0 AND amount", name=op.f("ck_payment_refunds_booked")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_payment_refunds_created")),
+        sa.CheckConstraint("state IN (0, 1, 2)", name=op.f("ck_payment_refunds_state")),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_payment_refunds_updated")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "integration_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_payment_refunds_tenant_id_integration_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "payment_id"],
+            ["payments.tenant_id", "payments.id"],
+            name=op.f("fk_payment_refunds_tenant_id_payment_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_payment_refunds")),
+        sa.UniqueConstraint(
+            "payment_id", "reference", "tenant_id", name=op.f("uq_payment_refunds_payment_id_reference_tenant_id")
+        ),
+    )
+    op.create_index(
+        op.f("ix_payment_refunds_integration_id_id"), "payment_refunds", ["integration_id", "id"], unique=False
     )
     op.create_table(
         "refunds",
