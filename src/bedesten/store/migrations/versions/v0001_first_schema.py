@@ -143,6 +143,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_login_failures")),
     )
     op.create_table(
+        "order_limits",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("daily_amount", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("daily_units", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.CheckConstraint("daily_amount > 0 AND daily_amount < 1000000000000000", name=op.f("ck_order_limits_amount")),
+        sa.CheckConstraint("daily_units > 0", name=op.f("ck_order_limits_units")),
+        sa.PrimaryKeyConstraint("tenant_id", "holder", name=op.f("pk_order_limits")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "registrations",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("address", sa.LargeBinary(), nullable=False),
@@ -888,6 +899,35 @@ def upgrade() -> None:
         postgresql_where=sa.text("queued IS NOT NULL AND status = 2"),
     )
     op.create_table(
+        "order_notes",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_order_notes_created")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], name=op.f("fk_order_notes_tenant_id_order_id")
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_order_notes")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_order_notes_order_id"), "order_notes", ["order_id"], unique=False)
+    op.create_table(
+        "order_tags",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("tag", sa.Text(), nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_order_tags_created")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], name=op.f("fk_order_tags_tenant_id_order_id")
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "order_id", "tag", name=op.f("pk_order_tags")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "payments",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -942,6 +982,31 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("captured = amount"),
         postgresql_where=sa.text("captured = amount"),
+    )
+    op.create_table(
+        "review_rules",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("surface", sa.Text(), nullable=True),
+        sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("product_id", sa.Text(), nullable=True),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("(kind = 'amount') = (amount IS NOT NULL)", name=op.f("ck_review_rules_amount_of_rule")),
+        sa.CheckConstraint(
+            "(kind = 'product') = (product_id IS NOT NULL)", name=op.f("ck_review_rules_product_of_rule")
+        ),
+        sa.CheckConstraint("kind IN ('amount', 'firstOrder', 'product')", name=op.f("ck_review_rules_kind")),
+        sa.CheckConstraint("surface IN ('reseller', 'storefront')", name=op.f("ck_review_rules_surface")),
+        sa.CheckConstraint("amount > 0 AND amount < 1000000000000000", name=op.f("ck_review_rules_amount")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_review_rules_created")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "product_id"],
+            ["products.tenant_id", "products.id"],
+            name=op.f("fk_review_rules_tenant_id_product_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_review_rules")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "settlement_lines",
