@@ -103,7 +103,10 @@ ORDER_LIMIT = _code(
     "`data` names the limit and what is left of it; order less, or wait until `data.resets`.")  # fmt: skip
 NOT_DELIVERABLE = _code(
     -500, "not-deliverable", 409, "The line is not waiting for this delivery.",
-    "Read the awaiting lines again; send exactly as many codes as the line has units.")  # fmt: skip
+    "Read the awaiting lines again; send at most as many codes as `remaining` says.")  # fmt: skip
+NOT_ASSIGNED = _code(
+    -501, "not-assigned", 409, "The line does not wait for this supplier any more.",
+    "Read the awaiting lines again; `data` names the line's state. Codes can still be sent: they go to stock.")  # fmt: skip
 INSUFFICIENT_BALANCE = _code(
     -300, "insufficient-balance", 409, "The available balance does not cover this.",
     "Deposit money, or order less.")  # fmt: skip
@@ -122,7 +125,8 @@ DEPOSIT_LIMIT = _code(
 
 NOT_FOUND_TEXTS: Mapping[str, str] = MappingProxyType(
     {thing: f"{thing.capitalize()} not found." for thing in (
-        "account", "complaint", "deposit", "operation", "order", "order line", "partner", "payment", "product", "refund",
+        "account", "batch", "complaint", "deposit", "operation", "order", "order line", "partner", "payment", "product",
+        "refund",
         "session",
     )}
 )  # fmt: skip

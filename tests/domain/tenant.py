@@ -196,7 +196,8 @@ class Tenant:
     def deliver(self, line: str, codes: Sequence[str] = (), notes: Sequence[str] = ()) -> Line:
         """The supplier's delivery of a line."""
         cipher = self.installation.cipher
-        return self.write(fulfilment.deliver, cipher, self.supplier, line, [read_code(code) for code in codes], notes)
+        sent = [read_code(code) for code in codes]
+        return self.write(fulfilment.deliver, cipher, self.supplier, line, sent, notes).line
 
 
 def request(*wanted: tuple[str, int], reference: str = "", notify_url: str | None = None) -> NewOrder:

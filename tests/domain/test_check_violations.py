@@ -17,15 +17,17 @@ from bedesten.integrity.invariants.money import MONEY
 from bedesten.integrity.invariants.payments import PAYMENTS
 from bedesten.integrity.invariants.refunds import REFUNDS
 from bedesten.integrity.invariants.structure import references
+from bedesten.integrity.invariants.suppliers import SUPPLIERS
 from bedesten.store.sql import metadata
 from tests.domain.unconstrained import Unconstrained, insert_made_up, one_of_everything, without_constraints
 from tests.domain.violation_cases import BREAKS, MINE
 from tests.domain.violation_cases_refunds import REFUND_BREAKS
+from tests.domain.violation_cases_suppliers import SUPPLIER_BREAKS
 from tests.store.raw import RawConnection, raw
 from tests.support.sites import ENGINES, opened
 
 Bare = tuple[Unconstrained, RawConnection]
-ALL_BREAKS = BREAKS | REFUND_BREAKS
+ALL_BREAKS = BREAKS | REFUND_BREAKS | SUPPLIER_BREAKS
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -69,7 +71,7 @@ def test_what_is_broken_is_named_with_its_invariant_its_tenant_and_its_rows(bare
 def test_every_invariant_of_money_and_goods_has_a_violation_case_above(bare: Bare) -> None:
     """An invariant that no broken row can violate checks nothing."""
     found = "\n".join(line for _, breaks, _ in ALL_BREAKS.values() for line in walked(bare, *breaks))
-    for one in (*BALANCES, *GOODS, *MONEY, *PAYMENTS, *REFUNDS, *COMPLAINTS, *EVENTS):
+    for one in (*BALANCES, *GOODS, *MONEY, *PAYMENTS, *REFUNDS, *COMPLAINTS, *SUPPLIERS, *EVENTS):
         assert re.search(re.escape(one.message).replace(r"\{\}", ".*"), found), one.message
 
 
@@ -128,7 +130,10 @@ def name_of(table: Table) -> str:
     return table.name
 
 
-UNIQUE_WHERE = {"key_import_runs": {"state": "pending"}}
+UNIQUE_WHERE: dict[str, dict[str, object]] = {
+    "key_import_runs": {"state": "pending"},
+    "line_assignments": {"ended": None},
+}
 """What a row must hold for a partial unique index to count it, where made-up values do not."""
 
 

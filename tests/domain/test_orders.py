@@ -60,7 +60,7 @@ def test_a_line_for_the_supplier_waits_with_its_money_held(tenant: Tenant, other
     assert (line.status, line.version, line.supplier_id) == (2, 1, tenant.supplier)
     assert line.queued is not None
     assert (tenant.balance().posted, tenant.balance().held) == (0, 3 * TOPUP)
-    assert counts(other_connection, tenant) == (1, 1, 1, 0, 1, 0)
+    assert counts(other_connection, tenant) == (1, 1, 1, 0, 2, 0), "the buyer's event, and the supplier's"
 
 
 def test_an_order_of_both_kinds_captures_the_part_that_is_delivered(tenant: Tenant) -> None:

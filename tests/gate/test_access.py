@@ -12,7 +12,7 @@ def test_the_grants_of_the_surfaces_of_keys_are_these() -> None:
     assert {surface: set(grants) for surface, grants in GRANTS.items()} == {
         Surface.PAYMENT: {"deposits:manage", "payments:manage", "keys:manage"},
         Surface.SUPPLIER: {
-            "products:read", "products:write", "stock:write", "orders:read", "orders:deliver",
+            "products:read", "products:write", "stock:read", "stock:write", "orders:read", "orders:deliver",
             "complaints:manage", "keys:manage",
         },
     }  # fmt: skip

@@ -267,8 +267,17 @@ _CANONICAL = (
     ExpectedRoute("POST", "/Supplier/Stock/Upload", _keyed(Surface.SUPPLIER, "stock:write"),
             lambda shop, goods: Sample("/Supplier/Stock/Upload", {
                 "productId": shop.card, "codes": [fresh("NEW")], "items": [_parts(fresh("PARTS"))]})),
+    ExpectedRoute("POST", "/Supplier/Stock/List", _keyed(Surface.SUPPLIER, "stock:read"),
+            lambda shop, goods: Sample("/Supplier/Stock/List", _page())),
+    ExpectedRoute("POST", "/Supplier/Stock/Withdraw", _keyed(Surface.SUPPLIER, "stock:write"),
+            lambda shop, goods: Sample("/Supplier/Stock/Withdraw", {"codes": [goods.code], "reason": "called back"})),
     ExpectedRoute("POST", "/Supplier/Orders/Awaiting", _keyed(Surface.SUPPLIER, "orders:read"),
             lambda shop, goods: Sample("/Supplier/Orders/Awaiting", _page())),
+    ExpectedRoute("POST", "/Supplier/Orders/Accept", _keyed(Surface.SUPPLIER, "orders:deliver"),
+            lambda shop, goods: Sample("/Supplier/Orders/Accept", {"orderDetailId": goods.awaiting_id})),
+    ExpectedRoute("POST", "/Supplier/Orders/Reject", _keyed(Surface.SUPPLIER, "orders:deliver"),
+            lambda shop, goods: Sample("/Supplier/Orders/Reject", {
+                "orderDetailId": goods.awaiting_id, "reason": "no more of it"})),
     ExpectedRoute("POST", "/Supplier/Orders/Deliver", _keyed(Surface.SUPPLIER, "orders:deliver"),
             lambda shop, goods: Sample("/Supplier/Orders/Deliver", {
                 "orderDetailId": goods.awaiting_id, "deliveryData": [goods.code],

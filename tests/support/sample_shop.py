@@ -135,6 +135,14 @@ def _order(shop: Shop, reference: str = "PO-1001", cards: int = 1) -> None:
     shop.operator.within(shop.id, lambda tx: orders.place(tx, buyer, NewOrder(reference, lines)))
 
 
+def order_rejected(shop: Shop) -> None:
+    """One more line that waits for the supplier, for the example in which it is rejected."""
+    buyer = Buyer(shop.partner, "partner", "reseller", "USD", "GLOBAL")
+    line = NewLine("1", example_values.TOP_UP, 1, data=(RequiredDatum(example_values.PLAYER, "", "p-78"),))
+    with named(shop.operator.installation.store, example_values.REJECTED_LINE):
+        shop.operator.within(shop.id, lambda tx: orders.place(tx, buyer, NewOrder("PO-2001", (line,))))
+
+
 def _checkout(tx: Transaction, shop: Shop) -> None:
     buyer = Buyer(shop.customer, "customer", "storefront", "USD", "GLOBAL")
     for reference in ("basket-42", "basket-43"):

@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from sqlalchemy import case, exists, func, or_, select, update
 
 from bedesten import errors
-from bedesten.accounts.tables import accounts
-from bedesten.apikeys.tables import api_keys
 from bedesten.catalogue.model import STOCK as STOCK
 from bedesten.catalogue.model import STOCK_FIRST as STOCK_FIRST
 from bedesten.catalogue.model import SUPPLIER as SUPPLIER
@@ -14,29 +12,18 @@ from bedesten.catalogue.model import Product as Product
 from bedesten.catalogue.model import ProductFields as ProductFields
 from bedesten.catalogue.model import Requirement as Requirement
 from bedesten.catalogue.model import fields_of, loss_problem, requirements_text
-from bedesten.catalogue.tables import categories, products, stock_levels
+from bedesten.catalogue.suppliers import further_ready, ready
+from bedesten.catalogue.tables import categories, product_suppliers, products, stock_levels
 from bedesten.core.text import key
 from bedesten.errors import Refusal, bad_field
 from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
 from bedesten.store.transaction import RetryTransaction, Transaction
 
-_P, _K = products.c, api_keys.c
+_P = products.c
 _SUPPLIER_READY = case(
     (_P.fulfilment == STOCK, 1),
-    (
-        exists().where(
-            accounts.c.tenant_id == TENANT,
-            accounts.c.id == _P.supplier_id,
-            accounts.c.disabled == 0,
-            exists().where(
-                _K.tenant_id == TENANT,
-                _K.owner_id == _P.supplier_id,
-                _K.revoked.is_(None),
-                (_K.expires.is_(None)) | (_K.expires > p("now")),
-            ),
-        ),
-        1,
-    ),
+    (ready(_P.supplier_id), 1),
+    (further_ready, 1),
     else_=0,
 )
 _COLUMNS = (
@@ -115,7 +102,19 @@ _REPLACE = statement(
 )
 _OFFERED = statement(update(products).where(_HERE).values(offered=p("offered"), updated=p("now")))
 _TOUCH = statement(
-    update(products).where(_P.tenant_id == TENANT, _P.supplier_id == p("supplier")).values(updated=p("now"))
+    update(products)
+    .where(
+        _P.tenant_id == TENANT,
+        or_(
+            _P.supplier_id == p("supplier"),
+            exists().where(
+                product_suppliers.c.tenant_id == TENANT,
+                product_suppliers.c.product_id == _P.id,
+                product_suppliers.c.supplier_id == p("supplier"),
+            ),
+        ),
+    )
+    .values(updated=p("now"))
 )
 _CATEGORIES = statement(
     select(

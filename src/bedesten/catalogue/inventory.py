@@ -12,6 +12,7 @@ from sqlalchemy import and_, case, func, or_, select, update
 
 from bedesten import errors
 from bedesten.catalogue import stock
+from bedesten.catalogue.actions import Page
 from bedesten.catalogue.batches import LOADING_BATCH, READY_BATCH, Source, drop, insert, make_sellable
 from bedesten.catalogue.code import EXACT, FOLDED, StockCode
 from bedesten.catalogue.moves import BAD, CLAIMED, DELIVERED, FREE, UNIT, WITHDRAWN
@@ -42,6 +43,7 @@ class Batch:
     claimed: int
     sold: int
     withdrawn: int
+    next_expiry: int | None
 
 
 _B, _C, _L = stock_batches.c, stock_codes.c, stock_levels.c
@@ -61,6 +63,7 @@ _LIST = (
         _B.id, _B.product_id, products.c.sku, _B.source, _B.supplier_id, _B.unit_cost, _B.note, _B.reason, _B.actor,
         _B.created, _B.state, _B.codes, _in_state(FREE), _in_state(CLAIMED), _in_state(DELIVERED, BAD),
         _in_state(WITHDRAWN),
+        func.min(case((_C.state == FREE, _C.expires))),
     )
     .select_from(
         stock_batches.join(products, and_(products.c.tenant_id == _B.tenant_id, products.c.id == _B.product_id))
@@ -72,9 +75,21 @@ _LIST = (
 )  # fmt: skip
 _ALL = rows_as(Batch, _LIST.where(or_(p("product") == "", _B.product_id == p("product"))))
 _ONE = rows_as(Batch, _LIST.where(_B.id == p("batch")))
+_OF_SUPPLIER = rows_as(
+    Batch,
+    _LIST.where(
+        _B.supplier_id == p("supplier"),
+        _B.state == READY_BATCH,
+        _B.id > p("after"),
+        _B.created >= p("since"),
+        or_(p("product") == "", _B.product_id == p("product")),
+    ).limit(p("most")),
+)
 _WITHDRAW_BATCH = move_of(UNIT, "withdraw", _C.state, _C.batch_id == p("batch"), _C.state == FREE, reason=p("why"))
 _BY_DIGEST = statement(
-    select(_C.id, _C.product_id, _C.state).where(
+    select(_C.id, _C.product_id, _C.state, _B.supplier_id)
+    .select_from(stock_codes.outerjoin(stock_batches, and_(_B.tenant_id == _C.tenant_id, _B.id == _C.batch_id)))
+    .where(
         _C.tenant_id == TENANT,
         or_(_C.digest == p("digest"), and_(_C.folded_digest == p("folded_digest"), _C.folds == 1)),
     )
@@ -144,13 +159,15 @@ def withdraw_batch(tx: Transaction, batch: Batch, reason: str) -> Withdrawal:
     return Withdrawal(count, sold=after.sold + after.claimed, before=after.withdrawn - count)
 
 
-def withdraw_codes(tx: Transaction, cipher: TenantCipher, codes: Sequence[StockCode], reason: str) -> Withdrawal:
-    """Withdraws single codes for good, if they are unsold."""
+def withdraw_codes(
+    tx: Transaction, cipher: TenantCipher, codes: Sequence[StockCode], reason: str, supplier: str | None = None
+) -> Withdrawal:
+    """Withdraws single codes for good, if they are unsold. With `supplier`, other owners' codes count as unknown."""
     known: dict[str, tuple[str, int]] = {}
     unknown = 0
     for code in codes:
         digests = {"digest": cipher.fingerprint(tx, code.exact), "folded_digest": cipher.fingerprint(tx, code.folded)}
-        rows = tx.all(_BY_DIGEST, **digests)
+        rows = [row for row in tx.all(_BY_DIGEST, **digests) if supplier in (None, row[3])]
         unknown += not rows
         known.update({row[0]: (row[1], row[2]) for row in rows})
     for product in sorted({product for product, _ in known.values()}):
@@ -210,9 +227,24 @@ def batches_of(tx: Transaction, product: str = "") -> list[Batch]:
     return tx.all(_ALL, product=product)
 
 
+def supplier_batches(tx: Transaction, page: Page, supplier: str, product: str = "") -> list[Batch]:
+    """Returns the complete batches of a supplier, or of one product, by id: a page and one more.
+
+    With `page.since` only batches that were added since then.
+    """
+    return tx.all(
+        _OF_SUPPLIER, supplier=supplier, product=product, after=page.after, since=page.since, most=page.size + 1
+    )
+
+
 def batch_of(tx: Transaction, batch: str) -> Batch:
     """Returns one batch. Raises `Refusal` (-3)."""
-    found = tx.one(_ONE, batch=batch)
+    found = find_batch(tx, batch)
     if found is None:
         raise Refusal(errors.NOT_FOUND, f"no batch {batch}", fields={"batch": "there is no such batch"})
     return found
+
+
+def find_batch(tx: Transaction, batch: str) -> Batch | None:
+    """Returns one batch; None if there is none."""
+    return tx.one(_ONE, batch=batch)

@@ -23,8 +23,8 @@ class Requirement:
 class Product:
     """One product. Amounts are in minor units of `currency`; `price` is None until the product is priced.
 
-    `supplier_ready` says whether the supplier can receive lines now: it is enabled and has a valid API key. It is True
-    without a check where `fulfilment` is `stock`, because the supplier is then never asked. `tables` describes the
+    `supplier_ready` says whether a supplier can receive lines now: it is enabled, not paused, and has a valid API key. It
+    is True without a check where `fulfilment` is `stock`, because no supplier is then asked. `tables` describes the
     rest.
     """
 
@@ -68,9 +68,18 @@ class Product:
         return self.fulfilment != STOCK and bool(self.supplier_ready)
 
     @property
+    def from_stock(self) -> bool:
+        """Reports whether orders take codes from stock first.
+
+        A product that its supplier delivers has codes in stock when they came too late for their order. They are sold
+        first, unless each order needs its buyer's details.
+        """
+        return self.fulfilment != SUPPLIER or (self.available > 0 and self.require_data == "[]")
+
+    @property
     def in_stock(self) -> bool:
         """Reports whether an order of one unit can be fulfilled, or at least queued, now."""
-        return (self.available > 0 and self.fulfilment != SUPPLIER) or self.on_demand
+        return (self.available > 0 and self.from_stock) or self.on_demand
 
     @property
     def requirements(self) -> list[Requirement]:

@@ -212,10 +212,18 @@ def supplier_earnings(tx: Transaction, line: str) -> list[tuple[str, int]]:
     return [(row[0], int(row[1])) for row in tx.all(_EARNED, line=line)]
 
 
-def deliver_new(tx: Transaction, cipher: TenantCipher, product: str, line: str, codes: Sequence[StockCode]) -> bool:
-    """Gives codes that a supplier just sent to a line. Returns False if the tenant already had one of them."""
-    place: dict[str, object] = {"state": DELIVERED, "line_id": line, "line_quantity": len(codes)}
-    return all(one.inserted for one in insert(tx, cipher, product, codes, lambda at: {**place, "unit": at}))
+class Place(NamedTuple):
+    """The units of a line that get codes: from unit `first` on, of `quantity`."""
+
+    line: str
+    first: int
+    quantity: int
+
+
+def deliver_new(tx: Transaction, cipher: TenantCipher, product: str, to: Place, codes: Sequence[StockCode]) -> bool:
+    """Gives codes that a supplier just sent to units of a line. Returns False if the tenant already had one of them."""
+    place: dict[str, object] = {"state": DELIVERED, "line_id": to.line, "line_quantity": to.quantity}
+    return all(one.inserted for one in insert(tx, cipher, product, codes, lambda at: {**place, "unit": to.first + at}))
 
 
 def delivered_codes(tx: Transaction, cipher: TenantCipher, line: str) -> list[StockCode]:
@@ -224,11 +232,6 @@ def delivered_codes(tx: Transaction, cipher: TenantCipher, line: str) -> list[St
         decode(cipher.decrypt(tx, PURPOSE, row, bytes(ciphertext)))
         for row, ciphertext in tx.all(_CIPHERTEXTS, line=line)
     ]
-
-
-def has_delivered_codes(tx: Transaction, cipher: TenantCipher, line: str, codes: Sequence[StockCode]) -> bool:
-    """Reports whether the line received exactly these codes with these parts."""
-    return delivered_codes(tx, cipher, line) == list(codes)
 
 
 class InsertedCode(NamedTuple):

@@ -1,6 +1,14 @@
-"""Tables of categories, products, stock levels and stock codes."""
+"""Tables of categories, products, their suppliers, stock levels and stock codes."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.schema import Table
 
 from bedesten.core.money import MAX_MINOR
@@ -60,6 +68,60 @@ products = Table(
 `accepted_cost`: the operator sells at this price as long as the cost is no higher; NULL: never below cost.
 `proposed_name` comes from the supplier and waits for the operator; `refused_name` was rejected and is not proposed
 again. `published` is when the product was first priced and switched on, NULL if never."""
+
+product_suppliers = Table(
+    "product_suppliers",
+    metadata,
+    sql.text("tenant_id"),
+    sql.text("product_id"),
+    sql.text("supplier_id"),
+    integer("cost", CheckConstraint(f"cost >= 0 AND cost * 1000 < {MAX_MINOR}", name="cost")),
+    integer("priority", CheckConstraint("priority BETWEEN 0 AND 1000", name="priority")),
+    timestamp("updated"),
+    PrimaryKeyConstraint("tenant_id", "product_id", "supplier_id"),
+    ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
+    ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
+    sqlite_with_rowid=False,
+)
+"""Further suppliers of a product beside its own. They are asked after it: the lowest `cost` (minor units of a unit)
+first, then the lowest `priority`."""
+Index(None, product_suppliers.c.supplier_id)
+
+product_sourcing = Table(
+    "product_sourcing",
+    metadata,
+    sql.text("tenant_id"),
+    sql.text("product_id"),
+    integer("accept_within", CheckConstraint("accept_within > 0", name="accept_within"), null=True),
+    integer("deliver_within", CheckConstraint("deliver_within > 0", name="deliver_within"), null=True),
+    integer("hold_unsourced", CheckConstraint("hold_unsourced IN (0, 1)", name="hold_unsourced")),
+    PrimaryKeyConstraint("tenant_id", "product_id"),
+    ForeignKeyConstraint(["tenant_id", "product_id"], ["products.tenant_id", "products.id"]),
+    sqlite_with_rowid=False,
+)
+"""How suppliers are asked for a product. The times are in ms; NULL: the supplier's own (`supplier_settings`). A line for
+which no supplier is left is cancelled, or held for the operator if `hold_unsourced`."""
+
+supplier_settings = Table(
+    "supplier_settings",
+    metadata,
+    sql.text("tenant_id"),
+    sql.text("supplier_id"),
+    integer("accept_within", CheckConstraint("accept_within > 0", name="accept_within"), null=True),
+    integer("deliver_within", CheckConstraint("deliver_within > 0", name="deliver_within"), null=True),
+    integer("max_failures", CheckConstraint("max_failures BETWEEN 1 AND 100", name="max_failures"), null=True),
+    timestamp("paused", null=True),
+    sql.text("pause_reason", null=True),
+    timestamp("resumed", null=True),
+    PrimaryKeyConstraint("tenant_id", "supplier_id"),
+    CheckConstraint("(paused IS NULL) = (pause_reason IS NULL)", name="pause_reason"),
+    ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
+    sqlite_with_rowid=False,
+)
+"""Settings of suppliers; a supplier without a row has the defaults. `accept_within` and `deliver_within` are in ms from
+the time at which a line was queued; NULL: no deadline. A paused supplier gets no new lines. `max_failures` is the
+percentage of rejected and late lines at which it is paused automatically, NULL: never; only lines since `resumed`
+count."""
 
 stock_levels = Table(
     "stock_levels",

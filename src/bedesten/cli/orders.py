@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bedesten.admin import orders
+from bedesten.admin import orders, suppliers
 from bedesten.cli import order_rules
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import NO_VALUES, TenantOption, duration_or_time
@@ -100,6 +100,29 @@ def release(
     """Release held lines: deliver those from stock, queue the others for their suppliers. Idempotent."""
     shown = ctx.write_in(tenant, lambda tx, _: orders.release_order(tx, order, line, reason))
     return CommandResult(shown, _page(shown))
+
+
+@command(app, "reroute")
+def reroute(
+    ctx: CommandContext,
+    tenant: TenantOption,
+    line: Annotated[list[str], typer.Argument(metavar="[LINE…]", help="Order lines, by their ids.")] = NO_VALUES,
+    product: Annotated[
+        str, typer.Option("--product", metavar="SKU", help="Every line of this product that waits for a supplier.")
+    ] = "",
+    from_: Annotated[str, typer.Option("--from", metavar="NAME", help="Only those that wait for this supplier.")] = "",
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="NAME", help="The new supplier (default: the next of the product).")
+    ] = None,
+) -> CommandResult:
+    """Give lines that wait for a supplier, or that no supplier was left for, to another supplier, all or none."""
+    if bool(line) is bool(product):
+        raise typer.BadParameter("pass either lines or --product")
+    if from_ and not product:
+        raise typer.BadParameter("--from needs --product")
+    moved = ctx.write_in(tenant, lambda tx, _: suppliers.reroute(tx, line, to, product, from_))
+    shown = table(moved, "No line waits for a supplier.", Line="orderDetailId", Supplier="supplier", Status="status")
+    return CommandResult({"lines": moved}, [shown])
 
 
 @command(app, "note")

@@ -1,13 +1,17 @@
-"""Fulfilment: suppliers see the order lines that wait for them and deliver them, with codes or with a note.
+"""Fulfilment: suppliers accept, deliver or reject the order lines that wait for them; a line that one lets pass goes on.
 
 Nouns. A *waiting line* is a line of a paid order that a supplier must deliver; the supplier's *queue* lists them, the
-longest waiting first. A *delivery* closes one line, with as many codes as it has units or with notes alone (a top-up).
+longest waiting first. An *assignment* is the time during which a line is one supplier's (`orders.assignments`). A
+*delivery* brings units of a line, as codes or, for all that is left, as notes alone (a top-up).
 
-States. A waiting line has `queued` set and status 2. A delivered line has status 1 and leaves the queue for good.
+States. A waiting line has `queued` set and status 2, and exactly one current assignment. An assignment ends once:
+delivered, rejected, late, cancelled or rerouted. Then the line is delivered, or the next supplier has it, or no supplier
+is left: it is cancelled and its money released, or it is held for the operator, as the product says (`routing`).
 
-Invariants. One transaction stores the encrypted codes, captures the line's part of the order's hold, books what the
-supplier earned and writes the event, exactly once. The same codes again for the same line change nothing. A supplier
-sees and delivers its own lines only.
+Invariants. One transaction stores the encrypted codes, captures their part of the order's hold, books what the supplier
+earned and writes the event, exactly once. The same codes again for the same line change nothing. A supplier whose
+assignment ended delivers nothing to the buyer: its codes go to stock, as a batch of its own. A supplier sees and delivers
+its own lines only. Every action locks the order's row first, then stock levels, then ledger accounts.
 
 Not here: the line's transitions (`orders`), stock codes (`catalogue`), money (`ledger`), notifications (`webhooks`).
 """

@@ -10,6 +10,7 @@ GRANTS = {
         {
             "products:read",
             "products:write",
+            "stock:read",
             "stock:write",
             "orders:read",
             "orders:deliver",

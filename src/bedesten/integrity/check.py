@@ -35,6 +35,7 @@ from bedesten.integrity.invariants.query import InvariantQuery
 from bedesten.integrity.invariants.refunds import REFUNDS
 from bedesten.integrity.invariants.revisions import REVISIONS
 from bedesten.integrity.invariants.structure import STRUCTURE, name_of
+from bedesten.integrity.invariants.suppliers import SUPPLIERS
 from bedesten.store.revision_log import changes
 from bedesten.store.sql import cross_tenant, p
 from bedesten.store.store import Store
@@ -63,6 +64,7 @@ INVARIANT_QUERIES: tuple[InvariantQuery, ...] = (
     *PAYMENTS,
     *REFUNDS,
     *COMPLAINTS,
+    *SUPPLIERS,
     *EVENTS,
     *STRUCTURE,
     *REVISIONS,

@@ -7,10 +7,11 @@ import json
 from dataclasses import dataclass
 
 from bedesten import errors
-from bedesten.catalogue import moves, stock
+from bedesten.catalogue import moves, stock, suppliers
+from bedesten.catalogue.suppliers import Candidate
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
-from bedesten.orders import checkout_limits, review
+from bedesten.orders import assignments, checkout_limits, review
 from bedesten.orders import limits as daily_limits
 from bedesten.orders import statements as sql
 from bedesten.orders.availability import (
@@ -87,6 +88,8 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> PlacedOrder:
     for line, one in zip(lines, wanted, strict=True):
         if one.earns and line.status == DELIVERED:
             accrue_stock_payables(tx, order, line)
+        if line.queued is not None:
+            assignments.begin(tx, line)
     return PlacedOrder(order, lines, replayed=False)
 
 
@@ -167,8 +170,8 @@ def reclaim(tx: Transaction, order: Order, until: int, share: int | None = None)
             sql.RENEW_LINE,
             {
                 "line": line.id,
-                "supplier": None if one.from_stock else one.product.supplier_id,
-                "cost": one.product.cost,
+                "supplier": one.supplier.supplier_id if one.supplier else None,
+                "cost": one.supplier.cost if one.supplier else one.product.cost,
             },
         )
         for line, one in zip(lines, taken, strict=True)
@@ -238,9 +241,38 @@ def write_event(tx: Transaction, order: Order, line: Line, status: int) -> None:
 
 
 def enqueue_for_supplier(tx: Transaction, order: Order, line: Line, supplier: str) -> None:
-    """Enqueues a paid line for its supplier and writes its event."""
-    done = tx.run(sql.ENQUEUE_LINE, line=line.id, was=line.version, supplier=supplier, now=tx.now)
+    """Enqueues a paid line for its supplier and writes its event.
+
+    Another supplier is asked if this one cannot be asked any more, but could when the goods were reserved.
+    """
+    chosen = choose_supplier(tx, line, supplier)
+    done = tx.run(
+        sql.ENQUEUE_LINE,
+        line=line.id,
+        was=line.version,
+        supplier=chosen.supplier_id,
+        cost=chosen.cost,
+        new_deadline=chosen.first_deadline(tx.now),
+        now=tx.now,
+    )
     assert done, "the order's row is locked by the caller"
+    queued = tx.one(sql.LINE, line=line.id)
+    assert queued is not None, "it was changed just now"
+    assignments.begin(tx, queued)
+    write_event(tx, order, line, PROCESSING)
+
+
+def choose_supplier(tx: Transaction, line: Line, preferred: str) -> Candidate:
+    """Returns the preferred supplier, or the first that can be asked if it cannot; if nobody can, the preferred one."""
+    ready = suppliers.candidates(tx, line.product_id, line.unit_price)
+    found = next((one for one in ready if one.supplier_id == preferred), None)
+    return found or next(iter(ready), Candidate(preferred, line.unit_cost, None, None))
+
+
+def deliver_part(tx: Transaction, order: Order, line: Line, count: int, note: str | None) -> None:
+    """Stores that so many more units of a line in processing were delivered, and writes its event."""
+    if not tx.run(sql.DELIVER_PART, line=line.id, was=line.version, count=count, new_note=note, now=tx.now):
+        raise RetryTransaction("the line was moved at this moment")
     write_event(tx, order, line, PROCESSING)
 
 
@@ -306,12 +338,12 @@ def _line(
         product_name=product.name,
         quantity=line.quantity,
         unit_price=product.price,
-        unit_cost=product.cost,
+        unit_cost=wanted.supplier.cost if wanted.supplier else product.cost,
         price=wanted.price,
         status=status,
         placed_status=status,
         version=0 if reserved else 1,
-        supplier_id=None if wanted.from_stock else product.supplier_id,
+        supplier_id=wanted.supplier.supplier_id if wanted.supplier else None,
         queued=tx.now if asked else None,
         require_data=json.dumps(data, ensure_ascii=False, separators=(",", ":")) if data else "[]",
         note=None,
@@ -322,7 +354,7 @@ def _line(
         hold=hold,
         accepted=None,
         promised=None,
-        deadline=None,
+        deadline=wanted.supplier.first_deadline(tx.now) if wanted.supplier and asked else None,
     )
 
 

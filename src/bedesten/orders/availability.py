@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 from bedesten import errors
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue import stock
+from bedesten.catalogue import stock, suppliers
 from bedesten.catalogue.actions import Product
 from bedesten.catalogue.stock import Allotment
+from bedesten.catalogue.suppliers import Candidate
 from bedesten.core.money import MAX_MINOR
 from bedesten.errors import Refusal
 from bedesten.orders.model import Buyer, NewLine, NewOrder, Reason
@@ -23,6 +24,8 @@ class RequestedLine:
     from_stock: bool
     earns: bool = False
     """A supplier may earn with the stock codes of this line."""
+    supplier: Candidate | None = None
+    """The supplier that is asked, unless the line is from stock."""
 
     @property
     def price(self) -> int:
@@ -44,7 +47,7 @@ def match_products(tx: Transaction, buyer: Buyer, request: NewOrder) -> tuple[li
         if reason or product is None:
             problems[position] = {"deliverId": line.deliver_id, "reason": reason or Reason.UNKNOWN_PRODUCT}
         else:
-            wanted.append(RequestedLine(line, product, position, from_stock=product.fulfilment != catalogue.SUPPLIER))
+            wanted.append(RequestedLine(line, product, position, from_stock=product.from_stock))
     return wanted, problems
 
 
@@ -107,11 +110,18 @@ def take(
         units = _take_units(tx, one, until, share) if one.from_stock else Reason.OUT_OF_STOCK
         if not isinstance(units, str):
             taken.append(replace(one, earns=True) if units.earns else one)
-        elif one.product.on_demand:
-            taken.append(RequestedLine(one.line, one.product, one.position, from_stock=False))
+        elif supplier := _supplier(tx, one.product):
+            taken.append(replace(one, from_stock=False, supplier=supplier))
         else:
             problems[one.position] = {"deliverId": one.line.deliver_id, "reason": units}
     return sorted(taken, key=lambda one: one.position)
+
+
+def _supplier(tx: Transaction, product: Product) -> Candidate | None:
+    """Returns the supplier that is asked first for the product; None if nobody can be asked."""
+    if not product.on_demand or product.price is None:
+        return None
+    return next(iter(suppliers.candidates(tx, product.id, product.price)), None)
 
 
 def _take_units(tx: Transaction, one: RequestedLine, until: int, share: int | None) -> Allotment | str:

@@ -13,7 +13,7 @@ from bedesten.audit.actions import Actor, record
 from bedesten.catalogue import stock
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
-from bedesten.orders import actions
+from bedesten.orders import actions, assignments
 from bedesten.orders import statements as sql
 from bedesten.orders.model import CANCELLED, DELIVERED, PLACED, PROCESSING, TAKEN_OUT, Line, Order
 from bedesten.store.transaction import RetryTransaction, Transaction
@@ -63,6 +63,7 @@ def _close(tx: Transaction, order: Order, line: Line) -> None:
     statement, status = (sql.CANCEL_REST, DELIVERED) if line.delivered else (sql.CANCEL_LINE, CANCELLED)
     if not tx.run(statement, line=line.id, was=line.version, now=tx.now):
         raise RetryTransaction("the line was moved at this moment")
+    assignments.end(tx, line.id, assignments.CANCELLED)
     if line.supplier_id is None:
         stock.put_back(tx, line.product_id, line.id)
     actions.write_event(tx, order, line, status)

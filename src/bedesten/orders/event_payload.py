@@ -8,7 +8,7 @@ from bedesten.catalogue import stock
 from bedesten.catalogue.code import has_parts, parts
 from bedesten.core.clock import wire_time
 from bedesten.orders import statements as sql
-from bedesten.orders.model import DELIVERED, EVENT_TYPES
+from bedesten.orders.model import DELIVERED, EVENT_TYPES, PROCESSING
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.cipher import TenantCipher
 
@@ -24,12 +24,14 @@ class LineChange:
 
 
 def event_payload(tx: Transaction, cipher: TenantCipher, change: LineChange) -> dict[str, object]:
-    """Returns the body of an event of the line; only the event of the delivery contains the codes."""
+    """Returns the body of an event of the line. The event of a delivery, whole or in part, has all codes that arrived."""
     line = tx.one(sql.LINE, line=change.line)
     assert line is not None, "an event has a line"
     order = tx.one(sql.ORDER_BY_ID, order_id=line.order_id)
     assert order is not None, "a line has an order"
-    codes = stock.delivered_codes(tx, cipher, line.id) if change.status == DELIVERED else []
+    in_part = change.status == PROCESSING and change.sequence > 1 and line.delivered > 0  # 1 is when it was queued
+    arrived = change.status == DELIVERED or in_part
+    codes = stock.delivered_codes(tx, cipher, line.id) if arrived else []
     if codes:
         record(tx, Actor("webhook"), "line.reveal", line.id, codes=len(codes))
     items = [parts(one) for one in codes]
@@ -43,6 +45,6 @@ def event_payload(tx: Transaction, cipher: TenantCipher, change: LineChange) -> 
         "sequence": change.sequence,
         "occurredAt": wire_time(change.at),
         "deliveryData": [one.code for one in codes] or None,
-        "deliveryNote": json.loads(line.note) if line.note and change.status == DELIVERED else None,
+        "deliveryNote": json.loads(line.note) if line.note and arrived else None,
         **({"deliveryItems": items} if any(has_parts(one) for one in codes) else {}),
     }

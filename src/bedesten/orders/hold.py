@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from bedesten import errors
 from bedesten.audit.actions import Actor, record
 from bedesten.catalogue import stock
+from bedesten.catalogue.suppliers import Candidate
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
-from bedesten.orders import actions
+from bedesten.orders import actions, assignments
 from bedesten.orders import statements as sql
 from bedesten.orders.model import DELIVERED, PLACED, PROCESSING, TAKEN_OUT, Line, Order
 from bedesten.store.transaction import RetryTransaction, Transaction
@@ -70,8 +71,31 @@ def _chosen(tx: Transaction, order: Order, wanted: Sequence[str], source: int, *
 
 
 def _queue(tx: Transaction, order: Order, line: Line) -> None:
-    if not tx.run(sql.RELEASE_LINE, line=line.id, was=line.version, now=tx.now):
+    assert line.supplier_id is not None, "the caller has looked"
+    chosen = actions.choose_supplier(tx, line, line.supplier_id)
+    current = assignments.current_of(tx, line.id)
+    if current is not None and current.supplier_id != chosen.supplier_id:  # it still has the line that was held
+        chosen = Candidate(current.supplier_id, current.unit_cost, None, None)
+    release_to(tx, order, line, chosen)
+
+
+def release_to(tx: Transaction, order: Order, line: Line, chosen: Candidate) -> None:
+    """Puts a held line into the queue of a supplier, which gets an assignment unless it still has the line."""
+    done = tx.run(
+        sql.RELEASE_LINE,
+        line=line.id,
+        was=line.version,
+        supplier=chosen.supplier_id,
+        cost=line.unit_cost if assignments.current_of(tx, line.id) else chosen.cost,
+        new_deadline=chosen.first_deadline(tx.now),
+        now=tx.now,
+    )
+    if not done:
         raise RetryTransaction("the line was moved at this moment")
+    if assignments.current_of(tx, line.id) is None:
+        queued = tx.one(sql.LINE, line=line.id)
+        assert queued is not None, "it was changed just now"
+        assignments.begin(tx, queued)
     actions.write_event(tx, order, line, PROCESSING)
 
 

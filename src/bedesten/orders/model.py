@@ -20,6 +20,9 @@ UNPAID, PLACED, EXPIRED, WITHDRAWN = 0, 1, 2, 3
 """States of an order. A withdrawn order is a checkout that its customer cancelled; the package describes the
 transitions."""
 
+UNSOURCED = "noSupplier"
+"""The reason for which a line is taken out of processing if no supplier is left that can deliver it."""
+
 MAX_LINES, MAX_UNITS = 50, 1_000
 
 

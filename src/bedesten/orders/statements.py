@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, literal, or_, select, update
 
-from bedesten.orders.model import Line, Order
+from bedesten.orders.model import PROCESSING, UNSOURCED, Line, Order
 from bedesten.orders.moves import LINE as LINE_MOVES
 from bedesten.orders.moves import ORDER as ORDER_MOVES
 from bedesten.orders.tables import order_lines, orders
@@ -69,8 +69,12 @@ DELIVER_LINE = move_of(
     LINE_MOVES, "deliver", _L.status, _LINE_ROW, _UNCHANGED, **_CHANGED,
     note=p("new_note"), delivered=_L.quantity - _L.cancelled, deadline=None,
 )  # fmt: skip
-ENQUEUE_LINE = move_of(
-    LINE_MOVES, "enqueue", _L.status, _LINE_ROW, _UNCHANGED, **_CHANGED, supplier_id=p("supplier"), queued=p("now")
+DELIVER_PART = move_of(
+    LINE_MOVES, "deliverPart", _L.status, _LINE_ROW, _UNCHANGED, **_CHANGED,
+    note=p("new_note"), delivered=_L.delivered + p("count"),
+)  # fmt: skip
+ACCEPT_LINE = move_of(
+    LINE_MOVES, "accept", _L.status, _LINE_ROW, accepted=p("now"), promised=p("until"), deadline=p("new_deadline")
 )
 _OVER: dict[str, Any] = {"queued": None, "deadline": None, "hold": None}
 CANCEL_LINE = move_of(
@@ -86,9 +90,39 @@ TOUCH_LINE = statement(update(order_lines).where(_THE_LINE).values(updated=p("no
 HOLD_LINE = move_of(LINE_MOVES, "hold", _L.status, _LINE_ROW, _UNCHANGED, **_CHANGED, hold=p("why"), deadline=None)
 RELEASE_LINE = move_of(
     LINE_MOVES, "release", _L.status, _LINE_ROW, _UNCHANGED, _L.supplier_id.is_not(None), **_CHANGED, hold=None,
-    queued=p("now"),
+    queued=p("now"), supplier_id=p("supplier"), unit_cost=p("cost"), deadline=p("new_deadline"),
 )  # fmt: skip
 RELEASE_DELIVERED = move_of(
     LINE_MOVES, "releaseDelivered", _L.status, _LINE_ROW, _UNCHANGED, _L.supplier_id.is_(None), **_CHANGED, hold=None,
     delivered=_L.quantity - _L.cancelled,
+)  # fmt: skip
+REROUTE_LINE = move_of(
+    LINE_MOVES, "reroute", _L.status, _LINE_ROW, _L.status == PROCESSING, supplier_id=p("supplier"), queued=p("now"),
+    unit_cost=p("cost"), accepted=None, promised=None, deadline=p("new_deadline"), updated=p("now"),
+)  # fmt: skip
+HOLD_UNSOURCED = move_of(
+    LINE_MOVES, "hold", _L.status, _LINE_ROW, _UNCHANGED, **_CHANGED,
+    hold=literal(UNSOURCED), queued=None, accepted=None, promised=None, deadline=None,
+)  # fmt: skip
+OVERDUE_LINES = cross_tenant(
+    select(_L.tenant_id, _L.id)
+    .where(_L.deadline.is_not(None), _L.deadline <= p("now"), _L.status == PROCESSING, _L.queued.is_not(None))
+    .order_by(_L.deadline)
+    .limit(p("most"))
+)
+WAITING_LINES_OF_PRODUCT = rows_as(
+    Line,
+    select(*LINE_COLUMNS)
+    .where(
+        _L.tenant_id == TENANT,
+        _L.product_id == p("product"),
+        _L.status == PROCESSING,
+        _L.queued.is_not(None),
+        or_(p("supplier") == "", _L.supplier_id == p("supplier")),
+    )
+    .order_by(_L.queued, _L.id),
+)
+ENQUEUE_LINE = move_of(
+    LINE_MOVES, "enqueue", _L.status, _LINE_ROW, _UNCHANGED, **_CHANGED, supplier_id=p("supplier"), queued=p("now"),
+    unit_cost=p("cost"), deadline=p("new_deadline"),
 )  # fmt: skip

@@ -215,3 +215,59 @@ order_limits = Table(
 )
 """How much an account may order in one day (UTC). `holder` is the account's id, or `partner` or `customer` for every
 account of the kind that has no row; NULL means no limit. `daily_amount` is in minor units."""
+
+line_assignments = Table(
+    "line_assignments",
+    metadata,
+    sql.text("id"),
+    sql.text("tenant_id"),
+    sql.text("line_id"),
+    sql.text("supplier_id"),
+    integer("unit_cost", CheckConstraint(f"unit_cost >= 0 AND unit_cost < {MAX_MINOR}", name="unit_cost"), null=True),
+    timestamp("queued"),
+    timestamp("accepted", null=True),
+    timestamp("promised", null=True),
+    timestamp("ended", null=True),
+    sql.text(
+        "outcome",
+        CheckConstraint("outcome IN ('delivered', 'rejected', 'late', 'cancelled', 'rerouted')", name="outcome"),
+        null=True,
+    ),
+    sql.text("reason", null=True),
+    PrimaryKeyConstraint("tenant_id", "id"),
+    CheckConstraint("(ended IS NULL) = (outcome IS NULL)", name="ends_with_an_outcome"),
+    ForeignKeyConstraint(["tenant_id", "line_id"], ["order_lines.tenant_id", "order_lines.id"]),
+    ForeignKeyConstraint(["tenant_id", "supplier_id"], ["accounts.tenant_id", "accounts.id"]),
+    sqlite_with_rowid=False,
+)
+"""One row for each time that a line is given to a supplier. A supplier whose assignment ended may not deliver the line
+any more. `unit_cost` is what it earns for a unit of the line, in minor units."""
+_CURRENT = text("ended IS NULL")
+Index(
+    "ux_line_assignments_current",
+    line_assignments.c.line_id,
+    line_assignments.c.tenant_id,
+    unique=True,
+    sqlite_where=_CURRENT,
+    postgresql_where=_CURRENT,
+)
+Index(None, line_assignments.c.line_id, line_assignments.c.id)
+Index(None, line_assignments.c.supplier_id, line_assignments.c.ended)
+
+line_deliveries = Table(
+    "line_deliveries",
+    metadata,
+    sql.text("tenant_id"),
+    sql.text("line_id"),
+    integer("first", CheckConstraint("first >= 0", name="first")),
+    integer("units", CheckConstraint("units >= 1", name="units")),
+    integer("codes", CheckConstraint("codes IN (0, units)", name="codes")),
+    sql.text("assignment_id"),
+    sql.text("note", null=True),
+    timestamp("created"),
+    PrimaryKeyConstraint("tenant_id", "line_id", "first"),
+    ForeignKeyConstraint(["tenant_id", "line_id"], ["order_lines.tenant_id", "order_lines.id"]),
+    ForeignKeyConstraint(["tenant_id", "assignment_id"], ["line_assignments.tenant_id", "line_assignments.id"]),
+    sqlite_with_rowid=False,
+)
+"""What suppliers delivered of a line: `units` from unit `first` on, by codes or by `note` alone (a JSON list)."""

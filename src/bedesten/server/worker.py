@@ -16,6 +16,7 @@ from bedesten.apikeys import expiry, imports
 from bedesten.catalogue import batches, stock
 from bedesten.core.clock import wire_time
 from bedesten.core.secret import Secret
+from bedesten.fulfilment import routing
 from bedesten.orders import checkout
 from bedesten.orders.event_payload import LineChange, event_payload
 from bedesten.server.audit_sealer import run_sealer
@@ -181,7 +182,17 @@ async def _expire_for_ever(installation: Installation) -> None:
         with _errors_logged():
             for tenant, order in await installation.store.read_across(checkout.expired_checkouts):
                 await installation.store.write(tenant, checkout.expire, order)
+        with _errors_logged():
+            await enforce_deadlines(installation.store)
         await asyncio.sleep(IDLE_INTERVAL_S)
+
+
+async def enforce_deadlines(store: Store) -> int:
+    """Take lines away from suppliers that let their deadlines pass, and return how many there were."""
+    moved = 0
+    for tenant, line in await store.read_across(routing.overdue):
+        moved += await store.write(tenant, routing.enforce_deadline, line)
+    return moved
 
 
 async def _delete_expired_for_ever(installation: Installation) -> None:

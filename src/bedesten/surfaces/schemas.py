@@ -85,7 +85,7 @@ class Paging(RequestModel, frozen=True):
 
     page_size: PageSize = DEFAULT_PAGE_SIZE
     cursor: Annotated[str, Meta(max_length=300)] | None = None
-    updated_since: Annotated[str, Meta(max_length=40, extra_json_schema=_SENT_TIME)] | None = None
+    updated_since: SentTime | None = None
 
 
 class OrderPaging(Paging, frozen=True):

@@ -31,7 +31,7 @@ from bedesten.store.sql import metadata, p
 from bedesten.store.tables import idempotency
 from bedesten.tenants.tables import tenants
 
-_NAMES = ("id", "key_id", "jti", "host", "order_id", "product_id", "target", "key", "seq")
+_NAMES = ("id", "key_id", "jti", "host", "order_id", "product_id", "target", "key", "seq", "line_id", "supplier_id")
 
 
 def name_of(table: Table) -> ColumnElement[Any]:

@@ -17,7 +17,7 @@ from bedesten.http.schemas import EmptyBody
 from bedesten.ledger import actions as ledger
 from bedesten.orders import actions as orders
 from bedesten.orders.actions import PlacedOrder
-from bedesten.orders.model import DELIVERED, Line, Order
+from bedesten.orders.model import Line, Order
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import views
 from bedesten.surfaces.reseller import order_handlers, schemas
@@ -117,7 +117,7 @@ def _placed_view(placed: PlacedOrder) -> schemas.PlacedOrder:
 
 
 def _line_view(tx: Transaction, context: RequestContext, order: Order, line: Line) -> schemas.LineView:
-    codes = stock.delivered_codes(tx, context.cipher, line.id) if line.status == DELIVERED else []
+    codes = stock.delivered_codes(tx, context.cipher, line.id) if line.delivered else []
     if codes:
         record(tx, context.actor, "line.reveal", line.id, codes=len(codes))
     return schemas.LineView(

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from bedesten.catalogue.actions import STOCK_FIRST, SUPPLIER
 from bedesten.http.route import Example
-from bedesten.orders.model import DELIVERED
+from bedesten.orders.model import CANCELLED, DELIVERED, PROCESSING
 from bedesten.surfaces import example_values
 from bedesten.surfaces.schemas import Items, Page, Paging
 from bedesten.surfaces.supplier import schemas
@@ -47,6 +47,33 @@ UPLOAD_STOCK = Example(
     schemas.UploadResult(added=1, duplicates=0, available=13, batch_id=example_values.BATCH, skipped=[]),
     schemas.UploadStock(product_id=example_values.CARD, codes=[example_values.CODE]),
 )
+LIST_STOCK = Example(
+    Page(
+        [
+            schemas.BatchView(
+                batch_id=example_values.BATCH,
+                product_id=example_values.CARD,
+                created=example_values.EARLIER,
+                unit_cost=Decimal("4.60"),
+                currency="USD",
+                codes=100,
+                available=12,
+                reserved=1,
+                sold=87,
+                withdrawn=0,
+                withdrawn_because=None,
+                note=None,
+                next_expiry=None,
+            )
+        ],
+        None,
+    ),
+    schemas.ListStock(page_size=20),
+)
+WITHDRAW_STOCK = Example(
+    schemas.StockWithdrawal(withdrawn=1, sold=0, unknown=0, withdrawn_before=0),
+    schemas.WithdrawStock(reason="The producer has called it back.", codes=[example_values.CODE]),
+)
 AWAITING = Example(
     Page(
         [
@@ -57,13 +84,27 @@ AWAITING = Example(
                 quantity=1,
                 require_data=[schemas.RequireDataView(example_values.PLAYER, "", "p-77")],
                 queued=example_values.NOW,
+                remaining=1,
+                accepted=None,
+                promised_by=None,
+                deadline=None,
             )
         ],
         None,
     ),
     Paging(page_size=20),
 )
+ACCEPT = Example(
+    schemas.AssignedLine(example_values.TOP_UP_LINE, PROCESSING, assigned=True, remaining=1),
+    schemas.Accept(order_detail_id=example_values.TOP_UP_LINE),
+)
+REJECT = Example(
+    schemas.AssignedLine(example_values.REJECTED_LINE, CANCELLED, assigned=False, remaining=0),
+    schemas.Reject(order_detail_id=example_values.REJECTED_LINE, reason="We have no more of it."),
+)
 DELIVER = Example(
-    schemas.DeliveryResult(example_values.TOP_UP_LINE, DELIVERED),
+    schemas.DeliveryResult(
+        example_values.TOP_UP_LINE, DELIVERED, assigned=False, remaining=0, stocked=0, batch_id=None
+    ),
     schemas.Deliver(order_detail_id=example_values.TOP_UP_LINE, delivery_note=["120 gems are on their way to p-77"]),
 )

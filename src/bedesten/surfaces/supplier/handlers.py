@@ -2,22 +2,26 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
 from bedesten import errors
 from bedesten.audit.actions import record
 from bedesten.catalogue import actions as catalogue
-from bedesten.catalogue import batches, offers
+from bedesten.catalogue import batches, inventory, offers
 from bedesten.catalogue.actions import Product
 from bedesten.catalogue.batches import Duplicate, Source, Upload
 from bedesten.catalogue.code import StockCode, read_code
+from bedesten.catalogue.inventory import Batch
 from bedesten.catalogue.offers import Offer
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
 from bedesten.core.text import key
 from bedesten.errors import Refusal, bad_field
 from bedesten.fulfilment import actions as fulfilment
+from bedesten.fulfilment import routing
+from bedesten.fulfilment.actions import SupplierLine
 from bedesten.http.context import RequestContext
 from bedesten.http.schemas import amount
 from bedesten.orders.model import Line
@@ -95,6 +99,32 @@ def upload_stock(tx: Transaction, context: RequestContext, body: schemas.UploadS
     )
 
 
+def list_stock(tx: Transaction, context: RequestContext, body: schemas.ListStock) -> Page[schemas.BatchView]:
+    """One page of the supplier's batches, the first sold first."""
+    page = views.requested_page(context, "batches", body)
+    found = inventory.supplier_batches(tx, page, context.who.owner, body.product_id or "")
+    show = partial(_batch_view, currency=context.tenant.currency)
+    return views.page_view(context, "batches", found, page, lambda one: one.id, show)
+
+
+def withdraw_stock(tx: Transaction, context: RequestContext, body: schemas.WithdrawStock) -> schemas.StockWithdrawal:
+    """Withdraws the unsold codes of one of the supplier's batches, or single codes of it, for good."""
+    if (body.batch_id is None) is (not body.codes):
+        raise bad_field("batchId", "exactly one of batchId and codes must be sent")
+    if body.batch_id is not None:
+        batch = inventory.find_batch(tx, body.batch_id)
+        if batch is None or batch.supplier_id != context.who.owner:
+            raise Refusal(errors.NOT_FOUND, "no such batch of this supplier", missing="batch")
+        done = inventory.withdraw_batch(tx, batch, body.reason)
+    else:
+        codes = _codes(body.codes, ())
+        done = inventory.withdraw_codes(tx, context.cipher, codes, body.reason, context.who.owner)
+    if done.withdrawn:
+        subject = body.batch_id or context.who.owner
+        record(tx, context.actor, "stock.withdraw", subject, withdrawn=done.withdrawn, reason=body.reason)
+    return schemas.StockWithdrawal(done.withdrawn, done.sold, done.unknown, done.before)
+
+
 def awaiting(tx: Transaction, context: RequestContext, body: Paging) -> Page[schemas.AwaitingLine]:
     """One page of the lines that await the supplier, the oldest first."""
     page = views.requested_page(context, "awaiting", body)
@@ -102,13 +132,37 @@ def awaiting(tx: Transaction, context: RequestContext, body: Paging) -> Page[sch
     return views.page_view(context, "awaiting", found, page, fulfilment.cursor_key, _awaiting_view)
 
 
+def accept(tx: Transaction, context: RequestContext, body: schemas.Accept) -> schemas.AssignedLine:
+    """Accepts an awaiting line, once."""
+    promised = None if body.promised_by is None else views.parse_time(body.promised_by, "promisedBy")
+    return _assigned_view(fulfilment.accept(tx, context.who.owner, body.order_detail_id, promised))
+
+
+def reject(tx: Transaction, context: RequestContext, body: schemas.Reject) -> schemas.AssignedLine:
+    """Gives an awaiting line back, once; another supplier gets it, or it is cancelled."""
+    return _assigned_view(fulfilment.reject(tx, context.who.owner, body.order_detail_id, body.reason))
+
+
 def deliver(tx: Transaction, context: RequestContext, body: schemas.Deliver) -> schemas.DeliveryResult:
-    """Delivers an awaiting line, once."""
+    """Delivers an awaiting line or a part of it, once."""
     codes = _codes(body.delivery_data, body.delivery_items)
     if len({code.exact for code in codes}) != len(codes):
         raise bad_field("deliveryData", "must not contain a code twice")
-    line = fulfilment.deliver(tx, context.cipher, context.who.owner, body.order_detail_id, codes, body.delivery_note)
-    return schemas.DeliveryResult(line.id, line.status)
+    done = fulfilment.deliver(tx, context.cipher, context.who.owner, body.order_detail_id, codes, body.delivery_note)
+    return schemas.DeliveryResult(
+        order_detail_id=done.line.id,
+        status=done.line.status,
+        assigned=done.assigned,
+        remaining=done.left,
+        stocked=done.stocked,
+        batch_id=done.batch_id,
+    )
+
+
+def _assigned_view(done: SupplierLine) -> schemas.AssignedLine:
+    return schemas.AssignedLine(
+        order_detail_id=done.line.id, status=done.line.status, assigned=done.assigned, remaining=done.left
+    )
 
 
 def _codes(codes: Sequence[str], items: Sequence[schemas.CodeItem]) -> list[StockCode]:
@@ -128,6 +182,24 @@ def _skipped_view(tx: Transaction, supplier: str, one: Duplicate, done: Upload) 
     )
 
 
+def _batch_view(batch: Batch, currency: str) -> schemas.BatchView:
+    return schemas.BatchView(
+        batch_id=batch.id,
+        product_id=batch.product_id,
+        created=wire_time(batch.created),
+        unit_cost=None if batch.unit_cost is None else to_decimal(batch.unit_cost, currency),
+        currency=currency,
+        codes=batch.codes,
+        available=batch.free,
+        reserved=batch.claimed,
+        sold=batch.sold,
+        withdrawn=batch.withdrawn,
+        withdrawn_because=batch.reason,
+        note=batch.note,
+        next_expiry=_time_view(batch.next_expiry),
+    )
+
+
 def _offer_view(product: Product) -> schemas.OfferView:
     return schemas.OfferView(
         product_id=product.id,
@@ -144,6 +216,10 @@ def _offer_view(product: Product) -> schemas.OfferView:
     )
 
 
+def _time_view(at: int | None) -> str | None:
+    return None if at is None else wire_time(at)
+
+
 def _awaiting_view(line: Line) -> schemas.AwaitingLine:
     assert line.queued is not None, "every awaiting line is queued"
     return schemas.AwaitingLine(
@@ -156,4 +232,8 @@ def _awaiting_view(line: Line) -> schemas.AwaitingLine:
             for one in json.loads(line.require_data)
         ],
         queued=wire_time(line.queued),
+        remaining=routing.left(line),
+        accepted=_time_view(line.accepted),
+        promised_by=_time_view(line.promised),
+        deadline=_time_view(line.deadline),
     )

@@ -9,7 +9,7 @@ from bedesten.catalogue import code
 from bedesten.catalogue.actions import STOCK, STOCK_FIRST, SUPPLIER
 from bedesten.http.schemas import Amount, RequestModel, ResponseModel
 from bedesten.http.text_fields import kind
-from bedesten.surfaces.schemas import Id, Name, ShortNote, Sku, Status, Time
+from bedesten.surfaces.schemas import Id, Name, Paging, SentTime, ShortNote, Sku, Status, Time
 
 SKIP_REASONS = ("inStock", "inStock", "sold", "withdrawn", "inStock", "sold")
 """The reason for which an uploaded code is skipped, by the state of the existing code."""
@@ -55,8 +55,36 @@ class UploadStock(RequestModel, frozen=True):
     items: Annotated[list[CodeItem], Meta(max_length=1_000)] = []
 
 
+class ListStock(Paging, frozen=True):
+    """Selects a page of the supplier's batches, of one product or of all."""
+
+    product_id: Id | None = None
+
+
+class WithdrawStock(RequestModel, frozen=True):
+    """Withdraws a batch, or single codes. The shop's operator reads the reason."""
+
+    reason: ShortNote
+    batch_id: Id | None = None
+    codes: Annotated[list[Code], Meta(max_length=1_000)] = []
+
+
+class Accept(RequestModel, frozen=True):
+    """Accepts a line. `promisedBy` is the time by which it will be delivered (`yyyy-MM-ddTHH:mm:ssZ`)."""
+
+    order_detail_id: Id
+    promised_by: SentTime | None = None
+
+
+class Reject(RequestModel, frozen=True):
+    """Gives a line, or what is left of it, back. The shop's operator reads the reason."""
+
+    order_detail_id: Id
+    reason: ShortNote
+
+
 class Deliver(RequestModel, frozen=True):
-    """A delivery: one code for each unit of the line, or a note (for a top-up), or both.
+    """A delivery: codes for some or all of the remaining units of the line, or a note for all of it (a top-up), or both.
 
     The codes are in `deliveryData`, or in `deliveryItems` with their parts.
     """
@@ -106,6 +134,33 @@ class UploadResult(ResponseModel, frozen=True):
     skipped: list[SkippedCode]
 
 
+class BatchView(ResponseModel, frozen=True):
+    """A batch of the supplier: its codes by state. `nextExpiry` is when the first of the available codes expires."""
+
+    batch_id: str
+    product_id: str
+    created: Time
+    unit_cost: Decimal | None
+    currency: str
+    codes: int
+    available: int
+    reserved: int
+    sold: int
+    withdrawn: int
+    withdrawn_because: str | None
+    note: str | None
+    next_expiry: Time | None
+
+
+class StockWithdrawal(ResponseModel, frozen=True):
+    """The result of a withdrawal. `sold` codes stay: a buyer has them or is paying for them."""
+
+    withdrawn: int
+    sold: int
+    unknown: int
+    withdrawn_before: int
+
+
 class RequireDataView(ResponseModel, frozen=True):
     """The buyer's value for a requirement."""
 
@@ -115,7 +170,8 @@ class RequireDataView(ResponseModel, frozen=True):
 
 
 class AwaitingLine(ResponseModel, frozen=True):
-    """A line that awaits its supplier."""
+    """A line that awaits its supplier. `remaining` of its units are to be delivered; after `deadline` the line goes to
+    another supplier, or is cancelled."""
 
     order_detail_id: str
     product_id: str
@@ -123,10 +179,23 @@ class AwaitingLine(ResponseModel, frozen=True):
     quantity: int
     require_data: list[RequireDataView]
     queued: Time
+    remaining: int
+    accepted: Time | None
+    promised_by: Time | None
+    deadline: Time | None
 
 
-class DeliveryResult(ResponseModel, frozen=True):
-    """The line after its delivery."""
+class AssignedLine(ResponseModel, frozen=True):
+    """The line after the call. `assigned`: it still waits for this supplier, which has to deliver `remaining` units."""
 
     order_detail_id: str
     status: Status
+    assigned: bool
+    remaining: int
+
+
+class DeliveryResult(AssignedLine, frozen=True):
+    """The line after the delivery. `stocked` codes came too late: they went to stock in the supplier's batch `batchId`."""
+
+    stocked: int
+    batch_id: str | None

@@ -10,6 +10,7 @@ from bedesten_client._surfaces import api_keys, complaints
 from bedesten_client.schemas import (
     Amount,
     ApiKey,
+    AssignedLine,
     AwaitingLine,
     CodeItem,
     DeliveryResult,
@@ -17,6 +18,8 @@ from bedesten_client.schemas import (
     KeyRotation,
     Offer,
     Page,
+    StockBatch,
+    StockWithdrawal,
     SupplierComplaint,
     SupplierComplaintDetails,
     SupplierProduct,
@@ -34,6 +37,26 @@ class _Upload(Body, frozen=True):
     items: tuple[CodeItem, ...] = ()
 
 
+class _Batches(Paging, frozen=True):
+    product_id: str | None = None
+
+
+class _Withdrawal(Body, frozen=True):
+    reason: str
+    batch_id: str | None = None
+    codes: tuple[str, ...] = ()
+
+
+class _Acceptance(Body, frozen=True):
+    order_detail_id: str
+    promised_by: str | None = None
+
+
+class _Rejection(Body, frozen=True):
+    order_detail_id: str
+    reason: str
+
+
 class _Delivery(Body, frozen=True):
     order_detail_id: str
     delivery_data: tuple[str, ...] = ()
@@ -48,6 +71,10 @@ UPSERT_PRODUCTS = Operation(
 )
 UPLOAD_STOCK = Operation(method="POST", path="/Supplier/Stock/Upload", result=UploadResult, retry_policy=_KEYED)
 AWAITING = Operation(method="POST", path="/Supplier/Orders/Awaiting", result=Page[AwaitingLine])
+LIST_STOCK = Operation(method="POST", path="/Supplier/Stock/List", result=Page[StockBatch])
+WITHDRAW_STOCK = Operation(method="POST", path="/Supplier/Stock/Withdraw", result=StockWithdrawal, retry_policy=_KEYED)
+ACCEPT = Operation(method="POST", path="/Supplier/Orders/Accept", result=AssignedLine, retry_policy=_KEYED)
+REJECT = Operation(method="POST", path="/Supplier/Orders/Reject", result=AssignedLine, retry_policy=_KEYED)
 DELIVER = Operation(method="POST", path="/Supplier/Orders/Deliver", result=DeliveryResult, retry_policy=_KEYED)
 LIST_COMPLAINTS = Operation(method="POST", path="/Supplier/Complaints/List", result=Page[SupplierComplaint])
 GET_COMPLAINT = Operation(method="POST", path="/Supplier/Complaints/Get", result=SupplierComplaintDetails)
@@ -81,10 +108,39 @@ def list_awaiting(
     return Call(AWAITING, Paging(page_size=page_size, cursor=cursor, updated_since=since(updated_since)))
 
 
+def list_stock(
+    *,
+    product_id: str | None = None,
+    updated_since: datetime | None = None,
+    page_size: int | None = None,
+    cursor: str | None = None,
+) -> Call[Page[StockBatch]]:
+    """Return a page of the supplier's batches of stock codes, in their order of sale."""
+    return Call(
+        LIST_STOCK,
+        _Batches(page_size=page_size, cursor=cursor, updated_since=since(updated_since), product_id=product_id),
+    )
+
+
+def withdraw_stock(reason: str, *, batch_id: str | None = None, codes: Sequence[str] = ()) -> Call[StockWithdrawal]:
+    """Withdraw the unsold codes of one of the supplier's batches, or single codes, for good."""
+    return Call(WITHDRAW_STOCK, _Withdrawal(reason=reason, batch_id=batch_id, codes=lines(codes)))
+
+
+def accept(order_detail_id: str, *, promised_by: datetime | None = None) -> Call[AssignedLine]:
+    """Accept a waiting line, and optionally promise a time by which it will be delivered."""
+    return Call(ACCEPT, _Acceptance(order_detail_id=order_detail_id, promised_by=since(promised_by)))
+
+
+def reject(order_detail_id: str, reason: str) -> Call[AssignedLine]:
+    """Give a waiting line, or what is left of it, back: another supplier gets it, or it is cancelled."""
+    return Call(REJECT, _Rejection(order_detail_id=order_detail_id, reason=reason))
+
+
 def deliver(
     order_detail_id: str, codes: Sequence[str] = (), *, items: Sequence[CodeItem] = (), notes: Sequence[str] = ()
 ) -> Call[DeliveryResult]:
-    """Deliver a waiting line once: one code (plain, or an item with parts) for each unit, or notes, or both."""
+    """Deliver units of a waiting line once: a code (plain, or an item with parts) for each, or notes for all, or both."""
     body = _Delivery(
         order_detail_id=order_detail_id,
         delivery_data=lines(codes),

@@ -40,11 +40,14 @@ from bedesten_client.schemas._storefront import (
     Session,
 )
 from bedesten_client.schemas._supplier import (
+    AssignedLine,
     AwaitingLine,
     CodeItem,
     DeliveryResult,
     Offer,
     SkippedCode,
+    StockBatch,
+    StockWithdrawal,
     SupplierProduct,
     UploadResult,
 )
@@ -53,6 +56,7 @@ __all__ = [
     "Account",
     "Amount",
     "ApiKey",
+    "AssignedLine",
     "AwaitingLine",
     "BasketLine",
     "Category",
@@ -94,6 +98,8 @@ __all__ = [
     "SettlementLine",
     "SkippedCode",
     "Status",
+    "StockBatch",
+    "StockWithdrawal",
     "SupplierComplaint",
     "SupplierComplaintDetails",
     "SupplierProduct",

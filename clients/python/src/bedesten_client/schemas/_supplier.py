@@ -64,7 +64,7 @@ class UploadResult(Schema, frozen=True):
 
 
 class AwaitingLine(Schema, frozen=True):
-    """An order line that waits for its supplier."""
+    """An order line that waits for its supplier: `remaining` units, until `deadline`."""
 
     order_detail_id: str
     product_id: str
@@ -72,10 +72,50 @@ class AwaitingLine(Schema, frozen=True):
     quantity: int
     require_data: tuple[RequireData, ...]
     queued: datetime
+    remaining: int = 0
+    accepted: datetime | None = None
+    promised_by: datetime | None = None
+    deadline: datetime | None = None
 
 
-class DeliveryResult(Schema, frozen=True):
-    """An order line after its delivery."""
+class AssignedLine(Schema, frozen=True):
+    """An order line after a call. `assigned`: it still waits for this supplier, for `remaining` units."""
 
     order_detail_id: str
     status: int
+    assigned: bool = False
+    remaining: int = 0
+
+
+class DeliveryResult(AssignedLine, frozen=True):
+    """An order line after a delivery. `stocked` codes came too late: they are in stock, as the batch `batch_id`."""
+
+    stocked: int = 0
+    batch_id: str | None = None
+
+
+class StockBatch(Schema, frozen=True):
+    """A batch of the supplier's codes, with their number by state."""
+
+    batch_id: str
+    product_id: str
+    created: datetime
+    unit_cost: Decimal | None
+    currency: str
+    codes: int
+    available: int
+    reserved: int
+    sold: int
+    withdrawn: int
+    withdrawn_because: str | None = None
+    note: str | None = None
+    next_expiry: datetime | None = None
+
+
+class StockWithdrawal(Schema, frozen=True):
+    """The result of a withdrawal. `sold` codes stay with their buyers."""
+
+    withdrawn: int
+    sold: int
+    unknown: int
+    withdrawn_before: int

@@ -708,6 +708,30 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "supplier_settings",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("supplier_id", sa.Text(), nullable=False),
+        sa.Column("accept_within", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("deliver_within", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("max_failures", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("paused", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("pause_reason", sa.Text(), nullable=True),
+        sa.Column("resumed", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.CheckConstraint("(paused IS NULL) = (pause_reason IS NULL)", name=op.f("ck_supplier_settings_pause_reason")),
+        sa.CheckConstraint("accept_within > 0", name=op.f("ck_supplier_settings_accept_within")),
+        sa.CheckConstraint("deliver_within > 0", name=op.f("ck_supplier_settings_deliver_within")),
+        sa.CheckConstraint("max_failures BETWEEN 1 AND 100", name=op.f("ck_supplier_settings_max_failures")),
+        sa.CheckConstraint("paused BETWEEN 0 AND 253402300799999", name=op.f("ck_supplier_settings_paused")),
+        sa.CheckConstraint("resumed BETWEEN 0 AND 253402300799999", name=op.f("ck_supplier_settings_resumed")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "supplier_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_supplier_settings_tenant_id_supplier_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "supplier_id", name=op.f("pk_supplier_settings")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "transfers",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -984,6 +1008,49 @@ def upgrade() -> None:
         postgresql_where=sa.text("captured = amount"),
     )
     op.create_table(
+        "product_sourcing",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("accept_within", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("deliver_within", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("hold_unsourced", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("accept_within > 0", name=op.f("ck_product_sourcing_accept_within")),
+        sa.CheckConstraint("deliver_within > 0", name=op.f("ck_product_sourcing_deliver_within")),
+        sa.CheckConstraint("hold_unsourced IN (0, 1)", name=op.f("ck_product_sourcing_hold_unsourced")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "product_id"],
+            ["products.tenant_id", "products.id"],
+            name=op.f("fk_product_sourcing_tenant_id_product_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "product_id", name=op.f("pk_product_sourcing")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "product_suppliers",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("supplier_id", sa.Text(), nullable=False),
+        sa.Column("cost", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("priority", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("cost >= 0 AND cost * 1000 < 1000000000000000", name=op.f("ck_product_suppliers_cost")),
+        sa.CheckConstraint("priority BETWEEN 0 AND 1000", name=op.f("ck_product_suppliers_priority")),
+        sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_product_suppliers_updated")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "product_id"],
+            ["products.tenant_id", "products.id"],
+            name=op.f("fk_product_suppliers_tenant_id_product_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "supplier_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_product_suppliers_tenant_id_supplier_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "product_id", "supplier_id", name=op.f("pk_product_suppliers")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_product_suppliers_supplier_id"), "product_suppliers", ["supplier_id"], unique=False)
+    op.create_table(
         "review_rules",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -1239,6 +1306,58 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "line_assignments",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("line_id", sa.Text(), nullable=False),
+        sa.Column("supplier_id", sa.Text(), nullable=False),
+        sa.Column("unit_cost", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("queued", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("accepted", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("promised", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("ended", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "outcome IN ('delivered', 'rejected', 'late', 'cancelled', 'rerouted')",
+            name=op.f("ck_line_assignments_outcome"),
+        ),
+        sa.CheckConstraint(
+            "(ended IS NULL) = (outcome IS NULL)", name=op.f("ck_line_assignments_ends_with_an_outcome")
+        ),
+        sa.CheckConstraint("accepted BETWEEN 0 AND 253402300799999", name=op.f("ck_line_assignments_accepted")),
+        sa.CheckConstraint("ended BETWEEN 0 AND 253402300799999", name=op.f("ck_line_assignments_ended")),
+        sa.CheckConstraint("promised BETWEEN 0 AND 253402300799999", name=op.f("ck_line_assignments_promised")),
+        sa.CheckConstraint("queued BETWEEN 0 AND 253402300799999", name=op.f("ck_line_assignments_queued")),
+        sa.CheckConstraint(
+            "unit_cost >= 0 AND unit_cost < 1000000000000000", name=op.f("ck_line_assignments_unit_cost")
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "line_id"],
+            ["order_lines.tenant_id", "order_lines.id"],
+            name=op.f("fk_line_assignments_tenant_id_line_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "supplier_id"],
+            ["accounts.tenant_id", "accounts.id"],
+            name=op.f("fk_line_assignments_tenant_id_supplier_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_line_assignments")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_line_assignments_line_id_id"), "line_assignments", ["line_id", "id"], unique=False)
+    op.create_index(
+        op.f("ix_line_assignments_supplier_id_ended"), "line_assignments", ["supplier_id", "ended"], unique=False
+    )
+    op.create_index(
+        "ux_line_assignments_current",
+        "line_assignments",
+        ["line_id", "tenant_id"],
+        unique=True,
+        sqlite_where=sa.text("ended IS NULL"),
+        postgresql_where=sa.text("ended IS NULL"),
+    )
+    op.create_table(
         "payment_captures",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -1428,6 +1547,33 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state = 0"),
         postgresql_where=sa.text("state = 0"),
+    )
+    op.create_table(
+        "line_deliveries",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("line_id", sa.Text(), nullable=False),
+        sa.Column("first", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("units", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("codes", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("assignment_id", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("codes IN (0, units)", name=op.f("ck_line_deliveries_codes")),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_line_deliveries_created")),
+        sa.CheckConstraint("first >= 0", name=op.f("ck_line_deliveries_first")),
+        sa.CheckConstraint("units >= 1", name=op.f("ck_line_deliveries_units")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "assignment_id"],
+            ["line_assignments.tenant_id", "line_assignments.id"],
+            name=op.f("fk_line_deliveries_tenant_id_assignment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "line_id"],
+            ["order_lines.tenant_id", "order_lines.id"],
+            name=op.f("fk_line_deliveries_tenant_id_line_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "line_id", "first", name=op.f("pk_line_deliveries")),
+        sqlite_with_rowid=False,
     )
     # ### end Alembic commands ###
     _make_the_audit_trail_append_only()

@@ -1,0 +1,199 @@
+"""Suppliers as their operator manages them: times, pauses, further suppliers of a product, figures, rerouting."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from bedesten.accounts import actions as accounts
+from bedesten.accounts.actions import OWNERS, Account
+from bedesten.admin.inputs import minor_amount
+from bedesten.admin.products import product_of
+from bedesten.audit.actions import OPERATOR, record
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue import suppliers
+from bedesten.catalogue.suppliers import Sourcing
+from bedesten.core import text
+from bedesten.core.clock import wire_time
+from bedesten.core.money import MAX_MINOR, to_decimal
+from bedesten.errors import bad_field, normalised_field
+from bedesten.fulfilment import quality, routing
+from bedesten.gate.scopes import Surface
+from bedesten.store.transaction import Transaction
+
+
+class Unchanged:
+    """Stands for a setting that a command does not name."""
+
+
+UNCHANGED = Unchanged()
+Setting = int | None | Unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChange:
+    """New settings of a supplier or a product: times in ms, None for none."""
+
+    accept_within: Setting = UNCHANGED
+    deliver_within: Setting = UNCHANGED
+    max_failures: Setting = UNCHANGED
+    hold_unsourced: int | Unchanged = UNCHANGED
+
+    def given(self) -> dict[str, Any]:
+        """The settings that change."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in values.items() if not isinstance(value, Unchanged)}
+
+
+def find(tx: Transaction, name: str) -> Account:
+    """The supplier with this name or id. Raises `Refusal` (-3)."""
+    return accounts.find(tx, OWNERS[Surface.SUPPLIER], name)
+
+
+def change_settings(tx: Transaction, name: str, change: SettingsChange) -> dict[str, object]:
+    """Changes how long a supplier may take and when it is paused. Raises `Refusal` (-3)."""
+    account = find(tx, name)
+    before = suppliers.settings_of(tx, account.id)
+    suppliers.set_settings(tx, account.id, replace(before, **change.given()))
+    record(tx, OPERATOR, "supplier.settings", account.id, **change.given())
+    return view(tx, account)
+
+
+def pause(tx: Transaction, name: str, reason: str) -> dict[str, object]:
+    """Gives the supplier no new lines. Raises `Refusal` (-3)."""
+    account = find(tx, name)
+    if suppliers.pause(tx, account.id, normalised_field(text.note, reason, "reason")):
+        catalogue.touch(tx, account.id)
+        record(tx, OPERATOR, "supplier.pause", account.id, reason=reason)
+    return view(tx, account)
+
+
+def resume(tx: Transaction, name: str) -> dict[str, object]:
+    """Gives a paused supplier new lines again. Raises `Refusal` (-3)."""
+    account = find(tx, name)
+    if suppliers.resume(tx, account.id):
+        catalogue.touch(tx, account.id)
+        record(tx, OPERATOR, "supplier.resume", account.id)
+    return view(tx, account)
+
+
+def view(tx: Transaction, account: Account) -> dict[str, object]:
+    """The settings of a supplier, as JSON."""
+    settings = suppliers.settings_of(tx, account.id)
+    return {
+        "id": account.id,
+        "name": account.name,
+        "acceptWithinSeconds": _seconds(settings.accept_within),
+        "deliverWithinSeconds": _seconds(settings.deliver_within),
+        "maxFailures": settings.max_failures,
+        "paused": None if settings.paused is None else wire_time(settings.paused),
+        "pauseReason": settings.pause_reason,
+    }
+
+
+def figures(tx: Transaction, name: str = "", since: int = 0) -> list[dict[str, object]]:
+    """The quality figures of one supplier, or of all, for the lines that they were given since then (epoch ms)."""
+    kind = OWNERS[Surface.SUPPLIER]
+    names = [name] if name else [str(one["id"]) for one in accounts.list_all(tx, kind)]
+    return [_figures(tx, find(tx, one), since) for one in names]
+
+
+def _figures(tx: Transaction, account: Account, since: int) -> dict[str, object]:
+    found = quality.quality_of(tx, account.id, since)
+    settings = suppliers.settings_of(tx, account.id)
+    return {
+        "id": account.id,
+        "name": account.name,
+        **{name: getattr(found, name) for name in found.__slots__},
+        "failurePercent": found.failure_percent,
+        "paused": None if settings.paused is None else wire_time(settings.paused),
+        "pauseReason": settings.pause_reason,
+    }
+
+
+def add_to_product(
+    tx: Transaction, currency: str, name: str, sku: str, cost: Decimal, priority: int
+) -> list[dict[str, object]]:
+    """Makes a supplier a further one of a product, or changes its cost. Raises `Refusal`: -3, -2 for a wrong cost."""
+    account, product = find(tx, name), product_of(tx, sku)
+    minor = minor_amount(cost, currency, "cost")
+    if minor >= MAX_MINOR // 1000:
+        raise bad_field("cost", "is too large")
+    if product.supplier_id == account.id:
+        raise bad_field("supplier", "is the product's own supplier; change the product's cost instead")
+    suppliers.add_supplier(tx, product.id, account.id, minor, priority)
+    catalogue.touch(tx, account.id)
+    record(tx, OPERATOR, "product.supplier.add", product.id, supplier=account.id, cost=minor, priority=priority)
+    return of_product(tx, currency, product.id)
+
+
+def remove_from_product(tx: Transaction, currency: str, name: str, sku: str) -> list[dict[str, object]]:
+    """Removes a further supplier from a product; the lines that it has stay with it. Raises `Refusal` (-3)."""
+    account, product = find(tx, name), product_of(tx, sku)
+    catalogue.touch(tx, account.id)
+    if suppliers.remove_supplier(tx, product.id, account.id):
+        record(tx, OPERATOR, "product.supplier.remove", product.id, supplier=account.id)
+    return of_product(tx, currency, product.id)
+
+
+def of_product(tx: Transaction, currency: str, product: str) -> list[dict[str, object]]:
+    """The further suppliers of a product in the order in which they are asked."""
+    return [
+        {
+            "supplierId": one.supplier_id,
+            "name": find(tx, one.supplier_id).name,
+            "cost": to_decimal(one.cost, currency),
+            "currency": currency,
+            "priority": one.priority,
+        }
+        for one in suppliers.suppliers_of(tx, product)
+    ]
+
+
+def change_sourcing(tx: Transaction, currency: str, sku: str, change: SettingsChange) -> dict[str, object]:
+    """Changes how suppliers are asked for a product, or reads it without a change. Raises `Refusal` (-3)."""
+    product = product_of(tx, sku)
+    if change.given():
+        suppliers.set_sourcing(tx, product.id, replace(suppliers.sourcing_of(tx, product.id), **change.given()))
+        record(tx, OPERATOR, "product.sourcing", product.id, **change.given())
+    sourcing: Sourcing = suppliers.sourcing_of(tx, product.id)
+    return {
+        "productId": product.id,
+        "sku": product.sku,
+        "acceptWithinSeconds": _seconds(sourcing.accept_within),
+        "deliverWithinSeconds": _seconds(sourcing.deliver_within),
+        "withoutSupplier": "hold" if sourcing.hold_unsourced else "cancel",
+        "supplierId": product.supplier_id,
+        "furtherSuppliers": of_product(tx, currency, product.id),
+    }
+
+
+def reroute(
+    tx: Transaction, lines: Sequence[str], to: str | None, product: str = "", from_: str = ""
+) -> list[dict[str, object]]:
+    """Gives lines, or all waiting lines of a product (of one supplier), to another supplier, all or none.
+
+    Raises `Refusal`: -3, or -8 for a line that waits for no supplier or that no other one can be asked for.
+    """
+    target = None if to is None else find(tx, to).id
+    wanted = list(lines)
+    if product:
+        source = find(tx, from_).id if from_ else ""
+        wanted += [
+            one.id for one in routing.waiting_for(tx, product_of(tx, product).id, source) if one.supplier_id != target
+        ]
+    moved = [routing.reroute(tx, one, target, OPERATOR) for one in sorted(set(wanted))]
+    return [
+        {
+            "orderDetailId": one.id,
+            "orderId": one.order_id,
+            "supplierId": one.supplier_id,
+            "supplier": find(tx, str(one.supplier_id)).name,
+            "status": one.status,
+        }
+        for one in moved
+    ]
+
+
+def _seconds(milliseconds: int | None) -> float | int | None:
+    return None if milliseconds is None else milliseconds // 1000 if milliseconds % 1000 == 0 else milliseconds / 1000

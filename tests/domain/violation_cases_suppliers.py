@@ -1,0 +1,29 @@
+"""Cases of `test_check_violations` about assignments, deliveries and earnings of suppliers."""
+
+SUPPLIER_BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
+    "a waiting line without an assignment": (
+        4,
+        ("DELETE FROM line_assignments WHERE line_id = '{waiting}'",),
+        r"line odl_\w+ with status 2 has supplier sup_\w+, its current assignment is of -",
+    ),
+    "an assignment of a delivered line that goes on": (
+        4,
+        ("UPDATE line_assignments SET ended = NULL WHERE line_id = '{by_note}'",),
+        r"line odl_\w+ with status 1 has supplier sup_\w+, its current assignment is of sup_\w+",
+    ),
+    "a delivery that is not noted": (
+        4,
+        ("DELETE FROM line_deliveries WHERE line_id = '{by_note}'",),
+        r"line odl_\w+ has 2 units delivered by suppliers, their deliveries give 0",
+    ),
+    "a supplier that earned more": (
+        5,
+        ("UPDATE line_assignments SET unit_cost = unit_cost + 1 WHERE line_id = '{by_note}'",),
+        r"supplier sup_\w+ earned 602 by delivering line odl_\w+, its transfers are of 600",
+    ),
+    "a supplier that was paid for nothing": (
+        5,
+        ("UPDATE line_assignments SET unit_cost = NULL WHERE line_id = '{by_note}'",),
+        r"account owner sup_\w+ got 600 for line odl_\w+, of which it delivered nothing that earns",
+    ),
+}

@@ -1,0 +1,84 @@
+"""Fails the n-th call of the store inside an action, for every n: an action does everything or nothing."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bedesten.server.installation import Installation
+from bedesten.store.sql import metadata
+from bedesten.store.transaction import Transaction
+from tests.store.raw import raw
+
+CALLS = ("one", "all", "run", "one_each", "run_each", "run_all")
+"""The calls of a transaction. On SQLite `run_all` makes several, and each of them can fail."""
+MAX_CALLS = 300
+"""No action of ours makes so many calls; a loop that reaches it does not count what it should."""
+SHARED = frozenset({"revision_counter", "changes", "installation"})
+"""Tables without rows of one tenant."""
+
+
+class InjectedFailure(Exception):
+    """What the failing call raises."""
+
+
+def assert_all_or_nothing(
+    installation: Installation, tenant: str, action: Callable[[Transaction], object], *, at_least: int = 2
+) -> object:
+    """Runs the action with its first call of the store failing, then its second, until it succeeds.
+
+    After each failure the tenant's rows are as before. Returns the result of the run that succeeded. `at_least` is the
+    least number of calls that the action makes, so that a test cannot pass by counting nothing.
+    """
+    before = rows_of(installation, tenant)
+    for number in itertools.count(1):
+        assert number < MAX_CALLS, "the action does not end"
+        with pytest.MonkeyPatch.context() as patch:
+            calls = _fail_call(patch, number, tenant)
+            try:
+                result = installation.store.write_now(lambda tx: action(tx.for_tenant(tenant)))
+            except InjectedFailure:
+                pass
+            else:
+                assert calls() < number, f"the failure of call {number} was swallowed"
+                assert number > at_least, "so few calls were made"
+                return result
+        assert rows_of(installation, tenant) == before, f"call {number} failed and left something behind"
+    raise AssertionError("unreachable")
+
+
+def rows_of(installation: Installation, tenant: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of the tenant in every table."""
+    with raw(installation.settings) as other:
+        return {
+            table.name: sorted(
+                (
+                    tuple(row)
+                    for row in other.rows(f"SELECT * FROM {table.name} WHERE tenant_id = :tenant", tenant=tenant)
+                ),
+                key=repr,
+            )
+            for table in metadata.sorted_tables
+            if "tenant_id" in table.c and table.name not in SHARED
+        }
+
+
+def _fail_call(patch: pytest.MonkeyPatch, number: int, tenant: str) -> Callable[[], int]:
+    """Lets the call with this number fail; returns how many calls were made so far."""
+    count = 0
+
+    def wrapped(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(tx: Transaction, *args: Any, **kwargs: Any) -> Any:
+            nonlocal count
+            if tx.tenant == tenant:
+                count += 1
+                if count == number:
+                    raise InjectedFailure(f"call {number}")
+            return original(tx, *args, **kwargs)
+
+        return call
+
+    for name in CALLS:
+        patch.setattr(Transaction, name, wrapped(getattr(Transaction, name)))
+    return lambda: count
