@@ -97,6 +97,8 @@ COMMANDS = (
     ("complaints", "show", "{complaint}", "--tenant", "shop"),
     ("complaints", "replace", "{complaint}", "--tenant", "shop"),
     ("complaints", "refund", "{complaint}", "--tenant", "shop"),
+    ("orders", "refund", "{sold}", "--reason", "a gift", "--tenant", "shop"),
+    ("orders", "replace", "{sold}", "--reason", "it is used", "--tenant", "shop"),
     ("complaints", "reject", "{complaint}", "--text", "It works", "--tenant", "shop"),
     ("products", "import", "-", "--tenant", "shop"),
     ("products", "prices", "--tenant", "shop", "c-1=2.50"),
@@ -167,10 +169,12 @@ def input_of(arguments: tuple[str, ...]) -> bytes:
     return INPUTS.get(path_of(arguments), FILE)
 
 
+NESTED = {("products", "proposals"), ("products", "stock"), ("orders", "limits"), ("orders", "rules")}
+"""Nouns with nouns below them."""
+
+
 def path_of(arguments: tuple[str, ...]) -> tuple[str, ...]:
-    return arguments[
-        : 1 if arguments[0] in PLAIN else 3 if arguments[1] in ("proposals", "stock", "limits", "rules") else 2
-    ]
+    return arguments[: 1 if arguments[0] in PLAIN else 3 if (arguments[0], arguments[1]) in NESTED else 2]
 
 
 def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
@@ -181,8 +185,9 @@ def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
     if "{rule}" in arguments:
         rule = shop.run_json("orders", "rules", "list", "--tenant", "shop")["rules"][0]["id"]
         return [rule if one == "{rule}" else one for one in arguments]
-    if "{complaint}" in arguments:
-        return [_complaint(shop) if one == "{complaint}" else one for one in arguments]
+    if "{complaint}" in arguments or "{sold}" in arguments:
+        made = _complaint(shop)
+        return [made.get(one, one) for one in arguments]
     if "{batch}" in arguments:
         batch = shop.run_json("products", "stock", "list", "--tenant", "shop")["batches"][0]["id"]
         return [batch if one == "{batch}" else one for one in arguments]
@@ -202,18 +207,20 @@ def _made(shop: Program, make: Callable[[Transaction], str]) -> str:
         opened.store.close()
 
 
-def _complaint(shop: Program) -> str:
-    """A fresh complaint about a code of a product with another one in stock."""
+def _complaint(shop: Program) -> dict[str, str]:
+    """A fresh complaint, and a line without one; more codes of their product are in stock."""
     opened = open_installation(Settings(data=shop.data, database=shop.database))
 
-    def make(tx: Transaction) -> str:
+    def make(tx: Transaction) -> dict[str, str]:
         new = ProductFields(name="Code", currency="USD", sku=tx.new_id("s")[4:], price=1, accepted_cost=0)
         product, partner = catalogue.put_product(tx, new), accounts.find(tx, "partner", "p@partner.example")
-        add_codes(tx, opened.cipher, product, [tx.new_id("c")[4:] for _ in range(2)])
+        add_codes(tx, opened.cipher, product, [tx.new_id("c")[4:] for _ in range(4)])
         buyer = Buyer(partner.id, "partner", "reseller", "USD", "GLOBAL")
-        placed = orders.place(tx, buyer, NewOrder(tx.new_id("r"), (NewLine("1", product, 1),)))
-        said = NewComplaint(placed.lines[0].id, "INVALID_CODE")
-        return complaints.create(tx, opened.cipher, partner.id, said, Actor(partner.id)).id
+        lines = tuple(NewLine(name, product, 1) for name in "12")
+        bought, sold = (line.id for line in orders.place(tx, buyer, NewOrder(tx.new_id("r"), lines)).lines)
+        said = NewComplaint(bought, "INVALID_CODE")
+        complaint = complaints.create(tx, opened.cipher, partner.id, said, Actor(partner.id)).id
+        return {"{complaint}": complaint, "{sold}": sold}
 
     try:
         return opened.store.write_now(lambda tx: make(tx.for_tenant(tenants.find(tx, "shop"))))

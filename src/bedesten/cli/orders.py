@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from bedesten.admin import orders, suppliers
-from bedesten.cli import order_rules
+from bedesten.cli import order_refunds, order_rules
 from bedesten.cli.command import CommandContext, CommandResult, command
 from bedesten.cli.options import NO_VALUES, TenantOption, duration_or_time
 from bedesten.cli.output import Output, cell, printable, table
@@ -21,6 +21,9 @@ _Order = Annotated[str, typer.Argument(metavar="ORDER", help="The order's id.")]
 _Lines = Annotated[list[str], typer.Option("--line", metavar="LINE", help="Only this line, by its id; repeatable.")]
 _Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the audit trail.")]
 _COLUMNS = {"Order": "orderId", "Buyer": "buyer", "Reference": "reference", "State": "state", "Lines": "statuses"}
+
+command(app, "refund")(order_refunds.refund)
+command(app, "replace")(order_refunds.replace)
 
 
 @command(app, "list")

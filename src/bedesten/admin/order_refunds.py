@@ -1,0 +1,67 @@
+"""The operator makes good without a complaint of the buyer: refunds a line, replaces a unit of it."""
+
+from bedesten.admin import complaints as decided
+from bedesten.audit.actions import OPERATOR
+from bedesten.catalogue import units
+from bedesten.complaints import actions as complaints
+from bedesten.complaints.model import OTHER, REPLACE, NewComplaint, Proposal
+from bedesten.core.money import to_decimal
+from bedesten.errors import CONFLICT, NOT_FOUND, Refusal, bad_field
+from bedesten.orders import refunds
+from bedesten.orders import statements as sql
+from bedesten.orders.model import Line, Order
+from bedesten.store.transaction import Transaction
+from bedesten.tenants.cipher import TenantCipher
+
+
+def replace_unit(
+    tx: Transaction, cipher: TenantCipher, line_id: str, unit: int | None, reason: str, charge: bool
+) -> dict[str, object]:
+    """Replaces a unit of a line, counted from 1, as if its buyer had complained; returns that complaint.
+
+    Raises `Refusal`: -3; -2 for a missing or unknown unit; -8 if the unit has a complaint, or no code is left.
+    """
+    order, line = line_of(tx, line_id)
+    listed = [one for one in units.units_of(tx, line.id) if one.unit is not None]
+    number = 1 if unit is None and len(listed) == 1 else unit or 0
+    if not 1 <= number <= len(listed):
+        raise bad_field("--unit", f"the line has {len(listed)} codes: name one of them, counted from 1")
+    code = units.code_of(tx, cipher, listed[number - 1].code_id)
+    said = NewComplaint(line.id, OTHER, code, reason)
+    one = complaints.create(tx, cipher, order.buyer_id, said, OPERATOR, "operator")
+    return decided.decide(tx, cipher, one.id, Proposal(REPLACE, None, reason), charge)
+
+
+def refund_line(tx: Transaction, line_id: str, amount: int | None, key: str, reason: str) -> dict[str, object]:
+    """Refunds a line to its buyer's balance, once for each key: this amount (minor units), or all that is left.
+
+    Without a key every call is a refund of its own. Raises `Refusal`: -3; -8 if nothing is left, more than the rest
+    would be given back, or the key names another refund.
+    """
+    order, line = line_of(tx, line_id)
+    named = f"operator:{key or tx.new_id('key')}"
+    known = refunds.refund_of(tx, named)
+    wanted = amount if amount is not None else known.amount if known else refunds.refundable(line)
+    if wanted <= 0:
+        raise Refusal(CONFLICT, f"there is nothing to refund of line {line.id}")
+    made = refunds.refund_line(tx, order, line, wanted, named, reason, OPERATOR)
+    after = line_of(tx, line_id)[1]
+    return {
+        "refundId": made.id,
+        "orderId": order.id,
+        "orderDetailId": line.id,
+        "amount": to_decimal(made.amount, order.currency),
+        "refunded": to_decimal(after.refunded, order.currency),
+        "refundable": to_decimal(refunds.refundable(after), order.currency),
+        "currency": order.currency,
+        "reason": made.reason,
+    }
+
+
+def line_of(tx: Transaction, line_id: str) -> tuple[Order, Line]:
+    """An order line of any buyer. Raises `Refusal` (-3)."""
+    line = tx.one(sql.LINE, line=line_id)
+    order = tx.one(sql.ORDER_BY_ID, order_id=line.order_id) if line else None
+    if line is None or order is None:
+        raise Refusal(NOT_FOUND, f"no order line {line_id}", missing="order line")
+    return order, line
