@@ -386,11 +386,17 @@ def test_an_idempotency_key_belongs_to_one_owner(shop: Shop, other_shop: Shop) -
     assert shop.supplies.post("/Supplier/Stock/Upload", {**upload, "codes": ["Z"]}, key).told == (409, -8)
 
 
-def test_a_refusal_does_not_use_up_an_idempotency_key(shop: Shop) -> None:
-    key = [("Idempotency-Key", fresh("key"))]
+def test_a_refusal_that_the_state_decided_is_given_again_and_a_malformed_request_may_be_corrected(shop: Shop) -> None:
+    key, order = [("Idempotency-Key", fresh("key"))], shop.order("prd_0")
 
-    assert shop.reseller.post("/Orders/Create", shop.order("prd_0"), key).told == (409, -200)
-    assert shop.reseller.post("/Orders/Create", shop.order(), key).status == 200
+    assert shop.reseller.post("/Orders/Create", {**order, "basketData": []}, key).told == (400, -2)
+    first = shop.reseller.post("/Orders/Create", order, key)
+    again = shop.reseller.post("/Orders/Create", order, key)
+
+    assert (first.told, again.told) == ((409, -200), (409, -200))
+    assert again.json["data"] == first.json["data"]
+    assert shop.reseller.post("/Orders/Create", shop.order(), key).told == (409, -8)
+    assert shop.reseller.post("/Orders/Create", shop.order(), [("Idempotency-Key", fresh("key"))]).status == 200
 
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "caf\xe9", "a\tb"])

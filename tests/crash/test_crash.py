@@ -125,6 +125,8 @@ def test_what_was_acknowledged_survives_kill_9_and_nothing_is_half_done(
         run.wait_for_answers()
         run.traffic.stop()
         assert run.traffic.failures == []
+        assert len(run.traffic.keyed) > 1
+        run.traffic.ask_again()
         with raw(run.installation.settings) as other:
             deliver_the_rest(other)
             run.site.stop()

@@ -27,18 +27,22 @@ class Caller:
 
     def post(self, path: str, body: object) -> Any:
         """The data of the answer, however many attempts it takes; anything but success and 503 is an assertion."""
+        return self.ask(path, body).data
+
+    def ask(self, path: str, body: object, lines: Lines = ()) -> Answer:
+        """The answer, however many attempts it takes: anything but 503."""
         while True:
-            answer = self._attempt(path, body)
+            answer = self._attempt(path, body, lines)
             if answer is not None and answer.status != 503:
-                return answer.data
+                return answer
             self.again += 1
             time.sleep(0.05)
 
-    def _attempt(self, path: str, body: object) -> Answer | None:
+    def _attempt(self, path: str, body: object, lines: Lines) -> Answer | None:
         try:
             if self._client is None:
                 self._client = Client(self._port(), self._shop.host, self._lines)
-            return self._client.post(path, body)
+            return self._client.post(path, body, lines)
         except (OSError, NoAnswer):
             self.close()
             return None
@@ -59,11 +63,13 @@ class Traffic:
         self.deliveries: dict[str, list[str]] = {}
         self.deposits: dict[str, int] = {}
         self.captures: dict[str, str] = {}
+        self.keyed: dict[str, tuple[str, object, Answer]] = {}
         self.failures: list[str] = []
+        self._port = port
         self._stopped = threading.Event()
         self._callers: list[Caller] = []
         self._threads: list[threading.Thread] = []
-        parts = [*[self._order] * 4, *[self._deliver] * 2, self._deposit, self._check_out]
+        parts = [*[self._order] * 4, *[self._deliver] * 2, self._deposit, self._check_out, self._keyed]
         for number, part in enumerate(parts):
             self._threads.append(threading.Thread(target=self._run, args=(part, f"{number}", port)))
 
@@ -134,6 +140,30 @@ class Traffic:
             made = service.post("/Payment/Deposits/Create", body)
             service.post("/Payment/Deposits/Confirm", {"depositId": made["depositId"]})
             self.deposits[made["depositId"]] = 100 * (turn + 1)
+
+    def _keyed(self, name: str, caller: Callable[..., Caller]) -> None:
+        """Calls that only their `Idempotency-Key` makes safe to repeat: uploads, and orders that the state refuses."""
+        supplier, partner = caller(self.shop.supplies.lines), caller(self.shop.reseller.lines)
+        for turn in self._turns():
+            key, body = f"k-{name}-{turn}", dict[str, object]()
+            if turn % 2:
+                path, body = "/Supplier/Stock/Upload", {"productId": self.shop.card, "codes": [f"KEYED-CODE-{turn}"]}
+                answer = supplier.ask(path, body, [("Idempotency-Key", key)])
+                assert answer.data["added"] == 1, "the first answer, not that of a second upload"
+            else:
+                path, body = "/Orders/Create", {"orderReference": key, "basketData": [line("prd_0")]}
+                answer = partner.ask(path, body, [("Idempotency-Key", key)])
+                assert answer.told == (409, -200)
+            self.keyed[key] = path, body, answer
+
+    def ask_again(self) -> None:
+        """Sends every call with a key once more: each gets its first answer."""
+        for key, (path, body, before) in self.keyed.items():
+            client = self.shop.supplies if path.startswith("/Supplier") else self.shop.reseller
+            caller = Caller(self.shop, self._port, client.lines)
+            again = caller.ask(path, body, [("Idempotency-Key", key)])
+            caller.close()
+            assert (again.status, again.json["data"]) == (before.status, before.json["data"]), key
 
     def _check_out(self, name: str, caller: Callable[..., Caller]) -> None:
         customer, service = caller(self.shop.storefront.lines), caller(self.shop.payments.lines)

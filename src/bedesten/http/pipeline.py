@@ -143,10 +143,10 @@ class Pipeline:
                     return encode(_raise_refusal(await store.write(tenant, action, context, body)))
                 content = request_digest.digest(context.endpoint, context.argument, body)
 
-                def once(tx: Transaction) -> bytes | Refusal:
-                    return idempotency.once(tx, context.who.owner, key, content, lambda: action(tx, context, body))
+                def work(tx: Transaction) -> object:
+                    return action(tx, context, body)
 
-                return _raise_refusal(await store.write(tenant, once))
+                return _raise_refusal(await idempotency.answer(store, tenant, context.who.owner, key, content, work))
             case Reveals(action):
                 return encode(await store.write(tenant, action, context, body))
             case Checks(action):

@@ -41,7 +41,8 @@ class Writes:
 
 @dataclass(frozen=True, slots=True)
 class Reveals:
-    """Reads stock codes and records each reveal in the audit trail, so it runs in a write transaction."""
+    """Reads, and records that it was read, so it runs in a write transaction: reveals of stock codes in the audit trail, and
+    the order of a statement's rows. It moves neither money nor goods."""
 
     action: Callable[[Transaction, RequestContext, Any], object]
 

@@ -75,7 +75,8 @@ idempotency = Table(
     timestamp("created"),
     PrimaryKeyConstraint("tenant_id", "owner_id", "key"),
 )
-"""First answers of calls that carried an Idempotency-Key. An answer never holds a code or a secret."""
+"""First answers of calls that carried an Idempotency-Key, and refusals after an exclamation mark (`http.idempotency`). An
+answer never holds a code or a secret."""
 
 INSERT_ANSWER = insert_of(idempotency, or_ignore=True)
 STORED_ANSWER = statement(
