@@ -26,6 +26,8 @@ from bedesten.complaints.model import NewComplaint
 from bedesten.errors import CATALOGUE
 from bedesten.gate.scopes import Surface
 from bedesten.ledger import actions as ledger
+from bedesten.ledger import money_orders
+from bedesten.ledger.money_orders import NewMoneyOrder
 from bedesten.orders import actions as orders
 from bedesten.orders.model import Buyer, NewLine, NewOrder
 from bedesten.payments import actions as payments
@@ -34,6 +36,7 @@ from bedesten.server.installation import open_installation
 from bedesten.server.settings import Settings, unknown_variables
 from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants
+from bedesten.tenants.money_approval import set_approve_above
 from tests.domain.tenant import PASSWORD
 from tests.support.cli_program import ENVIRONMENT, Program
 from tests.support.sites import postgres_database
@@ -46,6 +49,7 @@ SQLITE = {("backup",)}
 """For one engine only; see `test_cli_backup`."""
 
 PARTNER = ("--tenant", "shop", "--email", "p@partner.example")
+BY_HAND = ("--tenant", "shop", "--partner", "p@partner.example", "--reason", "a reason")
 COMMANDS = (
     ("init",),
     ("tenants", "create", "shop", "--host", "api.shop.example"),
@@ -100,6 +104,14 @@ COMMANDS = (
     ("orders", "refund", "{sold}", "--reason", "a gift", "--tenant", "shop"),
     ("orders", "replace", "{sold}", "--reason", "it is used", "--tenant", "shop"),
     ("complaints", "reject", "{complaint}", "--text", "It works", "--tenant", "shop"),
+    ("money", "deposit", "5", *BY_HAND),
+    ("money", "withdraw", "1", *BY_HAND),
+    ("money", "adjust", "--add", "1", *BY_HAND),
+    ("money", "pending", "--tenant", "shop"),
+    ("money", "approve", "{money}", "--tenant", "shop"),
+    ("money", "reject", "{money}", "--tenant", "shop", "--reason", "a reason"),
+    ("money", "statement", "--tenant", "shop", "--partner", "p@partner.example", "--from", "1d"),
+    ("money", "balance", "--tenant", "shop"),
     ("products", "import", "-", "--tenant", "shop"),
     ("products", "prices", "--tenant", "shop", "c-1=2.50"),
     ("products", "stock", "add", "c-1", "-", "--tenant", "shop"),
@@ -179,7 +191,13 @@ def path_of(arguments: tuple[str, ...]) -> tuple[str, ...]:
 
 def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
     """The arguments with what they ask for: the id of the first API key, of a fresh customer, deposit or proposal."""
-    makers = {"{customer}": _customer, "{deposit}": _deposit, "{order}": _order, "{proposal}": _proposal}
+    makers = {
+        "{customer}": _customer,
+        "{deposit}": _deposit,
+        "{money}": _money_order,
+        "{order}": _order,
+        "{proposal}": _proposal,
+    }
     if not makers.keys().isdisjoint(arguments):
         return [_made(shop, makers[one]) if one in makers else one for one in arguments]
     if "{rule}" in arguments:
@@ -256,6 +274,13 @@ def _deposit(tx: Transaction) -> str:
     made = payments.create_deposit(tx, service.id, partner.id, tx.new_id("ref"), "USD", 5_00)
     assert payments.confirm_deposit(tx, service.id, made.id).state == AWAITING
     return made.id
+
+
+def _money_order(tx: Transaction) -> str:
+    partner = accounts.find(tx, "partner", "p@partner.example")
+    set_approve_above(tx, 0)
+    new = NewMoneyOrder("adjust", partner.id, "partner", "USD", 1, "a reason")
+    return money_orders.book(tx, new, "somebody else").id
 
 
 def test_this_file_runs_every_command(every: dict[tuple[str, ...], Any]) -> None:

@@ -148,7 +148,7 @@ def test_parts_of_requests_are_as_the_server_has_them() -> None:
 
 
 def test_results_are_as_the_server_has_them() -> None:
-    from bedesten.surfaces import api_keys, complaints
+    from bedesten.surfaces import api_keys, complaints, statements
     from bedesten.surfaces import schemas as common
     from bedesten.surfaces.payment import schemas as payment_shapes
     from bedesten.surfaces.reseller import schemas as reseller_shapes
@@ -182,6 +182,8 @@ def test_results_are_as_the_server_has_them() -> None:
         (schemas.ComplaintSummary, complaints.ComplaintSummary),
         (schemas.SupplierComplaint, complaints.SupplierComplaint),
         (schemas.SupplierComplaintDetails, complaints.SupplierComplaintView),
+        (schemas.KeyRevocation, api_keys.KeyRevocation),
+        (schemas.Transfer, statements.BuyerEntry), (schemas.SupplierTransfer, statements.SupplierEntry),
     ]  # fmt: skip
     for ours, theirs in pairs:
         assert ours.__struct_fields__ == theirs.__struct_fields__, ours

@@ -83,6 +83,12 @@ def test_the_last_minor_unit_can_be_spent_and_not_one_more(tenant: Tenant) -> No
     assert refused.value.code.number == -300
 
 
+def test_two_parts_whose_sum_needs_more_bits_than_each_are_held_together(tenant: Tenant) -> None:
+    tenant.deposit(70_000)
+    hold(tenant, 65_000, captured=32_500)
+    assert (tenant.balance().posted, tenant.balance().held) == (37_500, 32_500)
+
+
 def test_what_is_captured_at_once_and_what_waits_must_be_covered_together(tenant: Tenant) -> None:
     tenant.deposit(1_000)
     with pytest.raises(Refusal) as refused:

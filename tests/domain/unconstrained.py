@@ -13,12 +13,16 @@ from bedesten.catalogue.code import StockCode
 from bedesten.complaints import actions as complaints
 from bedesten.complaints import decisions
 from bedesten.complaints.model import NewComplaint, Proposal
+from bedesten.ledger import money_orders, statements
+from bedesten.ledger.money_orders import NewMoneyOrder
+from bedesten.ledger.statements import Period
 from bedesten.orders import actions as orders
 from bedesten.orders import cancel, checkout, refunds
 from bedesten.payments.deposit_limits import DepositLimits, set_limits
 from bedesten.server.installation import Installation
 from bedesten.store.sql import metadata
 from bedesten.tenants.cipher import TenantCipher
+from bedesten.tenants.money_approval import set_approve_above
 from tests.domain.tenant import Tenant, fresh, open_tenant
 from tests.store.raw import RawConnection
 
@@ -68,6 +72,7 @@ def one_of_everything(installation: Installation) -> Unconstrained:
     stranger.order((stranger.card(2), 1))
     stranger.deposit(7)
     card, topup = tenant.card(9), tenant.topup()
+    tenant.write(_book_by_hand, tenant)
     sold = tenant.order((card, 2))
     placed = tenant.order((topup, 1), (topup, 2), (topup, 1), notify_url="https://orders.example.com/all")
     by_code, by_note, waiting = (line.id for line in placed.lines)
@@ -148,6 +153,14 @@ def payments_with_a_past(tenant: Tenant) -> tuple[str, str, str, str, str]:
     tenant.notify("payment.disputeLost", lost)
     tenant.notify("payment.captured", refused)
     return refunded.id, refund.id, failed.id, lost.id, refused.id
+
+
+def _book_by_hand(tx: Any, tenant: Tenant) -> None:
+    """A correction that two persons booked."""
+    set_approve_above(tx, 0)
+    new = NewMoneyOrder("adjust", tenant.partner, "partner", "USD", -40, "a reason")
+    made = money_orders.approve(tx, money_orders.book(tx, new, "ann").id, "bob")
+    statements.page(tx, made.account_id, Period())
 
 
 def _announce(tx: Any, tenant: Tenant) -> str:

@@ -376,4 +376,47 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
         (f"UPDATE webhook_endpoints SET owner_id = '{{theirs}}' {MINE} url IS NOT NULL",),
         r"goes to endpoint whk_\w+, which is not the buyer's",
     ),
+    "a trial balance that is not zero": (
+        1,
+        (f"UPDATE ledger_accounts SET posted = posted + 1 {PARTNER}",),
+        r"the trial balance in USD is 1 minor units, not 0",
+    ),
+    "a booking by hand without its transfer": (
+        5,
+        (f"DELETE FROM transfers {MINE} business_key LIKE 'money:%'",),
+        r"money order mny_\w+ of -40 with state 1 has a transfer of 0",
+    ),
+    "a booking by hand that only waits": (
+        5,
+        (f"UPDATE money_orders SET state = 0 {MINE} state = 1",),
+        r"transfer trf_\w+ of 40 is booked for a money order that does not exist or is not booked",
+    ),
+    "a correction that pretends to be a payout": (
+        5,
+        (f"UPDATE money_orders SET kind = 'withdraw' {MINE} state = 1",),
+        r"money order mny_\w+ of kind withdraw is booked against an account of kind adjustments",
+    ),
+    "a statement with a wrong balance": (
+        1,
+        (f"UPDATE statement_entries SET balance = balance + 1 {MINE} seq = 1",),
+        r"entry 1 of the statement of account acc_\w+ has a balance of -?\d+; -?\d+ before it",
+    ),
+    "a statement that lists another account's transfer": (
+        1,
+        (f"UPDATE statement_entries SET transfer_id = 'trf_x' {MINE} seq = 1",),
+        r"entry 1 of the statement of account acc_\w+ has a balance of -?\d+; -?\d+ before it and a transfer of 0",
+    ),
+    "a statement that lost its last row": (
+        1,
+        (
+            f"DELETE FROM statement_entries {MINE} seq = (SELECT max(seq) FROM statement_entries)",
+            f"UPDATE statement_heads SET settled = settled + 3600001 {MINE} settled > 0",
+        ),
+        r"the statement of account acc_\w+ lacks transfer trf_\w+",
+    ),
+    "a booking that one person approved alone": (
+        5,
+        (f"UPDATE money_orders SET decided_by = created_by {MINE} state = 1",),
+        r"money order mny_\w+ above the limit was requested by ann and approved by ann",
+    ),
 }

@@ -28,6 +28,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 VARYING = {"token", "key", "hint", "id", "presented", "previous", "lastUses", "expires", "deliveryData"} | {
     "deliveryItems",
     "batchId",
+    "transferId",
     "skipped",
 }
 """Members whose values differ each time."""
@@ -40,12 +41,16 @@ EXCEPTIONS: dict[str, dict[str, object]] = {
     "POST /Storefront/Orders/Get": {"state": "awaitingPayment", "items.0.status": PROCESSING, "items.0.delivered": 0},
     "POST /Supplier/Stock/Upload": {"added": 0, "duplicates": 1, "available": 12},
     "POST /Supplier/Stock/Withdraw": {"withdrawn": 0, "unknown": 1},
+    "POST /Account/Statement": {"openingBalance": Decimal("0.00"), "items.0.balance": Decimal("-5.00")},
+    "POST /Storefront/Wallet/Get": dict.fromkeys(("balance", "available", "spendable"), Decimal("0.00")),
     "POST /Payment/Keys/Revoke": {"revoked": False},
     "POST /Supplier/Keys/Revoke": {"revoked": False},
 }
 """Values that differ because the shop is in another state than the example's."""
 NOTHING_YET = {"POST /Supplier/Stock/List"}
 """Lists that are empty in this shop."""
+EMPTY_LISTS = {"POST /Storefront/Wallet/Get", "POST /Supplier/Statement"}
+"""Operations whose `items` are empty in the shop: nothing was paid to the customer or delivered by the supplier."""
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +92,9 @@ def test_an_example_gets_its_documented_answer(answers: dict[str, Answer], route
     assert answer.told == (200, None), answer.body
     if route.endpoint in NOTHING_YET:
         told = {"items": [], "nextCursor": None}
+    if route.endpoint in EMPTY_LISTS:
+        assert answer.data["items"] == []
+        told["items"] = []
     assert dict(leaves(answer.data)) == dict(leaves(told)) | EXCEPTIONS.get(route.endpoint, {})
 
 

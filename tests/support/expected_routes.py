@@ -91,6 +91,10 @@ def _page(**more: object) -> dict[str, object]:
     return {"pageSize": 5, "cursor": None, "updatedSince": _SINCE, **more}
 
 
+def _statement_body() -> dict[str, object]:
+    return {"pageSize": 5, "cursor": None, "bookedFrom": _SINCE, "bookedTo": "2099-01-01T00:00:00Z"}
+
+
 def order_body(shop: Shop) -> dict[str, object]:
     """A new order with every field that there is."""
     only = {**line(shop.topup, topup=shop.topup), "maxUnitPrice": 7.25}
@@ -189,6 +193,8 @@ _CANONICAL = (
                 "reason": "A mistake"})),
     *_complaints(_RESELLER, "/Complaints"),
     ExpectedRoute("GET", "/Account/Details", _scoped(_RESELLER, "account:read"), _to("/Account/Details")),
+    ExpectedRoute("POST", "/Account/Statement", _scoped(_RESELLER, "account:read"),
+            _to("/Account/Statement", _statement_body())),
     ExpectedRoute("POST", "/Storefront/Customers/Register", _ANONYMOUS,
             lambda shop, goods: Sample("/Storefront/Customers/Register", _register())),
     ExpectedRoute("POST", "/Storefront/Customers/Login", Demand("login", _STOREFRONT),
@@ -221,6 +227,8 @@ _CANONICAL = (
     ExpectedRoute("POST", "/Storefront/Orders/Get", _scoped(_STOREFRONT, "orders:read"),
             lambda shop, goods: Sample("/Storefront/Orders/Get", {"orderId": goods.checkout_id})),
     *_complaints(_STOREFRONT, "/Storefront/Complaints"),
+    ExpectedRoute("POST", "/Storefront/Wallet/Get", _scoped(_STOREFRONT, "orders:read"),
+            _to("/Storefront/Wallet/Get", _statement_body())),
     ExpectedRoute("POST", "/Payment/Deposits/Create", _DEPOSITS,
             lambda shop, goods: Sample("/Payment/Deposits/Create", _money(12.5, partner=shop.partner_email))),
     ExpectedRoute("POST", "/Payment/Deposits/Confirm", _DEPOSITS,
@@ -289,6 +297,8 @@ _CANONICAL = (
     ExpectedRoute("POST", "/Supplier/Complaints/Answer", _ANSWERS,
             lambda shop, goods: Sample("/Supplier/Complaints/Answer", {
                 "complaintId": goods.supplier_complaint_id, "answer": "refund", "amount": 0.5, "text": "Half of it"})),
+    ExpectedRoute("POST", "/Supplier/Statement", _keyed(Surface.SUPPLIER, "statement:read"),
+            _to("/Supplier/Statement", _statement_body())),
     *_key_calls(Surface.PAYMENT),
     *_key_calls(Surface.SUPPLIER),
     ExpectedRoute("GET", "/documentation", _PUBLIC, _to("/documentation")),

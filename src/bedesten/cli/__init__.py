@@ -36,6 +36,7 @@ NOUNS = {
     "integrations": "Payment services and back offices: owners of API keys of the Payment surface.",
     "payments": "Payments of storefront orders: refunds, providers' events, statements.",
     "deposits": "Deposits for partners that wait for the operator's approval.",
+    "money": "Money by hand: adjust, deposit, withdraw, statements, the trial balance.",
     "products": "A tenant's catalogue: import, prices, stock.",
     "keys": "API keys: create, rotate, revoke, import.",
     "tokens": "Revoke bearer tokens.",

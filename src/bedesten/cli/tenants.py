@@ -9,7 +9,7 @@ from bedesten.accounts.token_idle import set_idle
 from bedesten.admin import inputs
 from bedesten.cli import access
 from bedesten.cli.command import CommandContext, CommandResult, command
-from bedesten.cli.options import NO_VALUES, TenantName, duration, pairs
+from bedesten.cli.options import NO_VALUES, TenantName, amount, duration, pairs
 from bedesten.cli.output import Document, Output, printable, table
 from bedesten.core.money import EXPONENTS
 from bedesten.errors import bad_field
@@ -18,9 +18,10 @@ from bedesten.gate.scopes import Surface
 from bedesten.server.loopback_guard import guard_tenant_hosts
 from bedesten.store.transaction import SystemTransaction, Transaction
 from bedesten.tenants import actions as tenants
-from bedesten.tenants import brand
+from bedesten.tenants import brand, listing
 from bedesten.tenants.actions import NewTenant
 from bedesten.tenants.checkout_limits import KINDS, set_checkout_limits
+from bedesten.tenants.money_approval import set_approve_above
 
 app = typer.Typer(no_args_is_help=True)
 _ACCESS_HELP = "A surface, or an endpoint such as 'POST /Supplier/Products/List'."
@@ -28,6 +29,7 @@ _ACCESS_HELP = "A surface, or an endpoint such as 'POST /Supplier/Products/List'
 _LIMIT_HELP = "Requests a minute for each credential, for the tenant, or for each address; repeatable."
 _LENIENT_HELP = "Ignore unknown members of requests (for clients of another platform), or refuse them."
 _CHECKOUT_LIMIT_HELP = f"Limits of unpaid checkouts: {', '.join(KINDS).replace('_', '-')}; repeatable."
+_APPROVE_HELP = "Money that an operator books by hand above this needs a second operator (default: off)."
 _ORIGIN_HELP = "An origin whose web pages may call its Storefront; repeatable, replaces the previous ones."
 
 
@@ -116,8 +118,11 @@ def change(
     origin: Annotated[list[str], typer.Option("--origin", metavar="https://…", help=_ORIGIN_HELP)] = NO_VALUES,
     no_origins: Annotated[bool, typer.Option("--no-origins", help="No web page may call its Storefront.")] = False,
     lenient: Annotated[bool | None, typer.Option("--lenient/--strict", help=_LENIENT_HELP)] = None,
+    approve_above: Annotated[
+        str | None, typer.Option("--approve-above", metavar="500.00|off", help=_APPROVE_HELP)
+    ] = None,
 ) -> CommandResult:
-    """Change a tenant's token lifetimes, region, rate limits, checkout limits, web origins, and leniency."""
+    """Change a tenant's token lifetimes, region, limits, web origins, leniency, and when money needs two persons."""
     lifetimes = {
         _surface(name, "--token-lifetime"): duration(text, "--token-lifetime")
         for name, text in pairs(token_lifetime, "--token-lifetime").items()
@@ -133,13 +138,14 @@ def change(
     }
     if origin and no_origins:
         raise typer.BadParameter("--origin and --no-origins exclude each other")
-    if not (lifetimes or idle or region or limits or guards or origin or no_origins or lenient is not None):
+    asked = (lifetimes, idle, region, limits, guards, origin, no_origins, lenient is not None, approve_above)
+    if not any(asked):
         raise typer.BadParameter(
             "say what to change: --token-lifetime, --token-idle, --region, --limit, --checkout-limit, --origin,"
-            " --no-origins, --lenient or --strict"
+            " --no-origins, --lenient, --strict or --approve-above"
         )
 
-    def act(tx: Transaction, _: TenantEntry) -> None:
+    def act(tx: Transaction, entry: TenantEntry) -> None:
         for surface, time in lifetimes.items():
             tenants.set_lifetime(tx, surface, time)
         for surface, time_out in idle.items():
@@ -154,12 +160,14 @@ def change(
             tenants.set_origins(tx, origin)
         if lenient is not None:
             tenants.set_lenient(tx, lenient)
+        if approve_above:
+            set_approve_above(tx, _approve_above(approve_above, entry.currency))
 
     ctx.write_in(tenant, act)
     shown = ctx.read(lambda tx: _one(tx, tenant))
     columns = {"Token_lifetime_in_seconds": "tokenLifetimeSeconds", "Idle_in_seconds": "tokenIdleSeconds"}
     columns |= {"Requests_a_minute": "limits", "Checkouts": "checkoutLimits"}
-    columns |= {"Origins": "origins", "Lenient": "lenient"}
+    columns |= {"Origins": "origins", "Lenient": "lenient", "Approve_above": "approveAbove"}
     return CommandResult(shown, [table([shown], "", Name="name", **columns)])
 
 
@@ -233,7 +241,7 @@ def change_access(
 @command(app, "list")
 def show_all(ctx: CommandContext) -> CommandResult:
     """List every tenant."""
-    listed = [_canonical(row) for row in ctx.read(tenants.list_all)]
+    listed = [_canonical(row) for row in ctx.read(listing.list_all)]
     return CommandResult({"tenants": listed}, [_table(listed)])
 
 
@@ -255,9 +263,13 @@ def _limit(text: str, option: str) -> int | None:
     return int(text)
 
 
+def _approve_above(text: str, currency: str) -> int | None:
+    return None if text == "off" else inputs.minor_amount(amount(text, "approveAbove"), currency, "approveAbove")
+
+
 def _one(tx: SystemTransaction, tenant: str) -> Document:
     found = tenants.find(tx, tenant)
-    return next(_canonical(row) for row in tenants.list_all(tx) if row["id"] == found)
+    return next(_canonical(row) for row in listing.list_all(tx) if row["id"] == found)
 
 
 def _canonical(row: Document) -> Document:

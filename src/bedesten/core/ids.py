@@ -41,6 +41,15 @@ def first_id(prefix: str, at: int) -> str:
     return _encode(prefix, (at & 0xFFFFFFFFFFFF) << 80)
 
 
+def earlier_id(identifier: str, by_ms: int) -> str:
+    """Returns the smallest id of the same prefix that is made so many milliseconds before this one, or later."""
+    prefix, _, digits = identifier.partition("_")
+    number = 0
+    for digit in digits:
+        number = number << 5 | _DIGITS.index(digit)
+    return first_id(prefix, max(0, (number >> 80) - by_ms))
+
+
 _request_ids: list[str] = []
 os.register_at_fork(after_in_child=_request_ids.clear)
 

@@ -15,6 +15,7 @@ GRANTS = {
             "orders:read",
             "orders:deliver",
             "complaints:manage",
+            "statement:read",
             "keys:manage",
         }
     ),

@@ -1,9 +1,12 @@
 """The ledger: double entry in whole minor units.
 
 Nouns. An *account* belongs to an owner and has one currency. Partners and customers have bounded accounts, which may
-not go below minus their credit limit. The tenant itself owns `clearing` (money that entered from outside) and `sales`;
-a supplier's account collects what it earns. A *transfer* is one row: a positive amount from one account to another, in
-one currency. A *hold* sets money of an account aside for one order.
+not go below minus their credit limit. The tenant itself owns `clearing` (money that entered or left), `adjustments`
+(corrections by hand) and `sales`; a supplier's account collects what it earns. A *transfer* is one row: a positive
+amount from one account to another, in one currency. A *hold* sets money of an account aside for one order. A *money
+order* is what an operator books by hand: booked at once, or waiting for a second person, or rejected
+(`moves.MONEY_ORDER`). A *statement* lists the transfers of one account with the balance after each (`statements`); the
+place of a transfer in it never changes.
 
 States. A hold is divided into captured, released and still held money; captures and releases never go back.
 

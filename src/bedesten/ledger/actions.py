@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import case, select, update
+from sqlalchemy import case, func, or_, select, update
 
 from bedesten import errors
 from bedesten.core.money import MAX_MINOR
@@ -62,7 +62,7 @@ _BALANCE = rows_as(
 _HERE = (_A.tenant_id == TENANT) & (_A.id == p("id"))
 _SET_ASIDE = statement(
     update(ledger_accounts)
-    .where(_HERE, _A.posted - _A.held + _A.credit_limit >= p("waiting") + p("captured"))
+    .where(_HERE, _A.posted - _A.held + _A.credit_limit >= p("total"))
     .values(held=_A.held + p("waiting"), posted=_A.posted - p("captured"))
 )
 _CAPTURE = statement(
@@ -77,6 +77,17 @@ _RECEIVE = statement(
     update(ledger_accounts)
     .where(_HERE, _A.posted + _A.credit_limit + p("amount") < MAX_MINOR)
     .values(posted=_A.posted + p("amount"), overdraft_limit=_STILL_OWED)
+)
+_SPEND = statement(
+    update(ledger_accounts)
+    .where(_HERE, _A.posted - _A.held + _A.credit_limit * p("on_credit") >= p("amount"))
+    .values(posted=_A.posted - p("amount"))
+)
+_LOCK = statement(select(_A.id).where(_HERE).with_for_update())
+_SUM = statement(
+    select(
+        func.coalesce(func.sum(case((transfers.c.to_id == p("id"), transfers.c.amount), else_=-transfers.c.amount)), 0)
+    ).where(transfers.c.tenant_id == TENANT, or_(transfers.c.to_id == p("id"), transfers.c.from_id == p("id")))
 )
 _SET_CREDIT = statement(
     update(ledger_accounts)
@@ -155,7 +166,7 @@ def hold_steps(from_: Balance, amount: int, order: str, captured: int = 0) -> li
     One statement checks and changes the balance, so that two orders can never spend the same money. It raises `Refusal`
     (-300) if the balance is too low.
     """
-    parts = {"id": from_.id, "waiting": amount - captured, "captured": captured}
+    parts = {"id": from_.id, "total": amount, "waiting": amount - captured, "captured": captured}
     held = {"account_id": from_.id, "currency": from_.currency, "placed": amount, "captured": captured, "released": 0}
     return [
         Step(_SET_ASIDE, parts, error=_insufficient),
@@ -216,6 +227,40 @@ def claw_back(tx: Transaction, supplier: str, currency: str, amount: int, busine
     sales = account(tx, tx.tenant, "sales", currency)
     payable = account(tx, supplier, "supplier", currency)
     return bool(tx.run(_TRANSFER, **_transfer(tx, payable.id, sales.id, currency, amount, business_key, order)))
+
+
+def book_by_hand(
+    tx: Transaction, of: Balance, kind: str, change: int, counter: str, business_key: str, *, on_credit: bool
+) -> None:
+    """Changes an owner's balance by a transfer with the tenant's account of the kind `counter`.
+
+    A bounded account can be taken from down to its credit limit `on_credit`, else down to 0; a supplier's account
+    without bound `on_credit`, else down to 0. Raises `Refusal`: -300, or -2 if the balance would become too large.
+    """
+    other = account(tx, tx.tenant, counter, of.currency)
+    giver, taker = (other, of) if change > 0 else (of, other)
+    amount = abs(change)
+    if kind in BOUNDED and change > 0 and not tx.run(_RECEIVE, id=of.id, amount=amount):
+        raise amount_too_large("amount")
+    if kind in BOUNDED and change < 0 and not tx.run(_SPEND, id=of.id, amount=amount, on_credit=int(on_credit)):
+        raise _insufficient()
+    if kind not in BOUNDED and change < 0 and not on_credit and _locked_sum(tx, of) < amount:
+        raise _insufficient()
+    booked = tx.run(_TRANSFER, **_transfer(tx, giver.id, taker.id, of.currency, amount, business_key, None))
+    assert booked, "a business key of a money order is booked once"
+
+
+def balance_by_transfers(tx: Transaction, of: Balance) -> int:
+    """Returns the balance of an account that caches none, in minor units: the sum of its transfers."""
+    row = tx.one(_SUM, id=of.id)
+    assert row is not None, "a sum has a row"
+    return int(row[0])
+
+
+def _locked_sum(tx: Transaction, of: Balance) -> int:
+    """Returns the balance with the account's row locked, so that payouts of a supplier are booked one at a time."""
+    tx.one(_LOCK, id=of.id)
+    return balance_by_transfers(tx, of)
 
 
 def set_credit(tx: Transaction, of: Balance, limit: int) -> None:

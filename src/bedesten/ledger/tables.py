@@ -1,6 +1,7 @@
-"""Tables of ledger accounts, transfers and holds."""
+"""Tables of ledger accounts, transfers, holds, money orders and statements."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
+from sqlalchemy import text as sql_text
 from sqlalchemy.schema import Table
 
 from bedesten.core.money import MAX_MINOR
@@ -12,7 +13,10 @@ ledger_accounts = Table(
     text("id", key=True),
     text("tenant_id", ForeignKey("tenants.id")),
     text("owner_id"),
-    text("kind", CheckConstraint("kind IN ('partner', 'customer', 'supplier', 'clearing', 'sales')", name="kind")),
+    text(
+        "kind",
+        CheckConstraint("kind IN ('partner', 'customer', 'supplier', 'clearing', 'sales', 'adjustments')", name="kind"),
+    ),
     text("currency"),
     integer("bounded", CheckConstraint("bounded IN (0, 1)", name="bounded")),
     integer("posted"),
@@ -82,3 +86,77 @@ holds = Table(
     sqlite_with_rowid=False,
 )
 Index(None, holds.c.account_id)
+
+money_orders = Table(
+    "money_orders",
+    metadata,
+    text("id"),
+    text("tenant_id"),
+    text("business_key"),
+    text("kind", CheckConstraint("kind IN ('adjust', 'deposit', 'withdraw')", name="kind")),
+    text("account_id"),
+    text("currency"),
+    integer(
+        "amount", CheckConstraint(f"amount <> 0 AND amount > -{MAX_MINOR} AND amount < {MAX_MINOR}", name="amount")
+    ),
+    text("reason", CheckConstraint("reason <> ''", name="reason")),
+    integer("state", CheckConstraint("state IN (0, 1, 2)", name="state")),
+    integer("two_persons", CheckConstraint("two_persons IN (0, 1)", name="two_persons")),
+    timestamp("created"),
+    text("created_by"),
+    timestamp("decided", null=True),
+    text("decided_by", null=True),
+    text("decision", null=True),
+    PrimaryKeyConstraint("tenant_id", "id"),
+    UniqueConstraint("business_key", "tenant_id"),
+    CheckConstraint("kind = 'adjust' OR (kind = 'deposit') = (amount > 0)", name="direction"),
+    CheckConstraint("(decided IS NULL) = (decided_by IS NULL)", name="decided_by_somebody"),
+    CheckConstraint("state <> 0 OR (two_persons = 1 AND decided IS NULL)", name="waits_undecided"),
+    CheckConstraint(
+        "state <> 1 OR two_persons = 0 OR (decided_by IS NOT NULL AND decided_by <> created_by)", name="second_person"
+    ),
+    ForeignKeyConstraint(
+        ["tenant_id", "account_id", "currency"],
+        ["ledger_accounts.tenant_id", "ledger_accounts.id", "ledger_accounts.currency"],
+        name="fk_money_orders_account",
+    ),
+    sqlite_with_rowid=False,
+)
+"""What an operator books by hand. `amount` is what the owner's balance changes by. `two_persons`: it was above the
+tenant's limit, so somebody other than `created_by` has to approve it. `decision` is why it was rejected."""
+Index(None, money_orders.c.account_id)
+Index(
+    "ix_money_orders_waiting",
+    money_orders.c.tenant_id,
+    money_orders.c.id,
+    sqlite_where=sql_text("state = 0"),
+    postgresql_where=sql_text("state = 0"),
+)
+
+statement_heads = Table(
+    "statement_heads",
+    metadata,
+    text("tenant_id"),
+    text("account_id", ForeignKey("ledger_accounts.id")),
+    timestamp("settled"),
+    PrimaryKeyConstraint("tenant_id", "account_id"),
+)
+"""The row that a reader of an account's statement locks. A transfer that is entered later stands at `settled` or later."""
+
+statement_entries = Table(
+    "statement_entries",
+    metadata,
+    text("tenant_id"),
+    text("account_id"),
+    integer("seq", CheckConstraint("seq > 0", name="seq")),
+    text("transfer_id"),
+    timestamp("at"),
+    integer("balance"),
+    PrimaryKeyConstraint("tenant_id", "account_id", "seq"),
+    UniqueConstraint("account_id", "transfer_id", "tenant_id"),
+    ForeignKeyConstraint(["tenant_id", "transfer_id"], ["transfers.tenant_id", "transfers.id"]),
+    sqlite_with_rowid=False,
+)
+"""The transfers of an account in the order in which statements list them; `balance` is that after the transfer. Rows are
+added when somebody reads the statement (`ledger.statements`), and never change."""
+Index(None, statement_entries.c.account_id, statement_entries.c.at, statement_entries.c.seq)

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from bedesten.surfaces.schemas import Login, ProductView, RequirementView, Token
+from bedesten.surfaces.statements import BuyerEntry
 
 CARD = "prd_01m8692580gb8esj5r5ma8t4cd"
 TOP_UP = "prd_01m8692580pykgejx9r022r7j1"
@@ -32,6 +33,8 @@ OTHER_PAYMENT = "pay_01m86925807hz3kd5y8fvc1qje"
 REFUND = "rfd_01m86925808m2v5t1x9qk3ebwz"
 SETTLEMENT = "set_01m8692580t6j0w4c8yn1fd7ra"
 SESSION = "ses_01m8692580hw1bhn4c9ssyd3ee"
+TRANSFER = "trf_01m8692580a4x7dqz1k9mw3pte"
+OTHER_TRANSFER = "trf_01m8692580c8n5rvy2h6js0bqf"
 KEY = "key_01m8692580wrkv6nxsrssrfsz7"
 
 PLAYER = "player"
@@ -78,3 +81,25 @@ def login(email: str) -> Login:
 def token(callback_data: object = None) -> Token:
     """The answer to a login."""
     return Token(token=BEARER, expiration=LATER, idle_timeout_seconds=None, callback_data=callback_data)
+
+
+PURCHASE_ENTRY = BuyerEntry(
+    transfer_id=OTHER_TRANSFER,
+    booked=NOW,
+    type="purchase",
+    amount=Decimal("-5.00"),
+    balance=Decimal("95.00"),
+    order_id=ORDER,
+    order_reference="PO-1001",
+    order_detail_id=CARD_LINE,
+)
+REFUND_ENTRY = BuyerEntry(
+    transfer_id=TRANSFER,
+    booked=NOW,
+    type="refund",
+    amount=Decimal("5.00"),
+    balance=Decimal("5.00"),
+    order_id=CHECKOUT,
+    order_reference=CHECKOUT,
+    order_detail_id=None,
+)

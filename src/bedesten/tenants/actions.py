@@ -11,7 +11,7 @@ from sqlalchemy import case, delete, select, update
 from bedesten import errors
 from bedesten.audit.actions import OPERATOR, record
 from bedesten.core import text
-from bedesten.core.clock import DAY, HOUR, MINUTE, wire_time
+from bedesten.core.clock import DAY, HOUR, MINUTE
 from bedesten.core.money import EXPONENTS
 from bedesten.core.revision import token_version_step
 from bedesten.errors import Refusal, bad_field, normalised_field
@@ -29,7 +29,6 @@ from bedesten.store.sql import (
 )
 from bedesten.store.sql import Statement as Bound
 from bedesten.store.transaction import SystemTransaction, Transaction
-from bedesten.tenants.checkout_limits import CheckoutLimits
 from bedesten.tenants.cipher import TenantCipher
 from bedesten.tenants.tables import hosts, tenant_access, tenants
 
@@ -47,12 +46,6 @@ _NAMES = cross_tenant(select(tenants.c.name).order_by(tenants.c.id))
 MAX_NAME = 100
 _NAME = statement(select(tenants.c.name).where(tenants.c.id == TENANT))
 _T = tenants.c
-_LIST = cross_tenant(
-    select(
-        _T.id, _T.name, _T.suspended, _T.sandbox, _T.currency, _T.region, _T.lifetime_reseller, _T.lifetime_storefront,
-        _T.idle_reseller, _T.idle_storefront, _T.created, _T.limits, _T.origins, _T.lenient, _T.checkout_limits,
-    ).order_by(_T.id)
-)  # fmt: skip
 _BEFORE = statement(
     select(
         _T.suspended, _T.lifetime_reseller, _T.lifetime_storefront, _T.idle_reseller, _T.idle_storefront, _T.origins,
@@ -207,6 +200,7 @@ def create(tx: SystemTransaction, cipher: TenantCipher, new: NewTenant) -> dict[
         brand=None,
         lenient=0,
         checkout_limits="{}",
+        approve_above=None,
     )
     if not made:
         raise Refusal(errors.CONFLICT, "the name is taken", fields={"name": "there is a tenant of this name"})
@@ -369,33 +363,3 @@ def end_tokens(tx: Transaction) -> None:
     tx.run(_ADVANCE, step=token_version_step())
     tx.advance_revision("tenant", tx.tenant)
     record(tx, OPERATOR, "tenant.tokens.revoke", tx.tenant)
-
-
-def list_all(tx: SystemTransaction) -> list[dict[str, object]]:
-    """Lists every tenant as the operator sees it."""
-    listed = []
-    for row in tx.all(_LIST):
-        bound = tx.for_tenant(row[0])
-        listed.append(
-            {
-                "id": row[0],
-                "name": row[1],
-                "suspended": bool(row[2]),
-                "sandbox": bool(row[3]),
-                "currency": row[4],
-                "region": row[5],
-                "hosts": list_hosts(bound),
-                "tokenLifetimeSeconds": {"reseller": row[6] // 1000, "storefront": row[7] // 1000},
-                "tokenIdleSeconds": {
-                    "reseller": row[8] // 1000 if row[8] else None,
-                    "storefront": row[9] // 1000 if row[9] else None,
-                },
-                "access": list_access(bound),
-                "limits": json.loads(row[11]),
-                "checkoutLimits": CheckoutLimits.of(json.loads(row[14])).wire(),
-                "origins": row[12].split(),
-                "lenient": bool(row[13]),
-                "created": wire_time(row[10]),
-            }
-        )
-    return listed

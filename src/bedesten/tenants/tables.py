@@ -33,13 +33,15 @@ tenants = Table(
     text("brand", null=True),
     integer("lenient", CheckConstraint("lenient IN (0, 1)", name="lenient")),
     text("checkout_limits"),
+    integer("approve_above", CheckConstraint("approve_above >= 0", name="approve_above"), null=True),
     UniqueConstraint("name_key"),
 )
 """`name_key` is the folded form in which two names count as the same (`core.text.key`). `generation` is part of the
 derivation of the tenant's signing keys; the token versions end tokens issued before. `origins` are the web origins of
 the storefront (CORS), `limits` a JSON object of rate limits, `brand` one of the colour and the logo of its
 documentation, `checkout_limits` one of the operator's changes of `CheckoutLimits`. `lenient`: its calls ignore unknown
-members. `wrapped_key` is the tenant's data key, wrapped by the master secret `wrapping_id`. Times are in ms."""
+members. `approve_above`: a booking by hand above that many minor units needs a second person.
+`wrapped_key` is the tenant's data key, wrapped by the master secret `wrapping_id`. Times are in ms."""
 
 hosts = Table("hosts", metadata, text("host", key=True), text("tenant_id", ForeignKey("tenants.id")))
 Index(None, hosts.c.tenant_id)

@@ -11,7 +11,7 @@ from bedesten_client._flow import Clock, Deadline, Flow, Send, Sleep, check
 from bedesten_client._retry import RetryPolicy, retry_delay
 from bedesten_client._wire import Outcome, Request, Response, encode, error_of, random_key, result_of
 
-Result = TypeVar("Result")
+Result = TypeVar("Result", covariant=True)
 Item = TypeVar("Item")
 
 

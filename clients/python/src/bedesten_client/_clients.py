@@ -63,6 +63,8 @@ class ResellerClient(SyncBase):
     each_complaint = sync_iterator(reseller.list_complaints)
     get_complaint = sync_method(reseller.get_complaint)
     withdraw_complaint = sync_method(reseller.withdraw_complaint)
+    list_transfers = sync_method(reseller.list_transfers)
+    each_transfer = sync_iterator(reseller.list_transfers)
 
 
 class AsyncResellerClient(AsyncBase):
@@ -99,6 +101,8 @@ class AsyncResellerClient(AsyncBase):
     each_complaint = async_iterator(reseller.list_complaints)
     get_complaint = async_method(reseller.get_complaint)
     withdraw_complaint = async_method(reseller.withdraw_complaint)
+    list_transfers = async_method(reseller.list_transfers)
+    each_transfer = async_iterator(reseller.list_transfers)
 
 
 class _CustomerSession:
@@ -172,6 +176,8 @@ class StorefrontClient(_CustomerSession, SyncBase):
     each_complaint = sync_iterator(storefront.list_complaints)
     get_complaint = sync_method(storefront.get_complaint)
     withdraw_complaint = sync_method(storefront.withdraw_complaint)
+    list_transfers = sync_method(storefront.list_transfers)
+    each_transfer = sync_iterator(storefront.list_transfers)
 
 
 class AsyncStorefrontClient(_CustomerSession, AsyncBase):
@@ -228,6 +234,8 @@ class AsyncStorefrontClient(_CustomerSession, AsyncBase):
     each_complaint = async_iterator(storefront.list_complaints)
     get_complaint = async_method(storefront.get_complaint)
     withdraw_complaint = async_method(storefront.withdraw_complaint)
+    list_transfers = async_method(storefront.list_transfers)
+    each_transfer = async_iterator(storefront.list_transfers)
 
 
 class PaymentClient(KeyedSync):
@@ -311,6 +319,8 @@ class SupplierClient(KeyedSync):
     each_complaint = sync_iterator(supplier.list_complaints)
     get_complaint = sync_method(supplier.get_complaint)
     answer_complaint = sync_method(supplier.answer_complaint)
+    list_transfers = sync_method(supplier.list_transfers)
+    each_transfer = sync_iterator(supplier.list_transfers)
     get_key = sync_method(supplier.get_key)
     rotate_key = sync_method(supplier.rotate_key)
     revoke_key = sync_method(supplier.revoke_key)
@@ -335,6 +345,8 @@ class AsyncSupplierClient(KeyedAsync):
     each_complaint = async_iterator(supplier.list_complaints)
     get_complaint = async_method(supplier.get_complaint)
     answer_complaint = async_method(supplier.answer_complaint)
+    list_transfers = async_method(supplier.list_transfers)
+    each_transfer = async_iterator(supplier.list_transfers)
     get_key = async_method(supplier.get_key)
     rotate_key = async_method(supplier.rotate_key)
     revoke_key = async_method(supplier.revoke_key)

@@ -30,6 +30,15 @@ class OrderPaging(Body, frozen=True):
     created_to: str | None = None
 
 
+class Period(Body, frozen=True):
+    """The body of a request for a statement: which page, and of which time."""
+
+    page_size: int | None = None
+    cursor: str | None = None
+    booked_from: str | None = None
+    booked_to: str | None = None
+
+
 def since(moment: datetime | None) -> str | None:
     """Format a moment for the wire. Raises ValueError if it has no time zone."""
     if moment is None:

@@ -3,6 +3,7 @@
 from sqlalchemy import and_, case, func, or_, select, union_all
 
 from bedesten.core.money import MAX_MINOR
+from bedesten.integrity.invariants.by_hand import BY_HAND
 from bedesten.integrity.invariants.query import invariant_query
 from bedesten.ledger.actions import BOUNDED
 from bedesten.ledger.tables import ledger_accounts, transfers
@@ -84,4 +85,5 @@ BALANCES = (
             or_(_A.posted + _A.overdraft_limit >= MAX_MINOR, _A.posted <= -MAX_MINOR, _A.overdraft_limit >= MAX_MINOR)
         ),
     ),
+    *BY_HAND,
 )

@@ -11,6 +11,7 @@ from bedesten.orders.model import CANCELLED, DELIVERED, PROCESSING
 from bedesten.surfaces import example_values
 from bedesten.surfaces.reseller import schemas
 from bedesten.surfaces.schemas import CategoryView, DeliveredCode, Items, Page, RequireData
+from bedesten.surfaces.statements import GetStatement, Statement
 
 _REFERENCE, _CARDS, _PLAYER = "PO-1001", "1", "2"
 
@@ -169,4 +170,13 @@ ACCOUNT = Example(
         credit_limit=Decimal("500.00"),
         spendable=Decimal("592.75"),
     )
+)
+STATEMENT = Example(
+    Statement(
+        currency="USD",
+        opening_balance=Decimal("100.00"),
+        items=[example_values.PURCHASE_ENTRY],
+        next_cursor=None,
+    ),
+    GetStatement(page_size=20, booked_from=example_values.EARLIER),
 )

@@ -19,9 +19,10 @@ from bedesten.orders import actions as orders
 from bedesten.orders.actions import PlacedOrder
 from bedesten.orders.model import Line, Order
 from bedesten.store.transaction import Transaction
-from bedesten.surfaces import views
+from bedesten.surfaces import statements, views
 from bedesten.surfaces.reseller import order_handlers, schemas
 from bedesten.surfaces.schemas import CategoryView, Items, Login, Page, ProductView, Token
+from bedesten.surfaces.statements import BuyerEntry, GetStatement, Statement
 
 
 async def generate_token(context: RequestContext, services: LoginServices, body: Login) -> Token:
@@ -94,6 +95,11 @@ def account_details(tx: Transaction, context: RequestContext, _: EmptyBody) -> s
         credit_limit=to_decimal(money.credit_limit, currency),
         spendable=to_decimal(money.spendable, currency),
     )
+
+
+def account_statement(tx: Transaction, context: RequestContext, body: GetStatement) -> Statement[BuyerEntry]:
+    """One page of the transfers of the caller's balance."""
+    return statements.buyer_statement(tx, context, "partner", body)
 
 
 def _placed_view(placed: PlacedOrder) -> schemas.PlacedOrder:

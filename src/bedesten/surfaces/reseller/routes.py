@@ -41,4 +41,6 @@ ROUTES = (
     get("/Account/Details", access="account:read", handler=Reads(handlers.account_details),
         summary="Read the account and its balance", errors=(errors.NOT_FOUND,), aliases=("/Customer/Get",),
         example=examples.ACCOUNT),
+    post("/Account/Statement", access="account:read", handler=Reveals(handlers.account_statement),
+         summary="List the transfers of the balance", example=examples.STATEMENT),
 )  # fmt: skip

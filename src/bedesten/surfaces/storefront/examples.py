@@ -9,6 +9,7 @@ from bedesten.http.schemas import EmptyBody
 from bedesten.orders.model import DELIVERED, PROCESSING
 from bedesten.surfaces import example_values
 from bedesten.surfaces.schemas import DeliveredCode, Page
+from bedesten.surfaces.statements import GetStatement, Wallet
 from bedesten.surfaces.storefront import schemas
 
 _REFERENCE = "basket-42"
@@ -126,4 +127,17 @@ CANCEL_ORDER = Example(
         )
     ),
     schemas.CancelOrder(order_id=example_values.OTHER_CHECKOUT, reason="I no longer need it."),
+)
+WALLET = Example(
+    Wallet(
+        currency="USD",
+        balance=Decimal("5.00"),
+        held=Decimal("0.00"),
+        available=Decimal("5.00"),
+        spendable=Decimal("5.00"),
+        opening_balance=Decimal("0.00"),
+        items=[example_values.REFUND_ENTRY],
+        next_cursor=None,
+    ),
+    GetStatement(page_size=20),
 )

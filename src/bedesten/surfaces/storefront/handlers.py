@@ -26,8 +26,9 @@ from bedesten.payments import actions as payments
 from bedesten.payments.model import PaymentRefund
 from bedesten.payments.moves import REFUND
 from bedesten.store.transaction import Transaction
-from bedesten.surfaces import views
+from bedesten.surfaces import statements, views
 from bedesten.surfaces.schemas import Login, Page, ProductView, Token
+from bedesten.surfaces.statements import GetStatement, Wallet
 from bedesten.surfaces.storefront import schemas
 from bedesten.surfaces.storefront.order_handlers import STATES
 from bedesten.tenants import actions as tenants
@@ -191,6 +192,11 @@ def get_order(tx: Transaction, context: RequestContext, body: schemas.GetOrder) 
     """One order, with its codes once they are delivered."""
     order = orders.order_of(tx, context.who.owner, body.order_id)
     return _order_view(tx, context, order, orders.lines_of(tx, order.id), reveal=True)
+
+
+def wallet(tx: Transaction, context: RequestContext, body: GetStatement) -> Wallet:
+    """The customer's balance, and one page of its transfers."""
+    return statements.wallet(tx, context, body)
 
 
 def _order_view(

@@ -49,4 +49,6 @@ ROUTES = (
     *complaints.buyer_routes(
         Surface.STOREFRONT, example_values.PAID_ORDER, example_values.PAID_LINE, example_values.CUSTOMER_COMPLAINT
     ),
+    post("/Storefront/Wallet/Get", access="orders:read", handler=Reveals(handlers.wallet),
+         summary="Read the customer's balance and its transfers", example=examples.WALLET),
 )  # fmt: skip

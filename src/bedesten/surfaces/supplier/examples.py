@@ -7,6 +7,7 @@ from bedesten.http.route import Example
 from bedesten.orders.model import CANCELLED, DELIVERED, PROCESSING
 from bedesten.surfaces import example_values
 from bedesten.surfaces.schemas import Items, Page, Paging
+from bedesten.surfaces.statements import GetStatement, Statement, SupplierEntry
 from bedesten.surfaces.supplier import schemas
 
 _CARD = schemas.OfferView(
@@ -107,4 +108,22 @@ DELIVER = Example(
         example_values.TOP_UP_LINE, DELIVERED, assigned=False, remaining=0, stocked=0, batch_id=None
     ),
     schemas.Deliver(order_detail_id=example_values.TOP_UP_LINE, delivery_note=["120 gems are on their way to p-77"]),
+)
+STATEMENT = Example(
+    Statement(
+        currency="USD",
+        opening_balance=Decimal("0.00"),
+        items=[
+            SupplierEntry(
+                transfer_id=example_values.TRANSFER,
+                booked=example_values.NOW,
+                type="earning",
+                amount=Decimal("6.00"),
+                balance=Decimal("6.00"),
+                order_detail_id=example_values.TOP_UP_LINE,
+            )
+        ],
+        next_cursor=None,
+    ),
+    GetStatement(page_size=20, booked_from=example_values.EARLIER, booked_to=example_values.LATER),
 )

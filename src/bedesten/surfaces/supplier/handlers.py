@@ -26,8 +26,9 @@ from bedesten.http.context import RequestContext
 from bedesten.http.schemas import amount
 from bedesten.orders.model import Line
 from bedesten.store.transaction import Transaction
-from bedesten.surfaces import views
+from bedesten.surfaces import statements, views
 from bedesten.surfaces.schemas import Items, Page, Paging
+from bedesten.surfaces.statements import GetStatement, Statement, SupplierEntry
 from bedesten.surfaces.supplier import schemas
 
 log = structlog.get_logger("bedesten.surfaces")
@@ -163,6 +164,11 @@ def _assigned_view(done: SupplierLine) -> schemas.AssignedLine:
     return schemas.AssignedLine(
         order_detail_id=done.line.id, status=done.line.status, assigned=done.assigned, remaining=done.left
     )
+
+
+def statement(tx: Transaction, context: RequestContext, body: GetStatement) -> Statement[SupplierEntry]:
+    """One page of the supplier's earnings and payouts."""
+    return statements.supplier_statement(tx, context, body)
 
 
 def _codes(codes: Sequence[str], items: Sequence[schemas.CodeItem]) -> list[StockCode]:

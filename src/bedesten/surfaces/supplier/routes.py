@@ -2,7 +2,7 @@
 
 from bedesten import errors
 from bedesten.gate.scopes import Surface
-from bedesten.http.route import LARGE_BODY_BYTES, Reads, Writes
+from bedesten.http.route import LARGE_BODY_BYTES, Reads, Reveals, Writes
 from bedesten.surfaces import api_keys, complaints
 from bedesten.surfaces.route_table import RouteTable
 from bedesten.surfaces.supplier import examples, handlers
@@ -32,5 +32,7 @@ ROUTES = (
          summary="Deliver an order line", errors=(errors.NOT_FOUND, errors.NOT_DELIVERABLE, errors.NOT_ASSIGNED),
          aliases=("/Order/deliver",), limit=LARGE_BODY_BYTES, example=examples.DELIVER),
     *complaints.supplier_routes(),
+    post("/Supplier/Statement", access="statement:read", handler=Reveals(handlers.statement),
+         summary="List what the supplier earned and was paid", example=examples.STATEMENT),
     *api_keys.routes(Surface.SUPPLIER),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bedesten_client._call import Call, Operation, lines
-from bedesten_client._paging import Body, OrderPaging, Paging, ids, since
+from bedesten_client._paging import Body, OrderPaging, Paging, Period, ids, since
 from bedesten_client._retry import RetryPolicy
 from bedesten_client._secret import Secret
 from bedesten_client._surfaces import complaints
@@ -21,6 +21,7 @@ from bedesten_client.schemas import (
     Page,
     PlacedOrder,
     Product,
+    Statement,
     Token,
     ValidOrder,
 )
@@ -71,6 +72,7 @@ COMPLAINTS = "/Complaints"
 CREATE_COMPLAINT, LIST_COMPLAINTS = complaints.create(COMPLAINTS), complaints.list_own(COMPLAINTS)
 GET_COMPLAINT, WITHDRAW_COMPLAINT = complaints.get(COMPLAINTS), complaints.withdraw(COMPLAINTS)
 ACCOUNT = Operation(method="GET", path="/Account/Details", result=Account)
+LIST_TRANSFERS = Operation(method="POST", path="/Account/Statement", result=Statement)
 
 
 def login_body(email: str, password: str | Secret, callback_data: object) -> Body:
@@ -208,3 +210,15 @@ def get_complaint(complaint_id: str) -> Call[Complaint]:
 def withdraw_complaint(complaint_id: str) -> Call[Complaint]:
     """Withdraw an open complaint."""
     return Call(WITHDRAW_COMPLAINT, complaints.OneComplaint(complaint_id=complaint_id))
+
+
+def list_transfers(
+    *,
+    booked_from: datetime | None = None,
+    booked_to: datetime | None = None,
+    page_size: int | None = None,
+    cursor: str | None = None,
+) -> Call[Statement]:
+    """Return a page of the transfers of the partner's balance, the oldest first."""
+    body = Period(page_size=page_size, cursor=cursor, booked_from=since(booked_from), booked_to=since(booked_to))
+    return Call(LIST_TRANSFERS, body)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bedesten_client._call import Call, Operation, lines
-from bedesten_client._paging import Body, OrderPaging, Paging, ids, since
+from bedesten_client._paging import Body, OrderPaging, Paging, Period, ids, since
 from bedesten_client._retry import RetryPolicy
 from bedesten_client._secret import Secret
 from bedesten_client._surfaces import complaints
@@ -21,6 +21,7 @@ from bedesten_client.schemas import (
     Session,
     Status,
     Token,
+    Wallet,
 )
 
 LOGIN_PATH, REFRESH_PATH = "/Storefront/Customers/Login", "/Storefront/Customers/Refresh"
@@ -91,6 +92,7 @@ COMPLAINTS = "/Storefront/Complaints"
 CREATE_COMPLAINT, LIST_COMPLAINTS = complaints.create(COMPLAINTS), complaints.list_own(COMPLAINTS)
 GET_COMPLAINT, WITHDRAW_COMPLAINT = complaints.get(COMPLAINTS), complaints.withdraw(COMPLAINTS)
 GET_ORDER = Operation(method="POST", path="/Storefront/Orders/Get", result=CustomerOrder)
+LIST_TRANSFERS = Operation(method="POST", path="/Storefront/Wallet/Get", result=Wallet)
 
 
 def _secret(value: str | Secret) -> Secret:
@@ -236,3 +238,15 @@ def get_complaint(complaint_id: str) -> Call[Complaint]:
 def withdraw_complaint(complaint_id: str) -> Call[Complaint]:
     """Withdraw an open complaint."""
     return Call(WITHDRAW_COMPLAINT, complaints.OneComplaint(complaint_id=complaint_id))
+
+
+def list_transfers(
+    *,
+    booked_from: datetime | None = None,
+    booked_to: datetime | None = None,
+    page_size: int | None = None,
+    cursor: str | None = None,
+) -> Call[Wallet]:
+    """Return the customer's balance with a page of its transfers, the oldest first."""
+    body = Period(page_size=page_size, cursor=cursor, booked_from=since(booked_from), booked_to=since(booked_to))
+    return Call(LIST_TRANSFERS, body)

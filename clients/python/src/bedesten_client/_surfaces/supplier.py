@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bedesten_client._call import Call, Operation, lines
-from bedesten_client._paging import Body, Paging, since
+from bedesten_client._paging import Body, Paging, Period, since
 from bedesten_client._retry import RetryPolicy
 from bedesten_client._surfaces import api_keys, complaints
 from bedesten_client.schemas import (
@@ -23,6 +23,7 @@ from bedesten_client.schemas import (
     SupplierComplaint,
     SupplierComplaintDetails,
     SupplierProduct,
+    SupplierStatement,
     UploadResult,
 )
 
@@ -82,6 +83,7 @@ ANSWER_COMPLAINT = Operation(
     method="POST", path="/Supplier/Complaints/Answer", result=SupplierComplaint, retry_policy=_KEYED
 )
 GET_KEY, ROTATE_KEY, REVOKE_KEY = api_keys.get("Supplier"), api_keys.rotate("Supplier"), api_keys.revoke("Supplier")
+LIST_TRANSFERS = Operation(method="POST", path="/Supplier/Statement", result=SupplierStatement)
 
 
 def list_products(
@@ -192,3 +194,15 @@ def answer_complaint(
     """Answer a complaint: replace, refund (the whole price, or `amount`), or reject with a text."""
     body = complaints.ComplaintAnswer(complaint_id=complaint_id, answer=answer, amount=amount, text=text)
     return Call(ANSWER_COMPLAINT, body)
+
+
+def list_transfers(
+    *,
+    booked_from: datetime | None = None,
+    booked_to: datetime | None = None,
+    page_size: int | None = None,
+    cursor: str | None = None,
+) -> Call[SupplierStatement]:
+    """Return a page of what the supplier earned and was paid, the oldest first."""
+    body = Period(page_size=page_size, cursor=cursor, booked_from=since(booked_from), booked_to=since(booked_to))
+    return Call(LIST_TRANSFERS, body)

@@ -29,6 +29,7 @@ from bedesten_client.schemas._reseller import (
     ValidLine,
     ValidOrder,
 )
+from bedesten_client.schemas._statements import Statement, SupplierStatement, SupplierTransfer, Transfer, Wallet
 from bedesten_client.schemas._storefront import (
     CheckoutItem,
     CustomerLine,
@@ -97,14 +98,19 @@ __all__ = [
     "Settlement",
     "SettlementLine",
     "SkippedCode",
+    "Statement",
     "Status",
     "StockBatch",
     "StockWithdrawal",
     "SupplierComplaint",
     "SupplierComplaintDetails",
     "SupplierProduct",
+    "SupplierStatement",
+    "SupplierTransfer",
     "Token",
+    "Transfer",
     "UploadResult",
     "ValidLine",
     "ValidOrder",
+    "Wallet",
 ]

@@ -217,6 +217,8 @@ def upgrade() -> None:
         sa.Column("brand", sa.Text(), nullable=True),
         sa.Column("lenient", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("checkout_limits", sa.Text(), nullable=False),
+        sa.Column("approve_above", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.CheckConstraint("approve_above >= 0", name=op.f("ck_tenants_approve_above")),
         sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_tenants_created")),
         sa.CheckConstraint(
             "idle_reseller_since BETWEEN 0 AND 253402300799999", name=op.f("ck_tenants_idle_reseller_since")
@@ -337,7 +339,8 @@ def upgrade() -> None:
         sa.Column("credit_limit", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("overdraft_limit", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint(
-            "kind IN ('partner', 'customer', 'supplier', 'clearing', 'sales')", name=op.f("ck_ledger_accounts_kind")
+            "kind IN ('partner', 'customer', 'supplier', 'clearing', 'sales', 'adjustments')",
+            name=op.f("ck_ledger_accounts_kind"),
         ),
         sa.CheckConstraint(
             "bounded = 0 OR posted - held >= -overdraft_limit", name=op.f("ck_ledger_accounts_never_overdrawn")
@@ -493,6 +496,64 @@ def upgrade() -> None:
             name=op.f("fk_integration_limits_tenant_id_integration_id"),
         ),
         sa.PrimaryKeyConstraint("tenant_id", "integration_id", name=op.f("pk_integration_limits")),
+    )
+    op.create_table(
+        "money_orders",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("business_key", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("two_persons", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("decided", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("decision", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "kind = 'adjust' OR (kind = 'deposit') = (amount > 0)", name=op.f("ck_money_orders_direction")
+        ),
+        sa.CheckConstraint("kind IN ('adjust', 'deposit', 'withdraw')", name=op.f("ck_money_orders_kind")),
+        sa.CheckConstraint("reason <> ''", name=op.f("ck_money_orders_reason")),
+        sa.CheckConstraint(
+            "(decided IS NULL) = (decided_by IS NULL)", name=op.f("ck_money_orders_decided_by_somebody")
+        ),
+        sa.CheckConstraint(
+            "amount <> 0 AND amount > -1000000000000000 AND amount < 1000000000000000",
+            name=op.f("ck_money_orders_amount"),
+        ),
+        sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_money_orders_created")),
+        sa.CheckConstraint("decided BETWEEN 0 AND 253402300799999", name=op.f("ck_money_orders_decided")),
+        sa.CheckConstraint(
+            "state <> 0 OR (two_persons = 1 AND decided IS NULL)", name=op.f("ck_money_orders_waits_undecided")
+        ),
+        sa.CheckConstraint(
+            "state <> 1 OR two_persons = 0 OR (decided_by IS NOT NULL AND decided_by <> created_by)",
+            name=op.f("ck_money_orders_second_person"),
+        ),
+        sa.CheckConstraint("state IN (0, 1, 2)", name=op.f("ck_money_orders_state")),
+        sa.CheckConstraint("two_persons IN (0, 1)", name=op.f("ck_money_orders_two_persons")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "account_id", "currency"],
+            ["ledger_accounts.tenant_id", "ledger_accounts.id", "ledger_accounts.currency"],
+            name="fk_money_orders_account",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_money_orders")),
+        sa.UniqueConstraint("business_key", "tenant_id", name=op.f("uq_money_orders_business_key_tenant_id")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_money_orders_account_id"), "money_orders", ["account_id"], unique=False)
+    op.create_index(
+        "ix_money_orders_waiting",
+        "money_orders",
+        ["tenant_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 0"),
+        postgresql_where=sa.text("state = 0"),
     )
     op.create_table(
         "orders",
@@ -706,6 +767,15 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "integration_id", "digest", "tenant_id", name=op.f("uq_settlements_integration_id_digest_tenant_id")
         ),
+    )
+    op.create_table(
+        "statement_heads",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("settled", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("settled BETWEEN 0 AND 253402300799999", name=op.f("ck_statement_heads_settled")),
+        sa.ForeignKeyConstraint(["account_id"], ["ledger_accounts.id"], name=op.f("fk_statement_heads_account_id")),
+        sa.PrimaryKeyConstraint("tenant_id", "account_id", name=op.f("pk_statement_heads")),
     )
     op.create_table(
         "supplier_settings",
@@ -1114,6 +1184,30 @@ def upgrade() -> None:
         op.f("ix_settlement_lines_settlement_id_id"), "settlement_lines", ["settlement_id", "id"], unique=False
     )
     op.create_index(op.f("ix_settlement_lines_subject"), "settlement_lines", ["subject"], unique=False)
+    op.create_table(
+        "statement_entries",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("transfer_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("balance", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("at BETWEEN 0 AND 253402300799999", name=op.f("ck_statement_entries_at")),
+        sa.CheckConstraint("seq > 0", name=op.f("ck_statement_entries_seq")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "transfer_id"],
+            ["transfers.tenant_id", "transfers.id"],
+            name=op.f("fk_statement_entries_tenant_id_transfer_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "account_id", "seq", name=op.f("pk_statement_entries")),
+        sa.UniqueConstraint(
+            "account_id", "transfer_id", "tenant_id", name=op.f("uq_statement_entries_account_id_transfer_id_tenant_id")
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        op.f("ix_statement_entries_account_id_at_seq"), "statement_entries", ["account_id", "at", "seq"], unique=False
+    )
     op.create_table(
         "stock_batches",
         sa.Column("id", sa.Text(), nullable=False),
