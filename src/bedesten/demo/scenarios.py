@@ -2,6 +2,7 @@
 
 import contextlib
 import secrets
+import time
 from decimal import Decimal
 
 import httpx2
@@ -29,6 +30,8 @@ EID = "89049032007108882600012345678901"
 CUSTOMER = "ada@customer.example"
 CONNECTIONS = 8
 WEBHOOKS_TIMEOUT_S = 20.0
+NEXT_SUPPLIER_TIMEOUT_S = 30.0
+SECOND_SUPPLIER = "Marmara Codes"
 
 PAYMENT, RESELLER, SUPPLIER, STOREFRONT = "Payment", "Reseller", "Supplier", "Storefront"
 WEBHOOK, OPERATOR = "Webhook", "Operator"
@@ -164,6 +167,62 @@ def read_code(ctx: StepContext) -> None:
     ctx.check("which nobody else has", codes & set(ctx.memory.codes["gift"]), set())
 
 
+def cancel_order(ctx: StepContext) -> None:
+    placed = ctx.reseller.create_order("demo-1002", [_esim(ctx, "change of mind")])
+    ctx.check("13.50 are held", ctx.reseller.account().held, Decimal("13.50"))
+    cancelled = ctx.reseller.cancel_order(placed.order_id, reason="the traveller stays at home")
+    ctx.check("the line is cancelled (0)", cancelled.details[0].status, LineStatus.CANCELLED)
+    expected = (Decimal("938.50"), Decimal(0), Decimal("938.50"))
+    ctx.check("the money is available again", _money(ctx.reseller.account()), expected)
+
+
+def miss_deadline(ctx: StepContext) -> None:
+    ctx.operate("suppliers", "create", SECOND_SUPPLIER, "--tenant", DEMO)
+    made = ctx.operate("keys", "create", "--tenant", DEMO, "--surface", "supplier", "--owner", SECOND_SUPPLIER)
+    ctx.memory.second_supplier = Secret(made["key"])
+    ctx.operate("suppliers", "add-product", SECOND_SUPPLIER, "--tenant", DEMO, "--product", "SILK-5GB", "--cost", "12")
+    ctx.operate("suppliers", "set", ctx.accounts.supplier_id, "--tenant", DEMO, "--deliver-within", "1s")
+    placed = ctx.reseller.create_order("demo-1003", [_esim(ctx, "esim")])
+    ctx.memory.late_line = placed.details[0].order_detail_id
+    ctx.check("the first supplier has the line", _awaits(ctx.supplier, ctx.memory.late_line), True)
+    second = ctx.supplier_at(ctx.url(), key=ctx.memory.second_supplier)
+    deadline = time.monotonic() + NEXT_SUPPLIER_TIMEOUT_S
+    while not _awaits(second, ctx.memory.late_line) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    ctx.check("after its second has passed, the next supplier has it", _awaits(second, ctx.memory.late_line), True)
+    ctx.check("and the first one no longer has", _awaits(ctx.supplier, ctx.memory.late_line), False)
+
+
+def deliver_second(ctx: StepContext) -> None:
+    second = ctx.supplier_at(ctx.url(), key=ctx.memory.second_supplier)
+    second.accept(ctx.memory.late_line)
+    code = f"LPA:1$smdp.example${secrets.token_hex(8).upper()}"
+    ctx.check("the line is delivered (1)", second.deliver(ctx.memory.late_line, [code]).status, LineStatus.DELIVERED)
+    found = ctx.reseller.order_detail(ctx.memory.late_line)
+    ctx.check("the partner has the code", found.delivery_data, (code,))
+
+
+def complain(ctx: StepContext) -> None:
+    bad = ctx.memory.codes["gift"][0]
+    complaint = ctx.reseller.create_complaint(_gift_line(ctx), "ALREADY_REDEEMED", code=bad)
+    ctx.check("the complaint is open", complaint.state, "open")
+    ctx.operate(
+        "complaints", "replace", complaint.complaint_id, "--tenant", DEMO, "--text", "Sorry! Here is a new one."
+    )
+    answered = ctx.reseller.get_complaint(complaint.complaint_id)
+    ctx.check("it is replaced", answered.state, "replaced")
+    codes = ctx.reseller.order_detail(_gift_line(ctx)).delivery_data or ()
+    ctx.check("the line has two codes again, without the bad one", (len(codes), bad in codes), (2, False))
+
+
+def refund(ctx: StepContext) -> None:
+    before = ctx.reseller.account().balance
+    words = ("--tenant", DEMO, "--line", _gift_line(ctx), "--amount", "4.00", "--reason", "goodwill", "--key", "demo-1")
+    ctx.operate("orders", "refund", *words)
+    ctx.operate("orders", "refund", *words)
+    ctx.check("4.00 came back, once", ctx.reseller.account().balance - before, Decimal("4.00"))
+
+
 def another_shop(ctx: StepContext) -> None:
     key = Secret(ctx.accounts.sandbox_supplier.secret.reveal())
     products = SupplierClient(ctx.url(SANDBOX_HOST), key=key, http=ctx.http).list_products()
@@ -207,10 +266,11 @@ def remove_scope(ctx: StepContext) -> None:
     ctx.operate("partners", "scopes", ctx.accounts.partner.email, "--tenant", DEMO, *words)
     line = BasketLine("1", ctx.memory.gift_card, 1)
     claim = "the token is valid, but lacks the scope orders:create"
-    ctx.refused(lambda: ctx.reseller.create_order("demo-1002", [line]), 403, -24, claim)
+    before = ctx.reseller.account().balance
+    ctx.refused(lambda: ctx.reseller.create_order("demo-1004", [line]), 403, -24, claim)
     account = ctx.reseller.account()
     ctx.check("the other scopes still work", "orders:create" in account.scopes, False)
-    ctx.check("and no money was spent", account.balance, Decimal("938.50"))
+    ctx.check("and no money was spent", account.balance, before)
 
 
 def check_store(ctx: StepContext) -> None:
@@ -219,16 +279,29 @@ def check_store(ctx: StepContext) -> None:
 
 
 def _basket(ctx: StepContext) -> list[BasketLine]:
+    return [BasketLine("gift", ctx.memory.gift_card, 2), _esim(ctx, "esim")]
+
+
+def _esim(ctx: StepContext, deliver_id: str) -> BasketLine:
     device = RequireData(product_require_id=REQUIREMENT, identifier="EID", value=EID)
-    return [
-        BasketLine("gift", ctx.memory.gift_card, 2),
-        BasketLine("esim", ctx.memory.esim, 1, require_data=(device,)),
-    ]
+    return BasketLine(deliver_id, ctx.memory.esim, 1, require_data=(device,))
+
+
+def _line(ctx: StepContext, deliver_id: str) -> str:
+    assert ctx.memory.order is not None, "an earlier step placed it"
+    return next(one.order_detail_id for one in ctx.memory.order.details if one.deliver_id == deliver_id)
 
 
 def _esim_line(ctx: StepContext) -> str:
-    assert ctx.memory.order is not None, "an earlier step placed it"
-    return next(one.order_detail_id for one in ctx.memory.order.details if one.deliver_id == "esim")
+    return _line(ctx, "esim")
+
+
+def _gift_line(ctx: StepContext) -> str:
+    return _line(ctx, "gift")
+
+
+def _awaits(supplier: SupplierClient, line: str) -> bool:
+    return line in [one.order_detail_id for one in supplier.list_awaiting().items]
 
 
 def _money(account: Account) -> tuple[Decimal, Decimal, Decimal]:
@@ -277,6 +350,16 @@ SCENARIOS = (
             Step("She checks out", STOREFRONT, BEARER, check_out),
             Step("Her payment is captured", PAYMENT, API_KEY, capture_payment),
             Step("She reads her code", STOREFRONT, BEARER, read_code),
+        ),
+    ),
+    Scenario(
+        "A day with trouble",
+        (
+            Step("A partner changes its mind", RESELLER, BEARER, cancel_order),
+            Step("A supplier lets its time pass", SUPPLIER, API_KEY, miss_deadline),
+            Step("The next supplier delivers", SUPPLIER, API_KEY, deliver_second),
+            Step("A code does not work", RESELLER, BEARER, complain),
+            Step("A part is refunded", OPERATOR, NONE, refund),
         ),
     ),
     Scenario(

@@ -43,6 +43,8 @@ class Memory:
     codes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     customer_password: str = ""
     customer_order: str = ""
+    second_supplier: Secret = field(default_factory=lambda: Secret(""))
+    late_line: str = ""
 
 
 class StepContext:
@@ -81,9 +83,9 @@ class StepContext:
         """Return the address of the shop with this host."""
         return f"http://{host}:{self._port}"
 
-    def supplier_at(self, url: str, http: httpx2.Client | None = None) -> SupplierClient:
-        """Return a client with the supplier's API key for a shop's address."""
-        return SupplierClient(url, key=Secret(self.accounts.supplier.secret.reveal()), http=http or self.http)
+    def supplier_at(self, url: str, http: httpx2.Client | None = None, *, key: Secret | None = None) -> SupplierClient:
+        """Return a client with the supplier's API key, or another one, for a shop's address."""
+        return SupplierClient(url, key=key or Secret(self.accounts.supplier.secret.reveal()), http=http or self.http)
 
     def quiet_partner(self) -> ResellerClient:
         """Return a client of the partner whose requests are not reported."""
