@@ -217,7 +217,7 @@ def complain(ctx: StepContext) -> None:
 
 def refund(ctx: StepContext) -> None:
     before = ctx.reseller.account().balance
-    words = ("--tenant", DEMO, "--line", _gift_line(ctx), "--amount", "4.00", "--reason", "goodwill", "--key", "demo-1")
+    words = (_gift_line(ctx), "--tenant", DEMO, "--amount", "4.00", "--reason", "goodwill", "--key", "demo-1")
     ctx.operate("orders", "refund", *words)
     ctx.operate("orders", "refund", *words)
     ctx.check("4.00 came back, once", ctx.reseller.account().balance - before, Decimal("4.00"))
