@@ -156,7 +156,7 @@ def refusals(steps: list[dict[str, Any]]) -> dict[str, list[tuple[int, int]]]:
 def test_it_serves_with_new_credentials_until_ctrl_c(demo: Callable[..., Demo]) -> None:
     played = demo("--port", "0")
     text = "".join(played.until("Ctrl-C ends it"))
-    assert "25 of 25 steps" in text
+    assert "30 of 30 steps" in text
     assert "\x1b" not in text
     before, _, after = text.partition("It is yours now")
     lines = after.splitlines()
