@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from bedesten.catalogue import offers, stock
 from bedesten.catalogue.actions import Page, ProductFields
 from bedesten.catalogue.model import Product, fields_of
 from bedesten.catalogue.offers import Offer, OfferResult, upsert_offer
+from bedesten.catalogue.shop_list import ProductFilter, shop_products
 from bedesten.catalogue.stock import Allotment
 from bedesten.errors import Refusal
 from bedesten.gate.scopes import Surface
@@ -125,7 +127,7 @@ def test_a_cost_above_the_price_stops_the_sale_and_one_below_it_lets_it_go_on(te
     dearer = offered(tenant, Offer("E5", "eSIM", 9_900))
 
     assert (dearer.stopped, dearer.product.sellable, dearer.product.at_a_loss) == (True, False, True)
-    assert tenant.read(catalogue.shop_products, Page(), "GLOBAL") == []
+    assert tenant.read(shop_products, Page(), ProductFilter(("GLOBAL",))) == []
     with pytest.raises(Refusal) as told:
         tenant.order((product.id, 1))
     assert told.value.data == {"items": [{"deliverId": "1", "reason": "notOnSale"}]}
@@ -198,8 +200,8 @@ def test_what_was_on_sale_shows_as_withdrawn_to_those_who_ask_for_changes(tenant
     never = tenant.write(catalogue.put_product, fields(sku="never", active=False))
     tenant.write(catalogue.put_product, fields(sku="withdrawn", active=False))
 
-    listed = tenant.read(catalogue.shop_products, Page(), "GLOBAL")
-    changed = tenant.read(catalogue.shop_products, Page(since=1), "GLOBAL")
+    listed = tenant.read(shop_products, Page(), ProductFilter(("GLOBAL",)))
+    changed = tenant.read(shop_products, Page(since=1), ProductFilter(("GLOBAL",)))
 
     assert [one.id for one in listed] == [kept]
     assert [(one.id, one.sellable) for one in changed] == [(kept, True), (withdrawn, False)]
@@ -240,14 +242,14 @@ def test_buyers_see_what_is_sold_in_their_region_page_by_page(tenant: Tenant) ->
     elsewhere = tenant.write(catalogue.put_product, fields())
     pages, after = [], ""
     while True:
-        found = tenant.read(catalogue.shop_products, Page(after=after, size=2), "TR", category)
+        found = tenant.read(shop_products, Page(after=after, size=2), ProductFilter(("TR",), category))
         pages.append([one.id for one in found[:2]])
         if len(found) <= 2:
             break
         after = found[1].id
     assert sorted(one for page in pages for one in page) == sorted(shown)
     assert [len(page) for page in pages] == [2, 1]
-    assert elsewhere in {one.id for one in tenant.read(catalogue.shop_products, Page(), "TR")}
+    assert elsewhere in {one.id for one in tenant.read(shop_products, Page(), ProductFilter(("TR",)))}
     assert tenant.read(catalogue.list_categories, "TR") == [(category, "Games", 3)]
     assert tenant.read(catalogue.list_categories, "GLOBAL") == [(category, "Games", 2)]
     assert tenant.read(catalogue.shop_product, shown[1], "TR").id == shown[1]
@@ -439,8 +441,64 @@ def test_a_product_that_moved_to_another_region_shows_as_withdrawn_where_it_was_
     moved = tenant.write(catalogue.put_product, fields(sku="moved"))
     tenant.write(catalogue.put_product, fields(sku="moved", region="EU"))
 
-    (found,) = tenant.read(catalogue.shop_products, Page(since=1), "GLOBAL")
+    (found,) = tenant.read(shop_products, Page(since=1), ProductFilter(("GLOBAL",)))
 
     assert found.id == moved
     assert [product_view(found, region).on_sale for region in ("GLOBAL", "EU")] == [False, True]
-    assert tenant.read(catalogue.shop_products, Page(), "GLOBAL") == []
+    assert tenant.read(shop_products, Page(), ProductFilter(("GLOBAL",))) == []
+
+
+# --- search, order, stock, regions ---
+
+
+def named(tenant: Tenant, name: str, price: int, codes: int, sku: str = "", region: str | None = None) -> str:
+    """A product of this name with some stock."""
+    made = fields(sku=sku or name, name=name, price=price, region=region)
+    product = tenant.write(catalogue.put_product, made)
+    if codes:
+        tenant.upload(product, [fresh("CODE") for _ in range(codes)])
+    return product
+
+
+def names(tenant: Tenant, regions: tuple[str, ...] = ("GLOBAL",), size: int = 50, **wanted: Any) -> list[str]:
+    """The names of all pages of the list."""
+    found: list[str] = []
+    after = ""
+    while True:
+        page = tenant.read(shop_products, Page(after=after, size=size), ProductFilter(regions, **wanted))
+        found += [one.name for one in page[:size]]
+        if len(page) <= size:
+            return found
+        after = page[size - 1].id
+
+
+def test_products_are_found_by_words_sku_and_stock(tenant: Tenant) -> None:
+    named(tenant, "Steam 10", 10_00, 1, sku="ST-10")
+    named(tenant, "steam 100%", 100_00, 0)
+    named(tenant, "Xbox_5", 5_00, 1)
+    assert names(tenant, search="STEAM") == ["Steam 10", "steam 100%"]
+    assert names(tenant, search="100%") == ["steam 100%"]
+    assert names(tenant, search="_") == ["Xbox_5"]
+    assert names(tenant, search="%!") == []
+    assert names(tenant, sku="st-10") == ["Steam 10"]
+    assert names(tenant, sku="st") == []
+    assert names(tenant, in_stock=True) == ["Steam 10", "Xbox_5"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 50])
+def test_products_come_in_the_order_that_is_asked_for(tenant: Tenant, size: int) -> None:
+    for name, price in (("b", 3_00), ("d", 1_00), ("a", 3_00), ("c", 2_00)):
+        named(tenant, name, price, 1)
+    assert names(tenant, size=size) == ["b", "d", "a", "c"]
+    assert names(tenant, size=size, order="name") == ["a", "b", "c", "d"]
+    assert names(tenant, size=size, order="price") == ["d", "c", "b", "a"]
+    assert names(tenant, size=size, order="-price") == ["b", "a", "c", "d"]
+
+
+def test_products_of_several_regions_are_listed_together(tenant: Tenant) -> None:
+    for name, region in (("everywhere", None), ("eu", "EU"), ("us", "US"), ("tr", "TR")):
+        named(tenant, name, 1_00, 1, region=region)
+    assert names(tenant, ("EU",)) == ["everywhere", "eu"]
+    assert names(tenant, ("EU", "US")) == ["everywhere", "eu", "us"]
+    found = tenant.read(shop_products, Page(), ProductFilter(("EU", "US")))
+    assert [product_view(one, "EU", "US").on_sale for one in found] == [True, True, True]

@@ -95,6 +95,11 @@ def _statement_body() -> dict[str, object]:
     return {"pageSize": 5, "cursor": None, "bookedFrom": _SINCE, "bookedTo": "2099-01-01T00:00:00Z"}
 
 
+def _products(goods: SampleObjects) -> dict[str, object]:
+    more = {"search": "a", "sku": "card", "inStock": True, "regions": ["EU", "US"], "sort": "-price"}
+    return _page(categoryId=goods.category_id, **more)
+
+
 def order_body(shop: Shop) -> dict[str, object]:
     """A new order with every field that there is."""
     only = {**line(shop.topup, topup=shop.topup), "maxUnitPrice": 7.25}
@@ -172,7 +177,7 @@ _CANONICAL = (
             lambda shop, goods: Sample("/Login/Customer/Api/Verify", _login(shop.partner_email))),
     ExpectedRoute("GET", "/Categories", _scoped(_RESELLER, "catalogue:read"), _to("/Categories")),
     ExpectedRoute("POST", "/Products/List", _scoped(_RESELLER, "catalogue:read"),
-            lambda shop, goods: Sample("/Products/List", _page(categoryId=goods.category_id))),
+            lambda shop, goods: Sample("/Products/List", _products(goods))),
     ExpectedRoute("POST", "/Products/Detail/{productId}", _scoped(_RESELLER, "catalogue:read"),
             lambda shop, goods: Sample(f"/Products/Detail/{shop.card}")),
     ExpectedRoute("POST", "/Orders/Create", _scoped(_RESELLER, "orders:create"),
@@ -210,7 +215,7 @@ _CANONICAL = (
     ExpectedRoute("POST", "/Storefront/Customers/Password", _PROFILE, _to("/Storefront/Customers/Password", _PASSWORDS),
             spends=True),
     ExpectedRoute("POST", "/Storefront/Products/List", _ANONYMOUS,
-            lambda shop, goods: Sample("/Storefront/Products/List", _page(categoryId=goods.category_id))),
+            lambda shop, goods: Sample("/Storefront/Products/List", _products(goods))),
     ExpectedRoute("POST", "/Storefront/Products/Detail/{productId}", _ANONYMOUS,
             lambda shop, goods: Sample(f"/Storefront/Products/Detail/{shop.card}")),
     ExpectedRoute("POST", "/Storefront/Checkout/Create", _scoped(_STOREFRONT, "orders:create"),

@@ -1,6 +1,7 @@
 """Reads and changes products and categories."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import case, exists, func, or_, select, update
 
@@ -20,7 +21,7 @@ from bedesten.store.sql import TENANT, insert_of, p, rows_as, statement
 from bedesten.store.transaction import RetryTransaction, Transaction
 
 _P = products.c
-_SUPPLIER_READY = case(
+SUPPLIER_READY = case(
     (_P.fulfilment == STOCK, 1),
     (ready(_P.supplier_id), 1),
     (further_ready, 1),
@@ -49,7 +50,7 @@ _COLUMNS = (
     _P.refused_name,
     _P.published,
     stock_levels.c.available,
-    _SUPPLIER_READY,
+    SUPPLIER_READY,
 )
 _FROM = products.join(stock_levels, stock_levels.c.product_id == _P.id)
 _HERE = (_P.tenant_id == TENANT) & (_P.id == p("id"))
@@ -59,13 +60,15 @@ _ALL = select(*_COLUMNS).select_from(_FROM).where(_P.tenant_id == TENANT)
 _ONE = rows_as(Product, _ALL.where(_P.id == p("id")))
 _LIST = rows_as(Product, _ALL.order_by(_P.id))
 _PAGE = _ALL.where(_P.id > p("after"), _P.updated >= p("since")).order_by(_P.id).limit(p("most"))
-_SHOP = rows_as(
-    Product,
-    _PAGE.where(
-        (_SOLD & (_P.region.is_(None) | (_P.region == p("region")))) | ((p("since") > 0) & _P.published.is_not(None)),
-        (p("category") == "") | (_P.category_id == p("category")),
-    ),
-)
+SHOP_PRODUCTS = _ALL
+"""Every product; `shop_list` narrows it to what buyers see."""
+
+
+def visible(in_region: Any) -> Any:
+    """Sold in the region; with `since` also what was published once and is no longer sold there."""
+    return (_SOLD & in_region) | ((p("since") > 0) & _P.published.is_not(None))
+
+
 _SUPPLIERS = rows_as(Product, _PAGE.where(_P.supplier_id == p("supplier")))
 _BY_SKU = rows_as(Product, _ALL.where(_P.sku_key == p("key")))
 _BY_SUPPLIER_SKU = rows_as(Product, _ALL.where(_P.supplier_id == p("supplier"), _P.supplier_sku_key == p("key")))
@@ -175,15 +178,6 @@ def shop_product(tx: Transaction, product_id: str, region: str) -> Product:
     if found is None or not found.sellable or found.region not in (None, region):
         raise Refusal(errors.NOT_FOUND, "no such product, not sold, or of another region", missing="product")
     return found
-
-
-def shop_products(tx: Transaction, page: Page, region: str, category: str = "") -> list[Product]:
-    """Returns the products that buyers of the region can see, by id: a page and one more.
-
-    With `page.since` the list includes products that were published once and are no longer sold there.
-    """
-    what = {"region": region, "category": category, "most": page.size + 1, "now": tx.now}
-    return tx.all(_SHOP, after=page.after, since=page.since, **what)
 
 
 def supplier_products(tx: Transaction, page: Page, supplier: str) -> list[Product]:

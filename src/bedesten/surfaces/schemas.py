@@ -1,10 +1,11 @@
 """Wire schemas that more than one surface uses."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import Meta
 
+from bedesten.catalogue.shop_list import MAX_REGIONS
 from bedesten.core import text
 from bedesten.core.ids import MAX_ID_LENGTH
 from bedesten.core.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
@@ -16,6 +17,7 @@ from bedesten.payments.moves import REFUND
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH, extra=kind(text.identifier))]
 Sku = Annotated[str, Meta(min_length=1, max_length=text.MAX_IDENTIFIER, extra=kind(text.sku))]
 Reference = Annotated[str, Meta(min_length=1, max_length=text.MAX_REFERENCE, extra=kind(text.reference))]
+Region = Annotated[str, Meta(min_length=2, max_length=16, pattern="^[A-Za-z0-9-]+$")]
 Name = Annotated[str, Meta(min_length=1, max_length=text.MAX_NAME, extra=kind(text.name))]
 Email = Annotated[str, Meta(max_length=1_000, extra=kind(text.email))]
 ShortNote = Annotated[str, Meta(min_length=1, max_length=1_000, extra=kind(text.note))]
@@ -86,6 +88,17 @@ class Paging(RequestModel, frozen=True):
     page_size: PageSize = DEFAULT_PAGE_SIZE
     cursor: Annotated[str, Meta(max_length=300)] | None = None
     updated_since: SentTime | None = None
+
+
+class ProductPaging(Paging, frozen=True):
+    """Selects products by words of their name, category, sku, stock and regions, in one of a few orders."""
+
+    category_id: Id | None = None
+    search: Name | None = None
+    sku: Sku | None = None
+    in_stock: bool = False
+    regions: Annotated[list[Region], Meta(max_length=MAX_REGIONS)] = []
+    sort: Annotated[Literal["id", "name", "price", "-price"], Meta(title="ProductOrder")] = "id"
 
 
 class OrderPaging(Paging, frozen=True):

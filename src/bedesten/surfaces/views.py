@@ -10,6 +10,7 @@ import msgspec
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import Product
 from bedesten.catalogue.code import StockCode, parts
+from bedesten.catalogue.shop_list import ProductFilter
 from bedesten.core import strict_json
 from bedesten.core.clock import wire_time
 from bedesten.core.ids import is_id
@@ -25,6 +26,7 @@ from bedesten.surfaces.schemas import (
     OrderPaging,
     Page,
     Paging,
+    ProductPaging,
     ProductView,
     RequireData,
     RequirementView,
@@ -77,6 +79,18 @@ def page_view(
     return Page([show(item) for item in shown], cursor)
 
 
+def product_filter(body: ProductPaging, region: str) -> ProductFilter:
+    """The products that a buyer selects, in the regions that it names or in its own."""
+    return ProductFilter(
+        regions=tuple(one.upper() for one in body.regions) or (region,),
+        category=body.category_id or "",
+        search=body.search or "",
+        sku=body.sku or "",
+        in_stock=body.in_stock,
+        order=body.sort,
+    )
+
+
 def order_filter(
     body: OrderPaging, since: int, reference: str | None, product: str | None, states: frozenset[int] = frozenset()
 ) -> OrderFilter:
@@ -92,9 +106,9 @@ def order_filter(
     )
 
 
-def product_view(product: Product, region: str) -> ProductView:
-    """A product as buyers of the region see it. One that is no longer sold there has no price and is out of stock."""
-    on_sale, price = product.sellable and product.region in (None, region), product.price
+def product_view(product: Product, *regions: str) -> ProductView:
+    """A product as buyers of the regions see it. One that is no longer sold there has no price and is out of stock."""
+    on_sale, price = product.sellable and product.region in (None, *regions), product.price
     return ProductView(
         customer_store_product_id=product.id,
         name=product.name,

@@ -19,6 +19,16 @@ class Paging(Body, frozen=True):
     category_id: str | None = None
 
 
+class ProductPaging(Paging, frozen=True):
+    """The body of a list of products for buyers."""
+
+    search: str | None = None
+    sku: str | None = None
+    in_stock: bool | None = None
+    regions: tuple[str, ...] | None = None
+    sort: str | None = None
+
+
 class OrderPaging(Body, frozen=True):
     """The body of a list of orders."""
 

@@ -1,12 +1,11 @@
 """The handlers of the Reseller surface. Each runs in one transaction of the caller's tenant."""
 
-from functools import partial
-
 from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.audit.actions import record
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
+from bedesten.catalogue.shop_list import shop_products
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
@@ -38,9 +37,10 @@ def categories(tx: Transaction, context: RequestContext, _: EmptyBody) -> Items[
 def list_products(tx: Transaction, context: RequestContext, body: schemas.ListProducts) -> Page[ProductView]:
     """One page of the products that are sold in the caller's region."""
     page = views.requested_page(context, "products", body)
-    found = catalogue.shop_products(tx, page, context.region, body.category_id or "")
+    wanted = views.product_filter(body, context.region)
+    found = shop_products(tx, page, wanted)
     return views.page_view(
-        context, "products", found, page, lambda one: one.id, partial(views.product_view, region=context.region)
+        context, "products", found, page, lambda one: one.id, lambda one: views.product_view(one, *wanted.regions)
     )
 
 

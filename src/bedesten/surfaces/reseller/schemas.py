@@ -11,7 +11,7 @@ from bedesten.surfaces.schemas import (
     DeliveredCode,
     Id,
     OrderPaging,
-    Paging,
+    ProductPaging,
     Quantity,
     Reference,
     RequireData,
@@ -21,10 +21,8 @@ from bedesten.surfaces.schemas import (
 )
 
 
-class ListProducts(Paging, frozen=True):
-    """Selects products of one category, or of all."""
-
-    category_id: Id | None = None
+class ListProducts(ProductPaging, frozen=True):
+    """Selects products that buyers can see."""
 
 
 class BasketLine(RequestModel, frozen=True):

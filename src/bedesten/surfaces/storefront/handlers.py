@@ -1,7 +1,5 @@
 """The handlers of the Storefront surface."""
 
-from functools import partial
-
 from bedesten import errors
 from bedesten.accounts import actions as accounts
 from bedesten.accounts import registrations, sessions
@@ -10,6 +8,7 @@ from bedesten.accounts.sessions import Session
 from bedesten.audit.actions import record
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue import stock
+from bedesten.catalogue.shop_list import shop_products
 from bedesten.core.clock import wire_time
 from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
@@ -147,9 +146,10 @@ async def _check_password(
 def list_products(tx: Transaction, context: RequestContext, body: schemas.ListProducts) -> Page[ProductView]:
     """One page of the products that are sold in the caller's region."""
     page = views.requested_page(context, "products", body)
-    found = catalogue.shop_products(tx, page, context.region, body.category_id or "")
+    wanted = views.product_filter(body, context.region)
+    found = shop_products(tx, page, wanted)
     return views.page_view(
-        context, "products", found, page, lambda one: one.id, partial(views.product_view, region=context.region)
+        context, "products", found, page, lambda one: one.id, lambda one: views.product_view(one, *wanted.regions)
     )
 
 

@@ -14,6 +14,7 @@ from bedesten.surfaces.schemas import (
     Name,
     OrderPaging,
     Paging,
+    ProductPaging,
     Quantity,
     Reference,
     RefundState,
@@ -92,10 +93,8 @@ class Profile(ResponseModel, frozen=True):
     created: Time
 
 
-class ListProducts(Paging, frozen=True):
-    """Selects products of one category, or of all."""
-
-    category_id: Id | None = None
+class ListProducts(ProductPaging, frozen=True):
+    """Selects products that buyers can see."""
 
 
 class CheckoutItem(RequestModel, frozen=True):

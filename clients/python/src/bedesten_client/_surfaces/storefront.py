@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bedesten_client._call import Call, Operation, lines
-from bedesten_client._paging import Body, OrderPaging, Paging, Period, ids, since
+from bedesten_client._paging import Body, OrderPaging, Paging, Period, ProductPaging, ids, since
 from bedesten_client._retry import RetryPolicy
 from bedesten_client._secret import Secret
 from bedesten_client._surfaces import complaints
@@ -145,12 +145,30 @@ def change_password(current_password: str | Secret, new_password: str | Secret) 
 def list_products(
     *,
     category_id: str | None = None,
+    search: str | None = None,
+    sku: str | None = None,
+    in_stock: bool | None = None,
+    regions: Sequence[str] = (),
+    sort: str | None = None,
     updated_since: datetime | None = None,
     page_size: int | None = None,
     cursor: str | None = None,
 ) -> Call[Page[Product]]:
-    """Return a page of the products that are sold in the region."""
-    body = Paging(page_size=page_size, cursor=cursor, updated_since=since(updated_since), category_id=category_id)
+    """Return a page of the products that are sold in the region, or in `regions`.
+
+    `search`: words of the name. `sort`: `id` (the default), `name`, `price` or `-price`.
+    """
+    body = ProductPaging(
+        page_size=page_size,
+        cursor=cursor,
+        updated_since=since(updated_since),
+        category_id=category_id,
+        search=search,
+        sku=sku,
+        in_stock=in_stock,
+        regions=ids(regions),
+        sort=sort,
+    )
     return Call(LIST_PRODUCTS, body)
 
 

@@ -87,7 +87,13 @@ class ShopModel:
 
     def list_products(self, body: Data, _: str) -> Data:
         """POST /Products/List."""
-        ids = sorted(one for one, product in self.products.items() if _is_in(product, body.get("categoryId")))
+        ids = sorted(
+            one
+            for one, product in self.products.items()
+            if _is_in(product, body.get("categoryId"))
+            and (body.get("search") or "").lower() in product["name"].lower()
+            and (not body.get("inStock") or self._product(one)["inStock"])
+        )
         after = body.get("cursor") or ""
         size = body.get("pageSize") or 50
         if not 1 <= size <= 200:
