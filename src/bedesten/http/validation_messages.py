@@ -28,6 +28,10 @@ def validation_message(problem: str) -> str:
             return f"must be {bound} {limit:,}"
         if part := _PARTS.get(bounds["kind"]):
             return f"must have {bound} {limit:,} {part}{'' if limit == 1 else 's'}"
+    if problem.startswith("Invalid enum value"):
+        return "must be one of the values in the reference"
+    if problem.startswith("Expected `str` matching regex"):
+        return "must have the form in the reference"
     return _NOT_VALID
 
 

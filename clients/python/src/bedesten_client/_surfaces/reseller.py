@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bedesten_client._call import Call, Operation, lines
-from bedesten_client._paging import Body, OrderPaging, Paging, Period, ProductPaging, ids, since
+from bedesten_client._paging import Body, OrderPaging, Period, ProductPaging, ids, since
 from bedesten_client._retry import RetryPolicy
 from bedesten_client._secret import Secret
 from bedesten_client._surfaces import complaints
