@@ -147,7 +147,7 @@ statement_entries = Table(
     "statement_entries",
     metadata,
     text("tenant_id"),
-    text("account_id"),
+    text("account_id", ForeignKey("ledger_accounts.id")),
     integer("seq", CheckConstraint("seq > 0", name="seq")),
     text("transfer_id"),
     timestamp("at"),

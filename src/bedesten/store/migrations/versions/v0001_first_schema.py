@@ -1194,6 +1194,7 @@ def upgrade() -> None:
         sa.Column("balance", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint("at BETWEEN 0 AND 253402300799999", name=op.f("ck_statement_entries_at")),
         sa.CheckConstraint("seq > 0", name=op.f("ck_statement_entries_seq")),
+        sa.ForeignKeyConstraint(["account_id"], ["ledger_accounts.id"], name=op.f("fk_statement_entries_account_id")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "transfer_id"],
             ["transfers.tenant_id", "transfers.id"],
