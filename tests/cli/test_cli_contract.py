@@ -36,6 +36,7 @@ from bedesten.server.installation import open_installation
 from bedesten.server.settings import Settings, unknown_variables
 from bedesten.store.transaction import Transaction
 from bedesten.tenants import actions as tenants
+from bedesten.tenants.checkout_limits import NO_LIMITS
 from bedesten.tenants.money_approval import set_approve_above
 from tests.domain.tenant import PASSWORD
 from tests.support.cli_program import ENVIRONMENT, Program
@@ -96,6 +97,12 @@ COMMANDS = (
     ("deposits", "list", "--tenant", "shop"),
     ("deposits", "approve", "{deposit}", "--tenant", "shop"),
     ("deposits", "reject", "{deposit}", "--tenant", "shop"),
+    ("payments", "list", "--tenant", "shop"),
+    ("payments", "show", "{payment}", "--tenant", "shop"),
+    ("payments", "refund", "{payment}", "--reason", "wrong region", "--tenant", "shop"),
+    ("payments", "refunds", "--tenant", "shop"),
+    ("payments", "events", "--tenant", "shop"),
+    ("payments", "reconcile", "-", "--integration", "Pay", "--tenant", "shop"),
     ("complaints", "list", "--tenant", "shop"),
     ("complaints", "settings", "--tenant", "shop"),
     ("complaints", "show", "{complaint}", "--tenant", "shop"),
@@ -158,6 +165,7 @@ FILE = b"sku,name,price\nc-1,Card,1\nd-1,Card,1\n"
 INPUTS: dict[tuple[str, ...], bytes] = {
     ("keys", "import"): b"ab" * 32 + b"\n",
     ("products", "stock", "add"): b"AAA-1\n",
+    ("payments", "reconcile"): b"reference,amount\r\nch_1,5.00\r\n",
     ("keys", "leaked"): b"nothing to be found here\n",
 }
 
@@ -195,6 +203,7 @@ def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
         "{customer}": _customer,
         "{deposit}": _deposit,
         "{money}": _money_order,
+        "{payment}": _payment,
         "{order}": _order,
         "{proposal}": _proposal,
     }
@@ -267,6 +276,21 @@ def _order(tx: Transaction) -> str:
     ledger.set_credit(tx, ledger.account(tx, partner.id, "partner", "USD"), 1_000)
     buyer = Buyer(partner.id, "partner", "reseller", "USD", "GLOBAL")
     return orders.place(tx, buyer, NewOrder(name, (NewLine("1", product, 1),))).order.id
+
+
+def _payment(tx: Transaction) -> str:
+    """A captured payment of a customer whose balance covers its refund."""
+    customer, service = _customer(tx), accounts.find(tx, "integration", "Pay")
+    supplier, name = accounts.find_or_create_owner(tx, Surface.SUPPLIER, "Acme"), tx.new_id("s")[4:]
+    api_keys.insert(tx, NewKey(Surface.SUPPLIER, supplier, sandbox=False), "ak_live_…")
+    fields = ProductFields(name, "USD", sku=name, price=1, fulfilment=catalogue.SUPPLIER, supplier_id=supplier)
+    product = catalogue.put_product(tx, fields)
+    buyer = Buyer(customer, "customer", "storefront", "USD", "GLOBAL")
+    order = orders.reserve(tx, buyer, NewOrder(name, (NewLine("1", product, 1),)), tx.now + 60_000, NO_LIMITS).order
+    made = payments.create_payment(tx, service.id, order.id, name, 1)
+    payments.capture_payment(tx, service.id, made.id)
+    ledger.receive(tx, ledger.account(tx, customer, "customer", "USD"), 1, f"test:{name}")
+    return made.id
 
 
 def _deposit(tx: Transaction) -> str:
