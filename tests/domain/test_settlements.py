@@ -109,6 +109,7 @@ def test_the_operator_lists_shows_and_requests_refunds(tenant: Tenant) -> None:
     made = tenant.write(admin.refund, payment.id, "1.20", "wrong region", "case 7")
     assert (made["state"], str(made["amount"])) == ("requested", "1.20")
     assert tenant.write(admin.refund, payment.id, "1.20", "wrong region", "case 7") == made
+    assert tenant.write(admin.refund, payment.order_id, "1.20", "wrong region", "case 7") == made
     tenant.notify("payment.blessed", payment, name=fresh("evt"))
     shown = tenant.read(admin.show, payment.id)
     assert (shown["state"], shown["refunds"]) == ("captured", [made])

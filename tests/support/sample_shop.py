@@ -15,9 +15,12 @@ from bedesten.complaints.model import NewComplaint
 from bedesten.fulfilment import actions as fulfilment
 from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
+from bedesten.ledger import actions as ledger
 from bedesten.orders import actions as orders
 from bedesten.orders.model import Buyer, NewLine, NewOrder, RequiredDatum
 from bedesten.payments import actions as payments
+from bedesten.payments import settlements
+from bedesten.payments.settlements import Statement, StatementLine
 from bedesten.store.store import Store
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import example_values
@@ -27,6 +30,7 @@ from tests.support.operator_actions import Operator
 from tests.support.shop import Shop
 from tests.support.sites import Site
 
+DEPOSITS = (example_values.DEPOSIT, example_values.OTHER_DEPOSIT)
 HOST = "api.samples.example"
 UNUSED = PasswordHash("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$c29tZWhhc2hzb21laGFzaHNvbWVoYXNoc29tZQ", "d1")
 """The form of a hash; nobody logs in with it."""
@@ -74,7 +78,7 @@ def open_sample_shop(site: Site, operator: Operator) -> Shop:
         example_values.CHECKOUT_LINE,
         example_values.OTHER_LINE,
     )
-    with named(store, *ids, example_values.PAYMENT, example_values.OTHER_PAYMENT, example_values.DEPOSIT):
+    with named(store, *ids, example_values.PAYMENT, example_values.OTHER_PAYMENT, *DEPOSITS):
         operator.within(shop.id, lambda tx: _checkout(tx, shop))
     _complaints(shop)
     return shop
@@ -150,7 +154,8 @@ def _checkout(tx: Transaction, shop: Shop) -> None:
         orders.reserve(tx, buyer, order, tx.now + 900_000, NO_LIMITS)
     for reference in ("charge-5150", "charge-5151"):
         payments.create_payment(tx, shop.integration, example_values.CHECKOUT, reference, 500)
-    payments.create_deposit(tx, shop.integration, shop.partner, "transfer-8841", "USD", 100_00)
+    for reference in ("transfer-8841", "transfer-8842"):
+        payments.create_deposit(tx, shop.integration, shop.partner, reference, "USD", 100_00)
 
 
 def _complaints(shop: Shop) -> None:
@@ -177,12 +182,29 @@ def _complaints(shop: Shop) -> None:
 
     with named(store, example_values.PAID_ORDER, example_values.PAID_LINE, example_values.COMPLAINED_LINE):
         within(shop.id, lambda tx: pay(tx, shop.customer, NewLine("0", example_values.CARD, 1), "basket-41"))
-        within(shop.id, lambda tx: pay(tx, other, NewLine("0", example_values.TOP_UP, 1, data=(player,)), "basket-1"))
+        with named(store, example_values.REFUNDED_PAYMENT):
+            top_up = NewLine("0", example_values.TOP_UP, 1, data=(player,))
+            within(shop.id, lambda tx: pay(tx, other, top_up, "basket-1"))
+    within(shop.id, lambda tx: _refunds(tx, shop, other))
     within(shop.id, deliver)
     with named(store, example_values.COMPLAINT, example_values.CUSTOMER_COMPLAINT, example_values.SUPPLIER_COMPLAINT):
         complain(shop.partner, example_values.CARD_LINE, "ALREADY_REDEEMED")
         complain(shop.customer, example_values.PAID_LINE, "ALREADY_REDEEMED")
         complain(other, example_values.COMPLAINED_LINE, "INVALID_CODE")
+
+
+def _refunds(tx: Transaction, shop: Shop, customer: str) -> None:
+    """Two refunds are requested of the payment service; a statement of its provider was compared."""
+    ledger.receive(tx, ledger.account(tx, customer, "customer", "USD"), 400, "sample:refunds")
+    with named(shop.operator.installation.store, example_values.REFUND, example_values.OTHER_REFUND):
+        for reference in ("refund-77", "refund-78"):
+            payments.request_refund(
+                tx, example_values.REFUNDED_PAYMENT, 200, reference, "wrong region", Actor("operator")
+            )
+    with named(shop.operator.installation.store, example_values.SETTLEMENT):
+        lines = (StatementLine(2, "payment", "basket-41", 500), StatementLine(3, "payment", "charge-5152", 500))
+        sent = Statement("2026-02.csv", b"s" * 32, "USD", 1, lines)
+        settlements.reconcile(tx, shop.integration, sent, Actor("operator"))
 
 
 def _minor(price: Decimal | None) -> int:

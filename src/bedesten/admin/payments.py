@@ -8,7 +8,7 @@ from bedesten.core.money import read_amount, to_decimal
 from bedesten.errors import bad_field
 from bedesten.gate.scopes import Surface
 from bedesten.payments import actions as payments
-from bedesten.payments import events, settlements
+from bedesten.payments import events, refunds, settlements
 from bedesten.payments.model import ListPage, Payment, PaymentRefund, ProviderEvent
 from bedesten.payments.moves import EVENT, PAYMENT, REFUND
 from bedesten.payments.settlements import Comparison, Settlement, Statement
@@ -41,8 +41,12 @@ def show(tx: Transaction, payment_id: str) -> dict[str, object]:
 
 
 def refund(tx: Transaction, payment_id: str, amount: str, reason: str, reference: str) -> dict[str, object]:
-    """Requests a refund of a payment, of all that is left without an amount. Raises `Refusal`: -2, -3, -8, -300, -401."""
-    found = payments.get_payment(tx, "", payment_id)
+    """Requests a refund of a payment, or of the one that paid an order: of all that is left, or of an amount.
+
+    Raises `Refusal`: -2, -3, -8, -300, -401.
+    """
+    by_order = payment_id.startswith("ord_")
+    found = refunds.paying(tx, payment_id) if by_order else payments.get_payment(tx, "", payment_id)
     minor = None
     if amount:
         try:

@@ -56,7 +56,7 @@ def show(ctx: CommandContext, tenant: TenantOption, payment: _Payment) -> Comman
 def refund(
     ctx: CommandContext,
     tenant: TenantOption,
-    payment: _Payment,
+    payment: Annotated[str, typer.Argument(metavar="PAYMENT", help="Its id, or the id of the order that it paid.")],
     reason: Annotated[
         str, typer.Option("--reason", metavar="TEXT", help="Why, for the payment service and the trail.")
     ],

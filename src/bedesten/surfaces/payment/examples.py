@@ -8,11 +8,16 @@ from bedesten.surfaces.payment import schemas
 from bedesten.surfaces.schemas import Page, Paging
 
 
-def _deposit(state: schemas.DepositState, updated: str) -> schemas.DepositView:
+def _deposit(
+    state: schemas.DepositState,
+    updated: str,
+    deposit: str = example_values.DEPOSIT,
+    reference: str = "transfer-8841",
+) -> schemas.DepositView:
     return schemas.DepositView(
-        deposit_id=example_values.DEPOSIT,
+        deposit_id=deposit,
         partner_id=example_values.PARTNER,
-        reference="transfer-8841",
+        reference=reference,
         amount=Decimal("100.00"),
         currency="USD",
         state=state,
@@ -45,11 +50,13 @@ def _payment(
     )
 
 
-def _refund(state: str, refund: str = example_values.REFUND, reason: str | None = "wrong region") -> schemas.RefundView:
+def _refund(
+    state: str, refund: str = example_values.OTHER_REFUND, reference: str = "refund-78", reason: str = "wrong region"
+) -> schemas.RefundView:
     return schemas.RefundView(
         refund_id=refund,
-        payment_id=example_values.PAYMENT,
-        reference="refund-77",
+        payment_id=example_values.REFUNDED_PAYMENT,
+        reference=reference,
         amount=Decimal("2.00"),
         currency="USD",
         state=state,
@@ -70,7 +77,7 @@ _EVENT = schemas.EventView(
     reason=None,
     occurred_at=example_values.EARLIER,
     state="applied",
-    outcome="captured",
+    outcome="the payment is captured",
     created=example_values.NOW,
     updated=example_values.NOW,
 )
@@ -114,8 +121,9 @@ CREATE_PAYMENT = Example(
         order_id=example_values.CHECKOUT, amount=Decimal("5.00"), reference="charge-5150", currency="USD"
     ),
 )
+_CANCELLED = _payment("cancelled", example_values.NOW, example_values.OTHER_PAYMENT, "charge-5151")
 CANCEL_PAYMENT = Example(
-    _payment("cancelled", example_values.NOW, example_values.OTHER_PAYMENT, "charge-5151"),
+    _CANCELLED,
     schemas.PaymentId(payment_id=example_values.OTHER_PAYMENT),
 )
 _CAPTURED = _payment("captured", example_values.NOW, captured=Decimal("5.00"))
@@ -124,18 +132,19 @@ AUTHORISE_PAYMENT = Example(
     _payment("authorised", example_values.NOW), schemas.PaymentId(payment_id=example_values.PAYMENT)
 )
 GET_PAYMENT = Example(_CAPTURED, schemas.GetPayment(reference="charge-5150"))
-LIST_PAYMENTS = Example(Page([_CAPTURED], None), schemas.ListPayments(state="captured", page_size=50))
+LIST_PAYMENTS = Example(Page([_CANCELLED], None), schemas.ListPayments(state="cancelled", page_size=50))
+_DONE = _refund("done", example_values.REFUND, "refund-77")
 REFUND_PAYMENT = Example(
-    _refund("done"),
+    _DONE,
     schemas.RefundPayment(
-        payment_id=example_values.PAYMENT, reference="refund-77", amount=Decimal("2.00"), reason="wrong region"
+        payment_id=example_values.REFUNDED_PAYMENT, reference="refund-77", amount=Decimal("2.00"), reason="wrong region"
     ),
 )
 LIST_REFUNDS = Example(Page([_refund("requested")], None), schemas.ListRefunds(state="requested", page_size=50))
-CONFIRM_REFUND = Example(_refund("done"), schemas.RefundId(refund_id=example_values.REFUND))
+CONFIRM_REFUND = Example(_DONE, schemas.RefundId(refund_id=example_values.REFUND))
 FAIL_REFUND = Example(
     _refund("failed", reason="the card is closed"),
-    schemas.FailRefund(refund_id=example_values.REFUND, reason="the card is closed"),
+    schemas.FailRefund(refund_id=example_values.OTHER_REFUND, reason="the card is closed"),
 )
 NOTIFY = Example(
     _EVENT,
@@ -149,7 +158,10 @@ NOTIFY = Example(
 )
 LIST_EVENTS = Example(Page([_EVENT], None), schemas.ListEvents(page_size=50))
 LIST_SETTLEMENTS = Example(Page([_SETTLEMENT], None), Paging(page_size=50))
-REJECT_DEPOSIT = Example(_deposit("rejected", example_values.NOW), schemas.DepositId(deposit_id=example_values.DEPOSIT))
+REJECT_DEPOSIT = Example(
+    _deposit("rejected", example_values.NOW, example_values.OTHER_DEPOSIT, "transfer-8842"),
+    schemas.DepositId(deposit_id=example_values.OTHER_DEPOSIT),
+)
 GET_DEPOSIT = Example(_deposit("confirmed", example_values.NOW), schemas.GetDeposit(reference="transfer-8841"))
 LIST_DEPOSITS = Example(
     Page([_deposit("confirmed", example_values.NOW)], None), schemas.ListDeposits(state="confirmed", page_size=50)
