@@ -24,8 +24,11 @@ RECENT = 40
 class MixedTraffic:
     """Runs the clients until `operations` were answered. `answers` counts them by operation and error code."""
 
-    def __init__(self, shop: Shop, port: Callable[[], int], operations: int, seed: str) -> None:
+    def __init__(
+        self, shop: Shop, port: Callable[[], int], operations: int, seed: str, refund_order: Callable[[str], None]
+    ) -> None:
         self.shop = shop
+        self.refund_order = refund_order
         self.port = port
         self.operations = operations
         self.answers: Counter[tuple[str, int]] = Counter()
@@ -35,7 +38,7 @@ class MixedTraffic:
         self._lock = threading.Lock()
         self._lines: list[str] = []
         self._orders: list[str] = []
-        self._payments: list[str] = []
+        self._payments: list[tuple[str, str]] = []
         self._delivered: list[tuple[str, str]] = []
         self._complaints: list[str] = []
         self._threads = [
@@ -190,12 +193,13 @@ class _Session:
         if self._chance.random() < 0.2:
             self._post("customer", "/Storefront/Checkout/Cancel", {"orderId": order["orderId"]})
         if payment and self._post("service", "/Payment/Payments/Capture", {"paymentId": payment["paymentId"]}):
-            self._traffic.note("payments", [payment["paymentId"]])
+            self._traffic.note("payments", [(order["orderId"], payment["paymentId"])])
 
     def _refund_payment(self) -> None:
-        payment = self._traffic.pick("payments", self._chance)
-        if payment:
-            body = {"paymentId": payment, "amount": 1, "reference": f"mr-{self._traffic.number()}", "reason": "test"}
+        paid = self._traffic.pick("payments", self._chance)
+        if paid:
+            self._traffic.refund_order(paid[0])
+            body = {"paymentId": paid[1], "amount": 1, "reference": f"mr-{self._traffic.number()}", "reason": "test"}
             self._post("service", "/Payment/Payments/Refund", body)
 
     def _complain(self) -> None:
