@@ -30,6 +30,7 @@ AREAS = (
     ("Ledger", range(-300, -400, -1)),
     ("Payments", range(-400, -500, -1)),
     ("Fulfilment", range(-500, -600, -1)),
+    ("Webhooks", range(-600, -700, -1)),
 )
 STATUS = {
     400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",

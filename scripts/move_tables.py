@@ -12,9 +12,12 @@ from bedesten.complaints.moves import COMPLAINT
 from bedesten.core.moves import Move, MoveTable
 from bedesten.orders.moves import LINE, ORDER
 from bedesten.payments.moves import DEPOSIT, EVENT, PAYMENT, REFUND
+from bedesten.webhooks.moves import DELIVERY, ENDPOINT
 
 PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "life-of-an-order.md"
-TABLES = {table.thing: table for table in (ORDER, LINE, UNIT, PAYMENT, REFUND, EVENT, DEPOSIT, COMPLAINT)}
+TABLES = {
+    table.thing: table for table in (ORDER, LINE, UNIT, PAYMENT, REFUND, EVENT, DEPOSIT, COMPLAINT, ENDPOINT, DELIVERY)
+}
 
 
 def begin(thing: str) -> str:

@@ -107,6 +107,12 @@ NOT_DELIVERABLE = _code(
 NOT_ASSIGNED = _code(
     -501, "not-assigned", 409, "The line does not wait for this supplier any more.",
     "Read the awaiting lines again; `data` names the line's state. Codes can still be sent: they go to stock.")  # fmt: skip
+ENDPOINT_LIMIT = _code(
+    -600, "endpoint-limit", 409, "The account has as many webhook endpoints as it can have.",
+    "Delete an endpoint that is not needed, or change its URL.")  # fmt: skip
+ENDPOINT_STATE = _code(
+    -601, "endpoint-state", 409, "The webhook endpoint is not in a state that allows this.",
+    "Read the endpoint's state; resume it if it is paused, and give it a URL.")  # fmt: skip
 INSUFFICIENT_BALANCE = _code(
     -300, "insufficient-balance", 409, "The available balance does not cover this.",
     "Deposit money, or order less.")  # fmt: skip
@@ -126,8 +132,7 @@ DEPOSIT_LIMIT = _code(
 NOT_FOUND_TEXTS: Mapping[str, str] = MappingProxyType(
     {thing: f"{thing.capitalize()} not found." for thing in (
         "account", "batch", "complaint", "deposit", "operation", "order", "order line", "partner", "payment", "product",
-        "refund",
-        "session",
+        "refund", "session", "webhook delivery", "webhook endpoint",
     )}
 )  # fmt: skip
 """The public texts of -3 where the kind of the missing thing is known."""

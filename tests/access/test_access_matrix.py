@@ -13,8 +13,12 @@ from tests.support.operator_actions import Operator
 from tests.support.sites import Site
 from tests.support.wire import Answer, fresh_address
 
-COUNTERS = frozenset({"login_failures", "login_addresses", "key_uses", "token_uses"})
-"""What a refusal may leave behind: that it happened."""
+COUNTERS = frozenset({"login_failures", "login_addresses", "key_uses", "token_uses"}) | {
+    "deliveries",
+    "delivery_attempts",
+    "webhook_endpoints",
+}
+"""What a refusal may leave behind: that it happened; and what the worker changes meanwhile."""
 
 CHALLENGES = {
     -20: 'Bearer realm="',

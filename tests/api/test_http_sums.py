@@ -11,7 +11,7 @@ from bedesten.gate.scopes import Surface
 from tests.support.client import bearer
 from tests.support.shop import Shop, fresh, line
 
-SENT = frozenset({"deliveries"})
+SENT = frozenset({"deliveries", "delivery_attempts", "webhook_endpoints"})
 """What the worker changes beside the requests."""
 MAX_AMOUNT = Decimal(MAX_MINOR - 1).scaleb(-2)
 

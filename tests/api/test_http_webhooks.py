@@ -12,7 +12,7 @@ from tests.support.operator_actions import Operator
 from tests.support.shop import Shop, fresh
 from tests.support.sites import Site
 
-SENT = frozenset({"deliveries"})
+SENT = frozenset({"deliveries", "delivery_attempts", "webhook_endpoints"})
 """What the worker changes beside the requests."""
 PRIVATE = ("https://10.0.0.1/x", "https://169.254.169.254/latest", "https://[fd00::1]/", "http://10.0.0.1/x")
 

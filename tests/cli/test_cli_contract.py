@@ -157,6 +157,12 @@ COMMANDS = (
     ("secrets", "reload"),
     ("webhooks", "allow", "10.0.0.0/8"),
     ("webhooks", "deny", "10.0.0.0/8"),
+    ("webhooks", "endpoints", "--tenant", "shop"),
+    ("webhooks", "pause", "{endpoint}", "--tenant", "shop"),
+    ("webhooks", "resume", "{endpoint}", "--tenant", "shop"),
+    ("webhooks", "simulate", "{endpoint}", "--tenant", "shop"),
+    ("webhooks", "deliveries", "--tenant", "shop"),
+    ("webhooks", "replay", "--tenant", "shop", "--endpoint", "{endpoint}", "--from", "7d"),
     ("audit", "verify"),
     ("check",),
 )
@@ -218,6 +224,9 @@ def filled(shop: Program, arguments: tuple[str, ...]) -> list[str]:
     if "{batch}" in arguments:
         batch = shop.run_json("products", "stock", "list", "--tenant", "shop")["batches"][0]["id"]
         return [batch if one == "{batch}" else one for one in arguments]
+    if "{endpoint}" in arguments:
+        endpoint = shop.run_json("webhooks", "endpoints", "--tenant", "shop")["endpoints"][0]["endpointId"]
+        return [endpoint if one == "{endpoint}" else one for one in arguments]
     if "{key}" not in arguments:
         return list(arguments)
     return [

@@ -16,8 +16,9 @@ from bedesten.orders.moves import LINE, ORDER
 from bedesten.payments.moves import DEPOSIT, EVENT, PAYMENT, REFUND
 from bedesten.store import sql
 from bedesten.surfaces.schemas import Status
+from bedesten.webhooks.moves import DELIVERY, ENDPOINT
 
-TABLES = (ORDER, LINE, UNIT, PAYMENT, REFUND, EVENT, DEPOSIT, COMPLAINT)
+TABLES = (ORDER, LINE, UNIT, PAYMENT, REFUND, EVENT, DEPOSIT, COMPLAINT, ENDPOINT, DELIVERY)
 STATE_COLUMNS = {
     "orders": "state",
     "order_lines": "status",
@@ -27,6 +28,8 @@ STATE_COLUMNS = {
     "provider_events": "state",
     "deposits": "state",
     "complaints": "state",
+    "webhook_endpoints": "state",
+    "deliveries": "state",
 }
 OPEN, CLOSED = State(0, "open", "It can be closed."), State(1, "closed", "It is over.")
 OPENING, CLOSING = Move("open", (), 0, (BUYER,)), Move("close", (0,), 1, (BUYER, OPERATOR), money="released")

@@ -7,6 +7,7 @@ import pytest
 
 from bedesten.integrity.check import violations
 from bedesten.server.installation import Installation
+from tests.domain.mail import Clock, Mail
 from tests.domain.tenant import Tenant, open_tenant
 from tests.store.raw import RawConnection, raw
 from tests.support.sites import ENGINES, opened
@@ -31,3 +32,12 @@ def other_connection(installation: Installation) -> Iterator[RawConnection]:
     """The engine's own driver, past all of our code."""
     with raw(installation.settings) as opened_raw:
         yield opened_raw
+
+
+@pytest.fixture(params=ENGINES)
+def mail(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mail]:
+    """An installation of its own for each test, because a lease is over all tenants."""
+    with opened(request.param, tmp_path_factory.mktemp("mail")) as installation:
+        made = Mail(installation, Clock())
+        yield made
+        made.store.close()

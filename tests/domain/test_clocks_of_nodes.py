@@ -12,7 +12,7 @@ from bedesten.server.clock_monitor import ClockMonitor
 from bedesten.server.installation import Installation
 from bedesten.store.postgres import PostgresStore
 from bedesten.webhooks import outbox
-from bedesten.webhooks.outbox import Delivery
+from bedesten.webhooks.outbox import Attempt, Delivery
 from tests.domain.tenant import Tenant, open_tenant
 from tests.store.raw import raw
 from tests.support.sites import opened
@@ -72,7 +72,7 @@ def test_deliveries_of_a_machine_with_a_wrong_clock_are_due_on_time(
     tenant = tenant_at(installation, wrong)
     tenant.order((tenant.card(1), 1))
     (delivery,) = leased(right)
-    wrong.write_now(lambda tx: outbox.failed(tx, delivery, 500, "no"))
+    wrong.write_now(lambda tx: outbox.failed(tx, delivery, Attempt(500, "no", 1)))
     with raw(installation.settings) as other:
         waits = other.one("SELECT next_at - (extract(epoch FROM clock_timestamp()) * 1000)::bigint FROM deliveries")
     assert -MINUTE < waits <= outbox.DELAYS[0]

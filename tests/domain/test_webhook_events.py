@@ -1,12 +1,23 @@
 """Events with a stored body: numbered for each object and owner, delivered to the endpoints that chose their type."""
 
+import json
+from dataclasses import replace
+from decimal import Decimal
 from threading import Barrier, Thread
 
 import pytest
 
+from bedesten.admin import products
+from bedesten.apikeys import actions as api_keys
+from bedesten.apikeys.actions import NewKey
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue.model import fields_of
+from bedesten.core.clock import DAY, system_clock
+from bedesten.gate.scopes import Surface
 from bedesten.orders.model import EVENT_TYPES as LINE_EVENTS
+from bedesten.server.worker import warn_of_keys
 from bedesten.webhooks import actions as webhooks
-from bedesten.webhooks import outbox
+from bedesten.webhooks import outbox, product_events
 from bedesten.webhooks.event_body import stored_body
 from bedesten.webhooks.event_types import ORDER_LINE_TYPES
 from tests.domain.tenant import URL, Tenant
@@ -96,3 +107,39 @@ def test_events_of_one_object_at_the_same_moment_get_different_numbers(
 
 def test_every_status_of_a_line_has_its_type() -> None:
     assert set(LINE_EVENTS.values()) == ORDER_LINE_TYPES
+
+
+def test_partners_that_chose_it_receive_a_product_s_change_of_price_or_sale(
+    tenant: Tenant, other_connection: RawConnection
+) -> None:
+    cipher = tenant.installation.cipher
+    tenant.write(webhooks.create_endpoint, cipher, tenant.partner, URL, frozenset({"product.changed"}))
+    tenant.write(webhooks.create_endpoint, cipher, tenant.supplier, URL, None)
+    card = tenant.card(1)
+    for price in (5, 6, 6):
+        tenant.write(products.set_prices, "USD", {card: Decimal(price)})
+    product = tenant.read(catalogue.product, card)
+    assert product is not None
+    tenant.write(lambda tx: catalogue.revise(tx, product, replace(fields_of(product), name="Other name")))
+    tenant.write(product_events.tell_of_change, product)
+    tenant.write(lambda tx: catalogue.revise(tx, product, replace(fields_of(product), active=False)))
+    tenant.write(product_events.tell_of_change, product)
+    found = other_connection.rows(ROWS, tenant=tenant.id, object=card)
+    assert [row[:4] for row in found] == [
+        (tenant.partner, "product.changed", at, f'{{"customerStoreProductId":"{card}","onSale":{sale}}}')
+        for at, sale in ((1, "true"), (2, "false"))
+    ]
+
+
+def test_a_supplier_with_an_endpoint_is_warned_of_an_expiring_key(
+    tenant: Tenant, other_connection: RawConnection
+) -> None:
+    tenant.write(webhooks.create_endpoint, tenant.installation.cipher, tenant.supplier, URL, None)
+    new = NewKey(Surface.SUPPLIER, tenant.supplier, sandbox=False, expires=system_clock() + 3 * DAY)
+    key = tenant.write(api_keys.insert, new, "ak_live_…")
+    other_connection.run("UPDATE api_keys SET warned = 30 WHERE id = :id", id=key)  # as if time had passed
+    for _ in range(2):
+        tenant.store.write_now(warn_of_keys)
+    (row,) = other_connection.rows(ROWS, tenant=tenant.id, object=key)
+    assert row[:3] == (tenant.supplier, "key.expiring", 1)
+    assert json.loads(str(row[3])) | {"expires": ""} == {"keyId": key, "hint": "ak_live_…", "days": 7, "expires": ""}

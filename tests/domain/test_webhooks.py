@@ -1,22 +1,20 @@
 """Every change of a line is one event; every event is delivered to its target until the receiver accepts it."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from bedesten.accounts import actions as accounts
+from bedesten.audit.actions import Actor
 from bedesten.core.clock import SECOND
 from bedesten.gate.scopes import Surface
 from bedesten.orders import checkout
 from bedesten.orders.event_payload import LineChange, event_payload
 from bedesten.server.installation import Installation, open_store
 from bedesten.webhooks import actions as webhooks
-from bedesten.webhooks import outbox
-from bedesten.webhooks.outbox import DELAYS, LEASE, Delivery
+from bedesten.webhooks import endpoints, outbox
+from bedesten.webhooks.event_types import ORDER_LINE_TYPES
+from bedesten.webhooks.outbox import DELAYS, LEASE, Attempt
 from tests.domain.database_errors import DANGLING, DOUBLE, refuses
+from tests.domain.mail import Mail
 from tests.domain.tenant import PASSWORD, URL, Tenant, fresh, open_tenant
 from tests.store.raw import RawConnection
-from tests.support.sites import ENGINES, opened
 
 EVENTS = (
     "SELECT e.sequence, e.status, d.url FROM events e LEFT JOIN deliveries d"
@@ -80,7 +78,11 @@ def test_an_endpoint_without_a_url_is_told_only_of_orders_that_name_one(
     installation: Installation, other_connection: RawConnection
 ) -> None:
     tenant = open_tenant(installation, credit=10_000)
-    tenant.write(webhooks.set_url, tenant.partner, None)
+    tenant.write(
+        lambda tx: endpoints.change(
+            tx, endpoints.list_endpoints(tx, tenant.partner)[0], None, ORDER_LINE_TYPES, Actor("test")
+        )
+    )
     named = "https://orders.example.com/two"
     silent = tenant.order((tenant.card(1), 1)).lines[0]
     loud = tenant.order((tenant.card(1), 1), notify_url=named).lines[0]
@@ -163,15 +165,15 @@ def test_the_database_refuses_a_second_event_of_a_change_or_delivery_of_an_event
 ) -> None:
     tenant.order((tenant.card(2), 2))
     event = (
-        "INSERT INTO events (id, tenant_id, owner_id, type, object_id, line_id, sequence, status, created)"
-        " SELECT 'evt_x', tenant_id, owner_id, type, object_id, {}, {}, 1, 1"
+        "INSERT INTO events (id, tenant_id, owner_id, type, object_id, line_id, sequence, status, test, created)"
+        " SELECT 'evt_x', tenant_id, owner_id, type, object_id, {}, {}, 1, 0, 1"
     )
     event += " FROM events WHERE tenant_id = :tenant"
     refuses(other_connection, DOUBLE, event.format("line_id", "sequence"), tenant=tenant.id)
     refuses(other_connection, DANGLING, event.format("'odl_of_nobody'", "9"), tenant=tenant.id)
     delivery = (
-        "INSERT INTO deliveries (id, tenant_id, event_id, endpoint_id, url, state, attempts, next_at, updated)"
-        " SELECT 'dlv_x', tenant_id, {}, {}, url, state, 0, 1, 1 FROM deliveries WHERE tenant_id = :tenant"
+        "INSERT INTO deliveries (id, tenant_id, event_id, endpoint_id, url, order_url, state, attempts, next_at, updated)"
+        " SELECT 'dlv_x', tenant_id, {}, {}, url, 0, state, 0, 1, 1 FROM deliveries WHERE tenant_id = :tenant"
     )
     refuses(other_connection, DOUBLE, delivery.format("event_id", "endpoint_id"), tenant=tenant.id)
     refuses(other_connection, DANGLING, delivery.format("'evt_of_nobody'", "endpoint_id"), tenant=tenant.id)
@@ -179,53 +181,6 @@ def test_the_database_refuses_a_second_event_of_a_change_or_delivery_of_an_event
 
 
 # --- the worker's side, with a clock of its own -----------------------------------------------------------------------
-
-
-class Clock:
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000_000
-
-    def __call__(self) -> int:
-        return self.now
-
-
-class Mail:
-    """An outbox that no running worker looks into, and the moments at which it is looked into."""
-
-    def __init__(self, installation: Installation, clock: Clock) -> None:
-        self.store = open_store(installation.settings, clock)
-        self.clock = clock
-        self.tenant = open_tenant(
-            Installation(
-                installation.settings,
-                self.store,
-                installation.keyring,
-                installation.cipher,
-                "test",
-                installation.master_secrets,
-            ),
-            10_000,
-            clock,
-        )
-
-    def lease(self, most: int = 10) -> list[Delivery]:
-        """Returns the deliveries that a worker leases now."""
-        return self.store.write_now(lambda tx: outbox.lease(tx, most))
-
-    def fail(self, delivery: Delivery, status: int | None = 500, error: str = "no") -> None:
-        """The receiver did not take it."""
-        self.store.write_now(lambda tx: outbox.failed(tx, delivery, status, error))
-
-
-@pytest.fixture(params=ENGINES)
-def mail(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mail]:
-    """An installation of its own for each test, because a lease is over all tenants."""
-    with opened(request.param, tmp_path_factory.mktemp("mail")) as installation:
-        made = Mail(installation, Clock())
-        yield made
-        made.store.close()
 
 
 def test_a_delivery_is_leased_to_one_worker_and_comes_back_when_that_one_dies(mail: Mail) -> None:
@@ -242,7 +197,7 @@ def test_a_delivery_is_leased_to_one_worker_and_comes_back_when_that_one_dies(ma
 def test_what_was_taken_is_never_sent_again(mail: Mail) -> None:
     mail.tenant.order((mail.tenant.card(1), 1))
     (leased,) = mail.lease()
-    mail.store.write_now(lambda tx: outbox.delivered(tx, leased, 204))
+    mail.store.write_now(lambda tx: outbox.delivered(tx, leased, Attempt(204, "", 1)))
     mail.fail(leased)
     mail.clock.now += 10 * LEASE
     assert mail.lease() == []

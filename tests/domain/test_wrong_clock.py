@@ -9,7 +9,7 @@ from bedesten.core.clock import DAY, MINUTE, SECOND
 from bedesten.orders import checkout
 from bedesten.server.retention import cap_waits
 from bedesten.webhooks.outbox import DELAYS
-from tests.domain.test_webhooks import Clock, Mail
+from tests.domain.mail import Clock, Mail
 from tests.support.sites import ENGINES, opened
 
 

@@ -353,6 +353,11 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
         ("UPDATE events SET status = 0 WHERE line_id = '{by_code}' AND sequence = 2",),
         r"line odl_\w+ has status 1, its latest event evt_\w+ says 0",
     ),
+    "an event of a line that belongs to another account": (
+        6,
+        ("UPDATE events SET owner_id = 'par_other' WHERE line_id = '{sold}'",),
+        r"event evt_\w+ of line odl_\w+ belongs to par_other, who is not its buyer",
+    ),
     "an event that was not passed on to the endpoint's URL": (
         6,
         ("DELETE FROM deliveries WHERE event_id IN (SELECT id FROM events WHERE line_id = '{sold}')",),
@@ -360,21 +365,18 @@ BREAKS: dict[str, tuple[int, tuple[str, ...], str]] = {
     ),
     "an event that was not passed on to the order's URL": (
         6,
-        (
-            f"UPDATE webhook_endpoints SET url = NULL {MINE} url IS NOT NULL",
-            "DELETE FROM deliveries WHERE event_id IN (SELECT id FROM events WHERE line_id = '{by_note}')",
-        ),
-        r"event evt_\w+ has no delivery for endpoint whk_\w+",
+        ("DELETE FROM deliveries WHERE event_id IN (SELECT id FROM events WHERE line_id = '{by_note}')",),
+        r"event evt_\w+ has no delivery for its order's notifyUrl",
     ),
     "a delivery past the order's URL": (
         6,
         ("UPDATE deliveries SET url = 'https://thief.example.com/' WHERE url LIKE 'https%orders%'",),
-        r"delivery dlv_\w+ of event evt_\w+ goes to endpoint whk_\w+, which is not the buyer's, or past",
+        r"delivery dlv_\w+ of event evt_\w+ goes to endpoint whk_\w+, which is not its owner's, or past",
     ),
     "a delivery to somebody else's endpoint": (
         6,
         (f"UPDATE webhook_endpoints SET owner_id = '{{theirs}}' {MINE} url IS NOT NULL",),
-        r"goes to endpoint whk_\w+, which is not the buyer's",
+        r"goes to endpoint whk_\w+, which is not its owner's",
     ),
     "a trial balance that is not zero": (
         1,

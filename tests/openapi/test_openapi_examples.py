@@ -14,7 +14,7 @@ from bedesten.gate.scopes import Surface
 from bedesten.http.route import Route
 from bedesten.http.schemas import encode
 from bedesten.orders.model import PROCESSING
-from bedesten.surfaces import example_values
+from bedesten.surfaces import example_values, webhooks
 from bedesten.surfaces.operations import ROUTES
 from tests.support.client import ABSENT, api_key, bearer
 from tests.support.expected_routes import EXPECTED_ROUTES, credential_for
@@ -30,6 +30,10 @@ VARYING = {"token", "key", "hint", "id", "presented", "previous", "lastUses", "e
     "batchId",
     "transferId",
     "skipped",
+    "secret",
+    "outboundKey",
+    "eventIds",
+    "endpointId",
 }
 """Members whose values differ each time."""
 EXCEPTIONS: dict[str, dict[str, object]] = {
@@ -43,6 +47,18 @@ EXCEPTIONS: dict[str, dict[str, object]] = {
     "POST /Supplier/Stock/Withdraw": {"withdrawn": 0, "unknown": 1},
     "POST /Account/Statement": {"openingBalance": Decimal("0.00"), "items.0.balance": Decimal("-5.00")},
     "POST /Storefront/Wallet/Get": dict.fromkeys(("balance", "available", "spendable"), Decimal("0.00")),
+    **{
+        f"POST {path}/Webhooks/Endpoints/List": {
+            "items.1.endpointId": ...,
+            "items.1.url": webhooks.URL,
+            "items.1.state": "active",
+            "items.1.created": "a time",
+            "items.1.failingSince": None,
+            "items.1.previousSecretEnds": None,
+            **{f"items.1.eventTypes.{at}": one for at, one in enumerate(webhooks.TYPES[surface])},
+        }
+        for path, surface in (("", Surface.RESELLER), ("/Supplier", Surface.SUPPLIER))
+    },
     "POST /Payment/Keys/Revoke": {"revoked": False},
     "POST /Supplier/Keys/Revoke": {"revoked": False},
 }

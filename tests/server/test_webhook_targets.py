@@ -28,7 +28,7 @@ WRONG = (
     "https://[::1/",
 )  # fmt: skip
 LETTER = OutgoingWebhook(
-    "evt_1", "", {"a": 1}, Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Secret("ok_" + "0" * 32)
+    "evt_1", "", {"a": 1}, (Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),), Secret("ok_" + "0" * 32)
 )
 
 
@@ -159,7 +159,7 @@ def _port(server: Server) -> int:
 def _sent(url: str, allowed: str) -> SendResult:
     async def scenario() -> SendResult:
         async with sender.client() as client:
-            webhook = OutgoingWebhook(LETTER.id, url, LETTER.body, LETTER.secret, LETTER.outbound_key)
+            webhook = OutgoingWebhook(LETTER.id, url, LETTER.body, LETTER.secrets, LETTER.outbound_key)
             return await sender.send(client, webhook, parse_networks(allowed))
 
     return asyncio.run(scenario())

@@ -9,6 +9,7 @@ from typing import Literal
 
 from bedesten.apidocs.site.assets import asset
 from bedesten.gate.scopes import Surface
+from tests.support import webhook_samples
 from tests.support.client import ABSENT, Lines, api_key, bearer
 from tests.support.operator_actions import PASSWORD
 from tests.support.sample_objects import SampleObjects
@@ -80,6 +81,34 @@ def _key_calls(surface: Surface) -> "tuple[ExpectedRoute, ...]":
         ExpectedRoute("POST", f"{path}/Get", demand, _to(f"{path}/Get")),
         ExpectedRoute("POST", f"{path}/Rotate", demand, _to(f"{path}/Rotate", rotation), spends=True),
         ExpectedRoute("POST", f"{path}/Revoke", demand, _to(f"{path}/Revoke", {"previous": False}), spends=True),
+    )
+
+
+def _webhook_calls(surface: Surface) -> "tuple[ExpectedRoute, ...]":
+    """What an account does with its webhooks."""
+    demand = (_scoped if surface is _RESELLER else _keyed)(surface, "webhooks:manage")
+    types = ["endpoint.paused", "endpoint.test"]
+
+    def expected(operation: str, body: dict[str, object], which: int | None = 0) -> ExpectedRoute:
+        path = webhook_samples.path_of(surface, operation)
+
+        def sample(shop: Shop, goods: SampleObjects) -> Sample:
+            named = {} if which is None else {"endpointId": goods.endpoints[surface][which]}
+            return Sample(path, {**named, **body})
+
+        return ExpectedRoute("POST", path, demand, sample)
+
+    times = {"from": _SINCE, "to": "2090-01-01T00:00:00Z", "onlyFailed": True, "cursor": None, "deliveryId": None}
+    return (
+        expected("Endpoints/Create", {"url": webhook_samples.URL, "eventTypes": types}, None),
+        expected("Endpoints/List", {}, None),
+        expected("Endpoints/Update", {"url": webhook_samples.URL, "eventTypes": types, "paused": False}),
+        expected("Endpoints/Rotate", {"overlapSeconds": 60}),
+        expected("Deliveries/List", {"state": "due", "pageSize": 5, "cursor": None}),
+        expected("Deliveries/Replay", dict(times)),
+        expected("Endpoints/Test", {}),
+        expected("Simulate", {"scenario": "twice"}),
+        expected("Endpoints/Delete", {}, 1),
     )
 
 
@@ -306,6 +335,8 @@ _CANONICAL = (
             _to("/Supplier/Statement", _statement_body())),
     *_key_calls(Surface.PAYMENT),
     *_key_calls(Surface.SUPPLIER),
+    *_webhook_calls(_RESELLER),
+    *_webhook_calls(Surface.SUPPLIER),
     ExpectedRoute("GET", "/documentation", _PUBLIC, _to("/documentation")),
     ExpectedRoute("GET", "/documentation/", _PUBLIC, _to("/documentation/")),
     ExpectedRoute("GET", "/documentation/index", _PUBLIC, _to("/documentation/index")),

@@ -1,10 +1,12 @@
 """Goods under way in a shop: an order that was delivered, and everything else half-way, so that requests have objects."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bedesten.gate.scopes import Surface
 from tests.support.client import Client
 from tests.support.shop import CARD_PRICE, Shop, fresh, line
+from tests.support.webhook_samples import endpoints
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class SampleObjects:
     refundable_payment_id: str
     session_id: str
     code: str
+    endpoints: Mapping[Surface, tuple[str, str]]
     complaint_id: str
     paid_line_id: str
     customer_complaint_id: str
@@ -70,6 +73,7 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
         refundable_payment_id=refused[2][0],
         session_id=_session(shop),
         code=fresh("TOPUP"),
+        endpoints={one: endpoints(shop, one) for one in (Surface.RESELLER, Surface.SUPPLIER)},
         complaint_id=_complaint(shop.reseller, "", order["details"][0]["orderDetailId"]),
         paid_line_id=paid_line,
         customer_complaint_id=_complaint(shop.storefront, "/Storefront", paid_line),

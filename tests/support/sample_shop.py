@@ -6,12 +6,13 @@ from decimal import Decimal
 from unittest import mock
 
 from bedesten.accounts import actions as accounts
-from bedesten.audit.actions import Actor
+from bedesten.audit.actions import OPERATOR, Actor
 from bedesten.catalogue import actions as catalogue
 from bedesten.catalogue.actions import ProductFields, Requirement
 from bedesten.catalogue.code import read_code
 from bedesten.complaints import actions as complaints
 from bedesten.complaints.model import NewComplaint
+from bedesten.core.clock import DAY, system_clock
 from bedesten.fulfilment import actions as fulfilment
 from bedesten.gate.passwords import PasswordHash
 from bedesten.gate.scopes import Surface
@@ -25,7 +26,12 @@ from bedesten.store.store import Store
 from bedesten.store.transaction import Transaction
 from bedesten.surfaces import example_values
 from bedesten.surfaces.complaints import SAID
+from bedesten.surfaces.webhooks import TYPES as WEBHOOK_TYPES
+from bedesten.surfaces.webhooks import URL as WEBHOOK_URL
 from bedesten.tenants.checkout_limits import NO_LIMITS
+from bedesten.webhooks import actions as webhooks
+from bedesten.webhooks import endpoints
+from tests.store.raw import raw
 from tests.support.operator_actions import Operator
 from tests.support.shop import Shop
 from tests.support.sites import Site
@@ -78,10 +84,52 @@ def open_sample_shop(site: Site, operator: Operator) -> Shop:
         example_values.CHECKOUT_LINE,
         example_values.OTHER_LINE,
     )
+    for surface, names in (
+        (
+            Surface.RESELLER,
+            (example_values.ENDPOINT, example_values.EVENT, example_values.DELIVERY, example_values.PARTNER),
+        ),
+        (
+            Surface.SUPPLIER,
+            (
+                example_values.SUPPLIER_ENDPOINT,
+                example_values.SUPPLIER_EVENT,
+                example_values.SUPPLIER_DELIVERY,
+                example_values.KEY,
+            ),
+        ),
+    ):
+        with named(store, *names[:3]):
+            _failed_webhook(shop, surface, names[3], names[2])
     with named(store, *ids, example_values.PAYMENT, example_values.OTHER_PAYMENT, *DEPOSITS):
         operator.within(shop.id, lambda tx: _checkout(tx, shop))
     _complaints(shop)
     return shop
+
+
+def _failed_webhook(shop: Shop, surface: Surface, line: str, delivery: str) -> None:
+    """An endpoint, and a delivery to it that has failed."""
+    owner = shop.partner if surface is Surface.RESELLER else shop.supplier
+    cipher, chosen = shop.operator.installation.cipher, frozenset(WEBHOOK_TYPES[surface])
+
+    def make(tx: Transaction) -> None:
+        known = endpoints.create(tx, cipher, owner, WEBHOOK_URL, chosen, OPERATOR)[0]
+        target = webhooks.Target(known.brief, WEBHOOK_URL, delay=DAY)
+        webhooks.run_event_steps(
+            tx, webhooks.stored_event_steps(tx, owner, WEBHOOK_TYPES[surface][0], line, {}, [target])
+        )
+
+    shop.operator.within(shop.id, make)
+    with raw(shop.operator.installation.settings) as other:
+        other.run("UPDATE deliveries SET state = 2 WHERE id = :id", id=delivery)
+        other.run(
+            "INSERT INTO delivery_attempts (id, tenant_id, delivery_id, at, http_status, error, duration_ms)"
+            " VALUES (:id, :tenant, :delivery, :at, 503, 'not a 2xx answer', 41)",
+            id=f"att_{surface.value}",
+            tenant=shop.id,
+            delivery=delivery,
+            at=system_clock(),
+        )
 
 
 def _people(shop: Shop) -> None:

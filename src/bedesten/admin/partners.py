@@ -21,6 +21,7 @@ from bedesten.ledger import actions as ledger
 from bedesten.store.transaction import Transaction
 from bedesten.tenants.cipher import TenantCipher
 from bedesten.webhooks import actions as webhooks
+from bedesten.webhooks import endpoints
 from bedesten.webhooks.targets import check_target
 
 
@@ -103,18 +104,18 @@ def unlock(tx: Transaction, keyring: Keyring, partner: Account) -> bool:
 
 
 def set_webhook(tx: Transaction, cipher: TenantCipher, partner: Account, url: str | None) -> CreatedPartner | None:
-    """Sets the partner's webhook URL; None: webhooks are sent only for orders that name a URL.
+    """Sets the URL of the partner's oldest webhook endpoint; None: webhooks are sent only for orders that name a URL.
 
     A partner without an endpoint gets one, and its secrets are returned.
     """
     if url is not None:
         check_target(url, webhooks.allowed_networks(tx), "url")
-    before = next(iter(webhooks.endpoints_of(tx, partner.id)), None)
+    before = next(iter(endpoints.list_endpoints(tx, partner.id)), None)
     made = None
     if before is None:
         made = CreatedPartner(partner.id, partner.handle, *webhooks.create_endpoint(tx, cipher, partner.id, url))
     else:
-        webhooks.set_url(tx, partner.id, url)
+        endpoints.change(tx, before, url, before.chosen, OPERATOR)
     was = redacted_url(before.url) if before else None
     record(tx, OPERATOR, "partner.webhook", partner.id, before=was, after=redacted_url(url))
     return made

@@ -21,6 +21,7 @@ from bedesten.core.text import key
 from bedesten.gate.scopes import Surface
 from bedesten.store.sql import TENANT, statement
 from bedesten.store.transaction import Transaction
+from bedesten.webhooks.product_events import tell_of_change
 
 _CATEGORIES = statement(select(categories.c.id, categories.c.name).where(categories.c.tenant_id == TENANT))
 
@@ -98,6 +99,8 @@ def _write(
         if after.code_comparison != one.before.code_comparison:
             inventory.set_comparison(tx, product_id, after.code_comparison)
     record_change(tx, OPERATOR, product_id, one.before, after, source=source)
+    if one.before is not None:
+        tell_of_change(tx, one.before)
     return True
 
 

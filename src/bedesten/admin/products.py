@@ -20,6 +20,7 @@ from bedesten.core.money import to_decimal
 from bedesten.errors import Refusal, bad_field
 from bedesten.store.sql import TENANT, statement
 from bedesten.store.transaction import Transaction
+from bedesten.webhooks.product_events import tell_of_change
 
 _CATEGORIES = statement(select(categories.c.id, categories.c.name).where(categories.c.tenant_id == TENANT))
 
@@ -62,6 +63,7 @@ def set_prices(
         if not problems and fields != fields_of(product):
             catalogue.revise(tx, product, fields)
             record_change(tx, OPERATOR, product.id, product, fields)
+            tell_of_change(tx, product)
     if problems:
         raise Refusal(errors.BAD_REQUEST, "nothing was priced", fields=problems)
     return [shown for shown in list_products(tx) if shown["id"] in seen]

@@ -27,7 +27,7 @@ from bedesten.store.transaction import SystemTransaction
 from bedesten.telemetry import metrics_file
 from bedesten.telemetry.metrics import LOGIN_WINDOW_MIN, Series, login_alarm
 from bedesten.telemetry.metrics_file import ProcessSnapshot
-from bedesten.webhooks.actions import DUE
+from bedesten.webhooks.moves import DUE
 from bedesten.webhooks.tables import deliveries
 
 log = structlog.get_logger("bedesten.admin_api")

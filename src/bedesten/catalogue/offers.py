@@ -37,10 +37,12 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class OfferResult:
-    """The result of an offer. `stopped` means that the cost is now above the price, so the product is no longer sold."""
+    """The result of an offer. `stopped` means that the cost is now above the price, so the product is no longer sold;
+    `before` is the product as it was."""
 
     product: Product
     stopped: bool = False
+    before: Product | None = None
 
 
 def upsert_offer(
@@ -70,7 +72,7 @@ def upsert_offer(
     after = _written(tx, before.id)
     stopped = after.at_a_loss and not before.at_a_loss
     record_change(tx, actor, before.id, before, fields, **({"sale": "stopped: cost above price"} if stopped else {}))
-    return OfferResult(after, stopped)
+    return OfferResult(after, stopped, before)
 
 
 def accept(tx: Transaction, product: Product, actor: Actor) -> Product:

@@ -41,7 +41,7 @@ NOUNS = {
     "keys": "API keys: create, rotate, revoke, import.",
     "tokens": "Revoke bearer tokens.",
     "secrets": "The master secrets: rotate them, forget a leaked one.",
-    "webhooks": "Private networks that webhooks may reach.",
+    "webhooks": "Webhook endpoints and deliveries: list, replay, pause, simulate; private networks.",
     "audit": "The audit trail: read it, verify its integrity.",
     "backup": "Back up the SQLite store into a file, beside a running server.",
     "check": "Check the invariants of the whole store; list each violation and exit with 1.",

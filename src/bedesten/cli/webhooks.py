@@ -4,12 +4,22 @@ from typing import Annotated
 
 import typer
 
-from bedesten.admin import webhook_networks
+from bedesten.admin import webhook_networks, webhooks
 from bedesten.cli.command import CommandContext, CommandResult, command
-from bedesten.cli.options import NO_VALUES
+from bedesten.cli.options import NO_VALUES, TenantOption, duration_or_time
+from bedesten.cli.output import table
+from bedesten.webhooks.simulator import SCENARIOS
 
 app = typer.Typer(no_args_is_help=True)
 _Networks = Annotated[list[str], typer.Argument(metavar="CIDR…", help="Networks such as 10.1.0.0/16.")]
+
+_Account = Annotated[
+    str, typer.Option("--account", metavar="A", help="Only those of this partner or supplier (id, e-mail or name).")
+]
+_Endpoint = Annotated[str, typer.Argument(metavar="ENDPOINT", help="An endpoint's id (whk_…).")]
+_OfEndpoint = Annotated[str, typer.Option("--endpoint", metavar="E", help="Only those of this endpoint.")]
+_Begin = Annotated[str, typer.Option("--from", metavar="TIME", help="Events from this time on, or so long ago (7d).")]
+_End = Annotated[str, typer.Option("--to", metavar="TIME", help="Events before this time; by default until now.")]
 
 
 @command(app, "allow")
@@ -26,6 +36,113 @@ def allow(ctx: CommandContext, network: _Networks = NO_VALUES) -> CommandResult:
 def deny(ctx: CommandContext, network: _Networks) -> CommandResult:
     """Remove networks from the allowed ones."""
     return _answer(ctx.write(lambda tx: webhook_networks.change(tx, remove=network)))
+
+
+@command(app, "endpoints")
+def list_endpoints(ctx: CommandContext, tenant: TenantOption, account: _Account = "") -> CommandResult:
+    """List the webhook endpoints of a tenant's partners and suppliers."""
+    listed = ctx.read_in(tenant, lambda tx, _: webhooks.list_endpoints(tx, account))
+    columns = {"Endpoint": "endpointId", "Account": "accountId", "State": "state", "URL": "url", "Types": "eventTypes"}
+    return CommandResult({"endpoints": listed}, [table(listed, "There is no endpoint.", **columns)])
+
+
+@command(app, "pause")
+def pause(ctx: CommandContext, endpoint: _Endpoint, tenant: TenantOption) -> CommandResult:
+    """Pause an endpoint: its deliveries wait until it is resumed."""
+    return _switched(ctx, tenant, endpoint, paused=True)
+
+
+@command(app, "resume")
+def resume(ctx: CommandContext, endpoint: _Endpoint, tenant: TenantOption) -> CommandResult:
+    """Resume a paused endpoint, also one that failed for too long, and send what waited."""
+    return _switched(ctx, tenant, endpoint, paused=False)
+
+
+@command(app, "deliveries")
+def list_deliveries(
+    ctx: CommandContext,
+    tenant: TenantOption,
+    account: _Account = "",
+    endpoint: _OfEndpoint = "",
+    state: Annotated[str, typer.Option("--state", metavar="S", help="due, delivered, failed or held.")] = "",
+    before: Annotated[str, typer.Option("--before", metavar="D", help="Go on after this delivery.")] = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000, help="At most so many.")] = 50,
+) -> CommandResult:
+    """List deliveries, the newest first; with --json, every attempt of each."""
+    listed = ctx.read_in(tenant, lambda tx, _: webhooks.list_deliveries(tx, account, endpoint, state, before, limit))
+    columns = {
+        "Delivery": "deliveryId",
+        "State": "state",
+        "Type": "type",
+        "Last_result": "lastResult",
+        "Object": "objectId",
+        "Endpoint": "endpointId",
+        "Created": "created",
+    }
+    return CommandResult({"deliveries": listed}, [table(listed, "There is no such delivery.", **columns)])
+
+
+@command(app, "replay")
+def replay(
+    ctx: CommandContext,
+    tenant: TenantOption,
+    delivery: Annotated[list[str] | None, typer.Argument(metavar="[DELIVERY…]")] = None,
+    endpoint: _OfEndpoint = "",
+    begin: _Begin = "",
+    end: _End = "",
+    everything: Annotated[bool, typer.Option("--all", help="Also what was delivered, not only what failed.")] = False,
+) -> CommandResult:
+    """Send deliveries again: those that are named, or a range of an endpoint's with --endpoint and --from."""
+    if bool(delivery) == bool(endpoint) or bool(endpoint) != bool(begin):
+        raise typer.BadParameter("pass deliveries, or --endpoint with --from")
+    if delivery:
+        for one in delivery:
+            ctx.write_in(tenant, lambda tx, _, one=one: webhooks.replay_one(tx, one))  # type: ignore[misc]
+        return _replayed(len(delivery))
+    now = ctx.read_in(tenant, lambda tx, _: tx.now)
+    first, last = _moment(begin, "--from", now), _moment(end, "--to", now) if end else now
+    total, after = _replay_part(ctx, tenant, endpoint, (first, last), "", only_failed=not everything)
+    while after:
+        count, after = _replay_part(ctx, tenant, endpoint, (first, last), after, only_failed=not everything)
+        total += count
+    return _replayed(total)
+
+
+@command(app, "simulate")
+def simulate(
+    ctx: CommandContext,
+    endpoint: _Endpoint,
+    tenant: TenantOption,
+    scenario: Annotated[str, typer.Option("--scenario", metavar="S", help=", ".join(SCENARIOS))] = "delivered",
+) -> CommandResult:
+    """Play a scenario of test deliveries to an endpoint."""
+    made = ctx.write_in(tenant, lambda tx, _: webhooks.simulate(tx, endpoint, scenario))
+    return CommandResult({"eventIds": made}, [f"{len(made)} test events are on their way: {' '.join(made)}"])
+
+
+def _moment(text: str, option: str, now: int) -> int:
+    """Epoch ms of a time, or of a duration before `now`."""
+    ago, moment = duration_or_time(text, option)
+    return now - ago if ago is not None else moment or 0
+
+
+def _replay_part(
+    ctx: CommandContext, tenant: str, endpoint: str, times: tuple[int, int], after: str, *, only_failed: bool
+) -> tuple[int, str]:
+    """Replay as many deliveries as fit into one transaction; return how many, and where to go on."""
+    return ctx.write_in(
+        tenant, lambda tx, _: webhooks.replay_range(tx, endpoint, *times, after, only_failed=only_failed)
+    )
+
+
+def _switched(ctx: CommandContext, tenant: str, endpoint: str, *, paused: bool) -> CommandResult:
+    document = ctx.write_in(tenant, lambda tx, _: webhooks.set_paused(tx, endpoint, paused))
+    done = "paused; its deliveries wait" if paused else "active; what waited is sent"
+    return CommandResult(document, [f"The endpoint {endpoint} is {done}."])
+
+
+def _replayed(count: int) -> CommandResult:
+    return CommandResult({"replayed": count}, [f"{count} deliveries are sent again."])
 
 
 def _answer(allowed: list[str]) -> CommandResult:

@@ -17,6 +17,7 @@ GRANTS = {
             "complaints:manage",
             "statement:read",
             "keys:manage",
+            "webhooks:manage",
         }
     ),
 }

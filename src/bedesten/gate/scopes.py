@@ -27,7 +27,15 @@ class Surface(StrEnum):
 SCOPES: Mapping[Surface, frozenset[str]] = MappingProxyType(
     {
         Surface.RESELLER: frozenset(
-            {"catalogue:read", "orders:create", "orders:read", "orders:cancel", "account:read", "complaints:manage"}
+            {
+                "catalogue:read",
+                "orders:create",
+                "orders:read",
+                "orders:cancel",
+                "account:read",
+                "complaints:manage",
+                "webhooks:manage",
+            }
         ),
         Surface.STOREFRONT: frozenset(
             {"profile:manage", "orders:create", "orders:read", "orders:cancel", "complaints:manage"}

@@ -123,7 +123,12 @@ _COMPLAINTS = cross_tenant(
     .limit(p("most"))
 )
 _ENDPOINTS = cross_tenant(
-    select(webhook_endpoints.c.id, webhook_endpoints.c.secret, webhook_endpoints.c.outbound_key)
+    select(
+        webhook_endpoints.c.id,
+        webhook_endpoints.c.secret,
+        webhook_endpoints.c.previous_secret,
+        webhook_endpoints.c.outbound_key,
+    )
     .where(webhook_endpoints.c.tenant_id == p("owner"))
     .order_by(webhook_endpoints.c.id)
     .limit(p("most"))
@@ -157,8 +162,9 @@ def _encryption_violations(tx: SystemTransaction, cipher: TenantCipher) -> Itera
             digests = cipher.fingerprint(bound, code.exact), cipher.fingerprint(bound, code.folded)
             if digests != (bytes(digest), bytes(folded_digest)):
                 yield _violation(8, tenant, f"the digest of stock code {row} belongs to another code")
-        for row, secret, key in tx.all(_ENDPOINTS, owner=tenant, most=MAX_SAMPLED_ROWS):
-            for purpose, ciphertext in ((SECRET, secret), (OUTBOUND_KEY, key)):
+        for row, secret, previous, key in tx.all(_ENDPOINTS, owner=tenant, most=MAX_SAMPLED_ROWS):
+            kept = ((SECRET, previous),) if previous else ()
+            for purpose, ciphertext in ((SECRET, secret), *kept, (OUTBOUND_KEY, key)):
                 try:
                     cipher.decrypt(bound, purpose, row, bytes(ciphertext))
                 except DecryptionError:

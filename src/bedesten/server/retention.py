@@ -21,7 +21,7 @@ from bedesten.store.revision_log import COUNTER, DELETE_CHANGES, MAX_CHANGES
 from bedesten.store.sql import cross_tenant, p
 from bedesten.store.tables import idempotency
 from bedesten.store.transaction import SystemTransaction
-from bedesten.webhooks.actions import DUE
+from bedesten.webhooks.moves import DUE
 from bedesten.webhooks.tables import deliveries
 
 ANSWER_RETENTION = 30 * DAY

@@ -6,6 +6,7 @@ Any number of workers may run, on any number of machines: a transaction claims e
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Iterator
 from itertools import chain
 
@@ -13,6 +14,7 @@ import httpx2
 import structlog
 
 from bedesten.apikeys import expiry, imports
+from bedesten.apikeys.expiry import Expiring
 from bedesten.catalogue import batches, stock
 from bedesten.core.clock import wire_time
 from bedesten.core.secret import Secret
@@ -34,10 +36,11 @@ from bedesten.store.transaction import StoreUnavailable, SystemTransaction
 from bedesten.telemetry.metrics import Metrics
 from bedesten.telemetry.request_log import RequestLog
 from bedesten.tenants.cipher import DecryptionError
+from bedesten.webhooks import actions as webhooks
 from bedesten.webhooks import outbox, sender
 from bedesten.webhooks.actions import OUTBOUND_KEY, SECRET
 from bedesten.webhooks.event_body import stored_body
-from bedesten.webhooks.outbox import Delivery
+from bedesten.webhooks.outbox import Attempt, Delivery
 from bedesten.webhooks.sender import OutgoingWebhook, SendResult
 from bedesten.webhooks.targets import Network, host_of, parse_networks
 
@@ -130,20 +133,22 @@ async def _deliver(
     installation: Installation, http: httpx2.AsyncClient, due: Delivery, allowed: tuple[Network, ...], metrics: Metrics
 ) -> None:
     order: object = None
+    began = time.monotonic()
     try:
         webhook = await installation.store.write_across(lambda tx: _letter(tx, installation, due))
         order = webhook.body["orderId"]
-        outcome = await sender.send(http, webhook, allowed)
+        outcome = await _send(http, webhook, due, allowed)
     except DecryptionError as problem:
         outcome = SendResult(None, str(problem))
+    attempt = Attempt(outcome.status, outcome.error, int((time.monotonic() - began) * 1000))
 
-    def settle(tx: SystemTransaction) -> None:
-        if outcome.accepted and outcome.status is not None:
-            outbox.delivered(tx, due, outcome.status)
-        else:
-            outbox.failed(tx, due, outcome.status, outcome.error)
+    def settle(tx: SystemTransaction) -> bool:
+        if not outcome.accepted:
+            return outbox.failed(tx, due, attempt)
+        outbox.delivered(tx, due, attempt)
+        return False
 
-    await installation.store.write_across(settle)
+    paused = await installation.store.write_across(settle)
     metrics.count("deliveries", "delivered" if outcome.accepted else "failed")
     tell = log.info if outcome.accepted else log.warning
     tell(
@@ -152,7 +157,7 @@ async def _deliver(
         partner=due.owner_id,
         order=order,
         line=due.line_id,
-        event=due.type,
+        type=due.type,
         object=due.object_id,
         host=host_of(due.url),
         delivery=due.id,
@@ -160,6 +165,23 @@ async def _deliver(
         status=outcome.status,
         error=outcome.error,
     )
+    if paused:
+        log.warning(
+            "endpoint-paused",
+            tenant=due.tenant_id,
+            owner=due.owner_id,
+            endpoint=due.endpoint_id,
+            host=host_of(due.url),
+        )
+
+
+async def _send(
+    http: httpx2.AsyncClient, webhook: OutgoingWebhook, due: Delivery, allowed: tuple[Network, ...]
+) -> SendResult:
+    """Make one attempt; one that the simulator wants to fail is not sent."""
+    if due.script == "fail":
+        return SendResult(None, "failed by the simulator")
+    return await sender.send(http, webhook, allowed)
 
 
 def _letter(tx: SystemTransaction, installation: Installation, due: Delivery) -> OutgoingWebhook:
@@ -168,11 +190,13 @@ def _letter(tx: SystemTransaction, installation: Installation, due: Delivery) ->
         body = event_payload(bound, cipher, LineChange(due.line_id, due.sequence, due.status, due.created))
     else:
         body = stored_body(due)
+    overlaps = due.previous_until is not None and due.previous_until > tx.now
+    secrets = [due.secret, due.previous_secret] if overlaps and due.previous_secret else [due.secret]
     return OutgoingWebhook(
         id=due.event_id,
         url=due.url,
         body=body,
-        secret=Secret(cipher.decrypt(bound, SECRET, due.endpoint_id, due.secret)),
+        secrets=tuple(Secret(cipher.decrypt(bound, SECRET, due.endpoint_id, bytes(one))) for one in secrets),
         outbound_key=Secret(cipher.decrypt(bound, OUTBOUND_KEY, due.endpoint_id, due.outbound_key)),
     )
 
@@ -201,7 +225,15 @@ async def _delete_expired_for_ever(installation: Installation) -> None:
             await installation.store.write_across(delete_expired)
             await maintain_stock(installation.store)
             await maintain_api_keys(installation)
+            await maintain_webhooks(installation.store)
         await asyncio.sleep(RETENTION_INTERVAL_S)
+
+
+async def maintain_webhooks(store: Store) -> None:
+    """Release held deliveries of active endpoints, and delete old attempts and secrets whose overlap has ended."""
+    while await store.write_across(outbox.release_held):
+        await asyncio.sleep(POLL_INTERVAL_S)
+    await store.write_across(outbox.delete_ended)
 
 
 async def maintain_stock(store: Store) -> None:
@@ -212,9 +244,20 @@ async def maintain_stock(store: Store) -> None:
         await store.write(tenant, batches.drop, batch)
 
 
+def warn_of_keys(tx: SystemTransaction) -> list[tuple[Expiring, int]]:
+    """Record the warnings about API keys, and tell the owners that have a webhook endpoint."""
+    warned = expiry.warn(tx)
+    for key, days in warned:
+        bound = tx.for_tenant(key.tenant)
+        if webhooks.endpoints_of(bound, key.owner):
+            body = {"keyId": key.key_id, "hint": key.hint, "days": days, "expires": wire_time(key.expires)}
+            webhooks.notify(bound, key.owner, "key.expiring", key.key_id, body)
+    return warned
+
+
 async def maintain_api_keys(installation: Installation) -> None:
     """Warn about API keys that expire soon, delete secrets that ended long ago, and delete rows of killed imports."""
-    for key, days in await installation.store.write_across(expiry.warn):
+    for key, days in await installation.store.write_across(warn_of_keys):
         log.warning(
             "key-expiring",
             tenant=key.tenant,

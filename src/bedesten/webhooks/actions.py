@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, func, select
 
 from bedesten.core.secret import Secret
 from bedesten.store.database_clock import DATABASE_NOW
@@ -16,12 +16,12 @@ from bedesten.store.transaction import RetryTransaction, Step, Transaction
 from bedesten.tenants.cipher import TenantCipher
 from bedesten.tenants.tables import tenants
 from bedesten.webhooks.event_types import EVENT_TYPES, ORDER_LINE_TYPES, is_chosen, stored
+from bedesten.webhooks.moves import ACTIVE, DELETED, DELIVERY, ENDPOINT
 from bedesten.webhooks.tables import deliveries, events, webhook_endpoints
 from bedesten.webhooks.targets import Network, parse_networks
 
 MAX_NUMBERINGS = 50
 """Attempts to give an event the next number of its object, before the whole transaction is tried again."""
-DUE, DONE, GIVEN_UP = 0, 1, 2
 SECRET, OUTBOUND_KEY = "webhook-secret", "webhook-key"
 ENVELOPE = ("type", "objectId", "orderId", "orderReference", "sequence", "occurredAt")
 """The members of every stored body that are added when it is sent; an event's own `orderId` and `orderReference` win."""
@@ -34,6 +34,18 @@ class Endpoint:
     id: str
     url: str | None
     event_types: str | None
+    state: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One delivery to make: which endpoint signs, where it goes, and what the simulator asks of it."""
+
+    endpoint: Endpoint
+    url: str
+    order_url: bool = False
+    script: str | None = None
+    delay: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +63,9 @@ _E, _V = webhook_endpoints.c, events.c
 _CREATE = insert_of(webhook_endpoints)
 _OF_OWNER = rows_as(
     Endpoint,
-    select(_E.id, _E.url, _E.event_types)
-    .where(_E.tenant_id == TENANT, _E.owner_id == p("owner"))
+    select(_E.id, _E.url, _E.event_types, _E.state)
+    .where(_E.tenant_id == TENANT, _E.owner_id == p("owner"), _E.state != DELETED)
     .order_by(_E.created, _E.id),
-)
-_SET_URL = statement(
-    update(webhook_endpoints).where(_E.tenant_id == TENANT, _E.owner_id == p("owner")).values(url=p("new_url"))
 )
 _NETWORKS = statement(
     select(installation.c.webhook_networks).where(exists(select(tenants.c.id).where(tenants.c.id == TENANT)))
@@ -66,15 +75,26 @@ _NEXT = select(func.coalesce(func.max(_V.sequence), 0) + 1).where(
     _V.tenant_id == TENANT, _V.object_id == p("of_object"), _V.owner_id == p("of_owner")
 )
 _NUMBERED_EVENT = insert_of(events, or_ignore=True, sequence=_NEXT.scalar_subquery())
-_QUEUE = insert_of(deliveries, next_at=DATABASE_NOW)
+_QUEUE = insert_of(deliveries, next_at=DATABASE_NOW + p("delay"))
 
 
 def create_endpoint(
     tx: Transaction, cipher: TenantCipher, owner: str, url: str | None, types: frozenset[str] | None = ORDER_LINE_TYPES
 ) -> tuple[Secret[str], Secret[str]]:
     """Creates an account's endpoint; returns the signing secret (`whsec_…`) and the outbound key, shown only now."""
-    endpoint = tx.new_id("whk")
-    secret = "whsec_" + base64.b64encode(os.urandom(32)).decode()
+    return insert_endpoint(tx, cipher, tx.new_id("whk"), owner, url, types)
+
+
+def new_secret() -> str:
+    """Returns a fresh signing secret in the form of Standard Webhooks."""
+    return "whsec_" + base64.b64encode(os.urandom(32)).decode()
+
+
+def insert_endpoint(
+    tx: Transaction, cipher: TenantCipher, endpoint: str, owner: str, url: str | None, types: frozenset[str] | None
+) -> tuple[Secret[str], Secret[str]]:
+    """Like `create_endpoint`, under a chosen id."""
+    secret = new_secret()
     outbound = "ok_" + os.urandom(16).hex()
     tx.run(
         _CREATE,
@@ -82,8 +102,13 @@ def create_endpoint(
         owner_id=owner,
         url=url,
         event_types=None if types is None else stored(types),
+        state=ENDPOINT["create"].target,
         secret=cipher.encrypt(tx, SECRET, endpoint, secret),
+        previous_secret=None,
+        previous_until=None,
         outbound_key=cipher.encrypt(tx, OUTBOUND_KEY, endpoint, outbound),
+        failing_since=None,
+        changed=tx.now,
         created=tx.now,
     )
     return Secret(secret), Secret(outbound)
@@ -98,11 +123,6 @@ def allowed_networks(tx: Transaction) -> tuple[Network, ...]:
 def endpoints_of(tx: Transaction, owner: str) -> list[Endpoint]:
     """Returns the account's endpoints, the oldest first."""
     return tx.all(_OF_OWNER, owner=owner)
-
-
-def set_url(tx: Transaction, owner: str, url: str | None) -> None:
-    """Changes the URL of the account's endpoint."""
-    tx.run(_SET_URL, owner=owner, new_url=url)
 
 
 def event_steps(tx: Transaction, change: LineEvent, endpoints: Sequence[Endpoint], url: str | None) -> list[Step]:
@@ -121,22 +141,29 @@ def event_steps(tx: Transaction, change: LineEvent, endpoints: Sequence[Endpoint
         "line_id": change.line,
         "status": change.status,
         "body": None,
+        "test": 0,
         "created": tx.now,
     }
-    targets = [(one, url) for one in endpoints[:1]] if url else _targets(endpoints, change.type)
-    return [Step(_EVENT, row), *(_delivery_step(tx, event, one, target) for one, target in targets)]
+    targets = [Target(one, url, order_url=True) for one in endpoints[:1]] if url else _targets(endpoints, change.type)
+    return [Step(_EVENT, row), *delivery_steps(tx, event, targets)]
 
 
 def notify(tx: Transaction, owner: str, event_type: str, object_id: str, body: Mapping[str, object]) -> None:
     """Writes an event for an account, and its deliveries, in the transaction of the change; see `notify_steps`."""
-    event, *deliveries = notify_steps(tx, owner, event_type, object_id, body, endpoints_of(tx, owner))
+    run_event_steps(tx, notify_steps(tx, owner, event_type, object_id, body, endpoints_of(tx, owner)))
+
+
+def run_event_steps(tx: Transaction, steps: Sequence[Step]) -> str:
+    """Runs the steps of one event with a stored body, which `notify_steps` returned; returns the event's id."""
+    event, *others = steps
     for _ in range(MAX_NUMBERINGS):
         # on PostgreSQL the statement waits for the other transaction, and its next run sees that event
         if tx.run(event.statement, **event.parameters):
             break
     else:
         raise RetryTransaction("the object had many other events at this moment")
-    tx.run_all(deliveries)
+    tx.run_all(others)
+    return str(event.parameters["id"])
 
 
 def notify_steps(
@@ -158,6 +185,20 @@ def notify_steps(
     assert event_type in EVENT_TYPES, f"{event_type} is missing from webhooks.event_types"
     assert event_type not in ORDER_LINE_TYPES, "an order line's events are written by event_steps"
     assert not {"type", "objectId", "sequence", "occurredAt"} & body.keys(), "the envelope has these members"
+    return stored_event_steps(tx, owner, event_type, object_id, body, _targets(endpoints, event_type))
+
+
+def stored_event_steps(
+    tx: Transaction,
+    owner: str,
+    event_type: str,
+    object_id: str,
+    body: Mapping[str, object],
+    targets: Sequence[Target],
+    *,
+    test: bool = False,
+) -> list[Step]:
+    """Like `notify_steps`, of any type and with chosen targets; `test` marks an event that the account asked for."""
     event = tx.new_id("evt")
     row = {
         "id": event,
@@ -167,34 +208,42 @@ def notify_steps(
         "line_id": None,
         "status": None,
         "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        "test": int(test),
         "created": tx.now,
         "of_object": object_id,
         "of_owner": owner,
     }
-    targets = _targets(endpoints, event_type)
+    lost = "the object had another event at this moment"
     return [
-        Step(_NUMBERED_EVENT, row, error=lambda: RetryTransaction("the object had another event at this moment")),
-        *(_delivery_step(tx, event, one, target) for one, target in targets),
+        Step(_NUMBERED_EVENT, row, error=lambda: RetryTransaction(lost)),
+        *delivery_steps(tx, event, targets),
     ]
 
 
-def _targets(endpoints: Sequence[Endpoint], event_type: str) -> list[tuple[Endpoint, str]]:
-    return [(one, one.url) for one in endpoints if one.url and is_chosen(event_type, one.event_types)]
+def _targets(endpoints: Sequence[Endpoint], event_type: str) -> list[Target]:
+    return [Target(one, one.url) for one in endpoints if one.url and is_chosen(event_type, one.event_types)]
 
 
-def _delivery_step(tx: Transaction, event: str, endpoint: Endpoint, url: str) -> Step:
-    return Step(
-        _QUEUE,
-        {
-            "id": tx.new_id("dlv"),
-            "event_id": event,
-            "endpoint_id": endpoint.id,
-            "url": url,
-            "state": DUE,
-            "attempts": 0,
-            "at": tx.at,
-            "last_status": None,
-            "last_error": None,
-            "updated": tx.now,
-        },
-    )
+def delivery_steps(tx: Transaction, event: str, targets: Sequence[Target]) -> list[Step]:
+    """Returns the steps that queue the event for its targets; a delivery to a paused endpoint's URL is held."""
+    return [
+        Step(
+            _QUEUE,
+            {
+                "id": tx.new_id("dlv"),
+                "event_id": event,
+                "endpoint_id": one.endpoint.id,
+                "url": one.url,
+                "order_url": int(one.order_url),
+                "script": one.script,
+                "state": DELIVERY["queue" if one.order_url or one.endpoint.state == ACTIVE else "queueHeld"].target,
+                "attempts": 0,
+                "at": tx.at,
+                "delay": one.delay,
+                "last_status": None,
+                "last_error": None,
+                "updated": tx.now,
+            },
+        )
+        for one in targets
+    ]

@@ -7,14 +7,17 @@ otherwise a worker whose clock is ahead would take deliveries that others are se
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, delete, select, update
 
+from bedesten.audit.actions import Actor, record
 from bedesten.core.clock import DAY, HOUR, MINUTE, SECOND
 from bedesten.store.database_clock import DATABASE_NOW
-from bedesten.store.sql import cross_tenant, cross_tenant_rows_as, p
-from bedesten.store.transaction import SystemTransaction
-from bedesten.webhooks.actions import DONE, DUE, GIVEN_UP
-from bedesten.webhooks.tables import deliveries, events, webhook_endpoints
+from bedesten.store.sql import TENANT, cross_tenant, cross_tenant_rows_as, insert_of, move_of, p, statement
+from bedesten.store.transaction import SystemTransaction, Transaction
+from bedesten.webhooks.actions import endpoints_of, notify_steps, run_event_steps
+from bedesten.webhooks.moves import ACTIVE, DELETED, DELIVERY, DUE, ENDPOINT, HELD
+from bedesten.webhooks.tables import deliveries, delivery_attempts, events, webhook_endpoints
+from bedesten.webhooks.targets import host_of
 
 LEASE = 60 * SECOND
 DELAYS = (
@@ -22,6 +25,13 @@ DELAYS = (
     DAY, DAY,
 )  # fmt: skip
 """Delays after each failed attempt: thirteen more attempts over almost four days."""
+DEAD_AFTER = 3 * DAY
+"""An endpoint is paused if an attempt fails so long (ms) after the first failure since its last success."""
+REPEAT_DELAY = 2 * SECOND
+"""Time after which the simulator sends a delivered message again."""
+ATTEMPT_RETENTION = 30 * DAY
+MAX_RELEASED = 500
+WORKER = Actor("worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,8 @@ class Delivery:
     id: str
     tenant_id: str
     url: str
+    order_url: int
+    script: str | None
     attempts: int
     event_id: str
     type: str
@@ -42,16 +54,30 @@ class Delivery:
     created: int
     endpoint_id: str
     owner_id: str
+    endpoint_state: int
+    failing_since: int | None
     secret: bytes
+    previous_secret: bytes | None
+    previous_until: int | None
     outbound_key: bytes
 
 
-_D, _E, _W = deliveries.c, events.c, webhook_endpoints.c
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The result of one attempt. `error` is empty if the receiver accepted it; the duration is in milliseconds."""
+
+    http_status: int | None
+    error: str
+    duration: int
+
+
+_D, _E, _W, _A = deliveries.c, events.c, webhook_endpoints.c, delivery_attempts.c
 _DUE = cross_tenant_rows_as(
     Delivery,
     select(
-        _D.id, _D.tenant_id, _D.url, _D.attempts, _E.id, _E.type, _E.object_id, _E.sequence, _E.line_id,
-        _E.status, _E.body, _E.created, _W.id, _W.owner_id, _W.secret, _W.outbound_key,
+        _D.id, _D.tenant_id, _D.url, _D.order_url, _D.script, _D.attempts, _E.id, _E.type, _E.object_id, _E.sequence,
+        _E.line_id, _E.status, _E.body, _E.created, _W.id, _W.owner_id, _W.state, _W.failing_since, _W.secret,
+        _W.previous_secret, _W.previous_until, _W.outbound_key,
     )
     .select_from(deliveries.join(events, (_E.tenant_id == _D.tenant_id) & (_E.id == _D.event_id)).join(
             webhook_endpoints, (_W.tenant_id == _D.tenant_id) & (_W.id == _D.endpoint_id)
@@ -61,58 +87,119 @@ _DUE = cross_tenant_rows_as(
     .limit(p("most"))
     .with_for_update(skip_locked=True, of=deliveries),
 )  # fmt: skip
-_LEASE = cross_tenant(
-    update(deliveries)
-    .where(_D.tenant_id == p("owner"), _D.id == p("id"), _D.state == DUE)
-    .values(attempts=_D.attempts + 1, next_at=DATABASE_NOW + LEASE, updated=p("now"))
+_ROW = _D.id == p("id")
+_LEASE = move_of(
+    DELIVERY, "retry", _D.state, _ROW, attempts=_D.attempts + 1, next_at=DATABASE_NOW + LEASE, updated=p("now")
 )
-_SETTLE = cross_tenant(
-    update(deliveries)
-    .where(_D.tenant_id == p("owner"), _D.id == p("id"), _D.state == DUE)
-    .values(
-        state=p("to_state"),
-        next_at=DATABASE_NOW + p("delay"),
-        last_status=p("http_status"),
-        last_error=p("error"),
-        updated=p("now"),
-    )
+_RESULT = {"last_status": p("http_status"), "last_error": p("error"), "updated": p("now")}
+_DELIVERED = move_of(DELIVERY, "deliver", _D.state, _ROW, **_RESULT)
+_RETRY = move_of(DELIVERY, "retry", _D.state, _ROW, next_at=DATABASE_NOW + p("delay"), script=None, **_RESULT)
+_GIVE_UP = move_of(DELIVERY, "giveUp", _D.state, _ROW, **_RESULT)
+_HOLD = move_of(DELIVERY, "hold", _D.state, _ROW)
+_DROP = move_of(DELIVERY, "drop", _D.state, _ROW, last_error="the endpoint was deleted")
+_INSERT_ATTEMPT = insert_of(delivery_attempts)
+_SUCCEEDED = statement(
+    update(webhook_endpoints).where(_W.tenant_id == TENANT, _W.id == p("endpoint")).values(failing_since=None)
 )
+_FAILED = statement(
+    update(webhook_endpoints)
+    .where(_W.tenant_id == TENANT, _W.id == p("endpoint"), _W.failing_since.is_(None))
+    .values(failing_since=p("now"))
+)
+_PAUSE_DEAD = move_of(ENDPOINT, "fail", _W.state, _W.id == p("endpoint"), _W.failing_since <= p("before"))
+_HELD = cross_tenant(
+    select(_D.tenant_id, _D.id)
+    .select_from(deliveries.join(webhook_endpoints, and_(_W.tenant_id == _D.tenant_id, _W.id == _D.endpoint_id)))
+    .where(_D.state == HELD, _W.state == ACTIVE)
+    .limit(p("most"))
+)
+_RELEASE = move_of(DELIVERY, "release", _D.state, _ROW, next_at=DATABASE_NOW)
+_FORGET_SECRETS = cross_tenant(
+    update(webhook_endpoints).where(_W.previous_until <= p("now")).values(previous_secret=None, previous_until=None)
+)
+_FORGET_ATTEMPTS = cross_tenant(delete(delivery_attempts).where(_A.at < p("before")))
 
 
 def lease(tx: SystemTransaction, most: int) -> list[Delivery]:
-    """Leases due deliveries, the longest waiting first."""
-    due = tx.all(_DUE, at=tx.at, most=most)
-    for one in due:
-        tx.run(_LEASE, owner=one.tenant_id, id=one.id, at=tx.at, now=tx.now)
-    return due
+    """Leases due deliveries, the longest waiting first. A delivery whose endpoint was paused is held instead."""
+    leased = []
+    for one in tx.all(_DUE, at=tx.at, most=most):
+        bound = tx.for_tenant(one.tenant_id)
+        if one.endpoint_state != ACTIVE and not one.order_url:
+            bound.run(_DROP if one.endpoint_state == DELETED else _HOLD, id=one.id)
+            continue
+        bound.run(_LEASE, id=one.id, at=tx.at, now=tx.now)
+        leased.append(one)
+    return leased
 
 
-def delivered(tx: SystemTransaction, delivery: Delivery, http_status: int) -> None:
+def delivered(tx: SystemTransaction, delivery: Delivery, attempt: Attempt) -> None:
     """Records that the receiver accepted the delivery."""
+    bound = tx.for_tenant(delivery.tenant_id)
+    _record(bound, delivery, attempt)
+    result = {"id": delivery.id, "http_status": attempt.http_status, "error": None, "now": tx.now}
+    if delivery.script == "repeat":
+        bound.run(_RETRY, **result, at=tx.at, delay=REPEAT_DELAY)
+    else:
+        bound.run(_DELIVERED, **result)
+    if delivery.failing_since is not None and not delivery.order_url:
+        bound.run(_SUCCEEDED, endpoint=delivery.endpoint_id)
+
+
+def failed(tx: SystemTransaction, delivery: Delivery, attempt: Attempt) -> bool:
+    """Records a failed attempt and schedules the next one, or gives up after the last.
+
+    Reports whether the endpoint was paused because it has failed for `DEAD_AFTER`; its owner's other endpoints
+    receive the event `endpoint.paused`.
+    """
+    bound = tx.for_tenant(delivery.tenant_id)
+    _record(bound, delivery, attempt)
+    result = {"id": delivery.id, "http_status": attempt.http_status, "error": attempt.error[:200], "now": tx.now}
+    if delivery.attempts >= len(DELAYS):
+        bound.run(_GIVE_UP, **result)
+    else:
+        bound.run(_RETRY, **result, at=tx.at, delay=DELAYS[delivery.attempts])
+    if delivery.order_url or delivery.script:
+        return False
+    if delivery.failing_since is None:
+        bound.run(_FAILED, endpoint=delivery.endpoint_id, now=tx.now)
+        return False
+    return _pause_if_dead(bound, delivery)
+
+
+def _record(tx: Transaction, delivery: Delivery, attempt: Attempt) -> None:
     tx.run(
-        _SETTLE,
-        owner=delivery.tenant_id,
-        id=delivery.id,
-        to_state=DONE,
-        at=tx.at,
-        delay=0,
-        http_status=http_status,
-        error=None,
-        now=tx.now,
+        _INSERT_ATTEMPT,
+        id=tx.new_id("att"),
+        delivery_id=delivery.id,
+        at=tx.now,
+        http_status=attempt.http_status,
+        error=attempt.error[:200] or None,
+        duration_ms=attempt.duration,
     )
 
 
-def failed(tx: SystemTransaction, delivery: Delivery, http_status: int | None, error: str) -> None:
-    """Records a failed attempt and schedules the next one, or gives up after the last."""
-    over = delivery.attempts >= len(DELAYS)
-    tx.run(
-        _SETTLE,
-        owner=delivery.tenant_id,
-        id=delivery.id,
-        to_state=GIVEN_UP if over else DUE,
-        at=tx.at,
-        delay=0 if over else DELAYS[delivery.attempts],
-        http_status=http_status,
-        error=error[:200],
-        now=tx.now,
-    )
+def _pause_if_dead(tx: Transaction, delivery: Delivery) -> bool:
+    if not tx.run(_PAUSE_DEAD, endpoint=delivery.endpoint_id, before=tx.now - DEAD_AFTER):
+        return False
+    host = host_of(delivery.url)
+    record(tx, WORKER, "endpoint.fail", delivery.endpoint_id, host=host)
+    others = [one for one in endpoints_of(tx, delivery.owner_id) if one.id != delivery.endpoint_id]
+    body = {"endpointId": delivery.endpoint_id, "host": host}
+    run_event_steps(tx, notify_steps(tx, delivery.owner_id, "endpoint.paused", delivery.endpoint_id, body, others))
+    return True
+
+
+def release_held(tx: SystemTransaction) -> int:
+    """Makes held deliveries of active endpoints due; at most `MAX_RELEASED`: call it again until it returns 0.
+
+    `endpoints.resume` releases them itself. This finds those that were written while the endpoint was being resumed.
+    """
+    found = tx.all(_HELD, most=MAX_RELEASED)
+    return sum(tx.for_tenant(tenant).run(_RELEASE, id=one, at=tx.at) for tenant, one in found)
+
+
+def delete_ended(tx: SystemTransaction) -> None:
+    """Deletes previous secrets whose overlap has ended, and attempts that are older than `ATTEMPT_RETENTION`."""
+    tx.run(_FORGET_SECRETS, now=tx.now)
+    tx.run(_FORGET_ATTEMPTS, before=tx.now - ATTEMPT_RETENTION)

@@ -17,12 +17,15 @@ DEADLINE_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class OutgoingWebhook:
-    """The message and its target. `id` is the event's: the same in every attempt, so that receivers can deduplicate."""
+    """The message and its target. `id` is the event's: the same in every attempt, so that receivers can deduplicate.
+
+    Each of the secrets signs: during a rotation there are two.
+    """
 
     id: str
     url: str
     body: dict[str, object]
-    secret: Secret[str]
+    secrets: tuple[Secret[str], ...]
     outbound_key: Secret[str]
 
 
@@ -81,5 +84,5 @@ def _headers(webhook: OutgoingWebhook, body: str) -> dict[str, str]:
         "Apikey": webhook.outbound_key.reveal(),
         "webhook-id": webhook.id,
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(webhook.secret.reveal()).sign(webhook.id, now, body),
+        "webhook-signature": " ".join(Webhook(one.reveal()).sign(webhook.id, now, body) for one in webhook.secrets),
     }

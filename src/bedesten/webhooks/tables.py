@@ -1,4 +1,4 @@
-"""Tables of events, endpoints and deliveries."""
+"""Tables of events, endpoints, deliveries and the attempts of each delivery."""
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
 from sqlalchemy.schema import Table
@@ -18,6 +18,7 @@ events = Table(
     sql.text("line_id", null=True),
     integer("status", null=True),
     sql.text("body", null=True),
+    integer("test", CheckConstraint("test IN (0, 1)", name="test")),
     timestamp("created"),
     PrimaryKeyConstraint("tenant_id", "id"),
     UniqueConstraint("object_id", "sequence", "owner_id", "tenant_id"),
@@ -29,7 +30,7 @@ events = Table(
 )
 """`owner_id` is the account that receives the event. `sequence` counts the events of one object for one owner. An
 event of an order line (`line_id`, `status`) has no stored body, because the body may contain codes; every other event
-stores its body, a JSON object without secrets."""
+stores its body, a JSON object without secrets. `test` marks an event that the account asked for to try its receiver."""
 
 webhook_endpoints = Table(
     "webhook_endpoints",
@@ -39,16 +40,23 @@ webhook_endpoints = Table(
     sql.text("owner_id"),
     sql.text("url", null=True),
     sql.text("event_types", null=True),
+    integer("state", CheckConstraint("state IN (0, 1, 2, 3)", name="state")),
     blob("secret"),
+    blob("previous_secret", null=True),
+    timestamp("previous_until", null=True),
     blob("outbound_key"),
+    timestamp("failing_since", null=True),
+    timestamp("changed"),
     timestamp("created"),
-    UniqueConstraint("owner_id", "tenant_id"),
     UniqueConstraint("tenant_id", "id"),
+    CheckConstraint("(previous_secret IS NULL) = (previous_until IS NULL)", name="previous_secret"),
     ForeignKeyConstraint(["tenant_id", "owner_id"], ["accounts.tenant_id", "accounts.id"]),
 )
-"""An account has one endpoint for now. `url` NULL: only orders with their own `notifyUrl` are delivered.
-`event_types` names the chosen types, with a space before and after each; NULL: every type. `secret` and
-`outbound_key` are encrypted with the tenant's data key."""
+"""`url` NULL: only orders with their own `notifyUrl` are delivered. `event_types` names the chosen types, with a space
+before and after each; NULL: every type. The secrets and `outbound_key` are encrypted with the tenant's data key;
+`previous_secret` signs too until `previous_until`. `failing_since` is the time of the first failed attempt after the last
+success. `changed` is when URL or types last changed."""
+Index("ix_webhook_endpoints_owner", webhook_endpoints.c.owner_id, webhook_endpoints.c.tenant_id)
 
 deliveries = Table(
     "deliveries",
@@ -58,7 +66,9 @@ deliveries = Table(
     sql.text("event_id"),
     sql.text("endpoint_id"),
     sql.text("url"),
-    integer("state", CheckConstraint("state IN (0, 1, 2)", name="state")),
+    integer("order_url", CheckConstraint("order_url IN (0, 1)", name="order_url")),
+    sql.text("script", CheckConstraint("script IN ('fail', 'repeat')", name="script"), null=True),
+    integer("state", CheckConstraint("state IN (0, 1, 2, 3)", name="state")),
     integer("attempts"),
     timestamp("next_at"),
     integer("last_status", null=True),
@@ -70,4 +80,27 @@ deliveries = Table(
     ForeignKeyConstraint(["tenant_id", "endpoint_id"], ["webhook_endpoints.tenant_id", "webhook_endpoints.id"]),
     sqlite_with_rowid=False,
 )
+"""`order_url`: the order named the URL, and the endpoint only signs. `script` is what the simulator asks of the next
+attempt: to fail without being sent, or to be repeated after its success."""
 Index("ix_deliveries_due", deliveries.c.next_at, sqlite_where=text("state = 0"), postgresql_where=text("state = 0"))
+Index(
+    "ix_deliveries_held", deliveries.c.endpoint_id, sqlite_where=text("state = 3"), postgresql_where=text("state = 3")
+)
+Index("ix_deliveries_endpoint", deliveries.c.endpoint_id, deliveries.c.id)
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    sql.text("id"),
+    sql.text("tenant_id"),
+    sql.text("delivery_id"),
+    timestamp("at"),
+    integer("http_status", null=True),
+    sql.text("error", null=True),
+    integer("duration_ms"),
+    PrimaryKeyConstraint("tenant_id", "delivery_id", "id"),
+    ForeignKeyConstraint(["tenant_id", "delivery_id"], ["deliveries.tenant_id", "deliveries.id"]),
+    sqlite_with_rowid=False,
+)
+"""`http_status` is NULL if the receiver did not answer; `error` is NULL if it accepted the delivery."""
+Index("ix_delivery_attempts_at", delivery_attempts.c.at)

@@ -1,16 +1,16 @@
-"""6: every change of a line has exactly one event, and every event its delivery for a matching endpoint.
+"""6: every change of a line has exactly one event, and every event its deliveries.
 
-The matching endpoint of an event is the one of its order's buyer, if it has a URL or the order names one; the order's
-is stronger (`webhooks.actions.record`). The table has only
-today's URL; the audit trail (`partner.webhook`) says when it was last changed, and so whether there was one at the time.
+An event is delivered to each endpoint of its owner that chose its type and has a URL; an event of an order with a
+`notifyUrl` goes there instead, once (`webhooks.actions.event_steps`). The table has only today's URL and types: `changed`
+says since when. Events that an account asked for (`test`) go to one endpoint.
 """
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, exists, func, literal, or_, select
 
-from bedesten.audit.tables import audit
 from bedesten.integrity.invariants.query import invariant_query
 from bedesten.orders.tables import order_lines, orders
 from bedesten.store.sql import p
+from bedesten.webhooks.moves import DELETED
 from bedesten.webhooks.tables import deliveries, events, webhook_endpoints
 
 _O, _L = orders.c, order_lines.c
@@ -33,16 +33,15 @@ _line_events = (
     .group_by(_E.tenant_id, _E.line_id)
     .subquery("line_events")
 )
-_url_changes = (
-    select(audit.c.tenant_id, audit.c.subject, func.max(audit.c.at).label("at"))
-    .where(audit.c.action == "partner.webhook")
-    .group_by(audit.c.tenant_id, audit.c.subject)
-    .subquery("url_changes")
-)
-_event_with_its_order = events.join(order_lines, and_(_L.tenant_id == _E.tenant_id, _L.id == _E.line_id)).join(
+_with_order = events.outerjoin(order_lines, and_(_L.tenant_id == _E.tenant_id, _L.id == _E.line_id)).outerjoin(
     orders, and_(_O.tenant_id == _L.tenant_id, _O.id == _L.order_id)
 )
-_known_since = func.coalesce(_url_changes.c.at, _W.created)
+_its_owner_s = and_(_W.tenant_id == _E.tenant_id, _W.owner_id == _E.owner_id)
+_has_delivery = exists().where(_V.tenant_id == _E.tenant_id, _V.event_id == _E.id)
+_signs = exists().where(_its_owner_s, _W.state != DELETED, _W.created + OVERLAP <= _E.created)
+_name = literal(" ").concat(_E.type).concat(" ")
+_chosen = or_(_W.event_types.is_(None), func.replace(_W.event_types, _name, "") != _W.event_types)
+
 
 EVENTS = (
     invariant_query(
@@ -73,38 +72,50 @@ EVENTS = (
     ),
     invariant_query(
         6,
+        "event {} of line {} belongs to {}, who is not its buyer",
+        select(_E.tenant_id, _E.id, _E.line_id, _E.owner_id).select_from(_with_order).where(_E.owner_id != _O.buyer_id),
+    ),
+    invariant_query(
+        6,
         "event {} has no delivery for endpoint {}",
         select(_E.tenant_id, _E.id, _W.id)
         .select_from(
-            _event_with_its_order.join(
-                webhook_endpoints, and_(_W.tenant_id == _O.tenant_id, _W.owner_id == _O.buyer_id)
-            )
-            .outerjoin(
-                _url_changes, and_(_url_changes.c.tenant_id == _W.tenant_id, _url_changes.c.subject == _W.owner_id)
-            )
-            .outerjoin(
-                deliveries,
-                and_(_V.tenant_id == _E.tenant_id, _V.event_id == _E.id, _V.endpoint_id == _W.id),
+            _with_order.join(webhook_endpoints, _its_owner_s).outerjoin(
+                deliveries, and_(_V.tenant_id == _E.tenant_id, _V.event_id == _E.id, _V.endpoint_id == _W.id)
             )
         )
         .where(
             _V.id.is_(None),
-            or_(
-                and_(_O.notify_url.is_not(None), _W.created + OVERLAP <= _E.created),
-                and_(_W.url.is_not(None), _known_since + OVERLAP <= _E.created),
-            ),
+            _E.test == 0,
+            _E.object_id != _W.id,
+            _O.notify_url.is_(None),
+            _W.url.is_not(None),
+            _W.state != DELETED,
+            _W.changed + OVERLAP <= _E.created,
+            _chosen,
         ),
     ),
     invariant_query(
         6,
-        "delivery {} of event {} goes to endpoint {}, which is not the buyer's, or past the order's notifyUrl",
+        "event {} has no delivery for its order's notifyUrl",
+        select(_E.tenant_id, _E.id).select_from(_with_order).where(_O.notify_url.is_not(None), _signs, ~_has_delivery),
+    ),
+    invariant_query(
+        6,
+        "delivery {} of event {} goes to endpoint {}, which is not its owner's, or past the order's notifyUrl",
         select(_V.tenant_id, _V.id, _E.id, _V.endpoint_id)
         .select_from(
-            _event_with_its_order.join(deliveries, and_(_V.tenant_id == _E.tenant_id, _V.event_id == _E.id)).outerjoin(
-                webhook_endpoints,
-                and_(_W.tenant_id == _V.tenant_id, _W.id == _V.endpoint_id, _W.owner_id == _O.buyer_id),
+            _with_order.join(deliveries, and_(_V.tenant_id == _E.tenant_id, _V.event_id == _E.id)).outerjoin(
+                webhook_endpoints, and_(_its_owner_s, _W.id == _V.endpoint_id)
             )
         )
-        .where(or_(_W.id.is_(None), func.coalesce(_O.notify_url, _V.url) != _V.url)),
+        .where(
+            or_(
+                _W.id.is_(None),
+                func.coalesce(_O.notify_url, _V.url) != _V.url,
+                and_(_V.order_url == 1, _O.notify_url.is_(None)),
+                and_(_V.order_url == 0, _O.notify_url.is_not(None)),
+            )
+        ),
     ),
 )

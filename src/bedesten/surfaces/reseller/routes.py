@@ -4,7 +4,7 @@ from bedesten import errors
 from bedesten.gate.access import Open
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import Async, Checks, Reads, Reveals, Writes
-from bedesten.surfaces import complaints, example_values
+from bedesten.surfaces import complaints, example_values, webhooks
 from bedesten.surfaces.reseller import examples, handlers, order_handlers
 from bedesten.surfaces.route_table import RouteTable
 
@@ -43,4 +43,5 @@ ROUTES = (
         example=examples.ACCOUNT),
     post("/Account/Statement", access="account:read", handler=Reveals(handlers.account_statement),
          summary="List the transfers of the balance", example=examples.STATEMENT),
+    *webhooks.routes(Surface.RESELLER),
 )  # fmt: skip

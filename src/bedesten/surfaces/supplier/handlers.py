@@ -30,6 +30,7 @@ from bedesten.surfaces import statements, views
 from bedesten.surfaces.schemas import Items, Page, Paging
 from bedesten.surfaces.statements import GetStatement, Statement, SupplierEntry
 from bedesten.surfaces.supplier import schemas
+from bedesten.webhooks.product_events import tell_of_change
 
 log = structlog.get_logger("bedesten.surfaces")
 
@@ -53,6 +54,8 @@ def upsert_products(tx: Transaction, context: RequestContext, body: schemas.Upse
         offer = Offer(one.sku, one.name, cost, one.offered)
         changed.append(offers.upsert_offer(tx, context.who.owner, context.tenant.currency, offer, context.actor))
     for done in changed:
+        if done.before is not None:
+            tell_of_change(tx, done.before)
         if done.stopped:
             _log_stopped(context, done.product)
     return Items([_offer_view(done.product) for done in changed])

@@ -3,7 +3,7 @@
 from bedesten import errors
 from bedesten.gate.scopes import Surface
 from bedesten.http.route import LARGE_BODY_BYTES, Reads, Reveals, Writes
-from bedesten.surfaces import api_keys, complaints
+from bedesten.surfaces import api_keys, complaints, webhooks
 from bedesten.surfaces.route_table import RouteTable
 from bedesten.surfaces.supplier import examples, handlers
 
@@ -35,4 +35,5 @@ ROUTES = (
     post("/Supplier/Statement", access="statement:read", handler=Reveals(handlers.statement),
          summary="List what the supplier earned and was paid", example=examples.STATEMENT),
     *api_keys.routes(Surface.SUPPLIER),
+    *webhooks.routes(Surface.SUPPLIER),
 )  # fmt: skip

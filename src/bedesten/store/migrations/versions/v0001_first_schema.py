@@ -838,19 +838,35 @@ def upgrade() -> None:
         sa.Column("owner_id", sa.Text(), nullable=False),
         sa.Column("url", sa.Text(), nullable=True),
         sa.Column("event_types", sa.Text(), nullable=True),
+        sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("previous_secret", sa.LargeBinary(), nullable=True),
+        sa.Column("previous_until", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("outbound_key", sa.LargeBinary(), nullable=False),
+        sa.Column("failing_since", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("changed", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint(
+            "(previous_secret IS NULL) = (previous_until IS NULL)", name=op.f("ck_webhook_endpoints_previous_secret")
+        ),
+        sa.CheckConstraint("changed BETWEEN 0 AND 253402300799999", name=op.f("ck_webhook_endpoints_changed")),
         sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_webhook_endpoints_created")),
+        sa.CheckConstraint(
+            "failing_since BETWEEN 0 AND 253402300799999", name=op.f("ck_webhook_endpoints_failing_since")
+        ),
+        sa.CheckConstraint(
+            "previous_until BETWEEN 0 AND 253402300799999", name=op.f("ck_webhook_endpoints_previous_until")
+        ),
+        sa.CheckConstraint("state IN (0, 1, 2, 3)", name=op.f("ck_webhook_endpoints_state")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "owner_id"],
             ["accounts.tenant_id", "accounts.id"],
             name=op.f("fk_webhook_endpoints_tenant_id_owner_id"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoints")),
-        sa.UniqueConstraint("owner_id", "tenant_id", name=op.f("uq_webhook_endpoints_owner_id_tenant_id")),
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_webhook_endpoints_tenant_id_id")),
     )
+    op.create_index("ix_webhook_endpoints_owner", "webhook_endpoints", ["owner_id", "tenant_id"], unique=False)
     op.create_table(
         "key_imports",
         sa.Column("digest", sa.LargeBinary(), nullable=False),
@@ -1377,11 +1393,13 @@ def upgrade() -> None:
         sa.Column("line_id", sa.Text(), nullable=True),
         sa.Column("status", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("body", sa.Text(), nullable=True),
+        sa.Column("test", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.CheckConstraint("(line_id IS NULL) = (body IS NOT NULL)", name=op.f("ck_events_body")),
         sa.CheckConstraint("(line_id IS NULL) = (status IS NULL)", name=op.f("ck_events_line_and_status")),
         sa.CheckConstraint("created BETWEEN 0 AND 253402300799999", name=op.f("ck_events_created")),
         sa.CheckConstraint("sequence >= 1", name=op.f("ck_events_sequence")),
+        sa.CheckConstraint("test IN (0, 1)", name=op.f("ck_events_test")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "line_id"],
             ["order_lines.tenant_id", "order_lines.id"],
@@ -1612,14 +1630,18 @@ def upgrade() -> None:
         sa.Column("event_id", sa.Text(), nullable=False),
         sa.Column("endpoint_id", sa.Text(), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("order_url", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("script", sa.Text(), nullable=True),
         sa.Column("state", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("attempts", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("next_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("last_status", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("script IN ('fail', 'repeat')", name=op.f("ck_deliveries_script")),
         sa.CheckConstraint("next_at BETWEEN 0 AND 253402300799999", name=op.f("ck_deliveries_next_at")),
-        sa.CheckConstraint("state IN (0, 1, 2)", name=op.f("ck_deliveries_state")),
+        sa.CheckConstraint("order_url IN (0, 1)", name=op.f("ck_deliveries_order_url")),
+        sa.CheckConstraint("state IN (0, 1, 2, 3)", name=op.f("ck_deliveries_state")),
         sa.CheckConstraint("updated BETWEEN 0 AND 253402300799999", name=op.f("ck_deliveries_updated")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "endpoint_id"],
@@ -1642,6 +1664,15 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state = 0"),
         postgresql_where=sa.text("state = 0"),
+    )
+    op.create_index("ix_deliveries_endpoint", "deliveries", ["endpoint_id", "id"], unique=False)
+    op.create_index(
+        "ix_deliveries_held",
+        "deliveries",
+        ["endpoint_id"],
+        unique=False,
+        sqlite_where=sa.text("state = 3"),
+        postgresql_where=sa.text("state = 3"),
     )
     op.create_table(
         "line_deliveries",
@@ -1670,6 +1701,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "line_id", "first", name=op.f("pk_line_deliveries")),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "delivery_attempts",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("delivery_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("http_status", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("duration_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.CheckConstraint("at BETWEEN 0 AND 253402300799999", name=op.f("ck_delivery_attempts_at")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "delivery_id"],
+            ["deliveries.tenant_id", "deliveries.id"],
+            name=op.f("fk_delivery_attempts_tenant_id_delivery_id"),
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "delivery_id", "id", name=op.f("pk_delivery_attempts")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_delivery_attempts_at", "delivery_attempts", ["at"], unique=False)
     # ### end Alembic commands ###
     _make_the_audit_trail_append_only()
 

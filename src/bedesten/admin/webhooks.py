@@ -1,0 +1,111 @@
+"""Webhook endpoints and deliveries in the operator's hand: of one account or of the whole tenant."""
+
+from bedesten import errors
+from bedesten.accounts import actions as accounts
+from bedesten.accounts.actions import Account
+from bedesten.audit.actions import OPERATOR
+from bedesten.core import text
+from bedesten.core.clock import wire_time
+from bedesten.errors import Refusal, bad_field
+from bedesten.gate.scopes import Surface
+from bedesten.store.transaction import Transaction
+from bedesten.webhooks import endpoints, history, simulator
+from bedesten.webhooks.endpoints import EndpointDetail
+from bedesten.webhooks.history import ANY_STATE, AttemptRecord, DeliveryRecord
+from bedesten.webhooks.moves import DELIVERY, ENDPOINT
+
+SURFACES = {"partner": Surface.RESELLER, "supplier": Surface.SUPPLIER}
+_STATES = {one.name: number for number, one in DELIVERY.states.items()}
+
+
+def find_account(tx: Transaction, name: str) -> Account:
+    """The partner or supplier with this id, e-mail or name. Raises `Refusal` (-3)."""
+    partner = accounts.by_id(tx, "partner", name) or accounts.by_handle(tx, "partner", text.email_or_none(name) or name)
+    found = partner or accounts.by_id(tx, "supplier", name) or accounts.by_handle(tx, "supplier", text.key(name))
+    if found is None:
+        raise Refusal(errors.NOT_FOUND, f"there is no partner or supplier {name!r}", missing="account")
+    return found
+
+
+def list_endpoints(tx: Transaction, account: str = "") -> list[dict[str, object]]:
+    """The endpoints of an account, or of all accounts of the tenant."""
+    owner = find_account(tx, account).id if account else ""
+    return [endpoint_view(one) for one in endpoints.list_endpoints(tx, owner)]
+
+
+def set_paused(tx: Transaction, endpoint: str, paused: bool) -> dict[str, object]:
+    """Pauses an endpoint or resumes it. Idempotent. Raises `Refusal` (-3)."""
+    return endpoint_view(endpoints.set_paused(tx, endpoints.endpoint_of(tx, "", endpoint), paused, OPERATOR))
+
+
+def list_deliveries(
+    tx: Transaction, account: str, endpoint: str, state: str, before: str, most: int
+) -> list[dict[str, object]]:
+    """Deliveries with their attempts, the newest first, after the delivery `before`. Raises `Refusal`: -2, -3."""
+    if state and state not in _STATES:
+        raise bad_field("state", f"must be one of {', '.join(_STATES)}")
+    owner = find_account(tx, account).id if account else ""
+    found = history.list_deliveries(tx, owner, endpoint, _STATES[state] if state else ANY_STATE, before, most)
+    attempts = history.attempts_of(tx, owner, endpoint, found)
+    return [delivery_view(one, attempts[one.id]) for one in found]
+
+
+def replay_one(tx: Transaction, delivery: str) -> None:
+    """Makes one delivery due again. Raises `Refusal`: -3, -601."""
+    history.replay_one(tx, "", delivery, OPERATOR)
+
+
+def replay_range(
+    tx: Transaction, endpoint: str, begin: int, end: int, after: str, *, only_failed: bool
+) -> tuple[int, str]:
+    """Replays a part of the range; returns how many, and where the next part begins ("": the end). See `history`."""
+    known = endpoints.endpoint_of(tx, "", endpoint)
+    return history.replay_range(tx, known, begin, end, after, OPERATOR, only_failed=only_failed)
+
+
+def simulate(tx: Transaction, endpoint: str, scenario: str) -> list[str]:
+    """Plays a scenario to an endpoint; returns the ids of its events. Raises `Refusal`: -2, -3, -601."""
+    known = endpoints.endpoint_of(tx, "", endpoint)
+    partner = accounts.by_id(tx, "partner", known.owner_id)
+    return simulator.simulate(tx, SURFACES["partner" if partner else "supplier"], known, scenario)
+
+
+def endpoint_view(one: EndpointDetail) -> dict[str, object]:
+    """The operator's view of an endpoint, without its secrets."""
+    return {
+        "endpointId": one.id,
+        "accountId": one.owner_id,
+        "url": one.url,
+        "eventTypes": one.types,
+        "state": ENDPOINT.states[one.state].name,
+        "failingSince": None if one.failing_since is None else wire_time(one.failing_since),
+        "previousSecretEnds": None if one.previous_until is None else wire_time(one.previous_until),
+        "created": wire_time(one.created),
+    }
+
+
+def delivery_view(one: DeliveryRecord, attempts: list[AttemptRecord]) -> dict[str, object]:
+    """The operator's view of a delivery with its attempts."""
+    last = attempts[-1] if attempts else None
+    return {
+        "deliveryId": one.id,
+        "state": DELIVERY.states[one.state].name,
+        "type": one.type,
+        "objectId": one.object_id,
+        "sequence": one.sequence,
+        "accountId": one.owner_id,
+        "endpointId": one.endpoint_id,
+        "eventId": one.event_id,
+        "test": bool(one.test),
+        "created": wire_time(one.created),
+        "lastResult": None if last is None else last.http_status or last.error,
+        "attempts": [
+            {
+                "at": wire_time(at.at),
+                "status": at.http_status,
+                "error": at.error,
+                "durationMs": at.duration_ms,
+            }
+            for at in attempts
+        ],
+    }

@@ -1,0 +1,41 @@
+"""Tells partners of products whose price changed or that went on or off sale.
+
+`catalogue` lies below `webhooks`, so whoever changes a product there calls this, in the transaction of the change.
+"""
+
+from sqlalchemy import select
+
+from bedesten.accounts.tables import accounts
+from bedesten.catalogue import actions as catalogue
+from bedesten.catalogue.model import Product
+from bedesten.store.sql import TENANT, statement
+from bedesten.store.transaction import Transaction
+from bedesten.webhooks.actions import notify
+from bedesten.webhooks.event_types import is_chosen
+from bedesten.webhooks.moves import DELETED
+from bedesten.webhooks.tables import webhook_endpoints
+
+TYPE = "product.changed"
+_W = webhook_endpoints.c
+_PARTNERS = statement(
+    select(_W.owner_id, _W.event_types)
+    .select_from(
+        webhook_endpoints.join(accounts, (accounts.c.tenant_id == _W.tenant_id) & (accounts.c.id == _W.owner_id))
+    )
+    .where(_W.tenant_id == TENANT, _W.state != DELETED, _W.url.is_not(None), accounts.c.kind == "partner")
+    .order_by(_W.owner_id)
+)
+
+
+def tell_of_change(tx: Transaction, before: Product) -> None:
+    """Writes `product.changed` for each partner with an endpoint that chose it, if price or sale differ from `before`.
+
+    The body names the product and says whether it is on sale; its price is read with `Products/Detail`.
+    """
+    after = catalogue.product(tx, before.id)
+    if after is None or (before.price, before.sellable) == (after.price, after.sellable):
+        return
+    body = {"customerStoreProductId": after.id, "onSale": after.sellable}
+    partners = dict.fromkeys(str(owner) for owner, types in tx.all(_PARTNERS) if is_chosen(TYPE, types))
+    for partner in partners:
+        notify(tx, partner, TYPE, after.id, body)

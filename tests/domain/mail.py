@@ -1,0 +1,44 @@
+"""An outbox that no running worker looks into, with a clock of its own."""
+
+from bedesten.server.installation import Installation, open_store
+from bedesten.webhooks import outbox
+from bedesten.webhooks.outbox import Attempt, Delivery
+from tests.domain.tenant import open_tenant
+
+
+class Clock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class Mail:
+    """An outbox that no running worker looks into, and the moments at which it is looked into."""
+
+    def __init__(self, installation: Installation, clock: Clock) -> None:
+        self.store = open_store(installation.settings, clock)
+        self.clock = clock
+        self.tenant = open_tenant(
+            Installation(
+                installation.settings,
+                self.store,
+                installation.keyring,
+                installation.cipher,
+                "test",
+                installation.master_secrets,
+            ),
+            10_000,
+            clock,
+        )
+
+    def lease(self, most: int = 10) -> list[Delivery]:
+        """Returns the deliveries that a worker leases now."""
+        return self.store.write_now(lambda tx: outbox.lease(tx, most))
+
+    def fail(self, delivery: Delivery, status: int | None = 500, error: str = "no") -> None:
+        """The receiver did not take it."""
+        self.store.write_now(lambda tx: outbox.failed(tx, delivery, Attempt(status, error, 1)))
