@@ -1,6 +1,6 @@
 """Tells partners of products whose price changed or that went on or off sale.
 
-`catalogue` lies below `webhooks`, so whoever changes a product there calls this, in the transaction of the change.
+`catalogue` lies below `webhooks`, so the caller that changes a product there calls this, in the transaction of the change.
 """
 
 from sqlalchemy import select
