@@ -13,7 +13,7 @@ def test_the_grants_of_the_surfaces_of_keys_are_these() -> None:
         Surface.PAYMENT: {"deposits:manage", "payments:manage", "keys:manage"},
         Surface.SUPPLIER: {
             "products:read", "products:write", "stock:read", "stock:write", "orders:read", "orders:deliver",
-            "complaints:manage", "statement:read", "keys:manage",
+            "complaints:manage", "statement:read", "webhooks:manage", "keys:manage",
         },
     }  # fmt: skip
 
