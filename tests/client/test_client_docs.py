@@ -58,9 +58,10 @@ def test_the_reference_lists_every_method_with_its_operation(surface: Surface) -
     expected = set()
     for name, build in builders(MODULES[surface]).items():
         method = _spelt(name, build)
-        each = [one for one in vars(client) if one.startswith("each_") and one.removeprefix("each_") in name]
-        if "cursor=" in method:
-            method += f", `{each[0]}`"
+        if "page_size=" in method:
+            each = "each_" + name.removeprefix("list_").removesuffix("s").replace("deliverie", "delivery")
+            assert hasattr(client, each)
+            method += f", `{each}`"
         gives = re.sub(r"bedesten_client\.schemas\.(_\w+\.)?", "", str(inspect.signature(build).return_annotation))
         endpoint = next(
             endpoint for endpoint, call in by_endpoint.items() if call.operation is _operation(name, surface)

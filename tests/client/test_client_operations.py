@@ -38,7 +38,9 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     "upsert_products": ([Offer("s", "n", 1)],), "upload_stock": ("prd_1", ["c"]), "deliver": ("odl_1",),
     "accept": ("odl_1",), "reject": ("odl_1", "no"), "withdraw_stock": ("called back",),
     "end_session": ("ses_1",), "create_complaint": ("odl_1", "OTHER"), "get_complaint": ("cmp_1",),
-    "withdraw_complaint": ("cmp_1",), "answer_complaint": ("cmp_1", "reject"), "authorise_payment": ("pay_1",),
+    "withdraw_complaint": ("cmp_1",), "create_endpoint": ("https://x.example",), "update_endpoint": ("whk_1",),
+    "rotate_endpoint": ("whk_1",), "test_endpoint": ("whk_1",), "delete_endpoint": ("whk_1",),
+    "simulate_webhooks": ("whk_1", "late"), "answer_complaint": ("cmp_1", "reject"), "authorise_payment": ("pay_1",),
     "refund_payment": ("pay_1", "r"), "confirm_refund": ("rfd_1",), "fail_refund": ("rfd_1",),
     "reject_deposit": ("dep_1",), "notify": ("e", "payment.captured", datetime(2026, 1, 1, tzinfo=UTC)),
 }  # fmt: skip
@@ -47,7 +49,9 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
 NAMED_BY_ITSELF = {"POST /Orders/Create"}
 LOOK_FIRST = {
     "POST /Supplier/Keys/Revoke", "POST /Payment/Keys/Revoke", "POST /Supplier/Keys/Rotate",
-    "POST /Payment/Keys/Rotate", "POST /Storefront/Customers/Password",
+    "POST /Payment/Keys/Rotate", "POST /Storefront/Customers/Password", "POST /Webhooks/Endpoints/Create",
+    "POST /Webhooks/Endpoints/Rotate", "POST /Supplier/Webhooks/Endpoints/Create",
+    "POST /Supplier/Webhooks/Endpoints/Rotate",
 }  # fmt: skip
 
 
@@ -97,8 +101,9 @@ def test_every_operation_is_a_method_of_both_clients(surface: Surface, prefix: s
         assert told == list(inspect.signature(build).parameters)
         assert inspect.iscoroutinefunction(method) is (prefix == "Async")
         assert method.__doc__
-        if "cursor" in told:
-            assert getattr(client, f"each_{name.removeprefix('list_').removesuffix('s')}")
+        if "page_size" in told:
+            one = name.removeprefix("list_").removesuffix("s").replace("deliverie", "delivery")
+            assert getattr(client, f"each_{one}")
 
 
 @pytest.mark.parametrize("surface", Surface)

@@ -14,6 +14,7 @@ def test_the_vocabulary_is_this() -> None:
     expected = {
         Surface.RESELLER: {
             "catalogue:read", "orders:create", "orders:read", "orders:cancel", "account:read", "complaints:manage",
+            "webhooks:manage",
         },
         Surface.STOREFRONT: {"profile:manage", "orders:create", "orders:read", "orders:cancel", "complaints:manage"},
     }  # fmt: skip

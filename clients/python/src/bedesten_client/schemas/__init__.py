@@ -52,6 +52,16 @@ from bedesten_client.schemas._supplier import (
     SupplierProduct,
     UploadResult,
 )
+from bedesten_client.schemas._webhooks import (
+    CreatedWebhookEndpoint,
+    DeletedWebhookEndpoint,
+    DeliveryAttempt,
+    QueuedEvents,
+    ReplayedDeliveries,
+    RotatedWebhookEndpoint,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
 __all__ = [
     "Account",
@@ -65,11 +75,14 @@ __all__ = [
     "CodeItem",
     "Complaint",
     "ComplaintSummary",
+    "CreatedWebhookEndpoint",
     "CustomerLine",
     "CustomerLineSummary",
     "CustomerOrder",
     "CustomerOrderSummary",
+    "DeletedWebhookEndpoint",
     "DeliveredCode",
+    "DeliveryAttempt",
     "DeliveryResult",
     "Deposit",
     "KeyRevocation",
@@ -91,8 +104,11 @@ __all__ = [
     "Product",
     "Profile",
     "ProviderEvent",
+    "QueuedEvents",
+    "ReplayedDeliveries",
     "RequireData",
     "Requirement",
+    "RotatedWebhookEndpoint",
     "Schema",
     "Session",
     "Settlement",
@@ -113,4 +129,6 @@ __all__ = [
     "ValidLine",
     "ValidOrder",
     "Wallet",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]
