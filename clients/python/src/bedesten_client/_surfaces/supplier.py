@@ -234,7 +234,7 @@ def list_endpoints() -> Call[Page[WebhookEndpoint]]:
 def update_endpoint(
     endpoint_id: str, *, url: str | None = None, event_types: Sequence[str] | None = None, paused: bool | None = None
 ) -> Call[WebhookEndpoint]:
-    """Change a webhook endpoint; what is None stays. `paused` False releases what was held."""
+    """Change a webhook endpoint. None keeps a value. `paused` False releases what was held."""
     return webhooks.update(_HOOKS, endpoint_id, url, event_types, paused)
 
 
