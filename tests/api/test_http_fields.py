@@ -67,6 +67,8 @@ def accepted(kind: inspect.Type) -> set[str]:
             return {"a number", "a fraction"}
         case inspect.StrType():
             return {"a string"}
+        case inspect.LiteralType():
+            return set()
         case inspect.ListType():
             return {"a list"}
         case inspect.StructType():

@@ -9,7 +9,7 @@ from bedesten.gate.scopes import Surface
 from tests.support.client import ABSENT, Client, api_key, bearer
 from tests.support.operator_actions import Operator
 from tests.support.sample_objects import SampleObjects, create_sample_objects
-from tests.support.shop import Shop, fresh, line
+from tests.support.shop import Shop, fresh, line, topup_fields
 from tests.support.sites import Site
 from tests.support.wire import Answer
 
@@ -49,7 +49,7 @@ def side(site: Site, operator: Operator, shop: Shop, other_shop: Shop) -> Side:
         supplier_key=operator.key(shop.id, Surface.SUPPLIER, supplier),
         payment_key=operator.key(shop.id, Surface.PAYMENT, integration),
         card=shop.card,
-        topup=shop.topup,
+        topup=operator.product(shop.id, topup_fields("n-topup", supplier), category=shop.category),
     )
     made = beside.supplies.data(
         "/Supplier/Products/Upsert", {"products": [{"sku": "n-1", "name": "Neighbour's", "cost": 1}]}
@@ -126,7 +126,7 @@ LOOKS: dict[str, tuple[Surface, Ask, Callable[[Side], list[str]]]] = {
         lambda s: [s.away.card, s.neighbour_product]),
     "a line to deliver": (
         Surface.SUPPLIER, post("/Supplier/Orders/Deliver", orderDetailId="ID", deliveryNote=["x"]),
-        lambda s: [s.foreign.awaiting_id, s.foreign.line_id, s.goods.line_id]),
+        lambda s: [s.foreign.awaiting_id, s.foreign.line_id, s.neighbour.awaiting_id, s.goods.line_id]),
 }  # fmt: skip
 NEVER_ISSUED = ("prd_01m85w6hd2syc7wwmwbrm3w473", "x", "ord_00000000000000000000000000", "%00")
 

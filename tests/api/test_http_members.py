@@ -12,7 +12,7 @@ from msgspec import inspect
 from bedesten.apidocs.openapi.document import document
 from bedesten.gate.scopes import Surface
 from bedesten.http.body_fields import MAX_FIELD_ERRORS, camel
-from bedesten.http.route import Async, Reads, Reveals, Route, Writes
+from bedesten.http.route import Async, Checks, Reads, Reveals, Route, Writes
 from bedesten.http.schemas import schemas_in
 from bedesten.server.build import ROUTES
 from bedesten.tenants import actions as tenants
@@ -22,7 +22,7 @@ from tests.support.shop import Shop, fresh, line
 from tests.support.wire import Answer
 
 WITH_BODY = [route for route in ROUTES if msgspec.structs.fields(route.body)]
-STRICT = [route for route in WITH_BODY if isinstance(route.handler, Writes)]
+STRICT = [route for route in WITH_BODY if isinstance(route.handler, Writes | Checks)]
 NOT_KNOWN = "unknown for this operation"
 
 

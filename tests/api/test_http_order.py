@@ -161,7 +161,7 @@ def _reference_used(ask: Ask) -> None:
 DEPOSIT = Case(
     _deposit,
     {
-        **_keyed(Surface.PAYMENT, "deposits:manage", "/Payment/Nothing", SMALL),
+        **_keyed(Surface.PAYMENT, "deposits:manage", "/Payment/Nothing/At/All", SMALL),
         "body": (_set(amount=-1), (400, -2, ("amount",))),
         "object": (_set(partner="nobody@example.com"), (404, -3, ("partner",))),
         "state": (_reference_used, (409, -8, ())),
@@ -185,7 +185,7 @@ def _paid_order(ask: Ask) -> None:
 PAYMENT = Case(
     _payment,
     {
-        **_keyed(Surface.PAYMENT, "payments:manage", "/Payment/Nothing", SMALL),
+        **_keyed(Surface.PAYMENT, "payments:manage", "/Payment/Nothing/At/All", SMALL),
         "body": (_set(currency="EURO"), (400, -2, ("currency",))),
         "object": (_set(orderId="ord_0"), (404, -3, ())),
         "state": (_paid_order, (409, -401, ())),

@@ -82,7 +82,14 @@ def test_an_order_from_a_supplier_waits_holds_the_money_and_is_delivered_once(ea
     assert mine["requireData"] == [{"productRequireId": "player", "identifier": "Player", "value": "p-77"}]
     codes = [fresh("T"), fresh("T")]
     delivery = {"orderDetailId": detail["orderDetailId"], "deliveryData": codes}
-    assert supplier.data("/Order/deliver", delivery) == {"orderDetailId": detail["orderDetailId"], "status": 1}
+    assert supplier.data("/Order/deliver", delivery) == {
+        "orderDetailId": detail["orderDetailId"],
+        "status": 1,
+        "assigned": False,
+        "remaining": 0,
+        "stocked": 0,
+        "batchId": None,
+    }
     assert supplier.data("/Supplier/Orders/Deliver", delivery)["status"] == 1, "the same delivery again changes nothing"
     after = client.get("/Account/Details").data
     assert (after["balance"], after["held"]) == (before["balance"] - Decimal("14.50"), before["held"])

@@ -5,6 +5,7 @@ Written by hand and from the contract, not derived from the route tables: a rout
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from bedesten.apidocs.site.assets import asset
@@ -69,6 +70,7 @@ _PUBLIC = Demand("public")
 _DEPOSITS = _keyed(Surface.PAYMENT, "deposits:manage")
 _PAYMENTS = _keyed(Surface.PAYMENT, "payments:manage")
 _ANSWERS = _keyed(Surface.SUPPLIER, "complaints:manage")
+_PROMISED = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
 _SINCE = "2020-01-01T00:00:00Z"
 _PASSWORDS = {"currentPassword": PASSWORD, "newPassword": "twelve herons in the reeds"}
 
@@ -223,7 +225,7 @@ _CANONICAL = (
                 customerStoreProductId=shop.topup))),
     ExpectedRoute("POST", "/Orders/Cancel", _scoped(_RESELLER, "orders:cancel"),
             lambda shop, goods: Sample("/Orders/Cancel", {
-                "orderId": None, "orderReference": goods.order_reference, "orderDetailIds": [goods.awaiting_id],
+                "orderId": None, "orderReference": goods.order_reference, "orderDetailIds": [goods.cancellable_id],
                 "reason": "A mistake"})),
     *_complaints(_RESELLER, "/Complaints"),
     ExpectedRoute("GET", "/Account/Details", _scoped(_RESELLER, "account:read"), _to("/Account/Details")),
@@ -257,7 +259,7 @@ _CANONICAL = (
                 state=["awaitingPayment"]))),
     ExpectedRoute("POST", "/Storefront/Orders/Cancel", _scoped(_STOREFRONT, "orders:cancel"),
             lambda shop, goods: Sample("/Storefront/Orders/Cancel", {
-                "orderId": goods.spare_checkout_id, "orderDetailIds": [], "reason": "A mistake"})),
+                "orderId": goods.paid_order_id, "orderDetailIds": [goods.paid_topup_id], "reason": "A mistake"})),
     ExpectedRoute("POST", "/Storefront/Orders/Get", _scoped(_STOREFRONT, "orders:read"),
             lambda shop, goods: Sample("/Storefront/Orders/Get", {"orderId": goods.checkout_id})),
     *_complaints(_STOREFRONT, "/Storefront/Complaints"),
@@ -280,8 +282,8 @@ _CANONICAL = (
             _to("/Payment/Payments/List", _page(state="captured"))),
     ExpectedRoute("POST", "/Payment/Payments/Refund", _PAYMENTS,
             lambda shop, goods: Sample("/Payment/Payments/Refund", {
-                "paymentId": goods.refundable_payment_id, "amount": float(CARD_PRICE), "reference": fresh("refund"),
-                "reason": "goodwill"})),
+                "paymentId": goods.refundable_payment_id, "amount": float(CARD_PRICE),
+                "reference": f"refund-{goods.refundable_payment_id}", "reason": "goodwill"})),
     ExpectedRoute("POST", "/Payment/Refunds/List", _PAYMENTS,
             _to("/Payment/Refunds/List", _page(state="requested"))),
     ExpectedRoute("POST", "/Payment/Refunds/Confirm", _PAYMENTS,
@@ -310,16 +312,18 @@ _CANONICAL = (
             lambda shop, goods: Sample("/Supplier/Stock/Upload", {
                 "productId": shop.card, "codes": [fresh("NEW")], "items": [_parts(fresh("PARTS"))]})),
     ExpectedRoute("POST", "/Supplier/Stock/List", _keyed(Surface.SUPPLIER, "stock:read"),
-            lambda shop, goods: Sample("/Supplier/Stock/List", _page())),
+            lambda shop, goods: Sample("/Supplier/Stock/List", _page(productId=shop.card))),
     ExpectedRoute("POST", "/Supplier/Stock/Withdraw", _keyed(Surface.SUPPLIER, "stock:write"),
-            lambda shop, goods: Sample("/Supplier/Stock/Withdraw", {"codes": [goods.code], "reason": "called back"})),
+            lambda shop, goods: Sample("/Supplier/Stock/Withdraw", {
+                "batchId": None, "codes": [goods.code], "reason": "called back"})),
     ExpectedRoute("POST", "/Supplier/Orders/Awaiting", _keyed(Surface.SUPPLIER, "orders:read"),
             lambda shop, goods: Sample("/Supplier/Orders/Awaiting", _page())),
     ExpectedRoute("POST", "/Supplier/Orders/Accept", _keyed(Surface.SUPPLIER, "orders:deliver"),
-            lambda shop, goods: Sample("/Supplier/Orders/Accept", {"orderDetailId": goods.awaiting_id})),
+            lambda shop, goods: Sample("/Supplier/Orders/Accept", {
+                "orderDetailId": goods.awaiting_id, "promisedBy": _PROMISED})),
     ExpectedRoute("POST", "/Supplier/Orders/Reject", _keyed(Surface.SUPPLIER, "orders:deliver"),
             lambda shop, goods: Sample("/Supplier/Orders/Reject", {
-                "orderDetailId": goods.awaiting_id, "reason": "no more of it"})),
+                "orderDetailId": goods.rejectable_id, "reason": "no more of it"})),
     ExpectedRoute("POST", "/Supplier/Orders/Deliver", _keyed(Surface.SUPPLIER, "orders:deliver"),
             lambda shop, goods: Sample("/Supplier/Orders/Deliver", {
                 "orderDetailId": goods.awaiting_id, "deliveryData": [goods.code],

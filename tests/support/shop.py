@@ -153,16 +153,20 @@ def open_shop(site: Site, operator: Operator, name: str, stock: int = STOCK) -> 
     )
     codes = [f"{name.upper()}-CARD-{number:04}" for number in range(stock)]
     shop.card = operator.product(shop.id, card, codes, category=shop.category)
-    topup = ProductFields(
+    shop.topup = operator.product(shop.id, topup_fields("topup", shop.supplier), category=shop.category)
+    return shop
+
+
+def topup_fields(sku: str, supplier: str) -> ProductFields:
+    """A top-up that this supplier delivers."""
+    return ProductFields(
         name="Top-up",
         currency="USD",
-        sku="topup",
+        sku=sku,
         price=725,
         cost=TOPUP_COST,
         fulfilment="supplier",
-        supplier_id=shop.supplier,
-        supplier_sku="s-topup",
+        supplier_id=supplier,
+        supplier_sku=f"s-{sku}",
         requirements=(Requirement("player", "Player"),),
     )
-    shop.topup = operator.product(shop.id, topup, category=shop.category)
-    return shop
