@@ -103,7 +103,8 @@ def test_descriptions_do_not_link_to_a_surface_that_is_switched_off(site: Site, 
 
 def test_an_endpoint_that_is_switched_off_is_not_in_the_document(site: Site, operator: Operator) -> None:
     narrow = open_shop(site, operator, "narrowly", stock=1)
-    operator.switch(narrow.id, "POST /Orders/Create", False)
+    for endpoint in ("POST /Orders/Create", "POST /Orders/Validate"):
+        operator.switch(narrow.id, endpoint, False)
 
     document = json.loads(narrow.client().get("/openapi/reseller.json").body)
     assert "/Orders/Create" not in json.dumps(document)

@@ -320,7 +320,7 @@ _CANONICAL = (
             lambda shop, goods: Sample("/Supplier/Orders/Awaiting", _page())),
     ExpectedRoute("POST", "/Supplier/Orders/Accept", _keyed(Surface.SUPPLIER, "orders:deliver"),
             lambda shop, goods: Sample("/Supplier/Orders/Accept", {
-                "orderDetailId": goods.awaiting_id, "promisedBy": _PROMISED})),
+                "orderDetailId": goods.acceptable_id, "promisedBy": _PROMISED})),
     ExpectedRoute("POST", "/Supplier/Orders/Reject", _keyed(Surface.SUPPLIER, "orders:deliver"),
             lambda shop, goods: Sample("/Supplier/Orders/Reject", {
                 "orderDetailId": goods.rejectable_id, "reason": "no more of it"})),

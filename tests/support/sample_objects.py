@@ -11,15 +11,16 @@ from tests.support.webhook_samples import endpoints
 
 @dataclass(frozen=True)
 class SampleObjects:
-    """Ids of one shop. The line waits for its supplier, deposit and payment are only announced, the checkout unpaid."""
+    """Ids of one shop. Four lines wait for their supplier, deposit and payment are only announced, the checkout unpaid."""
 
     category_id: str
     order_reference: str
     order_id: str
     line_id: str
     awaiting_id: str
-    cancellable_id: str
+    acceptable_id: str
     rejectable_id: str
+    cancellable_id: str
     deposit_id: str
     checkout_id: str
     checkout_line_id: str
@@ -36,8 +37,6 @@ class SampleObjects:
     endpoints: Mapping[Surface, tuple[str, str]]
     complaint_id: str
     paid_line_id: str
-    paid_order_id: str
-    paid_topup_id: str
     customer_complaint_id: str
     supplier_complaint_id: str
 
@@ -47,8 +46,8 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
     reseller, payments, storefront = shop.reseller, shop.payments, shop.storefront
     categories = reseller.get("/Categories").data["items"]
     reference = fresh("goods")
-    topups = [line(shop.topup, units, name, topup=shop.topup) for name, units in (("b", 2), ("c", 1), ("d", 1))]
-    basket = [line(shop.card, 1, "a"), *topups]
+    waiting = [line(shop.topup, 1, name, topup=shop.topup) for name in "cde"]
+    basket = [line(shop.card, 1, "a"), line(shop.topup, 2, "b", topup=shop.topup), *waiting]
     order = reseller.data("/Orders/Create", {"orderReference": reference, "basketData": basket})
     deposit = {"partner": shop.partner, "amount": 20, "reference": fresh("deposit")}
     items = [{"productId": shop.card, "quantity": 1}]
@@ -56,8 +55,7 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
     payment, other = (
         {"orderId": checkout["orderId"], "amount": float(CARD_PRICE), "reference": fresh("payment")} for _ in range(2)
     )
-    _, paid_line = _paid_line(shop, shop.card)
-    paid_order, paid_topup = _paid_line(shop, shop.topup)
+    paid_line = _paid_line(shop)
     refused = [_refused_payment(shop) for _ in range(3)]
     payments.data("/Payment/Refunds/Fail", {"refundId": refused[2][1]})
     return SampleObjects(
@@ -66,8 +64,9 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
         order_id=order["orderId"],
         line_id=order["details"][0]["orderDetailId"],
         awaiting_id=order["details"][1]["orderDetailId"],
-        cancellable_id=order["details"][2]["orderDetailId"],
+        acceptable_id=order["details"][2]["orderDetailId"],
         rejectable_id=order["details"][3]["orderDetailId"],
+        cancellable_id=order["details"][4]["orderDetailId"],
         deposit_id=payments.data("/Payment/Deposits/Create", deposit)["depositId"],
         checkout_id=checkout["orderId"],
         checkout_line_id=checkout["items"][0]["orderDetailId"],
@@ -84,8 +83,6 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
         endpoints={one: endpoints(shop, one) for one in (Surface.RESELLER, Surface.SUPPLIER)},
         complaint_id=_complaint(shop.reseller, "", order["details"][0]["orderDetailId"]),
         paid_line_id=paid_line,
-        paid_order_id=paid_order,
-        paid_topup_id=paid_topup,
         customer_complaint_id=_complaint(shop.storefront, "/Storefront", paid_line),
         supplier_complaint_id=_complaint(shop.reseller, "", _delivered_line(shop)),
     )
@@ -103,15 +100,15 @@ def _complaint(client: Client, prefix: str, line_id: str) -> str:
     return complaint
 
 
-def _paid_line(shop: Shop, product: str) -> tuple[str, str]:
-    """An order of the customer's that was paid, and its line: a card is delivered from stock, a top-up waits."""
-    said = line(product, topup=shop.topup).get("requireData", [])
-    items = [{"productId": product, "quantity": 1, "requireData": said}]
+def _paid_line(shop: Shop) -> str:
+    """A line of the customer's that was paid and delivered from stock."""
+    items = [{"productId": shop.card, "quantity": 1}]
     checkout = shop.storefront.data("/Storefront/Checkout/Create", {"items": items})
-    payment = {"orderId": checkout["orderId"], "amount": float(checkout["total"]), "reference": fresh("payment")}
+    payment = {"orderId": checkout["orderId"], "amount": float(CARD_PRICE), "reference": fresh("payment")}
     made = shop.payments.data("/Payment/Payments/Create", payment)
     shop.payments.data("/Payment/Payments/Capture", {"paymentId": made["paymentId"]})
-    return checkout["orderId"], checkout["items"][0]["orderDetailId"]
+    line_id: str = checkout["items"][0]["orderDetailId"]
+    return line_id
 
 
 def _delivered_line(shop: Shop) -> str:
