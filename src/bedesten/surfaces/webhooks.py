@@ -296,7 +296,7 @@ def _delivery_view(one: DeliveryRecord, attempts: list[AttemptRecord]) -> Delive
 URL = "https://hooks.partner.example/bedesten"
 TYPES = {
     Surface.RESELLER: ["balance.low", "order_line.delivered"],
-    Surface.SUPPLIER: ["key.expiring", "order.awaiting"],
+    Surface.SUPPLIER: ["key.expiring"],
 }
 _SECRET, _OUTBOUND = "whsec_" + "A" * 43 + "=", "ok_" + "0" * 32
 
