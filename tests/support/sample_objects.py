@@ -37,6 +37,8 @@ class SampleObjects:
     endpoints: Mapping[Surface, tuple[str, str]]
     complaint_id: str
     paid_line_id: str
+    paid_order_id: str
+    paid_topup_id: str
     customer_complaint_id: str
     supplier_complaint_id: str
 
@@ -46,8 +48,9 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
     reseller, payments, storefront = shop.reseller, shop.payments, shop.storefront
     categories = reseller.get("/Categories").data["items"]
     reference = fresh("goods")
-    waiting = [line(shop.topup, 1, name, topup=shop.topup) for name in "cde"]
-    basket = [line(shop.card, 1, "a"), line(shop.topup, 2, "b", topup=shop.topup), *waiting]
+    units = {"b": 2, "c": 1, "d": 1, "e": 1}
+    topups = [line(shop.topup, count, name, topup=shop.topup) for name, count in units.items()]
+    basket = [line(shop.card, 1, "a"), *topups]
     order = reseller.data("/Orders/Create", {"orderReference": reference, "basketData": basket})
     deposit = {"partner": shop.partner, "amount": 20, "reference": fresh("deposit")}
     items = [{"productId": shop.card, "quantity": 1}]
@@ -55,7 +58,8 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
     payment, other = (
         {"orderId": checkout["orderId"], "amount": float(CARD_PRICE), "reference": fresh("payment")} for _ in range(2)
     )
-    paid_line = _paid_line(shop)
+    _, paid_line = _paid_line(shop, shop.card)
+    paid_order, paid_topup = _paid_line(shop, shop.topup)
     refused = [_refused_payment(shop) for _ in range(3)]
     payments.data("/Payment/Refunds/Fail", {"refundId": refused[2][1]})
     return SampleObjects(
@@ -83,6 +87,8 @@ def create_sample_objects(shop: Shop) -> SampleObjects:
         endpoints={one: endpoints(shop, one) for one in (Surface.RESELLER, Surface.SUPPLIER)},
         complaint_id=_complaint(shop.reseller, "", order["details"][0]["orderDetailId"]),
         paid_line_id=paid_line,
+        paid_order_id=paid_order,
+        paid_topup_id=paid_topup,
         customer_complaint_id=_complaint(shop.storefront, "/Storefront", paid_line),
         supplier_complaint_id=_complaint(shop.reseller, "", _delivered_line(shop)),
     )
@@ -100,15 +106,15 @@ def _complaint(client: Client, prefix: str, line_id: str) -> str:
     return complaint
 
 
-def _paid_line(shop: Shop) -> str:
-    """A line of the customer's that was paid and delivered from stock."""
-    items = [{"productId": shop.card, "quantity": 1}]
+def _paid_line(shop: Shop, product: str) -> tuple[str, str]:
+    """An order of the customer's that was paid, and its line: a card is delivered from stock, a top-up waits."""
+    said = line(product, topup=shop.topup).get("requireData", [])
+    items = [{"productId": product, "quantity": 1, "requireData": said}]
     checkout = shop.storefront.data("/Storefront/Checkout/Create", {"items": items})
-    payment = {"orderId": checkout["orderId"], "amount": float(CARD_PRICE), "reference": fresh("payment")}
+    payment = {"orderId": checkout["orderId"], "amount": float(checkout["total"]), "reference": fresh("payment")}
     made = shop.payments.data("/Payment/Payments/Create", payment)
     shop.payments.data("/Payment/Payments/Capture", {"paymentId": made["paymentId"]})
-    line_id: str = checkout["items"][0]["orderDetailId"]
-    return line_id
+    return checkout["orderId"], checkout["items"][0]["orderDetailId"]
 
 
 def _delivered_line(shop: Shop) -> str:
