@@ -68,6 +68,13 @@ RULES: Mapping[str, str] = {
     r"codes": "1 to 1,000 together with those of items",
     r"(codes|deliveryData)\[\]|(items|deliveryItems)\[\]\.code": "no title of a column, no row, no shortened number",
     r"(items|deliveryItems)\[\]\.expires": "a day of the years 2000 to 9000",
+    r"depositId|paymentId": "the id or the reference",
+    r"batchId": "exactly one of batchId and codes",
+    r"deliveryId": "exactly one of deliveryId and endpointId with a range",
+    r"code": "a code of the line",
+    r"eventTypes(\[\])?": "types of the surface",
+    r"url": "an absolute https URL that webhooks may go to",
+    r"promisedBy|from|to|createdFrom|createdTo|bookedFrom|bookedTo|occurredAt": "a time, in the future where it is promised",
 }
 """Fields of requests that the schema takes and the server may refuse all the same, and the rule."""
 TEXT_RULES = ("must not be blank", "must not hold ", "must hold printable ", "must not have the form of an id")

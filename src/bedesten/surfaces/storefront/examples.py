@@ -98,7 +98,7 @@ CANCEL_CHECKOUT = Example(
     _order(
         "cancelled", None, PROCESSING, named=(example_values.OTHER_CHECKOUT, example_values.OTHER_LINE, "basket-43")
     ),
-    schemas.GetOrder(order_id=example_values.OTHER_CHECKOUT),
+    schemas.CancelCheckout(order_id=example_values.OTHER_CHECKOUT),
 )
 GET_ORDER = Example(
     _order("placed", None, DELIVERED, [example_values.CODE]),

@@ -181,7 +181,7 @@ def create_checkout(tx: Transaction, context: RequestContext, body: schemas.Crea
     return _order_view(tx, context, placed.order, placed.lines, reveal=False)
 
 
-def cancel_checkout(tx: Transaction, context: RequestContext, body: schemas.GetOrder) -> schemas.CustomerOrder:
+def cancel_checkout(tx: Transaction, context: RequestContext, body: schemas.CancelCheckout) -> schemas.CustomerOrder:
     """Cancels an unpaid checkout and releases its goods."""
     order = checkout.cancel(tx, context.who.owner, body.order_id)
     record(tx, context.actor, "checkout.cancel", order.id)

@@ -112,6 +112,12 @@ class CreateCheckout(RequestModel, frozen=True):
     reference: Reference | None = None
 
 
+class CancelCheckout(RequestModel, frozen=True):
+    """Selects the checkout to cancel."""
+
+    order_id: Id
+
+
 class GetOrder(RequestModel, frozen=True):
     """Selects an order."""
 
