@@ -117,15 +117,16 @@ def test_every_step_passes_and_nothing_is_left_behind(demo: Callable[..., Demo])
         played = demo("--once", "--json", "--port", str(port))
         events = [json.loads(line) for line in played.lines()]
     assert (played.process.wait(30), played.errors()) == (0, "")
-    assert [one["event"] for one in events] == ["serving", *["step"] * 25, "summary", "ended"]
+    assert [one["event"] for one in events] == ["serving", *["step"] * 30, "summary", "ended"]
     serving, summary, last = events[0], events[-2], events[-1]
     steps = events[1:-2]
     assert serving["url"] != f"http://127.0.0.1:{port}"
     assert serving["tenants"] == {"demo": ["localhost", "127.0.0.1", "[::1]"], "sandbox shop": ["sandbox.localhost"]}
     assert [one["step"] for one in steps if not one["ok"] or one["error"] or not one["checks"]] == []
-    assert {name: summary[name] for name in ("ok", "steps", "passed", "failed", "webhooks")} == {
-        "ok": True, "steps": 25, "passed": 25, "failed": [], "webhooks": 3,
+    assert {name: summary[name] for name in ("ok", "steps", "passed", "failed")} == {
+        "ok": True, "steps": 30, "passed": 30, "failed": [],
     }  # fmt: skip
+    assert summary["webhooks"] >= 3, "those for which a step waits"
     assert {(one["surface"], one["credential"]) for one in steps} >= {
         ("payment", "API key"), ("reseller", "password"), ("reseller", "bearer token"), ("supplier", "API key"),
         ("storefront", "none"), ("storefront", "password"), ("storefront", "bearer token"),

@@ -72,6 +72,7 @@ RULES: Mapping[str, str] = {
     r"batchId": "exactly one of batchId and codes",
     r"deliveryId": "exactly one of deliveryId and endpointId with a range",
     r"code": "a code of the line",
+    r"text": "is required with the reason OTHER",
     r"eventTypes(\[\])?": "types of the surface",
     r"url": "an absolute https URL that webhooks may go to",
     r"promisedBy|from|to|createdFrom|createdTo|bookedFrom|bookedTo|occurredAt": "a time, in the future where it is promised",
