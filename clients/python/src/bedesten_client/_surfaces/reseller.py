@@ -304,11 +304,11 @@ def replay_deliveries(
     endpoint_id: str | None = None,
     begin: datetime | None = None,
     end: datetime | None = None,
-    only_failed: bool | None = None,
+    failed_only: bool | None = None,
     cursor: str | None = None,
 ) -> Call[ReplayedDeliveries]:
     """Send one delivery again, or those of an endpoint whose events lie in a range of time."""
-    return webhooks.replay(_HOOKS, delivery_id, endpoint_id, begin, end, only_failed, cursor)
+    return webhooks.replay(_HOOKS, delivery_id, endpoint_id, begin, end, failed_only, cursor)
 
 
 def simulate_webhooks(endpoint_id: str, scenario: str) -> Call[QueuedEvents]:
