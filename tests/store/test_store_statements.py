@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from sqlalchemy import Alias, BindParameter, ColumnElement, Delete, Insert, Table, Update
+from sqlalchemy import Alias, BindParameter, ColumnElement, Delete, Insert, Select, Table, Update
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BinaryExpression
@@ -153,6 +153,9 @@ def test_every_insert_of_a_tenant_writes_the_tenant_that_the_transaction_is_boun
         core = statement.core
         assert isinstance(core, Insert)
         values: dict[Any, ColumnElement[Any]] = core._values or {}
+        if isinstance(core.select, Select):
+            names, columns = core._select_names or (), list(core.select.selected_columns)
+            values = dict(zip(names, columns, strict=True))
         owner = {getattr(column, "name", column): value for column, value in values.items()}
         assert _is_tenant(owner["tenant_id"]), text_of(statement)
 

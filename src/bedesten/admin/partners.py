@@ -115,7 +115,7 @@ def set_webhook(tx: Transaction, cipher: TenantCipher, partner: Account, url: st
     if before is None:
         made = CreatedPartner(partner.id, partner.handle, *webhooks.create_endpoint(tx, cipher, partner.id, url))
     else:
-        endpoints.change(tx, before, url, before.chosen, OPERATOR)
+        endpoints.set_target(tx, before, url, before.chosen)
     was = redacted_url(before.url) if before else None
     record(tx, OPERATOR, "partner.webhook", partner.id, before=was, after=redacted_url(url))
     return made

@@ -145,6 +145,15 @@ def change(
     tx: Transaction, known: EndpointDetail, url: str | None, types: frozenset[str] | None, actor: Actor
 ) -> EndpointDetail:
     """Sets the URL and the chosen types. What was not delivered yet goes to the new URL. Raises `Refusal` (-2)."""
+    set_target(tx, known, url, types)
+    before, after = redacted_url(known.url), redacted_url(url)
+    chosen = None if types is None else sorted(types)
+    record(tx, actor, "endpoint.change", known.id, before=before, after=after, types=chosen)
+    return endpoint_of(tx, known.owner_id, known.id)
+
+
+def set_target(tx: Transaction, known: EndpointDetail, url: str | None, types: frozenset[str] | None) -> None:
+    """Like `change`, without its audit row: the caller writes one."""
     if url is not None and url != known.url:
         check_url(url, "url")
         check_target(url, actions.allowed_networks(tx), "url")
@@ -153,10 +162,6 @@ def change(
         tx.run(_DROP, endpoint=known.id)
     elif url != known.url:
         tx.run(_MOVE_URL, endpoint=known.id, new_url=url)
-    before, after = redacted_url(known.url), redacted_url(url)
-    chosen = None if types is None else sorted(types)
-    record(tx, actor, "endpoint.change", known.id, before=before, after=after, types=chosen)
-    return endpoint_of(tx, known.owner_id, known.id)
 
 
 def set_paused(tx: Transaction, known: EndpointDetail, paused: bool, actor: Actor) -> EndpointDetail:
