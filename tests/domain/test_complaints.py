@@ -13,12 +13,20 @@ from bedesten.complaints import decisions
 from bedesten.complaints.model import Complaint, NewComplaint, Proposal, Texts
 from bedesten.complaints.moves import OPEN, REFUNDED, REJECTED, REPLACED, WITHDRAWN
 from bedesten.errors import Refusal
+from bedesten.fulfilment import actions as fulfilment
+from bedesten.integrity.check import violations
 from bedesten.orders.model import Line
 from tests.domain.tenant import CARD, TOPUP, TOPUP_COST, Tenant, fresh
 from tests.domain.test_refunds import SUPPLIER_BALANCE
+from tests.domain.test_supplier_lines import RIVAL_COST, rival, send
 from tests.store.raw import RawConnection
 
 COST = 120
+BALANCE_OF_OWNER = (
+    "SELECT coalesce(sum(CASE WHEN t.to_id = a.id THEN t.amount ELSE -t.amount END), 0) FROM ledger_accounts a"
+    " JOIN transfers t ON t.tenant_id = a.tenant_id AND (t.to_id = a.id OR t.from_id = a.id) WHERE a.owner_id = :owner"
+)
+"""What a supplier has earned and not given back."""
 
 
 def sold(tenant: Tenant, quantity: int = 2, spare: int = 1) -> Line:
@@ -225,6 +233,30 @@ def test_a_part_of_the_price_takes_back_the_same_part_of_the_earning(
     assert (done.state, done.refunded, done.charged) == (REFUNDED, TOPUP // 2, TOPUP_COST // 2)
     assert tenant.balance().posted == -TOPUP + TOPUP // 2
     assert supplier_balance(other_connection, tenant) == TOPUP_COST - TOPUP_COST // 2
+
+
+def test_each_of_two_suppliers_of_a_line_is_charged_for_its_own_unit(
+    tenant: Tenant, other_connection: RawConnection
+) -> None:
+    def balance(supplier: str) -> object:
+        return other_connection.one(BALANCE_OF_OWNER, owner=supplier)
+
+    product = tenant.topup()
+    other = rival(tenant, product)
+    line = tenant.order((product, 2)).lines[0]
+    first, second = fresh("FIRST"), fresh("SECOND")
+    send(tenant, tenant.supplier, line.id, first)
+    tenant.write(fulfilment.reject, tenant.supplier, line.id, "no more")
+    send(tenant, other, line.id, second)
+    made = complain(tenant, line, first)
+    assert (made.supplier_id, made.earned) == (tenant.supplier, TOPUP_COST)
+    decide(tenant, made, "refund", charge=True)
+    assert (balance(tenant.supplier), balance(other)) == (0, RIVAL_COST)
+    again = complain(tenant, line, second)
+    assert (again.supplier_id, again.earned) == (other, RIVAL_COST)
+    decide(tenant, again, "refund", charge=True)
+    assert (balance(tenant.supplier), balance(other)) == (0, 0)
+    assert violations(tenant.installation) == []
 
 
 @pytest.mark.parametrize("amount", [0, -1, CARD + 1, 10**18])

@@ -14,6 +14,7 @@ from bedesten.complaints.model import REFUND, REJECT, REPLACE, Complaint, NewCom
 from bedesten.complaints.moves import COMPLAINT, OPEN, REFUNDED, REJECTED, REPLACED, WITHDRAWN
 from bedesten.errors import Refusal, bad_field
 from bedesten.orders import actions as orders
+from bedesten.orders import assignments
 from bedesten.orders import statements as orders_sql
 from bedesten.orders.model import Line, Order
 from bedesten.store.transaction import RetryTransaction, Transaction
@@ -82,7 +83,7 @@ def _open(
     actor: Actor,
     origin: str,
 ) -> Complaint:
-    complaint, (supplier, earned) = tx.new_id("cmp"), _earning(line, unit)
+    complaint, (supplier, earned) = tx.new_id("cmp"), _earning(tx, line, unit)
     said = json.dumps([request.text, request.evidence], ensure_ascii=False)
     empty = dict.fromkeys(
         ("proposal", "proposed_amount", "proposal_ciphertext", "answer_ciphertext", "decided_by", "replacement_id")
@@ -115,13 +116,12 @@ def _open(
     return complaint_of(tx, complaint)
 
 
-def _earning(line: Line, unit: Unit | None) -> tuple[str | None, int]:
-    """Returns who supplied the unit and what it earned with it."""
+def _earning(tx: Transaction, line: Line, unit: Unit | None) -> tuple[str | None, int]:
+    """Returns who supplied the unit, or the whole line where it has no codes, and what it earned with it."""
     if unit and unit.batch_id:
         return unit.supplier_id, (unit.unit_cost or 0) if unit.supplier_id else 0
-    if line.supplier_id is None:
-        return None, 0
-    return line.supplier_id, (line.unit_cost or 0) * (1 if unit else line.delivered)
+    by = assignments.supplier_of_unit(tx, line.id, (unit.unit or 0) if unit else 0)
+    return (by.supplier_id, (by.unit_cost or 0) * (1 if unit else line.delivered)) if by else (None, 0)
 
 
 def complaint_of(tx: Transaction, complaint: str, *, buyer: str = "", supplier: str = "") -> Complaint:

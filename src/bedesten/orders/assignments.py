@@ -116,6 +116,14 @@ def latest_of(tx: Transaction, line: str, supplier: str) -> Assignment | None:
     return found[-1] if found else None
 
 
+def supplier_of_unit(tx: Transaction, line: str, unit: int) -> Assignment | None:
+    """Returns the assignment under which a supplier delivered this unit of a line; None for a unit from stock."""
+    for one in deliveries_of(tx, line):
+        if one.first <= unit < one.first + one.units:
+            return next(each for each in assignments_of(tx, line) if each.id == one.assignment_id)
+    return None
+
+
 def note_delivery(tx: Transaction, line: str, delivery: LineDelivery) -> None:
     """Writes down what a supplier delivered of a line, once for each first unit."""
     tx.run(_DELIVERED, line_id=line, **{name: getattr(delivery, name) for name in delivery.__slots__})
