@@ -23,7 +23,8 @@ from bedesten.fulfilment import quality, routing
 from bedesten.fulfilment.actions import SupplierLine
 from bedesten.gate.scopes import Surface
 from bedesten.ledger.tables import ledger_accounts, transfers
-from bedesten.orders import assignments, cancel
+from bedesten.orders import actions as orders
+from bedesten.orders import assignments, cancel, hold
 from bedesten.orders.event_payload import LineChange, event_payload
 from bedesten.orders.model import CANCELLED, DELIVERED, PROCESSING, TAKEN_OUT, Line
 from bedesten.store.sql import TENANT, p, statement
@@ -443,3 +444,23 @@ def test_a_checkout_paid_after_its_supplier_was_paused_goes_to_another(tenant: T
     line = tenant.line(placed.lines[0].id, tenant.customer)
     assert (line.supplier_id, line.unit_cost) == (other, RIVAL_COST)
     assert send(tenant, other, line.id, fresh("R")).line.status == DELIVERED
+
+
+@pytest.mark.parametrize("accepted", [False, True], ids=["waiting", "accepted"])
+def test_a_held_line_of_a_paused_supplier_has_a_deadline_again_when_it_is_released(
+    tenant: Tenant, accepted: bool
+) -> None:
+    product = tenant.topup()
+    rival(tenant, product)
+    tenant.write(suppliers.set_settings, tenant.supplier, SupplierSettings(HOUR, 5 * HOUR))
+    line = waiting(tenant, 1, product)
+    if accepted:
+        tenant.write(fulfilment.accept, tenant.supplier, line.id)
+    order = tenant.read(orders.order_of, tenant.partner, line.order_id)
+    tenant.write(hold.hold, order, [], OPERATOR, "a look")
+    tenant.write(suppliers.pause, tenant.supplier, "holidays")
+    tenant.write(hold.release, order, [], OPERATOR, "fine")
+    _, released = tenant.read(orders.line_of, tenant.partner, line.id)
+    assert released.supplier_id == tenant.supplier
+    assert released.queued is not None
+    assert released.deadline == released.queued + (5 * HOUR if accepted else HOUR)

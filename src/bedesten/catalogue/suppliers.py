@@ -170,6 +170,16 @@ def candidates(tx: Transaction, product: str, price: int) -> list[Candidate]:
     return tx.all(_CANDIDATES, product=product, most=most, now=tx.now)
 
 
+def with_line(tx: Transaction, product: str, supplier: str, cost: int | None, *, accepted: bool) -> Candidate:
+    """Returns a supplier that has a line of the product, with its times of now, whether or not it can get further lines.
+
+    A supplier that has accepted the line need not accept it again.
+    """
+    of_product, own = sourcing_of(tx, product), settings_of(tx, supplier)
+    accept_within = None if accepted else of_product.accept_within or own.accept_within
+    return Candidate(supplier, cost, accept_within, of_product.deliver_within or own.deliver_within)
+
+
 def settings_of(tx: Transaction, supplier: str) -> SupplierSettings:
     """Returns the settings of a supplier, or the defaults."""
     return tx.one(_SETTINGS, supplier=supplier) or SupplierSettings()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bedesten import errors
 from bedesten.audit.actions import Actor, record
-from bedesten.catalogue import stock
+from bedesten.catalogue import stock, suppliers
 from bedesten.catalogue.suppliers import Candidate
 from bedesten.errors import Refusal
 from bedesten.ledger import actions as ledger
@@ -72,10 +72,12 @@ def _chosen(tx: Transaction, order: Order, wanted: Sequence[str], source: int, *
 
 def _queue(tx: Transaction, order: Order, line: Line) -> None:
     assert line.supplier_id is not None, "the caller has looked"
-    chosen = actions.choose_supplier(tx, line, line.supplier_id)
     current = assignments.current_of(tx, line.id)
-    if current is not None and current.supplier_id != chosen.supplier_id:  # it still has the line that was held
-        chosen = Candidate(current.supplier_id, current.unit_cost, None, None)
+    if current is None:
+        chosen = actions.choose_supplier(tx, line, line.supplier_id)
+    else:  # it still has the line that was held
+        accepted = line.accepted is not None
+        chosen = suppliers.with_line(tx, line.product_id, current.supplier_id, current.unit_cost, accepted=accepted)
     release_to(tx, order, line, chosen)
 
 
