@@ -13,7 +13,7 @@ from bedesten.orders import actions as orders
 from bedesten.orders import checkout
 from bedesten.orders.model import EXPIRED, PLACED, UNPAID
 from bedesten.payments import actions as payments
-from bedesten.payments import refunds
+from bedesten.payments import life, refunds
 from bedesten.payments.model import ListPage, Payment, PaymentRefund
 from bedesten.payments.moves import (
     AUTHORISED,
@@ -32,6 +32,7 @@ from bedesten.payments.moves import (
     REQUESTED,
 )
 from bedesten.server.installation import Installation
+from bedesten.store.transaction import Transaction
 from tests.domain.tenant import CARD, Tenant, fresh, open_tenant
 
 SERVICE = Actor("test")
@@ -87,13 +88,18 @@ def requested(tenant: Tenant, payment: Payment, amount: int | None = None, refer
 # --- authorised, failed, cancelled ------------------------------------------------------------------------------------
 
 
+def fail_payment(tx: Transaction, integration: str, payment_id: str, reason: str | None = None) -> Payment:
+    """The provider declined the payment, as an event of it says."""
+    return life.fail(tx, life.locked(tx, payment_id, integration), reason)
+
+
 def test_a_payment_is_authorised_and_captured_or_fails_and_a_later_attempt_is_captured(tenant: Tenant) -> None:
     first, second = announced(tenant), announced(tenant)
     for _ in range(2):
         assert tenant.write(payments.authorise_payment, tenant.integration, first.id).state == AUTHORISED
     assert tenant.capture(first).state == BOOKED
     for _ in range(2):
-        assert tenant.write(payments.fail_payment, tenant.integration, second.id, "no funds").state == FAILED
+        assert tenant.write(fail_payment, tenant.integration, second.id, "no funds").state == FAILED
     assert now(tenant, second).reason == "no funds"
     assert tenant.capture(second).state == BOOKED
     assert now(tenant, second).reason is None
@@ -103,7 +109,7 @@ def test_a_state_refuses_what_its_row_in_the_table_does_not_allow(tenant: Tenant
     done, ended = captured(tenant), announced(tenant)
     tenant.write(payments.cancel_payment, tenant.integration, ended.id)
     assert tenant.write(payments.cancel_payment, tenant.integration, ended.id).state == ENDED
-    for action in (payments.authorise_payment, payments.fail_payment):
+    for action in (payments.authorise_payment, fail_payment):
         for one in (done, ended):
             assert number_of(tenant, action, tenant.integration, one.id) == -401
     assert number_of(tenant, payments.cancel_payment, tenant.integration, done.id) == -401
@@ -138,7 +144,7 @@ def test_a_part_needs_a_reference_and_is_never_more_than_what_is_left(tenant: Te
     assert number_of(tenant, capture, tenant.integration, payment.id, 101, "part") == -8
     assert number_of(tenant, capture, tenant.integration, payment.id, CARD, "rest") == -2
     assert number_of(tenant, payments.cancel_payment, tenant.integration, payment.id) == -401
-    assert number_of(tenant, payments.fail_payment, tenant.integration, payment.id) == -401
+    assert number_of(tenant, fail_payment, tenant.integration, payment.id) == -401
     assert money(tenant) == (100, 0)
 
 
@@ -236,10 +242,10 @@ def test_a_requested_refund_is_confirmed_or_fails_and_its_money_comes_back_once(
 def test_a_refund_by_order_finds_the_payment_that_paid_it(tenant: Tenant) -> None:
     payment = captured(tenant)
     give(tenant, 90)
-    made = tenant.write(refunds.request_for_order, payment.order_id, 90, "complaint 1", None, SERVICE)
+    paid = tenant.write(refunds.paying, payment.order_id)
+    made = tenant.write(refunds.request, paid, 90, "complaint 1", None, SERVICE)
     assert (made.payment_id, made.amount) == (payment.id, 90)
-    unpaid = announced(tenant)
-    assert number_of(tenant, refunds.request_for_order, unpaid.order_id, 1, "x", None, SERVICE) == -3
+    assert number_of(tenant, refunds.paying, announced(tenant).order_id) == -3
 
 
 def test_another_service_and_another_tenant_find_neither_payment_nor_refund(

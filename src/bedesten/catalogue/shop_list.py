@@ -20,8 +20,6 @@ from bedesten.store.transaction import Transaction
 
 MAX_REGIONS = 10
 _P, _S = products.c, stock_levels.c
-ORDERS = ("id", "name", "price", "-price")
-"""The orders of the list; a minus sign: descending."""
 _IN_STOCK = or_(and_(_P.fulfilment != SUPPLIER, _S.available > 0), and_(_P.fulfilment != STOCK, SUPPLIER_READY == 1))
 
 

@@ -21,7 +21,6 @@ _ROW = _C.id == p("complaint")
 INSERT = insert_of(complaints, or_ignore=True)
 BY_ID = rows_as(Complaint, _MINE.where(_ROW))
 OF_SUBJECT = rows_as(Complaint, _MINE.where(_C.subject == p("subject")).order_by(_C.created.desc(), _C.id.desc()))
-OF_LINE = rows_as(Complaint, _MINE.where(_C.line_id == p("line")).order_by(_C.created, _C.id))
 _PAGE: tuple[Any, ...] = (
     _C.id > p("after"),
     _C.updated >= p("since"),

@@ -214,11 +214,6 @@ def cancel_payment(tx: Transaction, integration: str, payment_id: str) -> Paymen
     return events.apply_waiting(tx, life.cancel(tx, life.locked(tx, payment_id, integration)))
 
 
-def fail_payment(tx: Transaction, integration: str, payment_id: str, reason: str | None = None) -> Payment:
-    """Notes that the provider declined the payment. Raises `Refusal`: -3, -401."""
-    return events.apply_waiting(tx, life.fail(tx, life.locked(tx, payment_id, integration), reason))
-
-
 def refund_payment(
     tx: Transaction,
     integration: str,

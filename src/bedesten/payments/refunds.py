@@ -38,13 +38,6 @@ def request(
     return _known(tx, found, amount, reference) or _new(tx, found, amount, reference, reason, REQUESTED, actor)
 
 
-def request_for_order(
-    tx: Transaction, order_id: str, amount: int, reference: str, reason: str | None, actor: Actor
-) -> PaymentRefund:
-    """Requests that so much of the payment of a storefront order goes back. Raises `Refusal`: -3, or as `request`."""
-    return request(tx, paying(tx, order_id), amount, reference, reason, actor)
-
-
 def paying(tx: Transaction, order_id: str) -> Payment:
     """Returns the payment that has paid the order, locked. Raises `Refusal` (-3)."""
     found = next((one for one in tx.all(sql.PAYMENTS_OF_ORDER, order_id=order_id) if one.captured == one.amount), None)

@@ -23,8 +23,6 @@ from bedesten.webhooks.targets import Network, parse_networks
 MAX_NUMBERINGS = 50
 """Attempts to give an event the next number of its object, before the whole transaction is tried again."""
 SECRET, OUTBOUND_KEY = "webhook-secret", "webhook-key"
-ENVELOPE = ("type", "objectId", "orderId", "orderReference", "sequence", "occurredAt")
-"""The members of every stored body that are added when it is sent; an event's own `orderId` and `orderReference` win."""
 
 
 @dataclass(frozen=True, slots=True)
