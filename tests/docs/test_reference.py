@@ -1,6 +1,7 @@
 """The reference says what the code does: operations, fields, scopes, grants, settings, and commands."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -157,3 +158,26 @@ def test_every_command_that_a_document_shows_is_one_with_such_options(document: 
                 continue
             assert command in known, shown
             assert set(re.findall(r"(?<!\S)--[a-z-]+", shown)) - SHARED <= known[command], shown
+
+
+@pytest.mark.parametrize("document", documents(), ids=name_of)
+def test_every_line_of_a_block_that_runs_a_command_can_be_parsed(document: Path) -> None:
+    code = "\n".join(one.code for one in blocks(document) if one.language in ("sh", "bash", "console"))
+    for line in code.replace("\\\n", " ").splitlines():
+        if line.startswith("bedesten ") and not {"$", "<", ">", "(", "&", ";", "…"} & set(line):
+            _parse(get_command(program(NOUNS)), shlex.split(line.partition(" | ")[0], comments=True)[1:], line)
+
+
+def _parse(command: Any, words: list[str], line: str) -> None:
+    """Parses the words of a command without running it. A usage error is one of the document."""
+    group = command
+    while getattr(group, "commands", None) and words[0] in group.commands:
+        group, words = group.commands[words[0]], words[1:]
+    if getattr(group, "commands", None):
+        words = [DEFAULT_VERB, *words] if DEFAULT_VERB in group.commands else words
+        assert words[0] in group.commands, line
+        group, words = group.commands[words[0]], words[1:]
+    context = group.make_context(group.name, list(words), resilient_parsing=True)
+    values, rest, _ = group.make_parser(context).parse_args(args=words)
+    missing = [one.name for one in group.params if one.required and values.get(one.name) in (None, ())]
+    assert (rest, missing) == ([], []), line
