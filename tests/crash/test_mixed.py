@@ -22,7 +22,7 @@ from tests.crash.test_crash import Run, running
 pytestmark = pytest.mark.slow
 
 OPERATIONS = int(os.environ.get("BEDESTEN_TEST_OPERATIONS", "600"))
-"""Operations of a run. `BEDESTEN_TEST_OPERATIONS=10000` is the long run of docs/explanation/money-and-goods.md."""
+"""Operations of a run; CONTRIBUTING.md has the command of the long run."""
 KILLS = max(2, OPERATIONS // 300)
 
 
