@@ -5,9 +5,8 @@
 MAKEFLAGS += --no-print-directory
 
 PYTHON_HERE := .venv/bin/python
-# Many tests wait for a server or a database: four processes keep two cores busy (WORKERS=8 where there are more).
-WORKERS ?= 4
-PYTEST := $(PYTHON_HERE) -m pytest -n $(WORKERS) --dist loadfile
+# tests/conftest.py says how many processes `auto` is.
+PYTEST := $(PYTHON_HERE) -m pytest -n auto --dist loadfile
 BOOTSTRAP := @sh scripts/bootstrap.sh
 # ONCE=1 make demo: exit when the last step is done.
 DEMO_OPTIONS := $(if $(filter-out 0 no false,$(ONCE)),--once) $(if $(PORT),--port $(PORT))

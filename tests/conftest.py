@@ -33,11 +33,15 @@ CONNECTIONS_PER_PROCESS = 45
 """Connections to PostgreSQL that one test process and its servers need at most."""
 
 
+MIN_PROCESSES = 4
+"""Test processes on a small machine: many tests wait for a server or a database, so four keep two cores busy."""
+
+
 def pytest_xdist_auto_num_workers() -> int:
-    """How many processes `-n auto` is: as many as PostgreSQL has connections for."""
+    """How many processes `-n auto` is: as many as PostgreSQL has connections for, and no more than are of use."""
+    useful = max(MIN_PROCESSES, os.cpu_count() or 1)
     allowed = max_connections()
-    most = max(1, allowed // CONNECTIONS_PER_PROCESS) if allowed else os.cpu_count() or 1
-    return min(most, os.cpu_count() or 1)
+    return min(useful, max(1, allowed // CONNECTIONS_PER_PROCESS)) if allowed else useful
 
 
 COLLECTED = pytest.StashKey[tuple[pytest.Item, ...]]()
