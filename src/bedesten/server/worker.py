@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 
 import httpx2
@@ -32,7 +32,7 @@ from bedesten.server.settings import Settings
 from bedesten.store import wait_budget
 from bedesten.store.store import Store
 from bedesten.store.tables import INSTALLATION
-from bedesten.store.transaction import StoreUnavailable, SystemTransaction
+from bedesten.store.transaction import StoreUnavailable, SystemTransaction, Transaction
 from bedesten.telemetry.metrics import Metrics
 from bedesten.telemetry.request_log import RequestLog
 from bedesten.tenants.cipher import DecryptionError
@@ -202,21 +202,28 @@ def _letter(tx: SystemTransaction, installation: Installation, due: Delivery) ->
 
 
 async def _expire_for_ever(installation: Installation) -> None:
+    store = installation.store
     while True:
         with _errors_logged():
-            for tenant, order in await installation.store.read_across(checkout.expired_checkouts):
-                await installation.store.write(tenant, checkout.expire, order)
+            await write_each(store, await store.read_across(checkout.expired_checkouts), checkout.expire)
         with _errors_logged():
-            await enforce_deadlines(installation.store)
+            await write_each(store, await store.read_across(routing.overdue), routing.enforce_deadline)
         await asyncio.sleep(IDLE_INTERVAL_S)
 
 
-async def enforce_deadlines(store: Store) -> int:
-    """Take lines away from suppliers that let their deadlines pass, and return how many there were."""
-    moved = 0
-    for tenant, line in await store.read_across(routing.overdue):
-        moved += await store.write(tenant, routing.enforce_deadline, line)
-    return moved
+async def write_each(store: Store, found: list[tuple[str, str]], action: Callable[[Transaction, str], object]) -> None:
+    """Run the action for each tenant and id, in a transaction of its own.
+
+    One that fails is logged and tried again in the next round; it does not hold up the others. Raises
+    `StoreUnavailable`.
+    """
+    for tenant, one in found:
+        try:
+            await store.write(tenant, action, one)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("item-failed", tenant=tenant, item=one)
 
 
 async def _delete_expired_for_ever(installation: Installation) -> None:
@@ -238,10 +245,8 @@ async def maintain_webhooks(store: Store) -> None:
 
 async def maintain_stock(store: Store) -> None:
     """Withdraw stock codes that are about to expire, and delete abandoned uploads."""
-    for tenant, product in await store.read_across(stock.due_to_expire):
-        await store.write(tenant, stock.withdraw_expired, product)
-    for tenant, batch in await store.read_across(batches.abandoned):
-        await store.write(tenant, batches.drop, batch)
+    await write_each(store, await store.read_across(stock.due_to_expire), stock.withdraw_expired)
+    await write_each(store, await store.read_across(batches.abandoned), batches.drop)
 
 
 def warn_of_keys(tx: SystemTransaction) -> list[tuple[Expiring, int]]:
