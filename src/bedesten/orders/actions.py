@@ -76,8 +76,8 @@ def place(tx: Transaction, buyer: Buyer, request: NewOrder) -> PlacedOrder:
     sales = ledger.account(tx, tx.tenant, "sales", buyer.currency)
     endpoints = webhooks.endpoints_of(tx, buyer.id)
     order = _insert_order(tx, buyer, request, asked, PLACED, None)
+    held = review.reasons(tx, order, [(one.position, one.product.id) for one in asked])
     wanted = take_all(tx, asked, problems, tx.now)
-    held = review.reasons(tx, order, [(one.position, one.product.id) for one in wanted])
     lines = [_line(tx, order, one, hold=held.get(one.position)) for one in wanted]
     steps = [_insert_step(line) for line in lines]
     steps += _payment_steps(tx, order, money, sales, lines)
