@@ -11,6 +11,7 @@ from bedesten.errors import Refusal
 PLAIN = FileOptions()
 LIST = (StockCode("AAA-1"), StockCode("AAA-2"))
 TABLE = (read_code("AAA-1", "11", "S1", "2027-12-31"), read_code("AAA-2", "22", "S2", "2028-01-31"))
+LINKS = (StockCode("AAA-1", url="https://gift.example/1"), StockCode("AAA-2"))
 
 UNDERSTOOD = {
     "a list": (b"AAA-1\nAAA-2\n", LIST),
@@ -24,6 +25,8 @@ UNDERSTOOD = {
     "commas": (b"code,pin,serial,expiry\nAAA-1,11,S1,2027-12-31\nAAA-2,22,S2,2028-01-31\n", TABLE),
     "semicolons": (b"code;pin;serial;valid until\nAAA-1;11;S1;31.12.2027\nAAA-2;22;S2;31.1.2028\n", TABLE),
     "tabs": (b"expires\tserial\tpin\tkey\n2027-12-31\tS1\t11\tAAA-1\n2028-01-31 00:00:00\tS2\t22\tAAA-2\n", TABLE),
+    "URLs": (b"code;redeem url\nAAA-1;https://gift.example/1\nAAA-2;\n", LINKS),
+    "URLs and nothing else": (b"url,price\nhttps://gift.example/1,5\n", (StockCode("https://gift.example/1"),)),
     "UTF-16 with a mark": (codecs.BOM_UTF16_LE + "code\r\nAAA-1\r\nAAA-2\r\n".encode("utf-16-le"), LIST),
     "UTF-16, the other end first": (codecs.BOM_UTF16_BE + "AAA-1\nAAA-2\n".encode("utf-16-be"), LIST),
     "UTF-16 without a mark": ("AAA-1\nAAA-2\n".encode("utf-16-le"), LIST),
@@ -43,6 +46,10 @@ REFUSED = {
     "an open quotation mark": (b'code\n"SECRET-1\n', "line 2: not a table"),
     "a shortened number": (b"code\nSECRET-1\n1.23457E+15\n", "line 3: the code is a long number"),
     "a date of another order": (b"code,expires\nSECRET-1,12/31/2027\n", "line 2: the expiry date must be a date"),
+    "a URL without https": (
+        b"code,url\nSECRET-1,http://a.example/SECRET-1\n",
+        "line 2: the URL must be a URL as https",
+    ),
     "an invisible character": ("SECRET-1\nSEC\u200bRET-2\n".encode(), "line 2: the code must not hold invisible"),
     "a blank code": (b"code;pin\nSECRET-1;1\n;2\n", "line 3: the code must not be blank"),
     "Latin-1": (b"SECRET-1\nSECRET-\xe9\n", "line 2 is not UTF-8: save the file as UTF-8, or name its encoding"),

@@ -124,14 +124,33 @@ def test_a_stocked_or_sold_code_is_not_delivered_in_another_spelling(stocked_sho
 
 def test_the_parts_of_a_code_are_fields_on_every_way(stocked_shop: Shop) -> None:
     card = product(stocked_shop)
-    parts = {"code": fresh("PARTS"), "pin": "0042", "serial": "S-7", "expires": "2090-12-31"}
+    code = fresh("PARTS")
+    url = f"https://gift.example/redeem?code={code}"
+    parts = {"code": code, "pin": "0042", "serial": "S-7", "url": url, "expires": "2090-12-31"}
     items = [parts, {"code": fresh("PLAIN")}]
     stocked_shop.supplies.data("/Supplier/Stock/Upload", {"productId": card, "items": items})
-    assert bought(stocked_shop, card) == [parts, {**items[1], "pin": None, "serial": None, "expires": None}]
+    assert bought(stocked_shop, card) == [
+        parts,
+        {**items[1], "pin": None, "serial": None, "url": None, "expires": None},
+    ]
     line, other = waiting(stocked_shop), {**parts, "code": fresh("PARTS")}
     body = {"orderDetailId": line, "deliveryItems": [other]}
     assert stocked_shop.supplies.data("/Supplier/Orders/Deliver", body)["status"] == 1
     assert stocked_shop.reseller.get(f"/Orders/Detail/{line}").data["deliveryItems"] == [other]
+
+
+@pytest.mark.parametrize("url", ["http://gift.example/1", "https://a:b@gift.example/", "https://gift.example/\n", 7])
+def test_a_url_that_is_not_https_is_refused_with_its_place(stocked_shop: Shop, url: object) -> None:
+    items = [{"code": fresh("URL")}, {"code": fresh("URL"), "url": url}]
+    upload = {"productId": product(stocked_shop), "items": items}
+    delivery = {"orderDetailId": waiting(stocked_shop), "deliveryItems": items[1:]}
+    if url == "https://gift.example/\n":  # white space around a text is no part of it
+        assert stocked_shop.supplies.data("/Supplier/Stock/Upload", upload)["added"] == 2
+        return
+    answer = stocked_shop.supplies.post("/Supplier/Stock/Upload", upload)
+    assert (*answer.told, answer.fields) == (400, -2, ["items[1].url"])
+    answer = stocked_shop.supplies.post("/Supplier/Orders/Deliver", delivery)
+    assert (*answer.told, answer.fields) == (400, -2, ["deliveryItems[0].url"])
 
 
 def test_a_supplier_earns_what_it_asked_at_the_upload_with_each_code_that_is_sold(stocked_shop: Shop) -> None:

@@ -7,6 +7,7 @@ import pytest
 from bedesten.catalogue.code import BadCode, StockCode, decode, encode, is_normal, read_code
 
 SURROUNDED = [" W-2 ", "\ufeffW-2", "W-2\r\n", "\u200bW-2", "\tW-2\u00a0", "\u2066W-2\u2069", "W-2\u3164", "W-2\ufe0f"]
+_PUNCTUATED = "has a comma, a semicolon or a quotation mark: PIN, serial, URL and expiry are fields of their own"
 NO_CODES = {
     "": "must not be blank",
     "   ": "must not be blank",
@@ -27,9 +28,9 @@ NO_CODES = {
     "PIN": "is the title of a column",
     "1.23457E+15": "is a long number that a spreadsheet has shortened: export the column as text",
     "1,23457E+15": "is a long number that a spreadsheet has shortened: export the column as text",
-    "CSV-1,5555,2027-12-31": "has a comma, a semicolon or a quotation mark: PIN, serial and expiry are fields of their own",
-    "code;pin;serial": "has a comma, a semicolon or a quotation mark: PIN, serial and expiry are fields of their own",
-    '"QUO-0001"': "has a comma, a semicolon or a quotation mark: PIN, serial and expiry are fields of their own",
+    "CSV-1,5555,2027-12-31": _PUNCTUATED,
+    "code;pin;serial": _PUNCTUATED,
+    '"QUO-0001"': _PUNCTUATED,
 }
 
 
@@ -68,11 +69,68 @@ def test_case_hyphens_spaces_and_width_do_not_count_in_the_folded_form(text: str
 
 
 def test_parts_are_fields_and_come_back_as_they_were() -> None:
-    code = read_code(" A-1 ", " 0042 ", "\ufeff777", "2027-12-31")
-    assert code == StockCode("A-1", "0042", "777", date(2027, 12, 31))
+    code = read_code(" A-1 ", " 0042 ", "\ufeff777", "2027-12-31", " HTTPS://gift.example/r?c=A-1\r\n")
+    assert code == StockCode("A-1", "0042", "777", date(2027, 12, 31), "https://gift.example/r?c=A-1")
     assert decode(encode(code)) == code
-    assert read_code("A-1", "", "  ", "") == StockCode("A-1")
+    assert read_code("A-1", "", "  ", "", "\u200b ") == StockCode("A-1")
     assert "A-1" not in repr(code)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a",
+        "https://gift.example:8443/redeem/%C3%A9?code=A-1&pin=1#top",
+        "https://203.0.113.7/x",
+        "https://xn--bcher-kva.example",
+        "https://gift.example/" + "x" * 979,
+    ],
+)
+def test_a_url_is_https_with_a_host(url: str) -> None:
+    code = read_code("A-1", url=url)
+    assert code.url == url
+    assert decode(encode(code)) == code
+    assert is_normal(code)
+    assert url not in repr(code)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://gift.example/",
+        "ftp://gift.example/",
+        "javascript:alert(1)",
+        "//gift.example/",
+        "gift.example/A-1",
+        "https://",
+        "https:///path",
+        "https://user@gift.example/",
+        "https://user:secret@gift.example/",
+        "https://gift.example\\@other.example/",
+        "https://-gift.example/",
+        "https://gift..example/",
+        "https://gift.example:port/",
+        "https://gift.example/a b",
+        "https://gift.example/a\tb",
+        "https://gift.example/a\nb",
+        "https://gift.example/a\x00b",
+        "https://gift.example/\u202ea",
+        "https://bücher.example/",
+        "https://gift.example/é",
+        "https://gift.example/%zz",
+        "https://gift.example/<script>",
+        "https://" + "a" * 64 + ".example/",
+        "https://" + "a." * 127 + "aa/",
+        "https://gift.example/" + "x" * 980,
+    ],
+    ids=ascii,
+)
+def test_any_other_url_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(BadCode) as refused:
+        read_code("A-1", url=url)
+    assert refused.value.part == "url"
+    assert url == "https://" or url not in str(refused.value)
+    assert refused.value.__context__ is None
 
 
 def test_a_code_is_good_to_the_end_of_its_last_day() -> None:

@@ -151,7 +151,7 @@ def _login(email: str, password: str = PASSWORD) -> dict[str, object]:
 
 
 def _parts(code: str) -> dict[str, object]:
-    return {"code": code, "pin": "0042", "serial": "S-7", "expires": "2090-12-31"}
+    return {"code": code, "pin": "0042", "serial": "S-7", "url": "https://gift.example/S-7", "expires": "2090-12-31"}
 
 
 def _upsert(shop: Shop) -> dict[str, object]:

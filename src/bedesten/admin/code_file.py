@@ -1,7 +1,7 @@
 """Reads files of stock codes. Pure: bytes in, codes or a refusal out; the refusal names lines and never codes.
 
 A file is a list (a code on each line) or a table: columns separated by commas, semicolons or tabs, cells in quotation marks
-where needed. A first row of titles says what each column is: code, pin, serial, expires, or one of their usual synonyms;
+where needed. A first row of titles says what each column is: code, pin, serial, url, expires, or a usual synonym;
 other columns are ignored. A table without titles needs the number of the code column.
 
 Text is UTF-8 (with or without a byte order mark) or UTF-16. Other encodings cannot be detected and must be named
@@ -21,6 +21,7 @@ from bedesten.catalogue.code import (
     EXPIRY_TITLES,
     PIN_TITLES,
     SERIAL_TITLES,
+    URL_TITLES,
     BadCode,
     StockCode,
     read_code,
@@ -32,8 +33,8 @@ MAX_PROBLEMS: Final = 20
 """Lines at fault that a refusal names; it says if there are more."""
 ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "cp1254", "cp1251", "iso-8859-9")
 
-_TITLES = {"code": CODE_TITLES, "pin": PIN_TITLES, "serial": SERIAL_TITLES, "expires": EXPIRY_TITLES}
-_PARTS = {"pin": "PIN", "serial": "serial number", "expires": "expiry date"}
+_TITLES = {"code": CODE_TITLES, "pin": PIN_TITLES, "serial": SERIAL_TITLES, "url": URL_TITLES, "expires": EXPIRY_TITLES}
+_PARTS = {"pin": "PIN", "serial": "serial number", "url": "URL", "expires": "expiry date"}
 _GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
 _TIME_OF_DAY = re.compile(r"(\d{4}-\d\d-\d\d)[T ]00:00(?::00(?:\.0+)?)?Z?", re.ASCII)
 
@@ -102,13 +103,13 @@ def _code_column(source: str, known: dict[str, int], titles: list[str]) -> dict[
     """The code column of a file without such a title: the only column, or the only one with a known title."""
     if len(titles) == 1:
         return {"code": 0}
-    secret = [part for part in ("pin", "serial") if part in known]
-    if len(secret) == 1:  # goods that are a PIN or a serial number and nothing else
+    secret = [part for part in ("pin", "serial", "url") if part in known]
+    if len(secret) == 1:  # goods that are a PIN, a serial number or a URL and nothing else
         return {"code": known[secret[0]], **({"expires": known["expires"]} if "expires" in known else {})}
     raise bad_field(
         source,
         f"{len(titles)} columns and no title that says which one has the codes: write titles into the first row (code, pin, "
-        "serial, expires), or say --column with its number",
+        "serial, url, expires), or say --column with its number",
     )
 
 
@@ -136,7 +137,8 @@ def _read(source: str, columns: dict[str, int], rows: list[Row], ignored_columns
     for row in rows:
         cells = {part: row.cells[at] for part, at in columns.items()}
         try:
-            codes.append(read_code(cells["code"], cells.get("pin"), cells.get("serial"), _date(cells.get("expires"))))
+            pin, serial, url = (cells.get(part) for part in ("pin", "serial", "url"))
+            codes.append(read_code(cells["code"], pin, serial, _date(cells.get("expires")), url))
         except BadCode as problem:
             problems.append(f"line {row.line}: the {_PARTS.get(problem.part, problem.part)} {problem}")
     if problems:

@@ -3,7 +3,8 @@
 A code is a text of the kind `code` (`core.text`: 1 to 500 printable characters in Unicode normal form C, none of them
 invisible) with at least one letter or digit. White space and invisible characters around it are removed; inside it they
 are refused, because nobody can tell two such codes apart. Texts that spreadsheets produce instead of codes are refused
-too: a column title, a whole row, a number like 1.23457E+15. PIN, serial number and expiry date are separate parts.
+too: a column title, a whole row, a number like 1.23457E+15. PIN, serial number, URL and expiry date are separate parts.
+A URL is one at which the buyer redeems the code: https, ASCII, with a host name and without a user. Nobody fetches it.
 
 A product compares codes in one of two forms. `exact` compares character by character. `folded` ignores case, hyphens
 and spaces and treats compatibility forms (such as full-width digits) like the plain ones: normal form KC, case folded.
@@ -26,6 +27,8 @@ MIN_YEAR, MAX_YEAR = 2000, 9000
 """Years that an expiry date may have."""
 MAX_PART: Final = 200
 """Maximum length of a PIN or a serial number, in characters."""
+MAX_URL: Final = 1_000
+"""Maximum length of a URL, in characters."""
 
 
 def _titles(listed: str) -> frozenset[str]:
@@ -40,17 +43,29 @@ CODE_TITLES = _titles(
 )
 PIN_TITLES = _titles("pin; pins; pin code; pincode; pin_code; security code")
 SERIAL_TITLES = _titles("serial; serials; serial number; serialnumber; serial_number; serial no; serial no.; sn")
+URL_TITLES = _titles(
+    """url; urls; link; links; redeem url; redeemurl; redeem_url; redeem link; redemption url; redemptionurl;
+    redemption_url; redemption link; activation url; activationurl; activation_url; activation link; voucher url;
+    voucher link; gift url; gift link"""
+)
 EXPIRY_TITLES = _titles(
     """expiry; expires; expiry date; expirydate; expiry_date; expiration; expiration date; expire; skt; valid until;
     valid to; valid thru; validuntil; expires at; expiresat; best before"""
 )
-_TITLES = CODE_TITLES | PIN_TITLES | SERIAL_TITLES | EXPIRY_TITLES
+_TITLES = CODE_TITLES | PIN_TITLES | SERIAL_TITLES | URL_TITLES | EXPIRY_TITLES
 
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters and marks that have no glyph: Unicode's default-ignorable code points that are not format characters."""
 _INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 _DAMAGED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d{1,3}", re.ASCII)
 _LINK = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_URL = re.compile(
+    rf"https://(?=.{{1,253}}(?:[:/?#]|$)){_LABEL}(?:\.{_LABEL})*(?::[0-9]{{1,5}})?"
+    r"(?:[/?#](?:[a-z0-9._~!$&'()*+,;=:@/?#\[\]-]|%[0-9a-f]{2})*)?",
+    re.ASCII | re.IGNORECASE,
+)
+"""The characters of RFC 3986, without user information. Every part is bounded or matches one character at a time."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -69,6 +84,7 @@ class StockCode(msgspec.Struct, frozen=True, omit_defaults=True):
     pin: str | None = None
     serial: str | None = None
     expires: date | None = None
+    url: str | None = None
 
     def __repr__(self) -> str:
         return "StockCode(…)"
@@ -94,13 +110,20 @@ class StockCode(msgspec.Struct, frozen=True, omit_defaults=True):
         )
 
 
-def read_code(code: str, pin: str | None = None, serial: str | None = None, expires: str | None = None) -> StockCode:
+def read_code(
+    code: str,
+    pin: str | None = None,
+    serial: str | None = None,
+    expires: str | None = None,
+    url: str | None = None,
+) -> StockCode:
     """Parses a code from a request or a file and omits blank parts. Raises `BadCode`."""
     return StockCode(
         code=_read("code", code_text, code) or "",
         pin=_read("pin", part_text, pin),
         serial=_read("serial", part_text, serial),
         expires=_day(_read("expires", day_text, expires)),
+        url=_read("url", url_text, url),
     )
 
 
@@ -131,12 +154,12 @@ def encode(code: StockCode) -> str:
 def parts(code: StockCode) -> dict[str, str | None]:
     """Returns the code with its parts as buyers see it; a missing part is null."""
     expires = code.expires.isoformat() if code.expires else None
-    return {"code": code.code, "pin": code.pin, "serial": code.serial, "expires": expires}
+    return {"code": code.code, "pin": code.pin, "serial": code.serial, "url": code.url, "expires": expires}
 
 
 def has_parts(code: StockCode) -> bool:
-    """Reports whether the code has a PIN, a serial number or an expiry date."""
-    return bool(code.pin or code.serial or code.expires)
+    """Reports whether the code has a PIN, a serial number, a URL or an expiry date."""
+    return bool(code.pin or code.serial or code.url or code.expires)
 
 
 def masked(code: StockCode) -> str:
@@ -181,7 +204,9 @@ def code_text(given: str) -> str:
     if _DAMAGED.fullmatch(code):
         raise TextError("is a long number that a spreadsheet has shortened: export the column as text")
     if not _LINK.match(code) and any(each in code for each in ',;"'):
-        raise TextError("has a comma, a semicolon or a quotation mark: PIN, serial and expiry are fields of their own")
+        raise TextError(
+            "has a comma, a semicolon or a quotation mark: PIN, serial, URL and expiry are fields of their own"
+        )
     return code
 
 
@@ -191,6 +216,18 @@ def part_text(given: str) -> str:
     if len(found) > MAX_PART:
         raise TextError(f"must have at most {MAX_PART} characters")
     return found
+
+
+def url_text(given: str) -> str:
+    """Returns the normal form of a URL: with its scheme in lower case. Raises `TextError`."""
+    found = strip_invisible(given)
+    if not found:
+        raise TextError("must not be blank")
+    if len(found) > MAX_URL:
+        raise TextError(f"must have at most {MAX_URL:,} characters")
+    if not _URL.fullmatch(found):
+        raise TextError("must be a URL as https://host/path, in ASCII and without spaces, user name and password")
+    return "https" + found[5:]
 
 
 def day_text(given: str) -> str:

@@ -78,7 +78,7 @@ def add_codes(
     """Add your own codes to the stock as one batch, all or none. Codes that the shop already has are skipped.
 
     The file is a list, a code on each line, or a table with commas, semicolons or tabs whose first row has titles: code,
-    pin, serial, expires (yyyy-mm-dd). On a terminal you confirm what was detected. Exit code 1 if nothing was new.
+    pin, serial, url, expires (yyyy-mm-dd). On a terminal you confirm what was detected. Exit code 1 if nothing was new.
     """
     name, path = (of_product, Path(product)) if file is None else (product, file)
     if name is None or (file is not None and of_product is not None):

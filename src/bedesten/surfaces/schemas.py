@@ -155,4 +155,5 @@ class DeliveredCode(ResponseModel, frozen=True):
     code: str
     pin: str | None
     serial: str | None
+    url: str | None
     expires: str | None

@@ -29,7 +29,7 @@ _CARD_LINE = schemas.LineView(
     currency="USD",
     status=DELIVERED,
     delivery_data=[example_values.CODE],
-    delivery_items=[DeliveredCode(example_values.CODE, None, None, None)],
+    delivery_items=[DeliveredCode(example_values.CODE, None, None, None, None)],
     delivery_note=None,
     updated=example_values.NOW,
 )

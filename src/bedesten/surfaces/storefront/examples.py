@@ -35,7 +35,7 @@ def _order(
         refunded=Decimal("0.00"),
         status=status,
         delivery_data=codes,
-        delivery_items=None if codes is None else [DeliveredCode(code, None, None, None) for code in codes],
+        delivery_items=None if codes is None else [DeliveredCode(code, None, None, None, None) for code in codes],
         delivery_note=None,
     )
     return schemas.CustomerOrder(

@@ -176,7 +176,7 @@ def statement(tx: Transaction, context: RequestContext, body: GetStatement) -> S
 
 def _codes(codes: Sequence[str], items: Sequence[schemas.CodeItem]) -> list[StockCode]:
     """The codes of a request, in the normal form of their schema; those with parts come last."""
-    return [*map(read_code, codes), *(read_code(one.code, one.pin, one.serial, one.expires) for one in items)]
+    return [*map(read_code, codes), *(read_code(one.code, one.pin, one.serial, one.expires, one.url) for one in items)]
 
 
 def _skipped_view(tx: Transaction, supplier: str, one: Duplicate, done: Upload) -> schemas.SkippedCode:

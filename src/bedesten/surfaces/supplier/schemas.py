@@ -17,6 +17,7 @@ SKIP_REASONS = ("inStock", "inStock", "sold", "withdrawn", "inStock", "sold")
 Fulfilment = Annotated[str, Meta(title="Fulfilment", extra_json_schema={"enum": [STOCK, STOCK_FIRST, SUPPLIER]})]
 Code = Annotated[str, Meta(min_length=1, max_length=code.MAX_CODE, extra=kind(code.code_text))]
 Part = Annotated[str, Meta(max_length=code.MAX_PART, extra=kind(code.part_text))]
+Url = Annotated[str, Meta(max_length=code.MAX_URL, extra=kind(code.url_text), extra_json_schema={"format": "uri"})]
 Day = Annotated[str, Meta(max_length=10, extra=kind(code.day_text), extra_json_schema={"format": "date"})]
 SkipReason = Annotated[
     str, Meta(title="SkipReason", extra_json_schema={"enum": ["inStock", "sold", "twice", "withdrawn"]})
@@ -39,11 +40,13 @@ class UpsertProducts(RequestModel, frozen=True):
 
 
 class CodeItem(RequestModel, frozen=True):
-    """A code with its parts. `expires` is the last day on which it is valid (yyyy-MM-dd, UTC)."""
+    """A code with its parts. `url` (https) is where the buyer redeems it; `expires` is the last day on which it is valid
+    (yyyy-MM-dd, UTC)."""
 
     code: Code
     pin: Part | None = None
     serial: Part | None = None
+    url: Url | None = None
     expires: Day | None = None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -16,6 +16,8 @@ Amount = Decimal | int
 
 _HIDDEN = frozenset({"delivery_data", "delivery_items", "codes", "code", "pin", "serial", "value"})
 """Fields that `repr` does not show: stock codes, and what buyers entered."""
+CODE_PARTS = _HIDDEN | {"url"}
+"""The same in a code with parts, whose URL redeems it."""
 
 
 class LineStatus(IntEnum):
@@ -33,9 +35,11 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     `repr` hides stock codes and what buyers entered.
     """
 
+    _hidden: ClassVar[frozenset[str]] = _HIDDEN
+
     def __repr__(self) -> str:
         fields = ", ".join(
-            f"{name}=…" if name in _HIDDEN and getattr(self, name) else f"{name}={getattr(self, name)!r}"
+            f"{name}=…" if name in self._hidden and getattr(self, name) else f"{name}={getattr(self, name)!r}"
             for name in self.__struct_fields__
         )
         return f"{type(self).__name__}({fields})"
@@ -67,9 +71,13 @@ class Status(Schema, frozen=True):
 
 
 class DeliveredCode(Schema, frozen=True):
-    """A delivered code with its parts. `expires` is the last day on which it is valid (yyyy-MM-dd)."""
+    """A delivered code with its parts. `url` is where to redeem it; `expires` is the last day on which it is valid
+    (yyyy-MM-dd)."""
+
+    _hidden: ClassVar[frozenset[str]] = CODE_PARTS
 
     code: str
     pin: str | None = None
     serial: str | None = None
+    url: str | None = None
     expires: str | None = None

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import ClassVar
 
-from bedesten_client.schemas._base import Amount, Schema
+from bedesten_client.schemas._base import CODE_PARTS, Amount, Schema
 from bedesten_client.schemas._catalogue import RequireData
 
 
@@ -36,12 +37,16 @@ class SupplierProduct(Schema, frozen=True):
 
 
 class CodeItem(Schema, frozen=True, kw_only=False):
-    """A code to upload or to deliver, with its parts. `expires` is the last day on which it is valid (yyyy-MM-dd)."""
+    """A code to upload or to deliver, with its parts. `url` (https) is where the buyer redeems it; `expires` is the last
+    day on which it is valid (yyyy-MM-dd)."""
+
+    _hidden: ClassVar[frozenset[str]] = CODE_PARTS
 
     code: str
     pin: str | None = None
     serial: str | None = None
     expires: str | None = None
+    url: str | None = None
 
 
 class SkippedCode(Schema, frozen=True):

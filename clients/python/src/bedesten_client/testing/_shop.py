@@ -10,6 +10,7 @@ from typing import Any
 Data = dict[str, Any]
 CURRENCY = "USD"
 CANCELLED, DELIVERED, PROCESSING = 0, 1, 2
+_PARTS = dict.fromkeys(("pin", "serial", "url", "expires"))
 EVENT_TYPES = {
     CANCELLED: "order_line.cancelled",
     DELIVERED: "order_line.delivered",
@@ -350,7 +351,8 @@ def _line_view(line: Line) -> Data:
         "currency": CURRENCY,
         "status": line.status,
         "deliveryData": line.codes or None,
-        "deliveryItems": [dict.fromkeys(("pin", "serial", "expires")) | {"code": code} for code in line.codes] or None,
+        "deliveryItems": [dict.fromkeys(("pin", "serial", "url", "expires")) | {"code": code} for code in line.codes]
+        or None,
         "deliveryNote": line.notes or None,
         "updated": _now(),
     }
